@@ -1,0 +1,3 @@
+//! The cache inside one process.
+/// Being built.
+pub struct MemoryCache;

@@ -1,0 +1,91 @@
+//! Every stream, work queue, consumer and cache key of the system, named in this one place.
+//!
+//! A store puts its own namespace in front (`paihao` unless configured), so that several
+//! deployments, or several tests, can share one server.
+
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A log: entries under subjects, kept for a while, read by following or by shared consumers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// Lower-case letters, digits and `-`.
+    pub name: &'static str,
+    /// How long an entry is kept after it was appended; `None` is for ever.
+    pub kept: Option<Duration>,
+}
+
+/// A work queue: each message goes to one worker and is kept until that worker is done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkQueue {
+    /// Lower-case letters, digits and `-`.
+    pub name: &'static str,
+    /// A delivery neither finished nor extended for this long is handed out again.
+    pub ack_wait: Duration,
+}
+
+/// A shared reader of a log: its members divide the entries among themselves and the store
+/// remembers, under this name, which of them are done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consumer {
+    /// Lower-case letters, digits and `-`.
+    pub name: &'static str,
+    /// A delivery not finished for this long is handed out again.
+    pub ack_wait: Duration,
+}
+
+/// The decisions of every site, the only truth about the lines. Subject: account, site.
+pub const LEDGER: Log = Log { name: "ledger", kept: Some(Duration::from_secs(72 * 3600)) };
+
+/// What became of each notice, once per key. Subject: account, hash of the notice key.
+pub const OUTCOMES: Log = Log { name: "outcomes", kept: Some(Duration::from_secs(72 * 3600)) };
+
+/// What could not be done, with the reason. Subject: the work queue it came from.
+pub const DEAD_LETTERS: Log = Log { name: "dead-letters", kept: Some(DAY.saturating_mul(30)) };
+
+/// Messages waiting to be sent to WeChat. Key: the notice key.
+pub const NOTICES: WorkQueue = WorkQueue { name: "notices", ack_wait: Duration::from_secs(30) };
+
+/// Access tokens that WeChat refused, reported by those who used them. Key: the token's fingerprint.
+pub const REFUSED_TOKENS: WorkQueue =
+    WorkQueue { name: "refused-tokens", ack_wait: Duration::from_secs(30) };
+
+/// The notifier's planner: turns commits into notices.
+pub const PLANNER: Consumer = Consumer { name: "planner", ack_wait: Duration::from_secs(30) };
+
+/// Every log, for those who ensure that all of them exist.
+pub const LOGS: [Log; 3] = [LEDGER, OUTCOMES, DEAD_LETTERS];
+
+/// Every work queue, likewise.
+pub const WORK_QUEUES: [WorkQueue; 2] = [NOTICES, REFUSED_TOKENS];
+
+/// How long the cache remembers who claimed a notice: longer than WeChat remembers a
+/// `client_msg_id` (10 minutes) and longer than a notice stays true.
+pub const CLAIM_KEPT: Duration = HOUR;
+
+/// Cache key of an account's access token record.
+pub fn access_token(account: &str) -> String {
+    format!("token/{account}")
+}
+
+/// Name of the lease under which an account's token is fetched.
+pub fn token_lease(account: &str) -> String {
+    format!("token-keeper/{account}")
+}
+
+/// Cache key of a scan session, by the uuid its browser knows.
+pub fn scan_session(uuid: &str) -> String {
+    format!("session/{uuid}")
+}
+
+/// Cache key that leads from the scene inside a QR code to its scan session.
+pub fn scene(scene: &str) -> String {
+    format!("scene/{scene}")
+}
+
+/// Cache key of the claim on a notice.
+pub fn notice_claim(notice_key: &str) -> String {
+    format!("claim/{notice_key}")
+}
