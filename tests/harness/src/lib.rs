@@ -1,1 +1,23 @@
-//! Being built.
+//! Real servers for tests, and the ways in which they fail.
+//!
+//! A server listens on a free loopback port, keeps its data in a directory of its own, and can be
+//! killed, frozen and started again on the same port with the same data. A [`Proxy`] stands in
+//! front of anything and can be cut. Everything here blocks for a moment where it has to wait, so
+//! that it can be used with and without a runtime.
+
+mod nats;
+mod redis;
+
+mod proxy;
+mod wait;
+
+mod ports;
+mod process;
+mod tools;
+
+pub use nats::{NatsServer, NatsSetup};
+pub use ports::free_port;
+pub use proxy::Proxy;
+pub use redis::RedisServer;
+pub use tools::{nats_server, nats_server_oldest, redis_server};
+pub use wait::wait_until;

@@ -1,0 +1,188 @@
+//! A nats-server with JetStream on a file store.
+
+use crate::process::Process;
+use crate::wait::wait_blocking;
+use crate::{free_port, tools};
+use parking_lot::Mutex;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How a [`NatsServer`] is set up.
+#[derive(Debug, Clone)]
+pub struct NatsSetup {
+    /// The program.
+    pub binary: PathBuf,
+    /// Whether JetStream is enabled.
+    pub jetstream: bool,
+    /// Lines added to the server's configuration, users for instance.
+    pub extra: String,
+}
+
+impl Default for NatsSetup {
+    fn default() -> Self {
+        NatsSetup { binary: tools::nats_server(), jetstream: true, extra: String::new() }
+    }
+}
+
+/// A nats-server of our own. Killed when dropped.
+pub struct NatsServer {
+    running: Mutex<Option<Process>>,
+    setup: NatsSetup,
+    port: u16,
+    dir: TempDir,
+}
+
+impl NatsServer {
+    /// Starts the newest server.
+    pub fn start() -> Self {
+        NatsServer::with(NatsSetup::default())
+    }
+
+    /// Starts this program.
+    pub fn start_with(binary: &Path) -> Self {
+        NatsServer::with(NatsSetup { binary: binary.to_owned(), ..NatsSetup::default() })
+    }
+
+    /// One server for the whole test binary, started by whoever asks first; tests keep apart by
+    /// namespace. Do not kill it.
+    pub fn shared() -> &'static NatsServer {
+        static SHARED: OnceLock<NatsServer> = OnceLock::new();
+        SHARED.get_or_init(NatsServer::start)
+    }
+
+    /// Starts a server so set up.
+    pub fn with(setup: NatsSetup) -> Self {
+        let dir = tempfile::Builder::new().prefix("nats-").tempdir().expect("a directory");
+        for _ in 0..5 {
+            let port = free_port();
+            std::fs::write(dir.path().join("server.conf"), conf(&setup, port, dir.path()))
+                .expect("a configuration file");
+            let mut process = spawn(&setup.binary, dir.path());
+            if is_up(&mut process, port, setup.jetstream) {
+                let running = Mutex::new(Some(process));
+                return NatsServer { running, setup, port, dir };
+            }
+        }
+        panic!("nats-server does not come up:\n{}", log(dir.path()));
+    }
+
+    /// `nats://127.0.0.1:<port>`.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The loopback port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// SIGKILL. What it had accepted stays in its directory.
+    pub fn kill(&self) {
+        self.running.lock().take();
+    }
+
+    /// Starts it again on the same port with the same data (after killing it, if it still runs),
+    /// and waits until it has recovered them.
+    pub fn restart(&self) {
+        let mut running = self.running.lock();
+        running.take();
+        let mut process = spawn(&self.setup.binary, self.dir.path());
+        let jetstream = self.setup.jetstream;
+        assert!(is_up(&mut process, self.port, jetstream), "{}", log(self.dir.path()));
+        *running = Some(process);
+    }
+
+    /// Throws its data away; call it between [`kill`](Self::kill) and [`restart`](Self::restart).
+    pub fn lose_data(&self) {
+        assert!(self.running.lock().is_none(), "kill the server before losing its data");
+        let _ = std::fs::remove_dir_all(self.dir.path().join("data"));
+    }
+
+    /// SIGSTOP: it keeps its connections and says nothing.
+    pub fn freeze(&self) {
+        self.running.lock().as_ref().expect("a running server").freeze();
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.running.lock().as_ref().expect("a running server").thaw();
+    }
+
+    /// Its process id while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.running.lock().as_ref().map(Process::id)
+    }
+}
+
+fn conf(setup: &NatsSetup, port: u16, dir: &Path) -> String {
+    let mut conf = format!("server_name: t{port}\nlisten: \"127.0.0.1:{port}\"\n");
+    if setup.jetstream {
+        let data = dir.join("data");
+        conf += &format!("jetstream {{ store_dir: \"{}\" }}\n", data.display());
+    }
+    conf + &setup.extra + "\n"
+}
+
+fn spawn(binary: &Path, dir: &Path) -> Process {
+    let mut command = Command::new(binary);
+    command.arg("-c").arg(dir.join("server.conf"));
+    Process::start(command, &dir.join("log"), dir)
+}
+
+/// Waits until this very server, and no other that happens to have the port, answers.
+fn is_up(process: &mut Process, port: u16, jetstream: bool) -> bool {
+    wait_blocking(Duration::from_secs(20), || process.has_ended() || greets(port, jetstream))
+        && !process.has_ended()
+}
+
+fn greets(port: u16, jetstream: bool) -> bool {
+    let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).is_ok()
+        && line.contains(&format!("\"server_name\":\"t{port}\""))
+        && (!jetstream || line.contains("\"jetstream\":true"))
+}
+
+fn log(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join("log")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comes_back_on_its_port() {
+        let server = NatsServer::start();
+        server.kill();
+        assert!(!greets(server.port(), true));
+        server.restart();
+        assert!(greets(server.port(), true));
+    }
+
+    #[test]
+    fn says_nothing_while_frozen() {
+        let server = NatsServer::start();
+        server.freeze();
+        assert!(!greets(server.port(), true));
+        server.thaw();
+        assert!(greets(server.port(), true));
+    }
+
+    #[test]
+    fn a_shared_one_is_one() {
+        assert_eq!(NatsServer::shared().port(), NatsServer::shared().port());
+    }
+
+    #[test]
+    fn the_oldest_one_starts_too() {
+        let server = NatsServer::start_with(&tools::nats_server_oldest());
+        assert!(server.pid().is_some());
+    }
+}

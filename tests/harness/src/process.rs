@@ -1,0 +1,73 @@
+//! One child process that leaves with the test, however the test ends.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A running server, and a guardian that outlives us by a moment: when this process is gone, by
+/// panic, abort or SIGKILL, the guardian's standard input closes and it takes the server and its
+/// directory with it.
+pub(crate) struct Process {
+    child: Child,
+    guardian: Child,
+}
+
+impl Process {
+    /// Starts `command` with its output appended to `log`; `dir` is what the guardian removes.
+    pub(crate) fn start(mut command: Command, log: &Path, dir: &Path) -> Process {
+        let output = File::options().create(true).append(true).open(log).expect("a log file");
+        let errors = output.try_clone().expect("a second handle on the log file");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .unwrap_or_else(|e| panic!("{:?} does not start: {e}", command.get_program()));
+        let guardian = Command::new("/bin/sh")
+            .args(["-c", "trap '' INT TERM HUP; cat >/dev/null; kill -9 \"$0\"; rm -rf \"$1\""])
+            .arg(child.id().to_string())
+            .arg(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("/bin/sh starts");
+        Process { child, guardian }
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// SIGSTOP.
+    pub(crate) fn freeze(&self) {
+        kill_process(self.pid(), Signal::STOP).expect("our own child can be stopped");
+    }
+
+    /// SIGCONT.
+    pub(crate) fn thaw(&self) {
+        kill_process(self.pid(), Signal::CONT).expect("our own child can be continued");
+    }
+
+    /// The process id, for those who look at what it costs.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The guardian first: a process id may be given to somebody else once we have reaped it.
+        // Its `cat` sees the pipe close and ends too, with nobody left to act on it.
+        let _ = self.guardian.kill();
+        let _ = self.guardian.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,156 @@
+//! A TCP proxy that can be cut, for the failures a network has and a server has not.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
+
+/// Forwards a loopback port of its own to another, until it is told not to. Runs on a thread of
+/// its own, so that the clock of the test's runtime does not matter to it.
+pub struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+struct Shared {
+    whole: watch::Sender<bool>,
+    attempts: AtomicUsize,
+    open: AtomicUsize,
+}
+
+impl Proxy {
+    /// A proxy in front of a loopback port.
+    pub fn start(target_port: u16) -> Self {
+        let shared = Arc::new(Shared {
+            whole: watch::Sender::new(true),
+            attempts: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+        });
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = listener.local_addr().expect("a bound listener has an address").port();
+        listener.set_nonblocking(true).expect("a socket can be non-blocking");
+        let (stop, stopped) = oneshot::channel();
+        let inside = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(listener, target_port, inside) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Proxy { port, shared, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Drops every connection and turns new ones away until it is mended. A connection turned away
+    /// is accepted and closed at once, so that it can be counted; kill the server behind to see
+    /// refused ones.
+    pub fn cut(&self) {
+        self.shared.whole.send_replace(false);
+        let gone = crate::wait::wait_blocking(Duration::from_secs(5), || {
+            self.shared.open.load(Ordering::SeqCst) == 0
+        });
+        assert!(gone, "connections survive the cut");
+    }
+
+    /// Lets connections through again.
+    pub fn mend(&self) {
+        self.shared.whole.send_replace(true);
+    }
+
+    /// How many connections were asked for so far, those turned away included.
+    pub fn attempts(&self) -> usize {
+        self.shared.attempts.load(Ordering::SeqCst)
+    }
+
+    /// How many connections are open now.
+    pub fn open(&self) -> usize {
+        self.shared.open.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: std::net::TcpListener, target_port: u16, shared: Arc<Shared>) {
+    let listener = TcpListener::from_std(listener).expect("a non-blocking listener");
+    let target = SocketAddr::from((Ipv4Addr::LOCALHOST, target_port));
+    loop {
+        let Ok((client, _)) = listener.accept().await else { continue };
+        shared.attempts.fetch_add(1, Ordering::SeqCst);
+        let whole = shared.whole.subscribe();
+        if *whole.borrow() {
+            shared.open.fetch_add(1, Ordering::SeqCst);
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                forward(client, target, whole).await;
+                shared.open.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    }
+}
+
+async fn forward(mut client: TcpStream, target: SocketAddr, mut whole: watch::Receiver<bool>) {
+    let Ok(mut server) = TcpStream::connect(target).await else { return };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    tokio::select! {
+        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+        _ = whole.wait_for(|whole| !whole) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn forwards_until_cut_and_again_when_mended() {
+        let echo = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let proxy = Proxy::start(echo.local_addr().unwrap().port());
+        std::thread::spawn(move || {
+            for stream in echo.incoming() {
+                let mut stream = stream.unwrap();
+                std::thread::spawn(move || {
+                    let mut byte = [0];
+                    while stream.read_exact(&mut byte).is_ok() && stream.write_all(&byte).is_ok() {}
+                });
+            }
+        });
+        let says = |stream: &mut std::net::TcpStream, byte: u8| {
+            let mut back = [0];
+            stream.write_all(&[byte]).is_ok()
+                && stream.read_exact(&mut back).is_ok()
+                && back == [byte]
+        };
+        let connect = || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
+
+        let mut first = connect();
+        assert!(says(&mut first, 7));
+        proxy.cut();
+        assert!(!says(&mut first, 8));
+        assert!(!says(&mut connect(), 9));
+        proxy.mend();
+        assert!(says(&mut connect(), 10));
+        assert_eq!(proxy.attempts(), 3);
+    }
+}
