@@ -3,3 +3,7 @@
 //! Nothing here decides anything. The domain's own types are converted at the edge.
 
 pub mod names;
+
+pub mod commit;
+pub mod notice;
+pub mod session;

@@ -1,1 +1,39 @@
-//! Being built.
+//! The rules of the line, and nothing else.
+//!
+//! A **site** (a shop, a hall) has queues, counters and the day's tickets. Everything that happens
+//! to it goes through two pure functions:
+//!
+//! - [`decide`]: what a [`Command`] means for a [`Site`] now: a [`Decision`] made of events, or a
+//!   [`Refusal`] that changes nothing;
+//! - [`Site::apply`]: what the site is after a decision.
+//!
+//! Whoever applies the same decisions in the same order holds the same site, to the byte. There is
+//! no clock, no randomness, no I/O and no async here; time comes in through [`Now`].
+
+mod ids;
+mod time;
+
+mod rules;
+mod ticket;
+
+mod command;
+mod event;
+mod refusal;
+
+mod estimate;
+mod memory;
+mod site;
+
+mod decide;
+
+pub use command::{Act, Command};
+pub use decide::{Answer, decide};
+pub use estimate::Estimate;
+pub use event::{CloseReason, Decision, Event, Milestone, MilestoneKind, Outcome};
+pub use ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, Via};
+pub use memory::{REMEMBERED_FOR_MS, Remembered};
+pub use refusal::Refusal;
+pub use rules::{CounterRules, QueueRules, Rules};
+pub use site::{Counter, Line, RecentCall, Site};
+pub use ticket::{Rank, Stage, Ticket, Told};
+pub use time::{Day, Now, Timestamp};

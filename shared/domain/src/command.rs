@@ -1,0 +1,47 @@
+//! What people ask of a site.
+
+use crate::event::CloseReason;
+use crate::ids::{CommandId, CounterId, Person, QueueId, TicketId, Via};
+
+/// A wish, with an identity that survives being delivered again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The same for every delivery of the same wish.
+    pub id: CommandId,
+    /// A hash of the request's content: the same id with another fingerprint is somebody's mistake
+    /// and is refused rather than answered with the first one's outcome.
+    pub fingerprint: u64,
+    /// What is asked.
+    pub act: Act,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Take a number (取号). Somebody who holds a live one is shown that one again.
+    Take {
+        /// In which queue.
+        queue: QueueId,
+        /// Who; `None` for someone without WeChat.
+        person: Option<Person>,
+        /// Through which scan session.
+        via: Option<Via>,
+    },
+    /// Give the place up.
+    Leave {
+        /// Which ticket.
+        ticket: TicketId,
+        /// On whose wish.
+        reason: CloseReason,
+    },
+    /// A counter begins to serve.
+    OpenCounter(CounterId),
+    /// A counter stops serving.
+    CloseCounter(CounterId),
+    /// A counter calls whoever is next (叫号).
+    CallNext(CounterId),
+    /// The called person has been served.
+    Finish(CounterId),
+    /// The called person did not come (过号).
+    Miss(CounterId),
+}

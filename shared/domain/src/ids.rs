@@ -1,0 +1,84 @@
+//! What things are called inside a site.
+
+use std::fmt;
+use std::sync::Arc;
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $type(Arc<str>);
+
+        impl $type {
+            /// From its text.
+            pub fn new(text: &str) -> Self {
+                $type(Arc::from(text))
+            }
+
+            /// Its text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// A queue (业务) of the site, as the owner named it: `a`, `deposit`.
+    QueueId
+}
+name! {
+    /// A counter (窗口) of the site, as the owner named it: `1`, `desk-2`.
+    CounterId
+}
+name! {
+    /// The person who holds a ticket; for WeChat customers their openid. Never shown or logged.
+    Person
+}
+name! {
+    /// The scan session through which a ticket was asked for, so that its browser can be told.
+    Via
+}
+
+/// A ticket, unique within its site and business day: the how-manieth it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TicketId(pub u32);
+
+/// One command, however often it is delivered: a hash of what identifies it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandId(pub [u8; 16]);
+
+impl fmt::Debug for CommandId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The number on a ticket: the queue's prefix and a daily serial, `A001`.
+///
+/// At least three digits; past 999 it grows instead of wrapping, so that no number is live twice.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Number {
+    /// Letters in front, from the queue's rules.
+    pub prefix: Arc<str>,
+    /// 1 for the day's first ticket of the queue.
+    pub serial: u32,
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:03}", self.prefix, self.serial)
+    }
+}
+
+impl fmt::Debug for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
