@@ -1,0 +1,139 @@
+//! Reading WeChat's JSON: what its servers really send, brought into what a parser takes.
+
+use crate::codes::{self, Place};
+use crate::error::{CallError, Refusal};
+use serde::de::DeserializeOwned;
+
+/// The longest sentence of WeChat's that is kept.
+const SENTENCE: usize = 200;
+
+/// The typed answer of a call, or what `errcode` says. HTTP status and content type are ignored,
+/// because WeChat's say nothing; `secrets` are cut out of every sentence.
+pub(crate) fn read<T: DeserializeOwned>(
+    body: &[u8],
+    place: Place,
+    secrets: &[&str],
+) -> Result<T, CallError> {
+    #[derive(serde::Deserialize)]
+    struct Verdict {
+        #[serde(default)]
+        errcode: i64,
+        #[serde(default)]
+        errmsg: String,
+    }
+    let text = sanitised(body);
+    let verdict: Verdict =
+        serde_json::from_str(&text).map_err(|_| garbled("not the JSON expected"))?;
+    if verdict.errcode != 0 {
+        let row = codes::lookup(verdict.errcode, place);
+        return Err(CallError::Refused(Refusal {
+            code: verdict.errcode,
+            name: row.name,
+            meaning: row.meaning,
+            sentence: sentence(&verdict.errmsg, secrets),
+        }));
+    }
+    // serde's own error would quote the offending value, which may be a token.
+    serde_json::from_str(&text).map_err(|_| garbled("a field is missing or of another type"))
+}
+
+pub(crate) fn garbled(why: &str) -> CallError {
+    CallError::Garbled(why.to_owned())
+}
+
+/// UTF-8 with everything else replaced, without byte order mark, and inside strings without raw
+/// control characters and without escapes JSON does not know: all of these have been met.
+fn sanitised(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim_start_matches('\u{feff}');
+    let mut out = String::with_capacity(text.len());
+    let mut inside = false;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {
+                inside = !inside;
+                out.push(c);
+            }
+            '\\' if inside => match chars.next() {
+                Some(next @ ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' | 'u')) => {
+                    out.push('\\');
+                    out.push(next);
+                }
+                Some(next) if next >= ' ' => out.push(next),
+                _ => out.push(' '),
+            },
+            c if inside && c < ' ' => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// WeChat's sentence without its request id (it changes every time), without secrets, on one line.
+fn sentence(errmsg: &str, secrets: &[&str]) -> String {
+    let mut text = errmsg.to_owned();
+    for marker in ["rid:", "hint:"] {
+        if let Some(at) = text.find(marker) {
+            text.truncate(at);
+        }
+    }
+    scrub(&text, secrets)
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(SENTENCE)
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+/// The text with every secret replaced.
+pub(crate) fn scrub(text: &str, secrets: &[&str]) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets.iter().filter(|secret| secret.len() >= 4) {
+        text = text.replace(secret, "***");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codes::Meaning;
+    use serde_json::Value;
+
+    fn read_value(body: &[u8]) -> Result<Value, CallError> {
+        read(body, Place::Call, &["43_secrettoken", "oPerson"])
+    }
+
+    #[test]
+    fn an_absent_errcode_is_success() {
+        assert!(read_value(br#"{"ticket":"t"}"#).is_ok());
+        assert!(read_value(br#"{"errcode":0,"errmsg":"ok"}"#).is_ok());
+    }
+
+    #[test]
+    fn what_servers_really_send_is_read() {
+        let value = read_value(b"\xef\xbb\xbf{\"url\":\"http:\\/\\/a\\/b\",\"n\":\"a\x14b\nc\xffd\\x14\",\"msgid\":2702600966117900288}").unwrap();
+        assert_eq!(value["url"], "http://a/b");
+        assert_eq!(value["n"], "a b c\u{fffd}dx14");
+        assert_eq!(value["msgid"].as_u64(), Some(2_702_600_966_117_900_288));
+    }
+
+    #[test]
+    fn a_refusal_is_known_by_its_code_and_keeps_a_clean_sentence() {
+        let body = r#"{"errcode":40001,"errmsg":"invalid credential 43_secrettoken of oPerson rid: 654df33c-64386a2f"}"#;
+        let CallError::Refused(refusal) = read_value(body.as_bytes()).unwrap_err() else {
+            panic!()
+        };
+        assert_eq!((refusal.code, refusal.meaning), (40001, Meaning::Token));
+        assert_eq!(refusal.sentence, "invalid credential *** of ***");
+    }
+
+    #[test]
+    fn anything_else_is_garbled() {
+        for body in [&b""[..], b"<html>", b"[]", b"{\"errcode\":\"x\"}", b"null"] {
+            assert!(matches!(read_value(body), Err(CallError::Garbled(_))), "{body:?}");
+        }
+    }
+}

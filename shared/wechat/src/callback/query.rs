@@ -1,0 +1,103 @@
+//! What stands in a callback's address.
+
+use crate::secret::OpenId;
+use url::form_urlencoded;
+
+/// The query of a callback, decoded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallbackQuery {
+    /// Over token, timestamp and nonce.
+    pub signature: String,
+    /// Unix seconds.
+    pub timestamp: String,
+    /// A number that varies.
+    pub nonce: String,
+    /// What a verification wants echoed, byte for byte; a push has none.
+    pub echostr: Option<String>,
+    /// Who caused the push; not on every one, and covered by no signature.
+    pub openid: Option<OpenId>,
+    /// `aes` if the body is encrypted; absent or `raw` in plain mode.
+    pub encrypt_type: Option<String>,
+    /// The signature that covers the encrypted body too.
+    pub msg_signature: Option<String>,
+}
+
+/// The query lacks a field, or has one twice: which.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadQuery {
+    /// A field every callback has is not there.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// Two values: which of them was signed cannot be told.
+    #[error("a field stands there twice")]
+    Repeated,
+}
+
+impl CallbackQuery {
+    /// Reads the part of an address after `?`. Unknown fields are ignored.
+    pub fn parse(query: &str) -> Result<Self, BadQuery> {
+        let [mut signature, mut timestamp, mut nonce, mut echostr] = [const { None }; 4];
+        let [mut openid, mut encrypt_type, mut msg_signature] = [const { None }; 3];
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let field = match name.as_ref() {
+                "signature" => &mut signature,
+                "timestamp" => &mut timestamp,
+                "nonce" => &mut nonce,
+                "echostr" => &mut echostr,
+                "openid" => &mut openid,
+                "encrypt_type" => &mut encrypt_type,
+                "msg_signature" => &mut msg_signature,
+                _ => continue,
+            };
+            if field.replace(value.into_owned()).is_some() {
+                return Err(BadQuery::Repeated);
+            }
+        }
+        Ok(CallbackQuery {
+            signature: signature.ok_or(BadQuery::Missing("signature"))?,
+            timestamp: timestamp.ok_or(BadQuery::Missing("timestamp"))?,
+            nonce: nonce.ok_or(BadQuery::Missing("nonce"))?,
+            echostr,
+            openid: openid.map(OpenId::new),
+            encrypt_type,
+            msg_signature,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_captured_query_is_read() {
+        let query = CallbackQuery::parse(
+            "signature=899c&timestamp=1668926536&nonce=794508645&openid=ooUo26&encrypt_type=aes&msg_signature=aa&new=1",
+        )
+        .unwrap();
+        assert_eq!((&*query.timestamp, &*query.nonce), ("1668926536", "794508645"));
+        assert_eq!(query.openid.unwrap().expose(), "ooUo26");
+        assert_eq!(query.encrypt_type.as_deref(), Some("aes"));
+        assert_eq!(query.echostr, None);
+    }
+
+    #[test]
+    fn values_are_decoded() {
+        let query = CallbackQuery::parse("signature=a%2Bb&timestamp=1&nonce=x+y&echostr=").unwrap();
+        assert_eq!((&*query.signature, &*query.nonce), ("a+b", "x y"));
+        assert_eq!(query.echostr.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn what_is_missing_or_double_is_said() {
+        assert_eq!(CallbackQuery::parse(""), Err(BadQuery::Missing("signature")));
+        assert_eq!(
+            CallbackQuery::parse("signature=1&nonce=1"),
+            Err(BadQuery::Missing("timestamp"))
+        );
+        assert_eq!(
+            CallbackQuery::parse("signature=1&signature=2&timestamp=1&nonce=1"),
+            Err(BadQuery::Repeated)
+        );
+    }
+}

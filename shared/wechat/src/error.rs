@@ -1,0 +1,61 @@
+//! Why a call to WeChat did not succeed, in words that never hold a secret.
+
+use crate::codes::Meaning;
+
+/// WeChat answered, and the answer was no.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code} {name}: {sentence}")]
+pub struct Refusal {
+    /// WeChat's `errcode`.
+    pub code: i64,
+    /// Our name of the code; `unknown` if it is not in the table.
+    pub name: &'static str,
+    /// What it means to us.
+    pub meaning: Meaning,
+    /// WeChat's own words, without request ids and secrets.
+    pub sentence: String,
+}
+
+/// Why a call to WeChat did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// WeChat answered, and the answer was no: the call did nothing.
+    #[error("WeChat refused: {0}")]
+    Refused(Refusal),
+    /// No connection could be made: the call did nothing.
+    #[error("WeChat cannot be reached: {0}")]
+    Unreachable(String),
+    /// No answer in time. **The call may have done its work.**
+    #[error("WeChat did not answer in time")]
+    TimedOut,
+    /// The answer broke off or could not be read. **The call may have done its work.**
+    #[error("WeChat's answer could not be read: {0}")]
+    Garbled(String),
+}
+
+impl CallError {
+    /// What it means to us; failures of the way there and back mean [`Meaning::Later`].
+    pub fn meaning(&self) -> Meaning {
+        match self {
+            CallError::Refused(refusal) => refusal.meaning,
+            CallError::Unreachable(_) | CallError::TimedOut | CallError::Garbled(_) => {
+                Meaning::Later(None)
+            }
+        }
+    }
+
+    /// Whether the call may have done its work although this caller never learnt of it.
+    pub fn may_have_happened(&self) -> bool {
+        matches!(self, CallError::TimedOut | CallError::Garbled(_))
+    }
+
+    /// A word for metrics: one of a bounded set.
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            CallError::Refused(refusal) => refusal.name,
+            CallError::Unreachable(_) => "unreachable",
+            CallError::TimedOut => "timed_out",
+            CallError::Garbled(_) => "garbled",
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Names and secrets of WeChat's, with types that will not print what must not be read.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// What may be said of a token without giving it away: the first 16 bytes of its SHA-256, in hex.
+pub fn fingerprint(token: &str) -> String {
+    hex::encode(&Sha256::digest(token.as_bytes())[..16])
+}
+
+/// An access token. Prints as its fingerprint.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct AccessToken(SecretString);
+
+impl AccessToken {
+    /// A token as WeChat or the cache gave it.
+    pub fn new(token: impl Into<String>) -> Self {
+        AccessToken(SecretString::from(token.into()))
+    }
+
+    /// The token itself, for a request or the cache and nothing else.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// What may be logged, compared and sent in its place: 32 hex digits.
+    pub fn fingerprint(&self) -> String {
+        fingerprint(self.expose())
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AccessToken({})", self.fingerprint())
+    }
+}
+
+impl PartialEq for AccessToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for AccessToken {}
+
+/// The secret of an Official Account, with which tokens are fetched. Prints as `***`.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct AppSecret(SecretString);
+
+impl AppSecret {
+    /// A secret as configured.
+    pub fn new(secret: impl Into<String>) -> Self {
+        AppSecret(SecretString::from(secret.into()))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for AppSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AppSecret(***)")
+    }
+}
+
+/// The token that signs callbacks, as typed into WeChat's console. Prints as `***`.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct CallbackToken(SecretString);
+
+impl CallbackToken {
+    /// A callback token as configured.
+    pub fn new(token: impl Into<String>) -> Self {
+        CallbackToken(SecretString::from(token.into()))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for CallbackToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallbackToken(***)")
+    }
+}
+
+/// The public id of an Official Account (`wx…`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AppId(pub String);
+
+/// A person, as one Official Account knows them. Prints as `***`: it is personal data.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OpenId(String);
+
+impl OpenId {
+    /// An openid as WeChat gave it.
+    pub fn new(openid: impl Into<String>) -> Self {
+        OpenId(openid.into())
+    }
+
+    /// The openid itself, for a request, a reply or the ledger.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OpenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenId(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_secret_prints() {
+        let token = AccessToken::new("43_verysecret");
+        let all = format!(
+            "{token:?} {:?} {:?} {:?} {:#?}",
+            AppSecret::new("appsecretvalue"),
+            CallbackToken::new("callbacktokenvalue"),
+            OpenId::new("oPersonalData"),
+            token,
+        );
+        for secret in ["verysecret", "appsecretvalue", "callbacktokenvalue", "oPersonalData"] {
+            assert!(!all.contains(secret), "{all}");
+        }
+        assert!(all.contains(&token.fingerprint()));
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_head_of_a_sha256() {
+        assert_eq!(fingerprint("abc"), "ba7816bf8f01cfea414140de5dae2223");
+    }
+}

@@ -1,0 +1,72 @@
+//! Fetching access tokens: the stable channel and the classic one.
+
+use crate::client::Client;
+use crate::codes::Place;
+use crate::error::CallError;
+use crate::secret::{AccessToken, AppId, AppSecret};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// A token fresh from WeChat.
+#[derive(Debug, Clone)]
+pub struct IssuedToken {
+    /// The token.
+    pub token: AccessToken,
+    /// How long it lives from now; on the stable channel the time that is left of it.
+    pub expires_in: Duration,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    access_token: AccessToken,
+    expires_in: u64,
+}
+
+impl From<Answer> for IssuedToken {
+    fn from(answer: Answer) -> Self {
+        IssuedToken {
+            token: answer.access_token,
+            expires_in: Duration::from_secs(answer.expires_in),
+        }
+    }
+}
+
+impl Client {
+    /// `stable_token`: normally (`force` false) the current token until its last five minutes and
+    /// then a new one; forced, always a new one. WeChat allows 20 forced calls a day, 30 s apart.
+    pub async fn stable_token(
+        &self,
+        app: &AppId,
+        secret: &AppSecret,
+        force: bool,
+    ) -> Result<IssuedToken, CallError> {
+        let url = self.api_url("cgi-bin/stable_token", &[]);
+        let body = serde_json::json!({
+            "grant_type": "client_credential",
+            "appid": app.0,
+            "secret": secret.expose(),
+            "force_refresh": force,
+        });
+        let request = self.http().post(url).json(&body);
+        let answer: Answer =
+            self.call("stable_token", Place::TokenEndpoint, request, &[secret.expose()]).await?;
+        Ok(answer.into())
+    }
+
+    /// `token`, the classic channel: every call issues a new token, and the former one dies five
+    /// minutes later. The secret travels in the URL because WeChat takes it nowhere else.
+    pub async fn classic_token(
+        &self,
+        app: &AppId,
+        secret: &AppSecret,
+    ) -> Result<IssuedToken, CallError> {
+        let url = self.api_url(
+            "cgi-bin/token",
+            &[("grant_type", "client_credential"), ("appid", &app.0), ("secret", secret.expose())],
+        );
+        let answer: Answer = self
+            .call("token", Place::TokenEndpoint, self.http().get(url), &[secret.expose()])
+            .await?;
+        Ok(answer.into())
+    }
+}
