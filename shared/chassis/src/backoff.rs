@@ -1,0 +1,90 @@
+//! How long to wait before trying again: longer each time, up to a cap, never in step with others.
+
+use crate::entropy;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// A growing wait. It has no end of its own: whoever tries decides when to give up.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    base: Duration,
+    cap: Duration,
+    factor: f64,
+    jitter: f64,
+    next: Duration,
+}
+
+impl Backoff {
+    /// Waits `base` first and then twice as long each time, never more than `cap`, each wait
+    /// spread by a fifth.
+    pub fn new(base: Duration, cap: Duration) -> Backoff {
+        Backoff { base, cap, factor: 2.0, jitter: 0.2, next: base.min(cap) }
+    }
+
+    /// Grows by `factor` (1 or more) instead of 2.
+    #[must_use]
+    pub fn factor(mut self, factor: f64) -> Backoff {
+        self.factor = factor.max(1.0);
+        self
+    }
+
+    /// Spreads each wait by `share` of it (0 to 1) instead of 0.2.
+    #[must_use]
+    pub fn jitter(mut self, share: f64) -> Backoff {
+        self.jitter = share;
+        self
+    }
+
+    /// How long to wait now; the next answer is longer.
+    pub fn next_wait(&mut self) -> Duration {
+        let wait = self.next;
+        self.next = self.next.mul_f64(self.factor).min(self.cap);
+        entropy::jitter(wait, self.jitter)
+    }
+
+    /// Begins again at the base: what was tried has worked.
+    pub fn reset(&mut self) {
+        self.next = self.base.min(self.cap);
+    }
+
+    /// Sleeps for the next wait.
+    pub async fn wait(&mut self) {
+        tokio::time::sleep(self.next_wait()).await;
+    }
+
+    /// Sleeps for the next wait, or until `stop`; `false` if it was the stop.
+    pub async fn wait_unless(&mut self, stop: &CancellationToken) -> bool {
+        let wait = self.next_wait();
+        stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn it_grows_to_the_cap_and_starts_again_after_a_reset() {
+        let mut backoff = Backoff::new(secs(1), secs(10)).factor(3.0).jitter(0.0);
+        let waits: Vec<_> = (0..5).map(|_| backoff.next_wait()).collect();
+        assert_eq!(waits, [secs(1), secs(3), secs(9), secs(10), secs(10)]);
+        backoff.reset();
+        assert_eq!(backoff.next_wait(), secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_ends_the_wait() {
+        let (stop, begun) = (CancellationToken::new(), Instant::now());
+        let mut backoff = Backoff::new(secs(1000), secs(1000)).jitter(0.0);
+        assert!(backoff.wait_unless(&stop).await);
+        assert_eq!(begun.elapsed(), secs(1000));
+        stop.cancel();
+        assert!(!backoff.wait_unless(&stop).await);
+        assert_eq!(begun.elapsed(), secs(1000));
+    }
+}

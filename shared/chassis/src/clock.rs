@@ -1,0 +1,109 @@
+//! The time of day, which comes in through the door: whoever needs it is given a [`Clock`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Tells the time of day.
+pub trait Clock: Send + Sync + 'static {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    fn now_ms(&self) -> i64;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now_ms(&self) -> i64 {
+        (**self).now_ms()
+    }
+}
+
+/// The machine's own clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods, reason = "the one place that may read the system clock")]
+    fn now_ms(&self) -> i64 {
+        match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+            Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+/// A clock that stands still until it is moved; for tests without a runtime. Clones are one clock.
+#[derive(Debug, Clone, Default)]
+pub struct ManualClock(Arc<AtomicI64>);
+
+impl ManualClock {
+    /// A clock that shows `now_ms`.
+    pub fn at(now_ms: i64) -> ManualClock {
+        ManualClock(Arc::new(AtomicI64::new(now_ms)))
+    }
+
+    /// Shows `now_ms` from here on; backwards is possible, as on real machines.
+    pub fn set(&self, now_ms: i64) {
+        self.0.store(now_ms, Ordering::SeqCst);
+    }
+
+    /// Moves on by `by` and returns the new time in milliseconds.
+    pub fn advance(&self, by: Duration) -> i64 {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.0.fetch_add(by, Ordering::SeqCst).saturating_add(by)
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A clock that moves with tokio's timers, so that a test with a paused runtime has one time only.
+#[derive(Debug)]
+pub struct RuntimeClock {
+    start: (Instant, i64),
+}
+
+impl RuntimeClock {
+    /// A clock that shows `now_ms` at this moment of the current runtime.
+    pub fn starting_at(now_ms: i64) -> RuntimeClock {
+        RuntimeClock { start: (Instant::now(), now_ms) }
+    }
+}
+
+impl Clock for RuntimeClock {
+    fn now_ms(&self) -> i64 {
+        let (since, at) = self.start;
+        at.saturating_add(i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_clock_stands_in_this_century() {
+        let now = SystemClock.now_ms();
+        assert!(now > 1_700_000_000_000 && now < 4_102_444_800_000, "{now}");
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told() {
+        let clock = ManualClock::at(1_000);
+        let seen_elsewhere = clock.clone();
+        assert_eq!(clock.now_ms(), 1_000);
+        assert_eq!(clock.advance(Duration::from_secs(2)), 3_000);
+        assert_eq!(seen_elsewhere.now_ms(), 3_000);
+        clock.set(5);
+        assert_eq!(seen_elsewhere.now_ms(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_runtime_clock_moves_with_the_timers() {
+        let clock = RuntimeClock::starting_at(7_000);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(clock.now_ms(), 67_000);
+    }
+}

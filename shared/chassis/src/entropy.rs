@@ -1,0 +1,73 @@
+//! Chance: the one place that asks the operating system for randomness.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// `N` unpredictable bytes, fit for secrets.
+///
+/// # Panics
+/// If the operating system has no randomness to give; nothing safe could follow.
+#[allow(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
+pub fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives randomness");
+    bytes
+}
+
+/// A random (version 4) uuid.
+pub fn uuid() -> Uuid {
+    uuid::Builder::from_random_bytes(bytes()).into_uuid()
+}
+
+/// `n` unpredictable bytes as base64url without padding: safe in a header, a cookie and a URL.
+/// 16 bytes are enough for a secret.
+pub fn token(n: usize) -> String {
+    let mut out = Vec::with_capacity(n.next_multiple_of(16));
+    while out.len() < n {
+        out.extend_from_slice(&bytes::<16>());
+    }
+    URL_SAFE_NO_PAD.encode(&out[..n])
+}
+
+/// A duration evenly spread between `duration` less and plus the `share` of it (0 to 1), so that
+/// replicas that began together do not act together.
+pub fn jitter(duration: Duration, share: f64) -> Duration {
+    // 53 bits are what an f64 holds exactly.
+    let unit = (u64::from_le_bytes(bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
+    duration.mul_f64(1.0 + share.clamp(0.0, 1.0) * (2.0 * unit - 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_uuid_is_a_version_4_and_new_each_time() {
+        let (one, other) = (uuid(), uuid());
+        assert_eq!((one.get_version_num(), one.get_variant()), (4, uuid::Variant::RFC4122));
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn a_token_has_the_length_asked_for_and_travels_in_a_url() {
+        for (n, length) in [(0, 0), (1, 2), (16, 22), (33, 44)] {
+            let token = token(n);
+            assert_eq!(token.len(), length);
+            assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
+        }
+        assert_eq!((0..100).map(|_| token(16)).collect::<HashSet<_>>().len(), 100);
+    }
+
+    #[test]
+    fn jitter_stays_within_its_share_and_spreads() {
+        let base = Duration::from_secs(100);
+        let drawn: Vec<_> = (0..500).map(|_| jitter(base, 0.2)).collect();
+        assert!(drawn.iter().all(|d| (80.0..=120.0).contains(&d.as_secs_f64())));
+        assert!(drawn.iter().any(|d| d.as_secs_f64() < 90.0));
+        assert!(drawn.iter().any(|d| d.as_secs_f64() > 110.0));
+        assert_eq!(jitter(base, 0.0), base);
+    }
+}

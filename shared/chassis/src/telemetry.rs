@@ -1,0 +1,78 @@
+//! Log lines on standard error: for people, or one JSON object a line for machines.
+
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::filter::{EnvFilter, ParseError};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line a person reads.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogOptions {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// Which lines: `info`, or finer: `info,paihao_gateway=debug`.
+    pub filter: String,
+}
+
+/// Why logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LogProblem {
+    /// The filter is not one.
+    #[error("the log filter is not valid: {0}")]
+    Filter(#[from] ParseError),
+    /// Something in this process logs already.
+    #[error("logging has already been set up")]
+    Twice,
+}
+
+impl LogOptions {
+    /// Whether the filter can be read, for a configuration check.
+    pub fn check(&self) -> Result<(), LogProblem> {
+        self.parsed().map(drop)
+    }
+
+    fn parsed(&self) -> Result<EnvFilter, LogProblem> {
+        Ok(EnvFilter::builder().parse(&self.filter)?)
+    }
+}
+
+/// Begins to log on standard error, once per process.
+pub fn init(options: &LogOptions) -> Result<(), LogProblem> {
+    let registry = tracing_subscriber::registry().with(options.parsed()?);
+    let to_stderr = fmt::layer().with_writer(std::io::stderr);
+    let done = match options.format {
+        LogFormat::Text => {
+            use std::io::IsTerminal;
+            registry.with(to_stderr.with_ansi(std::io::stderr().is_terminal())).try_init()
+        }
+        LogFormat::Json => {
+            registry.with(to_stderr.json().flatten_event(true).with_current_span(false)).try_init()
+        }
+    };
+    done.map_err(|_| LogProblem::Twice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_refused() {
+        let with = |filter: &str| LogOptions { format: LogFormat::Text, filter: filter.into() };
+        assert!(with("info,paihao_gateway=debug").check().is_ok());
+        assert!(with("info,paihao_gateway=loudly").check().is_err());
+    }
+}

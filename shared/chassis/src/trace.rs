@@ -1,0 +1,172 @@
+//! Which request a piece of work belongs to: the W3C `traceparent`, carried through HTTP and
+//! message headers from process to process.
+
+use crate::entropy;
+use std::fmt;
+use std::future::Future;
+use std::str::FromStr;
+
+/// The name of the header, on HTTP and on messages.
+pub const HEADER: &str = "traceparent";
+
+/// A position in a trace: the whole trace's id, and the id of the piece of work that comes before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Traceparent {
+    trace: u128,
+    parent: u64,
+    flags: u8,
+}
+
+/// Not a `traceparent` header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a traceparent header")]
+pub struct InvalidTraceparent;
+
+impl Traceparent {
+    /// The beginning of a new trace, marked as sampled.
+    pub fn fresh() -> Traceparent {
+        Traceparent {
+            // Zero means "none" in the format.
+            trace: u128::from_be_bytes(entropy::bytes()).max(1),
+            parent: new_parent(),
+            flags: 1,
+        }
+    }
+
+    /// The same trace, one piece of work further.
+    #[must_use]
+    pub fn child(&self) -> Traceparent {
+        Traceparent { parent: new_parent(), ..*self }
+    }
+
+    /// Goes on with the trace that a header names, or begins one if there is no (valid) header.
+    pub fn continued(header: Option<&str>) -> Traceparent {
+        header
+            .and_then(|value| value.parse().ok())
+            .map_or_else(Traceparent::fresh, |before: Traceparent| before.child())
+    }
+
+    /// The id of the whole trace, 32 hexadecimal digits: the field `trace` of log lines.
+    pub fn trace_id(&self) -> String {
+        format!("{:032x}", self.trace)
+    }
+
+    /// The id of this piece of work, 16 hexadecimal digits.
+    pub fn span_id(&self) -> String {
+        format!("{:016x}", self.parent)
+    }
+
+    /// Whether whoever began the trace wants it recorded.
+    pub fn sampled(&self) -> bool {
+        self.flags & 1 == 1
+    }
+}
+
+fn new_parent() -> u64 {
+    u64::from_be_bytes(entropy::bytes()).max(1)
+}
+
+/// Writes the header's value.
+impl fmt::Display for Traceparent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace, self.parent, self.flags)
+    }
+}
+
+impl FromStr for Traceparent {
+    type Err = InvalidTraceparent;
+
+    /// Reads the header's value. A version newer than 00 may have more fields, which are ignored.
+    fn from_str(value: &str) -> Result<Traceparent, InvalidTraceparent> {
+        let mut fields = value.trim().splitn(5, '-');
+        let mut field = |digits| {
+            fields.next().filter(|field| is_lower_hex(field, digits)).ok_or(InvalidTraceparent)
+        };
+        let (version, trace, parent, flags) = (field(2)?, field(32)?, field(16)?, field(2)?);
+        if version == "ff" || (version == "00" && fields.next().is_some()) {
+            return Err(InvalidTraceparent);
+        }
+        let trace = u128::from_str_radix(trace, 16).map_err(|_| InvalidTraceparent)?;
+        let parent = u64::from_str_radix(parent, 16).map_err(|_| InvalidTraceparent)?;
+        let flags = u8::from_str_radix(flags, 16).map_err(|_| InvalidTraceparent)?;
+        if trace == 0 || parent == 0 {
+            return Err(InvalidTraceparent);
+        }
+        Ok(Traceparent { trace, parent, flags })
+    }
+}
+
+fn is_lower_hex(field: &str, digits: usize) -> bool {
+    field.len() == digits && field.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+tokio::task_local! {
+    static CURRENT: Traceparent;
+}
+
+/// Runs `work` as part of a trace: [`current`] answers it inside.
+pub async fn within<F: Future>(at: Traceparent, work: F) -> F::Output {
+    CURRENT.scope(at, work).await
+}
+
+/// Where in which trace the current task works; `None` outside of [`within`].
+pub fn current() -> Option<Traceparent> {
+    CURRENT.try_with(|at| *at).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALID: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn a_header_is_read_and_written_back_the_same() {
+        let read: Traceparent = VALID.parse().unwrap();
+        assert_eq!(read.to_string(), VALID);
+        assert_eq!(read.trace_id(), "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(read.span_id(), "b7ad6b7169203331");
+        assert!(read.sampled());
+    }
+
+    #[test]
+    fn what_is_not_a_header_is_refused() {
+        for bad in [
+            "",
+            "00",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01",
+            "00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+        ] {
+            assert_eq!(bad.parse::<Traceparent>(), Err(InvalidTraceparent), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_newer_version_may_say_more() {
+        let newer = "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00-more-and-more";
+        assert_eq!(newer.parse::<Traceparent>().unwrap().to_string(), VALID.replace("-01", "-00"));
+    }
+
+    #[test]
+    fn work_goes_on_in_the_trace_it_was_given() {
+        let given: Traceparent = VALID.parse().unwrap();
+        let here = Traceparent::continued(Some(VALID));
+        assert_eq!(here.trace_id(), given.trace_id());
+        assert_ne!(here.span_id(), given.span_id());
+        assert_ne!(Traceparent::continued(None).trace_id(), given.trace_id());
+        assert_ne!(Traceparent::continued(Some("nonsense")).trace_id(), given.trace_id());
+    }
+
+    #[tokio::test]
+    async fn the_current_trace_is_known_inside_only() {
+        let at = Traceparent::fresh();
+        assert_eq!(within(at, async { current() }).await, Some(at));
+        assert_eq!(current(), None);
+    }
+}
