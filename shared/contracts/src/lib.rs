@@ -7,3 +7,4 @@ pub mod names;
 pub mod commit;
 pub mod notice;
 pub mod session;
+pub mod token;

@@ -1,0 +1,207 @@
+//! Reads an account's access token from the cache, and waits for another when it was refused.
+
+use crate::slot::{Answer, Known, Memory};
+use async_trait::async_trait;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use paihao_cache::{Cache, Unavailable};
+use paihao_chassis::clock::Clock;
+use paihao_contracts::names;
+use paihao_contracts::token::{RefusedToken, TokenRecord};
+use paihao_ledger::{Entry, Ledger};
+use paihao_wechat::{AccessToken, TokenSource, TokenUnavailable};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How a reader reads.
+#[derive(Debug, Clone)]
+pub struct TokenReaderOptions {
+    /// How long a token is used without looking into the cache; 30 s by default.
+    pub reread: Duration,
+    /// How long after a look that found nothing the next one follows, while the remembered token
+    /// still lives; 5 s by default.
+    pub pause: Duration,
+    /// How long before its end a remembered token is looked after every second; 60 s by default.
+    pub margin: Duration,
+    /// How long a caller waits if there is no token, or for another after a refusal; 3 s by default.
+    pub wait: Duration,
+}
+
+impl Default for TokenReaderOptions {
+    fn default() -> Self {
+        TokenReaderOptions {
+            reread: Duration::from_secs(30),
+            pause: Duration::from_secs(5),
+            margin: Duration::from_secs(60),
+            wait: Duration::from_secs(3),
+        }
+    }
+}
+
+type Outcome = Result<AccessToken, TokenUnavailable>;
+type Wait = Shared<BoxFuture<'static, Outcome>>;
+
+/// The token source of the gateway and the notifier. Cheap to clone; clones share their memory.
+#[derive(Clone)]
+pub struct TokenReader(Arc<Reader>);
+
+struct Reader {
+    cache: Arc<dyn Cache>,
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+    options: TokenReaderOptions,
+    accounts: Mutex<HashMap<String, Arc<Account>>>,
+}
+
+struct Account {
+    name: String,
+    memory: Mutex<Memory>,
+    /// The waits under way, by the fingerprint that was refused (`None`: waiting for any token).
+    waits: Mutex<HashMap<Option<String>, WeakShared<BoxFuture<'static, Outcome>>>>,
+}
+
+impl TokenReader {
+    /// Reads from `cache`, reports through `ledger`.
+    pub fn new(
+        cache: Arc<dyn Cache>,
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        options: TokenReaderOptions,
+    ) -> Self {
+        let accounts = Mutex::default();
+        TokenReader(Arc::new(Reader { cache, ledger, clock, options, accounts }))
+    }
+}
+
+#[async_trait]
+impl TokenSource for TokenReader {
+    async fn current(&self, account: &str) -> Outcome {
+        let account = self.0.account(account);
+        let answer =
+            account.memory.lock().ask(Instant::now(), self.0.clock.now_ms(), self.0.options.pause);
+        match answer {
+            Answer::Fresh(token) => Ok(token),
+            // A cache that is away, or has lost the record, does not take away a living token.
+            Answer::Look(token) => {
+                Ok(self.0.look(&account).await.ok().flatten().map_or(token, |known| known.token))
+            }
+            Answer::Nothing => self.0.wait(&account, None).await,
+        }
+    }
+
+    async fn refused(&self, account: &str, refused: &AccessToken) -> Outcome {
+        let account = self.0.account(account);
+        self.0.wait(&account, Some(refused.fingerprint())).await
+    }
+}
+
+impl Reader {
+    fn account(&self, name: &str) -> Arc<Account> {
+        let mut accounts = self.accounts.lock();
+        if let Some(account) = accounts.get(name) {
+            return account.clone();
+        }
+        let account = Arc::new(Account {
+            name: name.to_owned(),
+            memory: Mutex::default(),
+            waits: Mutex::default(),
+        });
+        accounts.insert(name.to_owned(), account.clone());
+        account
+    }
+
+    /// What the cache holds and is still alive, remembered.
+    async fn look(&self, account: &Account) -> Result<Option<Known>, Unavailable> {
+        let Some(stored) = self.cache.get(&names::access_token(&account.name)).await? else {
+            return Ok(None);
+        };
+        let now_ms = self.clock.now_ms();
+        let Ok(record) = TokenRecord::decode(&stored) else {
+            tracing::error!(account = account.name, "the stored token has an unknown shape");
+            return Ok(None);
+        };
+        if record.expires_at_ms <= now_ms {
+            return Ok(None);
+        }
+        let known = Known::from(record);
+        account.memory.lock().learn(
+            known.clone(),
+            Instant::now(),
+            now_ms,
+            self.options.reread,
+            self.options.margin,
+        );
+        Ok(Some(known))
+    }
+
+    /// Joins the wait for a token other than `refused`, or begins one: however many callers are
+    /// refused at once, there is one report and one poller.
+    fn wait(self: &Arc<Self>, account: &Arc<Account>, refused: Option<String>) -> Wait {
+        let mut waits = account.waits.lock();
+        if let Some(wait) = waits.get(&refused).and_then(WeakShared::upgrade) {
+            return wait;
+        }
+        waits.retain(|_, wait| wait.upgrade().is_some());
+        let wait = Arc::clone(self).poll(Arc::clone(account), refused.clone()).boxed().shared();
+        if let Some(weak) = wait.downgrade() {
+            waits.insert(refused, weak);
+        }
+        wait
+    }
+
+    /// Looks into the cache until it holds a living token other than `refused`, or patience ends.
+    async fn poll(self: Arc<Self>, account: Arc<Account>, refused: Option<String>) -> Outcome {
+        let deadline = Instant::now() + self.options.wait;
+        let mut pause = Duration::from_millis(20);
+        let mut reported = false;
+        loop {
+            let found = self.look(&account).await;
+            if let Ok(Some(known)) = &found
+                && refused.as_ref() != Some(&known.token.fingerprint())
+            {
+                return Ok(known.token.clone());
+            }
+            if let Some(fingerprint) = refused.as_ref().filter(|_| !reported) {
+                reported = self.report(&account.name, fingerprint).await;
+            }
+            if Instant::now() + pause > deadline {
+                account.memory.lock().doubt();
+                return Err(TokenUnavailable(match (found, refused) {
+                    (Err(unavailable), _) => unavailable.to_string(),
+                    (Ok(_), Some(_)) => {
+                        "WeChat refused the current one and there is no other yet".to_owned()
+                    }
+                    (Ok(_), None) => "the token service has stored none yet".to_owned(),
+                }));
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(320));
+        }
+    }
+
+    /// Says which token was refused, never the token itself.
+    async fn report(&self, account: &str, fingerprint: &str) -> bool {
+        let report = RefusedToken {
+            v: 1,
+            account: account.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+            refused_at_ms: self.clock.now_ms(),
+        };
+        let entry = Entry::new(report.encode());
+        let queue = &names::REFUSED_TOKENS;
+        match self.ledger.enqueue(queue, fingerprint, entry, Duration::ZERO).await {
+            Ok(_) => {
+                metrics::counter!("paihao_token_refusals_reported_total").increment(1);
+                tracing::info!(account, fingerprint, "WeChat refused the token: reported");
+                true
+            }
+            Err(unavailable) => {
+                tracing::warn!(account, fingerprint, %unavailable, "a refused token could not be reported");
+                false
+            }
+        }
+    }
+}
