@@ -1,1 +1,155 @@
-//! Being built.
+//! The suite that every ledger passes: what the sentences of the port mean, one case each.
+//!
+//! An implementation writes `paihao_ledger::ledger_conformance!(make)` into a test, where `make`
+//! is an `async fn() -> (Arc<dyn Ledger>, Guard)` that gives an empty store; the guard is dropped
+//! after the case. Cases wait with generous deadlines and never demand that something be quick.
+
+pub mod append;
+pub mod follow;
+
+pub mod consume;
+pub mod queue;
+
+use crate::{Deliveries, Delivery, Entry, Followed, Ledger, Position, Recorded, Subject};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use paihao_contracts::names::Log;
+use std::time::Duration;
+
+/// Makes a test of every case; see the module.
+#[macro_export]
+macro_rules! ledger_conformance {
+    ($make:ident) => {
+        $crate::ledger_conformance! { @cases $make
+            append: [
+                expects_nothing_then_a_position,
+                a_conflict_carries_what_was_found,
+                at_a_position_of_an_empty_subject,
+                concurrent_appenders_lose_nothing,
+                concurrent_appends_of_anything,
+                subjects_do_not_disturb_each_other,
+                logs_do_not_disturb_each_other,
+                keeps_what_it_was_given,
+                leaves_out_headers_it_cannot_carry,
+                last_is_the_newest_of_its_subject,
+                head_is_the_newest_of_the_log,
+                refuses_what_is_too_large,
+                entries_age_out,
+                answers_a_check,
+            ]
+            follow: [
+                from_the_start_and_on,
+                from_the_middle,
+                an_empty_log_and_its_first_entry,
+                without_gap_while_others_append,
+                all_followers_see_one_order,
+                a_long_past,
+                from_beyond_the_end_is_a_restart,
+                a_dropped_follower_disturbs_nobody,
+            ]
+            consume: [
+                begins_at_the_oldest_and_goes_on,
+                each_entry_to_exactly_one_member,
+                keeps_the_order_for_one_member,
+                forgetting_means_again,
+                again_waits,
+                never_becomes_a_dead_letter,
+                no_more_than_in_flight,
+                what_is_done_stays_done,
+                members_leaving_hand_over,
+                a_member_that_says_nothing_loses_it,
+                extending_keeps_it,
+                consumers_do_not_share,
+            ]
+            queue: [
+                one_worker_gets_it_once,
+                the_same_key_is_the_same_work,
+                keys_hold_anything,
+                waits_before_the_first_time,
+                a_delayed_message_lets_others_pass,
+                roughly_first_in_first_out,
+                survives_until_done,
+                forgetting_means_again,
+                again_waits,
+                never_becomes_a_dead_letter,
+                no_more_than_in_flight,
+                extending_keeps_it,
+                shared_among_workers,
+                queues_do_not_share,
+            ]
+        }
+    };
+    (@cases $make:ident $($theme:ident: [$($case:ident),* $(,)?])*) => {
+        $(mod $theme {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let (ledger, _guard) = super::$make().await;
+                $crate::conformance::$theme::$case(ledger).await;
+            })*
+        })*
+    };
+}
+
+/// How long a case waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a case waits for what must not come.
+const QUIET: Duration = Duration::from_millis(300);
+
+const LOG: Log = Log { name: "conformance", kept: None };
+const OTHER_LOG: Log = Log { name: "conformance-other", kept: None };
+
+fn subject(name: &str) -> Subject {
+    Subject::new(&["acc", name]).expect("a plain name")
+}
+
+/// Appends whatever is there, and says where.
+async fn put(ledger: &dyn Ledger, log: &Log, name: &str, payload: impl Into<String>) -> Position {
+    let entry = Entry::new(payload.into());
+    let subject = subject(name);
+    let append = ledger.append(log, &subject, crate::Expect::Anything, entry);
+    append.await.expect("an append that expects nothing special")
+}
+
+fn text(recorded: &Recorded) -> String {
+    String::from_utf8(recorded.entry.payload.to_vec()).expect("the case wrote text")
+}
+
+async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {PATIENCE:?} for {what}"),
+    }
+}
+
+async fn quiet(what: &str, future: impl Future) {
+    assert!(tokio::time::timeout(QUIET, future).await.is_err(), "{what}");
+}
+
+async fn entry(follower: &mut BoxStream<'static, Followed>) -> Recorded {
+    match within("an entry", follower.next()).await {
+        Some(Followed::Entry(recorded)) => recorded,
+        other => panic!("expected an entry, got {other:?}"),
+    }
+}
+
+async fn entries(follower: &mut BoxStream<'static, Followed>, count: usize) -> Vec<Recorded> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        all.push(entry(follower).await);
+    }
+    all
+}
+
+async fn delivery(deliveries: &mut Deliveries) -> Delivery {
+    within("a delivery", deliveries.next()).await.expect("deliveries do not end")
+}
+
+/// Gives up a delivery with a reason and finds it among the dead letters.
+async fn buried(ledger: &dyn Ledger, delivery: Delivery, reason: &str) -> Recorded {
+    use paihao_contracts::names::DEAD_LETTERS;
+    delivery.never(reason).await.expect("a store that answers");
+    let mut letters = ledger.follow(&DEAD_LETTERS, Position::START).await.expect("a follower");
+    let letter = entry(&mut letters).await;
+    quiet("one dead letter only", letters.next()).await;
+    letter
+}

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Where an entry stands in its log. Larger is later; nothing else may be read from the number,
 /// and positions of one subject are not consecutive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position(pub u64);
 
 impl Position {
@@ -18,7 +18,8 @@ impl Position {
 pub struct Entry {
     /// The payload.
     pub payload: Bytes,
-    /// Names and values, visible ASCII both; `traceparent` is one.
+    /// Names and values, visible ASCII both; `traceparent` is one. Their order is not kept, and
+    /// what a store cannot carry is left out: see [`Entry::carried_headers`].
     pub headers: Vec<(String, String)>,
 }
 
@@ -38,6 +39,26 @@ impl Entry {
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The headers that every store can carry: a name of letters, digits, `-` and `_`, and a value
+    /// of visible ASCII and inner spaces.
+    pub fn carried_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(
+            |(name, value)| {
+                is_name(name)
+                    && !value.is_empty()
+                    && value.bytes().all(|b| (0x20..0x7f).contains(&b))
+                    && value.trim_matches(' ') == *value
+            },
+        )
+    }
+
+    /// Bytes of payload and headers.
+    pub fn size(&self) -> usize {
+        let headers: usize =
+            self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.payload.len() + headers
     }
 }
 
@@ -67,11 +88,7 @@ pub struct InvalidSubject;
 impl Subject {
     /// A subject of these parts.
     pub fn new(parts: &[&str]) -> Result<Self, InvalidSubject> {
-        let fine = |part: &&str| {
-            !part.is_empty()
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        };
-        if parts.is_empty() || !parts.iter().all(fine) {
+        if parts.is_empty() || !parts.iter().all(|part| is_name(part)) {
             return Err(InvalidSubject);
         }
         Ok(Subject(parts.join(".")))
@@ -96,5 +113,39 @@ impl Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_take_letters_digits_and_two_signs() {
+        assert_eq!(Subject::new(&["gh_1", "Hall-2"]).unwrap().as_str(), "gh_1.Hall-2");
+        assert_eq!(Subject::parse("a.b").unwrap(), Subject::new(&["a", "b"]).unwrap());
+        assert_eq!(Subject::parse("a.b").unwrap().parts().collect::<Vec<_>>(), ["a", "b"]);
+        for bad in ["", ".", "a.", ".a", "a..b", "a b", "a.*", "a.>", "a/b", "大厅", "a\n", "a:b"]
+        {
+            assert_eq!(Subject::parse(bad), Err(InvalidSubject), "{bad:?}");
+        }
+        assert_eq!(Subject::new(&[]), Err(InvalidSubject));
+        assert_eq!(Subject::new(&["a.b"]), Err(InvalidSubject));
+    }
+
+    #[test]
+    fn headers_that_no_store_carries_are_left_out() {
+        let entry = Entry::new("x")
+            .with_header("fine", "a value: with signs")
+            .with_header("bad name", "v")
+            .with_header("", "v")
+            .with_header("empty", "")
+            .with_header("padded", " v")
+            .with_header("split", "a\r\nInjected: b");
+        assert_eq!(entry.carried_headers().collect::<Vec<_>>(), [("fine", "a value: with signs")]);
     }
 }

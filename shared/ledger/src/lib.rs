@@ -2,10 +2,13 @@
 //!
 //! One trait, [`Ledger`], says what the system needs of its message store. Two crates provide it:
 //! `paihao-ledger-sqlite` in one file, `paihao-ledger-nats` on JetStream. Both pass the suite in
-//! [`conformance`], which is the precise meaning of every sentence below.
+//! `conformance`, which is the precise meaning of every sentence below.
+
+mod entry;
 
 mod delivery;
-mod entry;
+
+pub mod dead_letter;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -1,0 +1,235 @@
+//! Appending: expectations, conflicts, and what stands afterwards.
+
+use super::*;
+use crate::{AppendError, Expect};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The first append expects nothing, the next one the position of the first.
+pub async fn expects_nothing_then_a_position(ledger: Arc<dyn Ledger>) {
+    let subject = subject("a");
+    let first = ledger.append(&LOG, &subject, Expect::Nothing, Entry::new("1")).await.unwrap();
+    let second = ledger.append(&LOG, &subject, Expect::At(first), Entry::new("2")).await.unwrap();
+    let third = ledger.append(&LOG, &subject, Expect::Anything, Entry::new("3")).await.unwrap();
+    assert!(Position::START < first && first < second && second < third);
+}
+
+/// A wrong expectation writes nothing and says what is there.
+pub async fn a_conflict_carries_what_was_found(ledger: Arc<dyn Ledger>) {
+    let subject = subject("a");
+    let first = put(&*ledger, &LOG, "a", "1").await;
+    let second = put(&*ledger, &LOG, "a", "2").await;
+    put(&*ledger, &LOG, "b", "elsewhere").await;
+    for wrong in [Expect::Nothing, Expect::At(first), Expect::At(Position(second.0 + 1000))] {
+        match ledger.append(&LOG, &subject, wrong, Entry::new("no")).await {
+            Err(AppendError::Conflict { expected, found }) => {
+                assert_eq!((expected, found), (wrong, Some(second)));
+            }
+            other => panic!("expected a conflict, got {other:?}"),
+        }
+    }
+    assert_eq!(ledger.last(&LOG, &subject).await.unwrap().unwrap().position, second);
+    ledger.append(&LOG, &subject, Expect::At(second), Entry::new("3")).await.unwrap();
+}
+
+/// Expecting a position where there is nothing is a conflict that found nothing.
+pub async fn at_a_position_of_an_empty_subject(ledger: Arc<dyn Ledger>) {
+    let elsewhere = put(&*ledger, &LOG, "b", "elsewhere").await;
+    let wrong = Expect::At(elsewhere);
+    match ledger.append(&LOG, &subject("a"), wrong, Entry::new("no")).await {
+        Err(AppendError::Conflict { expected, found }) => {
+            assert_eq!((expected, found), (wrong, None));
+        }
+        other => panic!("expected a conflict, got {other:?}"),
+    }
+    assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap(), None);
+}
+
+/// Many who read, append and on conflict try again: every append stands once, each on top of the
+/// one it expected.
+pub async fn concurrent_appenders_lose_nothing(ledger: Arc<dyn Ledger>) {
+    const APPENDERS: usize = 8;
+    const EACH: usize = 15;
+    let tasks: Vec<_> = (0..APPENDERS)
+        .map(|who| {
+            let ledger = Arc::clone(&ledger);
+            tokio::spawn(async move {
+                let mut expect = Expect::Nothing;
+                let mut done = 0;
+                while done < EACH {
+                    let Position(on) = match expect {
+                        Expect::At(position) => position,
+                        _ => Position::START,
+                    };
+                    let entry = Entry::new(format!("{who}/{done} on {on}"));
+                    expect = match ledger.append(&LOG, &subject("a"), expect, entry).await {
+                        Ok(position) => {
+                            done += 1;
+                            Expect::At(position)
+                        }
+                        Err(AppendError::Conflict { found: Some(found), .. }) => Expect::At(found),
+                        Err(other) => panic!("{other}"),
+                    };
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        within("an appender", task).await.unwrap();
+    }
+    let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
+    let all = entries(&mut follower, APPENDERS * EACH).await;
+    quiet("no more than was appended", follower.next()).await;
+    let mut before = Position::START;
+    let mut seen = BTreeSet::new();
+    for recorded in &all {
+        let text = text(recorded);
+        let (what, on) = text.split_once(" on ").unwrap();
+        assert_eq!(on, before.0.to_string(), "{what} stands on what it did not expect");
+        assert!(seen.insert(what.to_owned()), "{what} stands twice");
+        before = recorded.position;
+    }
+    assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap(), all.last().cloned());
+}
+
+/// Many who do not care what is there: each gets a position of its own.
+pub async fn concurrent_appends_of_anything(ledger: Arc<dyn Ledger>) {
+    let appends = (0..200).map(|n| {
+        let ledger = Arc::clone(&ledger);
+        async move { put(&*ledger, &LOG, "a", n.to_string()).await }
+    });
+    let positions = within("all appends", futures::future::join_all(appends)).await;
+    let distinct: BTreeSet<_> = positions.iter().copied().collect();
+    assert_eq!(distinct.len(), 200);
+    let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
+    for recorded in entries(&mut follower, 200).await {
+        let n: usize = text(&recorded).parse().unwrap();
+        assert_eq!(recorded.position, positions[n]);
+    }
+}
+
+/// An expectation looks at one subject, also when another's name begins with it.
+pub async fn subjects_do_not_disturb_each_other(ledger: Arc<dyn Ledger>) {
+    let short = Subject::new(&["acc"]).unwrap();
+    let long = Subject::new(&["acc", "a"]).unwrap();
+    let near = Subject::new(&["acc", "aa"]).unwrap();
+    let a = ledger.append(&LOG, &short, Expect::Nothing, Entry::new("1")).await.unwrap();
+    let b = ledger.append(&LOG, &long, Expect::Nothing, Entry::new("2")).await.unwrap();
+    let c = ledger.append(&LOG, &near, Expect::Nothing, Entry::new("3")).await.unwrap();
+    ledger.append(&LOG, &short, Expect::At(a), Entry::new("4")).await.unwrap();
+    ledger.append(&LOG, &long, Expect::At(b), Entry::new("5")).await.unwrap();
+    ledger.append(&LOG, &near, Expect::At(c), Entry::new("6")).await.unwrap();
+}
+
+/// The same subject in two logs is two subjects.
+pub async fn logs_do_not_disturb_each_other(ledger: Arc<dyn Ledger>) {
+    let subject = subject("a");
+    let here = ledger.append(&LOG, &subject, Expect::Nothing, Entry::new("here")).await.unwrap();
+    ledger.append(&OTHER_LOG, &subject, Expect::Nothing, Entry::new("there")).await.unwrap();
+    ledger.append(&LOG, &subject, Expect::At(here), Entry::new("here again")).await.unwrap();
+    let mut there = ledger.follow(&OTHER_LOG, Position::START).await.unwrap();
+    assert_eq!(text(&entry(&mut there).await), "there");
+    quiet("an entry of another log", there.next()).await;
+}
+
+/// Subject, payload, headers and time come back as they were, by reading and by following.
+pub async fn keeps_what_it_was_given(ledger: Arc<dyn Ledger>) {
+    let subject = Subject::new(&["gh_2f", "Hall-1", "x"]).unwrap();
+    let every_byte: Vec<u8> = (0..=255).collect();
+    let full = Entry::new(every_byte)
+        .with_header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .with_header("X-Words", "several words: and signs %20");
+    let empty = Entry::default();
+    let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
+    for given in [full, empty] {
+        let position =
+            ledger.append(&LOG, &subject, Expect::Anything, given.clone()).await.unwrap();
+        let followed = entry(&mut follower).await;
+        assert_eq!(followed.position, position);
+        assert_eq!(followed.subject, subject);
+        assert_eq!(followed.entry.payload, given.payload);
+        let sorted = |entry: &Entry| entry.headers.iter().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(sorted(&followed.entry), sorted(&given));
+        assert!(followed.at_ms > 0);
+        let last = ledger.last(&LOG, &subject).await.unwrap().unwrap();
+        assert_eq!(sorted(&last.entry), sorted(&given));
+        assert_eq!(
+            (last.position, last.subject, last.at_ms, last.entry.payload),
+            (followed.position, followed.subject, followed.at_ms, followed.entry.payload),
+        );
+    }
+}
+
+/// A header that would break the store's own format goes missing and does no other harm.
+pub async fn leaves_out_headers_it_cannot_carry(ledger: Arc<dyn Ledger>) {
+    let given = Entry::new("x")
+        .with_header("fine", "v")
+        .with_header("not fine", "v")
+        .with_header("split", "a\r\nInjected: b");
+    ledger.append(&LOG, &subject("a"), Expect::Nothing, given).await.unwrap();
+    let last = ledger.last(&LOG, &subject("a")).await.unwrap().unwrap();
+    assert_eq!(last.entry, Entry::new("x").with_header("fine", "v"));
+}
+
+/// `last` is the newest entry of its subject, or nothing.
+pub async fn last_is_the_newest_of_its_subject(ledger: Arc<dyn Ledger>) {
+    assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap(), None);
+    put(&*ledger, &LOG, "a", "1").await;
+    let newest = put(&*ledger, &LOG, "a", "2").await;
+    put(&*ledger, &LOG, "b", "3").await;
+    let last = ledger.last(&LOG, &subject("a")).await.unwrap().unwrap();
+    assert_eq!((last.position, text(&last).as_str()), (newest, "2"));
+    assert_eq!(ledger.last(&LOG, &subject("c")).await.unwrap(), None);
+}
+
+/// `head` is the newest position of the log, of whatever subject.
+pub async fn head_is_the_newest_of_the_log(ledger: Arc<dyn Ledger>) {
+    assert_eq!(ledger.head(&LOG).await.unwrap(), Position::START);
+    for name in ["a", "b", "a"] {
+        let position = put(&*ledger, &LOG, name, "x").await;
+        assert_eq!(ledger.head(&LOG).await.unwrap(), position);
+    }
+    put(&*ledger, &OTHER_LOG, "a", "x").await;
+    let head = ledger.head(&LOG).await.unwrap();
+    assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap().unwrap().position, head);
+}
+
+/// 200 kB is a fine size, 9 MB is not, and says so instead of failing in some other way.
+pub async fn refuses_what_is_too_large(ledger: Arc<dyn Ledger>) {
+    let subject = subject("a");
+    let fine = Entry::new(vec![b'x'; 200_000]);
+    let position = ledger.append(&LOG, &subject, Expect::Nothing, fine).await.unwrap();
+    let large = Entry::new(vec![b'x'; 9_000_000]);
+    match ledger.append(&LOG, &subject, Expect::At(position), large).await {
+        Err(AppendError::TooLarge { size, limit }) => assert!(size >= 9_000_000 && limit < size),
+        other => panic!("expected too large, got {other:?}"),
+    }
+    ledger.append(&LOG, &subject, Expect::At(position), Entry::new("small")).await.unwrap();
+}
+
+/// What has aged out is not there any more: the subject holds nothing, and positions still grow.
+pub async fn entries_age_out(ledger: Arc<dyn Ledger>) {
+    const BRIEF: Log = Log { name: "conformance-brief", kept: Some(Duration::from_secs(1)) };
+    let subject = subject("a");
+    let old = ledger.append(&BRIEF, &subject, Expect::Nothing, Entry::new("old")).await.unwrap();
+    within("the entry to leave", async {
+        while ledger.last(&BRIEF, &subject).await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(ledger.head(&BRIEF).await.unwrap(), Position::START);
+    match ledger.append(&BRIEF, &subject, Expect::At(old), Entry::new("no")).await {
+        Err(AppendError::Conflict { found: None, .. }) => {}
+        other => panic!("expected a conflict with nothing, got {other:?}"),
+    }
+    let new = ledger.append(&BRIEF, &subject, Expect::Nothing, Entry::new("new")).await.unwrap();
+    assert!(old < new);
+    let mut follower = ledger.follow(&BRIEF, old).await.unwrap();
+    assert_eq!(text(&entry(&mut follower).await), "new");
+}
+
+/// A store that is there says so.
+pub async fn answers_a_check(ledger: Arc<dyn Ledger>) {
+    ledger.check().await.unwrap();
+}
