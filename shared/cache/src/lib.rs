@@ -9,7 +9,7 @@ mod memory;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
-pub use memory::MemoryCache;
+pub use memory::{MemoryCache, MemoryOptions};
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -1,3 +1,197 @@
-//! The cache inside one process.
-/// Being built.
-pub struct MemoryCache;
+//! The cache inside one process: bounded, and gone with it.
+
+use crate::{Cache, Lease, Swap, Unavailable};
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Bounds of a [`MemoryCache`].
+#[derive(Debug, Clone)]
+pub struct MemoryOptions {
+    /// How many values are kept, at least 1; 100,000 by default. A value more evicts the one that
+    /// would expire first. Leases and their fences are not counted and never evicted: there is
+    /// one per account, and a forgotten fence would let a former holder write.
+    pub max_entries: usize,
+}
+
+impl Default for MemoryOptions {
+    fn default() -> Self {
+        MemoryOptions { max_entries: 100_000 }
+    }
+}
+
+/// A cache in this process's memory. Time is tokio's, so a paused runtime pauses expiry too.
+#[derive(Debug)]
+pub struct MemoryCache {
+    max_entries: usize,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    values: HashMap<String, Value>,
+    /// Every value's key by expiry, first to go first.
+    by_expiry: BTreeSet<(Instant, String)>,
+    leases: HashMap<String, Held>,
+}
+
+#[derive(Debug)]
+struct Value {
+    bytes: Bytes,
+    expires: Instant,
+}
+
+#[derive(Debug)]
+struct Held {
+    /// `None` once it was given up.
+    holder: Option<String>,
+    expires: Instant,
+    /// Stays when the lease ends, so that the next one is larger.
+    fence: u64,
+}
+
+impl Default for MemoryCache {
+    fn default() -> Self {
+        MemoryCache::new(MemoryOptions::default())
+    }
+}
+
+impl MemoryCache {
+    /// An empty cache.
+    pub fn new(options: MemoryOptions) -> Self {
+        MemoryCache { max_entries: options.max_entries.max(1), inside: Mutex::default() }
+    }
+
+    /// How many values are kept, expired ones that nobody has met yet included.
+    pub fn len(&self) -> usize {
+        self.inside.lock().values.len()
+    }
+
+    /// Whether no value is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn in_ttl(now: Instant, ttl: Duration) -> Instant {
+        const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+        now + ttl.min(CENTURY)
+    }
+}
+
+impl Inside {
+    fn live(&self, key: &str, now: Instant) -> Option<&Bytes> {
+        self.values.get(key).filter(|value| now < value.expires).map(|value| &value.bytes)
+    }
+
+    fn drop_value(&mut self, key: &str) {
+        if let Some(value) = self.values.remove(key) {
+            self.by_expiry.remove(&(value.expires, key.to_owned()));
+        }
+    }
+
+    fn store(&mut self, key: &str, bytes: Bytes, now: Instant, expires: Instant, max: usize) {
+        self.drop_value(key);
+        while let Some((first, _)) = self.by_expiry.first()
+            && (*first <= now || self.values.len() >= max)
+        {
+            if let Some((_, key)) = self.by_expiry.pop_first() {
+                self.values.remove(&key);
+            }
+        }
+        self.values.insert(key.to_owned(), Value { bytes, expires });
+        self.by_expiry.insert((expires, key.to_owned()));
+    }
+
+    /// The lease, if this holder has it under this fence and it has not expired.
+    fn held(&mut self, lease: &Lease, now: Instant) -> Option<&mut Held> {
+        self.leases.get_mut(&lease.name).filter(|held| {
+            now < held.expires
+                && held.fence == lease.fence
+                && held.holder.as_deref() == Some(lease.holder.as_str())
+        })
+    }
+}
+
+#[async_trait]
+impl Cache for MemoryCache {
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, Unavailable> {
+        Ok(self.inside.lock().live(key, Instant::now()).cloned())
+    }
+
+    async fn put(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), Unavailable> {
+        let now = Instant::now();
+        self.inside.lock().store(key, value, now, Self::in_ttl(now, ttl), self.max_entries);
+        Ok(())
+    }
+
+    async fn put_if_absent(
+        &self,
+        key: &str,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Result<bool, Unavailable> {
+        Ok(self.compare_and_set(key, None, value, ttl).await? == Swap::Done)
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: Bytes,
+        ttl: Duration,
+    ) -> Result<Swap, Unavailable> {
+        let now = Instant::now();
+        let mut inside = self.inside.lock();
+        let found = inside.live(key, now);
+        if found.map(AsRef::as_ref) != expected {
+            return Ok(Swap::Found(found.cloned()));
+        }
+        inside.store(key, new, now, Self::in_ttl(now, ttl), self.max_entries);
+        Ok(Swap::Done)
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), Unavailable> {
+        self.inside.lock().drop_value(key);
+        Ok(())
+    }
+
+    async fn acquire(
+        &self,
+        name: &str,
+        holder: &str,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, Unavailable> {
+        let now = Instant::now();
+        let mut inside = self.inside.lock();
+        let before = inside.leases.get(name);
+        if before.is_some_and(|held| held.holder.is_some() && now < held.expires) {
+            return Ok(None);
+        }
+        let fence = before.map_or(0, |held| held.fence) + 1;
+        let holder = holder.to_owned();
+        let held = Held { holder: Some(holder.clone()), expires: Self::in_ttl(now, ttl), fence };
+        inside.leases.insert(name.to_owned(), held);
+        Ok(Some(Lease { name: name.to_owned(), holder, fence }))
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, Unavailable> {
+        let now = Instant::now();
+        let mut inside = self.inside.lock();
+        let held = inside.held(lease, now);
+        Ok(held.map(|held| held.expires = Self::in_ttl(now, ttl)).is_some())
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), Unavailable> {
+        if let Some(held) = self.inside.lock().held(lease, Instant::now()) {
+            held.holder = None;
+        }
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
