@@ -1,1 +1,32 @@
-//! Layered configuration; being built.
+//! One configuration in layers: what is compiled in, under a file, under the environment.
+//!
+//! ```
+//! use paihao_chassis::config::{Layers, render};
+//! #[derive(serde::Deserialize, serde::Serialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Config { listen: String }
+//!
+//! let environment = [("PAIHAO__LISTEN".to_owned(), "0.0.0.0:80".to_owned())];
+//! let config: Config = Layers::over("listen = '127.0.0.1:8080'").environment(environment).read()?;
+//! assert_eq!(render(&config), "listen = \"0.0.0.0:80\"\n");
+//! # Ok::<(), paihao_chassis::config::ConfigError>(())
+//! ```
+
+mod layers;
+mod problem;
+mod secret;
+mod tree;
+
+pub use layers::{Layers, PREFIX};
+pub use problem::{ConfigError, Problem, Problems};
+pub use secret::SecretText;
+
+use serde::Serialize;
+
+/// A configuration as TOML with every secret masked, for `config print`.
+///
+/// # Panics
+/// If the type cannot be written as TOML, which its own test would show.
+pub fn render<T: Serialize>(config: &T) -> String {
+    toml::to_string_pretty(config).expect("a configuration that was read from TOML can be written")
+}

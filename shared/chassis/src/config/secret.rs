@@ -1,0 +1,173 @@
+//! A secret in a configuration: written there, or better, named there and kept elsewhere.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A secret text. In TOML it is the text itself, or `{ file = "/run/secrets/x" }` (whose last line
+/// end does not count), or `{ env = "NAME" }`. It is never empty, and prints as `***`.
+#[derive(Clone)]
+pub struct SecretText {
+    text: SecretString,
+    source: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    Here,
+    File(PathBuf),
+    Environment(String),
+}
+
+impl SecretText {
+    /// A secret that the program made itself, or a test's.
+    pub fn new(text: impl Into<String>) -> SecretText {
+        SecretText { text: SecretString::from(text.into()), source: Source::Here }
+    }
+
+    /// The secret, for the one call that needs it.
+    pub fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+}
+
+impl From<SecretText> for SecretString {
+    fn from(secret: SecretText) -> SecretString {
+        secret.text
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Writes where the secret is kept, or `***`; never the secret.
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (key, value) = match &self.source {
+            Source::Here => return serializer.serialize_str("***"),
+            Source::File(path) => ("file", path.display().to_string()),
+            Source::Environment(name) => ("env", name.clone()),
+        };
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(key, &value)?;
+        map.end()
+    }
+}
+
+/// Where secrets that are only named are looked for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Surroundings {
+    /// The environment.
+    pub(super) environment: BTreeMap<String, String>,
+    /// Paths are relative to this folder, that of the configuration file.
+    pub(super) folder: PathBuf,
+}
+
+thread_local! {
+    /// Serde hands a type nothing but its own part of the input, so what lies around it is put here
+    /// while a configuration is read.
+    static AROUND: RefCell<Surroundings> = RefCell::default();
+}
+
+impl Surroundings {
+    /// Reads a configuration in these surroundings.
+    pub(super) fn reading<T>(&self, read: impl FnOnce() -> T) -> T {
+        let before = AROUND.replace(self.clone());
+        let read = read();
+        AROUND.set(before);
+        read
+    }
+
+    fn from_file(&self, path: &Path) -> Result<String, String> {
+        let at = self.folder.join(path);
+        let text = std::fs::read_to_string(&at)
+            .map_err(|problem| format!("the secret's file {}: {problem}", at.display()))?;
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        if text.is_empty() {
+            return Err(format!("the secret's file {} is empty", at.display()));
+        }
+        Ok(text.to_owned())
+    }
+
+    fn from_environment(&self, name: &str) -> Result<String, String> {
+        match self.environment.get(name).map(String::as_str) {
+            None => Err(format!("the environment variable {name} of the secret is not set")),
+            Some("") => Err(format!("the environment variable {name} of the secret is empty")),
+            Some(text) => Ok(text.to_owned()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SecretText, D::Error> {
+        deserializer.deserialize_any(SecretVisitor)
+    }
+}
+
+struct SecretVisitor;
+
+/// What stands in the place of a secret may be the secret: say what kind of thing it is, no more.
+const NOT_A_SECRET: &str =
+    "a secret is a text in quotes, { file = \"path\" } or { env = \"NAME\" }";
+
+impl<'de> Visitor<'de> for SecretVisitor {
+    type Value = SecretText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NOT_A_SECRET)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretText, E> {
+        if text.is_empty() {
+            return Err(E::custom("the secret is empty"));
+        }
+        Ok(SecretText::new(text))
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<SecretText, E> {
+        Err(E::custom(NOT_A_SECRET))
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<SecretText, E> {
+        Err(E::custom(NOT_A_SECRET))
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<SecretText, E> {
+        Err(E::custom(NOT_A_SECRET))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretText, A::Error> {
+        let mut found = None;
+        while let Some(key) = map.next_key::<String>()? {
+            let source = match key.as_str() {
+                "file" => Source::File(map.next_value()?),
+                "env" => Source::Environment(map.next_value()?),
+                _ => return Err(de::Error::custom(NOT_A_SECRET)),
+            };
+            if found.replace(source).is_some() {
+                return Err(de::Error::custom("the secret is named twice, by file and by env"));
+            }
+        }
+        let source = found.ok_or_else(|| de::Error::custom(NOT_A_SECRET))?;
+        let text = AROUND.with_borrow(|around| match &source {
+            Source::File(path) => around.from_file(path),
+            Source::Environment(name) => around.from_environment(name),
+            Source::Here => Err(NOT_A_SECRET.to_owned()),
+        });
+        Ok(SecretText { text: text.map_err(de::Error::custom)?.into(), source })
+    }
+}

@@ -1,0 +1,103 @@
+//! A tree of TOML tables with a memory of which layer each leaf came from.
+
+use std::collections::BTreeMap;
+use toml::{Table, Value};
+
+/// The way to a key, from the root.
+pub(super) type Path = Vec<String>;
+
+/// Merged layers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tree {
+    root: Table,
+    /// By path: the layer, `in paihao.toml`.
+    places: BTreeMap<Path, String>,
+}
+
+impl Tree {
+    /// The whole tree as one value.
+    pub(super) fn value(&self) -> Value {
+        Value::Table(self.root.clone())
+    }
+
+    /// Lays `over` on top: tables merge key by key, anything else replaces what was there.
+    pub(super) fn merge(&mut self, over: Table, place: &str) {
+        let mut places = Vec::new();
+        merge(&mut self.root, over, &mut Vec::new(), &mut places);
+        self.places.extend(places.into_iter().map(|path| (path, place.to_owned())));
+    }
+
+    /// Puts one value at a path, making tables on the way. A key on the way that differs only in
+    /// case, or in `-` for `_`, is taken to be the one meant. Returns the path as it is spelled.
+    pub(super) fn put(&mut self, path: &[String], value: Value, place: &str) -> Path {
+        let mut spelled = Path::new();
+        let mut over = value;
+        let mut here = Some(&self.root);
+        for key in path {
+            let alike = |known: &&String| known.to_lowercase().replace('-', "_") == *key;
+            let known = here.filter(|table| !table.contains_key(key));
+            let known = known.and_then(|table| table.keys().find(alike));
+            let key = known.unwrap_or(key).clone();
+            here = here.and_then(|table| table.get(&key)).and_then(Value::as_table);
+            spelled.push(key);
+        }
+        for key in spelled[1..].iter().rev() {
+            over = Value::Table(Table::from_iter([(key.clone(), over)]));
+        }
+        self.merge(Table::from_iter([(spelled[0].clone(), over)]), place);
+        spelled
+    }
+
+    /// Takes a value out; `false` if nothing is there.
+    pub(super) fn remove(&mut self, path: &[String]) -> bool {
+        let Some((last, way)) = path.split_last() else { return false };
+        let mut here = match way.split_first() {
+            None => return self.root.remove(last).is_some(),
+            Some((first, _)) => self.root.get_mut(first),
+        };
+        for key in &way[1..] {
+            here = here.and_then(|value| match value {
+                Value::Table(table) => table.get_mut(key),
+                Value::Array(items) => key.parse().ok().and_then(|n: usize| items.get_mut(n)),
+                _ => None,
+            });
+        }
+        here.and_then(Value::as_table_mut).is_some_and(|table| table.remove(last).is_some())
+    }
+
+    /// The layer that a key came from: its own, or that of the nearest key around or within it.
+    pub(super) fn place(&self, path: &[String]) -> &str {
+        let at = |path: &[String]| {
+            let within = || self.places.iter().rfind(|(at, _)| at.starts_with(path));
+            self.places.get(path).or_else(|| within().map(|(_, place)| place))
+        };
+        (1..=path.len()).rev().find_map(|n| at(&path[..n])).map_or("", String::as_str)
+    }
+}
+
+fn merge(under: &mut Table, over: Table, path: &mut Path, places: &mut Vec<Path>) {
+    for (key, value) in over {
+        path.push(key.clone());
+        match (under.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above, path, places),
+            (_, value) => {
+                leaves(&value, path, places);
+                under.insert(key, value);
+            }
+        }
+        path.pop();
+    }
+}
+
+fn leaves(value: &Value, path: &mut Path, found: &mut Vec<Path>) {
+    match value {
+        Value::Table(table) if !table.is_empty() => {
+            for (key, value) in table {
+                path.push(key.clone());
+                leaves(value, path, found);
+                path.pop();
+            }
+        }
+        _ => found.push(path.clone()),
+    }
+}

@@ -1,0 +1,155 @@
+//! What the admin port answers, and how a server ends, over real sockets.
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::response::sse::{Event, Sse};
+use axum::routing::get;
+use futures::FutureExt;
+use futures::stream::{self, StreamExt};
+use paihao_chassis::admin::{Admin, Check};
+use paihao_chassis::http::{serve, until_stop};
+use paihao_chassis::{Tasks, metrics};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+async fn serving(tasks: &Tasks, router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    serve(tasks, "http", listener, router);
+    at
+}
+
+async fn ask(at: SocketAddr, path: &str) -> TcpStream {
+    let mut connection = TcpStream::connect(at).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    connection
+}
+
+async fn answer(at: SocketAddr, path: &str) -> String {
+    rest(ask(at, path).await).await
+}
+
+async fn rest(mut connection: TcpStream) -> String {
+    let mut text = String::new();
+    let read = connection.read_to_string(&mut text);
+    tokio::time::timeout(DEADLINE, read).await.expect("the answer ends").unwrap();
+    text
+}
+
+fn check(answer: Result<(), &'static str>) -> Check {
+    Arc::new(move || std::future::ready(answer.map_err(str::to_owned)).boxed())
+}
+
+fn never() -> Check {
+    Arc::new(|| std::future::pending().boxed())
+}
+
+#[tokio::test]
+async fn ready_says_which_check_fails() {
+    let tasks = Tasks::new();
+    let admin = Admin::new(tasks.stop()).time_limit(Duration::from_millis(50));
+    let good = admin.clone().check("ledger", check(Ok(())));
+    let at = serving(&tasks, good.router()).await;
+    let text = answer(at, "/ready").await;
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    assert!(
+        text.ends_with(r#"{"ready":true,"stopping":false,"checks":{"ledger":"ok"}}"#),
+        "{text}"
+    );
+
+    let bad = admin
+        .check("ledger", check(Ok(())))
+        .check("cache", check(Err("no connection")))
+        .check("wechat", never());
+    let at = serving(&tasks, bad.router()).await;
+    let text = answer(at, "/ready").await;
+    assert!(text.starts_with("HTTP/1.1 503"), "{text}");
+    let expected =
+        r#""checks":{"cache":"no connection","ledger":"ok","wechat":"no answer within 50ms"}"#;
+    assert!(text.contains(expected), "{text}");
+    assert!(answer(at, "/live").await.starts_with("HTTP/1.1 200"));
+    tasks.stop_and_wait().await;
+}
+
+#[tokio::test]
+async fn a_stopping_process_is_alive_and_not_ready() {
+    let (tasks, process) = (Tasks::new(), Tasks::new());
+    let at = serving(&tasks, Admin::new(process.stop()).router()).await;
+    assert!(answer(at, "/ready").await.starts_with("HTTP/1.1 200"));
+    process.stop().cancel();
+    let text = answer(at, "/ready").await;
+    assert!(text.starts_with("HTTP/1.1 503"), "{text}");
+    assert!(text.contains(r#""stopping":true"#), "{text}");
+    assert!(answer(at, "/live").await.starts_with("HTTP/1.1 200"));
+    tasks.stop_and_wait().await;
+}
+
+#[tokio::test]
+async fn metrics_are_there_if_they_are_recorded_and_other_routes_beside_them() {
+    let tasks = Tasks::new();
+    let extra = Router::new().route("/extra", get(async || "more"));
+    let admin = Admin::new(tasks.stop()).merge(extra);
+    let at = serving(&tasks, admin.clone().router()).await;
+    assert!(answer(at, "/metrics").await.starts_with("HTTP/1.1 404"));
+    assert!(answer(at, "/extra").await.ends_with("more"));
+
+    let recorder = metrics::install(&tasks).unwrap();
+    ::metrics::counter!("admin_test_total").increment(3);
+    let at = serving(&tasks, admin.metrics(recorder).router()).await;
+    let text = answer(at, "/metrics").await;
+    assert!(text.contains("content-type: text/plain; version=0.0.4"), "{text}");
+    assert!(text.contains("admin_test_total 3"), "{text}");
+    tasks.stop_and_wait().await;
+}
+
+#[tokio::test]
+async fn a_stop_answers_the_request_in_hand_ends_streams_and_closes_idle_connections() {
+    let tasks = Tasks::new();
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = {
+        let (begun, go_on) = (begun.clone(), go_on.clone());
+        async move |ConnectInfo(peer): ConnectInfo<SocketAddr>| {
+            begun.notify_one();
+            go_on.notified().await;
+            format!("answered {}", peer.ip())
+        }
+    };
+    let stop = tasks.stop().clone();
+    let events = async move || {
+        let first = stream::iter([Ok::<_, Infallible>(Event::default().data("first"))]);
+        Sse::new(until_stop(first.chain(stream::pending()), &stop))
+    };
+    let router = Router::new().route("/slow", get(slow)).route("/events", get(events));
+    let at = serving(&tasks, router).await;
+
+    let fresh = TcpStream::connect(at).await.unwrap();
+    let in_hand = ask(at, "/slow").await;
+    begun.notified().await;
+    let mut streaming = ask(at, "/events").await;
+    let mut seen = String::new();
+    while !seen.contains("data: first") {
+        let mut some = [0; 512];
+        let read = streaming.read(&mut some).await.unwrap();
+        assert_ne!(read, 0, "{seen}");
+        seen.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+
+    tasks.stop().cancel();
+    rest(streaming).await;
+    assert_eq!(rest(fresh).await, "");
+    assert_eq!(tasks.running(), 1, "the request in hand is waited for");
+    go_on.notify_one();
+    let text = rest(in_hand).await;
+    assert!(text.ends_with("answered 127.0.0.1"), "{text}");
+    tokio::time::timeout(DEADLINE, tasks.ended()).await.expect("the server ends");
+    assert!(TcpStream::connect(at).await.is_err(), "nobody listens any more");
+    assert_eq!(tasks.failure(), None);
+}

@@ -1,0 +1,147 @@
+//! How tasks are stopped and waited for, and what becomes of a process when one fails.
+
+use futures::stream::{self, StreamExt};
+use paihao_chassis::{Exit, Lifecycle, Tasks};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// A lifecycle that is told to stop after waits of so many seconds.
+fn told_after<const N: usize>(seconds: [u64; N]) -> Lifecycle {
+    let requests = stream::iter(seconds).then(|wait| async move {
+        sleep(secs(wait)).await;
+        "the test"
+    });
+    Lifecycle::told_by(requests.chain(stream::pending()))
+}
+
+/// Takes a piece of work that lasts ten seconds after the other, until the stop.
+async fn worker(tasks: Tasks, finished: Arc<AtomicU32>) {
+    while !tasks.stopping() {
+        sleep(secs(10)).await;
+        finished.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_soft_stop_lets_the_piece_in_hand_finish() {
+    let (lifecycle, begun) = (told_after([25]), Instant::now());
+    let finished = Arc::new(AtomicU32::new(0));
+    let tasks = lifecycle.tasks().clone();
+    lifecycle.tasks().spawn_essential("worker", worker(tasks, finished.clone()));
+    assert_eq!(lifecycle.run(secs(60)).await, Exit::Clean);
+    assert_eq!(begun.elapsed(), secs(30));
+    assert_eq!(finished.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_not_drained_within_the_limit_is_dropped() {
+    let (lifecycle, begun) = (told_after([1]), Instant::now());
+    let (held, mut dropped) = mpsc::channel::<()>(1);
+    lifecycle.tasks().spawn("deaf", async move {
+        let _held = held;
+        std::future::pending::<()>().await;
+    });
+    assert_eq!(lifecycle.run(secs(20)).await, Exit::NotDrained);
+    assert_eq!(begun.elapsed(), secs(21));
+    assert_eq!(dropped.recv().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_request_stops_at_once() {
+    let (lifecycle, begun) = (told_after([1, 2]), Instant::now());
+    lifecycle.tasks().spawn("deaf", std::future::pending::<()>());
+    assert_eq!(lifecycle.run(secs(600)).await, Exit::NotDrained);
+    assert_eq!(begun.elapsed(), secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_essential_task_that_fails_panics_or_just_ends_stops_the_process_by_name() {
+    for (how, expected) in [
+        ("fails", "the disk is full"),
+        ("panics", "panicked: out of luck"),
+        ("ends", "ended without being asked to"),
+    ] {
+        let lifecycle = Lifecycle::told_by(stream::pending());
+        let tasks = lifecycle.tasks().clone();
+        let finished = Arc::new(AtomicU32::new(0));
+        tasks.spawn("other", worker(tasks.clone(), finished.clone()));
+        tasks.child("notifier").spawn_essential("planner", async move {
+            sleep(secs(5)).await;
+            match how {
+                "fails" => Err("the disk is full"),
+                "panics" => panic!("out of luck"),
+                _ => Ok(()),
+            }
+        });
+        assert_eq!(lifecycle.run(secs(60)).await, Exit::TaskFailed, "{how}");
+        let failure = tasks.failure().unwrap();
+        assert_eq!(failure.to_string(), format!("notifier/planner: {expected}"));
+        assert_eq!(finished.load(Ordering::SeqCst), 1, "the others drained");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_tasks_may_fail_and_end() {
+    let (lifecycle, begun) = (told_after([50]), Instant::now());
+    lifecycle.tasks().spawn("fails", async { Err::<(), _>("no matter") });
+    lifecycle.tasks().spawn("panics", async {
+        if true {
+            panic!("no matter")
+        }
+    });
+    lifecycle.tasks().spawn("ends", async {});
+    assert_eq!(lifecycle.run(secs(60)).await, Exit::Clean);
+    assert_eq!(begun.elapsed(), secs(50));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_stops_by_itself_and_with_the_whole() {
+    let whole = Tasks::new();
+    let (one, other) = (whole.child("one"), whole.child("other"));
+    for group in [&one, &other] {
+        group.child("inner").spawn("worker", worker(group.clone(), Arc::default()));
+    }
+    assert_eq!((whole.running(), one.running()), (2, 1));
+    one.stop_and_wait().await;
+    assert_eq!((whole.running(), other.running()), (1, 1));
+    assert!(!other.stopping());
+    whole.stop_and_wait().await;
+    assert_eq!((whole.running(), other.running()), (0, 0));
+    assert_eq!(whole.failure(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_fails_with_its_reason_and_can_be_stopped() {
+    let lifecycle = told_after([10]);
+    assert_eq!(lifecycle.start(async { Ok::<_, String>(7) }).await, Ok(7));
+    assert_eq!(
+        lifecycle.start(async { Err::<(), _>("the port is taken") }).await,
+        Err(Exit::FailedToStart)
+    );
+    let lifecycle = told_after([10]);
+    let begun = Instant::now();
+    let forever = std::future::pending::<Result<(), String>>();
+    assert_eq!(lifecycle.start(forever).await, Err(Exit::Clean));
+    assert_eq!(begun.elapsed(), secs(10));
+}
+
+#[test]
+fn the_exit_codes_are_what_the_manual_says() {
+    let codes = [
+        (Exit::Clean, 0),
+        (Exit::FailedToStart, 1),
+        (Exit::BadConfiguration, 2),
+        (Exit::TaskFailed, 3),
+        (Exit::NotDrained, 4),
+    ];
+    for (exit, code) in codes {
+        assert_eq!(exit as u8, code);
+    }
+}
