@@ -91,7 +91,7 @@ impl Surroundings {
         read
     }
 
-    fn from_file(&self, path: &Path) -> Result<String, String> {
+    fn kept_in(&self, path: &Path) -> Result<String, String> {
         let at = self.folder.join(path);
         let text = std::fs::read_to_string(&at)
             .map_err(|problem| format!("the secret's file {}: {problem}", at.display()))?;
@@ -103,7 +103,7 @@ impl Surroundings {
         Ok(text.to_owned())
     }
 
-    fn from_environment(&self, name: &str) -> Result<String, String> {
+    fn set_as(&self, name: &str) -> Result<String, String> {
         match self.environment.get(name).map(String::as_str) {
             None => Err(format!("the environment variable {name} of the secret is not set")),
             Some("") => Err(format!("the environment variable {name} of the secret is empty")),
@@ -164,8 +164,8 @@ impl<'de> Visitor<'de> for SecretVisitor {
         }
         let source = found.ok_or_else(|| de::Error::custom(NOT_A_SECRET))?;
         let text = AROUND.with_borrow(|around| match &source {
-            Source::File(path) => around.from_file(path),
-            Source::Environment(name) => around.from_environment(name),
+            Source::File(path) => around.kept_in(path),
+            Source::Environment(name) => around.set_as(name),
             Source::Here => Err(NOT_A_SECRET.to_owned()),
         });
         Ok(SecretText { text: text.map_err(de::Error::custom)?.into(), source })
