@@ -1,1 +1,117 @@
-//! Being built.
+//! The door of the system: everything that people, browsers and WeChat say comes in here.
+//!
+//! A request becomes a command, the command a decision, the decision an entry of the ledger, and
+//! only then an answer. A replica holds nothing of its own: its view of the lines is what the
+//! ledger says, so any replica may take any request.
+//!
+//! In reading order: [`book`] is what the owner set up; [`lines`] decides and follows;
+//! [`callback`] hears WeChat; [`sessions`] is a browser waiting for a scan; [`api`] serves
+//! programs and pages; [`refusals`] lists every "no".
+
+pub mod book;
+pub mod lines;
+
+pub mod callback;
+pub mod qr;
+pub mod scene;
+pub mod sessions;
+pub mod wording;
+
+pub mod api;
+pub mod refusals;
+
+mod pages;
+
+use axum::Router;
+use book::Book;
+use lines::Lines;
+use paihao_cache::Cache;
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::Clock;
+use paihao_ledger::Ledger;
+use paihao_wechat::Caller;
+use sessions::ScanSessions;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// What can be set about a gateway.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How far a callback's timestamp may be from this machine's clock.
+    pub callback_window: Duration,
+    /// Bytes a callback's body may have.
+    pub callback_body_limit: usize,
+    /// How long a session's QR code works.
+    pub session_expiry: Duration,
+    /// Where the simulator's phones are, for the links of a demo.
+    pub phones: Option<String>,
+}
+
+/// What a gateway stands on.
+pub struct Ports {
+    /// The message store.
+    pub ledger: Arc<dyn Ledger>,
+    /// The cache.
+    pub cache: Arc<dyn Cache>,
+    /// WeChat, with the token taken care of.
+    pub wechat: Caller,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A running gateway.
+pub struct Gateway {
+    /// The lines of its sites; for readiness and the admin port.
+    pub lines: Lines,
+}
+
+/// What every handler can reach.
+#[derive(Clone)]
+struct Door {
+    book: Arc<Book>,
+    lines: Lines,
+    sessions: Arc<ScanSessions>,
+    clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
+    stop: CancellationToken,
+}
+
+/// Starts a gateway on a listener. On the soft stop the door closes first, then the lines.
+pub fn start(
+    settings: Settings,
+    book: Arc<Book>,
+    ports: Ports,
+    listener: TcpListener,
+    tasks: &Tasks,
+) -> Gateway {
+    let Ports { ledger, cache, wechat, clock } = ports;
+    let sessions =
+        Arc::new(ScanSessions::new(cache, wechat, clock.clone(), settings.session_expiry));
+    let told = sessions.clone();
+    let observer: lines::Observer = Arc::new(move |_, decision| told.hear(decision));
+
+    let (door, closed) = (tasks.child("door"), CancellationToken::new());
+    let lines = Lines::start(&book, ledger, clock.clone(), observer, &closed, tasks);
+    let state = Door {
+        book,
+        lines: lines.clone(),
+        sessions,
+        clock,
+        settings: Arc::new(settings),
+        stop: door.stop().clone(),
+    };
+    paihao_chassis::http::serve(&door, "http", listener, router(state));
+    tasks.spawn("closing", async move {
+        door.ended().await;
+        closed.cancel();
+    });
+    Gateway { lines }
+}
+
+fn router(door: Door) -> Router {
+    let routes =
+        Router::new().merge(callback::routes()).merge(api::routes()).merge(pages::routes());
+    api::layers(routes).with_state(door)
+}

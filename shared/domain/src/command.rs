@@ -41,7 +41,17 @@ pub enum Act {
     /// A counter calls whoever is next (叫号).
     CallNext(CounterId),
     /// The called person has been served.
-    Finish(CounterId),
+    Finish(Served),
     /// The called person did not come (过号).
-    Miss(CounterId),
+    Miss(Served),
+}
+
+/// Whom a counter speaks of when it has done with somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The counter.
+    pub counter: CounterId,
+    /// The number that the asker saw there, so that a late press does not end somebody else's
+    /// service; `None` for whoever is there.
+    pub number: Option<String>,
 }

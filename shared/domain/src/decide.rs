@@ -1,6 +1,6 @@
 //! What a command means for a site now.
 
-use crate::command::{Act, Command};
+use crate::command::{Act, Command, Served};
 use crate::event::{CloseReason, Decision, Event, Milestone, MilestoneKind, Outcome};
 use crate::ids::{CounterId, Number, Person, QueueId, TicketId, Via};
 use crate::memory::Remembered;
@@ -63,8 +63,8 @@ impl Sitting<'_> {
             Act::OpenCounter(counter) => self.open_counter(counter),
             Act::CloseCounter(counter) => self.close_counter(counter),
             Act::CallNext(counter) => self.call_next(counter),
-            Act::Finish(counter) => self.finish(counter),
-            Act::Miss(counter) => self.miss(counter),
+            Act::Finish(served) => self.finish(served),
+            Act::Miss(served) => self.miss(served),
         }
     }
 
@@ -172,8 +172,8 @@ impl Sitting<'_> {
         self.site.ticket(ticket)
     }
 
-    fn finish(&self, counter: &CounterId) -> Heard {
-        let ticket = self.served_at(counter)?;
+    fn finish(&self, served: &Served) -> Heard {
+        let (counter, ticket) = (&served.counter, self.meant_by(served)?);
         let outcome = Outcome::Finished {
             ticket: ticket.id,
             number: ticket.number.clone(),
@@ -183,8 +183,8 @@ impl Sitting<'_> {
         Ok((outcome, vec![event]))
     }
 
-    fn miss(&self, counter: &CounterId) -> Heard {
-        let ticket = self.served_at(counter)?;
+    fn miss(&self, served: &Served) -> Heard {
+        let (counter, ticket) = (&served.counter, self.meant_by(served)?);
         let outcome = Outcome::Missed {
             ticket: ticket.id,
             number: ticket.number.clone(),
@@ -227,6 +227,17 @@ impl Sitting<'_> {
         serving
             .and_then(|ticket| self.site.ticket(ticket))
             .ok_or_else(|| Refusal::CounterIdle(counter.clone()))
+    }
+
+    fn meant_by(&self, served: &Served) -> Result<&Ticket, Refusal> {
+        let ticket = self.served_at(&served.counter)?;
+        match &served.number {
+            Some(seen) if *seen != ticket.number.to_string() => Err(Refusal::CounterBusy {
+                counter: served.counter.clone(),
+                number: ticket.number.clone(),
+            }),
+            _ => Ok(ticket),
+        }
     }
 
     fn free(&self, counter: &CounterId) -> Result<(), Refusal> {

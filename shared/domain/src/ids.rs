@@ -19,6 +19,17 @@ macro_rules! name {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// Its text, shared.
+            pub fn shared(&self) -> Arc<str> {
+                self.0.clone()
+            }
+        }
+
+        impl From<Arc<str>> for $type {
+            fn from(text: Arc<str>) -> Self {
+                $type(text)
+            }
         }
 
         impl fmt::Debug for $type {

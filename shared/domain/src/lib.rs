@@ -26,7 +26,7 @@ mod site;
 
 mod decide;
 
-pub use command::{Act, Command};
+pub use command::{Act, Command, Served};
 pub use decide::{Answer, decide};
 pub use estimate::Estimate;
 pub use event::{CloseReason, Decision, Event, Milestone, MilestoneKind, Outcome};

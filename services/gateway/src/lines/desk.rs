@@ -1,0 +1,215 @@
+//! One site's desk: takes commands in order, decides them, writes them down, answers.
+//!
+//! While an entry is on its way to the ledger the next commands gather, and then go as one. On a
+//! conflict nothing is lost: the desk waits until its view holds what it had missed, and decides
+//! again.
+
+use super::stored;
+use super::view::{SiteView, View};
+use paihao_chassis::backoff::Backoff;
+use paihao_chassis::clock::Clock;
+use paihao_chassis::trace::{self, Traceparent};
+use paihao_contracts::names::LEDGER;
+use paihao_domain::{Answer, Command, Decision, Now, Outcome, Refusal, Timestamp, decide};
+use paihao_ledger::{AppendError, Expect, Ledger, Position};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Commands that go as one entry at most; keeps an entry far below what a store takes.
+const BATCH: usize = 256;
+
+/// How long to wait for the follower to bring what a conflict spoke of, before looking again.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
+/// What was decided, now or when the command came first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
+/// Why there is no outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Declined {
+    /// The rules say no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such site.
+    #[error("there is no such site")]
+    UnknownSite,
+    /// The ledger did not take it in time.
+    #[error("the ledger did not take it in time")]
+    Unavailable,
+    /// A newer program wrote to this site's ledger.
+    #[error("a newer program wrote what this one cannot read")]
+    Unreadable,
+}
+
+/// A command and the way back to who asked.
+pub(super) struct Request {
+    pub(super) command: Command,
+    /// The trace of who asked; the entry goes on with it.
+    pub(super) trace: Option<Traceparent>,
+    pub(super) reply: oneshot::Sender<Result<Answered, Declined>>,
+}
+
+/// Decides for one site.
+pub(super) struct Desk {
+    view: Arc<SiteView>,
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a batch comes to on a given view.
+struct Sitting {
+    decisions: Vec<Decision>,
+    answers: Vec<Result<Answered, Declined>>,
+}
+
+impl Desk {
+    pub(super) fn new(view: Arc<SiteView>, ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) -> Self {
+        Desk { view, ledger, clock }
+    }
+
+    /// Serves until nobody can ask any more: the door has closed, and what was asked is answered.
+    pub(super) async fn run(
+        self,
+        mut requests: mpsc::Receiver<Request>,
+        closed: CancellationToken,
+    ) {
+        let mut batch = Vec::new();
+        loop {
+            let taken = tokio::select! {
+                biased;
+                taken = requests.recv_many(&mut batch, BATCH) => taken,
+                () = closed.cancelled() => return,
+            };
+            if taken == 0 {
+                return;
+            }
+            metrics::histogram!("desk_batch_commands").record(taken as f64);
+            self.settle(std::mem::take(&mut batch)).await;
+        }
+    }
+
+    /// Brings every request of the batch to its answer.
+    async fn settle(&self, mut batch: Vec<Request>) {
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+        loop {
+            // Somebody who was already told "not now" must not get a number behind their back.
+            batch.retain(|request| !request.reply.is_closed());
+            if batch.is_empty() {
+                return;
+            }
+            let view = self.view.now();
+            if view.unreadable {
+                return answer_all(batch, Declined::Unreadable);
+            }
+            let sitting = self.sit(&view, &batch);
+            if sitting.decisions.is_empty() {
+                match self.is_newest(&view).await {
+                    Some(true) => return answer(batch, sitting.answers),
+                    Some(false) => {}
+                    None => backoff.wait().await,
+                }
+                continue;
+            }
+            match self.write(&view, &sitting.decisions, batch[0].trace).await {
+                Ok(position) => {
+                    self.view.absorb(&sitting.decisions, position);
+                    return answer(batch, sitting.answers);
+                }
+                Err(AppendError::Conflict { found, .. }) => {
+                    metrics::counter!("desk_conflicts_total").increment(1);
+                    self.catch_up(view.position, found).await;
+                }
+                Err(AppendError::TooLarge { size, limit }) => {
+                    let site = &*self.view.book.facts.id;
+                    tracing::error!(site, size, limit, "a commit is larger than the ledger takes");
+                    return answer_all(batch, Declined::Unavailable);
+                }
+                // It may have been written: the next round finds out, since the ids are remembered.
+                Err(AppendError::Unavailable(_)) => {
+                    metrics::counter!("desk_unavailable_total").increment(1);
+                    backoff.wait().await;
+                    self.is_newest(&view).await;
+                }
+            }
+        }
+    }
+
+    /// Decides the whole batch, each command on what the ones before it led to.
+    fn sit(&self, view: &View, batch: &[Request]) -> Sitting {
+        let book = &self.view.book;
+        let now: Now = book.calendar.now(self.clock.now_ms());
+        let mut site = view.site.clone();
+        let mut decisions = Vec::new();
+        let answers =
+            batch.iter().map(|request| match decide(&site, &book.rules, &request.command, now)? {
+                Answer::Remembered(known) => Ok(Answered { outcome: known.outcome, at: known.at }),
+                Answer::Decided(decision) => {
+                    site.apply(&decision);
+                    let answered = Answered { outcome: decision.outcome.clone(), at: decision.at };
+                    decisions.push(decision);
+                    Ok(answered)
+                }
+            });
+        let answers = answers.collect();
+        Sitting { decisions, answers }
+    }
+
+    async fn write(
+        &self,
+        view: &View,
+        decisions: &[Decision],
+        trace: Option<Traceparent>,
+    ) -> Result<Position, AppendError> {
+        let book = &self.view.book;
+        let expect = match view.position {
+            Position::START => Expect::Nothing,
+            position => Expect::At(position),
+        };
+        let mut entry = stored::encode(&book.facts, decisions);
+        if let Some(trace) = trace {
+            entry = entry.with_header(trace::HEADER, trace.to_string());
+        }
+        self.ledger.append(&LEDGER, &book.subject, expect, entry).await
+    }
+
+    /// Whether nothing stands in the ledger that the view does not hold; if something does, waits
+    /// for it. `None` if the ledger does not say. A refusal is given only on what is true now.
+    async fn is_newest(&self, view: &View) -> Option<bool> {
+        let last = self.ledger.last(&LEDGER, &self.view.book.subject).await.ok()?;
+        let found = last.map(|recorded| recorded.position);
+        if found.is_none_or(|found| found <= view.position) {
+            return Some(true);
+        }
+        self.catch_up(view.position, found).await;
+        Some(false)
+    }
+
+    /// Waits until the view has changed to hold what the ledger was found to hold.
+    async fn catch_up(&self, known: Position, found: Option<Position>) {
+        let Some(found) = found else { return self.view.aged_out() };
+        let mut views = self.view.watch();
+        let news = views.wait_for(|view| view.position >= found || view.position < known);
+        let _ = tokio::time::timeout(CATCH_UP, news).await;
+    }
+}
+
+fn answer(batch: Vec<Request>, answers: Vec<Result<Answered, Declined>>) {
+    for (request, answer) in batch.into_iter().zip(answers) {
+        // The asker may have left; the decision stands all the same.
+        let _ = request.reply.send(answer);
+    }
+}
+
+fn answer_all(batch: Vec<Request>, declined: Declined) {
+    for request in batch {
+        let _ = request.reply.send(Err(declined.clone()));
+    }
+}

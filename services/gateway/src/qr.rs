@@ -1,0 +1,81 @@
+//! Draws a QR code from its text, without asking WeChat for a picture.
+
+use qrcode::render::svg;
+use qrcode::{Color, EcLevel, QrCode};
+
+/// Dots per module of a PNG.
+const SCALE: usize = 8;
+
+/// White modules around the code, as the standard asks.
+const QUIET: usize = 4;
+
+/// The text does not fit into a QR code.
+#[derive(Debug, thiserror::Error)]
+#[error("the text does not fit into a QR code")]
+pub struct TooLong;
+
+/// The code as an SVG picture.
+pub fn svg(text: &str) -> Result<String, TooLong> {
+    let code = encode(text)?;
+    Ok(code.render::<svg::Color<'_>>().min_dimensions(256, 256).build())
+}
+
+/// The code as a PNG picture of one bit a dot.
+pub fn png(text: &str) -> Result<Vec<u8>, TooLong> {
+    let code = encode(text)?;
+    let (modules, colors) = (code.width(), code.to_colors());
+    let size = (modules + 2 * QUIET) * SCALE;
+    let dark = |x: usize, y: usize| {
+        let (column, row) = ((x / SCALE).wrapping_sub(QUIET), (y / SCALE).wrapping_sub(QUIET));
+        column < modules && row < modules && colors[row * modules + column] == Color::Dark
+    };
+    let mut dots = Vec::with_capacity(size * size.div_ceil(8));
+    for y in 0..size {
+        for byte in 0..size.div_ceil(8) {
+            let bit =
+                |i: usize| u8::from(byte * 8 + i >= size || !dark(byte * 8 + i, y)) << (7 - i);
+            dots.push((0..8).map(bit).sum());
+        }
+    }
+    let mut picture = Vec::new();
+    let mut encoder = png::Encoder::new(&mut picture, size as u32, size as u32);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::One);
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&dots));
+    written.expect("writing to memory with matching dimensions cannot fail");
+    Ok(picture)
+}
+
+fn encode(text: &str) -> Result<QrCode, TooLong> {
+    QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| TooLong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URL: &str = "http://weixin.qq.com/q/02i_CE54ZYc4E1kHQ9xwcQ";
+
+    #[test]
+    fn the_png_shows_the_same_modules_as_the_code() {
+        let picture = png(URL).unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(picture)).read_info().unwrap();
+        let mut dots = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut dots).unwrap();
+        let code = encode(URL).unwrap();
+        assert_eq!(info.width as usize, (code.width() + 2 * QUIET) * SCALE);
+        for y in 0..code.width() {
+            for x in 0..code.width() {
+                let (px, py) = ((x + QUIET) * SCALE + 3, (y + QUIET) * SCALE + 3);
+                let byte = dots[py * info.line_size + px / 8];
+                let white = byte >> (7 - px % 8) & 1 == 1;
+                assert_eq!(white, code[(x, y)] == Color::Light, "module {x},{y}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_too_long_is_refused() {
+        assert!(svg(&"x".repeat(5000)).is_err());
+    }
+}

@@ -1,0 +1,190 @@
+//! Every "no" a client can get: a stable code, a sentence in two languages, and what it means.
+//!
+//! Answers are `application/problem+json`. `docs/refusals.md` is this table in words; a test keeps
+//! the two together.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// One kind of refusal.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Stable for ever; what programs look at.
+    pub code: &'static str,
+    /// The HTTP status it comes with.
+    pub status: StatusCode,
+    /// For people.
+    pub zh: &'static str,
+    /// For people.
+    pub en: &'static str,
+    /// For whoever has to do something about it.
+    pub meaning: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $code:literal, $status:ident, $zh:literal, $en:literal, $meaning:literal;)*) => {
+        $(
+            #[doc = $meaning]
+            pub const $name: Kind = Kind {
+                code: $code, status: StatusCode::$status, zh: $zh, en: $en, meaning: $meaning,
+            };
+        )*
+        /// All of them, in the order of the documentation.
+        pub const ALL: &[&Kind] = &[$(&$name),*];
+    };
+}
+
+kinds! {
+    UNKNOWN_ACCOUNT = "unknown_account", NOT_FOUND, "没有这个公众号", "There is no such account",
+        "The path names an account that the configuration does not have.";
+    BAD_CALLBACK_QUERY = "bad_callback_query", BAD_REQUEST, "缺少签名参数", "The signature's parameters are missing",
+        "A callback without signature, timestamp or nonce, or with one of them twice.";
+    WRONG_SIGNATURE = "wrong_signature", FORBIDDEN, "签名不对", "The signature is wrong",
+        "The callback was not signed with the account's token. Nothing was read or changed.";
+    STALE_CALLBACK = "stale_callback", FORBIDDEN, "时间戳超出允许范围", "The timestamp is outside the window",
+        "The signed timestamp is further from this machine's clock than callback_window_seconds; an old callback was replayed, or a clock is wrong.";
+    ENCRYPTED_CALLBACK = "encrypted_callback", BAD_REQUEST, "此公众号配置为明文模式", "This account is configured for plain mode",
+        "The callback says that it is encrypted, the account's configuration says plain. The configuration decides.";
+    BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "内容太大", "The body is too large",
+        "The body has more bytes than this address takes.";
+    MALFORMED_XML = "malformed_xml", BAD_REQUEST, "XML 无法读取", "The XML cannot be read",
+        "The callback's body is truncated, nested too deeply, has a DOCTYPE or is not WeChat's XML at all. Nothing was changed.";
+    UNKNOWN_SITE = "unknown_site", NOT_FOUND, "没有这个门店", "There is no such site",
+        "The site is not in the configuration.";
+    UNKNOWN_QUEUE = "unknown_queue", NOT_FOUND, "没有这个业务", "There is no such queue",
+        "The site has no queue of this id.";
+    UNKNOWN_COUNTER = "unknown_counter", NOT_FOUND, "没有这个窗口", "There is no such counter",
+        "The site has no counter of this id.";
+    UNKNOWN_TICKET = "unknown_ticket", NOT_FOUND, "没有这个号", "There is no such ticket",
+        "No ticket of this number was taken at the site today.";
+    MALFORMED_UUID = "malformed_uuid", BAD_REQUEST, "uuid 格式不对", "The uuid is malformed",
+        "A scan session is named by a uuid: 32 hexadecimal digits, with or without dashes.";
+    UNKNOWN_SESSION = "unknown_session", NOT_FOUND, "没有这个扫码会话", "There is no such scan session",
+        "It was never made, or ended more than an hour ago.";
+    SESSION_EXPIRED = "session_expired", GONE, "二维码已过期，请刷新", "The code has expired, please reload",
+        "The session's code no longer works. Make a new session.";
+    SESSION_TAKEN = "session_taken", CONFLICT, "这个 uuid 已用于别的业务", "This uuid is used for something else",
+        "A session of this uuid exists for another queue or purpose.";
+    MALFORMED_REQUEST = "malformed_request", BAD_REQUEST, "请求内容不对", "The request is malformed",
+        "The body or the query is not what this address takes; the detail says where.";
+    UNAUTHORISED = "unauthorised", UNAUTHORIZED, "需要工作人员密钥", "A staff key is needed",
+        "The Authorization header is missing, or its bearer key is unknown.";
+    NOT_YOUR_SITE = "not_your_site", FORBIDDEN, "此密钥不能管理这个门店", "This key does not open this site",
+        "The key is valid, but the configuration does not give it this site.";
+    MALFORMED_IDEMPOTENCY_KEY = "malformed_idempotency_key", BAD_REQUEST, "Idempotency-Key 格式不对", "The Idempotency-Key is malformed",
+        "The header has 1 to 255 visible ASCII characters.";
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency-Key 已用于别的请求", "The Idempotency-Key was used for another request",
+        "The same key came within 15 minutes with another path or body. Nothing was changed.";
+    QUEUE_CLOSED = "queue_closed", CONFLICT, "现在不取号", "No numbers are given out now",
+        "The queue is configured as closed.";
+    COUNTER_CLOSED = "counter_closed", CONFLICT, "窗口未开", "The counter is not open",
+        "Open the counter before calling.";
+    COUNTER_BUSY = "counter_busy", CONFLICT, "窗口还有客户", "The counter still has a customer",
+        "Finish with the customer, or mark the number missed, first. Also when finish or missed names another number than the one at the counter.";
+    COUNTER_IDLE = "counter_idle", CONFLICT, "窗口没有客户", "The counter has no customer",
+        "There is nobody to finish with or to mark as missed.";
+    NOBODY_WAITING = "nobody_waiting", CONFLICT, "没有人排队", "Nobody is waiting",
+        "No queue that this counter serves has anybody waiting.";
+    TICKET_ENDED = "ticket_ended", CONFLICT, "这个号已结束", "This ticket has ended",
+        "The ticket was served, missed or closed before.";
+    LEDGER_UNAVAILABLE = "ledger_unavailable", SERVICE_UNAVAILABLE, "系统繁忙，请重试", "Please try again",
+        "The ledger did not take the command within four seconds. Repeat with the same Idempotency-Key: if it was written after all, the answer is the first one's.";
+    NEWER_LEDGER = "newer_ledger", SERVICE_UNAVAILABLE, "程序版本太旧", "This program is too old",
+        "A newer program wrote to this site's ledger; this replica does not decide for the site until it is updated.";
+    CACHE_UNAVAILABLE = "cache_unavailable", SERVICE_UNAVAILABLE, "暂时不能生成二维码，请扫门口的码", "No code can be made right now",
+        "The cache does not answer, so no scan session can be kept. Door codes keep working.";
+    WECHAT_UNAVAILABLE = "wechat_unavailable", SERVICE_UNAVAILABLE, "微信暂时没有响应", "WeChat does not answer right now",
+        "WeChat refused or did not answer the call that makes the code; the log says why.";
+}
+
+/// A refusal on its way to a client.
+#[derive(Debug)]
+pub struct Problem {
+    kind: &'static Kind,
+    detail: String,
+}
+
+impl Problem {
+    /// A refusal whose kind says it all.
+    pub fn new(kind: &'static Kind) -> Self {
+        Problem { kind, detail: String::new() }
+    }
+
+    /// Says what exactly was met. Must hold no secret and no openid.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// Which kind it is.
+    pub fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+}
+
+impl From<&'static Kind> for Problem {
+    fn from(kind: &'static Kind) -> Self {
+        Problem::new(kind)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Problem { kind, detail } = self;
+        metrics::counter!("gateway_refusals_total", "code" => kind.code).increment(1);
+        tracing::debug!(code = kind.code, detail, "refused");
+        let body = json!({
+            "type": format!("urn:paihao:refusal:{}", kind.code),
+            "title": kind.zh,
+            "title_en": kind.en,
+            "status": kind.status.as_u16(),
+            "code": kind.code,
+            "detail": detail,
+        });
+        let mut response = (kind.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        let problem = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, problem);
+        if kind.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_is_unique_and_described() {
+        let codes: BTreeSet<_> = ALL.iter().map(|kind| kind.code).collect();
+        assert_eq!(codes.len(), ALL.len());
+        for kind in ALL {
+            assert!(!kind.zh.is_empty() && !kind.en.is_empty() && !kind.meaning.is_empty());
+            assert!(kind.status.is_client_error() || kind.status.is_server_error());
+        }
+    }
+
+    #[test]
+    fn the_documentation_is_this_table() {
+        let documented = include_str!("../../../docs/refusals.md");
+        for kind in ALL {
+            let row = format!(
+                "| `{}` | {} | {} / {} | {} |",
+                kind.code,
+                kind.status.as_u16(),
+                kind.zh,
+                kind.en,
+                kind.meaning
+            );
+            assert!(documented.contains(&row), "docs/refusals.md lacks this row:\n{row}");
+        }
+        let rows = documented.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(rows, ALL.len(), "docs/refusals.md has rows that the program does not know");
+    }
+}

@@ -1,0 +1,64 @@
+//! What stands inside a QR code: letters, digits, `-` and `_`, 64 at most.
+
+use paihao_chassis::entropy;
+
+/// A scene that this system made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scene {
+    /// A printed code at a door; it names the queue and works without any session.
+    Door {
+        /// The site's id.
+        site: String,
+        /// The queue's id.
+        queue: String,
+    },
+    /// A scan session's code: random, and known only to the cache.
+    Session(String),
+}
+
+impl Scene {
+    /// A fresh scene for a session: 128 random bits.
+    pub fn fresh_session() -> String {
+        format!("s_{}", entropy::token(16))
+    }
+
+    /// The scene of a queue's door code.
+    pub fn door(site: &str, queue: &str) -> String {
+        format!("q_{site}_{queue}")
+    }
+
+    /// Reads a scene; `None` if this system did not make it.
+    pub fn read(scene: &str) -> Option<Scene> {
+        if scene.starts_with("s_") {
+            return Some(Scene::Session(scene.to_owned()));
+        }
+        let (site, queue) = scene.strip_prefix("q_")?.split_once('_')?;
+        Some(Scene::Door { site: site.to_owned(), queue: queue.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_door_code_names_its_queue() {
+        let door = Scene::Door { site: "hall-1".into(), queue: "a".into() };
+        assert_eq!(Scene::read(&Scene::door("hall-1", "a")), Some(door));
+    }
+
+    #[test]
+    fn a_sessions_scene_fits_wechat_and_is_never_the_same() {
+        let scene = Scene::fresh_session();
+        assert!(scene.len() <= 64, "{scene}");
+        assert!(scene.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+        assert_ne!(scene, Scene::fresh_session());
+    }
+
+    #[test]
+    fn what_others_made_is_not_ours() {
+        assert_eq!(Scene::read("110"), None);
+        assert_eq!(Scene::read("q_hall"), None);
+        assert_eq!(Scene::read("last_trade_no_1"), None);
+    }
+}

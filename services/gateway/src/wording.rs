@@ -1,0 +1,100 @@
+//! What a customer reads in WeChat: Chinese first, English beside it.
+
+use crate::book::SiteBook;
+use paihao_domain::{Outcome, QueueId, Refusal, Told};
+
+/// What is answered to a scan that led to a ticket.
+pub fn holding(book: &SiteBook, outcome: &Outcome) -> String {
+    let Outcome::Holding { number, queue, told, called_to, new, .. } = outcome else {
+        return not_now();
+    };
+    let queue_name = queue_name(book, queue);
+    let heading = match new {
+        true => format!("取号成功 {number}"),
+        false => format!("您已取号 {number}"),
+    };
+    if let Some(counter) = called_to {
+        let counter = book.rules.counters.get(counter).map_or("", |rules| &rules.name);
+        return format!(
+            "{heading}\n{queue_name} · {site}\n已叫到您，请到{counter}。\n\n{number}: please go to {counter}.",
+            site = book.facts.name,
+        );
+    }
+    format!(
+        "{heading}\n{queue_name} · {site}\n{zh}\n轮到您时，微信会通知您。\n\nYour number is {number}. {en}",
+        site = book.facts.name,
+        zh = wait_zh(told),
+        en = wait_en(told),
+    )
+}
+
+/// What is answered to a scan that the rules refuse.
+pub fn refused(book: &SiteBook, refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::QueueClosed(queue) => format!(
+            "{}现在不取号，请留意现场通知。\n\nThis queue gives out no numbers right now.",
+            queue_name(book, queue)
+        ),
+        _ => dead_code(),
+    }
+}
+
+/// What is answered when the number could not be made durable in time.
+pub fn not_now() -> String {
+    "系统繁忙，没有取到号，请稍后再扫一次。\n\nNo number was taken. Please scan again in a moment."
+        .into()
+}
+
+/// What is answered to a code that no longer leads anywhere.
+pub fn dead_code() -> String {
+    "这个二维码已失效，请扫页面或门口的新码。\n\nThis code no longer works. Please scan a new one."
+        .into()
+}
+
+fn queue_name<'a>(book: &'a SiteBook, queue: &'a QueueId) -> &'a str {
+    book.rules.queues.get(queue).map_or(queue.as_str(), |rules| &rules.name)
+}
+
+fn wait_zh(told: &Told) -> String {
+    let ahead = match told.ahead {
+        0 => "前面没有人".to_owned(),
+        ahead => format!("前面 {ahead} 位"),
+    };
+    match told.estimate {
+        None => ahead,
+        Some(estimate) if estimate.high <= 5 => format!("{ahead}，预计不到 5 分钟"),
+        Some(estimate) if estimate.low > 60 => format!("{ahead}，预计 60 分钟以上"),
+        Some(estimate) => format!("{ahead}，预计约 {}–{} 分钟", estimate.low, estimate.high),
+    }
+}
+
+fn wait_en(told: &Told) -> String {
+    let ahead = match told.ahead {
+        0 => "Nobody is ahead of you".to_owned(),
+        1 => "1 person is ahead of you".to_owned(),
+        ahead => format!("{ahead} people are ahead of you"),
+    };
+    match told.estimate {
+        None => format!("{ahead}."),
+        Some(estimate) if estimate.high <= 5 => format!("{ahead}, less than 5 minutes."),
+        Some(estimate) if estimate.low > 60 => format!("{ahead}, more than an hour."),
+        Some(estimate) => format!("{ahead}, about {}–{} minutes.", estimate.low, estimate.high),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_domain::Estimate;
+
+    #[test]
+    fn the_wait_is_said_as_people_say_it() {
+        let told = |ahead, range: Option<(u32, u32)>| {
+            wait_zh(&Told { ahead, estimate: range.map(|(low, high)| Estimate { low, high }) })
+        };
+        assert_eq!(told(0, Some((0, 5))), "前面没有人，预计不到 5 分钟");
+        assert_eq!(told(7, Some((15, 25))), "前面 7 位，预计约 15–25 分钟");
+        assert_eq!(told(40, Some((65, 95))), "前面 40 位，预计 60 分钟以上");
+        assert_eq!(told(3, None), "前面 3 位");
+    }
+}
