@@ -1,1 +1,186 @@
-//! Being built.
+//! The cache on Redis, shared by every replica.
+//!
+//! Every call ends within the configured time, whatever Redis does; a connection that failed is
+//! thrown away and made anew. Comparing and leasing are scripts, which Redis runs one at a time.
+
+mod connection;
+mod scripts;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use connection::{Connection, Request, Retry};
+use paihao_cache::{Cache, Lease, Swap, Unavailable};
+use redis::{Client, IntoConnectionInfo, cmd};
+use scripts::Scripts;
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
+use std::time::Duration;
+
+/// Where Redis is and how long it may take.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// `redis://host:port/db`. May hold a user, and a password too, though [`password`] is the
+    /// better place for it.
+    ///
+    /// [`password`]: RedisOptions::password
+    pub url: String,
+    /// The password, if Redis wants one; replaces one in the address.
+    pub password: Option<SecretString>,
+    /// Stands in front of every key, so that several deployments can share one Redis.
+    pub namespace: String,
+    /// The longest a call takes, making a connection included; 1 s by default.
+    pub timeout: Duration,
+}
+
+impl RedisOptions {
+    /// The defaults, for this address.
+    pub fn at(url: impl Into<String>) -> Self {
+        RedisOptions {
+            url: url.into(),
+            password: None,
+            namespace: "paihao".to_owned(),
+            timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+impl fmt::Debug for RedisOptions {
+    /// Leaves out the address: it may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("namespace", &self.namespace)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The address of Redis cannot be used. Does not repeat it: it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the address of Redis is not of the form redis://host:port/db (TLS is not built in)")]
+pub struct BadAddress;
+
+/// A cache on Redis 6.2 or newer.
+pub struct RedisCache {
+    connection: Connection,
+    scripts: Scripts,
+    namespace: String,
+}
+
+impl RedisCache {
+    /// A cache at this address. Does not wait for Redis, so that services may start in any order:
+    /// the first call connects, and [`Cache::check`] tells whether Redis is there.
+    pub fn connect(options: RedisOptions) -> Result<Self, BadAddress> {
+        let mut info = options.url.as_str().into_connection_info().map_err(|_| BadAddress)?;
+        if let Some(password) = &options.password {
+            let settings = info.redis_settings().clone().set_password(password.expose_secret());
+            info = info.set_redis_settings(settings);
+        }
+        let client = Client::open(info).map_err(|_| BadAddress)?;
+        Ok(RedisCache {
+            connection: Connection::new(client, options.timeout),
+            scripts: Scripts::default(),
+            namespace: options.namespace,
+        })
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{}:v:{key}", self.namespace)
+    }
+
+    /// The key that lives as long as the lease does, and the one its fence stays in. The braces
+    /// keep both on one node of a Redis cluster.
+    fn lease_keys(&self, name: &str) -> [String; 2] {
+        [format!("{}:l:{{{name}}}", self.namespace), format!("{}:f:{{{name}}}", self.namespace)]
+    }
+}
+
+/// What Redis takes as an expiry: whole milliseconds, at least one, at most ten years.
+fn millis(ttl: Duration) -> u64 {
+    const TEN_YEARS: u64 = 10 * 365 * 24 * 3600 * 1000;
+    u64::try_from(ttl.as_millis()).unwrap_or(TEN_YEARS).clamp(1, TEN_YEARS)
+}
+
+#[async_trait]
+impl Cache for RedisCache {
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, Unavailable> {
+        let command = cmd("GET").arg(self.key(key)).take();
+        let found: Option<Vec<u8>> =
+            self.connection.run(Retry::Yes, Request::Command(command)).await?;
+        Ok(found.map(Bytes::from))
+    }
+
+    async fn put(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), Unavailable> {
+        let command =
+            cmd("SET").arg(self.key(key)).arg(&value[..]).arg("PX").arg(millis(ttl)).take();
+        self.connection.run(Retry::Yes, Request::Command(command)).await
+    }
+
+    async fn put_if_absent(
+        &self,
+        key: &str,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Result<bool, Unavailable> {
+        let mut command = cmd("SET");
+        command.arg(self.key(key)).arg(&value[..]).arg("PX").arg(millis(ttl)).arg("NX");
+        let stored: Option<String> =
+            self.connection.run(Retry::No, Request::Command(command)).await?;
+        Ok(stored.is_some())
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: Bytes,
+        ttl: Duration,
+    ) -> Result<Swap, Unavailable> {
+        let mut call = self.scripts.compare_and_set.key(self.key(key));
+        call.arg(i32::from(expected.is_some())).arg(expected.unwrap_or_default());
+        call.arg(&new[..]).arg(millis(ttl));
+        let (done, found): (bool, Option<Vec<u8>>) =
+            self.connection.run(Retry::No, Request::Script(call)).await?;
+        Ok(if done { Swap::Done } else { Swap::Found(found.map(Bytes::from)) })
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), Unavailable> {
+        let command = cmd("DEL").arg(self.key(key)).take();
+        self.connection.run(Retry::Yes, Request::Command(command)).await
+    }
+
+    async fn acquire(
+        &self,
+        name: &str,
+        holder: &str,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, Unavailable> {
+        let [held, fence] = self.lease_keys(name);
+        let mut call = self.scripts.acquire.key(held);
+        call.key(fence).arg(holder).arg(millis(ttl));
+        let fence: Option<u64> = self.connection.run(Retry::No, Request::Script(call)).await?;
+        let lease = |fence| Lease { name: name.to_owned(), holder: holder.to_owned(), fence };
+        Ok(fence.map(lease))
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, Unavailable> {
+        let [held, _] = self.lease_keys(&lease.name);
+        let mut call = self.scripts.renew.key(held);
+        call.arg(scripts::mark(lease)).arg(millis(ttl));
+        self.connection.run(Retry::Yes, Request::Script(call)).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), Unavailable> {
+        let [held, _] = self.lease_keys(&lease.name);
+        let mut call = self.scripts.release.key(held);
+        call.arg(scripts::mark(lease));
+        self.connection.run(Retry::Yes, Request::Script(call)).await
+    }
+
+    async fn check(&self) -> Result<(), Unavailable> {
+        let pong: String = self.connection.run(Retry::Yes, Request::Command(cmd("PING"))).await?;
+        match pong.as_str() {
+            "PONG" => Ok(()),
+            _ => Err(Unavailable("Redis answered something else than PONG".to_owned())),
+        }
+    }
+}

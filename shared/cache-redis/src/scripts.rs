@@ -1,0 +1,58 @@
+//! What Redis decides in one step, as scripts.
+
+use paihao_cache::Lease;
+use redis::Script;
+
+pub(crate) struct Scripts {
+    /// Value key; whether something is expected, what, the new value, milliseconds. Answers 1, or
+    /// 0 and what was found.
+    pub(crate) compare_and_set: Script,
+    /// Lease key, fence key; holder, milliseconds. Answers the fence, or nothing if it is held.
+    ///
+    /// The fence is at least Redis's own time in milliseconds, so that it grows even when Redis
+    /// has lost its data and the former fence with them.
+    pub(crate) acquire: Script,
+    /// Lease key; mark, milliseconds. Answers whether it is still held under this mark.
+    pub(crate) renew: Script,
+    /// Lease key; mark.
+    pub(crate) release: Script,
+}
+
+impl Default for Scripts {
+    fn default() -> Self {
+        Scripts {
+            compare_and_set: Script::new(
+                "local found = redis.call('GET', KEYS[1])
+                 local same = found == false
+                 if ARGV[1] == '1' then same = found == ARGV[2] end
+                 if not same then return {0, found} end
+                 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+                 return {1, false}",
+            ),
+            acquire: Script::new(
+                "if redis.call('EXISTS', KEYS[1]) == 1 then return false end
+                 local now = redis.call('TIME')
+                 local millis = now[1] * 1000 + math.floor(now[2] / 1000)
+                 local fence = math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1, millis)
+                 fence = string.format('%.0f', fence)
+                 redis.call('SET', KEYS[2], fence)
+                 redis.call('SET', KEYS[1], fence .. ':' .. ARGV[1], 'PX', ARGV[2])
+                 return fence",
+            ),
+            renew: Script::new(
+                "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+                 redis.call('PEXPIRE', KEYS[1], ARGV[2])
+                 return 1",
+            ),
+            release: Script::new(
+                "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+                 return true",
+            ),
+        }
+    }
+}
+
+/// What stands under the lease key while this lease is held.
+pub(crate) fn mark(lease: &Lease) -> String {
+    format!("{}:{}", lease.fence, lease.holder)
+}

@@ -1,0 +1,140 @@
+//! The cache on a real Redis: the common suite, and Redis killed, frozen, emptied and locked.
+
+use bytes::Bytes;
+use futures::future::join_all;
+use harness::{RedisServer, free_port, wait_until};
+use paihao_cache::{Cache, conformance};
+use paihao_cache_redis::{BadAddress, RedisCache, RedisOptions};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn at(url: String, limit: Duration) -> RedisCache {
+    RedisCache::connect(RedisOptions { timeout: limit, ..RedisOptions::at(url) }).unwrap()
+}
+
+fn cache(server: &RedisServer) -> RedisCache {
+    at(server.url(), Duration::from_secs(5))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_conforms() {
+    conformance::run(Arc::new(cache(RedisServer::shared())), "conforms").await;
+}
+
+#[tokio::test]
+async fn two_caches_are_one_and_two_namespaces_are_two() {
+    let server = RedisServer::shared();
+    let [one, other] = [cache(server), cache(server)];
+    one.put("shared", Bytes::from_static(b"x"), HOUR).await.unwrap();
+    assert_eq!(other.get("shared").await.unwrap(), Some(Bytes::from_static(b"x")));
+    let lease = one.acquire("shared", "one", HOUR).await.unwrap().unwrap();
+    assert_eq!(other.acquire("shared", "other", HOUR).await.unwrap(), None);
+    assert!(other.renew(&lease, HOUR).await.unwrap());
+
+    let options = RedisOptions { namespace: "elsewhere".into(), ..RedisOptions::at(server.url()) };
+    let elsewhere = RedisCache::connect(options).unwrap();
+    assert_eq!(elsewhere.get("shared").await.unwrap(), None);
+    assert!(elsewhere.acquire("shared", "other", HOUR).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn redis_may_start_later() {
+    let server = RedisServer::start();
+    server.kill();
+    let cache = cache(&server);
+    let quick = at(server.url(), Duration::from_millis(200));
+    let unavailable = tokio::time::timeout(PATIENCE, quick.check()).await.expect("it ends");
+    assert!(unavailable.is_err());
+    server.restart();
+    cache.check().await.unwrap();
+    wait_until("the one that had failed recovers", PATIENCE, async || quick.check().await.is_ok())
+        .await;
+}
+
+#[tokio::test]
+async fn a_restart_is_survived_with_what_redis_kept() {
+    let server = RedisServer::start();
+    let cache = cache(&server);
+    cache.put("key", Bytes::from_static(b"before"), HOUR).await.unwrap();
+    let lease = cache.acquire("lease", "one", HOUR).await.unwrap().unwrap();
+    server.kill();
+    server.restart();
+    assert_eq!(cache.get("key").await.unwrap(), Some(Bytes::from_static(b"before")));
+    assert!(cache.renew(&lease, HOUR).await.unwrap());
+    conformance::run(Arc::new(cache), "restarted").await;
+}
+
+#[tokio::test]
+async fn a_fence_grows_even_when_redis_has_lost_everything() {
+    let server = RedisServer::start();
+    let cache = cache(&server);
+    let before = cache.acquire("lease", "one", HOUR).await.unwrap().unwrap();
+    server.kill();
+    server.lose_data();
+    server.restart();
+    wait_until("a call after the loss", PATIENCE, async || cache.check().await.is_ok()).await;
+    assert!(!cache.renew(&before, HOUR).await.unwrap());
+    let after = cache.acquire("lease", "other", HOUR).await.unwrap().unwrap();
+    assert!(after.fence > before.fence, "{before:?} {after:?}");
+}
+
+#[tokio::test]
+async fn a_frozen_redis_is_unavailable_within_the_limit_and_then_recovers() {
+    let server = RedisServer::start();
+    let cache = at(server.url(), Duration::from_millis(300));
+    cache.put("key", Bytes::from_static(b"x"), HOUR).await.unwrap();
+    server.freeze();
+    let calls = join_all((0..20).map(|_| cache.get("key")));
+    let answers = tokio::time::timeout(PATIENCE, calls).await.expect("every call ends");
+    assert!(answers.iter().all(Result::is_err), "{answers:?}");
+    for _ in 0..3 {
+        let new = tokio::time::timeout(PATIENCE, cache.acquire("lease", "one", HOUR)).await;
+        assert!(new.expect("a call that has to connect ends too").is_err());
+    }
+    server.thaw();
+    wait_until("it recovers", PATIENCE, async || {
+        cache.get("key").await.is_ok_and(|found| found.is_some())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_there_is_unavailable_within_the_limit() {
+    let cache = at(format!("redis://127.0.0.1:{}", free_port()), Duration::from_millis(200));
+    let calls = join_all((0..50).map(|_| cache.put_if_absent("key", Bytes::new(), HOUR)));
+    let answers = tokio::time::timeout(PATIENCE, calls).await.expect("every call ends");
+    assert!(answers.iter().all(Result::is_err));
+}
+
+#[tokio::test]
+async fn a_password_is_used_and_never_printed() {
+    let server = RedisServer::start();
+    let mut raw = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    raw.write_all(b"CONFIG SET requirepass hunter2secret\r\nQUIT\r\n").unwrap();
+    raw.read_to_string(&mut String::new()).unwrap();
+
+    let mut options = RedisOptions::at(server.url());
+    let locked = RedisCache::connect(options.clone()).unwrap();
+    let refused = locked.check().await.unwrap_err();
+    options.password = Some("hunter2secret".into());
+    RedisCache::connect(options.clone()).unwrap().check().await.unwrap();
+    options.password = Some("wrongsecret".into());
+    let wrong = RedisCache::connect(options.clone()).unwrap().check().await.unwrap_err();
+    let in_url = RedisOptions::at(format!("redis://:hunter2secret@127.0.0.1:{}", server.port()));
+    RedisCache::connect(in_url.clone()).unwrap().check().await.unwrap();
+
+    let bad = RedisOptions::at("http://:hunter2secret@127.0.0.1");
+    let bad = RedisCache::connect(bad).err().unwrap();
+    assert_eq!(bad, BadAddress);
+    let said =
+        format!("{refused} {refused:?} {wrong} {wrong:?} {options:?} {in_url:?} {bad} {bad:?}");
+    for secret in ["hunter2secret", "wrongsecret"] {
+        assert!(!said.contains(secret), "{said}");
+    }
+    assert!(wrong.to_string().contains("password"), "{wrong}");
+}
