@@ -1,1 +1,22 @@
-//! Being built.
+//! The ledger in one SQLite file, for everything in one process.
+//!
+//! All writes go through one writer, which gathers what is waiting and commits it together; reads
+//! go beside it. Who waits for something new sleeps until the writer wakes it.
+
+mod ledger;
+mod open;
+
+mod entries;
+mod handed;
+mod messages;
+
+mod deliveries;
+mod follow;
+
+mod reader;
+mod sweep;
+mod wake;
+mod writer;
+
+pub use ledger::SqliteLedger;
+pub use open::{OpenError, SqliteOptions};

@@ -93,7 +93,7 @@ macro_rules! ledger_conformance {
 /// How long a case waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a case waits for what must not come.
-const QUIET: Duration = Duration::from_millis(300);
+const QUIET: Duration = Duration::from_millis(150);
 
 const LOG: Log = Log { name: "conformance", kept: None };
 const OTHER_LOG: Log = Log { name: "conformance-other", kept: None };

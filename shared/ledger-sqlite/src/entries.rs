@@ -1,0 +1,175 @@
+//! The statements about entries of logs.
+
+use bytes::Bytes;
+use paihao_contracts::names::Log;
+use paihao_ledger::{Entry, Expect, Position, Recorded, Subject};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// Entries taken at this time or before it have aged out, swept or not.
+pub(crate) fn aged_out(log: &Log, now_ms: i64) -> i64 {
+    match log.kept {
+        Some(kept) => now_ms.saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)),
+        None => i64::MIN,
+    }
+}
+
+/// Appends if the expectation holds; otherwise says what was found.
+pub(crate) fn append(
+    connection: &Connection,
+    log: &Log,
+    subject: &Subject,
+    expect: Expect,
+    entry: &Entry,
+    now_ms: i64,
+) -> rusqlite::Result<Result<Position, Option<Position>>> {
+    if expect != Expect::Anything {
+        let found = connection
+            .prepare_cached(
+                "SELECT position, at_ms FROM entries WHERE log = ?1 AND subject = ?2
+                 ORDER BY position DESC LIMIT 1",
+            )?
+            .query_row(params![log.name, subject.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?
+            .filter(|&(_, at_ms): &(u64, i64)| at_ms > aged_out(log, now_ms))
+            .map(|(position, _)| Position(position));
+        let holds = match expect {
+            Expect::At(position) => found == Some(position),
+            _ => found.is_none(),
+        };
+        if !holds {
+            return Ok(Err(found));
+        }
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO entries (log, subject, at_ms, headers, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            log.name,
+            subject.as_str(),
+            now_ms,
+            write_headers(entry),
+            entry.payload.as_ref()
+        ])?;
+    Ok(Ok(Position(connection.last_insert_rowid() as u64)))
+}
+
+pub(crate) fn last(
+    connection: &Connection,
+    log: &Log,
+    subject: &Subject,
+    now_ms: i64,
+) -> rusqlite::Result<Option<Recorded>> {
+    let last = connection
+        .prepare_cached(
+            "SELECT position, subject, at_ms, headers, payload FROM entries
+             WHERE log = ?1 AND subject = ?2 ORDER BY position DESC LIMIT 1",
+        )?
+        .query_row(params![log.name, subject.as_str()], recorded)
+        .optional()?;
+    Ok(last.filter(|last| last.at_ms > aged_out(log, now_ms)))
+}
+
+pub(crate) fn head(connection: &Connection, log: &Log, now_ms: i64) -> rusqlite::Result<Position> {
+    let newest: Option<(u64, i64)> = connection
+        .prepare_cached(
+            "SELECT position, at_ms FROM entries WHERE log = ?1 ORDER BY position DESC LIMIT 1",
+        )?
+        .query_row([log.name], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(match newest {
+        Some((position, at_ms)) if at_ms > aged_out(log, now_ms) => Position(position),
+        _ => Position::START,
+    })
+}
+
+/// The largest position that was ever given out, in whatever log.
+pub(crate) fn largest_position(connection: &Connection) -> rusqlite::Result<Position> {
+    let largest = connection
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'entries'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(Position(largest.unwrap_or(0)))
+}
+
+/// The next entries after a position, oldest first.
+pub(crate) fn page(
+    connection: &Connection,
+    log: &Log,
+    after: Position,
+    limit: usize,
+    now_ms: i64,
+) -> rusqlite::Result<Vec<Recorded>> {
+    connection
+        .prepare_cached(
+            "SELECT position, subject, at_ms, headers, payload FROM entries
+             WHERE log = ?1 AND position > ?2 AND at_ms > ?3 ORDER BY position LIMIT ?4",
+        )?
+        .query_map(params![log.name, clamp(after), aged_out(log, now_ms), limit as i64], recorded)?
+        .collect()
+}
+
+pub(crate) fn at(
+    connection: &Connection,
+    log: &Log,
+    position: Position,
+    now_ms: i64,
+) -> rusqlite::Result<Option<Recorded>> {
+    connection
+        .prepare_cached(
+            "SELECT position, subject, at_ms, headers, payload FROM entries
+             WHERE position = ?1 AND at_ms > ?2",
+        )?
+        .query_row(params![clamp(position), aged_out(log, now_ms)], recorded)
+        .optional()
+}
+
+/// Removes some of what has aged out; whether there may be more.
+pub(crate) fn sweep(
+    connection: &Connection,
+    log: &Log,
+    now_ms: i64,
+    limit: usize,
+) -> rusqlite::Result<bool> {
+    let removed = connection
+        .prepare_cached(
+            "DELETE FROM entries WHERE position IN (
+                 SELECT position FROM (
+                     SELECT position, at_ms FROM entries WHERE log = ?1 ORDER BY position LIMIT ?3
+                 ) WHERE at_ms <= ?2)",
+        )?
+        .execute(params![log.name, aged_out(log, now_ms), limit as i64])?;
+    Ok(removed == limit)
+}
+
+/// SQLite's integers are signed; a position beyond them stands for beyond everything.
+fn clamp(position: Position) -> i64 {
+    i64::try_from(position.0).unwrap_or(i64::MAX)
+}
+
+fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
+    let subject = row.get_ref(1)?.as_str()?;
+    Ok(Recorded {
+        position: Position(row.get(0)?),
+        subject: Subject::parse(subject).map_err(|e| {
+            rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(e))
+        })?,
+        at_ms: row.get(2)?,
+        entry: read_entry(row, 3)?,
+    })
+}
+
+/// Reads the columns `headers` and `payload`, which stand side by side.
+pub(crate) fn read_entry(row: &Row<'_>, headers: usize) -> rusqlite::Result<Entry> {
+    let lines = row.get_ref(headers)?.as_str()?.lines();
+    let headers_read = lines.filter_map(|line| line.split_once(':'));
+    Ok(Entry {
+        headers: headers_read.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        payload: Bytes::copy_from_slice(row.get_ref(headers + 1)?.as_blob()?),
+    })
+}
+
+pub(crate) fn write_headers(entry: &Entry) -> String {
+    entry.carried_headers().map(|(name, value)| format!("{name}:{value}\n")).collect()
+}

@@ -1,0 +1,150 @@
+//! The statements about work queues.
+
+use crate::entries::{read_entry, write_headers};
+use crate::handed::write_letter;
+use paihao_contracts::names::WorkQueue;
+use paihao_ledger::dead_letter::Cause;
+use paihao_ledger::{Enqueued, Entry, Position, Recorded, Subject};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
+
+/// How long a key is remembered.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(120);
+
+/// What was handed out, each with the number of the attempt.
+pub(crate) struct Taken {
+    pub(crate) taken: Vec<(Recorded, u64)>,
+    /// When the next of those not handed out becomes due, Unix milliseconds.
+    pub(crate) next_due_ms: Option<i64>,
+}
+
+pub(crate) fn enqueue(
+    connection: &Connection,
+    queue: &WorkQueue,
+    key: &str,
+    entry: &Entry,
+    delay: Duration,
+    now_ms: i64,
+) -> rusqlite::Result<Enqueued> {
+    let remembered = connection
+        .prepare_cached("SELECT at_ms FROM keys WHERE queue = ?1 AND key = ?2")?
+        .query_row([queue.name, key], |row| row.get::<_, i64>(0))
+        .optional()?;
+    if remembered.is_some_and(|at_ms| at_ms > forgotten_at(now_ms)) {
+        return Ok(Enqueued::AlreadyThere);
+    }
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO keys (queue, key, at_ms) VALUES (?1, ?2, ?3)")?
+        .execute(params![queue.name, key, now_ms])?;
+    let due_ms = now_ms.saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
+    connection
+        .prepare_cached(
+            "INSERT INTO messages (queue, key, at_ms, attempt, due_ms, held, headers, payload)
+             VALUES (?1, ?2, ?3, 0, ?4, 0, ?5, ?6)",
+        )?
+        .execute(params![
+            queue.name,
+            key,
+            now_ms,
+            due_ms,
+            write_headers(entry),
+            entry.payload.as_ref()
+        ])?;
+    Ok(Enqueued::New)
+}
+
+/// Hands out up to `limit` messages that are due, and says when the next is.
+pub(crate) fn take(
+    connection: &Connection,
+    queue: &WorkQueue,
+    limit: usize,
+    now_ms: i64,
+) -> rusqlite::Result<Taken> {
+    let taken: Vec<(Recorded, u64)> = connection
+        .prepare_cached(
+            "SELECT id, attempt, at_ms, headers, payload FROM messages
+             WHERE queue = ?1 AND due_ms <= ?2 ORDER BY due_ms, id LIMIT ?3",
+        )?
+        .query_map(params![queue.name, now_ms, limit as i64], |row| {
+            let recorded = Recorded {
+                position: Position(row.get(0)?),
+                subject: subject(queue)?,
+                at_ms: row.get(2)?,
+                entry: read_entry(row, 3)?,
+            };
+            Ok((recorded, row.get::<_, u64>(1)? + 1))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let due_ms = now_ms.saturating_add(queue.ack_wait.as_millis() as i64);
+    for (recorded, attempt) in &taken {
+        connection
+            .prepare_cached(
+                "UPDATE messages SET attempt = ?2, due_ms = ?3, held = 1 WHERE id = ?1",
+            )?
+            .execute(params![recorded.position.0, attempt, due_ms])?;
+    }
+    let next_due_ms = connection
+        .prepare_cached("SELECT min(due_ms) FROM messages WHERE queue = ?1")?
+        .query_row([queue.name], |row| row.get(0))?;
+    Ok(Taken { taken, next_due_ms })
+}
+
+pub(crate) fn done(connection: &Connection, id: Position) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([id.0])?;
+    Ok(())
+}
+
+/// Makes it due at another time, unless it has been handed to somebody else since.
+pub(crate) fn put_back(
+    connection: &Connection,
+    id: Position,
+    attempt: u64,
+    counted: u64,
+    due_ms: i64,
+    held: bool,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE messages SET attempt = ?3, due_ms = ?4, held = ?5
+             WHERE id = ?1 AND attempt = ?2",
+        )?
+        .execute(params![id.0, attempt, counted, due_ms, held])?;
+    Ok(())
+}
+
+pub(crate) fn bury(
+    connection: &Connection,
+    queue: &WorkQueue,
+    id: Position,
+    reason: &str,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    let found: Option<(String, Entry)> = connection
+        .prepare_cached("SELECT key, headers, payload FROM messages WHERE id = ?1")?
+        .query_row([id.0], |row| Ok((row.get(0)?, read_entry(row, 1)?)))
+        .optional()?;
+    if let Some((key, entry)) = found {
+        let cause = Cause { reason: reason.to_owned(), origin: queue.name.to_owned(), key };
+        write_letter(connection, queue.name, &cause.put_on(&entry), now_ms)?;
+    }
+    done(connection, id)
+}
+
+/// Forgets some keys that are old enough; whether there may be more.
+pub(crate) fn sweep(connection: &Connection, now_ms: i64, limit: usize) -> rusqlite::Result<bool> {
+    let removed = connection
+        .prepare_cached(
+            "DELETE FROM keys WHERE (queue, key) IN (
+                 SELECT queue, key FROM keys WHERE at_ms <= ?1 ORDER BY at_ms LIMIT ?2)",
+        )?
+        .execute(params![forgotten_at(now_ms), limit as i64])?;
+    Ok(removed == limit)
+}
+
+fn forgotten_at(now_ms: i64) -> i64 {
+    now_ms.saturating_sub(REMEMBERED.as_millis() as i64)
+}
+
+fn subject(queue: &WorkQueue) -> rusqlite::Result<Subject> {
+    Subject::new(&[queue.name]).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
+}

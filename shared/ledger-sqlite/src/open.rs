@@ -1,0 +1,163 @@
+//! Opening the file: alone, in the right version, with every table there.
+
+use rusqlite::Connection;
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Unix milliseconds, whenever asked.
+pub(crate) type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// What may be chosen about a ledger in a file.
+#[derive(Clone)]
+pub struct SqliteOptions {
+    /// The time, in Unix milliseconds: of entries, and of when they are due or too old.
+    pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+    /// Bytes of payload and headers of the largest entry that is taken.
+    pub largest_entry: usize,
+    /// How often what has aged out is removed from the file.
+    pub sweep_every: Duration,
+}
+
+impl SqliteOptions {
+    /// The usual choices: entries up to 1 MiB as on an unconfigured NATS server, swept once a minute.
+    pub fn new(clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
+        SqliteOptions { clock, largest_entry: 1 << 20, sweep_every: Duration::from_secs(60) }
+    }
+}
+
+impl fmt::Debug for SqliteOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteOptions")
+            .field("largest_entry", &self.largest_entry)
+            .field("sweep_every", &self.sweep_every)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why the file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("{} is in use by another process: stop that one first, or choose another file", .0.display())]
+    InUse(PathBuf),
+    /// A newer paihao wrote it.
+    #[error(
+        "{} was written by a newer version of paihao (file version {found}, this one knows up to {known}): use that version, or another file",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version this program knows.
+        known: i64,
+    },
+    /// It is a file of something else.
+    #[error("{} is not a ledger of paihao: choose another file", .0.display())]
+    Foreign(PathBuf),
+    /// It cannot be created, read or written.
+    #[error("{} cannot be opened: {reason}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What the system or SQLite says.
+        reason: String,
+    },
+}
+
+/// "phao": tells our files from other SQLite files.
+const APPLICATION_ID: i64 = 0x7068_616f;
+
+/// One step a version; a file of version n has had the first n.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// A file that is ours until both halves are dropped.
+pub(crate) struct Opened {
+    pub(crate) connection: Connection,
+    pub(crate) lock: File,
+}
+
+pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
+    let unusable = |reason: String| OpenError::Unusable { path: path.to_owned(), reason };
+    let lock = lock(path)?;
+    let mut connection = connect(path).map_err(|e| unusable(e.to_string()))?;
+    migrate(&mut connection, path)?;
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             UPDATE handed SET due_ms = 0, held = 0 WHERE held = 1;
+             UPDATE messages SET due_ms = 0, held = 0 WHERE held = 1;",
+        )
+        .map_err(|e| unusable(e.to_string()))?;
+    Ok(Opened { connection, lock })
+}
+
+/// A connection to a file that is already ours.
+pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    // Only an operator's own tool can be in the way, and only for a moment.
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// A file beside the ledger is locked, not the ledger: SQLite's own locks on that are lost when
+/// somebody else in the process closes it.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let unusable =
+        |e: std::io::Error| OpenError::Unusable { path: path.to_owned(), reason: e.to_string() };
+    let file = File::options()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(PathBuf::from(beside))
+        .map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(e)) => Err(unusable(e)),
+    }
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let unusable =
+        |e: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), reason: e.to_string() };
+    let pragma = |connection: &Connection, name: &str| {
+        connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+    };
+    let found = match pragma(connection, "user_version") {
+        Err(rusqlite::Error::SqliteFailure(e, _))
+            if e.code == rusqlite::ErrorCode::NotADatabase =>
+        {
+            return Err(OpenError::Foreign(path.to_owned()));
+        }
+        found => found.map_err(unusable)?,
+    };
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(unusable)?;
+    let application = pragma(connection, "application_id").map_err(unusable)?;
+    if (tables > 0 || found > 0) && application != APPLICATION_ID {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    let known = MIGRATIONS.len() as i64;
+    if found > known {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known });
+    }
+    for (step, sql) in (1..).zip(MIGRATIONS).skip(found as usize) {
+        let transaction = connection.transaction().map_err(unusable)?;
+        transaction
+            .execute_batch(sql)
+            .and_then(|()| transaction.pragma_update(None, "application_id", APPLICATION_ID))
+            .and_then(|()| transaction.pragma_update(None, "user_version", step))
+            .and_then(|()| transaction.commit())
+            .map_err(unusable)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Reading beside the writer, on a few connections that are kept open.
+
+use crate::open::connect;
+use paihao_ledger::Unavailable;
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Connections that nobody reads on at the moment; more are opened when needed.
+pub(crate) struct Reader {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+const KEPT_IDLE: usize = 8;
+
+impl Reader {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Reader { path, idle: Mutex::new(Vec::new()) }
+    }
+
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let reader = Arc::clone(self);
+        let read = tokio::task::spawn_blocking(move || {
+            let idle = reader.idle.lock().pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => connect(&reader.path)?,
+            };
+            let value = query(&connection)?;
+            let mut idle = reader.idle.lock();
+            if idle.len() < KEPT_IDLE {
+                idle.push(connection);
+            }
+            Ok::<_, rusqlite::Error>(value)
+        });
+        match read.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(Unavailable(format!("the file cannot be read: {error}"))),
+            Err(_) => Err(Unavailable("reading was interrupted".to_owned())),
+        }
+    }
+
+    /// Lets go of the file.
+    pub(crate) fn close(&self) {
+        self.idle.lock().clear();
+    }
+}

@@ -1,0 +1,136 @@
+//! The one writer: gathers what waits, commits it in one transaction, and answers afterwards.
+
+use crate::open::Opened;
+use paihao_ledger::Unavailable;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+/// Runs inside the transaction; what it returns is called when the transaction has ended.
+type Operation = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Afterwards> + Send>;
+type Afterwards = Box<dyn FnOnce(Result<(), Unavailable>) + Send>;
+
+enum Message {
+    Run(Operation),
+    Close(oneshot::Sender<()>),
+}
+
+/// So many operations at most in one transaction.
+const GATHERED: usize = 1024;
+
+#[derive(Clone)]
+pub(crate) struct Writer(mpsc::UnboundedSender<Message>);
+
+impl Writer {
+    /// Starts the writer. It ends when every handle on it is gone, and with it the file's lock.
+    pub(crate) fn start(opened: Opened) -> Writer {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        #[allow(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
+        tokio::spawn(run(opened, receiver));
+        Writer(sender)
+    }
+
+    /// Runs this in the next transaction and returns once that is durable.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.run_then(operation, |_| {}).await
+    }
+
+    /// Runs this in the next transaction and `then`, once it is durable, also when the caller has
+    /// stopped waiting: what was written must be told to others.
+    pub(crate) async fn run_then<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let (reply, replied) = oneshot::channel();
+        self.tell(operation, move |outcome| {
+            if let Ok(value) = &outcome {
+                then(value);
+            }
+            let _ = reply.send(outcome);
+        });
+        replied.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Runs this in the next transaction, and then, when that is durable or has failed, `after`.
+    /// `after` is not called when the writer has been closed.
+    pub(crate) fn tell<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        after: impl FnOnce(Result<T, Unavailable>) + Send + 'static,
+    ) {
+        let operation: Operation = Box::new(move |connection| {
+            let value = operation(connection)?;
+            let after: Afterwards = Box::new(move |committed| after(committed.map(|()| value)));
+            Ok(after)
+        });
+        let _ = self.0.send(Message::Run(operation));
+    }
+
+    /// Writes what is waiting, gives the file back, and refuses everything that comes later.
+    pub(crate) async fn close(&self) {
+        let (reply, replied) = oneshot::channel();
+        if self.0.send(Message::Close(reply)).is_ok() {
+            let _ = replied.await;
+        }
+    }
+}
+
+fn closed() -> Unavailable {
+    Unavailable("the file has been closed or cannot be written".to_owned())
+}
+
+async fn run(opened: Opened, mut receiver: mpsc::UnboundedReceiver<Message>) {
+    let Opened { mut connection, lock } = opened;
+    let mut gathered = Vec::new();
+    let mut closing = None;
+    while closing.is_none() && receiver.recv_many(&mut gathered, GATHERED).await > 0 {
+        let mut operations = Vec::with_capacity(gathered.len());
+        for message in gathered.drain(..) {
+            match message {
+                Message::Run(operation) if closing.is_none() => operations.push(operation),
+                Message::Run(_) => {}
+                Message::Close(reply) => closing = Some(reply),
+            }
+        }
+        // On a thread for blocking work: a paused clock stands still while one is busy.
+        let committed = tokio::task::spawn_blocking(move || {
+            commit(&mut connection, operations);
+            connection
+        });
+        match committed.await {
+            Ok(returned) => connection = returned,
+            Err(panicked) => {
+                tracing::error!(error = %panicked, "the ledger's writer has ended");
+                return;
+            }
+        }
+    }
+    receiver.close();
+    drop(connection);
+    drop(lock);
+    if let Some(reply) = closing {
+        let _ = reply.send(());
+    }
+}
+
+fn commit(connection: &mut Connection, operations: Vec<Operation>) {
+    let mut afterwards = Vec::with_capacity(operations.len());
+    let outcome = (|| {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for operation in operations {
+            afterwards.push(operation(&transaction)?);
+        }
+        transaction.commit()
+    })();
+    // On failure the operations not yet run are dropped, and whoever waits for them is told so.
+    let outcome = outcome.map_err(|error| {
+        tracing::error!(%error, "the ledger's file cannot be written");
+        Unavailable(format!("the file cannot be written: {error}"))
+    });
+    for after in afterwards {
+        after(outcome.clone());
+    }
+}
