@@ -67,7 +67,7 @@ pub enum Fate {
     /// WeChat accepted it under this message id.
     Sent {
         /// WeChat's id, up to 19 digits.
-        message_id: i64,
+        message_id: u64,
     },
     /// WeChat will not accept it: its return code, and our name for it.
     Refused {
@@ -78,9 +78,20 @@ pub enum Fate {
     },
     /// It stopped being true before it could be sent.
     Stale,
-    /// WeChat did not say within nine minutes whether it had it; trying longer could send it twice.
+    /// WeChat kept saying "later" for nine minutes. It does not have the message.
+    GaveUp {
+        /// What the last attempt met.
+        last: String,
+    },
+    /// An attempt ended without an answer and no later one got one within nine minutes: WeChat may
+    /// or may not have the message, and trying longer could send it twice.
     Unknown {
         /// What the last attempt met.
         last: String,
+    },
+    /// It cannot be put into words: no template is bound for it.
+    Unspeakable {
+        /// What is missing.
+        reason: String,
     },
 }

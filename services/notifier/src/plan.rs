@@ -1,0 +1,93 @@
+//! What a commit means for people's phones: a pure function from commit to notices.
+
+use paihao_contracts::commit::{Commit, Event, Milestone, MilestoneKind};
+use paihao_contracts::notice::{Notice, Saying};
+
+/// The notices of a commit, each with a key that is the same whoever plans it and however often.
+pub fn plan(commit: &Commit) -> Vec<Notice> {
+    let events = commit.decisions.iter().flat_map(|decision| &decision.events);
+    let milestones = events.filter_map(|event| match event {
+        Event::MilestoneReached(milestone) => Some(milestone),
+        _ => None,
+    });
+    milestones.map(|milestone| notice(commit, milestone)).collect()
+}
+
+fn notice(commit: &Commit, milestone: &Milestone) -> Notice {
+    let (name, occurrence, saying) = match &milestone.kind {
+        MilestoneKind::Called { counter_name, call } => {
+            ("called", call, Saying::Called { counter_name: counter_name.clone(), call: *call })
+        }
+    };
+    let Milestone { ticket, day, .. } = milestone;
+    Notice {
+        v: 1,
+        key: format!("{}/{day}/{ticket}/{name}#{occurrence}", commit.site.id),
+        account: commit.site.account.clone(),
+        site_name: commit.site.name.clone(),
+        zone: commit.site.zone.clone(),
+        person: milestone.person.clone(),
+        number: milestone.number.clone(),
+        queue_name: milestone.queue_name.clone(),
+        saying,
+        at: milestone.at,
+        valid_until: milestone.valid_until,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_contracts::commit::{Decision, Number, Outcome, SiteFacts};
+
+    fn commit(events: Vec<Event>) -> Commit {
+        let decision = Decision {
+            command: "00".repeat(16),
+            fingerprint: "00".repeat(8),
+            at: 1000,
+            outcome: Outcome::CounterOpen { counter: "1".into() },
+            events,
+        };
+        let site = SiteFacts {
+            account: "demo".into(),
+            id: "hall".into(),
+            name: "示例大厅".into(),
+            zone: "Asia/Shanghai".into(),
+        };
+        Commit { v: 1, site, decisions: vec![decision] }
+    }
+
+    fn called(ticket: u32, call: u32) -> Event {
+        Event::MilestoneReached(Milestone {
+            ticket,
+            day: 20779,
+            person: "openid".into(),
+            number: Number { prefix: "A".into(), serial: ticket },
+            queue_name: "存取款".into(),
+            kind: MilestoneKind::Called { counter_name: "3号窗口".into(), call },
+            at: 1000,
+            valid_until: 181_000,
+        })
+    }
+
+    #[test]
+    fn a_call_is_a_notice_and_nothing_else_is() {
+        let opened = Event::CounterOpened { counter: "1".into() };
+        let notices = plan(&commit(vec![opened, called(17, 1)]));
+        assert_eq!(notices.len(), 1);
+        assert_eq!(notices[0].key, "hall/20779/17/called#1");
+        assert_eq!(&*notices[0].person, "openid");
+        assert_eq!(notices[0].valid_until, 181_000);
+    }
+
+    #[test]
+    fn keys_tell_tickets_and_calls_apart_and_stay_the_same() {
+        let twice = commit(vec![called(17, 1), called(17, 2), called(18, 1)]);
+        let keys = |commit| plan(commit).into_iter().map(|n| n.key).collect::<Vec<_>>();
+        assert_eq!(
+            keys(&twice),
+            ["hall/20779/17/called#1", "hall/20779/17/called#2", "hall/20779/18/called#1"]
+        );
+        assert_eq!(keys(&twice), keys(&twice));
+    }
+}
