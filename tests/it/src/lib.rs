@@ -1,1 +1,1 @@
-//! Being built.
+//! Nothing by itself: the tests of the whole are in `tests/`.

@@ -1,0 +1,82 @@
+//! What every source file and page has in common.
+
+use crate::repository::{files, read};
+
+/// Files longer than the limit, each with the reason why it is not two.
+const LONG: [(&str, &str); 0] = [];
+/// Lines.
+const LIMIT: usize = 500;
+
+/// Hosts that a page may name: the machine itself, and names that stand for a format and are never
+/// fetched.
+const KNOWN_HOSTS: [&str; 4] = ["127.0.0.1", "localhost", "www.w3.org", "example.com"];
+
+fn rust() -> Vec<String> {
+    let found = files(".", &[".rs"]);
+    assert!(found.len() > 50, "the sources were not found: {found:?}");
+    found
+}
+
+#[test]
+fn every_source_file_opens_with_a_sentence() {
+    for file in rust() {
+        let text = read(&file);
+        let first = text.lines().next().unwrap_or_default();
+        let sentence = first.strip_prefix("//! ").unwrap_or_default();
+        assert!(sentence.len() > 8, "{file} does not open with a //! sentence: {first:?}");
+        assert!(!sentence.starts_with("Being built"), "{file} is a placeholder");
+    }
+}
+
+#[test]
+fn no_source_file_is_long_without_a_reason() {
+    for file in rust() {
+        let lines = read(&file).lines().count();
+        let listed = LONG.iter().any(|(name, _)| *name == file);
+        assert!(lines <= LIMIT || listed, "{file} has {lines} lines: one idea, or two?");
+        assert!(lines > LIMIT || !listed, "{file} is no longer long: take it off the list");
+    }
+}
+
+#[test]
+fn no_test_is_skipped() {
+    // Put together, so that this file does not find itself.
+    let skipping = format!("#[{}", "ignore");
+    for file in rust() {
+        assert!(!read(&file).contains(&skipping), "{file} skips a test");
+    }
+}
+
+#[test]
+fn no_page_asks_an_outside_host_for_anything() {
+    let pages = files(".", &[".html", ".css", ".js", ".svg"]);
+    assert!(!pages.is_empty(), "the pages were not found");
+    for page in pages {
+        for host in hosts(&read(&page)) {
+            assert!(KNOWN_HOSTS.contains(&host.as_str()), "{page} names {host}");
+        }
+    }
+}
+
+/// What follows `//` where an address can stand: after a scheme, or at the start of a value.
+fn hosts(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("//") {
+        let before = text[..at].chars().next_back().unwrap_or(' ');
+        let host: String = text[at + 2..]
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || ".-_".contains(*c))
+            .collect();
+        if matches!(before, ':' | '"' | '\'' | '(' | '=') && host.contains(['.', 'l']) {
+            found.push(host);
+        }
+    }
+    found
+}
+
+#[test]
+fn addresses_are_found_in_all_their_forms() {
+    let page = "<a href='https://a.example/x'> <img src=\"//b.example\"> url(//c.example/) \
+                // a comment. \n <script src=//d.example> http://localhost:80/ 1//2 'x' // y";
+    assert_eq!(hosts(page), ["a.example", "b.example", "c.example", "d.example", "localhost"]);
+}
