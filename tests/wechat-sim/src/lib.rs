@@ -1,1 +1,114 @@
-//! Being built.
+//! A stand-in for WeChat: its API, its pushes to callbacks, and its customers' phones.
+//!
+//! It knows WeChat from public documents and captured requests only and shares no code with the
+//! product, so that the two agree because both are right. Use it in a test:
+//!
+//! ```no_run
+//! # async fn test() -> std::io::Result<()> {
+//! use wechat_sim::{Fault, Routing, SimConfig, Simulator};
+//!
+//! let wechat = Simulator::start(SimConfig::default()).await?;
+//! let api = wechat.base_url(); // stands for https://api.weixin.qq.com and mp.weixin.qq.com
+//! wechat.set_callback_urls(None, ["http://127.0.0.1:8080/wechat/demo"]);
+//! // ... the product creates a code through `api` ...
+//! let code = wechat.codes(1).remove(0);
+//! let outcome = wechat.scan("oCustomer1", &code.url, Routing::default()).await;
+//! assert!(outcome.reply.is_some());
+//! wechat.add_fault(Fault::errcode("/cgi-bin/message/template/send", -1).times(3));
+//! wechat.stop().await;
+//! # Ok(()) }
+//! ```
+//!
+//! # What it serves
+//!
+//! WeChat's API: `/cgi-bin/token`, `/cgi-bin/stable_token`, `/cgi-bin/qrcode/create`,
+//! `/cgi-bin/showqrcode`, `/cgi-bin/message/template/send`, `/cgi-bin/user/info`,
+//! `/cgi-bin/template/get_all_private_template`, `/cgi-bin/getcallbackip`.
+//!
+//! `GET /` (also `/phones`): the customers' phones. `?scan=<content of a code>` preselects it.
+//!
+//! # The control API
+//!
+//! JSON in and out; `appid` may be left out when the first account is meant; times are Unix
+//! milliseconds; a `msgid` is a string. Everything is also a method of [`Simulator`].
+//!
+//! | route | body or query | answer |
+//! |---|---|---|
+//! | `GET /sim/api/accounts` | | `[{appid, original_id, name}]` |
+//! | `POST /sim/api/callbacks` | `{appid?, urls: []}` | `{}`: where pushes go from now on, in turn |
+//! | `POST /sim/api/verify` | `{appid?, url}` | `{ok, problem}`: the console's GET with `echostr` |
+//! | `GET /sim/api/codes` | `?limit=` | `{now, codes: [{ticket, url, appid, created_at, expires_at, expired}]}`, newest first |
+//! | `GET /sim/api/code.svg` | `?ticket=` | a drawing of the code |
+//! | `POST /sim/api/scan` | `{openid, url or ticket, deliveries?, to?: []}` | an [`Outcome`]: `{seen, pushes, reply}` |
+//! | `POST /sim/api/follow`, `…/unfollow` | `{appid?, openid}` | an [`Outcome`] |
+//! | `POST /sim/api/text` | `{appid?, openid, text, deliveries?, to?}` | an [`Outcome`]; 409 for a non-follower |
+//! | `POST /sim/api/push` | `{appid?, openid, body, timestamp?, nonce?, signature?, deliveries?, to?}` | `{pushes}`: any body, with a true or a forged query |
+//! | `GET /sim/api/people` | | `[{appid, openid, follows, refuses}]` |
+//! | `POST /sim/api/people` | `{appid?, openid, follows?, refuses?: no, at_once or in_receipt}` | the customer's new state, without any event |
+//! | `GET /sim/api/chat` | `?openid=&after=` | the [`Line`]s after that id |
+//! | `GET /sim/api/messages` | `?openid=` | the [`AcceptedMessage`]s, oldest first |
+//! | `GET /sim/api/pushes` | `?openid=&after=&limit=` | the last [`Pushed`], newest first |
+//! | `GET /sim/api/stats` | | [`Stats`] |
+//! | `GET`, `POST`, `DELETE /sim/api/faults` | a [`Fault`]: `{path, containing?, skip?, times?, after?, effect, …}` | the faults in force |
+//! | `POST /sim/api/refuse` | `{ms}` | `{}`: connections are refused for so long |
+//! | `POST /sim/api/tokens/kill` | `{appid?, still_handed_out?}` | `{}` |
+//! | `POST /sim/api/clock/advance` | `{seconds}` | `{now}`: tokens, codes and memories age |
+//! | `POST /sim/api/behaviour` | `{cut_ms?, repeats?, stamps?, on_http_error?, latency_ms?, duplicate?, force_kills_former?, receipt?: {pushed?, delay_ms?, status?, copies?, before_answer?}}` | `{}` |
+//! | `GET /sim/events` | | server-sent events `line` and `code` |
+//!
+//! # Where nobody knows what WeChat does
+//!
+//! [`Behaviour`] lets a test choose: whether a repeated push carries a new signature, what an HTTP
+//! error does, how a repeated `client_msg_id` is answered, whether a forced refresh leaves an
+//! overlap. Only plain mode is pushed; encrypted pushes are not built yet.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "it plays an outside party, with a clock, dice, tasks and a client of its own"
+)]
+
+mod config;
+mod simulator;
+
+mod act;
+mod payload;
+mod push;
+mod reply;
+mod sign;
+
+mod codes;
+mod faults;
+mod once;
+mod people;
+mod quota;
+mod stats;
+mod templates;
+mod tokens;
+
+mod answers;
+mod api;
+mod behaviour;
+mod clock;
+mod control;
+mod dice;
+mod door;
+mod phones;
+mod picture;
+mod receipts;
+mod world;
+
+pub use act::{Outcome, PersonState, Routing, Seen};
+pub use codes::Code;
+pub use config::{
+    Behaviour, Keep, OnDuplicate, OnHttpError, Quotas, Receipt, ReceiptStatus, RepeatStamps,
+    SimAccount, SimConfig,
+};
+pub use faults::{Effect, Fault};
+pub use people::{AcceptedMessage, Line, Refusal, Shown};
+pub use push::{Delivery, Forged, Pushed};
+pub use reply::{Answer, ERROR_SENTENCE};
+pub use sign::signature;
+pub use simulator::Simulator;
+pub use stats::Stats;
+pub use templates::SimTemplate;
+pub use tokens::EarlyDeath;

@@ -1,0 +1,239 @@
+//! What customers do: scan, follow, unfollow, write.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::wall_ms;
+use crate::payload::Payload;
+use crate::people::{Refusal, Shown};
+use crate::push::{Forged, Push, Pushed, push};
+use crate::reply::{Answer, ERROR_SENTENCE};
+use crate::world::{Account, Shared};
+
+/// How an event reaches the account's callbacks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Routing {
+    /// How many times the same event is delivered, concurrently; 0 counts as 1.
+    pub deliveries: usize,
+    /// Callbacks to use instead of the account's: the n-th delivery goes to the n-th of them,
+    /// round again when there are fewer.
+    pub to: Vec<String>,
+}
+
+impl Routing {
+    /// The same event to each of these callbacks at the same time.
+    pub fn to_each<S: Into<String>>(urls: impl IntoIterator<Item = S>) -> Self {
+        let to: Vec<_> = urls.into_iter().map(Into::into).collect();
+        Self { deliveries: to.len(), to }
+    }
+}
+
+/// What a customer sees on scanning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// They follow already: a `SCAN` event.
+    Scanned,
+    /// They follow from now on: a `subscribe` event with the scene.
+    Followed,
+    /// 二维码已过期, and no event.
+    Expired,
+    /// Not a code of any account here, and no event.
+    Unknown,
+}
+
+/// What came of something a customer did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// What the customer saw, for a scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+    /// One for each delivery asked for, in order; empty when there was no event.
+    pub pushes: Vec<Arc<Pushed>>,
+    /// The text reply that was shown in the chat.
+    pub reply: Option<String>,
+}
+
+impl Outcome {
+    fn without_event(seen: Seen) -> Self {
+        Self { seen: Some(seen), pushes: Vec::new(), reply: None }
+    }
+}
+
+/// A customer scans the code with this ticket or content.
+pub(crate) async fn scan(world: &Shared, openid: &str, code: &str, routing: Routing) -> Outcome {
+    let found = world.codes.lock().find(code);
+    let account = found.as_ref().and_then(|code| world.account(Some(&code.appid)));
+    let (Some(code), Some(account)) = (found, account) else {
+        if let Some(account) = world.account(None) {
+            world.show(account, openid, note("无法识别的二维码"));
+        }
+        return Outcome::without_event(Seen::Unknown);
+    };
+    if code.expired(world.clock.now_ms()) {
+        world.show(account, openid, note("二维码已过期"));
+        return Outcome::without_event(Seen::Expired);
+    }
+    let followed = {
+        let mut people = world.people.lock();
+        std::mem::replace(&mut people.meet(account.index, openid).follows, true)
+    };
+    let (seen, event, key) = if followed {
+        world.show(account, openid, note("扫描二维码"));
+        (Seen::Scanned, "SCAN", code.scene.clone())
+    } else {
+        world.show(account, openid, note(&format!("扫码关注了「{}」", account.own.name)));
+        (Seen::Followed, "subscribe", format!("qrscene_{}", code.scene))
+    };
+    let body = head(account, openid, "event")
+        .text("Event", event)
+        .text("EventKey", &key)
+        .text("Ticket", &code.ticket);
+    let outcome = send(world, account, openid, event, body.finish(), routing, true).await;
+    Outcome { seen: Some(seen), ..outcome }
+}
+
+/// A customer follows the account without scanning.
+pub(crate) async fn follow(world: &Shared, account: &Account, openid: &str) -> Outcome {
+    world.people.lock().meet(account.index, openid).follows = true;
+    world.show(account, openid, note(&format!("关注了「{}」", account.own.name)));
+    let body = head(account, openid, "event").text("Event", "subscribe").text("EventKey", "");
+    send(world, account, openid, "subscribe", body.finish(), Routing::default(), true).await
+}
+
+/// A customer unfollows; whatever the account answers is not shown.
+pub(crate) async fn unfollow(world: &Shared, account: &Account, openid: &str) -> Outcome {
+    world.people.lock().meet(account.index, openid).follows = false;
+    world.show(account, openid, note(&format!("取消关注了「{}」", account.own.name)));
+    let body = head(account, openid, "event").text("Event", "unsubscribe").text("EventKey", "");
+    send(world, account, openid, "unsubscribe", body.finish(), Routing::default(), false).await
+}
+
+/// A customer writes to the account. Only followers can: `None` otherwise.
+pub(crate) async fn write(
+    world: &Shared,
+    account: &Account,
+    openid: &str,
+    text: &str,
+    routing: Routing,
+) -> Option<Outcome> {
+    if !world.people.lock().get(account.index, openid)?.follows {
+        return None;
+    }
+    world.show(account, openid, Shown::Sent { text: text.to_owned() });
+    let body =
+        head(account, openid, "text").text("Content", text).number("MsgId", world.new_msgid());
+    Some(send(world, account, openid, "text", body.finish(), routing, true).await)
+}
+
+/// Pushes a body as it is: for hostile and odd ones.
+pub(crate) async fn push_raw(
+    world: &Shared,
+    account: &Account,
+    openid: &str,
+    body: &str,
+    routing: Routing,
+    forged: Forged,
+) -> Vec<Arc<Pushed>> {
+    let push = Push {
+        account: account.index,
+        openid: openid.to_owned(),
+        event: "raw".into(),
+        body: body.into(),
+        to: Vec::new(),
+        forged,
+    };
+    push_all(world, account, push, routing).await
+}
+
+fn note(text: &str) -> Shown {
+    Shown::Note { text: text.to_owned() }
+}
+
+/// The head of a body about this customer, created now.
+pub(crate) fn head(account: &Account, openid: &str, kind: &str) -> Payload {
+    Payload::new(&account.own.original_id, openid, wall_ms() / 1000, kind)
+}
+
+async fn send(
+    world: &Shared,
+    account: &Account,
+    openid: &str,
+    event: &str,
+    body: String,
+    routing: Routing,
+    visible: bool,
+) -> Outcome {
+    let push = Push {
+        account: account.index,
+        openid: openid.to_owned(),
+        event: event.to_owned(),
+        body: body.into(),
+        to: Vec::new(),
+        forged: Forged::default(),
+    };
+    let pushes = push_all(world, account, push, routing).await;
+    let good = pushes.iter().find(|pushed| !matches!(pushed.answer, Answer::UserSawError { .. }));
+    let shown = pushes.iter().find_map(|pushed| pushed.answer.text()).map(str::to_owned);
+    if visible {
+        if let Some(text) = &shown {
+            world.show(account, openid, Shown::Reply { text: text.clone() });
+        } else if let Some(Answer::Other { msg_type }) = good.map(|pushed| &pushed.answer) {
+            world.show(account, openid, Shown::Reply { text: format!("[{msg_type}]") });
+        } else if good.is_none()
+            && let Some(Answer::UserSawError { reason }) = pushes.first().map(|push| &push.answer)
+        {
+            let (text, reason) = (ERROR_SENTENCE.to_owned(), reason.clone());
+            world.show(account, openid, Shown::Failure { text, reason });
+        }
+    }
+    Outcome { seen: None, pushes, reply: shown.filter(|_| visible) }
+}
+
+/// Every delivery asked for, at the same time, and to the end even if nobody waits for it.
+async fn push_all(
+    world: &Shared,
+    account: &Account,
+    of: Push,
+    routing: Routing,
+) -> Vec<Arc<Pushed>> {
+    let copies = (0..routing.deliveries.max(1)).map(|copy| {
+        let to = if routing.to.is_empty() {
+            account.next_urls()
+        } else {
+            let mut to = routing.to.clone();
+            to.rotate_left(copy % routing.to.len());
+            to
+        };
+        world.tasks.spawn(push(world.clone(), Push { to, ..of.clone() }))
+    });
+    join_all(copies.collect::<Vec<_>>()).await.into_iter().filter_map(Result::ok).collect()
+}
+
+/// What one account knows of one customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PersonState {
+    /// The account.
+    pub appid: String,
+    /// The customer.
+    pub openid: String,
+    /// Whether they follow it.
+    pub follows: bool,
+    /// How they refuse its messages.
+    pub refuses: Refusal,
+}
+
+/// Everybody, in no order.
+pub(crate) fn everybody(world: &Shared) -> Vec<PersonState> {
+    let people = world.people.lock();
+    let states = people.all().map(|(account, openid, person)| PersonState {
+        appid: world.accounts[account].own.appid.clone(),
+        openid: openid.to_owned(),
+        follows: person.follows,
+        refuses: person.refuses,
+    });
+    states.collect()
+}

@@ -1,0 +1,78 @@
+//! Answers as WeChat writes them: always HTTP 200, `encoding=utf-8`, `\/`, and a `rid` tail.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::clock::wall_ms;
+use crate::dice;
+
+/// A JSON answer.
+pub(crate) fn json(value: &impl Serialize) -> Response {
+    let text = serde_json::to_string(value).expect("answers have no maps with odd keys");
+    let text = text.replace('/', "\\/");
+    ([(CONTENT_TYPE, "application/json; encoding=utf-8")], text).into_response()
+}
+
+/// An error code with WeChat's text for it.
+pub(crate) fn refusal(errcode: i64) -> Response {
+    refusal_saying(errcode, text(errcode))
+}
+
+/// An error code with a text; the changing tail is added.
+pub(crate) fn refusal_saying(errcode: i64, errmsg: &str) -> Response {
+    #[derive(Serialize)]
+    struct Refusal {
+        errcode: i64,
+        errmsg: String,
+    }
+    json(&Refusal { errcode, errmsg: format!("{errmsg} rid: {}", rid()) })
+}
+
+fn rid() -> String {
+    let second = wall_ms() / 1000;
+    format!("{second:08x}-{}-{}", hex::encode(dice::bytes::<4>()), hex::encode(dice::bytes::<4>()))
+}
+
+/// The beginning of the text that comes with a code.
+fn text(errcode: i64) -> &'static str {
+    match errcode {
+        -1 => "system error",
+        40001 => {
+            "invalid credential, access_token is invalid or not latest, could get access_token \
+             by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r"
+        }
+        40002 => "invalid grant_type",
+        40003 => "invalid openid",
+        40013 => "invalid appid",
+        40014 => "invalid access_token",
+        40036 => "invalid template_id size",
+        40037 => "invalid template_id",
+        40039 => "invalid url size",
+        40052 => "invalid action name",
+        40053 => "invalid action info",
+        40125 => "invalid appsecret, view more at http://t.cn/RAEkdVq",
+        40164 => "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist",
+        40241 => "The message is duplicate in 60 seconds",
+        41001 => "access_token missing",
+        41002 => "appid missing",
+        41004 => "appsecret missing",
+        42001 => "access_token expired",
+        43002 => "require POST method",
+        43004 => "require subscribe",
+        43019 => "require remove blacklist",
+        43101 => "user refuse to accept the msg",
+        43116 => "This template_id is banned",
+        43117 => "Sending messages to this openid too frequently,please try later",
+        45009 => "reach max api daily quota limit",
+        45011 => "api minute-quota reach limit, must slower, retry next minute",
+        45029 => "qrcode count out of limit",
+        47001 => "data format error",
+        47003 => "argument invalid!",
+        48001 => "api unauthorized",
+        48004 => "api forbidden",
+        50002 => "user limited",
+        50005 => "user is unsubscribed",
+        _ => "error",
+    }
+}

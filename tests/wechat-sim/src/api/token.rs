@@ -1,0 +1,119 @@
+//! `token` and `stable_token`.
+
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::Method;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use crate::answers::{json, refusal};
+use crate::api::Parameters;
+use crate::dice;
+use crate::tokens::Granted;
+use crate::world::{Account, Shared};
+
+pub(crate) async fn classic(State(world): State<Shared>, Query(asked): Parameters) -> Response {
+    let account = match owner(
+        &world,
+        asked.grant_type.as_deref(),
+        asked.appid.as_deref(),
+        asked.secret.as_deref(),
+    ) {
+        Ok(account) => account,
+        Err(errcode) => return refusal(errcode),
+    };
+    let (now, quotas) = (world.clock.now_ms(), world.config.quotas);
+    if !account.quota.lock().take_today("classic", quotas.classic_per_day, now) {
+        return refusal(45009);
+    }
+    let granted = account.tokens.lock().classic(fresh(), now);
+    world.stats.count(|stats| {
+        stats.classic_fetches += 1;
+        stats.tokens_issued += 1;
+    });
+    grant(granted)
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    grant_type: Option<String>,
+    appid: Option<String>,
+    secret: Option<String>,
+    #[serde(default)]
+    force_refresh: bool,
+}
+
+pub(crate) async fn stable(State(world): State<Shared>, method: Method, body: Bytes) -> Response {
+    if method != Method::POST {
+        return refusal(43002);
+    }
+    let Ok(wanted) = serde_json::from_slice::<Wanted>(&body) else { return refusal(47001) };
+    let account = match owner(
+        &world,
+        wanted.grant_type.as_deref(),
+        wanted.appid.as_deref(),
+        wanted.secret.as_deref(),
+    ) {
+        Ok(account) => account,
+        Err(errcode) => return refusal(errcode),
+    };
+    let (now, quotas) = (world.clock.now_ms(), world.config.quotas);
+    let mut quota = account.quota.lock();
+    if !quota.take_this_minute("stable-minute", quotas.stable_per_minute, now) {
+        return refusal(45011);
+    }
+    if !quota.take_today("stable", quotas.stable_per_day, now) {
+        return refusal(45009);
+    }
+    let gap = quotas.forced_gap.as_millis() as u64;
+    let kills_former = world.behaviour.lock().force_kills_former;
+    let mut tokens = account.tokens.lock();
+    let may_force = wanted.force_refresh
+        && tokens.may_force(now, gap)
+        && quota.take_today("forced", quotas.forced_per_day, now);
+    let granted = if may_force {
+        tokens.forced(fresh(), now, kills_former)
+    } else {
+        tokens.stable(fresh(), now)
+    };
+    world.stats.count(|stats| {
+        stats.stable_fetches += 1;
+        stats.tokens_issued += u64::from(granted.is_new);
+        stats.forced_refreshes += u64::from(may_force);
+    });
+    grant(granted)
+}
+
+fn owner<'a>(
+    world: &'a Shared,
+    grant_type: Option<&str>,
+    appid: Option<&str>,
+    secret: Option<&str>,
+) -> Result<&'a Account, i64> {
+    let given = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
+    if grant_type != Some("client_credential") {
+        return Err(40002);
+    }
+    if !given(appid) {
+        return Err(41002);
+    }
+    if !given(secret) {
+        return Err(41004);
+    }
+    let account = world.account(appid).ok_or(40013)?;
+    if secret == Some(account.own.secret.as_str()) { Ok(account) } else { Err(40125) }
+}
+
+/// A token begins with the number of its generation.
+fn fresh() -> String {
+    format!("98_{}", dice::letters::<133>())
+}
+
+fn grant(granted: Granted) -> Response {
+    #[derive(Serialize)]
+    struct Grant {
+        access_token: String,
+        expires_in: u64,
+    }
+    json(&Grant { access_token: granted.value, expires_in: granted.expires_in })
+}

@@ -1,0 +1,293 @@
+//! The control API under `/sim/api`, for tests whose simulator runs in another process.
+
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::act::{self, Outcome, Routing};
+use crate::behaviour::Change;
+use crate::faults::Fault;
+use crate::people::{Refusal, Shown};
+use crate::picture;
+use crate::push::{Forged, verify};
+use crate::tokens::EarlyDeath;
+use crate::world::{Account, Shared};
+
+/// Newest first, at most so many unless asked otherwise.
+const LISTED: usize = 50;
+
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/sim/api/accounts", get(accounts))
+        .route("/sim/api/callbacks", post(set_callbacks))
+        .route("/sim/api/verify", post(verify_callback))
+        .route("/sim/api/codes", get(codes))
+        .route("/sim/api/code.svg", get(drawing))
+        .route("/sim/api/scan", post(scan))
+        .route("/sim/api/follow", post(follow))
+        .route("/sim/api/unfollow", post(unfollow))
+        .route("/sim/api/text", post(text))
+        .route("/sim/api/push", post(push_raw))
+        .route("/sim/api/people", get(people).post(set_person))
+        .route("/sim/api/chat", get(chat))
+        .route("/sim/api/messages", get(messages))
+        .route("/sim/api/pushes", get(pushes))
+        .route("/sim/api/stats", get(stats))
+        .route("/sim/api/faults", get(faults).post(add_fault).delete(clear_faults))
+        .route("/sim/api/refuse", post(refuse))
+        .route("/sim/api/tokens/kill", post(kill_tokens))
+        .route("/sim/api/clock/advance", post(advance))
+        .route("/sim/api/behaviour", post(behave))
+}
+
+type Wrong = (StatusCode, Json<Value>);
+
+fn wrong(status: StatusCode, error: &str) -> Wrong {
+    (status, Json(json!({ "error": error })))
+}
+
+fn account<'a>(world: &'a Shared, appid: Option<&str>) -> Result<&'a Account, Wrong> {
+    world.account(appid).ok_or_else(|| wrong(StatusCode::NOT_FOUND, "no such account"))
+}
+
+/// Parameters of the lists.
+#[derive(Deserialize)]
+struct Which {
+    openid: Option<String>,
+    ticket: Option<String>,
+    #[serde(default)]
+    after: u64,
+    limit: Option<usize>,
+}
+
+/// A customer, and what they do.
+#[derive(Deserialize)]
+struct Act {
+    appid: Option<String>,
+    openid: String,
+    url: Option<String>,
+    ticket: Option<String>,
+    text: Option<String>,
+    refuses: Option<Refusal>,
+    follows: Option<bool>,
+    #[serde(flatten)]
+    routing: Routing,
+}
+
+async fn accounts(State(world): State<Shared>) -> Json<Value> {
+    let accounts = world.accounts.iter().map(|account| {
+        let own = &account.own;
+        json!({ "appid": own.appid, "original_id": own.original_id, "name": own.name })
+    });
+    Json(accounts.collect())
+}
+
+#[derive(Deserialize)]
+struct Callbacks {
+    appid: Option<String>,
+    urls: Vec<String>,
+}
+
+async fn set_callbacks(
+    State(world): State<Shared>,
+    Json(wanted): Json<Callbacks>,
+) -> Result<Json<Value>, Wrong> {
+    account(&world, wanted.appid.as_deref())?.set_urls(wanted.urls);
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+struct Verify {
+    appid: Option<String>,
+    url: String,
+}
+
+async fn verify_callback(
+    State(world): State<Shared>,
+    Json(wanted): Json<Verify>,
+) -> Result<Json<Value>, Wrong> {
+    let account = account(&world, wanted.appid.as_deref())?;
+    let problem = verify(&world, account, &wanted.url).await.err();
+    Ok(Json(json!({ "ok": problem.is_none(), "problem": problem })))
+}
+
+async fn codes(State(world): State<Shared>, Query(which): Query<Which>) -> Json<Value> {
+    let now = world.clock.now_ms();
+    let codes = world.codes.lock().recent(which.limit.unwrap_or(LISTED));
+    let codes = codes.iter().map(|code| {
+        let mut shown = json!(**code);
+        shown["expired"] = code.expired(now).into();
+        shown
+    });
+    Json(json!({ "now": now, "codes": codes.collect::<Vec<_>>() }))
+}
+
+async fn drawing(State(world): State<Shared>, Query(which): Query<Which>) -> Response {
+    let code = world.codes.lock().find(&which.ticket.unwrap_or_default());
+    match code.and_then(|code| picture::svg(&code.url)) {
+        Some(svg) => {
+            let headers = [(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, "max-age=604800")];
+            (headers, svg).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn scan(State(world): State<Shared>, Json(act): Json<Act>) -> Result<Json<Outcome>, Wrong> {
+    let Some(code) = act.url.or(act.ticket) else {
+        return Err(wrong(StatusCode::BAD_REQUEST, "url or ticket is missing"));
+    };
+    Ok(Json(act::scan(&world, &act.openid, &code, act.routing).await))
+}
+
+async fn follow(State(world): State<Shared>, Json(act): Json<Act>) -> Result<Json<Outcome>, Wrong> {
+    let account = account(&world, act.appid.as_deref())?;
+    Ok(Json(act::follow(&world, account, &act.openid).await))
+}
+
+async fn unfollow(
+    State(world): State<Shared>,
+    Json(act): Json<Act>,
+) -> Result<Json<Outcome>, Wrong> {
+    let account = account(&world, act.appid.as_deref())?;
+    Ok(Json(act::unfollow(&world, account, &act.openid).await))
+}
+
+async fn text(State(world): State<Shared>, Json(act): Json<Act>) -> Result<Json<Outcome>, Wrong> {
+    let account = account(&world, act.appid.as_deref())?;
+    let text = act.text.ok_or_else(|| wrong(StatusCode::BAD_REQUEST, "text is missing"))?;
+    let sent = act::write(&world, account, &act.openid, &text, act.routing).await;
+    sent.map(Json).ok_or_else(|| wrong(StatusCode::CONFLICT, "only a follower can write"))
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    appid: Option<String>,
+    openid: String,
+    body: String,
+    timestamp: Option<String>,
+    nonce: Option<String>,
+    signature: Option<String>,
+    #[serde(flatten)]
+    routing: Routing,
+}
+
+async fn push_raw(State(world): State<Shared>, Json(raw): Json<Raw>) -> Result<Json<Value>, Wrong> {
+    let account = account(&world, raw.appid.as_deref())?;
+    let forged = Forged { timestamp: raw.timestamp, nonce: raw.nonce, signature: raw.signature };
+    let pushed = act::push_raw(&world, account, &raw.openid, &raw.body, raw.routing, forged).await;
+    Ok(Json(json!({ "pushes": pushed })))
+}
+
+async fn people(State(world): State<Shared>) -> Json<Value> {
+    Json(json!(act::everybody(&world)))
+}
+
+async fn set_person(
+    State(world): State<Shared>,
+    Json(act): Json<Act>,
+) -> Result<Json<Value>, Wrong> {
+    let account = account(&world, act.appid.as_deref())?;
+    let mut people = world.people.lock();
+    let person = people.meet(account.index, &act.openid);
+    person.refuses = act.refuses.unwrap_or(person.refuses);
+    person.follows = act.follows.unwrap_or(person.follows);
+    Ok(Json(json!({ "follows": person.follows, "refuses": person.refuses })))
+}
+
+async fn chat(State(world): State<Shared>, Query(which): Query<Which>) -> Json<Value> {
+    Json(json!(world.people.lock().lines(which.openid.as_deref(), which.after)))
+}
+
+async fn messages(State(world): State<Shared>, Query(which): Query<Which>) -> Json<Value> {
+    let lines = world.people.lock().lines(which.openid.as_deref(), which.after);
+    let messages = lines.iter().filter_map(|line| match &line.shown {
+        Shown::Card { message, .. } => Some(message.clone()),
+        _ => None,
+    });
+    Json(json!(messages.collect::<Vec<_>>()))
+}
+
+async fn pushes(State(world): State<Shared>, Query(which): Query<Which>) -> Json<Value> {
+    let pushes = world.pushes.lock();
+    let wanted = pushes.iter().rev().filter(|pushed| {
+        pushed.id > which.after
+            && which.openid.as_ref().is_none_or(|openid| *openid == pushed.openid)
+    });
+    Json(json!(wanted.take(which.limit.unwrap_or(LISTED)).collect::<Vec<_>>()))
+}
+
+async fn stats(State(world): State<Shared>) -> Json<Value> {
+    Json(json!(world.stats.read()))
+}
+
+async fn faults(State(world): State<Shared>) -> Json<Vec<Fault>> {
+    Json(world.faults.list())
+}
+
+async fn add_fault(State(world): State<Shared>, Json(fault): Json<Fault>) -> Json<Vec<Fault>> {
+    world.faults.add(fault);
+    Json(world.faults.list())
+}
+
+async fn clear_faults(State(world): State<Shared>) -> Json<Value> {
+    world.faults.clear();
+    Json(json!({}))
+}
+
+#[derive(Deserialize)]
+struct RefuseFor {
+    ms: u64,
+}
+
+async fn refuse(State(world): State<Shared>, Json(wanted): Json<RefuseFor>) -> Json<Value> {
+    world.refuse.send_replace(true);
+    let later = world.clone();
+    world.tasks.spawn(async move {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(wanted.ms)) => {}
+            () = later.stop.cancelled() => {}
+        }
+        later.refuse.send_replace(false);
+    });
+    Json(json!({}))
+}
+
+#[derive(Deserialize)]
+struct Kill {
+    appid: Option<String>,
+    #[serde(default)]
+    still_handed_out: bool,
+}
+
+async fn kill_tokens(
+    State(world): State<Shared>,
+    Json(wanted): Json<Kill>,
+) -> Result<Json<Value>, Wrong> {
+    let how =
+        if wanted.still_handed_out { EarlyDeath::StillHandedOut } else { EarlyDeath::Replaced };
+    account(&world, wanted.appid.as_deref())?.tokens.lock().kill(how);
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+struct Advance {
+    seconds: u64,
+}
+
+async fn advance(State(world): State<Shared>, Json(wanted): Json<Advance>) -> Json<Value> {
+    world.clock.advance(Duration::from_secs(wanted.seconds));
+    Json(json!({ "now": world.clock.now_ms() }))
+}
+
+async fn behave(State(world): State<Shared>, Json(change): Json<Change>) -> Json<Value> {
+    change.apply(&mut world.behaviour.lock());
+    Json(json!({}))
+}

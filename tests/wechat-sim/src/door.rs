@@ -1,0 +1,89 @@
+//! The listening socket, which can refuse connections, and the connections, which can be cut.
+
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// A connection as its handlers see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// A second handle of the same socket; none for the listener's own address.
+    twin: Option<Arc<std::net::TcpStream>>,
+}
+
+impl Caller {
+    /// Ends the connection without a further byte.
+    pub(crate) fn cut(&self) {
+        if let Some(twin) = &self.twin {
+            // It may be gone already, which is as good.
+            let _ = twin.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Listens, except while it is told to refuse.
+pub(crate) struct Door {
+    listener: Option<TcpListener>,
+    addr: SocketAddr,
+    refusing: watch::Receiver<bool>,
+}
+
+impl Door {
+    pub(crate) fn new(
+        listener: TcpListener,
+        refusing: watch::Receiver<bool>,
+    ) -> std::io::Result<Self> {
+        let addr = listener.local_addr()?;
+        Ok(Self { listener: Some(listener), addr, refusing })
+    }
+
+    async fn next(&mut self) -> std::io::Result<(TcpStream, Caller)> {
+        if *self.refusing.borrow_and_update() {
+            self.listener = None;
+            // Without a sender nobody can refuse any more.
+            let _ = self.refusing.wait_for(|refusing| !refusing).await;
+        }
+        let listener = match &mut self.listener {
+            Some(listener) => listener,
+            closed => closed.insert(TcpListener::bind(self.addr).await?),
+        };
+        let accepted = tokio::select! {
+            accepted = TcpListener::accept(listener) => accepted?.0,
+            Ok(()) = self.refusing.changed() => return Err(std::io::ErrorKind::Interrupted.into()),
+        };
+        accepted.set_nodelay(true)?;
+        let accepted = accepted.into_std()?;
+        let twin = Some(Arc::new(accepted.try_clone()?));
+        Ok((TcpStream::from_std(accepted)?, Caller { twin }))
+    }
+}
+
+impl Listener for Door {
+    type Io = TcpStream;
+    type Addr = Caller;
+
+    async fn accept(&mut self) -> (TcpStream, Caller) {
+        loop {
+            match self.next().await {
+                Ok(accepted) => return accepted,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Caller> {
+        Ok(Caller { twin: None })
+    }
+}
+
+impl Connected<IncomingStream<'_, Door>> for Caller {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+        stream.remote_addr().clone()
+    }
+}

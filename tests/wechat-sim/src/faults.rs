@@ -1,0 +1,238 @@
+//! Trouble on command: wrong answers, late answers, no answers.
+
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::answers;
+use crate::door::Caller;
+use crate::world::Shared;
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// It is answered with an error code.
+    Errcode {
+        /// Such as -1 or 40001.
+        errcode: i64,
+        /// WeChat's text for the code, unless given.
+        #[serde(default)]
+        errmsg: Option<String>,
+    },
+    /// It is held back.
+    Delay {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// The connection is cut without an answer.
+    Drop,
+    /// It is answered with this HTTP status.
+    Http {
+        /// Such as 500.
+        status: u16,
+    },
+}
+
+/// Which calls something goes wrong with, and what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// The path of the call, or `*` for every path.
+    pub path: String,
+    /// Only calls whose query or body contain this, such as an openid.
+    #[serde(default)]
+    pub containing: Option<String>,
+    /// How many such calls go well first.
+    #[serde(default)]
+    pub skip: u64,
+    /// How many calls it befalls; `None` is every one until the faults are cleared.
+    #[serde(default)]
+    pub times: Option<u64>,
+    /// Whether the call is carried out first, so that only its answer is lost.
+    #[serde(default)]
+    pub after: bool,
+    /// What goes wrong.
+    #[serde(flatten)]
+    pub effect: Effect,
+}
+
+impl Fault {
+    /// A fault that befalls every call of a path.
+    pub fn new(path: &str, effect: Effect) -> Self {
+        let path = path.to_owned();
+        Self { path, containing: None, skip: 0, times: None, after: false, effect }
+    }
+
+    /// An error code instead of an answer.
+    pub fn errcode(path: &str, errcode: i64) -> Self {
+        Self::new(path, Effect::Errcode { errcode, errmsg: None })
+    }
+
+    /// Befalls this many calls.
+    pub fn times(self, times: u64) -> Self {
+        Self { times: Some(times), ..self }
+    }
+
+    /// Lets this many calls pass first.
+    pub fn skip(self, skip: u64) -> Self {
+        Self { skip, ..self }
+    }
+
+    /// Befalls only calls that contain this text.
+    pub fn containing(self, text: &str) -> Self {
+        Self { containing: Some(text.to_owned()), ..self }
+    }
+
+    /// The call is carried out; only its answer is lost.
+    pub fn after(self) -> Self {
+        Self { after: true, ..self }
+    }
+}
+
+/// The faults in force.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Mutex<Vec<Fault>>);
+
+impl Faults {
+    pub(crate) fn add(&self, fault: Fault) {
+        self.0.lock().push(fault);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.lock().clear();
+    }
+
+    pub(crate) fn list(&self) -> Vec<Fault> {
+        self.0.lock().clone()
+    }
+
+    fn none(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+
+    /// The fault that befalls this call, the first that was added winning; counts it.
+    fn befalling(&self, path: &str, text: &str) -> Option<Fault> {
+        let mut faults = self.0.lock();
+        let matching = |fault: &&mut Fault| {
+            (fault.path == "*" || fault.path == path)
+                && fault.containing.as_ref().is_none_or(|part| text.contains(part))
+        };
+        let mut chosen = None;
+        for fault in faults.iter_mut().filter_map(|fault| Some(fault).filter(matching)) {
+            if fault.skip > 0 {
+                fault.skip -= 1;
+                continue;
+            }
+            chosen = Some(fault.clone());
+            fault.times = fault.times.map(|left| left.saturating_sub(1));
+            break;
+        }
+        faults.retain(|fault| fault.times != Some(0));
+        chosen
+    }
+}
+
+/// Stands before every call of WeChat's API: counts it, holds it back, lets faults befall it.
+pub(crate) async fn meddle(
+    State(world): State<Shared>,
+    caller: Option<Extension<ConnectInfo<Caller>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    world.stats.call(&path);
+    let latency = world.behaviour.lock().latency;
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    if world.refusing() {
+        return cut(caller);
+    }
+    if world.faults.none() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, 1 << 20).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let query = parts.uri.query().unwrap_or_default();
+    let text = format!("{query}\n{}", String::from_utf8_lossy(&body));
+    let fault = world.faults.befalling(&path, &text);
+    let request = Request::from_parts(parts, Body::from(body));
+    let Some(fault) = fault else { return next.run(request).await };
+    world.stats.fault();
+    let wait = match fault.effect {
+        Effect::Delay { ms } => Duration::from_millis(ms),
+        _ => Duration::ZERO,
+    };
+    let answered = if fault.after || !wait.is_zero() {
+        if !fault.after {
+            tokio::time::sleep(wait).await;
+        }
+        let answer = next.run(request).await;
+        if fault.after {
+            tokio::time::sleep(wait).await;
+        }
+        Some(answer)
+    } else {
+        None
+    };
+    match (fault.effect, answered) {
+        (Effect::Delay { .. }, Some(answer)) => answer,
+        (Effect::Errcode { errcode, errmsg: Some(text) }, _) => {
+            answers::refusal_saying(errcode, &text)
+        }
+        (Effect::Errcode { errcode, errmsg: None }, _) => answers::refusal(errcode),
+        (Effect::Http { status }, _) => StatusCode::from_u16(status)
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            .into_response(),
+        (Effect::Drop | Effect::Delay { .. }, _) => cut(caller),
+    }
+}
+
+/// Ends the caller's connection; the answer returned here goes nowhere.
+fn cut(caller: Option<Extension<ConnectInfo<Caller>>>) -> Response {
+    if let Some(Extension(ConnectInfo(caller))) = caller {
+        caller.cut();
+    }
+    StatusCode::BAD_GATEWAY.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_count_skip_and_choose_by_content() {
+        let faults = Faults::default();
+        faults.add(Fault::errcode("/a", 1).times(2).skip(1));
+        faults.add(Fault::errcode("*", 2).containing("oB"));
+        let hit = |path: &str, text: &str| match faults.befalling(path, text)?.effect {
+            Effect::Errcode { errcode, .. } => Some(errcode),
+            _ => None,
+        };
+        assert_eq!(hit("/a", ""), None, "skipped");
+        assert_eq!(hit("/b", ""), None);
+        assert_eq!(hit("/b", "touser oB"), Some(2));
+        assert_eq!(hit("/a", ""), Some(1));
+        assert_eq!(hit("/a", ""), Some(1));
+        assert_eq!(hit("/a", ""), None, "used up");
+        assert_eq!(faults.list().len(), 1);
+    }
+
+    #[test]
+    fn a_fault_reads_from_json() {
+        let fault: Fault =
+            serde_json::from_str(r#"{"path":"/cgi-bin/token","times":3,"effect":"drop"}"#).unwrap();
+        assert_eq!(fault, Fault::new("/cgi-bin/token", Effect::Drop).times(3));
+        let code = r#"{"path":"*","effect":"errcode","errcode":-1}"#;
+        assert_eq!(serde_json::from_str::<Fault>(code).unwrap(), Fault::errcode("*", -1));
+    }
+}

@@ -1,0 +1,69 @@
+//! The ten minutes in which a `client_msg_id` sends one message only.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+const REMEMBERED_MS: u64 = 10 * 60 * 1000;
+
+/// Remembers by a 128-bit hash, so that a long load test fits into memory.
+#[derive(Debug)]
+pub(crate) struct Once {
+    msgids: HashMap<u128, u64>,
+    order: VecDeque<(u128, u64)>,
+    most: usize,
+}
+
+impl Once {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { msgids: HashMap::new(), order: VecDeque::new(), most }
+    }
+
+    /// The msgid this message was sent with before, or `None` if it was not: then it counts as
+    /// sent with `msgid` from now on.
+    pub(crate) fn first(
+        &mut self,
+        appid: &str,
+        openid: &str,
+        client_msg_id: &str,
+        msgid: u64,
+        now: u64,
+    ) -> Option<u64> {
+        while let Some((key, at)) = self.order.front()
+            && (at + REMEMBERED_MS <= now || self.order.len() >= self.most)
+        {
+            self.msgids.remove(key);
+            self.order.pop_front();
+        }
+        let key = key((appid, openid, client_msg_id));
+        if let Some(first) = self.msgids.get(&key) {
+            return Some(*first);
+        }
+        self.msgids.insert(key, msgid);
+        self.order.push_back((key, now));
+        None
+    }
+}
+
+fn key(of: (&str, &str, &str)) -> u128 {
+    let half = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, of).hash(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    half(0) << 64 | half(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Once, REMEMBERED_MS};
+
+    #[test]
+    fn remembers_ten_minutes_and_no_longer() {
+        let mut once = Once::new(10);
+        assert_eq!(once.first("wx", "o", "m1", 1, 0), None);
+        assert_eq!(once.first("wx", "o", "m1", 2, REMEMBERED_MS - 1), Some(1));
+        assert_eq!(once.first("wx", "p", "m1", 3, 5), None, "per customer");
+        assert_eq!(once.first("wy", "o", "m1", 4, 6), None, "per account");
+        assert_eq!(once.first("wx", "o", "m1", 5, REMEMBERED_MS), None);
+    }
+}

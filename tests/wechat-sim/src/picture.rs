@@ -1,0 +1,42 @@
+//! Draws a code: as the JPEG of `showqrcode`, and as SVG for the phones' page.
+
+use jpeg_encoder::{ColorType, Encoder};
+use qrcode::{Color, QrCode, render::svg};
+
+/// WeChat's pictures are this many pixels wide.
+const SIDE: usize = 430;
+
+/// A JPEG of 430 × 430 pixels, or `None` when the content does not fit a code.
+pub(crate) fn jpeg(content: &str) -> Option<Vec<u8>> {
+    let code = QrCode::new(content).ok()?;
+    let (width, colors) = (code.width(), code.to_colors());
+    let scale = SIDE / (width + 8);
+    let margin = (SIDE - scale * width) / 2;
+    let mut pixels = vec![255_u8; SIDE * SIDE];
+    for (at, _) in colors.iter().enumerate().filter(|(_, color)| **color == Color::Dark) {
+        let (left, top) = (margin + at % width * scale, margin + at / width * scale);
+        for row in top..top + scale {
+            pixels[row * SIDE + left..row * SIDE + left + scale].fill(0);
+        }
+    }
+    let mut file = Vec::new();
+    let encoder = Encoder::new(&mut file, 80);
+    encoder.encode(&pixels, SIDE as u16, SIDE as u16, ColorType::Luma).ok()?;
+    Some(file)
+}
+
+/// A drawing that scales.
+pub(crate) fn svg(content: &str) -> Option<String> {
+    let code = QrCode::new(content).ok()?;
+    Some(code.render::<svg::Color<'_>>().min_dimensions(96, 96).build())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_jpeg_begins_and_ends_as_one() {
+        let file = super::jpeg("http://weixin.qq.com/q/02i_CE54ZYc4E1kHQ9xwcQ").unwrap();
+        assert!(file.starts_with(&[0xff, 0xd8]) && file.ends_with(&[0xff, 0xd9]));
+        assert_eq!(super::jpeg(&"x".repeat(9000)), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! Pushes an event or a message to a callback: signed, cut after five seconds, repeated.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::clock::wall_ms;
+use crate::config::{OnHttpError, RepeatStamps};
+use crate::dice;
+use crate::reply::Answer;
+use crate::sign::signature;
+use crate::world::{Account, Shared};
+
+/// Of an answer's body, this much is read.
+const ANSWER_MOST: usize = 64 * 1024;
+
+/// What is to be pushed.
+#[derive(Debug, Clone)]
+pub(crate) struct Push {
+    /// Index of the account.
+    pub(crate) account: usize,
+    pub(crate) openid: String,
+    /// `SCAN`, `subscribe`, `text` …, for the record.
+    pub(crate) event: String,
+    pub(crate) body: Arc<str>,
+    /// The first delivery goes to the first, each repeat to the next, and round again.
+    pub(crate) to: Vec<String>,
+    /// What is put into the query instead of true values.
+    pub(crate) forged: Forged,
+}
+
+/// Query values of a push that are not what WeChat would send.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Forged {
+    /// Instead of the current Unix second.
+    pub timestamp: Option<String>,
+    /// Instead of a random number.
+    pub nonce: Option<String>,
+    /// Instead of the true signature.
+    pub signature: Option<String>,
+}
+
+/// A push and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pushed {
+    /// Grows.
+    pub id: u64,
+    /// The account it was about.
+    pub appid: String,
+    /// The customer it was about.
+    pub openid: String,
+    /// `SCAN`, `subscribe`, `text` …
+    pub event: String,
+    /// The XML that was sent.
+    pub sent: String,
+    /// Each HTTP request, in order.
+    pub deliveries: Vec<Delivery>,
+    /// What the customer saw of it.
+    pub answer: Answer,
+}
+
+/// One HTTP request of a push.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// The callback it went to, without the query.
+    pub url: String,
+    /// The query: signature, timestamp, nonce, openid.
+    pub query: String,
+    /// Unix milliseconds at which it began.
+    pub at: u64,
+    /// Milliseconds until it was answered or given up.
+    pub took_ms: u64,
+    /// The HTTP status, if there was an answer in time.
+    pub status: Option<u16>,
+    /// The body of the answer.
+    pub body: String,
+    /// Why there was no answer.
+    pub problem: Option<String>,
+}
+
+struct Stamp {
+    timestamp: String,
+    nonce: String,
+    signature: String,
+}
+
+impl Stamp {
+    fn new(token: &str, forged: &Forged) -> Self {
+        let now = || (wall_ms() / 1000).to_string();
+        let timestamp = forged.timestamp.clone().unwrap_or_else(now);
+        let nonce = forged.nonce.clone().unwrap_or_else(dice::nonce);
+        let true_one = || signature(token, &timestamp, &nonce);
+        let signature = forged.signature.clone().unwrap_or_else(true_one);
+        Self { timestamp, nonce, signature }
+    }
+
+    fn query(&self) -> String {
+        let Self { timestamp, nonce, signature } = self;
+        format!("signature={signature}&timestamp={timestamp}&nonce={nonce}")
+    }
+}
+
+/// Pushes until it is answered or every repeat is used up.
+pub(crate) async fn push(world: Shared, push: Push) -> Arc<Pushed> {
+    let account = &world.accounts[push.account];
+    let behaviour = *world.behaviour.lock();
+    let mut stamp = Stamp::new(&account.own.callback_token, &push.forged);
+    let mut deliveries = Vec::new();
+    let mut answer = Answer::UserSawError { reason: "no callback address is set".into() };
+    for (attempt, url) in push.to.iter().cycle().take(behaviour.repeats as usize + 1).enumerate() {
+        if attempt > 0 && behaviour.stamps == RepeatStamps::Renew {
+            stamp = Stamp::new(&account.own.callback_token, &push.forged);
+        }
+        let query = format!("{}&openid={}", stamp.query(), push.openid);
+        let delivery = deliver(&world, &push.body, url, query, behaviour.cut).await;
+        let (outcome, again) = judge(&delivery, &push.openid, account, behaviour.on_http_error);
+        deliveries.push(delivery);
+        answer = outcome;
+        if !again {
+            break;
+        }
+    }
+    world.stats.count(|stats| {
+        stats.pushes += 1;
+        stats.deliveries += deliveries.len() as u64;
+        stats.pushes_failed += u64::from(matches!(answer, Answer::UserSawError { .. }));
+    });
+    world.remember(Pushed {
+        id: world.new_push_id(),
+        appid: account.own.appid.clone(),
+        openid: push.openid,
+        event: push.event,
+        sent: push.body.to_string(),
+        deliveries,
+        answer,
+    })
+}
+
+async fn deliver(
+    world: &Shared,
+    body: &Arc<str>,
+    url: &str,
+    query: String,
+    cut: Duration,
+) -> Delivery {
+    let began = Instant::now();
+    let at = wall_ms();
+    let request = world
+        .client
+        .post(join(url, &query))
+        .header("Accept", "*/*")
+        .header("Pragma", "no-cache")
+        .header("Content-Type", "text/xml")
+        .body(body.to_string());
+    let answered = tokio::select! {
+        answered = tokio::time::timeout(cut, read(request)) => answered,
+        () = world.stop.cancelled() => Ok(Err("the simulator is stopping".into())),
+    };
+    let (status, body, problem) = match answered {
+        Ok(Ok((status, body))) => (Some(status), body, None),
+        Ok(Err(problem)) => (None, String::new(), Some(problem)),
+        Err(_) => (None, String::new(), Some("cut: no complete answer in time".into())),
+    };
+    let took_ms = began.elapsed().as_millis() as u64;
+    Delivery { url: url.to_owned(), query, at, took_ms, status, body, problem }
+}
+
+async fn read(request: reqwest::RequestBuilder) -> Result<(u16, String), String> {
+    // Without the address: it carries the signature.
+    let text = |error: reqwest::Error| match error {
+        error if error.is_connect() => "connection refused".to_owned(),
+        error => error.without_url().to_string(),
+    };
+    let mut response = request.send().await.map_err(text)?;
+    let mut body = Vec::new();
+    while body.len() < ANSWER_MOST
+        && let Some(chunk) = response.chunk().await.map_err(text)?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    Ok((response.status().as_u16(), String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// What an answer means, and whether the push is repeated.
+fn judge(
+    delivery: &Delivery,
+    openid: &str,
+    account: &Account,
+    on_http_error: OnHttpError,
+) -> (Answer, bool) {
+    let error = |reason: String| Answer::UserSawError { reason };
+    match (delivery.status, &delivery.problem) {
+        (Some(200..=299), _) => {
+            (Answer::read(delivery.body.as_bytes(), openid, &account.own.original_id), false)
+        }
+        (Some(status), _) => {
+            (error(format!("HTTP {status}")), on_http_error == OnHttpError::Repeat)
+        }
+        (None, problem) => (error(problem.clone().unwrap_or_default()), true),
+    }
+}
+
+/// Checks a callback as the console does when the server configuration is saved: a GET whose
+/// `echostr` must come back as it is.
+pub(crate) async fn verify(world: &Shared, account: &Account, url: &str) -> Result<(), String> {
+    let stamp = Stamp::new(&account.own.callback_token, &Forged::default());
+    let echostr = (u64::from_le_bytes(dice::bytes()) >> 1).to_string();
+    let Stamp { timestamp, nonce, signature } = stamp;
+    let query =
+        format!("signature={signature}&echostr={echostr}&timestamp={timestamp}&nonce={nonce}");
+    let cut = world.behaviour.lock().cut;
+    let request = world.client.get(join(url, &query)).header("Accept", "*/*");
+    let request = request.header("Pragma", "no-cache");
+    match tokio::time::timeout(cut, read(request)).await {
+        Err(_) => Err("no answer in time".into()),
+        Ok(Err(problem)) => Err(problem),
+        Ok(Ok((200, body))) if body == echostr => Ok(()),
+        Ok(Ok((200, _))) => Err("the answer is not the echostr".into()),
+        Ok(Ok((status, _))) => Err(format!("HTTP {status}")),
+    }
+}
+
+fn join(url: &str, query: &str) -> String {
+    format!("{url}{}{query}", if url.contains('?') { '&' } else { '?' })
+}

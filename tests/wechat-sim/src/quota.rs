@@ -1,0 +1,53 @@
+//! How many calls an account has made today and this minute.
+
+use std::collections::HashMap;
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+const MINUTE_MS: u64 = 60 * 1000;
+const BEIJING_MS: u64 = 8 * 3600 * 1000;
+
+/// Counts by name within a day of Beijing, or a minute.
+#[derive(Debug, Default)]
+pub(crate) struct Quota {
+    used: HashMap<&'static str, (u64, u64)>,
+}
+
+impl Quota {
+    /// Takes one of today's calls, unless `most` were taken.
+    pub(crate) fn take_today(&mut self, name: &'static str, most: u64, now_ms: u64) -> bool {
+        self.take(name, most, (now_ms + BEIJING_MS) / DAY_MS)
+    }
+
+    /// Takes one of this minute's calls, unless `most` were taken.
+    pub(crate) fn take_this_minute(&mut self, name: &'static str, most: u64, now_ms: u64) -> bool {
+        self.take(name, most, now_ms / MINUTE_MS)
+    }
+
+    fn take(&mut self, name: &'static str, most: u64, period: u64) -> bool {
+        let used = self.used.entry(name).or_default();
+        if used.0 != period {
+            *used = (period, 0);
+        }
+        let free = used.1 < most;
+        used.1 += u64::from(free);
+        free
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_in_beijing() {
+        let mut quota = Quota::default();
+        let before_midnight = 16 * 3600 * 1000 - 1;
+        assert!(quota.take_today("a", 1, before_midnight));
+        assert!(!quota.take_today("a", 1, before_midnight));
+        assert!(quota.take_today("b", 1, before_midnight));
+        assert!(quota.take_today("a", 1, before_midnight + 1));
+        assert!(quota.take_this_minute("m", 1, 59_999));
+        assert!(!quota.take_this_minute("m", 1, 59_999));
+        assert!(quota.take_this_minute("m", 1, 60_000));
+    }
+}

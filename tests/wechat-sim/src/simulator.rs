@@ -1,0 +1,256 @@
+//! The handle of a running simulator: start, stop, and command it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::act::{self, Outcome, PersonState, Routing, everybody};
+use crate::api;
+use crate::codes::Code;
+use crate::config::{Behaviour, SimConfig};
+use crate::control;
+use crate::door::{Caller, Door};
+use crate::faults::Fault;
+use crate::people::{AcceptedMessage, Line, Refusal, Shown};
+use crate::phones;
+use crate::push::{Forged, Pushed, verify};
+use crate::receipts;
+use crate::stats::Stats;
+use crate::tokens::EarlyDeath;
+use crate::world::{Account, Shared, World};
+
+/// A simulated WeChat. Clones are the same simulator.
+#[derive(Clone)]
+pub struct Simulator {
+    world: Shared,
+    address: Arc<Mutex<SocketAddr>>,
+}
+
+impl std::fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Simulator").field("address", &*self.address.lock()).finish()
+    }
+}
+
+impl Simulator {
+    /// A simulator that listens nowhere yet.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, and without any account.
+    pub fn new(config: SimConfig) -> Self {
+        assert!(!config.accounts.is_empty(), "a simulated WeChat needs an account");
+        let address = Arc::new(Mutex::new(config.listen));
+        let (receipts, waiting) = mpsc::channel(config.keep.receipts.max(1));
+        let world = Arc::new(World::new(config, receipts));
+        world.tasks.spawn(receipts::run(world.clone(), waiting));
+        Self { world, address }
+    }
+
+    /// Starts one that serves in the background until [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn start(config: SimConfig) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(config.listen).await?;
+        let simulator = Self::new(config);
+        *simulator.address.lock() = listener.local_addr()?;
+        let serving = simulator.clone();
+        let stop = simulator.world.stop.clone().cancelled_owned();
+        simulator.world.tasks.spawn(async move { serving.serve(listener, stop).await });
+        Ok(simulator)
+    }
+
+    /// Serves until `stop` resolves, then lets what is under way end and stops everything.
+    ///
+    /// # Errors
+    /// The listener has no address.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        *self.address.lock() = listener.local_addr()?;
+        let door = Door::new(listener, self.world.refuse.subscribe())?;
+        let service = self.router().into_make_service_with_connect_info::<Caller>();
+        let token = self.world.stop.clone();
+        let stopping = async move {
+            stop.await;
+            token.cancel();
+        };
+        axum::serve(door, service).with_graceful_shutdown(stopping).await
+    }
+
+    /// Its routes, to be served some other way. Connections can be neither cut nor refused then.
+    pub fn router(&self) -> Router {
+        api::routes(self.world.clone())
+            .merge(control::routes())
+            .merge(phones::routes())
+            .with_state(self.world.clone())
+    }
+
+    /// Stops serving, gives up pushes under way, and waits until all is quiet.
+    pub async fn stop(&self) {
+        self.world.stop.cancel();
+        self.world.tasks.close();
+        self.world.tasks.wait().await;
+    }
+
+    /// `http://` and the address it listens on, without a slash at the end.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address.lock())
+    }
+
+    /// Where pushes of an account go from now on, in turn.
+    ///
+    /// # Panics
+    /// When there is no such account.
+    pub fn set_callback_urls<S: Into<String>>(
+        &self,
+        appid: Option<&str>,
+        urls: impl IntoIterator<Item = S>,
+    ) {
+        self.account(appid).set_urls(urls.into_iter().map(Into::into).collect());
+    }
+
+    /// Checks a callback with a GET whose `echostr` must come back.
+    ///
+    /// # Errors
+    /// What was wrong with the answer.
+    pub async fn verify_server(&self, appid: Option<&str>, url: &str) -> Result<(), String> {
+        verify(&self.world, self.account(appid), url).await
+    }
+
+    /// The newest codes first.
+    pub fn codes(&self, most: usize) -> Vec<Code> {
+        self.world.codes.lock().recent(most).iter().map(|code| Code::clone(code)).collect()
+    }
+
+    /// The code with this ticket or this content.
+    pub fn code(&self, ticket_or_url: &str) -> Option<Code> {
+        self.world.codes.lock().find(ticket_or_url).map(|code| Code::clone(&code))
+    }
+
+    /// A customer scans the code with this ticket or content, and follows if they do not yet.
+    pub async fn scan(&self, openid: &str, ticket_or_url: &str, routing: Routing) -> Outcome {
+        act::scan(&self.world, openid, ticket_or_url, routing).await
+    }
+
+    /// A customer follows without scanning.
+    pub async fn follow(&self, appid: Option<&str>, openid: &str) -> Outcome {
+        act::follow(&self.world, self.account(appid), openid).await
+    }
+
+    /// A customer unfollows.
+    pub async fn unfollow(&self, appid: Option<&str>, openid: &str) -> Outcome {
+        act::unfollow(&self.world, self.account(appid), openid).await
+    }
+
+    /// A customer writes a text; `None` when they do not follow.
+    pub async fn send_text(
+        &self,
+        appid: Option<&str>,
+        openid: &str,
+        text: &str,
+        routing: Routing,
+    ) -> Option<Outcome> {
+        act::write(&self.world, self.account(appid), openid, text, routing).await
+    }
+
+    /// Pushes any body, with the true query or a forged one.
+    pub async fn push_raw(
+        &self,
+        appid: Option<&str>,
+        openid: &str,
+        body: &str,
+        routing: Routing,
+        forged: Forged,
+    ) -> Vec<Arc<Pushed>> {
+        act::push_raw(&self.world, self.account(appid), openid, body, routing, forged).await
+    }
+
+    /// Sets a customer's state without any event.
+    pub fn set_person(&self, appid: Option<&str>, openid: &str, follows: bool, refuses: Refusal) {
+        let index = self.account(appid).index;
+        let mut people = self.world.people.lock();
+        let person = people.meet(index, openid);
+        (person.follows, person.refuses) = (follows, refuses);
+    }
+
+    /// Every customer it remembers.
+    pub fn people(&self) -> Vec<PersonState> {
+        everybody(&self.world)
+    }
+
+    /// A customer's chat, oldest line first.
+    pub fn chat(&self, openid: &str) -> Vec<Arc<Line>> {
+        self.world.people.lock().lines(Some(openid), 0)
+    }
+
+    /// The template messages a customer received, oldest first.
+    pub fn messages(&self, openid: &str) -> Vec<Arc<AcceptedMessage>> {
+        cards(self.chat(openid))
+    }
+
+    /// The template messages of all customers, oldest first.
+    pub fn all_messages(&self) -> Vec<Arc<AcceptedMessage>> {
+        cards(self.world.people.lock().lines(None, 0))
+    }
+
+    /// The pushes it remembers, oldest first.
+    pub fn pushes(&self) -> Vec<Arc<Pushed>> {
+        self.world.pushes.lock().iter().cloned().collect()
+    }
+
+    /// Every counter.
+    pub fn stats(&self) -> Stats {
+        self.world.stats.read()
+    }
+
+    /// Something goes wrong from now on.
+    pub fn add_fault(&self, fault: Fault) {
+        self.world.faults.add(fault);
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn clear_faults(&self) {
+        self.world.faults.clear();
+    }
+
+    /// Connections are refused, and those that exist are cut at their next call, until told
+    /// otherwise.
+    pub fn refuse_connections(&self, refuse: bool) {
+        self.world.refuse.send_replace(refuse);
+    }
+
+    /// The tokens of an account die before their time.
+    pub fn kill_tokens(&self, appid: Option<&str>, how: EarlyDeath) {
+        self.account(appid).tokens.lock().kill(how);
+    }
+
+    /// Lets tokens, codes and memories grow older by this much at once.
+    pub fn advance(&self, by: Duration) {
+        self.world.clock.advance(by);
+    }
+
+    /// Changes how it behaves.
+    pub fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
+        change(&mut self.world.behaviour.lock());
+    }
+
+    fn account(&self, appid: Option<&str>) -> &Account {
+        self.world.account(appid).expect("the test names an account of the configuration")
+    }
+}
+
+fn cards(lines: Vec<Arc<Line>>) -> Vec<Arc<AcceptedMessage>> {
+    let message = |line: Arc<Line>| match &line.shown {
+        Shown::Card { message, .. } => Some(message.clone()),
+        _ => None,
+    };
+    lines.into_iter().filter_map(message).collect()
+}

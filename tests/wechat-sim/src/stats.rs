@@ -1,0 +1,97 @@
+//! Counters, exact whatever else is forgotten.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+/// Everything counted since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Calls of the API by path; paths it does not have count as `other`.
+    pub calls: BTreeMap<String, u64>,
+    /// Answers of `token` that carried a token.
+    pub classic_fetches: u64,
+    /// Answers of `stable_token` that carried a token, forced ones included.
+    pub stable_fetches: u64,
+    /// Forced refreshes that took place.
+    pub forced_refreshes: u64,
+    /// New tokens, on both channels.
+    pub tokens_issued: u64,
+    /// QR codes created.
+    pub codes_created: u64,
+    /// Template messages accepted; a repeated `client_msg_id` does not count.
+    pub messages_accepted: u64,
+    /// The same, by template.
+    pub messages_by_template: BTreeMap<String, u64>,
+    /// Template messages whose `client_msg_id` had been sent before.
+    pub messages_repeated: u64,
+    /// Template messages refused, by error code.
+    pub messages_refused: BTreeMap<i64, u64>,
+    /// Events and messages pushed to a callback; a duplicate counts once more.
+    pub pushes: u64,
+    /// HTTP requests it took, repeats included.
+    pub deliveries: u64,
+    /// Pushes after which the customer saw an error, or would have.
+    pub pushes_failed: u64,
+    /// Delivery results that could not be pushed because too many were waiting.
+    pub receipts_dropped: u64,
+    /// Calls that a fault befell.
+    pub faults: u64,
+}
+
+impl Stats {
+    /// Tokens handed out, on both channels.
+    pub fn token_fetches(&self) -> u64 {
+        self.classic_fetches + self.stable_fetches
+    }
+}
+
+/// The counters while they count.
+#[derive(Debug, Default)]
+pub(crate) struct Counters(Mutex<Stats>);
+
+/// Paths that count by name.
+pub(crate) const PATHS: [&str; 8] = [
+    "/cgi-bin/token",
+    "/cgi-bin/stable_token",
+    "/cgi-bin/qrcode/create",
+    "/cgi-bin/showqrcode",
+    "/cgi-bin/message/template/send",
+    "/cgi-bin/user/info",
+    "/cgi-bin/template/get_all_private_template",
+    "/cgi-bin/getcallbackip",
+];
+
+impl Counters {
+    pub(crate) fn call(&self, path: &str) {
+        let path = if PATHS.contains(&path) { path } else { "other" };
+        let mut stats = self.0.lock();
+        match stats.calls.get_mut(path) {
+            Some(calls) => *calls += 1,
+            None => drop(stats.calls.insert(path.to_owned(), 1)),
+        }
+    }
+
+    pub(crate) fn fault(&self) {
+        self.0.lock().faults += 1;
+    }
+
+    pub(crate) fn accepted(&self, template_id: &str) {
+        let mut stats = self.0.lock();
+        stats.messages_accepted += 1;
+        match stats.messages_by_template.get_mut(template_id) {
+            Some(count) => *count += 1,
+            None => drop(stats.messages_by_template.insert(template_id.to_owned(), 1)),
+        }
+    }
+
+    /// Any other change.
+    pub(crate) fn count(&self, change: impl FnOnce(&mut Stats)) {
+        change(&mut self.0.lock());
+    }
+
+    pub(crate) fn read(&self) -> Stats {
+        self.0.lock().clone()
+    }
+}

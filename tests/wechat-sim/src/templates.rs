@@ -1,0 +1,198 @@
+//! Message templates and the limits of their typed fields.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// A template of the account's category library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SimTemplate {
+    /// What a send names.
+    pub template_id: String,
+    /// The head of the card.
+    pub title: String,
+    /// Keys and labels in the order of the card. A key is a type and a number: `thing1`.
+    pub fields: Vec<(String, String)>,
+}
+
+impl SimTemplate {
+    /// A template from borrowed parts.
+    pub fn new(template_id: &str, title: &str, fields: &[(&str, &str)]) -> Self {
+        let fields = fields.iter().map(|(key, label)| (key.to_string(), label.to_string()));
+        Self { template_id: template_id.into(), title: title.into(), fields: fields.collect() }
+    }
+
+    /// Id of the first of [`demo`](Self::demo): how far the line has come.
+    pub const DEMO_PROGRESS: &str = "SIM43521_progress_of_the_line_0000000000001";
+    /// Id of the second of [`demo`](Self::demo): the number is called.
+    pub const DEMO_CALLED: &str = "SIM43522_the_number_is_called_0000000000002";
+
+    /// Two templates like 43521 and 43522 of the public library.
+    pub fn demo() -> Vec<Self> {
+        vec![
+            Self::new(
+                Self::DEMO_PROGRESS,
+                "排队进度提醒",
+                &[
+                    ("thing1", "门店名称"),
+                    ("thing2", "排队项目"),
+                    ("character_string3", "排队号码"),
+                    ("short_thing4", "前面人数"),
+                    ("thing5", "预计等待"),
+                ],
+            ),
+            Self::new(
+                Self::DEMO_CALLED,
+                "叫号通知",
+                &[
+                    ("thing1", "门店名称"),
+                    ("thing2", "办理窗口"),
+                    ("character_string3", "排队号码"),
+                    ("time4", "叫号时间"),
+                ],
+            ),
+        ]
+    }
+
+    /// The first key whose value does not hold to its type, or that is missing or unknown.
+    pub(crate) fn refused_key<'a>(&'a self, data: &'a BTreeMap<String, String>) -> Option<&'a str> {
+        let unknown = data.keys().find(|key| !self.fields.iter().any(|(known, _)| known == *key));
+        let broken = self.fields.iter().map(|(key, _)| key).find(|key| {
+            !data.get(*key).is_some_and(|value| holds(key.trim_end_matches(is_digit), value))
+        });
+        broken.or(unknown).map(String::as_str)
+    }
+}
+
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit()
+}
+
+fn is_cjk(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+fn is_symbol(c: char) -> bool {
+    !is_cjk(c) && !c.is_alphanumeric()
+}
+
+/// Whether a value is one that WeChat takes for a field of this type.
+fn holds(kind: &str, value: &str) -> bool {
+    let len = value.chars().count();
+    let all = |allowed: fn(char) -> bool| value.chars().all(allowed);
+    if value.trim().is_empty() || value.chars().any(char::is_control) {
+        return false;
+    }
+    match kind {
+        "thing" | "const" => len <= 20,
+        "short_thing" => len <= 5,
+        "character_string" => len <= 32 && !value.chars().any(is_cjk),
+        "number" => len <= 32 && value.parse::<f64>().is_ok() && all(|c| is_digit(c) || c == '.'),
+        "letter" => len <= 32 && all(|c| c.is_ascii_alphabetic()),
+        "symbol" => len <= 5 && all(is_symbol),
+        "time" => value.split('~').all(|part| ends_in_clock(part.trim())),
+        "date" => value.split('~').all(|part| begins_with_date(part.trim())),
+        "amount" => is_amount(value),
+        "phone_number" => len <= 17 && all(|c| is_digit(c) || is_symbol(c)),
+        "car_number" => len <= 8,
+        "name" => len <= if value.chars().any(is_cjk) { 10 } else { 20 },
+        "phrase" => len <= 5 && all(is_cjk),
+        _ => true,
+    }
+}
+
+/// `15:01`, `15:01:02`, or either after a date.
+fn ends_in_clock(text: &str) -> bool {
+    let (date, clock) = text.rsplit_once(' ').map_or(("", text), |(date, clock)| (date, clock));
+    let parts: Vec<_> = clock.split(':').collect();
+    let below = |part: &str, limit| {
+        part.len() <= 2 && part.chars().all(is_digit) && part.parse().is_ok_and(|n: u32| n < limit)
+    };
+    let clock_holds = matches!(parts.len(), 2 | 3)
+        && below(parts[0], 24)
+        && parts[1..].iter().all(|part| part.len() == 2 && below(part, 60));
+    clock_holds && (date.is_empty() || begins_with_date(date.trim()))
+}
+
+/// `2019年10月1日`, `2018-01-01`, `2018/01/01`, `2018.01.01`, `2018-01`, `01-01`, and a clock after it.
+fn begins_with_date(text: &str) -> bool {
+    let date = text.split(' ').next().unwrap_or_default();
+    let numbers: Vec<_> = date.split(|c| !is_digit(c)).filter(|part| !part.is_empty()).collect();
+    let signs = date.chars().filter(|c| !is_digit(*c)).all(|c| "年月日-/.".contains(c));
+    signs
+        && matches!(numbers.len(), 2 | 3)
+        && numbers.iter().all(|number| matches!(number.len(), 1 | 2 | 4))
+        && text.split_once(' ').is_none_or(|(_, clock)| ends_in_clock(clock.trim()))
+}
+
+fn is_amount(text: &str) -> bool {
+    let bare = text.strip_suffix('元').unwrap_or(text);
+    let bare = bare.strip_prefix(|c: char| !is_digit(c) && !is_cjk(c)).unwrap_or(bare);
+    let digits = bare.split('.').next().unwrap_or_default();
+    (1..=10).contains(&digits.len()) && holds("number", bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_has_its_limits() {
+        let twenty = "号".repeat(20);
+        let long = "9".repeat(33);
+        for (kind, good, bad) in [
+            ("thing", twenty.as_str(), "一行\n又一行"),
+            ("thing", "3号窗口 (1/2)", &format!("{twenty}号")),
+            ("short_thing", "5人", "六个字以上的"),
+            ("character_string", "A012", "测试单号"),
+            ("number", "12.5", &long),
+            ("number", "0", "A1"),
+            ("letter", "abc", "a1"),
+            ("symbol", "→!", "a"),
+            ("time", "15:01", "25:01"),
+            ("time", "2019年10月1日 15:01", "今天下午"),
+            ("time", "10:00~11:00", "10:00~"),
+            ("time", "2026-01-05 10:20:30", "15:1"),
+            ("date", "2019年10月1日", "明天"),
+            ("date", "2018/01/01", "2018"),
+            ("date", "01-01", "01-01 99:00"),
+            ("amount", "¥100.50", "¥12345678901"),
+            ("amount", "100元", "很多"),
+            ("phone_number", "+86-0766-66888866", "电话"),
+            ("car_number", "粤A8Z888挂", "粤A8Z888挂挂挂"),
+            ("name", "张三", "张三张三张三张三张三张"),
+            ("name", "Zhang San Zhang San", "Zhang San Zhang San Z"),
+            ("phrase", "配送中", "配送中1"),
+        ] {
+            assert!(holds(kind, good), "{kind}: {good}");
+            assert!(!holds(kind, bad), "{kind}: {bad}");
+            assert!(!holds(kind, "") && !holds(kind, " "), "{kind}: empty");
+        }
+    }
+
+    #[test]
+    fn the_refused_key_is_named() {
+        let template = &SimTemplate::demo()[1];
+        let good = [
+            ("thing1", "和平门诊"),
+            ("thing2", "3号窗口"),
+            ("character_string3", "A012"),
+            ("time4", "10:20"),
+        ];
+        let data = |changed: (&str, Option<&str>)| {
+            let mut all: BTreeMap<String, String> =
+                good.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+            all.remove(changed.0);
+            all.extend(changed.1.map(|value| (changed.0.to_owned(), value.to_owned())));
+            all
+        };
+        let refused = |changed| template.refused_key(&data(changed)).map(str::to_owned);
+        assert_eq!(refused(("thing1", Some("和平门诊"))), None);
+        assert_eq!(
+            refused(("character_string3", Some("号A012"))).as_deref(),
+            Some("character_string3")
+        );
+        assert_eq!(refused(("time4", None)).as_deref(), Some("time4"));
+        assert_eq!(refused(("thing9", Some("多余"))).as_deref(), Some("thing9"));
+    }
+}

@@ -1,0 +1,206 @@
+//! Everything the simulator knows, shared by its handlers.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use serde::Serialize;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::codes::Codes;
+use crate::config::{Behaviour, SimAccount, SimConfig};
+use crate::faults::Faults;
+use crate::once::Once;
+use crate::people::{People, Shown};
+use crate::push::Push;
+use crate::push::Pushed;
+use crate::quota::Quota;
+use crate::stats::Counters;
+use crate::tokens::{Standing, Tokens};
+
+pub(crate) type Shared = Arc<World>;
+
+/// The first msgid: above 2^53, as WeChat's are.
+const FIRST_MSGID: u64 = 3_557_254_367_693_750_277;
+
+/// An account with its state.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) index: usize,
+    pub(crate) own: SimAccount,
+    pub(crate) tokens: Mutex<Tokens>,
+    pub(crate) quota: Mutex<Quota>,
+    urls: RwLock<Vec<String>>,
+    next_url: AtomicUsize,
+}
+
+impl Account {
+    pub(crate) fn set_urls(&self, urls: Vec<String>) {
+        *self.urls.write() = urls;
+    }
+
+    /// Where the next push goes first, and where its repeats go after that; empty when nowhere.
+    pub(crate) fn next_urls(&self) -> Vec<String> {
+        let mut urls = self.urls.read().clone();
+        if !urls.is_empty() {
+            let first = self.next_url.fetch_add(1, Ordering::Relaxed) % urls.len();
+            urls.rotate_left(first);
+        }
+        urls
+    }
+}
+
+/// A receipt waiting for its time.
+#[derive(Debug)]
+pub(crate) struct Receipt {
+    /// Wall milliseconds.
+    pub(crate) due_ms: u64,
+    pub(crate) push: Push,
+}
+
+/// Something an open page learns of at once.
+#[derive(Debug, Clone)]
+pub(crate) struct News {
+    pub(crate) event: &'static str,
+    pub(crate) json: String,
+}
+
+pub(crate) struct World {
+    pub(crate) config: SimConfig,
+    pub(crate) behaviour: Mutex<Behaviour>,
+    pub(crate) clock: Clock,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) codes: Mutex<Codes>,
+    pub(crate) people: Mutex<People>,
+    pub(crate) once: Mutex<Once>,
+    pub(crate) pushes: Mutex<VecDeque<Arc<Pushed>>>,
+    pub(crate) stats: Counters,
+    pub(crate) faults: Faults,
+    pub(crate) client: reqwest::Client,
+    pub(crate) receipts: mpsc::Sender<Receipt>,
+    pub(crate) news: broadcast::Sender<News>,
+    pub(crate) refuse: watch::Sender<bool>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    next_msgid: AtomicU64,
+    next_push: AtomicU64,
+}
+
+impl World {
+    pub(crate) fn new(config: SimConfig, receipts: mpsc::Sender<Receipt>) -> Self {
+        let account = |(index, own): (usize, &SimAccount)| Account {
+            index,
+            urls: RwLock::new(own.callback_urls.clone()),
+            own: own.clone(),
+            tokens: Mutex::default(),
+            quota: Mutex::default(),
+            next_url: AtomicUsize::new(0),
+        };
+        let keep = config.keep;
+        Self {
+            behaviour: Mutex::new(config.behaviour),
+            clock: Clock::default(),
+            accounts: config.accounts.iter().enumerate().map(account).collect(),
+            codes: Mutex::new(Codes::new(keep.codes)),
+            people: Mutex::new(People::new(config.accounts.len(), keep.people, keep.lines)),
+            once: Mutex::new(Once::new(keep.client_msg_ids)),
+            pushes: Mutex::default(),
+            stats: Counters::default(),
+            faults: Faults::default(),
+            client: client(),
+            receipts,
+            news: broadcast::channel(1024).0,
+            refuse: watch::channel(false).0,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            next_msgid: AtomicU64::new(FIRST_MSGID),
+            next_push: AtomicU64::new(1),
+            config,
+        }
+    }
+
+    /// The account with this appid, or the first when none is named.
+    pub(crate) fn account(&self, appid: Option<&str>) -> Option<&Account> {
+        match appid {
+            Some(appid) => self.accounts.iter().find(|account| account.own.appid == appid),
+            None => self.accounts.first(),
+        }
+    }
+
+    /// The account a token belongs to, or the error code for a token that is no good.
+    pub(crate) fn account_of_token(&self, token: Option<&str>) -> Result<&Account, i64> {
+        let token = token.filter(|token| !token.is_empty()).ok_or(41001)?;
+        let generation = token.split('_').next().unwrap_or_default();
+        if generation.is_empty() || !generation.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(40014);
+        }
+        let now = self.clock.now_ms();
+        let standings = self.accounts.iter().filter_map(|account| {
+            account.tokens.lock().standing(token, now).map(|standing| (account, standing))
+        });
+        match standings.into_iter().next() {
+            Some((account, Standing::Good)) => Ok(account),
+            Some((_, Standing::Expired)) => Err(42001),
+            Some((_, Standing::NotLatest)) | None => Err(40001),
+        }
+    }
+
+    pub(crate) fn new_msgid(&self) -> u64 {
+        self.next_msgid.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn new_push_id(&self) -> u64 {
+        self.next_push.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn refusing(&self) -> bool {
+        *self.refuse.borrow()
+    }
+
+    /// Adds a line to a customer's chat and tells the open pages.
+    pub(crate) fn show(&self, account: &Account, openid: &str, shown: Shown) {
+        let line = self.people.lock().show(account.index, openid, self.clock.now_ms(), shown);
+        self.tell(
+            "line",
+            || serde_json::json!({ "appid": account.own.appid, "openid": openid, "line": *line }),
+        );
+    }
+
+    /// Tells the open pages, if there are any.
+    pub(crate) fn tell<T: Serialize>(&self, event: &'static str, value: impl FnOnce() -> T) {
+        if self.news.receiver_count() > 0 {
+            let json = serde_json::to_string(&value()).expect("news has no maps with odd keys");
+            // The last page may have closed just now.
+            let _ = self.news.send(News { event, json });
+        }
+    }
+
+    pub(crate) fn remember(&self, pushed: Pushed) -> Arc<Pushed> {
+        let pushed = Arc::new(pushed);
+        let mut pushes = self.pushes.lock();
+        if pushes.len() >= self.config.keep.pushes {
+            pushes.pop_front();
+        }
+        pushes.push_back(pushed.clone());
+        pushed
+    }
+}
+
+/// One pooled client for all pushes. It follows no redirects, as WeChat does not.
+fn client() -> reqwest::Client {
+    // Another part of the process may have chosen the provider already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .pool_max_idle_per_host(1024)
+        // Callbacks go to test gateways over plain HTTP: no need of the system's certificates.
+        .tls_certs_only([])
+        .user_agent("Mozilla/4.0")
+        .build()
+        .expect("the client needs nothing of the system")
+}

@@ -1,0 +1,9 @@
+//! The simulator over its HTTP interfaces, held to what is known of WeChat.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests call over HTTP")]
+
+mod api;
+mod control;
+mod fake;
+mod faults;
+mod pushes;
+mod send;
