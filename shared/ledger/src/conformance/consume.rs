@@ -5,7 +5,7 @@ use crate::dead_letter::Cause;
 use paihao_contracts::names::Consumer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 const PLANNER: Consumer = Consumer { name: "planner", ack_wait: Duration::from_secs(60) };
 const IMPATIENT: Consumer = Consumer { name: "impatient", ack_wait: Duration::from_secs(2) };

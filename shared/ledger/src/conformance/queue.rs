@@ -6,7 +6,7 @@ use crate::dead_letter::Cause;
 use paihao_contracts::names::WorkQueue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 const WORK: WorkQueue = WorkQueue { name: "work", ack_wait: Duration::from_secs(60) };
 const BRIEF: WorkQueue = WorkQueue { name: "brief-work", ack_wait: Duration::from_secs(2) };

@@ -1,0 +1,280 @@
+//! The file itself: opened by one process at a time, in a known version, losing nothing.
+
+#![allow(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
+
+use futures::StreamExt;
+use paihao_contracts::names::{Consumer, LEDGER, Log, NOTICES, PLANNER};
+use paihao_ledger::{Enqueued, Entry, Expect, Followed, Ledger, Position, Subject};
+use paihao_ledger_sqlite::{OpenError, SqliteLedger, SqliteOptions};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const HOUR_MS: i64 = 3_600_000;
+
+#[derive(Clone)]
+struct HandClock(Arc<AtomicI64>);
+
+impl HandClock {
+    fn new() -> Self {
+        HandClock(Arc::new(AtomicI64::new(1_700_000_000_000)))
+    }
+
+    fn forward(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    fn now(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn options(&self) -> SqliteOptions {
+        let clock = self.clone();
+        SqliteOptions::new(Arc::new(move || clock.now()))
+    }
+}
+
+fn open(dir: &TempDir, clock: &HandClock) -> SqliteLedger {
+    SqliteLedger::open(dir.path().join("ledger.db"), clock.options()).unwrap()
+}
+
+fn subject() -> Subject {
+    Subject::new(&["acc", "site"]).unwrap()
+}
+
+async fn put(ledger: &SqliteLedger, log: &Log, payload: &str) -> Position {
+    let entry = Entry::new(payload.to_owned());
+    ledger.append(log, &subject(), Expect::Anything, entry).await.unwrap()
+}
+
+#[tokio::test]
+async fn everything_is_there_after_reopening() {
+    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let ledger = open(&dir, &clock);
+    let position = put(&ledger, &LEDGER, "kept").await;
+    let again = put(&ledger, &LEDGER, "held").await;
+    let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
+    planner.next().await.unwrap().done().await.unwrap();
+    let held = planner.next().await.unwrap();
+    let hour = Duration::from_secs(3600);
+    ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
+    // Ends as a killed process does: nobody says a word about what is held.
+    std::mem::forget(held);
+    ledger.close().await;
+    assert!(ledger.check().await.is_err());
+
+    let ledger = open(&dir, &clock);
+    assert_eq!(ledger.head(&LEDGER).await.unwrap(), again);
+    let conflict = ledger.append(&LEDGER, &subject(), Expect::At(position), Entry::new("no")).await;
+    assert!(conflict.is_err());
+    let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
+    let held = planner.next().await.unwrap();
+    assert_eq!((held.recorded.position, held.attempt), (again, 2), "at once, not after its wait");
+    let same = ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
+    assert_eq!(same, Enqueued::AlreadyThere);
+    let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
+    clock.forward(HOUR_MS);
+    assert_eq!(worker.next().await.unwrap().recorded.entry.payload, "later");
+}
+
+#[tokio::test]
+async fn a_second_opener_is_told_so() {
+    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let ledger = open(&dir, &clock);
+    let second = SqliteLedger::open(dir.path().join("ledger.db"), clock.options());
+    let error = second.err().unwrap();
+    assert!(matches!(error, OpenError::InUse(_)));
+    assert!(error.to_string().contains("in use by another process"), "{error}");
+    ledger.close().await;
+    open(&dir, &clock).check().await.unwrap();
+}
+
+#[tokio::test]
+async fn newer_and_foreign_files_are_refused() {
+    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let path = dir.path().join("ledger.db");
+    open(&dir, &clock).close().await;
+    let edit = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    edit("PRAGMA user_version = 999");
+    let error = SqliteLedger::open(&path, clock.options()).err().unwrap();
+    assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error}");
+    edit("PRAGMA application_id = 7");
+    let error = SqliteLedger::open(&path, clock.options()).err().unwrap();
+    assert!(matches!(error, OpenError::Foreign(_)), "{error}");
+    let text = dir.path().join("text.db");
+    std::fs::write(&text, "this is a letter and not a database at all, however long it is")
+        .unwrap();
+    let error = SqliteLedger::open(&text, clock.options()).err().unwrap();
+    assert!(matches!(error, OpenError::Foreign(_)), "{error}");
+    let error = SqliteLedger::open(dir.path().join("no/dir.db"), clock.options()).err().unwrap();
+    assert!(matches!(error, OpenError::Unusable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
+    const BRIEF: Log = Log { name: "brief", kept: Some(Duration::from_secs(3600)) };
+    const READER: Consumer = Consumer { name: "reader", ack_wait: Duration::from_secs(30) };
+    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let ledger = open(&dir, &clock);
+    let old = put(&ledger, &BRIEF, "old").await;
+    for _ in 0..700 {
+        put(&ledger, &BRIEF, "old").await;
+    }
+    let mut reader = ledger.consume(&BRIEF, &READER, 1).await.unwrap();
+    let held = reader.next().await.unwrap();
+    clock.forward(HOUR_MS / 2);
+    let young = put(&ledger, &BRIEF, "young").await;
+    clock.forward(HOUR_MS / 2);
+    let mut follower = ledger.follow(&BRIEF, Position::START).await.unwrap();
+    let Some(Followed::Entry(first)) = follower.next().await else { panic!("an entry") };
+    assert_eq!(first.position, young, "what is too old is not shown, swept or not");
+    drop(held);
+    assert_eq!(reader.next().await.unwrap().recorded.position, young);
+
+    let count = || {
+        let file = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
+        file.query_row("SELECT count(*) FROM entries", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(count(), 702);
+    ledger.sweep(clock.now()).await.unwrap();
+    assert_eq!(count(), 1);
+    clock.forward(HOUR_MS);
+    ledger.sweep(clock.now()).await.unwrap();
+    assert_eq!(count(), 0);
+    assert_eq!(ledger.head(&BRIEF).await.unwrap(), Position::START);
+    let new = ledger.append(&BRIEF, &subject(), Expect::Nothing, Entry::new("new")).await.unwrap();
+    assert!(new > young && young > old);
+}
+
+#[tokio::test]
+async fn a_key_is_remembered_for_two_minutes() {
+    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let ledger = open(&dir, &clock);
+    let offer =
+        async || ledger.enqueue(&NOTICES, "k", Entry::new("x"), Duration::ZERO).await.unwrap();
+    assert_eq!(offer().await, Enqueued::New);
+    clock.forward(119_999);
+    ledger.sweep(clock.now()).await.unwrap();
+    assert_eq!(offer().await, Enqueued::AlreadyThere);
+    clock.forward(1);
+    assert_eq!(offer().await, Enqueued::New);
+}
+
+/// With a paused clock an idle reader lets time pass, and a busy file holds it.
+#[tokio::test(start_paused = true)]
+async fn a_paused_clock_is_enough() {
+    let begun = tokio::time::Instant::now();
+    let base = HandClock::new();
+    let zero = base.now();
+    let clock = Arc::new(move || zero + begun.elapsed().as_millis() as i64);
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("ledger.db");
+    let ledger = SqliteLedger::open(path, SqliteOptions::new(clock)).unwrap();
+    put(&ledger, &LEDGER, "x").await;
+    let soon = Duration::from_secs(20);
+    ledger.enqueue(&NOTICES, "k", Entry::new("x"), soon).await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::ZERO, "time does not run while a write is under way");
+    let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
+    let first = worker.next().await.unwrap();
+    assert!(begun.elapsed() >= soon);
+    let before = begun.elapsed();
+    drop(ledger.work(&NOTICES, 1).await.unwrap());
+    std::mem::forget(first);
+    let mut other = ledger.work(&NOTICES, 1).await.unwrap();
+    assert_eq!(other.next().await.unwrap().attempt, 2);
+    assert!(begun.elapsed() >= before + NOTICES.ack_wait);
+}
+
+/// A cancelled caller does not keep others from hearing of what was written.
+#[tokio::test]
+async fn a_cancelled_append_is_still_told() {
+    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let ledger = open(&dir, &clock);
+    let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
+    let waiting = tokio::spawn(async move { follower.next().await });
+    tokio::task::yield_now().await;
+    let subject = subject();
+    let mut append =
+        Box::pin(ledger.append(&LEDGER, &subject, Expect::Nothing, Entry::new("told")));
+    assert!(futures::poll!(append.as_mut()).is_pending());
+    drop(append);
+    let told = tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
+    assert!(matches!(told, Some(Followed::Entry(_))));
+}
+
+const CHILD: &str = "PAIHAO_TEST_APPEND_TO";
+
+/// Appends until it is killed, and says each time when an entry is safe.
+async fn append_for_ever(path: &Path) {
+    let ledger = SqliteLedger::open(path, HandClock::new().options()).unwrap();
+    let appenders = (0..8).map(|who| {
+        let ledger = ledger.clone();
+        async move {
+            for n in 0.. {
+                let text = format!("{}/{who}/{n}", std::process::id());
+                put(&ledger, &LEDGER, &text).await;
+                let entry = Entry::new(text.clone());
+                ledger.enqueue(&NOTICES, &text, entry, Duration::ZERO).await.unwrap();
+                println!("safe {text}");
+            }
+        }
+    });
+    futures::future::join_all(appenders).await;
+}
+
+/// The test starts itself again as a child that appends, kills it, and looks.
+#[tokio::test]
+async fn a_hard_kill_loses_nothing() {
+    if let Some(path) = std::env::var_os(CHILD) {
+        append_for_ever(Path::new(&path)).await;
+    }
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("ledger.db");
+    for round in 1..=2 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_hard_kill_loses_nothing", "--nocapture"])
+            .env(CHILD, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut safe: Vec<String> = Vec::new();
+        let mut note =
+            |line: &str| safe.extend(line.split_once("safe ").map(|(_, t)| t.to_owned()));
+        for line in lines.by_ref().take(300) {
+            note(&line.unwrap());
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        lines.map_while(Result::ok).for_each(|line| note(&line));
+
+        let ledger = SqliteLedger::open(&path, HandClock::new().options()).unwrap();
+        let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
+        let head = ledger.head(&LEDGER).await.unwrap();
+        let mut there = Vec::new();
+        while let Some(Followed::Entry(recorded)) = follower.next().await {
+            there.push(String::from_utf8(recorded.entry.payload.to_vec()).unwrap());
+            if recorded.position == head {
+                break;
+            }
+        }
+        let mut worker = ledger.work(&NOTICES, 10_000).await.unwrap();
+        let mut queued = Vec::new();
+        while let Ok(Some(one)) =
+            tokio::time::timeout(Duration::from_millis(500), worker.next()).await
+        {
+            queued.push(String::from_utf8(one.recorded.entry.payload.to_vec()).unwrap());
+            one.done().await.unwrap();
+        }
+        assert!(safe.len() > 200, "round {round}: {} safe", safe.len());
+        for text in &safe {
+            assert!(there.contains(text), "round {round}: {text} was safe and is gone");
+            assert!(queued.contains(text), "{text} was queued and is gone");
+        }
+        ledger.close().await;
+    }
+}
