@@ -145,11 +145,26 @@ async fn a_stop_answers_the_request_in_hand_ends_streams_and_closes_idle_connect
     tasks.stop().cancel();
     rest(streaming).await;
     assert_eq!(rest(fresh).await, "");
-    assert_eq!(tasks.running(), 1, "the request in hand is waited for");
+    assert!(tasks.running() > 0, "the request in hand is waited for");
     go_on.notify_one();
     let text = rest(in_hand).await;
     assert!(text.ends_with("answered 127.0.0.1"), "{text}");
     tokio::time::timeout(DEADLINE, tasks.ended()).await.expect("the server ends");
     assert!(TcpStream::connect(at).await.is_err(), "nobody listens any more");
     assert_eq!(tasks.failure(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_dawdles_over_a_request_is_cut_off() {
+    let tasks = Tasks::new();
+    let at = serving(&tasks, Admin::new(tasks.stop()).router()).await;
+    let mut dawdler = TcpStream::connect(at).await.unwrap();
+    dawdler.write_all(b"GET /live HTTP/1.1\r\nhost: te").await.unwrap();
+    let mut text = String::new();
+    tokio::time::timeout(Duration::from_secs(100), dawdler.read_to_string(&mut text))
+        .await
+        .expect("the connection is closed")
+        .unwrap();
+    assert!(!text.contains("200"), "{text}");
+    tasks.stop_and_wait().await;
 }

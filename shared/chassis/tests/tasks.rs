@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -80,7 +80,8 @@ async fn an_essential_task_that_fails_panics_or_just_ends_stops_the_process_by_n
                 _ => Ok(()),
             }
         });
-        assert_eq!(lifecycle.run(secs(60)).await, Exit::TaskFailed, "{how}");
+        let exit = timeout(secs(600), lifecycle.run(secs(60))).await.expect("it stops");
+        assert_eq!(exit, Exit::TaskFailed, "{how}");
         let failure = tasks.failure().unwrap();
         assert_eq!(failure.to_string(), format!("notifier/planner: {expected}"));
         assert_eq!(finished.load(Ordering::SeqCst), 1, "the others drained");
