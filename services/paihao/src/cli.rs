@@ -1,0 +1,195 @@
+//! What is typed: the roles and the operator's commands.
+
+use crate::config::{Config, DEFAULTS, Role, Setup};
+use crate::demo::{self, DemoOptions};
+use crate::{health, ports::Ports, roles, simulator};
+use clap::{Parser, Subcommand};
+use paihao_chassis::config::{ConfigError, render};
+use paihao_chassis::{Exit, Lifecycle, Tasks, telemetry};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// 排号：微信公众号排队叫号。A queue system on a WeChat Official Account.
+#[derive(Parser)]
+#[command(name = "paihao", version)]
+struct Cli {
+    /// The configuration file; see `paihao config print --defaults`.
+    #[arg(long, short, global = true, env = "PAIHAO_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A sample hall with a simulated WeChat on this machine: the first look.
+    Demo(DemoOptions),
+    /// Everything in one process.
+    All,
+    /// The door: WeChat's callbacks, QR codes, the API and the pages.
+    Gateway,
+    /// Keeps the access tokens fresh.
+    Token,
+    /// Sends what people are to be told.
+    Notifier,
+    /// Stands in for WeChat. For tests and demos, never for real customers.
+    Sim,
+    /// Looks at the configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Asks the admin port of a process on this machine whether it is ready; for container checks.
+    Health {
+        /// The admin port's address; the configuration's unless given.
+        #[arg(long)]
+        admin: Option<SocketAddr>,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Says everything that is wrong with it.
+    Check {
+        /// The role it is for: all, gateway, token, notifier or sim.
+        #[arg(long, default_value = "all", value_parser = role)]
+        role: Role,
+    },
+    /// Shows what is in force, secrets masked.
+    Print {
+        /// Show the commented defaults instead: the manual.
+        #[arg(long)]
+        defaults: bool,
+    },
+}
+
+fn role(name: &str) -> Result<Role, String> {
+    match name {
+        "all" => Ok(Role::All),
+        "gateway" => Ok(Role::Gateway),
+        "token" => Ok(Role::Token),
+        "notifier" => Ok(Role::Notifier),
+        "sim" => Ok(Role::Sim),
+        _ => Err("use all, gateway, token, notifier or sim".into()),
+    }
+}
+
+/// Runs what was typed, to its end.
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let _ = usage.print();
+            return if usage.use_stderr() { Exit::BadConfiguration } else { Exit::Clean };
+        }
+    };
+    let config = || Config::read(cli.config.as_deref(), environment);
+    match cli.command {
+        Command::Demo(options) => runtime(demo::run(options)),
+        Command::All => serve(config(), Role::All),
+        Command::Gateway => serve(config(), Role::Gateway),
+        Command::Token => serve(config(), Role::Token),
+        Command::Notifier => serve(config(), Role::Notifier),
+        Command::Sim => serve(config(), Role::Sim),
+        Command::Config { command: ConfigCommand::Print { defaults: true } } => {
+            print!("{DEFAULTS}");
+            Exit::Clean
+        }
+        Command::Config { command: ConfigCommand::Print { defaults: false } } => {
+            told(config().map(|config| print!("{}", render(&config))))
+        }
+        Command::Config { command: ConfigCommand::Check { role } } => told(
+            config()
+                .and_then(|config| config.check(role))
+                .map(|_| println!("the configuration is fine")),
+        ),
+        Command::Health { admin: Some(admin) } => runtime(health::ask(admin)),
+        Command::Health { admin: None } => match config().and_then(|c| c.check(Role::All)) {
+            Ok(setup) => runtime(health::ask(setup.admin)),
+            Err(error) => told(Err(error)),
+        },
+    }
+}
+
+fn told(result: Result<(), ConfigError>) -> Exit {
+    match result {
+        Ok(()) => Exit::Clean,
+        Err(error) => {
+            eprintln!("{error}");
+            Exit::BadConfiguration
+        }
+    }
+}
+
+/// A process that plays one role until it is told to stop.
+fn serve(config: Result<Config, ConfigError>, role: Role) -> Exit {
+    let checked = config.and_then(|config| Ok((config.check(role)?, config)));
+    let (setup, config) = match checked {
+        Ok(checked) => checked,
+        Err(error) => return told(Err(error)),
+    };
+    if let Err(problem) = telemetry::init(&setup.log) {
+        eprintln!("{problem}");
+        return Exit::BadConfiguration;
+    }
+    runtime(async move {
+        let lifecycle = match Lifecycle::listening() {
+            Ok(lifecycle) => lifecycle,
+            Err(error) => {
+                eprintln!("cannot listen for signals: {error}");
+                return Exit::FailedToStart;
+            }
+        };
+        let started = start(role, &config, &setup, lifecycle.tasks());
+        match lifecycle.start(started).await {
+            Ok(()) => lifecycle.run(setup.soft_limit).await,
+            Err(exit) => exit,
+        }
+    })
+}
+
+async fn start(role: Role, config: &Config, setup: &Setup, tasks: &Tasks) -> anyhow::Result<()> {
+    if role == Role::Sim {
+        return simulator::start(config, setup, tasks).await;
+    }
+    let ports = Ports::open(config).await?;
+    roles::start(role, setup, &ports, tasks).await?;
+    Ok(())
+}
+
+fn runtime(work: impl Future<Output = Exit>) -> Exit {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            eprintln!("cannot start a runtime: {error}");
+            Exit::FailedToStart
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_word_is_a_usage_error() {
+        let typed = ["paihao", "gatewya"].map(OsString::from);
+        assert_eq!(main(typed, []), Exit::BadConfiguration);
+    }
+
+    #[test]
+    fn a_wrong_configuration_is_told_before_anything_starts() {
+        let typed = ["paihao", "gateway"].map(OsString::from);
+        assert_eq!(main(typed, []), Exit::BadConfiguration);
+    }
+}

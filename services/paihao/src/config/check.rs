@@ -1,0 +1,408 @@
+//! Turns what was read into what the services take, and says everything that is wrong with it.
+
+use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Site, TokenChannel};
+use jiff::tz::TimeZone;
+use paihao_chassis::config::{ConfigError, Problems};
+use paihao_chassis::telemetry;
+use paihao_contracts::commit::SiteFacts;
+use paihao_domain::{CounterId, CounterRules, QueueId, QueueRules, Rules};
+use paihao_gateway::book::{AccountBook, Book, Calendar, SiteBook, StaffKey};
+use paihao_ledger::Subject;
+use paihao_notifier::render::{Binding, Bindings};
+use paihao_wechat::{AppId, AppSecret, CallbackToken, ClientOptions, Endpoints};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// What a process is started as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everything in one process.
+    All,
+    /// The door.
+    Gateway,
+    /// The keeper of the access tokens.
+    Token,
+    /// The one that sends.
+    Notifier,
+    /// WeChat's stand-in.
+    Sim,
+}
+
+/// A configuration that has been checked, as the services take it.
+pub struct Setup {
+    /// Where the gateway listens.
+    pub listen: SocketAddr,
+    /// Where the admin port listens.
+    pub admin: SocketAddr,
+    /// Where the simulator listens.
+    pub sim: SocketAddr,
+    /// The gateway's settings.
+    pub gateway: paihao_gateway::Settings,
+    /// Accounts, sites and keys, for the gateway.
+    pub book: Arc<Book>,
+    /// The token service's accounts.
+    pub accounts: Vec<paihao_token::Account>,
+    /// The notifier's settings.
+    pub notifier: paihao_notifier::Settings,
+    /// How to call WeChat.
+    pub wechat: ClientOptions,
+    /// How to log.
+    pub log: telemetry::LogOptions,
+    /// How long a soft stop may take.
+    pub soft_limit: Duration,
+}
+
+impl Config {
+    /// Checks everything for a role. All problems are told at once.
+    pub fn check(&self, role: Role) -> Result<Setup, ConfigError> {
+        let mut problems = Problems::new();
+        self.shape(role, &mut problems);
+        let listen = address("gateway.listen", &self.gateway.listen, &mut problems);
+        let admin = address("admin.listen", &self.admin.listen, &mut problems);
+        let sim = address("sim.listen", &self.sim.listen, &mut problems);
+        let wechat = self.wechat(&mut problems);
+        let log = self.log(&mut problems);
+        let gateway = self.gateway(&mut problems);
+        let book = self.book(&mut problems);
+        let accounts = self.accounts.iter().map(|(name, account)| token_account(name, account));
+        let accounts = accounts.collect();
+        if self.notifier.in_flight == 0 {
+            problems.refuse("notifier.in_flight", "0 sends nothing", "use 64");
+        }
+        problems.into_result()?;
+        Ok(Setup {
+            listen,
+            admin,
+            sim,
+            gateway,
+            book: Arc::new(book),
+            accounts,
+            notifier: paihao_notifier::Settings {
+                in_flight: self.notifier.in_flight,
+                bindings: self.bindings(),
+            },
+            wechat,
+            log,
+            soft_limit: Duration::from_secs(self.stop.soft_limit_seconds),
+        })
+    }
+
+    /// Stores that one process keeps for itself do not go with several processes.
+    fn shape(&self, role: Role, problems: &mut Problems) {
+        let split = matches!(role, Role::Gateway | Role::Token | Role::Notifier);
+        if split && self.ledger.kind == LedgerKind::Sqlite {
+            problems.refuse(
+                "ledger.kind",
+                "a SQLite file is for one process, and this role is one of several",
+                "use \"nats\", or run everything in one process with `paihao all`",
+            );
+        }
+        if split && self.cache.kind == CacheKind::Memory {
+            problems.refuse(
+                "cache.kind",
+                "this process's memory is not seen by the other roles",
+                "use \"redis\", or run everything in one process with `paihao all`",
+            );
+        }
+        if self.ledger.user.is_empty() && self.ledger.password.is_some() {
+            problems.refuse("ledger.password", "a password without a user", "set ledger.user");
+        }
+        if ![1, 3, 5].contains(&self.ledger.replicas) {
+            let what = format!("{} copies", self.ledger.replicas);
+            problems.refuse("ledger.replicas", what, "use 1, 3 or 5");
+        }
+        for (key, name) in [
+            ("ledger.namespace", &self.ledger.namespace),
+            ("cache.namespace", &self.cache.namespace),
+        ] {
+            id(key, name, problems);
+        }
+    }
+
+    fn gateway(&self, problems: &mut Problems) -> paihao_gateway::Settings {
+        let expiry = self.gateway.session_expiry_seconds;
+        if !(60..=2_592_000).contains(&expiry) {
+            let what = format!("{expiry} is not a time that WeChat gives a code");
+            problems.refuse("gateway.session_expiry_seconds", what, "use 60 to 2592000 seconds");
+        }
+        if self.gateway.callback_window_seconds == 0 {
+            let advice = "use 300; WeChat's clock and yours are never the same";
+            problems.refuse("gateway.callback_window_seconds", "0 refuses everything", advice);
+        }
+        let phones = self.gateway.phones.trim_end_matches('/');
+        paihao_gateway::Settings {
+            callback_window: Duration::from_secs(self.gateway.callback_window_seconds),
+            callback_body_limit: self.gateway.callback_body_limit,
+            session_expiry: Duration::from_secs(expiry),
+            phones: (!phones.is_empty()).then(|| format!("{phones}/")),
+        }
+    }
+
+    fn wechat(&self, problems: &mut Problems) -> ClientOptions {
+        let mut url = |key: &str, text: &str| {
+            Url::parse(text).unwrap_or_else(|error| {
+                problems.refuse(key, error.to_string(), "use an address like https://host/");
+                Url::parse("http://invalid/").expect("a constant address is one")
+            })
+        };
+        let api = url("wechat.api", &self.wechat.api);
+        let mp = url("wechat.mp", &self.wechat.mp);
+        ClientOptions {
+            endpoints: Endpoints { api, mp },
+            connect_timeout: Duration::from_millis(self.wechat.connect_timeout_ms),
+            total_timeout: Duration::from_millis(self.wechat.total_timeout_ms),
+            ..ClientOptions::default()
+        }
+    }
+
+    fn log(&self, problems: &mut Problems) -> telemetry::LogOptions {
+        let format = match self.log.format {
+            LogFormat::Text => telemetry::LogFormat::Text,
+            LogFormat::Json => telemetry::LogFormat::Json,
+        };
+        let options = telemetry::LogOptions { format, filter: self.log.filter.clone() };
+        if let Err(problem) = options.check() {
+            problems.refuse("log.filter", problem.to_string(), "use a level such as info");
+        }
+        options
+    }
+
+    fn bindings(&self) -> BTreeMap<String, Bindings> {
+        let bound = |account: &Account| Bindings {
+            called: account.called.as_ref().map(|template| Binding {
+                template_id: template.template_id.clone(),
+                fields: template.fields.clone().into_iter().collect(),
+            }),
+        };
+        self.accounts.iter().map(|(name, account)| (name.clone(), bound(account))).collect()
+    }
+
+    fn book(&self, problems: &mut Problems) -> Book {
+        let mut book = Book::default();
+        for (name, account) in &self.accounts {
+            let at = format!("accounts.{name}");
+            id(&at, name, problems);
+            let token = account.callback_token.expose();
+            if !(3..=32).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_alphanumeric())
+            {
+                let what = "WeChat takes 3 to 32 letters and digits";
+                let advice = "copy it from WeChat's console";
+                problems.refuse(&format!("{at}.callback_token"), what, advice);
+            }
+            let callback_token = CallbackToken::new(token);
+            book.accounts.insert(name.clone(), AccountBook { callback_token });
+        }
+        for (name, site) in &self.sites {
+            if let Some(site) = self.site(name, site, problems) {
+                book.sites.insert(name.clone(), Arc::new(site));
+            }
+        }
+        for (name, staff) in &self.staff {
+            let at = format!("staff.{name}");
+            if staff.key.expose().len() < 16 {
+                let advice = "use 16 or more random ones";
+                problems.refuse(&format!("{at}.key"), "fewer than 16 characters", advice);
+            }
+            for site in staff.sites.iter().filter(|site| !self.sites.contains_key(*site)) {
+                refuse_unknown(&format!("{at}.sites"), "site", site, self.sites.keys(), problems);
+            }
+            let sites = staff.sites.iter().cloned().collect();
+            book.staff_keys.push(StaffKey::new(name, staff.key.expose(), sites));
+        }
+        book
+    }
+
+    fn site(&self, name: &str, site: &Site, problems: &mut Problems) -> Option<SiteBook> {
+        let at = format!("sites.{name}");
+        id(&at, name, problems);
+        if !self.accounts.contains_key(&site.account) {
+            let key = format!("{at}.account");
+            refuse_unknown(&key, "account", &site.account, self.accounts.keys(), problems);
+        }
+        if !(0..24).contains(&site.day_starts_at) {
+            let what = format!("{} is not an hour", site.day_starts_at);
+            problems.refuse(&format!("{at}.day_starts_at"), what, "use 0 to 23");
+        }
+        let zone = TimeZone::get(&site.time_zone).map_err(|_| {
+            let what = format!("there is no time zone {}", site.time_zone);
+            problems.refuse(&format!("{at}.time_zone"), what, "use a name like Asia/Shanghai");
+        });
+        let rules = rules(&at, site, problems);
+        let facts = SiteFacts {
+            account: site.account.as_str().into(),
+            id: name.into(),
+            name: site.name.as_str().into(),
+            zone: site.time_zone.as_str().into(),
+        };
+        let subject = Subject::new(&[&site.account, name]).ok()?;
+        let calendar = Calendar { zone: zone.ok()?, day_starts_at: site.day_starts_at };
+        Some(SiteBook { facts, subject, rules, calendar })
+    }
+}
+
+fn rules(at: &str, site: &Site, problems: &mut Problems) -> Rules {
+    let mut rules = Rules::default();
+    let mut prefixes = BTreeSet::new();
+    for (name, queue) in &site.queues {
+        let at = format!("{at}.queues.{name}");
+        id(&at, name, problems);
+        let letters =
+            queue.prefix.bytes().all(|b| b.is_ascii_uppercase() && b != b'I' && b != b'O');
+        if queue.prefix.is_empty() || queue.prefix.len() > 3 || !letters {
+            let what = format!("{:?} does not read well in front of a number", queue.prefix);
+            let advice = "use one to three letters A to Z, but neither I nor O";
+            problems.refuse(&format!("{at}.prefix"), what, advice);
+        }
+        if !prefixes.insert(&queue.prefix) {
+            let what = format!("{} is another queue's prefix too", queue.prefix);
+            let advice = "give each queue its own, or two people get the same number";
+            problems.refuse(&format!("{at}.prefix"), what, advice);
+        }
+        if !(1..=600).contains(&queue.minutes) {
+            let what = format!("{} minutes a customer", queue.minutes);
+            problems.refuse(&format!("{at}.minutes"), what, "use 1 to 600");
+        }
+        let queue = QueueRules {
+            name: queue.name.as_str().into(),
+            prefix: queue.prefix.as_str().into(),
+            minutes: queue.minutes,
+            grace_seconds: queue.grace_seconds,
+            open: queue.open,
+        };
+        rules.queues.insert(QueueId::new(name), queue);
+    }
+    for (name, counter) in &site.counters {
+        let at = format!("{at}.counters.{name}");
+        id(&at, name, problems);
+        for queue in counter.queues.iter().filter(|queue| !site.queues.contains_key(*queue)) {
+            let key = format!("{at}.queues");
+            refuse_unknown(&key, "queue", queue, site.queues.keys(), problems);
+        }
+        let counter = CounterRules {
+            name: counter.name.as_str().into(),
+            queues: counter.queues.iter().map(|queue| QueueId::new(queue)).collect(),
+        };
+        rules.counters.insert(CounterId::new(name), counter);
+    }
+    rules
+}
+
+fn token_account(name: &str, account: &Account) -> paihao_token::Account {
+    paihao_token::Account {
+        name: name.to_owned(),
+        app: AppId(account.appid.clone()),
+        secret: AppSecret::new(account.secret.expose()),
+        channel: match account.token_channel {
+            TokenChannel::Stable => paihao_token::Channel::Stable,
+            TokenChannel::Classic => paihao_token::Channel::Classic,
+        },
+    }
+}
+
+/// Names stand in addresses, QR codes and subjects.
+fn id(key: &str, name: &str, problems: &mut Problems) {
+    let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if name.is_empty() || name.len() > 24 || !name.bytes().all(fine) {
+        let what = format!("{name:?} cannot stand in an address");
+        problems.refuse(key, what, "use 1 to 24 of a-z, 0-9 and -");
+    }
+}
+
+fn address(key: &str, text: &str, problems: &mut Problems) -> SocketAddr {
+    text.parse().unwrap_or_else(|_| {
+        let what = format!("{text:?} is not an address and a port");
+        problems.refuse(key, what, "use something like 0.0.0.0:8080");
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    })
+}
+
+fn refuse_unknown<'a>(
+    key: &str,
+    kind: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a String>,
+    problems: &mut Problems,
+) {
+    let known = known.map(String::as_str).collect::<Vec<_>>().join(", ");
+    let advice = match known.is_empty() {
+        true => format!("there is no {kind} at all yet: add one"),
+        false => format!("the ones there are: {known}"),
+    };
+    problems.refuse(key, format!("there is no {kind} {name:?}"), advice);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHOP: &str = "
+        [accounts.shop]
+        appid = 'wx1'
+        secret = 'abcdefgh'
+        callback_token = 'token1'
+        [sites.hall]
+        account = 'shop'
+        name = '大厅'
+        [sites.hall.queues.cash]
+        name = '存取款'
+        prefix = 'A'
+        [sites.hall.counters.1]
+        name = '1号窗口'
+        queues = ['cash']
+        [staff.desk]
+        key = 'correct-horse-battery'
+        sites = ['hall']
+    ";
+
+    fn problems(change: impl Fn(String) -> String, role: Role) -> String {
+        let text = change(SHOP.to_owned());
+        match Config::of_text("in x.toml", &text).unwrap().check(role) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_shop_is_fine_in_one_process() {
+        assert_eq!(problems(|text| text, Role::All), "");
+    }
+
+    #[test]
+    fn several_processes_need_stores_they_share() {
+        let told = problems(|text| text, Role::Gateway);
+        assert!(told.contains("ledger.kind") && told.contains("cache.kind"), "{told}");
+        assert!(told.contains("paihao all"), "{told}");
+    }
+
+    #[test]
+    fn what_names_something_unknown_is_told_what_there_is() {
+        let told = problems(|text| text.replace("['cash']", "['cahs']"), Role::All);
+        assert!(told.contains("sites.hall.counters.1.queues"), "{told}");
+        assert!(told.contains("cahs") && told.contains("cash"), "{told}");
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        let told = problems(
+            |text| {
+                text.replace("'A'", "'I'")
+                    .replace("token1", "x")
+                    .replace("correct-horse-battery", "short")
+                    .replace("sites = ['hall']", "sites = ['hal']")
+            },
+            Role::All,
+        );
+        for key in ["queues.cash.prefix", "callback_token", "staff.desk.key", "staff.desk.sites"] {
+            assert!(told.contains(key), "{key} is missing in:\n{told}");
+        }
+    }
+
+    #[test]
+    fn two_queues_do_not_share_a_prefix() {
+        let more = "[sites.hall.queues.loan]\nname = '贷款'\nprefix = 'A'\n";
+        assert!(problems(|text| text + more, Role::All).contains("queues.loan.prefix"));
+    }
+}

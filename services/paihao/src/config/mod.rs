@@ -1,0 +1,232 @@
+//! The one configuration: what can be set, read from defaults, a file and the environment.
+//!
+//! `default.toml` is compiled in; it is the default and the manual at once. [`check`] turns what was
+//! read into what the services take, and says everything that is wrong with it.
+
+mod check;
+
+pub use check::{Role, Setup};
+
+use paihao_chassis::config::{ConfigError, Layers, SecretText};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The defaults and the manual.
+pub const DEFAULTS: &str = include_str!("default.toml");
+
+/// Everything that can be set. Each key is explained in `default.toml`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "the manual of every key is default.toml, and a test keeps it whole"
+)]
+pub struct Config {
+    pub gateway: Gateway,
+    pub admin: Admin,
+    pub ledger: Ledger,
+    pub cache: Cache,
+    pub wechat: WeChat,
+    pub notifier: Notifier,
+    pub log: Log,
+    pub stop: Stop,
+    pub accounts: BTreeMap<String, Account>,
+    pub sites: BTreeMap<String, Site>,
+    pub staff: BTreeMap<String, Staff>,
+    pub sim: Sim,
+}
+
+macro_rules! section {
+    ($name:ident { $($field:ident: $type:ty $(= $default:expr)?),* $(,)? }) => {
+        #[doc = concat!("The section of the same name in `default.toml`.")]
+        #[derive(Debug, Clone, Deserialize, Serialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(missing_docs, reason = "the manual of every key is default.toml")]
+        pub struct $name {
+            $($(#[serde(default = $default)])? pub $field: $type,)*
+        }
+    };
+}
+
+section!(Gateway {
+    listen: String,
+    callback_window_seconds: u64,
+    callback_body_limit: usize,
+    session_expiry_seconds: u64,
+    phones: String,
+});
+section!(Admin { listen: String });
+section!(Ledger {
+    kind: LedgerKind,
+    file: PathBuf,
+    url: String,
+    namespace: String,
+    replicas: usize,
+    user: String,
+    password: Option<SecretText> = "none",
+    timeout_ms: u64,
+});
+section!(Cache {
+    kind: CacheKind,
+    url: String,
+    password: Option<SecretText> = "none",
+    namespace: String,
+    timeout_ms: u64,
+    max_entries: usize,
+});
+section!(WeChat { api: String, mp: String, connect_timeout_ms: u64, total_timeout_ms: u64 });
+section!(Notifier { in_flight: usize });
+section!(Log { format: LogFormat, filter: String });
+section!(Stop { soft_limit_seconds: u64 });
+section!(Account {
+    appid: String,
+    secret: SecretText,
+    callback_token: SecretText,
+    token_channel: TokenChannel = "stable",
+    called: Option<Template> = "none",
+});
+section!(Template { template_id: String, fields: BTreeMap<String, String>, });
+section!(Site {
+    account: String,
+    name: String,
+    time_zone: String = "shanghai",
+    day_starts_at: i8 = "four",
+    queues: BTreeMap<String, Queue> = "empty",
+    counters: BTreeMap<String, Counter> = "empty",
+});
+section!(Queue {
+    name: String,
+    prefix: String,
+    minutes: u32 = "five",
+    grace_seconds: u32 = "three_minutes",
+    open: bool = "yes",
+});
+section!(Counter { name: String, queues: Vec<String>, });
+section!(Staff { key: SecretText, sites: Vec<String>, });
+section!(Sim { listen: String, gateway: String });
+
+/// Which ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum LedgerKind {
+    Sqlite,
+    Nats,
+}
+
+/// Which cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum CacheKind {
+    Memory,
+    Redis,
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Which of WeChat's two token endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum TokenChannel {
+    Stable,
+    Classic,
+}
+
+fn none<T>() -> Option<T> {
+    None
+}
+
+fn empty<T>() -> BTreeMap<String, T> {
+    BTreeMap::new()
+}
+
+fn stable() -> TokenChannel {
+    TokenChannel::Stable
+}
+
+fn shanghai() -> String {
+    "Asia/Shanghai".into()
+}
+
+fn four() -> i8 {
+    4
+}
+
+fn five() -> u32 {
+    5
+}
+
+fn three_minutes() -> u32 {
+    180
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Config {
+    /// Reads the defaults, then the file if there is one, then the environment.
+    pub fn read(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let layers = Layers::over(DEFAULTS);
+        let layers = match file {
+            Some(file) => layers.file(file),
+            None => layers,
+        };
+        layers.environment(environment).read()
+    }
+
+    /// The defaults with a text on top; `place` says in errors where the text stands.
+    pub fn of_text(place: &str, text: &str) -> Result<Config, ConfigError> {
+        Layers::over(DEFAULTS).text(place, text).read()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_a_configuration() {
+        Config::read(None, []).unwrap();
+    }
+
+    #[test]
+    fn every_key_of_the_defaults_is_explained_above_it() {
+        let mut above = "";
+        for line in DEFAULTS.lines() {
+            let key = line.split_once(" = ").is_some() || line.starts_with('[');
+            if key && !line.starts_with('#') {
+                assert!(above.starts_with("# ") || above == "#", "not explained: {line}");
+            }
+            above = line;
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
+        let error = Config::of_text("in x.toml", "[gateway]\nlistn = '0.0.0.0:80'").unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains("gateway.listn") && told.contains("listen"), "{told}");
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let text = "[staff.desk]\nkey = 'correct-horse-battery'\nsites = []";
+        let config = Config::of_text("in x.toml", text).unwrap();
+        let shown = paihao_chassis::config::render(&config);
+        assert!(!shown.contains("correct-horse") && shown.contains("***"), "{shown}");
+    }
+}

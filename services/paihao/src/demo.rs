@@ -1,0 +1,169 @@
+//! `paihao demo`: a sample hall with a simulated WeChat, all in one process on this machine.
+
+use crate::config::{Config, Role, Setup};
+use crate::ports::Ports;
+use crate::{roles, simulator};
+use anyhow::Context;
+use clap::Args;
+use paihao_chassis::{Exit, Lifecycle, Tasks, entropy, telemetry};
+use paihao_domain::{Act, Command, CommandId, CounterId};
+use paihao_gateway::Gateway;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+
+const HALL: &str = include_str!("demo.toml");
+
+/// How the demo is started.
+#[derive(Debug, Clone, Args)]
+pub struct DemoOptions {
+    /// Forget what happened in earlier demos.
+    #[arg(long)]
+    fresh: bool,
+    /// Where its one file is kept.
+    #[arg(long, default_value = "paihao-data")]
+    data: PathBuf,
+    /// The pages' port; the simulated phones take the next one. A port in use is replaced by a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+}
+
+/// Runs the demo until Ctrl-C.
+pub async fn run(options: DemoOptions) -> Exit {
+    let lifecycle = match Lifecycle::listening() {
+        Ok(lifecycle) => lifecycle,
+        Err(error) => {
+            eprintln!("cannot listen for signals: {error}");
+            return Exit::FailedToStart;
+        }
+    };
+    match start(&options, lifecycle.tasks()).await {
+        Ok(demo) => {
+            println!("{}", demo.greeting);
+            let exit = lifecycle.run(demo.setup.soft_limit).await;
+            println!("\n演示已结束。 The demo has ended.");
+            exit
+        }
+        Err(error) => {
+            eprintln!("演示没能启动。 The demo could not start: {error:#}");
+            Exit::FailedToStart
+        }
+    }
+}
+
+struct Demo {
+    setup: Setup,
+    greeting: String,
+}
+
+async fn start(options: &DemoOptions, tasks: &Tasks) -> anyhow::Result<Demo> {
+    let door = free(options.port).await?;
+    let phones = free(options.port.checked_add(1).unwrap_or(0)).await?;
+    let admin = free(0).await?;
+    let file = options.data.join("demo.sqlite");
+    let known = file.exists() && !options.fresh;
+    if options.fresh {
+        forget(&file)?;
+    }
+    let pages = format!("http://{}", door.local_addr()?);
+    let sim = format!("http://{}", phones.local_addr()?);
+    let key = entropy::token(18);
+    let config = config(&file, &sim, &key).context("the demo's own configuration")?;
+    let setup = config.check(Role::All)?;
+    telemetry::init(&setup.log)?;
+
+    let simulator = simulator::simulator(&config, &pages);
+    let stop = tasks.stop().clone().cancelled_owned();
+    tasks.spawn_essential("simulator", async move { simulator.serve(phones, stop).await });
+    let ports = Ports::open(&config).await?;
+    let gateway = roles::start_on(Role::All, &setup, &ports, Some(door), admin, tasks)?;
+    let gateway = gateway.context("the demo has a gateway")?;
+    gateway.lines.until_caught_up().await;
+    open_counters(&gateway).await?;
+    let greeting = greeting(&pages, &sim, &key, &file, known);
+    Ok(Demo { setup, greeting })
+}
+
+fn config(file: &std::path::Path, sim: &str, key: &str) -> anyhow::Result<Config> {
+    let mut config = Config::of_text("in the demo", HALL)?;
+    config.ledger.file = file.to_owned();
+    config.wechat.api = format!("{sim}/");
+    config.wechat.mp = format!("{sim}/");
+    config.gateway.phones = sim.to_owned();
+    let staff = crate::config::Staff {
+        key: paihao_chassis::config::SecretText::new(key),
+        sites: config.sites.keys().cloned().collect(),
+    };
+    config.staff.insert("demo".into(), staff);
+    Ok(config)
+}
+
+/// The wished port of this machine alone, or any free one.
+async fn free(port: u16) -> anyhow::Result<TcpListener> {
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    match TcpListener::bind(at(port)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => roles::listen(at(0)).await,
+    }
+}
+
+fn forget(file: &std::path::Path) -> anyhow::Result<()> {
+    for end in ["", "-wal", "-shm"] {
+        let mut name = file.as_os_str().to_owned();
+        name.push(end);
+        match std::fs::remove_file(&name) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).context("cannot remove the earlier demo's file");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A newcomer's first click should call somebody, so the counters are open from the start.
+async fn open_counters(gateway: &Gateway) -> anyhow::Result<()> {
+    let sites: Vec<_> = gateway.lines.books().cloned().collect();
+    for site in sites {
+        let counters: Vec<CounterId> = site.rules.counters.keys().cloned().collect();
+        for counter in counters {
+            let command = Command {
+                id: CommandId(entropy::bytes()),
+                fingerprint: 0,
+                act: Act::OpenCounter(counter),
+            };
+            gateway.lines.submit(&site.facts.id, command).await?;
+        }
+    }
+    Ok(())
+}
+
+fn greeting(pages: &str, sim: &str, key: &str, file: &std::path::Path, known: bool) -> String {
+    let state = match known {
+        true => "接着上次的数据 goes on where the last demo ended",
+        false => "全新开始 starts afresh",
+    };
+    format!(
+        "
+  排号演示已就绪    paihao demo is ready
+
+  1  取号  Take a number    {pages}/kiosk/hall
+     点二维码下面的链接，用模拟手机扫码
+     click the link under the code: a simulated phone scans it
+
+  2  手机  The phones       {sim}/
+     看收到的号码和叫号消息
+     see the number, and later the call, arrive in WeChat
+
+  3  叫号  Call the next    {pages}/staff/hall#key={key}
+     选一个窗口，按「叫下一位」
+     pick a counter and press \"call next\"
+
+  4  大屏  The board        {pages}/board/hall
+
+  数据 Data   {file} ({state}; --fresh 清空重来 forgets it)
+  按 Ctrl-C 结束    Press Ctrl-C to stop
+",
+        file = file.display(),
+    )
+}

@@ -1,0 +1,15 @@
+//! The program as a library: the only place that picks adapters and puts services together.
+//!
+//! In reading order: [`config`] is what can be set; [`ports`] opens the stores; [`roles`] starts
+//! the services on them; [`demo`] and [`simulator`] are for looking and testing; [`cli`] is what
+//! is typed.
+
+pub mod config;
+pub mod ports;
+pub mod roles;
+
+pub mod demo;
+pub mod health;
+pub mod simulator;
+
+pub mod cli;

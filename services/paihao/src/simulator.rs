@@ -1,0 +1,35 @@
+//! `paihao sim`: WeChat's stand-in, playing the accounts of the configuration.
+
+use crate::config::{Config, Setup};
+use crate::roles;
+use paihao_chassis::Tasks;
+use wechat_sim::{SimAccount, SimConfig, SimTemplate, Simulator};
+
+/// Starts it.
+pub async fn start(config: &Config, setup: &Setup, tasks: &Tasks) -> anyhow::Result<()> {
+    let listener = roles::listen(setup.sim).await?;
+    let simulator = simulator(config, &config.sim.gateway);
+    let stop = tasks.stop().clone().cancelled_owned();
+    tasks.spawn_essential("simulator", async move { simulator.serve(listener, stop).await });
+    Ok(())
+}
+
+/// A simulator of every account of a configuration, which pushes to this gateway.
+pub fn simulator(config: &Config, gateway: &str) -> Simulator {
+    let gateway = gateway.trim_end_matches('/');
+    let accounts = config.accounts.iter().map(|(name, account)| SimAccount {
+        appid: account.appid.clone(),
+        secret: account.secret.expose().to_owned(),
+        callback_token: account.callback_token.expose().to_owned(),
+        callback_urls: vec![format!("{gateway}/wechat/{name}")],
+        name: first_site_name(config, name),
+        ..SimAccount::default()
+    });
+    let accounts: Vec<_> = accounts.collect();
+    Simulator::new(SimConfig { accounts, templates: SimTemplate::demo(), ..SimConfig::default() })
+}
+
+fn first_site_name(config: &Config, account: &str) -> String {
+    let site = config.sites.values().find(|site| site.account == account);
+    site.map_or_else(|| account.to_owned(), |site| site.name.clone())
+}
