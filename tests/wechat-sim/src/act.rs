@@ -226,10 +226,11 @@ pub struct PersonState {
     pub refuses: Refusal,
 }
 
-/// Everybody, in no order.
-pub(crate) fn everybody(world: &Shared) -> Vec<PersonState> {
+/// Everybody, or those with this openid, in no order.
+pub(crate) fn everybody(world: &Shared, only: Option<&str>) -> Vec<PersonState> {
     let people = world.people.lock();
-    let states = people.all().map(|(account, openid, person)| PersonState {
+    let wanted = people.all().filter(|(_, openid, _)| only.is_none_or(|only| only == *openid));
+    let states = wanted.map(|(account, openid, person)| PersonState {
         appid: world.accounts[account].own.appid.clone(),
         openid: openid.to_owned(),
         follows: person.follows,

@@ -186,8 +186,8 @@ async fn push_raw(State(world): State<Shared>, Json(raw): Json<Raw>) -> Result<J
     Ok(Json(json!({ "pushes": pushed })))
 }
 
-async fn people(State(world): State<Shared>) -> Json<Value> {
-    Json(json!(act::everybody(&world)))
+async fn people(State(world): State<Shared>, Query(which): Query<Which>) -> Json<Value> {
+    Json(json!(act::everybody(&world, which.openid.as_deref())))
 }
 
 async fn set_person(

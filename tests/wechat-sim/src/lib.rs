@@ -43,7 +43,7 @@
 //! | `POST /sim/api/follow`, `…/unfollow` | `{appid?, openid}` | an [`Outcome`] |
 //! | `POST /sim/api/text` | `{appid?, openid, text, deliveries?, to?}` | an [`Outcome`]; 409 for a non-follower |
 //! | `POST /sim/api/push` | `{appid?, openid, body, timestamp?, nonce?, signature?, deliveries?, to?}` | `{pushes}`: any body, with a true or a forged query |
-//! | `GET /sim/api/people` | | `[{appid, openid, follows, refuses}]` |
+//! | `GET /sim/api/people` | `?openid=` | `[{appid, openid, follows, refuses}]` |
 //! | `POST /sim/api/people` | `{appid?, openid, follows?, refuses?: no, at_once or in_receipt}` | the customer's new state, without any event |
 //! | `GET /sim/api/chat` | `?openid=&after=` | the [`Line`]s after that id |
 //! | `GET /sim/api/messages` | `?openid=` | the [`AcceptedMessage`]s, oldest first |

@@ -183,7 +183,7 @@ impl Simulator {
 
     /// Every customer it remembers.
     pub fn people(&self) -> Vec<PersonState> {
-        everybody(&self.world)
+        everybody(&self.world, None)
     }
 
     /// A customer's chat, oldest line first.

@@ -35,10 +35,9 @@ impl SimTemplate {
                 "排队进度提醒",
                 &[
                     ("thing1", "门店名称"),
-                    ("thing2", "排队项目"),
-                    ("character_string3", "排队号码"),
-                    ("short_thing4", "前面人数"),
-                    ("thing5", "预计等待"),
+                    ("character_string2", "排队号码"),
+                    ("short_thing3", "前面人数"),
+                    ("thing4", "预计等待"),
                 ],
             ),
             Self::new(
@@ -46,8 +45,8 @@ impl SimTemplate {
                 "叫号通知",
                 &[
                     ("thing1", "门店名称"),
-                    ("thing2", "办理窗口"),
-                    ("character_string3", "排队号码"),
+                    ("character_string2", "排队号码"),
+                    ("thing3", "办理窗口"),
                     ("time4", "叫号时间"),
                 ],
             ),
@@ -175,8 +174,8 @@ mod tests {
         let template = &SimTemplate::demo()[1];
         let good = [
             ("thing1", "和平门诊"),
-            ("thing2", "3号窗口"),
-            ("character_string3", "A012"),
+            ("character_string2", "A012"),
+            ("thing3", "3号窗口"),
             ("time4", "10:20"),
         ];
         let data = |changed: (&str, Option<&str>)| {
@@ -189,8 +188,8 @@ mod tests {
         let refused = |changed| template.refused_key(&data(changed)).map(str::to_owned);
         assert_eq!(refused(("thing1", Some("和平门诊"))), None);
         assert_eq!(
-            refused(("character_string3", Some("号A012"))).as_deref(),
-            Some("character_string3")
+            refused(("character_string2", Some("号A012"))).as_deref(),
+            Some("character_string2")
         );
         assert_eq!(refused(("time4", None)).as_deref(), Some("time4"));
         assert_eq!(refused(("thing9", Some("多余"))).as_deref(), Some("thing9"));

@@ -85,8 +85,8 @@ impl Caller {
             "url": "https://example.test/t/1",
             "data": {
                 "thing1": { "value": "和平门诊" },
-                "thing2": { "value": "3号窗口" },
-                "character_string3": { "value": "A012" },
+                "thing3": { "value": "3号窗口" },
+                "character_string2": { "value": "A012" },
                 "time4": { "value": "10:20" },
             },
         });

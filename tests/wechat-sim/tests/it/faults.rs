@@ -38,8 +38,8 @@ async fn an_accepted_message_whose_answer_is_lost() {
         "template_id": wechat_sim::SimTemplate::DEMO_CALLED,
         "client_msg_id": "m",
         "data": {
-            "thing1": {"value": "a"}, "thing2": {"value": "b"},
-            "character_string3": {"value": "A1"}, "time4": {"value": "10:20"},
+            "thing1": {"value": "a"}, "thing3": {"value": "b"},
+            "character_string2": {"value": "A1"}, "time4": {"value": "10:20"},
         },
     }));
     assert!(lost.send().await.is_err(), "the connection was cut");

@@ -28,11 +28,11 @@ async fn an_accepted_message_is_on_the_phone() {
     assert_eq!(messages.len(), 1);
     assert_eq!(answer["msgid"].as_u64(), Some(messages[0].msgid));
     assert!(messages[0].msgid > 1 << 53);
-    assert_eq!(messages[0].data["character_string3"], "A012");
+    assert_eq!(messages[0].data["character_string2"], "A012");
     let chat = caller.wechat.chat(O);
     let Shown::Card { title, fields, .. } = &chat[0].shown else { panic!("{chat:?}") };
     assert_eq!(title, "叫号通知");
-    assert_eq!(fields[1], ("办理窗口".to_owned(), "3号窗口".to_owned()));
+    assert_eq!(fields[2], ("办理窗口".to_owned(), "3号窗口".to_owned()));
 }
 
 #[tokio::test]
@@ -78,16 +78,16 @@ async fn what_is_wrong_is_refused_by_its_code() {
         assert_eq!(errcode(&caller.send(openid, change.clone()).await), code, "{change}");
     }
     let mut data = json!({
-        "thing1": {"value": "和平门诊"}, "thing2": {"value": "3号窗口"},
-        "character_string3": {"value": "测试单号"}, "time4": {"value": "10:20"},
+        "thing1": {"value": "和平门诊"}, "thing3": {"value": "3号窗口"},
+        "character_string2": {"value": "测试单号"}, "time4": {"value": "10:20"},
     });
     let refused = caller.send(O, json!({ "data": data })).await;
     let text = refused["errmsg"].as_str().unwrap();
     assert!(
-        text.starts_with("argument invalid! data.character_string3.value invalid rid: "),
+        text.starts_with("argument invalid! data.character_string2.value invalid rid: "),
         "{text}"
     );
-    data["character_string3"] = json!({"value": "A012"});
+    data["character_string2"] = json!({"value": "A012"});
     let url = format!("{}?access_token=98_old", crate::fake::SEND);
     assert_eq!(errcode(&caller.post(&url, json!({ "data": data })).await), 40001);
     assert!(caller.wechat.messages(O).is_empty());
@@ -145,7 +145,7 @@ async fn the_templates_can_be_listed() {
     let list = caller.get(&path).await;
     assert_eq!(list["template_list"][1]["template_id"], SimTemplate::DEMO_CALLED);
     let content = list["template_list"][1]["content"].as_str().unwrap();
-    assert!(content.contains("排队号码：{{character_string3.DATA}}\n"), "{content}");
+    assert!(content.contains("排队号码：{{character_string2.DATA}}\n"), "{content}");
 }
 
 /// Waits for something that must come.
