@@ -1,0 +1,105 @@
+//! Calling, and what becomes of the called.
+
+use crate::hall::{call, finish, given, miss, open, take};
+use paihao_domain::{
+    Act, CounterId, Event, MilestoneKind, QueueId, Refusal, Served, Stage, TicketId,
+};
+
+#[test]
+fn first_come_first_served() {
+    let mut hall = given([open("1"), take("ann", "a"), take("ben", "a")]);
+    assert_eq!(hall.when(call("1")).then_called(), "A001");
+    hall.when(finish("1")).then();
+    assert_eq!(hall.when(call("1")).then_called(), "A002");
+}
+
+#[test]
+fn a_counter_of_several_queues_calls_whoever_came_first() {
+    let mut hall = given([open("2"), take("ann", "b"), take("ben", "a"), take("cai", "b")]);
+    for number in ["B001", "A001", "B002"] {
+        assert_eq!(hall.when(call("2")).then_called(), number);
+        hall.when(finish("2")).then();
+    }
+}
+
+#[test]
+fn a_counter_calls_only_whom_it_serves() {
+    let mut hall = given([open("3"), take("ann", "a")]);
+    assert_eq!(hall.when(call("3")).then_refused(), Refusal::NobodyWaiting(CounterId::new("3")));
+}
+
+#[test]
+fn two_counters_never_call_the_same_person() {
+    let mut hall = given([open("1"), open("2"), take("ann", "a"), take("ben", "a")]);
+    assert_eq!(hall.when(call("1")).then_called(), "A001");
+    assert_eq!(hall.when(call("2")).then_called(), "A002");
+    assert_eq!(hall.waiting("a"), Vec::<String>::new());
+}
+
+#[test]
+fn a_counter_with_somebody_calls_nobody_else() {
+    let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
+    let refused = hall.when(call("1")).then_refused();
+    assert!(matches!(refused, Refusal::CounterBusy { number, .. } if number.to_string() == "A001"));
+    assert_eq!(hall.waiting("a"), ["A002"]);
+}
+
+#[test]
+fn the_called_are_told_where_and_until_when() {
+    let mut hall = given([open("1"), take("ann", "a")]);
+    let events = hall.when(call("1")).then_events();
+    let Some(Event::MilestoneReached(milestone)) = events.last() else { panic!("{events:?}") };
+    assert_eq!(milestone.person.as_str(), "ann");
+    assert_eq!(milestone.number.to_string(), "A001");
+    assert_eq!(&*milestone.queue_name, "存取款");
+    assert_eq!(milestone.valid_until, hall.now.at.plus_ms(180_000));
+    let MilestoneKind::Called { counter_name, call } = &milestone.kind;
+    assert_eq!((&**counter_name, *call), ("1号窗口", 1));
+}
+
+#[test]
+fn nobody_is_told_who_has_no_wechat() {
+    let nobody = Act::Take { queue: QueueId::new("a"), person: None, via: None };
+    let mut hall = given([open("1"), nobody]);
+    let events = hall.when(call("1")).then_events();
+    assert!(matches!(events[..], [Event::TicketCalled { .. }]), "{events:?}");
+}
+
+#[test]
+fn the_missed_are_out_of_the_line_and_the_counter_is_free() {
+    let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), call("1"), miss("1")]);
+    let stage = &hall.site.ticket(TicketId(1)).unwrap().stage;
+    assert!(matches!(stage, Stage::Missed { .. }));
+    assert_eq!(hall.when(call("1")).then_called(), "A002");
+}
+
+#[test]
+fn an_idle_counter_has_nobody_to_finish_with_or_to_miss() {
+    let mut hall = given([open("1")]);
+    let idle = Refusal::CounterIdle(CounterId::new("1"));
+    assert_eq!(hall.when(finish("1")).then_refused(), idle);
+    assert_eq!(hall.when(miss("1")).then_refused(), idle);
+}
+
+#[test]
+fn a_late_press_does_not_end_somebody_elses_service() {
+    let mut hall =
+        given([open("1"), take("ann", "a"), take("ben", "a"), call("1"), finish("1"), call("1")]);
+    let served = Served { counter: CounterId::new("1"), number: Some("A001".into()) };
+    let refused = hall.when(Act::Finish(served.clone())).then_refused();
+    assert!(matches!(refused, Refusal::CounterBusy { .. }));
+    assert_eq!(hall.at_counter("1").as_deref(), Some("A002"));
+    let meant = Served { number: Some("A002".into()), ..served };
+    hall.when(Act::Finish(meant)).then();
+    assert_eq!(hall.at_counter("1"), None);
+}
+
+#[test]
+fn the_board_remembers_the_last_ten_calls_newest_first() {
+    let people = (1..=12).map(|i| take(&format!("p{i}"), "a"));
+    let calls = (1..=12).flat_map(|_| [call("1"), finish("1")]);
+    let hall = given([open("1")].into_iter().chain(people).chain(calls));
+    let board: Vec<_> = hall.site.recent_calls().map(|call| call.number.to_string()).collect();
+    assert_eq!(board.len(), 10);
+    assert_eq!((board[0].as_str(), board[9].as_str()), ("A012", "A003"));
+}

@@ -1,0 +1,11 @@
+//! The rules of the line, told as given / when / then, and as properties of random histories.
+
+mod hall;
+
+mod calling;
+mod counters;
+mod days;
+mod repeats;
+mod taking;
+
+mod histories;

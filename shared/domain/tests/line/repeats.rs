@@ -1,0 +1,53 @@
+//! The same command again.
+
+use crate::hall::{MINUTE, call, given, open, take};
+use paihao_domain::{Command, CommandId, Outcome, REMEMBERED_FOR_MS, Refusal};
+
+fn command(id: u8, act: paihao_domain::Act) -> Command {
+    Command { id: CommandId([id; 16]), fingerprint: 1, act }
+}
+
+#[test]
+fn a_repeat_is_answered_like_the_first_time_and_changes_nothing() {
+    let mut hall = given([take("ann", "a"), take("ben", "a")]);
+    let wish = command(7, take("cai", "a"));
+    let first = hall.when_command(wish.clone()).0.unwrap();
+    hall.when(open("1")).then();
+    hall.when(call("1")).then();
+    let before = hall.site.clone();
+    let (again, events) = hall.when_command(wish).0.unwrap();
+    // Two were ahead when it was told, and that is what is told again.
+    assert_eq!(again, first.0);
+    assert!(matches!(again, Outcome::Holding { told, .. } if told.ahead == 2));
+    assert!(events.is_empty());
+    assert_eq!(hall.site, before);
+}
+
+#[test]
+fn an_id_used_for_something_else_is_refused() {
+    let mut hall = given([open("1"), take("ann", "a")]);
+    hall.when_command(command(7, call("1"))).then();
+    let other = Command { fingerprint: 2, ..command(7, call("1")) };
+    assert_eq!(hall.when_command(other).then_refused(), Refusal::CommandIdReused);
+}
+
+#[test]
+fn a_refused_command_may_be_tried_again() {
+    let mut hall = given([open("1")]);
+    let wish = command(7, call("1"));
+    hall.when_command(wish.clone()).then_refused();
+    hall.when(take("ann", "a")).then();
+    assert_eq!(hall.when_command(wish).then_called(), "A001");
+}
+
+#[test]
+fn a_command_is_remembered_for_a_quarter_of_an_hour() {
+    let mut hall = given([]);
+    hall.when_command(command(7, take("ann", "a"))).then();
+    hall.now.at = hall.now.at.plus_ms(REMEMBERED_FOR_MS - 2 * MINUTE);
+    hall.when(take("ben", "a")).then();
+    assert!(hall.site.remembered(&CommandId([7; 16])).is_some());
+    hall.now.at = hall.now.at.plus_ms(3 * MINUTE);
+    hall.when(take("cai", "a")).then();
+    assert!(hall.site.remembered(&CommandId([7; 16])).is_none());
+}
