@@ -9,7 +9,8 @@ use reqwest::{RequestBuilder, Response, redirect};
 use serde::de::DeserializeOwned;
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use url::Url;
 
 /// The largest answer that is read: pictures are some 30 KiB, JSON far less.
@@ -70,6 +71,7 @@ pub struct Client {
 impl Client {
     /// A client; build one per process. It follows no redirects and heeds no proxy variables:
     /// a token in a URL goes to WeChat or nowhere.
+    #[allow(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
     pub fn new(options: ClientOptions) -> Result<Self, BuildError> {
         // reqwest takes the process's provider. Another crate may have installed one: also fine.
         let _ = rustls::crypto::ring::default_provider().install_default();

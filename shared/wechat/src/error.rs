@@ -1,6 +1,6 @@
 //! Why a call to WeChat did not succeed, in words that never hold a secret.
 
-use crate::codes::Meaning;
+use crate::codes::{self, Meaning};
 
 /// WeChat answered, and the answer was no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +14,14 @@ pub struct Refusal {
     pub meaning: Meaning,
     /// WeChat's own words, without request ids and secrets.
     pub sentence: String,
+}
+
+impl Refusal {
+    /// What the operator can do about it.
+    pub fn advice(&self) -> &'static str {
+        let rows = || codes::TABLE.iter().filter(|row| row.code == self.code);
+        rows().find(|row| row.name == self.name).unwrap_or(&codes::UNKNOWN).advice
+    }
 }
 
 /// Why a call to WeChat did not succeed.
