@@ -1,1 +1,232 @@
 //! What is shipped beside the program fits the program.
+
+use crate::repository::{files, read, root};
+use paihao::config::{Config, DEFAULTS, Role};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::process::Command;
+
+/// The sample configurations, and the roles that each is for.
+const SAMPLES: [(&str, &[Role]); 3] = [
+    ("cluster.toml", &[Role::Gateway, Role::Token, Role::Notifier]),
+    ("compose.toml", &[Role::Gateway, Role::Token, Role::Notifier, Role::Sim]),
+    ("single.toml", &[Role::All]),
+];
+
+/// Long enough for a key, short enough for a callback token.
+const SECRET: &str = "abcdefghijklmnop1234";
+
+/// An environment in which every secret that a configuration only names is there: the variables
+/// that it names, and one in the place of each file.
+fn secrets(table: &toml::Table, path: &str, found: &mut BTreeMap<String, String>) {
+    for (key, value) in table {
+        let Some(inner) = value.as_table() else { continue };
+        let path = format!("{path}__{}", key.to_uppercase().replace('-', "_"));
+        match (inner.len(), inner.get("env"), inner.get("file")) {
+            (1, Some(name), _) => {
+                found.insert(name.as_str().unwrap().to_owned(), SECRET.to_owned());
+            }
+            (1, _, Some(_)) => {
+                found.insert(path, SECRET.to_owned());
+            }
+            _ => secrets(inner, &path, found),
+        }
+    }
+}
+
+#[test]
+fn every_sample_configuration_is_accepted_for_its_roles() {
+    let names: Vec<_> = SAMPLES.iter().map(|(name, _)| format!("deploy/config/{name}")).collect();
+    assert_eq!(files("deploy/config", &[""]), names, "each sample is listed here with its roles");
+    for (name, roles) in SAMPLES {
+        let file = format!("deploy/config/{name}");
+        let mut environment = BTreeMap::new();
+        secrets(&read(&file).parse().unwrap(), "PAIHAO", &mut environment);
+        assert!(!environment.is_empty(), "{file} names its secrets, and does not hold them");
+        let config = Config::read(Some(&root().join(&file)), environment)
+            .unwrap_or_else(|problem| panic!("{file}: {problem}"));
+        for role in roles {
+            let checked = config.check(*role);
+            assert!(checked.is_ok(), "{file} as {role:?}: {}", checked.err().unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_defaults_are_accepted() {
+    let config = Config::of_text("in the defaults", DEFAULTS).unwrap();
+    config.check(Role::All).map(drop).unwrap();
+}
+
+fn compose() -> Value {
+    serde_saphyr::from_str(&read("deploy/compose.yaml")).unwrap()
+}
+
+fn services(compose: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    compose["services"].as_object().unwrap().iter()
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// A value of compose.yaml as it is when nothing else is set: `${NAME:-default}` is the default.
+fn by_default(value: &str) -> String {
+    match value
+        .strip_prefix("${")
+        .and_then(|v| v.strip_suffix('}'))
+        .and_then(|v| v.split_once(":-"))
+    {
+        Some((_, default)) => default.to_owned(),
+        None => value.to_owned(),
+    }
+}
+
+#[test]
+fn compose_starts_every_role_with_a_configuration_that_is_accepted_as_it_is() {
+    let compose = compose();
+    let role_of = |name: &str| match name {
+        "gateway" => Some(Role::Gateway),
+        "token" => Some(Role::Token),
+        "notifier" => Some(Role::Notifier),
+        "sim" => Some(Role::Sim),
+        _ => None,
+    };
+    let mut ours = 0;
+    for (name, service) in services(&compose).filter(|(_, service)| service["image"] == "paihao") {
+        ours += 1;
+        assert_eq!(texts(&service["command"]), [name.as_str()]);
+        let role = role_of(name).unwrap_or_else(|| panic!("{name} is no role"));
+        let environment = service["environment"].as_object().unwrap().iter();
+        let environment = environment.map(|(k, v)| (k.clone(), by_default(v.as_str().unwrap())));
+        let mounted = &service["environment"]["PAIHAO_CONFIG"];
+        let mount = texts(&service["volumes"])
+            .into_iter()
+            .find_map(|volume| volume.strip_suffix(&format!(":{}:ro", mounted.as_str().unwrap())))
+            .unwrap_or_else(|| panic!("{name}: nothing is mounted at {mounted}"));
+        let config = Config::read(Some(&root().join("deploy").join(mount)), environment);
+        let config = config.unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        let checked = config.check(role);
+        assert!(checked.is_ok(), "{name}: {}", checked.err().unwrap());
+    }
+    assert_eq!(ours, 4, "gateway, token, notifier and sim");
+    for twice in ["gateway", "notifier"] {
+        assert_eq!(compose["services"][twice]["deploy"]["replicas"], 2, "{twice}");
+    }
+}
+
+#[test]
+fn everything_that_compose_names_is_there() {
+    let compose = compose();
+    let declared = compose["volumes"].as_object().unwrap();
+    let exists = |path: &str| {
+        let path = root().join("deploy").join(path);
+        assert!(path.exists(), "compose.yaml names {}", path.display());
+    };
+    for (name, service) in services(&compose) {
+        let image = service["image"].as_str().unwrap();
+        match service.get("build") {
+            Some(build) => {
+                exists(build["context"].as_str().unwrap());
+                let file = build["dockerfile"].as_str().unwrap();
+                assert!(root().join(file).is_file(), "{name}: {file}");
+            }
+            None => assert!(image.contains(':'), "{name}: {image} says no version"),
+        }
+        for volume in texts(&service["volumes"]) {
+            let source = volume.split(':').next().unwrap();
+            match source.starts_with('.') {
+                true => exists(source),
+                false => assert!(declared.contains_key(source), "{name}: volume {source}"),
+            }
+        }
+        for needed in service["depends_on"].as_object().into_iter().flatten() {
+            let other = &compose["services"][needed.0];
+            assert!(other.is_object(), "{name} depends on {}, which is not there", needed.0);
+            let watched = other.get("healthcheck").is_some() || other["image"] == "paihao";
+            assert!(watched, "{name} waits for {} to be healthy", needed.0);
+        }
+    }
+    for volume in declared.keys() {
+        let used = services(&compose).any(|(_, s)| {
+            texts(&s["volumes"]).iter().any(|v| v.starts_with(&format!("{volume}:")))
+        });
+        assert!(used, "nobody uses the volume {volume}");
+    }
+}
+
+#[test]
+fn addresses_in_the_deployment_are_services_of_it() {
+    let compose = compose();
+    let known: Vec<_> = services(&compose).map(|(name, _)| name.as_str()).collect();
+    let config: toml::Table = read("deploy/config/compose.toml").parse().unwrap();
+    let mut addresses = Vec::new();
+    for (section, key) in [
+        ("ledger", "url"),
+        ("cache", "url"),
+        ("wechat", "api"),
+        ("wechat", "mp"),
+        ("sim", "gateway"),
+    ] {
+        addresses.push(config[section][key].as_str().unwrap().to_owned());
+    }
+    let nginx = read("deploy/nginx.conf");
+    let upstream = nginx.lines().find_map(|line| line.trim().strip_prefix("server gateway:"));
+    assert!(upstream.is_some(), "nginx.conf sends to the gateways");
+    for address in addresses {
+        let host = address.split("//").nth(1).and_then(|rest| rest.split(':').next()).unwrap();
+        assert!(known.contains(&host), "{address} is no service of compose.yaml");
+    }
+}
+
+#[test]
+fn the_servers_that_are_shipped_are_those_that_are_tested() {
+    let tested = read("tests/run");
+    let newest = tested
+        .lines()
+        .find_map(|line| line.strip_prefix("newest_nats="))
+        .and_then(|line| line.split_whitespace().next())
+        .expect("tests/run names the newest nats-server");
+    let image = compose()["services"]["nats"]["image"].clone();
+    assert_eq!(image, format!("nats:{newest}-alpine"));
+    let rust = read("deploy/Dockerfile");
+    let toolchain = rust.lines().find_map(|line| line.trim().strip_prefix("ENV RUSTUP_TOOLCHAIN="));
+    let version = toolchain.and_then(|v| v.split(' ').next()).expect("the image's toolchain");
+    let short = version.strip_suffix(".0").unwrap_or(version);
+    assert!(rust.contains(&format!("FROM rust:{short}-slim")), "{version} is not the image's");
+}
+
+#[test]
+fn nats_accepts_its_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("nats.conf");
+    let data = folder.path().join("data");
+    let text =
+        read("deploy/nats.conf").replace("\"/data\"", &format!("{:?}", data.display().to_string()));
+    std::fs::write(&file, text).unwrap();
+    let checked =
+        Command::new(harness::nats_server()).arg("-t").arg("-c").arg(&file).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[test]
+fn the_image_runs_the_program_as_nobody_and_asks_it_how_it_is() {
+    let image = read("deploy/Dockerfile");
+    let last = image.split("\nFROM ").last().unwrap();
+    for expected in [
+        "\nUSER 10001:10001\n",
+        "\nENTRYPOINT [\"paihao\"]\n",
+        "CMD [\"paihao\", \"health\"]\n",
+        "COPY --from=build /usr/local/bin/paihao /usr/local/bin/paihao\n",
+    ] {
+        assert!(last.contains(expected), "the image lost {expected:?}");
+    }
+    let set = last.lines().filter_map(|line| {
+        let (name, value) = line.trim().trim_start_matches("ENV ").split_once('=')?;
+        let value = value.trim_end_matches(['\\', ' ']);
+        name.starts_with("PAIHAO__").then(|| (name.to_owned(), value.to_owned()))
+    });
+    let config = Config::read(None, set).unwrap();
+    assert_eq!(config.admin.listen, "0.0.0.0:9090");
+    config.check(Role::All).map(drop).unwrap();
+}
