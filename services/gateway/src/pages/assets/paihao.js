@@ -1,0 +1,120 @@
+// What the pages share: asking the server, hearing from it, and putting elements together.
+
+/** The site that the page is about: the last part of its path. */
+export const site = decodeURIComponent(location.pathname.split('/')[2] || '');
+
+/** A "no" of the server, or of the network, in a person's words. */
+export class Refusal extends Error {
+  constructor({ code, title, title_en: english, detail }, status) {
+    super(title);
+    Object.assign(this, { code, title, english: english || '', detail: detail || '', status });
+  }
+  /** Whether asking again in a moment may help. */
+  get passing() {
+    return this.code === 'offline' || this.status >= 500 || this.status === 429;
+  }
+}
+
+const OFFLINE = { code: 'offline', title: '连不上服务器', title_en: 'The server cannot be reached' };
+const ODD = { code: 'odd', title: '服务器的回答无法读取', title_en: 'The server’s answer cannot be read' };
+
+/** Milliseconds by which this machine's clock is ahead of the server's. */
+export let clockAhead = 0;
+
+/** The answer to a request as JSON. Throws a `Refusal`. */
+export async function ask(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(12000), ...options });
+  } catch {
+    throw new Refusal(OFFLINE, 0);
+  }
+  const date = Date.parse(answer.headers.get('date'));
+  if (date) clockAhead = Date.now() - date;
+  let body;
+  try {
+    body = await answer.json();
+  } catch {
+    throw new Refusal(ODD, answer.status);
+  }
+  if (!answer.ok) throw new Refusal(body, answer.status);
+  return body;
+}
+
+export const siteState = () => ask(`/api/v1/sites/${encodeURIComponent(site)}`);
+export const siteEvents = () => `/api/v1/sites/${encodeURIComponent(site)}/events`;
+
+/**
+ * Hears server-sent events until the returned function is called. Lets go of the connection while
+ * nobody looks: a browser has only six to one server, for all its windows together.
+ */
+export function hear(url, handlers, whenConnected = () => {}) {
+  let source = null;
+  let later = 0;
+  let over = false;
+  const close = () => {
+    clearTimeout(later);
+    if (source) source.close();
+    source = null;
+  };
+  const open = () => {
+    if (over || source || document.hidden) return;
+    source = new EventSource(url);
+    source.onopen = () => whenConnected(true);
+    source.onerror = () => {
+      whenConnected(false);
+      if (source && source.readyState === EventSource.CLOSED) {
+        close();
+        later = setTimeout(open, 3000);
+      }
+    };
+    for (const [name, handler] of Object.entries(handlers)) {
+      source.addEventListener(name, event => handler(event.data ? JSON.parse(event.data) : {}));
+    }
+  };
+  const look = () => (document.hidden ? close() : open());
+  document.addEventListener('visibilitychange', look);
+  open();
+  return () => {
+    over = true;
+    document.removeEventListener('visibilitychange', look);
+    close();
+  };
+}
+
+/** Shows whether the server is heard; `body` carries the class `offline` meanwhile. */
+export function showConnected(connected) {
+  document.body.classList.toggle('offline', !connected);
+  const note = document.getElementById('offline');
+  if (note) note.hidden = connected;
+}
+
+/** An element with attributes (handlers where the name begins with "on") and children. */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, '');
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter(child => child != null && child !== false));
+  return element;
+}
+
+/** The English line beside a Chinese one. */
+export const english = text => make('small', { lang: 'en' }, text);
+
+export const byId = id => document.getElementById(id);
+
+/** Hours and minutes of a moment. */
+export function clock(at = Date.now()) {
+  const date = new Date(at);
+  return `${String(date.getHours()).padStart(2, '0')}:${String(date.getMinutes()).padStart(2, '0')}`;
+}
+
+/** Says in place of the page's content why there is none. */
+export function giveUp(refusal) {
+  const main = document.querySelector('main');
+  main.replaceChildren(make('div', { class: 'message' }, make('h2', {}, refusal.title), english(refusal.english),
+    make('p', {}, make('a', { href: '/' }, '全部门店 ', english('All sites')))));
+}

@@ -1,0 +1,6 @@
+//! The lines of several replicas over one ledger, without any network.
+
+mod replica;
+
+mod agreement;
+mod trouble;

@@ -1,0 +1,101 @@
+//! A hall, and as many gateway replicas of it as a test wants.
+
+use jiff::tz::TimeZone;
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::ManualClock;
+use paihao_contracts::commit::SiteFacts;
+use paihao_domain::{
+    Act, Command, CommandId, CounterId, CounterRules, Outcome, Person, QueueId, QueueRules, Rules,
+    Served,
+};
+use paihao_gateway::book::{Book, Calendar, SiteBook};
+use paihao_gateway::lines::{Answered, Declined, Lines};
+use paihao_ledger::{Ledger, Subject};
+use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// 10:00 in Shanghai on 20 November 2026.
+pub const MORNING: i64 = 1_795_140_000_000;
+
+pub fn book() -> Book {
+    let queue = QueueRules {
+        name: "存取款".into(),
+        prefix: "A".into(),
+        minutes: 5,
+        grace_seconds: 180,
+        open: true,
+    };
+    let counter = |name: &str| CounterRules { name: name.into(), queues: vec![QueueId::new("a")] };
+    let rules = Rules {
+        queues: [(QueueId::new("a"), queue)].into(),
+        counters: [(CounterId::new("1"), counter("1号")), (CounterId::new("2"), counter("2号"))]
+            .into(),
+    };
+    let facts = SiteFacts {
+        account: "shop".into(),
+        id: "hall".into(),
+        name: "大厅".into(),
+        zone: "Asia/Shanghai".into(),
+    };
+    let calendar = Calendar { zone: TimeZone::get("Asia/Shanghai").unwrap(), day_starts_at: 4 };
+    let subject = Subject::new(&["shop", "hall"]).unwrap();
+    let site = Arc::new(SiteBook { facts, subject, rules, calendar });
+    Book { sites: [("hall".to_owned(), site)].into(), ..Book::default() }
+}
+
+/// An embedded ledger in a folder that leaves by itself.
+pub fn ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let now = clock.clone();
+    let options = SqliteOptions::new(Arc::new(move || {
+        use paihao_chassis::clock::Clock;
+        now.now_ms()
+    }));
+    (Arc::new(SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap()), folder)
+}
+
+/// A replica that has read what there is.
+pub async fn replica(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
+    let closed = CancellationToken::new();
+    let nobody = Arc::new(|_: &SiteBook, _: &_| {});
+    let clock = Arc::new(clock.clone());
+    let lines = Lines::start(&book(), ledger, clock, nobody, &closed, &Tasks::new());
+    lines.until_caught_up().await;
+    lines
+}
+
+pub fn command(id: &str, act: Act) -> Command {
+    let hash = Sha256::digest(id);
+    Command { id: CommandId(hash[..16].try_into().unwrap()), fingerprint: 0, act }
+}
+
+pub fn take(person: &str) -> Command {
+    let act = Act::Take { queue: QueueId::new("a"), person: Some(Person::new(person)), via: None };
+    command(&format!("take {person}"), act)
+}
+
+pub fn at(counter: &str, what: fn(CounterId) -> Act, id: &str) -> Command {
+    command(&format!("{counter} {id}"), what(CounterId::new(counter)))
+}
+
+pub fn finish(counter: CounterId) -> Act {
+    Act::Finish(Served { counter, number: None })
+}
+
+/// The number a command led to.
+pub fn number(answer: Result<Answered, Declined>) -> String {
+    match answer.unwrap().outcome {
+        Outcome::Holding { number, .. } | Outcome::Called { number, .. } => number.to_string(),
+        other => panic!("no number: {other:?}"),
+    }
+}
+
+/// The digest of the hall once the replica has read to the ledger's end.
+pub async fn digest(lines: &Lines, ledger: &dyn Ledger) -> String {
+    let head = ledger.head(&paihao_contracts::names::LEDGER).await.unwrap();
+    let mut views = lines.watch("hall").unwrap();
+    views.wait_for(|view| view.position >= head).await.unwrap().digest()
+}

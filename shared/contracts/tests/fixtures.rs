@@ -1,0 +1,103 @@
+//! What was stored once is decoded for ever: every type that crosses a process boundary has a
+//! stored form of each version, which decodes and encodes back the same.
+//!
+//! A fixture is never edited. A new version of a type gets a new file beside the old one.
+
+use paihao_contracts::commit::Commit;
+use paihao_contracts::notice::{Notice, NoticeOutcome};
+use paihao_contracts::session::ScanSession;
+use paihao_contracts::token::{RefusedToken, TokenRecord};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// Each line of the file is one stored value.
+fn holds<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value> {
+    let path = folder().join(format!("{name}.jsonl"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let lines = text.lines().map(|line| {
+        let stored: Value = serde_json::from_str(line).unwrap();
+        let read: T = serde_json::from_value(stored.clone())
+            .unwrap_or_else(|error| panic!("{name} is no longer understood: {error}\n{line}"));
+        assert_eq!(serde_json::to_value(read).unwrap(), stored, "{name} is written differently");
+        stored
+    });
+    let lines: Vec<_> = lines.collect();
+    assert!(!lines.is_empty(), "{name} holds nothing");
+    lines
+}
+
+#[test]
+fn commits() {
+    let lines = holds::<Commit>("commit-v1");
+    // Every kind of event and of outcome is among them, those that come later included.
+    let mut kinds = BTreeSet::new();
+    for decision in lines.iter().flat_map(|line| line["decisions"].as_array().unwrap()) {
+        kinds.insert(decision["outcome"]["outcome"].as_str().unwrap().to_owned());
+        for event in decision["events"].as_array().unwrap() {
+            kinds.insert(event["event"].as_str().unwrap().to_owned());
+        }
+    }
+    let source = include_str!("../src/commit.rs");
+    for (head, name) in [("pub enum Event {", "event"), ("pub enum Outcome {", "outcome")] {
+        let body = source.split(head).nth(1).unwrap().split("\n}\n").next().unwrap();
+        let variants = body.lines().filter_map(|line| line.strip_prefix("    "));
+        let variants = variants.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
+        for variant in variants {
+            let variant: String = variant.chars().take_while(|c| c.is_alphanumeric()).collect();
+            let kind = snake(&variant);
+            assert!(kinds.contains(&kind), "no fixture holds the {name} {kind}");
+        }
+    }
+}
+
+fn snake(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+#[test]
+fn notices() {
+    holds::<Notice>("notice-v1");
+}
+
+#[test]
+fn notice_outcomes() {
+    let lines = holds::<NoticeOutcome>("notice-outcome-v1");
+    let fates: BTreeSet<_> = lines.iter().map(|l| l["fate"]["fate"].as_str().unwrap()).collect();
+    let known = BTreeSet::from(["sent", "refused", "stale", "gave_up", "unknown", "unspeakable"]);
+    assert_eq!(fates, known);
+}
+
+#[test]
+fn scan_sessions() {
+    holds::<ScanSession>("scan-session-v1");
+}
+
+#[test]
+fn access_tokens() {
+    holds::<TokenRecord>("access-token-v1");
+    holds::<RefusedToken>("refused-token-v1");
+}
+
+#[test]
+fn every_file_is_looked_at() {
+    let source = include_str!("fixtures.rs");
+    for file in std::fs::read_dir(folder()).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let name = name.trim_end_matches(".jsonl");
+        assert!(source.contains(&format!("\"{name}\"")), "no test reads {name}");
+    }
+}
