@@ -1,1 +1,31 @@
-//! Being built.
+//! The ledger on NATS JetStream, for roles in separate processes.
+//!
+//! A log is a stream with a subject for each subject of the log; an append is one publish that
+//! carries its expectation and waits for the acknowledgement. A work queue is a stream that keeps
+//! each message until it is done. Streams and consumers are made when they are first needed and
+//! again when they are found missing. While the server is away every call ends within its time,
+//! and followers and workers wait and then go on.
+//!
+//! Supported servers: [`OLDEST_SERVER`] to [`NEWEST_SERVER`]; the whole suite of the port runs
+//! against both. How safe an acknowledged entry is against a power cut is the server's business:
+//! three replicas, or `sync_interval: always` in its configuration.
+
+mod ledger;
+mod options;
+
+mod link;
+mod streams;
+
+mod append;
+mod follow;
+
+mod deliveries;
+mod pull;
+mod returns;
+
+mod backoff;
+mod message;
+mod naming;
+
+pub use ledger::NatsLedger;
+pub use options::{ConnectError, NEWEST_SERVER, NatsOptions, OLDEST_SERVER};

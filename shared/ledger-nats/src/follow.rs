@@ -1,0 +1,242 @@
+//! Following: an ordered push consumer, begun again after the last entry seen whenever anything
+//! about it is in doubt.
+
+use crate::backoff::Backoff;
+use crate::deliveries::millis;
+use crate::link::{Link, State, unavailable};
+use crate::message;
+use crate::streams::{Kind, Streams};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
+use async_nats::jetstream::context::Context;
+use async_nats::{Message, StatusCode, Subscriber, jetstream};
+use bytes::Bytes;
+use futures::stream::{BoxStream, StreamExt, unfold};
+use paihao_contracts::names::Log;
+use paihao_ledger::{Followed, Position, Recorded, Unavailable};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+struct Follower {
+    link: Arc<Link>,
+    streams: Arc<Streams>,
+    log: Log,
+    heartbeat: Duration,
+    /// The last entry seen.
+    after: u64,
+    /// When the stream that it was seen in was made: tells a stream from its successor.
+    made: Option<i128>,
+    session: Option<Session>,
+    state: watch::Receiver<State>,
+    remade: watch::Receiver<u64>,
+    backoff: Backoff,
+}
+
+/// One consumer on the server.
+struct Session {
+    subscriber: Subscriber,
+    /// How many messages it has sent us.
+    received: u64,
+    heard: Instant,
+    connection: u64,
+}
+
+/// What a message of a session means.
+enum Heard {
+    Entry(Recorded),
+    Nothing,
+    /// Something is missing, or the consumer is gone.
+    Broken(&'static str),
+}
+
+pub(crate) async fn follow(
+    link: Arc<Link>,
+    streams: Arc<Streams>,
+    log: Log,
+    after: Position,
+    heartbeat: Duration,
+) -> Result<BoxStream<'static, Followed>, Unavailable> {
+    let mut follower = Follower {
+        state: link.state(),
+        remade: streams.remade(),
+        backoff: Backoff::new(link.salt()),
+        link,
+        streams,
+        log,
+        heartbeat,
+        after: after.0,
+        made: None,
+        session: None,
+    };
+    let restarted = follower.begin().await?;
+    let first = futures::stream::iter(restarted.then_some(Followed::Restarted));
+    let rest = unfold(follower, async |mut follower| {
+        let next = follower.next().await;
+        Some((next, follower))
+    });
+    Ok(first.chain(rest).boxed())
+}
+
+impl Follower {
+    async fn next(&mut self) -> Followed {
+        loop {
+            let Some(session) = &mut self.session else {
+                match self.begin().await {
+                    Ok(true) => return Followed::Restarted,
+                    Ok(false) => {}
+                    Err(error) => self.wait(&error).await,
+                }
+                continue;
+            };
+            let silence = session.heard + self.heartbeat * 3;
+            let heard = tokio::select! {
+                biased;
+                message = session.subscriber.next() => match message {
+                    Some(message) => session.hear(&self.link, &self.streams, &self.log, message).await,
+                    None => Heard::Broken("the subscription has ended"),
+                },
+                () = moved_on(&mut self.state, session.connection) => {
+                    Heard::Broken("there is a new connection")
+                }
+                _ = self.remade.changed() => Heard::Broken("a stream was made anew"),
+                () = tokio::time::sleep_until(silence) => Heard::Broken("the server is silent"),
+            };
+            match heard {
+                Heard::Entry(recorded) => {
+                    self.after = recorded.position.0;
+                    self.backoff.worked();
+                    return Followed::Entry(recorded);
+                }
+                Heard::Nothing => {}
+                Heard::Broken(why) => {
+                    tracing::debug!(log = self.log.name, why, "following begins again");
+                    self.session = None;
+                }
+            }
+        }
+    }
+
+    /// Makes a consumer that begins after the last entry seen. Whether the stream is another one,
+    /// so that it begins at its oldest entry instead.
+    async fn begin(&mut self) -> Result<bool, Unavailable> {
+        let kind = Kind::Log(self.log);
+        self.streams.have(kind).await?;
+        self.remade.borrow_and_update();
+        let connection = self.state.borrow_and_update().times;
+        let name = self.streams.name(kind);
+        let inbox = self.link.new_inbox();
+        let subscriber = self.link.subscribe(inbox.clone()).await?;
+        if let Err(error) = self.consumer(&name, inbox).await {
+            self.streams.ensure(kind).await?;
+            return Err(error);
+        }
+        // Looked at after the consumer was made: had the stream been replaced in between, the
+        // consumer would have gone with it and fall silent.
+        let Some(info) = self.streams.look(&name).await? else {
+            self.streams.ensure(kind).await?;
+            return Err(Unavailable("the stream has just gone".to_owned()));
+        };
+        let made = info.created.unix_timestamp_nanos();
+        let is_another = self.made.is_some_and(|known| known != made);
+        if is_another || self.after > info.state.last_sequence {
+            self.made = Some(made);
+            self.after = 0;
+            return Ok(true);
+        }
+        self.made = Some(made);
+        let heard = Instant::now();
+        self.session = Some(Session { subscriber, received: 0, heard, connection });
+        Ok(false)
+    }
+
+    async fn consumer(&self, stream: &str, inbox: String) -> Result<(), Unavailable> {
+        let config = push::Config {
+            deliver_subject: inbox,
+            deliver_policy: match self.after {
+                0 => DeliverPolicy::All,
+                after => DeliverPolicy::ByStartSequence { start_sequence: after + 1 },
+            },
+            ack_policy: AckPolicy::None,
+            max_deliver: 1,
+            flow_control: true,
+            idle_heartbeat: self.heartbeat,
+            num_replicas: 1,
+            memory_storage: true,
+            inactive_threshold: Duration::from_secs(30),
+            ..push::Config::default()
+        };
+        let context: &Context = self.link.context();
+        let made = self.link.within(context.create_consumer_on_stream(config, stream)).await?;
+        made.map(drop).map_err(|error| unavailable(&error))
+    }
+
+    async fn wait(&mut self, error: &Unavailable) {
+        let (first, wait) = self.backoff.failed();
+        if first {
+            tracing::warn!(log = self.log.name, %error, "following waits for NATS");
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Waits until the connection is another one than this.
+pub(crate) async fn moved_on(state: &mut watch::Receiver<State>, connection: u64) {
+    if state.wait_for(|state| state.times != connection).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Session {
+    async fn hear(
+        &mut self,
+        link: &Arc<Link>,
+        streams: &Streams,
+        log: &Log,
+        message: Message,
+    ) -> Heard {
+        self.heard = Instant::now();
+        if let Some(status) = message.status.filter(|status| *status != StatusCode::OK) {
+            return self.hear_status(link, status, message).await;
+        }
+        let subject = streams.namespace().read(log, &message.subject);
+        let message = jetstream::Message { message, context: link.context().clone() };
+        let Ok(info) = message.info() else { return Heard::Broken("a message without origin") };
+        if info.consumer_sequence != self.received + 1 {
+            return Heard::Broken("a message is missing");
+        }
+        self.received += 1;
+        let (position, at_ms) = (Position(info.stream_sequence), millis(info.published));
+        let Some(subject) = subject else {
+            tracing::warn!(log = log.name, position = position.0, "an entry of others is left out");
+            return Heard::Nothing;
+        };
+        let message = message.message;
+        let entry = message::entry(message.headers.as_ref(), message.payload);
+        Heard::Entry(Recorded { position, subject, at_ms, entry })
+    }
+
+    async fn hear_status(&self, link: &Link, status: StatusCode, message: Message) -> Heard {
+        if status != StatusCode::IDLE_HEARTBEAT {
+            return Heard::Broken("the consumer has ended");
+        }
+        let header = |name: &str| {
+            let value = message.headers.as_ref().and_then(|headers| headers.get(name));
+            value.map(|value| value.as_str().to_owned())
+        };
+        // Flow control asks for an answer, in one way or another.
+        let asked = match &message.reply {
+            Some(reply) => Some(reply.to_string()),
+            None => header("Nats-Consumer-Stalled"),
+        };
+        if let Some(asked) = asked {
+            if link.tell(asked, None, Bytes::new()).await.is_err() {
+                return Heard::Broken("flow control could not be answered");
+            }
+        }
+        match header("Nats-Last-Consumer").and_then(|sent| sent.parse::<u64>().ok()) {
+            Some(sent) if sent != self.received => Heard::Broken("a message is missing"),
+            _ => Heard::Nothing,
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The one connection to the servers, and calls over it that end in time.
+
+use crate::backoff::wait_after;
+use crate::options::{ConnectError, NatsOptions, OLDEST_SERVER};
+use async_nats::client::RequestErrorKind;
+use async_nats::jetstream;
+use async_nats::{
+    Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Message, Request, Subscriber,
+};
+use bytes::Bytes;
+use paihao_ledger::Unavailable;
+use secrecy::ExposeSecret;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Whether there is a connection, and how many there have been.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct State {
+    pub(crate) up: bool,
+    pub(crate) times: u64,
+}
+
+/// Why a call brought nothing.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// Nobody listens there: what was called is missing. Nothing has happened.
+    Nobody,
+    /// No answer in time; it may have happened.
+    Unavailable(Unavailable),
+}
+
+pub(crate) struct Link {
+    client: Client,
+    context: jetstream::Context,
+    state: watch::Receiver<State>,
+    timeout: Duration,
+}
+
+impl Link {
+    pub(crate) async fn connect(options: &NatsOptions) -> Result<Self, ConnectError> {
+        let (report, state) = watch::channel(State::default());
+        let salt = std::process::id().into();
+        let mut connect = ConnectOptions::new()
+            .name("paihao")
+            .connection_timeout(options.timeout)
+            .request_timeout(Some(options.timeout))
+            // A server that keeps the connection and says nothing is given up after two of these.
+            .ping_interval(Duration::from_secs(10))
+            // More messages than the server sends ahead of our flow control.
+            .subscription_capacity(1 << 18)
+            .reconnect_delay_callback(move |attempts| match attempts {
+                0 | 1 => Duration::ZERO,
+                more => wait_after(more - 1, salt),
+            })
+            .event_callback(move |event| {
+                note(&report, &event);
+                std::future::ready(())
+            });
+        if let Some(user) = &options.user {
+            let password = options.password.as_ref().map_or("", |p| p.expose_secret());
+            connect = connect.user_and_password(user.clone(), password.to_owned());
+        }
+        if let Some(file) = &options.credentials {
+            connect = connect.credentials_file(file).await.map_err(|error| {
+                ConnectError::Invalid(format!("the credentials file cannot be used: {error}"))
+            })?;
+        }
+        let servers: Vec<&str> = options.url.split(',').map(str::trim).collect();
+        let client = connect.connect(&servers[..]).await.map_err(|error| match error.kind() {
+            ConnectErrorKind::ServerParse => ConnectError::Invalid(
+                "the address of the NATS server is not fine: write nats://host:4222".to_owned(),
+            ),
+            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+                ConnectError::NotAllowed
+            }
+            // The kind alone: the source may repeat the address.
+            kind => ConnectError::Unreachable(kind.to_string()),
+        })?;
+        let info = client.server_info();
+        if version(&info.version).is_none_or(|version| version < OLDEST_SERVER) {
+            return Err(ConnectError::TooOld { found: info.version });
+        }
+        let context =
+            jetstream::ContextBuilder::new().timeout(options.timeout).build(client.clone());
+        let link = Link { client, context, state, timeout: options.timeout };
+        link.demand_jetstream().await?;
+        Ok(link)
+    }
+
+    async fn demand_jetstream(&self) -> Result<(), ConnectError> {
+        let Ok(asked) = tokio::time::timeout(self.timeout, self.context.query_account()).await
+        else {
+            return Err(ConnectError::Unreachable("no answer in time".to_owned()));
+        };
+        match asked {
+            Ok(_) => Ok(()),
+            Err(error) => match error.kind() {
+                jetstream::context::AccountErrorKind::JetStream(_)
+                | jetstream::context::AccountErrorKind::JetStreamUnavailable => {
+                    Err(ConnectError::NoJetStream)
+                }
+                _ => Err(ConnectError::Unreachable(error.to_string())),
+            },
+        }
+    }
+
+    /// The JetStream interface. Calls over it belong into [`Link::within`].
+    pub(crate) fn context(&self) -> &jetstream::Context {
+        &self.context
+    }
+
+    /// Changes when the connection is lost or found again.
+    pub(crate) fn state(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
+    /// Bytes that the server takes in one message, headers included.
+    pub(crate) fn max_payload(&self) -> usize {
+        self.client.max_payload()
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(crate) fn new_inbox(&self) -> String {
+        self.client.new_inbox()
+    }
+
+    /// A number that differs from caller to caller.
+    pub(crate) fn salt(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.client.new_inbox().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Does this within the time of one call, once there is a connection: what is sent without one
+    /// would be kept back and sent at any later time.
+    pub(crate) async fn within<T>(&self, what: impl Future<Output = T>) -> Result<T, Unavailable> {
+        let mut state = self.state.clone();
+        let work = async {
+            let connected = state.wait_for(|state| state.up).await.is_ok();
+            if connected { Some(what.await) } else { None }
+        };
+        match tokio::time::timeout(self.timeout, work).await {
+            Ok(Some(done)) => Ok(done),
+            Ok(None) => Err(Unavailable("the connection has been closed".to_owned())),
+            Err(_) if self.state.borrow().up => {
+                Err(Unavailable(format!("no answer from NATS within {:?}", self.timeout)))
+            }
+            Err(_) => Err(Unavailable("no connection to NATS".to_owned())),
+        }
+    }
+
+    /// Publishes and waits for the answer.
+    pub(crate) async fn call(
+        &self,
+        subject: String,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<Message, CallError> {
+        let request = Request::new().headers(headers).payload(payload).timeout(Some(self.timeout));
+        let called = self.within(self.client.send_request(subject, request)).await;
+        called.map_err(CallError::Unavailable)?.map_err(|error| match error.kind() {
+            RequestErrorKind::NoResponders => CallError::Nobody,
+            RequestErrorKind::TimedOut => CallError::Unavailable(Unavailable(format!(
+                "no answer from NATS within {:?}",
+                self.timeout
+            ))),
+            _ => CallError::Unavailable(Unavailable("the call to NATS failed".to_owned())),
+        })
+    }
+
+    pub(crate) async fn subscribe(&self, subject: String) -> Result<Subscriber, Unavailable> {
+        let subscribed = self.within(self.client.subscribe(subject)).await?;
+        subscribed.map_err(|_| Unavailable("NATS does not take a subscription".to_owned()))
+    }
+
+    /// Publishes without an answer.
+    pub(crate) async fn tell(
+        &self,
+        subject: impl async_nats::subject::ToSubject,
+        reply: Option<String>,
+        payload: Bytes,
+    ) -> Result<(), Unavailable> {
+        let told = match reply {
+            Some(reply) => {
+                self.within(self.client.publish_with_reply(subject, reply, payload)).await?
+            }
+            None => self.within(self.client.publish(subject, payload)).await?,
+        };
+        told.map_err(|_| Unavailable("NATS does not take a message".to_owned()))
+    }
+}
+
+/// What the JetStream interface says, in our words.
+pub(crate) fn unavailable(error: &dyn std::fmt::Display) -> Unavailable {
+    Unavailable(format!("NATS says: {error}"))
+}
+
+fn note(report: &watch::Sender<State>, event: &Event) {
+    match event {
+        Event::Connected => {
+            report.send_modify(|state| {
+                state.up = true;
+                state.times += 1;
+            });
+            if report.borrow().times > 1 {
+                tracing::info!("connected to NATS again");
+            }
+        }
+        Event::Disconnected | Event::Closed => {
+            let was_up = report.send_if_modified(|state| std::mem::take(&mut state.up));
+            if was_up {
+                tracing::warn!("lost the connection to NATS, trying to get it back");
+            }
+        }
+        Event::LameDuckMode => tracing::info!("the NATS server is about to stop"),
+        other => tracing::debug!(event = %other, "NATS"),
+    }
+}
+
+/// `2.9.10` and `2.12.0-preview.1` are read, anything else is not.
+fn version(text: &str) -> Option<(u64, u64, u64)> {
+    let plain = text.split(['-', '+']).next()?;
+    let mut parts = plain.split('.').map(|part| part.parse().ok());
+    let version = (parts.next()??, parts.next()??, parts.next()??);
+    parts.next().is_none().then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_and_compared() {
+        assert_eq!(version("2.9.10"), Some((2, 9, 10)));
+        assert_eq!(version("2.12.0-preview.1"), Some((2, 12, 0)));
+        assert!(version("2.10.0") > version("2.9.10"));
+        for bad in ["", "2", "2.9", "v2.9.1", "2.9.1.4", "zero"] {
+            assert_eq!(version(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! An entry as a NATS message, and back.
+
+use crate::link::Link;
+use async_nats::HeaderMap;
+use async_nats::header::{HeaderName, NATS_MESSAGE_ID};
+use bytes::Bytes;
+use paihao_ledger::{Entry, dead_letter};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How many milliseconds after it was enqueued a message may first be handed out.
+const DELAY: &str = "Paihao-Delay";
+
+/// The entry's own headers, without what would mean something to the server or to us.
+pub(crate) fn headers(entry: &Entry) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in entry.carried_headers().filter(|(name, _)| is_the_entrys(name)) {
+        if let Ok(name) = HeaderName::from_str(name) {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+pub(crate) fn put_key(headers: &mut HeaderMap, key: &str) {
+    headers.insert(NATS_MESSAGE_ID, dead_letter::encode(key).as_str());
+}
+
+pub(crate) fn key(headers: Option<&HeaderMap>) -> String {
+    let encoded = headers.and_then(|headers| headers.get(NATS_MESSAGE_ID));
+    dead_letter::decode(encoded.map_or("", |value| value.as_str()))
+}
+
+pub(crate) fn put_delay(headers: &mut HeaderMap, delay: Duration) {
+    let whole = Duration::from_nanos(delay.as_nanos().min(u128::from(u64::MAX)) as u64);
+    headers.insert(DELAY, whole.as_millis().max(1).to_string().as_str());
+}
+
+pub(crate) fn delay(headers: Option<&HeaderMap>) -> Option<Duration> {
+    let millis = headers?.get(DELAY)?.as_str().parse().ok()?;
+    Some(Duration::from_millis(millis))
+}
+
+pub(crate) fn entry(headers: Option<&HeaderMap>, payload: Bytes) -> Entry {
+    let mut read: Vec<(String, String)> = headers
+        .into_iter()
+        .flat_map(HeaderMap::iter)
+        .filter(|(name, _)| is_the_entrys(name.as_ref()))
+        .flat_map(|(name, values)| {
+            values.iter().map(move |value| (name.to_string(), value.as_str().to_owned()))
+        })
+        .collect();
+    read.sort_unstable();
+    Entry { payload, headers: read }
+}
+
+fn is_the_entrys(name: &str) -> bool {
+    let is_nats = name.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case("nats-"));
+    !is_nats && !name.eq_ignore_ascii_case(DELAY)
+}
+
+/// Whether the server would take a message so large; otherwise how much of the entry it would.
+pub(crate) fn fits(link: &Link, entry: &Entry) -> Result<(), usize> {
+    // Names and values are counted in the entry; separators and the headers we add are not.
+    let around = 512 + 4 * entry.headers.len();
+    let limit = link.max_payload().saturating_sub(around);
+    if entry.size() > limit { Err(limit) } else { Ok(()) }
+}

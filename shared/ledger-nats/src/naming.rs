@@ -1,0 +1,76 @@
+//! The names of streams and subjects on the server.
+
+use crate::options::ConnectError;
+use paihao_contracts::names::{Log, WorkQueue};
+use paihao_ledger::Subject;
+
+/// In front of everything that belongs to one deployment.
+#[derive(Debug, Clone)]
+pub(crate) struct Namespace(String);
+
+/// The durable consumer through which all workers of a queue get their messages.
+pub(crate) const WORKERS: &str = "workers";
+
+impl Namespace {
+    pub(crate) fn new(name: &str) -> Result<Self, ConnectError> {
+        let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if name.is_empty() || !name.bytes().all(fine) {
+            return Err(ConnectError::Invalid(format!(
+                "the namespace {name:?} is not fine: use lower-case letters, digits and -"
+            )));
+        }
+        Ok(Namespace(name.to_owned()))
+    }
+
+    /// `PAIHAO_DEAD_LETTERS` for `dead-letters`.
+    pub(crate) fn stream(&self, name: &str) -> String {
+        format!("{}_{}", self.0, name).replace('-', "_").to_ascii_uppercase()
+    }
+
+    /// Every subject of a log.
+    pub(crate) fn all_of(&self, log: &Log) -> String {
+        format!("{}.{}.>", self.0, log.name)
+    }
+
+    /// `paihao.ledger.<account>.<site>`.
+    pub(crate) fn subject(&self, log: &Log, subject: &Subject) -> String {
+        format!("{}.{}.{}", self.0, log.name, subject)
+    }
+
+    /// The one subject of a queue.
+    pub(crate) fn queue(&self, queue: &WorkQueue) -> String {
+        format!("{}.{}", self.0, queue.name)
+    }
+
+    /// What the log calls a subject of the server.
+    pub(crate) fn read(&self, log: &Log, subject: &str) -> Option<Subject> {
+        let rest = subject.strip_prefix(&self.0)?.strip_prefix('.')?;
+        Subject::parse(rest.strip_prefix(log.name)?.strip_prefix('.')?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_contracts::names::{DEAD_LETTERS, LEDGER, NOTICES};
+
+    #[test]
+    fn names_carry_the_namespace() {
+        let space = Namespace::new("shop-1").unwrap();
+        let subject = Subject::new(&["gh_1", "hall"]).unwrap();
+        assert_eq!(space.stream(DEAD_LETTERS.name), "SHOP_1_DEAD_LETTERS");
+        assert_eq!(space.all_of(&LEDGER), "shop-1.ledger.>");
+        assert_eq!(space.subject(&LEDGER, &subject), "shop-1.ledger.gh_1.hall");
+        assert_eq!(space.queue(&NOTICES), "shop-1.notices");
+        assert_eq!(space.read(&LEDGER, "shop-1.ledger.gh_1.hall"), Some(subject));
+        assert_eq!(space.read(&LEDGER, "shop-1.ledgers.gh_1"), None);
+        assert_eq!(space.read(&LEDGER, "shop-1.ledger"), None);
+    }
+
+    #[test]
+    fn a_namespace_that_would_break_them_is_refused() {
+        for bad in ["", "A", "a.b", "a*", "a b", "a_b", "店"] {
+            assert!(Namespace::new(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! How to reach the servers, and why that may not work.
+
+use secrecy::SecretString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The oldest server that passes the suite; an older one is refused.
+pub const OLDEST_SERVER: (u64, u64, u64) = (2, 9, 10);
+
+/// The newest server that the suite has been run against; a newer one is not refused.
+pub const NEWEST_SERVER: (u64, u64, u64) = (2, 15, 1);
+
+/// How to reach the servers, and what is kept on them.
+#[derive(Debug, Clone)]
+pub struct NatsOptions {
+    /// One or more addresses, with commas between them: `nats://host:4222`, `tls://host:4222`.
+    pub url: String,
+    /// In front of every stream and subject: lower-case letters, digits and `-`.
+    pub namespace: String,
+    /// Copies of each stream that the servers keep: 1, 3 or 5.
+    pub replicas: usize,
+    /// A credentials file as `nsc` writes it.
+    pub credentials: Option<PathBuf>,
+    /// User name, where the servers ask for one.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<SecretString>,
+    /// Every call ends within this time, with an answer or without.
+    pub timeout: Duration,
+    /// How often a server lets an idle follower know that it is still there. A follower that hears
+    /// nothing for three times as long starts over where it was.
+    pub heartbeat: Duration,
+}
+
+impl Default for NatsOptions {
+    /// A server on this machine, one replica, four seconds for a call.
+    fn default() -> Self {
+        NatsOptions {
+            url: "nats://127.0.0.1:4222".to_owned(),
+            namespace: "paihao".to_owned(),
+            replicas: 1,
+            credentials: None,
+            user: None,
+            password: None,
+            timeout: Duration::from_secs(4),
+            heartbeat: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Why there is no ledger. Only [`ConnectError::Unreachable`] may pass by waiting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// No server answered. The addresses are not repeated: they may hold a password.
+    #[error("no NATS server answers at the configured address: {0}")]
+    Unreachable(String),
+    /// The server does not accept who we are.
+    #[error("the NATS server refuses the configured user or credentials")]
+    NotAllowed,
+    /// The server is too old.
+    #[error(
+        "the NATS server has version {found}, and the oldest supported one is {}.{}.{}: update it",
+        OLDEST_SERVER.0, OLDEST_SERVER.1, OLDEST_SERVER.2
+    )]
+    TooOld {
+        /// The version it states.
+        found: String,
+    },
+    /// The server keeps no streams.
+    #[error(
+        "the NATS server has JetStream disabled: start it with `--jetstream`, or add `jetstream {{}}` to its configuration"
+    )]
+    NoJetStream,
+    /// The configuration cannot work.
+    #[error("{0}")]
+    Invalid(String),
+    /// A stream cannot be made.
+    #[error("the NATS server does not make the stream {stream}: {reason}")]
+    Stream {
+        /// Its name.
+        stream: String,
+        /// What the server says.
+        reason: String,
+    },
+}

@@ -1,0 +1,214 @@
+//! The streams: made when first needed, and again when they are found missing.
+
+use crate::link::{Link, unavailable};
+use crate::naming::Namespace;
+use crate::options::ConnectError;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
+use async_nats::jetstream::stream::{Config, Info, RetentionPolicy, StorageType};
+use paihao_contracts::names::{Log, WorkQueue};
+use paihao_ledger::Unavailable;
+use parking_lot::Mutex;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long the server remembers the key of a message.
+const REMEMBERED: Duration = Duration::from_secs(120);
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Log(Log),
+    Queue(WorkQueue),
+}
+
+impl Kind {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Kind::Log(log) => log.name,
+            Kind::Queue(queue) => queue.name,
+        }
+    }
+}
+
+pub(crate) struct Streams {
+    link: Arc<Link>,
+    namespace: Namespace,
+    replicas: usize,
+    known: Mutex<HashSet<String>>,
+    one_at_a_time: tokio::sync::Mutex<()>,
+    /// Counts streams that were lost and made anew.
+    remade: watch::Sender<u64>,
+}
+
+/// Why a stream is not there.
+pub(crate) enum StreamError {
+    Refused { stream: String, reason: String },
+    Unavailable(Unavailable),
+}
+
+impl From<StreamError> for Unavailable {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Refused { stream, reason } => {
+                Unavailable(format!("NATS does not make the stream {stream}: {reason}"))
+            }
+            StreamError::Unavailable(unavailable) => unavailable,
+        }
+    }
+}
+
+impl From<StreamError> for ConnectError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Refused { stream, reason } => ConnectError::Stream { stream, reason },
+            StreamError::Unavailable(Unavailable(reason)) => ConnectError::Unreachable(reason),
+        }
+    }
+}
+
+impl Streams {
+    pub(crate) fn new(link: Arc<Link>, namespace: Namespace, replicas: usize) -> Self {
+        Streams {
+            link,
+            namespace,
+            replicas,
+            known: Mutex::default(),
+            one_at_a_time: tokio::sync::Mutex::default(),
+            remade: watch::Sender::new(0),
+        }
+    }
+
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    pub(crate) fn name(&self, kind: Kind) -> String {
+        self.namespace.stream(kind.name())
+    }
+
+    /// Changes when a stream was lost and made anew.
+    pub(crate) fn remade(&self) -> watch::Receiver<u64> {
+        self.remade.subscribe()
+    }
+
+    /// Makes the stream if this process has not seen it yet.
+    pub(crate) async fn have(&self, kind: Kind) -> Result<(), StreamError> {
+        if self.known.lock().contains(&self.name(kind)) {
+            return Ok(());
+        }
+        self.ensure(kind).await
+    }
+
+    /// Looks whether the stream is there, and makes it if not.
+    pub(crate) async fn ensure(&self, kind: Kind) -> Result<(), StreamError> {
+        let _one = self.one_at_a_time.lock().await;
+        let name = self.name(kind);
+        let wanted = self.config(kind);
+        match self.look(&name).await? {
+            Some(info) => self.adjust(info, wanted).await?,
+            None => {
+                self.make(wanted).await?;
+                if self.known.lock().contains(&name) {
+                    tracing::warn!(stream = name, "a stream was lost and has been made anew");
+                    self.remade.send_modify(|times| *times += 1);
+                }
+            }
+        }
+        self.known.lock().insert(name);
+        Ok(())
+    }
+
+    /// What the server knows of a stream, `None` if there is none.
+    pub(crate) async fn look(&self, name: &str) -> Result<Option<Info>, StreamError> {
+        let looked = self.link.within(self.link.context().get_stream(name)).await;
+        match looked.map_err(StreamError::Unavailable)? {
+            Ok(stream) => Ok(Some(stream.cached_info().clone())),
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(answer)
+                    if answer.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    Ok(None)
+                }
+                _ => Err(StreamError::Unavailable(unavailable(&error))),
+            },
+        }
+    }
+
+    async fn make(&self, wanted: Config) -> Result<(), StreamError> {
+        let stream = wanted.name.clone();
+        let made = self.link.within(self.link.context().create_stream(wanted)).await;
+        match made.map_err(StreamError::Unavailable)? {
+            Ok(_) => Ok(()),
+            Err(error) => match error.kind() {
+                // Somebody else, configured differently, was faster.
+                CreateStreamErrorKind::JetStream(answer)
+                    if answer.error_code() == ErrorCode::STREAM_NAME_EXIST =>
+                {
+                    Ok(())
+                }
+                CreateStreamErrorKind::JetStream(answer) => {
+                    Err(StreamError::Refused { stream, reason: answer.to_string() })
+                }
+                _ => Err(StreamError::Unavailable(unavailable(&error))),
+            },
+        }
+    }
+
+    /// Changes what our configuration decides and leaves what an operator set besides.
+    async fn adjust(&self, found: Info, wanted: Config) -> Result<(), StreamError> {
+        let stream = wanted.name.clone();
+        if found.config.retention != wanted.retention {
+            let reason = "there is a stream of another kind with this name".to_owned();
+            return Err(StreamError::Refused { stream, reason });
+        }
+        let decided = |config: &Config| {
+            (
+                config.subjects.clone(),
+                config.max_age,
+                config.duplicate_window,
+                config.num_replicas.max(1),
+            )
+        };
+        if decided(&found.config) == decided(&wanted) {
+            return Ok(());
+        }
+        let changed = Config {
+            subjects: wanted.subjects,
+            max_age: wanted.max_age,
+            duplicate_window: wanted.duplicate_window,
+            num_replicas: wanted.num_replicas,
+            ..found.config
+        };
+        let updated = self.link.within(self.link.context().update_stream(changed)).await;
+        match updated.map_err(StreamError::Unavailable)? {
+            Ok(_) => Ok(()),
+            Err(error) => Err(StreamError::Refused { stream, reason: error.to_string() }),
+        }
+    }
+
+    fn config(&self, kind: Kind) -> Config {
+        let common = Config {
+            name: self.name(kind),
+            storage: StorageType::File,
+            num_replicas: self.replicas.max(1),
+            duplicate_window: REMEMBERED,
+            ..Config::default()
+        };
+        match kind {
+            Kind::Log(log) => Config {
+                subjects: vec![self.namespace.all_of(&log)],
+                retention: RetentionPolicy::Limits,
+                max_age: log.kept.unwrap_or_default(),
+                duplicate_window: log.kept.unwrap_or(REMEMBERED).min(REMEMBERED),
+                ..common
+            },
+            Kind::Queue(queue) => Config {
+                subjects: vec![self.namespace.queue(&queue)],
+                retention: RetentionPolicy::WorkQueue,
+                ..common
+            },
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! JetStream passes the suite of the port, on the newest server and on the oldest.
+
+use harness::{NatsServer, nats_server_oldest};
+use paihao_ledger::Ledger;
+use paihao_ledger_nats::{NatsLedger, NatsOptions};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+
+/// A server for all cases, a namespace for each.
+async fn namespace_on(server: &NatsServer) -> (Arc<dyn Ledger>, ()) {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let namespace = format!("case-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let options = NatsOptions { url: server.url(), namespace, ..NatsOptions::default() };
+    (Arc::new(NatsLedger::connect(options).await.unwrap()), ())
+}
+
+mod newest {
+    async fn make() -> (super::Arc<dyn super::Ledger>, ()) {
+        super::namespace_on(super::NatsServer::shared()).await
+    }
+    paihao_ledger::ledger_conformance!(make);
+}
+
+mod oldest {
+    async fn make() -> (super::Arc<dyn super::Ledger>, ()) {
+        static SERVER: super::LazyLock<super::NatsServer> =
+            super::LazyLock::new(|| super::NatsServer::start_with(&super::nats_server_oldest()));
+        super::namespace_on(&SERVER).await
+    }
+    paihao_ledger::ledger_conformance!(make);
+}
