@@ -88,20 +88,17 @@ impl Link {
         Ok(link)
     }
 
+    /// Only whether there is an error matters: what else stands in the answer differs by version.
     async fn demand_jetstream(&self) -> Result<(), ConnectError> {
-        let Ok(asked) = tokio::time::timeout(self.timeout, self.context.query_account()).await
-        else {
-            return Err(ConnectError::Unreachable("no answer in time".to_owned()));
-        };
-        match asked {
-            Ok(_) => Ok(()),
-            Err(error) => match error.kind() {
-                jetstream::context::AccountErrorKind::JetStream(_)
-                | jetstream::context::AccountErrorKind::JetStreamUnavailable => {
-                    Err(ConnectError::NoJetStream)
-                }
-                _ => Err(ConnectError::Unreachable(error.to_string())),
+        match self.call("$JS.API.INFO".to_owned(), HeaderMap::new(), Bytes::new()).await {
+            Ok(answer) => match serde_json::from_slice::<serde_json::Value>(&answer.payload) {
+                Ok(answer) if answer.get("error").is_none() => Ok(()),
+                _ => Err(ConnectError::NoJetStream),
             },
+            Err(CallError::Nobody) => Err(ConnectError::NoJetStream),
+            Err(CallError::Unavailable(Unavailable(reason))) => {
+                Err(ConnectError::Unreachable(reason))
+            }
         }
     }
 
