@@ -97,7 +97,7 @@ async fn hear(door: &Door, account: &str, message: &Message) -> Response {
         Ok(wish) => take(door, account, message, wish).await,
         Err(reply) => Heard { reply, at_s: message.create_time, what: "no_wish" },
     };
-    metrics::counter!("gateway_scans_total", "outcome" => heard.what).increment(1);
+    metrics::counter!("paihao_gateway_scans_total", "outcome" => heard.what).increment(1);
     let (person, us) = (&message.from_user, &message.to_user);
     let reply = callback::text_reply(person, us, heard.at_s, &heard.reply);
     ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], reply).into_response()

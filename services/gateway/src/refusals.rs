@@ -134,7 +134,7 @@ impl From<&'static Kind> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Problem { kind, detail } = self;
-        metrics::counter!("gateway_refusals_total", "code" => kind.code).increment(1);
+        metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
         tracing::debug!(code = kind.code, detail, "refused");
         let body = json!({
             "type": format!("urn:paihao:refusal:{}", kind.code),

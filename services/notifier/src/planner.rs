@@ -63,7 +63,7 @@ async fn enqueue(
         let mut entry = Entry::new(serde_json::to_vec(&notice).expect("string keys only"));
         entry.headers = delivery.recorded.entry.headers.clone();
         ledger.enqueue(&NOTICES, &notice.key, entry, Duration::ZERO).await?;
-        metrics::counter!("notifier_planned_total").increment(1);
+        metrics::counter!("paihao_notifier_planned_total").increment(1);
     }
     Ok(())
 }

@@ -148,9 +148,9 @@ impl Sender {
         let subject = outcome_subject(notice);
         match self.ports.ledger.append(&OUTCOMES, &subject, Expect::Nothing, entry).await {
             Ok(_) => {
-                metrics::counter!("notifier_outcomes_total", "fate" => name).increment(1);
+                metrics::counter!("paihao_notifier_outcomes_total", "fate" => name).increment(1);
                 let delay = (at - notice.at).max(0) as f64 / 1000.0;
-                metrics::histogram!("notifier_delay_seconds", "fate" => name).record(delay);
+                metrics::histogram!("paihao_notifier_delay_seconds", "fate" => name).record(delay);
                 Ok(Next::Done)
             }
             Err(AppendError::Conflict { .. }) => Ok(Next::Done),

@@ -4,8 +4,10 @@ use crate::config::{Cache as CacheConfig, CacheKind, Config, Ledger as LedgerCon
 use anyhow::Context;
 use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_cache_redis::{RedisCache, RedisOptions};
+use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_ledger::Ledger;
+use paihao_ledger_nats::{ConnectError, NatsLedger, NatsOptions};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use secrecy::SecretString;
 use std::sync::Arc;
@@ -23,8 +25,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Opens what the configuration names. A NATS server that is not there yet is waited for by
-    /// the caller, who tries again.
+    /// Opens what the configuration names. Waits for servers that are not there yet.
     pub async fn open(config: &Config) -> anyhow::Result<Ports> {
         Ok(Ports {
             ledger: ledger(&config.ledger).await?,
@@ -46,7 +47,36 @@ async fn ledger(config: &LedgerConfig) -> anyhow::Result<Arc<dyn Ledger>> {
                 .with_context(|| format!("cannot open the ledger {}", config.file.display()))?;
             Ok(Arc::new(ledger))
         }
-        LedgerKind::Nats => anyhow::bail!("being built"),
+        LedgerKind::Nats => {
+            let options = NatsOptions {
+                url: config.url.clone(),
+                namespace: config.namespace.clone(),
+                replicas: config.replicas,
+                user: (!config.user.is_empty()).then(|| config.user.clone()),
+                password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
+                timeout: Duration::from_millis(config.timeout_ms),
+                ..NatsOptions::default()
+            };
+            Ok(Arc::new(reach(options).await.context("cannot use the ledger")?))
+        }
+    }
+}
+
+/// Services start in any order: a server that is not there yet is waited for, whatever else is
+/// wrong is not.
+async fn reach(options: NatsOptions) -> Result<NatsLedger, ConnectError> {
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    let mut told = false;
+    loop {
+        match NatsLedger::connect(options.clone()).await {
+            Err(error @ ConnectError::Unreachable(_)) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%error, "waiting for the ledger");
+                }
+                backoff.wait().await;
+            }
+            answer => return answer,
+        }
     }
 }
 

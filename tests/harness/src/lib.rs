@@ -15,10 +15,12 @@ mod wait;
 
 mod ports;
 mod process;
+mod program;
 mod tools;
 
 pub use nats::{NatsServer, NatsSetup};
 pub use ports::free_port;
+pub use program::Program;
 pub use proxy::Proxy;
 pub use redis::RedisServer;
 pub use tools::{nats_server, nats_server_oldest, redis_server};

@@ -51,6 +51,16 @@ impl Process {
         kill_process(self.pid(), Signal::CONT).expect("our own child can be continued");
     }
 
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
+        kill_process(self.pid(), Signal::TERM).expect("our own child can be told to stop");
+    }
+
+    /// Waits for its end; `None` if a signal ended it.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().expect("our own child can be waited for").code()
+    }
+
     /// The process id, for those who look at what it costs.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

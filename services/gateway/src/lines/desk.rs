@@ -91,7 +91,7 @@ impl Desk {
             if taken == 0 {
                 return;
             }
-            metrics::histogram!("desk_batch_commands").record(taken as f64);
+            metrics::histogram!("paihao_desk_batch_commands").record(taken as f64);
             self.settle(std::mem::take(&mut batch)).await;
         }
     }
@@ -124,7 +124,7 @@ impl Desk {
                     return answer(batch, sitting.answers);
                 }
                 Err(AppendError::Conflict { found, .. }) => {
-                    metrics::counter!("desk_conflicts_total").increment(1);
+                    metrics::counter!("paihao_desk_conflicts_total").increment(1);
                     self.catch_up(view.position, found).await;
                 }
                 Err(AppendError::TooLarge { size, limit }) => {
@@ -134,7 +134,7 @@ impl Desk {
                 }
                 // It may have been written: the next round finds out, since the ids are remembered.
                 Err(AppendError::Unavailable(_)) => {
-                    metrics::counter!("desk_unavailable_total").increment(1);
+                    metrics::counter!("paihao_desk_unavailable_total").increment(1);
                     backoff.wait().await;
                     self.is_newest(&view).await;
                 }

@@ -3,7 +3,7 @@ import { byId, clock, english, giveUp, hear, make, showConnected, siteEvents, si
 
 const HERO_MS = 5000; // a call stays the big one at least so long
 const RECENT = 7;
-const LISTED = 12;
+const LISTED = 24;
 
 let known = null; // keys of the calls already announced; null before the first state
 const announcing = [];
@@ -71,11 +71,9 @@ function counter(one) {
 }
 
 function queue(one) {
-  const more = one.waiting_count - Math.min(LISTED, one.waiting.length);
   return make('li', {},
     make('div', { class: 'name' }, make('strong', {}, one.name), make('span', {}, make('b', {}, String(one.waiting_count)), ' 人在等 ', english('waiting'))),
     make('ol', { class: 'numbers' }, one.waiting.slice(0, LISTED).map(ticket => make('li', {}, ticket.number)),
-      more > 0 && make('li', { class: 'more' }, `+${more}`),
       one.waiting_count === 0 && make('li', { class: 'more' }, '无人排队')));
 }
 

@@ -2,14 +2,14 @@
 import { ask, byId, english, make } from './paihao.js';
 
 const PAGES = [
-  ['kiosk', '取号', 'Take a number'],
+  ['kiosk', '取号', 'Kiosk'],
   ['board', '大屏', 'Board'],
   ['staff', '叫号', 'Staff'],
 ];
 
 function card({ site, name }) {
   const links = PAGES.map(([page, title, text]) =>
-    make('a', { href: `/${page}/${encodeURIComponent(site)}`, class: 'button ' + page }, title, english(text)));
+    make('a', { href: `/${page}/${encodeURIComponent(site)}`, class: `button to-${page}` }, title, english(text)));
   return make('li', { class: 'card' }, make('h2', {}, name), make('p', { class: 'soft' }, site), make('div', { class: 'links' }, links));
 }
 

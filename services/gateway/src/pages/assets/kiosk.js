@@ -128,7 +128,6 @@ function taken(session, ticket) {
   show('taken');
   byId('taken').classList.remove('counting');
   requestAnimationFrame(() => byId('taken').classList.add('counting'));
-  byId('next').focus({ preventScroll: true });
   renew();
   clearTimeout(taken.timer);
   taken.timer = setTimeout(next, SHOWN_MS);

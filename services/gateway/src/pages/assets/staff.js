@@ -23,6 +23,7 @@ function keyFromAddress() {
 
 function show(view) {
   for (const name of ['sign-in', 'choose', 'desk']) byId(name).hidden = name !== view;
+  byId('sign-out').hidden = view === 'sign-in';
 }
 
 function route() {
@@ -36,6 +37,9 @@ function route() {
   show(mine ? 'desk' : 'choose');
   draw();
 }
+
+/** What of a counter changes when a wish for it was carried out. */
+const standing = counter => `${counter.open}/${counter.serving ? counter.serving.number : ''}`;
 
 const counterSeen = () => seen.counters.find(counter => counter.id === mine);
 
@@ -52,6 +56,7 @@ function draw() {
       make('span', {}, stateOf(counter)))));
   const counter = counterSeen();
   if (!counter) return;
+  if (unsure && unsure.standing !== standing(counter)) unsure = null;
   byId('counter').textContent = counter.name;
   const served = counter.serving;
   byId('desk').dataset.state = served ? 'serving' : counter.open ? 'free' : 'closed';
@@ -120,7 +125,7 @@ async function act(action) {
   const body = served && ['finish', 'missed'].includes(action) ? JSON.stringify({ number: served.number }) : undefined;
   const path = `/api/v1/sites/${encodeURIComponent(site)}/counters/${encodeURIComponent(mine)}/${action}`;
   const same = unsure && unsure.path === path && unsure.body === body;
-  const wish = same ? unsure : { path, body, key: crypto.randomUUID ? crypto.randomUUID() : makeshiftUuid() };
+  const wish = same ? unsure : { path, body, standing: standing(counterSeen()), key: crypto.randomUUID ? crypto.randomUUID() : makeshiftUuid() };
   busy = true;
   byId('desk').setAttribute('aria-busy', 'true');
   draw();
@@ -129,7 +134,8 @@ async function act(action) {
     unsure = null;
     if (action === 'call-next') calledAt = Date.now();
     say('done', ...DONE[action](done));
-    if (document.body.classList.contains('offline')) seen = await siteState();
+    // The event may take a moment more; until then a second press would look right.
+    seen = await siteState().catch(() => seen);
   } catch (refusal) {
     unsure = refusal.passing ? wish : null;
     refused(refusal);
@@ -142,7 +148,7 @@ async function act(action) {
 }
 
 const DONE = {
-  'call-next': done => [`已叫 ${done.number || ''}`, `${done.number || ''} called`],
+  'call-next': done => [`已叫 ${done.number || ''}`, 'Called'],
   finish: done => [`${done.number || ''} 已完成`, 'Finished'],
   missed: done => [`${done.number || ''} 已过号`, 'Marked as missed'],
   open: () => ['已开窗', 'The counter is open'],
@@ -173,7 +179,8 @@ function refused(refusal) {
   if (refusal.status === 401 || refusal.status === 403) {
     sessionStorage.removeItem(KEY);
     byId('key').value = '';
-    byId('key-said').replaceChildren(make('strong', {}, refusal.title), ' ', english(refusal.english));
+    const [why, more] = refusal.status === 401 ? ['密钥不对，请再输入', 'The key is not right'] : [refusal.title, refusal.english];
+    byId('key-said').replaceChildren(make('strong', {}, why), ' ', english(more));
     route();
     return;
   }
@@ -190,7 +197,7 @@ const BUTTONS = { n: 'call-next', f: 'finish', m: 'missed' };
 
 for (const id of ['call-next', 'finish', 'missed', 'open', 'close']) byId(id).addEventListener('click', () => act(id));
 document.addEventListener('keydown', event => {
-  const typing = event.target.matches('input, textarea, select');
+  const typing = document.activeElement?.matches('input, textarea, select');
   if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey || byId('desk').hidden) return;
   const button = byId(BUTTONS[event.key.toLowerCase()] || 'none');
   if (button && !button.disabled) {

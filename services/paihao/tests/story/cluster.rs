@@ -1,0 +1,192 @@
+//! A deployment in the cluster shape: real NATS and Redis, several replicas of every role.
+
+use crate::http::{ask, client};
+use harness::{NatsServer, Program, RedisServer, free_port, wait_until};
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+use std::fmt::Write;
+use std::time::Duration;
+use wechat_sim::{SimAccount, SimConfig, SimTemplate, Simulator};
+
+/// The staff key of every deployment of the tests.
+pub const KEY: &str = "a-key-of-the-tests-alone";
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
+
+/// One process.
+pub struct Member {
+    pub program: Program,
+    /// Its admin port.
+    pub admin: String,
+    /// Its pages, if it is a gateway.
+    pub url: String,
+}
+
+/// All of it.
+pub struct Cluster {
+    pub nats: NatsServer,
+    pub redis: RedisServer,
+    pub wechat: Simulator,
+    pub gateways: Vec<Member>,
+    pub tokens: Vec<Member>,
+    pub notifiers: Vec<Member>,
+    pub http: Client,
+    sites: usize,
+}
+
+impl Cluster {
+    /// Two gateways, two token services, two notifiers, and this many sites with one queue and two
+    /// counters each; ready.
+    pub async fn start(sites: usize) -> Cluster {
+        let config = SimConfig {
+            accounts: vec![SimAccount::default()],
+            templates: SimTemplate::demo(),
+            ..SimConfig::default()
+        };
+        let wechat = Simulator::start(config).await.expect("a free port");
+        let mut cluster = Cluster {
+            nats: NatsServer::start(),
+            redis: RedisServer::start(),
+            wechat,
+            gateways: Vec::new(),
+            tokens: Vec::new(),
+            notifiers: Vec::new(),
+            http: client(),
+            sites,
+        };
+        cluster.gateways = vec![cluster.member("gateway"), cluster.member("gateway")];
+        cluster.tokens = vec![cluster.member("token"), cluster.member("token")];
+        cluster.notifiers = vec![cluster.member("notifier"), cluster.member("notifier")];
+        for member in cluster.members() {
+            cluster.until_ready(member).await;
+        }
+        cluster
+    }
+
+    fn members(&self) -> impl Iterator<Item = &Member> {
+        self.gateways.iter().chain(&self.tokens).chain(&self.notifiers)
+    }
+
+    /// A further replica of a role.
+    pub fn member(&self, role: &str) -> Member {
+        let (port, admin) = (free_port(), free_port());
+        let files = [("paihao.toml", &*self.configuration(port, admin))];
+        Member {
+            program: Program::start(PROGRAM, &["--config", "{dir}/paihao.toml", role], &files),
+            admin: format!("http://127.0.0.1:{admin}"),
+            url: format!("http://127.0.0.1:{port}"),
+        }
+    }
+
+    /// The configuration of one process.
+    pub fn configuration(&self, port: u16, admin: u16) -> String {
+        let account = SimAccount::default();
+        let mut text = format!(
+            "
+            [gateway]
+            listen = '127.0.0.1:{port}'
+            [admin]
+            listen = '127.0.0.1:{admin}'
+            [ledger]
+            kind = 'nats'
+            url = '{nats}'
+            [cache]
+            kind = 'redis'
+            url = '{redis}'
+            [wechat]
+            api = '{wechat}'
+            mp = '{wechat}'
+            [staff.tests]
+            key = '{KEY}'
+            sites = [{sites}]
+            [accounts.shop]
+            appid = '{appid}'
+            secret = '{secret}'
+            callback_token = '{token}'
+            [accounts.shop.called]
+            template_id = '{template}'
+            fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
+            ",
+            nats = self.nats.url(),
+            redis = self.redis.url(),
+            wechat = self.wechat.base_url(),
+            sites = (0..self.sites).map(|i| format!("'{}'", site(i))).collect::<Vec<_>>().join(","),
+            appid = account.appid,
+            secret = account.secret,
+            token = account.callback_token,
+            template = SimTemplate::DEMO_CALLED,
+        );
+        for i in 0..self.sites {
+            let site = site(i);
+            write!(
+                text,
+                "
+                [sites.{site}]
+                account = 'shop'
+                name = '{site}'
+                [sites.{site}.queues.a]
+                name = '综合业务'
+                prefix = 'A'
+                [sites.{site}.counters.1]
+                name = '1号窗口'
+                queues = ['a']
+                [sites.{site}.counters.2]
+                name = '2号窗口'
+                queues = ['a']
+                "
+            )
+            .expect("writing to memory");
+        }
+        text
+    }
+
+    /// Waits until a process says that it is ready.
+    pub async fn until_ready(&self, member: &Member) {
+        let url = format!("{}/ready", member.admin);
+        wait_until("a process is ready", Duration::from_secs(60), async || {
+            let answer = self.http.get(&url).send().await;
+            answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+        })
+        .await;
+    }
+
+    /// Where WeChat reaches each gateway.
+    pub fn callbacks(&self) -> Vec<String> {
+        self.gateways.iter().map(|gateway| format!("{}/wechat/shop", gateway.url)).collect()
+    }
+
+    /// What a code says that takes a number at a site.
+    pub async fn code(&self, gateway: usize, site: &str) -> String {
+        let url = format!("{}/api/v1/scan-sessions", self.gateways[gateway].url);
+        let body = format!(r#"{{"purpose":"ticket","site":"{site}","queue":"a"}}"#);
+        let (status, opened) = ask(self.http.post(url).body(body)).await;
+        assert_eq!(status, StatusCode::CREATED, "{opened}");
+        // The newest code is this one: sessions are opened one after the other here.
+        self.wechat.codes(1).remove(0).url.clone()
+    }
+
+    /// The digest of a site at one replica.
+    pub async fn digest(&self, member: &Member, site: &str) -> Value {
+        ask(self.http.get(format!("{}/sites/{site}/digest", member.admin))).await.1
+    }
+
+    /// Waits until these replicas hold the same state of every site.
+    pub async fn until_agreed(&self, members: &[&Member]) {
+        for i in 0..self.sites {
+            let site = site(i);
+            wait_until("all replicas hold the same state", Duration::from_secs(20), async || {
+                let mut digests = Vec::new();
+                for member in members {
+                    digests.push(self.digest(member, &site).await);
+                }
+                digests[0]["position"] != 0 && digests.windows(2).all(|pair| pair[0] == pair[1])
+            })
+            .await;
+        }
+    }
+}
+
+/// The name of the i-th site.
+pub fn site(i: usize) -> String {
+    format!("hall-{i}")
+}

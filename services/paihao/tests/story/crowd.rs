@@ -1,0 +1,255 @@
+//! A thousand people at twenty sites, every callback delivered twice, to two gateways at once.
+
+use crate::cluster::{Cluster, KEY, site};
+use crate::http::{ask, staff};
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream;
+use harness::wait_until;
+use paihao_contracts::commit::{Commit, Event};
+use paihao_contracts::names::{LEDGER, Log, OUTCOMES};
+use paihao_contracts::notice::{Fate, NoticeOutcome};
+use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger_nats::{NatsLedger, NatsOptions};
+use reqwest::StatusCode;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use wechat_sim::{Outcome, Routing};
+
+const SITES: usize = 20;
+const PEOPLE: usize = 1000;
+
+/// What goes wrong while the crowd is there.
+#[derive(Clone, Copy, PartialEq)]
+enum Weather {
+    Fair,
+    /// A gateway, a notifier and both token services, one after the other, are killed in the
+    /// middle and started again.
+    Stormy,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_people_are_each_given_one_number_called_once_and_told_once() {
+    crowd(Weather::Fair).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_when_processes_are_killed_in_the_middle() {
+    crowd(Weather::Stormy).await;
+}
+
+async fn crowd(weather: Weather) {
+    let mut cluster = Cluster::start(SITES).await;
+    let mut codes = Vec::new();
+    for i in 0..SITES {
+        codes.push(cluster.code(i % 2, &site(i)).await);
+    }
+
+    let numbers = scans(&mut cluster, &codes, weather).await;
+    for (site, numbers) in &numbers {
+        let expected: BTreeSet<_> = (1..=PEOPLE / SITES).map(|n| format!("A{n:03}")).collect();
+        assert_eq!(*numbers, expected, "{site}");
+    }
+
+    let called = calls(&mut cluster, weather).await;
+    assert_eq!(called, numbers, "those called are not those who wait");
+
+    if weather == Weather::Stormy {
+        cluster.notifiers[0].program.restart();
+    }
+    everybody_is_told_once(&cluster).await;
+    assert_eq!(cluster.wechat.stats().tokens_issued, 1);
+    ledger_tells_the_same(&cluster, &numbers).await;
+
+    let fresh = cluster.member("gateway");
+    cluster.until_ready(&fresh).await;
+    cluster.until_agreed(&[&cluster.gateways[0], &cluster.gateways[1], &fresh]).await;
+}
+
+/// Everybody scans; the numbers given out, by site.
+async fn scans(
+    cluster: &mut Cluster,
+    codes: &[String],
+    weather: Weather,
+) -> BTreeMap<String, BTreeSet<String>> {
+    let callbacks = cluster.callbacks();
+    let wechat = cluster.wechat.clone();
+    let scan = |i: usize| {
+        let (wechat, callbacks) = (wechat.clone(), callbacks.clone());
+        let code = &codes[i % SITES];
+        async move {
+            let outcome = wechat.scan(&person(i), code, Routing::to_each(callbacks)).await;
+            (site(i % SITES), number_in(&outcome, weather))
+        }
+    };
+    let mut numbers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut scans = stream::iter((0..PEOPLE).map(scan)).buffer_unordered(48);
+    let mut done = 0;
+    while let Some((site, number)) = scans.next().await {
+        assert!(
+            numbers.entry(site.clone()).or_default().insert(number),
+            "a number twice at {site}"
+        );
+        done += 1;
+        if weather == Weather::Stormy {
+            match done {
+                200 => cluster.gateways[1].program.kill(),
+                300 => cluster.tokens[0].program.kill(),
+                400 => cluster.gateways[1].program.restart(),
+                _ => {}
+            }
+        }
+    }
+    drop(scans);
+    cluster.until_ready(&cluster.gateways[1]).await;
+    numbers
+}
+
+/// The number that a scan was answered with; every delivery that was answered got the same reply.
+fn number_in(outcome: &Outcome, weather: Weather) -> String {
+    let deliveries: Vec<_> = outcome.pushes.iter().flat_map(|push| &push.deliveries).collect();
+    let answered: BTreeSet<_> =
+        deliveries.iter().filter(|d| d.status == Some(200)).map(|d| d.body.clone()).collect();
+    assert_eq!(answered.len(), 1, "not one and the same reply: {deliveries:#?}");
+    if weather == Weather::Fair {
+        assert!(deliveries.len() == 2 && deliveries.iter().all(|d| d.status == Some(200)));
+    }
+    let reply = format!("{:?}", answered.first().unwrap());
+    let at = reply.find("A0").unwrap_or_else(|| panic!("no number in {reply}"));
+    reply[at..at + 4].to_owned()
+}
+
+/// Forty counters call until the lines are empty; the numbers called, by site.
+async fn calls(cluster: &mut Cluster, weather: Weather) -> BTreeMap<String, BTreeSet<String>> {
+    let urls: Vec<_> = cluster.gateways.iter().map(|gateway| gateway.url.clone()).collect();
+    let counters: Vec<_> =
+        (0..SITES).flat_map(|i| [(i, "1"), (i, "2")]).map(|(i, c)| (site(i), c)).collect();
+    let http = cluster.http.clone();
+    let work = counters.iter().map(|(site, counter)| {
+        let (http, urls) = (http.clone(), urls.clone());
+        async move {
+            let mut called: Vec<String> = Vec::new();
+            // Each wish goes to the gateways in turn, until one answers it.
+            let mut turn = 0;
+            let mut wish = async |what: &str, name: &str| {
+                for _ in 0..200 {
+                    turn += 1;
+                    let url =
+                        format!("{}/api/v1/sites/{site}/counters/{counter}/{what}", urls[turn % 2]);
+                    let asked = staff(&http, KEY, &url, &format!("{counter} {name}")).send().await;
+                    match asked {
+                        Ok(answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => {
+                            return answer.json::<serde_json::Value>().await.unwrap();
+                        }
+                        _ => tokio::time::sleep(Duration::from_millis(100)).await,
+                    }
+                }
+                panic!("no gateway answers");
+            };
+            let opened = wish("open", "open").await;
+            assert_eq!(opened["outcome"], "counter_open", "{opened}");
+            for round in 0.. {
+                let answer = wish("call-next", &format!("call {round}")).await;
+                match answer["outcome"].as_str() {
+                    Some("called") => called.push(answer["number"].as_str().unwrap().to_owned()),
+                    _ if answer["code"] == "nobody_waiting" => break,
+                    _ => panic!("{answer}"),
+                }
+                let done = wish("finish", &format!("finish {round}")).await;
+                assert_eq!(done["outcome"], "finished", "{done}");
+            }
+            assert!(called.is_sorted(), "{site} {counter} called out of order: {called:?}");
+            (site.clone(), called)
+        }
+    });
+    let trouble = async {
+        if weather == Weather::Stormy {
+            let told = |n| cluster.wechat.stats().messages_accepted >= n;
+            wait_until("some are told", Duration::from_secs(60), async || told(100)).await;
+            cluster.notifiers[0].program.kill();
+            cluster.tokens[0].program.restart();
+            cluster.until_ready(&cluster.tokens[0]).await;
+            cluster.tokens[1].program.kill();
+            cluster.gateways[0].program.kill();
+            cluster.gateways[0].program.restart();
+            cluster.tokens[1].program.restart();
+        }
+    };
+    let (called, ()) = tokio::join!(join_all(work), trouble);
+    let mut by_site: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (site, number) in
+        called.into_iter().flat_map(|(s, c)| c.into_iter().map(move |n| (s.clone(), n)))
+    {
+        assert!(by_site.entry(site.clone()).or_default().insert(number), "called twice at {site}");
+    }
+    by_site
+}
+
+async fn everybody_is_told_once(cluster: &Cluster) {
+    let told = async || cluster.wechat.stats().messages_accepted >= PEOPLE as u64;
+    wait_until("everybody is told", Duration::from_secs(120), told).await;
+    let ended = async || entries::<NoticeOutcome>(cluster, &OUTCOMES).await.len() >= PEOPLE;
+    wait_until("every notice has an outcome", Duration::from_secs(120), ended).await;
+
+    let mut by_person: BTreeMap<String, usize> = BTreeMap::new();
+    for message in cluster.wechat.all_messages() {
+        *by_person.entry(message.openid.clone()).or_default() += 1;
+    }
+    let expected: BTreeMap<_, _> = (0..PEOPLE).map(|i| (person(i), 1)).collect();
+    assert_eq!(by_person, expected);
+
+    let outcomes = entries::<NoticeOutcome>(cluster, &OUTCOMES).await;
+    let keys: BTreeSet<_> = outcomes.iter().map(|outcome| outcome.key.clone()).collect();
+    assert_eq!((keys.len(), outcomes.len()), (PEOPLE, PEOPLE));
+    for outcome in outcomes {
+        assert!(matches!(outcome.fate, Fate::Sent { .. }), "{outcome:?}");
+    }
+}
+
+/// The order of the ledger is the order of the line: numbers are given out and called in it.
+async fn ledger_tells_the_same(cluster: &Cluster, numbers: &BTreeMap<String, BTreeSet<String>>) {
+    let mut taken: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut called: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for commit in entries::<Commit>(cluster, &LEDGER).await {
+        let site = commit.site.id.to_string();
+        for event in commit.decisions.iter().flat_map(|decision| &decision.events) {
+            match event {
+                Event::TicketTaken { number, .. } => {
+                    taken.entry(site.clone()).or_default().push(number.to_string());
+                }
+                Event::TicketCalled { ticket, .. } => {
+                    called.entry(site.clone()).or_default().push(*ticket);
+                }
+                _ => {}
+            }
+        }
+    }
+    for (site, numbers) in numbers {
+        assert!(taken[site].iter().eq(numbers), "{site} gave out {:?}", taken[site]);
+        assert!(called[site].iter().copied().eq(1..=numbers.len() as u32), "{:?}", called[site]);
+    }
+}
+
+/// Everything that stands in a log now.
+async fn entries<T: DeserializeOwned>(cluster: &Cluster, log: &Log) -> Vec<T> {
+    let options = NatsOptions { url: cluster.nats.url(), ..NatsOptions::default() };
+    let ledger = NatsLedger::connect(options).await.unwrap();
+    let head = ledger.head(log).await.unwrap();
+    let mut found = Vec::new();
+    if head == Position::START {
+        return found;
+    }
+    let mut entries = ledger.follow(log, Position::START).await.unwrap();
+    while let Some(Followed::Entry(recorded)) = entries.next().await {
+        found.push(serde_json::from_slice(&recorded.entry.payload).unwrap());
+        if recorded.position >= head {
+            break;
+        }
+    }
+    found
+}
+
+fn person(i: usize) -> String {
+    format!("oCrowd{i:04}")
+}

@@ -1,0 +1,16 @@
+//! Whole stories, told to the program from outside: its processes, its HTTP interfaces, and a
+//! simulated WeChat; NATS, Redis and SQLite are real.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests play the outside world, with a client of their own"
+)]
+
+mod cluster;
+mod http;
+
+mod bad_input;
+mod crowd;
+mod demo;
+mod failures;
+mod shapes;
