@@ -229,10 +229,10 @@ impl Session {
             Some(reply) => Some(reply.to_string()),
             None => header("Nats-Consumer-Stalled"),
         };
-        if let Some(asked) = asked {
-            if link.tell(asked, None, Bytes::new()).await.is_err() {
-                return Heard::Broken("flow control could not be answered");
-            }
+        if let Some(asked) = asked
+            && link.tell(asked, None, Bytes::new()).await.is_err()
+        {
+            return Heard::Broken("flow control could not be answered");
         }
         match header("Nats-Last-Consumer").and_then(|sent| sent.parse::<u64>().ok()) {
             Some(sent) if sent != self.received => Heard::Broken("a message is missing"),

@@ -1,6 +1,7 @@
 //! How to reach the servers, and why that may not work.
 
 use secrecy::SecretString;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ pub const OLDEST_SERVER: (u64, u64, u64) = (2, 9, 10);
 pub const NEWEST_SERVER: (u64, u64, u64) = (2, 15, 1);
 
 /// How to reach the servers, and what is kept on them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NatsOptions {
     /// One or more addresses, with commas between them: `nats://host:4222`, `tls://host:4222`.
     pub url: String,
@@ -30,6 +31,18 @@ pub struct NatsOptions {
     /// How often a server lets an idle follower know that it is still there. A follower that hears
     /// nothing for three times as long starts over where it was.
     pub heartbeat: Duration,
+}
+
+impl fmt::Debug for NatsOptions {
+    /// Without the address, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsOptions")
+            .field("namespace", &self.namespace)
+            .field("replicas", &self.replicas)
+            .field("timeout", &self.timeout)
+            .field("heartbeat", &self.heartbeat)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for NatsOptions {
