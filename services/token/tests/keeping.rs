@@ -1,0 +1,264 @@
+//! Keepers at work, in a paused time: who fetches, when, and what the others see of it.
+
+mod world;
+
+use futures::future::join_all;
+use paihao_token::Channel;
+use paihao_wechat::{AccessToken, CallError, Meaning, Refusal, TokenSource, fingerprint};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use world::{ACCOUNT, World, until};
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_keepers_and_many_readers_fetch_one_token() {
+    for channel in [Channel::Stable, Channel::Classic] {
+        let world = World::new(channel);
+        let reads = (0..64).map(|_| {
+            let reader = world.reader();
+            async move { reader.current(ACCOUNT).await }
+        });
+        let waiting = join_all(reads);
+        let _replicas = [world.replica(), world.replica(), world.replica()];
+        let tokens = waiting.await;
+        assert!(tokens.iter().all(|t| t.as_ref().unwrap().expose() == "1_token"), "{tokens:?}");
+        sleep(secs(3600)).await;
+        assert_eq!(world.wechat.calls().len(), 1, "{channel:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_token_is_fetched_every_two_hours_and_there_is_always_one() {
+    for (channel, ahead) in [(Channel::Stable, 250..300), (Channel::Classic, 540..661)] {
+        let world = World::new(channel);
+        let _replicas = [world.replica(), world.replica()];
+        let reader = world.reader();
+        let begun = Instant::now();
+        while begun.elapsed() < secs(24 * 3600) {
+            reader.current(ACCOUNT).await.unwrap();
+            sleep(secs(7)).await;
+        }
+        let calls = world.wechat.calls();
+        let span = if channel == Channel::Stable { 12..=13 } else { 13..=15 };
+        assert!(span.contains(&calls.len()), "{channel:?}: {} fetches", calls.len());
+        for pair in calls.windows(2) {
+            let left = 7200 - (pair[1].at - pair[0].at).as_secs();
+            assert!((ahead.start - 30..ahead.end).contains(&left), "{channel:?}: {left} s left");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_old_token_is_served_until_the_new_one_is_stored() {
+    let world = World::new(Channel::Classic);
+    let replica = world.replica();
+    until("the first token", async || world.stored().await.is_some()).await;
+    replica.issuer.hang(secs(120));
+    until("the second fetch", async || world.wechat.calls().len() == 2).await;
+    let reader = world.reader();
+    for _ in 0..100 {
+        assert_eq!(reader.current(ACCOUNT).await.unwrap().expose(), "1_token");
+        assert_eq!(world.stored_token().await.as_deref(), Some("1_token"));
+        sleep(secs(1)).await;
+    }
+    until("the new token", async || world.stored_token().await.as_deref() == Some("2_token")).await;
+    assert_eq!(world.reader().current(ACCOUNT).await.unwrap().expose(), "2_token");
+    assert_eq!(world.wechat.calls().len(), 2, "the lease was held through the slow fetch");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_refresh_leaves_the_old_token_and_goes_on_until_it_works() {
+    let world = World::new(Channel::Stable);
+    let _replica = world.replica();
+    until("the first token", async || world.stored().await.is_some()).await;
+    world.wechat.fail(8, CallError::TimedOut);
+    let reader = world.reader();
+    until("the refresh", async || {
+        reader.current(ACCOUNT).await.unwrap();
+        world.stored_token().await.as_deref() == Some("2_token")
+    })
+    .await;
+    assert_eq!(world.wechat.calls().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_that_dies_is_followed_by_another_after_its_lease() {
+    let world = World::new(Channel::Stable);
+    let first = world.replica();
+    until("the first token", async || world.stored().await.is_some()).await;
+    let second = world.replica();
+    let fence = world.stored().await.unwrap().fence;
+    first.die();
+    world.wechat.forced_by_somebody_else();
+    let refused = AccessToken::new("1_token");
+    let died = Instant::now();
+    until("a report is settled by the second", async || {
+        world.reader().refused(ACCOUNT, &refused).await.is_ok()
+    })
+    .await;
+    assert!(died.elapsed() < secs(40), "{:?}", died.elapsed());
+    assert!(world.stored().await.unwrap().fence > fence);
+    drop(second);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_that_stops_hands_over_without_waiting_for_its_lease() {
+    let world = World::new(Channel::Stable);
+    let first = world.replica();
+    until("the first token", async || world.stored().await.is_some()).await;
+    let second = world.replica();
+    sleep(secs(10)).await;
+    first.tasks.stop_and_wait().await;
+    world.wechat.forced_by_somebody_else();
+    let stopped = Instant::now();
+    let refused = AccessToken::new("1_token");
+    until("the second keeps", async || world.reader().refused(ACCOUNT, &refused).await.is_ok())
+        .await;
+    assert!(stopped.elapsed() < secs(12), "{:?}", stopped.elapsed());
+    drop(second);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_former_keeper_cannot_overwrite_the_newer_token() {
+    let world = World::new(Channel::Classic);
+    let first = world.replica();
+    until("the first token", async || world.stored().await.is_some()).await;
+    first.issuer.hang(secs(300));
+    until("the slow fetch", async || world.wechat.calls().len() == 2).await;
+    // The first holds on to its fetch but loses the lease; the second takes over and stores.
+    first.line.cut(true);
+    let second = world.replica();
+    until("the second's token", async || world.stored_token().await.as_deref() == Some("3_token"))
+        .await;
+    first.line.cut(false);
+    sleep(secs(600)).await;
+    assert_eq!(world.stored_token().await.as_deref(), Some("3_token"));
+    assert_eq!(world.wechat.calls().len(), 3);
+    drop(second);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetched_token_is_stored_when_the_cache_comes_back() {
+    let world = World::new(Channel::Classic);
+    let replica = world.replica();
+    until("the first token", async || world.stored().await.is_some()).await;
+    replica.issuer.hang(secs(3));
+    until("the second fetch", async || world.wechat.calls().len() == 2).await;
+    replica.line.cut(true);
+    sleep(secs(7)).await;
+    replica.line.cut(false);
+    until("it is stored", async || world.stored_token().await.as_deref() == Some("2_token")).await;
+    assert_eq!(world.wechat.calls().len(), 2, "and nothing was fetched again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_refusals_of_one_token_make_one_fetch() {
+    let world = World::new(Channel::Stable);
+    let _replicas = [world.replica(), world.replica()];
+    until("the first token", async || world.stored().await.is_some()).await;
+    world.wechat.forced_by_somebody_else();
+    let refused = AccessToken::new("1_token");
+    let readers = [world.reader(), world.reader()];
+    let others = join_all((0..64).map(|i| readers[i % 2].refused(ACCOUNT, &refused))).await;
+    assert!(others.iter().all(|t| t.as_ref().unwrap().expose() == "2_token"), "{others:?}");
+    assert_eq!(readers[0].current(ACCOUNT).await.unwrap().expose(), "2_token");
+    until("the reports are settled", async || world.queue.open() == 0).await;
+    assert_eq!(world.wechat.calls().len(), 2, "one ask, and nothing forced");
+    assert_eq!(world.wechat.forced(), 0);
+    // A straggler that still had the old one.
+    let late = world.reader().refused(ACCOUNT, &refused).await.unwrap();
+    assert_eq!(late.expose(), "2_token");
+    sleep(secs(300)).await;
+    assert_eq!(world.wechat.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_wechat_gives_out_and_refuses_is_forced_once() {
+    let world = World::new(Channel::Stable);
+    let _replicas = [world.replica(), world.replica()];
+    let reader = world.reader();
+    let refused = reader.current(ACCOUNT).await.unwrap();
+    let other = reader.refused(ACCOUNT, &refused).await.unwrap();
+    assert_eq!(other.expose(), "2_token");
+    sleep(secs(300)).await;
+    assert_eq!((world.wechat.calls().len(), world.wechat.forced()), (3, 1));
+    assert_eq!(world.stored().await.unwrap().forced_at_ms.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_of_every_token_for_an_hour_are_answered_within_the_ration() {
+    let world = World::new(Channel::Stable);
+    let _replica = world.replica();
+    let reader = world.reader();
+    let begun = Instant::now();
+    while begun.elapsed() < secs(3600) {
+        if let Ok(token) = reader.current(ACCOUNT).await {
+            let _ = reader.refused(ACCOUNT, &token).await;
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+    let calls = world.wechat.calls();
+    let forced: Vec<Instant> = calls.iter().filter(|c| c.force).map(|c| c.at).collect();
+    assert!((3..=20).contains(&forced.len()), "{}", forced.len());
+    assert!(forced.windows(2).all(|pair| pair[1] - pair[0] >= secs(30)));
+    assert!(calls.windows(7).all(|span| span[6].at - span[0].at >= secs(59)), "six a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_classic_token_is_fetched_anew_once() {
+    let world = World::new(Channel::Classic);
+    let _replicas = [world.replica(), world.replica()];
+    let reader = world.reader();
+    let refused = reader.current(ACCOUNT).await.unwrap();
+    let readers: Vec<_> = (0..8).map(|_| world.reader()).collect();
+    let others = join_all(readers.iter().map(|r| r.refused(ACCOUNT, &refused))).await;
+    assert!(others.iter().all(|t| t.as_ref().unwrap().expose() == "2_token"), "{others:?}");
+    sleep(secs(300)).await;
+    assert_eq!(world.wechat.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_secret_is_tried_a_few_times_an_hour_and_heals() {
+    let world = World::new(Channel::Stable);
+    let wrong = Refusal {
+        code: 40125,
+        name: "wrong_secret",
+        meaning: Meaning::Ours,
+        sentence: "invalid appsecret".into(),
+    };
+    world.wechat.fail(14, CallError::Refused(wrong));
+    let _replicas = [world.replica(), world.replica()];
+    let unavailable = world.reader().current(ACCOUNT).await.unwrap_err();
+    assert!(unavailable.to_string().contains("token service"), "{unavailable}");
+    sleep(secs(3600)).await;
+    assert!((4..=10).contains(&world.wechat.calls().len()), "{}", world.wechat.calls().len());
+    until("it heals by itself", async || world.stored().await.is_some()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_that_lost_everything_has_the_token_again_within_seconds() {
+    let world = World::new(Channel::Stable);
+    let _replicas = [world.replica(), world.replica()];
+    until("the first token", async || world.stored().await.is_some()).await;
+    let key = paihao_contracts::names::access_token(ACCOUNT);
+    paihao_cache::Cache::remove(&*world.cache, &key).await.unwrap();
+    let lost = Instant::now();
+    until("it is back", async || world.stored().await.is_some()).await;
+    assert!(lost.elapsed() < secs(8), "{:?}", lost.elapsed());
+    assert_eq!(world.stored_token().await.as_deref(), Some("1_token"), "the stable channel's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_names_the_token_by_its_fingerprint_only() {
+    let world = World::new(Channel::Stable);
+    let reader = world.reader();
+    let _ = reader.refused(ACCOUNT, &AccessToken::new("43_secret")).await;
+    let payloads = world.queue.payloads();
+    assert_eq!(payloads.len(), 1);
+    assert!(payloads[0].contains(&fingerprint("43_secret")), "{payloads:?}");
+    assert!(!payloads[0].contains("secret\""), "{payloads:?}");
+    assert!(!payloads[0].contains("43_"), "{payloads:?}");
+}

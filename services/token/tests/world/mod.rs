@@ -1,0 +1,258 @@
+//! A world for keepers to live in, under a paused clock: a WeChat without sockets, a queue without
+//! a store, and a cache that can be cut off.
+
+mod queue;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use paihao_cache::{Cache, Lease, MemoryCache, Swap, Unavailable};
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::RuntimeClock;
+use paihao_contracts::names;
+use paihao_contracts::token::TokenRecord;
+use paihao_token::{Account, Channel, Issuer, Ports, Settings, start};
+use paihao_tokens::{TokenReader, TokenReaderOptions};
+use paihao_wechat::{AccessToken, AppId, AppSecret, CallError, IssuedToken};
+pub(crate) use queue::Queue;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+pub(crate) const ACCOUNT: &str = "hall";
+
+/// One WeChat, one cache, one queue, one time.
+pub(crate) struct World {
+    pub(crate) wechat: Arc<WeChat>,
+    pub(crate) cache: Arc<MemoryCache>,
+    pub(crate) queue: Queue,
+    pub(crate) clock: Arc<RuntimeClock>,
+    pub(crate) channel: Channel,
+}
+
+impl World {
+    pub(crate) fn new(channel: Channel) -> World {
+        World {
+            wechat: Arc::default(),
+            cache: Arc::default(),
+            queue: Queue::default(),
+            clock: Arc::new(RuntimeClock::starting_at(1_700_000_000_000)),
+            channel,
+        }
+    }
+
+    /// A replica of the token service.
+    pub(crate) fn replica(&self) -> Replica {
+        let line = Arc::new(Line { cache: self.cache.clone(), cut: AtomicBool::new(false) });
+        let issuer = Arc::new(Desk { wechat: self.wechat.clone(), hangs: Mutex::default() });
+        let tasks = Tasks::new();
+        let account = Account {
+            name: ACCOUNT.into(),
+            app: AppId("wx1".into()),
+            secret: AppSecret::new("secret"),
+            channel: self.channel,
+        };
+        let ports = Ports {
+            cache: line.clone(),
+            ledger: Arc::new(self.queue.clone()),
+            issuer: issuer.clone(),
+            clock: self.clock.clone(),
+        };
+        start(Settings::default(), vec![account], ports, &tasks);
+        Replica { tasks, line, issuer }
+    }
+
+    /// A reader in another process.
+    pub(crate) fn reader(&self) -> TokenReader {
+        let options = TokenReaderOptions::default();
+        TokenReader::new(
+            self.cache.clone(),
+            Arc::new(self.queue.clone()),
+            self.clock.clone(),
+            options,
+        )
+    }
+
+    pub(crate) async fn stored(&self) -> Option<TokenRecord> {
+        let bytes = self.cache.get(&names::access_token(ACCOUNT)).await.unwrap()?;
+        Some(TokenRecord::decode(&bytes).unwrap())
+    }
+
+    pub(crate) async fn stored_token(&self) -> Option<String> {
+        self.stored().await.map(|record| record.token)
+    }
+}
+
+/// Waits, in the paused time, for something to become true.
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !condition().await {
+            sleep(Duration::from_millis(200)).await;
+        }
+    };
+    timeout(Duration::from_secs(4 * 3600), waiting)
+        .await
+        .unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+/// One replica and the ways in which it fails.
+pub(crate) struct Replica {
+    pub(crate) tasks: Tasks,
+    pub(crate) line: Arc<Line>,
+    pub(crate) issuer: Arc<Desk>,
+}
+
+impl Replica {
+    /// Gone without a word: nothing is released.
+    pub(crate) fn die(&self) {
+        self.tasks.abort();
+    }
+}
+
+/// WeChat's token endpoints, both channels.
+#[derive(Default)]
+pub(crate) struct WeChat {
+    inside: Mutex<Inside>,
+}
+
+#[derive(Default)]
+struct Inside {
+    current: Option<(u32, Instant)>,
+    issued: u32,
+    calls: Vec<Call>,
+    errors: VecDeque<CallError>,
+}
+
+/// One call to a token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) force: bool,
+    pub(crate) at: Instant,
+}
+
+impl WeChat {
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.inside.lock().unwrap().calls.clone()
+    }
+
+    pub(crate) fn forced(&self) -> usize {
+        self.calls().iter().filter(|call| call.force).count()
+    }
+
+    /// Somebody outside forces a new token.
+    pub(crate) fn forced_by_somebody_else(&self) {
+        self.inside.lock().unwrap().renew();
+    }
+
+    pub(crate) fn fail(&self, times: usize, error: CallError) {
+        self.inside.lock().unwrap().errors.extend(std::iter::repeat_n(error, times));
+    }
+
+    fn issue(&self, channel: Channel, force: bool) -> Result<IssuedToken, CallError> {
+        let mut inside = self.inside.lock().unwrap();
+        inside.calls.push(Call { force, at: Instant::now() });
+        if let Some(error) = inside.errors.pop_front() {
+            return Err(error);
+        }
+        let same = inside.current.filter(|(_, ends)| {
+            channel == Channel::Stable
+                && !force
+                && ends.duration_since(Instant::now()) > Duration::from_secs(300)
+        });
+        let (n, ends) = same.unwrap_or_else(|| inside.renew());
+        let expires_in = ends.duration_since(Instant::now());
+        Ok(IssuedToken { token: AccessToken::new(format!("{n}_token")), expires_in })
+    }
+}
+
+impl Inside {
+    fn renew(&mut self) -> (u32, Instant) {
+        self.issued += 1;
+        *self.current.insert((self.issued, Instant::now() + Duration::from_secs(7200)))
+    }
+}
+
+/// A replica's way to WeChat; its answers can be made to take long.
+pub(crate) struct Desk {
+    wechat: Arc<WeChat>,
+    hangs: Mutex<Option<Duration>>,
+}
+
+impl Desk {
+    /// From now on an answer arrives this long after WeChat gave it.
+    pub(crate) fn hang(&self, by: Duration) {
+        *self.hangs.lock().unwrap() = Some(by);
+    }
+}
+
+#[async_trait]
+impl Issuer for Desk {
+    async fn issue(&self, account: &Account, force: bool) -> Result<IssuedToken, CallError> {
+        let issued = self.wechat.issue(account.channel, force);
+        let hang = *self.hangs.lock().unwrap();
+        sleep(hang.unwrap_or(Duration::from_millis(50))).await;
+        issued
+    }
+}
+
+/// A replica's way to the cache.
+pub(crate) struct Line {
+    cache: Arc<MemoryCache>,
+    cut: AtomicBool,
+}
+
+impl Line {
+    pub(crate) fn cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::SeqCst);
+    }
+
+    fn up(&self) -> Result<&MemoryCache, Unavailable> {
+        if self.cut.load(Ordering::SeqCst) {
+            return Err(Unavailable("cut off".into()));
+        }
+        Ok(&self.cache)
+    }
+}
+
+#[async_trait]
+impl Cache for Line {
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, Unavailable> {
+        self.up()?.get(key).await
+    }
+    async fn put(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), Unavailable> {
+        self.up()?.put(key, value, ttl).await
+    }
+    async fn put_if_absent(&self, k: &str, v: Bytes, ttl: Duration) -> Result<bool, Unavailable> {
+        self.up()?.put_if_absent(k, v, ttl).await
+    }
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: Bytes,
+        ttl: Duration,
+    ) -> Result<Swap, Unavailable> {
+        self.up()?.compare_and_set(key, expected, new, ttl).await
+    }
+    async fn remove(&self, key: &str) -> Result<(), Unavailable> {
+        self.up()?.remove(key).await
+    }
+    async fn acquire(
+        &self,
+        name: &str,
+        holder: &str,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, Unavailable> {
+        self.up()?.acquire(name, holder, ttl).await
+    }
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, Unavailable> {
+        self.up()?.renew(lease, ttl).await
+    }
+    async fn release(&self, lease: &Lease) -> Result<(), Unavailable> {
+        self.up()?.release(lease).await
+    }
+    async fn check(&self) -> Result<(), Unavailable> {
+        self.up()?.check().await
+    }
+}

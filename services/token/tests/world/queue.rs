@@ -1,0 +1,156 @@
+//! The work queue of refused tokens, and nothing else of a ledger.
+
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream};
+use paihao_contracts::names::{Consumer, Log, WorkQueue};
+use paihao_ledger::{
+    Acknowledge, AppendError, Deliveries, Delivery, Enqueued, Entry, Expect, Followed, Ledger,
+    Position, Recorded, Subject, Unavailable, Verdict,
+};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+const FOR_EVER: Duration = Duration::from_secs(1 << 30);
+
+/// A queue; clones are one queue.
+#[derive(Clone, Default)]
+pub(crate) struct Queue(Arc<Inside>);
+
+#[derive(Default)]
+struct Inside {
+    waiting: Mutex<Vec<Message>>,
+    keys: Mutex<Vec<(String, Instant)>>,
+    changed: Notify,
+}
+
+#[derive(Clone)]
+struct Message {
+    entry: Entry,
+    attempt: u64,
+    due: Instant,
+    open: bool,
+    id: usize,
+}
+
+impl Queue {
+    /// Reports not yet settled.
+    pub(crate) fn open(&self) -> usize {
+        self.0.waiting.lock().unwrap().len()
+    }
+
+    /// What they say.
+    pub(crate) fn payloads(&self) -> Vec<String> {
+        let waiting = self.0.waiting.lock().unwrap();
+        waiting.iter().map(|m| String::from_utf8_lossy(&m.entry.payload).into_owned()).collect()
+    }
+
+    fn next(&self) -> Option<Message> {
+        let mut waiting = self.0.waiting.lock().unwrap();
+        let now = Instant::now();
+        let message = waiting.iter_mut().find(|m| !m.open && m.due <= now)?;
+        message.open = true;
+        message.attempt += 1;
+        Some(message.clone())
+    }
+}
+
+struct Handle(Queue, usize);
+
+#[async_trait]
+impl Acknowledge for Handle {
+    async fn say(&self, verdict: Verdict) -> Result<(), Unavailable> {
+        let mut waiting = self.0.0.waiting.lock().unwrap();
+        match verdict {
+            Verdict::Again(delay) => {
+                for message in waiting.iter_mut().filter(|m| m.id == self.1) {
+                    (message.open, message.due) = (false, Instant::now() + delay);
+                }
+            }
+            Verdict::Done | Verdict::Never(_) => waiting.retain(|m| m.id != self.1),
+        }
+        Ok(())
+    }
+    async fn extend(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+    fn forgotten(&self) {
+        let mut waiting = self.0.0.waiting.lock().unwrap();
+        waiting.iter_mut().filter(|m| m.id == self.1).for_each(|m| m.open = false);
+    }
+}
+
+#[async_trait]
+impl Ledger for Queue {
+    async fn append(
+        &self,
+        _: &Log,
+        _: &Subject,
+        _: Expect,
+        _: Entry,
+    ) -> Result<Position, AppendError> {
+        unreachable!("the token service appends nothing")
+    }
+    async fn last(&self, _: &Log, _: &Subject) -> Result<Option<Recorded>, Unavailable> {
+        unreachable!()
+    }
+    async fn head(&self, _: &Log) -> Result<Position, Unavailable> {
+        unreachable!()
+    }
+    async fn follow(
+        &self,
+        _: &Log,
+        _: Position,
+    ) -> Result<BoxStream<'static, Followed>, Unavailable> {
+        unreachable!()
+    }
+    async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> Result<Deliveries, Unavailable> {
+        unreachable!()
+    }
+    async fn enqueue(
+        &self,
+        _: &WorkQueue,
+        key: &str,
+        entry: Entry,
+        delay: Duration,
+    ) -> Result<Enqueued, Unavailable> {
+        let mut keys = self.0.keys.lock().unwrap();
+        keys.retain(|(_, at)| at.elapsed() < Duration::from_secs(120));
+        if keys.iter().any(|(known, _)| known == key) {
+            return Ok(Enqueued::AlreadyThere);
+        }
+        keys.push((key.to_owned(), Instant::now()));
+        let mut waiting = self.0.waiting.lock().unwrap();
+        let id = waiting.iter().map(|m| m.id + 1).max().unwrap_or(0);
+        let due = Instant::now() + delay;
+        waiting.push(Message { entry, attempt: 0, due, open: false, id });
+        self.0.changed.notify_waiters();
+        Ok(Enqueued::New)
+    }
+    async fn work(&self, queue: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
+        let subject = Subject::new(&[queue.name]).unwrap();
+        let state = (self.clone(), subject);
+        Ok(Deliveries::new(Box::pin(stream::unfold(state, |(queue, subject)| async move {
+            loop {
+                let changed = queue.0.changed.notified();
+                if let Some(message) = queue.next() {
+                    let recorded = Recorded {
+                        position: Position(1),
+                        subject: subject.clone(),
+                        at_ms: 0,
+                        entry: message.entry,
+                    };
+                    let handle = Box::new(Handle(queue.clone(), message.id));
+                    let delivery = Delivery::new(recorded, message.attempt, handle);
+                    return Some((delivery, (queue.clone(), subject)));
+                }
+                let pause = if queue.open() == 0 { FOR_EVER } else { Duration::from_millis(10) };
+                let _ = timeout(pause, changed).await;
+            }
+        }))))
+    }
+    async fn check(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
