@@ -1,8 +1,90 @@
-//! The pages, served from inside the program.
+//! The pages, served from inside the program: files compiled in, nothing from other hosts.
 
 use crate::Door;
 use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use sha2::{Digest, Sha256};
+
+/// A file that pages refer to.
+struct Asset {
+    name: &'static str,
+    content_type: &'static str,
+    body: &'static str,
+}
+
+macro_rules! assets {
+    ($($name:literal: $content_type:literal),* $(,)?) => {
+        &[$(Asset {
+            name: $name,
+            content_type: $content_type,
+            body: include_str!(concat!("pages/assets/", $name)),
+        }),*]
+    };
+}
+
+const ASSETS: &[Asset] = assets! {
+    "paihao.css": "text/css; charset=utf-8",
+    "paihao.js": "text/javascript; charset=utf-8",
+    "index.js": "text/javascript; charset=utf-8",
+    "kiosk.js": "text/javascript; charset=utf-8",
+    "board.js": "text/javascript; charset=utf-8",
+    "staff.js": "text/javascript; charset=utf-8",
+};
+
+const INDEX: &str = include_str!("pages/index.html");
+const KIOSK: &str = include_str!("pages/kiosk.html");
+const BOARD: &str = include_str!("pages/board.html");
+const STAFF: &str = include_str!("pages/staff.html");
 
 pub(crate) fn routes() -> Router<Door> {
     Router::new()
+        .route("/", get(Html(INDEX)))
+        .route("/kiosk/{site}", get(async |door, site| page(door, site, KIOSK)))
+        .route("/board/{site}", get(async |door, site| page(door, site, BOARD)))
+        .route("/staff/{site}", get(async |door, site| page(door, site, STAFF)))
+        .route("/assets/{name}", get(asset))
+}
+
+/// A page of a site. It says by itself what it finds; a site that is not there is also a 404.
+fn page(State(door): State<Door>, Path(site): Path<String>, page: &'static str) -> Response {
+    let status = match door.lines.book(&site) {
+        Some(_) => StatusCode::OK,
+        None => StatusCode::NOT_FOUND,
+    };
+    (status, Html(page)).into_response()
+}
+
+/// A file, or "you have it" to a browser that does.
+async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(asset.body)[..8]));
+    let caching = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, caching).into_response();
+    }
+    (caching, [(header::CONTENT_TYPE, asset.content_type)], asset.body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_refer_only_to_what_is_served() {
+        for page in [INDEX, KIOSK, BOARD, STAFF] {
+            let ends = page.split("/assets/").skip(1);
+            for name in ends.map(|rest| rest.split('"').next().unwrap()) {
+                assert!(ASSETS.iter().any(|asset| asset.name == name), "{name} is not served");
+            }
+            assert!(
+                !page.contains("<script>") && !page.contains(" style="),
+                "not for a strict policy"
+            );
+        }
+    }
 }
