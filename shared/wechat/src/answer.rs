@@ -19,9 +19,13 @@ pub(crate) fn read<T: DeserializeOwned>(
         #[serde(default)]
         errcode: i64,
         #[serde(default)]
-        errmsg: String,
+        errmsg: Option<String>,
     }
     let text = sanitised(body);
+    // serde would read a list as a structure, too.
+    if !text.trim_start().starts_with('{') {
+        return Err(garbled("not the JSON expected"));
+    }
     let verdict: Verdict =
         serde_json::from_str(&text).map_err(|_| garbled("not the JSON expected"))?;
     if verdict.errcode != 0 {
@@ -30,7 +34,7 @@ pub(crate) fn read<T: DeserializeOwned>(
             code: verdict.errcode,
             name: row.name,
             meaning: row.meaning,
-            sentence: sentence(&verdict.errmsg, secrets),
+            sentence: sentence(&verdict.errmsg.unwrap_or_default(), secrets),
         }));
     }
     // serde's own error would quote the offending value, which may be a token.

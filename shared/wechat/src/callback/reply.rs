@@ -20,9 +20,8 @@ pub fn text_reply(to: &OpenId, from: &str, create_time: i64, text: &str) -> Stri
 fn cdata(text: &str) -> String {
     let allowed: String = text
         .chars()
-        .filter(|&c| {
-            !(c.is_control() && c != '\t' && c != '\n') && !matches!(c, '\u{fffe}' | '\u{ffff}')
-        })
+        .filter(|&c| matches!(c, '\t' | '\n') || !c.is_control())
+        .filter(|c| !matches!(c, '\u{fffe}' | '\u{ffff}'))
         .collect();
     format!("<![CDATA[{}]]>", allowed.replace("]]>", "]]]]><![CDATA[>"))
 }

@@ -1,0 +1,362 @@
+//! The client against a server that answers as WeChat does, or as it should not.
+
+#![allow(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use paihao_wechat::{
+    AccessToken, AppId, AppSecret, CallError, Caller, CallerError, Client, ClientOptions,
+    Endpoints, Meaning, OpenId, QrRequest, TemplateMessage, TokenSource, TokenUnavailable,
+};
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt::{Debug, Display};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+const TOKEN: &str = "43_the-access-token";
+const SECRET: &str = "the-app-secret-0123456789";
+const OPENID: &str = "oThePersonsOpenId";
+
+/// What the server saw: method, path with query, body.
+type Seen = (String, String, String);
+
+#[derive(Clone, Default)]
+struct WeChat(Arc<Mutex<(VecDeque<Answer>, Vec<Seen>)>>);
+
+enum Answer {
+    Json(&'static str),
+    Image(&'static str, Vec<u8>),
+    Status(u16, &'static str),
+    Redirect(&'static str),
+    Silence,
+    HalfAnAnswer,
+}
+
+impl WeChat {
+    async fn start() -> (WeChat, Client) {
+        let wechat = WeChat::default();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(answer).with_state(wechat.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (wechat, client(&format!("http://{address}/base/")))
+    }
+
+    fn answers(&self, answer: Answer) {
+        self.0.lock().unwrap().0.push_back(answer);
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.0.lock().unwrap().1.clone()
+    }
+}
+
+fn client(base: &str) -> Client {
+    let base = url::Url::parse(base).unwrap();
+    Client::new(ClientOptions {
+        endpoints: Endpoints { api: base.clone(), mp: base },
+        total_timeout: Duration::from_millis(700),
+        ..ClientOptions::default()
+    })
+    .unwrap()
+}
+
+async fn answer(State(wechat): State<WeChat>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let answer = {
+        let mut inside = wechat.0.lock().unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        inside.1.push((parts.method.to_string(), parts.uri.to_string(), text));
+        inside.0.pop_front().expect("an answer was prepared")
+    };
+    let typed = |kind: &str| HeaderMap::from_iter([(header::CONTENT_TYPE, kind.parse().unwrap())]);
+    match answer {
+        Answer::Json(text) => (typed("application/json; encoding=utf-8"), text).into_response(),
+        Answer::Image(kind, bytes) => (typed(kind), bytes).into_response(),
+        Answer::Status(status, text) => {
+            (StatusCode::from_u16(status).unwrap(), text).into_response()
+        }
+        Answer::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
+        Answer::Silence => std::future::pending().await,
+        Answer::HalfAnAnswer => {
+            let broken = futures_stream_that_breaks();
+            (typed("application/json"), axum::body::Body::from_stream(broken)).into_response()
+        }
+    }
+}
+
+fn futures_stream_that_breaks() -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> {
+    futures::stream::iter([
+        Ok(Bytes::from_static(b"{\"errcode\":0,")),
+        Err(std::io::Error::other("gone")),
+    ])
+}
+
+fn message() -> TemplateMessage {
+    TemplateMessage {
+        to: OpenId::new(OPENID),
+        template_id: "TID".into(),
+        url: Some("https://hall.example/t/1".into()),
+        client_msg_id: Some("abc".into()),
+        fields: vec![
+            ("character_string1".into(), "A012".into()),
+            ("thing2".into(), "3号窗口".into()),
+        ],
+    }
+}
+
+fn token() -> AccessToken {
+    AccessToken::new(TOKEN)
+}
+
+#[tokio::test]
+async fn a_stable_token_is_asked_for_in_a_body() {
+    let (wechat, client) = WeChat::start().await;
+    wechat.answers(Answer::Json(r#"{"access_token":"43_x","expires_in":345}"#));
+    let issued =
+        client.stable_token(&AppId("wx1".into()), &AppSecret::new(SECRET), true).await.unwrap();
+    assert_eq!((issued.token.expose(), issued.expires_in), ("43_x", Duration::from_secs(345)));
+    let (method, path, body) = wechat.seen().remove(0);
+    assert_eq!((&*method, &*path), ("POST", "/base/cgi-bin/stable_token"));
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let expected = serde_json::json!({
+        "grant_type": "client_credential", "appid": "wx1", "secret": SECRET, "force_refresh": true
+    });
+    assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn a_classic_token_is_asked_for_in_a_query() {
+    let (wechat, client) = WeChat::start().await;
+    wechat.answers(Answer::Json(r#"{"access_token":"43_x","expires_in":7200}"#));
+    client.classic_token(&AppId("wx1".into()), &AppSecret::new("a b&c")).await.unwrap();
+    let (method, path, _) = wechat.seen().remove(0);
+    assert_eq!(method, "GET");
+    assert_eq!(path, "/base/cgi-bin/token?grant_type=client_credential&appid=wx1&secret=a+b%26c");
+}
+
+#[tokio::test]
+async fn a_code_is_created_and_its_answer_read() {
+    let (wechat, client) = WeChat::start().await;
+    let answer =
+        r#"{"ticket":"gQ+\/=","expire_seconds":600,"url":"http:\/\/weixin.qq.com\/q\/02"}"#;
+    for _ in 0..3 {
+        wechat.answers(Answer::Json(answer));
+    }
+    let day = Duration::from_secs(86_400);
+    let code = client.create_qr(&token(), &QrRequest::temporary_str("q", day)).await.unwrap();
+    assert_eq!((&*code.ticket, &*code.url), ("gQ+/=", "http://weixin.qq.com/q/02"));
+    assert_eq!(code.expires_in, Some(Duration::from_secs(600)));
+    let code = client.create_qr(&token(), &QrRequest::permanent_id(7)).await.unwrap();
+    assert_eq!(code.expires_in, None);
+    client.create_qr(&token(), &QrRequest::temporary_id(7, day * 1000)).await.unwrap();
+    let bodies: Vec<serde_json::Value> =
+        wechat.seen().iter().map(|(_, _, body)| serde_json::from_str(body).unwrap()).collect();
+    assert_eq!(
+        bodies,
+        [
+            serde_json::json!({"action_name":"QR_STR_SCENE","expire_seconds":86400,"action_info":{"scene":{"scene_str":"q"}}}),
+            serde_json::json!({"action_name":"QR_LIMIT_SCENE","action_info":{"scene":{"scene_id":7}}}),
+            serde_json::json!({"action_name":"QR_SCENE","expire_seconds":2592000,"action_info":{"scene":{"scene_id":7}}}),
+        ]
+    );
+    assert!(
+        wechat.seen()[0].1.ends_with("/cgi-bin/qrcode/create?access_token=43_the-access-token")
+    );
+}
+
+#[tokio::test]
+async fn a_picture_is_fetched_by_an_encoded_ticket() {
+    let (wechat, client) = WeChat::start().await;
+    wechat.answers(Answer::Image("image/jpg", vec![0xff, 0xd8]));
+    let picture = client.show_qr("gQ+a/b==").await.unwrap();
+    assert_eq!((&*picture.content_type, &picture.bytes[..]), ("image/jpg", &[0xff, 0xd8][..]));
+    assert_eq!(wechat.seen()[0].1, "/base/cgi-bin/showqrcode?ticket=gQ%2Ba%2Fb%3D%3D");
+
+    wechat.answers(Answer::Status(404, "<html>"));
+    wechat.answers(Answer::Image("text/plain", br#"{"errcode":40053,"errmsg":"x"}"#.to_vec()));
+    wechat.answers(Answer::Image("text/html", b"{}".to_vec()));
+    wechat.answers(Answer::Image("image/jpg", vec![0; 3 << 20]));
+    assert!(matches!(client.show_qr("t").await, Err(CallError::Garbled(_))));
+    let Err(CallError::Refused(refusal)) = client.show_qr("t").await else { panic!() };
+    assert_eq!(refusal.code, 40053);
+    assert!(matches!(client.show_qr("t").await, Err(CallError::Garbled(_))));
+    assert!(matches!(client.show_qr("t").await, Err(CallError::Garbled(_))), "too large");
+}
+
+#[tokio::test]
+async fn a_template_message_is_sent_and_its_number_read_in_full() {
+    let (wechat, client) = WeChat::start().await;
+    wechat.answers(Answer::Json(r#"{"errcode":0,"errmsg":"ok","msgid":2702600966117900289}"#));
+    let id = client.send_template(&token(), &message()).await.unwrap();
+    assert_eq!(id.0, 2_702_600_966_117_900_289);
+    let (_, path, body) = wechat.seen().remove(0);
+    assert_eq!(path, "/base/cgi-bin/message/template/send?access_token=43_the-access-token");
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let expected = serde_json::json!({
+        "touser": OPENID, "template_id": "TID", "url": "https://hall.example/t/1",
+        "client_msg_id": "abc",
+        "data": {"character_string1": {"value": "A012"}, "thing2": {"value": "3号窗口"}},
+    });
+    assert_eq!(body, expected);
+}
+
+/// Every way of failing that there is, with the token, the secret and the openid in the answer
+/// where one can stand there.
+async fn failures() -> Vec<(&'static str, CallError)> {
+    let (wechat, client) = WeChat::start().await;
+    let gone = {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        format!("http://{}/", listener.local_addr().unwrap())
+    };
+    let leaky = r#"{"errcode":40001,"errmsg":"invalid credential 43_the-access-token of oThePersonsOpenId rid: 1-2"}"#;
+    let (app, secret) = (AppId("wx1".into()), AppSecret::new(SECRET));
+    let mut all = Vec::new();
+    for (how, answer) in [
+        ("refused", Answer::Json(leaky)),
+        ("html", Answer::Status(502, "<html>43_the-access-token</html>")),
+        ("redirect", Answer::Redirect("http://example.invalid/?access_token=43_the-access-token")),
+        ("silence", Answer::Silence),
+        ("half", Answer::HalfAnAnswer),
+        ("mistyped", Answer::Json(r#"{"msgid":"43_the-access-token"}"#)),
+    ] {
+        wechat.answers(answer);
+        all.push((how, client.send_template(&token(), &message()).await.unwrap_err()));
+    }
+    let leaky =
+        r#"{"errcode":40125,"errmsg":"invalid appsecret the-app-secret-0123456789, view more at"}"#;
+    wechat.answers(Answer::Json(leaky));
+    all.push(("secret", client.classic_token(&app, &secret).await.unwrap_err()));
+    wechat.answers(Answer::Json(r#"{"access_token":43,"expires_in":"the-app-secret-0123456789"}"#));
+    all.push(("mistyped token", client.classic_token(&app, &secret).await.unwrap_err()));
+    let nowhere = self::client(&gone);
+    all.push(("nobody", nowhere.send_template(&token(), &message()).await.unwrap_err()));
+    all.push(("nobody", nowhere.classic_token(&app, &secret).await.unwrap_err()));
+    all
+}
+
+fn renderings<E: Error + Debug + Display + 'static>(error: &E) -> String {
+    let mut all = format!("{error} {error:?} {error:#} {error:#?}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        all += &format!(" {error} {error:?} {error:#} {error:#?}");
+        source = error.source();
+    }
+    all
+}
+
+#[tokio::test]
+async fn no_rendering_of_a_failure_holds_a_secret() {
+    for (how, error) in failures().await {
+        let all = renderings(&error) + &renderings(&CallerError::from(error.clone()));
+        for secret in [TOKEN, "the-access", SECRET, OPENID, "access_token=", "secret="] {
+            assert!(!all.contains(secret), "{how}: {all}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_says_what_may_have_happened() {
+    for (how, error) in failures().await {
+        let expected = match how {
+            "refused" | "secret" => matches!(error, CallError::Refused(_)),
+            "nobody" => matches!(error, CallError::Unreachable(_)),
+            "silence" => error == CallError::TimedOut,
+            _ => matches!(error, CallError::Garbled(_)),
+        };
+        assert!(expected, "{how}: {error:?}");
+        let unsure = !matches!(how, "refused" | "secret" | "nobody");
+        assert_eq!(error.may_have_happened(), unsure, "{how}");
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let (wechat, client) = WeChat::start().await;
+    wechat.answers(Answer::Redirect("/elsewhere"));
+    client.send_template(&token(), &message()).await.unwrap_err();
+    assert_eq!(wechat.seen().len(), 1);
+}
+
+/// Hands out `1_token`, and `2_token` once the first was refused.
+#[derive(Default)]
+struct Tokens {
+    refused: Mutex<Vec<String>>,
+    none_left: bool,
+}
+
+#[async_trait::async_trait]
+impl TokenSource for Tokens {
+    async fn current(&self, _: &str) -> Result<AccessToken, TokenUnavailable> {
+        Ok(AccessToken::new("1_token"))
+    }
+    async fn refused(
+        &self,
+        _: &str,
+        refused: &AccessToken,
+    ) -> Result<AccessToken, TokenUnavailable> {
+        self.refused.lock().unwrap().push(refused.expose().to_owned());
+        if self.none_left {
+            return Err(TokenUnavailable("none left".into()));
+        }
+        Ok(AccessToken::new("2_token"))
+    }
+}
+
+const REFUSED: &str = r#"{"errcode":42001,"errmsg":"access_token expired rid: 1"}"#;
+
+#[tokio::test]
+async fn a_refused_token_is_reported_and_the_call_repeated_once() {
+    let (wechat, client) = WeChat::start().await;
+    let tokens = Arc::new(Tokens::default());
+    let caller = Caller::new(client, tokens.clone());
+    wechat.answers(Answer::Json(REFUSED));
+    wechat.answers(Answer::Json(r#"{"errcode":0,"errmsg":"ok","msgid":7}"#));
+    assert_eq!(caller.send_template("hall", &message()).await.unwrap().0, 7);
+    assert_eq!(*tokens.refused.lock().unwrap(), ["1_token"]);
+    let used: Vec<String> =
+        wechat.seen().iter().map(|seen| seen.1.rsplit('=').next().unwrap().to_owned()).collect();
+    assert_eq!(used, ["1_token", "2_token"]);
+}
+
+#[tokio::test]
+async fn a_call_is_never_made_a_third_time() {
+    let (wechat, client) = WeChat::start().await;
+    let caller = Caller::new(client, Arc::new(Tokens::default()));
+    wechat.answers(Answer::Json(REFUSED));
+    wechat.answers(Answer::Json(REFUSED));
+    let request = QrRequest::permanent_str("q");
+    let error = caller.create_qr("hall", &request).await.unwrap_err();
+    assert_eq!(error.meaning(), Meaning::Token);
+    assert_eq!(wechat.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_about_the_token_is_not_repeated() {
+    let (wechat, client) = WeChat::start().await;
+    let tokens = Arc::new(Tokens { none_left: true, ..Tokens::default() });
+    let caller = Caller::new(client, tokens.clone());
+    for (answer, meaning) in [
+        (r#"{"errcode":-1,"errmsg":"system error"}"#, Meaning::Later(None)),
+        (r#"{"errcode":43004,"errmsg":"require subscribe"}"#, Meaning::User),
+        (
+            r#"{"errcode":47003,"errmsg":"argument invalid! data.thing2.value invalid"}"#,
+            Meaning::Never,
+        ),
+        (r#"{"errcode":48001,"errmsg":"api unauthorized"}"#, Meaning::Ours),
+    ] {
+        wechat.answers(Answer::Json(answer));
+        assert_eq!(caller.send_template("hall", &message()).await.unwrap_err().meaning(), meaning);
+    }
+    assert!(tokens.refused.lock().unwrap().is_empty());
+    assert_eq!(wechat.seen().len(), 4);
+    wechat.answers(Answer::Json(REFUSED));
+    let error = caller.send_template("hall", &message()).await.unwrap_err();
+    assert!(matches!(error, CallerError::Token(_)), "{error}");
+}
