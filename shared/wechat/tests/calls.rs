@@ -34,7 +34,7 @@ enum Answer {
     Status(u16, &'static str),
     Redirect(&'static str),
     Silence,
-    HalfAnAnswer,
+    Half,
 }
 
 impl WeChat {
@@ -84,7 +84,7 @@ async fn answer(State(wechat): State<WeChat>, request: Request) -> Response {
         }
         Answer::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
         Answer::Silence => std::future::pending().await,
-        Answer::HalfAnAnswer => {
+        Answer::Half => {
             let broken = futures_stream_that_breaks();
             (typed("application/json"), axum::body::Body::from_stream(broken)).into_response()
         }
@@ -223,7 +223,7 @@ async fn failures() -> Vec<(&'static str, CallError)> {
         ("html", Answer::Status(502, "<html>43_the-access-token</html>")),
         ("redirect", Answer::Redirect("http://example.invalid/?access_token=43_the-access-token")),
         ("silence", Answer::Silence),
-        ("half", Answer::HalfAnAnswer),
+        ("half", Answer::Half),
         ("mistyped", Answer::Json(r#"{"msgid":"43_the-access-token"}"#)),
     ] {
         wechat.answers(answer);

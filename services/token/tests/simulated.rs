@@ -1,0 +1,146 @@
+//! The service, its readers and the client together, against the simulated WeChat, over HTTP.
+
+use futures::future::join_all;
+use paihao_cache::{Cache, MemoryCache};
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::{Clock, SystemClock};
+use paihao_ledger::Ledger;
+use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use paihao_token::{Account, Channel, Ports, Settings, start};
+use paihao_tokens::{TokenReader, TokenReaderOptions};
+use paihao_wechat::{
+    AppId, AppSecret, Caller, Client, ClientOptions, Endpoints, Meaning, QrRequest, TokenSource,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use wechat_sim::{EarlyDeath, Fault, SimAccount, SimConfig, Simulator};
+
+const ACCOUNT: &str = "hall";
+
+struct Hall {
+    wechat: Simulator,
+    cache: Arc<dyn Cache>,
+    ledger: Arc<dyn Ledger>,
+    client: Client,
+    tasks: Tasks,
+    _dir: tempfile::TempDir,
+}
+
+impl Hall {
+    async fn open() -> Hall {
+        let wechat = Simulator::start(SimConfig::default()).await.unwrap();
+        let base: url::Url = wechat.base_url().parse().unwrap();
+        let endpoints = Endpoints { api: base.clone(), mp: base };
+        let client = Client::new(ClientOptions { endpoints, ..ClientOptions::default() }).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(Arc::new(|| SystemClock.now_ms()));
+        let ledger = SqliteLedger::open(dir.path().join("ledger"), options).unwrap();
+        Hall {
+            wechat,
+            cache: Arc::new(MemoryCache::default()),
+            ledger: Arc::new(ledger),
+            client,
+            tasks: Tasks::new(),
+            _dir: dir,
+        }
+    }
+
+    fn replica(&self, channel: Channel) -> Tasks {
+        let account = SimAccount::default();
+        let account = Account {
+            name: ACCOUNT.into(),
+            app: AppId(account.appid),
+            secret: AppSecret::new(account.secret),
+            channel,
+        };
+        let ports = Ports {
+            cache: self.cache.clone(),
+            ledger: self.ledger.clone(),
+            issuer: Arc::new(self.client.clone()),
+            clock: Arc::new(SystemClock),
+        };
+        let tasks = self.tasks.child("token");
+        let settings = Settings { lease: Duration::from_secs(3), ..Settings::default() };
+        start(settings, vec![account], ports, &tasks);
+        tasks
+    }
+
+    fn reader(&self) -> TokenReader {
+        // Patience for a busy machine; nothing here waits this long when it works.
+        let options = TokenReaderOptions { wait: Duration::from_secs(30), ..Default::default() };
+        TokenReader::new(self.cache.clone(), self.ledger.clone(), Arc::new(SystemClock), options)
+    }
+
+    fn caller(&self) -> Caller {
+        Caller::new(self.client.clone(), Arc::new(self.reader()))
+    }
+
+    async fn close(self) {
+        self.tasks.stop_and_wait().await;
+        self.wechat.stop().await;
+    }
+}
+
+fn code() -> QrRequest {
+    QrRequest::temporary_str("door", Duration::from_secs(600))
+}
+
+#[tokio::test]
+async fn two_replicas_and_64_callers_fetch_one_token() {
+    for channel in [Channel::Stable, Channel::Classic] {
+        let hall = Hall::open().await;
+        let callers: Vec<Caller> = (0..64).map(|_| hall.caller()).collect();
+        let request = code();
+        let calls = join_all(callers.iter().map(|caller| caller.create_qr(ACCOUNT, &request)));
+        let _replicas = [hall.replica(channel), hall.replica(channel)];
+        assert!(calls.await.iter().all(Result::is_ok));
+        let stats = hall.wechat.stats();
+        assert_eq!((stats.tokens_issued, stats.codes_created), (1, 64), "{channel:?}");
+        assert_eq!(stats.stable_fetches + stats.classic_fetches, 1, "{channel:?}");
+        hall.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_dies_early_is_replaced_and_every_call_succeeds() {
+    for (death, forced) in [(EarlyDeath::Replaced, 0), (EarlyDeath::StillHandedOut, 1)] {
+        let hall = Hall::open().await;
+        let _replicas = [hall.replica(Channel::Stable), hall.replica(Channel::Stable)];
+        let callers = [hall.caller(), hall.caller()];
+        callers[0].create_qr(ACCOUNT, &code()).await.unwrap();
+        callers[1].create_qr(ACCOUNT, &code()).await.unwrap();
+        hall.wechat.kill_tokens(None, death);
+        let request = code();
+        let calls = (0..32).map(|i| callers[i % 2].create_qr(ACCOUNT, &request));
+        let answers = join_all(calls).await;
+        assert!(answers.iter().all(Result::is_ok), "{death:?}: {answers:?}");
+        assert_eq!(hall.wechat.stats().forced_refreshes, forced, "{death:?}");
+        hall.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_keeper_killed_is_followed_by_another() {
+    let hall = Hall::open().await;
+    let first = hall.replica(Channel::Stable);
+    let caller = hall.caller();
+    caller.create_qr(ACCOUNT, &code()).await.unwrap();
+    let _second = hall.replica(Channel::Stable);
+    first.abort();
+    hall.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    caller.create_qr(ACCOUNT, &code()).await.unwrap();
+    hall.close().await;
+}
+
+#[tokio::test]
+async fn a_wechat_that_is_busy_or_away_is_waited_for() {
+    let hall = Hall::open().await;
+    hall.wechat.add_fault(Fault::errcode("/cgi-bin/stable_token", -1).times(2));
+    let _replica = hall.replica(Channel::Stable);
+    hall.reader().current(ACCOUNT).await.unwrap();
+    hall.wechat.add_fault(Fault::errcode("/cgi-bin/qrcode/create", 45009).times(1));
+    let refused = hall.caller().create_qr(ACCOUNT, &code()).await.unwrap_err();
+    assert!(matches!(refused.meaning(), Meaning::Later(Some(_))), "{refused}");
+    hall.caller().create_qr(ACCOUNT, &code()).await.unwrap();
+    hall.close().await;
+}
