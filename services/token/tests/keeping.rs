@@ -56,6 +56,7 @@ async fn the_old_token_is_served_until_the_new_one_is_stored() {
     let world = World::new(Channel::Classic);
     let replica = world.replica();
     until("the first token", async || world.stored().await.is_some()).await;
+    let _stands_by = world.replica();
     replica.issuer.hang(secs(120));
     until("the second fetch", async || world.wechat.calls().len() == 2).await;
     let reader = world.reader();
