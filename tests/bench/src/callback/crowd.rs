@@ -1,0 +1,152 @@
+//! People who scan: each is another one, and what WeChat would say of them is ready to be sent.
+
+use paihao_wechat::CallbackToken;
+use paihao_wechat::callback::signature;
+use std::sync::atomic::{AtomicU64, Ordering};
+use wechat_sim::SimAccount;
+
+/// The account's name in the deployment, and the one queue of each of its sites.
+pub const ACCOUNT: &str = "shop";
+pub const QUEUE: &str = "a";
+
+const NONCE: &str = "794508645";
+/// What [`Form::fill`] writes over.
+const NOBODY: &str = "oBench0000000000000000000000";
+const NOWHERE: &str = "s00000";
+
+/// All people of a run. Whoever has scanned does not come again.
+pub struct Crowd {
+    account: SimAccount,
+    sites: usize,
+    next: AtomicU64,
+}
+
+/// A callback with blanks for the person and the site: filling it in costs a few stores, so that
+/// the load generator leaves the machine to those who are measured.
+#[derive(Clone)]
+pub struct Form {
+    bytes: Vec<u8>,
+    people: Vec<usize>,
+    site: usize,
+}
+
+impl Crowd {
+    pub fn new(sites: usize) -> Crowd {
+        assert!(sites <= 100_000, "a site's name has five digits");
+        Crowd { account: SimAccount::default(), sites, next: AtomicU64::new(1) }
+    }
+
+    /// The next person, and the site whose code they scan: any, each as likely as the other.
+    pub fn next(&self) -> (u64, usize) {
+        let person = self.next.fetch_add(1, Ordering::Relaxed);
+        (person, (mixed(person) % self.sites as u64) as usize)
+    }
+
+    /// The callback of a scan, signed now, for the server at this port.
+    pub fn form(&self, port: u16, now_ms: i64) -> Form {
+        let now = now_ms / 1000;
+        let timestamp = now.to_string();
+        let token = CallbackToken::new(&*self.account.callback_token);
+        let signature = signature(&token, &timestamp, NONCE);
+        let body = format!(
+            "<xml><ToUserName><![CDATA[{us}]]></ToUserName>\n\
+             <FromUserName><![CDATA[{NOBODY}]]></FromUserName>\n\
+             <CreateTime>{now}</CreateTime>\n\
+             <MsgType><![CDATA[event]]></MsgType>\n\
+             <Event><![CDATA[SCAN]]></Event>\n\
+             <EventKey><![CDATA[q_{NOWHERE}_{QUEUE}]]></EventKey>\n\
+             <Ticket><![CDATA[gQ{ticket}]]></Ticket>\n\
+             </xml>",
+            us = self.account.original_id,
+            ticket = "bench".repeat(18),
+        );
+        let text = format!(
+            "POST /wechat/{ACCOUNT}?signature={signature}&timestamp={timestamp}&nonce={NONCE}\
+             &openid={NOBODY} HTTP/1.1\r\n\
+             Host: 127.0.0.1:{port}\r\n\
+             User-Agent: Mozilla/4.0\r\n\
+             Accept: */*\r\n\
+             Pragma: no-cache\r\n\
+             Content-Type: text/xml\r\n\
+             Content-Length: {length}\r\n\r\n{body}",
+            length = body.len(),
+        );
+        let people = text.match_indices(NOBODY).map(|(at, _)| at + NOBODY.len()).collect();
+        let site = text.find(NOWHERE).expect("the text was made with it") + NOWHERE.len();
+        Form { bytes: text.into_bytes(), people, site }
+    }
+}
+
+impl Form {
+    /// The request of this person at this site.
+    pub fn fill(&mut self, person: u64, site: usize) -> &[u8] {
+        for &end in &self.people {
+            write_digits(&mut self.bytes[..end], person, NOBODY.len() - "oBench".len());
+        }
+        write_digits(&mut self.bytes[..self.site], site as u64, NOWHERE.len() - 1);
+        &self.bytes
+    }
+}
+
+/// The id of the i-th site.
+pub fn site(i: usize) -> String {
+    format!("s{i:05}")
+}
+
+fn write_digits(before: &mut [u8], mut number: u64, digits: usize) {
+    for byte in before.iter_mut().rev().take(digits) {
+        *byte = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+/// Neighbouring numbers come out far from each other (SplitMix64's last steps).
+fn mixed(number: u64) -> u64 {
+    let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_wechat::callback::{self, CallbackQuery, EventName, Kind};
+
+    #[test]
+    fn a_filled_form_is_a_signed_scan_of_that_person_at_that_site() {
+        let crowd = Crowd::new(1000);
+        let mut form = crowd.form(8080, 1_763_000_000_000);
+        form.fill(999_999_999_999, 999);
+        let text = String::from_utf8(form.fill(1_234_567, 42).to_vec()).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with(&format!("Content-Length: {}", body.len())), "{head}");
+
+        let address = head.split(' ').nth(1).unwrap();
+        let query = CallbackQuery::parse(address.split_once('?').unwrap().1).unwrap();
+        let token = CallbackToken::new("simulated");
+        assert!(callback::verify(&token, &query.timestamp, &query.nonce, &query.signature));
+        assert_eq!(query.openid.unwrap().expose(), "oBench0000000000000001234567");
+
+        let message = callback::parse(body.as_bytes(), 65_536).unwrap();
+        assert_eq!(message.from_user.expose(), "oBench0000000000000001234567");
+        let Kind::Event { name: EventName::Scan { scene }, .. } = message.kind else { panic!() };
+        assert_eq!(scene.as_deref(), Some("q_s00042_a"));
+        assert_eq!(site(42), "s00042");
+    }
+
+    #[test]
+    fn everybody_comes_once_and_every_site_is_visited() {
+        let crowd = Crowd::new(10);
+        let mut visits = [0; 10];
+        let people: std::collections::BTreeSet<u64> = (0..10_000)
+            .map(|_| {
+                let (person, site) = crowd.next();
+                visits[site] += 1;
+                person
+            })
+            .collect();
+        assert_eq!(people.len(), 10_000);
+        assert!(visits.iter().all(|n| (800..1200).contains(n)), "{visits:?}");
+    }
+}

@@ -1,0 +1,253 @@
+//! What is measured, set up: real NATS and Redis, one process per role of the product, one per
+//! server beside it, and the simulator in the measuring process.
+
+use super::crowd::{ACCOUNT, QUEUE, site};
+use super::servers::Kind;
+use anyhow::{Context, ensure};
+use async_nats::jetstream::consumer::pull;
+use harness::{NatsServer, Program, RedisServer, free_port};
+use paihao_chassis::clock::{Clock, SystemClock};
+use paihao_contracts::commit::Commit;
+use paihao_contracts::names::{LEDGER, PLANNER};
+use paihao_ledger::{Ledger, Subject};
+use paihao_ledger_nats::{NatsLedger, NatsOptions};
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::Instant;
+use wechat_sim::{Quotas, SimAccount, SimConfig, SimTemplate, Simulator};
+
+/// How long anything may take to get ready. A debug build on a busy machine is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Everything that runs.
+pub struct Deployment {
+    pub nats: NatsServer,
+    pub redis: RedisServer,
+    pub gateway: Member,
+    pub token: Member,
+    pub notifier: Member,
+    wechat: Simulator,
+    sites: usize,
+    program: PathBuf,
+}
+
+/// One role of the product.
+pub struct Member {
+    pub program: Program,
+    /// Where it serves, if it is the gateway.
+    pub port: u16,
+    admin: u16,
+}
+
+/// A server beside the gateway.
+pub struct Beside {
+    pub program: Program,
+    pub port: u16,
+}
+
+impl Deployment {
+    /// Starts servers and roles, and waits until all are ready.
+    pub async fn start(sites: usize, wechat_answers_in: Duration) -> anyhow::Result<Deployment> {
+        let wechat = Simulator::start(SimConfig {
+            quotas: Quotas::unlimited(),
+            everybody_follows: true,
+            ..SimConfig::default()
+        })
+        .await?;
+        wechat.behave(|behaviour| {
+            behaviour.latency = wechat_answers_in;
+            behaviour.receipt.pushed = false;
+        });
+        let (nats, redis) = (NatsServer::start(), RedisServer::start());
+        let program = std::env::current_exe().context("this program does not know its file")?;
+        let start = |role: &str| {
+            let (port, admin) = (free_port(), free_port());
+            let text = configuration(sites, port, admin, &nats, &redis, &wechat);
+            let arguments = ["role", "--", "--config", "{dir}/paihao.toml", role];
+            let program = Program::start(&program, &arguments, &[("paihao.toml", &*text)]);
+            Member { program, port, admin }
+        };
+        let (gateway, token, notifier) = (start("gateway"), start("token"), start("notifier"));
+        let deployment =
+            Deployment { nats, redis, gateway, token, notifier, wechat, sites, program };
+        for member in [&deployment.gateway, &deployment.token, &deployment.notifier] {
+            deployment.until_ready(member).await?;
+        }
+        Ok(deployment)
+    }
+
+    /// Waits until a role says that it is ready.
+    pub async fn until_ready(&self, member: &Member) -> anyhow::Result<()> {
+        until("a role is ready", || is_ready(member.admin)).await.with_context(|| member.said())
+    }
+
+    /// A commit of one ticket, as the gateway wrote it.
+    pub async fn commit(&self) -> anyhow::Result<Vec<u8>> {
+        let options = NatsOptions { url: self.nats.url(), ..NatsOptions::default() };
+        let ledger = NatsLedger::connect(options).await?;
+        for i in 0..self.sites {
+            let subject = Subject::new(&[ACCOUNT, &site(i)])?;
+            let Some(last) = ledger.last(&LEDGER, &subject).await? else { continue };
+            let commit: Commit = serde_json::from_slice(&last.entry.payload)?;
+            // The first commit of a day has one event more.
+            if commit.decisions.len() == 1 && commit.decisions[0].events.len() == 1 {
+                return Ok(last.entry.payload.to_vec());
+            }
+        }
+        anyhow::bail!("no site has a commit of one ticket alone")
+    }
+
+    /// Starts a server that answers with this reply, and publishes this commit if it publishes.
+    pub async fn beside(&self, kind: Kind, commit: &[u8], reply: &str) -> anyhow::Result<Beside> {
+        let (port, name) = (free_port(), format!("{kind:?}").to_lowercase());
+        let commit = std::str::from_utf8(commit)?;
+        let (port_text, sites) = (port.to_string(), self.sites.to_string());
+        let (nats, wechat) = (self.nats.url(), self.wechat.base_url());
+        let arguments = [
+            &["serve", &*name][..],
+            &["--port", &port_text, "--nats", &nats, "--namespace", &name],
+            &["--wechat", &wechat, "--sites", &sites],
+            &["--commit", "{dir}/commit", "--reply", "{dir}/reply"],
+        ];
+        let files = [("commit", commit), ("reply", reply)];
+        let program = Program::start(&self.program, &arguments.concat(), &files);
+        let answers = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        until("a server listens", answers).await.with_context(|| program.output())?;
+        Ok(Beside { program, port })
+    }
+
+    /// Waits until the notifier has read the whole ledger; the entries it had not when it took too
+    /// long.
+    pub async fn until_planned(&self, at_most: Duration) -> anyhow::Result<u64> {
+        let client = async_nats::connect(self.nats.url()).await?;
+        let context = async_nats::jetstream::new(client);
+        let stream = format!("paihao_{}", LEDGER.name).to_uppercase();
+        let begun = Instant::now();
+        loop {
+            let found =
+                context.get_consumer_from_stream::<pull::Config, _, _>(PLANNER.name, &stream);
+            let found = found.await.context("the planner has no consumer")?;
+            let info = found.cached_info();
+            let left = info.num_pending + info.num_ack_pending as u64;
+            if left == 0 || begun.elapsed() > at_most {
+                return Ok(left);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// `nats-server 2.x.y`.
+    pub async fn nats_version(&self) -> anyhow::Result<String> {
+        let client = async_nats::connect(self.nats.url()).await?;
+        Ok(format!("nats-server {}", client.server_info().version))
+    }
+
+    /// Ends everything, roles by their soft stop.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        for member in [&mut self.gateway, &mut self.notifier, &mut self.token] {
+            let code = member.program.stop();
+            ensure!(code == Some(0), "a role ended with {code:?}\n{}", member.said());
+        }
+        self.wechat.stop().await;
+        Ok(())
+    }
+}
+
+impl Member {
+    /// The end of its log.
+    fn said(&self) -> String {
+        let output = self.program.output();
+        let lines: Vec<_> = output.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+fn configuration(
+    sites: usize,
+    port: u16,
+    admin: u16,
+    nats: &NatsServer,
+    redis: &RedisServer,
+    wechat: &Simulator,
+) -> String {
+    let account = SimAccount::default();
+    // No business day ends while we measure: half a day is between now and the next.
+    let hour = SystemClock.now_ms().div_euclid(3_600_000).rem_euclid(24);
+    let day_starts_at = (hour + 12) % 24;
+    let mut text = format!(
+        "
+        [gateway]
+        listen = '127.0.0.1:{port}'
+        [admin]
+        listen = '127.0.0.1:{admin}'
+        [ledger]
+        kind = 'nats'
+        url = '{nats}'
+        [cache]
+        kind = 'redis'
+        url = '{redis}'
+        [wechat]
+        api = '{wechat}'
+        mp = '{wechat}'
+        [accounts.{ACCOUNT}]
+        appid = '{appid}'
+        secret = '{secret}'
+        callback_token = '{token}'
+        [accounts.{ACCOUNT}.called]
+        template_id = '{template}'
+        fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
+        ",
+        nats = nats.url(),
+        redis = redis.url(),
+        wechat = wechat.base_url(),
+        appid = account.appid,
+        secret = account.secret,
+        token = account.callback_token,
+        template = SimTemplate::DEMO_CALLED,
+    );
+    for i in 0..sites {
+        let site = site(i);
+        write!(
+            text,
+            "
+            [sites.{site}]
+            account = '{ACCOUNT}'
+            name = '城南大厅 {site}'
+            time_zone = 'UTC'
+            day_starts_at = {day_starts_at}
+            [sites.{site}.queues.{QUEUE}]
+            name = '综合业务'
+            prefix = 'A'
+            [sites.{site}.counters.1]
+            name = '1号窗口'
+            queues = ['{QUEUE}']
+            "
+        )
+        .expect("writing to memory");
+    }
+    text
+}
+
+fn is_ready(admin: u16) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, admin))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    while !condition() {
+        ensure!(begun.elapsed() < PATIENCE, "still not after {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}

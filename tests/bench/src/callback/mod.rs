@@ -1,0 +1,101 @@
+//! `bench callback`: from WeChat's callback to a number that is durable, beside what bounds it.
+//!
+//! In reading order: [`crowd`] is who scans, [`wire`] and [`load`] bring it to a server and watch
+//! the clock; [`deployment`] starts the product and [`servers`] are what stands beside it;
+//! [`turns`] is one server under load and [`rounds`] the whole course; [`figures`] is what was found and [`report`] says it.
+
+mod crowd;
+
+mod wire;
+
+mod load;
+
+mod deployment;
+mod servers;
+
+mod turns;
+
+mod rounds;
+
+mod figures;
+mod report;
+
+pub use servers::{ServeOptions, serve};
+
+use anyhow::ensure;
+use clap::Args;
+use std::path::PathBuf;
+
+/// How much to measure.
+#[derive(Args, Debug, Clone)]
+pub struct Options {
+    /// Seconds that each server is measured for in a round.
+    #[arg(long, default_value_t = 4.0)]
+    seconds: f64,
+    /// Rounds of the closed loop.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Connections that the load comes over.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Sites that people scan at.
+    #[arg(long, default_value_t = 1000)]
+    sites: usize,
+    /// Seconds of each of the three rounds of the open loop.
+    #[arg(long, default_value_t = 10.0)]
+    open_seconds: f64,
+    /// Callbacks per second of the open loop; half of the gateway's closed-loop rate unless given.
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Milliseconds in which the simulator answers the article's way.
+    #[arg(long, default_value_t = 80)]
+    wechat_ms: u64,
+    /// Callbacks in all, before memory is looked at again.
+    #[arg(long, default_value_t = 150_000)]
+    callbacks: u64,
+    /// The same as --callbacks 1000000.
+    #[arg(long)]
+    million: bool,
+    /// Small numbers, below half a minute: shows that the bench works, not how fast anything is.
+    #[arg(long)]
+    short: bool,
+    /// Write the figures here, too, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+impl Options {
+    fn settled(&self) -> Options {
+        let mut options = self.clone();
+        if self.short {
+            options.seconds = 0.5;
+            options.rounds = 1;
+            options.connections = 8;
+            options.sites = 50;
+            options.open_seconds = 0.5;
+            options.callbacks = 2_000;
+        }
+        if self.million {
+            options.callbacks = 1_000_000;
+        }
+        options
+    }
+}
+
+/// Measures, prints, and leaves nothing running.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let options = options.settled();
+    ensure!(options.rounds > 0 && options.connections > 0, "nothing to measure");
+    ensure!((1..=100_000).contains(&options.sites), "1 to 100000 sites");
+    ensure!(options.seconds > 0.0 && options.open_seconds > 0.0, "no time to measure in");
+    let figures = rounds::measure(&options)?;
+    println!("{}", report::text(&figures));
+    if let Some(file) = &options.json {
+        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
+    }
+    ensure!(
+        figures.truth.holds(),
+        "the figures are not to be trusted: see the report's last lines"
+    );
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! The servers that stand beside the gateway, each as plain as its purpose allows, and each in a
+//! process of its own with the runtime that the product's roles have.
+
+use super::crowd::{ACCOUNT, site};
+use anyhow::Context;
+use async_nats::{Subject, jetstream};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::serve::ListenerExt;
+use bytes::Bytes;
+use clap::{Args, ValueEnum};
+use futures::StreamExt;
+use paihao_contracts::names::LEDGER;
+use paihao_ledger::{Ledger, Position};
+use paihao_ledger_nats::{NatsLedger, NatsOptions};
+use paihao_wechat::{AppId, AppSecret, Client, ClientOptions, Endpoints, OpenId, TemplateMessage};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use wechat_sim::{SimAccount, SimTemplate};
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Publishes a commit, awaits the acknowledgement, answers.
+    Floor,
+    /// The same, with the expectation that makes an append safe.
+    Expecting,
+    /// The same again, and reads back what it wrote, as every replica must.
+    Following,
+    /// Reads the body and answers.
+    Null,
+    /// Fetches the token and sends the template before it answers.
+    Article,
+}
+
+/// How to start one.
+#[derive(Args)]
+pub struct ServeOptions {
+    kind: Kind,
+    #[arg(long)]
+    port: u16,
+    #[arg(long)]
+    nats: String,
+    /// What stands in front of its streams.
+    #[arg(long)]
+    namespace: String,
+    #[arg(long)]
+    wechat: String,
+    #[arg(long)]
+    sites: usize,
+    /// A file with the bytes of a commit.
+    #[arg(long)]
+    commit: PathBuf,
+    /// A file with the body of a reply.
+    #[arg(long)]
+    reply: PathBuf,
+}
+
+type Answer = Result<Response, (StatusCode, String)>;
+
+/// Serves until the process is killed.
+pub fn serve(options: &ServeOptions) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let reply = Bytes::from(std::fs::read(&options.reply).context("no reply to give")?);
+        let routes = match options.kind {
+            Kind::Null => Router::new().route("/wechat/{account}", post(null)).with_state(reply),
+            Kind::Article => {
+                let state = Arc::new(Article::new(&options.wechat)?);
+                Router::new().route("/wechat/{account}", post(article)).with_state(state)
+            }
+            kind => {
+                let state = Arc::new(Floor::open(kind, options, reply).await?);
+                Router::new().route("/wechat/{account}", post(floor)).with_state(state)
+            }
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+        let listener = listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        });
+        Ok(axum::serve(listener, routes).await?)
+    })
+}
+
+fn answer(reply: &Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], reply.clone()).into_response()
+}
+
+async fn null(State(reply): State<Bytes>, _: Bytes) -> Response {
+    answer(&reply)
+}
+
+struct Floor {
+    jetstream: jetstream::Context,
+    sites: Vec<Site>,
+    next: AtomicUsize,
+    commit: Bytes,
+    reply: Bytes,
+    expecting: bool,
+}
+
+struct Site {
+    subject: Subject,
+    last: Mutex<u64>,
+}
+
+impl Floor {
+    async fn open(kind: Kind, options: &ServeOptions, reply: Bytes) -> anyhow::Result<Floor> {
+        // The product's adapter makes the streams, so that they are like the ledger's own.
+        let namespace = options.namespace.clone();
+        let url = options.nats.clone();
+        let made =
+            NatsLedger::connect(NatsOptions { url, namespace, ..NatsOptions::default() }).await?;
+        if kind == Kind::Following {
+            let mut entries = made.follow(&LEDGER, Position::START).await?;
+            #[allow(clippy::disallowed_methods, reason = "ends with this process")]
+            tokio::spawn(async move { while entries.next().await.is_some() {} });
+        }
+        let subject = |i| {
+            let name = format!("{}.{}.{ACCOUNT}.{}", options.namespace, LEDGER.name, site(i));
+            Site { subject: Subject::from(name), last: Mutex::new(0) }
+        };
+        Ok(Floor {
+            jetstream: jetstream::new(async_nats::connect(&options.nats).await?),
+            sites: (0..options.sites).map(subject).collect(),
+            next: AtomicUsize::new(0),
+            commit: std::fs::read(&options.commit).context("no commit to publish")?.into(),
+            reply,
+            expecting: kind != Kind::Floor,
+        })
+    }
+
+    async fn publish(&self) -> Result<(), jetstream::context::PublishError> {
+        let site = &self.sites[self.next.fetch_add(1, Ordering::Relaxed) % self.sites.len()];
+        let (subject, commit) = (site.subject.clone(), self.commit.clone());
+        if !self.expecting {
+            self.jetstream.publish(subject, commit).await?.await?;
+            return Ok(());
+        }
+        let mut last = site.last.lock().await;
+        let message = jetstream::message::PublishMessage::build()
+            .payload(commit)
+            .expected_last_subject_sequence(*last);
+        *last = self.jetstream.send_publish(subject, message).await?.await?.sequence;
+        Ok(())
+    }
+}
+
+async fn floor(State(floor): State<Arc<Floor>>, _: Bytes) -> Answer {
+    match floor.publish().await {
+        Ok(()) => Ok(answer(&floor.reply)),
+        Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
+    }
+}
+
+struct Article {
+    wechat: Client,
+    app: AppId,
+    secret: AppSecret,
+    next: AtomicUsize,
+}
+
+impl Article {
+    fn new(wechat: &str) -> anyhow::Result<Article> {
+        let at = url::Url::parse(wechat)?;
+        let endpoints = Endpoints { api: at.clone(), mp: at };
+        let account = SimAccount::default();
+        Ok(Article {
+            wechat: Client::new(ClientOptions { endpoints, ..ClientOptions::default() })?,
+            app: AppId(account.appid),
+            secret: AppSecret::new(account.secret),
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// One call after the other, as there is nothing to send with before the token is there. The
+    /// stable channel: on the classic one those who ask at once would kill each other's tokens.
+    async fn tell(&self) -> Result<(), paihao_wechat::CallError> {
+        let issued = self.wechat.stable_token(&self.app, &self.secret, false).await?;
+        let person = self.next.fetch_add(1, Ordering::Relaxed);
+        let field = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let message = TemplateMessage {
+            to: OpenId::new(format!("oArticle{person:020}")),
+            template_id: SimTemplate::DEMO_CALLED.to_owned(),
+            url: None,
+            client_msg_id: None,
+            fields: vec![
+                field("thing1", "s00000"),
+                field("character_string2", "A007"),
+                field("thing3", "1号窗口"),
+                field("time4", "15:01"),
+            ],
+        };
+        self.wechat.send_template(&issued.token, &message).await?;
+        Ok(())
+    }
+}
+
+async fn article(State(article): State<Arc<Article>>, _: Bytes) -> Answer {
+    match article.tell().await {
+        Ok(()) => Ok("success".into_response()),
+        Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
+    }
+}

@@ -1,0 +1,111 @@
+//! One kept-alive HTTP connection, no cleverer than a load generator needs.
+
+use anyhow::{Context, bail, ensure};
+use std::net::Ipv4Addr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A connection to a server on this machine.
+pub struct Wire {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// What a server answered.
+pub struct Reply<'a> {
+    pub status: u16,
+    pub body: &'a [u8],
+}
+
+/// How many bytes head and body have, once the head is there.
+struct Extent {
+    status: u16,
+    head: usize,
+    body: usize,
+}
+
+impl Wire {
+    pub async fn to(port: u16) -> anyhow::Result<Wire> {
+        let connected = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
+        let stream = connected.with_context(|| format!("nothing listens on port {port}"))?;
+        stream.set_nodelay(true)?;
+        Ok(Wire { stream, buffer: vec![0; 16 << 10] })
+    }
+
+    /// Sends a whole request and reads the whole answer.
+    pub async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Reply<'_>> {
+        self.stream.write_all(request).await?;
+        let mut filled = 0;
+        loop {
+            let read = self.stream.read(&mut self.buffer[filled..]).await?;
+            ensure!(read > 0, "the server closed the connection");
+            filled += read;
+            let Some(Extent { status, head, body }) = extent(&self.buffer[..filled])? else {
+                ensure!(filled < self.buffer.len(), "a longer head than was expected");
+                continue;
+            };
+            ensure!(head + body <= self.buffer.len(), "a longer answer than was expected");
+            if filled == head + body {
+                return Ok(Reply { status, body: &self.buffer[head..head + body] });
+            }
+            ensure!(filled < head + body, "more than one answer to one request");
+        }
+    }
+}
+
+fn extent(answer: &[u8]) -> anyhow::Result<Option<Extent>> {
+    let Some(end) = find(answer, b"\r\n\r\n") else { return Ok(None) };
+    let head = std::str::from_utf8(&answer[..end])?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 "));
+    let status = status.and_then(|line| line.get(..3)).context("not an HTTP answer")?.parse()?;
+    for line in lines {
+        let Some((name, value)) = line.split_once(':') else { bail!("not a header") };
+        if name.eq_ignore_ascii_case("content-length") {
+            return Ok(Some(Extent { status, head: end + 4, body: value.trim().parse()? }));
+        }
+    }
+    bail!("an answer without Content-Length");
+}
+
+impl Reply<'_> {
+    /// The serial of the number that this reply tells a person: 7 of `A007`.
+    pub fn number(&self) -> Option<u32> {
+        let content = &self.body[find(self.body, b"<Content>")?..];
+        let told = &content[find(content, " A".as_bytes())? + 2..];
+        let digits = told.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let serial = std::str::from_utf8(&told[..digits]).ok()?;
+        (digits >= 3).then(|| serial.parse().ok()).flatten()
+    }
+}
+
+fn find(within: &[u8], what: &[u8]) -> Option<usize> {
+    within.windows(what.len()).position(|window| window == what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_an_extent_once_its_head_is_whole() {
+        let whole = b"HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\nContent-Length: 5\r\n\r\nhello";
+        for cut in 0..whole.len() - 5 {
+            assert!(extent(&whole[..cut]).unwrap().is_none());
+        }
+        let Extent { status, head, body } = extent(whole).unwrap().unwrap();
+        assert_eq!((status, head, body), (200, whole.len() - 5, 5));
+        assert!(extent(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+        assert!(extent(b"SSH-2.0\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn a_number_is_found_where_a_person_reads_it() {
+        let number = |text: &str| Reply { status: 200, body: text.as_bytes() }.number();
+        assert_eq!(number("<Content><![CDATA[取号成功 A007\n综合]]></Content>"), Some(7));
+        assert_eq!(number("<Content><![CDATA[取号成功 A1234\n综合]]></Content>"), Some(1234));
+        assert_eq!(number("<Content><![CDATA[系统繁忙，没有取到号]]></Content>"), None);
+        assert_eq!(number("<X> A007</X><Content></Content>"), None);
+        assert_eq!(number("success"), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! Measures the product beside what the machine could do at best: `bench callback`.
+
+mod process;
+
+mod callback;
+
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Measures the product. Build it in release mode; figures of a debug build mean nothing.
+#[derive(Parser)]
+#[command(name = "bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// From a callback to a durable number, beside a floor, a null handler and the article's way.
+    Callback(callback::Options),
+    /// One of the servers that stand beside; started by the measuring process.
+    #[command(hide = true)]
+    Serve(callback::ServeOptions),
+    /// A role of the product, as `paihao` would run it; started by the measuring process.
+    #[command(hide = true)]
+    Role {
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().what {
+        What::Callback(options) => callback::run(&options),
+        What::Serve(options) => callback::serve(&options),
+        What::Role { arguments } => {
+            let typed = std::iter::once(OsString::from("paihao")).chain(arguments);
+            return paihao::cli::main(typed, std::env::vars()).into();
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

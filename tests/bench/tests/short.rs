@@ -1,0 +1,64 @@
+//! The short form, as a person would start it: every figure is there, and every reply held a number.
+
+use serde_json::Value;
+use std::process::Command;
+
+#[test]
+fn the_short_form_finds_every_figure_and_every_reply_holds_a_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("figures.json");
+    let run = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["callback", "--short", "--json"])
+        .arg(&json)
+        .output()
+        .unwrap();
+    let (report, progress) =
+        (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{progress}\n{report}");
+
+    let figures: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let list = |name: &str| figures[name].as_array().unwrap().clone();
+    let names = |of: &str, key: &str| -> Vec<String> {
+        list(of).iter().map(|figure| figure[key].as_str().unwrap().to_owned()).collect()
+    };
+    let beside = ["floor", "floor+expect", "floor+follow", "null", "article"];
+    assert_eq!(names("closed", "server"), [&["gateway"], &beside[..]].concat());
+    assert_eq!(names("ratios", "to"), beside);
+    assert_eq!(names("open", "server"), ["gateway", "floor"]);
+    let processes = ["gateway", "token", "notifier", "nats-server", "redis-server"];
+    assert_eq!(names("memory", "process"), processes);
+
+    for server in list("closed") {
+        for figure in [
+            &server["requests"],
+            &server["per_second"]["median"],
+            &server["latency"]["p50_ms"],
+            &server["latency"]["p99_ms"],
+        ] {
+            assert!(figure.as_f64().unwrap() > 0.0, "{server}");
+        }
+        for figure in ["server", "nats_server", "generator"] {
+            assert!(server["cpu_us"][figure].as_f64().unwrap() >= 0.0, "{server}");
+        }
+    }
+    for ratio in list("ratios") {
+        assert!(ratio["least"].as_f64().unwrap() > 0.0, "{ratio}");
+    }
+    for server in list("open") {
+        for figure in ["p50_ms", "p99_ms", "p999_ms", "max_ms"] {
+            assert!(server["latency"][figure].as_f64().unwrap() > 0.0, "{server}");
+        }
+    }
+    for process in list("memory") {
+        assert!(process["at_rest_mib"].as_f64().unwrap() > 0.0, "{process}");
+        assert!(process["peak_mib"].as_f64() >= process["after_mib"].as_f64(), "{process}");
+    }
+    let truth = &figures["truth"];
+    assert!(truth["callbacks"].as_u64().unwrap() >= 2_000, "{truth}");
+    for nothing in ["bad_replies", "sites_out_of_order", "unplanned"] {
+        assert_eq!(truth[nothing], 0, "{truth}\n{}", figures["first_bad"]);
+    }
+    for part in ["Closed loop", "Open loop", "÷ floor", "÷ null", "÷ article", "Memory in MiB"] {
+        assert!(report.contains(part), "no {part:?} in\n{report}");
+    }
+}
