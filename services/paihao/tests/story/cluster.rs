@@ -87,6 +87,8 @@ impl Cluster {
             listen = '127.0.0.1:{port}'
             [admin]
             listen = '127.0.0.1:{admin}'
+            [log]
+            filter = 'info,async_nats=warn,paihao_notifier=debug'
             [ledger]
             kind = 'nats'
             url = '{nats}'
@@ -189,4 +191,19 @@ impl Cluster {
 /// The name of the i-th site.
 pub fn site(i: usize) -> String {
     format!("hall-{i}")
+}
+
+impl Drop for Cluster {
+    /// A test that failed shows what the processes had to say.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for member in self.members() {
+            let output = member.program.output();
+            let tail: Vec<_> = output.lines().rev().take(40).collect();
+            eprintln!("--- {}", member.admin);
+            tail.into_iter().rev().for_each(|line| eprintln!("{line}"));
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! A thousand people at twenty sites, every callback delivered twice, to two gateways at once.
 
 use crate::cluster::{Cluster, KEY, site};
-use crate::http::{ask, staff};
+use crate::http::staff;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;

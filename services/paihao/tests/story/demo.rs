@@ -1,1 +1,192 @@
-//! Being built.
+//! The embedded shape: the way of a customer through `paihao demo`, told over its HTTP interfaces.
+
+use crate::http::{Events, ask, client, staff};
+use harness::{Program, free_port, wait_until};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A demo, as its terminal tells of it.
+struct Demo {
+    program: Program,
+    http: Client,
+}
+
+impl Demo {
+    fn start() -> Demo {
+        let port = free_port().to_string();
+        let arguments = ["demo", "--port", &port, "--data", "{dir}/data"];
+        let program = Program::start(env!("CARGO_BIN_EXE_paihao"), &arguments, &[]);
+        Demo { program, http: client() }
+    }
+
+    async fn greeted(&self, times: usize) {
+        let said = async || self.program.output().matches("Ctrl-C to stop").count() >= times;
+        wait_until("the demo says that it is ready", Duration::from_secs(30), said).await;
+    }
+
+    /// The last address that the terminal shows on the line with this word.
+    fn address(&self, word: &str) -> String {
+        let output = self.program.output();
+        let line = output.lines().rfind(|line| line.contains(word) && line.contains("http://"));
+        let line = line.unwrap_or_else(|| panic!("no address of {word} in:\n{output}"));
+        line[line.find("http://").unwrap()..].trim().to_owned()
+    }
+
+    fn pages(&self) -> String {
+        self.address("/kiosk/").split("/kiosk/").next().unwrap().to_owned()
+    }
+
+    fn phones(&self) -> String {
+        self.address("The phones").trim_end_matches('/').to_owned()
+    }
+
+    fn key(&self) -> String {
+        self.address("#key=").split("#key=").nth(1).unwrap().to_owned()
+    }
+
+    async fn get(&self, url: &str) -> Value {
+        ask(self.http.get(url)).await.1
+    }
+
+    async fn open_session(&self, queue: &str) -> Value {
+        let url = format!("{}/api/v1/scan-sessions", self.pages());
+        let body = json!({"purpose": "ticket", "site": "hall", "queue": queue}).to_string();
+        let (status, session) = ask(self.http.post(url).body(body)).await;
+        assert_eq!(status, StatusCode::CREATED, "{session}");
+        session
+    }
+
+    /// A customer scans what the session's page links to; what the phone shows.
+    async fn scan(&self, openid: &str, session: &Value) -> String {
+        let link = session["scan_link"].as_str().unwrap();
+        let code = link.split("?scan=").nth(1).unwrap();
+        let url = format!("{}/sim/api/scan", self.phones());
+        let scan = self.http.post(url).json(&json!({"openid": openid, "url": code}));
+        let (_, outcome) = ask(scan).await;
+        outcome["reply"].as_str().unwrap_or_else(|| panic!("no reply: {outcome}")).to_owned()
+    }
+
+    async fn at_counter(&self, counter: &str, what: &str, wish: &str) -> (StatusCode, Value) {
+        let url = format!("{}/api/v1/sites/hall/counters/{counter}/{what}", self.pages());
+        ask(staff(&self.http, &self.key(), &url, wish)).await
+    }
+
+    async fn messages(&self, openid: &str) -> Vec<Value> {
+        let url = format!("{}/sim/api/messages?openid={openid}", self.phones());
+        self.get(&url).await.as_array().unwrap().clone()
+    }
+}
+
+#[tokio::test]
+async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
+    let demo = Demo::start();
+    demo.greeted(1).await;
+
+    let session = demo.open_session("general").await;
+    let events = format!("{}{}", demo.pages(), session["events"].as_str().unwrap());
+    let mut events = Events::of(demo.http.get(events).send().await.unwrap());
+    assert_eq!(events.next().await.0, "pending");
+
+    let board = format!("{}/api/v1/sites/hall/events", demo.pages());
+    let mut board = Events::of(demo.http.get(board).send().await.unwrap());
+    assert_eq!(board.next().await.1["queues"][0]["waiting_count"], 0);
+
+    let reply = demo.scan("oAnn", &session).await;
+    assert!(reply.contains("取号成功 A001") && reply.contains("Your number is A001"), "{reply}");
+    assert_eq!(events.next().await.0, "scanned");
+    let (name, ticket) = events.next().await;
+    assert_eq!(
+        (name.as_str(), &ticket["number"], &ticket["ahead"]),
+        ("ticket", &json!("A001"), &json!(0))
+    );
+    let (_, seen) = board.next().await;
+    assert_eq!(seen["queues"][0]["waiting"], json!([{"number": "A001"}]));
+
+    // The same person again, and somebody else behind.
+    let reply = demo.scan("oAnn", &demo.open_session("social").await).await;
+    assert!(reply.contains("您已取号 A001"), "{reply}");
+    let reply = demo.scan("oBen", &demo.open_session("general").await).await;
+    assert!(reply.contains("A002") && reply.contains("前面 1 位"), "{reply}");
+
+    let (status, called) = demo.at_counter("1", "call-next", "first").await;
+    assert_eq!((status, &called["number"]), (StatusCode::OK, &json!("A001")), "{called}");
+    let told = async || demo.messages("oAnn").await.len() == 1;
+    wait_until("the called person is told", Duration::from_secs(20), told).await;
+    let message = &demo.messages("oAnn").await[0];
+    let said: Vec<_> = message["data"].as_object().unwrap().values().collect();
+    assert!(said.contains(&&json!("A001")) && said.contains(&&json!("1号窗口")), "{message}");
+    assert!(demo.messages("oBen").await.is_empty());
+
+    // The same wish again is the same answer, and done once.
+    let (_, again) = demo.at_counter("1", "call-next", "first").await;
+    assert_eq!(again, called);
+    let seen = demo.get(&format!("{}/api/v1/sites/hall", demo.pages())).await;
+    assert_eq!(seen["calls"].as_array().unwrap().len(), 1);
+    assert!(!seen.to_string().contains("oAnn"), "an identity is on the board");
+
+    let (_, done) = demo.at_counter("1", "finish", "done").await;
+    assert_eq!(done["outcome"], "finished");
+    let (_, next) = demo.at_counter("1", "call-next", "second").await;
+    assert_eq!(next["number"], "A002");
+}
+
+#[tokio::test]
+async fn the_one_step_code_is_a_picture_in_every_form() {
+    let demo = Demo::start();
+    demo.greeted(1).await;
+    let uuid = "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f";
+    let begins: [(&str, &str, &[u8]); 3] = [
+        ("", "image/svg+xml", b"<?xml"),
+        (".png", "image/png", b"\x89PNG"),
+        (".jpg", "image/jpg", b"\xff\xd8\xff"),
+    ];
+    for (end, content_type, magic) in begins {
+        let url = format!("{}/qr/{uuid}{end}?site=hall&queue=general", demo.pages());
+        let answer = demo.http.get(url).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()["content-type"], content_type);
+        assert!(answer.bytes().await.unwrap().starts_with(magic), "{content_type}");
+    }
+    // One session, one code, whatever the form.
+    let codes = demo.get(&format!("{}/sim/api/codes", demo.phones())).await;
+    assert_eq!(codes["codes"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_second_start_goes_on_or_begins_afresh_and_ctrl_c_ends_cleanly() {
+    let mut demo = Demo::start();
+    demo.greeted(1).await;
+    demo.scan("oAnn", &demo.open_session("general").await).await;
+    assert_eq!(demo.program.stop(), Some(0), "{}", demo.program.output());
+
+    demo.program.restart();
+    demo.greeted(2).await;
+    let seen = demo.get(&format!("{}/api/v1/sites/hall", demo.pages())).await;
+    assert_eq!(seen["queues"][0]["waiting"], json!([{"number": "A001"}]));
+    let reply = demo.scan("oBen", &demo.open_session("general").await).await;
+    assert!(reply.contains("A002"), "{reply}");
+    assert_eq!(demo.program.stop(), Some(0));
+
+    let data = demo.program.folder().join("data");
+    let port = free_port().to_string();
+    let arguments = ["demo", "--fresh", "--port", &port, "--data", data.to_str().unwrap()];
+    let fresh = Program::start(env!("CARGO_BIN_EXE_paihao"), &arguments, &[]);
+    let fresh = Demo { program: fresh, http: client() };
+    fresh.greeted(1).await;
+    let seen = fresh.get(&format!("{}/api/v1/sites/hall", fresh.pages())).await;
+    assert_eq!(seen["queues"][0]["waiting_count"], 0);
+}
+
+#[tokio::test]
+async fn nothing_secret_is_printed() {
+    let mut demo = Demo::start();
+    demo.greeted(1).await;
+    demo.scan("oSecretPerson", &demo.open_session("general").await).await;
+    demo.at_counter("1", "call-next", "first").await;
+    let told = async || demo.messages("oSecretPerson").await.len() == 1;
+    wait_until("the called person is told", Duration::from_secs(20), told).await;
+    demo.program.stop();
+    let output = demo.program.output();
+    assert!(!output.contains("oSecretPerson") && !output.contains("0123456789abcdef"), "{output}");
+}

@@ -1,1 +1,131 @@
-//! Being built.
+//! Both shapes, given the same commands at the same times, hold the same sites, byte for byte.
+
+use harness::NatsServer;
+use jiff::tz::TimeZone;
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_contracts::commit::SiteFacts;
+use paihao_domain::{
+    Act, Command, CommandId, CounterId, CounterRules, Person, QueueId, QueueRules, Rules, Served,
+};
+use paihao_gateway::book::{Book, Calendar, SiteBook};
+use paihao_gateway::lines::Lines;
+use paihao_ledger::{Ledger, Subject};
+use paihao_ledger_nats::{NatsLedger, NatsOptions};
+use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use std::sync::Arc;
+use std::time::Duration;
+
+const START: i64 = 1_795_140_000_000;
+
+fn book() -> Book {
+    let queue = |name: &str, prefix: &str| QueueRules {
+        name: name.into(),
+        prefix: prefix.into(),
+        minutes: 5,
+        grace_seconds: 180,
+        open: true,
+    };
+    let counter = |queues: &[&str]| CounterRules {
+        name: "窗口".into(),
+        queues: queues.iter().map(|queue| QueueId::new(queue)).collect(),
+    };
+    let rules = Rules {
+        queues: [(QueueId::new("a"), queue("甲", "A")), (QueueId::new("b"), queue("乙", "B"))]
+            .into(),
+        counters: [
+            (CounterId::new("1"), counter(&["a"])),
+            (CounterId::new("2"), counter(&["a", "b"])),
+        ]
+        .into(),
+    };
+    let facts = SiteFacts {
+        account: "shop".into(),
+        id: "hall".into(),
+        name: "大厅".into(),
+        zone: "Asia/Shanghai".into(),
+    };
+    let calendar = Calendar { zone: TimeZone::get("Asia/Shanghai").unwrap(), day_starts_at: 4 };
+    let subject = Subject::new(&["shop", "hall"]).unwrap();
+    let site = Arc::new(SiteBook { facts, subject, rules, calendar });
+    Book { sites: [("hall".to_owned(), site)].into(), ..Book::default() }
+}
+
+/// Two business days of everything that can be asked, some of it refused.
+fn commands() -> Vec<(i64, Command)> {
+    let counter = |name: &str| CounterId::new(name);
+    let served = |name: &str| Served { counter: counter(name), number: None };
+    let mut acts = vec![Act::OpenCounter(counter("1")), Act::OpenCounter(counter("2"))];
+    for round in 0..60 {
+        acts.push(Act::Take {
+            queue: QueueId::new(if round % 3 == 0 { "b" } else { "a" }),
+            person: Some(Person::new(&format!("o{}", round % 40))),
+            via: None,
+        });
+        let desk = if round % 10 < 5 { "1" } else { "2" };
+        match round % 5 {
+            0 => acts.push(Act::CallNext(counter(desk))),
+            1 => acts.push(Act::Finish(served(desk))),
+            2 => acts.push(Act::CallNext(counter(desk))),
+            3 => acts.push(Act::Miss(served(desk))),
+            _ => acts.push(Act::CloseCounter(counter("9"))),
+        }
+    }
+    let numbered = acts.into_iter().cycle().take(400).enumerate();
+    let commands = numbered.map(|(i, act)| {
+        let mut id = [0; 16];
+        id[8..].copy_from_slice(&(i as u64).to_be_bytes());
+        // Six minutes apart, so that a day ends in between and memories fade.
+        (START + i as i64 * 360_000, Command { id: CommandId(id), fingerprint: 0, act })
+    });
+    commands.collect()
+}
+
+async fn lines(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
+    let closed = paihao_chassis::CancellationToken::new();
+    let nobody = Arc::new(|_: &SiteBook, _: &_| {});
+    let lines =
+        Lines::start(&book(), ledger, Arc::new(clock.clone()), nobody, &closed, &Tasks::new());
+    lines.until_caught_up().await;
+    lines
+}
+
+/// The whole state as text, after all commands, at the replica that took them and at a fresh one.
+async fn lived(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> String {
+    let taker = lines(ledger.clone(), clock).await;
+    for (at, command) in commands() {
+        clock.set(at);
+        // Refused ones change nothing, here as there.
+        let _ = taker.submit("hall", command).await;
+    }
+    let lived = taker.view("hall").unwrap();
+    let fresh = lines(ledger, clock).await;
+    let mut views = fresh.watch("hall").unwrap();
+    let reached = views.wait_for(|view| view.position >= lived.position);
+    let read =
+        tokio::time::timeout(Duration::from_secs(20), reached).await.unwrap().unwrap().clone();
+    let (lived, read) = (format!("{:?}", lived.site), format!("{:?}", read.site));
+    assert_eq!(lived, read, "a replica that began afresh holds something else");
+    lived
+}
+
+#[tokio::test]
+async fn the_same_commands_lead_to_the_same_state_in_both_shapes_and_at_a_fresh_replica() {
+    let nats = NatsServer::start();
+    let clock = ManualClock::at(START);
+    let options = NatsOptions { url: nats.url(), ..NatsOptions::default() };
+    let cluster = lived(Arc::new(NatsLedger::connect(options).await.unwrap()), &clock).await;
+
+    clock.set(START);
+    let folder = tempfile::tempdir().unwrap();
+    let time = clock.clone();
+    let options = SqliteOptions::new(Arc::new(move || time.now_ms()));
+    let file = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
+    let embedded = lived(Arc::new(file), &clock).await;
+
+    assert_eq!(cluster, embedded);
+    assert!(
+        cluster.contains("Waiting") && cluster.contains("Missed"),
+        "the story is too thin: {cluster}"
+    );
+}
