@@ -1,12 +1,16 @@
 //! The one pooled HTTP client, and the boundary at which addresses are cut from its errors.
 
 use crate::answer::{self, garbled, scrub};
+use crate::api::Api;
 use crate::codes::Place;
 use crate::error::CallError;
+use crate::hosts::Hosts;
 use crate::qr::Picture;
 use bytes::{Bytes, BytesMut};
+use parking_lot::Mutex;
 use reqwest::{RequestBuilder, Response, redirect};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,9 +41,15 @@ impl Default for Endpoints {
 pub struct ClientOptions {
     /// Where WeChat is.
     pub endpoints: Endpoints,
+    /// Where the API also is, tried in this order while `endpoints.api` cannot be reached, and kept
+    /// to until it can; none by default. The real one has `https://api2.weixin.qq.com/`.
+    pub fallbacks: Vec<Url>,
+    /// How often, while another is used, one call looks whether `endpoints.api` is back; 60 s by
+    /// default.
+    pub look_back: Duration,
     /// Longest wait for a connection; 2 s by default.
     pub connect_timeout: Duration,
-    /// Longest wait for a whole call, connection included; 5 s by default.
+    /// Longest wait for a whole call, every connection tried included; 5 s by default.
     pub total_timeout: Duration,
     /// Idle connections kept per host; 64 by default.
     pub max_idle_per_host: usize,
@@ -49,6 +59,8 @@ impl Default for ClientOptions {
     fn default() -> Self {
         ClientOptions {
             endpoints: Endpoints::default(),
+            fallbacks: Vec::new(),
+            look_back: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(2),
             total_timeout: Duration::from_secs(5),
             max_idle_per_host: 64,
@@ -63,9 +75,27 @@ pub struct BuildError(String);
 
 /// Calls WeChat over one pool of connections. Cheap to clone.
 #[derive(Clone)]
-pub struct Client {
+pub struct Client(Arc<Inside>);
+
+struct Inside {
     http: reqwest::Client,
-    endpoints: Arc<Endpoints>,
+    /// The API's addresses, the preferred one first.
+    apis: Vec<Url>,
+    mp: Url,
+    hosts: Mutex<Hosts>,
+    begun: Instant,
+    total_timeout: Duration,
+}
+
+/// A call of the API, whichever host it goes to.
+pub(crate) struct Ask<'a> {
+    pub(crate) api: Api,
+    pub(crate) place: Place,
+    pub(crate) query: &'a [(&'a str, &'a str)],
+    /// Posted if there is one; otherwise it is a GET.
+    pub(crate) body: Option<Value>,
+    /// What must not stand in any error.
+    pub(crate) secrets: &'a [&'a str],
 }
 
 impl Client {
@@ -84,47 +114,62 @@ impl Client {
             .pool_max_idle_per_host(options.max_idle_per_host)
             .build()
             .map_err(|error| BuildError(rendered(&error.without_url())))?;
-        Ok(Client { http, endpoints: Arc::new(options.endpoints) })
+        let apis: Vec<Url> = [options.endpoints.api].into_iter().chain(options.fallbacks).collect();
+        Ok(Client(Arc::new(Inside {
+            http,
+            hosts: Mutex::new(Hosts::new(apis.len(), options.look_back)),
+            apis,
+            mp: options.endpoints.mp,
+            begun: Instant::now(),
+            total_timeout: options.total_timeout,
+        })))
     }
 
-    pub(crate) fn http(&self) -> &reqwest::Client {
-        &self.http
-    }
-
-    pub(crate) fn api_url(&self, path: &str, query: &[(&str, &str)]) -> Url {
-        let mut url = at(&self.endpoints.api, path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        url
-    }
-
-    pub(crate) fn mp_url(&self, path: &str, query: &str) -> Url {
-        let mut url = at(&self.endpoints.mp, path);
-        url.set_query(Some(query));
-        url
-    }
-
-    /// Sends a request and reads its JSON. `api` names it in metrics.
-    pub(crate) async fn call<T: DeserializeOwned>(
-        &self,
-        api: &'static str,
-        place: Place,
-        request: RequestBuilder,
-        secrets: &[&str],
-    ) -> Result<T, CallError> {
+    /// Makes a call and reads its JSON. Only a host that could not be connected to is passed over
+    /// for the next: of any other failure nobody knows whether the call did its work.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, CallError> {
         let answer = async {
-            let response = request.send().await.map_err(|error| failed(error, secrets))?;
-            let body = body(response, secrets).await?;
-            answer::read(&body, place, secrets)
+            let response = self.reach(&ask).await?;
+            let body = body(response, ask.secrets).await?;
+            answer::read(&body, ask.place, ask.secrets)
         };
-        measured(api, answer).await
+        measured(ask.api, answer).await
+    }
+
+    async fn reach(&self, ask: &Ask<'_>) -> Result<Response, CallError> {
+        let inside = &*self.0;
+        let begun = Instant::now();
+        let route = inside.hosts.lock().route(inside.begun.elapsed());
+        let mut unreachable = None;
+        for (place, host) in route.order.iter().enumerate() {
+            let left = inside.total_timeout.saturating_sub(begun.elapsed());
+            if place > 0 && left < Duration::from_millis(100) {
+                break;
+            }
+            let request = inside.request(*host, ask).timeout(left);
+            match request.send().await.map_err(|error| failed(error, ask.secrets)) {
+                Err(error @ CallError::Unreachable(_)) => unreachable = Some(error),
+                answer => {
+                    let now = inside.begun.elapsed();
+                    let news = inside.hosts.lock().reached(&route, place, now);
+                    if let Some(host) = news {
+                        let host = inside.apis[host].host_str().unwrap_or_default();
+                        tracing::warn!(host, "the API is called at another host from now on");
+                        metrics::counter!("paihao_wechat_host_changes_total").increment(1);
+                    }
+                    return answer;
+                }
+            }
+        }
+        Err(unreachable.unwrap_or(CallError::TimedOut))
     }
 
     /// Fetches a picture.
-    pub(crate) async fn picture(&self, api: &'static str, url: Url) -> Result<Picture, CallError> {
+    pub(crate) async fn picture(&self, api: Api, query: &str) -> Result<Picture, CallError> {
+        let mut url = at(&self.0.mp, api);
+        url.set_query(Some(query));
         let answer = async {
-            let response = self.http.get(url).send().await.map_err(|error| failed(error, &[]))?;
+            let response = self.0.http.get(url).send().await.map_err(|error| failed(error, &[]))?;
             let status = response.status();
             let content_type = response
                 .headers()
@@ -137,29 +182,43 @@ impl Client {
                 return Ok(Picture { content_type, bytes });
             }
             // An error may come as JSON under any content type; without a code it is garbled.
-            answer::read::<serde_json::Value>(&bytes, Place::Call, &[])?;
+            answer::read::<Value>(&bytes, Place::Call, &[])?;
             Err(garbled("not a picture"))
         };
         measured(api, answer).await
     }
 }
 
-/// `path` under a base address that may have a path of its own.
-fn at(base: &Url, path: &str) -> Url {
+impl Inside {
+    fn request(&self, host: usize, ask: &Ask<'_>) -> RequestBuilder {
+        let mut url = at(&self.apis[host], ask.api);
+        if !ask.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(ask.query);
+        }
+        match &ask.body {
+            Some(body) => self.http.post(url).json(body),
+            None => self.http.get(url),
+        }
+    }
+}
+
+/// The address of a call under a base address that may have a path of its own.
+fn at(base: &Url, api: Api) -> Url {
     let mut url = base.clone();
-    url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
+    url.set_path(&format!("{}{}", base.path().trim_end_matches('/'), api.path()));
     url.set_query(None);
     url.set_fragment(None);
     url
 }
 
 async fn measured<T>(
-    api: &'static str,
+    api: Api,
     answer: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
     let begun = Instant::now();
     let answer = answer.await;
     let outcome = answer.as_ref().map_or_else(CallError::outcome, |_| "ok");
+    let api = api.name();
     metrics::counter!("paihao_wechat_calls_total", "api" => api, "outcome" => outcome).increment(1);
     metrics::histogram!("paihao_wechat_call_seconds", "api" => api)
         .record(begun.elapsed().as_secs_f64());

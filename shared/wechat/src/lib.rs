@@ -2,23 +2,45 @@
 //!
 //! This is the only crate that builds an HTTP client, and the boundary at which secrets stop:
 //! nothing that leaves it, an error above all, renders an access token, a secret or an openid.
+//!
+//! In reading order: [`codes`] is what WeChat's answers mean; [`Client`] makes the calls;
+//! [`traffic`] says how many; [`Caller`] brings the client, the tokens and the limits together;
+//! [`template`] knows what fits into a template's fields; [`callback`] is the way in.
+
+mod secret;
+
+pub mod codes;
 
 mod answer;
-pub mod callback;
-mod caller;
-mod client;
-pub mod codes;
+mod api;
 mod error;
-mod qr;
-mod secret;
-mod template;
-mod token;
 
+mod client;
+mod hosts;
+
+mod message;
+mod qr;
+mod quota;
+pub mod template;
+mod token;
+mod user;
+
+pub mod traffic;
+
+mod caller;
+
+pub mod callback;
+
+pub use api::Api;
 pub use caller::{Caller, CallerError, TokenSource, TokenUnavailable};
 pub use client::{BuildError, Client, ClientOptions, Endpoints};
 pub use codes::Meaning;
 pub use error::{CallError, Refusal};
+pub use message::SubscriptionNotice;
 pub use qr::{Picture, QrCode, QrRequest};
+pub use quota::{Quota, RateLimit};
 pub use secret::{AccessToken, AppId, AppSecret, CallbackToken, OpenId, fingerprint};
 pub use template::{MessageId, TemplateMessage};
 pub use token::IssuedToken;
+pub use traffic::Value;
+pub use user::{UserInfo, WebVisitor};

@@ -1,6 +1,7 @@
 //! Parametric QR codes: creating one, and fetching WeChat's own picture of it.
 
-use crate::client::Client;
+use crate::api::Api;
+use crate::client::{Ask, Client};
 use crate::codes::Place;
 use crate::error::CallError;
 use crate::secret::AccessToken;
@@ -101,10 +102,15 @@ impl Client {
         token: &AccessToken,
         request: &QrRequest,
     ) -> Result<QrCode, CallError> {
-        let url = self.api_url("cgi-bin/qrcode/create", &[("access_token", token.expose())]);
-        let post = self.http().post(url).json(&request.body());
-        let answer: Answer =
-            self.call("qrcode_create", Place::Call, post, &[token.expose()]).await?;
+        let answer: Answer = self
+            .ask(Ask {
+                api: Api::CreateQr,
+                place: Place::Call,
+                query: &[("access_token", token.expose())],
+                body: Some(request.body()),
+                secrets: &[token.expose()],
+            })
+            .await?;
         let expires_in = answer
             .expire_seconds
             .and_then(|seconds| u64::try_from(seconds).ok())
@@ -117,6 +123,6 @@ impl Client {
     pub async fn show_qr(&self, ticket: &str) -> Result<Picture, CallError> {
         // Tickets are base64: `+`, `/` and `=` must not stand in a query as they are.
         let query = format!("ticket={}", utf8_percent_encode(ticket, NON_ALPHANUMERIC));
-        self.picture("showqrcode", self.mp_url("cgi-bin/showqrcode", &query)).await
+        self.picture(Api::ShowQr, &query).await
     }
 }

@@ -1,6 +1,7 @@
 //! Fetching access tokens: the stable channel and the classic one.
 
-use crate::client::Client;
+use crate::api::Api;
+use crate::client::{Ask, Client};
 use crate::codes::Place;
 use crate::error::CallError;
 use crate::secret::{AccessToken, AppId, AppSecret};
@@ -40,16 +41,21 @@ impl Client {
         secret: &AppSecret,
         force: bool,
     ) -> Result<IssuedToken, CallError> {
-        let url = self.api_url("cgi-bin/stable_token", &[]);
         let body = serde_json::json!({
             "grant_type": "client_credential",
             "appid": app.0,
             "secret": secret.expose(),
             "force_refresh": force,
         });
-        let request = self.http().post(url).json(&body);
-        let answer: Answer =
-            self.call("stable_token", Place::TokenEndpoint, request, &[secret.expose()]).await?;
+        let answer: Answer = self
+            .ask(Ask {
+                api: Api::StableToken,
+                place: Place::Secret,
+                query: &[],
+                body: Some(body),
+                secrets: &[secret.expose()],
+            })
+            .await?;
         Ok(answer.into())
     }
 
@@ -60,12 +66,18 @@ impl Client {
         app: &AppId,
         secret: &AppSecret,
     ) -> Result<IssuedToken, CallError> {
-        let url = self.api_url(
-            "cgi-bin/token",
-            &[("grant_type", "client_credential"), ("appid", &app.0), ("secret", secret.expose())],
-        );
         let answer: Answer = self
-            .call("token", Place::TokenEndpoint, self.http().get(url), &[secret.expose()])
+            .ask(Ask {
+                api: Api::ClassicToken,
+                place: Place::Secret,
+                query: &[
+                    ("grant_type", "client_credential"),
+                    ("appid", &app.0),
+                    ("secret", secret.expose()),
+                ],
+                body: None,
+                secrets: &[secret.expose()],
+            })
             .await?;
         Ok(answer.into())
     }

@@ -1,6 +1,17 @@
-//! Template messages: what to send to whom, and the id WeChat gives it.
+//! Template messages: what to send to whom, the id WeChat gives it, and what fits into its fields.
+//!
+//! [`fields`] is the table of field types: what each takes, and how a text is made to fit.
+//! [`list`] reads the account's own templates and holds bindings and messages against them.
 
-use crate::client::Client;
+pub mod fields;
+pub mod list;
+
+pub use fields::{Kind, Misfit, fit};
+pub use list::{Fault, Template};
+
+use crate::answer::garbled;
+use crate::api::Api;
+use crate::client::{Ask, Client};
 use crate::codes::Place;
 use crate::error::CallError;
 use crate::secret::{AccessToken, OpenId};
@@ -35,15 +46,10 @@ impl fmt::Debug for TemplateMessage {
 
 impl TemplateMessage {
     fn body(&self) -> Value {
-        let data: Map<String, Value> = self
-            .fields
-            .iter()
-            .map(|(field, text)| (field.clone(), json!({ "value": text })))
-            .collect();
         let mut body = json!({
             "touser": self.to.expose(),
             "template_id": self.template_id,
-            "data": data,
+            "data": data(&self.fields),
         });
         if let Some(url) = &self.url {
             body["url"] = url.as_str().into();
@@ -55,6 +61,12 @@ impl TemplateMessage {
     }
 }
 
+/// Fields in the form of a request.
+pub(crate) fn data(fields: &[(String, String)]) -> Value {
+    let data = fields.iter().map(|(field, text)| (field.clone(), json!({ "value": text })));
+    data.collect::<Map<String, Value>>().into()
+}
+
 /// WeChat's number of a message it accepted; up to 19 digits, 0 if it gave none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -62,8 +74,26 @@ pub struct MessageId(pub u64);
 
 #[derive(Deserialize)]
 struct Answer {
-    #[serde(default)]
-    msgid: u64,
+    msgid: Option<Number>,
+}
+
+/// Some programs between WeChat and us turn numbers beyond 2^53 into text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Number(u64),
+    Text(String),
+}
+
+impl Number {
+    fn read(self) -> Result<MessageId, CallError> {
+        match self {
+            Number::Number(number) => Ok(MessageId(number)),
+            Number::Text(text) => {
+                text.parse().map(MessageId).map_err(|_| garbled("the msgid is no number"))
+            }
+        }
+    }
 }
 
 impl Client {
@@ -73,11 +103,15 @@ impl Client {
         token: &AccessToken,
         message: &TemplateMessage,
     ) -> Result<MessageId, CallError> {
-        let url =
-            self.api_url("cgi-bin/message/template/send", &[("access_token", token.expose())]);
-        let post = self.http().post(url).json(&message.body());
-        let secrets = [token.expose(), message.to.expose()];
-        let answer: Answer = self.call("template_send", Place::Call, post, &secrets).await?;
-        Ok(MessageId(answer.msgid))
+        let answer: Answer = self
+            .ask(Ask {
+                api: Api::SendTemplate,
+                place: Place::Call,
+                query: &[("access_token", token.expose())],
+                body: Some(message.body()),
+                secrets: &[token.expose(), message.to.expose()],
+            })
+            .await?;
+        answer.msgid.map_or(Ok(MessageId(0)), Number::read)
     }
 }

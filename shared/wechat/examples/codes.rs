@@ -1,0 +1,5 @@
+//! Writes the page of WeChat's return codes: `docs/wechat-codes.md`.
+
+fn main() {
+    print!("{}", paihao_wechat::codes::page());
+}

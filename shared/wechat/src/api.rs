@@ -1,0 +1,94 @@
+//! The calls we make: their paths at WeChat, and their names in metrics and limits.
+
+/// One of WeChat's calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Api {
+    /// The stable channel of access tokens.
+    StableToken,
+    /// The classic channel.
+    ClassicToken,
+    /// Creates a QR code.
+    CreateQr,
+    /// WeChat's picture of a code.
+    ShowQr,
+    /// Sends a template message.
+    SendTemplate,
+    /// The account's templates.
+    ListTemplates,
+    /// Sends a subscription notice.
+    SendSubscription,
+    /// Sends a customer-service text.
+    SendText,
+    /// What the account may know of a person.
+    UserInfo,
+    /// Exchanges the code of a web page for an openid.
+    ExchangeCode,
+    /// The addresses that callbacks come from.
+    CallbackAddresses,
+    /// A call's quota and how much of it is used.
+    GetQuota,
+    /// Sets all of an account's quotas back, ten times a month.
+    ClearQuota,
+    /// The same without an access token.
+    ClearQuotaBySecret,
+}
+
+impl Api {
+    /// All of them.
+    pub const ALL: [Api; 14] = [
+        Api::StableToken,
+        Api::ClassicToken,
+        Api::CreateQr,
+        Api::ShowQr,
+        Api::SendTemplate,
+        Api::ListTemplates,
+        Api::SendSubscription,
+        Api::SendText,
+        Api::UserInfo,
+        Api::ExchangeCode,
+        Api::CallbackAddresses,
+        Api::GetQuota,
+        Api::ClearQuota,
+        Api::ClearQuotaBySecret,
+    ];
+
+    /// Its name in metrics and in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Api::StableToken => "stable_token",
+            Api::ClassicToken => "token",
+            Api::CreateQr => "qrcode_create",
+            Api::ShowQr => "showqrcode",
+            Api::SendTemplate => "template_send",
+            Api::ListTemplates => "template_list",
+            Api::SendSubscription => "subscription_send",
+            Api::SendText => "service_text",
+            Api::UserInfo => "user_info",
+            Api::ExchangeCode => "code_exchange",
+            Api::CallbackAddresses => "callback_addresses",
+            Api::GetQuota => "quota_get",
+            Api::ClearQuota => "quota_clear",
+            Api::ClearQuotaBySecret => "quota_clear_v2",
+        }
+    }
+
+    /// Its path at WeChat, with the leading `/`.
+    pub fn path(self) -> &'static str {
+        match self {
+            Api::StableToken => "/cgi-bin/stable_token",
+            Api::ClassicToken => "/cgi-bin/token",
+            Api::CreateQr => "/cgi-bin/qrcode/create",
+            Api::ShowQr => "/cgi-bin/showqrcode",
+            Api::SendTemplate => "/cgi-bin/message/template/send",
+            Api::ListTemplates => "/cgi-bin/template/get_all_private_template",
+            Api::SendSubscription => "/cgi-bin/message/subscribe/bizsend",
+            Api::SendText => "/cgi-bin/message/custom/send",
+            Api::UserInfo => "/cgi-bin/user/info",
+            Api::ExchangeCode => "/sns/oauth2/access_token",
+            Api::CallbackAddresses => "/cgi-bin/getcallbackip",
+            Api::GetQuota => "/cgi-bin/openapi/quota/get",
+            Api::ClearQuota => "/cgi-bin/clear_quota",
+            Api::ClearQuotaBySecret => "/cgi-bin/clear_quota/v2",
+        }
+    }
+}

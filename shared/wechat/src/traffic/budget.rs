@@ -1,0 +1,204 @@
+//! How many calls a day has left, for calls of which value, and what WeChat itself says of it.
+
+use super::Value;
+use std::time::Duration;
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// WeChat's day begins at midnight in Beijing.
+const BEIJING_MS: i64 = 8 * 3600 * 1000;
+
+/// Pure: told the time of day in Unix milliseconds.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    configured: u64,
+    /// WeChat's own word on today's cap.
+    told: Option<u64>,
+    reserve_percent: u64,
+    day: i64,
+    used: u64,
+    /// WeChat said that today's calls are used up; when the next call may look whether that still
+    /// holds, Unix milliseconds.
+    stopped: Option<i64>,
+    looks_every_ms: i64,
+}
+
+/// Why the budget does not let a call through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spent {
+    /// Our own count has come to what a call of this value may use.
+    Kept,
+    /// WeChat said so.
+    Stopped,
+}
+
+impl Budget {
+    /// `per_day` 0 is no limit of ours.
+    pub(crate) fn new(per_day: u64, reserve_percent: u64, looks_every: Duration) -> Self {
+        Budget {
+            configured: per_day,
+            told: None,
+            reserve_percent: reserve_percent.min(50),
+            day: i64::MIN,
+            used: 0,
+            stopped: None,
+            looks_every_ms: i64::try_from(looks_every.as_millis()).unwrap_or(DAY_MS),
+        }
+    }
+
+    /// Whether a call of this value may be made now, or how long to wait and why.
+    pub(crate) fn ask(&mut self, now_ms: i64, value: Value) -> Result<(), (Duration, Spent)> {
+        self.turn(now_ms);
+        let midnight = (self.day + 1) * DAY_MS - BEIJING_MS;
+        let until = |at: i64| Duration::from_millis(u64::try_from(at - now_ms).unwrap_or(0));
+        if let Some(look) = self.stopped.filter(|look| now_ms < *look) {
+            return Err((until(look.min(midnight)), Spent::Stopped));
+        }
+        match self.free(value) {
+            Some(0) => Err((until(midnight), Spent::Kept)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A call is made.
+    pub(crate) fn take(&mut self, now_ms: i64) {
+        self.turn(now_ms);
+        self.used += 1;
+        // Of those that WeChat has stopped, one looks; the others go on waiting.
+        if let Some(look) = &mut self.stopped {
+            *look = now_ms + self.looks_every_ms;
+        }
+    }
+
+    /// WeChat said that today's calls are used up.
+    pub(crate) fn stop(&mut self, now_ms: i64) {
+        self.turn(now_ms);
+        self.stopped = Some(now_ms + self.looks_every_ms);
+    }
+
+    /// WeChat carried a call out: nothing is used up.
+    pub(crate) fn carried_out(&mut self) {
+        self.stopped = None;
+    }
+
+    /// WeChat's own figures; 0 as a limit is no word.
+    pub(crate) fn learn(&mut self, now_ms: i64, used: u64, limit: u64) {
+        self.turn(now_ms);
+        self.used = used;
+        self.told = Some(limit).filter(|limit| *limit > 0);
+        if limit == 0 || used < limit {
+            self.stopped = None;
+        }
+    }
+
+    /// The quotas were set back.
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
+        self.stopped = None;
+    }
+
+    /// Calls made today, by our own count or WeChat's last word.
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Today's cap, if there is one.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        let configured = Some(self.configured).filter(|limit| *limit > 0);
+        configured.into_iter().chain(self.told).min()
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
+    /// How many more calls of this value today's budget has; `None` is without end.
+    pub(crate) fn free(&self, value: Value) -> Option<u64> {
+        let limit = self.limit()?;
+        let kept = match value {
+            Value::High => 0,
+            Value::Normal => self.reserve_percent,
+            Value::Low => 2 * self.reserve_percent,
+        };
+        let usable = limit - limit.saturating_mul(kept) / 100;
+        Some(usable.saturating_sub(self.used))
+    }
+
+    fn turn(&mut self, now_ms: i64) {
+        let day = (now_ms + BEIJING_MS).div_euclid(DAY_MS);
+        if day != self.day {
+            (self.day, self.used, self.stopped) = (day, 0, None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-22 12:00 in Beijing.
+    const NOON: i64 = 1_795_320_000_000;
+    const HOUR: i64 = 3_600_000;
+
+    fn budget(per_day: u64) -> Budget {
+        Budget::new(per_day, 10, Duration::from_secs(1800))
+    }
+
+    #[test]
+    fn what_is_worth_less_stops_first() {
+        let mut budget = budget(100);
+        let spend = |budget: &mut Budget, value| {
+            let mut made = 0;
+            while budget.ask(NOON, value).is_ok() {
+                budget.take(NOON);
+                made += 1;
+            }
+            made
+        };
+        assert_eq!(spend(&mut budget, Value::Low), 80);
+        assert_eq!(spend(&mut budget, Value::Normal), 10);
+        assert_eq!(spend(&mut budget, Value::High), 10);
+        let (wait, why) = budget.ask(NOON, Value::High).unwrap_err();
+        assert_eq!((wait, why), (Duration::from_secs(12 * 3600), Spent::Kept));
+    }
+
+    #[test]
+    fn a_day_ends_at_midnight_in_beijing() {
+        let mut budget = budget(1);
+        budget.take(NOON);
+        assert!(budget.ask(NOON + 12 * HOUR - 1, Value::High).is_err());
+        assert!(budget.ask(NOON + 12 * HOUR, Value::High).is_ok());
+    }
+
+    #[test]
+    fn wechats_word_stops_until_midnight_and_one_call_looks_in_between() {
+        let mut budget = budget(0);
+        budget.stop(NOON);
+        let refused = budget.ask(NOON, Value::High);
+        assert_eq!(refused, Err((Duration::from_secs(1800), Spent::Stopped)));
+        assert!(budget.ask(NOON + HOUR / 2 - 1, Value::High).is_err());
+        assert!(budget.ask(NOON + HOUR / 2, Value::High).is_ok(), "one looks");
+        budget.take(NOON + HOUR / 2);
+        assert!(budget.ask(NOON + HOUR / 2, Value::High).is_err(), "and only one");
+        budget.stop(NOON + HOUR / 2 + 80);
+        assert!(budget.ask(NOON + HOUR, Value::High).is_err(), "it still holds");
+        assert!(budget.ask(NOON + 12 * HOUR, Value::Low).is_ok(), "a new day");
+        budget.stop(NOON + 12 * HOUR);
+        budget.carried_out();
+        assert!(budget.ask(NOON + 12 * HOUR, Value::Low).is_ok(), "cleared in the console");
+        budget.stop(NOON + 12 * HOUR);
+        budget.clear();
+        assert!(budget.ask(NOON + 12 * HOUR, Value::Low).is_ok(), "cleared by us");
+    }
+
+    #[test]
+    fn wechats_figures_count_more_than_ours() {
+        let mut budget = budget(100_000);
+        budget.learn(NOON, 999, 1_000);
+        assert_eq!((budget.used(), budget.limit()), (999, Some(1_000)));
+        assert!(budget.ask(NOON, Value::Normal).is_err() && budget.ask(NOON, Value::High).is_ok());
+        budget.learn(NOON, 5, 10_000_000);
+        assert_eq!(budget.limit(), Some(100_000), "but an operator's lower cap stays");
+        budget.learn(NOON, 5, 0);
+        assert_eq!(budget.free(Value::High), Some(99_995));
+    }
+}

@@ -1,0 +1,111 @@
+//! What an account may know of a person: whether they follow, and who opened a web page.
+
+use crate::api::Api;
+use crate::client::{Ask, Client};
+use crate::codes::Place;
+use crate::error::CallError;
+use crate::secret::{AccessToken, AppId, AppSecret, OpenId};
+use serde::Deserialize;
+
+/// A person as one account knows them. Names and pictures are not given by WeChat any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserInfo {
+    /// Who.
+    pub openid: OpenId,
+    /// Whether they follow the account. If not, nothing else is known.
+    pub follows: bool,
+    /// Since when, Unix seconds.
+    pub since: Option<i64>,
+    /// How they came to follow: `ADD_SCENE_QR_CODE` and the like.
+    pub came_by: Option<String>,
+    /// The scene of the code they came by, if it was one of text.
+    pub scene: Option<String>,
+    /// Their language: `zh_CN`.
+    pub language: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct UserAnswer {
+    subscribe: u8,
+    openid: OpenId,
+    subscribe_time: Option<i64>,
+    subscribe_scene: Option<String>,
+    qr_scene_str: Option<String>,
+    language: Option<String>,
+}
+
+/// Who opened a web page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebVisitor {
+    /// Who.
+    pub openid: OpenId,
+    /// They look at a preview, under an openid that is nobody's: bind nothing to it.
+    pub preview: bool,
+}
+
+#[derive(Deserialize)]
+struct ExchangeAnswer {
+    openid: OpenId,
+    #[serde(default)]
+    is_snapshotuser: u8,
+}
+
+fn said(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+impl Client {
+    /// `user/info`.
+    pub async fn user_info(
+        &self,
+        token: &AccessToken,
+        openid: &OpenId,
+    ) -> Result<UserInfo, CallError> {
+        let answer: UserAnswer = self
+            .ask(Ask {
+                api: Api::UserInfo,
+                place: Place::Call,
+                query: &[
+                    ("access_token", token.expose()),
+                    ("openid", openid.expose()),
+                    ("lang", "zh_CN"),
+                ],
+                body: None,
+                secrets: &[token.expose(), openid.expose()],
+            })
+            .await?;
+        Ok(UserInfo {
+            openid: answer.openid,
+            follows: answer.subscribe != 0,
+            since: answer.subscribe_time,
+            came_by: said(answer.subscribe_scene),
+            scene: said(answer.qr_scene_str),
+            language: said(answer.language),
+        })
+    }
+
+    /// `sns/oauth2/access_token`: who opened the web page that came with this code. A code works
+    /// once, for five minutes. The token that WeChat answers with is of another kind and not kept.
+    pub async fn exchange_code(
+        &self,
+        app: &AppId,
+        secret: &AppSecret,
+        code: &str,
+    ) -> Result<WebVisitor, CallError> {
+        let answer: ExchangeAnswer = self
+            .ask(Ask {
+                api: Api::ExchangeCode,
+                place: Place::Secret,
+                query: &[
+                    ("appid", &app.0),
+                    ("secret", secret.expose()),
+                    ("code", code),
+                    ("grant_type", "authorization_code"),
+                ],
+                body: None,
+                secrets: &[secret.expose(), code],
+            })
+            .await?;
+        Ok(WebVisitor { openid: answer.openid, preview: answer.is_snapshotuser != 0 })
+    }
+}
