@@ -127,9 +127,10 @@ impl Follower {
         let name = self.streams.name(kind);
         let inbox = self.link.new_inbox();
         let subscriber = self.link.subscribe(inbox.clone()).await?;
-        if let Err(error) = self.consumer(&name, inbox).await {
+        if self.consumer(&name, inbox.clone()).await.is_err() {
+            // Most likely the stream has gone.
             self.streams.ensure(kind).await?;
-            return Err(error);
+            self.consumer(&name, inbox).await?;
         }
         // Looked at after the consumer was made: had the stream been replaced in between, the
         // consumer would have gone with it and fall silent.

@@ -3,6 +3,7 @@
 use crate::backoff::wait_after;
 use crate::options::{ConnectError, NatsOptions, OLDEST_SERVER};
 use async_nats::client::RequestErrorKind;
+use async_nats::connection::State as ClientState;
 use async_nats::jetstream;
 use async_nats::{
     Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Message, Request, Subscriber,
@@ -137,8 +138,11 @@ impl Link {
     pub(crate) async fn within<T>(&self, what: impl Future<Output = T>) -> Result<T, Unavailable> {
         let mut state = self.state.clone();
         let work = async {
-            let connected = state.wait_for(|state| state.up).await.is_ok();
-            if connected { Some(what.await) } else { None }
+            // The client knows best; events only say when it is worth looking again.
+            if self.client.connection_state() != ClientState::Connected {
+                state.wait_for(|state| state.up).await.ok()?;
+            }
+            Some(what.await)
         };
         match tokio::time::timeout(self.timeout, work).await {
             Ok(Some(done)) => Ok(done),

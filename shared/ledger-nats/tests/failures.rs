@@ -222,6 +222,10 @@ async fn a_deleted_stream_is_made_anew_and_everybody_goes_on() {
     let worked = tokio::spawn(async move { text(&next(&mut worker).await.recorded) });
     assert_eq!(told(&mut follower).await, Followed::Restarted, "by itself, with nobody appending");
     assert!(held.done().await.is_err());
+    wait_until("the queue, with nobody enqueuing", PATIENCE, async || {
+        context.get_stream("PAIHAO_NOTICES").await.is_ok()
+    })
+    .await;
 
     let at_the_old = Expect::At(old);
     let conflict = ledger.append(&LEDGER, &subject("a"), at_the_old, Entry::new("no")).await;

@@ -4,7 +4,9 @@
 
 use futures::StreamExt;
 use paihao_contracts::names::{Consumer, LEDGER, Log, NOTICES, PLANNER};
-use paihao_ledger::{Enqueued, Entry, Expect, Followed, Ledger, Position, Subject};
+use paihao_ledger::{
+    Deliveries, Delivery, Enqueued, Entry, Expect, Followed, Ledger, Position, Subject,
+};
 use paihao_ledger_sqlite::{OpenError, SqliteLedger, SqliteOptions};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -51,6 +53,11 @@ async fn put(ledger: &SqliteLedger, log: &Log, payload: &str) -> Position {
     ledger.append(log, &subject(), Expect::Anything, entry).await.unwrap()
 }
 
+async fn next(deliveries: &mut Deliveries) -> Delivery {
+    let next = tokio::time::timeout(Duration::from_secs(60), deliveries.next());
+    next.await.expect("a delivery in time").expect("deliveries do not end")
+}
+
 #[tokio::test]
 async fn everything_is_there_after_reopening() {
     let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
@@ -58,8 +65,8 @@ async fn everything_is_there_after_reopening() {
     let position = put(&ledger, &LEDGER, "kept").await;
     let again = put(&ledger, &LEDGER, "held").await;
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
-    planner.next().await.unwrap().done().await.unwrap();
-    let held = planner.next().await.unwrap();
+    next(&mut planner).await.done().await.unwrap();
+    let held = next(&mut planner).await;
     let hour = Duration::from_secs(3600);
     ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
     // Ends as a killed process does: nobody says a word about what is held.
@@ -72,13 +79,13 @@ async fn everything_is_there_after_reopening() {
     let conflict = ledger.append(&LEDGER, &subject(), Expect::At(position), Entry::new("no")).await;
     assert!(conflict.is_err());
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
-    let held = planner.next().await.unwrap();
+    let held = next(&mut planner).await;
     assert_eq!((held.recorded.position, held.attempt), (again, 2), "at once, not after its wait");
     let same = ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
     assert_eq!(same, Enqueued::AlreadyThere);
     let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
     clock.forward(HOUR_MS);
-    assert_eq!(worker.next().await.unwrap().recorded.entry.payload, "later");
+    assert_eq!(next(&mut worker).await.recorded.entry.payload, "later");
 }
 
 #[tokio::test]
@@ -125,7 +132,7 @@ async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
         put(&ledger, &BRIEF, "old").await;
     }
     let mut reader = ledger.consume(&BRIEF, &READER, 1).await.unwrap();
-    let held = reader.next().await.unwrap();
+    let held = next(&mut reader).await;
     clock.forward(HOUR_MS / 2);
     let young = put(&ledger, &BRIEF, "young").await;
     clock.forward(HOUR_MS / 2);
@@ -133,7 +140,7 @@ async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
     let Some(Followed::Entry(first)) = follower.next().await else { panic!("an entry") };
     assert_eq!(first.position, young, "what is too old is not shown, swept or not");
     drop(held);
-    assert_eq!(reader.next().await.unwrap().recorded.position, young);
+    assert_eq!(next(&mut reader).await.recorded.position, young);
 
     let count = || {
         let file = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
