@@ -97,6 +97,9 @@ pub enum Event {
         ticket: u32,
         reason: CloseReason,
     },
+    HolderForgotten {
+        ticket: u32,
+    },
     MilestoneReached(Milestone),
 }
 
@@ -209,6 +212,7 @@ pub enum Outcome {
         ticket: u32,
         number: Number,
     },
+    Forgotten,
     CounterOpen {
         counter: Arc<str>,
     },

@@ -34,6 +34,21 @@ pub enum Act {
         /// On whose wish.
         reason: CloseReason,
     },
+    /// Ask how the ticket that somebody holds stands (我的号).
+    Show {
+        /// Who.
+        person: Person,
+    },
+    /// Give up the ticket that one holds, without knowing which it is.
+    Withdraw {
+        /// Who.
+        person: Person,
+    },
+    /// Know somebody no longer: a live ticket is closed, and no ticket of the day names them.
+    Forget {
+        /// Whom.
+        person: Person,
+    },
     /// A counter begins to serve.
     OpenCounter(CounterId),
     /// A counter stops serving.

@@ -33,7 +33,7 @@ pub fn decide(site: &Site, rules: &Rules, command: &Command, now: Now) -> Result
         true => Site { day: Some(now.day), ..Site::default() },
         false => site.clone(),
     };
-    let sitting = Sitting { site: &today, rules, now, day: today.day.unwrap_or(now.day) };
+    let sitting = Sitting { before: site, site: &today, rules, now, day: today.day.unwrap_or(now.day) };
     let (outcome, happened) = sitting.hear(&command.act)?;
     let opening = begins.then_some(Event::DayOpened { day: now.day });
     Ok(Answer::Decided(Decision {
@@ -47,6 +47,8 @@ pub fn decide(site: &Site, rules: &Rules, command: &Command, now: Now) -> Result
 
 /// Everything one decision looks at.
 struct Sitting<'a> {
+    /// The site as it was; of yesterday, if this is the first decision of a day.
+    before: &'a Site,
     site: &'a Site,
     rules: &'a Rules,
     now: Now,
@@ -60,6 +62,9 @@ impl Sitting<'_> {
         match act {
             Act::Take { queue, person, via } => self.take(queue, person.as_ref(), via.as_ref()),
             Act::Leave { ticket, reason } => self.leave(*ticket, *reason),
+            Act::Show { person } => Ok(self.show(self.held(person)?, None)),
+            Act::Withdraw { person } => self.leave(self.held(person)?.id, CloseReason::ByCustomer),
+            Act::Forget { person } => self.forget(person),
             Act::OpenCounter(counter) => self.open_counter(counter),
             Act::CloseCounter(counter) => self.close_counter(counter),
             Act::CallNext(counter) => self.call_next(counter),
@@ -126,6 +131,27 @@ impl Sitting<'_> {
         }
         let outcome = Outcome::Left { ticket: ticket.id, number: ticket.number.clone() };
         Ok((outcome, vec![Event::TicketClosed { ticket: ticket.id, reason }]))
+    }
+
+    fn forget(&self, person: &Person) -> Heard {
+        let theirs = self.site.tickets_of(person);
+        let events: Vec<_> = theirs
+            .flat_map(|ticket| {
+                let reason = CloseReason::ByCustomer;
+                let closed = Event::TicketClosed { ticket: ticket.id, reason };
+                let forgotten = Event::HolderForgotten { ticket: ticket.id };
+                ticket.is_live().then_some(closed).into_iter().chain([forgotten])
+            })
+            .collect();
+        // What was yesterday goes with the day that this opens.
+        match self.before.tickets_of(person).next() {
+            None => Err(Refusal::PersonUnknown),
+            Some(_) => Ok((Outcome::Forgotten, events)),
+        }
+    }
+
+    fn held(&self, person: &Person) -> Result<&Ticket, Refusal> {
+        self.site.held_by(person).ok_or(Refusal::NoTicketHeld)
     }
 
     fn open_counter(&self, counter: &CounterId) -> Heard {

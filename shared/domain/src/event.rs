@@ -96,6 +96,11 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
+    /// The holder of a ticket is no longer known. Does not say who it was.
+    HolderForgotten {
+        /// The ticket, which has ended.
+        ticket: TicketId,
+    },
     /// Something was reached that the holder is to be told, with all that the message needs.
     MilestoneReached(Milestone),
 }
@@ -198,6 +203,8 @@ pub enum Outcome {
         /// Its number.
         number: Number,
     },
+    /// Somebody is known no longer.
+    Forgotten,
     /// The counter is open.
     CounterOpen(CounterId),
     /// The counter is closed.

@@ -12,6 +12,10 @@ pub enum Refusal {
     UnknownCounter(CounterId),
     /// The site has no such ticket today.
     UnknownTicket(TicketId),
+    /// The person holds no live ticket here.
+    NoTicketHeld,
+    /// Nothing here names the person.
+    PersonUnknown,
     /// The queue gives out no numbers now.
     QueueClosed(QueueId),
     /// The counter is not open.
@@ -39,6 +43,8 @@ impl fmt::Display for Refusal {
             Refusal::UnknownQueue(id) => write!(f, "there is no queue {id:?} at this site"),
             Refusal::UnknownCounter(id) => write!(f, "there is no counter {id:?} at this site"),
             Refusal::UnknownTicket(_) => write!(f, "there is no such ticket at this site today"),
+            Refusal::NoTicketHeld => write!(f, "this person holds no ticket here"),
+            Refusal::PersonUnknown => write!(f, "nothing here names this person"),
             Refusal::QueueClosed(id) => write!(f, "queue {id:?} gives out no numbers now"),
             Refusal::CounterClosed(id) => write!(f, "counter {id:?} is not open"),
             Refusal::CounterBusy { counter, number } => {

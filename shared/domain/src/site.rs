@@ -123,6 +123,11 @@ impl Site {
         self.tickets.get(self.holders.get(person)?)
     }
 
+    /// The tickets of today that somebody took, first to last.
+    pub fn tickets_of<'a>(&'a self, person: &'a Person) -> impl Iterator<Item = &'a Ticket> {
+        self.tickets.values().filter(move |ticket| ticket.person.as_ref() == Some(person))
+    }
+
     /// All tickets of today, in the order in which they were taken.
     pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
         self.tickets.values()
@@ -232,6 +237,11 @@ impl Site {
                 self.counter_mut(counter).serving = None;
             }
             Event::TicketClosed { ticket, reason } => self.close(*ticket, *reason, at),
+            Event::HolderForgotten { ticket } => {
+                if let Some(ticket) = self.tickets.get_mut(ticket) {
+                    ticket.person = None;
+                }
+            }
         }
     }
 

@@ -169,6 +169,7 @@ fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Finished { .. } => "finished",
         Outcome::Missed { .. } => "missed",
         Outcome::Left { .. } => "left",
+        Outcome::Forgotten => "forgotten",
         Outcome::CounterOpen(_) => "counter_open",
         Outcome::CounterClosed(_) => "counter_closed",
     }
@@ -204,6 +205,7 @@ fn done(answered: Answered) -> Done {
             ..nothing
         },
         Outcome::Left { number, .. } => Done { number: Some(number.to_string()), ..nothing },
+        Outcome::Forgotten => nothing,
         Outcome::CounterOpen(counter) | Outcome::CounterClosed(counter) => {
             Done { counter: Some(counter.as_str().to_owned()), ..nothing }
         }
@@ -219,7 +221,9 @@ impl From<Declined> for Problem {
             Declined::Refused(refusal) => match refusal {
                 Refusal::UnknownQueue(_) => &refusals::UNKNOWN_QUEUE,
                 Refusal::UnknownCounter(_) => &refusals::UNKNOWN_COUNTER,
-                Refusal::UnknownTicket(_) => &refusals::UNKNOWN_TICKET,
+                Refusal::UnknownTicket(_) | Refusal::NoTicketHeld | Refusal::PersonUnknown => {
+                    &refusals::UNKNOWN_TICKET
+                }
                 Refusal::QueueClosed(_) => &refusals::QUEUE_CLOSED,
                 Refusal::CounterClosed(_) => &refusals::COUNTER_CLOSED,
                 Refusal::CounterBusy { .. } => &refusals::COUNTER_BUSY,

@@ -116,6 +116,7 @@ fn event_out(event: &d::Event) -> c::Event {
                 d::CloseReason::ByStaff => c::CloseReason::ByStaff,
             },
         },
+        E::HolderForgotten { ticket } => c::Event::HolderForgotten { ticket: ticket.0 },
         E::MilestoneReached(milestone) => c::Event::MilestoneReached(c::Milestone {
             ticket: milestone.ticket.0,
             day: milestone.day.0,
@@ -178,6 +179,9 @@ fn event_in(event: c::Event) -> d::Event {
                 c::CloseReason::ByStaff => d::CloseReason::ByStaff,
             },
         },
+        E::HolderForgotten { ticket } => {
+            d::Event::HolderForgotten { ticket: d::TicketId(ticket) }
+        }
         E::MilestoneReached(milestone) => d::Event::MilestoneReached(d::Milestone {
             ticket: d::TicketId(milestone.ticket),
             day: d::Day(milestone.day),
@@ -226,6 +230,7 @@ fn outcome_out(outcome: &d::Outcome) -> c::Outcome {
         O::Left { ticket, number } => {
             c::Outcome::Left { ticket: ticket.0, number: number_out(number) }
         }
+        O::Forgotten => c::Outcome::Forgotten,
         O::CounterOpen(counter) => c::Outcome::CounterOpen { counter: counter.shared() },
         O::CounterClosed(counter) => c::Outcome::CounterClosed { counter: counter.shared() },
     }
@@ -262,6 +267,7 @@ fn outcome_in(outcome: c::Outcome) -> d::Outcome {
         O::Left { ticket, number } => {
             d::Outcome::Left { ticket: d::TicketId(ticket), number: number_in(number) }
         }
+        O::Forgotten => d::Outcome::Forgotten,
         O::CounterOpen { counter } => d::Outcome::CounterOpen(counter.into()),
         O::CounterClosed { counter } => d::Outcome::CounterClosed(counter.into()),
     }

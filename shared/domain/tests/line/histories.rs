@@ -2,8 +2,8 @@
 
 use crate::hall::{call, close, finish, miss, open, rules, take};
 use paihao_domain::{
-    Act, Answer, CloseReason, Command, CommandId, Day, Decision, Event, Now, Site, Stage, TicketId,
-    Timestamp, decide,
+    Act, Answer, CloseReason, Command, CommandId, Day, Decision, Event, Now, Person, Site, Stage,
+    TicketId, Timestamp, decide,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +21,15 @@ fn act() -> impl Strategy<Value = Act> {
         6 => counter.clone().prop_map(call),
         4 => counter.clone().prop_map(finish),
         2 => counter.prop_map(miss),
+        1 => (0..12u8).prop_map(|person| Act::Show { person: known(person) }),
+        1 => (0..12u8).prop_map(|person| Act::Withdraw { person: known(person) }),
+        1 => (0..12u8).prop_map(|person| Act::Forget { person: known(person) }),
         2 => (1..60u32).prop_map(|id| Act::Leave { ticket: TicketId(id), reason: CloseReason::ByStaff }),
     ]
+}
+
+fn known(person: u8) -> Person {
+    Person::new(&format!("p{person}"))
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -133,6 +140,16 @@ proptest! {
                 assert!(after.ahead(now) <= before.ahead(ticket), "{}", ticket.number);
             }
         });
+    }
+
+    #[test]
+    fn whoever_is_forgotten_is_named_nowhere(steps in steps(), person in 0..12u8) {
+        let forget = (Act::Forget { person: known(person) }, 0, false);
+        let steps: Vec<_> = steps.into_iter().chain([forget]).collect();
+        let (site, _) = live(&steps, |_, _, _| {});
+        let named = format!("{site:?}");
+        prop_assert!(!named.contains(&format!("Some(p{person})")), "{}", named);
+        prop_assert!(site.held_by(&known(person)).is_none());
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod hall;
 mod calling;
 mod counters;
 mod days;
+mod forgetting;
 mod repeats;
 mod taking;
 

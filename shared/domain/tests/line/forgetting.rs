@@ -1,0 +1,69 @@
+//! Asking for one's own ticket, giving it up, and being forgotten.
+
+use crate::hall::{call, finish, given, open, take};
+use paihao_domain::{Act, CloseReason, CounterId, Event, Outcome, Person, Refusal, TicketId};
+
+fn person(name: &str) -> Person {
+    Person::new(name)
+}
+
+fn show(name: &str) -> Act {
+    Act::Show { person: person(name) }
+}
+
+fn withdraw(name: &str) -> Act {
+    Act::Withdraw { person: person(name) }
+}
+
+fn forget(name: &str) -> Act {
+    Act::Forget { person: person(name) }
+}
+
+#[test]
+fn somebody_who_asks_is_told_how_their_ticket_stands() {
+    let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
+    assert_eq!(hall.when(show("ben")).then_holding(), ("A002".into(), 0));
+    let Outcome::Holding { called_to, new, .. } = hall.when(show("ann")).then() else { panic!() };
+    assert_eq!((called_to, new), (Some(CounterId::new("1")), false));
+    assert_eq!(hall.when(show("cai")).then_refused(), Refusal::NoTicketHeld);
+    hall.when(finish("1"));
+    assert_eq!(hall.when(show("ann")).then_refused(), Refusal::NoTicketHeld);
+}
+
+#[test]
+fn somebody_gives_up_the_ticket_they_hold() {
+    let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
+    for (name, ticket) in [("ben", 2), ("ann", 1)] {
+        let Outcome::Left { ticket: left, .. } = hall.when(withdraw(name)).then() else {
+            panic!()
+        };
+        assert_eq!(left, TicketId(ticket));
+    }
+    assert_eq!(hall.site.counter(&CounterId::new("1")).serving, None, "the counter is free");
+    assert_eq!(hall.waiting("a"), Vec::<String>::new());
+    assert_eq!(hall.when(withdraw("ann")).then_refused(), Refusal::NoTicketHeld);
+}
+
+#[test]
+fn whoever_is_forgotten_leaves_the_line_and_is_named_nowhere() {
+    let mut hall = given([open("1"), take("ann", "a"), call("1"), finish("1")]);
+    hall.when(take("ben", "a"));
+    hall.when(take("ann", "a"));
+    let (outcome, events) = hall.when(forget("ann")).0.unwrap();
+    assert_eq!(outcome, Outcome::Forgotten);
+    let reason = CloseReason::ByCustomer;
+    assert_eq!(
+        events,
+        [
+            Event::HolderForgotten { ticket: TicketId(1) },
+            Event::TicketClosed { ticket: TicketId(3), reason },
+            Event::HolderForgotten { ticket: TicketId(3) },
+        ]
+    );
+    assert_eq!(hall.waiting("a"), ["A002"]);
+    let state = format!("{:?}", hall.site);
+    assert!(!state.contains("ann") && state.contains("ben"), "{state}");
+    // What was taken stays taken: numbers do not come back.
+    assert_eq!(hall.when(take("ann", "a")).then_holding().0, "A004");
+    assert_eq!(hall.when(forget("cai")).then_refused(), Refusal::PersonUnknown);
+}
