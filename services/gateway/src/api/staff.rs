@@ -97,8 +97,9 @@ fn admitted<'a>(door: &'a Door, headers: &HeaderMap, site: &str) -> Result<&'a S
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     // Every key is compared, so that the time taken says nothing about which one was right.
-    let fitting = door.book.staff_keys.iter().filter(|key| key.is(given));
-    let key = fitting.last().ok_or(&refusals::UNAUTHORISED)?;
+    let keys = door.book.staff_keys.iter();
+    let fitting = keys.fold(None, |found, key| if key.is(given) { Some(key) } else { found });
+    let key = fitting.ok_or(&refusals::UNAUTHORISED)?;
     if door.lines.book(site).is_none() {
         return Err(Problem::new(&refusals::UNKNOWN_SITE));
     }
