@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use paihao_contracts::notice::{Notice, Saying};
+use paihao_wechat::template::{fit, list::check_texts};
 use paihao_wechat::{OpenId, TemplateMessage};
 use sha2::{Digest, Sha256};
 
@@ -25,8 +26,14 @@ pub struct Binding {
 
 /// The notice cannot be said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no template is bound for \"{0}\" in account {1}")]
-pub struct Unspeakable(pub &'static str, pub String);
+pub enum Unspeakable {
+    /// The account says nothing of the kind.
+    #[error("no template is bound for \"{0}\" in account {1}")]
+    Unbound(&'static str, String),
+    /// WeChat would refuse it, or show something else.
+    #[error("what the account's template is to say for \"{0}\" does not fit: {1}")]
+    Misfit(&'static str, String),
+}
 
 /// The message that says the notice.
 pub fn render(
@@ -36,7 +43,7 @@ pub fn render(
     let Saying::Called { counter_name, .. } = &notice.saying;
     let binding = bindings
         .and_then(|bindings| bindings.called.as_ref())
-        .ok_or_else(|| Unspeakable("called", notice.account.to_string()))?;
+        .ok_or_else(|| Unspeakable::Unbound("called", notice.account.to_string()))?;
     let words = [
         ("{site}", notice.site_name.to_string()),
         ("{queue}", notice.queue_name.to_string()),
@@ -46,14 +53,18 @@ pub fn render(
     ];
     let fields = binding.fields.iter().map(|(key, wording)| {
         let said = words.iter().fold(wording.clone(), |said, (from, to)| said.replace(from, to));
-        (key.clone(), fitting(key, &said))
+        (key.clone(), fit(key, &said))
     });
+    let fields: Vec<_> = fields.collect();
+    if let Some(fault) = check_texts(&fields).first() {
+        return Err(Unspeakable::Misfit("called", fault.to_string()));
+    }
     Ok(TemplateMessage {
         to: OpenId::new(&*notice.person),
         template_id: binding.template_id.clone(),
         url: None,
         client_msg_id: Some(client_msg_id(notice)),
-        fields: fields.collect(),
+        fields,
     })
 }
 
@@ -68,24 +79,6 @@ fn local_time(notice: &Notice) -> String {
     let zone = TimeZone::get(&notice.zone).unwrap_or(TimeZone::UTC);
     let instant = Timestamp::from_millisecond(notice.at).unwrap_or(Timestamp::UNIX_EPOCH);
     instant.to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string()
-}
-
-/// WeChat refuses control characters and empty values, and cuts what is too long without saying so
-/// (facts §8.3); so it is cut here, on a character boundary and visibly.
-fn fitting(key: &str, said: &str) -> String {
-    let kind = key.trim_end_matches(|c: char| c.is_ascii_digit());
-    let most = match kind {
-        "thing" | "const" => 20,
-        "short_thing" | "phrase" => 5,
-        "character_string" | "number" | "letter" => 32,
-        _ => 64,
-    };
-    let clean: String = said.chars().filter(|c| !c.is_control()).collect();
-    match clean.chars().count() {
-        0 => "-".into(),
-        count if count <= most => clean,
-        _ => clean.chars().take(most - 1).chain(['…']).collect(),
-    }
 }
 
 #[cfg(test)]
@@ -141,6 +134,15 @@ mod tests {
         assert_eq!(id, client_msg_id(&notice()));
         let other = Notice { key: "hall/20779/17/called#2".into(), ..notice() };
         assert_ne!(id, client_msg_id(&other));
+    }
+
+    #[test]
+    fn what_can_only_be_said_wrongly_is_not_said() {
+        let mut bindings = bindings();
+        let called = bindings.called.as_mut().unwrap();
+        called.fields.push(("number5".into(), "{number}".into()));
+        let told = render(&notice(), Some(&bindings)).unwrap_err().to_string();
+        assert!(told.contains("number5") && !told.contains("A012"), "{told}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use paihao_chassis::backoff::Backoff;
 use paihao_contracts::names::{NOTICES, OUTCOMES};
 use paihao_contracts::notice::{Fate, Notice, NoticeOutcome};
 use paihao_ledger::{AppendError, Delivery, Entry, Expect, Subject};
-use paihao_wechat::{CallError, CallerError};
+use paihao_wechat::{CallError, CallerError, Value};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -119,6 +119,8 @@ impl Sender {
             Asked::Granted(claim) => claim,
             Asked::Held(wait) => return Ok(Next::Again(wait)),
         };
+        // Somebody is called: this goes out while anything does.
+        let wechat = wechat.worth(Value::High);
         let attempt = wechat.send_template(&notice.account, &message);
         let result = tokio::time::timeout(ATTEMPT_LIMIT, attempt)
             .await
