@@ -2,7 +2,7 @@
 import { byId, clock, english, giveUp, hear, make, showConnected, siteEvents, siteState } from './paihao.js';
 
 const HERO_MS = 5000; // a call stays the big one at least so long
-const RECENT = 7;
+const RECENT = 7; // as many rows as the style gives them
 const LISTED = 24;
 
 let known = null; // keys of the calls already announced; null before the first state
@@ -26,7 +26,7 @@ function show(state) {
     announcing.push(...fresh);
     announce();
   }
-  byId('calls').replaceChildren(...calls.slice(0, RECENT).map(recent));
+  byId('calls').replaceChildren(...(calls.length ? calls.slice(0, RECENT).map(recent) : [make('li', { class: 'none' }, '还没有叫号', english('Nobody has been called yet'))]));
   byId('counters').replaceChildren(...state.counters.map(counter));
   byId('queues').replaceChildren(...state.queues.map(queue));
 }

@@ -9,6 +9,7 @@ let seen = null; // the site as last heard
 let queue = new URLSearchParams(location.search).get('queue');
 const fixed = queue !== null;
 let current = null; // the session whose code is shown
+let former = null; // the one before, whose code somebody may just be scanning
 let timer = 0;
 let attempt = 0;
 
@@ -48,15 +49,25 @@ function choose(id) {
 
 function backToQueues() {
   clearTimeout(timer);
-  leave(current);
+  forget(current);
+  forget(former);
   current = null;
   queue = null;
   show('choose');
   byId('queues').querySelector('button:enabled')?.focus();
 }
 
+/** Every session that is heard holds a connection, of which a browser has only a few. */
+function forget(session) {
+  if (!session) return;
+  clearTimeout(session.leaving);
+  session.stop();
+}
+
 function leave(session) {
-  if (session) setTimeout(session.stop, Math.max(0, session.ends - Date.now()) + LINGER_MS);
+  forget(former);
+  former = session;
+  if (session) session.leaving = setTimeout(session.stop, Math.max(0, session.ends - Date.now()) + LINGER_MS);
 }
 
 /** Makes a new session and shows its code; the former one is still heard of until it ends. */
@@ -82,7 +93,7 @@ async function renew() {
     scanned: () => session === current && byId('scan').classList.add('scanned'),
     ticket: ticket => taken(session, ticket),
     expired: () => session === current && renew(),
-  });
+  }, (_, refused) => refused && (session === current ? renew() : forget(session)));
   current = session;
   byId('scan').classList.remove('scanned', 'broken');
   const picture = byId('code');
@@ -115,7 +126,7 @@ function noCode(refusal) {
 function taken(session, ticket) {
   if (session.taken) return;
   session.taken = true;
-  leave(session);
+  forget(session);
   if (session === current) current = null;
   const one = seen.queues.find(one => one.id === ticket.queue);
   byId('number').textContent = ticket.number;

@@ -47,6 +47,7 @@ export const siteEvents = () => `/api/v1/sites/${encodeURIComponent(site)}/event
 /**
  * Hears server-sent events until the returned function is called. Lets go of the connection while
  * nobody looks: a browser has only six to one server, for all its windows together.
+ * `whenConnected` hears whether the server is heard, and if not, whether it was a "no" of its own.
  */
 export function hear(url, handlers, whenConnected = () => {}) {
   let source = null;
@@ -62,11 +63,12 @@ export function hear(url, handlers, whenConnected = () => {}) {
     source = new EventSource(url);
     source.onopen = () => whenConnected(true);
     source.onerror = () => {
-      whenConnected(false);
-      if (source && source.readyState === EventSource.CLOSED) {
+      const refused = source !== null && source.readyState === EventSource.CLOSED;
+      if (refused) {
         close();
         later = setTimeout(open, 3000);
       }
+      whenConnected(false, refused);
     };
     for (const [name, handler] of Object.entries(handlers)) {
       source.addEventListener(name, event => handler(event.data ? JSON.parse(event.data) : {}));
