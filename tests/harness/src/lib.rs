@@ -7,6 +7,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "waits in real time, whatever a test's clock does")]
 
+mod browser;
 mod nats;
 mod redis;
 
@@ -18,6 +19,7 @@ mod process;
 mod program;
 mod tools;
 
+pub use browser::ChromeDriver;
 pub use nats::{NatsServer, NatsSetup};
 pub use ports::free_port;
 pub use program::Program;

@@ -17,6 +17,16 @@ pub fn redis_server() -> PathBuf {
     find("PAIHAO_REDIS_SERVER", "redis-server", true)
 }
 
+/// chromedriver: `PAIHAO_CHROMEDRIVER`, or the one in PATH, which `tests/run` installs.
+pub fn chromedriver() -> PathBuf {
+    find("PAIHAO_CHROMEDRIVER", "chromedriver", true)
+}
+
+/// The browser that chromedriver drives: `PAIHAO_CHROMIUM`, or the one in PATH.
+pub fn chromium() -> PathBuf {
+    find("PAIHAO_CHROMIUM", "chromium", true)
+}
+
 fn find(variable: &str, name: &str, in_path: bool) -> PathBuf {
     if let Some(named) = std::env::var_os(variable) {
         let named = PathBuf::from(named);
