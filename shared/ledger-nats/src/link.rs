@@ -136,10 +136,10 @@ impl Link {
     /// Does this within the time of one call, once there is a connection: what is sent without one
     /// would be kept back and sent at any later time.
     pub(crate) async fn within<T>(&self, what: impl Future<Output = T>) -> Result<T, Unavailable> {
-        let mut state = self.state.clone();
         let work = async {
             // The client knows best; events only say when it is worth looking again.
             if self.client.connection_state() != ClientState::Connected {
+                let mut state = self.state.clone();
                 state.wait_for(|state| state.up).await.ok()?;
             }
             Some(what.await)
@@ -161,14 +161,11 @@ impl Link {
         headers: HeaderMap,
         payload: Bytes,
     ) -> Result<Message, CallError> {
-        let request = Request::new().headers(headers).payload(payload).timeout(Some(self.timeout));
+        // One time limit is enough, and it is the one that also counts waiting for a connection.
+        let request = Request::new().headers(headers).payload(payload).timeout(None);
         let called = self.within(self.client.send_request(subject, request)).await;
         called.map_err(CallError::Unavailable)?.map_err(|error| match error.kind() {
             RequestErrorKind::NoResponders => CallError::Nobody,
-            RequestErrorKind::TimedOut => CallError::Unavailable(Unavailable(format!(
-                "no answer from NATS within {:?}",
-                self.timeout
-            ))),
             _ => CallError::Unavailable(Unavailable("the call to NATS failed".to_owned())),
         })
     }

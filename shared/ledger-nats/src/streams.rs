@@ -36,7 +36,7 @@ pub(crate) struct Streams {
     link: Arc<Link>,
     namespace: Namespace,
     replicas: usize,
-    known: Mutex<HashSet<String>>,
+    known: Mutex<HashSet<&'static str>>,
     one_at_a_time: tokio::sync::Mutex<()>,
     /// Counts streams that were lost and made anew.
     remade: watch::Sender<u64>,
@@ -95,7 +95,7 @@ impl Streams {
 
     /// Makes the stream if this process has not seen it yet.
     pub(crate) async fn have(&self, kind: Kind) -> Result<(), StreamError> {
-        if self.known.lock().contains(&self.name(kind)) {
+        if self.known.lock().contains(kind.name()) {
             return Ok(());
         }
         self.ensure(kind).await
@@ -110,13 +110,13 @@ impl Streams {
             Some(info) => self.adjust(info, wanted).await?,
             None => {
                 self.make(wanted).await?;
-                if self.known.lock().contains(&name) {
+                if self.known.lock().contains(kind.name()) {
                     tracing::warn!(stream = name, "a stream was lost and has been made anew");
                     self.remade.send_modify(|times| *times += 1);
                 }
             }
         }
-        self.known.lock().insert(name);
+        self.known.lock().insert(kind.name());
         Ok(())
     }
 
