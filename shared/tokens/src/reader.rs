@@ -1,6 +1,6 @@
 //! Reads an account's access token from the cache, and waits for another when it was refused.
 
-use crate::slot::{Answer, Known, Memory};
+use crate::slot::{Answer, KeptToken, Memory};
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
@@ -41,7 +41,7 @@ impl Default for TokenReaderOptions {
     }
 }
 
-type Outcome = Result<AccessToken, TokenUnavailable>;
+type Outcome = Result<KeptToken, TokenUnavailable>;
 type Wait = Shared<BoxFuture<'static, Outcome>>;
 
 /// The token source of the gateway and the notifier. Cheap to clone; clones share their memory.
@@ -74,27 +74,39 @@ impl TokenReader {
         let accounts = Mutex::default();
         TokenReader(Arc::new(Reader { cache, ledger, clock, options, accounts }))
     }
-}
 
-#[async_trait]
-impl TokenSource for TokenReader {
-    async fn current(&self, account: &str) -> Outcome {
+    /// The token to use now, and until when.
+    pub async fn kept(&self, account: &str) -> Outcome {
         let account = self.0.account(account);
         let answer =
             account.memory.lock().ask(Instant::now(), self.0.clock.now_ms(), self.0.options.pause);
         match answer {
-            Answer::Fresh(token) => Ok(token),
+            Answer::Fresh(known) => Ok(known),
             // A cache that is away, or has lost the record, does not take away a living token.
-            Answer::Look(token) => {
-                Ok(self.0.look(&account).await.ok().flatten().map_or(token, |known| known.token))
-            }
+            Answer::Look(known) => Ok(self.0.look(&account).await.ok().flatten().unwrap_or(known)),
             Answer::Nothing => self.0.wait(&account, None).await,
         }
     }
 
-    async fn refused(&self, account: &str, refused: &AccessToken) -> Outcome {
+    /// WeChat refused this token: another one, and until when it may be used.
+    pub async fn kept_after(&self, account: &str, refused: &AccessToken) -> Outcome {
         let account = self.0.account(account);
         self.0.wait(&account, Some(refused.fingerprint())).await
+    }
+}
+
+#[async_trait]
+impl TokenSource for TokenReader {
+    async fn current(&self, account: &str) -> Result<AccessToken, TokenUnavailable> {
+        Ok(self.kept(account).await?.token)
+    }
+
+    async fn refused(
+        &self,
+        account: &str,
+        refused: &AccessToken,
+    ) -> Result<AccessToken, TokenUnavailable> {
+        Ok(self.kept_after(account, refused).await?.token)
     }
 }
 
@@ -114,7 +126,7 @@ impl Reader {
     }
 
     /// What the cache holds and is still alive, remembered.
-    async fn look(&self, account: &Account) -> Result<Option<Known>, Unavailable> {
+    async fn look(&self, account: &Account) -> Result<Option<KeptToken>, Unavailable> {
         let Some(stored) = self.cache.get(&names::access_token(&account.name)).await? else {
             return Ok(None);
         };
@@ -126,7 +138,7 @@ impl Reader {
         if record.expires_at_ms <= now_ms {
             return Ok(None);
         }
-        let known = Known::from(record);
+        let known = KeptToken::from(record);
         account.memory.lock().learn(
             known.clone(),
             Instant::now(),
@@ -162,7 +174,7 @@ impl Reader {
             if let Ok(Some(known)) = &found
                 && refused.as_ref() != Some(&known.token.fingerprint())
             {
-                return Ok(known.token.clone());
+                return Ok(known.clone());
             }
             if let Some(fingerprint) = refused.as_ref().filter(|_| !reported) {
                 reported = self.report(&account.name, fingerprint).await;

@@ -6,31 +6,33 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A token and until when it may be used.
-#[derive(Clone)]
-pub(crate) struct Known {
-    pub(crate) token: AccessToken,
-    pub(crate) expires_at_ms: i64,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptToken {
+    /// The token.
+    pub token: AccessToken,
+    /// When it dies by WeChat's word, Unix milliseconds.
+    pub expires_at_ms: i64,
 }
 
-impl From<TokenRecord> for Known {
+impl From<TokenRecord> for KeptToken {
     fn from(record: TokenRecord) -> Self {
-        Known { token: AccessToken::new(record.token), expires_at_ms: record.expires_at_ms }
+        KeptToken { token: AccessToken::new(record.token), expires_at_ms: record.expires_at_ms }
     }
 }
 
 /// One account's memory.
 #[derive(Default)]
 pub(crate) struct Memory {
-    known: Option<Known>,
+    known: Option<KeptToken>,
     next_look: Option<Instant>,
 }
 
 /// What to do about a caller who wants the token.
 pub(crate) enum Answer {
     /// Use this one.
-    Fresh(AccessToken),
+    Fresh(KeptToken),
     /// This caller looks into the cache; if that gives nothing, this one will still do.
-    Look(AccessToken),
+    Look(KeptToken),
     /// Nothing usable is known.
     Nothing,
 }
@@ -42,10 +44,10 @@ impl Memory {
         match &self.known {
             Some(known) if now_ms < known.expires_at_ms => {
                 if self.next_look.is_some_and(|at| now < at) {
-                    return Answer::Fresh(known.token.clone());
+                    return Answer::Fresh(known.clone());
                 }
                 self.next_look = Some(now + pause);
-                Answer::Look(known.token.clone())
+                Answer::Look(known.clone())
             }
             _ => Answer::Nothing,
         }
@@ -55,7 +57,7 @@ impl Memory {
     /// about to be replaced: every second within `margin` of its end.
     pub(crate) fn learn(
         &mut self,
-        known: Known,
+        known: KeptToken,
         now: Instant,
         now_ms: i64,
         reread: Duration,
