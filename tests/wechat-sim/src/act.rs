@@ -129,6 +129,21 @@ pub(crate) async fn write(
     Some(send(world, account, openid, "text", body.finish(), routing, true).await)
 }
 
+/// A customer presses an entry of the account's menu. Only followers see it: `None` otherwise.
+pub(crate) async fn click(
+    world: &Shared,
+    account: &Account,
+    openid: &str,
+    key: &str,
+    routing: Routing,
+) -> Option<Outcome> {
+    if !world.people.lock().get(account.index, openid)?.follows {
+        return None;
+    }
+    let body = head(account, openid, "event").text("Event", "CLICK").text("EventKey", key);
+    Some(send(world, account, openid, "CLICK", body.finish(), routing, true).await)
+}
+
 /// Pushes a body as it is: for hostile and odd ones.
 pub(crate) async fn push_raw(
     world: &Shared,

@@ -53,6 +53,10 @@ pub struct SimAccount {
     pub name: String,
     /// The token of the server configuration: signs the pushes.
     pub callback_token: String,
+    /// 消息加解密方式: how pushes and replies look.
+    pub mode: PushMode,
+    /// The EncodingAESKey, for the two modes that seal.
+    pub aes_key: String,
     /// Where pushes go; several are used in turn. May be set later with
     /// [`Simulator::set_callback_urls`](crate::Simulator::set_callback_urls).
     pub callback_urls: Vec<String>,
@@ -66,9 +70,24 @@ impl Default for SimAccount {
             original_id: "gh_5a1e0c7d9b42".into(),
             name: "排号演示".into(),
             callback_token: "simulated".into(),
+            mode: PushMode::Plain,
+            aes_key: "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG".into(),
             callback_urls: Vec::new(),
         }
     }
+}
+
+/// The three modes of the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushMode {
+    /// 明文模式.
+    #[default]
+    Plain,
+    /// 兼容模式: plain fields and a sealed copy; a reply may be either.
+    Compatible,
+    /// 安全模式: sealed both ways.
+    Secure,
 }
 
 /// How the simulated WeChat acts where the real one leaves a choice, or where nobody knows.

@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/sim/api/follow", post(follow))
         .route("/sim/api/unfollow", post(unfollow))
         .route("/sim/api/text", post(text))
+        .route("/sim/api/click", post(click))
         .route("/sim/api/push", post(push_raw))
         .route("/sim/api/people", get(people).post(set_person))
         .route("/sim/api/chat", get(chat))
@@ -75,6 +76,7 @@ struct Act {
     url: Option<String>,
     ticket: Option<String>,
     text: Option<String>,
+    key: Option<String>,
     refuses: Option<Refusal>,
     follows: Option<bool>,
     #[serde(flatten)]
@@ -167,22 +169,28 @@ async fn text(State(world): State<Shared>, Json(act): Json<Act>) -> Result<Json<
     sent.map(Json).ok_or_else(|| wrong(StatusCode::CONFLICT, "only a follower can write"))
 }
 
+async fn click(State(world): State<Shared>, Json(act): Json<Act>) -> Result<Json<Outcome>, Wrong> {
+    let account = account(&world, act.appid.as_deref())?;
+    let key = act.key.ok_or_else(|| wrong(StatusCode::BAD_REQUEST, "key is missing"))?;
+    let sent = act::click(&world, account, &act.openid, &key, act.routing).await;
+    sent.map(Json).ok_or_else(|| wrong(StatusCode::CONFLICT, "only a follower sees the menu"))
+}
+
 #[derive(Deserialize)]
 struct Raw {
     appid: Option<String>,
     openid: String,
     body: String,
-    timestamp: Option<String>,
-    nonce: Option<String>,
-    signature: Option<String>,
+    #[serde(flatten)]
+    forged: Forged,
     #[serde(flatten)]
     routing: Routing,
 }
 
 async fn push_raw(State(world): State<Shared>, Json(raw): Json<Raw>) -> Result<Json<Value>, Wrong> {
     let account = account(&world, raw.appid.as_deref())?;
-    let forged = Forged { timestamp: raw.timestamp, nonce: raw.nonce, signature: raw.signature };
-    let pushed = act::push_raw(&world, account, &raw.openid, &raw.body, raw.routing, forged).await;
+    let Raw { openid, body, routing, forged, .. } = raw;
+    let pushed = act::push_raw(&world, account, &openid, &body, routing, forged).await;
     Ok(Json(json!({ "pushes": pushed })))
 }
 

@@ -42,7 +42,8 @@
 //! | `POST /sim/api/scan` | `{openid, url or ticket, deliveries?, to?: []}` | an [`Outcome`]: `{seen, pushes, reply}` |
 //! | `POST /sim/api/follow`, `…/unfollow` | `{appid?, openid}` | an [`Outcome`] |
 //! | `POST /sim/api/text` | `{appid?, openid, text, deliveries?, to?}` | an [`Outcome`]; 409 for a non-follower |
-//! | `POST /sim/api/push` | `{appid?, openid, body, timestamp?, nonce?, signature?, deliveries?, to?}` | `{pushes}`: any body, with a true or a forged query |
+//! | `POST /sim/api/click` | `{appid?, openid, key, deliveries?, to?}` | an [`Outcome`]: a menu entry was pressed |
+//! | `POST /sim/api/push` | `{appid?, openid, body, timestamp?, nonce?, signature?, msg_signature?, mode?, warp?: {appid?, length?, pad_byte?, pad_count?}, deliveries?, to?}` | `{pushes}`: any body, with a true or a [`Forged`] query, sealed rightly or with a [`Warp`] |
 //! | `GET /sim/api/people` | `?openid=` | `[{appid, openid, follows, refuses}]` |
 //! | `POST /sim/api/people` | `{appid?, openid, follows?, refuses?: no, at_once or in_receipt}` | the customer's new state, without any event |
 //! | `GET /sim/api/chat` | `?openid=&after=` | the [`Line`]s after that id |
@@ -60,7 +61,7 @@
 //!
 //! [`Behaviour`] lets a test choose: whether a repeated push carries a new signature, what an HTTP
 //! error does, how a repeated `client_msg_id` is answered, whether a forced refresh leaves an
-//! overlap. Only plain mode is pushed; encrypted pushes are not built yet.
+//! overlap.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -71,6 +72,7 @@ mod config;
 mod simulator;
 
 mod act;
+mod crypt;
 mod payload;
 mod push;
 mod reply;
@@ -100,14 +102,15 @@ mod world;
 pub use act::{Outcome, PersonState, Routing, Seen};
 pub use codes::Code;
 pub use config::{
-    Behaviour, Keep, OnDuplicate, OnHttpError, Quotas, Receipt, ReceiptStatus, RepeatStamps,
-    SimAccount, SimConfig,
+    Behaviour, Keep, OnDuplicate, OnHttpError, PushMode, Quotas, Receipt, ReceiptStatus,
+    RepeatStamps, SimAccount, SimConfig,
 };
+pub use crypt::{Warp, seal, unseal};
 pub use faults::{Effect, Fault};
 pub use people::{AcceptedMessage, Line, Refusal, Shown};
 pub use push::{Delivery, Forged, Pushed};
 pub use reply::{Answer, ERROR_SENTENCE};
-pub use sign::signature;
+pub use sign::{msg_signature, signature};
 pub use simulator::Simulator;
 pub use stats::Stats;
 pub use templates::SimTemplate;

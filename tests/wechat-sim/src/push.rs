@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::clock::wall_ms;
-use crate::config::{OnHttpError, RepeatStamps};
+use crate::config::{OnHttpError, PushMode, RepeatStamps, SimAccount};
+use crate::crypt::{Warp, seal};
 use crate::dice;
 use crate::reply::Answer;
-use crate::sign::signature;
+use crate::sign::{msg_signature, signature};
 use crate::world::{Account, Shared};
 
 /// Of an answer's body, this much is read.
@@ -32,7 +33,8 @@ pub(crate) struct Push {
 }
 
 /// Query values of a push that are not what WeChat would send.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Forged {
     /// Instead of the current Unix second.
     pub timestamp: Option<String>,
@@ -40,6 +42,12 @@ pub struct Forged {
     pub nonce: Option<String>,
     /// Instead of the true signature.
     pub signature: Option<String>,
+    /// Instead of the true signature over the sealed text.
+    pub msg_signature: Option<String>,
+    /// Instead of the account's own mode.
+    pub mode: Option<PushMode>,
+    /// What is wrong inside a sealed push.
+    pub warp: Warp,
 }
 
 /// A push and what came of it.
@@ -53,7 +61,7 @@ pub struct Pushed {
     pub openid: String,
     /// `SCAN`, `subscribe`, `text` …
     pub event: String,
-    /// The XML that was sent.
+    /// The XML that was sent, before it was sealed.
     pub sent: String,
     /// Each HTTP request, in order.
     pub deliveries: Vec<Delivery>,
@@ -66,7 +74,7 @@ pub struct Pushed {
 pub struct Delivery {
     /// The callback it went to, without the query.
     pub url: String,
-    /// The query: signature, timestamp, nonce, openid.
+    /// The query: signature, timestamp, nonce, openid; and what a sealed push adds.
     pub query: String,
     /// Unix milliseconds at which it began.
     pub at: u64,
@@ -80,25 +88,58 @@ pub struct Delivery {
     pub problem: Option<String>,
 }
 
+/// What one delivery, or all of a push, carries.
 struct Stamp {
     timestamp: String,
     nonce: String,
     signature: String,
+    /// The body as it goes over the wire, and what a sealed one adds to the query.
+    body: String,
+    sealed: String,
 }
 
 impl Stamp {
-    fn new(token: &str, forged: &Forged) -> Self {
+    fn new(account: &SimAccount, forged: &Forged, body: &str) -> Self {
+        let token = account.callback_token.as_str();
         let now = || (wall_ms() / 1000).to_string();
         let timestamp = forged.timestamp.clone().unwrap_or_else(now);
         let nonce = forged.nonce.clone().unwrap_or_else(dice::nonce);
         let true_one = || signature(token, &timestamp, &nonce);
         let signature = forged.signature.clone().unwrap_or_else(true_one);
-        Self { timestamp, nonce, signature }
+        let mode = forged.mode.unwrap_or(account.mode);
+        if mode == PushMode::Plain {
+            let (body, sealed) = (body.to_owned(), String::new());
+            return Self { timestamp, nonce, signature, body, sealed };
+        }
+        // As in every captured push, the random part is hexadecimal.
+        let random: [u8; 8] = dice::bytes();
+        let random = hex::encode(random).into_bytes().try_into().expect("16 digits");
+        let encrypt = seal(&account.aes_key, &account.appid, random, body.as_bytes(), &forged.warp);
+        let true_one = || msg_signature(token, &timestamp, &nonce, &encrypt);
+        let over_it = forged.msg_signature.clone().unwrap_or_else(true_one);
+        Self {
+            timestamp,
+            nonce,
+            signature,
+            body: sealed_body(mode, &account.original_id, body, &encrypt),
+            sealed: format!("&encrypt_type=aes&msg_signature={over_it}"),
+        }
     }
 
-    fn query(&self) -> String {
-        let Self { timestamp, nonce, signature } = self;
-        format!("signature={signature}&timestamp={timestamp}&nonce={nonce}")
+    fn query(&self, openid: &str) -> String {
+        let Self { timestamp, nonce, signature, sealed, .. } = self;
+        format!("signature={signature}&timestamp={timestamp}&nonce={nonce}&openid={openid}{sealed}")
+    }
+}
+
+/// In secure mode nothing but the receiver is to be seen beside the sealed text.
+fn sealed_body(mode: PushMode, original_id: &str, plain: &str, encrypt: &str) -> String {
+    let encrypt = format!("<Encrypt><![CDATA[{encrypt}]]></Encrypt>");
+    match plain.strip_suffix("</xml>") {
+        Some(plain) if mode == PushMode::Compatible => format!("{plain}{encrypt}\n</xml>"),
+        _ => format!(
+            "<xml>\n    <ToUserName><![CDATA[{original_id}]]></ToUserName>\n    {encrypt}\n</xml>\n"
+        ),
     }
 }
 
@@ -106,15 +147,15 @@ impl Stamp {
 pub(crate) async fn push(world: Shared, push: Push) -> Arc<Pushed> {
     let account = &world.accounts[push.account];
     let behaviour = *world.behaviour.lock();
-    let mut stamp = Stamp::new(&account.own.callback_token, &push.forged);
+    let mut stamp = Stamp::new(&account.own, &push.forged, &push.body);
     let mut deliveries = Vec::new();
     let mut answer = Answer::UserSawError { reason: "no callback address is set".into() };
     for (attempt, url) in push.to.iter().cycle().take(behaviour.repeats as usize + 1).enumerate() {
         if attempt > 0 && behaviour.stamps == RepeatStamps::Renew {
-            stamp = Stamp::new(&account.own.callback_token, &push.forged);
+            stamp = Stamp::new(&account.own, &push.forged, &push.body);
         }
-        let query = format!("{}&openid={}", stamp.query(), push.openid);
-        let delivery = deliver(&world, &push.body, url, query, behaviour.cut).await;
+        let query = stamp.query(&push.openid);
+        let delivery = deliver(&world, &stamp.body, url, query, behaviour.cut).await;
         let (outcome, again) = judge(&delivery, &push.openid, account, behaviour.on_http_error);
         deliveries.push(delivery);
         answer = outcome;
@@ -138,13 +179,7 @@ pub(crate) async fn push(world: Shared, push: Push) -> Arc<Pushed> {
     })
 }
 
-async fn deliver(
-    world: &Shared,
-    body: &Arc<str>,
-    url: &str,
-    query: String,
-    cut: Duration,
-) -> Delivery {
+async fn deliver(world: &Shared, body: &str, url: &str, query: String, cut: Duration) -> Delivery {
     let began = Instant::now();
     let at = wall_ms();
     let request = world
@@ -153,7 +188,7 @@ async fn deliver(
         .header("Accept", "*/*")
         .header("Pragma", "no-cache")
         .header("Content-Type", "text/xml")
-        .body(body.to_string());
+        .body(body.to_owned());
     let answered = tokio::select! {
         answered = tokio::time::timeout(cut, read(request)) => answered,
         () = world.stop.cancelled() => Ok(Err("the simulator is stopping".into())),
@@ -193,7 +228,7 @@ fn judge(
     let error = |reason: String| Answer::UserSawError { reason };
     match (delivery.status, &delivery.problem) {
         (Some(200..=299), _) => {
-            (Answer::read(delivery.body.as_bytes(), openid, &account.own.original_id), false)
+            (Answer::read(delivery.body.as_bytes(), openid, &account.own), false)
         }
         (Some(status), _) => {
             (error(format!("HTTP {status}")), on_http_error == OnHttpError::Repeat)
@@ -205,9 +240,10 @@ fn judge(
 /// Checks a callback as the console does when the server configuration is saved: a GET whose
 /// `echostr` must come back as it is.
 pub(crate) async fn verify(world: &Shared, account: &Account, url: &str) -> Result<(), String> {
-    let stamp = Stamp::new(&account.own.callback_token, &Forged::default());
+    // In every mode this is signed over three parts and carries nothing sealed.
+    let forged = Forged { mode: Some(PushMode::Plain), ..Forged::default() };
+    let Stamp { timestamp, nonce, signature, .. } = Stamp::new(&account.own, &forged, "");
     let echostr = (u64::from_le_bytes(dice::bytes()) >> 1).to_string();
-    let Stamp { timestamp, nonce, signature } = stamp;
     let query =
         format!("signature={signature}&echostr={echostr}&timestamp={timestamp}&nonce={nonce}");
     let cut = world.behaviour.lock().cut;

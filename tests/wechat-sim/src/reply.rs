@@ -6,6 +6,10 @@ use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 use serde::Serialize;
 
+use crate::config::{PushMode, SimAccount};
+use crate::crypt::unseal;
+use crate::sign::msg_signature;
+
 /// The sentence a customer reads when the account answers wrongly or not at all.
 pub const ERROR_SENTENCE: &str = "该公众号提供的服务出现故障，请稍后再试";
 
@@ -35,8 +39,10 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Reads the body of a 2xx answer to a push from `openid` to the account `original_id`.
-    pub(crate) fn read(body: &[u8], openid: &str, original_id: &str) -> Self {
+    /// Reads the body of a 2xx answer to a push from `openid` to the account. What means "nothing"
+    /// is plain in every mode; a reply has to be sealed in secure mode, may be in compatible mode,
+    /// and must not be in plain mode.
+    pub(crate) fn read(body: &[u8], openid: &str, account: &SimAccount) -> Self {
         let wrong = |reason: &str| Self::UserSawError { reason: reason.to_owned() };
         let Ok(body) = str::from_utf8(body) else { return wrong("not UTF-8") };
         match body.trim() {
@@ -45,11 +51,20 @@ impl Answer {
             _ => {}
         }
         let Some(fields) = elements(body.trim()) else { return wrong("neither success nor XML") };
+        let fields = match (fields.contains_key("Encrypt"), account.mode) {
+            (false, PushMode::Secure) => return wrong("not sealed"),
+            (true, PushMode::Plain) => return wrong("sealed"),
+            (false, _) => fields,
+            (true, _) => match unsealed(&fields, account) {
+                Ok(fields) => fields,
+                Err(reason) => return wrong(reason),
+            },
+        };
         let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
         if field("ToUserName") != openid {
             return wrong("ToUserName is not the customer");
         }
-        if field("FromUserName") != original_id {
+        if field("FromUserName") != account.original_id {
             return wrong("FromUserName is not the account");
         }
         if field("CreateTime").parse::<u64>().is_err() {
@@ -70,6 +85,29 @@ impl Answer {
             _ => None,
         }
     }
+}
+
+/// The fields of a sealed reply, if it is WeChat's to the letter: four elements, each in its own
+/// case, signed with the account's token and sealed with its key and appid.
+fn unsealed(
+    sealed: &BTreeMap<String, String>,
+    account: &SimAccount,
+) -> Result<BTreeMap<String, String>, &'static str> {
+    let field = |name: &str| sealed.get(name).map(String::as_str).unwrap_or_default();
+    let [encrypt, timestamp, nonce] = ["Encrypt", "TimeStamp", "Nonce"].map(field);
+    if timestamp.parse::<u64>().is_err() {
+        return Err("TimeStamp is not a number");
+    }
+    if nonce.is_empty() {
+        return Err("no Nonce");
+    }
+    let signed = msg_signature(&account.callback_token, timestamp, nonce, encrypt);
+    if field("MsgSignature") != signed {
+        return Err("MsgSignature is wrong");
+    }
+    let plain = unseal(&account.aes_key, &account.appid, encrypt)?;
+    let plain = String::from_utf8(plain).map_err(|_| "sealed is not UTF-8")?;
+    elements(plain.trim()).ok_or("sealed is not XML")
 }
 
 /// The texts of the elements right below `<xml>`, or `None` when it is not such a document.
@@ -132,9 +170,54 @@ fn resolve(name: &str) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::Answer;
+    use crate::config::{PushMode, SimAccount};
+    use crate::crypt::{Warp, seal};
+    use crate::sign::msg_signature;
+
+    fn account(mode: PushMode) -> SimAccount {
+        SimAccount { original_id: "gh_b".into(), mode, ..SimAccount::default() }
+    }
 
     fn read(body: &str) -> Answer {
-        Answer::read(body.as_bytes(), "oA", "gh_b")
+        Answer::read(body.as_bytes(), "oA", &account(PushMode::Plain))
+    }
+
+    fn sealed(of: &SimAccount, plain: &str) -> String {
+        let encrypt = seal(&of.aes_key, &of.appid, [7; 16], plain.as_bytes(), &Warp::default());
+        let signed = msg_signature(&of.callback_token, "12", "34", &encrypt);
+        format!(
+            "<xml><Encrypt><![CDATA[{encrypt}]]></Encrypt><MsgSignature><![CDATA[{signed}]]>\
+             </MsgSignature><TimeStamp>12</TimeStamp><Nonce><![CDATA[34]]></Nonce></xml>"
+        )
+    }
+
+    #[test]
+    fn a_sealed_reply_is_checked_to_the_letter() {
+        let secure = account(PushMode::Secure);
+        let text = reply("text", "<Content><![CDATA[您好]]></Content>");
+        let good = sealed(&secure, &text);
+        let read = |body: &str, mode| Answer::read(body.as_bytes(), "oA", &account(mode));
+        assert_eq!(read(&good, PushMode::Secure).text(), Some("您好"));
+        assert_eq!(read(&good, PushMode::Compatible).text(), Some("您好"));
+        assert_eq!(read(&text, PushMode::Compatible).text(), Some("您好"));
+        assert_eq!(read("success", PushMode::Secure), Answer::Success);
+        let other = SimAccount { appid: "wx0".into(), ..secure.clone() };
+        let strange = SimAccount { callback_token: "another".into(), ..secure.clone() };
+        for bad in [
+            text.clone(),
+            sealed(&other, &text),
+            sealed(&strange, &text),
+            sealed(&secure, "success"),
+            sealed(&secure, &text.replace("oA", "oX")),
+            good.replace("MsgSignature", "msgsignature"),
+            good.replace("TimeStamp", "Timestamp"),
+            good.replace("Nonce", "nonce"),
+            good.replace(">12<", ">13<"),
+            good.replace("<Encrypt><![CDATA[", "<Encrypt><![CDATA[A"),
+        ] {
+            assert!(matches!(read(&bad, PushMode::Secure), Answer::UserSawError { .. }), "{bad}");
+        }
+        assert!(matches!(read(&good, PushMode::Plain), Answer::UserSawError { .. }));
     }
 
     fn reply(kind: &str, rest: &str) -> String {
@@ -176,6 +259,7 @@ mod tests {
         ] {
             assert!(matches!(read(&bad), Answer::UserSawError { .. }), "{bad}");
         }
-        assert!(matches!(Answer::read(&[0xff], "o", "g"), Answer::UserSawError { .. }));
+        let undecodable = Answer::read(&[0xff], "o", &account(PushMode::Plain));
+        assert!(matches!(undecodable, Answer::UserSawError { .. }));
     }
 }

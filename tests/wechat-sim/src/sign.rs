@@ -4,14 +4,28 @@ use sha1::{Digest, Sha1};
 
 /// Lower-case hexadecimal SHA-1 of token, timestamp and nonce, sorted as bytes and joined.
 pub fn signature(token: &str, timestamp: &str, nonce: &str) -> String {
-    let mut parts = [token, timestamp, nonce];
+    joined([token, timestamp, nonce])
+}
+
+/// The same over the sealed text too.
+pub fn msg_signature(token: &str, timestamp: &str, nonce: &str, encrypt: &str) -> String {
+    joined([token, timestamp, nonce, encrypt])
+}
+
+fn joined<const N: usize>(mut parts: [&str; N]) -> String {
     parts.sort_unstable();
     hex::encode(Sha1::digest(parts.concat()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::signature;
+    use super::{msg_signature, signature};
+
+    #[test]
+    fn four_parts_agree_with_the_published_example() {
+        let signed = msg_signature("RMNlACHlV5ThzfRlVS4D4", "timestamp", "nonce", "encrypt");
+        assert_eq!(signed, "8edac0945683c119ee71c9f6256d76c48aa08a96");
+    }
 
     #[test]
     fn agrees_with_the_published_examples() {

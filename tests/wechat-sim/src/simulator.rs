@@ -161,6 +161,17 @@ impl Simulator {
         act::write(&self.world, self.account(appid), openid, text, routing).await
     }
 
+    /// A customer presses an entry of the menu; `None` when they do not follow.
+    pub async fn click(
+        &self,
+        appid: Option<&str>,
+        openid: &str,
+        key: &str,
+        routing: Routing,
+    ) -> Option<Outcome> {
+        act::click(&self.world, self.account(appid), openid, key, routing).await
+    }
+
     /// Pushes any body, with the true query or a forged one.
     pub async fn push_raw(
         &self,

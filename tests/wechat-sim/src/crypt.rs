@@ -1,0 +1,169 @@
+//! How WeChat seals a push and opens a reply in its compatible and secure modes; by hand down to
+//! the chaining, so that it agrees with the product only if both are right.
+
+use aes::Aes256;
+use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What is put into a sealed push instead of what belongs there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Warp {
+    /// Another account's appid at the end.
+    pub appid: Option<String>,
+    /// The length that is declared for the message.
+    pub length: Option<u32>,
+    /// What every byte of the padding says.
+    pub pad_byte: Option<u8>,
+    /// How many bytes of padding there are; what is no multiple of the cipher's 16 is filled up in
+    /// front with zeros.
+    pub pad_count: Option<usize>,
+}
+
+/// Seals `message` for the account `appid`: the text of an `Encrypt` element.
+///
+/// # Panics
+/// When `key` is no EncodingAESKey.
+pub fn seal(key: &str, appid: &str, random: [u8; 16], message: &[u8], warp: &Warp) -> String {
+    let mut text = random.to_vec();
+    let length = warp.length.unwrap_or(message.len() as u32);
+    text.extend_from_slice(&length.to_be_bytes());
+    text.extend_from_slice(message);
+    text.extend_from_slice(warp.appid.as_deref().unwrap_or(appid).as_bytes());
+    let count = warp.pad_count.unwrap_or(32 - text.len() % 32);
+    let byte = warp.pad_byte.unwrap_or(count as u8);
+    while !(text.len() + count).is_multiple_of(16) {
+        text.push(0);
+    }
+    text.resize(text.len() + count, byte);
+    let key = bytes_of(key).expect("an EncodingAESKey");
+    let cipher = Aes256::new(&key.into());
+    let mut before: [u8; 16] = *key.first_chunk().expect("32 bytes begin with 16");
+    for chunk in text.chunks_exact_mut(16) {
+        for (byte, before) in chunk.iter_mut().zip(before) {
+            *byte ^= before;
+        }
+        let block: &mut Block<Aes256> = chunk.try_into().expect("a chunk is a block");
+        cipher.encrypt_block(block);
+        before = (*block).into();
+    }
+    BASE64.encode(text)
+}
+
+/// Opens what was sealed for the account `appid`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn unseal(key: &str, appid: &str, sealed: &str) -> Result<Vec<u8>, &'static str> {
+    let mut text = BASE64.decode(sealed).map_err(|_| "Encrypt is not base64")?;
+    if text.len() < 32 || !text.len().is_multiple_of(32) {
+        return Err("Encrypt is no multiple of 32 bytes");
+    }
+    let key = bytes_of(key).ok_or("the account has no EncodingAESKey")?;
+    let cipher = Aes256::new(&key.into());
+    let mut before: [u8; 16] = *key.first_chunk().expect("32 bytes begin with 16");
+    for chunk in text.chunks_exact_mut(16) {
+        let sealed: [u8; 16] = (*chunk).try_into().expect("a chunk is a block");
+        let block: &mut Block<Aes256> = chunk.try_into().expect("a chunk is a block");
+        cipher.decrypt_block(block);
+        for (byte, before) in block.iter_mut().zip(before) {
+            *byte ^= before;
+        }
+        before = sealed;
+    }
+    let pad = usize::from(*text.last().unwrap_or(&0));
+    if !(1..=32).contains(&pad) || text.iter().rev().take(pad).any(|b| usize::from(*b) != pad) {
+        return Err("the padding of Encrypt is wrong");
+    }
+    text.truncate(text.len() - pad);
+    let declared = text.get(16..20).ok_or("Encrypt is too short")?;
+    let length = u32::from_be_bytes(declared.try_into().expect("four bytes")) as usize;
+    let message = text.get(20..20 + length).ok_or("the length in Encrypt is wrong")?;
+    match text[20 + length..] == *appid.as_bytes() {
+        true => Ok(message.to_vec()),
+        false => Err("the appid in Encrypt is another"),
+    }
+}
+
+fn bytes_of(key: &str) -> Option<[u8; 32]> {
+    BASE64.decode(key).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sign::msg_signature;
+
+    const ZEROS: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const SAMPLE: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
+    #[test]
+    fn published_examples_are_sealed_and_opened_to_the_byte() {
+        for (key, appid, random, message, sealed) in [
+            (
+                ZEROS,
+                "wxba5fad812f8e6fb9",
+                b"707722b803182950",
+                "{\"demo_resp\":\"good luck\"}",
+                "ELGduP2YcVatjqIS+eZbp80MNLoAUWvzzyJxgGzxZO/5sAvd070Bs6qrLARC9nVHm48Y4hyRbtzve1L32tmxSQ==",
+            ),
+            (
+                SAMPLE,
+                "wxb11529c136998cb6",
+                b"aaaabbbbccccdddd",
+                "我是中文abcd123",
+                "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==",
+            ),
+            (
+                ZEROS,
+                "wxba5fad812f8e6fb9",
+                b"0123456789abcdef",
+                "xxxxxxxxxxxxxxxxxxxxxxxxxx",
+                "uMMzGtqcnpOzXOYBwDQNrTKqq1gfFL9ZipCOy/gYhNsj0EbDiLgmyIpctOWh4+FF28LepmxqkFHWq0/W1HpwVThBvOfqfojRqfSqOCcrXV+fVpED4mak/KZt2gsUJ7hv",
+            ),
+        ] {
+            let made = seal(key, appid, *random, message.as_bytes(), &Warp::default());
+            assert_eq!(made, sealed);
+            assert_eq!(unseal(key, appid, sealed), Ok(message.as_bytes().to_vec()));
+            assert!(unseal(key, "wx", sealed).is_err());
+        }
+        let published = "hyzAe4OzmOMbd6TvGdIOO6uBmdJoD0Fk53REIHvxYtJlE2B655HuD0m8KUePWB3+LrPXo87wzQ1QLvbeUgmBM4x6F8PGHQHFVAFmOD2LdJF9FrXpbUAh0B5GIItb52sn896wVsMSHGuPE328HnRGBcrS7C41IzDWyWNlZkyyXwon8T332jisa+h6tEDYsVticbSnyU8dKOIbgU6ux5VTjg3yt+WGzjlpKn6NPhRjpA912xMezR4kw6KWwMrCVKSVCZciVGCgavjIQ6X8tCOp3yZbGpy0VxpAe+77TszTfRd5RJSVO/HTnifJpXgCSUdUue1v6h0EIBYYI1BD1DlD+C0CR8e6OewpusjZ4uBl9FyJvnhvQl+q5rv1ixrcpCumEPo5MJSgM9ehVsNPfUM669WuMyVWQLCzpu9GhglF2PE=";
+        let signed = msg_signature("spamtest", "1409735669", "1320562132", published);
+        assert_eq!(signed, "5d197aaffba7e9b25a30732f161a50dee96bd5fa");
+        let opened = unseal(SAMPLE, "wx2c2769f8efd9abc2", published).unwrap();
+        assert!(opened.starts_with(b"<xml><ToUserName><![CDATA[gh_10f6c3c3ac5a]]>"));
+        let random = *b"89465c840c5f116f";
+        let again = seal(SAMPLE, "wx2c2769f8efd9abc2", random, &opened, &Warp::default());
+        assert_eq!(again, published);
+    }
+
+    #[test]
+    fn every_length_is_sealed_and_what_is_warped_is_noticed() {
+        for length in 0..70 {
+            let message = vec![b'm'; length];
+            let sealed = seal(SAMPLE, "wx1", [1; 16], &message, &Warp::default());
+            assert_eq!(unseal(SAMPLE, "wx1", &sealed), Ok(message));
+        }
+        for warp in [
+            Warp { appid: Some("wx2".into()), ..Warp::default() },
+            Warp { length: Some(u32::MAX), ..Warp::default() },
+            Warp { length: Some(2), ..Warp::default() },
+            Warp { pad_byte: Some(0), ..Warp::default() },
+            Warp { pad_count: Some(33), ..Warp::default() },
+            Warp { pad_count: Some(200), ..Warp::default() },
+        ] {
+            let sealed = seal(SAMPLE, "wx1", [1; 16], b"hello", &warp);
+            assert!(unseal(SAMPLE, "wx1", &sealed).is_err(), "{warp:?}");
+        }
+    }
+}
