@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{Day, Now, Rules, Timestamp};
 use paihao_ledger::Subject;
-use paihao_wechat::CallbackToken;
+use paihao_wechat::callback::Protection;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,9 +23,28 @@ pub struct Book {
 }
 
 /// One Official Account as the gateway needs to know it.
+#[derive(Debug)]
 pub struct AccountBook {
-    /// The token that WeChat's callbacks are signed with.
-    pub callback_token: CallbackToken,
+    /// What WeChat's callbacks are checked with.
+    pub protection: Protection,
+    /// What somebody reads who follows without scanning; nothing if empty.
+    pub greeting: String,
+    /// What somebody reads when the system could not do what they wanted; nothing if empty, this
+    /// system's own words if `None`.
+    pub failure: Option<String>,
+    /// What people write, without white space around it, and what that does.
+    pub keywords: BTreeMap<String, Action>,
+    /// Keys of the account's menu, and what they do.
+    pub menu: BTreeMap<String, Action>,
+}
+
+/// What a keyword or a menu entry does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Answers how the tickets stand that the person holds.
+    MyTicket,
+    /// Gives them up.
+    Leave,
 }
 
 /// One site.

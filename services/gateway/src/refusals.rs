@@ -47,6 +47,12 @@ kinds! {
         "The signed timestamp is further from this machine's clock than callback_window_seconds; an old callback was replayed, or a clock is wrong.";
     ENCRYPTED_CALLBACK = "encrypted_callback", BAD_REQUEST, "此公众号配置为明文模式", "This account is configured for plain mode",
         "The callback says that it is encrypted, the account's configuration says plain. The configuration decides.";
+    PLAIN_CALLBACK = "plain_callback", BAD_REQUEST, "此公众号配置为加密模式", "This account is configured for encrypted callbacks",
+        "The callback has no Encrypt element, the account's configuration says compatible or secure. The configuration decides.";
+    UNDECIPHERABLE_CALLBACK = "undecipherable_callback", BAD_REQUEST, "无法解密", "It cannot be deciphered",
+        "The callback is signed with the account's token but cannot be opened with its keys: aes_key or appid differ from WeChat's console, or it was sealed for somebody else. Which of them is not told.";
+    SLOW_BODY = "slow_body", REQUEST_TIMEOUT, "内容没有及时到达", "The body did not arrive in time",
+        "The callback's body took longer than the 4.5 seconds within which a callback is answered.";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "内容太大", "The body is too large",
         "The body has more bytes than this address takes.";
     MALFORMED_XML = "malformed_xml", BAD_REQUEST, "XML 无法读取", "The XML cannot be read",

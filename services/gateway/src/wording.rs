@@ -6,7 +6,7 @@ use paihao_domain::{Outcome, QueueId, Refusal, Told};
 /// What is answered to a scan that led to a ticket.
 pub fn holding(book: &SiteBook, outcome: &Outcome) -> String {
     let Outcome::Holding { number, queue, told, called_to, new, .. } = outcome else {
-        return not_now();
+        return NOT_NOW.into();
     };
     let queue_name = queue_name(book, queue);
     let heading = match new {
@@ -39,11 +39,32 @@ pub fn refused(book: &SiteBook, refusal: &Refusal) -> String {
     }
 }
 
-/// What is answered when the number could not be made durable in time.
-pub fn not_now() -> String {
-    "系统繁忙，没有取到号，请稍后再扫一次。\n\nNo number was taken. Please scan again in a moment."
-        .into()
+/// What is answered to somebody who gave up their place.
+pub fn left(book: &SiteBook, outcome: &Outcome) -> String {
+    let Outcome::Left { number, .. } = outcome else { return no_ticket() };
+    format!(
+        "已取消 {number}\n{site}\n需要时请重新扫码取号。\n\n{number} is given up. Scan again for a new number.",
+        site = book.facts.name,
+    )
 }
+
+/// What is answered to somebody who asks for a ticket and holds none.
+pub fn no_ticket() -> String {
+    "您现在没有排队的号，扫门口或页面上的二维码即可取号。\n\nYou hold no number. Scan a code to take one.".into()
+}
+
+/// What is answered when the number could not be made durable in time, unless the owner has other
+/// words.
+pub const NOT_NOW: &str =
+    "系统繁忙，没有取到号，请稍后再扫一次。\n\nNo number was taken. Please scan again in a moment.";
+
+/// The same for everything else that could not be done.
+pub const TRY_AGAIN: &str =
+    "系统繁忙，请稍后再试。\n\nThat did not work. Please try again in a moment.";
+
+/// What is answered to somebody who follows without scanning, unless the owner has other words.
+pub const GREETING: &str =
+    "欢迎关注。扫门口或页面上的二维码即可取号。\n\nWelcome. Scan a code to take a number.";
 
 /// What is answered to a code that no longer leads anywhere.
 pub fn dead_code() -> String {

@@ -1,9 +1,9 @@
 //! `paihao sim`: WeChat's stand-in, playing the accounts of the configuration.
 
-use crate::config::{Config, Setup};
+use crate::config::{Config, Mode, Setup};
 use crate::roles;
 use paihao_chassis::Tasks;
-use wechat_sim::{SimAccount, SimConfig, SimTemplate, Simulator};
+use wechat_sim::{PushMode, SimAccount, SimConfig, SimTemplate, Simulator};
 
 /// Starts it.
 pub async fn start(config: &Config, setup: &Setup, tasks: &Tasks) -> anyhow::Result<()> {
@@ -21,6 +21,12 @@ pub fn simulator(config: &Config, gateway: &str) -> Simulator {
         appid: account.appid.clone(),
         secret: account.secret.expose().to_owned(),
         callback_token: account.callback_token.expose().to_owned(),
+        mode: match account.mode {
+            Mode::Plain => PushMode::Plain,
+            Mode::Compatible => PushMode::Compatible,
+            Mode::Secure => PushMode::Secure,
+        },
+        aes_key: account.aes_key.as_ref().map(|key| key.expose().to_owned()).unwrap_or_default(),
         callback_urls: vec![format!("{gateway}/wechat/{name}")],
         name: first_site_name(config, name),
         ..SimAccount::default()

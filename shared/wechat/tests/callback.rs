@@ -1,7 +1,9 @@
 //! Callbacks as WeChat pushes them, and as an attacker would.
 
 use paihao_wechat::OpenId;
-use paihao_wechat::callback::{BadXml, EventName, Kind, Message, parse, text_reply};
+use paihao_wechat::callback::{
+    Article, BadXml, Event, Kind, Message, news_reply, parse, text_reply,
+};
 use proptest::prelude::*;
 
 const LIMIT: usize = 64 << 10;
@@ -26,9 +28,9 @@ fn event(name: &str, key: &str) -> String {
     ))
 }
 
-fn event_name(body: &str) -> EventName {
+fn happened(body: &str) -> Event {
     match read(body).unwrap().kind {
-        Kind::Event { name, .. } => name,
+        Kind::Event(event) => event,
         other => panic!("{other:?}"),
     }
 }
@@ -47,14 +49,14 @@ fn a_follow_by_scanning_is_read_in_full() {
     assert_eq!(message.to_user, "gh_de0f036ce08f");
     assert_eq!(message.from_user.expose(), "ooUo26seZPcU3qKfcMiXLneG3fO4");
     assert_eq!(message.create_time, 1_670_592_443);
-    let name = EventName::Subscribe { scene: some("110") };
-    assert_eq!(message.kind, Kind::Event { name, ticket: some("gQGP8Dw") });
+    let event = Event::Subscribe { scene: some("110"), ticket: some("gQGP8Dw") };
+    assert!(message.kind == Kind::Event(event));
 }
 
 #[test]
 fn scenes_follow_wechats_rules() {
-    let subscribe = |scene| EventName::Subscribe { scene };
-    let scan = |scene| EventName::Scan { scene };
+    let subscribe = |scene| Event::Subscribe { scene, ticket: None };
+    let scan = |scene| Event::Scan { scene, ticket: None };
     for (name, key, expected) in [
         ("SCAN", "110", scan(some("110"))),
         ("scan", "door-1", scan(some("door-1"))),
@@ -67,22 +69,20 @@ fn scenes_follow_wechats_rules() {
         ("subscribe", "qrscene_", subscribe(None)),
         ("subscribe", "110", subscribe(None)),
         ("subscribe", "last_trade_no_40000", subscribe(None)),
-        ("unsubscribe", "", EventName::Unsubscribe),
-        ("unsubscribe", "last_trade_no_40000", EventName::Unsubscribe),
-        ("TEMPLATESENDJOBFINISH", "", EventName::Other("TEMPLATESENDJOBFINISH".into())),
+        ("unsubscribe", "", Event::Unsubscribe),
+        ("unsubscribe", "last_trade_no_40000", Event::Unsubscribe),
+        ("Something_New", "k", Event::Other("Something_New".into())),
     ] {
-        assert!(event_name(&event(name, key)) == expected, "{name} {key}");
+        assert!(happened(&event(name, key)) == expected, "{name} {key}");
     }
     let without_key = push("<MsgType>event</MsgType><Event>subscribe</Event>");
-    assert!(event_name(&without_key) == subscribe(None), "the documentation leaves the key out");
+    assert!(happened(&without_key) == subscribe(None), "the documentation leaves the key out");
 }
 
 #[test]
 fn the_message_type_is_not_the_event() {
-    let location = push("<MsgType><![CDATA[location]]></MsgType><MsgId>1</MsgId>");
-    assert_eq!(read(&location).unwrap().kind, Kind::Other);
     let seed = push("<MsgType><![CDATA[Event]]></MsgType><Event><![CDATA[SCAN]]></Event>");
-    assert!(event_name(&seed) == EventName::Scan { scene: None });
+    assert!(happened(&seed) == Event::Scan { scene: None, ticket: None });
 }
 
 #[test]
@@ -92,7 +92,8 @@ fn a_text_is_read_with_its_long_number() {
         <CreateTime>1409735668</CreateTime><MsgType><![CDATA[text]]></MsgType>\
         <Content><![CDATA[abcdteT]]></Content><MsgId>6054768590064713728</MsgId>\
         <Encrypt><![CDATA[hyzAe4OzmOMbd6TvGdIOO6uB]]></Encrypt></xml>";
-    let expected = Kind::Text { content: "abcdteT".into(), msg_id: Some(6054768590064713728) };
+    let expected =
+        Kind::Text { content: "abcdteT".into(), chosen: None, id: Some(6054768590064713728) };
     assert_eq!(read(body).unwrap().kind, expected);
 }
 
@@ -106,8 +107,7 @@ fn unknown_elements_in_any_order_are_passed_over() {
         <ToUserName>\n<![CDATA[g]]>\n</ToUserName></xml>\n";
     let message = read(body).unwrap();
     assert_eq!((message.to_user.as_str(), message.from_user.expose()), ("g", "o&A"));
-    let name = EventName::Scan { scene: some("7") };
-    assert!(message.kind == Kind::Event { name, ticket: None });
+    assert!(message.kind == Kind::Event(Event::Scan { scene: some("7"), ticket: None }));
 }
 
 #[test]
@@ -221,6 +221,28 @@ fn a_reply_is_what_wechat_wants() {
          <CreateTime>12345678</CreateTime><MsgType><![CDATA[text]]></MsgType>\
          <Content><![CDATA[您的号码 A012\n前面还有 3 位 ☺ a<b&c]]></Content></xml>"
     );
+}
+
+#[test]
+fn a_news_reply_is_what_wechat_wants() {
+    let one = Article {
+        title: "今日]]>排队".into(),
+        description: "d".into(),
+        picture_url: "https://a/b?c&d".into(),
+        url: "https://e".into(),
+    };
+    assert_eq!(
+        news_reply(&OpenId::new("oP"), "gh_1", 5, std::slice::from_ref(&one)),
+        "<xml><ToUserName><![CDATA[oP]]></ToUserName><FromUserName><![CDATA[gh_1]]></FromUserName>\
+         <CreateTime>5</CreateTime><MsgType><![CDATA[news]]></MsgType>\
+         <ArticleCount>1</ArticleCount><Articles><item>\
+         <Title><![CDATA[今日]]]]><![CDATA[>排队]]></Title><Description><![CDATA[d]]></Description>\
+         <PicUrl><![CDATA[https://a/b?c&d]]></PicUrl><Url><![CDATA[https://e]]></Url>\
+         </item></Articles></xml>"
+    );
+    let many = news_reply(&OpenId::new("oP"), "gh_1", 5, &vec![one; 12]);
+    assert_eq!(many.matches("<item>").count(), 8);
+    assert!(many.contains("<ArticleCount>8</ArticleCount>"), "{many}");
 }
 
 fn content(reply: &str) -> String {

@@ -179,9 +179,7 @@ fn event_in(event: c::Event) -> d::Event {
                 c::CloseReason::ByStaff => d::CloseReason::ByStaff,
             },
         },
-        E::HolderForgotten { ticket } => {
-            d::Event::HolderForgotten { ticket: d::TicketId(ticket) }
-        }
+        E::HolderForgotten { ticket } => d::Event::HolderForgotten { ticket: d::TicketId(ticket) },
         E::MilestoneReached(milestone) => d::Event::MilestoneReached(d::Milestone {
             ticket: d::TicketId(milestone.ticket),
             day: d::Day(milestone.day),

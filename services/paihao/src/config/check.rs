@@ -1,15 +1,16 @@
 //! Turns what was read into what the services take, and says everything that is wrong with it.
 
+use super::account;
 use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Site, TokenChannel};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::{ConfigError, Problems};
 use paihao_chassis::telemetry;
 use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{CounterId, CounterRules, QueueId, QueueRules, Rules};
-use paihao_gateway::book::{AccountBook, Book, Calendar, SiteBook, StaffKey};
+use paihao_gateway::book::{Book, Calendar, SiteBook, StaffKey};
 use paihao_ledger::Subject;
 use paihao_notifier::render::{Binding, Bindings};
-use paihao_wechat::{AppId, AppSecret, CallbackToken, ClientOptions, Endpoints};
+use paihao_wechat::{AppId, AppSecret, ClientOptions, Endpoints};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -185,15 +186,7 @@ impl Config {
         for (name, account) in &self.accounts {
             let at = format!("accounts.{name}");
             id(&at, name, problems);
-            let token = account.callback_token.expose();
-            if !(3..=32).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_alphanumeric())
-            {
-                let what = "WeChat takes 3 to 32 letters and digits";
-                let advice = "copy it from WeChat's console";
-                problems.refuse(&format!("{at}.callback_token"), what, advice);
-            }
-            let callback_token = CallbackToken::new(token);
-            book.accounts.insert(name.clone(), AccountBook { callback_token });
+            book.accounts.insert(name.clone(), account::book(&at, account, problems));
         }
         for (name, site) in &self.sites {
             if let Some(site) = self.site(name, site, problems) {

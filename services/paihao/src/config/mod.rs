@@ -3,6 +3,7 @@
 //! `default.toml` is compiled in; it is the default and the manual at once. [`check`] turns what was
 //! read into what the services take, and says everything that is wrong with it.
 
+mod account;
 mod check;
 
 pub use check::{Role, Setup};
@@ -84,6 +85,14 @@ section!(Account {
     secret: SecretText,
     callback_token: SecretText,
     token_channel: TokenChannel = "stable",
+    mode: Mode = "plain",
+    aes_key: Option<SecretText> = "none",
+    former_callback_token: Option<SecretText> = "none",
+    former_aes_key: Option<SecretText> = "none",
+    greeting: String = "greeting",
+    failure: Option<String> = "none",
+    keywords: BTreeMap<String, Action> = "queueing",
+    menu: BTreeMap<String, Action> = "empty",
     called: Option<Template> = "none",
 });
 section!(Template { template_id: String, fields: BTreeMap<String, String>, });
@@ -133,6 +142,25 @@ pub enum LogFormat {
     Json,
 }
 
+/// Which of WeChat's three modes of callbacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Mode {
+    Plain,
+    Compatible,
+    Secure,
+}
+
+/// What a keyword or a menu entry does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Action {
+    MyTicket,
+    Leave,
+}
+
 /// Which of WeChat's two token endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -152,6 +180,18 @@ fn empty<T>() -> BTreeMap<String, T> {
 
 fn stable() -> TokenChannel {
     TokenChannel::Stable
+}
+
+fn plain() -> Mode {
+    Mode::Plain
+}
+
+fn greeting() -> String {
+    paihao_gateway::wording::GREETING.into()
+}
+
+fn queueing() -> BTreeMap<String, Action> {
+    [("排队".to_owned(), Action::MyTicket)].into()
 }
 
 fn shanghai() -> String {

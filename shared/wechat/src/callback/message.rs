@@ -1,11 +1,12 @@
 //! A callback once it has been read, and what identifies it across WeChat's repeats.
 
+use super::event::{Event, Place};
 use crate::secret::OpenId;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// What WeChat pushed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// The account's original id (`gh_…`); the sender of a reply.
     pub to_user: String,
@@ -18,43 +19,27 @@ pub struct Message {
     pub(super) identity: [u8; 16],
 }
 
-/// What kind of push it is.
-#[derive(Clone, PartialEq, Eq)]
+/// What kind of push it is. Of everything but an event WeChat's number is in `id`.
+#[derive(Clone, PartialEq)]
+#[allow(missing_docs, reason = "the fields have the names of WeChat's elements")]
 pub enum Kind {
     /// Something happened.
-    Event {
-        /// What happened.
-        name: EventName,
-        /// The ticket of the code that was scanned, if one was.
-        ticket: Option<String>,
-    },
-    /// The person wrote something.
-    Text {
-        /// What they wrote.
-        content: String,
-        /// WeChat's number of the message.
-        msg_id: Option<u64>,
-    },
-    /// A picture, a voice, a place, anything else.
-    Other,
-}
-
-/// Which event it is, matched without regard to case.
-#[derive(Clone, PartialEq, Eq)]
-pub enum EventName {
-    /// The person now follows the account, perhaps by scanning a code with this scene.
-    Subscribe {
-        /// The scene of the code; `None` if they followed in another way.
-        scene: Option<String>,
-    },
-    /// A follower scanned a code with this scene.
-    Scan {
-        /// The scene of the code.
-        scene: Option<String>,
-    },
-    /// The person follows no longer.
-    Unsubscribe,
-    /// Any other event, by WeChat's name of it.
+    Event(Event),
+    /// The person wrote something, or chose an entry of a menu inside a message.
+    Text { content: String, chosen: Option<String>, id: Option<u64> },
+    /// The person sent a picture.
+    Image { picture_url: String, media: String, id: Option<u64> },
+    /// The person said something; `heard` is what WeChat made of it.
+    Voice { media: String, format: String, heard: String, id: Option<u64> },
+    /// The person sent a film, or a short one.
+    Video { media: String, thumbnail: String, short: bool, id: Option<u64> },
+    /// The person sent a place (not to be confused with [`Event::Location`]).
+    Location { place: Place, id: Option<u64> },
+    /// The person sent a link.
+    Link { title: String, description: String, url: String, id: Option<u64> },
+    /// The person sent a file.
+    File { title: String, key: String, length: Option<u64>, id: Option<u64> },
+    /// Anything else, by WeChat's name of it.
     Other(String),
 }
 
@@ -63,6 +48,23 @@ impl Message {
     /// (WeChat's own rule, sender and time, confuses two events of one person in one second.)
     pub fn identity(&self) -> [u8; 16] {
         self.identity
+    }
+}
+
+impl Kind {
+    /// Which kind it is, fit for a metric.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Kind::Event(event) => event.name(),
+            Kind::Text { .. } => "text",
+            Kind::Image { .. } => "image",
+            Kind::Voice { .. } => "voice",
+            Kind::Video { .. } => "video",
+            Kind::Location { .. } => "location_message",
+            Kind::Link { .. } => "link",
+            Kind::File { .. } => "file",
+            Kind::Other(_) => "other_message",
+        }
     }
 }
 
@@ -88,21 +90,9 @@ impl fmt::Debug for Kind {
     /// Says what it is, not what a person wrote or scanned.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Event { name, .. } => write!(f, "Event({name:?})"),
+            Kind::Event(event) => write!(f, "Event({event:?})"),
             Kind::Text { content, .. } => write!(f, "Text({} bytes)", content.len()),
-            Kind::Other => f.write_str("Other"),
-        }
-    }
-}
-
-impl fmt::Debug for EventName {
-    /// A scene may lead to a session, so it is not printed.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            EventName::Subscribe { scene } => write!(f, "Subscribe(scene: {})", scene.is_some()),
-            EventName::Scan { scene } => write!(f, "Scan(scene: {})", scene.is_some()),
-            EventName::Unsubscribe => f.write_str("Unsubscribe"),
-            EventName::Other(name) => write!(f, "Other({name:?})"),
+            known => f.write_str(known.name()),
         }
     }
 }

@@ -11,7 +11,16 @@ pub const DEFAULT_WINDOW: Duration = Duration::from_secs(300);
 
 /// The signature of a callback: lower-case hex of SHA-1 over the three values in byte order.
 pub fn signature(token: &CallbackToken, timestamp: &str, nonce: &str) -> String {
-    let mut parts = [token.expose(), timestamp, nonce];
+    signed([token.expose(), timestamp, nonce])
+}
+
+/// The signature that covers an encrypted body too: `encrypt` is the text of its element, exactly
+/// as it is sent.
+pub fn msg_signature(token: &CallbackToken, timestamp: &str, nonce: &str, encrypt: &str) -> String {
+    signed([token.expose(), timestamp, nonce, encrypt])
+}
+
+fn signed<const N: usize>(mut parts: [&str; N]) -> String {
     parts.sort_unstable();
     let mut hash = Sha1::new();
     for part in parts {
@@ -22,7 +31,12 @@ pub fn signature(token: &CallbackToken, timestamp: &str, nonce: &str) -> String 
 
 /// Whether `given` is the signature of these values; takes the same time whatever is wrong.
 pub fn verify(token: &CallbackToken, timestamp: &str, nonce: &str, given: &str) -> bool {
-    signature(token, timestamp, nonce).as_bytes().ct_eq(given.as_bytes()).into()
+    same(&signature(token, timestamp, nonce), given)
+}
+
+/// Whether two signatures are the same, in a time that does not tell where they differ.
+pub(super) fn same(ours: &str, given: &str) -> bool {
+    ours.as_bytes().ct_eq(given.as_bytes()).into()
 }
 
 /// Whether a timestamp (Unix seconds, as the query has it) is within `window` of `now_ms` (Unix
@@ -35,6 +49,12 @@ pub fn within_window(timestamp: &str, now_ms: i64, window: Duration) -> bool {
     let off = u128::from(now_ms.abs_diff(seconds.saturating_mul(1000)));
     // A second more than the window: the timestamp has no fractions.
     off < window.as_millis() + 1000
+}
+
+/// How far our clock is ahead of a timestamp, in seconds; `None` for text that is no number.
+pub fn skew_s(timestamp: &str, now_ms: i64) -> Option<f64> {
+    let seconds: i64 = timestamp.parse().ok()?;
+    Some(now_ms.checked_sub(seconds.checked_mul(1000)?)? as f64 / 1000.0)
 }
 
 #[cfg(test)]
@@ -58,6 +78,32 @@ mod tests {
             assert!(!verify(&token, nonce, "1", expected));
             assert!(!verify(&token, timestamp, nonce, ""));
         }
+    }
+
+    #[test]
+    fn known_answers_over_four_parts() {
+        let long = "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==";
+        for (token, timestamp, nonce, encrypt, expected) in [
+            (
+                "RMNlACHlV5ThzfRlVS4D4",
+                "timestamp",
+                "nonce",
+                "encrypt",
+                "8edac0945683c119ee71c9f6256d76c48aa08a96",
+            ),
+            ("pamtest", "1409304348", "xxxxxx", long, "82c962d39941aa48552f90ef55aa323dc620cc10"),
+        ] {
+            let token = CallbackToken::new(token);
+            assert_eq!(msg_signature(&token, timestamp, nonce, encrypt), expected);
+        }
+    }
+
+    #[test]
+    fn skew_is_told_in_seconds() {
+        assert_eq!(skew_s("1700000000", 1_700_000_001_500), Some(1.5));
+        assert_eq!(skew_s("1700000003", 1_700_000_000_000), Some(-3.0));
+        assert_eq!(skew_s("soon", 0), None);
+        assert_eq!(skew_s("9223372036854775807", 0), None);
     }
 
     #[test]

@@ -111,7 +111,7 @@ fn mixed(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_wechat::callback::{self, CallbackQuery, EventName, Kind};
+    use paihao_wechat::callback::{self, CallbackQuery, Event, Kind};
 
     #[test]
     fn a_filled_form_is_a_signed_scan_of_that_person_at_that_site() {
@@ -130,7 +130,7 @@ mod tests {
 
         let message = callback::parse(body.as_bytes(), 65_536).unwrap();
         assert_eq!(message.from_user.expose(), "oBench0000000000000001234567");
-        let Kind::Event { name: EventName::Scan { scene }, .. } = message.kind else { panic!() };
+        let Kind::Event(Event::Scan { scene, .. }) = message.kind else { panic!() };
         assert_eq!(scene.as_deref(), Some("q_s00042_a"));
         assert_eq!(site(42), "s00042");
     }

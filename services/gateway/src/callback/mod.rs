@@ -1,0 +1,125 @@
+//! What WeChat says: checked and opened here, heard in [`hear`].
+//!
+//! A push is answered within [`LIMIT`] whatever happens, since WeChat waits for five seconds and
+//! then shows the customer an error of its own.
+
+mod hear;
+mod person;
+mod scan;
+
+use crate::Door;
+use crate::book::AccountBook;
+use crate::refusals::{self, Problem};
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hear::{Hearing, Reply};
+use paihao_chassis::entropy;
+use paihao_wechat::callback::{self, BadCallback, CallbackQuery, Opened};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How long after its arrival a push is answered at the latest.
+const LIMIT: Duration = Duration::from_millis(4500);
+
+/// The callback address of every account.
+pub(crate) fn routes() -> Router<Door> {
+    Router::new().route("/wechat/{account}", get(verify).post(receive))
+}
+
+/// `GET /wechat/{account}`: WeChat asks whether this server knows the token. In every mode it signs
+/// this in the same way.
+async fn verify(
+    State(door): State<Door>,
+    Path(account): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<String, Problem> {
+    let (_, query) = signed(&door, &account, query)?;
+    query.echostr.ok_or_else(|| Problem::new(&refusals::BAD_CALLBACK_QUERY).detail("no echostr"))
+}
+
+/// `POST /wechat/{account}`: WeChat tells what a person did.
+async fn receive(
+    State(door): State<Door>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Body,
+) -> Result<Response, Problem> {
+    let deadline = Instant::now() + LIMIT;
+    let (account, query) = signed(&door, &name, query)?;
+    let limit = door.settings.callback_body_limit;
+    let body = whole(body, limit, deadline).await?;
+    let Opened { message, seal } =
+        account.protection.open(&query, &body, limit).map_err(|bad| refused(&name, bad))?;
+    metrics::counter!("paihao_gateway_callbacks_total", "kind" => message.kind.name()).increment(1);
+    let hearing = Hearing { door: &door, name: &name, account, message: &message, deadline };
+    let Reply::Text { text, at_s } = hearing.answer().await? else { return Ok(success()) };
+    let plain = callback::text_reply(&message.from_user, &message.to_user, at_s, &text);
+    let reply = match seal {
+        None => plain,
+        Some(seal) => {
+            let now_s = door.clock.now_ms().div_euclid(1000);
+            seal.reply(&plain, now_s, &query.nonce, entropy::bytes())
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], reply).into_response())
+}
+
+/// The account and the query, if the query is signed with the account's token, and recently.
+fn signed<'a>(
+    door: &'a Door,
+    name: &str,
+    query: Option<String>,
+) -> Result<(&'a AccountBook, CallbackQuery), Problem> {
+    let account = door.book.accounts.get(name).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let query = CallbackQuery::parse(query.as_deref().unwrap_or_default())
+        .map_err(|error| Problem::new(&refusals::BAD_CALLBACK_QUERY).detail(error.to_string()))?;
+    if !account.protection.verify(&query) {
+        return Err(Problem::new(&refusals::WRONG_SIGNATURE));
+    }
+    let now_ms = door.clock.now_ms();
+    if let Some(skew) = callback::skew_s(&query.timestamp, now_ms) {
+        let gauge = metrics::gauge!(
+            "paihao_gateway_callback_skew_seconds", "account" => name.to_owned()
+        );
+        gauge.set(skew);
+    }
+    match callback::within_window(&query.timestamp, now_ms, door.settings.callback_window) {
+        true => Ok((account, query)),
+        false => Err(Problem::new(&refusals::STALE_CALLBACK)),
+    }
+}
+
+async fn whole(body: Body, limit: usize, deadline: Instant) -> Result<Bytes, Problem> {
+    match timeout_at(deadline, to_bytes(body, limit)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(Problem::new(&refusals::BODY_TOO_LARGE)
+            .detail(format!("more than {limit} bytes, or cut off"))),
+        Err(_) => Err(Problem::new(&refusals::SLOW_BODY)),
+    }
+}
+
+fn refused(name: &str, bad: BadCallback) -> Problem {
+    let kind = match bad {
+        BadCallback::Signature => &refusals::WRONG_SIGNATURE,
+        BadCallback::Unsigned => &refusals::BAD_CALLBACK_QUERY,
+        BadCallback::Encrypted => &refusals::ENCRYPTED_CALLBACK,
+        BadCallback::NotEncrypted => &refusals::PLAIN_CALLBACK,
+        BadCallback::Undecipherable => {
+            tracing::warn!(
+                account = name,
+                "a signed callback cannot be deciphered: aes_key or appid are not the console's"
+            );
+            &refusals::UNDECIPHERABLE_CALLBACK
+        }
+        BadCallback::Xml(_) => &refusals::MALFORMED_XML,
+    };
+    Problem::new(kind).detail(bad.to_string())
+}
+
+fn success() -> Response {
+    "success".into_response()
+}

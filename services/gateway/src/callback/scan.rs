@@ -1,0 +1,97 @@
+//! A scan: it is answered with a number in the same response, once the number is durable.
+
+use super::hear::{Hearing, Reply};
+use crate::lines::Declined;
+use crate::scene::Scene;
+use crate::sessions::SessionError;
+use crate::wording;
+use paihao_contracts::session::{Purpose, ScanSession};
+use paihao_domain::{Act, Command, Outcome, QueueId, Via};
+use tokio::time::timeout_at;
+use uuid::Uuid;
+
+/// What a scan asks for.
+struct Wish {
+    site: String,
+    queue: String,
+    session: Option<(Uuid, ScanSession)>,
+}
+
+impl Hearing<'_> {
+    pub(super) async fn scan(&self, scene: &str) -> Reply {
+        let (reply, what) = match self.wish(scene).await {
+            Ok(wish) => self.take(wish).await,
+            Err(reply) => (reply, "no_wish"),
+        };
+        metrics::counter!("paihao_gateway_scans_total", "outcome" => what).increment(1);
+        reply
+    }
+
+    /// What a scanned scene asks for, or what to say if it asks for nothing.
+    async fn wish(&self, scene: &str) -> Result<Wish, Reply> {
+        let dead = || self.say(wording::dead_code());
+        let wish = match Scene::read(scene).ok_or_else(dead)? {
+            Scene::Door { site, queue } => Wish { site, queue, session: None },
+            Scene::Session(scene) => {
+                let found = timeout_at(self.deadline, self.door.sessions.by_scene(&scene)).await;
+                match found {
+                    Ok(Ok((uuid, session))) => {
+                        let Purpose::Ticket { site, queue } = session.purpose.clone();
+                        Wish { site, queue, session: Some((uuid, session)) }
+                    }
+                    Ok(Err(SessionError::Cache(error))) => {
+                        tracing::warn!(%error, "a scan could not be matched to its session");
+                        return Err(self.fail(wording::NOT_NOW));
+                    }
+                    Err(_) => return Err(self.fail(wording::NOT_NOW)),
+                    Ok(Err(_)) => return Err(dead()),
+                }
+            }
+        };
+        // A code speaks for the sites of its own account only.
+        let book = self.door.lines.book(&wish.site);
+        let site = book.filter(|book| &*book.facts.account == self.name);
+        site.map(|_| wish).ok_or_else(dead)
+    }
+
+    async fn take(&self, wish: Wish) -> (Reply, &'static str) {
+        let Wish { site, queue, session } = wish;
+        let via = session.as_ref().map(|(uuid, _)| Via::new(&uuid.to_string()));
+        let act = Act::Take { queue: QueueId::new(&queue), person: Some(self.person()), via };
+        let answer = self.submit(&site, act).await;
+        let book = self.door.lines.book(&site).expect("the wish was checked against the book");
+        match answer {
+            Ok(answered) => {
+                if let Some((uuid, session)) = session {
+                    let remembered = self.door.sessions.remember(uuid, session, &answered.outcome);
+                    // The number is durable; its browser hears of it from the ledger all the same.
+                    let _ = timeout_at(self.deadline, remembered).await;
+                }
+                let new = matches!(answered.outcome, Outcome::Holding { new: true, .. });
+                let reply = Reply::Text {
+                    text: wording::holding(book, &answered.outcome),
+                    at_s: answered.at.0.div_euclid(1000),
+                };
+                (reply, if new { "taken" } else { "shown" })
+            }
+            Err(Declined::Refused(refusal)) => {
+                (self.say(wording::refused(book, &refusal)), "refused")
+            }
+            Err(declined) => {
+                tracing::warn!(site, %declined, "a scan got no number");
+                (self.fail(wording::NOT_NOW), "not_now")
+            }
+        }
+    }
+
+    /// Has this push's command decided, before the push has to be answered.
+    pub(super) async fn submit(
+        &self,
+        site: &str,
+        act: Act,
+    ) -> Result<crate::lines::Answered, Declined> {
+        let command = Command { id: self.command_id(), fingerprint: 0, act };
+        let decided = self.door.lines.submit(site, command);
+        timeout_at(self.deadline, decided).await.unwrap_or(Err(Declined::Unavailable))
+    }
+}

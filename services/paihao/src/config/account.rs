@@ -1,0 +1,118 @@
+//! What an account's section says of its callbacks: how they are protected, and what is answered.
+
+use super::{Account, Action, Mode};
+use paihao_chassis::config::{Problems, SecretText};
+use paihao_gateway::book::{self as gateway, AccountBook};
+use paihao_wechat::callback::{self, AesKey, Protection};
+use paihao_wechat::{AppId, CallbackToken};
+use std::collections::BTreeMap;
+
+/// Bytes of a text reply that WeChat shows for sure.
+const LONGEST_REPLY: usize = 2048;
+
+/// Checks an account and makes of it what the gateway takes; `at` is where it stands.
+pub(super) fn book(at: &str, account: &Account, problems: &mut Problems) -> AccountBook {
+    let mode = match account.mode {
+        Mode::Plain => callback::Mode::Plain,
+        Mode::Compatible => callback::Mode::Compatible,
+        Mode::Secure => callback::Mode::Secure,
+    };
+    if mode != callback::Mode::Plain && account.aes_key.is_none() {
+        let what = "this mode encrypts, and there is no key";
+        let advice = "set it to the EncodingAESKey in WeChat's console";
+        problems.refuse(&format!("{at}.aes_key"), what, advice);
+    }
+    let mut token = |key: &str, token: &SecretText| {
+        let token = token.expose();
+        if !(3..=32).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            let what = "WeChat takes 3 to 32 letters and digits";
+            problems.refuse(&format!("{at}.{key}"), what, "copy it from WeChat's console");
+        }
+        CallbackToken::new(token)
+    };
+    let (token, former_token) = (
+        token("callback_token", &account.callback_token),
+        account.former_callback_token.as_ref().map(|text| token("former_callback_token", text)),
+    );
+    let mut key = |key: &str, text: &Option<SecretText>| {
+        let parsed = AesKey::parse(text.as_ref()?.expose());
+        if let Err(bad) = &parsed {
+            let advice = "copy it from WeChat's console";
+            problems.refuse(&format!("{at}.{key}"), bad.to_string(), advice);
+        }
+        parsed.ok()
+    };
+    let protection = Protection {
+        mode,
+        app: AppId(account.appid.clone()),
+        token,
+        former_token,
+        aes_key: key("aes_key", &account.aes_key),
+        former_aes_key: key("former_aes_key", &account.former_aes_key),
+    };
+    let said = account.failure.as_deref().unwrap_or_default();
+    for (key, text) in [("greeting", &*account.greeting), ("failure", said)] {
+        if text.len() > LONGEST_REPLY {
+            let what = format!("{} bytes, and WeChat shows {LONGEST_REPLY}", text.len());
+            problems.refuse(&format!("{at}.{key}"), what, "say it in fewer words");
+        }
+    }
+    AccountBook {
+        protection,
+        greeting: account.greeting.clone(),
+        failure: account.failure.clone(),
+        keywords: actions(&account.keywords),
+        menu: actions(&account.menu),
+    }
+}
+
+fn actions(bound: &BTreeMap<String, Action>) -> BTreeMap<String, gateway::Action> {
+    let action = |action: &Action| match action {
+        Action::MyTicket => gateway::Action::MyTicket,
+        Action::Leave => gateway::Action::Leave,
+    };
+    bound.iter().map(|(key, bound)| (key.trim().to_owned(), action(bound))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Role};
+
+    fn told(more: &str) -> String {
+        let shop =
+            "[accounts.shop]\nappid = 'wx1'\nsecret = 'abcdefgh'\ncallback_token = 'token1'\n";
+        let text = format!("{shop}{more}");
+        match Config::of_text("in x.toml", &text).unwrap().check(Role::All) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_mode_that_encrypts_needs_a_key() {
+        let key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+        for mode in ["compatible", "secure"] {
+            let without = told(&format!("mode = '{mode}'\n"));
+            assert!(without.contains("accounts.shop.aes_key"), "{without}");
+            assert_eq!(told(&format!("mode = '{mode}'\naes_key = '{key}'\n")), "");
+        }
+        assert_eq!(told(&format!("aes_key = '{key}'\n")), "", "a key may be there before its mode");
+    }
+
+    #[test]
+    fn former_ones_are_checked_like_the_new_ones_and_none_is_quoted() {
+        let all = told(
+            "former_callback_token = '!!secret!!'\naes_key = 'shortsecret'\nformer_aes_key = 'secrettoo'\n",
+        );
+        for key in ["former_callback_token", "aes_key", "former_aes_key"] {
+            assert!(all.contains(&format!("accounts.shop.{key}")), "{all}");
+        }
+        assert!(!all.contains("secret"), "{all}");
+    }
+
+    #[test]
+    fn a_reply_that_wechat_would_not_show_is_refused() {
+        let long = told(&format!("greeting = '{}'\nfailure = '{0}'\n", "欢".repeat(700)));
+        assert!(long.contains("greeting") && long.contains("failure"), "{long}");
+    }
+}

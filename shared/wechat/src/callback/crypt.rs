@@ -1,0 +1,258 @@
+//! What compatible and secure mode do to a message: AES-256-CBC, padded to 32 and sealed with the
+//! account's appid.
+//!
+//! Inside stand 16 random bytes, the length of the message (four bytes, big-endian), the message,
+//! the appid, and 1 to 32 bytes of padding, each saying how many they are.
+
+use crate::secret::AppId;
+use aes::Aes256;
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use cbc::cipher::array::Array;
+use cbc::cipher::consts::U16;
+use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use std::fmt;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater};
+
+/// The base64 of keys and messages. Keys are typed or generated without regard to the two bits that
+/// 43 characters have too many, which the usual decoder refuses.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The cipher's own block.
+const BLOCK: usize = 16;
+/// The block of the padding: twice the cipher's, so stock unpadders refuse half of all messages.
+const PADDED_TO: usize = 32;
+/// Random bytes and the length.
+const HEAD: usize = 20;
+
+/// The key of a console's EncodingAESKey. Prints as `***`.
+#[derive(Clone)]
+pub struct AesKey([u8; 32]);
+
+/// The text is no EncodingAESKey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an EncodingAESKey has 43 letters and digits")]
+pub struct BadKey;
+
+/// What was received cannot be opened. Why, nobody is told: whoever asks with altered messages
+/// would learn from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it cannot be deciphered")]
+pub struct Undecipherable;
+
+impl AesKey {
+    /// Reads the 43 characters that the console shows as EncodingAESKey.
+    pub fn parse(text: &str) -> Result<Self, BadKey> {
+        if text.len() != 43 {
+            return Err(BadKey);
+        }
+        let bytes = BASE64.decode(text).map_err(|_| BadKey)?;
+        bytes.try_into().map(AesKey).map_err(|_| BadKey)
+    }
+
+    fn iv(&self) -> [u8; BLOCK] {
+        *self.0.first_chunk().expect("a key is longer than a block")
+    }
+}
+
+impl fmt::Debug for AesKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AesKey(***)")
+    }
+}
+
+/// Seals a message for an account, with 16 random bytes that are never used again: the text of an
+/// `Encrypt` element.
+pub fn encrypt(key: &AesKey, app: &AppId, random: [u8; 16], message: &[u8]) -> String {
+    let length = u32::try_from(message.len()).expect("a reply is far below 4 GiB");
+    let inside = HEAD + message.len() + app.0.len();
+    let padding = PADDED_TO - inside % PADDED_TO;
+    let mut text = Vec::with_capacity(inside + padding);
+    text.extend_from_slice(&random);
+    text.extend_from_slice(&length.to_be_bytes());
+    text.extend_from_slice(message);
+    text.extend_from_slice(app.0.as_bytes());
+    text.resize(inside + padding, padding as u8);
+    let (blocks, _) = Array::<u8, U16>::slice_as_chunks_mut(&mut text);
+    cbc::Encryptor::<Aes256>::new(&key.0.into(), &key.iv().into()).encrypt_blocks(blocks);
+    BASE64.encode(text)
+}
+
+/// Opens the text of an `Encrypt` element that was sealed for this account. Whatever is wrong with
+/// it (the base64, the padding, the length, another account's appid) is the same refusal.
+///
+/// This proves nothing about who sealed it: check the signature over the text first.
+pub fn decrypt(key: &AesKey, app: &AppId, encrypted: &str) -> Result<Vec<u8>, Undecipherable> {
+    let mut text = BASE64.decode(encrypted).map_err(|_| Undecipherable)?;
+    let (blocks, rest) = Array::<u8, U16>::slice_as_chunks_mut(&mut text);
+    if blocks.len() < PADDED_TO / BLOCK || !rest.is_empty() {
+        return Err(Undecipherable);
+    }
+    cbc::Decryptor::<Aes256>::new(&key.0.into(), &key.iv().into()).decrypt_blocks(blocks);
+    let (good, message) = inside(&text, app);
+    if !bool::from(good) {
+        return Err(Undecipherable);
+    }
+    text.truncate(message.1);
+    text.drain(..message.0);
+    Ok(text)
+}
+
+/// Whether what was deciphered holds together, and from where to where the message stands. Looks at
+/// everything, whatever it meets on the way; the range is only within bounds if all is good.
+fn inside(text: &[u8], app: &AppId) -> (Choice, (usize, usize)) {
+    let last = text.len() - 1;
+    let padding = text[last];
+    let mut good = !padding.ct_eq(&0) & !padding.ct_gt(&(PADDED_TO as u8));
+    for (back, byte) in text.iter().rev().take(PADDED_TO).enumerate() {
+        let is_padding = padding.ct_gt(&(back as u8));
+        good &= byte.ct_eq(&padding) | !is_padding;
+    }
+    // Clamped, so that nothing below leaves the text.
+    let padding = u8::conditional_select(&1, &padding, good);
+    let end = text.len() - usize::from(padding);
+    let declared = [text[16], text[17], text[18], text[19]];
+    let length = u64::from(u32::from_be_bytes(declared));
+    let app = app.0.as_bytes();
+    let fits = length + (HEAD + app.len()) as u64;
+    good &= fits.ct_eq(&(end as u64));
+    let tail = end.saturating_sub(app.len());
+    good &= text[tail..end].ct_eq(app);
+    (good, (HEAD, tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key(text: &str) -> AesKey {
+        AesKey::parse(text).unwrap()
+    }
+
+    fn app(text: &str) -> AppId {
+        AppId(text.to_owned())
+    }
+
+    /// Ciphers bytes as they are, without giving them their right form.
+    fn raw(key: &AesKey, mut text: Vec<u8>) -> String {
+        let (blocks, _) = Array::<u8, U16>::slice_as_chunks_mut(&mut text);
+        cbc::Encryptor::<Aes256>::new(&key.0.into(), &key.iv().into()).encrypt_blocks(blocks);
+        BASE64.encode(text)
+    }
+
+    fn text(message: &[u8], app: &str, length: usize, padding: &[u8]) -> Vec<u8> {
+        let head = [b"0123456789abcdef".as_slice(), &(length as u32).to_be_bytes()].concat();
+        [&head, message, app.as_bytes(), padding].concat()
+    }
+
+    #[test]
+    fn keys_of_43_characters_are_read_however_their_last_bits_stand() {
+        let sample = key("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG");
+        let expected = "69b71d79f8218a39259a7a29aabb2dbafc31cb3d35db7e39ebbf3d0010831051";
+        assert_eq!(hex::encode(sample.0), expected);
+        assert_eq!(key("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFE").0, sample.0);
+        assert_eq!(key(&"A".repeat(43)).0, [0; 32]);
+        for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".chars() {
+            assert!(AesKey::parse(&format!("{}{last}", "A".repeat(42))).is_ok(), "{last}");
+        }
+        for bad in ["", &"A".repeat(42), &"A".repeat(44), &"-".repeat(43), &"号".repeat(43)] {
+            assert_eq!(AesKey::parse(bad).err(), Some(BadKey));
+        }
+        let padded = format!("{}=", "A".repeat(42));
+        assert_eq!(AesKey::parse(&padded).err(), Some(BadKey), "31 bytes and a sign");
+        assert_eq!(format!("{sample:?}"), "AesKey(***)");
+    }
+
+    #[test]
+    fn padding_of_another_length_or_kind_is_refused() {
+        let (key, app) = (key(&"A".repeat(43)), app("wx1"));
+        let open = |text: Vec<u8>| decrypt(&key, &app, &raw(&key, text));
+        let fill = |padding: usize| "m".repeat(32 + 32 - (HEAD + 3 + padding) % 32);
+        let with = |padding: &[u8]| {
+            let message = fill(padding.len());
+            open(text(message.as_bytes(), "wx1", message.len(), padding)).map(|m| m.len())
+        };
+        for fine in 1..=32_u8 {
+            assert!(with(&vec![fine; usize::from(fine)]).is_ok(), "{fine}");
+        }
+        for (count, said) in [(33, 33), (200, 200), (1, 0), (32, 0), (32, 33), (32, 255), (4, 3)] {
+            assert_eq!(with(&vec![said; count]), Err(Undecipherable), "{count} of {said}");
+        }
+        for broken in 0..7 {
+            let mut padding = vec![7; 7];
+            padding[broken] = 6;
+            assert_eq!(with(&padding), Err(Undecipherable), "the one at {broken}");
+        }
+    }
+
+    #[test]
+    fn lengths_and_owners_that_do_not_fit_are_refused() {
+        let (key, app) = (key(&"A".repeat(43)), app("wx1"));
+        let open = |text: Vec<u8>| decrypt(&key, &app, &raw(&key, text));
+        let padding = [4; 4];
+        assert_eq!(open(text(b"hello", "wx1", 5, &padding)), Ok(b"hello".to_vec()));
+        for length in [0, 4, 6, 8, 9, 12, 13, 1 << 20, u32::MAX as usize] {
+            let sealed = text(b"hello", "wx1", length, &padding);
+            assert_eq!(open(sealed), Err(Undecipherable), "{length}");
+        }
+        for other in ["wx2", "Wx1", "w1x"] {
+            assert_eq!(open(text(b"hello", other, 5, &padding)), Err(Undecipherable), "{other}");
+        }
+        // A longer appid that ends like ours, and one that begins like it.
+        assert_eq!(open(text(b"hello", "awx1", 5, &[3; 3])), Err(Undecipherable));
+        assert_eq!(open(text(b"hello", "wx11", 5, &[3; 3])), Err(Undecipherable));
+        assert_eq!(open(text(b"", "", 0, &[12; 12])), Err(Undecipherable));
+        // Nothing but padding, where the head ought to be.
+        assert_eq!(open(vec![32; 32]), Err(Undecipherable));
+        for short in 0..=2 {
+            assert_eq!(open(vec![16; 16 * short]), Err(Undecipherable), "{short} blocks");
+        }
+        for base64 in ["", "A", "AAAA", "!!!!", "====", &"A".repeat(43)] {
+            assert_eq!(decrypt(&key, &app, base64), Err(Undecipherable), "{base64}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_is_opened_and_by_nobody_else(
+            message in proptest::collection::vec(any::<u8>(), 0..200),
+            random in any::<[u8; 16]>(),
+            flipped in 0..43_usize,
+        ) {
+            let (ours, id) = (key("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"), app("wx2c2769f8efd9abc2"));
+            let sealed = encrypt(&ours, &id, random, &message);
+            prop_assert_eq!(decrypt(&ours, &id, &sealed), Ok(message.clone()));
+            prop_assert!(BASE64.decode(&sealed).unwrap().len().is_multiple_of(32));
+            prop_assert_eq!(decrypt(&ours, &app("wx2c2769f8efd9abc3"), &sealed), Err(Undecipherable));
+            let other: String = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq"
+                .chars().enumerate().map(|(at, c)| if at == flipped { '0' } else { c }).collect();
+            prop_assert_eq!(decrypt(&key(&other), &id, &sealed), Err(Undecipherable));
+        }
+
+        #[test]
+        fn every_length_of_padding_comes_up(random in any::<[u8; 16]>(), extra in 0..3_usize) {
+            let (ours, id) = (key(&"Z".repeat(43)), app("wxba5fad812f8e6fb9"));
+            for length in 0..32 {
+                let message = vec![b'm'; length + 32 * extra];
+                let sealed = encrypt(&ours, &id, random, &message);
+                let expected = (HEAD + message.len() + 18) / 32 * 32 + 32;
+                prop_assert_eq!(BASE64.decode(&sealed).unwrap().len(), expected);
+                prop_assert_eq!(decrypt(&ours, &id, &sealed), Ok(message));
+            }
+        }
+
+        #[test]
+        fn nothing_that_can_be_sent_makes_it_panic(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let (ours, id) = (key(&"Z".repeat(43)), app("wx1"));
+            prop_assert!(decrypt(&ours, &id, &text).is_err());
+            prop_assert!(decrypt(&ours, &id, &BASE64.encode(bytes)).is_err());
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! How one account's callbacks are protected, by its configuration alone: nothing that a request
+//! says of itself makes a check fall away.
+
+use super::crypt::{AesKey, decrypt, encrypt};
+use super::message::Message;
+use super::parse::{BadXml, message, read};
+use super::query::CallbackQuery;
+use super::reply::cdata;
+use super::signature::{msg_signature, same, verify};
+use crate::secret::{AppId, CallbackToken};
+
+/// The mode that is chosen in WeChat's console (消息加解密方式).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// 明文模式: bodies are plain, and only the query is signed.
+    #[default]
+    Plain,
+    /// 兼容模式: bodies carry both forms; only the encrypted one, which is signed, counts. Replies
+    /// are plain.
+    Compatible,
+    /// 安全模式: bodies and replies are encrypted.
+    Secure,
+}
+
+/// What callbacks of one account are checked with. During a change in the console the former token
+/// and the former key count as well.
+#[derive(Debug, Clone)]
+pub struct Protection {
+    /// The mode.
+    pub mode: Mode,
+    /// The account's appid, which stands inside everything that is encrypted for it.
+    pub app: AppId,
+    /// The token.
+    pub token: CallbackToken,
+    /// The token before the last change.
+    pub former_token: Option<CallbackToken>,
+    /// The key; without one nothing encrypted can be opened.
+    pub aes_key: Option<AesKey>,
+    /// The key before the last change.
+    pub former_aes_key: Option<AesKey>,
+}
+
+/// Why a callback is not taken. Never quotes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadCallback {
+    /// A signature is wrong.
+    #[error("the signature is wrong")]
+    Signature,
+    /// The signature that covers an encrypted body is not there.
+    #[error("msg_signature is missing")]
+    Unsigned,
+    /// It is encrypted, and the account is in plain mode.
+    #[error("it is encrypted")]
+    Encrypted,
+    /// It is not encrypted, and the account is in another mode.
+    #[error("it is not encrypted")]
+    NotEncrypted,
+    /// It is rightly signed and cannot be deciphered; all reasons are one.
+    #[error("it cannot be deciphered")]
+    Undecipherable,
+    /// It is not the XML of a callback.
+    #[error(transparent)]
+    Xml(#[from] BadXml),
+}
+
+/// A callback that is WeChat's.
+#[derive(Debug)]
+pub struct Opened<'a> {
+    /// What it says.
+    pub message: Message,
+    /// What its reply has to be sealed with, if the mode demands that.
+    pub seal: Option<Seal<'a>>,
+}
+
+/// The token and the key with which a callback came, and its reply goes back.
+#[derive(Debug, Clone, Copy)]
+pub struct Seal<'a> {
+    token: &'a CallbackToken,
+    key: &'a AesKey,
+    app: &'a AppId,
+}
+
+impl Protection {
+    /// Plain mode with one token.
+    pub fn plain(app: AppId, token: CallbackToken) -> Self {
+        Protection {
+            mode: Mode::Plain,
+            app,
+            token,
+            former_token: None,
+            aes_key: None,
+            former_aes_key: None,
+        }
+    }
+
+    /// Whether token, timestamp and nonce are rightly signed: all there is to check of a server
+    /// verification, in every mode, and the first thing to check of a push.
+    pub fn verify(&self, query: &CallbackQuery) -> bool {
+        self.tokens().any(|token| verify(token, &query.timestamp, &query.nonce, &query.signature))
+    }
+
+    /// Reads a push with a body of at most `largest` bytes, if all of it is as WeChat sends it in
+    /// this account's mode. Whether it is recent is not looked at: see
+    /// [`within_window`](super::within_window).
+    pub fn open(
+        &self,
+        query: &CallbackQuery,
+        body: &[u8],
+        largest: usize,
+    ) -> Result<Opened<'_>, BadCallback> {
+        if !self.verify(query) {
+            return Err(BadCallback::Signature);
+        }
+        match self.mode {
+            Mode::Plain => {
+                let encrypted = |kind: &str| !kind.eq_ignore_ascii_case("raw");
+                if query.encrypt_type.as_deref().is_some_and(encrypted) {
+                    return Err(BadCallback::Encrypted);
+                }
+                let fields = read(body, largest)?;
+                if fields.get("Encrypt").is_some() {
+                    return Err(BadCallback::Encrypted);
+                }
+                Ok(Opened { message: message(&fields)?, seal: None })
+            }
+            Mode::Compatible | Mode::Secure => self.decipher(query, body, largest),
+        }
+    }
+
+    fn decipher(
+        &self,
+        query: &CallbackQuery,
+        body: &[u8],
+        largest: usize,
+    ) -> Result<Opened<'_>, BadCallback> {
+        let given = query.msg_signature.as_deref().ok_or(BadCallback::Unsigned)?;
+        let fields = read(body, largest)?;
+        let encrypted = fields.get("Encrypt").ok_or(BadCallback::NotEncrypted)?;
+        let signs = |token: &&CallbackToken| {
+            same(&msg_signature(token, &query.timestamp, &query.nonce, encrypted), given)
+        };
+        let token = self.tokens().find(signs).ok_or(BadCallback::Signature)?;
+        let app = &self.app;
+        let opened = |key| Some((key, decrypt(key, app, encrypted).ok()?));
+        let (key, text) = self.keys().find_map(opened).ok_or(BadCallback::Undecipherable)?;
+        let seal = Seal { token, key, app };
+        let message = message(&read(&text, largest)?)?;
+        Ok(Opened { message, seal: (self.mode == Mode::Secure).then_some(seal) })
+    }
+
+    fn tokens(&self) -> impl Iterator<Item = &CallbackToken> {
+        [&self.token].into_iter().chain(&self.former_token)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &AesKey> {
+        self.aes_key.iter().chain(&self.former_aes_key)
+    }
+}
+
+impl Seal<'_> {
+    /// The reply, encrypted and signed; dated `at_s` (Unix seconds), with the nonce of the request
+    /// and 16 random bytes that are never used again.
+    pub fn reply(&self, reply: &str, at_s: i64, nonce: &str, random: [u8; 16]) -> String {
+        let encrypted = encrypt(self.key, self.app, random, reply.as_bytes());
+        let signature = msg_signature(self.token, &at_s.to_string(), nonce, &encrypted);
+        format!(
+            "<xml><Encrypt><![CDATA[{encrypted}]]></Encrypt>\
+             <MsgSignature><![CDATA[{signature}]]></MsgSignature>\
+             <TimeStamp>{at_s}</TimeStamp><Nonce>{}</Nonce></xml>",
+            cdata(nonce),
+        )
+    }
+}

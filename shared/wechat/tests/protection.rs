@@ -1,0 +1,335 @@
+//! The three modes: WeChat's published examples, and everything that must not be taken.
+
+use paihao_wechat::callback::{
+    AesKey, BadCallback, BadXml, CallbackQuery, Kind, Mode, Protection, decrypt, encrypt,
+    msg_signature, signature,
+};
+use paihao_wechat::{AppId, CallbackToken};
+
+const LIMIT: usize = 64 << 10;
+
+struct Vector {
+    token: &'static str,
+    key: &'static str,
+    app: &'static str,
+    timestamp: &'static str,
+    nonce: &'static str,
+    random: &'static [u8; 16],
+    message: &'static str,
+    encrypted: &'static str,
+    signature: &'static str,
+}
+
+const ZEROS: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const SAMPLE: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
+/// Published examples, with messages and replies in both directions, and two more at the edges.
+const VECTORS: [Vector; 6] = [
+    Vector {
+        token: "AAAAA",
+        key: ZEROS,
+        app: "wxba5fad812f8e6fb9",
+        timestamp: "1714112445",
+        nonce: "415670741",
+        random: b"a8eedb185eb2fecf",
+        message: r#"{"ToUserName":"gh_97417a04a28d","FromUserName":"o9AgO5Kd5ggOC-bXrbNODIiE3bGY","CreateTime":1714112445,"MsgType":"event","Event":"debug_demo","debug_str":"hello world"}"#,
+        encrypted: "+qdx1OKCy+5JPCBFWw70tm0fJGb2Jmeia4FCB7kao+/Q5c/ohsOzQHi8khUOb05JCpj0JB4RvQMkUyus8TPxLKJGQqcvZqzDpVzazhZv6JsXUnnR8XGT740XgXZUXQ7vJVnAG+tE8NUd4yFyjPy7GgiaviNrlCTj+l5kdfMuFUPpRSrfMZuMcp3Fn2Pede2IuQrKEYwKSqFIZoNqJ4M8EajAsjLY2km32IIjdf8YL/P50F7mStwntrA2cPDrM1kb6mOcfBgRtWygb3VIYnSeOBrebufAlr7F9mFUPAJGj04=",
+        signature: "046e02f8204d34f8ba5fa3b1db94908f3df2e9b3",
+    },
+    Vector {
+        token: "AAAAA",
+        key: ZEROS,
+        app: "wxba5fad812f8e6fb9",
+        timestamp: "1713424427",
+        nonce: "415670741",
+        random: b"707722b803182950",
+        message: r#"{"demo_resp":"good luck"}"#,
+        encrypted: "ELGduP2YcVatjqIS+eZbp80MNLoAUWvzzyJxgGzxZO/5sAvd070Bs6qrLARC9nVHm48Y4hyRbtzve1L32tmxSQ==",
+        signature: "1b9339964ed2e271e7c7b6ff2b0ef902fc94dea1",
+    },
+    Vector {
+        token: "spamtest",
+        key: SAMPLE,
+        app: "wx2c2769f8efd9abc2",
+        timestamp: "1409735669",
+        nonce: "1320562132",
+        random: b"89465c840c5f116f",
+        message: "<xml><ToUserName><![CDATA[gh_10f6c3c3ac5a]]></ToUserName>\n<FromUserName><![CDATA[oyORnuP8q7ou2gfYjqLzSIWZf0rs]]></FromUserName>\n<CreateTime>1409735668</CreateTime>\n<MsgType><![CDATA[text]]></MsgType>\n<Content><![CDATA[abcdteT]]></Content>\n<MsgId>6054768590064713728</MsgId>\n</xml>",
+        encrypted: "hyzAe4OzmOMbd6TvGdIOO6uBmdJoD0Fk53REIHvxYtJlE2B655HuD0m8KUePWB3+LrPXo87wzQ1QLvbeUgmBM4x6F8PGHQHFVAFmOD2LdJF9FrXpbUAh0B5GIItb52sn896wVsMSHGuPE328HnRGBcrS7C41IzDWyWNlZkyyXwon8T332jisa+h6tEDYsVticbSnyU8dKOIbgU6ux5VTjg3yt+WGzjlpKn6NPhRjpA912xMezR4kw6KWwMrCVKSVCZciVGCgavjIQ6X8tCOp3yZbGpy0VxpAe+77TszTfRd5RJSVO/HTnifJpXgCSUdUue1v6h0EIBYYI1BD1DlD+C0CR8e6OewpusjZ4uBl9FyJvnhvQl+q5rv1ixrcpCumEPo5MJSgM9ehVsNPfUM669WuMyVWQLCzpu9GhglF2PE=",
+        signature: "5d197aaffba7e9b25a30732f161a50dee96bd5fa",
+    },
+    Vector {
+        token: "pamtest",
+        key: SAMPLE,
+        app: "wxb11529c136998cb6",
+        timestamp: "1409304348",
+        nonce: "xxxxxx",
+        random: b"aaaabbbbccccdddd",
+        message: "我是中文abcd123",
+        encrypted: "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==",
+        signature: "82c962d39941aa48552f90ef55aa323dc620cc10",
+    },
+    Vector {
+        token: "AAAAA",
+        key: ZEROS,
+        app: "wxba5fad812f8e6fb9",
+        timestamp: "1714112445",
+        nonce: "415670741",
+        random: b"0123456789abcdef",
+        message: "xxxxxxxxxxxxxxxxxxxxxxxxxx",
+        encrypted: "uMMzGtqcnpOzXOYBwDQNrTKqq1gfFL9ZipCOy/gYhNsj0EbDiLgmyIpctOWh4+FF28LepmxqkFHWq0/W1HpwVThBvOfqfojRqfSqOCcrXV+fVpED4mak/KZt2gsUJ7hv",
+        signature: "0af5967fd5900b3f9b4652f2266a980b1674aecf",
+    },
+    Vector {
+        token: "spamtest",
+        key: SAMPLE,
+        app: "wx2c2769f8efd9abc2",
+        timestamp: "1409735670",
+        nonce: "1320562132",
+        random: b"0123456789abcdef",
+        message: "<xml><ToUserName><![CDATA[oyORnuP8q7ou2gfYjqLzSIWZf0rs]]></ToUserName><FromUserName><![CDATA[gh_10f6c3c3ac5a]]></FromUserName><CreateTime>1409735670</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[您的号码 A012，前面还有 3 位 ☺]]></Content></xml>",
+        encrypted: "Q3stYC6hdFzMh9T8HCvyDCZ7WOd3U4cBL73YIObrV8S8VmrpdZqzQ45zLJojjlDTtuWg0el4qUdxnVWlPRME0hTrIsmpVUehd4HHrs0hMqMM9PJOPUp/aKQalfwolTJ2HBnaUBKkMHx9BG1ToYawqagE1RoxgaHFCVKN+lQn6cUuVvLl8TgEDqwmTUG/I2oYzI4oM3i3Jdisj1iCL+1JuxVhc9wfQjdTuJOqghHaL571iFAUQVTH9mri0lfdkJ1PkIXkQ23mAZVc3qNWCdrj0WDhAi1C703HgnyUjgiVbLjjANGjZ8l8BFDEcZxe4mzhR7Fky4yIu/o1HXZBheXnz/gAyLJOAesJuZOeorsbUDOPnBz6SQl9Z0RJowpV8xXUq3rABjfT0xli0kCNCf/gFNaDv5iViaQ1Gqg71xeldZw=",
+        signature: "d70ca1a8a9e2abc15dcec919b459236819296ce7",
+    },
+];
+
+#[test]
+fn published_examples_are_sealed_and_opened_to_the_byte() {
+    for vector in VECTORS {
+        let (key, app) = (AesKey::parse(vector.key).unwrap(), AppId(vector.app.into()));
+        let message = vector.message.as_bytes();
+        assert_eq!(encrypt(&key, &app, *vector.random, message), vector.encrypted);
+        assert_eq!(decrypt(&key, &app, vector.encrypted).unwrap(), message);
+        let token = CallbackToken::new(vector.token);
+        let signed = msg_signature(&token, vector.timestamp, vector.nonce, vector.encrypted);
+        assert_eq!(signed, vector.signature);
+    }
+}
+
+/// The account of the published XML example.
+fn protection(mode: Mode) -> Protection {
+    Protection {
+        mode,
+        aes_key: Some(AesKey::parse(SAMPLE).unwrap()),
+        ..Protection::plain(AppId("wx2c2769f8efd9abc2".into()), CallbackToken::new("spamtest"))
+    }
+}
+
+fn query(more: &str) -> CallbackQuery {
+    let signed =
+        "signature=16120ec1b8dbb870f510d87ce6bc2463eae6ca1a&timestamp=1409735669&nonce=1320562132";
+    CallbackQuery::parse(&format!("{signed}{more}")).unwrap()
+}
+
+const AES: &str = "&encrypt_type=aes&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fa";
+
+fn encrypted() -> String {
+    format!("<Encrypt><![CDATA[{}]]></Encrypt>", VECTORS[2].encrypted)
+}
+
+fn secure_body() -> String {
+    format!("<xml><ToUserName><![CDATA[gh_10f6c3c3ac5a]]></ToUserName>{}</xml>", encrypted())
+}
+
+/// Plain fields that say something else than what is encrypted.
+fn lying_body() -> String {
+    let lie = VECTORS[2].message.replace("abcdteT", "a lie").replace("oyORnuP8", "oVictim8");
+    lie.replace("</xml>", &format!("{}</xml>", encrypted()))
+}
+
+fn refused(mode: Mode, query: &CallbackQuery, body: &str) -> Option<BadCallback> {
+    protection(mode).open(query, body.as_bytes(), LIMIT).err()
+}
+
+#[test]
+fn the_published_example_is_taken_in_its_mode_and_in_no_other() {
+    for mode in [Mode::Compatible, Mode::Secure] {
+        for body in [secure_body(), lying_body()] {
+            let protection = protection(mode);
+            let opened = protection.open(&query(AES), body.as_bytes(), LIMIT).unwrap();
+            assert_eq!(opened.message.from_user.expose(), "oyORnuP8q7ou2gfYjqLzSIWZf0rs");
+            let Kind::Text { content, .. } = opened.message.kind else { panic!() };
+            assert_eq!(content, "abcdteT", "only what is encrypted counts");
+            assert_eq!(opened.seal.is_some(), mode == Mode::Secure);
+        }
+    }
+    assert_eq!(refused(Mode::Plain, &query(AES), &secure_body()), Some(BadCallback::Encrypted));
+    assert!(refused(Mode::Plain, &query(""), VECTORS[2].message).is_none());
+    assert!(refused(Mode::Plain, &query("&encrypt_type=raw"), VECTORS[2].message).is_none());
+}
+
+#[test]
+fn the_query_does_not_choose_the_mode() {
+    let plain = VECTORS[2].message;
+    let msg = "&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fa";
+    for mode in [Mode::Compatible, Mode::Secure] {
+        for (what, query, body, expected) in [
+            ("plain, plain query", query(""), plain, BadCallback::Unsigned),
+            ("plain, aes query", query(AES), plain, BadCallback::NotEncrypted),
+            ("aes, plain query", query(""), &secure_body(), BadCallback::Unsigned),
+            ("aes, raw query", query("&encrypt_type=raw"), &secure_body(), BadCallback::Unsigned),
+        ] {
+            assert_eq!(refused(mode, &query, body), Some(expected), "{mode:?}: {what}");
+        }
+        assert!(
+            refused(mode, &query(&format!("&encrypt_type=raw{msg}")), &secure_body()).is_none()
+        );
+        assert!(refused(mode, &query(msg), &secure_body()).is_none());
+    }
+    for (query, body) in [
+        (query(AES), plain.to_owned()),
+        (query(""), secure_body()),
+        (query(""), lying_body()),
+        (query("&encrypt_type=raw"), secure_body()),
+        (query("&encrypt_type=AES"), plain.to_owned()),
+        (query("&encrypt_type="), plain.to_owned()),
+    ] {
+        assert_eq!(refused(Mode::Plain, &query, &body), Some(BadCallback::Encrypted), "{query:?}");
+    }
+}
+
+#[test]
+fn both_signatures_have_to_be_right() {
+    let wrong = "&encrypt_type=aes&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fb";
+    let empty = "&encrypt_type=aes&msg_signature=";
+    // Signed rightly without the body.
+    let three = "&msg_signature=16120ec1b8dbb870f510d87ce6bc2463eae6ca1a";
+    let other = CallbackQuery { signature: "0".repeat(40), ..query(AES) };
+    let upper = CallbackQuery {
+        msg_signature: Some("5D197AAFFBA7E9B25A30732F161A50DEE96BD5FA".into()),
+        ..query(AES)
+    };
+    let swapped = {
+        let body = secure_body();
+        body.replace(VECTORS[2].encrypted, VECTORS[5].encrypted)
+    };
+    for mode in [Mode::Compatible, Mode::Secure] {
+        for query in [query(wrong), query(empty), query(three), other.clone(), upper.clone()] {
+            assert_eq!(refused(mode, &query, &secure_body()), Some(BadCallback::Signature));
+        }
+        assert_eq!(refused(mode, &query(AES), &swapped), Some(BadCallback::Signature));
+    }
+    assert_eq!(refused(Mode::Plain, &other, VECTORS[2].message), Some(BadCallback::Signature));
+}
+
+/// A rightly signed body whose `Encrypt` is this.
+fn signed(encrypted: &str) -> (CallbackQuery, String) {
+    let token = CallbackToken::new("spamtest");
+    let msg = msg_signature(&token, "1409735669", "1320562132", encrypted);
+    let body = format!("<xml><Encrypt>{encrypted}</Encrypt></xml>");
+    (query(&format!("&encrypt_type=aes&msg_signature={msg}")), body)
+}
+
+#[test]
+fn what_cannot_be_deciphered_is_one_refusal_whatever_the_reason() {
+    let good = VECTORS[2].encrypted;
+    let (key, other) = (AesKey::parse(SAMPLE).unwrap(), AesKey::parse(ZEROS).unwrap());
+    let app = |id: &str| AppId(id.to_owned());
+    let message = VECTORS[2].message.as_bytes();
+    let mut flipped = good.to_owned();
+    flipped.replace_range(420..421, if &good[420..421] == "A" { "B" } else { "A" });
+    for (what, encrypted) in [
+        ("another account's", encrypt(&key, &app("wx2c2769f8efd9abc3"), [7; 16], message)),
+        ("no appid", encrypt(&key, &app(""), [7; 16], message)),
+        ("another key", encrypt(&other, &app("wx2c2769f8efd9abc2"), [7; 16], message)),
+        ("cut", good[..good.len() - 24].to_owned()),
+        ("half a block", good[..good.len() - 8].to_owned()),
+        ("empty", String::new()),
+        ("not base64", "号码".into()),
+        ("a bit flipped", flipped),
+    ] {
+        let (query, body) = signed(&encrypted);
+        let found = refused(Mode::Secure, &query, &body);
+        assert_eq!(found, Some(BadCallback::Undecipherable), "{what}");
+    }
+    let app = app("wx2c2769f8efd9abc2");
+    let (query, body) = signed(&encrypt(&key, &app, [7; 16], message));
+    assert_eq!(refused(Mode::Secure, &query, &body), None);
+    // Deciphered, it is read with the same care as a plain body.
+    for (inside, expected) in [
+        ("", BadXml::Malformed),
+        ("{\"json\":1}", BadXml::Malformed),
+        ("<!DOCTYPE x><xml/>", BadXml::Doctype),
+        ("<xml></xml>", BadXml::Missing("MsgType")),
+        ("<xml><MsgType>event</MsgType><MsgType>text</MsgType></xml>", BadXml::Twice("MsgType")),
+    ] {
+        let (query, body) = signed(&encrypt(&key, &app, [7; 16], inside.as_bytes()));
+        assert_eq!(refused(Mode::Secure, &query, &body), Some(BadCallback::Xml(expected)));
+    }
+    let twice = body.replace("</xml>", "<Encrypt>x</Encrypt></xml>");
+    let expected = Some(BadCallback::Xml(BadXml::Twice("Encrypt")));
+    assert_eq!(refused(Mode::Secure, &query, &twice), expected);
+}
+
+#[test]
+fn without_a_key_nothing_encrypted_is_taken() {
+    let bare = Protection { aes_key: None, ..protection(Mode::Secure) };
+    let found = bare.open(&query(AES), secure_body().as_bytes(), LIMIT).err();
+    assert_eq!(found, Some(BadCallback::Undecipherable));
+}
+
+#[test]
+fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_same_way() {
+    let (old, new) = (("spamtest", SAMPLE), ("pamtest", ZEROS));
+    let app = AppId("wx2c2769f8efd9abc2".into());
+    let changing = Protection {
+        mode: Mode::Secure,
+        app: app.clone(),
+        token: CallbackToken::new(new.0),
+        former_token: Some(CallbackToken::new(old.0)),
+        aes_key: Some(AesKey::parse(new.1).unwrap()),
+        former_aes_key: Some(AesKey::parse(old.1).unwrap()),
+    };
+    for (token_name, key_name) in [old, new, (old.0, new.1), (new.0, old.1)] {
+        let (token, key) = (CallbackToken::new(token_name), AesKey::parse(key_name).unwrap());
+        let encrypted = encrypt(&key, &app, [1; 16], VECTORS[2].message.as_bytes());
+        let query = CallbackQuery {
+            signature: signature(&token, "1409735669", "1320562132"),
+            timestamp: "1409735669".into(),
+            nonce: "1320562132".into(),
+            msg_signature: Some(msg_signature(&token, "1409735669", "1320562132", &encrypted)),
+            ..CallbackQuery::default()
+        };
+        assert!(changing.verify(&query));
+        let body = format!("<xml><Encrypt>{encrypted}</Encrypt></xml>");
+        let opened = changing.open(&query, body.as_bytes(), LIMIT).unwrap();
+        let reply = opened.seal.unwrap().reply("您好", 1409735670, "1320562132", [9; 16]);
+        let sealed = encrypt(&key, &app, [9; 16], "您好".as_bytes());
+        let signed = msg_signature(&token, "1409735670", "1320562132", &sealed);
+        assert_eq!(
+            reply,
+            format!(
+                "<xml><Encrypt><![CDATA[{sealed}]]></Encrypt><MsgSignature><![CDATA[{signed}]]></MsgSignature>\
+                 <TimeStamp>1409735670</TimeStamp><Nonce><![CDATA[1320562132]]></Nonce></xml>"
+            )
+        );
+        // Once the change is over, the former ones are worth nothing.
+        let over = Protection { former_token: None, former_aes_key: None, ..changing.clone() };
+        let both_new = (token_name, key_name) == new;
+        assert_eq!(over.open(&query, body.as_bytes(), LIMIT).is_ok(), both_new);
+    }
+}
+
+#[test]
+fn a_published_reply_is_sealed_to_the_byte() {
+    let reply = &VECTORS[5];
+    let protection = protection(Mode::Secure);
+    let opened = protection.open(&query(AES), secure_body().as_bytes(), LIMIT).unwrap();
+    let sealed = opened.seal.unwrap().reply(reply.message, 1409735670, reply.nonce, *reply.random);
+    assert_eq!(
+        sealed,
+        format!(
+            "<xml><Encrypt><![CDATA[{}]]></Encrypt><MsgSignature><![CDATA[{}]]></MsgSignature>\
+             <TimeStamp>1409735670</TimeStamp><Nonce><![CDATA[1320562132]]></Nonce></xml>",
+            reply.encrypted, reply.signature
+        )
+    );
+}
+
+#[test]
+fn nothing_secret_prints() {
+    let shown = format!("{:?} {:#?}", protection(Mode::Secure), query(AES));
+    for secret in ["spamtest", "abcdefghij", "69b71d79", "[105, 183"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
