@@ -86,6 +86,8 @@ pub struct State {
     fetched_at_ms: Vec<i64>,
     /// Forced fetches of the last day, oldest first, those of other keepers included.
     forced_at_ms: Vec<i64>,
+    /// The credentials have not been proved since they were changed.
+    unproved: bool,
     /// By how much this token's refresh comes earlier or later: -1.0 to 1.0.
     spread: f64,
 }
@@ -108,8 +110,30 @@ impl State {
             not_before_ms: 0,
             fetched_at_ms: Vec::new(),
             forced_at_ms: Vec::new(),
+            unproved: false,
             spread: spread.clamp(-1.0, 1.0),
         }
+    }
+
+    /// The credentials are new: they are proved by a fetch at once, whatever is stored.
+    pub fn prove(&mut self) {
+        self.unproved = true;
+    }
+
+    /// Whether WeChat refuses what is stored although it was forced within the hour, or fetched
+    /// over and over: nothing that a program can do helps.
+    pub fn is_every_token_refused(&self, now_ms: i64, stored: Option<&TokenRecord>) -> bool {
+        let refused = self
+            .refused
+            .as_ref()
+            .zip(stored)
+            .is_some_and(|(refused, stored)| fingerprint(&stored.token) == refused.fingerprint);
+        let lately = |at: &i64| now_ms - at < HOUR;
+        refused
+            && match self.rules.channel {
+                Channel::Stable => self.forced(now_ms, stored).iter().any(lately),
+                Channel::Classic => self.fetched_at_ms.iter().filter(|at| lately(at)).count() > 2,
+            }
     }
 
     /// WeChat refused the token with this fingerprint.
@@ -127,7 +151,7 @@ impl State {
         let force = self.rules.channel == Channel::Stable
             && refused.is_some_and(|refused| refused.confirmed);
         let wanted = match stored {
-            Some(stored) if refused.is_none() => self.refresh_at(stored),
+            Some(stored) if refused.is_none() && !self.unproved => self.refresh_at(stored),
             _ => i64::MIN,
         };
         let mut allowed = self.not_before_ms.max(self.budget_free_at());
@@ -150,6 +174,7 @@ impl State {
     /// The fetch gave this token.
     pub fn fetched(&mut self, token: &str, spread: f64) {
         self.failures = 0;
+        self.unproved = false;
         self.not_before_ms = 0;
         self.spread = spread.clamp(-1.0, 1.0);
         match &mut self.refused {

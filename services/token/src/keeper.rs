@@ -1,5 +1,6 @@
 //! One account's keeper: takes the lease, and while it holds it keeps the stored token fresh.
 
+use crate::alarm::Alarm;
 use crate::decide::{Action, Rules, State};
 use crate::fetching::Issuer;
 use crate::store::{Store, Stored, Written};
@@ -10,7 +11,6 @@ use paihao_chassis::clock::Clock;
 use paihao_chassis::entropy;
 use paihao_contracts::names;
 use paihao_contracts::token::TokenRecord;
-use paihao_wechat::CallError;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -79,6 +79,8 @@ pub(crate) struct Keeper {
     pub(crate) holder: String,
     pub(crate) lease: Duration,
     pub(crate) stop: CancellationToken,
+    /// The credentials were changed: they are proved at once.
+    pub(crate) is_new_secret: bool,
 }
 
 impl Keeper {
@@ -158,7 +160,10 @@ impl Keeper {
     /// Between two steps the stop and the loss of the lease are looked at; a step is never cut.
     async fn work(&self, lease: &Lease, lost: &CancellationToken) {
         let mut state = State::new(self.rules.clone(), spread());
-        let mut failing = None;
+        let mut alarm = Alarm::of(&self.account.name);
+        if self.is_new_secret {
+            state.prove();
+        }
         while !self.stop.is_cancelled() && !lost.is_cancelled() {
             // Asked for before looking, so that a bell in between is not missed.
             let rung = self.desk.bell.notified();
@@ -173,13 +178,15 @@ impl Keeper {
                     match state.decide(now_ms, stored.record.as_ref()) {
                         Action::Fetch { force } => {
                             let went_on =
-                                self.fetch(&mut state, force, stored, lease, lost, &mut failing);
+                                self.fetch(&mut state, force, stored, lease, lost, &mut alarm);
                             if went_on.await == Written::Superseded {
                                 return;
                             }
                             continue;
                         }
                         Action::Wait { until_ms } => {
+                            let record = stored.record.as_ref();
+                            alarm.every_token_refused(state.is_every_token_refused(now_ms, record));
                             let left = u64::try_from(until_ms - now_ms).unwrap_or(0);
                             Duration::from_millis(left).min(LOOK)
                         }
@@ -204,7 +211,7 @@ impl Keeper {
         stored: Stored,
         lease: &Lease,
         lost: &CancellationToken,
-        failing: &mut Option<&'static str>,
+        alarm: &mut Alarm,
     ) -> Written {
         let account = self.account.name.as_str();
         // Before the call: a token lives from when WeChat made it, not from when we heard of it.
@@ -216,13 +223,11 @@ impl Keeper {
             Ok(issued) => issued,
             Err(error) => {
                 state.failed(self.clock.now_ms(), &error, spread());
-                self.tell(&error, failing);
+                alarm.failed(&error);
                 return Written::Stored;
             }
         };
-        if failing.take().is_some() {
-            tracing::info!(account, "WeChat issues tokens again");
-        }
+        alarm.fetched();
         let lives = i64::try_from(issued.expires_in.as_millis()).unwrap_or(i64::MAX);
         let record = TokenRecord {
             v: 1,
@@ -263,21 +268,6 @@ impl Keeper {
         }
     }
 
-    /// Says once what is wrong, in WeChat's words, and again only when that changes.
-    fn tell(&self, error: &CallError, failing: &mut Option<&'static str>) {
-        let account = self.account.name.as_str();
-        if failing.replace(error.outcome()) == Some(error.outcome()) {
-            tracing::debug!(account, %error, "no token again");
-            return;
-        }
-        match error {
-            CallError::Refused(refusal) => {
-                tracing::error!(account, %error, advice = refusal.advice(), "WeChat issues no token");
-            }
-            _ => tracing::warn!(account, %error, "no token: trying again"),
-        }
-    }
-
     fn count(&self, outcome: &&'static str, force: bool) {
         let mode = match (self.account.channel, force) {
             (Channel::Classic, _) => "classic",
@@ -293,6 +283,7 @@ impl Keeper {
         let seconds = |millis: i64| millis as f64 / 1000.0;
         if let Some(record) = &stored.record {
             self.gauge("paihao_token_age_seconds", seconds(now_ms - record.fetched_at_ms));
+            self.gauge("paihao_token_expires_at_seconds", seconds(record.expires_at_ms));
             self.gauge("paihao_token_left_seconds", seconds(record.expires_at_ms - now_ms));
         } else {
             self.gauge("paihao_token_left_seconds", 0.0);

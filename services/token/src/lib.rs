@@ -5,34 +5,37 @@
 //! that WeChat refused.
 //!
 //! In reading order: [`decide`] says what to do now, as a pure function; `keeper` does it under
-//! the lease; `store` writes so that a slow former holder cannot overwrite; `reports` takes in
-//! what was refused.
+//! the lease and `alarm` says what somebody has to act on; `store` writes so that a slow former
+//! holder cannot overwrite; `reports` takes in what was refused; `roster` starts keepers, and starts
+//! them anew when credentials change; [`server`] hands tokens to the owner's other systems.
 
 pub mod decide;
 
+mod alarm;
 mod fetching;
 mod keeper;
 mod reports;
+mod roster;
 mod store;
+
+pub mod server;
 
 pub use decide::Channel;
 pub use fetching::Issuer;
+pub use roster::Changes;
 
-use decide::Rules;
-use keeper::{Desk, Keeper};
 use paihao_cache::Cache;
+use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
-use paihao_chassis::{Tasks, entropy};
 use paihao_ledger::Ledger;
 use paihao_wechat::{AppId, AppSecret};
 use reports::Reports;
-use std::collections::HashMap;
+use roster::Roster;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Store;
 
 /// An Official Account whose token is kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// Our name of it, which stands in keys, logs and metrics.
     pub name: String,
@@ -78,34 +81,43 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
 }
 
+/// A running token service. Clones are the same service.
+#[derive(Clone)]
+pub struct TokenService(Arc<Roster>);
+
+impl TokenService {
+    /// Keeps these accounts from now on: what is new is begun with, what is gone is left, and where
+    /// the credentials changed, the keeper is replaced by one that proves the new ones at once.
+    /// Nobody's lease is broken for it: a fetch under way is finished and stored first.
+    pub async fn reload(&self, accounts: Vec<Account>) -> Changes {
+        let changes = self.0.change(accounts).await;
+        if !changes.is_empty() {
+            let Changes { added, changed, removed } = &changes;
+            tracing::info!(?added, ?changed, ?removed, "the accounts changed");
+        }
+        changes
+    }
+
+    /// Whether this account is kept.
+    pub fn keeps(&self, account: &str) -> bool {
+        self.0.store(account).is_some()
+    }
+}
+
 /// Starts the keepers of these accounts. On the soft stop each finishes the fetch it is at, stores
 /// it and gives its lease up.
-pub fn start(settings: Settings, accounts: Vec<Account>, ports: Ports, tasks: &Tasks) {
-    let Ports { cache, ledger, issuer, clock } = ports;
-    let holder = entropy::token(12);
-    let desk = Arc::new(Desk::default());
-    let mut stores = HashMap::new();
+pub fn start(
+    settings: Settings,
+    accounts: Vec<Account>,
+    ports: Ports,
+    tasks: &Tasks,
+) -> TokenService {
+    let ledger = ports.ledger.clone();
+    let roster = Arc::new(Roster::new(settings, ports, tasks.clone()));
     for account in accounts {
-        let store = Store::new(cache.clone(), clock.clone(), &account.name);
-        stores.insert(account.name.clone(), store.clone());
-        let rules = match account.channel {
-            Channel::Stable => Rules::stable(settings.stable_ahead),
-            Channel::Classic => Rules::classic(settings.classic_ahead),
-        };
-        let keeper = Keeper {
-            rules,
-            store,
-            cache: cache.clone(),
-            issuer: issuer.clone(),
-            clock: clock.clone(),
-            desk: desk.clone(),
-            holder: holder.clone(),
-            lease: settings.lease,
-            stop: tasks.stop().clone(),
-            account: account.clone(),
-        };
-        tasks.spawn_essential(&format!("keeper {}", account.name), keeper.run());
+        roster.add(account, false);
     }
-    let reports = Reports { ledger, desk, stores, stop: tasks.stop().clone() };
+    let reports = Reports { ledger, roster: roster.clone(), stop: tasks.stop().clone() };
     tasks.spawn_essential("refused tokens", reports.run());
+    TokenService(roster)
 }

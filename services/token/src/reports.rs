@@ -4,14 +4,12 @@
 //! and is looked at again a little later: nothing is lost with a keeper that dies, and a replica
 //! that does not hold the account's lease leaves it to the one that does.
 
-use crate::keeper::Desk;
-use crate::store::Store;
+use crate::roster::Roster;
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::names;
 use paihao_contracts::token::RefusedToken;
 use paihao_ledger::{Delivery, Ledger};
 use paihao_wechat::fingerprint;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -23,8 +21,7 @@ const ATTEMPTS_UNKNOWN: u64 = 60;
 
 pub(crate) struct Reports {
     pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) desk: Arc<Desk>,
-    pub(crate) stores: HashMap<String, Store>,
+    pub(crate) roster: Arc<Roster>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -33,7 +30,7 @@ impl Reports {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
         while !self.stop.is_cancelled() {
             // A replica that holds no lease could only pass reports on.
-            if self.stop.run_until_cancelled(self.desk.holds_any()).await.is_none() {
+            if self.stop.run_until_cancelled(self.roster.desk.holds_any()).await.is_none() {
                 return;
             }
             match self.ledger.work(&names::REFUSED_TOKENS, IN_FLIGHT).await {
@@ -42,7 +39,7 @@ impl Reports {
                     loop {
                         let delivery = tokio::select! {
                             delivery = deliveries.next() => delivery,
-                            () = self.desk.holds_none() => break,
+                            () = self.roster.desk.holds_none() => break,
                             () = self.stop.cancelled() => return,
                         };
                         match delivery {
@@ -80,7 +77,7 @@ impl Reports {
 
     async fn weigh(&self, report: &RefusedToken, attempt: u64) -> Verdict {
         let account = report.account.as_str();
-        let Some(store) = self.stores.get(account) else {
+        let Some(store) = self.roster.store(account) else {
             return match attempt {
                 ATTEMPTS_UNKNOWN.. => Verdict::Never(format!("no account is named {account}")),
                 _ => Verdict::Again,
@@ -89,7 +86,7 @@ impl Reports {
         let Ok(stored) = store.read().await else { return Verdict::Again };
         match stored.record {
             Some(record) if fingerprint(&record.token) == report.fingerprint => {
-                if self.desk.refused(account, &report.fingerprint) {
+                if self.roster.desk.refused(account, &report.fingerprint) {
                     tracing::info!(
                         account,
                         fingerprint = report.fingerprint,

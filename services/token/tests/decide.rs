@@ -258,3 +258,31 @@ fn a_failure_keeps_the_stored_token_in_use_and_success_ends_the_wait() {
     state.fetched("b", 0.0);
     assert_eq!(state.decide(NOW + SECOND, None), FETCH);
 }
+
+#[test]
+fn new_credentials_are_proved_at_once_and_then_all_is_as_before() {
+    let token = token("a", NOW, 7200);
+    let mut state = stable();
+    assert!(matches!(state.decide(NOW, Some(&token)), Action::Wait { .. }));
+    state.prove();
+    assert_eq!(state.decide(NOW, Some(&token)), FETCH);
+    state.failed(NOW, &refusal(Meaning::Ours), 0.0);
+    assert_eq!(state.decide(NOW, Some(&token)), wait(NOW + MINUTE));
+    assert_eq!(state.decide(NOW + MINUTE, Some(&token)), FETCH);
+    state.fetched(&token.token, 0.0);
+    assert!(matches!(state.decide(NOW + MINUTE, Some(&token)), Action::Wait { .. }));
+}
+
+#[test]
+fn a_token_refused_again_after_a_force_means_that_every_one_is() {
+    let token = token("a", NOW, 7200);
+    let mut state = stable();
+    assert!(!state.is_every_token_refused(NOW, Some(&token)));
+    state.report(&fingerprint(&token.token));
+    assert!(!state.is_every_token_refused(NOW, Some(&token)), "asking may help");
+    state.fetching(NOW, true);
+    assert!(state.is_every_token_refused(NOW, Some(&token)));
+    assert!(!state.is_every_token_refused(NOW + HOUR, Some(&token)), "an hour later");
+    state.fetched("another", 0.0);
+    assert!(!state.is_every_token_refused(NOW, Some(&token)));
+}

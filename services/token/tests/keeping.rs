@@ -4,10 +4,10 @@ mod world;
 
 use futures::future::join_all;
 use paihao_token::Channel;
-use paihao_wechat::{AccessToken, CallError, Meaning, Refusal, TokenSource, fingerprint};
+use paihao_wechat::{AccessToken, CallError, TokenSource, fingerprint};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-use world::{ACCOUNT, World, until};
+use world::{ACCOUNT, World, until, wrong_secret};
 
 fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -224,13 +224,7 @@ async fn a_refused_classic_token_is_fetched_anew_once() {
 #[tokio::test(start_paused = true)]
 async fn a_wrong_secret_is_tried_a_few_times_an_hour_and_heals() {
     let world = World::new(Channel::Stable);
-    let wrong = Refusal {
-        code: 40125,
-        name: "wrong_secret",
-        meaning: Meaning::Ours,
-        sentence: "invalid appsecret".into(),
-    };
-    world.wechat.fail(14, CallError::Refused(wrong));
+    world.wechat.fail(14, wrong_secret());
     let _replicas = [world.replica(), world.replica()];
     let unavailable = world.reader().current(ACCOUNT).await.unwrap_err();
     assert!(unavailable.to_string().contains("token service"), "{unavailable}");
@@ -262,4 +256,79 @@ async fn a_report_names_the_token_by_its_fingerprint_only() {
     assert!(payloads[0].contains(&fingerprint("43_secret")), "{payloads:?}");
     assert!(!payloads[0].contains("secret\""), "{payloads:?}");
     assert!(!payloads[0].contains("43_"), "{payloads:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_secret_is_proved_at_once_and_kept_by() {
+    for channel in [Channel::Stable, Channel::Classic] {
+        let world = World::new(channel);
+        let (one, two) = (world.replica(), world.replica());
+        until("the first token", async || world.stored().await.is_some()).await;
+        let fence = world.stored().await.unwrap().fence;
+        world.wechat.set_secret("new");
+        let begun = Instant::now();
+        for replica in [&one, &two] {
+            let changes = replica.service.reload(vec![world.account("new")]).await;
+            assert_eq!(changes.changed, [ACCOUNT]);
+            let again = replica.service.reload(vec![world.account("new")]).await;
+            assert!(again.is_empty(), "what stays is left alone: {again:?}");
+        }
+        until("a token of the new secret", async || {
+            world.stored_token().await.as_deref() == Some("2_token")
+        })
+        .await;
+        assert!(begun.elapsed() < secs(20), "{channel:?}: {:?}", begun.elapsed());
+        assert!(world.stored().await.unwrap().fence > fence, "under a lease of its own");
+        sleep(secs(3600)).await;
+        let fetches = world.wechat.calls().len();
+        assert!(fetches <= 3, "{channel:?}: a keeper each proved it once at most: {fetches}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_secret_that_is_wrong_leaves_the_living_token_and_is_tried_seldom() {
+    let world = World::new(Channel::Stable);
+    let replica = world.replica();
+    until("the first token", async || world.stored().await.is_some()).await;
+    replica.service.reload(vec![world.account("mistyped")]).await;
+    sleep(secs(3600)).await;
+    assert_eq!(world.stored_token().await.as_deref(), Some("1_token"));
+    assert!((5..=12).contains(&world.wechat.calls().len()), "{}", world.wechat.calls().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_lets_a_fetch_under_way_end_and_its_token_be_stored() {
+    let world = World::new(Channel::Classic);
+    let replica = world.replica();
+    until("the first token", async || world.stored().await.is_some()).await;
+    replica.issuer.hang(secs(20));
+    until("the second fetch", async || world.wechat.calls().len() == 2).await;
+    let reloaded = replica.service.reload(vec![world.account("mistyped")]);
+    let (changes, ()) = tokio::join!(reloaded, async {
+        sleep(secs(5)).await;
+        assert_eq!(world.stored_token().await.as_deref(), Some("1_token"), "not cut off");
+    });
+    assert_eq!(changes.changed, [ACCOUNT]);
+    assert_eq!(world.stored_token().await.as_deref(), Some("2_token"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn accounts_come_and_go() {
+    let world = World::new(Channel::Stable);
+    let replica = world.replica();
+    until("the first token", async || world.stored().await.is_some()).await;
+    let other = paihao_token::Account { name: "other".into(), ..world.account("secret") };
+    let changes = replica.service.reload(vec![other]).await;
+    assert_eq!(
+        (&*changes.added, &*changes.removed),
+        (&["other".to_owned()][..], &[ACCOUNT.to_owned()][..])
+    );
+    assert!(replica.service.keeps("other") && !replica.service.keeps(ACCOUNT));
+    let key = paihao_contracts::names::access_token("other");
+    until("the other's token", async || {
+        paihao_cache::Cache::get(&*world.cache, &key).await.unwrap().is_some()
+    })
+    .await;
+    replica.tasks.stop_and_wait().await;
+    assert_eq!(replica.tasks.failure(), None, "an ended keeper is no failure");
 }

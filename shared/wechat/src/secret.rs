@@ -62,6 +62,14 @@ impl AppSecret {
     }
 }
 
+impl PartialEq for AppSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for AppSecret {}
+
 impl fmt::Debug for AppSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AppSecret(***)")

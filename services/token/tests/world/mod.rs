@@ -10,9 +10,9 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::RuntimeClock;
 use paihao_contracts::names;
 use paihao_contracts::token::TokenRecord;
-use paihao_token::{Account, Channel, Issuer, Ports, Settings, start};
+use paihao_token::{Account, Channel, Issuer, Ports, Settings, TokenService, start};
 use paihao_tokens::{TokenReader, TokenReaderOptions};
-use paihao_wechat::{AccessToken, AppId, AppSecret, CallError, IssuedToken};
+use paihao_wechat::{AccessToken, AppId, AppSecret, CallError, IssuedToken, Meaning, Refusal};
 pub(crate) use queue::Queue;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,20 +47,24 @@ impl World {
         let line = Arc::new(Line { cache: self.cache.clone(), cut: AtomicBool::new(false) });
         let issuer = Arc::new(Desk { wechat: self.wechat.clone(), hangs: Mutex::default() });
         let tasks = Tasks::new();
-        let account = Account {
-            name: ACCOUNT.into(),
-            app: AppId("wx1".into()),
-            secret: AppSecret::new("secret"),
-            channel: self.channel,
-        };
         let ports = Ports {
             cache: line.clone(),
             ledger: Arc::new(self.queue.clone()),
             issuer: issuer.clone(),
             clock: self.clock.clone(),
         };
-        start(Settings::default(), vec![account], ports, &tasks);
-        Replica { tasks, line, issuer }
+        let service = start(Settings::default(), vec![self.account("secret")], ports, &tasks);
+        Replica { tasks, line, issuer, service }
+    }
+
+    /// The account with this secret.
+    pub(crate) fn account(&self, secret: &str) -> Account {
+        Account {
+            name: ACCOUNT.into(),
+            app: AppId("wx1".into()),
+            secret: AppSecret::new(secret),
+            channel: self.channel,
+        }
     }
 
     /// A reader in another process.
@@ -101,6 +105,7 @@ pub(crate) struct Replica {
     pub(crate) tasks: Tasks,
     pub(crate) line: Arc<Line>,
     pub(crate) issuer: Arc<Desk>,
+    pub(crate) service: TokenService,
 }
 
 impl Replica {
@@ -120,8 +125,20 @@ pub(crate) struct WeChat {
 struct Inside {
     current: Option<(u32, Instant)>,
     issued: u32,
+    /// Set by the console; `secret` until then.
+    secret: Option<String>,
     calls: Vec<Call>,
     errors: VecDeque<CallError>,
+}
+
+/// WeChat's answer to a secret that is not the account's.
+pub(crate) fn wrong_secret() -> CallError {
+    CallError::Refused(Refusal {
+        code: 40125,
+        name: "wrong_secret",
+        meaning: Meaning::Ours,
+        sentence: "invalid appsecret".into(),
+    })
 }
 
 /// One call to a token endpoint.
@@ -145,13 +162,23 @@ impl WeChat {
         self.inside.lock().unwrap().renew();
     }
 
+    /// The console sets a new secret, and with it every token dies.
+    pub(crate) fn set_secret(&self, secret: &str) {
+        let mut inside = self.inside.lock().unwrap();
+        (inside.secret, inside.current) = (Some(secret.to_owned()), None);
+    }
+
     pub(crate) fn fail(&self, times: usize, error: CallError) {
         self.inside.lock().unwrap().errors.extend(std::iter::repeat_n(error, times));
     }
 
-    fn issue(&self, channel: Channel, force: bool) -> Result<IssuedToken, CallError> {
+    fn issue(&self, account: &Account, force: bool) -> Result<IssuedToken, CallError> {
+        let channel = account.channel;
         let mut inside = self.inside.lock().unwrap();
         inside.calls.push(Call { force, at: Instant::now() });
+        if account.secret != AppSecret::new(inside.secret.as_deref().unwrap_or("secret")) {
+            return Err(wrong_secret());
+        }
         if let Some(error) = inside.errors.pop_front() {
             return Err(error);
         }
@@ -189,7 +216,7 @@ impl Desk {
 #[async_trait]
 impl Issuer for Desk {
     async fn issue(&self, account: &Account, force: bool) -> Result<IssuedToken, CallError> {
-        let issued = self.wechat.issue(account.channel, force);
+        let issued = self.wechat.issue(account, force);
         let hang = *self.hangs.lock().unwrap();
         sleep(hang.unwrap_or(Duration::from_millis(50))).await;
         issued
