@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::Trigger;
 use crate::clock::wall_ms;
 use crate::payload::Payload;
 use crate::people::{Refusal, Shown};
@@ -78,8 +79,14 @@ pub(crate) async fn scan(world: &Shared, openid: &str, code: &str, routing: Rout
         return Outcome::without_event(Seen::Expired);
     }
     let followed = {
+        let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
         let mut people = world.people.lock();
-        std::mem::replace(&mut people.meet(account.index, openid).follows, true)
+        let person = people.meet(account.index, openid);
+        person.allowance.open(Trigger::Scan, windows, now);
+        if !person.follows {
+            person.since = Some((now, Some(code.scene.clone())));
+        }
+        std::mem::replace(&mut person.follows, true)
     };
     let (seen, event, key) = if followed {
         world.show(account, openid, note("扫描二维码"));
@@ -98,7 +105,13 @@ pub(crate) async fn scan(world: &Shared, openid: &str, code: &str, routing: Rout
 
 /// A customer follows the account without scanning.
 pub(crate) async fn follow(world: &Shared, account: &Account, openid: &str) -> Outcome {
-    world.people.lock().meet(account.index, openid).follows = true;
+    let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
+    {
+        let mut people = world.people.lock();
+        let person = people.meet(account.index, openid);
+        person.allowance.open(Trigger::Follow, windows, now);
+        (person.follows, person.since) = (true, Some((now, None)));
+    }
     world.show(account, openid, note(&format!("关注了「{}」", account.own.name)));
     let body = head(account, openid, "event").text("Event", "subscribe").text("EventKey", "");
     send(world, account, openid, "subscribe", body.finish(), Routing::default(), true).await
@@ -106,7 +119,12 @@ pub(crate) async fn follow(world: &Shared, account: &Account, openid: &str) -> O
 
 /// A customer unfollows; whatever the account answers is not shown.
 pub(crate) async fn unfollow(world: &Shared, account: &Account, openid: &str) -> Outcome {
-    world.people.lock().meet(account.index, openid).follows = false;
+    {
+        let mut people = world.people.lock();
+        let person = people.meet(account.index, openid);
+        person.allowance.close();
+        (person.follows, person.since) = (false, None);
+    }
     world.show(account, openid, note(&format!("取消关注了「{}」", account.own.name)));
     let body = head(account, openid, "event").text("Event", "unsubscribe").text("EventKey", "");
     send(world, account, openid, "unsubscribe", body.finish(), Routing::default(), false).await
@@ -120,8 +138,13 @@ pub(crate) async fn write(
     text: &str,
     routing: Routing,
 ) -> Option<Outcome> {
-    if !world.people.lock().get(account.index, openid)?.follows {
-        return None;
+    let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
+    {
+        let mut people = world.people.lock();
+        if !people.get(account.index, openid)?.follows {
+            return None;
+        }
+        people.meet(account.index, openid).allowance.open(Trigger::Message, windows, now);
     }
     world.show(account, openid, Shown::Sent { text: text.to_owned() });
     let body =

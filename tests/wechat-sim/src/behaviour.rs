@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::allowance::{Throttle, Windows};
 use crate::config::{Behaviour, OnDuplicate, OnHttpError, ReceiptStatus, RepeatStamps};
 
 /// Times are in milliseconds.
@@ -17,7 +18,20 @@ pub(crate) struct Change {
     latency_ms: Option<u64>,
     duplicate: Option<OnDuplicate>,
     force_kills_former: Option<bool>,
+    address_listed: Option<bool>,
+    throttle: Option<ThrottleChange>,
+    windows: Option<Windows>,
+    dirty: Option<bool>,
     receipt: ReceiptChange,
+}
+
+/// All nothing is no throttle any more.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ThrottleChange {
+    same_in_a_minute: bool,
+    most: u32,
+    within_ms: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -40,6 +54,15 @@ impl Change {
         set(&mut to.latency, self.latency_ms.map(Duration::from_millis));
         set(&mut to.duplicate, self.duplicate);
         set(&mut to.force_kills_former, self.force_kills_former);
+        set(&mut to.address_listed, self.address_listed);
+        set(&mut to.windows, self.windows);
+        set(&mut to.dirty, self.dirty);
+        if let Some(change) = self.throttle {
+            let within = Duration::from_millis(change.within_ms);
+            let (same_in_a_minute, most) = (change.same_in_a_minute, change.most);
+            let throttle = Throttle { same_in_a_minute, most, within };
+            to.throttle = Some(throttle).filter(|_| same_in_a_minute || most > 0);
+        }
         set(&mut to.receipt.pushed, receipt.pushed);
         set(&mut to.receipt.delay, receipt.delay_ms.map(Duration::from_millis));
         set(&mut to.receipt.status, receipt.status);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::{Throttle, Windows};
 use crate::templates::SimTemplate;
 
 /// Everything a [`Simulator`](crate::Simulator) is told at its start.
@@ -108,6 +109,15 @@ pub struct Behaviour {
     /// Whether a forced refresh of the stable token kills the former one at once, instead of
     /// leaving it the five minutes of overlap.
     pub force_kills_former: bool,
+    /// Whether the caller's address is on the account's IP allow list; if not, 40164.
+    pub address_listed: bool,
+    /// How messages to one customer are throttled; `None` is not at all.
+    pub throttle: Option<Throttle>,
+    /// How several open windows for free texts count together.
+    pub windows: Windows,
+    /// Whether every JSON answer carries raw control characters, a wrong escape and bad UTF-8, as
+    /// real ones have.
+    pub dirty: bool,
     /// The delivery result pushed after a template message.
     pub receipt: Receipt,
 }
@@ -122,6 +132,10 @@ impl Default for Behaviour {
             latency: Duration::ZERO,
             duplicate: OnDuplicate::FirstMsgid,
             force_kills_former: false,
+            address_listed: true,
+            throttle: None,
+            windows: Windows::AddUp,
+            dirty: false,
             receipt: Receipt::default(),
         }
     }
@@ -227,6 +241,16 @@ pub struct Quotas {
     pub codes_per_day: u64,
     /// Template messages a day.
     pub templates_per_day: u64,
+    /// Customer-service messages a day.
+    pub texts_per_day: u64,
+    /// Subscription notices a day.
+    pub subscriptions_per_day: u64,
+    /// Calls of `user/info` a day.
+    pub users_per_day: u64,
+    /// Calls with an access token a minute, of all kinds together; one more is refused with 45011.
+    pub calls_per_minute: u64,
+    /// Times a month that quotas may be set back.
+    pub clears_per_month: u64,
 }
 
 impl Default for Quotas {
@@ -239,6 +263,11 @@ impl Default for Quotas {
             forced_gap: Duration::from_secs(30),
             codes_per_day: 100_000,
             templates_per_day: 100_000,
+            texts_per_day: 500_000,
+            subscriptions_per_day: 1_000_000,
+            users_per_day: 500_000,
+            calls_per_minute: 1_000_000,
+            clears_per_month: 10,
         }
     }
 }
@@ -252,6 +281,10 @@ impl Quotas {
             stable_per_day: u64::MAX,
             codes_per_day: u64::MAX,
             templates_per_day: u64::MAX,
+            texts_per_day: u64::MAX,
+            subscriptions_per_day: u64::MAX,
+            users_per_day: u64::MAX,
+            calls_per_minute: u64::MAX,
             ..Self::default()
         }
     }

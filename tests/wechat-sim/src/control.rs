@@ -44,6 +44,9 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/sim/api/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/sim/api/refuse", post(refuse))
         .route("/sim/api/tokens/kill", post(kill_tokens))
+        .route("/sim/api/agree", post(agree))
+        .route("/sim/api/secret", post(set_secret))
+        .route("/sim/api/quotas/clear", post(clear_quotas))
         .route("/sim/api/clock/advance", post(advance))
         .route("/sim/api/behaviour", post(behave))
 }
@@ -282,6 +285,53 @@ async fn kill_tokens(
     let how =
         if wanted.still_handed_out { EarlyDeath::StillHandedOut } else { EarlyDeath::Replaced };
     account(&world, wanted.appid.as_deref())?.tokens.lock().kill(how);
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+struct Agree {
+    appid: Option<String>,
+    openid: String,
+    template_id: String,
+    #[serde(default = "once")]
+    times: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+async fn agree(State(world): State<Shared>, Json(wish): Json<Agree>) -> Result<Json<Value>, Wrong> {
+    let account = account(&world, wish.appid.as_deref())?;
+    let mut people = world.people.lock();
+    people.meet(account.index, &wish.openid).allowance.agree(&wish.template_id, wish.times);
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+struct Secret {
+    appid: Option<String>,
+    secret: String,
+}
+
+async fn set_secret(
+    State(world): State<Shared>,
+    Json(wanted): Json<Secret>,
+) -> Result<Json<Value>, Wrong> {
+    *account(&world, wanted.appid.as_deref())?.secret.lock() = wanted.secret;
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+struct Whose {
+    appid: Option<String>,
+}
+
+async fn clear_quotas(
+    State(world): State<Shared>,
+    Json(whose): Json<Whose>,
+) -> Result<Json<Value>, Wrong> {
+    account(&world, whose.appid.as_deref())?.quota.lock().clear_today();
     Ok(Json(json!({})))
 }
 

@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
@@ -38,6 +39,11 @@ pub enum Effect {
     Http {
         /// Such as 500.
         status: u16,
+    },
+    /// It is answered with exactly this text, status 200.
+    Says {
+        /// Any text, JSON or not.
+        text: String,
     },
 }
 
@@ -155,8 +161,10 @@ pub(crate) async fn meddle(
     if world.refusing() {
         return cut(caller);
     }
+    let dirty = world.behaviour.lock().dirty;
     if world.faults.none() {
-        return next.run(request).await;
+        let answer = next.run(request).await;
+        return if dirty { soiled(answer).await } else { answer };
     }
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, 1 << 20).await else {
@@ -166,7 +174,10 @@ pub(crate) async fn meddle(
     let text = format!("{query}\n{}", String::from_utf8_lossy(&body));
     let fault = world.faults.befalling(&path, &text);
     let request = Request::from_parts(parts, Body::from(body));
-    let Some(fault) = fault else { return next.run(request).await };
+    let Some(fault) = fault else {
+        let answer = next.run(request).await;
+        return if dirty { soiled(answer).await } else { answer };
+    };
     world.stats.fault();
     let wait = match fault.effect {
         Effect::Delay { ms } => Duration::from_millis(ms),
@@ -193,8 +204,28 @@ pub(crate) async fn meddle(
         (Effect::Http { status }, _) => StatusCode::from_u16(status)
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             .into_response(),
+        (Effect::Says { text }, _) => {
+            ([(CONTENT_TYPE, "application/json; encoding=utf-8")], text).into_response()
+        }
         (Effect::Drop | Effect::Delay { .. }, _) => cut(caller),
     }
+}
+
+/// What stands in front of a dirty answer: control characters, an escape that JSON does not have, a
+/// line feed, and bytes that are not UTF-8.
+const DIRT: &[u8] = b"{\"nickname\":\"a\x14\x08b\nc\\x0a\xff\xe5\x8f\",";
+
+/// A JSON answer with dirt in it.
+async fn soiled(answer: Response) -> Response {
+    let (mut parts, body) = answer.into_parts();
+    let Ok(body) = to_bytes(body, 4 << 20).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let Some(rest) = body.strip_prefix(b"{").filter(|rest| rest.starts_with(b"\"")) else {
+        return Response::from_parts(parts, Body::from(body));
+    };
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from([DIRT, rest].concat()))
 }
 
 /// Ends the caller's connection; the answer returned here goes nowhere.

@@ -22,8 +22,12 @@
 //! # What it serves
 //!
 //! WeChat's API: `/cgi-bin/token`, `/cgi-bin/stable_token`, `/cgi-bin/qrcode/create`,
-//! `/cgi-bin/showqrcode`, `/cgi-bin/message/template/send`, `/cgi-bin/user/info`,
-//! `/cgi-bin/template/get_all_private_template`, `/cgi-bin/getcallbackip`.
+//! `/cgi-bin/showqrcode`, `/cgi-bin/message/template/send`, `/cgi-bin/message/custom/send` (text),
+//! `/cgi-bin/message/subscribe/bizsend`, `/cgi-bin/user/info`,
+//! `/cgi-bin/template/get_all_private_template`, `/cgi-bin/ticket/getticket`,
+//! `/cgi-bin/getcallbackip`, `/cgi-bin/openapi/quota/get`, `/cgi-bin/clear_quota` and its `/v2`,
+//! `/sns/oauth2/access_token`, and the page `/connect/oauth2/authorize`, whose visitor is
+//! `sim_openid` of its query (`sim_preview=1` for an openid that is nobody's).
 //!
 //! `GET /` (also `/phones`): the customers' phones. `?scan=<content of a code>` preselects it.
 //!
@@ -53,15 +57,18 @@
 //! | `GET`, `POST`, `DELETE /sim/api/faults` | a [`Fault`]: `{path, containing?, skip?, times?, after?, effect, …}` | the faults in force |
 //! | `POST /sim/api/refuse` | `{ms}` | `{}`: connections are refused for so long |
 //! | `POST /sim/api/tokens/kill` | `{appid?, still_handed_out?}` | `{}` |
+//! | `POST /sim/api/agree` | `{appid?, openid, template_id, times?}` | `{}`: the customer accepts subscription notices, without any event |
+//! | `POST /sim/api/secret` | `{appid?, secret}` | `{}`: the console sets a new AppSecret |
+//! | `POST /sim/api/quotas/clear` | `{appid?}` | `{}`: the console sets the day's quotas back |
 //! | `POST /sim/api/clock/advance` | `{seconds}` | `{now}`: tokens, codes and memories age |
-//! | `POST /sim/api/behaviour` | `{cut_ms?, repeats?, stamps?, on_http_error?, latency_ms?, duplicate?, force_kills_former?, receipt?: {pushed?, delay_ms?, status?, copies?, before_answer?}}` | `{}` |
+//! | `POST /sim/api/behaviour` | `{cut_ms?, repeats?, stamps?, on_http_error?, latency_ms?, duplicate?, force_kills_former?, address_listed?, throttle?: {same_in_a_minute?, most?, within_ms?}, windows?: add_up or newest_only, dirty?, receipt?: {pushed?, delay_ms?, status?, copies?, before_answer?}}` | `{}` |
 //! | `GET /sim/events` | | server-sent events `line` and `code` |
 //!
 //! # Where nobody knows what WeChat does
 //!
 //! [`Behaviour`] lets a test choose: whether a repeated push carries a new signature, what an HTTP
 //! error does, how a repeated `client_msg_id` is answered, whether a forced refresh leaves an
-//! overlap.
+//! overlap, how messages to one customer are throttled, how open windows add up.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -78,6 +85,7 @@ mod push;
 mod reply;
 mod sign;
 
+mod allowance;
 mod codes;
 mod faults;
 mod once;
@@ -86,6 +94,7 @@ mod quota;
 mod stats;
 mod templates;
 mod tokens;
+mod visits;
 
 mod answers;
 mod api;
@@ -100,10 +109,11 @@ mod receipts;
 mod world;
 
 pub use act::{Outcome, PersonState, Routing, Seen};
+pub use allowance::{Throttle, Trigger, Windows};
 pub use codes::Code;
 pub use config::{
-    Behaviour, Keep, OnDuplicate, OnHttpError, PushMode, Quotas, Receipt, ReceiptStatus,
-    RepeatStamps, SimAccount, SimConfig,
+    Behaviour, Keep, OnDuplicate, OnHttpError, PushMode, Quotas, Receipt, ReceiptStatus, RepeatStamps,
+    SimAccount, SimConfig,
 };
 pub use crypt::{Warp, seal, unseal};
 pub use faults::{Effect, Fault};

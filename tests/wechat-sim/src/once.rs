@@ -18,6 +18,13 @@ impl Once {
         Self { msgids: HashMap::new(), order: VecDeque::new(), most }
     }
 
+    /// Whether a message with this id was sent within the ten minutes.
+    pub(crate) fn knows(&self, appid: &str, openid: &str, client_msg_id: &str, now: u64) -> bool {
+        let key = key((appid, openid, client_msg_id));
+        self.msgids.contains_key(&key)
+            && self.order.iter().any(|(known, at)| *known == key && now < at + REMEMBERED_MS)
+    }
+
     /// The msgid this message was sent with before, or `None` if it was not: then it counts as
     /// sent with `msgid` from now on.
     pub(crate) fn first(

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::allowance::Allowance;
+
 /// How a customer refuses an account's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,6 +65,18 @@ pub enum Shown {
         /// What it says.
         text: String,
     },
+    /// A customer-service text of the account.
+    Service {
+        /// What it says.
+        text: String,
+    },
+    /// A subscription notice.
+    Notice {
+        /// The head of the card.
+        title: String,
+        /// Key and value.
+        fields: Vec<(String, String)>,
+    },
     /// A template message.
     Card {
         /// The head of the card.
@@ -98,6 +112,9 @@ pub struct Line {
 pub(crate) struct Person {
     pub(crate) follows: bool,
     pub(crate) refuses: Refusal,
+    /// Since when they follow, and the scene of the code they came by.
+    pub(crate) since: Option<(u64, Option<String>)>,
+    pub(crate) allowance: Allowance,
     pub(crate) lines: VecDeque<Arc<Line>>,
 }
 

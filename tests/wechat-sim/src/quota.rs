@@ -23,6 +23,22 @@ impl Quota {
         self.take(name, most, now_ms / MINUTE_MS)
     }
 
+    /// Takes one of this month's calls (of 30 days, for simplicity), unless `most` were taken.
+    pub(crate) fn take_this_month(&mut self, name: &'static str, most: u64, now_ms: u64) -> bool {
+        self.take(name, most, (now_ms + BEIJING_MS) / (30 * DAY_MS))
+    }
+
+    /// How many of today's calls were taken.
+    pub(crate) fn used_today(&self, name: &'static str, now_ms: u64) -> u64 {
+        let today = (now_ms + BEIJING_MS) / DAY_MS;
+        self.used.get(name).filter(|(day, _)| *day == today).map_or(0, |(_, used)| *used)
+    }
+
+    /// The console, or `clear_quota`, sets the calls back; its own count stays.
+    pub(crate) fn clear_today(&mut self) {
+        self.used.retain(|name, _| *name == "clears");
+    }
+
     fn take(&mut self, name: &'static str, most: u64, period: u64) -> bool {
         let used = self.used.entry(name).or_default();
         if used.0 != period {
@@ -49,5 +65,11 @@ mod tests {
         assert!(quota.take_this_minute("m", 1, 59_999));
         assert!(!quota.take_this_minute("m", 1, 59_999));
         assert!(quota.take_this_minute("m", 1, 60_000));
+        assert_eq!(quota.used_today("a", before_midnight + 1), 1);
+        assert_eq!(quota.used_today("b", before_midnight + 1), 0, "yesterday's");
+        assert!(quota.take_this_month("clears", 1, 0));
+        quota.clear_today();
+        assert_eq!(quota.used_today("a", before_midnight + 1), 0);
+        assert!(!quota.take_this_month("clears", 1, before_midnight));
     }
 }

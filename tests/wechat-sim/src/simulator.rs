@@ -192,6 +192,22 @@ impl Simulator {
         (person.follows, person.refuses) = (follows, refuses);
     }
 
+    /// A customer agrees to so many more subscription notices of a template.
+    pub fn agree(&self, appid: Option<&str>, openid: &str, template_id: &str, times: u32) {
+        let index = self.account(appid).index;
+        self.world.people.lock().meet(index, openid).allowance.agree(template_id, times);
+    }
+
+    /// The console sets a new secret; the old one is refused from now on.
+    pub fn set_secret(&self, appid: Option<&str>, secret: &str) {
+        secret.clone_into(&mut self.account(appid).secret.lock());
+    }
+
+    /// The console sets an account's quotas back.
+    pub fn clear_quotas(&self, appid: Option<&str>) {
+        self.account(appid).quota.lock().clear_today();
+    }
+
     /// Every customer it remembers.
     pub fn people(&self) -> Vec<PersonState> {
         everybody(&self.world, None)

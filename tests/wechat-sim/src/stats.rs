@@ -28,6 +28,10 @@ pub struct Stats {
     pub messages_repeated: u64,
     /// Template messages refused, by error code.
     pub messages_refused: BTreeMap<i64, u64>,
+    /// Customer-service texts accepted.
+    pub texts_sent: u64,
+    /// Subscription notices accepted.
+    pub notices_sent: u64,
     /// Events and messages pushed to a callback; a duplicate counts once more.
     pub pushes: u64,
     /// HTTP requests it took, repeats included.
@@ -52,7 +56,7 @@ impl Stats {
 pub(crate) struct Counters(Mutex<Stats>);
 
 /// Paths that count by name.
-pub(crate) const PATHS: [&str; 8] = [
+pub(crate) const PATHS: [&str; 16] = [
     "/cgi-bin/token",
     "/cgi-bin/stable_token",
     "/cgi-bin/qrcode/create",
@@ -61,6 +65,14 @@ pub(crate) const PATHS: [&str; 8] = [
     "/cgi-bin/user/info",
     "/cgi-bin/template/get_all_private_template",
     "/cgi-bin/getcallbackip",
+    "/cgi-bin/message/custom/send",
+    "/cgi-bin/message/subscribe/bizsend",
+    "/cgi-bin/ticket/getticket",
+    "/cgi-bin/clear_quota",
+    "/cgi-bin/clear_quota/v2",
+    "/cgi-bin/openapi/quota/get",
+    "/sns/oauth2/access_token",
+    "/connect/oauth2/authorize",
 ];
 
 impl Counters {

@@ -21,6 +21,7 @@ use crate::push::Pushed;
 use crate::quota::Quota;
 use crate::stats::Counters;
 use crate::tokens::{Standing, Tokens};
+use crate::visits::Visits;
 
 pub(crate) type Shared = Arc<World>;
 
@@ -34,6 +35,10 @@ pub(crate) struct Account {
     pub(crate) own: SimAccount,
     pub(crate) tokens: Mutex<Tokens>,
     pub(crate) quota: Mutex<Quota>,
+    /// The secret in force, which the console may set anew.
+    pub(crate) secret: Mutex<String>,
+    /// What web pages sign with, and when it ends.
+    pub(crate) page_ticket: Mutex<Option<(String, u64)>>,
     urls: RwLock<Vec<String>>,
     next_url: AtomicUsize,
 }
@@ -77,6 +82,7 @@ pub(crate) struct World {
     pub(crate) codes: Mutex<Codes>,
     pub(crate) people: Mutex<People>,
     pub(crate) once: Mutex<Once>,
+    pub(crate) visits: Mutex<Visits>,
     pub(crate) pushes: Mutex<VecDeque<Arc<Pushed>>>,
     pub(crate) stats: Counters,
     pub(crate) faults: Faults,
@@ -98,6 +104,8 @@ impl World {
             own: own.clone(),
             tokens: Mutex::default(),
             quota: Mutex::default(),
+            secret: Mutex::new(own.secret.clone()),
+            page_ticket: Mutex::default(),
             next_url: AtomicUsize::new(0),
         };
         let keep = config.keep;
@@ -108,6 +116,7 @@ impl World {
             codes: Mutex::new(Codes::new(keep.codes)),
             people: Mutex::new(People::new(config.accounts.len(), keep.people, keep.lines)),
             once: Mutex::new(Once::new(keep.client_msg_ids)),
+            visits: Mutex::default(),
             pushes: Mutex::default(),
             stats: Counters::default(),
             faults: Faults::default(),
@@ -133,6 +142,7 @@ impl World {
 
     /// The account a token belongs to, or the error code for a token that is no good.
     pub(crate) fn account_of_token(&self, token: Option<&str>) -> Result<&Account, i64> {
+        self.from_listed_address()?;
         let token = token.filter(|token| !token.is_empty()).ok_or(41001)?;
         let generation = token.split('_').next().unwrap_or_default();
         if generation.is_empty() || !generation.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -143,10 +153,35 @@ impl World {
             account.tokens.lock().standing(token, now).map(|standing| (account, standing))
         });
         match standings.into_iter().next() {
-            Some((account, Standing::Good)) => Ok(account),
+            Some((account, Standing::Good)) => {
+                let most = self.config.quotas.calls_per_minute;
+                let free = account.quota.lock().take_this_minute("calls", most, now);
+                if free { Ok(account) } else { Err(45011) }
+            }
             Some((_, Standing::Expired)) => Err(42001),
             Some((_, Standing::NotLatest)) | None => Err(40001),
         }
+    }
+
+    /// The account whose secret this is, or the error code for credentials that are no good.
+    pub(crate) fn owner(&self, appid: Option<&str>, secret: Option<&str>) -> Result<&Account, i64> {
+        let given = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
+        if !given(appid) {
+            return Err(41002);
+        }
+        if !given(secret) {
+            return Err(41004);
+        }
+        let account = self.account(appid).ok_or(40013)?;
+        if secret != Some(account.secret.lock().as_str()) {
+            return Err(40125);
+        }
+        self.from_listed_address()?;
+        Ok(account)
+    }
+
+    fn from_listed_address(&self) -> Result<(), i64> {
+        if self.behaviour.lock().address_listed { Ok(()) } else { Err(40164) }
     }
 
     pub(crate) fn new_msgid(&self) -> u64 {

@@ -13,22 +13,33 @@ pub(crate) async fn user(State(world): State<Shared>, Query(asked): Parameters) 
         Ok(account) => account,
         Err(errcode) => return refusal(errcode),
     };
+    let (now, quotas) = (world.clock.now_ms(), world.config.quotas);
+    if !account.quota.lock().take_today("users", quotas.users_per_day, now) {
+        return refusal(45009);
+    }
     let openid = asked.openid.unwrap_or_default();
-    let follows = world.people.lock().get(account.index, &openid).map(|person| person.follows);
-    match follows {
+    let people = world.people.lock();
+    match people.get(account.index, &openid) {
         None => refusal(40003),
-        Some(false) => answer(&json!({ "subscribe": 0, "openid": openid })),
-        Some(true) => answer(&json!({
-            "subscribe": 1,
-            "openid": openid,
-            "language": "zh_CN",
-            "remark": "",
-            "groupid": 0,
-            "tagid_list": [],
-            "subscribe_scene": "ADD_SCENE_QR_CODE",
-            "qr_scene": 0,
-            "qr_scene_str": "",
-        })),
+        Some(person) if !person.follows => answer(&json!({ "subscribe": 0, "openid": openid })),
+        Some(person) => {
+            let (since, scene) = person.since.clone().unwrap_or((now, None));
+            let by_code = scene.is_some();
+            let scene = scene.unwrap_or_default();
+            let number = scene.parse::<u32>().ok();
+            answer(&json!({
+                "subscribe": 1,
+                "openid": openid,
+                "language": "zh_CN",
+                "subscribe_time": since / 1000,
+                "remark": "",
+                "groupid": 0,
+                "tagid_list": [],
+                "subscribe_scene": if by_code { "ADD_SCENE_QR_CODE" } else { "ADD_SCENE_SEARCH" },
+                "qr_scene": number.unwrap_or(0),
+                "qr_scene_str": if number.is_some() { "" } else { &*scene },
+            }))
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! WeChat's API: the routes, and what they have in common.
 
 mod codes;
+mod message;
 mod misc;
 mod send;
 mod token;
+mod upkeep;
+mod web;
 
 use axum::Router;
 use axum::extract::Query;
@@ -29,7 +32,7 @@ pub(crate) struct Asked {
     openid: Option<String>,
 }
 
-/// The routes under `/cgi-bin`.
+/// The routes under `/cgi-bin`, and those of web pages.
 pub(crate) fn routes(world: Shared) -> Router<Shared> {
     Router::new()
         .route("/cgi-bin/token", get(token::classic))
@@ -40,6 +43,14 @@ pub(crate) fn routes(world: Shared) -> Router<Shared> {
         .route("/cgi-bin/user/info", get(misc::user))
         .route("/cgi-bin/template/get_all_private_template", get(misc::templates))
         .route("/cgi-bin/getcallbackip", get(misc::callback_addresses))
+        .route("/cgi-bin/message/custom/send", post(message::custom))
+        .route("/cgi-bin/message/subscribe/bizsend", post(message::subscription))
+        .route("/cgi-bin/ticket/getticket", get(web::ticket))
+        .route("/cgi-bin/clear_quota", post(upkeep::clear))
+        .route("/cgi-bin/clear_quota/v2", post(upkeep::clear_by_secret))
+        .route("/cgi-bin/openapi/quota/get", post(upkeep::quota))
+        .route("/sns/oauth2/access_token", get(web::exchange))
+        .route("/connect/oauth2/authorize", get(web::authorize))
         .route("/cgi-bin/{*unknown}", any(misc::unknown))
         .layer(from_fn_with_state(world, meddle))
 }

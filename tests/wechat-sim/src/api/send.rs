@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::act::head;
+use crate::allowance::content;
 use crate::answers::{json, refusal, refusal_saying};
 use crate::api::Parameters;
 use crate::clock::wall_ms;
@@ -27,16 +28,11 @@ struct Message {
     template_id: String,
     url: Option<String>,
     client_msg_id: Option<String>,
-    data: BTreeMap<String, Field>,
-}
-
-#[derive(Deserialize)]
-struct Field {
-    value: Value,
+    data: BTreeMap<String, Value>,
 }
 
 /// An error code, with a text of its own if it has one.
-struct Refused(i64, Option<String>);
+pub(crate) struct Refused(pub(crate) i64, pub(crate) Option<String>);
 
 impl From<i64> for Refused {
     fn from(errcode: i64) -> Self {
@@ -81,21 +77,23 @@ fn accept(
     let message: Message = serde_json::from_slice(body).map_err(|_| 47001)?;
     let template = template_of(world, &message.template_id)?;
     let refuses = standing(world, account, &message.touser)?;
-    let mut data = BTreeMap::new();
-    for (key, field) in message.data {
-        let value = match field.value {
-            Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            _ => return Err(47001.into()),
-        };
-        data.insert(key, value);
-    }
+    let data = values(message.data)?;
     if let Some(key) = template.and_then(|template| template.refused_key(&data)) {
         return Err(Refused(47003, Some(format!("argument invalid! data.{key}.value invalid"))));
     }
     let (now, behaviour) = (world.clock.now_ms(), *world.behaviour.lock());
     if !account.quota.lock().take_today("templates", world.config.quotas.templates_per_day, now) {
         return Err(45009.into());
+    }
+    let content = content(&(&message.template_id, &data));
+    let (appid, openid) = (&account.own.appid, &message.touser);
+    let known = |id: &String| world.once.lock().knows(appid, openid, id, now);
+    if let Some(rules) = behaviour.throttle
+        && !message.client_msg_id.as_ref().is_some_and(known)
+    {
+        let people = world.people.lock();
+        let person = people.get(account.index, openid);
+        person.map_or(Ok(()), |person| person.allowance.throttled(rules, content, now))?;
     }
     let msgid = world.new_msgid();
     if let Some(id) = &message.client_msg_id {
@@ -109,6 +107,7 @@ fn accept(
             };
         }
     }
+    world.people.lock().meet(account.index, &message.touser).allowance.sent(content, now);
     world.stats.accepted(&message.template_id);
     let status = match refuses {
         Refusal::InReceipt => ReceiptStatus::UserBlock,
@@ -129,8 +128,18 @@ fn accept(
     Ok((msgid, behaviour.receipt.pushed.then_some(receipt)))
 }
 
+/// The values of a message's fields.
+pub(crate) fn values(data: BTreeMap<String, Value>) -> Result<BTreeMap<String, String>, i64> {
+    let read = data.into_iter().map(|(key, field)| match &field["value"] {
+        Value::String(text) => Ok((key, text.clone())),
+        Value::Number(number) => Ok((key, number.to_string())),
+        _ => Err(47001),
+    });
+    read.collect()
+}
+
 /// The registered template; `None` when none is registered and any is accepted.
-fn template_of<'a>(world: &'a Shared, id: &str) -> Result<Option<&'a SimTemplate>, i64> {
+pub(crate) fn template_of<'a>(world: &'a Shared, id: &str) -> Result<Option<&'a SimTemplate>, i64> {
     let templates = &world.config.templates;
     match templates.iter().find(|template| template.template_id == id) {
         _ if id.is_empty() => Err(40036),

@@ -90,18 +90,10 @@ fn owner<'a>(
     appid: Option<&str>,
     secret: Option<&str>,
 ) -> Result<&'a Account, i64> {
-    let given = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
     if grant_type != Some("client_credential") {
         return Err(40002);
     }
-    if !given(appid) {
-        return Err(41002);
-    }
-    if !given(secret) {
-        return Err(41004);
-    }
-    let account = world.account(appid).ok_or(40013)?;
-    if secret == Some(account.own.secret.as_str()) { Ok(account) } else { Err(40125) }
+    world.owner(appid, secret)
 }
 
 /// A token begins with the number of its generation.

@@ -90,7 +90,7 @@ class Phone {
     this.chat.append(draw(line, this));
     if (bottom || fresh) this.chat.scrollTop = this.chat.scrollHeight;
     if (!fresh) return;
-    if (['reply', 'card', 'failure'].includes(line.kind)) {
+    if (['reply', 'service', 'notice', 'card', 'failure'].includes(line.kind)) {
       this.element.classList.remove('ding');
       requestAnimationFrame(() => this.element.classList.add('ding'));
       if (!this.element.classList.contains('current')) this.unread += 1;
@@ -245,12 +245,14 @@ function draw(line, phone) {
     case 'sent':
       return make('div', { class: 'row mine' }, make('div', {}, make('p', { class: 'bubble' }, line.text), when), make('span', { class: `face ${phone.color}`, 'aria-hidden': 'true' }, phone.name[0]));
     case 'reply':
+    case 'service':
       return make('div', { class: 'row' }, make('span', { class: 'face account', 'aria-hidden': 'true' }, account.name[0]), make('div', {}, make('p', { class: 'bubble' }, rich(line.text)), when));
+    case 'notice':
     case 'card':
       return make('div', { class: 'card' },
         make('h3', {}, line.title),
         make('dl', {}, line.fields.map(([label, value]) => make('div', {}, make('dt', {}, label), make('dd', {}, value)))),
-        line.message.url && make('a', { href: safe(line.message.url), target: '_blank', rel: 'noopener' }, '详情', make('span', { 'aria-hidden': 'true' }, '›')),
+        line.message?.url && make('a', { href: safe(line.message.url), target: '_blank', rel: 'noopener' }, '详情', make('span', { 'aria-hidden': 'true' }, '›')),
         when);
     case 'failure':
       return make('p', { class: 'note failure' }, line.text, make('br'), make('small', {}, `（${line.reason}）`));

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests call over HTTP")]
 
 mod api;
+mod calls;
 mod control;
 mod fake;
 mod faults;

@@ -1,0 +1,183 @@
+//! What an account may send to one customer: free texts for a while after they did something,
+//! subscription notices they agreed to, and not the same or too much in a short time.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+const MINUTE_MS: u64 = 60 * 1000;
+const TWO_DAYS_MS: u64 = 48 * 3600 * 1000;
+
+/// What a customer did that lets the account write to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// They wrote: five texts in 48 hours.
+    Message,
+    /// They tapped a menu: three in a minute.
+    Menu,
+    /// They followed: three in a minute.
+    Follow,
+    /// They scanned a code: three in a minute.
+    Scan,
+}
+
+impl Trigger {
+    fn allows(self) -> (u32, u64) {
+        match self {
+            Self::Message => (5, TWO_DAYS_MS),
+            Self::Menu | Self::Follow | Self::Scan => (3, MINUTE_MS),
+        }
+    }
+}
+
+/// How several open windows count together, which nobody knows of the real WeChat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Windows {
+    /// Each has its own count, and they add up.
+    AddUp,
+    /// The newest replaces the others.
+    NewestOnly,
+}
+
+/// How messages to one customer are throttled, by rules that nobody has published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Throttle {
+    /// The same content within 60 seconds is refused with 40241.
+    pub same_in_a_minute: bool,
+    /// More messages than this in `within` are refused with 43117; 0 is no limit.
+    pub most: u32,
+    /// The span of `most`.
+    pub within: Duration,
+}
+
+/// One customer's allowances. Pure: told the time in Unix milliseconds.
+#[derive(Debug, Default)]
+pub(crate) struct Allowance {
+    /// End and texts left, in the order of their opening.
+    windows: Vec<(u64, u32)>,
+    /// Notices left, by template.
+    agreed: HashMap<String, u32>,
+    /// Content and time of the messages of late.
+    sent: VecDeque<(u64, u64)>,
+}
+
+impl Allowance {
+    pub(crate) fn open(&mut self, trigger: Trigger, windows: Windows, now: u64) {
+        let (texts, span) = trigger.allows();
+        self.windows.retain(|(end, _)| *end > now && windows == Windows::AddUp);
+        self.windows.push((now + span, texts));
+    }
+
+    /// Takes a free text, or says which error code stands against it.
+    pub(crate) fn text(&mut self, now: u64) -> Result<(), i64> {
+        self.windows.retain(|(end, _)| *end > now);
+        if self.windows.is_empty() {
+            return Err(45015);
+        }
+        let free = self.windows.iter_mut().filter(|(_, left)| *left > 0);
+        // What ends first is used first.
+        let (_, left) = free.min_by_key(|(end, _)| *end).ok_or(45047)?;
+        *left -= 1;
+        Ok(())
+    }
+
+    /// The customer agrees to so many more notices of a template.
+    pub(crate) fn agree(&mut self, template_id: &str, times: u32) {
+        *self.agreed.entry(template_id.to_owned()).or_default() += times;
+    }
+
+    /// Takes a notice they agreed to, or says which error code stands against it.
+    pub(crate) fn notice(&mut self, template_id: &str) -> Result<(), i64> {
+        match self.agreed.get_mut(template_id).filter(|left| **left > 0) {
+            Some(left) => *left -= 1,
+            None => return Err(43101),
+        }
+        Ok(())
+    }
+
+    /// Whether a message may be sent now, or which error code stands against it.
+    pub(crate) fn throttled(&self, rules: Throttle, content: u64, now: u64) -> Result<(), i64> {
+        let within = |at: u64, span: u64| now < at + span;
+        if rules.same_in_a_minute
+            && self.sent.iter().any(|(known, at)| *known == content && within(*at, MINUTE_MS))
+        {
+            return Err(40241);
+        }
+        let span = rules.within.as_millis() as u64;
+        let lately = self.sent.iter().filter(|(_, at)| within(*at, span)).count();
+        if rules.most > 0 && lately >= rules.most as usize { Err(43117) } else { Ok(()) }
+    }
+
+    pub(crate) fn sent(&mut self, content: u64, now: u64) {
+        if self.sent.len() >= 64 {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((content, now));
+    }
+
+    /// They unfollowed: nothing is left.
+    pub(crate) fn close(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// By what two messages are the same.
+pub(crate) fn content(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scan_allows_three_texts_in_a_minute_and_a_message_five_in_two_days() {
+        let mut one = Allowance::default();
+        assert_eq!(one.text(0), Err(45015));
+        one.open(Trigger::Scan, Windows::AddUp, 0);
+        assert_eq!(
+            [0, 1, 59_999, 59_999].map(|now| one.text(now)),
+            [Ok(()), Ok(()), Ok(()), Err(45047)]
+        );
+        assert_eq!(one.text(60_000), Err(45015));
+        one.open(Trigger::Message, Windows::AddUp, 60_000);
+        one.open(Trigger::Scan, Windows::AddUp, 60_000);
+        assert_eq!((0..9).filter(|_| one.text(70_000).is_ok()).count(), 8, "they add up");
+        one.open(Trigger::Message, Windows::NewestOnly, 80_000);
+        one.open(Trigger::Scan, Windows::NewestOnly, 80_000);
+        assert_eq!((0..9).filter(|_| one.text(80_000).is_ok()).count(), 3, "or they do not");
+    }
+
+    #[test]
+    fn an_agreement_is_good_for_one_notice() {
+        let mut one = Allowance::default();
+        one.agree("S", 1);
+        assert_eq!(
+            (one.notice("other"), one.notice("S"), one.notice("S")),
+            (Err(43101), Ok(()), Err(43101))
+        );
+        one.agree("S", 2);
+        one.close();
+        assert_eq!(one.notice("S"), Err(43101));
+    }
+
+    #[test]
+    fn the_same_or_too_much_is_throttled() {
+        let rules = Throttle { same_in_a_minute: true, most: 2, within: Duration::from_secs(600) };
+        let mut one = Allowance::default();
+        one.sent(7, 0);
+        assert_eq!(one.throttled(rules, 7, 59_999), Err(40241));
+        assert_eq!(one.throttled(rules, 7, 60_000), Ok(()));
+        one.sent(8, 60_000);
+        assert_eq!(one.throttled(rules, 9, 60_001), Err(43117));
+        assert_eq!(one.throttled(rules, 9, 600_000), Ok(()));
+        let off = Throttle { same_in_a_minute: false, most: 0, ..rules };
+        assert_eq!(one.throttled(off, 8, 60_001), Ok(()));
+    }
+}

@@ -1,0 +1,98 @@
+//! Quotas: reading one, and setting all back.
+
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::answers::{json as answer, refusal};
+use crate::api::Parameters;
+use crate::config::Quotas;
+use crate::world::{Account, Shared};
+
+/// How the calls of a path are counted: name and calls a day.
+fn counted(path: &str, quotas: &Quotas) -> Option<(&'static str, u64)> {
+    Some(match path {
+        "/cgi-bin/token" => ("classic", quotas.classic_per_day),
+        "/cgi-bin/stable_token" => ("stable", quotas.stable_per_day),
+        "/cgi-bin/qrcode/create" => ("codes", quotas.codes_per_day),
+        "/cgi-bin/message/template/send" => ("templates", quotas.templates_per_day),
+        "/cgi-bin/message/custom/send" => ("texts", quotas.texts_per_day),
+        "/cgi-bin/message/subscribe/bizsend" => ("subscriptions", quotas.subscriptions_per_day),
+        "/cgi-bin/user/info" => ("users", quotas.users_per_day),
+        _ => return None,
+    })
+}
+
+#[derive(Deserialize)]
+struct Which {
+    #[serde(default)]
+    cgi_path: String,
+}
+
+pub(crate) async fn quota(
+    State(world): State<Shared>,
+    Query(asked): Parameters,
+    body: Bytes,
+) -> Response {
+    let account = match world.account_of_token(asked.access_token.as_deref()) {
+        Ok(account) => account,
+        Err(errcode) => return refusal(errcode),
+    };
+    let Ok(which) = serde_json::from_slice::<Which>(&body) else { return refusal(47001) };
+    let quotas = &world.config.quotas;
+    let Some((name, most)) = counted(&which.cgi_path, quotas) else {
+        let known = which.cgi_path.starts_with("/sns/");
+        return refusal(if known { 76022 } else { 76021 });
+    };
+    let used = account.quota.lock().used_today(name, world.clock.now_ms());
+    answer(&json!({
+        "errcode": 0,
+        "errmsg": "ok",
+        "quota": { "daily_limit": most, "used": used, "remain": most.saturating_sub(used) },
+        "rate_limit": { "call_count": quotas.calls_per_minute, "refresh_second": 60 },
+    }))
+}
+
+#[derive(Deserialize)]
+struct Whose {
+    appid: Option<String>,
+    appsecret: Option<String>,
+}
+
+/// With an access token.
+pub(crate) async fn clear(
+    State(world): State<Shared>,
+    Query(asked): Parameters,
+    body: Bytes,
+) -> Response {
+    let account = match world.account_of_token(asked.access_token.as_deref()) {
+        Ok(account) => account,
+        Err(errcode) => return refusal(errcode),
+    };
+    let Ok(whose) = serde_json::from_slice::<Whose>(&body) else { return refusal(47001) };
+    match whose.appid == Some(account.own.appid.clone()) {
+        true => cleared(&world, account),
+        false => refusal(40013),
+    }
+}
+
+/// With the secret.
+pub(crate) async fn clear_by_secret(State(world): State<Shared>, body: Bytes) -> Response {
+    let Ok(whose) = serde_json::from_slice::<Whose>(&body) else { return refusal(47001) };
+    match world.owner(whose.appid.as_deref(), whose.appsecret.as_deref()) {
+        Ok(account) => cleared(&world, account),
+        Err(errcode) => refusal(errcode),
+    }
+}
+
+fn cleared(world: &Shared, account: &Account) -> Response {
+    let mut quota = account.quota.lock();
+    if !quota.take_this_month("clears", world.config.quotas.clears_per_month, world.clock.now_ms())
+    {
+        return refusal(48006);
+    }
+    quota.clear_today();
+    answer(&json!({ "errcode": 0, "errmsg": "ok" }))
+}

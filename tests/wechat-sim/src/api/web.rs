@@ -1,0 +1,111 @@
+//! Web pages inside WeChat: the authorisation page, the exchange of its code, and `getticket`.
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::answers::{json as answer, refusal};
+use crate::api::Parameters;
+use crate::dice;
+use crate::visits::Visit;
+use crate::world::Shared;
+
+/// What the page is asked; `sim_openid` says who opens it, which a real phone knows by itself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Page {
+    appid: Option<String>,
+    redirect_uri: Option<String>,
+    response_type: Option<String>,
+    scope: Option<String>,
+    state: Option<String>,
+    sim_openid: Option<String>,
+    sim_preview: Option<String>,
+}
+
+/// Sends the customer back with a code, or shows a number that says what is wrong.
+pub(crate) async fn authorize(State(world): State<Shared>, Query(page): Query<Page>) -> Response {
+    let wrong = |code: i64| (StatusCode::OK, format!("<h1>{code}</h1>")).into_response();
+    let given = |value: Option<String>| value.filter(|value| !value.is_empty());
+    let Some(appid) = given(page.appid) else { return wrong(10012) };
+    let Some(back) = given(page.redirect_uri) else { return wrong(10011) };
+    let Some(scope) = given(page.scope) else { return wrong(10010) };
+    let scopes = ["snsapi_base", "snsapi_userinfo"];
+    if page.response_type.as_deref() != Some("code") || !scopes.contains(&&*scope) {
+        return wrong(10005);
+    }
+    let Some(account) = world.account(Some(&appid)) else { return wrong(10016) };
+    let visit = Visit {
+        account: account.index,
+        openid: given(page.sim_openid).unwrap_or_else(|| "oSimulatedVisitor".into()),
+        preview: given(page.sim_preview).is_some(),
+        at: world.clock.now_ms(),
+    };
+    let code = dice::letters::<32>();
+    world.visits.lock().add(code.clone(), visit);
+    let sign = if back.contains('?') { '&' } else { '?' };
+    let state = page.state.unwrap_or_default();
+    let to = format!("{back}{sign}code={code}&state={state}");
+    (StatusCode::FOUND, [(LOCATION, to)]).into_response()
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Exchange {
+    appid: Option<String>,
+    secret: Option<String>,
+    code: Option<String>,
+    grant_type: Option<String>,
+}
+
+/// `sns/oauth2/access_token`.
+pub(crate) async fn exchange(
+    State(world): State<Shared>,
+    Query(asked): Query<Exchange>,
+) -> Response {
+    match exchanged(&world, &asked) {
+        Ok(answered) => answered,
+        Err(errcode) => refusal(errcode),
+    }
+}
+
+fn exchanged(world: &Shared, asked: &Exchange) -> Result<Response, i64> {
+    let account = world.owner(asked.appid.as_deref(), asked.secret.as_deref())?;
+    if asked.grant_type.as_deref() != Some("authorization_code") {
+        return Err(40002);
+    }
+    let code = asked.code.as_deref().filter(|code| !code.is_empty()).ok_or(41008)?;
+    let visit = world.visits.lock().exchange(code, account.index, world.clock.now_ms())?;
+    let mut said = json!({
+        "access_token": format!("98_web{}", dice::letters::<64>()),
+        "expires_in": 7200,
+        "refresh_token": format!("98_web{}", dice::letters::<64>()),
+        "openid": visit.openid,
+        "scope": "snsapi_base",
+    });
+    if visit.preview {
+        said["is_snapshotuser"] = 1.into();
+    }
+    Ok(answer(&said))
+}
+
+/// `ticket/getticket`: the same ticket until it expires.
+pub(crate) async fn ticket(State(world): State<Shared>, Query(asked): Parameters) -> Response {
+    let account = match world.account_of_token(asked.access_token.as_deref()) {
+        Ok(account) => account,
+        Err(errcode) => return refusal(errcode),
+    };
+    let now = world.clock.now_ms();
+    let (ticket, ends) = {
+        let mut ticket = account.page_ticket.lock();
+        if ticket.as_ref().is_none_or(|(_, ends)| *ends <= now) {
+            *ticket = Some((format!("kg{}", dice::letters::<84>()), now + 7_200_000));
+        }
+        ticket.clone().expect("made above")
+    };
+    let left = (ends - now) / 1000;
+    answer(&json!({ "errcode": 0, "errmsg": "ok", "ticket": ticket, "expires_in": left }))
+}
