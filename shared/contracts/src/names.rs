@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A log: entries under subjects, kept for a while, read by following or by shared consumers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +41,9 @@ pub const LEDGER: Log = Log { name: "ledger", kept: Some(Duration::from_secs(72 
 /// What became of each notice, once per key. Subject: account, hash of the notice key.
 pub const OUTCOMES: Log = Log { name: "outcomes", kept: Some(Duration::from_secs(72 * 3600)) };
 
-/// What could not be done, with the reason. Subject: the work queue it came from.
-pub const DEAD_LETTERS: Log = Log { name: "dead-letters", kept: Some(DAY.saturating_mul(30)) };
+/// What could not be done, with the reason. Subject: the work queue it came from. It holds what it
+/// was made of, a person's openid included, and so is kept no longer than the ledger.
+pub const DEAD_LETTERS: Log = Log { name: "dead-letters", kept: LEDGER.kept };
 
 /// Messages waiting to be sent to WeChat. Key: the notice key.
 pub const NOTICES: WorkQueue = WorkQueue { name: "notices", ack_wait: Duration::from_secs(30) };

@@ -69,6 +69,9 @@ pub enum OpenError {
     },
 }
 
+/// Only an operator's own tool can be in the way, and only for a moment.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
 /// "phao": tells our files from other SQLite files.
 const APPLICATION_ID: i64 = 0x7068_616f;
 
@@ -86,9 +89,10 @@ pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
     let lock = lock(path)?;
     let mut connection = connect(path).map_err(|e| unusable(e.to_string()))?;
     migrate(&mut connection, path)?;
+    // What is deleted is overwritten: it may have named a person.
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
              UPDATE handed SET due_ms = 0, held = 0 WHERE held = 1;
              UPDATE messages SET due_ms = 0, held = 0 WHERE held = 1;",
         )
@@ -99,8 +103,7 @@ pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
 /// A connection to a file that is already ours.
 pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    // Only an operator's own tool can be in the way, and only for a moment.
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

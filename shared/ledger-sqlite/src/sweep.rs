@@ -19,6 +19,8 @@ pub(crate) async fn sweep(inner: &Arc<Inner>, now_ms: i64) -> Result<(), Unavail
     }
     let step = move |connection: &_| messages::sweep(connection, now_ms, STEP);
     while inner.writer.run(step).await? {}
+    // Until then the write-ahead log still holds the pages as they were.
+    inner.writer.fold().await;
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! The one writer: gathers what waits, commits it in one transaction, and answers afterwards.
 
-use crate::open::Opened;
+use crate::open::{Opened, PATIENCE};
 use paihao_ledger::Unavailable;
 use rusqlite::{Connection, TransactionBehavior};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// Runs inside the transaction; what it returns is called when the transaction has ended.
@@ -11,6 +12,7 @@ type Afterwards = Box<dyn FnOnce(Result<(), Unavailable>) + Send>;
 
 enum Message {
     Run(Operation),
+    Fold(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
 }
 
@@ -69,6 +71,15 @@ impl Writer {
         let _ = self.0.send(Message::Run(operation));
     }
 
+    /// Folds the write-ahead log into the file and empties it, unless somebody reads in it just
+    /// now; then the next time will do.
+    pub(crate) async fn fold(&self) {
+        let (reply, replied) = oneshot::channel();
+        if self.0.send(Message::Fold(reply)).is_ok() {
+            let _ = replied.await;
+        }
+    }
+
     /// Writes what is waiting, gives the file back, and refuses everything that comes later.
     pub(crate) async fn close(&self) {
         let (reply, replied) = oneshot::channel();
@@ -88,20 +99,33 @@ async fn run(opened: Opened, mut receiver: mpsc::UnboundedReceiver<Message>) {
     let mut closing = None;
     while closing.is_none() && receiver.recv_many(&mut gathered, GATHERED).await > 0 {
         let mut operations = Vec::with_capacity(gathered.len());
+        let mut folding = Vec::new();
         for message in gathered.drain(..) {
             match message {
                 Message::Run(operation) if closing.is_none() => operations.push(operation),
                 Message::Run(_) => {}
+                Message::Fold(reply) => folding.push(reply),
                 Message::Close(reply) => closing = Some(reply),
             }
         }
+        let fold_too = !folding.is_empty();
         // On a thread for blocking work: a paused clock stands still while one is busy.
         let committed = tokio::task::spawn_blocking(move || {
-            commit(&mut connection, operations);
+            if !operations.is_empty() {
+                commit(&mut connection, operations);
+            }
+            if fold_too {
+                fold(&connection);
+            }
             connection
         });
         match committed.await {
-            Ok(returned) => connection = returned,
+            Ok(returned) => {
+                connection = returned;
+                for reply in folding {
+                    let _ = reply.send(());
+                }
+            }
             Err(panicked) => {
                 tracing::error!(error = %panicked, "the ledger's writer has ended");
                 return;
@@ -113,6 +137,17 @@ async fn run(opened: Opened, mut receiver: mpsc::UnboundedReceiver<Message>) {
     drop(lock);
     if let Some(reply) = closing {
         let _ = reply.send(());
+    }
+}
+
+/// Does not wait for readers: everybody who writes would wait too.
+fn fold(connection: &Connection) {
+    let folded = connection
+        .busy_timeout(Duration::ZERO)
+        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+        .and(connection.busy_timeout(PATIENCE));
+    if let Err(error) = folded {
+        tracing::debug!(%error, "the write-ahead log stays as it is for now");
     }
 }
 
