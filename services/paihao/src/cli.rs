@@ -2,6 +2,7 @@
 
 use crate::config::{Config, DEFAULTS, Role, Setup};
 use crate::demo::{self, DemoOptions};
+use crate::reload::{self, Source};
 use crate::{health, ports::Ports, roles, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
@@ -87,14 +88,15 @@ pub fn main(
             return if usage.use_stderr() { Exit::BadConfiguration } else { Exit::Clean };
         }
     };
-    let config = || Config::read(cli.config.as_deref(), environment);
+    let source = Source { file: cli.config, environment: environment.into_iter().collect() };
+    let config = || source.read();
     match cli.command {
         Command::Demo(options) => runtime(demo::run(options)),
-        Command::All => serve(config(), Role::All),
-        Command::Gateway => serve(config(), Role::Gateway),
-        Command::Token => serve(config(), Role::Token),
-        Command::Notifier => serve(config(), Role::Notifier),
-        Command::Sim => serve(config(), Role::Sim),
+        Command::All => serve(source, Role::All),
+        Command::Gateway => serve(source, Role::Gateway),
+        Command::Token => serve(source, Role::Token),
+        Command::Notifier => serve(source, Role::Notifier),
+        Command::Sim => serve(source, Role::Sim),
         Command::Config { command: ConfigCommand::Print { defaults: true } } => {
             print!("{DEFAULTS}");
             Exit::Clean
@@ -126,8 +128,8 @@ fn told(result: Result<(), ConfigError>) -> Exit {
 }
 
 /// A process that plays one role until it is told to stop.
-fn serve(config: Result<Config, ConfigError>, role: Role) -> Exit {
-    let checked = config.and_then(|config| Ok((config.check(role)?, config)));
+fn serve(source: Source, role: Role) -> Exit {
+    let checked = source.read().and_then(|config| Ok((config.check(role)?, config)));
     let (setup, config) = match checked {
         Ok(checked) => checked,
         Err(error) => return told(Err(error)),
@@ -144,7 +146,7 @@ fn serve(config: Result<Config, ConfigError>, role: Role) -> Exit {
                 return Exit::FailedToStart;
             }
         };
-        let started = start(role, &config, &setup, lifecycle.tasks());
+        let started = start(role, source, &config, &setup, lifecycle.tasks());
         match lifecycle.start(started).await {
             Ok(()) => lifecycle.run(setup.soft_limit).await,
             Err(exit) => exit,
@@ -152,12 +154,19 @@ fn serve(config: Result<Config, ConfigError>, role: Role) -> Exit {
     })
 }
 
-async fn start(role: Role, config: &Config, setup: &Setup, tasks: &Tasks) -> anyhow::Result<()> {
+async fn start(
+    role: Role,
+    source: Source,
+    config: &Config,
+    setup: &Setup,
+    tasks: &Tasks,
+) -> anyhow::Result<()> {
     if role == Role::Sim {
         return simulator::start(config, setup, tasks).await;
     }
     let ports = Ports::open(config).await?;
-    roles::start(role, setup, &ports, tasks).await?;
+    let started = roles::start(role, setup, &ports, tasks).await?;
+    reload::watch(source, role, started.token, setup.token.reload, tasks);
     Ok(())
 }
 

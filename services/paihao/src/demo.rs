@@ -76,8 +76,9 @@ async fn start(options: &DemoOptions, tasks: &Tasks) -> anyhow::Result<Demo> {
     let stop = tasks.stop().clone().cancelled_owned();
     tasks.spawn_essential("simulator", async move { simulator.serve(phones, stop).await });
     let ports = Ports::open(&config).await?;
-    let gateway = roles::start_on(Role::All, &setup, &ports, Some(door), admin, tasks)?;
-    let gateway = gateway.context("the demo has a gateway")?;
+    let listeners = roles::Listeners { admin, gateway: Some(door), token_server: None };
+    let started = roles::start_on(Role::All, &setup, &ports, listeners, tasks)?;
+    let gateway = started.gateway.context("the demo has a gateway")?;
     gateway.lines.until_caught_up().await;
     open_counters(&gateway).await?;
     let greeting = greeting(&pages, &sim, &key, &file, known);

@@ -1,11 +1,12 @@
 //! The program as a library: the only place that picks adapters and puts services together.
 //!
 //! In reading order: [`config`] is what can be set; [`ports`] opens the stores; [`roles`] starts
-//! the services on them; [`demo`] and [`simulator`] are for looking and testing; [`cli`] is what
+//! the services on them; [`reload`] hands on what changes while they run; [`demo`] and [`simulator`] are for looking and testing; [`cli`] is what
 //! is typed.
 
 pub mod config;
 pub mod ports;
+pub mod reload;
 pub mod roles;
 
 pub mod demo;

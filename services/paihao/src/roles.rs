@@ -7,51 +7,86 @@ use futures::FutureExt;
 use paihao_chassis::admin::{Admin, Check};
 use paihao_chassis::{Tasks, http, metrics};
 use paihao_gateway::Gateway;
+use paihao_token::TokenService;
+use paihao_token::server::TokenServer;
 use paihao_tokens::{TokenReader, TokenReaderOptions};
+use paihao_wechat::traffic::Gates;
 use paihao_wechat::{Caller, Client};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Starts everything that the role is made of, and the admin port. The gateway, if it is among
-/// them, is answered for those who go on with it.
+/// Where a role listens.
+pub struct Listeners {
+    /// For every role.
+    pub admin: TcpListener,
+    /// For roles with a gateway.
+    pub gateway: Option<TcpListener>,
+    /// For roles with a token service, if the token server is on.
+    pub token_server: Option<TcpListener>,
+}
+
+/// What was started, for those who go on with it.
+pub struct Started {
+    /// The gateway, if it is among them.
+    pub gateway: Option<Gateway>,
+    /// The token service, if it is among them.
+    pub token: Option<TokenRole>,
+}
+
+/// The token service, and its server if that is on.
+pub struct TokenRole {
+    /// The service.
+    pub service: TokenService,
+    /// The server.
+    pub server: Option<TokenServer>,
+}
+
+/// Starts everything that the role is made of, and the admin port.
 pub async fn start(
     role: Role,
     setup: &Setup,
     ports: &Ports,
     tasks: &Tasks,
-) -> anyhow::Result<Option<Gateway>> {
-    let (is_gateway, admin) =
-        (matches!(role, Role::All | Role::Gateway), listen(setup.admin).await?);
-    let door = match is_gateway {
+) -> anyhow::Result<Started> {
+    let admin = listen(setup.admin).await?;
+    let gateway = match matches!(role, Role::All | Role::Gateway) {
         true => Some(listen(setup.listen).await?),
         false => None,
     };
-    start_on(role, setup, ports, door, admin, tasks)
+    let token_server = match &setup.token.server {
+        Some((address, _)) if matches!(role, Role::All | Role::Token) => {
+            Some(listen(*address).await?)
+        }
+        _ => None,
+    };
+    start_on(role, setup, ports, Listeners { admin, gateway, token_server }, tasks)
 }
 
-/// The same on listeners that are already bound; `door` for roles with a gateway.
+/// The same on listeners that are already bound.
 pub fn start_on(
     role: Role,
     setup: &Setup,
     ports: &Ports,
-    door: Option<TcpListener>,
-    admin: TcpListener,
+    listeners: Listeners,
     tasks: &Tasks,
-) -> anyhow::Result<Option<Gateway>> {
+) -> anyhow::Result<Started> {
+    let Listeners { admin, gateway: door, token_server } = listeners;
     let recorder = metrics::install(tasks).context("cannot record metrics")?;
     let client = Client::new(setup.wechat.clone()).context("cannot call WeChat")?;
-    if matches!(role, Role::All | Role::Token) {
-        token(setup, ports, &client, &tasks.child("token"));
-    }
+    let token = matches!(role, Role::All | Role::Token)
+        .then(|| token(setup, ports, &client, token_server, &tasks.child("token")));
     let reader = TokenReader::new(
         ports.cache.clone(),
         ports.ledger.clone(),
         ports.clock.clone(),
         TokenReaderOptions::default(),
     );
-    let caller = Caller::new(client, Arc::new(reader));
+    let clock = ports.clock.clone();
+    let gates = Gates::new(setup.limits.clone(), Arc::new(move || clock.now_ms()));
+    let caller = Caller::new(client, Arc::new(reader)).within(gates);
     if matches!(role, Role::All | Role::Notifier) {
         notifier(setup, ports, &caller, &tasks.child("notifier"));
     }
@@ -70,7 +105,7 @@ pub fn start_on(
             .merge(paihao_gateway::api::digest_routes(gateway.lines.clone()));
     }
     http::serve(tasks, "admin", admin, port.router());
-    Ok(gateway)
+    Ok(Started { gateway, token })
 }
 
 fn gateway(
@@ -89,15 +124,29 @@ fn gateway(
     paihao_gateway::start(setup.gateway.clone(), setup.book.clone(), ports, door, tasks)
 }
 
-fn token(setup: &Setup, ports: &Ports, client: &Client, tasks: &Tasks) {
-    let ports = paihao_token::Ports {
+fn token(
+    setup: &Setup,
+    ports: &Ports,
+    client: &Client,
+    listener: Option<TcpListener>,
+    tasks: &Tasks,
+) -> TokenRole {
+    let token_ports = paihao_token::Ports {
         ledger: ports.ledger.clone(),
         cache: ports.cache.clone(),
         issuer: Arc::new(client.clone()),
         clock: ports.clock.clone(),
     };
-    let settings = paihao_token::Settings::default();
-    paihao_token::start(settings, setup.accounts.clone(), ports, tasks);
+    let settings = setup.token.settings.clone();
+    let service = paihao_token::start(settings, setup.accounts.clone(), token_ports, tasks);
+    let server = listener.zip(setup.token.server.clone()).map(|(listener, (_, settings))| {
+        // Others cannot see when a token is replaced, so what they are given is looked up anew.
+        let options = TokenReaderOptions { reread: Duration::from_secs(1), ..Default::default() };
+        let Ports { cache, ledger, clock } = ports.clone();
+        let reader = TokenReader::new(cache, ledger, clock.clone(), options);
+        TokenServer::start(settings, service.clone(), reader, clock, listener, tasks)
+    });
+    TokenRole { service, server }
 }
 
 fn notifier(setup: &Setup, ports: &Ports, wechat: &Caller, tasks: &Tasks) {

@@ -1,6 +1,7 @@
 //! Turns what was read into what the services take, and says everything that is wrong with it.
 
 use super::account;
+use super::calls::TokenSetup;
 use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Site, TokenChannel};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::{ConfigError, Problems};
@@ -10,12 +11,12 @@ use paihao_domain::{CounterId, CounterRules, QueueId, QueueRules, Rules};
 use paihao_gateway::book::{Book, Calendar, SiteBook, StaffKey};
 use paihao_ledger::Subject;
 use paihao_notifier::render::{Binding, Bindings};
-use paihao_wechat::{AppId, AppSecret, ClientOptions, Endpoints};
+use paihao_wechat::traffic::Limits;
+use paihao_wechat::{AppId, AppSecret, ClientOptions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use url::Url;
 
 /// What a process is started as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +47,14 @@ pub struct Setup {
     pub book: Arc<Book>,
     /// The token service's accounts.
     pub accounts: Vec<paihao_token::Account>,
+    /// What the token service is told besides.
+    pub token: TokenSetup,
     /// The notifier's settings.
     pub notifier: paihao_notifier::Settings,
     /// How to call WeChat.
     pub wechat: ClientOptions,
+    /// How much to call WeChat.
+    pub limits: Limits,
     /// How to log.
     pub log: telemetry::LogOptions,
     /// How long a soft stop may take.
@@ -64,7 +69,9 @@ impl Config {
         let listen = address("gateway.listen", &self.gateway.listen, &mut problems);
         let admin = address("admin.listen", &self.admin.listen, &mut problems);
         let sim = address("sim.listen", &self.sim.listen, &mut problems);
-        let wechat = self.wechat(&mut problems);
+        let wechat = self.client(&mut problems);
+        let limits = self.limits(&mut problems);
+        let token = self.token(&mut problems);
         let log = self.log(&mut problems);
         let gateway = self.gateway(&mut problems);
         let book = self.book(&mut problems);
@@ -81,11 +88,13 @@ impl Config {
             gateway,
             book: Arc::new(book),
             accounts,
+            token,
             notifier: paihao_notifier::Settings {
                 in_flight: self.notifier.in_flight,
                 bindings: self.bindings(),
             },
             wechat,
+            limits,
             log,
             soft_limit: Duration::from_secs(self.stop.soft_limit_seconds),
         })
@@ -139,23 +148,6 @@ impl Config {
             callback_body_limit: self.gateway.callback_body_limit,
             session_expiry: Duration::from_secs(expiry),
             phones: (!phones.is_empty()).then(|| format!("{phones}/")),
-        }
-    }
-
-    fn wechat(&self, problems: &mut Problems) -> ClientOptions {
-        let mut url = |key: &str, text: &str| {
-            Url::parse(text).unwrap_or_else(|error| {
-                problems.refuse(key, error.to_string(), "use an address like https://host/");
-                Url::parse("http://invalid/").expect("a constant address is one")
-            })
-        };
-        let api = url("wechat.api", &self.wechat.api);
-        let mp = url("wechat.mp", &self.wechat.mp);
-        ClientOptions {
-            endpoints: Endpoints { api, mp },
-            connect_timeout: Duration::from_millis(self.wechat.connect_timeout_ms),
-            total_timeout: Duration::from_millis(self.wechat.total_timeout_ms),
-            ..ClientOptions::default()
         }
     }
 

@@ -4,8 +4,10 @@
 //! read into what the services take, and says everything that is wrong with it.
 
 mod account;
+mod calls;
 mod check;
 
+pub use calls::TokenSetup;
 pub use check::{Role, Setup};
 
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
@@ -29,6 +31,7 @@ pub struct Config {
     pub ledger: Ledger,
     pub cache: Cache,
     pub wechat: WeChat,
+    pub token: Token,
     pub notifier: Notifier,
     pub log: Log,
     pub stop: Stop,
@@ -76,7 +79,41 @@ section!(Cache {
     timeout_ms: u64,
     max_entries: usize,
 });
-section!(WeChat { api: String, mp: String, connect_timeout_ms: u64, total_timeout_ms: u64 });
+section!(WeChat {
+    api: String,
+    mp: String,
+    look_back_seconds: u64,
+    connect_timeout_ms: u64,
+    total_timeout_ms: u64,
+    limits: Limits,
+});
+section!(Limits {
+    reserve_percent: u64,
+    patience_ms: u64,
+    quota_look_seconds: u64,
+    qrcode_create: Limit,
+    template_send: Limit,
+    subscription_send: Limit,
+    service_text: Limit,
+    user_info: Limit,
+    code_exchange: Limit,
+    circuit: Circuit,
+});
+section!(Limit { in_flight: usize, per_second: u32, per_day: u64 });
+section!(Circuit { failures: u32, open_ms: u64, longest_ms: u64 });
+section!(Token {
+    lease_seconds: u64,
+    stable_ahead_seconds: u64,
+    classic_ahead_seconds: u64,
+    reload_seconds: u64,
+    server: TokenServer,
+});
+section!(TokenServer {
+    listen: String,
+    per_minute: u32,
+    keys: BTreeMap<String, TokenServerKey>,
+});
+section!(TokenServerKey { key: SecretText, accounts: Vec<String>, });
 section!(Notifier { in_flight: usize });
 section!(Log { format: LogFormat, filter: String });
 section!(Stop { soft_limit_seconds: u64 });

@@ -1,0 +1,216 @@
+//! Checks how WeChat is called, and what the token service is told: `[wechat]` and `[token]`.
+
+use super::{Config, Limit as LimitConfig};
+use paihao_chassis::config::Problems;
+use paihao_token::server::{ServerKey, ServerSettings};
+use paihao_wechat::traffic::{BreakerRules, Limit, Limits};
+use paihao_wechat::{Api, ClientOptions, Endpoints};
+use std::net::SocketAddr;
+use std::time::Duration;
+use url::Url;
+
+/// What the token service is told.
+pub struct TokenSetup {
+    /// How its keepers keep.
+    pub settings: paihao_token::Settings,
+    /// Where the owner's other systems are served, if they are, and who they are.
+    pub server: Option<(SocketAddr, ServerSettings)>,
+    /// How often the configuration is looked at again; `None` is on request only.
+    pub reload: Option<Duration>,
+}
+
+impl Config {
+    pub(super) fn client(&self, problems: &mut Problems) -> ClientOptions {
+        let mut url = |key: &str, text: &str| {
+            let parsed = Url::parse(text.trim());
+            parsed.ok().filter(|url| url.has_host()).unwrap_or_else(|| {
+                let what = format!("{text:?} is not an address");
+                problems.refuse(key, what, "use an address like https://host/");
+                Url::parse("http://invalid/").expect("a constant address is one")
+            })
+        };
+        let mut apis = self.wechat.api.split(',').map(|text| url("wechat.api", text));
+        let api = apis.next().expect("splitting always gives one part");
+        let fallbacks = apis.collect();
+        let mp = url("wechat.mp", &self.wechat.mp);
+        ClientOptions {
+            endpoints: Endpoints { api, mp },
+            fallbacks,
+            look_back: Duration::from_secs(self.wechat.look_back_seconds),
+            connect_timeout: Duration::from_millis(self.wechat.connect_timeout_ms),
+            total_timeout: Duration::from_millis(self.wechat.total_timeout_ms),
+            ..ClientOptions::default()
+        }
+    }
+
+    pub(super) fn limits(&self, problems: &mut Problems) -> Limits {
+        let limits = &self.wechat.limits;
+        if limits.reserve_percent > 50 {
+            let what = format!("{} percent for calls of high value", limits.reserve_percent);
+            problems.refuse("wechat.limits.reserve_percent", what, "use 0 to 50");
+        }
+        let mut all = Limits {
+            reserve_percent: limits.reserve_percent,
+            patience: Duration::from_millis(limits.patience_ms),
+            quota_look: Duration::from_secs(limits.quota_look_seconds),
+            breaker: BreakerRules {
+                failures: limits.circuit.failures,
+                open: Duration::from_millis(limits.circuit.open_ms),
+                longest: Duration::from_millis(limits.circuit.longest_ms),
+            },
+            ..Limits::default()
+        };
+        for (api, limit) in [
+            (Api::CreateQr, &limits.qrcode_create),
+            (Api::SendTemplate, &limits.template_send),
+            (Api::SendSubscription, &limits.subscription_send),
+            (Api::SendText, &limits.service_text),
+            (Api::UserInfo, &limits.user_info),
+            (Api::ExchangeCode, &limits.code_exchange),
+        ] {
+            let LimitConfig { in_flight, per_second, per_day } = *limit;
+            all.apis.insert(api, Limit { in_flight, per_second, per_day });
+        }
+        all
+    }
+
+    pub(super) fn token(&self, problems: &mut Problems) -> TokenSetup {
+        let token = &self.token;
+        let mut within = |key: &str, value: u64, span: std::ops::RangeInclusive<u64>, why: &str| {
+            if !span.contains(&value) {
+                let advice = format!("use {} to {}", span.start(), span.end());
+                problems.refuse(key, format!("{value}: {why}"), advice);
+            }
+            Duration::from_secs(value)
+        };
+        let settings = paihao_token::Settings {
+            lease: within("token.lease_seconds", token.lease_seconds, 3..=300, "not a sound lease"),
+            stable_ahead: within(
+                "token.stable_ahead_seconds",
+                token.stable_ahead_seconds,
+                30..=290,
+                "until its last 300 seconds WeChat gives the same token out again",
+            ),
+            classic_ahead: within(
+                "token.classic_ahead_seconds",
+                token.classic_ahead_seconds,
+                60..=3600,
+                "a token lives two hours",
+            ),
+        };
+        let server = self.token_server(problems);
+        let reload = Some(token.reload_seconds).filter(|seconds| *seconds > 0);
+        TokenSetup { settings, server, reload: reload.map(Duration::from_secs) }
+    }
+
+    fn token_server(&self, problems: &mut Problems) -> Option<(SocketAddr, ServerSettings)> {
+        let server = &self.token.server;
+        for (name, key) in &server.keys {
+            let at = format!("token.server.keys.{name}");
+            if key.key.expose().len() < 24 {
+                let advice = "use 24 or more random ones: it opens everything the account can do";
+                problems.refuse(&format!("{at}.key"), "fewer than 24 characters", advice);
+            }
+            for account in key.accounts.iter().filter(|name| !self.accounts.contains_key(*name)) {
+                let known = self.accounts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let what = format!("there is no account {account:?}");
+                problems.refuse(
+                    &format!("{at}.accounts"),
+                    what,
+                    format!("the ones there are: {known}"),
+                );
+            }
+        }
+        if server.listen.is_empty() {
+            return None;
+        }
+        if server.keys.is_empty() {
+            let advice = "add [token.server.keys.NAME], or leave listen empty";
+            problems.refuse("token.server.listen", "nobody has a key to this server", advice);
+        }
+        let keys = server.keys.iter().map(|(name, key)| {
+            ServerKey::new(name, key.key.expose(), key.accounts.iter().cloned().collect())
+        });
+        let settings = ServerSettings { keys: keys.collect(), per_minute: server.per_minute };
+        match server.listen.parse() {
+            Ok(address) => Some((address, settings)),
+            Err(_) => {
+                let what = format!("{:?} is not an address and a port", server.listen);
+                problems.refuse("token.server.listen", what, "use something like 10.0.0.5:8070");
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Role;
+
+    const SHOP: &str = "[accounts.shop]\nappid = 'wx1'\nsecret = 's'\ncallback_token = 'token1'\n";
+
+    fn check(more: &str) -> Result<crate::config::Setup, String> {
+        let config = Config::of_text("in x.toml", &format!("{SHOP}{more}")).unwrap();
+        config.check(Role::All).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_the_librarys_and_the_real_wechats() {
+        let setup = check("").unwrap();
+        let own = Limits::default();
+        assert_eq!(setup.limits.apis, own.apis, "default.toml and the library say the same");
+        assert_eq!(setup.limits.breaker, own.breaker);
+        assert_eq!(setup.limits.reserve_percent, own.reserve_percent);
+        assert_eq!(
+            (setup.limits.patience, setup.limits.quota_look),
+            (own.patience, own.quota_look)
+        );
+        assert_eq!(setup.wechat.endpoints, Endpoints::default());
+        let fallbacks: Vec<_> = setup.wechat.fallbacks.iter().map(Url::as_str).collect();
+        assert_eq!(fallbacks, ["https://api2.weixin.qq.com/"]);
+        let (settings, own) = (setup.token.settings, paihao_token::Settings::default());
+        assert_eq!(settings.lease, own.lease);
+        assert_eq!(settings.stable_ahead, own.stable_ahead);
+        assert_eq!(settings.classic_ahead, own.classic_ahead);
+        assert!(setup.token.server.is_none(), "off");
+    }
+
+    #[test]
+    fn another_address_has_no_fallback_of_its_own() {
+        let setup = check("[wechat]\napi = 'http://127.0.0.1:8090/'").unwrap();
+        assert!(setup.wechat.fallbacks.is_empty(), "nothing of a test goes to the real one");
+        let told = check("[wechat]\napi = 'https://a/,b'").err().unwrap();
+        assert!(told.contains("wechat.api"), "{told}");
+    }
+
+    #[test]
+    fn one_figure_of_a_limit_can_be_changed() {
+        let setup = check("[wechat.limits.template_send]\nper_day = 10000").unwrap();
+        let limit = setup.limits.of("shop", Api::SendTemplate);
+        assert_eq!(limit, Limit { in_flight: 128, per_second: 2_000, per_day: 10_000 });
+    }
+
+    #[test]
+    fn the_token_server_is_served_to_those_with_a_key() {
+        let server = "[token.server]\nlisten = '127.0.0.1:8070'\n";
+        let key =
+            "[token.server.keys.crm]\nkey = 'long-and-random-and-secret'\naccounts = ['shop']";
+        let setup = check(&format!("{server}{key}")).unwrap();
+        let (address, settings) = setup.token.server.unwrap();
+        assert_eq!((address.port(), settings.keys.len(), settings.per_minute), (8070, 1, 600));
+        let told = check(server).err().unwrap();
+        assert!(told.contains("token.server.listen"), "{told}");
+        let wrong = key.replace("long-and-random-and-secret", "short").replace("'shop'", "'shp'");
+        let told = check(&format!("{server}{wrong}")).err().unwrap();
+        for key in ["keys.crm.key", "keys.crm.accounts", "shop"] {
+            assert!(told.contains(key), "{key}: {told}");
+        }
+    }
+
+    #[test]
+    fn times_that_make_no_sense_are_refused() {
+        let told = check("[token]\nstable_ahead_seconds = 600\nlease_seconds = 1\n").err().unwrap();
+        assert!(told.contains("stable_ahead_seconds") && told.contains("lease_seconds"), "{told}");
+    }
+}

@@ -1,0 +1,128 @@
+//! Looks at the configuration again, on SIGHUP and now and then, and hands on what may change while
+//! a process runs: the credentials of the token service and the keys of its server.
+
+use crate::config::{Config, Role};
+use crate::roles::TokenRole;
+use paihao_chassis::Tasks;
+use paihao_chassis::config::ConfigError;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where a process's configuration comes from.
+#[derive(Clone)]
+pub struct Source {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    /// The environment as the process found it.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Source {
+    /// Reads it; files that it names, those of secrets too, are read anew each time.
+    pub fn read(&self) -> Result<Config, ConfigError> {
+        Config::read(self.file.as_deref(), self.environment.iter().cloned())
+    }
+}
+
+/// Watches from now on. `every` is how often it looks without being asked.
+pub fn watch(
+    source: Source,
+    role: Role,
+    token: Option<TokenRole>,
+    every: Option<Duration>,
+    tasks: &Tasks,
+) {
+    let every = every.filter(|_| token.is_some());
+    let stop = tasks.stop().clone();
+    tasks.spawn("reload", async move {
+        let mut hangups = Hangups::listening();
+        let mut reloading = Reloading { source, role, token, complaint: None };
+        loop {
+            let asked = tokio::select! {
+                () = hangups.next() => true,
+                () = pause(every) => false,
+                () = stop.cancelled() => return,
+            };
+            reloading.look(asked).await;
+        }
+    });
+}
+
+async fn pause(every: Option<Duration>) {
+    match every {
+        Some(every) => tokio::time::sleep(every).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Reloading {
+    source: Source,
+    role: Role,
+    token: Option<TokenRole>,
+    /// What was wrong with the configuration at the last look; said once.
+    complaint: Option<String>,
+}
+
+impl Reloading {
+    async fn look(&mut self, asked: bool) {
+        let Some(token) = &self.token else {
+            tracing::info!("asked to reload: this role takes its configuration at its start only");
+            return;
+        };
+        let setup = self.source.read().and_then(|config| config.check(self.role));
+        let setup = match setup {
+            Ok(setup) => setup,
+            Err(problem) => {
+                let problem = problem.to_string();
+                if asked || self.complaint.as_ref() != Some(&problem) {
+                    tracing::error!(
+                        "the configuration is wrong, so the old one goes on: {problem}"
+                    );
+                    self.complaint = Some(problem);
+                }
+                return;
+            }
+        };
+        self.complaint = None;
+        let changes = token.service.reload(setup.accounts).await;
+        if let (Some(server), Some((_, settings))) = (&token.server, setup.token.server) {
+            server.set(settings);
+        }
+        if asked && changes.is_empty() {
+            tracing::info!("asked to reload: no account changed");
+        }
+    }
+}
+
+/// SIGHUPs, where there are any.
+struct Hangups {
+    #[cfg(unix)]
+    signals: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangups {
+    #[cfg(unix)]
+    fn listening() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signals = signal(SignalKind::hangup());
+        if let Err(problem) = &signals {
+            tracing::warn!(%problem, "SIGHUP is not listened to");
+        }
+        Hangups { signals: signals.ok() }
+    }
+
+    #[cfg(not(unix))]
+    fn listening() -> Self {
+        Hangups {}
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signals) = &mut self.signals
+            && signals.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
