@@ -20,6 +20,7 @@ pub mod wording;
 pub mod api;
 pub mod refusals;
 
+mod body;
 mod pages;
 
 use axum::Router;

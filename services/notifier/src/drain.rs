@@ -2,11 +2,13 @@
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use paihao_chassis::trace::{self, Traceparent};
 use paihao_ledger::{Deliveries, Delivery};
 use tokio_util::sync::CancellationToken;
 
 /// Handles deliveries, at most `in_flight` at once, until the stop or the end of the deliveries.
-/// No delivery is taken after the stop; those taken are handled to their end.
+/// No delivery is taken after the stop; those taken are handled to their end, each as part of the
+/// trace that its message carries.
 pub(crate) async fn drain<F>(
     mut deliveries: Deliveries,
     in_flight: usize,
@@ -22,7 +24,11 @@ pub(crate) async fn drain<F>(
             () = stop.cancelled() => break,
             Some(()) = under_way.next(), if !under_way.is_empty() => {}
             delivery = deliveries.next(), if under_way.len() < in_flight => match delivery {
-                Some(delivery) => under_way.push(handle(delivery)),
+                Some(delivery) => {
+                    let trace = delivery.recorded.entry.header(trace::HEADER);
+                    let here = Traceparent::continued(trace);
+                    under_way.push(trace::within(here, handle(delivery)));
+                }
                 None => break,
             },
         }

@@ -153,6 +153,7 @@ impl Sender {
                 metrics::counter!("paihao_notifier_outcomes_total", "fate" => name).increment(1);
                 let delay = (at - notice.at).max(0) as f64 / 1000.0;
                 metrics::histogram!("paihao_notifier_delay_seconds", "fate" => name).record(delay);
+                tracing::info!(key = notice.key, fate = name, attempts, "a notice has ended");
                 Ok(Next::Done)
             }
             Err(AppendError::Conflict { .. }) => Ok(Next::Done),

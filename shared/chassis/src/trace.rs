@@ -5,6 +5,7 @@ use crate::entropy;
 use std::fmt;
 use std::future::Future;
 use std::str::FromStr;
+use tracing::Instrument;
 
 /// The name of the header, on HTTP and on messages.
 pub const HEADER: &str = "traceparent";
@@ -104,9 +105,10 @@ tokio::task_local! {
     static CURRENT: Traceparent;
 }
 
-/// Runs `work` as part of a trace: [`current`] answers it inside.
+/// Runs `work` as part of a trace: [`current`] answers it inside, and log lines carry its id.
 pub async fn within<F: Future>(at: Traceparent, work: F) -> F::Output {
-    CURRENT.scope(at, work).await
+    let span = tracing::info_span!("trace", id = at.trace_id());
+    CURRENT.scope(at, work).instrument(span).await
 }
 
 /// Where in which trace the current task works; `None` outside of [`within`].

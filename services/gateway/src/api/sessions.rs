@@ -2,10 +2,11 @@
 
 use super::live;
 use crate::Door;
+use crate::body;
 use crate::qr;
 use crate::refusals::{self, Problem};
 use crate::sessions::SessionError;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::sse::Event;
@@ -57,9 +58,7 @@ struct Opened {
 }
 
 async fn open(State(door): State<Door>, body: Body) -> Result<Response, Problem> {
-    let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| {
-        Problem::new(&refusals::BODY_TOO_LARGE).detail(format!("more than {BODY_LIMIT} bytes"))
-    })?;
+    let body = body::read(body, BODY_LIMIT).await?;
     let wanted: Wanted = serde_json::from_slice(&body)
         .map_err(|error| Problem::new(&refusals::MALFORMED_REQUEST).detail(error.to_string()))?;
     if wanted.purpose.as_deref().is_some_and(|purpose| purpose != "ticket") {

@@ -4,10 +4,11 @@
 //! the first time and done once.
 
 use crate::Door;
+use crate::body;
 use crate::book::StaffKey;
 use crate::lines::{Answered, Declined};
 use crate::refusals::{self, Problem};
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::IntoResponse;
@@ -110,9 +111,7 @@ fn admitted<'a>(door: &'a Door, headers: &HeaderMap, site: &str) -> Result<&'a S
 }
 
 async fn wanted(body: Body) -> Result<(Wanted, Vec<u8>), Problem> {
-    let bytes = to_bytes(body, BODY_LIMIT).await.map_err(|_| {
-        Problem::new(&refusals::BODY_TOO_LARGE).detail(format!("more than {BODY_LIMIT} bytes"))
-    })?;
+    let bytes = body::read(body, BODY_LIMIT).await?;
     let wanted = match bytes.is_empty() {
         true => Wanted::default(),
         false => serde_json::from_slice(&bytes).map_err(|error| {

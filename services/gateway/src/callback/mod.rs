@@ -8,10 +8,11 @@ mod person;
 mod scan;
 
 use crate::Door;
+use crate::body;
 use crate::book::AccountBook;
 use crate::refusals::{self, Problem};
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -51,7 +52,8 @@ async fn receive(
     let deadline = Instant::now() + LIMIT;
     let (account, query) = signed(&door, &name, query)?;
     let limit = door.settings.callback_body_limit;
-    let body = whole(body, limit, deadline).await?;
+    let read = timeout_at(deadline, body::read(body, limit)).await;
+    let body = read.unwrap_or_else(|_| Err(Problem::new(&refusals::SLOW_BODY)))?;
     let Opened { message, seal } =
         account.protection.open(&query, &body, limit).map_err(|bad| refused(&name, bad))?;
     metrics::counter!("paihao_gateway_callbacks_total", "kind" => message.kind.name()).increment(1);
@@ -90,15 +92,6 @@ fn signed<'a>(
     match callback::within_window(&query.timestamp, now_ms, door.settings.callback_window) {
         true => Ok((account, query)),
         false => Err(Problem::new(&refusals::STALE_CALLBACK)),
-    }
-}
-
-async fn whole(body: Body, limit: usize, deadline: Instant) -> Result<Bytes, Problem> {
-    match timeout_at(deadline, to_bytes(body, limit)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(Problem::new(&refusals::BODY_TOO_LARGE)
-            .detail(format!("more than {limit} bytes, or cut off"))),
-        Err(_) => Err(Problem::new(&refusals::SLOW_BODY)),
     }
 }
 

@@ -88,6 +88,27 @@ async fn parts_go_away_and_come_back() {
     assert_eq!(cluster.wechat.stats().tokens_issued, before + 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_goes_from_the_press_of_a_button_to_the_message() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let cluster = Cluster::start(1).await;
+    let code = cluster.code(0, &site(0)).await;
+    scan(&cluster, "oAnn", &code).await;
+    at_counter(&cluster, "open", "open").await;
+    let url = format!("{}/api/v1/sites/{}/counters/1/call-next", cluster.gateways[0].url, site(0));
+    let traced = format!("00-{TRACE}-b7ad6b7169203331-01");
+    let (status, _) = ask(staff(&cluster.http, KEY, &url, "1").header("traceparent", traced)).await;
+    assert_eq!(status, StatusCode::OK);
+    until_told(&cluster, "oAnn").await;
+    let log = |member: &crate::cluster::Member, line: &str| {
+        let output = member.program.output();
+        output.lines().any(|said| said.contains(TRACE) && said.contains(line))
+    };
+    assert!(log(&cluster.gateways[0], "command="), "{}", cluster.gateways[0].program.output());
+    let ended = async || cluster.notifiers.iter().any(|member| log(member, "a notice has ended"));
+    wait_until("a notifier says so in the same trace", SOON, ended).await;
+}
+
 /// A scan of a printed code at a door, which no session stands behind.
 async fn door_scan(cluster: &Cluster, person: &str, scene: &str) -> String {
     let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
