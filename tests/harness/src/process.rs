@@ -1,6 +1,6 @@
 //! One child process that leaves with the test, however the test ends.
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -41,9 +41,11 @@ impl Process {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// SIGSTOP.
+    /// SIGSTOP; returns once it has stopped, which a signal alone does not say.
     pub(crate) fn freeze(&self) {
         kill_process(self.pid(), Signal::STOP).expect("our own child can be stopped");
+        let stopped = waitpid(Some(self.pid()), WaitOptions::UNTRACED);
+        stopped.expect("our own child can be waited for");
     }
 
     /// SIGCONT.
