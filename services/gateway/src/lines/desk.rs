@@ -5,12 +5,12 @@
 //! again.
 
 use super::stored;
-use super::view::{SiteView, View};
+use super::view::{Draft, SiteView, View};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::trace::{self, Traceparent};
 use paihao_contracts::names::LEDGER;
-use paihao_domain::{Answer, Command, Decision, Now, Outcome, Refusal, Timestamp, decide};
+use paihao_domain::{Answer, Command, Decision, Now, Outcome, Refusal, Site, Timestamp, decide};
 use paihao_ledger::{AppendError, Expect, Ledger, Position};
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +67,8 @@ pub(super) struct Desk {
 /// What a batch comes to on a given view.
 struct Sitting {
     decisions: Vec<Decision>,
+    /// The site after them.
+    site: Site,
     answers: Vec<Result<Answered, Declined>>,
 }
 
@@ -118,10 +120,11 @@ impl Desk {
                 }
                 continue;
             }
-            match self.write(&view, &sitting.decisions, batch[0].trace).await {
+            let Sitting { decisions, site, answers } = sitting;
+            match self.write(&view, decisions, site, batch[0].trace).await {
                 Ok(position) => {
-                    self.view.absorb(&sitting.decisions, position);
-                    return answer(batch, sitting.answers);
+                    self.view.stands(position);
+                    return answer(batch, answers);
                 }
                 Err(AppendError::Conflict { found, .. }) => {
                     metrics::counter!("paihao_desk_conflicts_total").increment(1);
@@ -159,13 +162,14 @@ impl Desk {
                 }
             });
         let answers = answers.collect();
-        Sitting { decisions, answers }
+        Sitting { decisions, site, answers }
     }
 
     async fn write(
         &self,
         view: &View,
-        decisions: &[Decision],
+        decisions: Vec<Decision>,
+        site: Site,
         trace: Option<Traceparent>,
     ) -> Result<Position, AppendError> {
         let book = &self.view.book;
@@ -173,7 +177,8 @@ impl Desk {
             Position::START => Expect::Nothing,
             position => Expect::At(position),
         };
-        let mut entry = stored::encode(&book.facts, decisions);
+        let mut entry = stored::encode(&book.facts, &decisions);
+        self.view.draft(view, Draft { payload: entry.payload.clone(), decisions, site });
         if let Some(trace) = trace {
             entry = entry.with_header(trace::HEADER, trace.to_string());
         }

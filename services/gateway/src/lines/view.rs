@@ -3,8 +3,10 @@
 use super::Observer;
 use super::stored;
 use crate::book::SiteBook;
+use bytes::Bytes;
 use paihao_domain::{Decision, Site};
 use paihao_ledger::{Position, Recorded};
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -19,9 +21,32 @@ pub struct View {
     /// Set when an entry could not be understood: a newer program wrote it, and this one must not
     /// decide for the site.
     pub unreadable: bool,
+    /// How often the ledger was found to be another one, or to hold nothing any more.
+    pub(crate) life: u64,
+}
+
+/// An entry on its way to the ledger, with the site as it will be once the entry stands: whoever
+/// learns of that first, the follower or the desk, need not work it out again.
+pub(super) struct Draft {
+    /// What is written.
+    pub(super) payload: Bytes,
+    /// What was decided.
+    pub(super) decisions: Vec<Decision>,
+    /// The site after it.
+    pub(super) site: Site,
+}
+
+struct Drafted {
+    draft: Draft,
+    /// The view it was decided on.
+    on: (u64, Position),
 }
 
 impl View {
+    fn place(&self) -> (u64, Position) {
+        (self.life, self.position)
+    }
+
     /// A hash of the whole state. Replicas that applied the same decisions have the same.
     pub fn digest(&self) -> String {
         hex::encode(Sha256::digest(format!("{:?}", self.site)))
@@ -33,12 +58,14 @@ impl View {
 pub(super) struct SiteView {
     pub(super) book: Arc<SiteBook>,
     view: watch::Sender<View>,
+    drafted: Mutex<Option<Drafted>>,
     observer: Observer,
 }
 
 impl SiteView {
     pub(super) fn new(book: Arc<SiteBook>, observer: Observer) -> Self {
-        SiteView { book, view: watch::Sender::new(View::default()), observer }
+        let view = watch::Sender::new(View::default());
+        SiteView { book, view, drafted: Mutex::default(), observer }
     }
 
     pub(super) fn now(&self) -> View {
@@ -49,13 +76,59 @@ impl SiteView {
         self.view.subscribe()
     }
 
+    /// Something was decided on `view` and is about to be written.
+    pub(super) fn draft(&self, view: &View, draft: Draft) {
+        *self.drafted.lock() = Some(Drafted { draft, on: view.place() });
+    }
+
+    /// The draft stands at `position`, directly after what it was decided on.
+    pub(super) fn stands(&self, position: Position) {
+        self.view.send_if_modified(|view| {
+            // The follower may have brought it already.
+            if position <= view.position {
+                return false;
+            }
+            match self.drafted.lock().take() {
+                Some(Drafted { draft, on }) if on == view.place() => {
+                    self.adopt(view, draft, position);
+                }
+                Some(Drafted { draft, .. }) => self.evolve(view, &draft.decisions, position),
+                None => return false,
+            }
+            true
+        });
+    }
+
     /// Takes in an entry that the follower read.
     pub(super) fn read(&self, recorded: &Recorded) {
-        if recorded.position <= self.view.borrow().position {
+        let payload = &recorded.entry.payload;
+        let mut is_known = false;
+        self.view.send_if_modified(|view| {
+            // The desk and the follower both bring this replica's own entries.
+            is_known = recorded.position <= view.position;
+            if is_known {
+                return false;
+            }
+            let is_ours =
+                |own: &mut Drafted| own.on == view.place() && own.draft.payload == *payload;
+            let Some(own) = self.drafted.lock().take_if(is_ours) else { return false };
+            self.adopt(view, own.draft, recorded.position);
+            is_known = true;
+            true
+        });
+        if is_known {
             return;
         }
-        match stored::decode(&recorded.entry.payload) {
-            Ok(decisions) => self.absorb(&decisions, recorded.position),
+        match stored::decode(payload) {
+            Ok(decisions) => {
+                self.view.send_if_modified(|view| {
+                    let is_new = recorded.position > view.position;
+                    if is_new {
+                        self.evolve(view, &decisions, recorded.position);
+                    }
+                    is_new
+                });
+            }
             Err(error) => {
                 let site = &*self.book.facts.id;
                 tracing::error!(site, position = recorded.position.0, %error, "entry not understood");
@@ -67,30 +140,136 @@ impl SiteView {
         }
     }
 
-    /// Takes in decisions that stand at `position`, directly after what is known.
-    pub(super) fn absorb(&self, decisions: &[Decision], position: Position) {
-        self.view.send_if_modified(|view| {
-            // The desk and the follower both bring this replica's own entries.
-            if position <= view.position {
-                return false;
-            }
-            for decision in decisions {
-                view.site.apply(decision);
-                (self.observer)(&self.book, decision);
-            }
-            view.position = position;
-            true
-        });
+    fn adopt(&self, view: &mut View, draft: Draft, position: Position) {
+        view.site = draft.site;
+        view.position = position;
+        for decision in &draft.decisions {
+            (self.observer)(&self.book, decision);
+        }
+    }
+
+    fn evolve(&self, view: &mut View, decisions: &[Decision], position: Position) {
+        for decision in decisions {
+            view.site.apply(decision);
+            (self.observer)(&self.book, decision);
+        }
+        view.position = position;
     }
 
     /// The ledger no longer holds what this view was made of, but keeps no newer truth either: the
     /// next entry is expected where nothing is.
     pub(super) fn aged_out(&self) {
-        self.view.send_modify(|view| view.position = Position::START);
+        self.view.send_modify(|view| {
+            view.position = Position::START;
+            view.life += 1;
+        });
     }
 
     /// The ledger was made anew.
     pub(super) fn forget(&self) {
-        self.view.send_replace(View::default());
+        self.view.send_modify(|view| *view = View { life: view.life + 1, ..View::default() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book::Calendar;
+    use jiff::tz::TimeZone;
+    use paihao_contracts::commit::SiteFacts;
+    use paihao_domain::{CommandId, CounterId, Event, Outcome, Rules, Timestamp};
+    use paihao_ledger::Subject;
+
+    /// A view, and how many decisions its observer was told of.
+    fn view() -> (SiteView, Arc<Mutex<usize>>) {
+        let facts = SiteFacts {
+            account: "shop".into(),
+            id: "hall".into(),
+            name: "大厅".into(),
+            zone: "UTC".into(),
+        };
+        let book = SiteBook {
+            facts,
+            subject: Subject::new(&["shop", "hall"]).unwrap(),
+            rules: Rules::default(),
+            calendar: Calendar { zone: TimeZone::UTC, day_starts_at: 4 },
+        };
+        let told = Arc::new(Mutex::new(0));
+        let count = told.clone();
+        (SiteView::new(Arc::new(book), Arc::new(move |_, _| *count.lock() += 1)), told)
+    }
+
+    fn opening(counter: &str) -> Decision {
+        let counter = CounterId::new(counter);
+        Decision {
+            command: CommandId([7; 16]),
+            fingerprint: 0,
+            at: Timestamp(1),
+            outcome: Outcome::CounterOpen(counter.clone()),
+            events: vec![Event::CounterOpened { counter }],
+        }
+    }
+
+    fn entry(view: &SiteView, decision: &Decision, position: u64) -> Recorded {
+        Recorded {
+            position: Position(position),
+            subject: view.book.subject.clone(),
+            at_ms: 1,
+            entry: stored::encode(&view.book.facts, std::slice::from_ref(decision)),
+        }
+    }
+
+    /// Drafts a decision on what the view holds now.
+    fn draft(view: &SiteView, decision: &Decision) -> Recorded {
+        let (now, recorded) = (view.now(), entry(view, decision, view.now().position.0 + 5));
+        let mut site = now.site.clone();
+        site.apply(decision);
+        let payload = recorded.entry.payload.clone();
+        view.draft(&now, Draft { payload, decisions: vec![decision.clone()], site });
+        recorded
+    }
+
+    fn evolved(decisions: &[Decision]) -> Site {
+        let mut site = Site::default();
+        decisions.iter().for_each(|decision| site.apply(decision));
+        site
+    }
+
+    #[test]
+    fn an_own_entry_counts_once_whoever_brings_it_first() {
+        for follower_first in [true, false] {
+            let (view, told) = view();
+            let recorded = draft(&view, &opening("1"));
+            if follower_first {
+                view.read(&recorded);
+            }
+            view.stands(recorded.position);
+            view.read(&recorded);
+            assert_eq!(view.now().position, recorded.position);
+            assert_eq!(view.now().site, evolved(&[opening("1")]));
+            assert_eq!(*told.lock(), 1);
+        }
+    }
+
+    #[test]
+    fn a_draft_gives_way_to_what_another_replica_wrote() {
+        let (view, _) = view();
+        draft(&view, &opening("1"));
+        view.read(&entry(&view, &opening("2"), 3));
+        assert_eq!(view.now().site, evolved(&[opening("2")]));
+        let again = draft(&view, &opening("1"));
+        view.read(&again);
+        assert_eq!(view.now().site, evolved(&[opening("2"), opening("1")]));
+    }
+
+    #[test]
+    fn a_draft_on_a_ledger_that_is_gone_brings_nothing_of_it_back() {
+        let (view, _) = view();
+        view.read(&entry(&view, &opening("2"), 3));
+        view.aged_out();
+        let recorded = draft(&view, &opening("1"));
+        view.forget();
+        view.read(&recorded);
+        assert_eq!(view.now().site, evolved(&[opening("1")]));
     }
 }
