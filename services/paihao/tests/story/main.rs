@@ -13,4 +13,6 @@ mod bad_input;
 mod crowd;
 mod demo;
 mod failures;
+mod modes;
 mod shapes;
+mod tokens;

@@ -1,0 +1,237 @@
+//! Two token services on a real NATS and a real Redis, and the owner's other systems asking both:
+//! the cold start, a storm of refusals, a death, a wrong secret, and a new one.
+
+use crate::http::{ask, client};
+use harness::{NatsServer, Program, RedisServer, free_port, wait_until};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use wechat_sim::{EarlyDeath, SimAccount, SimConfig, Simulator};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
+const KEY: &str = "the-crm-systems-own-long-key";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Service {
+    program: Program,
+    url: String,
+    admin: String,
+}
+
+struct Owner {
+    nats: NatsServer,
+    redis: RedisServer,
+    wechat: Simulator,
+    http: Client,
+}
+
+impl Owner {
+    async fn start() -> Owner {
+        Owner {
+            nats: NatsServer::start(),
+            redis: RedisServer::start(),
+            wechat: Simulator::start(SimConfig::default()).await.expect("a free port"),
+            http: client(),
+        }
+    }
+
+    /// A token service that looks at its configuration every second, or only on SIGHUP.
+    fn service(&self, looks: bool) -> Service {
+        let (port, admin) = (free_port(), free_port());
+        let text = format!(
+            "
+            [admin]
+            listen = '127.0.0.1:{admin}'
+            [log]
+            filter = 'info,async_nats=warn'
+            [ledger]
+            kind = 'nats'
+            url = '{nats}'
+            [cache]
+            kind = 'redis'
+            url = '{redis}'
+            [wechat]
+            api = '{wechat}'
+            mp = '{wechat}'
+            [accounts.shop]
+            appid = '{appid}'
+            secret = {{ file = 'secret' }}
+            callback_token = 'simulated'
+            [token]
+            lease_seconds = 3
+            reload_seconds = {reload}
+            [token.server]
+            listen = '127.0.0.1:{port}'
+            per_minute = 0
+            [token.server.keys.crm]
+            key = '{KEY}'
+            accounts = ['shop']
+            ",
+            nats = self.nats.url(),
+            redis = self.redis.url(),
+            wechat = self.wechat.base_url(),
+            appid = SimAccount::default().appid,
+            reload = u8::from(looks),
+        );
+        let files = [("paihao.toml", &*text), ("secret", &*SimAccount::default().secret)];
+        Service {
+            program: Program::start(PROGRAM, &["--config", "{dir}/paihao.toml", "token"], &files),
+            url: format!("http://127.0.0.1:{port}"),
+            admin: format!("http://127.0.0.1:{admin}"),
+        }
+    }
+
+    /// The tokens that so many callers at once are given, each asking again until it is given one.
+    async fn all(
+        &self,
+        services: &[&Service],
+        callers: usize,
+        refused: Option<&str>,
+    ) -> Vec<String> {
+        let mut asking = JoinSet::new();
+        for i in 0..callers {
+            let base = format!("{}/token/shop", services[i % services.len()].url);
+            let (http, refused) = (self.http.clone(), refused.map(str::to_owned));
+            asking.spawn(async move {
+                loop {
+                    let request = match &refused {
+                        None => http.get(&base),
+                        Some(token) => http
+                            .post(format!("{base}/refused"))
+                            .body(json!({ "access_token": token }).to_string()),
+                    };
+                    if let Ok(answer) = request.bearer_auth(KEY).send().await
+                        && answer.status() == StatusCode::OK
+                    {
+                        let text = answer.text().await.expect("a body");
+                        let answer: Value = serde_json::from_str(&text).expect("JSON");
+                        return answer["access_token"].as_str().expect("a token").to_owned();
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            });
+        }
+        tokio::time::timeout(PATIENCE, asking.join_all()).await.expect("everybody is given a token")
+    }
+
+    async fn works(&self, token: &str) -> bool {
+        let base = self.wechat.base_url();
+        let url = format!("{base}/cgi-bin/getcallbackip?access_token={token}");
+        ask(self.http.get(url)).await.1.get("errcode").is_none()
+    }
+
+    async fn metrics(&self, service: &Service) -> String {
+        let url = format!("{}/metrics", service.admin);
+        self.http.get(url).send().await.expect("metrics").text().await.expect("metrics")
+    }
+}
+
+fn all_the_same(tokens: &[String]) -> &str {
+    assert!(tokens.iter().all(|token| *token == tokens[0]), "different tokens at one time");
+    &tokens[0]
+}
+
+fn hang_up(service: &Service) {
+    let pid = service.program.pid().expect("it runs").to_string();
+    let sent = std::process::Command::new("kill").args(["-HUP", &pid]).status();
+    assert!(sent.expect("there is a kill").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_token_for_everybody_through_a_day_of_trouble() {
+    let owner = Owner::start().await;
+    let (mut one, two) = (owner.service(true), owner.service(false));
+
+    // The cold start: 64 callers, no token, two services, one fetch.
+    let tokens = owner.all(&[&one, &two], 64, None).await;
+    let first = all_the_same(&tokens).to_owned();
+    assert!(owner.works(&first).await);
+    assert_eq!(owner.wechat.stats().token_fetches(), 1, "a cold start costs one fetch");
+
+    // Somebody outside has ended the token: 64 refusals in the same second, one fetch.
+    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    let tokens = owner.all(&[&one, &two], 64, Some(&first)).await;
+    let second = all_the_same(&tokens).to_owned();
+    assert!(second != first && owner.works(&second).await);
+    let stats = owner.wechat.stats();
+    assert_eq!((stats.token_fetches(), stats.forced_refreshes), (2, 0), "a storm costs one fetch");
+
+    // WeChat gives out a token that it refuses: asking once, and forcing once.
+    owner.wechat.kill_tokens(None, EarlyDeath::StillHandedOut);
+    let tokens = owner.all(&[&one, &two], 64, Some(&second)).await;
+    let third = all_the_same(&tokens).to_owned();
+    assert!(third != second && owner.works(&third).await);
+    assert_eq!(owner.wechat.stats().forced_refreshes, 1);
+
+    // One service dies; the other takes over within the lease and goes on where it was.
+    one.program.kill();
+    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    let tokens = owner.all(&[&two], 8, Some(&third)).await;
+    let fourth = all_the_same(&tokens).to_owned();
+    assert!(owner.works(&fourth).await);
+    one.program.restart();
+    assert_eq!(all_the_same(&owner.all(&[&one, &two], 8, None).await), fourth);
+
+    // The secret is set anew in WeChat's console: every token dies, and the old secret gets none.
+    owner.wechat.set_secret(None, "a-new-secret-of-the-account");
+    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    let refused = owner.http.post(format!("{}/token/shop/refused", two.url)).bearer_auth(KEY);
+    let refused = refused.body(json!({ "access_token": fourth }).to_string());
+    let (status, problem) = ask(refused).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("no_token")));
+    wait_until("the alarm is raised", PATIENCE, async || {
+        let told = owner.metrics(&one).await + &owner.metrics(&two).await;
+        told.contains("paihao_token_alarm{account=\"shop\",reason=\"wrong_secret\"} 1")
+    })
+    .await;
+    let said = one.program.output() + &two.program.output();
+    assert!(said.contains("invalid appsecret, view more at"), "WeChat's sentence:\n{said}");
+    assert!(said.contains("correct the AppSecret"), "and what to do:\n{said}");
+
+    // The new secret is laid where the configuration says it is. One looks by itself, the other is
+    // told to.
+    for service in [&one, &two] {
+        let file = service.program.folder().join("secret");
+        std::fs::write(file, "a-new-secret-of-the-account\n").expect("the secret can be laid down");
+    }
+    hang_up(&two);
+    let tokens = owner.all(&[&one, &two], 16, Some(&fourth)).await;
+    let fifth = all_the_same(&tokens).to_owned();
+    assert!(owner.works(&fifth).await);
+    wait_until("the alarm is over", PATIENCE, async || {
+        let told = owner.metrics(&one).await + &owner.metrics(&two).await;
+        !told.contains("reason=\"wrong_secret\"} 1")
+    })
+    .await;
+
+    // This machine's address leaves the allow list: the alarm names it.
+    owner.wechat.behave(|behaviour| behaviour.address_listed = false);
+    let refused = owner.http.post(format!("{}/token/shop/refused", one.url)).bearer_auth(KEY);
+    let refused = refused.body(json!({ "access_token": fifth }).to_string());
+    assert_eq!(ask(refused).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    wait_until("the address is named", PATIENCE, async || {
+        let said = one.program.output() + &two.program.output();
+        said.contains("invalid ip 203.0.113.7") && said.contains("add the address WeChat names")
+    })
+    .await;
+    let told = owner.metrics(&one).await + &owner.metrics(&two).await;
+    for figure in [
+        "paihao_token_alarm{account=\"shop\",reason=\"address_not_listed\"} 1",
+        "paihao_token_age_seconds{account=\"shop\"}",
+        "paihao_token_left_seconds{account=\"shop\"}",
+        "paihao_token_expires_at_seconds{account=\"shop\"}",
+        "paihao_token_fetches_total{account=\"shop\",mode=\"stable\",outcome=\"ok\"}",
+        "paihao_tokens_refused_total{account=\"shop\"}",
+        "paihao_token_server_requests_total{key=\"crm\",outcome=\"admitted\"}",
+    ] {
+        assert!(told.contains(figure), "{figure} is not among the metrics:\n{told}");
+    }
+
+    let said = one.program.output() + &two.program.output();
+    for secret in [&first, &second, &third, &fourth, &fifth, "a-new-secret", KEY] {
+        assert!(!said.contains(secret), "a secret stands in the log");
+    }
+    assert!(one.program.runs(), "SIGHUP ends nothing");
+    owner.wechat.stop().await;
+}

@@ -1,0 +1,255 @@
+//! The central token server over HTTP, with the simulated WeChat behind it, and the documented
+//! client in front of it.
+
+#![allow(clippy::disallowed_methods, reason = "it plays the owner's other systems")]
+
+use futures::future::join_all;
+use paihao_cache::MemoryCache;
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::{Clock, SystemClock};
+use paihao_ledger::Ledger;
+use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use paihao_token::server::{ServerKey, ServerSettings, TokenServer};
+use paihao_token::{Account, Channel, Ports, Settings, TokenService, start};
+use paihao_tokens::{TokenReader, TokenReaderOptions};
+use paihao_wechat::{AppId, AppSecret, Client, ClientOptions, Endpoints};
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use wechat_sim::{EarlyDeath, Fault, SimAccount, SimConfig, Simulator};
+
+const KEY: &str = "the-crm-systems-own-long-key";
+
+struct Owner {
+    wechat: Simulator,
+    service: TokenService,
+    server: TokenServer,
+    url: String,
+    http: reqwest::Client,
+    tasks: Tasks,
+    _dir: tempfile::TempDir,
+}
+
+fn settings(key: &str, per_minute: u32) -> ServerSettings {
+    let accounts = ["shop", "gone"].map(str::to_owned).into();
+    ServerSettings { keys: vec![ServerKey::new("crm", key, accounts)], per_minute }
+}
+
+impl Owner {
+    async fn start(per_minute: u32) -> Owner {
+        // Patience for a busy machine; nothing waits this long when it works.
+        Owner::patient(per_minute, Duration::from_secs(30)).await
+    }
+
+    async fn patient(per_minute: u32, wait: Duration) -> Owner {
+        let wechat = Simulator::start(SimConfig::default()).await.unwrap();
+        let base: url::Url = wechat.base_url().parse().unwrap();
+        let endpoints = Endpoints { api: base.clone(), mp: base };
+        let client = Client::new(ClientOptions { endpoints, ..ClientOptions::default() }).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(Arc::new(|| SystemClock.now_ms()));
+        let ledger: Arc<dyn Ledger> =
+            Arc::new(SqliteLedger::open(dir.path().join("ledger"), options).unwrap());
+        let cache = Arc::new(MemoryCache::default());
+        let own = SimAccount::default();
+        let shop = Account {
+            name: "shop".into(),
+            app: AppId(own.appid),
+            secret: AppSecret::new(own.secret),
+            channel: Channel::Stable,
+        };
+        let clock = Arc::new(SystemClock);
+        let ports = Ports {
+            cache: cache.clone(),
+            ledger: ledger.clone(),
+            issuer: Arc::new(client),
+            clock: clock.clone(),
+        };
+        let tasks = Tasks::new();
+        let service = start(Settings::default(), vec![shop], ports, &tasks);
+        let options =
+            TokenReaderOptions { reread: Duration::from_secs(1), wait, ..Default::default() };
+        let reader = TokenReader::new(cache, ledger, clock.clone(), options);
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = TokenServer::start(
+            settings(KEY, per_minute),
+            service.clone(),
+            reader,
+            clock,
+            listener,
+            &tasks,
+        );
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Owner { wechat, service, server, url, http, tasks, _dir: dir }
+    }
+
+    async fn get(&self, path: &str, key: &str) -> Response {
+        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(key);
+        request.send().await.unwrap()
+    }
+
+    async fn report(&self, token: &str) -> Response {
+        let request = self.http.post(format!("{}/token/shop/refused", self.url)).bearer_auth(KEY);
+        request.json(&json!({ "access_token": token })).send().await.unwrap()
+    }
+
+    async fn token(&self) -> String {
+        let answer: Value = self.get("/token/shop", KEY).await.json().await.unwrap();
+        answer["access_token"].as_str().unwrap().to_owned()
+    }
+
+    async fn close(self) {
+        self.tasks.stop_and_wait().await;
+        self.wechat.stop().await;
+    }
+}
+
+/// Whether WeChat takes this token.
+async fn works(owner: &Owner, token: &str) -> bool {
+    let url = format!("{}/cgi-bin/getcallbackip?access_token={token}", owner.wechat.base_url());
+    let answer: Value = owner.http.get(url).send().await.unwrap().json().await.unwrap();
+    answer.get("errcode").is_none()
+}
+
+async fn refusal(response: Response) -> (StatusCode, String) {
+    let status = response.status();
+    let headers = response.headers().clone();
+    assert_eq!(headers["cache-control"], "no-store");
+    assert_eq!(headers["content-type"], "application/problem+json");
+    assert_eq!(headers.contains_key("retry-after"), [429, 503].contains(&status.as_u16()));
+    assert_eq!(headers.contains_key("www-authenticate"), status == 401);
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["status"], status.as_u16());
+    (status, body["code"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_token_is_read_with_what_is_left_of_its_life_and_stored_nowhere() {
+    let owner = Owner::start(0).await;
+    let response = owner.get("/token/shop", KEY).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(answer["account"], "shop");
+    let left = answer["expires_in"].as_u64().unwrap();
+    assert!((7_000..=7_200).contains(&left), "{left}");
+    assert!(works(&owner, answer["access_token"].as_str().unwrap()).await);
+    let all = join_all((0..64).map(|_| owner.token())).await;
+    assert!(all.iter().all(|token| *token == all[0]));
+    assert_eq!(owner.wechat.stats().token_fetches(), 1);
+    owner.close().await;
+}
+
+#[tokio::test]
+async fn many_reports_of_one_token_are_answered_with_the_one_newer_one() {
+    let owner = Owner::start(0).await;
+    let old = owner.token().await;
+    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    let answers = join_all((0..64).map(|_| owner.report(&old))).await;
+    let mut newer = Vec::new();
+    for answer in answers {
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        let answer: Value = answer.json().await.unwrap();
+        newer.push(answer["access_token"].as_str().unwrap().to_owned());
+    }
+    assert!(newer.iter().all(|token| *token == newer[0] && *token != old));
+    assert!(works(&owner, &newer[0]).await);
+    let stats = owner.wechat.stats();
+    assert_eq!((stats.token_fetches(), stats.forced_refreshes), (2, 0));
+    // Who is late learns at once that there is a newer one.
+    let late: Value = owner.report(&old).await.json().await.unwrap();
+    assert_eq!(late["access_token"], newer[0].as_str());
+    assert_eq!(owner.wechat.stats().token_fetches(), 2);
+    owner.close().await;
+}
+
+#[tokio::test]
+async fn who_may_not_is_refused_before_anything_else() {
+    let owner = Owner::start(0).await;
+    let code = async |response| refusal(response).await.1;
+    assert_eq!(code(owner.get("/token/shop", "wrong").await).await, "unauthorised");
+    let bare = owner.http.get(format!("{}/token/shop", owner.url)).send().await.unwrap();
+    assert_eq!(refusal(bare).await, (StatusCode::UNAUTHORIZED, "unauthorised".into()));
+    let in_query = format!("{}/token/shop?key={KEY}&access_token={KEY}", owner.url);
+    let in_query = owner.http.get(in_query).send().await.unwrap();
+    assert_eq!(code(in_query).await, "unauthorised", "a key in an address is no key");
+    assert_eq!(code(owner.get("/token/other", KEY).await).await, "not_your_account");
+    assert_eq!(code(owner.get("/token/gone", KEY).await).await, "unknown_account");
+    assert_eq!(code(owner.get("/elsewhere", KEY).await).await, "unknown_path");
+    assert_eq!(code(owner.get("/token/shop/refused", KEY).await).await, "method_not_allowed");
+    let url = format!("{}/token/shop/refused", owner.url);
+    for (body, expected) in [
+        ("", "malformed_request"),
+        ("{}", "malformed_request"),
+        ("{\"access_token\": \"\"}", "malformed_request"),
+        ("[1]", "malformed_request"),
+        (&*"x".repeat(5_000), "body_too_large"),
+    ] {
+        let sent = owner.http.post(&url).bearer_auth(KEY).body(body.to_owned()).send().await;
+        assert_eq!(code(sent.unwrap()).await, expected, "{body:.20}");
+        let sent = owner.http.post(&url).bearer_auth("wrong").body(body.to_owned()).send().await;
+        assert_eq!(code(sent.unwrap()).await, "unauthorised");
+    }
+    owner.close().await;
+}
+
+#[tokio::test]
+async fn a_key_has_its_minute_and_can_be_changed() {
+    let owner = Owner::start(5).await;
+    let mut met = Vec::new();
+    for _ in 0..6 {
+        met.push(owner.get("/token/shop", KEY).await.status().as_u16());
+    }
+    assert_eq!(met, [200, 200, 200, 200, 200, 429]);
+    let (status, code) = refusal(owner.get("/token/shop", KEY).await).await;
+    assert_eq!((status.as_u16(), &*code), (429, "too_many_requests"));
+    owner.server.set(settings("another-key-that-is-long", 0));
+    assert_eq!(refusal(owner.get("/token/shop", KEY).await).await.1, "unauthorised");
+    assert_eq!(owner.get("/token/shop", "another-key-that-is-long").await.status(), 200);
+    owner.service.reload(Vec::new()).await;
+    let gone = owner.get("/token/shop", "another-key-that-is-long").await;
+    assert_eq!(refusal(gone).await.1, "unknown_account");
+    owner.close().await;
+}
+
+#[tokio::test]
+async fn the_client_of_the_documentation_works() {
+    let owner = Owner::start(0).await;
+    owner.token().await;
+    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    let page = include_str!("../../../docs/token-server.md");
+    let program =
+        page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(program.lines().filter(|line| !line.trim().is_empty()).count() <= 10, "ten lines");
+    let shown = format!("{program}\nprint(token)\nprint(newer)\n");
+    let (url, runs) = (owner.url.clone(), tokio::task::spawn_blocking);
+    let ran = runs(move || {
+        let mut python = std::process::Command::new("python3");
+        python.args(["-c", &shown]).env("TOKEN_SERVER", url).env("TOKEN_KEY", KEY);
+        python.output().expect("python3 is needed for the documented client: install it")
+    });
+    let ran = ran.await.unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let said = String::from_utf8(ran.stdout).unwrap();
+    let tokens: Vec<&str> = said.lines().collect();
+    assert_eq!(tokens.len(), 2);
+    assert_ne!(tokens[0], tokens[1]);
+    assert!(!works(&owner, tokens[0]).await && works(&owner, tokens[1]).await);
+    owner.close().await;
+}
+
+#[tokio::test]
+async fn without_any_token_it_says_when_to_ask_again() {
+    let owner = Owner::patient(0, Duration::from_secs(2)).await;
+    let first = owner.token().await;
+    owner.wechat.add_fault(Fault::errcode("/cgi-bin/stable_token", 40164));
+    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    let (status, code) = refusal(owner.report(&first).await).await;
+    assert_eq!((status.as_u16(), &*code), (503, "no_token"));
+    owner.close().await;
+}
