@@ -1,7 +1,7 @@
 //! What people ask of a site.
 
-use crate::event::CloseReason;
 use crate::ids::{CommandId, CounterId, Person, QueueId, TicketId, Via};
+use crate::ticket::CloseReason;
 
 /// A wish, with an identity that survives being delivered again.
 #[derive(Debug, Clone, PartialEq, Eq)]

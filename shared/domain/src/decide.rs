@@ -1,13 +1,13 @@
 //! What a command means for a site now.
 
 use crate::command::{Act, Command, Served};
-use crate::event::{CloseReason, Decision, Event, Milestone, MilestoneKind, Outcome};
+use crate::event::{Decision, Event, Milestone, MilestoneKind, Outcome};
 use crate::ids::{CounterId, Number, Person, QueueId, TicketId, Via};
 use crate::memory::Remembered;
 use crate::refusal::Refusal;
 use crate::rules::{CounterRules, QueueRules, Rules};
 use crate::site::Site;
-use crate::ticket::{Rank, Stage, Ticket};
+use crate::ticket::{CloseReason, Rank, Stage, Ticket};
 use crate::time::{Day, Now, Timestamp};
 
 /// The answer to a command that was not refused.
@@ -33,7 +33,8 @@ pub fn decide(site: &Site, rules: &Rules, command: &Command, now: Now) -> Result
         true => Site { day: Some(now.day), ..Site::default() },
         false => site.clone(),
     };
-    let sitting = Sitting { before: site, site: &today, rules, now, day: today.day.unwrap_or(now.day) };
+    let sitting =
+        Sitting { before: site, site: &today, rules, now, day: today.day.unwrap_or(now.day) };
     let (outcome, happened) = sitting.hear(&command.act)?;
     let opening = begins.then_some(Event::DayOpened { day: now.day });
     Ok(Answer::Decided(Decision {

@@ -1,7 +1,7 @@
 //! What happened to a site: the words of the ledger.
 
 use crate::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, Via};
-use crate::ticket::{Rank, Told};
+use crate::ticket::{CloseReason, Rank, Told};
 use crate::time::{Day, Timestamp};
 use std::sync::Arc;
 
@@ -103,15 +103,6 @@ pub enum Event {
     },
     /// Something was reached that the holder is to be told, with all that the message needs.
     MilestoneReached(Milestone),
-}
-
-/// Why a ticket was closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloseReason {
-    /// Its holder gave it up.
-    ByCustomer,
-    /// Staff took it out.
-    ByStaff,
 }
 
 /// Something the holder of a ticket is to be told.

@@ -4,11 +4,11 @@
 //! as a value, and a decision can be tried on a copy, at no cost.
 
 use crate::estimate::{Estimate, Outlook};
-use crate::event::{CloseReason, Decision, Event};
+use crate::event::{Decision, Event};
 use crate::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId};
 use crate::memory::{Memory, Remembered};
 use crate::rules::Rules;
-use crate::ticket::{Rank, Stage, Ticket, Told};
+use crate::ticket::{CloseReason, Rank, Stage, Ticket, Told};
 use crate::time::{Day, Timestamp};
 use imbl::{OrdMap, Vector};
 

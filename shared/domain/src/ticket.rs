@@ -1,7 +1,6 @@
 //! A ticket and the stages it goes through.
 
 use crate::estimate::Estimate;
-use crate::event::CloseReason;
 use crate::ids::{CounterId, Number, Person, QueueId, TicketId};
 use crate::time::Timestamp;
 
@@ -81,6 +80,15 @@ pub enum Stage {
         /// Why.
         reason: CloseReason,
     },
+}
+
+/// Why a ticket was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// Its holder gave it up.
+    ByCustomer,
+    /// Staff took it out.
+    ByStaff,
 }
 
 impl Ticket {

@@ -34,9 +34,7 @@ fn somebody_who_asks_is_told_how_their_ticket_stands() {
 fn somebody_gives_up_the_ticket_they_hold() {
     let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
     for (name, ticket) in [("ben", 2), ("ann", 1)] {
-        let Outcome::Left { ticket: left, .. } = hall.when(withdraw(name)).then() else {
-            panic!()
-        };
+        let Outcome::Left { ticket: left, .. } = hall.when(withdraw(name)).then() else { panic!() };
         assert_eq!(left, TicketId(ticket));
     }
     assert_eq!(hall.site.counter(&CounterId::new("1")).serving, None, "the counter is free");
