@@ -43,11 +43,15 @@ class Phone {
     this.unread = 0;
     this.follows = false;
     this.busy = false;
+    this.atEnd = true;
     this.build();
   }
 
   build() {
     this.chat = make('div', { class: 'chat', role: 'log', 'aria-label': `${this.name}的聊天`, tabindex: 0 });
+    // A chat stays at its end also while it grows, shrinks, or is not shown at all.
+    this.chat.addEventListener('scroll', () => { this.atEnd = this.chat.scrollHeight - this.chat.scrollTop - this.chat.clientHeight < 80; });
+    new ResizeObserver(() => this.atEnd && this.toEnd()).observe(this.chat);
     this.input = make('input', { type: 'text', maxlength: 300, 'aria-label': '发消息 · message', placeholder: '发消息…' });
     this.write = make('form', { class: 'write', onsubmit: event => this.send(event) },
       this.input, make('button', { class: 'send' }, '发送'));
@@ -86,9 +90,8 @@ class Phone {
   add(line, fresh) {
     if (line.id <= this.seen) return;
     this.seen = line.id;
-    const bottom = this.chat.scrollHeight - this.chat.scrollTop - this.chat.clientHeight < 80;
     this.chat.append(draw(line, this));
-    if (bottom || fresh) this.chat.scrollTop = this.chat.scrollHeight;
+    if (this.atEnd || fresh) this.toEnd();
     if (!fresh) return;
     if (['reply', 'service', 'notice', 'card', 'failure'].includes(line.kind)) {
       this.element.classList.remove('ding');
@@ -97,6 +100,11 @@ class Phone {
       this.showBadge();
     }
     if (line.kind === 'note') this.load().catch(() => {});
+  }
+
+  toEnd() {
+    this.atEnd = true;
+    this.chat.scrollTop = this.chat.scrollHeight;
   }
 
   showBadge() {
@@ -300,8 +308,10 @@ async function loadAll() {
   phones.forEach(phone => phone.showPick());
 }
 
+/** Hears the news. A page that was left may be kept for a way back: it must not keep its connection. */
 function listen() {
   const events = new EventSource('/sim/events');
+  addEventListener('pagehide', () => events.close(), { once: true });
   const offline = document.getElementById('offline');
   events.onopen = () => {
     offline.hidden = true;
@@ -344,3 +354,4 @@ setInterval(() => {
   });
 }, 1000);
 listen();
+addEventListener('pageshow', event => { if (event.persisted) listen(); });
