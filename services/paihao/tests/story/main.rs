@@ -8,11 +8,14 @@
 
 mod cluster;
 mod http;
+mod town;
 
 mod bad_input;
 mod crowd;
 mod demo;
 mod failures;
+mod forgetting;
+mod hostile;
 mod modes;
 mod shapes;
 mod tokens;

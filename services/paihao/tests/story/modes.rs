@@ -1,0 +1,77 @@
+//! Callbacks in all three modes, through the real program: what a customer sees in each of them.
+
+use crate::town::{SHOPS, Town, account};
+use wechat_sim::{Answer, Outcome};
+
+/// Every answer is one that the customer sees rightly, and all of them are the same.
+fn said(outcome: &Outcome) -> String {
+    let texts: Vec<_> = outcome.pushes.iter().map(|push| push.answer.text()).collect();
+    assert!(texts.iter().all(|text| text.is_some() && *text == texts[0]), "{outcome:#?}");
+    outcome.reply.clone().unwrap()
+}
+
+#[tokio::test]
+async fn a_customer_sees_the_same_in_every_mode() {
+    let town = Town::start().await;
+    for (i, (name, _, _)) in SHOPS.iter().enumerate() {
+        let appid = account(i).appid;
+        let welcome = town.wechat.follow(Some(&appid), "oAnn").await;
+        assert_eq!(said(&welcome), format!("欢迎来到{name}"));
+        assert!(said(&town.write(i, "oAnn", "排队").await).contains("没有排队的号"));
+
+        // The second delivery is sealed anew, with another nonce.
+        let replies = town.scan(i, "oAnn", "one", 2).await;
+        assert_eq!(replies[0], replies[1]);
+        assert!(replies[0].contains("A001") && replies[0].contains(&format!("{name}-one")));
+        assert!(town.scan(i, "oBen", "one", 1).await[0].contains("前面 1 位"));
+
+        let mine = said(&town.write(i, "oAnn", " 排队\n").await);
+        assert!(mine.contains("您已取号 A001") && mine.contains("前面没有人"), "{mine}");
+        town.scan(i, "oAnn", "two", 1).await;
+        let both = said(&town.click(i, "oAnn", "MY").await);
+        assert!(both.contains(&format!("{name}-one")) && both.contains(&format!("{name}-two")));
+
+        // What nobody bound to anything is answered with nothing.
+        for nothing in [town.write(i, "oAnn", "你好").await, town.click(i, "oAnn", "OTHER").await]
+        {
+            assert!(nothing.pushes.iter().all(|push| push.answer == Answer::Success));
+        }
+
+        let gone = said(&town.click(i, "oAnn", "BYE").await);
+        assert!(gone.contains("已取消 A001") && gone.contains(&format!("{name}-two")), "{gone}");
+        assert_eq!(
+            (
+                town.waiting(&format!("{name}-one")).await,
+                town.waiting(&format!("{name}-two")).await
+            ),
+            (1.into(), 0.into())
+        );
+        assert!(said(&town.write(i, "oAnn", "退号").await).contains("没有排队的号"));
+    }
+    assert_eq!(town.wechat.stats().pushes_failed, 0, "no customer saw an error");
+}
+
+#[tokio::test]
+async fn whoever_unfollows_leaves_every_line_of_the_account() {
+    let town = Town::start().await;
+    for i in 0..SHOPS.len() {
+        for site in ["one", "two"] {
+            town.scan(i, "oBen", site, 1).await;
+            town.scan(i, "oAnn", site, 1).await;
+        }
+    }
+    let secure = account(2).appid;
+    town.wechat.unfollow(Some(&secure), "oAnn").await;
+    // WeChat may say it several times.
+    town.wechat.unfollow(Some(&secure), "oAnn").await;
+    for (name, _, _) in SHOPS {
+        for site in ["one", "two"] {
+            let left = if name == "secure" { 1 } else { 2 };
+            assert_eq!(town.waiting(&format!("{name}-{site}")).await, left, "{name}");
+        }
+    }
+    // Ben moved up, and Ann would begin anew.
+    assert!(town.scan(2, "oBen", "one", 1).await[0].contains("前面没有人"));
+    assert!(town.scan(2, "oAnn", "one", 1).await[0].contains("取号成功 A003"));
+    assert_eq!(town.wechat.stats().pushes_failed, 0, "no customer saw an error");
+}

@@ -1,0 +1,165 @@
+//! A program with an account in each mode of callbacks, and one whose credentials are just changing.
+
+use crate::http::{ask, client};
+use harness::{Program, free_port, wait_until};
+use paihao_chassis::clock::{Clock, SystemClock};
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use wechat_sim::{Answer, Forged, Outcome, PushMode, Routing, SimAccount, SimConfig, Simulator};
+
+/// The accounts of the tests. `changing` has new credentials in the program's configuration beside
+/// the former ones, and WeChat still uses those.
+pub const SHOPS: [(&str, &str, PushMode); 4] = [
+    ("plain", "plain", PushMode::Plain),
+    ("compatible", "compatible", PushMode::Compatible),
+    ("secure", "secure", PushMode::Secure),
+    ("changing", "secure", PushMode::Secure),
+];
+
+/// One process with four accounts, each with two sites, and WeChat.
+pub struct Town {
+    _program: Program,
+    pub wechat: Simulator,
+    pub http: Client,
+    pub url: String,
+}
+
+/// An account as WeChat's console has it. The key of the last one is not canonical base64.
+pub fn account(i: usize) -> SimAccount {
+    let (_, _, mode) = SHOPS[i];
+    SimAccount {
+        appid: format!("wx00000000000000{i:02}"),
+        original_id: format!("gh_{i}"),
+        callback_token: format!("tokenOfShop{i}"),
+        aes_key: format!("{i}bcdefghijklmnopqrstuvwxyz0123456789ABCDEF{i}"),
+        mode,
+        ..SimAccount::default()
+    }
+}
+
+impl Town {
+    pub async fn start() -> Town {
+        let config = SimConfig { accounts: (0..4).map(account).collect(), ..SimConfig::default() };
+        let wechat = Simulator::start(config).await.unwrap();
+        let (port, admin) = (free_port(), free_port());
+        let mut text = format!(
+            "
+            [gateway]
+            listen = '127.0.0.1:{port}'
+            [admin]
+            listen = '127.0.0.1:{admin}'
+            [ledger]
+            file = '{{dir}}/ledger.sqlite'
+            [wechat]
+            api = '{sim}'
+            mp = '{sim}'
+            ",
+            sim = wechat.base_url(),
+        );
+        for (i, (name, mode, _)) in SHOPS.iter().enumerate() {
+            let SimAccount { appid, secret, callback_token, aes_key, .. } = account(i);
+            let credentials = match *name {
+                "changing" => format!(
+                    "callback_token = 'theNewToken'\n aes_key = '{}'\n \
+                     former_callback_token = '{callback_token}'\n former_aes_key = '{aes_key}'",
+                    "N".repeat(43)
+                ),
+                _ => format!("callback_token = '{callback_token}'\n aes_key = '{aes_key}'"),
+            };
+            let _ = write!(
+                text,
+                "
+                [accounts.{name}]
+                appid = '{appid}'
+                secret = '{secret}'
+                mode = '{mode}'
+                {credentials}
+                greeting = '欢迎来到{name}'
+                keywords = {{ '排队' = 'my_ticket', '退号' = 'leave' }}
+                [accounts.{name}.menu]
+                MY = 'my_ticket'
+                BYE = 'leave'
+                "
+            );
+            for site in ["one", "two"] {
+                let _ = write!(
+                    text,
+                    "
+                    [sites.{name}-{site}]
+                    account = '{name}'
+                    name = '{name}-{site}'
+                    [sites.{name}-{site}.queues.a]
+                    name = '业务'
+                    prefix = 'A'
+                    "
+                );
+            }
+        }
+        let program = Program::start(
+            env!("CARGO_BIN_EXE_paihao"),
+            &["--config", "{dir}/paihao.toml", "all"],
+            &[("paihao.toml", &text)],
+        );
+        let url = format!("http://127.0.0.1:{port}");
+        let http = client();
+        let ready = format!("http://127.0.0.1:{admin}/ready");
+        wait_until("the program is ready", Duration::from_secs(30), async || {
+            http.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
+        })
+        .await;
+        for (i, (name, _, _)) in SHOPS.iter().enumerate() {
+            let callback = format!("{url}/wechat/{name}");
+            let (appid, wechat) = (account(i).appid, &wechat);
+            assert_eq!(wechat.verify_server(Some(&appid), &callback).await, Ok(()), "{name}");
+            wechat.set_callback_urls(Some(&appid), [callback]);
+        }
+        Town { _program: program, wechat, http, url }
+    }
+
+    /// How many wait at a site.
+    pub async fn waiting(&self, site: &str) -> Value {
+        let url = format!("{}/api/v1/sites/{site}", self.url);
+        ask(self.http.get(url)).await.1["queues"][0]["waiting_count"].take()
+    }
+
+    /// Somebody scans the door code of a site; what the chat shows, once for each delivery.
+    pub async fn scan(&self, i: usize, person: &str, site: &str, deliveries: usize) -> Vec<String> {
+        let body = scan_body(&account(i), person, &format!("q_{}-{site}_a", SHOPS[i].0));
+        let routing = Routing { deliveries, ..Routing::default() };
+        let appid = account(i).appid;
+        let forged = Forged::default();
+        let pushes = self.wechat.push_raw(Some(&appid), person, &body, routing, forged).await;
+        let text = |push: &std::sync::Arc<wechat_sim::Pushed>| match &push.answer {
+            Answer::Text { content } => content.clone(),
+            other => panic!("{}: {other:?}", SHOPS[i].0),
+        };
+        pushes.iter().map(text).collect()
+    }
+
+    pub async fn write(&self, i: usize, person: &str, text: &str) -> Outcome {
+        let appid = account(i).appid;
+        let routing = Routing::default();
+        self.wechat.send_text(Some(&appid), person, text, routing).await.expect("a follower")
+    }
+
+    pub async fn click(&self, i: usize, person: &str, key: &str) -> Outcome {
+        let appid = account(i).appid;
+        let routing = Routing { deliveries: 2, ..Routing::default() };
+        self.wechat.click(Some(&appid), person, key, routing).await.expect("a follower")
+    }
+}
+
+/// A scan as WeChat pushes it; no two are the same.
+pub fn scan_body(account: &SimAccount, person: &str, scene: &str) -> String {
+    static TICKETS: AtomicU32 = AtomicU32::new(0);
+    let (at, ticket) = (SystemClock.now_ms() / 1000, TICKETS.fetch_add(1, Ordering::Relaxed));
+    format!(
+        "<xml><ToUserName><![CDATA[{}]]></ToUserName>\n<FromUserName><![CDATA[{person}]]></FromUserName>\n\
+         <CreateTime>{at}</CreateTime>\n<MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[SCAN]]></Event>\n\
+         <EventKey><![CDATA[{scene}]]></EventKey>\n<Ticket><![CDATA[T{ticket}]]></Ticket>\n</xml>",
+        account.original_id
+    )
+}
