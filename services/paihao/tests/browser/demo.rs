@@ -1,0 +1,94 @@
+//! A demo, as its terminal tells of it, and people who take numbers there.
+
+use crate::browser::{Browser, PATIENCE};
+use crate::window::Window;
+use harness::{Program, free_port, wait_until};
+use serde_json::json;
+
+/// A running `paihao demo`.
+pub struct Demo {
+    program: Program,
+    starts: usize,
+}
+
+impl Demo {
+    /// Starts one with data of its own.
+    pub async fn start() -> Demo {
+        let port = free_port().to_string();
+        let arguments = ["demo", "--port", &port, "--data", "{dir}/data"];
+        let program = Program::start(env!("CARGO_BIN_EXE_paihao"), &arguments, &[]);
+        let demo = Demo { program, starts: 1 };
+        demo.is_ready().await;
+        demo
+    }
+
+    /// Ends it without a warning.
+    pub fn kill(&mut self) {
+        self.program.kill();
+    }
+
+    /// Starts it again with the same port and data.
+    pub async fn restart(&mut self) {
+        self.starts += 1;
+        self.program.restart();
+        self.is_ready().await;
+    }
+
+    async fn is_ready(&self) {
+        let said = || self.program.output().matches("Ctrl-C to stop").count() >= self.starts;
+        wait_until("the demo says that it is ready", PATIENCE, async || said()).await;
+    }
+
+    /// The printed address that holds this, or stands on a line with it.
+    pub fn address(&self, word: &str) -> String {
+        let output = self.program.output();
+        let line = output.lines().rfind(|line| line.contains(word) && line.contains("http://"));
+        let line = line.unwrap_or_else(|| panic!("no address of {word} in:\n{output}"));
+        line[line.find("http://").expect("looked for")..].trim().to_owned()
+    }
+
+    /// The kiosk's address, for one queue.
+    pub fn kiosk(&self, queue: &str) -> String {
+        format!("{}?queue={queue}", self.address("/kiosk/"))
+    }
+
+    /// Opens a kiosk and has so many people scan its first code, one after the other; the phones.
+    pub async fn people_in_line(&self, browser: &Browser, people: usize) -> Window {
+        let kiosk = browser.open(&self.kiosk("general")).await;
+        let phones = browser.open(&code_of(&kiosk).await).await;
+        // A browser has few connections to one server, and a kiosk needs two.
+        kiosk.close().await;
+        for person in 1..=people {
+            scan(&phones, person).await;
+            phones.shows(&chat(person), &format!("A{person:03}")).await;
+        }
+        phones
+    }
+
+    /// Opens the staff page as the terminal says, at the first counter.
+    pub async fn staff_at_first_counter(&self, browser: &Browser) -> Window {
+        let staff = browser.open(&self.address("#key=")).await;
+        staff.click("#counters button").await;
+        staff.shows("#counter", "1号窗口").await;
+        staff
+    }
+}
+
+/// The link under a kiosk's code, once there is one.
+pub async fn code_of(kiosk: &Window) -> String {
+    kiosk.picture("#code").await;
+    let link = kiosk.run("return document.getElementById('phone').href", json!([])).await;
+    link.as_str().expect("a link").to_owned()
+}
+
+/// A person, counted from one, scans the code that the phones page was opened with.
+pub async fn scan(phones: &Window, person: usize) {
+    // With its picture, the page has drawn all it knows: nothing moves under the finger.
+    phones.picture(&format!(".phone:nth-child({person}) .pick img")).await;
+    phones.click(&format!(".phone:nth-child({person}):not(.busy) .pick .go")).await;
+}
+
+/// Where a person's phone shows what was said.
+pub fn chat(person: usize) -> String {
+    format!(".phone:nth-child({person}) .chat")
+}

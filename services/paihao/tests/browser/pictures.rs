@@ -1,0 +1,114 @@
+//! Every page on every screen, in both lights, as pictures in `target/pictures`; on none of them
+//! may anything stick out sideways.
+
+use crate::browser::Browser;
+use crate::demo::{Demo, chat, code_of, scan};
+use crate::window::Window;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+type Screen = (&'static str, u32, u32);
+const PHONE: Screen = ("phone", 390, 844);
+const DESK: Screen = ("desk", 1440, 900);
+const WALL: Screen = ("wall", 1920, 1080);
+
+/// Where a page of the hall may be looked at.
+const HALL: &[Screen] = &[PHONE, DESK, WALL];
+/// Where one that a person works with is.
+const HAND: &[Screen] = &[PHONE, DESK];
+
+#[tokio::test]
+async fn every_page_fits_every_screen() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let pages = demo.address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
+
+    let page = browser.open(&pages).await;
+    page.shows("#sites h2", "城南便民服务大厅").await;
+    pictures(&page, "index", HAND).await;
+    page.go(&demo.address("/board/")).await;
+    page.shows("#hero", "请稍候").await;
+    pictures(&page, "board-quiet", HALL).await;
+    page.go(&demo.address("#key=").split('#').next().unwrap().to_owned()).await;
+    page.shows("#sign-in h2", "工作人员密钥").await;
+    pictures(&page, "staff-sign-in", HAND).await;
+    page.go(&demo.address("/kiosk/")).await;
+    page.shows("#queues", "社保医保").await;
+    pictures(&page, "kiosk-queues", HALL).await;
+    page.click("#queues button").await;
+    page.picture("#code").await;
+    pictures(&page, "kiosk-code", HALL).await;
+
+    let social = browser.open(&demo.kiosk("social")).await;
+    let phones = browser.open(&code_of(&social).await).await;
+    pictures(&phones, "phones-chosen", HAND).await;
+    // The number would leave before it has sat for all its pictures.
+    social.run("window.setTimeout = () => 0", json!([])).await;
+    scan(&phones, 3).await;
+    social.shows("#taken #number", "B001").await;
+    pictures(&social, "kiosk-number", HALL).await;
+    social.close().await;
+    page.close().await;
+
+    demo.people_in_line(&browser, 2).await;
+    let staff = browser.open(&demo.address("#key=")).await;
+    staff.shows("#counters", "3号窗口").await;
+    pictures(&staff, "staff-counters", HAND).await;
+    staff.click("#counters button").await;
+    staff.click("#call-next").await;
+    staff.shows("#said", "已叫 A001").await;
+    pictures(&staff, "staff-serving", HAND).await;
+    let board = browser.open(&demo.address("/board/")).await;
+    board.shows("#calls", "A001").await;
+    pictures(&board, "board-one-call", HALL).await;
+    staff.click("#finish").await;
+    staff.shows("#said", "已完成").await;
+    staff.click("#call-next:enabled").await;
+    staff.shows("#said", "已叫 A002").await;
+    staff.click("#change").await;
+    staff.click("#counters button:last-child").await;
+    staff.click("#call-next").await;
+    staff.shows("#said", "已叫 B001").await;
+    board.shows("#hero .number", "B001").await;
+    pictures(&board, "board-busy", HALL).await;
+
+    phones.shows(&format!("{} .card", chat(3)), "B001").await;
+    pictures(&phones, "phones-called", HAND).await;
+    phones.click(".phone:nth-child(1) .scan").await;
+    phones.shows(".phone:nth-child(1) .codes .code", "还剩").await;
+    pictures(&phones, "phones-codes", HAND).await;
+    browser.end(&[]).await;
+}
+
+async fn pictures(page: &Window, name: &str, screens: &[Screen]) {
+    for &(screen, width, height) in screens {
+        for light in ["light", "dark"] {
+            page.on_screen(width, height, light).await;
+            let out = page.run(STICKING_OUT, json!([])).await;
+            assert_eq!(out, json!([]), "{name} on a {screen}");
+            let file = folder().join(format!("{name}-{screen}-{light}.png"));
+            std::fs::write(file, page.photograph().await).expect("a picture can be written");
+        }
+    }
+    page.on_screen(1440, 900, "light").await;
+}
+
+fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("pictures");
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    folder
+}
+
+/// What reaches beyond the sides of the screen, unless it scrolls within something that does not,
+/// and numbers that reach beyond what they stand in.
+const STICKING_OUT: &str = "
+const page = document.scrollingElement;
+if (page.scrollWidth > page.clientWidth) return ['the page itself'];
+const scrolls = element => element
+  && (getComputedStyle(element).overflowX === 'auto' || scrolls(element.parentElement));
+const beyond = (inner, left, right) => inner.left < left - 1 || inner.right > right + 1;
+return [...document.querySelectorAll('body *')].filter(element => {
+  if (!element.checkVisibility() || scrolls(element)) return false;
+  const [box, around] = [element, element.parentElement].map(one => one.getBoundingClientRect());
+  return box.width > 0 && (beyond(box, 0, innerWidth)
+    || element.matches('.number') && beyond(box, around.left, around.right));
+}).map(element => element.outerHTML.slice(0, 120));";

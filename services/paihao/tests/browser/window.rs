@@ -1,0 +1,162 @@
+//! One window: what is seen in it, and what its owner does.
+
+use crate::browser::{Ask, PATIENCE};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::error::CmdError;
+use fantoccini::wd::WindowHandle;
+use fantoccini::{Client, Locator};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// A page in a window. Elements are named by CSS selectors; only what is shown counts.
+pub struct Window {
+    client: Client,
+    handle: WindowHandle,
+}
+
+impl Window {
+    pub fn new(client: &Client, handle: WindowHandle) -> Window {
+        Window { client: client.clone(), handle }
+    }
+
+    /// Loads a page.
+    pub async fn go(&self, url: &str) {
+        self.here().await.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// What the address bar says.
+    pub async fn address(&self) -> String {
+        self.here().await.current_url().await.expect("an address").to_string()
+    }
+
+    /// Closes it.
+    pub async fn close(self) {
+        self.here().await.close_window().await.expect("the window closes");
+    }
+
+    /// Waits until something that fits shows this text.
+    pub async fn shows(&self, css: &str, text: &str) {
+        let what = format!("{css} shows {text:?}");
+        self.until(&what, async || self.texts(css).await.iter().any(|shown| shown.contains(text)))
+            .await;
+    }
+
+    /// Waits until nothing that fits is shown.
+    pub async fn hides(&self, css: &str) {
+        let what = format!("{css} is no longer shown");
+        self.until(&what, async || self.texts(css).await.is_empty()).await;
+    }
+
+    /// The texts of everything shown that fits.
+    pub async fn texts(&self, css: &str) -> Vec<String> {
+        let found = self.run(SHOWN, json!([css])).await;
+        let texts = found.as_array().expect("a list").iter();
+        texts.map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Waits until a picture is shown and has been drawn; its address.
+    pub async fn picture(&self, css: &str) -> String {
+        let mut address = Value::Null;
+        let drawn = async || {
+            address = self.run(DRAWN, json!([css])).await;
+            address.is_string()
+        };
+        self.until(&format!("{css} is drawn"), drawn).await;
+        address.as_str().expect("waited for").to_owned()
+    }
+
+    /// Clicks as soon as it can be clicked.
+    pub async fn click(&self, css: &str) {
+        let what = format!("{css} can be clicked");
+        self.until(&what, async || self.try_click(css).await.is_ok_and(|clicked| clicked)).await;
+    }
+
+    /// A page draws itself anew at any time, so what was found may be gone already; then nothing
+    /// was clicked.
+    async fn try_click(&self, css: &str) -> Result<bool, CmdError> {
+        let element = self.here().await.find(Locator::Css(css)).await?;
+        if !element.is_enabled().await? {
+            return Ok(false);
+        }
+        element.click().await.map(|()| true)
+    }
+
+    /// Types into a field.
+    pub async fn write(&self, css: &str, text: &str) {
+        let field = self.here().await.find(Locator::Css(css)).await.expect(css);
+        field.send_keys(text).await.expect(css);
+    }
+
+    /// Presses keys one after the other, as fast as it goes.
+    pub async fn press(&self, keys: &str) {
+        let mut actions = KeyActions::new("keyboard".into());
+        for key in keys.chars() {
+            actions = actions.then(KeyAction::Down { value: key });
+            actions = actions.then(KeyAction::Up { value: key });
+        }
+        self.here().await.perform_actions(actions).await.expect("keys can be pressed");
+    }
+
+    /// Runs a script's statements; `arguments` are theirs, what they return is the answer.
+    pub async fn run(&self, script: &str, arguments: Value) -> Value {
+        let Value::Array(arguments) = arguments else { panic!("arguments are a list") };
+        let answer = self.here().await.execute(script, arguments).await;
+        answer.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// Waits until a condition holds, and says what the page shows if it never does.
+    pub async fn until(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+        let begun = Instant::now();
+        while !condition().await {
+            if begun.elapsed() > PATIENCE {
+                let shown = self.run("return document.body.innerText", json!([])).await;
+                panic!("still not: {what}\nat {}\nshown: {shown}", self.address().await);
+            }
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    }
+
+    /// Looks at the page on another screen and in another light.
+    pub async fn on_screen(&self, width: u32, height: u32, light: &str) {
+        let hand = width < 600;
+        let screen =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": hand});
+        self.devtools("Emulation.setDeviceMetricsOverride", screen).await;
+        self.devtools("Emulation.setTouchEmulationEnabled", json!({"enabled": hand})).await;
+        let light = json!({"features": [{"name": "prefers-color-scheme", "value": light}]});
+        self.devtools("Emulation.setEmulatedMedia", light).await;
+        let width = f64::from(width);
+        let sized = async || self.run("return innerWidth", json!([])).await.as_f64() == Some(width);
+        self.until("the window has its size", sized).await;
+    }
+
+    /// A PNG of what is on the screen.
+    pub async fn photograph(&self) -> Vec<u8> {
+        let quickly = json!({"format": "png", "optimizeForSpeed": true});
+        let taken = self.devtools("Page.captureScreenshot", quickly).await;
+        STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("base64")
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        let body = json!({"cmd": command, "params": parameters});
+        let done = self.here().await.issue_cmd(Ask("goog/cdp/execute", body)).await;
+        done.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    async fn here(&self) -> &Client {
+        self.client.switch_to_window(self.handle.clone()).await.expect("the window is open");
+        &self.client
+    }
+}
+
+const SHOWN: &str = "
+return [...document.querySelectorAll(arguments[0])]
+  .filter(element => element.checkVisibility({ visibilityProperty: true }))
+  .map(element => element.innerText);";
+
+const DRAWN: &str = "
+const picture = document.querySelector(arguments[0]);
+const drawn = picture && picture.checkVisibility() && picture.complete && picture.naturalWidth > 0;
+return drawn ? picture.src : null;";
