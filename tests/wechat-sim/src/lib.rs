@@ -112,8 +112,8 @@ pub use act::{Outcome, PersonState, Routing, Seen};
 pub use allowance::{Throttle, Trigger, Windows};
 pub use codes::Code;
 pub use config::{
-    Behaviour, Keep, OnDuplicate, OnHttpError, PushMode, Quotas, Receipt, ReceiptStatus, RepeatStamps,
-    SimAccount, SimConfig,
+    Behaviour, Keep, OnDuplicate, OnHttpError, PushMode, Quotas, Receipt, ReceiptStatus,
+    RepeatStamps, SimAccount, SimConfig,
 };
 pub use crypt::{Warp, seal, unseal};
 pub use faults::{Effect, Fault};

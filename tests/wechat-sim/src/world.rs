@@ -142,7 +142,7 @@ impl World {
 
     /// The account a token belongs to, or the error code for a token that is no good.
     pub(crate) fn account_of_token(&self, token: Option<&str>) -> Result<&Account, i64> {
-        self.from_listed_address()?;
+        self.check_address()?;
         let token = token.filter(|token| !token.is_empty()).ok_or(41001)?;
         let generation = token.split('_').next().unwrap_or_default();
         if generation.is_empty() || !generation.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -176,11 +176,11 @@ impl World {
         if secret != Some(account.secret.lock().as_str()) {
             return Err(40125);
         }
-        self.from_listed_address()?;
+        self.check_address()?;
         Ok(account)
     }
 
-    fn from_listed_address(&self) -> Result<(), i64> {
+    fn check_address(&self) -> Result<(), i64> {
         if self.behaviour.lock().address_listed { Ok(()) } else { Err(40164) }
     }
 
