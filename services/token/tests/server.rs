@@ -98,8 +98,13 @@ impl Owner {
     }
 
     async fn token(&self) -> String {
-        let answer: Value = self.get("/token/shop", KEY).await.json().await.unwrap();
-        answer["access_token"].as_str().unwrap().to_owned()
+        loop {
+            let answer = self.get("/token/shop", KEY).await;
+            if answer.status() == StatusCode::OK {
+                let answer: Value = answer.json().await.unwrap();
+                return answer["access_token"].as_str().unwrap().to_owned();
+            }
+        }
     }
 
     async fn close(self) {
