@@ -28,7 +28,7 @@ async fn every_page_fits_every_screen() {
     page.go(&demo.address("/board/")).await;
     page.shows("#hero", "请稍候").await;
     pictures(&page, "board-quiet", HALL).await;
-    page.go(&demo.address("#key=").split('#').next().unwrap().to_owned()).await;
+    page.go(demo.address("#key=").split('#').next().unwrap()).await;
     page.shows("#sign-in h2", "工作人员密钥").await;
     pictures(&page, "staff-sign-in", HAND).await;
     page.go(&demo.address("/kiosk/")).await;
@@ -83,7 +83,7 @@ async fn pictures(page: &Window, name: &str, screens: &[Screen]) {
     for &(screen, width, height) in screens {
         for light in ["light", "dark"] {
             page.on_screen(width, height, light).await;
-            let out = page.run(STICKING_OUT, json!([])).await;
+            let out = page.run(STICKING_OUT, json!([width])).await;
             assert_eq!(out, json!([]), "{name} on a {screen}");
             let file = folder().join(format!("{name}-{screen}-{light}.png"));
             std::fs::write(file, page.photograph().await).expect("a picture can be written");
@@ -101,14 +101,13 @@ fn folder() -> PathBuf {
 /// What reaches beyond the sides of the screen, unless it scrolls within something that does not,
 /// and numbers that reach beyond what they stand in.
 const STICKING_OUT: &str = "
-const page = document.scrollingElement;
-if (page.scrollWidth > page.clientWidth) return ['the page itself'];
-const scrolls = element => element
+const [width] = arguments;
+const scrolls = element => element !== document.body
   && (getComputedStyle(element).overflowX === 'auto' || scrolls(element.parentElement));
 const beyond = (inner, left, right) => inner.left < left - 1 || inner.right > right + 1;
 return [...document.querySelectorAll('body *')].filter(element => {
   if (!element.checkVisibility() || scrolls(element)) return false;
   const [box, around] = [element, element.parentElement].map(one => one.getBoundingClientRect());
-  return box.width > 0 && (beyond(box, 0, innerWidth)
+  return box.width > 0 && (beyond(box, 0, width)
     || element.matches('.number') && beyond(box, around.left, around.right));
 }).map(element => element.outerHTML.slice(0, 120));";

@@ -121,15 +121,16 @@ impl Window {
     /// Looks at the page on another screen and in another light.
     pub async fn on_screen(&self, width: u32, height: u32, light: &str) {
         let hand = width < 600;
-        let screen =
-            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": hand});
+        let screen = json!({"width": width, "height": height, "screenWidth": width,
+            "screenHeight": height, "deviceScaleFactor": 1, "mobile": hand});
         self.devtools("Emulation.setDeviceMetricsOverride", screen).await;
         self.devtools("Emulation.setTouchEmulationEnabled", json!({"enabled": hand})).await;
         let light = json!({"features": [{"name": "prefers-color-scheme", "value": light}]});
         self.devtools("Emulation.setEmulatedMedia", light).await;
         let width = f64::from(width);
-        let sized = async || self.run("return innerWidth", json!([])).await.as_f64() == Some(width);
-        self.until("the window has its size", sized).await;
+        let sized =
+            async || self.run("return screen.width", json!([])).await.as_f64() == Some(width);
+        self.until("the screen has its size", sized).await;
     }
 
     /// A PNG of what is on the screen.
