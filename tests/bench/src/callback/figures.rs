@@ -67,12 +67,22 @@ pub struct Cpu {
     pub generator: f64,
 }
 
+impl Cpu {
+    pub fn whole(&self) -> f64 {
+        self.server + self.nats_server + self.generator
+    }
+}
+
 /// How the gateway compares, round by round.
 #[derive(Serialize)]
 pub struct Ratio {
     pub to: &'static str,
     #[serde(flatten)]
     pub spread: Spread,
+    /// The same from processor time alone: what all of the other's processes together spend on a
+    /// request, divided by what the gateway's do. It is what the ratio comes to where nobody else
+    /// uses the machine, and moves far less than the rates do where somebody does.
+    pub by_cpu: f64,
 }
 
 /// One server under a fixed rate.

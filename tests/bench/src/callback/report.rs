@@ -65,10 +65,13 @@ fn closed(servers: &[Closed], out: &mut String) -> std::fmt::Result {
 }
 
 fn ratios(ratios: &[Ratio], out: &mut String) -> std::fmt::Result {
-    writeln!(out, "\nThe gateway's rate divided by another's, per round: median (least..most)")?;
-    for Ratio { to, spread } in ratios {
+    writeln!(
+        out,
+        "\nThe gateway's rate divided by another's, per round: median (least..most), and by CPU alone",
+    )?;
+    for Ratio { to, spread, by_cpu } in ratios {
         let (median, least, most) = (spread.median, spread.least, spread.most);
-        writeln!(out, "  ÷ {to:<13}{median:>7.2} ({least:.2}..{most:.2})")?;
+        writeln!(out, "  ÷ {to:<13}{median:>7.2} ({least:.2}..{most:.2})  {by_cpu:>7.2}")?;
     }
     Ok(())
 }

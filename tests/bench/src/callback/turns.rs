@@ -56,9 +56,6 @@ impl Turn {
             let time = all.tally.time + turn.tally.time;
             all.tally.add(turn.tally);
             all.tally.time = time;
-            for (cpu, more) in all.cpu.iter_mut().zip(turn.cpu) {
-                *cpu += more;
-            }
             all.others += turn.others;
             all
         });
@@ -98,21 +95,30 @@ impl Server {
     /// Its rate divided by another's, round by round.
     pub fn ratio(&self, other: &Server) -> Ratio {
         let ratios = self.rates().zip(other.rates()).map(|(own, other)| own / other);
-        Ratio { to: other.name, spread: Spread::of(ratios) }
+        let by_cpu = other.cpu_us().whole() / self.cpu_us().whole();
+        Ratio { to: other.name, spread: Spread::of(ratios), by_cpu }
+    }
+
+    /// Processor time per request over all turns.
+    fn cpu_us(&self) -> Cpu {
+        let made: u64 = self.turns.iter().map(|turn| turn.tally.made).sum();
+        let per_request = |process: usize| {
+            let spent: Duration = self.turns.iter().map(|turn| turn.cpu[process]).sum();
+            spent.as_secs_f64() * 1e6 / made.max(1) as f64
+        };
+        Cpu { server: per_request(0), nats_server: per_request(1), generator: per_request(2) }
     }
 
     /// The figure of its turns under a closed loop.
     pub fn figure(self) -> Closed {
-        let per_second = Spread::of(self.rates());
+        let (per_second, cpu_us) = (Spread::of(self.rates()), self.cpu_us());
         let whole = Turn::merged(self.turns);
-        let made = whole.tally.made.max(1) as f64;
-        let [server, nats_server, generator] = whole.cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / made);
         Closed {
             server: self.name,
             requests: whole.tally.recorded,
             per_second,
             latency: (&whole.tally.latency).into(),
-            cpu_us: Cpu { server, nats_server, generator },
+            cpu_us,
             others: whole.others,
         }
     }
