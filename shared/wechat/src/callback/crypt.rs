@@ -91,7 +91,8 @@ pub fn encrypt(key: &AesKey, app: &AppId, random: [u8; 16], message: &[u8]) -> S
 pub fn decrypt(key: &AesKey, app: &AppId, encrypted: &str) -> Result<Vec<u8>, Undecipherable> {
     let mut text = BASE64.decode(encrypted).map_err(|_| Undecipherable)?;
     let (blocks, rest) = Array::<u8, U16>::slice_as_chunks_mut(&mut text);
-    if blocks.len() < PADDED_TO / BLOCK || !rest.is_empty() {
+    let whole = rest.is_empty() && blocks.len().is_multiple_of(PADDED_TO / BLOCK);
+    if blocks.is_empty() || !whole {
         return Err(Undecipherable);
     }
     cbc::Decryptor::<Aes256>::new(&key.0.into(), &key.iv().into()).decrypt_blocks(blocks);
@@ -209,6 +210,8 @@ mod tests {
         assert_eq!(open(text(b"hello", "awx1", 5, &[3; 3])), Err(Undecipherable));
         assert_eq!(open(text(b"hello", "wx11", 5, &[3; 3])), Err(Undecipherable));
         assert_eq!(open(text(b"", "", 0, &[12; 12])), Err(Undecipherable));
+        // Right in all but that it was padded to 16.
+        assert_eq!(open(text(b"hello, it is late.", "wx1", 18, &[7; 7])), Err(Undecipherable));
         // Nothing but padding, where the head ought to be.
         assert_eq!(open(vec![32; 32]), Err(Undecipherable));
         for short in 0..=2 {

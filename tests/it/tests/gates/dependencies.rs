@@ -9,7 +9,7 @@ const ADAPTERS: [&str; 3] = ["paihao-ledger-nats", "paihao-ledger-sqlite", "paih
 /// The clients and stores that the adapters bring.
 const CLIENTS: [&str; 4] = ["async-nats", "redis", "rusqlite", "libsqlite3-sys"];
 /// Everything that is only there for tests; `wechat-sim` is also part of the demo.
-const TOOLS: [&str; 3] = ["harness", "it", "bench"];
+const TOOLS: [&str; 4] = ["harness", "it", "bench", "fuzz"];
 
 fn member<'a>(members: &'a [Member], name: &str) -> &'a Member {
     members.iter().find(|member| member.name == name).unwrap_or_else(|| panic!("no {name}"))

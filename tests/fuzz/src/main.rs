@@ -1,0 +1,39 @@
+//! `cargo run --release -p fuzz -- callback --executions 10000000`: the long run.
+
+use clap::Parser;
+use fuzz::run::run;
+use fuzz::targets::TARGETS;
+use std::time::Instant;
+
+/// Throws broken input at the callback codec.
+#[derive(Parser)]
+struct Options {
+    /// query, xml, crypt, seal or callback; all of them, one after the other, if left out.
+    target: Option<String>,
+    /// How many inputs each target is tried with.
+    #[arg(long, default_value_t = 1_000_000)]
+    executions: u64,
+    /// Another seed is another run; the same one is the same.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let wanted = options.target.as_deref();
+    let known = TARGETS.iter().any(|target| wanted.is_none_or(|name| name == target.name));
+    anyhow::ensure!(known, "there is no such target; there are query, xml, crypt, seal, callback");
+    for target in TARGETS.iter().filter(|target| wanted.is_none_or(|name| name == target.name)) {
+        let began = Instant::now();
+        let found = run(target, options.executions, options.seed)?;
+        println!(
+            "{}: {} executions in {:.0} s, {} different answers, at most {} bytes held",
+            target.name,
+            found.executions,
+            began.elapsed().as_secs_f64(),
+            found.answers.len(),
+            found.most_held,
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Breaks an input a little: the same way for the same seed.
+
+/// Words that the codec knows, and such as attackers use.
+const WORDS: [&[u8]; 40] = [
+    b"<xml>",
+    b"</xml>",
+    b"<![CDATA[",
+    b"]]>",
+    b"<!DOCTYPE x [",
+    b"<!ENTITY e SYSTEM 'x'>",
+    b"&e;",
+    b"&amp;",
+    b"&#0;",
+    b"&#x110000;",
+    b"<!--",
+    b"-->",
+    b"<?xml version='1.0'?>",
+    b"<?x?>",
+    b"/>",
+    b"<MsgType>",
+    b"</MsgType>",
+    b"event",
+    b"text",
+    b"<Event>",
+    b"</Event>",
+    b"subscribe",
+    b"SCAN",
+    b"qrscene_",
+    b"last_trade_no_",
+    b"<EventKey>",
+    b"<FromUserName>",
+    b"</FromUserName>",
+    b"<Encrypt>",
+    b"</Encrypt>",
+    b"<List>",
+    b"</List>",
+    b"<SubscribeMsgPopupEvent>",
+    b"signature=",
+    b"&msg_signature=",
+    b"&encrypt_type=aes",
+    b"%00",
+    b"====",
+    b"\xff\xfe\x00",
+    b"99999999999999999999",
+];
+
+/// Inputs grow no longer than this, except when something is repeated on purpose.
+const LONGEST: usize = 8 << 10;
+
+/// Numbers that look random and come again for the same seed (xorshift64*).
+pub struct Dice(u64);
+
+impl Dice {
+    /// Dice that fall as this seed says.
+    pub fn new(seed: u64) -> Self {
+        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// Any number.
+    pub fn roll(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// A number below `end`; 0 if that is 0.
+    pub fn below(&mut self, end: usize) -> usize {
+        ((u128::from(self.roll()) * end as u128) >> 64) as usize
+    }
+}
+
+/// Breaks `input`, perhaps with parts of `other`.
+pub fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
+    for _ in 0..=dice.below(5) {
+        let at = dice.below(input.len() + 1);
+        let length = dice.below(input.len() - at + 1);
+        match dice.below(12) {
+            0 | 1 => change(input, at, |byte, dice| byte ^ (1 << dice.below(8)), dice),
+            2 => change(input, at, |_, dice| dice.roll() as u8, dice),
+            3 => change(
+                input,
+                at,
+                |byte, dice| byte.wrapping_add(dice.below(9) as u8).wrapping_sub(4),
+                dice,
+            ),
+            4 => drop(input.drain(at..at + length.min(40))),
+            5 => input.truncate(at),
+            6 => {
+                let word = WORDS[dice.below(WORDS.len())];
+                input.splice(at..at, word.iter().copied());
+            }
+            7 => {
+                let word = WORDS[dice.below(WORDS.len())];
+                input.splice(at..at + length.min(word.len()), word.iter().copied());
+            }
+            8 => {
+                let part = input[at..at + length].to_vec();
+                let to = dice.below(input.len() + 1);
+                input.splice(to..to, part);
+            }
+            9 => {
+                let from = dice.below(other.len() + 1);
+                let to = from + dice.below(other.len() - from + 1);
+                input.splice(at..at + length, other[from..to].iter().copied());
+            }
+            10 => input.insert(at, dice.roll() as u8),
+            _ => {
+                let part = input[at..at + length.min(64)].to_vec();
+                // Once in a long while an input becomes large.
+                let times = if dice.below(4000) == 0 { 2000 } else { dice.below(20) };
+                let many = part.iter().copied().cycle().take(part.len() * times);
+                input.splice(at..at, many.collect::<Vec<_>>());
+                continue;
+            }
+        }
+        input.truncate(LONGEST);
+    }
+}
+
+fn change(input: &mut [u8], at: usize, to: impl Fn(u8, &mut Dice) -> u8, dice: &mut Dice) {
+    if let Some(byte) = input.get_mut(at) {
+        *byte = to(*byte, dice);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_breaks_an_input_in_the_same_way() {
+        let broken = |seed| {
+            let (mut dice, mut input) = (Dice::new(seed), b"signature=1&timestamp=2".to_vec());
+            for _ in 0..50 {
+                mutate(&mut input, b"other", &mut dice);
+            }
+            input
+        };
+        assert_eq!(broken(5), broken(5));
+        assert_ne!(broken(5), broken(6));
+    }
+}

@@ -1,0 +1,184 @@
+//! What is tried: each part of the codec alone, and all of it as a callback meets it.
+//!
+//! A target answers with a word for what came of an input, or with what should not have come of it.
+//! Whatever is accepted is held against the simulator's own reading of WeChat's rules, which shares
+//! no code with the codec.
+
+use paihao_wechat::callback::{
+    AesKey, BadCallback, CallbackQuery, Message, Mode, Protection, decrypt, parse,
+};
+use paihao_wechat::{AppId, CallbackToken};
+use std::sync::LazyLock;
+use wechat_sim::{Warp, msg_signature, seal, signature, unseal};
+
+/// Bytes that a body may have.
+const LIMIT: usize = 64 << 10;
+
+const TOKEN: &str = "spamtest";
+const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+const APP: &str = "wx2c2769f8efd9abc2";
+
+/// One thing to throw input at.
+pub struct Target {
+    /// Its name, and that of its folder in the corpus.
+    pub name: &'static str,
+    /// What comes of an input.
+    pub try_out: fn(&[u8]) -> Result<String, String>,
+}
+
+/// All of them.
+pub const TARGETS: [Target; 5] = [
+    Target { name: "query", try_out: query },
+    Target { name: "xml", try_out: xml },
+    Target { name: "crypt", try_out: crypt },
+    Target { name: "seal", try_out: sealed },
+    Target { name: "callback", try_out: callback },
+];
+
+fn key() -> &'static AesKey {
+    static PARSED: LazyLock<AesKey> = LazyLock::new(|| AesKey::parse(KEY).expect("a key"));
+    &PARSED
+}
+
+fn app() -> &'static AppId {
+    static ID: LazyLock<AppId> = LazyLock::new(|| AppId(APP.into()));
+    &ID
+}
+
+fn query(input: &[u8]) -> Result<String, String> {
+    match CallbackQuery::parse(&String::from_utf8_lossy(input)) {
+        Ok(query) => {
+            // Decoded, a value is no longer than it was; what is no UTF-8 becomes three bytes.
+            let longest = 3 * input.len();
+            let long = |text: &str| text.len() > longest;
+            if long(&query.signature) || long(&query.timestamp) || long(&query.nonce) {
+                return Err("a value is longer than the whole query".into());
+            }
+            Ok(format!("read, {} {}", query.echostr.is_some(), query.msg_signature.is_some()))
+        }
+        Err(error) => Ok(error.to_string()),
+    }
+}
+
+fn xml(input: &[u8]) -> Result<String, String> {
+    match parse(input, LIMIT) {
+        Ok(message) => {
+            sound(&message, input)?;
+            match parse(input, LIMIT).map(|again| again.identity() == message.identity()) {
+                Ok(true) => Ok(message.kind.name().to_owned()),
+                _ => Err("read twice, it is something else".into()),
+            }
+        }
+        Err(error) => Ok(error.to_string()),
+    }
+}
+
+/// Whatever is taken as a message was small enough and names both sides.
+fn sound(message: &Message, input: &[u8]) -> Result<(), String> {
+    if input.len() > LIMIT {
+        return Err("it was larger than the limit".into());
+    }
+    match message.to_user.is_empty() || message.from_user.expose().is_empty() {
+        true => Err("it names nobody".into()),
+        false => Ok(()),
+    }
+}
+
+/// The text of an `Encrypt` element, as it may come.
+fn crypt(input: &[u8]) -> Result<String, String> {
+    agree(&String::from_utf8_lossy(input))
+}
+
+/// Two readings of the same rules come to the same.
+fn agree(encrypted: &str) -> Result<String, String> {
+    match (decrypt(key(), app(), encrypted), unseal(KEY, APP, encrypted)) {
+        (Ok(ours), Ok(theirs)) if ours == theirs => Ok("opened".into()),
+        (Ok(_), Ok(_)) => Err("two messages in one".into()),
+        (Ok(_), Err(reason)) => Err(format!("opened, although {reason}")),
+        (Err(_), Ok(_)) => Err("refused, although all is right".into()),
+        (Err(_), Err(reason)) => Ok(reason.into()),
+    }
+}
+
+/// Sealed rightly but for what the first bytes say: padding, length, appid.
+fn sealed(input: &[u8]) -> Result<String, String> {
+    let [flags, pad_byte, pad_count, length @ ..] = *input.first_chunk().unwrap_or(&[0; 7]);
+    let message = input.get(7..).unwrap_or_default();
+    let (message, tail) = message.split_at(message.len() - message.len().min(18));
+    let set = |bit: u8| flags & (1 << bit) != 0;
+    let near = i64::from(i8::from_ne_bytes([length[3]])) + message.len() as i64;
+    let length = if set(3) { u32::from_be_bytes(length) } else { near as u32 };
+    let warp = Warp {
+        appid: set(0).then(|| String::from_utf8_lossy(tail).into_owned()),
+        length: set(1).then_some(length),
+        pad_byte: set(2).then_some(pad_byte),
+        pad_count: set(4).then_some(usize::from(pad_count)),
+    };
+    agree(&seal(KEY, APP, [7; 16], message, &warp))
+}
+
+/// A whole callback: a line that says the mode, and whether to sign it anew after it was broken; a
+/// line of query; the body.
+fn callback(input: &[u8]) -> Result<String, String> {
+    let mut lines = input.splitn(3, |byte| *byte == b'\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let (how, address, body) = (line(), line(), line());
+    let how = String::from_utf8_lossy(how);
+    let mode = match how.split(' ').next() {
+        Some("plain") => Mode::Plain,
+        Some("compatible") => Mode::Compatible,
+        _ => Mode::Secure,
+    };
+    let protection = Protection {
+        mode,
+        aes_key: Some(key().clone()),
+        ..Protection::plain(app().clone(), CallbackToken::new(TOKEN))
+    };
+    let Ok(mut query) = CallbackQuery::parse(&String::from_utf8_lossy(address)) else {
+        return Ok("no query".into());
+    };
+    let anew = how.ends_with("anew");
+    if anew {
+        query.signature = signature(TOKEN, &query.timestamp, &query.nonce);
+        let encrypt = encrypt_in(&String::from_utf8_lossy(body));
+        query.msg_signature = Some(msg_signature(TOKEN, &query.timestamp, &query.nonce, &encrypt));
+    }
+    let signed = signature(TOKEN, &query.timestamp, &query.nonce) == query.signature;
+    match protection.open(&query, body, LIMIT) {
+        Ok(_) if !signed => Err("accepted without a signature".into()),
+        Ok(opened) if mode != Mode::Plain && !anew && !genuine(&opened.message) => {
+            Err("accepted what was never sealed".into())
+        }
+        Ok(opened) => {
+            sound(&opened.message, body)?;
+            if (mode == Mode::Secure) != opened.seal.is_some() {
+                return Err("the reply would be in another mode".into());
+            }
+            if let Some(seal) = opened.seal {
+                let reply = seal.reply("<xml/>", 1, &query.nonce, [1; 16]);
+                let encrypt = encrypt_in(&reply);
+                if unseal(KEY, APP, &encrypt).as_deref() != Ok(b"<xml/>") {
+                    return Err("the reply cannot be opened".into());
+                }
+            }
+            Ok(format!("{mode:?} {anew} {}", opened.message.kind.name()))
+        }
+        Err(BadCallback::Xml(error)) => Ok(format!("{mode:?} {anew} {error}")),
+        Err(error) => Ok(format!("{mode:?} {error}")),
+    }
+}
+
+/// The one message that was ever sealed: the published example.
+fn genuine(message: &Message) -> bool {
+    message.from_user.expose() == "oyORnuP8q7ou2gfYjqLzSIWZf0rs"
+        && message.to_user == "gh_10f6c3c3ac5a"
+        && message.create_time == 1_409_735_668
+}
+
+/// What stands in the first `Encrypt` element, near enough to sign it.
+fn encrypt_in(body: &str) -> String {
+    let inside = body.split("<Encrypt>").nth(1).and_then(|rest| rest.split("</Encrypt>").next());
+    let text = inside.unwrap_or_default().trim();
+    let text = text.strip_prefix("<![CDATA[").unwrap_or(text);
+    text.strip_suffix("]]>").unwrap_or(text).trim().to_owned()
+}

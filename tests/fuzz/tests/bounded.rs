@@ -1,0 +1,49 @@
+//! The bounded run: every corpus, and as much broken input as a test may take.
+
+use fuzz::run::run;
+use fuzz::targets::{TARGETS, Target};
+
+/// Each target's, at the speed of a debug build.
+const EXECUTIONS: u64 = 50_000;
+
+#[test]
+fn nothing_that_is_thrown_at_the_codec_makes_it_panic_grow_or_take_what_it_must_not() {
+    // One after the other: what an input made the codec hold is counted for the whole process.
+    for target in &TARGETS {
+        let found = run(target, EXECUTIONS, 7).unwrap();
+        assert_eq!(found.executions, EXECUTIONS);
+        let taken = match target.name {
+            "query" => "read",
+            "xml" => "scan",
+            "crypt" | "seal" => "opened",
+            _ => "Secure false text",
+        };
+        let answers = &found.answers;
+        assert!(answers.iter().any(|answer| answer.starts_with(taken)), "{answers:?}");
+        assert!(answers.len() > 3, "{}: the corpus reaches little: {answers:?}", target.name);
+    }
+    harness_sees_what_is_wrong();
+}
+
+/// A codec that does wrong is found out.
+fn harness_sees_what_is_wrong() {
+    let folder = fuzz::run::corpus(&TARGETS[0]);
+    let before = std::fs::read_dir(&folder).unwrap().count();
+    type Wrong = fn(&[u8]) -> Result<String, String>;
+    let panics: Wrong =
+        |input| if input.len() > 60 { panic!("as the test wants") } else { Ok("".into()) };
+    let grows: Wrong = |input| {
+        let large = if input.len() > 60 { vec![1_u8; 1 << 20] } else { Vec::new() };
+        Ok(format!("{}", large.iter().map(|byte| u64::from(*byte)).sum::<u64>()))
+    };
+    let takes: Wrong = |input| if input.len() > 60 { Err("taken".into()) } else { Ok("".into()) };
+    std::panic::set_hook(Box::new(|_| {}));
+    for (try_out, told) in [(panics, "it panics"), (grows, "make it hold"), (takes, "taken")] {
+        let error = run(&Target { name: "query", try_out }, 1000, 1).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+        let file = error.rsplit(' ').next().unwrap();
+        std::fs::remove_file(file).unwrap();
+    }
+    let _ = std::panic::take_hook();
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), before);
+}
