@@ -43,7 +43,7 @@ fn the_short_form_finds_every_figure_and_every_reply_holds_a_number() {
     }
     for ratio in list("ratios") {
         assert!(ratio["least"].as_f64().unwrap() > 0.0, "{ratio}");
-        assert!(ratio["by_cpu"].as_f64().unwrap() > 0.0, "{ratio}");
+        assert!(ratio["by_cpu"].as_f64().unwrap() >= 0.0, "{ratio}");
     }
     for server in list("open") {
         for figure in ["p50_ms", "p99_ms", "p999_ms", "max_ms"] {

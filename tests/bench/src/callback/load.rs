@@ -35,6 +35,9 @@ pub struct Span {
     pub lead: Duration,
     /// While it is recorded.
     pub time: Duration,
+    /// Requests to record at least, should that take longer: a machine that is busy with other
+    /// things may let few through.
+    pub least: u64,
     /// Requests at most, those of the lead included.
     pub most: u64,
 }
@@ -122,21 +125,23 @@ pub fn closed(
     on_one_thread(async {
         let begun = Instant::now() + Duration::from_millis(50);
         let (from, until) = (begun + span.lead, begun + span.lead + span.time);
-        let made = Arc::new(AtomicU64::new(0));
+        let (made, recorded) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let mut last = from;
         let mut all = Tally::new(span.time);
         let mut workers = connected(target, crowd, connections, |mut wire, mut form| {
-            let (crowd, made) = (crowd.clone(), made.clone());
+            let (crowd, made, recorded) = (crowd.clone(), made.clone(), recorded.clone());
             async move {
                 let mut tally = Tally::new(span.time);
+                let goes_on = |now| now < until || recorded.load(Ordering::Relaxed) < span.least;
                 tokio::time::sleep_until(begun).await;
                 let mut asked = Instant::now();
-                while asked < until && made.fetch_add(1, Ordering::Relaxed) < span.most {
+                while goes_on(asked) && made.fetch_add(1, Ordering::Relaxed) < span.most {
                     let (person, site) = crowd.next();
                     let reply = wire.ask(form.fill(person, site)).await?;
                     tally.judge(&reply, target.good, site);
                     let answered = Instant::now();
-                    if answered >= from && answered < until {
+                    if answered >= from && goes_on(answered) {
+                        recorded.fetch_add(1, Ordering::Relaxed);
                         tally.recorded += 1;
                         tally.latency.saturating_record(nanos(answered - asked));
                     }
@@ -151,7 +156,9 @@ pub fn closed(
             all.add(tally);
             last = last.max(ended);
         }
-        all.time = all.time.min(last - from);
+        // The last answers of a full span come after it, unrecorded.
+        let was_enough = all.recorded > span.least || last < until;
+        all.time = if was_enough { span.time.min(last - from) } else { last - from };
         Ok(all)
     })
 }
@@ -167,8 +174,9 @@ pub fn open(
     span: Span,
 ) -> anyhow::Result<Tally> {
     let interval = Duration::from_secs_f64(1.0 / rate);
-    let most = ((span.lead + span.time).as_secs_f64() * rate) as u64;
-    let most = most.min(span.most);
+    let in_lead = (span.lead.as_secs_f64() * rate).ceil() as u64;
+    let in_time = (span.time.as_secs_f64() * rate) as u64;
+    let most = (in_lead + in_time.max(span.least)).min(span.most);
     on_one_thread(async {
         let begun = Instant::now() + Duration::from_millis(50);
         let from = begun + span.lead;

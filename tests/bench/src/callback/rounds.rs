@@ -29,6 +29,10 @@ const FLOOR: usize = 1;
 
 const OPEN_ROUNDS: usize = 3;
 
+/// Requests of a turn at least, and how slow an open loop becomes at most.
+const LEAST: u64 = 50;
+const SLOWEST: f64 = 25.0;
+
 /// Callbacks are signed anew for every stretch: a signature older than five minutes is refused.
 const STRETCH: Duration = Duration::from_secs(60);
 
@@ -59,7 +63,7 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
         say(&format!("closed loop, round {} of {}", round + 1, options.rounds));
         run.closed_round(round)?;
     }
-    let rate = options.rate.unwrap_or(run.servers[GATEWAY].rate() / 2.0);
+    let rate = options.rate.unwrap_or((run.servers[GATEWAY].rate() / 2.0).max(SLOWEST));
     let mut open = [Vec::new(), Vec::new()];
     for round in 0..OPEN_ROUNDS {
         say(&format!("open loop at {rate:.0} a second, round {} of {OPEN_ROUNDS}", round + 1));
@@ -154,7 +158,7 @@ impl<'a> Run<'a> {
 
     fn warm_up(&self) -> Span {
         let time = Duration::from_secs_f64(self.options.seconds.min(2.0));
-        Span { lead: Duration::ZERO, time, most: u64::MAX }
+        Span { lead: Duration::ZERO, time, least: LEAST, most: u64::MAX }
     }
 
     /// Every server once. Who begins changes from round to round.
@@ -163,7 +167,7 @@ impl<'a> Run<'a> {
         let lead = time.mul_f64(0.125).min(Duration::from_millis(500));
         for step in 0..self.servers.len() {
             let server = (round + step) % self.servers.len();
-            let turn = self.closed(server, Span { lead, time, most: u64::MAX })?;
+            let turn = self.closed(server, Span { lead, time, least: LEAST, most: u64::MAX })?;
             self.servers[server].turns.push(turn);
         }
         Ok(())
@@ -182,7 +186,7 @@ impl<'a> Run<'a> {
         let Server { pid, target, .. } = self.servers[server];
         let time = Duration::from_secs_f64(self.options.open_seconds);
         let lead = time.mul_f64(0.125).min(Duration::from_secs(1));
-        let span = Span { lead, time, most: u64::MAX };
+        let span = Span { lead, time, least: LEAST, most: u64::MAX };
         let turn = Turn::take(pid, self.nats, || {
             load::open(target, &self.crowd, self.options.connections, rate, span)
         })?;
@@ -194,7 +198,7 @@ impl<'a> Run<'a> {
     fn fill_up(&mut self) -> anyhow::Result<()> {
         while self.truth.callbacks < self.options.callbacks {
             let most = self.options.callbacks - self.truth.callbacks;
-            self.closed(GATEWAY, Span { lead: Duration::ZERO, time: STRETCH, most })?;
+            self.closed(GATEWAY, Span { lead: Duration::ZERO, time: STRETCH, least: 0, most })?;
         }
         Ok(())
     }
