@@ -4,6 +4,7 @@ use crate::event::{Decision, Outcome};
 use crate::ids::CommandId;
 use crate::time::Timestamp;
 use imbl::{OrdMap, Vector};
+use std::sync::Arc;
 
 /// How long a command is remembered after it was decided: 15 minutes. WeChat repeats a callback
 /// within 15 seconds; a client that repeats an API call later than this must look first.
@@ -23,13 +24,13 @@ pub struct Remembered {
 /// The recent commands of a site.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Memory {
-    by_id: OrdMap<CommandId, Remembered>,
+    by_id: OrdMap<CommandId, Arc<Remembered>>,
     in_order: Vector<(Timestamp, CommandId)>,
 }
 
 impl Memory {
     pub(crate) fn find(&self, id: &CommandId) -> Option<&Remembered> {
-        self.by_id.get(id)
+        self.by_id.get(id).map(|remembered| &**remembered)
     }
 
     pub(crate) fn add(&mut self, decision: &Decision) {
@@ -45,7 +46,7 @@ impl Memory {
             at: decision.at,
             outcome: decision.outcome.clone(),
         };
-        self.by_id.insert(decision.command, remembered);
+        self.by_id.insert(decision.command, Arc::new(remembered));
         self.in_order.push_back((decision.at, decision.command));
     }
 }

@@ -11,6 +11,7 @@ use crate::rules::Rules;
 use crate::ticket::{CloseReason, Rank, Stage, Ticket, Told};
 use crate::time::{Day, Timestamp};
 use imbl::{OrdMap, Vector};
+use std::sync::Arc;
 
 /// How many calls a site remembers for its board.
 const RECENT_CALLS: usize = 10;
@@ -21,7 +22,8 @@ pub struct Site {
     pub(crate) day: Option<Day>,
     pub(crate) lines: OrdMap<QueueId, Line>,
     pub(crate) counters: OrdMap<CounterId, Counter>,
-    pub(crate) tickets: OrdMap<TicketId, Ticket>,
+    /// Shared, since a persistent map copies a node of them on every change.
+    pub(crate) tickets: OrdMap<TicketId, Arc<Ticket>>,
     pub(crate) holders: OrdMap<Person, TicketId>,
     pub(crate) calls: Vector<RecentCall>,
     pub(crate) memory: Memory,
@@ -115,22 +117,22 @@ impl Site {
 
     /// A ticket of today.
     pub fn ticket(&self, ticket: TicketId) -> Option<&Ticket> {
-        self.tickets.get(&ticket)
+        self.tickets.get(&ticket).map(|ticket| &**ticket)
     }
 
     /// The live ticket of a person.
     pub fn held_by(&self, person: &Person) -> Option<&Ticket> {
-        self.tickets.get(self.holders.get(person)?)
+        self.ticket(*self.holders.get(person)?)
     }
 
     /// The tickets of today that somebody took, first to last.
     pub fn tickets_of<'a>(&'a self, person: &'a Person) -> impl Iterator<Item = &'a Ticket> {
-        self.tickets.values().filter(move |ticket| ticket.person.as_ref() == Some(person))
+        self.tickets().filter(move |ticket| ticket.person.as_ref() == Some(person))
     }
 
     /// All tickets of today, in the order in which they were taken.
     pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
-        self.tickets.values()
+        self.tickets.values().map(|ticket| &**ticket)
     }
 
     /// The latest calls, newest first.
@@ -209,7 +211,7 @@ impl Site {
                     told: *told,
                     stage: Stage::Waiting,
                 };
-                self.tickets.insert(*ticket, new);
+                self.tickets.insert(*ticket, Arc::new(new));
             }
             Event::TicketShown { .. } | Event::MilestoneReached(_) => {}
             Event::TicketCalled { ticket, counter, call, deadline } => {
@@ -238,7 +240,7 @@ impl Site {
             }
             Event::TicketClosed { ticket, reason } => self.close(*ticket, *reason, at),
             Event::HolderForgotten { ticket } => {
-                if let Some(ticket) = self.tickets.get_mut(ticket) {
+                if let Some(ticket) = self.tickets.get_mut(ticket).map(Arc::make_mut) {
                     ticket.person = None;
                 }
             }
@@ -255,7 +257,7 @@ impl Site {
 
     /// Puts a ticket into another stage, and keeps its line and its holder in step.
     fn move_to(&mut self, id: TicketId, stage: Stage) -> Option<(Number, QueueId)> {
-        let ticket = self.tickets.get_mut(&id)?;
+        let ticket = Arc::make_mut(self.tickets.get_mut(&id)?);
         ticket.stage = stage;
         let line = self.lines.entry(ticket.queue.clone()).or_default();
         match ticket.stage {
