@@ -2,6 +2,10 @@
 
 use crate::browser::Browser;
 use crate::demo::{Demo, chat, code_of, scan};
+use serde_json::json;
+
+/// The codes that the third phone can choose from.
+const CODES: &str = ".phone:nth-child(3) .codes .code";
 
 #[tokio::test]
 async fn the_same_phone_keeps_its_number_and_another_gets_the_next() {
@@ -30,7 +34,7 @@ async fn a_code_can_be_picked_from_the_list_and_a_dead_one_says_so() {
     // The sheet is open while the code is made elsewhere.
     let kiosk = browser.open(&demo.kiosk("social")).await;
     code_of(&kiosk).await;
-    phones.click(".phone:nth-child(3) .codes .code").await;
+    phones.click(CODES).await;
     phones.hides(".phone:nth-child(3) .sheet").await;
     phones.shows(&chat(3), "B001").await;
     kiosk.shows("#taken", "社保医保").await;
@@ -38,7 +42,14 @@ async fn a_code_can_be_picked_from_the_list_and_a_dead_one_says_so() {
     kiosk.picture("#code").await;
 
     phones.click(".phone:nth-child(3) .scan").await;
-    phones.write(".phone:nth-child(3) .paste input", "http://weixin.qq.example/q/nothing").await;
+    let codes = phones.texts(CODES).await.len();
+    phones.write(".phone:nth-child(3) .paste input", "http://weixin.qq.example/q/").await;
+    // A code that comes meanwhile does not take the pen away.
+    kiosk.go(&demo.kiosk("general")).await;
+    phones.until("a code comes", async || phones.texts(CODES).await.len() > codes).await;
+    phones.press("nothing").await;
+    let written = phones.run("return document.activeElement.value", json!([])).await;
+    assert_eq!(written, json!("http://weixin.qq.example/q/nothing"));
     phones.click(".phone:nth-child(3) .paste button").await;
     phones.shows(&format!("{} .note", chat(3)), "码").await;
     browser.end(&[]).await;

@@ -83,10 +83,13 @@ impl Window {
         element.click().await.map(|()| true)
     }
 
-    /// Types into a field.
+    /// Types into a field, once it is there.
     pub async fn write(&self, css: &str, text: &str) {
-        let field = self.here().await.find(Locator::Css(css)).await.expect(css);
-        field.send_keys(text).await.expect(css);
+        let written = async || {
+            let Ok(field) = self.here().await.find(Locator::Css(css)).await else { return false };
+            field.send_keys(text).await.is_ok()
+        };
+        self.until(&format!("{css} can be written to"), written).await;
     }
 
     /// Presses keys one after the other, as fast as it goes.

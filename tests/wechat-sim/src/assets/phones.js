@@ -59,7 +59,14 @@ class Phone {
     this.scanButton = make('button', { type: 'button', class: 'scan', onclick: () => this.openSheet() },
       scanMark(), make('span', {}, '扫一扫 ', english('Scan')));
     this.pick = make('div', { class: 'pick', hidden: true });
-    this.sheet = make('section', { class: 'sheet', hidden: true, 'aria-label': '扫一扫 · scan' });
+    this.codeList = make('div', { class: 'codes' });
+    this.link = make('input', { type: 'text', required: true, 'aria-label': '二维码链接 · link of a code', placeholder: '粘贴二维码里的链接' });
+    this.sheet = make('section', { class: 'sheet', hidden: true, 'aria-label': '扫一扫 · scan' },
+      make('div', { class: 'sheethead' },
+        make('strong', {}, '扫一扫 ', english('Scan a code')),
+        make('button', { type: 'button', class: 'close', 'aria-label': '关闭 · close', onclick: () => this.closeSheet() }, '×')),
+      this.codeList,
+      make('form', { class: 'paste', onsubmit: event => this.scanLink(event) }, this.link, make('button', {}, '扫描')));
     this.state = make('span', { class: 'state' });
     this.account = make('strong', {}, account.name);
     this.element = make('article', { class: 'phone', id: this.openid, 'aria-label': `${this.name}的手机` },
@@ -159,12 +166,18 @@ class Phone {
     this.act('scan', what);
   }
 
+  scanLink(event) {
+    event.preventDefault();
+    const url = this.link.value.trim();
+    this.link.value = '';
+    this.scan({ url });
+  }
+
   openSheet() {
     this.sheet.hidden = false;
-    loadCodes().then(() => {
-      this.showSheet();
-      this.sheet.querySelector('button').focus();
-    });
+    this.showSheet();
+    this.sheet.querySelector('button').focus();
+    loadCodes().then(() => this.showSheet(), () => {});
   }
 
   closeSheet() {
@@ -175,18 +188,10 @@ class Phone {
 
   showSheet() {
     if (this.sheet.hidden) return;
-    const link = make('input', { type: 'text', required: true, 'aria-label': '二维码链接 · link of a code', placeholder: '粘贴二维码里的链接' });
-    const typed = this.sheet.querySelector('.paste input');
-    if (typed) link.value = typed.value;
-    this.sheet.replaceChildren(
-      make('div', { class: 'sheethead' },
-        make('strong', {}, '扫一扫 ', english('Scan a code')),
-        make('button', { type: 'button', class: 'close', 'aria-label': '关闭 · close', onclick: () => this.closeSheet() }, '×')),
-      make('div', { class: 'codes' }, codes.length
-        ? codes.map(code => codeRow(code, () => this.scan({ ticket: code.ticket })))
-        : make('p', { class: 'note' }, '还没有二维码。打开一个取号页面，它就会出现在这里。', make('br'), english('No code yet: open a kiosk page and it appears here.'))),
-      make('form', { class: 'paste', onsubmit: event => { event.preventDefault(); this.scan({ url: link.value.trim() }); } },
-        link, make('button', {}, '扫描')));
+    // Only the list is drawn anew: somebody may be writing below it.
+    this.codeList.replaceChildren(...(codes.length
+      ? codes.map(code => codeRow(code, () => this.scan({ ticket: code.ticket })))
+      : [make('p', { class: 'note' }, '还没有二维码。打开一个取号页面，它就会出现在这里。', make('br'), english('No code yet: open a kiosk page and it appears here.'))]));
   }
 
   showPick() {
