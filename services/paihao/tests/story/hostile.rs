@@ -5,6 +5,9 @@ use crate::town::{SHOPS, Town, account, scan_body};
 use paihao_chassis::clock::{Clock, SystemClock};
 use reqwest::StatusCode;
 use serde_json::Value;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use wechat_sim::{PushMode, SimAccount, Warp, msg_signature, seal, signature};
 
 /// What a request is signed with.
@@ -339,4 +342,20 @@ async fn plain_fields_beside_a_seal_are_not_read() {
             assert!(reply.contains("oTruth") && !reply.contains("oLie"), "{reply}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let town = Town::start().await;
+    let host = town.url.strip_prefix("http://").unwrap();
+    let mut connection = TcpStream::connect(host).await.unwrap();
+    let query = Stamp::now(&account(2)).query();
+    let head = format!(
+        "POST /wechat/secure?{query} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 500\r\n\r\n<xml>"
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 1024];
+    let read = tokio::time::timeout(Duration::from_secs(30), connection.read(&mut answer)).await;
+    let answer = String::from_utf8_lossy(&answer[..read.expect("an answer").unwrap()]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("slow_body"), "{answer}");
 }

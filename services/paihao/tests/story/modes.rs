@@ -49,6 +49,15 @@ async fn a_customer_sees_the_same_in_every_mode() {
         assert!(said(&town.write(i, "oAnn", "退号").await).contains("没有排队的号"));
     }
     assert_eq!(town.wechat.stats().pushes_failed, 0, "no customer saw an error");
+
+    let metrics = town.http.get(format!("{}/metrics", town.admin)).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for (name, _, _) in SHOPS {
+        let skew = format!("paihao_gateway_callback_skew_seconds{{account=\"{name}\"}} ");
+        let measured = metrics.lines().find_map(|line| line.strip_prefix(&skew));
+        let measured: f64 = measured.expect("the skew is measured").parse().unwrap();
+        assert!(measured.abs() < 60.0, "one machine, one clock: {measured}");
+    }
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ pub struct Town {
     pub wechat: Simulator,
     pub http: Client,
     pub url: String,
+    /// The admin port.
+    pub admin: String,
 }
 
 /// An account as WeChat's console has it. The key of the last one is not canonical base64.
@@ -105,7 +107,8 @@ impl Town {
         );
         let url = format!("http://127.0.0.1:{port}");
         let http = client();
-        let ready = format!("http://127.0.0.1:{admin}/ready");
+        let admin = format!("http://127.0.0.1:{admin}");
+        let ready = format!("{admin}/ready");
         wait_until("the program is ready", Duration::from_secs(30), async || {
             http.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
         })
@@ -116,7 +119,7 @@ impl Town {
             assert_eq!(wechat.verify_server(Some(&appid), &callback).await, Ok(()), "{name}");
             wechat.set_callback_urls(Some(&appid), [callback]);
         }
-        Town { _program: program, wechat, http, url }
+        Town { _program: program, wechat, http, url, admin }
     }
 
     /// How many wait at a site.
