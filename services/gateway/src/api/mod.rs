@@ -10,33 +10,78 @@ pub use sites::digest_routes;
 use crate::Door;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use paihao_chassis::trace::{self, Traceparent};
-use tower_http::set_header::SetResponseHeaderLayer;
 
-/// Scripts, styles and connections from this server only; pictures also inline.
-const CONTENT_POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// What every answer says, unless it says something else by itself.
+const HEADERS: [(HeaderName, HeaderValue); 3] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    // Scripts, styles and connections from this server only; pictures also inline.
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        ),
+    ),
+];
 
 pub(crate) fn routes() -> Router<Door> {
     Router::new().merge(sessions::routes()).merge(sites::routes()).merge(staff::routes())
 }
 
-/// What goes around every route.
-pub(crate) fn layers(routes: Router<Door>) -> Router<Door> {
-    let header =
-        |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
-    routes
-        .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(header(header::REFERRER_POLICY, "no-referrer"))
-        .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))
-        .layer(from_fn(traced))
+/// What goes around every route. One layer: each further one costs every request two boxes.
+pub(crate) fn layers<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(from_fn(around))
 }
 
 /// Goes on with the caller's trace, or begins one; what is appended meanwhile carries it.
-async fn traced(request: Request, next: Next) -> Response {
+async fn around(request: Request, next: Next) -> Response {
     let header = request.headers().get(trace::HEADER).and_then(|value| value.to_str().ok());
     let here = Traceparent::continued(header);
-    trace::within(here, next.run(request)).await
+    let mut response = trace::within(here, next.run(request)).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    async fn answer(path: &str) -> String {
+        let own = || async { ([(header::REFERRER_POLICY, "origin")], "own") };
+        let routes = layers(Router::new().route("/", get(|| async { "" })).route("/own", get(own)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let ask = async {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            client.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        tokio::select! {
+            answer = ask => answer,
+            _ = axum::serve(listener, routes) => unreachable!("it serves for ever"),
+        }
+    }
+
+    #[tokio::test]
+    async fn every_answer_has_the_headers_and_keeps_its_own() {
+        let plain = answer("/").await;
+        for (name, value) in HEADERS {
+            let line = format!("{name}: {}\r\n", value.to_str().unwrap());
+            assert!(plain.contains(&line), "no {line} in {plain}");
+        }
+        let own = answer("/own").await;
+        assert!(own.contains("referrer-policy: origin\r\n"), "{own}");
+        assert!(!own.contains("no-referrer"), "{own}");
+    }
 }
