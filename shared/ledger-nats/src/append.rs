@@ -6,12 +6,11 @@ use crate::streams::{Kind, Streams};
 use async_nats::HeaderMap;
 use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::publish::PublishAck;
-use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use bytes::Bytes;
 use paihao_contracts::names::Log;
 use paihao_ledger::{AppendError, Entry, Expect, Position, Recorded, Subject, Unavailable};
+use serde::Deserialize;
 use std::time::Duration;
 
 /// The server is busy with another write to the same subject; it says so and did nothing.
@@ -25,8 +24,28 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// What became of one publish.
 pub(crate) enum Published {
-    Stands(PublishAck),
+    Stands { position: Position, duplicate: bool },
     Refused(async_nats::jetstream::Error),
+}
+
+/// What a stream answers to a publish. The client's own type tries one form after the other, which
+/// takes longer than all the rest of an append's own work.
+#[derive(Deserialize)]
+struct Answer {
+    seq: Option<u64>,
+    #[serde(default)]
+    duplicate: bool,
+    error: Option<async_nats::jetstream::Error>,
+}
+
+fn published(answer: &[u8]) -> Result<Published, Unavailable> {
+    match serde_json::from_slice(answer) {
+        Ok(Answer { error: Some(error), .. }) => Ok(Published::Refused(error)),
+        Ok(Answer { seq: Some(seq), duplicate, .. }) => {
+            Ok(Published::Stands { position: Position(seq), duplicate })
+        }
+        _ => Err(Unavailable("NATS gave an answer of another kind".to_owned())),
+    }
 }
 
 /// Publishes to a stream and waits for the acknowledgement. A missing stream is made first.
@@ -41,13 +60,7 @@ pub(crate) async fn publish(
     streams.have(kind).await?;
     for first_try in [true, false] {
         match link.call(subject.to_owned(), headers.clone(), payload.clone()).await {
-            Ok(answer) => {
-                return match serde_json::from_slice(&answer.payload) {
-                    Ok(Response::Ok(ack)) => Ok(Published::Stands(ack)),
-                    Ok(Response::Err { error }) => Ok(Published::Refused(error)),
-                    Err(_) => Err(Unavailable("NATS gave an answer of another kind".to_owned())),
-                };
-            }
+            Ok(answer) => return published(&answer.payload),
             // No stream took it, so it stands nowhere and may be sent once more.
             Err(CallError::Nobody) if first_try => streams.ensure(kind).await?,
             Err(CallError::Nobody) => break,
@@ -83,7 +96,7 @@ pub(crate) async fn append(
         let kind = Kind::Log(*log);
         let sent = publish(link, streams, kind, &full_subject, &headers, &entry.payload).await?;
         let error = match sent {
-            Published::Stands(ack) => return Ok(Position(ack.sequence)),
+            Published::Stands { position, .. } => return Ok(position),
             Published::Refused(error) => error,
         };
         let code = error.error_code();
@@ -163,6 +176,27 @@ pub(crate) async fn head(streams: &Streams, log: &Log) -> Result<Position, Unava
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_an_acknowledgement_or_a_refusal_or_neither() {
+        let stands = |answer: &str| match published(answer.as_bytes()) {
+            Ok(Published::Stands { position, duplicate }) => Some((position.0, duplicate)),
+            _ => None,
+        };
+        assert_eq!(stands(r#"{"stream":"S","seq":7}"#), Some((7, false)));
+        assert_eq!(
+            stands(r#"{"stream":"S","domain":"d","seq":7,"duplicate":true}"#),
+            Some((7, true))
+        );
+        let refused = r#"{"type":"x","error":{"code":400,"err_code":10071,"description":"wrong last sequence: 3"},"stream":"S","seq":0}"#;
+        match published(refused.as_bytes()) {
+            Ok(Published::Refused(error)) => assert!(WRONG_LAST.contains(&error.error_code())),
+            _ => panic!("not refused"),
+        }
+        for neither in ["", "{}", "[]", "+OK", r#"{"seq":"7"}"#] {
+            assert!(published(neither.as_bytes()).is_err(), "{neither}");
+        }
+    }
 
     #[test]
     fn the_answer_may_state_what_was_found() {

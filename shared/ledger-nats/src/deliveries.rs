@@ -309,7 +309,7 @@ impl Handle {
         let full_subject = streams.namespace().subject(&DEAD_LETTERS, &subject);
         let kind = Kind::Log(DEAD_LETTERS);
         match publish(link, streams, kind, &full_subject, &headers, &letter.payload).await? {
-            Published::Stands(_) => Ok(()),
+            Published::Stands { .. } => Ok(()),
             Published::Refused(error) => Err(unavailable(&error)),
         }
     }

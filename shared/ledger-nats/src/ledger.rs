@@ -108,8 +108,8 @@ impl Ledger for NatsLedger {
         let subject = streams.namespace().queue(queue);
         let kind = Kind::Queue(*queue);
         match publish(link, streams, kind, &subject, &headers, &entry.payload).await? {
-            Published::Stands(ack) if ack.duplicate => Ok(Enqueued::AlreadyThere),
-            Published::Stands(_) => Ok(Enqueued::New),
+            Published::Stands { duplicate: true, .. } => Ok(Enqueued::AlreadyThere),
+            Published::Stands { .. } => Ok(Enqueued::New),
             Published::Refused(error) => Err(unavailable(&error)),
         }
     }
