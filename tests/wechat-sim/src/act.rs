@@ -160,8 +160,13 @@ pub(crate) async fn click(
     key: &str,
     routing: Routing,
 ) -> Option<Outcome> {
-    if !world.people.lock().get(account.index, openid)?.follows {
-        return None;
+    let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
+    {
+        let mut people = world.people.lock();
+        if !people.get(account.index, openid)?.follows {
+            return None;
+        }
+        people.meet(account.index, openid).allowance.open(Trigger::Menu, windows, now);
     }
     let body = head(account, openid, "event").text("Event", "CLICK").text("EventKey", key);
     Some(send(world, account, openid, "CLICK", body.finish(), routing, true).await)

@@ -42,6 +42,7 @@ struct ReceiptChange {
     status: Option<ReceiptStatus>,
     copies: Option<u32>,
     before_answer: Option<bool>,
+    zero_id: Option<bool>,
 }
 
 impl Change {
@@ -68,6 +69,7 @@ impl Change {
         set(&mut to.receipt.status, receipt.status);
         set(&mut to.receipt.copies, receipt.copies);
         set(&mut to.receipt.before_answer, receipt.before_answer);
+        set(&mut to.receipt.zero_id, receipt.zero_id);
     }
 }
 

@@ -171,7 +171,8 @@ pub enum OnDuplicate {
     Errcode(i64),
 }
 
-/// The `TEMPLATESENDJOBFINISH` push that follows a template message.
+/// The push that follows a message: `TEMPLATESENDJOBFINISH` after a template message,
+/// `subscribe_msg_sent_event` after a subscription notice.
 #[derive(Debug, Clone, Copy)]
 pub struct Receipt {
     /// Whether it is pushed at all.
@@ -184,6 +185,8 @@ pub struct Receipt {
     pub copies: u32,
     /// Whether it is pushed before the API call is answered.
     pub before_answer: bool,
+    /// Whether a template message with a `client_msg_id` has 0 for its `MsgID`, as was reported once.
+    pub zero_id: bool,
 }
 
 impl Default for Receipt {
@@ -194,11 +197,12 @@ impl Default for Receipt {
             status: ReceiptStatus::Success,
             copies: 1,
             before_answer: false,
+            zero_id: false,
         }
     }
 }
 
-/// What became of a template message, in WeChat's words.
+/// What became of a message, in WeChat's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiptStatus {
@@ -213,7 +217,7 @@ pub enum ReceiptStatus {
 }
 
 impl ReceiptStatus {
-    /// The text of the `Status` element.
+    /// The text of the `Status` and `ErrorStatus` elements.
     pub fn text(self) -> &'static str {
         match self {
             Self::Success => "success",

@@ -27,6 +27,14 @@ impl Payload {
         self
     }
 
+    /// An element around what `inner` adds.
+    pub(crate) fn within(mut self, name: &str, inner: impl FnOnce(Self) -> Self) -> Self {
+        writeln!(self.0, "<{name}>").expect("a string takes all");
+        self = inner(self);
+        writeln!(self.0, "</{name}>").expect("a string takes all");
+        self
+    }
+
     pub(crate) fn finish(self) -> String {
         self.0 + "</xml>"
     }

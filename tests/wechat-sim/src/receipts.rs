@@ -1,4 +1,4 @@
-//! Pushes the delivery results of template messages, each when it is due.
+//! Pushes the delivery results of messages, each when it is due.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +6,32 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::clock::wall_ms;
-use crate::push::push;
+use crate::push::{Push, push};
 use crate::world::{Receipt, Shared};
 
 /// Receipts being pushed at one time.
 const AT_ONCE: usize = 64;
+
+/// Pushes a receipt, as the behaviour says: before its call is answered, or later; once, or more often.
+pub(crate) async fn deliver(world: &Shared, receipt: Push) {
+    if receipt.to.is_empty() {
+        return;
+    }
+    let settings = world.behaviour.lock().receipt;
+    if settings.before_answer {
+        for _ in 0..settings.copies {
+            push(world.clone(), receipt.clone()).await;
+        }
+        return;
+    }
+    let due_ms = wall_ms() + settings.delay.as_millis() as u64;
+    for _ in 0..settings.copies {
+        let waiting = Receipt { due_ms, push: receipt.clone() };
+        if world.receipts.try_send(waiting).is_err() {
+            world.stats.count(|stats| stats.receipts_dropped += 1);
+        }
+    }
+}
 
 /// Runs until the simulator stops.
 pub(crate) async fn run(world: Shared, mut receipts: mpsc::Receiver<Receipt>) {

@@ -8,11 +8,15 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::act::head;
 use crate::answers::{json as answer, refusal, refusal_saying};
 use crate::api::Parameters;
 use crate::api::send::{Refused, template_of, values};
-use crate::people::Shown;
-use crate::world::Shared;
+use crate::config::ReceiptStatus;
+use crate::people::{Refusal, Shown};
+use crate::push::{Forged, Push};
+use crate::receipts;
+use crate::world::{Account, Shared};
 
 #[derive(Deserialize)]
 struct Custom {
@@ -86,7 +90,12 @@ pub(crate) async fn subscription(
     body: Bytes,
 ) -> Response {
     match noticed(&world, asked.access_token.as_deref(), &body) {
-        Ok(()) => answer(&json!({ "errcode": 0, "errmsg": "ok" })),
+        Ok(receipt) => {
+            if let Some(receipt) = receipt {
+                receipts::deliver(&world, receipt).await;
+            }
+            answer(&json!({ "errcode": 0, "errmsg": "ok" }))
+        }
         Err(Refused(errcode, text)) => {
             world.stats.count(|stats| *stats.messages_refused.entry(errcode).or_default() += 1);
             match text {
@@ -97,27 +106,60 @@ pub(crate) async fn subscription(
     }
 }
 
-fn noticed(world: &Shared, token: Option<&str>, body: &[u8]) -> Result<(), Refused> {
+/// What tells of it later, if that is to be told.
+fn noticed(world: &Shared, token: Option<&str>, body: &[u8]) -> Result<Option<Push>, Refused> {
     let account = world.account_of_token(token)?;
     let notice: Notice = serde_json::from_slice(body).map_err(|_| 47001)?;
     let template = template_of(world, &notice.template_id)?;
-    let data = values(notice.data)?;
+    let data = values(notice.data.clone())?;
     if let Some(key) = template.and_then(|template| template.refused_key(&data)) {
         return Err(Refused(47003, Some(format!("argument invalid! data.{key}.value invalid"))));
     }
-    let now = world.clock.now_ms();
-    {
+    let (now, behaviour) = (world.clock.now_ms(), *world.behaviour.lock());
+    let refuses = {
         let mut people = world.people.lock();
-        people.get(account.index, &notice.touser).ok_or(40003)?;
+        let refuses = people.get(account.index, &notice.touser).ok_or(40003)?.refuses;
+        if refuses == Refusal::AtOnce {
+            return Err(43101.into());
+        }
         let most = world.config.quotas.subscriptions_per_day;
         if !account.quota.lock().take_today("subscriptions", most, now) {
             return Err(45009.into());
         }
         people.meet(account.index, &notice.touser).allowance.notice(&notice.template_id)?;
-    }
+        refuses
+    };
     world.stats.count(|stats| stats.notices_sent += 1);
     let title = template.map_or(&notice.template_id, |template| &template.title).clone();
     let fields = data.into_iter().collect();
     world.show(account, &notice.touser, Shown::Notice { title, fields });
-    Ok(())
+    let status = match refuses {
+        Refusal::InReceipt => ReceiptStatus::UserBlock,
+        _ => behaviour.receipt.status,
+    };
+    let receipt = receipt(account, &notice, world.new_msgid(), status);
+    Ok(behaviour.receipt.pushed.then_some(receipt))
+}
+
+/// The answer to a notice names no id; only its receipt does.
+fn receipt(account: &Account, notice: &Notice, msgid: u64, status: ReceiptStatus) -> Push {
+    let event = "subscribe_msg_sent_event";
+    let code = u64::from(status != ReceiptStatus::Success);
+    let body = head(account, &notice.touser, "event").text("Event", event);
+    let body = body.within("SubscribeMsgSentEvent", |body| {
+        body.within("List", |item| {
+            item.text("TemplateId", &notice.template_id)
+                .number("MsgID", msgid)
+                .number("ErrorCode", code)
+                .text("ErrorStatus", status.text())
+        })
+    });
+    Push {
+        account: account.index,
+        openid: notice.touser.clone(),
+        event: event.into(),
+        body: body.finish().into(),
+        to: account.next_urls(),
+        forged: Forged::default(),
+    }
 }

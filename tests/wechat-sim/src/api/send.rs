@@ -13,12 +13,12 @@ use crate::act::head;
 use crate::allowance::content;
 use crate::answers::{json, refusal, refusal_saying};
 use crate::api::Parameters;
-use crate::clock::wall_ms;
 use crate::config::{OnDuplicate, ReceiptStatus};
 use crate::people::{AcceptedMessage, Refusal, Shown};
-use crate::push::{Forged, Push, push};
+use crate::push::{Forged, Push};
+use crate::receipts;
 use crate::templates::SimTemplate;
-use crate::world::{Account, Receipt, Shared};
+use crate::world::{Account, Shared};
 
 #[derive(Deserialize)]
 struct Message {
@@ -56,7 +56,7 @@ pub(crate) async fn template(
         }
     };
     if let Some(receipt) = receipt {
-        push_receipts(&world, receipt).await;
+        receipts::deliver(&world, receipt).await;
     }
     #[derive(Serialize)]
     struct Sent {
@@ -113,7 +113,10 @@ fn accept(
         Refusal::InReceipt => ReceiptStatus::UserBlock,
         _ => behaviour.receipt.status,
     };
-    let receipt = receipt(account, &message.touser, msgid, status);
+    // Somebody has seen a receipt without the id where the message had one of its own.
+    let zero = behaviour.receipt.zero_id && message.client_msg_id.is_some();
+    let told = if zero { 0 } else { msgid };
+    let receipt = receipt(account, &message.touser, told, status);
     let message = Arc::new(AcceptedMessage {
         msgid,
         appid: account.own.appid.clone(),
@@ -191,25 +194,5 @@ fn receipt(account: &Account, openid: &str, msgid: u64, status: ReceiptStatus) -
         body: body.finish().into(),
         to: account.next_urls(),
         forged: Forged::default(),
-    }
-}
-
-async fn push_receipts(world: &Shared, receipt: Push) {
-    if receipt.to.is_empty() {
-        return;
-    }
-    let settings = world.behaviour.lock().receipt;
-    if settings.before_answer {
-        for _ in 0..settings.copies {
-            push(world.clone(), receipt.clone()).await;
-        }
-        return;
-    }
-    let due_ms = wall_ms() + settings.delay.as_millis() as u64;
-    for _ in 0..settings.copies {
-        let waiting = Receipt { due_ms, push: receipt.clone() };
-        if world.receipts.try_send(waiting).is_err() {
-            world.stats.count(|stats| stats.receipts_dropped += 1);
-        }
     }
 }

@@ -7,7 +7,7 @@ use wechat_sim::{
     Effect, Fault, Quotas, Refusal, Shown, SimAccount, SimConfig, SimTemplate, Throttle, Windows,
 };
 
-use crate::fake::Caller;
+use crate::fake::{Caller, Does, Gateway};
 
 const O: &str = "oPaihaoTest0000000000000001";
 const TEXT: &str = "/cgi-bin/message/custom/send";
@@ -47,12 +47,17 @@ async fn free_texts_follow_what_the_customer_did() {
     for expected in [0, 0, 0, 45047] {
         assert_eq!(text(&caller, O).await, expected);
     }
+    caller.wechat.advance(Duration::from_secs(61));
+    caller.wechat.click(None, O, "MENU", Default::default()).await.unwrap();
+    for expected in [0, 0, 0, 45047] {
+        assert_eq!(text(&caller, O).await, expected, "a tap on the menu counts like a scan");
+    }
     caller.wechat.unfollow(None, O).await;
     assert_eq!(text(&caller, O).await, 45015);
     let shown = caller.wechat.chat(O);
     let service = |line: &&std::sync::Arc<wechat_sim::Line>| matches!(&line.shown, Shown::Service { text } if text == "您好");
-    assert_eq!(shown.iter().filter(service).count(), 7);
-    assert_eq!(caller.wechat.stats().texts_sent, 7);
+    assert_eq!(shown.iter().filter(service).count(), 10);
+    assert_eq!(caller.wechat.stats().texts_sent, 10);
     let wrong = json!({"touser": O, "msgtype": "wxcard"});
     assert_eq!(errcode(&caller.with_token(TEXT, wrong).await), 40008);
 }
@@ -80,6 +85,39 @@ async fn a_subscription_notice_needs_an_agreement_each() {
     let refused = caller.with_token(NOTICE, wrong).await;
     assert!(refused["errmsg"].as_str().unwrap().starts_with("argument invalid! data.time4.value"));
     assert_eq!(caller.wechat.stats().notices_sent, 1);
+}
+
+#[tokio::test]
+async fn a_subscription_notice_has_a_receipt_of_its_own() {
+    let caller = Caller::plain().await;
+    let gateway = Gateway::new(&[Does::Says("success")]).await;
+    caller.wechat.set_callback_urls(None, [&gateway.url]);
+    caller.wechat.set_person(None, O, true, Refusal::No);
+    caller.wechat.agree(None, O, SimTemplate::DEMO_CALLED, 3);
+    let body = json!({"touser": O, "template_id": SimTemplate::DEMO_CALLED, "data": {
+        "thing1": {"value": "和平门诊"}, "thing3": {"value": "3号窗口"},
+        "character_string2": {"value": "A012"}, "time4": {"value": "10:20"},
+    }});
+    let change = json!({"receipt": {"before_answer": true, "copies": 2}});
+    caller.post("/sim/api/behaviour", change).await;
+    assert_eq!(errcode(&caller.with_token(NOTICE, body.clone()).await), 0);
+    let received = gateway.received();
+    assert_eq!(received.len(), 2, "twice, and before the answer");
+    let told = &received[0].body;
+    assert!(told.contains("<Event><![CDATA[subscribe_msg_sent_event]]></Event>\n"), "{told}");
+    let id = told.split("<MsgID>").nth(1).unwrap().split('<').next().unwrap();
+    assert!(id.parse::<u64>().unwrap() > 1 << 53, "{told}");
+    let item = format!(
+        "<SubscribeMsgSentEvent>\n<List>\n<TemplateId><![CDATA[{}]]></TemplateId>\n<MsgID>{id}</MsgID>\n\
+         <ErrorCode>0</ErrorCode>\n<ErrorStatus><![CDATA[success]]></ErrorStatus>\n</List>\n</SubscribeMsgSentEvent>",
+        SimTemplate::DEMO_CALLED
+    );
+    assert!(told.contains(&item), "{told}");
+    caller.wechat.set_person(None, O, true, Refusal::InReceipt);
+    assert_eq!(errcode(&caller.with_token(NOTICE, body.clone()).await), 0);
+    assert!(gateway.received()[2].body.contains("<ErrorCode>1</ErrorCode>"));
+    caller.wechat.set_person(None, O, true, Refusal::AtOnce);
+    assert_eq!(errcode(&caller.with_token(NOTICE, body).await), 43101);
 }
 
 #[tokio::test]

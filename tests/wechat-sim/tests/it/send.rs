@@ -124,6 +124,12 @@ async fn a_receipt_follows_the_message() {
     caller.wechat.set_person(None, O, true, Refusal::InReceipt);
     caller.send(O, json!({})).await;
     assert!(gateway.received()[5].body.contains("failed:user block"));
+
+    caller.wechat.behave(|behaviour| behaviour.receipt.zero_id = true);
+    caller.send(O, json!({"client_msg_id": "m1"})).await;
+    assert!(gateway.received()[7].body.contains("<MsgID>0</MsgID>"));
+    caller.send(O, json!({})).await;
+    assert!(!gateway.received()[9].body.contains("<MsgID>0</MsgID>"), "it had no such id");
 }
 
 #[tokio::test]
