@@ -28,7 +28,11 @@ mod decide;
 
 pub use command::{Act, Command, Served};
 pub use decide::{Answer, decide};
-pub use estimate::Estimate;
+pub use estimate::{
+    Accuracy, Band, Chooser, Closing, Estimate, Forecast, LiveCounter, Method, Model, Next, Phrase,
+    RUN_LIMIT, SETTLED_FOR_MS, Score, Shown, Situation, Snapshot, Visit, VisitEnd, is_near,
+    is_slipped,
+};
 pub use event::{Decision, Event, Milestone, MilestoneKind, Outcome};
 pub use ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, Via};
 pub use memory::{REMEMBERED_FOR_MS, Remembered};

@@ -3,7 +3,7 @@
 //! The maps are persistent: a clone shares everything with its origin, so a reader holds a site
 //! as a value, and a decision can be tried on a copy, at no cost.
 
-use crate::estimate::{Estimate, Outlook};
+use crate::estimate::{Estimate, LiveCounter, Model, Situation};
 use crate::event::{Decision, Event};
 use crate::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId};
 use crate::memory::{Memory, Remembered};
@@ -165,18 +165,28 @@ impl Site {
         ahead: u32,
         at: Timestamp,
     ) -> Option<Estimate> {
-        let minutes = f64::from(rules.queues.get(queue)?.minutes);
-        let busy_for = |ticket: TicketId| match self.tickets.get(&ticket).map(|t| &t.stage) {
-            Some(Stage::Called { at: since, .. }) => at.since_ms(*since).max(0) as f64 / 60_000.0,
-            _ => 0.0,
+        let minutes = rules.queues.get(queue)?.minutes;
+        let busy = |ticket: TicketId| {
+            let (queue, spent_ms) = match self.tickets.get(&ticket).map(|t| (&t.queue, &t.stage)) {
+                Some((queue, Stage::Called { at: since, .. })) => (queue, at.since_ms(*since)),
+                _ => (queue, 0),
+            };
+            LiveCounter::Busy {
+                queue: queue.clone(),
+                minutes: rules.queues.get(queue).map_or(minutes, |rules| rules.minutes),
+                spent_s: u32::try_from(spent_ms.max(0) / 1_000).unwrap_or(u32::MAX),
+            }
         };
         let counters = rules
             .counters_of(queue)
             .filter_map(|id| self.counters.get(id))
             .filter(|counter| counter.open)
-            .map(|counter| counter.serving.map(busy_for))
+            .map(|counter| counter.serving.map_or(LiveCounter::Free, busy))
             .collect();
-        Outlook { ahead: ahead as usize, minutes, counters }.estimate()
+        let queue = queue.clone();
+        let situation =
+            Situation { queue, minutes, ahead, counters, last_wait_s: None, closing_s: None };
+        Model::default().forecast(&situation).map(|forecast| forecast.told())
     }
 
     /// The site after a decision. Decisions come in the order of the ledger.

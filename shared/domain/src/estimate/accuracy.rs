@@ -1,0 +1,199 @@
+//! Whether what was told came true.
+
+use super::situation::Band;
+use std::collections::BTreeMap;
+
+/// An error of so many seconds is as good as none.
+const CLOSE_S: u32 = 5 * 60;
+/// Errors are counted in steps of so many seconds, to find their median.
+const STEP_S: u32 = 15;
+
+/// Sums over forecasts that came out. Scores of parts add up to the score of the whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Score {
+    count: u64,
+    kept: u64,
+    close: u64,
+    error_s: u64,
+    bias_s: i64,
+    waited_s: u64,
+    by_size: BTreeMap<u32, u64>,
+}
+
+impl Score {
+    /// Counts somebody who was told a median and an upper bound and waited so long, all in
+    /// seconds.
+    pub fn add(&mut self, median_s: u32, promise_s: u32, waited_s: u32) {
+        let error = median_s.abs_diff(waited_s);
+        self.count += 1;
+        self.kept += u64::from(waited_s <= promise_s);
+        self.close += u64::from(error <= CLOSE_S.max(waited_s / 4));
+        self.error_s += u64::from(error);
+        self.bias_s += i64::from(median_s) - i64::from(waited_s);
+        self.waited_s += u64::from(waited_s);
+        *self.by_size.entry(error / STEP_S).or_default() += 1;
+    }
+
+    /// Takes in another score.
+    pub fn merge(&mut self, other: &Score) {
+        self.count += other.count;
+        self.kept += other.kept;
+        self.close += other.close;
+        self.error_s += other.error_s;
+        self.bias_s += other.bias_s;
+        self.waited_s += other.waited_s;
+        for (size, count) in &other.by_size {
+            *self.by_size.entry(*size).or_default() += count;
+        }
+    }
+
+    /// How many were counted.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The share called within the upper bound, `None` of nobody.
+    pub fn coverage(&self) -> Option<f64> {
+        self.mean(self.kept as f64)
+    }
+
+    /// The share whose median was within five minutes, or a quarter of the wait.
+    pub fn within(&self) -> Option<f64> {
+        self.mean(self.close as f64)
+    }
+
+    /// The mean absolute error of the median, in minutes.
+    pub fn mean_error(&self) -> Option<f64> {
+        self.mean(self.error_s as f64 / 60.0)
+    }
+
+    /// The median absolute error of the median, in minutes, to the quarter above.
+    pub fn median_error(&self) -> Option<f64> {
+        let mut seen = 0;
+        let middle = self.by_size.iter().find(|(_, count)| {
+            seen += **count;
+            2 * seen >= self.count
+        });
+        middle.map(|(size, _)| f64::from((size + 1) * STEP_S) / 60.0)
+    }
+
+    /// By how many minutes the median was too long, as a mean; negative if too short.
+    pub fn bias(&self) -> Option<f64> {
+        self.mean(self.bias_s as f64 / 60.0)
+    }
+
+    /// The mean wait, in minutes.
+    pub fn mean_wait(&self) -> Option<f64> {
+        self.mean(self.waited_s as f64 / 60.0)
+    }
+
+    fn mean(&self, sum: f64) -> Option<f64> {
+        (self.count > 0).then(|| sum / self.count as f64)
+    }
+}
+
+/// Scores by how many were ahead and by the hour of joining, at the site.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Accuracy {
+    cells: BTreeMap<(Band, u8), Score>,
+}
+
+impl Accuracy {
+    /// Counts somebody who joined in this hour with so many ahead; see [`Score::add`].
+    pub fn add(&mut self, ahead: u32, hour: u8, median_s: u32, promise_s: u32, waited_s: u32) {
+        let cell = self.cells.entry((Band::of(ahead), hour)).or_default();
+        cell.add(median_s, promise_s, waited_s);
+    }
+
+    /// Takes in another site's or day's.
+    pub fn merge(&mut self, other: &Accuracy) {
+        for (cell, score) in &other.cells {
+            self.cells.entry(*cell).or_default().merge(score);
+        }
+    }
+
+    /// Everybody's.
+    pub fn total(&self) -> Score {
+        self.of(|_, _| true)
+    }
+
+    /// Of those with so many ahead.
+    pub fn of_band(&self, band: Band) -> Score {
+        self.of(|b, _| b == band)
+    }
+
+    /// Of those who joined in this hour.
+    pub fn of_hour(&self, hour: u8) -> Score {
+        self.of(|_, h| h == hour)
+    }
+
+    /// The cells that hold anybody, for metrics and reports.
+    pub fn cells(&self) -> impl Iterator<Item = (Band, u8, &Score)> {
+        self.cells.iter().map(|((band, hour), score)| (*band, *hour, score))
+    }
+
+    fn of(&self, counts: impl Fn(Band, u8) -> bool) -> Score {
+        let mut sum = Score::default();
+        for (band, hour, score) in self.cells() {
+            if counts(band, hour) {
+                sum.merge(score);
+            }
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nobody_has_no_score() {
+        let nobody = Score::default();
+        assert_eq!((nobody.coverage(), nobody.mean_error(), nobody.bias()), (None, None, None));
+        assert_eq!((nobody.median_error(), nobody.within()), (None, None));
+    }
+
+    #[test]
+    fn each_figure_is_what_it_says() {
+        let mut score = Score::default();
+        // Told 10 to 15 minutes: came after 10, 16, 18 and 4.
+        for waited in [10, 16, 18, 4] {
+            score.add(600, 900, waited * 60);
+        }
+        assert_eq!((score.count(), score.coverage()), (4, Some(0.5)));
+        assert_eq!(score.mean_error(), Some(5.0));
+        assert_eq!(score.median_error(), Some(6.25));
+        assert_eq!(score.bias(), Some(-2.0));
+        assert_eq!(score.mean_wait(), Some(12.0));
+        assert_eq!(score.within(), Some(0.25));
+        // A quarter of a long wait is close, too.
+        score.add(60 * 60, 0, 80 * 60);
+        assert_eq!(score.within(), Some(0.4));
+    }
+
+    proptest! {
+        #[test]
+        fn parts_add_up_to_the_whole(
+            told in prop::collection::vec((0..30u32, 0..24u8, 0..9_000u32, 0..9_000u32, 0..9_000u32), 0..60),
+            cut in 0..60usize,
+        ) {
+            let of = |told: &[(u32, u8, u32, u32, u32)]| {
+                let mut all = Accuracy::default();
+                told.iter().for_each(|t| all.add(t.0, t.1, t.2, t.3, t.4));
+                all
+            };
+            let cut = cut.min(told.len());
+            let mut parts = of(&told[cut..]);
+            parts.merge(&of(&told[..cut]));
+            prop_assert_eq!(&parts, &of(&told));
+            let mut sum = Score::default();
+            Band::ALL.iter().for_each(|band| sum.merge(&parts.of_band(*band)));
+            prop_assert_eq!(&sum, &parts.total());
+            let mut sum = Score::default();
+            (0..24).for_each(|hour| sum.merge(&parts.of_hour(hour)));
+            prop_assert_eq!(&sum, &parts.total());
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The closed form, for a line that its counters serve first come, first served; and the
+//! calibration that every prediction goes through.
+
+use super::model::{Learned, Model};
+use super::situation::{Closing, Forecast, LiveCounter, Method, Situation};
+
+/// From this many ahead, the last called person's wait has its say.
+const LONG_LINE: u32 = 8;
+/// How much of a say.
+const LAST_WAIT_SHARE: f64 = 0.25;
+/// No wait behind somebody is shorter than this share of a mean slot divided by the counters.
+const LEAST: f64 = 0.3;
+
+impl Model {
+    /// How long somebody will wait who is served in the order of the line, by counters that serve
+    /// no other queue. `None` while no counter is open: nobody can say.
+    pub fn forecast(&self, situation: &Situation) -> Option<Forecast> {
+        if situation.counters.is_empty() {
+            return None;
+        }
+        if situation.is_next() {
+            return Some(at_once(situation));
+        }
+        let learned = self.of(&situation.queue);
+        let formula = self.closed_form_s(situation, &learned);
+        let predicted = match situation.last_wait_s {
+            Some(last) if situation.ahead >= LONG_LINE && !learned.is_cold() => {
+                formula + (f64::from(last) - formula) * LAST_WAIT_SHARE
+            }
+            _ => formula,
+        };
+        Some(calibrated(situation, &learned, predicted, Method::Formula))
+    }
+
+    fn closed_form_s(&self, situation: &Situation, learned: &Learned) -> f64 {
+        let pace = learned.pace(situation.minutes);
+        let counters = situation.counters.len() as f64;
+        let remaining: f64 = situation.counters.iter().map(|c| self.remaining_s(c)).sum();
+        let work = f64::from(situation.ahead) * learned.staying() * pace.mean_s + remaining;
+        // When this person's turn comes, the other counters are in the middle of something.
+        let unfinished = (counters - 1.0) * pace.mean_s * (1.0 + pace.variation) / 2.0;
+        ((work - unfinished) / counters).max(LEAST * pace.mean_s / counters)
+    }
+
+    /// Seconds until this counter is free, as a mean.
+    pub(super) fn remaining_s(&self, counter: &LiveCounter) -> f64 {
+        match counter {
+            LiveCounter::Free => 0.0,
+            LiveCounter::Busy { queue, minutes, spent_s } => {
+                self.of(queue).pace(*minutes).remaining_s(*spent_s)
+            }
+        }
+    }
+}
+
+impl Situation {
+    pub(super) fn is_next(&self) -> bool {
+        self.ahead == 0 && self.counters.contains(&LiveCounter::Free)
+    }
+}
+
+pub(super) fn at_once(situation: &Situation) -> Forecast {
+    Forecast {
+        predicted_s: 0,
+        median_s: 0,
+        p80_s: 0,
+        p90_s: 0,
+        method: Method::AtOnce,
+        cold: false,
+        closing: Closing::of(0, 0, situation.closing_s),
+    }
+}
+
+pub(super) fn calibrated(
+    situation: &Situation,
+    learned: &Learned,
+    predicted: f64,
+    method: Method,
+) -> Forecast {
+    let predicted = predicted.max(1.0).round();
+    let bounds = learned.multipliers(situation.ahead).map(|m| (predicted * m).round() as u32);
+    let [median_s, p80_s, p90_s] = bounds;
+    Forecast {
+        predicted_s: predicted as u32,
+        median_s,
+        p80_s,
+        p90_s,
+        method,
+        cold: learned.is_cold(),
+        closing: Closing::of(median_s, p80_s, situation.closing_s),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::{Visit, VisitEnd};
+    use super::*;
+    use crate::ids::QueueId;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    fn busy(spent_s: u32) -> LiveCounter {
+        LiveCounter::Busy { queue: QueueId::new("a"), minutes: 5, spent_s }
+    }
+
+    fn behind(ahead: u32, counters: &[LiveCounter]) -> Situation {
+        Situation {
+            queue: QueueId::new("a"),
+            minutes: 5,
+            ahead,
+            counters: counters.to_vec(),
+            last_wait_s: None,
+            closing_s: None,
+        }
+    }
+
+    fn cold(situation: &Situation) -> Forecast {
+        Model::default().forecast(situation).unwrap()
+    }
+
+    /// A queue whose slots all last eight minutes, and whose forecasts come true.
+    fn eight_minutes() -> Model {
+        let mut model = Model::default();
+        let end = VisitEnd::Called { waited_s: 600, slot_s: 480, implausible: false };
+        for ahead in (0..20).cycle().take(2_000) {
+            let visit = Visit { ahead, predicted_s: Some(600), end };
+            model.learn(&QueueId::new("a"), &visit);
+        }
+        model
+    }
+
+    #[test]
+    fn nobody_can_say_while_no_counter_is_open() {
+        assert_eq!(Model::default().forecast(&behind(3, &[])), None);
+    }
+
+    #[test]
+    fn a_free_counter_and_nobody_ahead_is_at_once() {
+        let forecast = cold(&behind(0, &[busy(60), LiveCounter::Free]));
+        assert_eq!((forecast.p90_s, forecast.method), (0, Method::AtOnce));
+        assert_eq!(cold(&behind(1, &[LiveCounter::Free])).median_s, 300);
+    }
+
+    #[test]
+    fn a_cold_queue_tells_the_owners_minutes_with_generous_bounds() {
+        // Seven people of five minutes and a counter that just began.
+        let forecast = cold(&behind(7, &[busy(0)]));
+        assert_eq!((forecast.median_s, forecast.p80_s, forecast.p90_s), (2_400, 3_360, 4_320));
+        assert!(forecast.cold);
+    }
+
+    #[test]
+    fn what_was_learned_takes_the_place_of_the_owners_minutes() {
+        let forecast = eight_minutes().forecast(&behind(7, &[busy(0)])).unwrap();
+        assert!((3_600..3_840).contains(&forecast.median_s), "{forecast:?}");
+        assert!(!forecast.cold);
+        let sooner = eight_minutes().forecast(&behind(7, &[busy(420)])).unwrap();
+        assert!((380..430).contains(&(forecast.median_s - sooner.median_s)), "{sooner:?}");
+    }
+
+    #[test]
+    fn in_a_long_line_the_last_called_persons_wait_has_a_quarter() {
+        let model = eight_minutes();
+        for (ahead, share) in [(7, 0.0), (8, 0.25)] {
+            let plain = model.forecast(&behind(ahead, &[busy(0)])).unwrap().predicted_s;
+            let last_wait_s = Some(2 * plain);
+            let mixed = Situation { last_wait_s, ..behind(ahead, &[busy(0)]) };
+            let mixed = model.forecast(&mixed).unwrap().predicted_s;
+            assert!((f64::from(mixed) - f64::from(plain) * (1.0 + share)).abs() <= 1.0);
+        }
+    }
+
+    #[test]
+    fn however_long_the_counters_have_been_busy_a_wait_behind_somebody_is_not_nothing() {
+        assert_eq!(cold(&behind(0, &[100_000; 4].map(busy))).median_s, 23);
+    }
+
+    #[test]
+    fn closing_before_the_promise_or_before_the_median_is_said() {
+        let told = |closing_s| {
+            let closing_s = Some(closing_s);
+            cold(&Situation { closing_s, ..behind(7, &[busy(0)]) }).closing
+        };
+        assert_eq!(told(3_360), Closing::InTime);
+        assert_eq!(told(3_359), Closing::Doubtful);
+        assert_eq!(told(2_399), Closing::TooLate);
+    }
+
+    proptest! {
+        #[test]
+        fn a_cold_wait_grows_with_people_and_shrinks_with_counters(
+            ahead in 0..60u32,
+            counters in 1..8usize,
+            spent in 0..1_000u32,
+        ) {
+            let of = |ahead, counters| cold(&behind(ahead, &vec![busy(spent); counters])).median_s;
+            prop_assert!(of(ahead, counters) <= of(ahead + 1, counters));
+            prop_assert!(of(ahead, counters + 1) <= of(ahead, counters) + 1);
+        }
+
+        #[test]
+        fn a_forecast_is_in_order_and_the_same_each_time(
+            ahead in 0..2_000u32,
+            spents in prop::collection::vec(prop::option::of(0..100_000u32), 1..20),
+            last_wait_s in prop::option::of(0..100_000u32),
+        ) {
+            let counters: Vec<_> =
+                spents.into_iter().map(|s| s.map_or(LiveCounter::Free, busy)).collect();
+            let situation = Situation { last_wait_s, ..behind(ahead, &counters) };
+            static LEARNED: LazyLock<Model> = LazyLock::new(eight_minutes);
+            for model in [Model::default(), LEARNED.clone()] {
+                let forecast = model.forecast(&situation).unwrap();
+                prop_assert!(forecast.median_s <= forecast.p80_s);
+                prop_assert!(forecast.p80_s <= forecast.p90_s);
+                prop_assert_eq!(model.clone().forecast(&situation), Some(forecast));
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The last so many of something, in the order in which they came and by size.
+
+use std::collections::VecDeque;
+
+/// At most `LAST` values.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Recent<const LAST: usize> {
+    came: VecDeque<u32>,
+    sorted: Vec<u32>,
+}
+
+impl<const LAST: usize> Recent<LAST> {
+    /// Takes a value in, and returns the one that had to leave.
+    pub(super) fn add(&mut self, value: u32) -> Option<u32> {
+        let left = if self.came.len() == LAST { self.came.pop_front() } else { None };
+        if let Some(left) = left {
+            self.sorted.remove(self.sorted.partition_point(|v| *v < left));
+        }
+        self.came.push_back(value);
+        self.sorted.insert(self.sorted.partition_point(|v| *v < value), value);
+        left
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.came.len()
+    }
+
+    /// Oldest first.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = u32> + '_ {
+        self.came.iter().copied()
+    }
+
+    /// All, smallest first.
+    pub(super) fn sorted(&self) -> &[u32] {
+        &self.sorted
+    }
+}
+
+/// The value that the next one stays below with this chance, if it comes from where these came
+/// from: one more is counted than is there. `None` of nothing.
+pub(super) fn quantile(sorted: &[u32], percent: usize) -> Option<u32> {
+    let place = (percent * (sorted.len() + 1)).div_ceil(100);
+    sorted.get(place.clamp(1, sorted.len().max(1)) - 1).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_quantile_counts_the_one_to_come() {
+        let nine: Vec<u32> = (1..=9).collect();
+        assert_eq!([50, 80, 90].map(|p| quantile(&nine, p)), [Some(5), Some(8), Some(9)]);
+        assert_eq!([1, 100].map(|p| quantile(&nine, p)), [Some(1), Some(9)]);
+        assert_eq!(quantile(&[], 50), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_ones_are_kept_in_both_orders(values in prop::collection::vec(0u32..50, 0..40)) {
+            let mut recent = Recent::<7>::default();
+            for value in &values {
+                recent.add(*value);
+            }
+            let last = &values[values.len().saturating_sub(7)..];
+            prop_assert_eq!(recent.in_order().collect::<Vec<_>>(), last);
+            let mut sorted = last.to_vec();
+            sorted.sort();
+            prop_assert_eq!(recent.sorted(), &sorted[..]);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The range as people are told it: rounded outward, and steady.
+
+use super::situation::Forecast;
+use crate::time::Timestamp;
+
+/// For so long after the upper bound was shortened it is not lengthened again: two minutes.
+pub const SETTLED_FOR_MS: i64 = 2 * 60_000;
+/// Above so many minutes a range is in fives.
+const FINE_UP_TO: u32 = 10;
+/// Up to so many minutes people hear "less than".
+const SHORT: u32 = 5;
+/// From so many minutes on people hear "more than".
+const LONG: u32 = 60;
+
+/// A range of minutes. The upper bound is the promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// From, in whole minutes.
+    pub low: u32,
+    /// To, in whole minutes; never smaller than `low`.
+    pub high: u32,
+}
+
+/// How a range is put into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phrase {
+    /// 不到 5 分钟.
+    LessThan(u32),
+    /// 15–25 分钟.
+    Between(u32, u32),
+    /// >60 分钟.
+    MoreThan(u32),
+}
+
+impl Forecast {
+    /// What is told: from the median to the 80 % bound, rounded outward to the minute, above ten
+    /// to five minutes.
+    pub fn told(&self) -> Estimate {
+        let down = |minutes: u32| match minutes {
+            0..=FINE_UP_TO => minutes,
+            _ => minutes / 5 * 5,
+        };
+        let up = |minutes: u32| match minutes {
+            0..=FINE_UP_TO => minutes,
+            _ => minutes.div_ceil(5) * 5,
+        };
+        // Nobody is at the counter in no time: being called is the least that is promised.
+        let high = if self.p80_s == 0 { SHORT } else { up(self.p80_s.div_ceil(60)) };
+        Estimate { low: down(self.median_s / 60), high }
+    }
+}
+
+impl Estimate {
+    /// How to say it. All times of five minutes and less are one, and so are all above an hour.
+    pub fn phrase(self) -> Phrase {
+        match self {
+            Estimate { high: 0..=SHORT, .. } => Phrase::LessThan(SHORT),
+            Estimate { low: LONG.., .. } => Phrase::MoreThan(LONG),
+            Estimate { low, high } => Phrase::Between(low, high),
+        }
+    }
+}
+
+/// The range that somebody has before their eyes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// The range.
+    pub range: Estimate,
+    /// When its upper bound was last shortened.
+    pub shortened_at: Option<Timestamp>,
+}
+
+impl Shown {
+    /// The first range that is shown.
+    pub fn first(range: Estimate) -> Self {
+        Shown { range, shortened_at: None }
+    }
+
+    /// What to show now that the range would be this: an upper bound that has just been shortened
+    /// stays for two minutes rather than being lengthened again.
+    #[must_use]
+    pub fn next(self, fresh: Estimate, at: Timestamp) -> Shown {
+        let settled = |since: Timestamp| at.since_ms(since) >= SETTLED_FOR_MS;
+        if fresh.high < self.range.high {
+            return Shown { range: fresh, shortened_at: Some(at) };
+        }
+        if fresh.high > self.range.high && !self.shortened_at.is_none_or(settled) {
+            let high = self.range.high;
+            return Shown { range: Estimate { low: fresh.low.min(high), high }, ..self };
+        }
+        Shown { range: fresh, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::situation::{Closing, Method};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn told(median_s: u32, p80_s: u32) -> Estimate {
+        Forecast {
+            predicted_s: median_s,
+            median_s,
+            p80_s,
+            p90_s: p80_s,
+            method: Method::Formula,
+            cold: false,
+            closing: Closing::InTime,
+        }
+        .told()
+    }
+
+    #[test]
+    fn ranges_are_rounded_outward() {
+        for (median_s, p80_s, low, high) in [
+            (0, 0, 0, 5),
+            (59, 61, 0, 2),
+            (540, 600, 9, 10),
+            (630, 601, 10, 15),
+            (2_400, 3_360, 40, 60),
+            (2_399, 3_601, 35, 65),
+        ] {
+            assert_eq!(told(median_s, p80_s), Estimate { low, high }, "{median_s} {p80_s}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_scale_have_words_of_their_own() {
+        assert_eq!(told(60, 300).phrase(), Phrase::LessThan(5));
+        assert_eq!(told(60, 301).phrase(), Phrase::Between(1, 6));
+        assert_eq!(told(3_500, 4_000).phrase(), Phrase::Between(55, 70));
+        assert_eq!(told(3_600, 4_000).phrase(), Phrase::MoreThan(60));
+    }
+
+    #[test]
+    fn a_shortened_promise_stays_for_two_minutes() {
+        let range = |low, high| Estimate { low, high };
+        let at = |s: i64| Timestamp(s * 1_000);
+        let shown = Shown::first(range(15, 25)).next(range(15, 30), at(0));
+        assert_eq!(shown.range, range(15, 30), "a rise that follows no fall is told at once");
+        let shown = shown.next(range(10, 15), at(10));
+        assert_eq!(shown.range, range(10, 15));
+        let shown = shown.next(range(20, 30), at(129));
+        assert_eq!(shown.range, range(15, 15), "nothing longer is told yet");
+        assert_eq!(shown.next(range(20, 30), at(130)).range, range(20, 30));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_told_holds_the_bounds_and_little_more(median_s in 0..20_000u32, more in 1..20_000u32) {
+            let p80_s = median_s + more;
+            let Estimate { low, high } = told(median_s, p80_s);
+            prop_assert!(low * 60 <= median_s && p80_s <= high * 60 && low <= high);
+            prop_assert!(median_s < (low + 5) * 60 && (high - 5.min(high)) * 60 < p80_s);
+            for minutes in [low, high] {
+                prop_assert!(minutes <= 10 || minutes % 5 == 0);
+            }
+        }
+
+        #[test]
+        fn no_promise_is_shortened_and_then_lengthened_within_two_minutes(
+            steps in prop::collection::vec((0..90_000i64, 0..12u32, 0..12u32), 1..60),
+        ) {
+            let mut shown = Shown::first(Estimate { low: 10, high: 30 });
+            let (mut now, mut shortened) = (0, None);
+            for (ms, low, more) in steps {
+                now += ms;
+                let fresh = Estimate { low: 5 * low, high: 5 * (low + more) };
+                let next = shown.next(fresh, Timestamp(now));
+                prop_assert!(next.range.low <= next.range.high);
+                if next.range.high < shown.range.high {
+                    shortened = Some(now);
+                }
+                if next.range.high > shown.range.high {
+                    prop_assert!(shortened.is_none_or(|at| now - at >= SETTLED_FOR_MS));
+                }
+                shown = next;
+            }
+        }
+    }
+}
