@@ -5,13 +5,15 @@
 //! ledger says, so any replica may take any request.
 //!
 //! In reading order: [`book`] is what the owner set up; [`lines`] decides and follows;
-//! [`callback`] hears WeChat; [`sessions`] is a browser waiting for a scan; [`api`] serves
+//! [`callback`] hears WeChat; [`codes`] are the QR codes that WeChat makes; [`sessions`] is a
+//! browser waiting for a scan; [`api`] serves
 //! programs and pages; [`refusals`] lists every "no".
 
 pub mod book;
 pub mod lines;
 
 pub mod callback;
+pub mod codes;
 pub mod qr;
 pub mod scene;
 pub mod sessions;
@@ -25,6 +27,8 @@ mod pages;
 
 use axum::Router;
 use book::Book;
+use codes::CodeSource;
+use codes::doors::Doors;
 use lines::Lines;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
@@ -74,6 +78,8 @@ struct Door {
     book: Arc<Book>,
     lines: Lines,
     sessions: Arc<ScanSessions>,
+    codes: Arc<dyn CodeSource>,
+    doors: Arc<Doors>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     stop: CancellationToken,
@@ -88,8 +94,10 @@ pub fn start(
     tasks: &Tasks,
 ) -> Gateway {
     let Ports { ledger, cache, wechat, clock } = ports;
-    let sessions =
-        Arc::new(ScanSessions::new(cache, wechat, clock.clone(), settings.session_expiry));
+    let codes: Arc<dyn CodeSource> = Arc::new(wechat);
+    let expiry = settings.session_expiry;
+    let sessions = Arc::new(ScanSessions::new(cache.clone(), codes.clone(), clock.clone(), expiry));
+    let doors = Doors::start(ledger.clone(), cache, codes.clone(), clock.clone(), tasks);
     let told = sessions.clone();
     let observer: lines::Observer = Arc::new(move |_, decision| told.hear(decision));
 
@@ -99,6 +107,8 @@ pub fn start(
         book,
         lines: lines.clone(),
         sessions,
+        codes,
+        doors,
         clock,
         settings: Arc::new(settings),
         stop: door.stop().clone(),

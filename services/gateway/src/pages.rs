@@ -1,5 +1,7 @@
 //! The pages, served from inside the program: files compiled in, nothing from other hosts.
 
+mod poster;
+
 use crate::Door;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -32,6 +34,8 @@ const ASSETS: &[Asset] = assets! {
     "kiosk.js": "text/javascript; charset=utf-8",
     "board.js": "text/javascript; charset=utf-8",
     "staff.js": "text/javascript; charset=utf-8",
+    "poster.css": "text/css; charset=utf-8",
+    "poster.js": "text/javascript; charset=utf-8",
 };
 
 const INDEX: &str = include_str!("pages/index.html");
@@ -45,6 +49,8 @@ pub(crate) fn routes() -> Router<Door> {
         .route("/kiosk/{site}", get(async |door, site| page(door, site, KIOSK)))
         .route("/board/{site}", get(async |door, site| page(door, site, BOARD)))
         .route("/staff/{site}", get(async |door, site| page(door, site, STAFF)))
+        .route("/poster/{site}", get(poster::all))
+        .route("/poster/{site}/{queue}", get(poster::one))
         .route("/assets/{name}", get(asset))
 }
 
@@ -76,7 +82,7 @@ mod tests {
 
     #[test]
     fn pages_refer_only_to_what_is_served() {
-        for page in [INDEX, KIOSK, BOARD, STAFF] {
+        for page in [INDEX, KIOSK, BOARD, STAFF, poster::PAGE, poster::SHEET, poster::NONE] {
             let ends = page.split("/assets/").skip(1);
             for name in ends.map(|rest| rest.split('"').next().unwrap()) {
                 assert!(ASSETS.iter().any(|asset| asset.name == name), "{name} is not served");

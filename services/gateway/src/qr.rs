@@ -20,6 +20,14 @@ pub fn svg(text: &str) -> Result<String, TooLong> {
     Ok(code.render::<svg::Color<'_>>().min_dimensions(256, 256).build())
 }
 
+/// The code as an SVG to be printed and hung up: a quarter of it may get dirty or torn.
+pub fn poster(text: &str) -> Result<String, TooLong> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::Q).map_err(|_| TooLong)?;
+    let svg = code.render::<svg::Color<'_>>().min_dimensions(256, 256).build();
+    // Without the line that would only be right at the head of a file.
+    Ok(svg.find("<svg").map_or_else(String::new, |at| svg[at..].to_owned()))
+}
+
 /// The code as a PNG picture of one bit a dot.
 pub fn png(text: &str) -> Result<Vec<u8>, TooLong> {
     let code = encode(text)?;

@@ -101,6 +101,8 @@ kinds! {
         "A newer program wrote to this site's ledger; this replica does not decide for the site until it is updated.";
     CACHE_UNAVAILABLE = "cache_unavailable", SERVICE_UNAVAILABLE, "暂时不能生成二维码，请扫门口的码", "No code can be made right now",
         "The cache does not answer, so no scan session can be kept. Door codes keep working.";
+    DOOR_CODE_PENDING = "door_code_pending", SERVICE_UNAVAILABLE, "门口码正在生成，请稍后刷新", "The door code is being made, please reload soon",
+        "Another request is just having the permanent code made, or WeChat refused it a few seconds ago.";
     WECHAT_UNAVAILABLE = "wechat_unavailable", SERVICE_UNAVAILABLE, "微信暂时没有响应", "WeChat does not answer right now",
         "WeChat refused or did not answer the call that makes the code; the log says why.";
 }

@@ -4,6 +4,7 @@
 //! heard from the ledger, which every replica follows, so that the browser may wait at another
 //! replica than the one that WeChat's callback reached.
 
+use crate::codes::{CodeSource, count_made};
 use crate::scene::Scene;
 use bytes::Bytes;
 use paihao_cache::{Cache, Unavailable};
@@ -11,7 +12,7 @@ use paihao_chassis::clock::Clock;
 use paihao_contracts::names;
 use paihao_contracts::session::{Progress, Purpose, ScanSession, SessionTicket};
 use paihao_domain::{Decision, Event, Outcome};
-use paihao_wechat::{Caller, CallerError, Picture, QrRequest};
+use paihao_wechat::{CallerError, Picture, QrRequest, Value};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ pub enum SessionError {
 /// All sessions that this replica makes or watches.
 pub struct ScanSessions {
     cache: Arc<dyn Cache>,
-    wechat: Caller,
+    codes: Arc<dyn CodeSource>,
     clock: Arc<dyn Clock>,
     expiry: Duration,
     watched: Mutex<HashMap<Uuid, watch::Sender<Progress>>>,
@@ -55,11 +56,11 @@ impl ScanSessions {
     /// Sessions whose codes work for `expiry`.
     pub fn new(
         cache: Arc<dyn Cache>,
-        wechat: Caller,
+        codes: Arc<dyn CodeSource>,
         clock: Arc<dyn Clock>,
         expiry: Duration,
     ) -> Self {
-        ScanSessions { cache, wechat, clock, expiry, watched: Mutex::default() }
+        ScanSessions { cache, codes, clock, expiry, watched: Mutex::default() }
     }
 
     /// Makes a session, or finds the one that this uuid already names.
@@ -77,7 +78,8 @@ impl ScanSessions {
         }
         let scene = Scene::fresh_session();
         let request = QrRequest::temporary_str(scene.clone(), self.expiry);
-        let code = self.wechat.create_qr(account, &request).await?;
+        let code = self.codes.make(account, &request, Value::Normal).await?;
+        count_made(account, "session");
         let works_for = code.expires_in.unwrap_or(self.expiry).min(self.expiry);
         let session = ScanSession {
             v: 1,
@@ -120,7 +122,7 @@ impl ScanSessions {
 
     /// WeChat's own picture of a session's code.
     pub async fn picture(&self, session: &ScanSession) -> Result<Picture, SessionError> {
-        Ok(self.wechat.show_qr(&session.qr_ticket).await.map_err(CallerError::from)?)
+        Ok(self.codes.picture(&session.qr_ticket).await?)
     }
 
     /// Remembers how far a session has come, for browsers that come back later.

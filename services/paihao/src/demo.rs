@@ -91,6 +91,11 @@ fn config(file: &std::path::Path, sim: &str, key: &str) -> anyhow::Result<Config
     config.wechat.api = format!("{sim}/");
     config.wechat.mp = format!("{sim}/");
     config.gateway.phones = sim.to_owned();
+    // The simulator begins anew each time and knows none of its former codes; the door codes in the
+    // book are those of an account that is gone.
+    for account in config.accounts.values_mut() {
+        account.appid = format!("wx{:016x}", u64::from_be_bytes(entropy::bytes()));
+    }
     let staff = crate::config::Staff {
         key: paihao_chassis::config::SecretText::new(key),
         sites: config.sites.keys().cloned().collect(),

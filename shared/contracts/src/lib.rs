@@ -4,6 +4,7 @@
 
 pub mod names;
 
+pub mod book;
 pub mod commit;
 pub mod notice;
 pub mod session;

@@ -38,6 +38,10 @@ pub struct Consumer {
 /// The decisions of every site, the only truth about the lines. Subject: account, site.
 pub const LEDGER: Log = Log { name: "ledger", kept: Some(Duration::from_secs(72 * 3600)) };
 
+/// What is kept for ever, such as the permanent codes at the doors of queues. Subject of a door code:
+/// account, site, `door`, queue.
+pub const BOOK: Log = Log { name: "book", kept: None };
+
 /// What became of each notice, once per key. Subject: account, hash of the notice key.
 pub const OUTCOMES: Log = Log { name: "outcomes", kept: Some(Duration::from_secs(72 * 3600)) };
 
@@ -56,7 +60,7 @@ pub const REFUSED_TOKENS: WorkQueue =
 pub const PLANNER: Consumer = Consumer { name: "planner", ack_wait: Duration::from_secs(30) };
 
 /// Every log, for those who ensure that all of them exist.
-pub const LOGS: [Log; 3] = [LEDGER, OUTCOMES, DEAD_LETTERS];
+pub const LOGS: [Log; 4] = [LEDGER, BOOK, OUTCOMES, DEAD_LETTERS];
 
 /// Every work queue, likewise.
 pub const WORK_QUEUES: [WorkQueue; 2] = [NOTICES, REFUSED_TOKENS];
@@ -73,6 +77,11 @@ pub fn access_token(account: &str) -> String {
 /// Name of the lease under which an account's token is fetched.
 pub fn token_lease(account: &str) -> String {
     format!("token-keeper/{account}")
+}
+
+/// Name of the lease under which the permanent code of a queue's door is made.
+pub fn door_code_lease(account: &str, site: &str, queue: &str) -> String {
+    format!("door-code/{account}/{site}/{queue}")
 }
 
 /// Cache key of a scan session, by the uuid its browser knows.

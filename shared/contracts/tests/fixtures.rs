@@ -3,6 +3,7 @@
 //!
 //! A fixture is never edited. A new version of a type gets a new file beside the old one.
 
+use paihao_contracts::book::BookEntry;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::notice::{Notice, NoticeOutcome};
 use paihao_contracts::session::ScanSession;
@@ -66,6 +67,16 @@ fn snake(name: &str) -> String {
         out.push(c.to_ascii_lowercase());
     }
     out
+}
+
+#[test]
+fn the_book() {
+    for line in holds::<BookEntry>("book-v1") {
+        let stored = line.to_string();
+        assert!(BookEntry::decode(stored.as_bytes()).is_some());
+        let newer = stored.replace(r#""v":1"#, r#""v":2"#);
+        assert_eq!(BookEntry::decode(newer.as_bytes()), None);
+    }
 }
 
 #[test]

@@ -55,6 +55,11 @@ impl QrRequest {
         QrRequest { action, scene, expiry }
     }
 
+    /// How long the code is asked to work; `None` for a permanent one.
+    pub fn expiry(&self) -> Option<Duration> {
+        self.expiry
+    }
+
     fn body(&self) -> Value {
         let scene = match &self.scene {
             Scene::Text(text) => json!({ "scene_str": text }),

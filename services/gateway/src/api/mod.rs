@@ -1,5 +1,6 @@
 //! The HTTP API: scan sessions for browsers, sites for boards, and what staff do.
 
+pub(crate) mod doors;
 mod live;
 mod sessions;
 mod sites;
@@ -29,7 +30,9 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 ];
 
 pub(crate) fn routes() -> Router<Door> {
-    Router::new().merge(sessions::routes()).merge(sites::routes()).merge(staff::routes())
+    let open =
+        Router::new().merge(sessions::routes()).merge(sites::routes()).merge(doors::routes());
+    open.merge(staff::routes())
 }
 
 /// What goes around every route. One layer: each further one costs every request two boxes.

@@ -25,6 +25,9 @@ async fn every_page_fits_every_screen() {
     let page = browser.open(&pages).await;
     page.shows("#sites h2", "城南便民服务大厅").await;
     pictures(&page, "index", HAND).await;
+    page.go(&demo.address("/board/").replace("/board/", "/poster/")).await;
+    page.shows(".sheet h1", "综合业务").await;
+    pictures(&page, "posters", HAND).await;
     page.go(&demo.address("/board/")).await;
     page.shows("#hero", "请稍候").await;
     pictures(&page, "board-quiet", HALL).await;

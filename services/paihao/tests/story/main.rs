@@ -13,6 +13,7 @@ mod town;
 mod bad_input;
 mod crowd;
 mod demo;
+mod doors;
 mod failures;
 mod forgetting;
 mod hostile;

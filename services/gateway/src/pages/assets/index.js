@@ -1,10 +1,11 @@
-// The list of sites, each with its three pages.
+// The list of sites, each with its pages.
 import { ask, byId, english, make } from './paihao.js';
 
 const PAGES = [
   ['kiosk', '取号', 'Kiosk'],
   ['board', '大屏', 'Board'],
   ['staff', '叫号', 'Staff'],
+  ['poster', '海报', 'Poster'],
 ];
 
 function card({ site, name }) {
