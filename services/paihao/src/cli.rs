@@ -2,6 +2,7 @@
 
 use crate::config::{Config, DEFAULTS, Role, Setup};
 use crate::demo::{self, DemoOptions};
+use crate::doctor::{self, DoctorOptions};
 use crate::reload::{self, Source};
 use crate::{health, ports::Ports, roles, simulator};
 use clap::{Parser, Subcommand};
@@ -41,6 +42,8 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Goes through every account's set-up and the stores before opening day, and says what to do.
+    Doctor(DoctorOptions),
     /// Asks the admin port of a process on this machine whether it is ready; for container checks.
     Health {
         /// The admin port's address; the configuration's unless given.
@@ -109,6 +112,10 @@ pub fn main(
                 .and_then(|config| config.check(role))
                 .map(|_| println!("the configuration is fine")),
         ),
+        Command::Doctor(options) => match config() {
+            Ok(config) => runtime(doctor::run(config, options)),
+            Err(error) => told(Err(error)),
+        },
         Command::Health { admin: Some(admin) } => runtime(health::ask(admin)),
         Command::Health { admin: None } => match config().and_then(|c| c.check(Role::All)) {
             Ok(setup) => runtime(health::ask(setup.admin)),

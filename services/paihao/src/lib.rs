@@ -1,8 +1,8 @@
 //! The program as a library: the only place that picks adapters and puts services together.
 //!
 //! In reading order: [`config`] is what can be set; [`ports`] opens the stores; [`roles`] starts
-//! the services on them; [`reload`] hands on what changes while they run; [`demo`] and [`simulator`] are for looking and testing; [`cli`] is what
-//! is typed.
+//! the services on them; [`reload`] hands on what changes while they run; [`demo`] and [`simulator`] are for looking and testing; [`doctor`] looks
+//! for what would go wrong; [`cli`] is what is typed.
 
 pub mod config;
 pub mod ports;
@@ -10,6 +10,7 @@ pub mod reload;
 pub mod roles;
 
 pub mod demo;
+pub mod doctor;
 pub mod health;
 pub mod simulator;
 

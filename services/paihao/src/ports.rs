@@ -48,18 +48,33 @@ async fn ledger(config: &LedgerConfig) -> anyhow::Result<Arc<dyn Ledger>> {
             Ok(Arc::new(ledger))
         }
         LedgerKind::Nats => {
-            let options = NatsOptions {
-                url: config.url.clone(),
-                namespace: config.namespace.clone(),
-                replicas: config.replicas,
-                user: (!config.user.is_empty()).then(|| config.user.clone()),
-                password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
-                timeout: Duration::from_millis(config.timeout_ms),
-                ..NatsOptions::default()
-            };
+            let options = nats_options(config);
             Ok(Arc::new(reach(options).await.context("cannot use the ledger")?))
         }
     }
+}
+
+/// How the configuration says to reach NATS.
+pub(crate) fn nats_options(config: &LedgerConfig) -> NatsOptions {
+    NatsOptions {
+        url: config.url.clone(),
+        namespace: config.namespace.clone(),
+        replicas: config.replicas,
+        user: (!config.user.is_empty()).then(|| config.user.clone()),
+        password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
+        timeout: Duration::from_millis(config.timeout_ms),
+        ..NatsOptions::default()
+    }
+}
+
+/// How the configuration says to reach Redis, if it is Redis.
+pub(crate) fn redis_options(config: &CacheConfig) -> Option<RedisOptions> {
+    (config.kind == CacheKind::Redis).then(|| RedisOptions {
+        password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
+        namespace: config.namespace.clone(),
+        timeout: Duration::from_millis(config.timeout_ms),
+        ..RedisOptions::at(&*config.url)
+    })
 }
 
 /// Services start in any order: a server that is not there yet is waited for, whatever else is
@@ -81,17 +96,9 @@ async fn reach(options: NatsOptions) -> Result<NatsLedger, ConnectError> {
 }
 
 fn cache(config: &CacheConfig) -> anyhow::Result<Arc<dyn Cache>> {
-    match config.kind {
-        CacheKind::Memory => {
-            Ok(Arc::new(MemoryCache::new(MemoryOptions { max_entries: config.max_entries })))
-        }
-        CacheKind::Redis => {
-            let options = RedisOptions {
-                password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
-                namespace: config.namespace.clone(),
-                timeout: Duration::from_millis(config.timeout_ms),
-                ..RedisOptions::at(&*config.url)
-            };
+    match redis_options(config) {
+        None => Ok(Arc::new(MemoryCache::new(MemoryOptions { max_entries: config.max_entries }))),
+        Some(options) => {
             Ok(Arc::new(RedisCache::connect(options).context("cannot use the cache")?))
         }
     }

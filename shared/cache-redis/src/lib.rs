@@ -4,7 +4,10 @@
 //! thrown away and made anew. Comparing and leasing are scripts, which Redis runs one at a time.
 
 mod connection;
+mod inspect;
 mod scripts;
+
+pub use inspect::{OLDEST_SERVER, RedisFacts};
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -43,7 +43,8 @@ impl NatsLedger {
     }
 }
 
-fn all() -> impl Iterator<Item = Kind> {
+/// Everything there is to make.
+pub(crate) fn all() -> impl Iterator<Item = Kind> {
     LOGS.into_iter().map(Kind::Log).chain(WORK_QUEUES.into_iter().map(Kind::Queue))
 }
 

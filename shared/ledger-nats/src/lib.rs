@@ -23,9 +23,12 @@ mod deliveries;
 mod pull;
 mod returns;
 
+mod inspect;
+
 mod backoff;
 mod message;
 mod naming;
 
+pub use inspect::{ServerFacts, StreamFacts, inspect};
 pub use ledger::NatsLedger;
 pub use options::{ConnectError, NEWEST_SERVER, NatsOptions, OLDEST_SERVER};

@@ -118,6 +118,10 @@ impl Link {
         self.client.max_payload()
     }
 
+    pub(crate) fn server_version(&self) -> String {
+        self.client.server_info().version
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -220,7 +224,7 @@ fn note(report: &watch::Sender<State>, event: &Event) {
 }
 
 /// `2.9.10` and `2.12.0-preview.1` are read, anything else is not.
-fn version(text: &str) -> Option<(u64, u64, u64)> {
+pub(crate) fn version(text: &str) -> Option<(u64, u64, u64)> {
     let plain = text.split(['-', '+']).next()?;
     let mut parts = plain.split('.').map(|part| part.parse().ok());
     let version = (parts.next()??, parts.next()??, parts.next()??);

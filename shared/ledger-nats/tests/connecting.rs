@@ -4,7 +4,7 @@ use async_nats::jetstream;
 use harness::{NatsServer, NatsSetup, free_port, nats_server_oldest};
 use paihao_contracts::names::LEDGER;
 use paihao_ledger::Ledger;
-use paihao_ledger_nats::{ConnectError, NatsLedger, NatsOptions};
+use paihao_ledger_nats::{ConnectError, NatsLedger, NatsOptions, inspect};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -119,4 +119,32 @@ async fn an_existing_stream_is_brought_up_to_what_is_wanted() {
     context.create_stream(jetstream::stream::Config { retention, ..older }).await.unwrap();
     let error = refusal(options).await;
     assert!(error.to_string().contains("another kind"), "{error}");
+}
+
+#[tokio::test]
+async fn an_inspection_makes_nothing_and_sees_what_somebody_made_otherwise() {
+    for binary in [NatsSetup::default().binary, nats_server_oldest()] {
+        let server = NatsServer::start_with(&binary);
+        let facts = inspect(&at(server.url())).await.unwrap();
+        assert!(facts.streams.is_empty() && facts.missing.len() == 5, "{facts:?}");
+        let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());
+        let other = jetstream::stream::Config {
+            name: "PAIHAO_DEAD_LETTERS".to_owned(),
+            subjects: vec!["paihao.dead-letters.>".to_owned()],
+            storage: jetstream::stream::StorageType::Memory,
+            ..Default::default()
+        };
+        context.create_stream(other).await.unwrap();
+        let facts = inspect(&at(server.url())).await.unwrap();
+        assert_eq!((facts.streams.len(), facts.missing.len()), (1, 4));
+        assert!(!facts.streams[0].on_disk && !facts.streams[0].kept_right, "{facts:?}");
+        context.delete_stream("PAIHAO_DEAD_LETTERS").await.unwrap();
+
+        NatsLedger::connect(at(server.url())).await.unwrap();
+        let facts = inspect(&at(server.url())).await.unwrap();
+        assert!(!facts.untested && facts.missing.is_empty() && facts.streams.len() == 5);
+        for stream in facts.streams {
+            assert!(stream.on_disk && stream.kept_right && stream.replicas == 1, "{stream:?}");
+        }
+    }
 }

@@ -6,6 +6,8 @@
 mod ledger;
 mod open;
 
+mod inspect;
+
 mod entries;
 mod handed;
 mod messages;
@@ -18,5 +20,6 @@ mod sweep;
 mod wake;
 mod writer;
 
+pub use inspect::{FileFacts, inspect};
 pub use ledger::SqliteLedger;
 pub use open::{OpenError, SqliteOptions};

@@ -73,10 +73,10 @@ pub enum OpenError {
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// "phao": tells our files from other SQLite files.
-const APPLICATION_ID: i64 = 0x7068_616f;
+pub(crate) const APPLICATION_ID: i64 = 0x7068_616f;
 
 /// One step a version; a file of version n has had the first n.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+pub(crate) const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 
 /// A file that is ours until both halves are dropped.
 pub(crate) struct Opened {

@@ -136,6 +136,15 @@ impl Client {
         measured(ask.api, answer).await
     }
 
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.0.http
+    }
+
+    /// The preferred address of the API.
+    pub(crate) fn api(&self) -> &Url {
+        &self.0.apis[0]
+    }
+
     async fn reach(&self, ask: &Ask<'_>) -> Result<Response, CallError> {
         let inside = &*self.0;
         let begun = Instant::now();
@@ -203,7 +212,7 @@ impl Inside {
 }
 
 /// The address of a call under a base address that may have a path of its own.
-fn at(base: &Url, api: Api) -> Url {
+pub(crate) fn at(base: &Url, api: Api) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}{}", base.path().trim_end_matches('/'), api.path()));
     url.set_query(None);
@@ -237,7 +246,7 @@ async fn body(mut response: Response, secrets: &[&str]) -> Result<Bytes, CallErr
 }
 
 /// A failure of reqwest's, which prints addresses, as one of ours, which does not.
-fn failed(error: reqwest::Error, secrets: &[&str]) -> CallError {
+pub(crate) fn failed(error: reqwest::Error, secrets: &[&str]) -> CallError {
     let error = error.without_url();
     if error.is_connect() {
         CallError::Unreachable(scrub(&rendered(&error), secrets))

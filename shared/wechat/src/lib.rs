@@ -5,7 +5,8 @@
 //!
 //! In reading order: [`codes`] is what WeChat's answers mean; [`Client`] makes the calls;
 //! [`traffic`] says how many; [`Caller`] brings the client, the tokens and the limits together;
-//! [`template`] knows what fits into a template's fields; [`callback`] is the way in.
+//! [`template`] knows what fits into a template's fields; [`callback`] is the way in, and [`probe`] tries it
+//! from the other side.
 
 mod secret;
 
@@ -30,6 +31,8 @@ pub mod traffic;
 mod caller;
 
 pub mod callback;
+
+pub mod probe;
 
 pub use api::Api;
 pub use caller::{Caller, CallerError, TokenSource, TokenUnavailable};

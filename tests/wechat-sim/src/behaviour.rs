@@ -21,6 +21,7 @@ pub(crate) struct Change {
     address_listed: Option<bool>,
     throttle: Option<ThrottleChange>,
     windows: Option<Windows>,
+    date_off_s: Option<i64>,
     dirty: Option<bool>,
     receipt: ReceiptChange,
 }
@@ -57,6 +58,7 @@ impl Change {
         set(&mut to.force_kills_former, self.force_kills_former);
         set(&mut to.address_listed, self.address_listed);
         set(&mut to.windows, self.windows);
+        set(&mut to.date_off_s, self.date_off_s);
         set(&mut to.dirty, self.dirty);
         if let Some(change) = self.throttle {
             let within = Duration::from_millis(change.within_ms);

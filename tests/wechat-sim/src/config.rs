@@ -115,6 +115,8 @@ pub struct Behaviour {
     pub throttle: Option<Throttle>,
     /// How several open windows for free texts count together.
     pub windows: Windows,
+    /// How many seconds the `Date` of every answer is off.
+    pub date_off_s: i64,
     /// Whether every JSON answer carries raw control characters, a wrong escape and bad UTF-8, as
     /// real ones have.
     pub dirty: bool,
@@ -135,6 +137,7 @@ impl Default for Behaviour {
             address_listed: true,
             throttle: None,
             windows: Windows::AddUp,
+            date_off_s: 0,
             dirty: false,
             receipt: Receipt::default(),
         }

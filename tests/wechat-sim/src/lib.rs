@@ -61,7 +61,7 @@
 //! | `POST /sim/api/secret` | `{appid?, secret}` | `{}`: the console sets a new AppSecret |
 //! | `POST /sim/api/quotas/clear` | `{appid?}` | `{}`: the console sets the day's quotas back |
 //! | `POST /sim/api/clock/advance` | `{seconds}` | `{now}`: tokens, codes and memories age |
-//! | `POST /sim/api/behaviour` | `{cut_ms?, repeats?, stamps?, on_http_error?, latency_ms?, duplicate?, force_kills_former?, address_listed?, throttle?: {same_in_a_minute?, most?, within_ms?}, windows?: add_up or newest_only, dirty?, receipt?: {pushed?, delay_ms?, status?, copies?, before_answer?}}` | `{}` |
+//! | `POST /sim/api/behaviour` | `{cut_ms?, repeats?, stamps?, on_http_error?, latency_ms?, duplicate?, force_kills_former?, address_listed?, throttle?: {same_in_a_minute?, most?, within_ms?}, windows?: add_up or newest_only, date_off_s?, dirty?, receipt?: {pushed?, delay_ms?, status?, copies?, before_answer?}}` | `{}` |
 //! | `GET /sim/events` | | server-sent events `line` and `code` |
 //!
 //! # Where nobody knows what WeChat does

@@ -142,6 +142,12 @@ impl Config {
             let advice = "use 300; WeChat's clock and yours are never the same";
             problems.refuse("gateway.callback_window_seconds", "0 refuses everything", advice);
         }
+        let public = &self.gateway.public;
+        let usable = |url: url::Url| url.has_host() && matches!(url.scheme(), "http" | "https");
+        if !public.is_empty() && !url::Url::parse(public).is_ok_and(usable) {
+            let what = format!("{public:?} is not an address");
+            problems.refuse("gateway.public", what, "use something like https://queue.example.com");
+        }
         let phones = self.gateway.phones.trim_end_matches('/');
         paihao_gateway::Settings {
             callback_window: Duration::from_secs(self.gateway.callback_window_seconds),

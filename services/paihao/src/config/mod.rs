@@ -55,6 +55,7 @@ macro_rules! section {
 
 section!(Gateway {
     listen: String,
+    public: String,
     callback_window_seconds: u64,
     callback_body_limit: usize,
     session_expiry_seconds: u64,

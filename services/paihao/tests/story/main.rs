@@ -14,6 +14,7 @@ mod bad_input;
 mod crowd;
 mod demo;
 mod doors;
+mod doctor;
 mod failures;
 mod forgetting;
 mod hostile;

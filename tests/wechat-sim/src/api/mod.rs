@@ -9,11 +9,16 @@ mod upkeep;
 mod web;
 
 use axum::Router;
-use axum::extract::Query;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{Query, State};
+use axum::http::HeaderValue;
+use axum::http::header::DATE;
+use axum::middleware::{from_fn_with_state, map_response_with_state};
+use axum::response::Response;
 use axum::routing::{any, get, post};
 use serde::Deserialize;
+use std::time::{Duration, UNIX_EPOCH};
 
+use crate::clock::wall_ms;
 use crate::faults::meddle;
 use crate::world::Shared;
 
@@ -52,5 +57,19 @@ pub(crate) fn routes(world: Shared) -> Router<Shared> {
         .route("/sns/oauth2/access_token", get(web::exchange))
         .route("/connect/oauth2/authorize", get(web::authorize))
         .route("/cgi-bin/{*unknown}", any(misc::unknown))
-        .layer(from_fn_with_state(world, meddle))
+        .layer(from_fn_with_state(world.clone(), meddle))
+        .layer(map_response_with_state(world, date))
+}
+
+/// Dates an answer otherwise than the server does by itself, if it is to be off.
+async fn date(State(world): State<Shared>, mut answer: Response) -> Response {
+    let off_s = world.behaviour.lock().date_off_s;
+    if off_s != 0 {
+        let at = Duration::from_secs((wall_ms() / 1000).saturating_add_signed(off_s));
+        let text = httpdate::fmt_http_date(UNIX_EPOCH + at);
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            answer.headers_mut().insert(DATE, value);
+        }
+    }
+    answer
 }

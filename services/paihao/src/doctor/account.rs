@@ -1,0 +1,157 @@
+//! What WeChat says of an account: its credentials, the address we call from, templates, quotas.
+//!
+//! No token dies for it. Calls are made with the token that the token service keeps, and the
+//! credentials are proved at the stable channel without forcing, which hands out the token there
+//! is. The classic channel is never asked: each of its answers kills the token in use.
+
+use super::report::Finding;
+use super::{Ward, finding, kinds, within};
+use crate::config::{Account, Config, Setup, TokenChannel};
+use paihao_contracts::names;
+use paihao_contracts::token::TokenRecord;
+use paihao_wechat::template::list::check_binding;
+use paihao_wechat::{AccessToken, Api, AppId, AppSecret, CallError, Meaning};
+
+/// The calls whose quotas are looked at, and whose use the configuration limits.
+const COUNTED: [Api; 5] =
+    [Api::CreateQr, Api::SendTemplate, Api::SendText, Api::SendSubscription, Api::UserInfo];
+
+pub(super) async fn look(config: &Config, setup: &Setup, name: &str, ward: &Ward) -> Vec<Finding> {
+    let account = &config.accounts[name];
+    let (kept, proved) = futures::join!(kept(name, ward), prove(account, ward));
+    let mut found = Vec::new();
+    let issued = match proved {
+        Ok(token) => {
+            found.push(Finding::of(name, kinds::CREDENTIALS_OK));
+            Some(token)
+        }
+        Err(error) => {
+            found.push(refused(name, "stable_token", &error, kinds::CREDENTIALS_REFUSED));
+            None
+        }
+    };
+    let kept = kept.map(|(finding, token)| {
+        found.push(finding);
+        token
+    });
+    let Some(token) = kept.flatten().or_else(|| issued.clone()) else { return found };
+    let mut token = token;
+    if let Err(error) = ward.client.callback_addresses(&token).await {
+        let other = issued.filter(|issued| *issued != token);
+        let dead = error.meaning() == Meaning::Token;
+        found.push(refused(
+            name,
+            "getcallbackip",
+            &error,
+            if dead { kinds::TOKEN_REFUSED } else { kinds::WECHAT_REFUSED },
+        ));
+        match other {
+            Some(other) if dead => token = other,
+            _ => return found,
+        }
+    } else {
+        found.push(Finding::of(name, kinds::CALLS_OK));
+    }
+    let (templates, quotas) = futures::join!(
+        within(name, templates(name, account, &token, ward)),
+        within(name, quotas(name, account, setup, &token, ward))
+    );
+    found.extend(templates);
+    found.extend(quotas);
+    found
+}
+
+/// The token in the cache, if the cache is one that we can see.
+async fn kept(name: &str, ward: &Ward) -> Option<(Finding, Option<AccessToken>)> {
+    let none = |detail: String| Some((finding(name, kinds::TOKEN_NOT_KEPT, detail), None));
+    let stored = match ward.cache.as_ref()?.get(&names::access_token(name)).await {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return none(String::new()),
+        Err(unavailable) => return none(unavailable.to_string()),
+    };
+    let Ok(record) = TokenRecord::decode(&stored) else { return none("unknown shape".into()) };
+    let left = (record.expires_at_ms - ward.now_ms()).div_euclid(1000);
+    if left <= 0 {
+        return none(format!("expired {} s ago", -left));
+    }
+    let found = finding(name, kinds::TOKEN_KEPT, format!("{left} s left"));
+    Some((found, Some(AccessToken::new(record.token))))
+}
+
+async fn prove(account: &Account, ward: &Ward) -> Result<AccessToken, CallError> {
+    let (app, secret) = (AppId(account.appid.clone()), AppSecret::new(account.secret.expose()));
+    let issued = ward.client.stable_token(&app, &secret, false).await;
+    issued.map(|issued| issued.token)
+}
+
+async fn templates(
+    name: &str,
+    account: &Account,
+    token: &AccessToken,
+    ward: &Ward,
+) -> Vec<Finding> {
+    let Some(bound) = &account.called else {
+        return vec![Finding::of(name, kinds::TEMPLATE_UNBOUND)];
+    };
+    let own = match ward.client.list_templates(token).await {
+        Ok(own) => own,
+        Err(error) => {
+            let call = "get_all_private_template";
+            return vec![refused(name, call, &error, kinds::WECHAT_REFUSED)];
+        }
+    };
+    let keys = bound.fields.keys().map(String::as_str);
+    let faults = check_binding(&own, &bound.template_id, keys);
+    if faults.is_empty() {
+        return vec![finding(name, kinds::TEMPLATES_OK, "called")];
+    }
+    let told = |fault| finding(name, kinds::TEMPLATE_FAULT, format!("called: {fault}"));
+    faults.iter().map(told).collect()
+}
+
+async fn quotas(
+    name: &str,
+    account: &Account,
+    setup: &Setup,
+    token: &AccessToken,
+    ward: &Ward,
+) -> Vec<Finding> {
+    let classic = (account.token_channel == TokenChannel::Classic).then_some(Api::ClassicToken);
+    let asked = COUNTED.into_iter().chain(classic).map(|api| async move {
+        let quota = match ward.client.get_quota(token, api).await {
+            Ok(quota) => quota,
+            Err(error) => {
+                let call = format!("quota/get {}", api.name());
+                return vec![refused(name, &call, &error, kinds::WECHAT_REFUSED)];
+            }
+        };
+        let detail = format!("{}: {} of {} left", api.name(), quota.remain, quota.daily_limit);
+        let kind = match quota.remain {
+            0 if quota.daily_limit > 0 => kinds::QUOTA_USED_UP,
+            left if left < quota.daily_limit / 5 => kinds::QUOTA_LOW,
+            _ => kinds::QUOTA_OK,
+        };
+        let mut found = vec![finding(name, kind, detail)];
+        let ours = setup.limits.of(name, api).per_day;
+        if ours > quota.daily_limit && quota.daily_limit > 0 {
+            let detail = format!("{}: {ours} of {}", api.name(), quota.daily_limit);
+            found.push(finding(name, kinds::QUOTA_ABOVE, detail));
+        }
+        found
+    });
+    futures::future::join_all(asked).await.concat()
+}
+
+/// A call that did not succeed, in WeChat's words where it has said any.
+fn refused(name: &str, call: &str, error: &CallError, otherwise: &'static kinds::Kind) -> Finding {
+    let CallError::Refused(refusal) = error else {
+        return finding(name, kinds::WECHAT_UNREACHABLE, format!("{call}: {error}"));
+    };
+    let kind = match (refusal.code, refusal.meaning) {
+        (40164, _) => kinds::ADDRESS_NOT_LISTED,
+        (40001 | 40013 | 40125 | 40243 | 41002 | 41004, Meaning::Ours) => otherwise,
+        (_, Meaning::Token) => otherwise,
+        _ => kinds::WECHAT_REFUSED,
+    };
+    finding(name, kind, format!("{call}: {refusal} ({})", refusal.advice()))
+}

@@ -1,0 +1,102 @@
+//! The one file of the embedded shape, and the disk it is on.
+
+use super::report::Finding;
+use super::{finding, kinds};
+use paihao_ledger_sqlite::inspect;
+use std::path::{Path, PathBuf};
+
+const LEDGER: &str = "ledger";
+const LOW: u64 = 1 << 30;
+const FULL: u64 = 100 << 20;
+
+pub(super) async fn sqlite(path: &Path) -> Vec<Finding> {
+    let path = path.to_owned();
+    let looked = tokio::task::spawn_blocking(move || look(&path)).await;
+    looked.unwrap_or_else(|_| vec![Finding::of(LEDGER, kinds::FILE_UNUSABLE)])
+}
+
+fn look(path: &Path) -> Vec<Finding> {
+    let folder = nearest(path);
+    let mut found = match inspect(path) {
+        Err(error) => vec![finding(LEDGER, kinds::FILE_UNUSABLE, error.to_string())],
+        Ok(Some(facts)) => {
+            let detail = format!("{}, {} KiB", path.display(), facts.bytes >> 10);
+            vec![finding(LEDGER, kinds::FILE_OK, detail)]
+        }
+        Ok(None) => vec![match writable(&folder) {
+            Ok(()) => finding(LEDGER, kinds::FILE_NEW, path.display().to_string()),
+            Err(error) => {
+                let detail = format!("{}: {error}", folder.display());
+                finding(LEDGER, kinds::FILE_UNUSABLE, detail)
+            }
+        }],
+    };
+    if on_network(&folder) {
+        found.push(finding(LEDGER, kinds::FILE_ON_NETWORK, folder.display().to_string()));
+    }
+    if let Ok(disk) = rustix::fs::statvfs(&folder) {
+        found.push(room(disk.f_bavail.saturating_mul(disk.f_frsize)));
+    }
+    found
+}
+
+fn room(left: u64) -> Finding {
+    let kind = match left {
+        ..FULL => kinds::DISK_FULL,
+        ..LOW => kinds::DISK_LOW,
+        _ => kinds::DISK_OK,
+    };
+    finding(LEDGER, kind, format!("{} MiB", left >> 20))
+}
+
+/// The folder of a file, or the nearest one above it that is there.
+fn nearest(path: &Path) -> PathBuf {
+    let mut folder = path.parent().unwrap_or(path);
+    while !folder.as_os_str().is_empty() && !folder.is_dir() {
+        folder = folder.parent().unwrap_or(Path::new("/"));
+    }
+    match folder.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => folder.to_owned(),
+    }
+}
+
+/// Permissions do not say it all (a volume may be read-only), so it is tried.
+fn writable(folder: &Path) -> std::io::Result<()> {
+    let probe = folder.join(format!(".paihao-doctor-{}", std::process::id()));
+    std::fs::File::options().write(true).create_new(true).open(&probe)?;
+    std::fs::remove_file(probe)
+}
+
+/// By the numbers that Linux gives the file systems: NFS, SMB (old and new), Ceph, 9P, and AFS.
+#[cfg(target_os = "linux")]
+fn on_network(folder: &Path) -> bool {
+    const NETWORK: [u32; 7] =
+        [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x00c3_6400, 0x0102_1997, 0x5346_414f];
+    rustix::fs::statfs(folder).is_ok_and(|fs| NETWORK.contains(&(fs.f_type as u32)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn on_network(_: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_told_before_there_is_none() {
+        assert_eq!(room(FULL - 1).kind, kinds::DISK_FULL);
+        assert_eq!(room(LOW - 1).kind, kinds::DISK_LOW);
+        assert_eq!(room(LOW).kind, kinds::DISK_OK);
+    }
+
+    #[test]
+    fn the_nearest_folder_above_is_found() {
+        let folder = std::env::temp_dir();
+        assert_eq!(nearest(&folder.join("not/there/yet.sqlite")), folder);
+        assert_eq!(nearest(Path::new("not-there/yet.sqlite")), Path::new("."));
+        assert_eq!(nearest(Path::new("yet.sqlite")), Path::new("."));
+    }
+}

@@ -1,0 +1,148 @@
+//! `paihao doctor`: goes through everything an operator would want to know before opening day.
+//!
+//! In reading order: [`kinds`] is every finding there is; [`report`] is how they are told; `account`
+//! and `callback` ask WeChat and play it; `stores`, `file` and `clock` look at what all stands on.
+
+pub mod kinds;
+pub mod report;
+
+mod account;
+mod callback;
+
+mod clock;
+mod file;
+mod stores;
+
+use crate::config::{Config, LedgerKind, Role, Setup};
+use crate::ports::redis_options;
+use clap::Args;
+use kinds::Kind;
+use paihao_cache::Cache;
+use paihao_cache_redis::RedisCache;
+use paihao_chassis::Exit;
+use paihao_chassis::clock::{Clock, SystemClock};
+use paihao_chassis::config::ConfigError;
+use paihao_wechat::Client;
+use report::{Finding, Report};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long one part may take: a few calls, one after the other, that do not end.
+const PART: Duration = Duration::from_secs(20);
+/// How long an account may take. All run side by side, so this is how long all of it takes.
+const WHOLE: Duration = Duration::from_secs(45);
+
+/// How the doctor is asked.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorOptions {
+    /// Tell it as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Look at this account only, and at the stores.
+    #[arg(long)]
+    account: Option<String>,
+}
+
+/// What every part looks with.
+struct Ward {
+    client: Client,
+    /// Where the token service keeps tokens, if another process can see that.
+    cache: Option<Arc<dyn Cache>>,
+    clock: SystemClock,
+}
+
+impl Ward {
+    fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+}
+
+/// Looks, tells, and exits with 1 if anything is bad.
+pub async fn run(config: Config, options: DoctorOptions) -> Exit {
+    let report = match examine(&config, options.account.as_deref()).await {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("{error}");
+            return Exit::BadConfiguration;
+        }
+    };
+    match options.json {
+        true => println!("{}", report.json()),
+        false => print!("{}", report.text()),
+    }
+    match report.bad() {
+        0 => Exit::Clean,
+        _ => Exit::FailedToStart,
+    }
+}
+
+/// Looks at everything, or at one account and the stores.
+pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, ConfigError> {
+    let setup = config.check(Role::All)?;
+    let client = match Client::new(setup.wechat.clone()) {
+        Ok(client) => client,
+        Err(error) => {
+            let finding =
+                Finding::of("wechat", kinds::WECHAT_UNREACHABLE).detail(error.to_string());
+            return Ok(Report::new(vec![finding]));
+        }
+    };
+    let redis =
+        redis_options(&config.cache).map(|options| RedisCache::connect(options).map(Arc::new));
+    let cache = redis.as_ref().and_then(|redis| redis.as_ref().ok());
+    let cache = cache.map(|redis| -> Arc<dyn Cache> { redis.clone() });
+    let ward = Ward { client, cache, clock: SystemClock };
+
+    let all = config.accounts.keys().filter(|name| only.is_none_or(|only| only == *name));
+    let all: Vec<&String> = all.collect();
+    let accounts = all.iter().map(|name| async {
+        let whole = timeout(WHOLE, account(config, &setup, name, &ward)).await;
+        whole.unwrap_or_else(|_| vec![Finding::of(name, kinds::TIMED_OUT)])
+    });
+    let stores = async {
+        let ledger = match config.ledger.kind {
+            LedgerKind::Nats => within("ledger", stores::nats(&config.ledger)).await,
+            LedgerKind::Sqlite => within("ledger", file::sqlite(&config.ledger.file)).await,
+        };
+        let cache = match &redis {
+            None => Vec::new(),
+            Some(Ok(redis)) => within("cache", stores::redis(redis, &ward)).await,
+            Some(Err(bad)) => {
+                vec![Finding::of("cache", kinds::REDIS_AWAY).detail(bad.to_string())]
+            }
+        };
+        [ledger, cache].concat()
+    };
+    let (accounts, time, stores) = futures::join!(
+        futures::future::join_all(accounts),
+        within("wechat", clock::wechat(&ward)),
+        stores
+    );
+    let mut findings = accounts.concat();
+    if all.is_empty() {
+        let about = only.unwrap_or("accounts");
+        findings.push(Finding::of(about, kinds::NO_ACCOUNT));
+    }
+    findings.extend(time);
+    findings.extend(stores);
+    Ok(Report::new(findings))
+}
+
+async fn account(config: &Config, setup: &Setup, name: &str, ward: &Ward) -> Vec<Finding> {
+    let (calls, callback) = futures::join!(
+        account::look(config, setup, name, ward),
+        within(name, callback::look(config, setup, name, ward))
+    );
+    [calls, callback].concat()
+}
+
+/// What a part found, or that it did not end in time.
+async fn within(about: &str, part: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+    let ended = timeout(PART, part).await;
+    ended.unwrap_or_else(|_| vec![Finding::of(about, kinds::TIMED_OUT)])
+}
+
+fn finding(about: &str, kind: &'static Kind, detail: impl Into<String>) -> Finding {
+    Finding::of(about, kind).detail(detail)
+}

@@ -1,0 +1,103 @@
+//! Findings, and how they are told: to people in two languages, to programs as JSON.
+
+use super::kinds::{Kind, Level};
+use serde_json::json;
+use std::fmt::Write;
+
+/// One thing that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The account, or `wechat`, `ledger`, `cache`.
+    pub about: String,
+    /// What was found.
+    pub kind: &'static Kind,
+    /// What exactly was met. Holds no secret and no token.
+    pub detail: String,
+}
+
+impl Finding {
+    /// A finding whose kind says it all.
+    pub fn of(about: &str, kind: &'static Kind) -> Self {
+        Finding { about: about.to_owned(), kind, detail: String::new() }
+    }
+
+    /// The same with what exactly was met.
+    #[must_use]
+    pub fn detail(self, detail: impl Into<String>) -> Self {
+        Finding { detail: detail.into(), ..self }
+    }
+}
+
+/// Everything that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// In the order in which it is told.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    pub(super) fn new(findings: Vec<Finding>) -> Self {
+        Report { findings }
+    }
+
+    /// How many findings are bad.
+    pub fn bad(&self) -> usize {
+        self.count(Level::Bad)
+    }
+
+    fn count(&self, level: Level) -> usize {
+        self.findings.iter().filter(|finding| finding.kind.level == level).count()
+    }
+
+    /// For people: what was found, and under it what to do.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut about = "";
+        for finding in &self.findings {
+            let Kind { code, level, zh, en, advice_zh, advice_en } = finding.kind;
+            if finding.about != about {
+                about = &finding.about;
+                let _ = writeln!(text, "{}[{about}]", if text.is_empty() { "" } else { "\n" });
+            }
+            let sign = match level {
+                Level::Ok => "好 ok  ",
+                Level::Warning => "注意 ! ",
+                Level::Bad => "不行 X ",
+            };
+            let _ = writeln!(text, "{sign} {zh}    {en} ({code})");
+            if !finding.detail.is_empty() {
+                let _ = writeln!(text, "        {}", finding.detail);
+            }
+            if !advice_zh.is_empty() {
+                let _ = writeln!(text, "     → {advice_zh}\n       {advice_en}");
+            }
+        }
+        let (bad, warnings) = (self.bad(), self.count(Level::Warning));
+        let _ =
+            writeln!(text, "\n{bad} 项不行，{warnings} 项注意。 {bad} bad, {warnings} warnings.");
+        text
+    }
+
+    /// For programs.
+    pub fn json(&self) -> String {
+        let findings = self.findings.iter().map(|finding| {
+            let Kind { code, level, zh, en, advice_zh, advice_en } = finding.kind;
+            json!({
+                "about": finding.about,
+                "finding": code,
+                "level": level,
+                "zh": zh,
+                "en": en,
+                "detail": finding.detail,
+                "advice_zh": advice_zh,
+                "advice_en": advice_en,
+            })
+        });
+        let all = json!({
+            "findings": findings.collect::<Vec<_>>(),
+            "bad": self.bad(),
+            "warnings": self.count(Level::Warning),
+        });
+        format!("{all:#}")
+    }
+}

@@ -1,0 +1,155 @@
+//! NATS and Redis: versions, and whether what they are told outlives a restart.
+
+use super::report::Finding;
+use super::{Ward, clock, finding, kinds};
+use crate::config::Ledger;
+use crate::ports::nats_options;
+use paihao_cache_redis::{RedisCache, RedisFacts};
+use paihao_ledger_nats::{ConnectError, ServerFacts, inspect};
+
+const LEDGER: &str = "ledger";
+const CACHE: &str = "cache";
+
+pub(super) async fn nats(config: &Ledger) -> Vec<Finding> {
+    match inspect(&nats_options(config)).await {
+        Ok(facts) => nats_findings(&facts, config.replicas),
+        Err(error) => {
+            let kind = match error {
+                ConnectError::Unreachable(_) => kinds::NATS_AWAY,
+                ConnectError::TooOld { .. } => kinds::NATS_OLD,
+                ConnectError::NoJetStream => kinds::NATS_NO_JETSTREAM,
+                _ => kinds::NATS_REFUSED,
+            };
+            vec![finding(LEDGER, kind, error.to_string())]
+        }
+    }
+}
+
+fn nats_findings(facts: &ServerFacts, replicas: usize) -> Vec<Finding> {
+    let server = if facts.untested { kinds::NATS_UNTESTED } else { kinds::NATS_OK };
+    let mut found = vec![finding(LEDGER, server, format!("NATS {}", facts.version))];
+    for stream in &facts.streams {
+        let name = &*stream.name;
+        if !stream.on_disk {
+            found.push(finding(LEDGER, kinds::STREAM_IN_MEMORY, name));
+        }
+        if !stream.kept_right {
+            found.push(finding(LEDGER, kinds::STREAM_RETENTION, name));
+        }
+        if stream.replicas != replicas {
+            let detail = format!("{name}: {} of {replicas}", stream.replicas);
+            found.push(finding(LEDGER, kinds::STREAM_REPLICAS, detail));
+        }
+    }
+    if !facts.missing.is_empty() {
+        found.push(finding(LEDGER, kinds::STREAMS_MISSING, facts.missing.join(", ")));
+    } else if found.len() == 1 {
+        found.push(finding(LEDGER, kinds::STREAMS_OK, format!("{} streams", facts.streams.len())));
+    }
+    found
+}
+
+pub(super) async fn redis(redis: &RedisCache, ward: &Ward) -> Vec<Finding> {
+    let asked = ward.now_ms();
+    match redis.inspect().await {
+        Ok(facts) => {
+            let mut found = redis_findings(&facts);
+            found.push(clock::compare(CACHE, facts.time_ms, asked, ward.now_ms()));
+            found
+        }
+        Err(unavailable) => vec![finding(CACHE, kinds::REDIS_AWAY, unavailable.to_string())],
+    }
+}
+
+fn redis_findings(facts: &RedisFacts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut say = |kind, detail: String| found.push(finding(CACHE, kind, detail));
+    if facts.too_old {
+        say(kinds::REDIS_OLD, format!("Redis {}", facts.version));
+    }
+    if facts.is_replica {
+        say(kinds::REDIS_REPLICA, String::new());
+    }
+    // Whether there are snapshots may not be told; then it is not claimed that there are none.
+    if !facts.appends && facts.snapshots == Some(false) {
+        say(kinds::REDIS_NOT_PERSISTENT, String::new());
+    }
+    if facts.write_failed {
+        say(kinds::REDIS_WRITE_FAILED, String::new());
+    }
+    if facts.most_memory > 0 && facts.eviction != "noeviction" {
+        let detail = format!("{}, maxmemory {} MiB", facts.eviction, facts.most_memory >> 20);
+        say(kinds::REDIS_EVICTS, detail);
+    }
+    if found.is_empty() {
+        let kept = if facts.appends { "AOF" } else { "RDB" };
+        let kept = if facts.snapshots.is_none() && !facts.appends { "?" } else { kept };
+        found.push(finding(CACHE, kinds::REDIS_OK, format!("Redis {}, {kept}", facts.version)));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_ledger_nats::StreamFacts;
+
+    fn codes(found: &[Finding]) -> Vec<&str> {
+        found.iter().map(|finding| finding.kind.code).collect()
+    }
+
+    #[test]
+    fn what_a_restart_would_lose_is_bad() {
+        let stream = StreamFacts {
+            name: "PAIHAO_LEDGER".into(),
+            on_disk: true,
+            kept_right: true,
+            replicas: 1,
+        };
+        let facts = ServerFacts {
+            version: "2.15.1".into(),
+            untested: false,
+            streams: vec![stream.clone()],
+            missing: Vec::new(),
+        };
+        assert_eq!(codes(&nats_findings(&facts, 1)), ["nats_ok", "streams_ok"]);
+        assert_eq!(codes(&nats_findings(&facts, 3)), ["nats_ok", "stream_replicas"]);
+        let broken = StreamFacts { on_disk: false, kept_right: false, ..stream };
+        let facts = ServerFacts {
+            untested: true,
+            streams: vec![broken],
+            missing: vec!["PAIHAO_NOTICES".into()],
+            ..facts
+        };
+        let all = ["nats_untested", "stream_in_memory", "stream_retention", "streams_missing"];
+        assert_eq!(codes(&nats_findings(&facts, 1)), all);
+    }
+
+    #[test]
+    fn a_redis_that_forgets_is_seen() {
+        let good = RedisFacts {
+            version: "7.0.15".into(),
+            too_old: false,
+            is_replica: false,
+            appends: true,
+            snapshots: Some(false),
+            write_failed: false,
+            most_memory: 0,
+            eviction: "allkeys-lru".into(),
+            time_ms: 0,
+        };
+        assert_eq!(codes(&redis_findings(&good)), ["redis_ok"]);
+        let unknown = RedisFacts { appends: false, snapshots: None, ..good.clone() };
+        assert_eq!(codes(&redis_findings(&unknown)), ["redis_ok"]);
+        let bad = RedisFacts {
+            too_old: true,
+            is_replica: true,
+            appends: false,
+            write_failed: true,
+            most_memory: 1 << 30,
+            ..good
+        };
+        let all = ["redis_old", "redis_replica", "redis_not_persistent", "redis_write_failed"];
+        assert_eq!(codes(&redis_findings(&bad)), [&all[..], &["redis_evicts"]].concat());
+    }
+}

@@ -1,0 +1,405 @@
+//! The doctor, before opening day: a healthy deployment of either shape, and then one thing wrong
+//! after the other, each found by its name while the rest stays as it was.
+
+use crate::http::client;
+use harness::{NatsServer, NatsSetup, Program, RedisServer, free_port, wait_until};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+use wechat_sim::{EarlyDeath, PushMode, Quotas, SimAccount, SimConfig, SimTemplate, Simulator};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
+const PATIENCE: Duration = Duration::from_secs(60);
+const OTHER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// A shop in plain mode and a clinic in secure mode.
+fn accounts() -> Vec<SimAccount> {
+    let clinic = SimAccount {
+        appid: "wx0000000000000001".into(),
+        secret: "the-clinics-own-app-secret-00000".into(),
+        callback_token: "tokenOfTheClinic".into(),
+        mode: PushMode::Secure,
+        ..SimAccount::default()
+    };
+    vec![SimAccount::default(), clinic]
+}
+
+fn configuration(wechat: &Simulator, head: &str) -> String {
+    let [shop, clinic] = accounts().try_into().unwrap();
+    format!(
+        "
+        {head}
+        [wechat]
+        api = '{sim}'
+        mp = '{sim}'
+        [wechat.limits.qrcode_create]
+        per_day = 20
+        [accounts.shop]
+        appid = '{}'
+        secret = '{}'
+        callback_token = '{}'
+        [accounts.shop.called]
+        template_id = '{template}'
+        fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
+        [accounts.clinic]
+        appid = '{}'
+        secret = '{}'
+        callback_token = '{}'
+        mode = 'secure'
+        aes_key = '{}'
+        [accounts.clinic.called]
+        template_id = '{template}'
+        fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
+        ",
+        shop.appid,
+        shop.secret,
+        shop.callback_token,
+        clinic.appid,
+        clinic.secret,
+        clinic.callback_token,
+        clinic.aes_key,
+        sim = wechat.base_url(),
+        template = SimTemplate::DEMO_CALLED,
+    )
+}
+
+/// What the doctor said, and its exit code.
+struct Visit {
+    exit: i32,
+    said: Value,
+}
+
+impl Visit {
+    /// `shop template_fault` for every finding that is not fine.
+    fn wrong(&self) -> BTreeSet<String> {
+        let all = self.said["findings"].as_array().unwrap().iter();
+        let wrong = all.filter(|finding| finding["level"] != "ok");
+        wrong.map(|f| format!("{} {}", word(&f["about"]), word(&f["finding"]))).collect()
+    }
+
+    fn fine(&self) -> BTreeSet<String> {
+        let all = self.said["findings"].as_array().unwrap().iter();
+        let fine = all.filter(|finding| finding["level"] == "ok");
+        fine.map(|f| format!("{} {}", word(&f["about"]), word(&f["finding"]))).collect()
+    }
+
+    fn detail(&self, code: &str) -> String {
+        let all = self.said["findings"].as_array().unwrap();
+        let found = all.iter().find(|finding| finding["finding"] == code);
+        word(&found.unwrap_or_else(|| panic!("no {code} in {:#}", self.said))["detail"]).to_owned()
+    }
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+fn set<const N: usize>(all: [&str; N]) -> BTreeSet<String> {
+    all.map(str::to_owned).into()
+}
+
+/// Asks the doctor about this configuration. Whatever it is, nothing secret is shown.
+async fn visit(text: &str) -> Visit {
+    visit_as(text, &["--json"]).await
+}
+
+async fn visit_as(text: &str, arguments: &[&str]) -> Visit {
+    let text = text.to_owned();
+    let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+    let asked = move || {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("paihao.toml");
+        std::fs::write(&file, &text).unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.env_clear().arg("doctor").arg("--config").arg(file).args(arguments);
+        command.current_dir(folder.path()).output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(asked).await.unwrap();
+    let (told, errors) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+    for account in accounts() {
+        for secret in [&account.secret, &account.callback_token, &account.aes_key] {
+            assert!(!told.contains(secret) && !errors.contains(&**secret), "{told}{errors}");
+        }
+    }
+    assert!(!told.contains("98_"), "no token is shown: {told}");
+    let said = serde_json::from_str(&told).unwrap_or(Value::String(told));
+    Visit { exit: output.status.code().unwrap_or_else(|| panic!("{errors}")), said }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_and_one_thing_wrong_after_the_other() {
+    let quotas = Quotas { codes_per_day: 20, ..Quotas::default() };
+    let config = SimConfig { accounts: accounts(), quotas, ..SimConfig::default() };
+    let wechat = Simulator::start(config).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (port, admin) = (free_port(), free_port());
+    let head = format!(
+        "
+        [gateway]
+        listen = '127.0.0.1:{port}'
+        [admin]
+        listen = '127.0.0.1:{admin}'
+        [ledger]
+        file = '{}/ledger.sqlite'
+        ",
+        folder.path().display()
+    );
+    let good = configuration(&wechat, &head);
+    let before = visit(&good).await;
+    let silent = set(["shop callback_silent", "clinic callback_silent"]);
+    let ever = set(["shop callback_inside", "shop mode_plain", "clinic callback_inside"]);
+    assert_eq!(before.wrong(), &silent | &ever, "{:#}", before.said);
+    assert_eq!(before.exit, 1);
+    assert!(before.fine().contains("ledger file_new"), "{:#}", before.said);
+    assert!(!folder.path().join("ledger.sqlite").exists(), "it makes nothing");
+
+    let _program = Program::start(
+        PROGRAM,
+        &["--config", "{dir}/paihao.toml", "all"],
+        &[("paihao.toml", &*good)],
+    );
+    let ready = format!("http://127.0.0.1:{admin}/ready");
+    let http = client();
+    wait_until("the program is ready", PATIENCE, async || {
+        http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
+    })
+    .await;
+    let healthy = visit(&good).await;
+    assert_eq!(healthy.wrong(), ever, "{:#}", healthy.said);
+    assert_eq!(healthy.exit, 0, "warnings alone do not fail");
+    let fine = ["credentials_ok", "calls_ok", "templates_ok", "quota_ok", "callback_ok", "mode_ok"];
+    for account in ["shop", "clinic"] {
+        for fine in fine {
+            assert!(healthy.fine().contains(&format!("{account} {fine}")), "{account} {fine}");
+        }
+    }
+    for fine in ["wechat clock_ok", "ledger file_ok", "ledger disk_ok"] {
+        let low = healthy.said.to_string().contains("disk_low");
+        assert!(healthy.fine().contains(fine) || low, "{fine}");
+    }
+    let text = visit_as(&good, &[]).await;
+    let text = word(&text.said).to_owned();
+    assert!(text.contains("[shop]") && text.contains("微信接受 AppID"), "{text}");
+    assert!(text.contains("→ 在微信后台改用安全模式"), "{text}");
+
+    // What the configuration has wrong, and of whom.
+    let [shop, clinic] = accounts().try_into().unwrap();
+    let public = |to: &str| good.replace("[gateway]", &format!("[gateway]\npublic = '{to}'"));
+    let wrong_secret = good.replace(&shop.secret, "another-secret-entirely-00000000");
+    for (change, found) in [
+        (wrong_secret, set(["shop credentials_refused"])),
+        (good.replacen("thing3 = '{counter}', ", "", 1), set(["shop template_fault"])),
+        (good.replacen(SimTemplate::DEMO_CALLED, "deleted", 1), set(["shop template_fault"])),
+        (good.replacen("[accounts.shop.called]", "[accounts.shop.menu]", 1)
+            .replacen(&format!("template_id = '{}'", SimTemplate::DEMO_CALLED), "", 1)
+            .replacen("fields = { thing1 = '{site}', character_string2 = '{number}', thing3 = '{counter}', time4 = '{time}' }", "", 1),
+            set(["shop template_unbound"])),
+        (good.replace(&shop.callback_token, "anotherToken"), set(["shop callback_wrong_token"])),
+        (good.replace(&clinic.aes_key, OTHER_KEY), set(["clinic key_wrong"])),
+        (
+            good.replace("mode = 'secure'", "mode = 'plain'"),
+            set(["clinic mode_wrong", "clinic mode_plain"]),
+        ),
+        (good.replace("per_day = 20", "per_day = 21"), set(["shop quota_above", "clinic quota_above"])),
+    ] {
+        let visit = visit(&change).await;
+        assert_eq!(&visit.wrong() - &ever, found, "{:#}", visit.said);
+    }
+    for (change, found) in [
+        (
+            public(&format!("http://127.0.0.1:{port}")),
+            ["callback_not_https", "callback_private", "callback_wrong_port"].as_slice(),
+        ),
+        (
+            public(&wechat.base_url()),
+            &[
+                "callback_not_https",
+                "callback_private",
+                "callback_wrong_answer",
+                "callback_wrong_port",
+            ],
+        ),
+    ] {
+        let visit = visit(&change).await;
+        let all = ["shop", "clinic"];
+        let all = all.iter().flat_map(|who| found.iter().map(move |code| format!("{who} {code}")));
+        let all: BTreeSet<String> = all.chain(["shop mode_plain".to_owned()]).collect();
+        assert_eq!(visit.wrong(), all, "{:#}", visit.said);
+    }
+
+    // What is wrong at WeChat.
+    wechat.behave(|behaviour| behaviour.address_listed = false);
+    let unlisted = visit(&good).await;
+    let both = set(["shop address_not_listed", "clinic address_not_listed"]);
+    assert_eq!(&unlisted.wrong() - &ever, both, "{:#}", unlisted.said);
+    assert!(unlisted.detail("address_not_listed").contains("203.0.113.7"));
+    wechat.behave(|behaviour| behaviour.address_listed = true);
+    for (off, found) in [(-20, "wechat clock_off"), (100, "wechat clock_wrong")] {
+        wechat.behave(|behaviour| behaviour.date_off_s = off);
+        let visit = visit(&good).await;
+        assert_eq!(&visit.wrong() - &ever, set([found]), "{:#}", visit.said);
+    }
+    wechat.behave(|behaviour| behaviour.date_off_s = 0);
+    let token = stable(&wechat, &shop).await;
+    for (codes, found) in [(17, "shop quota_low"), (3, "shop quota_used_up")] {
+        for _ in 0..codes {
+            let url = format!("{}/cgi-bin/qrcode/create?access_token={token}", wechat.base_url());
+            let body = r#"{"expire_seconds":60,"action_name":"QR_SCENE","action_info":{"scene":{"scene_id":1}}}"#;
+            let made = http.post(url).body(body).send().await.unwrap().text().await.unwrap();
+            assert!(made.contains("ticket"), "{made}");
+        }
+        let visit = visit(&good).await;
+        assert_eq!(&visit.wrong() - &ever, set([found]), "{:#}", visit.said);
+    }
+    wechat.clear_quotas(None);
+    wechat.refuse_connections(true);
+    let away = visit(&good).await;
+    let found =
+        set(["shop wechat_unreachable", "clinic wechat_unreachable", "wechat clock_unknown"]);
+    assert_eq!(&away.wrong() - &ever, found, "{:#}", away.said);
+    wechat.refuse_connections(false);
+
+    // Somebody else's file, no such account, and no configuration at all.
+    std::fs::write(folder.path().join("notes.txt"), "not a ledger ".repeat(100)).unwrap();
+    let notes = visit(&good.replace("ledger.sqlite", "notes.txt")).await;
+    assert_eq!(&notes.wrong() - &ever, set(["ledger file_unusable"]), "{:#}", notes.said);
+    let nobody = visit_as(&good, &["--json", "--account", "bakery"]).await;
+    assert_eq!(nobody.wrong(), set(["bakery no_account"]), "{:#}", nobody.said);
+    assert_eq!(visit(&good.replace("mode = 'secure'", "mode = 'safe'")).await.exit, 2);
+
+    let stats = wechat.stats();
+    assert_eq!((stats.classic_fetches, stats.forced_refreshes), (0, 0));
+    assert_eq!(stable(&wechat, &shop).await, token, "no token was ended by all of this");
+}
+
+async fn stable(wechat: &Simulator, account: &SimAccount) -> String {
+    let body = serde_json::json!({
+        "grant_type": "client_credential", "appid": account.appid, "secret": account.secret,
+    });
+    let url = format!("{}/cgi-bin/stable_token", wechat.base_url());
+    let answer = client().post(url).body(body.to_string()).send().await.unwrap();
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    word(&answer["access_token"]).to_owned()
+}
+
+fn shared(wechat: &Simulator, nats: &str, redis: &str) -> String {
+    configuration(
+        wechat,
+        &format!(
+            "
+            [gateway]
+            listen = '127.0.0.1:{}'
+            [admin]
+            listen = '127.0.0.1:{}'
+            [ledger]
+            kind = 'nats'
+            url = '{nats}'
+            [cache]
+            kind = 'redis'
+            url = '{redis}'
+            ",
+            free_port(),
+            free_port()
+        ),
+    )
+}
+
+/// Tells Redis something in its own plain words.
+fn tell(redis: &RedisServer, command: &str) {
+    let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).unwrap();
+    stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    assert!(said.starts_with("+OK"), "{said}");
+}
+
+/// Greets as a server of long ago.
+fn old_nats() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let info = format!(
+                r#"INFO {{"server_id":"x","server_name":"x","version":"2.2.0","proto":1,"host":"127.0.0.1","port":{port},"headers":true,"max_payload":1048576,"jetstream":true}}"#
+            );
+            let _ = stream.write_all(format!("{info}\r\n").as_bytes());
+            let reader = BufReader::new(stream.try_clone().unwrap());
+            for line in reader.lines().map_while(Result::ok) {
+                if line.starts_with("PING") {
+                    let _ = stream.write_all(b"PONG\r\n");
+                }
+            }
+        }
+    });
+    format!("nats://127.0.0.1:{port}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_processes_their_stores_and_the_token_that_is_kept() {
+    let (nats, redis) = (NatsServer::start(), RedisServer::start());
+    let config = SimConfig { accounts: accounts(), ..SimConfig::default() };
+    let wechat = Simulator::start(config).await.unwrap();
+    let good = shared(&wechat, &nats.url(), &redis.url());
+    let of_stores = |visit: &Visit| -> BTreeSet<String> {
+        let wrong = visit.wrong().into_iter();
+        wrong.filter(|f| f.starts_with("ledger") || f.starts_with("cache")).collect()
+    };
+    let first = visit(&good).await;
+    assert!(first.wrong().contains("shop token_not_kept"), "{:#}", first.said);
+    assert_eq!(of_stores(&first), set(["ledger streams_missing"]), "{:#}", first.said);
+
+    let mut token = Program::start(
+        PROGRAM,
+        &["--config", "{dir}/paihao.toml", "token"],
+        &[("paihao.toml", &*good)],
+    );
+    let mut kept = visit(&good).await;
+    let begun = std::time::Instant::now();
+    while !(kept.fine().contains("shop token_kept") && kept.fine().contains("clinic token_kept")) {
+        assert!(begun.elapsed() < PATIENCE, "{:#}\n{}", kept.said, token.output());
+        kept = visit(&good).await;
+    }
+    for fine in
+        ["shop calls_ok", "ledger nats_ok", "ledger streams_ok", "cache redis_ok", "cache clock_ok"]
+    {
+        assert!(kept.fine().contains(fine), "{fine}: {:#}", kept.said);
+    }
+    assert_eq!(of_stores(&kept), set([]));
+    assert_eq!(wechat.stats().tokens_issued, 2, "one an account, however often one looks");
+
+    // Somebody else has ended the kept token, and the token service is not there to see it.
+    token.kill();
+    let shop = accounts()[0].appid.clone();
+    wechat.kill_tokens(Some(&shop), EarlyDeath::Replaced);
+    let refused = visit(&good).await;
+    assert!(refused.wrong().contains("shop token_refused"), "{:#}", refused.said);
+    assert!(refused.fine().contains("shop templates_ok"), "the rest goes on with the new one");
+    assert!(refused.fine().contains("clinic calls_ok"), "{:#}", refused.said);
+
+    tell(&redis, "CONFIG SET appendonly no");
+    tell(&redis, "CONFIG SET maxmemory 200mb");
+    tell(&redis, "CONFIG SET maxmemory-policy allkeys-lru");
+    let forgetful = visit(&good).await;
+    let found = set(["cache redis_not_persistent", "cache redis_evicts"]);
+    assert_eq!(of_stores(&forgetful), found, "{:#}", forgetful.said);
+
+    let plain = NatsServer::with(NatsSetup { jetstream: false, ..NatsSetup::default() });
+    let away = format!("nats://127.0.0.1:{}", free_port());
+    for (url, found) in [
+        (plain.url(), "ledger nats_no_jetstream"),
+        (old_nats(), "ledger nats_old"),
+        (away, "ledger nats_away"),
+    ] {
+        let visit = visit(&shared(&wechat, &url, &redis.url())).await;
+        assert!(of_stores(&visit).contains(found), "{found}: {:#}", visit.said);
+        assert_eq!(visit.exit, 1);
+    }
+    redis.kill();
+    let lost = visit(&good).await;
+    assert!(lost.wrong().contains("cache redis_away"), "{:#}", lost.said);
+    assert!(lost.fine().contains("shop credentials_ok"), "{:#}", lost.said);
+}

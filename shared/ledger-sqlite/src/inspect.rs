@@ -1,0 +1,70 @@
+//! What an operator wants to know of the file before opening day. Changes nothing, and may be done
+//! while a process has it.
+
+use crate::open::{APPLICATION_ID, MIGRATIONS, OpenError};
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// What was found about a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileFacts {
+    /// Bytes it has.
+    pub bytes: u64,
+}
+
+/// Whether this file can be written as a ledger; `None` if it is not there yet.
+pub fn inspect(path: &Path) -> Result<Option<FileFacts>, OpenError> {
+    let unusable = |reason: String| OpenError::Unusable { path: path.to_owned(), reason };
+    let bytes = match std::fs::metadata(path) {
+        Ok(found) => found.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(error.to_string())),
+    };
+    let look = || -> rusqlite::Result<(i64, i64)> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // A writer of ours is done within milliseconds.
+        connection.busy_timeout(Duration::from_secs(2))?;
+        connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
+        let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get(0));
+        Ok((pragma("application_id")?, pragma("user_version")?))
+    };
+    let (application, found) = match look() {
+        Ok(read) => read,
+        Err(rusqlite::Error::SqliteFailure(e, _))
+            if e.code == rusqlite::ErrorCode::NotADatabase =>
+        {
+            return Err(OpenError::Foreign(path.to_owned()));
+        }
+        Err(error) => return Err(unusable(error.to_string())),
+    };
+    let known = MIGRATIONS.len() as i64;
+    match application {
+        _ if bytes == 0 => Ok(Some(FileFacts { bytes })),
+        APPLICATION_ID if found > known => {
+            Err(OpenError::Newer { path: path.to_owned(), found, known })
+        }
+        APPLICATION_ID => Ok(Some(FileFacts { bytes })),
+        _ => Err(OpenError::Foreign(path.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SqliteLedger, SqliteOptions};
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_ledger_in_use_is_seen_and_nothing_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.sqlite");
+        assert_eq!(inspect(&path).unwrap(), None);
+        assert!(!path.exists());
+        let ledger = SqliteLedger::open(&path, SqliteOptions::new(Arc::new(|| 1))).unwrap();
+        assert!(inspect(&path).unwrap().unwrap().bytes > 0);
+        drop(ledger);
+        std::fs::write(&path, "somebody's diary, and a long one at that".repeat(40)).unwrap();
+        assert!(matches!(inspect(&path), Err(OpenError::Foreign(_))));
+    }
+}

@@ -1,0 +1,228 @@
+//! Playing WeChat for an operator: asking one's own callback address as WeChat would, and WeChat
+//! what time it is.
+
+use crate::api::Api;
+use crate::callback::{Mode, Protection, encrypt, msg_signature, signature};
+use crate::client::{Client, at, failed};
+use crate::error::CallError;
+use crate::secret::CallbackToken;
+use reqwest::RequestBuilder;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, PRAGMA, USER_AGENT};
+use std::time::Duration;
+use url::Url;
+
+/// As long as WeChat waits.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Who is said to have caused the push: nobody.
+const NOBODY: &str = "oPaihaoDoctor000000000000000";
+
+/// What makes one asking differ from the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    /// Unix milliseconds.
+    pub now_ms: i64,
+    /// Random.
+    pub nonce: u32,
+    /// Random, inside what is encrypted.
+    pub random: [u8; 16],
+}
+
+/// What an address answered instead of what WeChat wants to hear.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Nothing.
+    #[error(transparent)]
+    Silent(CallError),
+    /// Something else: the HTTP status, and the code of a refusal if it is one of paihao's.
+    #[error("HTTP {status} {code}")]
+    Said {
+        /// The HTTP status.
+        status: u16,
+        /// `wrong_signature` and the like; empty if there was none.
+        code: String,
+    },
+}
+
+impl Client {
+    /// The server verification (a GET with `echostr`), signed or, to see whether that matters, not.
+    pub async fn verify_callback(
+        &self,
+        address: &Url,
+        token: &CallbackToken,
+        signed: bool,
+        stamp: Stamp,
+    ) -> Result<(), Unfit> {
+        let (timestamp, nonce) = stamp.texts();
+        let echo = (7_000_000_000_000_000_000 + u64::from(stamp.nonce)).to_string();
+        let signature = match signed {
+            true => signature(token, &timestamp, &nonce),
+            false => signature(&CallbackToken::new("nobodys"), &timestamp, &nonce),
+        };
+        let query = [
+            ("signature", &*signature),
+            ("echostr", &*echo),
+            ("timestamp", &*timestamp),
+            ("nonce", &*nonce),
+        ];
+        let request = self.http().get(with(address, &query));
+        heard(request, |body| body == echo.as_bytes()).await
+    }
+
+    /// A push in the account's mode of an event that nobody knows, and so of one that changes
+    /// nothing: WeChat wants `success` for it.
+    pub async fn push_callback(
+        &self,
+        address: &Url,
+        protection: &Protection,
+        stamp: Stamp,
+    ) -> Result<(), Unfit> {
+        let (timestamp, nonce) = stamp.texts();
+        let head = "<ToUserName><![CDATA[gh_doctor]]></ToUserName>";
+        let rest = format!(
+            "\n<FromUserName><![CDATA[{NOBODY}]]></FromUserName>\n<CreateTime>{timestamp}</CreateTime>\n\
+             <MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[paihao_doctor]]></Event>\n"
+        );
+        let plain = format!("<xml>{head}{rest}</xml>");
+        let sealed = protection
+            .aes_key
+            .as_ref()
+            .filter(|_| protection.mode != Mode::Plain)
+            .map(|key| encrypt(key, &protection.app, stamp.random, plain.as_bytes()));
+        let signature = signature(&protection.token, &timestamp, &nonce);
+        let mut query = vec![
+            ("signature", signature),
+            ("timestamp", timestamp.clone()),
+            ("nonce", nonce.clone()),
+            ("openid", NOBODY.to_owned()),
+        ];
+        let body = match &sealed {
+            None => plain,
+            Some(sealed) => {
+                let signature = msg_signature(&protection.token, &timestamp, &nonce, sealed);
+                query.push(("encrypt_type", "aes".to_owned()));
+                query.push(("msg_signature", signature));
+                let beside = if protection.mode == Mode::Compatible { &*rest } else { "" };
+                format!("<xml>{head}{beside}<Encrypt><![CDATA[{sealed}]]></Encrypt></xml>")
+            }
+        };
+        let query: Vec<_> = query.iter().map(|(name, value)| (*name, &**value)).collect();
+        let request = self.http().post(with(address, &query)).header(CONTENT_TYPE, "text/xml");
+        heard(request.body(body), |body| body.is_empty() || body == b"success").await
+    }
+
+    /// The `Date` of an answer of WeChat's API, as it stands there; `None` if there is none.
+    pub async fn date(&self) -> Result<Option<String>, CallError> {
+        let request = self.http().get(at(self.api(), Api::CallbackAddresses));
+        let answer = request.send().await.map_err(|error| failed(error, &[]))?;
+        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        Ok(date.map(str::to_owned))
+    }
+}
+
+impl Stamp {
+    fn texts(self) -> (String, String) {
+        (self.now_ms.div_euclid(1000).to_string(), self.nonce.to_string())
+    }
+}
+
+fn with(address: &Url, query: &[(&str, &str)]) -> Url {
+    let mut url = address.clone();
+    url.query_pairs_mut().extend_pairs(query);
+    url
+}
+
+/// Sends it with the headers of WeChat's own requests, and listens.
+async fn heard(request: RequestBuilder, fine: impl Fn(&[u8]) -> bool) -> Result<(), Unfit> {
+    let silent = |error| Unfit::Silent(failed(error, &[]));
+    let request = request
+        .timeout(PATIENCE)
+        .header(USER_AGENT, "Mozilla/4.0")
+        .header(ACCEPT, "*/*")
+        .header(PRAGMA, "no-cache");
+    let mut answer = request.send().await.map_err(silent)?;
+    let status = answer.status();
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(silent)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > 64 << 10 {
+            break;
+        }
+    }
+    if status.as_u16() == 200 && fine(&body) {
+        return Ok(());
+    }
+    Err(Unfit::Said { status: status.as_u16(), code: code(&body) })
+}
+
+/// The code of a refusal of ours. Whatever else an address says is not repeated.
+fn code(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Problem {
+        code: String,
+    }
+    let code = serde_json::from_slice::<Problem>(body).map(|problem| problem.code);
+    let plain = |code: &String| {
+        code.len() <= 40 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    };
+    code.ok().filter(plain).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callback::{AesKey, CallbackQuery, Kind};
+    use crate::client::ClientOptions;
+    use crate::secret::AppId;
+    use axum::Router;
+    use axum::extract::RawQuery;
+    use axum::routing::get;
+    use std::sync::Arc;
+    use tokio::sync::mpsc;
+
+    #[tokio::test]
+    async fn a_push_is_one_that_its_account_opens_in_every_mode() {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let tell = Arc::new(tell);
+        let app = Router::new().route(
+            "/",
+            get(|RawQuery(query): RawQuery| async move {
+                CallbackQuery::parse(&query.unwrap()).unwrap().echostr.unwrap()
+            })
+            .post(move |RawQuery(query): RawQuery, body: String| async move {
+                tell.send((query.unwrap(), body)).unwrap();
+                "success"
+            }),
+        );
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        #[allow(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+        tokio::spawn(async move { axum::serve(listener, app).await });
+
+        let client = Client::new(ClientOptions::default()).unwrap();
+        let stamp = Stamp { now_ms: 1_700_000_000_123, nonce: 7, random: [9; 16] };
+        let mut protection = Protection::plain(AppId("wx1".into()), CallbackToken::new("token"));
+        protection.aes_key = AesKey::parse("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG").ok();
+        for mode in [Mode::Plain, Mode::Compatible, Mode::Secure] {
+            protection.mode = mode;
+            client.push_callback(&address, &protection, stamp).await.unwrap();
+            let (query, body) = told.recv().await.unwrap();
+            let query = CallbackQuery::parse(&query).unwrap();
+            let opened = protection.open(&query, body.as_bytes(), 65_536).unwrap();
+            assert!(matches!(opened.message.kind, Kind::Event(_)), "{mode:?}");
+            assert_eq!(body.contains("paihao_doctor"), mode != Mode::Secure);
+        }
+        let token = &protection.token;
+        assert_eq!(client.verify_callback(&address, token, true, stamp).await, Ok(()));
+        // This one looks at no signature, and an asker who signs wrongly finds that out.
+        assert_eq!(client.verify_callback(&address, token, false, stamp).await, Ok(()));
+    }
+
+    #[test]
+    fn only_a_code_is_repeated_of_what_an_address_says() {
+        assert_eq!(code(br#"{"code":"wrong_signature","detail":"x"}"#), "wrong_signature");
+        for other in ["", "<html>", r#"{"code":"Secret 12"}"#, "{}"] {
+            assert_eq!(code(other.as_bytes()), "", "{other}");
+        }
+    }
+}
