@@ -42,9 +42,9 @@ fn look(path: &Path) -> Vec<Finding> {
 
 fn room(left: u64) -> Finding {
     let kind = match left {
-        ..FULL => kinds::DISK_FULL,
-        ..LOW => kinds::DISK_LOW,
-        _ => kinds::DISK_OK,
+        LOW.. => kinds::DISK_OK,
+        FULL.. => kinds::DISK_LOW,
+        _ => kinds::DISK_FULL,
     };
     finding(LEDGER, kind, format!("{} MiB", left >> 20))
 }

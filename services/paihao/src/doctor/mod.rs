@@ -90,8 +90,10 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
     };
     let redis =
         redis_options(&config.cache).map(|options| RedisCache::connect(options).map(Arc::new));
-    let cache = redis.as_ref().and_then(|redis| redis.as_ref().ok());
-    let cache = cache.map(|redis| -> Arc<dyn Cache> { redis.clone() });
+    let cache = match &redis {
+        Some(Ok(redis)) => Some(Arc::clone(redis) as Arc<dyn Cache>),
+        _ => None,
+    };
     let ward = Ward { client, cache, clock: SystemClock };
 
     let all = config.accounts.keys().filter(|name| only.is_none_or(|only| only == *name));
