@@ -15,3 +15,6 @@ pub mod health;
 pub mod simulator;
 
 pub mod cli;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
