@@ -1,8 +1,9 @@
-//! Measures the product beside what the machine could do at best: `bench callback`.
+//! Measures the product beside what could be had without it: `bench callback`, `bench estimate`.
 
 mod process;
 
 mod callback;
+mod estimate;
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -20,6 +21,8 @@ struct Cli {
 enum What {
     /// From a callback to a durable number, beside a floor, a null handler and the article's way.
     Callback(callback::Options),
+    /// How far off the told waits are, in synthetic places, beside simpler estimators.
+    Estimate(estimate::Options),
     /// One of the servers that stand beside; started by the measuring process.
     #[command(hide = true)]
     Serve(callback::ServeOptions),
@@ -34,6 +37,7 @@ enum What {
 fn main() -> ExitCode {
     let result = match Cli::parse().what {
         What::Callback(options) => callback::run(&options),
+        What::Estimate(options) => estimate::run(&options),
         What::Serve(options) => callback::serve(&options),
         What::Role { arguments } => {
             let typed = std::iter::once(OsString::from("paihao")).chain(arguments);

@@ -1,0 +1,77 @@
+//! Chance that is the same for the same seed, today and with every later version of anything.
+
+/// A sequence of pseudo-random numbers (SplitMix64).
+pub struct Chance(u64);
+
+impl Chance {
+    /// The sequence of this seed and stream: two streams of a seed have nothing to do with each
+    /// other.
+    pub fn new(seed: u64, stream: u64) -> Chance {
+        let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream << 32);
+        chance.bits();
+        Chance(chance.bits())
+    }
+
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Above 0 and below 1.
+    pub fn share(&mut self) -> f64 {
+        ((self.bits() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    /// Anywhere between two values.
+    pub fn between(&mut self, from: f64, to: f64) -> f64 {
+        from + (to - from) * self.share()
+    }
+
+    /// Exponential, by its mean.
+    pub fn exponential(&mut self, mean: f64) -> f64 {
+        -self.share().ln() * mean
+    }
+
+    /// Log-normal, by its mean and its standard deviation as a share of it.
+    pub fn lognormal(&mut self, mean: f64, variation: f64) -> f64 {
+        let variance = (1.0 + variation * variation).ln();
+        let angle = std::f64::consts::TAU * self.share();
+        let normal = (-2.0 * self.share().ln()).sqrt() * angle.cos();
+        mean * (variance.sqrt() * normal - variance / 2.0).exp()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moments(mut draw: impl FnMut() -> f64) -> (f64, f64) {
+        let drawn: Vec<f64> = (0..200_000).map(|_| draw()).collect();
+        let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
+        let square = drawn.iter().map(|x| x * x).sum::<f64>() / drawn.len() as f64;
+        (mean, (square - mean * mean).sqrt() / mean)
+    }
+
+    #[test]
+    fn what_is_drawn_has_the_mean_and_the_variation_that_were_asked_for() {
+        let near = |found: (f64, f64), mean: f64, variation: f64| {
+            let off = (found.0 / mean - 1.0).abs().max((found.1 / variation - 1.0).abs());
+            assert!(off < 0.02, "{found:?}");
+        };
+        let mut chance = Chance::new(1, 0);
+        near(moments(|| chance.exponential(5.0)), 5.0, 1.0);
+        near(moments(|| chance.lognormal(20.0, 0.4)), 20.0, 0.4);
+        near(moments(|| chance.between(2.0, 4.0)), 3.0, 0.1925);
+    }
+
+    #[test]
+    fn a_seed_gives_its_sequence_and_no_others() {
+        let first = |seed, stream| Chance::new(seed, stream).share();
+        assert_eq!(first(7, 1), first(7, 1));
+        assert_ne!(first(7, 1), first(7, 2));
+        assert_ne!(first(7, 1), first(8, 1));
+    }
+}

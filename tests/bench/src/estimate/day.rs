@@ -1,0 +1,218 @@
+//! A synthetic day: who comes, who is called, who leaves. Nothing here knows an estimator.
+
+use super::chance::Chance;
+use super::settings::{Length, Setting};
+use std::collections::VecDeque;
+
+/// Somebody who came, with everything that chance decided about them on the way in.
+struct Customer {
+    joined: f64,
+    /// How long their service takes on a day like all others.
+    service: f64,
+    /// Whether they do not come when called, and for how long they are then waited for.
+    missed: bool,
+    grace: f64,
+    /// When they give up, if they have not been called.
+    leaves: Option<f64>,
+}
+
+/// What happens on a day, in the order in which it happens. Times are minutes since midnight.
+pub enum Happening<'a> {
+    /// Somebody takes a number. Those who wait stand before them; what the counters do is there.
+    Joined { id: usize, at: f64, ahead: u32, counters: &'a [Counter] },
+    /// Somebody is called for the first and only time.
+    Called { id: usize, waited: f64 },
+    /// A counter is free again after this slot.
+    Freed { id: usize, waited: f64, slot: f64 },
+    /// Somebody gave up.
+    Left { id: usize },
+}
+
+/// An open counter, as everybody can see it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counter {
+    /// Since when it has been busy.
+    pub busy_since: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Serving {
+    id: usize,
+    since: f64,
+    until: f64,
+}
+
+struct Day<'a, F> {
+    setting: &'a Setting,
+    chance: Chance,
+    speed: f64,
+    customers: Vec<Customer>,
+    waiting: VecDeque<usize>,
+    counters: Vec<Option<Serving>>,
+    tell: F,
+}
+
+/// Lives through one day and tells everything that happens.
+pub fn live(setting: &Setting, seed: u64, day: u32, tell: impl FnMut(Happening)) {
+    let mut chance = Chance::new(seed, u64::from(day) + 1);
+    let speed = chance.between(1.0 - setting.day_to_day, 1.0 + setting.day_to_day);
+    let most = setting.counters.iter().map(|(_, open)| *open).max().unwrap_or(0);
+    let mut day = Day {
+        setting,
+        chance,
+        speed,
+        customers: Vec::new(),
+        waiting: VecDeque::new(),
+        counters: vec![None; most],
+        tell,
+    };
+    day.run();
+}
+
+impl<F: FnMut(Happening)> Day<'_, F> {
+    fn run(&mut self) {
+        let mut next_arrival = self.arrival_after(self.setting.opens());
+        let changes: Vec<f64> = self.setting.counters.iter().map(|(from, _)| *from).collect();
+        let mut changes = changes.into_iter().peekable();
+        loop {
+            let freed = self.first_free();
+            let change = changes.peek().copied();
+            let leaver = self.first_leaver();
+            let times = [next_arrival, freed.map(|(_, at)| at), change, leaver.map(|(_, at)| at)];
+            let Some(now) = times.iter().flatten().copied().reduce(f64::min) else { return };
+            if change == Some(now) {
+                changes.next();
+            } else if let Some((counter, _)) = freed.filter(|(_, at)| *at == now) {
+                let Serving { id, since, until } =
+                    self.counters[counter].take().expect("it was busy until now");
+                let waited = since - self.customers[id].joined;
+                (self.tell)(Happening::Freed { id, waited, slot: until - since });
+            } else if let Some((id, _)) = leaver.filter(|(_, at)| *at == now) {
+                self.waiting.retain(|waiting| *waiting != id);
+                (self.tell)(Happening::Left { id });
+            } else {
+                if self.waiting.len() < self.setting.room {
+                    self.join(now);
+                }
+                next_arrival = self.arrival_after(now);
+            }
+            self.call(now);
+        }
+    }
+
+    /// Arrivals of a rate that changes: as many as at the highest rate, thinned.
+    fn arrival_after(&mut self, mut at: f64) -> Option<f64> {
+        let highest = self.setting.highest_rate();
+        loop {
+            at += self.chance.exponential(60.0 / highest);
+            if at >= self.setting.closes {
+                return None;
+            }
+            if self.chance.share() * highest < self.setting.rate(at) {
+                return Some(at);
+            }
+        }
+    }
+
+    fn join(&mut self, at: f64) {
+        let setting = self.setting;
+        let open = setting.open(at);
+        let counters: Vec<Counter> = self.counters[..open]
+            .iter()
+            .map(|serving| Counter { busy_since: serving.map(|serving| serving.since) })
+            .collect();
+        let ahead = self.waiting.len() as u32;
+        let id = self.customers.len();
+        (self.tell)(Happening::Joined { id, at, ahead, counters: &counters });
+        let service = match setting.length {
+            Length::Exponential => self.chance.exponential(setting.minutes),
+            Length::LogNormal(variation) => self.chance.lognormal(setting.minutes, variation),
+        };
+        let missed = self.chance.share() < setting.missed;
+        let grace = self.chance.between(setting.grace.0, setting.grace.1);
+        let gives_up = self.chance.share() < setting.cancelled;
+        let outlook = f64::from(ahead + 1) * setting.minutes / open.max(1) as f64;
+        let patience = self.chance.share() * outlook;
+        let leaves = gives_up.then_some(at + patience);
+        self.customers.push(Customer { joined: at, service, missed, grace, leaves });
+        self.waiting.push_back(id);
+    }
+
+    fn call(&mut self, now: f64) {
+        for counter in 0..self.setting.open(now) {
+            if self.counters[counter].is_some() {
+                continue;
+            }
+            let Some(id) = self.waiting.pop_front() else { return };
+            let customer = &self.customers[id];
+            let service = customer.service * self.speed * self.setting.slowness(now);
+            let slot = if customer.missed { customer.grace } else { service };
+            let until = now + slot;
+            self.counters[counter] = Some(Serving { id, since: now, until });
+            (self.tell)(Happening::Called { id, waited: now - customer.joined });
+        }
+    }
+
+    fn first_free(&self) -> Option<(usize, f64)> {
+        let busy = self.counters.iter().enumerate();
+        let busy = busy.filter_map(|(i, serving)| Some((i, serving.as_ref()?.until)));
+        busy.min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    fn first_leaver(&self) -> Option<(usize, f64)> {
+        let leavers = self.waiting.iter();
+        let leavers = leavers.filter_map(|id| Some((*id, self.customers[*id].leaves?)));
+        leavers.min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that happened on some days of a setting, with the checks that hold for any.
+    fn lived(setting: &Setting) -> (usize, usize, usize) {
+        let (mut joined, mut called, mut left) = (0, 0, 0);
+        for day in 0..20 {
+            let (mut in_line, mut busy) = (VecDeque::new(), 0);
+            live(setting, 1, day, |happening| match happening {
+                Happening::Joined { id, at, ahead, counters } => {
+                    assert!((setting.opens()..setting.closes).contains(&at));
+                    assert_eq!(ahead as usize, in_line.len());
+                    assert_eq!(counters.len(), setting.open(at));
+                    let free = counters.iter().any(|counter| counter.busy_since.is_none());
+                    assert!(!free || in_line.is_empty(), "nobody waits beside a free counter");
+                    in_line.push_back(id);
+                    joined += 1;
+                }
+                Happening::Called { id, waited } => {
+                    assert_eq!(in_line.pop_front(), Some(id), "in the order of the line");
+                    assert!(waited >= 0.0);
+                    called += 1;
+                    busy += 1;
+                    let most = setting.counters.iter().map(|(_, open)| *open).max();
+                    assert!(Some(busy) <= most);
+                }
+                Happening::Freed { slot, .. } => {
+                    assert!(slot >= 0.0);
+                    busy -= 1;
+                }
+                Happening::Left { id } => {
+                    in_line.retain(|waiting| *waiting != id);
+                    left += 1;
+                }
+            });
+            assert_eq!((in_line.len(), busy), (0, 0), "the day ends when everybody is gone");
+        }
+        (joined, called, left)
+    }
+
+    #[test]
+    fn everybody_who_joins_is_called_in_order_or_leaves() {
+        for setting in Setting::all() {
+            let (joined, called, left) = lived(&setting);
+            assert_eq!(joined, called + left, "{}", setting.name);
+            assert!(joined > 100 && (left > 0) == (setting.cancelled > 0.0), "{}", setting.name);
+        }
+    }
+}

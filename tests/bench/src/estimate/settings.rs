@@ -1,0 +1,203 @@
+//! The settings A to E of product.md §7, and what one implementation reached there.
+//!
+//! The specification leaves open how many come, how much services vary, how long a missing person
+//! is waited for. These were chosen so that the mean wait and the four simple estimators land near
+//! the table; the estimator that is measured had no part in the choice.
+
+/// A place, its customers and its staff. Times are minutes, of the day since midnight.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Its letter.
+    pub name: char,
+    /// What it is.
+    pub what: &'static str,
+    /// A service, as a mean.
+    pub minutes: f64,
+    /// How services vary.
+    pub length: Length,
+    /// How many counters are open from when on.
+    pub counters: Vec<(f64, usize)>,
+    /// How many come in an hour, from when on. The first is when the doors open.
+    pub rates: Vec<(f64, f64)>,
+    /// When the doors close; who is inside is served.
+    pub closes: f64,
+    /// Nobody joins a line of so many.
+    pub room: usize,
+    /// The share that does not come when called.
+    pub missed: f64,
+    /// For how long these keep a counter, between two bounds.
+    pub grace: (f64, f64),
+    /// The share that leaves if not called soon enough.
+    pub cancelled: f64,
+    /// A day's services are longer or shorter by up to this share.
+    pub day_to_day: f64,
+    /// Services that begin after noon take so many times as long.
+    pub afternoon: f64,
+    /// What the owner configured: minutes of a customer, counters.
+    pub configured: (u32, u32),
+    /// The table's mean wait, its four simple estimators, and the row to reach.
+    pub table: Table,
+}
+
+/// How services vary.
+#[derive(Debug, Clone, Copy)]
+pub enum Length {
+    /// Exponentially.
+    Exponential,
+    /// Log-normally, with this standard deviation as a share of the mean.
+    LogNormal(f64),
+}
+
+/// A column of the table in product.md §7, in minutes.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// The mean wait.
+    pub wait: f64,
+    /// Mean absolute errors of the simple estimators, in the order of the rows.
+    pub simple: [f64; 4],
+    /// That of the estimator.
+    pub target: f64,
+}
+
+const NOON: f64 = 12.0 * 60.0;
+
+impl Setting {
+    /// All of them.
+    pub fn all() -> [Setting; 5] {
+        [counters(), hall(), barber(), restaurant(), slow_afternoon()]
+    }
+
+    /// When the doors open.
+    pub fn opens(&self) -> f64 {
+        self.rates[0].0
+    }
+
+    /// How many come in an hour, now.
+    pub fn rate(&self, at: f64) -> f64 {
+        since(&self.rates, at).unwrap_or(0.0)
+    }
+
+    /// How many come in an hour, when most come.
+    pub fn highest_rate(&self) -> f64 {
+        self.rates.iter().map(|(_, rate)| *rate).fold(0.0, f64::max)
+    }
+
+    /// How many counters are open now.
+    pub fn open(&self, at: f64) -> usize {
+        since(&self.counters, at).unwrap_or(0)
+    }
+
+    /// How many times as long as in the morning a service takes that begins now.
+    pub fn slowness(&self, at: f64) -> f64 {
+        if at >= NOON { self.afternoon } else { 1.0 }
+    }
+}
+
+fn since<T: Copy>(steps: &[(f64, T)], at: f64) -> Option<T> {
+    steps.iter().rev().find(|(from, _)| *from <= at).map(|(_, value)| *value)
+}
+
+fn hours<T: Copy>(steps: &[(f64, T)]) -> Vec<(f64, T)> {
+    steps.iter().map(|(hour, value)| (hour * 60.0, *value)).collect()
+}
+
+fn counters() -> Setting {
+    Setting {
+        name: 'A',
+        what: "three counters, exponential services, nobody misses",
+        minutes: 5.0,
+        length: Length::Exponential,
+        counters: hours(&[(9.0, 3)]),
+        rates: hours(&[(9.0, 35.5)]),
+        closes: 18.0 * 60.0,
+        room: usize::MAX,
+        missed: 0.0,
+        grace: (0.0, 0.0),
+        cancelled: 0.0,
+        day_to_day: 0.0,
+        afternoon: 1.0,
+        configured: (5, 3),
+        table: Table { wait: 20.3, simple: [4.6, 9.2, 6.8, 5.7], target: 4.9 },
+    }
+}
+
+fn hall() -> Setting {
+    Setting {
+        name: 'B',
+        what: "service hall: counters change, peaks, misses, cancels, faster and slower days",
+        minutes: 4.0,
+        length: Length::LogNormal(0.85),
+        counters: hours(&[(9.0, 3), (11.5, 2), (13.0, 4), (16.0, 3)]),
+        rates: hours(&[
+            (9.0, 45.5),
+            (10.0, 57.0),
+            (11.5, 35.5),
+            (13.0, 51.5),
+            (15.0, 57.0),
+            (16.5, 43.5),
+        ]),
+        closes: 18.0 * 60.0,
+        room: usize::MAX,
+        missed: 0.13,
+        grace: (0.25, 0.75),
+        cancelled: 0.05,
+        day_to_day: 0.15,
+        afternoon: 1.0,
+        configured: (4, 3),
+        table: Table { wait: 12.7, simple: [3.8, 6.8, 5.0, 4.3], target: 3.5 },
+    }
+}
+
+fn barber() -> Setting {
+    Setting {
+        name: 'C',
+        what: "barber, one chair: few seats, many leave again",
+        minutes: 20.0,
+        length: Length::LogNormal(0.4),
+        counters: hours(&[(10.0, 1)]),
+        rates: hours(&[(10.0, 3.2)]),
+        closes: 20.0 * 60.0,
+        room: 6,
+        missed: 0.1,
+        grace: (3.0, 5.0),
+        cancelled: 0.3,
+        day_to_day: 0.0,
+        afternoon: 1.0,
+        configured: (20, 1),
+        table: Table { wait: 32.5, simple: [19.0, 20.5, 20.3, 15.4], target: 10.2 },
+    }
+}
+
+fn restaurant() -> Setting {
+    Setting {
+        name: 'D',
+        what: "restaurant, twelve tables, 50-minute turns, dinner peak, misses",
+        minutes: 50.0,
+        length: Length::LogNormal(0.5),
+        counters: hours(&[(17.0, 12)]),
+        rates: hours(&[(17.0, 14.0), (18.0, 22.0), (20.0, 13.0), (21.0, 4.5)]),
+        closes: 22.0 * 60.0,
+        room: usize::MAX,
+        missed: 0.16,
+        grace: (2.0, 4.0),
+        cancelled: 0.05,
+        day_to_day: 0.0,
+        afternoon: 1.0,
+        configured: (50, 12),
+        table: Table { wait: 26.1, simple: [8.8, 19.1, 12.2, 8.1], target: 6.3 },
+    }
+}
+
+/// The hall with services 35 % slower after noon, and as many fewer people as the table's shorter
+/// wait asks for.
+fn slow_afternoon() -> Setting {
+    let hall = hall();
+    Setting {
+        name: 'E',
+        what: "the hall, 35 % slower after noon, with four fifths of the people",
+        afternoon: 1.35,
+        rates: hall.rates.iter().map(|(from, rate)| (*from, rate * 0.8)).collect(),
+        table: Table { wait: 10.1, simple: [3.1, 5.5, 4.4, 3.2], target: 3.0 },
+        ..hall
+    }
+}

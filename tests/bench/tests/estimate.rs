@@ -1,0 +1,53 @@
+//! The release gate of the estimator: in its short form it is no worse than recorded, keeps its
+//! promise, beats what is simpler, and says the same each time.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn estimate(arguments: &[&str], json: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["estimate", "--json"])
+        .arg(json)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_same_seeds_give_the_same_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str, seeds| {
+        let json = folder.path().join(name);
+        let run = estimate(&["--seeds", seeds, "--days", "62"], &json);
+        (run.stdout, std::fs::read(json).unwrap())
+    };
+    let once = run("once.json", "1");
+    assert!(!once.0.is_empty());
+    assert!(once == run("again.json", "1"), "chance from elsewhere");
+    assert!(once != run("more.json", "2"), "the seeds make no difference");
+}
+
+#[test]
+fn the_short_form_is_no_worse_than_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("figures.json");
+    let run = estimate(&["--short"], &json);
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let figures = std::fs::read(&json).unwrap();
+    let figures: Value = serde_json::from_slice(&figures).unwrap();
+    let settings = figures["settings"].as_array().unwrap();
+    let names: Vec<_> = settings.iter().map(|s| s["setting"].as_str().unwrap()).collect();
+    assert_eq!(names, ["A", "B", "C", "D", "E"]);
+    for setting in settings {
+        let of = |figure: &Value| figure.as_f64().unwrap();
+        // Who knows neither the line nor the counters, and who knows no slots that are going on.
+        let ours = of(&setting["error"]["seen"]);
+        for simple in &setting["simple"].as_array().unwrap()[1..] {
+            assert!(ours < of(&simple[1]["seen"]), "{} is better in {setting}", simple[0]);
+        }
+        // The places are still those for which the table was made.
+        let wait = of(&setting["wait"]["seen"]) / of(&setting["wait"]["table"]);
+        assert!((0.85..1.15).contains(&wait), "{setting}");
+    }
+}
