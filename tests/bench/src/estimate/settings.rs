@@ -1,8 +1,8 @@
 //! The settings A to E of product.md §7, and what one implementation reached there.
 //!
 //! The specification leaves open how many come, how much services vary, how long a missing person
-//! is waited for. These were chosen so that the mean wait and the four simple estimators land near
-//! the table; the estimator that is measured had no part in the choice.
+//! is waited for. These were fitted so that the mean wait and the four simple estimators land near
+//! the table; docs/estimate.md says what that leaves open.
 
 /// A place, its customers and its staff. Times are minutes, of the day since midnight.
 #[derive(Debug, Clone)]
