@@ -32,6 +32,7 @@ fn notice(commit: &Commit, milestone: &Milestone) -> Notice {
         saying,
         at: milestone.at,
         valid_until: milestone.valid_until,
+        replied: false,
     }
 }
 

@@ -42,7 +42,8 @@ pub const LEDGER: Log = Log { name: "ledger", kept: Some(Duration::from_secs(72 
 /// account, site, `door`, queue.
 pub const BOOK: Log = Log { name: "book", kept: None };
 
-/// What became of each notice, once per key. Subject: account, hash of the notice key.
+/// What became of each notice: under which channel it is being sent, its one end, and WeChat's
+/// receipts. Subject: account, hash of the notice key.
 pub const OUTCOMES: Log = Log { name: "outcomes", kept: Some(Duration::from_secs(72 * 3600)) };
 
 /// What could not be done, with the reason. Subject: the work queue it came from. It holds what it
@@ -56,6 +57,9 @@ pub const NOTICES: WorkQueue = WorkQueue { name: "notices", ack_wait: Duration::
 pub const REFUSED_TOKENS: WorkQueue =
     WorkQueue { name: "refused-tokens", ack_wait: Duration::from_secs(30) };
 
+/// What WeChat said became of messages, until each is matched to its notice. Key: the push's identity.
+pub const RECEIPTS: WorkQueue = WorkQueue { name: "receipts", ack_wait: Duration::from_secs(30) };
+
 /// The notifier's planner: turns commits into notices.
 pub const PLANNER: Consumer = Consumer { name: "planner", ack_wait: Duration::from_secs(30) };
 
@@ -63,11 +67,15 @@ pub const PLANNER: Consumer = Consumer { name: "planner", ack_wait: Duration::fr
 pub const LOGS: [Log; 4] = [LEDGER, BOOK, OUTCOMES, DEAD_LETTERS];
 
 /// Every work queue, likewise.
-pub const WORK_QUEUES: [WorkQueue; 2] = [NOTICES, REFUSED_TOKENS];
+pub const WORK_QUEUES: [WorkQueue; 3] = [NOTICES, REFUSED_TOKENS, RECEIPTS];
 
 /// How long the cache remembers who claimed a notice: longer than WeChat remembers a
 /// `client_msg_id` (10 minutes) and longer than a notice stays true.
 pub const CLAIM_KEPT: Duration = HOUR;
+
+/// How long the cache remembers which messages a person was sent lately: longer than a receipt is
+/// waited for.
+pub const SENT_KEPT: Duration = HOUR;
 
 /// Cache key of an account's access token record.
 pub fn access_token(account: &str) -> String {
@@ -97,4 +105,14 @@ pub fn scene(scene: &str) -> String {
 /// Cache key of the claim on a notice.
 pub fn notice_claim(notice_key: &str) -> String {
     format!("claim/{notice_key}")
+}
+
+/// Cache key of the free texts that something a person did allows, by a tag of the person.
+pub fn allowance(account: &str, person: &str, window: &str) -> String {
+    format!("allowance/{account}/{person}/{window}")
+}
+
+/// Cache key of the messages that a person was sent lately, by a tag of the person.
+pub fn sent_to(account: &str, person: &str) -> String {
+    format!("sent/{account}/{person}")
 }

@@ -1,4 +1,4 @@
-//! A notice on its way to a person's WeChat, and what became of it.
+//! A notice on its way to a person's WeChat, and how it ended.
 
 use crate::commit::Number;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,13 @@ pub struct Notice {
     pub at: i64,
     /// When it stops being true, in Unix milliseconds; not to be sent after that.
     pub valid_until: i64,
+    /// Whether the answer to the person's own callback said it already.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub replied: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What a notice says.
@@ -45,6 +52,54 @@ pub enum Saying {
     },
 }
 
+/// A way to tell a person something in WeChat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// The answer to the person's own callback, which has said it already.
+    PassiveReply,
+    /// A customer-service text, for a while after the person did something.
+    CustomerService,
+    /// A template message.
+    Template,
+    /// A subscription notice, once for each time the person agreed to it.
+    Subscription,
+}
+
+impl Channel {
+    /// Its name in the configuration, in records and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Channel::PassiveReply => "passive-reply",
+            Channel::CustomerService => "customer-service",
+            Channel::Template => "template",
+            Channel::Subscription => "subscription",
+        }
+    }
+
+    /// Whether WeChat itself drops a second message of one notice. Only template messages have an
+    /// id for that; through any other channel an attempt without an answer is never repeated.
+    pub fn repeatable(self) -> bool {
+        self == Channel::Template
+    }
+}
+
+/// A channel that did not take a notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// Which.
+    pub channel: Channel,
+    /// Why not, by a name: one of WeChat's codes (docs/wechat-codes.md), or `not_replied`,
+    /// `no_allowance`, `not_bound`, `does_not_fit`, `gave_up`.
+    pub reason: String,
+    /// WeChat's errcode, if WeChat was asked and said no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i64>,
+    /// What was said, for whoever has to look at it: it is our mistake, or tried too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
 /// What became of a notice; written once per key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeOutcome {
@@ -58,6 +113,12 @@ pub struct NoticeOutcome {
     pub at: i64,
     /// How many times WeChat was asked.
     pub attempts: u32,
+    /// The channel that took it, or that may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Channel>,
+    /// The channels before that, in the order in which they were tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Tried>,
 }
 
 /// How a notice ended.
@@ -66,12 +127,14 @@ pub struct NoticeOutcome {
 pub enum Fate {
     /// WeChat accepted it under this message id.
     Sent {
-        /// WeChat's id, up to 19 digits.
+        /// WeChat's id, up to 19 digits; 0 if it gave none.
         message_id: u64,
     },
-    /// WeChat will not accept it: its return code, and our name for it.
+    /// The answer to the person's own callback had said it: nothing was sent.
+    Replied,
+    /// No channel takes it: the return code of the first that WeChat refused, and our name for it.
     Refused {
-        /// WeChat's errcode.
+        /// WeChat's errcode; 0 if WeChat was not asked, because nothing allowed it.
         code: i64,
         /// What it means.
         name: String,
@@ -83,13 +146,14 @@ pub enum Fate {
         /// What the last attempt met.
         last: String,
     },
-    /// An attempt ended without an answer and no later one got one within nine minutes: WeChat may
-    /// or may not have the message, and trying longer could send it twice.
+    /// An attempt ended without an answer, and a later one could not be made or got none within nine
+    /// minutes: WeChat may or may not have the message, and trying longer, or through another
+    /// channel, could tell it twice.
     Unknown {
         /// What the last attempt met.
         last: String,
     },
-    /// It cannot be put into words: no template is bound for it.
+    /// It cannot be put into words: no template is bound for it, or they do not fit.
     Unspeakable {
         /// What is missing.
         reason: String,

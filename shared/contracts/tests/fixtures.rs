@@ -3,9 +3,12 @@
 //!
 //! A fixture is never edited. A new version of a type gets a new file beside the old one.
 
+use paihao_contracts::allowance::Allowance;
 use paihao_contracts::book::BookEntry;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::notice::{Notice, NoticeOutcome};
+use paihao_contracts::outcome::OutcomeRecord;
+use paihao_contracts::receipt::Receipt;
 use paihao_contracts::session::ScanSession;
 use paihao_contracts::token::{RefusedToken, TokenRecord};
 use serde::Serialize;
@@ -88,8 +91,28 @@ fn notices() {
 fn notice_outcomes() {
     let lines = holds::<NoticeOutcome>("notice-outcome-v1");
     let fates: BTreeSet<_> = lines.iter().map(|l| l["fate"]["fate"].as_str().unwrap()).collect();
-    let known = BTreeSet::from(["sent", "refused", "stale", "gave_up", "unknown", "unspeakable"]);
-    assert_eq!(fates, known);
+    let known = ["sent", "replied", "refused", "stale", "gave_up", "unknown", "unspeakable"];
+    assert_eq!(fates, BTreeSet::from(known));
+    // An ending was the only record there was: it is read as one still.
+    let records = holds::<OutcomeRecord>("notice-outcome-v1");
+    assert_eq!(records.len(), lines.len());
+}
+
+#[test]
+fn outcome_records() {
+    let lines = holds::<OutcomeRecord>("outcome-record-v1");
+    let receipts: BTreeSet<_> = lines.iter().filter_map(|l| l["receipt"].as_str()).collect();
+    assert_eq!(receipts, BTreeSet::from(["delivered", "refused", "too_often", "failed"]));
+}
+
+#[test]
+fn receipts() {
+    holds::<Receipt>("receipt-v1");
+}
+
+#[test]
+fn allowances() {
+    holds::<Allowance>("allowance-v1");
 }
 
 #[test]
