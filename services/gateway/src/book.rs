@@ -36,6 +36,8 @@ pub struct AccountBook {
     pub keywords: BTreeMap<String, Action>,
     /// Keys of the account's menu, and what they do.
     pub menu: BTreeMap<String, Action>,
+    /// Whether the account sends customer-service texts, so that what allows them is worth noting.
+    pub texts: bool,
 }
 
 /// What a keyword or a menu entry does.

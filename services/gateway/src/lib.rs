@@ -80,6 +80,8 @@ struct Door {
     sessions: Arc<ScanSessions>,
     codes: Arc<dyn CodeSource>,
     doors: Arc<Doors>,
+    ledger: Arc<dyn Ledger>,
+    cache: Arc<dyn Cache>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     stop: CancellationToken,
@@ -97,18 +99,20 @@ pub fn start(
     let codes: Arc<dyn CodeSource> = Arc::new(wechat);
     let expiry = settings.session_expiry;
     let sessions = Arc::new(ScanSessions::new(cache.clone(), codes.clone(), clock.clone(), expiry));
-    let doors = Doors::start(ledger.clone(), cache, codes.clone(), clock.clone(), tasks);
+    let doors = Doors::start(ledger.clone(), cache.clone(), codes.clone(), clock.clone(), tasks);
     let told = sessions.clone();
     let observer: lines::Observer = Arc::new(move |_, decision| told.hear(decision));
 
     let (door, closed) = (tasks.child("door"), CancellationToken::new());
-    let lines = Lines::start(&book, ledger, clock.clone(), observer, &closed, tasks);
+    let lines = Lines::start(&book, ledger.clone(), clock.clone(), observer, &closed, tasks);
     let state = Door {
         book,
         lines: lines.clone(),
         sessions,
         codes,
         doors,
+        ledger,
+        cache,
         clock,
         settings: Arc::new(settings),
         stop: door.stop().clone(),

@@ -4,6 +4,8 @@
 use bytes::Bytes;
 use paihao_cache::{Cache, Swap, Unavailable};
 use paihao_contracts::names;
+use paihao_contracts::notice::{Channel, Tried};
+use paihao_contracts::outcome::Trying;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -27,6 +29,20 @@ pub struct Claim {
     pub unsure: bool,
     /// What the last attempt met.
     pub last: String,
+    /// The channel of the last attempt, until it is sure that it did not take the notice.
+    #[serde(default)]
+    pub channel: Option<Channel>,
+    /// The channels that did not take it.
+    #[serde(default)]
+    pub tried: Vec<Tried>,
+}
+
+impl Claim {
+    /// The channel that an attempt must go through, if it may go through no other.
+    pub fn pinned(&self) -> Option<Channel> {
+        // Claims of before there were channels are of template messages.
+        self.channel.or(self.unsure.then_some(Channel::Template))
+    }
 }
 
 /// What asking for a claim led to.
@@ -44,11 +60,34 @@ pub async fn known(cache: &dyn Cache, key: &str) -> Result<Option<Claim>, Unavai
     Ok(stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
-/// Asks to make the next attempt at `now`.
+/// Brings back the claim of an attempt that the ledger knows of and the cache has lost: nobody knows
+/// what the attempt led to, and whoever made it is surely done once the claim is free.
+pub async fn bring_back(
+    cache: &dyn Cache,
+    key: &str,
+    trying: &Trying,
+) -> Result<Option<Claim>, Unavailable> {
+    let lost = Claim {
+        first: trying.at,
+        attempts: 1,
+        held_until: trying.at + HELD.as_millis() as i64,
+        unsure: true,
+        last: "no answer".into(),
+        channel: Some(trying.trying),
+        tried: trying.tried.clone(),
+    };
+    Ok(match swap(cache, key, None, &lost).await? {
+        Swap::Done => Some(lost),
+        Swap::Found(_) => known(cache, key).await?,
+    })
+}
+
+/// Asks to make the next attempt at `now`, through this channel after those.
 pub async fn ask(
     cache: &dyn Cache,
     key: &str,
     known: Option<&Claim>,
+    (channel, tried): (Channel, &[Tried]),
     now: i64,
 ) -> Result<Asked, Unavailable> {
     let held_until = now + HELD.as_millis() as i64;
@@ -57,12 +96,23 @@ pub async fn ask(
             return Ok(Asked::Held(Duration::from_millis((claim.held_until - now) as u64)));
         }
         // Until somebody says what this attempt led to, nobody knows.
-        Some(claim) => {
-            Claim { attempts: claim.attempts + 1, held_until, unsure: true, ..claim.clone() }
-        }
-        None => {
-            Claim { first: now, attempts: 1, held_until, unsure: true, last: "no answer".into() }
-        }
+        Some(claim) => Claim {
+            attempts: claim.attempts + 1,
+            held_until,
+            unsure: true,
+            channel: Some(channel),
+            tried: tried.to_vec(),
+            ..claim.clone()
+        },
+        None => Claim {
+            first: now,
+            attempts: 1,
+            held_until,
+            unsure: true,
+            last: "no answer".into(),
+            channel: Some(channel),
+            tried: tried.to_vec(),
+        },
     };
     let swapped = swap(cache, key, known, &next).await?;
     Ok(match swapped {
@@ -81,6 +131,19 @@ pub async fn give_back(
 ) -> Result<(), Unavailable> {
     let given_back = Claim { held_until: 0, unsure: was_unsure, last, ..claim.clone() };
     swap(cache, key, Some(claim), &given_back).await.map(drop)
+}
+
+/// Gives a claim back after an attempt whose channel surely did not take the notice: the next may.
+pub async fn move_on(
+    cache: &dyn Cache,
+    key: &str,
+    claim: &Claim,
+    refused: Tried,
+) -> Result<(), Unavailable> {
+    let mut tried = claim.tried.clone();
+    tried.push(refused);
+    let moved = Claim { held_until: 0, unsure: false, channel: None, tried, ..claim.clone() };
+    swap(cache, key, Some(claim), &moved).await.map(drop)
 }
 
 async fn swap(
@@ -103,6 +166,8 @@ mod tests {
     use super::*;
     use paihao_cache::{MemoryCache, MemoryOptions};
 
+    const VIA: (Channel, &[Tried]) = (Channel::Template, &[]);
+
     fn cache() -> MemoryCache {
         MemoryCache::new(MemoryOptions::default())
     }
@@ -110,18 +175,19 @@ mod tests {
     #[tokio::test]
     async fn of_two_who_ask_at_once_one_is_granted() {
         let cache = cache();
-        assert!(matches!(ask(&cache, "k", None, 0).await.unwrap(), Asked::Granted(_)));
-        assert!(matches!(ask(&cache, "k", None, 0).await.unwrap(), Asked::Held(_)));
+        assert!(matches!(ask(&cache, "k", None, VIA, 0).await.unwrap(), Asked::Granted(_)));
+        assert!(matches!(ask(&cache, "k", None, VIA, 0).await.unwrap(), Asked::Held(_)));
     }
 
     #[tokio::test]
     async fn a_dead_holders_claim_is_free_after_a_while_and_leaves_a_doubt() {
         let cache = cache();
-        ask(&cache, "k", None, 0).await.unwrap();
+        ask(&cache, "k", None, VIA, 0).await.unwrap();
         let claim = known(&cache, "k").await.unwrap().unwrap();
-        let held = ask(&cache, "k", Some(&claim), 5_000).await.unwrap();
+        let held = ask(&cache, "k", Some(&claim), VIA, 5_000).await.unwrap();
         assert_eq!(held, Asked::Held(Duration::from_secs(15)));
-        let Asked::Granted(second) = ask(&cache, "k", Some(&claim), 20_000).await.unwrap() else {
+        let Asked::Granted(second) = ask(&cache, "k", Some(&claim), VIA, 20_000).await.unwrap()
+        else {
             panic!("the claim should be free");
         };
         assert_eq!((second.first, second.attempts, second.unsure), (0, 2, true));
@@ -130,10 +196,50 @@ mod tests {
     #[tokio::test]
     async fn a_claim_given_back_keeps_count_and_can_be_had_at_once() {
         let cache = cache();
-        let Asked::Granted(claim) = ask(&cache, "k", None, 0).await.unwrap() else { panic!() };
+        let Asked::Granted(claim) = ask(&cache, "k", None, VIA, 0).await.unwrap() else { panic!() };
         give_back(&cache, "k", &claim, false, "busy".into()).await.unwrap();
         let back = known(&cache, "k").await.unwrap().unwrap();
         assert_eq!((back.attempts, back.unsure, back.last.as_str()), (1, false, "busy"));
-        assert!(matches!(ask(&cache, "k", Some(&back), 1).await.unwrap(), Asked::Granted(_)));
+        assert!(matches!(ask(&cache, "k", Some(&back), VIA, 1).await.unwrap(), Asked::Granted(_)));
+    }
+
+    #[tokio::test]
+    async fn a_channel_that_refused_is_remembered_and_leaves_no_doubt() {
+        let cache = cache();
+        let Asked::Granted(claim) = ask(&cache, "k", None, VIA, 0).await.unwrap() else { panic!() };
+        let refused = Tried {
+            channel: Channel::Template,
+            reason: "not_following".into(),
+            code: Some(43004),
+            said: None,
+        };
+        move_on(&cache, "k", &claim, refused.clone()).await.unwrap();
+        let moved = known(&cache, "k").await.unwrap().unwrap();
+        assert_eq!((moved.pinned(), moved.unsure, moved.tried), (None, false, vec![refused]));
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_was_lost_comes_back_held_and_in_doubt() {
+        let cache = cache();
+        let trying = Trying {
+            v: 1,
+            key: "k".into(),
+            trying: Channel::CustomerService,
+            at: 1_000,
+            tried: vec![],
+        };
+        let back = bring_back(&cache, "k", &trying).await.unwrap().unwrap();
+        assert_eq!((back.first, back.unsure, back.held_until), (1_000, true, 21_000));
+        assert_eq!(back.pinned(), Some(Channel::CustomerService));
+        let held = ask(&cache, "k", Some(&back), VIA, 2_000).await.unwrap();
+        assert_eq!(held, Asked::Held(Duration::from_secs(19)));
+        assert_eq!(bring_back(&cache, "k", &trying).await.unwrap(), Some(back), "once");
+    }
+
+    #[test]
+    fn a_claim_of_before_there_were_channels_is_a_template_messages() {
+        let old = r#"{"first":0,"attempts":1,"held_until":0,"unsure":true,"last":"no answer"}"#;
+        let claim: Claim = serde_json::from_str(old).unwrap();
+        assert_eq!(claim.pinned(), Some(Channel::Template));
     }
 }

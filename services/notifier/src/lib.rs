@@ -1,40 +1,63 @@
 //! Carries out what the ledger says people are to be told, each thing once.
 //!
-//! Two halves, joined by a work queue, so that each scales and fails by itself:
+//! Three parts, joined by work queues, so that each scales and fails by itself:
 //!
-//! - the **planner** reads commits and puts notices on the queue: [`plan`] (pure), [`planner`];
-//! - the **senders** take notices and say them in WeChat: [`render`] (pure), [`claim`] (who may
-//!   try, and for how long), [`verdict`] (pure: what an attempt's result means), [`sender`].
+//! - the **planner** reads commits and puts notices on the queue: [`plan`] (pure), `planner`;
+//! - the **senders** take notices and say them in WeChat: [`channels`] (pure: how, and what comes
+//!   after a channel that did not take it), [`render`] (pure: in which words), [`claim`] (who may
+//!   try, and for how long), `record` (what the ledger knows of it), `say`, [`verdict`] (pure: what
+//!   an attempt's result means), `share` (how many of which account at once), `sender`;
+//! - the **receipts**, what WeChat told of messages later, are matched to their notices: `sent`,
+//!   `receipts`.
 //!
-//! Every notice has a key. A key is accepted by WeChat at most once and ends in exactly one
-//! recorded outcome.
+//! Beside them `upkeep` looks after each account's templates and quotas.
+//!
+//! Every notice has a key. A key is accepted by WeChat at most once, over all channels, and ends in
+//! exactly one recorded outcome.
 
 pub mod plan;
 mod planner;
 
-pub mod claim;
+pub mod channels;
 pub mod render;
-mod sender;
+
+mod allowance;
+pub mod claim;
+mod record;
+mod say;
 pub mod verdict;
+
+mod sender;
+mod share;
+
+mod receipts;
+mod sent;
+
+mod upkeep;
 
 mod drain;
 
+pub use upkeep::Upkeep;
+
+use channels::Account;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_ledger::Ledger;
 use paihao_wechat::Caller;
-use render::Bindings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What can be set about a notifier.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Messages on their way to WeChat at once.
+    /// Notices of each account that are worked on at once.
     pub in_flight: usize,
-    /// What each account says, by the account's name.
-    pub bindings: BTreeMap<String, Bindings>,
+    /// What each account says and how, by the account's name.
+    pub accounts: BTreeMap<String, Account>,
+    /// How often the accounts are looked after.
+    pub upkeep: Upkeep,
 }
 
 /// What a notifier stands on.
@@ -50,9 +73,29 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
 }
 
+/// A running notifier.
+pub struct Notifier {
+    asked: watch::Sender<u64>,
+}
+
+impl Notifier {
+    /// Has every account's templates checked now.
+    pub fn check_bindings(&self) {
+        self.asked.send_modify(|asked| *asked += 1);
+    }
+}
+
 /// Starts planning and sending. On the soft stop nothing new is taken and what is under way ends.
-pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) {
+pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
     let stop = tasks.stop().clone();
+    let asked = watch::Sender::new(0);
+    for (name, says) in settings.accounts.clone() {
+        let (upkeep, wechat) = (settings.upkeep, ports.wechat.clone());
+        let looking = upkeep::run(name, says, upkeep, wechat, asked.subscribe(), stop.clone());
+        tasks.spawn("upkeep", looking);
+    }
     tasks.spawn_essential("planner", planner::run(ports.ledger.clone(), stop.clone()));
+    tasks.spawn_essential("receipts", receipts::run(ports.clone(), stop.clone()));
     tasks.spawn_essential("sender", sender::run(settings, ports, stop));
+    Notifier { asked }
 }

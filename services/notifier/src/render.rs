@@ -1,18 +1,12 @@
-//! Puts a notice into the words of an account's template: a pure function.
+//! Puts a notice into the words of an account: a pure function.
 
+use crate::channels::Manner;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use paihao_contracts::notice::{Notice, Saying};
 use paihao_wechat::template::{fit, list::check_texts};
-use paihao_wechat::{OpenId, TemplateMessage};
+use paihao_wechat::{OpenId, SubscriptionNotice, TemplateMessage};
 use sha2::{Digest, Sha256};
-
-/// The templates of one account.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Bindings {
-    /// For a call.
-    pub called: Option<Binding>,
-}
 
 /// One template and what goes into its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +18,13 @@ pub struct Binding {
     pub fields: Vec<(String, String)>,
 }
 
-/// The notice cannot be said.
+/// What a customer-service text says of a call, unless the account has words of its own.
+pub const CALLED_TEXT: &str = "【{site}】请 {number} 到 {counter}";
+
+/// Bytes of a customer-service text that WeChat takes for sure.
+const LONGEST_TEXT: usize = 2048;
+
+/// The notice cannot be said so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unspeakable {
     /// The account says nothing of the kind.
@@ -35,37 +35,77 @@ pub enum Unspeakable {
     Misfit(&'static str, String),
 }
 
-/// The message that says the notice.
-pub fn render(
-    notice: &Notice,
-    bindings: Option<&Bindings>,
-) -> Result<TemplateMessage, Unspeakable> {
-    let Saying::Called { counter_name, .. } = &notice.saying;
-    let binding = bindings
-        .and_then(|bindings| bindings.called.as_ref())
-        .ok_or_else(|| Unspeakable::Unbound("called", notice.account.to_string()))?;
-    let words = [
-        ("{site}", notice.site_name.to_string()),
-        ("{queue}", notice.queue_name.to_string()),
-        ("{number}", notice.number.to_string()),
-        ("{counter}", counter_name.to_string()),
-        ("{time}", local_time(notice)),
-    ];
-    let fields = binding.fields.iter().map(|(key, wording)| {
-        let said = words.iter().fold(wording.clone(), |said, (from, to)| said.replace(from, to));
-        (key.clone(), fit(key, &said))
-    });
-    let fields: Vec<_> = fields.collect();
-    if let Some(fault) = check_texts(&fields).first() {
-        return Err(Unspeakable::Misfit("called", fault.to_string()));
+/// The kind of a notice, by the name that it has in the configuration.
+pub fn kind(notice: &Notice) -> &'static str {
+    match notice.saying {
+        Saying::Called { .. } => "called",
     }
+}
+
+/// The template message that says the notice.
+pub fn template(notice: &Notice, manner: &Manner) -> Result<TemplateMessage, Unspeakable> {
+    let binding = manner.template.as_ref().ok_or_else(|| unbound(notice))?;
     Ok(TemplateMessage {
         to: OpenId::new(&*notice.person),
         template_id: binding.template_id.clone(),
         url: None,
         client_msg_id: Some(client_msg_id(notice)),
-        fields,
+        fields: fields(notice, binding)?,
     })
+}
+
+/// The subscription notice that says it.
+pub fn subscription(notice: &Notice, manner: &Manner) -> Result<SubscriptionNotice, Unspeakable> {
+    let binding = manner.subscription.as_ref().ok_or_else(|| unbound(notice))?;
+    Ok(SubscriptionNotice {
+        to: OpenId::new(&*notice.person),
+        template_id: binding.template_id.clone(),
+        page: None,
+        fields: fields(notice, binding)?,
+    })
+}
+
+/// The customer-service text that says it.
+pub fn text(notice: &Notice, manner: &Manner) -> Result<String, Unspeakable> {
+    if manner.text.is_empty() {
+        return Err(unbound(notice));
+    }
+    let mut said = said(&manner.text, &words(notice));
+    while said.len() > LONGEST_TEXT {
+        said.pop();
+    }
+    Ok(said)
+}
+
+fn unbound(notice: &Notice) -> Unspeakable {
+    Unspeakable::Unbound(kind(notice), notice.account.to_string())
+}
+
+fn fields(notice: &Notice, binding: &Binding) -> Result<Vec<(String, String)>, Unspeakable> {
+    let words = words(notice);
+    let fields = binding.fields.iter();
+    let fields: Vec<_> =
+        fields.map(|(key, wording)| (key.clone(), fit(key, &said(wording, &words)))).collect();
+    match check_texts(&fields).first() {
+        Some(fault) => Err(Unspeakable::Misfit(kind(notice), fault.to_string())),
+        None => Ok(fields),
+    }
+}
+
+/// What stands for the words in braces.
+fn words(notice: &Notice) -> [(&'static str, String); 5] {
+    let Saying::Called { counter_name, .. } = &notice.saying;
+    [
+        ("{site}", notice.site_name.to_string()),
+        ("{queue}", notice.queue_name.to_string()),
+        ("{number}", notice.number.to_string()),
+        ("{counter}", counter_name.to_string()),
+        ("{time}", local_time(notice)),
+    ]
+}
+
+fn said(wording: &str, words: &[(&str, String)]) -> String {
+    words.iter().fold(wording.to_owned(), |said, (from, to)| said.replace(from, to))
 }
 
 /// By this WeChat itself knows a message that it was already given, for ten minutes: 32 hexadecimal
@@ -99,10 +139,11 @@ mod tests {
             saying: Saying::Called { counter_name: "3号窗口".into(), call: 1 },
             at: 1_767_579_600_000,
             valid_until: 1_767_579_780_000,
+            replied: false,
         }
     }
 
-    fn bindings() -> Bindings {
+    fn manner() -> Manner {
         let field = |key: &str, wording: &str| (key.to_owned(), wording.to_owned());
         let fields = vec![
             field("thing1", "{site}"),
@@ -110,19 +151,22 @@ mod tests {
             field("thing3", "请到{counter}"),
             field("time4", "{time}"),
         ];
-        Bindings { called: Some(Binding { template_id: "T".into(), fields }) }
+        let binding = Binding { template_id: "T".into(), fields };
+        let text = "【{site}】请 {number} 到 {counter}（{queue}）".into();
+        let (template, subscription) = (Some(binding.clone()), Some(binding));
+        Manner { channels: vec![], template, subscription, text }
     }
 
     #[test]
     fn the_words_stand_in_the_fields() {
-        let message = render(&notice(), Some(&bindings())).unwrap();
+        let message = template(&notice(), &manner()).unwrap();
         let said: Vec<_> = message.fields.iter().map(|(_, value)| value.as_str()).collect();
         assert_eq!(said[1..], ["A012", "请到3号窗口", "2026-01-05 10:20"]);
     }
 
     #[test]
     fn a_name_too_long_is_cut_where_people_can_see_it() {
-        let message = render(&notice(), Some(&bindings())).unwrap();
+        let message = template(&notice(), &manner()).unwrap();
         assert_eq!(message.fields[0].1.chars().count(), 20);
         assert!(message.fields[0].1.ends_with('…'));
     }
@@ -138,16 +182,38 @@ mod tests {
 
     #[test]
     fn what_can_only_be_said_wrongly_is_not_said() {
-        let mut bindings = bindings();
-        let called = bindings.called.as_mut().unwrap();
-        called.fields.push(("number5".into(), "{number}".into()));
-        let told = render(&notice(), Some(&bindings)).unwrap_err().to_string();
-        assert!(told.contains("number5") && !told.contains("A012"), "{told}");
+        let mut manner = manner();
+        for binding in [&mut manner.template, &mut manner.subscription] {
+            let fields = &mut binding.as_mut().unwrap().fields;
+            fields.push(("number5".into(), "{number}".into()));
+        }
+        let told = [
+            template(&notice(), &manner).unwrap_err().to_string(),
+            subscription(&notice(), &manner).unwrap_err().to_string(),
+        ];
+        for told in told {
+            assert!(told.contains("number5") && !told.contains("A012"), "{told}");
+        }
     }
 
     #[test]
-    fn without_a_template_nothing_can_be_said() {
-        assert!(render(&notice(), None).is_err());
-        assert!(render(&notice(), Some(&Bindings::default())).is_err());
+    fn a_subscription_notice_says_the_same_and_a_text_says_it_freely() {
+        let notice_of = subscription(&notice(), &manner()).unwrap();
+        assert_eq!(notice_of.fields, template(&notice(), &manner()).unwrap().fields);
+        let said = text(&notice(), &manner()).unwrap();
+        assert!(
+            said.starts_with("【城南街道政务服务中心综合业务办事大厅一楼东区】请 A012"),
+            "{said}"
+        );
+        let long = Manner { text: "好".repeat(700), ..manner() };
+        assert_eq!(text(&notice(), &long).unwrap().len(), 2046, "cut on a character");
+    }
+
+    #[test]
+    fn what_is_not_bound_cannot_be_said() {
+        let nothing = Manner::default();
+        assert!(template(&notice(), &nothing).is_err());
+        assert!(subscription(&notice(), &nothing).is_err());
+        assert!(text(&notice(), &nothing).is_err());
     }
 }

@@ -1,26 +1,37 @@
 //! Takes notices from the work queue and brings each to its one outcome.
 
-use crate::claim::{self, ATTEMPT_LIMIT, Asked};
+use crate::allowance;
+use crate::channels::{self, Manner, skipped};
+use crate::claim::{self, ATTEMPT_LIMIT, Asked, Claim};
 use crate::drain::drain;
-use crate::render::render;
-use crate::verdict::{Verdict, WINDOW, given_up, judge};
+use crate::record::{self, End, Known};
+use crate::render::{self, Unspeakable};
+use crate::say::{self, Message};
+use crate::share::Shares;
+use crate::verdict::{Attempt, NO_WINDOW, Verdict, WINDOW, WINDOW_USED_UP, given_up, judge};
 use crate::{Ports, Settings};
 use paihao_chassis::backoff::Backoff;
-use paihao_contracts::names::{NOTICES, OUTCOMES};
-use paihao_contracts::notice::{Fate, Notice, NoticeOutcome};
-use paihao_ledger::{AppendError, Delivery, Entry, Expect, Subject};
-use paihao_wechat::{CallError, CallerError, Value};
-use sha2::{Digest, Sha256};
+use paihao_contracts::names::NOTICES;
+use paihao_contracts::notice::{Channel, Fate, Notice, NoticeOutcome, Tried};
+use paihao_contracts::outcome::Trying;
+use paihao_ledger::{AppendError, Delivery, Subject};
+use paihao_wechat::{CallError, CallerError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// When to look again after the ledger or the cache did not answer.
 const STORE_AWAY: Duration = Duration::from_secs(2);
 
+/// When to look again at a notice of an account all of whose places are taken.
+const NO_PLACE: Duration = Duration::from_secs(1);
+
+/// Notices in hand at once, of however many accounts.
+const MOST: usize = 4096;
+
 pub(crate) async fn run(settings: Settings, ports: Ports, stop: CancellationToken) {
-    let sender = Sender { settings, ports };
+    let in_flight = settings.in_flight.saturating_mul(settings.accounts.len().max(1)).min(MOST);
+    let sender = Sender { shares: Shares::new(settings.in_flight), settings, ports };
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-    let in_flight = sender.settings.in_flight;
     while !stop.is_cancelled() {
         match sender.ports.ledger.work(&NOTICES, in_flight).await {
             Ok(notices) => {
@@ -38,6 +49,16 @@ pub(crate) async fn run(settings: Settings, ports: Ports, stop: CancellationToke
 struct Sender {
     settings: Settings,
     ports: Ports,
+    shares: Shares,
+}
+
+/// A notice, and what goes with it.
+struct Task<'a> {
+    notice: &'a Notice,
+    manner: &'a Manner,
+    subject: Subject,
+    /// Stands for the person in keys.
+    person: String,
 }
 
 /// What to do with a delivery.
@@ -75,10 +96,13 @@ impl Sender {
                 return;
             }
         };
-        let next = self.bring_on(&notice).await.unwrap_or_else(|Away(error)| {
-            tracing::warn!(key = notice.key, error, "a notice waits for its stores");
-            Next::Again(STORE_AWAY)
-        });
+        let next = match self.shares.take(&notice.account) {
+            None => Next::Again(NO_PLACE),
+            Some(_place) => self.bring_on(&notice).await.unwrap_or_else(|Away(error)| {
+                tracing::warn!(key = notice.key, error, "a notice waits for its stores");
+                Next::Again(STORE_AWAY)
+            }),
+        };
         let told = match next {
             Next::Done => delivery.done().await,
             Next::Again(after) => delivery.again(after).await,
@@ -89,49 +113,117 @@ impl Sender {
         }
     }
 
-    /// Takes a notice as far as it can go now.
+    /// Takes a notice as far as it can go now: one attempt at most.
     async fn bring_on(&self, notice: &Notice) -> Result<Next, Away> {
-        let Ports { ledger, cache, wechat, clock } = &self.ports;
-        if ledger.last(&OUTCOMES, &outcome_subject(notice)).await?.is_some() {
-            return Ok(Next::Done);
+        let Ports { ledger, cache, clock, .. } = &self.ports;
+        let silent = Manner::default();
+        let account = self.settings.accounts.get(&*notice.account);
+        let task = Task {
+            notice,
+            manner: account.and_then(|says| says.get(render::kind(notice))).unwrap_or(&silent),
+            subject: record::subject(&notice.account, &notice.key),
+            person: say::person(notice),
+        };
+        let written = record::known(&**ledger, &task.subject).await?;
+        let mut known = claim::known(&**cache, &notice.key).await?;
+        match &written {
+            Known::Ended => return Ok(Next::Done),
+            Known::Trying(_, trying) if known.is_none() => {
+                known = claim::bring_back(&**cache, &notice.key, trying).await?;
+            }
+            _ => {}
         }
-        let known = claim::known(&**cache, &notice.key).await?;
         let now = clock.now_ms();
-        let attempts = known.as_ref().map_or(0, |claim| claim.attempts);
-        let over = known.as_ref().filter(|claim| claim.held_until <= now);
-        if let Some(claim) = over.filter(|c| now - c.first >= WINDOW.as_millis() as i64) {
-            let fate = given_up(claim.unsure, claim.last.clone());
-            return self.end(notice, fate, attempts).await;
+        if let Some(claim) = &known {
+            if claim.held_until > now {
+                return Ok(Next::Again(Duration::from_millis((claim.held_until - now) as u64)));
+            }
+            let last = || claim.last.clone();
+            let pinned = claim.pinned().filter(|_| claim.unsure);
+            if pinned.is_some_and(|channel| !channel.repeatable()) {
+                return self.end(&task, Fate::Unknown { last: last() }, Some(claim)).await;
+            }
+            if now - claim.first >= WINDOW.as_millis() as i64 {
+                return self.end(&task, given_up(claim.unsure, last()), Some(claim)).await;
+            }
         }
         if notice.valid_until <= now && known.as_ref().is_none_or(|claim| !claim.unsure) {
-            return self.end(notice, Fate::Stale, attempts).await;
+            return self.end(&task, Fate::Stale, known.as_ref()).await;
         }
-        let message = match render(notice, self.settings.bindings.get(&*notice.account)) {
-            Ok(message) => message,
-            Err(error) => {
-                let reason = error.to_string();
-                tracing::error!(key = notice.key, reason, "a notice cannot be said");
-                self.end(notice, Fate::Unspeakable { reason: reason.clone() }, attempts).await?;
-                return Ok(Next::Bury(reason));
-            }
+        self.attempt(&task, &written, known, now).await
+    }
+
+    async fn attempt(
+        &self,
+        task: &Task<'_>,
+        written: &Known,
+        known: Option<Claim>,
+        now: i64,
+    ) -> Result<Next, Away> {
+        let Ports { ledger, cache, clock, .. } = &self.ports;
+        let notice = task.notice;
+        let mut tried = known.as_ref().map_or_else(Vec::new, |claim| claim.tried.clone());
+        let was_unsure = known.as_ref().is_some_and(|claim| claim.unsure);
+        let pinned = known.as_ref().and_then(Claim::pinned);
+        let (channel, message) = match self.choose(task, pinned, &mut tried, now).await? {
+            Some(chosen) => chosen,
+            None => return self.refused_by_all(task, known.as_ref(), tried).await,
         };
-        let claim = match claim::ask(&**cache, &notice.key, known.as_ref(), now).await? {
+        if matches!(message, Message::Nothing) {
+            return self.conclude(task, Fate::Replied, 0, Some(channel), tried).await;
+        }
+        say::begin(&**cache, notice, &task.person, &message, now).await?;
+        let asked = claim::ask(&**cache, &notice.key, known.as_ref(), (channel, &tried), now);
+        let claim = match asked.await? {
             Asked::Granted(claim) => claim,
             Asked::Held(wait) => return Ok(Next::Again(wait)),
         };
-        // Somebody is called: this goes out while anything does.
-        let wechat = wechat.worth(Value::High);
-        let attempt = wechat.send_template(&notice.account, &message);
-        let result = tokio::time::timeout(ATTEMPT_LIMIT, attempt)
+        let announced = matches!(written, Known::Trying(_, trying) if trying.trying == channel);
+        if task.manner.announced(channel) && !announced {
+            let (v, key, trying, tried) = (1, notice.key.clone(), channel, tried.clone());
+            let trying = Trying { v, key, trying, at: now, tried };
+            let announced = record::announce(&**ledger, &task.subject, written, trying).await;
+            if !matches!(announced, Ok(true)) {
+                // Nothing was sent. If somebody else wrote, they go on with a claim that was lost.
+                let met = "the attempt could not be announced".to_owned();
+                claim::give_back(&**cache, &notice.key, &claim, was_unsure, met).await?;
+                announced?;
+                return Ok(Next::Again(STORE_AWAY));
+            }
+        }
+        let wechat = self.ports.wechat.worth(channels::worth(notice));
+        let saying = say::say(&wechat, notice, &message);
+        let result = tokio::time::timeout(ATTEMPT_LIMIT, saying)
             .await
             .unwrap_or(Err(CallerError::Call(CallError::TimedOut)));
-        let was_unsure = known.is_some_and(|claim| claim.unsure);
-        match judge(&claim, was_unsure, clock.now_ms(), result) {
-            Verdict::Ended(fate) => self.end(notice, fate, claim.attempts).await,
-            Verdict::Buried(fate, reason) => {
-                tracing::error!(key = notice.key, reason, "WeChat will not take a notice");
-                self.end(notice, fate, claim.attempts).await?;
-                Ok(Next::Bury(reason))
+        let left =
+            |other: &Channel| *other != channel && !tried.iter().any(|t| t.channel == *other);
+        let attempt = Attempt {
+            claim: &claim,
+            channel,
+            was_unsure,
+            valid_until: notice.valid_until,
+            others: task.manner.usable().any(|other| left(&other)),
+        };
+        let verdict = judge(attempt, clock.now_ms(), result);
+        self.allowance(task, &message, &verdict).await;
+        match verdict {
+            Verdict::Ended(fate) => {
+                let accepted = match fate {
+                    Fate::Sent { message_id } => Some(message_id),
+                    _ => None,
+                };
+                let next = self.conclude(task, fate, claim.attempts, Some(channel), tried).await?;
+                if let Some(id) = accepted {
+                    say::accepted(&**cache, notice, &task.person, channel, id).await;
+                }
+                Ok(next)
+            }
+            Verdict::Next(refused) => {
+                told(notice, &refused);
+                say::not_taken(&**cache, notice, &task.person, channel).await?;
+                claim::move_on(&**cache, &notice.key, &claim, refused).await?;
+                Ok(Next::Again(Duration::ZERO))
             }
             Verdict::Again { after, unsure, met } => {
                 tracing::debug!(key = notice.key, met, "a notice is tried again");
@@ -141,38 +233,164 @@ impl Sender {
         }
     }
 
+    /// The next channel and what to say through it; those that cannot be used are added to `tried`.
+    async fn choose(
+        &self,
+        task: &Task<'_>,
+        pinned: Option<Channel>,
+        tried: &mut Vec<Tried>,
+        now: i64,
+    ) -> Result<Option<(Channel, Message)>, Away> {
+        let Task { notice, manner, .. } = task;
+        let listed = manner.channels.iter().copied();
+        for channel in pinned.into_iter().chain(listed) {
+            if tried.iter().any(|tried| tried.channel == channel) {
+                continue;
+            }
+            let message = match channel {
+                Channel::PassiveReply if notice.replied => Ok(Message::Nothing),
+                Channel::PassiveReply => Err(skipped(channel, channels::NOT_REPLIED, None)),
+                Channel::Template => render::template(notice, manner)
+                    .map(Message::Template)
+                    .map_err(|why| unspeakable(channel, &why)),
+                Channel::Subscription => render::subscription(notice, manner)
+                    .map(Message::Subscription)
+                    .map_err(|why| unspeakable(channel, &why)),
+                Channel::CustomerService => match render::text(notice, manner) {
+                    Err(why) => Err(unspeakable(channel, &why)),
+                    Ok(text) => {
+                        let (cache, account) = (&*self.ports.cache, &notice.account);
+                        match allowance::open(cache, account, &task.person, now).await? {
+                            Some(open) => Ok(Message::Text(text, open)),
+                            None => Err(skipped(channel, channels::NO_ALLOWANCE, None)),
+                        }
+                    }
+                },
+            };
+            match message {
+                Ok(message) => return Ok(Some((channel, message))),
+                Err(skipped) => {
+                    told(notice, &skipped);
+                    tried.push(skipped);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the attempt tells of the windows for free texts. A guess that is wrong costs one call.
+    async fn allowance(&self, task: &Task<'_>, message: &Message, verdict: &Verdict) {
+        let Message::Text(_, open) = message else { return };
+        let (cache, account) = (&*self.ports.cache, &task.notice.account);
+        let kept = match verdict {
+            Verdict::Ended(_) => allowance::spend(cache, open, self.ports.clock.now_ms()).await,
+            Verdict::Next(Tried { code: Some(NO_WINDOW | WINDOW_USED_UP), .. }) => {
+                allowance::shut(cache, account, &task.person).await
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = kept {
+            tracing::debug!(%error, "what a text used up could not be noted");
+        }
+    }
+
+    async fn refused_by_all(
+        &self,
+        task: &Task<'_>,
+        claim: Option<&Claim>,
+        tried: Vec<Tried>,
+    ) -> Result<Next, Away> {
+        let Task { notice, .. } = task;
+        let attempts = claim.map_or(0, |claim| claim.attempts);
+        let kind = render::kind(notice);
+        let (fate, buried) = match claim.filter(|claim| claim.unsure) {
+            // What was set up when the attempt was made that got no answer is no longer there.
+            Some(claim) => (Fate::Unknown { last: claim.last.clone() }, None),
+            None => channels::refused_by_all(kind, &notice.account, &tried),
+        };
+        let next = self.conclude(task, fate, attempts, None, tried).await?;
+        Ok(match (next, buried) {
+            (Next::Done, Some(reason)) => {
+                tracing::error!(key = notice.key, reason, "a notice cannot be said");
+                Next::Bury(reason)
+            }
+            (next, _) => next,
+        })
+    }
+
+    /// Ends a notice without another attempt.
+    async fn end(&self, task: &Task<'_>, fate: Fate, claim: Option<&Claim>) -> Result<Next, Away> {
+        let (attempts, via, tried) = match claim {
+            Some(claim) => (claim.attempts, claim.pinned(), claim.tried.clone()),
+            None => (0, None, Vec::new()),
+        };
+        self.conclude(task, fate, attempts, via, tried).await
+    }
+
     /// Records how a notice ended, unless that is recorded already.
-    async fn end(&self, notice: &Notice, fate: Fate, attempts: u32) -> Result<Next, Away> {
+    async fn conclude(
+        &self,
+        task: &Task<'_>,
+        fate: Fate,
+        attempts: u32,
+        via: Option<Channel>,
+        tried: Vec<Tried>,
+    ) -> Result<Next, Away> {
+        let Task { notice, subject, .. } = task;
         let at = self.ports.clock.now_ms();
         let name = name_of(&fate);
-        let outcome = NoticeOutcome { v: 1, key: notice.key.clone(), fate, at, attempts };
-        let entry = Entry::new(serde_json::to_vec(&outcome).expect("string keys only"));
-        let subject = outcome_subject(notice);
-        match self.ports.ledger.append(&OUTCOMES, &subject, Expect::Nothing, entry).await {
-            Ok(_) => {
-                metrics::counter!("paihao_notifier_outcomes_total", "fate" => name).increment(1);
+        let channel = via.map_or("none", Channel::name);
+        let outcome =
+            NoticeOutcome { v: 1, key: notice.key.clone(), fate, at, attempts, via, tried };
+        match record::end(&*self.ports.ledger, subject, outcome).await {
+            Ok(End::Written) => {
+                metrics::counter!(
+                    "paihao_notifier_outcomes_total", "fate" => name, "channel" => channel
+                )
+                .increment(1);
                 let delay = (at - notice.at).max(0) as f64 / 1000.0;
                 metrics::histogram!("paihao_notifier_delay_seconds", "fate" => name).record(delay);
-                tracing::info!(key = notice.key, fate = name, attempts, "a notice has ended");
+                let key = &notice.key;
+                tracing::info!(key, fate = name, channel, attempts, "a notice has ended");
                 Ok(Next::Done)
             }
-            Err(AppendError::Conflict { .. }) => Ok(Next::Done),
+            Ok(End::There) => Ok(Next::Done),
             Err(AppendError::Unavailable(error)) => Err(error.into()),
-            Err(error @ AppendError::TooLarge { .. }) => Ok(Next::Bury(error.to_string())),
+            Err(error) => Ok(Next::Bury(error.to_string())),
         }
     }
 }
 
-/// Where a notice's one outcome stands.
-fn outcome_subject(notice: &Notice) -> Subject {
-    let hash = Sha256::digest(notice.key.as_bytes());
-    Subject::new(&[&notice.account, &hex::encode(&hash[..16])])
-        .expect("account names are checked when the configuration is read")
+/// Counts a channel that did not take a notice, and says so loudly if it is our mistake.
+fn told(notice: &Notice, tried: &Tried) {
+    let (channel, reason) = (tried.channel.name(), tried.reason.clone());
+    match &tried.said {
+        Some(said) => {
+            tracing::error!(key = notice.key, channel, said, "a channel cannot take a notice");
+        }
+        None => {
+            tracing::debug!(key = notice.key, channel, reason, "a channel did not take a notice")
+        }
+    }
+    metrics::counter!(
+        "paihao_notifier_channel_refusals_total",
+        "account" => notice.account.to_string(), "channel" => channel, "reason" => reason
+    )
+    .increment(1);
+}
+
+fn unspeakable(channel: Channel, why: &Unspeakable) -> Tried {
+    let reason = match why {
+        Unspeakable::Unbound(..) => channels::NOT_BOUND,
+        Unspeakable::Misfit(..) => channels::DOES_NOT_FIT,
+    };
+    skipped(channel, reason, Some(why.to_string()))
 }
 
 fn name_of(fate: &Fate) -> &'static str {
     match fate {
         Fate::Sent { .. } => "sent",
+        Fate::Replied => "replied",
         Fate::Refused { .. } => "refused",
         Fate::Stale => "stale",
         Fate::GaveUp { .. } => "gave_up",

@@ -1,7 +1,8 @@
 //! What an attempt's result means for its notice: a pure function.
 
+use crate::channels::GAVE_UP;
 use crate::claim::Claim;
-use paihao_contracts::notice::Fate;
+use paihao_contracts::notice::{Channel, Fate, Tried};
 use paihao_wechat::{CallError, CallerError, Meaning, MessageId};
 use std::time::Duration;
 
@@ -9,13 +10,35 @@ use std::time::Duration;
 /// ten, and after that a repeat would be a second message.
 pub const WINDOW: Duration = Duration::from_secs(9 * 60);
 
+/// The same content went to the same person within a minute.
+const DUPLICATE: i64 = 40241;
+/// No window for free texts is open.
+pub const NO_WINDOW: i64 = 45015;
+/// The texts of the open window are used up.
+pub const WINDOW_USED_UP: i64 = 45047;
+
+/// An attempt, as far as its result depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// Its claim.
+    pub claim: &'a Claim,
+    /// Its channel.
+    pub channel: Channel,
+    /// Whether an earlier one through the same channel had left a doubt.
+    pub was_unsure: bool,
+    /// When the notice stops being true, in Unix milliseconds.
+    pub valid_until: i64,
+    /// Whether there is another channel to try.
+    pub others: bool,
+}
+
 /// What to do with a notice after an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It has ended so.
     Ended(Fate),
-    /// It has ended so, and somebody has to look at it: a copy goes to the dead letters.
-    Buried(Fate, String),
+    /// This channel surely did not take it: on to the next.
+    Next(Tried),
     /// Try again after this long.
     Again {
         /// The wait.
@@ -27,38 +50,59 @@ pub enum Verdict {
     },
 }
 
-/// Judges an attempt that ended at `now` with `result`; `was_unsure` says whether an earlier one
-/// had left a doubt.
-pub fn judge(
-    claim: &Claim,
-    was_unsure: bool,
-    now: i64,
-    result: Result<MessageId, CallerError>,
-) -> Verdict {
+/// Judges an attempt that ended at `now` with `result`.
+pub fn judge(attempt: Attempt<'_>, now: i64, result: Result<MessageId, CallerError>) -> Verdict {
     let error = match result {
         Ok(MessageId(message_id)) => return Verdict::Ended(Fate::Sent { message_id }),
         Err(error) => error,
     };
-    match error.meaning() {
+    if error.may_have_happened() && !attempt.channel.repeatable() {
+        return Verdict::Ended(Fate::Unknown { last: error.to_string() });
+    }
+    let CallerError::Call(CallError::Refused(refusal)) = &error else {
+        return later(attempt, now, wait(&error), &error);
+    };
+    let (code, name) = (refusal.code, refusal.name.to_owned());
+    match refusal.meaning {
+        Meaning::Later(wait) => later(attempt, now, wait, &error),
         // A token refused twice in a row is the token service's matter, and may soon be mended.
-        Meaning::Later(wait) => later(claim, was_unsure, now, wait, &error),
-        Meaning::Token => later(claim, was_unsure, now, None, &error),
-        Meaning::User => Verdict::Ended(refused(&error)),
-        Meaning::Never | Meaning::Ours => Verdict::Buried(refused(&error), error.to_string()),
+        Meaning::Token => later(attempt, now, None, &error),
+        // The person has it: by the attempt that got no answer, or by a message just like it.
+        _ if code == DUPLICATE && attempt.was_unsure => {
+            Verdict::Ended(Fate::Sent { message_id: 0 })
+        }
+        _ if code == DUPLICATE => Verdict::Ended(Fate::Refused { code, name }),
+        // This attempt was refused; the one before may have been accepted.
+        _ if attempt.was_unsure => Verdict::Ended(Fate::Unknown { last: error.to_string() }),
+        meaning => {
+            let ours = matches!(meaning, Meaning::Never | Meaning::Ours)
+                && ![NO_WINDOW, WINDOW_USED_UP].contains(&code);
+            let said = ours.then(|| error.to_string());
+            Verdict::Next(Tried { channel: attempt.channel, reason: name, code: Some(code), said })
+        }
     }
 }
 
-fn later(
-    claim: &Claim,
-    was_unsure: bool,
-    now: i64,
-    wait: Option<Duration>,
-    error: &CallerError,
-) -> Verdict {
-    let unsure = was_unsure || error.may_have_happened();
-    let after = wait.unwrap_or_default().max(backoff(claim.attempts));
+fn wait(error: &CallerError) -> Option<Duration> {
+    match error.meaning() {
+        Meaning::Later(wait) => wait,
+        _ => None,
+    }
+}
+
+fn later(attempt: Attempt<'_>, now: i64, wait: Option<Duration>, error: &CallerError) -> Verdict {
+    let unsure = attempt.was_unsure || error.may_have_happened();
+    let after = wait.unwrap_or_default().max(backoff(attempt.claim.attempts));
+    let then = now + after.as_millis() as i64;
     let met = error.to_string();
-    match now + after.as_millis() as i64 - claim.first >= WINDOW.as_millis() as i64 {
+    let over = then - attempt.claim.first >= WINDOW.as_millis() as i64;
+    let late = over || then >= attempt.valid_until;
+    if late && !unsure && attempt.others {
+        let reason = GAVE_UP.to_owned();
+        let said = Some(met);
+        return Verdict::Next(Tried { channel: attempt.channel, reason, code: None, said });
+    }
+    match over {
         true => Verdict::Ended(given_up(unsure, met)),
         false => Verdict::Again { after, unsure, met },
     }
@@ -72,15 +116,6 @@ pub fn given_up(unsure: bool, last: String) -> Fate {
     }
 }
 
-fn refused(error: &CallerError) -> Fate {
-    match error {
-        CallerError::Call(CallError::Refused(refusal)) => {
-            Fate::Refused { code: refusal.code, name: refusal.name.to_owned() }
-        }
-        other => Fate::Refused { code: 0, name: other.to_string() },
-    }
-}
-
 /// 1 s, 2 s, 4 s … 60 s.
 fn backoff(attempts: u32) -> Duration {
     Duration::from_secs(1 << attempts.saturating_sub(1).min(6)).min(Duration::from_secs(60))
@@ -91,8 +126,18 @@ mod tests {
     use super::*;
     use paihao_wechat::Refusal;
 
+    const FAR: i64 = 3_600_000;
+
     fn claim(attempts: u32) -> Claim {
-        Claim { first: 0, attempts, held_until: 20_000, unsure: true, last: String::new() }
+        Claim {
+            first: 0,
+            attempts,
+            held_until: 20_000,
+            unsure: true,
+            last: String::new(),
+            channel: Some(Channel::Template),
+            tried: vec![],
+        }
     }
 
     fn refusal(code: i64, meaning: Meaning) -> Result<MessageId, CallerError> {
@@ -100,34 +145,88 @@ mod tests {
         Err(CallError::Refused(refusal).into())
     }
 
+    fn timed_out() -> Result<MessageId, CallerError> {
+        Err(CallError::TimedOut.into())
+    }
+
+    /// A template message, the only channel, as if it were the n-th attempt.
+    fn nth(attempts: u32, now: i64, result: Result<MessageId, CallerError>) -> Verdict {
+        let attempt = Attempt {
+            claim: &claim(attempts),
+            channel: Channel::Template,
+            was_unsure: false,
+            valid_until: FAR,
+            others: false,
+        };
+        judge(attempt, now, result)
+    }
+
+    fn first(
+        change: impl FnOnce(&mut Attempt<'_>),
+        now: i64,
+        result: Result<MessageId, CallerError>,
+    ) -> Verdict {
+        let claim = claim(1);
+        let mut attempt = Attempt {
+            claim: &claim,
+            channel: Channel::Template,
+            was_unsure: false,
+            valid_until: FAR,
+            others: true,
+        };
+        change(&mut attempt);
+        judge(attempt, now, result)
+    }
+
     #[test]
     fn accepted_is_sent() {
-        let sent = judge(&claim(1), false, 0, Ok(MessageId(7)));
-        assert_eq!(sent, Verdict::Ended(Fate::Sent { message_id: 7 }));
+        assert_eq!(nth(1, 0, Ok(MessageId(7))), Verdict::Ended(Fate::Sent { message_id: 7 }));
     }
 
     #[test]
-    fn a_person_who_does_not_want_it_ends_it_quietly() {
-        let verdict = judge(&claim(1), false, 0, refusal(43004, Meaning::User));
-        assert!(matches!(verdict, Verdict::Ended(Fate::Refused { code: 43004, .. })));
-    }
-
-    #[test]
-    fn our_own_mistake_is_buried_where_somebody_looks() {
-        for meaning in [Meaning::Ours, Meaning::Never] {
-            let verdict = judge(&claim(1), false, 0, refusal(40037, meaning));
-            assert!(matches!(verdict, Verdict::Buried(Fate::Refused { code: 40037, .. }, _)));
+    fn a_refusal_leads_to_the_next_channel_and_our_own_mistake_is_told_to_somebody() {
+        for (code, meaning, told) in [
+            (43004, Meaning::User, false),
+            (43101, Meaning::User, false),
+            (45015, Meaning::Never, false),
+            (45047, Meaning::Never, false),
+            (40037, Meaning::Ours, true),
+            (47003, Meaning::Never, true),
+        ] {
+            let Verdict::Next(tried) = first(|_| {}, 0, refusal(code, meaning)) else { panic!() };
+            assert_eq!((tried.code, tried.said.is_some()), (Some(code), told), "{code}");
         }
     }
 
     #[test]
+    fn a_doubt_is_never_left_for_another_channel() {
+        let refused = || refusal(43004, Meaning::User);
+        let verdict = first(|attempt| attempt.was_unsure = true, 0, refused());
+        assert!(matches!(verdict, Verdict::Ended(Fate::Unknown { .. })), "{verdict:?}");
+        let verdict = first(|_| {}, 0, timed_out());
+        assert!(matches!(verdict, Verdict::Again { unsure: true, .. }), "{verdict:?}");
+        for channel in [Channel::CustomerService, Channel::Subscription] {
+            let verdict = first(|attempt| attempt.channel = channel, 0, timed_out());
+            assert!(matches!(verdict, Verdict::Ended(Fate::Unknown { .. })), "{verdict:?}");
+            // It never got there: nothing can be doubled.
+            let lost = || Err(CallError::Unreachable("x".into()).into());
+            let verdict = first(|attempt| attempt.channel = channel, 0, lost());
+            assert!(matches!(verdict, Verdict::Again { unsure: false, .. }), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_duplicate_counts_as_already_sent() {
+        let duplicate = || refusal(DUPLICATE, Meaning::Never);
+        let after_doubt = first(|attempt| attempt.was_unsure = true, 0, duplicate());
+        assert_eq!(after_doubt, Verdict::Ended(Fate::Sent { message_id: 0 }));
+        let verdict = first(|_| {}, 0, duplicate());
+        assert!(matches!(verdict, Verdict::Ended(Fate::Refused { code: DUPLICATE, .. })));
+    }
+
+    #[test]
     fn later_waits_longer_each_time_and_at_least_as_long_as_wechat_wants() {
-        let after = |attempts, wait| match judge(
-            &claim(attempts),
-            false,
-            0,
-            refusal(-1, Meaning::Later(wait)),
-        ) {
+        let after = |attempts, wait| match nth(attempts, 0, refusal(-1, Meaning::Later(wait))) {
             Verdict::Again { after, unsure: false, .. } => after.as_secs(),
             other => panic!("{other:?}"),
         };
@@ -136,20 +235,27 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_tried_after_nine_minutes() {
-        let late = WINDOW.as_millis() as i64 - 500;
-        let verdict = judge(&claim(9), false, late, refusal(-1, Meaning::Later(None)));
-        assert!(matches!(verdict, Verdict::Ended(Fate::GaveUp { .. })));
-        let timed_out = Err(CallerError::Call(CallError::TimedOut));
-        let verdict = judge(&claim(9), false, late, timed_out);
-        assert!(matches!(verdict, Verdict::Ended(Fate::Unknown { .. })));
-        let verdict = judge(&claim(9), true, late, refusal(-1, Meaning::Later(None)));
-        assert!(matches!(verdict, Verdict::Ended(Fate::Unknown { .. })));
+    fn later_than_the_notice_is_true_is_left_to_another_channel() {
+        let soon = |attempt: &mut Attempt<'_>| attempt.valid_until = 30_000;
+        let wait = Meaning::Later(Some(Duration::from_secs(60)));
+        let verdict = first(soon, 0, refusal(43117, wait));
+        assert!(matches!(&verdict, Verdict::Next(Tried { reason, .. }) if reason == GAVE_UP));
+        let verdict = first(|_| {}, 0, refusal(45009, Meaning::Later(Some(WINDOW))));
+        assert!(matches!(&verdict, Verdict::Next(Tried { reason, .. }) if reason == GAVE_UP));
+        let unsure = |attempt: &mut Attempt<'_>| {
+            (attempt.valid_until, attempt.was_unsure) = (30_000, true);
+        };
+        let verdict = first(unsure, 0, refusal(43117, wait));
+        assert!(matches!(verdict, Verdict::Again { unsure: true, .. }), "{verdict:?}");
     }
 
     #[test]
-    fn no_answer_leaves_a_doubt() {
-        let verdict = judge(&claim(1), false, 0, Err(CallerError::Call(CallError::TimedOut)));
-        assert!(matches!(verdict, Verdict::Again { unsure: true, .. }));
+    fn nothing_is_tried_after_nine_minutes() {
+        let late = WINDOW.as_millis() as i64 - 500;
+        let busy = || refusal(-1, Meaning::Later(None));
+        assert!(matches!(nth(9, late, busy()), Verdict::Ended(Fate::GaveUp { .. })));
+        assert!(matches!(nth(9, late, timed_out()), Verdict::Ended(Fate::Unknown { .. })));
+        let verdict = first(|attempt| attempt.was_unsure = true, late, busy());
+        assert!(matches!(verdict, Verdict::Ended(Fate::Unknown { .. })));
     }
 }

@@ -173,7 +173,8 @@ async fn start(
     }
     let ports = Ports::open(config).await?;
     let started = roles::start(role, setup, &ports, tasks).await?;
-    reload::watch(source, role, started.token, setup.token.reload, tasks);
+    let told = (started.token, started.notifier);
+    reload::watch(source, role, told, setup.token.reload, tasks);
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! Looks at the configuration again, on SIGHUP and now and then, and hands on what may change while
-//! a process runs: the credentials of the token service and the keys of its server.
+//! a process runs: the credentials of the token service and the keys of its server. A notifier that is
+//! asked looks at its accounts' templates.
 
 use crate::config::{Config, Role};
 use crate::roles::TokenRole;
 use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigError;
+use paihao_notifier::Notifier;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,7 +30,7 @@ impl Source {
 pub fn watch(
     source: Source,
     role: Role,
-    token: Option<TokenRole>,
+    (token, notifier): (Option<TokenRole>, Option<Notifier>),
     every: Option<Duration>,
     tasks: &Tasks,
 ) {
@@ -36,7 +38,7 @@ pub fn watch(
     let stop = tasks.stop().clone();
     tasks.spawn("reload", async move {
         let mut hangups = Hangups::listening();
-        let mut reloading = Reloading { source, role, token, complaint: None };
+        let mut reloading = Reloading { source, role, token, notifier, complaint: None };
         loop {
             let asked = tokio::select! {
                 () = hangups.next() => true,
@@ -59,12 +61,16 @@ struct Reloading {
     source: Source,
     role: Role,
     token: Option<TokenRole>,
+    notifier: Option<Notifier>,
     /// What was wrong with the configuration at the last look; said once.
     complaint: Option<String>,
 }
 
 impl Reloading {
     async fn look(&mut self, asked: bool) {
+        if let Some(notifier) = self.notifier.as_ref().filter(|_| asked) {
+            notifier.check_bindings();
+        }
         let Some(token) = &self.token else {
             tracing::info!("asked to reload: this role takes its configuration at its start only");
             return;

@@ -7,6 +7,7 @@ use futures::FutureExt;
 use paihao_chassis::admin::{Admin, Check};
 use paihao_chassis::{Tasks, http, metrics};
 use paihao_gateway::Gateway;
+use paihao_notifier::Notifier;
 use paihao_token::TokenService;
 use paihao_token::server::TokenServer;
 use paihao_tokens::{TokenReader, TokenReaderOptions};
@@ -34,6 +35,8 @@ pub struct Started {
     pub gateway: Option<Gateway>,
     /// The token service, if it is among them.
     pub token: Option<TokenRole>,
+    /// The notifier, if it is among them.
+    pub notifier: Option<Notifier>,
 }
 
 /// The token service, and its server if that is on.
@@ -87,9 +90,8 @@ pub fn start_on(
     let clock = ports.clock.clone();
     let gates = Gates::new(setup.limits.clone(), Arc::new(move || clock.now_ms()));
     let caller = Caller::new(client, Arc::new(reader)).within(gates);
-    if matches!(role, Role::All | Role::Notifier) {
-        notifier(setup, ports, &caller, &tasks.child("notifier"));
-    }
+    let notifier = matches!(role, Role::All | Role::Notifier)
+        .then(|| notifier(setup, ports, &caller, &tasks.child("notifier")));
     let gateway = door.map(|door| gateway(setup, ports, caller, door, &tasks.child("gateway")));
 
     let mut port = Admin::new(tasks.stop()).metrics(recorder);
@@ -105,7 +107,7 @@ pub fn start_on(
             .merge(paihao_gateway::api::digest_routes(gateway.lines.clone()));
     }
     http::serve(tasks, "admin", admin, port.router());
-    Ok(Started { gateway, token })
+    Ok(Started { gateway, token, notifier })
 }
 
 fn gateway(
@@ -149,14 +151,14 @@ fn token(
     TokenRole { service, server }
 }
 
-fn notifier(setup: &Setup, ports: &Ports, wechat: &Caller, tasks: &Tasks) {
+fn notifier(setup: &Setup, ports: &Ports, wechat: &Caller, tasks: &Tasks) -> Notifier {
     let ports = paihao_notifier::Ports {
         ledger: ports.ledger.clone(),
         cache: ports.cache.clone(),
         wechat: wechat.clone(),
         clock: ports.clock.clone(),
     };
-    paihao_notifier::start(setup.notifier.clone(), ports, tasks);
+    paihao_notifier::start(setup.notifier.clone(), ports, tasks)
 }
 
 /// Binds an address, or says which one could not be bound.

@@ -120,6 +120,14 @@ impl OpenId {
     }
 }
 
+impl OpenId {
+    /// What stands for the person in keys and queues that are not to name them: 32 hex digits, of
+    /// which nobody makes an openid again.
+    pub fn tag(&self, account: &str) -> String {
+        hex::encode(&Sha256::digest(format!("{account}\0{}", self.0))[..16])
+    }
+}
+
 impl fmt::Debug for OpenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OpenId(***)")
@@ -144,6 +152,15 @@ mod tests {
             assert!(!all.contains(secret), "{all}");
         }
         assert!(all.contains(&token.fingerprint()));
+    }
+
+    #[test]
+    fn a_tag_is_the_persons_at_one_account() {
+        let (one, two) = (OpenId::new("oOne"), OpenId::new("oTwo"));
+        assert_eq!(one.tag("shop"), OpenId::new("oOne").tag("shop"));
+        assert_ne!(one.tag("shop"), two.tag("shop"));
+        assert_ne!(one.tag("shop"), one.tag("other"));
+        assert!(one.tag("shop").len() == 32 && !one.tag("shop").contains("oOne"));
     }
 
     #[test]

@@ -170,7 +170,8 @@ async fn what_is_worth_more_goes_on_when_the_budget_runs_low() {
     let host = Host::default();
     let (at, _) = host.listen(anywhere()).await;
     host.says(CODE);
-    let (caller, _) = caller(at, only(Limit { in_flight: 0, per_second: 0, per_day: 10 }));
+    let (caller, _) =
+        caller(at, only(Limit { in_flight: 0, per_second: 0, per_day: 10, reserve_percent: None }));
     let mut made = Vec::new();
     for value in [Value::Low, Value::Normal, Value::High] {
         let caller = caller.worth(value);

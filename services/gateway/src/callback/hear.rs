@@ -37,6 +37,11 @@ pub(super) enum Reply {
 
 impl Hearing<'_> {
     pub(super) async fn answer(&self) -> Result<Reply, Problem> {
+        let (reply, ()) = futures::join!(self.reply(), self.allow());
+        reply
+    }
+
+    async fn reply(&self) -> Result<Reply, Problem> {
         match &self.message.kind {
             Kind::Event(
                 Event::Scan { scene: Some(scene), .. }
@@ -54,6 +59,10 @@ impl Hearing<'_> {
                 change: AuthorizationChange::Cancelled,
                 person: Some(person),
             }) => self.forget(&Person::new(person.expose())).await,
+            Kind::Event(Event::TemplateSent { message, fate }) => {
+                self.template_sent(*message, fate).await
+            }
+            Kind::Event(Event::NoticesSent(sent)) => self.notices_sent(sent).await,
             _ => Ok(Reply::Nothing),
         }
     }

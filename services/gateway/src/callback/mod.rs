@@ -7,6 +7,9 @@ mod hear;
 mod person;
 mod scan;
 
+mod allowance;
+mod receipts;
+
 use crate::Door;
 use crate::body;
 use crate::book::AccountBook;

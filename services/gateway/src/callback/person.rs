@@ -9,6 +9,7 @@ use futures::StreamExt;
 use futures::stream;
 use paihao_domain::{Act, Person, Refusal};
 use std::sync::Arc;
+use tokio::time::timeout_at;
 
 /// So many sites at once are told to forget somebody.
 const AT_ONCE: usize = 64;
@@ -79,6 +80,11 @@ impl Hearing<'_> {
             }
         });
         let all = told.buffer_unordered(AT_ONCE).all(async |done| done).await;
+        let caches = timeout_at(self.deadline, self.forget_in_caches(person)).await;
+        if !matches!(caches, Ok(Ok(()))) {
+            tracing::warn!("somebody could not be forgotten in the cache yet");
+            return Err(Problem::new(&refusals::CACHE_UNAVAILABLE));
+        }
         match all {
             true => Ok(Reply::Nothing),
             false => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),

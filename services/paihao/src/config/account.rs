@@ -63,6 +63,7 @@ pub(super) fn book(at: &str, account: &Account, problems: &mut Problems) -> Acco
         failure: account.failure.clone(),
         keywords: actions(&account.keywords),
         menu: actions(&account.menu),
+        texts: account.sends_texts(),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Checks how WeChat is called, and what the token service is told: `[wechat]` and `[token]`.
 
-use super::{Config, Limit as LimitConfig};
+use super::{AccountLimits, Config, Limit as LimitConfig, LimitChange};
 use paihao_chassis::config::Problems;
 use paihao_token::server::{ServerKey, ServerSettings};
 use paihao_wechat::traffic::{BreakerRules, Limit, Limits};
 use paihao_wechat::{Api, ClientOptions, Endpoints};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use url::Url;
@@ -45,10 +46,7 @@ impl Config {
 
     pub(super) fn limits(&self, problems: &mut Problems) -> Limits {
         let limits = &self.wechat.limits;
-        if limits.reserve_percent > 50 {
-            let what = format!("{} percent for calls of high value", limits.reserve_percent);
-            problems.refuse("wechat.limits.reserve_percent", what, "use 0 to 50");
-        }
+        reserve("wechat.limits", Some(limits.reserve_percent), problems);
         let mut all = Limits {
             reserve_percent: limits.reserve_percent,
             patience: Duration::from_millis(limits.patience_ms),
@@ -68,8 +66,15 @@ impl Config {
             (Api::UserInfo, &limits.user_info),
             (Api::ExchangeCode, &limits.code_exchange),
         ] {
-            let LimitConfig { in_flight, per_second, per_day } = *limit;
-            all.apis.insert(api, Limit { in_flight, per_second, per_day });
+            let LimitConfig { in_flight, per_second, per_day, reserve_percent } = *limit;
+            reserve(&format!("wechat.limits.{}", api.name()), reserve_percent, problems);
+            all.apis.insert(api, Limit { in_flight, per_second, per_day, reserve_percent });
+        }
+        for (name, account) in &self.accounts {
+            if let Some(own) = &account.limits {
+                let changed = own_limits(&format!("accounts.{name}.limits"), own, &all, problems);
+                all.accounts.insert(name.clone(), changed);
+            }
         }
         all
     }
@@ -143,6 +148,44 @@ impl Config {
     }
 }
 
+/// An account's figures: those of all accounts, with what it changes.
+fn own_limits(
+    at: &str,
+    own: &AccountLimits,
+    all: &Limits,
+    problems: &mut Problems,
+) -> BTreeMap<Api, Limit> {
+    reserve(at, own.reserve_percent, problems);
+    let changes = [
+        (Api::CreateQr, &own.qrcode_create),
+        (Api::SendTemplate, &own.template_send),
+        (Api::SendSubscription, &own.subscription_send),
+        (Api::SendText, &own.service_text),
+        (Api::UserInfo, &own.user_info),
+        (Api::ExchangeCode, &own.code_exchange),
+    ];
+    let changed = changes.into_iter().map(|(api, change)| {
+        let mut limit = all.apis[&api];
+        limit.reserve_percent = own.reserve_percent.or(limit.reserve_percent);
+        if let Some(LimitChange { in_flight, per_second, per_day, reserve_percent }) = change {
+            reserve(&format!("{at}.{}", api.name()), *reserve_percent, problems);
+            limit.in_flight = in_flight.unwrap_or(limit.in_flight);
+            limit.per_second = per_second.unwrap_or(limit.per_second);
+            limit.per_day = per_day.unwrap_or(limit.per_day);
+            limit.reserve_percent = reserve_percent.or(limit.reserve_percent);
+        }
+        (api, limit)
+    });
+    changed.collect()
+}
+
+fn reserve(at: &str, percent: Option<u64>, problems: &mut Problems) {
+    if let Some(percent) = percent.filter(|percent| *percent > 50) {
+        let what = format!("{percent} percent for calls of high value");
+        problems.refuse(&format!("{at}.reserve_percent"), what, "use 0 to 50");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,7 +231,31 @@ mod tests {
     fn one_figure_of_a_limit_can_be_changed() {
         let setup = check("[wechat.limits.template_send]\nper_day = 10000").unwrap();
         let limit = setup.limits.of("shop", Api::SendTemplate);
-        assert_eq!(limit, Limit { in_flight: 128, per_second: 2_000, per_day: 10_000 });
+        let expected =
+            Limit { in_flight: 128, per_second: 2_000, per_day: 10_000, reserve_percent: None };
+        assert_eq!(limit, expected);
+    }
+
+    #[test]
+    fn an_account_has_figures_of_its_own() {
+        let own = "[accounts.shop.limits]\nreserve_percent = 20\n\
+                   template_send = { in_flight = 8, per_day = 10000 }\n\
+                   service_text = { reserve_percent = 0 }\n";
+        let setup = check(own).unwrap();
+        let limit = |account, api| setup.limits.of(account, api);
+        let (template, of_others) =
+            (limit("shop", Api::SendTemplate), limit("other", Api::SendTemplate));
+        assert_eq!((template.in_flight, template.per_day), (8, 10_000));
+        assert_eq!((template.per_second, template.reserve_percent), (2_000, Some(20)));
+        assert_eq!((of_others.in_flight, of_others.reserve_percent), (128, None));
+        assert_eq!(limit("shop", Api::SendText).reserve_percent, Some(0));
+        assert_eq!(limit("shop", Api::CreateQr).reserve_percent, Some(20));
+        let told = check("[accounts.shop.limits]\ntemplate_send = { reserve_percent = 51 }\n");
+        let told = told.err().unwrap();
+        assert!(told.contains("accounts.shop.limits.template_send.reserve_percent"), "{told}");
+        let wrong = format!("{SHOP}[accounts.shop.limits]\ntemplate_sent = {{ per_day = 1 }}\n");
+        let told = Config::of_text("in x.toml", &wrong).unwrap_err().to_string();
+        assert!(told.contains("template_sent") && told.contains("template_send"), "{told}");
     }
 
     #[test]

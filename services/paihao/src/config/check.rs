@@ -10,10 +10,9 @@ use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{CounterId, CounterRules, QueueId, QueueRules, Rules};
 use paihao_gateway::book::{Book, Calendar, SiteBook, StaffKey};
 use paihao_ledger::Subject;
-use paihao_notifier::render::{Binding, Bindings};
 use paihao_wechat::traffic::Limits;
 use paihao_wechat::{AppId, AppSecret, ClientOptions};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,9 +76,7 @@ impl Config {
         let book = self.book(&mut problems);
         let accounts = self.accounts.iter().map(|(name, account)| token_account(name, account));
         let accounts = accounts.collect();
-        if self.notifier.in_flight == 0 {
-            problems.refuse("notifier.in_flight", "0 sends nothing", "use 64");
-        }
+        let notifier = self.notifier(&mut problems);
         problems.into_result()?;
         Ok(Setup {
             listen,
@@ -89,10 +86,7 @@ impl Config {
             book: Arc::new(book),
             accounts,
             token,
-            notifier: paihao_notifier::Settings {
-                in_flight: self.notifier.in_flight,
-                bindings: self.bindings(),
-            },
+            notifier,
             wechat,
             limits,
             log,
@@ -167,16 +161,6 @@ impl Config {
             problems.refuse("log.filter", problem.to_string(), "use a level such as info");
         }
         options
-    }
-
-    fn bindings(&self) -> BTreeMap<String, Bindings> {
-        let bound = |account: &Account| Bindings {
-            called: account.called.as_ref().map(|template| Binding {
-                template_id: template.template_id.clone(),
-                fields: template.fields.clone().into_iter().collect(),
-            }),
-        };
-        self.accounts.iter().map(|(name, account)| (name.clone(), bound(account))).collect()
     }
 
     fn book(&self, problems: &mut Problems) -> Book {

@@ -6,11 +6,13 @@
 mod account;
 mod calls;
 mod check;
+mod notices;
 
 pub use calls::TokenSetup;
 pub use check::{Role, Setup};
 
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
+use paihao_contracts::notice::Channel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -92,6 +94,7 @@ section!(Limits {
     reserve_percent: u64,
     patience_ms: u64,
     quota_look_seconds: u64,
+    quota_read_seconds: u64,
     qrcode_create: Limit,
     template_send: Limit,
     subscription_send: Limit,
@@ -100,7 +103,27 @@ section!(Limits {
     code_exchange: Limit,
     circuit: Circuit,
 });
-section!(Limit { in_flight: usize, per_second: u32, per_day: u64 });
+section!(Limit {
+    in_flight: usize,
+    per_second: u32,
+    per_day: u64,
+    reserve_percent: Option<u64> = "none",
+});
+section!(AccountLimits {
+    reserve_percent: Option<u64> = "none",
+    qrcode_create: Option<LimitChange> = "none",
+    template_send: Option<LimitChange> = "none",
+    subscription_send: Option<LimitChange> = "none",
+    service_text: Option<LimitChange> = "none",
+    user_info: Option<LimitChange> = "none",
+    code_exchange: Option<LimitChange> = "none",
+});
+section!(LimitChange {
+    in_flight: Option<usize> = "none",
+    per_second: Option<u32> = "none",
+    per_day: Option<u64> = "none",
+    reserve_percent: Option<u64> = "none",
+});
 section!(Circuit { failures: u32, open_ms: u64, longest_ms: u64 });
 section!(Token {
     lease_seconds: u64,
@@ -115,7 +138,7 @@ section!(TokenServer {
     keys: BTreeMap<String, TokenServerKey>,
 });
 section!(TokenServerKey { key: SecretText, accounts: Vec<String>, });
-section!(Notifier { in_flight: usize });
+section!(Notifier { in_flight: usize, bindings_check_seconds: u64 });
 section!(Log { format: LogFormat, filter: String });
 section!(Stop { soft_limit_seconds: u64 });
 section!(Account {
@@ -131,7 +154,16 @@ section!(Account {
     failure: Option<String> = "none",
     keywords: BTreeMap<String, Action> = "queueing",
     menu: BTreeMap<String, Action> = "empty",
-    called: Option<Template> = "none",
+    channels: Option<Vec<Channel>> = "none",
+    called: Option<Said> = "none",
+    limits: Option<AccountLimits> = "none",
+});
+section!(Said {
+    template_id: String = "nothing",
+    fields: BTreeMap<String, String> = "empty",
+    text: Option<String> = "none",
+    subscription: Option<Template> = "none",
+    channels: Option<Vec<Channel>> = "none",
 });
 section!(Template { template_id: String, fields: BTreeMap<String, String>, });
 section!(Site {
@@ -214,6 +246,10 @@ fn none<T>() -> Option<T> {
 
 fn empty<T>() -> BTreeMap<String, T> {
     BTreeMap::new()
+}
+
+fn nothing() -> String {
+    String::new()
 }
 
 fn stable() -> TokenChannel {

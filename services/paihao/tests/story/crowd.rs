@@ -9,6 +9,7 @@ use harness::wait_until;
 use paihao_contracts::commit::{Commit, Event};
 use paihao_contracts::names::{LEDGER, Log, OUTCOMES};
 use paihao_contracts::notice::{Fate, NoticeOutcome};
+use paihao_contracts::outcome::OutcomeRecord;
 use paihao_ledger::{Followed, Ledger, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use reqwest::StatusCode;
@@ -199,7 +200,7 @@ async fn calls(cluster: &mut Cluster, weather: Weather) -> BTreeMap<String, BTre
 async fn everybody_is_told_once(cluster: &Cluster) {
     let told = async || cluster.wechat.stats().messages_accepted >= PEOPLE as u64;
     wait_until("everybody is told", Duration::from_secs(120), told).await;
-    let ended = async || entries::<NoticeOutcome>(cluster, &OUTCOMES).await.len() >= PEOPLE;
+    let ended = async || ends(cluster).await.len() >= PEOPLE;
     wait_until("every notice has an outcome", Duration::from_secs(120), ended).await;
 
     let mut by_person: BTreeMap<String, usize> = BTreeMap::new();
@@ -209,12 +210,22 @@ async fn everybody_is_told_once(cluster: &Cluster) {
     let expected: BTreeMap<_, _> = (0..PEOPLE).map(|i| (person(i), 1)).collect();
     assert_eq!(by_person, expected);
 
-    let outcomes = entries::<NoticeOutcome>(cluster, &OUTCOMES).await;
+    let outcomes = ends(cluster).await;
     let keys: BTreeSet<_> = outcomes.iter().map(|outcome| outcome.key.clone()).collect();
     assert_eq!((keys.len(), outcomes.len()), (PEOPLE, PEOPLE));
     for outcome in outcomes {
         assert!(matches!(outcome.fate, Fate::Sent { .. }), "{outcome:?}");
     }
+}
+
+/// How each notice ended; what stands beside that in the log is left out.
+async fn ends(cluster: &Cluster) -> Vec<NoticeOutcome> {
+    let records = entries::<OutcomeRecord>(cluster, &OUTCOMES).await;
+    let end = |record| match record {
+        OutcomeRecord::Ended(outcome) => Some(outcome),
+        _ => None,
+    };
+    records.into_iter().filter_map(end).collect()
 }
 
 /// The order of the ledger is the order of the line: numbers are given out and called in it.

@@ -19,5 +19,6 @@ mod failures;
 mod forgetting;
 mod hostile;
 mod modes;
+mod notices;
 mod shapes;
 mod tokens;

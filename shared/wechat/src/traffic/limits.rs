@@ -26,6 +26,8 @@ pub struct Limit {
     /// Calls a day, from midnight in Beijing to the next. Counted by this process alone, until
     /// WeChat's own figure is asked for.
     pub per_day: u64,
+    /// Another reserve than that of all calls, in percent: 0 to 50.
+    pub reserve_percent: Option<u64>,
 }
 
 /// What is allowed to all accounts of a process, each for itself.
@@ -51,7 +53,7 @@ impl Limits {
     /// The limits of one call of one account; a call without figures has none.
     pub fn of(&self, account: &str, api: Api) -> Limit {
         let own = self.accounts.get(account).and_then(|apis| apis.get(&api));
-        let none = Limit { in_flight: 0, per_second: 0, per_day: 0 };
+        let none = Limit { in_flight: 0, per_second: 0, per_day: 0, reserve_percent: None };
         own.or_else(|| self.apis.get(&api)).copied().unwrap_or(none)
     }
 }
@@ -60,7 +62,12 @@ impl Default for Limits {
     /// WeChat's daily caps for a new account; fewer connections than those at which it has been
     /// seen to answer "busy".
     fn default() -> Self {
-        let limit = |in_flight, per_second, per_day| Limit { in_flight, per_second, per_day };
+        let limit = |in_flight, per_second, per_day| Limit {
+            in_flight,
+            per_second,
+            per_day,
+            reserve_percent: None,
+        };
         let apis = [
             (Api::CreateQr, limit(32, 500, 100_000)),
             (Api::SendTemplate, limit(128, 2_000, 100_000)),

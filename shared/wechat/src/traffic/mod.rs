@@ -98,7 +98,7 @@ impl Gates {
             gate: gate.clone(),
             probe: admitted.probe,
             ended: false,
-            _permit: permit.expect("nobody closes the semaphore"),
+            permit: Some(permit.expect("nobody closes the semaphore")),
         };
         gate.tell();
         sleep(admitted.after).await;
@@ -134,13 +134,15 @@ impl Gates {
                 0 => Semaphore::MAX_PERMITS,
                 most => most.min(Semaphore::MAX_PERMITS),
             };
-            Arc::new(Gate {
+            let gate = Arc::new(Gate {
                 account: account.to_owned(),
                 api,
                 slots: Arc::new(Semaphore::new(slots)),
                 most: slots,
                 state: Mutex::new(State::new(limit, &self.limits)),
-            })
+            });
+            gate.tell_limits(limit);
+            gate
         });
         gate.clone()
     }
@@ -155,16 +157,27 @@ struct Gate {
 }
 
 impl Gate {
+    fn gauge(&self, name: &'static str, value: f64) {
+        metrics::gauge!(name, "account" => self.account.clone(), "api" => self.api.name())
+            .set(value);
+    }
+
+    /// What it is held against; 0 is no limit.
+    fn tell_limits(&self, limit: Limit) {
+        self.gauge("paihao_wechat_in_flight_limit", limit.in_flight as f64);
+        self.gauge("paihao_wechat_rate_limit", f64::from(limit.per_second));
+    }
+
     fn tell(&self) {
-        let (level, left, stopped) = {
+        let (level, left, stopped, used, limit) = {
             let state = self.state.lock();
             let left = state.budget.free(Value::High);
-            (state.breaker.level(), left, state.budget.is_stopped())
+            let (used, limit) = (state.budget.used(), state.budget.limit());
+            (state.breaker.level(), left, state.budget.is_stopped(), used, limit)
         };
-        let gauge = |name: &'static str, value: f64| {
-            metrics::gauge!(name, "account" => self.account.clone(), "api" => self.api.name())
-                .set(value);
-        };
+        let gauge = |name, value| self.gauge(name, value);
+        gauge("paihao_wechat_budget_used", used as f64);
+        gauge("paihao_wechat_budget_limit", limit.unwrap_or(0) as f64);
         gauge("paihao_wechat_in_flight", (self.most - self.slots.available_permits()) as f64);
         gauge("paihao_wechat_circuit", level);
         gauge("paihao_wechat_quota_stopped", f64::from(u8::from(stopped)));
@@ -180,7 +193,7 @@ pub(crate) struct Pass {
     gate: Arc<Gate>,
     probe: bool,
     ended: bool,
-    _permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Pass {
@@ -189,7 +202,6 @@ impl Pass {
         self.ended = true;
         let now = self.gates.now();
         self.gate.state.lock().ended(now, self.probe, answer.as_ref().err());
-        self.gate.tell();
     }
 }
 
@@ -199,6 +211,9 @@ impl Drop for Pass {
             let since = self.gates.begun.elapsed();
             self.gate.state.lock().breaker.abandon(since);
         }
+        // Told when the place is free again, or the gauge would show a call that is over.
+        self.permit.take();
+        self.gate.tell();
     }
 }
 

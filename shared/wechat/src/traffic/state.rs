@@ -92,9 +92,10 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(limit: Limit, limits: &Limits) -> Self {
+        let reserve = limit.reserve_percent.unwrap_or(limits.reserve_percent);
         State {
             breaker: Breaker::new(limits.breaker),
-            budget: Budget::new(limit.per_day, limits.reserve_percent, limits.quota_look),
+            budget: Budget::new(limit.per_day, reserve, limits.quota_look),
             rate: Rate::new(limit.per_second, Duration::from_secs(1)),
             minute_stop: Duration::ZERO,
             patience: limits.patience,
@@ -173,7 +174,8 @@ mod tests {
     }
 
     fn state(per_second: u32, per_day: u64) -> State {
-        State::new(Limit { in_flight: 0, per_second, per_day }, &Limits::default())
+        let limit = Limit { in_flight: 0, per_second, per_day, reserve_percent: None };
+        State::new(limit, &Limits::default())
     }
 
     fn refused(code: i64) -> CallError {
@@ -233,6 +235,17 @@ mod tests {
             let expected = opens.then_some(Reason::Circuit);
             assert_eq!(reason(&mut state, at(1)), expected, "{error}");
         }
+    }
+
+    #[test]
+    fn a_call_may_have_a_reserve_of_its_own() {
+        let limit = Limit { in_flight: 0, per_second: 0, per_day: 100, reserve_percent: Some(50) };
+        let mut state = State::new(limit, &Limits::default());
+        for _ in 0..50 {
+            state.admit(at(0), Value::Normal).unwrap();
+        }
+        assert_eq!(reason(&mut state, at(0)), Some(Reason::Budget));
+        assert!(state.look(at(0), Value::High).is_ok());
     }
 
     #[test]

@@ -16,7 +16,7 @@ fn gates(limit: Limit) -> Arc<Gates> {
 }
 
 fn limit(in_flight: usize, per_second: u32, per_day: u64) -> Limit {
-    Limit { in_flight, per_second, per_day }
+    Limit { in_flight, per_second, per_day, reserve_percent: None }
 }
 
 fn refused(code: i64) -> Result<(), CallError> {

@@ -1,0 +1,54 @@
+//! Whether a person may be sent a free text now, as far as the gateways have seen.
+
+use bytes::Bytes;
+use paihao_cache::{Cache, Unavailable};
+use paihao_contracts::allowance::{Allowance, Window};
+use paihao_contracts::names;
+use std::time::Duration;
+
+/// An open window, and what stood of it in the cache.
+pub(crate) struct Open {
+    at: String,
+    stored: Bytes,
+    allowance: Allowance,
+}
+
+/// The window to use now: of two open ones, that which closes sooner.
+pub(crate) async fn open(
+    cache: &dyn Cache,
+    account: &str,
+    person: &str,
+    now: i64,
+) -> Result<Option<Open>, Unavailable> {
+    for window in Window::ALL {
+        let at = names::allowance(account, person, window.name());
+        let Some(stored) = cache.get(&at).await? else { continue };
+        let read = serde_json::from_slice::<Allowance>(&stored).ok();
+        if let Some(allowance) = read.filter(|known| known.left > 0 && known.until > now) {
+            return Ok(Some(Open { at, stored, allowance }));
+        }
+    }
+    Ok(None)
+}
+
+/// One text less is left of a window.
+pub(crate) async fn spend(cache: &dyn Cache, open: &Open, now: i64) -> Result<(), Unavailable> {
+    let Open { at, stored, allowance } = open;
+    let left = Allowance { left: allowance.left - 1, ..allowance.clone() };
+    let kept = Duration::from_millis(u64::try_from(allowance.until - now).unwrap_or(0).max(1));
+    let new = Bytes::from(serde_json::to_vec(&left).expect("string keys only"));
+    // If something else is there, the person has just done more: that is the newer word.
+    cache.compare_and_set(at, Some(stored), new, kept).await.map(drop)
+}
+
+/// WeChat said that no window is open, or that nothing is left of it.
+pub(crate) async fn shut(
+    cache: &dyn Cache,
+    account: &str,
+    person: &str,
+) -> Result<(), Unavailable> {
+    for window in Window::ALL {
+        cache.remove(&names::allowance(account, person, window.name())).await?;
+    }
+    Ok(())
+}

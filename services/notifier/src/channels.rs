@@ -1,0 +1,194 @@
+//! Through which channels an account says a notice, and what the failure of one means for the next:
+//! pure.
+//!
+//! A channel is left for the next one only when it is sure that it did not take the notice. So no
+//! notice is told twice: an attempt without an answer either is repeated through the same channel,
+//! if WeChat drops the second message of one id (template messages), or ends the notice as unknown.
+
+use crate::render::Binding;
+use paihao_contracts::notice::{Channel, Fate, Notice, Saying, Tried};
+use paihao_wechat::{Api, Value};
+use std::collections::BTreeMap;
+
+/// What one account says, by the kind of notice.
+pub type Account = BTreeMap<&'static str, Manner>;
+
+/// How an account says one kind of notice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// The channels, in the order in which they are tried.
+    pub channels: Vec<Channel>,
+    /// The template message.
+    pub template: Option<Binding>,
+    /// The subscription notice.
+    pub subscription: Option<Binding>,
+    /// The customer-service text; nothing is said if empty.
+    pub text: String,
+}
+
+impl Manner {
+    /// The channels that are set up.
+    pub fn usable(&self) -> impl Iterator<Item = Channel> + '_ {
+        self.channels.iter().copied().filter(|channel| match channel {
+            Channel::PassiveReply => true,
+            Channel::CustomerService => !self.text.is_empty(),
+            Channel::Template => self.template.is_some(),
+            Channel::Subscription => self.subscription.is_some(),
+        })
+    }
+
+    /// Whether an attempt has to be announced in the ledger: where another channel could be tried
+    /// without knowing of it, should the cache be lost, or the same one a second time.
+    pub fn announced(&self, channel: Channel) -> bool {
+        !channel.repeatable()
+            || self.usable().any(|other| other != channel && other != Channel::PassiveReply)
+    }
+
+    /// The calls of WeChat's that are made for it.
+    pub fn apis(&self) -> impl Iterator<Item = Api> + '_ {
+        self.usable().filter_map(|channel| match channel {
+            Channel::PassiveReply => None,
+            Channel::CustomerService => Some(Api::SendText),
+            Channel::Template => Some(Api::SendTemplate),
+            Channel::Subscription => Some(Api::SendSubscription),
+        })
+    }
+}
+
+/// What a notice is worth among an account's calls.
+pub fn worth(notice: &Notice) -> Value {
+    match notice.saying {
+        // Somebody is called: this goes out while anything does.
+        Saying::Called { .. } => Value::High,
+    }
+}
+
+/// Why a channel was not even asked.
+pub fn skipped(channel: Channel, reason: &str, said: Option<String>) -> Tried {
+    Tried { channel, reason: reason.to_owned(), code: None, said }
+}
+
+/// How a notice ends that no channel took, and what somebody has to look at, if anybody has to.
+pub fn refused_by_all(kind: &str, account: &str, tried: &[Tried]) -> (Fate, Option<String>) {
+    let looked_at: Vec<_> = tried
+        .iter()
+        .filter(|tried| tried.reason != GAVE_UP)
+        .filter_map(|tried| Some(format!("{}: {}", tried.channel.name(), tried.said.as_ref()?)))
+        .collect();
+    let buried = (!looked_at.is_empty()).then(|| looked_at.join("; "));
+    let decisive = tried.iter().find(|tried| tried.code.is_some() || tried.reason == GAVE_UP);
+    match decisive {
+        Some(Tried { reason, said, .. }) if reason == GAVE_UP => {
+            (Fate::GaveUp { last: said.clone().unwrap_or_default() }, buried)
+        }
+        Some(Tried { reason, code, .. }) => {
+            (Fate::Refused { code: code.unwrap_or_default(), name: reason.clone() }, buried)
+        }
+        None => match (buried, tried.iter().find(|tried| tried.reason == NO_ALLOWANCE)) {
+            (Some(reason), _) => (Fate::Unspeakable { reason: reason.clone() }, Some(reason)),
+            (None, Some(Tried { reason, .. })) => {
+                (Fate::Refused { code: 0, name: reason.clone() }, None)
+            }
+            (None, None) => {
+                let reason = format!("account {account} has no channel for \"{kind}\"");
+                (Fate::Unspeakable { reason: reason.clone() }, Some(reason))
+            }
+        },
+    }
+}
+
+/// The callback's answer did not say it.
+pub const NOT_REPLIED: &str = "not_replied";
+/// As far as is known, the person did nothing lately that allows a text.
+pub const NO_ALLOWANCE: &str = "no_allowance";
+/// The account has not set the channel up.
+pub const NOT_BOUND: &str = "not_bound";
+/// The words do not fit.
+pub const DOES_NOT_FIT: &str = "does_not_fit";
+/// It said "later" for longer than the notice can wait.
+pub const GAVE_UP: &str = "gave_up";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(channel: Channel, reason: &str, code: Option<i64>, said: Option<&str>) -> Tried {
+        Tried { channel, reason: reason.into(), code, said: said.map(Into::into) }
+    }
+
+    fn manner(channels: &[Channel]) -> Manner {
+        let binding = Binding { template_id: "T".into(), fields: vec![] };
+        Manner {
+            channels: channels.into(),
+            template: Some(binding),
+            subscription: None,
+            text: "到您了".into(),
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_announced_where_it_could_be_doubled() {
+        use Channel::{CustomerService, PassiveReply, Subscription, Template};
+        assert!(!manner(&[Template]).announced(Template), "WeChat itself drops a second one");
+        assert!(!manner(&[PassiveReply, Template]).announced(Template));
+        assert!(!manner(&[Template, Subscription]).announced(Template), "it is not set up");
+        assert!(manner(&[Template, CustomerService]).announced(Template));
+        assert!(manner(&[CustomerService]).announced(CustomerService));
+    }
+
+    #[test]
+    fn the_first_word_of_wechats_is_how_it_ended() {
+        let (fate, buried) = refused_by_all(
+            "called",
+            "shop",
+            &[
+                tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
+                tried(Channel::Template, "not_following", Some(43004), None),
+                tried(Channel::Subscription, "messages_refused", Some(43101), None),
+            ],
+        );
+        assert_eq!(fate, Fate::Refused { code: 43004, name: "not_following".into() });
+        assert_eq!(buried, None, "nobody has to look at a refusal");
+    }
+
+    #[test]
+    fn our_mistakes_are_named_together() {
+        let (fate, buried) = refused_by_all(
+            "called",
+            "shop",
+            &[
+                tried(Channel::Template, "template_unknown", Some(40037), Some("40037 gone")),
+                tried(Channel::Subscription, NOT_BOUND, None, Some("nothing is bound")),
+            ],
+        );
+        assert!(matches!(fate, Fate::Refused { code: 40037, .. }));
+        assert_eq!(buried.unwrap(), "template: 40037 gone; subscription: nothing is bound");
+    }
+
+    #[test]
+    fn what_could_not_be_said_at_all_is_unspeakable() {
+        let unbound = [
+            tried(Channel::Template, NOT_BOUND, None, Some("no template")),
+            tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
+        ];
+        let (fate, buried) = refused_by_all("called", "shop", &unbound);
+        assert!(matches!(fate, Fate::Unspeakable { .. }) && buried.is_some());
+        let (fate, buried) = refused_by_all("called", "shop", &unbound[1..]);
+        assert_eq!((fate, buried), (Fate::Refused { code: 0, name: NO_ALLOWANCE.into() }, None));
+        let (fate, _) = refused_by_all("called", "shop", &[]);
+        assert!(matches!(fate, Fate::Unspeakable { .. }));
+    }
+
+    #[test]
+    fn a_channel_that_was_put_off_for_too_long_gave_up() {
+        let (fate, buried) = refused_by_all(
+            "called",
+            "shop",
+            &[
+                tried(Channel::Template, GAVE_UP, None, Some("45009 daily_quota")),
+                tried(Channel::CustomerService, "no_open_window", Some(45015), None),
+            ],
+        );
+        assert_eq!((fate, buried), (Fate::GaveUp { last: "45009 daily_quota".into() }, None));
+    }
+}

@@ -1,0 +1,115 @@
+//! Brings what WeChat told of a message to the notice that it is about.
+//!
+//! A receipt may come before the answer to the call that it is about, or after that was lost and
+//! asked for again. So it waits on its queue, longer each time, until its message is known; after
+//! ten minutes it was another program's message, or one that cannot be told from others.
+
+use crate::Ports;
+use crate::drain::drain;
+use crate::record;
+use crate::sent::{self, Found, Sent};
+use paihao_chassis::backoff::Backoff;
+use paihao_contracts::names::RECEIPTS;
+use paihao_contracts::outcome::NoticeReceipt;
+use paihao_contracts::receipt::Receipt;
+use paihao_ledger::Delivery;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Receipts worked on at once.
+const IN_FLIGHT: usize = 32;
+/// When to look again after the ledger or the cache did not answer.
+const STORE_AWAY: Duration = Duration::from_secs(2);
+/// How long a receipt waits for its message.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+pub(crate) async fn run(ports: Ports, stop: CancellationToken) {
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    while !stop.is_cancelled() {
+        match ports.ledger.work(&RECEIPTS, IN_FLIGHT).await {
+            Ok(receipts) => {
+                backoff.reset();
+                drain(receipts, IN_FLIGHT, &stop, |delivery| settle(&ports, delivery)).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the receipts' queue cannot be joined yet");
+                backoff.wait_unless(&stop).await;
+            }
+        }
+    }
+}
+
+async fn settle(ports: &Ports, delivery: Delivery) {
+    let receipt: Receipt = match serde_json::from_slice(&delivery.recorded.entry.payload) {
+        Ok(receipt) => receipt,
+        Err(error) => {
+            tracing::error!(%error, "a receipt cannot be read");
+            let _ = delivery.never(&format!("not a receipt of a known form: {error}")).await;
+            return;
+        }
+    };
+    let age = ports.clock.now_ms().saturating_sub(receipt.heard_at);
+    let told = match bring_home(ports, &receipt).await {
+        Ok(true) => delivery.done().await,
+        Ok(false) if age >= PATIENCE.as_millis() as i64 => {
+            count(&receipt, "unmatched");
+            delivery.done().await
+        }
+        Ok(false) => delivery.again(wait(age)).await,
+        Err(error) => {
+            tracing::warn!(error, "a receipt waits for its stores");
+            delivery.again(STORE_AWAY).await
+        }
+    };
+    if let Err(error) = told {
+        tracing::debug!(%error, "a receipt's acknowledgement was lost");
+    }
+}
+
+/// As long again as it has waited already.
+fn wait(age_ms: i64) -> Duration {
+    let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
+    age.clamp(Duration::from_secs(1), Duration::from_secs(120))
+}
+
+/// Whether the receipt has found its notice.
+async fn bring_home(ports: &Ports, receipt: &Receipt) -> Result<bool, String> {
+    let Receipt { account, person, .. } = receipt;
+    let cache = &*ports.cache;
+    let all = sent::of(cache, account, person).await.map_err(|error| error.to_string())?;
+    let key = match sent::find(&all, receipt) {
+        Found::Key(key) => key,
+        Found::Repeat => return Ok(true),
+        Found::NotYet => return Ok(false),
+    };
+    let told = NoticeReceipt {
+        v: 1,
+        key: key.clone(),
+        receipt: receipt.receipt,
+        said: receipt.said.clone(),
+        at: receipt.created_s.saturating_mul(1000),
+    };
+    // Twice at worst, if what follows fails: the records add up to the same.
+    record::receipt(&*ports.ledger, account, told).await.map_err(|error| error.to_string())?;
+    let name = receipt.receipt.name();
+    tracing::info!(key, receipt = name, "WeChat told what became of a notice");
+    count(receipt, "matched");
+    let to = |sent: &Sent| {
+        let receipt = Some(receipt.identity.clone());
+        Some(Sent { receipt, ..sent.clone() })
+    };
+    let noted = sent::update(cache, account, person, (&key, receipt.channel), to).await;
+    noted.map_err(|error| error.to_string())?;
+    Ok(true)
+}
+
+fn count(receipt: &Receipt, found: &'static str) {
+    metrics::counter!(
+        "paihao_notifier_receipts_total",
+        "account" => receipt.account.clone(),
+        "channel" => receipt.channel.name(),
+        "receipt" => receipt.receipt.name(),
+        "found" => found
+    )
+    .increment(1);
+}

@@ -1,0 +1,100 @@
+//! Says a notice through one channel, and remembers what a receipt will be about.
+
+use crate::allowance::Open;
+use crate::sent::{self, Sent};
+use paihao_cache::{Cache, Unavailable};
+use paihao_contracts::notice::{Channel, Notice};
+use paihao_wechat::{Caller, CallerError, MessageId, OpenId, SubscriptionNotice, TemplateMessage};
+
+/// What is said, in the form of its channel.
+pub(crate) enum Message {
+    /// It has been said.
+    Nothing,
+    /// A customer-service text, in this window.
+    Text(String, Open),
+    Template(TemplateMessage),
+    Subscription(SubscriptionNotice),
+}
+
+/// What stands for the person of a notice in keys.
+pub(crate) fn person(notice: &Notice) -> String {
+    OpenId::new(&*notice.person).tag(&notice.account)
+}
+
+/// Asks WeChat to take it.
+pub(crate) async fn say(
+    wechat: &Caller,
+    notice: &Notice,
+    message: &Message,
+) -> Result<MessageId, CallerError> {
+    let account = &notice.account;
+    let unnumbered = |()| MessageId(0);
+    match message {
+        Message::Nothing => Ok(MessageId(0)),
+        Message::Text(text, _) => {
+            let to = OpenId::new(&*notice.person);
+            wechat.send_text(account, &to, text).await.map(unnumbered)
+        }
+        Message::Template(message) => wechat.send_template(account, message).await,
+        Message::Subscription(notice) => {
+            wechat.send_subscription(account, notice).await.map(unnumbered)
+        }
+    }
+}
+
+/// Remembers that a message is about to be sent whose receipt will come.
+pub(crate) async fn begin(
+    cache: &dyn Cache,
+    notice: &Notice,
+    person: &str,
+    message: &Message,
+    now: i64,
+) -> Result<(), Unavailable> {
+    let (channel, template) = match message {
+        Message::Template(message) => (Channel::Template, &message.template_id),
+        Message::Subscription(notice) => (Channel::Subscription, &notice.template_id),
+        Message::Nothing | Message::Text(..) => return Ok(()),
+    };
+    let new = Sent {
+        key: notice.key.clone(),
+        channel,
+        template: template.clone(),
+        at: now,
+        accepted: false,
+        message_id: 0,
+        receipt: None,
+    };
+    sent::begin(cache, &notice.account, person, new).await
+}
+
+/// WeChat took it, and that is recorded: its receipt may be matched from now on. Should this be
+/// lost, the receipt is matched to nothing.
+pub(crate) async fn accepted(
+    cache: &dyn Cache,
+    notice: &Notice,
+    person: &str,
+    channel: Channel,
+    message_id: u64,
+) {
+    if channel == Channel::CustomerService {
+        return;
+    }
+    let to = |sent: &Sent| Some(Sent { accepted: true, message_id, ..sent.clone() });
+    let at = (&*notice.key, channel);
+    if let Err(error) = sent::update(cache, &notice.account, person, at, to).await {
+        tracing::debug!(key = notice.key, %error, "a message's id was lost; so is its receipt");
+    }
+}
+
+/// The channel did not take it: no receipt will come.
+pub(crate) async fn not_taken(
+    cache: &dyn Cache,
+    notice: &Notice,
+    person: &str,
+    channel: Channel,
+) -> Result<(), Unavailable> {
+    if channel == Channel::CustomerService {
+        return Ok(());
+    }
+    sent::update(cache, &notice.account, person, (&notice.key, channel), |_| None).await
+}

@@ -1,0 +1,232 @@
+//! The messages that a person was sent lately, in the cache: by them a receipt finds its notice.
+//!
+//! An entry is made before its message is sent, so that a receipt that comes before the answer is
+//! never taken for another message's.
+
+use bytes::Bytes;
+use paihao_cache::{Cache, Swap, Unavailable};
+use paihao_contracts::names;
+use paihao_contracts::notice::Channel;
+use paihao_contracts::receipt::Receipt;
+use serde::{Deserialize, Serialize};
+
+/// So many messages are remembered of a person; the oldest are forgotten first.
+const MOST: usize = 16;
+/// A receipt without an id is matched to messages sent no longer before it than this.
+const NO_OLDER_MS: i64 = 10 * 60 * 1000;
+/// WeChat's clock may be behind ours by this much, and tells whole seconds.
+const SKEW_MS: i64 = 3_000;
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sent {
+    /// The key of its notice.
+    pub(crate) key: String,
+    /// Its channel.
+    pub(crate) channel: Channel,
+    /// Its template.
+    pub(crate) template: String,
+    /// When it was first about to be sent, in Unix milliseconds.
+    pub(crate) at: i64,
+    /// Whether WeChat's answer has come and its notice's end is recorded.
+    pub(crate) accepted: bool,
+    /// The id that WeChat answered with; 0 if none.
+    pub(crate) message_id: u64,
+    /// The receipt that was matched to it.
+    pub(crate) receipt: Option<String>,
+}
+
+/// What a receipt leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The notice with this key.
+    Key(String),
+    /// One that it was matched to before.
+    Repeat,
+    /// Nothing that it surely belongs to, yet.
+    NotYet,
+}
+
+/// Which of a person's messages a receipt is about. Never a guess: by its id; where it has none, or
+/// where the answer to the send had none, only if there is one message that it can be.
+pub(crate) fn find(sent: &[Sent], receipt: &Receipt) -> Found {
+    if sent.iter().any(|sent| sent.receipt.as_ref() == Some(&receipt.identity)) {
+        return Found::Repeat;
+    }
+    let key = |sent: &Sent| Found::Key(sent.key.clone());
+    if receipt.channel == Channel::Template
+        && let Some(id) = receipt.message_id
+    {
+        return sent.iter().find(|sent| sent.message_id == id).map_or(Found::NotYet, key);
+    }
+    let created = receipt.created_s * 1000;
+    let mut candidates = sent.iter().filter(|sent| {
+        sent.channel == receipt.channel
+            && receipt.template.as_ref().is_none_or(|template| *template == sent.template)
+            && sent.receipt.is_none()
+            && sent.at <= created + SKEW_MS
+            && created - sent.at <= NO_OLDER_MS
+    });
+    match (candidates.next(), candidates.next()) {
+        (Some(only), None) if only.accepted => key(only),
+        _ => Found::NotYet,
+    }
+}
+
+/// The messages of a person.
+pub(crate) async fn of(
+    cache: &dyn Cache,
+    account: &str,
+    person: &str,
+) -> Result<Vec<Sent>, Unavailable> {
+    let stored = cache.get(&names::sent_to(account, person)).await?;
+    Ok(stored.as_deref().map(read).unwrap_or_default())
+}
+
+/// A message is about to be sent.
+pub(crate) async fn begin(
+    cache: &dyn Cache,
+    account: &str,
+    person: &str,
+    new: Sent,
+) -> Result<(), Unavailable> {
+    change(cache, account, person, |all| {
+        if !all.iter().any(|sent| sent.key == new.key && sent.channel == new.channel) {
+            all.push(new.clone());
+        }
+        let extra = all.len().saturating_sub(MOST);
+        all.drain(..extra);
+    })
+    .await
+}
+
+/// Changes the entry of a message; `None` removes it.
+pub(crate) async fn update(
+    cache: &dyn Cache,
+    account: &str,
+    person: &str,
+    (key, channel): (&str, Channel),
+    to: impl Fn(&Sent) -> Option<Sent>,
+) -> Result<(), Unavailable> {
+    change(cache, account, person, |all| {
+        let changed = all.drain(..).filter_map(|sent| match sent.key == key {
+            true if sent.channel == channel => to(&sent),
+            _ => Some(sent),
+        });
+        *all = changed.collect();
+    })
+    .await
+}
+
+async fn change(
+    cache: &dyn Cache,
+    account: &str,
+    person: &str,
+    edit: impl Fn(&mut Vec<Sent>),
+) -> Result<(), Unavailable> {
+    let at = names::sent_to(account, person);
+    let mut stored = cache.get(&at).await?;
+    loop {
+        let mut all = stored.as_deref().map(read).unwrap_or_default();
+        let before = all.clone();
+        edit(&mut all);
+        if all == before {
+            return Ok(());
+        }
+        let new = Bytes::from(serde_json::to_vec(&all).expect("string keys only"));
+        match cache.compare_and_set(&at, stored.as_deref(), new, names::SENT_KEPT).await? {
+            Swap::Done => return Ok(()),
+            // Another message to the same person, or its receipt: each comes a few times at most.
+            Swap::Found(found) => stored = found,
+        }
+    }
+}
+
+fn read(stored: &[u8]) -> Vec<Sent> {
+    serde_json::from_slice(stored).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_contracts::receipt::Received;
+
+    const AT: i64 = 1_795_384_475_000;
+
+    fn sent(key: &str, message_id: u64) -> Sent {
+        Sent {
+            key: key.into(),
+            channel: Channel::Template,
+            template: "T".into(),
+            at: AT,
+            accepted: true,
+            message_id,
+            receipt: None,
+        }
+    }
+
+    fn receipt(message_id: Option<u64>) -> Receipt {
+        Receipt {
+            v: 1,
+            account: "shop".into(),
+            person: "p".into(),
+            channel: Channel::Template,
+            template: None,
+            message_id,
+            receipt: Received::Delivered,
+            said: "success".into(),
+            created_s: AT / 1000 + 1,
+            heard_at: AT + 1_100,
+            identity: "r1".into(),
+        }
+    }
+
+    fn key(name: &str) -> Found {
+        Found::Key(name.into())
+    }
+
+    #[test]
+    fn an_id_decides_and_an_unknown_one_is_waited_for() {
+        let all = [sent("one", 7), sent("two", 8)];
+        assert_eq!(find(&all, &receipt(Some(8))), key("two"));
+        assert_eq!(find(&all, &receipt(Some(9))), Found::NotYet, "another program's, or too early");
+        assert_eq!(find(&all[..1], &receipt(Some(9))), Found::NotYet, "the only one is not it");
+    }
+
+    #[test]
+    fn without_an_id_only_the_one_it_can_be_is_it() {
+        assert_eq!(find(&[sent("one", 7)], &receipt(None)), key("one"));
+        assert_eq!(find(&[sent("one", 7), sent("two", 8)], &receipt(None)), Found::NotYet);
+        let known = Sent { receipt: Some("r0".into()), ..sent("one", 7) };
+        assert_eq!(find(&[known.clone(), sent("two", 8)], &receipt(None)), key("two"));
+        assert_eq!(find(&[known], &receipt(None)), Found::NotYet, "it has had its receipt");
+        let pending = Sent { accepted: false, ..sent("two", 0) };
+        assert_eq!(find(&[sent("one", 7), pending.clone()], &receipt(None)), Found::NotYet);
+        assert_eq!(find(&[pending], &receipt(None)), Found::NotYet, "its answer is still to come");
+        for at in [AT + 60_000, AT - NO_OLDER_MS - 1_000] {
+            assert_eq!(find(&[Sent { at, ..sent("one", 7) }], &receipt(None)), Found::NotYet);
+        }
+    }
+
+    #[test]
+    fn a_repeat_of_a_receipt_is_nobody_elses() {
+        let told = Sent { receipt: Some("r1".into()), ..sent("one", 7) };
+        assert_eq!(find(&[told, sent("two", 8)], &receipt(None)), Found::Repeat);
+    }
+
+    #[test]
+    fn a_subscription_notice_is_found_by_its_template() {
+        let of = |key, template: &str| Sent {
+            channel: Channel::Subscription,
+            template: template.into(),
+            ..sent(key, 0)
+        };
+        let all = [of("one", "S1"), of("two", "S2"), sent("three", 7)];
+        let receipt = Receipt {
+            channel: Channel::Subscription,
+            template: Some("S2".into()),
+            ..receipt(Some(7))
+        };
+        assert_eq!(find(&all, &receipt), key("two"));
+    }
+}

@@ -1,0 +1,175 @@
+//! Looks after each account by itself: whether the templates that it is to use are there, and how many
+//! of the day's calls are left by WeChat's own count.
+
+use crate::channels::Account;
+use crate::render::Binding;
+use paihao_chassis::backoff::Backoff;
+use paihao_wechat::template::Template;
+use paihao_wechat::template::list::{Fault, check_binding};
+use paihao_wechat::{Api, Caller, Value};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// How often the accounts are looked after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upkeep {
+    /// How often the bound templates are held against the account's own.
+    pub bindings_every: Duration,
+    /// How often WeChat is asked how many of the day's calls are left; zero is never.
+    pub quotas_every: Duration,
+}
+
+impl Default for Upkeep {
+    fn default() -> Self {
+        let hour = Duration::from_secs(3600);
+        Upkeep { bindings_every: 6 * hour, quotas_every: hour }
+    }
+}
+
+/// Looks after one account until the stop; at once when `asked` changes.
+pub(crate) async fn run(
+    name: String,
+    says: Account,
+    upkeep: Upkeep,
+    wechat: Caller,
+    mut asked: watch::Receiver<u64>,
+    stop: CancellationToken,
+) {
+    let keeper = Keeper { name, says: Arc::new(says), wechat: wechat.worth(Value::Low) };
+    let mut bindings = Turn::new(upkeep.bindings_every);
+    let mut quotas = Turn::new(upkeep.quotas_every);
+    let mut can_ask = true;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = asked.changed(), if can_ask => match changed {
+                Ok(()) => bindings.now(),
+                Err(_) => can_ask = false,
+            },
+            () = bindings.due() => bindings.over(keeper.check_bindings().await),
+            () = quotas.due() => quotas.over(keeper.read_quotas().await),
+        }
+    }
+}
+
+/// When something is done next.
+struct Turn {
+    every: Duration,
+    next: Option<Instant>,
+    failing: Backoff,
+}
+
+impl Turn {
+    fn new(every: Duration) -> Turn {
+        let failing = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
+        Turn { every, next: (!every.is_zero()).then(Instant::now), failing }
+    }
+
+    fn now(&mut self) {
+        self.next = Some(Instant::now());
+    }
+
+    async fn due(&self) {
+        match self.next {
+            Some(next) => sleep_until(next).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// It was done, or has to be tried again sooner.
+    fn over(&mut self, done: bool) {
+        let wait = match done {
+            true => {
+                self.failing.reset();
+                self.every
+            }
+            false => self.failing.next_wait(),
+        };
+        self.next = Some(Instant::now() + wait);
+    }
+}
+
+struct Keeper {
+    name: String,
+    says: Arc<Account>,
+    wechat: Caller,
+}
+
+impl Keeper {
+    /// Whether WeChat answered.
+    async fn check_bindings(&self) -> bool {
+        let account = &*self.name;
+        if self.bound().next().is_none() {
+            return true;
+        }
+        let templates = match self.wechat.list_templates(account).await {
+            Ok(templates) => templates,
+            Err(error) => {
+                tracing::warn!(account, %error, "the account's templates cannot be read yet");
+                return false;
+            }
+        };
+        let mut faults = 0;
+        for (kind, binding) in self.bound() {
+            for fault in check(&templates, binding) {
+                faults += 1;
+                let advice = advice(&fault);
+                tracing::error!(account, kind, %fault, advice, "a template is bound wrongly");
+            }
+        }
+        metrics::gauge!("paihao_notifier_binding_faults", "account" => self.name.clone())
+            .set(f64::from(faults));
+        tracing::info!(account, faults, "the bound templates were checked");
+        true
+    }
+
+    /// The template messages. The templates of subscription notices stand in another list, which
+    /// WeChat shows in its console.
+    fn bound(&self) -> impl Iterator<Item = (&'static str, &Binding)> {
+        self.says.iter().filter_map(|(kind, manner)| Some((*kind, manner.template.as_ref()?)))
+    }
+
+    async fn read_quotas(&self) -> bool {
+        let account = &*self.name;
+        let apis: BTreeSet<Api> = self.says.values().flat_map(|manner| manner.apis()).collect();
+        let mut all = true;
+        for api in apis {
+            match self.wechat.get_quota(account, api).await {
+                Ok(quota) => {
+                    let (api, used, limit) = (api.name(), quota.used, quota.daily_limit);
+                    tracing::debug!(account, api, used, limit, "WeChat told a quota");
+                }
+                Err(error) => {
+                    // Some accounts may not ask; our own count goes on.
+                    tracing::debug!(account, api = api.name(), %error, "a quota cannot be read");
+                    all = false;
+                }
+            }
+        }
+        all
+    }
+}
+
+fn check(templates: &[Template], binding: &Binding) -> Vec<Fault> {
+    let keys = binding.fields.iter().map(|(key, _)| key.as_str());
+    check_binding(templates, &binding.template_id, keys)
+}
+
+fn advice(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::NoTemplate(_) => {
+            "choose the template again in WeChat's console and copy its id: changing the account's \
+             category deletes all templates"
+        }
+        Fault::Missing(_) => "add the field to the binding: WeChat refuses the message without it",
+        Fault::Unknown(_) => "take the field out of the binding, or write its key as WeChat has it",
+        Fault::Untyped(_) => {
+            "choose a template of the category library: this one is of the old kind"
+        }
+        Fault::Misfit(..) => "shorten the wording",
+    }
+}

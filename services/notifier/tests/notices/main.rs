@@ -1,0 +1,9 @@
+//! Notices from commit to outcome, over embedded stores and a simulated WeChat.
+
+mod world;
+
+mod channels;
+mod delivery;
+mod isolation;
+mod receipts;
+mod upkeep;
