@@ -10,7 +10,8 @@
 //! **When WeChat refused the stored token.** The stable channel is first asked normally, because
 //! the usual reason is that somebody else forced a new token, and asking costs nothing. Only if it
 //! gives out the refused one again is a new one forced, and that is rationed as WeChat rations it:
-//! 30 s apart, longer each time within an hour, 20 a day. The classic channel is asked once, which
+//! 30 s apart, longer each time within an hour, 20 a day. If the forced one is refused as well,
+//! nothing is asked until the next may be forced. The classic channel is asked once, which
 //! issues a new one.
 //!
 //! **When fetching fails.** What passes by itself is tried again after 1 s and then twice as long
@@ -155,7 +156,10 @@ impl State {
             _ => i64::MIN,
         };
         let mut allowed = self.not_before_ms.max(self.budget_free_at());
-        if force {
+        // A token that was forced and refused at once: asking would give out the same again.
+        let was_forced = refused.is_some()
+            && stored.is_some_and(|stored| stored.forced_at_ms.contains(&stored.fetched_at_ms));
+        if force || was_forced {
             allowed = allowed.max(self.forced_free_at(now_ms, stored));
         }
         let due = wanted.max(allowed);

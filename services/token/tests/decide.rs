@@ -110,6 +110,20 @@ fn a_refused_token_is_asked_about_and_then_forced() {
 }
 
 #[test]
+fn a_forced_token_that_is_refused_at_once_is_asked_about_only_when_another_may_be_forced() {
+    let mut state = stable();
+    state.fetching(NOW, true);
+    state.fetched("b", 0.0);
+    let mut stored = token("b", NOW, 7200);
+    stored.forced_at_ms = vec![NOW];
+    state.report(&fingerprint("b"));
+    assert_eq!(state.decide(NOW + SECOND, Some(&stored)), wait(NOW + 30 * SECOND));
+    assert_eq!(state.decide(NOW + 30 * SECOND, Some(&stored)), FETCH);
+    // Refused an hour later, it has nothing to do with the force.
+    assert_eq!(state.decide(NOW + HOUR, Some(&stored)), FETCH);
+}
+
+#[test]
 fn a_refusal_that_asking_settles_forces_nothing() {
     let mut state = stable();
     state.report(&fingerprint("a"));

@@ -1,9 +1,12 @@
-//! Measures the product beside what could be had without it: `bench callback`, `bench estimate`.
+//! Measures the product beside what could be had without it: `bench callback`, `bench token`,
+//! `bench estimate`.
 
+mod member;
 mod process;
 
 mod callback;
 mod estimate;
+mod token;
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -23,6 +26,11 @@ enum What {
     Callback(callback::Options),
     /// How far off the told waits are, in synthetic places, beside simpler estimators.
     Estimate(estimate::Options),
+    /// Fetches and failed calls through everything that happens to access tokens.
+    Token(token::Options),
+    /// Callers of WeChat in a process of their own; started by the measuring process.
+    #[command(hide = true)]
+    Callers(token::CallersOptions),
     /// One of the servers that stand beside; started by the measuring process.
     #[command(hide = true)]
     Serve(callback::ServeOptions),
@@ -38,6 +46,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().what {
         What::Callback(options) => callback::run(&options),
         What::Estimate(options) => estimate::run(&options),
+        What::Token(options) => token::run(&options),
+        What::Callers(options) => token::serve(&options),
         What::Serve(options) => callback::serve(&options),
         What::Role { arguments } => {
             let typed = std::iter::once(OsString::from("paihao")).chain(arguments);

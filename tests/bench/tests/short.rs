@@ -22,7 +22,7 @@ fn the_short_form_finds_every_figure_and_every_reply_holds_a_number() {
         list(of).iter().map(|figure| figure[key].as_str().unwrap().to_owned()).collect()
     };
     let beside = ["floor", "floor+expect", "floor+follow", "null", "article"];
-    assert_eq!(names("closed", "server"), [&["gateway"], &beside[..]].concat());
+    assert_eq!(names("closed", "server"), [&["gateway"], &beside[..], &["secure mode"]].concat());
     assert_eq!(names("ratios", "to"), beside);
     assert_eq!(names("open", "server"), ["gateway", "floor"]);
     let processes = ["gateway", "token", "notifier", "nats-server", "redis-server"];
@@ -41,7 +41,9 @@ fn the_short_form_finds_every_figure_and_every_reply_holds_a_number() {
             assert!(server["cpu_us"][figure].as_f64().unwrap() >= 0.0, "{server}");
         }
     }
-    for ratio in list("ratios") {
+    let secure = figures["secure"].clone();
+    assert_eq!(secure["to"], "gateway");
+    for ratio in list("ratios").into_iter().chain([secure]) {
         assert!(ratio["least"].as_f64().unwrap() > 0.0, "{ratio}");
         assert!(ratio["by_cpu"].as_f64().unwrap() >= 0.0, "{ratio}");
     }
@@ -59,7 +61,39 @@ fn the_short_form_finds_every_figure_and_every_reply_holds_a_number() {
     for nothing in ["bad_replies", "sites_out_of_order", "unplanned"] {
         assert_eq!(truth[nothing], 0, "{truth}\n{}", figures["first_bad"]);
     }
-    for part in ["Closed loop", "Open loop", "÷ floor", "÷ null", "÷ article", "Memory in MiB"] {
+    for part in [
+        "Closed loop",
+        "Open loop",
+        "÷ floor",
+        "÷ null",
+        "÷ article",
+        "Secure mode ÷ plain",
+        "Memory in MiB",
+    ] {
         assert!(report.contains(part), "no {part:?} in\n{report}");
     }
+}
+
+#[test]
+fn tokens_cost_what_they_may_and_no_call_fails_where_one_was_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("figures.json");
+    let run = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["token", "--short", "--json"])
+        .arg(&json)
+        .output()
+        .unwrap();
+    let (report, progress) =
+        (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{progress}\n{report}");
+    let rows: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let rows = rows.as_array().unwrap();
+    let ours: Vec<_> = rows.iter().filter(|row| row["way"] == "paihao").collect();
+    assert_eq!((ours.len(), rows.len()), (8, 20), "{report}");
+    for row in &ours {
+        assert_eq!(row["held"], true, "{row}");
+        assert!(row["calls"].as_u64().unwrap() >= 64, "{row}");
+    }
+    let refused = ours.iter().find(|row| row["scene"] == "every token refused").unwrap();
+    assert_eq!(refused["alarm"], true, "{refused}");
 }

@@ -18,6 +18,8 @@ pub(crate) struct Change {
     latency_ms: Option<u64>,
     duplicate: Option<OnDuplicate>,
     force_kills_former: Option<bool>,
+    classic_kills_former: Option<bool>,
+    token_life_ms: Option<u64>,
     address_listed: Option<bool>,
     throttle: Option<ThrottleChange>,
     windows: Option<Windows>,
@@ -56,6 +58,8 @@ impl Change {
         set(&mut to.latency, self.latency_ms.map(Duration::from_millis));
         set(&mut to.duplicate, self.duplicate);
         set(&mut to.force_kills_former, self.force_kills_former);
+        set(&mut to.classic_kills_former, self.classic_kills_former);
+        set(&mut to.token_life, self.token_life_ms.map(Duration::from_millis));
         set(&mut to.address_listed, self.address_listed);
         set(&mut to.windows, self.windows);
         set(&mut to.date_off_s, self.date_off_s);

@@ -109,6 +109,10 @@ pub struct Behaviour {
     /// Whether a forced refresh of the stable token kills the former one at once, instead of
     /// leaving it the five minutes of overlap.
     pub force_kills_former: bool,
+    /// The same for a new token of the classic channel.
+    pub classic_kills_former: bool,
+    /// What a new token lives.
+    pub token_life: Duration,
     /// Whether the caller's address is on the account's IP allow list; if not, 40164.
     pub address_listed: bool,
     /// How messages to one customer are throttled; `None` is not at all.
@@ -134,6 +138,8 @@ impl Default for Behaviour {
             latency: Duration::ZERO,
             duplicate: OnDuplicate::FirstMsgid,
             force_kills_former: false,
+            classic_kills_former: false,
+            token_life: Duration::from_secs(7_200),
             address_listed: true,
             throttle: None,
             windows: Windows::AddUp,

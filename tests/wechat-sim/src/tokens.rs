@@ -2,7 +2,8 @@
 
 /// A token works this long after a newer one was issued on its channel.
 const OVERLAP_MS: u64 = 5 * 60 * 1000;
-/// What a new token lives.
+/// What a new token lives unless the simulator is told otherwise.
+#[cfg(test)]
 const LIFE_MS: u64 = 7200 * 1000;
 /// The stable channel issues a new token when less than this is left of the current one.
 const ROTATES_AT_MS: u64 = 5 * 60 * 1000;
@@ -12,6 +13,15 @@ struct Token {
     value: String,
     expires_ms: u64,
     dead: bool,
+}
+
+/// What a channel is told when it issues a token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// What the new token lives.
+    pub(crate) life_ms: u64,
+    /// Whether the former token dies at once.
+    pub(crate) kills_former: bool,
 }
 
 #[derive(Debug, Default)]
@@ -56,10 +66,12 @@ pub(crate) struct Tokens {
 }
 
 impl Channel {
-    fn issue(&mut self, value: String, now: u64, former_dies_at: u64) -> Granted {
-        let token = Token { value: value.clone(), expires_ms: now + LIFE_MS, dead: false };
+    fn issue(&mut self, value: String, now: u64, rules: Rules) -> Granted {
+        let former_dies_at = if rules.kills_former { now } else { now + OVERLAP_MS };
+        let expires_ms = now + rules.life_ms;
+        let token = Token { value: value.clone(), expires_ms, dead: false };
         self.former = self.current.replace(token).map(|old| (old, former_dies_at));
-        Granted { value, expires_in: LIFE_MS / 1000, is_new: true }
+        Granted { value, expires_in: rules.life_ms / 1000, is_new: true }
     }
 
     fn standing(&self, value: &str, now: u64) -> Option<Standing> {
@@ -83,12 +95,12 @@ impl Channel {
 
 impl Tokens {
     /// The classic channel: a new token each time.
-    pub(crate) fn classic(&mut self, value: String, now: u64) -> Granted {
-        self.classic.issue(value, now, now + OVERLAP_MS)
+    pub(crate) fn classic(&mut self, value: String, now: u64, rules: Rules) -> Granted {
+        self.classic.issue(value, now, rules)
     }
 
     /// The stable channel in normal mode: the current token until its last five minutes.
-    pub(crate) fn stable(&mut self, value: String, now: u64) -> Granted {
+    pub(crate) fn stable(&mut self, value: String, now: u64, life_ms: u64) -> Granted {
         if let Some(token) = &self.stable.current {
             let left = token.expires_ms.saturating_sub(now);
             if left >= ROTATES_AT_MS {
@@ -96,7 +108,7 @@ impl Tokens {
                 return Granted { value, expires_in: left / 1000, is_new: false };
             }
         }
-        self.stable.issue(value, now, now + OVERLAP_MS)
+        self.stable.issue(value, now, Rules { life_ms, kills_former: false })
     }
 
     /// Whether the last force is at least `gap_ms` ago.
@@ -105,10 +117,9 @@ impl Tokens {
     }
 
     /// The stable channel in force mode: a new token.
-    pub(crate) fn forced(&mut self, value: String, now: u64, kills_former: bool) -> Granted {
+    pub(crate) fn forced(&mut self, value: String, now: u64, rules: Rules) -> Granted {
         self.forced_at_ms = Some(now);
-        let former_dies_at = if kills_former { now } else { now + OVERLAP_MS };
-        self.stable.issue(value, now, former_dies_at)
+        self.stable.issue(value, now, rules)
     }
 
     /// Whether a token may be used, or `None` when it was never this account's, or is forgotten.
@@ -133,6 +144,8 @@ mod tests {
 
     const T: u64 = 1_700_000_000_000;
     const S: u64 = 1000;
+    const SOFT: Rules = Rules { life_ms: LIFE_MS, kills_former: false };
+    const HARD: Rules = Rules { kills_former: true, ..SOFT };
 
     fn name(granted: &Granted) -> &str {
         &granted.value
@@ -141,24 +154,24 @@ mod tests {
     #[test]
     fn classic_issues_anew_and_leaves_the_former_five_minutes() {
         let mut tokens = Tokens::default();
-        assert_eq!(tokens.classic("a".into(), T).expires_in, 7200);
-        assert_eq!(name(&tokens.classic("b".into(), T + 60 * S)), "b");
+        assert_eq!(tokens.classic("a".into(), T, SOFT).expires_in, 7200);
+        assert_eq!(name(&tokens.classic("b".into(), T + 60 * S, SOFT)), "b");
         assert_eq!(tokens.standing("a", T + 359 * S), Some(Standing::Good));
         assert_eq!(tokens.standing("a", T + 360 * S), Some(Standing::NotLatest));
         assert_eq!(tokens.standing("b", T + 7259 * S), Some(Standing::Good));
         assert_eq!(tokens.standing("b", T + 7260 * S), Some(Standing::Expired));
-        tokens.classic("c".into(), T + 61 * S);
+        tokens.classic("c".into(), T + 61 * S, SOFT);
         assert_eq!(tokens.standing("a", T + 61 * S), None, "a third token pushes the first out");
     }
 
     #[test]
     fn stable_stays_the_same_until_its_last_five_minutes() {
         let mut tokens = Tokens::default();
-        tokens.stable("a".into(), T);
-        let again = tokens.stable("b".into(), T + 6855 * S);
+        tokens.stable("a".into(), T, LIFE_MS);
+        let again = tokens.stable("b".into(), T + 6855 * S, LIFE_MS);
         assert_eq!((name(&again), again.expires_in), ("a", 345));
-        assert_eq!(tokens.stable("b".into(), T + 6900 * S).expires_in, 300);
-        let rotated = tokens.stable("b".into(), T + 6901 * S);
+        assert_eq!(tokens.stable("b".into(), T + 6900 * S, LIFE_MS).expires_in, 300);
+        let rotated = tokens.stable("b".into(), T + 6901 * S, LIFE_MS);
         assert_eq!((name(&rotated), rotated.expires_in), ("b", 7200));
         assert_eq!(tokens.standing("a", T + 7199 * S), Some(Standing::Good), "both work");
         assert_eq!(tokens.standing("a", T + 7200 * S), Some(Standing::NotLatest));
@@ -167,40 +180,40 @@ mod tests {
     #[test]
     fn two_forces_kill_the_leaked_token() {
         let mut tokens = Tokens::default();
-        tokens.stable("leaked".into(), T);
+        tokens.stable("leaked".into(), T, LIFE_MS);
         assert!(tokens.may_force(T, 30 * S));
-        assert!(tokens.forced("b".into(), T, false).is_new);
+        assert!(tokens.forced("b".into(), T, SOFT).is_new);
         assert_eq!(tokens.standing("leaked", T), Some(Standing::Good));
         assert!(!tokens.may_force(T + 29 * S, 30 * S) && tokens.may_force(T + 30 * S, 30 * S));
-        tokens.forced("c".into(), T + 30 * S, false);
+        tokens.forced("c".into(), T + 30 * S, SOFT);
         assert_eq!(tokens.standing("leaked", T + 30 * S), None);
-        tokens.forced("d".into(), T + 90 * S, true);
+        tokens.forced("d".into(), T + 90 * S, HARD);
         assert_eq!(tokens.standing("c", T + 90 * S), Some(Standing::NotLatest));
     }
 
     #[test]
     fn the_channels_do_not_touch_each_other() {
         let mut tokens = Tokens::default();
-        tokens.stable("stable".into(), T);
-        tokens.classic("one".into(), T);
-        tokens.classic("two".into(), T);
-        tokens.classic("three".into(), T);
+        tokens.stable("stable".into(), T, LIFE_MS);
+        tokens.classic("one".into(), T, SOFT);
+        tokens.classic("two".into(), T, SOFT);
+        tokens.classic("three".into(), T, SOFT);
         assert_eq!(tokens.standing("stable", T), Some(Standing::Good));
-        tokens.forced("s2".into(), T, true);
+        tokens.forced("s2".into(), T, HARD);
         assert_eq!(tokens.standing("three", T), Some(Standing::Good));
     }
 
     #[test]
     fn early_death_comes_in_two_kinds() {
         let mut tokens = Tokens::default();
-        tokens.stable("a".into(), T);
+        tokens.stable("a".into(), T, LIFE_MS);
         tokens.kill(EarlyDeath::StillHandedOut);
-        assert_eq!(name(&tokens.stable("b".into(), T)), "a");
+        assert_eq!(name(&tokens.stable("b".into(), T, LIFE_MS)), "a");
         assert_eq!(tokens.standing("a", T), Some(Standing::NotLatest));
-        assert!(tokens.forced("b".into(), T, false).is_new);
+        assert!(tokens.forced("b".into(), T, SOFT).is_new);
         assert_eq!(tokens.standing("a", T), Some(Standing::NotLatest), "dead stays dead");
         tokens.kill(EarlyDeath::Replaced);
-        assert_eq!(name(&tokens.stable("c".into(), T)), "c");
+        assert_eq!(name(&tokens.stable("c".into(), T, LIFE_MS)), "c");
         assert_eq!(tokens.standing("b", T), None);
     }
 }

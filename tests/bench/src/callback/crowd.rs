@@ -3,11 +3,13 @@
 use paihao_wechat::CallbackToken;
 use paihao_wechat::callback::signature;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wechat_sim::SimAccount;
+use wechat_sim::{PushMode, SimAccount, Warp, msg_signature, seal, unseal};
 
 /// The account's name in the deployment, and the one queue of each of its sites.
 pub const ACCOUNT: &str = "shop";
 pub const QUEUE: &str = "a";
+/// A second account, in secure mode, with as many sites of its own.
+pub const SEALED: &str = "sealed";
 
 const NONCE: &str = "794508645";
 /// What [`Form::fill`] writes over.
@@ -28,6 +30,17 @@ pub struct Form {
     bytes: Vec<u8>,
     people: Vec<usize>,
     site: usize,
+    /// In secure mode the bytes are what is sealed anew for each request.
+    envelope: Option<Envelope>,
+}
+
+/// What a sealed body is sent in. The simulator's own sealing: some microseconds a request.
+#[derive(Clone)]
+struct Envelope {
+    account: SimAccount,
+    port: u16,
+    timestamp: String,
+    request: Vec<u8>,
 }
 
 impl Crowd {
@@ -42,39 +55,68 @@ impl Crowd {
         (person, (mixed(person) % self.sites as u64) as usize)
     }
 
-    /// The callback of a scan, signed now, for the server at this port.
-    pub fn form(&self, port: u16, now_ms: i64) -> Form {
+    /// The callback of a scan, signed now, for the server at this port; in secure mode if `sealed`.
+    pub fn form(&self, port: u16, now_ms: i64, sealed: bool) -> Form {
+        let account = if sealed { sealed_account() } else { self.account.clone() };
         let now = now_ms / 1000;
         let timestamp = now.to_string();
-        let token = CallbackToken::new(&*self.account.callback_token);
-        let signature = signature(&token, &timestamp, NONCE);
+        let nowhere = if sealed { sealed_site(0) } else { NOWHERE.to_owned() };
         let body = format!(
             "<xml><ToUserName><![CDATA[{us}]]></ToUserName>\n\
              <FromUserName><![CDATA[{NOBODY}]]></FromUserName>\n\
              <CreateTime>{now}</CreateTime>\n\
              <MsgType><![CDATA[event]]></MsgType>\n\
              <Event><![CDATA[SCAN]]></Event>\n\
-             <EventKey><![CDATA[q_{NOWHERE}_{QUEUE}]]></EventKey>\n\
+             <EventKey><![CDATA[q_{nowhere}_{QUEUE}]]></EventKey>\n\
              <Ticket><![CDATA[gQ{ticket}]]></Ticket>\n\
              </xml>",
-            us = self.account.original_id,
+            us = account.original_id,
             ticket = "bench".repeat(18),
         );
-        let text = format!(
-            "POST /wechat/{ACCOUNT}?signature={signature}&timestamp={timestamp}&nonce={NONCE}\
-             &openid={NOBODY} HTTP/1.1\r\n\
-             Host: 127.0.0.1:{port}\r\n\
-             User-Agent: Mozilla/4.0\r\n\
-             Accept: */*\r\n\
-             Pragma: no-cache\r\n\
-             Content-Type: text/xml\r\n\
-             Content-Length: {length}\r\n\r\n{body}",
-            length = body.len(),
-        );
+        let (text, envelope) = if sealed {
+            (body, Some(Envelope { account, port, timestamp, request: Vec::new() }))
+        } else {
+            let query = query(&account, &timestamp);
+            (format!("{}{body}", head(port, ACCOUNT, &query, body.len())), None)
+        };
         let people = text.match_indices(NOBODY).map(|(at, _)| at + NOBODY.len()).collect();
-        let site = text.find(NOWHERE).expect("the text was made with it") + NOWHERE.len();
-        Form { bytes: text.into_bytes(), people, site }
+        let site = text.find(&nowhere).expect("the text was made with it") + nowhere.len();
+        Form { bytes: text.into_bytes(), people, site, envelope }
     }
+}
+
+fn query(account: &SimAccount, timestamp: &str) -> String {
+    let token = CallbackToken::new(&*account.callback_token);
+    let signature = signature(&token, timestamp, NONCE);
+    format!("signature={signature}&timestamp={timestamp}&nonce={NONCE}&openid={NOBODY}")
+}
+
+fn head(port: u16, account: &str, query: &str, length: usize) -> String {
+    format!(
+        "POST /wechat/{account}?{query} HTTP/1.1\r\n\
+         Host: 127.0.0.1:{port}\r\n\
+         User-Agent: Mozilla/4.0\r\n\
+         Accept: */*\r\n\
+         Pragma: no-cache\r\n\
+         Content-Type: text/xml\r\n\
+         Content-Length: {length}\r\n\r\n"
+    )
+}
+
+/// The account in secure mode, as WeChat has it.
+pub fn sealed_account() -> SimAccount {
+    SimAccount {
+        appid: "wx00000000005ea1ed".into(),
+        mode: PushMode::Secure,
+        ..SimAccount::default()
+    }
+}
+
+/// What a sealed reply says.
+pub fn opened(account: &SimAccount, reply: &str) -> Option<Vec<u8>> {
+    let (_, rest) = reply.split_once("<Encrypt><![CDATA[")?;
+    let (sealed, _) = rest.split_once("]]>")?;
+    unseal(&account.aes_key, &account.appid, sealed).ok()
 }
 
 impl Form {
@@ -84,13 +126,42 @@ impl Form {
             write_digits(&mut self.bytes[..end], person, NOBODY.len() - "oBench".len());
         }
         write_digits(&mut self.bytes[..self.site], site as u64, NOWHERE.len() - 1);
-        &self.bytes
+        match &mut self.envelope {
+            None => &self.bytes,
+            Some(envelope) => envelope.around(&self.bytes, person),
+        }
+    }
+}
+
+impl Envelope {
+    fn around(&mut self, body: &[u8], person: u64) -> &[u8] {
+        let Envelope { account, port, timestamp, request } = self;
+        let mut random = *b"0000000000000000";
+        write_digits(&mut random, person, 16);
+        let sealed = seal(&account.aes_key, &account.appid, random, body, &Warp::default());
+        let signed = msg_signature(&account.callback_token, timestamp, NONCE, &sealed);
+        let query =
+            format!("{}&encrypt_type=aes&msg_signature={signed}", query(account, timestamp));
+        let body = format!(
+            "<xml>\n    <ToUserName><![CDATA[{}]]></ToUserName>\n    \
+             <Encrypt><![CDATA[{sealed}]]></Encrypt>\n</xml>\n",
+            account.original_id
+        );
+        request.clear();
+        request.extend_from_slice(head(*port, SEALED, &query, body.len()).as_bytes());
+        request.extend_from_slice(body.as_bytes());
+        request
     }
 }
 
 /// The id of the i-th site.
 pub fn site(i: usize) -> String {
     format!("s{i:05}")
+}
+
+/// The id of the i-th site of the account in secure mode.
+pub fn sealed_site(i: usize) -> String {
+    format!("t{i:05}")
 }
 
 fn write_digits(before: &mut [u8], mut number: u64, digits: usize) {
@@ -116,7 +187,7 @@ mod tests {
     #[test]
     fn a_filled_form_is_a_signed_scan_of_that_person_at_that_site() {
         let crowd = Crowd::new(1000);
-        let mut form = crowd.form(8080, 1_763_000_000_000);
+        let mut form = crowd.form(8080, 1_763_000_000_000, false);
         form.fill(999_999_999_999, 999);
         let text = String::from_utf8(form.fill(1_234_567, 42).to_vec()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -133,6 +204,18 @@ mod tests {
         let Kind::Event(Event::Scan { scene, .. }) = message.kind else { panic!() };
         assert_eq!(scene.as_deref(), Some("q_s00042_a"));
         assert_eq!(site(42), "s00042");
+    }
+
+    #[test]
+    fn a_sealed_form_is_what_its_account_opens() {
+        let mut form = Crowd::new(1000).form(8080, 1_763_000_000_000, true);
+        let text = String::from_utf8(form.fill(7, 42).to_vec()).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("/wechat/sealed?") && head.contains("encrypt_type=aes"), "{head}");
+        assert!(head.ends_with(&format!("Content-Length: {}", body.len())), "{head}");
+        let scan = String::from_utf8(opened(&sealed_account(), body).unwrap()).unwrap();
+        assert!(scan.contains("oBench0000000000000000000007") && scan.contains("q_t00042_a"));
+        assert_eq!(sealed_site(42), "t00042");
     }
 
     #[test]

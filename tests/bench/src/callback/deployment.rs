@@ -1,8 +1,9 @@
 //! What is measured, set up: real NATS and Redis, one process per role of the product, one per
 //! server beside it, and the simulator in the measuring process.
 
-use super::crowd::{ACCOUNT, QUEUE, site};
+use super::crowd::{ACCOUNT, QUEUE, SEALED, sealed_account, sealed_site, site};
 use super::servers::Kind;
+use crate::member::{Member, until};
 use anyhow::{Context, ensure};
 use async_nats::jetstream::consumer::pull;
 use harness::{NatsServer, Program, RedisServer, free_port};
@@ -12,15 +13,11 @@ use paihao_contracts::names::{LEDGER, PLANNER};
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use std::fmt::Write as _;
-use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
 use wechat_sim::{Quotas, SimAccount, SimConfig, SimTemplate, Simulator};
-
-/// How long anything may take to get ready. A debug build on a busy machine is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Everything that runs.
 pub struct Deployment {
@@ -34,14 +31,6 @@ pub struct Deployment {
     program: PathBuf,
 }
 
-/// One role of the product.
-pub struct Member {
-    pub program: Program,
-    /// Where it serves, if it is the gateway.
-    pub port: u16,
-    admin: u16,
-}
-
 /// A server beside the gateway.
 pub struct Beside {
     pub program: Program,
@@ -52,6 +41,7 @@ impl Deployment {
     /// Starts servers and roles, and waits until all are ready.
     pub async fn start(sites: usize, wechat_answers_in: Duration) -> anyhow::Result<Deployment> {
         let wechat = Simulator::start(SimConfig {
+            accounts: vec![SimAccount::default(), sealed_account()],
             quotas: Quotas::unlimited(),
             everybody_follows: true,
             ..SimConfig::default()
@@ -64,24 +54,17 @@ impl Deployment {
         let (nats, redis) = (NatsServer::start(), RedisServer::start());
         let program = std::env::current_exe().context("this program does not know its file")?;
         let start = |role: &str| {
-            let (port, admin) = (free_port(), free_port());
-            let text = configuration(sites, port, admin, &nats, &redis, &wechat);
-            let arguments = ["role", "--", "--config", "{dir}/paihao.toml", role];
-            let program = Program::start(&program, &arguments, &[("paihao.toml", &*text)]);
-            Member { program, port, admin }
+            Member::start(&program, role, |port, admin| {
+                configuration(sites, port, admin, &nats, &redis, &wechat)
+            })
         };
         let (gateway, token, notifier) = (start("gateway"), start("token"), start("notifier"));
         let deployment =
             Deployment { nats, redis, gateway, token, notifier, wechat, sites, program };
         for member in [&deployment.gateway, &deployment.token, &deployment.notifier] {
-            deployment.until_ready(member).await?;
+            member.until_ready().await?;
         }
         Ok(deployment)
-    }
-
-    /// Waits until a role says that it is ready.
-    pub async fn until_ready(&self, member: &Member) -> anyhow::Result<()> {
-        until("a role is ready", || is_ready(member.admin)).await.with_context(|| member.said())
     }
 
     /// A commit of one ticket, as the gateway wrote it.
@@ -156,15 +139,6 @@ impl Deployment {
     }
 }
 
-impl Member {
-    /// The end of its log.
-    fn said(&self) -> String {
-        let output = self.program.output();
-        let lines: Vec<_> = output.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
-    }
-}
-
 fn configuration(
     sites: usize,
     port: u16,
@@ -196,6 +170,12 @@ fn configuration(
         appid = '{appid}'
         secret = '{secret}'
         callback_token = '{token}'
+        [accounts.{SEALED}]
+        appid = '{sealed_appid}'
+        secret = '{secret}'
+        callback_token = '{token}'
+        mode = 'secure'
+        aes_key = '{aes_key}'
         [accounts.{ACCOUNT}.called]
         template_id = '{template}'
         fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
@@ -204,17 +184,19 @@ fn configuration(
         redis = redis.url(),
         wechat = wechat.base_url(),
         appid = account.appid,
+        sealed_appid = sealed_account().appid,
+        aes_key = sealed_account().aes_key,
         secret = account.secret,
         token = account.callback_token,
         template = SimTemplate::DEMO_CALLED,
     );
-    for i in 0..sites {
-        let site = site(i);
+    let all = (0..sites).flat_map(|i| [(ACCOUNT, site(i)), (SEALED, sealed_site(i))]);
+    for (account, site) in all {
         write!(
             text,
             "
             [sites.{site}]
-            account = '{ACCOUNT}'
+            account = '{account}'
             name = '城南大厅 {site}'
             time_zone = 'UTC'
             day_starts_at = {day_starts_at}
@@ -229,25 +211,4 @@ fn configuration(
         .expect("writing to memory");
     }
     text
-}
-
-fn is_ready(admin: u16) -> bool {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, admin))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
-}
-
-async fn until(what: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    while !condition() {
-        ensure!(begun.elapsed() < PATIENCE, "still not after {PATIENCE:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
 }

@@ -20,6 +20,8 @@ pub struct Figures {
     pub closed: Vec<Closed>,
     /// The gateway's rate divided by another server's.
     pub ratios: Vec<Ratio>,
+    /// The gateway's rate in secure mode divided by its rate in plain mode.
+    pub secure: Ratio,
     pub open: Vec<Open>,
     pub memory: Vec<Memory>,
     pub truth: Truth,

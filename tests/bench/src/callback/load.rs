@@ -1,6 +1,6 @@
 //! The load: a closed loop finds the most that a server does, an open one what people wait.
 
-use super::crowd::{Crowd, Form};
+use super::crowd::{Crowd, Form, opened, sealed_account};
 use super::wire::{Reply, Wire};
 use anyhow::Context;
 use hdrhistogram::Histogram;
@@ -24,6 +24,8 @@ pub struct Target {
 pub enum Good {
     /// A number. A new one at its site every time, if the server gives real ones.
     Number,
+    /// The same, sealed as in secure mode; the requests are, too.
+    SealedNumber,
     /// `success`.
     Success,
 }
@@ -99,7 +101,12 @@ impl Tally {
 
     fn judge(&mut self, reply: &Reply<'_>, good: Good, site: usize) {
         self.made += 1;
-        let number = reply.number().filter(|_| good == Good::Number && reply.status == 200);
+        let number = match good {
+            Good::Number => reply.number(),
+            Good::SealedNumber => sealed_number(reply),
+            Good::Success => None,
+        };
+        let number = number.filter(|_| reply.status == 200);
         match number {
             Some(serial) => {
                 self.given.push((site, serial));
@@ -113,6 +120,11 @@ impl Tally {
             }
         }
     }
+}
+
+fn sealed_number(reply: &Reply<'_>) -> Option<u32> {
+    let plain = opened(&sealed_account(), std::str::from_utf8(reply.body).ok()?)?;
+    Reply { status: reply.status, body: &plain }.number()
 }
 
 /// Each connection asks again as soon as it was answered.
@@ -236,7 +248,8 @@ async fn connected<T: Send + 'static, F>(
 where
     F: Future<Output = anyhow::Result<T>> + Send + 'static,
 {
-    let form = crowd.form(target.port, SystemClock.now_ms());
+    let sealed = target.good == Good::SealedNumber;
+    let form = crowd.form(target.port, SystemClock.now_ms(), sealed);
     let mut workers = JoinSet::new();
     for _ in 0..connections {
         workers.spawn(worker(Wire::to(target.port).await?, form.clone()));

@@ -28,6 +28,9 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
     )?;
     closed(&figures.closed, out)?;
     ratios(&figures.ratios, out)?;
+    let (secure, by_cpu) = (figures.secure.spread, figures.secure.by_cpu);
+    let (median, least, most) = (secure.median, secure.least, secure.most);
+    writeln!(out, "  Secure mode ÷ plain{median:>5.2} ({least:.2}..{most:.2})  {by_cpu:>7.2}")?;
     open(&figures.open, out)?;
     memory(&figures.memory, figures.truth.callbacks, out)?;
     truth(&figures.truth, figures.first_bad.as_deref(), out)

@@ -76,7 +76,7 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
 
     say(&format!("memory: up to {} callbacks in all", options.callbacks));
     all.notifier.program.restart();
-    runtime.block_on(all.until_ready(&all.notifier))?;
+    runtime.block_on(all.notifier.until_ready())?;
     run.fill_up()?;
     run.truth.unplanned = runtime.block_on(all.until_planned(Duration::from_secs(600)))?;
     let memory = memory(&at_rest, &usages(&all)?);
@@ -85,7 +85,9 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     say("everything has stopped");
 
     run.truth.judge(&mut run.serials);
-    let Run { servers, truth, first_bad, .. } = run;
+    let Run { mut servers, truth, first_bad, .. } = run;
+    let sealed = servers.pop().context("the gateway in secure mode is the last")?;
+    let secure = sealed.ratio(&servers[GATEWAY]);
     let ratios = servers[1..].iter().map(|other| servers[GATEWAY].ratio(other)).collect();
     let [gateway, floor] = open;
     Ok(Figures {
@@ -98,7 +100,8 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
         reply_bytes: reply.len(),
         wechat_answers_in_ms: options.wechat_ms,
         ratios,
-        closed: servers.into_iter().map(Server::figure).collect(),
+        closed: servers.into_iter().chain([sealed]).map(Server::figure).collect(),
+        secure,
         open: vec![
             Turn::open_figure("gateway", rate, gateway),
             Turn::open_figure("floor", rate, floor),
@@ -130,7 +133,7 @@ impl<'a> Run<'a> {
             nats: all.nats.pid().context("NATS does not run")?,
             servers: vec![Server::new("gateway", pid, target)],
             truth: Truth::default(),
-            serials: vec![Vec::new(); options.sites],
+            serials: vec![Vec::new(); 2 * options.sites],
             first_bad: None,
         })
     }
@@ -153,6 +156,11 @@ impl<'a> Run<'a> {
             self.closed(self.servers.len() - 1, self.warm_up())?;
             started.push(beside);
         }
+        // The same process once more, asked and answering in secure mode.
+        let Server { pid, target, .. } = self.servers[GATEWAY];
+        let target = Target { good: Good::SealedNumber, ..target };
+        self.servers.push(Server::new("secure mode", pid, target));
+        self.closed(self.servers.len() - 1, self.warm_up())?;
         Ok(started)
     }
 
@@ -209,10 +217,12 @@ impl<'a> Run<'a> {
             let name = self.servers[server].name;
             self.first_bad = tally.first_bad.as_ref().map(|said| format!("{name}: {said}"));
         }
-        if server == GATEWAY {
+        let Server { pid, target, .. } = self.servers[server];
+        if pid == self.servers[GATEWAY].pid {
+            let first = if target.good == Good::SealedNumber { self.options.sites } else { 0 };
             self.truth.callbacks += tally.made;
             for &(site, serial) in &tally.given {
-                self.serials[site].push(serial);
+                self.serials[first + site].push(serial);
             }
         }
     }

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::answers::{json, refusal};
 use crate::api::Parameters;
+use crate::config::Behaviour;
 use crate::dice;
-use crate::tokens::Granted;
+use crate::tokens::{Granted, Rules};
 use crate::world::{Account, Shared};
 
 pub(crate) async fn classic(State(world): State<Shared>, Query(asked): Parameters) -> Response {
@@ -26,7 +27,8 @@ pub(crate) async fn classic(State(world): State<Shared>, Query(asked): Parameter
     if !account.quota.lock().take_today("classic", quotas.classic_per_day, now) {
         return refusal(45009);
     }
-    let granted = account.tokens.lock().classic(fresh(), now);
+    let rules = rules(&world, |behaviour| behaviour.classic_kills_former);
+    let granted = account.tokens.lock().classic(fresh(), now, rules);
     world.stats.count(|stats| {
         stats.classic_fetches += 1;
         stats.tokens_issued += 1;
@@ -66,15 +68,15 @@ pub(crate) async fn stable(State(world): State<Shared>, method: Method, body: By
         return refusal(45009);
     }
     let gap = quotas.forced_gap.as_millis() as u64;
-    let kills_former = world.behaviour.lock().force_kills_former;
+    let rules = rules(&world, |behaviour| behaviour.force_kills_former);
     let mut tokens = account.tokens.lock();
     let may_force = wanted.force_refresh
         && tokens.may_force(now, gap)
         && quota.take_today("forced", quotas.forced_per_day, now);
     let granted = if may_force {
-        tokens.forced(fresh(), now, kills_former)
+        tokens.forced(fresh(), now, rules)
     } else {
-        tokens.stable(fresh(), now)
+        tokens.stable(fresh(), now, rules.life_ms)
     };
     world.stats.count(|stats| {
         stats.stable_fetches += 1;
@@ -82,6 +84,12 @@ pub(crate) async fn stable(State(world): State<Shared>, method: Method, body: By
         stats.forced_refreshes += u64::from(may_force);
     });
     grant(granted)
+}
+
+fn rules(world: &Shared, kills_former: impl Fn(&Behaviour) -> bool) -> Rules {
+    let behaviour = world.behaviour.lock();
+    let life_ms = behaviour.token_life.as_millis() as u64;
+    Rules { life_ms, kills_former: kills_former(&behaviour) }
 }
 
 fn owner<'a>(

@@ -1,0 +1,65 @@
+//! A role of the product as a process of its own, and waiting for it.
+
+use anyhow::{Context, ensure};
+use harness::{Program, free_port};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long anything may take to get ready. A debug build on a busy machine is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One role of the product.
+pub struct Member {
+    pub program: Program,
+    /// Where it serves, if it is the gateway.
+    pub port: u16,
+    pub admin: u16,
+}
+
+impl Member {
+    /// Starts a role of this program with the configuration that is made of its two ports.
+    pub fn start(program: &Path, role: &str, configuration: impl Fn(u16, u16) -> String) -> Member {
+        let (port, admin) = (free_port(), free_port());
+        let text = configuration(port, admin);
+        let arguments = ["role", "--", "--config", "{dir}/paihao.toml", role];
+        let program = Program::start(program, &arguments, &[("paihao.toml", &*text)]);
+        Member { program, port, admin }
+    }
+
+    /// Waits until it says that it is ready.
+    pub async fn until_ready(&self) -> anyhow::Result<()> {
+        until("a role is ready", || is_ready(self.admin)).await.with_context(|| self.said())
+    }
+
+    /// The end of its log.
+    pub fn said(&self) -> String {
+        let output = self.program.output();
+        let lines: Vec<_> = output.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+fn is_ready(admin: u16) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, admin))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+/// Waits for something, and not for ever.
+pub async fn until(what: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    while !condition() {
+        ensure!(begun.elapsed() < PATIENCE, "still not after {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}

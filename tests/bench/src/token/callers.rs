@@ -1,0 +1,131 @@
+//! A process full of callers, told over HTTP when to call.
+
+use super::ways::{Calling, Came, Way};
+use axum::extract::{Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+/// How such a process is started.
+#[derive(Args, Debug)]
+pub struct CallersOptions {
+    #[arg(long, value_enum)]
+    way: Way,
+    #[arg(long)]
+    config: PathBuf,
+    #[arg(long)]
+    port: u16,
+    #[arg(long)]
+    callers: usize,
+}
+
+/// For how long to call, and how: each caller at least once.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Go {
+    pub for_ms: u64,
+    /// Between a caller's calls.
+    pub pause_ms: u64,
+    /// Goes on, half a minute at most, until a call was good.
+    pub until_good: bool,
+}
+
+impl Go {
+    pub const ONCE: Go = Go { for_ms: 0, pause_ms: 20, until_good: true };
+
+    pub fn path(self) -> String {
+        let Go { for_ms, pause_ms, until_good } = self;
+        format!("/go?for_ms={for_ms}&pause_ms={pause_ms}&until_good={until_good}")
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Tally {
+    pub calls: u64,
+    pub failed: u64,
+    pub without: u64,
+    pub slowest_ms: u64,
+    /// Why the first one was not good.
+    pub first: Option<String>,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: Tally) {
+        self.calls += other.calls;
+        self.failed += other.failed;
+        self.without += other.without;
+        self.slowest_ms = self.slowest_ms.max(other.slowest_ms);
+        self.first = self.first.take().or(other.first);
+    }
+}
+
+struct Process {
+    calling: Calling,
+    callers: usize,
+}
+
+/// Serves until it is killed.
+pub fn serve(options: &CallersOptions) -> anyhow::Result<()> {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let calling = Calling::new(options.way, &options.config).await?;
+        let process = Arc::new(Process { calling, callers: options.callers });
+        let app = Router::new().route("/go", get(go)).with_state(process);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+        Ok(axum::serve(listener, app).await?)
+    })
+}
+
+async fn go(State(process): State<Arc<Process>>, Query(go): Query<Go>) -> Json<Tally> {
+    let mut callers = JoinSet::new();
+    for _ in 0..process.callers {
+        let process = process.clone();
+        callers.spawn(async move { process.caller(go).await });
+    }
+    let mut all = Tally::default();
+    for tally in callers.join_all().await {
+        all.add(tally);
+    }
+    Json(all)
+}
+
+impl Process {
+    async fn caller(&self, go: Go) -> Tally {
+        let begun = Instant::now();
+        let mut tally = Tally::default();
+        loop {
+            let asked = Instant::now();
+            let came = self.calling.call().await;
+            tally.calls += 1;
+            let took = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tally.slowest_ms = tally.slowest_ms.max(took);
+            let good = match came {
+                Came::Good => true,
+                Came::Failed(why) => {
+                    tally.failed += 1;
+                    tally.first.get_or_insert(why);
+                    false
+                }
+                Came::Without(why) => {
+                    tally.without += 1;
+                    tally.first.get_or_insert(why);
+                    false
+                }
+            };
+            let on = go.until_good && !good && begun.elapsed() < Duration::from_secs(30);
+            if !on && begun.elapsed() >= Duration::from_millis(go.for_ms) {
+                return tally;
+            }
+            sleep(Duration::from_millis(go.pause_ms)).await;
+        }
+    }
+}

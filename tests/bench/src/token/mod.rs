@@ -1,0 +1,67 @@
+//! `bench token`: how often WeChat is asked for a token and whose calls fail, through everything that
+//! happens to tokens.
+//!
+//! In reading order: [`ways`] are the product's way to a token and two others; [`callers`] is a
+//! process that calls in one of them; [`stage`] starts everything; [`scenes`] is what happens;
+//! [`report`] says what was seen.
+
+mod ways;
+
+mod callers;
+mod stage;
+
+mod scenes;
+
+mod report;
+
+pub use callers::{CallersOptions, serve};
+
+use anyhow::ensure;
+use clap::Args;
+use report::Row;
+use scenes::Scene;
+use std::path::PathBuf;
+use tokio::runtime::Builder;
+use ways::Way;
+
+/// How much to measure.
+#[derive(Args, Debug, Clone)]
+pub struct Options {
+    /// Callers in all, divided among three processes.
+    #[arg(long, default_value_t = 64)]
+    callers: usize,
+    /// Shorter stretches: shows that the bench works. The figures to be held are the same.
+    #[arg(long)]
+    short: bool,
+    /// Only this scene.
+    #[arg(long, value_enum)]
+    scene: Option<Scene>,
+    /// Write the figures here, too, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// Measures, prints, and fails if a figure of the product's is missed.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    ensure!(options.callers >= 3, "three processes need a caller each");
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let mut rows = Vec::new();
+    for scene in Scene::ALL {
+        if options.scene.is_some_and(|only| only != scene) {
+            continue;
+        }
+        for way in Way::ALL {
+            if way == Way::Product || scene.is_for_all() {
+                eprintln!("{} · {}", scene.words(), way.words());
+                rows.push(runtime.block_on(scenes::play(scene, way, options))?);
+            }
+        }
+    }
+    println!("{}", report::text(&rows));
+    if let Some(file) = &options.json {
+        std::fs::write(file, serde_json::to_vec_pretty(&rows)?)?;
+    }
+    let missed: Vec<&Row> = rows.iter().filter(|row| row.held == Some(false)).collect();
+    ensure!(missed.is_empty(), "{} rows miss their figure: see the table", missed.len());
+    Ok(())
+}
