@@ -148,6 +148,45 @@ mod tests {
     }
 
     #[test]
+    fn published_pushes_and_replies_are_signed_and_sealed_both_ways() {
+        let push = "+qdx1OKCy+5JPCBFWw70tm0fJGb2Jmeia4FCB7kao+/Q5c/ohsOzQHi8khUOb05JCpj0JB4RvQMkUyus8TPxLKJGQqcvZqzDpVzazhZv6JsXUnnR8XGT740XgXZUXQ7vJVnAG+tE8NUd4yFyjPy7GgiaviNrlCTj+l5kdfMuFUPpRSrfMZuMcp3Fn2Pede2IuQrKEYwKSqFIZoNqJ4M8EajAsjLY2km32IIjdf8YL/P50F7mStwntrA2cPDrM1kb6mOcfBgRtWygb3VIYnSeOBrebufAlr7F9mFUPAJGj04=";
+        let reply = "Q3stYC6hdFzMh9T8HCvyDCZ7WOd3U4cBL73YIObrV8S8VmrpdZqzQ45zLJojjlDTtuWg0el4qUdxnVWlPRME0hTrIsmpVUehd4HHrs0hMqMM9PJOPUp/aKQalfwolTJ2HBnaUBKkMHx9BG1ToYawqagE1RoxgaHFCVKN+lQn6cUuVvLl8TgEDqwmTUG/I2oYzI4oM3i3Jdisj1iCL+1JuxVhc9wfQjdTuJOqghHaL571iFAUQVTH9mri0lfdkJ1PkIXkQ23mAZVc3qNWCdrj0WDhAi1C703HgnyUjgiVbLjjANGjZ8l8BFDEcZxe4mzhR7Fky4yIu/o1HXZBheXnz/gAyLJOAesJuZOeorsbUDOPnBz6SQl9Z0RJowpV8xXUq3rABjfT0xli0kCNCf/gFNaDv5iViaQ1Gqg71xeldZw=";
+        let said = "{\"ToUserName\":\"gh_97417a04a28d\",\"FromUserName\":\"o9AgO5Kd5ggOC-bXrbNODIiE3bGY\",\"CreateTime\":1714112445,\"MsgType\":\"event\",\"Event\":\"debug_demo\",\"debug_str\":\"hello world\"}";
+        let text = "<xml><ToUserName><![CDATA[oyORnuP8q7ou2gfYjqLzSIWZf0rs]]></ToUserName><FromUserName><![CDATA[gh_10f6c3c3ac5a]]></FromUserName><CreateTime>1409735670</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[您的号码 A012，前面还有 3 位 ☺]]></Content></xml>";
+        for (key, appid, random, plain, sealed) in [
+            (ZEROS, "wxba5fad812f8e6fb9", b"a8eedb185eb2fecf", said, push),
+            (SAMPLE, "wx2c2769f8efd9abc2", b"0123456789abcdef", text, reply),
+        ] {
+            assert_eq!(unseal(key, appid, sealed), Ok(plain.as_bytes().to_vec()));
+            assert_eq!(seal(key, appid, *random, plain.as_bytes(), &Warp::default()), sealed);
+        }
+        let luck = "ELGduP2YcVatjqIS+eZbp80MNLoAUWvzzyJxgGzxZO/5sAvd070Bs6qrLARC9nVHm48Y4hyRbtzve1L32tmxSQ==";
+        let padded = "uMMzGtqcnpOzXOYBwDQNrTKqq1gfFL9ZipCOy/gYhNsj0EbDiLgmyIpctOWh4+FF28LepmxqkFHWq0/W1HpwVThBvOfqfojRqfSqOCcrXV+fVpED4mak/KZt2gsUJ7hv";
+        let pam = "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==";
+        for (token, timestamp, nonce, sealed, signed) in [
+            ("AAAAA", "1714112445", "415670741", push, "046e02f8204d34f8ba5fa3b1db94908f3df2e9b3"),
+            ("AAAAA", "1713424427", "415670741", luck, "1b9339964ed2e271e7c7b6ff2b0ef902fc94dea1"),
+            (
+                "AAAAA",
+                "1714112445",
+                "415670741",
+                padded,
+                "0af5967fd5900b3f9b4652f2266a980b1674aecf",
+            ),
+            ("pamtest", "1409304348", "xxxxxx", pam, "82c962d39941aa48552f90ef55aa323dc620cc10"),
+            (
+                "spamtest",
+                "1409735670",
+                "1320562132",
+                reply,
+                "d70ca1a8a9e2abc15dcec919b459236819296ce7",
+            ),
+        ] {
+            assert_eq!(msg_signature(token, timestamp, nonce, sealed), signed);
+        }
+    }
+
+    #[test]
     fn every_length_is_sealed_and_what_is_warped_is_noticed() {
         for length in 0..70 {
             let message = vec![b'm'; length];

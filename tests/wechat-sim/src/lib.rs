@@ -33,36 +33,8 @@
 //!
 //! # The control API
 //!
-//! JSON in and out; `appid` may be left out when the first account is meant; times are Unix
-//! milliseconds; a `msgid` is a string. Everything is also a method of [`Simulator`].
-//!
-//! | route | body or query | answer |
-//! |---|---|---|
-//! | `GET /sim/api/accounts` | | `[{appid, original_id, name}]` |
-//! | `POST /sim/api/callbacks` | `{appid?, urls: []}` | `{}`: where pushes go from now on, in turn |
-//! | `POST /sim/api/verify` | `{appid?, url}` | `{ok, problem}`: the console's GET with `echostr` |
-//! | `GET /sim/api/codes` | `?limit=` | `{now, codes: [{ticket, url, appid, created_at, expires_at, expired}]}`, newest first |
-//! | `GET /sim/api/code.svg` | `?ticket=` | a drawing of the code |
-//! | `POST /sim/api/scan` | `{openid, url or ticket, deliveries?, to?: []}` | an [`Outcome`]: `{seen, pushes, reply}` |
-//! | `POST /sim/api/follow`, `…/unfollow` | `{appid?, openid}` | an [`Outcome`] |
-//! | `POST /sim/api/text` | `{appid?, openid, text, deliveries?, to?}` | an [`Outcome`]; 409 for a non-follower |
-//! | `POST /sim/api/click` | `{appid?, openid, key, deliveries?, to?}` | an [`Outcome`]: a menu entry was pressed |
-//! | `POST /sim/api/push` | `{appid?, openid, body, timestamp?, nonce?, signature?, msg_signature?, mode?, warp?: {appid?, length?, pad_byte?, pad_count?}, deliveries?, to?}` | `{pushes}`: any body, with a true or a [`Forged`] query, sealed rightly or with a [`Warp`] |
-//! | `GET /sim/api/people` | `?openid=` | `[{appid, openid, follows, refuses}]` |
-//! | `POST /sim/api/people` | `{appid?, openid, follows?, refuses?: no, at_once or in_receipt}` | the customer's new state, without any event |
-//! | `GET /sim/api/chat` | `?openid=&after=` | the [`Line`]s after that id |
-//! | `GET /sim/api/messages` | `?openid=` | the [`AcceptedMessage`]s, oldest first |
-//! | `GET /sim/api/pushes` | `?openid=&after=&limit=` | the last [`Pushed`], newest first |
-//! | `GET /sim/api/stats` | | [`Stats`] |
-//! | `GET`, `POST`, `DELETE /sim/api/faults` | a [`Fault`]: `{path, containing?, skip?, times?, after?, effect, …}` | the faults in force |
-//! | `POST /sim/api/refuse` | `{ms}` | `{}`: connections are refused for so long |
-//! | `POST /sim/api/tokens/kill` | `{appid?, still_handed_out?}` | `{}` |
-//! | `POST /sim/api/agree` | `{appid?, openid, template_id, times?}` | `{}`: the customer accepts subscription notices, without any event |
-//! | `POST /sim/api/secret` | `{appid?, secret}` | `{}`: the console sets a new AppSecret |
-//! | `POST /sim/api/quotas/clear` | `{appid?}` | `{}`: the console sets the day's quotas back |
-//! | `POST /sim/api/clock/advance` | `{seconds}` | `{now}`: tokens, codes and memories age |
-//! | `POST /sim/api/behaviour` | `{cut_ms?, repeats?, stamps?, on_http_error?, latency_ms?, duplicate?, force_kills_former?, address_listed?, throttle?: {same_in_a_minute?, most?, within_ms?}, windows?: add_up or newest_only, date_off_s?, dirty?, receipt?: {pushed?, delay_ms?, status?, copies?, before_answer?}}` | `{}` |
-//! | `GET /sim/events` | | server-sent events `line` and `code` |
+//! Over HTTP, for tests in another process and for anybody's software: `docs/simulator.md` has every
+//! route and every switch. Everything is also a method of [`Simulator`].
 //!
 //! # Where nobody knows what WeChat does
 //!

@@ -90,3 +90,22 @@ async fn a_page_hears_of_lines_as_they_come() {
     assert_eq!((news["openid"].as_str(), &news["line"]["kind"]), (Some(O), &json!("note")));
     caller.wechat.stop().await;
 }
+
+#[test]
+fn every_route_and_every_switch_is_documented() {
+    let documented = include_str!("../../../../docs/simulator.md");
+    let routes = include_str!("../../src/control.rs").split(".route(\"").skip(1);
+    let routes: Vec<&str> = routes.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(routes.len() > 20, "{routes:?}");
+    for route in routes {
+        assert!(documented.contains(&format!("{route}`")), "docs/simulator.md lacks {route}");
+    }
+    let switches = include_str!("../../src/behaviour.rs");
+    let switches = switches.lines().filter_map(|line| line.trim().split_once(": Option<"));
+    for (switch, _) in switches.filter(|(switch, _)| !switch.contains(' ')) {
+        let named = documented.contains(&format!("`{switch}`"))
+            || documented.contains(&format!("`{switch}`:"))
+            || documented.contains(&format!("\"{switch}\""));
+        assert!(named, "docs/simulator.md lacks the switch {switch}");
+    }
+}
