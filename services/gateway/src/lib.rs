@@ -28,7 +28,9 @@ mod pages;
 use axum::Router;
 use book::Book;
 use codes::CodeSource;
+use codes::cost::Costs;
 use codes::doors::Doors;
+use codes::pool::{PoolSettings, Pools};
 use lines::Lines;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
@@ -36,6 +38,7 @@ use paihao_chassis::clock::Clock;
 use paihao_ledger::Ledger;
 use paihao_wechat::Caller;
 use sessions::ScanSessions;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -50,6 +53,8 @@ pub struct Settings {
     pub callback_body_limit: usize,
     /// How long a session's QR code works.
     pub session_expiry: Duration,
+    /// Codes that are made ahead of need.
+    pub pool: PoolSettings,
     /// Where the simulator's phones are, for the links of a demo.
     pub phones: Option<String>,
 }
@@ -82,6 +87,7 @@ struct Door {
     doors: Arc<Doors>,
     ledger: Arc<dyn Ledger>,
     cache: Arc<dyn Cache>,
+    costs: Arc<Costs>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     stop: CancellationToken,
@@ -98,8 +104,14 @@ pub fn start(
     let Ports { ledger, cache, wechat, clock } = ports;
     let codes: Arc<dyn CodeSource> = Arc::new(wechat);
     let expiry = settings.session_expiry;
-    let sessions = Arc::new(ScanSessions::new(cache.clone(), codes.clone(), clock.clone(), expiry));
+    let accounts: BTreeSet<_> =
+        book.sites.values().map(|site| site.facts.account.to_string()).collect();
+    let pools = Pools::start(&settings.pool, accounts, expiry, &codes, &clock, tasks);
+    let sessions =
+        ScanSessions::new(cache.clone(), codes.clone(), pools.clone(), clock.clone(), expiry);
+    let sessions = Arc::new(sessions);
     let doors = Doors::start(ledger.clone(), cache.clone(), codes.clone(), clock.clone(), tasks);
+    let costs = Arc::new(Costs::new(codes.clone(), doors.clone(), pools));
     let told = sessions.clone();
     let observer: lines::Observer = Arc::new(move |_, decision| told.hear(decision));
 
@@ -113,6 +125,7 @@ pub fn start(
         doors,
         ledger,
         cache,
+        costs,
         clock,
         settings: Arc::new(settings),
         stop: door.stop().clone(),

@@ -4,6 +4,7 @@
 //! heard from the ledger, which every replica follows, so that the browser may wait at another
 //! replica than the one that WeChat's callback reached.
 
+use crate::codes::pool::{Pools, ReadyCode};
 use crate::codes::{CodeSource, count_made};
 use crate::scene::Scene;
 use bytes::Bytes;
@@ -47,20 +48,22 @@ pub enum SessionError {
 pub struct ScanSessions {
     cache: Arc<dyn Cache>,
     codes: Arc<dyn CodeSource>,
+    pools: Arc<Pools>,
     clock: Arc<dyn Clock>,
     expiry: Duration,
     watched: Mutex<HashMap<Uuid, watch::Sender<Progress>>>,
 }
 
 impl ScanSessions {
-    /// Sessions whose codes work for `expiry`.
+    /// Sessions whose codes work for `expiry`; so do those in the pools.
     pub fn new(
         cache: Arc<dyn Cache>,
         codes: Arc<dyn CodeSource>,
+        pools: Arc<Pools>,
         clock: Arc<dyn Clock>,
         expiry: Duration,
     ) -> Self {
-        ScanSessions { cache, codes, clock, expiry, watched: Mutex::default() }
+        ScanSessions { cache, codes, pools, clock, expiry, watched: Mutex::default() }
     }
 
     /// Makes a session, or finds the one that this uuid already names.
@@ -76,20 +79,23 @@ impl ScanSessions {
             Err(SessionError::Unknown) => {}
             Err(error) => return Err(error),
         }
-        let scene = Scene::fresh_session();
-        let request = QrRequest::temporary_str(scene.clone(), self.expiry);
-        let code = self.codes.make(account, &request, Value::Normal).await?;
-        count_made(account, "session");
-        let works_for = code.expires_in.unwrap_or(self.expiry).min(self.expiry);
+        let ReadyCode { scene, ticket, url, expires_at } = match self.pools.take(account) {
+            Some(ready) => ready,
+            None => self.make(account).await?,
+        };
+        let now = self.clock.now_ms();
+        // The pool's code works longer; the session does not.
+        let expires_at = expires_at.min(now + self.expiry.as_millis() as i64);
         let session = ScanSession {
             v: 1,
             purpose,
             scene,
-            qr_ticket: code.ticket,
-            qr_url: code.url,
-            expires_at: self.clock.now_ms() + works_for.as_millis() as i64,
+            qr_ticket: ticket,
+            qr_url: url,
+            expires_at,
             progress: Progress::Pending,
         };
+        let works_for = Duration::from_millis((expires_at - now).max(0) as u64);
         let (key, kept) = (names::scan_session(&uuid.to_string()), works_for + KEPT_AFTER_EXPIRY);
         let way_back = Bytes::from(uuid.to_string());
         self.cache.put(&names::scene(&session.scene), way_back, kept).await?;
@@ -98,6 +104,17 @@ impl ScanSessions {
             // Another request with the same uuid was faster: its code is the one to show.
             false => self.find(uuid).await,
         }
+    }
+
+    /// A code for a session that is just being made.
+    async fn make(&self, account: &str) -> Result<ReadyCode, SessionError> {
+        let scene = Scene::fresh_session();
+        let request = QrRequest::temporary_str(scene.clone(), self.expiry);
+        let code = self.codes.make(account, &request, Value::Normal).await?;
+        count_made(account, "session");
+        let works_for = code.expires_in.unwrap_or(self.expiry).min(self.expiry);
+        let expires_at = self.clock.now_ms() + works_for.as_millis() as i64;
+        Ok(ReadyCode { scene, ticket: code.ticket, url: code.url, expires_at })
     }
 
     /// The session of a uuid, as long as its code works.

@@ -10,7 +10,7 @@ use crate::qr::{Picture, QrCode, QrRequest};
 use crate::quota::Quota;
 use crate::secret::{AccessToken, AppId, AppSecret, OpenId};
 use crate::template::{MessageId, Template, TemplateMessage};
-use crate::traffic::{Busy, Gates, Value};
+use crate::traffic::{Busy, Gates, Standing, Value};
 use crate::user::{UserInfo, WebVisitor};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -90,6 +90,11 @@ impl Caller {
     #[must_use]
     pub fn worth(&self, value: Value) -> Self {
         Caller { value, ..self.clone() }
+    }
+
+    /// How the limits of an account's call stand; `None` without limits.
+    pub fn standing(&self, account: &str, api: Api) -> Option<Standing> {
+        self.gates.as_ref().map(|gates| gates.standing(account, api))
     }
 
     /// `qrcode/create` for this account.

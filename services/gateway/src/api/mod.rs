@@ -1,5 +1,6 @@
 //! The HTTP API: scan sessions for browsers, sites for boards, and what staff do.
 
+mod cost;
 pub(crate) mod doors;
 mod live;
 mod sessions;
@@ -32,7 +33,7 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 pub(crate) fn routes() -> Router<Door> {
     let open =
         Router::new().merge(sessions::routes()).merge(sites::routes()).merge(doors::routes());
-    open.merge(staff::routes())
+    open.merge(staff::routes()).merge(cost::routes())
 }
 
 /// What goes around every route. One layer: each further one costs every request two boxes.

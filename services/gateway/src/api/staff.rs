@@ -94,7 +94,11 @@ async fn leave(
 }
 
 /// The key that the request came with, if it opens this site.
-fn admitted<'a>(door: &'a Door, headers: &HeaderMap, site: &str) -> Result<&'a StaffKey, Problem> {
+pub(super) fn admitted<'a>(
+    door: &'a Door,
+    headers: &HeaderMap,
+    site: &str,
+) -> Result<&'a StaffKey, Problem> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     // Every key is compared, so that the time taken says nothing about which one was right.

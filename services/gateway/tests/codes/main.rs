@@ -3,3 +3,4 @@
 mod shop;
 
 mod doors;
+mod pool;

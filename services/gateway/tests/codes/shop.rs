@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use paihao_gateway::codes::CodeSource;
+use paihao_gateway::codes::cost::{CountedBy, Today};
 use paihao_wechat::{CallError, CallerError, Meaning, Picture, QrCode, QrRequest, Refusal, Value};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct Mint {
     code: AtomicI64,
     /// How long an answer takes.
     pub takes: Mutex<Duration>,
+    /// How long a temporary code lives, whatever was asked for.
+    pub lives: Mutex<Option<Duration>>,
 }
 
 impl Mint {
@@ -64,10 +67,16 @@ impl CodeSource for Mint {
             return Err(CallError::Refused(refusal).into());
         }
         let (ticket, url) = (format!("T{number}"), format!("http://weixin.qq.com/q/{number}"));
-        Ok(QrCode { ticket, url, expires_in: request.expiry() })
+        let lives = self.lives.lock().or(request.expiry());
+        Ok(QrCode { ticket, url, expires_in: request.expiry().and(lives) })
     }
 
     async fn picture(&self, _: &str) -> Result<Picture, CallerError> {
         unreachable!("nobody asks for a picture here")
+    }
+
+    async fn today(&self, _: &str) -> Today {
+        let made = self.calls() as u64;
+        Today { made, cap: Some(100_000), counted_by: CountedBy::Wechat }
     }
 }

@@ -2,13 +2,14 @@
 
 use super::account;
 use super::calls::TokenSetup;
-use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Site, TokenChannel};
+use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Pool, Site, TokenChannel};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::{ConfigError, Problems};
 use paihao_chassis::telemetry;
 use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{CounterId, CounterRules, QueueId, QueueRules, Rules};
 use paihao_gateway::book::{Book, Calendar, SiteBook, StaffKey};
+use paihao_gateway::codes::pool::PoolSettings;
 use paihao_ledger::Subject;
 use paihao_wechat::traffic::Limits;
 use paihao_wechat::{AppId, AppSecret, ClientOptions};
@@ -147,8 +148,30 @@ impl Config {
             callback_window: Duration::from_secs(self.gateway.callback_window_seconds),
             callback_body_limit: self.gateway.callback_body_limit,
             session_expiry: Duration::from_secs(expiry),
+            pool: self.pool(expiry, problems),
             phones: (!phones.is_empty()).then(|| format!("{phones}/")),
         }
+    }
+
+    fn pool(&self, session: u64, problems: &mut Problems) -> PoolSettings {
+        let Pool { size, keep_seconds, per_second } = self.gateway.pool;
+        if size > 1000 {
+            let what = format!("{size} codes that every replica throws away when it stops");
+            problems.refuse("gateway.pool.size", what, "use 0 to 1000");
+        }
+        if size > 0 && keep_seconds < 300 {
+            let what = format!("{keep_seconds}: the pool would be made anew all the time");
+            problems.refuse("gateway.pool.keep_seconds", what, "use 300 or more, such as 86400");
+        }
+        if size > 0 && keep_seconds.saturating_add(session) > 2_592_000 {
+            let what = "with session_expiry_seconds it is more than the 30 days of a code";
+            problems.refuse("gateway.pool.keep_seconds", what, "use less, or size = 0");
+        }
+        if size > 0 && !(1..=100).contains(&per_second) {
+            let what = format!("{per_second} codes a second");
+            problems.refuse("gateway.pool.per_second", what, "use 1 to 100");
+        }
+        PoolSettings { size, keep: Duration::from_secs(keep_seconds), per_second }
     }
 
     fn log(&self, problems: &mut Problems) -> telemetry::LogOptions {
@@ -373,6 +396,18 @@ mod tests {
         for key in ["queues.cash.prefix", "callback_token", "staff.desk.key", "staff.desk.sites"] {
             assert!(told.contains(key), "{key} is missing in:\n{told}");
         }
+    }
+
+    #[test]
+    fn a_pool_that_could_not_work_is_refused_and_one_that_is_off_is_not() {
+        let all = "[gateway.pool]\nsize = 5000\nkeep_seconds = 2592000\nper_second = 0\n";
+        let told = problems(|text| text + all, Role::All);
+        for key in ["pool.size", "pool.keep_seconds", "pool.per_second"] {
+            assert!(told.contains(key), "{key} is missing in:\n{told}");
+        }
+        assert!(problems(|t| t + "[gateway.pool]\nkeep_seconds = 9", Role::All).contains("keep_"));
+        let off = all.replace("5000", "0");
+        assert_eq!(problems(|text| text + &off, Role::All), "");
     }
 
     #[test]

@@ -62,7 +62,9 @@ section!(Gateway {
     callback_body_limit: usize,
     session_expiry_seconds: u64,
     phones: String,
+    pool: Pool,
 });
+section!(Pool { size: usize, keep_seconds: u64, per_second: u32 });
 section!(Admin { listen: String });
 section!(Ledger {
     kind: LedgerKind,

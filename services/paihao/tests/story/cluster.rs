@@ -85,6 +85,7 @@ impl Cluster {
             "
             [gateway]
             listen = '127.0.0.1:{port}'
+            phones = '{wechat}'
             [admin]
             listen = '127.0.0.1:{admin}'
             [log]
@@ -163,8 +164,8 @@ impl Cluster {
         let body = format!(r#"{{"purpose":"ticket","site":"{site}","queue":"a"}}"#);
         let (status, opened) = ask(self.http.post(url).body(body)).await;
         assert_eq!(status, StatusCode::CREATED, "{opened}");
-        // The newest code is this one: sessions are opened one after the other here.
-        self.wechat.codes(1).remove(0).url.clone()
+        let link = opened["scan_link"].as_str().expect("there are phones");
+        link.split_once("?scan=").expect("a link to a code").1.to_owned()
     }
 
     /// The digest of a site at one replica.

@@ -1,0 +1,52 @@
+//! What a site's codes cost, for whoever has a staff key of the site.
+
+use super::doors::door_of;
+use super::staff::admitted;
+use crate::Door;
+use crate::codes::cost::Cost;
+use crate::refusals::{self, Problem};
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+
+pub(super) fn routes() -> Router<Door> {
+    Router::new().route("/api/v1/sites/{site}/codes", get(show))
+}
+
+#[derive(Serialize)]
+struct Shown {
+    account: String,
+    #[serde(flatten)]
+    cost: Cost,
+    doors: Vec<DoorShown>,
+}
+
+#[derive(Serialize)]
+struct DoorShown {
+    queue: String,
+    /// What the code says; `null` as long as nobody has asked for it.
+    url: Option<String>,
+    poster: String,
+}
+
+async fn show(
+    State(state): State<Door>,
+    Path(site): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Shown>, Problem> {
+    admitted(&state, &headers, &site)?;
+    let book = state.lines.book(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let account = book.facts.account.to_string();
+    let known = state.book.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let cost = state.costs.of(&account, &known.protection.app.0).await;
+    let queues = book.rules.queues.keys().map(|queue| queue.as_str());
+    let doors = queues.map(|queue| {
+        let door = door_of(&state, &site, queue)?;
+        let url = state.doors.known(&door).map(|code| code.qr_url);
+        Ok(DoorShown { queue: queue.to_owned(), url, poster: format!("/poster/{site}/{queue}") })
+    });
+    let doors = doors.collect::<Result<_, Problem>>()?;
+    Ok(Json(Shown { account, cost, doors }))
+}
