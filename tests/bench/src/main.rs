@@ -1,11 +1,12 @@
 //! Measures the product beside what could be had without it: `bench callback`, `bench token`,
-//! `bench estimate`.
+//! `bench estimate`, `bench qr`.
 
 mod member;
 mod process;
 
 mod callback;
 mod estimate;
+mod qr;
 mod token;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +32,8 @@ enum What {
     /// Callers of WeChat in a process of their own; started by the measuring process.
     #[command(hide = true)]
     Callers(token::CallersOptions),
+    /// From a browser's request to its code, with ready codes, without, and the article's way.
+    Qr(qr::Options),
     /// One of the servers that stand beside; started by the measuring process.
     #[command(hide = true)]
     Serve(callback::ServeOptions),
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         What::Estimate(options) => estimate::run(&options),
         What::Token(options) => token::run(&options),
         What::Callers(options) => token::serve(&options),
+        What::Qr(options) => qr::run(&options),
         What::Serve(options) => callback::serve(&options),
         What::Role { arguments } => {
             let typed = std::iter::once(OsString::from("paihao")).chain(arguments);

@@ -34,6 +34,13 @@ impl Member {
         until("a role is ready", || is_ready(self.admin)).await.with_context(|| self.said())
     }
 
+    /// What its metric of this name and these labels says now; 0 if it has none.
+    pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let metrics = get(self.admin, "/metrics").context("no metrics")?;
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(Ok(0.0), |value| value.parse().context("not a number"))
+    }
+
     /// The end of its log.
     pub fn said(&self) -> String {
         let output = self.program.output();
@@ -43,15 +50,17 @@ impl Member {
 }
 
 fn is_ready(admin: u16) -> bool {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, admin))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    get(admin, "/ready").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+/// The whole answer of an admin port, head and body.
+fn get(admin: u16, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, admin))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// Waits for something, and not for ever.

@@ -97,3 +97,42 @@ fn tokens_cost_what_they_may_and_no_call_fails_where_one_was_good() {
     let refused = ours.iter().find(|row| row["scene"] == "every token refused").unwrap();
     assert_eq!(refused["alarm"], true, "{refused}");
 }
+
+#[test]
+fn the_short_form_of_qr_finds_every_figure_and_every_answer_is_a_code_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("figures.json");
+    let run = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["qr", "--short", "--json"])
+        .arg(&json)
+        .output()
+        .unwrap();
+    let (report, progress) =
+        (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{progress}\n{report}");
+
+    let figures: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let ways = figures["ways"].as_array().unwrap();
+    let names: Vec<_> = ways.iter().map(|way| way["way"].as_str().unwrap()).collect();
+    assert_eq!(names, ["pool", "without", "article"]);
+    for way in ways {
+        assert_eq!(way["codes"], 10, "{way}");
+        for figure in ["p50_ms", "p99_ms", "p999_ms", "max_ms"] {
+            assert!(way["latency"][figure].as_f64().unwrap() > 0.0, "{way}");
+        }
+    }
+    // Calls are counted by WeChat, not timed: a code costs one, and with codes ready nobody waits.
+    let calls = |way: usize, what: &str| ways[way][what].as_f64().unwrap();
+    assert_eq!((calls(0, "calls_per_code"), calls(0, "waited_for_per_code")), (1.0, 0.0));
+    assert_eq!((calls(1, "calls_per_code"), calls(1, "waited_for_per_code")), (1.0, 1.0));
+    assert_eq!((calls(2, "calls_per_code"), calls(2, "waited_for_per_code")), (3.0, 3.0));
+    for ratio in figures["ratios"].as_array().unwrap() {
+        assert!(ratio["p50"]["least"].as_f64().unwrap() > 0.0, "{ratio}");
+    }
+    for nothing in ["bad_answers", "shown_twice"] {
+        assert_eq!(figures[nothing], 0, "{}", figures["first_bad"]);
+    }
+    for part in ["calls to WeChat a code", "article ÷ pool", "without ÷ pool"] {
+        assert!(report.contains(part), "no {part:?} in\n{report}");
+    }
+}

@@ -55,7 +55,7 @@ impl Deployment {
         let program = std::env::current_exe().context("this program does not know its file")?;
         let start = |role: &str| {
             Member::start(&program, role, |port, admin| {
-                configuration(sites, port, admin, &nats, &redis, &wechat)
+                configuration(sites, "", port, admin, &nats, &redis, &wechat)
             })
         };
         let (gateway, token, notifier) = (start("gateway"), start("token"), start("notifier"));
@@ -65,6 +65,24 @@ impl Deployment {
             member.until_ready().await?;
         }
         Ok(deployment)
+    }
+
+    /// One gateway more, with this in its section on the pool of ready codes.
+    pub async fn further_gateway(&self, pool: &str) -> anyhow::Result<Member> {
+        let pool = format!("[gateway.pool]\n{pool}");
+        let Deployment { sites, nats, redis, wechat, program, .. } = self;
+        let member = Member::start(program, "gateway", |port, admin| {
+            configuration(*sites, &pool, port, admin, nats, redis, wechat)
+        });
+        member.until_ready().await?;
+        Ok(member)
+    }
+
+    /// Calls to WeChat so far that a code takes: for a token, for the code, for its picture.
+    pub fn calls_for_codes(&self) -> u64 {
+        let calls = self.wechat.stats().calls;
+        let paths = ["/cgi-bin/stable_token", "/cgi-bin/qrcode/create", "/cgi-bin/showqrcode"];
+        paths.iter().filter_map(|path| calls.get(*path)).sum()
     }
 
     /// A commit of one ticket, as the gateway wrote it.
@@ -141,6 +159,7 @@ impl Deployment {
 
 fn configuration(
     sites: usize,
+    more: &str,
     port: u16,
     admin: u16,
     nats: &NatsServer,
@@ -155,6 +174,7 @@ fn configuration(
         "
         [gateway]
         listen = '127.0.0.1:{port}'
+        {more}
         [admin]
         listen = '127.0.0.1:{admin}'
         [ledger]

@@ -4,20 +4,20 @@
 //! the clock; [`deployment`] starts the product and [`servers`] are what stands beside it;
 //! [`turns`] is one server under load and [`rounds`] the whole course; [`figures`] is what was found and [`report`] says it.
 
-mod crowd;
+pub mod crowd;
 
-mod wire;
+pub mod wire;
 
 mod load;
 
-mod deployment;
-mod servers;
+pub mod deployment;
+pub mod servers;
 
 mod turns;
 
 mod rounds;
 
-mod figures;
+pub mod figures;
 mod report;
 
 pub use servers::{ServeOptions, serve};

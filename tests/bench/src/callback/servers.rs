@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
@@ -16,11 +16,14 @@ use futures::StreamExt;
 use paihao_contracts::names::LEDGER;
 use paihao_ledger::{Ledger, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
-use paihao_wechat::{AppId, AppSecret, Client, ClientOptions, Endpoints, OpenId, TemplateMessage};
+use paihao_wechat::{
+    AppId, AppSecret, Client, ClientOptions, Endpoints, OpenId, Picture, QrRequest, TemplateMessage,
+};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use wechat_sim::{SimAccount, SimTemplate};
@@ -38,6 +41,8 @@ pub enum Kind {
     Null,
     /// Fetches the token and sends the template before it answers.
     Article,
+    /// Fetches the token, creates a code, and fetches its picture before it answers.
+    Picture,
 }
 
 /// How to start one.
@@ -75,6 +80,10 @@ pub fn serve(options: &ServeOptions) -> anyhow::Result<()> {
             Kind::Article => {
                 let state = Arc::new(Article::new(&options.wechat)?);
                 Router::new().route("/wechat/{account}", post(article)).with_state(state)
+            }
+            Kind::Picture => {
+                let state = Arc::new(Article::new(&options.wechat)?);
+                Router::new().route("/qr/{name}", get(picture)).with_state(state)
             }
             kind => {
                 let state = Arc::new(Floor::open(kind, options, reply).await?);
@@ -200,6 +209,26 @@ impl Article {
         };
         self.wechat.send_template(&issued.token, &message).await?;
         Ok(())
+    }
+}
+
+impl Article {
+    /// The three calls, one after the other, as most tutorials have them.
+    async fn code(&self) -> Result<Picture, paihao_wechat::CallError> {
+        let issued = self.wechat.stable_token(&self.app, &self.secret, false).await?;
+        let scene = format!("article{}", self.next.fetch_add(1, Ordering::Relaxed));
+        let request = QrRequest::temporary_str(scene, Duration::from_secs(600));
+        let code = self.wechat.create_qr(&issued.token, &request).await?;
+        self.wechat.show_qr(&code.ticket).await
+    }
+}
+
+async fn picture(State(article): State<Arc<Article>>) -> Answer {
+    match article.code().await {
+        Ok(picture) => {
+            Ok(([(header::CONTENT_TYPE, picture.content_type)], picture.bytes).into_response())
+        }
+        Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
     }
 }
 

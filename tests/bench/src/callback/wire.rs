@@ -29,7 +29,7 @@ impl Wire {
         let connected = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
         let stream = connected.with_context(|| format!("nothing listens on port {port}"))?;
         stream.set_nodelay(true)?;
-        Ok(Wire { stream, buffer: vec![0; 16 << 10] })
+        Ok(Wire { stream, buffer: vec![0; 64 << 10] })
     }
 
     /// Sends a whole request and reads the whole answer.

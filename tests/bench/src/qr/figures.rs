@@ -1,0 +1,104 @@
+//! What a run found: plain numbers for programs, and a table for people.
+
+use crate::callback::figures::{Latency, Spread};
+use serde::Serialize;
+use std::fmt::Write;
+
+/// Everything.
+#[derive(Serialize)]
+pub struct Figures {
+    /// The build that was measured: `release`, or `debug`, whose figures mean nothing.
+    pub build: &'static str,
+    pub processors: usize,
+    pub nats_server: String,
+    pub wechat_answers_in_ms: u64,
+    /// Codes asked for in a second.
+    pub per_second: f64,
+    pub connections: usize,
+    /// Codes kept ready.
+    pub pool: usize,
+    pub ways: Vec<Way>,
+    /// How much longer the others take than the pool.
+    pub ratios: Vec<Ratio>,
+    /// Answers without a code.
+    pub bad_answers: u64,
+    /// Pictures that two browsers got.
+    pub shown_twice: u64,
+    pub first_bad: Option<String>,
+}
+
+/// One way to a code.
+#[derive(Serialize)]
+pub struct Way {
+    pub way: &'static str,
+    /// Codes shown, over all rounds.
+    pub codes: u64,
+    /// From when a request was due to the whole picture.
+    pub latency: Latency,
+    /// Calls to WeChat, those that filled the pool again included.
+    pub calls_per_code: f64,
+    /// Calls to WeChat that the browser waited for.
+    pub waited_for_per_code: f64,
+    /// Share of the machine's processors that others used meanwhile, 0 to 1.
+    pub others: f64,
+}
+
+/// Another way's latency divided by the pool's, round by round.
+#[derive(Serialize)]
+pub struct Ratio {
+    pub to: &'static str,
+    pub p50: Spread,
+    pub p99: Spread,
+}
+
+impl Figures {
+    /// The whole report.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text).expect("writing to memory");
+        text
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "From a browser's request to its code: {} build, {} processors, {}",
+            self.build, self.processors, self.nats_server
+        )?;
+        if self.build != "release" {
+            writeln!(out, "NOT A RELEASE BUILD: these figures say nothing about the product.")?;
+        }
+        writeln!(
+            out,
+            "{} codes a second over {} connections; WeChat answers in {} ms; {} codes ready",
+            self.per_second, self.connections, self.wechat_answers_in_ms, self.pool
+        )?;
+        writeln!(
+            out,
+            "\n                latency ms                        calls to WeChat a code"
+        )?;
+        writeln!(
+            out,
+            "  way        codes      p50      p99    p99.9      max    in all  waited for   others"
+        )?;
+        for way in &self.ways {
+            let Latency { p50_ms, p99_ms, p999_ms, max_ms } = way.latency;
+            writeln!(
+                out,
+                "  {:<8}{:>8} {p50_ms:>8.2} {p99_ms:>8.2} {p999_ms:>8.2} {max_ms:>8.2} {:>9.2} {:>11.2} {:>6.0} %",
+                way.way,
+                way.codes,
+                way.calls_per_code,
+                way.waited_for_per_code,
+                way.others * 100.0,
+            )?;
+        }
+        writeln!(out, "\nAnother way's latency ÷ the pool's, per round: median (least..most)")?;
+        for Ratio { to, p50, p99 } in &self.ratios {
+            let text = |s: &Spread| format!("{:.1} ({:.1}..{:.1})", s.median, s.least, s.most);
+            writeln!(out, "  {to} ÷ pool: p50 {}, p99 {}", text(p50), text(p99))?;
+        }
+        let (bad, twice) = (self.bad_answers, self.shown_twice);
+        writeln!(out, "\n{bad} answers without a code; {twice} codes shown to two browsers")
+    }
+}

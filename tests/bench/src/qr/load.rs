@@ -1,0 +1,101 @@
+//! The load: browsers that each want a code of their own, at a fixed rate.
+
+use crate::callback::crowd::{QUEUE, site};
+use crate::callback::wire::Wire;
+use anyhow::Context;
+use hdrhistogram::Histogram;
+use paihao_chassis::entropy;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// What came of a turn.
+pub struct Tally {
+    /// Nanoseconds from when a request was due to the whole picture.
+    pub latency: Histogram<u64>,
+    /// Hashes of the pictures.
+    pub shown: HashSet<u64>,
+    /// Answers, good ones and others.
+    pub asked: u64,
+    /// Pictures.
+    pub codes: u64,
+    /// The first answer without a picture.
+    pub first_bad: Option<String>,
+}
+
+impl Tally {
+    pub fn new() -> Tally {
+        let latency = Histogram::new_with_bounds(1_000, 60_000_000_000, 3);
+        Tally {
+            latency: latency.expect("constant bounds"),
+            shown: HashSet::new(),
+            asked: 0,
+            codes: 0,
+            first_bad: None,
+        }
+    }
+
+    pub fn add(&mut self, other: Tally) {
+        self.latency.add(&other.latency).expect("the same bounds");
+        self.shown.extend(other.shown);
+        self.asked += other.asked;
+        self.codes += other.codes;
+        self.first_bad = self.first_bad.take().or(other.first_bad);
+    }
+
+    fn judge(&mut self, status: u16, body: &[u8]) {
+        self.asked += 1;
+        let svg = body.windows(4).take(200).any(|window| window == b"<svg");
+        if status == 200 && (svg || body.starts_with(&[0xff, 0xd8])) {
+            let mut hash = DefaultHasher::new();
+            body.hash(&mut hash);
+            self.shown.insert(hash.finish());
+            self.codes += 1;
+        } else {
+            let said = || format!("{status} {}", String::from_utf8_lossy(body));
+            self.first_bad.get_or_insert_with(said);
+        }
+    }
+}
+
+/// A request becomes due at fixed moments and waits for a free connection; its latency counts from
+/// when it was due.
+pub async fn ask(
+    port: u16,
+    connections: usize,
+    rate: f64,
+    time: Duration,
+) -> anyhow::Result<Tally> {
+    let mut wires = Vec::new();
+    for _ in 0..connections {
+        wires.push(Wire::to(port).await?);
+    }
+    let begun = Instant::now() + Duration::from_millis(50);
+    let next = AtomicU64::new(0);
+    let workers = wires.into_iter().map(async |mut wire| {
+        let mut tally = Tally::new();
+        loop {
+            let after = Duration::from_secs_f64(next.fetch_add(1, Ordering::Relaxed) as f64 / rate);
+            if after >= time {
+                return Ok::<_, anyhow::Error>(tally);
+            }
+            let due = begun + after;
+            sleep_until(due).await;
+            let request = format!(
+                "GET /qr/{}.svg?site={}&queue={QUEUE} HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                entropy::uuid(),
+                site(0)
+            );
+            let reply = wire.ask(request.as_bytes()).await.context("no answer")?;
+            tally.latency.saturating_record(due.elapsed().as_nanos() as u64);
+            tally.judge(reply.status, reply.body);
+        }
+    });
+    let mut all = Tally::new();
+    for tally in futures::future::try_join_all(workers).await? {
+        all.add(tally);
+    }
+    Ok(all)
+}

@@ -1,0 +1,64 @@
+//! `bench qr`: from a browser's request to the code on its screen, with ready codes and without,
+//! beside the article's way.
+//!
+//! In reading order: [`load`] asks and watches the clock; [`rounds`] is the whole course; [`figures`]
+//! is what was found and says it.
+
+mod load;
+
+mod rounds;
+
+mod figures;
+
+use anyhow::ensure;
+use clap::Args;
+use std::path::PathBuf;
+
+/// How much to measure.
+#[derive(Args, Debug, Clone)]
+pub struct Options {
+    /// Seconds that each way is measured for in a round.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Rounds.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Codes that browsers ask for in a second, whatever became of those before.
+    #[arg(long, default_value_t = 25.0)]
+    rate: f64,
+    /// Connections that they come over.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Milliseconds in which the simulator answers.
+    #[arg(long, default_value_t = 80)]
+    wechat_ms: u64,
+    /// Codes in the pool.
+    #[arg(long, default_value_t = 64)]
+    pool: usize,
+    /// Small numbers: shows that the bench works, not how fast anything is.
+    #[arg(long)]
+    short: bool,
+    /// Write the figures here, too, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// Measures, prints, and leaves nothing running.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let mut options = options.clone();
+    if options.short {
+        (options.seconds, options.rounds, options.connections) = (1.0, 1, 16);
+        (options.rate, options.pool) = (10.0, 32);
+    }
+    ensure!(options.rounds > 0 && options.connections > 0, "nothing to measure");
+    ensure!(options.seconds > 0.0 && options.rate > 0.0, "no time to measure in");
+    ensure!((1..=1000).contains(&options.pool), "a pool of 1 to 1000");
+    let figures = rounds::measure(&options)?;
+    println!("{}", figures.text());
+    if let Some(file) = &options.json {
+        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
+    }
+    ensure!(figures.bad_answers == 0, "answers without a code: {:?}", figures.first_bad);
+    ensure!(figures.shown_twice == 0, "{} codes were shown twice", figures.shown_twice);
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! The course of a run: the three ways take turns, and WeChat counts its calls.
+
+use super::Options;
+use super::figures::{Figures, Ratio, Way};
+use super::load::{Tally, ask};
+use crate::callback::crowd::{ACCOUNT, SEALED};
+use crate::callback::deployment::Deployment;
+use crate::callback::figures::Spread;
+use crate::callback::servers::Kind;
+use crate::member::Member;
+use crate::process::{machine, processors, usage};
+use anyhow::Context;
+use std::time::Duration;
+use tokio::runtime::Builder;
+use tokio::time::Instant;
+
+/// How long a pool may take to be full again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One way to a code, and what came of its turns.
+struct Run {
+    way: &'static str,
+    port: u16,
+    pid: u32,
+    /// The gateway, and how many codes it keeps ready, if it is one.
+    gateway: Option<(Member, usize)>,
+    turns: Vec<Turn>,
+}
+
+struct Turn {
+    tally: Tally,
+    /// Calls to WeChat, those that filled the pool again included.
+    calls: u64,
+    /// Calls that a browser waited for.
+    waited_for: u64,
+    others: f64,
+}
+
+/// Measures everything.
+pub fn measure(options: &Options) -> anyhow::Result<Figures> {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(all(options))
+}
+
+async fn all(options: &Options) -> anyhow::Result<Figures> {
+    let begun = Instant::now();
+    let say = |what: &str| eprintln!("[{:6.1} s] {what}", begun.elapsed().as_secs_f64());
+    say("starting NATS, Redis and the roles");
+    let all = Deployment::start(1, Duration::from_millis(options.wechat_ms)).await?;
+    let size = options.pool;
+    let pool = all.further_gateway(&format!("size = {size}\nper_second = 100")).await?;
+    let without = all.further_gateway("size = 0").await?;
+    let article = all.beside(Kind::Picture, b"", "").await?;
+    let gateway = |way, member: Member, size| -> anyhow::Result<Run> {
+        let pid = member.program.pid().context("a gateway does not run")?;
+        Ok(Run { way, port: member.port, pid, gateway: Some((member, size)), turns: Vec::new() })
+    };
+    let mut runs = vec![
+        gateway("pool", pool, size)?,
+        gateway("without", without, 0)?,
+        Run {
+            way: "article",
+            port: article.port,
+            pid: article.program.pid().context("a server does not run")?,
+            gateway: None,
+            turns: Vec::new(),
+        },
+    ];
+    let time = Duration::from_secs_f64(options.seconds);
+    for run in &runs {
+        run.until_full().await?;
+        ask(run.port, 4, 10.0, Duration::from_secs(1)).await.context("warming up")?;
+        run.until_full().await?;
+    }
+    for round in 0..options.rounds {
+        say(&format!("round {} of {}", round + 1, options.rounds));
+        for step in 0..runs.len() {
+            let at = (round + step) % runs.len();
+            let turn = runs[at].turn(&all, options, time).await?;
+            runs[at].turns.push(turn);
+        }
+    }
+    let nats_server = all.nats_version().await?;
+    let figures = figures(options, nats_server, &mut runs);
+    for (mut member, _) in runs.into_iter().filter_map(|run| run.gateway) {
+        member.program.stop();
+    }
+    drop(article);
+    all.stop().await?;
+    say("everything has stopped");
+    Ok(figures)
+}
+
+impl Run {
+    async fn until_full(&self) -> anyhow::Result<()> {
+        let Some((gateway, size)) = &self.gateway else { return Ok(()) };
+        let begun = Instant::now();
+        for account in [ACCOUNT, SEALED] {
+            let ready = format!("paihao_gateway_codes_ready{{account=\"{account}\"}}");
+            while gateway.metric(&ready)? < *size as f64 {
+                anyhow::ensure!(begun.elapsed() < PATIENCE, "the pool is not filled");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Codes that the gateway had made while somebody waited.
+    fn made_at_need(&self) -> anyhow::Result<Option<f64>> {
+        let name =
+            format!("paihao_gateway_codes_made_total{{account=\"{ACCOUNT}\",for=\"session\"}}");
+        self.gateway.as_ref().map(|(gateway, _)| gateway.metric(&name)).transpose()
+    }
+
+    async fn turn(
+        &self,
+        all: &Deployment,
+        options: &Options,
+        time: Duration,
+    ) -> anyhow::Result<Turn> {
+        let mut pids = vec![self.pid, std::process::id()];
+        pids.extend(all.nats.pid());
+        pids.extend(all.redis.pid());
+        let spent = || -> anyhow::Result<(Duration, Duration)> {
+            let each = pids.iter().map(|pid| Ok(usage(*pid)?.cpu));
+            Ok((each.sum::<anyhow::Result<Duration>>()?, machine()?))
+        };
+        let (calls, at_need) = (all.calls_for_codes(), self.made_at_need()?);
+        let (begun, (ours_before, machine_before)) = (Instant::now(), spent()?);
+        let tally = ask(self.port, options.connections, options.rate, time).await?;
+        let (ours, busy) = spent()?;
+        let there_was = begun.elapsed().as_secs_f64() * processors() as f64;
+        let others = (busy - machine_before).saturating_sub(ours - ours_before).as_secs_f64();
+        self.until_full().await?;
+        let calls = all.calls_for_codes() - calls;
+        let waited_for = match (at_need, self.made_at_need()?) {
+            (Some(before), Some(now)) => (now - before) as u64,
+            _ => calls,
+        };
+        Ok(Turn { tally, calls, waited_for, others: others / there_was })
+    }
+}
+
+fn figures(options: &Options, nats_server: String, runs: &mut [Run]) -> Figures {
+    let quantile = |turn: &Turn, q: f64| turn.tally.latency.value_at_quantile(q) as f64;
+    let ratio = |to: &Run, q: f64| {
+        let pairs = runs[0].turns.iter().zip(&to.turns);
+        Spread::of(pairs.map(|(own, other)| quantile(other, q) / quantile(own, q)))
+    };
+    let ratios = runs[1..].iter();
+    let ratios = ratios.map(|to| Ratio { to: to.way, p50: ratio(to, 0.5), p99: ratio(to, 0.99) });
+    let ratios = ratios.collect();
+    let (mut bad_answers, mut shown_twice, mut first_bad) = (0, 0, None);
+    let ways = runs.iter_mut().map(|run| {
+        let (mut tally, mut calls, mut waited_for, mut others) = (Tally::new(), 0, 0, 0.0);
+        let turns = run.turns.len() as f64;
+        for turn in run.turns.drain(..) {
+            calls += turn.calls;
+            waited_for += turn.waited_for;
+            others += turn.others / turns;
+            tally.add(turn.tally);
+        }
+        bad_answers += tally.asked - tally.codes;
+        shown_twice += tally.codes - tally.shown.len() as u64;
+        first_bad = first_bad.take().or(tally.first_bad.take());
+        let each = |count: u64| count as f64 / tally.codes.max(1) as f64;
+        Way {
+            way: run.way,
+            codes: tally.codes,
+            latency: (&tally.latency).into(),
+            calls_per_code: each(calls),
+            waited_for_per_code: each(waited_for),
+            others,
+        }
+    });
+    let ways = ways.collect();
+    Figures {
+        build: if cfg!(debug_assertions) { "debug" } else { "release" },
+        processors: processors(),
+        nats_server,
+        wechat_answers_in_ms: options.wechat_ms,
+        per_second: options.rate,
+        connections: options.connections,
+        pool: options.pool,
+        ways,
+        ratios,
+        bad_answers,
+        shown_twice,
+        first_bad,
+    }
+}
