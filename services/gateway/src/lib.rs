@@ -6,7 +6,7 @@
 //!
 //! In reading order: [`book`] is what the owner set up; [`lines`] decides and follows;
 //! [`callback`] hears WeChat; [`codes`] are the QR codes that WeChat makes; [`sessions`] is a
-//! browser waiting for a scan; [`api`] serves
+//! browser waiting for a scan; `feed` is what happened, for others; [`api`] serves
 //! programs and pages; [`refusals`] lists every "no".
 
 pub mod book;
@@ -18,6 +18,8 @@ pub mod qr;
 pub mod scene;
 pub mod sessions;
 pub mod wording;
+
+mod feed;
 
 pub mod api;
 pub mod refusals;
@@ -31,6 +33,7 @@ use codes::CodeSource;
 use codes::cost::Costs;
 use codes::doors::Doors;
 use codes::pool::{PoolSettings, Pools};
+use feed::Feed;
 use lines::Lines;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
@@ -88,6 +91,7 @@ struct Door {
     ledger: Arc<dyn Ledger>,
     cache: Arc<dyn Cache>,
     costs: Arc<Costs>,
+    feed: Feed,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     stop: CancellationToken,
@@ -116,6 +120,7 @@ pub fn start(
     let observer: lines::Observer = Arc::new(move |_, decision| told.hear(decision));
 
     let (door, closed) = (tasks.child("door"), CancellationToken::new());
+    let feed = Feed::new(ledger.clone(), &door);
     let lines = Lines::start(&book, ledger.clone(), clock.clone(), observer, &closed, tasks);
     let state = Door {
         book,
@@ -126,6 +131,7 @@ pub fn start(
         ledger,
         cache,
         costs,
+        feed,
         clock,
         settings: Arc::new(settings),
         stop: door.stop().clone(),

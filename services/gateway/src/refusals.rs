@@ -6,7 +6,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// One kind of refusal.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,6 +95,10 @@ kinds! {
         "No queue that this counter serves has anybody waiting.";
     TICKET_ENDED = "ticket_ended", CONFLICT, "这个号已结束", "This ticket has ended",
         "The ticket was served, missed or closed before.";
+    CURSOR_GONE = "cursor_gone", GONE, "这个位置之后的事件已不完整", "Events after this cursor may be missing",
+        "The ledger keeps 72 hours, and no longer holds the event that the cursor names (or never did: it was made anew). Begin again without a cursor: what was read before has the same ids.";
+    TOO_MANY_FEEDS = "too_many_feeds", SERVICE_UNAVAILABLE, "连接太多，请稍后再试", "Too many streams are open, please try again later",
+        "This replica serves 64 event streams at once. Share one among those who need it, or use pages.";
     LEDGER_UNAVAILABLE = "ledger_unavailable", SERVICE_UNAVAILABLE, "系统繁忙，请重试", "Please try again",
         "The ledger did not take the command within four seconds. Repeat with the same Idempotency-Key: if it was written after all, the answer is the first one's.";
     NEWER_LEDGER = "newer_ledger", SERVICE_UNAVAILABLE, "程序版本太旧", "This program is too old",
@@ -127,6 +131,19 @@ impl Problem {
         self
     }
 
+    /// What the client reads.
+    pub(crate) fn body(&self) -> Value {
+        let Problem { kind, detail } = self;
+        json!({
+            "type": format!("urn:paihao:refusal:{}", kind.code),
+            "title": kind.zh,
+            "title_en": kind.en,
+            "status": kind.status.as_u16(),
+            "code": kind.code,
+            "detail": detail,
+        })
+    }
+
     /// Which kind it is.
     pub fn kind(&self) -> &'static Kind {
         self.kind
@@ -141,18 +158,10 @@ impl From<&'static Kind> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Problem { kind, detail } = self;
+        let kind = self.kind;
         metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
-        tracing::debug!(code = kind.code, detail, "refused");
-        let body = json!({
-            "type": format!("urn:paihao:refusal:{}", kind.code),
-            "title": kind.zh,
-            "title_en": kind.en,
-            "status": kind.status.as_u16(),
-            "code": kind.code,
-            "detail": detail,
-        });
-        let mut response = (kind.status, Json(body)).into_response();
+        tracing::debug!(code = kind.code, detail = self.detail, "refused");
+        let mut response = (kind.status, Json(self.body())).into_response();
         let headers = response.headers_mut();
         let problem = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem);

@@ -10,6 +10,7 @@ pub mod book;
 pub mod commit;
 pub mod notice;
 pub mod outcome;
+pub mod public;
 pub mod receipt;
 pub mod session;
 pub mod token;

@@ -8,6 +8,7 @@ use paihao_contracts::book::BookEntry;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::notice::{Notice, NoticeOutcome};
 use paihao_contracts::outcome::OutcomeRecord;
+use paihao_contracts::public::{Happened, PublicEvent, publish};
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::session::ScanSession;
 use paihao_contracts::token::{RefusedToken, TokenRecord};
@@ -79,6 +80,29 @@ fn the_book() {
         assert!(BookEntry::decode(stored.as_bytes()).is_some());
         let newer = stored.replace(r#""v":1"#, r#""v":2"#);
         assert_eq!(BookEntry::decode(newer.as_bytes()), None);
+    }
+}
+
+/// Every stored event, told to others: the same JSON as ever, nothing of whom it is about.
+#[test]
+fn public_events() {
+    let told = holds::<PublicEvent>("public-event-v1");
+    let commits = holds::<Commit>("commit-v1").into_iter().enumerate();
+    let mut published = commits.flat_map(|(i, line)| {
+        let commit: Commit = serde_json::from_value(line).unwrap();
+        publish(i as u64 + 1, &commit).collect::<Vec<_>>()
+    });
+    for line in told.iter().filter(|line| line.get("replay").is_none()) {
+        let event = published.next().expect("a fixture that no commit leads to");
+        assert_eq!(serde_json::to_value(&event).unwrap(), *line);
+        assert_eq!(line["type"], event.happened.name());
+    }
+    assert_eq!(published.next(), None, "an event without a fixture");
+    let types: BTreeSet<_> = told.iter().map(|line| line["type"].as_str().unwrap()).collect();
+    assert_eq!(types, BTreeSet::from(Happened::TYPES), "a type without a fixture");
+    let text = std::fs::read_to_string(folder().join("public-event-v1.jsonl")).unwrap();
+    for hidden in ["oExample", "799119a9", "0202", "command", "person"] {
+        assert!(!text.contains(hidden), "{hidden} is told to others");
     }
 }
 

@@ -1,0 +1,159 @@
+//! What happened at a site, for the owner's other systems: as a stream, and by pages.
+
+use super::live;
+use super::staff::admitted;
+use crate::Door;
+use crate::feed::cursor::Cursor;
+use crate::feed::{Reading, Stopped, Told};
+use crate::refusals::{self, Problem};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use axum::response::sse::Event;
+use axum::routing::get;
+use axum::{Json, Router};
+use futures::stream;
+use paihao_contracts::public::PublicEvent;
+use paihao_ledger::Position;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// Events of a page, unless fewer or more are asked for.
+const LIMIT: usize = 100;
+/// The most that can be asked for.
+const LARGEST: usize = 500;
+
+/// A page looks through the ledger for this long at most; the next one goes on from there.
+const LOOKING: Duration = Duration::from_secs(3);
+
+pub(super) fn routes() -> Router<Door> {
+    Router::new()
+        .route("/api/v1/sites/{site}/feed", get(listen))
+        .route("/api/v1/sites/{site}/feed/pages", get(page))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Some events, and where the next ones begin.
+#[derive(Serialize)]
+struct Page {
+    events: Vec<PublicEvent>,
+    /// To be asked for as `after` next time, also when there is nothing more yet.
+    next: String,
+    /// Whether there was more when this was asked for.
+    more: bool,
+}
+
+async fn listen(
+    State(door): State<Door>,
+    Path(site): Path<String>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    admitted(&door, &headers, &site)?;
+    let wanted = understood(wanted)?;
+    // A browser that comes back says this instead of what stands in the address.
+    let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
+    let after = cursor(last.or(wanted.after.as_deref()))?;
+    let place = door.feed.place().map_err(|_| &refusals::TOO_MANY_FEEDS)?;
+    let told = door.feed.stream(begin(&door, &site, after).await?, place);
+    let events = stream::unfold(told, async |mut told| Some((event(told.recv().await?), told)));
+    Ok(live::sse(Box::pin(events), &door.stop))
+}
+
+fn event(told: Told) -> Event {
+    match told {
+        Told::Event(event) => Event::default()
+            .id(event.id.to_string())
+            .event(event.happened.name())
+            .json_data(event)
+            .expect("string keys only"),
+        // Without data nobody is told, but the listener remembers the id.
+        Told::Progress(cursor) => Event::default().id(cursor.to_string()),
+        Told::Stopped(stopped) => {
+            let problem = Problem::from(stopped).body();
+            Event::default().event("refused").json_data(problem).expect("string keys only")
+        }
+    }
+}
+
+async fn page(
+    State(door): State<Door>,
+    Path(site): Path<String>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    admitted(&door, &headers, &site)?;
+    let wanted = understood(wanted)?;
+    let limit = wanted.limit.unwrap_or(LIMIT);
+    if !(1..=LARGEST).contains(&limit) {
+        let detail = format!("limit: 1 to {LARGEST}");
+        return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
+    }
+    let after = cursor(wanted.after.as_deref())?;
+    let reading = begin(&door, &site, after).await?;
+    Ok(Json(turned(reading, after, limit).await?))
+}
+
+/// Reads a page, no further than the ledger reached when it began.
+async fn turned(mut reading: Reading, after: Cursor, limit: usize) -> Result<Page, Stopped> {
+    let (mut events, mut next, mut reached) = (Vec::new(), after, Position::START);
+    let deadline = Instant::now() + LOOKING;
+    while reached < reading.head {
+        let Ok(step) = timeout_at(deadline, reading.next()).await else { break };
+        let step = step?;
+        reached = step.position;
+        next = Cursor::Commit(reached.0);
+        let room = limit - events.len();
+        let is_cut = step.events.len() > room;
+        events.extend(step.events.into_iter().take(room));
+        if let Some(last) = events.last().filter(|_| is_cut) {
+            next = Cursor::Event(last.id);
+            return Ok(Page { next: next.to_string(), more: true, events });
+        }
+        if events.len() == limit {
+            break;
+        }
+    }
+    if next == Cursor::Now {
+        next = Cursor::Beginning;
+    }
+    Ok(Page { next: next.to_string(), more: reached < reading.head, events })
+}
+
+async fn begin(door: &Door, site: &str, after: Cursor) -> Result<Reading, Problem> {
+    let book = door.lines.book(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    Ok(door.feed.read(&book.subject, after).await?)
+}
+
+fn understood(wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Wanted, Problem> {
+    let Query(wanted) = wanted.map_err(|rejected| {
+        Problem::new(&refusals::MALFORMED_REQUEST).detail(rejected.body_text())
+    })?;
+    Ok(wanted)
+}
+
+fn cursor(text: Option<&str>) -> Result<Cursor, Problem> {
+    let Some(text) = text else { return Ok(Cursor::Beginning) };
+    let read = text.parse::<Cursor>();
+    read.map_err(|error| {
+        Problem::new(&refusals::MALFORMED_REQUEST).detail(format!("after: {error}"))
+    })
+}
+
+impl From<Stopped> for Problem {
+    fn from(stopped: Stopped) -> Self {
+        Problem::new(match stopped {
+            Stopped::Gone => &refusals::CURSOR_GONE,
+            Stopped::Newer => &refusals::NEWER_LEDGER,
+            Stopped::Unavailable => &refusals::LEDGER_UNAVAILABLE,
+        })
+    }
+}

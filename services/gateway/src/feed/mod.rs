@@ -1,0 +1,204 @@
+//! What happened at a site, read from the ledger for others: from where a reader stopped, without
+//! gap or repeat.
+//!
+//! - [`cursor`]: how far a reader has come;
+//! - [`reading`]: the ledger from there on, as public events;
+//! - [`Feed::stream`]: the same for somebody who listens, with an end to what is kept for them.
+
+pub(crate) mod cursor;
+mod reading;
+
+pub(crate) use reading::{Reading, Step, Stopped};
+
+use cursor::Cursor;
+use paihao_chassis::Tasks;
+use paihao_contracts::public::PublicEvent;
+use paihao_ledger::{Ledger, Subject};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+/// Streams that one replica serves at once; each of them is a reader of the ledger.
+const STREAMS: usize = 64;
+
+/// Events that wait for a slow listener.
+const WAITING: usize = 256;
+
+/// How long a listener may take no event at all before it is dropped.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// While a site is quiet and others are not, a listener is told this often how far it has come, so
+/// that its cursor does not age out.
+const PROGRESS: Duration = Duration::from_secs(60);
+
+/// The ledger for readers outside.
+#[derive(Clone)]
+pub(crate) struct Feed {
+    ledger: Arc<dyn Ledger>,
+    tasks: Tasks,
+    streams: Arc<Semaphore>,
+}
+
+/// What a listener is told.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// Something happened.
+    Event(PublicEvent),
+    /// Nothing, up to here.
+    Progress(Cursor),
+    /// It ends, for this reason.
+    Stopped(Stopped),
+}
+
+/// Everything that can be listened to is being listened to.
+#[derive(Debug)]
+pub(crate) struct TooMany;
+
+impl Feed {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>, tasks: &Tasks) -> Feed {
+        Feed { ledger, tasks: tasks.child("feed"), streams: Arc::new(Semaphore::new(STREAMS)) }
+    }
+
+    /// A site's events after the cursor, as far as there are any.
+    pub(crate) async fn read(&self, site: &Subject, after: Cursor) -> Result<Reading, Stopped> {
+        Reading::begin(&*self.ledger, site.clone(), after).await
+    }
+
+    /// A place among the listeners.
+    pub(crate) fn place(&self) -> Result<OwnedSemaphorePermit, TooMany> {
+        self.streams.clone().try_acquire_owned().map_err(|_| TooMany)
+    }
+
+    /// Reads on for a listener. What comes is the listener's for as long as it takes it in time;
+    /// then the stream ends, and a cursor leads back to where it was.
+    pub(crate) fn stream(
+        &self,
+        reading: Reading,
+        place: OwnedSemaphorePermit,
+    ) -> mpsc::Receiver<Told> {
+        let (listener, told) = mpsc::channel(WAITING);
+        let stop = self.tasks.stop().clone();
+        self.tasks.spawn("stream", async move {
+            let _place = place;
+            metrics::gauge!("paihao_gateway_feeds").increment(1.0);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = listener.closed() => {}
+                () = tell(reading, &listener) => {}
+            }
+            metrics::gauge!("paihao_gateway_feeds").decrement(1.0);
+        });
+        told
+    }
+}
+
+async fn tell(mut reading: Reading, listener: &mpsc::Sender<Told>) {
+    let mut progress = tokio::time::interval(PROGRESS);
+    let mut told_of = None;
+    loop {
+        let step = tokio::select! {
+            biased;
+            step = reading.next() => step,
+            _ = progress.tick() => {
+                let reached = reading.reached();
+                if reached.is_some() && reached != told_of {
+                    told_of = reached;
+                    if !hand(listener, reached.map(Told::Progress)).await {
+                        return;
+                    }
+                }
+                continue;
+            }
+        };
+        let went_on = match step {
+            Ok(Step { events, .. }) => {
+                told_of = reading.reached().filter(|_| !events.is_empty()).or(told_of);
+                hand(listener, events.into_iter().map(Told::Event)).await
+            }
+            Err(stopped) => {
+                hand(listener, [Told::Stopped(stopped)]).await;
+                false
+            }
+        };
+        if !went_on {
+            return;
+        }
+    }
+}
+
+/// Whether the listener took everything in time.
+async fn hand(listener: &mpsc::Sender<Told>, what: impl IntoIterator<Item = Told>) -> bool {
+    for told in what {
+        if let Err(lost) = listener.send_timeout(told, PATIENCE).await {
+            if matches!(lost, mpsc::error::SendTimeoutError::Timeout(_)) {
+                metrics::counter!("paihao_gateway_feeds_dropped_total").increment(1);
+                tracing::info!("a listener was too slow and has been dropped");
+            }
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::{StreamExt, stream};
+    use paihao_ledger::{Entry, Followed, Position, Recorded};
+
+    fn entry(position: u64, site: &str) -> Followed {
+        let commit = format!(
+            r#"{{"v":1,"site":{{"account":"shop","id":"{site}","name":"大厅","zone":"UTC"}},"decisions":[
+            {{"command":"","fingerprint":"","at":1,"outcome":{{"outcome":"forgotten"}},
+            "events":[{{"event":"day_opened","day":1}},{{"event":"counter_opened","counter":"1"}}]}}]}}"#
+        );
+        Followed::Entry(Recorded {
+            position: Position(position),
+            subject: Subject::new(&["shop", site]).unwrap(),
+            at_ms: 1,
+            entry: Entry::new(commit),
+        })
+    }
+
+    /// A stream of these entries, after which nothing comes any more.
+    fn told(entries: impl Iterator<Item = Followed> + Send + 'static) -> mpsc::Receiver<Told> {
+        let entries = stream::iter(entries).chain(stream::pending()).boxed();
+        let reading = Reading::of(Subject::new(&["shop", "hall"]).unwrap(), entries);
+        let feed = Feed { ledger: none(), tasks: Tasks::new(), streams: Arc::default() };
+        feed.streams.add_permits(1);
+        feed.stream(reading, feed.place().unwrap())
+    }
+
+    fn none() -> Arc<dyn Ledger> {
+        let folder = tempfile::tempdir().unwrap();
+        let options = paihao_ledger_sqlite::SqliteOptions::new(Arc::new(|| 1));
+        let file = folder.path().join("x.sqlite");
+        Arc::new(paihao_ledger_sqlite::SqliteLedger::open(file, options).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listener_that_takes_nothing_is_dropped_and_nothing_more_is_kept_for_it() {
+        let mut told = told((1..).map(|position| entry(position, "hall")));
+        tokio::time::sleep(PATIENCE * 2).await;
+        let mut kept = 0;
+        while let Some(told) = told.recv().await {
+            assert!(matches!(told, Told::Event(_)), "{told:?}");
+            kept += 1;
+        }
+        assert_eq!(kept, WAITING);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_listens_to_a_quiet_site_is_told_how_far_it_has_come_once() {
+        let entries = [entry(1, "hall"), entry(2, "other"), entry(3, "other")];
+        let mut told = told(entries.into_iter());
+        for index in 0..2 {
+            let Some(Told::Event(event)) = told.recv().await else { panic!("no event") };
+            assert_eq!((event.id.position, event.id.index), (1, index));
+        }
+        let Some(Told::Progress(cursor)) = told.recv().await else { panic!("no progress") };
+        assert_eq!(cursor.to_string(), "3");
+        let more = tokio::time::timeout(PROGRESS * 10, told.recv()).await;
+        assert!(more.is_err(), "{more:?}");
+    }
+}

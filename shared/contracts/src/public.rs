@@ -1,0 +1,281 @@
+//! What happened, as the owner's other systems are told of it: no identity, nothing of our own
+//! bookkeeping.
+//!
+//! [`publish`] is the only way from a stored commit to this form. A stored event that others are to
+//! know needs one arm there and one variant of [`Happened`]; one that they are not needs `None`.
+
+use crate::commit::{CloseReason, Commit, Decision, Event, Number, Outcome, Told};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// The version of this form. Fields and types of event are added without a new one; readers pass
+/// over what they do not know.
+pub const PUBLIC_VERSION: u32 = 1;
+
+/// One thing that happened at a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicEvent {
+    /// [`PUBLIC_VERSION`] of the writer.
+    pub v: u32,
+    /// Where it stands in the ledger. The same for ever, however often and by whichever way it is
+    /// told; later events of a site have larger ones.
+    pub id: EventId,
+    /// The site's id.
+    pub site: Arc<str>,
+    /// When, in Unix milliseconds.
+    pub at: i64,
+    /// What.
+    #[serde(flatten)]
+    pub happened: Happened,
+    /// Whether it is told again because somebody asked for that.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub replay: bool,
+}
+
+/// What can happen. `ticket` is the ticket's serial of the business day, `number` is what its holder
+/// reads; it is there wherever the decision itself named it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "docs/api.md explains each type and field to those who read them")]
+pub enum Happened {
+    DayOpened {
+        day: i32,
+    },
+    CounterOpened {
+        counter: Arc<str>,
+    },
+    CounterClosed {
+        counter: Arc<str>,
+    },
+    TicketTaken {
+        ticket: u32,
+        number: String,
+        queue: Arc<str>,
+        ahead: u32,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        minutes: Option<(u32, u32)>,
+    },
+    TicketShown {
+        #[serde(flatten)]
+        whose: Whose,
+        ahead: u32,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        minutes: Option<(u32, u32)>,
+    },
+    TicketCalled {
+        #[serde(flatten)]
+        whose: Whose,
+        counter: Arc<str>,
+        call: u32,
+        deadline: i64,
+    },
+    TicketFinished {
+        #[serde(flatten)]
+        whose: Whose,
+        counter: Arc<str>,
+    },
+    TicketMissed {
+        #[serde(flatten)]
+        whose: Whose,
+        counter: Arc<str>,
+    },
+    TicketClosed {
+        #[serde(flatten)]
+        whose: Whose,
+        reason: CloseReason,
+    },
+    HolderForgotten {
+        #[serde(flatten)]
+        whose: Whose,
+    },
+}
+
+impl Happened {
+    /// The names of all types, for those who let somebody choose.
+    pub const TYPES: [&str; 10] = [
+        "day_opened",
+        "counter_opened",
+        "counter_closed",
+        "ticket_taken",
+        "ticket_shown",
+        "ticket_called",
+        "ticket_finished",
+        "ticket_missed",
+        "ticket_closed",
+        "holder_forgotten",
+    ];
+
+    /// The name of the type, as it is written.
+    pub fn name(&self) -> &'static str {
+        let at = match self {
+            Happened::DayOpened { .. } => 0,
+            Happened::CounterOpened { .. } => 1,
+            Happened::CounterClosed { .. } => 2,
+            Happened::TicketTaken { .. } => 3,
+            Happened::TicketShown { .. } => 4,
+            Happened::TicketCalled { .. } => 5,
+            Happened::TicketFinished { .. } => 6,
+            Happened::TicketMissed { .. } => 7,
+            Happened::TicketClosed { .. } => 8,
+            Happened::HolderForgotten { .. } => 9,
+        };
+        Happened::TYPES[at]
+    }
+}
+
+/// Whose ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whose {
+    /// The ticket.
+    pub ticket: u32,
+    /// Its number, where the decision named it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub number: Option<String>,
+}
+
+/// Where an event stands: the ledger's position of its commit, and its place within that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EventId {
+    /// The commit's position.
+    pub position: u64,
+    /// The how-manieth event of the commit it is, those counted that are told to nobody; from 0.
+    pub index: u32,
+}
+
+/// The text is not an event's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAnEventId;
+
+impl fmt::Display for NotAnEventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event's id is two numbers with a dash between them, like 1042-0")
+    }
+}
+
+impl std::error::Error for NotAnEventId {}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.position, self.index)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = NotAnEventId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEventId> {
+        let (position, index) = text.split_once('-').ok_or(NotAnEventId)?;
+        Ok(EventId { position: plain(position)?, index: plain(index)? })
+    }
+}
+
+/// Digits only: the standard library takes a sign, too.
+fn plain<T: FromStr>(digits: &str) -> Result<T, NotAnEventId> {
+    let fine = digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| fine).ok_or(NotAnEventId)
+}
+
+impl TryFrom<String> for EventId {
+    type Error = NotAnEventId;
+
+    fn try_from(text: String) -> Result<Self, NotAnEventId> {
+        text.parse()
+    }
+}
+
+impl From<EventId> for String {
+    fn from(id: EventId) -> String {
+        id.to_string()
+    }
+}
+
+/// What others are told of a commit that stands at `position`, in order.
+pub fn publish(position: u64, commit: &Commit) -> impl Iterator<Item = PublicEvent> + '_ {
+    let stored = commit.decisions.iter().flat_map(|d| d.events.iter().map(move |e| (d, e)));
+    stored.enumerate().filter_map(move |(index, (decision, event))| {
+        Some(PublicEvent {
+            v: PUBLIC_VERSION,
+            id: EventId { position, index: index as u32 },
+            site: commit.site.id.clone(),
+            at: decision.at,
+            happened: happened(decision, event)?,
+            replay: false,
+        })
+    })
+}
+
+/// A stored event for others, `None` if it is not for them.
+fn happened(decision: &Decision, event: &Event) -> Option<Happened> {
+    let whose = |ticket: &u32| Whose { ticket: *ticket, number: number(decision, *ticket) };
+    Some(match event {
+        Event::DayOpened { day } => Happened::DayOpened { day: *day },
+        Event::CounterOpened { counter } => Happened::CounterOpened { counter: counter.clone() },
+        Event::CounterClosed { counter } => Happened::CounterClosed { counter: counter.clone() },
+        Event::TicketTaken { ticket, number, queue, told: Told { ahead, minutes }, .. } => {
+            Happened::TicketTaken {
+                ticket: *ticket,
+                number: number.to_string(),
+                queue: queue.clone(),
+                ahead: *ahead,
+                minutes: *minutes,
+            }
+        }
+        Event::TicketShown { ticket, told: Told { ahead, minutes }, .. } => {
+            Happened::TicketShown { whose: whose(ticket), ahead: *ahead, minutes: *minutes }
+        }
+        Event::TicketCalled { ticket, counter, call, deadline } => Happened::TicketCalled {
+            whose: whose(ticket),
+            counter: counter.clone(),
+            call: *call,
+            deadline: *deadline,
+        },
+        Event::TicketFinished { ticket, counter } => {
+            Happened::TicketFinished { whose: whose(ticket), counter: counter.clone() }
+        }
+        Event::TicketMissed { ticket, counter } => {
+            Happened::TicketMissed { whose: whose(ticket), counter: counter.clone() }
+        }
+        Event::TicketClosed { ticket, reason } => {
+            Happened::TicketClosed { whose: whose(ticket), reason: *reason }
+        }
+        Event::HolderForgotten { ticket } => Happened::HolderForgotten { whose: whose(ticket) },
+        // What its holder is told names them, and follows from the events around it.
+        Event::MilestoneReached(_) => return None,
+    })
+}
+
+/// The number of a ticket, if the decision's outcome is about that ticket.
+fn number(decision: &Decision, ticket: u32) -> Option<String> {
+    let (whose, number): (&u32, &Number) = match &decision.outcome {
+        Outcome::Holding { ticket, number, .. }
+        | Outcome::Called { ticket, number, .. }
+        | Outcome::Finished { ticket, number, .. }
+        | Outcome::Missed { ticket, number, .. }
+        | Outcome::Left { ticket, number } => (ticket, number),
+        _ => return None,
+    };
+    (*whose == ticket).then(|| number.to_string())
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_was_written() {
+        let id = EventId { position: 1042, index: 7 };
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in
+            ["", "-", "1", "1-", "-1", "+1-0", "1-+0", "1-0-0", "1 -0", "99999999999999999999-0"]
+        {
+            assert_eq!(bad.parse::<EventId>(), Err(NotAnEventId), "{bad}");
+        }
+    }
+}
