@@ -164,8 +164,8 @@ mod tests {
     fn told(entries: impl Iterator<Item = Followed> + Send + 'static) -> mpsc::Receiver<Told> {
         let entries = stream::iter(entries).chain(stream::pending()).boxed();
         let reading = Reading::of(Subject::new(&["shop", "hall"]).unwrap(), entries);
-        let feed = Feed { ledger: none(), tasks: Tasks::new(), streams: Arc::default() };
-        feed.streams.add_permits(1);
+        let feed =
+            Feed { ledger: none(), tasks: Tasks::new(), streams: Arc::new(Semaphore::new(1)) };
         feed.stream(reading, feed.place().unwrap())
     }
 
