@@ -10,6 +10,7 @@ use paihao_contracts::commit::Commit;
 use paihao_contracts::names::LEDGER;
 use paihao_contracts::public::publish;
 use paihao_gateway::book::StaffKey;
+use paihao_gateway::codes::pool::PoolSettings;
 use paihao_gateway::lines::Lines;
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger::{Followed, Ledger, Position};
@@ -77,6 +78,7 @@ impl Hall {
             callback_window: Duration::from_secs(300),
             callback_body_limit: 65536,
             session_expiry: Duration::from_secs(600),
+            pool: PoolSettings { size: 0, keep: Duration::from_secs(60), per_second: 1 },
             phones: None,
         };
         let wechat = Client::new(ClientOptions::default()).unwrap();
