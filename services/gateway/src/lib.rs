@@ -35,6 +35,7 @@ use codes::doors::Doors;
 use codes::pool::{PoolSettings, Pools};
 use feed::Feed;
 use lines::Lines;
+use lines::past::Past;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
@@ -92,6 +93,7 @@ struct Door {
     cache: Arc<dyn Cache>,
     costs: Arc<Costs>,
     feed: Feed,
+    past: Past,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     stop: CancellationToken,
@@ -120,7 +122,7 @@ pub fn start(
     let observer: lines::Observer = Arc::new(move |_, decision| told.hear(decision));
 
     let (door, closed) = (tasks.child("door"), CancellationToken::new());
-    let feed = Feed::new(ledger.clone(), &door);
+    let (feed, past) = (Feed::new(ledger.clone(), &door), Past::new(ledger.clone()));
     let lines = Lines::start(&book, ledger.clone(), clock.clone(), observer, &closed, tasks);
     let state = Door {
         book,
@@ -132,6 +134,7 @@ pub fn start(
         cache,
         costs,
         feed,
+        past,
         clock,
         settings: Arc::new(settings),
         stop: door.stop().clone(),

@@ -97,6 +97,8 @@ kinds! {
         "The ticket was served, missed or closed before.";
     CURSOR_GONE = "cursor_gone", GONE, "这个位置之后的事件已不完整", "Events after this cursor may be missing",
         "The ledger keeps 72 hours, and no longer holds the event that the cursor names (or never did: it was made anew). Begin again without a cursor: what was read before has the same ids.";
+    PAST_GONE = "past_gone", GONE, "这个时间的记录已不完整", "What is kept no longer tells of this time",
+        "The ledger keeps 72 hours. The time is before that, or its business day began before that, so that the line as it was cannot be made up again.";
     TOO_MANY_FEEDS = "too_many_feeds", SERVICE_UNAVAILABLE, "连接太多，请稍后再试", "Too many streams are open, please try again later",
         "This replica serves 64 event streams at once. Share one among those who need it, or use pages.";
     LEDGER_UNAVAILABLE = "ledger_unavailable", SERVICE_UNAVAILABLE, "系统繁忙，请重试", "Please try again",

@@ -4,6 +4,7 @@ mod cost;
 pub(crate) mod doors;
 mod feed;
 mod live;
+mod past;
 mod sessions;
 mod sites;
 mod staff;
@@ -34,7 +35,7 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 pub(crate) fn routes() -> Router<Door> {
     let open =
         Router::new().merge(sessions::routes()).merge(sites::routes()).merge(doors::routes());
-    open.merge(staff::routes()).merge(cost::routes()).merge(feed::routes())
+    open.merge(staff::routes()).merge(cost::routes()).merge(feed::routes()).merge(past::routes())
 }
 
 /// What goes around every route. One layer: each further one costs every request two boxes.

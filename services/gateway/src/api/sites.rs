@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use futures::stream;
 use paihao_domain::{CounterId, Site, Stage, TicketId};
 use serde::Serialize;
-use std::sync::Arc;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Waiting numbers that are listed of each queue; the count is always exact.
@@ -119,8 +119,13 @@ async fn show(
 ) -> Result<impl IntoResponse, Problem> {
     let book = door.lines.book(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let today = today(&door, book, view);
-    Ok(Json(serde_json::to_value(seen(book, &today)).expect("string keys only")))
+    Ok(Json(as_seen(book, view, door.clock.now_ms())))
+}
+
+/// What anybody may know of a site that stood like this at an instant, in Unix milliseconds.
+pub(super) fn as_seen(book: &SiteBook, view: View, at_ms: i64) -> Value {
+    let today = today(book, view, at_ms);
+    serde_json::to_value(seen(book, &today)).expect("string keys only")
 }
 
 async fn events(
@@ -135,7 +140,7 @@ async fn events(
         views.changed().await.ok()?;
         let view = views.borrow_and_update().clone();
         let position = view.position.0;
-        let today = today(&door, &book, view);
+        let today = today(&book, view, door.clock.now_ms());
         let event = Event::default()
             .event("site")
             .id(position.to_string())
@@ -149,8 +154,8 @@ async fn events(
 }
 
 /// The view, emptied if it is of a day that is over: nobody has come yet today.
-fn today(door: &Door, book: &Arc<SiteBook>, view: View) -> View {
-    let day = book.calendar.now(door.clock.now_ms()).day;
+fn today(book: &SiteBook, view: View, now_ms: i64) -> View {
+    let day = book.calendar.now(now_ms).day;
     match view.site.day() {
         Some(then) if then < day => View { site: Site::default(), ..view },
         _ => view,

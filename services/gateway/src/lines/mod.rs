@@ -4,10 +4,12 @@
 //! - [`view`]: a site as this replica knows it;
 //! - [`follow`]: how the view keeps up with the ledger;
 //! - [`desk`]: how a command becomes an entry of the ledger, and its answer;
-//! - [`stored`]: the domain's decisions in their stored form, and back.
+//! - [`stored`]: the domain's decisions in their stored form, and back;
+//! - [`past`]: a site as it stood before.
 
 mod desk;
 mod follow;
+pub(crate) mod past;
 mod stored;
 mod view;
 

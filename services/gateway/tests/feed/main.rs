@@ -7,4 +7,5 @@ mod replica;
 mod door;
 
 mod pages;
+mod past;
 mod resuming;
