@@ -1,15 +1,14 @@
-//! What WeChat says of an account: its credentials, the address we call from, templates, quotas.
+//! What WeChat says of an account: its credentials, the address we call from, quotas.
 //!
 //! No token dies for it. Calls are made with the token that the token service keeps, and the
 //! credentials are proved at the stable channel without forcing, which hands out the token there
 //! is. The classic channel is never asked: each of its answers kills the token in use.
 
 use super::report::Finding;
-use super::{Ward, finding, kinds, within};
+use super::{Ward, finding, kinds, notices, within};
 use crate::config::{Account, Config, Setup, TokenChannel};
 use paihao_contracts::names;
 use paihao_contracts::token::TokenRecord;
-use paihao_wechat::template::list::check_binding;
 use paihao_wechat::{AccessToken, Api, AppId, AppSecret, CallError, Meaning};
 
 /// The calls whose quotas are looked at, and whose use the configuration limits.
@@ -18,6 +17,22 @@ const COUNTED: [Api; 5] =
 
 pub(super) async fn look(config: &Config, setup: &Setup, name: &str, ward: &Ward) -> Vec<Finding> {
     let account = &config.accounts[name];
+    let (mut found, token) = credentials(name, account, ward).await;
+    let (notices, quotas) = futures::join!(
+        within(name, notices::look(setup, name, token.as_ref(), ward)),
+        within(name, quotas(name, account, setup, token.as_ref(), ward))
+    );
+    found.extend(notices);
+    found.extend(quotas);
+    found
+}
+
+/// Whether WeChat takes the credentials and calls from here, and the token to make calls with.
+async fn credentials(
+    name: &str,
+    account: &Account,
+    ward: &Ward,
+) -> (Vec<Finding>, Option<AccessToken>) {
     let (kept, proved) = futures::join!(kept(name, ward), prove(account, ward));
     let mut found = Vec::new();
     let issued = match proved {
@@ -34,31 +49,15 @@ pub(super) async fn look(config: &Config, setup: &Setup, name: &str, ward: &Ward
         found.push(finding);
         token
     });
-    let Some(token) = kept.flatten().or_else(|| issued.clone()) else { return found };
-    let mut token = token;
-    if let Err(error) = ward.client.callback_addresses(&token).await {
-        let other = issued.filter(|issued| *issued != token);
-        let dead = error.meaning() == Meaning::Token;
-        found.push(refused(
-            name,
-            "getcallbackip",
-            &error,
-            if dead { kinds::TOKEN_REFUSED } else { kinds::WECHAT_REFUSED },
-        ));
-        match other {
-            Some(other) if dead => token = other,
-            _ => return found,
-        }
-    } else {
+    let Some(token) = kept.flatten().or_else(|| issued.clone()) else { return (found, None) };
+    let Err(error) = ward.client.callback_addresses(&token).await else {
         found.push(Finding::of(name, kinds::CALLS_OK));
-    }
-    let (templates, quotas) = futures::join!(
-        within(name, templates(name, account, &token, ward)),
-        within(name, quotas(name, account, setup, &token, ward))
-    );
-    found.extend(templates);
-    found.extend(quotas);
-    found
+        return (found, Some(token));
+    };
+    let dead = error.meaning() == Meaning::Token;
+    let otherwise = if dead { kinds::TOKEN_REFUSED } else { kinds::WECHAT_REFUSED };
+    found.push(refused(name, "getcallbackip", &error, otherwise));
+    (found, issued.filter(|issued| dead && *issued != token))
 }
 
 /// The token in the cache, if the cache is one that we can see.
@@ -84,38 +83,14 @@ async fn prove(account: &Account, ward: &Ward) -> Result<AccessToken, CallError>
     issued.map(|issued| issued.token)
 }
 
-async fn templates(
-    name: &str,
-    account: &Account,
-    token: &AccessToken,
-    ward: &Ward,
-) -> Vec<Finding> {
-    let Some(bound) = &account.called else {
-        return vec![Finding::of(name, kinds::TEMPLATE_UNBOUND)];
-    };
-    let own = match ward.client.list_templates(token).await {
-        Ok(own) => own,
-        Err(error) => {
-            let call = "get_all_private_template";
-            return vec![refused(name, call, &error, kinds::WECHAT_REFUSED)];
-        }
-    };
-    let keys = bound.fields.keys().map(String::as_str);
-    let faults = check_binding(&own, &bound.template_id, keys);
-    if faults.is_empty() {
-        return vec![finding(name, kinds::TEMPLATES_OK, "called")];
-    }
-    let told = |fault| finding(name, kinds::TEMPLATE_FAULT, format!("called: {fault}"));
-    faults.iter().map(told).collect()
-}
-
 async fn quotas(
     name: &str,
     account: &Account,
     setup: &Setup,
-    token: &AccessToken,
+    token: Option<&AccessToken>,
     ward: &Ward,
 ) -> Vec<Finding> {
+    let Some(token) = token else { return Vec::new() };
     let classic = (account.token_channel == TokenChannel::Classic).then_some(Api::ClassicToken);
     let asked = COUNTED.into_iter().chain(classic).map(|api| async move {
         let quota = match ward.client.get_quota(token, api).await {
@@ -143,7 +118,12 @@ async fn quotas(
 }
 
 /// A call that did not succeed, in WeChat's words where it has said any.
-fn refused(name: &str, call: &str, error: &CallError, otherwise: &'static kinds::Kind) -> Finding {
+pub(super) fn refused(
+    name: &str,
+    call: &str,
+    error: &CallError,
+    otherwise: &'static kinds::Kind,
+) -> Finding {
     let CallError::Refused(refusal) = error else {
         return finding(name, kinds::WECHAT_UNREACHABLE, format!("{call}: {error}"));
     };

@@ -78,8 +78,12 @@ kinds! {
         "", "";
     TEMPLATES_OK = "templates_ok", Ok, "模板及其字段与微信后台一致", "The template and its fields are those of WeChat's console",
         "", "";
-    TEMPLATE_UNBOUND = "template_unbound", Warning, "没有配置叫号模板，叫号时不发微信消息", "No template is bound for a call, so a call sends no WeChat message",
-        "配置 accounts.NAME.called", "set accounts.NAME.called";
+    TEMPLATE_UNBOUND = "template_unbound", Warning, "这种通知没有模板消息，只能走所示的渠道", "This kind of notice has no template message, and goes through the channels named here only",
+        "客服消息只到得了刚互动过的人，订阅通知只到得了同意过的人；要让每位顾客都收到，配置 template_id", "a text reaches only who has just done something, a subscription notice only who has agreed; to reach everybody set template_id";
+    CHANNELS_OK = "channels_ok", Ok, "这种通知可以走所示的渠道", "This kind of notice can go through the channels named here",
+        "", "";
+    NO_CHANNEL = "no_channel", Warning, "这种通知没有可用的渠道，顾客收不到微信消息", "This kind of notice has no channel that can work, so nobody is told by WeChat",
+        "在 accounts.NAME 的这一节里配置 template_id、text 或 subscription，并在 channels 里列出", "set template_id, text or subscription in its section of accounts.NAME, and name it in channels";
     TEMPLATE_FAULT = "template_fault", Bad, "配置的模板与微信后台不一致，消息会被拒绝或丢字段", "A bound template is not as WeChat's console has it: messages will be refused or lose fields",
         "按微信后台的模板改正 template_id 和 fields", "correct template_id and fields by the template in WeChat's console";
     QUOTA_OK = "quota_ok", Ok, "今天的调用额度够用", "Enough of today's calls is left",

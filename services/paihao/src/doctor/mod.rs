@@ -1,12 +1,14 @@
 //! `paihao doctor`: goes through everything an operator would want to know before opening day.
 //!
 //! In reading order: [`kinds`] is every finding there is; [`report`] is how they are told; `account`
-//! and `callback` ask WeChat and play it; `stores`, `file` and `clock` look at what all stands on.
+//! and `notices` ask WeChat, `callback` plays it; `stores`, `file` and `clock` look at what all stands on.
 
 pub mod kinds;
 pub mod report;
 
 mod account;
+mod notices;
+
 mod callback;
 
 mod clock;

@@ -171,7 +171,15 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
     let healthy = visit(&good).await;
     assert_eq!(healthy.wrong(), ever, "{:#}", healthy.said);
     assert_eq!(healthy.exit, 0, "warnings alone do not fail");
-    let fine = ["credentials_ok", "calls_ok", "templates_ok", "quota_ok", "callback_ok", "mode_ok"];
+    let fine = [
+        "credentials_ok",
+        "calls_ok",
+        "templates_ok",
+        "channels_ok",
+        "quota_ok",
+        "callback_ok",
+        "mode_ok",
+    ];
     for account in ["shop", "clinic"] {
         for fine in fine {
             assert!(healthy.fine().contains(&format!("{account} {fine}")), "{account} {fine}");
@@ -194,20 +202,38 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
         (wrong_secret, set(["shop credentials_refused"])),
         (good.replacen("thing3 = '{counter}', ", "", 1), set(["shop template_fault"])),
         (good.replacen(SimTemplate::DEMO_CALLED, "deleted", 1), set(["shop template_fault"])),
-        (good.replacen("[accounts.shop.called]", "[accounts.shop.menu]", 1)
-            .replacen(&format!("template_id = '{}'", SimTemplate::DEMO_CALLED), "", 1)
-            .replacen("fields = { thing1 = '{site}', character_string2 = '{number}', thing3 = '{counter}', time4 = '{time}' }", "", 1),
-            set(["shop template_unbound"])),
         (good.replace(&shop.callback_token, "anotherToken"), set(["shop callback_wrong_token"])),
         (good.replace(&clinic.aes_key, OTHER_KEY), set(["clinic key_wrong"])),
         (
             good.replace("mode = 'secure'", "mode = 'plain'"),
             set(["clinic mode_wrong", "clinic mode_plain"]),
         ),
-        (good.replace("per_day = 20", "per_day = 21"), set(["shop quota_above", "clinic quota_above"])),
+        (
+            good.replace("per_day = 20", "per_day = 21"),
+            set(["shop quota_above", "clinic quota_above"]),
+        ),
     ] {
         let visit = visit(&change).await;
         assert_eq!(&visit.wrong() - &ever, found, "{:#}", visit.said);
+    }
+    let (head, rest) = good.split_once("[accounts.shop.called]").unwrap();
+    let (_, tail) = rest.split_once("[accounts.clinic]").unwrap();
+    let subscription = "subscription = { template_id = 'S', fields = { thing1 = '{site}' } }";
+    for (called, found, detail) in [
+        ("", "template_unbound", "called: customer-service"),
+        ("[accounts.shop.called]\ntext = '请'", "template_unbound", "called: customer-service"),
+        (
+            &format!("[accounts.shop.called]\ntext = ''\n{subscription}"),
+            "template_unbound",
+            "called: subscription",
+        ),
+        ("[accounts.shop.called]\ntext = ''", "no_channel", "called"),
+    ] {
+        let visit = visit(&format!("{head}{called}\n[accounts.clinic]{tail}")).await;
+        let expected = set([&*format!("shop {found}")]);
+        assert_eq!(&visit.wrong() - &ever, expected, "{called}: {:#}", visit.said);
+        assert_eq!(visit.detail(found), detail, "{called}");
+        assert!(visit.fine().contains("clinic templates_ok"), "{:#}", visit.said);
     }
     for (change, found) in [
         (
