@@ -57,6 +57,7 @@ impl Street {
             "
             [gateway]
             listen = '127.0.0.1:{port}'
+            phones = '{sim}'
             [admin]
             listen = '127.0.0.1:{admin}'
             [ledger]
@@ -134,8 +135,9 @@ impl Street {
         let body = format!(r#"{{"purpose":"ticket","site":"{shop}","queue":"a"}}"#);
         let (status, opened) = ask(self.http.post(url).body(body)).await;
         assert_eq!(status, StatusCode::CREATED, "{opened}");
-        let code = self.wechat.codes(1).remove(0).url;
-        let scanned = self.wechat.scan(person, &code, Routing::default()).await;
+        let link = opened["scan_link"].as_str().expect("there are phones");
+        let code = link.split_once("?scan=").expect("a link to a code").1;
+        let scanned = self.wechat.scan(person, code, Routing::default()).await;
         assert!(matches!(scanned.seen, Some(Seen::Followed | Seen::Scanned)), "{scanned:?}");
         assert!(scanned.reply.is_some_and(|reply| reply.contains("A0")), "no number");
     }
