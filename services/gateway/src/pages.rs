@@ -29,10 +29,17 @@ macro_rules! assets {
 
 const ASSETS: &[Asset] = assets! {
     "paihao.css": "text/css; charset=utf-8",
+    "kiosk.css": "text/css; charset=utf-8",
+    "board.css": "text/css; charset=utf-8",
+    "staff.css": "text/css; charset=utf-8",
+    "words.js": "text/javascript; charset=utf-8",
+    "language.js": "text/javascript; charset=utf-8",
     "paihao.js": "text/javascript; charset=utf-8",
     "index.js": "text/javascript; charset=utf-8",
     "kiosk.js": "text/javascript; charset=utf-8",
     "board.js": "text/javascript; charset=utf-8",
+    "voice.js": "text/javascript; charset=utf-8",
+    "loud.js": "text/javascript; charset=utf-8",
     "staff.js": "text/javascript; charset=utf-8",
     "poster.css": "text/css; charset=utf-8",
     "poster.js": "text/javascript; charset=utf-8",
@@ -77,20 +84,4 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_refer_only_to_what_is_served() {
-        for page in [INDEX, KIOSK, BOARD, STAFF, poster::PAGE, poster::SHEET, poster::NONE] {
-            let ends = page.split("/assets/").skip(1);
-            for name in ends.map(|rest| rest.split('"').next().unwrap()) {
-                assert!(ASSETS.iter().any(|asset| asset.name == name), "{name} is not served");
-            }
-            assert!(
-                !page.contains("<script>") && !page.contains(" style="),
-                "not for a strict policy"
-            );
-        }
-    }
-}
+mod tests;

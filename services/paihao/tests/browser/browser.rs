@@ -24,7 +24,8 @@ impl Browser {
     pub async fn start() -> Browser {
         let driver = ChromeDriver::start();
         let capabilities = json!({
-            "goog:chromeOptions": { "binary": driver.chromium(), "args": driver.arguments() },
+            "goog:chromeOptions": { "binary": driver.chromium(), "args": driver.arguments(),
+                "prefs": { "intl.accept_languages": "zh-CN,zh" } },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         });
         let Value::Object(capabilities) = capabilities else { unreachable!("written above") };

@@ -58,6 +58,9 @@ impl Demo {
         let phones = browser.open(&code_of(&kiosk).await).await;
         // A browser has few connections to one server, and a kiosk needs two.
         kiosk.close().await;
+        for _ in 3..people {
+            phones.click("#add").await;
+        }
         for person in 1..=people {
             scan(&phones, person).await;
             phones.shows(&chat(person), &format!("A{person:03}")).await;

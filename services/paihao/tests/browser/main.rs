@@ -12,4 +12,8 @@ mod phones;
 mod staff;
 
 mod away;
+mod hall;
+
+mod accessibility;
+mod languages;
 mod pictures;

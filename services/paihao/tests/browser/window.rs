@@ -136,6 +136,19 @@ impl Window {
         self.until("the screen has its size", sized).await;
     }
 
+    /// From the next page on, a script runs before the page's own.
+    pub async fn before_each_page(&self, script: &str) {
+        let script = json!({ "source": script });
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", script).await;
+    }
+
+    /// From the next page on, the browser says that its owner reads these languages.
+    pub async fn prefers(&self, languages: &str) {
+        let agent = self.run("return navigator.userAgent", json!([])).await;
+        let agent = json!({ "userAgent": agent, "acceptLanguage": languages });
+        self.devtools("Emulation.setUserAgentOverride", agent).await;
+    }
+
     /// A PNG of what is on the screen.
     pub async fn photograph(&self) -> Vec<u8> {
         let quickly = json!({"format": "png", "optimizeForSpeed": true});

@@ -1,10 +1,13 @@
 // The screen on the wall: who is called where, who waits.
-import { byId, clock, english, giveUp, hear, make, showConnected, siteEvents, siteState } from './paihao.js';
+import { byId, clock, giveUp, hear, make, showConnected, siteEvents, siteState, stayAwake } from './paihao.js';
+import { onSwitch, putName, said, tongue, word } from './language.js';
+import { speak } from './loud.js';
 
 const HERO_MS = 5000; // a call stays the big one at least so long
-const RECENT = 7; // as many rows as the style gives them
+const RECENT = 5; // as many rows as the style gives them
 const LISTED = 24;
 
+let seen = null; // the site as last heard
 let known = null; // keys of the calls already announced; null before the first state
 const announcing = [];
 let heroUntil = 0;
@@ -13,8 +16,9 @@ let timer = 0;
 const key = call => `${call.number}/${call.counter}/${call.call}/${call.called_at}`;
 
 function show(state) {
-  document.title = `${state.name} · 叫号`;
-  byId('site').textContent = state.name;
+  seen = state;
+  title();
+  putName(byId('site'), state.name);
   const calls = state.calls;
   if (known === null || calls.length === 0) {
     known = new Set(calls.map(key));
@@ -24,9 +28,10 @@ function show(state) {
     const fresh = calls.filter(call => !known.has(key(call))).reverse();
     known = new Set(calls.map(key));
     announcing.push(...fresh);
+    fresh.forEach(call => speak(call, state));
     announce();
   }
-  byId('calls').replaceChildren(...(calls.length ? calls.slice(0, RECENT).map(recent) : [make('li', { class: 'none' }, '还没有叫号', english('Nobody has been called yet'))]));
+  byId('calls').replaceChildren(...(calls.length ? calls.slice(0, RECENT).map(recent) : [make('li', { class: 'none' }, said('board.none'))]));
   byId('counters').replaceChildren(...state.counters.map(counter));
   byId('queues').replaceChildren(...state.queues.map(queue));
 }
@@ -50,31 +55,40 @@ function hero(call, fresh) {
   place.classList.toggle('quiet', !call);
   place.classList.remove('fresh');
   if (!call) {
-    place.replaceChildren(make('p', { class: 'none' }, '请稍候', english('Please wait to be called')));
+    place.replaceChildren(said('board.quiet', {}, 'p'));
     return;
   }
   place.replaceChildren(
     make('p', { class: 'number' }, call.number),
-    make('p', { class: 'to' }, make('span', { class: 'arrow', 'aria-hidden': 'true' }, '→'), make('span', { class: 'sr' }, '请到'), call.counter_name,
-      call.call > 1 && make('em', {}, '再次叫号 ', english('called again'))));
+    make('p', { class: 'to' }, make('span', { class: 'arrow', 'aria-hidden': 'true' }, '→'), make('span', { class: 'sr' }, said('board.go')), named(call.counter_name),
+      call.call > 1 && said('board.again', {}, 'em')));
   if (fresh) requestAnimationFrame(() => place.classList.add('fresh'));
 }
 
 function recent(call) {
-  return make('li', {}, make('span', { class: 'number' }, call.number), make('span', { class: 'where' }, call.counter_name), make('time', {}, clock(call.called_at)));
+  return make('li', {}, make('span', { class: 'number' }, call.number), named(call.counter_name, 'where'), make('time', {}, clock(call.called_at)));
 }
 
 function counter(one) {
-  const state = !one.open ? ['暂停', 'Closed'] : ['空闲', 'Free'];
-  return make('li', { class: one.open ? '' : 'closed' }, make('span', { class: 'where' }, one.name),
-    one.serving ? make('span', { class: 'number' }, one.serving.number) : make('span', { class: 'idle' }, state[0], ' ', english(state[1])));
+  const idle = said(one.open ? 'board.free' : 'board.closed');
+  idle.className = 'idle';
+  return make('li', { class: one.open ? '' : 'closed' }, named(one.name, 'where'),
+    one.serving ? make('span', { class: 'number' }, one.serving.number) : idle);
 }
 
 function queue(one) {
   return make('li', {},
-    make('div', { class: 'name' }, make('strong', {}, one.name), make('span', {}, make('b', {}, String(one.waiting_count)), ' 人在等 ', english('waiting'))),
+    make('div', { class: 'name' }, make('strong', { lang: tongue(one.name) }, one.name), said('waiting', { count: one.waiting_count })),
     make('ol', { class: 'numbers' }, one.waiting.slice(0, LISTED).map(ticket => make('li', {}, ticket.number)),
-      one.waiting_count === 0 && make('li', { class: 'more' }, '无人排队')));
+      one.waiting_count === 0 && make('li', { class: 'more' }, said('board.nobody'))));
+}
+
+function named(name, kind) {
+  return make('span', { lang: tongue(name), class: kind }, name);
+}
+
+function title() {
+  if (seen) document.title = `${seen.name} · ${word('board.title')}`;
 }
 
 async function start() {
@@ -88,6 +102,8 @@ async function start() {
   hear(siteEvents(), { site: show }, showConnected);
 }
 
+onSwitch(title);
+stayAwake();
 const tick = () => { byId('clock').textContent = clock(); };
 tick();
 setInterval(tick, 1000);

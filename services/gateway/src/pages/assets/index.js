@@ -1,26 +1,26 @@
 // The list of sites, each with its pages.
-import { ask, byId, english, make } from './paihao.js';
+import { ask, byId, make } from './paihao.js';
+import { put, said, say, tongue } from './language.js';
 
-const PAGES = [
-  ['kiosk', '取号', 'Kiosk'],
-  ['board', '大屏', 'Board'],
-  ['staff', '叫号', 'Staff'],
-  ['poster', '海报', 'Poster'],
-];
+const PAGES = ['kiosk', 'board', 'staff', 'poster'];
 
 function card({ site, name }) {
-  const links = PAGES.map(([page, title, text]) =>
-    make('a', { href: `/${page}/${encodeURIComponent(site)}`, class: `button to-${page}` }, title, english(text)));
-  return make('li', { class: 'card' }, make('h2', {}, name), make('p', { class: 'soft' }, site), make('div', { class: 'links' }, links));
+  const links = PAGES.map(page => {
+    const element = said(`index.${page}`, {}, 'a');
+    element.href = `/${page}/${encodeURIComponent(site)}`;
+    element.className = `button to-${page}`;
+    return element;
+  });
+  return make('li', { class: 'card' }, make('h2', { lang: tongue(name) }, name), make('p', { class: 'soft', translate: 'no' }, site), make('div', { class: 'links' }, links));
 }
 
 async function show() {
   const list = byId('sites');
   try {
     const sites = await ask('/api/v1/sites');
-    list.replaceChildren(...(sites.length ? sites.map(card) : [make('li', { class: 'message' }, make('h2', {}, '还没有门店'), english('The configuration has no sites yet'))]));
+    list.replaceChildren(...(sites.length ? sites.map(card) : [make('li', { class: 'message' }, say(make('h2'), 'index.none'))]));
   } catch (refusal) {
-    list.replaceChildren(make('li', { class: 'message' }, make('h2', {}, refusal.title), english(refusal.english)));
+    list.replaceChildren(make('li', { class: 'message' }, put(make('h2'), refusal.pair)));
     setTimeout(show, 3000);
   }
 }

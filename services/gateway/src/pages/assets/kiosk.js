@@ -1,9 +1,11 @@
 // The code to scan: shows it, renews it, and shows the number that a scan gave.
-import { ask, byId, clockAhead, english, giveUp, hear, make, showConnected, site, siteEvents, siteState } from './paihao.js';
+import { ask, byId, clockAhead, giveUp, hear, lasting, make, own, showConnected, site, siteEvents, siteState, stayAwake, waiting } from './paihao.js';
+import { leadAsAtFirst, onSwitch, put, putName, said, say, tongue, word } from './language.js';
 
 const SHOWN_MS = 12000; // how long a number stays
 const RENEW_MS = 15000; // a code is replaced so long before it ends
 const LINGER_MS = 5000; // and still heard of so long after
+const IDLE_MS = 90000; // untouched so long, it is the next person's
 
 let seen = null; // the site as last heard
 let queue = new URLSearchParams(location.search).get('queue');
@@ -19,25 +21,35 @@ function show(view) {
 
 const queueSeen = () => seen.queues.find(one => one.id === queue);
 
-function waitingText(one) {
-  return one.waiting_count === 0 ? ['现在没有人在等', 'Nobody is waiting'] : [`${one.waiting_count} 人在等`, `${one.waiting_count} waiting`];
-}
-
 function showSite(state) {
   seen = state;
-  byId('site').textContent = state.name;
-  document.title = `${state.name} · 取号`;
-  byId('queues').replaceChildren(...state.queues.map(one => {
-    const [text, more] = one.open === false ? ['现在不取号', 'Closed now'] : waitingText(one);
-    return make('button', { type: 'button', class: 'queue', disabled: one.open === false, onclick: () => choose(one.id) },
-      make('strong', {}, one.name), make('span', {}, text, ' ', english(more)));
-  }));
+  putName(byId('site'), state.name);
+  title();
+  showQueues();
   const one = queueSeen();
   if (!one) return;
-  const [text, more] = waitingText(one);
-  byId('queue').textContent = one.name;
-  byId('waiting').replaceChildren(text, ' ', english(more));
+  putName(byId('queue'), one.name);
+  byId('waiting').replaceChildren(...waiting(one));
   byId('back').hidden = fixed || state.queues.length < 2;
+}
+
+function title() {
+  if (seen) document.title = `${seen.name} · ${word('kiosk.title')}`;
+}
+
+/** The buttons stay where they are under a finger; only what they say changes. */
+function showQueues() {
+  const buttons = byId('queues');
+  for (const one of seen.queues) {
+    let button = [...buttons.children].find(button => button.value === one.id);
+    if (!button) {
+      button = make('button', { type: 'button', class: 'queue', value: one.id, onclick: () => choose(one.id) },
+        make('strong', { lang: tongue(one.name) }, one.name), make('span', { class: 'state' }));
+      buttons.append(button);
+    }
+    button.disabled = one.open === false;
+    button.lastChild.replaceChildren(...(one.open === false ? [said('kiosk.closed')] : waiting(one)));
+  }
 }
 
 function choose(id) {
@@ -97,7 +109,7 @@ async function renew() {
   current = session;
   byId('scan').classList.remove('scanned', 'broken');
   const picture = byId('code');
-  picture.onerror = () => session === current && noCode({ title: '二维码没有画出来', english: 'The code could not be drawn' });
+  picture.onerror = () => session === current && noCode(own('odd', 'kiosk.undrawn'));
   picture.src = opened.qr_svg;
   picture.hidden = false;
   byId('trouble').hidden = true;
@@ -116,8 +128,7 @@ function noCode(refusal) {
     byId('phone').hidden = true;
     byId('scan').classList.add('broken');
     byId('trouble').hidden = false;
-    byId('trouble').replaceChildren(make('strong', {}, refusal.title), english(refusal.english),
-      make('span', {}, '正在重试… ', english('Trying again…')));
+    byId('trouble').replaceChildren(put(make('strong'), refusal.pair), said('retrying'));
   }
   clearTimeout(timer);
   timer = setTimeout(renew, Math.min(20000, 1500 * 2 ** Math.min(attempt, 4)));
@@ -130,11 +141,10 @@ function taken(session, ticket) {
   if (session === current) current = null;
   const one = seen.queues.find(one => one.id === ticket.queue);
   byId('number').textContent = ticket.number;
-  byId('of').textContent = one ? one.name : '';
+  putName(byId('of'), one ? one.name : '');
   const { ahead, minutes } = ticket;
-  byId('ahead').replaceChildren(ahead === 0 ? '前面没有人 ' : `前面 ${ahead} 位 `,
-    english(ahead === 0 ? 'You are next' : `${ahead} ahead of you`));
-  byId('minutes').replaceChildren(...estimate(minutes));
+  say(byId('ahead'), ahead === 0 ? 'kiosk.first' : 'kiosk.ahead', { count: ahead });
+  byId('minutes').replaceChildren(...(minutes ? [lasting('kiosk.minutes', minutes)] : []));
   byId('minutes').hidden = !minutes;
   show('taken');
   byId('taken').classList.remove('counting');
@@ -144,17 +154,21 @@ function taken(session, ticket) {
   taken.timer = setTimeout(next, SHOWN_MS);
 }
 
-function estimate(minutes) {
-  if (!minutes) return [];
-  const [low, high] = minutes;
-  if (high <= 5) return ['预计不到 5 分钟 ', english('less than 5 minutes')];
-  if (low > 60) return ['预计 60 分钟以上 ', english('more than an hour')];
-  return [`预计 ${low}–${high} 分钟 `, english(`about ${low}–${high} minutes`)];
-}
-
 function next() {
   clearTimeout(taken.timer);
-  if (!byId('taken').hidden) show('scan');
+  if (byId('taken').hidden) return;
+  show('scan');
+  untouched();
+}
+
+/** Whoever leaves in the middle leaves a kiosk that begins anew, in its own language. */
+function untouched() {
+  clearTimeout(untouched.timer);
+  untouched.timer = setTimeout(() => {
+    leadAsAtFirst();
+    const chosen = !fixed && seen && seen.queues.length > 1 && !byId('scan').hidden;
+    if (chosen) backToQueues();
+  }, IDLE_MS);
 }
 
 async function start() {
@@ -166,7 +180,7 @@ async function start() {
     return setTimeout(start, 3000);
   }
   showConnected(true);
-  if (queue !== null && !queueSeen()) return giveUp({ title: '没有这个业务', english: 'There is no such queue' });
+  if (queue !== null && !queueSeen()) return giveUp(own('unknown', 'kiosk.no-queue', 404));
   if (queue === null && seen.queues.length === 1) queue = seen.queues[0].id;
   hear(siteEvents(), { site: showSite }, showConnected);
   if (queue === null) return show('choose');
@@ -175,6 +189,11 @@ async function start() {
 
 byId('back').addEventListener('click', backToQueues);
 byId('next').addEventListener('click', next);
+for (const touch of ['pointerdown', 'keydown']) document.addEventListener(touch, untouched);
+// A finger that rests on a tablet means nothing else.
+document.addEventListener('contextmenu', event => event.preventDefault());
+onSwitch(title);
+stayAwake();
 document.addEventListener('visibilitychange', () => {
   // Timers of a page that nobody looks at run late.
   if (!document.hidden && queue !== null && (!current || current.ends < Date.now() + RENEW_MS)) renew();

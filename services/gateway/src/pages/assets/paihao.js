@@ -1,4 +1,5 @@
 // What the pages share: asking the server, hearing from it, and putting elements together.
+import { pair, put, putName, said } from './language.js';
 
 /** The site that the page is about: the last part of its path. */
 export const site = decodeURIComponent(location.pathname.split('/')[2] || '');
@@ -9,14 +10,21 @@ export class Refusal extends Error {
     super(title);
     Object.assign(this, { code, title, english: english || '', detail: detail || '', status });
   }
+  /** Both sentences, Chinese first. */
+  get pair() {
+    return [this.title, this.english];
+  }
   /** Whether asking again in a moment may help. */
   get passing() {
     return this.code === 'offline' || this.status >= 500 || this.status === 429;
   }
 }
 
-const OFFLINE = { code: 'offline', title: '连不上服务器', title_en: 'The server cannot be reached' };
-const ODD = { code: 'odd', title: '服务器的回答无法读取', title_en: 'The server’s answer cannot be read' };
+/** A "no" that the page itself says. */
+export function own(code, key, status = 0) {
+  const [title, english] = pair(key);
+  return new Refusal({ code, title, title_en: english }, status);
+}
 
 /** Milliseconds by which this machine's clock is ahead of the server's. */
 export let clockAhead = 0;
@@ -27,7 +35,7 @@ export async function ask(path, options = {}) {
   try {
     answer = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(12000), ...options });
   } catch {
-    throw new Refusal(OFFLINE, 0);
+    throw own('offline', 'unreachable');
   }
   const date = Date.parse(answer.headers.get('date'));
   if (date) clockAhead = Date.now() - date;
@@ -35,7 +43,7 @@ export async function ask(path, options = {}) {
   try {
     body = await answer.json();
   } catch {
-    throw new Refusal(ODD, answer.status);
+    throw own('odd', 'unreadable', answer.status);
   }
   if (!answer.ok) throw new Refusal(body, answer.status);
   return body;
@@ -103,9 +111,6 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** The English line beside a Chinese one. */
-export const english = text => make('small', { lang: 'en' }, text);
-
 export const byId = id => document.getElementById(id);
 
 /** Hours and minutes of a moment. */
@@ -114,9 +119,31 @@ export function clock(at = Date.now()) {
   return `${String(date.getHours()).padStart(2, '0')}:${String(date.getMinutes()).padStart(2, '0')}`;
 }
 
+/** How many wait, and how long that takes now where the server says so. */
+export function waiting({ waiting_count: count, minutes }) {
+  if (count === 0) return [said('waiting.none')];
+  return [said('waiting', { count }), ...(minutes ? [lasting('wait', minutes)] : [])];
+}
+
+/** A range of minutes in the words under a key. */
+export function lasting(key, [low, high]) {
+  if (high <= 5) return said(`${key}.short`);
+  if (low > 60) return said(`${key}.long`);
+  return said(key, { low, high });
+}
+
 /** Says in place of the page's content why there is none. */
 export function giveUp(refusal) {
+  const title = document.getElementById('site');
+  if (title) putName(title, '排号 paihao');
   const main = document.querySelector('main');
-  main.replaceChildren(make('div', { class: 'message' }, make('h2', {}, refusal.title), english(refusal.english),
-    make('p', {}, make('a', { href: '/' }, '全部门店 ', english('All sites')))));
+  main.replaceChildren(make('div', { class: 'message' }, put(make('h2'), refusal.pair),
+    make('p', {}, put(make('a', { href: '/' }), pair('index.title')))));
+}
+
+/** Keeps the screen awake where the browser can, whenever the page is looked at. */
+export function stayAwake() {
+  const ask = () => { if (!document.hidden) navigator.wakeLock?.request('screen').catch(() => {}); };
+  document.addEventListener('visibilitychange', ask);
+  ask();
 }

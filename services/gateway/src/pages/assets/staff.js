@@ -1,5 +1,6 @@
 // The counter's page: call the next, finish, missed.
-import { Refusal, ask, byId, clock, english, giveUp, hear, make, showConnected, site, siteEvents, siteState } from './paihao.js';
+import { Refusal, ask, byId, clock, giveUp, hear, make, showConnected, site, siteEvents, siteState } from './paihao.js';
+import { onSwitch, pair, put, putName, said, say, tongue, word } from './language.js';
 
 const KEY = `paihao-staff-key/${site}`;
 const COUNTER = `paihao-staff-counter/${site}`;
@@ -45,25 +46,29 @@ const counterSeen = () => seen.counters.find(counter => counter.id === mine);
 
 function showSite(state) {
   seen = state;
-  document.title = `${state.name} · 叫号台`;
-  byId('site').textContent = state.name;
+  title();
+  putName(byId('site'), state.name);
   route();
+}
+
+function title() {
+  if (seen) document.title = `${seen.name} · ${word('staff.title')}`;
 }
 
 function draw() {
   byId('counters').replaceChildren(...seen.counters.map(counter =>
-    make('button', { type: 'button', class: 'queue', onclick: () => take(counter.id) }, make('strong', {}, counter.name),
-      make('span', {}, stateOf(counter)))));
+    make('button', { type: 'button', class: 'queue', onclick: () => take(counter.id) }, make('strong', { lang: tongue(counter.name) }, counter.name),
+      stateOf(counter))));
   const counter = counterSeen();
   if (!counter) return;
   if (unsure && unsure.standing !== standing(counter)) unsure = null;
-  byId('counter').textContent = counter.name;
+  putName(byId('counter'), counter.name);
   const served = counter.serving;
   byId('desk').dataset.state = served ? 'serving' : counter.open ? 'free' : 'closed';
-  byId('number').textContent = served ? served.number : counter.open ? '空闲' : '未开窗';
+  byId('number').replaceChildren(served ? served.number : said(counter.open ? 'staff.free' : 'staff.shut'));
   byId('about').replaceChildren(...(served
-    ? [nameOf(served.queue), ' · ', `${clock(served.called_at)} 叫号 `, english(`called at ${clock(served.called_at)}`)]
-    : counter.open ? [english('Nobody at this counter')] : [english('This counter is closed')]));
+    ? [named(served.queue), ' · ', said('staff.called-at', { time: clock(served.called_at) })]
+    : [said(counter.open ? 'staff.nobody-here' : 'staff.shut-here')]));
   const own = new Set(counter.queues || seen.queues.map(queue => queue.id));
   const waiting = seen.queues.filter(queue => own.has(queue.id)).reduce((sum, queue) => sum + queue.waiting_count, 0);
   const paused = Date.now() < calledAt + PAUSE_MS;
@@ -74,45 +79,50 @@ function draw() {
   byId('close').hidden = !counter.open;
   byId('close').disabled = busy || Boolean(served);
   byId('open').disabled = busy;
-  byId('next-hint').textContent = !counter.open ? '先开窗 Open first' : served ? '先完成或过号 Finish first' : waiting === 0 ? '没有人排队 Nobody is waiting' : `${waiting} 人在等 waiting`;
+  const hint = !counter.open ? 'staff.hint.open' : served ? 'staff.hint.finish' : waiting === 0 ? 'staff.hint.nobody' : 'waiting';
+  say(byId('next-hint'), hint, { count: waiting });
   byId('queues').replaceChildren(...seen.queues.map(queue => row(queue, own.has(queue.id))));
 }
 
 const enable = (id, on) => { byId(id).disabled = busy || !on; };
-const nameOf = id => (seen.queues.find(queue => queue.id === id) || { name: id }).name;
+
+function named(id) {
+  const { name } = seen.queues.find(queue => queue.id === id) || { name: id };
+  return make('span', { lang: tongue(name) }, name);
+}
 
 function stateOf(counter) {
-  if (counter.serving) return [`正在办理 ${counter.serving.number} `, english('Serving')];
-  return counter.open ? ['空闲 ', english('Free')] : ['未开窗 ', english('Closed')];
+  if (counter.serving) return said('staff.serving', { number: counter.serving.number });
+  return said(counter.open ? 'staff.free' : 'staff.shut');
 }
 
 function row(queue, own) {
   const more = queue.waiting_count - Math.min(LISTED, queue.waiting.length);
   return make('li', { class: own ? 'card' : 'card other' },
-    make('div', { class: 'name' }, make('strong', {}, queue.name), make('span', {}, make('b', {}, String(queue.waiting_count)), ' 人在等 ', english('waiting'))),
+    make('div', { class: 'name' }, make('strong', { lang: tongue(queue.name) }, queue.name), said('waiting', { count: queue.waiting_count })),
     make('ol', { class: 'numbers' }, queue.waiting.slice(0, LISTED).map(ticket => make('li', {}, ticket.number)), more > 0 && make('li', { class: 'more' }, `+${more}`)),
-    queue.last_called && make('p', { class: 'soft' }, `上一个叫号 ${queue.last_called} `, english('last called')));
+    queue.last_called && make('p', { class: 'soft' }, said('staff.last', { number: queue.last_called })));
 }
 
 function take(id) {
   mine = id;
   sessionStorage.setItem(COUNTER, id);
-  say();
+  tell();
   route();
 }
 
 function change() {
   mine = null;
   sessionStorage.removeItem(COUNTER);
-  say();
+  tell();
   route();
 }
 
 /** A sentence below the buttons: what was done, or why it was not. */
-function say(kind, title = '', more = '', detail = '') {
-  const said = byId('said');
-  said.className = kind || '';
-  said.replaceChildren(make('strong', {}, title), more ? english(more) : '', detail && detail !== title ? make('span', { class: 'detail' }, detail) : '');
+function tell(kind = '', texts = null, detail = null) {
+  const place = byId('said');
+  place.className = kind;
+  place.replaceChildren(...(texts ? [put(make('strong'), texts)] : []), ...(detail ? [detail] : []));
 }
 
 /**
@@ -133,7 +143,7 @@ async function act(action) {
     const done = await persistently(wish);
     unsure = null;
     if (action === 'call-next') calledAt = Date.now();
-    say('done', ...DONE[action](done));
+    tell('done', pair(`staff.done.${action}`, { number: done.number || '' }));
     // The event may take a moment more; until then a second press would look right.
     seen = await siteState().catch(() => seen);
   } catch (refusal) {
@@ -146,14 +156,6 @@ async function act(action) {
     setTimeout(draw, PAUSE_MS + 50);
   }
 }
-
-const DONE = {
-  'call-next': done => [`已叫 ${done.number || ''}`, 'Called'],
-  finish: done => [`${done.number || ''} 已完成`, 'Finished'],
-  missed: done => [`${done.number || ''} 已过号`, 'Marked as missed'],
-  open: () => ['已开窗', 'The counter is open'],
-  close: () => ['已关窗', 'The counter is closed'],
-};
 
 async function persistently(wish) {
   for (let attempt = 1; ; attempt += 1) {
@@ -169,7 +171,7 @@ async function persistently(wish) {
       });
     } catch (refusal) {
       if (!refusal.passing || attempt === TRIES) throw refusal;
-      say('waiting', '正在重试…', 'Trying again…');
+      tell('waiting', pair('retrying'));
       await new Promise(resolve => setTimeout(resolve, 800 * attempt));
     }
   }
@@ -179,13 +181,13 @@ function refused(refusal) {
   if (refusal.status === 401 || refusal.status === 403) {
     sessionStorage.removeItem(KEY);
     byId('key').value = '';
-    const [why, more] = refusal.status === 401 ? ['密钥不对，请再输入', 'The key is not right'] : [refusal.title, refusal.english];
-    byId('key-said').replaceChildren(make('strong', {}, why), ' ', english(more));
+    put(byId('key-said'), refusal.status === 401 ? pair('staff.key.wrong') : refusal.pair);
     route();
     return;
   }
-  const again = refusal.passing ? '再按一次同一个按钮即可，不会重复。 Press the same button again; it will be done once.' : refusal.detail;
-  say('refused', refusal.title, refusal.english, again);
+  const again = refusal.passing ? said('staff.again') : refusal.detail && make('span', { lang: tongue(refusal.detail) || 'en' }, refusal.detail);
+  if (again) again.classList.add('detail');
+  tell('refused', refusal.pair, again);
 }
 
 /** `crypto.randomUUID` exists on https and on this machine only; a hall's PC may use plain http. */
@@ -212,7 +214,7 @@ byId('sign-in').addEventListener('submit', event => {
   if (!key) return;
   sessionStorage.setItem(KEY, key);
   byId('key').value = '';
-  byId('key-said').replaceChildren();
+  put(byId('key-said'), ['', '']);
   route();
 });
 byId('sign-out').addEventListener('click', () => {
@@ -232,5 +234,6 @@ async function start() {
   hear(siteEvents(), { site: showSite }, showConnected);
 }
 
+onSwitch(title);
 keyFromAddress();
 start();

@@ -1,0 +1,73 @@
+//! A small checker of what keeps people out, and proof that it sees.
+//!
+//! It judges names and labels, headings and landmarks, the language of every part, contrast as
+//! computed from styles, the size of targets and whether focus shows. It cannot judge whether words
+//! make sense, what a screen reader makes of a change, or the order in which things are read.
+
+use crate::browser::Browser;
+use crate::demo::Demo;
+use crate::window::Window;
+use serde_json::json;
+
+const CHECKER: &str = include_str!("checker.js");
+
+/// What is wrong with a page as it stands, in sentences.
+pub async fn findings(page: &Window) -> Vec<String> {
+    // After a key, the focus shows wherever it goes; this one does nothing else.
+    page.press("\u{E008}").await;
+    let found = page.run(CHECKER, json!([])).await;
+    let found = found.as_array().expect("a list").iter();
+    found.map(|finding| finding.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_checker_sees_what_is_wrong() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let index = demo.address("/kiosk/").replace("/kiosk/hall", "/");
+    let page = browser.open(&index).await;
+    page.shows("#sites h2", "城南便民服务大厅").await;
+    assert_eq!(findings(&page).await, [""; 0]);
+    page.run(FAULTS, json!([])).await;
+    let found = findings(&page).await.join("\n");
+    for sentence in [
+        "has no name",
+        "has no label",
+        "says nothing of what it shows",
+        "two elements are sites",
+        "2 first headings",
+        "a heading of level 5",
+        "cannot be enlarged",
+        "Chinese that calls itself English",
+        "English that calls itself Chinese",
+        "text in no landmark",
+        "contrast 1.",
+        "letters of 8px",
+        "a target of",
+        "an edge that is hard to see",
+        "does not show that it has the focus",
+    ] {
+        assert!(found.contains(sentence), "{sentence}: {found}");
+    }
+    browser.end(&[]).await;
+}
+
+/// One of each, made by properties: the page's policy bars attributes with styles.
+const FAULTS: &str = "
+const make = (tag, text = '', style = {}, more = {}) => {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  Object.assign(element.style, style);
+  Object.assign(element, more);
+  document.body.append(element);
+  return element;
+};
+make('button', '', { width: '10px', height: '10px', padding: 0 });
+make('button', 'Press', { outline: 'none' }, { lang: 'en' });
+make('input', '', { border: '1px solid #eee' });
+make('img', '', { width: '9px', height: '9px' });
+make('p', 'English');
+make('p', '中文', {}, { lang: 'en', id: 'sites' });
+make('h1', '又一个');
+make('h5', '太深');
+make('p', '看不清', { color: '#ddd', background: '#fff', fontSize: '8px' });
+document.querySelector('meta[name=viewport]').content = 'width=device-width, user-scalable=no';";

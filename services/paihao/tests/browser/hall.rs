@@ -1,0 +1,178 @@
+//! The hall: the board sees and says every call, the kiosk's code is never dead.
+
+use crate::browser::Browser;
+use crate::demo::{Demo, chat, code_of, scan};
+use crate::window::Window;
+use harness::Proxy;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn calls_in_one_instant_are_seen_and_heard_one_after_the_other_also_after_a_cut() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    demo.people_in_line(&browser, 4).await;
+    let staff = demo.staff_at_first_counter(&browser).await;
+
+    let address = demo.address("/board/");
+    let port = address.split([':', '/']).nth(4).unwrap();
+    let proxy = Proxy::start(port.parse().unwrap());
+    let board = browser.open("about:blank").await;
+    board.before_each_page(RECORDER).await;
+    board.go(&address.replace(port, &proxy.port().to_string())).await;
+
+    // A browser is silent until it is touched.
+    board.click("#unlock").await;
+    board.hides("#unlock").await;
+    heard(&board, &["语音已打开"]).await;
+
+    // Nobody finishes speaking, and yet both calls are seen.
+    board.run("window.holding = true", json!([])).await;
+    press(&demo, &staff, &["1/call-next", "2/call-next"]).await;
+    board.until("both are seen", async || heroes(&board).await.len() == 2).await;
+    board.run("window.holding = false; window.held()", json!([])).await;
+    let (first, second) = (
+        ["请 A零零一 号到一号窗口", "Number A zero zero one, please go to counter 1"],
+        ["请 A零零二 号到二号窗口", "Number A zero zero two, please go to counter 2"],
+    );
+    let spoken = [&["语音已打开"][..], &first, &second, &second].concat();
+    heard(&board, &spoken).await;
+
+    proxy.cut();
+    board.shows("#offline", "正在重新连接").await;
+    press(&demo, &staff, &["1/finish", "2/finish", "1/call-next", "2/call-next"]).await;
+    proxy.mend();
+    board.until("all are seen", async || heroes(&board).await.len() == 4).await;
+    board.hides("#offline").await;
+    let seen = heroes(&board).await;
+    let numbers: Vec<_> = seen.iter().map(|(number, _)| number.as_str()).collect();
+    assert_eq!(numbers, ["A001", "A002", "A003", "A004"]);
+    for pair in [&seen[..2], &seen[2..]] {
+        assert!(pair[1].1 - pair[0].1 > 4_900.0, "one call ate the other: {seen:?}");
+    }
+    let again = board.run("return spoken.slice(7)", json!([])).await;
+    let again = again.as_array().unwrap();
+    assert!(again[0].as_str().unwrap().contains("A零零三"), "{again:?}");
+    board
+        .until("the last is heard", async || {
+            let last = board.run("return spoken.at(-1)", json!([])).await;
+            last.as_str().unwrap().contains("zero zero four")
+        })
+        .await;
+
+    // Switched off, it stays off.
+    board.click("#voice").await;
+    board.go(&address).await;
+    board.shows("#voice[aria-pressed=false], #voice", "语音").await;
+    browser.end(&["net::ERR_"]).await;
+}
+
+#[tokio::test]
+async fn a_queues_own_script_is_spoken_and_one_may_be_yao() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let board = browser.open(&demo.address("/board/")).await;
+    let said = async |call: Value, queue: Value, language: &str, yao: bool| {
+        board.run(SENTENCE, json!([call, queue, language, yao])).await
+    };
+    let call = json!({"number": "A012", "counter_name": "3号窗口"});
+    let own = json!({"name": "综合", "announcement": {"zh": "{queue}{number}，{counter}有请"}});
+    assert_eq!(said(call.clone(), Value::Null, "zh", false).await, "请 A零一二 号到三号窗口");
+    assert_eq!(said(call.clone(), Value::Null, "zh", true).await, "请 A零幺二 号到三号窗口");
+    assert_eq!(said(call.clone(), own.clone(), "zh", false).await, "综合A零一二，三号窗口有请");
+    let english = "Number A zero one two, please go to counter 3";
+    assert_eq!(said(call, own, "en", true).await, english);
+    let office = json!({"number": "B007", "counter_name": "Desk 12"});
+    let english = "Number B zero zero seven, please go to Desk 12";
+    assert_eq!(said(office, Value::Null, "en", false).await, english);
+    let room = json!({"number": "B007", "counter_name": "内科诊室"});
+    let english = "Number B zero zero seven, please see the screen";
+    assert_eq!(said(room, Value::Null, "en", false).await, english);
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
+async fn a_kiosk_renews_its_code_in_time_and_comes_back_to_it_after_a_number() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let kiosk = browser.open("about:blank").await;
+    kiosk.before_each_page(FIRST_CODE_IS_SHORT).await;
+    kiosk.go(&demo.kiosk("general")).await;
+    let first = code_of(&kiosk).await;
+    kiosk.until("there is a new code", async || code_of(&kiosk).await != first).await;
+    let ended = kiosk.run("return Date.now() > window.firstEnds", json!([])).await;
+    assert_eq!(ended, json!(false), "renewed too late");
+
+    let phones = browser.open(&code_of(&kiosk).await).await;
+    scan(&phones, 1).await;
+    phones.shows(&chat(1), "取号成功 A001").await;
+    kiosk.shows("#taken #number", "A001").await;
+    kiosk.hides("#taken").await;
+    kiosk.picture("#code").await;
+    browser.end(&[]).await;
+}
+
+/// Presses buttons of counters for the staff, one right after the other.
+async fn press(demo: &Demo, staff: &Window, buttons: &[&str]) {
+    let address = demo.address("#key=");
+    let (_, key) = address.split_once("#key=").unwrap();
+    let done = staff.run(PRESS, json!([key, buttons])).await;
+    assert_eq!(done, json!(vec![200; buttons.len()]));
+}
+
+/// The numbers that were the big one, and when.
+async fn heroes(board: &Window) -> Vec<(String, f64)> {
+    let seen = board.run("return heroes", json!([])).await;
+    serde_json::from_value(seen).expect("numbers and moments")
+}
+
+async fn heard(board: &Window, wanted: &[&str]) {
+    let heard = async || board.run("return spoken", json!([])).await == json!(wanted);
+    board.until(&format!("{wanted:?} is heard"), heard).await;
+}
+
+const PRESS: &str = "
+const [key, buttons] = arguments;
+return (async () => {
+  const done = [];
+  for (const button of buttons) {
+    const headers = { authorization: `Bearer ${key}`, 'idempotency-key': crypto.randomUUID() };
+    done.push((await fetch(`/api/v1/sites/hall/counters/${button}`, { method: 'POST', headers })).status);
+  }
+  return done;
+})();";
+
+/// Notes what is spoken, as a browser that wants to be touched first, and what is the big number.
+const RECORDER: &str = "
+window.spoken = [];
+window.heroes = [];
+window.holding = false;
+window.held = () => {};
+window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+const speechSynthesis = {
+  getVoices: () => [],
+  cancel: () => {},
+  speak: words => setTimeout(() => {
+    if (!navigator.userActivation.hasBeenActive) return words.onerror({ error: 'not-allowed' });
+    window.spoken.push(words.text);
+    words.onstart({});
+    if (window.holding) window.held = () => words.onend({});
+    else words.onend({});
+  }),
+};
+Object.defineProperty(window, 'speechSynthesis', { value: speechSynthesis });
+addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
+  const number = document.querySelector('#hero .number')?.innerText;
+  if (number && number !== window.heroes.at(-1)?.[0]) window.heroes.push([number, performance.now()]);
+}).observe(document.getElementById('hero'), { childList: true }));";
+
+const SENTENCE: &str = "
+const given = arguments;
+return import('/assets/voice.js').then(voice => voice.sentence(...given));";
+
+/// The page is told that its first code ends in eight seconds.
+const FIRST_CODE_IS_SHORT: &str = "
+const reallyFetch = window.fetch;
+window.fetch = async (path, options) => {
+  const answer = await reallyFetch(path, options);
+  if (!String(path).endsWith('/scan-sessions') || window.firstEnds) return answer;
+  const opened = await answer.json();
+  window.firstEnds = opened.expires_at = Date.now() + 8000;
+  return new Response(JSON.stringify(opened), { status: answer.status, headers: answer.headers });
+};";
