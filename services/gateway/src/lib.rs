@@ -4,12 +4,13 @@
 //! only then an answer. A replica holds nothing of its own: its view of the lines is what the
 //! ledger says, so any replica may take any request.
 //!
-//! In reading order: [`book`] is what the owner set up; [`lines`] decides and follows;
-//! [`callback`] hears WeChat; [`codes`] are the QR codes that WeChat makes; [`sessions`] is a
-//! browser waiting for a scan; `feed` is what happened, for others; [`api`] serves
-//! programs and pages; [`refusals`] lists every "no".
+//! In reading order: [`book`] is what the owner set up, [`calendar`] its days; [`lines`] decides and
+//! follows; [`callback`] hears WeChat; [`codes`] are the QR codes that WeChat makes; [`sessions`] is
+//! a browser waiting for a scan; `feed` is what happened, for others; [`api`] serves programs and
+//! pages; [`refusals`] lists every "no".
 
 pub mod book;
+pub mod calendar;
 pub mod lines;
 
 pub mod callback;

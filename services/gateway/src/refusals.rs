@@ -84,17 +84,59 @@ kinds! {
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency-Key 已用于别的请求", "The Idempotency-Key was used for another request",
         "The same key came within 15 minutes with another path or body. Nothing was changed.";
     QUEUE_CLOSED = "queue_closed", CONFLICT, "现在不取号", "No numbers are given out now",
-        "The queue is configured as closed.";
+        "The queue is closed: nobody joins, nobody is called, and those in line keep their place.";
+    QUEUE_PAUSED = "queue_paused", CONFLICT, "暂停取号", "No numbers are given out for now",
+        "The queue is paused: those in line are called, nobody joins.";
+    QUEUE_HALTED = "queue_halted", CONFLICT, "暂停叫号", "Nobody is called for now",
+        "The queue is halted. Open it to go on.";
+    QUEUE_FULL = "queue_full", CONFLICT, "名额已满", "The queue is full",
+        "As many wait as the queue's capacity, or its numbers of the day are used up.";
+    QUEUE_CLOSING = "queue_closing", CONFLICT, "今日号已发完，下班前办不到", "The next one's turn would come after closing",
+        "By the forecast the queue does not come to the next person before its closing time. Staff may give a number all the same.";
+    OUT_OF_HOURS = "out_of_hours", CONFLICT, "现在不是取号时间", "It is outside of the opening hours",
+        "The queue's opening hours do not include this moment. Those in line are still called.";
     COUNTER_CLOSED = "counter_closed", CONFLICT, "窗口未开", "The counter is not open",
         "Open the counter before calling.";
+    COUNTER_ON_BREAK = "counter_on_break", CONFLICT, "窗口暂停服务", "The counter has a break",
+        "Open the counter again before calling.";
+    COUNTER_TAKEN = "counter_taken", CONFLICT, "窗口已有人登录", "Somebody else is at this counter",
+        "One login a counter: it has to be closed by whoever is there, or by a manager.";
+    ELSEWHERE_LOGGED_IN = "elsewhere_logged_in", CONFLICT, "您已在另一个窗口", "You are at another counter",
+        "One counter a login, unless the site's several_counters says otherwise.";
+    WRONG_COUNTER = "wrong_counter", CONFLICT, "这个窗口不能办理这个号", "This counter cannot take this ticket",
+        "The counter does not serve the ticket's queue, or the service was suspended for the counter where it began.";
     COUNTER_BUSY = "counter_busy", CONFLICT, "窗口还有客户", "The counter still has a customer",
         "Finish with the customer, or mark the number missed, first. Also when finish or missed names another number than the one at the counter.";
     COUNTER_IDLE = "counter_idle", CONFLICT, "窗口没有客户", "The counter has no customer",
-        "There is nobody to finish with or to mark as missed.";
+        "There is nobody to recall, to serve or to finish with.";
     NOBODY_WAITING = "nobody_waiting", CONFLICT, "没有人排队", "Nobody is waiting",
         "No queue that this counter serves has anybody waiting.";
     TICKET_ENDED = "ticket_ended", CONFLICT, "这个号已结束", "This ticket has ended",
-        "The ticket was served, missed or closed before.";
+        "The ticket was served or closed before.";
+    WRONG_STATE = "wrong_state", CONFLICT, "这个号现在不能这样操作", "The ticket is not in a state for this",
+        "The detail says in which state the ticket was found.";
+    NOT_ALLOWED = "not_allowed", FORBIDDEN, "没有权限", "Not for this role",
+        "The key's role may not do this; docs/transitions.md says which may.";
+    NOT_YOUR_TICKET = "not_your_ticket", FORBIDDEN, "这不是您的号", "This is somebody else's ticket",
+        "Customers touch their own ticket only.";
+    NOT_YOUR_COUNTER = "not_your_counter", FORBIDDEN, "这不是您的窗口", "This is not your counter",
+        "The key is for other counters, or somebody else is logged in at this one.";
+    NOT_YOUR_QUEUE = "not_your_queue", FORBIDDEN, "这不是您窗口的业务", "This is not a queue of your counters",
+        "None of the key's counters serves the queue.";
+    REASON_NEEDED = "reason_needed", UNPROCESSABLE_ENTITY, "请填写原因", "A reason is needed",
+        "This is not done without a reason in the body.";
+    TOO_SOON = "too_soon", CONFLICT, "请稍候再操作", "Not yet",
+        "The detail says in how many seconds: a person is called again after 15 at the earliest.";
+    TOO_LATE = "too_late", CONFLICT, "已超过时限", "It is too late",
+        "A call is put back within 60 seconds, an end is undone by whoever made it within 60 seconds, and a missed number returns before its deadline.";
+    TOO_OFTEN = "too_often", CONFLICT, "次数已用完", "As often as may be already",
+        "The queue's limit of calls, returns or letting others pass is reached.";
+    NOTHING_TO_UNDO = "nothing_to_undo", CONFLICT, "没有可撤销的操作", "There is nothing to take back",
+        "The ticket's end was on another day.";
+    OUT_OF_RANGE = "out_of_range", UNPROCESSABLE_ENTITY, "数值超出范围", "The value is out of range",
+        "The detail says which range.";
+    NOT_DUE = "not_due", CONFLICT, "时间未到", "This is not due",
+        "What the system does of itself when its time has come.";
     CURSOR_GONE = "cursor_gone", GONE, "这个位置之后的事件已不完整", "Events after this cursor may be missing",
         "The ledger keeps 72 hours, and no longer holds the event that the cursor names (or never did: it was made anew). Begin again without a cursor: what was read before has the same ids.";
     PAST_GONE = "past_gone", GONE, "这个时间的记录已不完整", "What is kept no longer tells of this time",

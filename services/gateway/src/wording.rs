@@ -1,11 +1,11 @@
 //! What a customer reads in WeChat: Chinese first, English beside it.
 
 use crate::book::SiteBook;
-use paihao_domain::{Outcome, QueueId, Refusal, Told};
+use paihao_domain::{Outcome, QueueId, Refusal, State, Told};
 
 /// What is answered to a scan that led to a ticket.
 pub fn holding(book: &SiteBook, outcome: &Outcome) -> String {
-    let Outcome::Holding { number, queue, told, called_to, new, .. } = outcome else {
+    let Outcome::Holding { number, queue, told, called_to, new, state, .. } = outcome else {
         return NOT_NOW.into();
     };
     let queue_name = queue_name(book, queue);
@@ -20,6 +20,12 @@ pub fn holding(book: &SiteBook, outcome: &Outcome) -> String {
             site = book.facts.name,
         );
     }
+    if *state == State::Held {
+        return format!(
+            "{heading}\n{queue_name} · {site}\n暂离中，号码为您保留。\n\nYour number is {number}. Your place is kept while you are away.",
+            site = book.facts.name,
+        );
+    }
     format!(
         "{heading}\n{queue_name} · {site}\n{zh}\n轮到您时，微信会通知您。\n\nYour number is {number}. {en}",
         site = book.facts.name,
@@ -31,8 +37,19 @@ pub fn holding(book: &SiteBook, outcome: &Outcome) -> String {
 /// What is answered to a scan that the rules refuse.
 pub fn refused(book: &SiteBook, refusal: &Refusal) -> String {
     match refusal {
-        Refusal::QueueClosed(queue) => format!(
+        Refusal::QueueClosed(queue) | Refusal::QueuePaused(queue) => format!(
             "{}现在不取号，请留意现场通知。\n\nThis queue gives out no numbers right now.",
+            queue_name(book, queue)
+        ),
+        Refusal::QueueFull(queue) => {
+            format!("{}名额已满，请稍后再来。\n\nThis queue is full.", queue_name(book, queue))
+        }
+        Refusal::QueueClosing(queue) => format!(
+            "{}今天排不到了，请改天再来。\n\nThis queue will not come to another number before it closes.",
+            queue_name(book, queue)
+        ),
+        Refusal::OutOfHours(queue) => format!(
+            "{}现在不是取号时间，请在开放时间再来。\n\nThis queue is outside of its opening hours.",
             queue_name(book, queue)
         ),
         _ => dead_code(),

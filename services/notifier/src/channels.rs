@@ -59,7 +59,9 @@ impl Manner {
 pub fn worth(notice: &Notice) -> Value {
     match notice.saying {
         // Somebody is called: this goes out while anything does.
-        Saying::Called { .. } => Value::High,
+        Saying::Called { .. } | Saying::Recalled { .. } => Value::High,
+        Saying::Missed { .. } | Saying::Returned { .. } => Value::Normal,
+        _ => Value::Low,
     }
 }
 

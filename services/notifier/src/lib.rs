@@ -26,6 +26,7 @@ pub mod claim;
 mod record;
 mod say;
 pub mod verdict;
+mod words;
 
 mod sender;
 mod share;

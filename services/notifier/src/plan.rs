@@ -10,17 +10,43 @@ pub fn plan(commit: &Commit) -> Vec<Notice> {
         Event::MilestoneReached(milestone) => Some(milestone),
         _ => None,
     });
-    milestones.map(|milestone| notice(commit, milestone)).collect()
+    milestones.filter_map(|milestone| notice(commit, milestone)).collect()
 }
 
-fn notice(commit: &Commit, milestone: &Milestone) -> Notice {
-    let (name, occurrence, saying) = match &milestone.kind {
+/// The words for a milestone; `None` for what was said in the answer to the scan already.
+fn saying(kind: &MilestoneKind) -> Option<Saying> {
+    Some(match kind {
+        MilestoneKind::Joined { .. } => return None,
+        MilestoneKind::Near { told } => Saying::Near { told: *told },
+        MilestoneKind::Next { told } => Saying::Next { told: *told },
         MilestoneKind::Called { counter_name, call } => {
-            ("called", call, Saying::Called { counter_name: counter_name.clone(), call: *call })
+            Saying::Called { counter_name: counter_name.clone(), call: *call }
         }
+        MilestoneKind::Recalled { counter_name, call } => {
+            Saying::Recalled { counter_name: counter_name.clone(), call: *call }
+        }
+        MilestoneKind::Missed { until, places } => {
+            Saying::Missed { until: *until, places: *places }
+        }
+        MilestoneKind::Returned { through, told } => {
+            Saying::Returned { through: *through, told: *told }
+        }
+        MilestoneKind::Slipped { told } => Saying::Slipped { told: *told },
+        MilestoneKind::Halted { told } => Saying::Halted { told: *told },
+        MilestoneKind::QueueClosed => Saying::QueueClosed,
+    })
+}
+
+fn notice(commit: &Commit, milestone: &Milestone) -> Option<Notice> {
+    let saying = saying(&milestone.kind)?;
+    // The first version had only calls, and said which in the kind alone.
+    let occurrence = match &milestone.kind {
+        MilestoneKind::Called { call, .. } => *call,
+        _ => milestone.occurrence,
     };
+    let name = milestone.kind.name();
     let Milestone { ticket, day, .. } = milestone;
-    Notice {
+    Some(Notice {
         v: 1,
         key: format!("{}/{day}/{ticket}/{name}#{occurrence}", commit.site.id),
         account: commit.site.account.clone(),
@@ -30,22 +56,24 @@ fn notice(commit: &Commit, milestone: &Milestone) -> Notice {
         number: milestone.number.clone(),
         queue_name: milestone.queue_name.clone(),
         saying,
+        order: milestone.order,
         at: milestone.at,
         valid_until: milestone.valid_until,
         replied: false,
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_contracts::commit::{Decision, Number, Outcome, SiteFacts};
+    use paihao_contracts::commit::{Decision, Number, Outcome, SiteFacts, Told};
 
     fn commit(events: Vec<Event>) -> Commit {
         let decision = Decision {
             command: "00".repeat(16),
             fingerprint: "00".repeat(8),
             at: 1000,
+            by: None,
             outcome: Outcome::CounterOpen { counter: "1".into() },
             events,
         };
@@ -55,7 +83,7 @@ mod tests {
             name: "示例大厅".into(),
             zone: "Asia/Shanghai".into(),
         };
-        Commit { v: 1, site, decisions: vec![decision] }
+        Commit { v: 2, site, decisions: vec![decision] }
     }
 
     fn called(ticket: u32, call: u32) -> Event {
@@ -66,6 +94,8 @@ mod tests {
             number: Number { prefix: "A".into(), serial: ticket },
             queue_name: "存取款".into(),
             kind: MilestoneKind::Called { counter_name: "3号窗口".into(), call },
+            occurrence: call,
+            order: call,
             at: 1000,
             valid_until: 181_000,
         })
@@ -73,12 +103,23 @@ mod tests {
 
     #[test]
     fn a_call_is_a_notice_and_nothing_else_is() {
-        let opened = Event::CounterOpened { counter: "1".into() };
+        let opened = Event::CounterOpened { counter: "1".into(), login: None };
         let notices = plan(&commit(vec![opened, called(17, 1)]));
         assert_eq!(notices.len(), 1);
         assert_eq!(notices[0].key, "hall/20779/17/called#1");
         assert_eq!(&*notices[0].person, "openid");
         assert_eq!(notices[0].valid_until, 181_000);
+    }
+
+    #[test]
+    fn what_was_said_in_the_answer_to_the_scan_is_not_said_again() {
+        let Event::MilestoneReached(milestone) = called(17, 1) else { unreachable!() };
+        let told = Told { ahead: 3, minutes: Some((15, 25)) };
+        let reached = |kind| Event::MilestoneReached(Milestone { kind, ..milestone.clone() });
+        let joined = reached(MilestoneKind::Joined { told });
+        assert_eq!(plan(&commit(vec![joined])), []);
+        let near = plan(&commit(vec![reached(MilestoneKind::Near { told })]));
+        assert_eq!((&*near[0].key, near[0].thread()), ("hall/20779/17/near#1", "hall/20779/17"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Puts a notice into the words of an account: a pure function.
 
 use crate::channels::Manner;
+use crate::words;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use paihao_contracts::notice::{Notice, Saying};
@@ -13,13 +14,19 @@ use sha2::{Digest, Sha256};
 pub struct Binding {
     /// WeChat's id of the template in this account.
     pub template_id: String,
-    /// Field key (`thing1`) and wording, in which `{site}`, `{queue}`, `{number}`, `{counter}` and
-    /// `{time}` are replaced.
+    /// Field key (`thing1`) and wording, in which `{site}`, `{queue}`, `{number}`, `{counter}`,
+    /// `{time}`, `{ahead}`, `{wait}` and `{news}` are replaced.
     pub fields: Vec<(String, String)>,
 }
 
 /// What a customer-service text says of a call, unless the account has words of its own.
 pub const CALLED_TEXT: &str = "【{site}】请 {number} 到 {counter}";
+
+/// The same for somebody who did not come.
+pub const MISSED_TEXT: &str = "【{site}】{number} {news}";
+
+/// The same for how it stands.
+pub const PROGRESS_TEXT: &str = "【{site}】{number} {news}，前面 {ahead}";
 
 /// Bytes of a customer-service text that WeChat takes for sure.
 const LONGEST_TEXT: usize = 2048;
@@ -38,7 +45,9 @@ pub enum Unspeakable {
 /// The kind of a notice, by the name that it has in the configuration.
 pub fn kind(notice: &Notice) -> &'static str {
     match notice.saying {
-        Saying::Called { .. } => "called",
+        Saying::Called { .. } | Saying::Recalled { .. } => "called",
+        Saying::Missed { .. } => "missed",
+        _ => "progress",
     }
 }
 
@@ -93,14 +102,20 @@ fn fields(notice: &Notice, binding: &Binding) -> Result<Vec<(String, String)>, U
 }
 
 /// What stands for the words in braces.
-fn words(notice: &Notice) -> [(&'static str, String); 5] {
-    let Saying::Called { counter_name, .. } = &notice.saying;
+fn words(notice: &Notice) -> [(&'static str, String); 8] {
+    let counter = match &notice.saying {
+        Saying::Called { counter_name, .. } | Saying::Recalled { counter_name, .. } => counter_name,
+        _ => "—",
+    };
     [
         ("{site}", notice.site_name.to_string()),
         ("{queue}", notice.queue_name.to_string()),
         ("{number}", notice.number.to_string()),
-        ("{counter}", counter_name.to_string()),
-        ("{time}", local_time(notice)),
+        ("{counter}", counter.to_owned()),
+        ("{time}", local(notice, notice.at, "%Y-%m-%d %H:%M")),
+        ("{ahead}", words::ahead(&notice.saying)),
+        ("{wait}", words::wait(&notice.saying)),
+        ("{news}", words::news(notice)),
     ]
 }
 
@@ -115,16 +130,17 @@ pub fn client_msg_id(notice: &Notice) -> String {
     hex::encode(&hash[..16])
 }
 
-fn local_time(notice: &Notice) -> String {
+/// An instant in the site's own time.
+pub(crate) fn local(notice: &Notice, at: i64, format: &str) -> String {
     let zone = TimeZone::get(&notice.zone).unwrap_or(TimeZone::UTC);
-    let instant = Timestamp::from_millisecond(notice.at).unwrap_or(Timestamp::UNIX_EPOCH);
-    instant.to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string()
+    let instant = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+    instant.to_zoned(zone).strftime(format).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_contracts::commit::Number;
+    use paihao_contracts::commit::{Number, Through, Told};
 
     fn notice() -> Notice {
         Notice {
@@ -137,6 +153,7 @@ mod tests {
             number: Number { prefix: "A".into(), serial: 12 },
             queue_name: "户籍".into(),
             saying: Saying::Called { counter_name: "3号窗口".into(), call: 1 },
+            order: 1,
             at: 1_767_579_600_000,
             valid_until: 1_767_579_780_000,
             replied: false,
@@ -155,6 +172,50 @@ mod tests {
         let text = "【{site}】请 {number} 到 {counter}（{queue}）".into();
         let (template, subscription) = (Some(binding.clone()), Some(binding));
         Manner { channels: vec![], template, subscription, text }
+    }
+
+    #[test]
+    fn every_saying_has_words_that_fit() {
+        let field = |key: &str, wording: &str| (key.to_owned(), wording.to_owned());
+        let fields = vec![
+            field("thing1", "{news}"),
+            field("short_thing2", "{ahead}"),
+            field("short_thing3", "{wait}"),
+            field("character_string4", "{number}"),
+        ];
+        let bound = Some(Binding { template_id: "T".into(), fields });
+        let manner = Manner { template: bound, ..manner() };
+        let told = Told { ahead: 3, minutes: Some((15, 25)) };
+        let counter_name: std::sync::Arc<str> = "3号窗口".into();
+        let until = Some(1_767_581_400_000);
+        for (saying, news, ahead, wait) in [
+            (Saying::Near { told }, "即将叫号，请做好准备", "3人", "25分内"),
+            (Saying::Next { told: Told { ahead: 0, minutes: None } }, "下一位就是您", "0人", "—"),
+            (Saying::Recalled { counter_name, call: 2 }, "再次叫号，请到3号窗口", "—", "—"),
+            (Saying::Missed { until, places: Some(3) }, "已过号，10:50前可顺延3位", "—", "—"),
+            (Saying::Missed { until, places: None }, "已过号，10:50前可重新排队", "—", "—"),
+            (Saying::Missed { until: None, places: None }, "已过号，号码作废", "—", "—"),
+            (Saying::Returned { through: Through::Return, told }, "已重新排队", "3人", "25分内"),
+            (Saying::Returned { through: Through::Transfer, told }, "已转到户籍", "3人", "25分内"),
+            (
+                Saying::Returned { through: Through::PutBack, told },
+                "叫号更正，请继续等候",
+                "3人",
+                "25分内",
+            ),
+            (
+                Saying::Slipped { told: Told { ahead: 9, minutes: Some((65, 90)) } },
+                "等候时间延长，请谅解",
+                "9人",
+                ">60分",
+            ),
+            (Saying::Halted { told }, "暂停叫号，号码保留", "3人", "25分内"),
+            (Saying::QueueClosed, "今日已结束", "—", "—"),
+        ] {
+            let said = template(&Notice { saying, ..notice() }, &manner).unwrap();
+            let said: Vec<_> = said.fields.iter().map(|(_, value)| value.as_str()).collect();
+            assert_eq!(said[..3], [news, ahead, wait]);
+        }
     }
 
     #[test]

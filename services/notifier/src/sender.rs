@@ -393,6 +393,7 @@ fn name_of(fate: &Fate) -> &'static str {
         Fate::Replied => "replied",
         Fate::Refused { .. } => "refused",
         Fate::Stale => "stale",
+        Fate::Superseded => "superseded",
         Fate::GaveUp { .. } => "gave_up",
         Fate::Unknown { .. } => "unknown",
         Fate::Unspeakable { .. } => "unspeakable",

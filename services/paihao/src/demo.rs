@@ -6,7 +6,7 @@ use crate::{roles, simulator};
 use anyhow::Context;
 use clap::Args;
 use paihao_chassis::{Exit, Lifecycle, Tasks, entropy, telemetry};
-use paihao_domain::{Act, Command, CommandId, CounterId};
+use paihao_domain::{Act, Actor, Command, CommandId, CounterId};
 use paihao_gateway::Gateway;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -99,6 +99,8 @@ fn config(file: &std::path::Path, sim: &str, key: &str) -> anyhow::Result<Config
     let staff = crate::config::Staff {
         key: paihao_chassis::config::SecretText::new(key),
         sites: config.sites.keys().cloned().collect(),
+        role: crate::config::StaffRole::Manager,
+        counters: Vec::new(),
     };
     config.staff.insert("demo".into(), staff);
     Ok(config)
@@ -136,6 +138,7 @@ async fn open_counters(gateway: &Gateway) -> anyhow::Result<()> {
             let command = Command {
                 id: CommandId(entropy::bytes()),
                 fingerprint: 0,
+                actor: Actor::Manager("demo".into()),
                 act: Act::OpenCounter(counter),
             };
             gateway.lines.submit(&site.facts.id, command).await?;

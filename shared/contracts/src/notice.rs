@@ -1,6 +1,6 @@
 //! A notice on its way to a person's WeChat, and how it ended.
 
-use crate::commit::Number;
+use crate::commit::{Number, Through, Told};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -26,6 +26,10 @@ pub struct Notice {
     pub queue_name: Arc<str>,
     /// What to say.
     pub saying: Saying,
+    /// The how-manieth thing that is said about the ticket: once a later one is known, this one is
+    /// not said any more. 0 where nobody said.
+    #[serde(skip_serializing_if = "unsaid", default)]
+    pub order: u32,
     /// When it became true, in Unix milliseconds.
     pub at: i64,
     /// When it stops being true, in Unix milliseconds; not to be sent after that.
@@ -39,6 +43,18 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+fn unsaid(order: &u32) -> bool {
+    *order == 0
+}
+
+impl Notice {
+    /// What all notices about one ticket have in common: their key without milestone and
+    /// occurrence.
+    pub fn thread(&self) -> &str {
+        self.key.rsplit_once('/').map_or(&*self.key, |(thread, _)| thread)
+    }
+}
+
 /// What a notice says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "saying", rename_all = "snake_case")]
@@ -50,6 +66,58 @@ pub enum Saying {
         /// The how-manieth call.
         call: u32,
     },
+    /// The same, once more (再次叫号).
+    Recalled {
+        /// Where to go.
+        counter_name: Arc<str>,
+        /// The how-manieth call.
+        call: u32,
+    },
+    /// Few are ahead (即将叫号).
+    Near {
+        /// How it stands.
+        told: Told,
+    },
+    /// Nobody is ahead.
+    Next {
+        /// How it stands.
+        told: Told,
+    },
+    /// You did not come (过号).
+    Missed {
+        /// Until when a return is possible, in Unix milliseconds; `None` if it is not.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<i64>,
+        /// How many places back that is, if the rule is one of places.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        places: Option<u32>,
+    },
+    /// You are in the line again.
+    Returned {
+        /// Through what.
+        through: Through,
+        /// How it stands.
+        told: Told,
+    },
+    /// It takes longer than was said.
+    Slipped {
+        /// How it stands.
+        told: Told,
+    },
+    /// Nobody is called for now (暂停叫号).
+    Halted {
+        /// How it stands.
+        told: Told,
+    },
+    /// The queue has ended for today (今日已结束).
+    QueueClosed,
+}
+
+impl Saying {
+    /// Whether somebody is asked to come now.
+    pub fn is_call(&self) -> bool {
+        matches!(self, Saying::Called { .. } | Saying::Recalled { .. })
+    }
 }
 
 /// A way to tell a person something in WeChat.
@@ -141,6 +209,8 @@ pub enum Fate {
     },
     /// It stopped being true before it could be sent.
     Stale,
+    /// A later notice about the same ticket was known before it could be sent.
+    Superseded,
     /// WeChat kept saying "later" for nine minutes. It does not have the message.
     GaveUp {
         /// What the last attempt met.

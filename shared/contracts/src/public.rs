@@ -4,7 +4,9 @@
 //! [`publish`] is the only way from a stored commit to this form. A stored event that others are to
 //! know needs one arm there and one variant of [`Happened`]; one that they are not needs `None`.
 
-use crate::commit::{CloseReason, Commit, Decision, Event, Number, Outcome, Told};
+use crate::commit::{
+    CloseReason, Commit, Decision, Event, Number, Outcome, QueueState, State, Told,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -90,11 +92,25 @@ pub enum Happened {
         #[serde(flatten)]
         whose: Whose,
     },
+    TicketMoved {
+        #[serde(flatten)]
+        whose: Whose,
+        to: State,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        queue: Option<Arc<str>>,
+    },
+    CounterPaused {
+        counter: Arc<str>,
+    },
+    QueueSet {
+        queue: Arc<str>,
+        state: QueueState,
+    },
 }
 
 impl Happened {
     /// The names of all types, for those who let somebody choose.
-    pub const TYPES: [&str; 10] = [
+    pub const TYPES: [&str; 13] = [
         "day_opened",
         "counter_opened",
         "counter_closed",
@@ -105,6 +121,9 @@ impl Happened {
         "ticket_missed",
         "ticket_closed",
         "holder_forgotten",
+        "ticket_moved",
+        "counter_paused",
+        "queue_set",
     ];
 
     /// The name of the type, as it is written.
@@ -120,6 +139,9 @@ impl Happened {
             Happened::TicketMissed { .. } => 7,
             Happened::TicketClosed { .. } => 8,
             Happened::HolderForgotten { .. } => 9,
+            Happened::TicketMoved { .. } => 10,
+            Happened::CounterPaused { .. } => 11,
+            Happened::QueueSet { .. } => 12,
         };
         Happened::TYPES[at]
     }
@@ -212,7 +234,9 @@ fn happened(decision: &Decision, event: &Event) -> Option<Happened> {
     let whose = |ticket: &u32| Whose { ticket: *ticket, number: number(decision, *ticket) };
     Some(match event {
         Event::DayOpened { day } => Happened::DayOpened { day: *day },
-        Event::CounterOpened { counter } => Happened::CounterOpened { counter: counter.clone() },
+        Event::CounterOpened { counter, .. } => {
+            Happened::CounterOpened { counter: counter.clone() }
+        }
         Event::CounterClosed { counter } => Happened::CounterClosed { counter: counter.clone() },
         Event::TicketTaken { ticket, number, queue, told: Told { ahead, minutes }, .. } => {
             Happened::TicketTaken {
@@ -226,25 +250,59 @@ fn happened(decision: &Decision, event: &Event) -> Option<Happened> {
         Event::TicketShown { ticket, told: Told { ahead, minutes }, .. } => {
             Happened::TicketShown { whose: whose(ticket), ahead: *ahead, minutes: *minutes }
         }
-        Event::TicketCalled { ticket, counter, call, deadline } => Happened::TicketCalled {
+        Event::TicketCalled { ticket, counter, call, deadline, .. } => Happened::TicketCalled {
             whose: whose(ticket),
             counter: counter.clone(),
             call: *call,
             deadline: *deadline,
         },
-        Event::TicketFinished { ticket, counter } => {
+        Event::TicketFinished { ticket, counter, .. } => {
             Happened::TicketFinished { whose: whose(ticket), counter: counter.clone() }
         }
-        Event::TicketMissed { ticket, counter } => {
+        Event::TicketMissed { ticket, counter, .. } => {
             Happened::TicketMissed { whose: whose(ticket), counter: counter.clone() }
         }
-        Event::TicketClosed { ticket, reason } => {
+        Event::TicketClosed { ticket, reason, .. } => {
             Happened::TicketClosed { whose: whose(ticket), reason: *reason }
         }
         Event::HolderForgotten { ticket } => Happened::HolderForgotten { whose: whose(ticket) },
+        Event::CounterPaused { counter } => Happened::CounterPaused { counter: counter.clone() },
+        Event::QueueSet { queue, state } => {
+            Happened::QueueSet { queue: queue.clone(), state: *state }
+        }
+        Event::TicketRecalled { ticket, counter, call, deadline, .. } => Happened::TicketCalled {
+            whose: whose(ticket),
+            counter: counter.clone(),
+            call: *call,
+            deadline: *deadline,
+        },
+        Event::TicketStarted { ticket, .. } => moved(whose(ticket), State::Serving, None),
+        Event::TicketPutBack { ticket }
+        | Event::TicketReturned { ticket, .. }
+        | Event::TicketResumed { ticket } => moved(whose(ticket), State::Waiting, None),
+        Event::TicketHeld { ticket, .. } => moved(whose(ticket), State::Held, None),
+        Event::TicketTransferred { ticket, queue, .. } => {
+            moved(whose(ticket), State::Waiting, Some(queue))
+        }
+        Event::TicketCarried { ticket } | Event::TicketRestored { ticket } => {
+            Happened::TicketMoved {
+                whose: Whose { ticket: ticket.id, number: Some(ticket.number.to_string()) },
+                to: ticket.stage.state(),
+                queue: Some(ticket.queue.clone()),
+            }
+        }
+        // Sums of what is told one by one, and what concerns nobody outside.
+        Event::DayClosed { .. }
+        | Event::QueueCleared { .. }
+        | Event::TicketPrioritised { .. }
+        | Event::TicketMarked { .. } => return None,
         // What its holder is told names them, and follows from the events around it.
         Event::MilestoneReached(_) => return None,
     })
+}
+
+fn moved(whose: Whose, to: State, queue: Option<&Arc<str>>) -> Happened {
+    Happened::TicketMoved { whose, to, queue: queue.cloned() }
 }
 
 /// The number of a ticket, if the decision's outcome is about that ticket.
@@ -254,6 +312,7 @@ fn number(decision: &Decision, ticket: u32) -> Option<String> {
         | Outcome::Called { ticket, number, .. }
         | Outcome::Finished { ticket, number, .. }
         | Outcome::Missed { ticket, number, .. }
+        | Outcome::Stands { ticket, number, .. }
         | Outcome::Left { ticket, number } => (ticket, number),
         _ => return None,
     };

@@ -40,17 +40,31 @@ fn holds<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value> {
 
 #[test]
 fn commits() {
-    let lines = holds::<Commit>("commit-v1");
+    let lines = [holds::<Commit>("commit-v1"), holds::<Commit>("commit-v2")].concat();
     // Every kind of event and of outcome is among them, those that come later included.
-    let mut kinds = BTreeSet::new();
+    let (mut kinds, mut parts) = (BTreeSet::new(), BTreeSet::new());
     for decision in lines.iter().flat_map(|line| line["decisions"].as_array().unwrap()) {
         kinds.insert(decision["outcome"]["outcome"].as_str().unwrap().to_owned());
         for event in decision["events"].as_array().unwrap() {
             kinds.insert(event["event"].as_str().unwrap().to_owned());
+            words(event, &mut parts);
         }
+        words(&decision["by"], &mut parts);
     }
-    let source = include_str!("../src/commit.rs");
-    for (head, name) in [("pub enum Event {", "event"), ("pub enum Outcome {", "outcome")] {
+    let sources = [
+        (include_str!("../src/commit/event.rs"), "pub enum Event {", &kinds),
+        (include_str!("../src/commit/outcome.rs"), "pub enum Outcome {", &kinds),
+        (include_str!("../src/commit/milestone.rs"), "pub enum MilestoneKind {", &parts),
+        (include_str!("../src/commit/milestone.rs"), "pub enum Through {", &parts),
+        (include_str!("../src/commit/ticket.rs"), "pub enum Stage {", &parts),
+        (include_str!("../src/commit/ticket.rs"), "pub enum HoldWhy {", &parts),
+        (include_str!("../src/commit/ticket.rs"), "pub enum CloseReason {", &parts),
+        (include_str!("../src/commit/event.rs"), "pub enum QueueState {", &parts),
+        (include_str!("../src/commit/event.rs"), "pub enum Mark {", &parts),
+        (include_str!("../src/commit/event.rs"), "pub enum By {", &parts),
+    ];
+    for (source, head, kinds) in sources {
+        let name = head.trim_end_matches(" {");
         let body = source.split(head).nth(1).unwrap().split("\n}\n").next().unwrap();
         let variants = body.lines().filter_map(|line| line.strip_prefix("    "));
         let variants = variants.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
@@ -59,6 +73,19 @@ fn commits() {
             let kind = snake(&variant);
             assert!(kinds.contains(&kind), "no fixture holds the {name} {kind}");
         }
+    }
+}
+
+/// Every text and every name of a field in it.
+fn words(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => drop(into.insert(text.clone())),
+        Value::Array(values) => values.iter().for_each(|value| words(value, into)),
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            into.insert(name.clone());
+            words(value, into);
+        }),
+        _ => {}
     }
 }
 
@@ -98,7 +125,10 @@ fn public_events() {
         assert_eq!(line["type"], event.happened.name());
     }
     assert_eq!(published.next(), None, "an event without a fixture");
-    let types: BTreeSet<_> = told.iter().map(|line| line["type"].as_str().unwrap()).collect();
+    // What the second version of commits added.
+    let more = holds::<PublicEvent>("public-event-v1-more");
+    let types: BTreeSet<_> =
+        told.iter().chain(&more).map(|line| line["type"].as_str().unwrap()).collect();
     assert_eq!(types, BTreeSet::from(Happened::TYPES), "a type without a fixture");
     let text = std::fs::read_to_string(folder().join("public-event-v1.jsonl")).unwrap();
     for hidden in ["oExample", "799119a9", "0202", "command", "person"] {
@@ -109,13 +139,19 @@ fn public_events() {
 #[test]
 fn notices() {
     holds::<Notice>("notice-v1");
+    let lines = holds::<Notice>("notice-v1-more");
+    let said: BTreeSet<_> = lines.iter().map(|l| l["saying"]["saying"].as_str().unwrap()).collect();
+    let known =
+        ["recalled", "near", "next", "missed", "returned", "slipped", "halted", "queue_closed"];
+    assert_eq!(said, BTreeSet::from(known));
 }
 
 #[test]
 fn notice_outcomes() {
     let lines = holds::<NoticeOutcome>("notice-outcome-v1");
     let fates: BTreeSet<_> = lines.iter().map(|l| l["fate"]["fate"].as_str().unwrap()).collect();
-    let known = ["sent", "replied", "refused", "stale", "gave_up", "unknown", "unspeakable"];
+    let known =
+        ["sent", "replied", "refused", "stale", "superseded", "gave_up", "unknown", "unspeakable"];
     assert_eq!(fates, BTreeSet::from(known));
     // An ending was the only record there was: it is read as one still.
     let records = holds::<OutcomeRecord>("notice-outcome-v1");

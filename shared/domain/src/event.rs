@@ -1,7 +1,10 @@
 //! What happened to a site: the words of the ledger.
 
+use crate::actor::By;
+use crate::command::{Mark, QueueState};
 use crate::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, Via};
-use crate::ticket::{CloseReason, Rank, Told};
+use crate::notices::Milestone;
+use crate::ticket::{CloseReason, Hold, Rank, State, Ticket, Told};
 use crate::time::{Day, Timestamp};
 use std::sync::Arc;
 
@@ -14,22 +17,41 @@ pub struct Decision {
     pub fingerprint: u64,
     /// When it was decided.
     pub at: Timestamp,
+    /// On whose wish; `None` if an older program decided it.
+    pub by: Option<By>,
     /// What the asker is answered, now and on every repeat.
     pub outcome: Outcome,
     /// What happened, in order.
     pub events: Vec<Event>,
 }
 
-/// One thing that happened. Its meaning never changes; new meanings are new events.
+/// One thing that happened. Its meaning never changes; new meanings are new events. Whoever applies
+/// it needs no rules: everything that follows from it is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// A business day ended. The tickets that did not go on were closed before this.
+    DayClosed {
+        /// Which day.
+        day: Day,
+        /// How many tickets were void.
+        voided: u32,
+        /// How many go on.
+        carried: u32,
+    },
     /// A new business day began: whatever was before no longer counts.
     DayOpened {
         /// Which day.
         day: Day,
     },
-    /// A counter began to serve.
+    /// A counter began to serve, or goes on after a break.
     CounterOpened {
+        /// Which.
+        counter: CounterId,
+        /// Who sits there.
+        login: Option<Arc<str>>,
+    },
+    /// A counter serves nobody for a while.
+    CounterPaused {
         /// Which.
         counter: CounterId,
     },
@@ -37,6 +59,20 @@ pub enum Event {
     CounterClosed {
         /// Which.
         counter: CounterId,
+    },
+    /// A queue was opened, paused, halted or closed.
+    QueueSet {
+        /// Which.
+        queue: QueueId,
+        /// To what.
+        state: QueueState,
+    },
+    /// A queue was cleared. Its tickets were closed before this.
+    QueueCleared {
+        /// Which.
+        queue: QueueId,
+        /// How many tickets were void.
+        voided: u32,
     },
     /// A number was given out.
     TicketTaken {
@@ -54,6 +90,11 @@ pub enum Event {
         told: Told,
         /// The scan session it came through.
         via: Option<Via>,
+    },
+    /// A ticket of the day before goes on, as it is.
+    TicketCarried {
+        /// All of it.
+        ticket: Box<Ticket>,
     },
     /// Somebody asked again and was shown the ticket they hold.
     TicketShown {
@@ -74,6 +115,37 @@ pub enum Event {
         call: u32,
         /// Until when the person is expected.
         deadline: Timestamp,
+        /// Why out of order; `None` if it was this one's turn.
+        reason: Option<Arc<str>>,
+        /// The queues in which somebody of a lower class, who had come before, was passed.
+        over: Vec<QueueId>,
+        /// Where its queue's interleaving stands after this.
+        turn: Option<u32>,
+    },
+    /// The called person was called again.
+    TicketRecalled {
+        /// The ticket.
+        ticket: TicketId,
+        /// The counter.
+        counter: CounterId,
+        /// The how-manieth call of this ticket, from 1.
+        call: u32,
+        /// The how-manieth since it was in the line.
+        round: u32,
+        /// Until when the person is expected.
+        deadline: Timestamp,
+    },
+    /// Service began, or goes on.
+    TicketStarted {
+        /// The ticket.
+        ticket: TicketId,
+        /// The counter.
+        counter: CounterId,
+    },
+    /// The call was taken back: the ticket is in its old place.
+    TicketPutBack {
+        /// The ticket.
+        ticket: TicketId,
     },
     /// The called person was served.
     TicketFinished {
@@ -81,6 +153,10 @@ pub enum Event {
         ticket: TicketId,
         /// The counter, which is free again.
         counter: CounterId,
+        /// Milliseconds that it kept counters busy; `None` if an older program decided it.
+        slot_ms: Option<i64>,
+        /// Whether that is too long to be true, and nothing is to be learned from it.
+        implausible: bool,
     },
     /// The called person did not come.
     TicketMissed {
@@ -88,54 +164,76 @@ pub enum Event {
         ticket: TicketId,
         /// The counter, which is free again.
         counter: CounterId,
+        /// Until when they may return; `None` if they may not.
+        until: Option<Timestamp>,
     },
-    /// The place was given up.
+    /// A missed one is in the line again.
+    TicketReturned {
+        /// The ticket.
+        ticket: TicketId,
+        /// Its new place.
+        rank: Rank,
+    },
+    /// A ticket is out of the line for a while; its counter, if it had one, is free.
+    TicketHeld {
+        /// The ticket.
+        ticket: TicketId,
+        /// Why, and until when.
+        hold: Hold,
+        /// Milliseconds of service so far.
+        worked_ms: i64,
+    },
+    /// A held one is in the line again, at its own place.
+    TicketResumed {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// A ticket waits in another queue.
+    TicketTransferred {
+        /// The ticket.
+        ticket: TicketId,
+        /// The queue.
+        queue: QueueId,
+        /// Its place there.
+        rank: Rank,
+    },
+    /// The place was given up, or is void.
     TicketClosed {
         /// The ticket.
         ticket: TicketId,
         /// Why.
         reason: CloseReason,
+        /// In staff's words.
+        note: Option<Arc<str>>,
+    },
+    /// A ticket is again what it was before it was finished with, missed or closed.
+    TicketRestored {
+        /// All of it.
+        ticket: Box<Ticket>,
+    },
+    /// A ticket has another priority class.
+    TicketPrioritised {
+        /// The ticket.
+        ticket: TicketId,
+        /// Its new place.
+        rank: Rank,
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// Something was noted about the holder.
+    TicketMarked {
+        /// The ticket.
+        ticket: TicketId,
+        /// What.
+        mark: Mark,
     },
     /// The holder of a ticket is no longer known. Does not say who it was.
     HolderForgotten {
-        /// The ticket, which has ended.
+        /// The ticket.
         ticket: TicketId,
     },
     /// Something was reached that the holder is to be told, with all that the message needs.
     MilestoneReached(Milestone),
-}
-
-/// Something the holder of a ticket is to be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Milestone {
-    /// Whose ticket.
-    pub ticket: TicketId,
-    /// The business day, which makes the ticket unique in the site.
-    pub day: Day,
-    /// Whom to tell.
-    pub person: Person,
-    /// The number.
-    pub number: Number,
-    /// The queue's name as customers read it.
-    pub queue_name: Arc<str>,
-    /// What was reached.
-    pub kind: MilestoneKind,
-    /// When.
-    pub at: Timestamp,
-    /// When it stops being true; not to be sent after that.
-    pub valid_until: Timestamp,
-}
-
-/// What can be reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MilestoneKind {
-    /// A counter called (叫号).
-    Called {
-        /// The counter's name as customers read it.
-        counter_name: Arc<str>,
-        /// The how-manieth call, from 1.
-        call: u32,
-    },
 }
 
 /// What the asker is answered.
@@ -155,6 +253,8 @@ pub enum Outcome {
         called_to: Option<CounterId>,
         /// Whether it was given out just now, rather than held before.
         new: bool,
+        /// Its state.
+        state: State,
     },
     /// This ticket was called to the counter.
     Called {
@@ -194,10 +294,96 @@ pub enum Outcome {
         /// Its number.
         number: Number,
     },
+    /// This is how the ticket stands now.
+    Stands {
+        /// The ticket.
+        ticket: TicketId,
+        /// Its number.
+        number: Number,
+        /// Its queue.
+        queue: QueueId,
+        /// Its state.
+        state: State,
+        /// People ahead, if it waits.
+        ahead: u32,
+    },
     /// Somebody is known no longer.
     Forgotten,
     /// The counter is open.
     CounterOpen(CounterId),
+    /// The counter has a break.
+    CounterPaused(CounterId),
     /// The counter is closed.
     CounterClosed(CounterId),
+    /// The queue is so now.
+    QueueIs(QueueId, QueueState),
+    /// The queue is empty.
+    QueueCleared {
+        /// Which.
+        queue: QueueId,
+        /// How many tickets were void.
+        voided: u32,
+    },
+    /// The day that was over has ended.
+    DayBegun(Day),
+    /// People were told.
+    Told {
+        /// How many.
+        people: u32,
+    },
+}
+
+impl Event {
+    /// The ticket it is about.
+    pub fn ticket(&self) -> Option<TicketId> {
+        match self {
+            Event::TicketTaken { ticket, .. }
+            | Event::TicketShown { ticket, .. }
+            | Event::TicketCalled { ticket, .. }
+            | Event::TicketRecalled { ticket, .. }
+            | Event::TicketStarted { ticket, .. }
+            | Event::TicketPutBack { ticket }
+            | Event::TicketFinished { ticket, .. }
+            | Event::TicketMissed { ticket, .. }
+            | Event::TicketReturned { ticket, .. }
+            | Event::TicketHeld { ticket, .. }
+            | Event::TicketResumed { ticket }
+            | Event::TicketTransferred { ticket, .. }
+            | Event::TicketClosed { ticket, .. }
+            | Event::TicketPrioritised { ticket, .. }
+            | Event::TicketMarked { ticket, .. }
+            | Event::HolderForgotten { ticket } => Some(*ticket),
+            Event::TicketCarried { ticket } | Event::TicketRestored { ticket } => Some(ticket.id),
+            Event::MilestoneReached(milestone) => Some(milestone.ticket),
+            Event::DayClosed { .. }
+            | Event::DayOpened { .. }
+            | Event::CounterOpened { .. }
+            | Event::CounterPaused { .. }
+            | Event::CounterClosed { .. }
+            | Event::QueueSet { .. }
+            | Event::QueueCleared { .. } => None,
+        }
+    }
+}
+
+impl Outcome {
+    /// The word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Holding { .. } => "holding",
+            Outcome::Called { .. } => "called",
+            Outcome::Finished { .. } => "finished",
+            Outcome::Missed { .. } => "missed",
+            Outcome::Left { .. } => "left",
+            Outcome::Stands { .. } => "stands",
+            Outcome::Forgotten => "forgotten",
+            Outcome::CounterOpen(_) => "counter_open",
+            Outcome::CounterPaused(_) => "counter_paused",
+            Outcome::CounterClosed(_) => "counter_closed",
+            Outcome::QueueIs(..) => "queue_is",
+            Outcome::QueueCleared { .. } => "queue_cleared",
+            Outcome::DayBegun(_) => "day_begun",
+            Outcome::Told { .. } => "told",
+        }
+    }
 }

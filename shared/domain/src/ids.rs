@@ -65,6 +65,17 @@ pub struct TicketId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub [u8; 16]);
 
+impl CommandId {
+    /// The identity of what the system itself proposes: the same at every replica for the same text,
+    /// which names what the command ends (`noshow/20780/17/1`). FNV-1a, 128 bits.
+    pub fn derived(text: &str) -> Self {
+        const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+        let step = |hash: u128, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME);
+        CommandId(text.bytes().fold(BASIS, step).to_be_bytes())
+    }
+}
+
 impl fmt::Debug for CommandId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

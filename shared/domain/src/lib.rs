@@ -7,12 +7,15 @@
 //!   [`Refusal`] that changes nothing;
 //! - [`Site::apply`]: what the site is after a decision.
 //!
+//! What time alone brings about is a command too: [`due`] says which, [`next_due`] when to look.
+//!
 //! Whoever applies the same decisions in the same order holds the same site, to the byte. There is
 //! no clock, no randomness, no I/O and no async here; time comes in through [`Now`].
 
 mod ids;
 mod time;
 
+mod actor;
 mod rules;
 mod ticket;
 
@@ -21,23 +24,40 @@ mod event;
 mod refusal;
 
 mod estimate;
+mod line;
 mod memory;
+mod notices;
 mod site;
 
-mod decide;
+mod evolve;
 
-pub use command::{Act, Command, Served};
+mod chooser;
+mod decide;
+mod due;
+mod milestones;
+
+pub use actor::{Actor, By, Role, Scope};
+pub use command::{Act, Command, Mark, QueueState, Served, Until};
 pub use decide::{Answer, decide};
+pub use due::{due, next_due};
 pub use estimate::{
     Accuracy, Band, Chooser, Closing, Estimate, Forecast, LiveCounter, Method, Model, Next, Phrase,
     RUN_LIMIT, SETTLED_FOR_MS, Score, Shown, Situation, Snapshot, Visit, VisitEnd, is_near,
     is_slipped,
 };
-pub use event::{Decision, Event, Milestone, MilestoneKind, Outcome};
+pub use event::{Decision, Event, Outcome};
 pub use ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, Via};
+pub use line::{Cause, Line, Rise};
 pub use memory::{REMEMBERED_FOR_MS, Remembered};
+pub use milestones::FARTHEST;
+pub use notices::{Milestone, MilestoneKind, Notices, TEMPLATES, Through};
 pub use refusal::Refusal;
-pub use rules::{CounterRules, QueueRules, Rules};
-pub use site::{Counter, Line, RecentCall, Site};
-pub use ticket::{CloseReason, Rank, Stage, Ticket, Told};
-pub use time::{Day, Now, Timestamp};
+pub use rules::{
+    CounterRules, MISSED_LANE, MissedPolicy, MissedRules, ORDINARY, Placement, Policy, QueueRules,
+    Rules,
+};
+pub use site::{Counter, CounterState, RecentCall, Site, Standing};
+pub use ticket::{
+    Before, CloseReason, Counts, Hold, HoldWhy, Marks, Rank, Stage, State, Ticket, Told,
+};
+pub use time::{Day, Hours, Interval, Now, Timestamp, Today};

@@ -3,18 +3,16 @@
 //! The maps are persistent: a clone shares everything with its origin, so a reader holds a site
 //! as a value, and a decision can be tried on a copy, at no cost.
 
+use crate::command::QueueState;
 use crate::estimate::{Estimate, LiveCounter, Model, Situation};
-use crate::event::{Decision, Event};
 use crate::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId};
+use crate::line::Line;
 use crate::memory::{Memory, Remembered};
 use crate::rules::Rules;
-use crate::ticket::{CloseReason, Rank, Stage, Ticket, Told};
-use crate::time::{Day, Timestamp};
-use imbl::{OrdMap, Vector};
+use crate::ticket::{Rank, Stage, Ticket, Told};
+use crate::time::{Day, Hours, Now, Timestamp};
+use imbl::{OrdMap, OrdSet, Vector};
 use std::sync::Arc;
-
-/// How many calls a site remembers for its board.
-const RECENT_CALLS: usize = 10;
 
 /// The state of one site on one business day.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,27 +23,39 @@ pub struct Site {
     /// Shared, since a persistent map copies a node of them on every change.
     pub(crate) tickets: OrdMap<TicketId, Arc<Ticket>>,
     pub(crate) holders: OrdMap<Person, TicketId>,
+    /// When time alone changes which ticket.
+    pub(crate) deadlines: OrdSet<(Timestamp, TicketId)>,
+    /// The last serial of each prefix.
+    pub(crate) serials: OrdMap<Arc<str>, u32>,
     pub(crate) calls: Vector<RecentCall>,
     pub(crate) memory: Memory,
     pub(crate) last_ticket: u32,
     pub(crate) last_arrival: Option<Timestamp>,
 }
 
-/// One queue's line.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Line {
-    waiting: OrdMap<Rank, TicketId>,
-    last_serial: u32,
-    last_called: Option<Number>,
-}
-
 /// One counter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counter {
     /// Whether it serves.
-    pub open: bool,
+    pub state: CounterState,
+    /// Who sits there.
+    pub login: Option<Arc<str>>,
     /// Whom it has called and not finished with.
     pub serving: Option<TicketId>,
+    /// How many calls it has made today.
+    pub calls: u32,
+}
+
+/// Whether a counter serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CounterState {
+    /// Nobody is there.
+    #[default]
+    Offline,
+    /// It serves.
+    Open,
+    /// It has a break.
+    Break,
 }
 
 /// A call that the board still shows.
@@ -61,41 +71,29 @@ pub struct RecentCall {
     pub call: u32,
 }
 
-impl Line {
-    /// Those who wait, first to last.
-    pub fn waiting(&self) -> impl Iterator<Item = TicketId> + '_ {
-        self.waiting.values().copied()
-    }
+/// How a queue stands, for those who would join it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Numbers are given out and called.
+    Open,
+    /// As many wait as may, or as many numbers were given out as a day has.
+    Full,
+    /// The next one's turn would come after closing time.
+    Closing,
+    /// No numbers are given out for now; calling goes on.
+    Paused,
+    /// Nobody is called for now.
+    Halted,
+    /// It is outside of the opening hours; those in line are still called.
+    OutOfHours,
+    /// It is closed.
+    Closed,
+}
 
-    /// How many wait.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Whether nobody waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    /// The number called last.
-    pub fn last_called(&self) -> Option<&Number> {
-        self.last_called.as_ref()
-    }
-
-    pub(crate) fn first(&self) -> Option<(Rank, TicketId)> {
-        self.waiting.get_min().map(|(rank, ticket)| (*rank, *ticket))
-    }
-
-    pub(crate) fn next_serial(&self) -> u32 {
-        self.last_serial + 1
-    }
-
-    /// How many wait before this place.
-    fn ahead_of(&self, rank: Rank) -> usize {
-        match self.waiting.get_max() {
-            Some((last, _)) if *last < rank => self.waiting.len(),
-            _ => self.waiting.range(..rank).count(),
-        }
+impl Counter {
+    /// Whether it serves.
+    pub fn is_open(&self) -> bool {
+        self.state == CounterState::Open
     }
 }
 
@@ -148,13 +146,51 @@ impl Site {
     /// How many people a ticket has before it; nobody unless it waits.
     pub fn ahead(&self, ticket: &Ticket) -> u32 {
         match ticket.stage {
-            Stage::Waiting => self.ahead_at(&ticket.queue, ticket.rank),
+            Stage::Waiting => self.ahead_at(&ticket.queue, ticket.rank, ticket.id),
             _ => 0,
         }
     }
 
-    pub(crate) fn ahead_at(&self, queue: &QueueId, rank: Rank) -> u32 {
-        self.lines.get(queue).map_or(0, |line| line.ahead_of(rank)) as u32
+    pub(crate) fn ahead_at(&self, queue: &QueueId, rank: Rank, ticket: TicketId) -> u32 {
+        self.lines.get(queue).map_or(0, |line| line.ahead_of(rank, ticket)) as u32
+    }
+
+    /// What staff made of a queue, or the owner's rules.
+    pub fn queue_state(&self, rules: &Rules, queue: &QueueId) -> QueueState {
+        let set = self.lines.get(queue).and_then(|line| line.state);
+        set.unwrap_or_else(|| match rules.queues.get(queue) {
+            Some(rules) if rules.open => QueueState::Open,
+            _ => QueueState::Closed,
+        })
+    }
+
+    /// How a queue stands for those who would join it now.
+    pub fn standing(&self, rules: &Rules, queue: &QueueId, now: &Now) -> Standing {
+        let Some(of_queue) = rules.queues.get(queue) else { return Standing::Closed };
+        match self.queue_state(rules, queue) {
+            QueueState::Closed => return Standing::Closed,
+            QueueState::Paused => return Standing::Paused,
+            QueueState::Halted => return Standing::Halted,
+            QueueState::Open => {}
+        }
+        let hours = now.hours(queue);
+        if hours == Hours::Outside {
+            return Standing::OutOfHours;
+        }
+        let (waiting, taken) =
+            self.lines.get(queue).map_or((0, 0), |line| (line.len(), line.taken));
+        let full = of_queue.capacity.is_some_and(|most| waiting >= most as usize)
+            || of_queue.daily_cap.is_some_and(|most| taken >= most);
+        if full {
+            return Standing::Full;
+        }
+        let forecast = self.outlook(rules, queue, waiting as u32, now.at);
+        match (hours, forecast) {
+            (Hours::Until(end), Some(wait)) if now.at.plus_minutes(wait.high) > end => {
+                Standing::Closing
+            }
+            _ => Standing::Open,
+        }
     }
 
     /// What somebody with this many people ahead is told of the wait.
@@ -168,7 +204,9 @@ impl Site {
         let minutes = rules.queues.get(queue)?.minutes;
         let busy = |ticket: TicketId| {
             let (queue, spent_ms) = match self.tickets.get(&ticket).map(|t| (&t.queue, &t.stage)) {
-                Some((queue, Stage::Called { at: since, .. })) => (queue, at.since_ms(*since)),
+                Some((queue, Stage::Called { at: since, .. } | Stage::Serving { since, .. })) => {
+                    (queue, at.since_ms(*since))
+                }
                 _ => (queue, 0),
             };
             LiveCounter::Busy {
@@ -180,7 +218,7 @@ impl Site {
         let counters = rules
             .counters_of(queue)
             .filter_map(|id| self.counters.get(id))
-            .filter(|counter| counter.open)
+            .filter(|counter| counter.is_open())
             .map(|counter| counter.serving.map_or(LiveCounter::Free, busy))
             .collect();
         let queue = queue.clone();
@@ -189,104 +227,24 @@ impl Site {
         Model::default().forecast(&situation).map(|forecast| forecast.told())
     }
 
-    /// The site after a decision. Decisions come in the order of the ledger.
-    pub fn apply(&mut self, decision: &Decision) {
-        for event in &decision.events {
-            self.evolve(event, decision.at);
-        }
-        self.memory.add(decision);
-    }
-
-    fn evolve(&mut self, event: &Event, at: Timestamp) {
-        match event {
-            Event::DayOpened { day } => *self = Site { day: Some(*day), ..Site::default() },
-            Event::CounterOpened { counter } => self.counter_mut(counter).open = true,
-            Event::CounterClosed { counter } => self.counter_mut(counter).open = false,
-            Event::TicketTaken { ticket, queue, number, person, rank, told, via: _ } => {
-                self.last_ticket = ticket.0;
-                self.last_arrival = Some(rank.arrival);
-                let line = self.lines.entry(queue.clone()).or_default();
-                line.last_serial = number.serial;
-                line.waiting.insert(*rank, *ticket);
-                if let Some(person) = person {
-                    self.holders.insert(person.clone(), *ticket);
-                }
-                let new = Ticket {
-                    id: *ticket,
-                    number: number.clone(),
-                    queue: queue.clone(),
-                    person: person.clone(),
-                    taken_at: at,
-                    rank: *rank,
-                    told: *told,
-                    stage: Stage::Waiting,
-                };
-                self.tickets.insert(*ticket, Arc::new(new));
-            }
-            Event::TicketShown { .. } | Event::MilestoneReached(_) => {}
-            Event::TicketCalled { ticket, counter, call, deadline } => {
-                let stage = Stage::Called {
-                    counter: counter.clone(),
-                    at,
-                    call: *call,
-                    deadline: *deadline,
-                };
-                let Some((number, queue)) = self.move_to(*ticket, stage) else { return };
-                self.lines.entry(queue).or_default().last_called = Some(number.clone());
-                self.counter_mut(counter).serving = Some(*ticket);
-                let recent = RecentCall { number, counter: counter.clone(), at, call: *call };
-                self.calls.push_back(recent);
-                while self.calls.len() > RECENT_CALLS {
-                    self.calls.pop_front();
-                }
-            }
-            Event::TicketFinished { ticket, counter } => {
-                self.move_to(*ticket, Stage::Done { at });
-                self.counter_mut(counter).serving = None;
-            }
-            Event::TicketMissed { ticket, counter } => {
-                self.move_to(*ticket, Stage::Missed { at });
-                self.counter_mut(counter).serving = None;
-            }
-            Event::TicketClosed { ticket, reason } => self.close(*ticket, *reason, at),
-            Event::HolderForgotten { ticket } => {
-                if let Some(ticket) = self.tickets.get_mut(ticket).map(Arc::make_mut) {
-                    ticket.person = None;
-                }
-            }
-        }
-    }
-
-    fn close(&mut self, id: TicketId, reason: CloseReason, at: Timestamp) {
-        let was = self.tickets.get(&id).map(|ticket| ticket.stage.clone());
-        if let Some(Stage::Called { counter, .. }) = was {
-            self.counter_mut(&counter).serving = None;
-        }
-        self.move_to(id, Stage::Closed { at, reason });
-    }
-
-    /// Puts a ticket into another stage, and keeps its line and its holder in step.
-    fn move_to(&mut self, id: TicketId, stage: Stage) -> Option<(Number, QueueId)> {
-        let ticket = Arc::make_mut(self.tickets.get_mut(&id)?);
-        ticket.stage = stage;
-        let line = self.lines.entry(ticket.queue.clone()).or_default();
-        match ticket.stage {
-            Stage::Waiting => line.waiting.insert(ticket.rank, id),
-            _ => line.waiting.remove(&ticket.rank),
-        };
-        if let Some(person) = ticket.person.as_ref().filter(|_| !ticket.is_live()) {
-            self.holders.remove(person);
-        }
-        Some((ticket.number.clone(), ticket.queue.clone()))
-    }
-
-    fn counter_mut(&mut self, counter: &CounterId) -> &mut Counter {
-        self.counters.entry(counter.clone()).or_default()
-    }
-
     /// What the holder of a place is told.
-    pub(crate) fn told(&self, rules: &Rules, queue: &QueueId, rank: Rank, at: Timestamp) -> Told {
-        let ahead = self.ahead_at(queue, rank);
+    pub(crate) fn told_at(
+        &self,
+        rules: &Rules,
+        queue: &QueueId,
+        (rank, ticket): (Rank, TicketId),
+        at: Timestamp,
+    ) -> Told {
+        let ahead = self.ahead_at(queue, rank, ticket);
         Told { ahead, estimate: self.outlook(rules, queue, ahead, at) }
+    }
+
+    /// What the holder of a ticket is told.
+    pub fn told(&self, rules: &Rules, ticket: &Ticket, at: Timestamp) -> Told {
+        match ticket.stage {
+            Stage::Waiting => self.told_at(rules, &ticket.queue, (ticket.rank, ticket.id), at),
+            Stage::Held { .. } => self.told_at(rules, &ticket.queue, (ticket.rank, ticket.id), at),
+            _ => Told { ahead: 0, estimate: None },
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::sites;
 use super::staff::admitted;
 use crate::Door;
-use crate::book::Calendar;
+use crate::calendar::Calendar;
 use crate::lines::past::Untold;
 use crate::refusals::{self, Problem};
 use axum::extract::rejection::QueryRejection;
@@ -52,7 +52,7 @@ fn instant(text: &str, calendar: &Calendar) -> Option<i64> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant.as_millisecond());
     }
-    let local = text.parse::<DateTime>().ok()?.to_zoned(calendar.zone.clone()).ok()?;
+    let local = text.parse::<DateTime>().ok()?.to_zoned(calendar.zone().clone()).ok()?;
     Some(local.timestamp().as_millisecond())
 }
 
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn an_instant_has_an_offset_or_is_the_sites_own() {
         let zone = TimeZone::get("Asia/Shanghai").unwrap();
-        let calendar = Calendar { zone, day_starts_at: 4 };
+        let calendar = Calendar::new(zone, 4);
         let read = |text| instant(text, &calendar);
         let at = Some(1_795_401_720_000);
         for text in [

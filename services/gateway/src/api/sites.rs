@@ -11,7 +11,7 @@ use axum::response::sse::Event;
 use axum::routing::get;
 use axum::{Json, Router};
 use futures::stream;
-use paihao_domain::{CounterId, Site, Stage, TicketId};
+use paihao_domain::{CounterId, CounterState, Now, Site, Stage, Standing, TicketId};
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -69,9 +69,13 @@ struct SiteSeen<'a> {
 struct QueueSeen<'a> {
     id: &'a str,
     name: &'a str,
+    /// Whether numbers are given out.
     open: bool,
+    state: &'static str,
     waiting: Vec<NumberSeen>,
     waiting_count: usize,
+    held_count: usize,
+    missed_count: usize,
     last_called: Option<String>,
 }
 
@@ -86,6 +90,7 @@ struct CounterSeen<'a> {
     name: &'a str,
     queues: Vec<&'a str>,
     open: bool,
+    state: &'static str,
     serving: Option<ServingSeen>,
 }
 
@@ -94,6 +99,12 @@ struct ServingSeen {
     number: String,
     queue: String,
     called_at: i64,
+    /// Since when they are served; until then they are called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<i64>,
+    /// Until when they are expected, while they are called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -124,8 +135,9 @@ async fn show(
 
 /// What anybody may know of a site that stood like this at an instant, in Unix milliseconds.
 pub(super) fn as_seen(book: &SiteBook, view: View, at_ms: i64) -> Value {
-    let today = today(book, view, at_ms);
-    serde_json::to_value(seen(book, &today)).expect("string keys only")
+    let now = book.calendar.now(at_ms);
+    let today = today(&now, view);
+    serde_json::to_value(seen(book, &today, &now)).expect("string keys only")
 }
 
 async fn events(
@@ -140,11 +152,12 @@ async fn events(
         views.changed().await.ok()?;
         let view = views.borrow_and_update().clone();
         let position = view.position.0;
-        let today = today(&book, view, door.clock.now_ms());
+        let now = book.calendar.now(door.clock.now_ms());
+        let today = today(&now, view);
         let event = Event::default()
             .event("site")
             .id(position.to_string())
-            .json_data(seen(&book, &today))
+            .json_data(seen(&book, &today, &now))
             .expect("string keys only");
         // Changes that come while a screen draws the last one reach it as one.
         tokio::time::sleep(BREATH).await;
@@ -154,30 +167,33 @@ async fn events(
 }
 
 /// The view, emptied if it is of a day that is over: nobody has come yet today.
-fn today(book: &SiteBook, view: View, now_ms: i64) -> View {
-    let day = book.calendar.now(now_ms).day;
+fn today(now: &Now, view: View) -> View {
     match view.site.day() {
-        Some(then) if then < day => View { site: Site::default(), ..view },
+        Some(then) if then < now.day() => View { site: Site::default(), ..view },
         _ => view,
     }
 }
 
-fn seen<'a>(book: &'a SiteBook, view: &'a View) -> SiteSeen<'a> {
+fn seen<'a>(book: &'a SiteBook, view: &'a View, now: &Now) -> SiteSeen<'a> {
     let site = &view.site;
     let number =
         |ticket: TicketId| site.ticket(ticket).map(|t| t.number.to_string()).unwrap_or_default();
     let queues = book.rules.queues.iter().map(|(id, rules)| {
         let line = site.line(id);
+        let standing = site.standing(&book.rules, id, now);
         QueueSeen {
             id: id.as_str(),
             name: &rules.name,
-            open: rules.open,
+            open: matches!(standing, Standing::Open | Standing::Halted),
+            state: standing_name(standing),
             waiting: line
                 .waiting()
                 .take(LISTED)
                 .map(|ticket| NumberSeen { number: number(ticket) })
                 .collect(),
             waiting_count: line.len(),
+            held_count: line.held(),
+            missed_count: line.missed(),
             last_called: line.last_called().map(ToString::to_string),
         }
     });
@@ -185,7 +201,8 @@ fn seen<'a>(book: &'a SiteBook, view: &'a View) -> SiteSeen<'a> {
         id: id.as_str(),
         name: &rules.name,
         queues: rules.queues.iter().map(|queue| queue.as_str()).collect(),
-        open: site.counter(id).open,
+        open: site.counter(id).is_open(),
+        state: counter_name(site.counter(id).state),
         serving: serving(site, id),
     });
     let calls = site.recent_calls().map(|call| CallSeen {
@@ -208,10 +225,36 @@ fn seen<'a>(book: &'a SiteBook, view: &'a View) -> SiteSeen<'a> {
 
 fn serving(site: &Site, counter: &CounterId) -> Option<ServingSeen> {
     let ticket = site.ticket(site.counter(counter).serving?)?;
-    let Stage::Called { at, .. } = ticket.stage else { return None };
+    let (called_at, started_at, deadline) = match ticket.stage {
+        Stage::Called { at, deadline, .. } => (at.0, None, Some(deadline.0)),
+        Stage::Serving { since, at, .. } => (since.0, Some(at.0), None),
+        _ => return None,
+    };
     Some(ServingSeen {
         number: ticket.number.to_string(),
         queue: ticket.queue.as_str().to_owned(),
-        called_at: at.0,
+        called_at,
+        started_at,
+        deadline,
     })
+}
+
+fn standing_name(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Open => "open",
+        Standing::Full => "full",
+        Standing::Closing => "closing",
+        Standing::Paused => "paused",
+        Standing::Halted => "halted",
+        Standing::OutOfHours => "out_of_hours",
+        Standing::Closed => "closed",
+    }
+}
+
+fn counter_name(state: CounterState) -> &'static str {
+    match state {
+        CounterState::Offline => "offline",
+        CounterState::Open => "open",
+        CounterState::Break => "break",
+    }
 }

@@ -33,7 +33,7 @@ impl Hearing<'_> {
     ) -> Reply {
         let (mut texts, mut at_s) = (Vec::new(), self.message.create_time);
         for book in self.holding() {
-            match self.submit(&book.facts.id, act(self.person())).await {
+            match self.submit(&book.facts.id, act(self.person()), self.person()).await {
                 Ok(Answered { outcome, at }) => {
                     texts.push(words(&book, &outcome));
                     at_s = at_s.max(at.0.div_euclid(1000));
@@ -69,7 +69,8 @@ impl Hearing<'_> {
     pub(super) async fn forget(&self, person: &Person) -> Result<Reply, Problem> {
         // At every site, whatever this replica's view of it: another one may have just written.
         let told = stream::iter(self.sites()).map(async |book| {
-            let answer = self.submit(&book.facts.id, Act::Forget { person: person.clone() }).await;
+            let act = Act::Forget { person: person.clone() };
+            let answer = self.submit(&book.facts.id, act, person.clone()).await;
             match answer {
                 Ok(_) | Err(Declined::Refused(Refusal::PersonUnknown)) => true,
                 Err(declined) => {

@@ -6,7 +6,7 @@ use crate::scene::Scene;
 use crate::sessions::SessionError;
 use crate::wording;
 use paihao_contracts::session::{Purpose, ScanSession};
-use paihao_domain::{Act, Command, Outcome, QueueId, Via};
+use paihao_domain::{Act, Actor, Command, Outcome, Person, QueueId, Via};
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
@@ -57,8 +57,13 @@ impl Hearing<'_> {
     async fn take(&self, wish: Wish) -> (Reply, &'static str) {
         let Wish { site, queue, session } = wish;
         let via = session.as_ref().map(|(uuid, _)| Via::new(&uuid.to_string()));
-        let act = Act::Take { queue: QueueId::new(&queue), person: Some(self.person()), via };
-        let answer = self.submit(&site, act).await;
+        let act = Act::Take {
+            queue: QueueId::new(&queue),
+            person: Some(self.person()),
+            via,
+            class: None,
+        };
+        let answer = self.submit(&site, act, self.person()).await;
         let book = self.door.lines.book(&site).expect("the wish was checked against the book");
         match answer {
             Ok(answered) => {
@@ -84,13 +89,15 @@ impl Hearing<'_> {
         }
     }
 
-    /// Has this push's command decided, before the push has to be answered.
+    /// Has this push's command decided for a person, before the push has to be answered.
     pub(super) async fn submit(
         &self,
         site: &str,
         act: Act,
+        person: Person,
     ) -> Result<crate::lines::Answered, Declined> {
-        let command = Command { id: self.command_id(), fingerprint: 0, act };
+        let actor = Actor::Customer(person);
+        let command = Command { id: self.command_id(), fingerprint: 0, actor, act };
         let decided = self.door.lines.submit(site, command);
         timeout_at(self.deadline, decided).await.unwrap_or(Err(Declined::Unavailable))
     }

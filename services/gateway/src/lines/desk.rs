@@ -10,15 +10,21 @@ use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::trace::{self, Traceparent};
 use paihao_contracts::names::LEDGER;
-use paihao_domain::{Answer, Command, Decision, Now, Outcome, Refusal, Site, Timestamp, decide};
+use paihao_domain::{
+    Answer, Command, Decision, Now, Outcome, Refusal, Site, Timestamp, decide, due, next_due,
+};
 use paihao_ledger::{AppendError, Expect, Ledger, Position};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Commands that go as one entry at most; keeps an entry far below what a store takes.
 const BATCH: usize = 256;
+
+/// How often a desk looks whether time has brought something about, if it does not know of anything
+/// earlier: other replicas decide too.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long to wait for the follower to bring what a conflict spoke of, before looking again.
 const CATCH_UP: Duration = Duration::from_secs(1);
@@ -78,23 +84,77 @@ impl Desk {
     }
 
     /// Serves until nobody can ask any more: the door has closed, and what was asked is answered.
+    /// What time brings about is decided once the view is `caught_up`, by every replica: one lands.
     pub(super) async fn run(
         self,
         mut requests: mpsc::Receiver<Request>,
+        mut caught_up: watch::Receiver<bool>,
         closed: CancellationToken,
     ) {
         let mut batch = Vec::new();
         loop {
+            let timer = async {
+                let _ = caught_up.wait_for(|caught_up| *caught_up).await;
+                tokio::time::sleep(self.until_due()).await;
+            };
             let taken = tokio::select! {
                 biased;
                 taken = requests.recv_many(&mut batch, BATCH) => taken,
                 () = closed.cancelled() => return,
+                () = timer => {
+                    self.bring_about().await;
+                    continue;
+                }
             };
             if taken == 0 {
                 return;
             }
             metrics::histogram!("paihao_desk_batch_commands").record(taken as f64);
             self.settle(std::mem::take(&mut batch)).await;
+        }
+    }
+
+    fn now(&self) -> Now {
+        self.view.book.calendar.now(self.clock.now_ms())
+    }
+
+    /// How long nothing will come about by itself, as far as this replica knows.
+    fn until_due(&self) -> Duration {
+        let (view, now) = (self.view.now(), self.now());
+        let next = match view.unreadable {
+            true => None,
+            false => next_due(&view.site, &self.view.book.rules, &now),
+        };
+        let wait =
+            next.map_or(LOOK, |next| Duration::from_millis(next.since_ms(now.at).max(0) as u64));
+        wait.clamp(Duration::from_millis(20), LOOK)
+    }
+
+    /// Decides what time alone has brought about.
+    async fn bring_about(&self) {
+        let view = self.view.now();
+        if view.unreadable {
+            return;
+        }
+        let mut due = due(&view.site, &self.view.book.rules, &self.now());
+        due.truncate(BATCH);
+        let (batch, waiting): (Vec<_>, Vec<_>) = due
+            .into_iter()
+            .map(|command| {
+                let (reply, answer) = oneshot::channel();
+                (Request { command, trace: None, reply }, answer)
+            })
+            .unzip();
+        if batch.is_empty() {
+            return;
+        }
+        // A ledger that is away is waited for no longer than by a person: people ask meanwhile.
+        let _ = tokio::time::timeout(super::PATIENCE, self.settle(batch)).await;
+        for mut answer in waiting {
+            if let Ok(Ok(answered)) = answer.try_recv() {
+                let site = &*self.view.book.facts.id;
+                tracing::info!(site, outcome = answered.outcome.name(), "time has brought about");
+            }
         }
     }
 
@@ -148,11 +208,11 @@ impl Desk {
     /// Decides the whole batch, each command on what the ones before it led to.
     fn sit(&self, view: &View, batch: &[Request]) -> Sitting {
         let book = &self.view.book;
-        let now: Now = book.calendar.now(self.clock.now_ms());
+        let now = self.now();
         let mut site = view.site.clone();
         let mut decisions = Vec::new();
         let answers =
-            batch.iter().map(|request| match decide(&site, &book.rules, &request.command, now)? {
+            batch.iter().map(|request| match decide(&site, &book.rules, &request.command, &now)? {
                 Answer::Remembered(known) => Ok(Answered { outcome: known.outcome, at: known.at }),
                 Answer::Decided(decision) => {
                     site.apply(&decision);

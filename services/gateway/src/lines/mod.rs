@@ -65,16 +65,16 @@ impl Lines {
         closed: &CancellationToken,
         tasks: &Tasks,
     ) -> Lines {
+        let (told, caught_up) = watch::channel(false);
         let mut sites = BTreeMap::new();
         for (id, site) in &book.sites {
             let view = Arc::new(SiteView::new(site.clone(), observer.clone()));
             let (desk, requests) = mpsc::channel(DESK_QUEUE);
             let worker = Desk::new(view.clone(), ledger.clone(), clock.clone());
-            tasks.spawn("desk", worker.run(requests, closed.clone()));
+            tasks.spawn("desk", worker.run(requests, caught_up.clone(), closed.clone()));
             sites.insert(id.clone(), Place { book: site.clone(), view, desk });
         }
         let views = sites.values().map(|p| (p.book.subject.clone(), p.view.clone())).collect();
-        let (told, caught_up) = watch::channel(false);
         tasks.spawn("follower", follow::follow(ledger, views, told, closed.clone()));
         Lines { sites: Arc::new(sites), caught_up }
     }

@@ -71,7 +71,7 @@ impl Past {
         let replayed = tokio::time::timeout(PATIENCE, replay).await;
         let (view, saw_the_day_open) = replayed.map_err(|_| Untold::Unavailable)??;
         // Without its beginning a day is whole only if it began within what is kept.
-        let day = |ms| book.calendar.now(ms).day;
+        let day = |ms| book.calendar.now(ms).day();
         match saw_the_day_open || day(oldest) < day(at_ms) {
             true => Ok(view),
             false => Err(Untold::Gone),
@@ -80,7 +80,7 @@ impl Past {
 
     /// The site after every entry until `at_ms`, and whether one of them opened the day of `at_ms`.
     async fn replay(&self, book: &SiteBook, at_ms: i64) -> Result<(View, bool), Untold> {
-        let today = book.calendar.now(at_ms).day;
+        let today = book.calendar.now(at_ms).day();
         let mut view = View::default();
         let head = self.ledger.head(&LEDGER).await?;
         if head == Position::START {

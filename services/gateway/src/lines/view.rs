@@ -174,7 +174,7 @@ impl SiteView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::book::Calendar;
+    use crate::calendar::Calendar;
     use jiff::tz::TimeZone;
     use paihao_contracts::commit::SiteFacts;
     use paihao_domain::{CommandId, CounterId, Event, Outcome, Rules, Timestamp};
@@ -192,7 +192,7 @@ mod tests {
             facts,
             subject: Subject::new(&["shop", "hall"]).unwrap(),
             rules: Rules::default(),
-            calendar: Calendar { zone: TimeZone::UTC, day_starts_at: 4 },
+            calendar: Calendar::new(TimeZone::UTC, 4),
         };
         let told = Arc::new(Mutex::new(0));
         let count = told.clone();
@@ -205,8 +205,9 @@ mod tests {
             command: CommandId([7; 16]),
             fingerprint: 0,
             at: Timestamp(1),
+            by: None,
             outcome: Outcome::CounterOpen(counter.clone()),
-            events: vec![Event::CounterOpened { counter }],
+            events: vec![Event::CounterOpened { counter, login: None }],
         }
     }
 

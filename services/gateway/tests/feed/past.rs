@@ -36,7 +36,11 @@ async fn every_minute_of_two_days_looks_as_it_did() {
             seen.push((hall.clock.now_ms(), gateway.json("").await.1));
             hall.clock.advance(MINUTE);
         }
+        let today = lines.view("hall").unwrap().site.day();
         hall.clock.advance(23 * HOUR);
+        // The day ends by itself.
+        let mut views = lines.watch("hall").unwrap();
+        views.wait_for(|view| view.site.day() > today).await.map(drop).unwrap();
         // The next morning, before anybody has come.
         seen.push((hall.clock.now_ms(), gateway.json("").await.1));
     }

@@ -3,4 +3,5 @@
 mod replica;
 
 mod agreement;
+mod time;
 mod trouble;

@@ -5,10 +5,11 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::ManualClock;
 use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{
-    Act, Command, CommandId, CounterId, CounterRules, Outcome, Person, QueueId, QueueRules, Rules,
-    Served,
+    Act, Actor, Command, CommandId, CounterId, CounterRules, Outcome, Person, QueueId, QueueRules,
+    Rules, Served,
 };
-use paihao_gateway::book::{Book, Calendar, SiteBook};
+use paihao_gateway::book::{Book, SiteBook};
+use paihao_gateway::calendar::Calendar;
 use paihao_gateway::lines::{Answered, Declined, Lines};
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
@@ -21,18 +22,17 @@ use tokio_util::sync::CancellationToken;
 pub const MORNING: i64 = 1_795_140_000_000;
 
 pub fn book() -> Book {
-    let queue = QueueRules {
-        name: "存取款".into(),
-        prefix: "A".into(),
-        minutes: 5,
-        grace_seconds: 180,
-        open: true,
-    };
-    let counter = |name: &str| CounterRules { name: name.into(), queues: vec![QueueId::new("a")] };
+    book_with(QueueRules::new("存取款", "A"))
+}
+
+/// The same hall with a queue of other rules.
+pub fn book_with(queue: QueueRules) -> Book {
+    let counter = |name: &str| CounterRules::new(name, vec![QueueId::new("a")]);
     let rules = Rules {
         queues: [(QueueId::new("a"), queue)].into(),
         counters: [(CounterId::new("1"), counter("1号")), (CounterId::new("2"), counter("2号"))]
             .into(),
+        several_counters: false,
     };
     let facts = SiteFacts {
         account: "shop".into(),
@@ -40,7 +40,7 @@ pub fn book() -> Book {
         name: "大厅".into(),
         zone: "Asia/Shanghai".into(),
     };
-    let calendar = Calendar { zone: TimeZone::get("Asia/Shanghai").unwrap(), day_starts_at: 4 };
+    let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
     let site = Arc::new(SiteBook { facts, subject, rules, calendar });
     Book { sites: [("hall".to_owned(), site)].into(), ..Book::default() }
@@ -59,21 +59,35 @@ pub fn ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
 
 /// A replica that has read what there is.
 pub async fn replica(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
+    replica_of(&book(), ledger, clock).await
+}
+
+/// A replica of another book.
+pub async fn replica_of(book: &Book, ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
     let closed = CancellationToken::new();
     let nobody = Arc::new(|_: &SiteBook, _: &_| {});
     let clock = Arc::new(clock.clone());
-    let lines = Lines::start(&book(), ledger, clock, nobody, &closed, &Tasks::new());
+    let lines = Lines::start(book, ledger, clock, nobody, &closed, &Tasks::new());
     lines.until_caught_up().await;
     lines
 }
 
 pub fn command(id: &str, act: Act) -> Command {
     let hash = Sha256::digest(id);
-    Command { id: CommandId(hash[..16].try_into().unwrap()), fingerprint: 0, act }
+    let actor = match &act {
+        Act::Take { person: Some(person), .. } => Actor::Customer(person.clone()),
+        _ => Actor::Manager("boss".into()),
+    };
+    Command { id: CommandId(hash[..16].try_into().unwrap()), fingerprint: 0, actor, act }
 }
 
 pub fn take(person: &str) -> Command {
-    let act = Act::Take { queue: QueueId::new("a"), person: Some(Person::new(person)), via: None };
+    let act = Act::Take {
+        queue: QueueId::new("a"),
+        person: Some(Person::new(person)),
+        via: None,
+        class: None,
+    };
     command(&format!("take {person}"), act)
 }
 

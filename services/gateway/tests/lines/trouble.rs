@@ -150,9 +150,34 @@ async fn an_entry_of_a_newer_program_stops_the_site_and_nothing_is_guessed() {
     let clock = ManualClock::at(MORNING);
     let (inner, _folder) = ledger(&clock);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
-    let newer = Entry::new(&br#"{"v":2,"wonders":[]}"#[..]);
+    let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
     inner.append(&LEDGER, &subject, Expect::Nothing, newer).await.unwrap();
     let lines = replica(inner.clone(), &clock).await;
     assert_eq!(lines.submit("hall", take("ann")).await, Err(Declined::Unreadable));
     assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(1));
+}
+
+#[tokio::test]
+async fn an_event_or_an_outcome_that_is_not_known_stops_the_site_too() {
+    let known = r#"{"outcome":"forgotten"}"#;
+    let unheard_of = r#"{"event":"ticket_gilded","ticket":1}"#;
+    for (outcome, event) in [(known, unheard_of), (r#"{"outcome":"gilded"}"#, "")] {
+        let clock = ManualClock::at(MORNING);
+        let (inner, _folder) = ledger(&clock);
+        let lines = replica(inner.clone(), &clock).await;
+        assert_eq!(number(lines.submit("hall", take("ann")).await), "A001");
+        let subject = Subject::new(&["shop", "hall"]).unwrap();
+        let id = "07".repeat(16);
+        let newer = format!(
+            r#"{{"v":2,"site":{{"account":"shop","id":"hall","name":"大厅","zone":"UTC"}},"decisions":[{{"command":"{id}","fingerprint":"0000000000000000","at":1,"outcome":{outcome},"events":[{event}]}}]}}"#
+        );
+        let newer = Entry::new(newer.into_bytes());
+        inner.append(&LEDGER, &subject, Expect::Anything, newer).await.unwrap();
+        // The replica that has just decided, and one that begins now.
+        let fresh = replica(inner.clone(), &clock).await;
+        for lines in [&lines, &fresh] {
+            assert_eq!(lines.submit("hall", take("ben")).await, Err(Declined::Unreadable));
+        }
+        assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(2), "nothing was guessed");
+    }
 }

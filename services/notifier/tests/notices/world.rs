@@ -178,6 +178,8 @@ impl World {
                 number: Number { prefix: "A".into(), serial: i },
                 queue_name: "存取款".into(),
                 kind: MilestoneKind::Called { counter_name: "1号窗口".into(), call: 1 },
+                occurrence: 1,
+                order: 1,
                 at,
                 valid_until: at + 180_000,
             })
@@ -186,6 +188,7 @@ impl World {
             command: "00".repeat(16),
             fingerprint: "00".repeat(8),
             at,
+            by: None,
             outcome: Answer::CounterOpen { counter: "1".into() },
             events: events.collect(),
         };
@@ -213,6 +216,7 @@ impl World {
             number: Number { prefix: "A".into(), serial: i },
             queue_name: "存取款".into(),
             saying: Saying::Called { counter_name: "1号窗口".into(), call: 1 },
+            order: 1,
             at: self.clock.now_ms(),
             valid_until: self.clock.now_ms() + 180_000,
             replied: false,

@@ -1,19 +1,18 @@
 //! Turns what was read into what the services take, and says everything that is wrong with it.
 
-use super::account;
 use super::calls::TokenSetup;
 use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Pool, Site, TokenChannel};
+use super::{account, line};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::{ConfigError, Problems};
 use paihao_chassis::telemetry;
 use paihao_contracts::commit::SiteFacts;
-use paihao_domain::{CounterId, CounterRules, QueueId, QueueRules, Rules};
-use paihao_gateway::book::{Book, Calendar, SiteBook, StaffKey};
+use paihao_gateway::book::{Book, SiteBook};
+use paihao_gateway::calendar::Calendar;
 use paihao_gateway::codes::pool::PoolSettings;
 use paihao_ledger::Subject;
 use paihao_wechat::traffic::Limits;
 use paihao_wechat::{AppId, AppSecret, ClientOptions};
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -199,16 +198,7 @@ impl Config {
             }
         }
         for (name, staff) in &self.staff {
-            let at = format!("staff.{name}");
-            if staff.key.expose().len() < 16 {
-                let advice = "use 16 or more random ones";
-                problems.refuse(&format!("{at}.key"), "fewer than 16 characters", advice);
-            }
-            for site in staff.sites.iter().filter(|site| !self.sites.contains_key(*site)) {
-                refuse_unknown(&format!("{at}.sites"), "site", site, self.sites.keys(), problems);
-            }
-            let sites = staff.sites.iter().cloned().collect();
-            book.staff_keys.push(StaffKey::new(name, staff.key.expose(), sites));
+            book.staff_keys.push(line::staff_key(name, staff, &self.sites, problems));
         }
         book
     }
@@ -228,7 +218,8 @@ impl Config {
             let what = format!("there is no time zone {}", site.time_zone);
             problems.refuse(&format!("{at}.time_zone"), what, "use a name like Asia/Shanghai");
         });
-        let rules = rules(&at, site, problems);
+        let rules = line::rules(&at, site, problems);
+        let hours = line::hours(&at, site, problems);
         let facts = SiteFacts {
             account: site.account.as_str().into(),
             id: name.into(),
@@ -236,56 +227,9 @@ impl Config {
             zone: site.time_zone.as_str().into(),
         };
         let subject = Subject::new(&[&site.account, name]).ok()?;
-        let calendar = Calendar { zone: zone.ok()?, day_starts_at: site.day_starts_at };
+        let calendar = Calendar::new(zone.ok()?, site.day_starts_at).with_hours(hours);
         Some(SiteBook { facts, subject, rules, calendar })
     }
-}
-
-fn rules(at: &str, site: &Site, problems: &mut Problems) -> Rules {
-    let mut rules = Rules::default();
-    let mut prefixes = BTreeSet::new();
-    for (name, queue) in &site.queues {
-        let at = format!("{at}.queues.{name}");
-        id(&at, name, problems);
-        let letters =
-            queue.prefix.bytes().all(|b| b.is_ascii_uppercase() && b != b'I' && b != b'O');
-        if queue.prefix.is_empty() || queue.prefix.len() > 3 || !letters {
-            let what = format!("{:?} does not read well in front of a number", queue.prefix);
-            let advice = "use one to three letters A to Z, but neither I nor O";
-            problems.refuse(&format!("{at}.prefix"), what, advice);
-        }
-        if !prefixes.insert(&queue.prefix) {
-            let what = format!("{} is another queue's prefix too", queue.prefix);
-            let advice = "give each queue its own, or two people get the same number";
-            problems.refuse(&format!("{at}.prefix"), what, advice);
-        }
-        if !(1..=600).contains(&queue.minutes) {
-            let what = format!("{} minutes a customer", queue.minutes);
-            problems.refuse(&format!("{at}.minutes"), what, "use 1 to 600");
-        }
-        let queue = QueueRules {
-            name: queue.name.as_str().into(),
-            prefix: queue.prefix.as_str().into(),
-            minutes: queue.minutes,
-            grace_seconds: queue.grace_seconds,
-            open: queue.open,
-        };
-        rules.queues.insert(QueueId::new(name), queue);
-    }
-    for (name, counter) in &site.counters {
-        let at = format!("{at}.counters.{name}");
-        id(&at, name, problems);
-        for queue in counter.queues.iter().filter(|queue| !site.queues.contains_key(*queue)) {
-            let key = format!("{at}.queues");
-            refuse_unknown(&key, "queue", queue, site.queues.keys(), problems);
-        }
-        let counter = CounterRules {
-            name: counter.name.as_str().into(),
-            queues: counter.queues.iter().map(|queue| QueueId::new(queue)).collect(),
-        };
-        rules.counters.insert(CounterId::new(name), counter);
-    }
-    rules
 }
 
 fn token_account(name: &str, account: &Account) -> paihao_token::Account {
@@ -301,7 +245,7 @@ fn token_account(name: &str, account: &Account) -> paihao_token::Account {
 }
 
 /// Names stand in addresses, QR codes and subjects.
-fn id(key: &str, name: &str, problems: &mut Problems) {
+pub(super) fn id(key: &str, name: &str, problems: &mut Problems) {
     let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name.is_empty() || name.len() > 24 || !name.bytes().all(fine) {
         let what = format!("{name:?} cannot stand in an address");
@@ -317,7 +261,7 @@ fn address(key: &str, text: &str, problems: &mut Problems) -> SocketAddr {
     })
 }
 
-fn refuse_unknown<'a>(
+pub(super) fn refuse_unknown<'a>(
     key: &str,
     kind: &str,
     name: &str,

@@ -6,6 +6,7 @@
 mod account;
 mod calls;
 mod check;
+mod line;
 mod notices;
 
 pub use calls::TokenSetup;
@@ -158,6 +159,8 @@ section!(Account {
     menu: BTreeMap<String, Action> = "empty",
     channels: Option<Vec<Channel>> = "none",
     called: Option<Said> = "none",
+    missed: Option<Said> = "none",
+    progress: Option<Said> = "none",
     limits: Option<AccountLimits> = "none",
 });
 section!(Said {
@@ -173,6 +176,7 @@ section!(Site {
     name: String,
     time_zone: String = "shanghai",
     day_starts_at: i8 = "four",
+    several_counters: bool = "no",
     queues: BTreeMap<String, Queue> = "empty",
     counters: BTreeMap<String, Counter> = "empty",
 });
@@ -182,9 +186,36 @@ section!(Queue {
     minutes: u32 = "five",
     grace_seconds: u32 = "three_minutes",
     open: bool = "yes",
+    hours: Vec<String> = "no_names",
+    class: u8 = "ordinary",
+    policy: Policy = "strict",
+    interleave: (u32, u32) = "two_to_one",
+    missed_lane: bool = "no",
+    bound: u32 = "four_times",
+    capacity: u32 = "zero",
+    daily_cap: u32 = "zero",
+    missed: Missed = "after_k",
+    missed_places: u32 = "three",
+    missed_grow: u32 = "zero",
+    missed_returns: u32 = "two",
+    missed_minutes: u32 = "half_an_hour",
+    transfer: Transfer = "arrival",
+    carry_over: bool = "no",
+    start_on_call: bool = "no",
+    auto_miss: bool = "no",
+    auto_recall: bool = "no",
+    calls: u32 = "three",
+    let_pass: u32 = "two",
+    let_pass_minutes: u32 = "half_an_hour",
+    near: u32 = "three",
 });
-section!(Counter { name: String, queues: Vec<String>, });
-section!(Staff { key: SecretText, sites: Vec<String>, });
+section!(Counter { name: String, queues: Vec<String>, auto_next: bool = "no", });
+section!(Staff {
+    key: SecretText,
+    sites: Vec<String>,
+    role: StaffRole = "manager",
+    counters: Vec<String> = "no_names",
+});
 section!(Sim { listen: String, gateway: String });
 
 /// Which ledger.
@@ -231,6 +262,46 @@ pub enum Mode {
 pub enum Action {
     MyTicket,
     Leave,
+}
+
+/// Who is next in a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Policy {
+    Strict,
+    Interleave,
+}
+
+/// What becomes of those who did not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Missed {
+    Void,
+    AfterK,
+    HoldMinutes,
+    Tail,
+}
+
+/// Where those stand who are transferred to a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Transfer {
+    Front,
+    Arrival,
+    Tail,
+}
+
+/// As whom the holder of a staff key acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum StaffRole {
+    Staff,
+    Manager,
+    Api,
 }
 
 /// Which of WeChat's two token endpoints.
@@ -288,6 +359,58 @@ fn three_minutes() -> u32 {
 
 fn yes() -> bool {
     true
+}
+
+fn no() -> bool {
+    false
+}
+
+fn no_names() -> Vec<String> {
+    Vec::new()
+}
+
+fn ordinary() -> u8 {
+    paihao_domain::ORDINARY
+}
+
+fn strict() -> Policy {
+    Policy::Strict
+}
+
+fn after_k() -> Missed {
+    Missed::AfterK
+}
+
+fn arrival() -> Transfer {
+    Transfer::Arrival
+}
+
+fn manager() -> StaffRole {
+    StaffRole::Manager
+}
+
+fn two_to_one() -> (u32, u32) {
+    (2, 1)
+}
+
+fn zero() -> u32 {
+    0
+}
+
+fn two() -> u32 {
+    2
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn four_times() -> u32 {
+    4
+}
+
+fn half_an_hour() -> u32 {
+    30
 }
 
 impl Config {

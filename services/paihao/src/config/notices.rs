@@ -5,7 +5,7 @@ use super::{Account, Config, Said};
 use paihao_chassis::config::Problems;
 use paihao_contracts::notice::Channel;
 use paihao_notifier::channels::Manner;
-use paihao_notifier::render::{Binding, CALLED_TEXT};
+use paihao_notifier::render::{Binding, CALLED_TEXT, MISSED_TEXT, PROGRESS_TEXT};
 use paihao_notifier::{Settings, Upkeep, channels};
 use std::time::Duration;
 
@@ -50,8 +50,12 @@ impl Config {
 impl Account {
     /// The kinds of notices, each with the section that describes it and our own words for a text.
     /// A new kind gets its line here.
-    fn kinds(&self) -> [(&'static str, Option<&Said>, &'static str); 1] {
-        [("called", self.called.as_ref(), CALLED_TEXT)]
+    fn kinds(&self) -> [(&'static str, Option<&Said>, &'static str); 3] {
+        [
+            ("called", self.called.as_ref(), CALLED_TEXT),
+            ("missed", self.missed.as_ref(), MISSED_TEXT),
+            ("progress", self.progress.as_ref(), PROGRESS_TEXT),
+        ]
     }
 
     fn says(&self, at: &str, problems: &mut Problems) -> channels::Account {
@@ -162,7 +166,9 @@ mod tests {
         let texts = |more: &str| check(more).unwrap().book.accounts["shop"].texts;
         assert!(texts("") && texts(TEMPLATE));
         assert!(!texts("channels = ['template']\n"));
-        assert!(!texts("[accounts.shop.called]\ntext = ''\n"));
+        let kinds = ["called", "missed", "progress"];
+        let none = kinds.map(|kind| format!("[accounts.shop.{kind}]\ntext = ''\n"));
+        assert!(!texts(&none.concat()) && texts(&none[0]), "every kind has words of its own");
     }
 
     #[test]

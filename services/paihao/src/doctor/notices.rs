@@ -59,6 +59,10 @@ fn judge(name: &str, says: &Account, own: Option<&[Template]>) -> Vec<Finding> {
             let refuses = |fault: &Fault| matches!(fault, Fault::NoTemplate(_) | Fault::Missing(_));
             ways.retain(|way| *way != Channel::Template || !faults.iter().any(refuses));
         }
+        // A call has to be heard; of everything else an owner may choose to say less.
+        if *kind != "called" && manner.template.is_none() {
+            continue;
+        }
         let names: Vec<&str> = ways.iter().map(|way| way.name()).collect();
         let detail = format!("{kind}: {}", names.join(", "));
         found.push(match (ways.is_empty(), bound) {

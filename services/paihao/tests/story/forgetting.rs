@@ -9,9 +9,11 @@ use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
 use paihao_contracts::names::LEDGER;
 use paihao_domain::{
-    Act, Command, CommandId, CounterId, CounterRules, Person, QueueId, QueueRules, Rules, Served,
+    Act, Actor, Command, CommandId, CounterId, CounterRules, Person, QueueId, QueueRules, Rules,
+    Served,
 };
-use paihao_gateway::book::{Book, Calendar, SiteBook};
+use paihao_gateway::book::{Book, SiteBook};
+use paihao_gateway::calendar::Calendar;
 use paihao_gateway::lines::Lines;
 use paihao_ledger::Subject;
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
@@ -40,17 +42,12 @@ fn found(folder: &Path, text: &str) -> usize {
 }
 
 fn book() -> Book {
-    let queue = QueueRules {
-        name: "业务".into(),
-        prefix: "A".into(),
-        minutes: 5,
-        grace_seconds: 180,
-        open: true,
-    };
-    let counter = CounterRules { name: "1号".into(), queues: [QueueId::new("a")].into() };
+    let queue = QueueRules::new("业务", "A");
+    let counter = CounterRules::new("1号", vec![QueueId::new("a")]);
     let rules = Rules {
         queues: [(QueueId::new("a"), queue)].into(),
         counters: [(CounterId::new("1"), counter)].into(),
+        several_counters: false,
     };
     let facts = SiteFacts {
         account: "shop".into(),
@@ -58,7 +55,7 @@ fn book() -> Book {
         name: "大厅".into(),
         zone: "Asia/Shanghai".into(),
     };
-    let calendar = Calendar { zone: TimeZone::get("Asia/Shanghai").unwrap(), day_starts_at: 4 };
+    let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
     let site = Arc::new(SiteBook { facts, subject, rules, calendar });
     Book { sites: [("hall".to_owned(), site)].into(), ..Book::default() }
@@ -86,12 +83,19 @@ async fn the_file_holds_nothing_of_somebody_who_left_once_the_ledger_has_forgott
     let mut ask = async |act: Act| {
         commands += 1;
         let id = CommandId(commands.to_be_bytes());
-        lines.submit("hall", Command { id, fingerprint: 0, act }).await.unwrap()
+        let actor = match &act {
+            Act::Take { person: Some(person), .. } | Act::Forget { person } => {
+                Actor::Customer(person.clone())
+            }
+            _ => Actor::Manager("boss".into()),
+        };
+        lines.submit("hall", Command { id, fingerprint: 0, actor, act }).await.unwrap()
     };
     let take = |name: &str| Act::Take {
         queue: QueueId::new("a"),
         person: Some(Person::new(name)),
         via: None,
+        class: None,
     };
     let served = || Served { counter: CounterId::new("1"), number: None };
     ask(Act::OpenCounter(CounterId::new("1"))).await;

@@ -6,10 +6,12 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{
-    Act, Command, CommandId, CounterId, CounterRules, Person, QueueId, QueueRules, Rules, Served,
+    Act, Actor, Command, CommandId, CounterId, CounterRules, MissedRules, Person, QueueId,
+    QueueRules, Rules, Served, due,
 };
-use paihao_gateway::book::{Book, Calendar, SiteBook};
-use paihao_gateway::lines::Lines;
+use paihao_gateway::book::{Book, SiteBook};
+use paihao_gateway::calendar::Calendar;
+use paihao_gateway::lines::{Lines, View};
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
@@ -19,25 +21,24 @@ use std::time::Duration;
 const START: i64 = 1_795_140_000_000;
 
 fn book() -> Book {
-    let queue = |name: &str, prefix: &str| QueueRules {
-        name: name.into(),
-        prefix: prefix.into(),
-        minutes: 5,
-        grace_seconds: 180,
-        open: true,
-    };
-    let counter = |queues: &[&str]| CounterRules {
-        name: "窗口".into(),
-        queues: queues.iter().map(|queue| QueueId::new(queue)).collect(),
+    let counter = |queues: &[&str]| {
+        CounterRules::new("窗口", queues.iter().map(|queue| QueueId::new(queue)).collect())
     };
     let rules = Rules {
-        queues: [(QueueId::new("a"), queue("甲", "A")), (QueueId::new("b"), queue("乙", "B"))]
+        queues: [("a", "甲", "A"), ("b", "乙", "B")]
+            .map(|(id, name, prefix)| {
+                let usual = QueueRules::new(name, prefix);
+                let missed = MissedRules { minutes: 100_000, ..usual.missed };
+                // Nobody waits so long that time alone would have them told of a longer wait.
+                (QueueId::new(id), QueueRules { missed, minutes: 1, ..usual })
+            })
             .into(),
         counters: [
             (CounterId::new("1"), counter(&["a"])),
             (CounterId::new("2"), counter(&["a", "b"])),
         ]
         .into(),
+        several_counters: false,
     };
     let facts = SiteFacts {
         account: "shop".into(),
@@ -45,7 +46,7 @@ fn book() -> Book {
         name: "大厅".into(),
         zone: "Asia/Shanghai".into(),
     };
-    let calendar = Calendar { zone: TimeZone::get("Asia/Shanghai").unwrap(), day_starts_at: 4 };
+    let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
     let site = Arc::new(SiteBook { facts, subject, rules, calendar });
     Book { sites: [("hall".to_owned(), site)].into(), ..Book::default() }
@@ -61,6 +62,7 @@ fn commands() -> Vec<(i64, Command)> {
             queue: QueueId::new(if round % 3 == 0 { "b" } else { "a" }),
             person: Some(Person::new(&format!("o{}", round % 40))),
             via: None,
+            class: None,
         });
         let desk = if round % 10 < 5 { "1" } else { "2" };
         match round % 5 {
@@ -75,8 +77,12 @@ fn commands() -> Vec<(i64, Command)> {
     let commands = numbered.map(|(i, act)| {
         let mut id = [0; 16];
         id[8..].copy_from_slice(&(i as u64).to_be_bytes());
+        let actor = match &act {
+            Act::Take { person: Some(person), .. } => Actor::Customer(person.clone()),
+            _ => Actor::Manager("boss".into()),
+        };
         // Six minutes apart, so that a day ends in between and memories fade.
-        (START + i as i64 * 360_000, Command { id: CommandId(id), fingerprint: 0, act })
+        (START + i as i64 * 360_000, Command { id: CommandId(id), fingerprint: 0, actor, act })
     });
     commands.collect()
 }
@@ -95,6 +101,13 @@ async fn lived(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> String {
     let taker = lines(ledger.clone(), clock).await;
     for (at, command) in commands() {
         clock.set(at);
+        // What time brings about lands first, as it would if time passed by itself.
+        let site = taker.book("hall").unwrap().clone();
+        let quiet = |view: &View| due(&view.site, &site.rules, &site.calendar.now(at)).is_empty();
+        let mut views = taker.watch("hall").unwrap();
+        let settled = views.wait_for(quiet);
+        let settled = tokio::time::timeout(Duration::from_secs(20), settled).await.is_ok();
+        assert!(settled, "something stays due");
         // Refused ones change nothing, here as there.
         let _ = taker.submit("hall", command).await;
     }

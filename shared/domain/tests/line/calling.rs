@@ -53,13 +53,13 @@ fn the_called_are_told_where_and_until_when() {
     assert_eq!(milestone.number.to_string(), "A001");
     assert_eq!(&*milestone.queue_name, "存取款");
     assert_eq!(milestone.valid_until, hall.now.at.plus_ms(180_000));
-    let MilestoneKind::Called { counter_name, call } = &milestone.kind;
+    let MilestoneKind::Called { counter_name, call } = &milestone.kind else { panic!() };
     assert_eq!((&**counter_name, *call), ("1号窗口", 1));
 }
 
 #[test]
 fn nobody_is_told_who_has_no_wechat() {
-    let nobody = Act::Take { queue: QueueId::new("a"), person: None, via: None };
+    let nobody = Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None };
     let mut hall = given([open("1"), nobody]);
     let events = hall.when(call("1")).then_events();
     assert!(matches!(events[..], [Event::TicketCalled { .. }]), "{events:?}");

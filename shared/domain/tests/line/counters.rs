@@ -15,7 +15,7 @@ fn a_counter_calls_nobody_until_it_is_open() {
 fn a_counter_with_somebody_does_not_close() {
     let mut hall = given([open("1"), take("ann", "a"), call("1")]);
     assert!(matches!(hall.when(close("1")).then_refused(), Refusal::CounterBusy { .. }));
-    assert!(hall.site.counter(&CounterId::new("1")).open);
+    assert!(hall.site.counter(&CounterId::new("1")).is_open());
 }
 
 #[test]

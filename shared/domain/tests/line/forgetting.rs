@@ -54,7 +54,7 @@ fn whoever_is_forgotten_leaves_the_line_and_is_named_nowhere() {
         events,
         [
             Event::HolderForgotten { ticket: TicketId(1) },
-            Event::TicketClosed { ticket: TicketId(3), reason },
+            Event::TicketClosed { ticket: TicketId(3), reason, note: None },
             Event::HolderForgotten { ticket: TicketId(3) },
         ]
     );

@@ -1,24 +1,20 @@
 //! A small hall to tell stories about, and the words given / when / then.
 
 use paihao_domain::{
-    Act, Answer, Command, CommandId, CounterId, CounterRules, Day, Decision, Event, Now, Outcome,
-    Person, QueueId, QueueRules, Refusal, Rules, Served, Site, Timestamp, decide,
+    Act, Actor, Answer, Command, CommandId, CounterId, CounterRules, Day, Decision, Event, Mark,
+    Now, Outcome, Person, QueueId, QueueRules, Refusal, Rules, Scope, Served, Site, State, Ticket,
+    TicketId, Timestamp, decide,
 };
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 pub const MINUTE: i64 = 60_000;
 
 /// Two queues; counter 1 serves `a`, counter 2 both, counter 3 `b`. Queue `shut` gives no numbers.
 pub fn rules() -> Rules {
-    let queue = |name: &str, prefix: &str, open| QueueRules {
-        name: name.into(),
-        prefix: prefix.into(),
-        minutes: 5,
-        grace_seconds: 180,
-        open,
-    };
-    let counter = |name: &str, queues: &[&str]| CounterRules {
-        name: name.into(),
-        queues: queues.iter().map(|queue| QueueId::new(queue)).collect(),
+    let queue = |name, prefix, open| QueueRules { open, ..QueueRules::new(name, prefix) };
+    let counter = |name, queues: &[&str]| {
+        CounterRules::new(name, queues.iter().map(|queue| QueueId::new(queue)).collect())
     };
     Rules {
         queues: [
@@ -33,6 +29,7 @@ pub fn rules() -> Rules {
             (CounterId::new("3"), counter("3号窗口", &["b"])),
         ]
         .into(),
+        several_counters: false,
     }
 }
 
@@ -49,8 +46,13 @@ pub struct Told(pub Result<(Outcome, Vec<Event>), Refusal>);
 
 /// A hall where these things have happened.
 pub fn given(acts: impl IntoIterator<Item = Act>) -> Hall {
-    let now = Now { at: Timestamp(1_000_000_000), day: Day(20_000) };
-    let mut hall = Hall { site: Site::default(), rules: rules(), now, commands: 0 };
+    given_by(rules(), acts)
+}
+
+/// The same, by other rules.
+pub fn given_by(rules: Rules, acts: impl IntoIterator<Item = Act>) -> Hall {
+    let now = Now::on(Day(20_000), Timestamp(1_000_000_000));
+    let mut hall = Hall { site: Site::default(), rules, now, commands: 0 };
     for act in acts {
         let told = hall.when(act.clone());
         assert!(told.0.is_ok(), "given {act:?}, but {:?}", told.0);
@@ -59,18 +61,80 @@ pub fn given(acts: impl IntoIterator<Item = Act>) -> Hall {
 }
 
 impl Hall {
-    /// A minute later somebody asks for this.
+    /// A minute later whoever it is for asks for this.
     pub fn when(&mut self, act: Act) -> Told {
+        let actor = self.usual(&act);
+        self.when_as(actor, act)
+    }
+
+    /// A minute later somebody asks for this.
+    pub fn when_as(&mut self, actor: Actor, act: Act) -> Told {
+        self.now.at = self.now.at.plus_ms(MINUTE);
+        self.at_once_as(actor, act)
+    }
+
+    /// At the same moment whoever it is for asks for this.
+    pub fn at_once(&mut self, act: Act) -> Told {
+        let actor = self.usual(&act);
+        self.at_once_as(actor, act)
+    }
+
+    /// At the same moment somebody asks for this.
+    pub fn at_once_as(&mut self, actor: Actor, act: Act) -> Told {
         self.commands += 1;
         let mut id = [0; 16];
         id[8..].copy_from_slice(&self.commands.to_be_bytes());
-        self.when_command(Command { id: CommandId(id), fingerprint: 0, act })
+        self.hear(Command { id: CommandId(id), fingerprint: 0, actor, act })
+    }
+
+    /// Who asks for this if nothing else is said: whom it is about, or the manager.
+    pub fn usual(&self, act: &Act) -> Actor {
+        match act {
+            Act::Take { person: Some(person), .. }
+            | Act::Show { person }
+            | Act::Withdraw { person }
+            | Act::Forget { person } => Actor::Customer(person.clone()),
+            Act::Leave { ticket, reason: None }
+            | Act::LetPass { ticket, .. }
+            | Act::Mark { ticket, mark: Mark::TellAt(_) } => {
+                let person = self.site.ticket(*ticket).and_then(|ticket| ticket.person.clone());
+                Actor::Customer(person.unwrap_or_else(|| Person::new("nobody")))
+            }
+            Act::Expire(_) | Act::CloseDay | Act::TellSlipped(_) => Actor::System,
+            _ => manager(),
+        }
+    }
+
+    /// So much time goes by.
+    pub fn later(&mut self, ms: i64) {
+        self.now.at = self.now.at.plus_ms(ms);
+    }
+
+    /// A new day begins.
+    pub fn day(&mut self, day: i32) {
+        self.now = Now::on(Day(day), self.now.at);
     }
 
     /// A minute later this very command comes.
     pub fn when_command(&mut self, command: Command) -> Told {
         self.now.at = self.now.at.plus_ms(MINUTE);
-        let answer = decide(&self.site, &self.rules, &command, self.now);
+        self.hear(command)
+    }
+
+    /// What time alone brings about now happens; says what it was.
+    pub fn time_passes(&mut self) -> Vec<Act> {
+        let due = paihao_domain::due(&self.site, &self.rules, &self.now);
+        due.into_iter()
+            .map(|command| {
+                let act = command.act.clone();
+                self.hear(command).then();
+                act
+            })
+            .collect()
+    }
+
+    fn hear(&mut self, command: Command) -> Told {
+        let answer = decide(&self.site, &self.rules, &command, &self.now);
         Told(answer.map(|answer| match answer {
             Answer::Decided(decision) => {
                 self.site.apply(&decision);
@@ -85,6 +149,16 @@ impl Hall {
     pub fn waiting(&self, queue: &str) -> Vec<String> {
         let line = self.site.line(&QueueId::new(queue));
         line.waiting().map(|id| self.site.ticket(id).unwrap().number.to_string()).collect()
+    }
+
+    /// The ticket that was taken as the how-manieth.
+    pub fn ticket(&self, id: u32) -> &Ticket {
+        self.site.ticket(TicketId(id)).expect("taken")
+    }
+
+    /// Its state.
+    pub fn state(&self, id: u32) -> State {
+        self.ticket(id).state()
     }
 
     /// The number at a counter.
@@ -128,8 +202,37 @@ impl Told {
     }
 }
 
+pub fn manager() -> Actor {
+    Actor::Manager("boss".into())
+}
+
+fn set(counters: &[&str]) -> Arc<BTreeSet<CounterId>> {
+    Arc::new(counters.iter().map(|counter| CounterId::new(counter)).collect())
+}
+
+pub fn staff(name: &str, counters: &[&str]) -> Actor {
+    Actor::Staff { name: name.into(), counters: set(counters) }
+}
+
+pub fn api(counters: &[&str]) -> Actor {
+    Actor::Api { name: "robot".into(), scope: Scope::Counters(set(counters)) }
+}
+
+pub fn api_manager() -> Actor {
+    Actor::Api { name: "robot".into(), scope: Scope::Manager }
+}
+
+pub fn customer(name: &str) -> Actor {
+    Actor::Customer(Person::new(name))
+}
+
 pub fn take(person: &str, queue: &str) -> Act {
-    Act::Take { queue: QueueId::new(queue), person: Some(Person::new(person)), via: None }
+    let person = Some(Person::new(person));
+    Act::Take { queue: QueueId::new(queue), person, via: None, class: None }
+}
+
+pub fn take_class(queue: &str, class: u8) -> Act {
+    Act::Take { queue: QueueId::new(queue), person: None, via: None, class: Some(class) }
 }
 
 pub fn open(counter: &str) -> Act {
@@ -144,10 +247,22 @@ pub fn call(counter: &str) -> Act {
     Act::CallNext(CounterId::new(counter))
 }
 
+pub fn served(counter: &str) -> Served {
+    Served { counter: CounterId::new(counter), number: None }
+}
+
+pub fn start(counter: &str) -> Act {
+    Act::Start(served(counter))
+}
+
 pub fn finish(counter: &str) -> Act {
-    Act::Finish(Served { counter: CounterId::new(counter), number: None })
+    Act::Finish(served(counter))
 }
 
 pub fn miss(counter: &str) -> Act {
-    Act::Miss(Served { counter: CounterId::new(counter), number: None })
+    Act::Miss(served(counter))
+}
+
+pub fn back(ticket: u32) -> Act {
+    Act::Return(TicketId(ticket))
 }

@@ -9,4 +9,7 @@ mod forgetting;
 mod repeats;
 mod taking;
 
+mod order;
+mod transitions;
+
 mod histories;

@@ -4,7 +4,8 @@ use crate::hall::{MINUTE, call, given, open, take};
 use paihao_domain::{Command, CommandId, Outcome, REMEMBERED_FOR_MS, Refusal};
 
 fn command(id: u8, act: paihao_domain::Act) -> Command {
-    Command { id: CommandId([id; 16]), fingerprint: 1, act }
+    let hall = given([]);
+    Command { id: CommandId([id; 16]), fingerprint: 1, actor: hall.usual(&act), act }
 }
 
 #[test]

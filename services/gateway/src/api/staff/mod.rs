@@ -1,0 +1,112 @@
+//! What staff do, behind a bearer key: at a counter, with a ticket, about a queue.
+//!
+//! `Idempotency-Key` names a wish: repeated within 15 minutes, to any replica, it is answered like
+//! the first time and done once.
+
+mod counters;
+mod queues;
+mod tickets;
+
+mod answer;
+mod declined;
+
+use crate::Door;
+use crate::body;
+use crate::book::StaffKey;
+use crate::refusals::{self, Problem};
+use answer::{Done, done};
+use axum::body::Body;
+use axum::http::{HeaderMap, Uri, header};
+use axum::{Json, Router};
+use paihao_chassis::entropy;
+use paihao_domain::{Act, Command, CommandId};
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+/// Bytes a staff request may have.
+const BODY_LIMIT: usize = 4096;
+
+pub(super) fn routes() -> Router<Door> {
+    Router::new().merge(counters::routes()).merge(tickets::routes()).merge(queues::routes())
+}
+
+/// A request of somebody with a key for the site, read and not yet understood.
+struct Asked<'a> {
+    door: &'a Door,
+    site: &'a str,
+    asker: &'a StaffKey,
+    headers: &'a HeaderMap,
+    uri: &'a Uri,
+    body: Vec<u8>,
+}
+
+impl<'a> Asked<'a> {
+    async fn hear(
+        door: &'a Door,
+        site: &'a str,
+        headers: &'a HeaderMap,
+        uri: &'a Uri,
+        body: Body,
+    ) -> Result<Asked<'a>, Problem> {
+        let asker = admitted(door, headers, site)?;
+        let body = body::read(body, BODY_LIMIT).await?.into();
+        Ok(Asked { door, site, asker, headers, uri, body })
+    }
+
+    /// The body; an empty one stands for an object without anything in it.
+    fn wanted<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let body = if self.body.is_empty() { b"{}" } else { &self.body[..] };
+        serde_json::from_slice(body)
+            .map_err(|error| Problem::new(&refusals::MALFORMED_REQUEST).detail(error.to_string()))
+    }
+
+    /// Has it decided, and answers what was.
+    async fn submit(&self, act: Act) -> Result<Json<Done>, Problem> {
+        let id = command_id(self.headers, self.asker, self.site)?;
+        let fingerprint = fingerprint(self.uri, &self.body);
+        let command = Command { id, fingerprint, actor: self.asker.actor.clone(), act };
+        let answered = self.door.lines.submit(self.site, command).await?;
+        let (site, staff, outcome) = (self.site, &self.asker.name, answered.outcome.name());
+        tracing::info!(site, staff, command = ?id, outcome, "staff");
+        Ok(Json(done(answered)))
+    }
+}
+
+/// The key that the request came with, if it opens this site.
+pub(in crate::api) fn admitted<'a>(
+    door: &'a Door,
+    headers: &HeaderMap,
+    site: &str,
+) -> Result<&'a StaffKey, Problem> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    // Every key is compared, so that the time taken says nothing about which one was right.
+    let keys = door.book.staff_keys.iter();
+    let fitting = keys.fold(None, |found, key| if key.is(given) { Some(key) } else { found });
+    let key = fitting.ok_or(&refusals::UNAUTHORISED)?;
+    if door.lines.book(site).is_none() {
+        return Err(Problem::new(&refusals::UNKNOWN_SITE));
+    }
+    match key.sites.contains(site) {
+        true => Ok(key),
+        false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
+    }
+}
+
+/// The wish's identity: the key's owner, the site and the Idempotency-Key, or chance without one.
+fn command_id(headers: &HeaderMap, asker: &StaffKey, site: &str) -> Result<CommandId, Problem> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(CommandId(entropy::bytes())) };
+    let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+    let key = key.ok_or(&refusals::MALFORMED_IDEMPOTENCY_KEY)?;
+    let hash = Sha256::digest(format!("api\0{}\0{site}\0{key}", asker.name));
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash[..16]);
+    Ok(CommandId(id))
+}
+
+fn fingerprint(uri: &Uri, body: &[u8]) -> u64 {
+    let hash = Sha256::new().chain_update(uri.path()).chain_update([0]).chain_update(body);
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_be_bytes(first)
+}

@@ -1,0 +1,248 @@
+//! What happened, to its stored form and back.
+
+use super::milestone::{milestone_in, milestone_out};
+use super::ticket::{
+    close_reason_in, close_reason_out, hold_in, hold_out, number_in, number_out, rank_in, rank_out,
+    same, ticket_in, ticket_out, told_in, told_out,
+};
+use paihao_contracts::commit as c;
+use paihao_domain as d;
+
+pub(super) fn event_out(event: &d::Event) -> c::Event {
+    use d::Event as E;
+    match event {
+        E::DayClosed { day, voided, carried } => {
+            c::Event::DayClosed { day: day.0, voided: *voided, carried: *carried }
+        }
+        E::DayOpened { day } => c::Event::DayOpened { day: day.0 },
+        E::CounterOpened { counter, login } => {
+            c::Event::CounterOpened { counter: counter.shared(), login: login.clone() }
+        }
+        E::CounterPaused { counter } => c::Event::CounterPaused { counter: counter.shared() },
+        E::CounterClosed { counter } => c::Event::CounterClosed { counter: counter.shared() },
+        E::QueueSet { queue, state } => {
+            c::Event::QueueSet { queue: queue.shared(), state: queue_state_out(*state) }
+        }
+        E::QueueCleared { queue, voided } => {
+            c::Event::QueueCleared { queue: queue.shared(), voided: *voided }
+        }
+        E::TicketTaken { ticket, queue, number, person, rank, told, via } => {
+            c::Event::TicketTaken {
+                ticket: ticket.0,
+                queue: queue.shared(),
+                number: number_out(number),
+                person: person.as_ref().map(|id| id.shared()),
+                rank: rank_out(rank),
+                told: told_out(told),
+                via: via.as_ref().map(|id| id.shared()),
+            }
+        }
+        E::TicketCarried { ticket } => {
+            c::Event::TicketCarried { ticket: Box::new(ticket_out(ticket)) }
+        }
+        E::TicketShown { ticket, told, via } => c::Event::TicketShown {
+            ticket: ticket.0,
+            told: told_out(told),
+            via: via.as_ref().map(|id| id.shared()),
+        },
+        E::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
+            c::Event::TicketCalled {
+                ticket: ticket.0,
+                counter: counter.shared(),
+                call: *call,
+                deadline: deadline.0,
+                reason: reason.clone(),
+                over: over.iter().map(|queue| queue.shared()).collect(),
+                turn: *turn,
+            }
+        }
+        E::TicketRecalled { ticket, counter, call, round, deadline } => c::Event::TicketRecalled {
+            ticket: ticket.0,
+            counter: counter.shared(),
+            call: *call,
+            round: *round,
+            deadline: deadline.0,
+        },
+        E::TicketStarted { ticket, counter } => {
+            c::Event::TicketStarted { ticket: ticket.0, counter: counter.shared() }
+        }
+        E::TicketPutBack { ticket } => c::Event::TicketPutBack { ticket: ticket.0 },
+        E::TicketFinished { ticket, counter, slot_ms, implausible } => c::Event::TicketFinished {
+            ticket: ticket.0,
+            counter: counter.shared(),
+            slot_ms: *slot_ms,
+            implausible: *implausible,
+        },
+        E::TicketMissed { ticket, counter, until } => c::Event::TicketMissed {
+            ticket: ticket.0,
+            counter: counter.shared(),
+            until: until.map(|until| until.0),
+        },
+        E::TicketReturned { ticket, rank } => {
+            c::Event::TicketReturned { ticket: ticket.0, rank: rank_out(rank) }
+        }
+        E::TicketHeld { ticket, hold, worked_ms } => {
+            c::Event::TicketHeld { ticket: ticket.0, hold: hold_out(hold), worked_ms: *worked_ms }
+        }
+        E::TicketResumed { ticket } => c::Event::TicketResumed { ticket: ticket.0 },
+        E::TicketTransferred { ticket, queue, rank } => c::Event::TicketTransferred {
+            ticket: ticket.0,
+            queue: queue.shared(),
+            rank: rank_out(rank),
+        },
+        E::TicketClosed { ticket, reason, note } => c::Event::TicketClosed {
+            ticket: ticket.0,
+            reason: close_reason_out(*reason),
+            note: note.clone(),
+        },
+        E::TicketRestored { ticket } => {
+            c::Event::TicketRestored { ticket: Box::new(ticket_out(ticket)) }
+        }
+        E::TicketPrioritised { ticket, rank, reason } => c::Event::TicketPrioritised {
+            ticket: ticket.0,
+            rank: rank_out(rank),
+            reason: reason.clone(),
+        },
+        E::TicketMarked { ticket, mark } => {
+            c::Event::TicketMarked { ticket: ticket.0, mark: mark_out(*mark) }
+        }
+        E::HolderForgotten { ticket } => c::Event::HolderForgotten { ticket: ticket.0 },
+        E::MilestoneReached(milestone) => c::Event::MilestoneReached(milestone_out(milestone)),
+    }
+}
+
+pub(super) fn event_in(event: c::Event) -> d::Event {
+    use c::Event as E;
+    let id = d::TicketId;
+    match event {
+        E::DayClosed { day, voided, carried } => {
+            d::Event::DayClosed { day: d::Day(day), voided, carried }
+        }
+        E::DayOpened { day } => d::Event::DayOpened { day: d::Day(day) },
+        E::CounterOpened { counter, login } => {
+            d::Event::CounterOpened { counter: counter.into(), login }
+        }
+        E::CounterPaused { counter } => d::Event::CounterPaused { counter: counter.into() },
+        E::CounterClosed { counter } => d::Event::CounterClosed { counter: counter.into() },
+        E::QueueSet { queue, state } => {
+            d::Event::QueueSet { queue: queue.into(), state: queue_state_in(state) }
+        }
+        E::QueueCleared { queue, voided } => d::Event::QueueCleared { queue: queue.into(), voided },
+        E::TicketTaken { ticket, queue, number, person, rank, told, via } => {
+            d::Event::TicketTaken {
+                ticket: id(ticket),
+                queue: queue.into(),
+                number: number_in(number),
+                person: person.map(Into::into),
+                rank: rank_in(rank),
+                told: told_in(told),
+                via: via.map(Into::into),
+            }
+        }
+        E::TicketCarried { ticket } => {
+            d::Event::TicketCarried { ticket: Box::new(ticket_in(*ticket)) }
+        }
+        E::TicketShown { ticket, told, via } => d::Event::TicketShown {
+            ticket: id(ticket),
+            told: told_in(told),
+            via: via.map(Into::into),
+        },
+        E::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
+            d::Event::TicketCalled {
+                ticket: id(ticket),
+                counter: counter.into(),
+                call,
+                deadline: d::Timestamp(deadline),
+                reason,
+                over: over.into_iter().map(Into::into).collect(),
+                turn,
+            }
+        }
+        E::TicketRecalled { ticket, counter, call, round, deadline } => d::Event::TicketRecalled {
+            ticket: id(ticket),
+            counter: counter.into(),
+            call,
+            round,
+            deadline: d::Timestamp(deadline),
+        },
+        E::TicketStarted { ticket, counter } => {
+            d::Event::TicketStarted { ticket: id(ticket), counter: counter.into() }
+        }
+        E::TicketPutBack { ticket } => d::Event::TicketPutBack { ticket: id(ticket) },
+        E::TicketFinished { ticket, counter, slot_ms, implausible } => d::Event::TicketFinished {
+            ticket: id(ticket),
+            counter: counter.into(),
+            slot_ms,
+            implausible,
+        },
+        E::TicketMissed { ticket, counter, until } => d::Event::TicketMissed {
+            ticket: id(ticket),
+            counter: counter.into(),
+            until: until.map(d::Timestamp),
+        },
+        E::TicketReturned { ticket, rank } => {
+            d::Event::TicketReturned { ticket: id(ticket), rank: rank_in(rank) }
+        }
+        E::TicketHeld { ticket, hold, worked_ms } => {
+            d::Event::TicketHeld { ticket: id(ticket), hold: hold_in(hold), worked_ms }
+        }
+        E::TicketResumed { ticket } => d::Event::TicketResumed { ticket: id(ticket) },
+        E::TicketTransferred { ticket, queue, rank } => d::Event::TicketTransferred {
+            ticket: id(ticket),
+            queue: queue.into(),
+            rank: rank_in(rank),
+        },
+        E::TicketClosed { ticket, reason, note } => {
+            d::Event::TicketClosed { ticket: id(ticket), reason: close_reason_in(reason), note }
+        }
+        E::TicketRestored { ticket } => {
+            d::Event::TicketRestored { ticket: Box::new(ticket_in(*ticket)) }
+        }
+        E::TicketPrioritised { ticket, rank, reason } => {
+            d::Event::TicketPrioritised { ticket: id(ticket), rank: rank_in(rank), reason }
+        }
+        E::TicketMarked { ticket, mark } => {
+            d::Event::TicketMarked { ticket: id(ticket), mark: mark_in(mark) }
+        }
+        E::HolderForgotten { ticket } => d::Event::HolderForgotten { ticket: id(ticket) },
+        E::MilestoneReached(milestone) => d::Event::MilestoneReached(milestone_in(milestone)),
+    }
+}
+
+same!(queue_state_out, queue_state_in, QueueState { Open, Paused, Halted, Closed });
+
+fn mark_out(mark: d::Mark) -> c::Mark {
+    match mark {
+        d::Mark::Arrived => c::Mark::Arrived,
+        d::Mark::Party(people) => c::Mark::Party(people),
+        d::Mark::TellAt(ahead) => c::Mark::TellAt(ahead),
+    }
+}
+
+fn mark_in(mark: c::Mark) -> d::Mark {
+    match mark {
+        c::Mark::Arrived => d::Mark::Arrived,
+        c::Mark::Party(people) => d::Mark::Party(people),
+        c::Mark::TellAt(ahead) => d::Mark::TellAt(ahead),
+    }
+}
+
+pub(super) fn by_out(by: &d::By) -> c::By {
+    match by {
+        d::By::Customer => c::By::Customer,
+        d::By::Staff(name) => c::By::Staff(name.clone()),
+        d::By::Manager(name) => c::By::Manager(name.clone()),
+        d::By::Api(name) => c::By::Api(name.clone()),
+        d::By::System => c::By::System,
+    }
+}
+
+pub(super) fn by_in(by: c::By) -> d::By {
+    match by {
+        c::By::Customer => d::By::Customer,
+        c::By::Staff(name) => d::By::Staff(name),
+        c::By::Manager(name) => d::By::Manager(name),
+        c::By::Api(name) => d::By::Api(name),
+        c::By::System => d::By::System,
+    }
+}

@@ -1,0 +1,81 @@
+//! The domain's decisions in the form in which the ledger stores them, and back.
+
+mod event;
+mod milestone;
+mod outcome;
+mod ticket;
+
+use event::{by_in, by_out, event_in, event_out};
+use outcome::{outcome_in, outcome_out};
+use paihao_contracts::commit as c;
+use paihao_domain as d;
+use paihao_ledger::Entry;
+
+/// An entry could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    /// Not in a form this program knows.
+    #[error("not a commit of a known form: {0}")]
+    Form(#[from] serde_json::Error),
+    /// Written by a newer program.
+    #[error("version {0} is newer than this program's")]
+    Newer(u32),
+    /// An id or fingerprint is not hexadecimal of the right length.
+    #[error("a command id or fingerprint is malformed")]
+    Hex,
+}
+
+pub(super) fn encode(facts: &c::SiteFacts, decisions: &[d::Decision]) -> Entry {
+    let commit = c::Commit {
+        v: c::COMMIT_VERSION,
+        site: facts.clone(),
+        decisions: decisions.iter().map(decision_out).collect(),
+    };
+    Entry::new(serde_json::to_vec(&commit).expect("a commit has string keys only"))
+}
+
+pub(super) fn decode(payload: &[u8]) -> Result<Vec<d::Decision>, Unreadable> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    let commit: c::Commit = match serde_json::from_slice(payload) {
+        Ok(commit) => commit,
+        Err(error) => {
+            return Err(match serde_json::from_slice::<Version>(payload) {
+                Ok(Version { v }) if v > c::COMMIT_VERSION => Unreadable::Newer(v),
+                _ => error.into(),
+            });
+        }
+    };
+    match commit.v > c::COMMIT_VERSION {
+        true => Err(Unreadable::Newer(commit.v)),
+        false => commit.decisions.into_iter().map(decision_in).collect(),
+    }
+}
+
+fn decision_out(decision: &d::Decision) -> c::Decision {
+    c::Decision {
+        command: hex::encode(decision.command.0),
+        fingerprint: hex::encode(decision.fingerprint.to_be_bytes()),
+        at: decision.at.0,
+        by: decision.by.as_ref().map(by_out),
+        outcome: outcome_out(&decision.outcome),
+        events: decision.events.iter().map(event_out).collect(),
+    }
+}
+
+fn decision_in(decision: c::Decision) -> Result<d::Decision, Unreadable> {
+    let mut id = [0; 16];
+    hex::decode_to_slice(&decision.command, &mut id).map_err(|_| Unreadable::Hex)?;
+    let mut fingerprint = [0; 8];
+    hex::decode_to_slice(&decision.fingerprint, &mut fingerprint).map_err(|_| Unreadable::Hex)?;
+    Ok(d::Decision {
+        command: d::CommandId(id),
+        fingerprint: u64::from_be_bytes(fingerprint),
+        at: d::Timestamp(decision.at),
+        by: decision.by.map(by_in),
+        outcome: outcome_in(decision.outcome),
+        events: decision.events.into_iter().map(event_in).collect(),
+    })
+}

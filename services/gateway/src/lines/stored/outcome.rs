@@ -1,0 +1,112 @@
+//! What an asker was answered, to its stored form and back.
+
+use super::event::{queue_state_in, queue_state_out};
+use super::ticket::{number_in, number_out, state_in, state_out, told_in, told_out};
+use paihao_contracts::commit as c;
+use paihao_domain as d;
+
+pub(super) fn outcome_out(outcome: &d::Outcome) -> c::Outcome {
+    use d::Outcome as O;
+    match outcome {
+        O::Holding { ticket, number, queue, told, called_to, new, state } => c::Outcome::Holding {
+            ticket: ticket.0,
+            number: number_out(number),
+            queue: queue.shared(),
+            told: told_out(told),
+            called_to: called_to.as_ref().map(|id| id.shared()),
+            new: *new,
+            state: state_out(*state),
+        },
+        O::Called { ticket, number, queue, counter, deadline } => c::Outcome::Called {
+            ticket: ticket.0,
+            number: number_out(number),
+            queue: queue.shared(),
+            counter: counter.shared(),
+            deadline: deadline.0,
+        },
+        O::Finished { ticket, number, counter } => c::Outcome::Finished {
+            ticket: ticket.0,
+            number: number_out(number),
+            counter: counter.shared(),
+        },
+        O::Missed { ticket, number, counter } => c::Outcome::Missed {
+            ticket: ticket.0,
+            number: number_out(number),
+            counter: counter.shared(),
+        },
+        O::Left { ticket, number } => {
+            c::Outcome::Left { ticket: ticket.0, number: number_out(number) }
+        }
+        O::Stands { ticket, number, queue, state, ahead } => c::Outcome::Stands {
+            ticket: ticket.0,
+            number: number_out(number),
+            queue: queue.shared(),
+            state: state_out(*state),
+            ahead: *ahead,
+        },
+        O::Forgotten => c::Outcome::Forgotten,
+        O::CounterOpen(counter) => c::Outcome::CounterOpen { counter: counter.shared() },
+        O::CounterPaused(counter) => c::Outcome::CounterPaused { counter: counter.shared() },
+        O::CounterClosed(counter) => c::Outcome::CounterClosed { counter: counter.shared() },
+        O::QueueIs(queue, state) => {
+            c::Outcome::QueueIs { queue: queue.shared(), state: queue_state_out(*state) }
+        }
+        O::QueueCleared { queue, voided } => {
+            c::Outcome::QueueCleared { queue: queue.shared(), voided: *voided }
+        }
+        O::DayBegun(day) => c::Outcome::DayBegun { day: day.0 },
+        O::Told { people } => c::Outcome::Told { people: *people },
+    }
+}
+
+pub(super) fn outcome_in(outcome: c::Outcome) -> d::Outcome {
+    use c::Outcome as O;
+    match outcome {
+        O::Holding { ticket, number, queue, told, called_to, new, state } => d::Outcome::Holding {
+            ticket: d::TicketId(ticket),
+            number: number_in(number),
+            queue: queue.into(),
+            told: told_in(told),
+            called_to: called_to.map(Into::into),
+            new,
+            state: state_in(state),
+        },
+        O::Called { ticket, number, queue, counter, deadline } => d::Outcome::Called {
+            ticket: d::TicketId(ticket),
+            number: number_in(number),
+            queue: queue.into(),
+            counter: counter.into(),
+            deadline: d::Timestamp(deadline),
+        },
+        O::Finished { ticket, number, counter } => d::Outcome::Finished {
+            ticket: d::TicketId(ticket),
+            number: number_in(number),
+            counter: counter.into(),
+        },
+        O::Missed { ticket, number, counter } => d::Outcome::Missed {
+            ticket: d::TicketId(ticket),
+            number: number_in(number),
+            counter: counter.into(),
+        },
+        O::Left { ticket, number } => {
+            d::Outcome::Left { ticket: d::TicketId(ticket), number: number_in(number) }
+        }
+        O::Stands { ticket, number, queue, state, ahead } => d::Outcome::Stands {
+            ticket: d::TicketId(ticket),
+            number: number_in(number),
+            queue: queue.into(),
+            state: state_in(state),
+            ahead,
+        },
+        O::Forgotten => d::Outcome::Forgotten,
+        O::CounterOpen { counter } => d::Outcome::CounterOpen(counter.into()),
+        O::CounterPaused { counter } => d::Outcome::CounterPaused(counter.into()),
+        O::CounterClosed { counter } => d::Outcome::CounterClosed(counter.into()),
+        O::QueueIs { queue, state } => d::Outcome::QueueIs(queue.into(), queue_state_in(state)),
+        O::QueueCleared { queue, voided } => {
+            d::Outcome::QueueCleared { queue: queue.into(), voided }
+        }
+        O::DayBegun { day } => d::Outcome::DayBegun(d::Day(day)),
+        O::Told { people } => d::Outcome::Told { people },
+    }
+}

@@ -1,0 +1,173 @@
+//! What happened, as it is stored.
+
+use super::is_zero;
+use super::milestone::Milestone;
+use super::ticket::{CloseReason, Hold, Number, Rank, Ticket, Told};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each field is documented at the domain's event of the same name")]
+pub enum Event {
+    DayClosed {
+        day: i32,
+        voided: u32,
+        carried: u32,
+    },
+    DayOpened {
+        day: i32,
+    },
+    CounterOpened {
+        counter: Arc<str>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        login: Option<Arc<str>>,
+    },
+    CounterPaused {
+        counter: Arc<str>,
+    },
+    CounterClosed {
+        counter: Arc<str>,
+    },
+    QueueSet {
+        queue: Arc<str>,
+        state: QueueState,
+    },
+    QueueCleared {
+        queue: Arc<str>,
+        voided: u32,
+    },
+    TicketTaken {
+        ticket: u32,
+        queue: Arc<str>,
+        number: Number,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        person: Option<Arc<str>>,
+        rank: Rank,
+        told: Told,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        via: Option<Arc<str>>,
+    },
+    TicketCarried {
+        ticket: Box<Ticket>,
+    },
+    TicketShown {
+        ticket: u32,
+        told: Told,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        via: Option<Arc<str>>,
+    },
+    TicketCalled {
+        ticket: u32,
+        counter: Arc<str>,
+        call: u32,
+        deadline: i64,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        reason: Option<Arc<str>>,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        over: Vec<Arc<str>>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        turn: Option<u32>,
+    },
+    TicketRecalled {
+        ticket: u32,
+        counter: Arc<str>,
+        call: u32,
+        round: u32,
+        deadline: i64,
+    },
+    TicketStarted {
+        ticket: u32,
+        counter: Arc<str>,
+    },
+    TicketPutBack {
+        ticket: u32,
+    },
+    TicketFinished {
+        ticket: u32,
+        counter: Arc<str>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        slot_ms: Option<i64>,
+        #[serde(skip_serializing_if = "is_zero", default)]
+        implausible: bool,
+    },
+    TicketMissed {
+        ticket: u32,
+        counter: Arc<str>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<i64>,
+    },
+    TicketReturned {
+        ticket: u32,
+        rank: Rank,
+    },
+    TicketHeld {
+        ticket: u32,
+        hold: Hold,
+        worked_ms: i64,
+    },
+    TicketResumed {
+        ticket: u32,
+    },
+    TicketTransferred {
+        ticket: u32,
+        queue: Arc<str>,
+        rank: Rank,
+    },
+    TicketClosed {
+        ticket: u32,
+        reason: CloseReason,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        note: Option<Arc<str>>,
+    },
+    TicketRestored {
+        ticket: Box<Ticket>,
+    },
+    TicketPrioritised {
+        ticket: u32,
+        rank: Rank,
+        reason: Arc<str>,
+    },
+    TicketMarked {
+        ticket: u32,
+        mark: Mark,
+    },
+    HolderForgotten {
+        ticket: u32,
+    },
+    MilestoneReached(Milestone),
+}
+
+/// On whose wish something happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented at the domain's type of the same name")]
+pub enum By {
+    Customer,
+    Staff(Arc<str>),
+    Manager(Arc<str>),
+    Api(Arc<str>),
+    System,
+}
+
+/// What staff make of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented at the domain's type of the same name")]
+pub enum QueueState {
+    Open,
+    Paused,
+    Halted,
+    Closed,
+}
+
+/// What was noted about a holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "documented at the domain's type of the same name")]
+pub enum Mark {
+    Arrived,
+    Party(u32),
+    TellAt(Option<u32>),
+}

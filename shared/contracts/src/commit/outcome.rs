@@ -1,0 +1,76 @@
+//! What an asker was answered, as it is stored.
+
+use super::event::QueueState;
+use super::ticket::{Number, State, Told};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What the asker was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each field is documented at the domain's outcome of the same name")]
+pub enum Outcome {
+    Holding {
+        ticket: u32,
+        number: Number,
+        queue: Arc<str>,
+        told: Told,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        called_to: Option<Arc<str>>,
+        new: bool,
+        #[serde(skip_serializing_if = "State::is_usual", default)]
+        state: State,
+    },
+    Called {
+        ticket: u32,
+        number: Number,
+        queue: Arc<str>,
+        counter: Arc<str>,
+        deadline: i64,
+    },
+    Finished {
+        ticket: u32,
+        number: Number,
+        counter: Arc<str>,
+    },
+    Missed {
+        ticket: u32,
+        number: Number,
+        counter: Arc<str>,
+    },
+    Left {
+        ticket: u32,
+        number: Number,
+    },
+    Stands {
+        ticket: u32,
+        number: Number,
+        queue: Arc<str>,
+        state: State,
+        ahead: u32,
+    },
+    Forgotten,
+    CounterOpen {
+        counter: Arc<str>,
+    },
+    CounterPaused {
+        counter: Arc<str>,
+    },
+    CounterClosed {
+        counter: Arc<str>,
+    },
+    QueueIs {
+        queue: Arc<str>,
+        state: QueueState,
+    },
+    QueueCleared {
+        queue: Arc<str>,
+        voided: u32,
+    },
+    DayBegun {
+        day: i32,
+    },
+    Told {
+        people: u32,
+    },
+}

@@ -1,0 +1,151 @@
+//! Who may do what: first by role, then by what the asker is bound to.
+
+use super::Sitting;
+use crate::actor::{Actor, Role};
+use crate::command::{Act, Mark};
+use crate::ids::{CounterId, QueueId, TicketId};
+use crate::refusal::Refusal;
+
+use Role::{Api, Customer, Manager, Staff, System};
+
+/// The roles that may ask for this at all. A manager may do what staff may.
+fn roles(act: &Act) -> &'static [Role] {
+    match act {
+        Act::Take { .. } => &[Customer, Staff, Manager, Api],
+        Act::Show { .. } | Act::Withdraw { .. } => &[Customer],
+        Act::Forget { .. } => &[Customer, System],
+        Act::Leave { .. } => &[Customer, Staff, Manager, Api],
+        Act::OpenCounter(_) | Act::BreakCounter(_) | Act::CloseCounter(_) => &[Staff, Manager, Api],
+        Act::CallNext(_) => &[Staff, Manager, Api, System],
+        Act::CallThis { .. } | Act::Transfer { .. } => &[Staff, Manager, Api],
+        Act::Recall(_) | Act::Miss(_) => &[Staff, Manager, System],
+        Act::Start(_) => &[Staff, Manager, Api],
+        Act::Finish(_) => &[Staff, Manager, Api],
+        Act::PutBack(_) | Act::Suspend { .. } | Act::ResumeHere { .. } => &[Staff, Manager],
+        Act::Return(_) => &[Customer, Staff, Manager],
+        Act::Expire(_) | Act::CloseDay | Act::TellSlipped(_) => &[System],
+        Act::LetPass { .. } => &[Customer],
+        Act::Hold { .. } | Act::Undo(_) | Act::Prioritise { .. } => &[Staff, Manager],
+        Act::Resume(_) => &[Customer, Staff, Manager, System],
+        Act::Mark { mark: Mark::Arrived, .. } => &[Customer, Staff, Manager],
+        Act::Mark { mark: Mark::Party(_), .. } => &[Staff, Manager],
+        Act::Mark { mark: Mark::TellAt(_), .. } => &[Customer],
+        Act::SetQueue { .. } => &[Manager, Api],
+        Act::ClearQueue(_) => &[Manager, System],
+    }
+}
+
+impl Sitting<'_> {
+    pub(super) fn may(&self, act: &Act) -> Result<(), Refusal> {
+        let role = self.actor.role();
+        if !roles(act).contains(&role) {
+            return Err(Refusal::NotAllowed(role));
+        }
+        match act {
+            Act::Take { person, class, queue, .. } => self.may_take(person.as_ref(), *class, queue),
+            Act::Show { person } | Act::Withdraw { person } | Act::Forget { person } => {
+                self.is(person)
+            }
+            Act::OpenCounter(counter) => self.may_sit_at(counter),
+            Act::BreakCounter(counter)
+            | Act::CloseCounter(counter)
+            | Act::CallNext(counter)
+            | Act::CallThis { counter, .. }
+            | Act::ResumeHere { counter, .. } => self.sits_at(counter),
+            Act::Recall(served) | Act::Start(served) | Act::PutBack(served) => {
+                self.sits_at(&served.counter)
+            }
+            Act::Finish(served) | Act::Miss(served) | Act::Suspend { served, .. } => {
+                self.sits_at(&served.counter)
+            }
+            Act::Leave { ticket, .. }
+            | Act::Return(ticket)
+            | Act::Expire(ticket)
+            | Act::LetPass { ticket, .. }
+            | Act::Hold { ticket, .. }
+            | Act::Resume(ticket)
+            | Act::Transfer { ticket, .. }
+            | Act::Undo(ticket)
+            | Act::Prioritise { ticket, .. }
+            | Act::Mark { ticket, .. } => self.may_touch(*ticket),
+            Act::SetQueue { queue, .. } | Act::ClearQueue(queue) | Act::TellSlipped(queue) => {
+                self.queue(queue)?;
+                match self.actor.manages() || role == System {
+                    true => Ok(()),
+                    false => Err(Refusal::NotAllowed(role)),
+                }
+            }
+            Act::CloseDay => Ok(()),
+        }
+    }
+
+    /// A customer takes for themselves, with the queue's own class; staff for somebody of theirs.
+    fn may_take(
+        &self,
+        person: Option<&crate::ids::Person>,
+        class: Option<u8>,
+        queue: &QueueId,
+    ) -> Result<(), Refusal> {
+        match self.actor {
+            Actor::Customer(me) if Some(me) != person => Err(Refusal::NotYourTicket),
+            Actor::Customer(_) if class.is_some() => Err(Refusal::NotAllowed(Customer)),
+            Actor::Customer(_) => Ok(()),
+            _ => self.serves(queue),
+        }
+    }
+
+    fn is(&self, person: &crate::ids::Person) -> Result<(), Refusal> {
+        match self.actor {
+            Actor::Customer(me) if me != person => Err(Refusal::NotYourTicket),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it is one of the asker's counters.
+    fn may_sit_at(&self, counter: &CounterId) -> Result<(), Refusal> {
+        self.counter(counter)?;
+        match self.actor.bound_to() {
+            Some(counters) if !counters.contains(counter) => {
+                Err(Refusal::NotYourCounter(counter.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the asker is logged in at the counter, if they have to be.
+    fn sits_at(&self, counter: &CounterId) -> Result<(), Refusal> {
+        self.may_sit_at(counter)?;
+        let (Actor::Staff { name, .. } | Actor::Api { name, .. }) = self.actor else {
+            return Ok(());
+        };
+        let login = self.site.counter(counter).login;
+        let elsewhere = login.is_some_and(|login| login != *name);
+        match self.actor.bound_to() {
+            Some(_) if elsewhere => Err(Refusal::NotYourCounter(counter.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the queue is served by one of the asker's counters.
+    pub(super) fn serves(&self, queue: &QueueId) -> Result<(), Refusal> {
+        self.queue(queue)?;
+        let Some(counters) = self.actor.bound_to() else { return Ok(()) };
+        match self.rules.counters_of(queue).any(|counter| counters.contains(counter)) {
+            true => Ok(()),
+            false => Err(Refusal::NotYourQueue(queue.clone())),
+        }
+    }
+
+    /// A customer touches their own ticket, staff those of their counters' queues.
+    fn may_touch(&self, ticket: TicketId) -> Result<(), Refusal> {
+        let ticket = self.ticket(ticket)?;
+        match self.actor {
+            Actor::Customer(me) if ticket.person.as_ref() != Some(me) => {
+                Err(Refusal::NotYourTicket)
+            }
+            Actor::Customer(_) | Actor::System => Ok(()),
+            _ if self.actor.bound_to().is_none() => Ok(()),
+            _ => self.serves(&ticket.queue),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Calling: the next one, a certain one, once more; and taking a call back.
+
+use super::{Heard, Sitting, wrong_state};
+use crate::chooser::{Choice, choose, may_call};
+use crate::command::{QueueState, Served};
+use crate::event::{Event, Outcome};
+use crate::ids::{CounterId, QueueId, TicketId};
+use crate::refusal::Refusal;
+use crate::rules::CounterRules;
+use crate::ticket::{HoldWhy, Stage, State, Ticket};
+use std::sync::Arc;
+
+/// Between two calls of the same person.
+const RECALL_GAP_MS: i64 = 15_000;
+
+/// A call can be taken back for so long.
+const PUT_BACK_MS: i64 = 60_000;
+
+/// The reason that is preset for calling one who was missed and stands there.
+const RETURNED: &str = "returned";
+
+impl Sitting<'_> {
+    pub(super) fn call_next(&self, counter: &CounterId) -> Heard {
+        let rules = self.serving_counter(counter)?;
+        let done = self.done_with(counter)?;
+        let Some(choice) = choose(self.site, self.rules, rules) else {
+            return Err(self.nobody_for(counter, rules));
+        };
+        let next = self.ticket(choice.ticket)?;
+        let (outcome, called) = self.call(next, counter, None, choice)?;
+        Ok((outcome, done.into_iter().chain(called).collect()))
+    }
+
+    /// Why nobody can be called: nobody waits, or those who do are not called for now.
+    fn nobody_for(&self, counter: &CounterId, rules: &CounterRules) -> Refusal {
+        let waits =
+            |queue: &QueueId| self.site.lines.get(queue).is_some_and(|line| !line.is_empty());
+        let Some(queue) = rules.queues.iter().find(|queue| waits(queue)) else {
+            return Refusal::NobodyWaiting(counter.clone());
+        };
+        self.not_calling(queue)
+    }
+
+    fn not_calling(&self, queue: &QueueId) -> Refusal {
+        match self.site.queue_state(self.rules, queue) {
+            QueueState::Closed => Refusal::QueueClosed(queue.clone()),
+            _ => Refusal::QueueHalted(queue.clone()),
+        }
+    }
+
+    /// Whom the counter serves is finished with by the call of the next one. Whom it has called
+    /// and not begun to serve is not: that may be a slip of the finger.
+    fn done_with(&self, counter: &CounterId) -> Result<Option<Event>, Refusal> {
+        match self.at_counter(counter) {
+            Ok(ticket) if ticket.state() == State::Serving => {
+                Ok(Some(self.finished(ticket, counter, true)))
+            }
+            _ => self.free(counter).map(|()| None),
+        }
+    }
+
+    pub(super) fn call_this(
+        &self,
+        counter: &CounterId,
+        ticket: TicketId,
+        reason: Option<&Arc<str>>,
+    ) -> Heard {
+        let rules = self.serving_counter(counter)?;
+        self.free(counter)?;
+        let ticket = self.live(ticket)?;
+        let preset = match ticket.stage {
+            Stage::Waiting => None,
+            Stage::Missed { .. } => Some(Arc::from(RETURNED)),
+            _ => return Err(wrong_state(ticket)),
+        };
+        if !rules.queues.contains(&ticket.queue) {
+            return Err(Refusal::WrongCounter(counter.clone()));
+        }
+        if !may_call(self.site.queue_state(self.rules, &ticket.queue)) {
+            return Err(self.not_calling(&ticket.queue));
+        }
+        let reason = reason.filter(|reason| !reason.trim().is_empty()).cloned().or(preset);
+        let reason = reason.ok_or(Refusal::ReasonNeeded)?;
+        let choice = Choice { ticket: ticket.id, over: Vec::new(), turn: None };
+        self.call(ticket, counter, Some(reason), choice)
+    }
+
+    fn call(
+        &self,
+        ticket: &Ticket,
+        counter: &CounterId,
+        reason: Option<Arc<str>>,
+        choice: Choice,
+    ) -> Heard {
+        let rules = self.queue(&ticket.queue)?;
+        let deadline = self.now.at.plus_ms(i64::from(rules.grace_seconds) * 1000);
+        let call = ticket.counts.calls + 1;
+        let outcome = Outcome::Called {
+            ticket: ticket.id,
+            number: ticket.number.clone(),
+            queue: ticket.queue.clone(),
+            counter: counter.clone(),
+            deadline,
+        };
+        let called = Event::TicketCalled {
+            ticket: ticket.id,
+            counter: counter.clone(),
+            call,
+            deadline,
+            reason,
+            over: choice.over,
+            turn: choice.turn,
+        };
+        let started = rules
+            .start_on_call
+            .then(|| Event::TicketStarted { ticket: ticket.id, counter: counter.clone() });
+        let let_pass = self.let_passed(ticket);
+        Ok((outcome, [called].into_iter().chain(started).chain(let_pass).collect()))
+    }
+
+    /// Those who let so many others pass, and now have.
+    fn let_passed(&self, called: &Ticket) -> Vec<Event> {
+        let Some(line) = self.site.lines.get(&called.queue) else { return Vec::new() };
+        let held = line.held.iter().filter_map(|id| self.site.ticket(*id));
+        let over = held.filter(|held| match &held.stage {
+            Stage::Held { hold, .. } => {
+                hold.why == HoldWhy::LetPass
+                    && hold.after_calls.is_some_and(|calls| line.calls + 1 >= calls)
+            }
+            _ => false,
+        });
+        over.map(|held| Event::TicketResumed { ticket: held.id }).collect()
+    }
+
+    pub(super) fn recall(&self, served: &Served) -> Heard {
+        let ticket = self.meant_by(served)?;
+        let Stage::Called { counter, call, round, last, deadline, .. } = &ticket.stage else {
+            return Err(wrong_state(ticket));
+        };
+        let rules = self.queue(&ticket.queue)?;
+        if *round >= rules.calls {
+            return Err(Refusal::TooOften(ticket.number.clone()));
+        }
+        let gap = self.now.at.since_ms(*last);
+        if gap < RECALL_GAP_MS {
+            let left = ((RECALL_GAP_MS - gap) / 1000 + 1).clamp(1, 3600);
+            return Err(Refusal::TooSoon(left as u32));
+        }
+        let grace = i64::from(rules.grace_seconds) * 1000;
+        // The deadline begins anew once.
+        let deadline = match round {
+            1 => self.now.at.plus_ms(grace).max(*deadline),
+            _ => *deadline,
+        };
+        let outcome = Outcome::Called {
+            ticket: ticket.id,
+            number: ticket.number.clone(),
+            queue: ticket.queue.clone(),
+            counter: counter.clone(),
+            deadline,
+        };
+        let recalled = Event::TicketRecalled {
+            ticket: ticket.id,
+            counter: counter.clone(),
+            call: call + 1,
+            round: round + 1,
+            deadline,
+        };
+        Ok((outcome, vec![recalled]))
+    }
+
+    pub(super) fn put_back(&self, served: &Served) -> Heard {
+        let ticket = self.meant_by(served)?;
+        let Stage::Called { at, .. } = &ticket.stage else { return Err(wrong_state(ticket)) };
+        if self.now.at.since_ms(*at) > PUT_BACK_MS {
+            return Err(Refusal::TooLate(ticket.number.clone()));
+        }
+        self.stands(ticket, vec![Event::TicketPutBack { ticket: ticket.id }])
+    }
+}

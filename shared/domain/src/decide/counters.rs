@@ -1,0 +1,60 @@
+//! Opening and closing counters: one login a counter, and one counter a login.
+
+use super::{Heard, Sitting};
+use crate::actor::Actor;
+use crate::event::{Event, Outcome};
+use crate::ids::CounterId;
+use crate::refusal::Refusal;
+use crate::site::CounterState;
+use std::sync::Arc;
+
+impl Sitting<'_> {
+    pub(super) fn open_counter(&self, counter: &CounterId) -> Heard {
+        let login = self.login();
+        let is = self.site.counter(counter);
+        let in_use = is.state != CounterState::Offline;
+        if in_use && self.actor.bound_to().is_some() && is.login != login {
+            return Err(Refusal::CounterTaken(counter.clone()));
+        }
+        if let Some(other) = self.elsewhere(counter) {
+            return Err(Refusal::ElsewhereLoggedIn(other));
+        }
+        let event = Event::CounterOpened { counter: counter.clone(), login };
+        Ok((Outcome::CounterOpen(counter.clone()), vec![event]))
+    }
+
+    fn login(&self) -> Option<Arc<str>> {
+        match self.actor {
+            Actor::Staff { name, .. } | Actor::Api { name, .. } | Actor::Manager(name) => {
+                Some(name.clone())
+            }
+            Actor::Customer(_) | Actor::System => None,
+        }
+    }
+
+    /// Another counter at which the asker is, if they may have only one.
+    fn elsewhere(&self, counter: &CounterId) -> Option<CounterId> {
+        let Actor::Staff { name, .. } = self.actor else { return None };
+        if self.rules.several_counters {
+            return None;
+        }
+        let others = self.site.counters.iter().filter(|(id, _)| *id != counter);
+        let mut mine = others.filter(|(_, is)| is.login.as_ref() == Some(name));
+        mine.next().map(|(id, _)| id.clone())
+    }
+
+    pub(super) fn break_counter(&self, counter: &CounterId) -> Heard {
+        if self.site.counter(counter).state == CounterState::Offline {
+            return Err(Refusal::CounterClosed(counter.clone()));
+        }
+        self.free(counter)?;
+        let event = Event::CounterPaused { counter: counter.clone() };
+        Ok((Outcome::CounterPaused(counter.clone()), vec![event]))
+    }
+
+    pub(super) fn close_counter(&self, counter: &CounterId) -> Heard {
+        self.free(counter)?;
+        let event = Event::CounterClosed { counter: counter.clone() };
+        Ok((Outcome::CounterClosed(counter.clone()), vec![event]))
+    }
+}

@@ -1,0 +1,50 @@
+//! Giving a place up, and being forgotten.
+
+use super::{Heard, Sitting, wrong_state};
+use crate::actor::Role;
+use crate::event::{Event, Outcome};
+use crate::ids::{Person, TicketId};
+use crate::refusal::Refusal;
+use crate::ticket::{CloseReason, State, Ticket};
+use std::sync::Arc;
+
+impl Sitting<'_> {
+    pub(super) fn held(&self, person: &Person) -> Result<&Ticket, Refusal> {
+        self.site.held_by(person).ok_or(Refusal::NoTicketHeld)
+    }
+
+    /// Whoever is being served is finished with, and does not leave.
+    pub(super) fn leave(&self, ticket: TicketId, reason: Option<&Arc<str>>) -> Heard {
+        let ticket = self.live(ticket)?;
+        if ticket.state() == State::Serving {
+            return Err(wrong_state(ticket));
+        }
+        let note = reason.filter(|reason| !reason.trim().is_empty()).cloned();
+        let reason = match (self.actor.role(), &note) {
+            (Role::Customer, _) => CloseReason::ByCustomer,
+            (_, Some(_)) => CloseReason::ByStaff,
+            (_, None) => return Err(Refusal::ReasonNeeded),
+        };
+        let outcome = Outcome::Left { ticket: ticket.id, number: ticket.number.clone() };
+        Ok((outcome, vec![Event::TicketClosed { ticket: ticket.id, reason, note }]))
+    }
+
+    pub(super) fn forget(&self, person: &Person) -> Heard {
+        let theirs = self.site.tickets_of(person);
+        let events: Vec<_> = theirs
+            .flat_map(|ticket| {
+                let reason = CloseReason::ByCustomer;
+                let closed = Event::TicketClosed { ticket: ticket.id, reason, note: None };
+                let forgotten = Event::HolderForgotten { ticket: ticket.id };
+                // A service goes on, for somebody without a name.
+                let leaves = ticket.is_live() && ticket.state() != State::Serving;
+                leaves.then_some(closed).into_iter().chain([forgotten])
+            })
+            .collect();
+        // What was yesterday goes with the day that this opens.
+        match self.before.tickets_of(person).next() {
+            None => Err(Refusal::PersonUnknown),
+            Some(_) => Ok((Outcome::Forgotten, events)),
+        }
+    }
+}

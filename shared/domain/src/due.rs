@@ -1,0 +1,100 @@
+//! What time alone brings about: commands that any replica may propose, each with an identity made
+//! of what it ends, so that however many propose it, one lands.
+
+use crate::actor::Actor;
+use crate::chooser::choose;
+use crate::command::{Act, Command, Served};
+use crate::ids::{CommandId, CounterId};
+use crate::milestones;
+use crate::rules::Rules;
+use crate::site::Site;
+use crate::ticket::{Stage, Ticket};
+use crate::time::{MINUTE_MS, Now, Timestamp};
+
+/// Every so often those who wait long are looked at.
+const LOOK_MS: i64 = 5 * MINUTE_MS;
+
+/// What is due at a site now.
+pub fn due(site: &Site, rules: &Rules, now: &Now) -> Vec<Command> {
+    let Some(day) = site.day else { return Vec::new() };
+    if day < now.day() {
+        let something = site.tickets().any(Ticket::is_live)
+            || site.counters.values().any(|counter| counter.login.is_some() || counter.is_open());
+        return match something {
+            true => vec![system(&format!("closeday/{}", day.0), Act::CloseDay)],
+            false => Vec::new(),
+        };
+    }
+    let passed = site.deadlines.iter().take_while(|(deadline, _)| *deadline <= now.at);
+    let over = passed.filter_map(|(_, id)| over(rules, site.ticket(*id)?, day.0));
+    let next = idle(site, rules).map(|(counter, calls)| {
+        let text = format!("next/{}/{}/{calls}", day.0, counter.as_str());
+        system(&text, Act::CallNext(counter.clone()))
+    });
+    let slipped = rules.queues.keys().filter(|queue| {
+        milestones::waits_long(site, rules, queue, now.at)
+            && !milestones::slipped(site, rules, now, queue).is_empty()
+    });
+    let slipped = slipped.map(|queue| {
+        let look = now.at.0.div_euclid(LOOK_MS);
+        let text = format!("slipped/{}/{look}", queue.as_str());
+        system(&text, Act::TellSlipped(queue.clone()))
+    });
+    over.chain(next).chain(slipped).collect()
+}
+
+/// When to look again, if nothing happens meanwhile; `None` while nothing will come of itself.
+pub fn next_due(site: &Site, rules: &Rules, now: &Now) -> Option<Timestamp> {
+    let day = site.day?;
+    if day < now.day() {
+        return Some(now.at);
+    }
+    let live = site.deadlines.iter().find(|(_, id)| {
+        site.ticket(*id).is_some_and(|ticket| over(rules, ticket, day.0).is_some())
+    });
+    let deadline = live.map(|(deadline, _)| *deadline);
+    let next = idle(site, rules).next().map(|_| now.at);
+    let long = rules.queues.keys().any(|queue| milestones::waits_long(site, rules, queue, now.at));
+    let look = long.then(|| Timestamp((now.at.0.div_euclid(LOOK_MS) + 1) * LOOK_MS));
+    let end = (now.today.lasts.to.0 < i64::MAX).then_some(now.today.lasts.to);
+    [deadline, next, look, end].into_iter().flatten().min()
+}
+
+/// What a ticket's deadline brings, if the rules let it bring anything.
+fn over(rules: &Rules, ticket: &Ticket, day: i32) -> Option<Command> {
+    let id = ticket.id.0;
+    let of_queue = rules.queues.get(&ticket.queue)?;
+    match &ticket.stage {
+        Stage::Called { counter, call, round, .. } => {
+            let number = Some(ticket.number.to_string());
+            let served = Served { counter: counter.clone(), number };
+            if of_queue.auto_recall && *round == 1 && of_queue.calls > 1 {
+                return Some(system(&format!("recall/{day}/{id}/{call}"), Act::Recall(served)));
+            }
+            let miss = || system(&format!("noshow/{day}/{id}/{call}"), Act::Miss(served));
+            of_queue.auto_miss.then(miss)
+        }
+        Stage::Missed { .. } => {
+            let misses = ticket.counts.misses;
+            Some(system(&format!("expire/{day}/{id}/{misses}"), Act::Expire(ticket.id)))
+        }
+        Stage::Held { .. } => {
+            let holds = ticket.counts.holds;
+            Some(system(&format!("resume/{day}/{id}/{holds}"), Act::Resume(ticket.id)))
+        }
+        _ => None,
+    }
+}
+
+/// Counters that call by themselves, have nobody, and could have somebody.
+fn idle<'a>(site: &'a Site, rules: &'a Rules) -> impl Iterator<Item = (&'a CounterId, u32)> {
+    rules.counters.iter().filter_map(|(id, of_counter)| {
+        let is = site.counters.get(id)?;
+        let idle = of_counter.auto_next && is.is_open() && is.serving.is_none();
+        (idle && choose(site, rules, of_counter).is_some()).then_some((id, is.calls))
+    })
+}
+
+fn system(text: &str, act: Act) -> Command {
+    Command { id: CommandId::derived(text), fingerprint: 0, actor: Actor::System, act }
+}

@@ -1,0 +1,331 @@
+//! What a site is after a decision. Needs no rules and no clock: everything is in the events.
+
+use crate::actor::By;
+use crate::command::Mark;
+use crate::event::{Decision, Event};
+use crate::ids::{CounterId, Number, Person, QueueId, TicketId};
+use crate::line::{Cause, Rise};
+use crate::site::{Counter, CounterState, RecentCall, Site};
+use crate::ticket::{Before, CloseReason, Counts, Marks, Rank, Stage, Ticket, Told};
+use crate::time::Timestamp;
+use std::sync::Arc;
+
+/// How many calls a site remembers for its board.
+const RECENT_CALLS: usize = 10;
+
+/// Where a ticket is, as far as anything but the ticket itself has to know.
+struct Spot {
+    queue: QueueId,
+    rank: Rank,
+    place: Place,
+    holder: Option<Person>,
+    deadline: Option<Timestamp>,
+}
+
+#[derive(PartialEq)]
+enum Place {
+    Line,
+    Counter(CounterId),
+    Aside,
+    Missed,
+    Gone,
+}
+
+impl Spot {
+    fn of(ticket: &Ticket) -> Spot {
+        let place = match &ticket.stage {
+            Stage::Waiting => Place::Line,
+            Stage::Called { counter, .. } | Stage::Serving { counter, .. } => {
+                Place::Counter(counter.clone())
+            }
+            Stage::Held { .. } => Place::Aside,
+            Stage::Missed { until: Some(_), .. } => Place::Missed,
+            _ => Place::Gone,
+        };
+        Spot {
+            queue: ticket.queue.clone(),
+            rank: ticket.rank,
+            place,
+            holder: ticket.person.clone().filter(|_| ticket.is_live()),
+            deadline: ticket.deadline(),
+        }
+    }
+}
+
+impl Site {
+    /// The site after a decision. Decisions come in the order of the ledger.
+    pub fn apply(&mut self, decision: &Decision) {
+        for event in &decision.events {
+            self.evolve(event, decision.at, decision.by.as_ref());
+        }
+        self.memory.add(decision);
+    }
+
+    pub(crate) fn evolve(&mut self, event: &Event, at: Timestamp, by: Option<&By>) {
+        match event {
+            Event::DayClosed { .. } | Event::TicketShown { .. } => {}
+            Event::DayOpened { day } => *self = Site { day: Some(*day), ..Site::default() },
+            Event::CounterOpened { counter, login } => {
+                let counter = self.counter_mut(counter);
+                counter.state = CounterState::Open;
+                counter.login.clone_from(login);
+            }
+            Event::CounterPaused { counter } => {
+                self.counter_mut(counter).state = CounterState::Break;
+            }
+            Event::CounterClosed { counter } => {
+                let counter = self.counter_mut(counter);
+                counter.state = CounterState::Offline;
+                counter.login = None;
+            }
+            Event::QueueSet { queue, state } => {
+                self.lines.entry(queue.clone()).or_default().state = Some(*state);
+            }
+            Event::QueueCleared { .. } => {}
+            Event::TicketTaken { ticket, queue, number, person, rank, told, via: _ } => {
+                self.lines.entry(queue.clone()).or_default().taken += 1;
+                let new = taken(*ticket, queue, number, person, *rank, *told, at);
+                self.put(new);
+            }
+            Event::TicketCarried { ticket } => self.put((**ticket).clone()),
+            Event::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
+                let out_of_order = reason.is_some();
+                let called = self.change(*ticket, |ticket| {
+                    ticket.counts.calls = *call;
+                    ticket.stage = Stage::Called {
+                        counter: counter.clone(),
+                        at,
+                        call: *call,
+                        round: 1,
+                        last: at,
+                        deadline: *deadline,
+                    };
+                });
+                let Some(called) = called else { return };
+                let line = self.lines.entry(called.queue.clone()).or_default();
+                line.calls += 1;
+                line.out_of_order += u32::from(out_of_order);
+                line.turn = turn.unwrap_or(line.turn);
+                line.last_called = Some(called.number.clone());
+                for queue in over {
+                    let line = self.lines.entry(queue.clone()).or_default();
+                    line.pass(called.rank, called.id);
+                }
+                self.counter_mut(counter).calls += 1;
+                self.announce(&called.number, counter, at, *call);
+            }
+            Event::TicketRecalled { ticket, counter, call, round, deadline } => {
+                let called = self.change(*ticket, |ticket| {
+                    ticket.counts.calls = *call;
+                    let Stage::Called { call: c, round: r, last, deadline: d, .. } =
+                        &mut ticket.stage
+                    else {
+                        return;
+                    };
+                    (*c, *r, *last, *d) = (*call, *round, at, *deadline);
+                });
+                if let Some(called) = called {
+                    self.announce(&called.number, counter, at, *call);
+                }
+            }
+            Event::TicketStarted { ticket, counter } => {
+                self.change(*ticket, |ticket| {
+                    let since = match ticket.stage {
+                        Stage::Called { at, .. } => at,
+                        _ => at,
+                    };
+                    ticket.stage = Stage::Serving { counter: counter.clone(), since, at };
+                });
+            }
+            Event::TicketPutBack { ticket } => {
+                self.change(*ticket, |ticket| ticket.stage = Stage::Waiting);
+                self.rise(*ticket, Cause::TakenBack, at);
+            }
+            Event::TicketFinished { ticket, .. } => self.end(*ticket, Stage::Done { at }, at, by),
+            Event::TicketMissed { ticket, until, .. } => {
+                self.end(*ticket, Stage::Missed { at, until: *until }, at, by);
+                self.change(*ticket, |ticket| ticket.counts.misses += 1);
+            }
+            Event::TicketReturned { ticket, rank } => {
+                self.change(*ticket, |ticket| {
+                    (ticket.rank, ticket.stage) = (*rank, Stage::Waiting)
+                });
+                self.rise(*ticket, Cause::Return, at);
+            }
+            Event::TicketHeld { ticket, hold, worked_ms } => {
+                self.change(*ticket, |ticket| {
+                    ticket.counts.holds += 1;
+                    ticket.counts.let_pass +=
+                        u32::from(hold.why == crate::ticket::HoldWhy::LetPass);
+                    ticket.worked_ms = *worked_ms;
+                    ticket.stage = Stage::Held { at, hold: hold.clone() };
+                });
+            }
+            Event::TicketResumed { ticket } => {
+                self.change(*ticket, |ticket| ticket.stage = Stage::Waiting);
+                self.rise(*ticket, Cause::Resume, at);
+            }
+            Event::TicketTransferred { ticket, queue, rank } => {
+                self.change(*ticket, |ticket| {
+                    ticket.counts.hops += 1;
+                    ticket.queue = queue.clone();
+                    (ticket.rank, ticket.stage) = (*rank, Stage::Waiting);
+                });
+                self.rise(*ticket, Cause::Transfer, at);
+            }
+            Event::TicketClosed { ticket, reason, note: _ } => self.close(*ticket, *reason, at, by),
+            Event::TicketRestored { ticket } => {
+                self.change(ticket.id, |now| *now = (**ticket).clone());
+                self.rise(ticket.id, Cause::TakenBack, at);
+            }
+            Event::TicketPrioritised { ticket, rank, reason: _ } => {
+                self.change(*ticket, |ticket| ticket.rank = *rank);
+                self.rise(*ticket, Cause::Priority, at);
+            }
+            Event::TicketMarked { ticket, mark } => {
+                self.change(*ticket, |ticket| match mark {
+                    Mark::Arrived => ticket.marks.arrived = true,
+                    Mark::Party(people) => ticket.marks.party = *people,
+                    Mark::TellAt(ahead) => ticket.marks.tell_at = *ahead,
+                });
+            }
+            Event::HolderForgotten { ticket } => {
+                self.change(*ticket, |ticket| {
+                    ticket.person = None;
+                    if let Some(before) = ticket.before.as_mut().map(Arc::make_mut) {
+                        before.ticket.person = None;
+                    }
+                });
+            }
+            Event::MilestoneReached(milestone) => {
+                self.change(milestone.ticket, |ticket| {
+                    ticket.notices.note(&milestone.kind, milestone.order, milestone.at);
+                });
+            }
+        }
+    }
+
+    /// Brings a ticket in that was not there.
+    fn put(&mut self, ticket: Ticket) {
+        self.last_ticket = self.last_ticket.max(ticket.id.0);
+        let serial = self.serials.entry(ticket.number.prefix.clone()).or_default();
+        *serial = (*serial).max(ticket.number.serial);
+        self.enter(ticket.id, Spot::of(&ticket));
+        self.tickets.insert(ticket.id, Arc::new(ticket));
+    }
+
+    /// Changes a ticket, and keeps the lines, counters, holders and deadlines in step.
+    fn change(&mut self, id: TicketId, change: impl FnOnce(&mut Ticket)) -> Option<Arc<Ticket>> {
+        let shared = self.tickets.get_mut(&id)?;
+        let was = Spot::of(shared);
+        change(Arc::make_mut(shared));
+        let (ticket, is) = (shared.clone(), Spot::of(shared));
+        let moved = was.place != is.place || was.rank != is.rank || was.queue != is.queue;
+        if moved || was.holder != is.holder || was.deadline != is.deadline {
+            self.leave(id, was);
+            self.enter(id, is);
+        }
+        Some(ticket)
+    }
+
+    fn leave(&mut self, id: TicketId, spot: Spot) {
+        match spot.place {
+            Place::Line => self.lines.entry(spot.queue).or_default().remove(spot.rank, id),
+            Place::Counter(counter) => self.counter_mut(&counter).serving = None,
+            Place::Aside => drop(self.lines.entry(spot.queue).or_default().held.remove(&id)),
+            Place::Missed => drop(self.lines.entry(spot.queue).or_default().missed.remove(&id)),
+            Place::Gone => {}
+        }
+        if let Some(deadline) = spot.deadline {
+            self.deadlines.remove(&(deadline, id));
+        }
+        if let Some(holder) = spot.holder {
+            self.holders.remove(&holder);
+        }
+    }
+
+    fn enter(&mut self, id: TicketId, spot: Spot) {
+        match spot.place {
+            Place::Line => {
+                let arrival = spot.rank.arrival;
+                self.last_arrival = self.last_arrival.max(Some(arrival));
+                self.lines.entry(spot.queue).or_default().insert(spot.rank, id);
+            }
+            Place::Counter(counter) => self.counter_mut(&counter).serving = Some(id),
+            Place::Aside => drop(self.lines.entry(spot.queue).or_default().held.insert(id)),
+            Place::Missed => drop(self.lines.entry(spot.queue).or_default().missed.insert(id)),
+            Place::Gone => {}
+        }
+        if let Some(deadline) = spot.deadline {
+            self.deadlines.insert((deadline, id));
+        }
+        if let Some(holder) = spot.holder {
+            self.holders.insert(holder, id);
+        }
+    }
+
+    /// Takes a step that may be taken back.
+    fn end(&mut self, id: TicketId, stage: Stage, at: Timestamp, by: Option<&By>) {
+        self.change(id, |ticket| {
+            let before = Ticket { before: None, ..ticket.clone() };
+            ticket.before = Some(Arc::new(Before { ticket: before, at, by: by.cloned() }));
+            ticket.stage = stage;
+        });
+    }
+
+    fn close(&mut self, id: TicketId, reason: CloseReason, at: Timestamp, by: Option<&By>) {
+        self.end(id, Stage::Closed { at, reason }, at, by);
+    }
+
+    /// Notes why those behind a ticket have one more ahead, if anybody is behind it.
+    fn rise(&mut self, id: TicketId, cause: Cause, at: Timestamp) {
+        let Some(ticket) = self.tickets.get(&id).filter(|t| t.stage == Stage::Waiting) else {
+            return;
+        };
+        let (number, queue, rank) = (ticket.number.clone(), ticket.queue.clone(), ticket.rank);
+        let Some(line) = self.lines.get_mut(&queue) else { return };
+        if line.ahead_of(rank, id) + 1 < line.len() {
+            line.rose(Rise { number, cause, at });
+        }
+    }
+
+    fn announce(&mut self, number: &Number, counter: &CounterId, at: Timestamp, call: u32) {
+        let recent = RecentCall { number: number.clone(), counter: counter.clone(), at, call };
+        self.calls.push_back(recent);
+        while self.calls.len() > RECENT_CALLS {
+            self.calls.pop_front();
+        }
+    }
+
+    fn counter_mut(&mut self, counter: &CounterId) -> &mut Counter {
+        self.counters.entry(counter.clone()).or_default()
+    }
+}
+
+fn taken(
+    id: TicketId,
+    queue: &QueueId,
+    number: &Number,
+    person: &Option<Person>,
+    rank: Rank,
+    told: Told,
+    at: Timestamp,
+) -> Ticket {
+    let expected = told.estimate.map(|estimate| at.plus_minutes(estimate.low));
+    Ticket {
+        id,
+        number: number.clone(),
+        queue: queue.clone(),
+        person: person.clone(),
+        taken_at: at,
+        arrived: rank.arrival,
+        rank,
+        told,
+        stage: Stage::Waiting,
+        counts: Counts::default(),
+        marks: Marks::default(),
+        notices: crate::notices::Notices { expected, ..Default::default() },
+        worked_ms: 0,
+        before: None,
+    }
+}

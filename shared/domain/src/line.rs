@@ -1,0 +1,202 @@
+//! One queue's line: lanes by priority class, each in the order of effective arrival.
+//!
+//! A lane is a persistent sorted sequence, so that somebody's place in it is found by halving and
+//! never by walking the line.
+
+use crate::command::QueueState;
+use crate::ids::{Number, TicketId};
+use crate::ticket::Rank;
+use crate::time::Timestamp;
+use imbl::{OrdMap, OrdSet, Vector};
+
+/// How many causes of a longer wait a line remembers.
+const RISES: usize = 10;
+
+/// The line of one queue.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Line {
+    lanes: OrdMap<u8, Vector<(Rank, TicketId)>>,
+    pub(crate) state: Option<QueueState>,
+    pub(crate) taken: u32,
+    pub(crate) calls: u32,
+    pub(crate) out_of_order: u32,
+    pub(crate) turn: u32,
+    pub(crate) held: OrdSet<TicketId>,
+    pub(crate) missed: OrdSet<TicketId>,
+    pub(crate) last_called: Option<Number>,
+    /// Those of a better class who went before somebody that had come earlier, by arrival.
+    passers: OrdMap<(Timestamp, u32, i32, TicketId), u8>,
+    rises: Vector<Rise>,
+}
+
+/// Why those behind somebody have one more ahead than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rise {
+    /// Who came before them.
+    pub number: Number,
+    /// Through what.
+    pub cause: Cause,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Through what somebody comes before others who were in the line already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A better class.
+    Priority,
+    /// A return after a miss.
+    Return,
+    /// A transfer.
+    Transfer,
+    /// The end of a hold: the place was theirs.
+    Resume,
+    /// A call or an end that was taken back: the place was theirs.
+    TakenBack,
+}
+
+impl Line {
+    /// Those who wait, first to last.
+    pub fn waiting(&self) -> impl Iterator<Item = TicketId> + '_ {
+        self.lanes.values().flatten().map(|(_, ticket)| *ticket)
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.lanes.values().map(Vector::len).sum()
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// How many are held, their place kept.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// How many were missed and may return.
+    pub fn missed(&self) -> usize {
+        self.missed.len()
+    }
+
+    /// The number called last.
+    pub fn last_called(&self) -> Option<&Number> {
+        self.last_called.as_ref()
+    }
+
+    /// What staff made of the queue today, if anything.
+    pub fn state(&self) -> Option<QueueState> {
+        self.state
+    }
+
+    /// How many numbers it gave out today.
+    pub fn taken(&self) -> u32 {
+        self.taken
+    }
+
+    /// How many were called before it was their turn, today.
+    pub fn out_of_order(&self) -> u32 {
+        self.out_of_order
+    }
+
+    /// Why people had more ahead than before, oldest first; the last few.
+    pub fn rises(&self) -> impl Iterator<Item = &Rise> {
+        self.rises.iter()
+    }
+
+    /// Each class's first, best class first.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = (Rank, TicketId)> + '_ {
+        self.lanes.values().filter_map(|lane| lane.front().copied())
+    }
+
+    /// How many wait in these classes.
+    pub(crate) fn len_of(&self, classes: std::ops::Range<u8>) -> usize {
+        self.lanes.range(classes).map(|(_, lane)| lane.len()).sum()
+    }
+
+    pub(crate) fn insert(&mut self, rank: Rank, ticket: TicketId) {
+        let lane = self.lanes.entry(rank.class).or_default();
+        match lane.binary_search(&(rank, ticket)) {
+            Ok(_) => {}
+            Err(place) if place == lane.len() => lane.push_back((rank, ticket)),
+            Err(place) => lane.insert(place, (rank, ticket)),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, rank: Rank, ticket: TicketId) {
+        let Some(lane) = self.lanes.get_mut(&rank.class) else { return };
+        match lane.binary_search(&(rank, ticket)) {
+            Ok(0) => drop(lane.pop_front()),
+            Ok(place) => drop(lane.remove(place)),
+            Err(_) => {}
+        }
+        if lane.is_empty() {
+            self.lanes.remove(&rank.class);
+        }
+    }
+
+    /// How many wait before this place.
+    pub(crate) fn ahead_of(&self, rank: Rank, ticket: TicketId) -> usize {
+        let better = self.len_of(0..rank.class);
+        let lane = self.lanes.get(&rank.class);
+        better
+            + lane.map_or(0, |lane| match lane.back() {
+                Some(last) if *last < (rank, ticket) => lane.len(),
+                _ => lane.binary_search(&(rank, ticket)).unwrap_or_else(|place| place),
+            })
+    }
+
+    /// A place of this class behind `places` others; `None` if there are no more than that.
+    pub(crate) fn behind(&self, class: u8, places: u32) -> Option<Rank> {
+        let lane = self.lanes.get(&class)?;
+        let places = places as usize;
+        if places == 0 {
+            return self.front(class);
+        }
+        if lane.len() <= places {
+            return None;
+        }
+        // Whoever was put beside the same one before stays before.
+        let (beside, _) = lane[places - 1];
+        let same = |rank: &Rank| (rank.arrival, rank.sequence) == (beside.arrival, beside.sequence);
+        let last = lane.iter().skip(places - 1).map(|(rank, _)| *rank).take_while(same).last();
+        let last = last.unwrap_or(beside);
+        Some(Rank { turn: last.turn + 1, ..last })
+    }
+
+    /// A place of this class before everybody; `None` if nobody has it.
+    pub(crate) fn front(&self, class: u8) -> Option<Rank> {
+        let (first, _) = self.lanes.get(&class)?.front()?;
+        Some(Rank { turn: first.turn - 1, ..*first })
+    }
+
+    /// A place of this class behind everybody: `rank` if that is one, or behind the last.
+    pub(crate) fn tail(&self, rank: Rank) -> Rank {
+        match self.lanes.get(&rank.class).and_then(Vector::back) {
+            Some((last, _)) if *last >= rank => Rank { turn: last.turn + 1, ..*last },
+            _ => rank,
+        }
+    }
+
+    /// Somebody of a better class went before others who had come earlier.
+    pub(crate) fn pass(&mut self, rank: Rank, ticket: TicketId) {
+        self.passers.insert((rank.arrival, rank.sequence, rank.turn, ticket), rank.class);
+    }
+
+    /// How often somebody at this place was passed by people of a better class who came later;
+    /// counts no further than `most`.
+    pub(crate) fn passed(&self, rank: Rank, ticket: TicketId, most: u32) -> u32 {
+        let place = (rank.arrival, rank.sequence, rank.turn, ticket);
+        let later = self.passers.range(place..).filter(|(_, class)| **class < rank.class);
+        later.take(most as usize).count() as u32
+    }
+
+    pub(crate) fn rose(&mut self, rise: Rise) {
+        self.rises.push_back(rise);
+        while self.rises.len() > RISES {
+            self.rises.pop_front();
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! What people are to be told of what has just happened: decided with it, never after.
+//!
+//! Whom it happened to is told by the event; of the others, only the few at the front of the lines
+//! that moved are looked at, so that this costs the same however long a line is.
+
+use crate::chooser::may_call;
+use crate::command::QueueState;
+use crate::estimate::{Estimate, is_slipped};
+use crate::event::Event;
+use crate::ids::{CounterId, QueueId, TicketId};
+use crate::notices::{Milestone, MilestoneKind, Through};
+use crate::rules::{MissedPolicy, Policy, QueueRules, Rules};
+use crate::site::Site;
+use crate::ticket::{CloseReason, Stage, Ticket, Told};
+use crate::time::{MINUTE_MS, Now, Timestamp};
+use std::collections::BTreeSet;
+
+/// With so many ahead at most can somebody ask to be told.
+pub const FARTHEST: u32 = 20;
+
+/// Of each line, so many are looked at after a change.
+const LOOKED_AT: usize = 40;
+
+/// "Near" also means within so many minutes.
+const NEAR_MINUTES: u32 = 10;
+
+/// Somebody who has just joined knows how it stands.
+const JUST_JOINED_MS: i64 = 60_000;
+
+/// Below so many minutes a customer, "you are next" would come together with the call.
+const NEXT_FROM_MINUTES: u32 = 8;
+
+/// A recall is told so long after the call at the earliest.
+const RECALL_MS: i64 = 60_000;
+
+/// What says how a line stands is true for so long.
+const PROGRESS_MINUTES: u32 = 10;
+
+/// The end of a queue is news for so long.
+const CLOSED_MINUTES: u32 = 60;
+
+/// Of a longer wait only those are told who wait long anyway,
+const LONG_MINUTES: u32 = 45;
+
+/// and not again for so long.
+const SLIP_AGAIN_MS: i64 = 30 * MINUTE_MS;
+
+/// In one go at most so many are told of a longer wait.
+const SLIPPED_AT_ONCE: usize = 200;
+
+/// The milestones that these events are for the holders of tickets, on the site after them.
+pub(crate) fn reached(after: &Site, rules: &Rules, now: &Now, events: &[Event]) -> Vec<Event> {
+    let mut telling = Telling { site: after, rules, now, told: BTreeSet::new(), out: Vec::new() };
+    events.iter().for_each(|event| telling.of(event));
+    for queue in moved(after, rules, events) {
+        telling.line(queue);
+    }
+    telling.out
+}
+
+/// Those of a queue whose wait has become much longer than they were told.
+pub(crate) fn slipped(site: &Site, rules: &Rules, now: &Now, queue: &QueueId) -> Vec<Event> {
+    let Some(line) = site.lines.get(queue) else { return Vec::new() };
+    let mut telling = Telling { site, rules, now, told: BTreeSet::new(), out: Vec::new() };
+    let waiting = line.waiting().enumerate();
+    for (ahead, ticket) in waiting.filter_map(|(n, id)| Some((n as u32, site.ticket(id)?))) {
+        if telling.out.len() >= SLIPPED_AT_ONCE {
+            break;
+        }
+        let Some(estimate) = site.outlook(rules, queue, ahead, now.at) else { break };
+        if has_slipped(ticket, estimate, now.at) {
+            let told = Told { ahead, estimate: Some(estimate) };
+            telling.tell(ticket, MilestoneKind::Slipped(told), progress(now.at));
+        }
+    }
+    telling.out
+}
+
+/// Whether somebody waits so long that a slip could be told at all.
+pub(crate) fn waits_long(site: &Site, rules: &Rules, queue: &QueueId, at: Timestamp) -> bool {
+    let Some(line) = site.lines.get(queue).filter(|line| !line.is_empty()) else { return false };
+    let last = line.len() as u32 - 1;
+    site.outlook(rules, queue, last, at).is_some_and(|wait| wait.low >= LONG_MINUTES)
+}
+
+fn has_slipped(ticket: &Ticket, estimate: Estimate, at: Timestamp) -> bool {
+    let Some(expected) = ticket.notices.expected else { return false };
+    let since_joined_s = |then: Timestamp| {
+        u32::try_from(then.since_ms(ticket.taken_at).max(0) / 1000).unwrap_or(u32::MAX)
+    };
+    let recently = ticket.notices.last.is_some_and(|last| at.since_ms(last) < SLIP_AGAIN_MS);
+    !recently && is_slipped(since_joined_s(expected), since_joined_s(at.plus_minutes(estimate.low)))
+}
+
+/// Whether a recall since the call was told already.
+fn recalled(ticket: &Ticket, round: u32) -> bool {
+    ticket.notices.call > ticket.counts.calls - (round - 1)
+}
+
+fn progress(at: Timestamp) -> Timestamp {
+    at.plus_minutes(PROGRESS_MINUTES)
+}
+
+/// The queues in which somebody may have come closer. Taking a number brings nobody closer.
+fn moved<'a>(after: &'a Site, rules: &'a Rules, events: &'a [Event]) -> BTreeSet<&'a QueueId> {
+    let mut queues = BTreeSet::new();
+    for event in events {
+        match event {
+            Event::TicketTaken { .. }
+            | Event::TicketShown { .. }
+            | Event::TicketRecalled { .. }
+            | Event::MilestoneReached(_)
+            | Event::HolderForgotten { .. } => {}
+            Event::CounterOpened { counter, .. } => {
+                queues.extend(rules.counters.get(counter).into_iter().flat_map(|c| &c.queues));
+            }
+            Event::QueueSet { queue, .. } => drop(queues.insert(queue)),
+            _ => {
+                let ticket = event.ticket().and_then(|ticket| after.ticket(ticket));
+                queues.extend(ticket.map(|ticket| &ticket.queue));
+            }
+        }
+    }
+    queues
+}
+
+struct Telling<'a> {
+    site: &'a Site,
+    rules: &'a Rules,
+    now: &'a Now,
+    /// Whoever was told something by this decision.
+    told: BTreeSet<TicketId>,
+    out: Vec<Event>,
+}
+
+impl Telling<'_> {
+    /// What an event is for the one it happened to.
+    fn of(&mut self, event: &Event) {
+        if let Event::QueueSet { queue, state } = event {
+            return self.queue_set(queue, *state);
+        }
+        let site = self.site;
+        let Some(ticket) = event.ticket().and_then(|id| site.ticket(id)) else { return };
+        let at = self.now.at;
+        match event {
+            Event::TicketTaken { told, .. } => {
+                self.tell(ticket, MilestoneKind::Joined(*told), progress(at));
+            }
+            Event::TicketCalled { counter, call, deadline, .. } => {
+                let kind =
+                    MilestoneKind::Called { counter_name: self.counter_name(counter), call: *call };
+                self.tell(ticket, kind, *deadline);
+            }
+            Event::TicketRecalled { counter, call, round, deadline, .. } => {
+                let since = match &ticket.stage {
+                    Stage::Called { at: first, .. } => at.since_ms(*first),
+                    _ => 0,
+                };
+                let counter_name = self.counter_name(counter);
+                if since >= RECALL_MS && !recalled(ticket, *round) {
+                    let kind = MilestoneKind::Recalled { counter_name, call: *call };
+                    self.tell(ticket, kind, *deadline);
+                }
+            }
+            Event::TicketMissed { until, .. } => {
+                let places = until.and_then(|_| self.places_back(ticket));
+                let valid = until.unwrap_or_else(|| at.plus_minutes(CLOSED_MINUTES));
+                self.tell(ticket, MilestoneKind::Missed { until: *until, places }, valid);
+            }
+            Event::TicketReturned { .. } => self.returned(ticket, Through::Return),
+            Event::TicketTransferred { .. } => self.returned(ticket, Through::Transfer),
+            // Nothing is put right for somebody who never heard of the call.
+            Event::TicketPutBack { .. } if ticket.notices.call == ticket.counts.calls => {
+                self.returned(ticket, Through::PutBack);
+            }
+            Event::TicketClosed { reason: CloseReason::QueueCleared, .. } => {
+                let valid = at.plus_minutes(CLOSED_MINUTES);
+                self.tell(ticket, MilestoneKind::QueueClosed, valid);
+            }
+            _ => {}
+        }
+    }
+
+    fn returned(&mut self, ticket: &Ticket, through: Through) {
+        let told = self.site.told(self.rules, ticket, self.now.at);
+        let kind = MilestoneKind::Returned { through, told };
+        self.tell(ticket, kind, progress(self.now.at));
+    }
+
+    /// Everybody in a line that was halted or closed.
+    fn queue_set(&mut self, queue: &QueueId, state: QueueState) {
+        let site = self.site;
+        let Some(line) = site.lines.get(queue) else { return };
+        if !matches!(state, QueueState::Halted | QueueState::Closed) {
+            return;
+        }
+        let waiting = line.waiting().enumerate().map(|(ahead, id)| (ahead as u32, id));
+        let held = line.held.iter().map(|id| (0, *id));
+        let at = self.now.at;
+        for (ahead, id) in waiting.chain(held) {
+            let Some(ticket) = site.ticket(id) else { continue };
+            match state {
+                QueueState::Halted => {
+                    let told = Told { ahead, estimate: None };
+                    self.tell(ticket, MilestoneKind::Halted(told), progress(at));
+                }
+                _ => {
+                    let valid = at.plus_minutes(CLOSED_MINUTES);
+                    self.tell(ticket, MilestoneKind::QueueClosed, valid);
+                }
+            }
+        }
+    }
+
+    /// Those at the front of a line who have come near, or are next.
+    fn line(&mut self, queue: &QueueId) {
+        let (site, at) = (self.site, self.now.at);
+        let (Some(rules), Some(line)) = (self.rules.queues.get(queue), site.lines.get(queue))
+        else {
+            return;
+        };
+        if !may_call(site.queue_state(self.rules, queue)) {
+            return;
+        }
+        for (ahead, id) in line.waiting().take(LOOKED_AT).enumerate() {
+            let Some(ticket) = site.ticket(id) else { continue };
+            let ahead = ahead as u32;
+            let estimate = site.outlook(self.rules, queue, ahead, at);
+            let soon = estimate.is_some_and(|estimate| estimate.low <= NEAR_MINUTES);
+            // Nobody further back is nearer.
+            if !soon && ahead > FARTHEST.max(rules.near) {
+                return;
+            }
+            let told = Told { ahead, estimate };
+            match ahead {
+                0 => self.next(ticket, rules, told),
+                _ => self.near(ticket, rules, told, soon),
+            }
+        }
+    }
+
+    fn next(&mut self, ticket: &Ticket, rules: &QueueRules, told: Told) {
+        let kind = MilestoneKind::Next(told);
+        let news = ticket.notices.count(&kind) == 0 && !self.just_joined(ticket);
+        if news && rules.minutes >= NEXT_FROM_MINUTES {
+            self.tell(ticket, kind, progress(self.now.at));
+        }
+    }
+
+    fn near(&mut self, ticket: &Ticket, rules: &QueueRules, told: Told, soon: bool) {
+        let kind = MilestoneKind::Near(told);
+        let near = match ticket.marks.tell_at {
+            // Whoever chose when to be told is told then.
+            Some(chosen) => told.ahead <= chosen,
+            None => soon || told.ahead <= rules.near,
+        };
+        if near && ticket.notices.count(&kind) == 0 && !self.just_joined(ticket) {
+            self.tell(ticket, kind, progress(self.now.at));
+        }
+    }
+
+    fn just_joined(&self, ticket: &Ticket) -> bool {
+        self.now.at.since_ms(ticket.taken_at) < JUST_JOINED_MS
+    }
+
+    fn places_back(&self, ticket: &Ticket) -> Option<u32> {
+        let rules = self.rules.queues.get(&ticket.queue)?;
+        let own_lane = matches!(rules.policy, Policy::Interleave { missed_lane: true, .. });
+        match rules.missed.policy {
+            MissedPolicy::AfterK { k, grow } if !own_lane => {
+                Some(k + grow * ticket.counts.misses.saturating_sub(1))
+            }
+            _ => None,
+        }
+    }
+
+    fn counter_name(&self, counter: &CounterId) -> std::sync::Arc<str> {
+        self.rules.counters.get(counter).map_or_else(|| counter.shared(), |c| c.name.clone())
+    }
+
+    /// Decides to tell somebody something, if there is somebody and room for it; one thing a
+    /// decision.
+    fn tell(&mut self, ticket: &Ticket, kind: MilestoneKind, valid_until: Timestamp) {
+        let Some(person) = &ticket.person else { return };
+        let at = self.now.at;
+        if !ticket.notices.leave_room_for(&kind, at) || !self.told.insert(ticket.id) {
+            return;
+        }
+        let rules = self.rules.queues.get(&ticket.queue);
+        let occurrence = match &kind {
+            MilestoneKind::Called { call, .. } | MilestoneKind::Recalled { call, .. } => *call,
+            kind => ticket.notices.count(kind) + 1,
+        };
+        self.out.push(Event::MilestoneReached(Milestone {
+            ticket: ticket.id,
+            day: self.site.day.unwrap_or(self.now.day()),
+            person: person.clone(),
+            number: ticket.number.clone(),
+            queue_name: rules.map_or_else(|| ticket.queue.shared(), |rules| rules.name.clone()),
+            kind,
+            occurrence,
+            order: ticket.notices.order + 1,
+            at,
+            valid_until,
+        }));
+    }
+}

@@ -1,0 +1,176 @@
+//! Who is next: classes, turns, the bound; and where those stand who come back.
+
+use crate::hall::{
+    Hall, MINUTE, back, call, finish, given, given_by, miss, open, rules, take, take_class,
+};
+use paihao_domain::{
+    Act, Cause, CounterId, MISSED_LANE, MissedPolicy, MissedRules, ORDINARY, Policy, QueueId,
+    QueueRules, Rules, Served, State, TicketId, Until,
+};
+
+fn with(change: impl FnOnce(&mut QueueRules)) -> Rules {
+    let mut rules = rules();
+    change(rules.queues.get_mut(&QueueId::new("a")).unwrap());
+    rules
+}
+
+/// Calls and finishes with everybody, first to last.
+fn everybody(hall: &mut Hall) -> Vec<String> {
+    let mut numbers = Vec::new();
+    while let Ok((outcome, _)) = hall.when(call("1")).0 {
+        let paihao_domain::Outcome::Called { number, .. } = outcome else { panic!() };
+        numbers.push(number.to_string());
+        hall.at_once(finish("1")).then();
+    }
+    numbers
+}
+
+#[test]
+fn a_better_class_goes_first_and_within_one_who_came_first() {
+    let classes = [ORDINARY, 7, 0, ORDINARY, 0];
+    let acts = classes.map(|class| take_class("a", class));
+    let mut hall = given_by(with(|a| a.bound = 100), [open("1")].into_iter().chain(acts));
+    assert_eq!(hall.waiting("a"), ["A003", "A005", "A001", "A004", "A002"]);
+    assert_eq!(everybody(&mut hall), ["A003", "A005", "A001", "A004", "A002"]);
+}
+
+#[test]
+fn whoever_was_passed_as_often_as_may_be_goes_first() {
+    let first = [take_class("a", 7), take_class("a", 7)];
+    let later = (0..8).map(|_| take_class("a", 0));
+    let mut hall = given([open("1")].into_iter().chain(first).chain(later));
+    // Four go before both; then both have been passed four times.
+    let order = everybody(&mut hall);
+    assert_eq!(order[..6], ["A003", "A004", "A005", "A006", "A001", "A002"]);
+}
+
+#[test]
+fn the_bound_holds_over_the_queues_of_a_counter() {
+    let mut hall = given([open("2"), take_class("a", 7)]);
+    (0..6).for_each(|_| drop(hall.when(take_class("b", 0)).then()));
+    let mut numbers = Vec::new();
+    for _ in 0..5 {
+        numbers.push(hall.when(call("2")).then_called());
+        hall.when(finish("2")).then();
+    }
+    assert_eq!(numbers, ["B001", "B002", "B003", "B004", "A001"]);
+}
+
+fn in_turn(missed_lane: bool) -> Rules {
+    with(|a| a.policy = Policy::Interleave { first: 2, second: 1, missed_lane })
+}
+
+#[test]
+fn two_of_the_own_class_and_one_of_the_others_in_turn() {
+    let acts = (0..6).map(|_| take_class("a", ORDINARY)).chain((0..3).map(|_| take_class("a", 6)));
+    let mut hall = given_by(in_turn(false), [open("1")].into_iter().chain(acts));
+    let order = everybody(&mut hall);
+    assert_eq!(order, ["A001", "A002", "A007", "A003", "A004", "A008", "A005", "A006", "A009"]);
+}
+
+#[test]
+fn as_many_of_each_once_the_others_are_more() {
+    let acts = (0..2).map(|_| take_class("a", ORDINARY)).chain((0..4).map(|_| take_class("a", 6)));
+    let mut hall = given_by(in_turn(false), [open("1")].into_iter().chain(acts));
+    assert_eq!(everybody(&mut hall), ["A001", "A003", "A002", "A004", "A005", "A006"]);
+}
+
+#[test]
+fn those_who_were_missed_have_a_lane_of_their_own() {
+    let acts = (0..5).map(|_| take_class("a", ORDINARY));
+    let mut hall = given_by(in_turn(true), [open("1")].into_iter().chain(acts));
+    hall.when(call("1")).then();
+    hall.when(miss("1")).then();
+    hall.when(back(1)).then();
+    assert_eq!(hall.ticket(1).rank.class, MISSED_LANE);
+    assert_eq!(everybody(&mut hall), ["A002", "A001", "A003", "A004", "A005"]);
+}
+
+/// Ann, missed once and back, in a line of five others.
+fn returned(policy: MissedPolicy) -> Hall {
+    let missed = MissedRules { policy, returns: 2, minutes: 30 };
+    let people = ["ann", "ben", "cai", "dan", "eva", "fen"].map(|name| take(name, "a"));
+    let mut hall = given_by(with(|a| a.missed = missed), [open("1")].into_iter().chain(people));
+    hall.when(call("1")).then();
+    hall.when(miss("1")).then();
+    hall.when(back(1)).then();
+    hall
+}
+
+#[test]
+fn a_missed_one_comes_back_as_the_queue_has_it() {
+    let after_k = MissedPolicy::AfterK { k: 3, grow: 0 };
+    assert_eq!(returned(after_k).waiting("a"), ["A002", "A003", "A004", "A001", "A005", "A006"]);
+    assert_eq!(returned(MissedPolicy::HoldMinutes).waiting("a")[0], "A001");
+    assert_eq!(returned(MissedPolicy::Tail).waiting("a")[5], "A001");
+}
+
+#[test]
+fn places_back_grow_with_each_miss_and_then_the_number_ends() {
+    let mut hall = returned(MissedPolicy::AfterK { k: 1, grow: 2 });
+    assert_eq!(hall.waiting("a")[1], "A001");
+    let counter = CounterId::new("1");
+    let again = Act::CallThis { counter, ticket: TicketId(1), reason: Some("在".into()) };
+    hall.when(again.clone()).then();
+    hall.when(miss("1")).then();
+    hall.when(back(1)).then();
+    assert_eq!(hall.waiting("a")[3], "A001");
+    hall.when(again).then();
+    hall.when(miss("1")).then();
+    assert_eq!(hall.state(1), State::Closed, "two returns, and no third");
+}
+
+#[test]
+fn the_cause_of_a_longer_wait_is_there_to_be_shown() {
+    let hall = returned(MissedPolicy::AfterK { k: 3, grow: 0 });
+    let line = hall.site.line(&QueueId::new("a"));
+    let rise = line.rises().last().unwrap();
+    assert_eq!((rise.number.to_string(), rise.cause), ("A001".into(), Cause::Return));
+}
+
+#[test]
+fn whoever_lets_others_pass_is_back_in_place_after_them() {
+    let people = ["ann", "ben", "cai", "dan"].map(|name| take(name, "a"));
+    let mut hall = given([open("1")].into_iter().chain(people));
+    let until = Until::Others(2);
+    hall.when(Act::LetPass { ticket: TicketId(1), until }).then();
+    assert_eq!(hall.when(call("1")).then_called(), "A002");
+    assert_eq!(hall.state(1), State::Held);
+    hall.when(finish("1")).then();
+    assert_eq!(hall.when(call("1")).then_called(), "A003");
+    assert_eq!(
+        (hall.state(1), hall.waiting("a")),
+        (State::Waiting, vec!["A001".into(), "A004".into()])
+    );
+}
+
+#[test]
+fn time_brings_the_held_back_calls_again_misses_and_ends() {
+    let mut rules = with(|a| (a.auto_recall, a.auto_miss, a.grace_seconds) = (true, true, 60));
+    rules.counters.get_mut(&CounterId::new("1")).unwrap().auto_next = true;
+    let mut hall = given_by(rules, [open("1"), take("ann", "a")]);
+    let until = Until::Minutes(5);
+    hall.when(Act::LetPass { ticket: TicketId(1), until }).then();
+    assert_eq!(hall.time_passes(), [], "nobody waits, and nothing is due");
+    hall.later(5 * MINUTE);
+    assert_eq!(hall.time_passes(), [Act::Resume(TicketId(1))]);
+    assert_eq!(hall.time_passes(), [call("1")]);
+    let served = Served { counter: CounterId::new("1"), number: Some("A001".into()) };
+    hall.later(MINUTE);
+    assert_eq!(hall.time_passes(), [Act::Recall(served.clone())]);
+    hall.later(MINUTE);
+    assert_eq!(hall.time_passes(), [Act::Miss(served)]);
+    hall.later(30 * MINUTE);
+    assert_eq!(hall.time_passes(), [Act::Expire(TicketId(1))]);
+    assert_eq!(hall.time_passes(), []);
+    assert_eq!(paihao_domain::next_due(&hall.site, &hall.rules, &hall.now), None);
+}
+
+#[test]
+fn a_transferred_one_keeps_number_and_arrival() {
+    let mut hall = given([open("1"), take("ann", "a"), take("ben", "b"), call("1")]);
+    let (ticket, queue) = (TicketId(1), QueueId::new("b"));
+    hall.when(Act::Transfer { ticket, queue }).then();
+    assert_eq!(hall.waiting("b"), ["A001", "B001"]);
+    assert_eq!((hall.ticket(1).counts.hops, hall.at_counter("1")), (1, None));
+}

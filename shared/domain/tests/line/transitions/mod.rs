@@ -1,0 +1,145 @@
+//! Every transition, by every actor, and every guard: cases that are run, and printed as
+//! `docs/transitions.md`, which is compared. To write it anew: `PAIHAO_WRITE=1 cargo test -p
+//! paihao-domain transitions`.
+
+mod guards;
+mod halls;
+mod rows;
+mod scene;
+
+use crate::hall::{MINUTE, manager, rules, staff};
+use guards::{Guard, guards};
+use halls::{closes_in, nobody};
+use paihao_domain::{Act, QueueId, Refusal, State};
+use rows::{OK, Row, rows};
+use scene::{ACTORS, actor, ann, name};
+use std::fmt::Write;
+
+#[test]
+fn each_actor_may_do_what_the_table_says_and_nothing_else() {
+    for row in rows() {
+        for ((column, _), expected) in ACTORS.into_iter().zip(row.who) {
+            let mut rules = rules();
+            (row.rules)(&mut rules);
+            let mut hall = ann(rules, column, row.from);
+            hall.later(MINUTE - 1);
+            if row.from == "missed" && row.to == State::Closed || column == "Y" {
+                hall.later(2);
+            }
+            let before = hall.site.clone();
+            let act = match (row.no, column) {
+                // Staff give numbers to people without WeChat.
+                ("1", "S" | "S′" | "M" | "A" | "A(M)") => {
+                    Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None }
+                }
+                _ => (row.act)(),
+            };
+            let told = hall.at_once_as(actor(column), act).0;
+            let what = format!("{} {} of {} by {column}", row.no, row.command, row.from);
+            match told {
+                Ok(_) => {
+                    assert_eq!(OK, expected, "{what}");
+                    assert_eq!(hall.state(1), row.to, "{what}");
+                }
+                Err(refusal) => {
+                    assert_eq!(name(&refusal), expected, "{what}");
+                    assert_eq!(hall.site, before, "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn from_any_other_state_a_transition_is_refused_and_the_state_named() {
+    let states = ["waiting", "called", "serving", "missed", "held", "suspended", "done", "closed"];
+    let takes_a_ticket =
+        |row: &&Row| !["1", "2", "19", "21"].contains(&row.no) && row.command != "call next";
+    for row in rows().iter().filter(takes_a_ticket) {
+        let table = rows();
+        let same = |r: &&Row| r.command.split(" (").next() == row.command.split(" (").next();
+        let from: Vec<_> = table.iter().filter(same).map(|r| r.from).collect();
+        let from_held = |state: &str| from.contains(&"held") && state == "suspended";
+        for state in states.into_iter().filter(|s| !from.contains(s) && !from_held(s)) {
+            let mut hall = ann(rules(), "M", state);
+            hall.later(20_000);
+            let (before, found) = (hall.site.clone(), hall.state(1));
+            let column = ["S", "C", "Y"].into_iter().find(|column| {
+                let place = ACTORS.iter().position(|(name, _)| name == column).unwrap();
+                row.who[place] == OK
+            });
+            let by = match column.unwrap() {
+                "S" => manager(),
+                other => actor(other),
+            };
+            let refusal = hall.at_once_as(by, (row.act)()).then_refused();
+            let what = format!("{} {} of {state}: {refusal:?}", row.no, row.command);
+            match refusal {
+                Refusal::WrongState { found: named, .. } => assert_eq!(named, found, "{what}"),
+                Refusal::TicketEnded(_) => {
+                    assert!(matches!(found, State::Done | State::Closed), "{what}")
+                }
+                // What is done at a counter finds nobody there.
+                Refusal::CounterIdle(_) | Refusal::CounterBusy { .. } => {}
+                other => panic!("{what}: {other:?}"),
+            }
+            assert_eq!(hall.site, before, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_command_whose_guard_fails_changes_nothing_and_says_why() {
+    for Guard { no, when, hall, by, act, refused } in guards() {
+        let mut hall = hall();
+        let before = hall.site.clone();
+        let refusal = hall.at_once_as(actor(by), act()).then_refused();
+        assert_eq!(name(&refusal), refused, "{no}, {when}: {refusal:?}");
+        assert_eq!(hall.site, before, "{no}, {when}");
+    }
+}
+
+#[test]
+fn staff_may_give_a_number_whose_turn_may_come_after_closing_time() {
+    let mut hall = closes_in(10);
+    hall.at_once_as(staff("desk", &["1"]), nobody("a")).then();
+}
+
+fn table() -> String {
+    let mut out = String::from(
+        "# Transitions\n\n\
+         What may become of a ticket, who may bring it about, and what it is refused for. Printed from the cases\n\
+         of `shared/domain/tests/line/transitions`, which are run: do not edit, run the tests with\n\
+         `PAIHAO_WRITE=1`.\n\n## Who\n\n",
+    );
+    for (column, who) in ACTORS {
+        writeln!(out, "- **{column}**: {who}").unwrap();
+    }
+    out += "\nNumbers are those of the specification. ✓: done; otherwise the refusal.\n\n| # | from | command | to |";
+    ACTORS.iter().for_each(|(column, _)| write!(out, " {column} |").unwrap());
+    out += "\n| --- | --- | --- | --- |";
+    ACTORS.iter().for_each(|_| out += " --- |");
+    out += "\n";
+    for row in rows() {
+        write!(out, "| {} | {} | {} | {} |", row.no, row.from, row.command, row.to.name()).unwrap();
+        row.who.iter().for_each(|who| write!(out, " {who} |").unwrap());
+        out += "\n";
+    }
+    out += "\n19 happens at the end of a business day, too, to every live ticket of a queue that does not carry over.\n\n";
+    out += "## Guards\n\n| # | when | asked by | refused |\n| --- | --- | --- | --- |\n";
+    for Guard { no, when, by, refused, .. } in guards() {
+        writeln!(out, "| {no} | {when} | {by} | {refused} |").unwrap();
+    }
+    out
+}
+
+#[test]
+fn the_documentation_is_this_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/transitions.md");
+    let table = table();
+    if std::env::var_os("PAIHAO_WRITE").is_some() {
+        std::fs::write(path, &table).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(written == table, "docs/transitions.md differs: run with PAIHAO_WRITE=1");
+}

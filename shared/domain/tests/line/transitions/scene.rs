@@ -1,0 +1,130 @@
+//! Whom and where the transitions are tried with: a hall, the actors, Ann's ticket in each state.
+
+use crate::hall::{
+    Hall, api, api_manager, call, customer, finish, given_by, manager, miss, open, served, staff,
+    start, take,
+};
+use paihao_domain::{Act, Actor, CounterId, Mark, QueueId, Refusal, Rules, TicketId, Until};
+
+pub(super) const ANN: TicketId = TicketId(1);
+
+/// The columns: who asks.
+pub(super) const ACTORS: [(&str, &str); 8] = [
+    ("C", "the ticket's holder"),
+    ("C′", "another customer"),
+    ("S", "staff at the counter"),
+    ("S′", "staff of other queues"),
+    ("M", "manager"),
+    ("A", "API client, scope: the counter"),
+    ("A(M)", "API client, scope: manager"),
+    ("Y", "system"),
+];
+
+pub(super) fn actor(column: &str) -> Actor {
+    match column {
+        "C" => customer("ann"),
+        "C′" => customer("ben"),
+        "S" => staff("desk", &["1"]),
+        "S′" => staff("far", &["3"]),
+        "M" => manager(),
+        "A" => api(&["1"]),
+        "A(M)" => api_manager(),
+        _ => Actor::System,
+    }
+}
+
+/// A hall in which counter 1 was opened by whoever is to act there.
+pub(super) fn hall(rules: Rules, column: &str) -> Hall {
+    let mut hall = given_by(rules, []);
+    let opens = match column {
+        "S" | "A" => actor(column),
+        _ => manager(),
+    };
+    hall.when_as(opens, open("1")).then();
+    hall
+}
+
+/// Whoever does what leads to a row's first state: staff themselves, since they take back only what
+/// they did.
+pub(super) fn doer(column: &str) -> Actor {
+    if column == "S" { actor("S") } else { manager() }
+}
+
+/// Ann's ticket, A001, in a state; Ben waits behind her.
+pub(super) fn ann(rules: Rules, column: &str, state: &str) -> Hall {
+    let mut hall = hall(rules, column);
+    if state == "∅" {
+        return hall;
+    }
+    hall.when(take("ann", "a")).then();
+    hall.when(take("ben", "a")).then();
+    let steps: Vec<Act> = match state {
+        "waiting" => vec![],
+        "called" => vec![call("1")],
+        "serving" => vec![call("1"), start("1")],
+        "missed" => vec![call("1"), miss("1")],
+        "held" => vec![Act::Hold { ticket: ANN, reason: "证件".into(), minutes: Some(1) }],
+        "suspended" => {
+            let suspend =
+                Act::Suspend { served: served("1"), reason: "补材料".into(), affinity: true };
+            vec![call("1"), start("1"), suspend]
+        }
+        "done" => vec![call("1"), start("1"), finish("1")],
+        "closed" => vec![Act::Leave { ticket: ANN, reason: Some("走了".into()) }],
+        other => panic!("{other}"),
+    };
+    for step in steps {
+        hall.at_once_as(doer(column), step).then();
+    }
+    hall
+}
+
+/// A refusal's name.
+pub(super) fn name(refusal: &Refusal) -> String {
+    let shown = format!("{refusal:?}");
+    let variant: String = shown.chars().take_while(|c| c.is_alphanumeric()).collect();
+    let mut out = String::new();
+    for c in variant.chars() {
+        if c.is_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+pub(super) fn call_this(reason: Option<&str>) -> Act {
+    Act::CallThis { counter: CounterId::new("1"), ticket: ANN, reason: reason.map(Into::into) }
+}
+
+pub(super) fn let_pass(until: Until) -> Act {
+    Act::LetPass { ticket: ANN, until }
+}
+
+pub(super) fn hold(reason: &str) -> Act {
+    Act::Hold { ticket: ANN, reason: reason.into(), minutes: None }
+}
+
+pub(super) fn suspend(reason: &str) -> Act {
+    Act::Suspend { served: served("1"), reason: reason.into(), affinity: true }
+}
+
+pub(super) fn resume_here(counter: &str) -> Act {
+    Act::ResumeHere { counter: CounterId::new(counter), ticket: ANN }
+}
+
+pub(super) fn transfer(queue: &str) -> Act {
+    Act::Transfer { ticket: ANN, queue: QueueId::new(queue) }
+}
+
+pub(super) fn leave(reason: Option<&str>) -> Act {
+    Act::Leave { ticket: ANN, reason: reason.map(Into::into) }
+}
+
+pub(super) fn priority(reason: &str) -> Act {
+    Act::Prioritise { ticket: ANN, class: 0, reason: reason.into() }
+}
+
+pub(super) fn mark(mark: Mark) -> Act {
+    Act::Mark { ticket: ANN, mark }
+}
