@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::act::{self, Outcome, Routing};
 use crate::behaviour::Change;
 use crate::faults::Fault;
+use crate::hostile::{self, Hostile};
 use crate::people::{Refusal, Shown};
 use crate::picture;
 use crate::push::{Forged, verify};
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/sim/api/text", post(text))
         .route("/sim/api/click", post(click))
         .route("/sim/api/push", post(push_raw))
+        .route("/sim/api/hostile", post(be_hostile))
         .route("/sim/api/people", get(people).post(set_person))
         .route("/sim/api/chat", get(chat))
         .route("/sim/api/messages", get(messages))
@@ -195,6 +197,23 @@ async fn push_raw(State(world): State<Shared>, Json(raw): Json<Raw>) -> Result<J
     let Raw { openid, body, routing, forged, .. } = raw;
     let pushed = act::push_raw(&world, account, &openid, &body, routing, forged).await;
     Ok(Json(json!({ "pushes": pushed })))
+}
+
+/// Where the hostile pushes go, and what they are made of.
+#[derive(Deserialize)]
+struct Attack {
+    appid: Option<String>,
+    url: Option<String>,
+    body: Option<String>,
+}
+
+async fn be_hostile(
+    State(world): State<Shared>,
+    Json(Attack { appid, url, body }): Json<Attack>,
+) -> Result<Json<Hostile>, Wrong> {
+    let account = account(&world, appid.as_deref())?;
+    let met = hostile::run(&world, account, url, body).await;
+    met.map(Json).map_err(|problem| wrong(StatusCode::CONFLICT, problem))
 }
 
 async fn people(State(world): State<Shared>, Query(which): Query<Which>) -> Json<Value> {

@@ -52,6 +52,7 @@ mod simulator;
 
 mod act;
 mod crypt;
+mod hostile;
 mod payload;
 mod push;
 mod reply;
@@ -89,6 +90,7 @@ pub use config::{
 };
 pub use crypt::{Warp, seal, unseal};
 pub use faults::{Effect, Fault};
+pub use hostile::{Hostile, HostileCase};
 pub use people::{AcceptedMessage, Line, Refusal, Shown};
 pub use push::{Delivery, Forged, Pushed};
 pub use reply::{Answer, ERROR_SENTENCE};

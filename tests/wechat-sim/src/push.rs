@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -133,7 +134,7 @@ impl Stamp {
 }
 
 /// In secure mode nothing but the receiver is to be seen beside the sealed text.
-fn sealed_body(mode: PushMode, original_id: &str, plain: &str, encrypt: &str) -> String {
+pub(crate) fn sealed_body(mode: PushMode, original_id: &str, plain: &str, encrypt: &str) -> String {
     let encrypt = format!("<Encrypt><![CDATA[{encrypt}]]></Encrypt>");
     match plain.strip_suffix("</xml>") {
         Some(plain) if mode == PushMode::Compatible => format!("{plain}{encrypt}\n</xml>"),
@@ -155,7 +156,7 @@ pub(crate) async fn push(world: Shared, push: Push) -> Arc<Pushed> {
             stamp = Stamp::new(&account.own, &push.forged, &push.body);
         }
         let query = stamp.query(&push.openid);
-        let delivery = deliver(&world, &stamp.body, url, query, behaviour.cut).await;
+        let delivery = deliver(&world, Method::POST, &stamp.body, url, query, behaviour.cut).await;
         let (outcome, again) = judge(&delivery, &push.openid, account, behaviour.on_http_error);
         deliveries.push(delivery);
         answer = outcome;
@@ -179,12 +180,20 @@ pub(crate) async fn push(world: Shared, push: Push) -> Arc<Pushed> {
     })
 }
 
-async fn deliver(world: &Shared, body: &str, url: &str, query: String, cut: Duration) -> Delivery {
+/// One request with WeChat's headers, cut after so long.
+pub(crate) async fn deliver(
+    world: &Shared,
+    method: Method,
+    body: &str,
+    url: &str,
+    query: String,
+    cut: Duration,
+) -> Delivery {
     let began = Instant::now();
     let at = wall_ms();
     let request = world
         .client
-        .post(join(url, &query))
+        .request(method, join(url, &query))
         .header("Accept", "*/*")
         .header("Pragma", "no-cache")
         .header("Content-Type", "text/xml")

@@ -16,6 +16,7 @@ use crate::config::{Behaviour, SimConfig};
 use crate::control;
 use crate::door::{Caller, Door};
 use crate::faults::Fault;
+use crate::hostile::{self, Hostile};
 use crate::people::{AcceptedMessage, Line, Refusal, Shown};
 use crate::phones;
 use crate::push::{Forged, Pushed, verify};
@@ -182,6 +183,19 @@ impl Simulator {
         forged: Forged,
     ) -> Vec<Arc<Pushed>> {
         act::push_raw(&self.world, self.account(appid), openid, body, routing, forged).await
+    }
+
+    /// Sends the account's callback everything that WeChat never would, made of this body or of a
+    /// text message.
+    ///
+    /// # Errors
+    /// The account has no callback.
+    pub async fn hostile(
+        &self,
+        appid: Option<&str>,
+        body: Option<String>,
+    ) -> Result<Hostile, &'static str> {
+        hostile::run(&self.world, self.account(appid), None, body).await
     }
 
     /// Sets a customer's state without any event.

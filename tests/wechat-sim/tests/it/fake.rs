@@ -144,7 +144,7 @@ impl Gateway {
 
 async fn answer(State(gateway): State<Gateway>, request: Request) -> Response<String> {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let body = axum::body::to_bytes(body, 8 << 20).await.unwrap();
     let headers = parts.headers.iter();
     let received = Received {
         method: parts.method.to_string(),

@@ -6,5 +6,6 @@ mod calls;
 mod control;
 mod fake;
 mod faults;
+mod hostile;
 mod pushes;
 mod send;

@@ -1,0 +1,126 @@
+//! Everything that WeChat never sends, at servers that take it, fall over it, or refuse it all.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use wechat_sim::{PushMode, SimAccount, SimConfig, unseal};
+
+use crate::fake::{Caller, Does, Gateway};
+
+const TRUE_ONE: &str = "a true push, the second time";
+
+async fn met(mode: PushMode, does: Does) -> (Value, Gateway) {
+    let account = SimAccount { mode, ..SimAccount::default() };
+    let caller = Caller::new(SimConfig { accounts: vec![account], ..SimConfig::default() }).await;
+    let gateway = Gateway::new(&[does]).await;
+    let met = caller.post("/sim/api/hostile", json!({"url": gateway.url})).await;
+    assert_eq!(caller.wechat.stats().pushes, 0, "they are not WeChat's pushes");
+    (met, gateway)
+}
+
+/// What each case was called, and whether the server did right.
+fn of(met: &Value, agrees: bool) -> BTreeSet<&str> {
+    let cases = met["cases"].as_array().unwrap().iter();
+    let wanted = cases.filter(|case| case["agrees"] == agrees);
+    wanted.map(|case| case["what"].as_str().unwrap()).collect()
+}
+
+const MODES: [PushMode; 3] = [PushMode::Plain, PushMode::Compatible, PushMode::Secure];
+
+#[tokio::test]
+async fn a_server_that_accepts_everything_is_told_so() {
+    for mode in MODES {
+        let (met, gateway) = met(mode, Does::Says("success")).await;
+        assert_eq!(of(&met, true), [TRUE_ONE].into(), "{mode:?}");
+        let cases = met["cases"].as_array().unwrap();
+        assert_eq!(met["disagreements"], cases.len() - 1);
+        assert_eq!(met["mode"], json!(mode));
+        let received = gateway.received();
+        assert_eq!(received.len(), cases.len() + 1, "one each, and the true one twice");
+        assert_eq!(received[cases.len()].body, received[cases.len() - 1].body);
+        assert_eq!(received[cases.len()].query, received[cases.len() - 1].query);
+        for (case, received) in cases.iter().zip(&received) {
+            assert_eq!(
+                (&case["method"], &case["query"], &case["sent_bytes"], &case["status"]),
+                (
+                    &json!(received.method),
+                    &json!(received.query),
+                    &json!(received.body.len()),
+                    &json!(200)
+                )
+            );
+        }
+        assert!(cases.iter().any(|case| case["sent_bytes"] == 4 << 20));
+    }
+}
+
+#[tokio::test]
+async fn falling_over_is_never_right() {
+    let (met, _) = met(PushMode::Secure, Does::Status(500)).await;
+    assert_eq!(of(&met, true), [].into());
+    assert_eq!(met["cases"][0]["right"], json!([401, 403]));
+}
+
+#[tokio::test]
+async fn neither_is_one_answer_for_all() {
+    let (met, _) = met(PushMode::Secure, Does::Status(403)).await;
+    let wrong = of(&met, false);
+    for case in ["4 MB", "rightly signed and sealed: a DTD", "padding of 33", TRUE_ONE] {
+        assert!(wrong.contains(case), "{case}: {wrong:?}");
+    }
+    for case in ["wrong signature, GET", "no signature", "wrong msg_signature, signature right"] {
+        assert!(!wrong.contains(case), "{case}: {wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_answer_that_differs_from_the_first_is_wrong() {
+    let account = SimAccount::default();
+    let caller = Caller::plain().await;
+    let gateway = Gateway::new(&[Does::Says("success")]).await;
+    let all = caller.wechat.hostile(None, None).await;
+    assert_eq!(all.unwrap_err(), "no callback address is set");
+    caller.wechat.set_callback_urls(Some(&account.appid), [&gateway.url]);
+    let count = caller.wechat.hostile(None, None).await.unwrap().cases.len();
+    let mut script = vec![Does::Says("success"); count];
+    script.push(Does::Says(""));
+    let gateway = Gateway::new(&script).await;
+    caller.wechat.set_callback_urls(None, [&gateway.url]);
+    let met = caller.wechat.hostile(None, None).await.unwrap();
+    let last = met.cases.last().unwrap();
+    assert_eq!((last.what, last.status, last.agrees), (TRUE_ONE, Some(200), false));
+    assert!(last.problem.as_ref().unwrap().contains("Success"), "{last:?}");
+}
+
+#[tokio::test]
+async fn they_are_as_hostile_as_they_say_and_no_more() {
+    let (met, gateway) = met(PushMode::Secure, Does::Says("success")).await;
+    let SimAccount { aes_key, appid, .. } = SimAccount::default();
+    let cases = met["cases"].as_array().unwrap();
+    for (case, received) in cases.iter().zip(gateway.received()) {
+        let what = case["what"].as_str().unwrap();
+        let encrypt = received.body.split("<Encrypt><![CDATA[").nth(1);
+        let encrypt = encrypt.and_then(|rest| rest.split("]]>").next());
+        let opened = encrypt.map(|encrypt| unseal(&aes_key, &appid, encrypt));
+        let expected = match what {
+            "sealed for another appid" => Some("the appid in Encrypt is another"),
+            "padding of 0" | "padding of 33" | "padding of 200" => {
+                Some("the padding of Encrypt is wrong")
+            }
+            "a length beyond the end" => Some("the length in Encrypt is wrong"),
+            "a length that cuts the message" => Some("the appid in Encrypt is another"),
+            "Encrypt that is no base64" => Some("Encrypt is not base64"),
+            "Encrypt that is empty" => Some("Encrypt is no multiple of 32 bytes"),
+            "sealed with another key" => {
+                assert!(opened.unwrap().is_err());
+                continue;
+            }
+            _ => None,
+        };
+        match (opened, expected) {
+            (Some(opened), Some(expected)) => assert_eq!(opened, Err(expected), "{what}"),
+            (opened, None) => assert!(opened.is_none_or(|opened| opened.is_ok()), "{what}"),
+            (None, Some(_)) => panic!("{what}: nothing is sealed"),
+        }
+    }
+}
