@@ -108,6 +108,22 @@ async fn a_kiosk_renews_its_code_in_time_and_comes_back_to_it_after_a_number() {
     browser.end(&[]).await;
 }
 
+#[tokio::test]
+async fn whoever_leaves_in_the_middle_leaves_a_kiosk_that_begins_anew() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let kiosk = browser.open("about:blank").await;
+    kiosk.before_each_page(PEOPLE_LEAVE_SOON).await;
+    kiosk.go(&demo.address("/kiosk/")).await;
+    kiosk.shows("#choose h2", "请选择业务").await;
+    kiosk.click("#language").await;
+    kiosk.shows("#language", "中文").await;
+    kiosk.click("#queues .queue:last-child").await;
+    kiosk.shows("#queue", "社保医保").await;
+    kiosk.picture("#code").await;
+    kiosk.shows("#choose h2", "请选择业务 What").await;
+    browser.end(&[]).await;
+}
+
 /// Presses buttons of counters for the staff, one right after the other.
 async fn press(demo: &Demo, staff: &Window, buttons: &[&str]) {
     let address = demo.address("#key=");
@@ -161,6 +177,11 @@ addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
   const number = document.querySelector('#hero .number')?.innerText;
   if (number && number !== window.heroes.at(-1)?.[0]) window.heroes.push([number, performance.now()]);
 }).observe(document.getElementById('hero'), { childList: true }));";
+
+/// Ninety seconds without a touch are over in four.
+const PEOPLE_LEAVE_SOON: &str = "
+const later = window.setTimeout;
+window.setTimeout = (done, ms) => later(done, ms === 90000 ? 4000 : ms);";
 
 const SENTENCE: &str = "
 const given = arguments;

@@ -26,7 +26,7 @@ async fn the_browsers_language_leads_until_another_is_chosen() {
     page.shows("#sites .to-kiosk", "Kiosk").await;
     page.shows("#language", "中文").await;
     page.go(&demo.address("/board/")).await;
-    leads(&page, "en", "#hero", "Please wait to be called 请稍候").await;
+    leads(&page, "en", "#hero", "Please wait 请稍候").await;
 
     // At a kiosk it is for one person only.
     page.go(&demo.address("/kiosk/")).await;

@@ -54,7 +54,13 @@ async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     social.close().await;
     page.close().await;
 
-    demo.people_in_line(&browser, 2).await;
+    let hall = demo.people_in_line(&browser, 2).await;
+    for (person, number) in [(4, "A003"), (5, "A004"), (6, "A005")] {
+        hall.click("#add").await;
+        scan(&hall, person).await;
+        hall.shows(&chat(person), number).await;
+    }
+    hall.close().await;
     let staff = browser.open(&demo.address("#key=")).await;
     staff.shows("#counters", "3号窗口").await;
     pictures(&staff, "staff-counters", HAND).await;
@@ -74,7 +80,7 @@ async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     staff.click("#call-next").await;
     staff.shows("#said", "已叫 B001").await;
     // A call stays the big one for a while; a board that is just opened begins with the last.
-    board.go(&demo.address("/board/")).await;
+    board.go(&format!("{}?voice=off", demo.address("/board/"))).await;
     board.shows("#hero .number", "B001").await;
     pictures(&board, "board-busy", HALL).await;
 

@@ -31,7 +31,7 @@ function show(state) {
     fresh.forEach(call => speak(call, state));
     announce();
   }
-  byId('calls').replaceChildren(...(calls.length ? calls.slice(0, RECENT).map(recent) : [make('li', { class: 'none' }, said('board.none'))]));
+  byId('calls').replaceChildren(...(calls.length ? calls.slice(0, RECENT).map(recent) : [none('board.none', 'li')]));
   byId('counters').replaceChildren(...state.counters.map(counter));
   byId('queues').replaceChildren(...state.queues.map(queue));
 }
@@ -55,7 +55,7 @@ function hero(call, fresh) {
   place.classList.toggle('quiet', !call);
   place.classList.remove('fresh');
   if (!call) {
-    place.replaceChildren(said('board.quiet', {}, 'p'));
+    place.replaceChildren(none('board.quiet', 'p'));
     return;
   }
   place.replaceChildren(
@@ -63,6 +63,12 @@ function hero(call, fresh) {
     make('p', { class: 'to' }, make('span', { class: 'arrow', 'aria-hidden': 'true' }, '→'), make('span', { class: 'sr' }, said('board.go')), named(call.counter_name),
       call.call > 1 && said('board.again', {}, 'em')));
   if (fresh) requestAnimationFrame(() => place.classList.add('fresh'));
+}
+
+function none(key, tag) {
+  const element = said(key, {}, tag);
+  element.className = 'none';
+  return element;
 }
 
 function recent(call) {

@@ -40,11 +40,11 @@ export const WORDS = {
 
   'board.title': ['叫号大屏', 'Now calling'],
   'board.newest': ['最新叫号', 'Newest call'],
-  'board.quiet': ['请稍候', 'Please wait to be called'],
+  'board.quiet': ['请稍候', 'Please wait'],
   'board.go': ['请到', 'please go to'],
   'board.again': ['再次叫号', 'called again'],
   'board.recent': ['最近叫号', 'Recent calls'],
-  'board.none': ['还没有叫号', 'Nobody has been called yet'],
+  'board.none': ['还没有叫号', 'No calls yet'],
   'board.counters': ['窗口', 'Counters'],
   'board.queues': ['排队', 'Waiting'],
   'board.closed': ['暂停', 'Closed'],
