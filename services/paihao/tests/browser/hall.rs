@@ -173,10 +173,13 @@ const speechSynthesis = {
   }),
 };
 Object.defineProperty(window, 'speechSynthesis', { value: speechSynthesis });
-addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
-  const number = document.querySelector('#hero .number')?.innerText;
-  if (number && number !== window.heroes.at(-1)?.[0]) window.heroes.push([number, performance.now()]);
-}).observe(document.getElementById('hero'), { childList: true }));";
+const { replaceChildren } = Element.prototype;
+Element.prototype.replaceChildren = function (...parts) {
+  const number = this.id === 'hero' && parts.find(part => part.className === 'number');
+  // At the moment itself: a busy browser draws late.
+  if (number) window.heroes.push([number.textContent, performance.now()]);
+  replaceChildren.apply(this, parts);
+};";
 
 /// Ninety seconds without a touch are over in four.
 const PEOPLE_LEAVE_SOON: &str = "
