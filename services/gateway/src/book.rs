@@ -19,6 +19,8 @@ pub struct Book {
     pub sites: BTreeMap<String, Arc<SiteBook>>,
     /// Who may call the staff API.
     pub staff_keys: Vec<StaffKey>,
+    /// The types of event that each site's webhooks are told of, by site and id.
+    pub webhooks: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
 }
 
 /// One Official Account as the gateway needs to know it.

@@ -141,6 +141,10 @@ kinds! {
         "The ledger keeps 72 hours, and no longer holds the event that the cursor names (or never did: it was made anew). Begin again without a cursor: what was read before has the same ids.";
     PAST_GONE = "past_gone", GONE, "这个时间的记录已不完整", "What is kept no longer tells of this time",
         "The ledger keeps 72 hours. The time is before that, or its business day began before that, so that the line as it was cannot be made up again.";
+    UNKNOWN_WEBHOOK = "unknown_webhook", NOT_FOUND, "没有这个 webhook", "There is no such webhook",
+        "The site has no webhook of this id in the configuration.";
+    REPLAY_TOO_LARGE = "replay_too_large", UNPROCESSABLE_ENTITY, "这段时间的事件太多", "Too much happened in that time",
+        "One wish has at most 10000 events told again. Nothing was queued: ask for less time at once.";
     TOO_MANY_FEEDS = "too_many_feeds", SERVICE_UNAVAILABLE, "连接太多，请稍后再试", "Too many streams are open, please try again later",
         "This replica serves 64 event streams at once. Share one among those who need it, or use pages.";
     LEDGER_UNAVAILABLE = "ledger_unavailable", SERVICE_UNAVAILABLE, "系统繁忙，请重试", "Please try again",

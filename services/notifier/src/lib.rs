@@ -10,7 +10,8 @@
 //! - the **receipts**, what WeChat told of messages later, are matched to their notices: `sent`,
 //!   `receipts`.
 //!
-//! Beside them `upkeep` looks after each account's templates and quotas.
+//! Beside them `upkeep` looks after each account's templates and quotas, and [`webhooks`] tells the
+//! owner's other systems what happened.
 //!
 //! Every notice has a key. A key is accepted by WeChat at most once, over all channels, and ends in
 //! exactly one recorded outcome.
@@ -35,6 +36,8 @@ mod receipts;
 mod sent;
 
 mod upkeep;
+
+pub mod webhooks;
 
 mod drain;
 

@@ -91,7 +91,8 @@ pub fn start_on(
     let gates = Gates::new(setup.limits.clone(), Arc::new(move || clock.now_ms()));
     let caller = Caller::new(client, Arc::new(reader)).within(gates);
     let notifier = matches!(role, Role::All | Role::Notifier)
-        .then(|| notifier(setup, ports, &caller, &tasks.child("notifier")));
+        .then(|| notifier(setup, ports, &caller, &tasks.child("notifier")))
+        .transpose()?;
     let gateway = door.map(|door| gateway(setup, ports, caller, door, &tasks.child("gateway")));
 
     let mut port = Admin::new(tasks.stop()).metrics(recorder);
@@ -151,14 +152,22 @@ fn token(
     TokenRole { service, server }
 }
 
-fn notifier(setup: &Setup, ports: &Ports, wechat: &Caller, tasks: &Tasks) -> Notifier {
+fn notifier(
+    setup: &Setup,
+    ports: &Ports,
+    wechat: &Caller,
+    tasks: &Tasks,
+) -> anyhow::Result<Notifier> {
     let ports = paihao_notifier::Ports {
         ledger: ports.ledger.clone(),
         cache: ports.cache.clone(),
         wechat: wechat.clone(),
         clock: ports.clock.clone(),
     };
-    paihao_notifier::start(setup.notifier.clone(), ports, tasks)
+    let (ledger, clock) = (ports.ledger.clone(), ports.clock.clone());
+    paihao_notifier::webhooks::start(setup.webhooks.clone(), ledger, clock, tasks)
+        .context("cannot send webhooks")?;
+    Ok(paihao_notifier::start(setup.notifier.clone(), ports, tasks))
 }
 
 /// Binds an address, or says which one could not be bound.

@@ -14,3 +14,4 @@ pub mod public;
 pub mod receipt;
 pub mod session;
 pub mod token;
+pub mod webhook;

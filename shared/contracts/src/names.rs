@@ -60,14 +60,21 @@ pub const REFUSED_TOKENS: WorkQueue =
 /// What WeChat said became of messages, until each is matched to its notice. Key: the push's identity.
 pub const RECEIPTS: WorkQueue = WorkQueue { name: "receipts", ack_wait: Duration::from_secs(30) };
 
+/// Events waiting to be sent to the owner's other systems. Key: the webhook, the event's id.
+pub const WEBHOOKS: WorkQueue = WorkQueue { name: "webhooks", ack_wait: Duration::from_secs(30) };
+
 /// The notifier's planner: turns commits into notices.
 pub const PLANNER: Consumer = Consumer { name: "planner", ack_wait: Duration::from_secs(30) };
+
+/// The notifier's planner of webhooks: turns commits into messages for the owner's other systems.
+pub const WEBHOOK_PLANNER: Consumer =
+    Consumer { name: "webhook-planner", ack_wait: Duration::from_secs(30) };
 
 /// Every log, for those who ensure that all of them exist.
 pub const LOGS: [Log; 4] = [LEDGER, BOOK, OUTCOMES, DEAD_LETTERS];
 
 /// Every work queue, likewise.
-pub const WORK_QUEUES: [WorkQueue; 3] = [NOTICES, REFUSED_TOKENS, RECEIPTS];
+pub const WORK_QUEUES: [WorkQueue; 4] = [NOTICES, REFUSED_TOKENS, RECEIPTS, WEBHOOKS];
 
 /// How long the cache remembers who claimed a notice: longer than WeChat remembers a
 /// `client_msg_id` (10 minutes) and longer than a notice stays true.
@@ -100,6 +107,11 @@ pub fn scan_session(uuid: &str) -> String {
 /// Cache key that leads from the scene inside a QR code to its scan session.
 pub fn scene(scene: &str) -> String {
     format!("scene/{scene}")
+}
+
+/// Cache key of a wish that webhooks be told again, by a hash of the wish.
+pub fn webhook_replay(wish: &str) -> String {
+    format!("webhook-replay/{wish}")
 }
 
 /// Cache key of the claim on a notice.

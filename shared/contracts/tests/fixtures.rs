@@ -12,6 +12,7 @@ use paihao_contracts::public::{Happened, PublicEvent, publish};
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::session::ScanSession;
 use paihao_contracts::token::{RefusedToken, TokenRecord};
+use paihao_contracts::webhook::WebhookMessage;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -134,6 +135,11 @@ fn public_events() {
     for hidden in ["oExample", "799119a9", "0202", "command", "person"] {
         assert!(!text.contains(hidden), "{hidden} is told to others");
     }
+}
+
+#[test]
+fn webhook_messages() {
+    holds::<WebhookMessage>("webhook-message-v1");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod past;
 mod sessions;
 mod sites;
 mod staff;
+mod webhooks;
 
 pub use sites::digest_routes;
 
@@ -35,7 +36,11 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 pub(crate) fn routes() -> Router<Door> {
     let open =
         Router::new().merge(sessions::routes()).merge(sites::routes()).merge(doors::routes());
-    open.merge(staff::routes()).merge(cost::routes()).merge(feed::routes()).merge(past::routes())
+    open.merge(staff::routes())
+        .merge(cost::routes())
+        .merge(feed::routes())
+        .merge(past::routes())
+        .merge(webhooks::routes())
 }
 
 /// What goes around every route. One layer: each further one costs every request two boxes.

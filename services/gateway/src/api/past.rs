@@ -46,7 +46,7 @@ async fn show(
 }
 
 /// Unix milliseconds; without an offset the site's own time is meant.
-fn instant(text: &str, calendar: &Calendar) -> Option<i64> {
+pub(super) fn instant(text: &str, calendar: &Calendar) -> Option<i64> {
     // A plus sign in a query is a space, as nobody remembers who writes an address by hand.
     let text = text.trim().replace(' ', "+");
     if let Ok(instant) = text.parse::<Timestamp>() {

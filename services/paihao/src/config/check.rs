@@ -48,6 +48,8 @@ pub struct Setup {
     pub accounts: Vec<paihao_token::Account>,
     /// What the token service is told besides.
     pub token: TokenSetup,
+    /// The webhooks, for the notifier.
+    pub webhooks: paihao_notifier::webhooks::Settings,
     /// The notifier's settings.
     pub notifier: paihao_notifier::Settings,
     /// How to call WeChat.
@@ -73,7 +75,9 @@ impl Config {
         let token = self.token(&mut problems);
         let log = self.log(&mut problems);
         let gateway = self.gateway(&mut problems);
-        let book = self.book(&mut problems);
+        let mut book = self.book(&mut problems);
+        let (webhooks, told) = self.webhooks(&mut problems);
+        book.webhooks = told;
         let accounts = self.accounts.iter().map(|(name, account)| token_account(name, account));
         let accounts = accounts.collect();
         let notifier = self.notifier(&mut problems);
@@ -87,6 +91,7 @@ impl Config {
             accounts,
             token,
             notifier,
+            webhooks,
             wechat,
             limits,
             log,

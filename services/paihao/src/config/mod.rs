@@ -8,6 +8,7 @@ mod calls;
 mod check;
 mod line;
 mod notices;
+mod webhooks;
 
 pub use calls::TokenSetup;
 pub use check::{Role, Setup};
@@ -141,7 +142,7 @@ section!(TokenServer {
     keys: BTreeMap<String, TokenServerKey>,
 });
 section!(TokenServerKey { key: SecretText, accounts: Vec<String>, });
-section!(Notifier { in_flight: usize, bindings_check_seconds: u64 });
+section!(Notifier { webhook_in_flight: usize, in_flight: usize, bindings_check_seconds: u64 });
 section!(Log { format: LogFormat, filter: String });
 section!(Stop { soft_limit_seconds: u64 });
 section!(Account {
@@ -179,6 +180,13 @@ section!(Site {
     several_counters: bool = "no",
     queues: BTreeMap<String, Queue> = "empty",
     counters: BTreeMap<String, Counter> = "empty",
+    webhooks: BTreeMap<String, Webhook> = "empty",
+});
+section!(Webhook {
+    url: String,
+    secret: SecretText,
+    former_secret: Option<SecretText> = "none",
+    events: Option<Vec<String>> = "none",
 });
 section!(Queue {
     name: String,

@@ -1,0 +1,87 @@
+//! A system of the owner's reads what happens at a busy site, and loses its connection all the time.
+
+use crate::cluster::{Cluster, KEY, site};
+use crate::http::{ask, staff};
+use futures::StreamExt;
+use paihao_contracts::commit::Commit;
+use paihao_contracts::names::LEDGER;
+use paihao_contracts::public::publish;
+use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger_nats::{NatsLedger, NatsOptions};
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use wechat_sim::Routing;
+
+/// The last thing that happens.
+fn is_last(event: &Value) -> bool {
+    event["type"] == "counter_closed"
+}
+
+/// Reads so many events, or to the last one, and hangs up.
+async fn listen(mut answer: Response, count: usize) -> Vec<Value> {
+    assert_eq!(answer.status(), StatusCode::OK);
+    let (mut read, mut told) = (String::new(), Vec::new());
+    while told.len() < count && !told.last().is_some_and(is_last) {
+        let chunk = answer.chunk().await.unwrap().expect("a stream that goes on");
+        read.push_str(std::str::from_utf8(&chunk).unwrap());
+        while let Some((event, rest)) = read.split_once("\n\n") {
+            let data = event.lines().find_map(|line| line.strip_prefix("data: "));
+            told.extend(data.map(|data| serde_json::from_str::<Value>(data).unwrap()));
+            read = rest.to_owned();
+        }
+    }
+    told.truncate(count);
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cut_off_again_and_again_it_has_read_exactly_the_ledger() {
+    let cluster = Cluster::start(1).await;
+    let url = |gateway: usize, path: &str| {
+        format!("{}/api/v1/sites/{}{path}", cluster.gateways[gateway].url, site(0))
+    };
+    let busy = async {
+        for gateway in 0..40 {
+            let code = cluster.code(gateway % 2, &site(0)).await;
+            let to = Routing { deliveries: 2, to: cluster.callbacks() };
+            cluster.wechat.scan(&format!("o{gateway}"), &code, to).await;
+            let at = |what: &str| url(gateway % 2, &format!("/counters/1/{what}"));
+            for what in ["open", "call-next", "finish"] {
+                let wish = format!("{what} {gateway}");
+                ask(staff(&cluster.http, KEY, &at(what), &wish)).await;
+            }
+        }
+        let close = staff(&cluster.http, KEY, &url(0, "/counters/1/close"), "close");
+        assert_eq!(ask(close).await.0, StatusCode::OK);
+    };
+    let listening = async {
+        let mut told: Vec<Value> = Vec::new();
+        for round in 0..1_000 {
+            let mut request = cluster.http.get(url(round % 2, "/feed")).bearer_auth(KEY);
+            if let Some(last) = told.last() {
+                request = request.header("last-event-id", last["id"].as_str().unwrap());
+            }
+            let answer = request.send().await.unwrap();
+            told.extend(listen(answer, [5, 1, 17][round % 3]).await);
+            if told.last().is_some_and(is_last) {
+                return told;
+            }
+        }
+        panic!("it never ends")
+    };
+    let ((), told) = tokio::join!(busy, listening);
+
+    let options = NatsOptions { url: cluster.nats.url(), ..NatsOptions::default() };
+    let ledger = NatsLedger::connect(options).await.unwrap();
+    let head = ledger.head(&LEDGER).await.unwrap();
+    let mut entries = ledger.follow(&LEDGER, Position::START).await.unwrap();
+    let (mut all, mut reached) = (Vec::new(), Position::START);
+    while reached < head {
+        let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+        reached = recorded.position;
+        let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
+        all.extend(publish(reached.0, &commit).map(|event| serde_json::to_value(event).unwrap()));
+    }
+    assert!(all.len() > 120, "the story is too thin: {}", all.len());
+    assert_eq!(told, all);
+}
