@@ -32,7 +32,7 @@ mod tests {
     fn the_documented_example_is_what_is_sent() {
         let documented = include_str!("../../../../docs/webhooks.md");
         let after = |name: &str| {
-            let line = documented.lines().find_map(|line| line.strip_prefix(name));
+            let line = documented.lines().rev().find_map(|line| line.strip_prefix(name));
             line.unwrap_or_else(|| panic!("docs/webhooks.md has no line {name}")).trim()
         };
         let secret = SecretText::new(after("secret:"));
