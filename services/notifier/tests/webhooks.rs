@@ -10,14 +10,13 @@ use futures::StreamExt;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::config::SecretText;
-use paihao_contracts::commit::{Commit, Decision, Event, Number, Outcome, Rank, SiteFacts, Told};
 use paihao_contracts::names::{DEAD_LETTERS, LEDGER};
 use paihao_contracts::public::Happened;
 use paihao_ledger::dead_letter::REASON;
 use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Recorded, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_notifier::webhooks::{Hook, Settings, start};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -141,34 +140,23 @@ impl World {
 
     /// Somebody takes a number.
     async fn take(&self, ticket: u32) {
-        let number = Number { prefix: "A".into(), serial: ticket };
-        let told = Told { ahead: 0, minutes: None };
-        let decision = Decision {
-            command: "00".repeat(16),
-            fingerprint: "00".repeat(8),
-            at: self.clock.now_ms(),
-            outcome: Outcome::CounterOpen { counter: "1".into() },
-            events: vec![
-                Event::TicketTaken {
-                    ticket,
-                    queue: "cash".into(),
-                    number,
-                    person: Some(format!("oPerson{ticket}").into()),
-                    rank: Rank { class: 0, arrival: NOW, sequence: ticket },
-                    told,
-                    via: None,
-                },
-                Event::CounterOpened { counter: "1".into() },
-            ],
-        };
-        let site = SiteFacts {
-            account: "shop".into(),
-            id: "hall".into(),
-            name: "大厅".into(),
-            zone: "Asia/Shanghai".into(),
-        };
-        let commit = Commit { v: 1, site, decisions: vec![decision] };
-        let entry = Entry::new(serde_json::to_vec(&commit).unwrap());
+        // As version 1 wrote it; what was stored once is read for ever.
+        let commit = json!({
+            "v": 1,
+            "site": {"account": "shop", "id": "hall", "name": "大厅", "zone": "Asia/Shanghai"},
+            "decisions": [{
+                "command": "00".repeat(16), "fingerprint": "00".repeat(8), "at": self.clock.now_ms(),
+                "outcome": {"outcome": "counter_open", "counter": "1"},
+                "events": [
+                    {"event": "ticket_taken", "ticket": ticket, "queue": "cash",
+                     "number": {"prefix": "A", "serial": ticket},
+                     "person": format!("oPerson{ticket}"),
+                     "rank": {"class": 0, "arrival": NOW, "sequence": ticket}, "told": {"ahead": 0}},
+                    {"event": "counter_opened", "counter": "1"},
+                ],
+            }],
+        });
+        let entry = Entry::new(commit.to_string());
         let subject = Subject::new(&["shop", "hall"]).unwrap();
         self.ledger.append(&LEDGER, &subject, Expect::Anything, entry).await.unwrap();
     }
