@@ -158,10 +158,11 @@ impl Caller {
 
     /// `openapi/quota/get` for this account. The limits go on from WeChat's figures.
     pub async fn get_quota(&self, account: &str, of: Api) -> Result<Quota, CallerError> {
+        let before = self.gates.as_ref().map_or(0, |gates| gates.standing(account, of).used_today);
         let call = |token| async move { self.client.get_quota(&token, of).await };
         let quota = self.with_token(account, Api::GetQuota, call).await?;
         if let Some(gates) = &self.gates {
-            gates.learn(account, of, &quota);
+            gates.learn(account, of, before, &quota);
         }
         Ok(quota)
     }

@@ -80,10 +80,12 @@ impl Budget {
         self.stopped = None;
     }
 
-    /// WeChat's own figures; 0 as a limit is no word.
-    pub(crate) fn learn(&mut self, now_ms: i64, used: u64, limit: u64) {
+    /// WeChat's own figures; 0 as a limit is no word. `before` is what was counted here when WeChat
+    /// was asked: its figure may or may not hold the calls made since then.
+    pub(crate) fn learn(&mut self, now_ms: i64, before: u64, used: u64, limit: u64) {
         self.turn(now_ms);
-        self.used = used;
+        let since = self.used.saturating_sub(before);
+        self.used = used.max(self.used.min(used + since));
         self.told = Some(limit).filter(|limit| *limit > 0);
         if limit == 0 || used < limit {
             self.stopped = None;
@@ -193,12 +195,27 @@ mod tests {
     #[test]
     fn wechats_figures_count_more_than_ours() {
         let mut budget = budget(100_000);
-        budget.learn(NOON, 999, 1_000);
+        budget.learn(NOON, 0, 999, 1_000);
         assert_eq!((budget.used(), budget.limit()), (999, Some(1_000)));
         assert!(budget.ask(NOON, Value::Normal).is_err() && budget.ask(NOON, Value::High).is_ok());
-        budget.learn(NOON, 5, 10_000_000);
+        budget.learn(NOON, 999, 5, 10_000_000);
         assert_eq!(budget.limit(), Some(100_000), "but an operator's lower cap stays");
-        budget.learn(NOON, 5, 0);
+        budget.learn(NOON, 5, 5, 0);
         assert_eq!(budget.free(Value::High), Some(99_995));
+    }
+
+    #[test]
+    fn calls_made_while_wechat_was_asked_are_not_forgotten() {
+        for told in 0..=2 {
+            let mut budget = budget(100);
+            budget.take(NOON);
+            budget.take(NOON);
+            budget.learn(NOON, 0, told, 100);
+            assert_eq!(budget.used(), 2, "WeChat said {told}, two were made meanwhile");
+        }
+        let mut budget = budget(100);
+        (0..9).for_each(|_| budget.take(NOON));
+        budget.learn(NOON, 8, 0, 100);
+        assert_eq!(budget.used(), 1, "set back in the console, and one made meanwhile");
     }
 }

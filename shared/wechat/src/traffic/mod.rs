@@ -105,11 +105,11 @@ impl Gates {
         Ok(pass)
     }
 
-    /// WeChat's own figures of a call.
-    pub(crate) fn learn(&self, account: &str, api: Api, quota: &Quota) {
+    /// WeChat's own figures of a call, of which `before` were counted here when it was asked.
+    pub(crate) fn learn(&self, account: &str, api: Api, before: u64, quota: &Quota) {
         let gate = self.gate(account, api);
         let now_ms = (self.now_ms)();
-        gate.state.lock().budget.learn(now_ms, quota.used, quota.daily_limit);
+        gate.state.lock().budget.learn(now_ms, before, quota.used, quota.daily_limit);
         gate.tell();
     }
 

@@ -108,7 +108,7 @@ async fn an_account_may_have_figures_of_its_own_and_wechats_figures_are_taken_in
     assert_eq!(gates.standing("big", SEND).per_day, Some(1_000_000));
     assert_eq!(gates.standing("small", SEND).per_day, Some(100_000));
     let quota = Quota { daily_limit: 2_000, used: 1_999, remain: 1, rate: None };
-    gates.learn("small", SEND, &quota);
+    gates.learn("small", SEND, 0, &quota);
     assert_eq!(gates.standing("small", SEND).used_today, 1_999);
     assert_eq!(reason(&gates, "small").await, Some(Reason::Budget), "the rest is for called");
     gates.pass("small", SEND, Value::High).await.unwrap().ended(&Ok(()));
