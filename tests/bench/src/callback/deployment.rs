@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use async_nats::jetstream::consumer::pull;
 use harness::{NatsServer, Program, RedisServer, free_port};
 use paihao_chassis::clock::{Clock, SystemClock};
-use paihao_contracts::commit::Commit;
+use paihao_contracts::commit::{Commit, Event};
 use paihao_contracts::names::{LEDGER, PLANNER};
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
@@ -93,8 +93,10 @@ impl Deployment {
             let subject = Subject::new(&[ACCOUNT, &site(i)])?;
             let Some(last) = ledger.last(&LEDGER, &subject).await? else { continue };
             let commit: Commit = serde_json::from_slice(&last.entry.payload)?;
-            // The first commit of a day has one event more.
-            if commit.decisions.len() == 1 && commit.decisions[0].events.len() == 1 {
+            // The first commit of a day opens it before that.
+            if let [decision] = &commit.decisions[..]
+                && matches!(decision.events.first(), Some(Event::TicketTaken { .. }))
+            {
                 return Ok(last.entry.payload.to_vec());
             }
         }
