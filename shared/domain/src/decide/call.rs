@@ -8,6 +8,7 @@ use crate::ids::{CounterId, QueueId, TicketId};
 use crate::refusal::Refusal;
 use crate::rules::CounterRules;
 use crate::ticket::{HoldWhy, Stage, State, Ticket};
+use crate::time::Timestamp;
 use std::sync::Arc;
 
 /// Between two calls of the same person.
@@ -95,13 +96,7 @@ impl Sitting<'_> {
         let rules = self.queue(&ticket.queue)?;
         let deadline = self.now.at.plus_ms(i64::from(rules.grace_seconds) * 1000);
         let call = ticket.counts.calls + 1;
-        let outcome = Outcome::Called {
-            ticket: ticket.id,
-            number: ticket.number.clone(),
-            queue: ticket.queue.clone(),
-            counter: counter.clone(),
-            deadline,
-        };
+        let outcome = called_to(ticket, counter, deadline);
         let called = Event::TicketCalled {
             ticket: ticket.id,
             counter: counter.clone(),
@@ -152,13 +147,7 @@ impl Sitting<'_> {
             1 => self.now.at.plus_ms(grace).max(*deadline),
             _ => *deadline,
         };
-        let outcome = Outcome::Called {
-            ticket: ticket.id,
-            number: ticket.number.clone(),
-            queue: ticket.queue.clone(),
-            counter: counter.clone(),
-            deadline,
-        };
+        let outcome = called_to(ticket, counter, deadline);
         let recalled = Event::TicketRecalled {
             ticket: ticket.id,
             counter: counter.clone(),
@@ -176,5 +165,15 @@ impl Sitting<'_> {
             return Err(Refusal::TooLate(ticket.number.clone()));
         }
         self.stands(ticket, vec![Event::TicketPutBack { ticket: ticket.id }])
+    }
+}
+
+fn called_to(ticket: &Ticket, counter: &CounterId, deadline: Timestamp) -> Outcome {
+    Outcome::Called {
+        ticket: ticket.id,
+        number: ticket.number.clone(),
+        queue: ticket.queue.clone(),
+        counter: counter.clone(),
+        deadline,
     }
 }
