@@ -214,8 +214,8 @@ impl Desk {
         let answers =
             batch.iter().map(|request| match decide(&site, &book.rules, &request.command, &now)? {
                 Answer::Remembered(known) => Ok(Answered { outcome: known.outcome, at: known.at }),
-                Answer::Decided(decision) => {
-                    site.apply(&decision);
+                Answer::Decided(decision, after) => {
+                    site = *after;
                     let answered = Answered { outcome: decision.outcome.clone(), at: decision.at };
                     decisions.push(decision);
                     Ok(answered)

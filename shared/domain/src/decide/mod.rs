@@ -31,8 +31,8 @@ use crate::time::Now;
 /// The answer to a command that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// To be written to the ledger, and true only once it is there.
-    Decided(Decision),
+    /// To be written to the ledger, and true only once it is there; and the site as it is then.
+    Decided(Decision, Box<Site>),
     /// Decided before; nothing is to be written.
     Remembered(Remembered),
 }
@@ -55,11 +55,14 @@ pub fn decide(site: &Site, rules: &Rules, command: &Command, now: &Now) -> Resul
     let mut after = today.clone();
     happened.iter().for_each(|event| after.evolve(event, now.at, Some(&by)));
     let told = milestones::reached(&after, rules, now, &happened);
+    told.iter().for_each(|event| after.evolve(event, now.at, Some(&by)));
     events.extend(happened);
     events.extend(told);
     let (command, fingerprint, at) = (command.id, command.fingerprint, now.at);
     let by = Some(by);
-    Ok(Answer::Decided(Decision { command, fingerprint, at, by, outcome, events }))
+    let decision = Decision { command, fingerprint, at, by, outcome, events };
+    after.memory.add(&decision);
+    Ok(Answer::Decided(decision, Box::new(after)))
 }
 
 /// Everything one decision looks at.

@@ -136,8 +136,9 @@ impl Hall {
     fn hear(&mut self, command: Command) -> Told {
         let answer = decide(&self.site, &self.rules, &command, &self.now);
         Told(answer.map(|answer| match answer {
-            Answer::Decided(decision) => {
+            Answer::Decided(decision, after) => {
                 self.site.apply(&decision);
+                assert_eq!(self.site, *after, "what a decision promises is what applying it gives");
                 let Decision { outcome, events, .. } = decision;
                 (outcome, events)
             }

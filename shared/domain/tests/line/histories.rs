@@ -200,11 +200,13 @@ fn live(
             // A stale view's decision meets a conflict unless nothing was missed; a stale refusal
             // and a stale memory are looked at again, too.
             let _ = decide(stale, rules, &command, &now);
-            let Ok(Answer::Decided(decision)) = decide(newest, rules, &command, &now) else {
+            let Ok(Answer::Decided(decision, promised)) = decide(newest, rules, &command, &now)
+            else {
                 continue;
             };
             let mut after = newest.clone();
             after.apply(&decision);
+            assert_eq!(after, *promised);
             look(newest, &after, &decision);
             ledger.push(decision);
             sites.push(after);
