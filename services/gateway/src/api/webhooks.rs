@@ -1,7 +1,7 @@
 //! Has a webhook told again what happened in a time.
 
 use super::past::instant;
-use super::staff::admitted;
+use super::staff::{admitted, idempotency_key};
 use crate::Door;
 use crate::body;
 use crate::feed::cursor::Cursor;
@@ -76,7 +76,8 @@ async fn replay(
     let types = of_site.and_then(|hooks| hooks.get(&id)).ok_or(&refusals::UNKNOWN_WEBHOOK)?;
     let body = body::read(body, BODY_LIMIT).await?;
     let (from, to) = range(&door, &site, &body)?;
-    let name = format!("{}\0{site}\0{id}\0{}", asker.name, key(&headers)?);
+    let key = idempotency_key(&headers)?.map_or_else(|| entropy::token(16), str::to_owned);
+    let name = format!("{}\0{site}\0{id}\0{key}", asker.name);
     let name = webhook_replay(&hex::encode(Sha256::digest(name)));
     let asked = hex::encode(Sha256::digest(&body));
     let accepted = |done| Ok((StatusCode::ACCEPTED, Json(done)));
@@ -120,12 +121,6 @@ fn range(door: &Door, site: &str, body: &[u8]) -> Result<(i64, i64), Problem> {
         return Err(Problem::new(&refusals::PAST_GONE));
     }
     Ok((from, to))
-}
-
-fn key(headers: &HeaderMap) -> Result<String, Problem> {
-    let Some(key) = headers.get("idempotency-key") else { return Ok(entropy::token(16)) };
-    let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
-    Ok(key.ok_or(&refusals::MALFORMED_IDEMPOTENCY_KEY)?.to_owned())
 }
 
 /// Events of these types from the one time on and before the other.

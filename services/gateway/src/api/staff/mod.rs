@@ -93,11 +93,16 @@ pub(in crate::api) fn admitted<'a>(
     }
 }
 
+/// The `Idempotency-Key`, if the request came with one.
+pub(in crate::api) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+    Ok(Some(key.ok_or(&refusals::MALFORMED_IDEMPOTENCY_KEY)?))
+}
+
 /// The wish's identity: the key's owner, the site and the Idempotency-Key, or chance without one.
 fn command_id(headers: &HeaderMap, asker: &StaffKey, site: &str) -> Result<CommandId, Problem> {
-    let Some(key) = headers.get("idempotency-key") else { return Ok(CommandId(entropy::bytes())) };
-    let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
-    let key = key.ok_or(&refusals::MALFORMED_IDEMPOTENCY_KEY)?;
+    let Some(key) = idempotency_key(headers)? else { return Ok(CommandId(entropy::bytes())) };
     let hash = Sha256::digest(format!("api\0{}\0{site}\0{key}", asker.name));
     let mut id = [0; 16];
     id.copy_from_slice(&hash[..16]);
