@@ -44,6 +44,7 @@ use paihao_ledger::Ledger;
 use paihao_wechat::Caller;
 use sessions::ScanSessions;
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -82,9 +83,12 @@ pub struct Gateway {
     pub lines: Lines,
 }
 
-/// What every handler can reach.
+/// What every handler can reach: one pointer, since a request copies it several times.
 #[derive(Clone)]
-struct Door {
+struct Door(Arc<Within>);
+
+/// What is behind the door.
+struct Within {
     book: Arc<Book>,
     lines: Lines,
     sessions: Arc<ScanSessions>,
@@ -96,8 +100,16 @@ struct Door {
     feed: Feed,
     past: Past,
     clock: Arc<dyn Clock>,
-    settings: Arc<Settings>,
+    settings: Settings,
     stop: CancellationToken,
+}
+
+impl Deref for Door {
+    type Target = Within;
+
+    fn deref(&self) -> &Within {
+        &self.0
+    }
 }
 
 /// Starts a gateway on a listener. On the soft stop the door closes first, then the lines.
@@ -125,7 +137,7 @@ pub fn start(
     let (door, closed) = (tasks.child("door"), CancellationToken::new());
     let (feed, past) = (Feed::new(ledger.clone(), &door), Past::new(ledger.clone()));
     let lines = Lines::start(&book, ledger.clone(), clock.clone(), observer, &closed, tasks);
-    let state = Door {
+    let within = Within {
         book,
         lines: lines.clone(),
         sessions,
@@ -137,10 +149,10 @@ pub fn start(
         feed,
         past,
         clock,
-        settings: Arc::new(settings),
+        settings,
         stop: door.stop().clone(),
     };
-    paihao_chassis::http::serve(&door, "http", listener, router(state));
+    paihao_chassis::http::serve(&door, "http", listener, router(Door(Arc::new(within))));
     tasks.spawn("closing", async move {
         door.ended().await;
         closed.cancel();

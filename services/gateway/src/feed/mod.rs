@@ -32,7 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PROGRESS: Duration = Duration::from_secs(60);
 
 /// The ledger for readers outside.
-#[derive(Clone)]
 pub(crate) struct Feed {
     ledger: Arc<dyn Ledger>,
     tasks: Tasks,

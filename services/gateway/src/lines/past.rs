@@ -37,7 +37,6 @@ impl From<Unavailable> for Untold {
 }
 
 /// Looks back.
-#[derive(Clone)]
 pub(crate) struct Past {
     ledger: Arc<dyn Ledger>,
     at_once: Arc<Semaphore>,
