@@ -1,6 +1,6 @@
 //! Handing out: one worker's stream of deliveries, and the way back for each of them.
 
-use crate::ledger::Inner;
+use crate::file::LedgerFile;
 use crate::messages::Taken;
 use crate::{handed, messages};
 use async_trait::async_trait;
@@ -71,17 +71,17 @@ const TAKEN: usize = 32;
 const LONGEST_NAP: Duration = Duration::from_secs(1);
 
 struct Worker {
-    inner: Arc<Inner>,
+    file: Arc<LedgerFile>,
     source: Source,
     room: Arc<Semaphore>,
     ahead: VecDeque<(Recorded, u64)>,
     bell: watch::Receiver<()>,
 }
 
-pub(crate) fn deliveries(inner: Arc<Inner>, source: Source, in_flight: usize) -> Deliveries {
-    let bell = inner.wake.listen(source.bell());
+pub(crate) fn deliveries(file: Arc<LedgerFile>, source: Source, in_flight: usize) -> Deliveries {
+    let bell = file.wake.listen(source.bell());
     let room = Arc::new(Semaphore::new(in_flight.clamp(1, Semaphore::MAX_PERMITS)));
-    let worker = Worker { inner, source, room, ahead: VecDeque::new(), bell };
+    let worker = Worker { file, source, room, ahead: VecDeque::new(), bell };
     Deliveries::new(
         unfold(worker, async |mut worker| {
             let next = worker.next().await;
@@ -118,14 +118,13 @@ impl Worker {
 
     async fn take(&self, limit: usize) -> Result<Taken, Unavailable> {
         let (reply, replied) = oneshot::channel();
-        let (inner, source, clock) =
-            (Arc::clone(&self.inner), self.source, self.inner.clock.clone());
-        self.inner.writer.tell(
+        let (file, source, clock) = (Arc::clone(&self.file), self.source, self.file.clock.clone());
+        self.file.writer.tell(
             move |connection| source.take(connection, limit, clock()),
             move |outcome| {
                 // The worker may have left while this was being written.
                 if let Err(Ok(Taken { taken, .. })) = reply.send(outcome) {
-                    give_back(&inner, source, taken);
+                    give_back(&file, source, taken);
                 }
             },
         );
@@ -138,7 +137,7 @@ impl Worker {
             return;
         };
         loop {
-            let left_ms = due_ms.saturating_sub((self.inner.clock)());
+            let left_ms = due_ms.saturating_sub((self.file.clock)());
             if left_ms <= 0 {
                 return;
             }
@@ -157,7 +156,7 @@ impl Worker {
         permit: OwnedSemaphorePermit,
     ) -> Delivery {
         let handle = Handle {
-            inner: Arc::clone(&self.inner),
+            file: Arc::clone(&self.file),
             source: self.source,
             handed: Handed { position: recorded.position, attempt },
             _permit: permit,
@@ -168,21 +167,25 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        give_back(&self.inner, self.source, std::mem::take(&mut self.ahead));
+        give_back(&self.file, self.source, std::mem::take(&mut self.ahead));
     }
 }
 
 /// Taken and never handed over: does not count as an attempt.
-fn give_back(inner: &Arc<Inner>, source: Source, taken: impl IntoIterator<Item = (Recorded, u64)>) {
+fn give_back(
+    file: &Arc<LedgerFile>,
+    source: Source,
+    taken: impl IntoIterator<Item = (Recorded, u64)>,
+) {
     for (recorded, attempt) in taken {
         let what = Handed { position: recorded.position, attempt };
-        put_back_now(inner, source, what, attempt - 1);
+        put_back_now(file, source, what, attempt - 1);
     }
 }
 
-fn put_back_now(inner: &Arc<Inner>, source: Source, what: Handed, counted: u64) {
-    let (clock, ringing) = (inner.clock.clone(), Arc::clone(inner));
-    inner.writer.tell(
+fn put_back_now(file: &Arc<LedgerFile>, source: Source, what: Handed, counted: u64) {
+    let (clock, ringing) = (file.clock.clone(), Arc::clone(file));
+    file.writer.tell(
         move |connection| source.put_back(connection, what, counted, clock(), false),
         move |_| ringing.wake.ring(source.bell()),
     );
@@ -195,7 +198,7 @@ struct Handed {
 }
 
 struct Handle {
-    inner: Arc<Inner>,
+    file: Arc<LedgerFile>,
     source: Source,
     handed: Handed,
     _permit: OwnedSemaphorePermit,
@@ -204,14 +207,14 @@ struct Handle {
 #[async_trait]
 impl Acknowledge for Handle {
     async fn say(&self, verdict: Verdict) -> Result<(), Unavailable> {
-        let (source, handed, clock) = (self.source, self.handed, self.inner.clock.clone());
-        let inner = Arc::clone(&self.inner);
+        let (source, handed, clock) = (self.source, self.handed, self.file.clock.clone());
+        let file = Arc::clone(&self.file);
         let news = match verdict {
             Verdict::Done => None,
             Verdict::Again(_) => Some(source.bell()),
             Verdict::Never(_) => Some(DEAD_LETTERS.name),
         };
-        let said = self.inner.writer.run_then(
+        let said = self.file.writer.run_then(
             move |connection| match (verdict, source) {
                 (Verdict::Done, Source::Consumer(log, consumer)) => {
                     handed::done(connection, &log, &consumer, handed.position)
@@ -231,7 +234,7 @@ impl Acknowledge for Handle {
             },
             move |()| {
                 if let Some(news) = news {
-                    inner.wake.ring(news);
+                    file.wake.ring(news);
                 }
             },
         );
@@ -239,9 +242,9 @@ impl Acknowledge for Handle {
     }
 
     async fn extend(&self) -> Result<(), Unavailable> {
-        let (source, handed, clock) = (self.source, self.handed, self.inner.clock.clone());
+        let (source, handed, clock) = (self.source, self.handed, self.file.clock.clone());
         let wait_ms = source.ack_wait().as_millis() as i64;
-        self.inner
+        self.file
             .writer
             .run(move |connection| {
                 let due_ms = clock().saturating_add(wait_ms);
@@ -251,6 +254,6 @@ impl Acknowledge for Handle {
     }
 
     fn forgotten(&self) {
-        put_back_now(&self.inner, self.source, self.handed, self.handed.attempt);
+        put_back_now(&self.file, self.source, self.handed, self.handed.attempt);
     }
 }

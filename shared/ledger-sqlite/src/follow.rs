@@ -1,7 +1,7 @@
 //! Following: pages of the past, then a sleep until the writer rings.
 
 use crate::entries;
-use crate::ledger::Inner;
+use crate::file::LedgerFile;
 use futures::stream::{BoxStream, StreamExt, unfold};
 use paihao_contracts::names::Log;
 use paihao_ledger::{Followed, Position, Recorded, Unavailable};
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 const PAGE: usize = 256;
 
 struct Follower {
-    inner: Arc<Inner>,
+    file: Arc<LedgerFile>,
     log: Log,
     after: Position,
     restarted: bool,
@@ -23,15 +23,15 @@ struct Follower {
 }
 
 pub(crate) async fn follow(
-    inner: Arc<Inner>,
+    file: Arc<LedgerFile>,
     log: Log,
     after: Position,
 ) -> Result<BoxStream<'static, Followed>, Unavailable> {
-    let bell = inner.wake.listen(log.name);
-    let largest = inner.reader.read(entries::largest_position).await?;
+    let bell = file.wake.listen(log.name);
+    let largest = file.reader.read(entries::largest_position).await?;
     let restarted = after > largest;
     let after = if restarted { Position::START } else { after };
-    let follower = Follower { inner, log, after, restarted, read: VecDeque::new(), bell };
+    let follower = Follower { file, log, after, restarted, read: VecDeque::new(), bell };
     Ok(unfold(follower, async |mut follower| {
         let next = follower.next().await;
         Some((next, follower))
@@ -51,9 +51,9 @@ impl Follower {
             }
             // Before reading: what is appended from here on rings again.
             self.bell.borrow_and_update();
-            let (log, after, now_ms) = (self.log, self.after, (self.inner.clock)());
+            let (log, after, now_ms) = (self.log, self.after, (self.file.clock)());
             let page = self
-                .inner
+                .file
                 .reader
                 .read(move |connection| entries::page(connection, &log, after, PAGE, now_ms));
             match page.await {

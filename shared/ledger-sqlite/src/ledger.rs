@@ -1,8 +1,9 @@
 //! The port, put together from writer, reader and bells.
 
 use crate::deliveries::{Source, deliveries};
+use crate::file::LedgerFile;
 use crate::follow::follow;
-use crate::open::{Clock, OpenError, SqliteOptions, open};
+use crate::open::{OpenError, SqliteOptions, open};
 use crate::reader::Reader;
 use crate::sweep::{keep_sweeping, sweep};
 use crate::wake::Wake;
@@ -16,24 +17,17 @@ use paihao_ledger::{
     Subject, Unavailable,
 };
 use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::AbortHandle;
 
 /// A ledger in one file. Cheap to clone; the file is given back when the last clone, follower and
 /// worker is gone, or by [`SqliteLedger::close`].
 #[derive(Clone)]
-pub struct SqliteLedger(Arc<Inner>);
-
-pub(crate) struct Inner {
-    pub(crate) writer: Writer,
-    pub(crate) reader: Arc<Reader>,
-    pub(crate) wake: Wake,
-    pub(crate) clock: Clock,
-    /// The logs in use, for sweeping.
-    pub(crate) logs: Mutex<HashMap<&'static str, Log>>,
-    sweeping: tokio::task::JoinHandle<()>,
+pub struct SqliteLedger {
+    file: Arc<LedgerFile>,
+    sweeping: AbortHandle,
     largest_entry: usize,
 }
 
@@ -44,42 +38,30 @@ impl SqliteLedger {
         let path = path.as_ref();
         let writer = Writer::start(open(path)?);
         let logs = LOGS.into_iter().map(|log| (log.name, log)).collect();
-        #[allow(clippy::disallowed_methods, reason = "aborted when the ledger is dropped")]
-        let inner = Arc::new_cyclic(|inner| Inner {
+        let file = Arc::new(LedgerFile {
             writer,
             reader: Arc::new(Reader::new(path.to_owned())),
             wake: Wake::default(),
             clock: options.clock,
             logs: Mutex::new(logs),
-            sweeping: tokio::spawn(keep_sweeping(inner.clone(), options.sweep_every)),
-            largest_entry: options.largest_entry,
         });
-        Ok(SqliteLedger(inner))
+        #[allow(clippy::disallowed_methods, reason = "ends when nobody holds the file any more")]
+        let sweeping = tokio::spawn(keep_sweeping(Arc::downgrade(&file), options.sweep_every));
+        let sweeping = sweeping.abort_handle();
+        Ok(SqliteLedger { file, sweeping, largest_entry: options.largest_entry })
     }
 
     /// Removes from the file what has aged out at this time (Unix milliseconds). Happens by itself
     /// every [`SqliteOptions::sweep_every`]; what has aged out is not shown even before.
     pub async fn sweep(&self, now_ms: i64) -> Result<(), Unavailable> {
-        sweep(&self.0, now_ms).await
+        sweep(&self.file, now_ms).await
     }
 
     /// Writes what is waiting and gives the file back; everything afterwards is refused.
     pub async fn close(&self) {
-        self.0.sweeping.abort();
-        self.0.reader.close();
-        self.0.writer.close().await;
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
         self.sweeping.abort();
-    }
-}
-
-impl Inner {
-    fn remember(&self, log: &Log) {
-        self.logs.lock().entry(log.name).or_insert(*log);
+        self.file.reader.close();
+        self.file.writer.close().await;
     }
 }
 
@@ -92,18 +74,18 @@ impl Ledger for SqliteLedger {
         expect: Expect,
         entry: Entry,
     ) -> Result<Position, AppendError> {
-        let (size, limit) = (entry.size(), self.0.largest_entry);
+        let (size, limit) = (entry.size(), self.largest_entry);
         if size > limit {
             return Err(AppendError::TooLarge { size, limit });
         }
-        self.0.remember(log);
-        let (log, subject, inner) = (*log, subject.clone(), Arc::clone(&self.0));
-        let clock = self.0.clock.clone();
-        let appended = self.0.writer.run_then(
+        self.file.remember(log);
+        let (log, subject, file) = (*log, subject.clone(), Arc::clone(&self.file));
+        let clock = self.file.clock.clone();
+        let appended = self.file.writer.run_then(
             move |connection| entries::append(connection, &log, &subject, expect, &entry, clock()),
             move |appended| {
                 if appended.is_ok() {
-                    inner.wake.ring(log.name);
+                    file.wake.ring(log.name);
                 }
             },
         );
@@ -111,16 +93,16 @@ impl Ledger for SqliteLedger {
     }
 
     async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<Recorded>, Unavailable> {
-        let (log, subject, now_ms) = (*log, subject.clone(), (self.0.clock)());
-        self.0
+        let (log, subject, now_ms) = (*log, subject.clone(), (self.file.clock)());
+        self.file
             .reader
             .read(move |connection| entries::last(connection, &log, &subject, now_ms))
             .await
     }
 
     async fn head(&self, log: &Log) -> Result<Position, Unavailable> {
-        let (log, now_ms) = (*log, (self.0.clock)());
-        self.0.reader.read(move |connection| entries::head(connection, &log, now_ms)).await
+        let (log, now_ms) = (*log, (self.file.clock)());
+        self.file.reader.read(move |connection| entries::head(connection, &log, now_ms)).await
     }
 
     async fn follow(
@@ -128,8 +110,8 @@ impl Ledger for SqliteLedger {
         log: &Log,
         after: Position,
     ) -> Result<BoxStream<'static, Followed>, Unavailable> {
-        self.0.remember(log);
-        follow(Arc::clone(&self.0), *log, after).await
+        self.file.remember(log);
+        follow(Arc::clone(&self.file), *log, after).await
     }
 
     async fn consume(
@@ -138,8 +120,8 @@ impl Ledger for SqliteLedger {
         consumer: &Consumer,
         in_flight: usize,
     ) -> Result<Deliveries, Unavailable> {
-        self.0.remember(log);
-        Ok(deliveries(Arc::clone(&self.0), Source::Consumer(*log, *consumer), in_flight))
+        self.file.remember(log);
+        Ok(deliveries(Arc::clone(&self.file), Source::Consumer(*log, *consumer), in_flight))
     }
 
     async fn enqueue(
@@ -149,27 +131,27 @@ impl Ledger for SqliteLedger {
         entry: Entry,
         delay: Duration,
     ) -> Result<Enqueued, Unavailable> {
-        let (size, limit) = (entry.size(), self.0.largest_entry);
+        let (size, limit) = (entry.size(), self.largest_entry);
         if size > limit {
             return Err(Unavailable(format!(
                 "a message of {size} bytes is larger than the limit of {limit}"
             )));
         }
-        let (queue, key, inner) = (*queue, key.to_owned(), Arc::clone(&self.0));
-        let clock = self.0.clock.clone();
-        let enqueued = self.0.writer.run_then(
+        let (queue, key, file) = (*queue, key.to_owned(), Arc::clone(&self.file));
+        let clock = self.file.clock.clone();
+        let enqueued = self.file.writer.run_then(
             move |connection| messages::enqueue(connection, &queue, &key, &entry, delay, clock()),
-            move |_| inner.wake.ring(queue.name),
+            move |_| file.wake.ring(queue.name),
         );
         enqueued.await
     }
 
     async fn work(&self, queue: &WorkQueue, in_flight: usize) -> Result<Deliveries, Unavailable> {
-        Ok(deliveries(Arc::clone(&self.0), Source::Queue(*queue), in_flight))
+        Ok(deliveries(Arc::clone(&self.file), Source::Queue(*queue), in_flight))
     }
 
     async fn check(&self) -> Result<(), Unavailable> {
-        self.0
+        self.file
             .writer
             .run(|connection| connection.query_row("SELECT 1 FROM sqlite_schema", [], |_| Ok(())))
             .await

@@ -6,6 +6,8 @@
 mod ledger;
 mod open;
 
+mod file;
+
 mod inspect;
 
 mod entries;
