@@ -159,7 +159,7 @@ pub(crate) async fn last(
     Ok(read.await??.map(|message| Recorded {
         position: Position(message.sequence),
         subject: subject.clone(),
-        at_ms: crate::deliveries::millis(message.time),
+        at_ms: message::millis(message.time),
         entry: message::entry(Some(&message.headers), message.payload),
     }))
 }

@@ -2,8 +2,7 @@
 
 use crate::append::{Published, publish};
 use crate::backoff::Backoff;
-use crate::follow::moved_on;
-use crate::link::{CallError, Link, State, unavailable};
+use crate::link::{CallError, Link, State, moved_on, unavailable};
 use crate::message;
 use crate::naming::WORKERS;
 use crate::pull::{Ended, Pull, Pulled};
@@ -244,7 +243,7 @@ impl Worker {
         let recorded = Recorded {
             position: Position(sequence),
             subject,
-            at_ms: millis(published),
+            at_ms: message::millis(published),
             entry: message::entry(headers, message.payload.clone()),
         };
         let permit = Arc::clone(&self.room).try_acquire_owned().ok();
@@ -335,11 +334,6 @@ impl Acknowledge for Handle {
     fn forgotten(&self) {
         self.ground.returns.give_back(self.reply.clone());
     }
-}
-
-/// Unix milliseconds.
-pub(crate) fn millis(at: async_nats::datetime::DateTime) -> i64 {
-    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
 }
 
 /// How long ago that was by our clock, which may differ from the server's.

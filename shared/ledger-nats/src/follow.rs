@@ -2,8 +2,7 @@
 //! about it is in doubt.
 
 use crate::backoff::Backoff;
-use crate::deliveries::millis;
-use crate::link::{Link, State, unavailable};
+use crate::link::{Link, State, moved_on, unavailable};
 use crate::message;
 use crate::streams::{Kind, Streams};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
@@ -181,13 +180,6 @@ impl Follower {
     }
 }
 
-/// Waits until the connection is another one than this.
-pub(crate) async fn moved_on(state: &mut watch::Receiver<State>, connection: u64) {
-    if state.wait_for(|state| state.times != connection).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
 impl Session {
     async fn hear(
         &mut self,
@@ -207,7 +199,7 @@ impl Session {
             return Heard::Broken("a message is missing");
         }
         self.received += 1;
-        let (position, at_ms) = (Position(info.stream_sequence), millis(info.published));
+        let (position, at_ms) = (Position(info.stream_sequence), message::millis(info.published));
         let Some(subject) = subject else {
             tracing::warn!(log = log.name, position = position.0, "an entry of others is left out");
             return Heard::Nothing;

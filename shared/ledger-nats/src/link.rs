@@ -196,6 +196,13 @@ impl Link {
     }
 }
 
+/// Waits until the connection is another one than this.
+pub(crate) async fn moved_on(state: &mut watch::Receiver<State>, connection: u64) {
+    if state.wait_for(|state| state.times != connection).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// What the JetStream interface says, in our words.
 pub(crate) fn unavailable(error: &dyn std::fmt::Display) -> Unavailable {
     Unavailable(format!("NATS says: {error}"))

@@ -59,6 +59,11 @@ fn is_the_entrys(name: &str) -> bool {
     !is_nats && !name.eq_ignore_ascii_case(DELAY)
 }
 
+/// When a message was stored, in Unix milliseconds.
+pub(crate) fn millis(at: async_nats::datetime::DateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
+}
+
 /// Whether the server would take a message so large; otherwise how much of the entry it would.
 pub(crate) fn fits(link: &Link, entry: &Entry) -> Result<(), usize> {
     // Names and values are counted in the entry; separators and the headers we add are not.
