@@ -4,6 +4,7 @@
 //! credentials are proved at the stable channel without forcing, which hands out the token there
 //! is. The classic channel is never asked: each of its answers kills the token in use.
 
+use super::refused::refused;
 use super::report::Finding;
 use super::{Ward, finding, kinds, notices, within};
 use crate::config::{Account, Config, Setup, TokenChannel};
@@ -115,23 +116,4 @@ async fn quotas(
         found
     });
     futures::future::join_all(asked).await.concat()
-}
-
-/// A call that did not succeed, in WeChat's words where it has said any.
-pub(super) fn refused(
-    name: &str,
-    call: &str,
-    error: &CallError,
-    otherwise: &'static kinds::Kind,
-) -> Finding {
-    let CallError::Refused(refusal) = error else {
-        return finding(name, kinds::WECHAT_UNREACHABLE, format!("{call}: {error}"));
-    };
-    let kind = match (refusal.code, refusal.meaning) {
-        (40164, _) => kinds::ADDRESS_NOT_LISTED,
-        (40001 | 40013 | 40125 | 40243 | 41002 | 41004, Meaning::Ours) => otherwise,
-        (_, Meaning::Token) => otherwise,
-        _ => kinds::WECHAT_REFUSED,
-    };
-    finding(name, kind, format!("{call}: {refusal} ({})", refusal.advice()))
 }

@@ -1,13 +1,15 @@
 //! `paihao doctor`: goes through everything an operator would want to know before opening day.
 //!
 //! In reading order: [`kinds`] is every finding there is; [`report`] is how they are told; `account`
-//! and `notices` ask WeChat, `callback` plays it; `stores`, `file` and `clock` look at what all stands on.
+//! and `notices` ask WeChat, `refused` is what its "no" means, `callback` plays it; `stores`, `file`
+//! and `clock` look at what all stands on.
 
 pub mod kinds;
 pub mod report;
 
 mod account;
 mod notices;
+mod refused;
 
 mod callback;
 

@@ -1,7 +1,7 @@
 //! Through which channels each kind of notice can go out, and whether its template is as WeChat's
 //! console has it.
 
-use super::account::refused;
+use super::refused::refused;
 use super::report::Finding;
 use super::{Ward, finding, kinds};
 use crate::config::Setup;

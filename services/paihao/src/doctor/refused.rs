@@ -1,0 +1,24 @@
+//! What it says about a set-up that WeChat did not answer a call as wished.
+
+use super::report::Finding;
+use super::{finding, kinds};
+use paihao_wechat::{CallError, Meaning};
+
+/// A call that did not succeed, in WeChat's words where it has said any.
+pub(super) fn refused(
+    name: &str,
+    call: &str,
+    error: &CallError,
+    otherwise: &'static kinds::Kind,
+) -> Finding {
+    let CallError::Refused(refusal) = error else {
+        return finding(name, kinds::WECHAT_UNREACHABLE, format!("{call}: {error}"));
+    };
+    let kind = match (refusal.code, refusal.meaning) {
+        (40164, _) => kinds::ADDRESS_NOT_LISTED,
+        (40001 | 40013 | 40125 | 40243 | 41002 | 41004, Meaning::Ours) => otherwise,
+        (_, Meaning::Token) => otherwise,
+        _ => kinds::WECHAT_REFUSED,
+    };
+    finding(name, kind, format!("{call}: {refusal} ({})", refusal.advice()))
+}
