@@ -6,8 +6,8 @@
 //!
 //! In reading order: [`book`] is what the owner set up, [`calendar`] its days; [`lines`] decides and
 //! follows; [`callback`] hears WeChat; [`codes`] are the QR codes that WeChat makes; [`sessions`] is
-//! a browser waiting for a scan; `feed` is what happened, for others; [`api`] serves programs and
-//! pages; [`refusals`] lists every "no".
+//! a browser waiting for a scan; [`fates`] knows what became of each message; `feed` is what happened,
+//! for others; [`api`] serves programs and pages; [`refusals`] lists every "no".
 
 pub mod book;
 pub mod calendar;
@@ -20,6 +20,7 @@ pub mod scene;
 pub mod sessions;
 pub mod wording;
 
+pub mod fates;
 mod feed;
 
 pub mod api;
@@ -34,6 +35,7 @@ use codes::CodeSource;
 use codes::cost::Costs;
 use codes::doors::Doors;
 use codes::pool::{PoolSettings, Pools};
+use fates::Fates;
 use feed::Feed;
 use lines::Lines;
 use lines::past::Past;
@@ -81,6 +83,8 @@ pub struct Ports {
 pub struct Gateway {
     /// The lines of its sites; for readiness and the admin port.
     pub lines: Lines,
+    /// What became of the messages about its tickets.
+    pub fates: Fates,
 }
 
 /// What every handler can reach: one pointer, since a request copies it several times.
@@ -97,6 +101,7 @@ struct Within {
     ledger: Arc<dyn Ledger>,
     cache: Arc<dyn Cache>,
     costs: Arc<Costs>,
+    fates: Fates,
     feed: Feed,
     past: Past,
     clock: Arc<dyn Clock>,
@@ -132,7 +137,12 @@ pub fn start(
     let doors = Doors::start(ledger.clone(), cache.clone(), codes.clone(), clock.clone(), tasks);
     let costs = Arc::new(Costs::new(codes.clone(), doors.clone(), pools));
     let told = sessions.clone();
-    let observer: lines::Observer = Arc::new(move |_, decision| told.hear(decision));
+    let fates = Fates::follow(ledger.clone(), clock.clone(), tasks);
+    let planned = fates.clone();
+    let observer: lines::Observer = Arc::new(move |book, decision| {
+        told.hear(decision);
+        planned.hear(book, decision);
+    });
 
     let (door, closed) = (tasks.child("door"), CancellationToken::new());
     let (feed, past) = (Feed::new(ledger.clone(), &door), Past::new(ledger.clone()));
@@ -146,6 +156,7 @@ pub fn start(
         ledger,
         cache,
         costs,
+        fates: fates.clone(),
         feed,
         past,
         clock,
@@ -157,7 +168,7 @@ pub fn start(
         door.ended().await;
         closed.cancel();
     });
-    Gateway { lines }
+    Gateway { lines, fates }
 }
 
 fn router(door: Door) -> Router {

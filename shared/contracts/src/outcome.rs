@@ -79,25 +79,39 @@ pub enum Standing {
     NotTold(Fate),
 }
 
+impl OutcomeRecord {
+    /// The key of the notice it is about.
+    pub fn key(&self) -> &str {
+        match self {
+            OutcomeRecord::Trying(record) => &record.key,
+            OutcomeRecord::Receipt(record) => &record.key,
+            OutcomeRecord::Ended(record) => &record.key,
+        }
+    }
+}
+
 impl Outcome {
     /// What these records of one notice add up to: the same in every order, and however often one
     /// of them is there.
     pub fn of(records: impl IntoIterator<Item = OutcomeRecord>) -> Outcome {
         let mut outcome = Outcome::default();
-        for record in records {
-            match record {
-                OutcomeRecord::Trying(new) => {
-                    keep(&mut outcome.trying, new, |old, new| rank(new) > rank(old));
-                }
-                OutcomeRecord::Ended(new) => {
-                    keep(&mut outcome.ended, new, |old, new| end(new) < end(old));
-                }
-                OutcomeRecord::Receipt(new) => {
-                    keep(&mut outcome.receipt, new, |old, new| weight(new) > weight(old));
-                }
+        records.into_iter().for_each(|record| outcome.add(record));
+        outcome
+    }
+
+    /// Takes in one more record.
+    pub fn add(&mut self, record: OutcomeRecord) {
+        match record {
+            OutcomeRecord::Trying(new) => {
+                keep(&mut self.trying, new, |old, new| rank(new) > rank(old));
+            }
+            OutcomeRecord::Ended(new) => {
+                keep(&mut self.ended, new, |old, new| end(new) < end(old));
+            }
+            OutcomeRecord::Receipt(new) => {
+                keep(&mut self.receipt, new, |old, new| weight(new) > weight(old));
             }
         }
-        outcome
     }
 
     /// In one word.

@@ -4,6 +4,7 @@ mod cost;
 pub(crate) mod doors;
 mod feed;
 mod live;
+mod notices;
 mod past;
 mod sessions;
 mod sites;
@@ -39,6 +40,7 @@ pub(crate) fn routes() -> Router<Door> {
     open.merge(staff::routes())
         .merge(cost::routes())
         .merge(feed::routes())
+        .merge(notices::routes())
         .merge(past::routes())
         .merge(webhooks::routes())
 }

@@ -11,6 +11,7 @@ use paihao_contracts::names::LEDGER;
 use paihao_contracts::public::publish;
 use paihao_gateway::book::StaffKey;
 use paihao_gateway::codes::pool::PoolSettings;
+use paihao_gateway::fates::Fates;
 use paihao_gateway::lines::Lines;
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger::{Followed, Ledger, Position};
@@ -37,6 +38,8 @@ pub struct Hall {
 /// One gateway.
 pub struct Gateway {
     pub lines: Lines,
+    #[allow(dead_code, reason = "not every test that has a hall asks")]
+    pub fates: Fates,
     pub url: String,
     http: reqwest::Client,
 }
@@ -90,7 +93,7 @@ impl Hall {
         };
         let gateway = start(settings, Arc::new(book), ports, listener, &self.tasks);
         gateway.lines.until_caught_up().await;
-        Gateway { lines: gateway.lines, url, http: self.http.clone() }
+        Gateway { lines: gateway.lines, fates: gateway.fates, url, http: self.http.clone() }
     }
 
     /// The public form of everything that the ledger holds of the hall.
@@ -113,7 +116,12 @@ impl Hall {
 impl Gateway {
     /// Asks for something of the hall, with its key.
     pub fn hall(&self, path: &str) -> RequestBuilder {
-        self.http.get(format!("{}/hall{path}", self.url)).bearer_auth(KEY)
+        self.with_key(path, KEY)
+    }
+
+    /// The same with another key.
+    pub fn with_key(&self, path: &str, key: &str) -> RequestBuilder {
+        self.http.get(format!("{}/hall{path}", self.url)).bearer_auth(key)
     }
 
     pub async fn json(&self, path: &str) -> (StatusCode, Value) {

@@ -14,6 +14,8 @@ use crate::Door;
 use crate::body;
 use crate::book::StaffKey;
 use crate::refusals::{self, Problem};
+pub(in crate::api) use tickets::numbered;
+
 use answer::{Done, done};
 use axum::body::Body;
 use axum::http::{HeaderMap, Uri, header};

@@ -104,7 +104,7 @@ async fn with_ticket(
 }
 
 /// The ticket of a number.
-pub(super) fn numbered(door: &Door, site: &str, number: &str) -> Result<TicketId, Problem> {
+pub(in crate::api) fn numbered(door: &Door, site: &str, number: &str) -> Result<TicketId, Problem> {
     let view = door.lines.view(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let ticket = view.site.tickets().find(|ticket| ticket.number.to_string() == number);
     Ok(ticket.ok_or(&refusals::UNKNOWN_TICKET)?.id)

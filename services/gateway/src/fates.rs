@@ -1,0 +1,406 @@
+//! What became of the messages about each ticket: what the ledger says was to be told, beside what
+//! the log of outcomes says of it. In memory, for today and the day before.
+
+use crate::book::SiteBook;
+use futures::StreamExt;
+use paihao_chassis::Tasks;
+use paihao_chassis::backoff::Backoff;
+use paihao_chassis::clock::Clock;
+use paihao_contracts::names::OUTCOMES;
+use paihao_contracts::notice::{Channel, Fate as Ended, Tried};
+use paihao_contracts::outcome::{Outcome, OutcomeRecord, Standing};
+use paihao_domain::{Decision, Event, Milestone, MilestoneKind, TicketId};
+use paihao_ledger::{Followed, Ledger, Position};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Days that are kept beside the newest one. Two, since that may be the next day's in the east
+/// while a site in the west looks at its own yesterday.
+const DAYS_KEPT: i32 = 2;
+
+/// Outcomes older than this are of no day that is kept.
+const OLDEST: Duration = Duration::from_secs((DAYS_KEPT as u64 + 2) * 24 * 3600);
+
+/// One message to the holder of a ticket, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fate {
+    /// What it says, by the milestone's word: `called`, `near`.
+    pub notice: String,
+    /// The how-manieth of its kind for the ticket, from 1.
+    pub occurrence: u32,
+    /// When it became true, in Unix milliseconds; `None` while only its outcome is known.
+    pub at: Option<i64>,
+    /// How far it has come.
+    pub step: Step,
+    /// When that was known, in Unix milliseconds.
+    pub since: Option<i64>,
+    /// The channel that took it, may have taken it, or is being tried.
+    pub via: Option<Channel>,
+    /// Why not, by a name that a machine can read: WeChat's code (docs/wechat-codes.md) or ours.
+    pub why: Option<String>,
+    /// The channels that did not take it.
+    pub tried: Vec<Tried>,
+}
+
+/// How far a message has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words of docs/api.md, where each is explained")]
+pub enum Step {
+    Waiting,
+    Sending,
+    Sent,
+    Delivered,
+    NotDelivered,
+    Failed,
+    Stale,
+    Superseded,
+    Unknown,
+}
+
+impl Step {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Waiting => "waiting",
+            Step::Sending => "sending",
+            Step::Sent => "sent",
+            Step::Delivered => "delivered",
+            Step::NotDelivered => "not_delivered",
+            Step::Failed => "failed",
+            Step::Stale => "stale",
+            Step::Superseded => "superseded",
+            Step::Unknown => "unknown",
+        }
+    }
+}
+
+/// A ticket of a business day, of a site.
+type Ticket = (i32, TicketId);
+
+/// The messages of a ticket, by what stands last in their keys: `called#1`.
+type Messages = BTreeMap<String, Message>;
+
+#[derive(Default)]
+struct Message {
+    planned: Option<Planned>,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy)]
+struct Planned {
+    order: u32,
+    at: i64,
+    /// The answer to the scan said it: nothing is sent.
+    answered: bool,
+}
+
+/// The fate of every message of the days that are kept. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Fates(Arc<Mutex<Shelves>>);
+
+#[derive(Default)]
+struct Shelves {
+    newest: i32,
+    sites: BTreeMap<String, Shelf>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    tickets: BTreeMap<Ticket, Messages>,
+    news: watch::Sender<()>,
+}
+
+impl Fates {
+    /// Begins to follow the log of outcomes; goes on until the tasks are told to stop. What was to
+    /// be told comes through [`Fates::hear`].
+    pub fn follow(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>, tasks: &Tasks) -> Fates {
+        let fates = Fates::default();
+        let (reader, stop) = (fates.clone(), tasks.stop().clone());
+        tasks.spawn("fates", async move { reader.run(&*ledger, &*clock, &stop).await });
+        fates
+    }
+
+    /// The messages about a ticket of a business day, in the order in which they were decided.
+    pub fn of(&self, site: &str, day: i32, ticket: TicketId) -> Vec<Fate> {
+        let shelves = self.0.lock();
+        let messages = shelves.sites.get(site).and_then(|shelf| shelf.tickets.get(&(day, ticket)));
+        let mut fates: Vec<_> = messages
+            .into_iter()
+            .flatten()
+            .map(|(name, message)| (message.planned.map_or(u32::MAX, |p| p.order), name, message))
+            .collect();
+        fates.sort_by_key(|(order, name, _)| (*order, *name));
+        fates.into_iter().map(|(_, name, message)| fate(name, message)).collect()
+    }
+
+    /// Wakes whenever the fate of a message of the site changes.
+    pub fn watch(&self, site: &str) -> watch::Receiver<()> {
+        self.0.lock().sites.entry(site.to_owned()).or_default().news.subscribe()
+    }
+
+    /// Takes in what a decision says is to be told.
+    pub fn hear(&self, book: &SiteBook, decision: &Decision) {
+        for event in &decision.events {
+            if let Event::MilestoneReached(milestone) = event {
+                self.plan(&book.facts.id, milestone);
+            }
+        }
+    }
+
+    fn plan(&self, site: &str, milestone: &Milestone) {
+        let Milestone { ticket, day, kind, occurrence, order, at, .. } = milestone;
+        // The first version had only calls, and said which in the kind alone.
+        let occurrence = match kind {
+            MilestoneKind::Called { call, .. } => *call,
+            _ => *occurrence,
+        };
+        let name = format!("{}#{occurrence}", kind.name());
+        let answered = matches!(kind, MilestoneKind::Joined(_));
+        self.change(site, (day.0, *ticket), name, |message| {
+            message.planned = Some(Planned { order: *order, at: at.0, answered });
+        });
+    }
+
+    fn record(&self, record: OutcomeRecord) {
+        let Some((site, ticket, name)) = parts(record.key()) else { return };
+        let (site, name) = (site.to_owned(), name.to_owned());
+        self.change(&site, ticket, name, |message| message.outcome.add(record));
+    }
+
+    fn change(&self, site: &str, ticket: Ticket, name: String, change: impl FnOnce(&mut Message)) {
+        let mut shelves = self.0.lock();
+        let (day, _) = ticket;
+        if day > shelves.newest {
+            shelves.newest = day;
+            for shelf in shelves.sites.values_mut() {
+                shelf.tickets = shelf.tickets.split_off(&(day - DAYS_KEPT, TicketId(0)));
+            }
+        }
+        if day < shelves.newest - DAYS_KEPT {
+            return;
+        }
+        // Asked first, since there is one for almost every message.
+        if !shelves.sites.contains_key(site) {
+            shelves.sites.insert(site.to_owned(), Shelf::default());
+        }
+        let Some(shelf) = shelves.sites.get_mut(site) else { return };
+        change(shelf.tickets.entry(ticket).or_default().entry(name).or_default());
+        shelf.news.send_replace(());
+    }
+
+    /// The log was made anew: what it said no longer counts.
+    fn forget_outcomes(&self) {
+        for shelf in self.0.lock().sites.values_mut() {
+            let messages = shelf.tickets.values_mut().flat_map(BTreeMap::values_mut);
+            messages.for_each(|message| message.outcome = Outcome::default());
+            shelf.news.send_replace(());
+        }
+    }
+
+    async fn run(&self, ledger: &dyn Ledger, clock: &dyn Clock, stop: &CancellationToken) {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        while !stop.is_cancelled() {
+            match ledger.follow(&OUTCOMES, Position::START).await {
+                Ok(entries) => {
+                    let oldest = clock.now_ms() - OLDEST.as_millis() as i64;
+                    let entries = paihao_chassis::http::until_stop(entries, stop);
+                    let mut entries = Box::pin(entries);
+                    while let Some(followed) = entries.next().await {
+                        self.read(followed, oldest);
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "cannot follow the outcomes yet"),
+            }
+            backoff.wait_unless(stop).await;
+        }
+    }
+
+    fn read(&self, followed: Followed, oldest: i64) {
+        match followed {
+            Followed::Entry(recorded) if recorded.at_ms < oldest => {}
+            Followed::Entry(recorded) => match serde_json::from_slice(&recorded.entry.payload) {
+                Ok(record) => self.record(record),
+                Err(error) => {
+                    let position = recorded.position.0;
+                    tracing::warn!(position, %error, "an outcome that is not understood");
+                }
+            },
+            Followed::Restarted => self.forget_outcomes(),
+        }
+    }
+}
+
+/// The site, the ticket and the rest of a notice's key: `hall/20779/17/called#1`.
+fn parts(key: &str) -> Option<(&str, Ticket, &str)> {
+    let mut parts = key.rsplitn(4, '/');
+    let (name, ticket, day) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((parts.next()?, (day.parse().ok()?, TicketId(ticket.parse().ok()?)), name))
+}
+
+fn fate(name: &str, message: &Message) -> Fate {
+    let (notice, occurrence) = name.split_once('#').unwrap_or((name, "1"));
+    let Outcome { trying, ended, receipt } = &message.outcome;
+    let (step, why) = match message.outcome.standing() {
+        Standing::UnderWay if message.planned.is_some_and(|planned| planned.answered) => {
+            (Step::Delivered, None)
+        }
+        Standing::UnderWay if trying.is_some() => (Step::Sending, None),
+        Standing::UnderWay => (Step::Waiting, None),
+        Standing::Accepted => (Step::Sent, None),
+        Standing::Told => (Step::Delivered, None),
+        Standing::NotDelivered(received) => (Step::NotDelivered, Some(received.name().to_owned())),
+        Standing::NotTold(ended) => unsent(ended),
+    };
+    let since = receipt.as_ref().map(|receipt| receipt.at);
+    let since = since.or(ended.as_ref().map(|ended| ended.at));
+    let by_answer = matches!(message.planned, Some(Planned { answered: true, .. }));
+    let via = match (ended, trying) {
+        (None, None) if by_answer => Some(Channel::PassiveReply),
+        (Some(ended), _) => ended.via,
+        (None, trying) => trying.as_ref().map(|trying| trying.trying),
+    };
+    Fate {
+        notice: notice.to_owned(),
+        occurrence: occurrence.parse().unwrap_or(1),
+        at: message.planned.map(|planned| planned.at),
+        step,
+        since: since.or(trying.as_ref().map(|trying| trying.at)),
+        via,
+        why,
+        tried: ended.as_ref().map(|ended| ended.tried.clone()).unwrap_or_default(),
+    }
+}
+
+/// The step and the reason of what ended without being taken.
+fn unsent(ended: Ended) -> (Step, Option<String>) {
+    match ended {
+        // Neither is among those that were not taken.
+        Ended::Sent { .. } => (Step::Sent, None),
+        Ended::Replied => (Step::Delivered, None),
+        Ended::Refused { name, .. } => (Step::Failed, Some(name)),
+        Ended::Stale => (Step::Stale, None),
+        Ended::Superseded => (Step::Superseded, None),
+        Ended::GaveUp { .. } => (Step::Failed, Some("gave_up".to_owned())),
+        Ended::Unknown { .. } => (Step::Unknown, None),
+        Ended::Unspeakable { .. } => (Step::Failed, Some("unspeakable".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_contracts::notice::NoticeOutcome;
+    use paihao_contracts::outcome::NoticeReceipt;
+    use paihao_contracts::receipt::Received;
+    use paihao_domain::{Day, Number, Person, Timestamp, Told};
+
+    fn milestone(ticket: u32, day: i32, order: u32, kind: MilestoneKind) -> Milestone {
+        Milestone {
+            ticket: TicketId(ticket),
+            day: Day(day),
+            person: Person::new("openid"),
+            number: Number { prefix: "A".into(), serial: ticket },
+            queue_name: "综合".into(),
+            kind,
+            occurrence: 1,
+            order,
+            at: Timestamp(1000 + i64::from(order)),
+            valid_until: Timestamp(9000),
+        }
+    }
+
+    fn called(call: u32) -> MilestoneKind {
+        MilestoneKind::Called { counter_name: "1号".into(), call }
+    }
+
+    fn ended(key: &str, fate: Ended) -> OutcomeRecord {
+        let key = key.to_owned();
+        let via = matches!(fate, Ended::Sent { .. }).then_some(Channel::Template);
+        OutcomeRecord::Ended(NoticeOutcome {
+            v: 1,
+            key,
+            fate,
+            at: 2000,
+            attempts: 1,
+            via,
+            tried: vec![],
+        })
+    }
+
+    fn receipt(key: &str, receipt: Received) -> OutcomeRecord {
+        let said = "said".to_owned();
+        OutcomeRecord::Receipt(NoticeReceipt { v: 1, key: key.to_owned(), receipt, said, at: 3000 })
+    }
+
+    fn steps(fates: &Fates, day: i32, ticket: u32) -> Vec<(String, &'static str)> {
+        let of = fates.of("hall", day, TicketId(ticket)).into_iter();
+        of.map(|fate| (fate.notice, fate.step.name())).collect()
+    }
+
+    #[test]
+    fn a_message_goes_from_its_plan_to_its_receipt() {
+        let fates = Fates::default();
+        let told = Told { ahead: 2, estimate: None };
+        fates.plan("hall", &milestone(7, 20_000, 1, MilestoneKind::Joined(told)));
+        fates.plan("hall", &milestone(7, 20_000, 2, called(1)));
+        let (joined, waiting) = (("joined".to_owned(), "delivered"), "called".to_owned());
+        assert_eq!(steps(&fates, 20_000, 7), [joined.clone(), (waiting.clone(), "waiting")]);
+
+        let mut news = fates.watch("hall");
+        let key = "hall/20000/7/called#1";
+        fates.record(ended(key, Ended::Sent { message_id: 5 }));
+        assert!(news.has_changed().unwrap());
+        news.mark_unchanged();
+        assert_eq!(steps(&fates, 20_000, 7)[1], (waiting.clone(), "sent"));
+        fates.record(receipt(key, Received::Refused));
+        let fate = &fates.of("hall", 20_000, TicketId(7))[1];
+        assert_eq!(fate.step, Step::NotDelivered);
+        assert_eq!(fate.why.as_deref(), Some("refused"));
+        assert_eq!(
+            (fate.at, fate.since, fate.via),
+            (Some(1002), Some(3000), Some(Channel::Template))
+        );
+        fates.record(receipt(key, Received::Delivered));
+        assert_eq!(steps(&fates, 20_000, 7)[1], (waiting, "delivered"));
+        assert_eq!(steps(&fates, 20_000, 8), []);
+    }
+
+    #[test]
+    fn an_outcome_may_come_before_its_plan_and_each_ticket_has_its_own() {
+        let fates = Fates::default();
+        let name = "not_following".to_owned();
+        fates.record(ended("hall/20000/7/called#2", Ended::Refused { code: 43004, name }));
+        fates.record(ended("hall/20000/70/called#1", Ended::Superseded));
+        fates.record(ended("other/20000/7/called#1", Ended::Stale));
+        fates.record(ended("no key of ours", Ended::Stale));
+        let fate = &fates.of("hall", 20_000, TicketId(7))[0];
+        assert_eq!((fate.occurrence, fate.at, fate.step), (2, None, Step::Failed));
+        assert_eq!(fate.why.as_deref(), Some("not_following"));
+        assert_eq!(steps(&fates, 20_000, 70), [("called".to_owned(), "superseded")]);
+    }
+
+    #[test]
+    fn days_that_are_over_leave() {
+        let fates = Fates::default();
+        for day in 20_000..20_005 {
+            fates.plan("hall", &milestone(1, day, 1, called(1)));
+        }
+        fates.record(ended("hall/20001/1/called#1", Ended::Stale));
+        let left =
+            fates.0.lock().sites["hall"].tickets.keys().map(|(day, _)| *day).collect::<Vec<_>>();
+        assert_eq!(left, [20_002, 20_003, 20_004]);
+    }
+
+    #[test]
+    fn a_log_made_anew_leaves_the_plans() {
+        let fates = Fates::default();
+        fates.plan("hall", &milestone(1, 20_000, 1, called(1)));
+        fates.record(ended("hall/20000/1/called#1", Ended::Stale));
+        fates.read(Followed::Restarted, 0);
+        assert_eq!(steps(&fates, 20_000, 1), [("called".to_owned(), "waiting")]);
+    }
+}
