@@ -63,12 +63,15 @@ pub struct SiteBook {
     pub calendar: Calendar,
 }
 
+/// Stands for every site in the list of those that a key opens, also for sites that come later.
+pub const EVERY_SITE: &str = "*";
+
 /// A key of the staff API. The key itself is not kept, only its hash.
 pub struct StaffKey {
     /// The owner's name for it; may be logged.
     pub name: String,
     hash: [u8; 32],
-    /// The sites it opens.
+    /// The sites it opens; [`EVERY_SITE`] among them is all of them.
     pub sites: BTreeSet<String>,
     /// As whom its holder acts there.
     pub actor: Actor,
@@ -104,6 +107,16 @@ impl StaffKey {
             KeyRole::Api => Actor::Api { name, scope: Scope::Manager },
         };
         StaffKey { actor, ..self }
+    }
+
+    /// Whether it opens this site.
+    pub fn opens(&self, site: &str) -> bool {
+        self.opens_every_site() || self.sites.contains(site)
+    }
+
+    /// Whether it opens every site there is or will be.
+    pub fn opens_every_site(&self) -> bool {
+        self.sites.contains(EVERY_SITE)
     }
 
     /// Whether this is the key, in a time that does not tell how much of it was right.

@@ -131,7 +131,7 @@ fn forget(file: &std::path::Path) -> anyhow::Result<()> {
 
 /// A newcomer's first click should call somebody, so the counters are open from the start.
 async fn open_counters(gateway: &Gateway) -> anyhow::Result<()> {
-    let sites: Vec<_> = gateway.lines.books().cloned().collect();
+    let sites: Vec<_> = gateway.lines.books().collect();
     for site in sites {
         let counters: Vec<CounterId> = site.rules.counters.keys().cloned().collect();
         for counter in counters {

@@ -41,8 +41,8 @@ async fn show(
                 .to_owned(),
         )
     })?;
-    let view = door.past.at(book, at, door.clock.now_ms()).await?;
-    Ok(Json(sites::as_seen(book, view, at)))
+    let view = door.past.at(&book, at, door.clock.now_ms()).await?;
+    Ok(Json(sites::as_seen(&book, view, at)))
 }
 
 /// Unix milliseconds; without an offset the site's own time is meant.

@@ -130,7 +130,7 @@ async fn show(
 ) -> Result<impl IntoResponse, Problem> {
     let book = door.lines.book(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    Ok(Json(as_seen(book, view, door.clock.now_ms())))
+    Ok(Json(as_seen(&book, view, door.clock.now_ms())))
 }
 
 /// What anybody may know of a site that stood like this at an instant, in Unix milliseconds.
@@ -144,12 +144,12 @@ async fn events(
     State(door): State<Door>,
     Path(site): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    let book = door.lines.book(&site).ok_or(&refusals::UNKNOWN_SITE)?.clone();
     let mut views = door.lines.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     views.mark_changed();
     let stop = door.stop.clone();
-    let events = stream::unfold((views, door, book), async |(mut views, door, book)| {
+    let events = stream::unfold((views, door, site), async |(mut views, door, site)| {
         views.changed().await.ok()?;
+        let book = door.lines.book(&site)?;
         let view = views.borrow_and_update().clone();
         let position = view.position.0;
         let now = book.calendar.now(door.clock.now_ms());
@@ -161,7 +161,7 @@ async fn events(
             .expect("string keys only");
         // Changes that come while a screen draws the last one reach it as one.
         tokio::time::sleep(BREATH).await;
-        Some((event, (views, door, book)))
+        Some((event, (views, door, site)))
     });
     Ok(live::sse(Box::pin(events), &stop))
 }

@@ -93,7 +93,7 @@ impl Hearing<'_> {
     }
 
     fn sites(&self) -> impl Iterator<Item = Arc<SiteBook>> + '_ {
-        let ours = |book: &&Arc<SiteBook>| &*book.facts.account == self.name;
-        self.door.lines.books().filter(ours).cloned()
+        let ours = |book: &Arc<SiteBook>| &*book.facts.account == self.name;
+        self.door.lines.books().filter(ours)
     }
 }

@@ -1,18 +1,20 @@
 //! A scan: it is answered with a number in the same response, once the number is durable.
 
 use super::hear::{Hearing, Reply};
+use crate::book::SiteBook;
 use crate::lines::Declined;
 use crate::scene::Scene;
 use crate::sessions::SessionError;
 use crate::wording;
 use paihao_contracts::session::{Purpose, ScanSession};
 use paihao_domain::{Act, Actor, Command, Outcome, Person, QueueId, Via};
+use std::sync::Arc;
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
 /// What a scan asks for.
 struct Wish {
-    site: String,
+    book: Arc<SiteBook>,
     queue: String,
     session: Option<(Uuid, ScanSession)>,
 }
@@ -30,14 +32,14 @@ impl Hearing<'_> {
     /// What a scanned scene asks for, or what to say if it asks for nothing.
     async fn wish(&self, scene: &str) -> Result<Wish, Reply> {
         let dead = || self.say(wording::dead_code());
-        let wish = match Scene::read(scene).ok_or_else(dead)? {
-            Scene::Door { site, queue } => Wish { site, queue, session: None },
+        let (site, queue, session) = match Scene::read(scene).ok_or_else(dead)? {
+            Scene::Door { site, queue } => (site, queue, None),
             Scene::Session(scene) => {
                 let found = timeout_at(self.deadline, self.door.sessions.by_scene(&scene)).await;
                 match found {
                     Ok(Ok((uuid, session))) => {
                         let Purpose::Ticket { site, queue } = session.purpose.clone();
-                        Wish { site, queue, session: Some((uuid, session)) }
+                        (site, queue, Some((uuid, session)))
                     }
                     Ok(Err(SessionError::Cache(error))) => {
                         tracing::warn!(%error, "a scan could not be matched to its session");
@@ -49,13 +51,13 @@ impl Hearing<'_> {
             }
         };
         // A code speaks for the sites of its own account only.
-        let book = self.door.lines.book(&wish.site);
-        let site = book.filter(|book| &*book.facts.account == self.name);
-        site.map(|_| wish).ok_or_else(dead)
+        let book = self.door.lines.book(&site);
+        let book = book.filter(|book| &*book.facts.account == self.name).ok_or_else(dead)?;
+        Ok(Wish { book, queue, session })
     }
 
     async fn take(&self, wish: Wish) -> (Reply, &'static str) {
-        let Wish { site, queue, session } = wish;
+        let Wish { book, queue, session } = wish;
         let via = session.as_ref().map(|(uuid, _)| Via::new(&uuid.to_string()));
         let act = Act::Take {
             queue: QueueId::new(&queue),
@@ -63,8 +65,7 @@ impl Hearing<'_> {
             via,
             class: None,
         };
-        let answer = self.submit(&site, act, self.person()).await;
-        let book = self.door.lines.book(&site).expect("the wish was checked against the book");
+        let answer = self.submit(&book.facts.id, act, self.person()).await;
         match answer {
             Ok(answered) => {
                 if let Some((uuid, session)) = session {
@@ -74,15 +75,16 @@ impl Hearing<'_> {
                 }
                 let new = matches!(answered.outcome, Outcome::Holding { new: true, .. });
                 let reply = Reply::Text {
-                    text: wording::holding(book, &answered.outcome),
+                    text: wording::holding(&book, &answered.outcome),
                     at_s: answered.at.0.div_euclid(1000),
                 };
                 (reply, if new { "taken" } else { "shown" })
             }
             Err(Declined::Refused(refusal)) => {
-                (self.say(wording::refused(book, &refusal)), "refused")
+                (self.say(wording::refused(&book, &refusal)), "refused")
             }
             Err(declined) => {
+                let site = &*book.facts.id;
                 tracing::warn!(site, %declined, "a scan got no number");
                 (self.fail(wording::NOT_NOW), "not_now")
             }

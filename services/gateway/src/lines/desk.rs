@@ -4,8 +4,10 @@
 //! conflict nothing is lost: the desk waits until its view holds what it had missed, and decides
 //! again.
 
+use super::places::CurrentBook;
 use super::stored;
 use super::view::{Draft, SiteView, View};
+use crate::book::SiteBook;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::trace::{self, Traceparent};
@@ -63,8 +65,9 @@ pub(super) struct Request {
     pub(super) reply: oneshot::Sender<Result<Answered, Declined>>,
 }
 
-/// Decides for one site.
+/// Decides for one site, each time with what the owner has set up by then.
 pub(super) struct Desk {
+    book: Arc<CurrentBook>,
     view: Arc<SiteView>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
@@ -79,8 +82,13 @@ struct Sitting {
 }
 
 impl Desk {
-    pub(super) fn new(view: Arc<SiteView>, ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) -> Self {
-        Desk { view, ledger, clock }
+    pub(super) fn new(
+        book: Arc<CurrentBook>,
+        view: Arc<SiteView>,
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Desk { book, view, ledger, clock }
     }
 
     /// Serves until nobody can ask any more: the door has closed, and what was asked is answered.
@@ -114,16 +122,17 @@ impl Desk {
         }
     }
 
-    fn now(&self) -> Now {
-        self.view.book.calendar.now(self.clock.now_ms())
+    fn now(&self, book: &SiteBook) -> Now {
+        book.calendar.now(self.clock.now_ms())
     }
 
     /// How long nothing will come about by itself, as far as this replica knows.
     fn until_due(&self) -> Duration {
-        let (view, now) = (self.view.now(), self.now());
+        let (view, book) = (self.view.now(), self.book.now());
+        let now = self.now(&book);
         let next = match view.unreadable {
             true => None,
-            false => next_due(&view.site, &self.view.book.rules, &now),
+            false => next_due(&view.site, &book.rules, &now),
         };
         let wait =
             next.map_or(LOOK, |next| Duration::from_millis(next.since_ms(now.at).max(0) as u64));
@@ -136,7 +145,8 @@ impl Desk {
         if view.unreadable {
             return;
         }
-        let mut due = due(&view.site, &self.view.book.rules, &self.now());
+        let book = self.book.now();
+        let mut due = due(&view.site, &book.rules, &self.now(&book));
         due.truncate(BATCH);
         let (batch, waiting): (Vec<_>, Vec<_>) = due
             .into_iter()
@@ -152,7 +162,7 @@ impl Desk {
         let _ = tokio::time::timeout(super::PATIENCE, self.settle(batch)).await;
         for mut answer in waiting {
             if let Ok(Ok(answered)) = answer.try_recv() {
-                let site = &*self.view.book.facts.id;
+                let site = &*book.facts.id;
                 tracing::info!(site, outcome = answered.outcome.name(), "time has brought about");
             }
         }
@@ -171,7 +181,8 @@ impl Desk {
             if view.unreadable {
                 return answer_all(batch, Declined::Unreadable);
             }
-            let sitting = self.sit(&view, &batch);
+            let book = self.book.now();
+            let sitting = self.sit(&book, &view, &batch);
             if sitting.decisions.is_empty() {
                 match self.is_newest(&view).await {
                     Some(true) => return answer(batch, sitting.answers),
@@ -181,7 +192,7 @@ impl Desk {
                 continue;
             }
             let Sitting { decisions, site, answers } = sitting;
-            match self.write(&view, decisions, site, batch[0].trace).await {
+            match self.write(&book, &view, (decisions, site), batch[0].trace).await {
                 Ok(position) => {
                     self.view.stands(position);
                     return answer(batch, answers);
@@ -191,7 +202,7 @@ impl Desk {
                     self.catch_up(view.position, found).await;
                 }
                 Err(AppendError::TooLarge { size, limit }) => {
-                    let site = &*self.view.book.facts.id;
+                    let site = &*book.facts.id;
                     tracing::error!(site, size, limit, "a commit is larger than the ledger takes");
                     return answer_all(batch, Declined::Unavailable);
                 }
@@ -206,9 +217,8 @@ impl Desk {
     }
 
     /// Decides the whole batch, each command on what the ones before it led to.
-    fn sit(&self, view: &View, batch: &[Request]) -> Sitting {
-        let book = &self.view.book;
-        let now = self.now();
+    fn sit(&self, book: &SiteBook, view: &View, batch: &[Request]) -> Sitting {
+        let now = self.now(book);
         let mut site = view.site.clone();
         let mut decisions = Vec::new();
         let answers =
@@ -227,12 +237,11 @@ impl Desk {
 
     async fn write(
         &self,
+        book: &SiteBook,
         view: &View,
-        decisions: Vec<Decision>,
-        site: Site,
+        (decisions, site): (Vec<Decision>, Site),
         trace: Option<Traceparent>,
     ) -> Result<Position, AppendError> {
-        let book = &self.view.book;
         let expect = match view.position {
             Position::START => Expect::Nothing,
             position => Expect::At(position),
@@ -248,7 +257,7 @@ impl Desk {
     /// Whether nothing stands in the ledger that the view does not hold; if something does, waits
     /// for it. `None` if the ledger does not say. A refusal is given only on what is true now.
     async fn is_newest(&self, view: &View) -> Option<bool> {
-        let last = self.ledger.last(&LEDGER, &self.view.book.subject).await.ok()?;
+        let last = self.ledger.last(&LEDGER, &self.view.subject).await.ok()?;
         let found = last.map(|recorded| recorded.position);
         if found.is_none_or(|found| found <= view.position) {
             return Some(true);

@@ -2,14 +2,16 @@
 //! appending to it).
 //!
 //! - [`view`]: a site as this replica knows it;
-//! - [`follow`]: how the view keeps up with the ledger;
+//! - [`follow`]: how the views keep up with the ledger;
 //! - [`desk`]: how a command becomes an entry of the ledger, and its answer;
+//! - `places`: which sites there are, and with which rules, while both may change;
 //! - [`stored`]: the domain's decisions in their stored form, and back;
 //! - [`past`]: a site as it stood before.
 
 mod desk;
 mod follow;
 pub(crate) mod past;
+mod places;
 mod stored;
 mod view;
 
@@ -17,41 +19,33 @@ pub use desk::{Answered, Declined};
 pub use view::View;
 
 use crate::book::{Book, SiteBook};
-use desk::{Desk, Request};
+use desk::Request;
+use follow::Views;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace;
 use paihao_domain::{Command, Decision};
-use paihao_ledger::Ledger;
+use paihao_ledger::{Ledger, Subject};
+use places::{Places, Sites};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use view::SiteView;
 
 /// How long a command may take to become durable before the asker is told that it did not. WeChat
 /// waits five seconds for its answer.
 pub const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Requests that may wait at one site's desk; more are declined at once.
-const DESK_QUEUE: usize = 4096;
-
 /// Told of every decision this replica learns of, its own included, once each and in the order of
-/// the ledger. Must not block.
-pub type Observer = Arc<dyn Fn(&SiteBook, &Decision) + Send + Sync>;
+/// the ledger; the subject is the site's in the ledger. Must not block.
+pub type Observer = Arc<dyn Fn(&Subject, &Decision) + Send + Sync>;
 
 /// All sites of this deployment. Cheap to clone.
 #[derive(Clone)]
 pub struct Lines {
-    sites: Arc<BTreeMap<String, Place>>,
+    places: Arc<Places>,
     caught_up: watch::Receiver<bool>,
-}
-
-struct Place {
-    book: Arc<SiteBook>,
-    view: Arc<SiteView>,
-    desk: mpsc::Sender<Request>,
 }
 
 impl Lines {
@@ -66,17 +60,27 @@ impl Lines {
         tasks: &Tasks,
     ) -> Lines {
         let (told, caught_up) = watch::channel(false);
-        let mut sites = BTreeMap::new();
-        for (id, site) in &book.sites {
-            let view = Arc::new(SiteView::new(site.clone(), observer.clone()));
-            let (desk, requests) = mpsc::channel(DESK_QUEUE);
-            let worker = Desk::new(view.clone(), ledger.clone(), clock.clone());
-            tasks.spawn("desk", worker.run(requests, caught_up.clone(), closed.clone()));
-            sites.insert(id.clone(), Place { book: site.clone(), view, desk });
-        }
-        let views = sites.values().map(|p| (p.book.subject.clone(), p.view.clone())).collect();
-        tasks.spawn("follower", follow::follow(ledger, views, told, closed.clone()));
-        Lines { sites: Arc::new(sites), caught_up }
+        let views = Arc::new(Views::new(observer));
+        let following = follow::follow(ledger.clone(), views.clone(), told, closed.clone());
+        let places = Places {
+            now: parking_lot::RwLock::default(),
+            views,
+            ledger,
+            clock,
+            caught_up: caught_up.clone(),
+            closed: closed.clone(),
+            tasks: tasks.clone(),
+        };
+        places.set(&book.sites);
+        tasks.spawn("follower", following);
+        Lines { places: Arc::new(places), caught_up }
+    }
+
+    /// From now on these are the sites, with these rules: each decision is made with the rules that
+    /// are there when it is made. Desks open for sites that are new, and close where one is gone
+    /// once they have answered whoever asked before.
+    pub fn set(&self, sites: &BTreeMap<String, Arc<SiteBook>>) {
+        self.places.set(sites);
     }
 
     /// Has a command decided and written down, and answers what was decided.
@@ -84,7 +88,7 @@ impl Lines {
     /// Answers within [`PATIENCE`]. `Declined::Unavailable` means that no promise is made: the
     /// command may still have been written, and asking again with the same id tells.
     pub async fn submit(&self, site: &str, command: Command) -> Result<Answered, Declined> {
-        let place = self.sites.get(site).ok_or(Declined::UnknownSite)?;
+        let place = self.sites().get(site).cloned().ok_or(Declined::UnknownSite)?;
         let (reply, answer) = oneshot::channel();
         let request = Request { command, trace: trace::current(), reply };
         place.desk.try_send(request).map_err(|_| Declined::Unavailable)?;
@@ -94,24 +98,29 @@ impl Lines {
         }
     }
 
-    /// What the owner set up about a site.
-    pub fn book(&self, site: &str) -> Option<&Arc<SiteBook>> {
-        self.sites.get(site).map(|place| &place.book)
+    /// What the owner has set up about a site, as it is now.
+    pub fn book(&self, site: &str) -> Option<Arc<SiteBook>> {
+        self.sites().get(site).map(|place| place.book.now())
     }
 
-    /// All sites.
-    pub fn books(&self) -> impl Iterator<Item = &Arc<SiteBook>> {
-        self.sites.values().map(|place| &place.book)
+    /// All sites, as they are now.
+    pub fn books(&self) -> impl Iterator<Item = Arc<SiteBook>> + use<> {
+        let books: Vec<_> = self.sites().values().map(|place| place.book.now()).collect();
+        books.into_iter()
     }
 
     /// A site as this replica knows it now.
     pub fn view(&self, site: &str) -> Option<View> {
-        self.sites.get(site).map(|place| place.view.now())
+        self.sites().get(site).map(|place| place.view.now())
     }
 
-    /// Wakes whenever the site changes.
+    /// Wakes whenever the site changes, or what is set up about it does.
     pub fn watch(&self, site: &str) -> Option<watch::Receiver<View>> {
-        self.sites.get(site).map(|place| place.view.watch())
+        self.sites().get(site).map(|place| place.view.watch())
+    }
+
+    fn sites(&self) -> Sites {
+        self.places.now.read().clone()
     }
 
     /// Whether the ledger has been read up to where it stood at the start.

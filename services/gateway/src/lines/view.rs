@@ -2,13 +2,11 @@
 
 use super::Observer;
 use super::stored;
-use crate::book::SiteBook;
 use bytes::Bytes;
 use paihao_domain::{Decision, Site};
-use paihao_ledger::{Position, Recorded};
+use paihao_ledger::{Position, Recorded, Subject};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 use tokio::sync::watch;
 
 /// A site at a position of the ledger. Cloning it costs nothing.
@@ -56,16 +54,16 @@ impl View {
 /// Holds the newest view of a site. Written by the follower and by the site's desk, whichever
 /// learns of an entry first.
 pub(super) struct SiteView {
-    pub(super) book: Arc<SiteBook>,
+    pub(super) subject: Subject,
     view: watch::Sender<View>,
     drafted: Mutex<Option<Drafted>>,
     observer: Observer,
 }
 
 impl SiteView {
-    pub(super) fn new(book: Arc<SiteBook>, observer: Observer) -> Self {
+    pub(super) fn new(subject: Subject, observer: Observer) -> Self {
         let view = watch::Sender::new(View::default());
-        SiteView { book, view, drafted: Mutex::default(), observer }
+        SiteView { subject, view, drafted: Mutex::default(), observer }
     }
 
     pub(super) fn now(&self) -> View {
@@ -74,6 +72,11 @@ impl SiteView {
 
     pub(super) fn watch(&self) -> watch::Receiver<View> {
         self.view.subscribe()
+    }
+
+    /// Wakes whoever watches: what is set up about the site has changed, and so how it is shown.
+    pub(super) fn wake(&self) {
+        self.view.send_modify(|_| {});
     }
 
     /// Something was decided on `view` and is about to be written.
@@ -130,8 +133,8 @@ impl SiteView {
                 });
             }
             Err(error) => {
-                let site = &*self.book.facts.id;
-                tracing::error!(site, position = recorded.position.0, %error, "entry not understood");
+                let subject = self.subject.as_str();
+                tracing::error!(subject, position = recorded.position.0, %error, "entry not understood");
                 self.view.send_modify(|view| {
                     view.position = recorded.position;
                     view.unreadable = true;
@@ -144,14 +147,14 @@ impl SiteView {
         view.site = draft.site;
         view.position = position;
         for decision in &draft.decisions {
-            (self.observer)(&self.book, decision);
+            (self.observer)(&self.subject, decision);
         }
     }
 
     fn evolve(&self, view: &mut View, decisions: &[Decision], position: Position) {
         for decision in decisions {
             view.site.apply(decision);
-            (self.observer)(&self.book, decision);
+            (self.observer)(&self.subject, decision);
         }
         view.position = position;
     }
@@ -174,29 +177,25 @@ impl SiteView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calendar::Calendar;
-    use jiff::tz::TimeZone;
     use paihao_contracts::commit::SiteFacts;
-    use paihao_domain::{CommandId, CounterId, Event, Outcome, Rules, Timestamp};
-    use paihao_ledger::Subject;
+    use paihao_domain::{CommandId, CounterId, Event, Outcome, Timestamp};
+    use std::sync::Arc;
 
-    /// A view, and how many decisions its observer was told of.
-    fn view() -> (SiteView, Arc<Mutex<usize>>) {
-        let facts = SiteFacts {
+    fn facts() -> SiteFacts {
+        SiteFacts {
             account: "shop".into(),
             id: "hall".into(),
             name: "大厅".into(),
             zone: "UTC".into(),
-        };
-        let book = SiteBook {
-            facts,
-            subject: Subject::new(&["shop", "hall"]).unwrap(),
-            rules: Rules::default(),
-            calendar: Calendar::new(TimeZone::UTC, 4),
-        };
+        }
+    }
+
+    /// A view, and how many decisions its observer was told of.
+    fn view() -> (SiteView, Arc<Mutex<usize>>) {
+        let subject = Subject::new(&["shop", "hall"]).unwrap();
         let told = Arc::new(Mutex::new(0));
         let count = told.clone();
-        (SiteView::new(Arc::new(book), Arc::new(move |_, _| *count.lock() += 1)), told)
+        (SiteView::new(subject, Arc::new(move |_, _| *count.lock() += 1)), told)
     }
 
     fn opening(counter: &str) -> Decision {
@@ -214,9 +213,9 @@ mod tests {
     fn entry(view: &SiteView, decision: &Decision, position: u64) -> Recorded {
         Recorded {
             position: Position(position),
-            subject: view.book.subject.clone(),
+            subject: view.subject.clone(),
             at_ms: 1,
-            entry: stored::encode(&view.book.facts, std::slice::from_ref(decision)),
+            entry: stored::encode(&facts(), std::slice::from_ref(decision)),
         }
     }
 

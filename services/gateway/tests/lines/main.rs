@@ -3,5 +3,6 @@
 mod replica;
 
 mod agreement;
+mod changing;
 mod time;
 mod trouble;

@@ -65,7 +65,7 @@ pub async fn replica(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
 /// A replica of another book.
 pub async fn replica_of(book: &Book, ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
     let closed = CancellationToken::new();
-    let nobody = Arc::new(|_: &SiteBook, _: &_| {});
+    let nobody = Arc::new(|_: &Subject, _: &_| {});
     let clock = Arc::new(clock.clone());
     let lines = Lines::start(book, ledger, clock, nobody, &closed, &Tasks::new());
     lines.until_caught_up().await;

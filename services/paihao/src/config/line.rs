@@ -7,7 +7,7 @@ use paihao_domain::{
     CounterId, CounterRules, FARTHEST, MISSED_LANE, MissedPolicy, MissedRules, Placement, QueueId,
     QueueRules, Rules,
 };
-use paihao_gateway::book::{KeyRole, StaffKey};
+use paihao_gateway::book::{EVERY_SITE, KeyRole, StaffKey};
 use paihao_gateway::calendar::WeekHours;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -173,11 +173,14 @@ pub(super) fn staff_key(
         let advice = "use 16 or more random ones";
         problems.refuse(&format!("{at}.key"), "fewer than 16 characters", advice);
     }
-    for site in staff.sites.iter().filter(|site| !sites.contains_key(*site)) {
+    let all = staff.sites.iter().any(|site| site == EVERY_SITE);
+    let unknown = |site: &&String| *site != EVERY_SITE && !sites.contains_key(*site);
+    for site in staff.sites.iter().filter(unknown) {
         refuse_unknown(&format!("{at}.sites"), "site", site, sites.keys(), problems);
     }
-    let theirs = staff.sites.iter().filter_map(|site| sites.get(site));
-    let known: BTreeSet<_> = theirs.flat_map(|site| site.counters.keys()).collect();
+    let theirs = sites.iter().filter(|(id, _)| all || staff.sites.contains(id));
+    let known: BTreeSet<_> =
+        theirs.map(|(_, site)| site).flat_map(|site| site.counters.keys()).collect();
     for counter in staff.counters.iter().filter(|counter| !known.contains(counter)) {
         let key = format!("{at}.counters");
         refuse_unknown(&key, "counter", counter, known.iter().copied(), problems);

@@ -68,7 +68,7 @@ async fn the_file_holds_nothing_of_somebody_who_left_once_the_ledger_has_forgott
     let options = SqliteOptions::new(Arc::new(move || time.now_ms()));
     let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
     let closed = paihao_chassis::CancellationToken::new();
-    let nobody = Arc::new(|_: &SiteBook, _: &_| {});
+    let nobody = Arc::new(|_: &Subject, _: &_| {});
     let lines = Lines::start(
         &book(),
         Arc::new(ledger.clone()),

@@ -89,7 +89,7 @@ fn commands() -> Vec<(i64, Command)> {
 
 async fn lines(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
     let closed = paihao_chassis::CancellationToken::new();
-    let nobody = Arc::new(|_: &SiteBook, _: &_| {});
+    let nobody = Arc::new(|_: &Subject, _: &_| {});
     let lines =
         Lines::start(&book(), ledger, Arc::new(clock.clone()), nobody, &closed, &Tasks::new());
     lines.until_caught_up().await;

@@ -89,7 +89,7 @@ pub(in crate::api) fn admitted<'a>(
     if door.lines.book(site).is_none() {
         return Err(Problem::new(&refusals::UNKNOWN_SITE));
     }
-    match key.sites.contains(site) {
+    match key.opens(site) {
         true => Ok(key),
         false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
     }
