@@ -1,7 +1,6 @@
 //! What became of the messages about each ticket: what the ledger says was to be told, beside what
 //! the log of outcomes says of it. In memory, for today and the day before.
 
-use crate::book::SiteBook;
 use futures::StreamExt;
 use paihao_chassis::Tasks;
 use paihao_chassis::backoff::Backoff;
@@ -10,7 +9,7 @@ use paihao_contracts::names::OUTCOMES;
 use paihao_contracts::notice::{Channel, Fate as Ended, Tried};
 use paihao_contracts::outcome::{Outcome, OutcomeRecord, Standing};
 use paihao_domain::{Decision, Event, Milestone, MilestoneKind, TicketId};
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Followed, Ledger, Position, Subject};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -143,10 +142,12 @@ impl Fates {
     }
 
     /// Takes in what a decision says is to be told.
-    pub fn hear(&self, book: &SiteBook, decision: &Decision) {
+    pub fn hear(&self, subject: &Subject, decision: &Decision) {
+        // Of an account and a site.
+        let Some(site) = subject.parts().last() else { return };
         for event in &decision.events {
             if let Event::MilestoneReached(milestone) = event {
-                self.plan(&book.facts.id, milestone);
+                self.plan(site, milestone);
             }
         }
     }
