@@ -14,7 +14,7 @@ pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(15);
 
 /// A claim is held this long: longer than an attempt, so that its holder is surely done or dead,
 /// and shorter than the queue's patience, so that a redelivery finds it free.
-const HELD: Duration = Duration::from_secs(20);
+pub(crate) const HELD: Duration = Duration::from_secs(20);
 
 /// What is known of a notice's attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

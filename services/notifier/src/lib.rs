@@ -5,8 +5,9 @@
 //! - the **planner** reads commits and puts notices on the queue: [`plan`] (pure), `planner`;
 //! - the **senders** take notices and say them in WeChat: [`channels`] (pure: how, and what comes
 //!   after a channel that did not take it), [`render`] (pure: in which words), [`claim`] (who may
-//!   try, and for how long), `record` (what the ledger knows of it), `say`, [`verdict`] (pure: what
-//!   an attempt's result means), `share` (how many of which account at once), `sender`;
+//!   try, and for how long), [`thread`] (what comes before and after it), `record` (what the ledger
+//!   knows of it), `ending`, `say`, [`verdict`] (pure: what an attempt's result means), `share` (how
+//!   many of which account at once), `sender`;
 //! - the **receipts**, what WeChat told of messages later, are matched to their notices: `sent`,
 //!   `receipts`.
 //!
@@ -14,7 +15,8 @@
 //! owner's other systems what happened.
 //!
 //! Every notice has a key. A key is accepted by WeChat at most once, over all channels, and ends in
-//! exactly one recorded outcome.
+//! exactly one recorded outcome. Of what is said about one ticket, nothing is said after something
+//! later.
 
 pub mod plan;
 mod planner;
@@ -24,8 +26,10 @@ pub mod render;
 
 mod allowance;
 pub mod claim;
+mod ending;
 mod record;
 mod say;
+pub mod thread;
 pub mod verdict;
 mod words;
 
@@ -98,7 +102,8 @@ pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
         let looking = upkeep::run(name, says, upkeep, wechat, asked.subscribe(), stop.clone());
         tasks.spawn("upkeep", looking);
     }
-    tasks.spawn_essential("planner", planner::run(ports.ledger.clone(), stop.clone()));
+    let (ledger, cache) = (ports.ledger.clone(), ports.cache.clone());
+    tasks.spawn_essential("planner", planner::run(ledger, cache, stop.clone()));
     tasks.spawn_essential("receipts", receipts::run(ports.clone(), stop.clone()));
     tasks.spawn_essential("sender", sender::run(settings, ports, stop));
     Notifier { asked }

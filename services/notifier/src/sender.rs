@@ -4,17 +4,19 @@ use crate::allowance;
 use crate::channels::{self, Manner, skipped};
 use crate::claim::{self, ATTEMPT_LIMIT, Asked, Claim};
 use crate::drain::drain;
-use crate::record::{self, End, Known};
+use crate::ending::{self, Away, Recorded, Which};
+use crate::record::{self, Known};
 use crate::render::{self, Unspeakable};
 use crate::say::{self, Message};
 use crate::share::Shares;
+use crate::thread::{self, Standing};
 use crate::verdict::{Attempt, NO_WINDOW, Verdict, WINDOW, WINDOW_USED_UP, given_up, judge};
 use crate::{Ports, Settings};
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::names::NOTICES;
-use paihao_contracts::notice::{Channel, Fate, Notice, NoticeOutcome, Tried};
+use paihao_contracts::notice::{Channel, Fate, Notice, Tried};
 use paihao_contracts::outcome::Trying;
-use paihao_ledger::{AppendError, Delivery, Subject};
+use paihao_ledger::Delivery;
 use paihao_wechat::{CallError, CallerError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +26,9 @@ const STORE_AWAY: Duration = Duration::from_secs(2);
 
 /// When to look again at a notice of an account all of whose places are taken.
 const NO_PLACE: Duration = Duration::from_secs(1);
+
+/// When to look again at a notice while another one about the same ticket is being said.
+const NOT_ITS_TURN: Duration = Duration::from_millis(200);
 
 /// Notices in hand at once, of however many accounts.
 const MOST: usize = 4096;
@@ -56,9 +61,16 @@ struct Sender {
 struct Task<'a> {
     notice: &'a Notice,
     manner: &'a Manner,
-    subject: Subject,
     /// Stands for the person in keys.
     person: String,
+}
+
+/// How it is to be said.
+struct Chosen {
+    channel: Channel,
+    message: Message,
+    /// The channels before that one.
+    tried: Vec<Tried>,
 }
 
 /// What to do with a delivery.
@@ -71,18 +83,24 @@ enum Next {
     Bury(String),
 }
 
-/// The ledger or the cache did not answer.
-struct Away(String);
-
-impl From<paihao_ledger::Unavailable> for Away {
-    fn from(error: paihao_ledger::Unavailable) -> Self {
-        Away(error.to_string())
+impl From<Recorded> for Next {
+    fn from(recorded: Recorded) -> Next {
+        match recorded {
+            Recorded::Yes => Next::Done,
+            Recorded::Never(reason) => Next::Bury(reason),
+        }
     }
 }
 
-impl From<paihao_cache::Unavailable> for Away {
-    fn from(error: paihao_cache::Unavailable) -> Self {
-        Away(error.to_string())
+impl Task<'_> {
+    fn which(&self) -> Which<'_> {
+        let Notice { account, key, at, .. } = self.notice;
+        Which { account, key, at: *at }
+    }
+
+    /// Whether it has been said, so that nothing can come before it any more.
+    fn has_been_said(&self) -> bool {
+        self.notice.replied && self.manner.usable().next() == Some(Channel::PassiveReply)
     }
 }
 
@@ -115,25 +133,23 @@ impl Sender {
 
     /// Takes a notice as far as it can go now: one attempt at most.
     async fn bring_on(&self, notice: &Notice) -> Result<Next, Away> {
-        let Ports { ledger, cache, clock, .. } = &self.ports;
+        let ports = &self.ports;
         let silent = Manner::default();
         let account = self.settings.accounts.get(&*notice.account);
         let task = Task {
             notice,
             manner: account.and_then(|says| says.get(render::kind(notice))).unwrap_or(&silent),
-            subject: record::subject(&notice.account, &notice.key),
             person: say::person(notice),
         };
-        let written = record::known(&**ledger, &task.subject).await?;
-        let mut known = claim::known(&**cache, &notice.key).await?;
-        match &written {
-            Known::Ended => return Ok(Next::Done),
-            Known::Trying(_, trying) if known.is_none() => {
-                known = claim::bring_back(&**cache, &notice.key, trying).await?;
-            }
-            _ => {}
-        }
-        let now = clock.now_ms();
+        // The thread first: what it says of attempts can only become more by the time they are read.
+        let thread = match thread::ordered(notice) {
+            true => Some(thread::look(&*ports.cache, notice).await?),
+            false => None,
+        };
+        let Some((written, known)) = ending::so_far(ports, task.which()).await? else {
+            return Ok(Next::Done);
+        };
+        let now = ports.clock.now_ms();
         if let Some(claim) = &known {
             if claim.held_until > now {
                 return Ok(Next::Again(Duration::from_millis((claim.held_until - now) as u64)));
@@ -147,31 +163,59 @@ impl Sender {
                 return self.end(&task, given_up(claim.unsure, last()), Some(claim)).await;
             }
         }
+        match thread.map(|thread| thread.standing(notice.order, now)) {
+            Some(Standing::Taken(rest)) => return Ok(Next::Again(rest.min(NOT_ITS_TURN))),
+            Some(Standing::Superseded) if !task.has_been_said() => {
+                return Ok(ending::supersede(ports, task.which(), known.as_ref()).await?.into());
+            }
+            _ => {}
+        }
         if notice.valid_until <= now && known.as_ref().is_none_or(|claim| !claim.unsure) {
             return self.end(&task, Fate::Stale, known.as_ref()).await;
         }
-        self.attempt(&task, &written, known, now).await
+        let mut tried = known.as_ref().map_or_else(Vec::new, |claim| claim.tried.clone());
+        let pinned = known.as_ref().and_then(Claim::pinned);
+        let (channel, message) = match self.choose(&task, pinned, &mut tried, now).await? {
+            Some(chosen) => chosen,
+            None => return self.refused_by_all(&task, known.as_ref(), tried).await,
+        };
+        if matches!(message, Message::Nothing) {
+            return self.conclude(&task, Fate::Replied, 0, Some(channel), tried).await;
+        }
+        let chosen = Chosen { channel, message, tried };
+        if !thread::ordered(notice) {
+            return self.attempt(&task, &written, known, chosen, now).await;
+        }
+        let (turn, earlier) = match thread::take(&*ports.cache, notice, now).await? {
+            Ok(taken) => taken,
+            // Looked at once more, it is clear how it ends.
+            Err(Standing::Superseded) => return Ok(Next::Again(Duration::ZERO)),
+            Err(_) => return Ok(Next::Again(NOT_ITS_TURN)),
+        };
+        let led_to = async {
+            match ending::supersede_all(ports, &notice.account, &earlier, now).await? {
+                true => self.attempt(&task, &written, known, chosen, now).await,
+                false => Ok(Next::Again(NOT_ITS_TURN)),
+            }
+        };
+        let led_to = led_to.await;
+        let ended = matches!(led_to, Ok(Next::Done | Next::Bury(_)));
+        thread::leave(&*ports.cache, notice, turn, ended).await;
+        led_to
     }
 
+    /// Makes one attempt, if nobody else makes it.
     async fn attempt(
         &self,
         task: &Task<'_>,
         written: &Known,
         known: Option<Claim>,
+        Chosen { channel, message, tried }: Chosen,
         now: i64,
     ) -> Result<Next, Away> {
         let Ports { ledger, cache, clock, .. } = &self.ports;
         let notice = task.notice;
-        let mut tried = known.as_ref().map_or_else(Vec::new, |claim| claim.tried.clone());
         let was_unsure = known.as_ref().is_some_and(|claim| claim.unsure);
-        let pinned = known.as_ref().and_then(Claim::pinned);
-        let (channel, message) = match self.choose(task, pinned, &mut tried, now).await? {
-            Some(chosen) => chosen,
-            None => return self.refused_by_all(task, known.as_ref(), tried).await,
-        };
-        if matches!(message, Message::Nothing) {
-            return self.conclude(task, Fate::Replied, 0, Some(channel), tried).await;
-        }
         say::begin(&**cache, notice, &task.person, &message, now).await?;
         let asked = claim::ask(&**cache, &notice.key, known.as_ref(), (channel, &tried), now);
         let claim = match asked.await? {
@@ -182,7 +226,8 @@ impl Sender {
         if task.manner.announced(channel) && !announced {
             let (v, key, trying, tried) = (1, notice.key.clone(), channel, tried.clone());
             let trying = Trying { v, key, trying, at: now, tried };
-            let announced = record::announce(&**ledger, &task.subject, written, trying).await;
+            let subject = record::subject(&notice.account, &notice.key);
+            let announced = record::announce(&**ledger, &subject, written, trying).await;
             if !matches!(announced, Ok(true)) {
                 // Nothing was sent. If somebody else wrote, they go on with a claim that was lost.
                 let met = "the attempt could not be announced".to_owned();
@@ -190,6 +235,12 @@ impl Sender {
                 announced?;
                 return Ok(Next::Again(STORE_AWAY));
             }
+        }
+        // The stores took so long that claim and turn could run out under the attempt.
+        if claim.held_until - clock.now_ms() < ATTEMPT_LIMIT.as_millis() as i64 {
+            let met = "the stores were too slow".to_owned();
+            claim::give_back(&**cache, &notice.key, &claim, was_unsure, met).await?;
+            return Ok(Next::Again(Duration::ZERO));
         }
         let wechat = self.ports.wechat.worth(channels::worth(notice));
         let saying = say::say(&wechat, notice, &message);
@@ -320,14 +371,9 @@ impl Sender {
 
     /// Ends a notice without another attempt.
     async fn end(&self, task: &Task<'_>, fate: Fate, claim: Option<&Claim>) -> Result<Next, Away> {
-        let (attempts, via, tried) = match claim {
-            Some(claim) => (claim.attempts, claim.pinned(), claim.tried.clone()),
-            None => (0, None, Vec::new()),
-        };
-        self.conclude(task, fate, attempts, via, tried).await
+        Ok(ending::end(&self.ports, task.which(), fate, claim).await?.into())
     }
 
-    /// Records how a notice ended, unless that is recorded already.
     async fn conclude(
         &self,
         task: &Task<'_>,
@@ -336,28 +382,8 @@ impl Sender {
         via: Option<Channel>,
         tried: Vec<Tried>,
     ) -> Result<Next, Away> {
-        let Task { notice, subject, .. } = task;
-        let at = self.ports.clock.now_ms();
-        let name = name_of(&fate);
-        let channel = via.map_or("none", Channel::name);
-        let outcome =
-            NoticeOutcome { v: 1, key: notice.key.clone(), fate, at, attempts, via, tried };
-        match record::end(&*self.ports.ledger, subject, outcome).await {
-            Ok(End::Written) => {
-                metrics::counter!(
-                    "paihao_notifier_outcomes_total", "fate" => name, "channel" => channel
-                )
-                .increment(1);
-                let delay = (at - notice.at).max(0) as f64 / 1000.0;
-                metrics::histogram!("paihao_notifier_delay_seconds", "fate" => name).record(delay);
-                let key = &notice.key;
-                tracing::info!(key, fate = name, channel, attempts, "a notice has ended");
-                Ok(Next::Done)
-            }
-            Ok(End::There) => Ok(Next::Done),
-            Err(AppendError::Unavailable(error)) => Err(error.into()),
-            Err(error) => Ok(Next::Bury(error.to_string())),
-        }
+        let recorded = ending::conclude(&self.ports, task.which(), fate, attempts, via, tried);
+        Ok(recorded.await?.into())
     }
 }
 
@@ -385,17 +411,4 @@ fn unspeakable(channel: Channel, why: &Unspeakable) -> Tried {
         Unspeakable::Misfit(..) => channels::DOES_NOT_FIT,
     };
     skipped(channel, reason, Some(why.to_string()))
-}
-
-fn name_of(fate: &Fate) -> &'static str {
-    match fate {
-        Fate::Sent { .. } => "sent",
-        Fate::Replied => "replied",
-        Fate::Refused { .. } => "refused",
-        Fate::Stale => "stale",
-        Fate::Superseded => "superseded",
-        Fate::GaveUp { .. } => "gave_up",
-        Fate::Unknown { .. } => "unknown",
-        Fate::Unspeakable { .. } => "unspeakable",
-    }
 }

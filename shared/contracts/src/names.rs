@@ -80,6 +80,10 @@ pub const WORK_QUEUES: [WorkQueue; 4] = [NOTICES, REFUSED_TOKENS, RECEIPTS, WEBH
 /// `client_msg_id` (10 minutes) and longer than a notice stays true.
 pub const CLAIM_KEPT: Duration = HOUR;
 
+/// How long the cache remembers the order of what is said about a ticket: longer than anything about
+/// a business day is worth saying.
+pub const THREAD_KEPT: Duration = Duration::from_secs(24 * 3600);
+
 /// How long the cache remembers which messages a person was sent lately: longer than a receipt is
 /// waited for.
 pub const SENT_KEPT: Duration = HOUR;
@@ -117,6 +121,11 @@ pub fn webhook_replay(wish: &str) -> String {
 /// Cache key of the claim on a notice.
 pub fn notice_claim(notice_key: &str) -> String {
     format!("claim/{notice_key}")
+}
+
+/// Cache key of the order of what is said about one ticket, by what its notices' keys have in common.
+pub fn notice_thread(thread: &str) -> String {
+    format!("thread/{thread}")
 }
 
 /// Cache key of the free texts that something a person did allows, by a tag of the person.

@@ -5,5 +5,6 @@ mod world;
 mod channels;
 mod delivery;
 mod isolation;
+mod order;
 mod receipts;
 mod upkeep;

@@ -169,28 +169,36 @@ impl World {
     }
 
     pub async fn call_at(&self, shop: &str, people: std::ops::Range<u32>) {
+        self.commit(shop, people.map(|i| self.called(i, 1)).collect()).await;
+    }
+
+    /// Somebody's n-th call, which is the n-th thing they are told.
+    pub fn called(&self, i: u32, call: u32) -> Event {
         let at = self.clock.now_ms();
-        let events = people.map(|i| {
-            Event::MilestoneReached(Milestone {
-                ticket: i,
-                day: 20780,
-                person: person(i).into(),
-                number: Number { prefix: "A".into(), serial: i },
-                queue_name: "存取款".into(),
-                kind: MilestoneKind::Called { counter_name: "1号窗口".into(), call: 1 },
-                occurrence: 1,
-                order: 1,
-                at,
-                valid_until: at + 180_000,
-            })
-        });
+        Event::MilestoneReached(Milestone {
+            ticket: i,
+            day: 20780,
+            person: person(i).into(),
+            number: Number { prefix: "A".into(), serial: i },
+            queue_name: "存取款".into(),
+            kind: MilestoneKind::Called { counter_name: format!("{call}号窗口").into(), call },
+            occurrence: call,
+            order: call,
+            at,
+            valid_until: at + 180_000,
+        })
+    }
+
+    /// Writes a commit of a shop.
+    pub async fn commit(&self, shop: &str, events: Vec<Event>) {
+        let at = self.clock.now_ms();
         let decision = Decision {
             command: "00".repeat(16),
             fingerprint: "00".repeat(8),
             at,
             by: None,
             outcome: Answer::CounterOpen { counter: "1".into() },
-            events: events.collect(),
+            events,
         };
         let site = SiteFacts {
             account: shop.into(),
@@ -274,6 +282,22 @@ impl World {
         Outcome::of(self.records().await.into_iter().filter(of))
     }
 
+    /// How notices ended, in the order of the log.
+    pub async fn ends(&self) -> Vec<NoticeOutcome> {
+        let ended = |record| match record {
+            OutcomeRecord::Ended(ended) => Some(ended),
+            _ => None,
+        };
+        self.records().await.into_iter().filter_map(ended).collect()
+    }
+
+    /// The process ends, and with it the cache; a new one begins.
+    pub async fn lose_the_cache(&mut self) {
+        self.tasks.stop_and_wait().await;
+        self.tasks = Tasks::new();
+        self.cache = Arc::new(MemoryCache::new(MemoryOptions::default()));
+    }
+
     /// Waits until so many notices have ended, and gives their ends by key.
     pub async fn ended(&self, count: usize) -> BTreeMap<String, NoticeOutcome> {
         let mut entries = self.ledger.follow(&OUTCOMES, Position::START).await.unwrap();
@@ -333,5 +357,9 @@ pub fn person(i: u32) -> String {
 }
 
 pub fn key(i: u32) -> String {
-    format!("hall/20780/{i}/called#1")
+    key_of(i, 1)
+}
+
+pub fn key_of(i: u32, call: u32) -> String {
+    format!("hall/20780/{i}/called#{call}")
 }

@@ -1,0 +1,255 @@
+//! What is said about one ticket is said in order: a notice's thread, in the cache.
+//!
+//! The planner notes every notice in its thread before it queues it, so that whoever is to say an
+//! earlier one finds that a later one is known. Of a thread one notice is said at a time, by whoever
+//! has its turn, and before that every earlier one has its recorded end. The order so outlives the
+//! cache: what was overtaken stands in the log of outcomes.
+
+use crate::claim::HELD;
+use bytes::Bytes;
+use paihao_cache::{Cache, Swap, Unavailable};
+use paihao_contracts::names;
+use paihao_contracts::notice::Notice;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What is known of the notices about one ticket.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    /// The newest of them, by its place in their order.
+    pub newest: u32,
+    /// Those that may not have ended yet.
+    pub open: Vec<Open>,
+    /// The attempt that is under way, or whose maker died.
+    pub turn: Option<Turn>,
+}
+
+/// A notice that may not have ended yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// Its place in the order.
+    pub order: u32,
+    /// Its key.
+    pub key: String,
+    /// When it became true, in Unix milliseconds.
+    pub at: i64,
+}
+
+/// The right to say something about a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Which notice's.
+    pub order: u32,
+    /// Until when, in Unix milliseconds.
+    pub until: i64,
+}
+
+/// Whether a notice may be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is the newest, and nothing else is being said.
+    Free,
+    /// A later one is known.
+    Superseded,
+    /// An attempt is under way, for so long at most.
+    Taken(Duration),
+}
+
+impl Thread {
+    /// How the notice at this place in the order stands at `now` (Unix milliseconds).
+    ///
+    /// Every later notice makes every earlier one needless: each says how its ticket stands, and
+    /// only the newest says how it stands now. Two of a sort make no exception: whoever is told of
+    /// the second call has been told of the first, and nobody ahead is news of the few that were.
+    /// That a number was given out (`joined`) is never a notice, and nothing comes before it.
+    pub fn standing(&self, order: u32, now: i64) -> Standing {
+        match self.turn {
+            Some(turn) if turn.until > now && (turn.order == order || order >= self.newest) => {
+                Standing::Taken(Duration::from_millis((turn.until - now) as u64))
+            }
+            _ if order < self.newest => Standing::Superseded,
+            _ => Standing::Free,
+        }
+    }
+
+    /// Those before this one that may not have ended yet.
+    pub fn before(&self, order: u32) -> impl Iterator<Item = &Open> {
+        self.open.iter().filter(move |open| open.order < order)
+    }
+
+    fn note(&mut self, notice: &Notice) {
+        self.newest = self.newest.max(notice.order);
+        if !self.open.iter().any(|open| open.key == notice.key) {
+            let Notice { order, key, at, .. } = notice;
+            self.open.push(Open { order: *order, key: key.clone(), at: *at });
+        }
+    }
+}
+
+/// Whether a notice is one of a thread; those of before there were threads are not.
+pub(crate) fn ordered(notice: &Notice) -> bool {
+    notice.order > 0
+}
+
+/// A notice is about to be queued.
+pub(crate) async fn note(cache: &dyn Cache, notice: &Notice) -> Result<(), Unavailable> {
+    // Mostly the first of its thread: nothing is there, and one question does.
+    change(cache, notice, None, |thread| thread.note(notice)).await
+}
+
+/// The thread of a notice. One that the cache has lost begins anew.
+pub(crate) async fn look(cache: &dyn Cache, notice: &Notice) -> Result<Thread, Unavailable> {
+    let stored = cache.get(&names::notice_thread(notice.thread())).await?;
+    Ok(stored.as_deref().map(read).unwrap_or_default())
+}
+
+/// Asks for the turn of a notice at `now`; with it come the notices before it.
+pub(crate) async fn take(
+    cache: &dyn Cache,
+    notice: &Notice,
+    now: i64,
+) -> Result<Result<(Turn, Vec<Open>), Standing>, Unavailable> {
+    let stored = cache.get(&names::notice_thread(notice.thread())).await?;
+    let turn = Turn { order: notice.order, until: now + HELD.as_millis() as i64 };
+    change(cache, notice, stored, |thread| match thread.standing(notice.order, now) {
+        Standing::Free => {
+            thread.note(notice);
+            thread.turn = Some(turn);
+            Ok((turn, thread.before(notice.order).cloned().collect()))
+        }
+        other => Err(other),
+    })
+    .await
+}
+
+/// Gives a turn back; if its notice has ended, so have those before it.
+pub(crate) async fn leave(cache: &dyn Cache, notice: &Notice, turn: Turn, ended: bool) {
+    let gone = async {
+        let stored = cache.get(&names::notice_thread(notice.thread())).await?;
+        change(cache, notice, stored, |thread| {
+            if thread.turn == Some(turn) {
+                thread.turn = None;
+            }
+            if ended {
+                thread.open.retain(|open| open.order > notice.order);
+            }
+        })
+        .await
+    };
+    if let Err(error) = gone.await {
+        tracing::debug!(key = notice.key, %error, "a turn was not given back, and ends by itself");
+    }
+}
+
+async fn change<T>(
+    cache: &dyn Cache,
+    notice: &Notice,
+    mut stored: Option<Bytes>,
+    edit: impl Fn(&mut Thread) -> T,
+) -> Result<T, Unavailable> {
+    let at = names::notice_thread(notice.thread());
+    loop {
+        let before = stored.as_deref().map(read);
+        let mut thread = before.clone().unwrap_or_default();
+        let led_to = edit(&mut thread);
+        if before.as_ref() == Some(&thread) {
+            return Ok(led_to);
+        }
+        let new = serde_json::to_vec(&thread).expect("string keys only").into();
+        match cache.compare_and_set(&at, stored.as_deref(), new, names::THREAD_KEPT).await? {
+            Swap::Done => return Ok(led_to),
+            // Another notice about the same ticket: there are a few in a day.
+            Swap::Found(found) => stored = found,
+        }
+    }
+}
+
+fn read(stored: &[u8]) -> Thread {
+    serde_json::from_slice(stored).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Standing::{Free, Superseded, Taken};
+    use super::*;
+    use paihao_cache::{MemoryCache, MemoryOptions};
+    use paihao_contracts::commit::Number;
+    use paihao_contracts::notice::Saying;
+
+    fn thread(newest: u32, turn: Option<(u32, i64)>) -> Thread {
+        let turn = turn.map(|(order, until)| Turn { order, until });
+        Thread { newest, open: vec![], turn }
+    }
+
+    fn notice(order: u32) -> Notice {
+        Notice {
+            v: 1,
+            key: format!("hall/20780/17/called#{order}"),
+            account: "shop".into(),
+            site_name: "大厅".into(),
+            zone: "Asia/Shanghai".into(),
+            person: "oPerson".into(),
+            number: Number { prefix: "A".into(), serial: 17 },
+            queue_name: "业务".into(),
+            saying: Saying::QueueClosed,
+            order,
+            at: 0,
+            valid_until: 60_000,
+            replied: false,
+        }
+    }
+
+    #[test]
+    fn a_later_one_makes_every_earlier_one_needless() {
+        for order in 1..6 {
+            for newest in 1..6 {
+                let expected = if order < newest { Superseded } else { Free };
+                assert_eq!(thread(newest, None).standing(order, 0), expected, "{order} {newest}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_later_one_waits_for_the_attempt_of_an_earlier_one_but_not_for_ever() {
+        let under_way = thread(3, Some((2, 20_000)));
+        assert_eq!(under_way.standing(3, 5_000), Taken(Duration::from_secs(15)));
+        assert_eq!(under_way.standing(3, 20_000), Free, "whoever made it is dead");
+    }
+
+    #[test]
+    fn nobody_ends_a_notice_while_it_is_being_said() {
+        let under_way = thread(3, Some((2, 20_000)));
+        assert_eq!(under_way.standing(2, 5_000), Taken(Duration::from_secs(15)));
+        assert_eq!(under_way.standing(1, 5_000), Superseded);
+        assert_eq!(under_way.standing(2, 20_000), Superseded);
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_one_notices_until_it_is_given_back_and_brings_those_before_it() {
+        let cache = MemoryCache::new(MemoryOptions::default());
+        for order in [2, 1] {
+            note(&cache, &notice(order)).await.unwrap();
+        }
+        assert_eq!(take(&cache, &notice(1), 0).await.unwrap(), Err(Superseded));
+        let (turn, before) = take(&cache, &notice(2), 0).await.unwrap().unwrap();
+        assert_eq!(before.iter().map(|open| open.order).collect::<Vec<_>>(), [1]);
+        note(&cache, &notice(3)).await.unwrap();
+        assert_eq!(
+            take(&cache, &notice(2), 1).await.unwrap(),
+            Err(Taken(HELD.saturating_sub(Duration::from_millis(1))))
+        );
+        assert!(matches!(take(&cache, &notice(3), 1).await.unwrap(), Err(Taken(_))));
+        leave(&cache, &notice(2), turn, true).await;
+        let (_, before) = take(&cache, &notice(3), 1).await.unwrap().unwrap();
+        assert_eq!(before, [], "they have ended");
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_ran_out_and_is_somebody_elses_now_is_left_alone() {
+        let cache = MemoryCache::new(MemoryOptions::default());
+        let (slow, _) = take(&cache, &notice(1), 0).await.unwrap().unwrap();
+        let (quick, _) = take(&cache, &notice(1), 20_000).await.unwrap().unwrap();
+        leave(&cache, &notice(1), slow, false).await;
+        assert_eq!(look(&cache, &notice(1)).await.unwrap().turn, Some(quick));
+    }
+}

@@ -1,0 +1,190 @@
+//! What is said about one ticket arrives in order, and what a later one made needless is not said.
+
+use crate::world::{SEND, World, key_of, manner, person, until};
+use paihao_contracts::notice::Channel::{CustomerService, Template};
+use paihao_contracts::notice::Fate;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use wechat_sim::{Effect, Fault, SimTemplate};
+
+/// Which calls somebody was told of, in the order in which WeChat took them.
+fn told(world: &World, i: u32) -> Vec<u32> {
+    let messages = world.wechat.messages(&person(i));
+    messages.iter().map(|message| message.data["thing3"][..1].parse().unwrap()).collect()
+}
+
+async fn calls(world: &World, count: u64) {
+    let asked = || world.wechat.stats().calls.get(SEND).is_some_and(|calls| *calls >= count);
+    until("WeChat is asked", async || asked()).await;
+}
+
+/// What WeChat is asked about somebody's n-th call.
+fn about(fault: Fault, call: u32) -> Fault {
+    fault.containing(&format!("{call}号窗口"))
+}
+
+#[tokio::test]
+async fn of_what_is_known_at_once_only_the_last_is_said() {
+    let world = World::new().await;
+    world.followers(1..3);
+    world.commit("shop", (1..4).map(|call| world.called(1, call)).collect()).await;
+    world.commit("shop", vec![world.called(2, 1)]).await;
+    world.notifier(SimTemplate::DEMO_CALLED);
+    let ended = world.ended(4).await;
+    for call in [1, 2] {
+        let ended = &ended[&key_of(1, call)];
+        assert_eq!((&ended.fate, ended.attempts, ended.via), (&Fate::Superseded, 0, None));
+    }
+    assert!(matches!(ended[&key_of(1, 3)].fate, Fate::Sent { .. }), "{ended:?}");
+    assert!(matches!(ended[&key_of(2, 1)].fate, Fate::Sent { .. }), "somebody else's: {ended:?}");
+    assert_eq!((told(&world, 1), told(&world, 2)), (vec![3], vec![1]));
+    world.tasks.stop_and_wait().await;
+    assert_eq!(world.ends().await.len(), 4);
+}
+
+#[tokio::test]
+async fn what_is_put_off_is_not_said_after_something_later() {
+    let world = World::new().await;
+    world.followers(1..2);
+    world.wechat.add_fault(about(Fault::errcode(SEND, -1), 1));
+    world.notifier(SimTemplate::DEMO_CALLED);
+    world.call(1..2).await;
+    calls(&world, 1).await;
+    world.commit("shop", vec![world.called(1, 2)]).await;
+    let ended = world.ended(2).await;
+    assert_eq!(ended[&key_of(1, 1)].fate, Fate::Superseded);
+    assert!(ended[&key_of(1, 1)].attempts >= 1, "{ended:?}");
+    assert_eq!(told(&world, 1), [2]);
+    let in_order: Vec<_> = world.ends().await.into_iter().map(|ended| ended.key).collect();
+    assert_eq!(in_order, [key_of(1, 1), key_of(1, 2)], "it ended before the later one was said");
+}
+
+#[tokio::test]
+async fn a_later_one_waits_for_the_answer_to_an_earlier_one() {
+    let world = World::new().await;
+    world.followers(1..2);
+    world.wechat.add_fault(about(Fault::new(SEND, Effect::Delay { ms: 2_000 }), 1));
+    world.notifier(SimTemplate::DEMO_CALLED);
+    world.notifier(SimTemplate::DEMO_CALLED);
+    world.call(1..2).await;
+    calls(&world, 1).await;
+    world.commit("shop", vec![world.called(1, 2)]).await;
+    let outcomes = world.outcomes(2).await;
+    assert!(outcomes.values().all(|fate| matches!(fate, Fate::Sent { .. })), "{outcomes:?}");
+    assert_eq!(told(&world, 1), [1, 2]);
+}
+
+#[tokio::test]
+async fn what_may_have_arrived_is_not_said_to_have_been_dropped() {
+    for channel in [Template, CustomerService] {
+        let world = World::new().await;
+        world.followers(1..2);
+        world.writes(1).await;
+        // WeChat takes it, and never says so.
+        let path = if channel == Template { SEND } else { crate::world::TEXT };
+        world.wechat.add_fault(about(Fault::new(path, Effect::Drop).after(), 1));
+        world.speaking(manner(&[channel]), 8);
+        world.call(1..2).await;
+        let asked = || world.wechat.stats().calls.get(path).is_some_and(|calls| *calls >= 1);
+        until("WeChat is asked", async || asked()).await;
+        world.commit("shop", vec![world.called(1, 2)]).await;
+        let outcomes = world.outcomes(2).await;
+        assert!(matches!(outcomes[&key_of(1, 1)], Fate::Unknown { .. }), "{outcomes:?}");
+        assert!(matches!(outcomes[&key_of(1, 2)], Fate::Sent { .. }), "{outcomes:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_order_outlives_the_cache() {
+    let mut world = World::new().await;
+    world.followers(1..3);
+    world.wechat.add_fault(about(Fault::errcode(SEND, -1), 1));
+    world.notifier(SimTemplate::DEMO_CALLED);
+    world.call(1..3).await;
+    calls(&world, 2).await;
+    world.commit("shop", vec![world.called(1, 2)]).await;
+    until("the later one is said", async || told(&world, 1) == [2]).await;
+    world.lose_the_cache().await;
+    world.wechat.clear_faults();
+    world.notifier(SimTemplate::DEMO_CALLED);
+    // What nothing made needless is said; what was overtaken before is not.
+    let outcomes = world.outcomes(3).await;
+    assert!(matches!(outcomes[&key_of(2, 1)], Fate::Sent { .. }), "{outcomes:?}");
+    assert_eq!(outcomes[&key_of(1, 1)], Fate::Superseded);
+    assert_eq!((told(&world, 1), told(&world, 2)), (vec![2], vec![1]));
+    // And what is decided now is known to whatever was left over.
+    world.commit("shop", vec![world.called(2, 2)]).await;
+    world.ended(4).await;
+    assert_eq!(told(&world, 2), [1, 2]);
+}
+
+#[tokio::test]
+async fn in_a_storm_everybody_is_told_in_order() {
+    const PEOPLE: u32 = 40;
+    const CALLS: u32 = 4;
+    let world = World::new().await;
+    world.followers(1..PEOPLE + 1);
+    // Some answers are slow, some are lost after the message was taken, some are "later".
+    for i in 1..PEOPLE + 1 {
+        let fault = match i % 4 {
+            0 => Fault::new(SEND, Effect::Delay { ms: 300 }),
+            1 => Fault::new(SEND, Effect::Drop).after().times(1),
+            2 => Fault::errcode(SEND, -1).times(u64::from(i) % 3),
+            _ => continue,
+        };
+        world.wechat.add_fault(fault.containing(&format!("\"{}\"", person(i))));
+    }
+    world.notifier(SimTemplate::DEMO_CALLED);
+    world.notifier(SimTemplate::DEMO_CALLED);
+    // Waves that overlap: each person's calls in their order, among everybody else's.
+    let mut left: Vec<_> = (1..PEOPLE + 1).map(|i| (i, 1)).collect();
+    let mut at = 7;
+    while !left.is_empty() {
+        let mut events = Vec::new();
+        for _ in 0..5.min(left.len()) {
+            at = (at * 31 + 17) % left.len();
+            let (i, call) = left[at];
+            events.push(world.called(i, call));
+            match call {
+                CALLS => drop(left.swap_remove(at)),
+                _ => left[at].1 += 1,
+            }
+            if left.is_empty() {
+                break;
+            }
+        }
+        world.commit("shop", events).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.ended((PEOPLE * CALLS) as usize).await;
+    world.tasks.stop_and_wait().await;
+    let ends = world.ends().await;
+    assert_eq!(ends.len(), (PEOPLE * CALLS) as usize);
+    let keys: BTreeSet<_> = ends.iter().map(|ended| ended.key.clone()).collect();
+    assert_eq!(keys.len(), ends.len(), "a key ended twice");
+    let mut superseded = 0;
+    for i in 1..PEOPLE + 1 {
+        let told = told(&world, i);
+        assert!(told.is_sorted_by(|a, b| a < b), "{i} was told {told:?}");
+        let mut last = 0;
+        for ended in ends.iter().filter(|ended| ended.key.starts_with(&format!("hall/20780/{i}/")))
+        {
+            let call: u32 = ended.key.rsplit_once('#').unwrap().1.parse().unwrap();
+            match &ended.fate {
+                Fate::Sent { .. } => {
+                    assert!(told.contains(&call), "{ended:?} without a message");
+                    assert!(call > last, "{ended:?} after call {last}");
+                    last = call;
+                }
+                Fate::Superseded => {
+                    superseded += 1;
+                    assert!(!told.contains(&call), "{ended:?} all the same: {told:?}");
+                }
+                Fate::Unknown { .. } => {}
+                fate => panic!("{} ended as {fate:?}", ended.key),
+            }
+        }
+        assert_eq!(told.last(), Some(&CALLS), "the last call of {i} is always told");
+    }
+    assert!(superseded > 0, "nothing was overtaken: the storm was none");
+}
