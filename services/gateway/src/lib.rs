@@ -7,7 +7,8 @@
 //! In reading order: [`book`] is what the owner set up, [`calendar`] its days; [`lines`] decides and
 //! follows; [`callback`] hears WeChat; [`codes`] are the QR codes that WeChat makes; [`sessions`] is
 //! a browser waiting for a scan; [`fates`] knows what became of each message; `feed` is what happened,
-//! for others; [`api`] serves programs and pages; [`refusals`] lists every "no".
+//! for others; [`api`] serves programs and pages; `openapi` is how a route says what it is;
+//! [`refusals`] lists every "no".
 
 pub mod book;
 pub mod calendar;
@@ -24,6 +25,7 @@ pub mod fates;
 mod feed;
 
 pub mod api;
+mod openapi;
 pub mod refusals;
 
 mod body;
@@ -39,11 +41,13 @@ use fates::Fates;
 use feed::Feed;
 use lines::Lines;
 use lines::past::Past;
+use openapi::Routes;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_ledger::Ledger;
 use paihao_wechat::Caller;
+use refusals::Problem;
 use sessions::ScanSessions;
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -171,8 +175,15 @@ pub fn start(
     Gateway { lines, fates }
 }
 
+/// Everything that is served.
+fn described() -> Routes {
+    callback::routes().merge(api::routes()).merge(pages::routes())
+}
+
 fn router(door: Door) -> Router {
-    let routes =
-        Router::new().merge(callback::routes()).merge(api::routes()).merge(pages::routes());
+    let routes = described().into_router();
+    let routes = routes
+        .method_not_allowed_fallback(async || Problem::new(&refusals::METHOD_NOT_ALLOWED))
+        .fallback(async || Problem::new(&refusals::UNKNOWN_PATH));
     api::layers(routes).with_state(door)
 }

@@ -3,7 +3,7 @@
 mod poster;
 
 use crate::Door;
-use axum::Router;
+use crate::openapi::Routes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -50,15 +50,15 @@ const KIOSK: &str = include_str!("pages/kiosk.html");
 const BOARD: &str = include_str!("pages/board.html");
 const STAFF: &str = include_str!("pages/staff.html");
 
-pub(crate) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/", get(Html(INDEX)))
-        .route("/kiosk/{site}", get(async |door, site| page(door, site, KIOSK)))
-        .route("/board/{site}", get(async |door, site| page(door, site, BOARD)))
-        .route("/staff/{site}", get(async |door, site| page(door, site, STAFF)))
-        .route("/poster/{site}", get(poster::all))
-        .route("/poster/{site}/{queue}", get(poster::one))
-        .route("/assets/{name}", get(asset))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .page("/", get(Html(INDEX)))
+        .page("/kiosk/{site}", get(async |door, site| page(door, site, KIOSK)))
+        .page("/board/{site}", get(async |door, site| page(door, site, BOARD)))
+        .page("/staff/{site}", get(async |door, site| page(door, site, STAFF)))
+        .page("/poster/{site}", get(poster::all))
+        .page("/poster/{site}/{queue}", get(poster::one))
+        .page("/assets/{name}", get(asset))
 }
 
 /// A page of a site. It says by itself what it finds; a site that is not there is also a 404.

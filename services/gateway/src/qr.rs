@@ -9,6 +9,17 @@ const SCALE: usize = 8;
 /// White modules around the code, as the standard asks.
 const QUIET: usize = 4;
 
+/// How a code is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Picture {
+    /// Drawn here.
+    Svg,
+    /// Drawn here.
+    Png,
+    /// WeChat's own.
+    Jpg,
+}
+
 /// The text does not fit into a QR code.
 #[derive(Debug, thiserror::Error)]
 #[error("the text does not fit into a QR code")]

@@ -6,7 +6,9 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 /// One kind of refusal.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +59,10 @@ kinds! {
         "The body has more bytes than this address takes.";
     MALFORMED_XML = "malformed_xml", BAD_REQUEST, "XML 无法读取", "The XML cannot be read",
         "The callback's body is truncated, nested too deeply, has a DOCTYPE or is not WeChat's XML at all. Nothing was changed.";
+    UNKNOWN_PATH = "unknown_path", NOT_FOUND, "没有这个地址", "There is no such address",
+        "Nothing is at this path; docs/api.md and openapi.json say what there is.";
+    METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "请求方法不对", "The method is wrong",
+        "The path is there, but not for this method; the Allow header says for which.";
     UNKNOWN_SITE = "unknown_site", NOT_FOUND, "没有这个门店", "There is no such site",
         "The site is not in the configuration.";
     UNKNOWN_QUEUE = "unknown_queue", NOT_FOUND, "没有这个业务", "There is no such queue",
@@ -159,6 +165,24 @@ kinds! {
         "WeChat refused or did not answer the call that makes the code; the log says why.";
 }
 
+/// A refusal: the request changed nothing, unless its code's meaning says otherwise.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct ProblemSeen<'a> {
+    /// The code as an address that identifies it.
+    r#type: String,
+    /// A sentence for people, in Chinese.
+    title: &'static str,
+    /// The same in English.
+    title_en: &'static str,
+    /// That of the response.
+    status: u16,
+    /// Stable for ever; what programs look at.
+    code: &'static str,
+    /// What exactly was met, for whoever looks for the reason.
+    detail: &'a str,
+}
+
 /// A refusal on its way to a client.
 #[derive(Debug)]
 pub struct Problem {
@@ -182,14 +206,15 @@ impl Problem {
     /// What the client reads.
     pub(crate) fn body(&self) -> Value {
         let Problem { kind, detail } = self;
-        json!({
-            "type": format!("urn:paihao:refusal:{}", kind.code),
-            "title": kind.zh,
-            "title_en": kind.en,
-            "status": kind.status.as_u16(),
-            "code": kind.code,
-            "detail": detail,
-        })
+        let seen = ProblemSeen {
+            r#type: format!("urn:paihao:refusal:{}", kind.code),
+            title: kind.zh,
+            title_en: kind.en,
+            status: kind.status.as_u16(),
+            code: kind.code,
+            detail,
+        };
+        serde_json::to_value(seen).expect("string keys only")
     }
 
     /// Which kind it is.

@@ -18,6 +18,7 @@ pub const PUBLIC_VERSION: u32 = 1;
 
 /// One thing that happened at a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PublicEvent {
     /// [`PUBLIC_VERSION`] of the writer.
     pub v: u32,
@@ -39,6 +40,7 @@ pub struct PublicEvent {
 /// What can happen. `ticket` is the ticket's serial of the business day, `number` is what its holder
 /// reads; it is there wherever the decision itself named it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "docs/api.md explains each type and field to those who read them")]
 pub enum Happened {
@@ -149,6 +151,7 @@ impl Happened {
 
 /// Whose ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Whose {
     /// The ticket.
     pub ticket: u32,
@@ -159,6 +162,8 @@ pub struct Whose {
 
 /// Where an event stands: the ledger's position of its commit, and its place within that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
 pub struct EventId {
     /// The commit's position.

@@ -47,6 +47,7 @@ pub enum Progress {
 
 /// What the browser shows after a scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionTicket {
     /// `A001`.
     pub number: String,

@@ -4,18 +4,26 @@ use super::doors::door_of;
 use super::staff::admitted;
 use crate::Door;
 use crate::codes::cost::Cost;
+use crate::openapi::{ANY_KEY, Routes, op};
 use crate::refusals::{self, Problem};
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::routing::get;
-use axum::{Json, Router};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new().route("/api/v1/sites/{site}/codes", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new().get(
+        "/api/v1/sites/{site}/codes",
+        show,
+        op("codes", "What the codes of the site's account have cost", ANY_KEY)
+            .refuses(&[&refusals::UNKNOWN_ACCOUNT]),
+    )
 }
 
-#[derive(Serialize)]
+/// What an account's codes have cost, and the codes of the site's doors.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Codes")]
 struct Shown {
     account: String,
     #[serde(flatten)]
@@ -23,7 +31,9 @@ struct Shown {
     doors: Vec<DoorShown>,
 }
 
-#[derive(Serialize)]
+/// The permanent code of a queue's door.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DoorCode")]
 struct DoorShown {
     queue: String,
     /// What the code says; `null` as long as nobody has asked for it.

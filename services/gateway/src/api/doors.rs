@@ -4,39 +4,64 @@
 
 use crate::Door;
 use crate::codes::doors::{DoorError, QueueDoor};
-use crate::qr;
-use crate::refusals::{self, Problem};
-use axum::Router;
+use crate::openapi::{OPEN, Routes, op};
+use crate::qr::{self, Picture};
+use crate::refusals::{self, Kind, Problem};
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use paihao_contracts::book::DoorCode;
 use paihao_domain::QueueId;
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new().route("/api/v1/sites/{site}/queues/{queue}/{what}", get(picture))
+pub(super) fn routes() -> Routes {
+    let at = |what| format!("/api/v1/sites/{{site}}/queues/{{queue}}/{what}");
+    let door = |id, summary, content_type| {
+        op(id, summary, OPEN).answers_with(content_type).refuses(&DOOR).refuses(&[
+            &refusals::WECHAT_UNAVAILABLE,
+            &refusals::DOOR_CODE_PENDING,
+            &refusals::CACHE_UNAVAILABLE,
+            &refusals::LEDGER_UNAVAILABLE,
+            &refusals::NEWER_LEDGER,
+        ])
+    };
+    Routes::new()
+        .get(
+            &at("door.svg"),
+            async |door, path| picture(door, path, Picture::Svg).await,
+            door("door_svg", "The code at the queue's door, as a drawing", "image/svg+xml"),
+        )
+        .get(
+            &at("door.png"),
+            async |door, path| picture(door, path, Picture::Png).await,
+            door("door_png", "The code at the queue's door, as a picture", "image/png"),
+        )
+        .get(
+            &at("door.jpg"),
+            async |door, path| picture(door, path, Picture::Jpg).await,
+            door("door_jpg", "WeChat's own picture of the code at the door", "image/jpeg"),
+        )
 }
+
+/// What a door can be refused for that is not there.
+const DOOR: [&Kind; 3] =
+    [&refusals::UNKNOWN_SITE, &refusals::UNKNOWN_QUEUE, &refusals::UNKNOWN_ACCOUNT];
 
 async fn picture(
     State(door): State<Door>,
-    Path((site, queue, what)): Path<(String, String, String)>,
+    Path((site, queue)): Path<(String, String)>,
+    kind: Picture,
 ) -> Result<Response, Problem> {
-    if !["door.svg", "door.png", "door.jpg"].contains(&&*what) {
-        let detail = format!("{what} is not door.svg, door.png or door.jpg");
-        return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
-    }
     let code = code(&door, &site, &queue).await?;
     let undrawable = |error: qr::TooLong| {
         tracing::error!(%error, "WeChat's address for a code cannot be drawn");
         Problem::new(&refusals::WECHAT_UNAVAILABLE)
     };
-    let (content_type, bytes) = match &*what {
-        "door.svg" => {
+    let (content_type, bytes) = match kind {
+        Picture::Svg => {
             ("image/svg+xml".to_owned(), qr::poster(&code.qr_url).map_err(undrawable)?.into())
         }
-        "door.png" => ("image/png".to_owned(), qr::png(&code.qr_url).map_err(undrawable)?.into()),
-        _ => {
+        Picture::Png => ("image/png".to_owned(), qr::png(&code.qr_url).map_err(undrawable)?.into()),
+        Picture::Jpg => {
             let picture = door.codes.picture(&code.qr_ticket).await.map_err(DoorError::from)?;
             (picture.content_type, picture.bytes)
         }

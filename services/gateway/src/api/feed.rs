@@ -5,17 +5,18 @@ use super::staff::admitted;
 use crate::Door;
 use crate::feed::cursor::Cursor;
 use crate::feed::{Reading, Stopped, Told};
-use crate::refusals::{self, Problem};
+use crate::openapi::{ANY_KEY, Routes, op};
+use crate::refusals::{self, Problem, ProblemSeen};
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
-use axum::response::IntoResponse;
 use axum::response::sse::Event;
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::response::{IntoResponse, Response};
 use futures::stream;
 use paihao_contracts::public::PublicEvent;
 use paihao_ledger::Position;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -28,21 +29,43 @@ const LARGEST: usize = 500;
 /// A page looks through the ledger for this long at most; the next one goes on from there.
 const LOOKING: Duration = Duration::from_secs(3);
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/api/v1/sites/{site}/feed", get(listen))
-        .route("/api/v1/sites/{site}/feed/pages", get(page))
+pub(super) fn routes() -> Routes {
+    let read = [&refusals::CURSOR_GONE, &refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER];
+    Routes::new()
+        .get(
+            "/api/v1/sites/{site}/feed",
+            listen,
+            op("feed", "Everything that happens at the site, as it happens", ANY_KEY)
+                .queried::<Wanted>()
+                .header("Last-Event-ID", "The cursor of somebody who comes back")
+                .tells::<PublicEvent>("(the event's type)")
+                .tells::<ProblemSeen>("refused")
+                .refuses(&[&refusals::TOO_MANY_FEEDS])
+                .refuses(&read),
+        )
+        .get(
+            "/api/v1/sites/{site}/feed/pages",
+            page,
+            op("feed_pages", "Everything that happened at the site, by pages", ANY_KEY)
+                .queried::<Wanted>()
+                .refuses(&read),
+        )
 }
 
-#[derive(Deserialize)]
+/// Where to begin.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "FeedQuery")]
 #[serde(deny_unknown_fields)]
 struct Wanted {
+    /// A cursor: an event's id, the `next` of a page, or `now`. The oldest that is kept without one.
     after: Option<String>,
+    /// Of pages: how many events, 1 to 500; 100 unless said.
     limit: Option<usize>,
 }
 
 /// Some events, and where the next ones begin.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FeedPage")]
 struct Page {
     events: Vec<PublicEvent>,
     /// To be asked for as `after` next time, also when there is nothing more yet.
@@ -56,7 +79,7 @@ async fn listen(
     Path(site): Path<String>,
     wanted: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     admitted(&door, &headers, &site)?;
     let wanted = understood(wanted)?;
     // A browser that comes back says this instead of what stands in the address.
@@ -65,7 +88,7 @@ async fn listen(
     let place = door.feed.place().map_err(|_| &refusals::TOO_MANY_FEEDS)?;
     let told = door.feed.stream(begin(&door, &site, after).await?, place);
     let events = stream::unfold(told, async |mut told| Some((event(told.recv().await?), told)));
-    Ok(live::sse(Box::pin(events), &door.stop))
+    Ok(live::sse(Box::pin(events), &door.stop).into_response())
 }
 
 fn event(told: Told) -> Event {
@@ -89,7 +112,7 @@ async fn page(
     Path(site): Path<String>,
     wanted: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Json<Page>, Problem> {
     admitted(&door, &headers, &site)?;
     let wanted = understood(wanted)?;
     let limit = wanted.limit.unwrap_or(LIMIT);

@@ -11,9 +11,12 @@ mod sites;
 mod staff;
 mod webhooks;
 
+mod described;
+
+pub use described::document;
 pub use sites::digest_routes;
 
-use crate::Door;
+use crate::openapi::Routes;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -34,15 +37,15 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
     ),
 ];
 
-pub(crate) fn routes() -> Router<Door> {
-    let open =
-        Router::new().merge(sessions::routes()).merge(sites::routes()).merge(doors::routes());
+pub(crate) fn routes() -> Routes {
+    let open = sessions::routes().merge(sites::routes()).merge(doors::routes());
     open.merge(staff::routes())
         .merge(cost::routes())
         .merge(feed::routes())
         .merge(notices::routes())
         .merge(past::routes())
         .merge(webhooks::routes())
+        .merge(described::routes())
 }
 
 /// What goes around every route. One layer: each further one costs every request two boxes.

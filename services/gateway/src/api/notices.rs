@@ -3,27 +3,34 @@
 use super::staff::{admitted, numbered};
 use crate::Door;
 use crate::fates::Fate;
+use crate::openapi::{ANY_KEY, Routes, op};
 use crate::refusals::{self, Problem};
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::routing::get;
-use axum::{Json, Router};
 use paihao_contracts::notice::Channel;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new().route("/api/v1/sites/{site}/tickets/{number}/notices", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new().get(
+        "/api/v1/sites/{site}/tickets/{number}/notices",
+        show,
+        op("ticket_notices", "What became of the messages to the ticket's holder", ANY_KEY)
+            .refuses(&[&refusals::UNKNOWN_TICKET]),
+    )
 }
 
 /// The messages about a ticket.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Notices {
     number: String,
     notices: Vec<NoticeSeen>,
 }
 
 /// A message and how far it has come.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Notice")]
 struct NoticeSeen {
     notice: String,
     occurrence: u32,
@@ -41,7 +48,8 @@ struct NoticeSeen {
 }
 
 /// A channel that did not take it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ChannelTried")]
 struct TriedSeen {
     channel: &'static str,
     reason: String,

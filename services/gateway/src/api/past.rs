@@ -1,28 +1,41 @@
 //! What a line looked like: the live view of a site, at an instant of the last 72 hours.
 
-use super::sites;
+use super::sites::{self, AsSeen};
 use super::staff::admitted;
 use crate::Door;
 use crate::calendar::Calendar;
 use crate::lines::past::Untold;
+use crate::openapi::{ANY_KEY, Routes, op};
 use crate::refusals::{self, Problem};
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
-use axum::response::IntoResponse;
-use axum::routing::get;
-use axum::{Json, Router};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new().route("/api/v1/sites/{site}/at", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new().get(
+        "/api/v1/sites/{site}/at",
+        show,
+        op("site_at", "What the site looked like at an instant of the last 72 hours", ANY_KEY)
+            .queried::<When>()
+            .refuses(&[
+                &refusals::PAST_GONE,
+                &refusals::LEDGER_UNAVAILABLE,
+                &refusals::NEWER_LEDGER,
+            ]),
+    )
 }
 
-#[derive(Deserialize)]
+/// Which instant.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "AtQuery")]
 #[serde(deny_unknown_fields)]
 struct When {
+    /// `2026-11-23T10:42:00+08:00`, or without an offset by the site's clocks.
     time: String,
 }
 
@@ -31,7 +44,7 @@ async fn show(
     Path(site): Path<String>,
     when: Result<Query<When>, QueryRejection>,
     headers: HeaderMap,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Json<AsSeen>, Problem> {
     admitted(&door, &headers, &site)?;
     let book = door.lines.book(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let Query(when) = when.map_err(|rejected| malformed(rejected.body_text()))?;

@@ -3,20 +3,21 @@
 use super::live;
 use crate::Door;
 use crate::body;
-use crate::qr;
+use crate::openapi::answer::Created;
+use crate::openapi::{OPEN, Routes, op};
+use crate::qr::{self, Picture};
 use crate::refusals::{self, Problem};
 use crate::sessions::SessionError;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use futures::{StreamExt, stream};
 use paihao_chassis::entropy;
-use paihao_contracts::session::{Progress, Purpose, ScanSession};
+use paihao_contracts::session::{Progress, Purpose, ScanSession, SessionTicket};
 use paihao_domain::QueueId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use uuid::Uuid;
@@ -24,40 +25,111 @@ use uuid::Uuid;
 /// Bytes that the making of a session may take.
 const BODY_LIMIT: usize = 4096;
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/api/v1/scan-sessions", post(open))
-        .route("/api/v1/scan-sessions/{uuid}/{what}", get(picture_or_events))
-        .route("/qr/{uuid}", get(one_step))
+pub(super) fn routes() -> Routes {
+    let at = |what| format!("/api/v1/scan-sessions/{{uuid}}/{what}");
+    let opens = [
+        &refusals::UNKNOWN_SITE,
+        &refusals::UNKNOWN_QUEUE,
+        &refusals::SESSION_TAKEN,
+        &refusals::SESSION_EXPIRED,
+        &refusals::MALFORMED_UUID,
+        &refusals::CACHE_UNAVAILABLE,
+        &refusals::WECHAT_UNAVAILABLE,
+    ];
+    let found =
+        [&refusals::MALFORMED_UUID, &refusals::UNKNOWN_SESSION, &refusals::CACHE_UNAVAILABLE];
+    let drawn = |id, summary, content_type| {
+        op(id, summary, OPEN)
+            .answers_with(content_type)
+            .refuses(&found)
+            .refuses(&[&refusals::WECHAT_UNAVAILABLE])
+    };
+    Routes::new()
+        .post(
+            "/api/v1/scan-sessions",
+            open,
+            op("open_scan_session", "A browser shows a code and waits for its scan", OPEN)
+                .takes::<Wanted>()
+                .repeatable("the same uuid is the same session")
+                .refuses(&opens),
+        )
+        .get(
+            &at("qr.svg"),
+            async |door, uuid| drawing(door, uuid, Picture::Svg).await,
+            drawn("scan_session_svg", "The session's code, as a drawing", "image/svg+xml"),
+        )
+        .get(
+            &at("qr.png"),
+            async |door, uuid| drawing(door, uuid, Picture::Png).await,
+            drawn("scan_session_png", "The session's code, as a picture", "image/png"),
+        )
+        .get(
+            &at("qr.jpg"),
+            async |door, uuid| drawing(door, uuid, Picture::Jpg).await,
+            drawn("scan_session_jpg", "WeChat's own picture of the session's code", "image/jpeg"),
+        )
+        .get(
+            &at("events"),
+            events,
+            op("scan_session_events", "How a scan session goes on", OPEN)
+                .tells::<Nothing>("pending")
+                .tells::<Nothing>("scanned")
+                .tells::<SessionTicket>("ticket")
+                .tells::<Nothing>("expired")
+                .refuses(&found),
+        )
+        .get(
+            "/qr/{uuid}",
+            one_step,
+            op("qr", "The code of a session in one step, for an <img>", OPEN)
+                .queried::<Where>()
+                .answers_with("image/svg+xml")
+                .answers_with("image/png")
+                .answers_with("image/jpeg")
+                .refuses(&opens),
+        )
 }
 
-/// The body of `POST /api/v1/scan-sessions`.
-#[derive(Deserialize)]
+/// An object without anything in it.
+#[derive(Serialize, JsonSchema)]
+struct Nothing {}
+
+/// What a browser wants to have scanned.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ScanSessionWanted")]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     /// The browser's own uuid; one is made if it is left out.
     uuid: Option<String>,
+    /// `ticket`, which it is anyway.
     purpose: Option<String>,
+    /// May be left out where only one site has such a queue.
     site: Option<String>,
+    /// In which the scan takes a number.
     queue: String,
 }
 
 /// A session as its browser may know it: not the scene, which only WeChat says back.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ScanSession")]
 struct Opened {
     uuid: Uuid,
     /// Unix milliseconds from which on the code no longer works.
     expires_at: i64,
+    /// The path of the code as a drawing.
     qr_svg: String,
+    /// The path of the code as a picture.
     qr_png: String,
+    /// The path of WeChat's own picture.
     qr_jpg: String,
+    /// The path of how it goes on.
     events: String,
     /// Where a simulated phone can scan the code; in a demo only.
     #[serde(skip_serializing_if = "Option::is_none")]
     scan_link: Option<String>,
 }
 
-async fn open(State(door): State<Door>, body: Body) -> Result<Response, Problem> {
+async fn open(State(door): State<Door>, body: Body) -> Result<Created<Opened>, Problem> {
     let body = body::read(body, BODY_LIMIT).await?;
     let wanted: Wanted = serde_json::from_slice(&body)
         .map_err(|error| Problem::new(&refusals::MALFORMED_REQUEST).detail(error.to_string()))?;
@@ -77,7 +149,7 @@ async fn open(State(door): State<Door>, body: Body) -> Result<Response, Problem>
         events: format!("{at}/events"),
         scan_link: scan_link(&door, &session),
     };
-    Ok((StatusCode::CREATED, Json(opened)).into_response())
+    Ok(Created(opened))
 }
 
 /// `GET /qr/{uuid}?site=…&queue=…`: makes the session if need be and answers its picture, for an
@@ -91,32 +163,36 @@ async fn one_step(
         Problem::new(&refusals::MALFORMED_REQUEST).detail(rejected.body_text())
     })?;
     let (uuid, kind) = name.rsplit_once('.').unwrap_or((&name, "svg"));
+    let kind = match kind {
+        "svg" => Picture::Svg,
+        "png" => Picture::Png,
+        "jpg" => Picture::Jpg,
+        other => {
+            let detail = format!("{other} is not svg, png or jpg");
+            return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
+        }
+    };
     let session = open_for(&door, parse(uuid)?, place.site.as_deref(), &place.queue).await?;
     picture(&door, &session, kind).await
 }
 
-#[derive(Deserialize)]
+/// Which code.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "QrQuery")]
 struct Where {
+    /// May be left out where only one site has such a queue.
     site: Option<String>,
+    /// In which the scan takes a number.
     queue: String,
 }
 
-async fn picture_or_events(
+async fn drawing(
     State(door): State<Door>,
-    Path((uuid, what)): Path<(String, String)>,
+    Path(uuid): Path<String>,
+    kind: Picture,
 ) -> Result<Response, Problem> {
-    let uuid = parse(&uuid)?;
-    let session = door.sessions.find(uuid).await?;
-    match what.strip_prefix("qr.") {
-        Some(kind) => picture(&door, &session, kind).await,
-        None if what == "events" => Ok(events(&door, uuid, session)),
-        None => Err(no_such_part(&what)),
-    }
-}
-
-fn no_such_part(what: &str) -> Problem {
-    let detail = format!("{what} is not qr.svg, qr.png, qr.jpg or events");
-    Problem::new(&refusals::MALFORMED_REQUEST).detail(detail)
+    let session = door.sessions.find(parse(&uuid)?).await?;
+    picture(&door, &session, kind).await
 }
 
 async fn open_for(
@@ -149,15 +225,16 @@ fn only_site_with(door: &Door, queue: &str) -> Result<String, Problem> {
     }
 }
 
-async fn picture(door: &Door, session: &ScanSession, kind: &str) -> Result<Response, Problem> {
+async fn picture(door: &Door, session: &ScanSession, kind: Picture) -> Result<Response, Problem> {
     let (content_type, bytes) = match kind {
-        "svg" => ("image/svg+xml".to_owned(), qr::svg(&session.qr_url).map(String::into_bytes)),
-        "png" => ("image/png".to_owned(), qr::png(&session.qr_url)),
-        "jpg" => {
+        Picture::Svg => {
+            ("image/svg+xml".to_owned(), qr::svg(&session.qr_url).map(String::into_bytes))
+        }
+        Picture::Png => ("image/png".to_owned(), qr::png(&session.qr_url)),
+        Picture::Jpg => {
             let picture = door.sessions.picture(session).await?;
             (picture.content_type, Ok(picture.bytes.into()))
         }
-        other => return Err(no_such_part(&format!("qr.{other}"))),
     };
     let bytes = bytes.map_err(|error| {
         tracing::error!(%error, "WeChat's address for a code cannot be drawn");
@@ -169,7 +246,9 @@ async fn picture(door: &Door, session: &ScanSession, kind: &str) -> Result<Respo
 }
 
 /// `pending` at once, then `scanned` and `ticket` for each scan, `expired` at the end.
-fn events(door: &Door, uuid: Uuid, session: ScanSession) -> Response {
+async fn events(State(door): State<Door>, Path(uuid): Path<String>) -> Result<Response, Problem> {
+    let uuid = parse(&uuid)?;
+    let session = door.sessions.find(uuid).await?;
     let left = (session.expires_at - door.clock.now_ms()).max(0) as u64;
     let expiry = tokio::time::Instant::now() + Duration::from_millis(left);
     let mut watching = door.sessions.watch(uuid, session.progress.clone());
@@ -182,17 +261,16 @@ fn events(door: &Door, uuid: Uuid, session: ScanSession) -> Response {
                 let progress = watching.progress.borrow_and_update().clone();
                 Some((steps(&progress), Some(watching)))
             }
-            Err(_) => Some((vec![step("expired", &serde_json::json!({}))], None)),
+            Err(_) => Some((vec![step("expired", &Nothing {})], None)),
         }
     });
-    live::sse(told.flat_map(stream::iter).boxed(), &door.stop).into_response()
+    Ok(live::sse(told.flat_map(stream::iter).boxed(), &door.stop).into_response())
 }
 
 fn steps(progress: &Progress) -> Vec<Event> {
-    let nothing = serde_json::json!({});
     match progress {
-        Progress::Pending => vec![step("pending", &nothing)],
-        Progress::Ticket(ticket) => vec![step("scanned", &nothing), step("ticket", ticket)],
+        Progress::Pending => vec![step("pending", &Nothing {})],
+        Progress::Ticket(ticket) => vec![step("scanned", &Nothing {}), step("ticket", ticket)],
     }
 }
 

@@ -4,16 +4,19 @@ use super::live;
 use crate::Door;
 use crate::book::SiteBook;
 use crate::lines::{Lines, View};
+use crate::openapi::{OPEN, Routes, op};
 use crate::refusals::{self, Problem};
 use axum::extract::{Path, State};
-use axum::response::IntoResponse;
 use axum::response::sse::Event;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use futures::stream;
 use paihao_domain::{CounterId, CounterState, Now, Site, Stage, Standing, TicketId};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Waiting numbers that are listed of each queue; the count is always exact.
@@ -22,11 +25,22 @@ const LISTED: usize = 200;
 /// A screen is told at most this often.
 const BREATH: Duration = Duration::from_millis(100);
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/api/v1/sites", get(list))
-        .route("/api/v1/sites/{site}", get(show))
-        .route("/api/v1/sites/{site}/events", get(events))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/api/v1/sites", list, op("sites", "The sites", OPEN))
+        .get(
+            "/api/v1/sites/{site}",
+            show,
+            op("site", "Who is called where, who waits: numbers only, no identity", OPEN)
+                .refuses(&[&refusals::UNKNOWN_SITE]),
+        )
+        .get(
+            "/api/v1/sites/{site}/events",
+            events,
+            op("site_events", "The same, whenever it changes", OPEN)
+                .tells::<SiteSeen>("site")
+                .refuses(&[&refusals::UNKNOWN_SITE]),
+        )
 }
 
 /// For the admin port: `GET /sites/{site}/digest`, a hash of the state at a position, by which
@@ -47,14 +61,34 @@ struct Digest {
     digest: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SiteListed")]
 struct Listed {
     site: String,
     name: String,
 }
 
-/// What anybody may know of a site.
+/// A site as it was seen, which outlives what it was seen in.
 #[derive(Serialize)]
+pub(super) struct AsSeen(Value);
+
+impl JsonSchema for AsSeen {
+    fn schema_name() -> Cow<'static, str> {
+        SiteSeen::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        SiteSeen::schema_id()
+    }
+
+    fn json_schema(schemas: &mut SchemaGenerator) -> Schema {
+        SiteSeen::json_schema(schemas)
+    }
+}
+
+/// What anybody may know of a site.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Site")]
 struct SiteSeen<'a> {
     site: &'a str,
     name: &'a str,
@@ -65,7 +99,8 @@ struct SiteSeen<'a> {
     calls: Vec<CallSeen<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Queue")]
 struct QueueSeen<'a> {
     id: &'a str,
     name: &'a str,
@@ -79,12 +114,14 @@ struct QueueSeen<'a> {
     last_called: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WaitingNumber")]
 struct NumberSeen {
     number: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Counter")]
 struct CounterSeen<'a> {
     id: &'a str,
     name: &'a str,
@@ -94,7 +131,8 @@ struct CounterSeen<'a> {
     serving: Option<ServingSeen>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Serving")]
 struct ServingSeen {
     number: String,
     queue: String,
@@ -107,7 +145,8 @@ struct ServingSeen {
     deadline: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Call")]
 struct CallSeen<'a> {
     number: String,
     counter: String,
@@ -116,34 +155,28 @@ struct CallSeen<'a> {
     call: u32,
 }
 
-async fn list(State(door): State<Door>) -> impl IntoResponse {
+async fn list(State(door): State<Door>) -> Result<Json<Vec<Listed>>, Problem> {
     let sites = door
         .lines
         .books()
         .map(|book| Listed { site: book.facts.id.to_string(), name: book.facts.name.to_string() });
-    Json(sites.collect::<Vec<_>>())
+    Ok(Json(sites.collect()))
 }
 
-async fn show(
-    State(door): State<Door>,
-    Path(site): Path<String>,
-) -> Result<impl IntoResponse, Problem> {
+async fn show(State(door): State<Door>, Path(site): Path<String>) -> Result<Json<AsSeen>, Problem> {
     let book = door.lines.book(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     Ok(Json(as_seen(&book, view, door.clock.now_ms())))
 }
 
 /// What anybody may know of a site that stood like this at an instant, in Unix milliseconds.
-pub(super) fn as_seen(book: &SiteBook, view: View, at_ms: i64) -> Value {
+pub(super) fn as_seen(book: &SiteBook, view: View, at_ms: i64) -> AsSeen {
     let now = book.calendar.now(at_ms);
     let today = today(&now, view);
-    serde_json::to_value(seen(book, &today, &now)).expect("string keys only")
+    AsSeen(serde_json::to_value(seen(book, &today, &now)).expect("string keys only"))
 }
 
-async fn events(
-    State(door): State<Door>,
-    Path(site): Path<String>,
-) -> Result<impl IntoResponse, Problem> {
+async fn events(State(door): State<Door>, Path(site): Path<String>) -> Result<Response, Problem> {
     let mut views = door.lines.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     views.mark_changed();
     let stop = door.stop.clone();
@@ -163,7 +196,7 @@ async fn events(
         tokio::time::sleep(BREATH).await;
         Some((event, (views, door, site)))
     });
-    Ok(live::sse(Box::pin(events), &stop))
+    Ok(live::sse(Box::pin(events), &stop).into_response())
 }
 
 /// The view, emptied if it is of a day that is over: nobody has come yet today.

@@ -5,13 +5,12 @@ use super::staff::{admitted, idempotency_key};
 use crate::Door;
 use crate::body;
 use crate::feed::cursor::Cursor;
+use crate::openapi::answer::Accepted;
+use crate::openapi::{ANY_KEY, Routes, op};
 use crate::refusals::{self, Problem};
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::IntoResponse;
-use axum::routing::post;
-use axum::{Json, Router};
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use paihao_chassis::entropy;
@@ -19,6 +18,7 @@ use paihao_contracts::names::{LEDGER, WEBHOOKS, webhook_replay};
 use paihao_contracts::public::PublicEvent;
 use paihao_contracts::webhook::{WebhookMessage, hook_name};
 use paihao_ledger::{Entry, Position};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -40,19 +40,40 @@ const AT_ONCE: usize = 32;
 /// How long a wish is remembered.
 const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new().route("/api/v1/sites/{site}/webhooks/{id}/replay", post(replay))
+pub(super) fn routes() -> Routes {
+    Routes::new().post(
+        "/api/v1/sites/{site}/webhooks/{id}/replay",
+        replay,
+        op("replay_webhook", "Has a webhook told again what happened in a time", ANY_KEY)
+            .takes::<Wanted>()
+            .keyed()
+            .refuses(&[
+                &refusals::UNKNOWN_WEBHOOK,
+                &refusals::REPLAY_TOO_LARGE,
+                &refusals::PAST_GONE,
+                &refusals::CURSOR_GONE,
+                &refusals::LEDGER_UNAVAILABLE,
+                &refusals::NEWER_LEDGER,
+            ]),
+    )
 }
 
-#[derive(Deserialize)]
+/// Which time.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ReplayWanted")]
 #[serde(deny_unknown_fields)]
 struct Wanted {
+    /// `2026-11-23T10:42:00+08:00`, or without an offset by the site's clocks.
     from: String,
+    /// The end, which is not told any more; now without one.
     to: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What was queued.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Replayed")]
 struct Done {
+    /// How many events.
     queued: usize,
 }
 
@@ -70,7 +91,7 @@ async fn replay(
     Path((site, id)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Accepted<Done>, Problem> {
     let asker = admitted(&door, &headers, &site)?;
     let of_site = door.book.webhooks.get(&site);
     let types = of_site.and_then(|hooks| hooks.get(&id)).ok_or(&refusals::UNKNOWN_WEBHOOK)?;
@@ -80,7 +101,7 @@ async fn replay(
     let name = format!("{}\0{site}\0{id}\0{key}", asker.name);
     let name = webhook_replay(&hex::encode(Sha256::digest(name)));
     let asked = hex::encode(Sha256::digest(&body));
-    let accepted = |done| Ok((StatusCode::ACCEPTED, Json(done)));
+    let accepted = |done| Ok(Accepted(done));
     if let Some(wish) = remembered(&door, &name).await {
         match wish {
             Wish { body, .. } if body != asked => {

@@ -13,16 +13,16 @@ mod receipts;
 use crate::Door;
 use crate::body;
 use crate::book::AccountBook;
+use crate::openapi::{Access, Routes, op};
 use crate::refusals::{self, Problem};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use hear::{Hearing, Reply};
 use paihao_chassis::entropy;
 use paihao_wechat::callback::{self, BadCallback, CallbackQuery, Opened};
+use schemars::JsonSchema;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -30,8 +30,52 @@ use tokio::time::{Instant, timeout_at};
 const LIMIT: Duration = Duration::from_millis(4500);
 
 /// The callback address of every account.
-pub(crate) fn routes() -> Router<Door> {
-    Router::new().route("/wechat/{account}", get(verify).post(receive))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/wechat/{account}",
+            verify,
+            op("verify", "WeChat asks whether this server knows the token", Access::WeChat)
+                .queried::<Signed>()
+                .answers_with("text/plain"),
+        )
+        .post(
+            "/wechat/{account}",
+            receive,
+            op("hear", "WeChat tells what a person did", Access::WeChat)
+                .queried::<Signed>()
+                .takes_as::<String>("text/xml")
+                .repeatable("what a push says identifies it: WeChat repeats it without more")
+                .answers_with("text/xml")
+                .answers_with("text/plain")
+                .refuses(&[
+                    &refusals::BODY_TOO_LARGE,
+                    &refusals::MALFORMED_XML,
+                    &refusals::ENCRYPTED_CALLBACK,
+                    &refusals::PLAIN_CALLBACK,
+                    &refusals::UNDECIPHERABLE_CALLBACK,
+                    &refusals::SLOW_BODY,
+                ]),
+        )
+}
+
+/// How WeChat signs. For the document: the codec reads it by itself, before anything else.
+#[derive(JsonSchema)]
+#[schemars(rename = "CallbackQuery")]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Signed {
+    /// Over token, timestamp and nonce.
+    signature: String,
+    /// Unix seconds.
+    timestamp: String,
+    /// Chosen by WeChat.
+    nonce: String,
+    /// Of a verification: to be answered as it is.
+    echostr: Option<String>,
+    /// `aes`, if the body is encrypted.
+    encrypt_type: Option<String>,
+    /// Over the encrypted body, too.
+    msg_signature: Option<String>,
 }
 
 /// `GET /wechat/{account}`: WeChat asks whether this server knows the token. In every mode it signs
@@ -40,9 +84,11 @@ async fn verify(
     State(door): State<Door>,
     Path(account): Path<String>,
     RawQuery(query): RawQuery,
-) -> Result<String, Problem> {
+) -> Result<Response, Problem> {
     let (_, query) = signed(&door, &account, query)?;
-    query.echostr.ok_or_else(|| Problem::new(&refusals::BAD_CALLBACK_QUERY).detail("no echostr"))
+    let echo = query.echostr;
+    let echo = echo.ok_or_else(|| Problem::new(&refusals::BAD_CALLBACK_QUERY).detail("no echostr"));
+    Ok(echo?.into_response())
 }
 
 /// `POST /wechat/{account}`: WeChat tells what a person did.

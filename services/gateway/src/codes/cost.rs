@@ -5,6 +5,7 @@ use super::CodeSource;
 use super::doors::{Doors, PERMANENT_CAP};
 use super::pool::Pools;
 use parking_lot::Mutex;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 const ASKED_EVERY: Duration = Duration::from_secs(60);
 
 /// One account's codes and what they cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Cost {
     /// Codes for doors.
     pub permanent: Permanent,
@@ -26,7 +27,7 @@ pub struct Cost {
 }
 
 /// Permanent codes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Permanent {
     /// Those in the book; another system that uses the account may have made more.
     pub made: u64,
@@ -35,7 +36,7 @@ pub struct Permanent {
 }
 
 /// Calls of one day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Today {
     /// How many.
     pub made: u64,
@@ -46,7 +47,7 @@ pub struct Today {
 }
 
 /// Who counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CountedBy {
     /// WeChat: every replica's calls, and other systems'.

@@ -246,7 +246,7 @@ async fn scan_sessions_refuse_what_they_cannot_be() {
     refused(target.get(&format!("/qr/{uuid}")).await, 400, "malformed_request");
     refused(target.get(&format!("/qr/{uuid}.gif?queue=a")).await, 400, "malformed_request");
     let at = |uuid: &str, what: &str| format!("/api/v1/scan-sessions/{uuid}/{what}");
-    refused(target.get(&at(uuid, "dance")).await, 400, "malformed_request");
+    refused(target.get(&at(uuid, "dance")).await, 404, "unknown_path");
     refused(target.get(&at("nonsense", "events")).await, 400, "malformed_uuid");
     let unknown = "ffffffff-7d1a-4e0e-9a5f-0a1b2c3d4e5f";
     refused(target.get(&at(unknown, "qr.svg")).await, 404, "unknown_session");
@@ -261,7 +261,7 @@ async fn staff_are_told_what_cannot_be_done() {
     refused(target.staff("nowhere/counters/1/open", "1", "").await, 404, "unknown_site");
     refused(target.staff("other/counters/1/open", "1", "").await, 403, "not_your_site");
     refused(target.staff("hall/counters/9/call-next", "2", "").await, 404, "unknown_counter");
-    refused(target.staff("hall/counters/1/dance", "3", "").await, 400, "malformed_request");
+    refused(target.staff("hall/counters/1/dance", "3", "").await, 404, "unknown_path");
     refused(target.staff("hall/counters/1/call-next", "4", "").await, 409, "counter_closed");
     let long = "k".repeat(256);
     let malformed = target.staff("hall/counters/1/open", &long, "").await;

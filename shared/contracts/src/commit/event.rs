@@ -153,6 +153,7 @@ pub enum By {
 
 /// What staff make of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
 pub enum QueueState {

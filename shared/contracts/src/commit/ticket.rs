@@ -45,6 +45,7 @@ pub struct Told {
 
 /// Why a ticket was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
 pub enum CloseReason {
@@ -58,6 +59,7 @@ pub enum CloseReason {
 
 /// The name of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
 pub enum State {

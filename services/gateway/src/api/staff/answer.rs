@@ -2,10 +2,11 @@
 
 use crate::lines::Answered;
 use paihao_domain::{Outcome, QueueState};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What was done.
-#[derive(Serialize, Default)]
+#[derive(Serialize, JsonSchema, Default)]
 pub(super) struct Done {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,24 +13,84 @@ mod declined;
 use crate::Door;
 use crate::body;
 use crate::book::StaffKey;
+use crate::openapi::{Access, Operation, Role, Routes, op};
 use crate::refusals::{self, Problem};
 pub(in crate::api) use tickets::numbered;
 
 use answer::{Done, done};
+use axum::Json;
 use axum::body::Body;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri, header};
-use axum::{Json, Router};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use paihao_chassis::entropy;
 use paihao_domain::{Act, Command, CommandId};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 /// Bytes a staff request may have.
 const BODY_LIMIT: usize = 4096;
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new().merge(counters::routes()).merge(tickets::routes()).merge(queues::routes())
+pub(super) fn routes() -> Routes {
+    counters::routes().merge(tickets::routes()).merge(queues::routes())
 }
+
+/// What every act of staff takes, answers and is refused for, whatever it is.
+fn act(id: &'static str, summary: &'static str, who: Access) -> Operation {
+    op(id, summary, who).keyed().refuses(&[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER])
+}
+
+/// What an asker does who is staff at some counters or a manager.
+const STAFF: Access = Access::Key(&[Role::Staff, Role::Manager]);
+
+/// A handler of what is done with something of a site: a counter, a ticket, a queue.
+trait Handling:
+    Fn(State<Door>, Path<(String, String)>, Uri, HeaderMap, Body) -> Handled
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<F> Handling for F where
+    F: Fn(State<Door>, Path<(String, String)>, Uri, HeaderMap, Body) -> Handled
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+type Handled = BoxFuture<'static, Result<Json<Done>, Problem>>;
+
+/// Hears somebody with a key out, makes out which act of theirs on the thing of this name it is, and
+/// has it decided.
+fn handling(
+    act: impl Fn(&Asked<'_>, &str) -> Result<Act, Problem> + Clone + Send + Sync + 'static,
+) -> impl Handling {
+    move |State(door): State<Door>,
+          Path((site, name)): Path<(String, String)>,
+          uri: Uri,
+          headers: HeaderMap,
+          body: Body| {
+        let act = act.clone();
+        async move {
+            let asked = Asked::hear(&door, &site, &headers, &uri, body).await?;
+            asked.submit(act(&asked, &name)?).await
+        }
+        .boxed()
+    }
+}
+
+/// A body of which nothing is needed.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "NothingWanted")]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
 
 /// A request of somebody with a key for the site, read and not yet understood.
 struct Asked<'a> {

@@ -1,50 +1,56 @@
 //! What is done about a whole queue.
 
-use super::Asked;
-use super::answer::Done;
-use crate::Door;
-use crate::refusals::Problem;
-use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Uri};
-use axum::routing::post;
-use axum::{Json, Router};
+use super::{Handling, Nothing, act, handling};
+use crate::openapi::{Access, Operation, Role, Routes};
+use crate::refusals;
 use paihao_domain::{Act, QueueId, QueueState};
-use serde::Deserialize;
 
-pub(super) fn routes() -> Router<Door> {
-    let at = |action| format!("/api/v1/sites/{{site}}/queues/{{queue}}/{action}");
-    let set = |state| {
-        post(move |door, path, uri, headers, body| about(state, door, path, uri, headers, body))
-    };
-    Router::new()
-        .route(&at("open"), set(Some(QueueState::Open)))
-        .route(&at("pause"), set(Some(QueueState::Paused)))
-        .route(&at("halt"), set(Some(QueueState::Halted)))
-        .route(&at("close"), set(Some(QueueState::Closed)))
-        .route(&at("clear"), set(None))
+/// Whoever may set a queue's state: a program, too, if it has a manager's scope.
+const SET: Access = Access::Key(&[Role::Manager, Role::ApiManager]);
+
+/// Whoever may void everybody's place.
+const CLEAR: Access = Access::Key(&[Role::Manager]);
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            &path("open"),
+            set(QueueState::Open),
+            about("open_queue", "Numbers are given out and called", SET),
+        )
+        .post(
+            &path("pause"),
+            set(QueueState::Paused),
+            about("pause_queue", "No numbers are given out, those in line are called", SET),
+        )
+        .post(&path("halt"), set(QueueState::Halted), about("halt_queue", "Nobody is called", SET))
+        .post(
+            &path("close"),
+            set(QueueState::Closed),
+            about("close_queue", "No numbers are given out, and nobody is called", SET),
+        )
+        .post(
+            &path("clear"),
+            handling(|asked, queue| {
+                let Nothing {} = asked.wanted()?;
+                Ok(Act::ClearQueue(QueueId::new(queue)))
+            }),
+            about("clear_queue", "Every ticket in it is void", CLEAR),
+        )
 }
 
-/// The body, which may be left out.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
+fn path(action: &str) -> String {
+    format!("/api/v1/sites/{{site}}/queues/{{queue}}/{action}")
+}
 
-/// Sets the queue to a state; clears it for `None`.
-async fn about(
-    state: Option<QueueState>,
-    State(door): State<Door>,
-    Path((site, queue)): Path<(String, String)>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Done>, Problem> {
-    let asked = Asked::hear(&door, &site, &headers, &uri, body).await?;
-    let Nothing {} = asked.wanted()?;
-    let queue = QueueId::new(&queue);
-    let act = match state {
-        Some(state) => Act::SetQueue { queue, state },
-        None => Act::ClearQueue(queue),
-    };
-    asked.submit(act).await
+fn about(id: &'static str, summary: &'static str, who: Access) -> Operation {
+    act(id, summary, who).takes::<Nothing>().refuses(&[&refusals::UNKNOWN_QUEUE])
+}
+
+/// Until somebody says otherwise, or the day ends.
+fn set(state: QueueState) -> impl Handling {
+    handling(move |asked, queue| {
+        let Nothing {} = asked.wanted()?;
+        Ok(Act::SetQueue { queue: QueueId::new(queue), state })
+    })
 }
