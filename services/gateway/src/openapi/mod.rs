@@ -3,7 +3,7 @@
 //! A router of the API is put together here and nowhere else: a route comes with its [`Operation`],
 //! and what its handler answers is a type that has a schema. So a new one is written like this:
 //!
-//! ```ignore
+//! ```text
 //! pub(super) fn routes() -> Routes {
 //!     Routes::new().post(
 //!         "/api/v1/sites/{site}/webhooks/{id}/replay",
