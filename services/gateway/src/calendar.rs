@@ -58,7 +58,7 @@ impl Calendar {
             Some(today) => today.clone(),
             None => last.insert(Arc::new(self.lay_out(unix_ms))).clone(),
         };
-        Now { at, today }
+        Now::of(at, today)
     }
 
     fn lay_out(&self, unix_ms: i64) -> Today {

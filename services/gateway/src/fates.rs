@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn a_message_goes_from_its_plan_to_its_receipt() {
         let fates = Fates::default();
-        let told = Told { ahead: 2, estimate: None };
+        let told = Told { ahead: 2, estimate: None, cold: false };
         fates.plan("hall", &milestone(7, 20_000, 1, MilestoneKind::Joined(told)));
         fates.plan("hall", &milestone(7, 20_000, 2, called(1)));
         let (joined, waiting) = (("joined".to_owned(), "delivered"), "called".to_owned());

@@ -1,7 +1,7 @@
 //! What a customer reads in WeChat: Chinese first, English beside it.
 
 use crate::book::SiteBook;
-use paihao_domain::{Outcome, QueueId, Refusal, State, Told};
+use paihao_domain::{Estimate, Outcome, Phrase, QueueId, Refusal, State, Told};
 
 /// What is answered to a scan that led to a ticket.
 pub fn holding(book: &SiteBook, outcome: &Outcome) -> String {
@@ -98,11 +98,13 @@ fn wait_zh(told: &Told) -> String {
         0 => "前面没有人".to_owned(),
         ahead => format!("前面 {ahead} 位"),
     };
-    match told.estimate {
+    // 约 is said of what is rough.
+    let about = if told.cold { "约" } else { "" };
+    match told.estimate.map(Estimate::phrase) {
         None => ahead,
-        Some(estimate) if estimate.high <= 5 => format!("{ahead}，预计不到 5 分钟"),
-        Some(estimate) if estimate.low > 60 => format!("{ahead}，预计 60 分钟以上"),
-        Some(estimate) => format!("{ahead}，预计约 {}–{} 分钟", estimate.low, estimate.high),
+        Some(Phrase::LessThan(high)) => format!("{ahead}，预计不到 {high} 分钟"),
+        Some(Phrase::MoreThan(low)) => format!("{ahead}，预计 {low} 分钟以上"),
+        Some(Phrase::Between(low, high)) => format!("{ahead}，预计{about} {low}–{high} 分钟"),
     }
 }
 
@@ -112,27 +114,29 @@ fn wait_en(told: &Told) -> String {
         1 => "1 person is ahead of you".to_owned(),
         ahead => format!("{ahead} people are ahead of you"),
     };
-    match told.estimate {
+    let about = if told.cold { "about " } else { "" };
+    match told.estimate.map(Estimate::phrase) {
         None => format!("{ahead}."),
-        Some(estimate) if estimate.high <= 5 => format!("{ahead}, less than 5 minutes."),
-        Some(estimate) if estimate.low > 60 => format!("{ahead}, more than an hour."),
-        Some(estimate) => format!("{ahead}, about {}–{} minutes.", estimate.low, estimate.high),
+        Some(Phrase::LessThan(high)) => format!("{ahead}, less than {high} minutes."),
+        Some(Phrase::MoreThan(low)) => format!("{ahead}, more than {low} minutes."),
+        Some(Phrase::Between(low, high)) => format!("{ahead}, {about}{low}–{high} minutes."),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_domain::Estimate;
 
     #[test]
     fn the_wait_is_said_as_people_say_it() {
-        let told = |ahead, range: Option<(u32, u32)>| {
-            wait_zh(&Told { ahead, estimate: range.map(|(low, high)| Estimate { low, high }) })
+        let told = |ahead, range: Option<(u32, u32)>, cold| {
+            let estimate = range.map(|(low, high)| Estimate { low, high });
+            wait_zh(&Told { ahead, estimate, cold })
         };
-        assert_eq!(told(0, Some((0, 5))), "前面没有人，预计不到 5 分钟");
-        assert_eq!(told(7, Some((15, 25))), "前面 7 位，预计约 15–25 分钟");
-        assert_eq!(told(40, Some((65, 95))), "前面 40 位，预计 60 分钟以上");
-        assert_eq!(told(3, None), "前面 3 位");
+        assert_eq!(told(0, Some((0, 5)), true), "前面没有人，预计不到 5 分钟");
+        assert_eq!(told(7, Some((15, 25)), false), "前面 7 位，预计 15–25 分钟");
+        assert_eq!(told(7, Some((15, 25)), true), "前面 7 位，预计约 15–25 分钟");
+        assert_eq!(told(40, Some((60, 95)), false), "前面 40 位，预计 60 分钟以上");
+        assert_eq!(told(3, None, false), "前面 3 位");
     }
 }

@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn what_was_said_in_the_answer_to_the_scan_is_not_said_again() {
         let Event::MilestoneReached(milestone) = called(17, 1) else { unreachable!() };
-        let told = Told { ahead: 3, minutes: Some((15, 25)) };
+        let told = Told { ahead: 3, minutes: Some((15, 25)), cold: false };
         let reached = |kind| Event::MilestoneReached(Milestone { kind, ..milestone.clone() });
         let joined = reached(MilestoneKind::Joined { told });
         assert_eq!(plan(&commit(vec![joined])), []);

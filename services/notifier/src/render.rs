@@ -185,12 +185,17 @@ mod tests {
         ];
         let bound = Some(Binding { template_id: "T".into(), fields });
         let manner = Manner { template: bound, ..manner() };
-        let told = Told { ahead: 3, minutes: Some((15, 25)) };
+        let told = Told { ahead: 3, minutes: Some((15, 25)), cold: false };
         let counter_name: std::sync::Arc<str> = "3号窗口".into();
         let until = Some(1_767_581_400_000);
         for (saying, news, ahead, wait) in [
             (Saying::Near { told }, "即将叫号，请做好准备", "3人", "25分内"),
-            (Saying::Next { told: Told { ahead: 0, minutes: None } }, "下一位就是您", "0人", "—"),
+            (
+                Saying::Next { told: Told { ahead: 0, minutes: None, cold: false } },
+                "下一位就是您",
+                "0人",
+                "—",
+            ),
             (Saying::Recalled { counter_name, call: 2 }, "再次叫号，请到3号窗口", "—", "—"),
             (Saying::Missed { until, places: Some(3) }, "已过号，10:50前可顺延3位", "—", "—"),
             (Saying::Missed { until, places: None }, "已过号，10:50前可重新排队", "—", "—"),
@@ -204,7 +209,7 @@ mod tests {
                 "25分内",
             ),
             (
-                Saying::Slipped { told: Told { ahead: 9, minutes: Some((65, 90)) } },
+                Saying::Slipped { told: Told { ahead: 9, minutes: Some((65, 90)), cold: false } },
                 "等候时间延长，请谅解",
                 "9人",
                 ">60分",

@@ -243,7 +243,7 @@ fn happened(decision: &Decision, event: &Event) -> Option<Happened> {
             Happened::CounterOpened { counter: counter.clone() }
         }
         Event::CounterClosed { counter } => Happened::CounterClosed { counter: counter.clone() },
-        Event::TicketTaken { ticket, number, queue, told: Told { ahead, minutes }, .. } => {
+        Event::TicketTaken { ticket, number, queue, told: Told { ahead, minutes, .. }, .. } => {
             Happened::TicketTaken {
                 ticket: *ticket,
                 number: number.to_string(),
@@ -252,7 +252,7 @@ fn happened(decision: &Decision, event: &Event) -> Option<Happened> {
                 minutes: *minutes,
             }
         }
-        Event::TicketShown { ticket, told: Told { ahead, minutes }, .. } => {
+        Event::TicketShown { ticket, told: Told { ahead, minutes, .. }, .. } => {
             Happened::TicketShown { whose: whose(ticket), ahead: *ahead, minutes: *minutes }
         }
         Event::TicketCalled { ticket, counter, call, deadline, .. } => Happened::TicketCalled {
@@ -289,7 +289,7 @@ fn happened(decision: &Decision, event: &Event) -> Option<Happened> {
         Event::TicketTransferred { ticket, queue, .. } => {
             moved(whose(ticket), State::Waiting, Some(queue))
         }
-        Event::TicketCarried { ticket } | Event::TicketRestored { ticket } => {
+        Event::TicketCarried { ticket } | Event::TicketRestored { ticket, .. } => {
             Happened::TicketMoved {
                 whose: Whose { ticket: ticket.id, number: Some(ticket.number.to_string()) },
                 to: ticket.stage.state(),

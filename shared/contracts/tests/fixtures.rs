@@ -60,6 +60,7 @@ fn commits() {
         (include_str!("../src/commit/ticket.rs"), "pub enum Stage {", &parts),
         (include_str!("../src/commit/ticket.rs"), "pub enum HoldWhy {", &parts),
         (include_str!("../src/commit/ticket.rs"), "pub enum CloseReason {", &parts),
+        (include_str!("../src/commit/visit.rs"), "pub enum Ending {", &parts),
         (include_str!("../src/commit/event.rs"), "pub enum QueueState {", &parts),
         (include_str!("../src/commit/event.rs"), "pub enum Mark {", &parts),
         (include_str!("../src/commit/event.rs"), "pub enum By {", &parts),

@@ -32,7 +32,7 @@ pub fn due(site: &Site, rules: &Rules, now: &Now) -> Vec<Command> {
         system(&text, Act::CallNext(counter.clone()))
     });
     let slipped = rules.queues.keys().filter(|queue| {
-        milestones::waits_long(site, rules, queue, now.at)
+        milestones::waits_long(site, rules, queue, now)
             && !milestones::slipped(site, rules, now, queue).is_empty()
     });
     let slipped = slipped.map(|queue| {
@@ -54,7 +54,7 @@ pub fn next_due(site: &Site, rules: &Rules, now: &Now) -> Option<Timestamp> {
     });
     let deadline = live.map(|(deadline, _)| *deadline);
     let next = idle(site, rules).next().map(|_| now.at);
-    let long = rules.queues.keys().any(|queue| milestones::waits_long(site, rules, queue, now.at));
+    let long = rules.queues.keys().any(|queue| milestones::waits_long(site, rules, queue, now));
     let look = long.then(|| Timestamp((now.at.0.div_euclid(LOOK_MS) + 1) * LOOK_MS));
     let end = (now.today.lasts.to.0 < i64::MAX).then_some(now.today.lasts.to);
     [deadline, next, look, end].into_iter().flatten().min()

@@ -6,6 +6,7 @@ use crate::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, Via};
 use crate::notices::Milestone;
 use crate::ticket::{CloseReason, Hold, Rank, State, Ticket, Told};
 use crate::time::{Day, Timestamp};
+use crate::visit::{Basis, EndedVisit};
 use std::sync::Arc;
 
 /// A decision: one command, and all that followed from it at once.
@@ -88,6 +89,8 @@ pub enum Event {
         rank: Rank,
         /// What the holder was told.
         told: Told,
+        /// What that rested on; `None` if nobody could say, or an older program decided it.
+        basis: Option<Basis>,
         /// The scan session it came through.
         via: Option<Via>,
     },
@@ -157,6 +160,8 @@ pub enum Event {
         slot_ms: Option<i64>,
         /// Whether that is too long to be true, and nothing is to be learned from it.
         implausible: bool,
+        /// The visit that this ends; `None` if an older program decided it.
+        visit: Option<Box<EndedVisit>>,
     },
     /// The called person did not come.
     TicketMissed {
@@ -205,11 +210,15 @@ pub enum Event {
         reason: CloseReason,
         /// In staff's words.
         note: Option<Arc<str>>,
+        /// The visit that this ends; `None` if an older program decided it.
+        visit: Option<Box<EndedVisit>>,
     },
     /// A ticket is again what it was before it was finished with, missed or closed.
     TicketRestored {
         /// All of it.
         ticket: Box<Ticket>,
+        /// The day whose ended visit no longer is one; `None` if the ticket had not ended.
+        retracts: Option<Day>,
     },
     /// A ticket has another priority class.
     TicketPrioritised {
@@ -334,6 +343,11 @@ pub enum Outcome {
 }
 
 impl Event {
+    /// The end of a ticket; what it says of the visit is filled in where it is decided.
+    pub(crate) fn closed(ticket: TicketId, reason: CloseReason, note: Option<Arc<str>>) -> Event {
+        Event::TicketClosed { ticket, reason, note, visit: None }
+    }
+
     /// The ticket it is about.
     pub fn ticket(&self) -> Option<TicketId> {
         match self {
@@ -353,7 +367,9 @@ impl Event {
             | Event::TicketPrioritised { ticket, .. }
             | Event::TicketMarked { ticket, .. }
             | Event::HolderForgotten { ticket } => Some(*ticket),
-            Event::TicketCarried { ticket } | Event::TicketRestored { ticket } => Some(ticket.id),
+            Event::TicketCarried { ticket } | Event::TicketRestored { ticket, .. } => {
+                Some(ticket.id)
+            }
             Event::MilestoneReached(milestone) => Some(milestone.ticket),
             Event::DayClosed { .. }
             | Event::DayOpened { .. }

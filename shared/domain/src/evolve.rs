@@ -4,10 +4,11 @@ use crate::actor::By;
 use crate::command::Mark;
 use crate::event::{Decision, Event};
 use crate::ids::{CounterId, Number, Person, QueueId, TicketId};
-use crate::line::{Cause, Rise};
+use crate::line::{Cause, Line, Overtake, Rise};
 use crate::site::{Counter, CounterState, RecentCall, Site};
 use crate::ticket::{Before, CloseReason, Counts, Marks, Rank, Stage, Ticket, Told};
 use crate::time::Timestamp;
+use crate::visit::Trail;
 use std::sync::Arc;
 
 /// How many calls a site remembers for its board.
@@ -63,7 +64,10 @@ impl Site {
 
     pub(crate) fn evolve(&mut self, event: &Event, at: Timestamp, by: Option<&By>) {
         match event {
-            Event::DayClosed { .. } | Event::TicketShown { .. } => {}
+            Event::DayClosed { .. } => {}
+            Event::TicketShown { ticket, told, via: _ } => {
+                self.change(*ticket, |ticket| ticket.trail.tell(told, at));
+            }
             Event::DayOpened { day } => *self = Site { day: Some(*day), ..Site::default() },
             Event::CounterOpened { counter, login } => {
                 let counter = self.counter_mut(counter);
@@ -82,16 +86,26 @@ impl Site {
                 self.lines.entry(queue.clone()).or_default().state = Some(*state);
             }
             Event::QueueCleared { .. } => {}
-            Event::TicketTaken { ticket, queue, number, person, rank, told, via: _ } => {
-                self.lines.entry(queue.clone()).or_default().taken += 1;
+            Event::TicketTaken { ticket, queue, number, person, rank, told, basis, via: _ } => {
+                let line = self.lines.entry(queue.clone()).or_default();
+                line.taken += 1;
+                if line.anybody_behind(*rank, *ticket) {
+                    let (behind, cause) = (Some((*rank, *ticket)), Cause::Priority);
+                    line.overtook(Overtake { behind, before: None, cause });
+                }
                 let new = taken(*ticket, queue, number, person, *rank, *told, at);
-                self.put(new);
+                self.put(Ticket { basis: *basis, ..new });
             }
             Event::TicketCarried { ticket } => self.put((**ticket).clone()),
             Event::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
                 let out_of_order = reason.is_some();
+                let was_waiting = self.ticket(*ticket).is_some_and(|t| t.stage == Stage::Waiting);
                 let called = self.change(*ticket, |ticket| {
                     ticket.counts.calls = *call;
+                    if ticket.trail.called_at.is_none() {
+                        ticket.trail.called_at = Some(at);
+                        ticket.trail.jumped = out_of_order;
+                    }
                     ticket.stage = Stage::Called {
                         counter: counter.clone(),
                         at,
@@ -105,6 +119,18 @@ impl Site {
                 let line = self.lines.entry(called.queue.clone()).or_default();
                 line.calls += 1;
                 line.out_of_order += u32::from(out_of_order);
+                if out_of_order && !line.is_empty() {
+                    // Whoever was missed and is called on the spot was behind nobody.
+                    let (before, cause) = match was_waiting {
+                        true => (Some((called.rank, called.id)), Cause::OutOfOrder),
+                        false => (None, Cause::Return),
+                    };
+                    line.overtook(Overtake { behind: None, before, cause });
+                }
+                if called.trail.called_at == Some(at) {
+                    let waited_s = at.since_ms(called.taken_at).max(0) / 1_000;
+                    line.last_wait_s = u32::try_from(waited_s).ok();
+                }
                 line.turn = turn.unwrap_or(line.turn);
                 line.last_called = Some(called.number.clone());
                 for queue in over {
@@ -134,27 +160,37 @@ impl Site {
                         Stage::Called { at, .. } => at,
                         _ => at,
                     };
+                    ticket.trail.started_at = ticket.trail.started_at.or(Some(at));
                     ticket.stage = Stage::Serving { counter: counter.clone(), since, at };
                 });
             }
             Event::TicketPutBack { ticket } => {
                 self.change(*ticket, |ticket| ticket.stage = Stage::Waiting);
-                self.rise(*ticket, Cause::TakenBack, at);
+                self.rise(*ticket, Cause::TakenBack, None, at);
             }
             Event::TicketFinished { ticket, .. } => self.end(*ticket, Stage::Done { at }, at, by),
             Event::TicketMissed { ticket, until, .. } => {
+                let since = self.ticket(*ticket).map(|ticket| ticket.stage.clone());
                 self.end(*ticket, Stage::Missed { at, until: *until }, at, by);
-                self.change(*ticket, |ticket| ticket.counts.misses += 1);
+                self.change(*ticket, |ticket| {
+                    ticket.counts.misses += 1;
+                    if let Some(Stage::Called { at: since, .. }) = since {
+                        ticket.trail.missed_ms = Some(at.since_ms(since).max(0));
+                    }
+                });
             }
             Event::TicketReturned { ticket, rank } => {
                 self.change(*ticket, |ticket| {
                     (ticket.rank, ticket.stage) = (*rank, Stage::Waiting)
                 });
-                self.rise(*ticket, Cause::Return, at);
+                self.rise(*ticket, Cause::Return, None, at);
             }
             Event::TicketHeld { ticket, hold, worked_ms } => {
                 self.change(*ticket, |ticket| {
                     ticket.counts.holds += 1;
+                    if let Stage::Serving { since, at: begun, .. } = ticket.stage {
+                        ticket.trail.coming_ms += begun.since_ms(since).max(0);
+                    }
                     ticket.counts.let_pass +=
                         u32::from(hold.why == crate::ticket::HoldWhy::LetPass);
                     ticket.worked_ms = *worked_ms;
@@ -163,7 +199,7 @@ impl Site {
             }
             Event::TicketResumed { ticket } => {
                 self.change(*ticket, |ticket| ticket.stage = Stage::Waiting);
-                self.rise(*ticket, Cause::Resume, at);
+                self.rise(*ticket, Cause::Resume, None, at);
             }
             Event::TicketTransferred { ticket, queue, rank } => {
                 self.change(*ticket, |ticket| {
@@ -171,16 +207,20 @@ impl Site {
                     ticket.queue = queue.clone();
                     (ticket.rank, ticket.stage) = (*rank, Stage::Waiting);
                 });
-                self.rise(*ticket, Cause::Transfer, at);
+                self.rise(*ticket, Cause::Transfer, None, at);
             }
-            Event::TicketClosed { ticket, reason, note: _ } => self.close(*ticket, *reason, at, by),
-            Event::TicketRestored { ticket } => {
+            Event::TicketClosed { ticket, reason, .. } => self.close(*ticket, *reason, at, by),
+            Event::TicketRestored { ticket, .. } => {
                 self.change(ticket.id, |now| *now = (**ticket).clone());
-                self.rise(ticket.id, Cause::TakenBack, at);
+                self.rise(ticket.id, Cause::TakenBack, None, at);
             }
             Event::TicketPrioritised { ticket, rank, reason: _ } => {
+                let was = self.ticket(*ticket).map(|was| (was.rank, was.id));
                 self.change(*ticket, |ticket| ticket.rank = *rank);
-                self.rise(*ticket, Cause::Priority, at);
+                // Those behind the old place have nobody more ahead.
+                if was.is_some_and(|(was, _)| *rank < was) {
+                    self.rise(*ticket, Cause::Priority, was, at);
+                }
             }
             Event::TicketMarked { ticket, mark } => {
                 self.change(*ticket, |ticket| match mark {
@@ -200,13 +240,20 @@ impl Site {
             Event::MilestoneReached(milestone) => {
                 self.change(milestone.ticket, |ticket| {
                     ticket.notices.note(&milestone.kind, milestone.order, milestone.at);
+                    if let Some(told) = milestone.kind.told() {
+                        ticket.trail.tell(told, milestone.at);
+                    }
                 });
             }
         }
     }
 
     /// Brings a ticket in that was not there.
-    fn put(&mut self, ticket: Ticket) {
+    fn put(&mut self, mut ticket: Ticket) {
+        ticket.trail.counted = match ticket.stage {
+            Stage::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtakes),
+            _ => 0,
+        };
         self.last_ticket = self.last_ticket.max(ticket.id.0);
         let serial = self.serials.entry(ticket.number.prefix.clone()).or_default();
         *serial = (*serial).max(ticket.number.serial);
@@ -216,9 +263,18 @@ impl Site {
 
     /// Changes a ticket, and keeps the lines, counters, holders and deadlines in step.
     fn change(&mut self, id: TicketId, change: impl FnOnce(&mut Ticket)) -> Option<Arc<Ticket>> {
+        let trail = self.trail(self.ticket(id)?);
         let shared = self.tickets.get_mut(&id)?;
         let was = Spot::of(shared);
-        change(Arc::make_mut(shared));
+        let ticket = Arc::make_mut(shared);
+        ticket.trail = trail;
+        change(ticket);
+        let stays = was.place == Place::Line && was.queue == ticket.queue;
+        ticket.trail.counted = match ticket.stage {
+            Stage::Waiting if stays => trail.counted,
+            Stage::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtakes),
+            _ => 0,
+        };
         let (ticket, is) = (shared.clone(), Spot::of(shared));
         let moved = was.place != is.place || was.rank != is.rank || was.queue != is.queue;
         if moved || was.holder != is.holder || was.deadline != is.deadline {
@@ -267,8 +323,11 @@ impl Site {
     /// Takes a step that may be taken back.
     fn end(&mut self, id: TicketId, stage: Stage, at: Timestamp, by: Option<&By>) {
         self.change(id, |ticket| {
-            let before = Ticket { before: None, ..ticket.clone() };
-            ticket.before = Some(Arc::new(Before { ticket: before, at, by: by.cloned() }));
+            // A miss for good is one step with the end that follows it.
+            if !matches!(ticket.stage, Stage::Missed { until: None, .. }) {
+                let before = Ticket { before: None, ..ticket.clone() };
+                ticket.before = Some(Arc::new(Before { ticket: before, at, by: by.cloned() }));
+            }
             ticket.stage = stage;
         });
     }
@@ -277,15 +336,23 @@ impl Site {
         self.end(id, Stage::Closed { at, reason }, at, by);
     }
 
-    /// Notes why those behind a ticket have one more ahead, if anybody is behind it.
-    fn rise(&mut self, id: TicketId, cause: Cause, at: Timestamp) {
+    /// Notes why those behind a ticket, and before the place it had, have one more ahead, if there
+    /// is anybody.
+    fn rise(
+        &mut self,
+        id: TicketId,
+        cause: Cause,
+        before: Option<(Rank, TicketId)>,
+        at: Timestamp,
+    ) {
         let Some(ticket) = self.tickets.get(&id).filter(|t| t.stage == Stage::Waiting) else {
             return;
         };
         let (number, queue, rank) = (ticket.number.clone(), ticket.queue.clone(), ticket.rank);
         let Some(line) = self.lines.get_mut(&queue) else { return };
-        if line.ahead_of(rank, id) + 1 < line.len() {
+        if line.anybody_behind(rank, id) {
             line.rose(Rise { number, cause, at });
+            line.overtook(Overtake { behind: Some((rank, id)), before, cause });
         }
     }
 
@@ -311,6 +378,8 @@ fn taken(
     told: Told,
     at: Timestamp,
 ) -> Ticket {
+    let mut trail = Trail::default();
+    trail.tell(&told, at);
     let expected = told.estimate.map(|estimate| at.plus_minutes(estimate.low));
     Ticket {
         id,
@@ -321,10 +390,12 @@ fn taken(
         arrived: rank.arrival,
         rank,
         told,
+        basis: None,
         stage: Stage::Waiting,
         counts: Counts::default(),
         marks: Marks::default(),
         notices: crate::notices::Notices { expected, ..Default::default() },
+        trail,
         worked_ms: 0,
         before: None,
     }

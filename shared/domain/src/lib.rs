@@ -18,6 +18,7 @@ mod time;
 mod actor;
 mod rules;
 mod ticket;
+mod visit;
 
 mod command;
 mod event;
@@ -61,3 +62,4 @@ pub use ticket::{
     Before, CloseReason, Counts, Hold, HoldWhy, Marks, Rank, Stage, State, Ticket, Told,
 };
 pub use time::{Day, Hours, Interval, Now, Timestamp, Today};
+pub use visit::{Basis, EndedVisit, Ending, Overtaken, Trail};

@@ -27,6 +27,9 @@ pub struct Line {
     /// Those of a better class who went before somebody that had come earlier, by arrival.
     passers: OrdMap<(Timestamp, u32, i32, TicketId), u8>,
     rises: Vector<Rise>,
+    overtakes: Vector<Overtake>,
+    /// Seconds that the person called last had waited, for the first call of theirs.
+    pub(crate) last_wait_s: Option<u32>,
 }
 
 /// Why those behind somebody have one more ahead than before.
@@ -53,9 +56,52 @@ pub enum Cause {
     Resume,
     /// A call or an end that was taken back: the place was theirs.
     TakenBack,
+    /// A call by staff before their turn: nobody has more ahead, yet those before them were passed.
+    OutOfOrder,
+}
+
+/// Somebody came to stand before others, or was called from behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Overtake {
+    /// Those behind this place were overtaken; all, if there is none,
+    pub(crate) behind: Option<(Rank, TicketId)>,
+    /// and before this one.
+    pub(crate) before: Option<(Rank, TicketId)>,
+    pub(crate) cause: Cause,
 }
 
 impl Line {
+    /// How many overtakes there were.
+    pub(crate) fn overtakes(&self) -> u32 {
+        self.overtakes.len() as u32
+    }
+
+    pub(crate) fn overtook(&mut self, overtake: Overtake) {
+        self.overtakes.push_back(overtake);
+    }
+
+    /// Whether somebody waits behind this place.
+    pub(crate) fn anybody_behind(&self, rank: Rank, ticket: TicketId) -> bool {
+        let last = self.lanes.get_max().and_then(|(_, lane)| lane.back());
+        last.is_some_and(|last| *last > (rank, ticket))
+    }
+
+    /// Through what somebody at this place was overtaken, from the so-manieth overtake on.
+    pub(crate) fn overtakers(
+        &self,
+        rank: Rank,
+        ticket: TicketId,
+        from: u32,
+    ) -> impl Iterator<Item = Cause> + '_ {
+        let place = (rank, ticket);
+        let later = self.overtakes.iter().skip(from as usize);
+        let past = later.filter(move |overtake| {
+            overtake.behind.is_none_or(|from| from < place)
+                && overtake.before.is_none_or(|to| place < to)
+        });
+        past.map(|overtake| overtake.cause)
+    }
+
     /// Those who wait, first to last.
     pub fn waiting(&self) -> impl Iterator<Item = TicketId> + '_ {
         self.lanes.values().flatten().map(|(_, ticket)| *ticket)

@@ -67,9 +67,9 @@ pub(crate) fn slipped(site: &Site, rules: &Rules, now: &Now, queue: &QueueId) ->
         if telling.out.len() >= SLIPPED_AT_ONCE {
             break;
         }
-        let Some(estimate) = site.outlook(rules, queue, ahead, now.at) else { break };
+        let told = site.told_to(rules, ticket, ahead, now);
+        let Some(estimate) = told.estimate else { break };
         if has_slipped(ticket, estimate, now.at) {
-            let told = Told { ahead, estimate: Some(estimate) };
             telling.tell(ticket, MilestoneKind::Slipped(told), progress(now.at));
         }
     }
@@ -77,10 +77,10 @@ pub(crate) fn slipped(site: &Site, rules: &Rules, now: &Now, queue: &QueueId) ->
 }
 
 /// Whether somebody waits so long that a slip could be told at all.
-pub(crate) fn waits_long(site: &Site, rules: &Rules, queue: &QueueId, at: Timestamp) -> bool {
+pub(crate) fn waits_long(site: &Site, rules: &Rules, queue: &QueueId, now: &Now) -> bool {
     let Some(line) = site.lines.get(queue).filter(|line| !line.is_empty()) else { return false };
     let last = line.len() as u32 - 1;
-    site.outlook(rules, queue, last, at).is_some_and(|wait| wait.low >= LONG_MINUTES)
+    site.outlook(rules, queue, last, now).is_some_and(|wait| wait.low >= LONG_MINUTES)
 }
 
 fn has_slipped(ticket: &Ticket, estimate: Estimate, at: Timestamp) -> bool {
@@ -182,7 +182,7 @@ impl Telling<'_> {
     }
 
     fn returned(&mut self, ticket: &Ticket, through: Through) {
-        let told = self.site.told(self.rules, ticket, self.now.at);
+        let told = self.site.told(self.rules, ticket, self.now);
         let kind = MilestoneKind::Returned { through, told };
         self.tell(ticket, kind, progress(self.now.at));
     }
@@ -201,7 +201,7 @@ impl Telling<'_> {
             let Some(ticket) = site.ticket(id) else { continue };
             match state {
                 QueueState::Halted => {
-                    let told = Told { ahead, estimate: None };
+                    let told = Told::only_ahead(ahead);
                     self.tell(ticket, MilestoneKind::Halted(told), progress(at));
                 }
                 _ => {
@@ -214,7 +214,7 @@ impl Telling<'_> {
 
     /// Those at the front of a line who have come near, or are next.
     fn line(&mut self, queue: &QueueId) {
-        let (site, at) = (self.site, self.now.at);
+        let site = self.site;
         let (Some(rules), Some(line)) = (self.rules.queues.get(queue), site.lines.get(queue))
         else {
             return;
@@ -225,13 +225,12 @@ impl Telling<'_> {
         for (ahead, id) in line.waiting().take(LOOKED_AT).enumerate() {
             let Some(ticket) = site.ticket(id) else { continue };
             let ahead = ahead as u32;
-            let estimate = site.outlook(self.rules, queue, ahead, at);
-            let soon = estimate.is_some_and(|estimate| estimate.low <= NEAR_MINUTES);
+            let told = site.told_to(self.rules, ticket, ahead, self.now);
+            let soon = told.estimate.is_some_and(|estimate| estimate.low <= NEAR_MINUTES);
             // Nobody further back is nearer.
             if !soon && ahead > FARTHEST.max(rules.near) {
                 return;
             }
-            let told = Told { ahead, estimate };
             match ahead {
                 0 => self.next(ticket, rules, told),
                 _ => self.near(ticket, rules, told, soon),

@@ -155,17 +155,21 @@ impl MilestoneKind {
         !matches!(self, MilestoneKind::Joined(_))
     }
 
+    /// What is told of the wait, if anything.
+    pub(crate) fn told(&self) -> Option<&Told> {
+        match self {
+            MilestoneKind::Joined(told)
+            | MilestoneKind::Near(told)
+            | MilestoneKind::Next(told)
+            | MilestoneKind::Returned { told, .. }
+            | MilestoneKind::Slipped(told) => Some(told),
+            _ => None,
+        }
+    }
+
     /// When the turn comes by what is told here.
     pub(crate) fn expected(&self, at: Timestamp) -> Option<Timestamp> {
-        let (MilestoneKind::Joined(told)
-        | MilestoneKind::Near(told)
-        | MilestoneKind::Next(told)
-        | MilestoneKind::Returned { told, .. }
-        | MilestoneKind::Slipped(told)) = self
-        else {
-            return None;
-        };
-        told.estimate.map(|Estimate { low, .. }| at.plus_minutes(low))
+        self.told()?.estimate.map(|Estimate { low, .. }| at.plus_minutes(low))
     }
 }
 

@@ -4,13 +4,14 @@
 //! as a value, and a decision can be tried on a copy, at no cost.
 
 use crate::command::QueueState;
-use crate::estimate::{Estimate, LiveCounter, Model, Situation};
+use crate::estimate::{Estimate, Forecast, LiveCounter, Situation};
 use crate::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId};
 use crate::line::Line;
 use crate::memory::{Memory, Remembered};
 use crate::rules::Rules;
 use crate::ticket::{Rank, Stage, Ticket, Told};
 use crate::time::{Day, Hours, Now, Timestamp};
+use crate::visit::{Overtaken, Trail};
 use imbl::{OrdMap, OrdSet, Vector};
 use std::sync::Arc;
 
@@ -184,7 +185,7 @@ impl Site {
         if full {
             return Standing::Full;
         }
-        let forecast = self.outlook(rules, queue, waiting as u32, now.at);
+        let forecast = self.outlook(rules, queue, waiting as u32, now);
         match (hours, forecast) {
             (Hours::Until(end), Some(wait)) if now.at.plus_minutes(wait.high) > end => {
                 Standing::Closing
@@ -193,26 +194,26 @@ impl Site {
         }
     }
 
-    /// What somebody with this many people ahead is told of the wait.
-    pub fn outlook(
+    /// How long somebody with this many people ahead will wait; `None` while no counter is open.
+    pub fn forecast(
         &self,
         rules: &Rules,
         queue: &QueueId,
         ahead: u32,
-        at: Timestamp,
-    ) -> Option<Estimate> {
+        now: &Now,
+    ) -> Option<Forecast> {
         let minutes = rules.queues.get(queue)?.minutes;
         let busy = |ticket: TicketId| {
             let (queue, spent_ms) = match self.tickets.get(&ticket).map(|t| (&t.queue, &t.stage)) {
                 Some((queue, Stage::Called { at: since, .. } | Stage::Serving { since, .. })) => {
-                    (queue, at.since_ms(*since))
+                    (queue, now.at.since_ms(*since))
                 }
                 _ => (queue, 0),
             };
             LiveCounter::Busy {
                 queue: queue.clone(),
                 minutes: rules.queues.get(queue).map_or(minutes, |rules| rules.minutes),
-                spent_s: u32::try_from(spent_ms.max(0) / 1_000).unwrap_or(u32::MAX),
+                spent_s: seconds(spent_ms),
             }
         };
         let counters = rules
@@ -221,30 +222,63 @@ impl Site {
             .filter(|counter| counter.is_open())
             .map(|counter| counter.serving.map_or(LiveCounter::Free, busy))
             .collect();
+        let last_wait_s = self.lines.get(queue).and_then(|line| line.last_wait_s);
+        let closing_s = match now.hours(queue) {
+            Hours::Until(end) => Some(seconds(end.since_ms(now.at))),
+            _ => None,
+        };
         let queue = queue.clone();
-        let situation =
-            Situation { queue, minutes, ahead, counters, last_wait_s: None, closing_s: None };
-        Model::default().forecast(&situation).map(|forecast| forecast.told())
+        now.learned.forecast(&Situation { queue, minutes, ahead, counters, last_wait_s, closing_s })
     }
 
-    /// What the holder of a place is told.
-    pub(crate) fn told_at(
+    /// What somebody with this many people ahead is told of the wait.
+    pub fn outlook(
         &self,
         rules: &Rules,
         queue: &QueueId,
-        (rank, ticket): (Rank, TicketId),
-        at: Timestamp,
-    ) -> Told {
-        let ahead = self.ahead_at(queue, rank, ticket);
-        Told { ahead, estimate: self.outlook(rules, queue, ahead, at) }
+        ahead: u32,
+        now: &Now,
+    ) -> Option<Estimate> {
+        self.forecast(rules, queue, ahead, now).map(|forecast| forecast.told())
+    }
+
+    /// What the holder of a ticket is told who has this many ahead: an upper bound that was just
+    /// shortened is not lengthened again at once.
+    pub(crate) fn told_to(&self, rules: &Rules, ticket: &Ticket, ahead: u32, now: &Now) -> Told {
+        let fresh = Told::of(ahead, self.forecast(rules, &ticket.queue, ahead, now));
+        let estimate = fresh.estimate.map(|range| ticket.trail.steady(range, now.at));
+        Told { estimate, ..fresh }
     }
 
     /// What the holder of a ticket is told.
-    pub fn told(&self, rules: &Rules, ticket: &Ticket, at: Timestamp) -> Told {
+    pub fn told(&self, rules: &Rules, ticket: &Ticket, now: &Now) -> Told {
         match ticket.stage {
-            Stage::Waiting => self.told_at(rules, &ticket.queue, (ticket.rank, ticket.id), at),
-            Stage::Held { .. } => self.told_at(rules, &ticket.queue, (ticket.rank, ticket.id), at),
-            _ => Told { ahead: 0, estimate: None },
+            Stage::Waiting | Stage::Held { .. } => {
+                let ahead = self.ahead_at(&ticket.queue, ticket.rank, ticket.id);
+                self.told_to(rules, ticket, ahead, now)
+            }
+            _ => Told::only_ahead(0),
         }
     }
+
+    /// How often others went before somebody, up to now.
+    pub fn overtaken(&self, ticket: &Ticket) -> Overtaken {
+        self.trail(ticket).overtaken
+    }
+
+    /// What a ticket remembers, with the overtakes of its line up to now.
+    pub(crate) fn trail(&self, ticket: &Ticket) -> Trail {
+        let mut trail = ticket.trail;
+        let Some(line) = self.lines.get(&ticket.queue) else { return trail };
+        if ticket.stage == Stage::Waiting {
+            let overtakers = line.overtakers(ticket.rank, ticket.id, trail.counted);
+            overtakers.for_each(|cause| trail.overtaken.count(cause));
+            trail.counted = line.overtakes();
+        }
+        trail
+    }
+}
+
+fn seconds(ms: i64) -> u32 {
+    u32::try_from(ms.max(0) / 1_000).unwrap_or(u32::MAX)
 }

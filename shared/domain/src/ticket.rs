@@ -1,10 +1,11 @@
 //! A ticket and the states it goes through.
 
 use crate::actor::By;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, Forecast};
 use crate::ids::{CounterId, Number, Person, QueueId, TicketId};
 use crate::notices::Notices;
 use crate::time::Timestamp;
+use crate::visit::{Basis, Trail};
 use std::sync::Arc;
 
 /// A ticket of the day.
@@ -26,6 +27,8 @@ pub struct Ticket {
     pub rank: Rank,
     /// What its holder was told when taking it.
     pub told: Told,
+    /// What that rested on.
+    pub basis: Option<Basis>,
     /// Where it is on its way.
     pub stage: Stage,
     /// How often what has happened to it.
@@ -34,6 +37,8 @@ pub struct Ticket {
     pub marks: Marks,
     /// What its holder was told since.
     pub notices: Notices,
+    /// What it remembers for the end of the visit.
+    pub trail: Trail,
     /// Milliseconds of service before it was suspended.
     pub worked_ms: i64,
     /// What it was before its last step to an end, for undoing that.
@@ -73,6 +78,21 @@ pub struct Told {
     pub ahead: u32,
     /// How long, or `None` when no counter is open and nobody can say.
     pub estimate: Option<Estimate>,
+    /// Whether that is rough: too little was learned yet.
+    pub cold: bool,
+}
+
+impl Told {
+    /// What is told of a forecast.
+    pub(crate) fn of(ahead: u32, forecast: Option<Forecast>) -> Told {
+        let (estimate, cold) = (forecast.map(|f| f.told()), forecast.is_some_and(|f| f.cold));
+        Told { ahead, estimate, cold }
+    }
+
+    /// What is told where nobody can say how long it takes.
+    pub(crate) fn only_ahead(ahead: u32) -> Told {
+        Told { ahead, estimate: None, cold: false }
+    }
 }
 
 /// How often what has happened to a ticket.
@@ -250,6 +270,11 @@ impl Ticket {
             Stage::Done { .. } | Stage::Closed { .. } => false,
             _ => true,
         }
+    }
+
+    /// Whether an event has ended it.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.stage, Stage::Done { .. } | Stage::Closed { .. })
     }
 
     /// The counter that it keeps busy.

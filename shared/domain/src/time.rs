@@ -1,5 +1,6 @@
 //! Time as the rules know it: handed in with each command, never asked for.
 
+use crate::estimate::Model;
 use crate::ids::QueueId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,13 +62,16 @@ pub struct Today {
     pub hours: BTreeMap<QueueId, Vec<Interval>>,
 }
 
-/// The moment of a decision, by the clock of the replica that decides.
+/// The moment of a decision, by the clock of the replica that decides, and what that has learned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Now {
     /// The instant.
     pub at: Timestamp,
     /// The business day it falls in at this site.
     pub today: Arc<Today>,
+    /// What the replica has learned of the site's visits by then. Two replicas may know a little
+    /// more or less: what somebody is told from it stands in the event.
+    pub learned: Model,
 }
 
 /// What a queue's opening hours say about a moment.
@@ -85,7 +89,18 @@ impl Now {
     /// A moment of a day without opening hours and without an end.
     pub fn on(day: Day, at: Timestamp) -> Now {
         let lasts = Interval { from: Timestamp(i64::MIN), to: Timestamp(i64::MAX) };
-        Now { at, today: Arc::new(Today { day, lasts, hours: BTreeMap::new() }) }
+        Now::of(at, Arc::new(Today { day, lasts, hours: BTreeMap::new() }))
+    }
+
+    /// A moment of a day, with nothing learned yet.
+    pub fn of(at: Timestamp, today: Arc<Today>) -> Now {
+        Now { at, today, learned: Model::default() }
+    }
+
+    /// The same with what was learned.
+    #[must_use]
+    pub fn knowing(self, learned: Model) -> Now {
+        Now { learned, ..self }
     }
 
     /// The business day.

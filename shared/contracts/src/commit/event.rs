@@ -3,6 +3,7 @@
 use super::is_zero;
 use super::milestone::Milestone;
 use super::ticket::{CloseReason, Hold, Number, Rank, Ticket, Told};
+use super::visit::{Basis, Visit};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub enum Event {
         person: Option<Arc<str>>,
         rank: Rank,
         told: Told,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        basis: Option<Basis>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         via: Option<Arc<str>>,
     },
@@ -91,6 +94,8 @@ pub enum Event {
         slot_ms: Option<i64>,
         #[serde(skip_serializing_if = "is_zero", default)]
         implausible: bool,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        visit: Option<Box<Visit>>,
     },
     TicketMissed {
         ticket: u32,
@@ -120,9 +125,13 @@ pub enum Event {
         reason: CloseReason,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         note: Option<Arc<str>>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        visit: Option<Box<Visit>>,
     },
     TicketRestored {
         ticket: Box<Ticket>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        retracts: Option<i32>,
     },
     TicketPrioritised {
         ticket: u32,

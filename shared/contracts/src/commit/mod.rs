@@ -7,6 +7,7 @@ mod event;
 mod milestone;
 mod outcome;
 mod ticket;
+mod visit;
 
 pub use event::{By, Event, Mark, QueueState};
 pub use milestone::{Milestone, MilestoneKind, Through};
@@ -14,6 +15,7 @@ pub use outcome::Outcome;
 pub use ticket::{
     CloseReason, Counts, Hold, HoldWhy, Marks, Notices, Number, Rank, Stage, State, Ticket, Told,
 };
+pub use visit::{Basis, Ending, Overtaken, Trail, Visit};
 
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! A ticket as it is stored, where all of it has to be, and its parts.
 
 use super::is_zero;
+use super::visit::{Basis, Trail};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -41,6 +42,9 @@ pub struct Told {
     /// Minutes, from and to.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub minutes: Option<(u32, u32)>,
+    /// Whether that is rough.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub cold: bool,
 }
 
 /// Why a ticket was closed.
@@ -93,6 +97,8 @@ pub struct Ticket {
     pub arrived: i64,
     pub rank: Rank,
     pub told: Told,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub basis: Option<Basis>,
     pub stage: Stage,
     #[serde(skip_serializing_if = "is_zero", default)]
     pub counts: Counts,
@@ -100,6 +106,8 @@ pub struct Ticket {
     pub marks: Marks,
     #[serde(skip_serializing_if = "is_zero", default)]
     pub notices: Notices,
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub trail: Trail,
     #[serde(skip_serializing_if = "is_zero", default)]
     pub worked_ms: i64,
 }

@@ -21,13 +21,8 @@ pub(crate) fn turn_over(site: &Site, rules: &Rules, now: &Now) -> Vec<Event> {
     let live = || site.tickets().filter(|ticket| ticket.is_live());
     let carried: Vec<_> = live().filter(goes_on).collect();
     let void = live().filter(|ticket| !goes_on(ticket));
-    let mut events: Vec<_> = void
-        .map(|ticket| Event::TicketClosed {
-            ticket: ticket.id,
-            reason: CloseReason::DayClosed,
-            note: None,
-        })
-        .collect();
+    let mut events: Vec<_> =
+        void.map(|ticket| Event::closed(ticket.id, CloseReason::DayClosed, None)).collect();
     if !events.is_empty() || !carried.is_empty() {
         let (voided, carried) = (events.len() as u32, carried.len() as u32);
         events.push(Event::DayClosed { day, voided, carried });
@@ -40,7 +35,7 @@ pub(crate) fn turn_over(site: &Site, rules: &Rules, now: &Now) -> Vec<Event> {
         login: site.counter(counter).login,
     }));
     events.extend(carried.into_iter().map(|ticket| Event::TicketCarried {
-        ticket: Box::new(Ticket { before: None, ..ticket.clone() }),
+        ticket: Box::new(Ticket { before: None, trail: site.trail(ticket), ..ticket.clone() }),
     }));
     events
 }

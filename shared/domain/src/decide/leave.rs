@@ -26,7 +26,7 @@ impl Sitting<'_> {
             (_, None) => return Err(Refusal::ReasonNeeded),
         };
         let outcome = Outcome::Left { ticket: ticket.id, number: ticket.number.clone() };
-        Ok((outcome, vec![Event::TicketClosed { ticket: ticket.id, reason, note }]))
+        Ok((outcome, vec![Event::closed(ticket.id, reason, note)]))
     }
 
     pub(super) fn forget(&self, person: &Person) -> Heard {
@@ -34,7 +34,7 @@ impl Sitting<'_> {
         let events: Vec<_> = theirs
             .flat_map(|ticket| {
                 let reason = CloseReason::ByCustomer;
-                let closed = Event::TicketClosed { ticket: ticket.id, reason, note: None };
+                let closed = Event::closed(ticket.id, reason, None);
                 let forgotten = Event::HolderForgotten { ticket: ticket.id };
                 // A service goes on, for somebody without a name.
                 let leaves = ticket.is_live() && ticket.state() != State::Serving;

@@ -27,11 +27,7 @@ impl Sitting<'_> {
             counter: counter.clone(),
             until: (!over).then_some(until),
         };
-        let expired = over.then_some(Event::TicketClosed {
-            ticket: ticket.id,
-            reason: CloseReason::Expired,
-            note: None,
-        });
+        let expired = over.then(|| Event::closed(ticket.id, CloseReason::Expired, None));
         let outcome = Outcome::Missed {
             ticket: ticket.id,
             number: ticket.number.clone(),
@@ -87,8 +83,7 @@ impl Sitting<'_> {
             None => Err(wrong_state(ticket)),
             Some(Ok(_)) => Err(Refusal::NotDue),
             Some(Err(_)) => {
-                let (reason, note) = (CloseReason::Expired, None);
-                let closed = Event::TicketClosed { ticket: ticket.id, reason, note };
+                let closed = Event::closed(ticket.id, CloseReason::Expired, None);
                 self.stands(ticket, vec![closed])
             }
         }

@@ -16,7 +16,7 @@ mod counters;
 pub(crate) mod day;
 mod queues;
 
-use crate::actor::Actor;
+use crate::actor::{Actor, By};
 use crate::command::{Act, Command, Served};
 use crate::event::{Decision, Event, Outcome};
 use crate::ids::{CounterId, QueueId, TicketId};
@@ -27,6 +27,7 @@ use crate::rules::{CounterRules, QueueRules, Rules};
 use crate::site::{CounterState, Site};
 use crate::ticket::{Stage, Ticket};
 use crate::time::Now;
+use crate::visit;
 
 /// The answer to a command that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,12 +49,12 @@ pub fn decide(site: &Site, rules: &Rules, command: &Command, now: &Now) -> Resul
     let by = command.actor.by();
     let mut events = day::turn_over(site, rules, now);
     let mut today = site.clone();
-    events.iter().for_each(|event| today.evolve(event, now.at, Some(&by)));
+    happen(&mut today, &mut events, now, &by);
     let actor = &command.actor;
     let sitting = Sitting { before: site, site: &today, rules, now, actor };
-    let (outcome, happened) = sitting.hear(&command.act)?;
+    let (outcome, mut happened) = sitting.hear(&command.act)?;
     let mut after = today.clone();
-    happened.iter().for_each(|event| after.evolve(event, now.at, Some(&by)));
+    happen(&mut after, &mut happened, now, &by);
     let told = milestones::reached(&after, rules, now, &happened);
     told.iter().for_each(|event| after.evolve(event, now.at, Some(&by)));
     events.extend(happened);
@@ -63,6 +64,14 @@ pub fn decide(site: &Site, rules: &Rules, command: &Command, now: &Now) -> Resul
     let decision = Decision { command, fingerprint, at, by, outcome, events };
     after.memory.add(&decision);
     Ok(Answer::Decided(decision, Box::new(after)))
+}
+
+/// Applies events one after the other; those that end a visit say what became of it.
+fn happen(site: &mut Site, events: &mut [Event], now: &Now, by: &By) {
+    for event in events {
+        visit::sum_up(event, site, now.at);
+        site.evolve(event, now.at, Some(by));
+    }
 }
 
 /// Everything one decision looks at.

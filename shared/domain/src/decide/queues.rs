@@ -20,11 +20,8 @@ impl Sitting<'_> {
         let aside = line.held.iter().chain(line.missed.iter()).copied();
         let all: Vec<_> = line.waiting().chain(aside).collect();
         let voided = all.len() as u32;
-        let closed = all.into_iter().map(|ticket| Event::TicketClosed {
-            ticket,
-            reason: CloseReason::QueueCleared,
-            note: None,
-        });
+        let closed =
+            all.into_iter().map(|ticket| Event::closed(ticket, CloseReason::QueueCleared, None));
         let cleared = Event::QueueCleared { queue: queue.clone(), voided };
         let outcome = Outcome::QueueCleared { queue: queue.clone(), voided };
         Ok((outcome, closed.chain([cleared]).collect()))

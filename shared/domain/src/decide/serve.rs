@@ -49,6 +49,7 @@ impl Sitting<'_> {
             counter: counter.clone(),
             slot_ms: Some(slot_ms),
             implausible: unsaid && slot_ms > most,
+            visit: None,
         }
     }
 

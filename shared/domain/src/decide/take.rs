@@ -7,8 +7,9 @@ use crate::ids::{Number, Person, QueueId, TicketId, Via};
 use crate::refusal::Refusal;
 use crate::rules::MISSED_LANE;
 use crate::site::Standing;
-use crate::ticket::{CloseReason, Rank, Stage, State, Ticket};
+use crate::ticket::{CloseReason, Rank, Stage, State, Ticket, Told};
 use crate::time::Timestamp;
+use crate::visit::Basis;
 
 impl Sitting<'_> {
     pub(super) fn take(
@@ -23,11 +24,9 @@ impl Sitting<'_> {
             match self.returning(held) {
                 // Whoever was missed and asks for a number wants to be let back in.
                 Some(Ok(rank)) => return self.back(held, rank, via),
-                Some(Err(_)) => events.push(Event::TicketClosed {
-                    ticket: held.id,
-                    reason: CloseReason::Expired,
-                    note: None,
-                }),
+                Some(Err(_)) => {
+                    events.push(Event::closed(held.id, CloseReason::Expired, None));
+                }
                 None => return self.show(held, via),
             }
         }
@@ -41,7 +40,9 @@ impl Sitting<'_> {
         let rank = self.at_the_end(class, ticket);
         let serial = self.site.serials.get(&rules.prefix).map_or(1, |last| last + 1);
         let number = Number { prefix: rules.prefix.clone(), serial };
-        let told = self.site.told_at(self.rules, queue, (rank, ticket), self.now.at);
+        let ahead = self.site.ahead_at(queue, rank, ticket);
+        let forecast = self.site.forecast(self.rules, queue, ahead, self.now);
+        let told = Told::of(ahead, forecast);
         let outcome = Outcome::Holding {
             ticket,
             number: number.clone(),
@@ -58,6 +59,7 @@ impl Sitting<'_> {
             person: person.cloned(),
             rank,
             told,
+            basis: forecast.map(Basis::of),
             via: via.cloned(),
         });
         Ok((outcome, events))
@@ -91,7 +93,7 @@ impl Sitting<'_> {
     }
 
     pub(super) fn show(&self, held: &Ticket, via: Option<&Via>) -> Heard {
-        let told = self.site.told(self.rules, held, self.now.at);
+        let told = self.site.told(self.rules, held, self.now);
         let called_to = match &held.stage {
             Stage::Called { counter, .. } | Stage::Serving { counter, .. } => Some(counter.clone()),
             _ => None,
@@ -110,8 +112,8 @@ impl Sitting<'_> {
 
     /// Lets a missed one back in through another scan.
     fn back(&self, missed: &Ticket, rank: Rank, via: Option<&Via>) -> Heard {
-        let place = (rank, missed.id);
-        let told = self.site.told_at(self.rules, &missed.queue, place, self.now.at);
+        let ahead = self.site.ahead_at(&missed.queue, rank, missed.id);
+        let told = self.site.told_to(self.rules, missed, ahead, self.now);
         let outcome = Outcome::Holding {
             ticket: missed.id,
             number: missed.number.clone(),

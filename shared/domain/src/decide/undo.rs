@@ -32,8 +32,10 @@ impl Sitting<'_> {
             self.serving_counter(counter)?;
             self.free(counter)?;
         }
-        let restored =
-            Event::TicketRestored { ticket: Box::new(self.restored(ticket, &before.ticket)) };
+        let restored = Event::TicketRestored {
+            ticket: Box::new(self.restored(ticket, &before.ticket)),
+            retracts: None,
+        };
         self.stands(ticket, vec![restored])
     }
 

@@ -5,6 +5,7 @@ use crate::hall::{
     api_manager, call, close, customer, finish, manager, miss, open, rules, served, staff, start,
     take,
 };
+use crate::records::{nights, one_record_each, overtakes_are_counted};
 use paihao_domain::{
     Act, Actor, Answer, Command, CommandId, CounterId, Day, Decision, Event, Interval, Mark,
     MilestoneKind, MissedPolicy, Now, Person, Policy, QueueId, QueueState, Rank, Rules, Site,
@@ -164,13 +165,13 @@ fn all_rules() -> Rules {
 }
 
 /// Every eightieth step falls on a new day; clocks disagree around it.
-fn moment(i: usize, wobble: i64) -> Now {
+pub(super) fn moment(i: usize, wobble: i64) -> Now {
     let since = i as i64 * 20_000 + wobble;
     let day = since.div_euclid(1_600_000);
     let at = |ms: i64| Timestamp(1_000_000_000 + ms);
     let lasts = Interval { from: at(day * 1_600_000), to: at((day + 1) * 1_600_000) };
     let day = Day(20_000 + day as i32);
-    Now { at: at(since), today: Arc::new(Today { day, lasts, hours: BTreeMap::new() }) }
+    Now::of(at(since), Arc::new(Today { day, lasts, hours: BTreeMap::new() }))
 }
 
 /// Runs the steps as several gateways would: each decides on a view that may lag, and on a conflict
@@ -419,7 +420,7 @@ fn undo_restores(ledger: &[Decision]) {
                         before_end.insert(*ticket, was.clone());
                     }
                 }
-                Event::TicketRestored { ticket } => {
+                Event::TicketRestored { ticket, .. } => {
                     let was = &before_end[&ticket.id];
                     assert_eq!((&ticket.queue, ticket.rank), (&was.queue, was.rank));
                     if decision.events.len() == 1 && ticket.worked_ms == was.worked_ms {
@@ -442,6 +443,7 @@ proptest! {
             conserved(after);
             if same_day(before, after) {
                 ahead_is_explained(before, after, decision);
+                overtakes_are_counted(before, after, decision);
             }
             ends_are_ends(before, after, decision);
         });
@@ -452,6 +454,9 @@ proptest! {
         let mut fresh = Site::default();
         ledger.iter().for_each(|decision| fresh.apply(decision));
         prop_assert_eq!(format!("{fresh:?}"), format!("{lived:?}"));
+        let (mut lived, mut ledger) = (lived, ledger);
+        nights(&rules, &mut lived, &mut ledger);
+        one_record_each(&ledger);
     }
 
     #[test]

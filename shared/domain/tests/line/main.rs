@@ -12,4 +12,7 @@ mod taking;
 mod order;
 mod transitions;
 
+mod visits;
+
 mod histories;
+mod records;

@@ -106,7 +106,11 @@ fn a_clock_that_runs_back_does_not_put_a_late_comer_in_front() {
 #[test]
 fn leaving_closes_the_gap_and_frees_the_counter() {
     let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), take("cai", "a")]);
-    assert_eq!(hall.when(leave(2)).then_events()[0], closed(2));
+    let left = hall.when(leave(2)).then_events();
+    let reason = CloseReason::ByCustomer;
+    assert!(
+        matches!(left[0], Event::TicketClosed { ticket: TicketId(2), reason: r, .. } if r == reason)
+    );
     assert_eq!(hall.waiting("a"), ["A001", "A003"]);
     hall.when(call("1")).then_called();
     hall.when(leave(1)).then();
@@ -125,9 +129,4 @@ fn an_ended_or_unknown_ticket_cannot_be_left() {
 
 fn leave(ticket: u32) -> Act {
     Act::Leave { ticket: TicketId(ticket), reason: None }
-}
-
-fn closed(ticket: u32) -> Event {
-    let reason = CloseReason::ByCustomer;
-    Event::TicketClosed { ticket: TicketId(ticket), reason, note: None }
 }

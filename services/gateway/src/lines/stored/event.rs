@@ -5,6 +5,7 @@ use super::ticket::{
     close_reason_in, close_reason_out, hold_in, hold_out, number_in, number_out, rank_in, rank_out,
     same, ticket_in, ticket_out, told_in, told_out,
 };
+use super::visit::{basis_in, basis_out, visit_in, visit_out};
 use paihao_contracts::commit as c;
 use paihao_domain as d;
 
@@ -26,7 +27,7 @@ pub(super) fn event_out(event: &d::Event) -> c::Event {
         E::QueueCleared { queue, voided } => {
             c::Event::QueueCleared { queue: queue.shared(), voided: *voided }
         }
-        E::TicketTaken { ticket, queue, number, person, rank, told, via } => {
+        E::TicketTaken { ticket, queue, number, person, rank, told, basis, via } => {
             c::Event::TicketTaken {
                 ticket: ticket.0,
                 queue: queue.shared(),
@@ -34,6 +35,7 @@ pub(super) fn event_out(event: &d::Event) -> c::Event {
                 person: person.as_ref().map(|id| id.shared()),
                 rank: rank_out(rank),
                 told: told_out(told),
+                basis: basis.map(basis_out),
                 via: via.as_ref().map(|id| id.shared()),
             }
         }
@@ -67,12 +69,15 @@ pub(super) fn event_out(event: &d::Event) -> c::Event {
             c::Event::TicketStarted { ticket: ticket.0, counter: counter.shared() }
         }
         E::TicketPutBack { ticket } => c::Event::TicketPutBack { ticket: ticket.0 },
-        E::TicketFinished { ticket, counter, slot_ms, implausible } => c::Event::TicketFinished {
-            ticket: ticket.0,
-            counter: counter.shared(),
-            slot_ms: *slot_ms,
-            implausible: *implausible,
-        },
+        E::TicketFinished { ticket, counter, slot_ms, implausible, visit } => {
+            c::Event::TicketFinished {
+                ticket: ticket.0,
+                counter: counter.shared(),
+                slot_ms: *slot_ms,
+                implausible: *implausible,
+                visit: visit.as_ref().map(|visit| Box::new(visit_out(visit))),
+            }
+        }
         E::TicketMissed { ticket, counter, until } => c::Event::TicketMissed {
             ticket: ticket.0,
             counter: counter.shared(),
@@ -90,14 +95,16 @@ pub(super) fn event_out(event: &d::Event) -> c::Event {
             queue: queue.shared(),
             rank: rank_out(rank),
         },
-        E::TicketClosed { ticket, reason, note } => c::Event::TicketClosed {
+        E::TicketClosed { ticket, reason, note, visit } => c::Event::TicketClosed {
             ticket: ticket.0,
             reason: close_reason_out(*reason),
             note: note.clone(),
+            visit: visit.as_ref().map(|visit| Box::new(visit_out(visit))),
         },
-        E::TicketRestored { ticket } => {
-            c::Event::TicketRestored { ticket: Box::new(ticket_out(ticket)) }
-        }
+        E::TicketRestored { ticket, retracts } => c::Event::TicketRestored {
+            ticket: Box::new(ticket_out(ticket)),
+            retracts: retracts.map(|day| day.0),
+        },
         E::TicketPrioritised { ticket, rank, reason } => c::Event::TicketPrioritised {
             ticket: ticket.0,
             rank: rank_out(rank),
@@ -128,7 +135,7 @@ pub(super) fn event_in(event: c::Event) -> d::Event {
             d::Event::QueueSet { queue: queue.into(), state: queue_state_in(state) }
         }
         E::QueueCleared { queue, voided } => d::Event::QueueCleared { queue: queue.into(), voided },
-        E::TicketTaken { ticket, queue, number, person, rank, told, via } => {
+        E::TicketTaken { ticket, queue, number, person, rank, told, basis, via } => {
             d::Event::TicketTaken {
                 ticket: id(ticket),
                 queue: queue.into(),
@@ -136,6 +143,7 @@ pub(super) fn event_in(event: c::Event) -> d::Event {
                 person: person.map(Into::into),
                 rank: rank_in(rank),
                 told: told_in(told),
+                basis: basis.map(basis_in),
                 via: via.map(Into::into),
             }
         }
@@ -169,12 +177,15 @@ pub(super) fn event_in(event: c::Event) -> d::Event {
             d::Event::TicketStarted { ticket: id(ticket), counter: counter.into() }
         }
         E::TicketPutBack { ticket } => d::Event::TicketPutBack { ticket: id(ticket) },
-        E::TicketFinished { ticket, counter, slot_ms, implausible } => d::Event::TicketFinished {
-            ticket: id(ticket),
-            counter: counter.into(),
-            slot_ms,
-            implausible,
-        },
+        E::TicketFinished { ticket, counter, slot_ms, implausible, visit } => {
+            d::Event::TicketFinished {
+                ticket: id(ticket),
+                counter: counter.into(),
+                slot_ms,
+                implausible,
+                visit: visit.map(|visit| Box::new(visit_in(*visit))),
+            }
+        }
         E::TicketMissed { ticket, counter, until } => d::Event::TicketMissed {
             ticket: id(ticket),
             counter: counter.into(),
@@ -192,12 +203,16 @@ pub(super) fn event_in(event: c::Event) -> d::Event {
             queue: queue.into(),
             rank: rank_in(rank),
         },
-        E::TicketClosed { ticket, reason, note } => {
-            d::Event::TicketClosed { ticket: id(ticket), reason: close_reason_in(reason), note }
-        }
-        E::TicketRestored { ticket } => {
-            d::Event::TicketRestored { ticket: Box::new(ticket_in(*ticket)) }
-        }
+        E::TicketClosed { ticket, reason, note, visit } => d::Event::TicketClosed {
+            ticket: id(ticket),
+            reason: close_reason_in(reason),
+            note,
+            visit: visit.map(|visit| Box::new(visit_in(*visit))),
+        },
+        E::TicketRestored { ticket, retracts } => d::Event::TicketRestored {
+            ticket: Box::new(ticket_in(*ticket)),
+            retracts: retracts.map(d::Day),
+        },
         E::TicketPrioritised { ticket, rank, reason } => {
             d::Event::TicketPrioritised { ticket: id(ticket), rank: rank_in(rank), reason }
         }

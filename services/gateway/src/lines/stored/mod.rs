@@ -4,6 +4,7 @@ mod event;
 mod milestone;
 mod outcome;
 mod ticket;
+mod visit;
 
 use event::{by_in, by_out, event_in, event_out};
 use outcome::{outcome_in, outcome_out};

@@ -1,5 +1,6 @@
 //! A ticket and its parts, to their stored form and back.
 
+use super::visit::{basis_in, basis_out, trail_in, trail_out};
 use paihao_contracts::commit as c;
 use paihao_domain as d;
 
@@ -38,12 +39,13 @@ pub(super) fn number_in(number: c::Number) -> d::Number {
 }
 
 pub(super) fn told_out(told: &d::Told) -> c::Told {
-    c::Told { ahead: told.ahead, minutes: told.estimate.map(|e| (e.low, e.high)) }
+    let minutes = told.estimate.map(|e| (e.low, e.high));
+    c::Told { ahead: told.ahead, minutes, cold: told.cold }
 }
 
 pub(super) fn told_in(told: c::Told) -> d::Told {
     let estimate = told.minutes.map(|(low, high)| d::Estimate { low, high });
-    d::Told { ahead: told.ahead, estimate }
+    d::Told { ahead: told.ahead, estimate, cold: told.cold }
 }
 
 pub(super) fn rank_out(rank: &d::Rank) -> c::Rank {
@@ -54,6 +56,16 @@ pub(super) fn rank_out(rank: &d::Rank) -> c::Rank {
 pub(super) fn rank_in(rank: c::Rank) -> d::Rank {
     let c::Rank { class, arrival, sequence, turn } = rank;
     d::Rank { class, arrival: d::Timestamp(arrival), sequence, turn }
+}
+
+pub(super) fn counts_out(counts: d::Counts) -> c::Counts {
+    let d::Counts { calls, misses, holds, let_pass, hops } = counts;
+    c::Counts { calls, misses, holds, let_pass, hops }
+}
+
+pub(super) fn counts_in(counts: c::Counts) -> d::Counts {
+    let c::Counts { calls, misses, holds, let_pass, hops } = counts;
+    d::Counts { calls, misses, holds, let_pass, hops }
 }
 
 pub(super) fn hold_out(hold: &d::Hold) -> c::Hold {
@@ -77,7 +89,6 @@ pub(super) fn hold_in(hold: c::Hold) -> d::Hold {
 }
 
 pub(super) fn ticket_out(ticket: &d::Ticket) -> c::Ticket {
-    let d::Counts { calls, misses, holds, let_pass, hops } = ticket.counts;
     let d::Marks { arrived, party, tell_at } = ticket.marks;
     let notices = &ticket.notices;
     c::Ticket {
@@ -89,8 +100,9 @@ pub(super) fn ticket_out(ticket: &d::Ticket) -> c::Ticket {
         arrived: ticket.arrived.0,
         rank: rank_out(&ticket.rank),
         told: told_out(&ticket.told),
+        basis: ticket.basis.map(basis_out),
         stage: stage_out(&ticket.stage),
-        counts: c::Counts { calls, misses, holds, let_pass, hops },
+        counts: counts_out(ticket.counts),
         marks: c::Marks { arrived, party, tell_at },
         notices: c::Notices {
             order: notices.order,
@@ -103,12 +115,12 @@ pub(super) fn ticket_out(ticket: &d::Ticket) -> c::Ticket {
             },
             call: notices.call,
         },
+        trail: trail_out(&ticket.trail),
         worked_ms: ticket.worked_ms,
     }
 }
 
 pub(super) fn ticket_in(ticket: c::Ticket) -> d::Ticket {
-    let c::Counts { calls, misses, holds, let_pass, hops } = ticket.counts;
     let c::Marks { arrived, party, tell_at } = ticket.marks;
     let mut notices = d::Notices {
         order: ticket.notices.order,
@@ -130,10 +142,12 @@ pub(super) fn ticket_in(ticket: c::Ticket) -> d::Ticket {
         arrived: d::Timestamp(ticket.arrived),
         rank: rank_in(ticket.rank),
         told: told_in(ticket.told),
+        basis: ticket.basis.map(basis_in),
         stage: stage_in(ticket.stage),
-        counts: d::Counts { calls, misses, holds, let_pass, hops },
+        counts: counts_in(ticket.counts),
         marks: d::Marks { arrived, party, tell_at },
         notices,
+        trail: trail_in(ticket.trail),
         worked_ms: ticket.worked_ms,
         before: None,
     }

@@ -128,7 +128,7 @@ export function waiting({ waiting_count: count, minutes }) {
 /** A range of minutes in the words under a key. */
 export function lasting(key, [low, high]) {
   if (high <= 5) return said(`${key}.short`);
-  if (low > 60) return said(`${key}.long`);
+  if (low >= 60) return said(`${key}.long`);
   return said(key, { low, high });
 }
 

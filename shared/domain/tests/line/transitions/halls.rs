@@ -41,7 +41,7 @@ pub(super) fn closes_in(minutes: i64) -> Hall {
     let open = Interval { from: at.plus_ms(-MINUTE), to: at.plus_ms(minutes * MINUTE) };
     let hours = BTreeMap::from([(QueueId::new("a"), vec![open])]);
     let lasts = Interval { from: Timestamp(i64::MIN), to: Timestamp(i64::MAX) };
-    hall.now = Now { at, today: Arc::new(Today { day: hall.now.day(), lasts, hours }) };
+    hall.now = Now::of(at, Arc::new(Today { day: hall.now.day(), lasts, hours }));
     hall
 }
 

@@ -1,0 +1,84 @@
+//! What random histories leave behind: one record for each visit, and how often each was overtaken.
+
+use crate::histories::moment;
+use paihao_domain::{
+    Act, Actor, Answer, Command, CommandId, Decision, Event, Rules, Site, Stage, TicketId, decide,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The night after the next, and the one after that, without anybody being carried over.
+pub(super) fn nights(rules: &Rules, site: &mut Site, ledger: &mut Vec<Decision>) {
+    let mut rules = rules.clone();
+    rules.queues.values_mut().for_each(|queue| queue.carry_over = false);
+    for step in [800, 1_200] {
+        let command = Command {
+            id: CommandId::derived(&format!("night/{step}")),
+            fingerprint: 0,
+            actor: Actor::System,
+            act: Act::CloseDay,
+        };
+        let answer = decide(site, &rules, &command, &moment(step, 0));
+        if let Ok(Answer::Decided(decision, after)) = answer {
+            *site = *after;
+            ledger.push(decision);
+        }
+    }
+}
+
+/// Every ticket that was taken ends in exactly one record, whatever was taken back meanwhile.
+pub(super) fn one_record_each(ledger: &[Decision]) {
+    let (mut taken, mut records) = (BTreeSet::new(), BTreeMap::new());
+    let mut today = BTreeMap::new();
+    for decision in ledger {
+        for event in &decision.events {
+            match event {
+                Event::DayOpened { .. } => today.clear(),
+                Event::TicketTaken { ticket, .. } => {
+                    assert!(taken.insert((*ticket, decision.at)));
+                    today.insert(*ticket, decision.at);
+                }
+                Event::TicketCarried { ticket } => drop(today.insert(ticket.id, ticket.taken_at)),
+                Event::TicketFinished { ticket, visit, .. }
+                | Event::TicketClosed { ticket, visit, .. } => {
+                    let visit = visit.as_ref().expect("an end says what it ends");
+                    assert_eq!(visit.taken_at, today[ticket]);
+                    let twice = records.insert((*ticket, visit.taken_at), visit.day);
+                    assert_eq!(twice, None, "{ticket:?} ended twice");
+                }
+                Event::TicketRestored { ticket, retracts } => {
+                    let record = records.remove(&(ticket.id, ticket.taken_at));
+                    assert_eq!(record, *retracts, "{ticket:?}");
+                }
+                _ => {}
+            }
+        }
+    }
+    let ended: BTreeSet<_> = records.into_keys().collect();
+    assert_eq!(ended, taken);
+}
+
+/// How often somebody was overtaken is how many came to stand before them or were called over them.
+pub(super) fn overtakes_are_counted(before: &Site, after: &Site, decision: &Decision) {
+    for ticket in before.tickets().filter(|ticket| ticket.stage == Stage::Waiting) {
+        let Some(now) = after.ticket(ticket.id).filter(|now| {
+            now.stage == Stage::Waiting && (now.rank, &now.queue) == (ticket.rank, &ticket.queue)
+        }) else {
+            continue;
+        };
+        let front = |site: &Site| -> BTreeSet<TicketId> {
+            let line = site.line(&now.queue);
+            line.waiting().take_while(|id| *id != now.id).collect()
+        };
+        let came = front(after).difference(&front(before)).count();
+        let over = decision.events.iter().filter(|event| match event {
+            Event::TicketCalled { ticket: called, reason: Some(_), .. } => {
+                before.ticket(*called).is_some_and(|called| {
+                    called.queue == now.queue && !front(before).contains(&called.id)
+                })
+            }
+            _ => false,
+        });
+        let counted = after.overtaken(now).total() - before.overtaken(ticket).total();
+        assert_eq!(counted as usize, came + over.count(), "{}", now.number);
+    }
+}
