@@ -3,6 +3,7 @@
 use crate::refusals::{self, Problem};
 use axum::body::{Body, Bytes};
 use futures::StreamExt;
+use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 /// Bytes of a body too large that are still read, and thrown away, before it is refused: a
@@ -37,6 +38,13 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
         read.extend_from_slice(&chunk);
     }
     Ok(read.into())
+}
+
+/// The body as JSON.
+pub(crate) async fn json<T: DeserializeOwned>(body: Body, limit: usize) -> Result<T, Problem> {
+    let body = read(body, limit).await?;
+    serde_json::from_slice(&body)
+        .map_err(|error| Problem::new(&refusals::MALFORMED_REQUEST).detail(error.to_string()))
 }
 
 #[cfg(test)]

@@ -119,6 +119,11 @@ impl StaffKey {
         self.sites.contains(EVERY_SITE)
     }
 
+    /// The head of its hash, which tells it from another key of the same name.
+    pub fn print(&self) -> String {
+        hex::encode(&self.hash[..8])
+    }
+
     /// Whether this is the key, in a time that does not tell how much of it was right.
     pub fn is(&self, key: &str) -> bool {
         let given: [u8; 32] = Sha256::digest(key).into();

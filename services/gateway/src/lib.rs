@@ -6,8 +6,9 @@
 //!
 //! In reading order: [`book`] is what the owner set up, [`calendar`] its days; [`lines`] decides and
 //! follows; [`callback`] hears WeChat; [`codes`] are the QR codes that WeChat makes; [`sessions`] is
-//! a browser waiting for a scan; [`fates`] knows what became of each message; `feed` is what happened,
-//! for others; [`api`] serves programs and pages; `openapi` is how a route says what it is;
+//! a browser waiting for a scan; `staff` is who works here, [`login`] how they come in; [`fates`] knows
+//! what became of each message; `feed` is what happened, for others; [`api`] serves programs and pages;
+//! `openapi` is how a route says what it is;
 //! [`refusals`] lists every "no".
 
 pub mod book;
@@ -21,6 +22,9 @@ pub mod scene;
 pub mod sessions;
 pub mod wording;
 
+pub mod login;
+mod staff;
+
 pub mod fates;
 mod feed;
 
@@ -29,6 +33,8 @@ mod openapi;
 pub mod refusals;
 
 mod body;
+pub mod callers;
+mod cookies;
 mod pages;
 
 use axum::Router;
@@ -41,6 +47,7 @@ use fates::Fates;
 use feed::Feed;
 use lines::Lines;
 use lines::past::Past;
+use login::settings::LoginSettings;
 use openapi::Routes;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
@@ -49,6 +56,8 @@ use paihao_ledger::Ledger;
 use paihao_wechat::Caller;
 use refusals::Problem;
 use sessions::ScanSessions;
+use staff::register::Register;
+use staff::sessions::{Lasting, StaffSessions};
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -69,6 +78,10 @@ pub struct Settings {
     pub pool: PoolSettings,
     /// Where the simulator's phones are, for the links of a demo.
     pub phones: Option<String>,
+    /// How people log in.
+    pub login: LoginSettings,
+    /// Proxies that are believed where a request comes from.
+    pub trusted_proxies: Vec<callers::Range>,
 }
 
 /// What a gateway stands on.
@@ -100,6 +113,8 @@ struct Within {
     book: Arc<Book>,
     lines: Lines,
     sessions: Arc<ScanSessions>,
+    staff: Arc<Register>,
+    logins: Arc<StaffSessions>,
     codes: Arc<dyn CodeSource>,
     doors: Arc<Doors>,
     ledger: Arc<dyn Ledger>,
@@ -140,6 +155,9 @@ pub fn start(
     let sessions = Arc::new(sessions);
     let doors = Doors::start(ledger.clone(), cache.clone(), codes.clone(), clock.clone(), tasks);
     let costs = Arc::new(Costs::new(codes.clone(), doors.clone(), pools));
+    let staff = Register::start(ledger.clone(), clock.clone(), tasks);
+    let lasting = Lasting { idle: settings.login.idle, whole: settings.login.longest };
+    let logins = StaffSessions::start(ledger.clone(), clock.clone(), lasting, tasks);
     let told = sessions.clone();
     let fates = Fates::follow(ledger.clone(), clock.clone(), tasks);
     let planned = fates.clone();
@@ -155,6 +173,8 @@ pub fn start(
         book,
         lines: lines.clone(),
         sessions,
+        staff,
+        logins,
         codes,
         doors,
         ledger,

@@ -81,10 +81,18 @@ kinds! {
         "A session of this uuid exists for another queue or purpose.";
     MALFORMED_REQUEST = "malformed_request", BAD_REQUEST, "请求内容不对", "The request is malformed",
         "The body or the query is not what this address takes; the detail says where.";
-    UNAUTHORISED = "unauthorised", UNAUTHORIZED, "需要工作人员密钥", "A staff key is needed",
-        "The Authorization header is missing, or its bearer key is unknown.";
-    NOT_YOUR_SITE = "not_your_site", FORBIDDEN, "此密钥不能管理这个门店", "This key does not open this site",
-        "The key is valid, but the configuration does not give it this site.";
+    UNAUTHORISED = "unauthorised", UNAUTHORIZED, "请先登录", "Please log in",
+        "There is neither a known bearer key in the Authorization header nor the cookie of a session that goes on; or whoever it belonged to no longer works here.";
+    CROSS_SITE = "cross_site", FORBIDDEN, "请求不是从本系统的页面发出的", "A page of this system has to ask for this",
+        "A browser's cookie counts for a request that changes something only with the header X-Paihao-Page, and not if Origin or Sec-Fetch-Site name another site.";
+    NOT_YOUR_SITE = "not_your_site", FORBIDDEN, "您不能管理这个门店", "This site is not open to you",
+        "The key or session is good, but does not open this site.";
+    UNKNOWN_MEMBER = "unknown_member", NOT_FOUND, "没有这位工作人员", "There is no such member of staff",
+        "Nobody of this id works here, or no longer.";
+    UNKNOWN_KEY = "unknown_key", NOT_FOUND, "没有这个密钥", "There is no such key",
+        "No key of this id was made through the API, or it was revoked. Keys of the configuration are taken out there.";
+    LAST_MANAGER = "last_manager", CONFLICT, "至少要留一位管理全部门店的管理员", "One manager of every site has to stay",
+        "This is the last member who manages every site. Make somebody else one first.";
     MALFORMED_IDEMPOTENCY_KEY = "malformed_idempotency_key", BAD_REQUEST, "Idempotency-Key 格式不对", "The Idempotency-Key is malformed",
         "The header has 1 to 255 visible ASCII characters.";
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency-Key 已用于别的请求", "The Idempotency-Key was used for another request",

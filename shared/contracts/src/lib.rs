@@ -13,5 +13,6 @@ pub mod outcome;
 pub mod public;
 pub mod receipt;
 pub mod session;
+pub mod staff;
 pub mod token;
 pub mod webhook;

@@ -42,6 +42,14 @@ pub const LEDGER: Log = Log { name: "ledger", kept: Some(Duration::from_secs(72 
 /// account, site, `door`, queue.
 pub const BOOK: Log = Log { name: "book", kept: None };
 
+/// Who works here. One subject: each entry is decided on all before it.
+pub const STAFF: Log = Log { name: "staff", kept: None };
+
+/// Browsers that staff are logged in with. Subject: the session's id. Kept for longer than any
+/// session lasts.
+pub const STAFF_SESSIONS: Log =
+    Log { name: "staff-sessions", kept: Some(Duration::from_secs(31 * 24 * 3600)) };
+
 /// What became of each notice: under which channel it is being sent, its one end, and WeChat's
 /// receipts. Subject: account, hash of the notice key.
 pub const OUTCOMES: Log = Log { name: "outcomes", kept: Some(Duration::from_secs(72 * 3600)) };
@@ -71,7 +79,7 @@ pub const WEBHOOK_PLANNER: Consumer =
     Consumer { name: "webhook-planner", ack_wait: Duration::from_secs(30) };
 
 /// Every log, for those who ensure that all of them exist.
-pub const LOGS: [Log; 4] = [LEDGER, BOOK, OUTCOMES, DEAD_LETTERS];
+pub const LOGS: [Log; 6] = [LEDGER, BOOK, STAFF, STAFF_SESSIONS, OUTCOMES, DEAD_LETTERS];
 
 /// Every work queue, likewise.
 pub const WORK_QUEUES: [WorkQueue; 4] = [NOTICES, REFUSED_TOKENS, RECEIPTS, WEBHOOKS];

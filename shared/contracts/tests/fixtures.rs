@@ -11,6 +11,7 @@ use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::public::{Happened, PublicEvent, publish};
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::session::ScanSession;
+use paihao_contracts::staff::{StaffEntry, StaffSession};
 use paihao_contracts::token::{RefusedToken, TokenRecord};
 use paihao_contracts::webhook::WebhookMessage;
 use serde::Serialize;
@@ -110,6 +111,26 @@ fn the_book() {
         let newer = stored.replace(r#""v":1"#, r#""v":2"#);
         assert_eq!(BookEntry::decode(newer.as_bytes()), None);
     }
+}
+
+#[test]
+fn staff() {
+    let lines = holds::<StaffEntry>("staff-v1");
+    let kinds: BTreeSet<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    let known = [
+        "secret_made",
+        "signing_key_made",
+        "joined",
+        "renamed",
+        "role_changed",
+        "removed",
+        "key_made",
+        "key_revoked",
+    ];
+    assert_eq!(kinds, BTreeSet::from(known));
+    let newer = lines[0].to_string().replace(r#""v":1"#, r#""v":2"#);
+    assert_eq!(StaffEntry::decode(newer.as_bytes()), None);
+    holds::<StaffSession>("staff-session-v1");
 }
 
 /// Every stored event, told to others: the same JSON as ever, nothing of whom it is about.

@@ -1,14 +1,13 @@
-//! What a site's codes cost, for whoever has a staff key of the site.
+//! What a site's codes cost, for whoever works at the site.
 
 use super::doors::door_of;
-use super::staff::admitted;
 use crate::Door;
 use crate::codes::cost::Cost;
 use crate::openapi::{ANY_KEY, Routes, op};
 use crate::refusals::{self, Problem};
+use crate::staff::asker::Asker;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -44,10 +43,9 @@ struct DoorShown {
 async fn show(
     State(state): State<Door>,
     Path(site): Path<String>,
-    headers: HeaderMap,
+    asker: Asker,
 ) -> Result<Json<Shown>, Problem> {
-    admitted(&state, &headers, &site)?;
-    let book = state.lines.book(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let book = asker.at(&state, &site)?;
     let account = book.facts.account.to_string();
     let known = state.book.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let cost = state.costs.of(&account, &known.protection.app.0).await;

@@ -1,19 +1,19 @@
 //! What happened at a site, for the owner's other systems: as a stream, and by pages.
 
 use super::live;
-use super::staff::admitted;
 use crate::Door;
 use crate::feed::cursor::Cursor;
 use crate::feed::{Reading, Stopped, Told};
 use crate::openapi::{ANY_KEY, Routes, op};
 use crate::refusals::{self, Problem, ProblemSeen};
+use crate::staff::asker::Asker;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{StreamExt, stream};
 use paihao_contracts::public::PublicEvent;
 use paihao_ledger::Position;
 use schemars::JsonSchema;
@@ -77,10 +77,11 @@ struct Page {
 async fn listen(
     State(door): State<Door>,
     Path(site): Path<String>,
+    asker: Asker,
     wanted: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    admitted(&door, &headers, &site)?;
+    asker.at(&door, &site)?;
     let wanted = understood(wanted)?;
     // A browser that comes back says this instead of what stands in the address.
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
@@ -88,6 +89,7 @@ async fn listen(
     let place = door.feed.place().map_err(|_| &refusals::TOO_MANY_FEEDS)?;
     let told = door.feed.stream(begin(&door, &site, after).await?, place);
     let events = stream::unfold(told, async |mut told| Some((event(told.recv().await?), told)));
+    let events = Box::pin(events).take_until(Box::pin(asker.until_out(door.clone())));
     Ok(live::sse(Box::pin(events), &door.stop).into_response())
 }
 
@@ -110,10 +112,10 @@ fn event(told: Told) -> Event {
 async fn page(
     State(door): State<Door>,
     Path(site): Path<String>,
+    asker: Asker,
     wanted: Result<Query<Wanted>, QueryRejection>,
-    headers: HeaderMap,
 ) -> Result<Json<Page>, Problem> {
-    admitted(&door, &headers, &site)?;
+    asker.at(&door, &site)?;
     let wanted = understood(wanted)?;
     let limit = wanted.limit.unwrap_or(LIMIT);
     if !(1..=LARGEST).contains(&limit) {

@@ -4,8 +4,10 @@ mod cost;
 pub(crate) mod doors;
 mod feed;
 mod live;
+mod me;
 mod notices;
 mod past;
+mod people;
 mod sessions;
 mod sites;
 mod staff;
@@ -39,7 +41,9 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 
 pub(crate) fn routes() -> Routes {
     let open = sessions::routes().merge(sites::routes()).merge(doors::routes());
-    open.merge(staff::routes())
+    open.merge(me::routes())
+        .merge(people::routes())
+        .merge(staff::routes())
         .merge(cost::routes())
         .merge(feed::routes())
         .merge(notices::routes())

@@ -1,13 +1,13 @@
 //! What became of the messages to the holder of a ticket, for staff.
 
-use super::staff::{admitted, numbered};
+use super::staff::numbered;
 use crate::Door;
 use crate::fates::Fate;
 use crate::openapi::{ANY_KEY, Routes, op};
 use crate::refusals::{self, Problem};
+use crate::staff::asker::Asker;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use paihao_contracts::notice::Channel;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -60,9 +60,9 @@ struct TriedSeen {
 async fn show(
     State(door): State<Door>,
     Path((site, number)): Path<(String, String)>,
-    headers: HeaderMap,
+    asker: Asker,
 ) -> Result<Json<Notices>, Problem> {
-    admitted(&door, &headers, &site)?;
+    asker.at(&door, &site)?;
     let ticket = numbered(&door, &site, &number)?;
     let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let day = view.site.day().ok_or(&refusals::UNKNOWN_TICKET)?;

@@ -1,16 +1,15 @@
 //! What a line looked like: the live view of a site, at an instant of the last 72 hours.
 
 use super::sites::{self, AsSeen};
-use super::staff::admitted;
 use crate::Door;
 use crate::calendar::Calendar;
 use crate::lines::past::Untold;
 use crate::openapi::{ANY_KEY, Routes, op};
 use crate::refusals::{self, Problem};
+use crate::staff::asker::Asker;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use schemars::JsonSchema;
@@ -42,11 +41,10 @@ struct When {
 async fn show(
     State(door): State<Door>,
     Path(site): Path<String>,
+    asker: Asker,
     when: Result<Query<When>, QueryRejection>,
-    headers: HeaderMap,
 ) -> Result<Json<AsSeen>, Problem> {
-    admitted(&door, &headers, &site)?;
-    let book = door.lines.book(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let book = asker.at(&door, &site)?;
     let Query(when) = when.map_err(|rejected| malformed(rejected.body_text()))?;
     let at = instant(&when.time, &book.calendar).ok_or_else(|| {
         malformed(

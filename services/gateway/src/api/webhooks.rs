@@ -1,13 +1,14 @@
 //! Has a webhook told again what happened in a time.
 
 use super::past::instant;
-use super::staff::{admitted, idempotency_key};
+use super::staff::idempotency_key;
 use crate::Door;
 use crate::body;
 use crate::feed::cursor::Cursor;
 use crate::openapi::answer::Accepted;
 use crate::openapi::{ANY_KEY, Routes, op};
 use crate::refusals::{self, Problem};
+use crate::staff::asker::Asker;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -89,10 +90,11 @@ struct Wish {
 async fn replay(
     State(door): State<Door>,
     Path((site, id)): Path<(String, String)>,
+    asker: Asker,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Accepted<Done>, Problem> {
-    let asker = admitted(&door, &headers, &site)?;
+    asker.at(&door, &site)?;
     let of_site = door.book.webhooks.get(&site);
     let types = of_site.and_then(|hooks| hooks.get(&id)).ok_or(&refusals::UNKNOWN_WEBHOOK)?;
     let body = body::read(body, BODY_LIMIT).await?;
@@ -116,7 +118,7 @@ async fn replay(
     let events = happened(&door, &site, types, from, to).await?;
     let done = Done { queued: events.len() };
     enqueue(&door, &site, &id, &name, events).await?;
-    tracing::info!(site, webhook = id, staff = asker.name, queued = done.queued, "told again");
+    tracing::info!(site, webhook = id, staff = &*asker.name, queued = done.queued, "told again");
     let queued = done.queued;
     remember(&door, &name, &Wish { body: asked, done: Some(done) }).await;
     accepted(Done { queued })

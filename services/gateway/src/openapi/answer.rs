@@ -25,13 +25,17 @@ pub(crate) struct Answered {
 const STREAM: &str = "text/event-stream";
 
 impl Answered {
-    fn json<T: JsonSchema>(status: StatusCode) -> Self {
+    pub(super) fn json<T: JsonSchema>(status: StatusCode) -> Self {
         let schema = Some(schema_of::<T> as SchemaOf);
         Answered { status, content_type: "application/json", schema, events: Vec::new() }
     }
 
     pub(super) fn plain(content_type: &'static str) -> Self {
         Answered { status: StatusCode::OK, content_type, schema: None, events: Vec::new() }
+    }
+
+    pub(super) fn nothing() -> Self {
+        Answered { status: StatusCode::NO_CONTENT, ..Answered::plain("") }
     }
 
     /// The events of the stream among these answers.

@@ -14,8 +14,11 @@ const PLACES: &[(&str, &str)] = &[
     ("account", "The account's name in the configuration"),
     ("counter", "The counter's id"),
     ("id", "The webhook's id"),
+    ("key", "The id of a program's key"),
+    ("member", "The id of a member of staff"),
     ("number", "The ticket's number, like A017"),
     ("queue", "The queue's id"),
+    ("session", "The id of a session of the asker, or `current`"),
     ("site", "The site's id"),
     ("uuid", "The scan session's uuid"),
 ];
@@ -56,7 +59,13 @@ pub(super) fn of(routes: &[Route]) -> Value {
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A key of the configuration's [staff] that opens the site, in one of the roles under x-roles.",
+                    "description": "A key of the configuration's [staff], or one made for a program, that opens the site, in one of the roles under x-roles.",
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "paihao",
+                    "description": "The cookie of a browser that is logged in (`__Host-paihao` over https). What changes something also needs the header `X-Paihao-Page: 1`, and is refused with `cross_site` if Origin or Sec-Fetch-Site name another site.",
                 },
             },
             "schemas": components(schemas),
@@ -101,11 +110,16 @@ fn described(path: &str, method: &str, is: &Operation, schemas: &mut Schemas) ->
         say("requestBody", json!({ "required": needed, "content": content }));
     }
     say("responses", responses(&at, is, schemas).into());
+    let known = json!([{ "key": [] }, { "session": [] }]);
     match is.access {
         Access::Open | Access::WeChat => say("security", json!([])),
         Access::Key(roles) => {
             say("x-roles", roles.iter().map(|role: &Role| role.name()).collect());
-            say("security", json!([{ "key": [] }]))
+            say("security", known.clone())
+        }
+        Access::Known(roles) => {
+            say("x-roles", roles.iter().map(|role: &Role| role.name()).collect());
+            say("security", known)
         }
     };
     match (is.repeat, method) {
@@ -190,7 +204,9 @@ fn responses(at: &str, is: &Operation, schemas: &mut Schemas) -> Map<String, Val
         let response = responses
             .entry(status)
             .or_insert_with(|| json!({ "description": reason, "content": {} }));
-        response["content"][answer.content_type] = content.into();
+        if !answer.content_type.is_empty() {
+            response["content"][answer.content_type] = content.into();
+        }
     }
     let mut refusals: BTreeMap<StatusCode, Vec<&Kind>> = BTreeMap::new();
     for kind in &is.refusals {

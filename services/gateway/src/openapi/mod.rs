@@ -32,7 +32,7 @@ pub(crate) mod answer;
 mod document;
 mod operation;
 
-pub(crate) use operation::{ANY_KEY, Access, OPEN, Operation, Role, op};
+pub(crate) use operation::{ANY_KEY, Access, LOGGED_IN, MANAGERS, OPEN, Operation, Role, op};
 
 use crate::Door;
 use answer::Answering;

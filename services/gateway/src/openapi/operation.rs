@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, Answered};
 use crate::refusals::{self, Kind};
+use axum::http::StatusCode;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 /// Makes a type's schema.
@@ -14,6 +15,8 @@ pub(crate) enum Access {
     Open,
     /// Whoever has a key of the site in one of these roles.
     Key(&'static [Role]),
+    /// Whoever has a key or a session in one of these roles: it is about no site, or about several.
+    Known(&'static [Role]),
     /// WeChat, which signs what it says.
     WeChat,
 }
@@ -52,6 +55,12 @@ pub(crate) const OPEN: Access = Access::Open;
 /// Whoever has a key of the site, whatever its role.
 pub(crate) const ANY_KEY: Access = Access::Key(Role::ALL);
 
+/// Somebody whom the server knows, wherever they work.
+pub(crate) const LOGGED_IN: Access = Access::Known(Role::ALL);
+
+/// Whoever runs something, wherever it is.
+pub(crate) const MANAGERS: Access = Access::Known(&[Role::Manager]);
+
 /// How often a write may be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeat {
@@ -88,6 +97,13 @@ pub(crate) fn op(id: &'static str, summary: &'static str, access: Access) -> Ope
             }
             refusals
         }
+        Access::Known(roles) if roles == Role::ALL => vec![&refusals::UNAUTHORISED],
+        Access::Known(_) => vec![
+            &refusals::UNAUTHORISED,
+            &refusals::NOT_ALLOWED,
+            &refusals::NOT_YOUR_SITE,
+            &refusals::UNKNOWN_SITE,
+        ],
         Access::WeChat => vec![
             &refusals::UNKNOWN_ACCOUNT,
             &refusals::BAD_CALLBACK_QUERY,
@@ -168,6 +184,18 @@ impl Operation {
     /// Answers something that its handler's type does not tell: pictures, texts.
     pub(crate) fn answers_with(mut self, content_type: &'static str) -> Self {
         self.answers.push(Answered::plain(content_type));
+        self
+    }
+
+    /// Answers 201 with JSON, and with more than that.
+    pub(crate) fn answers_as<T: JsonSchema>(mut self) -> Self {
+        self.answers.push(Answered::json::<T>(StatusCode::CREATED));
+        self
+    }
+
+    /// Answers 204, and nothing in it.
+    pub(crate) fn answers_nothing(mut self) -> Self {
+        self.answers.push(Answered::nothing());
         self
     }
 

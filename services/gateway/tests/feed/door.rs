@@ -83,6 +83,8 @@ impl Hall {
             session_expiry: Duration::from_secs(600),
             pool: PoolSettings { size: 0, keep: Duration::from_secs(60), per_second: 1 },
             phones: None,
+            login: Default::default(),
+            trusted_proxies: Vec::new(),
         };
         let wechat = Client::new(ClientOptions::default()).unwrap();
         let ports = Ports {

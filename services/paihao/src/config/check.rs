@@ -154,6 +154,8 @@ impl Config {
             session_expiry: Duration::from_secs(expiry),
             pool: self.pool(expiry, problems),
             phones: (!phones.is_empty()).then(|| format!("{phones}/")),
+            login: self.login(problems),
+            trusted_proxies: self.trusted_proxies(problems),
         }
     }
 

@@ -7,6 +7,7 @@ mod account;
 mod calls;
 mod check;
 mod line;
+mod login;
 mod notices;
 mod webhooks;
 
@@ -37,6 +38,7 @@ pub struct Config {
     pub wechat: WeChat,
     pub token: Token,
     pub notifier: Notifier,
+    pub login: Login,
     pub log: Log,
     pub stop: Stop,
     pub accounts: BTreeMap<String, Account>,
@@ -64,6 +66,7 @@ section!(Gateway {
     callback_body_limit: usize,
     session_expiry_seconds: u64,
     phones: String,
+    trusted_proxies: Vec<String>,
     pool: Pool,
 });
 section!(Pool { size: usize, keep_seconds: u64, per_second: u32 });
@@ -143,6 +146,7 @@ section!(TokenServer {
 });
 section!(TokenServerKey { key: SecretText, accounts: Vec<String>, });
 section!(Notifier { webhook_in_flight: usize, in_flight: usize, bindings_check_seconds: u64 });
+section!(Login { account: String, confirm: bool, idle_hours: u64, longest_hours: u64 });
 section!(Log { format: LogFormat, filter: String });
 section!(Stop { soft_limit_seconds: u64 });
 section!(Account {

@@ -1,4 +1,4 @@
-//! What staff do, behind a bearer key: at a counter, with a ticket, about a queue.
+//! What staff do: at a counter, with a ticket, about a queue.
 //!
 //! `Idempotency-Key` names a wish: repeated within 15 minutes, to any replica, it is answered like
 //! the first time and done once.
@@ -12,16 +12,16 @@ mod declined;
 
 use crate::Door;
 use crate::body;
-use crate::book::StaffKey;
 use crate::openapi::{Access, Operation, Role, Routes, op};
 use crate::refusals::{self, Problem};
+use crate::staff::asker::Asker;
 pub(in crate::api) use tickets::numbered;
 
 use answer::{Done, done};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, Method, Uri};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use paihao_chassis::entropy;
@@ -67,7 +67,7 @@ impl<F> Handling for F where
 
 type Handled = BoxFuture<'static, Result<Json<Done>, Problem>>;
 
-/// Hears somebody with a key out, makes out which act of theirs on the thing of this name it is, and
+/// Hears somebody out, makes out which act of theirs on the thing of this name it is, and
 /// has it decided.
 fn handling(
     act: impl Fn(&Asked<'_>, &str) -> Result<Act, Problem> + Clone + Send + Sync + 'static,
@@ -92,11 +92,11 @@ fn handling(
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// A request of somebody with a key for the site, read and not yet understood.
+/// A request of somebody to whom the site is open, read and not yet understood.
 struct Asked<'a> {
     door: &'a Door,
     site: &'a str,
-    asker: &'a StaffKey,
+    asker: Asker,
     headers: &'a HeaderMap,
     uri: &'a Uri,
     body: Vec<u8>,
@@ -110,7 +110,8 @@ impl<'a> Asked<'a> {
         uri: &'a Uri,
         body: Body,
     ) -> Result<Asked<'a>, Problem> {
-        let asker = admitted(door, headers, site)?;
+        let asker = Asker::of(door, headers, &Method::POST).await?;
+        asker.at(door, site)?;
         let body = body::read(body, BODY_LIMIT).await?.into();
         Ok(Asked { door, site, asker, headers, uri, body })
     }
@@ -124,34 +125,13 @@ impl<'a> Asked<'a> {
 
     /// Has it decided, and answers what was.
     async fn submit(&self, act: Act) -> Result<Json<Done>, Problem> {
-        let id = command_id(self.headers, self.asker, self.site)?;
+        let id = command_id(self.headers, &self.asker, self.site)?;
         let fingerprint = fingerprint(self.uri, &self.body);
         let command = Command { id, fingerprint, actor: self.asker.actor.clone(), act };
         let answered = self.door.lines.submit(self.site, command).await?;
-        let (site, staff, outcome) = (self.site, &self.asker.name, answered.outcome.name());
+        let (site, staff, outcome) = (self.site, &*self.asker.name, answered.outcome.name());
         tracing::info!(site, staff, command = ?id, outcome, "staff");
         Ok(Json(done(answered)))
-    }
-}
-
-/// The key that the request came with, if it opens this site.
-pub(in crate::api) fn admitted<'a>(
-    door: &'a Door,
-    headers: &HeaderMap,
-    site: &str,
-) -> Result<&'a StaffKey, Problem> {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    // Every key is compared, so that the time taken says nothing about which one was right.
-    let keys = door.book.staff_keys.iter();
-    let fitting = keys.fold(None, |found, key| if key.is(given) { Some(key) } else { found });
-    let key = fitting.ok_or(&refusals::UNAUTHORISED)?;
-    if door.lines.book(site).is_none() {
-        return Err(Problem::new(&refusals::UNKNOWN_SITE));
-    }
-    match key.opens(site) {
-        true => Ok(key),
-        false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
     }
 }
 
@@ -163,7 +143,7 @@ pub(in crate::api) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str
 }
 
 /// The wish's identity: the key's owner, the site and the Idempotency-Key, or chance without one.
-fn command_id(headers: &HeaderMap, asker: &StaffKey, site: &str) -> Result<CommandId, Problem> {
+fn command_id(headers: &HeaderMap, asker: &Asker, site: &str) -> Result<CommandId, Problem> {
     let Some(key) = idempotency_key(headers)? else { return Ok(CommandId(entropy::bytes())) };
     let hash = Sha256::digest(format!("api\0{}\0{site}\0{key}", asker.name));
     let mut id = [0; 16];

@@ -1,0 +1,3 @@
+//! Logging in by scanning.
+
+pub mod settings;

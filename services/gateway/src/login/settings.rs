@@ -1,0 +1,49 @@
+//! What can be set about logging in.
+
+use std::time::Duration;
+
+/// What can be set about logging in.
+#[derive(Debug, Clone)]
+pub struct LoginSettings {
+    /// Where browsers reach this server, without a slash at the end; `None` is not known.
+    pub public: Option<String>,
+    /// The account whose codes are scanned to log in; the first one unless it is said.
+    pub account: Option<String>,
+    /// Whether staff confirm on their phone what they log in to.
+    pub confirm: bool,
+    /// How long a session may be unused.
+    pub idle: Duration,
+    /// How long it may last in all.
+    pub longest: Duration,
+}
+
+impl Default for LoginSettings {
+    fn default() -> Self {
+        let hour = Duration::from_secs(3600);
+        LoginSettings {
+            public: None,
+            account: None,
+            confirm: true,
+            idle: 12 * hour,
+            longest: 7 * 24 * hour,
+        }
+    }
+}
+
+impl LoginSettings {
+    /// Whether browsers come over https.
+    pub fn is_secure(&self) -> bool {
+        self.public.as_deref().is_some_and(|public| public.starts_with("https://"))
+    }
+
+    /// The cookie of a session. With its prefix a browser takes it over https only, from this host
+    /// alone.
+    pub fn session_cookie(&self) -> &'static str {
+        if self.is_secure() { "__Host-paihao" } else { "paihao" }
+    }
+
+    /// The cookie of a browser that shows a code to log in with.
+    pub fn browser_cookie(&self) -> &'static str {
+        if self.is_secure() { "__Host-paihao-login" } else { "paihao-login" }
+    }
+}
