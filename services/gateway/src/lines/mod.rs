@@ -24,8 +24,9 @@ use follow::Views;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace;
+use paihao_contracts::names::LEDGER;
 use paihao_domain::{Command, Decision};
-use paihao_ledger::{Ledger, Subject};
+use paihao_ledger::{Ledger, Position, Subject};
 use places::{Places, Sites};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -112,6 +113,21 @@ impl Lines {
     /// A site as this replica knows it now.
     pub fn view(&self, site: &str) -> Option<View> {
         self.sites().get(site).map(|place| place.view.now())
+    }
+
+    /// A site with all that stood in the ledger when this was asked: a "no" that rests on an older
+    /// view could be wrong already.
+    pub async fn newest(&self, site: &str) -> Result<View, Declined> {
+        let place = self.sites().get(site).cloned().ok_or(Declined::UnknownSite)?;
+        let looking = async {
+            let last = self.places.ledger.last(&LEDGER, &place.view.subject).await;
+            let last = last.map_err(|_| Declined::Unavailable)?;
+            let found = last.map_or(Position::START, |recorded| recorded.position);
+            let mut views = place.view.watch();
+            let view = views.wait_for(|view| view.position >= found || view.unreadable).await;
+            view.map(|view| view.clone()).map_err(|_| Declined::Unavailable)
+        };
+        tokio::time::timeout(PATIENCE, looking).await.unwrap_or(Err(Declined::Unavailable))
     }
 
     /// Wakes whenever the site changes, or what is set up about it does.

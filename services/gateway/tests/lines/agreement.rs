@@ -78,6 +78,19 @@ async fn a_replica_refuses_only_what_is_refused_by_the_newest_state() {
 }
 
 #[tokio::test]
+async fn what_another_replica_has_written_is_in_the_newest_view() {
+    let clock = ManualClock::at(MORNING);
+    let (ledger, _folder) = ledger(&clock);
+    let (left, right) =
+        (replica(ledger.clone(), &clock).await, replica(ledger.clone(), &clock).await);
+    for i in 1..=50 {
+        left.submit("hall", take(&format!("person {i}"))).await.unwrap();
+        assert_eq!(right.newest("hall").await.unwrap().site.tickets().count(), i);
+    }
+    assert_eq!(right.newest("nowhere").await.err(), Some(Declined::UnknownSite));
+}
+
+#[tokio::test]
 async fn an_unknown_site_is_said_so() {
     let clock = ManualClock::at(MORNING);
     let (ledger, _folder) = ledger(&clock);

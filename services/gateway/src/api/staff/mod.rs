@@ -80,7 +80,15 @@ fn handling(
         let act = act.clone();
         async move {
             let asked = Asked::hear(&door, &site, &headers, &uri, body).await?;
-            asked.submit(act(&asked, &name)?).await
+            let act = match act(&asked, &name) {
+                // Another replica may have given the number out a moment ago.
+                Err(problem) if problem.kind().code == refusals::UNKNOWN_TICKET.code => {
+                    door.lines.newest(&site).await?;
+                    act(&asked, &name)?
+                }
+                act => act?,
+            };
+            asked.submit(act).await
         }
         .boxed()
     }
