@@ -1,8 +1,13 @@
 //! A deployment in the cluster shape: real NATS and Redis, several replicas of every role.
 
 use crate::http::{ask, client};
+use futures::StreamExt;
 use harness::{NatsServer, Program, RedisServer, free_port, wait_until};
+use paihao_contracts::names::Log;
+use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use reqwest::{Client, StatusCode};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt::Write;
 use std::time::Duration;
@@ -32,12 +37,27 @@ pub struct Cluster {
     pub notifiers: Vec<Member>,
     pub http: Client,
     sites: usize,
+    /// Further sections of every process's configuration.
+    more: &'static str,
 }
 
 impl Cluster {
     /// Two gateways, two token services, two notifiers, and this many sites with one queue and two
     /// counters each; ready.
     pub async fn start(sites: usize) -> Cluster {
+        Cluster::of([2, 2, 2], sites, "").await
+    }
+
+    /// So many gateways and nothing else, with one site and what is added to it; ready.
+    pub async fn of_gateways(gateways: usize, more: &'static str) -> Cluster {
+        Cluster::of([gateways, 0, 0], 1, more).await
+    }
+
+    async fn of(
+        [gateways, tokens, notifiers]: [usize; 3],
+        sites: usize,
+        more: &'static str,
+    ) -> Cluster {
         let config = SimConfig {
             accounts: vec![SimAccount::default()],
             templates: SimTemplate::demo(),
@@ -53,10 +73,11 @@ impl Cluster {
             notifiers: Vec::new(),
             http: client(),
             sites,
+            more,
         };
-        cluster.gateways = vec![cluster.member("gateway"), cluster.member("gateway")];
-        cluster.tokens = vec![cluster.member("token"), cluster.member("token")];
-        cluster.notifiers = vec![cluster.member("notifier"), cluster.member("notifier")];
+        cluster.gateways = (0..gateways).map(|_| cluster.member("gateway")).collect();
+        cluster.tokens = (0..tokens).map(|_| cluster.member("token")).collect();
+        cluster.notifiers = (0..notifiers).map(|_| cluster.member("notifier")).collect();
         for member in cluster.members() {
             cluster.until_ready(member).await;
         }
@@ -140,7 +161,7 @@ impl Cluster {
             )
             .expect("writing to memory");
         }
-        text
+        text + self.more
     }
 
     /// Waits until a process says that it is ready.
@@ -187,6 +208,25 @@ impl Cluster {
             .await;
         }
     }
+}
+
+/// Everything that stands in a log now.
+pub async fn entries<T: DeserializeOwned>(cluster: &Cluster, log: &Log) -> Vec<T> {
+    let options = NatsOptions { url: cluster.nats.url(), ..NatsOptions::default() };
+    let ledger = NatsLedger::connect(options).await.unwrap();
+    let head = ledger.head(log).await.unwrap();
+    let mut found = Vec::new();
+    if head == Position::START {
+        return found;
+    }
+    let mut entries = ledger.follow(log, Position::START).await.unwrap();
+    while let Some(Followed::Entry(recorded)) = entries.next().await {
+        found.push(serde_json::from_slice(&recorded.entry.payload).unwrap());
+        if recorded.position >= head {
+            break;
+        }
+    }
+    found
 }
 
 /// The name of the i-th site.

@@ -1,19 +1,16 @@
 //! A thousand people at twenty sites, every callback delivered twice, to two gateways at once.
 
-use crate::cluster::{Cluster, KEY, site};
+use crate::cluster::{Cluster, KEY, entries, site};
 use crate::http::staff;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;
 use harness::wait_until;
 use paihao_contracts::commit::{Commit, Event};
-use paihao_contracts::names::{LEDGER, Log, OUTCOMES};
+use paihao_contracts::names::{LEDGER, OUTCOMES};
 use paihao_contracts::notice::{Fate, NoticeOutcome};
 use paihao_contracts::outcome::OutcomeRecord;
-use paihao_ledger::{Followed, Ledger, Position};
-use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use reqwest::StatusCode;
-use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use wechat_sim::{Outcome, Routing};
@@ -250,25 +247,6 @@ async fn ledger_tells_the_same(cluster: &Cluster, numbers: &BTreeMap<String, BTr
         assert!(taken[site].iter().eq(numbers), "{site} gave out {:?}", taken[site]);
         assert!(called[site].iter().copied().eq(1..=numbers.len() as u32), "{:?}", called[site]);
     }
-}
-
-/// Everything that stands in a log now.
-async fn entries<T: DeserializeOwned>(cluster: &Cluster, log: &Log) -> Vec<T> {
-    let options = NatsOptions { url: cluster.nats.url(), ..NatsOptions::default() };
-    let ledger = NatsLedger::connect(options).await.unwrap();
-    let head = ledger.head(log).await.unwrap();
-    let mut found = Vec::new();
-    if head == Position::START {
-        return found;
-    }
-    let mut entries = ledger.follow(log, Position::START).await.unwrap();
-    while let Some(Followed::Entry(recorded)) = entries.next().await {
-        found.push(serde_json::from_slice(&recorded.entry.payload).unwrap());
-        if recorded.position >= head {
-            break;
-        }
-    }
-    found
 }
 
 fn person(i: usize) -> String {

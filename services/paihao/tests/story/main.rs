@@ -19,6 +19,7 @@ mod failures;
 mod feed;
 mod forgetting;
 mod hostile;
+mod linear;
 mod modes;
 mod notices;
 mod shapes;
