@@ -1,11 +1,12 @@
 //! Measures the product beside what could be had without it: `bench callback`, `bench token`,
-//! `bench estimate`, `bench qr`.
+//! `bench estimate`, `bench qr`, `bench line`.
 
 mod member;
 mod process;
 
 mod callback;
 mod estimate;
+mod line;
 mod qr;
 mod token;
 
@@ -27,6 +28,8 @@ enum What {
     Callback(callback::Options),
     /// How far off the told waits are, in synthetic places, beside simpler estimators.
     Estimate(estimate::Options),
+    /// What a decision costs, however many wait; a hot site, a replica's start, memory.
+    Line(line::Options),
     /// Fetches and failed calls through everything that happens to access tokens.
     Token(token::Options),
     /// Callers of WeChat in a process of their own; started by the measuring process.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().what {
         What::Callback(options) => callback::run(&options),
         What::Estimate(options) => estimate::run(&options),
+        What::Line(options) => line::run(&options),
         What::Token(options) => token::run(&options),
         What::Callers(options) => token::serve(&options),
         What::Qr(options) => qr::run(&options),

@@ -1,22 +1,27 @@
-//! The short form, as a person would start it: every figure is there, and every reply held a number.
+//! The short form of each, as a person would start it: every figure is there, and what was measured
+//! did what it is there for.
 
 use serde_json::Value;
 use std::process::Command;
 
-#[test]
-fn the_short_form_finds_every_figure_and_every_reply_holds_a_number() {
+/// Runs a bench in its short form; its figures, and its report.
+fn short(what: &str) -> (Value, String) {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("figures.json");
     let run = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(["callback", "--short", "--json"])
+        .args([what, "--short", "--json"])
         .arg(&json)
         .output()
         .unwrap();
     let (report, progress) =
         (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success(), "{progress}\n{report}");
+    (serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap(), report.into_owned())
+}
 
-    let figures: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+#[test]
+fn the_short_form_finds_every_figure_and_every_reply_holds_a_number() {
+    let (figures, report) = short("callback");
     let list = |name: &str| figures[name].as_array().unwrap().clone();
     let names = |of: &str, key: &str| -> Vec<String> {
         list(of).iter().map(|figure| figure[key].as_str().unwrap().to_owned()).collect()
@@ -76,17 +81,7 @@ fn the_short_form_finds_every_figure_and_every_reply_holds_a_number() {
 
 #[test]
 fn tokens_cost_what_they_may_and_no_call_fails_where_one_was_good() {
-    let folder = tempfile::tempdir().unwrap();
-    let json = folder.path().join("figures.json");
-    let run = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(["token", "--short", "--json"])
-        .arg(&json)
-        .output()
-        .unwrap();
-    let (report, progress) =
-        (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    assert!(run.status.success(), "{progress}\n{report}");
-    let rows: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let (rows, report) = short("token");
     let rows = rows.as_array().unwrap();
     let ours: Vec<_> = rows.iter().filter(|row| row["way"] == "paihao").collect();
     assert_eq!((ours.len(), rows.len()), (8, 20), "{report}");
@@ -100,18 +95,7 @@ fn tokens_cost_what_they_may_and_no_call_fails_where_one_was_good() {
 
 #[test]
 fn the_short_form_of_qr_finds_every_figure_and_every_answer_is_a_code_of_its_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let json = folder.path().join("figures.json");
-    let run = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(["qr", "--short", "--json"])
-        .arg(&json)
-        .output()
-        .unwrap();
-    let (report, progress) =
-        (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    assert!(run.status.success(), "{progress}\n{report}");
-
-    let figures: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let (figures, report) = short("qr");
     let ways = figures["ways"].as_array().unwrap();
     let names: Vec<_> = ways.iter().map(|way| way["way"].as_str().unwrap()).collect();
     assert_eq!(names, ["pool", "without", "article"]);
@@ -133,6 +117,35 @@ fn the_short_form_of_qr_finds_every_figure_and_every_answer_is_a_code_of_its_own
         assert_eq!(figures[nothing], 0, "{}", figures["first_bad"]);
     }
     for part in ["calls to WeChat a code", "article ÷ pool", "without ÷ pool"] {
+        assert!(report.contains(part), "no {part:?} in\n{report}");
+    }
+}
+
+#[test]
+fn the_short_form_of_line_finds_every_figure_of_both_shapes() {
+    let (figures, report) = short("line");
+    let list = |name: &str| figures[name].as_array().unwrap().clone();
+    let more = |figure: &Value| assert!(figure.as_f64().unwrap() > 0.0, "{figures}");
+    let waiting = |of: &str| list(of).iter().map(|one| one["waiting"].clone()).collect::<Vec<_>>();
+    assert_eq!(waiting("pure"), [20, 200]);
+    assert_eq!(waiting("stored"), [20, 200, 20, 200]);
+    for one in list("pure") {
+        for spread in ["decision_us", "to_first", "look_us"] {
+            more(&one[spread]["least"]);
+        }
+    }
+    for one in list("stored") {
+        for spread in ["decision_us", "to_first", "per_second"] {
+            more(&one[spread]["least"]);
+        }
+    }
+    for of in ["hot", "replay"] {
+        let shapes: Vec<_> = list(of).iter().map(|one| one["shape"].clone()).collect();
+        assert_eq!(shapes, ["sqlite", "jetstream"]);
+        list(of).iter().for_each(|one| more(&one["ratio"]["least"]));
+    }
+    assert!(list("replay").iter().all(|one| one["events"].as_u64().unwrap() >= 5_000));
+    for part in ["The domain alone", "Through the ledger", "One hot site", "Replay at start"] {
         assert!(report.contains(part), "no {part:?} in\n{report}");
     }
 }

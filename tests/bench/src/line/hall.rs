@@ -1,0 +1,94 @@
+//! The halls that are measured: one queue, as many counters as there are hands, and what is done in
+//! them, again and again, so that as many wait as before.
+
+use jiff::tz::TimeZone;
+use paihao_contracts::commit::SiteFacts;
+use paihao_domain::{
+    Act, Actor, Command, CommandId, CounterId, CounterRules, Person, QueueId, QueueRules, Rules,
+    Served,
+};
+use paihao_gateway::book::{Book, SiteBook};
+use paihao_gateway::calendar::Calendar;
+use paihao_ledger::Subject;
+use std::sync::Arc;
+
+/// 10:00 in Shanghai on 20 November 2026.
+pub const MORNING: i64 = 1_795_140_000_000;
+
+/// How many counters each hall has.
+pub const COUNTERS: u64 = 16;
+
+/// What is done in one round of a counter: a number is taken, somebody called, and finished with.
+pub const ROUND: u64 = 3;
+
+fn counter(i: u64) -> CounterId {
+    CounterId::new(&(i % COUNTERS + 1).to_string())
+}
+
+/// One queue and its counters.
+pub fn rules() -> Rules {
+    let queue = QueueRules::new("综合业务", "A");
+    let serving = |i| CounterRules::new(&format!("{i}号窗口"), vec![QueueId::new("a")]);
+    Rules {
+        queues: [(QueueId::new("a"), queue)].into(),
+        counters: (0..COUNTERS).map(|i| (counter(i), serving(i + 1))).collect(),
+        several_counters: true,
+    }
+}
+
+/// The name of the i-th site.
+pub fn site(i: usize) -> String {
+    format!("s{i:05}")
+}
+
+/// So many sites like that.
+pub fn book(sites: usize) -> anyhow::Result<Book> {
+    let zone = TimeZone::get("Asia/Shanghai")?;
+    let mut book = Book::default();
+    for i in 0..sites {
+        let id = site(i);
+        let facts = SiteFacts {
+            account: "shop".into(),
+            id: id.as_str().into(),
+            name: "大厅".into(),
+            zone: "Asia/Shanghai".into(),
+        };
+        let subject = Subject::new(&["shop", &id])?;
+        let calendar = Calendar::new(zone.clone(), 4);
+        let hall = SiteBook { facts, subject, rules: rules(), calendar };
+        book.sites.insert(id, Arc::new(hall));
+    }
+    Ok(book)
+}
+
+fn command(id: String, actor: Actor, act: Act) -> Command {
+    Command { id: CommandId::derived(&id), fingerprint: 0, actor, act }
+}
+
+fn manager(id: String, act: Act) -> Command {
+    command(id, Actor::Manager("boss".into()), act)
+}
+
+/// The i-th person takes a number.
+pub fn take(i: u64) -> Command {
+    let person = Person::new(&format!("oSomebody{i:019}"));
+    let actor = Actor::Customer(person.clone());
+    let act = Act::Take { queue: QueueId::new("a"), person: Some(person), via: None, class: None };
+    command(format!("take/{i}"), actor, act)
+}
+
+/// A counter opens.
+pub fn open(i: u64) -> Command {
+    manager(format!("open/{i}"), Act::OpenCounter(counter(i)))
+}
+
+/// A counter calls, for the n-th time.
+pub fn call(i: u64, n: u64) -> Command {
+    manager(format!("call/{i}/{n}"), Act::CallNext(counter(i)))
+}
+
+/// It has finished with whom it called.
+pub fn finish(i: u64, n: u64) -> Command {
+    let served = Served { counter: counter(i), number: None };
+    manager(format!("finish/{i}/{n}"), Act::Finish(served))
+}

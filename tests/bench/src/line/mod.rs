@@ -1,0 +1,141 @@
+//! `bench line`: what a decision costs with few and with many waiting, in the domain alone and
+//! through both ledgers; a hot site beside many; a replica's start; and memory.
+//!
+//! In reading order: [`hall`] is what is measured, [`pure`] the domain alone, [`stored`] a gateway's
+//! lines on a ledger, [`replay`] a start; [`figures`] is what was found and says it.
+
+mod hall;
+
+mod pure;
+mod stored;
+
+mod replay;
+
+mod figures;
+
+use crate::process::{machine, processors, usage};
+use anyhow::ensure;
+use clap::Args;
+use figures::Figures;
+use harness::NatsServer;
+use paihao_chassis::clock::{Clock, SystemClock};
+use paihao_ledger::Ledger;
+use paihao_ledger_nats::{NatsLedger, NatsOptions};
+use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How much to measure.
+#[derive(Args, Debug, Clone)]
+pub struct Options {
+    /// How many wait, from few to many.
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000, 100_000])]
+    waiting: Vec<u64>,
+    /// Rounds.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Decisions of each hall in a round, in the domain alone.
+    #[arg(long, default_value_t = 30_000)]
+    decisions: u64,
+    /// Seconds of each hall in a round, through a ledger.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Sites beside the hot one.
+    #[arg(long, default_value_t = 1000)]
+    sites: usize,
+    /// Events of the replay.
+    #[arg(long, default_value_t = 1_000_000)]
+    events: u64,
+    /// Small numbers: shows that the bench works, not how fast anything is.
+    #[arg(long, alias = "quick")]
+    short: bool,
+    /// Only the domain, without any ledger.
+    #[arg(long)]
+    pure: bool,
+    /// Write the figures here, too, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// Measures, prints, and leaves nothing running.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let mut options = options.clone();
+    if options.short {
+        (options.waiting, options.decisions) = (vec![20, 200], 30);
+        (options.rounds, options.seconds, options.sites) = (1, 0.2, 20);
+        options.events = 5_000;
+    }
+    ensure!(options.rounds > 0 && options.decisions >= 3, "nothing to measure");
+    ensure!(!options.waiting.contains(&0), "somebody has to wait");
+    let (begun, busy, own) = (Instant::now(), machine()?, usage(std::process::id())?.cpu);
+    let pure = pure::measure(&options.waiting, options.rounds, options.decisions)?;
+    let mut figures = Figures {
+        build: if cfg!(debug_assertions) { "debug" } else { "release" },
+        processors: processors(),
+        others: 0.0,
+        pure,
+        stored: Vec::new(),
+        hot: Vec::new(),
+        replay: Vec::new(),
+    };
+    if !options.pure {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(through_ledgers(&options, &mut figures))?;
+    }
+    // What NATS did is among it, being part of what is measured only there.
+    let spent = usage(std::process::id())?.cpu.saturating_sub(own);
+    let others = machine()?.saturating_sub(busy).saturating_sub(spent).as_secs_f64();
+    figures.others = others / (begun.elapsed().as_secs_f64() * processors() as f64);
+    println!("{}", figures.text());
+    if let Some(file) = &options.json {
+        std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
+    }
+    Ok(())
+}
+
+/// Each part on stores of its own, freshly made.
+async fn through_ledgers(options: &Options, figures: &mut Figures) -> anyhow::Result<()> {
+    let Options { waiting, rounds, sites, events, .. } = options;
+    let time = Duration::from_secs_f64(options.seconds);
+    for shape in ["sqlite", "jetstream"] {
+        eprintln!("{shape}: decisions");
+        let store = Store::new(shape).await?;
+        let ledger = store.ledger.clone();
+        figures.stored.extend(stored::measure(shape, ledger, waiting, *rounds, time).await?);
+        eprintln!("{shape}: one hot site, and many");
+        let store = Store::new(shape).await?;
+        figures.hot.push(stored::hot(shape, store.ledger.clone(), *sites, *rounds, time).await?);
+        eprintln!("{shape}: replay");
+        let store = Store::new(shape).await?;
+        let ledger = store.ledger.clone();
+        figures.replay.push(replay::measure(shape, ledger, *events, *rounds).await?);
+    }
+    Ok(())
+}
+
+/// A ledger, and what goes with it when it is no longer needed.
+struct Store {
+    ledger: Arc<dyn Ledger>,
+    _nats: Option<NatsServer>,
+    _folder: tempfile::TempDir,
+}
+
+impl Store {
+    async fn new(shape: &str) -> anyhow::Result<Store> {
+        let folder = tempfile::tempdir()?;
+        let (ledger, nats): (Arc<dyn Ledger>, _) = match shape {
+            "sqlite" => {
+                let options = SqliteOptions::new(Arc::new(|| SystemClock.now_ms()));
+                (Arc::new(SqliteLedger::open(folder.path().join("ledger.sqlite"), options)?), None)
+            }
+            _ => {
+                let nats = NatsServer::start();
+                let options = NatsOptions { url: nats.url(), ..NatsOptions::default() };
+                (Arc::new(NatsLedger::connect(options).await?), Some(nats))
+            }
+        };
+        Ok(Store { ledger, _nats: nats, _folder: folder })
+    }
+}

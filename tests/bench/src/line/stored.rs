@@ -1,0 +1,189 @@
+//! The same through a gateway's lines and a ledger; and one hot site beside many.
+
+use super::figures::{Hot, Stored};
+use super::hall::{self, COUNTERS, MORNING, ROUND, book, site};
+use crate::callback::figures::Spread;
+use anyhow::{Context, anyhow};
+use futures::stream::{StreamExt, TryStreamExt};
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::ManualClock;
+use paihao_contracts::names::LEDGER;
+use paihao_domain::{Command, Decision, REMEMBERED_FOR_MS};
+use paihao_gateway::book::Book;
+use paihao_gateway::lines::Lines;
+use paihao_ledger::{Ledger, Position, Subject};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Commands that are on their way at once while halls fill up.
+const AT_ONCE: usize = 1024;
+
+/// Clients of the comparison between one site and many.
+const CLIENTS: u64 = 64;
+
+/// The sites of a gateway on a ledger, by a clock that stands still.
+pub struct Gateway {
+    pub lines: Lines,
+    pub clock: ManualClock,
+    /// Events that this replica has learned of.
+    pub events: Arc<AtomicU64>,
+    closed: CancellationToken,
+    tasks: Tasks,
+}
+
+impl Gateway {
+    pub async fn open(book: &Book, ledger: Arc<dyn Ledger>) -> Gateway {
+        let (clock, tasks, closed) =
+            (ManualClock::at(MORNING), Tasks::new(), CancellationToken::new());
+        let events = Arc::new(AtomicU64::new(0));
+        let counted = events.clone();
+        let observer = Arc::new(move |_: &Subject, decision: &Decision| {
+            counted.fetch_add(decision.events.len() as u64, Ordering::Relaxed);
+        });
+        let time = Arc::new(clock.clone());
+        let lines = Lines::start(book, ledger, time, observer, &closed, &tasks);
+        lines.until_caught_up().await;
+        Gateway { lines, clock, events, closed, tasks }
+    }
+
+    pub async fn submit(&self, site: &str, command: Command) -> anyhow::Result<()> {
+        let what = format!("{:?}", command.act);
+        self.lines.submit(site, command).await.map_err(|no| anyhow!("{what} led to {no:?}"))?;
+        Ok(())
+    }
+
+    /// A counter's hands: somebody comes, somebody is called and finished with.
+    pub async fn round(&self, site: &str, counter: u64, n: u64) -> anyhow::Result<()> {
+        self.submit(site, hall::take(n)).await?;
+        self.submit(site, hall::call(counter, n)).await?;
+        self.submit(site, hall::finish(counter, n)).await
+    }
+
+    pub async fn open_counters(&self, site: &str) -> anyhow::Result<()> {
+        for i in 0..COUNTERS {
+            self.submit(site, hall::open(i)).await?;
+        }
+        Ok(())
+    }
+
+    async fn fill(&self, site: &str, people: u64) -> anyhow::Result<()> {
+        self.open_counters(site).await?;
+        let takes = futures::stream::iter(0..people).map(|i| self.submit(site, hall::take(i)));
+        takes.buffer_unordered(AT_ONCE).try_for_each(async |()| Ok(())).await
+    }
+
+    pub async fn close(self) {
+        self.closed.cancel();
+        drop(self.lines);
+        self.tasks.stop_and_wait().await;
+    }
+}
+
+/// Has so many clients work for a while; what they did in a second, each time as much as `worth`.
+async fn rate<F>(
+    clients: u64,
+    time: Duration,
+    worth: u64,
+    work: impl Fn(u64) -> F,
+) -> anyhow::Result<f64>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let begun = Instant::now();
+    let done = AtomicU64::new(0);
+    let work = &work;
+    let clients = (0..clients).map(async |client| {
+        while begun.elapsed() < time {
+            work(client).await?;
+            done.fetch_add(worth, Ordering::Relaxed);
+        }
+        Ok::<_, anyhow::Error>(())
+    });
+    futures::future::try_join_all(clients).await?;
+    Ok(done.into_inner() as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// Decisions through a ledger with so many waiting, in turn.
+pub async fn measure(
+    shape: &'static str,
+    ledger: Arc<dyn Ledger>,
+    sizes: &[u64],
+    rounds: usize,
+    time: Duration,
+) -> anyhow::Result<Vec<Stored>> {
+    let gateway = Gateway::open(&book(sizes.len())?, ledger).await;
+    for (i, size) in sizes.iter().enumerate() {
+        gateway.fill(&site(i), *size).await.with_context(|| format!("{size} people"))?;
+    }
+    gateway.clock.advance(Duration::from_millis(REMEMBERED_FOR_MS as u64 + 1));
+    let next = AtomicU64::new(1_000_000_000);
+    let mut rates: Vec<Vec<f64>> = vec![Vec::new(); sizes.len()];
+    for _ in 0..rounds {
+        for (i, rates) in rates.iter_mut().enumerate() {
+            let site = site(i);
+            let round = |counter| {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                gateway.round(&site, counter, n)
+            };
+            rates.push(rate(COUNTERS, time, ROUND, round).await?);
+        }
+    }
+    gateway.close().await;
+    let first = rates[0].clone();
+    let of = |(size, rates): (&u64, &Vec<f64>)| Stored {
+        shape,
+        waiting: *size,
+        per_second: Spread::of(rates.iter().copied()),
+        decision_us: Spread::of(rates.iter().map(|rate| 1e6 / rate)),
+        to_first: Spread::of(first.iter().zip(rates).map(|(first, own)| first / own)),
+    };
+    Ok(sizes.iter().zip(&rates).map(of).collect())
+}
+
+/// Numbers taken at one site beside numbers taken at many, by as many clients.
+pub async fn hot(
+    shape: &'static str,
+    ledger: Arc<dyn Ledger>,
+    sites: usize,
+    rounds: usize,
+    time: Duration,
+) -> anyhow::Result<Hot> {
+    let gateway = Gateway::open(&book(sites + 1)?, ledger).await;
+    let next = AtomicU64::new(0);
+    let names: Vec<_> = (0..=sites).map(site).collect();
+    let mut ratios = Vec::new();
+    let (mut ones, mut manys) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        // The last is the hot one.
+        let take = |many: bool| {
+            let (gateway, names, next) = (&gateway, &names, &next);
+            move |_| {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                let at = if many { n as usize % sites } else { sites };
+                gateway.submit(&names[at], hall::take(n))
+            }
+        };
+        let many = rate(CLIENTS, time, 1, take(true)).await?;
+        let one = rate(CLIENTS, time, 1, take(false)).await?;
+        ratios.push(one / many);
+        ones.push(one);
+        manys.push(many);
+    }
+    gateway.close().await;
+    Ok(Hot {
+        shape,
+        sites,
+        clients: CLIENTS,
+        one_per_second: Spread::of(ones),
+        many_per_second: Spread::of(manys),
+        ratio: Spread::of(ratios),
+    })
+}
+
+/// Where a log ends now.
+pub async fn head(ledger: &dyn Ledger) -> anyhow::Result<Position> {
+    Ok(ledger.head(&LEDGER).await?)
+}
