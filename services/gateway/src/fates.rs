@@ -304,6 +304,7 @@ mod tests {
             ticket: TicketId(ticket),
             day: Day(day),
             person: Person::new("openid"),
+            key: None,
             number: Number { prefix: "A".into(), serial: ticket },
             queue_name: "综合".into(),
             kind,

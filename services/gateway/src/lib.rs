@@ -6,10 +6,10 @@
 //!
 //! In reading order: [`book`] is what the owner set up, [`calendar`] its days; [`lines`] decides and
 //! follows; [`callback`] hears WeChat; [`codes`] are the QR codes that WeChat makes; [`sessions`] is
-//! a browser waiting for a scan; `staff` is who works here, [`login`] how they come in; [`fates`] knows
-//! what became of each message; `feed` is what happened, for others; [`api`] serves programs and pages;
-//! `openapi` is how a route says what it is;
-//! [`refusals`] lists every "no".
+//! a browser waiting for a scan, `holders` the ticket behind a link; `staff` is who works here, [`login`]
+//! how they come in; [`fates`] knows what became of each message; `feed` is what happened, for others;
+//! [`api`] serves programs and pages; `openapi` is how a route says what it is; [`refusals`] lists
+//! every "no".
 
 pub mod book;
 pub mod calendar;
@@ -22,6 +22,7 @@ pub mod scene;
 pub mod sessions;
 pub mod wording;
 
+mod holders;
 pub mod login;
 mod staff;
 
@@ -37,6 +38,7 @@ pub mod callers;
 mod cookies;
 mod pages;
 
+use api::ticket::Turns;
 use axum::Router;
 use book::Book;
 use codes::CodeSource;
@@ -76,6 +78,9 @@ pub struct Settings {
     pub session_expiry: Duration,
     /// Codes that are made ahead of need.
     pub pool: PoolSettings,
+    /// Under which address people reach this gateway, without a slash at the end; without it nobody
+    /// is given a link.
+    pub public: Option<String>,
     /// Where the simulator's phones are, for the links of a demo.
     pub phones: Option<String>,
     /// How people log in.
@@ -121,6 +126,7 @@ struct Within {
     cache: Arc<dyn Cache>,
     costs: Arc<Costs>,
     fates: Fates,
+    turns: Turns,
     feed: Feed,
     past: Past,
     clock: Arc<dyn Clock>,
@@ -181,6 +187,7 @@ pub fn start(
         cache,
         costs,
         fates: fates.clone(),
+        turns: Turns::default(),
         feed,
         past,
         clock,

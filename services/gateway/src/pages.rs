@@ -3,6 +3,7 @@
 mod poster;
 
 use crate::Door;
+use crate::holders::asked;
 use crate::openapi::Routes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -41,6 +42,8 @@ const ASSETS: &[Asset] = assets! {
     "voice.js": "text/javascript; charset=utf-8",
     "loud.js": "text/javascript; charset=utf-8",
     "staff.js": "text/javascript; charset=utf-8",
+    "ticket.css": "text/css; charset=utf-8",
+    "ticket.js": "text/javascript; charset=utf-8",
     "poster.css": "text/css; charset=utf-8",
     "poster.js": "text/javascript; charset=utf-8",
 };
@@ -50,12 +53,15 @@ const KIOSK: &str = include_str!("pages/kiosk.html");
 const BOARD: &str = include_str!("pages/board.html");
 const STAFF: &str = include_str!("pages/staff.html");
 
+const TICKET: &str = include_str!("pages/ticket.html");
+
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .page("/", get(Html(INDEX)))
         .page("/kiosk/{site}", get(async |door, site| page(door, site, KIOSK)))
         .page("/board/{site}", get(async |door, site| page(door, site, BOARD)))
         .page("/staff/{site}", get(async |door, site| page(door, site, STAFF)))
+        .page("/t/{site}/{id}", get(ticket))
         .page("/poster/{site}", get(poster::all))
         .page("/poster/{site}/{queue}", get(poster::one))
         .page("/assets/{name}", get(asset))
@@ -68,6 +74,15 @@ fn page(State(door): State<Door>, Path(site): Path<String>, page: &'static str) 
         None => StatusCode::NOT_FOUND,
     };
     (status, Html(page)).into_response()
+}
+
+/// The page of one ticket. It says by itself what it finds; a link that opens nothing is also a 404.
+async fn ticket(State(door): State<Door>, Path((site, id)): Path<(String, String)>) -> Response {
+    let status = match asked(&site, &id).and_then(|asked| asked.open(&door)) {
+        Ok(_) => StatusCode::OK,
+        Err(_) => StatusCode::NOT_FOUND,
+    };
+    (status, [(header::CACHE_CONTROL, "no-store")], Html(TICKET)).into_response()
 }
 
 /// A file, or "you have it" to a browser that does.

@@ -71,6 +71,8 @@ kinds! {
         "The site has no counter of this id.";
     UNKNOWN_TICKET = "unknown_ticket", NOT_FOUND, "没有这个号", "There is no such ticket",
         "No ticket of this number was taken at the site today.";
+    UNKNOWN_LINK = "unknown_link", NOT_FOUND, "没有这个号，或者已经过了保存时间", "There is no such number, or it is no longer kept",
+        "The link to a ticket is not whole, is not this ticket's, or is older than the business day before. Which of them is not told.";
     MALFORMED_UUID = "malformed_uuid", BAD_REQUEST, "uuid 格式不对", "The uuid is malformed",
         "A scan session is named by a uuid: 32 hexadecimal digits, with or without dashes.";
     UNKNOWN_SESSION = "unknown_session", NOT_FOUND, "没有这个扫码会话", "There is no such scan session",
@@ -159,6 +161,8 @@ kinds! {
         "The site has no webhook of this id in the configuration.";
     REPLAY_TOO_LARGE = "replay_too_large", UNPROCESSABLE_ENTITY, "这段时间的事件太多", "Too much happened in that time",
         "One wish has at most 10000 events told again. Nothing was queued: ask for less time at once.";
+    TOO_MANY_WISHES = "too_many_wishes", TOO_MANY_REQUESTS, "操作太频繁，请稍后再试", "That is too often, please try again in a minute",
+        "The page of one ticket asked for more than 20 acts in a minute, or is open more than 8 times.";
     TOO_MANY_FEEDS = "too_many_feeds", SERVICE_UNAVAILABLE, "连接太多，请稍后再试", "Too many streams are open, please try again later",
         "This replica serves 64 event streams at once. Share one among those who need it, or use pages.";
     LEDGER_UNAVAILABLE = "ledger_unavailable", SERVICE_UNAVAILABLE, "系统繁忙，请重试", "Please try again",

@@ -34,6 +34,18 @@ pub fn holding(book: &SiteBook, outcome: &Outcome) -> String {
     )
 }
 
+/// The same with the way to the ticket's page, if there is one.
+pub fn with_link(text: String, address: Option<&str>) -> String {
+    match address {
+        Some(address) => {
+            format!(
+                "{text}\n\n<a href=\"{address}\">查看进度 / 暂离 / 取消 · Follow your number</a>"
+            )
+        }
+        None => text,
+    }
+}
+
 /// What is answered to a scan that the rules refuse.
 pub fn refused(book: &SiteBook, refusal: &Refusal) -> String {
     match refusal {

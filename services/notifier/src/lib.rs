@@ -66,6 +66,9 @@ pub struct Settings {
     pub accounts: BTreeMap<String, Account>,
     /// How often the accounts are looked after.
     pub upkeep: Upkeep,
+    /// Under which address people reach the gateway, without a slash at the end; without it no
+    /// message has a link.
+    pub public: Option<String>,
 }
 
 /// What a notifier stands on.

@@ -1,6 +1,7 @@
 //! What a commit means for people's phones: a pure function from commit to notices.
 
 use paihao_contracts::commit::{Commit, Event, Milestone, MilestoneKind};
+use paihao_contracts::link::TicketRef;
 use paihao_contracts::notice::{Notice, Saying};
 
 /// The notices of a commit, each with a key that is the same whoever plans it and however often.
@@ -45,7 +46,8 @@ fn notice(commit: &Commit, milestone: &Milestone) -> Option<Notice> {
         _ => milestone.occurrence,
     };
     let name = milestone.kind.name();
-    let Milestone { ticket, day, .. } = milestone;
+    let Milestone { ticket, day, key, .. } = milestone;
+    let link = key.map(|key| TicketRef { day: *day, ticket: *ticket, key }.path(&commit.site.id));
     Some(Notice {
         v: 1,
         key: format!("{}/{day}/{ticket}/{name}#{occurrence}", commit.site.id),
@@ -59,6 +61,7 @@ fn notice(commit: &Commit, milestone: &Milestone) -> Option<Notice> {
         order: milestone.order,
         at: milestone.at,
         valid_until: milestone.valid_until,
+        link: link.map(Into::into),
         replied: false,
     })
 }
@@ -67,6 +70,7 @@ fn notice(commit: &Commit, milestone: &Milestone) -> Option<Notice> {
 mod tests {
     use super::*;
     use paihao_contracts::commit::{Decision, Number, Outcome, SiteFacts, Told};
+    use paihao_contracts::link::TicketKey;
 
     fn commit(events: Vec<Event>) -> Commit {
         let decision = Decision {
@@ -91,6 +95,7 @@ mod tests {
             ticket,
             day: 20779,
             person: "openid".into(),
+            key: None,
             number: Number { prefix: "A".into(), serial: ticket },
             queue_name: "存取款".into(),
             kind: MilestoneKind::Called { counter_name: "3号窗口".into(), call },
@@ -120,6 +125,18 @@ mod tests {
         assert_eq!(plan(&commit(vec![joined])), []);
         let near = plan(&commit(vec![reached(MilestoneKind::Near { told })]));
         assert_eq!((&*near[0].key, near[0].thread()), ("hall/20779/17/near#1", "hall/20779/17"));
+    }
+
+    #[test]
+    fn a_notice_leads_to_its_tickets_page() {
+        let Event::MilestoneReached(milestone) = called(17, 1) else { unreachable!() };
+        let key = Some(TicketKey([0xab; 16]));
+        let notices = plan(&commit(vec![
+            Event::MilestoneReached(Milestone { key, ..milestone }),
+            called(18, 1),
+        ]));
+        let path = format!("/t/hall/20779-17-{}", "ab".repeat(16));
+        assert_eq!((notices[0].link.as_deref(), &notices[1].link), (Some(&*path), &None));
     }
 
     #[test]

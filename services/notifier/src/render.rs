@@ -57,7 +57,7 @@ pub fn template(notice: &Notice, manner: &Manner) -> Result<TemplateMessage, Uns
     Ok(TemplateMessage {
         to: OpenId::new(&*notice.person),
         template_id: binding.template_id.clone(),
-        url: None,
+        url: notice.link.as_deref().map(str::to_owned),
         client_msg_id: Some(client_msg_id(notice)),
         fields: fields(notice, binding)?,
     })
@@ -80,10 +80,10 @@ pub fn text(notice: &Notice, manner: &Manner) -> Result<String, Unspeakable> {
         return Err(unbound(notice));
     }
     let mut said = said(&manner.text, &words(notice));
-    while said.len() > LONGEST_TEXT {
-        said.pop();
-    }
-    Ok(said)
+    let way = |address| format!("\n<a href=\"{address}\">查看进度 · Follow your number</a>");
+    let way = notice.link.as_ref().map(way).unwrap_or_default();
+    while said.len() + way.len() > LONGEST_TEXT && said.pop().is_some() {}
+    Ok(said + &way)
 }
 
 fn unbound(notice: &Notice) -> Unspeakable {
@@ -156,6 +156,7 @@ mod tests {
             order: 1,
             at: 1_767_579_600_000,
             valid_until: 1_767_579_780_000,
+            link: None,
             replied: false,
         }
     }
@@ -273,6 +274,20 @@ mod tests {
         );
         let long = Manner { text: "好".repeat(700), ..manner() };
         assert_eq!(text(&notice(), &long).unwrap().len(), 2046, "cut on a character");
+    }
+
+    #[test]
+    fn a_link_is_the_cards_and_stands_whole_under_a_text() {
+        let link: std::sync::Arc<str> = "https://queue.example/t/hall/1-2-3".into();
+        let linked = Notice { link: Some(link.clone()), ..notice() };
+        assert_eq!(template(&linked, &manner()).unwrap().url.as_deref(), Some(&*link));
+        assert_eq!(template(&notice(), &manner()).unwrap().url, None);
+        let long = Manner { text: "好".repeat(700), ..manner() };
+        for manner in [manner(), long] {
+            let said = text(&linked, &manner).unwrap();
+            assert!(said.contains(&format!("\n<a href=\"{link}\">")) && said.ends_with("</a>"));
+            assert!(said.len() <= LONGEST_TEXT);
+        }
     }
 
     #[test]

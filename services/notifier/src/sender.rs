@@ -106,8 +106,8 @@ impl Task<'_> {
 
 impl Sender {
     async fn settle(&self, delivery: Delivery) {
-        let notice: Notice = match serde_json::from_slice(&delivery.recorded.entry.payload) {
-            Ok(notice) => notice,
+        let notice = match serde_json::from_slice(&delivery.recorded.entry.payload) {
+            Ok(notice) => self.linked(notice),
             Err(error) => {
                 tracing::error!(%error, "a notice cannot be read");
                 let _ = delivery.never(&format!("not a notice of a known form: {error}")).await;
@@ -129,6 +129,13 @@ impl Sender {
         if let Err(error) = told {
             tracing::debug!(key = notice.key, %error, "a notice's acknowledgement was lost");
         }
+    }
+
+    /// The notice with the whole address of its ticket's page, if people know where this system is.
+    fn linked(&self, notice: Notice) -> Notice {
+        let whole = |path| Some(format!("{}{path}", self.settings.public.as_deref()?).into());
+        let link = notice.link.as_deref().and_then(whole);
+        Notice { link, ..notice }
     }
 
     /// Takes a notice as far as it can go now: one attempt at most.

@@ -195,6 +195,7 @@ mod tests {
             order,
             at: 0,
             valid_until: 60_000,
+            link: None,
             replied: false,
         }
     }

@@ -68,7 +68,7 @@ async fn start(options: &DemoOptions, tasks: &Tasks) -> anyhow::Result<Demo> {
     let pages = format!("http://{}", door.local_addr()?);
     let sim = format!("http://{}", phones.local_addr()?);
     let key = entropy::token(18);
-    let config = config(&file, &sim, &key).context("the demo's own configuration")?;
+    let config = config(&file, &pages, &sim, &key).context("the demo's own configuration")?;
     let setup = config.check(Role::All)?;
     telemetry::init(&setup.log)?;
 
@@ -85,11 +85,12 @@ async fn start(options: &DemoOptions, tasks: &Tasks) -> anyhow::Result<Demo> {
     Ok(Demo { setup, greeting })
 }
 
-fn config(file: &std::path::Path, sim: &str, key: &str) -> anyhow::Result<Config> {
+fn config(file: &std::path::Path, pages: &str, sim: &str, key: &str) -> anyhow::Result<Config> {
     let mut config = Config::of_text("in the demo", HALL)?;
     config.ledger.file = file.to_owned();
     config.wechat.api = format!("{sim}/");
     config.wechat.mp = format!("{sim}/");
+    config.gateway.public = pages.to_owned();
     config.gateway.phones = sim.to_owned();
     // The simulator begins anew each time and knows none of its former codes; the door codes in the
     // book are those of an account that is gone.

@@ -34,6 +34,9 @@ pub struct Notice {
     pub at: i64,
     /// When it stops being true, in Unix milliseconds; not to be sent after that.
     pub valid_until: i64,
+    /// The path of the ticket's page at the gateway's public address; a secret of its holder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Arc<str>>,
     /// Whether the answer to the person's own callback said it already.
     #[serde(default, skip_serializing_if = "is_false")]
     pub replied: bool,

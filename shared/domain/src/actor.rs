@@ -1,6 +1,6 @@
 //! Who asks: already known to be who they say, by the surface that they came through.
 
-use crate::ids::{CounterId, Person};
+use crate::ids::{CounterId, Person, TicketId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use std::sync::Arc;
 pub enum Actor {
     /// Somebody about their own ticket.
     Customer(Person),
+    /// Whoever shows what opens a ticket, about that ticket.
+    Holder(TicketId),
     /// Staff, at their counters and for the queues that these serve.
     Staff {
         /// Their name; may be shown and logged.
@@ -64,7 +66,7 @@ impl Actor {
     /// Its kind.
     pub fn role(&self) -> Role {
         match self {
-            Actor::Customer(_) => Role::Customer,
+            Actor::Customer(_) | Actor::Holder(_) => Role::Customer,
             Actor::Staff { .. } => Role::Staff,
             Actor::Manager(_) => Role::Manager,
             Actor::Api { .. } => Role::Api,
@@ -75,7 +77,7 @@ impl Actor {
     /// How the ledger names it.
     pub fn by(&self) -> By {
         match self {
-            Actor::Customer(_) => By::Customer,
+            Actor::Customer(_) | Actor::Holder(_) => By::Customer,
             Actor::Staff { name, .. } => By::Staff(name.clone()),
             Actor::Manager(name) => By::Manager(name.clone()),
             Actor::Api { name, .. } => By::Api(name.clone()),

@@ -1,7 +1,7 @@
 //! What people ask of a site.
 
 use crate::actor::Actor;
-use crate::ids::{CommandId, CounterId, Person, QueueId, TicketId, Via};
+use crate::ids::{CommandId, CounterId, Person, QueueId, TicketId, TicketKey, Via};
 use std::sync::Arc;
 
 /// A wish, with an identity that survives being delivered again.
@@ -32,6 +32,8 @@ pub enum Act {
         via: Option<Via>,
         /// With which priority class; the queue's own if `None`.
         class: Option<u8>,
+        /// What will open the ticket to its holder, if it is a new one.
+        key: Option<TicketKey>,
     },
     /// Give the place up; staff say why.
     Leave {

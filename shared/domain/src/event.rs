@@ -2,7 +2,7 @@
 
 use crate::actor::By;
 use crate::command::{Mark, QueueState};
-use crate::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, Via};
+use crate::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
 use crate::notices::Milestone;
 use crate::ticket::{CloseReason, Hold, Rank, State, Ticket, Told};
 use crate::time::{Day, Timestamp};
@@ -93,6 +93,8 @@ pub enum Event {
         basis: Option<Basis>,
         /// The scan session it came through.
         via: Option<Via>,
+        /// What opens it to its holder; `None` if an older program gave it out.
+        key: Option<TicketKey>,
     },
     /// A ticket of the day before goes on, as it is.
     TicketCarried {

@@ -4,7 +4,8 @@ use crate::actor::By;
 use crate::command::Mark;
 use crate::event::{Decision, Event};
 use crate::ids::{CounterId, Number, Person, QueueId, TicketId};
-use crate::line::{Cause, Line, Overtake, Rise};
+use crate::line::{Line, Overtake};
+use crate::moves::Cause;
 use crate::site::{Counter, CounterState, RecentCall, Site};
 use crate::ticket::{Before, CloseReason, Counts, Marks, Rank, Stage, Ticket, Told};
 use crate::time::Timestamp;
@@ -86,20 +87,35 @@ impl Site {
                 self.lines.entry(queue.clone()).or_default().state = Some(*state);
             }
             Event::QueueCleared { .. } => {}
-            Event::TicketTaken { ticket, queue, number, person, rank, told, basis, via: _ } => {
+            Event::TicketTaken {
+                ticket,
+                queue,
+                number,
+                person,
+                rank,
+                told,
+                basis,
+                via: _,
+                key,
+            } => {
                 let line = self.lines.entry(queue.clone()).or_default();
                 line.taken += 1;
-                if line.anybody_behind(*rank, *ticket) {
+                let passes = line.anybody_behind(*rank, *ticket);
+                if passes {
                     let (behind, cause) = (Some((*rank, *ticket)), Cause::Priority);
                     line.overtook(Overtake { behind, before: None, cause });
                 }
                 let new = taken(*ticket, queue, number, person, *rank, *told, at);
-                self.put(Ticket { basis: *basis, ..new });
+                self.put(Ticket { basis: *basis, key: *key, ..new });
+                if passes {
+                    self.moved(*ticket, None, Cause::Priority, at);
+                }
             }
             Event::TicketCarried { ticket } => self.put((**ticket).clone()),
             Event::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
                 let out_of_order = reason.is_some();
-                let was_waiting = self.ticket(*ticket).is_some_and(|t| t.stage == Stage::Waiting);
+                let was = self.place(*ticket);
+                let was_waiting = was.is_some();
                 let called = self.change(*ticket, |ticket| {
                     ticket.counts.calls = *call;
                     if ticket.trail.called_at.is_none() {
@@ -139,6 +155,7 @@ impl Site {
                 }
                 self.counter_mut(counter).calls += 1;
                 self.announce(&called.number, counter, at, *call);
+                self.moved(*ticket, was.filter(|_| out_of_order), Cause::OutOfOrder, at);
             }
             Event::TicketRecalled { ticket, counter, call, round, deadline } => {
                 let called = self.change(*ticket, |ticket| {
@@ -166,7 +183,7 @@ impl Site {
             }
             Event::TicketPutBack { ticket } => {
                 self.change(*ticket, |ticket| ticket.stage = Stage::Waiting);
-                self.rise(*ticket, Cause::TakenBack, None, at);
+                self.came(*ticket, None, Cause::TakenBack, at);
             }
             Event::TicketFinished { ticket, .. } => self.end(*ticket, Stage::Done { at }, at, by),
             Event::TicketMissed { ticket, until, .. } => {
@@ -183,9 +200,10 @@ impl Site {
                 self.change(*ticket, |ticket| {
                     (ticket.rank, ticket.stage) = (*rank, Stage::Waiting)
                 });
-                self.rise(*ticket, Cause::Return, None, at);
+                self.came(*ticket, None, Cause::Return, at);
             }
             Event::TicketHeld { ticket, hold, worked_ms } => {
+                let was = self.place(*ticket);
                 self.change(*ticket, |ticket| {
                     ticket.counts.holds += 1;
                     if let Stage::Serving { since, at: begun, .. } = ticket.stage {
@@ -196,10 +214,11 @@ impl Site {
                     ticket.worked_ms = *worked_ms;
                     ticket.stage = Stage::Held { at, hold: hold.clone() };
                 });
+                self.moved(*ticket, was, Cause::Hold, at);
             }
             Event::TicketResumed { ticket } => {
                 self.change(*ticket, |ticket| ticket.stage = Stage::Waiting);
-                self.rise(*ticket, Cause::Resume, None, at);
+                self.came(*ticket, None, Cause::Resume, at);
             }
             Event::TicketTransferred { ticket, queue, rank } => {
                 self.change(*ticket, |ticket| {
@@ -207,20 +226,17 @@ impl Site {
                     ticket.queue = queue.clone();
                     (ticket.rank, ticket.stage) = (*rank, Stage::Waiting);
                 });
-                self.rise(*ticket, Cause::Transfer, None, at);
+                self.came(*ticket, None, Cause::Transfer, at);
             }
             Event::TicketClosed { ticket, reason, .. } => self.close(*ticket, *reason, at, by),
             Event::TicketRestored { ticket, .. } => {
                 self.change(ticket.id, |now| *now = (**ticket).clone());
-                self.rise(ticket.id, Cause::TakenBack, None, at);
+                self.came(ticket.id, None, Cause::TakenBack, at);
             }
             Event::TicketPrioritised { ticket, rank, reason: _ } => {
-                let was = self.ticket(*ticket).map(|was| (was.rank, was.id));
+                let was = self.place(*ticket);
                 self.change(*ticket, |ticket| ticket.rank = *rank);
-                // Those behind the old place have nobody more ahead.
-                if was.is_some_and(|(was, _)| *rank < was) {
-                    self.rise(*ticket, Cause::Priority, was, at);
-                }
+                self.came(*ticket, was, Cause::Priority, at);
             }
             Event::TicketMarked { ticket, mark } => {
                 self.change(*ticket, |ticket| match mark {
@@ -336,22 +352,17 @@ impl Site {
         self.end(id, Stage::Closed { at, reason }, at, by);
     }
 
-    /// Notes why those behind a ticket, and before the place it had, have one more ahead, if there
-    /// is anybody.
-    fn rise(
-        &mut self,
-        id: TicketId,
-        cause: Cause,
-        before: Option<(Rank, TicketId)>,
-        at: Timestamp,
-    ) {
-        let Some(ticket) = self.tickets.get(&id).filter(|t| t.stage == Stage::Waiting) else {
+    /// Notes that a ticket is in another place than before, and whom it overtook.
+    fn came(&mut self, id: TicketId, was: Option<(QueueId, Rank)>, cause: Cause, at: Timestamp) {
+        let before = was.as_ref().map(|(_, rank)| (*rank, id));
+        self.moved(id, was, cause, at);
+        let Some((queue, rank)) = self.place(id) else { return };
+        // Those behind the old place have nobody more ahead.
+        if before.is_some_and(|(was, _)| rank >= was) {
             return;
-        };
-        let (number, queue, rank) = (ticket.number.clone(), ticket.queue.clone(), ticket.rank);
+        }
         let Some(line) = self.lines.get_mut(&queue) else { return };
         if line.anybody_behind(rank, id) {
-            line.rose(Rise { number, cause, at });
             line.overtook(Overtake { behind: Some((rank, id)), before, cause });
         }
     }
@@ -383,6 +394,7 @@ fn taken(
     let expected = told.estimate.map(|estimate| at.plus_minutes(estimate.low));
     Ticket {
         id,
+        key: None,
         number: number.clone(),
         queue: queue.clone(),
         person: person.clone(),

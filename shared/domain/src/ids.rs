@@ -61,6 +61,17 @@ name! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TicketId(pub u32);
 
+/// What opens a ticket to whoever shows it: 128 random bits, made where the ticket was asked for. A
+/// secret of its holder.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TicketKey(pub [u8; 16]);
+
+impl fmt::Debug for TicketKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TicketKey(..)")
+    }
+}
+
 /// One command, however often it is delivered: a hash of what identifies it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub [u8; 16]);

@@ -27,6 +27,7 @@ mod refusal;
 mod estimate;
 mod line;
 mod memory;
+mod moves;
 mod notices;
 mod site;
 
@@ -47,10 +48,11 @@ pub use estimate::{
     is_slipped,
 };
 pub use event::{Decision, Event, Outcome};
-pub use ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, Via};
-pub use line::{Cause, Line, Rise};
+pub use ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
+pub use line::Line;
 pub use memory::{REMEMBERED_FOR_MS, Remembered};
 pub use milestones::FARTHEST;
+pub use moves::{Cause, Move, Moved};
 pub use notices::{Milestone, MilestoneKind, Notices, TEMPLATES, Through};
 pub use refusal::Refusal;
 pub use rules::{

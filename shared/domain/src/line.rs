@@ -5,12 +5,10 @@
 
 use crate::command::QueueState;
 use crate::ids::{Number, TicketId};
+use crate::moves::{Cause, Move, Moves};
 use crate::ticket::Rank;
 use crate::time::Timestamp;
 use imbl::{OrdMap, OrdSet, Vector};
-
-/// How many causes of a longer wait a line remembers.
-const RISES: usize = 10;
 
 /// The line of one queue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,38 +24,10 @@ pub struct Line {
     pub(crate) last_called: Option<Number>,
     /// Those of a better class who went before somebody that had come earlier, by arrival.
     passers: OrdMap<(Timestamp, u32, i32, TicketId), u8>,
-    rises: Vector<Rise>,
+    pub(crate) moves: Moves,
     overtakes: Vector<Overtake>,
     /// Seconds that the person called last had waited, for the first call of theirs.
     pub(crate) last_wait_s: Option<u32>,
-}
-
-/// Why those behind somebody have one more ahead than before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rise {
-    /// Who came before them.
-    pub number: Number,
-    /// Through what.
-    pub cause: Cause,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// Through what somebody comes before others who were in the line already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// A better class.
-    Priority,
-    /// A return after a miss.
-    Return,
-    /// A transfer.
-    Transfer,
-    /// The end of a hold: the place was theirs.
-    Resume,
-    /// A call or an end that was taken back: the place was theirs.
-    TakenBack,
-    /// A call by staff before their turn: nobody has more ahead, yet those before them were passed.
-    OutOfOrder,
 }
 
 /// Somebody came to stand before others, or was called from behind them.
@@ -142,14 +112,19 @@ impl Line {
         self.taken
     }
 
+    /// How many calls it made today, recalls left out.
+    pub fn calls(&self) -> u32 {
+        self.calls
+    }
+
     /// How many were called before it was their turn, today.
     pub fn out_of_order(&self) -> u32 {
         self.out_of_order
     }
 
-    /// Why people had more ahead than before, oldest first; the last few.
-    pub fn rises(&self) -> impl Iterator<Item = &Rise> {
-        self.rises.iter()
+    /// Why people's places changed other than by waiting, oldest first; the last few.
+    pub fn moves(&self) -> impl Iterator<Item = &Move> {
+        self.moves.iter()
     }
 
     /// Each class's first, best class first.
@@ -237,12 +212,5 @@ impl Line {
         let place = (rank.arrival, rank.sequence, rank.turn, ticket);
         let later = self.passers.range(place..).filter(|(_, class)| **class < rank.class);
         later.take(most as usize).count() as u32
-    }
-
-    pub(crate) fn rose(&mut self, rise: Rise) {
-        self.rises.push_back(rise);
-        while self.rises.len() > RISES {
-            self.rises.pop_front();
-        }
     }
 }

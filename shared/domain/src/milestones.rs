@@ -9,7 +9,7 @@ use crate::estimate::{Estimate, is_slipped};
 use crate::event::Event;
 use crate::ids::{CounterId, QueueId, TicketId};
 use crate::notices::{Milestone, MilestoneKind, Through};
-use crate::rules::{MissedPolicy, Policy, QueueRules, Rules};
+use crate::rules::{QueueRules, Rules};
 use crate::site::Site;
 use crate::ticket::{CloseReason, Stage, Ticket, Told};
 use crate::time::{MINUTE_MS, Now, Timestamp};
@@ -163,7 +163,8 @@ impl Telling<'_> {
                 }
             }
             Event::TicketMissed { until, .. } => {
-                let places = until.and_then(|_| self.places_back(ticket));
+                let rules = self.rules.queues.get(&ticket.queue);
+                let places = until.and(rules).and_then(|r| r.places_back(ticket.counts.misses));
                 let valid = until.unwrap_or_else(|| at.plus_minutes(CLOSED_MINUTES));
                 self.tell(ticket, MilestoneKind::Missed { until: *until, places }, valid);
             }
@@ -262,17 +263,6 @@ impl Telling<'_> {
         self.now.at.since_ms(ticket.taken_at) < JUST_JOINED_MS
     }
 
-    fn places_back(&self, ticket: &Ticket) -> Option<u32> {
-        let rules = self.rules.queues.get(&ticket.queue)?;
-        let own_lane = matches!(rules.policy, Policy::Interleave { missed_lane: true, .. });
-        match rules.missed.policy {
-            MissedPolicy::AfterK { k, grow } if !own_lane => {
-                Some(k + grow * ticket.counts.misses.saturating_sub(1))
-            }
-            _ => None,
-        }
-    }
-
     fn counter_name(&self, counter: &CounterId) -> std::sync::Arc<str> {
         self.rules.counters.get(counter).map_or_else(|| counter.shared(), |c| c.name.clone())
     }
@@ -294,6 +284,8 @@ impl Telling<'_> {
             ticket: ticket.id,
             day: self.site.day.unwrap_or(self.now.day()),
             person: person.clone(),
+            // The answer to the scan has the ticket itself.
+            key: ticket.key.filter(|_| !matches!(kind, MilestoneKind::Joined(_))),
             number: ticket.number.clone(),
             queue_name: rules.map_or_else(|| ticket.queue.shared(), |rules| rules.name.clone()),
             kind,

@@ -1,7 +1,7 @@
 //! What is to be told to whoever holds a ticket, and what a ticket remembers of having told it.
 
 use crate::estimate::Estimate;
-use crate::ids::{Number, Person, TicketId};
+use crate::ids::{Number, Person, TicketId, TicketKey};
 use crate::ticket::Told;
 use crate::time::{Day, Timestamp};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub struct Milestone {
     pub day: Day,
     /// Whom to tell.
     pub person: Person,
+    /// What opens the ticket to its holder, for a link in the message; `None` where there is none.
+    pub key: Option<TicketKey>,
     /// The number.
     pub number: Number,
     /// The queue's name as customers read it.

@@ -165,6 +165,17 @@ impl QueueRules {
             near: 3,
         }
     }
+
+    /// How many places back somebody returns after so many misses, if the rule is one of places.
+    pub fn places_back(&self, misses: u32) -> Option<u32> {
+        let own_lane = matches!(self.policy, Policy::Interleave { missed_lane: true, .. });
+        match self.missed.policy {
+            MissedPolicy::AfterK { k, grow } if !own_lane => {
+                Some(k + grow * misses.saturating_sub(1))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl CounterRules {

@@ -2,7 +2,7 @@
 
 use crate::actor::By;
 use crate::estimate::{Estimate, Forecast};
-use crate::ids::{CounterId, Number, Person, QueueId, TicketId};
+use crate::ids::{CounterId, Number, Person, QueueId, TicketId, TicketKey};
 use crate::notices::Notices;
 use crate::time::Timestamp;
 use crate::visit::{Basis, Trail};
@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Ticket {
     /// Which.
     pub id: TicketId,
+    /// What opens it to its holder; `None` if an older program gave it out.
+    pub key: Option<TicketKey>,
     /// What stands on it. Never changes.
     pub number: Number,
     /// The queue it waits in.

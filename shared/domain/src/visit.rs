@@ -5,7 +5,7 @@
 use crate::estimate::{Estimate, Forecast, Method, Shown, Visit, VisitEnd};
 use crate::event::Event;
 use crate::ids::{CounterId, QueueId};
-use crate::line::Cause;
+use crate::moves::Cause;
 use crate::site::Site;
 use crate::ticket::{CloseReason, Counts, Stage, Ticket, Told};
 use crate::time::{Day, Timestamp};
@@ -102,6 +102,8 @@ impl Overtaken {
 
     pub(crate) fn count(&mut self, cause: Cause) {
         *match cause {
+            // It is out of the way of others.
+            Cause::Hold => return,
             Cause::Priority => &mut self.priority,
             Cause::Return => &mut self.returned,
             Cause::Transfer => &mut self.transferred,

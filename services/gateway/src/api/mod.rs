@@ -11,6 +11,7 @@ mod people;
 mod sessions;
 mod sites;
 mod staff;
+pub(crate) mod ticket;
 mod webhooks;
 
 mod described;
@@ -41,6 +42,7 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 
 pub(crate) fn routes() -> Routes {
     let open = sessions::routes().merge(sites::routes()).merge(doors::routes());
+    let open = open.merge(ticket::routes());
     open.merge(me::routes())
         .merge(people::routes())
         .merge(staff::routes())

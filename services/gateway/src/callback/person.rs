@@ -17,7 +17,7 @@ const AT_ONCE: usize = 64;
 impl Hearing<'_> {
     /// How the tickets stand that somebody holds.
     pub(super) async fn my_ticket(&self) -> Reply {
-        self.each(|person| Act::Show { person }, wording::holding).await
+        self.each(|person| Act::Show { person }, |book, outcome| self.told(book, outcome)).await
     }
 
     /// Gives up every ticket that somebody holds.

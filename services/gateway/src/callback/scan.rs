@@ -2,12 +2,14 @@
 
 use super::hear::{Hearing, Reply};
 use crate::book::SiteBook;
+use crate::holders;
 use crate::lines::Declined;
 use crate::scene::Scene;
 use crate::sessions::SessionError;
 use crate::wording;
+use paihao_chassis::entropy;
 use paihao_contracts::session::{Purpose, ScanSession};
-use paihao_domain::{Act, Actor, Command, Outcome, Person, QueueId, Via};
+use paihao_domain::{Act, Actor, Command, Outcome, Person, QueueId, TicketKey, Via};
 use std::sync::Arc;
 use tokio::time::timeout_at;
 use uuid::Uuid;
@@ -64,6 +66,7 @@ impl Hearing<'_> {
             person: Some(self.person()),
             via,
             class: None,
+            key: Some(TicketKey(entropy::bytes())),
         };
         let answer = self.submit(&book.facts.id, act, self.person()).await;
         match answer {
@@ -75,7 +78,7 @@ impl Hearing<'_> {
                 }
                 let new = matches!(answered.outcome, Outcome::Holding { new: true, .. });
                 let reply = Reply::Text {
-                    text: wording::holding(&book, &answered.outcome),
+                    text: self.told(&book, &answered.outcome),
                     at_s: answered.at.0.div_euclid(1000),
                 };
                 (reply, if new { "taken" } else { "shown" })
@@ -89,6 +92,12 @@ impl Hearing<'_> {
                 (self.fail(wording::NOT_NOW), "not_now")
             }
         }
+    }
+
+    /// What is said of a ticket that somebody holds, with the way to its page.
+    pub(super) fn told(&self, book: &SiteBook, outcome: &Outcome) -> String {
+        let address = holders::address_of(self.door, &book.facts.id, outcome);
+        wording::with_link(wording::holding(book, outcome), address.as_deref())
     }
 
     /// Has this push's command decided for a person, before the push has to be answered.

@@ -3,10 +3,11 @@
 use super::Observer;
 use super::stored;
 use bytes::Bytes;
-use paihao_domain::{Decision, Site};
+use paihao_domain::{Decision, Event, Site};
 use paihao_ledger::{Position, Recorded, Subject};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// A site at a position of the ledger. Cloning it costs nothing.
@@ -19,6 +20,8 @@ pub struct View {
     /// Set when an entry could not be understood: a newer program wrote it, and this one must not
     /// decide for the site.
     pub unreadable: bool,
+    /// The site at the end of the business day before, if that day is known here.
+    pub former: Option<Arc<Site>>,
     /// How often the ledger was found to be another one, or to hold nothing any more.
     pub(crate) life: u64,
 }
@@ -43,6 +46,25 @@ struct Drafted {
 impl View {
     fn place(&self) -> (u64, Position) {
         (self.life, self.position)
+    }
+
+    /// Before these decisions are taken in: what the day was in the end that they end, if they do.
+    fn keep_the_day_that_ends(&mut self, decisions: &[Decision]) {
+        let opens = |event: &Event| matches!(event, Event::DayOpened { .. });
+        if !decisions.iter().any(|decision| decision.events.iter().any(opens)) {
+            return;
+        }
+        let mut site = self.site.clone();
+        for decision in decisions {
+            if let Some(end) = decision.events.iter().position(opens) {
+                let mut last = decision.clone();
+                last.events.truncate(end);
+                let mut ended = site.clone();
+                ended.apply(&last);
+                self.former = ended.day().is_some().then(|| Arc::new(ended));
+            }
+            site.apply(decision);
+        }
     }
 
     /// A hash of the whole state. Replicas that applied the same decisions have the same.
@@ -144,6 +166,7 @@ impl SiteView {
     }
 
     fn adopt(&self, view: &mut View, draft: Draft, position: Position) {
+        view.keep_the_day_that_ends(&draft.decisions);
         view.site = draft.site;
         view.position = position;
         for decision in &draft.decisions {
@@ -152,6 +175,7 @@ impl SiteView {
     }
 
     fn evolve(&self, view: &mut View, decisions: &[Decision], position: Position) {
+        view.keep_the_day_that_ends(decisions);
         for decision in decisions {
             view.site.apply(decision);
             (self.observer)(&self.subject, decision);
@@ -178,8 +202,7 @@ impl SiteView {
 mod tests {
     use super::*;
     use paihao_contracts::commit::SiteFacts;
-    use paihao_domain::{CommandId, CounterId, Event, Outcome, Timestamp};
-    use std::sync::Arc;
+    use paihao_domain::{CommandId, CounterId, Outcome, Timestamp};
 
     fn facts() -> SiteFacts {
         SiteFacts {

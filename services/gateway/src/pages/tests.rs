@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Bytes that a page may take to load, with all it refers to.
 const LIGHT: usize = 60_000;
 
-const PAGES: [&str; 7] = [INDEX, KIOSK, BOARD, STAFF, poster::PAGE, poster::SHEET, poster::NONE];
+const PAGES: [&str; 8] =
+    [INDEX, KIOSK, BOARD, STAFF, TICKET, poster::PAGE, poster::SHEET, poster::NONE];
 
 fn asset_named(name: &str) -> &'static Asset {
     let found = ASSETS.iter().find(|asset| asset.name == name);
@@ -80,8 +81,8 @@ fn every_word_is_there_in_both_languages_and_is_used() {
         assert!(table.contains_key(key), "a script wants {key}");
     }
     // Keys that scripts put together end in what varies.
-    let together: Vec<_> =
-        between(&texts, "(`", '`').filter_map(|t| t.split("${").next()).collect();
+    let put_together = ["(`", ", `"].into_iter().flat_map(|before| between(&texts, before, '`'));
+    let together: Vec<_> = put_together.filter_map(|text| text.split("${").next()).collect();
     for key in table.keys() {
         let made = together.iter().any(|start| !start.is_empty() && key.starts_with(start));
         let varied = [".short", ".long"].iter().find_map(|end| key.strip_suffix(end));

@@ -7,4 +7,5 @@ mod door;
 #[allow(dead_code, reason = "the hall of the other tests, which use more of it")]
 mod replica;
 
+mod link;
 mod notices;

@@ -82,6 +82,7 @@ impl Hall {
             callback_body_limit: 65536,
             session_expiry: Duration::from_secs(600),
             pool: PoolSettings { size: 0, keep: Duration::from_secs(60), per_second: 1 },
+            public: Some("https://queue.example".to_owned()),
             phones: None,
             login: Default::default(),
             trusted_proxies: Vec::new(),
@@ -124,6 +125,25 @@ impl Gateway {
     /// The same with another key.
     pub fn with_key(&self, path: &str, key: &str) -> RequestBuilder {
         self.http.get(format!("{}/hall{path}", self.url)).bearer_auth(key)
+    }
+
+    /// Asks for something that needs no key, by its path behind `/api/v1`.
+    #[allow(dead_code, reason = "not every test that has a hall asks so")]
+    pub fn anybody(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.url.trim_end_matches("/sites")))
+    }
+
+    /// Wishes for something that needs no key.
+    #[allow(dead_code, reason = "not every test that has a hall asks so")]
+    pub fn wish(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.url.trim_end_matches("/sites")))
+    }
+
+    /// Loads a page.
+    #[allow(dead_code, reason = "not every test that has a hall asks so")]
+    pub async fn page(&self, path: &str) -> Response {
+        let url = format!("{}{path}", self.url.trim_end_matches("/api/v1/sites"));
+        self.http.get(url).send().await.unwrap()
     }
 
     pub async fn json(&self, path: &str) -> (StatusCode, Value) {

@@ -87,6 +87,7 @@ pub fn take(person: &str) -> Command {
         person: Some(Person::new(person)),
         via: None,
         class: None,
+        key: None,
     };
     command(&format!("take {person}"), act)
 }

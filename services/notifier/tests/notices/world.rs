@@ -160,7 +160,12 @@ impl World {
         };
         let says = |shop: &str| (shop.to_owned(), BTreeMap::from([("called", manner.clone())]));
         let accounts = SHOPS.map(says).into();
-        start(Settings { in_flight, accounts, upkeep: Upkeep::default() }, ports, &self.tasks)
+        let public = Some("https://queue.example".to_owned());
+        start(
+            Settings { in_flight, accounts, upkeep: Upkeep::default(), public },
+            ports,
+            &self.tasks,
+        )
     }
 
     /// Writes a commit of the first shop in which these people are called, each once.
@@ -179,6 +184,7 @@ impl World {
             ticket: i,
             day: 20780,
             person: person(i).into(),
+            key: None,
             number: Number { prefix: "A".into(), serial: i },
             queue_name: "存取款".into(),
             kind: MilestoneKind::Called { counter_name: format!("{call}号窗口").into(), call },
@@ -227,6 +233,7 @@ impl World {
             order: 1,
             at: self.clock.now_ms(),
             valid_until: self.clock.now_ms() + 180_000,
+            link: None,
             replied: false,
         };
         change(&mut notice);

@@ -153,6 +153,7 @@ impl Config {
             callback_body_limit: self.gateway.callback_body_limit,
             session_expiry: Duration::from_secs(expiry),
             pool: self.pool(expiry, problems),
+            public: self.gateway.address(),
             phones: (!phones.is_empty()).then(|| format!("{phones}/")),
             login: self.login(problems),
             trusted_proxies: self.trusted_proxies(problems),

@@ -425,6 +425,14 @@ fn half_an_hour() -> u32 {
     30
 }
 
+impl Gateway {
+    /// Where people reach it, without a slash at the end, if that is known.
+    pub fn address(&self) -> Option<String> {
+        let public = self.public.trim_end_matches('/');
+        (!public.is_empty()).then(|| public.to_owned())
+    }
+}
+
 impl Config {
     /// Reads the defaults, then the file if there is one, then the environment.
     pub fn read(

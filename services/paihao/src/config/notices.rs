@@ -39,6 +39,7 @@ impl Config {
         Settings {
             in_flight: self.notifier.in_flight,
             accounts: accounts.collect(),
+            public: self.gateway.address(),
             upkeep: Upkeep {
                 bindings_every: Duration::from_secs(bindings),
                 quotas_every: Duration::from_secs(quotas),

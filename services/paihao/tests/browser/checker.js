@@ -16,7 +16,10 @@ const name = element => (element.getAttribute('aria-label')
   || (element.getAttribute('aria-labelledby') || '').split(/\s+/).map(text).join('')
   || element.getAttribute('alt') || [...(element.labels || [])].map(label => label.textContent).join('')
   || (element.matches('input') ? '' : element.textContent) || element.title).trim();
-const controls = all.filter(element => element.matches('button, a[href], input, select, textarea, summary, [role=button], [tabindex]'));
+// What lies behind an open dialog is out of reach on purpose.
+const dialog = document.querySelector('dialog:modal');
+const reachable = element => !dialog || dialog.contains(element);
+const controls = all.filter(reachable).filter(element => element.matches('button, a[href], input, select, textarea, summary, [role=button], [tabindex]'));
 for (const control of controls) if (!name(control)) say('has no name', control);
 for (const field of all.filter(element => element.matches('input, select, textarea'))) {
   if (!field.labels.length && !field.ariaLabel) say('has no label', field);
@@ -73,7 +76,7 @@ for (const element of all) {
   const chinese = /[\u3400-\u9fff]/.test(own);
   if (chinese && language.startsWith('en')) say('Chinese that calls itself English', element);
   if (!chinese && /[A-Za-z]{3,}/.test(own) && language.startsWith('zh') && element.translate) say('English that calls itself Chinese', element);
-  if (!element.closest('header, main, footer, nav, aside, [role=status], [role=alert], [role=dialog]')) say('text in no landmark', element);
+  if (!element.closest('header, main, footer, nav, aside, dialog, [role=status], [role=alert], [role=dialog]')) say('text in no landmark', element);
   if (byEar(element) || element.closest(':disabled')) continue;
   const { color, fontSize, fontWeight, backgroundImage } = style(element);
   if (backgroundImage !== 'none') say('text on a picture, which this cannot judge', element);

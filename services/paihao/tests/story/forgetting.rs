@@ -96,6 +96,7 @@ async fn the_file_holds_nothing_of_somebody_who_left_once_the_ledger_has_forgott
         person: Some(Person::new(name)),
         via: None,
         class: None,
+        key: None,
     };
     let served = || Served { counter: CounterId::new("1"), number: None };
     ask(Act::OpenCounter(CounterId::new("1"))).await;

@@ -63,6 +63,7 @@ fn commands() -> Vec<(i64, Command)> {
             person: Some(Person::new(&format!("o{}", round % 40))),
             via: None,
             class: None,
+            key: None,
         });
         let desk = if round % 10 < 5 { "1" } else { "2" };
         match round % 5 {

@@ -4,6 +4,7 @@ use super::is_zero;
 use super::milestone::Milestone;
 use super::ticket::{CloseReason, Hold, Number, Rank, Ticket, Told};
 use super::visit::{Basis, Visit};
+use crate::link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -51,6 +52,8 @@ pub enum Event {
         basis: Option<Basis>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         via: Option<Arc<str>>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        key: Option<TicketKey>,
     },
     TicketCarried {
         ticket: Box<Ticket>,

@@ -2,6 +2,7 @@
 
 use super::is_zero;
 use super::ticket::{Number, Told};
+use crate::link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ pub struct Milestone {
     pub day: i32,
     /// Whom to tell: an openid.
     pub person: Arc<str>,
+    /// What opens the ticket to its holder.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub key: Option<TicketKey>,
     /// The number.
     pub number: Number,
     /// The queue's name.

@@ -2,6 +2,7 @@
 
 use super::is_zero;
 use super::visit::{Basis, Trail};
+use crate::link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -89,6 +90,9 @@ impl State {
 #[allow(missing_docs, reason = "each field is documented at the domain's ticket")]
 pub struct Ticket {
     pub id: u32,
+    /// What opens it to its holder.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub key: Option<TicketKey>,
     pub number: Number,
     pub queue: Arc<str>,
     #[serde(skip_serializing_if = "Option::is_none", default)]

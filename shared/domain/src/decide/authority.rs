@@ -88,6 +88,7 @@ impl Sitting<'_> {
     ) -> Result<(), Refusal> {
         match self.actor {
             Actor::Customer(me) if Some(me) != person => Err(Refusal::NotYourTicket),
+            Actor::Holder(_) => Err(Refusal::NotYourTicket),
             Actor::Customer(_) if class.is_some() => Err(Refusal::NotAllowed(Customer)),
             Actor::Customer(_) => Ok(()),
             _ => self.serves(queue),
@@ -97,6 +98,7 @@ impl Sitting<'_> {
     fn is(&self, person: &crate::ids::Person) -> Result<(), Refusal> {
         match self.actor {
             Actor::Customer(me) if me != person => Err(Refusal::NotYourTicket),
+            Actor::Holder(_) => Err(Refusal::NotYourTicket),
             _ => Ok(()),
         }
     }
@@ -140,6 +142,8 @@ impl Sitting<'_> {
     fn may_touch(&self, ticket: TicketId) -> Result<(), Refusal> {
         let ticket = self.ticket(ticket)?;
         match self.actor {
+            Actor::Holder(held) if *held != ticket.id => Err(Refusal::NotYourTicket),
+            Actor::Holder(_) => Ok(()),
             Actor::Customer(me) if ticket.person.as_ref() != Some(me) => {
                 Err(Refusal::NotYourTicket)
             }

@@ -28,7 +28,7 @@ impl Sitting<'_> {
             Actor::Staff { name, .. } | Actor::Api { name, .. } | Actor::Manager(name) => {
                 Some(name.clone())
             }
-            Actor::Customer(_) | Actor::System => None,
+            Actor::Customer(_) | Actor::Holder(_) | Actor::System => None,
         }
     }
 

@@ -90,8 +90,8 @@ impl Sitting<'_> {
     fn hear(&self, act: &Act) -> Heard {
         self.may(act)?;
         match act {
-            Act::Take { queue, person, via, class } => {
-                self.take(queue, person.as_ref(), via.as_ref(), *class)
+            Act::Take { queue, person, via, class, key } => {
+                self.take(queue, person.as_ref(), via.as_ref(), *class, *key)
             }
             Act::Leave { ticket, reason } => self.leave(*ticket, reason.as_ref()),
             Act::Show { person } => self.show(self.held(person)?, None),

@@ -1,9 +1,9 @@
 //! Taking a number, and being shown it again.
 
 use super::{Heard, Sitting};
-use crate::actor::{Actor, Role};
+use crate::actor::Role;
 use crate::event::{Event, Outcome};
-use crate::ids::{Number, Person, QueueId, TicketId, Via};
+use crate::ids::{Number, Person, QueueId, TicketId, TicketKey, Via};
 use crate::refusal::Refusal;
 use crate::rules::MISSED_LANE;
 use crate::site::Standing;
@@ -18,6 +18,7 @@ impl Sitting<'_> {
         person: Option<&Person>,
         via: Option<&Via>,
         class: Option<u8>,
+        key: Option<TicketKey>,
     ) -> Heard {
         let mut events = Vec::new();
         if let Some(held) = person.and_then(|person| self.site.held_by(person)) {
@@ -61,6 +62,7 @@ impl Sitting<'_> {
             told,
             basis: forecast.map(Basis::of),
             via: via.cloned(),
+            key,
         });
         Ok((outcome, events))
     }
@@ -68,7 +70,7 @@ impl Sitting<'_> {
     /// Whether the asker may have a number now. Staff may give one whose turn may come after
     /// closing time.
     fn gives_numbers(&self, queue: &QueueId) -> Result<(), Refusal> {
-        let by_hand = !matches!(self.actor, Actor::Customer(_));
+        let by_hand = self.actor.role() != Role::Customer;
         let may_override = by_hand && self.actor.role() != Role::Api;
         match self.site.standing(self.rules, queue, self.now) {
             // Who joins a halted queue waits until it goes on.

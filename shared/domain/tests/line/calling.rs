@@ -59,7 +59,8 @@ fn the_called_are_told_where_and_until_when() {
 
 #[test]
 fn nobody_is_told_who_has_no_wechat() {
-    let nobody = Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None };
+    let nobody =
+        Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None, key: None };
     let mut hall = given([open("1"), nobody]);
     let events = hall.when(call("1")).then_events();
     assert!(matches!(events[..], [Event::TicketCalled { .. }]), "{events:?}");

@@ -229,11 +229,11 @@ pub fn customer(name: &str) -> Actor {
 
 pub fn take(person: &str, queue: &str) -> Act {
     let person = Some(Person::new(person));
-    Act::Take { queue: QueueId::new(queue), person, via: None, class: None }
+    Act::Take { queue: QueueId::new(queue), person, via: None, class: None, key: None }
 }
 
 pub fn take_class(queue: &str, class: u8) -> Act {
-    Act::Take { queue: QueueId::new(queue), person: None, via: None, class: Some(class) }
+    Act::Take { queue: QueueId::new(queue), person: None, via: None, class: Some(class), key: None }
 }
 
 pub fn open(counter: &str) -> Act {

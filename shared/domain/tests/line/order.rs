@@ -123,9 +123,52 @@ fn places_back_grow_with_each_miss_and_then_the_number_ends() {
 #[test]
 fn the_cause_of_a_longer_wait_is_there_to_be_shown() {
     let hall = returned(MissedPolicy::AfterK { k: 3, grow: 0 });
-    let line = hall.site.line(&QueueId::new("a"));
-    let rise = line.rises().last().unwrap();
-    assert_eq!((rise.number.to_string(), rise.cause), ("A001".into(), Cause::Return));
+    let of = |ticket| hall.site.moves_of(hall.site.ticket(TicketId(ticket)).unwrap());
+    let told = |ticket| {
+        let moves = of(ticket).into_iter();
+        moves.map(|m| (m.number.to_string(), m.cause, m.more, m.own)).collect::<Vec<_>>()
+    };
+    let (waiting, back) = (hall.waiting("a"), ("A001".to_owned(), Cause::Return));
+    let place = waiting.iter().position(|number| number == "A001").unwrap();
+    assert_eq!(place, 3);
+    for (i, number) in waiting.iter().enumerate() {
+        let ticket = number[1..].parse().unwrap();
+        let expected = match i.cmp(&place) {
+            std::cmp::Ordering::Less => vec![],
+            std::cmp::Ordering::Equal => vec![(back.0.clone(), back.1, 0, true)],
+            std::cmp::Ordering::Greater => vec![(back.0.clone(), back.1, 1, false)],
+        };
+        assert_eq!(told(ticket), expected, "{number}");
+    }
+}
+
+#[test]
+fn every_move_is_told_to_those_whom_it_touches() {
+    let people = ["ann", "ben", "cai", "dan", "eve"].map(|name| take(name, "a"));
+    let mut hall = given([open("1")].into_iter().chain(people));
+    let told = |hall: &Hall, ticket| {
+        let ticket = hall.site.ticket(TicketId(ticket)).unwrap();
+        let moves = hall.site.moves_of(ticket).into_iter();
+        moves.map(|moved| (moved.cause, moved.more)).collect::<Vec<_>>()
+    };
+    // Somebody before them lets others pass, and is back.
+    hall.when(Act::LetPass { ticket: TicketId(2), until: Until::Tap }).then();
+    assert_eq!(told(&hall, 3), [(Cause::Hold, -1)]);
+    assert_eq!(told(&hall, 1), []);
+    hall.when(Act::Resume(TicketId(2))).then();
+    assert_eq!(told(&hall, 3), [(Cause::Hold, -1), (Cause::Resume, 1)]);
+    // Somebody from behind goes before all, and one is called out of order.
+    let reason = Some("老人".into());
+    hall.when(Act::Prioritise { ticket: TicketId(5), class: 0, reason: "老人".into() }).then();
+    let counter = CounterId::new("1");
+    hall.when(Act::CallThis { counter, ticket: TicketId(4), reason }).then();
+    let since = [(Cause::Priority, 1), (Cause::OutOfOrder, 0)];
+    assert_eq!(told(&hall, 1), since);
+    assert_eq!(told(&hall, 3)[2..], since);
+    // Who changes place themselves is told of that, and no more of what was before.
+    hall.when(Act::Prioritise { ticket: TicketId(3), class: 1, reason: "孕妇".into() }).then();
+    assert_eq!(told(&hall, 3), [(Cause::Priority, 0)]);
+    assert_eq!(told(&hall, 2)[2..], [since[0], since[1], (Cause::Priority, 1)]);
 }
 
 #[test]

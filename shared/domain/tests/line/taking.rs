@@ -58,7 +58,8 @@ fn whoever_was_missed_and_asks_for_a_number_is_let_back_in_with_their_own() {
 
 #[test]
 fn people_without_wechat_may_hold_several() {
-    let nobody = Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None };
+    let nobody =
+        Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None, key: None };
     let mut hall = given([nobody.clone()]);
     assert_eq!(hall.when(nobody).then_holding(), ("A002".into(), 1));
 }

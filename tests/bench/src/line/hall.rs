@@ -73,7 +73,13 @@ fn manager(id: String, act: Act) -> Command {
 pub fn take(i: u64) -> Command {
     let person = Person::new(&format!("oSomebody{i:019}"));
     let actor = Actor::Customer(person.clone());
-    let act = Act::Take { queue: QueueId::new("a"), person: Some(person), via: None, class: None };
+    let act = Act::Take {
+        queue: QueueId::new("a"),
+        person: Some(person),
+        via: None,
+        class: None,
+        key: None,
+    };
     command(format!("take/{i}"), actor, act)
 }
 

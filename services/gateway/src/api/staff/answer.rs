@@ -27,8 +27,17 @@ pub(super) struct Done {
     /// How many it was done to.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u32>,
+    /// Of a number that was given out: the path of its page, for its holder alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
     /// When it was decided, in Unix milliseconds.
     at: i64,
+}
+
+impl Done {
+    pub(super) fn linked(self, link: Option<String>) -> Done {
+        Done { link, ..self }
+    }
 }
 
 pub(super) fn done(answered: Answered) -> Done {

@@ -12,6 +12,7 @@ mod declined;
 
 use crate::Door;
 use crate::body;
+use crate::holders;
 use crate::openapi::{Access, Operation, Role, Routes, op};
 use crate::refusals::{self, Problem};
 use crate::staff::asker::Asker;
@@ -139,7 +140,8 @@ impl<'a> Asked<'a> {
         let answered = self.door.lines.submit(self.site, command).await?;
         let (site, staff, outcome) = (self.site, &*self.asker.name, answered.outcome.name());
         tracing::info!(site, staff, command = ?id, outcome, "staff");
-        Ok(Json(done(answered)))
+        let link = holders::path_of(self.door, self.site, &answered.outcome);
+        Ok(Json(done(answered).linked(link)))
     }
 }
 

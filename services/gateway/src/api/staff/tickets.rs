@@ -4,7 +4,8 @@ use super::{Handling, Nothing, STAFF, act, handling};
 use crate::Door;
 use crate::openapi::{ANY_KEY, Access, Operation, Routes};
 use crate::refusals::{self, Problem};
-use paihao_domain::{Act, Mark, QueueId, TicketId};
+use paihao_chassis::entropy;
+use paihao_domain::{Act, Mark, QueueId, TicketId, TicketKey};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,7 +19,8 @@ pub(super) fn routes() -> Routes {
             "/api/v1/sites/{site}/queues/{queue}/tickets",
             handling(|asked, queue| {
                 let Taking { class } = asked.wanted()?;
-                Ok(Act::Take { queue: QueueId::new(queue), person: None, via: None, class })
+                let (queue, key) = (QueueId::new(queue), Some(TicketKey(entropy::bytes())));
+                Ok(Act::Take { queue, person: None, via: None, class, key })
             }),
             act("take_ticket", "A number for somebody without WeChat", ANY_KEY)
                 .takes::<Taking>()

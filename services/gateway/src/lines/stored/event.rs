@@ -2,8 +2,8 @@
 
 use super::milestone::{milestone_in, milestone_out};
 use super::ticket::{
-    close_reason_in, close_reason_out, hold_in, hold_out, number_in, number_out, rank_in, rank_out,
-    same, ticket_in, ticket_out, told_in, told_out,
+    close_reason_in, close_reason_out, hold_in, hold_out, key_in, key_out, number_in, number_out,
+    rank_in, rank_out, same, ticket_in, ticket_out, told_in, told_out,
 };
 use super::visit::{basis_in, basis_out, visit_in, visit_out};
 use paihao_contracts::commit as c;
@@ -27,7 +27,7 @@ pub(super) fn event_out(event: &d::Event) -> c::Event {
         E::QueueCleared { queue, voided } => {
             c::Event::QueueCleared { queue: queue.shared(), voided: *voided }
         }
-        E::TicketTaken { ticket, queue, number, person, rank, told, basis, via } => {
+        E::TicketTaken { ticket, queue, number, person, rank, told, basis, via, key } => {
             c::Event::TicketTaken {
                 ticket: ticket.0,
                 queue: queue.shared(),
@@ -37,6 +37,7 @@ pub(super) fn event_out(event: &d::Event) -> c::Event {
                 told: told_out(told),
                 basis: basis.map(basis_out),
                 via: via.as_ref().map(|id| id.shared()),
+                key: key.map(key_out),
             }
         }
         E::TicketCarried { ticket } => {
@@ -135,7 +136,7 @@ pub(super) fn event_in(event: c::Event) -> d::Event {
             d::Event::QueueSet { queue: queue.into(), state: queue_state_in(state) }
         }
         E::QueueCleared { queue, voided } => d::Event::QueueCleared { queue: queue.into(), voided },
-        E::TicketTaken { ticket, queue, number, person, rank, told, basis, via } => {
+        E::TicketTaken { ticket, queue, number, person, rank, told, basis, via, key } => {
             d::Event::TicketTaken {
                 ticket: id(ticket),
                 queue: queue.into(),
@@ -145,6 +146,7 @@ pub(super) fn event_in(event: c::Event) -> d::Event {
                 told: told_in(told),
                 basis: basis.map(basis_in),
                 via: via.map(Into::into),
+                key: key.map(key_in),
             }
         }
         E::TicketCarried { ticket } => {

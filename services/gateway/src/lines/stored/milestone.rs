@@ -1,6 +1,6 @@
 //! What is to be told, to its stored form and back.
 
-use super::ticket::{number_in, number_out, same, told_in, told_out};
+use super::ticket::{key_in, key_out, number_in, number_out, same, told_in, told_out};
 use paihao_contracts::commit as c;
 use paihao_domain as d;
 
@@ -9,6 +9,7 @@ pub(super) fn milestone_out(milestone: &d::Milestone) -> c::Milestone {
         ticket: milestone.ticket.0,
         day: milestone.day.0,
         person: milestone.person.shared(),
+        key: milestone.key.map(key_out),
         number: number_out(&milestone.number),
         queue_name: milestone.queue_name.clone(),
         kind: kind_out(&milestone.kind),
@@ -24,6 +25,7 @@ pub(super) fn milestone_in(milestone: c::Milestone) -> d::Milestone {
         ticket: d::TicketId(milestone.ticket),
         day: d::Day(milestone.day),
         person: milestone.person.into(),
+        key: milestone.key.map(key_in),
         number: number_in(milestone.number),
         queue_name: milestone.queue_name,
         kind: kind_in(milestone.kind),

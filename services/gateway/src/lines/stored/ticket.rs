@@ -2,6 +2,7 @@
 
 use super::visit::{basis_in, basis_out, trail_in, trail_out};
 use paihao_contracts::commit as c;
+use paihao_contracts::link::TicketKey;
 use paihao_domain as d;
 
 /// Two functions between an enum of the domain and its stored twin, of the same variants.
@@ -29,6 +30,14 @@ same!(
 );
 same!(state_out, state_in, State { Waiting, Called, Serving, Held, Missed, Done, Closed });
 same!(why_out, why_in, HoldWhy { LetPass, Staff, Suspended });
+
+pub(super) fn key_out(key: d::TicketKey) -> TicketKey {
+    TicketKey(key.0)
+}
+
+pub(super) fn key_in(key: TicketKey) -> d::TicketKey {
+    d::TicketKey(key.0)
+}
 
 pub(super) fn number_out(number: &d::Number) -> c::Number {
     c::Number { prefix: number.prefix.clone(), serial: number.serial }
@@ -93,6 +102,7 @@ pub(super) fn ticket_out(ticket: &d::Ticket) -> c::Ticket {
     let notices = &ticket.notices;
     c::Ticket {
         id: ticket.id.0,
+        key: ticket.key.map(key_out),
         number: number_out(&ticket.number),
         queue: ticket.queue.shared(),
         person: ticket.person.as_ref().map(|id| id.shared()),
@@ -135,6 +145,7 @@ pub(super) fn ticket_in(ticket: c::Ticket) -> d::Ticket {
     }
     d::Ticket {
         id: d::TicketId(ticket.id),
+        key: ticket.key.map(key_in),
         number: number_in(ticket.number),
         queue: ticket.queue.into(),
         person: ticket.person.map(Into::into),

@@ -46,12 +46,12 @@ pub(super) fn closes_in(minutes: i64) -> Hall {
 }
 
 pub(super) fn nobody(queue: &str) -> Act {
-    Act::Take { queue: QueueId::new(queue), person: None, via: None, class: None }
+    Act::Take { queue: QueueId::new(queue), person: None, via: None, class: None, key: None }
 }
 
 pub(super) fn with_class() -> Act {
     let person = Some(Person::new("ann"));
-    Act::Take { queue: QueueId::new("a"), person, via: None, class: Some(0) }
+    Act::Take { queue: QueueId::new("a"), person, via: None, class: Some(0), key: None }
 }
 
 pub(super) fn on_break() -> Hall {

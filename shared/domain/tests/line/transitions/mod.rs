@@ -29,9 +29,13 @@ fn each_actor_may_do_what_the_table_says_and_nothing_else() {
             let before = hall.site.clone();
             let act = match (row.no, column) {
                 // Staff give numbers to people without WeChat.
-                ("1", "S" | "S′" | "M" | "A" | "A(M)") => {
-                    Act::Take { queue: QueueId::new("a"), person: None, via: None, class: None }
-                }
+                ("1", "S" | "S′" | "M" | "A" | "A(M)") => Act::Take {
+                    queue: QueueId::new("a"),
+                    person: None,
+                    via: None,
+                    class: None,
+                    key: None,
+                },
                 _ => (row.act)(),
             };
             let told = hall.at_once_as(actor(column), act).0;

@@ -1,0 +1,108 @@
+//! The link to one ticket: nobody can guess it, and only the ticket's holder is given it.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// What opens a ticket to whoever shows it: 128 random bits, stored and sent as 32 lower-case
+/// hexadecimal digits. Does not print by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TicketKey(pub [u8; 16]);
+
+/// Where a link leads, without the site: `20780-17-…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TicketRef {
+    /// The business day on which the link was made, in days since 1970-01-01.
+    pub day: i32,
+    /// The how-manieth ticket of its day.
+    pub ticket: u32,
+    /// What opens it.
+    pub key: TicketKey,
+}
+
+impl TicketRef {
+    /// The path of the ticket's page.
+    pub fn path(&self, site: &str) -> String {
+        format!("/t/{site}/{}", self.id())
+    }
+
+    /// What stands in paths: `20780-17-0123…`.
+    pub fn id(&self) -> String {
+        format!("{}-{}-{}", self.day, self.ticket, self.key.hex())
+    }
+
+    /// Reads back what [`TicketRef::id`] gave; `None` for anything else.
+    pub fn read(id: &str) -> Option<TicketRef> {
+        let mut parts = id.splitn(3, '-');
+        let (day, ticket, key) = (parts.next()?, parts.next()?, parts.next()?);
+        let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if !plain(day) || !plain(ticket) {
+            return None;
+        }
+        let (day, ticket) = (day.parse().ok()?, ticket.parse().ok()?);
+        Some(TicketRef { day, ticket, key: TicketKey::read(key)? })
+    }
+}
+
+impl TicketKey {
+    fn hex(self) -> String {
+        format!("{:032x}", u128::from_be_bytes(self.0))
+    }
+
+    fn read(hex: &str) -> Option<TicketKey> {
+        let plain = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if hex.len() != 32 || !hex.bytes().all(plain) {
+            return None;
+        }
+        u128::from_str_radix(hex, 16).ok().map(|bits| TicketKey(bits.to_be_bytes()))
+    }
+}
+
+impl fmt::Debug for TicketKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TicketKey(..)")
+    }
+}
+
+impl Serialize for TicketKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for TicketKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let hex = String::deserialize(deserializer)?;
+        TicketKey::read(&hex).ok_or_else(|| D::Error::custom("a ticket's key is 32 digits"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_reads_back_and_nothing_else_does() {
+        let key = TicketKey([7; 16]);
+        let link = TicketRef { day: 20_780, ticket: 17, key };
+        let id = link.id();
+        assert_eq!(id, format!("20780-17-{}", "07".repeat(16)));
+        assert_eq!(link.path("hall"), format!("/t/hall/{id}"));
+        assert_eq!(TicketRef::read(&id), Some(link));
+        assert!(!format!("{link:?}").contains("0707"));
+        let hex = "07".repeat(16);
+        for bad in [
+            String::new(),
+            "20780-17".to_owned(),
+            format!("20780-17-{}", &hex[1..]),
+            format!("20780-17-{hex}0"),
+            format!("20780-17-{}", hex.replace('7', "F")),
+            format!("+20780-17-{hex}"),
+            format!("20780--17-{hex}"),
+            format!("20780-17-+{}", &hex[1..]),
+            format!("99999999999-17-{hex}"),
+        ] {
+            assert_eq!(TicketRef::read(&bad), None, "{bad}");
+        }
+    }
+}
