@@ -7,6 +7,7 @@ mod browser;
 mod demo;
 mod window;
 
+mod customer;
 mod newcomer;
 mod phones;
 mod staff;

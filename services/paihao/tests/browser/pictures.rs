@@ -8,7 +8,7 @@ use crate::window::Window;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-type Screen = (&'static str, u32, u32);
+pub type Screen = (&'static str, u32, u32);
 const PHONE: Screen = ("phone", 390, 844);
 const TABLET: Screen = ("tablet", 1024, 768);
 const DESK: Screen = ("desk", 1440, 900);
@@ -17,7 +17,7 @@ const WALL: Screen = ("wall", 1920, 1080);
 /// Where a page of the hall may be looked at.
 const HALL: &[Screen] = &[PHONE, TABLET, DESK, WALL];
 /// Where one that a person works with is.
-const HAND: &[Screen] = &[PHONE, TABLET, DESK];
+pub const HAND: &[Screen] = &[PHONE, TABLET, DESK];
 
 #[tokio::test]
 async fn every_page_fits_every_screen_and_keeps_nobody_out() {
@@ -92,7 +92,7 @@ async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     browser.end(&[]).await;
 }
 
-async fn pictures(page: &Window, name: &str, screens: &[Screen]) {
+pub async fn pictures(page: &Window, name: &str, screens: &[Screen]) {
     let switched = page.run(SWITCH, json!([])).await == json!(true);
     if switched {
         page.run(SWITCH, json!([])).await;

@@ -30,7 +30,8 @@ function hears(ticket) {
   const news = seen !== null && called;
   seen = ticket;
   show();
-  if (news) navigator.vibrate?.([500, 200, 500, 200, 800]);
+  // Before its first touch a page may not.
+  if (news && navigator.userActivation?.hasBeenActive) navigator.vibrate?.([500, 200, 500, 200, 800]);
 }
 
 function listen() {
@@ -88,6 +89,8 @@ function show() {
   byId('hero').dataset.state = seen.over && !seen.ended && state !== 'done' ? 'closed' : state;
   say(byId('state'), seen.over ? 'ticket.state.over' : `ticket.state.${state}`);
   showLead();
+  byId('where').hidden = !seen.counter_name;
+  putName(byId('where'), seen.counter_name || '');
   showNote();
   showFacts();
   showClock();
@@ -99,20 +102,20 @@ function show() {
 function title() {
   if (!seen) return;
   const { state, counter_name: counter } = seen;
-  const news = state === 'called' ? word('ticket.go', { counter }) : word(`ticket.state.${state}`);
+  const news = state === 'called' ? `${word('ticket.go')} ${counter}` : word(`ticket.state.${state}`);
   document.title = `${seen.number} · ${news}`;
 }
 
 /** What somebody has to know first, in one sentence. */
 function showLead() {
-  const { state, ahead: people, counter_name: counter, until, ended, over } = seen;
+  const { state, ahead: people, until, ended, over } = seen;
   const time = until && at(until);
   const lead = byId('lead');
   if (over && !ended && state !== 'done') return say(lead, 'ticket.lead.over');
   switch (state) {
     case 'waiting': return people === 0 ? say(lead, 'ticket.lead.next') : say(lead, 'ticket.lead.waiting', { count: people });
-    case 'called': return say(lead, 'ticket.go', { counter });
-    case 'serving': return say(lead, 'ticket.lead.serving', { counter });
+    case 'called': return say(lead, 'ticket.go');
+    case 'serving': return say(lead, 'ticket.lead.serving');
     case 'held': return seen.others ? say(lead, 'ticket.lead.others', { count: seen.others }) : say(lead, 'ticket.lead.held');
     case 'missed':
       if (!seen.may.includes('return')) return say(lead, 'ticket.lead.void');
@@ -161,7 +164,7 @@ function row(moment, ...rest) {
 
 function showStories() {
   const moves = seen.moves.map(({ at: moment, cause, own: mine, more }) =>
-    row(moment, mine ? said(`ticket.own.${cause}`, { queue: seen.queue_name }) : said(`ticket.move.${cause}`, { count: Math.abs(more) })));
+    row(moment, mine ? said(`ticket.own.${cause}`) : said(`ticket.move.${cause}`, { count: Math.abs(more) })));
   byId('moves').replaceChildren(...moves.reverse());
   byId('moves-part').hidden = moves.length === 0;
   const notices = seen.notices.map(({ at: moment, notice, fate, why }) => {
