@@ -1,4 +1,5 @@
-//! Reads a request's body up to a limit, and refuses a larger one in a way that its sender can hear.
+//! Reads a request's body up to a limit, and refuses a larger one in a way that its sender can hear;
+//! and understands it.
 
 use crate::refusals::{self, Problem};
 use axum::body::{Body, Bytes};
@@ -40,11 +41,20 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     Ok(read.into())
 }
 
-/// The body as JSON.
+/// The body as a JSON object.
 pub(crate) async fn json<T: DeserializeOwned>(body: Body, limit: usize) -> Result<T, Problem> {
-    let body = read(body, limit).await?;
-    serde_json::from_slice(&body)
-        .map_err(|error| Problem::new(&refusals::MALFORMED_REQUEST).detail(error.to_string()))
+    object(&read(body, limit).await?)
+}
+
+/// The JSON object that a body is; an empty body stands for one without anything in it.
+pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).detail(detail);
+    // A list would do as well: its entries would be taken for the fields, in our order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(malformed("the body is no JSON object".to_owned()));
+    }
+    serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))
 }
 
 #[cfg(test)]

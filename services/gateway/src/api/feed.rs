@@ -30,7 +30,7 @@ const LARGEST: usize = 500;
 const LOOKING: Duration = Duration::from_secs(3);
 
 pub(super) fn routes() -> Routes {
-    let read = [&refusals::CURSOR_GONE, &refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER];
+    let read = [&refusals::CURSOR_GONE, &refusals::LEDGER_UNAVAILABLE];
     Routes::new()
         .get(
             "/api/v1/sites/{site}/feed",
@@ -38,7 +38,7 @@ pub(super) fn routes() -> Routes {
             op("feed", "Everything that happens at the site, as it happens", ANY_KEY)
                 .queried::<Wanted>()
                 .header("Last-Event-ID", "The cursor of somebody who comes back")
-                .tells::<PublicEvent>("(the event's type)")
+                .tells::<PublicEvent>("*")
                 .tells::<ProblemSeen>("refused")
                 .refuses(&[&refusals::TOO_MANY_FEEDS])
                 .refuses(&read),
@@ -48,7 +48,8 @@ pub(super) fn routes() -> Routes {
             page,
             op("feed_pages", "Everything that happened at the site, by pages", ANY_KEY)
                 .queried::<Wanted>()
-                .refuses(&read),
+                .refuses(&read)
+                .refuses(&[&refusals::NEWER_LEDGER]),
         )
 }
 

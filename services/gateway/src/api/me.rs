@@ -3,7 +3,7 @@
 use crate::Door;
 use crate::callers::{self, Caller};
 use crate::cookies;
-use crate::openapi::{LOGGED_IN, Routes, op};
+use crate::openapi::{Access, LOGGED_IN, Role, Routes, op};
 use crate::refusals::{self, Problem};
 use crate::staff::asker::{Asker, Opens};
 use crate::staff::sessions::Which;
@@ -22,35 +22,33 @@ pub(super) fn routes() -> Routes {
     const ONCE: &str = "what has ended stays so";
     Routes::new()
         .get("/api/v1/me", show, op("me", "Who is asking", LOGGED_IN))
-        .get(AT, list, op("my_sessions", "Where the asker is logged in", LOGGED_IN))
+        .get(AT, list, op("my_sessions", "Where the asker is logged in", PEOPLE))
         .post(
             AT,
             begin,
-            op(
-                "begin_session",
-                "A browser with a key of the configuration is logged in",
-                LOGGED_IN,
-            )
-            .repeatable("each time it is one session more")
-            .answers_as::<Me>()
-            .refuses(&[&refusals::NOT_ALLOWED, &refusals::LEDGER_UNAVAILABLE]),
+            op("begin_session", "A browser with a key of the configuration is logged in", PEOPLE)
+                .repeatable("each time it is one session more")
+                .answers_as::<Me>(StatusCode::CREATED)
+                // Whoever asks with a session has one.
+                .answers_as::<Me>(StatusCode::OK),
         )
         .delete(
             AT,
             end_others,
-            op("end_other_sessions", "Every other session of the asker ends", LOGGED_IN)
-                .repeatable(ONCE)
-                .refuses(&[&refusals::LEDGER_UNAVAILABLE]),
+            op("end_other_sessions", "Every other session of the asker ends", PEOPLE)
+                .repeatable(ONCE),
         )
         .delete(
             "/api/v1/me/sessions/{session}",
             end,
-            op("end_session", "A session of the asker ends; `current` is their own", LOGGED_IN)
+            op("end_session", "A session of the asker ends; `current` is their own", PEOPLE)
                 .repeatable(ONCE)
-                .answers_nothing()
-                .refuses(&[&refusals::LEDGER_UNAVAILABLE]),
+                .answers_nothing(),
         )
 }
+
+/// Whoever can be logged in: programs keep no cookies.
+const PEOPLE: Access = Access::Known(&[Role::Staff, Role::Manager]);
 
 /// Somebody, as they may know themselves.
 #[derive(Serialize, JsonSchema)]
@@ -162,10 +160,11 @@ async fn end(
     Path(id): Path<String>,
     asker: Asker,
 ) -> Result<Response, Problem> {
+    let holder = holder(&door, &asker)?;
     let current = asker.session.as_ref().map(|session| session.id.as_str());
     let meant = if id == "current" { current } else { Some(&*id) };
     if let Some(meant) = meant {
-        door.logins.end(&holder(&door, &asker)?, Which::One(meant)).await?;
+        door.logins.end(&holder, Which::One(meant)).await?;
     }
     let mut answer = StatusCode::NO_CONTENT.into_response();
     if meant == current {

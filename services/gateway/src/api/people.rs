@@ -6,7 +6,7 @@ use crate::Door;
 use crate::body;
 use crate::openapi::answer::Created;
 use crate::openapi::{MANAGERS, Routes, op};
-use crate::refusals::{self, Problem};
+use crate::refusals::{self, Kind, Problem};
 use crate::staff::asker::{Asker, Opens, PROGRAM_KEY};
 use crate::staff::roster::Roster;
 use axum::Json;
@@ -35,7 +35,7 @@ pub(super) fn routes() -> Routes {
         .get(
             "/api/v1/staff",
             list,
-            op("staff", "Who works here, and the keys of programs", MANAGERS).refuses(lost),
+            op("staff", "Who works here, and the keys of programs", MANAGERS),
         )
         .patch(
             "/api/v1/staff/{member}",
@@ -45,7 +45,7 @@ pub(super) fn routes() -> Routes {
                 .repeatable(ONCE)
                 .refuses(lost)
                 .refuses(&[&refusals::UNKNOWN_MEMBER, &refusals::LAST_MANAGER])
-                .refuses(&[&refusals::UNKNOWN_COUNTER]),
+                .refuses(&PLACE),
         )
         .delete(
             "/api/v1/staff/{member}",
@@ -54,7 +54,8 @@ pub(super) fn routes() -> Routes {
                 .repeatable(ONCE)
                 .answers_nothing()
                 .refuses(lost)
-                .refuses(&[&refusals::UNKNOWN_MEMBER, &refusals::LAST_MANAGER]),
+                .refuses(&[&refusals::UNKNOWN_MEMBER, &refusals::LAST_MANAGER])
+                .refuses(&[&refusals::NOT_YOUR_SITE]),
         )
         .post(
             "/api/v1/keys",
@@ -63,7 +64,7 @@ pub(super) fn routes() -> Routes {
                 .takes::<KeyWanted>()
                 .repeatable("each time it is one key more, and all can be seen and revoked")
                 .refuses(lost)
-                .refuses(&[&refusals::UNKNOWN_COUNTER]),
+                .refuses(&PLACE),
         )
         .delete(
             "/api/v1/keys/{key}",
@@ -72,9 +73,13 @@ pub(super) fn routes() -> Routes {
                 .repeatable(ONCE)
                 .answers_nothing()
                 .refuses(lost)
-                .refuses(&[&refusals::UNKNOWN_KEY]),
+                .refuses(&[&refusals::UNKNOWN_KEY, &refusals::NOT_YOUR_SITE]),
         )
 }
+
+/// What nobody is given a place for.
+const PLACE: [&Kind; 3] =
+    [&refusals::NOT_YOUR_SITE, &refusals::UNKNOWN_SITE, &refusals::UNKNOWN_COUNTER];
 
 /// Those whom the asker manages.
 #[derive(Serialize, JsonSchema)]

@@ -131,8 +131,7 @@ struct Opened {
 
 async fn open(State(door): State<Door>, body: Body) -> Result<Created<Opened>, Problem> {
     let body = body::read(body, BODY_LIMIT).await?;
-    let wanted: Wanted = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new(&refusals::MALFORMED_REQUEST).detail(error.to_string()))?;
+    let wanted: Wanted = body::object(&body)?;
     if wanted.purpose.as_deref().is_some_and(|purpose| purpose != "ticket") {
         let detail = "purpose: the one purpose is \"ticket\"";
         return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));

@@ -127,8 +127,7 @@ async fn replay(
 /// From and to, in Unix milliseconds.
 fn range(door: &Door, site: &str, body: &[u8]) -> Result<(i64, i64), Problem> {
     let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).detail(detail);
-    let wanted: Wanted =
-        serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?;
+    let wanted: Wanted = body::object(body)?;
     let book = door.lines.book(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let read = |name: &str, text: &str| {
         let detail = format!("{name}: use 2026-11-23T10:42:00+08:00, or without the offset");

@@ -50,6 +50,7 @@ pub(crate) fn routes() -> Routes {
                 .answers_with("text/plain")
                 .refuses(&[
                     &refusals::BODY_TOO_LARGE,
+                    &refusals::MALFORMED_REQUEST,
                     &refusals::MALFORMED_XML,
                     &refusals::ENCRYPTED_CALLBACK,
                     &refusals::PLAIN_CALLBACK,

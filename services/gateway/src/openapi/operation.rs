@@ -92,18 +92,20 @@ pub(crate) fn op(id: &'static str, summary: &'static str, access: Access) -> Ope
         Access::Key(roles) => {
             let mut refusals =
                 vec![&refusals::UNAUTHORISED, &refusals::NOT_YOUR_SITE, &refusals::UNKNOWN_SITE];
+            // Keys and sessions of the book are read from the ledger.
+            refusals.push(&refusals::LEDGER_UNAVAILABLE);
             if roles != Role::ALL {
                 refusals.push(&refusals::NOT_ALLOWED);
             }
             refusals
         }
-        Access::Known(roles) if roles == Role::ALL => vec![&refusals::UNAUTHORISED],
-        Access::Known(_) => vec![
-            &refusals::UNAUTHORISED,
-            &refusals::NOT_ALLOWED,
-            &refusals::NOT_YOUR_SITE,
-            &refusals::UNKNOWN_SITE,
-        ],
+        Access::Known(roles) => {
+            let mut refusals = vec![&refusals::UNAUTHORISED, &refusals::LEDGER_UNAVAILABLE];
+            if roles != Role::ALL {
+                refusals.push(&refusals::NOT_ALLOWED);
+            }
+            refusals
+        }
         Access::WeChat => vec![
             &refusals::UNKNOWN_ACCOUNT,
             &refusals::BAD_CALLBACK_QUERY,
@@ -146,7 +148,11 @@ impl Operation {
     /// Has a query of these fields.
     pub(crate) fn queried<T: JsonSchema>(mut self) -> Self {
         self.query = Some(schema_of::<T>);
-        self.refuses(&[&refusals::MALFORMED_REQUEST])
+        match self.access {
+            // What WeChat signs with is refused by names of its own.
+            Access::WeChat => self,
+            _ => self.refuses(&[&refusals::MALFORMED_REQUEST]),
+        }
     }
 
     /// Looks at a header.
@@ -187,9 +193,9 @@ impl Operation {
         self
     }
 
-    /// Answers 201 with JSON, and with more than that.
-    pub(crate) fn answers_as<T: JsonSchema>(mut self) -> Self {
-        self.answers.push(Answered::json::<T>(StatusCode::CREATED));
+    /// Answers JSON with this status, which its handler's type does not tell.
+    pub(crate) fn answers_as<T: JsonSchema>(mut self, status: StatusCode) -> Self {
+        self.answers.push(Answered::json::<T>(status));
         self
     }
 
@@ -203,6 +209,14 @@ impl Operation {
     pub(crate) fn tells<T: JsonSchema>(mut self, event: &'static str) -> Self {
         Answered::stream(&mut self.answers).push((event, schema_of::<T>));
         self
+    }
+
+    /// It writes: what a browser's session does is not done for pages of others.
+    pub(super) fn writing(self) -> Self {
+        match self.access {
+            Access::Key(_) | Access::Known(_) => self.refuses(&[&refusals::CROSS_SITE]),
+            Access::Open | Access::WeChat => self,
+        }
     }
 
     pub(super) fn answering<A: Answer>(mut self) -> Self {

@@ -127,9 +127,7 @@ impl<'a> Asked<'a> {
 
     /// The body; an empty one stands for an object without anything in it.
     fn wanted<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let body = if self.body.is_empty() { b"{}" } else { &self.body[..] };
-        serde_json::from_slice(body)
-            .map_err(|error| Problem::new(&refusals::MALFORMED_REQUEST).detail(error.to_string()))
+        body::object(&self.body)
     }
 
     /// Has it decided, and answers what was.

@@ -152,7 +152,8 @@ fn path(action: &str) -> String {
 fn about<Wanted: JsonSchema>(id: &'static str, summary: &'static str, who: Access) -> Operation {
     act(id, summary, who)
         .takes::<Wanted>()
-        .refuses(&[&refusals::UNKNOWN_TICKET, &refusals::NOT_YOUR_QUEUE])
+        // The queue, where the owner has taken it away meanwhile.
+        .refuses(&[&refusals::UNKNOWN_TICKET, &refusals::UNKNOWN_QUEUE, &refusals::NOT_YOUR_QUEUE])
 }
 
 /// Who gets a number.

@@ -1,0 +1,87 @@
+//! Everything that is answered to those who ask rightly, where no act of staff does.
+
+use crate::everywhere::{ask, body};
+use crate::hall::{Hall, MORNING, TOKEN};
+use crate::script::play;
+use crate::walk::{Met, OPERATIONS};
+use paihao_contracts::staff::StaffRole;
+use paihao_wechat::CallbackToken;
+use paihao_wechat::callback::signature;
+
+const EVENTFUL: &str = r#"
+    manager take_ticket
+    manager take_ticket
+    manager take_ticket queue=b
+    manager open_counter
+    manager call_next
+    manager start
+    manager finish
+    manager call_next
+    manager missed
+    manager return number=A002
+    manager hold number=A002 {"reason": "a phone call"}
+    manager pause_queue queue=b
+    manager break_counter
+    manager close_counter
+"#;
+
+/// Who works here, and who asks; `COOKIE` is a browser of the manager's.
+const PEOPLE: &str = r#"
+    manager staff
+    manager change_member {"name": "安", "role": "staff", "sites": ["hall"], "counters": ["2"]}
+    manager remove_member
+    manager make_key {"name": "crm", "sites": ["hall"], "counters": ["1"]}
+    api me
+    staff my_sessions
+    staff begin_session
+    anybody begin_session cookie=COOKIE
+    anybody end_other_sessions cookie=COOKIE
+    anybody end_session cookie=COOKIE
+"#;
+
+pub async fn walk(met: &Met) {
+    let hall = Hall::new(met).await;
+    hall.joins("m_ann", StaffRole::Staff, Some(&["hall"])).await;
+    let cookie = hall.walk.logged_in("manager").await;
+    play(&hall, "", &PEOPLE.replace("COOKIE", &cookie)).await;
+    let made = hall.walk.ask("make_key").by("manager").json(&body("make_key").unwrap()).send();
+    let key = made.await.body["id"].as_str().unwrap().to_owned();
+    play(&hall, "", &format!("manager revoke_key key={key}")).await;
+    play(&hall, "", "anybody open_scan_session {\"queue\": \"a\", \"site\": \"hall\", \"uuid\": \"0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f\"}").await;
+    play(&hall, "", EVENTFUL).await;
+    for id in [
+        "door_svg",
+        "door_png",
+        "door_jpg",
+        "scan_session_svg",
+        "scan_session_png",
+        "scan_session_jpg",
+        "scan_session_events",
+        "qr",
+        "sites",
+        "site",
+        "site_events",
+        "openapi",
+        "codes",
+        "feed",
+        "feed_pages",
+        "site_at",
+        "ticket_notices",
+        "replay_webhook",
+    ] {
+        let operation = &OPERATIONS[id];
+        let ask = ask(&hall, operation);
+        let ask = if operation.roles().is_some() { ask.by("api") } else { ask };
+        let answer = ask.send().await;
+        assert_eq!(answer.code(), "ok", "{id}: {answer:?}");
+    }
+    let (token, at) = (CallbackToken::new(TOKEN), (MORNING / 1000).to_string());
+    let signed = format!("signature={}&timestamp={at}&nonce=n", signature(&token, &at, "n"));
+    let echo = hall.walk.ask("verify").query(&format!("{signed}&echostr=hello")).send().await;
+    assert_eq!(echo.body, "hello");
+    let push = format!(
+        "<xml><ToUserName>gh</ToUserName><FromUserName>oAnn</FromUserName><CreateTime>{at}</CreateTime><MsgType>event</MsgType><Event>SCAN</Event><EventKey>q_hall_a</EventKey></xml>"
+    );
+    let told = hall.walk.ask("hear").query(&signed).bytes(push).send().await;
+    assert!(told.body.as_str().unwrap().contains("A003"), "{told:?}");
+}

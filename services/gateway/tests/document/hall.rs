@@ -1,0 +1,248 @@
+//! A gateway over embedded ports, with keys of every role and a WeChat that makes codes.
+
+use crate::walk::{Met, Walk};
+use async_trait::async_trait;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use jiff::tz::TimeZone;
+use paihao_cache::{MemoryCache, MemoryOptions};
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_contracts::commit::SiteFacts;
+use paihao_contracts::names::{LEDGER, STAFF};
+use paihao_contracts::staff::{Member, StaffEntry, StaffEvent, StaffRole};
+use paihao_domain::{CounterId, CounterRules, QueueId, QueueRules, Rules};
+use paihao_gateway::book::{AccountBook, Book, KeyRole, SiteBook, StaffKey};
+use paihao_gateway::calendar::{Calendar, WeekHours};
+use paihao_gateway::codes::pool::PoolSettings;
+use paihao_gateway::lines::Lines;
+use paihao_gateway::{Ports, Settings, start};
+use paihao_ledger::{Entry, Expect, Ledger, Subject};
+use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use paihao_wechat::callback::Protection;
+use paihao_wechat::{
+    AccessToken, AppId, CallbackToken, Caller, Client, ClientOptions, Endpoints, TokenSource,
+    TokenUnavailable,
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// 10:00 in Shanghai on 20 November 2026, a Friday.
+pub const MORNING: i64 = 1_795_140_000_000;
+
+/// Of the account.
+pub const TOKEN: &str = "the-callback-token";
+
+/// Keys of the hall, by the name of who has them: staff at the counters 1 and 2, more staff at 1, 2
+/// and 3, a manager, and programs at counter 1 and with a manager's scope.
+pub const WHO: [&str; 5] = ["staff", "mate", "manager", "api", "api_manager"];
+
+/// A gateway and what it stands on.
+pub struct Hall {
+    pub walk: Walk,
+    pub clock: ManualClock,
+    /// Whether WeChat refuses to make codes.
+    pub sulking: Arc<AtomicBool>,
+    pub cache: Arc<MemoryCache>,
+    pub lines: Lines,
+    ledger: Arc<SqliteLedger>,
+    pub tasks: Tasks,
+    _folder: TempDir,
+}
+
+struct OneToken;
+
+#[async_trait]
+impl TokenSource for OneToken {
+    async fn current(&self, _: &str) -> Result<AccessToken, TokenUnavailable> {
+        Ok(AccessToken::new("token".to_owned()))
+    }
+
+    async fn refused(&self, _: &str, _: &AccessToken) -> Result<AccessToken, TokenUnavailable> {
+        Err(TokenUnavailable("none here".to_owned()))
+    }
+}
+
+impl Hall {
+    /// The hall in the morning; what is met there is noted.
+    pub async fn new(met: &Met) -> Hall {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let clock = ManualClock::at(MORNING);
+        let folder = tempfile::tempdir().unwrap();
+        let now = clock.clone();
+        let options = SqliteOptions::new(Arc::new(move || now.now_ms()));
+        let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
+        let ledger = Arc::new(ledger);
+        let (tasks, sulking) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
+        let wechat = wechat(sulking.clone(), &tasks).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let settings = Settings {
+            callback_window: Duration::from_secs(300),
+            callback_body_limit: 4096,
+            session_expiry: Duration::from_secs(600),
+            pool: PoolSettings { size: 0, keep: Duration::from_secs(60), per_second: 1 },
+            phones: None,
+            login: Default::default(),
+            trusted_proxies: Vec::new(),
+        };
+        let cache = Arc::new(MemoryCache::new(MemoryOptions::default()));
+        let ports = Ports {
+            ledger: ledger.clone(),
+            cache: cache.clone(),
+            wechat: Caller::new(wechat, Arc::new(OneToken)),
+            clock: Arc::new(clock.clone()),
+        };
+        let gateway = start(settings, Arc::new(book()), ports, listener, &tasks);
+        gateway.lines.until_caught_up().await;
+        let (walk, lines) = (Walk::of(url, met), gateway.lines);
+        Hall { walk, clock, sulking, cache, lines, ledger, tasks, _folder: folder }
+    }
+}
+
+impl Hall {
+    /// Somebody scanned an invitation: staff at counter 1 of the hall, or a manager of these sites.
+    pub async fn joins(&self, id: &str, role: StaffRole, sites: Option<&[&str]>) {
+        let sites = sites.map(|sites| sites.iter().map(ToString::to_string).collect());
+        let (name, counters) = (id.to_owned(), ["1".to_owned()].into());
+        let member = Member { id: id.to_owned(), name, role, sites, counters };
+        let (person, invitation) = (id.to_owned(), id.to_owned());
+        let event = StaffEvent::Joined { member, person, invitation };
+        let entry = StaffEntry { v: 1, at: MORNING, by: "first".to_owned(), event };
+        let subject = Subject::new(&["staff"]).unwrap();
+        let (entry, anywhere) = (Entry::new(entry.encode()), Expect::Anything);
+        self.ledger.append(&STAFF, &subject, anywhere, entry).await.unwrap();
+        let unknown = async || {
+            let answer = self.walk.ask("change_member").at("member", id).by("manager");
+            answer.bytes("{}").send().await.code() == "unknown_member"
+        };
+        while unknown().await {}
+    }
+
+    /// Writes to the ledger of the hall, and about its staff, what only a newer program understands,
+    /// and waits until the gateway has seen it.
+    pub async fn write_newer(&self) {
+        for (log, names) in [(&LEDGER, &["shop", "hall"][..]), (&STAFF, &["staff"])] {
+            let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
+            let subject = Subject::new(names).unwrap();
+            self.ledger.append(log, &subject, Expect::Anything, newer).await.unwrap();
+        }
+        for id in ["open_counter", "remove_member"] {
+            while self.walk.ask(id).by("manager").send().await.code() != "newer_ledger" {}
+        }
+    }
+}
+
+impl Drop for Hall {
+    fn drop(&mut self) {
+        self.tasks.stop().cancel();
+    }
+}
+
+async fn wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
+    let picturing = sulking.clone();
+    let make = async move || match sulking.load(Ordering::SeqCst) {
+        true => Json(json!({"errcode": -1, "errmsg": "system error"})),
+        false => {
+            let url = "http://weixin.qq.com/q/one";
+            Json(json!({"ticket": "T1", "expire_seconds": 600, "url": url}))
+        }
+    };
+    let picture = async move || match picturing.load(Ordering::SeqCst) {
+        true => StatusCode::NOT_FOUND.into_response(),
+        false => ([("content-type", "image/jpeg")], &b"\xff\xd8\xff\xe0JFIF"[..]).into_response(),
+    };
+    let routes = Router::new()
+        .route("/cgi-bin/qrcode/create", post(make))
+        .route("/cgi-bin/showqrcode", get(picture))
+        .fallback(async || StatusCode::NOT_FOUND.into_response());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = format!("http://{}/", listener.local_addr().unwrap()).parse::<url::Url>().unwrap();
+    paihao_chassis::http::serve(tasks, "wechat", listener, routes);
+    let endpoints = Endpoints { api: at.clone(), mp: at };
+    Client::new(ClientOptions { endpoints, ..ClientOptions::default() }).unwrap()
+}
+
+/// Queues: `a`, `b` with room for one, `shut` whose hours are over, `late` whose hours soon are, `idle` that nobody but counter 3
+/// serves.
+pub fn book() -> Book {
+    let queue = |name: &str, prefix: &str| QueueRules::new(name, prefix);
+    let served = |queues: &[&str]| queues.iter().map(|queue| QueueId::new(queue)).collect();
+    let counter = |name: &str, queues: &[&str]| CounterRules::new(name, served(queues));
+    let queues = [
+        ("a", queue("存取款", "A")),
+        ("b", QueueRules { capacity: Some(1), ..queue("开户", "B") }),
+        ("shut", queue("对公", "S")),
+        ("idle", queue("咨询", "I")),
+        ("late", queue("挂失", "L")),
+    ];
+    let rules = Rules {
+        queues: queues.map(|(id, rules)| (QueueId::new(id), rules)).into(),
+        counters: [
+            (CounterId::new("1"), counter("1号", &["a", "b", "shut", "late"])),
+            (CounterId::new("2"), counter("2号", &["a", "b", "shut", "late"])),
+            (CounterId::new("3"), counter("3号", &["idle"])),
+        ]
+        .into(),
+        several_counters: false,
+    };
+    let hours = |text| WeekHours::read([text]).unwrap();
+    let (night, late) = (hours("02:00-03:00"), hours("09:00-10:03"));
+    let site = |id: &str| {
+        let facts = SiteFacts {
+            account: "shop".into(),
+            id: id.into(),
+            name: "大厅".into(),
+            zone: "Asia/Shanghai".into(),
+        };
+        let hours = BTreeMap::from([
+            (QueueId::new("shut"), night.clone()),
+            (QueueId::new("late"), late.clone()),
+        ]);
+        let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4).with_hours(hours);
+        let subject = Subject::new(&["shop", id]).unwrap();
+        (id.to_owned(), Arc::new(SiteBook { facts, subject, rules: rules.clone(), calendar }))
+    };
+    let protection =
+        Protection::plain(AppId("wx0123456789abcdef".to_owned()), CallbackToken::new(TOKEN));
+    let account = AccountBook {
+        protection,
+        greeting: String::new(),
+        failure: None,
+        keywords: BTreeMap::new(),
+        menu: BTreeMap::new(),
+        texts: false,
+    };
+    let opens = |name: &str| StaffKey::new(name, &key(name), ["hall".to_owned()].into());
+    let at = |counters: &[&str]| counters.iter().map(|counter| CounterId::new(counter)).collect();
+    Book {
+        accounts: [("shop".to_owned(), account)].into(),
+        sites: ["hall", "other"].map(site).into(),
+        staff_keys: vec![
+            opens("staff").acting(KeyRole::Staff, at(&["1", "2"])),
+            opens("mate").acting(KeyRole::Staff, at(&["1", "2", "3"])),
+            opens("manager"),
+            opens("api").acting(KeyRole::Api, at(&["1"])),
+            opens("api_manager").acting(KeyRole::Api, at(&[])),
+            StaffKey::new("owner", &key("owner"), ["*".to_owned()].into()),
+            StaffKey::new("stranger", &key("stranger"), ["other".to_owned()].into()),
+        ],
+        webhooks: [(
+            "hall".to_owned(),
+            [("crm".to_owned(), ["ticket_taken".to_owned()].into())].into(),
+        )]
+        .into(),
+    }
+}
+
+/// The key of whoever is called so.
+pub fn key(who: &str) -> String {
+    format!("the-key-of-{who}-in-these-tests")
+}
