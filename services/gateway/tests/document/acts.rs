@@ -7,9 +7,12 @@ use crate::script::play;
 use crate::walk::{Met, OPERATIONS};
 use futures::{StreamExt, stream};
 
+/// A transition's number and the state before.
+type Row = Option<(&'static str, &'static str)>;
+
 /// An act that can be done after the script, in which `WHO` is whoever does it; and how the table
 /// of transitions calls it: its number and the state before, if it has a row there.
-const ACTS: &[(&str, &str, Option<(&str, &str)>)] = &[
+const ACTS: &[(&str, &str, Row)] = &[
     ("open_counter", "", None),
     ("break_counter", "WHO open_counter", None),
     ("close_counter", "WHO open_counter", None),
