@@ -11,9 +11,13 @@ use paihao_cache::{MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
+use paihao_contracts::link;
 use paihao_contracts::names::{LEDGER, STAFF};
 use paihao_contracts::staff::{Member, StaffEntry, StaffEvent, StaffRole};
-use paihao_domain::{CounterId, CounterRules, QueueId, QueueRules, Rules};
+use paihao_domain::{
+    Act, Actor, Command, CommandId, CounterId, CounterRules, Outcome, Person, QueueId, QueueRules,
+    Rules, TicketKey,
+};
 use paihao_gateway::book::{AccountBook, Book, KeyRole, SiteBook, StaffKey};
 use paihao_gateway::calendar::{Calendar, WeekHours};
 use paihao_gateway::codes::pool::PoolSettings;
@@ -89,6 +93,7 @@ impl Hall {
             callback_body_limit: 4096,
             session_expiry: Duration::from_secs(600),
             pool: PoolSettings { size: 0, keep: Duration::from_secs(60), per_second: 1 },
+            public: None,
             phones: None,
             login: Default::default(),
             trusted_proxies: Vec::new(),
@@ -108,6 +113,27 @@ impl Hall {
 }
 
 impl Hall {
+    /// Somebody takes a number with their phone; what their link ends in.
+    pub async fn holder(&self) -> String {
+        let (key, person) = ([7; 16], Person::new("oAnn"));
+        let act = Act::Take {
+            queue: QueueId::new("a"),
+            person: Some(person.clone()),
+            via: None,
+            class: None,
+            key: Some(TicketKey(key)),
+        };
+        let (id, actor) = (CommandId([7; 16]), Actor::Customer(person));
+        let command = Command { id, fingerprint: 0, actor, act };
+        let Outcome::Holding { ticket, .. } =
+            self.lines.submit("hall", command).await.unwrap().outcome
+        else {
+            panic!("no ticket")
+        };
+        let day = self.lines.view("hall").unwrap().site.day().unwrap().0;
+        link::TicketRef { day, ticket: ticket.0, key: link::TicketKey(key) }.id()
+    }
+
     /// Somebody scanned an invitation: staff at counter 1 of the hall, or a manager of these sites.
     pub async fn joins(&self, id: &str, role: StaffRole, sites: Option<&[&str]>) {
         let sites = sites.map(|sites| sites.iter().map(ToString::to_string).collect());

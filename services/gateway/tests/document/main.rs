@@ -15,8 +15,16 @@ mod routes;
 use std::collections::BTreeSet;
 use walk::{Met, OPERATIONS};
 
-/// What this walk cannot bring about, and why not; `*` is every operation.
+/// The acts of a ticket's holder.
+const HOLDER: &str = "let_pass come_back tell_me give_up held_ticket_events";
+
+/// What this walk cannot bring about in these operations, and why not; `*` is every one.
 const UNMET: &[(&str, &str, &str)] = &[
+    (HOLDER, "too_many_wishes", "twenty in a minute: `gateway/src/api/ticket/turns.rs`"),
+    (HOLDER, "body_too_large", "as everybody's: `gateway/src/body.rs`"),
+    (HOLDER, "malformed_idempotency_key", "as staff's, by the same function"),
+    (HOLDER, "newer_ledger", "as staff's, by the same function"),
+    ("come_back", "too_often", "fewer returns than before: as staff's `return`"),
     ("hear", "slow_body", "takes 4.5 seconds: `story/bad_input.rs`"),
     ("hear", "undecipherable_callback", "an account with a key: `story/bad_input.rs`"),
     ("hear", "plain_callback", "an account with a key: `story/bad_input.rs`"),
@@ -50,7 +58,7 @@ async fn every_operation_answers_and_refuses_as_the_document_says_and_in_all_tho
     for operation in OPERATIONS.values() {
         for named in operation.codes().into_iter().chain(operation.statuses()) {
             let is_excepted = |(id, code, _): &&(&str, &str, &str)| {
-                (*id == "*" || *id == operation.id) && *code == named
+                (*id == "*" || id.split(' ').any(|id| id == operation.id)) && *code == named
             };
             let excepted = UNMET.iter().find(is_excepted);
             let is_met = met.contains(&(operation.id.clone(), named.clone()));

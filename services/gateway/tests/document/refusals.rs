@@ -249,6 +249,56 @@ const SESSIONS: &str = r#"
     anybody open_scan_session {"queue": "a", "site": "hall", "uuid": "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"} -> session_expired
 "#;
 
+/// What the holder of a ticket does behind its link.
+const HOLDER: &str = r#"
+    anybody held_ticket id=LINK
+    anybody held_ticket id=x -> unknown_link
+    anybody held_ticket_events id=LINK
+    anybody held_ticket_events id=x -> unknown_link
+    anybody let_pass id=x -> unknown_link
+    anybody come_back id=x -> unknown_link
+    anybody tell_me id=x -> unknown_link
+    anybody give_up id=x -> unknown_link
+    anybody tell_me id=LINK wish=one {"ahead": 2}
+    anybody tell_me id=LINK wish=one {"ahead": 3} -> idempotency_key_reused
+    anybody let_pass id=LINK wish=one -> idempotency_key_reused
+    anybody come_back id=LINK wish=one -> idempotency_key_reused
+    anybody give_up id=LINK wish=one -> idempotency_key_reused
+    anybody tell_me id=LINK {"nonsense": 1} -> malformed_request
+    anybody let_pass id=LINK {"others": 1, "minutes": 1} -> malformed_request
+    anybody come_back id=LINK {"nonsense": 1} -> malformed_request
+    anybody give_up id=LINK {"nonsense": 1} -> malformed_request
+    anybody tell_me id=LINK {"ahead": 99} -> out_of_range
+    anybody let_pass id=LINK {"minutes": 999} -> out_of_range
+    anybody come_back id=LINK -> wrong_state
+    wait 70
+    anybody let_pass id=LINK {"others": 1}
+    anybody let_pass id=LINK -> wrong_state
+    anybody come_back id=LINK
+    anybody let_pass id=LINK
+    anybody come_back id=LINK
+    anybody let_pass id=LINK -> too_often
+    manager open_counter
+    manager call_next
+    manager start
+    anybody give_up id=LINK -> wrong_state
+    manager undo -> wrong_state
+    manager finish
+    anybody tell_me id=LINK -> ticket_ended
+    anybody let_pass id=LINK -> ticket_ended
+    anybody come_back id=LINK -> ticket_ended
+    anybody give_up id=LINK -> ticket_ended
+"#;
+
+/// The holder who does not come; and one who leaves.
+const LATE: &str = "
+    manager open_counter
+    manager call_next
+    manager missed
+    wait 1900
+    anybody come_back id=LINK -> too_late
+    anybody give_up id=LINK";
+
 /// Who works here: `boss` runs everything, `ann` the hall, `bob` is staff at another site.
 const PEOPLE: &str = r#"
     manager change_member member=m_ann {"role": "manager", "sites": ["nowhere"]} -> unknown_site
@@ -276,6 +326,11 @@ pub async fn walk(met: &Met) {
     play(&hall, "", &format!("manager revoke_key key={key} -> not_your_site")).await;
     for script in [COUNTERS, SERVING, TICKETS, RETURNS, NUMBERS, READING, SESSIONS] {
         play(&Hall::new(met).await, "", script).await;
+    }
+    for script in [HOLDER, LATE] {
+        let hall = Hall::new(met).await;
+        let link = hall.holder().await;
+        play(&hall, "", &script.replace("LINK", &link)).await;
     }
     newer(met).await;
     without_codes(met).await;

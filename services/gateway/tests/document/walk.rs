@@ -43,6 +43,11 @@ impl Operation {
         self.parameters().any(|parameter| parameter["name"] == "Idempotency-Key")
     }
 
+    /// Whether it is about the ticket that a link opens, to whoever has the link.
+    pub fn is_of_holder(&self) -> bool {
+        self.path.starts_with("/api/v1/tickets/")
+    }
+
     /// Whether it changes something.
     pub fn writes(&self) -> bool {
         self.method != "GET"

@@ -47,7 +47,7 @@ pub(super) fn routes() -> Routes {
             },
             holds("tell_me", "Be told with so many ahead; without a number as the queue does it")
                 .takes::<TellMe>()
-                .refuses(&[&refusals::WRONG_STATE, &refusals::OUT_OF_RANGE]),
+                .refuses(&[&refusals::OUT_OF_RANGE]),
         )
         .post(
             "/api/v1/tickets/{site}/{id}/leave",
@@ -132,8 +132,7 @@ async fn wish<Wanted: DeserializeOwned>(
     let held = asked.open(&door)?;
     door.turns.wish(&site, &id, door.clock.now_ms())?;
     let body = body::read(body, BODY_LIMIT).await?;
-    let wanted = if body.is_empty() { b"{}" } else { &body[..] };
-    let wanted = serde_json::from_slice(wanted).map_err(|error| malformed(&error.to_string()))?;
+    let wanted = body::object(&body)?;
     if held.over {
         return Err(Problem::new(&refusals::TICKET_ENDED).detail("of a day that is over"));
     }
