@@ -237,7 +237,8 @@ impl StaffSessions {
             noting: false,
         });
         if kept.position < position {
-            (kept.session, kept.position) = (session, position);
+            // What is being noted may come back here before its writer goes on.
+            *kept = Kept { session, position, noting: false };
         }
         let now = self.clock.now_ms();
         // What is over in all is over for ever.
