@@ -2,9 +2,11 @@
 
 use crate::calendar::Calendar;
 use paihao_contracts::commit::SiteFacts;
-use paihao_domain::{Actor, CounterId, Rules, Scope};
+use paihao_domain::{Actor, CounterId, QueueId, Rules, Scope};
 use paihao_ledger::Subject;
 use paihao_wechat::callback::Protection;
+use schemars::JsonSchema;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -61,6 +63,19 @@ pub struct SiteBook {
     pub rules: Rules,
     /// When its days begin, and its queues are open.
     pub calendar: Calendar,
+    /// What its boards say of the calls of queues that have sentences of their own.
+    pub announcements: BTreeMap<QueueId, Announcement>,
+}
+
+/// What a board says of a queue's calls, with `{number}`, `{counter}` and `{queue}` in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct Announcement {
+    /// In Chinese; the usual sentence if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zh: Option<String>,
+    /// In English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub en: Option<String>,
 }
 
 /// Stands for every site in the list of those that a key opens, also for sites that come later.

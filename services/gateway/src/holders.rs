@@ -80,9 +80,14 @@ pub(crate) fn path_of(door: &Door, site: &str, outcome: &Outcome) -> Option<Stri
     // Of a scan that is answered again, the day may have ended meanwhile.
     let former = || view.former.as_deref()?.ticket(*ticket);
     let held = view.site.ticket(*ticket).or_else(former)?;
-    let day = book.calendar.now(held.taken_at.0).day();
-    let link = TicketRef { day: day.0, ticket: ticket.0, key: TicketKey(held.key?.0) };
-    Some(link.path(site))
+    path_to(&book, held)
+}
+
+/// The path of the page of a ticket of this site, if it has one.
+pub(crate) fn path_to(book: &SiteBook, ticket: &Ticket) -> Option<String> {
+    let day = book.calendar.now(ticket.taken_at.0).day();
+    let link = TicketRef { day: day.0, ticket: ticket.id.0, key: TicketKey(ticket.key?.0) };
+    Some(link.path(&book.facts.id))
 }
 
 /// The same with the address under which people reach this system, if the owner has said it.

@@ -38,6 +38,7 @@ pub mod callers;
 mod cookies;
 mod pages;
 
+use api::Screens;
 use api::ticket::Turns;
 use axum::Router;
 use book::Book;
@@ -129,6 +130,7 @@ struct Within {
     turns: Turns,
     feed: Feed,
     past: Past,
+    screens: Screens,
     clock: Arc<dyn Clock>,
     settings: Settings,
     stop: CancellationToken,
@@ -190,6 +192,7 @@ pub fn start(
         turns: Turns::default(),
         feed,
         past,
+        screens: Screens::default(),
         clock,
         settings,
         stop: door.stop().clone(),

@@ -7,7 +7,7 @@ use crate::holders::asked;
 use crate::openapi::Routes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use sha2::{Digest, Sha256};
 
@@ -32,7 +32,8 @@ const ASSETS: &[Asset] = assets! {
     "paihao.css": "text/css; charset=utf-8",
     "kiosk.css": "text/css; charset=utf-8",
     "board.css": "text/css; charset=utf-8",
-    "staff.css": "text/css; charset=utf-8",
+    "console.css": "text/css; charset=utf-8",
+    "slip.css": "text/css; charset=utf-8",
     "words.js": "text/javascript; charset=utf-8",
     "language.js": "text/javascript; charset=utf-8",
     "paihao.js": "text/javascript; charset=utf-8",
@@ -41,9 +42,18 @@ const ASSETS: &[Asset] = assets! {
     "board.js": "text/javascript; charset=utf-8",
     "voice.js": "text/javascript; charset=utf-8",
     "loud.js": "text/javascript; charset=utf-8",
-    "staff.js": "text/javascript; charset=utf-8",
     "ticket.css": "text/css; charset=utf-8",
     "ticket.js": "text/javascript; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
+    "console-words.js": "text/javascript; charset=utf-8",
+    "acts.js": "text/javascript; charset=utf-8",
+    "rows.js": "text/javascript; charset=utf-8",
+    "dialog.js": "text/javascript; charset=utf-8",
+    "wish.js": "text/javascript; charset=utf-8",
+    "key.js": "text/javascript; charset=utf-8",
+    "chime.js": "text/javascript; charset=utf-8",
+    "slip.js": "text/javascript; charset=utf-8",
+    "slip-words.js": "text/javascript; charset=utf-8",
     "poster.css": "text/css; charset=utf-8",
     "poster.js": "text/javascript; charset=utf-8",
 };
@@ -51,7 +61,8 @@ const ASSETS: &[Asset] = assets! {
 const INDEX: &str = include_str!("pages/index.html");
 const KIOSK: &str = include_str!("pages/kiosk.html");
 const BOARD: &str = include_str!("pages/board.html");
-const STAFF: &str = include_str!("pages/staff.html");
+const CONSOLE: &str = include_str!("pages/console.html");
+const SLIP: &str = include_str!("pages/slip.html");
 
 const TICKET: &str = include_str!("pages/ticket.html");
 
@@ -60,8 +71,12 @@ pub(crate) fn routes() -> Routes {
         .page("/", get(Html(INDEX)))
         .page("/kiosk/{site}", get(async |door, site| page(door, site, KIOSK)))
         .page("/board/{site}", get(async |door, site| page(door, site, BOARD)))
-        .page("/staff/{site}", get(async |door, site| page(door, site, STAFF)))
         .page("/t/{site}/{id}", get(ticket))
+        .page("/console", get(any_console))
+        .page("/console/{site}", get(async |door, site| page(door, site, CONSOLE)))
+        .page("/slip/{site}/{number}", get(slip))
+        // Where the console was once.
+        .page("/staff/{site}", get(former))
         .page("/poster/{site}", get(poster::all))
         .page("/poster/{site}/{queue}", get(poster::one))
         .page("/assets/{name}", get(asset))
@@ -83,6 +98,28 @@ async fn ticket(State(door): State<Door>, Path((site, id)): Path<(String, String
         Err(_) => StatusCode::NOT_FOUND,
     };
     (status, [(header::CACHE_CONTROL, "no-store")], Html(TICKET)).into_response()
+}
+
+/// The console of the only site, or the list of sites to choose from.
+async fn any_console(State(door): State<Door>) -> Response {
+    let mut sites = door.lines.books();
+    match (sites.next(), sites.next()) {
+        (Some(only), None) => {
+            Redirect::temporary(&format!("/console/{}", only.facts.id)).into_response()
+        }
+        _ => Html(INDEX).into_response(),
+    }
+}
+
+async fn former(door: State<Door>, Path(site): Path<String>) -> Response {
+    match door.lines.book(&site) {
+        Some(book) => Redirect::permanent(&format!("/console/{}", book.facts.id)).into_response(),
+        None => page(door, Path(site), CONSOLE),
+    }
+}
+
+async fn slip(door: State<Door>, Path((site, _)): Path<(String, String)>) -> Response {
+    page(door, Path(site), SLIP)
 }
 
 /// A file, or "you have it" to a browser that does.

@@ -165,7 +165,7 @@ fn greeting(pages: &str, sim: &str, key: &str, file: &std::path::Path, known: bo
      看收到的号码和叫号消息
      see the number, and later the call, arrive in WeChat
 
-  3  叫号  Call the next    {pages}/staff/hall#key={key}
+  3  叫号  Call the next    {pages}/console/hall#key={key}
      选一个窗口，按「叫下一位」
      pick a counter and press \"call next\"
 

@@ -86,7 +86,7 @@ impl Actor {
     }
 
     /// The counters that it is bound to; `None` if it may go anywhere.
-    pub(crate) fn bound_to(&self) -> Option<&BTreeSet<CounterId>> {
+    pub fn bound_to(&self) -> Option<&BTreeSet<CounterId>> {
         match self {
             Actor::Staff { counters, .. } | Actor::Api { scope: Scope::Counters(counters), .. } => {
                 Some(counters)
@@ -96,7 +96,7 @@ impl Actor {
     }
 
     /// Whether it has the manager's scope.
-    pub(crate) fn manages(&self) -> bool {
+    pub fn manages(&self) -> bool {
         matches!(self, Actor::Manager(_) | Actor::Api { scope: Scope::Manager, .. })
     }
 }

@@ -13,7 +13,7 @@ use crate::visit::Trail;
 use std::sync::Arc;
 
 /// How many calls a site remembers for its board.
-const RECENT_CALLS: usize = 10;
+const RECENT_CALLS: usize = 20;
 
 /// Where a ticket is, as far as anything but the ticket itself has to know.
 struct Spot {
@@ -154,7 +154,7 @@ impl Site {
                     line.pass(called.rank, called.id);
                 }
                 self.counter_mut(counter).calls += 1;
-                self.announce(&called.number, counter, at, *call);
+                self.announce(&called, counter, at, *call);
                 self.moved(*ticket, was.filter(|_| out_of_order), Cause::OutOfOrder, at);
             }
             Event::TicketRecalled { ticket, counter, call, round, deadline } => {
@@ -168,7 +168,7 @@ impl Site {
                     (*c, *r, *last, *d) = (*call, *round, at, *deadline);
                 });
                 if let Some(called) = called {
-                    self.announce(&called.number, counter, at, *call);
+                    self.announce(&called, counter, at, *call);
                 }
             }
             Event::TicketStarted { ticket, counter } => {
@@ -367,8 +367,9 @@ impl Site {
         }
     }
 
-    fn announce(&mut self, number: &Number, counter: &CounterId, at: Timestamp, call: u32) {
-        let recent = RecentCall { number: number.clone(), counter: counter.clone(), at, call };
+    fn announce(&mut self, called: &Ticket, counter: &CounterId, at: Timestamp, call: u32) {
+        let (number, queue) = (called.number.clone(), called.queue.clone());
+        let recent = RecentCall { number, counter: counter.clone(), queue, at, call };
         self.calls.push_back(recent);
         while self.calls.len() > RECENT_CALLS {
             self.calls.pop_front();

@@ -40,7 +40,7 @@ mod milestones;
 
 pub use actor::{Actor, By, Role, Scope};
 pub use command::{Act, Command, Mark, QueueState, Served, Until};
-pub use decide::{Answer, decide};
+pub use decide::{Answer, Undoable, decide};
 pub use due::{due, next_due};
 pub use estimate::{
     Accuracy, Band, Chooser, Closing, Estimate, Forecast, LiveCounter, Method, Model, Next, Phrase,

@@ -66,6 +66,8 @@ pub struct RecentCall {
     pub number: Number,
     /// Where to.
     pub counter: CounterId,
+    /// From which queue.
+    pub queue: QueueId,
     /// When.
     pub at: Timestamp,
     /// The how-manieth call of this ticket.

@@ -1,13 +1,24 @@
 //! Server-sent events from a watched value.
 
+use crate::lines::View;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use std::convert::Infallible;
+use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// A comment is sent this often, so that proxies and browsers know that the stream lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// A screen is told at most this often; the first change after a pause, at once.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// What a screen shows is looked at again so often: opening hours and waits change without an event.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// A response that sends the events until the stream or the process ends.
 pub(super) fn sse<S: Stream<Item = Event> + Send + 'static>(
@@ -16,4 +27,97 @@ pub(super) fn sse<S: Stream<Item = Event> + Send + 'static>(
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + Send + use<S>> {
     let events = paihao_chassis::http::until_stop(events, stop).map(Ok);
     Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT))
+}
+
+/// A site as it is drawn, again whenever that has changed, as events of this name; until there is
+/// nothing to be drawn. Looks at it when the site changes, and at `news` of what else is in it.
+pub(super) fn redrawn<D>(
+    name: &'static str,
+    views: watch::Receiver<View>,
+    news: Option<watch::Receiver<()>>,
+    draw: D,
+) -> impl Stream<Item = Event> + Send + use<D>
+where
+    D: FnMut(View) -> Option<Arc<str>> + Send + 'static,
+{
+    struct Screen<D> {
+        views: watch::Receiver<View>,
+        news: Option<watch::Receiver<()>>,
+        draw: D,
+        shown: Option<(Arc<str>, Instant)>,
+    }
+    let screen = Screen { views, news, draw, shown: None };
+    Box::pin(stream::unfold(screen, move |mut screen| async move {
+        loop {
+            if let Some((_, at)) = screen.shown {
+                // Changes that come while a screen draws the last one reach it as one.
+                sleep_until(at + BREATH).await;
+                tokio::select! {
+                    changed = screen.views.changed() => changed.ok()?,
+                    () = heard(screen.news.as_mut()) => {}
+                    () = sleep(LOOK) => {}
+                }
+            }
+            let view = screen.views.borrow_and_update().clone();
+            let position = view.position.0;
+            let drawn = (screen.draw)(view)?;
+            if screen.shown.as_ref().is_none_or(|(last, _)| *last != drawn) {
+                let event = Event::default().event(name).id(position.to_string()).data(&*drawn);
+                screen.shown = Some((drawn, Instant::now()));
+                return Some((event, screen));
+            }
+        }
+    }))
+}
+
+async fn heard(news: Option<&mut watch::Receiver<()>>) {
+    let Some(news) = news else { return pending().await };
+    if news.changed().await.is_err() {
+        pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parking_lot::Mutex;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_drawn_at_once_a_burst_as_one_and_what_time_changes_before_long() {
+        let (changes, views) = watch::channel(View::default());
+        let (news, told) = watch::channel(());
+        let shown = Arc::new(Mutex::new("one"));
+        let draw = shown.clone();
+        let mut events = redrawn("site", views, Some(told), move |_| Some((*draw.lock()).into()));
+        let mut next = async || format!("{:?}", events.next().await.unwrap());
+        assert!(next().await.contains("one"));
+
+        tokio::time::advance(Duration::from_secs(1)).await;
+        *shown.lock() = "two";
+        changes.send_replace(View::default());
+        let begun = Instant::now();
+        assert!(next().await.contains("two"));
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+
+        // Nothing is said of a change that nobody could see, and the last of a burst is said once.
+        for text in ["two", "three", "four"] {
+            *shown.lock() = text;
+            changes.send_replace(View::default());
+        }
+        assert!(next().await.contains("four"));
+        assert!((BREATH..BREATH * 2).contains(&begun.elapsed()));
+
+        *shown.lock() = "the hours are over";
+        assert!(next().await.contains("hours"));
+        assert!(begun.elapsed() < LOOK + Duration::from_secs(1));
+        tokio::time::advance(BREATH).await;
+        *shown.lock() = "a message has arrived";
+        let begun = Instant::now();
+        news.send_replace(());
+        assert!(next().await.contains("arrived"));
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        drop(news);
+        drop(changes);
+        assert!(events.next().await.is_none());
+    }
 }

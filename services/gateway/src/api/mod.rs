@@ -1,6 +1,7 @@
 //! The HTTP API: scan sessions for browsers, sites for boards, and what staff do.
 
 mod cost;
+mod desk;
 pub(crate) mod doors;
 mod feed;
 mod live;
@@ -8,8 +9,10 @@ mod me;
 mod notices;
 mod past;
 mod people;
+mod screens;
 mod sessions;
 mod sites;
+mod slip;
 mod staff;
 pub(crate) mod ticket;
 mod webhooks;
@@ -17,6 +20,7 @@ mod webhooks;
 mod described;
 
 pub use described::document;
+pub(crate) use screens::Screens;
 pub use sites::digest_routes;
 
 use crate::openapi::Routes;
@@ -47,9 +51,11 @@ pub(crate) fn routes() -> Routes {
         .merge(people::routes())
         .merge(staff::routes())
         .merge(cost::routes())
+        .merge(desk::routes())
         .merge(feed::routes())
         .merge(notices::routes())
         .merge(past::routes())
+        .merge(slip::routes())
         .merge(webhooks::routes())
         .merge(described::routes())
 }

@@ -2,28 +2,22 @@
 
 use super::live;
 use crate::Door;
-use crate::book::SiteBook;
+use crate::book::{Announcement, SiteBook};
 use crate::lines::{Lines, View};
 use crate::openapi::{OPEN, Routes, op};
 use crate::refusals::{self, Problem};
 use axum::extract::{Path, State};
-use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use futures::stream;
 use paihao_domain::{CounterId, CounterState, Now, Site, Stage, Standing, TicketId};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::time::Duration;
 
 /// Waiting numbers that are listed of each queue; the count is always exact.
 const LISTED: usize = 200;
-
-/// A screen is told at most this often.
-const BREATH: Duration = Duration::from_millis(100);
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -72,6 +66,13 @@ struct Listed {
 #[derive(Serialize)]
 pub(super) struct AsSeen(Value);
 
+impl AsSeen {
+    /// As the text that a screen is sent.
+    pub(super) fn text(&self) -> String {
+        self.0.to_string()
+    }
+}
+
 impl JsonSchema for AsSeen {
     fn schema_name() -> Cow<'static, str> {
         SiteSeen::schema_name()
@@ -92,6 +93,8 @@ impl JsonSchema for AsSeen {
 struct SiteSeen<'a> {
     site: &'a str,
     name: &'a str,
+    /// Whose clocks count there.
+    zone: &'a str,
     day: Option<i32>,
     position: u64,
     queues: Vec<QueueSeen<'a>>,
@@ -112,6 +115,13 @@ struct QueueSeen<'a> {
     held_count: usize,
     missed_count: usize,
     last_called: Option<String>,
+    /// From and to how many minutes the next one to come would wait; nobody can say while no
+    /// counter is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minutes: Option<[u32; 2]>,
+    /// What a board says of its calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    announcement: Option<&'a Announcement>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -151,6 +161,7 @@ struct CallSeen<'a> {
     number: String,
     counter: String,
     counter_name: &'a str,
+    queue: String,
     called_at: i64,
     call: u32,
 }
@@ -177,30 +188,17 @@ pub(super) fn as_seen(book: &SiteBook, view: View, at_ms: i64) -> AsSeen {
 }
 
 async fn events(State(door): State<Door>, Path(site): Path<String>) -> Result<Response, Problem> {
-    let mut views = door.lines.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    views.mark_changed();
+    let views = door.lines.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let stop = door.stop.clone();
-    let events = stream::unfold((views, door, site), async |(mut views, door, site)| {
-        views.changed().await.ok()?;
+    let draw = move |view| {
         let book = door.lines.book(&site)?;
-        let view = views.borrow_and_update().clone();
-        let position = view.position.0;
-        let now = book.calendar.now(door.clock.now_ms());
-        let today = today(&now, view);
-        let event = Event::default()
-            .event("site")
-            .id(position.to_string())
-            .json_data(seen(&book, &today, &now))
-            .expect("string keys only");
-        // Changes that come while a screen draws the last one reach it as one.
-        tokio::time::sleep(BREATH).await;
-        Some((event, (views, door, site)))
-    });
-    Ok(live::sse(Box::pin(events), &stop).into_response())
+        Some(door.screens.drawn(&book, view, door.clock.now_ms()))
+    };
+    Ok(live::sse(live::redrawn("site", views, None, draw), &stop).into_response())
 }
 
 /// The view, emptied if it is of a day that is over: nobody has come yet today.
-fn today(now: &Now, view: View) -> View {
+pub(super) fn today(now: &Now, view: View) -> View {
     match view.site.day() {
         Some(then) if then < now.day() => View { site: Site::default(), ..view },
         _ => view,
@@ -228,6 +226,10 @@ fn seen<'a>(book: &'a SiteBook, view: &'a View, now: &Now) -> SiteSeen<'a> {
             held_count: line.held(),
             missed_count: line.missed(),
             last_called: line.last_called().map(ToString::to_string),
+            minutes: site
+                .outlook(&book.rules, id, line.len() as u32, now)
+                .map(|estimate| [estimate.low, estimate.high]),
+            announcement: book.announcements.get(id),
         }
     });
     let counters = book.rules.counters.iter().map(|(id, rules)| CounterSeen {
@@ -242,12 +244,14 @@ fn seen<'a>(book: &'a SiteBook, view: &'a View, now: &Now) -> SiteSeen<'a> {
         number: call.number.to_string(),
         counter: call.counter.as_str().to_owned(),
         counter_name: book.rules.counters.get(&call.counter).map_or("", |rules| &rules.name),
+        queue: call.queue.as_str().to_owned(),
         called_at: call.at.0,
         call: call.call,
     });
     SiteSeen {
         site: &book.facts.id,
         name: &book.facts.name,
+        zone: &book.facts.zone,
         day: site.day().map(|day| day.0),
         position: view.position.0,
         queues: queues.collect(),
@@ -272,7 +276,7 @@ fn serving(site: &Site, counter: &CounterId) -> Option<ServingSeen> {
     })
 }
 
-fn standing_name(standing: Standing) -> &'static str {
+pub(super) fn standing_name(standing: Standing) -> &'static str {
     match standing {
         Standing::Open => "open",
         Standing::Full => "full",
@@ -284,7 +288,7 @@ fn standing_name(standing: Standing) -> &'static str {
     }
 }
 
-fn counter_name(state: CounterState) -> &'static str {
+pub(super) fn counter_name(state: CounterState) -> &'static str {
     match state {
         CounterState::Offline => "offline",
         CounterState::Open => "open",

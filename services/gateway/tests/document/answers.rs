@@ -67,6 +67,9 @@ pub async fn walk(met: &Met) {
         "feed_pages",
         "site_at",
         "ticket_notices",
+        "ticket_slip",
+        "desk",
+        "desk_events",
         "replay_webhook",
     ] {
         let operation = &OPERATIONS[id];

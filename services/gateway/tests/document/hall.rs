@@ -234,7 +234,16 @@ pub fn book() -> Book {
         ]);
         let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4).with_hours(hours);
         let subject = Subject::new(&["shop", id]).unwrap();
-        (id.to_owned(), Arc::new(SiteBook { facts, subject, rules: rules.clone(), calendar }))
+        (
+            id.to_owned(),
+            Arc::new(SiteBook {
+                facts,
+                subject,
+                rules: rules.clone(),
+                calendar,
+                announcements: Default::default(),
+            }),
+        )
     };
     let protection =
         Protection::plain(AppId("wx0123456789abcdef".to_owned()), CallbackToken::new(TOKEN));

@@ -9,7 +9,8 @@ use paihao_chassis::clock::ManualClock;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::names::LEDGER;
 use paihao_contracts::public::publish;
-use paihao_gateway::book::StaffKey;
+use paihao_domain::CounterId;
+use paihao_gateway::book::{KeyRole, StaffKey};
 use paihao_gateway::codes::pool::PoolSettings;
 use paihao_gateway::fates::Fates;
 use paihao_gateway::lines::Lines;
@@ -25,6 +26,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 pub const KEY: &str = "a-key-of-the-tests-alone";
+/// Of somebody who may sit at the first counter only.
+pub const STAFF_KEY: &str = "a-key-of-the-first-counter";
 
 /// A ledger, and gateways over it.
 pub struct Hall {
@@ -76,6 +79,8 @@ impl Hall {
         book.staff_keys = vec![
             StaffKey::new("desk", KEY, opens("hall")),
             StaffKey::new("other", "the-key-of-another-site", opens("elsewhere")),
+            StaffKey::new("mei", STAFF_KEY, opens("hall"))
+                .acting(KeyRole::Staff, [CounterId::new("1")].into()),
         ];
         let settings = Settings {
             callback_window: Duration::from_secs(300),

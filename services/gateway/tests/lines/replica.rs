@@ -42,7 +42,8 @@ pub fn book_with(queue: QueueRules) -> Book {
     };
     let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
-    let site = Arc::new(SiteBook { facts, subject, rules, calendar });
+    let site =
+        Arc::new(SiteBook { facts, subject, rules, calendar, announcements: Default::default() });
     Book { sites: [("hall".to_owned(), site)].into(), ..Book::default() }
 }
 

@@ -236,7 +236,8 @@ impl Config {
         };
         let subject = Subject::new(&[&site.account, name]).ok()?;
         let calendar = Calendar::new(zone.ok()?, site.day_starts_at).with_hours(hours);
-        Some(SiteBook { facts, subject, rules, calendar })
+        let announcements = line::announcements(&at, site, problems);
+        Some(SiteBook { facts, subject, rules, calendar, announcements })
     }
 }
 

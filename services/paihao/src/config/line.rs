@@ -7,7 +7,7 @@ use paihao_domain::{
     CounterId, CounterRules, FARTHEST, MISSED_LANE, MissedPolicy, MissedRules, Placement, QueueId,
     QueueRules, Rules,
 };
-use paihao_gateway::book::{EVERY_SITE, KeyRole, StaffKey};
+use paihao_gateway::book::{Announcement, EVERY_SITE, KeyRole, StaffKey};
 use paihao_gateway::calendar::WeekHours;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,6 +159,38 @@ pub(super) fn hours(
         }
     }
     hours
+}
+
+/// What boards say of the calls of queues that have sentences of their own.
+pub(super) fn announcements(
+    at: &str,
+    site: &Site,
+    problems: &mut Problems,
+) -> BTreeMap<QueueId, Announcement> {
+    let mut announcements = BTreeMap::new();
+    for (name, queue) in &site.queues {
+        let Some(said) = &queue.announcement else { continue };
+        for (language, sentence) in [("zh", &said.zh), ("en", &said.en)] {
+            let Some(sentence) = sentence else { continue };
+            let key = format!("{at}.queues.{name}.announcement.{language}");
+            if !sentence.contains("{number}") {
+                let advice = "put {number} where the number is said";
+                problems.refuse(&key, "a call that does not say who is called", advice);
+            }
+            if sentence.chars().count() > 200 {
+                problems.refuse(&key, "longer than anybody listens", "use 200 characters or less");
+            }
+            let holes = sentence.split('{').skip(1).map(|rest| rest.split('}').next());
+            let known = ["number", "counter", "queue"];
+            for hole in holes.flatten().filter(|hole| !known.contains(hole)) {
+                let advice = "use {number}, {counter} and {queue}";
+                problems.refuse(&key, format!("{{{hole}}} is not known"), advice);
+            }
+        }
+        let said = Announcement { zh: said.zh.clone(), en: said.en.clone() };
+        announcements.insert(QueueId::new(name), said);
+    }
+    announcements
 }
 
 /// A key of the staff API, and as whom its holder acts.

@@ -220,7 +220,9 @@ section!(Queue {
     let_pass: u32 = "two",
     let_pass_minutes: u32 = "half_an_hour",
     near: u32 = "three",
+    announcement: Option<Announcement> = "none",
 });
+section!(Announcement { zh: Option<String> = "none", en: Option<String> = "none" });
 section!(Counter { name: String, queues: Vec<String>, auto_next: bool = "no", });
 section!(Staff {
     key: SecretText,

@@ -7,7 +7,9 @@ const seen = element => {
   const { width, height } = element.getBoundingClientRect();
   return width > 0 && height > 0 && element.checkVisibility({ visibilityProperty: true });
 };
-const all = [...document.body.querySelectorAll('*')].filter(seen);
+// What lies behind an open dialog cannot be reached, and is not looked at.
+const modal = document.querySelector('dialog:modal');
+const all = [...(modal || document.body).querySelectorAll('*')].filter(seen);
 const byEar = element => element.closest('.sr') !== null;
 
 // Names.
@@ -32,10 +34,10 @@ for (const id of ids.filter((id, i) => ids.indexOf(id) !== i)) findings.push(`tw
 
 // Structure.
 const count = css => all.filter(element => element.matches(css)).length;
-if (count('main') !== 1) findings.push(`${count('main')} main parts`);
-if (count('h1') !== 1) findings.push(`${count('h1')} first headings`);
+if (!modal && count('main') !== 1) findings.push(`${count('main')} main parts`);
+if (!modal && count('h1') !== 1) findings.push(`${count('h1')} first headings`);
 if (!document.title.trim()) findings.push('the page has no title');
-let level = 0;
+let level = modal ? 1 : 0;
 for (const heading of all.filter(element => /^H[1-6]$/.test(element.tagName))) {
   const own = Number(heading.tagName[1]);
   if (own > level + 1) say(`a heading of level ${own} after one of ${level}`, heading);

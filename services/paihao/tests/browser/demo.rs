@@ -68,11 +68,22 @@ impl Demo {
         phones
     }
 
-    /// Opens the staff page as the terminal says, at the first counter.
+    /// Opens the console as the terminal says, at the first counter.
     pub async fn staff_at_first_counter(&self, browser: &Browser) -> Window {
+        self.staff_at(browser, 1).await
+    }
+
+    /// The same at another one, by its place in the list.
+    pub async fn staff_at(&self, browser: &Browser, place: usize) -> Window {
         let staff = browser.open(&self.address("#key=")).await;
-        staff.click("#counters button").await;
-        staff.shows("#counter", "1号窗口").await;
+        let choices = "#choose button, #desk #change";
+        staff.until("it has begun", async || !staff.texts(choices).await.is_empty()).await;
+        // The browser remembers where its last console was.
+        if staff.texts("#choose button").await.is_empty() {
+            staff.click("#change").await;
+        }
+        staff.click(&format!("#counters button:nth-child({place})")).await;
+        staff.shows("#counter", &format!("{place}号窗口")).await;
         staff
     }
 }

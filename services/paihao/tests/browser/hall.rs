@@ -66,6 +66,55 @@ async fn calls_in_one_instant_are_seen_and_heard_one_after_the_other_also_after_
 }
 
 #[tokio::test]
+async fn what_was_called_too_long_ago_is_shown_and_not_announced_and_clocks_are_the_sites() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    demo.people_in_line(&browser, 3).await;
+    let staff = demo.staff_at_first_counter(&browser).await;
+    let address = demo.address("/board/");
+    let port = address.split([':', '/']).nth(4).unwrap();
+    let proxy = Proxy::start(port.parse().unwrap());
+    let board = browser.open("about:blank").await;
+    board.before_each_page(RECORDER).await;
+    board.is_in("America/New_York").await;
+    board.go(&address.replace(port, &proxy.port().to_string())).await;
+    press(&demo, &staff, &["1/call-next"]).await;
+    board.shows("#hero .number", "A001").await;
+    let clocks = board.run(CLOCKS, json!([])).await;
+    assert_eq!(clocks["shown"], clocks["shanghai"], "{clocks}");
+    assert_ne!(clocks["shown"], clocks["here"], "{clocks}");
+
+    proxy.cut();
+    board.shows("#offline", "正在重新连接").await;
+    press(&demo, &staff, &["2/call-next"]).await;
+    board.run(LONG_AGO, json!(["A002"])).await;
+    proxy.mend();
+    board.shows("#calls li:first-child", "A002").await;
+    press(&demo, &staff, &["1/finish", "1/call-next"]).await;
+    board.shows("#hero .number", "A003").await;
+    let seen = heroes(&board).await;
+    let seen: Vec<_> = seen.iter().map(|(number, _)| number.as_str()).collect();
+    assert_eq!(seen, ["A001", "A003"]);
+    browser.end(&["net::ERR_"]).await;
+}
+
+#[tokio::test]
+async fn a_kiosk_says_how_long_the_wait_is_now_at_each_service() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    demo.people_in_line(&browser, 3).await;
+    let kiosk = browser.open(&demo.address("/kiosk/")).await;
+    kiosk.shows("#queues .queue:first-child", "3 人在等").await;
+    kiosk.shows("#queues .queue:first-child", "现在约等").await;
+    let staff = demo.staff_at_first_counter(&browser).await;
+    press(&demo, &staff, &["1/close", "2/close", "3/close"]).await;
+    kiosk
+        .until("nobody can say", async || {
+            !kiosk.texts("#queues .queue:first-child").await[0].contains("现在约等")
+        })
+        .await;
+    browser.end(&[]).await;
+}
+
+#[tokio::test]
 async fn a_queues_own_script_is_spoken_and_one_may_be_yao() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
     let board = browser.open(&demo.address("/board/")).await;
@@ -185,6 +234,21 @@ Element.prototype.replaceChildren = function (...parts) {
 const PEOPLE_LEAVE_SOON: &str = "
 const later = window.setTimeout;
 window.setTimeout = (done, ms) => later(done, ms === 90000 ? 4000 : ms);";
+
+/// From now on the server says that this one was called ten minutes ago.
+const LONG_AGO: &str = "
+const [number] = arguments;
+const { parse } = JSON;
+JSON.parse = text => {
+  const told = parse(text);
+  for (const call of told.calls || []) if (call.number === number) call.called_at -= 600000;
+  return told;
+};";
+
+const CLOCKS: &str = "
+const read = timeZone => new Intl.DateTimeFormat('en-GB',
+  { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone }).format(Date.now()).slice(0, 2);
+return { shown: document.getElementById('clock').textContent.slice(0, 2), shanghai: read('Asia/Shanghai'), here: read() };";
 
 const SENTENCE: &str = "
 const given = arguments;

@@ -10,7 +10,9 @@ mod window;
 mod customer;
 mod newcomer;
 mod phones;
-mod staff;
+
+mod console;
+mod counters;
 
 mod away;
 mod hall;

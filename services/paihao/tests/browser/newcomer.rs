@@ -39,8 +39,8 @@ async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
     let kept = staff.run("return document.documentElement.outerHTML", json!([])).await;
     assert!(!kept.as_str().unwrap().contains(key), "the key is on the page");
     staff.shows("#counter", "1号窗口").await;
-    staff.click("#call-next").await;
-    staff.shows("#desk[data-state=serving] #number", "A001").await;
+    staff.click("#next").await;
+    staff.shows("#desk[data-state=called] #number", "A001").await;
     staff.shows("#said", "已叫 A001").await;
 
     board.shows("#hero .number", "A001").await;

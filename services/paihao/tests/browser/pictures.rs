@@ -35,7 +35,7 @@ async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     pictures(&page, "board-quiet", HALL).await;
     page.go(demo.address("#key=").split('#').next().unwrap()).await;
     page.shows("#sign-in h2", "工作人员密钥").await;
-    pictures(&page, "staff-sign-in", HAND).await;
+    pictures(&page, "console-sign-in", HAND).await;
     page.go(&demo.address("/kiosk/")).await;
     page.shows("#queues", "社保医保").await;
     pictures(&page, "kiosk-queues", HALL).await;
@@ -63,21 +63,20 @@ async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     hall.close().await;
     let staff = browser.open(&demo.address("#key=")).await;
     staff.shows("#counters", "3号窗口").await;
-    pictures(&staff, "staff-counters", HAND).await;
+    pictures(&staff, "console-counters", HAND).await;
     staff.click("#counters button").await;
-    staff.click("#call-next").await;
+    staff.click("#next").await;
     staff.shows("#said", "已叫 A001").await;
-    pictures(&staff, "staff-serving", HAND).await;
+    pictures(&staff, "console-called", HAND).await;
     let board = browser.open(&demo.address("/board/")).await;
     board.shows("#calls", "A001").await;
     pictures(&board, "board-one-call", HALL).await;
-    staff.click("#finish").await;
-    staff.shows("#said", "已完成").await;
-    staff.click("#call-next:enabled").await;
-    staff.shows("#said", "已叫 A002").await;
+    console_at_work(&staff).await;
+    staff.click("#next").await;
+    staff.shows("#said", "已叫 A004").await;
     staff.click("#change").await;
     staff.click("#counters button:last-child").await;
-    staff.click("#call-next").await;
+    staff.click("#next").await;
     staff.shows("#said", "已叫 B001").await;
     // A call stays the big one for a while; a board that is just opened begins with the last.
     board.go(&format!("{}?voice=off", demo.address("/board/"))).await;
@@ -89,7 +88,53 @@ async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     phones.click(".phone:nth-child(1) .scan").await;
     phones.shows(".phone:nth-child(1) .codes .code", "还剩").await;
     pictures(&phones, "phones-codes", HAND).await;
-    browser.end(&[]).await;
+    // Nobody had signed in yet.
+    browser.end(&["status of 401"]).await;
+}
+
+/// The console with somebody missed, somebody away and somebody being served, and what it asks.
+async fn console_at_work(staff: &Window) {
+    staff.click("#missed").await;
+    staff.shows("#missed-list", "A001").await;
+    staff.click("#next").await;
+    staff.click("#start").await;
+    staff.click("#hold").await;
+    staff.shows("#dialog-title", "挂起").await;
+    pictures(staff, "console-hold", &[PHONE, DESK]).await;
+    staff.click("#dialog .option").await;
+    staff.click("#dialog [type=submit]").await;
+    staff.shows("#held-list", "A002").await;
+    staff.click("#take").await;
+    pictures(staff, "console-take", &[PHONE, DESK]).await;
+    staff.click("#dialog [type=submit]").await;
+    staff.shows("#dialog-title", "已取号").await;
+    staff.click("#dialog .ghost").await;
+    staff.click("#next").await;
+    staff.click("#start").await;
+    staff.shows("#desk[data-state=serving] #number", "A003").await;
+    pictures(staff, "console-serving", HAND).await;
+    for (button, name) in [("#queues", "console-queues"), ("#help", "console-help")] {
+        staff.click(button).await;
+        staff.shows("#dialog", "关闭").await;
+        pictures(staff, name, &[DESK]).await;
+        staff.click("#dialog .ghost").await;
+    }
+    staff.click("#waiting .row").await;
+    staff.shows("#dialog .messages", "已送达").await;
+    pictures(staff, "console-ticket", &[PHONE, DESK]).await;
+    staff.click("#dialog .ghost").await;
+    staff.click("#finish").await;
+    staff.click("#undo").await;
+    staff.shows("#dialog-title", "撤销什么").await;
+    pictures(staff, "console-undo", &[DESK]).await;
+    staff.click("#dialog .ghost").await;
+    let slip = staff.address().await.replace("/console/hall", "/slip/hall/A006");
+    let before = staff.address().await;
+    staff.go(&slip).await;
+    staff.shows("#number", "A006").await;
+    pictures(staff, "slip", &[PHONE, DESK]).await;
+    staff.go(&before).await;
+    staff.shows("#counter", "1号窗口").await;
 }
 
 pub async fn pictures(page: &Window, name: &str, screens: &[Screen]) {

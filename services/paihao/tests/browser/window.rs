@@ -149,6 +149,11 @@ impl Window {
         self.devtools("Emulation.setUserAgentOverride", agent).await;
     }
 
+    /// The machine says that it is in this time zone.
+    pub async fn is_in(&self, zone: &str) {
+        self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
+    }
+
     /// A PNG of what is on the screen.
     pub async fn photograph(&self) -> Vec<u8> {
         let quickly = json!({"format": "png", "optimizeForSpeed": true});

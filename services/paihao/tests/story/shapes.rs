@@ -48,7 +48,8 @@ fn book() -> Book {
     };
     let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
-    let site = Arc::new(SiteBook { facts, subject, rules, calendar });
+    let site =
+        Arc::new(SiteBook { facts, subject, rules, calendar, announcements: Default::default() });
     Book { sites: [("hall".to_owned(), site)].into(), ..Book::default() }
 }
 

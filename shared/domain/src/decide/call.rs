@@ -12,10 +12,10 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 
 /// Between two calls of the same person.
-const RECALL_GAP_MS: i64 = 15_000;
+pub(super) const RECALL_GAP_MS: i64 = 15_000;
 
 /// A call can be taken back for so long.
-const PUT_BACK_MS: i64 = 60_000;
+pub(super) const PUT_BACK_MS: i64 = 60_000;
 
 /// The reason that is preset for calling one who was missed and stands there.
 const RETURNED: &str = "returned";

@@ -12,9 +12,13 @@ mod serve;
 mod shift;
 mod undo;
 
+mod chances;
+
 mod counters;
 pub(crate) mod day;
 mod queues;
+
+pub use chances::Undoable;
 
 use crate::actor::{Actor, By};
 use crate::command::{Act, Command, Served};

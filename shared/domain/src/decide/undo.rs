@@ -4,13 +4,23 @@ use super::{Heard, Sitting, wrong_state};
 use crate::event::Event;
 use crate::ids::TicketId;
 use crate::refusal::Refusal;
-use crate::ticket::{Stage, State, Ticket};
+use crate::ticket::{Before, Stage, State, Ticket};
 
 /// Staff take back what they did themselves for so long; a manager, all day.
-const UNDO_MS: i64 = 60_000;
+pub(super) const UNDO_MS: i64 = 60_000;
 
 impl Sitting<'_> {
     pub(super) fn undo(&self, ticket: TicketId) -> Heard {
+        let (ticket, before) = self.undoable(ticket)?;
+        let restored = Event::TicketRestored {
+            ticket: Box::new(self.restored(ticket, &before.ticket)),
+            retracts: None,
+        };
+        self.stands(ticket, vec![restored])
+    }
+
+    /// A ticket whose end may be taken back, and what it was before.
+    pub(super) fn undoable(&self, ticket: TicketId) -> Result<(&Ticket, &Before), Refusal> {
         let ticket = self.ticket(ticket)?;
         if !matches!(ticket.state(), State::Done | State::Closed | State::Missed) {
             return Err(wrong_state(ticket));
@@ -32,11 +42,7 @@ impl Sitting<'_> {
             self.serving_counter(counter)?;
             self.free(counter)?;
         }
-        let restored = Event::TicketRestored {
-            ticket: Box::new(self.restored(ticket, &before.ticket)),
-            retracts: None,
-        };
-        self.stands(ticket, vec![restored])
+        Ok((ticket, before))
     }
 
     /// What it was, with what its holder was told since; and with time to come, if time has run out

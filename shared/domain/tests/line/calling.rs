@@ -96,11 +96,11 @@ fn a_late_press_does_not_end_somebody_elses_service() {
 }
 
 #[test]
-fn the_board_remembers_the_last_ten_calls_newest_first() {
-    let people = (1..=12).map(|i| take(&format!("p{i}"), "a"));
-    let calls = (1..=12).flat_map(|_| [call("1"), finish("1")]);
+fn the_board_remembers_the_last_twenty_calls_newest_first() {
+    let people = (1..=22).map(|i| take(&format!("p{i}"), "a"));
+    let calls = (1..=22).flat_map(|_| [call("1"), finish("1")]);
     let hall = given([open("1")].into_iter().chain(people).chain(calls));
     let board: Vec<_> = hall.site.recent_calls().map(|call| call.number.to_string()).collect();
-    assert_eq!(board.len(), 10);
-    assert_eq!((board[0].as_str(), board[9].as_str()), ("A012", "A003"));
+    assert_eq!(board.len(), 20);
+    assert_eq!((board[0].as_str(), board[19].as_str()), ("A022", "A003"));
 }

@@ -55,7 +55,13 @@ pub fn book(sites: usize) -> anyhow::Result<Book> {
         };
         let subject = Subject::new(&["shop", &id])?;
         let calendar = Calendar::new(zone.clone(), 4);
-        let hall = SiteBook { facts, subject, rules: rules(), calendar };
+        let hall = SiteBook {
+            facts,
+            subject,
+            rules: rules(),
+            calendar,
+            announcements: Default::default(),
+        };
         book.sites.insert(id, Arc::new(hall));
     }
     Ok(book)

@@ -1,11 +1,12 @@
 // The screen on the wall: who is called where, who waits.
-import { byId, clock, giveUp, hear, make, showConnected, siteEvents, siteState, stayAwake } from './paihao.js';
+import { byId, clock, clocksOf, giveUp, hear, make, now, showConnected, siteEvents, siteState, stayAwake } from './paihao.js';
 import { onSwitch, putName, said, tongue, word } from './language.js';
 import { speak } from './loud.js';
 
 const HERO_MS = 5000; // a call stays the big one at least so long
 const RECENT = 5; // as many rows as the style gives them
 const LISTED = 24;
+const STALE_MS = 180000; // a call that was missed longer ago is shown among the recent ones only
 
 let seen = null; // the site as last heard
 let known = null; // keys of the calls already announced; null before the first state
@@ -17,6 +18,8 @@ const key = call => `${call.number}/${call.counter}/${call.call}/${call.called_a
 
 function show(state) {
   seen = state;
+  clocksOf(state);
+  tick();
   title();
   putName(byId('site'), state.name);
   const calls = state.calls;
@@ -27,8 +30,9 @@ function show(state) {
   } else {
     const fresh = calls.filter(call => !known.has(key(call))).reverse();
     known = new Set(calls.map(key));
-    announcing.push(...fresh);
-    fresh.forEach(call => speak(call, state));
+    const worth = fresh.filter(call => now() - call.called_at < STALE_MS);
+    announcing.push(...worth);
+    worth.forEach(call => speak(call, state));
     announce();
   }
   byId('calls').replaceChildren(...(calls.length ? calls.slice(0, RECENT).map(recent) : [none('board.none', 'li')]));
@@ -97,6 +101,10 @@ function title() {
   if (seen) document.title = `${seen.name} · ${word('board.title')}`;
 }
 
+function tick() {
+  if (seen) byId('clock').textContent = clock();
+}
+
 async function start() {
   try {
     show(await siteState());
@@ -110,7 +118,5 @@ async function start() {
 
 onSwitch(title);
 stayAwake();
-const tick = () => { byId('clock').textContent = clock(); };
-tick();
 setInterval(tick, 1000);
 start();

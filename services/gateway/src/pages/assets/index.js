@@ -2,7 +2,7 @@
 import { ask, byId, make } from './paihao.js';
 import { put, said, say, tongue } from './language.js';
 
-const PAGES = ['kiosk', 'board', 'staff', 'poster'];
+const PAGES = ['kiosk', 'board', 'console', 'poster'];
 
 function card({ site, name }) {
   const links = PAGES.map(page => {

@@ -22,6 +22,9 @@ function kept() {
 const atFirst = placeOf(new URLSearchParams(location.search).get('lang') || kept() || navigator.language || 'zh');
 let leads = -1;
 
+/** Whether there are words for a key. */
+export const has = key => key in WORDS;
+
 /** Both texts of a key, Chinese first, filled in. */
 export function pair(key, values = {}) {
   const texts = WORDS[key];

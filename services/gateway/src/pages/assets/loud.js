@@ -12,17 +12,10 @@ const languages = (wishes.get('voice') || 'zh,en').split(',').filter(language =>
 const yao = wishes.get('one') === 'yao';
 const voice = Voice.possible && languages.length ? new Voice(languages, heard) : null;
 
-/** The queue of a call: the server's word if it says so, else what its counter is serving. */
-function queueOf(call, state) {
-  const serving = state.counters.map(counter => counter.serving).find(serving => serving && serving.number === call.number);
-  const id = call.queue || (serving && serving.queue);
-  return state.queues.find(queue => queue.id === id);
-}
-
 /** Reads a call aloud, if the board has a voice. */
 export function speak(call, state) {
   if (!voice) return;
-  const queue = queueOf(call, state);
+  const queue = state.queues.find(one => one.id === call.queue);
   voice.call(Object.fromEntries(languages.map(language => [language, sentence(call, queue, language, yao)])));
 }
 

@@ -29,6 +29,11 @@ export function own(code, key, status = 0) {
 /** Milliseconds by which this machine's clock is ahead of the server's. */
 export let clockAhead = 0;
 
+function compare(answer) {
+  const date = Date.parse(answer.headers.get('date'));
+  if (date) clockAhead = Date.now() - date;
+}
+
 /** The answer to a request as JSON. Throws a `Refusal`. */
 export async function ask(path, options = {}) {
   let answer;
@@ -37,8 +42,7 @@ export async function ask(path, options = {}) {
   } catch {
     throw own('offline', 'unreachable');
   }
-  const date = Date.parse(answer.headers.get('date'));
-  if (date) clockAhead = Date.now() - date;
+  compare(answer);
   let body;
   try {
     body = await answer.json();
@@ -52,37 +56,54 @@ export async function ask(path, options = {}) {
 export const siteState = () => ask(`/api/v1/sites/${encodeURIComponent(site)}`);
 export const siteEvents = () => `/api/v1/sites/${encodeURIComponent(site)}/events`;
 
+const SILENT_MS = 40000; // the server says something every fifteen seconds
+const AGAIN_MS = 5000; // the longest wait before the next attempt
+
 /**
  * Hears server-sent events until the returned function is called. Lets go of the connection while
- * nobody looks: a browser has only six to one server, for all its windows together.
- * `whenConnected` hears whether the server is heard, and if not, whether it was a "no" of its own.
+ * nobody looks, unless it is to be heard `always`: a browser has only six to one server, for all its
+ * windows together. Reads the answer
+ * itself, since an `EventSource` takes no headers and does not notice a server that fell silent.
+ * `whenConnected` hears whether the server is heard, and if not, its "no" where it said one.
  */
-export function hear(url, handlers, whenConnected = () => {}) {
-  let source = null;
+export function hear(url, handlers, whenConnected = () => {}, { headers = () => ({}), always = false } = {}) {
+  let heard = null;
   let later = 0;
   let over = false;
+  let failed = 0;
   const close = () => {
     clearTimeout(later);
-    if (source) source.close();
-    source = null;
+    heard?.abort();
+    heard = null;
   };
-  const open = () => {
-    if (over || source || document.hidden) return;
-    source = new EventSource(url);
-    source.onopen = () => whenConnected(true);
-    source.onerror = () => {
-      const refused = source !== null && source.readyState === EventSource.CLOSED;
-      if (refused) {
-        close();
-        later = setTimeout(open, 3000);
-      }
-      whenConnected(false, refused);
+  const open = async () => {
+    if (over || heard || (document.hidden && !always)) return;
+    const mine = new AbortController();
+    heard = mine;
+    let silent = 0;
+    let refusal = null;
+    const alive = () => {
+      clearTimeout(silent);
+      silent = setTimeout(() => mine.abort(), SILENT_MS);
     };
-    for (const [name, handler] of Object.entries(handlers)) {
-      source.addEventListener(name, event => handler(event.data ? JSON.parse(event.data) : {}));
-    }
+    alive();
+    try {
+      const answer = await fetch(url, { cache: 'no-store', headers: headers(), signal: mine.signal });
+      if (!answer.ok) refusal = new Refusal(await answer.json().catch(() => ({})), answer.status);
+      if (refusal) throw refusal;
+      failed = 0;
+      compare(answer);
+      whenConnected(true);
+      await read(answer.body.getReader(), handlers, alive);
+    } catch { /* said below */ }
+    clearTimeout(silent);
+    if (heard !== mine) return;
+    heard = null;
+    failed += 1;
+    later = setTimeout(open, refusal ? 3000 : Math.min(AGAIN_MS, 500 * 2 ** failed));
+    whenConnected(false, refusal);
   };
-  const look = () => (document.hidden ? close() : open());
+  const look = () => (document.hidden && !always ? close() : open());
   document.addEventListener('visibilitychange', look);
   open();
   return () => {
@@ -90,6 +111,25 @@ export function hear(url, handlers, whenConnected = () => {}) {
     document.removeEventListener('visibilitychange', look);
     close();
   };
+}
+
+/** Reads events until the stream ends. */
+async function read(stream, handlers, alive) {
+  const decoder = new TextDecoder();
+  let text = '';
+  for (;;) {
+    const { done, value } = await stream.read();
+    if (done) return;
+    alive();
+    text += decoder.decode(value, { stream: true });
+    const events = text.split('\n\n');
+    text = events.pop();
+    for (const event of events) {
+      const field = name => event.split('\n').find(line => line.startsWith(`${name}:`))?.slice(name.length + 1).trim();
+      const data = field('data');
+      handlers[field('event')]?.(data ? JSON.parse(data) : {});
+    }
+  }
 }
 
 /** Shows whether the server is heard; `body` carries the class `offline` meanwhile. */
@@ -113,11 +153,23 @@ export function make(tag, attributes = {}, ...children) {
 
 export const byId = id => document.getElementById(id);
 
-/** Hours and minutes of a moment. */
-export function clock(at = Date.now()) {
-  const date = new Date(at);
-  return `${String(date.getHours()).padStart(2, '0')}:${String(date.getMinutes()).padStart(2, '0')}`;
+/** The moment, by the server's clock. */
+export const now = () => Date.now() - clockAhead;
+
+const reader = timeZone => new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone });
+let clocks = reader();
+
+/** From now on the clocks are those of a site, wherever this machine says it is. */
+export function clocksOf({ zone }) {
+  if (clocks.zone === zone) return;
+  try {
+    clocks = reader(zone);
+  } catch { /* a browser that does not know the zone */ }
+  clocks.zone = zone;
 }
+
+/** Hours and minutes of a moment. */
+export const clock = (at = now()) => clocks.format(at);
 
 /** How many wait, and how long that takes now where the server says so. */
 export function waiting({ waiting_count: count, minutes }) {

@@ -1,5 +1,6 @@
-// Every word of the pages: what it is for, then Chinese, then English. One line each; {name} is
-// filled in and must stand in both.
+// The words that pages share, and of those pages that people without patience load: what each is for,
+// then Chinese, then English. One line each; {name} is filled in and must stand in both. Pages with
+// many words have a table of their own, which they import before anything else.
 export const WORDS = {
   'language.other': ['中文', 'English'],
   'offline': ['网络断开，正在重新连接…', 'Connection lost, reconnecting…'],
@@ -16,7 +17,7 @@ export const WORDS = {
   'index.none': ['还没有门店', 'The configuration has no sites yet'],
   'index.kiosk': ['取号', 'Kiosk'],
   'index.board': ['大屏', 'Board'],
-  'index.staff': ['叫号', 'Staff'],
+  'index.console': ['叫号', 'Console'],
   'index.poster': ['海报', 'Poster'],
 
   'kiosk.title': ['取号', 'Take a number'],
@@ -158,36 +159,4 @@ export const WORDS = {
   'voice.screen': ['请 {number} 号看屏幕', 'Number {number}, please see the screen'],
   'voice.counter': ['{number}号窗口', 'counter {number}'],
   'voice.ready': ['语音已打开', 'The voice is on'],
-
-  'staff.title': ['叫号台', 'Staff'],
-  'staff.sign-out': ['退出', 'Sign out'],
-  'staff.key.title': ['工作人员密钥', 'Staff key'],
-  'staff.key.kept': ['只保存在这个浏览器窗口，关闭即忘记。', 'Kept in this window only.'],
-  'staff.key': ['密钥', 'Key'],
-  'staff.key.wrong': ['密钥不对，请再输入', 'The key is not right'],
-  'staff.enter': ['进入', 'Continue'],
-  'staff.which': ['您在哪个窗口？', 'Which counter?'],
-  'staff.open': ['开窗', 'Open'],
-  'staff.close': ['关窗', 'Close'],
-  'staff.change': ['换窗口', 'Change'],
-  'staff.next': ['叫下一位', 'Call next'],
-  'staff.finish': ['完成', 'Finish'],
-  'staff.missed': ['过号', 'Missed'],
-  'staff.lines': ['排队情况', 'Waiting'],
-  'staff.serving': ['正在办理 {number}', 'Serving {number}'],
-  'staff.free': ['空闲', 'Free'],
-  'staff.shut': ['未开窗', 'Closed'],
-  'staff.nobody-here': ['窗口没有客户', 'Nobody at this counter'],
-  'staff.shut-here': ['这个窗口还没有开', 'This counter is closed'],
-  'staff.called-at': ['{time} 叫号', 'called at {time}'],
-  'staff.hint.open': ['先开窗', 'Open first'],
-  'staff.hint.finish': ['先完成或过号', 'Finish first'],
-  'staff.hint.nobody': ['没有人排队', 'Nobody is waiting'],
-  'staff.last': ['上一个叫号 {number}', 'last called {number}'],
-  'staff.done.call-next': ['已叫 {number}', 'Called {number}'],
-  'staff.done.finish': ['{number} 已完成', '{number} is finished'],
-  'staff.done.missed': ['{number} 已过号', '{number} is marked as missed'],
-  'staff.done.open': ['已开窗', 'The counter is open'],
-  'staff.done.close': ['已关窗', 'The counter is closed'],
-  'staff.again': ['再按一次同一个按钮即可，不会重复。', 'Press the same button again; it will be done once.'],
 };
