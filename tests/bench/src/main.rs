@@ -1,5 +1,5 @@
 //! Measures the product beside what could be had without it: `bench callback`, `bench token`,
-//! `bench estimate`, `bench qr`, `bench line`.
+//! `bench estimate`, `bench qr`, `bench line`, `bench watchers`.
 
 mod member;
 mod process;
@@ -9,6 +9,7 @@ mod estimate;
 mod line;
 mod qr;
 mod token;
+mod watchers;
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -37,6 +38,8 @@ enum What {
     Callers(token::CallersOptions),
     /// From a browser's request to its code, with ready codes, without, and the article's way.
     Qr(qr::Options),
+    /// Thousands of screens on one gateway: from a call to the last of them, and what they cost.
+    Watchers(watchers::Options),
     /// One of the servers that stand beside; started by the measuring process.
     #[command(hide = true)]
     Serve(callback::ServeOptions),
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         What::Token(options) => token::run(&options),
         What::Callers(options) => token::serve(&options),
         What::Qr(options) => qr::run(&options),
+        What::Watchers(options) => watchers::run(&options),
         What::Serve(options) => callback::serve(&options),
         What::Role { arguments } => {
             let typed = std::iter::once(OsString::from("paihao")).chain(arguments);

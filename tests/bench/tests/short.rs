@@ -149,3 +149,17 @@ fn the_short_form_of_line_finds_every_figure_of_both_shapes() {
         assert!(report.contains(part), "no {part:?} in\n{report}");
     }
 }
+
+#[test]
+fn the_short_form_of_watchers_reaches_every_screen_with_every_call() {
+    let (figures, report) = short("watchers");
+    assert_eq!((&figures["streams"], &figures["calls"]), (&60.into(), &9.into()), "{figures}");
+    assert_eq!(figures["missed"], 0, "{figures}");
+    for latency in ["to_a_screen", "to_the_last_screen"] {
+        assert!(figures[latency]["p50_ms"].as_f64().unwrap() > 0.0, "{figures}");
+    }
+    assert!(figures["with_all_mib"].as_f64() > figures["before_mib"].as_f64(), "{figures}");
+    for part in ["to the site's last screen", "KiB a stream", "at rest"] {
+        assert!(report.contains(part), "no {part:?} in\n{report}");
+    }
+}

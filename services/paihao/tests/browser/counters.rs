@@ -3,7 +3,7 @@
 use crate::browser::Browser;
 use crate::demo::Demo;
 use crate::window::Window;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[tokio::test]
 async fn two_consoles_race_for_the_next_and_nobody_is_called_twice() {
@@ -131,7 +131,7 @@ async fn take(staff: &Window, key: &str, queue: &str) {
 }
 
 async fn rings(staff: &Window, times: u64) {
-    let rung = async || staff.run("return window.tones", json!([])).await == Value::from(times * 2);
+    let rung = async || staff.run("return window.tones", json!([])).await == times * 2;
     staff.until(&format!("it has rung {times} times"), rung).await;
 }
 

@@ -1,0 +1,87 @@
+//! What a run found: plain numbers for programs, and a table for people.
+
+use crate::callback::figures::Latency;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// Everything.
+#[derive(Serialize)]
+pub struct Figures {
+    /// The build that was measured: `release`, or `debug`, whose figures mean nothing.
+    pub build: &'static str,
+    pub processors: usize,
+    pub streams: usize,
+    pub sites: usize,
+    pub calls: usize,
+    pub every_ms: u64,
+    /// Bytes of one event.
+    pub event_bytes: usize,
+    /// From the press at the counter to a screen.
+    pub to_a_screen: Latency,
+    /// From the press to the last screen of the site.
+    pub to_the_last_screen: Latency,
+    /// Screens that a call did not reach.
+    pub missed: usize,
+    /// What the gateway held before the streams came, and with all of them.
+    pub before_mib: f64,
+    pub with_all_mib: f64,
+    pub kib_a_stream: f64,
+    /// Of one processor, while nothing happens.
+    pub at_rest_percent: f64,
+    /// Share of the machine's processors that others used meanwhile, 0 to 1.
+    pub others_at_rest: f64,
+    /// Of one processor, while people are called.
+    pub calling_percent: f64,
+}
+
+impl Figures {
+    /// The whole report.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text).expect("writing to memory");
+        text
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "{} event streams of {} sites on one gateway: {} build, {} processors",
+            self.streams, self.sites, self.build, self.processors
+        )?;
+        if self.build != "release" {
+            writeln!(out, "NOT A RELEASE BUILD: these figures say nothing about the product.")?;
+        }
+        writeln!(
+            out,
+            "{} calls, one every {} ms, {} bytes an event; {} screens missed one\n",
+            self.calls, self.every_ms, self.event_bytes, self.missed
+        )?;
+        writeln!(
+            out,
+            "{:<28} {:>9} {:>9} {:>9} {:>9}",
+            "from the press", "p50", "p99", "p99.9", "max"
+        )?;
+        for (what, latency) in [
+            ("to a screen", &self.to_a_screen),
+            ("to the site's last screen", &self.to_the_last_screen),
+        ] {
+            let Latency { p50_ms, p99_ms, p999_ms, max_ms } = latency;
+            writeln!(
+                out,
+                "{what:<28} {p50_ms:>6.1} ms {p99_ms:>6.1} ms {p999_ms:>6.1} ms {max_ms:>6.1} ms"
+            )?;
+        }
+        writeln!(
+            out,
+            "\nMemory: {:.1} MiB before, {:.1} MiB with all: {:.1} KiB a stream",
+            self.before_mib, self.with_all_mib, self.kib_a_stream
+        )?;
+        writeln!(
+            out,
+            "Processor time of the gateway: {:.1} % of one at rest (others took {:.0} % of all), {:.1} % while calling",
+            self.at_rest_percent,
+            self.others_at_rest * 100.0,
+            self.calling_percent
+        )
+    }
+}

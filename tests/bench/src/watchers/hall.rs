@@ -1,0 +1,138 @@
+//! One gateway on NATS and Redis, with sites whose lines are full.
+
+use crate::callback::wire::Wire;
+use crate::member::Member;
+use anyhow::{Context, ensure};
+use harness::{NatsServer, RedisServer};
+use paihao_chassis::clock::{Clock, SystemClock};
+use paihao_chassis::entropy;
+use serde_json::Value;
+use std::fmt::Write as _;
+
+const KEY: &str = "a-key-of-the-bench-alone";
+
+/// Waiting numbers of each site, beside those that will be called.
+const LINE: usize = 10;
+
+/// The gateway and what it stands on.
+pub struct Hall {
+    pub gateway: Member,
+    _nats: NatsServer,
+    _redis: RedisServer,
+}
+
+/// The name of a site.
+pub fn site(i: usize) -> String {
+    format!("s{i:03}")
+}
+
+impl Hall {
+    /// Starts it and waits until it is ready.
+    pub async fn start(sites: usize) -> anyhow::Result<Hall> {
+        let (nats, redis) = (NatsServer::start(), RedisServer::start());
+        let program = std::env::current_exe().context("this program does not know its file")?;
+        let gateway = Member::start(&program, "gateway", |port, admin| {
+            configuration(sites, port, admin, &nats, &redis)
+        });
+        gateway.until_ready().await?;
+        Ok(Hall { gateway, _nats: nats, _redis: redis })
+    }
+
+    /// Opens every site's counter, and has so many people take a number at each.
+    pub async fn fill(&self, sites: usize, calls: usize) -> anyhow::Result<()> {
+        let people = LINE + calls.div_ceil(sites);
+        let fill = (0..sites).map(async |i| {
+            let mut wire = Wire::to(self.gateway.port).await?;
+            post(&mut wire, &site(i), "counters/1/open").await?;
+            for _ in 0..people {
+                post(&mut wire, &site(i), "queues/a/tickets").await?;
+            }
+            anyhow::Ok(())
+        });
+        futures::future::try_join_all(fill).await.map(drop)
+    }
+
+    /// Ends it by its soft stop.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        let code = self.gateway.program.stop();
+        ensure!(code == Some(0), "the gateway ended with {code:?}\n{}", self.gateway.said());
+        Ok(())
+    }
+}
+
+/// Calls the next one of a site; their number.
+pub async fn call(wire: &mut Wire, site: &str) -> anyhow::Result<String> {
+    let called = post(wire, site, "counters/1/call-next").await?;
+    Ok(called["number"].as_str().context("a call without a number")?.to_owned())
+}
+
+async fn post(wire: &mut Wire, site: &str, what: &str) -> anyhow::Result<Value> {
+    let request = format!(
+        "POST /api/v1/sites/{site}/{what} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\
+         Authorization: Bearer {KEY}\r\nIdempotency-Key: {}\r\n\r\n",
+        entropy::uuid()
+    );
+    let reply = wire.ask(request.as_bytes()).await?;
+    let said = String::from_utf8_lossy(reply.body);
+    ensure!(reply.status == 200, "{what}: {} {said}", reply.status);
+    Ok(serde_json::from_slice(reply.body)?)
+}
+
+fn configuration(
+    sites: usize,
+    port: u16,
+    admin: u16,
+    nats: &NatsServer,
+    redis: &RedisServer,
+) -> String {
+    // No business day ends while we measure: half a day is between now and the next.
+    let hour = SystemClock.now_ms().div_euclid(3_600_000).rem_euclid(24);
+    let day_starts_at = (hour + 12) % 24;
+    let mut text = format!(
+        "
+        [gateway]
+        listen = '127.0.0.1:{port}'
+        [gateway.pool]
+        size = 0
+        [admin]
+        listen = '127.0.0.1:{admin}'
+        [ledger]
+        kind = 'nats'
+        url = '{nats}'
+        [cache]
+        kind = 'redis'
+        url = '{redis}'
+        [accounts.shop]
+        appid = 'wx1'
+        secret = 'not-asked-for'
+        callback_token = 'token1'
+        [staff.bench]
+        key = '{KEY}'
+        sites = ['*']
+        ",
+        nats = nats.url(),
+        redis = redis.url(),
+    );
+    for i in 0..sites {
+        write!(
+            text,
+            "
+            [sites.{site}]
+            account = 'shop'
+            name = '城南大厅 {site}'
+            time_zone = 'UTC'
+            day_starts_at = {day_starts_at}
+            [sites.{site}.queues.a]
+            name = '综合业务'
+            prefix = 'A'
+            start_on_call = true
+            [sites.{site}.counters.1]
+            name = '1号窗口'
+            queues = ['a']
+            ",
+            site = site(i),
+        )
+        .expect("writing to memory");
+    }
+    text
+}

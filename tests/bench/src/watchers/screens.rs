@@ -1,0 +1,107 @@
+//! The screens: each an open event stream, of which only the newest call is looked at.
+
+use super::hall::site;
+use anyhow::{Context, ensure};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// What the screens of one site have shown.
+#[derive(Default)]
+pub struct Shown {
+    /// When each call was shown, by its number.
+    calls: Mutex<HashMap<String, Vec<Instant>>>,
+    changed: Notify,
+    /// Screens that have shown anything yet.
+    pub begun: AtomicUsize,
+    /// Bytes of the last event.
+    pub bytes: AtomicUsize,
+}
+
+impl Shown {
+    /// When each of so many screens showed this number, once all have.
+    pub async fn by_all(&self, screens: usize, number: &str) -> Vec<Instant> {
+        loop {
+            let changed = self.changed.notified();
+            let seen = self.so_far(number);
+            if seen.len() >= screens {
+                return seen;
+            }
+            changed.await;
+        }
+    }
+
+    /// When screens showed this number.
+    pub fn so_far(&self, number: &str) -> Vec<Instant> {
+        self.calls.lock().get(number).cloned().unwrap_or_default()
+    }
+
+    fn shows(&self, number: &str) {
+        let at = Instant::now();
+        self.calls.lock().entry(number.to_owned()).or_default().push(at);
+        self.changed.notify_waiters();
+    }
+}
+
+/// Opens a stream and watches until the process ends.
+pub async fn watch(port: u16, i: usize, shown: Arc<Shown>) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    let request =
+        format!("GET /api/v1/sites/{}/events HTTP/1.1\r\nHost: localhost\r\n\r\n", site(i));
+    stream.write_all(request.as_bytes()).await?;
+    let (mut text, mut last) = (Vec::new(), String::new());
+    let mut is_first = true;
+    loop {
+        ensure!(stream.read_buf(&mut text).await? > 0, "a stream ended");
+        while let Some(end) = find(&text, b"\n\n") {
+            let event: Vec<u8> = text.drain(..end + 2).collect();
+            let Some(newest) = newest(&event) else { continue };
+            shown.bytes.store(event.len(), Ordering::Relaxed);
+            if std::mem::take(&mut is_first) {
+                shown.begun.fetch_add(1, Ordering::Relaxed);
+            }
+            if newest != last {
+                shown.shows(newest);
+                last = newest.to_owned();
+            }
+        }
+    }
+}
+
+/// The number of the newest call of a site's event; nothing of anything else. Empty before the first
+/// call.
+fn newest(event: &[u8]) -> Option<&str> {
+    let calls = find(event, b"\"calls\":[")?;
+    let calls = &event[calls..];
+    let Some(number) = find(calls, b"\"number\":\"") else { return Some("") };
+    // The counters follow; no call stands before them.
+    if find(calls, b"]").is_some_and(|end| end < number) {
+        return Some("");
+    }
+    let number = &calls[number + 10..];
+    let end = number.iter().position(|byte| *byte == b'"')?;
+    std::str::from_utf8(&number[..end]).context("not text").ok()
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_call_is_read_and_nothing_else() {
+        let some = br#"data: {"calls":[{"call":1,"number":"A007"},{"number":"A006"}],"x":1}"#;
+        assert_eq!(newest(some), Some("A007"));
+        assert_eq!(newest(br#"{"calls":[],"queues":[{"number":"A001"}]}"#), Some(""));
+        assert_eq!(newest(b": "), None);
+    }
+}
