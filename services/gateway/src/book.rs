@@ -1,10 +1,24 @@
 //! What the owner set up: accounts, sites with their queues and counters, and staff keys.
+//!
+//! - [`setup`]: what a site's set-up comes to, and what is wrong with it;
+//! - [`documents`]: the newest set-up of every site and account, and what changed when;
+//! - [`running`]: the same while a gateway runs.
+
+pub mod documents;
+pub mod file;
+pub mod running;
+pub mod setup;
+pub(crate) mod writing;
 
 use crate::calendar::Calendar;
+use crate::wording;
 use paihao_contracts::commit::SiteFacts;
+use paihao_contracts::setup::{AccountSetup, Action};
 use paihao_domain::{Actor, CounterId, QueueId, Rules, Scope};
 use paihao_ledger::Subject;
 use paihao_wechat::callback::Protection;
+use paihao_wording::manner::sends_texts;
+use parking_lot::RwLock;
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -21,6 +35,8 @@ pub struct Book {
     pub sites: BTreeMap<String, Arc<SiteBook>>,
     /// Who may call the staff API.
     pub staff_keys: Vec<StaffKey>,
+    /// What the configuration says of sites and accounts, on which the log of the book is laid.
+    pub base: documents::Base,
     /// The types of event that each site's webhooks are told of, by site and id.
     pub webhooks: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
 }
@@ -30,6 +46,12 @@ pub struct Book {
 pub struct AccountBook {
     /// What WeChat's callbacks are checked with.
     pub protection: Protection,
+    words: RwLock<Arc<AccountWords>>,
+}
+
+/// What an account answers, as it is set up now.
+#[derive(Debug)]
+pub struct AccountWords {
     /// What somebody reads who follows without scanning; nothing if empty.
     pub greeting: String,
     /// What somebody reads when the system could not do what they wanted; nothing if empty, this
@@ -43,13 +65,32 @@ pub struct AccountBook {
     pub texts: bool,
 }
 
-/// What a keyword or a menu entry does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Answers how the tickets stand that the person holds.
-    MyTicket,
-    /// Gives them up.
-    Leave,
+impl AccountBook {
+    /// An account that answers as it is set up.
+    pub fn new(protection: Protection, setup: &AccountSetup) -> AccountBook {
+        AccountBook { protection, words: RwLock::new(Arc::new(words(setup))) }
+    }
+
+    /// What it answers now.
+    pub fn words(&self) -> Arc<AccountWords> {
+        self.words.read().clone()
+    }
+
+    /// From now on it answers like this.
+    pub fn set(&self, setup: &AccountSetup) {
+        *self.words.write() = Arc::new(words(setup));
+    }
+}
+
+fn words(setup: &AccountSetup) -> AccountWords {
+    let keywords = setup.keywords.iter().map(|(word, action)| (word.trim().to_owned(), *action));
+    AccountWords {
+        greeting: setup.greeting.clone().unwrap_or_else(|| wording::GREETING.to_owned()),
+        failure: setup.failure.clone(),
+        keywords: keywords.collect(),
+        menu: setup.menu.clone(),
+        texts: sends_texts(setup),
+    }
 }
 
 /// One site.
@@ -65,6 +106,16 @@ pub struct SiteBook {
     pub calendar: Calendar,
     /// What its boards say of the calls of queues that have sentences of their own.
     pub announcements: BTreeMap<QueueId, Announcement>,
+    /// What is answered to a scan that took a number, in the owner's words.
+    pub joined: Option<Arc<str>>,
+}
+
+impl SiteBook {
+    /// A site without words of its own.
+    pub fn new(facts: SiteFacts, subject: Subject, rules: Rules, calendar: Calendar) -> SiteBook {
+        let announcements = BTreeMap::new();
+        SiteBook { facts, subject, rules, calendar, announcements, joined: None }
+    }
 }
 
 /// What a board says of a queue's calls, with `{number}`, `{counter}` and `{queue}` in it.

@@ -17,13 +17,25 @@ pub struct Calendar {
     zone: TimeZone,
     day_starts_at: i8,
     hours: BTreeMap<QueueId, WeekHours>,
+    dates: DateHours,
     /// The day that was asked for last: it is asked for with every decision.
     last: Mutex<Option<Arc<Today>>>,
 }
 
-/// A queue's opening hours: for each day of the week, Monday first, from when to when.
+/// From when to when; the end may be on the next date.
+type Hours = Vec<(Time, Time)>;
+
+/// A queue's opening hours.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WeekHours([Vec<(Time, Time)>; 7]);
+pub struct WeekHours {
+    /// For each day of the week, Monday first; `None` is always.
+    week: Option<[Hours; 7]>,
+    dates: DateHours,
+}
+
+/// Hours of certain dates, whatever day of the week they are: a holiday, a long evening.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DateHours(Vec<(Date, Date, Hours)>);
 
 /// Opening hours that cannot be read, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,13 +46,21 @@ impl Calendar {
     /// A calendar without opening hours. The business day begins at `day_starts_at` o'clock, 0 to
     /// 23, in the zone's own time.
     pub fn new(zone: TimeZone, day_starts_at: i8) -> Self {
-        Calendar { zone, day_starts_at, hours: BTreeMap::new(), last: Mutex::default() }
+        let (hours, dates) = (BTreeMap::new(), DateHours::default());
+        Calendar { zone, day_starts_at, hours, dates, last: Mutex::default() }
     }
 
     /// The same with opening hours for some queues.
     #[must_use]
     pub fn with_hours(self, hours: BTreeMap<QueueId, WeekHours>) -> Self {
         Calendar { hours, ..self }
+    }
+
+    /// The same with dates on which every queue of [`Calendar::with_hours`] has these hours, unless it
+    /// names the date itself.
+    #[must_use]
+    pub fn with_dates(self, dates: DateHours) -> Self {
+        Calendar { dates, ..self }
     }
 
     /// The time zone.
@@ -71,9 +91,13 @@ impl Calendar {
         }
         let to = self.cut_over(date.tomorrow().unwrap_or(date));
         let lasts = Interval { from, to };
-        let open = |week: &WeekHours| self.open(week, date, lasts);
-        let hours = self.hours.iter().map(|(queue, week)| (queue.clone(), open(week))).collect();
-        Today { day: Day(days_since_1970(date)), lasts, hours }
+        let hours = self.hours.iter().filter_map(|(queue, hours)| {
+            let own = hours.dates.on(date).or_else(|| self.dates.on(date));
+            let weekday = date.weekday().to_monday_zero_offset() as usize;
+            let of_day = own.or_else(|| hours.week.as_ref().map(|week| &week[weekday]))?;
+            Some((queue.clone(), self.open(of_day, date, lasts)))
+        });
+        Today { day: Day(days_since_1970(date)), lasts, hours: hours.collect() }
     }
 
     /// When the business day of a date begins.
@@ -90,8 +114,7 @@ impl Calendar {
 
     /// The opening hours of a business day, within it. What begins before the cut-over hour is of
     /// the night after, and what ends before it began ends on the next date.
-    fn open(&self, week: &WeekHours, date: Date, lasts: Interval) -> Vec<Interval> {
-        let of_day = &week.0[date.weekday().to_monday_zero_offset() as usize];
+    fn open(&self, of_day: &Hours, date: Date, lasts: Interval) -> Vec<Interval> {
         let next = |date: Date| date.checked_add(1.day()).unwrap_or(date);
         let laid = of_day.iter().map(|(from, to)| {
             let begins = if from.hour() < self.day_starts_at { next(date) } else { date };
@@ -114,9 +137,19 @@ const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 impl WeekHours {
     /// Reads lines such as `mon-fri 09:00-12:00 13:30-17:30` and `sat 09:00-12:00`; without days
-    /// they are of every day. A day that no line names is closed.
+    /// they are of every day. A day that no line names is closed; without any such line it is always
+    /// open. Lines that begin with a date are read as [`DateHours::read`] does.
     pub fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<WeekHours, BadHours> {
-        let mut week = WeekHours::default();
+        let is_date = |line: &&str| {
+            line.trim().starts_with(|c: char| c.is_ascii_digit())
+                && line.split_whitespace().next().is_some_and(|word| word.matches('-').count() > 1)
+        };
+        let (dates, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(is_date);
+        let dates = DateHours::read(dates)?;
+        if lines.is_empty() {
+            return Ok(WeekHours { week: None, dates });
+        }
+        let mut week: [Hours; 7] = Default::default();
         for line in lines {
             let mut words: Vec<_> = line.split_whitespace().collect();
             let named = words.first().is_some_and(|w| w.starts_with(|c: char| c.is_alphabetic()));
@@ -130,19 +163,60 @@ impl WeekHours {
             for word in words {
                 let interval = interval(word)?;
                 for day in &days {
-                    week.0[*day].push(interval);
+                    week[*day].push(interval);
                 }
             }
         }
-        for (day, intervals) in week.0.iter_mut().enumerate() {
-            intervals.sort();
-            let overlap =
-                intervals.windows(2).any(|two| two[0].1 > two[1].0 || two[0].1 <= two[0].0);
-            if overlap {
-                return Err(BadHours(format!("hours of {} overlap", WEEKDAYS[day])));
-            }
+        for (day, intervals) in week.iter_mut().enumerate() {
+            in_order(intervals, WEEKDAYS[day])?;
         }
-        Ok(week)
+        Ok(WeekHours { week: Some(week), dates })
+    }
+}
+
+impl DateHours {
+    /// Reads lines such as `2027-02-06..2027-02-12 closed` and `2026-12-31 09:00-12:00`.
+    pub fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<DateHours, BadHours> {
+        let mut dates: Vec<(Date, Date, Hours)> = Vec::new();
+        for line in lines {
+            let mut words = line.split_whitespace();
+            let days = words.next().unwrap_or_default();
+            let (first, last) = days.split_once("..").unwrap_or((days, days));
+            let date = |text: &str| {
+                let bad = || BadHours(format!("{text:?} is no date, such as 2027-02-06"));
+                Date::strptime("%Y-%m-%d", text).map_err(|_| bad())
+            };
+            let (first, last) = (date(first)?, date(last)?);
+            if last < first {
+                return Err(BadHours(format!("{days} ends before it begins")));
+            }
+            if dates.iter().any(|(begin, end, _)| first <= *end && *begin <= last) {
+                return Err(BadHours(format!("another line speaks of {days} too")));
+            }
+            let words: Vec<_> = words.collect();
+            let mut intervals = match &words[..] {
+                [] => return Err(BadHours(format!("{line:?} says no hours, nor closed"))),
+                ["closed"] => Vec::new(),
+                words => words.iter().map(|word| interval(word)).collect::<Result<_, _>>()?,
+            };
+            in_order(&mut intervals, days)?;
+            dates.push((first, last, intervals));
+        }
+        Ok(DateHours(dates))
+    }
+
+    fn on(&self, date: Date) -> Option<&Hours> {
+        let of = |(first, last, _): &&(Date, Date, Hours)| (*first..=*last).contains(&date);
+        self.0.iter().find(of).map(|(_, _, hours)| hours)
+    }
+}
+
+fn in_order(intervals: &mut Hours, of: &str) -> Result<(), BadHours> {
+    intervals.sort();
+    let overlap = intervals.windows(2).any(|two| two[0].1 > two[1].0 || two[0].1 <= two[0].0);
+    match overlap {
+        true => Err(BadHours(format!("hours of {of} overlap"))),
+        false => Ok(()),
     }
 }
 
@@ -195,6 +269,38 @@ mod tests {
         let text = |at: Timestamp| Instant::from_millisecond(at.0).unwrap().to_string();
         let today = calendar.now(ms(instant)).today;
         today.hours[&QueueId::new("a")].iter().map(|i| (text(i.from), text(i.to))).collect()
+    }
+
+    #[test]
+    fn a_date_has_hours_of_its_own_and_a_queues_own_date_goes_before_the_sites() {
+        let read = |lines: &[&str]| WeekHours::read(lines.iter().copied()).unwrap();
+        let hours = BTreeMap::from([
+            (QueueId::new("a"), read(&["mon-fri 09:00-17:00", "2026-12-31 10:00-11:00"])),
+            (QueueId::new("b"), read(&[])),
+        ]);
+        let dates = DateHours::read(["2026-12-30..2027-01-02 closed"]).unwrap();
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        let calendar = Calendar::new(zone, 4).with_hours(hours).with_dates(dates);
+        let of = |date: &str, queue: &str| {
+            let today = calendar.now(ms(&format!("{date}T04:00:00Z"))).today;
+            today.hours.get(&QueueId::new(queue)).map(Vec::len)
+        };
+        // A Tuesday, and then a holiday.
+        assert_eq!((of("2026-12-29", "a"), of("2026-12-29", "b")), (Some(1), None));
+        assert_eq!((of("2026-12-30", "a"), of("2026-12-30", "b")), (Some(0), Some(0)));
+        let long = open(&calendar, "2026-12-31T04:00:00Z");
+        assert_eq!(long, [("2026-12-31T02:00:00Z".to_owned(), "2026-12-31T03:00:00Z".to_owned())]);
+        assert_eq!((of("2027-01-03", "a"), of("2027-01-03", "b")), (Some(0), None), "a Sunday");
+        for bad in [
+            "2027-02-30 closed",
+            "2027-02-12..2027-02-06 closed",
+            "2027-02-06",
+            "2027-02-06 shut",
+            "2027-02-06 09:00-12:00 11:00-13:00",
+        ] {
+            assert!(DateHours::read([bad]).is_err(), "{bad}");
+        }
+        assert!(DateHours::read(["2027-02-06 closed", "2027-02-01..2027-02-28 closed"]).is_err());
     }
 
     #[test]

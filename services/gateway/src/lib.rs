@@ -39,9 +39,11 @@ mod cookies;
 mod pages;
 
 use api::Screens;
+use api::book::Templates;
 use api::ticket::Turns;
 use axum::Router;
 use book::Book;
+use book::running::Running;
 use codes::CodeSource;
 use codes::cost::Costs;
 use codes::doors::Doors;
@@ -106,6 +108,8 @@ pub struct Ports {
 pub struct Gateway {
     /// The lines of its sites; for readiness and the admin port.
     pub lines: Lines,
+    /// What is set up; for readiness.
+    pub setup: Running,
     /// What became of the messages about its tickets.
     pub fates: Fates,
 }
@@ -117,6 +121,8 @@ struct Door(Arc<Within>);
 /// What is behind the door.
 struct Within {
     book: Arc<Book>,
+    setup: Running,
+    templates: Templates,
     lines: Lines,
     sessions: Arc<ScanSessions>,
     staff: Arc<Register>,
@@ -153,6 +159,7 @@ pub fn start(
     tasks: &Tasks,
 ) -> Gateway {
     let Ports { ledger, cache, wechat, clock } = ports;
+    let templates = Templates::new(wechat.clone());
     let codes: Arc<dyn CodeSource> = Arc::new(wechat);
     let expiry = settings.session_expiry;
     let accounts: BTreeSet<_> =
@@ -177,8 +184,12 @@ pub fn start(
     let (door, closed) = (tasks.child("door"), CancellationToken::new());
     let (feed, past) = (Feed::new(ledger.clone(), &door), Past::new(ledger.clone()));
     let lines = Lines::start(&book, ledger.clone(), clock.clone(), observer, &closed, tasks);
+    let (read, stop) = (ledger.clone(), closed.clone());
+    let setup = Running::follow(book.clone(), lines.clone(), read, stop, tasks);
     let within = Within {
         book,
+        setup: setup.clone(),
+        templates,
         lines: lines.clone(),
         sessions,
         staff,
@@ -202,7 +213,7 @@ pub fn start(
         door.ended().await;
         closed.cancel();
     });
-    Gateway { lines, fates }
+    Gateway { lines, setup, fates }
 }
 
 /// Everything that is served.

@@ -34,6 +34,7 @@ const ASSETS: &[Asset] = assets! {
     "board.css": "text/css; charset=utf-8",
     "console.css": "text/css; charset=utf-8",
     "slip.css": "text/css; charset=utf-8",
+    "manage.css": "text/css; charset=utf-8",
     "words.js": "text/javascript; charset=utf-8",
     "language.js": "text/javascript; charset=utf-8",
     "paihao.js": "text/javascript; charset=utf-8",
@@ -54,6 +55,10 @@ const ASSETS: &[Asset] = assets! {
     "chime.js": "text/javascript; charset=utf-8",
     "slip.js": "text/javascript; charset=utf-8",
     "slip-words.js": "text/javascript; charset=utf-8",
+    "manage.js": "text/javascript; charset=utf-8",
+    "manage-words.js": "text/javascript; charset=utf-8",
+    "manage-fields.js": "text/javascript; charset=utf-8",
+    "manage-sections.js": "text/javascript; charset=utf-8",
     "poster.css": "text/css; charset=utf-8",
     "poster.js": "text/javascript; charset=utf-8",
 };
@@ -63,6 +68,7 @@ const KIOSK: &str = include_str!("pages/kiosk.html");
 const BOARD: &str = include_str!("pages/board.html");
 const CONSOLE: &str = include_str!("pages/console.html");
 const SLIP: &str = include_str!("pages/slip.html");
+const MANAGE: &str = include_str!("pages/manage.html");
 
 const TICKET: &str = include_str!("pages/ticket.html");
 
@@ -77,6 +83,8 @@ pub(crate) fn routes() -> Routes {
         .page("/slip/{site}/{number}", get(slip))
         // Where the console was once.
         .page("/staff/{site}", get(former))
+        .page("/manage", get(Html(MANAGE)))
+        .page("/manage/{site}", get(async |door, site| page(door, site, MANAGE)))
         .page("/poster/{site}", get(poster::all))
         .page("/poster/{site}/{queue}", get(poster::one))
         .page("/assets/{name}", get(asset))

@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use paihao_chassis::config::ConfigError;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -153,6 +154,18 @@ kinds! {
         "The detail says which range.";
     NOT_DUE = "not_due", CONFLICT, "时间未到", "This is not due",
         "What the system does of itself when its time has come.";
+    NOT_EVERY_SITE = "not_every_site", FORBIDDEN, "此密钥不能管理全部门店", "This key does not open every site",
+        "What concerns all sites, such as a new one, an account's words or the whole book, needs a manager's key with sites = [\"*\"].";
+    UNSOUND_SETUP = "unsound_setup", UNPROCESSABLE_ENTITY, "设置有误", "The set-up is not sound",
+        "Something in it contradicts itself or cannot be; problems says where, what, and what to do. Nothing was changed.";
+    REVISION_NEEDED = "revision_needed", PRECONDITION_REQUIRED, "缺少 If-Match", "If-Match is missing",
+        "What is there is only changed by who has seen it: send the ETag that it was read with.";
+    REVISION_CHANGED = "revision_changed", PRECONDITION_FAILED, "设置已被别人修改，请重新载入", "Somebody else has changed it, please load it again",
+        "The If-Match is not the newest revision. Nothing was changed.";
+    IN_USE = "in_use", CONFLICT, "正在使用，不能删除", "It is in use and cannot be taken away",
+        "People are in the queue, or the counter is open; the detail says which. Clear or close it first.";
+    UNKNOWN_WORDING = "unknown_wording", NOT_FOUND, "没有这种自定义文字", "There are no such words",
+        "The site has no words of its own for this kind of notice.";
     CURSOR_GONE = "cursor_gone", GONE, "这个位置之后的事件已不完整", "Events after this cursor may be missing",
         "The ledger keeps 72 hours, and no longer holds the event that the cursor names (or never did: it was made anew). Begin again without a cursor: what was read before has the same ids.";
     PAST_GONE = "past_gone", GONE, "这个时间的记录已不完整", "What is kept no longer tells of this time",
@@ -193,6 +206,20 @@ pub(crate) struct ProblemSeen<'a> {
     code: &'static str,
     /// What exactly was met, for whoever looks for the reason.
     detail: &'a str,
+    /// Everything that is wrong, each with where it stands, of a set-up that contradicts itself.
+    #[serde(skip_serializing_if = "<[Wrong]>::is_empty")]
+    problems: &'a [Wrong],
+}
+
+/// One thing that is wrong with a set-up.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Wrong {
+    /// Where it stands: `sites.hall.queues.cash.prefix`.
+    pub key: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub advice: String,
 }
 
 /// A refusal on its way to a client.
@@ -200,12 +227,25 @@ pub(crate) struct ProblemSeen<'a> {
 pub struct Problem {
     kind: &'static Kind,
     detail: String,
+    wrong: Vec<Wrong>,
 }
 
 impl Problem {
     /// A refusal whose kind says it all.
     pub fn new(kind: &'static Kind) -> Self {
-        Problem { kind, detail: String::new() }
+        Problem { kind, detail: String::new(), wrong: Vec::new() }
+    }
+
+    /// A set-up that contradicts itself, with everything that is wrong with it.
+    pub fn unsound(error: &ConfigError) -> Self {
+        let wrong = error.problems().iter().map(|problem| Wrong {
+            key: problem.key.clone(),
+            what: problem.what.clone(),
+            advice: problem.advice.clone(),
+        });
+        let detail = error.problems().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let wrong = wrong.collect();
+        Problem { kind: &UNSOUND_SETUP, detail: detail.join("; ").replace('\n', " "), wrong }
     }
 
     /// Says what exactly was met. Must hold no secret and no openid.
@@ -217,7 +257,7 @@ impl Problem {
 
     /// What the client reads.
     pub(crate) fn body(&self) -> Value {
-        let Problem { kind, detail } = self;
+        let Problem { kind, detail, wrong } = self;
         let seen = ProblemSeen {
             r#type: format!("urn:paihao:refusal:{}", kind.code),
             title: kind.zh,
@@ -225,6 +265,7 @@ impl Problem {
             status: kind.status.as_u16(),
             code: kind.code,
             detail,
+            problems: wrong,
         };
         serde_json::to_value(seen).expect("string keys only")
     }

@@ -1,7 +1,9 @@
 //! What a customer reads in WeChat: Chinese first, English beside it.
 
 use crate::book::SiteBook;
+use paihao_contracts::setup::SiteSetup;
 use paihao_domain::{Estimate, Outcome, Phrase, QueueId, Refusal, State, Told};
+use paihao_wording::render::said;
 
 /// What is answered to a scan that led to a ticket.
 pub fn holding(book: &SiteBook, outcome: &Outcome) -> String {
@@ -20,15 +22,22 @@ pub fn holding(book: &SiteBook, outcome: &Outcome) -> String {
             site = book.facts.name,
         );
     }
+    if let (Some(own), true) = (&book.joined, *new) {
+        return joined(own, &book.facts.name, queue_name, &number.to_string(), told);
+    }
     if *state == State::Held {
         return format!(
             "{heading}\n{queue_name} · {site}\n暂离中，号码为您保留。\n\nYour number is {number}. Your place is kept while you are away.",
             site = book.facts.name,
         );
     }
+    let number = number.to_string();
+    waiting(&heading, queue_name, &book.facts.name, &number, told)
+}
+
+fn waiting(heading: &str, queue: &str, site: &str, number: &str, told: &Told) -> String {
     format!(
-        "{heading}\n{queue_name} · {site}\n{zh}\n轮到您时，微信会通知您。\n\nYour number is {number}. {en}",
-        site = book.facts.name,
+        "{heading}\n{queue} · {site}\n{zh}\n轮到您时，微信会通知您。\n\nYour number is {number}. {en}",
         zh = wait_zh(told),
         en = wait_en(told),
     )
@@ -44,6 +53,32 @@ pub fn with_link(text: String, address: Option<&str>) -> String {
         }
         None => text,
     }
+}
+
+/// What would be answered to a scan that took a number at a site like this.
+pub(crate) fn joined_sample(site: &SiteSetup) -> String {
+    let told = Told { ahead: 3, estimate: Some(Estimate { low: 15, high: 25 }), cold: false };
+    let queue = site.queues.values().next();
+    let (name, prefix) = queue.map_or(("综合业务", "A"), |queue| (&queue.name, &queue.prefix));
+    let number = format!("{prefix}012");
+    match site.wording.get("joined").and_then(|own| own.text.as_deref()) {
+        Some(own) => joined(own, &site.name, name, &number, &told),
+        None => waiting(&format!("取号成功 {number}"), name, &site.name, &number, &told),
+    }
+}
+
+/// The owner's words for it.
+fn joined(own: &str, site: &str, queue: &str, number: &str, told: &Told) -> String {
+    said(
+        own,
+        &[
+            ("{site}", site.to_owned()),
+            ("{queue}", queue.to_owned()),
+            ("{number}", number.to_owned()),
+            ("{ahead}", told.ahead.to_string()),
+            ("{wait}", wait_zh(told)),
+        ],
+    )
 }
 
 /// What is answered to a scan that the rules refuse.

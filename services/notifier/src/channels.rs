@@ -5,55 +5,10 @@
 //! notice is told twice: an attempt without an answer either is repeated through the same channel,
 //! if WeChat drops the second message of one id (template messages), or ends the notice as unknown.
 
-use crate::render::Binding;
+pub use paihao_wording::{Account, Manner};
+
 use paihao_contracts::notice::{Channel, Fate, Notice, Saying, Tried};
-use paihao_wechat::{Api, Value};
-use std::collections::BTreeMap;
-
-/// What one account says, by the kind of notice.
-pub type Account = BTreeMap<&'static str, Manner>;
-
-/// How an account says one kind of notice.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Manner {
-    /// The channels, in the order in which they are tried.
-    pub channels: Vec<Channel>,
-    /// The template message.
-    pub template: Option<Binding>,
-    /// The subscription notice.
-    pub subscription: Option<Binding>,
-    /// The customer-service text; nothing is said if empty.
-    pub text: String,
-}
-
-impl Manner {
-    /// The channels that are set up.
-    pub fn usable(&self) -> impl Iterator<Item = Channel> + '_ {
-        self.channels.iter().copied().filter(|channel| match channel {
-            Channel::PassiveReply => true,
-            Channel::CustomerService => !self.text.is_empty(),
-            Channel::Template => self.template.is_some(),
-            Channel::Subscription => self.subscription.is_some(),
-        })
-    }
-
-    /// Whether an attempt has to be announced in the ledger: where another channel could be tried
-    /// without knowing of it, should the cache be lost, or the same one a second time.
-    pub fn announced(&self, channel: Channel) -> bool {
-        !channel.repeatable()
-            || self.usable().any(|other| other != channel && other != Channel::PassiveReply)
-    }
-
-    /// The calls of WeChat's that are made for it.
-    pub fn apis(&self) -> impl Iterator<Item = Api> + '_ {
-        self.usable().filter_map(|channel| match channel {
-            Channel::PassiveReply => None,
-            Channel::CustomerService => Some(Api::SendText),
-            Channel::Template => Some(Api::SendTemplate),
-            Channel::Subscription => Some(Api::SendSubscription),
-        })
-    }
-}
+use paihao_wechat::Value;
 
 /// What a notice is worth among an account's calls.
 pub fn worth(notice: &Notice) -> Value {
@@ -113,6 +68,7 @@ pub const GAVE_UP: &str = "gave_up";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::Binding;
 
     fn tried(channel: Channel, reason: &str, code: Option<i64>, said: Option<&str>) -> Tried {
         Tried { channel, reason: reason.into(), code, said: said.map(Into::into) }

@@ -4,8 +4,8 @@
 //!
 //! - the **planner** reads commits and puts notices on the queue: [`plan`] (pure), `planner`;
 //! - the **senders** take notices and say them in WeChat: [`channels`] (pure: how, and what comes
-//!   after a channel that did not take it), [`render`] (pure: in which words), [`claim`] (who may
-//!   try, and for how long), [`thread`] (what comes before and after it), `record` (what the ledger
+//!   after a channel that did not take it; [`paihao_wording`] has the words), `says` (which those are
+//!   now), [`claim`] (who may try, and for how long), [`thread`] (what comes before and after it), `record` (what the ledger
 //!   knows of it), `ending`, `say`, [`verdict`] (pure: what an attempt's result means), `share` (how
 //!   many of which account at once), `sender`;
 //! - the **receipts**, what WeChat told of messages later, are matched to their notices: `sent`,
@@ -22,7 +22,6 @@ pub mod plan;
 mod planner;
 
 pub mod channels;
-pub mod render;
 
 mod allowance;
 pub mod claim;
@@ -31,8 +30,8 @@ mod record;
 mod say;
 pub mod thread;
 pub mod verdict;
-mod words;
 
+mod says;
 mod sender;
 mod share;
 
@@ -45,12 +44,14 @@ pub mod webhooks;
 
 mod drain;
 
+pub use paihao_wording::render;
 pub use upkeep::Upkeep;
 
 use channels::Account;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
+use paihao_contracts::setup::Wording;
 use paihao_ledger::Ledger;
 use paihao_wechat::Caller;
 use std::collections::BTreeMap;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub in_flight: usize,
     /// What each account says and how, by the account's name.
     pub accounts: BTreeMap<String, Account>,
+    /// Where sites have words of their own: by the site's id, and the kind of notice.
+    pub wording: BTreeMap<String, BTreeMap<String, Wording>>,
     /// How often the accounts are looked after.
     pub upkeep: Upkeep,
     /// Under which address people reach the gateway, without a slash at the end; without it no
@@ -100,14 +103,16 @@ impl Notifier {
 pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
     let stop = tasks.stop().clone();
     let asked = watch::Sender::new(0);
-    for (name, says) in settings.accounts.clone() {
+    let says = says::follow(&settings, ports.ledger.clone(), asked.clone(), stop.clone(), tasks);
+    for name in settings.accounts.keys().cloned() {
         let (upkeep, wechat) = (settings.upkeep, ports.wechat.clone());
-        let looking = upkeep::run(name, says, upkeep, wechat, asked.subscribe(), stop.clone());
+        let (asked, says) = (asked.subscribe(), says.clone());
+        let looking = upkeep::run(name, says, upkeep, wechat, asked, stop.clone());
         tasks.spawn("upkeep", looking);
     }
     let (ledger, cache) = (ports.ledger.clone(), ports.cache.clone());
     tasks.spawn_essential("planner", planner::run(ledger, cache, stop.clone()));
     tasks.spawn_essential("receipts", receipts::run(ports.clone(), stop.clone()));
-    tasks.spawn_essential("sender", sender::run(settings, ports, stop));
+    tasks.spawn_essential("sender", sender::run(settings, says, ports, stop));
     Notifier { asked }
 }

@@ -8,6 +8,7 @@ use crate::ending::{self, Away, Recorded, Which};
 use crate::record::{self, Known};
 use crate::render::{self, Unspeakable};
 use crate::say::{self, Message};
+use crate::says::Says;
 use crate::share::Shares;
 use crate::thread::{self, Standing};
 use crate::verdict::{Attempt, NO_WINDOW, Verdict, WINDOW, WINDOW_USED_UP, given_up, judge};
@@ -33,9 +34,10 @@ const NOT_ITS_TURN: Duration = Duration::from_millis(200);
 /// Notices in hand at once, of however many accounts.
 const MOST: usize = 4096;
 
-pub(crate) async fn run(settings: Settings, ports: Ports, stop: CancellationToken) {
+pub(crate) async fn run(settings: Settings, says: Says, ports: Ports, stop: CancellationToken) {
     let in_flight = settings.in_flight.saturating_mul(settings.accounts.len().max(1)).min(MOST);
-    let sender = Sender { shares: Shares::new(settings.in_flight), settings, ports };
+    let sender =
+        Sender { shares: Shares::new(settings.in_flight), public: settings.public, says, ports };
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     while !stop.is_cancelled() {
         match sender.ports.ledger.work(&NOTICES, in_flight).await {
@@ -52,7 +54,9 @@ pub(crate) async fn run(settings: Settings, ports: Ports, stop: CancellationToke
 }
 
 struct Sender {
-    settings: Settings,
+    /// Where pages are, for links.
+    public: Option<String>,
+    says: Says,
     ports: Ports,
     shares: Shares,
 }
@@ -60,7 +64,7 @@ struct Sender {
 /// A notice, and what goes with it.
 struct Task<'a> {
     notice: &'a Notice,
-    manner: &'a Manner,
+    manner: Manner,
     /// Stands for the person in keys.
     person: String,
 }
@@ -133,7 +137,7 @@ impl Sender {
 
     /// The notice with the whole address of its ticket's page, if people know where this system is.
     fn linked(&self, notice: Notice) -> Notice {
-        let whole = |path| Some(format!("{}{path}", self.settings.public.as_deref()?).into());
+        let whole = |path| Some(format!("{}{path}", self.public.as_deref()?).into());
         let link = notice.link.as_deref().and_then(whole);
         Notice { link, ..notice }
     }
@@ -141,13 +145,8 @@ impl Sender {
     /// Takes a notice as far as it can go now: one attempt at most.
     async fn bring_on(&self, notice: &Notice) -> Result<Next, Away> {
         let ports = &self.ports;
-        let silent = Manner::default();
-        let account = self.settings.accounts.get(&*notice.account);
-        let task = Task {
-            notice,
-            manner: account.and_then(|says| says.get(render::kind(notice))).unwrap_or(&silent),
-            person: say::person(notice),
-        };
+        let task =
+            Task { notice, manner: self.says.borrow().manner(notice), person: say::person(notice) };
         // The thread first: what it says of attempts can only become more by the time they are read.
         let thread = match thread::ordered(notice) {
             true => Some(thread::look(&*ports.cache, notice).await?),

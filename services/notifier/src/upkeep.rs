@@ -3,12 +3,12 @@
 
 use crate::channels::Account;
 use crate::render::Binding;
+use crate::says::Says;
 use paihao_chassis::backoff::Backoff;
 use paihao_wechat::template::Template;
 use paihao_wechat::template::list::{Fault, check_binding};
 use paihao_wechat::{Api, Caller, Value};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -33,13 +33,13 @@ impl Default for Upkeep {
 /// Looks after one account until the stop; at once when `asked` changes.
 pub(crate) async fn run(
     name: String,
-    says: Account,
+    says: Says,
     upkeep: Upkeep,
     wechat: Caller,
     mut asked: watch::Receiver<u64>,
     stop: CancellationToken,
 ) {
-    let keeper = Keeper { name, says: Arc::new(says), wechat: wechat.worth(Value::Low) };
+    let keeper = Keeper { name, says, wechat: wechat.worth(Value::Low) };
     let mut bindings = Turn::new(upkeep.bindings_every);
     let mut quotas = Turn::new(upkeep.quotas_every);
     let mut can_ask = true;
@@ -95,7 +95,7 @@ impl Turn {
 
 struct Keeper {
     name: String,
-    says: Arc<Account>,
+    says: Says,
     wechat: Caller,
 }
 
@@ -103,7 +103,8 @@ impl Keeper {
     /// Whether WeChat answered.
     async fn check_bindings(&self) -> bool {
         let account = &*self.name;
-        if self.bound().next().is_none() {
+        let says = self.says();
+        if bound(&says).next().is_none() {
             return true;
         }
         let templates = match self.wechat.list_templates(account).await {
@@ -114,7 +115,7 @@ impl Keeper {
             }
         };
         let mut faults = 0;
-        for (kind, binding) in self.bound() {
+        for (kind, binding) in bound(&says) {
             for fault in check(&templates, binding) {
                 faults += 1;
                 let advice = advice(&fault);
@@ -127,15 +128,14 @@ impl Keeper {
         true
     }
 
-    /// The template messages. The templates of subscription notices stand in another list, which
-    /// WeChat shows in its console.
-    fn bound(&self) -> impl Iterator<Item = (&'static str, &Binding)> {
-        self.says.iter().filter_map(|(kind, manner)| Some((*kind, manner.template.as_ref()?)))
+    /// What the account says now.
+    fn says(&self) -> Account {
+        self.says.borrow().accounts.get(&self.name).cloned().unwrap_or_default()
     }
 
     async fn read_quotas(&self) -> bool {
         let account = &*self.name;
-        let apis: BTreeSet<Api> = self.says.values().flat_map(|manner| manner.apis()).collect();
+        let apis: BTreeSet<Api> = self.says().values().flat_map(|manner| manner.apis()).collect();
         let mut all = true;
         for api in apis {
             match self.wechat.get_quota(account, api).await {
@@ -152,6 +152,12 @@ impl Keeper {
         }
         all
     }
+}
+
+/// The template messages. The templates of subscription notices stand in another list, which WeChat
+/// shows in its console.
+fn bound(says: &Account) -> impl Iterator<Item = (&'static str, &Binding)> {
+    says.iter().filter_map(|(kind, manner)| Some((*kind, manner.template.as_ref()?)))
 }
 
 fn check(templates: &[Template], binding: &Binding) -> Vec<Fault> {

@@ -99,7 +99,7 @@ fn config(file: &std::path::Path, pages: &str, sim: &str, key: &str) -> anyhow::
     }
     let staff = crate::config::Staff {
         key: paihao_chassis::config::SecretText::new(key),
-        sites: config.sites.keys().cloned().collect(),
+        sites: vec![paihao_gateway::book::EVERY_SITE.to_owned()],
         role: crate::config::StaffRole::Manager,
         counters: Vec::new(),
     };
@@ -170,6 +170,9 @@ fn greeting(pages: &str, sim: &str, key: &str, file: &std::path::Path, known: bo
      pick a counter and press \"call next\"
 
   4  大屏  The board        {pages}/board/hall
+
+  5  管理  Set things up    {pages}/manage/hall
+     密钥 the key: {key}
 
   数据 Data   {file} ({state}; --fresh 清空重来 forgets it)
   按 Ctrl-C 结束    Press Ctrl-C to stop

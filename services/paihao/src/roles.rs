@@ -98,9 +98,9 @@ pub fn start_on(
     let mut port = Admin::new(tasks.stop()).metrics(recorder);
     port = port.check("ledger", ledger_check(ports)).check("cache", cache_check(ports));
     if let Some(gateway) = &gateway {
-        let lines = gateway.lines.clone();
+        let (lines, setup) = (gateway.lines.clone(), gateway.setup.clone());
         let caught_up = move || {
-            let up = lines.caught_up();
+            let up = lines.caught_up() && setup.is_read();
             async move { up.then_some(()).ok_or_else(|| "still reading the ledger".to_owned()) }
         };
         port = port

@@ -1,5 +1,6 @@
 //! What the book says: events that are kept for ever.
 
+use crate::setup::{AccountSetup, SiteSetup};
 use serde::{Deserialize, Serialize};
 
 /// One entry of the book, version 1.
@@ -20,6 +21,49 @@ pub struct BookEntry {
 pub enum BookEvent {
     /// WeChat made the permanent code of a queue's door.
     DoorCodeMade(DoorCode),
+    /// A site is set up like this from now on.
+    SiteSet {
+        /// The site's id.
+        site: String,
+        /// Who said so.
+        by: String,
+        /// The whole of it.
+        setup: Box<SiteSetup>,
+        /// The request it came with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wish: Option<Wish>,
+    },
+    /// There is no such site any more.
+    SiteRetired {
+        /// The site's id.
+        site: String,
+        /// Who said so.
+        by: String,
+        /// The request it came with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wish: Option<Wish>,
+    },
+    /// An account says what it says like this from now on.
+    AccountSet {
+        /// The account's name.
+        account: String,
+        /// Who said so.
+        by: String,
+        /// The whole of it.
+        setup: Box<AccountSetup>,
+        /// The request it came with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wish: Option<Wish>,
+    },
+}
+
+/// A request that named itself, so that its repeat can be answered like the first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// A hash of whose it is and of its Idempotency-Key.
+    pub id: String,
+    /// A hash of what was asked for.
+    pub request: String,
 }
 
 /// The permanent code of a queue's door. WeChat gives an account 100,000 such codes, ever.

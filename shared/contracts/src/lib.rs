@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod public;
 pub mod receipt;
 pub mod session;
+pub mod setup;
 pub mod staff;
 pub mod token;
 pub mod webhook;

@@ -39,7 +39,8 @@ pub struct Consumer {
 pub const LEDGER: Log = Log { name: "ledger", kept: Some(Duration::from_secs(72 * 3600)) };
 
 /// What is kept for ever, such as the permanent codes at the doors of queues. Subject of a door code:
-/// account, site, `door`, queue.
+/// account, site, `door`, queue; of a site's set-up: `site`, its id; of an account's: `account`, its
+/// name.
 pub const BOOK: Log = Log { name: "book", kept: None };
 
 /// Who works here. One subject: each entry is decided on all before it.

@@ -125,6 +125,7 @@ impl Saying {
 
 /// A way to tell a person something in WeChat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
     /// The answer to the person's own callback, which has said it already.

@@ -1,5 +1,6 @@
 //! The HTTP API: scan sessions for browsers, sites for boards, and what staff do.
 
+pub(crate) mod book;
 mod cost;
 mod desk;
 pub(crate) mod doors;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Routes {
     open.merge(me::routes())
         .merge(people::routes())
         .merge(staff::routes())
+        .merge(book::routes())
         .merge(cost::routes())
         .merge(desk::routes())
         .merge(feed::routes())

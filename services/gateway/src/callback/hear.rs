@@ -4,11 +4,13 @@
 //! again.
 
 use crate::Door;
-use crate::book::{AccountBook, Action};
+use crate::book::AccountWords;
 use crate::refusals::Problem;
+use paihao_contracts::setup::Action;
 use paihao_domain::{CommandId, Person};
 use paihao_wechat::callback::{AuthorizationChange, Event, Kind, Message};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// A push that is WeChat's, and all that is needed to answer it.
@@ -16,7 +18,7 @@ pub(super) struct Hearing<'a> {
     pub(super) door: &'a Door,
     /// The account's name.
     pub(super) name: &'a str,
-    pub(super) account: &'a AccountBook,
+    pub(super) account: Arc<AccountWords>,
     pub(super) message: &'a Message,
     /// When the answer has to be there.
     pub(super) deadline: Instant,

@@ -107,6 +107,7 @@ async fn receive(
     let Opened { message, seal } =
         account.protection.open(&query, &body, limit).map_err(|bad| refused(&name, bad))?;
     metrics::counter!("paihao_gateway_callbacks_total", "kind" => message.kind.name()).increment(1);
+    let account = account.words();
     let hearing = Hearing { door: &door, name: &name, account, message: &message, deadline };
     let Reply::Text { text, at_s } = hearing.answer().await? else { return Ok(success()) };
     let plain = callback::text_reply(&message.from_user, &message.to_user, at_s, &text);

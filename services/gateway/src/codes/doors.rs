@@ -245,7 +245,7 @@ impl Doors {
             return Ok(Newest { expect: Expect::Nothing, code: None });
         };
         let entry = BookEntry::decode(&recorded.entry.payload).ok_or(DoorError::Unreadable)?;
-        let BookEvent::DoorCodeMade(code) = entry.event;
+        let BookEvent::DoorCodeMade(code) = entry.event else { return Err(DoorError::Unreadable) };
         Ok(Newest { expect: Expect::At(recorded.position), code: Some(code) })
     }
 
@@ -285,7 +285,7 @@ impl Doors {
             };
             known.read = recorded.position;
             let Some(entry) = BookEntry::decode(&recorded.entry.payload) else { continue };
-            let BookEvent::DoorCodeMade(code) = entry.event;
+            let BookEvent::DoorCodeMade(code) = entry.event else { continue };
             let made = known.made.entry((code.account.clone(), code.appid.clone())).or_default();
             *made += 1;
             metrics::gauge!("paihao_gateway_door_codes", "account" => code.account.clone())

@@ -7,7 +7,7 @@ use crate::Door;
 use crate::refusals::Problem;
 use axum::Json;
 use axum::handler::Handler;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -88,6 +88,21 @@ impl<T: Serialize> IntoResponse for Accepted<T> {
 impl<T: Serialize + JsonSchema> Answer for Accepted<T> {
     fn answered() -> Vec<Answered> {
         vec![Answered::json::<T>(StatusCode::ACCEPTED)]
+    }
+}
+
+/// 200 with something and its revision as the ETag.
+pub(crate) struct Tagged<T>(pub(crate) u64, pub(crate) T);
+
+impl<T: Serialize> IntoResponse for Tagged<T> {
+    fn into_response(self) -> Response {
+        ([(header::ETAG, format!("\"{}\"", self.0))], Json(self.1)).into_response()
+    }
+}
+
+impl<T: Serialize + JsonSchema> Answer for Tagged<T> {
+    fn answered() -> Vec<Answered> {
+        vec![Answered::json::<T>(StatusCode::OK)]
     }
 }
 

@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 const LIGHT: usize = 60_000;
 const WORKED_WITH: usize = 120_000;
 
-const PAGES: [(&str, usize); 9] = [
+const PAGES: [(&str, usize); 10] = [
     (INDEX, LIGHT),
     (KIOSK, LIGHT),
     (BOARD, LIGHT),
     (CONSOLE, WORKED_WITH),
+    (MANAGE, WORKED_WITH),
     (SLIP, LIGHT),
     (TICKET, LIGHT),
     (poster::PAGE, LIGHT),

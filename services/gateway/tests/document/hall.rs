@@ -13,6 +13,7 @@ use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
 use paihao_contracts::link;
 use paihao_contracts::names::{LEDGER, STAFF};
+use paihao_contracts::setup::AccountSetup;
 use paihao_contracts::staff::{Member, StaffEntry, StaffEvent, StaffRole};
 use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, Outcome, Person, QueueId, QueueRules,
@@ -234,30 +235,15 @@ pub fn book() -> Book {
         ]);
         let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4).with_hours(hours);
         let subject = Subject::new(&["shop", id]).unwrap();
-        (
-            id.to_owned(),
-            Arc::new(SiteBook {
-                facts,
-                subject,
-                rules: rules.clone(),
-                calendar,
-                announcements: Default::default(),
-            }),
-        )
+        (id.to_owned(), Arc::new(SiteBook::new(facts, subject, rules.clone(), calendar)))
     };
     let protection =
         Protection::plain(AppId("wx0123456789abcdef".to_owned()), CallbackToken::new(TOKEN));
-    let account = AccountBook {
-        protection,
-        greeting: String::new(),
-        failure: None,
-        keywords: BTreeMap::new(),
-        menu: BTreeMap::new(),
-        texts: false,
-    };
+    let account = AccountBook::new(protection, &AccountSetup::default());
     let opens = |name: &str| StaffKey::new(name, &key(name), ["hall".to_owned()].into());
     let at = |counters: &[&str]| counters.iter().map(|counter| CounterId::new(counter)).collect();
     Book {
+        base: paihao_gateway::book::documents::Base::default(),
         accounts: [("shop".to_owned(), account)].into(),
         sites: ["hall", "other"].map(site).into(),
         staff_keys: vec![

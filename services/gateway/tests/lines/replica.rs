@@ -42,8 +42,7 @@ pub fn book_with(queue: QueueRules) -> Book {
     };
     let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
-    let site =
-        Arc::new(SiteBook { facts, subject, rules, calendar, announcements: Default::default() });
+    let site = Arc::new(SiteBook::new(facts, subject, rules, calendar));
     Book { sites: [("hall".to_owned(), site)].into(), ..Book::default() }
 }
 

@@ -161,11 +161,8 @@ impl World {
         let says = |shop: &str| (shop.to_owned(), BTreeMap::from([("called", manner.clone())]));
         let accounts = SHOPS.map(says).into();
         let public = Some("https://queue.example".to_owned());
-        start(
-            Settings { in_flight, accounts, upkeep: Upkeep::default(), public },
-            ports,
-            &self.tasks,
-        )
+        let (wording, upkeep) = (BTreeMap::new(), Upkeep::default());
+        start(Settings { in_flight, accounts, wording, upkeep, public }, ports, &self.tasks)
     }
 
     /// Writes a commit of the first shop in which these people are called, each once.

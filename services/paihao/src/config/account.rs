@@ -1,14 +1,10 @@
 //! What an account's section says of its callbacks: how they are protected, and what is answered.
 
-use super::{Account, Action, Mode};
+use super::{Account, Mode};
 use paihao_chassis::config::{Problems, SecretText};
-use paihao_gateway::book::{self as gateway, AccountBook};
+use paihao_gateway::book::AccountBook;
 use paihao_wechat::callback::{self, AesKey, Protection};
 use paihao_wechat::{AppId, CallbackToken};
-use std::collections::BTreeMap;
-
-/// Bytes of a text reply that WeChat shows for sure.
-const LONGEST_REPLY: usize = 2048;
 
 /// Checks an account and makes of it what the gateway takes; `at` is where it stands.
 pub(super) fn book(at: &str, account: &Account, problems: &mut Problems) -> AccountBook {
@@ -50,29 +46,9 @@ pub(super) fn book(at: &str, account: &Account, problems: &mut Problems) -> Acco
         aes_key: key("aes_key", &account.aes_key),
         former_aes_key: key("former_aes_key", &account.former_aes_key),
     };
-    let said = account.failure.as_deref().unwrap_or_default();
-    for (key, text) in [("greeting", &*account.greeting), ("failure", said)] {
-        if text.len() > LONGEST_REPLY {
-            let what = format!("{} bytes, and WeChat shows {LONGEST_REPLY}", text.len());
-            problems.refuse(&format!("{at}.{key}"), what, "say it in fewer words");
-        }
-    }
-    AccountBook {
-        protection,
-        greeting: account.greeting.clone(),
-        failure: account.failure.clone(),
-        keywords: actions(&account.keywords),
-        menu: actions(&account.menu),
-        texts: account.sends_texts(),
-    }
-}
-
-fn actions(bound: &BTreeMap<String, Action>) -> BTreeMap<String, gateway::Action> {
-    let action = |action: &Action| match action {
-        Action::MyTicket => gateway::Action::MyTicket,
-        Action::Leave => gateway::Action::Leave,
-    };
-    bound.iter().map(|(key, bound)| (key.trim().to_owned(), action(bound))).collect()
+    let setup = account.setup();
+    paihao_wording::check::account(at, &setup, problems);
+    AccountBook::new(protection, &setup)
 }
 
 #[cfg(test)]

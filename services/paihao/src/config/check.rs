@@ -1,16 +1,13 @@
 //! Turns what was read into what the services take, and says everything that is wrong with it.
 
 use super::calls::TokenSetup;
-use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Pool, Site, TokenChannel};
-use super::{account, line};
-use jiff::tz::TimeZone;
+use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Pool, TokenChannel};
+use super::{account, staff};
 use paihao_chassis::config::{ConfigError, Problems};
 use paihao_chassis::telemetry;
-use paihao_contracts::commit::SiteFacts;
-use paihao_gateway::book::{Book, SiteBook};
-use paihao_gateway::calendar::Calendar;
+use paihao_gateway::book::Book;
+use paihao_gateway::book::setup::{self, id};
 use paihao_gateway::codes::pool::PoolSettings;
-use paihao_ledger::Subject;
 use paihao_wechat::traffic::Limits;
 use paihao_wechat::{AppId, AppSecret, ClientOptions};
 use std::net::SocketAddr;
@@ -201,43 +198,19 @@ impl Config {
             book.accounts.insert(name.clone(), account::book(&at, account, problems));
         }
         for (name, site) in &self.sites {
-            if let Some(site) = self.site(name, site, problems) {
-                book.sites.insert(name.clone(), Arc::new(site));
+            let (at, site) = (format!("sites.{name}"), site.setup());
+            if let Some(checked) = setup::site(&at, name, &site, self.accounts.keys(), problems) {
+                book.sites.insert(name.clone(), Arc::new(checked));
             }
+            book.base.sites.insert(name.clone(), site);
+        }
+        for (name, account) in &self.accounts {
+            book.base.accounts.insert(name.clone(), account.setup());
         }
         for (name, staff) in &self.staff {
-            book.staff_keys.push(line::staff_key(name, staff, &self.sites, problems));
+            book.staff_keys.push(staff::staff_key(name, staff, &self.sites, problems));
         }
         book
-    }
-
-    fn site(&self, name: &str, site: &Site, problems: &mut Problems) -> Option<SiteBook> {
-        let at = format!("sites.{name}");
-        id(&at, name, problems);
-        if !self.accounts.contains_key(&site.account) {
-            let key = format!("{at}.account");
-            refuse_unknown(&key, "account", &site.account, self.accounts.keys(), problems);
-        }
-        if !(0..24).contains(&site.day_starts_at) {
-            let what = format!("{} is not an hour", site.day_starts_at);
-            problems.refuse(&format!("{at}.day_starts_at"), what, "use 0 to 23");
-        }
-        let zone = TimeZone::get(&site.time_zone).map_err(|_| {
-            let what = format!("there is no time zone {}", site.time_zone);
-            problems.refuse(&format!("{at}.time_zone"), what, "use a name like Asia/Shanghai");
-        });
-        let rules = line::rules(&at, site, problems);
-        let hours = line::hours(&at, site, problems);
-        let facts = SiteFacts {
-            account: site.account.as_str().into(),
-            id: name.into(),
-            name: site.name.as_str().into(),
-            zone: site.time_zone.as_str().into(),
-        };
-        let subject = Subject::new(&[&site.account, name]).ok()?;
-        let calendar = Calendar::new(zone.ok()?, site.day_starts_at).with_hours(hours);
-        let announcements = line::announcements(&at, site, problems);
-        Some(SiteBook { facts, subject, rules, calendar, announcements })
     }
 }
 
@@ -253,36 +226,12 @@ fn token_account(name: &str, account: &Account) -> paihao_token::Account {
     }
 }
 
-/// Names stand in addresses, QR codes and subjects.
-pub(super) fn id(key: &str, name: &str, problems: &mut Problems) {
-    let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if name.is_empty() || name.len() > 24 || !name.bytes().all(fine) {
-        let what = format!("{name:?} cannot stand in an address");
-        problems.refuse(key, what, "use 1 to 24 of a-z, 0-9 and -");
-    }
-}
-
 fn address(key: &str, text: &str, problems: &mut Problems) -> SocketAddr {
     text.parse().unwrap_or_else(|_| {
         let what = format!("{text:?} is not an address and a port");
         problems.refuse(key, what, "use something like 0.0.0.0:8080");
         SocketAddr::from(([127, 0, 0, 1], 0))
     })
-}
-
-pub(super) fn refuse_unknown<'a>(
-    key: &str,
-    kind: &str,
-    name: &str,
-    known: impl Iterator<Item = &'a String>,
-    problems: &mut Problems,
-) {
-    let known = known.map(String::as_str).collect::<Vec<_>>().join(", ");
-    let advice = match known.is_empty() {
-        true => format!("there is no {kind} at all yet: add one"),
-        false => format!("the ones there are: {known}"),
-    };
-    problems.refuse(key, format!("there is no {kind} {name:?}"), advice);
 }
 
 #[cfg(test)]

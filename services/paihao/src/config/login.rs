@@ -1,8 +1,8 @@
 //! Checks how people log in, `[login]`, and who is believed where a request comes from.
 
 use super::Config;
-use super::check::refuse_unknown;
 use paihao_chassis::config::Problems;
+use paihao_gateway::book::setup::refuse_unknown;
 use paihao_gateway::callers::Range;
 use paihao_gateway::login::settings::LoginSettings;
 use std::time::Duration;

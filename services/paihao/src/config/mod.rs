@@ -6,9 +6,9 @@
 mod account;
 mod calls;
 mod check;
-mod line;
 mod login;
 mod notices;
+mod staff;
 mod webhooks;
 
 pub use calls::TokenSetup;
@@ -16,6 +16,9 @@ pub use check::{Role, Setup};
 
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
 use paihao_contracts::notice::Channel;
+use paihao_contracts::setup::{
+    self, AccountSetup, Action, CounterSetup, QueueSetup, Said, SiteSetup, Wording,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -168,22 +171,16 @@ section!(Account {
     progress: Option<Said> = "none",
     limits: Option<AccountLimits> = "none",
 });
-section!(Said {
-    template_id: String = "nothing",
-    fields: BTreeMap<String, String> = "empty",
-    text: Option<String> = "none",
-    subscription: Option<Template> = "none",
-    channels: Option<Vec<Channel>> = "none",
-});
-section!(Template { template_id: String, fields: BTreeMap<String, String>, });
 section!(Site {
     account: String,
     name: String,
     time_zone: String = "shanghai",
     day_starts_at: i8 = "four",
     several_counters: bool = "no",
-    queues: BTreeMap<String, Queue> = "empty",
-    counters: BTreeMap<String, Counter> = "empty",
+    dates: Vec<String> = "no_names",
+    queues: BTreeMap<String, QueueSetup> = "empty",
+    counters: BTreeMap<String, CounterSetup> = "empty",
+    wording: BTreeMap<String, Wording> = "empty",
     webhooks: BTreeMap<String, Webhook> = "empty",
 });
 section!(Webhook {
@@ -192,38 +189,6 @@ section!(Webhook {
     former_secret: Option<SecretText> = "none",
     events: Option<Vec<String>> = "none",
 });
-section!(Queue {
-    name: String,
-    prefix: String,
-    minutes: u32 = "five",
-    grace_seconds: u32 = "three_minutes",
-    open: bool = "yes",
-    hours: Vec<String> = "no_names",
-    class: u8 = "ordinary",
-    policy: Policy = "strict",
-    interleave: (u32, u32) = "two_to_one",
-    missed_lane: bool = "no",
-    bound: u32 = "four_times",
-    capacity: u32 = "zero",
-    daily_cap: u32 = "zero",
-    missed: Missed = "after_k",
-    missed_places: u32 = "three",
-    missed_grow: u32 = "zero",
-    missed_returns: u32 = "two",
-    missed_minutes: u32 = "half_an_hour",
-    transfer: Transfer = "arrival",
-    carry_over: bool = "no",
-    start_on_call: bool = "no",
-    auto_miss: bool = "no",
-    auto_recall: bool = "no",
-    calls: u32 = "three",
-    let_pass: u32 = "two",
-    let_pass_minutes: u32 = "half_an_hour",
-    near: u32 = "three",
-    announcement: Option<Announcement> = "none",
-});
-section!(Announcement { zh: Option<String> = "none", en: Option<String> = "none" });
-section!(Counter { name: String, queues: Vec<String>, auto_next: bool = "no", });
 section!(Staff {
     key: SecretText,
     sites: Vec<String>,
@@ -269,45 +234,6 @@ pub enum Mode {
     Secure,
 }
 
-/// What a keyword or a menu entry does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Action {
-    MyTicket,
-    Leave,
-}
-
-/// Who is next in a queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Policy {
-    Strict,
-    Interleave,
-}
-
-/// What becomes of those who did not come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Missed {
-    Void,
-    AfterK,
-    HoldMinutes,
-    Tail,
-}
-
-/// Where those stand who are transferred to a queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Transfer {
-    Front,
-    Arrival,
-    Tail,
-}
-
 /// As whom the holder of a staff key acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -335,10 +261,6 @@ fn empty<T>() -> BTreeMap<String, T> {
     BTreeMap::new()
 }
 
-fn nothing() -> String {
-    String::new()
-}
-
 fn stable() -> TokenChannel {
     TokenChannel::Stable
 }
@@ -352,7 +274,7 @@ fn greeting() -> String {
 }
 
 fn queueing() -> BTreeMap<String, Action> {
-    [("排队".to_owned(), Action::MyTicket)].into()
+    setup::queueing()
 }
 
 fn shanghai() -> String {
@@ -363,18 +285,6 @@ fn four() -> i8 {
     4
 }
 
-fn five() -> u32 {
-    5
-}
-
-fn three_minutes() -> u32 {
-    180
-}
-
-fn yes() -> bool {
-    true
-}
-
 fn no() -> bool {
     false
 }
@@ -383,48 +293,41 @@ fn no_names() -> Vec<String> {
     Vec::new()
 }
 
-fn ordinary() -> u8 {
-    paihao_domain::ORDINARY
-}
-
-fn strict() -> Policy {
-    Policy::Strict
-}
-
-fn after_k() -> Missed {
-    Missed::AfterK
-}
-
-fn arrival() -> Transfer {
-    Transfer::Arrival
-}
-
 fn manager() -> StaffRole {
     StaffRole::Manager
 }
 
-fn two_to_one() -> (u32, u32) {
-    (2, 1)
+impl Site {
+    /// What of it the book may change.
+    pub fn setup(&self) -> SiteSetup {
+        SiteSetup {
+            account: self.account.clone(),
+            name: self.name.clone(),
+            time_zone: self.time_zone.clone(),
+            day_starts_at: self.day_starts_at,
+            several_counters: self.several_counters,
+            dates: self.dates.clone(),
+            queues: self.queues.clone(),
+            counters: self.counters.clone(),
+            wording: self.wording.clone(),
+        }
+    }
 }
 
-fn zero() -> u32 {
-    0
-}
-
-fn two() -> u32 {
-    2
-}
-
-fn three() -> u32 {
-    3
-}
-
-fn four_times() -> u32 {
-    4
-}
-
-fn half_an_hour() -> u32 {
-    30
+impl Account {
+    /// What of it the book may change: everything but what WeChat knows it by.
+    pub fn setup(&self) -> AccountSetup {
+        AccountSetup {
+            greeting: Some(self.greeting.clone()),
+            failure: self.failure.clone(),
+            keywords: self.keywords.clone(),
+            menu: self.menu.clone(),
+            channels: self.channels.clone(),
+            called: self.called.clone(),
+            missed: self.missed.clone(),
+            progress: self.progress.clone(),
+        }
+    }
 }
 
 impl Gateway {

@@ -1,10 +1,10 @@
 //! Webhooks: what was read, as the notifier and the gateway take it.
 
-use super::check::{id, refuse_unknown};
 use super::{Config, Webhook};
 use paihao_chassis::config::{Problems, SecretText};
 use paihao_contracts::public::Happened;
 use paihao_contracts::webhook::hook_name;
+use paihao_gateway::book::setup::{id, refuse_unknown};
 use paihao_notifier::webhooks::{Hook, Settings, is_fine};
 use std::collections::{BTreeMap, BTreeSet};
 

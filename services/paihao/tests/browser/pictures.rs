@@ -9,9 +9,9 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 pub type Screen = (&'static str, u32, u32);
-const PHONE: Screen = ("phone", 390, 844);
+pub const PHONE: Screen = ("phone", 390, 844);
 const TABLET: Screen = ("tablet", 1024, 768);
-const DESK: Screen = ("desk", 1440, 900);
+pub const DESK: Screen = ("desk", 1440, 900);
 const WALL: Screen = ("wall", 1920, 1080);
 
 /// Where a page of the hall may be looked at.
@@ -137,6 +137,7 @@ async fn console_at_work(staff: &Window) {
     staff.shows("#counter", "1号窗口").await;
 }
 
+/// Looks at a page on these screens, in both lights and languages.
 pub async fn pictures(page: &Window, name: &str, screens: &[Screen]) {
     let switched = page.run(SWITCH, json!([])).await == json!(true);
     if switched {

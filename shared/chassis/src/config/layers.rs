@@ -69,6 +69,32 @@ impl Layers {
         self
     }
 
+    /// Lays a JSON object on top, as if it were the same in TOML; `null` is nothing at all.
+    #[must_use]
+    pub fn json(mut self, place: &str, text: &str) -> Layers {
+        match serde_json::from_str::<serde_json::Value>(text) {
+            Ok(serde_json::Value::Object(fields)) => {
+                self.tree.merge(table(fields), place);
+                self
+            }
+            Ok(_) => self.not_json(place, "not an object".to_owned()),
+            Err(problem) => {
+                let (line, column) = (problem.line(), problem.column());
+                self.not_json(place, format!("not JSON at line {line}, column {column}"))
+            }
+        }
+    }
+
+    fn not_json(mut self, place: &str, what: String) -> Layers {
+        self.problems.note(Problem {
+            key: String::new(),
+            place: place.to_owned(),
+            what,
+            advice: String::new(),
+        });
+        self
+    }
+
     /// Lays the variables that begin with [`PREFIX`] on top. A value is TOML (`true`, `8080`,
     /// `["a", "b"]`, `{ file = "x" }`), and plain text where it is not TOML or where the key wants
     /// text. The others are where `{ env = "NAME" }` looks.
@@ -149,6 +175,26 @@ impl Layers {
         };
         Problem { place: self.tree.place(&path).to_owned(), key: path.join("."), what, advice }
     }
+}
+
+/// A JSON object as TOML.
+fn table(fields: serde_json::Map<String, serde_json::Value>) -> Table {
+    fields.into_iter().filter_map(|(key, value)| Some((key, as_toml(value)?))).collect()
+}
+
+fn as_toml(value: serde_json::Value) -> Option<Value> {
+    use serde_json::Value as Json;
+    Some(match value {
+        Json::Null => return None,
+        Json::Bool(is) => Value::Boolean(is),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Value::Integer(whole),
+            None => Value::Float(number.as_f64()?),
+        },
+        Json::String(text) => Value::String(text),
+        Json::Array(values) => Value::Array(values.into_iter().filter_map(as_toml).collect()),
+        Json::Object(fields) => Value::Table(table(fields)),
+    })
 }
 
 /// A value as an environment variable has it.

@@ -55,13 +55,7 @@ pub fn book(sites: usize) -> anyhow::Result<Book> {
         };
         let subject = Subject::new(&["shop", &id])?;
         let calendar = Calendar::new(zone.clone(), 4);
-        let hall = SiteBook {
-            facts,
-            subject,
-            rules: rules(),
-            calendar,
-            announcements: Default::default(),
-        };
+        let hall = SiteBook::new(facts, subject, rules(), calendar);
         book.sites.insert(id, Arc::new(hall));
     }
     Ok(book)

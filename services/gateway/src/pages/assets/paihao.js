@@ -6,9 +6,9 @@ export const site = decodeURIComponent(location.pathname.split('/')[2] || '');
 
 /** A "no" of the server, or of the network, in a person's words. */
 export class Refusal extends Error {
-  constructor({ code, title, title_en: english, detail }, status) {
+  constructor({ code, title, title_en: english, detail, problems }, status) {
     super(title);
-    Object.assign(this, { code, title, english: english || '', detail: detail || '', status });
+    Object.assign(this, { code, title, english: english || '', detail: detail || '', problems, status });
   }
   /** Both sentences, Chinese first. */
   get pair() {
@@ -50,6 +50,7 @@ export async function ask(path, options = {}) {
     throw own('odd', 'unreadable', answer.status);
   }
   if (!answer.ok) throw new Refusal(body, answer.status);
+  options.seen?.(answer);
   return body;
 }
 

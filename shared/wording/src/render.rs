@@ -1,6 +1,6 @@
 //! Puts a notice into the words of an account: a pure function.
 
-use crate::channels::Manner;
+use crate::manner::Manner;
 use crate::words;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,10 +14,25 @@ use sha2::{Digest, Sha256};
 pub struct Binding {
     /// WeChat's id of the template in this account.
     pub template_id: String,
-    /// Field key (`thing1`) and wording, in which `{site}`, `{queue}`, `{number}`, `{counter}`,
-    /// `{time}`, `{ahead}`, `{wait}` and `{news}` are replaced.
+    /// Field key (`thing1`) and wording, in which the [`PLACEHOLDERS`] are replaced.
     pub fields: Vec<(String, String)>,
 }
+
+/// What is replaced in a wording: site, queue, number, counter, when it became true, how many are
+/// ahead, how long it takes at most, until when a missed number may return and by how many places,
+/// and what is new.
+pub const PLACEHOLDERS: [&str; 10] = [
+    "{site}",
+    "{queue}",
+    "{number}",
+    "{counter}",
+    "{time}",
+    "{ahead}",
+    "{wait}",
+    "{until}",
+    "{places}",
+    "{news}",
+];
 
 /// What a customer-service text says of a call, unless the account has words of its own.
 pub const CALLED_TEXT: &str = "【{site}】请 {number} 到 {counter}";
@@ -101,8 +116,13 @@ fn fields(notice: &Notice, binding: &Binding) -> Result<Vec<(String, String)>, U
     }
 }
 
+/// What would stand in a field of a template.
+pub(crate) fn fitted(key: &str, wording: &str, notice: &Notice) -> String {
+    fit(key, &said(wording, &words(notice)))
+}
+
 /// What stands for the words in braces.
-fn words(notice: &Notice) -> [(&'static str, String); 8] {
+pub(crate) fn words(notice: &Notice) -> [(&'static str, String); 10] {
     let counter = match &notice.saying {
         Saying::Called { counter_name, .. } | Saying::Recalled { counter_name, .. } => counter_name,
         _ => "—",
@@ -115,11 +135,14 @@ fn words(notice: &Notice) -> [(&'static str, String); 8] {
         ("{time}", local(notice, notice.at, "%Y-%m-%d %H:%M")),
         ("{ahead}", words::ahead(&notice.saying)),
         ("{wait}", words::wait(&notice.saying)),
+        ("{until}", words::until(notice)),
+        ("{places}", words::places(&notice.saying)),
         ("{news}", words::news(notice)),
     ]
 }
 
-fn said(wording: &str, words: &[(&str, String)]) -> String {
+/// A wording with its words replaced.
+pub fn said(wording: &str, words: &[(&str, String)]) -> String {
     words.iter().fold(wording.to_owned(), |said, (from, to)| said.replace(from, to))
 }
 

@@ -37,6 +37,22 @@ pub(crate) fn wait(saying: &Saying) -> String {
     }
 }
 
+/// Until when a missed number may return: 10:55.
+pub(crate) fn until(notice: &Notice) -> String {
+    match notice.saying {
+        Saying::Missed { until: Some(until), .. } => local(notice, until, "%H:%M"),
+        _ => NOTHING.into(),
+    }
+}
+
+/// By how many places it is behind then: 3位.
+pub(crate) fn places(saying: &Saying) -> String {
+    match saying {
+        Saying::Missed { places: Some(places), .. } => format!("{places}位"),
+        _ => NOTHING.into(),
+    }
+}
+
 /// What is new.
 pub(crate) fn news(notice: &Notice) -> String {
     let by = |until: &i64| local(notice, *until, "%H:%M");

@@ -1,23 +1,131 @@
-//! The rules of the line and who may move it, from what was read; with all that contradicts itself.
+//! What a site's set-up comes to: its rules and its calendar; and everything that is wrong with it.
+//!
+//! The one place that checks it, whether it stands in the configuration, comes through the API or is
+//! read from a file.
 
-use super::check::{id, refuse_unknown};
-use super::{Missed, Policy, Queue, Site, Staff, StaffRole, Transfer};
+use super::{Announcement, SiteBook};
+use crate::calendar::{Calendar, DateHours, WeekHours};
+use jiff::tz::TimeZone;
 use paihao_chassis::config::Problems;
+use paihao_contracts::commit::SiteFacts;
+use paihao_contracts::setup::{Missed, Policy, QueueSetup, SiteSetup, Transfer};
 use paihao_domain::{
     CounterId, CounterRules, FARTHEST, MISSED_LANE, MissedPolicy, MissedRules, Placement, QueueId,
     QueueRules, Rules,
 };
-use paihao_gateway::book::{Announcement, EVERY_SITE, KeyRole, StaffKey};
-use paihao_gateway::calendar::WeekHours;
+use paihao_ledger::Subject;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Characters that a name may have: what a screen across a hall can show.
+const LONGEST_NAME: usize = 40;
+
+/// Checks a site; `at` is where it stands, and `accounts` are the accounts that there are. `None` if
+/// something is wrong with it; what, is among the problems.
+pub fn site<'a>(
+    at: &str,
+    id: &str,
+    site: &SiteSetup,
+    accounts: impl IntoIterator<Item = &'a String>,
+    problems: &mut Problems,
+) -> Option<SiteBook> {
+    let mut own = Problems::new();
+    let book = checked(at, id, site, accounts, &mut own);
+    match own.into_result() {
+        Ok(()) => book,
+        Err(wrong) => {
+            wrong.problems().iter().cloned().for_each(|problem| problems.note(problem));
+            None
+        }
+    }
+}
+
+fn checked<'a>(
+    at: &str,
+    name: &str,
+    site: &SiteSetup,
+    accounts: impl IntoIterator<Item = &'a String>,
+    problems: &mut Problems,
+) -> Option<SiteBook> {
+    id(at, name, problems);
+    named(&format!("{at}.name"), &site.name, problems);
+    let accounts: Vec<_> = accounts.into_iter().collect();
+    if !accounts.contains(&&site.account) {
+        let key = format!("{at}.account");
+        refuse_unknown(&key, "account", &site.account, accounts.into_iter(), problems);
+    }
+    if !(0..24).contains(&site.day_starts_at) {
+        let what = format!("{} is not an hour", site.day_starts_at);
+        problems.refuse(&format!("{at}.day_starts_at"), what, "use 0 to 23");
+    }
+    let zone = TimeZone::get(&site.time_zone).map_err(|_| {
+        let what = format!("there is no time zone {}", site.time_zone);
+        problems.refuse(&format!("{at}.time_zone"), what, "use a name like Asia/Shanghai");
+    });
+    let rules = rules(at, site, problems);
+    let hours = hours(at, site, problems);
+    let dates = DateHours::read(site.dates.iter().map(String::as_str)).unwrap_or_else(|error| {
+        let advice =
+            "use lines like \"2027-02-06..2027-02-12 closed\" or \"2026-12-31 09:00-12:00\"";
+        problems.refuse(&format!("{at}.dates"), error.to_string(), advice);
+        DateHours::default()
+    });
+    paihao_wording::check::wording(&format!("{at}.wording"), &site.wording, problems);
+    let facts = SiteFacts {
+        account: site.account.as_str().into(),
+        id: name.into(),
+        name: site.name.as_str().into(),
+        zone: site.time_zone.as_str().into(),
+    };
+    let subject = Subject::new(&[&site.account, name]).ok()?;
+    let calendar = Calendar::new(zone.ok()?, site.day_starts_at);
+    let calendar = calendar.with_hours(hours).with_dates(dates);
+    let joined = site.wording.get("joined").and_then(|own| own.text.as_deref());
+    let announcements = announcements(at, site, problems);
+    let joined = joined.map(Into::into);
+    Some(SiteBook { announcements, joined, ..SiteBook::new(facts, subject, rules, calendar) })
+}
+
+/// Names stand in addresses, QR codes and subjects.
+pub fn id(key: &str, name: &str, problems: &mut Problems) {
+    let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if name.is_empty() || name.len() > 24 || !name.bytes().all(fine) {
+        let what = format!("{name:?} cannot stand in an address");
+        problems.refuse(key, what, "use 1 to 24 of a-z, 0-9 and -");
+    }
+}
+
+fn named(key: &str, name: &str, problems: &mut Problems) {
+    let length = name.chars().count();
+    if name.trim().is_empty() || length > LONGEST_NAME || name.chars().any(char::is_control) {
+        let what = format!("{length} characters are no name that people can read");
+        problems.refuse(key, what, format!("use 1 to {LONGEST_NAME}"));
+    }
+}
+
+/// Refuses a name that names nothing, and says which there are.
+pub fn refuse_unknown<'a>(
+    key: &str,
+    kind: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a String>,
+    problems: &mut Problems,
+) {
+    let known = known.map(String::as_str).collect::<Vec<_>>().join(", ");
+    let advice = match known.is_empty() {
+        true => format!("there is no {kind} at all yet: add one"),
+        false => format!("the ones there are: {known}"),
+    };
+    problems.refuse(key, format!("there is no {kind} {name:?}"), advice);
+}
+
 /// The rules of a site's queues and counters.
-pub(super) fn rules(at: &str, site: &Site, problems: &mut Problems) -> Rules {
+fn rules(at: &str, site: &SiteSetup, problems: &mut Problems) -> Rules {
     let mut rules = Rules { several_counters: site.several_counters, ..Rules::default() };
     let mut prefixes = BTreeSet::new();
     for (name, queue) in &site.queues {
         let at = format!("{at}.queues.{name}");
         id(&at, name, problems);
+        named(&format!("{at}.name"), &queue.name, problems);
         let letters =
             queue.prefix.bytes().all(|b| b.is_ascii_uppercase() && b != b'I' && b != b'O');
         if queue.prefix.is_empty() || queue.prefix.len() > 3 || !letters {
@@ -37,6 +145,7 @@ pub(super) fn rules(at: &str, site: &Site, problems: &mut Problems) -> Rules {
     for (name, counter) in &site.counters {
         let at = format!("{at}.counters.{name}");
         id(&at, name, problems);
+        named(&format!("{at}.name"), &counter.name, problems);
         for queue in counter.queues.iter().filter(|queue| !site.queues.contains_key(*queue)) {
             let key = format!("{at}.queues");
             refuse_unknown(&key, "queue", queue, site.queues.keys(), problems);
@@ -51,7 +160,7 @@ pub(super) fn rules(at: &str, site: &Site, problems: &mut Problems) -> Rules {
     rules
 }
 
-fn of_queue(queue: &Queue) -> QueueRules {
+fn of_queue(queue: &QueueSetup) -> QueueRules {
     let limit = |count: u32| (count > 0).then_some(count);
     QueueRules {
         name: queue.name.as_str().into(),
@@ -100,7 +209,7 @@ fn of_queue(queue: &Queue) -> QueueRules {
 }
 
 /// Values that cannot be, and settings that do not go together.
-fn contradictions(at: &str, queue: &Queue, problems: &mut Problems) {
+fn contradictions(at: &str, queue: &QueueSetup, problems: &mut Problems) {
     let ranges = [
         ("minutes", queue.minutes, 1, 600),
         ("grace_seconds", queue.grace_seconds, 10, 3600),
@@ -142,13 +251,9 @@ fn contradictions(at: &str, queue: &Queue, problems: &mut Problems) {
 }
 
 /// The opening hours of a site's queues.
-pub(super) fn hours(
-    at: &str,
-    site: &Site,
-    problems: &mut Problems,
-) -> BTreeMap<QueueId, WeekHours> {
+fn hours(at: &str, site: &SiteSetup, problems: &mut Problems) -> BTreeMap<QueueId, WeekHours> {
     let mut hours = BTreeMap::new();
-    for (name, queue) in site.queues.iter().filter(|(_, queue)| !queue.hours.is_empty()) {
+    for (name, queue) in &site.queues {
         match WeekHours::read(queue.hours.iter().map(String::as_str)) {
             Ok(week) => drop(hours.insert(QueueId::new(name), week)),
             Err(error) => {
@@ -162,9 +267,9 @@ pub(super) fn hours(
 }
 
 /// What boards say of the calls of queues that have sentences of their own.
-pub(super) fn announcements(
+fn announcements(
     at: &str,
-    site: &Site,
+    site: &SiteSetup,
     problems: &mut Problems,
 ) -> BTreeMap<QueueId, Announcement> {
     let mut announcements = BTreeMap::new();
@@ -191,49 +296,4 @@ pub(super) fn announcements(
         announcements.insert(QueueId::new(name), said);
     }
     announcements
-}
-
-/// A key of the staff API, and as whom its holder acts.
-pub(super) fn staff_key(
-    name: &str,
-    staff: &Staff,
-    sites: &BTreeMap<String, Site>,
-    problems: &mut Problems,
-) -> StaffKey {
-    let at = format!("staff.{name}");
-    if staff.key.expose().len() < 16 {
-        let advice = "use 16 or more random ones";
-        problems.refuse(&format!("{at}.key"), "fewer than 16 characters", advice);
-    }
-    let all = staff.sites.iter().any(|site| site == EVERY_SITE);
-    let unknown = |site: &&String| *site != EVERY_SITE && !sites.contains_key(*site);
-    for site in staff.sites.iter().filter(unknown) {
-        refuse_unknown(&format!("{at}.sites"), "site", site, sites.keys(), problems);
-    }
-    let theirs = sites.iter().filter(|(id, _)| all || staff.sites.contains(id));
-    let known: BTreeSet<_> =
-        theirs.map(|(_, site)| site).flat_map(|site| site.counters.keys()).collect();
-    for counter in staff.counters.iter().filter(|counter| !known.contains(counter)) {
-        let key = format!("{at}.counters");
-        refuse_unknown(&key, "counter", counter, known.iter().copied(), problems);
-    }
-    let role = match staff.role {
-        StaffRole::Staff => KeyRole::Staff,
-        StaffRole::Manager => KeyRole::Manager,
-        StaffRole::Api => KeyRole::Api,
-    };
-    match (role, staff.counters.is_empty()) {
-        (KeyRole::Staff, true) => {
-            let advice = "name them in counters, or use role = \"manager\"";
-            problems.refuse(&format!("{at}.role"), "staff without a counter", advice);
-        }
-        (KeyRole::Manager, false) => {
-            let advice = "use role = \"staff\", or leave counters out";
-            problems.refuse(&format!("{at}.counters"), "a manager is at every counter", advice);
-        }
-        _ => {}
-    }
-    let counters = staff.counters.iter().map(|counter| CounterId::new(counter)).collect();
-    let open = staff.sites.iter().cloned().collect();
-    StaffKey::new(name, staff.key.expose(), open).acting(role, counters)
 }

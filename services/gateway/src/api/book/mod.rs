@@ -1,0 +1,145 @@
+//! What is set up, for whoever manages it: read, changed where one has seen it, exported, imported.
+//!
+//! - `sites`: a site as one document, and its parts by themselves;
+//! - `accounts`: what an account says;
+//! - `whole`: all of it as one file, and what changed when;
+//! - `preview`: words as a person will see them.
+
+mod accounts;
+mod preview;
+mod sites;
+mod whole;
+
+pub(crate) use preview::Templates;
+
+use super::staff::idempotency_key;
+use crate::Door;
+use crate::body;
+use crate::book::writing::Asked;
+use crate::openapi::{Access, Operation, Role, Routes, op};
+use crate::refusals::{self, Problem};
+use crate::staff::asker::{Asker, Opens};
+use axum::body::Body;
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use axum::http::{HeaderMap, Method, Uri, header};
+use paihao_contracts::book::Wish;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+/// Bytes that a set-up may have.
+const BODY_LIMIT: usize = 512 * 1024;
+
+/// Who may look at what is set up, and change it.
+const MANAGERS: Access = Access::Key(&[Role::Manager, Role::ApiManager]);
+
+pub(super) fn routes() -> Routes {
+    sites::routes().merge(accounts::routes()).merge(whole::routes()).merge(preview::routes())
+}
+
+/// Whether something is only tried.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Trying {
+    /// Says what would change, and changes nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Reads something.
+fn reading(id: &'static str, summary: &'static str) -> Operation {
+    op(id, summary, MANAGERS).refuses(&[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER])
+}
+
+/// Writes something.
+fn writing(id: &'static str, summary: &'static str) -> Operation {
+    reading(id, summary)
+        .keyed()
+        .queried::<Trying>()
+        .header("If-Match", "The ETag that it was read with; needed where something is there")
+        .refuses(&[
+            &refusals::UNSOUND_SETUP,
+            &refusals::REVISION_NEEDED,
+            &refusals::REVISION_CHANGED,
+            &refusals::IN_USE,
+            &refusals::BODY_TOO_LARGE,
+        ])
+}
+
+/// Refused unless they manage this site.
+fn manager(door: &Door, asker: &Asker, site: &str) -> Result<(), Problem> {
+    asker.at(door, site)?;
+    manages(asker)
+}
+
+/// Refused unless they manage every site.
+fn owner(asker: &Asker) -> Result<(), Problem> {
+    manages(asker)?;
+    match asker.opens() {
+        Opens::Every => Ok(()),
+        Opens::These(_) => Err(Problem::new(&refusals::NOT_EVERY_SITE)),
+    }
+}
+
+fn manages(asker: &Asker) -> Result<(), Problem> {
+    match asker.actor.manages() {
+        true => Ok(()),
+        false => Err(Problem::new(&refusals::NOT_ALLOWED)),
+    }
+}
+
+/// A request, read and not yet understood.
+struct Request {
+    asked: Asked,
+    body: Vec<u8>,
+}
+
+impl Request {
+    async fn read(
+        asker: &Asker,
+        (method, uri): (&Method, &Uri),
+        headers: &HeaderMap,
+        trying: Result<Query<Trying>, QueryRejection>,
+        body: Body,
+    ) -> Result<Request, Problem> {
+        let Query(trying) = trying.map_err(|error| malformed(error.body_text()))?;
+        let body: Vec<u8> = body::read(body, BODY_LIMIT).await?.into();
+        let hash = |parts: &[&[u8]]| {
+            let mut hash = Sha256::new();
+            for part in parts {
+                hash.update(part);
+                hash.update([0]);
+            }
+            hex::encode(&hash.finalize()[..16])
+        };
+        let request = hash(&[method.as_str().as_bytes(), uri.path().as_bytes(), &body]);
+        let wish = idempotency_key(headers)?.map(|given| Wish {
+            id: hash(&[b"book", asker.name.as_bytes(), given.as_bytes()]),
+            request,
+        });
+        let asked = Asked {
+            by: asker.name.to_string(),
+            seen: seen(headers)?,
+            dry_run: trying.dry_run,
+            wish: wish.filter(|_| !trying.dry_run),
+        };
+        Ok(Request { asked, body })
+    }
+
+    fn wanted<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_slice(&self.body).map_err(|error| malformed(error.to_string()))
+    }
+}
+
+/// The revision in the `If-Match`, if there is one.
+fn seen(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let number = tag.to_str().ok().and_then(|tag| tag.trim().trim_matches('"').parse().ok());
+    number.map(Some).ok_or_else(|| malformed("If-Match: use the ETag, such as \"17\"".to_owned()))
+}
+
+fn malformed(detail: String) -> Problem {
+    Problem::new(&refusals::MALFORMED_REQUEST).detail(detail)
+}

@@ -1,0 +1,310 @@
+//! A site's set-up: as one document, and its queues, counters, words and hours by themselves. Each
+//! change of a part is a change of the whole document: one revision, and one check.
+
+use super::{MANAGERS, Request, Trying, malformed, manager, owner, reading, writing};
+use crate::Door;
+use crate::book::documents::{Documents, Of};
+use crate::book::writing::{New, Written};
+use crate::openapi::answer::Tagged;
+use crate::openapi::{Operation, Routes, op};
+use crate::refusals::{self, Kind, Problem};
+use crate::staff::asker::Asker;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, Method, Uri};
+use paihao_contracts::setup::{CounterSetup, QueueSetup, SiteSetup, Wording};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const SITE: &str = "/api/v1/book/sites/{site}";
+
+pub(super) fn routes() -> Routes {
+    let hours = format!("{SITE}/hours");
+    let routes = Routes::new()
+        .get(
+            "/api/v1/book/sites",
+            list,
+            op("list_setups", "The sites that the key opens, with their revisions", MANAGERS),
+        )
+        .get(SITE, read, reading("read_site", "A site as it is set up"))
+        .put(
+            SITE,
+            put,
+            writing("put_site", "Sets a site up, or makes one")
+                .takes::<SiteSetup>()
+                .refuses(&[&refusals::NOT_EVERY_SITE]),
+        )
+        .delete(SITE, retire, writing("retire_site", "Retires a site"))
+        .get(&hours, read_hours, reading("read_hours", "When a site's queues are open"))
+        .put(
+            &hours,
+            put_hours,
+            writing("put_hours", "Says when a site's queues are open")
+                .takes::<HoursSetup>()
+                .refuses(&[&refusals::UNKNOWN_QUEUE]),
+        );
+    let queues = Part::<QueueSetup> {
+        name: "queues",
+        of: |site| &mut site.queues,
+        unknown: &refusals::UNKNOWN_QUEUE,
+    };
+    let counters = Part::<CounterSetup> {
+        name: "counters",
+        of: |site| &mut site.counters,
+        unknown: &refusals::UNKNOWN_COUNTER,
+    };
+    let wording = Part::<Wording> {
+        name: "wording",
+        of: |site| &mut site.wording,
+        unknown: &refusals::UNKNOWN_WORDING,
+    };
+    let named = |ids: [&'static str; 4], one: &'static str, all: &'static str| -> [Operation; 4] {
+        let [list, read, put, delete] = ids;
+        [reading(list, all), reading(read, one), writing(put, one), writing(delete, one)]
+    };
+    routes
+        .merge(queues.routes(named(
+            ["list_queue_setups", "read_queue", "put_queue", "delete_queue"],
+            "A queue as it is set up",
+            "The queues as they are set up",
+        )))
+        .merge(counters.routes(named(
+            ["list_counter_setups", "read_counter", "put_counter", "delete_counter"],
+            "A counter as it is set up",
+            "The counters as they are set up",
+        )))
+        .merge(wording.routes(named(
+            ["list_wording", "read_wording", "put_wording", "delete_wording"],
+            "A site's own words for a kind of notice",
+            "A site's own words, by the kind of notice",
+        )))
+}
+
+/// A site in the list.
+#[derive(Serialize, JsonSchema)]
+struct SetupListed {
+    site: String,
+    name: String,
+    account: String,
+    revision: u64,
+}
+
+async fn list(State(door): State<Door>, asker: Asker) -> Result<Json<Vec<SetupListed>>, Problem> {
+    super::manages(&asker)?;
+    let documents = door.setup.now();
+    let sites = documents.sites.iter().filter(|(site, _)| asker.opens().contains(site));
+    let listed = sites.filter_map(|(site, document)| {
+        let setup = document.setup.as_ref()?;
+        let (name, account) = (setup.name.clone(), setup.account.clone());
+        Some(SetupListed { site: site.clone(), name, account, revision: document.revision.0 })
+    });
+    Ok(Json(listed.collect()))
+}
+
+/// A site that the asker manages, as it is now.
+async fn known(
+    door: &Door,
+    asker: &Asker,
+    site: &str,
+) -> Result<(Arc<Documents>, SiteSetup), Problem> {
+    manager(door, asker, site)?;
+    let documents = door.newest(Of::Site, site).await?;
+    let setup = documents.site(site).cloned().ok_or(&refusals::UNKNOWN_SITE)?;
+    Ok((documents, setup))
+}
+
+async fn read(
+    State(door): State<Door>,
+    Path(site): Path<String>,
+    asker: Asker,
+) -> Result<Tagged<SiteSetup>, Problem> {
+    let (documents, setup) = known(&door, &asker, &site).await?;
+    Ok(Tagged(documents.revision(Of::Site, &site).0, setup))
+}
+
+async fn put(
+    State(door): State<Door>,
+    Path(site): Path<String>,
+    (method, uri): (Method, Uri),
+    asker: Asker,
+    headers: HeaderMap,
+    trying: Result<Query<Trying>, QueryRejection>,
+    body: Body,
+) -> Result<Tagged<Written>, Problem> {
+    match door.lines.book(&site) {
+        Some(_) => manager(&door, &asker, &site)?,
+        // A site that is not there yet is none that a key could open by its name.
+        None => owner(&asker)?,
+    }
+    let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+    let documents = door.newest(Of::Site, &site).await?;
+    let setup: SiteSetup = request.wanted()?;
+    let written = door.write(&documents, &site, New::Site(Some(setup)), &request.asked).await?;
+    Ok(Tagged(written.revision, written))
+}
+
+async fn retire(
+    State(door): State<Door>,
+    Path(site): Path<String>,
+    (method, uri): (Method, Uri),
+    asker: Asker,
+    headers: HeaderMap,
+    trying: Result<Query<Trying>, QueryRejection>,
+    body: Body,
+) -> Result<Tagged<Written>, Problem> {
+    super::manages(&asker)?;
+    if !asker.opens().contains(&site) {
+        return Err(Problem::new(&refusals::NOT_YOUR_SITE));
+    }
+    let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+    let documents = door.newest(Of::Site, &site).await?;
+    let repeated = request.asked.wish.as_ref().and_then(|wish| documents.wished(&wish.id));
+    if documents.site(&site).is_none() && repeated.is_none() {
+        return Err(Problem::new(&refusals::UNKNOWN_SITE));
+    }
+    let written = door.write(&documents, &site, New::Site(None), &request.asked).await?;
+    Ok(Tagged(written.revision, written))
+}
+
+/// When a site's queues are open.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = paihao_contracts::setup::optional)]
+#[serde(deny_unknown_fields)]
+struct HoursSetup {
+    /// Dates on which every queue has these hours: `2027-02-06..2027-02-12 closed`.
+    #[serde(default)]
+    dates: Vec<String>,
+    /// The lines of each queue: `mon-fri 09:00-12:00`. A queue that is left out keeps its own.
+    #[serde(default)]
+    queues: BTreeMap<String, Vec<String>>,
+}
+
+async fn read_hours(
+    State(door): State<Door>,
+    Path(site): Path<String>,
+    asker: Asker,
+) -> Result<Tagged<HoursSetup>, Problem> {
+    let (documents, setup) = known(&door, &asker, &site).await?;
+    let queues = setup.queues.into_iter().map(|(id, queue)| (id, queue.hours)).collect();
+    Ok(Tagged(documents.revision(Of::Site, &site).0, HoursSetup { dates: setup.dates, queues }))
+}
+
+async fn put_hours(
+    State(door): State<Door>,
+    Path(site): Path<String>,
+    (method, uri): (Method, Uri),
+    asker: Asker,
+    headers: HeaderMap,
+    trying: Result<Query<Trying>, QueryRejection>,
+    body: Body,
+) -> Result<Tagged<Written>, Problem> {
+    manager(&door, &asker, &site)?;
+    let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+    let HoursSetup { dates, queues } = request.wanted()?;
+    change(&door, &site, &request, |setup| {
+        setup.dates = dates;
+        for (id, hours) in queues {
+            setup.queues.get_mut(&id).ok_or(&refusals::UNKNOWN_QUEUE)?.hours = hours;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Writes a site with something changed.
+async fn change(
+    door: &Door,
+    site: &str,
+    request: &Request,
+    change: impl FnOnce(&mut SiteSetup) -> Result<(), Problem>,
+) -> Result<Tagged<Written>, Problem> {
+    let documents = door.newest(Of::Site, site).await?;
+    let mut setup = documents.site(site).cloned().ok_or(&refusals::UNKNOWN_SITE)?;
+    // A repeat is answered like the first, which has already taken away what this would.
+    let wish = request.asked.wish.as_ref();
+    if wish.is_none_or(|wish| documents.wished(&wish.id).is_none()) {
+        change(&mut setup)?;
+    }
+    let written = door.write(&documents, site, New::Site(Some(setup)), &request.asked).await?;
+    Ok(Tagged(written.revision, written))
+}
+
+/// A part of a site that has parts of its own by id.
+struct Part<T: 'static> {
+    name: &'static str,
+    of: fn(&mut SiteSetup) -> &mut BTreeMap<String, T>,
+    unknown: &'static Kind,
+}
+
+impl<T> Clone for Part<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Part<T> {}
+
+impl<T> Part<T>
+where
+    T: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static,
+{
+    fn routes(self, [list, read, put, delete]: [Operation; 4]) -> Routes {
+        let (all, one) = (format!("{SITE}/{}", self.name), format!("{SITE}/{}/{{id}}", self.name));
+        let unknown = &[self.unknown];
+        let listing = move |State(door): State<Door>, Path(site): Path<String>, asker: Asker| async move {
+            let (documents, mut setup) = known(&door, &asker, &site).await?;
+            let parts = std::mem::take((self.of)(&mut setup));
+            Ok::<_, Problem>(Tagged(documents.revision(Of::Site, &site).0, parts))
+        };
+        let reading = move |State(door): State<Door>,
+                            Path((site, id)): Path<(String, String)>,
+                            asker: Asker| async move {
+            let (documents, mut setup) = known(&door, &asker, &site).await?;
+            let part = (self.of)(&mut setup).remove(&id).ok_or(self.unknown)?;
+            Ok::<_, Problem>(Tagged(documents.revision(Of::Site, &site).0, part))
+        };
+        let putting = move |State(door): State<Door>,
+                            Path((site, id)): Path<(String, String)>,
+                            (method, uri): (Method, Uri),
+                            asker: Asker,
+                            headers: HeaderMap,
+                            trying: Result<Query<Trying>, QueryRejection>,
+                            body: Body| async move {
+            manager(&door, &asker, &site)?;
+            let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+            let part: T = request.wanted()?;
+            change(&door, &site, &request, |setup| {
+                (self.of)(setup).insert(id, part);
+                Ok(())
+            })
+            .await
+        };
+        let deleting = move |State(door): State<Door>,
+                             Path((site, id)): Path<(String, String)>,
+                             (method, uri): (Method, Uri),
+                             asker: Asker,
+                             headers: HeaderMap,
+                             trying: Result<Query<Trying>, QueryRejection>,
+                             body: Body| async move {
+            manager(&door, &asker, &site)?;
+            let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+            if !request.body.is_empty() {
+                return Err(malformed("this takes no body".to_owned()));
+            }
+            change(&door, &site, &request, |setup| {
+                (self.of)(setup).remove(&id).map(drop).ok_or_else(|| Problem::new(self.unknown))
+            })
+            .await
+        };
+        Routes::new()
+            .get(&all, listing, list)
+            .get(&one, reading, read.refuses(unknown))
+            .put(&one, putting, put.takes::<T>())
+            .delete(&one, deleting, delete.refuses(unknown))
+    }
+}

@@ -1,0 +1,168 @@
+//! The book while a gateway runs: follows its log, and hands each change on to the lines.
+
+use super::documents::{Documents, Of};
+use super::{Book, SiteBook, setup};
+use crate::lines::Lines;
+use futures::StreamExt;
+use paihao_chassis::Tasks;
+use paihao_chassis::backoff::Backoff;
+use paihao_chassis::config::Problems;
+use paihao_contracts::names::BOOK;
+use paihao_ledger::{Followed, Ledger, Position};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What is set up now, at this replica. Cheap to clone.
+#[derive(Clone)]
+pub struct Running {
+    documents: watch::Receiver<Arc<Documents>>,
+    read: watch::Receiver<bool>,
+}
+
+impl Running {
+    /// Begins to follow the log; goes on until the stop.
+    pub fn follow(
+        book: Arc<Book>,
+        lines: Lines,
+        ledger: Arc<dyn Ledger>,
+        stop: CancellationToken,
+        tasks: &Tasks,
+    ) -> Running {
+        let (told, documents) = watch::channel(Arc::new(Documents::of(&book.base)));
+        let (up, read) = watch::channel(false);
+        let known =
+            book.sites.iter().map(|(id, site)| (id.clone(), (Position::START, site.clone())));
+        let known = Mutex::new(known.collect());
+        let follower = Follower { book, lines, ledger, told, up, known };
+        tasks.spawn("book", async move { follower.run(&stop).await });
+        Running { documents, read }
+    }
+
+    /// Everything as it is now.
+    pub fn now(&self) -> Arc<Documents> {
+        self.documents.borrow().clone()
+    }
+
+    /// Whether the log has been read up to where it stood at the start.
+    pub fn is_read(&self) -> bool {
+        *self.read.borrow()
+    }
+
+    /// Waits until the entry at this position has been taken in, if it comes soon.
+    pub async fn until(&self, position: Position, patience: Duration) {
+        let mut documents = self.documents.clone();
+        let there = documents.wait_for(|documents| documents.read >= position);
+        let _ = tokio::time::timeout(patience, there).await;
+    }
+}
+
+struct Follower {
+    book: Arc<Book>,
+    lines: Lines,
+    ledger: Arc<dyn Ledger>,
+    told: watch::Sender<Arc<Documents>>,
+    up: watch::Sender<bool>,
+    /// What each site's newest readable set-up came to, and at which revision.
+    known: Mutex<BTreeMap<String, (Position, Arc<SiteBook>)>>,
+}
+
+impl Follower {
+    async fn run(&self, stop: &CancellationToken) {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        while !stop.is_cancelled() {
+            match self.follow(stop).await {
+                Ok(()) => backoff.reset(),
+                Err(error) => tracing::warn!(%error, "cannot follow the book yet"),
+            }
+            backoff.wait_unless(stop).await;
+        }
+    }
+
+    async fn follow(&self, stop: &CancellationToken) -> Result<(), paihao_ledger::Unavailable> {
+        let goal = self.ledger.head(&BOOK).await?;
+        let mut entries = self.ledger.follow(&BOOK, Position::START).await?;
+        let mut documents = Documents::of(&self.book.base);
+        if goal == Position::START {
+            self.caught_up(&documents);
+        }
+        loop {
+            let next = stop.run_until_cancelled(entries.next()).await.flatten();
+            match next {
+                None => return Ok(()),
+                Some(Followed::Restarted) => {
+                    tracing::warn!("the book was made anew: the configuration alone counts");
+                    documents = Documents::of(&self.book.base);
+                    self.caught_up(&documents);
+                }
+                Some(Followed::Entry(recorded)) => {
+                    let news = documents.take_in(&recorded);
+                    let up = *self.up.borrow();
+                    if recorded.position >= goal && !up {
+                        self.caught_up(&documents);
+                    } else if up {
+                        self.adopt(&documents, news);
+                    }
+                }
+            }
+        }
+    }
+
+    fn caught_up(&self, documents: &Documents) {
+        self.adopt(documents, true);
+        self.up.send_replace(true);
+    }
+
+    /// The next decision is made with this.
+    fn adopt(&self, documents: &Documents, news: bool) {
+        if news {
+            self.lines.set(&self.sites(documents));
+            for (name, document) in &documents.accounts {
+                if let (Some(account), Some(setup)) =
+                    (self.book.accounts.get(name), &document.setup)
+                {
+                    account.set(setup);
+                }
+            }
+        }
+        self.told.send_replace(Arc::new(documents.clone()));
+    }
+
+    /// The sites that there are. What cannot be understood goes on as it was: an older program may
+    /// know less than the one that wrote it.
+    fn sites(&self, documents: &Documents) -> BTreeMap<String, Arc<SiteBook>> {
+        let mut known = self.known.lock();
+        for (id, document) in &documents.sites {
+            let Some(site) = &document.setup else {
+                known.remove(id);
+                continue;
+            };
+            if known.get(id).is_some_and(|(revision, _)| *revision == document.revision) {
+                continue;
+            }
+            let mut problems = Problems::new();
+            let accounts = self.book.accounts.keys();
+            match setup::site(&format!("sites.{id}"), id, site, accounts, &mut problems) {
+                Some(book) => drop(known.insert(id.clone(), (document.revision, Arc::new(book)))),
+                None => {
+                    let wrong = problems.into_result().err().map(|wrong| wrong.to_string());
+                    tracing::error!(site = id, wrong, "a site of the book cannot be used as it is");
+                }
+            }
+        }
+        let there =
+            |id: &String| documents.sites.contains_key(id) || self.book.sites.contains_key(id);
+        known.retain(|id, _| there(id));
+        known.iter().map(|(id, (_, book))| (id.clone(), book.clone())).collect()
+    }
+}
+
+impl Documents {
+    /// Whether a newer program wrote what this one cannot read of a document.
+    pub fn is_unreadable(&self, of: Of, id: &str) -> bool {
+        of.subject(id).is_ok_and(|subject| self.unreadable.contains(&subject))
+    }
+}

@@ -1,0 +1,219 @@
+//! How a set-up is changed: what was asked for is checked, held against what is in use, and written
+//! where whoever asked saw the book stand.
+
+use super::SiteBook;
+use super::documents::{Difference, Documents, Of, differences, json};
+use super::setup;
+use crate::Door;
+use crate::refusals::{self, Problem};
+use paihao_chassis::config::Problems;
+use paihao_contracts::book::{BookEntry, BookEvent, Wish};
+use paihao_contracts::names::BOOK;
+use paihao_contracts::setup::{AccountSetup, SiteSetup};
+use paihao_domain::{CounterState, Ticket};
+use paihao_ledger::{AppendError, Entry, Expect, Position};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long this replica's own copy of the book is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The new form of a document; `None` retires it.
+#[derive(Debug, Clone)]
+pub(crate) enum New {
+    /// A site's.
+    Site(Option<SiteSetup>),
+    /// An account's.
+    Account(Box<AccountSetup>),
+}
+
+/// Who asks, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// By which name the change is recorded.
+    pub(crate) by: String,
+    /// The revision that they saw; `None` if they named none.
+    pub(crate) seen: Option<u64>,
+    /// Only to see what would change.
+    pub(crate) dry_run: bool,
+    /// The request, if it named itself.
+    pub(crate) wish: Option<Wish>,
+}
+
+/// What was changed.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Written {
+    /// A site, or an account.
+    pub(crate) of: Of,
+    /// Its id.
+    pub(crate) id: String,
+    /// The document's revision now.
+    pub(crate) revision: u64,
+    /// Whether this is only what would change.
+    pub(crate) dry_run: bool,
+    /// Every value that is another one now.
+    pub(crate) changed: Vec<Difference>,
+}
+
+impl Door {
+    /// The book with everything in it that stands in the ledger about this document.
+    pub(crate) async fn newest(&self, of: Of, id: &str) -> Result<Arc<Documents>, Problem> {
+        let malformed = |_| Problem::new(&refusals::MALFORMED_REQUEST).detail("this is no id");
+        let subject = of.subject(id).map_err(malformed)?;
+        let last = self.ledger.last(&BOOK, &subject).await;
+        let last = last.map_err(|_| Problem::new(&refusals::LEDGER_UNAVAILABLE))?;
+        let last = last.map_or(Position::START, |recorded| recorded.position);
+        self.setup.until(last, PATIENCE).await;
+        let documents = self.setup.now();
+        match documents.read >= last || documents.revision(of, id) >= last {
+            true if documents.is_unreadable(of, id) => Err(Problem::new(&refusals::NEWER_LEDGER)),
+            true => Ok(documents),
+            false => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
+        }
+    }
+
+    /// Writes the new form of a document where the book is as `documents` has it.
+    pub(crate) async fn write(
+        &self,
+        documents: &Documents,
+        id: &str,
+        new: New,
+        asked: &Asked,
+    ) -> Result<Written, Problem> {
+        let of = match new {
+            New::Site(_) => Of::Site,
+            New::Account(_) => Of::Account,
+        };
+        if let Some(before) = asked.wish.as_ref().and_then(|wish| documents.wished(&wish.id)) {
+            let same = before.wish.as_ref().map(|wish| &wish.request)
+                == asked.wish.as_ref().map(|wish| &wish.request);
+            return match same && before.of == of && before.id == id {
+                true => Ok(Written {
+                    of,
+                    id: id.to_owned(),
+                    revision: before.revision,
+                    dry_run: false,
+                    changed: before.changed.clone(),
+                }),
+                false => Err(Problem::new(&refusals::IDEMPOTENCY_KEY_REUSED)),
+            };
+        }
+        let revision = documents.revision(of, id);
+        let (before, after) = match &new {
+            New::Site(site) => (documents.site(id).map(json), site.as_ref().map(json)),
+            New::Account(account) => {
+                let before = documents.accounts.get(id).and_then(|known| known.setup.as_ref());
+                (before.map(json), Some(json(&**account)))
+            }
+        };
+        match asked.seen {
+            Some(seen) if seen != revision.0 => {
+                return Err(Problem::new(&refusals::REVISION_CHANGED));
+            }
+            None if before.is_some() && !asked.dry_run => {
+                return Err(Problem::new(&refusals::REVISION_NEEDED));
+            }
+            _ => {}
+        }
+        self.sound(documents, id, &new)?;
+        let changed =
+            differences(&before.clone().unwrap_or_default(), &after.clone().unwrap_or_default());
+        let written = |revision: Position| Written {
+            of,
+            id: id.to_owned(),
+            revision: revision.0,
+            dry_run: asked.dry_run,
+            changed: changed.clone(),
+        };
+        if asked.dry_run || before == after {
+            return Ok(written(revision));
+        }
+        let (by, wish) = (asked.by.clone(), asked.wish.clone());
+        let event = match new {
+            New::Site(Some(setup)) => {
+                BookEvent::SiteSet { site: id.to_owned(), by, setup: Box::new(setup), wish }
+            }
+            New::Site(None) => BookEvent::SiteRetired { site: id.to_owned(), by, wish },
+            New::Account(setup) => {
+                BookEvent::AccountSet { account: id.to_owned(), by, setup, wish }
+            }
+        };
+        let entry = BookEntry { v: 1, at: self.clock.now_ms(), event };
+        let expect = match revision {
+            Position::START => Expect::Nothing,
+            position => Expect::At(position),
+        };
+        let subject = of.subject(id).map_err(|_| &refusals::MALFORMED_REQUEST)?;
+        let appended =
+            self.ledger.append(&BOOK, &subject, expect, Entry::new(entry.encode())).await;
+        let position = appended.map_err(|error| match error {
+            AppendError::Conflict { .. } => Problem::new(&refusals::REVISION_CHANGED),
+            AppendError::TooLarge { .. } => Problem::new(&refusals::BODY_TOO_LARGE),
+            AppendError::Unavailable(_) => Problem::new(&refusals::LEDGER_UNAVAILABLE),
+        })?;
+        tracing::info!(of = ?of, id, by = asked.by, changed = changed.len(), "the book was changed");
+        self.setup.until(position, PATIENCE).await;
+        Ok(written(position))
+    }
+
+    /// Whether it can be like that: by itself, and with who is in the line right now.
+    fn sound(&self, documents: &Documents, id: &str, new: &New) -> Result<(), Problem> {
+        let mut problems = Problems::new();
+        let site = match new {
+            New::Account(account) => {
+                let at = format!("accounts.{id}");
+                let known = self.book.accounts.keys();
+                if !self.book.accounts.contains_key(id) {
+                    setup::refuse_unknown(&at, "account", id, known, &mut problems);
+                }
+                paihao_wording::check::account(&at, account, &mut problems);
+                None
+            }
+            New::Site(Some(site)) => {
+                let at = format!("sites.{id}");
+                let before = documents.sites.get(id).and_then(|known| known.setup.as_ref());
+                if before.is_some_and(|before| before.account != site.account) {
+                    let advice =
+                        "make a site of another id: its line and its codes are its account's";
+                    let what = "a site keeps its account";
+                    problems.refuse(&format!("{at}.account"), what, advice);
+                }
+                setup::site(&at, id, site, self.book.accounts.keys(), &mut problems)
+            }
+            New::Site(None) => None,
+        };
+        problems.into_result().map_err(|error| Problem::unsound(&error))?;
+        match new {
+            New::Site(_) => self.unused(id, site.as_ref()),
+            New::Account(_) => Ok(()),
+        }
+    }
+
+    /// Nothing is taken away in which somebody is. Whoever comes at the same moment through a
+    /// replica that knows nothing of the change yet stays where they are until the day ends, and can
+    /// be transferred.
+    fn unused(&self, id: &str, new: Option<&SiteBook>) -> Result<(), Problem> {
+        let Some(view) = self.lines.view(id) else { return Ok(()) };
+        let stays =
+            |ticket: &&Ticket| new.is_some_and(|new| new.rules.queues.contains_key(&ticket.queue));
+        let mut lost = view.site.tickets().filter(|ticket| ticket.is_live() && !stays(ticket));
+        if let Some(ticket) = lost.next() {
+            let detail = format!("{} is in the queue {}", ticket.number, ticket.queue.as_str());
+            return Err(Problem::new(&refusals::IN_USE).detail(detail));
+        }
+        let Some(old) = self.lines.book(id) else { return Ok(()) };
+        let gone = old.rules.counters.keys().filter(|counter| {
+            let stays = new.is_some_and(|new| new.rules.counters.contains_key(counter));
+            !stays && view.site.counter(counter).state != CounterState::Offline
+        });
+        match gone.into_iter().next() {
+            None => Ok(()),
+            Some(counter) => {
+                let detail = format!("the counter {} is open", counter.as_str());
+                Err(Problem::new(&refusals::IN_USE).detail(detail))
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Keys of the staff API, and as whom their holders act.
+
+use super::{Site, Staff, StaffRole};
+use paihao_chassis::config::Problems;
+use paihao_domain::CounterId;
+use paihao_gateway::book::setup::refuse_unknown;
+use paihao_gateway::book::{EVERY_SITE, KeyRole, StaffKey};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A key of the staff API, and as whom its holder acts.
+pub(super) fn staff_key(
+    name: &str,
+    staff: &Staff,
+    sites: &BTreeMap<String, Site>,
+    problems: &mut Problems,
+) -> StaffKey {
+    let at = format!("staff.{name}");
+    if staff.key.expose().len() < 16 {
+        let advice = "use 16 or more random ones";
+        problems.refuse(&format!("{at}.key"), "fewer than 16 characters", advice);
+    }
+    let all = staff.sites.iter().any(|site| site == EVERY_SITE);
+    let unknown = |site: &&String| *site != EVERY_SITE && !sites.contains_key(*site);
+    for site in staff.sites.iter().filter(unknown) {
+        refuse_unknown(&format!("{at}.sites"), "site", site, sites.keys(), problems);
+    }
+    let theirs = sites.iter().filter(|(id, _)| all || staff.sites.contains(id));
+    let known: BTreeSet<_> =
+        theirs.map(|(_, site)| site).flat_map(|site| site.counters.keys()).collect();
+    for counter in staff.counters.iter().filter(|counter| !known.contains(counter)) {
+        let key = format!("{at}.counters");
+        refuse_unknown(&key, "counter", counter, known.iter().copied(), problems);
+    }
+    let role = match staff.role {
+        StaffRole::Staff => KeyRole::Staff,
+        StaffRole::Manager => KeyRole::Manager,
+        StaffRole::Api => KeyRole::Api,
+    };
+    match (role, staff.counters.is_empty()) {
+        (KeyRole::Staff, true) => {
+            let advice = "name them in counters, or use role = \"manager\"";
+            problems.refuse(&format!("{at}.role"), "staff without a counter", advice);
+        }
+        (KeyRole::Manager, false) => {
+            let advice = "use role = \"staff\", or leave counters out";
+            problems.refuse(&format!("{at}.counters"), "a manager is at every counter", advice);
+        }
+        _ => {}
+    }
+    let counters = staff.counters.iter().map(|counter| CounterId::new(counter)).collect();
+    let open = staff.sites.iter().cloned().collect();
+    StaffKey::new(name, staff.key.expose(), open).acting(role, counters)
+}

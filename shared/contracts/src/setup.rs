@@ -1,0 +1,297 @@
+//! What an owner sets up: sites with their queues, counters, hours and words, and what each account
+//! says. The same form stands in the configuration, in the book, in the API and in files.
+//!
+//! Every field is written, so that a default that changes one day changes no site that is there.
+
+use crate::notice::Channel;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What has a default may be left out, though it is always written: one schema for both ways.
+#[cfg(feature = "schema")]
+pub fn optional(schema: &mut schemars::Schema) {
+    let with_default = |properties: &serde_json::Value, name: &serde_json::Value| {
+        let of = name.as_str().and_then(|name| properties.get(name));
+        of.is_some_and(|of| of.get("default").is_some())
+    };
+    let Some(object) = schema.as_object_mut() else { return };
+    let properties = object.get("properties").cloned().unwrap_or_default();
+    if let Some(serde_json::Value::Array(required)) = object.get_mut("required") {
+        required.retain(|name| !with_default(&properties, name));
+        if required.is_empty() {
+            object.remove("required");
+        }
+    }
+}
+
+macro_rules! setup {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$of_field:meta])* $field:ident: $type:ty $(= $default:expr)?),* $(,)?
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = optional))]
+        #[serde(deny_unknown_fields)]
+        #[allow(missing_docs, reason = "the manual of every key is default.toml")]
+        pub struct $name {
+            $($(#[serde(default = $default)])? $(#[$of_field])* pub $field: $type,)*
+        }
+    };
+}
+
+setup!(
+    /// A site: `[sites.ID]`.
+    SiteSetup {
+        account: String,
+        name: String,
+        time_zone: String = "shanghai",
+        day_starts_at: i8 = "four",
+        several_counters: bool = "no",
+        #[serde(default)]
+        dates: Vec<String>,
+        #[serde(default)]
+        queues: BTreeMap<String, QueueSetup>,
+        #[serde(default)]
+        counters: BTreeMap<String, CounterSetup>,
+        #[serde(default)]
+        wording: BTreeMap<String, Wording>,
+    }
+);
+
+setup!(
+    /// A queue of a site.
+    QueueSetup {
+        name: String,
+        prefix: String,
+        minutes: u32 = "five",
+        grace_seconds: u32 = "three_minutes",
+        open: bool = "yes",
+        #[serde(default)]
+        hours: Vec<String>,
+        class: u8 = "ordinary",
+        policy: Policy = "strict",
+        interleave: (u32, u32) = "two_to_one",
+        missed_lane: bool = "no",
+        bound: u32 = "four_times",
+        capacity: u32 = "zero",
+        daily_cap: u32 = "zero",
+        missed: Missed = "after_k",
+        missed_places: u32 = "three",
+        missed_grow: u32 = "zero",
+        missed_returns: u32 = "two",
+        missed_minutes: u32 = "half_an_hour",
+        transfer: Transfer = "arrival",
+        carry_over: bool = "no",
+        start_on_call: bool = "no",
+        auto_miss: bool = "no",
+        auto_recall: bool = "no",
+        calls: u32 = "three",
+        let_pass: u32 = "two",
+        let_pass_minutes: u32 = "half_an_hour",
+        near: u32 = "three",
+        #[serde(default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        announcement: Option<AnnouncementSetup>,
+    }
+);
+
+setup!(
+    /// What boards say of a queue's calls.
+    AnnouncementSetup {
+        #[serde(default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        zh: Option<String>,
+        #[serde(default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        en: Option<String>,
+    }
+);
+
+setup!(
+    /// A counter of a site.
+    CounterSetup {
+        name: String,
+        queues: Vec<String>,
+        auto_next: bool = "no",
+    }
+);
+
+setup!(
+    /// How a site words one kind of notice; what is left out is as usual.
+    Wording {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        news: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        text: Option<String>,
+    }
+);
+
+setup!(
+    /// What an account says and how: `[accounts.NAME]` without what WeChat must not lose.
+    AccountSetup {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        greeting: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        failure: Option<String>,
+        keywords: BTreeMap<String, Action> = "queueing",
+        #[serde(default)]
+        menu: BTreeMap<String, Action>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        channels: Option<Vec<Channel>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        called: Option<Said>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        missed: Option<Said>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        progress: Option<Said>,
+    }
+);
+
+setup!(
+    /// How an account says one kind of notices.
+    Said {
+        template_id: String = "nothing",
+        #[serde(default)]
+        fields: BTreeMap<String, String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        text: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        subscription: Option<Template>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
+        channels: Option<Vec<Channel>>,
+    }
+);
+
+setup!(
+    /// A template, and what goes into its fields.
+    Template { template_id: String, fields: BTreeMap<String, String> }
+);
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(rename_all = "snake_case")]
+        #[allow(missing_docs, reason = "the names say it")]
+        pub enum $name {
+            $($variant,)*
+        }
+    };
+}
+
+choice!(
+    /// What a keyword or a menu entry does.
+    Action { MyTicket, Leave }
+);
+choice!(
+    /// Who is next in a queue.
+    Policy { Strict, Interleave }
+);
+choice!(
+    /// What becomes of those who did not come.
+    Missed { Void, AfterK, HoldMinutes, Tail }
+);
+choice!(
+    /// Where those stand who are transferred to a queue.
+    Transfer { Front, Arrival, Tail }
+);
+
+impl Default for AccountSetup {
+    fn default() -> Self {
+        AccountSetup {
+            greeting: None,
+            failure: None,
+            keywords: queueing(),
+            menu: BTreeMap::new(),
+            channels: None,
+            called: None,
+            missed: None,
+            progress: None,
+        }
+    }
+}
+
+fn nothing() -> String {
+    String::new()
+}
+
+/// What somebody writes to be told how their tickets stand, unless the owner says otherwise.
+pub fn queueing() -> BTreeMap<String, Action> {
+    [("排队".to_owned(), Action::MyTicket)].into()
+}
+
+fn shanghai() -> String {
+    "Asia/Shanghai".into()
+}
+
+fn four() -> i8 {
+    4
+}
+
+fn five() -> u32 {
+    5
+}
+
+fn three_minutes() -> u32 {
+    180
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn no() -> bool {
+    false
+}
+
+fn ordinary() -> u8 {
+    5
+}
+
+fn strict() -> Policy {
+    Policy::Strict
+}
+
+fn after_k() -> Missed {
+    Missed::AfterK
+}
+
+fn arrival() -> Transfer {
+    Transfer::Arrival
+}
+
+fn two_to_one() -> (u32, u32) {
+    (2, 1)
+}
+
+fn zero() -> u32 {
+    0
+}
+
+fn two() -> u32 {
+    2
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn four_times() -> u32 {
+    4
+}
+
+fn half_an_hour() -> u32 {
+    30
+}

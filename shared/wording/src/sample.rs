@@ -1,0 +1,96 @@
+//! A notice of each kind as it could be: to show words, and to try whether they fit.
+
+use paihao_contracts::commit::{Number, Through, Told};
+use paihao_contracts::notice::{Notice, Saying};
+use std::sync::Arc;
+
+/// Every kind of notice that a site may word, by the name of its milestone, with the kind under
+/// which an account words it.
+pub const KINDS: [(&str, &str); 9] = [
+    ("near", "progress"),
+    ("next", "progress"),
+    ("called", "called"),
+    ("recalled", "called"),
+    ("missed", "missed"),
+    ("returned", "progress"),
+    ("slipped", "progress"),
+    ("halted", "progress"),
+    ("queue_closed", "progress"),
+];
+
+/// Under which kind an account words this milestone's notices.
+pub fn of_account(kind: &str) -> Option<&'static str> {
+    KINDS.iter().find(|(name, _)| *name == kind).map(|(_, group)| *group)
+}
+
+/// By which name a site words this notice.
+pub fn kind(notice: &Notice) -> &'static str {
+    match &notice.saying {
+        Saying::Near { .. } => "near",
+        Saying::Next { .. } => "next",
+        Saying::Called { .. } => "called",
+        Saying::Recalled { .. } => "recalled",
+        Saying::Missed { .. } => "missed",
+        Saying::Returned { .. } => "returned",
+        Saying::Slipped { .. } => "slipped",
+        Saying::Halted { .. } => "halted",
+        Saying::QueueClosed => "queue_closed",
+    }
+}
+
+/// Where a sample is from: what a person would see of it.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// The account.
+    pub account: Arc<str>,
+    /// The site's id.
+    pub site: String,
+    /// The site's name.
+    pub site_name: Arc<str>,
+    /// The site's time zone.
+    pub zone: Arc<str>,
+    /// A queue's name.
+    pub queue_name: Arc<str>,
+    /// A queue's prefix.
+    pub prefix: Arc<str>,
+    /// A counter's name.
+    pub counter_name: Arc<str>,
+    /// When it is said, in Unix milliseconds.
+    pub at: i64,
+}
+
+/// A notice of this kind; `None` if there is no such kind.
+pub fn notice(kind: &str, scene: &Scene) -> Option<Notice> {
+    let told = Told { ahead: 3, minutes: Some((15, 25)), cold: false };
+    let counter_name = || scene.counter_name.clone();
+    let saying = match kind {
+        "near" => Saying::Near { told },
+        "next" => Saying::Next { told: Told { ahead: 0, minutes: Some((0, 5)), cold: false } },
+        "called" => Saying::Called { counter_name: counter_name(), call: 1 },
+        "recalled" => Saying::Recalled { counter_name: counter_name(), call: 2 },
+        "missed" => Saying::Missed { until: Some(scene.at + 30 * 60_000), places: Some(3) },
+        "returned" => Saying::Returned { through: Through::Return, told },
+        "slipped" => {
+            Saying::Slipped { told: Told { ahead: 9, minutes: Some((35, 50)), cold: false } }
+        }
+        "halted" => Saying::Halted { told },
+        "queue_closed" => Saying::QueueClosed,
+        _ => return None,
+    };
+    Some(Notice {
+        v: 1,
+        key: format!("{}/0/12/{kind}#1", scene.site),
+        account: scene.account.clone(),
+        site_name: scene.site_name.clone(),
+        zone: scene.zone.clone(),
+        person: "sample".into(),
+        number: Number { prefix: scene.prefix.clone(), serial: 12 },
+        queue_name: scene.queue_name.clone(),
+        saying,
+        order: 1,
+        at: scene.at,
+        valid_until: i64::MAX,
+        replied: false,
+        link: None,
+    })
+}
