@@ -7,4 +7,5 @@ mod repository;
 
 mod dependencies;
 mod deploy;
+mod links;
 mod sources;
