@@ -26,7 +26,7 @@ pub fn due(site: &Site, rules: &Rules, now: &Now) -> Vec<Command> {
         };
     }
     let passed = site.deadlines.iter().take_while(|(deadline, _)| *deadline <= now.at);
-    let over = passed.filter_map(|(_, id)| over(rules, site.ticket(*id)?, day.0));
+    let over = passed.filter_map(|(deadline, id)| over(rules, site.ticket(*id)?, *deadline));
     let next = idle(site, rules).map(|(counter, calls)| {
         let text = format!("next/{}/{}/{calls}", day.0, counter.as_str());
         system(&text, Act::CallNext(counter.clone()))
@@ -49,8 +49,8 @@ pub fn next_due(site: &Site, rules: &Rules, now: &Now) -> Option<Timestamp> {
     if day < now.day() {
         return Some(now.at);
     }
-    let live = site.deadlines.iter().find(|(_, id)| {
-        site.ticket(*id).is_some_and(|ticket| over(rules, ticket, day.0).is_some())
+    let live = site.deadlines.iter().find(|(deadline, id)| {
+        site.ticket(*id).is_some_and(|ticket| over(rules, ticket, *deadline).is_some())
     });
     let deadline = live.map(|(deadline, _)| *deadline);
     let next = idle(site, rules).next().map(|_| now.at);
@@ -60,27 +60,31 @@ pub fn next_due(site: &Site, rules: &Rules, now: &Now) -> Option<Timestamp> {
     [deadline, next, look, end].into_iter().flatten().min()
 }
 
-/// What a ticket's deadline brings, if the rules let it bring anything.
-fn over(rules: &Rules, ticket: &Ticket, day: i32) -> Option<Command> {
-    let id = ticket.id.0;
+/// What a ticket's deadline brings, if the rules let it bring anything. The deadline is part of what
+/// it is called: an end that was taken back has another one, and comes about a second time.
+fn over(rules: &Rules, ticket: &Ticket, deadline: Timestamp) -> Option<Command> {
+    let (id, deadline) = (ticket.id.0, deadline.0);
     let of_queue = rules.queues.get(&ticket.queue)?;
     match &ticket.stage {
         Stage::Called { counter, call, round, .. } => {
             let number = Some(ticket.number.to_string());
             let served = Served { counter: counter.clone(), number };
             if of_queue.auto_recall && *round == 1 && of_queue.calls > 1 {
-                return Some(system(&format!("recall/{day}/{id}/{call}"), Act::Recall(served)));
+                return Some(system(
+                    &format!("recall/{id}/{call}/{deadline}"),
+                    Act::Recall(served),
+                ));
             }
-            let miss = || system(&format!("noshow/{day}/{id}/{call}"), Act::Miss(served));
+            let miss = || system(&format!("noshow/{id}/{call}/{deadline}"), Act::Miss(served));
             of_queue.auto_miss.then(miss)
         }
         Stage::Missed { .. } => {
             let misses = ticket.counts.misses;
-            Some(system(&format!("expire/{day}/{id}/{misses}"), Act::Expire(ticket.id)))
+            Some(system(&format!("expire/{id}/{misses}/{deadline}"), Act::Expire(ticket.id)))
         }
         Stage::Held { .. } => {
             let holds = ticket.counts.holds;
-            Some(system(&format!("resume/{day}/{id}/{holds}"), Act::Resume(ticket.id)))
+            Some(system(&format!("resume/{id}/{holds}/{deadline}"), Act::Resume(ticket.id)))
         }
         _ => None,
     }

@@ -78,7 +78,7 @@ pub struct CommandId(pub [u8; 16]);
 
 impl CommandId {
     /// The identity of what the system itself proposes: the same at every replica for the same text,
-    /// which names what the command ends (`noshow/20780/17/1`). FNV-1a, 128 bits.
+    /// which names what the command ends (`noshow/17/1/1795384474775`). FNV-1a, 128 bits.
     pub fn derived(text: &str) -> Self {
         const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
         const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;

@@ -13,7 +13,7 @@ impl Sitting<'_> {
     pub(super) fn undo(&self, ticket: TicketId) -> Heard {
         let (ticket, before) = self.undoable(ticket)?;
         let restored = Event::TicketRestored {
-            ticket: Box::new(self.restored(ticket, &before.ticket)),
+            ticket: Box::new(self.restored(ticket, before)),
             retracts: None,
         };
         self.stands(ticket, vec![restored])
@@ -47,18 +47,21 @@ impl Sitting<'_> {
 
     /// What it was, with what its holder was told since; and with time to come, if time has run out
     /// meanwhile.
-    fn restored(&self, now: &Ticket, was: &Ticket) -> Ticket {
+    fn restored(&self, now: &Ticket, before: &Before) -> Ticket {
+        let was = &before.ticket;
+        // Its end may have been at a later time, by the clock of another replica.
+        let at = self.now.at.max(before.at);
         let mut restored =
             Ticket { notices: now.notices, person: now.person.clone(), ..was.clone() };
         let rules = self.rules.queues.get(&was.queue);
         let grace = rules.map_or(0, |rules| i64::from(rules.grace_seconds) * 1000);
         let minutes = rules.map_or(0, |rules| rules.missed.minutes);
         match &mut restored.stage {
-            Stage::Called { deadline, .. } if *deadline <= self.now.at => {
-                *deadline = self.now.at.plus_ms(grace);
+            Stage::Called { deadline, .. } if *deadline <= at => {
+                *deadline = at.plus_ms(grace);
             }
-            Stage::Missed { until: Some(until), .. } if *until <= self.now.at => {
-                *until = self.now.at.plus_minutes(minutes);
+            Stage::Missed { until: Some(until), .. } if *until <= at => {
+                *until = at.plus_minutes(minutes);
             }
             _ => {}
         }

@@ -1,9 +1,11 @@
 //! The same command again.
 
-use crate::hall::{MINUTE, call, given, open, take};
-use paihao_domain::{Command, CommandId, Outcome, REMEMBERED_FOR_MS, Refusal};
+use crate::hall::{MINUTE, call, given, given_by, open, rules, take};
+use paihao_domain::{
+    Act, Command, CommandId, Outcome, QueueId, REMEMBERED_FOR_MS, Refusal, State, TicketId,
+};
 
-fn command(id: u8, act: paihao_domain::Act) -> Command {
+fn command(id: u8, act: Act) -> Command {
     let hall = given([]);
     Command { id: CommandId([id; 16]), fingerprint: 1, actor: hall.usual(&act), act }
 }
@@ -51,4 +53,18 @@ fn a_command_is_remembered_for_a_quarter_of_an_hour() {
     hall.now.at = hall.now.at.plus_ms(3 * MINUTE);
     hall.when(take("cai", "a")).then();
     assert!(hall.site.remembered(&CommandId([7; 16])).is_none());
+}
+
+#[test]
+fn an_end_that_time_brought_and_a_manager_took_back_comes_about_again() {
+    let mut rules = rules();
+    rules.queues.get_mut(&QueueId::new("a")).unwrap().auto_miss = true;
+    let mut hall = given_by(rules, [open("1"), take("ann", "a"), call("1")]);
+    for _ in 0..2 {
+        hall.later(10 * MINUTE);
+        hall.time_passes();
+        assert_eq!(hall.state(1), State::Missed);
+        hall.at_once(Act::Undo(TicketId(1))).then();
+        assert_eq!(hall.state(1), State::Called);
+    }
 }
