@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 /// Everything that the book holds, without what WeChat must not lose.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = paihao_contracts::setup::optional)]
 #[serde(deny_unknown_fields)]
 pub struct BookFile {
     /// What the accounts say, by name.

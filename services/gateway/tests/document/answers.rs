@@ -39,7 +39,39 @@ const PEOPLE: &str = r#"
     anybody end_session cookie=COOKIE
 "#;
 
+/// What is set up, by whom it may be.
+const BOOK: &str = r#"
+    manager list_setups
+    manager read_site
+    manager list_queue_setups
+    manager read_queue
+    manager list_counter_setups
+    manager read_counter
+    manager list_wording
+    manager read_hours
+    api_manager put_queue queue=new seen=SEEN {"name": "贷款", "prefix": "N"}
+    manager put_counter counter=4 seen=SEEN {"name": "4号", "queues": ["new"]}
+    manager put_wording seen=SEEN {"news": "请到{counter}"}
+    manager read_wording
+    manager preview_notice {"kind": "called"}
+    manager delete_wording seen=SEEN
+    manager put_hours seen=SEEN {"dates": ["2026-12-31 closed"]}
+    manager delete_counter counter=4 seen=SEEN
+    manager delete_queue queue=new seen=SEEN
+    manager list_changes query=site=hall
+    owner list_changes
+    owner put_site site=new {"account": "shop", "name": "小站"}
+    owner read_account
+    owner put_account seen=0 {"greeting": "欢迎"}
+    owner export_book
+    owner export_book query=format=toml
+    owner import_book {"sites": {"new": {"account": "shop", "name": "大站"}}}
+    owner import_book query=dry_run=true {"sites": {"third": {"account": "shop", "name": "三站"}}}
+    owner retire_site site=other seen=0
+"#;
+
 pub async fn walk(met: &Met) {
+    play(&Hall::new(met).await, "", BOOK).await;
     let hall = Hall::new(met).await;
     hall.joins("m_ann", StaffRole::Staff, Some(&["hall"])).await;
     let cookie = hall.walk.logged_in("manager").await;

@@ -19,6 +19,14 @@ pub fn body(id: &str) -> Option<Value> {
         "change_member" => json!({"name": "安"}),
         "make_key" => json!({"name": "crm", "sites": ["hall"], "counters": ["1"]}),
         "open_scan_session" => json!({"site": "hall", "queue": "a"}),
+        "put_site" => json!({"account": "shop", "name": "大厅"}),
+        "put_hours" => json!({"dates": ["2026-12-31 closed"]}),
+        "put_queue" => json!({"name": "存取款", "prefix": "A"}),
+        "put_counter" => json!({"name": "1号", "queues": ["a"]}),
+        "put_wording" => json!({"news": "请到{counter}"}),
+        "put_account" => json!({"greeting": "欢迎"}),
+        "import_book" => json!({"accounts": {"shop": {"greeting": "欢迎"}}}),
+        "preview_notice" => json!({"kind": "called"}),
         _ => return None,
     })
 }
@@ -44,14 +52,22 @@ pub fn ask<'a>(hall: &'a Hall, operation: &Operation) -> Ask<'a> {
 /// The same by somebody who may ask, if not everybody may.
 fn known<'a>(hall: &'a Hall, operation: &Operation) -> Ask<'a> {
     match operation.roles() {
-        Some(_) => ask(hall, operation).by("manager"),
+        Some(_) => ask(hall, operation).by(operation.suits()),
         None => ask(hall, operation),
     }
 }
 
+/// Of a manager, and of whoever has every site.
+const WISHES: &str = r#"
+    manager take_ticket wish=one
+    manager put_hours wish=one seen=0 {"dates": ["2026-12-30 closed"]}
+    owner put_account wish=one seen=0 {"greeting": "您好"}
+    owner import_book wish=one {"accounts": {"shop": {"greeting": "你好"}}}
+"#;
+
 pub async fn walk(met: &Met) {
     let hall = Hall::new(met).await;
-    play(&hall, "", "manager take_ticket wish=one").await;
+    play(&hall, "", WISHES).await;
     hall.joins("m_ann", StaffRole::Staff, Some(&["hall"])).await;
     let cookie = hall.walk.logged_in("manager").await;
     for operation in OPERATIONS.values().filter(|operation| !operation.is_of_holder()) {
@@ -74,7 +90,7 @@ pub async fn walk(met: &Met) {
                 let answer = nobody.at("number", "Z999").by(who).send().await;
                 if roles.contains(&role) {
                     assert_ne!(answer.code(), "not_allowed", "{who} {id}");
-                } else if !operation.is_at("site") {
+                } else if !operation.is_at("site") || operation.is_of_book() {
                     assert_eq!(answer.code(), "not_allowed", "{who} {id}");
                 }
             }
@@ -83,7 +99,7 @@ pub async fn walk(met: &Met) {
                 refused(ask(&hall, operation).header("cookie", &cookie), 403, "cross_site").await;
             }
         }
-        if operation.is_at("site") {
+        if operation.is_at("site") && !operation.makes("site") {
             refused(known(&hall, operation).at("site", "nowhere"), 404, "unknown_site").await;
         }
         for (place, code) in [
@@ -93,16 +109,22 @@ pub async fn walk(met: &Met) {
             ("id", "unknown_webhook"),
             ("member", "unknown_member"),
             ("key", "unknown_key"),
+            ("kind", "unknown_wording"),
         ] {
-            if operation.is_at(place) {
+            if operation.is_at(place) && !operation.makes(place) {
                 refused(known(&hall, operation).at(place, "nothing"), 404, code).await;
             }
         }
-        if operation.takes_json() {
+        if operation.takes_json() || operation.is_of_book() && operation.writes() {
             for malformed in ["{", "[]", "7", r#"{"nonsense": 1}"#, "\u{0}"] {
-                refused(known(&hall, operation).bytes(malformed), 400, "malformed_request").await;
+                // Of a file, everything that is wrong is told at once.
+                let (status, code) = match &**id {
+                    "import_book" => (422, "unsound_setup"),
+                    _ => (400, "malformed_request"),
+                };
+                refused(known(&hall, operation).bytes(malformed), status, code).await;
             }
-            let large = vec![b' '; 5000];
+            let large = vec![b' '; if operation.is_of_book() { 600_000 } else { 5000 }];
             refused(known(&hall, operation).bytes(large), 413, "body_too_large").await;
         }
         if operation.is_keyed() {

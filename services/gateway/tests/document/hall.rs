@@ -6,21 +6,19 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use jiff::tz::TimeZone;
 use paihao_cache::{MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
-use paihao_contracts::commit::SiteFacts;
+use paihao_chassis::config::{Layers, Problems};
 use paihao_contracts::link;
-use paihao_contracts::names::{LEDGER, STAFF};
-use paihao_contracts::setup::AccountSetup;
+use paihao_contracts::names::{BOOK, LEDGER, STAFF};
+use paihao_contracts::setup::{AccountSetup, SiteSetup};
 use paihao_contracts::staff::{Member, StaffEntry, StaffEvent, StaffRole};
 use paihao_domain::{
-    Act, Actor, Command, CommandId, CounterId, CounterRules, Outcome, Person, QueueId, QueueRules,
-    Rules, TicketKey,
+    Act, Actor, Command, CommandId, CounterId, Outcome, Person, QueueId, TicketKey,
 };
-use paihao_gateway::book::{AccountBook, Book, KeyRole, SiteBook, StaffKey};
-use paihao_gateway::calendar::{Calendar, WeekHours};
+use paihao_gateway::book::documents::Base;
+use paihao_gateway::book::{AccountBook, Book, KeyRole, StaffKey, setup};
 use paihao_gateway::codes::pool::PoolSettings;
 use paihao_gateway::lines::Lines;
 use paihao_gateway::{Ports, Settings, start};
@@ -32,7 +30,6 @@ use paihao_wechat::{
     TokenUnavailable,
 };
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -153,10 +150,15 @@ impl Hall {
         while unknown().await {}
     }
 
-    /// Writes to the ledger of the hall, and about its staff, what only a newer program understands,
-    /// and waits until the gateway has seen it.
+    /// Writes to the ledger of the hall, about its staff and into the book what only a newer program
+    /// understands, and waits until the gateway has seen it.
     pub async fn write_newer(&self) {
-        for (log, names) in [(&LEDGER, &["shop", "hall"][..]), (&STAFF, &["staff"])] {
+        for (log, names) in [
+            (&LEDGER, &["shop", "hall"][..]),
+            (&STAFF, &["staff"]),
+            (&BOOK, &["site", "hall"]),
+            (&BOOK, &["account", "shop"]),
+        ] {
             let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
             let subject = Subject::new(names).unwrap();
             self.ledger.append(log, &subject, Expect::Anything, newer).await.unwrap();
@@ -199,43 +201,28 @@ async fn wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
 
 /// Queues: `a`, `b` with room for one, `shut` whose hours are over, `late` whose hours soon are, `idle` that nobody but counter 3
 /// serves.
+const SITE: &str = r#"
+    account = "shop"
+    name = "大厅"
+    queues.a = { name = "存取款", prefix = "A" }
+    queues.b = { name = "开户", prefix = "B", capacity = 1 }
+    queues.shut = { name = "对公", prefix = "S", hours = ["02:00-03:00"] }
+    queues.idle = { name = "咨询", prefix = "D" }
+    queues.late = { name = "挂失", prefix = "L", hours = ["09:00-10:03"] }
+    counters.1 = { name = "1号", queues = ["a", "b", "shut", "late"] }
+    counters.2 = { name = "2号", queues = ["a", "b", "shut", "late"] }
+    counters.3 = { name = "3号", queues = ["idle"] }
+"#;
+
+/// The sites `hall` and `other`, and who may do what there.
 pub fn book() -> Book {
-    let queue = |name: &str, prefix: &str| QueueRules::new(name, prefix);
-    let served = |queues: &[&str]| queues.iter().map(|queue| QueueId::new(queue)).collect();
-    let counter = |name: &str, queues: &[&str]| CounterRules::new(name, served(queues));
-    let queues = [
-        ("a", queue("存取款", "A")),
-        ("b", QueueRules { capacity: Some(1), ..queue("开户", "B") }),
-        ("shut", queue("对公", "S")),
-        ("idle", queue("咨询", "I")),
-        ("late", queue("挂失", "L")),
-    ];
-    let rules = Rules {
-        queues: queues.map(|(id, rules)| (QueueId::new(id), rules)).into(),
-        counters: [
-            (CounterId::new("1"), counter("1号", &["a", "b", "shut", "late"])),
-            (CounterId::new("2"), counter("2号", &["a", "b", "shut", "late"])),
-            (CounterId::new("3"), counter("3号", &["idle"])),
-        ]
-        .into(),
-        several_counters: false,
-    };
-    let hours = |text| WeekHours::read([text]).unwrap();
-    let (night, late) = (hours("02:00-03:00"), hours("09:00-10:03"));
+    let setup: SiteSetup = Layers::default().text("the hall", SITE).read().unwrap();
     let site = |id: &str| {
-        let facts = SiteFacts {
-            account: "shop".into(),
-            id: id.into(),
-            name: "大厅".into(),
-            zone: "Asia/Shanghai".into(),
-        };
-        let hours = BTreeMap::from([
-            (QueueId::new("shut"), night.clone()),
-            (QueueId::new("late"), late.clone()),
-        ]);
-        let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4).with_hours(hours);
-        let subject = Subject::new(&["shop", id]).unwrap();
-        (id.to_owned(), Arc::new(SiteBook::new(facts, subject, rules.clone(), calendar)))
+        let accounts = ["shop".to_owned()];
+        let mut problems = Problems::new();
+        let checked = setup::site(id, id, &setup, &accounts, &mut problems);
+        problems.into_result().unwrap();
+        (id.to_owned(), Arc::new(checked.unwrap()))
     };
     let protection =
         Protection::plain(AppId("wx0123456789abcdef".to_owned()), CallbackToken::new(TOKEN));
@@ -243,7 +230,10 @@ pub fn book() -> Book {
     let opens = |name: &str| StaffKey::new(name, &key(name), ["hall".to_owned()].into());
     let at = |counters: &[&str]| counters.iter().map(|counter| CounterId::new(counter)).collect();
     Book {
-        base: paihao_gateway::book::documents::Base::default(),
+        base: Base {
+            sites: ["hall", "other"].map(|id| (id.to_owned(), setup.clone())).into(),
+            accounts: [("shop".to_owned(), AccountSetup::default())].into(),
+        },
         accounts: [("shop".to_owned(), account)].into(),
         sites: ["hall", "other"].map(site).into(),
         staff_keys: vec![

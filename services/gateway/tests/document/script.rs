@@ -1,7 +1,8 @@
 //! Scripts of who does what and how it ends, a line each.
 //!
 //! `staff call counter=1 {"number":"A001"} -> wrong_state`: who, the operation, where, its body,
-//! and the refusal's code or `ok`, which it is without an arrow. `wait 20` lets seconds pass.
+//! and the refusal's code or `ok`, which it is without an arrow. `wait 20` lets seconds pass, and
+//! `SEEN` is the revision of the hall.
 
 use crate::hall::Hall;
 use serde_json::Value;
@@ -14,7 +15,11 @@ pub async fn play(hall: &Hall, who: &str, script: &str) {
             hall.clock.advance(Duration::from_secs(seconds.parse().unwrap()));
             continue;
         }
-        let line = line.replace("WHO", who);
+        let mut line = line.replace("WHO", who);
+        if line.contains("SEEN") {
+            let tag = hall.walk.ask("read_site").by("owner").send().await.tag.unwrap();
+            line = line.replace("SEEN", tag.trim_matches('"'));
+        }
         let (act, expected) = line.split_once(" -> ").unwrap_or((&line, "ok"));
         let (act, body) = act.split_at(act.find('{').unwrap_or(act.len()));
         let mut words = act.split_whitespace();
@@ -27,6 +32,7 @@ pub async fn play(hall: &Hall, who: &str, script: &str) {
             let (name, is) = word.split_once('=').unwrap();
             ask = match name {
                 "wish" => ask.header("idempotency-key", is),
+                "seen" => ask.header("if-match", &format!("\"{is}\"")),
                 "query" => ask.query(is),
                 "cookie" => ask.header("cookie", is).header("x-paihao-page", "1"),
                 place => ask.at(place, is),

@@ -48,6 +48,22 @@ impl Operation {
         self.path.starts_with("/api/v1/tickets/")
     }
 
+    /// Whether it is about what is set up.
+    pub fn is_of_book(&self) -> bool {
+        self.path.starts_with("/api/v1/book")
+    }
+
+    /// Who may ask it, of those who may: a manager of the hall, or whoever has every site.
+    pub fn suits(&self) -> &'static str {
+        let is_of_all = self.is_of_book() && self.codes().contains("not_every_site");
+        if is_of_all && self.id != "put_site" { "owner" } else { "manager" }
+    }
+
+    /// Whether it makes what is not there yet at this place of its path.
+    pub fn makes(&self, place: &str) -> bool {
+        self.method == "PUT" && self.path.ends_with(&format!("{{{place}}}"))
+    }
+
     /// Whether it changes something.
     pub fn writes(&self) -> bool {
         self.method != "GET"
@@ -85,10 +101,9 @@ impl Operation {
     }
 }
 
-/// Every operation, by its id, but those of the book: this hall has none. `tests/book` asks them.
+/// Every operation, by its id.
 pub static OPERATIONS: LazyLock<BTreeMap<String, Operation>> = LazyLock::new(|| {
     let paths = DOCUMENT["paths"].as_object().unwrap().iter();
-    let paths = paths.filter(|(path, _)| !path.starts_with("/api/v1/book"));
     let operations = paths.flat_map(|(path, methods)| {
         methods.as_object().unwrap().iter().map(move |(method, is)| {
             let id = is["operationId"].as_str().unwrap().to_owned();
@@ -117,6 +132,8 @@ pub struct Answer {
     pub status: u16,
     /// The body, if it is JSON; the event's data, of a stream.
     pub body: Value,
+    /// The `ETag`.
+    pub tag: Option<String>,
 }
 
 impl Answer {
@@ -159,6 +176,7 @@ impl Walk {
             ("counter", "1"),
             ("id", "crm"),
             ("key", "k_none"),
+            ("kind", "called"),
             ("member", "m_ann"),
             ("session", "current"),
             ("number", "A001"),
@@ -243,10 +261,11 @@ async fn held(operation: &Operation, asked: &str, response: Response) -> Answer 
         value.unwrap_or_default().split(';').next().unwrap_or_default().to_owned()
     };
     let content_type = named("content-type");
+    let tag = response.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
     let content = &operation.is["responses"][status.to_string()]["content"];
     if content == &json!({}) {
         assert!(response.bytes().await.unwrap().is_empty(), "{asked}: {status} has no body");
-        return Answer { status, body: Value::Null };
+        return Answer { status, body: Value::Null, tag };
     }
     let known = &content[&content_type];
     if known.is_null() {
@@ -272,7 +291,7 @@ async fn held(operation: &Operation, asked: &str, response: Response) -> Answer 
         }
         _ => Value::String(String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned()),
     };
-    Answer { status, body }
+    Answer { status, body, tag }
 }
 
 /// The first event of a stream that has data.

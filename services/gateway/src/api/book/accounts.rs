@@ -1,6 +1,6 @@
 //! What an account says: its answers, templates and texts. Its credentials stay in the configuration.
 
-use super::{Request, Trying, owner, reading, writing};
+use super::{ANYWHERE, Request, Trying, owner, reading, setting};
 use crate::Door;
 use crate::book::documents::Of;
 use crate::book::writing::{New, Written};
@@ -19,13 +19,17 @@ const ACCOUNT: &str = "/api/v1/book/accounts/{account}";
 pub(super) fn routes() -> Routes {
     let all = &[&refusals::NOT_EVERY_SITE, &refusals::UNKNOWN_ACCOUNT];
     Routes::new()
-        .get(ACCOUNT, read, reading("read_account", "What an account says").refuses(all))
+        .get(ACCOUNT, read, reading("read_account", "What an account says", ANYWHERE).refuses(all))
         .put(
             ACCOUNT,
             put,
-            writing("put_account", "Says what an account says: answers, templates, texts")
-                .takes::<AccountSetup>()
-                .refuses(all),
+            setting(
+                "put_account",
+                "Says what an account says: answers, templates, texts",
+                ANYWHERE,
+            )
+            .takes::<AccountSetup>()
+            .refuses(all),
         )
 }
 

@@ -33,7 +33,13 @@ use sha2::{Digest, Sha256};
 const BODY_LIMIT: usize = 512 * 1024;
 
 /// Who may look at what is set up, and change it.
-const MANAGERS: Access = Access::Key(&[Role::Manager, Role::ApiManager]);
+const MANAGING: &[Role] = &[Role::Manager, Role::ApiManager];
+
+/// At one site.
+const AT_SITE: Access = Access::Key(MANAGING);
+
+/// Wherever it is.
+const ANYWHERE: Access = Access::Known(MANAGING);
 
 pub(super) fn routes() -> Routes {
     sites::routes().merge(accounts::routes()).merge(whole::routes()).merge(preview::routes())
@@ -49,23 +55,27 @@ struct Trying {
 }
 
 /// Reads something.
-fn reading(id: &'static str, summary: &'static str) -> Operation {
-    op(id, summary, MANAGERS).refuses(&[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER])
+fn reading(id: &'static str, summary: &'static str, access: Access) -> Operation {
+    op(id, summary, access).refuses(&[&refusals::NEWER_LEDGER])
 }
 
 /// Writes something.
-fn writing(id: &'static str, summary: &'static str) -> Operation {
-    reading(id, summary)
+fn writing(id: &'static str, summary: &'static str, access: Access) -> Operation {
+    reading(id, summary, access)
         .keyed()
         .queried::<Trying>()
         .header("If-Match", "The ETag that it was read with; needed where something is there")
-        .refuses(&[
-            &refusals::UNSOUND_SETUP,
-            &refusals::REVISION_NEEDED,
-            &refusals::REVISION_CHANGED,
-            &refusals::IN_USE,
-            &refusals::BODY_TOO_LARGE,
-        ])
+        .refuses(&[&refusals::REVISION_CHANGED, &refusals::BODY_TOO_LARGE])
+}
+
+/// Writes a document that has to be sound, over one that was seen.
+fn setting(id: &'static str, summary: &'static str, access: Access) -> Operation {
+    writing(id, summary, access).refuses(&[&refusals::UNSOUND_SETUP, &refusals::REVISION_NEEDED])
+}
+
+/// Takes something away that was seen, and in which nobody may be.
+fn removing(id: &'static str, summary: &'static str) -> Operation {
+    writing(id, summary, AT_SITE).refuses(&[&refusals::REVISION_NEEDED])
 }
 
 /// Refused unless they manage this site.
@@ -128,8 +138,16 @@ impl Request {
         Ok(Request { asked, body })
     }
 
+    /// Refused if there is a body.
+    fn bodiless(&self) -> Result<(), Problem> {
+        match self.body.is_empty() {
+            true => Ok(()),
+            false => Err(malformed("this takes no body".to_owned())),
+        }
+    }
+
     fn wanted<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.body).map_err(|error| malformed(error.to_string()))
+        body::object(&self.body)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Words as a person will see them in WeChat, made by what the notifier says them with.
 
-use super::{BODY_LIMIT, malformed, manager, reading};
+use super::{AT_SITE, BODY_LIMIT, manager};
 use crate::Door;
 use crate::body;
-use crate::openapi::Routes;
+use crate::openapi::{Routes, op};
 use crate::refusals::{self, Problem};
 use crate::staff::asker::Asker;
 use crate::wording;
@@ -36,7 +36,7 @@ pub(super) fn routes() -> Routes {
     Routes::new().post(
         "/api/v1/book/sites/{site}/preview",
         preview,
-        reading("preview_notice", "A notice as a person will see it in WeChat")
+        op("preview_notice", "A notice as a person will see it in WeChat", AT_SITE)
             .takes::<PreviewWanted>()
             .repeatable("it changes nothing")
             .refuses(&[
@@ -97,9 +97,7 @@ async fn preview(
     body: Body,
 ) -> Result<Json<Preview>, Problem> {
     manager(&door, &asker, &site)?;
-    let body = body::read(body, BODY_LIMIT).await?;
-    let wanted: PreviewWanted =
-        serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()))?;
+    let wanted: PreviewWanted = body::json(body, BODY_LIMIT).await?;
     let documents = door.setup.now();
     let now = documents.site(&site).cloned();
     let setup = wanted.setup.or(now).ok_or(&refusals::UNKNOWN_SITE)?;

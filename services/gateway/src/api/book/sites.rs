@@ -1,7 +1,7 @@
 //! A site's set-up: as one document, and its queues, counters, words and hours by themselves. Each
 //! change of a part is a change of the whole document: one revision, and one check.
 
-use super::{MANAGERS, Request, Trying, malformed, manager, owner, reading, writing};
+use super::{ANYWHERE, AT_SITE, Request, Trying, manager, owner, reading, removing, setting};
 use crate::Door;
 use crate::book::documents::{Documents, Of};
 use crate::book::writing::{New, Written};
@@ -29,60 +29,78 @@ pub(super) fn routes() -> Routes {
         .get(
             "/api/v1/book/sites",
             list,
-            op("list_setups", "The sites that the key opens, with their revisions", MANAGERS),
+            op("list_setups", "The sites that the key opens, with their revisions", ANYWHERE),
         )
-        .get(SITE, read, reading("read_site", "A site as it is set up"))
+        .get(SITE, read, reading("read_site", "A site as it is set up", AT_SITE))
         .put(
             SITE,
             put,
-            writing("put_site", "Sets a site up, or makes one")
+            // A site that is not there is made, by whoever has every site.
+            setting("put_site", "Sets a site up, or makes one", ANYWHERE)
                 .takes::<SiteSetup>()
-                .refuses(&[&refusals::NOT_EVERY_SITE]),
+                .refuses(&[&refusals::NOT_YOUR_SITE, &refusals::NOT_EVERY_SITE, &refusals::IN_USE]),
         )
-        .delete(SITE, retire, writing("retire_site", "Retires a site"))
-        .get(&hours, read_hours, reading("read_hours", "When a site's queues are open"))
+        .delete(
+            SITE,
+            retire,
+            removing("retire_site", "Retires a site").refuses(&[&refusals::IN_USE]),
+        )
+        .get(&hours, read_hours, reading("read_hours", "When a site's queues are open", AT_SITE))
         .put(
             &hours,
             put_hours,
-            writing("put_hours", "Says when a site's queues are open")
+            setting("put_hours", "Says when a site's queues are open", AT_SITE)
                 .takes::<HoursSetup>()
                 .refuses(&[&refusals::UNKNOWN_QUEUE]),
         );
     let queues = Part::<QueueSetup> {
         name: "queues",
+        one: "queue",
         of: |site| &mut site.queues,
         unknown: &refusals::UNKNOWN_QUEUE,
     };
     let counters = Part::<CounterSetup> {
         name: "counters",
+        one: "counter",
         of: |site| &mut site.counters,
         unknown: &refusals::UNKNOWN_COUNTER,
     };
     let wording = Part::<Wording> {
         name: "wording",
+        one: "kind",
         of: |site| &mut site.wording,
         unknown: &refusals::UNKNOWN_WORDING,
     };
     let named = |ids: [&'static str; 4], one: &'static str, all: &'static str| -> [Operation; 4] {
         let [list, read, put, delete] = ids;
-        [reading(list, all), reading(read, one), writing(put, one), writing(delete, one)]
+        [
+            reading(list, all, AT_SITE),
+            reading(read, one, AT_SITE),
+            setting(put, one, AT_SITE),
+            removing(delete, one),
+        ]
     };
-    routes
-        .merge(queues.routes(named(
-            ["list_queue_setups", "read_queue", "put_queue", "delete_queue"],
-            "A queue as it is set up",
-            "The queues as they are set up",
-        )))
-        .merge(counters.routes(named(
-            ["list_counter_setups", "read_counter", "put_counter", "delete_counter"],
-            "A counter as it is set up",
-            "The counters as they are set up",
-        )))
-        .merge(wording.routes(named(
+    let [list, read, put, delete] = named(
+        ["list_queue_setups", "read_queue", "put_queue", "delete_queue"],
+        "A queue as it is set up",
+        "The queues as they are set up",
+    );
+    // A counter may still name it, and somebody may be in it.
+    let delete = delete.refuses(&[&refusals::UNSOUND_SETUP, &refusals::IN_USE]);
+    let of_queues = [list, read, put, delete];
+    let [list, read, put, delete] = named(
+        ["list_counter_setups", "read_counter", "put_counter", "delete_counter"],
+        "A counter as it is set up",
+        "The counters as they are set up",
+    );
+    let of_counters = [list, read, put, delete.refuses(&[&refusals::IN_USE])];
+    routes.merge(queues.routes(of_queues)).merge(counters.routes(of_counters)).merge(
+        wording.routes(named(
             ["list_wording", "read_wording", "put_wording", "delete_wording"],
             "A site's own words for a kind of notice",
             "A site's own words, by the kind of notice",
-        )))
+        )),
+    )
 }
 
 /// A site in the list.
@@ -159,9 +177,11 @@ async fn retire(
 ) -> Result<Tagged<Written>, Problem> {
     super::manages(&asker)?;
     if !asker.opens().contains(&site) {
-        return Err(Problem::new(&refusals::NOT_YOUR_SITE));
+        let known = door.lines.book(&site).map(|_| &refusals::NOT_YOUR_SITE);
+        return Err(Problem::new(known.unwrap_or(&refusals::UNKNOWN_SITE)));
     }
     let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+    request.bodiless()?;
     let documents = door.newest(Of::Site, &site).await?;
     let repeated = request.asked.wish.as_ref().and_then(|wish| documents.wished(&wish.id));
     if documents.site(&site).is_none() && repeated.is_none() {
@@ -237,6 +257,8 @@ async fn change(
 /// A part of a site that has parts of its own by id.
 struct Part<T: 'static> {
     name: &'static str,
+    /// What one of them is called, between the braces of its path.
+    one: &'static str,
     of: fn(&mut SiteSetup) -> &mut BTreeMap<String, T>,
     unknown: &'static Kind,
 }
@@ -254,7 +276,8 @@ where
     T: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static,
 {
     fn routes(self, [list, read, put, delete]: [Operation; 4]) -> Routes {
-        let (all, one) = (format!("{SITE}/{}", self.name), format!("{SITE}/{}/{{id}}", self.name));
+        let (all, one) =
+            (format!("{SITE}/{}", self.name), format!("{SITE}/{}/{{{}}}", self.name, self.one));
         let unknown = &[self.unknown];
         let listing = move |State(door): State<Door>, Path(site): Path<String>, asker: Asker| async move {
             let (documents, mut setup) = known(&door, &asker, &site).await?;
@@ -293,9 +316,7 @@ where
                              body: Body| async move {
             manager(&door, &asker, &site)?;
             let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
-            if !request.body.is_empty() {
-                return Err(malformed("this takes no body".to_owned()));
-            }
+            request.bodiless()?;
             change(&door, &site, &request, |setup| {
                 (self.of)(setup).remove(&id).map(drop).ok_or_else(|| Problem::new(self.unknown))
             })

@@ -1,6 +1,6 @@
 //! The whole book as one file, in the form of the configuration's sections; and what changed when.
 
-use super::{MANAGERS, Request, Trying, malformed, owner, writing};
+use super::{ANYWHERE, Request, Trying, malformed, owner, writing};
 use crate::Door;
 use crate::book::documents::{Change, Of};
 use crate::book::file::{self, BookFile};
@@ -13,7 +13,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use paihao_contracts::book::Wish;
 use schemars::JsonSchema;
@@ -30,25 +30,27 @@ pub(super) fn routes() -> Routes {
         .get(
             BOOK,
             export,
-            op("export_book", "The whole book as one file, JSON or TOML", MANAGERS)
+            op("export_book", "The whole book as one file, JSON or TOML", ANYWHERE)
                 .queried::<Form>()
-                .answers_with("application/json")
+                .answers_as::<BookFile>(StatusCode::OK)
                 .answers_with("application/toml")
                 .refuses(every),
         )
         .put(
             BOOK,
             import,
-            writing("import_book", "Takes a file in: what it names becomes what it says")
+            writing("import_book", "Takes a file in: what it names becomes what it says", ANYWHERE)
                 .takes::<BookFile>()
-                .refuses(every),
+                .refuses(every)
+                .refuses(&[&refusals::UNSOUND_SETUP, &refusals::IN_USE]),
         )
         .get(
             "/api/v1/book/changes",
             changes,
-            op("list_changes", "Who changed what when, newest first", MANAGERS)
+            op("list_changes", "Who changed what when, newest first", ANYWHERE)
                 .queried::<Wanted>()
-                .refuses(every),
+                .refuses(every)
+                .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
         )
 }
 
