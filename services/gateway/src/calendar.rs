@@ -128,9 +128,15 @@ impl Calendar {
     }
 }
 
-fn days_since_1970(date: Date) -> i32 {
+/// Days from 1970-01-01 to a date.
+pub(crate) fn days_since_1970(date: Date) -> i32 {
     let day = |date: Date| date.duration_since(Date::ZERO).as_hours() / 24;
     (day(date) - day(jiff::civil::date(1970, 1, 1))) as i32
+}
+
+/// The date so many days after 1970-01-01.
+pub(crate) fn date_of(day: i32) -> Date {
+    jiff::civil::date(1970, 1, 1).saturating_add(i64::from(day).days())
 }
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

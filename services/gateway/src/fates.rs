@@ -136,6 +136,27 @@ impl Fates {
         fates.into_iter().map(|(_, name, message)| fate(name, message)).collect()
     }
 
+    /// How many messages came how far, by business day, what they say and the step. Only of the days
+    /// that are kept.
+    pub fn counted(
+        &self,
+        site: &str,
+        from: i32,
+        to: i32,
+    ) -> BTreeMap<(i32, String, &'static str), u32> {
+        let shelves = self.0.lock();
+        let mut counts = BTreeMap::new();
+        let Some(shelf) = shelves.sites.get(site) else { return counts };
+        let days = (from, TicketId(0))..=(to, TicketId(u32::MAX));
+        for ((day, _), messages) in shelf.tickets.range(days) {
+            for (name, message) in messages {
+                let fate = fate(name, message);
+                *counts.entry((*day, fate.notice, fate.step.name())).or_default() += 1;
+            }
+        }
+        counts
+    }
+
     /// Wakes whenever the fate of a message of the site changes.
     pub fn watch(&self, site: &str) -> watch::Receiver<()> {
         self.0.lock().sites.entry(site.to_owned()).or_default().news.subscribe()

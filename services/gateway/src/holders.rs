@@ -54,7 +54,7 @@ impl Asked {
     /// The ticket in a view of its site.
     pub(crate) fn found(&self, door: &Door, view: View) -> Result<Held, Problem> {
         let book = door.lines.book(&self.site).ok_or_else(no_such_link)?;
-        let now = book.calendar.now(door.clock.now_ms());
+        let now = door.lines.moment(&book, door.clock.now_ms());
         let ticket = TicketId(self.link.ticket);
         if let Some(found) = view.site.ticket(ticket).filter(|ticket| self.opens(ticket)) {
             let carries = book.rules.queues.get(&found.queue).is_some_and(|q| q.carry_over);

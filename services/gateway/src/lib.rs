@@ -13,6 +13,7 @@
 
 pub mod book;
 pub mod calendar;
+pub mod history;
 pub mod lines;
 
 pub mod callback;

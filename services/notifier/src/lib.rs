@@ -11,7 +11,7 @@
 //! - the **receipts**, what WeChat told of messages later, are matched to their notices: `sent`,
 //!   `receipts`.
 //!
-//! Beside them `upkeep` looks after each account's templates and quotas, and [`webhooks`] tells the
+//! Beside them the `historian` keeps what is left of each visit, `upkeep` looks after each account's templates and quotas, and [`webhooks`] tells the
 //! owner's other systems what happened.
 //!
 //! Every notice has a key. A key is accepted by WeChat at most once, over all channels, and ends in
@@ -20,6 +20,8 @@
 
 pub mod plan;
 mod planner;
+
+mod historian;
 
 pub mod channels;
 
@@ -112,6 +114,7 @@ pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
     }
     let (ledger, cache) = (ports.ledger.clone(), ports.cache.clone());
     tasks.spawn_essential("planner", planner::run(ledger, cache, stop.clone()));
+    tasks.spawn_essential("historian", historian::run(ports.ledger.clone(), stop.clone()));
     tasks.spawn_essential("receipts", receipts::run(ports.clone(), stop.clone()));
     tasks.spawn_essential("sender", sender::run(settings, says, ports, stop));
     Notifier { asked }

@@ -6,6 +6,7 @@ use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_cache_redis::{RedisCache, RedisOptions};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::{Clock, SystemClock};
+use paihao_contracts::names::{HISTORY, Log};
 use paihao_ledger::Ledger;
 use paihao_ledger_nats::{ConnectError, NatsLedger, NatsOptions};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
@@ -42,7 +43,8 @@ async fn ledger(config: &LedgerConfig) -> anyhow::Result<Arc<dyn Ledger>> {
                 std::fs::create_dir_all(folder)
                     .with_context(|| format!("cannot make the folder {}", folder.display()))?;
             }
-            let options = SqliteOptions::new(Arc::new(|| SystemClock.now_ms()));
+            let usual = SqliteOptions::new(Arc::new(|| SystemClock.now_ms()));
+            let options = SqliteOptions { otherwise: vec![history(config)], ..usual };
             let ledger = SqliteLedger::open(&config.file, options)
                 .with_context(|| format!("cannot open the ledger {}", config.file.display()))?;
             Ok(Arc::new(ledger))
@@ -54,12 +56,19 @@ async fn ledger(config: &LedgerConfig) -> anyhow::Result<Arc<dyn Ledger>> {
     }
 }
 
+/// The history as long as the configuration says.
+fn history(config: &LedgerConfig) -> Log {
+    let kept = Duration::from_secs(u64::from(config.history_days) * 24 * 3600);
+    Log { kept: Some(kept), ..HISTORY }
+}
+
 /// How the configuration says to reach NATS.
 pub(crate) fn nats_options(config: &LedgerConfig) -> NatsOptions {
     NatsOptions {
         url: config.url.clone(),
         namespace: config.namespace.clone(),
         replicas: config.replicas,
+        otherwise: vec![history(config)],
         user: (!config.user.is_empty()).then(|| config.user.clone()),
         password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
         timeout: Duration::from_millis(config.timeout_ms),

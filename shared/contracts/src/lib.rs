@@ -8,6 +8,7 @@ pub mod names;
 pub mod allowance;
 pub mod book;
 pub mod commit;
+pub mod history;
 pub mod link;
 pub mod notice;
 pub mod outcome;

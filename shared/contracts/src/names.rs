@@ -55,6 +55,10 @@ pub const STAFF_SESSIONS: Log =
 /// receipts. Subject: account, hash of the notice key.
 pub const OUTCOMES: Log = Log { name: "outcomes", kept: Some(Duration::from_secs(72 * 3600)) };
 
+/// What is left of visits that have ended, without a name. Subject: account, site. A store may be
+/// told to keep it for longer or shorter than this, 400 days.
+pub const HISTORY: Log = Log { name: "history", kept: Some(Duration::from_secs(400 * 24 * 3600)) };
+
 /// What could not be done, with the reason. Subject: the work queue it came from. It holds what it
 /// was made of, a person's openid included, and so is kept no longer than the ledger.
 pub const DEAD_LETTERS: Log = Log { name: "dead-letters", kept: LEDGER.kept };
@@ -79,8 +83,11 @@ pub const PLANNER: Consumer = Consumer { name: "planner", ack_wait: Duration::fr
 pub const WEBHOOK_PLANNER: Consumer =
     Consumer { name: "webhook-planner", ack_wait: Duration::from_secs(30) };
 
+/// The notifier's historian: writes into the history what commits say of visits.
+pub const HISTORIAN: Consumer = Consumer { name: "historian", ack_wait: Duration::from_secs(30) };
+
 /// Every log, for those who ensure that all of them exist.
-pub const LOGS: [Log; 6] = [LEDGER, BOOK, STAFF, STAFF_SESSIONS, OUTCOMES, DEAD_LETTERS];
+pub const LOGS: [Log; 7] = [LEDGER, BOOK, STAFF, STAFF_SESSIONS, OUTCOMES, HISTORY, DEAD_LETTERS];
 
 /// Every work queue, likewise.
 pub const WORK_QUEUES: [WorkQueue; 4] = [NOTICES, REFUSED_TOKENS, RECEIPTS, WEBHOOKS];

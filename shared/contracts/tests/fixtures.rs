@@ -6,6 +6,7 @@
 use paihao_contracts::allowance::Allowance;
 use paihao_contracts::book::BookEntry;
 use paihao_contracts::commit::Commit;
+use paihao_contracts::history::{HistoryEntry, history};
 use paihao_contracts::notice::{Notice, NoticeOutcome};
 use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::public::{Happened, PublicEvent, publish};
@@ -77,6 +78,19 @@ fn commits() {
             assert!(kinds.contains(&kind), "no fixture holds the {name} {kind}");
         }
     }
+}
+
+#[test]
+fn visits_of_the_history() {
+    let stored = holds::<HistoryEntry>("history-v1");
+    let text = Value::from(stored.clone()).to_string();
+    assert!(text.contains("ended") && text.contains("retracted"));
+    // They are what commits say, and name nobody whom those name.
+    let commits = holds::<Commit>("commit-v2").into_iter();
+    let commits = commits.map(|commit| serde_json::from_value::<Commit>(commit).unwrap());
+    let said: Vec<_> = commits.filter_map(|commit| history(4711, &commit)).collect();
+    assert_eq!(said.len(), 3, "two ends and one that was taken back: {said:?}");
+    assert!(!serde_json::to_string(&said).unwrap().contains("oExample"));
 }
 
 /// Every text and every name of a field in it.

@@ -64,6 +64,8 @@ pub enum CounterState {
 pub struct RecentCall {
     /// Who.
     pub number: Number,
+    /// From which queue.
+    pub queue: QueueId,
     /// Where to.
     pub counter: CounterId,
     /// From which queue.
@@ -242,6 +244,13 @@ impl Site {
         now: &Now,
     ) -> Option<Estimate> {
         self.forecast(rules, queue, ahead, now).map(|forecast| forecast.told())
+    }
+
+    /// What somebody is told who joins a queue now, in the class that it gives to customers.
+    pub fn told_joining(&self, rules: &Rules, queue: &QueueId, now: &Now) -> Told {
+        let class = rules.queues.get(queue).map_or(0, |rules| rules.class);
+        let ahead = self.lines.get(queue).map_or(0, |line| line.len_of(0..class + 1)) as u32;
+        Told::of(ahead, self.forecast(rules, queue, ahead, now))
     }
 
     /// What the holder of a ticket is told who has this many ahead: an upper bound that was just

@@ -72,7 +72,7 @@ pub async fn inspect(options: &NatsOptions) -> Result<ServerFacts, ConnectError>
         };
         let read = serde_json::from_slice::<Answer>(&answer.payload).ok();
         match read.and_then(|answer| answer.config) {
-            Some(config) => facts.streams.push(config.facts(name, kind)),
+            Some(config) => facts.streams.push(config.facts(name, kind, options)),
             None => facts.missing.push(name),
         }
     }
@@ -80,10 +80,11 @@ pub async fn inspect(options: &NatsOptions) -> Result<ServerFacts, ConnectError>
 }
 
 impl Config {
-    fn facts(&self, name: String, kind: Kind) -> StreamFacts {
+    fn facts(&self, name: String, kind: Kind, options: &NatsOptions) -> StreamFacts {
         let kept_right = match kind {
             Kind::Log(log) => {
-                let kept = log.kept.map_or(0, |kept: Duration| kept.as_nanos());
+                let kept = options.as_kept(log).kept;
+                let kept = kept.map_or(0, |kept: Duration| kept.as_nanos());
                 self.retention == "limits" && u128::from(self.max_age) == kept
             }
             Kind::Queue(_) => self.retention == "workqueue",

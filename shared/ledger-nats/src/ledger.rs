@@ -33,7 +33,7 @@ impl NatsLedger {
     pub async fn connect(options: NatsOptions) -> Result<Self, ConnectError> {
         let namespace = Namespace::new(&options.namespace)?;
         let link = Arc::new(Link::connect(&options).await?);
-        let streams = Arc::new(Streams::new(Arc::clone(&link), namespace, options.replicas));
+        let streams = Arc::new(Streams::new(Arc::clone(&link), namespace, options.clone()));
         for kind in all() {
             streams.ensure(kind).await?;
         }

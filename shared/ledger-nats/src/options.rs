@@ -1,5 +1,6 @@
 //! How to reach the servers, and why that may not work.
 
+use paihao_contracts::names::Log;
 use secrecy::SecretString;
 use std::fmt;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ pub struct NatsOptions {
     pub namespace: String,
     /// Copies of each stream that the servers keep: 1, 3 or 5.
     pub replicas: usize,
+    /// Logs that are kept for longer or shorter than they say of themselves.
+    pub otherwise: Vec<Log>,
     /// A credentials file as `nsc` writes it.
     pub credentials: Option<PathBuf>,
     /// User name, where the servers ask for one.
@@ -45,6 +48,13 @@ impl fmt::Debug for NatsOptions {
     }
 }
 
+impl NatsOptions {
+    /// A log as it is kept on these servers.
+    pub(crate) fn as_kept(&self, log: Log) -> Log {
+        self.otherwise.iter().copied().find(|other| other.name == log.name).unwrap_or(log)
+    }
+}
+
 impl Default for NatsOptions {
     /// A server on this machine, one replica, four seconds for a call.
     fn default() -> Self {
@@ -52,6 +62,7 @@ impl Default for NatsOptions {
             url: "nats://127.0.0.1:4222".to_owned(),
             namespace: "paihao".to_owned(),
             replicas: 1,
+            otherwise: Vec::new(),
             credentials: None,
             user: None,
             password: None,

@@ -2,7 +2,7 @@
 
 use crate::link::{Link, unavailable};
 use crate::naming::Namespace;
-use crate::options::ConnectError;
+use crate::options::{ConnectError, NatsOptions};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, Info, RetentionPolicy, StorageType};
@@ -35,7 +35,7 @@ impl Kind {
 pub(crate) struct Streams {
     link: Arc<Link>,
     namespace: Namespace,
-    replicas: usize,
+    options: NatsOptions,
     known: Mutex<HashSet<&'static str>>,
     one_at_a_time: tokio::sync::Mutex<()>,
     /// Counts streams that were lost and made anew.
@@ -69,11 +69,11 @@ impl From<StreamError> for ConnectError {
 }
 
 impl Streams {
-    pub(crate) fn new(link: Arc<Link>, namespace: Namespace, replicas: usize) -> Self {
+    pub(crate) fn new(link: Arc<Link>, namespace: Namespace, options: NatsOptions) -> Self {
         Streams {
             link,
             namespace,
-            replicas,
+            options,
             known: Mutex::default(),
             one_at_a_time: tokio::sync::Mutex::default(),
             remade: watch::Sender::new(0),
@@ -188,11 +188,15 @@ impl Streams {
         }
     }
 
+    fn kept(&self, log: Log) -> Option<Duration> {
+        self.options.as_kept(log).kept
+    }
+
     fn config(&self, kind: Kind) -> Config {
         let common = Config {
             name: self.name(kind),
             storage: StorageType::File,
-            num_replicas: self.replicas.max(1),
+            num_replicas: self.options.replicas.max(1),
             duplicate_window: REMEMBERED,
             ..Config::default()
         };
@@ -200,8 +204,8 @@ impl Streams {
             Kind::Log(log) => Config {
                 subjects: vec![self.namespace.all_of(&log)],
                 retention: RetentionPolicy::Limits,
-                max_age: log.kept.unwrap_or_default(),
-                duplicate_window: log.kept.unwrap_or(REMEMBERED).min(REMEMBERED),
+                max_age: self.kept(log).unwrap_or_default(),
+                duplicate_window: self.kept(log).unwrap_or(REMEMBERED).min(REMEMBERED),
                 ..common
             },
             Kind::Queue(queue) => Config {

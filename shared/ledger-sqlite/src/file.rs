@@ -16,10 +16,20 @@ pub(crate) struct LedgerFile {
     pub(crate) clock: Clock,
     /// The logs in use, for sweeping.
     pub(crate) logs: Mutex<HashMap<&'static str, Log>>,
+    /// Those that are kept otherwise than they say.
+    pub(crate) otherwise: Vec<Log>,
 }
 
 impl LedgerFile {
-    pub(crate) fn remember(&self, log: &Log) {
-        self.logs.lock().entry(log.name).or_insert(*log);
+    /// The log as it is kept here; it is swept from now on.
+    pub(crate) fn remember(&self, log: &Log) -> Log {
+        let log = self.as_kept(log);
+        self.logs.lock().entry(log.name).or_insert(log);
+        log
+    }
+
+    /// The log as it is kept here.
+    pub(crate) fn as_kept(&self, log: &Log) -> Log {
+        *self.otherwise.iter().find(|other| other.name == log.name).unwrap_or(log)
     }
 }

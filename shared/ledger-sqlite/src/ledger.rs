@@ -37,13 +37,14 @@ impl SqliteLedger {
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let writer = Writer::start(open(path)?);
-        let logs = LOGS.into_iter().map(|log| (log.name, log)).collect();
+        let logs = LOGS.iter().chain(&options.otherwise).map(|log| (log.name, *log)).collect();
         let file = Arc::new(LedgerFile {
             writer,
             reader: Arc::new(Reader::new(path.to_owned())),
             wake: Wake::default(),
             clock: options.clock,
             logs: Mutex::new(logs),
+            otherwise: options.otherwise,
         });
         #[allow(clippy::disallowed_methods, reason = "ends when nobody holds the file any more")]
         let sweeping = tokio::spawn(keep_sweeping(Arc::downgrade(&file), options.sweep_every));
@@ -78,8 +79,8 @@ impl Ledger for SqliteLedger {
         if size > limit {
             return Err(AppendError::TooLarge { size, limit });
         }
-        self.file.remember(log);
-        let (log, subject, file) = (*log, subject.clone(), Arc::clone(&self.file));
+        let log = self.file.remember(log);
+        let (subject, file) = (subject.clone(), Arc::clone(&self.file));
         let clock = self.file.clock.clone();
         let appended = self.file.writer.run_then(
             move |connection| entries::append(connection, &log, &subject, expect, &entry, clock()),
@@ -93,7 +94,8 @@ impl Ledger for SqliteLedger {
     }
 
     async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<Recorded>, Unavailable> {
-        let (log, subject, now_ms) = (*log, subject.clone(), (self.file.clock)());
+        let (log, subject) = (self.file.as_kept(log), subject.clone());
+        let now_ms = (self.file.clock)();
         self.file
             .reader
             .read(move |connection| entries::last(connection, &log, &subject, now_ms))
@@ -101,7 +103,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn head(&self, log: &Log) -> Result<Position, Unavailable> {
-        let (log, now_ms) = (*log, (self.file.clock)());
+        let (log, now_ms) = (self.file.as_kept(log), (self.file.clock)());
         self.file.reader.read(move |connection| entries::head(connection, &log, now_ms)).await
     }
 
@@ -110,8 +112,8 @@ impl Ledger for SqliteLedger {
         log: &Log,
         after: Position,
     ) -> Result<BoxStream<'static, Followed>, Unavailable> {
-        self.file.remember(log);
-        follow(Arc::clone(&self.file), *log, after).await
+        let log = self.file.remember(log);
+        follow(Arc::clone(&self.file), log, after).await
     }
 
     async fn consume(
@@ -120,8 +122,8 @@ impl Ledger for SqliteLedger {
         consumer: &Consumer,
         in_flight: usize,
     ) -> Result<Deliveries, Unavailable> {
-        self.file.remember(log);
-        Ok(deliveries(Arc::clone(&self.file), Source::Consumer(*log, *consumer), in_flight))
+        let log = self.file.remember(log);
+        Ok(deliveries(Arc::clone(&self.file), Source::Consumer(log, *consumer), in_flight))
     }
 
     async fn enqueue(

@@ -1,5 +1,6 @@
 //! Opening the file: alone, in the right version, with every table there.
 
+use paihao_contracts::names::Log;
 use rusqlite::Connection;
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -17,6 +18,8 @@ pub struct SqliteOptions {
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Bytes of payload and headers of the largest entry that is taken.
     pub largest_entry: usize,
+    /// Logs that are kept for longer or shorter than they say of themselves.
+    pub otherwise: Vec<Log>,
     /// How often what has aged out is removed from the file.
     pub sweep_every: Duration,
 }
@@ -24,7 +27,8 @@ pub struct SqliteOptions {
 impl SqliteOptions {
     /// The usual choices: entries up to 1 MiB as on an unconfigured NATS server, swept once a minute.
     pub fn new(clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
-        SqliteOptions { clock, largest_entry: 1 << 20, sweep_every: Duration::from_secs(60) }
+        let sweep_every = Duration::from_secs(60);
+        SqliteOptions { clock, largest_entry: 1 << 20, otherwise: Vec::new(), sweep_every }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Measures the product beside what could be had without it: `bench callback`, `bench token`,
-//! `bench estimate`, `bench qr`, `bench line`, `bench watchers`.
+//! `bench estimate`, `bench history`, `bench qr`, `bench line`, `bench watchers`.
 
 mod member;
 mod process;
 
 mod callback;
 mod estimate;
+mod history;
 mod line;
 mod qr;
 mod token;
@@ -29,6 +30,8 @@ enum What {
     Callback(callback::Options),
     /// How far off the told waits are, in synthetic places, beside simpler estimators.
     Estimate(estimate::Options),
+    /// How long a gateway takes to read the history at its start, and its memory.
+    History(history::Options),
     /// What a decision costs, however many wait; a hot site, a replica's start, memory.
     Line(line::Options),
     /// Fetches and failed calls through everything that happens to access tokens.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().what {
         What::Callback(options) => callback::run(&options),
         What::Estimate(options) => estimate::run(&options),
+        What::History(options) => history::run(&options),
         What::Line(options) => line::run(&options),
         What::Token(options) => token::run(&options),
         What::Callers(options) => token::serve(&options),

@@ -247,7 +247,7 @@ async fn show(
 ) -> Result<Json<Desk>, Problem> {
     let book = asker.at(&door, &site)?;
     let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let now = book.calendar.now(door.clock.now_ms());
+    let now = door.lines.moment(&book, door.clock.now_ms());
     let view = today(&now, view);
     let messages = messages(&door, &site, &view);
     let seen = serde_json::to_value(seen(&book, &view, &now, &asker.actor, &messages));
@@ -264,7 +264,7 @@ async fn events(
     let (news, stop) = (door.fates.watch(&site), door.stop.clone());
     let draw = move |view| {
         let book = door.lines.book(&site)?;
-        let now = book.calendar.now(door.clock.now_ms());
+        let now = door.lines.moment(&book, door.clock.now_ms());
         let view = today(&now, view);
         let messages = messages(&door, &site, &view);
         let drawn = serde_json::to_string(&seen(&book, &view, &now, &asker.actor, &messages));

@@ -8,6 +8,7 @@ mod feed;
 mod live;
 mod me;
 mod notices;
+mod numbers;
 mod past;
 mod people;
 mod screens;
@@ -56,6 +57,7 @@ pub(crate) fn routes() -> Routes {
         .merge(desk::routes())
         .merge(feed::routes())
         .merge(notices::routes())
+        .merge(numbers::routes())
         .merge(past::routes())
         .merge(slip::routes())
         .merge(webhooks::routes())

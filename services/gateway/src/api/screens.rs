@@ -1,8 +1,8 @@
 //! What a site's screens show, drawn once for all that watch it.
 
-use super::sites::as_seen;
+use super::sites::as_it_stands;
 use crate::book::SiteBook;
-use crate::lines::View;
+use crate::lines::{Lines, View};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +24,13 @@ struct Drawn {
 
 impl Screens {
     /// What anybody may know of a site, as JSON.
-    pub(super) fn drawn(&self, book: &Arc<SiteBook>, view: View, at_ms: i64) -> Arc<str> {
+    pub(super) fn drawn(
+        &self,
+        lines: &Lines,
+        book: &Arc<SiteBook>,
+        view: View,
+        at_ms: i64,
+    ) -> Arc<str> {
         let place = self.0.lock().entry(book.facts.id.to_string()).or_default().clone();
         // Held while it is drawn: a thousand screens wake at once, and one of them draws.
         let mut last = place.lock();
@@ -36,7 +42,7 @@ impl Screens {
         match &*last {
             Some(drawn) if holds(drawn) => drawn.json.clone(),
             _ => {
-                let json: Arc<str> = as_seen(book, view, at_ms).text().into();
+                let json: Arc<str> = as_it_stands(lines, book, view, at_ms).text().into();
                 *last = Some(Drawn { book: book.clone(), of, at_ms, json: json.clone() });
                 json
             }

@@ -3,6 +3,7 @@
 use super::live;
 use crate::Door;
 use crate::book::{Announcement, SiteBook};
+use crate::history::History;
 use crate::lines::{Lines, View};
 use crate::openapi::{OPEN, Routes, op};
 use crate::refusals::{self, Problem};
@@ -67,6 +68,10 @@ struct Listed {
 pub(super) struct AsSeen(Value);
 
 impl AsSeen {
+    fn of(seen: SiteSeen<'_>) -> AsSeen {
+        AsSeen(serde_json::to_value(seen).expect("string keys only"))
+    }
+
     /// As the text that a screen is sent.
     pub(super) fn text(&self) -> String {
         self.0.to_string()
@@ -112,13 +117,12 @@ struct QueueSeen<'a> {
     state: &'static str,
     waiting: Vec<NumberSeen>,
     waiting_count: usize,
+    /// What somebody who joins now is told: minutes, from and to. Absent while nobody can say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minutes: Option<(u32, u32)>,
     held_count: usize,
     missed_count: usize,
     last_called: Option<String>,
-    /// From and to how many minutes the next one to come would wait; nobody can say while no
-    /// counter is open.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    minutes: Option<[u32; 2]>,
     /// What a board says of its calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     announcement: Option<&'a Announcement>,
@@ -159,9 +163,9 @@ struct ServingSeen {
 #[schemars(rename = "Call")]
 struct CallSeen<'a> {
     number: String,
+    queue: String,
     counter: String,
     counter_name: &'a str,
-    queue: String,
     called_at: i64,
     call: u32,
 }
@@ -177,14 +181,22 @@ async fn list(State(door): State<Door>) -> Result<Json<Vec<Listed>>, Problem> {
 async fn show(State(door): State<Door>, Path(site): Path<String>) -> Result<Json<AsSeen>, Problem> {
     let book = door.lines.book(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    Ok(Json(as_seen(&book, view, door.clock.now_ms())))
+    Ok(Json(as_it_stands(&door.lines, &book, view, door.clock.now_ms())))
 }
 
-/// What anybody may know of a site that stood like this at an instant, in Unix milliseconds.
+/// What anybody may know of a site that stands like this now, in Unix milliseconds.
+pub(super) fn as_it_stands(lines: &Lines, book: &SiteBook, view: View, now_ms: i64) -> AsSeen {
+    let now = lines.moment(book, now_ms);
+    let today = today(&now, view);
+    AsSeen::of(seen(book, &today, &now, Some(lines.history())))
+}
+
+/// What anybody may know of a site that stood like this at an instant, in Unix milliseconds, without
+/// what somebody would have been told: that was what was known then.
 pub(super) fn as_seen(book: &SiteBook, view: View, at_ms: i64) -> AsSeen {
     let now = book.calendar.now(at_ms);
     let today = today(&now, view);
-    AsSeen(serde_json::to_value(seen(book, &today, &now)).expect("string keys only"))
+    AsSeen::of(seen(book, &today, &now, None))
 }
 
 async fn events(State(door): State<Door>, Path(site): Path<String>) -> Result<Response, Problem> {
@@ -192,7 +204,7 @@ async fn events(State(door): State<Door>, Path(site): Path<String>) -> Result<Re
     let stop = door.stop.clone();
     let draw = move |view| {
         let book = door.lines.book(&site)?;
-        Some(door.screens.drawn(&book, view, door.clock.now_ms()))
+        Some(door.screens.drawn(&door.lines, &book, view, door.clock.now_ms()))
     };
     Ok(live::sse(live::redrawn("site", views, None, draw), &stop).into_response())
 }
@@ -205,7 +217,12 @@ pub(super) fn today(now: &Now, view: View) -> View {
     }
 }
 
-fn seen<'a>(book: &'a SiteBook, view: &'a View, now: &Now) -> SiteSeen<'a> {
+fn seen<'a>(
+    book: &'a SiteBook,
+    view: &'a View,
+    now: &Now,
+    history: Option<&History>,
+) -> SiteSeen<'a> {
     let site = &view.site;
     let number =
         |ticket: TicketId| site.ticket(ticket).map(|t| t.number.to_string()).unwrap_or_default();
@@ -215,7 +232,7 @@ fn seen<'a>(book: &'a SiteBook, view: &'a View, now: &Now) -> SiteSeen<'a> {
         QueueSeen {
             id: id.as_str(),
             name: &rules.name,
-            open: matches!(standing, Standing::Open | Standing::Halted),
+            open: gives(standing),
             state: standing_name(standing),
             waiting: line
                 .waiting()
@@ -223,12 +240,14 @@ fn seen<'a>(book: &'a SiteBook, view: &'a View, now: &Now) -> SiteSeen<'a> {
                 .map(|ticket| NumberSeen { number: number(ticket) })
                 .collect(),
             waiting_count: line.len(),
+            minutes: history.filter(|_| gives(standing)).and_then(|history| {
+                let fresh = site.told_joining(&book.rules, id, now).estimate?;
+                let range = history.steady(&book.subject, id, fresh, now.at);
+                Some((range.low, range.high))
+            }),
             held_count: line.held(),
             missed_count: line.missed(),
             last_called: line.last_called().map(ToString::to_string),
-            minutes: site
-                .outlook(&book.rules, id, line.len() as u32, now)
-                .map(|estimate| [estimate.low, estimate.high]),
             announcement: book.announcements.get(id),
         }
     });
@@ -242,9 +261,9 @@ fn seen<'a>(book: &'a SiteBook, view: &'a View, now: &Now) -> SiteSeen<'a> {
     });
     let calls = site.recent_calls().map(|call| CallSeen {
         number: call.number.to_string(),
+        queue: call.queue.as_str().to_owned(),
         counter: call.counter.as_str().to_owned(),
         counter_name: book.rules.counters.get(&call.counter).map_or("", |rules| &rules.name),
-        queue: call.queue.as_str().to_owned(),
         called_at: call.at.0,
         call: call.call,
     });
@@ -274,6 +293,11 @@ fn serving(site: &Site, counter: &CounterId) -> Option<ServingSeen> {
         started_at,
         deadline,
     })
+}
+
+/// Whether numbers are given out.
+fn gives(standing: Standing) -> bool {
+    matches!(standing, Standing::Open | Standing::Halted)
 }
 
 pub(super) fn standing_name(standing: Standing) -> &'static str {

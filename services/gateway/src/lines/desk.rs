@@ -8,6 +8,7 @@ use super::places::CurrentBook;
 use super::stored;
 use super::view::{Draft, SiteView, View};
 use crate::book::SiteBook;
+use crate::history::History;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::trace::{self, Traceparent};
@@ -69,6 +70,7 @@ pub(super) struct Request {
 pub(super) struct Desk {
     book: Arc<CurrentBook>,
     view: Arc<SiteView>,
+    history: History,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
 }
@@ -85,10 +87,11 @@ impl Desk {
     pub(super) fn new(
         book: Arc<CurrentBook>,
         view: Arc<SiteView>,
+        history: History,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Desk { book, view, ledger, clock }
+        Desk { book, view, history, ledger, clock }
     }
 
     /// Serves until nobody can ask any more: the door has closed, and what was asked is answered.
@@ -123,7 +126,7 @@ impl Desk {
     }
 
     fn now(&self, book: &SiteBook) -> Now {
-        book.calendar.now(self.clock.now_ms())
+        book.calendar.now(self.clock.now_ms()).knowing(self.history.model(&book.subject))
     }
 
     /// How long nothing will come about by itself, as far as this replica knows.

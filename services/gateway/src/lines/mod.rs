@@ -12,20 +12,21 @@ mod desk;
 mod follow;
 pub(crate) mod past;
 mod places;
-mod stored;
+pub(crate) mod stored;
 mod view;
 
 pub use desk::{Answered, Declined};
 pub use view::View;
 
 use crate::book::{Book, SiteBook};
+use crate::history::History;
 use desk::Request;
 use follow::Views;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace;
 use paihao_contracts::names::LEDGER;
-use paihao_domain::{Command, Decision};
+use paihao_domain::{Command, Decision, Now};
 use paihao_ledger::{Ledger, Position, Subject};
 use places::{Places, Sites};
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ pub type Observer = Arc<dyn Fn(&Subject, &Decision) + Send + Sync>;
 #[derive(Clone)]
 pub struct Lines {
     places: Arc<Places>,
+    history: History,
     caught_up: watch::Receiver<bool>,
 }
 
@@ -63,7 +65,9 @@ impl Lines {
         let (told, caught_up) = watch::channel(false);
         let views = Arc::new(Views::new(observer));
         let following = follow::follow(ledger.clone(), views.clone(), told, closed.clone());
+        let history = History::follow(ledger.clone(), closed.clone(), tasks);
         let places = Places {
+            history: history.clone(),
             now: parking_lot::RwLock::default(),
             views,
             ledger,
@@ -74,7 +78,7 @@ impl Lines {
         };
         places.set(&book.sites);
         tasks.spawn("follower", following);
-        Lines { places: Arc::new(places), caught_up }
+        Lines { places: Arc::new(places), history, caught_up }
     }
 
     /// From now on these are the sites, with these rules: each decision is made with the rules that
@@ -133,6 +137,16 @@ impl Lines {
     /// Wakes whenever the site changes, or what is set up about it does.
     pub fn watch(&self, site: &str) -> Option<watch::Receiver<View>> {
         self.sites().get(site).map(|place| place.view.watch())
+    }
+
+    /// What finished visits have taught, and where they stand.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// A moment at a site, in Unix milliseconds, with what has been learned of its visits.
+    pub fn moment(&self, book: &SiteBook, at_ms: i64) -> Now {
+        book.calendar.now(at_ms).knowing(self.history.model(&book.subject))
     }
 
     fn sites(&self) -> Sites {

@@ -5,6 +5,7 @@ use super::desk::{Desk, Request};
 use super::follow::Views;
 use super::view::SiteView;
 use crate::book::SiteBook;
+use crate::history::History;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_ledger::Ledger;
@@ -40,6 +41,7 @@ pub(super) struct Place {
 pub(super) struct Places {
     pub(super) now: RwLock<Sites>,
     pub(super) views: Arc<Views>,
+    pub(super) history: History,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) caught_up: watch::Receiver<bool>,
@@ -75,7 +77,8 @@ impl Places {
         let current = Arc::new(CurrentBook(RwLock::new(book.clone())));
         let (desk, requests) = mpsc::channel(DESK_QUEUE);
         let (ledger, clock) = (self.ledger.clone(), self.clock.clone());
-        let worker = Desk::new(current.clone(), view.clone(), ledger, clock);
+        let history = self.history.clone();
+        let worker = Desk::new(current.clone(), view.clone(), history, ledger, clock);
         let (caught_up, closed) = (self.caught_up.clone(), self.closed.clone());
         self.tasks.spawn("desk", worker.run(requests, caught_up, closed));
         Place { book: current, view, desk }

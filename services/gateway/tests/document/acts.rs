@@ -13,6 +13,8 @@ type Row = Option<(&'static str, &'static str)>;
 /// An act that can be done after the script, in which `WHO` is whoever does it; and how the table
 /// of transitions calls it: its number and the state before, if it has a row there.
 const ACTS: &[(&str, &str, Row)] = &[
+    ("numbers", "", None),
+    ("numbers_csv", "", None),
     ("open_counter", "", None),
     ("break_counter", "WHO open_counter", None),
     ("close_counter", "WHO open_counter", None),

@@ -98,6 +98,8 @@ pub async fn walk(met: &Met) {
         "feed",
         "feed_pages",
         "site_at",
+        "numbers",
+        "numbers_csv",
         "ticket_notices",
         "ticket_slip",
         "desk",

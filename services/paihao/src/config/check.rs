@@ -116,6 +116,9 @@ impl Config {
         if self.ledger.user.is_empty() && self.ledger.password.is_some() {
             problems.refuse("ledger.password", "a password without a user", "set ledger.user");
         }
+        if self.ledger.history_days == 0 {
+            problems.refuse("ledger.history_days", "0 days", "keep it for a day at least");
+        }
         if ![1, 3, 5].contains(&self.ledger.replicas) {
             let what = format!("{} copies", self.ledger.replicas);
             problems.refuse("ledger.replicas", what, "use 1, 3 or 5");

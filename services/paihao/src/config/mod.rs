@@ -82,6 +82,7 @@ section!(Ledger {
     replicas: usize,
     user: String,
     password: Option<SecretText> = "none",
+    history_days: u16,
     timeout_ms: u64,
 });
 section!(Cache {

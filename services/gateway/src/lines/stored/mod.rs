@@ -6,6 +6,8 @@ mod outcome;
 mod ticket;
 mod visit;
 
+pub(crate) use visit::visit_in;
+
 use event::{by_in, by_out, event_in, event_out};
 use outcome::{outcome_in, outcome_out};
 use paihao_contracts::commit as c;

@@ -1,0 +1,135 @@
+//! What visits add up to: how many, how long, how well told, how fair. docs/numbers.md defines each
+//! figure.
+
+use super::learned::{hour, score};
+use jiff::tz::TimeZone;
+use paihao_domain::{Accuracy, CloseReason, EndedVisit, Ending, Overtaken, QueueId, Ticket};
+use std::collections::BTreeMap;
+
+/// A cell of the table: business day, hour if figures are by the hour, queue.
+pub(crate) type CellKey = (i32, Option<u8>, QueueId);
+
+/// Visits of one cell, or of several.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    pub(crate) taken: u32,
+    pub(crate) served: u32,
+    pub(crate) missed: u32,
+    pub(crate) left: u32,
+    pub(crate) void: u32,
+    pub(crate) here: u32,
+    pub(crate) unanswered: u32,
+    pub(crate) waits: Times,
+    pub(crate) services: Times,
+    pub(crate) accuracy: Accuracy,
+    pub(crate) overtaken_people: u32,
+    pub(crate) overtaken: Overtaken,
+}
+
+/// Times in whole seconds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Times(Vec<u32>);
+
+impl Times {
+    fn add(&mut self, ms: i64) {
+        self.0.push(u32::try_from(ms.max(0) / 1_000).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.0.len() as u32
+    }
+
+    /// The shortest of the times that at least this share of them does not exceed; `None` of
+    /// nothing.
+    pub(crate) fn quantile(&self, percent: usize) -> Option<u32> {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let place = (percent * sorted.len()).div_ceil(100).max(1);
+        sorted.get(place - 1).copied()
+    }
+}
+
+impl Tally {
+    fn add(&mut self, visit: &EndedVisit, zone: &str) {
+        self.taken += 1;
+        *match visit.end {
+            Ending::Served => &mut self.served,
+            Ending::Closed(CloseReason::Expired) => &mut self.missed,
+            Ending::Closed(CloseReason::DayClosed | CloseReason::QueueCleared) => &mut self.void,
+            Ending::Closed(
+                CloseReason::ByCustomer | CloseReason::ByStaff | CloseReason::Duplicate,
+            ) => &mut self.left,
+        } += 1;
+        self.unanswered += visit.counts.misses;
+        if let Some(waited_ms) = visit.waited_ms() {
+            self.waits.add(waited_ms);
+        }
+        if let Some(serving_ms) = visit.serving_ms.filter(|_| !visit.implausible) {
+            self.services.add(serving_ms);
+        }
+        score(&mut self.accuracy, visit, zone);
+        self.overtaken_people += u32::from(visit.overtaken.total() > 0);
+        let Overtaken { priority, returned, transferred, resumed, taken_back, out_of_order } =
+            visit.overtaken;
+        self.overtaken.priority += priority;
+        self.overtaken.returned += returned;
+        self.overtaken.transferred += transferred;
+        self.overtaken.resumed += resumed;
+        self.overtaken.taken_back += taken_back;
+        self.overtaken.out_of_order += out_of_order;
+    }
+}
+
+/// The figures of a site.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    pub(crate) cells: BTreeMap<CellKey, Tally>,
+    pub(crate) total: Tally,
+}
+
+impl Figures {
+    /// The figures of these visits, by the hour or not, at a place in this zone.
+    pub(crate) fn of<'a>(
+        visits: impl IntoIterator<Item = &'a EndedVisit>,
+        by_hour: bool,
+        zone: &TimeZone,
+    ) -> Figures {
+        let mut figures = Figures::default();
+        let name = zone.iana_name().unwrap_or("UTC");
+        for visit in visits {
+            let hour = by_hour.then(|| hour(visit.taken_at.0, zone));
+            let cell = figures.cells.entry((visit.day.0, hour, visit.queue.clone())).or_default();
+            cell.add(visit, name);
+            figures.total.add(visit, name);
+        }
+        figures
+    }
+
+    /// Counts somebody whose visit goes on, on this day.
+    pub(crate) fn add_here(&mut self, ticket: &Ticket, day: i32, by_hour: bool, zone: &TimeZone) {
+        let hour = by_hour.then(|| hour(ticket.taken_at.0, zone));
+        let cell = self.cells.entry((day, hour, ticket.queue.clone())).or_default();
+        for tally in [cell, &mut self.total] {
+            tally.taken += 1;
+            tally.here += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_and_nine_of_ten_are_not_exceeded() {
+        let of = |count: i64| {
+            let mut times = Times::default();
+            (1..=count).rev().for_each(|s| times.add(s * 1_000));
+            (times.quantile(50), times.quantile(90))
+        };
+        assert_eq!(of(0), (None, None));
+        assert_eq!(of(1), (Some(1), Some(1)));
+        assert_eq!(of(4), (Some(2), Some(4)));
+        assert_eq!(of(10), (Some(5), Some(9)));
+    }
+}

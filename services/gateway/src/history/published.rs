@@ -1,0 +1,32 @@
+//! How well people are told the truth, for whoever collects metrics: by how many were ahead and by
+//! the hour of joining, with `all` for everybody.
+
+use paihao_domain::{Accuracy, Band, Score};
+
+const ALL: &str = "all";
+
+/// Sets the figures. Every replica has the same ones.
+pub(super) fn publish(accuracy: &Accuracy) {
+    set(ALL, ALL, &accuracy.total());
+    for band in Band::ALL {
+        set(band.name(), ALL, &accuracy.of_band(band));
+    }
+    for hour in 0..24 {
+        set(ALL, &format!("{hour:02}"), &accuracy.of_hour(hour));
+    }
+}
+
+fn set(band: &str, hour: &str, score: &Score) {
+    if score.count() == 0 {
+        return;
+    }
+    let gauge = |name, figure: Option<f64>| {
+        let labels = [("ahead", band.to_owned()), ("hour", hour.to_owned())];
+        metrics::gauge!(name, &labels).set(figure.unwrap_or(0.0));
+    };
+    gauge("paihao_estimate_visits", Some(score.count() as f64));
+    gauge("paihao_estimate_kept_ratio", score.coverage());
+    gauge("paihao_estimate_mean_error_minutes", score.mean_error());
+    gauge("paihao_estimate_median_error_minutes", score.median_error());
+    gauge("paihao_estimate_bias_minutes", score.bias());
+}

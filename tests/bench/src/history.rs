@@ -1,0 +1,141 @@
+//! How long a gateway takes to read the history when it starts, and how much of it stays in memory:
+//! beside reading the same log and dropping it.
+
+use anyhow::Context as _;
+use clap::Args;
+use futures::{StreamExt, stream};
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::ManualClock;
+use paihao_contracts::commit::{Counts, Ending, SiteFacts, Told, Visit};
+use paihao_contracts::history::{HISTORY_VERSION, HistoryEntry, Record};
+use paihao_contracts::names::HISTORY;
+use paihao_domain::Rules;
+use paihao_gateway::book::{Book, SiteBook};
+use paihao_gateway::calendar::Calendar;
+use paihao_gateway::lines::Lines;
+use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
+use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Midnight of 2026-01-01, UTC.
+const BEGIN: i64 = 1_767_225_600_000;
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+/// A history that is written first, in one file.
+#[derive(Args)]
+pub struct Options {
+    /// Sites.
+    #[arg(long, default_value_t = 5)]
+    sites: u32,
+    /// Days.
+    #[arg(long, default_value_t = 365)]
+    days: u32,
+    /// Visits to each site a day.
+    #[arg(long, default_value_t = 300)]
+    visits: u32,
+}
+
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(options))
+}
+
+async fn measure(options: &Options) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let at = BEGIN + i64::from(options.days) * DAY_MS;
+    let usual = SqliteOptions::new(Arc::new(move || at));
+    let ledger = Arc::new(SqliteLedger::open(folder.path().join("history.sqlite"), usual)?);
+    let subjects: Vec<_> =
+        (0..options.sites).map(|i| Subject::new(&["shop", &format!("hall-{i}")])).collect();
+    let subjects = subjects.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let days = (0..options.days).flat_map(|day| (0..options.visits).map(move |n| (day, n)));
+    let all = days.flat_map(|(day, n)| subjects.iter().map(move |site| (site, entry(day, n))));
+    let mut appends = stream::iter(all)
+        .map(|(site, entry)| ledger.append(&HISTORY, site, Expect::Anything, entry))
+        .buffered(512);
+    let (begun, mut written, mut head) = (Instant::now(), 0, Position::START);
+    while let Some(appended) = appends.next().await {
+        head = appended?;
+        written += 1;
+    }
+    drop(appends);
+    println!("{written} visits written in {:.1} s", begun.elapsed().as_secs_f64());
+
+    let begun = Instant::now();
+    let mut entries = ledger.follow(&HISTORY, Position::START).await?;
+    while let Some(Followed::Entry(recorded)) = entries.next().await {
+        if recorded.position >= head {
+            break;
+        }
+    }
+    drop(entries);
+    let dropped = begun.elapsed();
+    let (before, begun) = (resident_mb()?, Instant::now());
+    let clock = Arc::new(ManualClock::at(at));
+    let nobody = Arc::new(|_: &Subject, _: &_| {});
+    let closed = CancellationToken::new();
+    let store: Arc<dyn Ledger> = ledger.clone();
+    let lines = Lines::start(&book(&subjects), store, clock, nobody, &closed, &Tasks::new());
+    lines.history().until_read().await;
+    let read = begun.elapsed();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let ratio = dropped.as_secs_f64() / read.as_secs_f64();
+    println!("read and dropped in {:.2} s", dropped.as_secs_f64());
+    println!("read by a gateway in {:.2} s: {ratio:.2} of that", read.as_secs_f64());
+    println!("resident memory: {before} MB before, {} MB after", resident_mb()?);
+    Ok(())
+}
+
+fn book(subjects: &[Subject]) -> Book {
+    let site = |subject: &Subject| {
+        let id = subject.parts().last().unwrap_or_default().to_owned();
+        let facts = SiteFacts {
+            account: "shop".into(),
+            id: id.as_str().into(),
+            name: "大厅".into(),
+            zone: "Asia/Shanghai".into(),
+        };
+        let calendar = Calendar::new(jiff::tz::TimeZone::UTC, 4);
+        let (subject, rules) = (subject.clone(), Rules::default());
+        (id, Arc::new(SiteBook { facts, subject, rules, calendar }))
+    };
+    Book { sites: subjects.iter().map(site).collect::<BTreeMap<_, _>>(), ..Book::default() }
+}
+
+fn entry(day: u32, n: u32) -> Entry {
+    let taken_at = BEGIN + i64::from(day) * DAY_MS + i64::from(n) * 90_000;
+    let (waited, slot) =
+        (600_000 + i64::from(n % 17) * 30_000, 180_000 + i64::from(n % 11) * 20_000);
+    let visit = Visit {
+        day: 20_454 + day as i32,
+        queue: if n % 3 == 0 { "b" } else { "a" }.into(),
+        counter: Some("1".into()),
+        taken_at,
+        called: Some(waited),
+        started: Some(waited + 20_000),
+        ended: waited + slot,
+        slot_ms: Some(slot),
+        serving_ms: Some(slot - 20_000),
+        implausible: false,
+        counts: Counts { calls: 1, ..Counts::default() },
+        jumped: false,
+        told: Told { ahead: n % 20, minutes: Some((10, 15)), cold: false },
+        basis: Some((600, 620, 2)),
+        overtaken: Default::default(),
+        end: Ending::Served,
+    };
+    let records = vec![Record::Ended { ticket: n + 1, visit: Box::new(visit) }];
+    let commit = u64::from(day) * 100_000 + u64::from(n);
+    let zone = "Asia/Shanghai".into();
+    let entry = HistoryEntry { v: HISTORY_VERSION, commit, zone, records };
+    Entry::new(serde_json::to_vec(&entry).expect("string keys only"))
+}
+
+fn resident_mb() -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kb = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
+    Ok(kb.parse::<u64>()? / 1024)
+}
