@@ -68,8 +68,6 @@ pub struct RecentCall {
     pub queue: QueueId,
     /// Where to.
     pub counter: CounterId,
-    /// From which queue.
-    pub queue: QueueId,
     /// When.
     pub at: Timestamp,
     /// The how-manieth call of this ticket.

@@ -99,7 +99,16 @@ fn book(subjects: &[Subject]) -> Book {
         };
         let calendar = Calendar::new(jiff::tz::TimeZone::UTC, 4);
         let (subject, rules) = (subject.clone(), Rules::default());
-        (id, Arc::new(SiteBook { facts, subject, rules, calendar }))
+        (
+            id,
+            Arc::new(SiteBook {
+                facts,
+                subject,
+                rules,
+                calendar,
+                announcements: Default::default(),
+            }),
+        )
     };
     Book { sites: subjects.iter().map(site).collect::<BTreeMap<_, _>>(), ..Book::default() }
 }
