@@ -18,6 +18,7 @@ mod doors;
 mod failures;
 mod feed;
 mod forgetting;
+mod history;
 mod hostile;
 mod linear;
 mod modes;

@@ -1,5 +1,6 @@
 //! A program with an account in each mode of callbacks, and one whose credentials are just changing.
 
+use crate::cluster::KEY;
 use crate::http::{ask, client};
 use harness::{Program, free_port, wait_until};
 use paihao_chassis::clock::{Clock, SystemClock};
@@ -21,7 +22,7 @@ pub const SHOPS: [(&str, &str, PushMode); 4] = [
 
 /// One process with four accounts, each with two sites, and WeChat.
 pub struct Town {
-    _program: Program,
+    pub program: Program,
     pub wechat: Simulator,
     pub http: Client,
     pub url: String,
@@ -58,6 +59,9 @@ impl Town {
             [wechat]
             api = '{sim}'
             mp = '{sim}'
+            [staff.tests]
+            key = '{KEY}'
+            sites = ['plain-one']
             ",
             sim = wechat.base_url(),
         );
@@ -96,6 +100,9 @@ impl Town {
                     [sites.{name}-{site}.queues.a]
                     name = '业务'
                     prefix = 'A'
+                    [sites.{name}-{site}.counters.1]
+                    name = '1号窗口'
+                    queues = ['a']
                     "
                 );
             }
@@ -119,7 +126,7 @@ impl Town {
             assert_eq!(wechat.verify_server(Some(&appid), &callback).await, Ok(()), "{name}");
             wechat.set_callback_urls(Some(&appid), [callback]);
         }
-        Town { _program: program, wechat, http, url, admin }
+        Town { program, wechat, http, url, admin }
     }
 
     /// How many wait at a site.
