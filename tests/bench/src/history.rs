@@ -17,7 +17,8 @@ use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Midnight of 2026-01-01, UTC.
@@ -98,17 +99,8 @@ fn book(subjects: &[Subject]) -> Book {
             zone: "Asia/Shanghai".into(),
         };
         let calendar = Calendar::new(jiff::tz::TimeZone::UTC, 4);
-        let (subject, rules) = (subject.clone(), Rules::default());
-        (
-            id,
-            Arc::new(SiteBook {
-                facts,
-                subject,
-                rules,
-                calendar,
-                announcements: Default::default(),
-            }),
-        )
+        let book = SiteBook::new(facts, subject.clone(), Rules::default(), calendar);
+        (id, Arc::new(book))
     };
     Book { sites: subjects.iter().map(site).collect::<BTreeMap<_, _>>(), ..Book::default() }
 }
@@ -119,7 +111,7 @@ fn entry(day: u32, n: u32) -> Entry {
         (600_000 + i64::from(n % 17) * 30_000, 180_000 + i64::from(n % 11) * 20_000);
     let visit = Visit {
         day: 20_454 + day as i32,
-        queue: if n % 3 == 0 { "b" } else { "a" }.into(),
+        queue: if n.is_multiple_of(3) { "b" } else { "a" }.into(),
         counter: Some("1".into()),
         taken_at,
         called: Some(waited),
