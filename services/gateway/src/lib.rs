@@ -37,6 +37,7 @@ pub mod refusals;
 mod body;
 pub mod callers;
 mod cookies;
+pub mod framing;
 mod pages;
 
 use api::Screens;
@@ -51,6 +52,7 @@ use codes::doors::Doors;
 use codes::pool::{PoolSettings, Pools};
 use fates::Fates;
 use feed::Feed;
+use framing::Origin;
 use lines::Lines;
 use lines::past::Past;
 use login::settings::LoginSettings;
@@ -87,6 +89,8 @@ pub struct Settings {
     pub public: Option<String>,
     /// Where the simulator's phones are, for the links of a demo.
     pub phones: Option<String>,
+    /// Whose pages may show the board within them.
+    pub framed_by: Vec<Origin>,
     /// How people log in.
     pub login: LoginSettings,
     /// Proxies that are believed where a request comes from.

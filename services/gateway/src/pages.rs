@@ -3,6 +3,7 @@
 mod poster;
 
 use crate::Door;
+use crate::framing::framed;
 use crate::holders::asked;
 use crate::openapi::Routes;
 use axum::extract::{Path, State};
@@ -61,6 +62,7 @@ const ASSETS: &[Asset] = assets! {
     "manage-sections.js": "text/javascript; charset=utf-8",
     "poster.css": "text/css; charset=utf-8",
     "poster.js": "text/javascript; charset=utf-8",
+    "poster-words.js": "text/javascript; charset=utf-8",
 };
 
 const INDEX: &str = include_str!("pages/index.html");
@@ -76,7 +78,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .page("/", get(Html(INDEX)))
         .page("/kiosk/{site}", get(async |door, site| page(door, site, KIOSK)))
-        .page("/board/{site}", get(async |door, site| page(door, site, BOARD)))
+        .page("/board/{site}", get(board))
         .page("/t/{site}/{id}", get(ticket))
         .page("/console", get(any_console))
         .page("/console/{site}", get(async |door, site| page(door, site, CONSOLE)))
@@ -97,6 +99,12 @@ fn page(State(door): State<Door>, Path(site): Path<String>, page: &'static str) 
         None => StatusCode::NOT_FOUND,
     };
     (status, Html(page)).into_response()
+}
+
+/// The one page that other sites may show within theirs, if the settings name them.
+async fn board(door: State<Door>, site: Path<String>) -> Response {
+    let by = door.settings.framed_by.clone();
+    framed(page(door, site, BOARD), &by)
 }
 
 /// The page of one ticket. It says by itself what it finds; a link that opens nothing is also a 404.

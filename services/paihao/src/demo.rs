@@ -72,7 +72,10 @@ async fn start(options: &DemoOptions, tasks: &Tasks) -> anyhow::Result<Demo> {
     let setup = config.check(Role::All)?;
     telemetry::init(&setup.log)?;
 
-    let simulator = simulator::simulator(&config, &pages);
+    // The same board by this machine's other name: a browser has few connections to one host, and
+    // the demo's own tabs need them.
+    let board = pages.replace("127.0.0.1", "localhost") + "/board/hall?voice=off";
+    let simulator = simulator::simulator(&config, &pages, Some(board));
     let stop = tasks.stop().clone().cancelled_owned();
     tasks.spawn_essential("simulator", async move { simulator.serve(phones, stop).await });
     let ports = Ports::open(&config).await?;
@@ -92,6 +95,7 @@ fn config(file: &std::path::Path, pages: &str, sim: &str, key: &str) -> anyhow::
     config.wechat.mp = format!("{sim}/");
     config.gateway.public = pages.to_owned();
     config.gateway.phones = sim.to_owned();
+    config.gateway.board_framed_by = vec![sim.to_owned()];
     // The simulator begins anew each time and knows none of its former codes; the door codes in the
     // book are those of an account that is gone.
     for account in config.accounts.values_mut() {

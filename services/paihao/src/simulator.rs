@@ -8,14 +8,15 @@ use wechat_sim::{PushMode, SimAccount, SimConfig, SimTemplate, Simulator};
 /// Starts it.
 pub async fn start(config: &Config, setup: &Setup, tasks: &Tasks) -> anyhow::Result<()> {
     let listener = roles::listen(setup.sim).await?;
-    let simulator = simulator(config, &config.sim.gateway);
+    let simulator = simulator(config, &config.sim.gateway, None);
     let stop = tasks.stop().clone().cancelled_owned();
     tasks.spawn_essential("simulator", async move { simulator.serve(listener, stop).await });
     Ok(())
 }
 
-/// A simulator of every account of a configuration, which pushes to this gateway.
-pub fn simulator(config: &Config, gateway: &str) -> Simulator {
+/// A simulator of every account of a configuration, which pushes to this gateway and shows this page
+/// beside the phones.
+pub fn simulator(config: &Config, gateway: &str, beside: Option<String>) -> Simulator {
     let gateway = gateway.trim_end_matches('/');
     let accounts = config.accounts.iter().map(|(name, account)| SimAccount {
         appid: account.appid.clone(),
@@ -32,7 +33,8 @@ pub fn simulator(config: &Config, gateway: &str) -> Simulator {
         ..SimAccount::default()
     });
     let accounts: Vec<_> = accounts.collect();
-    Simulator::new(SimConfig { accounts, templates: SimTemplate::demo(), ..SimConfig::default() })
+    let templates = SimTemplate::demo();
+    Simulator::new(SimConfig { accounts, templates, beside, ..SimConfig::default() })
 }
 
 fn first_site_name(config: &Config, account: &str) -> String {

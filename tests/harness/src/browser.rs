@@ -71,7 +71,7 @@ const ARGUMENTS: [&str; 14] = [
     "--disable-component-update",
     "--disable-sync",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
     "--remote-debugging-pipe",
     "--force-device-scale-factor=1",
     "--window-size=1440,900",

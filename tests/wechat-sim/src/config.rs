@@ -25,6 +25,9 @@ pub struct SimConfig {
     pub keep: Keep,
     /// Whether an openid nobody has seen counts as a follower, instead of being invalid (40003).
     pub everybody_follows: bool,
+    /// The address of a page to be shown beside the phones, such as a screen in the hall. It has to
+    /// let itself be framed by the simulator's pages.
+    pub beside: Option<String>,
 }
 
 impl Default for SimConfig {
@@ -37,6 +40,7 @@ impl Default for SimConfig {
             quotas: Quotas::default(),
             keep: Keep::default(),
             everybody_follows: false,
+            beside: None,
         }
     }
 }

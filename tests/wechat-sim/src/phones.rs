@@ -3,38 +3,77 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use futures::{Stream, StreamExt, stream};
+use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::world::Shared;
 
-/// Nothing but the page's own files runs or is shown on it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-                      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'";
+/// A file of the page, by the last part of its address.
+struct Asset(&'static str, &'static str, &'static str);
+
+macro_rules! scripts {
+    ($($name:literal),*) => {
+        [$(Asset($name, "text/javascript; charset=utf-8", include_str!(concat!("assets/", $name)))),*]
+    };
+}
+
+const PAGE: &str = include_str!("assets/phones.html");
+const STYLE: Asset =
+    Asset("phones.css", "text/css; charset=utf-8", include_str!("assets/phones.css"));
+const SCRIPTS: [Asset; 8] = scripts!(
+    "phones.js",
+    "phone.js",
+    "chat.js",
+    "codes.js",
+    "make.js",
+    "api.js",
+    "language.js",
+    "words.js"
+);
 
 pub(crate) fn routes() -> Router<Shared> {
-    let page = || async { file("text/html; charset=utf-8", include_str!("assets/phones.html")) };
-    let style = || async { file("text/css; charset=utf-8", include_str!("assets/phones.css")) };
-    let script =
-        || async { file("text/javascript; charset=utf-8", include_str!("assets/phones.js")) };
-    Router::new()
+    let files = SCRIPTS.into_iter().chain([STYLE]).fold(Router::new(), |routes, asset| {
+        let Asset(name, kind, text) = asset;
+        let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")];
+        routes.route(&format!("/sim/{name}"), get(async move || (headers, text)))
+    });
+    files
         .route("/", get(page))
         .route("/phones", get(page))
-        .route("/sim/phones.css", get(style))
-        .route("/sim/phones.js", get(script))
+        .route("/sim/api/beside", get(beside))
         .route("/sim/events", get(events))
 }
 
-fn file(kind: &'static str, text: &'static str) -> Response {
-    let headers =
-        [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache"), (CONTENT_SECURITY_POLICY, POLICY)];
-    (headers, text).into_response()
+/// Nothing but the page's own files runs or is shown on it, and the one page beside the phones.
+async fn page(State(world): State<Shared>) -> Response {
+    let beside = world.config.beside.as_deref().map_or("'none'", origin);
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+         connect-src 'self'; frame-src {beside}; base-uri 'none'; form-action 'none'"
+    );
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (CACHE_CONTROL, "no-cache".to_owned()),
+        (CONTENT_SECURITY_POLICY, policy),
+    ];
+    (headers, PAGE).into_response()
+}
+
+/// An address as far as its port.
+fn origin(address: &str) -> &str {
+    let host = address.find("://").map_or(0, |scheme| scheme + 3);
+    address[host..].find('/').map_or(address, |path| &address[..host + path])
+}
+
+async fn beside(State(world): State<Shared>) -> Json<Value> {
+    Json(json!({ "address": world.config.beside }))
 }
 
 /// Every new line and code; `again` when some were missed and the page must read afresh.

@@ -33,16 +33,23 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use paihao_chassis::trace::{self, Traceparent};
 
+/// Scripts, styles and connections from this server only; pictures also inline.
+macro_rules! policy {
+    ($($frames:literal)?) => {
+        concat!("default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'", $($frames)?)
+    };
+}
+
+/// What a page may load, without a word on who may frame it.
+pub(crate) const POLICY: &str = policy!();
+
 /// What every answer says, unless it says something else by itself.
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    // Scripts, styles and connections from this server only; pictures also inline.
     (
         header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-        ),
+        HeaderValue::from_static(policy!("; frame-ancestors 'none'")),
     ),
 ];
 

@@ -66,6 +66,8 @@ fn filled(site: &str, queue: &str, code: &str, place: &str) -> String {
     for (i, part) in SHEET.split(['{', '}']).enumerate() {
         match (i % 2, part) {
             (1, "site") => sheet.push_str(&escaped(site)),
+            (1, "site-language") => sheet.push_str(tongue(site)),
+            (1, "queue-language") => sheet.push_str(tongue(queue)),
             (1, "queue") => sheet.push_str(&escaped(queue)),
             (1, "length") => sheet.push_str(length),
             (1, "code") => sheet.push_str(code),
@@ -74,6 +76,14 @@ fn filled(site: &str, queue: &str, code: &str, place: &str) -> String {
         }
     }
     sheet
+}
+
+/// The language of a name that somebody gave, as far as it can be seen.
+fn tongue(name: &str) -> &'static str {
+    match name.chars().any(|c| ('\u{3400}'..='\u{9fff}').contains(&c)) {
+        true => "zh-CN",
+        false => "en",
+    }
 }
 
 /// Why there is no poster, for people.
@@ -111,7 +121,7 @@ mod tests {
         let sheet = filled("<b>阿&强", "{code}", "<svg/>", "hall/a");
         assert!(sheet.contains("&lt;b&gt;阿&amp;强") && sheet.contains("{code}"), "{sheet}");
         assert_eq!(sheet.matches("<svg/>").count(), 1);
-        for place in ["{site}", "{queue}", "{length}", "{place}"] {
+        for place in ["{site}", "{queue}", "{length}", "{place}", "{site-language}"] {
             assert!(SHEET.contains(place) && !sheet.contains(place), "{place}");
         }
     }

@@ -115,6 +115,23 @@ fn every_word_is_there_in_both_languages_and_is_used() {
 }
 
 #[test]
+fn what_a_poster_says_without_a_script_is_what_the_table_says() {
+    let table = words();
+    let mut said = 0;
+    for page in [poster::PAGE, poster::SHEET] {
+        for rest in page.split("data-word=\"").skip(1) {
+            let (key, rest) = rest.split_once('"').unwrap();
+            let text = rest.split_once('>').unwrap().1;
+            let (zh, text) = text.split_once(" <small lang=\"en\">").unwrap();
+            let (en, _) = text.split_once("</small>").unwrap();
+            assert_eq!(table[key], [zh, en], "{key}");
+            said += 1;
+        }
+    }
+    assert!(said > 5, "{said}");
+}
+
+#[test]
 fn scripts_have_no_words_of_their_own() {
     // Chinese digits are how a number sounds, 排号 is a name.
     let sounds = ["零一二三四五六七八九", "'幺'", "\"A零一二\"", "排号 paihao"];

@@ -105,6 +105,7 @@ impl Shop {
             public: None,
             login: Default::default(),
             trusted_proxies: Vec::new(),
+            framed_by: Vec::new(),
         };
         let ports = Ports {
             ledger: self.ledger.clone(),

@@ -95,6 +95,7 @@ impl Hall {
             phones: None,
             login: Default::default(),
             trusted_proxies: Vec::new(),
+            framed_by: Vec::new(),
         };
         let cache = Arc::new(MemoryCache::new(MemoryOptions::default()));
         let ports = Ports {

@@ -91,6 +91,7 @@ impl Hall {
             phones: None,
             login: Default::default(),
             trusted_proxies: Vec::new(),
+            framed_by: Vec::new(),
         };
         let wechat = Client::new(ClientOptions::default()).unwrap();
         let ports = Ports {

@@ -8,6 +8,7 @@ use paihao_chassis::telemetry;
 use paihao_gateway::book::Book;
 use paihao_gateway::book::setup::{self, id};
 use paihao_gateway::codes::pool::PoolSettings;
+use paihao_gateway::framing::{NoOrigin, Origin};
 use paihao_wechat::traffic::Limits;
 use paihao_wechat::{AppId, AppSecret, ClientOptions};
 use std::net::SocketAddr;
@@ -155,9 +156,21 @@ impl Config {
             pool: self.pool(expiry, problems),
             public: self.gateway.address(),
             phones: (!phones.is_empty()).then(|| format!("{phones}/")),
+            framed_by: self.framed_by(problems),
             login: self.login(problems),
             trusted_proxies: self.trusted_proxies(problems),
         }
+    }
+
+    fn framed_by(&self, problems: &mut Problems) -> Vec<Origin> {
+        let read = |text: &String| {
+            text.parse().map_err(|error: NoOrigin| {
+                let what = format!("{text:?}: {error}");
+                let advice = "use something like [\"https://signs.example.com\"]";
+                problems.refuse("gateway.board_framed_by", what, advice);
+            })
+        };
+        self.gateway.board_framed_by.iter().map(read).filter_map(Result::ok).collect()
     }
 
     fn pool(&self, session: u64, problems: &mut Problems) -> PoolSettings {

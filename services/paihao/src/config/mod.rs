@@ -69,6 +69,7 @@ section!(Gateway {
     callback_body_limit: usize,
     session_expiry_seconds: u64,
     phones: String,
+    board_framed_by: Vec<String>,
     trusted_proxies: Vec<String>,
     pool: Pool,
 });

@@ -62,14 +62,15 @@ impl Browser {
         Window::new(&self.client, fresh.expect("waited for"))
     }
 
-    /// Ends it. Nothing may have been asked of another host, and no page may have complained of
+    /// Ends it. Nothing may have been asked of another machine, and no page may have complained of
     /// anything but what holds one of `expected`.
     pub async fn end(self, expected: &[&str]) {
         let asked: Vec<Url> = self.log("performance").await.iter().filter_map(asked).collect();
         assert!(asked.len() > 5, "the requests were not seen: {asked:?}");
         for url in asked {
             let inside = matches!(url.scheme(), "data" | "about" | "blob" | "chrome");
-            assert!(inside || url.host_str() == Some("127.0.0.1"), "{url} was asked for");
+            let here = matches!(url.host_str(), Some("127.0.0.1" | "localhost"));
+            assert!(inside || here, "{url} was asked for");
         }
         for line in self.log("browser").await {
             let line = line["message"].as_str().unwrap_or_default();

@@ -88,7 +88,8 @@ for (const element of all) {
   const size = parseFloat(fontSize);
   const large = size >= 24 || (size >= 18.66 && Number(fontWeight) >= 700);
   if (ratio < (large ? 3 : 4.5)) say(`contrast ${ratio.toFixed(2)} at ${size}px`, element);
-  if (size < 12) say(`letters of ${size}px`, element);
+  // A sheet of paper is not read at the size in which the screen shows it.
+  if (size < 12 && !element.closest('.sheet')) say(`letters of ${size}px`, element);
 }
 
 // Controls under fingers and keys.

@@ -46,6 +46,35 @@ async fn the_browsers_language_leads_until_another_is_chosen() {
     browser.end(&["status of 404"]).await;
 }
 
+#[tokio::test]
+async fn phones_and_posters_turn_over_too() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let phones = browser.open(&demo.address("The phones")).await;
+    leads(&phones, "zh-CN", "h1", "模拟手机 Customers’ phones").await;
+    leads(&phones, "zh-CN", ".phone:first-child .scan", "扫一扫 Scan").await;
+    phones.click("#language").await;
+    leads(&phones, "en", "h1", "Customers’ phones 模拟手机").await;
+    // What is made later is in the chosen language, too.
+    phones.click("#add").await;
+    leads(&phones, "en", ".phone:last-child .scan", "Scan 扫一扫").await;
+    phones.go(&demo.address("The phones")).await;
+    leads(&phones, "en", "#add", "Add a customer 添加顾客").await;
+
+    let poster = demo.address("/board/").replace("/board/", "/poster/");
+    let page = browser.open(&poster).await;
+    leads(&page, "zh-CN", ".sheet:first-of-type .do", "微信扫码取号 Scan with WeChat").await;
+    page.click("#language").await;
+    leads(
+        &page,
+        "en",
+        ".sheet:first-of-type .do",
+        "Scan with WeChat to take a number 微信扫码取号",
+    )
+    .await;
+    leads(&page, "en", "#print", "Print 打印").await;
+    browser.end(&[]).await;
+}
+
 async fn leads(page: &Window, language: &str, css: &str, text: &str) {
     let shown = async || {
         let shown = page.texts(css).await.join(" ");

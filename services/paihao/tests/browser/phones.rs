@@ -56,6 +56,18 @@ async fn a_code_can_be_picked_from_the_list_and_a_dead_one_says_so() {
 }
 
 #[tokio::test]
+async fn the_halls_screen_stands_beside_the_phones() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let phones = demo.people_in_line(&browser, 1).await;
+    phones.shows_framed("#hero", "请稍候").await;
+    let staff = demo.staff_at_first_counter(&browser).await;
+    staff.click("#next").await;
+    phones.shows_framed("#hero .number", "A001").await;
+    phones.shows(&chat(1), "叫号通知").await;
+    browser.end(&["status of 401"]).await;
+}
+
+#[tokio::test]
 async fn a_kiosk_serves_one_customer_after_the_other() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
     let phones = browser.open(&demo.address("The phones")).await;

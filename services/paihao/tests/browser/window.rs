@@ -109,6 +109,21 @@ impl Window {
         answer.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
+    /// Waits until something that fits shows this text in the page's only frame.
+    pub async fn shows_framed(&self, css: &str, text: &str) {
+        let framed = async || {
+            let here = self.here().await;
+            if here.enter_frame(0).await.is_err() {
+                return false;
+            }
+            let found = here.execute(SHOWN, vec![json!(css)]).await.unwrap_or_default();
+            found.as_array().is_some_and(|texts| {
+                texts.iter().any(|shown| shown.as_str().is_some_and(|shown| shown.contains(text)))
+            })
+        };
+        self.until(&format!("in the frame, {css} shows {text:?}"), framed).await;
+    }
+
     /// Waits until a condition holds, and says what the page shows if it never does.
     pub async fn until(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
         let begun = Instant::now();

@@ -65,10 +65,19 @@ async fn the_page_brings_everything_it_needs() {
         page.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'")
     );
     let html = page.text().await.unwrap();
-    for file in ["/sim/phones.css", "/sim/phones.js"] {
-        assert!(html.contains(file));
-        assert_eq!(caller.http.get(format!("{base}{file}")).send().await.unwrap().status(), 200);
+    let mut open = vec!["/sim/phones.css".to_owned(), "/sim/phones.js".to_owned()];
+    assert!(open.iter().all(|file| html.contains(file.as_str())));
+    let mut found = Vec::new();
+    while let Some(file) = open.pop() {
+        let answer = caller.http.get(format!("{base}{file}")).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{file}");
+        let text = answer.text().await.unwrap();
+        let imported = text.split("from './").skip(1).filter_map(|rest| rest.split('\'').next());
+        let imported: Vec<_> = imported.map(|name| format!("/sim/{name}")).collect();
+        found.push(file);
+        open.extend(imported.into_iter().filter(|file| !found.contains(file)));
     }
+    assert!(found.iter().any(|file| file == "/sim/words.js"), "{found:?}");
     assert!(!html.contains("https://") && !html.contains("<script>") && !html.contains("style="));
     let url = caller.code("q", 60).await;
     let ticket = caller.wechat.code(&url).unwrap().ticket;

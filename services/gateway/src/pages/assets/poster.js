@@ -1,4 +1,7 @@
-// The one button of a poster.
+// A poster's language, and its button to print.
+import './poster-words.js';
+import './language.js';
+
 const button = document.getElementById('print');
 button.addEventListener('click', () => window.print());
 button.hidden = false;
