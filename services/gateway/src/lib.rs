@@ -38,6 +38,7 @@ mod body;
 pub mod callers;
 mod cookies;
 pub mod framing;
+pub mod limits;
 mod pages;
 
 use api::Screens;
@@ -53,6 +54,7 @@ use codes::pool::{PoolSettings, Pools};
 use fates::Fates;
 use feed::Feed;
 use framing::Origin;
+use limits::Limits;
 use lines::Lines;
 use lines::past::Past;
 use login::settings::LoginSettings;
@@ -95,6 +97,8 @@ pub struct Settings {
     pub login: LoginSettings,
     /// Proxies that are believed where a request comes from.
     pub trusted_proxies: Vec<callers::Range>,
+    /// How much one address may ask of what anybody may ask for.
+    pub limits: limits::LimitSettings,
 }
 
 /// What a gateway stands on.
@@ -115,8 +119,24 @@ pub struct Gateway {
     pub lines: Lines,
     /// What is set up; for readiness.
     pub setup: Running,
+    staff: Arc<Register>,
     /// What became of the messages about its tickets.
     pub fates: Fates,
+}
+
+impl Gateway {
+    /// The code with which the first of all becomes a manager, once it is known that nobody has.
+    /// Waits as long as that is not known.
+    pub fn first_code(&self) -> impl Future<Output = Option<String>> + Send + use<> {
+        let staff = self.staff.clone();
+        async move {
+            loop {
+                if let Ok(roster) = staff.known().await {
+                    return login::first_code(&roster);
+                }
+            }
+        }
+    }
 }
 
 /// What every handler can reach: one pointer, since a request copies it several times.
@@ -132,6 +152,7 @@ struct Within {
     sessions: Arc<ScanSessions>,
     staff: Arc<Register>,
     logins: Arc<StaffSessions>,
+    limits: Limits,
     codes: Arc<dyn CodeSource>,
     doors: Arc<Doors>,
     ledger: Arc<dyn Ledger>,
@@ -177,6 +198,7 @@ pub fn start(
     let costs = Arc::new(Costs::new(codes.clone(), doors.clone(), pools));
     let staff = Register::start(ledger.clone(), clock.clone(), tasks);
     let lasting = Lasting { idle: settings.login.idle, whole: settings.login.longest };
+    let known = staff.clone();
     let logins = StaffSessions::start(ledger.clone(), clock.clone(), lasting, tasks);
     let told = sessions.clone();
     let fates = Fates::follow(ledger.clone(), clock.clone(), tasks);
@@ -199,6 +221,7 @@ pub fn start(
         sessions,
         staff,
         logins,
+        limits: Limits::new(settings.limits, clock.clone()),
         codes,
         doors,
         ledger,
@@ -218,7 +241,7 @@ pub fn start(
         door.ended().await;
         closed.cancel();
     });
-    Gateway { lines, setup, fates }
+    Gateway { lines, setup, fates, staff: known }
 }
 
 /// Everything that is served.

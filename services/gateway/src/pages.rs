@@ -6,6 +6,7 @@ use crate::Door;
 use crate::framing::framed;
 use crate::holders::asked;
 use crate::openapi::Routes;
+use crate::refusals::Problem;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -60,6 +61,10 @@ const ASSETS: &[Asset] = assets! {
     "manage-words.js": "text/javascript; charset=utf-8",
     "manage-fields.js": "text/javascript; charset=utf-8",
     "manage-sections.js": "text/javascript; charset=utf-8",
+    "login.css": "text/css; charset=utf-8",
+    "login-words.js": "text/javascript; charset=utf-8",
+    "login.js": "text/javascript; charset=utf-8",
+    "me.js": "text/javascript; charset=utf-8",
     "poster.css": "text/css; charset=utf-8",
     "poster.js": "text/javascript; charset=utf-8",
     "poster-words.js": "text/javascript; charset=utf-8",
@@ -71,6 +76,9 @@ const BOARD: &str = include_str!("pages/board.html");
 const CONSOLE: &str = include_str!("pages/console.html");
 const SLIP: &str = include_str!("pages/slip.html");
 const MANAGE: &str = include_str!("pages/manage.html");
+const LOGIN: &str = include_str!("pages/login.html");
+const ME: &str = include_str!("pages/me.html");
+const REFUSED: &str = include_str!("pages/refused.html");
 
 const TICKET: &str = include_str!("pages/ticket.html");
 
@@ -87,9 +95,24 @@ pub(crate) fn routes() -> Routes {
         .page("/staff/{site}", get(former))
         .page("/manage", get(Html(MANAGE)))
         .page("/manage/{site}", get(async |door, site| page(door, site, MANAGE)))
+        .page("/login", get(Html(LOGIN)))
+        .page("/me", get(Html(ME)))
         .page("/poster/{site}", get(poster::all))
         .page("/poster/{site}/{queue}", get(poster::one))
         .page("/assets/{name}", get(asset))
+}
+
+/// The page that logs a browser in.
+pub(crate) fn login() -> Response {
+    Html(LOGIN).into_response()
+}
+
+/// A page that says why there is nothing to do.
+pub(crate) fn refused(problem: &Problem) -> Response {
+    let kind = problem.kind();
+    let page = REFUSED.replace("{zh}", kind.zh).replace("{en}", kind.en);
+    metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
+    (kind.status, Html(page)).into_response()
 }
 
 /// A page of a site. It says by itself what it finds; a site that is not there is also a 404.

@@ -10,6 +10,7 @@ use paihao_chassis::config::ConfigError;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use std::time::Duration;
 
 /// One kind of refusal.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,6 +97,28 @@ kinds! {
         "No key of this id was made through the API, or it was revoked. Keys of the configuration are taken out there.";
     LAST_MANAGER = "last_manager", CONFLICT, "至少要留一位管理全部门店的管理员", "One manager of every site has to stay",
         "This is the last member who manages every site. Make somebody else one first.";
+    TOO_MANY_REQUESTS = "too_many_requests", TOO_MANY_REQUESTS, "请求太多，请稍后再试", "Too many requests, please try again in a moment",
+        "More came from this address within a minute than [gateway.limits] allows; Retry-After says when to go on.";
+    WRONG_BROWSER = "wrong_browser", FORBIDDEN, "这次登录不是在这个浏览器开始的", "This login was begun in another browser",
+        "Only the browser that shows the code holds the secret with which its login is watched and taken. What is in the code, or in an address, is not enough.";
+    LOGIN_PENDING = "login_pending", CONFLICT, "还没有在手机上确认", "It has not been confirmed on the phone yet",
+        "Nobody has scanned the code, or whoever did has not answered yet.";
+    LOGIN_USED = "login_used", CONFLICT, "这次登录已经用过", "This login has been used",
+        "A login is taken once. Begin another one.";
+    LOGIN_REFUSED = "login_refused", FORBIDDEN, "已在手机上拒绝登录", "The login was refused on the phone",
+        "Whoever scanned the code answered that it was not them.";
+    NOT_STAFF = "not_staff", FORBIDDEN, "您不在工作人员名单中，请联系管理员", "You are not on the list of staff, please ask a manager",
+        "Whoever scanned the code does not work here, or no longer; or an invitation was scanned by somebody who does already.";
+    FIRST_CODE_USED = "first_code_used", GONE, "首位管理员已经产生，此链接已失效", "There has been a first manager, this link is over",
+        "The code that the first start prints makes the first of all a manager, once. Others are invited.";
+    UNKNOWN_CLIENT = "unknown_client", BAD_REQUEST, "没有登记过这个网站", "This site is not known here",
+        "There is no [login.clients] of the client_id.";
+    WRONG_REDIRECT = "wrong_redirect", BAD_REQUEST, "返回地址没有登记", "The address to go back to is not known here",
+        "redirect_uri is not, to the letter, one of the client's redirects. Nobody is sent there, not even with an error.";
+    INVALID_GRANT = "invalid_grant", BAD_REQUEST, "登录码无效或已用过", "The code is not good, or was used",
+        "The code is unknown, older than a minute or used, or it was given for another client_id, redirect_uri or code_verifier. Any attempt uses it up.";
+    LOGIN_UNADDRESSED = "login_unaddressed", SERVICE_UNAVAILABLE, "尚未设置本系统的公开地址", "The public address of this system is not set",
+        "A token says who issued it: gateway.public has to be set.";
     MALFORMED_IDEMPOTENCY_KEY = "malformed_idempotency_key", BAD_REQUEST, "Idempotency-Key 格式不对", "The Idempotency-Key is malformed",
         "The header has 1 to 255 visible ASCII characters.";
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency-Key 已用于别的请求", "The Idempotency-Key was used for another request",
@@ -209,6 +232,9 @@ pub(crate) struct ProblemSeen<'a> {
     /// Everything that is wrong, each with where it stands, of a set-up that contradicts itself.
     #[serde(skip_serializing_if = "<[Wrong]>::is_empty")]
     problems: &'a [Wrong],
+    /// What OAuth calls it (RFC 6749, 5.2); where codes are changed for tokens alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
 }
 
 /// One thing that is wrong with a set-up.
@@ -228,12 +254,15 @@ pub struct Problem {
     kind: &'static Kind,
     detail: String,
     wrong: Vec<Wrong>,
+    after: Option<Duration>,
+    /// As OAuth calls it.
+    oauth: Option<&'static str>,
 }
 
 impl Problem {
     /// A refusal whose kind says it all.
     pub fn new(kind: &'static Kind) -> Self {
-        Problem { kind, detail: String::new(), wrong: Vec::new() }
+        Problem { kind, detail: String::new(), wrong: Vec::new(), after: None, oauth: None }
     }
 
     /// A set-up that contradicts itself, with everything that is wrong with it.
@@ -244,8 +273,8 @@ impl Problem {
             advice: problem.advice.clone(),
         });
         let detail = error.problems().iter().map(ToString::to_string).collect::<Vec<_>>();
-        let wrong = wrong.collect();
-        Problem { kind: &UNSOUND_SETUP, detail: detail.join("; ").replace('\n', " "), wrong }
+        let detail = detail.join("; ").replace('\n', " ");
+        Problem { wrong: wrong.collect(), detail, ..Problem::new(&UNSOUND_SETUP) }
     }
 
     /// Says what exactly was met. Must hold no secret and no openid.
@@ -255,9 +284,27 @@ impl Problem {
         self
     }
 
+    /// Says when to ask again.
+    #[must_use]
+    pub(crate) fn after(mut self, wait: Duration) -> Self {
+        self.after = Some(wait);
+        self
+    }
+
+    /// Whole seconds after which to ask again.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.after.map(|wait| wait.as_millis().div_ceil(1000) as u64)
+    }
+
+    /// Says it in the words of OAuth too.
+    #[must_use]
+    pub(crate) fn in_oauth(self, error: &'static str) -> Self {
+        Problem { oauth: Some(error), ..self }
+    }
+
     /// What the client reads.
     pub(crate) fn body(&self) -> Value {
-        let Problem { kind, detail, wrong } = self;
+        let Problem { kind, detail, wrong, oauth, .. } = self;
         let seen = ProblemSeen {
             r#type: format!("urn:paihao:refusal:{}", kind.code),
             title: kind.zh,
@@ -266,6 +313,7 @@ impl Problem {
             code: kind.code,
             detail,
             problems: wrong,
+            error: *oauth,
         };
         serde_json::to_value(seen).expect("string keys only")
     }
@@ -287,12 +335,16 @@ impl IntoResponse for Problem {
         let kind = self.kind;
         metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
         tracing::debug!(code = kind.code, detail = self.detail, "refused");
+        let wait = self.retry_after();
         let mut response = (kind.status, Json(self.body())).into_response();
         let headers = response.headers_mut();
         let problem = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem);
         if kind.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = wait {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

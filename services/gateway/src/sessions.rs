@@ -8,7 +8,7 @@ use crate::codes::pool::{Pools, ReadyCode};
 use crate::codes::{CodeSource, count_made};
 use crate::scene::Scene;
 use bytes::Bytes;
-use paihao_cache::{Cache, Unavailable};
+use paihao_cache::{Cache, Swap, Unavailable};
 use paihao_chassis::clock::Clock;
 use paihao_contracts::names;
 use paihao_contracts::session::{Progress, Purpose, ScanSession, SessionTicket};
@@ -151,6 +151,36 @@ impl ScanSessions {
         let key = names::scan_session(&uuid.to_string());
         if let Err(error) = self.cache.put(&key, json(&session), kept).await {
             tracing::warn!(%error, "a session's progress could not be remembered");
+        }
+    }
+
+    /// Has a session go on from where it stands, if `next` says how; it may also give it more time.
+    /// As it stands then. Of several who do so at once each sees what the others did.
+    pub async fn advance(
+        &self,
+        uuid: Uuid,
+        mut next: impl FnMut(&mut ScanSession) -> Option<Progress>,
+    ) -> Result<ScanSession, SessionError> {
+        let key = names::scan_session(&uuid.to_string());
+        let mut stored = self.cache.get(&key).await?;
+        loop {
+            let Some(before) = stored else { return Err(SessionError::Unknown) };
+            let mut session: ScanSession =
+                serde_json::from_slice(&before).map_err(|_| SessionError::Unknown)?;
+            let now = self.clock.now_ms();
+            if session.expires_at <= now {
+                return Err(SessionError::Expired);
+            }
+            let Some(progress) = next(&mut session) else {
+                return Ok(serde_json::from_slice(&before).unwrap_or(session));
+            };
+            session.progress = progress;
+            let left = Duration::from_millis((session.expires_at - now).unsigned_abs());
+            let kept = left + KEPT_AFTER_EXPIRY;
+            match self.cache.compare_and_set(&key, Some(&before), json(&session), kept).await? {
+                Swap::Done => return Ok(session),
+                Swap::Found(other) => stored = other,
+            }
         }
     }
 

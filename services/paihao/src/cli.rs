@@ -173,9 +173,26 @@ async fn start(
     }
     let ports = Ports::open(config).await?;
     let started = roles::start(role, setup, &ports, tasks).await?;
+    if let Some(gateway) = &started.gateway {
+        let (code, public) = (gateway.first_code(), config.gateway.public.clone());
+        tasks.spawn("first manager", async move {
+            if let Some(code) = code.await {
+                println!("{}", first_manager(&public, &code));
+            }
+        });
+    }
     let told = (started.token, started.notifier);
     reload::watch(source, role, told, setup.token.reload, tasks);
     Ok(())
+}
+
+/// What an operator reads as long as nobody works here. On the terminal and not in the logs: it is
+/// good for whoever reads it first.
+pub(crate) fn first_manager(public: &str, code: &str) -> String {
+    let public = public.trim_end_matches('/');
+    format!(
+        "\n  还没有管理员：打开下面的链接，用微信扫码，成为第一位管理员（只能用一次）\n  Nobody manages this yet: open this and scan to become the first manager (once)\n  {public}/login#first={code}\n"
+    )
 }
 
 fn runtime(work: impl Future<Output = Exit>) -> Exit {

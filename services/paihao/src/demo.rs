@@ -84,7 +84,8 @@ async fn start(options: &DemoOptions, tasks: &Tasks) -> anyhow::Result<Demo> {
     let gateway = started.gateway.context("the demo has a gateway")?;
     gateway.lines.until_caught_up().await;
     open_counters(&gateway).await?;
-    let greeting = greeting(&pages, &sim, &key, &file, known);
+    let first = gateway.first_code().await;
+    let greeting = greeting(&pages, &sim, &key, &file, known, first.as_deref());
     Ok(Demo { setup, greeting })
 }
 
@@ -152,7 +153,22 @@ async fn open_counters(gateway: &Gateway) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn greeting(pages: &str, sim: &str, key: &str, file: &std::path::Path, known: bool) -> String {
+fn greeting(
+    pages: &str,
+    sim: &str,
+    key: &str,
+    file: &std::path::Path,
+    known: bool,
+    first: Option<&str>,
+) -> String {
+    let login = match first {
+        Some(code) => format!(
+            "{pages}/login#first={code}\n     扫码成为第一位管理员    scan to become the first manager"
+        ),
+        None => format!(
+            "{pages}/login\n     用您的模拟手机扫码      scan with the phone that works here"
+        ),
+    };
     let state = match known {
         true => "接着上次的数据 goes on where the last demo ended",
         false => "全新开始 starts afresh",
@@ -177,6 +193,8 @@ fn greeting(pages: &str, sim: &str, key: &str, file: &std::path::Path, known: bo
 
   5  管理  Set things up    {pages}/manage/hall
      密钥 the key: {key}
+
+  6  登录  Log in           {login}
 
   数据 Data   {file} ({state}; --fresh 清空重来 forgets it)
   按 Ctrl-C 结束    Press Ctrl-C to stop

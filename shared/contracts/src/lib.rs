@@ -10,6 +10,7 @@ pub mod book;
 pub mod commit;
 pub mod history;
 pub mod link;
+pub mod login;
 pub mod notice;
 pub mod outcome;
 pub mod public;

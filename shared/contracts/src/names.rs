@@ -129,6 +129,16 @@ pub fn scene(scene: &str) -> String {
     format!("scene/{scene}")
 }
 
+/// Cache key of the login that somebody was asked about last on their phone, by their hash.
+pub fn login_asked(account: &str, person: &str) -> String {
+    format!("login-asked/{account}/{person}")
+}
+
+/// Cache key of what an authorisation code stands for, by a hash of the code.
+pub fn login_grant(code: &str) -> String {
+    format!("login-grant/{code}")
+}
+
 /// Cache key of a wish that webhooks be told again, by a hash of the wish.
 pub fn webhook_replay(wish: &str) -> String {
     format!("webhook-replay/{wish}")

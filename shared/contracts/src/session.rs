@@ -1,5 +1,6 @@
 //! A scan session: a browser shows a code and waits to hear what its scan led to.
 
+use crate::staff::Member;
 use serde::{Deserialize, Serialize};
 
 /// The record in the cache, readable by every gateway replica.
@@ -33,6 +34,10 @@ pub enum Purpose {
         /// In which queue.
         queue: String,
     },
+    /// It logs the browser in.
+    Login(LoginWish),
+    /// It makes whoever scans it a member of staff.
+    Invitation(Invitation),
 }
 
 /// How far a session has come.
@@ -43,6 +48,33 @@ pub enum Progress {
     Pending,
     /// A scan led to a number.
     Ticket(SessionTicket),
+    /// Somebody who wants to log in was asked on their phone whether it is them.
+    Asked {
+        /// Their hash.
+        person: String,
+    },
+    /// The browser may take what this led to. An invitation was taken.
+    Approved {
+        /// Their hash.
+        person: String,
+        /// The member of staff who they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        member: Option<String>,
+        /// When, in Unix milliseconds.
+        at: i64,
+    },
+    /// There is no login.
+    Declined {
+        /// The hash of whoever scanned.
+        person: String,
+        /// Why.
+        why: Declined,
+    },
+    /// The browser has taken it.
+    Redeemed {
+        /// Their hash.
+        person: String,
+    },
 }
 
 /// What the browser shows after a scan.
@@ -57,4 +89,69 @@ pub struct SessionTicket {
     pub ahead: u32,
     /// Minutes told, from and to.
     pub minutes: Option<(u32, u32)>,
+}
+
+/// A login that a browser waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginWish {
+    /// SHA-256 in hex of the secret that only this browser's cookie holds.
+    pub secret: String,
+    /// The kind of browser, in a few words.
+    pub browser: String,
+    /// Roughly where it is: an address without its end.
+    pub address: String,
+    /// Whether the person is asked on their phone first.
+    pub confirm: bool,
+    /// What is logged in to.
+    pub to: LoginTo,
+}
+
+/// What is logged in to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", rename_all = "snake_case")]
+pub enum LoginTo {
+    /// This system, by somebody who works here.
+    Staff,
+    /// This system, by the first one of all, who manages everything from then on.
+    First,
+    /// Another site of the owner's.
+    Client(ClientWish),
+}
+
+/// What another site asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientWish {
+    /// The site's id in the configuration.
+    pub client: String,
+    /// Where the browser is sent back to.
+    pub redirect: String,
+    /// SHA-256 of the site's verifier, base64url.
+    pub challenge: String,
+    /// Given back as it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Stands in the token as it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+}
+
+/// A place that is held for whoever scans.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// The manager who invites: the id of a member or the name of a key.
+    pub by: String,
+    /// Who the one is from then on who scans.
+    pub member: Member,
+}
+
+/// Why there is no login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Declined {
+    /// Whoever scanned does not work here.
+    NotStaff,
+    /// Whoever scanned said that it was not them.
+    ByPerson,
+    /// Whoever scanned works here already, or the invitation was used.
+    Already,
 }

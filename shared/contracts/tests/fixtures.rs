@@ -7,6 +7,7 @@ use paihao_contracts::allowance::Allowance;
 use paihao_contracts::book::BookEntry;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::history::{HistoryEntry, history};
+use paihao_contracts::login::Grant;
 use paihao_contracts::notice::{Notice, NoticeOutcome};
 use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::public::{Happened, PublicEvent, publish};
@@ -220,6 +221,12 @@ fn allowances() {
 #[test]
 fn scan_sessions() {
     holds::<ScanSession>("scan-session-v1");
+    let lines = holds::<ScanSession>("scan-session-v1-login");
+    let of = |line: &Value, name: &str| line[name][name].as_str().unwrap().to_owned();
+    let steps: BTreeSet<_> = lines.iter().map(|line| of(line, "progress")).collect();
+    let known = ["pending", "asked", "approved", "declined", "redeemed"];
+    assert_eq!(steps, known.map(str::to_owned).into());
+    holds::<Grant>("login-grant-v1");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! The HTTP API: scan sessions for browsers, sites for boards, and what staff do.
 
 pub(crate) mod book;
+mod clients;
 mod cost;
 mod desk;
 pub(crate) mod doors;
 mod feed;
+mod invitations;
 mod live;
+mod login;
 mod me;
 mod notices;
 mod numbers;
@@ -55,8 +58,9 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 
 pub(crate) fn routes() -> Routes {
     let open = sessions::routes().merge(sites::routes()).merge(doors::routes());
-    let open = open.merge(ticket::routes());
-    open.merge(me::routes())
+    let open = open.merge(ticket::routes()).merge(login::routes()).merge(clients::routes());
+    open.merge(invitations::routes())
+        .merge(me::routes())
         .merge(people::routes())
         .merge(staff::routes())
         .merge(book::routes())

@@ -3,6 +3,7 @@
 use super::live;
 use crate::Door;
 use crate::body;
+use crate::callers::Caller;
 use crate::openapi::answer::Created;
 use crate::openapi::{OPEN, Routes, op};
 use crate::qr::{self, Picture};
@@ -35,9 +36,14 @@ pub(super) fn routes() -> Routes {
         &refusals::MALFORMED_UUID,
         &refusals::CACHE_UNAVAILABLE,
         &refusals::WECHAT_UNAVAILABLE,
+        &refusals::TOO_MANY_REQUESTS,
     ];
-    let found =
-        [&refusals::MALFORMED_UUID, &refusals::UNKNOWN_SESSION, &refusals::CACHE_UNAVAILABLE];
+    let found = [
+        &refusals::MALFORMED_UUID,
+        &refusals::UNKNOWN_SESSION,
+        &refusals::CACHE_UNAVAILABLE,
+        &refusals::TOO_MANY_REQUESTS,
+    ];
     let drawn = |id, summary, content_type| {
         op(id, summary, OPEN)
             .answers_with(content_type)
@@ -55,17 +61,17 @@ pub(super) fn routes() -> Routes {
         )
         .get(
             &at("qr.svg"),
-            async |door, uuid| drawing(door, uuid, Picture::Svg).await,
+            async |door, uuid, caller| drawing(door, uuid, caller, Picture::Svg).await,
             drawn("scan_session_svg", "The session's code, as a drawing", "image/svg+xml"),
         )
         .get(
             &at("qr.png"),
-            async |door, uuid| drawing(door, uuid, Picture::Png).await,
+            async |door, uuid, caller| drawing(door, uuid, caller, Picture::Png).await,
             drawn("scan_session_png", "The session's code, as a picture", "image/png"),
         )
         .get(
             &at("qr.jpg"),
-            async |door, uuid| drawing(door, uuid, Picture::Jpg).await,
+            async |door, uuid, caller| drawing(door, uuid, caller, Picture::Jpg).await,
             drawn("scan_session_jpg", "WeChat's own picture of the session's code", "image/jpeg"),
         )
         .get(
@@ -129,7 +135,12 @@ struct Opened {
     scan_link: Option<String>,
 }
 
-async fn open(State(door): State<Door>, body: Body) -> Result<Created<Opened>, Problem> {
+async fn open(
+    State(door): State<Door>,
+    caller: Caller,
+    body: Body,
+) -> Result<Created<Opened>, Problem> {
+    door.limits.code(caller)?;
     let body = body::read(body, BODY_LIMIT).await?;
     let wanted: Wanted = body::object(&body)?;
     if wanted.purpose.as_deref().is_some_and(|purpose| purpose != "ticket") {
@@ -156,6 +167,7 @@ async fn open(State(door): State<Door>, body: Body) -> Result<Created<Opened>, P
 async fn one_step(
     State(door): State<Door>,
     Path(name): Path<String>,
+    caller: Caller,
     query: Result<Query<Where>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(place) = query.map_err(|rejected| {
@@ -171,6 +183,7 @@ async fn one_step(
             return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
         }
     };
+    door.limits.code(caller)?;
     let session = open_for(&door, parse(uuid)?, place.site.as_deref(), &place.queue).await?;
     picture(&door, &session, kind).await
 }
@@ -188,10 +201,22 @@ struct Where {
 async fn drawing(
     State(door): State<Door>,
     Path(uuid): Path<String>,
+    caller: Caller,
     kind: Picture,
 ) -> Result<Response, Problem> {
-    let session = door.sessions.find(parse(&uuid)?).await?;
+    door.limits.look(caller)?;
+    let session = ticket_session(&door, parse(&uuid)?).await?;
     picture(&door, &session, kind).await
+}
+
+/// The session of a uuid that takes a number. Others are for the browser alone that they were made
+/// for, and not to be found here.
+async fn ticket_session(door: &Door, uuid: Uuid) -> Result<ScanSession, Problem> {
+    let session = door.sessions.find(uuid).await?;
+    match session.purpose {
+        Purpose::Ticket { .. } => Ok(session),
+        Purpose::Login(_) | Purpose::Invitation(_) => Err(Problem::new(&refusals::UNKNOWN_SESSION)),
+    }
 }
 
 async fn open_for(
@@ -224,7 +249,11 @@ fn only_site_with(door: &Door, queue: &str) -> Result<String, Problem> {
     }
 }
 
-async fn picture(door: &Door, session: &ScanSession, kind: Picture) -> Result<Response, Problem> {
+pub(super) async fn picture(
+    door: &Door,
+    session: &ScanSession,
+    kind: Picture,
+) -> Result<Response, Problem> {
     let (content_type, bytes) = match kind {
         Picture::Svg => {
             ("image/svg+xml".to_owned(), qr::svg(&session.qr_url).map(String::into_bytes))
@@ -245,9 +274,14 @@ async fn picture(door: &Door, session: &ScanSession, kind: Picture) -> Result<Re
 }
 
 /// `pending` at once, then `scanned` and `ticket` for each scan, `expired` at the end.
-async fn events(State(door): State<Door>, Path(uuid): Path<String>) -> Result<Response, Problem> {
+async fn events(
+    State(door): State<Door>,
+    Path(uuid): Path<String>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    door.limits.look(caller)?;
     let uuid = parse(&uuid)?;
-    let session = door.sessions.find(uuid).await?;
+    let session = ticket_session(&door, uuid).await?;
     let left = (session.expires_at - door.clock.now_ms()).max(0) as u64;
     let expiry = tokio::time::Instant::now() + Duration::from_millis(left);
     let mut watching = door.sessions.watch(uuid, session.progress.clone());
@@ -268,8 +302,8 @@ async fn events(State(door): State<Door>, Path(uuid): Path<String>) -> Result<Re
 
 fn steps(progress: &Progress) -> Vec<Event> {
     match progress {
-        Progress::Pending => vec![step("pending", &Nothing {})],
         Progress::Ticket(ticket) => vec![step("scanned", &Nothing {}), step("ticket", ticket)],
+        _ => vec![step("pending", &Nothing {})],
     }
 }
 
@@ -281,7 +315,8 @@ fn parse(uuid: &str) -> Result<Uuid, Problem> {
     Uuid::try_parse(uuid).map_err(|_| Problem::new(&refusals::MALFORMED_UUID))
 }
 
-fn scan_link(door: &Door, session: &ScanSession) -> Option<String> {
+/// Where a simulated phone can scan the code, in a demo.
+pub(super) fn scan_link(door: &Door, session: &ScanSession) -> Option<String> {
     let mut link = door.settings.phones.clone()?;
     link.push_str("?scan=");
     // WeChat's addresses hold nothing but unreserved characters, `:` and `/`, which a query takes.

@@ -54,6 +54,9 @@ impl Hearing<'_> {
             }
             Kind::Event(Event::Click { key }) => Ok(self.act(self.account.menu.get(key)).await),
             Kind::Text { content, .. } => {
+                if let Some(reply) = self.answered(content.trim()).await {
+                    return Ok(reply);
+                }
                 Ok(self.act(self.account.keywords.get(content.trim())).await)
             }
             Kind::Event(Event::Unsubscribe) => self.forget(&self.person()).await,

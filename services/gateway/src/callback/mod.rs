@@ -4,6 +4,7 @@
 //! then shows the customer an error of its own.
 
 mod hear;
+mod login;
 mod person;
 mod scan;
 

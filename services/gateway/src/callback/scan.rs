@@ -8,13 +8,23 @@ use crate::scene::Scene;
 use crate::sessions::SessionError;
 use crate::wording;
 use paihao_chassis::entropy;
-use paihao_contracts::session::{Purpose, ScanSession};
+use paihao_contracts::session::{Invitation, LoginWish, Purpose, ScanSession};
 use paihao_domain::{Act, Actor, Command, Outcome, Person, QueueId, TicketKey, Via};
 use std::sync::Arc;
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
 /// What a scan asks for.
+enum Wanted {
+    /// A number.
+    Number(Wish),
+    /// That a browser be logged in.
+    Login(Uuid, LoginWish),
+    /// A place among the staff.
+    Place(Uuid, Invitation),
+}
+
+/// A number that a scan asks for.
 struct Wish {
     book: Arc<SiteBook>,
     queue: String,
@@ -24,7 +34,9 @@ struct Wish {
 impl Hearing<'_> {
     pub(super) async fn scan(&self, scene: &str) -> Reply {
         let (reply, what) = match self.wish(scene).await {
-            Ok(wish) => self.take(wish).await,
+            Ok(Wanted::Number(wish)) => self.take(wish).await,
+            Ok(Wanted::Login(uuid, wish)) => self.login(uuid, wish).await,
+            Ok(Wanted::Place(uuid, invitation)) => self.invited(uuid, invitation).await,
             Err(reply) => (reply, "no_wish"),
         };
         metrics::counter!("paihao_gateway_scans_total", "outcome" => what).increment(1);
@@ -32,7 +44,7 @@ impl Hearing<'_> {
     }
 
     /// What a scanned scene asks for, or what to say if it asks for nothing.
-    async fn wish(&self, scene: &str) -> Result<Wish, Reply> {
+    async fn wish(&self, scene: &str) -> Result<Wanted, Reply> {
         let dead = || self.say(wording::dead_code());
         let (site, queue, session) = match Scene::read(scene).ok_or_else(dead)? {
             Scene::Door { site, queue } => (site, queue, None),
@@ -40,7 +52,13 @@ impl Hearing<'_> {
                 let found = timeout_at(self.deadline, self.door.sessions.by_scene(&scene)).await;
                 match found {
                     Ok(Ok((uuid, session))) => {
-                        let Purpose::Ticket { site, queue } = session.purpose.clone();
+                        let (site, queue) = match session.purpose.clone() {
+                            Purpose::Ticket { site, queue } => (site, queue),
+                            Purpose::Login(wish) => return Ok(Wanted::Login(uuid, wish)),
+                            Purpose::Invitation(invitation) => {
+                                return Ok(Wanted::Place(uuid, invitation));
+                            }
+                        };
                         (site, queue, Some((uuid, session)))
                     }
                     Ok(Err(SessionError::Cache(error))) => {
@@ -55,7 +73,7 @@ impl Hearing<'_> {
         // A code speaks for the sites of its own account only.
         let book = self.door.lines.book(&site);
         let book = book.filter(|book| &*book.facts.account == self.name).ok_or_else(dead)?;
-        Ok(Wish { book, queue, session })
+        Ok(Wanted::Number(Wish { book, queue, session }))
     }
 
     async fn take(&self, wish: Wish) -> (Reply, &'static str) {

@@ -1,5 +1,6 @@
 //! What can be set about logging in.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What can be set about logging in.
@@ -7,7 +8,7 @@ use std::time::Duration;
 pub struct LoginSettings {
     /// Where browsers reach this server, without a slash at the end; `None` is not known.
     pub public: Option<String>,
-    /// The account whose codes are scanned to log in; the first one unless it is said.
+    /// The account whose codes are scanned to log in; without one nobody can.
     pub account: Option<String>,
     /// Whether staff confirm on their phone what they log in to.
     pub confirm: bool,
@@ -15,6 +16,23 @@ pub struct LoginSettings {
     pub idle: Duration,
     /// How long it may last in all.
     pub longest: Duration,
+    /// The owner's other sites that people can log in to, by id.
+    pub clients: BTreeMap<String, Client>,
+}
+
+/// Another site of the owner's.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// As people read it on their phone.
+    pub name: String,
+    /// Exactly where a browser may be sent back to.
+    pub redirects: Vec<String>,
+    /// The account whose codes are scanned.
+    pub account: String,
+    /// Whether people confirm on their phone.
+    pub confirm: bool,
+    /// Whether only those may log in who work here.
+    pub staff_only: bool,
 }
 
 impl Default for LoginSettings {
@@ -26,6 +44,7 @@ impl Default for LoginSettings {
             confirm: true,
             idle: 12 * hour,
             longest: 7 * 24 * hour,
+            clients: BTreeMap::new(),
         }
     }
 }

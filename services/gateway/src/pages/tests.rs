@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const LIGHT: usize = 60_000;
 const WORKED_WITH: usize = 120_000;
 
-const PAGES: [(&str, usize); 10] = [
+const PAGES: [(&str, usize); 13] = [
     (INDEX, LIGHT),
     (KIOSK, LIGHT),
     (BOARD, LIGHT),
@@ -17,6 +17,9 @@ const PAGES: [(&str, usize); 10] = [
     (MANAGE, WORKED_WITH),
     (SLIP, LIGHT),
     (TICKET, LIGHT),
+    (LOGIN, LIGHT),
+    (ME, LIGHT),
+    (REFUSED, LIGHT),
     (poster::PAGE, LIGHT),
     (poster::SHEET, LIGHT),
     (poster::NONE, LIGHT),

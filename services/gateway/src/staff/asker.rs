@@ -101,7 +101,17 @@ impl Asker {
         let found = door.logins.find(&roster, cookie).await?;
         let (id, session) = found.ok_or(&refusals::UNAUTHORISED)?;
         let known = standing(door, &roster, &session.holder).ok_or(&refusals::UNAUTHORISED)?;
-        Ok(Asker { session: Some(Arc::new(Session { id, holder: session.holder })), ..known })
+        Ok(known.within(Session { id, holder: session.holder }))
+    }
+
+    /// As whom the holder of a session stands now, if they still do.
+    pub(crate) fn of_holder(door: &Door, roster: &Roster, holder: &SessionHolder) -> Option<Asker> {
+        standing(door, roster, holder)
+    }
+
+    /// The same, with the session that they have now.
+    pub(crate) fn within(self, session: Session) -> Asker {
+        Asker { session: Some(Arc::new(session)), ..self }
     }
 
     /// The book of a site, if it is open to them.

@@ -23,7 +23,6 @@ pub(crate) struct Roster {
 struct Known {
     member: Member,
     /// Hash of their account and openid.
-    #[allow(dead_code, reason = "for logging in by scanning")]
     person: String,
 }
 
@@ -43,7 +42,6 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-#[allow(dead_code, reason = "some of it is for logging in by scanning")]
 impl Roster {
     /// What holds after a further entry.
     pub(crate) fn apply(&mut self, entry: &StaffEntry) {

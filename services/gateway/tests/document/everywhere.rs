@@ -18,6 +18,8 @@ pub fn body(id: &str) -> Option<Value> {
         "replay_webhook" => json!({"from": "2026-11-20T09:00"}),
         "change_member" => json!({"name": "安"}),
         "make_key" => json!({"name": "crm", "sites": ["hall"], "counters": ["1"]}),
+        "begin_login" => json!({}),
+        "invite" => json!({"name": "李", "role": "staff", "sites": ["hall"], "counters": ["1"]}),
         "open_scan_session" => json!({"site": "hall", "queue": "a"}),
         "put_site" => json!({"account": "shop", "name": "大厅"}),
         "put_hours" => json!({"dates": ["2026-12-31 closed"]}),
@@ -98,6 +100,9 @@ pub async fn walk(met: &Met) {
                 // A page of another site that has the manager's browser ask.
                 refused(ask(&hall, operation).header("cookie", &cookie), 403, "cross_site").await;
             }
+        }
+        if operation.is_of_own_pages() {
+            refused(ask(&hall, operation).foreign(), 403, "cross_site").await;
         }
         if operation.is_at("site") && !operation.makes("site") {
             refused(known(&hall, operation).at("site", "nowhere"), 404, "unknown_site").await;

@@ -21,6 +21,7 @@ use paihao_gateway::book::documents::Base;
 use paihao_gateway::book::{AccountBook, Book, KeyRole, StaffKey, setup};
 use paihao_gateway::codes::pool::PoolSettings;
 use paihao_gateway::lines::Lines;
+use paihao_gateway::login::settings::{Client as LoginClient, LoginSettings};
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger::{Entry, Expect, Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
@@ -93,9 +94,10 @@ impl Hall {
             pool: PoolSettings { size: 0, keep: Duration::from_secs(60), per_second: 1 },
             public: None,
             phones: None,
-            login: Default::default(),
+            login: login(),
             trusted_proxies: Vec::new(),
             framed_by: Vec::new(),
+            limits: Default::default(),
         };
         let cache = Arc::new(MemoryCache::new(MemoryOptions::default()));
         let ports = Ports {
@@ -174,6 +176,19 @@ impl Drop for Hall {
     fn drop(&mut self) {
         self.tasks.stop().cancel();
     }
+}
+
+/// Whoever scans the shop's codes logs in, here and at one other site.
+fn login() -> LoginSettings {
+    let intranet = LoginClient {
+        name: "内网".to_owned(),
+        redirects: vec!["https://intranet.example/in".to_owned()],
+        account: "shop".to_owned(),
+        confirm: true,
+        staff_only: true,
+    };
+    let clients = [("intranet".to_owned(), intranet)].into();
+    LoginSettings { account: Some("shop".to_owned()), clients, ..LoginSettings::default() }
 }
 
 async fn wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {

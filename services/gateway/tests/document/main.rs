@@ -40,6 +40,16 @@ const UNMET: &[(&str, &str, &str)] = &[
     ("door_jpg", "newer_ledger", "a newer book: `gateway/tests/codes/doors.rs`"),
     ("scan_session_svg", "wechat_unavailable", "an address that cannot be drawn"),
     ("scan_session_png", "wechat_unavailable", "an address that cannot be drawn"),
+    ("redeem_login", "201", "a phone that says yes: `story/login.rs`"),
+    ("redeem_login", "login_used", "a phone that says yes: `story/login.rs`"),
+    ("redeem_login", "login_refused", "a phone that says no: `story/login.rs`"),
+    ("redeem_login", "not_staff", "a phone of somebody else's: `story/login.rs`"),
+    ("login_token", "200", "a phone that says yes: `story/login.rs`"),
+    ("login_token", "invalid_grant", "an address of this server: `story/login.rs`"),
+    ("login_token", "body_too_large", "as everybody's: `gateway/src/body.rs`"),
+    ("*", "too_many_requests", "hundreds in a minute: `gateway/src/limits.rs`"),
+    ("login_code", "wechat_unavailable", "an address that cannot be drawn"),
+    ("invitation_code", "wechat_unavailable", "an address that cannot be drawn"),
     ("*", "cache_unavailable", "a cache that is away: `gateway/tests/codes/doors.rs`"),
 ];
 

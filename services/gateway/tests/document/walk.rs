@@ -64,6 +64,11 @@ impl Operation {
         self.method == "PUT" && self.path.ends_with(&format!("{{{place}}}"))
     }
 
+    /// Whether everybody may, as long as the page that asks is this server's own.
+    pub fn is_of_own_pages(&self) -> bool {
+        self.roles().is_none() && self.codes().contains("cross_site")
+    }
+
     /// Whether it changes something.
     pub fn writes(&self) -> bool {
         self.method != "GET"
@@ -186,11 +191,32 @@ impl Walk {
         ];
         let places = places.map(|(place, is)| (place.to_owned(), is.to_owned())).into();
         let (query, headers, body) = (String::new(), Vec::new(), Vec::new());
-        Ask { walk: self, operation, places, query, headers, body }
+        let ask = Ask { walk: self, operation, places, query, headers, body };
+        match operation.is_of_own_pages() {
+            true => ask.header("x-paihao-page", "1"),
+            false => ask,
+        }
+    }
+
+    /// A login that begins in a browser: its uuid, and the browser's cookie.
+    pub async fn begun_login(&self) -> (String, String) {
+        let asked = self.http.post(format!("{}/api/v1/logins", self.url));
+        let answer = asked.header("x-paihao-page", "1").body("{}").send().await.unwrap();
+        let cookie = answer.headers().get("set-cookie").cloned();
+        let opened: Value = answer.json().await.unwrap();
+        let cookie = cookie.unwrap_or_else(|| panic!("no cookie: {opened}"));
+        let cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        (opened["uuid"].as_str().unwrap().to_owned(), cookie)
     }
 }
 
 impl Ask<'_> {
+    /// From a page of another site.
+    pub fn foreign(mut self) -> Self {
+        self.headers.retain(|(name, _)| name != "x-paihao-page");
+        self
+    }
+
     /// At this instead.
     pub fn at(mut self, place: &str, is: &str) -> Self {
         self.places.insert(place.to_owned(), is.to_owned());

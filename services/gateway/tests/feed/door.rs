@@ -13,6 +13,7 @@ use paihao_domain::CounterId;
 use paihao_gateway::book::{KeyRole, StaffKey};
 use paihao_gateway::codes::pool::PoolSettings;
 use paihao_gateway::fates::Fates;
+use paihao_gateway::limits::LimitSettings;
 use paihao_gateway::lines::Lines;
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger::{Followed, Ledger, Position};
@@ -35,6 +36,8 @@ pub struct Hall {
     pub clock: ManualClock,
     pub http: reqwest::Client,
     pub tasks: Tasks,
+    /// Of what anybody may ask for; none unless a test sets them.
+    pub limits: LimitSettings,
     _folder: TempDir,
 }
 
@@ -67,7 +70,14 @@ impl Hall {
         let clock = ManualClock::at(replica::MORNING);
         let (ledger, folder) = replica::ledger(&clock);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Hall { ledger, clock, http, tasks: Tasks::new(), _folder: folder }
+        Hall {
+            ledger,
+            clock,
+            http,
+            tasks: Tasks::new(),
+            limits: LimitSettings::default(),
+            _folder: folder,
+        }
     }
 
     /// A further replica, which has read what there is.
@@ -92,6 +102,7 @@ impl Hall {
             login: Default::default(),
             trusted_proxies: Vec::new(),
             framed_by: Vec::new(),
+            limits: self.limits,
         };
         let wechat = Client::new(ClientOptions::default()).unwrap();
         let ports = Ports {

@@ -11,4 +11,5 @@ mod door;
 mod browser;
 
 mod keys;
+mod limits;
 mod sessions;

@@ -9,6 +9,7 @@ use paihao_gateway::book::Book;
 use paihao_gateway::book::setup::{self, id};
 use paihao_gateway::codes::pool::PoolSettings;
 use paihao_gateway::framing::{NoOrigin, Origin};
+use paihao_gateway::limits::LimitSettings;
 use paihao_wechat::traffic::Limits;
 use paihao_wechat::{AppId, AppSecret, ClientOptions};
 use std::net::SocketAddr;
@@ -159,6 +160,10 @@ impl Config {
             framed_by: self.framed_by(problems),
             login: self.login(problems),
             trusted_proxies: self.trusted_proxies(problems),
+            limits: LimitSettings {
+                codes_per_minute: self.gateway.limits.codes_per_minute,
+                looks_per_minute: self.gateway.limits.looks_per_minute,
+            },
         }
     }
 

@@ -1,11 +1,12 @@
 //! Checks how people log in, `[login]`, and who is believed where a request comes from.
 
-use super::Config;
+use super::{Config, LoginClient};
 use paihao_chassis::config::Problems;
-use paihao_gateway::book::setup::refuse_unknown;
+use paihao_gateway::book::setup::{id, refuse_unknown};
 use paihao_gateway::callers::Range;
-use paihao_gateway::login::settings::LoginSettings;
+use paihao_gateway::login::settings::{Client, LoginSettings};
 use std::time::Duration;
+use url::Url;
 
 impl Config {
     pub(super) fn login(&self, problems: &mut Problems) -> LoginSettings {
@@ -26,15 +27,59 @@ impl Config {
             let known = self.accounts.keys();
             refuse_unknown("login.account", "account", &login.account, known, problems);
         }
+        let account = match login.account.is_empty() {
+            true => self.accounts.keys().next().cloned(),
+            false => Some(login.account.clone()),
+        };
+        let clients = login.clients.iter().map(|(id, client)| {
+            (id.clone(), self.login_client(id, client, account.as_deref(), problems))
+        });
+        let clients = clients.collect();
         LoginSettings {
+            clients,
             public: (!public.is_empty()).then(|| public.to_owned()),
-            account: match login.account.is_empty() {
-                true => self.accounts.keys().next().cloned(),
-                false => Some(login.account.clone()),
-            },
+            account,
             confirm: login.confirm,
             idle,
             longest,
+        }
+    }
+
+    fn login_client(
+        &self,
+        name: &str,
+        client: &LoginClient,
+        account: Option<&str>,
+        problems: &mut Problems,
+    ) -> Client {
+        let at = format!("login.clients.{name}");
+        id(&at, name, problems);
+        if self.gateway.public.is_empty() {
+            let what = "a token says who issued it, and that is not known";
+            problems.refuse("gateway.public", what, "set it to where browsers reach the gateway");
+        }
+        if client.redirects.is_empty() {
+            let advice = "name the address that a browser is sent back to";
+            problems.refuse(&format!("{at}.redirects"), "there is none", advice);
+        }
+        for redirect in client.redirects.iter().filter(|redirect| !goes_back(redirect)) {
+            let what = format!("{redirect:?} is not an address that a browser can be sent back to");
+            let advice = "use https, or http on this machine, without a fragment";
+            problems.refuse(&format!("{at}.redirects"), what, advice);
+        }
+        if !client.account.is_empty() && !self.accounts.contains_key(&client.account) {
+            let known = self.accounts.keys();
+            refuse_unknown(&format!("{at}.account"), "account", &client.account, known, problems);
+        }
+        Client {
+            name: client.name.clone(),
+            redirects: client.redirects.clone(),
+            account: match client.account.is_empty() {
+                true => account.unwrap_or_default().to_owned(),
+                false => client.account.clone(),
+            },
+            confirm: client.confirm,
+            staff_only: client.staff_only,
         }
     }
 
@@ -47,6 +92,13 @@ impl Config {
         };
         self.gateway.trusted_proxies.iter().map(read).filter_map(Result::ok).collect()
     }
+}
+
+/// Whether codes are safe on their way there: over https, or within this machine.
+fn goes_back(redirect: &str) -> bool {
+    let Ok(url) = Url::parse(redirect) else { return false };
+    let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    url.fragment().is_none() && (url.scheme() == "https" || url.scheme() == "http" && here)
 }
 
 #[cfg(test)]
@@ -62,5 +114,23 @@ mod tests {
             assert!(told.contains(key), "{key}: {told}");
         }
         assert!(!told.contains("10.0.0.0/8\":"), "{told}");
+    }
+
+    #[test]
+    fn a_browser_is_sent_back_only_where_a_code_is_safe() {
+        let told = |redirect: &str| {
+            let text = format!(
+                "[gateway]\npublic = 'https://q.example.com'\n[login.clients.x]\nname = 'X'\nredirects = ['{redirect}']"
+            );
+            let checked = Config::of_text("in x.toml", &text).unwrap().check(Role::All);
+            checked.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        for fine in ["https://x.example.com/back?a=1", "http://127.0.0.1:9/back"] {
+            assert_eq!(told(fine), "", "{fine}");
+        }
+        for bad in ["http://x.example.com/", "x", "https://x.example.com/#a", "javascript:alert(1)"]
+        {
+            assert!(told(bad).contains("login.clients.x.redirects"), "{bad}: {}", told(bad));
+        }
     }
 }

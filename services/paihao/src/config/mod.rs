@@ -72,7 +72,9 @@ section!(Gateway {
     board_framed_by: Vec<String>,
     trusted_proxies: Vec<String>,
     pool: Pool,
+    limits: GatewayLimits,
 });
+section!(GatewayLimits { codes_per_minute: u32, looks_per_minute: u32 });
 section!(Pool { size: usize, keep_seconds: u64, per_second: u32 });
 section!(Admin { listen: String });
 section!(Ledger {
@@ -151,7 +153,14 @@ section!(TokenServer {
 });
 section!(TokenServerKey { key: SecretText, accounts: Vec<String>, });
 section!(Notifier { webhook_in_flight: usize, in_flight: usize, bindings_check_seconds: u64 });
-section!(Login { account: String, confirm: bool, idle_hours: u64, longest_hours: u64 });
+section!(Login {
+    account: String, confirm: bool, idle_hours: u64, longest_hours: u64,
+    clients: BTreeMap<String, LoginClient>,
+});
+section!(LoginClient {
+    name: String, redirects: Vec<String>, account: String = "nothing",
+    confirm: bool = "yes", staff_only: bool = "no",
+});
 section!(Log { format: LogFormat, filter: String });
 section!(Stop { soft_limit_seconds: u64 });
 section!(Account {
@@ -289,6 +298,14 @@ fn four() -> i8 {
 
 fn no() -> bool {
     false
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn nothing() -> String {
+    String::new()
 }
 
 fn no_names() -> Vec<String> {

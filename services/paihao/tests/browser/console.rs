@@ -158,13 +158,13 @@ async fn a_refusal_is_a_sentence_where_the_eyes_are_and_says_what_to_do() {
     staff.shows("#said.refused .detail", "先开窗，再叫号").await;
 
     staff.click("#sign-out").await;
-    staff.shows("#sign-in", "工作人员密钥").await;
-    let stranger = browser.open(&page.replace("/console/", "/staff/")).await;
-    assert_eq!(stranger.address().await, page, "the former address still leads here");
-    stranger.write("#key", "not-the-key").await;
-    stranger.click("#sign-in .primary").await;
-    stranger.shows("#key-said", "密钥不对，请再输入").await;
-    stranger.shows("#key-said", "The key is not right").await;
+    staff.shows("#said", "扫码登录").await;
+    // The former address still leads to the console, and that to the login.
+    staff.go(&page.replace("/console/", "/staff/")).await;
+    staff.shows("#said", "扫码登录").await;
+    demo.log_in_with_key(&staff).await;
+    staff.shows("#counter, #counters", "1号窗口").await;
+    assert_eq!(staff.address().await, page);
 
     let lost = browser.open(&page.replace("hall", "nowhere")).await;
     lost.shows(".message", "没有这个门店").await;

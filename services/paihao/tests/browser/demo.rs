@@ -68,6 +68,14 @@ impl Demo {
         phones
     }
 
+    /// Logs in with the key that the terminal names, on a page that asks who one is.
+    pub async fn log_in_with_key(&self, page: &Window) {
+        page.click("#with-key summary").await;
+        let key = self.address("#key=");
+        page.write("#key", key.split("#key=").nth(1).unwrap()).await;
+        page.click("#sign-in .primary").await;
+    }
+
     /// Opens the console as the terminal says, at the first counter.
     pub async fn staff_at_first_counter(&self, browser: &Browser) -> Window {
         self.staff_at(browser, 1).await

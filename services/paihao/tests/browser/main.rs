@@ -17,6 +17,7 @@ mod counters;
 
 mod away;
 mod hall;
+mod login;
 
 mod accessibility;
 mod languages;

@@ -9,13 +9,8 @@ use serde_json::json;
 /// The manager's page of the demo's hall, signed in to.
 async fn signed_in(demo: &Demo, browser: &Browser) -> Window {
     let page = browser.open(&demo.address("/manage/")).await;
-    page.shows("#sign-in h2", "管理密钥").await;
-    let key = demo.address("#key=").split("#key=").nth(1).unwrap().to_owned();
-    page.write("#key", "not-the-key").await;
-    page.click("#sign-in .primary").await;
-    page.shows("#key-said", "密钥不对").await;
-    page.write("#key", &key).await;
-    page.click("#sign-in .primary").await;
+    page.shows("#said", "扫码登录").await;
+    demo.log_in_with_key(&page).await;
     page.shows("#place h2", "门店").await;
     page
 }
@@ -75,9 +70,6 @@ async fn what_is_set_up_is_what_people_meet() {
 
     // Somebody else's change is not written over.
     let other = browser.open(&demo.address("/manage/")).await;
-    let key = demo.address("#key=").split("#key=").nth(1).unwrap().to_owned();
-    other.write("#key", &key).await;
-    other.click("#sign-in .primary").await;
     other.shows("#place h2", "门店").await;
     fill(&other, ".place .fields input", "城北便民服务大厅").await;
     save(&other).await;

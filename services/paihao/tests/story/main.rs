@@ -21,6 +21,7 @@ mod forgetting;
 mod history;
 mod hostile;
 mod linear;
+mod login;
 mod modes;
 mod notices;
 mod shapes;

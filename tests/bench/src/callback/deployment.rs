@@ -177,6 +177,9 @@ fn configuration(
         [gateway]
         listen = '127.0.0.1:{port}'
         {more}
+        [gateway.limits]
+        codes_per_minute = 0
+        looks_per_minute = 0
         [admin]
         listen = '127.0.0.1:{admin}'
         [ledger]

@@ -3,11 +3,6 @@ import { WORDS } from './words.js';
 
 Object.assign(WORDS, {
   'console.sign-out': ['退出', 'Sign out'],
-  'console.key.title': ['工作人员密钥', 'Staff key'],
-  'console.key.kept': ['只保存在这个浏览器窗口，关闭即忘记。', 'Kept in this window only.'],
-  'console.key': ['密钥', 'Key'],
-  'console.key.wrong': ['密钥不对，请再输入', 'The key is not right'],
-  'console.enter': ['进入', 'Continue'],
   'console.again': ['再按一次同一个按钮即可，不会重复。', 'Press the same button again; it will be done once.'],
   'console.title': ['叫号台', 'Console'],
   'console.which': ['您在哪个窗口？', 'Which counter are you at?'],

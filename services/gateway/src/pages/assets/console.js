@@ -4,7 +4,7 @@ import { Refusal, ask, byId, clock, clocksOf, giveUp, hear, make, now, showConne
 import { has, onSwitch, pair, put, putName, said, say, tongue, word } from './language.js';
 import { drawAway, drawChoice, drawCounters, drawCurrent, drawLine, drawQueues, drawTimer } from './rows.js';
 import { at, look, seen as settled, wish } from './wish.js';
-import { drop, headers, held, hold, takeFromAddress } from './key.js';
+import { headers, isAboutWho, signOut, takeFromAddress, turnedAway } from './key.js';
 import { asking, dismiss } from './dialog.js';
 import { listen, ring, turn } from './chime.js';
 import { dialogs } from './acts.js';
@@ -13,7 +13,6 @@ const KEPT = `paihao-console-counter/${site}`;
 const PAUSE_MS = 1500; // after a call, before the next one can be made
 
 let desk = null; // the site as last heard
-let stranger = false; // nobody whom the server knows
 let mine = remembered();
 let busy = false;
 let calledAt = 0;
@@ -40,20 +39,11 @@ const queueName = id => desk.queues.find(queue => queue.id === id)?.name || id;
 const standing = () => JSON.stringify([counterSeen(), desk.queues.map(queue => [queue.taken, queue.set]), desk.tickets.length]);
 
 function show(view) {
-  for (const name of ['sign-in', 'choose', 'desk']) byId(name).hidden = name !== view;
-  for (const name of ['sign-out', 'help']) byId(name).hidden = view === 'sign-in';
+  for (const name of ['choose', 'desk']) byId(name).hidden = name !== view;
+  for (const name of ['sign-out', 'help']) byId(name).hidden = false;
 }
 
 function route() {
-  if (stranger) {
-    stop?.();
-    stop = null;
-    desk = null;
-    show('sign-in');
-    byId('key').focus();
-    siteState().then(state => putName(byId('site'), state.name), refusal => refusal.passing || giveUp(refusal));
-    return;
-  }
   if (!stop) stop = hear(at('desk/events'), { desk: showDesk }, connected, { headers, always: true });
   if (!desk) return;
   if (!mayChoose().some(counter => counter.id === mine)) mine = null;
@@ -64,7 +54,7 @@ function route() {
 const mayChoose = () => desk.counters.filter(counter => !desk.you.counters || desk.you.counters.includes(counter.id));
 
 function connected(is, refusal) {
-  if (refusal && ['unauthorised', 'not_your_site'].includes(refusal.code)) return leave(refusal);
+  if (refusal && isAboutWho(refusal)) return leave(refusal);
   if (refusal && !refusal.passing) return giveUp(refusal);
   if (!is && heardAt) say(byId('offline'), 'console.offline', { time: clock(heardAt) });
   showConnected(is);
@@ -171,18 +161,14 @@ function tell(kind = '', texts = null, detail = null) {
 }
 
 function leave(refusal) {
+  stop();
   showConnected(true);
-  const texts = refusal?.code !== 'unauthorised' ? refusal?.pair : held() ? pair('console.key.wrong') : null;
-  put(byId('key-said'), texts || ['', '']);
-  byId('key').value = '';
-  drop();
-  stranger = true;
   if (asking()) dismiss();
-  route();
+  turnedAway(refusal);
 }
 
 function refused(refusal) {
-  if (['unauthorised', 'not_your_site'].includes(refusal.code)) return leave(refusal);
+  if (isAboutWho(refusal)) return leave(refusal);
   const key = refusal.passing ? 'console.again' : `console.do.${refusal.code}`;
   const advice = has(key) ? said(key) : refusal.detail ? named(refusal.detail) : null;
   advice?.classList.add('detail');
@@ -283,20 +269,7 @@ document.addEventListener('keydown', event => {
   event.preventDefault();
   rows[place + step]?.focus();
 });
-byId('sign-in').addEventListener('submit', event => {
-  event.preventDefault();
-  const key = byId('key').value.trim();
-  if (!key) return;
-  hold(key);
-  stranger = false;
-  byId('key').value = '';
-  put(byId('key-said'), ['', '']);
-  route();
-});
-byId('sign-out').addEventListener('click', async () => {
-  if (!held()) await ask('/api/v1/me/sessions/current', { method: 'DELETE', headers: headers() }).catch(() => {});
-  leave();
-});
+byId('sign-out').addEventListener('click', signOut);
 
 onSwitch(title);
 setInterval(() => {

@@ -5,11 +5,6 @@ import { WORDS } from './words.js';
 Object.assign(WORDS, {
   'manage.title': ['管理', 'Manage'],
   'manage.sign-out': ['退出', 'Sign out'],
-  'manage.key.kept': ['只保存在这个浏览器窗口，关闭即忘记。', 'Kept in this window only.'],
-  'manage.key.label': ['密钥', 'Key'],
-  'manage.key.wrong': ['密钥不对，请再输入', 'The key is not right'],
-  'manage.enter': ['进入', 'Enter'],
-  'manage.key': ['管理密钥', 'Manager’s key'],
   'manage.sections': ['设置', 'Settings'],
   'manage.undo': ['放弃修改', 'Discard'],
   'manage.save': ['保存', 'Save'],

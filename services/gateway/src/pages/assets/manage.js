@@ -1,8 +1,8 @@
 // The manager's page: what is set up about a site and its account, changed where one has seen it.
 // First of all: what the page's words are looked up in.
 import './manage-words.js';
-import { ask, byId, make, site } from './paihao.js';
-import { drop, headers, hold, takeFromAddress } from './key.js';
+import { asSomebodyElse, ask, byId, giveUp, make, showConnected, site } from './paihao.js';
+import { headers, isAboutWho, signOut, takeFromAddress, turnedAway } from './key.js';
 import { onSwitch, pair, put, putName, said, say, tongue, word } from './language.js';
 import { adding, area, field, forget, lines, mark, text } from './manage-fields.js';
 import * as sections from './manage-sections.js';
@@ -17,7 +17,6 @@ let docs = {};
 let current = NAMES.includes(location.hash.slice(1)) ? location.hash.slice(1) : 'site';
 let checking = 0;
 let busy = false;
-let triedKey = false;
 
 function authorised(options) {
   return { ...options, headers: { ...headers(), 'content-type': 'application/json', ...options.headers } };
@@ -42,16 +41,6 @@ async function load() {
 
 const dirty = doc => doc && JSON.stringify(doc.draft) !== JSON.stringify(doc.saved);
 const edited = () => Object.values(docs).filter(dirty);
-
-function show(signedIn) {
-  byId('sign-in').hidden = signedIn;
-  byId('work').hidden = !signedIn;
-  byId('sign-out').hidden = !signedIn;
-  if (!signedIn) {
-    byId('bar').hidden = true;
-    byId('key').focus();
-  }
-}
 
 function title() {
   const name = docs.site?.saved.name;
@@ -251,34 +240,20 @@ async function choose() {
 
 async function start() {
   try {
-    if (!site) {
-      await choose();
-      return show(true);
-    }
-    await load();
-    show(true);
-    return draw();
+    await (site ? load() : choose());
   } catch (refusal) {
-    if (!refusal.status) throw refusal;
-    drop();
-    const wrong = refusal.status === 401 ? pair('manage.key.wrong') : refusal.pair;
-    put(byId('key-said'), triedKey ? wrong : ['', '']);
-    return show(false);
+    if (!refusal.status && refusal.code !== 'offline') throw refusal;
+    if (isAboutWho(refusal)) return turnedAway(refusal);
+    if (!refusal.passing) return giveUp(refusal, asSomebodyElse());
+    showConnected(false);
+    return setTimeout(start, 3000);
   }
+  showConnected(true);
+  for (const id of ['work', 'sign-out']) byId(id).hidden = false;
+  if (site) draw();
 }
 
-byId('sign-in').addEventListener('submit', event => {
-  event.preventDefault();
-  hold(byId('key').value.trim());
-  triedKey = true;
-  byId('key').value = '';
-  put(byId('key-said'), ['', '']);
-  start();
-});
-byId('sign-out').addEventListener('click', () => {
-  drop();
-  location.reload();
-});
+byId('sign-out').addEventListener('click', signOut);
 byId('save').addEventListener('click', save);
 byId('undo').addEventListener('click', () => {
   for (const doc of edited()) doc.draft = structuredClone(doc.saved);

@@ -26,6 +26,14 @@ export function own(code, key, status = 0) {
   return new Refusal({ code, title, title_en: english }, status);
 }
 
+/** The page that logs in, and leads back here. */
+const loginPage = () => `/login?to=${encodeURIComponent(location.pathname + location.search)}`;
+
+export const toLogin = () => location.replace(loginPage());
+
+/** For somebody whom the server knows, and does not let in here. */
+export const asSomebodyElse = () => put(make('a', { href: loginPage() }), pair('login.as-other'));
+
 /** Milliseconds by which this machine's clock is ahead of the server's. */
 export let clockAhead = 0;
 
@@ -36,13 +44,17 @@ function compare(answer) {
 
 /** The answer to a request as JSON. Throws a `Refusal`. */
 export async function ask(path, options = {}) {
+  const headers = { ...(options.body && { 'content-type': 'application/json' }), ...options.headers };
+  // What a page of another site cannot send: a session's cookie counts only beside it.
+  if (options.method) headers['x-paihao-page'] = '1';
   let answer;
   try {
-    answer = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(12000), ...options });
+    answer = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(12000), ...options, headers });
   } catch {
     throw own('offline', 'unreachable');
   }
   compare(answer);
+  if (answer.status === 204) return null;
   let body;
   try {
     body = await answer.json();
@@ -186,12 +198,12 @@ export function lasting(key, [low, high]) {
 }
 
 /** Says in place of the page's content why there is none. */
-export function giveUp(refusal) {
+export function giveUp(refusal, ...links) {
   const title = document.getElementById('site');
   if (title) putName(title, '排号 paihao');
   const main = document.querySelector('main');
   main.replaceChildren(make('div', { class: 'message' }, put(make('h2'), refusal.pair),
-    make('p', {}, put(make('a', { href: '/' }), pair('index.title')))));
+    [...links, put(make('a', { href: '/' }), pair('index.title'))].map(link => make('p', {}, link))));
 }
 
 /** Keeps the screen awake where the browser can, whenever the page is looked at. */

@@ -159,4 +159,6 @@ export const WORDS = {
   'voice.screen': ['请 {number} 号看屏幕', 'Number {number}, please see the screen'],
   'voice.counter': ['{number}号窗口', 'counter {number}'],
   'voice.ready': ['语音已打开', 'The voice is on'],
+
+  'login.as-other': ['换个身份登录', 'Log in as somebody else'],
 };
