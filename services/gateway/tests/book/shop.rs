@@ -106,6 +106,7 @@ impl Shop {
             login: Default::default(),
             trusted_proxies: Vec::new(),
             framed_by: Vec::new(),
+            limits: Default::default(),
         };
         let ports = Ports {
             ledger: self.ledger.clone(),

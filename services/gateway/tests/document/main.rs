@@ -46,7 +46,6 @@ const UNMET: &[(&str, &str, &str)] = &[
     ("redeem_login", "not_staff", "a phone of somebody else's: `story/login.rs`"),
     ("login_token", "200", "a phone that says yes: `story/login.rs`"),
     ("login_token", "invalid_grant", "an address of this server: `story/login.rs`"),
-    ("login_token", "body_too_large", "as everybody's: `gateway/src/body.rs`"),
     ("*", "too_many_requests", "hundreds in a minute: `gateway/src/limits.rs`"),
     ("login_code", "wechat_unavailable", "an address that cannot be drawn"),
     ("invitation_code", "wechat_unavailable", "an address that cannot be drawn"),

@@ -273,6 +273,18 @@ const LOGINS: &str = r#"
     manager invite {"name": "b", "role": "staff", "sites": ["hall"], "counters": ["9"]} -> unknown_counter
 "#;
 
+/// Codes that another site changes for a token, by forms.
+async fn forms(hall: &Hall) {
+    let form = "grant_type=authorization_code&code=c&redirect_uri=r&code_verifier=v&client_id=";
+    for (client, code) in [("nobody", "unknown_client"), ("intranet", "login_unaddressed")] {
+        let asked = hall.walk.ask("login_token").bytes(format!("{form}{client}"));
+        let answer = asked.send().await;
+        assert_eq!(answer.code(), code, "{answer:?}");
+    }
+    let asked = hall.walk.ask("login_token").bytes(vec![b'a'; 9000]);
+    assert_eq!(asked.send().await.code(), "body_too_large");
+}
+
 /// What the holder of a ticket does behind its link.
 const HOLDER: &str = r#"
     anybody held_ticket id=LINK
@@ -404,6 +416,7 @@ pub async fn walk(met: &Met) {
     for script in [COUNTERS, SERVING, TICKETS, RETURNS, NUMBERS, READING, SESSIONS, LOGINS, BOOK] {
         play(&Hall::new(met).await, "", script).await;
     }
+    forms(&Hall::new(met).await).await;
     for script in [HOLDER, LATE] {
         let hall = Hall::new(met).await;
         let link = hall.holder().await;
