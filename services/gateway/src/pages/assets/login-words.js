@@ -38,7 +38,7 @@ Object.assign(WORDS, {
   'me.role': ['身份', 'As'],
   'me.show-code': ['显示邀请码', 'Show the code'],
   'me.code': ['邀请二维码', 'QR code of the invitation'],
-  'me.whom': ['请 {name} 用微信扫码', '{name} scans this with WeChat'],
-  'me.joined': ['{name} 已加入', '{name} is in'],
+  'me.whom': ['请用微信扫码', 'scans this with WeChat'],
+  'me.joined': ['已加入', 'is in'],
   'me.unused': ['邀请码已失效', 'The invitation has ended'],
 });

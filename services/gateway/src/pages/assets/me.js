@@ -6,7 +6,9 @@ import { onSwitch, pair, put, putName, said, say, tongue, word } from './languag
 let me = null;
 let watched = () => {};
 
-const day = at => new Date(at).toLocaleString([], { month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit' });
+const two = number => String(number).padStart(2, '0');
+/** The same in both languages. */
+const day = at => (date => `${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`)(new Date(at));
 
 /** Carries something out, and says why not. */
 async function act(path, options) {
@@ -68,13 +70,14 @@ async function invite(event) {
   const name = byId('name').value.trim();
   const opened = await act('/api/v1/invitations', { method: 'POST', body: JSON.stringify({ name, ...JSON.parse(byId('what').value) }) });
   watched();
-  say(byId('whom'), 'me.whom', { name });
+  const named = () => make('strong', { lang: tongue(name) }, name);
+  byId('whom').replaceChildren(named(), ' ', said('me.whom'));
   byId('code').src = opened.qr_svg;
   byId('phone').hidden = !opened.scan_link;
   if (opened.scan_link) byId('phone').href = opened.scan_link;
   byId('invited').hidden = false;
   byId('name').value = '';
-  const over = key => { watched(); byId('invited').hidden = true; say(byId('said'), key, { name }); people(); };
+  const over = key => { watched(); byId('invited').hidden = true; byId('said').replaceChildren(named(), ' ', said(key)); people(); };
   watched = hear(opened.events, {
     approved: () => over('me.joined'), refused: () => over('me.unused'), expired: () => over('me.unused'),
   }, showConnected);
