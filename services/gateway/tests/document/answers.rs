@@ -112,29 +112,6 @@ pub async fn walk(met: &Met) {
         let answer = ask.send().await;
         assert_eq!(answer.code(), "ok", "{id}: {answer:?}");
     }
-    let (uuid, cookie) = hall.walk.begun_login().await;
-    let logins = r#"
-        anybody begin_login {}
-        anybody login_keys
-        anybody login_code uuid=UUID cookie=COOKIE
-        anybody login_events uuid=UUID cookie=COOKIE
-        anybody redeem_login uuid=UUID cookie=COOKIE -> login_pending
-        anybody login_code uuid=UUID -> wrong_browser
-        anybody login_events uuid=UUID -> wrong_browser
-        anybody redeem_login uuid=UUID -> wrong_browser"#;
-    play(&hall, "", &logins.replace("UUID", &uuid).replace("COOKIE", &cookie)).await;
-    let invite = hall.walk.ask("invite").by("manager").json(&body("invite").unwrap()).send().await;
-    let invited = r#"
-        manager invitation_code uuid=UUID
-        manager invitation_events uuid=UUID
-        wait 700
-        manager invitation_code uuid=UUID -> session_expired
-        manager invitation_events uuid=UUID -> session_expired
-        anybody login_code uuid=LOGIN cookie=COOKIE -> session_expired
-        anybody login_events uuid=LOGIN cookie=COOKIE -> session_expired
-        anybody redeem_login uuid=LOGIN cookie=COOKIE -> session_expired"#;
-    let invited = invited.replace("UUID", invite.body["uuid"].as_str().unwrap());
-    play(&hall, "", &invited.replace("LOGIN", &uuid).replace("COOKIE", &cookie)).await;
     let hall = Hall::new(met).await;
     let (token, at) = (CallbackToken::new(TOKEN), (MORNING / 1000).to_string());
     let signed = format!("signature={}&timestamp={at}&nonce=n", signature(&token, &at, "n"));

@@ -8,6 +8,7 @@ mod walk;
 mod acts;
 mod answers;
 mod everywhere;
+mod logins;
 mod random;
 mod refusals;
 mod routes;
@@ -59,6 +60,7 @@ async fn every_operation_answers_and_refuses_as_the_document_says_and_in_all_tho
         everywhere::walk(&met),
         acts::walk(&met),
         answers::walk(&met),
+        logins::walk(&met),
         refusals::walk(&met)
     );
     let met = met.lock().clone();

@@ -251,40 +251,6 @@ const SESSIONS: &str = r#"
     anybody open_scan_session {"queue": "a", "site": "hall", "uuid": "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"} -> session_expired
 "#;
 
-/// Codes to log in with, and to join staff.
-const LOGINS: &str = r#"
-    anybody begin_login {"first": "nonsense"} -> first_code_used
-    anybody begin_login {"first": "a", "authorize": "b"} -> malformed_request
-    anybody begin_login {"authorize": "client_id=nobody&redirect_uri=x"} -> unknown_client
-    anybody begin_login {"authorize": "client_id=intranet&redirect_uri=https://elsewhere.example"} -> wrong_redirect
-    anybody login_code uuid=u -> malformed_uuid
-    anybody login_events uuid=u -> malformed_uuid
-    anybody redeem_login uuid=u -> malformed_uuid
-    anybody login_code -> unknown_session
-    anybody login_events -> unknown_session
-    anybody redeem_login -> unknown_session
-    anybody login_token -> malformed_request
-    manager invitation_code uuid=u -> malformed_uuid
-    manager invitation_events uuid=u -> malformed_uuid
-    manager invitation_code -> unknown_session
-    manager invitation_events -> unknown_session
-    manager invite {"name": "b", "role": "staff", "sites": ["nowhere"]} -> unknown_site
-    manager invite {"name": "b", "role": "staff", "sites": ["other"]} -> not_your_site
-    manager invite {"name": "b", "role": "staff", "sites": ["hall"], "counters": ["9"]} -> unknown_counter
-"#;
-
-/// Codes that another site changes for a token, by forms.
-async fn forms(hall: &Hall) {
-    let form = "grant_type=authorization_code&code=c&redirect_uri=r&code_verifier=v&client_id=";
-    for (client, code) in [("nobody", "unknown_client"), ("intranet", "login_unaddressed")] {
-        let asked = hall.walk.ask("login_token").bytes(format!("{form}{client}"));
-        let answer = asked.send().await;
-        assert_eq!(answer.code(), code, "{answer:?}");
-    }
-    let asked = hall.walk.ask("login_token").bytes(vec![b'a'; 9000]);
-    assert_eq!(asked.send().await.code(), "body_too_large");
-}
-
 /// What the holder of a ticket does behind its link.
 const HOLDER: &str = r#"
     anybody held_ticket id=LINK
@@ -413,10 +379,9 @@ pub async fn walk(met: &Met) {
     let made = hall.walk.ask("make_key").by("owner").json(&elsewhere).send().await;
     let key = made.body["id"].as_str().unwrap();
     play(&hall, "", &format!("manager revoke_key key={key} -> not_your_site")).await;
-    for script in [COUNTERS, SERVING, TICKETS, RETURNS, NUMBERS, READING, SESSIONS, LOGINS, BOOK] {
+    for script in [COUNTERS, SERVING, TICKETS, RETURNS, NUMBERS, READING, SESSIONS, BOOK] {
         play(&Hall::new(met).await, "", script).await;
     }
-    forms(&Hall::new(met).await).await;
     for script in [HOLDER, LATE] {
         let hall = Hall::new(met).await;
         let link = hall.holder().await;
