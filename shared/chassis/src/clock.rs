@@ -1,19 +1,29 @@
 //! The time of day, which comes in through the door: whoever needs it is given a [`Clock`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Tells the time of day.
 pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     fn now_ms(&self) -> i64;
+
+    /// What changes whenever somebody sets the clock; `None` for one that only goes on, as the
+    /// runtime's timers do. Who sleeps until a time of day wakes by it.
+    fn moves(&self) -> Option<watch::Receiver<i64>> {
+        None
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now_ms(&self) -> i64 {
         (**self).now_ms()
+    }
+
+    fn moves(&self) -> Option<watch::Receiver<i64>> {
+        (**self).moves()
     }
 }
 
@@ -33,29 +43,38 @@ impl Clock for SystemClock {
 
 /// A clock that stands still until it is moved; for tests without a runtime. Clones are one clock.
 #[derive(Debug, Clone, Default)]
-pub struct ManualClock(Arc<AtomicI64>);
+pub struct ManualClock(Arc<watch::Sender<i64>>);
 
 impl ManualClock {
     /// A clock that shows `now_ms`.
     pub fn at(now_ms: i64) -> ManualClock {
-        ManualClock(Arc::new(AtomicI64::new(now_ms)))
+        ManualClock(Arc::new(watch::Sender::new(now_ms)))
     }
 
     /// Shows `now_ms` from here on; backwards is possible, as on real machines.
     pub fn set(&self, now_ms: i64) {
-        self.0.store(now_ms, Ordering::SeqCst);
+        self.0.send_replace(now_ms);
     }
 
     /// Moves on by `by` and returns the new time in milliseconds.
     pub fn advance(&self, by: Duration) -> i64 {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.0.fetch_add(by, Ordering::SeqCst).saturating_add(by)
+        let mut now_ms = 0;
+        self.0.send_modify(|shown| {
+            *shown = shown.saturating_add(by);
+            now_ms = *shown;
+        });
+        now_ms
     }
 }
 
 impl Clock for ManualClock {
     fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
+        *self.0.borrow()
+    }
+
+    fn moves(&self) -> Option<watch::Receiver<i64>> {
+        Some(self.0.subscribe())
     }
 }
 

@@ -4,23 +4,19 @@
 use crate::actor::Actor;
 use crate::chooser::choose;
 use crate::command::{Act, Command, Served};
-use crate::ids::{CommandId, CounterId};
+use crate::ids::{CommandId, CounterId, QueueId};
+use crate::line::Line;
 use crate::milestones;
 use crate::rules::Rules;
-use crate::site::Site;
+use crate::site::{Counter, Site};
 use crate::ticket::{Stage, Ticket};
-use crate::time::{MINUTE_MS, Now, Timestamp};
-
-/// Every so often those who wait long are looked at.
-const LOOK_MS: i64 = 5 * MINUTE_MS;
+use crate::time::{Now, Timestamp};
 
 /// What is due at a site now.
 pub fn due(site: &Site, rules: &Rules, now: &Now) -> Vec<Command> {
     let Some(day) = site.day else { return Vec::new() };
     if day < now.day() {
-        let something = site.tickets().any(Ticket::is_live)
-            || site.counters.values().any(|counter| counter.login.is_some() || counter.is_open());
-        return match something {
+        return match goes_into_the_night(site) {
             true => vec![system(&format!("closeday/{}", day.0), Act::CloseDay)],
             false => Vec::new(),
         };
@@ -31,33 +27,49 @@ pub fn due(site: &Site, rules: &Rules, now: &Now) -> Vec<Command> {
         let text = format!("next/{}/{}/{calls}", day.0, counter.as_str());
         system(&text, Act::CallNext(counter.clone()))
     });
-    let slipped = rules.queues.keys().filter(|queue| {
-        milestones::waits_long(site, rules, queue, now)
-            && !milestones::slipped(site, rules, now, queue).is_empty()
-    });
-    let slipped = slipped.map(|queue| {
-        let look = now.at.0.div_euclid(LOOK_MS);
-        let text = format!("slipped/{}/{look}", queue.as_str());
-        system(&text, Act::TellSlipped(queue.clone()))
-    });
+    let slipped = rules.queues.keys().filter_map(|queue| slip(site, rules, queue, now));
     over.chain(next).chain(slipped).collect()
 }
 
-/// When to look again, if nothing happens meanwhile; `None` while nothing will come of itself.
+/// When to look again, if nothing happens meanwhile: before that, nothing more is due than now.
+/// `None` while nothing will come of itself.
 pub fn next_due(site: &Site, rules: &Rules, now: &Now) -> Option<Timestamp> {
     let day = site.day?;
     if day < now.day() {
-        return Some(now.at);
+        return goes_into_the_night(site).then_some(now.at);
     }
     let live = site.deadlines.iter().find(|(deadline, id)| {
         site.ticket(*id).is_some_and(|ticket| over(rules, ticket, *deadline).is_some())
     });
     let deadline = live.map(|(deadline, _)| *deadline);
     let next = idle(site, rules).next().map(|_| now.at);
-    let long = rules.queues.keys().any(|queue| milestones::waits_long(site, rules, queue, now));
-    let look = long.then(|| Timestamp((now.at.0.div_euclid(LOOK_MS) + 1) * LOOK_MS));
+    let slipped = rules.queues.keys().find_map(|queue| slip(site, rules, queue, now));
+    let slipped = slipped.map(|_| now.at);
+    let impatient = site.lines.values().any(Line::anybody_impatient);
+    let look = impatient.then(|| milestones::next_look(now));
     let end = (now.today.lasts.to.0 < i64::MAX).then_some(now.today.lasts.to);
-    [deadline, next, look, end].into_iter().flatten().min()
+    [deadline, next, slipped, look, end].into_iter().flatten().min()
+}
+
+/// Whether there is anything that the end of its day ends.
+fn goes_into_the_night(site: &Site) -> bool {
+    let waits = |line: &Line| !line.is_empty() || line.held() > 0 || line.missed() > 0;
+    let works = |counter: &Counter| {
+        counter.login.is_some() || counter.is_open() || counter.serving.is_some()
+    };
+    site.lines.values().any(waits) || site.counters.values().any(works)
+}
+
+/// Telling those of a queue who wait much longer than they were told, once for each look.
+fn slip(site: &Site, rules: &Rules, queue: &QueueId, now: &Now) -> Option<Command> {
+    if !milestones::waits_long(site, rules, queue, now) {
+        return None;
+    }
+    let look = milestones::last_look(now).at.0;
+    let text = format!("slipped/{}/{look}", queue.as_str());
+    let command = system(&text, Act::TellSlipped(queue.clone()));
+    let told = site.remembered(&command.id).is_some();
+    (!told && !milestones::impatient(site, rules, now, queue).is_empty()).then_some(command)
 }
 
 /// What a ticket's deadline brings, if the rules let it bring anything. The deadline is part of what

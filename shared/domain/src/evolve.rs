@@ -4,6 +4,7 @@ use crate::actor::By;
 use crate::command::Mark;
 use crate::event::{Decision, Event};
 use crate::ids::{CounterId, Number, Person, QueueId, TicketId};
+use crate::lane::Patience;
 use crate::line::{Line, Overtake};
 use crate::moves::Cause;
 use crate::site::{Counter, CounterState, RecentCall, Site};
@@ -22,6 +23,7 @@ struct Spot {
     place: Place,
     holder: Option<Person>,
     deadline: Option<Timestamp>,
+    patience: Option<Patience>,
 }
 
 #[derive(PartialEq)]
@@ -50,6 +52,7 @@ impl Spot {
             place,
             holder: ticket.person.clone().filter(|_| ticket.is_live()),
             deadline: ticket.deadline(),
+            patience: Patience::of(ticket),
         }
     }
 }
@@ -293,7 +296,11 @@ impl Site {
         };
         let (ticket, is) = (shared.clone(), Spot::of(shared));
         let moved = was.place != is.place || was.rank != is.rank || was.queue != is.queue;
-        if moved || was.holder != is.holder || was.deadline != is.deadline {
+        if moved
+            || was.patience != is.patience
+            || was.holder != is.holder
+            || was.deadline != is.deadline
+        {
             self.leave(id, was);
             self.enter(id, is);
         }
@@ -321,7 +328,7 @@ impl Site {
             Place::Line => {
                 let arrival = spot.rank.arrival;
                 self.last_arrival = self.last_arrival.max(Some(arrival));
-                self.lines.entry(spot.queue).or_default().insert(spot.rank, id);
+                self.lines.entry(spot.queue).or_default().insert(spot.rank, id, spot.patience);
             }
             Place::Counter(counter) => self.counter_mut(&counter).serving = Some(id),
             Place::Aside => drop(self.lines.entry(spot.queue).or_default().held.insert(id)),

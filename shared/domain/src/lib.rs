@@ -25,6 +25,7 @@ mod event;
 mod refusal;
 
 mod estimate;
+mod lane;
 mod line;
 mod memory;
 mod moves;

@@ -1,10 +1,10 @@
 //! One queue's line: lanes by priority class, each in the order of effective arrival.
 //!
-//! A lane is a persistent sorted sequence, so that somebody's place in it is found by halving and
-//! never by walking the line.
+//! Somebody's place in a lane is found by halving and never by walking the line.
 
 use crate::command::QueueState;
 use crate::ids::{Number, TicketId};
+use crate::lane::{Lane, Patience};
 use crate::moves::{Cause, Move, Moves};
 use crate::ticket::Rank;
 use crate::time::Timestamp;
@@ -13,7 +13,7 @@ use imbl::{OrdMap, OrdSet, Vector};
 /// The line of one queue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Line {
-    lanes: OrdMap<u8, Vector<(Rank, TicketId)>>,
+    lanes: OrdMap<u8, Lane>,
     pub(crate) state: Option<QueueState>,
     pub(crate) taken: u32,
     pub(crate) calls: u32,
@@ -52,8 +52,8 @@ impl Line {
 
     /// Whether somebody waits behind this place.
     pub(crate) fn anybody_behind(&self, rank: Rank, ticket: TicketId) -> bool {
-        let last = self.lanes.get_max().and_then(|(_, lane)| lane.back());
-        last.is_some_and(|last| *last > (rank, ticket))
+        let last = self.lanes.get_max().and_then(|(_, lane)| lane.last());
+        last.is_some_and(|last| last > (rank, ticket))
     }
 
     /// Through what somebody at this place was overtaken, from the so-manieth overtake on.
@@ -74,12 +74,12 @@ impl Line {
 
     /// Those who wait, first to last.
     pub fn waiting(&self) -> impl Iterator<Item = TicketId> + '_ {
-        self.lanes.values().flatten().map(|(_, ticket)| *ticket)
+        self.lanes.values().flat_map(Lane::iter).map(|(_, ticket)| ticket)
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.lanes.values().map(Vector::len).sum()
+        self.lanes.values().map(Lane::len).sum()
     }
 
     /// Whether nobody waits.
@@ -129,7 +129,7 @@ impl Line {
 
     /// Each class's first, best class first.
     pub(crate) fn heads(&self) -> impl Iterator<Item = (Rank, TicketId)> + '_ {
-        self.lanes.values().filter_map(|lane| lane.front().copied())
+        self.lanes.values().filter_map(Lane::first)
     }
 
     /// How many wait in these classes.
@@ -137,22 +137,13 @@ impl Line {
         self.lanes.range(classes).map(|(_, lane)| lane.len()).sum()
     }
 
-    pub(crate) fn insert(&mut self, rank: Rank, ticket: TicketId) {
-        let lane = self.lanes.entry(rank.class).or_default();
-        match lane.binary_search(&(rank, ticket)) {
-            Ok(_) => {}
-            Err(place) if place == lane.len() => lane.push_back((rank, ticket)),
-            Err(place) => lane.insert(place, (rank, ticket)),
-        }
+    pub(crate) fn insert(&mut self, rank: Rank, ticket: TicketId, patience: Option<Patience>) {
+        self.lanes.entry(rank.class).or_default().insert((rank, ticket), patience);
     }
 
     pub(crate) fn remove(&mut self, rank: Rank, ticket: TicketId) {
         let Some(lane) = self.lanes.get_mut(&rank.class) else { return };
-        match lane.binary_search(&(rank, ticket)) {
-            Ok(0) => drop(lane.pop_front()),
-            Ok(place) => drop(lane.remove(place)),
-            Err(_) => {}
-        }
+        lane.remove(&(rank, ticket));
         if lane.is_empty() {
             self.lanes.remove(&rank.class);
         }
@@ -162,11 +153,30 @@ impl Line {
     pub(crate) fn ahead_of(&self, rank: Rank, ticket: TicketId) -> usize {
         let better = self.len_of(0..rank.class);
         let lane = self.lanes.get(&rank.class);
-        better
-            + lane.map_or(0, |lane| match lane.back() {
-                Some(last) if *last < (rank, ticket) => lane.len(),
-                _ => lane.binary_search(&(rank, ticket)).unwrap_or_else(|place| place),
-            })
+        better + lane.map_or(0, |lane| lane.before(&(rank, ticket)))
+    }
+
+    /// Whether anybody could ever be told that it takes longer.
+    pub(crate) fn anybody_impatient(&self) -> bool {
+        self.lanes.values().any(Lane::anybody_impatient)
+    }
+
+    /// Those who may have lost their patience, in order, with how many are ahead of them. `may` is
+    /// asked of stretches of the line: the least patience in it, and how many are ahead of its first
+    /// and of its last; where it says no, nobody is looked at.
+    pub(crate) fn impatient(
+        &self,
+        mut may: impl FnMut(&Patience, u32, u32) -> bool,
+    ) -> Vec<(TicketId, u32)> {
+        let (mut found, mut better) = (Vec::new(), 0);
+        for lane in self.lanes.values() {
+            lane.impatient(
+                &mut |least, first, last| may(least, better + first, better + last),
+                &mut |ticket, before| found.push((ticket, better + before)),
+            );
+            better += lane.len() as u32;
+        }
+        found
     }
 
     /// A place of this class behind `places` others; `None` if there are no more than that.
@@ -180,23 +190,23 @@ impl Line {
             return None;
         }
         // Whoever was put beside the same one before stays before.
-        let (beside, _) = lane[places - 1];
+        let (beside, _) = lane.nth(places - 1)?;
         let same = |rank: &Rank| (rank.arrival, rank.sequence) == (beside.arrival, beside.sequence);
-        let last = lane.iter().skip(places - 1).map(|(rank, _)| *rank).take_while(same).last();
-        let last = last.unwrap_or(beside);
+        let later = (places..).map_while(|before| lane.nth(before)).map(|(rank, _)| rank);
+        let last = later.take_while(same).last().unwrap_or(beside);
         Some(Rank { turn: last.turn + 1, ..last })
     }
 
     /// A place of this class before everybody; `None` if nobody has it.
     pub(crate) fn front(&self, class: u8) -> Option<Rank> {
-        let (first, _) = self.lanes.get(&class)?.front()?;
-        Some(Rank { turn: first.turn - 1, ..*first })
+        let (first, _) = self.lanes.get(&class)?.first()?;
+        Some(Rank { turn: first.turn - 1, ..first })
     }
 
     /// A place of this class behind everybody: `rank` if that is one, or behind the last.
     pub(crate) fn tail(&self, rank: Rank) -> Rank {
-        match self.lanes.get(&rank.class).and_then(Vector::back) {
-            Some((last, _)) if *last >= rank => Rank { turn: last.turn + 1, ..*last },
+        match self.lanes.get(&rank.class).and_then(Lane::last) {
+            Some((last, _)) if last >= rank => Rank { turn: last.turn + 1, ..last },
             _ => rank,
         }
     }

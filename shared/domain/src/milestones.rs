@@ -5,9 +5,10 @@
 
 use crate::chooser::may_call;
 use crate::command::QueueState;
-use crate::estimate::{Estimate, is_slipped};
+use crate::estimate::Situation;
 use crate::event::Event;
 use crate::ids::{CounterId, QueueId, TicketId};
+use crate::lane::Patience;
 use crate::notices::{Milestone, MilestoneKind, Through};
 use crate::rules::{QueueRules, Rules};
 use crate::site::Site;
@@ -42,8 +43,12 @@ const CLOSED_MINUTES: u32 = 60;
 /// Of a longer wait only those are told who wait long anyway,
 const LONG_MINUTES: u32 = 45;
 
-/// and not again for so long.
-const SLIP_AGAIN_MS: i64 = 30 * MINUTE_MS;
+/// and they are looked for every so often.
+const LOOK_MS: i64 = 5 * MINUTE_MS;
+
+/// From so many ahead on, a wait is never shorter with more ahead: they are of one band, and a long
+/// line.
+const EVEN_FROM: u32 = 15;
 
 /// In one go at most so many are told of a longer wait.
 const SLIPPED_AT_ONCE: usize = 200;
@@ -58,38 +63,67 @@ pub(crate) fn reached(after: &Site, rules: &Rules, now: &Now, events: &[Event]) 
     telling.out
 }
 
+/// The moment at which longer waits were looked for last: between two looks only what happens makes
+/// a wait longer, and not time.
+pub(crate) fn last_look(now: &Now) -> Now {
+    Now { at: Timestamp(now.at.0.div_euclid(LOOK_MS) * LOOK_MS), ..now.clone() }
+}
+
+/// When longer waits are looked for next.
+pub(crate) fn next_look(now: &Now) -> Timestamp {
+    last_look(now).at.plus_ms(LOOK_MS)
+}
+
 /// Those of a queue whose wait has become much longer than they were told.
 pub(crate) fn slipped(site: &Site, rules: &Rules, now: &Now, queue: &QueueId) -> Vec<Event> {
-    let Some(line) = site.lines.get(queue) else { return Vec::new() };
     let mut telling = Telling { site, rules, now, told: BTreeSet::new(), out: Vec::new() };
-    let waiting = line.waiting().enumerate();
-    for (ahead, ticket) in waiting.filter_map(|(n, id)| Some((n as u32, site.ticket(id)?))) {
-        if telling.out.len() >= SLIPPED_AT_ONCE {
-            break;
-        }
+    for (id, ahead) in impatient(site, rules, now, queue).into_iter().take(SLIPPED_AT_ONCE) {
+        let Some(ticket) = site.ticket(id) else { continue };
         let told = site.told_to(rules, ticket, ahead, now);
-        let Some(estimate) = told.estimate else { break };
-        if has_slipped(ticket, estimate, now.at) {
-            telling.tell(ticket, MilestoneKind::Slipped(told), progress(now.at));
-        }
+        telling.tell(ticket, MilestoneKind::Slipped(told), progress(now.at));
     }
     telling.out
 }
 
-/// Whether somebody waits so long that a slip could be told at all.
-pub(crate) fn waits_long(site: &Site, rules: &Rules, queue: &QueueId, now: &Now) -> bool {
-    let Some(line) = site.lines.get(queue).filter(|line| !line.is_empty()) else { return false };
-    let last = line.len() as u32 - 1;
-    site.outlook(rules, queue, last, now).is_some_and(|wait| wait.low >= LONG_MINUTES)
+/// Whom `slipped` tells, with how many ahead. Stretches of the line in which nobody can have lost
+/// their patience are passed over, so that this costs little where nobody is to be told.
+pub(crate) fn impatient(
+    site: &Site,
+    rules: &Rules,
+    now: &Now,
+    queue: &QueueId,
+) -> Vec<(TicketId, u32)> {
+    let look = last_look(now);
+    let (Some(line), Some(situation)) =
+        (site.lines.get(queue), site.situation(rules, queue, 0, &look))
+    else {
+        return Vec::new();
+    };
+    let outlook = |ahead| {
+        let forecast = look.learned.forecast(&Situation { ahead, ..situation.clone() });
+        forecast.map(|forecast| forecast.told())
+    };
+    let mut found = line.impatient(|patience, first, last| {
+        // What is told is this, or less where it was just shortened.
+        first < EVEN_FROM && first < last
+            || outlook(last).is_some_and(|wait| patience.is_lost(look.at, wait.low))
+    });
+    found.retain(|(id, ahead)| {
+        let Some(ticket) = site.ticket(*id) else { return false };
+        let told = outlook(*ahead).map(|wait| ticket.trail.steady(wait, look.at));
+        let patience = Patience::of(ticket);
+        told.zip(patience).is_some_and(|(wait, patience)| patience.is_lost(look.at, wait.low))
+    });
+    found
 }
 
-fn has_slipped(ticket: &Ticket, estimate: Estimate, at: Timestamp) -> bool {
-    let Some(expected) = ticket.notices.expected else { return false };
-    let since_joined_s = |then: Timestamp| {
-        u32::try_from(then.since_ms(ticket.taken_at).max(0) / 1000).unwrap_or(u32::MAX)
+/// Whether somebody waits so long that a slip could be told at all.
+pub(crate) fn waits_long(site: &Site, rules: &Rules, queue: &QueueId, now: &Now) -> bool {
+    let Some(line) = site.lines.get(queue).filter(|line| line.anybody_impatient()) else {
+        return false;
     };
-    let recently = ticket.notices.last.is_some_and(|last| at.since_ms(last) < SLIP_AGAIN_MS);
-    !recently && is_slipped(since_joined_s(expected), since_joined_s(at.plus_minutes(estimate.low)))
+    let last = line.len() as u32 - 1;
+    site.outlook(rules, queue, last, &last_look(now)).is_some_and(|wait| wait.low >= LONG_MINUTES)
 }
 
 /// Whether a recall since the call was told already.

@@ -3,7 +3,7 @@
 use crate::estimate::Estimate;
 use crate::ids::{Number, Person, TicketId, TicketKey};
 use crate::ticket::Told;
-use crate::time::{Day, Timestamp};
+use crate::time::{Day, MINUTE_MS, Timestamp};
 use std::sync::Arc;
 
 /// Something the holder of a ticket is to be told.
@@ -102,6 +102,9 @@ const KEPT_FOR_CALLS: u32 = 2;
 /// Between two templates, other than a call: a minute.
 const APART_MS: i64 = 60_000;
 
+/// Of a longer wait nobody is told so soon after anything else.
+const SLIP_AGAIN_MS: i64 = 30 * MINUTE_MS;
+
 /// What a ticket remembers of what its holder was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Notices {
@@ -197,6 +200,12 @@ impl Notices {
             }
             _ => apart && self.templates < TEMPLATES - KEPT_FOR_CALLS,
         }
+    }
+
+    /// From when a longer wait may be told; `None` if the budget has no room for it.
+    pub(crate) fn slip_from(&self) -> Option<Timestamp> {
+        let room = self.templates < TEMPLATES - KEPT_FOR_CALLS;
+        room.then(|| self.last.map_or(Timestamp(i64::MIN), |last| last.plus_ms(SLIP_AGAIN_MS)))
     }
 
     /// Takes in that a milestone was decided.

@@ -204,6 +204,18 @@ impl Site {
         ahead: u32,
         now: &Now,
     ) -> Option<Forecast> {
+        now.learned.forecast(&self.situation(rules, queue, ahead, now)?)
+    }
+
+    /// What a forecast for somebody with this many people ahead is made for; `None` for a queue that
+    /// the rules do not know.
+    pub(crate) fn situation(
+        &self,
+        rules: &Rules,
+        queue: &QueueId,
+        ahead: u32,
+        now: &Now,
+    ) -> Option<Situation> {
         let minutes = rules.queues.get(queue)?.minutes;
         let busy = |ticket: TicketId| {
             let (queue, spent_ms) = match self.tickets.get(&ticket).map(|t| (&t.queue, &t.stage)) {
@@ -230,7 +242,7 @@ impl Site {
             _ => None,
         };
         let queue = queue.clone();
-        now.learned.forecast(&Situation { queue, minutes, ahead, counters, last_wait_s, closing_s })
+        Some(Situation { queue, minutes, ahead, counters, last_wait_s, closing_s })
     }
 
     /// What somebody with this many people ahead is told of the wait.

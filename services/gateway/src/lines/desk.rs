@@ -20,14 +20,21 @@ use paihao_ledger::{AppendError, Expect, Ledger, Position};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Commands that go as one entry at most; keeps an entry far below what a store takes.
 const BATCH: usize = 256;
 
-/// How often a desk looks whether time has brought something about, if it does not know of anything
-/// earlier: other replicas decide too.
-const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks at what time has brought about, however much happens.
+const APART: Duration = Duration::from_millis(20);
+
+/// Before what was due and not decided is tried again, unless something happens.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// A desk looks this often without a reason, too: the machine's clock may be set, and a machine that
+/// slept has timers that did.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// How long to wait for the follower to bring what a conflict spoke of, before looking again.
 const CATCH_UP: Duration = Duration::from_secs(1);
@@ -75,6 +82,34 @@ pub(super) struct Desk {
     clock: Arc<dyn Clock>,
 }
 
+/// What may have changed what is due.
+struct News {
+    views: watch::Receiver<View>,
+    clock: Option<watch::Receiver<i64>>,
+}
+
+impl News {
+    /// Comes when something has happened since it was last seen.
+    async fn come(&mut self) {
+        let moved = async {
+            let Some(clock) = &mut self.clock else { return std::future::pending().await };
+            if clock.changed().await.is_err() {
+                // Nobody can set it any more.
+                std::future::pending().await
+            }
+        };
+        tokio::select! {
+            changed = self.views.changed() => if changed.is_err() { std::future::pending().await },
+            () = moved => {}
+        }
+    }
+
+    fn seen(&mut self) {
+        self.views.mark_unchanged();
+        self.clock.iter_mut().for_each(watch::Receiver::mark_unchanged);
+    }
+}
+
 /// What a batch comes to on a given view.
 struct Sitting {
     decisions: Vec<Decision>,
@@ -96,6 +131,7 @@ impl Desk {
 
     /// Serves until nobody can ask any more: the door has closed, and what was asked is answered.
     /// What time brings about is decided once the view is `caught_up`, by every replica: one lands.
+    /// It is looked for when something has happened, and at the next moment at which it may come.
     pub(super) async fn run(
         self,
         mut requests: mpsc::Receiver<Request>,
@@ -103,19 +139,25 @@ impl Desk {
         closed: CancellationToken,
     ) {
         let mut batch = Vec::new();
+        let mut news = News { views: self.view.watch(), clock: self.clock.moves() };
+        let (mut looked, mut next) = (Instant::now(), Instant::now());
         loop {
-            let timer = async {
-                let _ = caught_up.wait_for(|caught_up| *caught_up).await;
-                tokio::time::sleep(self.until_due()).await;
-            };
             let taken = tokio::select! {
                 biased;
-                taken = requests.recv_many(&mut batch, BATCH) => taken,
-                () = closed.cancelled() => return,
-                () = timer => {
-                    self.bring_about().await;
+                () = tokio::time::sleep_until(next), if *caught_up.borrow() => {
+                    news.seen();
+                    let wait = self.look().await;
+                    looked = Instant::now();
+                    next = looked + wait;
                     continue;
                 }
+                taken = requests.recv_many(&mut batch, BATCH) => taken,
+                () = closed.cancelled() => return,
+                () = news.come() => {
+                    next = next.min(looked + APART);
+                    continue;
+                }
+                Ok(()) = caught_up.changed() => continue,
             };
             if taken == 0 {
                 return;
@@ -129,24 +171,30 @@ impl Desk {
         book.calendar.now(self.clock.now_ms()).knowing(self.history.model(&book.subject))
     }
 
-    /// How long nothing will come about by itself, as far as this replica knows.
-    fn until_due(&self) -> Duration {
+    /// Decides what time has brought about, and says how long nothing more will come by itself, as
+    /// far as this replica knows.
+    async fn look(&self) -> Duration {
+        let something = self.bring_about().await;
         let (view, book) = (self.view.now(), self.book.now());
+        if view.unreadable {
+            return LOOK;
+        }
         let now = self.now(&book);
-        let next = match view.unreadable {
-            true => None,
-            false => next_due(&view.site, &book.rules, &now),
-        };
-        let wait =
-            next.map_or(LOOK, |next| Duration::from_millis(next.since_ms(now.at).max(0) as u64));
-        wait.clamp(Duration::from_millis(20), LOOK)
+        match next_due(&view.site, &book.rules, &now) {
+            // It was not decided: the rules refuse it for now, or the ledger is away.
+            Some(next) if next <= now.at && something => AGAIN,
+            Some(next) => {
+                Duration::from_millis(next.since_ms(now.at).max(0) as u64).clamp(APART, LOOK)
+            }
+            None => LOOK,
+        }
     }
 
-    /// Decides what time alone has brought about.
-    async fn bring_about(&self) {
+    /// Decides what time alone has brought about. Says whether there was anything.
+    async fn bring_about(&self) -> bool {
         let view = self.view.now();
         if view.unreadable {
-            return;
+            return false;
         }
         let book = self.book.now();
         let mut due = due(&view.site, &book.rules, &self.now(&book));
@@ -159,7 +207,7 @@ impl Desk {
             })
             .unzip();
         if batch.is_empty() {
-            return;
+            return false;
         }
         // A ledger that is away is waited for no longer than by a person: people ask meanwhile.
         let _ = tokio::time::timeout(super::PATIENCE, self.settle(batch)).await;
@@ -169,6 +217,7 @@ impl Desk {
                 tracing::info!(site, outcome = answered.outcome.name(), "time has brought about");
             }
         }
+        true
     }
 
     /// Brings every request of the batch to its answer.

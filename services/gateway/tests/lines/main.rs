@@ -4,5 +4,6 @@ mod replica;
 
 mod agreement;
 mod changing;
+mod sleeping;
 mod time;
 mod trouble;

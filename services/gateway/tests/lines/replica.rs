@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use paihao_chassis::Tasks;
-use paihao_chassis::clock::ManualClock;
+use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, Outcome, Person, QueueId, QueueRules,
@@ -50,10 +50,7 @@ pub fn book_with(queue: QueueRules) -> Book {
 pub fn ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let now = clock.clone();
-    let options = SqliteOptions::new(Arc::new(move || {
-        use paihao_chassis::clock::Clock;
-        now.now_ms()
-    }));
+    let options = SqliteOptions::new(Arc::new(move || now.now_ms()));
     (Arc::new(SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap()), folder)
 }
 
@@ -64,9 +61,13 @@ pub async fn replica(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
 
 /// A replica of another book.
 pub async fn replica_of(book: &Book, ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
+    replica_on(book, ledger, Arc::new(clock.clone())).await
+}
+
+/// A replica of a book by any clock.
+pub async fn replica_on(book: &Book, ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) -> Lines {
     let closed = CancellationToken::new();
     let nobody = Arc::new(|_: &Subject, _: &_| {});
-    let clock = Arc::new(clock.clone());
     let lines = Lines::start(book, ledger, clock, nobody, &closed, &Tasks::new());
     lines.until_caught_up().await;
     lines

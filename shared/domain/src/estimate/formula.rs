@@ -25,7 +25,8 @@ impl Model {
         let formula = self.closed_form_s(situation, &learned);
         let predicted = match situation.last_wait_s {
             Some(last) if situation.ahead >= LONG_LINE && !learned.is_cold() => {
-                formula + (f64::from(last) - formula) * LAST_WAIT_SHARE
+                // As a sum of parts, it never falls where the formula rises.
+                formula * (1.0 - LAST_WAIT_SHARE) + f64::from(last) * LAST_WAIT_SHARE
             }
             _ => formula,
         };

@@ -21,8 +21,12 @@ pub fn is_near(ahead: u32, median_s: Option<u32>, since_joined_ms: i64) -> bool 
 /// Whether a wait has slipped from what was told. Both are whole waits in seconds, from joining:
 /// the median that was told, and what was waited so far with the median of what is left.
 pub fn is_slipped(told_s: u32, expected_s: u32) -> bool {
-    let later = expected_s.saturating_sub(told_s);
-    expected_s > LONG_WAIT_S && later > SLIPPED_S.max(told_s / 2)
+    expected_s >= slips_from(told_s)
+}
+
+/// The shortest wait in seconds that has slipped from what was told.
+pub(crate) fn slips_from(told_s: u32) -> u32 {
+    told_s.saturating_add(SLIPPED_S.max(told_s / 2)).max(LONG_WAIT_S).saturating_add(1)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod lead;
 mod accuracy;
 
 pub use accuracy::{Accuracy, Score};
+pub(crate) use lead::slips_from;
 pub use lead::{is_near, is_slipped};
 pub use model::{Model, Snapshot, Visit, VisitEnd};
 pub use run::{Chooser, Next, RUN_LIMIT};

@@ -15,4 +15,5 @@ mod transitions;
 mod visits;
 
 mod histories;
+mod looks;
 mod records;
