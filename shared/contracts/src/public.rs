@@ -238,7 +238,7 @@ pub fn publish(position: u64, commit: &Commit) -> impl Iterator<Item = PublicEve
 fn happened(decision: &Decision, event: &Event) -> Option<Happened> {
     let whose = |ticket: &u32| Whose { ticket: *ticket, number: number(decision, *ticket) };
     Some(match event {
-        Event::DayOpened { day } => Happened::DayOpened { day: *day },
+        Event::DayOpened { day, .. } => Happened::DayOpened { day: *day },
         Event::CounterOpened { counter, .. } => {
             Happened::CounterOpened { counter: counter.clone() }
         }
@@ -272,7 +272,7 @@ fn happened(decision: &Decision, event: &Event) -> Option<Happened> {
         }
         Event::HolderForgotten { ticket } => Happened::HolderForgotten { whose: whose(ticket) },
         Event::CounterPaused { counter } => Happened::CounterPaused { counter: counter.clone() },
-        Event::QueueSet { queue, state } => {
+        Event::QueueSet { queue, state, .. } => {
             Happened::QueueSet { queue: queue.clone(), state: *state }
         }
         Event::TicketRecalled { ticket, counter, call, deadline, .. } => Happened::TicketCalled {
@@ -299,6 +299,8 @@ fn happened(decision: &Decision, event: &Event) -> Option<Happened> {
         // Sums of what is told one by one, and what concerns nobody outside.
         Event::DayClosed { .. }
         | Event::QueueCleared { .. }
+        | Event::QueueTold { .. }
+        | Event::QueueSwept { .. }
         | Event::TicketPrioritised { .. }
         | Event::TicketMarked { .. } => return None,
         // What its holder is told names them, and follows from the events around it.

@@ -44,7 +44,13 @@ fn holds<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value> {
 
 #[test]
 fn commits() {
-    let lines = [holds::<Commit>("commit-v1"), holds::<Commit>("commit-v2")].concat();
+    let pieces = holds::<Commit>("commit-v3");
+    // The version is the oldest that has all that is in it.
+    for line in holds::<Commit>("commit-v2").iter().chain(&pieces) {
+        let commit: Commit = serde_json::from_value(line.clone()).unwrap();
+        assert_eq!(Commit::new(commit.site.clone(), commit.decisions.clone()), commit);
+    }
+    let lines = [holds::<Commit>("commit-v1"), holds::<Commit>("commit-v2"), pieces].concat();
     // Every kind of event and of outcome is among them, those that come later included.
     let (mut kinds, mut parts) = (BTreeSet::new(), BTreeSet::new());
     for decision in lines.iter().flat_map(|line| line["decisions"].as_array().unwrap()) {

@@ -1,6 +1,5 @@
 //! Who is next at a counter: a pure function of the lines it serves and the owner's policy.
 
-use crate::command::QueueState;
 use crate::ids::{QueueId, TicketId};
 use crate::line::Line;
 use crate::rules::{CounterRules, MISSED_LANE, Policy, QueueRules, Rules};
@@ -57,14 +56,8 @@ fn callable<'a>(
 ) -> impl Iterator<Item = (&'a QueueId, &'a QueueRules, &'a Line)> {
     counter.queues.iter().filter_map(|queue| {
         let (of_queue, line) = (rules.queues.get(queue)?, site.lines.get(queue)?);
-        let calls = may_call(site.queue_state(rules, queue));
-        (calls && !line.is_empty()).then_some((queue, of_queue, line))
+        (site.calls(rules, queue) && !line.is_empty()).then_some((queue, of_queue, line))
     })
-}
-
-/// Whether a queue in this state calls anybody.
-pub(crate) fn may_call(state: QueueState) -> bool {
-    matches!(state, QueueState::Open | QueueState::Paused)
 }
 
 /// Those heads of lanes that were passed as often as may be.

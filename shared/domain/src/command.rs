@@ -18,6 +18,15 @@ pub struct Command {
     pub act: Act,
 }
 
+impl Command {
+    /// What the system asks for by itself. The text says all that tells it from others, so that
+    /// whoever proposes the same proposes one command.
+    pub(crate) fn by_system(text: &str, act: Act) -> Command {
+        let id = CommandId::derived(text);
+        Command { id, fingerprint: 0, actor: Actor::System, act }
+    }
+}
+
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
@@ -156,6 +165,10 @@ pub enum Act {
     },
     /// Void every live ticket of a queue.
     ClearQueue(QueueId),
+    /// Go on telling those of a queue that it was halted or closed.
+    TellQueue(QueueId),
+    /// Go on voiding the tickets of a queue that was cleared.
+    SweepQueue(QueueId),
     /// End a business day that is over.
     CloseDay,
     /// Tell those whose wait has become much longer.

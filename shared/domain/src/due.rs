@@ -1,12 +1,12 @@
 //! What time alone brings about: commands that any replica may propose, each with an identity made
 //! of what it ends, so that however many propose it, one lands.
 
-use crate::actor::Actor;
 use crate::chooser::choose;
 use crate::command::{Act, Command, Served};
-use crate::ids::{CommandId, CounterId, QueueId};
+use crate::ids::{CounterId, QueueId};
 use crate::line::Line;
 use crate::milestones;
+use crate::pieces::{begun, first_of_all};
 use crate::rules::Rules;
 use crate::site::{Counter, Site};
 use crate::ticket::{Stage, Ticket};
@@ -15,9 +15,12 @@ use crate::time::{Now, Timestamp};
 /// What is due at a site now.
 pub fn due(site: &Site, rules: &Rules, now: &Now) -> Vec<Command> {
     let Some(day) = site.day else { return Vec::new() };
+    if let Some(command) = first_of_all(site, rules, now) {
+        return vec![command];
+    }
     if day < now.day() {
         return match goes_into_the_night(site) {
-            true => vec![system(&format!("closeday/{}", day.0), Act::CloseDay)],
+            true => vec![Command::by_system(&format!("closeday/{}", day.0), Act::CloseDay)],
             false => Vec::new(),
         };
     }
@@ -25,16 +28,19 @@ pub fn due(site: &Site, rules: &Rules, now: &Now) -> Vec<Command> {
     let over = passed.filter_map(|(deadline, id)| over(rules, site.ticket(*id)?, *deadline));
     let next = idle(site, rules).map(|(counter, calls)| {
         let text = format!("next/{}/{}/{calls}", day.0, counter.as_str());
-        system(&text, Act::CallNext(counter.clone()))
+        Command::by_system(&text, Act::CallNext(counter.clone()))
     });
     let slipped = rules.queues.keys().filter_map(|queue| slip(site, rules, queue, now));
-    over.chain(next).chain(slipped).collect()
+    begun(site, rules).chain(over).chain(next).chain(slipped).collect()
 }
 
 /// When to look again, if nothing happens meanwhile: before that, nothing more is due than now.
 /// `None` while nothing will come of itself.
 pub fn next_due(site: &Site, rules: &Rules, now: &Now) -> Option<Timestamp> {
     let day = site.day?;
+    if first_of_all(site, rules, now).is_some() || begun(site, rules).next().is_some() {
+        return Some(now.at);
+    }
     if day < now.day() {
         return goes_into_the_night(site).then_some(now.at);
     }
@@ -67,7 +73,7 @@ fn slip(site: &Site, rules: &Rules, queue: &QueueId, now: &Now) -> Option<Comman
     }
     let look = milestones::last_look(now).at.0;
     let text = format!("slipped/{}/{look}", queue.as_str());
-    let command = system(&text, Act::TellSlipped(queue.clone()));
+    let command = Command::by_system(&text, Act::TellSlipped(queue.clone()));
     let told = site.remembered(&command.id).is_some();
     (!told && !milestones::impatient(site, rules, now, queue).is_empty()).then_some(command)
 }
@@ -82,21 +88,28 @@ fn over(rules: &Rules, ticket: &Ticket, deadline: Timestamp) -> Option<Command> 
             let number = Some(ticket.number.to_string());
             let served = Served { counter: counter.clone(), number };
             if of_queue.auto_recall && *round == 1 && of_queue.calls > 1 {
-                return Some(system(
+                return Some(Command::by_system(
                     &format!("recall/{id}/{call}/{deadline}"),
                     Act::Recall(served),
                 ));
             }
-            let miss = || system(&format!("noshow/{id}/{call}/{deadline}"), Act::Miss(served));
+            let miss =
+                || Command::by_system(&format!("noshow/{id}/{call}/{deadline}"), Act::Miss(served));
             of_queue.auto_miss.then(miss)
         }
         Stage::Missed { .. } => {
             let misses = ticket.counts.misses;
-            Some(system(&format!("expire/{id}/{misses}/{deadline}"), Act::Expire(ticket.id)))
+            Some(Command::by_system(
+                &format!("expire/{id}/{misses}/{deadline}"),
+                Act::Expire(ticket.id),
+            ))
         }
         Stage::Held { .. } => {
             let holds = ticket.counts.holds;
-            Some(system(&format!("resume/{id}/{holds}/{deadline}"), Act::Resume(ticket.id)))
+            Some(Command::by_system(
+                &format!("resume/{id}/{holds}/{deadline}"),
+                Act::Resume(ticket.id),
+            ))
         }
         _ => None,
     }
@@ -109,8 +122,4 @@ fn idle<'a>(site: &'a Site, rules: &'a Rules) -> impl Iterator<Item = (&'a Count
         let idle = of_counter.auto_next && is.is_open() && is.serving.is_none();
         (idle && choose(site, rules, of_counter).is_some()).then_some((id, is.calls))
     })
-}
-
-fn system(text: &str, act: Act) -> Command {
-    Command { id: CommandId::derived(text), fingerprint: 0, actor: Actor::System, act }
 }

@@ -43,6 +43,8 @@ pub enum Event {
     DayOpened {
         /// Which day.
         day: Day,
+        /// How many of those that go on come by decisions that follow, and before anything else.
+        carrying: u32,
     },
     /// A counter began to serve, or goes on after a break.
     CounterOpened {
@@ -67,13 +69,31 @@ pub enum Event {
         queue: QueueId,
         /// To what.
         state: QueueState,
+        /// How many are to be told of it by decisions that follow.
+        untold: u32,
+    },
+    /// Some of those were told, or need not be any more.
+    QueueTold {
+        /// Which.
+        queue: QueueId,
+        /// How many.
+        people: u32,
     },
     /// A queue was cleared. Its tickets were closed before this.
     QueueCleared {
         /// Which.
         queue: QueueId,
-        /// How many tickets were void.
+        /// How many tickets are void.
         voided: u32,
+        /// How many of them are closed by decisions that follow.
+        unswept: u32,
+    },
+    /// Some of those were closed, or have left meanwhile.
+    QueueSwept {
+        /// Which.
+        queue: QueueId,
+        /// How many.
+        tickets: u32,
     },
     /// A number was given out.
     TicketTaken {
@@ -337,6 +357,11 @@ pub enum Outcome {
     },
     /// The day that was over has ended.
     DayBegun(Day),
+    /// The day that was over is ending.
+    DayTurning {
+        /// How many tickets are still to be voided or carried over.
+        left: u32,
+    },
     /// People were told.
     Told {
         /// How many.
@@ -379,7 +404,9 @@ impl Event {
             | Event::CounterPaused { .. }
             | Event::CounterClosed { .. }
             | Event::QueueSet { .. }
-            | Event::QueueCleared { .. } => None,
+            | Event::QueueTold { .. }
+            | Event::QueueCleared { .. }
+            | Event::QueueSwept { .. } => None,
         }
     }
 }
@@ -401,6 +428,7 @@ impl Outcome {
             Outcome::QueueIs(..) => "queue_is",
             Outcome::QueueCleared { .. } => "queue_cleared",
             Outcome::DayBegun(_) => "day_begun",
+            Outcome::DayTurning { .. } => "day_turning",
             Outcome::Told { .. } => "told",
         }
     }

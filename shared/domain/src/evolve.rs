@@ -7,6 +7,7 @@ use crate::ids::{CounterId, Number, Person, QueueId, TicketId};
 use crate::lane::Patience;
 use crate::line::{Line, Overtake};
 use crate::moves::Cause;
+use crate::pieces::Rest;
 use crate::site::{Counter, CounterState, RecentCall, Site};
 use crate::ticket::{Before, CloseReason, Counts, Marks, Rank, Stage, Ticket, Told};
 use crate::time::Timestamp;
@@ -72,7 +73,13 @@ impl Site {
             Event::TicketShown { ticket, told, via: _ } => {
                 self.change(*ticket, |ticket| ticket.trail.tell(told, at));
             }
-            Event::DayOpened { day } => *self = Site { day: Some(*day), ..Site::default() },
+            Event::DayOpened { day, carrying } => {
+                let live = self.live();
+                let late = live.len().saturating_sub(*carrying as usize);
+                let later = live[late..].iter().filter_map(|id| self.ticket(*id));
+                let carrying = later.map(|ticket| Arc::new(self.carried(ticket))).collect();
+                *self = Site { day: Some(*day), carrying, ..Site::default() };
+            }
             Event::CounterOpened { counter, login } => {
                 let counter = self.counter_mut(counter);
                 counter.state = CounterState::Open;
@@ -86,10 +93,31 @@ impl Site {
                 counter.state = CounterState::Offline;
                 counter.login = None;
             }
-            Event::QueueSet { queue, state } => {
-                self.lines.entry(queue.clone()).or_default().state = Some(*state);
+            Event::QueueSet { queue, state, untold } => {
+                let line = self.lines.entry(queue.clone()).or_default();
+                line.state = Some(*state);
+                line.untold = match *untold as usize {
+                    0 => None,
+                    untold => {
+                        let all: Vec<_> = line.listeners().map(|(id, _)| id).collect();
+                        let told = all.len().saturating_sub(untold);
+                        Rest::of(at, all.into_iter().skip(told))
+                    }
+                };
             }
-            Event::QueueCleared { .. } => {}
+            Event::QueueTold { queue, people } => {
+                let line = self.lines.entry(queue.clone()).or_default();
+                line.untold = line.untold.take().and_then(|rest| rest.after(*people));
+            }
+            Event::QueueCleared { queue, unswept, .. } => {
+                let line = self.lines.entry(queue.clone()).or_default();
+                line.untold = None;
+                line.unswept = (*unswept > 0).then(|| Rest::of(at, line.all())).flatten();
+            }
+            Event::QueueSwept { queue, tickets } => {
+                let line = self.lines.entry(queue.clone()).or_default();
+                line.unswept = line.unswept.take().and_then(|rest| rest.after(*tickets));
+            }
             Event::TicketTaken {
                 ticket,
                 queue,
@@ -114,7 +142,12 @@ impl Site {
                     self.moved(*ticket, None, Cause::Priority, at);
                 }
             }
-            Event::TicketCarried { ticket } => self.put((**ticket).clone()),
+            Event::TicketCarried { ticket } => {
+                if self.carrying.front().is_some_and(|next| next.id == ticket.id) {
+                    self.carrying.pop_front();
+                }
+                self.put((**ticket).clone());
+            }
             Event::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
                 let out_of_order = reason.is_some();
                 let was = self.place(*ticket);

@@ -35,6 +35,8 @@ mod site;
 mod evolve;
 
 mod chooser;
+mod pieces;
+
 mod decide;
 mod due;
 mod milestones;
@@ -55,6 +57,7 @@ pub use memory::{REMEMBERED_FOR_MS, Remembered};
 pub use milestones::FARTHEST;
 pub use moves::{Cause, Move, Moved};
 pub use notices::{Milestone, MilestoneKind, Notices, TEMPLATES, Through};
+pub use pieces::{PIECE, first_of_all};
 pub use refusal::Refusal;
 pub use rules::{
     CounterRules, MISSED_LANE, MissedPolicy, MissedRules, ORDINARY, Placement, Policy, QueueRules,

@@ -6,9 +6,11 @@ use crate::command::QueueState;
 use crate::ids::{Number, TicketId};
 use crate::lane::{Lane, Patience};
 use crate::moves::{Cause, Move, Moves};
+use crate::pieces::Rest;
 use crate::ticket::Rank;
 use crate::time::Timestamp;
 use imbl::{OrdMap, OrdSet, Vector};
+use std::collections::BTreeSet;
 
 /// The line of one queue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +28,10 @@ pub struct Line {
     passers: OrdMap<(Timestamp, u32, i32, TicketId), u8>,
     pub(crate) moves: Moves,
     overtakes: Vector<Overtake>,
+    /// Those who are still to be told that the queue was halted or closed.
+    pub(crate) untold: Option<Rest>,
+    /// Those whom a clearing has still to void; nobody is called meanwhile.
+    pub(crate) unswept: Option<Rest>,
     /// Seconds that the person called last had waited, for the first call of theirs.
     pub(crate) last_wait_s: Option<u32>,
 }
@@ -75,6 +81,22 @@ impl Line {
     /// Those who wait, first to last.
     pub fn waiting(&self) -> impl Iterator<Item = TicketId> + '_ {
         self.lanes.values().flat_map(Lane::iter).map(|(_, ticket)| ticket)
+    }
+
+    /// Those who are told how the queue stands, in order, with how many are ahead of them: who waits
+    /// or is held, but for those who are voided in a moment.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = (TicketId, u32)> + '_ {
+        let unswept = self.unswept.iter().flat_map(|rest| rest.tickets.iter().copied());
+        let unswept: BTreeSet<_> = unswept.collect();
+        let held = self.held.iter().filter(|id| !unswept.contains(*id));
+        let held: Vec<_> = held.map(|id| (*id, 0)).collect();
+        let waiting = self.waiting().filter(move |id| !unswept.contains(id));
+        waiting.zip(0..).chain(held)
+    }
+
+    /// Those whom a clearing voids, in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = TicketId> + '_ {
+        self.waiting().chain(self.held.iter().chain(self.missed.iter()).copied())
     }
 
     /// How many wait.

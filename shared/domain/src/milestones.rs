@@ -3,13 +3,13 @@
 //! Whom it happened to is told by the event; of the others, only the few at the front of the lines
 //! that moved are looked at, so that this costs the same however long a line is.
 
-use crate::chooser::may_call;
 use crate::command::QueueState;
 use crate::estimate::Situation;
 use crate::event::Event;
 use crate::ids::{CounterId, QueueId, TicketId};
 use crate::lane::Patience;
 use crate::notices::{Milestone, MilestoneKind, Through};
+use crate::pieces::Rest;
 use crate::rules::{QueueRules, Rules};
 use crate::site::Site;
 use crate::ticket::{CloseReason, Stage, Ticket, Told};
@@ -126,6 +126,26 @@ pub(crate) fn waits_long(site: &Site, rules: &Rules, queue: &QueueId, now: &Now)
     site.outlook(rules, queue, last, &last_look(now)).is_some_and(|wait| wait.low >= LONG_MINUTES)
 }
 
+/// The next of those who are still to be told that their queue was halted or closed, if they are
+/// still there.
+pub(crate) fn queue_told(
+    site: &Site,
+    rules: &Rules,
+    now: &Now,
+    queue: &QueueId,
+    rest: &Rest,
+) -> Vec<Event> {
+    let state = site.queue_state(rules, queue);
+    let mut telling = Telling { site, rules, now, told: BTreeSet::new(), out: Vec::new() };
+    for ticket in rest.piece().filter_map(|id| site.ticket(id)) {
+        let listens = matches!(ticket.stage, Stage::Waiting | Stage::Held { .. });
+        if listens && ticket.queue == *queue {
+            telling.queue_is(ticket.id, site.ahead(ticket), state);
+        }
+    }
+    telling.out
+}
+
 /// Whether a recall since the call was told already.
 fn recalled(ticket: &Ticket, round: u32) -> bool {
     ticket.notices.call > ticket.counts.calls - (round - 1)
@@ -170,8 +190,8 @@ struct Telling<'a> {
 impl Telling<'_> {
     /// What an event is for the one it happened to.
     fn of(&mut self, event: &Event) {
-        if let Event::QueueSet { queue, state } = event {
-            return self.queue_set(queue, *state);
+        if let Event::QueueSet { queue, state, untold } = event {
+            return self.queue_set(queue, *state, *untold);
         }
         let site = self.site;
         let Some(ticket) = event.ticket().and_then(|id| site.ticket(id)) else { return };
@@ -222,28 +242,30 @@ impl Telling<'_> {
         self.tell(ticket, kind, progress(self.now.at));
     }
 
-    /// Everybody in a line that was halted or closed.
-    fn queue_set(&mut self, queue: &QueueId, state: QueueState) {
+    /// Everybody in a line that was halted or closed, but for those whose turn comes later.
+    fn queue_set(&mut self, queue: &QueueId, state: QueueState, untold: u32) {
         let site = self.site;
-        let Some(line) = site.lines.get(queue) else { return };
-        if !matches!(state, QueueState::Halted | QueueState::Closed) {
-            return;
+        let told = matches!(state, QueueState::Halted | QueueState::Closed);
+        let Some(line) = site.lines.get(queue).filter(|_| told) else { return };
+        let mut now: Vec<_> = line.listeners().collect();
+        now.truncate(now.len().saturating_sub(untold as usize));
+        for (id, ahead) in now {
+            self.queue_is(id, ahead, state);
         }
-        let waiting = line.waiting().enumerate().map(|(ahead, id)| (ahead as u32, id));
-        let held = line.held.iter().map(|id| (0, *id));
-        let at = self.now.at;
-        for (ahead, id) in waiting.chain(held) {
-            let Some(ticket) = site.ticket(id) else { continue };
-            match state {
-                QueueState::Halted => {
-                    let told = Told::only_ahead(ahead);
-                    self.tell(ticket, MilestoneKind::Halted(told), progress(at));
-                }
-                _ => {
-                    let valid = at.plus_minutes(CLOSED_MINUTES);
-                    self.tell(ticket, MilestoneKind::QueueClosed, valid);
-                }
+    }
+
+    /// How a queue stands, for somebody there.
+    fn queue_is(&mut self, id: TicketId, ahead: u32, state: QueueState) {
+        let (Some(ticket), at) = (self.site.ticket(id), self.now.at) else { return };
+        match state {
+            QueueState::Halted => {
+                let told = Told::only_ahead(ahead);
+                self.tell(ticket, MilestoneKind::Halted(told), progress(at));
             }
+            QueueState::Closed => {
+                self.tell(ticket, MilestoneKind::QueueClosed, at.plus_minutes(CLOSED_MINUTES));
+            }
+            QueueState::Open | QueueState::Paused => {}
         }
     }
 
@@ -254,7 +276,7 @@ impl Telling<'_> {
         else {
             return;
         };
-        if !may_call(site.queue_state(self.rules, queue)) {
+        if !site.calls(self.rules, queue) {
             return;
         }
         for (ahead, id) in line.waiting().take(LOOKED_AT).enumerate() {

@@ -82,6 +82,8 @@ pub enum Refusal {
     OutOfRange(&'static str),
     /// What the system would do of itself is not due.
     NotDue,
+    /// The business day is just ending, in several steps: in a moment.
+    DayTurning,
     /// The command's id was used before for another request.
     CommandIdReused,
 }
@@ -125,6 +127,7 @@ impl fmt::Display for Refusal {
             Refusal::NothingToUndo(number) => write!(f, "nothing to take back for {number}"),
             Refusal::OutOfRange(what) => write!(f, "{what}"),
             Refusal::NotDue => write!(f, "this is not due"),
+            Refusal::DayTurning => write!(f, "the business day is just ending"),
             Refusal::CommandIdReused => {
                 write!(f, "this command id was used before for another request")
             }

@@ -32,6 +32,8 @@ pub struct Site {
     pub(crate) memory: Memory,
     pub(crate) last_ticket: u32,
     pub(crate) last_arrival: Option<Timestamp>,
+    /// Tickets of the day before that go on and are not among `tickets` yet.
+    pub(crate) carrying: Vector<Arc<Ticket>>,
 }
 
 /// One counter.
@@ -121,6 +123,20 @@ impl Site {
         self.tickets.get(&ticket).map(|ticket| &**ticket)
     }
 
+    /// All live tickets, in the order in which they were taken.
+    pub(crate) fn live(&self) -> Vec<TicketId> {
+        let aside = self.lines.values().flat_map(Line::all);
+        let served = self.counters.values().filter_map(|counter| counter.serving);
+        let mut all: Vec<_> = aside.chain(served).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// A ticket as it goes on in the next day.
+    pub(crate) fn carried(&self, ticket: &Ticket) -> Ticket {
+        Ticket { before: None, trail: self.trail(ticket), ..ticket.clone() }
+    }
+
     /// The live ticket of a person.
     pub fn held_by(&self, person: &Person) -> Option<&Ticket> {
         self.ticket(*self.holders.get(person)?)
@@ -165,6 +181,13 @@ impl Site {
             Some(rules) if rules.open => QueueState::Open,
             _ => QueueState::Closed,
         })
+    }
+
+    /// Whether anybody of a queue is called for now.
+    pub(crate) fn calls(&self, rules: &Rules, queue: &QueueId) -> bool {
+        let swept = self.lines.get(queue).is_none_or(|line| line.unswept.is_none());
+        let state = self.queue_state(rules, queue);
+        swept && matches!(state, QueueState::Open | QueueState::Paused)
     }
 
     /// How a queue stands for those who would join it now.

@@ -14,7 +14,8 @@ use paihao_chassis::clock::Clock;
 use paihao_chassis::trace::{self, Traceparent};
 use paihao_contracts::names::LEDGER;
 use paihao_domain::{
-    Answer, Command, Decision, Now, Outcome, Refusal, Site, Timestamp, decide, due, next_due,
+    Answer, Command, Decision, Now, Outcome, Refusal, Site, Timestamp, decide, due, first_of_all,
+    next_due,
 };
 use paihao_ledger::{AppendError, Expect, Ledger, Position};
 use std::sync::Arc;
@@ -223,6 +224,8 @@ impl Desk {
     /// Brings every request of the batch to its answer.
     async fn settle(&self, mut batch: Vec<Request>) {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+        // So many at once, unless that is more than the ledger takes.
+        let mut most = BATCH;
         loop {
             // Somebody who was already told "not now" must not get a number behind their back.
             batch.retain(|request| !request.reply.is_closed());
@@ -234,10 +237,20 @@ impl Desk {
                 return answer_all(batch, Declined::Unreadable);
             }
             let book = self.book.now();
-            let sitting = self.sit(&book, &view, &batch);
+            let first = first_of_all(&view.site, &book.rules, &self.now(&book));
+            let asked = batch.len().min(most);
+            let sitting = match &first {
+                Some(command) => self.sit(&book, &view, std::slice::from_ref(command)),
+                None => {
+                    self.sit(&book, &view, batch[..asked].iter().map(|request| &request.command))
+                }
+            };
             if sitting.decisions.is_empty() {
                 match self.is_newest(&view).await {
-                    Some(true) => return answer(batch, sitting.answers),
+                    Some(true) if first.is_some() => {
+                        return answer_all(batch, Declined::Unavailable);
+                    }
+                    Some(true) => answer(batch.drain(..asked), sitting.answers),
                     Some(false) => {}
                     None => backoff.wait().await,
                 }
@@ -247,16 +260,25 @@ impl Desk {
             match self.write(&book, &view, (decisions, site), batch[0].trace).await {
                 Ok(position) => {
                     self.view.stands(position);
-                    return answer(batch, answers);
+                    if first.is_none() {
+                        answer(batch.drain(..asked), answers);
+                    }
                 }
                 Err(AppendError::Conflict { found, .. }) => {
                     metrics::counter!("paihao_desk_conflicts_total").increment(1);
                     self.catch_up(view.position, found).await;
                 }
+                // Many large ones may have come together.
+                Err(AppendError::TooLarge { .. }) if first.is_none() && asked > 1 => {
+                    most = asked / 2;
+                }
                 Err(AppendError::TooLarge { size, limit }) => {
                     let site = &*book.facts.id;
                     tracing::error!(site, size, limit, "a commit is larger than the ledger takes");
-                    return answer_all(batch, Declined::Unavailable);
+                    match first {
+                        Some(_) => return answer_all(batch, Declined::Unavailable),
+                        None => answer_all(batch.drain(..asked), Declined::Unavailable),
+                    }
                 }
                 // It may have been written: the next round finds out, since the ids are remembered.
                 Err(AppendError::Unavailable(_)) => {
@@ -268,13 +290,18 @@ impl Desk {
         }
     }
 
-    /// Decides the whole batch, each command on what the ones before it led to.
-    fn sit(&self, book: &SiteBook, view: &View, batch: &[Request]) -> Sitting {
+    /// Decides commands together, each on what the ones before it led to.
+    fn sit<'a>(
+        &self,
+        book: &SiteBook,
+        view: &View,
+        commands: impl IntoIterator<Item = &'a Command>,
+    ) -> Sitting {
         let now = self.now(book);
         let mut site = view.site.clone();
         let mut decisions = Vec::new();
         let answers =
-            batch.iter().map(|request| match decide(&site, &book.rules, &request.command, &now)? {
+            commands.into_iter().map(|command| match decide(&site, &book.rules, command, &now)? {
                 Answer::Remembered(known) => Ok(Answered { outcome: known.outcome, at: known.at }),
                 Answer::Decided(decision, after) => {
                     site = *after;
@@ -327,14 +354,14 @@ impl Desk {
     }
 }
 
-fn answer(batch: Vec<Request>, answers: Vec<Result<Answered, Declined>>) {
-    for (request, answer) in batch.into_iter().zip(answers) {
+fn answer(batch: impl Iterator<Item = Request>, answers: Vec<Result<Answered, Declined>>) {
+    for (request, answer) in batch.zip(answers) {
         // The asker may have left; the decision stands all the same.
         let _ = request.reply.send(answer);
     }
 }
 
-fn answer_all(batch: Vec<Request>, declined: Declined) {
+fn answer_all(batch: impl IntoIterator<Item = Request>, declined: Declined) {
     for request in batch {
         let _ = request.reply.send(Err(declined.clone()));
     }

@@ -4,6 +4,7 @@ mod replica;
 
 mod agreement;
 mod changing;
+mod crowds;
 mod sleeping;
 mod time;
 mod trouble;

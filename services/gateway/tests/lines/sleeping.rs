@@ -88,7 +88,8 @@ impl Clock for Watched {
 #[tokio::test(start_paused = true)]
 async fn a_desk_without_anything_to_come_sleeps_and_wakes_at_the_moment_that_does() {
     let clock = Arc::new(Watched(RuntimeClock::starting_at(MORNING), AtomicU32::new(0)));
-    let rules = QueueRules { auto_miss: true, grace_seconds: 47, ..QueueRules::new("存取款", "A") };
+    let rules =
+        QueueRules { auto_miss: true, grace_seconds: 47, ..QueueRules::new("存取款", "A") };
     let lines = replica_on(&book_with(rules), Arc::new(InMemory::default()), clock.clone()).await;
     let looks_in = async |seconds| {
         let before = clock.1.load(Ordering::SeqCst);

@@ -20,6 +20,8 @@ pub enum Event {
     },
     DayOpened {
         day: i32,
+        #[serde(skip_serializing_if = "is_zero", default)]
+        carrying: u32,
     },
     CounterOpened {
         counter: Arc<str>,
@@ -35,10 +37,22 @@ pub enum Event {
     QueueSet {
         queue: Arc<str>,
         state: QueueState,
+        #[serde(skip_serializing_if = "is_zero", default)]
+        untold: u32,
+    },
+    QueueTold {
+        queue: Arc<str>,
+        people: u32,
     },
     QueueCleared {
         queue: Arc<str>,
         voided: u32,
+        #[serde(skip_serializing_if = "is_zero", default)]
+        unswept: u32,
+    },
+    QueueSwept {
+        queue: Arc<str>,
+        tickets: u32,
     },
     TicketTaken {
         ticket: u32,
@@ -149,6 +163,19 @@ pub enum Event {
         ticket: u32,
     },
     MilestoneReached(Milestone),
+}
+
+impl Event {
+    /// Whether it is a piece of something larger, or leaves pieces to follow.
+    pub(super) fn is_piece(&self) -> bool {
+        match self {
+            Event::DayOpened { carrying: left, .. }
+            | Event::QueueSet { untold: left, .. }
+            | Event::QueueCleared { unswept: left, .. } => *left > 0,
+            Event::QueueTold { .. } | Event::QueueSwept { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// On whose wish something happened.

@@ -20,19 +20,34 @@ pub use visit::{Basis, Ending, Overtaken, Trail, Visit};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The version this program writes. 1 had no return after a miss, no holds, no transfers, no undo;
-/// a program that knows only 1 must not decide after a 2.
-pub const COMMIT_VERSION: u32 = 2;
+/// The newest version this program reads and writes. 1 had no return after a miss, no holds, no
+/// transfers, no undo; 2 had nothing in pieces. A program must not decide after what is newer than
+/// what it knows.
+pub const COMMIT_VERSION: u32 = 3;
+
+/// The version of a commit without pieces.
+const WHOLE: u32 = 2;
 
 /// Decisions of one site, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
-    /// [`COMMIT_VERSION`] of the writer.
+    /// The version that a reader has to know, at most [`COMMIT_VERSION`] of the writer.
     pub v: u32,
     /// The site, with what readers outside the gateway need to know of it.
     pub site: SiteFacts,
     /// The decisions.
     pub decisions: Vec<Decision>,
+}
+
+impl Commit {
+    /// These decisions, with the oldest version that has all that is in them.
+    pub fn new(site: SiteFacts, decisions: Vec<Decision>) -> Commit {
+        let turning = |decision: &Decision| matches!(decision.outcome, Outcome::DayTurning { .. });
+        let pieces = decisions
+            .iter()
+            .any(|decision| turning(decision) || decision.events.iter().any(Event::is_piece));
+        Commit { v: if pieces { COMMIT_VERSION } else { WHOLE }, site, decisions }
+    }
 }
 
 /// What a reader needs to know of a site without its configuration.

@@ -70,6 +70,9 @@ pub enum Outcome {
     DayBegun {
         day: i32,
     },
+    DayTurning {
+        left: u32,
+    },
     Told {
         people: u32,
     },

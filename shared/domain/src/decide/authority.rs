@@ -24,6 +24,7 @@ fn roles(act: &Act) -> &'static [Role] {
         Act::PutBack(_) | Act::Suspend { .. } | Act::ResumeHere { .. } => &[Staff, Manager],
         Act::Return(_) => &[Customer, Staff, Manager],
         Act::Expire(_) | Act::CloseDay | Act::TellSlipped(_) => &[System],
+        Act::TellQueue(_) | Act::SweepQueue(_) => &[System],
         Act::LetPass { .. } => &[Customer],
         Act::Hold { .. } | Act::Undo(_) | Act::Prioritise { .. } => &[Staff, Manager],
         Act::Resume(_) => &[Customer, Staff, Manager, System],
@@ -75,6 +76,7 @@ impl Sitting<'_> {
                     false => Err(Refusal::NotAllowed(role)),
                 }
             }
+            Act::TellQueue(queue) | Act::SweepQueue(queue) => self.queue(queue).map(drop),
             Act::CloseDay => Ok(()),
         }
     }

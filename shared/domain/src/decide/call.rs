@@ -1,7 +1,7 @@
 //! Calling: the next one, a certain one, once more; and taking a call back.
 
 use super::{Heard, Sitting, wrong_state};
-use crate::chooser::{Choice, choose, may_call};
+use crate::chooser::{Choice, choose};
 use crate::command::{QueueState, Served};
 use crate::event::{Event, Outcome};
 use crate::ids::{CounterId, QueueId, TicketId};
@@ -77,7 +77,7 @@ impl Sitting<'_> {
         if !rules.queues.contains(&ticket.queue) {
             return Err(Refusal::WrongCounter(counter.clone()));
         }
-        if !may_call(self.site.queue_state(self.rules, &ticket.queue)) {
+        if !self.site.calls(self.rules, &ticket.queue) {
             return Err(self.not_calling(&ticket.queue));
         }
         let reason = reason.filter(|reason| !reason.trim().is_empty()).cloned().or(preset);

@@ -1,46 +1,93 @@
 //! The end of a business day, and the beginning of the next one, which needs nothing from before.
 
 use super::{Heard, Sitting};
+use crate::command::Act;
 use crate::event::{Event, Outcome};
+use crate::pieces::PIECE;
 use crate::refusal::Refusal;
 use crate::rules::Rules;
 use crate::site::Site;
-use crate::ticket::{CloseReason, Ticket};
+use crate::ticket::{CloseReason, Stage, Ticket};
 use crate::time::Now;
+
+/// A part of the end of a day that is too large for one decision.
+pub(crate) struct Piece {
+    /// How many tickets are still to be voided, or still to be carried over, before it.
+    pub(crate) left: u32,
+    pub(super) events: Vec<Event>,
+}
+
+/// What has to be decided next of the end of a day; nothing if what is left fits one decision.
+pub(crate) fn piece(site: &Site, rules: &Rules, now: &Now) -> Option<Piece> {
+    if !site.carrying.is_empty() {
+        let next = site.carrying.iter().take(PIECE);
+        let carried =
+            next.map(|ticket| Event::TicketCarried { ticket: Box::new((**ticket).clone()) });
+        return Some(Piece { left: site.carrying.len() as u32, events: carried.collect() });
+    }
+    if site.day? >= now.day() {
+        return None;
+    }
+    let (_, void) = split(site, rules);
+    let left = void.len() as u32;
+    let closed = void.into_iter().take(PIECE).map(voided);
+    (left as usize > PIECE).then(|| Piece { left, events: closed.collect() })
+}
+
+/// Those live tickets that go on over the end of the day, and those that do not.
+fn split<'a>(site: &'a Site, rules: &Rules) -> (Vec<&'a Ticket>, Vec<&'a Ticket>) {
+    let live = site.live().into_iter().filter_map(|id| site.ticket(id));
+    live.partition(|ticket| rules.queues.get(&ticket.queue).is_some_and(|rules| rules.carry_over))
+}
+
+fn voided(ticket: &Ticket) -> Event {
+    Event::closed(ticket.id, CloseReason::DayClosed, None)
+}
 
 /// What happens before the first decision of a new day; nothing on any other. Nobody is told of it:
 /// it is the middle of the night.
 pub(crate) fn turn_over(site: &Site, rules: &Rules, now: &Now) -> Vec<Event> {
-    let Some(day) = site.day else { return vec![Event::DayOpened { day: now.day() }] };
+    let Some(day) = site.day else {
+        return vec![Event::DayOpened { day: now.day(), carrying: 0 }];
+    };
     // A replica whose clock is behind does not lead the site back into yesterday.
     if day >= now.day() {
         return Vec::new();
     }
-    let goes_on =
-        |ticket: &&Ticket| rules.queues.get(&ticket.queue).is_some_and(|rules| rules.carry_over);
-    let live = || site.tickets().filter(|ticket| ticket.is_live());
-    let carried: Vec<_> = live().filter(goes_on).collect();
-    let void = live().filter(|ticket| !goes_on(ticket));
-    let mut events: Vec<_> =
-        void.map(|ticket| Event::closed(ticket.id, CloseReason::DayClosed, None)).collect();
-    if !events.is_empty() || !carried.is_empty() {
-        let (voided, carried) = (events.len() as u32, carried.len() as u32);
-        events.push(Event::DayClosed { day, voided, carried });
+    let (carried, void) = split(site, rules);
+    let mut events: Vec<_> = void.into_iter().map(voided).collect();
+    let before = site.tickets().filter(|ticket| {
+        matches!(ticket.stage, Stage::Closed { reason: CloseReason::DayClosed, .. })
+    });
+    let voided = (events.len() + before.count()) as u32;
+    if voided > 0 || !carried.is_empty() {
+        events.push(Event::DayClosed { day, voided, carried: carried.len() as u32 });
     }
-    events.push(Event::DayOpened { day: now.day() });
+    let carrying = carried.len().saturating_sub(PIECE) as u32;
+    events.push(Event::DayOpened { day: now.day(), carrying });
     // Whoever is at a counter stays there.
     let busy = carried.iter().filter_map(|ticket| ticket.at_counter());
     events.extend(busy.map(|counter| Event::CounterOpened {
         counter: counter.clone(),
         login: site.counter(counter).login,
     }));
-    events.extend(carried.into_iter().map(|ticket| Event::TicketCarried {
-        ticket: Box::new(Ticket { before: None, trail: site.trail(ticket), ..ticket.clone() }),
-    }));
+    events.extend(
+        carried
+            .into_iter()
+            .take(PIECE)
+            .map(|ticket| Event::TicketCarried { ticket: Box::new(site.carried(ticket)) }),
+    );
     events
 }
 
 impl Sitting<'_> {
+    /// The next part of the end of a day.
+    pub(super) fn go_on_closing(&self, piece: Piece) -> Heard {
+        self.may(&Act::CloseDay)?;
+        let left = piece.left.saturating_sub(piece.events.len() as u32);
+        Ok((Outcome::DayTurning { left }, piece.events))
+    }
+
     /// A day that is over ends by whatever comes first in the new one; this is for sites where
     /// nothing does.
     pub(super) fn close_day(&self) -> Heard {

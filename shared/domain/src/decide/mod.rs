@@ -50,16 +50,30 @@ pub fn decide(site: &Site, rules: &Rules, command: &Command, now: &Now) -> Resul
             false => Err(Refusal::CommandIdReused),
         };
     }
-    let by = command.actor.by();
-    let mut events = day::turn_over(site, rules, now);
+    let (actor, by) = (&command.actor, command.actor.by());
+    let piece = day::piece(site, rules, now);
+    if piece.is_some() && command.act != Act::CloseDay {
+        return Err(Refusal::DayTurning);
+    }
+    // Nobody is told of what ends with the day, nor of what it means for others.
+    let night = piece.is_some();
+    let mut events = match night {
+        true => Vec::new(),
+        false => day::turn_over(site, rules, now),
+    };
     let mut today = site.clone();
     happen(&mut today, &mut events, now, &by);
-    let actor = &command.actor;
     let sitting = Sitting { before: site, site: &today, rules, now, actor };
-    let (outcome, mut happened) = sitting.hear(&command.act)?;
+    let (outcome, mut happened) = match piece {
+        Some(piece) => sitting.go_on_closing(piece)?,
+        None => sitting.hear(&command.act)?,
+    };
     let mut after = today.clone();
     happen(&mut after, &mut happened, now, &by);
-    let told = milestones::reached(&after, rules, now, &happened);
+    let told = match night {
+        true => Vec::new(),
+        false => milestones::reached(&after, rules, now, &happened),
+    };
     told.iter().for_each(|event| after.evolve(event, now.at, Some(&by)));
     events.extend(happened);
     events.extend(told);
@@ -126,6 +140,8 @@ impl Sitting<'_> {
             Act::Mark { ticket, mark } => self.mark(*ticket, *mark),
             Act::SetQueue { queue, state } => self.set_queue(queue, *state),
             Act::ClearQueue(queue) => self.clear_queue(queue),
+            Act::TellQueue(queue) => self.tell_queue(queue),
+            Act::SweepQueue(queue) => self.sweep_queue(queue),
             Act::CloseDay => self.close_day(),
             Act::TellSlipped(queue) => self.tell_slipped(queue),
         }

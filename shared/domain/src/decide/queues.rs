@@ -5,26 +5,56 @@ use crate::command::QueueState;
 use crate::event::{Event, Outcome};
 use crate::ids::QueueId;
 use crate::milestones;
+use crate::pieces::PIECE;
 use crate::refusal::Refusal;
 use crate::ticket::CloseReason;
 
 impl Sitting<'_> {
     pub(super) fn set_queue(&self, queue: &QueueId, state: QueueState) -> Heard {
-        let event = Event::QueueSet { queue: queue.clone(), state };
+        let told = matches!(state, QueueState::Halted | QueueState::Closed);
+        let line = self.site.lines.get(queue).filter(|_| told);
+        let untold = line.map_or(0, |line| line.listeners().skip(PIECE).count() as u32);
+        let event = Event::QueueSet { queue: queue.clone(), state, untold };
         Ok((Outcome::QueueIs(queue.clone(), state), vec![event]))
+    }
+
+    /// Goes on telling those who were there that the queue was halted or closed.
+    pub(super) fn tell_queue(&self, queue: &QueueId) -> Heard {
+        let Some(rest) = self.site.lines.get(queue).and_then(|line| line.untold.as_ref()) else {
+            return Err(Refusal::NotDue);
+        };
+        let people = rest.piece().count() as u32;
+        let mut told = milestones::queue_told(self.site, self.rules, self.now, queue, rest);
+        told.push(Event::QueueTold { queue: queue.clone(), people });
+        Ok((Outcome::Told { people }, told))
     }
 
     /// Voids everybody who is not being called or served there.
     pub(super) fn clear_queue(&self, queue: &QueueId) -> Heard {
-        let line = self.site.line(queue);
-        let aside = line.held.iter().chain(line.missed.iter()).copied();
-        let all: Vec<_> = line.waiting().chain(aside).collect();
-        let voided = all.len() as u32;
-        let closed =
-            all.into_iter().map(|ticket| Event::closed(ticket, CloseReason::QueueCleared, None));
-        let cleared = Event::QueueCleared { queue: queue.clone(), voided };
+        let all: Vec<_> = self.site.line(queue).all().collect();
+        let (voided, unswept) = (all.len() as u32, all.len().saturating_sub(PIECE) as u32);
+        let first = all.into_iter().take(PIECE);
+        let closed = first.map(|ticket| Event::closed(ticket, CloseReason::QueueCleared, None));
+        let cleared = Event::QueueCleared { queue: queue.clone(), voided, unswept };
         let outcome = Outcome::QueueCleared { queue: queue.clone(), voided };
         Ok((outcome, closed.chain([cleared]).collect()))
+    }
+
+    /// Goes on voiding those who were there when the queue was cleared, and still are.
+    pub(super) fn sweep_queue(&self, queue: &QueueId) -> Heard {
+        let Some(rest) = self.site.lines.get(queue).and_then(|line| line.unswept.as_ref()) else {
+            return Err(Refusal::NotDue);
+        };
+        let tickets = rest.piece().count() as u32;
+        let there = rest.piece().filter(|id| {
+            let ticket = self.site.ticket(*id).filter(|ticket| ticket.queue == *queue);
+            ticket.is_some_and(|ticket| ticket.is_live() && ticket.at_counter().is_none())
+        });
+        let mut events: Vec<_> =
+            there.map(|id| Event::closed(id, CloseReason::QueueCleared, None)).collect();
+        let voided = events.len() as u32;
+        events.push(Event::QueueSwept { queue: queue.clone(), tickets });
+        Ok((Outcome::QueueCleared { queue: queue.clone(), voided }, events))
     }
 
     pub(super) fn tell_slipped(&self, queue: &QueueId) -> Heard {

@@ -17,7 +17,7 @@ fn numbers_begin_again_on_a_new_day_and_yesterdays_tickets_are_over() {
 fn the_days_first_commit_says_so() {
     let mut hall = given([]);
     let events = hall.when(take("ann", "a")).then_events();
-    assert_eq!(events[0], Event::DayOpened { day: Day(20_000) });
+    assert_eq!(events[0], Event::DayOpened { day: Day(20_000), carrying: 0 });
     let events = hall.when(take("ben", "a")).then_events();
     assert!(!events.iter().any(|event| matches!(event, Event::DayOpened { .. })));
 }

@@ -16,4 +16,5 @@ mod visits;
 
 mod histories;
 mod looks;
+mod pieces;
 mod records;

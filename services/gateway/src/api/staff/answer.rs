@@ -72,7 +72,7 @@ pub(super) fn done(answered: Answered) -> Done {
             ..nothing
         },
         Outcome::Left { number, .. } => Done { number: Some(number.to_string()), ..nothing },
-        Outcome::Forgotten | Outcome::DayBegun(_) => nothing,
+        Outcome::Forgotten | Outcome::DayBegun(_) | Outcome::DayTurning { .. } => nothing,
         Outcome::CounterOpen(counter)
         | Outcome::CounterPaused(counter)
         | Outcome::CounterClosed(counter) => {

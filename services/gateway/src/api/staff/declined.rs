@@ -42,6 +42,8 @@ impl From<Declined> for Problem {
                 Refusal::TooOften(_) => &refusals::TOO_OFTEN,
                 Refusal::NothingToUndo(_) => &refusals::NOTHING_TO_UNDO,
                 Refusal::OutOfRange(_) => &refusals::OUT_OF_RANGE,
+                // A desk brings that about before it decides anything else.
+                Refusal::DayTurning => &refusals::LEDGER_UNAVAILABLE,
                 Refusal::NotDue => &refusals::NOT_DUE,
                 Refusal::CommandIdReused => &refusals::IDEMPOTENCY_KEY_REUSED,
             },

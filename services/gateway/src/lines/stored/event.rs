@@ -15,17 +15,24 @@ pub(super) fn event_out(event: &d::Event) -> c::Event {
         E::DayClosed { day, voided, carried } => {
             c::Event::DayClosed { day: day.0, voided: *voided, carried: *carried }
         }
-        E::DayOpened { day } => c::Event::DayOpened { day: day.0 },
+        E::DayOpened { day, carrying } => c::Event::DayOpened { day: day.0, carrying: *carrying },
         E::CounterOpened { counter, login } => {
             c::Event::CounterOpened { counter: counter.shared(), login: login.clone() }
         }
         E::CounterPaused { counter } => c::Event::CounterPaused { counter: counter.shared() },
         E::CounterClosed { counter } => c::Event::CounterClosed { counter: counter.shared() },
-        E::QueueSet { queue, state } => {
-            c::Event::QueueSet { queue: queue.shared(), state: queue_state_out(*state) }
+        E::QueueSet { queue, state, untold } => {
+            let state = queue_state_out(*state);
+            c::Event::QueueSet { queue: queue.shared(), state, untold: *untold }
         }
-        E::QueueCleared { queue, voided } => {
-            c::Event::QueueCleared { queue: queue.shared(), voided: *voided }
+        E::QueueTold { queue, people } => {
+            c::Event::QueueTold { queue: queue.shared(), people: *people }
+        }
+        E::QueueCleared { queue, voided, unswept } => {
+            c::Event::QueueCleared { queue: queue.shared(), voided: *voided, unswept: *unswept }
+        }
+        E::QueueSwept { queue, tickets } => {
+            c::Event::QueueSwept { queue: queue.shared(), tickets: *tickets }
         }
         E::TicketTaken { ticket, queue, number, person, rank, told, basis, via, key } => {
             c::Event::TicketTaken {
@@ -126,16 +133,20 @@ pub(super) fn event_in(event: c::Event) -> d::Event {
         E::DayClosed { day, voided, carried } => {
             d::Event::DayClosed { day: d::Day(day), voided, carried }
         }
-        E::DayOpened { day } => d::Event::DayOpened { day: d::Day(day) },
+        E::DayOpened { day, carrying } => d::Event::DayOpened { day: d::Day(day), carrying },
         E::CounterOpened { counter, login } => {
             d::Event::CounterOpened { counter: counter.into(), login }
         }
         E::CounterPaused { counter } => d::Event::CounterPaused { counter: counter.into() },
         E::CounterClosed { counter } => d::Event::CounterClosed { counter: counter.into() },
-        E::QueueSet { queue, state } => {
-            d::Event::QueueSet { queue: queue.into(), state: queue_state_in(state) }
+        E::QueueSet { queue, state, untold } => {
+            d::Event::QueueSet { queue: queue.into(), state: queue_state_in(state), untold }
         }
-        E::QueueCleared { queue, voided } => d::Event::QueueCleared { queue: queue.into(), voided },
+        E::QueueTold { queue, people } => d::Event::QueueTold { queue: queue.into(), people },
+        E::QueueCleared { queue, voided, unswept } => {
+            d::Event::QueueCleared { queue: queue.into(), voided, unswept }
+        }
+        E::QueueSwept { queue, tickets } => d::Event::QueueSwept { queue: queue.into(), tickets },
         E::TicketTaken { ticket, queue, number, person, rank, told, basis, via, key } => {
             d::Event::TicketTaken {
                 ticket: id(ticket),

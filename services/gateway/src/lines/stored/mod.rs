@@ -29,11 +29,7 @@ pub(super) enum Unreadable {
 }
 
 pub(super) fn encode(facts: &c::SiteFacts, decisions: &[d::Decision]) -> Entry {
-    let commit = c::Commit {
-        v: c::COMMIT_VERSION,
-        site: facts.clone(),
-        decisions: decisions.iter().map(decision_out).collect(),
-    };
+    let commit = c::Commit::new(facts.clone(), decisions.iter().map(decision_out).collect());
     Entry::new(serde_json::to_vec(&commit).expect("a commit has string keys only"))
 }
 

@@ -54,6 +54,7 @@ pub(super) fn outcome_out(outcome: &d::Outcome) -> c::Outcome {
         O::QueueCleared { queue, voided } => {
             c::Outcome::QueueCleared { queue: queue.shared(), voided: *voided }
         }
+        O::DayTurning { left } => c::Outcome::DayTurning { left: *left },
         O::DayBegun(day) => c::Outcome::DayBegun { day: day.0 },
         O::Told { people } => c::Outcome::Told { people: *people },
     }
@@ -106,6 +107,7 @@ pub(super) fn outcome_in(outcome: c::Outcome) -> d::Outcome {
         O::QueueCleared { queue, voided } => {
             d::Outcome::QueueCleared { queue: queue.into(), voided }
         }
+        O::DayTurning { left } => d::Outcome::DayTurning { left },
         O::DayBegun { day } => d::Outcome::DayBegun(d::Day(day)),
         O::Told { people } => d::Outcome::Told { people },
     }
