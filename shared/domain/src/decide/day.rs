@@ -12,26 +12,41 @@ use crate::time::Now;
 
 /// A part of the end of a day that is too large for one decision.
 pub(crate) struct Piece {
-    /// How many tickets are still to be voided, or still to be carried over, before it.
+    /// How many tickets are still to be voided, or still to be carried over, before it,
     pub(crate) left: u32,
-    pub(super) events: Vec<Event>,
+    /// and after it.
+    after: u32,
+    events: Vec<Event>,
 }
 
-/// What has to be decided next of the end of a day; nothing if what is left fits one decision.
+/// What has to be decided next of the end of a day; nothing if what is left fits into the first
+/// decision of the new one.
 pub(crate) fn piece(site: &Site, rules: &Rules, now: &Now) -> Option<Piece> {
+    let less = |left: usize| left.saturating_sub(PIECE) as u32;
     if !site.carrying.is_empty() {
-        let next = site.carrying.iter().take(PIECE);
-        let carried =
-            next.map(|ticket| Event::TicketCarried { ticket: Box::new((**ticket).clone()) });
-        return Some(Piece { left: site.carrying.len() as u32, events: carried.collect() });
+        let left = site.carrying.len();
+        let next = site.carrying.iter().take(PIECE).map(|ticket| Box::new((**ticket).clone()));
+        let events = next.map(|ticket| Event::TicketCarried { ticket }).collect();
+        return Some(Piece { left: left as u32, after: less(left), events });
     }
     if site.day? >= now.day() {
         return None;
     }
-    let (_, void) = split(site, rules);
-    let left = void.len() as u32;
-    let closed = void.into_iter().take(PIECE).map(voided);
-    (left as usize > PIECE).then(|| Piece { left, events: closed.collect() })
+    let (carried, void) = split(site, rules);
+    let (left, going_on) = (void.len(), carried.len());
+    if left > PIECE {
+        let events = void.into_iter().take(PIECE).map(voided).collect();
+        return Some(Piece {
+            left: (left + going_on) as u32,
+            after: less(left + going_on),
+            events,
+        });
+    }
+    (going_on > PIECE).then(|| Piece {
+        left: going_on as u32,
+        after: less(going_on),
+        events: turn_over(site, rules, now),
+    })
 }
 
 /// Those live tickets that go on over the end of the day, and those that do not.
@@ -84,8 +99,7 @@ impl Sitting<'_> {
     /// The next part of the end of a day.
     pub(super) fn go_on_closing(&self, piece: Piece) -> Heard {
         self.may(&Act::CloseDay)?;
-        let left = piece.left.saturating_sub(piece.events.len() as u32);
-        Ok((Outcome::DayTurning { left }, piece.events))
+        Ok((Outcome::DayTurning { left: piece.after }, piece.events))
     }
 
     /// A day that is over ends by whatever comes first in the new one; this is for sites where

@@ -224,6 +224,7 @@ fn a_line_that_goes_on_over_the_night_is_carried_whole_before_anybody_joins() {
     let (line, counter) = (story.waiting(), story.does(call("1")));
     counter.unwrap();
     story.now = Now::on(Day(20_001), story.now.at.plus_ms(MINUTE));
+    assert_eq!(story.does(take("early", "a")), Err(Refusal::DayTurning));
     assert!(story.goes_on());
     assert_eq!(story.site.day(), Some(Day(20_001)));
     assert_eq!(story.does(take("early", "a")), Err(Refusal::DayTurning));
