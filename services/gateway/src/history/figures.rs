@@ -84,6 +84,8 @@ impl Tally {
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) cells: BTreeMap<CellKey, Tally>,
+    /// By business day, and hour if figures are by the hour: a median of medians is none.
+    pub(crate) all_queues: BTreeMap<(i32, Option<u8>), Tally>,
     pub(crate) total: Tally,
 }
 
@@ -98,9 +100,9 @@ impl Figures {
         let name = zone.iana_name().unwrap_or("UTC");
         for visit in visits {
             let hour = by_hour.then(|| hour(visit.taken_at.0, zone));
-            let cell = figures.cells.entry((visit.day.0, hour, visit.queue.clone())).or_default();
-            cell.add(visit, name);
-            figures.total.add(visit, name);
+            for tally in figures.around(visit.day.0, hour, &visit.queue) {
+                tally.add(visit, name);
+            }
         }
         figures
     }
@@ -108,11 +110,16 @@ impl Figures {
     /// Counts somebody whose visit goes on, on this day.
     pub(crate) fn add_here(&mut self, ticket: &Ticket, day: i32, by_hour: bool, zone: &TimeZone) {
         let hour = by_hour.then(|| hour(ticket.taken_at.0, zone));
-        let cell = self.cells.entry((day, hour, ticket.queue.clone())).or_default();
-        for tally in [cell, &mut self.total] {
+        for tally in self.around(day, hour, &ticket.queue) {
             tally.taken += 1;
             tally.here += 1;
         }
+    }
+
+    /// All that somebody counts in.
+    fn around(&mut self, day: i32, hour: Option<u8>, queue: &QueueId) -> [&mut Tally; 3] {
+        let cell = self.cells.entry((day, hour, queue.clone())).or_default();
+        [cell, self.all_queues.entry((day, hour)).or_default(), &mut self.total]
     }
 }
 

@@ -84,6 +84,7 @@ async fn a_small_day_adds_up() {
     for (figure, value) in expected.as_object().unwrap() {
         assert_eq!(&row[figure], value, "{figure}: {row}");
         assert_eq!(&day["total"][figure], value, "{figure}");
+        assert_eq!(&day["all_queues"][0][figure], value, "{figure}");
     }
     // Only ben had to wait and was called: told 5 to 7 minutes, and it was ten. Dan and whoever
     // came with him found a free counter.

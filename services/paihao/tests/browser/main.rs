@@ -10,6 +10,7 @@ mod window;
 mod customer;
 mod manage;
 mod newcomer;
+mod numbers;
 mod phones;
 
 mod console;

@@ -7,7 +7,7 @@ use crate::window::Window;
 use serde_json::json;
 
 /// The manager's page of the demo's hall, signed in to.
-async fn signed_in(demo: &Demo, browser: &Browser) -> Window {
+pub async fn signed_in(demo: &Demo, browser: &Browser) -> Window {
     let page = browser.open(&demo.address("/manage/")).await;
     page.shows("#said", "扫码登录").await;
     demo.log_in_with_key(&page).await;
@@ -15,7 +15,8 @@ async fn signed_in(demo: &Demo, browser: &Browser) -> Window {
     page
 }
 
-async fn section(page: &Window, place: usize, title: &str) {
+/// Goes to a section by its place in the list.
+pub async fn section(page: &Window, place: usize, title: &str) {
     page.click(&format!("#sections button:nth-child({place})")).await;
     page.shows("#place h2", title).await;
 }

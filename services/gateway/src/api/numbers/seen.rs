@@ -19,6 +19,8 @@ pub(super) struct Numbers {
     by: &'static str,
     /// One for each day, or hour, and queue in which there was anything.
     pub(super) rows: Vec<Row>,
+    /// The same, with all queues as one.
+    all_queues: Vec<Slot>,
     /// All of them as one.
     total: Counted,
     /// How well people were told the truth, by how many were ahead and by the hour of joining.
@@ -37,6 +39,17 @@ pub(super) struct Row {
     pub(super) queue_name: String,
     #[serde(flatten)]
     pub(super) counted: Counted,
+}
+
+/// The figures of a day, or of an hour of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NumbersSlot")]
+struct Slot {
+    day: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hour: Option<u8>,
+    #[serde(flatten)]
+    counted: Counted,
 }
 
 /// What visits add up to.
@@ -121,6 +134,11 @@ impl Numbers {
             queue_name: book.rules.queues.get(queue).map_or("", |rules| &rules.name).to_owned(),
             counted: counted(tally),
         });
+        let all_queues = figures.all_queues.iter().map(|((day, hour), tally)| Slot {
+            day: date_of(*day).to_string(),
+            hour: *hour,
+            counted: counted(tally),
+        });
         let messages = messages.into_iter().map(|((day, notice, fate), count)| Messages {
             day: date_of(day).to_string(),
             notice,
@@ -134,6 +152,7 @@ impl Numbers {
             to: date_of(to).to_string(),
             by: if by_hour { "hour" } else { "day" },
             rows: rows.collect(),
+            all_queues: all_queues.collect(),
             total: counted(&figures.total),
             estimates: estimates(&figures.total.accuracy),
             messages: messages.collect(),

@@ -5,12 +5,13 @@ import { asSomebodyElse, ask, byId, giveUp, make, showConnected, site } from './
 import { headers, isAboutWho, signOut, takeFromAddress, turnedAway } from './key.js';
 import { onSwitch, pair, put, putName, said, say, tongue, word } from './language.js';
 import { adding, area, field, forget, lines, mark, text } from './manage-fields.js';
+import { numbers } from './manage-numbers.js';
 import * as sections from './manage-sections.js';
 
 const CHECK_MS = 600; // after the last letter, before the server is asked what it thinks
 
-const NAMES = ['site', 'queues', 'counters', 'hours', 'words', 'account', 'posters', 'file', 'history'];
-const OWN = { account, file };
+const NAMES = ['site', 'queues', 'counters', 'hours', 'words', 'account', 'posters', 'file', 'history', 'numbers'];
+const OWN = { account, file, numbers };
 
 /** What is being edited: as it was read, and as it will be. */
 let docs = {};

@@ -1,0 +1,188 @@
+//! The manager's numbers: they are what was done in the hall, on the page, behind its charts and in
+//! the table to take away; and the line can be seen as it was.
+
+use crate::browser::Browser;
+use crate::demo::Demo;
+use crate::manage::{section, signed_in};
+use crate::pictures::{PHONE, Screen, pictures};
+use crate::window::Window;
+use serde_json::{Value, json};
+
+/// Where the section stands in the list.
+const NUMBERS: usize = 10;
+
+/// Screens on which the whole section can be seen at once.
+const LONG_PHONE: Screen = ("phone", 390, 6400);
+const LONG_DESK: Screen = ("desk", 1440, 4600);
+
+async fn act(demo: &Demo, page: &Window, path: &str, body: Value) {
+    let address = demo.address("#key=");
+    let (_, key) = address.split_once("#key=").unwrap();
+    assert_eq!(page.run(ACT, json!([key, path, body.to_string()])).await, json!(200), "{path}");
+}
+
+const ACT: &str = "
+const [key, path, body] = arguments;
+const headers = { authorization: `Bearer ${key}`, 'idempotency-key': String(Math.random()), 'content-type': 'application/json' };
+return fetch(`/api/v1/sites/hall/${path}`, { method: 'POST', headers, body }).then(answer => answer.status);";
+
+/// The texts of a table's cells, row by row as they stand.
+async fn cells(page: &Window, css: &str) -> Vec<Vec<String>> {
+    let rows = page.run(CELLS, json!([css])).await;
+    serde_json::from_value(rows).expect("rows of texts")
+}
+
+const CELLS: &str = "
+return [...document.querySelectorAll(arguments[0])].map(row =>
+  [...row.cells].map(cell => (cell.querySelector('[data-zh]')?.dataset.zh || (cell.querySelector('.barred > span') || cell).textContent).trim()));";
+
+#[tokio::test]
+async fn the_numbers_are_what_was_done() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let phones = demo.people_in_line(&browser, 4).await;
+    let page = signed_in(&demo, &browser).await;
+    page.run(KEEPS, json!([])).await;
+    let all_wait = page.run(NOW, json!([])).await;
+
+    // One is served, one is called from behind the others and served, who was overtaken leaves, one is
+    // missed and may come back.
+    for what in ["call-next", "start", "finish"] {
+        act(&demo, &page, &format!("counters/1/{what}"), json!({})).await;
+    }
+    act(&demo, &page, "counters/1/call", json!({"number": "A003", "reason": "老人"})).await;
+    act(&demo, &page, "counters/1/start", json!({})).await;
+    act(&demo, &page, "counters/1/finish", json!({})).await;
+    act(&demo, &page, "tickets/A002/leave", json!({"reason": "走了"})).await;
+    act(&demo, &page, "counters/1/call-next", json!({})).await;
+    act(&demo, &page, "counters/1/missed", json!({})).await;
+
+    section(&page, NUMBERS, "数据").await;
+    for (tile, figure) in [("taken", "4"), ("served", "2"), ("left", "1"), ("overtaken", "1")] {
+        page.shows(&format!(".tiles .{tile} dd"), figure).await;
+    }
+    page.shows(".overtakes .soft", "1 人被超过，共 1 次").await;
+    let causes = cells(&page, ".overtakes tbody tr").await;
+    assert_eq!(causes[5], ["指定叫号", "1"]);
+    page.shows(".messages tbody", "取号成功").await;
+
+    // Behind each chart are its figures, and they are those of the table to take away.
+    page.click(".people summary").await;
+    assert_eq!(cells(&page, ".people tfoot tr").await, [["全部", "4", "2", "0", "1", "0", "1"]]);
+    let hours = cells(&page, ".people tbody tr").await;
+    page.click(".csv").await;
+    let mut table = Value::Null;
+    let kept = async || {
+        table = page.run("return window.kept || null", json!([])).await;
+        table.is_string()
+    };
+    page.until("the table is there", kept).await;
+    let table = table.as_str().unwrap();
+    let rows: Vec<Vec<&str>> =
+        table.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert!(!rows.is_empty(), "{table}");
+    for row in &rows {
+        let hour = format!("{:0>2}:00", row[1]);
+        let shown = hours.iter().find(|shown| shown[0] == hour).expect("its hour");
+        assert_eq!(shown[1..], row[4..10], "{table}");
+    }
+    let times = cells(&page, ".times tbody tr").await;
+    for row in &rows {
+        let hour = format!("{:0>2}:00", row[1]);
+        let shown = times.iter().find(|shown| shown[0] == hour).expect("its hour");
+        let exact = |seconds: &str| match seconds.parse::<u32>() {
+            Ok(seconds) => format!("{}:{:02}", seconds / 60, seconds % 60),
+            Err(_) => "—".to_owned(),
+        };
+        assert_eq!(shown[1..], [row[12], row[13], row[15], row[16]].map(exact), "{table}");
+    }
+    let bars =
+        page.run("return document.querySelectorAll('.people rect.served').length", json!([]));
+    let served_hours = hours.iter().filter(|hour| hour[2] != "0").count();
+    assert_eq!(bars.await, json!(served_hours + 1), "a column each, and the legend's");
+
+    // Another queue, another day.
+    page.run(CHOOSE, json!([".choosing select", "social"])).await;
+    page.shows(".tiles .taken dd", "0").await;
+    page.shows(".people .drawn", "还没有数据").await;
+    page.run(CHOOSE, json!([".choosing select", "general"])).await;
+    page.shows(".tiles .taken dd", "4").await;
+    page.click(".ranges button:nth-child(2)").await;
+    page.shows(".ranges [aria-pressed=true]", "昨天").await;
+    page.shows(".tiles .taken dd", "0").await;
+    page.click(".ranges button:nth-child(3)").await;
+    page.shows(".tiles .taken dd", "4").await;
+    assert_eq!(cells(&page, ".people tbody tr").await.len(), 7);
+
+    // The line before anybody was called; and no line of last week.
+    page.run(CHOOSE, json!([".past input", all_wait])).await;
+    page.click(".past form button").await;
+    page.shows(".past .then li", "4 人在等").await;
+    page.shows(".past .numbers", "A001").await;
+    page.run(CHOOSE, json!([".past input", "2026-01-05T10:42"])).await;
+    page.click(".past form button").await;
+    page.shows(".past .stood .trouble", "").await;
+    page.hides(".past .then").await;
+    phones.close().await;
+    browser.end(&["status of 401", "status of 410", "status of 404"]).await;
+}
+
+#[tokio::test]
+async fn a_busy_day_can_be_read_on_every_screen_and_keeps_nobody_out() {
+    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let page = signed_in(&demo, &browser).await;
+    section(&page, NUMBERS, "数据").await;
+    page.shows(".people .drawn", "还没有数据").await;
+    pictures(&page, "manage-numbers-none", &[PHONE]).await;
+    page.run(BUSY, json!([])).await;
+    section(&page, NUMBERS, "数据").await;
+    page.shows(".tiles .taken dd", "287").await;
+    for closed in ["people", "times", "messages"] {
+        page.click(&format!(".{closed} summary")).await;
+    }
+    page.click(".past form button").await;
+    page.shows(".past .stood", "的队伍").await;
+    pictures(&page, "manage-numbers", &[LONG_PHONE, LONG_DESK]).await;
+    browser.end(&["status of 401"]).await;
+}
+
+/// Keeps the text of what is given to be taken away.
+const KEEPS: &str = "
+const made = URL.createObjectURL;
+URL.createObjectURL = blob => { blob.text().then(text => { window.kept = text; }); return made.call(URL, blob); };";
+
+/// The moment by the hall's clocks.
+const NOW: &str = "
+const now = new Date();
+const written = now.toLocaleString('sv-SE', { timeZone: 'Asia/Shanghai' }).replace(' ', 'T');
+return `${written}.${String(now.getMilliseconds()).padStart(3, '0')}`;";
+
+const CHOOSE: &str = "
+const control = document.querySelector(arguments[0]);
+control.value = arguments[1];
+control.dispatchEvent(new Event('change', { bubbles: true }));";
+
+/// From now on the server's numbers are those of a day that a demo has no time for.
+const BUSY: &str = "
+const asked = window.fetch;
+const spread = (count, median_s, p90_s) => ({ count, median_s, p90_s });
+const told = (count, kept, mean_error_minutes, median_error_minutes, bias_minutes) => ({ count, kept, mean_error_minutes, median_error_minutes, bias_minutes });
+const overtaken = { people: 23, priority: 12, returned: 17, transferred: 2, resumed: 5, taken_back: 1, out_of_order: 3 };
+const day = [[9, 31, 26, 2, 3, 0, 240, 660, 300, 540], [10, 52, 45, 4, 3, 0, 780, 1440, 320, 600], [11, 48, 41, 3, 4, 0, 1020, 1980, 310, 560],
+  [12, 12, 11, 1, 0, 0, 420, 900, 360, 700], [13, 29, 25, 2, 2, 0, 300, 780, 290, 520], [14, 44, 38, 2, 4, 0, 660, 1320, 300, 550],
+  [15, 47, 36, 4, 2, 5, 900, 1740, 330, 610], [16, 24, 2, 1, 1, 20, 540, 840, 280, 400]];
+const counted = ([, taken, served, missed, left, here, w, w9, s, s9]) => ({ taken, served, missed, left, void: 0, here,
+  unanswered_calls: missed * 2, waiting: spread(taken, w, w9), serving: spread(served, s, s9), estimate: told(taken, 0.84, 3.4, 2.25, -0.3), overtaken });
+const total = { taken: 287, served: 224, missed: 19, left: 19, void: 0, here: 25, unanswered_calls: 38, waiting: spread(262, 690, 1560),
+  serving: spread(224, 310, 570), estimate: told(241, 0.85, 3.42, 2.25, -0.35), overtaken };
+const band = (ahead, ...figures) => ({ ahead, ...told(...figures) });
+const message = (notice, fate, count) => ({ day: '2026-11-23', notice, fate, count });
+const busy = from => ({ site: 'hall', zone: 'Asia/Shanghai', from, to: from, by: 'hour', rows: [], total,
+  all_queues: day.map(hour => ({ day: from, hour: hour[0], ...counted(hour) })),
+  estimates: [band('0-2', 84, 0.89, 1.62, 1.25, 0.2), band('3-6', 92, 0.86, 2.91, 2.25, -0.31), band('7-14', 51, 0.8, 5.4, 4.5, -0.9), band('15+', 14, 0.71, 9.8, 7.75, -3.1)],
+  messages: [message('joined', 'delivered', 287), message('near', 'delivered', 201), message('near', 'superseded', 31), message('near', 'failed', 6),
+    message('called', 'delivered', 236), message('called', 'sent', 4), message('called', 'not_delivered', 5), message('called', 'failed', 9), message('missed', 'delivered', 33), message('missed', 'unknown', 1)] });
+window.fetch = async (path, options) => {
+  const answer = await asked(path, options);
+  if (!String(path).includes('/numbers?')) return answer;
+  return Response.json(busy((await answer.json()).from), { headers: { date: answer.headers.get('date') } });
+};";
