@@ -2,8 +2,6 @@
 import { WORDS } from './words.js';
 
 Object.assign(WORDS, {
-  'manage.numbers': ['数据', 'Numbers'],
-  'manage.numbers.lead': ['来了多少人、等了多久、告知的时间准不准、公不公平', 'How many came, how long it took, whether we told them right, and whether it was fair'],
   'numbers.range': ['日期', 'Days'],
   'numbers.range.today': ['今天', 'Today'],
   'numbers.range.yesterday': ['昨天', 'Yesterday'],

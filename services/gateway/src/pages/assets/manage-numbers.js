@@ -69,11 +69,11 @@ function slots({ saved }) {
 const barred = (picture, figure) => make('span', { class: 'barred' }, picture, make('span', {}, `${figure}`));
 
 /** A card whose content is made of each answer; `draws` gets it and the width that there is. */
-function card(name, lead, draws, { legend = () => [], table: figures = null } = {}) {
+function card(name, lead, draws, { legend = () => [], table: behindIt = null } = {}) {
   const place = make('div', { class: 'drawn' });
   const note = make('p', { class: 'soft' });
   const behind = make('div');
-  const more = figures && make('details', {}, said('numbers.table', {}, 'summary'), behind);
+  const more = behindIt && make('details', {}, said('numbers.table', {}, 'summary'), behind);
   const key = make('ul', { class: 'legend' });
   let width = 0;
   const fill = () => {
@@ -83,7 +83,7 @@ function card(name, lead, draws, { legend = () => [], table: figures = null } = 
     key.hidden = !key.hasChildNodes();
     put(note, lead());
     if (more) more.hidden = !made;
-    if (made) behind.replaceChildren(figures?.() || '');
+    if (made) behind.replaceChildren(behindIt?.() || '');
   };
   shown.push({ fill });
   new ResizeObserver(() => {
@@ -233,8 +233,8 @@ function choosing({ saved, id, authorised }, load, refused) {
 
 const fill = () => shown.forEach(one => one.fill());
 
-/** The section. */
-export function numbers(how) {
+/** What stands in the section. */
+export function figures(how) {
   shown = [];
   const trouble = make('p', { class: 'trouble', role: 'alert' });
   const refused = texts => put(trouble, texts);
@@ -259,7 +259,7 @@ export function numbers(how) {
   }, AGAIN_MS);
   answer = null;
   load();
-  return [say(make('h2'), 'manage.numbers'), say(make('p', { class: 'lead' }), 'manage.numbers.lead'), choosing(how, load, refused), trouble,
+  return [choosing(how, load, refused), trouble,
     tiles(), people(how), times(how), estimates(), messages(), overtakes(), past(how)];
 }
 

@@ -119,4 +119,6 @@ Object.assign(WORDS, {
   'manage.did.changed': ['{by} 修改', '{by} changed it'],
   'manage.did.retired': ['{by} 停用', '{by} retired it'],
   'manage.unchanged': ['还没有修改', 'No changes yet'],
+  'manage.numbers': ['数据', 'Numbers'],
+  'manage.numbers.lead': ['来了多少人、等了多久、告知的时间准不准、公不公平', 'How many came, how long it took, whether we told them right, and whether it was fair'],
 });

@@ -5,7 +5,6 @@ import { asSomebodyElse, ask, byId, giveUp, make, showConnected, site } from './
 import { headers, isAboutWho, signOut, takeFromAddress, turnedAway } from './key.js';
 import { onSwitch, pair, put, putName, said, say, tongue, word } from './language.js';
 import { adding, area, field, forget, lines, mark, text } from './manage-fields.js';
-import { numbers } from './manage-numbers.js';
 import * as sections from './manage-sections.js';
 
 const CHECK_MS = 600; // after the last letter, before the server is asked what it thinks
@@ -219,6 +218,13 @@ function file() {
   return [say(make('h2'), 'manage.file'), say(make('p', { class: 'lead' }), 'manage.file.lead'),
     make('div', { class: 'card' }, say(make('h3'), 'manage.export'), make('div', { class: 'adding' }, out('toml'), out('json'))),
     make('div', { class: 'card' }, say(make('h3'), 'manage.import'), field('file', pair('manage.import.which'), chosen), list, take)];
+}
+
+/** The numbers and their charts are loaded when somebody looks at them. */
+function numbers(how) {
+  const place = make('div', { class: 'place' });
+  import('./manage-numbers.js').then(({ figures }) => place.replaceChildren(...figures(how)));
+  return [say(make('h2'), 'manage.numbers'), say(make('p', { class: 'lead' }), 'manage.numbers.lead'), place];
 }
 
 /** Which site, for whoever came without one; and a new one. */
