@@ -5,6 +5,7 @@ use futures::StreamExt;
 use paihao_chassis::Tasks;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
+use paihao_contracts::dead_letter::generation;
 use paihao_contracts::names::OUTCOMES;
 use paihao_contracts::notice::{Channel, Fate as Ended, Tried};
 use paihao_contracts::outcome::{Outcome, OutcomeRecord, Standing};
@@ -127,13 +128,29 @@ impl Fates {
     pub fn of(&self, site: &str, day: i32, ticket: TicketId) -> Vec<Fate> {
         let shelves = self.0.lock();
         let messages = shelves.sites.get(site).and_then(|shelf| shelf.tickets.get(&(day, ticket)));
-        let mut fates: Vec<_> = messages
-            .into_iter()
-            .flatten()
-            .map(|(name, message)| (message.planned.map_or(u32::MAX, |p| p.order), name, message))
-            .collect();
-        fates.sort_by_key(|(order, name, _)| (*order, *name));
-        fates.into_iter().map(|(_, name, message)| fate(name, message)).collect()
+        let Some(messages) = messages else { return Vec::new() };
+        // What was tried again was planned once.
+        let planned = |name: &str| messages.get(generation(name).0)?.planned;
+        let mut fates: Vec<_> =
+            messages.iter().map(|(name, message)| (planned(name), name, message)).collect();
+        fates.sort_by_key(|(planned, name, _)| (planned.map_or(u32::MAX, |p| p.order), *name));
+        fates.into_iter().map(|(planned, name, message)| fate(name, planned, message)).collect()
+    }
+
+    /// The place in its ticket's order of the newest notice that is known; 0 if none is.
+    pub(crate) fn newest(&self, site: &str, day: i32, ticket: TicketId) -> u32 {
+        let shelves = self.0.lock();
+        let messages = shelves.sites.get(site).and_then(|shelf| shelf.tickets.get(&(day, ticket)));
+        let planned = messages.into_iter().flat_map(BTreeMap::values).filter_map(|m| m.planned);
+        planned.map(|planned| planned.order).max().unwrap_or(0)
+    }
+
+    /// How many times WeChat was asked to take a notice, if it is known how that ended.
+    pub(crate) fn attempts(&self, key: &str) -> Option<u32> {
+        let (site, ticket, name) = parts(key)?;
+        let shelves = self.0.lock();
+        let message = shelves.sites.get(site)?.tickets.get(&ticket)?.get(name)?;
+        Some(message.outcome.ended.as_ref()?.attempts)
     }
 
     /// How many messages came how far, by business day, what they say and the step. Only of the days
@@ -263,11 +280,12 @@ fn parts(key: &str) -> Option<(&str, Ticket, &str)> {
     Some((parts.next()?, (day.parse().ok()?, TicketId(ticket.parse().ok()?)), name))
 }
 
-fn fate(name: &str, message: &Message) -> Fate {
+fn fate(name: &str, planned: Option<Planned>, message: &Message) -> Fate {
+    let name = generation(name).0;
     let (notice, occurrence) = name.split_once('#').unwrap_or((name, "1"));
     let Outcome { trying, ended, receipt } = &message.outcome;
     let (step, why) = match message.outcome.standing() {
-        Standing::UnderWay if message.planned.is_some_and(|planned| planned.answered) => {
+        Standing::UnderWay if planned.is_some_and(|planned| planned.answered) => {
             (Step::Delivered, None)
         }
         Standing::UnderWay if trying.is_some() => (Step::Sending, None),
@@ -279,7 +297,7 @@ fn fate(name: &str, message: &Message) -> Fate {
     };
     let since = receipt.as_ref().map(|receipt| receipt.at);
     let since = since.or(ended.as_ref().map(|ended| ended.at));
-    let by_answer = matches!(message.planned, Some(Planned { answered: true, .. }));
+    let by_answer = matches!(planned, Some(Planned { answered: true, .. }));
     let via = match (ended, trying) {
         (None, None) if by_answer => Some(Channel::PassiveReply),
         (Some(ended), _) => ended.via,
@@ -288,7 +306,7 @@ fn fate(name: &str, message: &Message) -> Fate {
     Fate {
         notice: notice.to_owned(),
         occurrence: occurrence.parse().unwrap_or(1),
-        at: message.planned.map(|planned| planned.at),
+        at: planned.map(|planned| planned.at),
         step,
         since: since.or(trying.as_ref().map(|trying| trying.at)),
         via,
@@ -404,6 +422,25 @@ mod tests {
         assert_eq!((fate.occurrence, fate.at, fate.step), (2, None, Step::Failed));
         assert_eq!(fate.why.as_deref(), Some("not_following"));
         assert_eq!(steps(&fates, 20_000, 70), [("called".to_owned(), "superseded")]);
+    }
+
+    #[test]
+    fn what_was_tried_again_stands_after_what_it_was_and_before_what_came_later() {
+        let fates = Fates::default();
+        fates.plan("hall", &milestone(7, 20_000, 1, called(1)));
+        fates.plan("hall", &milestone(7, 20_000, 2, called(2)));
+        let name = "template_unknown".to_owned();
+        fates.record(ended("hall/20000/7/called#1", Ended::Refused { code: 40037, name }));
+        fates.record(ended("hall/20000/7/called#1~1", Ended::Superseded));
+        let of = fates.of("hall", 20_000, TicketId(7));
+        let seen: Vec<_> = of.iter().map(|f| (f.occurrence, f.step, f.at)).collect();
+        let (first, second) = (Some(1001), Some(1002));
+        assert_eq!(
+            seen,
+            [(1, Step::Failed, first), (1, Step::Superseded, first), (2, Step::Waiting, second)]
+        );
+        assert_eq!(fates.newest("hall", 20_000, TicketId(7)), 2);
+        assert_eq!(fates.attempts("hall/20000/7/called#1~1"), Some(1));
     }
 
     #[test]

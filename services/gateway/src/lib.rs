@@ -7,7 +7,7 @@
 //! In reading order: [`book`] is what the owner set up, [`calendar`] its days; [`lines`] decides and
 //! follows; [`callback`] hears WeChat; [`codes`] are the QR codes that WeChat makes; [`sessions`] is
 //! a browser waiting for a scan, `holders` the ticket behind a link; `staff` is who works here, [`login`]
-//! how they come in; [`fates`] knows what became of each message; `feed` is what happened, for others;
+//! how they come in; [`fates`] knows what became of each message, `letters` what could not be done; `feed` is what happened, for others;
 //! [`api`] serves programs and pages; `openapi` is how a route says what it is; [`refusals`] lists
 //! every "no".
 
@@ -28,6 +28,8 @@ pub mod login;
 mod staff;
 
 pub mod fates;
+mod letters;
+
 mod feed;
 
 pub mod api;
@@ -55,6 +57,7 @@ use fates::Fates;
 use feed::Feed;
 use framing::Origin;
 use limits::Limits;
+use letters::Letters;
 use lines::Lines;
 use lines::past::Past;
 use login::settings::LoginSettings;
@@ -159,6 +162,7 @@ struct Within {
     cache: Arc<dyn Cache>,
     costs: Arc<Costs>,
     fates: Fates,
+    letters: Letters,
     turns: Turns,
     feed: Feed,
     past: Past,
@@ -202,6 +206,7 @@ pub fn start(
     let logins = StaffSessions::start(ledger.clone(), clock.clone(), lasting, tasks);
     let told = sessions.clone();
     let fates = Fates::follow(ledger.clone(), clock.clone(), tasks);
+    let letters = Letters::follow(ledger.clone(), tasks);
     let planned = fates.clone();
     let observer: lines::Observer = Arc::new(move |book, decision| {
         told.hear(decision);
@@ -228,6 +233,7 @@ pub fn start(
         cache,
         costs,
         fates: fates.clone(),
+        letters,
         turns: Turns::default(),
         feed,
         past,

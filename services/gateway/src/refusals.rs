@@ -193,6 +193,12 @@ kinds! {
         "The ledger keeps 72 hours, and no longer holds the event that the cursor names (or never did: it was made anew). Begin again without a cursor: what was read before has the same ids.";
     PAST_GONE = "past_gone", GONE, "这个时间的记录已不完整", "What is kept no longer tells of this time",
         "The ledger keeps 72 hours. The time is before that, or its business day began before that, so that the line as it was cannot be made up again.";
+    UNKNOWN_LETTER = "unknown_letter", NOT_FOUND, "没有这条未送达的消息", "There is no such dead letter",
+        "It has aged out, or there never was one of this id.";
+    LETTER_HANDLED = "letter_handled", CONFLICT, "这条消息已经处理过", "It has been dealt with already",
+        "Somebody dropped it, or had it tried again: a letter is dealt with once.";
+    NOT_REDRIVABLE = "not_redrivable", CONFLICT, "这条消息不能重发", "It cannot be tried again",
+        "Only notices and messages of webhooks that this program can read are tried again.";
     UNKNOWN_WEBHOOK = "unknown_webhook", NOT_FOUND, "没有这个 webhook", "There is no such webhook",
         "The site has no webhook of this id in the configuration.";
     REPLAY_TOO_LARGE = "replay_too_large", UNPROCESSABLE_ENTITY, "这段时间的事件太多", "Too much happened in that time",

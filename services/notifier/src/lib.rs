@@ -1,6 +1,6 @@
 //! Carries out what the ledger says people are to be told, each thing once.
 //!
-//! Three parts, joined by work queues, so that each scales and fails by itself:
+//! Four parts, joined by work queues, so that each scales and fails by itself:
 //!
 //! - the **planner** reads commits and puts notices on the queue: [`plan`] (pure), `planner`;
 //! - the **senders** take notices and say them in WeChat: [`channels`] (pure: how, and what comes
@@ -8,6 +8,8 @@
 //!   now), [`claim`] (who may try, and for how long), [`thread`] (what comes before and after it), `record` (what the ledger
 //!   knows of it), `ending`, `say`, [`verdict`] (pure: what an attempt's result means), `share` (how
 //!   many of which account at once), `sender`;
+//! - the **redriver** tries again what was given up, when somebody has mended the reason and says so:
+//!   `redrive`;
 //! - the **receipts**, what WeChat told of messages later, are matched to their notices: `sent`,
 //!   `receipts`.
 //!
@@ -36,6 +38,8 @@ pub mod verdict;
 mod says;
 mod sender;
 mod share;
+
+mod redrive;
 
 mod receipts;
 mod sent;
@@ -115,6 +119,7 @@ pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
     let (ledger, cache) = (ports.ledger.clone(), ports.cache.clone());
     tasks.spawn_essential("planner", planner::run(ledger, cache, stop.clone()));
     tasks.spawn_essential("historian", historian::run(ports.ledger.clone(), stop.clone()));
+    tasks.spawn_essential("redriver", redrive::run(ports.clone(), stop.clone()));
     tasks.spawn_essential("receipts", receipts::run(ports.clone(), stop.clone()));
     tasks.spawn_essential("sender", sender::run(settings, says, ports, stop));
     Notifier { asked }

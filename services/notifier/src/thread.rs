@@ -97,6 +97,21 @@ pub(crate) async fn note(cache: &dyn Cache, notice: &Notice) -> Result<(), Unava
     change(cache, notice, None, |thread| thread.note(notice)).await
 }
 
+/// A notice that had ended is about to be queued once more. The newest that its ticket had by then is
+/// noted too: the cache may have lost that.
+pub(crate) async fn note_again(
+    cache: &dyn Cache,
+    notice: &Notice,
+    newest: u32,
+) -> Result<(), Unavailable> {
+    let stored = cache.get(&names::notice_thread(notice.thread())).await?;
+    change(cache, notice, stored, |thread| {
+        thread.note(notice);
+        thread.newest = thread.newest.max(newest);
+    })
+    .await
+}
+
 /// The thread of a notice. One that the cache has lost begins anew.
 pub(crate) async fn look(cache: &dyn Cache, notice: &Notice) -> Result<Thread, Unavailable> {
     let stored = cache.get(&names::notice_thread(notice.thread())).await?;

@@ -8,6 +8,7 @@ pub mod names;
 pub mod allowance;
 pub mod book;
 pub mod commit;
+pub mod dead_letter;
 pub mod history;
 pub mod link;
 pub mod login;

@@ -59,8 +59,9 @@ pub const OUTCOMES: Log = Log { name: "outcomes", kept: Some(Duration::from_secs
 /// told to keep it for longer or shorter than this, 400 days.
 pub const HISTORY: Log = Log { name: "history", kept: Some(Duration::from_secs(400 * 24 * 3600)) };
 
-/// What could not be done, with the reason. Subject: the work queue it came from. It holds what it
-/// was made of, a person's openid included, and so is kept no longer than the ledger.
+/// What could not be done, with the reason. Subject: the work queue or log it came from. It holds what
+/// it was made of, a person's openid included, and so is kept no longer than the ledger. What was done
+/// with a letter stands beside it: `handled`, the letter's position.
 pub const DEAD_LETTERS: Log = Log { name: "dead-letters", kept: LEDGER.kept };
 
 /// Messages waiting to be sent to WeChat. Key: the notice key.
@@ -85,6 +86,8 @@ pub const WEBHOOK_PLANNER: Consumer =
 
 /// The notifier's historian: writes into the history what commits say of visits.
 pub const HISTORIAN: Consumer = Consumer { name: "historian", ack_wait: Duration::from_secs(30) };
+/// The notifier's redriver: tries dead letters again when somebody has said so.
+pub const REDRIVER: Consumer = Consumer { name: "redriver", ack_wait: Duration::from_secs(30) };
 
 /// Every log, for those who ensure that all of them exist.
 pub const LOGS: [Log; 7] = [LEDGER, BOOK, STAFF, STAFF_SESSIONS, OUTCOMES, HISTORY, DEAD_LETTERS];

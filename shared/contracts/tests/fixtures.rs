@@ -6,6 +6,7 @@
 use paihao_contracts::allowance::Allowance;
 use paihao_contracts::book::BookEntry;
 use paihao_contracts::commit::Commit;
+use paihao_contracts::dead_letter::LetterHandled;
 use paihao_contracts::history::{HistoryEntry, history};
 use paihao_contracts::login::Grant;
 use paihao_contracts::notice::{Notice, NoticeOutcome};
@@ -212,6 +213,13 @@ fn outcome_records() {
     let lines = holds::<OutcomeRecord>("outcome-record-v1");
     let receipts: BTreeSet<_> = lines.iter().filter_map(|l| l["receipt"].as_str()).collect();
     assert_eq!(receipts, BTreeSet::from(["delivered", "refused", "too_often", "failed"]));
+}
+
+#[test]
+fn what_was_done_with_dead_letters() {
+    let lines = holds::<LetterHandled>("letter-handled-v1");
+    let did: BTreeSet<_> = lines.iter().filter_map(|l| l["did"].as_str()).collect();
+    assert_eq!(did, BTreeSet::from(["redriven", "dropped"]));
 }
 
 #[test]

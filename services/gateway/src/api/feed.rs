@@ -1,6 +1,6 @@
 //! What happened at a site, for the owner's other systems: as a stream, and by pages.
 
-use super::live;
+use super::{live, paging};
 use crate::Door;
 use crate::feed::cursor::Cursor;
 use crate::feed::{Reading, Stopped, Told};
@@ -20,11 +20,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-
-/// Events of a page, unless fewer or more are asked for.
-const LIMIT: usize = 100;
-/// The most that can be asked for.
-const LARGEST: usize = 500;
 
 /// A page looks through the ledger for this long at most; the next one goes on from there.
 const LOOKING: Duration = Duration::from_secs(3);
@@ -118,11 +113,7 @@ async fn page(
 ) -> Result<Json<Page>, Problem> {
     asker.at(&door, &site)?;
     let wanted = understood(wanted)?;
-    let limit = wanted.limit.unwrap_or(LIMIT);
-    if !(1..=LARGEST).contains(&limit) {
-        let detail = format!("limit: 1 to {LARGEST}");
-        return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
-    }
+    let limit = paging::limit(wanted.limit)?;
     let after = cursor(wanted.after.as_deref())?;
     let reading = begin(&door, &site, after).await?;
     Ok(Json(turned(reading, after, limit).await?))

@@ -7,11 +7,13 @@ mod desk;
 pub(crate) mod doors;
 mod feed;
 mod invitations;
+mod letters;
 mod live;
 mod login;
 mod me;
 mod notices;
 mod numbers;
+mod paging;
 mod past;
 mod people;
 mod screens;
@@ -67,6 +69,7 @@ pub(crate) fn routes() -> Routes {
         .merge(cost::routes())
         .merge(desk::routes())
         .merge(feed::routes())
+        .merge(letters::routes())
         .merge(notices::routes())
         .merge(numbers::routes())
         .merge(past::routes())

@@ -16,6 +16,7 @@ const PLACES: &[(&str, &str)] = &[
     ("id", "The webhook's id"),
     ("key", "The id of a program's key"),
     ("kind", "A kind of notice, like `called`; `joined` is the answer to a scan"),
+    ("letter", "The dead letter's id"),
     ("member", "The id of a member of staff"),
     ("number", "The ticket's number, like A017"),
     ("queue", "The queue's id"),

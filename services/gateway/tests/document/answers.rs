@@ -73,6 +73,30 @@ const BOOK: &str = r#"
 pub async fn walk(met: &Met) {
     play(&Hall::new(met).await, "", BOOK).await;
     let hall = Hall::new(met).await;
+    for (wanted, handled) in [("redrive", "redriven"), ("drop", "dropped")] {
+        let letter = hall.buried("notices", "hall").await;
+        let script = format!(
+            "manager {wanted}_letter letter={letter}
+             api_manager {wanted}_letter letter={letter}"
+        );
+        play(&hall, "", &script).await;
+        let all = hall.walk.ask("dead_letters").by("manager").query("handled=true&site=hall");
+        let newest = all.send().await.body["letters"][0].clone();
+        assert_eq!(
+            (&newest["handled"]["did"], &newest["handled"]["by"]),
+            (&handled.into(), &"manager".into())
+        );
+        assert!(!newest.to_string().contains("oAnn"), "{newest}");
+    }
+    hall.buried("notices", "other").await;
+    hall.buried("notices", "hall").await;
+    let again = async || {
+        let ask =
+            hall.walk.ask("redrive_letters").by("manager").json(&body("redrive_letters").unwrap());
+        ask.send().await.body["redriven"].clone()
+    };
+    assert_eq!([again().await, again().await], [1, 0]);
+    let hall = Hall::new(met).await;
     hall.joins("m_ann", StaffRole::Staff, Some(&["hall"])).await;
     let cookie = hall.walk.logged_in("manager").await;
     play(&hall, "", &PEOPLE.replace("COOKIE", &cookie)).await;

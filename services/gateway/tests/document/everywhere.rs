@@ -16,6 +16,7 @@ pub fn body(id: &str) -> Option<Value> {
         "prioritise" => json!({"class": 2, "reason": "a reason"}),
         "party" => json!({"people": 3}),
         "replay_webhook" => json!({"from": "2026-11-20T09:00"}),
+        "redrive_letters" => json!({"reason": "template_unknown"}),
         "change_member" => json!({"name": "安"}),
         "make_key" => json!({"name": "crm", "sites": ["hall"], "counters": ["1"]}),
         "begin_login" => json!({}),
@@ -115,6 +116,7 @@ pub async fn walk(met: &Met) {
             ("member", "unknown_member"),
             ("key", "unknown_key"),
             ("kind", "unknown_wording"),
+            ("letter", "unknown_letter"),
         ] {
             if operation.is_at(place) && !operation.makes(place) {
                 refused(known(&hall, operation).at(place, "nothing"), 404, code).await;

@@ -11,7 +11,7 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::config::{Layers, Problems};
 use paihao_contracts::link;
-use paihao_contracts::names::{BOOK, LEDGER, STAFF};
+use paihao_contracts::names::{BOOK, DEAD_LETTERS, LEDGER, STAFF};
 use paihao_contracts::setup::{AccountSetup, SiteSetup};
 use paihao_contracts::staff::{Member, StaffEntry, StaffEvent, StaffRole};
 use paihao_domain::{
@@ -23,6 +23,7 @@ use paihao_gateway::codes::pool::PoolSettings;
 use paihao_gateway::lines::Lines;
 use paihao_gateway::login::settings::{Client as LoginClient, LoginSettings};
 use paihao_gateway::{Ports, Settings, start};
+use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Entry, Expect, Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_wechat::callback::Protection;
@@ -151,6 +152,30 @@ impl Hall {
             answer.bytes("{}").send().await.code() == "unknown_member"
         };
         while unknown().await {}
+    }
+
+    /// Something could not be done, by the word of whoever gave up work of this origin; the letter's
+    /// id. At a site of its own, a notice.
+    pub async fn buried(&self, origin: &str, site: &str) -> String {
+        let notice = json!({
+            "v": 1, "key": format!("{site}/20777/1/called#1"), "account": "shop",
+            "site_name": "大厅", "zone": "Asia/Shanghai", "person": "oAnn",
+            "number": {"prefix": "A", "serial": 1}, "queue_name": "存取款",
+            "saying": {"saying": "queue_closed"}, "order": 1, "at": MORNING, "valid_until": MORNING,
+        });
+        let reason = "template: WeChat refused: 40037 template_unknown: x".to_owned();
+        let key = notice["key"].as_str().unwrap().to_owned();
+        let cause = Cause { reason, origin: origin.to_owned(), key };
+        let letter = cause.put_on(&Entry::new(notice.to_string()));
+        let subject = Subject::new(&[origin]).unwrap();
+        let put = self.ledger.append(&DEAD_LETTERS, &subject, Expect::Anything, letter).await;
+        let id = put.unwrap().0.to_string();
+        let known = async || {
+            let seen = self.walk.ask("dead_letters").by("owner").send().await.body;
+            seen["letters"].as_array().unwrap().iter().any(|letter| letter["id"].to_string() == id)
+        };
+        while !known().await {}
+        id
     }
 
     /// Writes to the ledger of the hall, about its staff and into the book what only a newer program

@@ -76,7 +76,9 @@ async fn whatever_is_sent_is_answered_as_the_document_says() {
                 let who = WHO[turn % WHO.len()];
                 ask = if operation.roles().is_some() { ask.by(who) } else { ask };
             }
-            for place in ["counter", "number", "queue", "site", "uuid", "id", "account", "kind"] {
+            for place in
+                ["counter", "number", "queue", "site", "uuid", "id", "account", "kind", "letter"]
+            {
                 let is = text.new_tree(&mut places).unwrap().current();
                 let is_usual = turn % 3 != 0 || matches!(&*is, "." | "..");
                 ask = if is_usual { ask } else { ask.at(place, &is) };

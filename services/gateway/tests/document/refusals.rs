@@ -301,6 +301,23 @@ const LATE: &str = "
     anybody come_back id=LINK -> too_late
     anybody give_up id=LINK";
 
+/// What could not be done: at the hall, at another site, and of no site.
+const LETTERS: &str = r#"
+    manager drop_letter letter=ELSEWHERE -> not_your_site
+    manager redrive_letter letter=ELSEWHERE -> not_your_site
+    manager redrive_letter letter=STRANGE -> not_your_site
+    owner redrive_letter letter=STRANGE -> not_redrivable
+    manager drop_letter letter=OWN
+    manager redrive_letter letter=OWN -> letter_handled
+    owner redrive_letter letter=ELSEWHERE
+    owner drop_letter letter=ELSEWHERE -> letter_handled
+    manager dead_letters query=limit=0 -> malformed_request
+    manager dead_letters query=site=nowhere -> unknown_site
+    manager dead_letters query=site=other -> not_your_site
+    manager redrive_letters {"reason": "x", "site": "nowhere"} -> unknown_site
+    manager redrive_letters {"reason": "x", "site": "other"} -> not_your_site
+"#;
+
 /// Who works here: `boss` runs everything, `ann` the hall, `bob` is staff at another site.
 const PEOPLE: &str = r#"
     manager change_member member=m_ann {"role": "manager", "sites": ["nowhere"]} -> unknown_site
@@ -375,6 +392,13 @@ pub async fn walk(met: &Met) {
     hall.joins("m_bob", StaffRole::Staff, Some(&["other"])).await;
     hall.joins("m_boss", StaffRole::Manager, None).await;
     play(&hall, "", PEOPLE).await;
+    let [own, elsewhere, strange] = [("notices", "hall"), ("notices", "other"), ("ledger", "hall")]
+        .map(|(origin, site)| hall.buried(origin, site));
+    let letters = LETTERS
+        .replace("OWN", &own.await)
+        .replace("ELSEWHERE", &elsewhere.await)
+        .replace("STRANGE", &strange.await);
+    play(&hall, "", &letters).await;
     let elsewhere = json!({"name": "crm", "sites": ["other"], "counters": ["1"]});
     let made = hall.walk.ask("make_key").by("owner").json(&elsewhere).send().await;
     let key = made.body["id"].as_str().unwrap();

@@ -182,6 +182,7 @@ impl Walk {
             ("id", "crm"),
             ("key", "k_none"),
             ("kind", "called"),
+            ("letter", "0"),
             ("member", "m_ann"),
             ("session", "current"),
             ("number", "A001"),

@@ -7,4 +7,5 @@ mod delivery;
 mod isolation;
 mod order;
 mod receipts;
+mod redrive;
 mod upkeep;

@@ -8,6 +8,7 @@ mod demo;
 mod window;
 
 mod customer;
+mod letters;
 mod manage;
 mod newcomer;
 mod numbers;

@@ -2,6 +2,7 @@
 
 use super::{ANYWHERE, Request, Trying, malformed, owner, writing};
 use crate::Door;
+use crate::api::paging;
 use crate::book::documents::{Change, Of};
 use crate::book::file::{self, BookFile};
 use crate::book::writing::{Asked, New, Written};
@@ -20,9 +21,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const BOOK: &str = "/api/v1/book";
-
-/// Changes in one answer, unless it is asked for fewer.
-const PAGE: usize = 100;
 
 pub(super) fn routes() -> Routes {
     let every = &[&refusals::NOT_EVERY_SITE];
@@ -155,7 +153,7 @@ struct Wanted {
     site: Option<String>,
     /// Those before this revision, to page on.
     before: Option<u64>,
-    /// So many at most, 1 to 100.
+    /// How many, 1 to 500; 100 unless said.
     limit: Option<usize>,
 }
 
@@ -178,16 +176,14 @@ async fn changes(
         Some(site) => super::manager(&door, &asker, site)?,
         None => owner(&asker)?,
     };
-    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, PAGE);
+    let limit = paging::limit(wanted.limit)?;
     let documents = door.setup.now();
     let fitting = documents.changes.iter().rev().filter(|change| {
         let of_site = |site: &String| change.of == Of::Site && change.id == *site;
         wanted.site.as_ref().is_none_or(of_site)
             && wanted.before.is_none_or(|before| change.revision < before)
     });
-    let mut page: Vec<Change> = fitting.take(limit + 1).map(|change| (**change).clone()).collect();
-    let more = page.len() > limit;
-    page.truncate(limit);
-    let next = page.last().filter(|_| more).map(|change| change.revision);
-    Ok(Json(Changes { changes: page, next }))
+    let (changes, next) = paging::page(fitting, limit, |change| change.revision);
+    let changes = changes.into_iter().map(|change| (**change).clone()).collect();
+    Ok(Json(Changes { changes, next }))
 }

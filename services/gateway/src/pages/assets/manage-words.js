@@ -119,6 +119,8 @@ Object.assign(WORDS, {
   'manage.did.changed': ['{by} 修改', '{by} changed it'],
   'manage.did.retired': ['{by} 停用', '{by} retired it'],
   'manage.unchanged': ['还没有修改', 'No changes yet'],
+  'manage.letters': ['未送达', 'Not delivered'],
+  'manage.letters.lead': ['没能发出的通知和推送：先解决原因，再重发', 'What could not be sent: mend the reason, then send again'],
   'manage.numbers': ['数据', 'Numbers'],
   'manage.numbers.lead': ['来了多少人、等了多久、告知的时间准不准、公不公平', 'How many came, how long it took, whether we told them right, and whether it was fair'],
 });

@@ -9,8 +9,8 @@ import * as sections from './manage-sections.js';
 
 const CHECK_MS = 600; // after the last letter, before the server is asked what it thinks
 
-const NAMES = ['site', 'queues', 'counters', 'hours', 'words', 'account', 'posters', 'file', 'history', 'numbers'];
-const OWN = { account, file, numbers };
+const NAMES = ['site', 'queues', 'counters', 'hours', 'words', 'account', 'posters', 'file', 'history', 'numbers', 'letters'];
+const OWN = { account, file, numbers, letters };
 
 /** What is being edited: as it was read, and as it will be. */
 let docs = {};
@@ -55,6 +55,7 @@ function draw() {
   byId('sections').replaceChildren(...names.map(name => {
     const button = said(`manage.${name}`, {}, 'button');
     button.type = 'button';
+    button.dataset.section = name;
     if (name === current) button.setAttribute('aria-current', 'page');
     button.addEventListener('click', () => {
       current = name;
@@ -225,6 +226,13 @@ function numbers(how) {
   const place = make('div', { class: 'place' });
   import('./manage-numbers.js').then(({ figures }) => place.replaceChildren(...figures(how)));
   return [say(make('h2'), 'manage.numbers'), say(make('p', { class: 'lead' }), 'manage.numbers.lead'), place];
+}
+
+/** So are the dead letters. */
+function letters(how) {
+  const place = make('div', { class: 'place' });
+  import('./manage-letters.js').then(({ all }) => place.replaceChildren(...all(how)));
+  return [say(make('h2'), 'manage.letters'), say(make('p', { class: 'lead' }), 'manage.letters.lead'), place];
 }
 
 /** Which site, for whoever came without one; and a new one. */
