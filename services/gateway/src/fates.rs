@@ -5,7 +5,7 @@ use futures::StreamExt;
 use paihao_chassis::Tasks;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
-use paihao_contracts::dead_letter::generation;
+use paihao_contracts::dead_letter::{generation, redriven};
 use paihao_contracts::names::OUTCOMES;
 use paihao_contracts::notice::{Channel, Fate as Ended, Tried};
 use paihao_contracts::outcome::{Outcome, OutcomeRecord, Standing};
@@ -167,7 +167,11 @@ impl Fates {
         let days = (from, TicketId(0))..=(to, TicketId(u32::MAX));
         for ((day, _), messages) in shelf.tickets.range(days) {
             for (name, message) in messages {
-                let fate = fate(name, message);
+                // What was tried again came as far as it did then.
+                if messages.contains_key(&redriven(name)) {
+                    continue;
+                }
+                let fate = fate(name, message.planned, message);
                 *counts.entry((*day, fate.notice, fate.step.name())).or_default() += 1;
             }
         }
@@ -439,6 +443,9 @@ mod tests {
             seen,
             [(1, Step::Failed, first), (1, Step::Superseded, first), (2, Step::Waiting, second)]
         );
+        let counted = fates.counted("hall", 20_000, 20_000);
+        let counted: Vec<_> = counted.into_iter().map(|((_, _, step), n)| (step, n)).collect();
+        assert_eq!(counted, [("superseded", 1), ("waiting", 1)]);
         assert_eq!(fates.newest("hall", 20_000, TicketId(7)), 2);
         assert_eq!(fates.attempts("hall/20000/7/called#1~1"), Some(1));
     }

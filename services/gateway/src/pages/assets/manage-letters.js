@@ -2,7 +2,7 @@
 // dropped.
 import './manage-letters-words.js';
 import { ask, make } from './paihao.js';
-import { has, pair, put, said, say, tongue } from './language.js';
+import { has, put, said, say } from './language.js';
 
 const LOOK_AGAIN_MS = 4000;
 const BASE = '/api/v1/dead-letters';
@@ -81,7 +81,7 @@ export function all({ id, authorised }) {
         list.dataset.shown = same;
         list.replaceChildren(...(read.length ? read.map(row) : [say(make('li'), 'manage.letters.none')]));
         reasons.replaceChildren(...known.map(({ reason, zh, en, waiting }) => make('div', { class: 'name' },
-          make('p', { lang: tongue(zh) }, put(make('span'), [zh, en]), ' ', make('b', {}, `× ${waiting}`)), act('manage.letters.redrive.all', () => every(reason), 'primary'))));
+          make('p', {}, put(make('span'), [zh, en]), ' ', make('b', {}, `× ${waiting}`)), act('manage.letters.redrive.all', () => every(reason), 'primary'))));
       }
       more.hidden = before === null;
     } catch (refusal) {
