@@ -9,6 +9,7 @@ mod acts;
 mod answers;
 mod everywhere;
 mod logins;
+mod managed;
 mod random;
 mod refusals;
 mod routes;

@@ -2,6 +2,7 @@
 
 use crate::everywhere::ask;
 use crate::hall::{Hall, MORNING, TOKEN, book};
+use crate::managed::{BOOK, LETTERS};
 use crate::script::play;
 use crate::walk::{Met, OPERATIONS};
 use paihao_cache::Cache;
@@ -301,23 +302,6 @@ const LATE: &str = "
     anybody come_back id=LINK -> too_late
     anybody give_up id=LINK";
 
-/// What could not be done: at the hall, at another site, and of no site.
-const LETTERS: &str = r#"
-    manager drop_letter letter=ELSEWHERE -> not_your_site
-    manager redrive_letter letter=ELSEWHERE -> not_your_site
-    manager redrive_letter letter=STRANGE -> not_your_site
-    owner redrive_letter letter=STRANGE -> not_redrivable
-    manager drop_letter letter=OWN
-    manager redrive_letter letter=OWN -> letter_handled
-    owner redrive_letter letter=ELSEWHERE
-    owner drop_letter letter=ELSEWHERE -> letter_handled
-    manager dead_letters query=limit=0 -> malformed_request
-    manager dead_letters query=site=nowhere -> unknown_site
-    manager dead_letters query=site=other -> not_your_site
-    manager redrive_letters {"reason": "x", "site": "nowhere"} -> unknown_site
-    manager redrive_letters {"reason": "x", "site": "other"} -> not_your_site
-"#;
-
 /// Who works here: `boss` runs everything, `ann` the hall, `bob` is staff at another site.
 const PEOPLE: &str = r#"
     manager change_member member=m_ann {"role": "manager", "sites": ["nowhere"]} -> unknown_site
@@ -331,59 +315,6 @@ const PEOPLE: &str = r#"
     manager make_key {"name": "", "sites": ["hall"]} -> malformed_request
     owner remove_member member=m_boss -> last_manager
     owner change_member member=m_boss {"role": "staff", "counters": ["1"]} -> last_manager
-"#;
-
-/// What cannot be set up like that, and what somebody else has changed meanwhile.
-const BOOK: &str = r#"
-    manager put_site {"account": "shop", "name": "x"} -> revision_needed
-    manager put_queue {"name": "x", "prefix": "A"} -> revision_needed
-    manager put_counter {"name": "x", "queues": []} -> revision_needed
-    manager put_wording {"news": "x"} -> revision_needed
-    manager put_hours {} -> revision_needed
-    manager delete_queue -> revision_needed
-    manager delete_counter -> revision_needed
-    manager retire_site -> revision_needed
-    owner put_account {"greeting": "x"} -> revision_needed
-    manager put_site seen=7 {"account": "shop", "name": "x"} -> revision_changed
-    manager put_queue seen=7 {"name": "x", "prefix": "A"} -> revision_changed
-    manager put_counter seen=7 {"name": "x", "queues": []} -> revision_changed
-    manager put_wording seen=7 {"news": "x"} -> revision_changed
-    manager put_hours seen=7 {} -> revision_changed
-    manager delete_queue seen=7 -> revision_changed
-    manager delete_counter seen=7 -> revision_changed
-    manager retire_site seen=7 -> revision_changed
-    owner put_account seen=7 {"greeting": "x"} -> revision_changed
-    owner import_book seen=7 {} -> revision_changed
-    manager put_site seen=mine {"account": "shop", "name": "x"} -> malformed_request
-    manager put_site seen=SEEN {"account": "nobody", "name": "x"} -> unsound_setup
-    manager put_queue seen=SEEN {"name": "x", "prefix": "B"} -> unsound_setup
-    manager put_counter seen=SEEN {"name": "x", "queues": ["z"]} -> unsound_setup
-    manager put_wording seen=SEEN {"news": "{nubmer}"} -> unsound_setup
-    manager put_hours seen=SEEN {"dates": ["never"]} -> unsound_setup
-    manager put_hours seen=SEEN {"queues": {"z": []}} -> unknown_queue
-    manager delete_queue seen=SEEN -> unsound_setup
-    owner put_account seen=0 {"channels": []} -> unsound_setup
-    manager preview_notice {"kind": "caled"} -> unknown_wording
-    manager preview_notice {"kind": "called", "account": {"channels": []}} -> unsound_setup
-    manager preview_notice {"kind": "called", "setup": {"account": "nobody", "name": "x"}} -> unknown_account
-    manager put_site site=new {"account": "shop", "name": "x"} -> not_every_site
-    manager list_changes -> not_every_site
-    manager list_changes query=site=other -> not_your_site
-    manager list_changes query=site=nowhere -> unknown_site
-    manager list_changes query=limit=many -> malformed_request
-    owner export_book query=format=xml -> malformed_request
-    owner import_book query=dry_run=maybe {} -> malformed_request
-    manager put_wording seen=SEEN {"news": "x"}
-    manager delete_wording -> revision_needed
-    manager delete_wording seen=7 -> revision_changed
-    manager put_queue queue=new seen=SEEN {"name": "x", "prefix": "N"}
-    manager take_ticket queue=new
-    manager delete_queue queue=new seen=SEEN -> in_use
-    manager put_site seen=SEEN {"account": "shop", "name": "x"} -> in_use
-    owner import_book {"sites": {"hall": {"account": "shop", "name": "x"}}} -> in_use
-    manager retire_site seen=SEEN -> in_use
-    manager open_counter
-    manager delete_counter seen=SEEN -> in_use
 "#;
 
 pub async fn walk(met: &Met) {
