@@ -1,5 +1,6 @@
 //! What is typed: the roles and the operator's commands.
 
+use crate::book::{self, BookOptions};
 use crate::config::{Config, DEFAULTS, Role, Setup};
 use crate::demo::{self, DemoOptions};
 use crate::doctor::{self, DoctorOptions};
@@ -42,6 +43,8 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Takes what is set up out of a running gateway as one file, or a file in.
+    Book(BookOptions),
     /// Goes through every account's set-up and the stores before opening day, and says what to do.
     Doctor(DoctorOptions),
     /// Asks the admin port of a process on this machine whether it is ready; for container checks.
@@ -112,6 +115,7 @@ pub fn main(
                 .and_then(|config| config.check(role))
                 .map(|_| println!("the configuration is fine")),
         ),
+        Command::Book(options) => runtime(book::run(options)),
         Command::Doctor(options) => match config() {
             Ok(config) => runtime(doctor::run(config, options)),
             Err(error) => told(Err(error)),

@@ -9,6 +9,7 @@ pub mod ports;
 pub mod reload;
 pub mod roles;
 
+pub mod book;
 pub mod demo;
 pub mod doctor;
 pub mod health;

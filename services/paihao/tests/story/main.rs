@@ -11,6 +11,7 @@ mod http;
 mod town;
 
 mod bad_input;
+mod book;
 mod crowd;
 mod demo;
 mod doctor;
