@@ -4,6 +4,7 @@
 //! - [`documents`]: the newest set-up of every site and account, and what changed when;
 //! - [`running`]: the same while a gateway runs.
 
+mod contradictions;
 pub mod documents;
 pub mod file;
 pub mod running;

@@ -37,10 +37,19 @@ pub struct WeekHours {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DateHours(Vec<(Date, Date, Hours)>);
 
-/// Opening hours that cannot be read, and why.
+/// What is wrong with opening hours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadHours(String);
+pub enum BadHours {
+    /// They cannot be read.
+    #[error("{0}")]
+    Unread(String),
+    /// Some of them are there twice.
+    #[error("{0}")]
+    Overlap(String),
+    /// The business day ends in the middle of them.
+    #[error("{0}")]
+    CutOver(String),
+}
 
 impl Calendar {
     /// A calendar without opening hours. The business day begins at `day_starts_at` o'clock, 0 to
@@ -164,7 +173,7 @@ impl WeekHours {
                 false => (0..7).collect(),
             };
             if words.is_empty() {
-                return Err(BadHours(format!("{line:?} says no hours")));
+                return Err(BadHours::Unread(format!("{line:?} says no hours")));
             }
             for word in words {
                 let interval = interval(word)?;
@@ -180,7 +189,24 @@ impl WeekHours {
     }
 }
 
+impl WeekHours {
+    /// Whether each business day's hours lie within it, one after the other, where days begin at
+    /// this hour.
+    pub fn within_days(&self, day_starts_at: i8) -> Result<(), BadHours> {
+        for (hours, day) in self.week.iter().flatten().zip(WEEKDAYS) {
+            within_day(hours, day, day_starts_at)?;
+        }
+        self.dates.within_days(day_starts_at)
+    }
+}
+
 impl DateHours {
+    /// The same of certain dates.
+    pub fn within_days(&self, day_starts_at: i8) -> Result<(), BadHours> {
+        let mut all = self.0.iter();
+        all.try_for_each(|(first, _, hours)| within_day(hours, &first.to_string(), day_starts_at))
+    }
+
     /// Reads lines such as `2027-02-06..2027-02-12 closed` and `2026-12-31 09:00-12:00`.
     pub fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<DateHours, BadHours> {
         let mut dates: Vec<(Date, Date, Hours)> = Vec::new();
@@ -189,19 +215,19 @@ impl DateHours {
             let days = words.next().unwrap_or_default();
             let (first, last) = days.split_once("..").unwrap_or((days, days));
             let date = |text: &str| {
-                let bad = || BadHours(format!("{text:?} is no date, such as 2027-02-06"));
+                let bad = || BadHours::Unread(format!("{text:?} is no date, such as 2027-02-06"));
                 Date::strptime("%Y-%m-%d", text).map_err(|_| bad())
             };
             let (first, last) = (date(first)?, date(last)?);
             if last < first {
-                return Err(BadHours(format!("{days} ends before it begins")));
+                return Err(BadHours::Unread(format!("{days} ends before it begins")));
             }
             if dates.iter().any(|(begin, end, _)| first <= *end && *begin <= last) {
-                return Err(BadHours(format!("another line speaks of {days} too")));
+                return Err(BadHours::Overlap(format!("another line speaks of {days} too")));
             }
             let words: Vec<_> = words.collect();
             let mut intervals = match &words[..] {
-                [] => return Err(BadHours(format!("{line:?} says no hours, nor closed"))),
+                [] => return Err(BadHours::Unread(format!("{line:?} says no hours, nor closed"))),
                 ["closed"] => Vec::new(),
                 words => words.iter().map(|word| interval(word)).collect::<Result<_, _>>()?,
             };
@@ -217,11 +243,32 @@ impl DateHours {
     }
 }
 
+fn within_day(hours: &Hours, of: &str, day_starts_at: i8) -> Result<(), BadHours> {
+    const DAY: i32 = 24 * 60;
+    let minute = |time: Time| i32::from(time.hour()) * 60 + i32::from(time.minute());
+    let begins = i32::from(day_starts_at) * 60;
+    // Minutes since the business day began.
+    let laid = hours.iter().map(|(from, to)| {
+        let since = (minute(*from) - begins).rem_euclid(DAY);
+        (since, since + (minute(*to) - minute(*from) - 1).rem_euclid(DAY) + 1)
+    });
+    let mut laid: Vec<_> = laid.collect();
+    laid.sort_unstable();
+    if laid.iter().any(|(_, to)| *to > DAY) {
+        let what = format!("hours of {of} go on after {day_starts_at} o'clock, when the day ends");
+        return Err(BadHours::CutOver(what));
+    }
+    match laid.windows(2).any(|two| two[0].1 > two[1].0) {
+        true => Err(BadHours::Overlap(format!("hours of {of} overlap"))),
+        false => Ok(()),
+    }
+}
+
 fn in_order(intervals: &mut Hours, of: &str) -> Result<(), BadHours> {
     intervals.sort();
     let overlap = intervals.windows(2).any(|two| two[0].1 > two[1].0 || two[0].1 <= two[0].0);
     match overlap {
-        true => Err(BadHours(format!("hours of {of} overlap"))),
+        true => Err(BadHours::Overlap(format!("hours of {of} overlap"))),
         false => Ok(()),
     }
 }
@@ -230,7 +277,9 @@ fn in_order(intervals: &mut Hours, of: &str) -> Result<(), BadHours> {
 fn days(word: &str) -> Result<Vec<usize>, BadHours> {
     let day = |name: &str| {
         let place = WEEKDAYS.iter().position(|known| *known == name.to_ascii_lowercase());
-        place.ok_or_else(|| BadHours(format!("{name:?} is no day: use {}", WEEKDAYS.join(", "))))
+        place.ok_or_else(|| {
+            BadHours::Unread(format!("{name:?} is no day: use {}", WEEKDAYS.join(", ")))
+        })
     };
     let (first, last) = word.split_once('-').unwrap_or((word, word));
     let (first, last) = (day(first)?, day(last)?);
@@ -240,7 +289,7 @@ fn days(word: &str) -> Result<Vec<usize>, BadHours> {
 
 /// `09:00-12:00`; `24:00` is midnight.
 fn interval(word: &str) -> Result<(Time, Time), BadHours> {
-    let bad = || BadHours(format!("{word:?} is not from when to when, as in 09:00-17:30"));
+    let bad = || BadHours::Unread(format!("{word:?} is not from when to when, as in 09:00-17:30"));
     let time = |text: &str| {
         let text = if text == "24:00" { "00:00" } else { text };
         Time::strptime("%H:%M", text).map_err(|_| bad())

@@ -252,6 +252,9 @@ pub struct Wrong {
     pub what: String,
     /// What to do about it.
     pub advice: String,
+    /// Stable for ever, of settings that contradict each other: docs/book.md has them all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
 }
 
 /// A refusal on its way to a client.
@@ -277,6 +280,7 @@ impl Problem {
             key: problem.key.clone(),
             what: problem.what.clone(),
             advice: problem.advice.clone(),
+            code: problem.code,
         });
         let detail = error.problems().iter().map(ToString::to_string).collect::<Vec<_>>();
         let detail = detail.join("; ").replace('\n', " ");

@@ -20,4 +20,5 @@ pub mod session;
 pub mod setup;
 pub mod staff;
 pub mod token;
+pub mod unsound;
 pub mod webhook;

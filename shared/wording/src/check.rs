@@ -6,6 +6,7 @@ use crate::sample::{self, KINDS, Scene};
 use paihao_chassis::config::Problems;
 use paihao_contracts::notice::Channel;
 use paihao_contracts::setup::{AccountSetup, Said, Wording};
+use paihao_contracts::unsound::{self, Unsound};
 use paihao_wechat::template::fields::Kind;
 use std::collections::BTreeMap;
 
@@ -70,13 +71,10 @@ fn manner_of(at: &str, kind: &str, how: &Said, manner: &Manner, problems: &mut P
     listed(&format!("{at}.channels"), how.channels.as_deref(), problems);
     let named = |channel: Channel| how.channels.iter().flatten().any(|named| *named == channel);
     if named(Channel::Template) && manner.template.is_none() {
-        let advice = "set it to the id of a template in WeChat's console, or take \"template\" out of \
-                      the channels";
-        problems.refuse(&format!("{at}.template_id"), "there is no template", advice);
+        unbound(&format!("{at}.template_id"), &unsound::NO_TEMPLATE, problems);
     }
     if named(Channel::Subscription) && manner.subscription.is_none() {
-        let advice = "add it, or take \"subscription\" out of the channels";
-        problems.refuse(&format!("{at}.subscription"), "there is no template", advice);
+        unbound(&format!("{at}.subscription"), &unsound::NO_SUBSCRIPTION, problems);
     }
     short_enough(&format!("{at}.text"), &manner.text, problems);
     known_words(&format!("{at}.text"), &manner.text, &PLACEHOLDERS, problems);
@@ -86,6 +84,10 @@ fn manner_of(at: &str, kind: &str, how: &Said, manner: &Manner, problems: &mut P
             fields(&format!("{at}.{key}"), kind, binding, problems);
         }
     }
+}
+
+fn unbound(key: &str, kind: &Unsound, problems: &mut Problems) {
+    problems.named(kind.code, key, kind.sentence(), kind.advice);
 }
 
 /// Each field is one that WeChat shows, and takes what it would be filled with.

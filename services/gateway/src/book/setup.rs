@@ -3,7 +3,7 @@
 //! The one place that checks it, whether it stands in the configuration, comes through the API or is
 //! read from a file.
 
-use super::{Announcement, SiteBook};
+use super::{Announcement, SiteBook, contradictions};
 use crate::calendar::{Calendar, DateHours, WeekHours};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::Problems;
@@ -14,7 +14,7 @@ use paihao_domain::{
     QueueRules, Rules,
 };
 use paihao_ledger::Subject;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Characters that a name may have: what a screen across a hall can show.
 const LONGEST_NAME: usize = 40;
@@ -62,11 +62,12 @@ fn checked<'a>(
         problems.refuse(&format!("{at}.time_zone"), what, "use a name like Asia/Shanghai");
     });
     let rules = rules(at, site, problems);
+    contradictions::site(at, site, problems);
     let hours = hours(at, site, problems);
-    let dates = DateHours::read(site.dates.iter().map(String::as_str)).unwrap_or_else(|error| {
-        let advice =
-            "use lines like \"2027-02-06..2027-02-12 closed\" or \"2026-12-31 09:00-12:00\"";
-        problems.refuse(&format!("{at}.dates"), error.to_string(), advice);
+    let dates = DateHours::read(site.dates.iter().map(String::as_str))
+        .and_then(|dates| dates.within_days(site.day_starts_at).map(|()| dates));
+    let dates = dates.unwrap_or_else(|error| {
+        contradictions::hours(&format!("{at}.dates"), &error, problems);
         DateHours::default()
     });
     paihao_wording::check::wording(&format!("{at}.wording"), &site.wording, problems);
@@ -121,7 +122,6 @@ pub fn refuse_unknown<'a>(
 /// The rules of a site's queues and counters.
 fn rules(at: &str, site: &SiteSetup, problems: &mut Problems) -> Rules {
     let mut rules = Rules { several_counters: site.several_counters, ..Rules::default() };
-    let mut prefixes = BTreeSet::new();
     for (name, queue) in &site.queues {
         let at = format!("{at}.queues.{name}");
         id(&at, name, problems);
@@ -133,12 +133,7 @@ fn rules(at: &str, site: &SiteSetup, problems: &mut Problems) -> Rules {
             let advice = "use one to three letters A to Z, but neither I nor O";
             problems.refuse(&format!("{at}.prefix"), what, advice);
         }
-        if !prefixes.insert(&queue.prefix) {
-            let what = format!("{} is another queue's prefix too", queue.prefix);
-            let advice = "give each queue its own, or two people get the same number";
-            problems.refuse(&format!("{at}.prefix"), what, advice);
-        }
-        contradictions(&at, queue, problems);
+        ranges(&at, queue, problems);
         let queue = of_queue(queue);
         rules.queues.insert(QueueId::new(name), queue);
     }
@@ -146,10 +141,6 @@ fn rules(at: &str, site: &SiteSetup, problems: &mut Problems) -> Rules {
         let at = format!("{at}.counters.{name}");
         id(&at, name, problems);
         named(&format!("{at}.name"), &counter.name, problems);
-        for queue in counter.queues.iter().filter(|queue| !site.queues.contains_key(*queue)) {
-            let key = format!("{at}.queues");
-            refuse_unknown(&key, "queue", queue, site.queues.keys(), problems);
-        }
         let counter = CounterRules {
             name: counter.name.as_str().into(),
             queues: counter.queues.iter().map(|queue| QueueId::new(queue)).collect(),
@@ -208,8 +199,8 @@ fn of_queue(queue: &QueueSetup) -> QueueRules {
     }
 }
 
-/// Values that cannot be, and settings that do not go together.
-fn contradictions(at: &str, queue: &QueueSetup, problems: &mut Problems) {
+/// Values that cannot be.
+fn ranges(at: &str, queue: &QueueSetup, problems: &mut Problems) {
     let ranges = [
         ("minutes", queue.minutes, 1, 600),
         ("grace_seconds", queue.grace_seconds, 10, 3600),
@@ -232,34 +223,18 @@ fn contradictions(at: &str, queue: &QueueSetup, problems: &mut Problems) {
             problems.refuse(&format!("{at}.{key}"), format!("{value} is out of range"), advice);
         }
     }
-    if queue.missed_lane && queue.policy == Policy::Strict {
-        let what = "a lane for the missed is called from in turn with others, and nothing is";
-        problems.refuse(&format!("{at}.missed_lane"), what, "use policy = \"interleave\"");
-    }
-    if queue.start_on_call && (queue.auto_miss || queue.auto_recall) {
-        let what = "whoever is called is being served at once, and so is never missed";
-        problems.refuse(&format!("{at}.auto_miss"), what, "leave out start_on_call");
-    }
-    if queue.auto_recall && queue.calls < 2 {
-        let what = "calls = 1 leaves no second call";
-        problems.refuse(&format!("{at}.auto_recall"), what, "use calls = 2 or more");
-    }
-    if queue.daily_cap > 0 && queue.capacity > queue.daily_cap {
-        let what = "more may wait at once than get a number a day";
-        problems.refuse(&format!("{at}.capacity"), what, "use no more than daily_cap");
-    }
 }
 
 /// The opening hours of a site's queues.
 fn hours(at: &str, site: &SiteSetup, problems: &mut Problems) -> BTreeMap<QueueId, WeekHours> {
     let mut hours = BTreeMap::new();
     for (name, queue) in &site.queues {
-        match WeekHours::read(queue.hours.iter().map(String::as_str)) {
+        let week = WeekHours::read(queue.hours.iter().map(String::as_str))
+            .and_then(|week| week.within_days(site.day_starts_at).map(|()| week));
+        match week {
             Ok(week) => drop(hours.insert(QueueId::new(name), week)),
             Err(error) => {
-                let key = format!("{at}.queues.{name}.hours");
-                let advice = "use lines like \"mon-fri 09:00-12:00 13:30-17:30\"";
-                problems.refuse(&key, error.to_string(), advice);
+                contradictions::hours(&format!("{at}.queues.{name}.hours"), &error, problems);
             }
         }
     }

@@ -32,13 +32,20 @@ async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() 
     let (one, two) = (shop.gateway().await, shop.gateway().await);
     assert_eq!(take(&one, "cash", "ann").await.unwrap(), "A001");
 
-    let made =
-        one.put("/book/sites/hall/queues/loan", json!({"name": "贷款", "prefix": "L"})).await;
+    let made = one
+        .put("/book/sites/hall/queues/loan", json!({"name": "贷款", "prefix": "L", "open": false}))
+        .await;
     assert_eq!(made.status, 200, "{}", made.text);
     assert_eq!(made.body["changed"][0]["key"], "queues.loan");
+    let counter = json!({"name": "1号窗口", "queues": ["cash", "loan"]});
+    assert_eq!(one.put("/book/sites/hall/counters/1", counter).await.status, 200);
+    let made =
+        one.put("/book/sites/hall/queues/loan", json!({"name": "贷款", "prefix": "L"})).await;
+    assert_eq!((made.status, &made.body["changed"][0]["key"]), (200, &json!("queues.loan.open")));
     assert_eq!(take(&one, "loan", "bob").await.unwrap(), "L001");
     until("the other has read it", async || {
-        two.lines.book("hall").unwrap().rules.queues.len() == 2
+        let rules = two.lines.book("hall").unwrap().rules.clone();
+        rules.queues.get(&QueueId::new("loan")).is_some_and(|queue| queue.open)
     })
     .await;
     assert_eq!(take(&two, "loan", "cid").await.unwrap(), "L002");
@@ -56,7 +63,7 @@ async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() 
     assert!(!late.lines.book("hall").unwrap().rules.queues[&QueueId::new("loan")].open);
     let changes = late.get("/book/changes?site=hall").await;
     let changes = changes.body["changes"].as_array().unwrap().clone();
-    assert_eq!(changes.len(), 2);
+    assert_eq!(changes.len(), 4);
     assert_eq!((&changes[0]["by"], &changes[0]["did"]), (&json!("owner"), &json!("changed")));
     assert_eq!(changes[0]["changed"][0]["key"], "queues.loan.open");
 }
@@ -94,7 +101,7 @@ async fn a_wish_that_is_said_twice_is_done_once() {
     let seen = one.get("/book/sites/hall").await.tag.unwrap();
     let put = |gateway: &Gateway, prefix: &str| {
         let request = gateway.ask(Method::PUT, path, OWNER).header("If-Match", &seen);
-        let queue = json!({"name": "贷款", "prefix": prefix});
+        let queue = json!({"name": "贷款", "prefix": prefix, "open": false});
         told(request.header("Idempotency-Key", "the-same").json(&queue))
     };
     let first = put(&one, "L").await;
@@ -113,7 +120,8 @@ async fn a_wish_that_is_said_twice_is_done_once() {
 async fn a_site_is_made_and_retired_by_whoever_has_every_site() {
     let shop = Shop::new();
     let (one, two) = (shop.gateway().await, shop.gateway().await);
-    let site = json!({"account": "shop", "name": "小站", "queues": {"q": {"name": "取号", "prefix": "A"}}});
+    let site = json!({"account": "shop", "name": "小站", "queues": {"q": {"name": "取号", "prefix": "A"}},
+                      "counters": {"1": {"name": "1号", "queues": ["q"]}}});
     let path = "/book/sites/kiosk";
     for (key, status, code) in [
         (MANAGER, 403, "not_every_site"),
@@ -147,6 +155,8 @@ async fn nothing_is_taken_away_in_which_somebody_is() {
     let shop = Shop::new();
     let one = shop.gateway().await;
     take(&one, "cash", "ann").await.unwrap();
+    let shut = json!({"name": "存取款", "prefix": "A", "open": false});
+    assert_eq!(one.put("/book/sites/hall/queues/cash", shut).await.status, 200);
     let counter = json!({"name": "2号窗口", "queues": []});
     assert_eq!(one.put("/book/sites/hall/counters/2", counter).await.status, 200);
     assert_eq!(

@@ -60,6 +60,31 @@ async fn every_contradiction_is_named_with_where_it_stands() {
     assert_eq!(gateway.get("/book/sites/hall").await.tag.unwrap(), "\"0\"", "nothing was written");
 }
 
+/// Alone, as a part of a site, and in a file: one check, one code.
+#[tokio::test]
+async fn a_contradiction_has_the_same_code_whichever_way_it_comes() {
+    let shop = Shop::new();
+    let gateway = shop.gateway().await;
+    let queue = json!({"name": "存取款", "prefix": "A", "missed_lane": true});
+    let site = with("/queues/cash", queue.clone());
+    let file = json!({"sites": {"hall": site}});
+    let import = gateway.ask(Method::PUT, "/book", OWNER).json(&file);
+    for told in [
+        gateway.put("/book/sites/hall/queues/cash", queue).await,
+        gateway.put("/book/sites/hall", site).await,
+        told(import).await,
+    ] {
+        let problem = &told.body["problems"][0];
+        assert_eq!(problem["code"], "lane_without_turns", "{}", told.text);
+        assert_eq!(problem["key"], "sites.hall.queues.cash.missed_lane");
+    }
+    let unbound = json!({"called": {"channels": ["template"]}});
+    let request =
+        gateway.ask(Method::PUT, "/book/accounts/shop", OWNER).header("If-Match", "\"0\"");
+    let told = told(request.json(&unbound)).await;
+    assert_eq!(told.body["problems"][0]["code"], "no_template", "{}", told.text);
+}
+
 #[tokio::test]
 async fn an_account_says_only_what_wechat_shows() {
     let shop = Shop::new();

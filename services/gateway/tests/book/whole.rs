@@ -8,7 +8,7 @@ use serde_json::json;
 async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
     let shop = Shop::new();
     let gateway = shop.gateway().await;
-    let loan = json!({"name": "贷款", "prefix": "L", "hours": ["mon-fri 09:00-17:00", "2026-12-31 closed"]});
+    let loan = json!({"name": "贷款", "prefix": "L", "open": false, "hours": ["mon-fri 09:00-17:00", "2026-12-31 closed"]});
     assert_eq!(gateway.put("/book/sites/hall/queues/loan", loan).await.status, 200);
     let words = json!({"news": "请到{counter}"});
     assert_eq!(gateway.put("/book/sites/hall/wording/called", words).await.status, 200);

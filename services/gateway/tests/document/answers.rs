@@ -49,7 +49,7 @@ const BOOK: &str = r#"
     manager read_counter
     manager list_wording
     manager read_hours
-    api_manager put_queue queue=new seen=SEEN {"name": "贷款", "prefix": "N"}
+    api_manager put_queue queue=new seen=SEEN {"name": "贷款", "prefix": "N", "open": false}
     manager put_counter counter=4 seen=SEEN {"name": "4号", "queues": ["new"]}
     manager put_wording seen=SEEN {"news": "请到{counter}"}
     manager read_wording

@@ -43,7 +43,8 @@ pub const BOOK: &str = r#"
     manager put_wording seen=SEEN {"news": "x"}
     manager delete_wording -> revision_needed
     manager delete_wording seen=7 -> revision_changed
-    manager put_queue queue=new seen=SEEN {"name": "x", "prefix": "N"}
+    manager put_queue queue=new seen=SEEN {"name": "x", "prefix": "N", "open": false}
+    manager open_queue queue=new
     manager take_ticket queue=new
     manager delete_queue queue=new seen=SEEN -> in_use
     manager put_site seen=SEEN {"account": "shop", "name": "x"} -> in_use

@@ -12,6 +12,8 @@ use std::time::Duration;
 pub async fn play(hall: &Hall, who: &str, script: &str) {
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(seconds) = line.strip_prefix("wait ") {
+            // The desk looks once more after what has just happened, and then sleeps.
+            tokio::time::sleep(Duration::from_millis(200)).await;
             hall.clock.advance(Duration::from_secs(seconds.parse().unwrap()));
             continue;
         }

@@ -66,6 +66,9 @@ impl Target {
             [sites.other.queues.z]
             name = '业务'
             prefix = 'A'
+            [sites.other.counters.1]
+            name = '1号'
+            queues = ['z']
             ",
             sim = wechat.base_url(),
         );

@@ -43,6 +43,7 @@ impl Layers {
                     place: path.display().to_string(),
                     what: format!("cannot be read: {problem}"),
                     advice: "name a file that is there and that this user may read".to_owned(),
+                    code: None,
                 });
                 self
             }
@@ -63,6 +64,7 @@ impl Layers {
                     place: format!("{place}, line {line}"),
                     what: format!("not TOML: {}", problem.message()),
                     advice: String::new(),
+                    code: None,
                 });
             }
         }
@@ -91,6 +93,7 @@ impl Layers {
             place: place.to_owned(),
             what,
             advice: String::new(),
+            code: None,
         });
         self
     }
@@ -114,6 +117,7 @@ impl Layers {
                     advice: format!(
                         "write {PREFIX}SECTION__KEY, two underscores between the parts"
                     ),
+                    code: None,
                 });
                 continue;
             }
@@ -173,7 +177,13 @@ impl Layers {
         } else {
             (message.to_owned(), String::new())
         };
-        Problem { place: self.tree.place(&path).to_owned(), key: path.join("."), what, advice }
+        Problem {
+            place: self.tree.place(&path).to_owned(),
+            key: path.join("."),
+            what,
+            advice,
+            code: None,
+        }
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Problem {
     pub what: String,
     /// What to do; may be empty.
     pub advice: String,
+    /// A stable name for programs, of those problems that have one.
+    pub code: Option<&'static str>,
 }
 
 impl fmt::Display for Problem {
@@ -74,7 +76,20 @@ impl Problems {
             place: String::new(),
             what: what.into(),
             advice: advice.into(),
+            code: None,
         });
+    }
+
+    /// Notes a problem that has a name.
+    pub fn named(
+        &mut self,
+        code: &'static str,
+        key: &str,
+        what: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        let (key, what, advice) = (key.to_owned(), what.into(), advice.into());
+        self.note(Problem { key, place: String::new(), what, advice, code: Some(code) });
     }
 
     /// Notes a problem once.

@@ -74,6 +74,15 @@ impl Figures {
         text
     }
 
+    /// Memory of one more in a long line, without what a hall needs by itself: between the two
+    /// longest.
+    pub fn bytes_of_one_more(&self) -> Option<f64> {
+        let [.., shorter, longer] = &self.pure[..] else { return None };
+        let bytes = |one: &Pure| one.bytes_per_ticket * one.waiting as f64;
+        let more = longer.waiting.checked_sub(shorter.waiting).filter(|more| *more > 0)?;
+        Some((bytes(longer) - bytes(shorter)) / more as f64)
+    }
+
     fn write(&self, out: &mut String) -> std::fmt::Result {
         let others = self.others * 100.0;
         writeln!(
@@ -95,6 +104,9 @@ impl Figures {
                 text(&one.look_us),
                 one.bytes_per_ticket
             )?;
+        }
+        if let Some(bytes) = self.bytes_of_one_more() {
+            writeln!(out, "  each one more who waits: {bytes:.0} bytes")?;
         }
         writeln!(out, "\nThrough the ledger")?;
         for one in &self.stored {

@@ -66,7 +66,7 @@ impl Hall {
         self.decide(&hall::finish(self.rounds, self.rounds))
     }
 
-    /// Looks what time has brought about, as each replica does every second.
+    /// Looks what time has brought about, as each replica does when something has happened.
     fn look(&self) {
         black_box(due(&self.site, &self.rules, &self.now));
         black_box(next_due(&self.site, &self.rules, &self.now));

@@ -58,6 +58,8 @@ export function queues({ draft, changed, again }) {
     const used = new Set(Object.values(draft.queues).map(queue => queue.prefix));
     const prefix = [...'ABCDEFGHJKLMNPQRSTUVWXYZ'].find(letter => !used.has(letter)) || 'AA';
     draft.queues[id] = { ...USUAL, name, prefix };
+    // Numbers that no counter calls are refused: all of them do until somebody says which.
+    Object.values(draft.counters).forEach(counter => counter.queues.push(id));
     again();
   };
   return [...heading('manage.queues'), ...cards, adding('manage.add.queue', add, id => id in draft.queues)];
