@@ -88,7 +88,7 @@ impl Shop {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_book_comes_out_of_one_installation_and_into_a_fresh_one() {
     let shop = Shop::start(HALL).await;
-    let queue = json!({"name": "贷款", "prefix": "L"}).to_string();
+    let queue = json!({"name": "贷款", "prefix": "L", "open": false}).to_string();
     let url = format!("{}/api/v1/book/sites/hall/queues/loan", shop.url);
     let put = shop.http.put(url).bearer_auth(KEY).header("if-match", "\"0\"").body(queue);
     assert_eq!(ask(put).await.0, StatusCode::OK);
