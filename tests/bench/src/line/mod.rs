@@ -40,7 +40,7 @@ pub struct Options {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Decisions of each hall in a round, in the domain alone.
-    #[arg(long, default_value_t = 30_000)]
+    #[arg(long, default_value_t = 15_000)]
     decisions: u64,
     /// Seconds of each hall in a round, through a ledger.
     #[arg(long, default_value_t = 2.0)]
