@@ -22,6 +22,7 @@ mod sites;
 mod slip;
 mod staff;
 pub(crate) mod ticket;
+mod tickets;
 mod webhooks;
 
 mod described;
@@ -74,6 +75,7 @@ pub(crate) fn routes() -> Routes {
         .merge(numbers::routes())
         .merge(past::routes())
         .merge(slip::routes())
+        .merge(tickets::routes())
         .merge(webhooks::routes())
         .merge(described::routes())
 }

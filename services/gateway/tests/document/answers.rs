@@ -72,6 +72,7 @@ const BOOK: &str = r#"
 
 pub async fn walk(met: &Met) {
     play(&Hall::new(met).await, "", BOOK).await;
+    pages(met).await;
     let hall = Hall::new(met).await;
     for (wanted, handled) in [("redrive", "redriven"), ("drop", "dropped")] {
         let letter = hall.buried("notices", "hall").await;
@@ -126,6 +127,7 @@ pub async fn walk(met: &Met) {
         "numbers_csv",
         "ticket_notices",
         "ticket_slip",
+        "tickets",
         "desk",
         "desk_events",
         "replay_webhook",
@@ -146,4 +148,25 @@ pub async fn walk(met: &Met) {
     );
     let told = hall.walk.ask("hear").query(&signed).bytes(push).send().await;
     assert!(told.body.as_str().unwrap().contains("A001"), "{told:?}");
+}
+
+/// The day's tickets come by pages, each once, while the line moves under them.
+async fn pages(met: &Met) {
+    let hall = Hall::new(met).await;
+    play(&hall, "", "manager take_ticket\nmanager take_ticket\nmanager take_ticket").await;
+    let page = async |query: &str| {
+        let answer = hall.walk.ask("tickets").by("staff").query(query).send().await.body;
+        let tickets = answer["tickets"].as_array().unwrap().iter();
+        let numbers: Vec<_> =
+            tickets.map(|ticket| ticket["number"].as_str().unwrap().to_owned()).collect();
+        (numbers, answer["next"].as_str().map(str::to_owned))
+    };
+    let (first, next) = page("limit=2").await;
+    assert_eq!(first, ["A001", "A002"]);
+    play(&hall, "", "manager open_counter\nmanager call_next\nmanager take_ticket").await;
+    let (second, last) = page(&format!("limit=2&after={}", next.unwrap())).await;
+    assert_eq!((second, last), (vec!["A003".to_owned(), "A004".to_owned()], None));
+    assert_eq!(page("state=waiting&queue=a").await.0, ["A002", "A003", "A004"]);
+    assert_eq!(page("state=called").await.0, ["A001"]);
+    assert_eq!(page("after=1-1").await.0.len(), 4, "of another day it begins anew");
 }

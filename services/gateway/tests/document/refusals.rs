@@ -215,6 +215,9 @@ const READING: &str = r#"
     api feed_pages query=limit=0 -> malformed_request
     api feed_pages query=limit=many -> malformed_request
     api feed_pages query=after=-1 -> malformed_request
+    api tickets query=state=gone -> malformed_request
+    api tickets query=after=x -> malformed_request
+    api tickets query=queue=z -> unknown_queue
     api site_at query=time=never -> malformed_request
     api site_at query=time=2026-11-21T10:00 -> malformed_request
     api site_at query=time=2026-11-10T10:00 -> past_gone
