@@ -123,6 +123,8 @@ kinds! {
         "The header has 1 to 255 visible ASCII characters.";
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency-Key 已用于别的请求", "The Idempotency-Key was used for another request",
         "The same key came within 15 minutes with another path or body. Nothing was changed.";
+    KEY_MADE_BEFORE = "key_made_before", CONFLICT, "这个密钥已经生成，只显示一次；没有记下就吊销它，再生成一个", "The key was made before and is shown once; if it was not kept, revoke it and make another",
+        "The same Idempotency-Key made a key already, whose id the detail names. The secret is kept nowhere, so it cannot be told again.";
     QUEUE_CLOSED = "queue_closed", CONFLICT, "现在不取号", "No numbers are given out now",
         "The queue is closed: nobody joins, nobody is called, and those in line keep their place.";
     QUEUE_PAUSED = "queue_paused", CONFLICT, "暂停取号", "No numbers are given out for now",

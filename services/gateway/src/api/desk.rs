@@ -12,6 +12,7 @@ use crate::staff::asker::Asker;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
 use paihao_domain::{
     Actor, CounterId, HoldWhy, Now, ORDINARY, QueueId, QueueState, Role, Site, Stage, Ticket,
     TicketId,
@@ -260,6 +261,7 @@ async fn events(
     asker: Asker,
 ) -> Result<Response, Problem> {
     asker.at(&door, &site)?;
+    let out = asker.clone().until_out(door.clone());
     let views = door.lines.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let (news, stop) = (door.fates.watch(&site), door.stop.clone());
     let draw = move |view| {
@@ -270,7 +272,8 @@ async fn events(
         let drawn = serde_json::to_string(&seen(&book, &view, &now, &asker.actor, &messages));
         Some(drawn.expect("string keys only").into())
     };
-    Ok(live::sse(live::redrawn("desk", views, Some(news), draw), &stop).into_response())
+    let events = live::redrawn("desk", views, Some(news), draw).take_until(Box::pin(out));
+    Ok(live::sse(Box::pin(events), &stop).into_response())
 }
 
 /// The last message to the holder of each ticket, where there is one.

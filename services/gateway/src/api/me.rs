@@ -67,7 +67,7 @@ pub(super) struct Me {
 /// A browser that somebody is logged in with.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Session")]
-struct Listed {
+pub(super) struct Listed {
     id: String,
     current: bool,
     begun_at: i64,
@@ -116,8 +116,13 @@ fn holder(door: &Door, asker: &Asker) -> Result<SessionHolder, Problem> {
 }
 
 async fn list(State(door): State<Door>, asker: Asker) -> Result<Json<Vec<Listed>>, Problem> {
+    Ok(Json(listed(&door, &asker, &holder(&door, &asker)?)))
+}
+
+/// Somebody's sessions, and which of them the asker came with.
+pub(super) fn listed(door: &Door, asker: &Asker, holder: &SessionHolder) -> Vec<Listed> {
     let current = asker.session.as_ref().map(|session| session.id.as_str());
-    let found = door.logins.of(&holder(&door, &asker)?).into_iter();
+    let found = door.logins.of(holder).into_iter();
     let listed = found.map(|(id, session)| Listed {
         current: current == Some(&*id),
         id,
@@ -126,7 +131,7 @@ async fn list(State(door): State<Door>, asker: Asker) -> Result<Json<Vec<Listed>
         browser: session.browser,
         address: session.address,
     });
-    Ok(Json(listed.collect()))
+    listed.collect()
 }
 
 /// A browser that holds a key of the configuration is logged in with it, and need not keep it.

@@ -11,6 +11,7 @@ mod letters;
 mod live;
 mod login;
 mod me;
+mod members;
 mod notices;
 mod numbers;
 mod paging;
@@ -65,6 +66,7 @@ pub(crate) fn routes() -> Routes {
     open.merge(invitations::routes())
         .merge(me::routes())
         .merge(people::routes())
+        .merge(members::routes())
         .merge(staff::routes())
         .merge(book::routes())
         .merge(cost::routes())

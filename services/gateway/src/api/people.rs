@@ -2,6 +2,7 @@
 //!
 //! A manager of some sites has to do with those alone whom no other site is open to.
 
+use super::staff::idempotency_key;
 use crate::Door;
 use crate::body;
 use crate::openapi::answer::Created;
@@ -12,7 +13,7 @@ use crate::staff::roster::Roster;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use paihao_chassis::entropy;
 use paihao_contracts::staff::{Member, ProgramKey, StaffEvent, StaffRole};
@@ -62,7 +63,7 @@ pub(super) fn routes() -> Routes {
             make_key,
             op("make_key", "A key for a program, shown once", MANAGERS)
                 .takes::<KeyWanted>()
-                .repeatable("each time it is one key more, and all can be seen and revoked")
+                .keyed_once()
                 .refuses(lost)
                 .refuses(&PLACE),
         )
@@ -231,18 +232,30 @@ struct KeyMade {
 async fn make_key(
     State(door): State<Door>,
     asker: Asker,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Created<KeyMade>, Problem> {
     asker.must_manage()?;
+    let wish = idempotency_key(&headers)?;
     let KeyWanted { name, sites, counters } = body::json(body, BODY_LIMIT).await?;
     let name = named(&name)?;
     // A program without counters acts as a manager; with some, as staff there.
     let role = if counters.is_empty() { StaffRole::Manager } else { StaffRole::Staff };
     let Place { sites, counters } = Place { sites, counters }.checked(&door, &asker, role)?;
-    let (id, key) = (fresh("k_"), format!("{PROGRAM_KEY}{}", entropy::token(24)));
+    let roster = door.staff.known().await?;
+    let tag = wish.map(|wish| roster.tag("key", &[&asker.name, wish]));
+    let id = match tag {
+        // The same wish, at any replica and at any time, is the same id.
+        Some(tag) => format!("k_{}", &tag.ok_or(&refusals::LEDGER_UNAVAILABLE)?[..12]),
+        None => fresh("k_"),
+    };
+    let key = format!("{PROGRAM_KEY}{}", entropy::token(24));
     let hash = hex::encode(Sha256::digest(&key));
     let made = ProgramKey { id: id.clone(), name, hash, sites, counters };
-    let event = |_: &Roster| Ok(Some(StaffEvent::KeyMade { key: made.clone() }));
+    let event = |roster: &Roster| match roster.was_made(&id) {
+        true => Err(Problem::new(&refusals::KEY_MADE_BEFORE).detail(id.clone())),
+        false => Ok(Some(StaffEvent::KeyMade { key: made.clone() })),
+    };
     door.staff.change(&asker.name, event).await?;
     tracing::info!(staff = &*asker.name, key = id, "a key was made");
     Ok(Created(KeyMade { id, key }))
@@ -307,7 +320,11 @@ impl Place {
 }
 
 /// A member that the asker has to do with.
-fn theirs<'a>(roster: &'a Roster, asker: &Asker, id: &str) -> Result<&'a Member, Problem> {
+pub(super) fn theirs<'a>(
+    roster: &'a Roster,
+    asker: &Asker,
+    id: &str,
+) -> Result<&'a Member, Problem> {
     let member = roster.member(id).ok_or(&refusals::UNKNOWN_MEMBER)?;
     match asker.opens().covers(&member.sites.clone().into()) {
         true => Ok(member),

@@ -9,6 +9,7 @@ use crate::openapi::answer::Accepted;
 use crate::openapi::{ANY_KEY, Routes, op};
 use crate::refusals::{self, Problem};
 use crate::staff::asker::Asker;
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -42,7 +43,12 @@ const AT_ONCE: usize = 32;
 const REMEMBERED: Duration = Duration::from_secs(15 * 60);
 
 pub(super) fn routes() -> Routes {
-    Routes::new().post(
+    let routes = Routes::new().get(
+        "/api/v1/sites/{site}/webhooks",
+        list,
+        op("webhooks", "Who is told what happens at a site", ANY_KEY),
+    );
+    routes.post(
         "/api/v1/sites/{site}/webhooks/{id}/replay",
         replay,
         op("replay_webhook", "Has a webhook told again what happened in a time", ANY_KEY)
@@ -57,6 +63,25 @@ pub(super) fn routes() -> Routes {
                 &refusals::NEWER_LEDGER,
             ]),
     )
+}
+
+/// A webhook of the configuration, without its address and its secret.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Webhook")]
+struct Hook {
+    id: String,
+    /// The types of event that it is told of.
+    events: BTreeSet<String>,
+}
+
+async fn list(
+    State(door): State<Door>,
+    Path(site): Path<String>,
+    asker: Asker,
+) -> Result<Json<Vec<Hook>>, Problem> {
+    asker.at(&door, &site)?;
+    let hooks = door.book.webhooks.get(&site).cloned().unwrap_or_default();
+    Ok(Json(hooks.into_iter().map(|(id, events)| Hook { id, events }).collect()))
 }
 
 /// Which time.

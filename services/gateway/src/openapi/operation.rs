@@ -171,6 +171,14 @@ impl Operation {
             )
     }
 
+    /// A repeated wish of the same `Idempotency-Key` is done once, and refused from then on: what it
+    /// was answered is kept nowhere.
+    pub(crate) fn keyed_once(mut self) -> Self {
+        self.repeat = Repeat::Keyed;
+        self.refuses(&[&refusals::MALFORMED_IDEMPOTENCY_KEY, &refusals::KEY_MADE_BEFORE])
+            .header("Idempotency-Key", "Names the wish: repeated it is refused, and done once")
+    }
+
     /// A write that needs no key, for this reason.
     pub(crate) fn repeatable(mut self, why: &'static str) -> Self {
         self.repeat = Repeat::Harmless(why);

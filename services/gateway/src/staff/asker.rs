@@ -12,13 +12,17 @@ use crate::refusals::{self, Problem};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
-use paihao_contracts::staff::SessionHolder;
+use paihao_contracts::staff::{ProgramKey, SessionHolder};
 use paihao_domain::Actor;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a page of this server sends along with whatever it wants changed.
 pub(crate) const PAGE: &str = "x-paihao-page";
+
+/// What is told for long is looked at so often, whether its time is over.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Somebody whom the server knows.
 #[derive(Clone)]
@@ -145,21 +149,33 @@ impl Asker {
         }
     }
 
-    /// Ends when a session does that somebody came with, or when they no longer work here. What is
-    /// told for long is told until then.
+    /// Ends when the session or the key is over that somebody came with, or when they may do other
+    /// things than then. What is told for long is told until then.
     pub(crate) async fn until_out(self, door: Door) {
-        let Some(session) = self.session else { return std::future::pending().await };
         let (mut staff, mut logins) = (door.staff.changes(), door.logins.changes());
-        loop {
-            let known = standing(&door, &door.staff.now(), &session.holder).is_some();
-            if !known || !door.logins.goes_on(&session.id) {
-                return;
-            }
+        while self.still_stands(&door) {
             tokio::select! {
                 changed = staff.changed() => if changed.is_err() { return },
                 changed = logins.changed() => if changed.is_err() { return },
+                // Sessions end by time, too.
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
+    }
+
+    /// Whether they stand now as they stood when they asked.
+    fn still_stands(&self, door: &Door) -> bool {
+        let roster = door.staff.now();
+        let now = match &self.session {
+            Some(session) if !door.logins.goes_on(&session.id) => None,
+            Some(session) => standing(door, &roster, &session.holder),
+            None => {
+                let made = roster.keys().find(|key| *key.id == *self.name).map(of_program);
+                let configured = door.book.staff_keys.iter().find(|key| *key.name == *self.name);
+                made.or_else(|| configured.map(of_key))
+            }
+        };
+        now.is_some_and(|now| (now.actor, now.opens) == (self.actor.clone(), self.opens.clone()))
     }
 }
 
@@ -177,8 +193,12 @@ async fn bearer(door: &Door, given: &str) -> Result<Asker, Problem> {
     }
     let roster = door.staff.known().await?;
     let key = roster.key(given).ok_or(&refusals::UNAUTHORISED)?;
+    Ok(of_program(key))
+}
+
+fn of_program(key: &ProgramKey) -> Asker {
     let (actor, opens) = (actor_of_key(key), key.sites.clone().into());
-    Ok(Asker { name: key.id.as_str().into(), actor, opens, session: None })
+    Asker { name: key.id.as_str().into(), actor, opens, session: None }
 }
 
 /// What keys of programs begin with that were made through the API.

@@ -14,6 +14,8 @@ pub(crate) struct Roster {
     secret: Option<String>,
     members: BTreeMap<String, Known>,
     keys: BTreeMap<String, ProgramKey>,
+    /// The id of every key there ever was.
+    made: BTreeSet<String>,
     /// Those that somebody has used.
     invitations: BTreeSet<String>,
     signing: Vec<SigningKey>,
@@ -65,7 +67,10 @@ impl Roster {
                 }
             }
             StaffEvent::Removed { id } => drop(self.members.remove(&id)),
-            StaffEvent::KeyMade { key } => drop(self.keys.insert(key.id.clone(), key)),
+            StaffEvent::KeyMade { key } => {
+                self.made.insert(key.id.clone());
+                self.keys.insert(key.id.clone(), key);
+            }
             StaffEvent::KeyRevoked { id } => drop(self.keys.remove(&id)),
         }
     }
@@ -99,6 +104,11 @@ impl Roster {
     /// Every key of a program, by id.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &ProgramKey> {
         self.keys.values()
+    }
+
+    /// Whether there was ever a key of this id.
+    pub(crate) fn was_made(&self, id: &str) -> bool {
+        self.made.contains(id)
     }
 
     /// The key that this is. Each is compared, so that the time taken says nothing about any.

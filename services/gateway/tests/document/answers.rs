@@ -28,9 +28,12 @@ const EVENTFUL: &str = r#"
 /// Who works here, and who asks; `COOKIE` is a browser of the manager's.
 const PEOPLE: &str = r#"
     manager staff
+    manager member_sessions
+    manager end_member_session
     manager change_member {"name": "安", "role": "staff", "sites": ["hall"], "counters": ["2"]}
     manager remove_member
-    manager make_key {"name": "crm", "sites": ["hall"], "counters": ["1"]}
+    manager make_key wish=w {"name": "crm", "sites": ["hall"], "counters": ["1"]}
+    manager make_key wish=w {"name": "crm", "sites": ["hall"], "counters": ["1"]} -> key_made_before
     api me
     staff my_sessions
     staff begin_session
@@ -130,6 +133,7 @@ pub async fn walk(met: &Met) {
         "tickets",
         "desk",
         "desk_events",
+        "webhooks",
         "replay_webhook",
     ] {
         let operation = &OPERATIONS[id];

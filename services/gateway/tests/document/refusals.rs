@@ -312,6 +312,8 @@ const PEOPLE: &str = r#"
     manager change_member member=m_ann {"role": "staff", "counters": ["9"]} -> unknown_counter
     manager change_member member=m_bob {"name": "b"} -> not_your_site
     manager remove_member member=m_bob -> not_your_site
+    manager member_sessions member=m_bob -> not_your_site
+    manager end_member_session member=m_bob -> not_your_site
     manager make_key {"name": "crm"} -> not_your_site
     manager make_key {"name": "crm", "sites": ["nowhere"]} -> unknown_site
     manager make_key {"name": "crm", "sites": ["hall"], "counters": ["9"]} -> unknown_counter

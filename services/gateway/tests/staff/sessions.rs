@@ -69,17 +69,26 @@ async fn a_page_of_another_site_gets_nothing_done() {
     hall.tasks.abort();
 }
 
+/// It would go on for ever: the test's own end would be the only one.
+pub async fn ends(stream: reqwest::Response) {
+    let read = tokio::time::timeout(std::time::Duration::from_secs(30), stream.bytes());
+    let _ = read.await.expect("the stream ends");
+}
+
 #[tokio::test]
 async fn a_stream_ends_with_the_session_it_was_asked_with() {
     let hall = Hall::new();
     let (one, other) = (hall.gateway().await, hall.gateway().await);
     let browser = Browser::logged_in(&hall, &one).await;
-    let feed = browser.asks(Method::GET, &one, "/sites/hall/feed").send().await.unwrap();
-    assert_eq!(feed.status(), StatusCode::OK);
+    let streams = ["/sites/hall/feed", "/sites/hall/desk/events"].map(|path| {
+        let asked = browser.asks(Method::GET, &one, path);
+        async { asked.send().await.unwrap() }
+    });
+    let streams = futures::future::join_all(streams).await;
+    assert!(streams.iter().all(|stream| stream.status() == StatusCode::OK));
     browser.asks(Method::DELETE, &other, "/me/sessions/current").send().await.unwrap();
-    // It would go on for ever: the test's own end would be the only one.
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(30), feed.bytes())
-        .await
-        .expect("the stream ends");
+    for stream in streams {
+        ends(stream).await;
+    }
     hall.tasks.abort();
 }

@@ -220,6 +220,18 @@ async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
     (browser.cookies, staff.cookies) = cookies;
     assert_eq!((browser.me().await.0, staff.me().await.0), (200, 200));
 
+    // What somebody hears at a counter ends when they may do other things than then.
+    let told = staff.asks(Method::GET, "/api/v1/sites/hall-0/desk/events", None).await;
+    assert_eq!(told.status(), 200);
+    let path = format!("/api/v1/staff/{id}");
+    let moved = browser.json(Method::PATCH, &path, Some(json!({"counters": ["2"]}))).await;
+    assert_eq!(moved.0, 200, "{}", moved.1);
+    let _ = tokio::time::timeout(SOON, told.bytes()).await.expect("the stream ends");
+    assert_eq!(staff.json(Method::POST, open, None).await.1["code"], "not_your_counter");
+    let (_, sessions) = browser.json(Method::GET, &format!("{path}/sessions"), None).await;
+    assert_eq!(sessions.as_array().unwrap().len(), 1, "{sessions}");
+    assert_eq!(sessions[0]["current"], false);
+
     let gone = browser.json(Method::DELETE, &format!("/api/v1/staff/{id}"), None).await;
     assert_eq!(gone.0, 204);
     assert_eq!(staff.me().await.0, 401, "out at once where it was done");
