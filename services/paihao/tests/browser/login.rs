@@ -1,5 +1,6 @@
 //! Logging in by scanning: this system's own pages, and another site that sends its visitors here.
 
+use crate::access;
 use crate::browser::{Browser, PATIENCE};
 use crate::demo::Demo;
 use crate::window::Window;
@@ -66,12 +67,11 @@ async fn the_first_manager_comes_in_invites_somebody_and_is_asked_again_elsewher
     let kept = page.run("return [document.cookie, sessionStorage.length]", json!([])).await;
     assert_eq!(kept, json!(["", 0]), "a script sees no cookie, and keeps no key");
 
-    page.write("#name", "李雷").await;
-    page.run(CHOOSE, json!(["城南便民服务大厅 · 1号窗口"])).await;
-    page.click("#invite .primary").await;
-    page.shows("#whom", "李雷").await;
+    page.shows("#manage", "管理").await;
+    page.go(&format!("{pages}/manage/hall")).await;
+    access::invite(&page, "李雷").await;
     assert!(phones.scan("oBen", &page).await.contains("欢迎，李雷"));
-    page.shows("#said", "李雷 已加入").await;
+    page.shows(".told.done", "李雷 已加入").await;
     page.shows("#members", "李雷").await;
 
     // The first link is over, and so is the login; whoever comes to a counter is asked who they are.
@@ -115,10 +115,6 @@ async fn a_key_logs_in_too_and_a_wrong_one_does_not() {
     stranger.shows("#counters", "3号窗口").await;
     browser.end(&["status of 401"]).await;
 }
-
-const CHOOSE: &str = "
-const options = [...document.querySelectorAll('#what option')];
-options.find(option => option.textContent === arguments[0]).selected = true;";
 
 /// Serves the example, as another web server would.
 async fn example(issuer: &str) -> String {

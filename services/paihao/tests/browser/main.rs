@@ -21,6 +21,7 @@ mod away;
 mod hall;
 mod login;
 
+mod access;
 mod accessibility;
 mod languages;
 mod pictures;

@@ -9,8 +9,8 @@ import * as sections from './manage-sections.js';
 
 const CHECK_MS = 600; // after the last letter, before the server is asked what it thinks
 
-const NAMES = ['site', 'queues', 'counters', 'hours', 'words', 'account', 'posters', 'file', 'history', 'numbers', 'letters'];
-const OWN = { account, file, numbers, letters };
+const NAMES = ['site', 'queues', 'counters', 'hours', 'words', 'account', 'posters', 'file', 'history', 'numbers', 'letters', 'staff', 'keys', 'webhooks'];
+const OWN = { account, file, numbers, letters, staff: later('staff'), keys: later('keys'), webhooks: later('webhooks') };
 
 /** What is being edited: as it was read, and as it will be. */
 let docs = {};
@@ -233,6 +233,15 @@ function letters(how) {
   const place = make('div', { class: 'place' });
   import('./manage-letters.js').then(({ all }) => place.replaceChildren(...all(how)));
   return [say(make('h2'), 'manage.letters'), say(make('p', { class: 'lead' }), 'manage.letters.lead'), place];
+}
+
+/** And other sections. */
+function later(name) {
+  return how => {
+    const place = make('div', { class: 'place' });
+    import(`./manage-${name}.js`).then(({ section }) => place.replaceChildren(...section(how)));
+    return [say(make('h2'), `manage.${name}`), say(make('p', { class: 'lead' }), `manage.${name}.lead`), place];
+  };
 }
 
 /** Which site, for whoever came without one; and a new one. */

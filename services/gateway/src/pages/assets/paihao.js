@@ -184,6 +184,14 @@ export function clocksOf({ zone }) {
 /** Hours and minutes of a moment. */
 export const clock = (at = now()) => clocks.format(at);
 
+const two = number => String(number).padStart(2, '0');
+
+/** Day and minute of a moment by this machine's clock, the same in both languages. */
+export function stamp(at) {
+  const date = new Date(at);
+  return `${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
 /** How many wait, and how long that takes now where the server says so. */
 export function waiting({ waiting_count: count, minutes }) {
   if (count === 0) return [said('waiting.none')];

@@ -8,7 +8,7 @@ const TRIES = 3;
 let unsure = null; // a wish of which nobody knows whether it was heard
 
 /** `crypto.randomUUID` exists on https and on this machine only; a hall's PC may use plain http. */
-const makeshift = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
+export const makeshift = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
 
 /** The address of something of this site. */
 export const at = path => `/api/v1/sites/${encodeURIComponent(site)}/${path.split('/').map(encodeURIComponent).join('/')}`;
