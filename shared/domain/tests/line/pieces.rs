@@ -94,7 +94,7 @@ impl Story {
     }
 
     /// As any replica would, one after the other.
-    fn to_the_end(&mut self) -> usize {
+    fn comes_to_rest(&mut self) -> usize {
         (0..).take_while(|_| self.goes_on()).count()
     }
 
@@ -128,12 +128,8 @@ fn whoever_waits_in_a_halted_line_is_told_once_in_order_in_as_many_pieces_as_it_
         let mut story = CROWD.clone();
         let people = story.people();
         story.does(set(state)).unwrap();
-        assert_eq!(
-            story.does(call("1")).is_err(),
-            true,
-            "nobody is called from the first piece on"
-        );
-        assert_eq!(story.to_the_end(), 2);
+        assert!(story.does(call("1")).is_err(), "nobody is called from the first piece on");
+        assert_eq!(story.comes_to_rest(), 2);
         let told: Vec<_> = story.told.iter().map(|milestone| milestone.ticket).collect();
         assert_eq!(told, people);
         assert!(story.told.iter().all(|milestone| milestone.kind.name() == name));
@@ -145,7 +141,7 @@ fn whoever_waits_in_a_halted_line_is_told_once_in_order_in_as_many_pieces_as_it_
     // As many as one decision takes are told in one.
     let mut story = FEW.clone();
     story.does(set(QueueState::Halted)).unwrap();
-    assert_eq!((story.told.len(), story.to_the_end()), (FEW.people().len(), 0));
+    assert_eq!((story.told.len(), story.comes_to_rest()), (FEW.people().len(), 0));
 }
 
 #[test]
@@ -154,7 +150,7 @@ fn a_line_that_goes_on_before_everybody_was_told_is_told_no_more() {
     story.does(set(QueueState::Halted)).unwrap();
     let told = story.told.len();
     story.does(set(QueueState::Open)).unwrap();
-    assert_eq!((story.to_the_end(), story.told.len()), (0, told));
+    assert_eq!((story.comes_to_rest(), story.told.len()), (0, told));
 }
 
 #[test]
@@ -167,7 +163,7 @@ fn a_cleared_line_is_void_to_the_last_and_nobody_is_called_meanwhile() {
     assert!(matches!(story.does(call("1")), Err(Refusal::QueueHalted(_))));
     // Who joins meanwhile was not there when it was cleared.
     story.does(take("late", "a")).unwrap();
-    assert_eq!(story.to_the_end(), 2);
+    assert_eq!(story.comes_to_rest(), 2);
     assert_eq!(story.count(CloseReason::QueueCleared), all as usize);
     assert_eq!(story.waiting().len(), 1);
     let told = story.told.iter().filter(|m| m.kind.name() == "queue_closed");
@@ -182,7 +178,7 @@ fn a_line_that_is_cleared_and_closed_at_once_tells_each_once() {
     story.does(set(QueueState::Halted)).unwrap();
     story.does(Act::ClearQueue(a())).unwrap();
     story.does(set(QueueState::Closed)).unwrap();
-    story.to_the_end();
+    story.comes_to_rest();
     let closed = story.told.iter().filter(|m| m.kind.name() == "queue_closed");
     let closed: Vec<_> = closed.map(|milestone| milestone.ticket).collect();
     // The first had just been told that the line was halted: a minute lies between two notices.
@@ -232,7 +228,7 @@ fn a_line_that_goes_on_over_the_night_is_carried_whole_before_anybody_joins() {
     let ahead = std::mem::replace(&mut story.now, Now::on(Day(20_000), Timestamp(2_000_000_000)));
     assert!(story.goes_on());
     story.now = ahead;
-    assert_eq!(story.to_the_end(), 1);
+    assert_eq!(story.comes_to_rest(), 1);
     assert_eq!(story.waiting(), line[1..]);
     let busy = story.site.tickets().find(|ticket| ticket.state() == State::Called).unwrap();
     assert_eq!(busy.id, line[0]);
@@ -279,7 +275,7 @@ proptest! {
                 None => drop(story.goes_on()),
             }
         }
-        story.to_the_end();
+        story.comes_to_rest();
         let told: Vec<_> = story.told.iter().filter(|m| m.kind.name() == kind).collect();
         let once: BTreeSet<_> = told.iter().map(|milestone| milestone.ticket).collect();
         prop_assert_eq!(once.len(), told.len(), "nobody is told twice");
