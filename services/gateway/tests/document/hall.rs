@@ -179,13 +179,13 @@ impl Hall {
         let letter = cause.put_on(&Entry::new(notice.to_string()));
         let subject = Subject::new(&[origin]).unwrap();
         let put = self.ledger.append(&DEAD_LETTERS, &subject, Expect::Anything, letter).await;
-        let id = put.unwrap().0.to_string();
+        let id = put.unwrap().0;
         let known = async || {
             let seen = self.walk.ask("dead_letters").by("owner").send().await.body;
-            seen["letters"].as_array().unwrap().iter().any(|letter| letter["id"].to_string() == id)
+            seen["letters"].as_array().unwrap().iter().any(|letter| letter["id"] == id)
         };
         while !known().await {}
-        id
+        id.to_string()
     }
 
     /// Writes to the ledger of the hall, about its staff and into the book what only a newer program
