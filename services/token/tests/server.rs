@@ -15,6 +15,7 @@ use paihao_tokens::{TokenReader, TokenReaderOptions};
 use paihao_wechat::{AppId, AppSecret, Client, ClientOptions, Endpoints};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -256,5 +257,90 @@ async fn without_any_token_it_says_when_to_ask_again() {
     owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
     let (status, code) = refusal(owner.report(&first).await).await;
     assert_eq!((status.as_u16(), &*code), (503, "no_token"));
+    owner.close().await;
+}
+
+/// Every operation, status and code of the document; a status without a code answers.
+fn named(document: &Value) -> BTreeSet<(String, u16, String)> {
+    let mut named = BTreeSet::new();
+    for operations in document["paths"].as_object().unwrap().values() {
+        for operation in operations.as_object().unwrap().values() {
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let schema = &response["content"]["application/problem+json"]["schema"];
+                let codes = schema["allOf"][1]["properties"]["code"]["enum"].as_array().cloned();
+                for code in codes.unwrap_or_else(|| vec![json!("")]) {
+                    let id = operation["operationId"].as_str().unwrap().to_owned();
+                    named.insert((id, status.parse().unwrap(), code.as_str().unwrap().to_owned()));
+                }
+            }
+        }
+    }
+    named
+}
+
+#[tokio::test]
+async fn the_document_names_every_answer_and_refusal_and_nothing_else() {
+    let owner = Owner::patient(0, Duration::from_secs(2)).await;
+    let document = owner.http.get(format!("{}/openapi.json", owner.url)).send().await.unwrap();
+    assert_eq!(document.status(), 200, "without a key");
+    let document: Value = document.json().await.unwrap();
+    let written = include_str!("../../../docs/openapi-token.json");
+    assert_eq!(document, serde_json::from_str::<Value>(written).unwrap());
+
+    let mut met = BTreeSet::from([("openapi".to_owned(), 200, String::new())]);
+    let mut meet = async |id: &str, response: Response| {
+        let met_now = match response.status().as_u16() {
+            200 => {
+                let token: Value = response.json().await.unwrap();
+                let fields: Vec<_> = token.as_object().unwrap().keys().cloned().collect();
+                let schema = &document["components"]["schemas"]["Token"];
+                assert_eq!(json!(fields), schema["required"]);
+                (id.to_owned(), 200, String::new())
+            }
+            _ => {
+                let (status, code) = refusal(response).await;
+                (id.to_owned(), status.as_u16(), code)
+            }
+        };
+        met.insert(met_now);
+    };
+    let read = async |account: &str, key: &str| owner.get(&format!("/token/{account}"), key).await;
+    let report = async |account: &str, key: &str, body: String| {
+        let url = format!("{}/token/{account}/refused", owner.url);
+        owner.http.post(url).bearer_auth(key).body(body).send().await.unwrap()
+    };
+    let first = owner.token().await;
+    let of_first = json!({ "access_token": first }).to_string();
+    let asked = [("shop", KEY), ("shop", "wrong"), ("other", KEY), ("gone", KEY), ("%FF", KEY)];
+    for (account, key) in asked {
+        meet("read_token", read(account, key).await).await;
+        if account != "shop" || key != KEY {
+            meet("report_refused_token", report(account, key, of_first.clone()).await).await;
+        }
+    }
+    for body in ["{}".to_owned(), "x".repeat(5_000)] {
+        meet("report_refused_token", report("shop", KEY, body).await).await;
+    }
+    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    meet("report_refused_token", report("shop", KEY, of_first.clone()).await).await;
+    // Now there is none to be had.
+    let last = json!({ "access_token": owner.token().await }).to_string();
+    owner.wechat.add_fault(Fault::errcode("/cgi-bin/stable_token", 40164));
+    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    meet("report_refused_token", report("shop", KEY, last).await).await;
+    // One that never had a token.
+    let new = Account {
+        name: "gone".into(),
+        app: AppId("wx0000000000000404".into()),
+        secret: AppSecret::new("of-nobody".to_owned()),
+        channel: Channel::Stable,
+    };
+    owner.service.reload(vec![new]).await;
+    meet("read_token", read("gone", KEY).await).await;
+    owner.server.set(settings(KEY, 1));
+    read("shop", KEY).await;
+    meet("read_token", read("shop", KEY).await).await;
+    meet("report_refused_token", report("shop", KEY, of_first).await).await;
+    assert_eq!(met, named(&document));
     owner.close().await;
 }

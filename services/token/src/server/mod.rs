@@ -4,6 +4,7 @@
 //! Off unless configured. Every caller has a key of its own, which opens the accounts it is for, at
 //! a rate. Answers are never to be stored by anything in between.
 
+mod described;
 mod keys;
 mod refusals;
 
@@ -11,12 +12,14 @@ pub use keys::ServerKey;
 
 use crate::TokenService;
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use described::{Route, RouteKind, document};
 use keys::Keys;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, http};
@@ -79,14 +82,63 @@ impl TokenServer {
     }
 
     fn router(&self) -> Router {
-        Router::new()
-            .route("/token/{account}", get(current))
-            .route("/token/{account}/refused", post(refused))
+        let routes = routes().into_iter();
+        routes
+            .fold(Router::new(), |router, route| router.route(route.path, (route.handler)()))
             .method_not_allowed_fallback(async || Problem::of(&refusals::WRONG_METHOD))
             .fallback(async || Problem::of(&refusals::UNKNOWN_PATH))
             .layer(from_fn(unstored))
             .with_state(self.0.clone())
     }
+}
+
+/// All there are.
+fn routes() -> [Route; 3] {
+    [
+        Route {
+            path: "/token/{account}",
+            method: "get",
+            handler: || get(current),
+            id: "read_token",
+            summary: "The account's token, and how long it lives",
+            kind: RouteKind::Reading,
+            refuses: &[
+                &refusals::UNAUTHORISED,
+                &refusals::NOT_YOUR_ACCOUNT,
+                &refusals::UNKNOWN_ACCOUNT,
+                &refusals::UNKNOWN_PATH,
+                &refusals::TOO_OFTEN,
+                &refusals::NO_TOKEN,
+            ],
+        },
+        Route {
+            path: "/token/{account}/refused",
+            method: "post",
+            handler: || post(refused),
+            id: "report_refused_token",
+            summary: "Says that WeChat refused this token; the answer is another",
+            kind: RouteKind::Report,
+            refuses: &[
+                &refusals::UNAUTHORISED,
+                &refusals::NOT_YOUR_ACCOUNT,
+                &refusals::UNKNOWN_ACCOUNT,
+                &refusals::UNKNOWN_PATH,
+                &refusals::MALFORMED,
+                &refusals::TOO_LARGE,
+                &refusals::TOO_OFTEN,
+                &refusals::NO_TOKEN,
+            ],
+        },
+        Route {
+            path: "/openapi.json",
+            method: "get",
+            handler: || get(async || Json(document(&routes()))),
+            id: "openapi",
+            summary: "This document",
+            kind: RouteKind::Document,
+            refuses: &[],
+        },
+    ]
 }
 
 /// Tokens stay out of every cache.
@@ -100,11 +152,17 @@ async fn unstored(request: Request, next: Next) -> Response {
 
 async fn current(
     State(desk): State<Arc<Desk>>,
-    Path(account): Path<String>,
+    account: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let account = named(account)?;
     desk.admitted(&account, &headers)?;
     Ok(desk.told(&account, "read", desk.tokens.kept(&account).await))
+}
+
+/// What is no text names nothing.
+fn named(account: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
+    account.map(|Path(account)| account).map_err(|_| Problem::of(&refusals::UNKNOWN_PATH))
 }
 
 #[derive(Deserialize)]
@@ -114,10 +172,11 @@ struct Report {
 
 async fn refused(
     State(desk): State<Arc<Desk>>,
-    Path(account): Path<String>,
+    account: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    let account = named(account)?;
     // Who may ask is settled before a byte of the body is read.
     desk.admitted(&account, &headers)?;
     let body = to_bytes(body, LARGEST_REPORT).await;

@@ -12,10 +12,10 @@ use std::time::Duration;
 /// One kind of refusal.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Kind {
-    code: &'static str,
-    status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) status: StatusCode,
     zh: &'static str,
-    en: &'static str,
+    pub(super) en: &'static str,
     meaning: &'static str,
 }
 
@@ -26,7 +26,7 @@ macro_rules! kinds {
         };)*
         /// All of them, in the order of the documentation.
         #[cfg(test)]
-        const ALL: &[&Kind] = &[$(&$name),*];
+        pub(super) const ALL: &[&Kind] = &[$(&$name),*];
     };
 }
 
@@ -48,7 +48,14 @@ kinds! {
     WRONG_METHOD = "method_not_allowed", METHOD_NOT_ALLOWED, "请求方法不对", "The method is wrong",
         "GET reads a token, POST reports a refused one.";
     UNKNOWN_PATH = "unknown_path", NOT_FOUND, "没有这个地址", "There is no such address",
-        "The addresses are /token/{account} and /token/{account}/refused.";
+        "The addresses are /token/{account}, /token/{account}/refused and /openapi.json.";
+}
+
+impl Kind {
+    /// Whether asking again may help; such a refusal says when.
+    pub(super) fn is_for_now(&self) -> bool {
+        matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+    }
 }
 
 /// A refusal on its way to a client.
