@@ -1,7 +1,7 @@
 // What could not be said or delivered: why, for how long; tried again when the reason is mended, or
 // dropped.
 import './manage-letters-words.js';
-import { ask, make } from './paihao.js';
+import { ask, make, stamp } from './paihao.js';
 import { has, put, said, say } from './language.js';
 
 const LOOK_AGAIN_MS = 4000;
@@ -55,10 +55,10 @@ export function all({ id, authorised }) {
     return make('li', { 'data-letter': letter.id },
       make('strong', {}, letter.number ? `${letter.number} ` : '', has(kind) ? said(kind) : make('code', {}, letter.kind || letter.origin)),
       put(make('span', { class: 'why' }), [letter.zh, letter.en]),
-      make('span', { class: 'soft' }, age(letter.age), ' · ', said('manage.letters.attempts', { count: letter.attempts ?? 0 }), ' · ', make('time', { datetime: new Date(letter.at).toISOString() }, new Date(letter.at).toLocaleString())),
+      make('span', { class: 'soft' }, age(letter.age), ' · ', said('manage.letters.attempts', { count: letter.attempts ?? 0 }), ' · ', make('time', { datetime: new Date(letter.at).toISOString() }, stamp(letter.at))),
       make('code', { lang: 'en' }, letter.met),
       letter.handled
-        ? make('span', { class: 'soft' }, said(`manage.letters.${letter.handled.did}`, { by: letter.handled.by, time: new Date(letter.handled.at).toLocaleString() }))
+        ? make('span', { class: 'soft' }, said(`manage.letters.${letter.handled.did}`, { by: letter.handled.by, time: stamp(letter.handled.at) }))
         : make('div', { class: 'adding' }, letter.redrivable && act('manage.letters.redrive', () => one(letter, 'redrive')), act('manage.letters.drop', () => one(letter, 'drop'), 'ghost remove')));
   };
 

@@ -1,5 +1,5 @@
 // The manager's sections: what of a site is edited where.
-import { ask, make } from './paihao.js';
+import { ask, make, stamp } from './paihao.js';
 import { pair, put, said, say, tongue, word } from './language.js';
 import { adding, area, choice, lines, named, number, text, tick } from './manage-fields.js';
 
@@ -164,7 +164,7 @@ export function history({ id, authorised }) {
   const list = make('ul', { class: 'rows' }, say(make('li'), 'manage.loading'));
   const value = one => (one === null ? '—' : typeof one === 'string' ? one : JSON.stringify(one));
   const row = ({ at, by, did, changed }) => make('li', {}, make('strong', {}, said(`manage.did.${did}`, { by })),
-    make('time', { class: 'soft', datetime: new Date(at).toISOString() }, new Date(at).toLocaleString()),
+    make('time', { class: 'soft', datetime: new Date(at).toISOString() }, stamp(at)),
     ...changed.slice(0, 12).map(({ key, before, after }) => make('code', { lang: 'en' }, `${key}: `, make('del', {}, value(before)), ' → ', value(after))));
   ask(`/api/v1/book/changes?site=${encodeURIComponent(id)}&limit=50`, authorised({})).then(({ changes }) => {
     list.replaceChildren(...(changes.length ? changes.map(row) : [say(make('li'), 'manage.unchanged')]));

@@ -14,10 +14,12 @@ export const WORDS = {
   'wait': ['现在约等 {low}–{high} 分钟', 'Wait now {low}–{high} min'],
 
   'index.title': ['全部门店', 'All sites'],
-  'index.none': ['还没有门店', 'The configuration has no sites yet'],
+  'index.none': ['还没有门店', 'There is no site yet'],
+  'index.begin': ['新建门店', 'Set one up'],
   'index.kiosk': ['取号', 'Kiosk'],
   'index.board': ['大屏', 'Board'],
   'index.console': ['叫号', 'Console'],
+  'index.manage': ['管理', 'Manage'],
   'index.poster': ['海报', 'Poster'],
 
   'kiosk.title': ['取号', 'Take a number'],
