@@ -1,13 +1,18 @@
-//! The book on the command line: out of one installation, into a fresh one, with what is wrong told by
-//! its line.
+//! The book: what is set up through the API counts at every replica of every role without a restart;
+//! and on the command line out of one installation, into a fresh one, with what is wrong told by its line.
 
-use crate::cluster::KEY;
-use crate::http::{ask, client};
+use crate::cluster::{Cluster, KEY, site};
+use crate::http::{ask, client, staff};
 use harness::{Program, free_port, wait_until};
 use reqwest::{Client, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::process::{Command, Output};
 use std::time::Duration;
+use wechat_sim::{Routing, SimAccount, SimConfig, SimTemplate, Simulator};
+
+const SOON: Duration = Duration::from_secs(60);
+/// Opens every site.
+const OWNER: &str = "the-key-of-the-owner-alone";
 
 const BASE: &str = "
     [accounts.shop]
@@ -28,7 +33,7 @@ const HALL: &str = "
     queues = ['cash']
 ";
 
-/// An installation with an owner's key; WeChat is not there, and not needed.
+/// An installation with an owner's key.
 struct Shop {
     program: Program,
     url: String,
@@ -36,12 +41,18 @@ struct Shop {
 }
 
 impl Shop {
+    /// WeChat is not there, and not needed.
     async fn start(sites: &str) -> Shop {
-        let (port, admin, nobody) = (free_port(), free_port(), free_port());
+        Shop::with(&format!("http://127.0.0.1:{}", free_port()), sites).await
+    }
+
+    async fn with(wechat: &str, sites: &str) -> Shop {
+        let (port, admin) = (free_port(), free_port());
         let text = format!(
             "
             [gateway]
             listen = '127.0.0.1:{port}'
+            phones = '{wechat}'
             [gateway.pool]
             size = 0
             [admin]
@@ -49,8 +60,8 @@ impl Shop {
             [ledger]
             file = '{{dir}}/ledger.sqlite'
             [wechat]
-            api = 'http://127.0.0.1:{nobody}'
-            mp = 'http://127.0.0.1:{nobody}'
+            api = '{wechat}'
+            mp = '{wechat}'
             [staff.owner]
             key = '{KEY}'
             sites = ['*']
@@ -125,4 +136,139 @@ async fn a_book_comes_out_of_one_installation_and_into_a_fresh_one() {
         import(&[&file("odd.toml", &toml.replace("prefix = \"L\"", "prefix = \"A\""))]);
     assert!(code == Some(2) && told.contains("sites.hall.queues.loan.prefix"), "{told}");
     assert_eq!(fresh.exported("toml"), toml);
+}
+
+/// A running installation in either shape, as an owner with a browser sees it.
+struct Owned<'a> {
+    /// Of its gateways.
+    urls: Vec<&'a str>,
+    site: String,
+    key: &'a str,
+    http: &'a Client,
+    wechat: &'a Simulator,
+}
+
+impl Owned<'_> {
+    /// Puts something in the book, as somebody who has just looked.
+    async fn put(&self, path: &str, body: Value) {
+        let url = format!("{}/api/v1/book/{path}", self.urls[0]);
+        let whole: Vec<_> = path.split('/').take(2).collect();
+        let whole = format!("{}/api/v1/book/{}", self.urls[0], whole.join("/"));
+        let seen = self.http.get(whole).bearer_auth(self.key).send().await.expect("an answer");
+        let seen = seen.headers().get("etag").expect("a revision").clone();
+        let put = self.http.put(url).bearer_auth(self.key).header("if-match", seen);
+        let (status, answer) = ask(put.body(body.to_string())).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+    }
+
+    /// Somebody takes a number of the queue `new` by a code of this gateway, as soon as it has one.
+    async fn takes(&self, gateway: usize, person: &str) -> String {
+        let url = self.urls[gateway];
+        let body = format!(r#"{{"purpose":"ticket","site":"{}","queue":"new"}}"#, self.site);
+        let open = || ask(self.http.post(format!("{url}/api/v1/scan-sessions")).body(body.clone()));
+        let opens = async || open().await.0 == StatusCode::CREATED;
+        wait_until("the gateway has a code for the queue", SOON, opens).await;
+        let opened = open().await.1;
+        let link = opened["scan_link"].as_str().expect("there are phones");
+        let code = link.split_once("?scan=").expect("a link to a code").1;
+        let to = Routing { deliveries: 1, to: vec![format!("{url}/wechat/shop")] };
+        let scanned = self.wechat.scan(person, code, to).await;
+        scanned.reply.unwrap_or_else(|| panic!("no reply: {:?}", scanned.pushes))
+    }
+
+    async fn at_counter(&self, what: &str, wish: &str) {
+        let url = format!("{}/api/v1/sites/{}/counters/9/{what}", self.urls[0], self.site);
+        let (status, answer) = ask(staff(self.http, self.key, &url, wish)).await;
+        assert_eq!(status, StatusCode::OK, "{what}: {answer}");
+    }
+
+    /// What somebody reads as they are called.
+    async fn told(&self, person: &str) -> String {
+        let there = async || !self.wechat.messages(person).is_empty();
+        wait_until("the called person is told", SOON, there).await;
+        self.wechat.messages(person)[0].data["thing3"].clone()
+    }
+
+    /// One after another is called until a message says this; until then they say what was so before.
+    async fn until_told(&self, round: &str, words: &str, before: &str) {
+        for n in 0.. {
+            assert!(n < 50, "nobody is told in the new words");
+            let person = format!("o{round}{n}");
+            assert!(self.takes(0, &person).await.contains("N0"), "no number");
+            self.at_counter("call-next", &format!("call {person}")).await;
+            let told = self.told(&person).await;
+            self.at_counter("finish", &format!("finish {person}")).await;
+            if told == words {
+                return;
+            }
+            assert_eq!(told, before);
+        }
+    }
+
+    /// A queue, a counter and words are set up while everything runs.
+    async fn sets_up(&self) {
+        let within = format!("sites/{}", self.site);
+        let queue = |open: bool| json!({"name": "贷款", "prefix": "N", "open": open});
+        self.put(&format!("{within}/queues/new"), queue(false)).await;
+        let counter = json!({"name": "9号窗口", "queues": ["new"]});
+        self.put(&format!("{within}/counters/9"), counter).await;
+        self.put(&format!("{within}/queues/new"), queue(true)).await;
+        for gateway in 0..self.urls.len() {
+            let reply = self.takes(gateway, &format!("oFirst{gateway}")).await;
+            assert!(reply.contains(&format!("N00{}", gateway + 1)), "{reply}");
+        }
+        self.at_counter("open", "open").await;
+        for n in 0..self.urls.len() {
+            self.at_counter("call-next", &format!("first call {n}")).await;
+            self.at_counter("finish", &format!("first finish {n}")).await;
+        }
+        // What the account says, and then what this site says in it.
+        let account = format!("{}/api/v1/book/accounts/shop", self.urls[0]);
+        let (_, mut account) = ask(self.http.get(account).bearer_auth(self.key)).await;
+        account["called"] = json!({
+            "template_id": SimTemplate::DEMO_CALLED,
+            "fields": {
+                "thing1": "{site}", "character_string2": "{number}", "thing3": "{news}", "time4": "{time}",
+            },
+        });
+        self.put("accounts/shop", account).await;
+        self.until_told("Usual", "请到9号窗口", "9号窗口").await;
+        let words = json!({"news": "有请，{counter}"});
+        self.put(&format!("{within}/wording/called"), words).await;
+        self.until_told("Own", "有请，9号窗口", "请到9号窗口").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_api_sets_up_counts_at_every_replica_without_a_restart() {
+    let more = "
+        [staff.owner]
+        key = 'the-key-of-the-owner-alone'
+        sites = ['*']
+    ";
+    let cluster = Cluster::of([2, 1, 1], 1, more).await;
+    let urls = cluster.gateways.iter().map(|gateway| &*gateway.url).collect();
+    let (http, wechat) = (&cluster.http, &cluster.wechat);
+    Owned { urls, site: site(0), key: OWNER, http, wechat }.sets_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_api_sets_up_counts_in_one_process_too() {
+    let account = SimAccount {
+        appid: "wx0123456789abcdef".into(),
+        callback_token: "token1".into(),
+        ..SimAccount::default()
+    };
+    let templates = SimTemplate::demo();
+    let config = SimConfig { accounts: vec![account], templates, ..SimConfig::default() };
+    let wechat = Simulator::start(config).await.expect("a free port");
+    let called = "
+        [accounts.shop.called]
+        template_id = 'TEMPLATE'
+        fields = { thing1 = '{site}', character_string2 = '{number}', thing3 = '{counter}', time4 = '{time}' }
+    ";
+    let called = called.replace("TEMPLATE", SimTemplate::DEMO_CALLED);
+    let shop = Shop::with(&wechat.base_url(), &(called + HALL)).await;
+    let (http, urls) = (&shop.http, vec![&*shop.url]);
+    Owned { urls, site: "hall".into(), key: KEY, http, wechat: &wechat }.sets_up().await;
 }

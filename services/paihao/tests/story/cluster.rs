@@ -53,7 +53,8 @@ impl Cluster {
         Cluster::of([gateways, 0, 0], 1, more).await
     }
 
-    async fn of(
+    /// So many of each, so many sites, and what is added to them; ready.
+    pub async fn of(
         [gateways, tokens, notifiers]: [usize; 3],
         sites: usize,
         more: &'static str,
