@@ -71,7 +71,6 @@ use refusals::Problem;
 use sessions::ScanSessions;
 use staff::register::Register;
 use staff::sessions::{Lasting, StaffSessions};
-use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -192,14 +191,13 @@ pub fn start(
     let templates = Templates::new(wechat.clone());
     let codes: Arc<dyn CodeSource> = Arc::new(wechat);
     let expiry = settings.session_expiry;
-    let accounts: BTreeSet<_> =
-        book.sites.values().map(|site| site.facts.account.to_string()).collect();
+    let accounts = book.sites.values().map(|site| site.facts.account.to_string());
     let pools = Pools::start(&settings.pool, accounts, expiry, &codes, &clock, tasks);
     let sessions =
         ScanSessions::new(cache.clone(), codes.clone(), pools.clone(), clock.clone(), expiry);
     let sessions = Arc::new(sessions);
     let doors = Doors::start(ledger.clone(), cache.clone(), codes.clone(), clock.clone(), tasks);
-    let costs = Arc::new(Costs::new(codes.clone(), doors.clone(), pools));
+    let costs = Arc::new(Costs::new(codes.clone(), doors.clone(), pools.clone()));
     let staff = Register::start(ledger.clone(), clock.clone(), tasks);
     let lasting = Lasting { idle: settings.login.idle, whole: settings.login.longest };
     let known = staff.clone();
@@ -217,7 +215,7 @@ pub fn start(
     let (feed, past) = (Feed::new(ledger.clone(), &door), Past::new(ledger.clone()));
     let lines = Lines::start(&book, ledger.clone(), clock.clone(), observer, &closed, tasks);
     let (read, stop) = (ledger.clone(), closed.clone());
-    let setup = Running::follow(book.clone(), lines.clone(), read, stop, tasks);
+    let setup = Running::follow(book.clone(), lines.clone(), pools, read, stop, tasks);
     let within = Within {
         book,
         setup: setup.clone(),

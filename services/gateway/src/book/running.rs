@@ -1,7 +1,9 @@
-//! The book while a gateway runs: follows its log, and hands each change on to the lines.
+//! The book while a gateway runs: follows its log, and hands each change on to the lines and the pools
+//! of codes.
 
 use super::documents::{Documents, Of};
 use super::{Book, SiteBook, setup};
+use crate::codes::pool::Pools;
 use crate::lines::Lines;
 use futures::StreamExt;
 use paihao_chassis::Tasks;
@@ -28,6 +30,7 @@ impl Running {
     pub fn follow(
         book: Arc<Book>,
         lines: Lines,
+        pools: Arc<Pools>,
         ledger: Arc<dyn Ledger>,
         stop: CancellationToken,
         tasks: &Tasks,
@@ -37,7 +40,7 @@ impl Running {
         let known =
             book.sites.iter().map(|(id, site)| (id.clone(), (Position::START, site.clone())));
         let known = Mutex::new(known.collect());
-        let follower = Follower { book, lines, ledger, told, up, known };
+        let follower = Follower { book, lines, pools, ledger, told, up, known };
         tasks.spawn("book", async move { follower.run(&stop).await });
         Running { documents, read }
     }
@@ -63,6 +66,7 @@ impl Running {
 struct Follower {
     book: Arc<Book>,
     lines: Lines,
+    pools: Arc<Pools>,
     ledger: Arc<dyn Ledger>,
     told: watch::Sender<Arc<Documents>>,
     up: watch::Sender<bool>,
@@ -119,7 +123,9 @@ impl Follower {
     /// The next decision is made with this.
     fn adopt(&self, documents: &Documents, news: bool) {
         if news {
-            self.lines.set(&self.sites(documents));
+            let sites = self.sites(documents);
+            self.lines.set(&sites);
+            self.pools.keep(sites.values().map(|site| site.facts.account.to_string()));
             for (name, document) in &documents.accounts {
                 if let (Some(account), Some(setup)) =
                     (self.book.accounts.get(name), &document.setup)

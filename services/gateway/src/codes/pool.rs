@@ -14,6 +14,7 @@ use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_wechat::{CallerError, Meaning, QrRequest, Value};
 use parking_lot::Mutex;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,8 +55,15 @@ pub struct ReadyCode {
     pub expires_at: i64,
 }
 
-/// The pools of all accounts.
-pub struct Pools(BTreeMap<String, Arc<Pool>>);
+/// The pools of all accounts that have a site.
+pub struct Pools {
+    settings: PoolSettings,
+    life: Duration,
+    source: Arc<dyn CodeSource>,
+    clock: Arc<dyn Clock>,
+    tasks: Tasks,
+    of: Mutex<BTreeMap<String, Arc<Pool>>>,
+}
 
 impl Pools {
     /// Fills a pool for each account and keeps it filled until the soft stop. `life` is how long a
@@ -68,34 +76,50 @@ impl Pools {
         clock: &Arc<dyn Clock>,
         tasks: &Tasks,
     ) -> Arc<Pools> {
-        let mut pools = BTreeMap::new();
-        if settings.size == 0 {
-            return Arc::new(Pools(pools));
+        let pools = Pools {
+            settings: settings.clone(),
+            life,
+            source: source.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            of: Mutex::default(),
+        };
+        pools.keep(accounts);
+        Arc::new(pools)
+    }
+
+    /// From now on also for these accounts. An account that has lost its last site keeps what is
+    /// ready: nobody takes it, and all that it costs is that codes too old are made again.
+    pub fn keep(&self, accounts: impl IntoIterator<Item = String>) {
+        if self.settings.size == 0 || self.tasks.stopping() {
+            return;
         }
+        let mut pools = self.of.lock();
         for account in accounts {
+            let Entry::Vacant(none) = pools.entry(account) else { continue };
             let pool = Arc::new(Pool {
-                account: account.clone(),
-                settings: settings.clone(),
-                life,
-                source: source.clone(),
-                clock: clock.clone(),
+                account: none.key().clone(),
+                settings: self.settings.clone(),
+                life: self.life,
+                source: self.source.clone(),
+                clock: self.clock.clone(),
                 ready: Mutex::default(),
                 taken: Notify::new(),
             });
-            tasks.spawn("pool", pool.clone().keep_filled(tasks.stop().clone()));
-            pools.insert(account, pool);
+            self.tasks.spawn("pool", pool.clone().keep_filled(self.tasks.stop().clone()));
+            none.insert(pool);
         }
-        Arc::new(Pools(pools))
     }
 
     /// A code that has the life of a session before it, if one is ready.
     pub fn take(&self, account: &str) -> Option<ReadyCode> {
-        self.0.get(account)?.take()
+        let pool = self.of.lock().get(account)?.clone();
+        pool.take()
     }
 
     /// How many codes are ready.
     pub fn ready(&self, account: &str) -> usize {
-        self.0.get(account).map_or(0, |pool| pool.ready.lock().len())
+        self.of.lock().get(account).map_or(0, |pool| pool.ready.lock().len())
     }
 }
 

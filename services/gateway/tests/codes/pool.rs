@@ -216,3 +216,27 @@ async fn what_one_replica_hands_out_another_draws_and_hears() {
     sleep(SESSION).await;
     assert!(other.sessions.find(Uuid::from_u128(7)).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_account_whose_first_site_comes_while_gateways_run_gets_a_pool_and_keeps_it() {
+    let world = World::new();
+    let replica = world.replica(4);
+    a_while().await;
+    assert_eq!(replica.pools.ready("clinic"), 0);
+    for _ in 0..3 {
+        replica.pools.keep(["shop".to_owned(), "clinic".to_owned()]);
+        a_while().await;
+    }
+    assert_eq!((replica.ready(), replica.pools.ready("clinic")), (4, 4));
+    assert_eq!(world.mint.calls(), 8, "no account is filled twice");
+    // A pool outlives its account's last site: what is in it is used should one come again.
+    replica.pools.keep([]);
+    assert!(replica.pools.take("clinic").is_some());
+    a_while().await;
+    assert_eq!(replica.pools.ready("clinic"), 4);
+    // After the soft stop nothing is filled any more.
+    replica.tasks.stop_and_wait().await;
+    replica.pools.keep(["late".to_owned()]);
+    a_while().await;
+    assert_eq!((replica.pools.ready("late"), world.mint.calls()), (0, 9));
+}

@@ -43,10 +43,10 @@ struct Shop {
 impl Shop {
     /// WeChat is not there, and not needed.
     async fn start(sites: &str) -> Shop {
-        Shop::with(&format!("http://127.0.0.1:{}", free_port()), sites).await
+        Shop::with(&format!("http://127.0.0.1:{}", free_port()), 0, sites).await
     }
 
-    async fn with(wechat: &str, sites: &str) -> Shop {
+    async fn with(wechat: &str, pool: usize, sites: &str) -> Shop {
         let (port, admin) = (free_port(), free_port());
         let text = format!(
             "
@@ -54,7 +54,7 @@ impl Shop {
             listen = '127.0.0.1:{port}'
             phones = '{wechat}'
             [gateway.pool]
-            size = 0
+            size = {pool}
             [admin]
             listen = '127.0.0.1:{admin}'
             [ledger]
@@ -268,7 +268,36 @@ async fn what_the_api_sets_up_counts_in_one_process_too() {
         fields = { thing1 = '{site}', character_string2 = '{number}', thing3 = '{counter}', time4 = '{time}' }
     ";
     let called = called.replace("TEMPLATE", SimTemplate::DEMO_CALLED);
-    let shop = Shop::with(&wechat.base_url(), &(called + HALL)).await;
+    let shop = Shop::with(&wechat.base_url(), 0, &(called + HALL)).await;
     let (http, urls) = (&shop.http, vec![&*shop.url]);
     Owned { urls, site: "hall".into(), key: KEY, http, wechat: &wechat }.sets_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_whose_first_site_comes_through_the_book_has_codes_ready() {
+    let wechat = Simulator::start(SimConfig::default()).await.expect("a free port");
+    let SimAccount { appid, secret, callback_token, .. } = SimAccount::default();
+    let second = format!(
+        "
+        [accounts.second]
+        appid = '{appid}'
+        secret = '{secret}'
+        callback_token = '{callback_token}'
+        "
+    );
+    let shop = Shop::with(&wechat.base_url(), 3, &second).await;
+    let site = json!({
+        "account": "second",
+        "name": "分店",
+        "queues": {"cash": {"name": "存取款", "prefix": "A"}},
+        "counters": {"1": {"name": "1号窗口", "queues": ["cash"]}},
+    });
+    let put = shop.http.put(format!("{}/api/v1/book/sites/branch", shop.url)).bearer_auth(KEY);
+    let (status, answer) = ask(put.header("if-match", "\"0\"").body(site.to_string())).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    wait_until("codes are ready", SOON, async || {
+        let cost = shop.http.get(format!("{}/api/v1/sites/branch/codes", shop.url));
+        ask(cost.bearer_auth(KEY)).await.1["ready"] == 3
+    })
+    .await;
 }
