@@ -2,8 +2,9 @@
 
 use crate::replica::{MORNING, digest, ledger, number, replica, take};
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::stream::BoxStream;
-use paihao_chassis::clock::ManualClock;
+use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::names::{Consumer, LEDGER, Log, WorkQueue};
 use paihao_gateway::lines::{Declined, PATIENCE};
 use paihao_ledger::{
@@ -145,6 +146,32 @@ async fn a_site_whose_entries_have_aged_out_goes_on() {
     assert_eq!(number(lines.submit("hall", take("ben")).await), "A001");
     let fresh = replica(inner.clone(), &clock).await;
     assert_eq!(digest(&lines, &*inner).await, digest(&fresh, &*inner).await);
+}
+
+#[tokio::test]
+async fn the_tail_of_a_day_whose_beginning_has_aged_out_is_no_line_of_today() {
+    let (clock, of_the_old) = (ManualClock::at(MORNING), ManualClock::at(MORNING));
+    let (inner, _folder) = ledger(&clock);
+    let old = replica(inner.clone(), &of_the_old).await;
+    assert_eq!(number(old.submit("hall", take("ann")).await), "A001");
+    assert_eq!(number(old.submit("hall", take("ben")).await), "A002");
+    // For three days nobody decides anything, and the old replica is left behind.
+    clock.advance(Duration::from_secs(8 * 3600));
+    assert_eq!(number(old.submit("hall", take("cid")).await), "A003");
+    let later = Duration::from_secs(66 * 3600);
+    clock.advance(later);
+    inner.sweep(clock.now_ms()).await.unwrap();
+    let first = inner.follow(&LEDGER, Position::START).await.unwrap().next().await;
+    let Some(Followed::Entry(first)) = first else { panic!("nothing is left: {first:?}") };
+    assert_eq!(first.position, Position(3), "the day's beginning is gone, its end is not");
+
+    let fresh = replica(inner.clone(), &clock).await;
+    assert_eq!(number(fresh.submit("hall", take("dan")).await), "A001");
+    assert_eq!(number(fresh.submit("hall", take("cid")).await), "A002", "in no line any more");
+    let fresher = replica(inner.clone(), &clock).await;
+    let (of_old, of_fresh) = (digest(&old, &*inner).await, digest(&fresh, &*inner).await);
+    assert_eq!(of_old, of_fresh);
+    assert_eq!(of_fresh, digest(&fresher, &*inner).await);
 }
 
 #[tokio::test]
