@@ -119,12 +119,14 @@ pub(crate) fn login() -> Response {
     Html(LOGIN).into_response()
 }
 
-/// A page that says why there is nothing to do.
+/// A page that says to people why there is nothing to see or do.
 pub(crate) fn refused(problem: &Problem) -> Response {
     let kind = problem.kind();
     let page = REFUSED.replace("{zh}", kind.zh).replace("{en}", kind.en);
     metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
-    (kind.status, Html(page)).into_response()
+    let passes = kind.status == StatusCode::SERVICE_UNAVAILABLE;
+    let retry = passes.then_some([(header::RETRY_AFTER, "5")]);
+    (kind.status, retry, Html(page)).into_response()
 }
 
 /// A page of a site. It says by itself what it finds; a site that is not there is also a 404.

@@ -1,16 +1,15 @@
 //! Posters for the doors of queues: one sheet of A4 each, drawn here and whole without any script.
 
+use super::refused;
 use crate::Door;
 use crate::api::doors::code;
 use crate::qr;
 use crate::refusals::{self, Problem};
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
 pub(super) const PAGE: &str = include_str!("poster.html");
 pub(super) const SHEET: &str = include_str!("poster-sheet.html");
-pub(super) const NONE: &str = include_str!("poster-none.html");
 
 /// `GET /poster/{site}`: a sheet for every queue of the site.
 pub(super) async fn all(State(door): State<Door>, Path(site): Path<String>) -> Response {
@@ -19,7 +18,7 @@ pub(super) async fn all(State(door): State<Door>, Path(site): Path<String>) -> R
         None => Vec::new(),
     };
     if queues.is_empty() {
-        return none(&Problem::new(&refusals::UNKNOWN_SITE));
+        return refused(&Problem::new(&refusals::UNKNOWN_SITE));
     }
     page(&door, &site, &queues).await
 }
@@ -37,7 +36,7 @@ async fn page(door: &Door, site: &str, queues: &[String]) -> Response {
     for queue in queues {
         match sheet(door, site, queue).await {
             Ok(sheet) => sheets.push_str(&sheet),
-            Err(problem) => return none(&problem),
+            Err(problem) => return refused(&problem),
         }
     }
     Html(PAGE.replace("{sheets}", &sheets)).into_response()
@@ -84,17 +83,6 @@ fn tongue(name: &str) -> &'static str {
         true => "zh-CN",
         false => "en",
     }
-}
-
-/// Why there is no poster, for people.
-fn none(problem: &Problem) -> Response {
-    let kind = problem.kind();
-    let page = NONE.replace("{zh}", kind.zh).replace("{en}", kind.en);
-    let status = kind.status;
-    metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
-    let trouble = status == StatusCode::SERVICE_UNAVAILABLE;
-    let retry = trouble.then_some([("retry-after", "5")]);
-    (status, retry, Html(page)).into_response()
 }
 
 fn escaped(text: &str) -> String {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const LIGHT: usize = 60_000;
 const WORKED_WITH: usize = 120_000;
 
-const PAGES: [(&str, usize); 13] = [
+const PAGES: [(&str, usize); 12] = [
     (INDEX, LIGHT),
     (KIOSK, LIGHT),
     (BOARD, LIGHT),
@@ -22,7 +22,6 @@ const PAGES: [(&str, usize); 13] = [
     (REFUSED, LIGHT),
     (poster::PAGE, LIGHT),
     (poster::SHEET, LIGHT),
-    (poster::NONE, LIGHT),
 ];
 
 fn asset_named(name: &str) -> &'static Asset {
