@@ -1,7 +1,7 @@
 //! A site as this replica knows it: a value that is replaced as the ledger grows.
 
 use super::Observer;
-use super::stored;
+use super::stored::{self, Unreadable};
 use bytes::Bytes;
 use paihao_domain::{Decision, Event, Site};
 use paihao_ledger::{Position, Recorded, Subject};
@@ -144,25 +144,39 @@ impl SiteView {
         if is_known {
             return;
         }
-        match stored::decode(payload) {
-            Ok(decisions) => {
-                self.view.send_if_modified(|view| {
-                    let is_new = recorded.position > view.position;
-                    if is_new {
-                        self.evolve(view, &decisions, recorded.position);
-                    }
-                    is_new
-                });
-            }
+        let decisions = stored::decode(payload);
+        self.view.send_if_modified(|view| self.take_in(view, recorded.position, decisions));
+    }
+
+    /// Takes in an entry that the follower read and decoded before this replica was ready. Wakes
+    /// nobody: who does this wakes all in the end.
+    pub(super) fn replay(&self, position: Position, decisions: Result<Vec<Decision>, Unreadable>) {
+        self.view.send_if_modified(|view| {
+            self.take_in(view, position, decisions);
+            false
+        });
+    }
+
+    /// Says whether that was new.
+    fn take_in(
+        &self,
+        view: &mut View,
+        position: Position,
+        decisions: Result<Vec<Decision>, Unreadable>,
+    ) -> bool {
+        if position <= view.position {
+            return false;
+        }
+        match decisions {
+            Ok(decisions) => self.evolve(view, &decisions, position),
             Err(error) => {
                 let subject = self.subject.as_str();
-                tracing::error!(subject, position = recorded.position.0, %error, "entry not understood");
-                self.view.send_modify(|view| {
-                    view.position = recorded.position;
-                    view.unreadable = true;
-                });
+                tracing::error!(subject, position = position.0, %error, "entry not understood");
+                view.position = position;
+                view.unreadable = true;
             }
         }
+        true
     }
 
     fn adopt(&self, view: &mut View, draft: Draft, position: Position) {
@@ -272,6 +286,26 @@ mod tests {
             assert_eq!(view.now().site, evolved(&[opening("1")]));
             assert_eq!(*told.lock(), 1);
         }
+    }
+
+    #[test]
+    fn what_is_replayed_leads_to_the_same_and_wakes_nobody() {
+        let ((live, _), (late, told)) = (view(), view());
+        let watching = late.watch();
+        let [first, second] = ["1", "2"].map(opening);
+        for (decision, position) in [(&first, 3), (&second, 7), (&first, 7)] {
+            let recorded = entry(&live, decision, position);
+            live.read(&recorded);
+            late.replay(recorded.position, stored::decode(&recorded.entry.payload));
+        }
+        assert_eq!(late.now().site, live.now().site);
+        assert_eq!((late.now().position, *told.lock()), (Position(7), 2));
+        assert!(!watching.has_changed().unwrap());
+
+        late.replay(Position(9), stored::decode(b"{}"));
+        assert!(late.now().unreadable && !watching.has_changed().unwrap());
+        late.wake();
+        assert!(watching.has_changed().unwrap());
     }
 
     #[test]

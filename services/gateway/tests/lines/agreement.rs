@@ -78,6 +78,23 @@ async fn a_replica_refuses_only_what_is_refused_by_the_newest_state() {
 }
 
 #[tokio::test]
+async fn a_replica_that_starts_late_reads_a_long_past_and_goes_on_from_there() {
+    let clock = ManualClock::at(MORNING);
+    let (ledger, _folder) = ledger(&clock);
+    let early = replica(ledger.clone(), &clock).await;
+    // More entries than are decoded together, several times over, and not a round number of them.
+    for i in 0..801 {
+        early.submit("hall", take(&format!("person {i}"))).await.unwrap();
+    }
+    let late = replica(ledger.clone(), &clock).await;
+    let view = |lines: &paihao_gateway::lines::Lines| lines.view("hall").unwrap();
+    assert_eq!(view(&late).position, view(&early).position);
+    assert_eq!(view(&late).digest(), view(&early).digest());
+    early.submit("hall", take("one more")).await.unwrap();
+    assert_eq!(digest(&late, &*ledger).await, view(&early).digest());
+}
+
+#[tokio::test]
 async fn what_another_replica_has_written_is_in_the_newest_view() {
     let clock = ManualClock::at(MORNING);
     let (ledger, _folder) = ledger(&clock);

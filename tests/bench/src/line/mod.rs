@@ -57,6 +57,9 @@ pub struct Options {
     /// Only the domain, without any ledger.
     #[arg(long)]
     pure: bool,
+    /// Only a replica's start.
+    #[arg(long, conflicts_with = "pure")]
+    replay: bool,
     /// Write the figures here, too, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -73,7 +76,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(options.rounds > 0 && options.decisions >= 3, "nothing to measure");
     ensure!(!options.waiting.contains(&0), "somebody has to wait");
     let (begun, busy, own) = (Instant::now(), machine()?, usage(std::process::id())?.cpu);
-    let pure = pure::measure(&options.waiting, options.rounds, options.decisions)?;
+    let pure = match options.replay {
+        true => Vec::new(),
+        false => pure::measure(&options.waiting, options.rounds, options.decisions)?,
+    };
     let mut figures = Figures {
         build: if cfg!(debug_assertions) { "debug" } else { "release" },
         processors: processors(),
@@ -103,13 +109,16 @@ async fn through_ledgers(options: &Options, figures: &mut Figures) -> anyhow::Re
     let Options { waiting, rounds, sites, events, .. } = options;
     let time = Duration::from_secs_f64(options.seconds);
     for shape in ["sqlite", "jetstream"] {
-        eprintln!("{shape}: decisions");
-        let store = Store::new(shape).await?;
-        let ledger = store.ledger.clone();
-        figures.stored.extend(stored::measure(shape, ledger, waiting, *rounds, time).await?);
-        eprintln!("{shape}: one hot site, and many");
-        let store = Store::new(shape).await?;
-        figures.hot.push(stored::hot(shape, store.ledger.clone(), *sites, *rounds, time).await?);
+        if !options.replay {
+            eprintln!("{shape}: decisions");
+            let store = Store::new(shape).await?;
+            let ledger = store.ledger.clone();
+            figures.stored.extend(stored::measure(shape, ledger, waiting, *rounds, time).await?);
+            eprintln!("{shape}: one hot site, and many");
+            let store = Store::new(shape).await?;
+            let ledger = store.ledger.clone();
+            figures.hot.push(stored::hot(shape, ledger, *sites, *rounds, time).await?);
+        }
         eprintln!("{shape}: replay");
         let store = Store::new(shape).await?;
         let ledger = store.ledger.clone();
