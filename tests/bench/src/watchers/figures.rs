@@ -14,8 +14,9 @@ pub struct Figures {
     pub sites: usize,
     pub calls: usize,
     pub every_ms: u64,
-    /// Bytes of one event.
-    pub event_bytes: usize,
+    /// Bytes of one event of a board, and of a customer's page.
+    pub board_bytes: usize,
+    pub customer_bytes: usize,
     /// From the press at the counter to a screen.
     pub to_a_screen: Latency,
     /// From the press to the last screen of the site.
@@ -53,8 +54,8 @@ impl Figures {
         }
         writeln!(
             out,
-            "{} calls, one every {} ms, {} bytes an event; {} screens missed one\n",
-            self.calls, self.every_ms, self.event_bytes, self.missed
+            "{} calls, one every {} ms; an event of a board has {} bytes, of a customer {}; {} screens missed one\n",
+            self.calls, self.every_ms, self.board_bytes, self.customer_bytes, self.missed
         )?;
         writeln!(
             out,

@@ -6,18 +6,32 @@ use anyhow::{Context, ensure};
 use harness::{NatsServer, RedisServer};
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_chassis::entropy;
+use paihao_contracts::commit::{Commit, Event};
+use paihao_contracts::link::TicketRef;
+use paihao_contracts::names::LEDGER;
+use paihao_ledger::{Ledger, Subject};
+use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use serde_json::Value;
 use std::fmt::Write as _;
 
 const KEY: &str = "a-key-of-the-bench-alone";
 
-/// Waiting numbers of each site, beside those that will be called.
+/// Waiting numbers of each site, beside those that will be called: those of the customers who watch.
 const LINE: usize = 10;
+
+/// Streams that one ticket may have: a family's phones.
+const PHONES: usize = 8;
+
+/// When business days begin: no day ends while we measure, half a day is between now and the next.
+fn day_starts_at(now_ms: i64) -> i64 {
+    (now_ms.div_euclid(3_600_000).rem_euclid(24) + 12) % 24
+}
 
 /// The gateway and what it stands on.
 pub struct Hall {
     pub gateway: Member,
-    _nats: NatsServer,
+    day: i32,
+    nats: NatsServer,
     _redis: RedisServer,
 }
 
@@ -30,26 +44,54 @@ impl Hall {
     /// Starts it and waits until it is ready.
     pub async fn start(sites: usize) -> anyhow::Result<Hall> {
         let (nats, redis) = (NatsServer::start(), RedisServer::start());
+        let (now, starts) = (SystemClock.now_ms(), day_starts_at(SystemClock.now_ms()));
+        let day = i32::try_from((now - starts * 3_600_000).div_euclid(86_400_000))?;
         let program = std::env::current_exe().context("this program does not know its file")?;
         let gateway = Member::start(&program, "gateway", |port, admin| {
-            configuration(sites, port, admin, &nats, &redis)
+            configuration(sites, starts, port, admin, &nats, &redis)
         });
         gateway.until_ready().await?;
-        Ok(Hall { gateway, _nats: nats, _redis: redis })
+        Ok(Hall { gateway, day, nats, _redis: redis })
     }
 
-    /// Opens every site's counter, and has so many people take a number at each.
-    pub async fn fill(&self, sites: usize, calls: usize) -> anyhow::Result<()> {
-        let people = LINE + calls.div_ceil(sites);
+    /// Opens every site's counter, and has so many people take a number at each; the streams of those
+    /// who will not be called, each as often as its ticket may be watched.
+    pub async fn fill(&self, sites: usize, calls: usize) -> anyhow::Result<Vec<Vec<String>>> {
+        let called = calls.div_ceil(sites);
+        let options = NatsOptions { url: self.nats.url(), ..NatsOptions::default() };
+        let ledger = NatsLedger::connect(options).await?;
+        let ledger = &ledger;
         let fill = (0..sites).map(async |i| {
             let mut wire = Wire::to(self.gateway.port).await?;
             post(&mut wire, &site(i), "counters/1/open").await?;
-            for _ in 0..people {
+            let mut streams = Vec::new();
+            for person in 0..called + LINE {
                 post(&mut wire, &site(i), "queues/a/tickets").await?;
+                if person >= called {
+                    let ticket = self.newest_ticket(ledger, &site(i)).await?;
+                    let stream = format!("/api/v1/tickets/{}/{ticket}/events", site(i));
+                    streams.extend(std::iter::repeat_n(stream, PHONES));
+                }
             }
-            anyhow::Ok(())
+            anyhow::Ok(streams)
         });
-        futures::future::try_join_all(fill).await.map(drop)
+        futures::future::try_join_all(fill).await
+    }
+
+    /// What stands in the link of the ticket that was taken last: whoever took it without WeChat has it
+    /// on paper, and the ledger knows it.
+    async fn newest_ticket(&self, ledger: &NatsLedger, site: &str) -> anyhow::Result<String> {
+        let last = ledger.last(&LEDGER, &Subject::new(&["shop", site])?).await?;
+        let last = last.context("a site without a commit")?;
+        let commit: Commit = serde_json::from_slice(&last.entry.payload)?;
+        let mut events = commit.decisions.iter().flat_map(|decision| &decision.events);
+        let link = events.find_map(|event| match event {
+            Event::TicketTaken { ticket, key: Some(key), .. } => {
+                Some(TicketRef { day: self.day, ticket: *ticket, key: *key })
+            }
+            _ => None,
+        });
+        Ok(link.context("the last commit takes no ticket")?.id())
     }
 
     /// Ends it by its soft stop.
@@ -80,14 +122,12 @@ async fn post(wire: &mut Wire, site: &str, what: &str) -> anyhow::Result<Value> 
 
 fn configuration(
     sites: usize,
+    day_starts_at: i64,
     port: u16,
     admin: u16,
     nats: &NatsServer,
     redis: &RedisServer,
 ) -> String {
-    // No business day ends while we measure: half a day is between now and the next.
-    let hour = SystemClock.now_ms().div_euclid(3_600_000).rem_euclid(24);
-    let day_starts_at = (hour + 12) % 24;
     let mut text = format!(
         "
         [gateway]

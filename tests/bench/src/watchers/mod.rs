@@ -1,5 +1,5 @@
-//! `bench watchers`: thousands of screens that watch one gateway: how long after a call the last of
-//! them shows it, what each of them costs in memory, and what all of them cost while nothing happens.
+//! `bench watchers`: thousands of screens that watch one gateway, boards and customers' phones: how long
+//! after a call the last of them shows it, what each of them costs in memory, and what all of them cost while nothing happens.
 //!
 //! In reading order: [`hall`] is the gateway and its sites; [`screens`] watch; [`rounds`] is the
 //! whole course; [`figures`] is what was found and says it.
@@ -22,7 +22,7 @@ const BESIDE: u64 = 512;
 /// How much to measure.
 #[derive(Args, Debug, Clone)]
 pub struct Options {
-    /// Open event streams.
+    /// Open event streams: half of them boards, half of them customers with a ticket of their own.
     #[arg(long, default_value_t = 5_000)]
     streams: usize,
     /// Sites that they watch, evenly.

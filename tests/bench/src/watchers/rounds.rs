@@ -33,7 +33,7 @@ async fn all(options: &Options) -> anyhow::Result<Figures> {
     let say = |what: &str| eprintln!("[{:6.1} s] {what}", begun.elapsed().as_secs_f64());
     say("starting NATS, Redis and a gateway");
     let hall = Hall::start(options.sites).await?;
-    hall.fill(options.sites, options.calls).await?;
+    let customers = hall.fill(options.sites, options.calls).await?;
     let pid = hall.gateway.program.pid().context("the gateway does not run")?;
     let before = usage(pid)?.resident;
 
@@ -44,8 +44,12 @@ async fn all(options: &Options) -> anyhow::Result<Figures> {
         options.streams / options.sites + usize::from(i < options.streams % options.sites)
     };
     for i in 0..options.streams {
-        let at = i % options.sites;
-        watching.push(watch(hall.gateway.port, at, shown[at].clone()));
+        let (at, turn) = (i % options.sites, i / options.sites);
+        let path = match turn % 2 {
+            0 => format!("/api/v1/sites/{}/events", site(at)),
+            _ => customers[at].get(turn / 2).context("more customers than tickets")?.clone(),
+        };
+        watching.push(watch(hall.gateway.port, path, shown[at].clone()));
         if i % AT_ONCE == AT_ONCE - 1 {
             let opened = i + 1;
             during(&mut watching, until_begun(&shown, opened)).await?;
@@ -84,7 +88,8 @@ async fn all(options: &Options) -> anyhow::Result<Figures> {
         sites: options.sites,
         calls: tally.last.len() as usize,
         every_ms: options.every_ms,
-        event_bytes: shown[0].bytes.load(Ordering::Relaxed),
+        board_bytes: shown[0].board_bytes.load(Ordering::Relaxed),
+        customer_bytes: shown[0].customer_bytes.load(Ordering::Relaxed),
         to_a_screen: (&tally.each).into(),
         to_the_last_screen: (&tally.last).into(),
         missed: tally.missed,

@@ -1,6 +1,6 @@
-//! The screens: each an open event stream, of which only the newest call is looked at.
+//! The screens: each an open event stream, of a site or of one ticket, of which only the newest call is
+//! looked at.
 
-use super::hall::site;
 use anyhow::{Context, ensure};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -20,8 +20,9 @@ pub struct Shown {
     changed: Notify,
     /// Screens that have shown anything yet.
     pub begun: AtomicUsize,
-    /// Bytes of the last event.
-    pub bytes: AtomicUsize,
+    /// Bytes of a board's last event, and of a customer's.
+    pub board_bytes: AtomicUsize,
+    pub customer_bytes: AtomicUsize,
 }
 
 impl Shown {
@@ -50,10 +51,11 @@ impl Shown {
 }
 
 /// Opens a stream and watches until the process ends.
-pub async fn watch(port: u16, i: usize, shown: Arc<Shown>) -> anyhow::Result<()> {
+pub async fn watch(port: u16, path: String, shown: Arc<Shown>) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-    let request =
-        format!("GET /api/v1/sites/{}/events HTTP/1.1\r\nHost: localhost\r\n\r\n", site(i));
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let is_board = path.starts_with("/api/v1/sites/");
+    let bytes = if is_board { &shown.board_bytes } else { &shown.customer_bytes };
     stream.write_all(request.as_bytes()).await?;
     let (mut text, mut last) = (Vec::new(), String::new());
     let mut is_first = true;
@@ -62,7 +64,7 @@ pub async fn watch(port: u16, i: usize, shown: Arc<Shown>) -> anyhow::Result<()>
         while let Some(end) = find(&text, b"\n\n") {
             let event: Vec<u8> = text.drain(..end + 2).collect();
             let Some(newest) = newest(&event) else { continue };
-            shown.bytes.store(event.len(), Ordering::Relaxed);
+            bytes.store(event.len(), Ordering::Relaxed);
             if std::mem::take(&mut is_first) {
                 shown.begun.fetch_add(1, Ordering::Relaxed);
             }
@@ -74,9 +76,15 @@ pub async fn watch(port: u16, i: usize, shown: Arc<Shown>) -> anyhow::Result<()>
     }
 }
 
-/// The number of the newest call of a site's event; nothing of anything else. Empty before the first
-/// call.
+/// The number of the newest call of a site's event, or of the queue in a ticket's; nothing of anything
+/// else. Empty before the first call.
 fn newest(event: &[u8]) -> Option<&str> {
+    if find(event, b"\"queue_state\":").is_some() {
+        let Some(called) = find(event, b"\"last_called\":\"") else { return Some("") };
+        let number = &event[called + 15..];
+        let end = number.iter().position(|byte| *byte == b'"')?;
+        return std::str::from_utf8(&number[..end]).ok();
+    }
     let calls = find(event, b"\"calls\":[")?;
     let calls = &event[calls..];
     let Some(number) = find(calls, b"\"number\":\"") else { return Some("") };
@@ -102,6 +110,9 @@ mod tests {
         let some = br#"data: {"calls":[{"call":1,"number":"A007"},{"number":"A006"}],"x":1}"#;
         assert_eq!(newest(some), Some("A007"));
         assert_eq!(newest(br#"{"calls":[],"queues":[{"number":"A001"}]}"#), Some(""));
+        let ticket = br#"data: {"ahead":3,"last_called":"A007","queue_state":"open"}"#;
+        assert_eq!(newest(ticket), Some("A007"));
+        assert_eq!(newest(br#"{"ahead":3,"queue_state":"open"}"#), Some(""));
         assert_eq!(newest(b": "), None);
     }
 }
