@@ -1,6 +1,6 @@
 //! What an account says: its answers, templates and texts. Its credentials stay in the configuration.
 
-use super::{ANYWHERE, Request, Trying, owner, reading, setting};
+use super::{ANYWHERE, Unread, owner, reading, setting};
 use crate::Door;
 use crate::book::documents::Of;
 use crate::book::writing::{New, Written};
@@ -8,10 +8,7 @@ use crate::openapi::Routes;
 use crate::openapi::answer::Tagged;
 use crate::refusals::{self, Problem};
 use crate::staff::asker::Asker;
-use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, Method, Uri};
+use axum::extract::{Path, State};
 use paihao_contracts::setup::AccountSetup;
 
 const ACCOUNT: &str = "/api/v1/book/accounts/{account}";
@@ -33,15 +30,21 @@ pub(super) fn routes() -> Routes {
         )
 }
 
+/// Refused unless they manage every site, and the configuration has this account.
+fn owned(door: &Door, asker: &Asker, account: &str) -> Result<(), Problem> {
+    owner(asker)?;
+    match door.book.accounts.contains_key(account) {
+        true => Ok(()),
+        false => Err(Problem::new(&refusals::UNKNOWN_ACCOUNT)),
+    }
+}
+
 async fn read(
     State(door): State<Door>,
     Path(account): Path<String>,
     asker: Asker,
 ) -> Result<Tagged<AccountSetup>, Problem> {
-    owner(&asker)?;
-    if !door.book.accounts.contains_key(&account) {
-        return Err(Problem::new(&refusals::UNKNOWN_ACCOUNT));
-    }
+    owned(&door, &asker, &account)?;
     let documents = door.newest(Of::Account, &account).await?;
     let known = documents.accounts.get(&account).and_then(|document| document.setup.clone());
     let setup = known.ok_or(&refusals::UNKNOWN_ACCOUNT)?;
@@ -51,20 +54,11 @@ async fn read(
 async fn put(
     State(door): State<Door>,
     Path(account): Path<String>,
-    (method, uri): (Method, Uri),
-    asker: Asker,
-    headers: HeaderMap,
-    trying: Result<Query<Trying>, QueryRejection>,
-    body: Body,
+    unread: Unread,
 ) -> Result<Tagged<Written>, Problem> {
-    owner(&asker)?;
-    if !door.book.accounts.contains_key(&account) {
-        return Err(Problem::new(&refusals::UNKNOWN_ACCOUNT));
-    }
-    let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+    owned(&door, &unread.asker, &account)?;
+    let request = unread.read().await?;
     let documents = door.newest(Of::Account, &account).await?;
     let setup: AccountSetup = request.wanted()?;
-    let written =
-        door.write(&documents, &account, New::Account(Box::new(setup)), &request.asked).await?;
-    Ok(Tagged(written.revision, written))
+    request.written(&door, &documents, &account, New::Account(Box::new(setup))).await
 }

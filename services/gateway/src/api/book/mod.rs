@@ -15,14 +15,16 @@ pub(crate) use preview::Templates;
 use super::staff::idempotency_key;
 use crate::Door;
 use crate::body;
-use crate::book::writing::Asked;
+use crate::book::documents::Documents;
+use crate::book::writing::{Asked, New, Written};
+use crate::openapi::answer::Tagged;
 use crate::openapi::{Access, Operation, Role, Routes, op};
 use crate::refusals::{self, Problem};
 use crate::staff::asker::{Asker, Opens};
 use axum::body::Body;
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::extract::{self, FromRequest, FromRequestParts, Query};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use paihao_contracts::book::Wish;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -100,20 +102,33 @@ fn manages(asker: &Asker) -> Result<(), Problem> {
     }
 }
 
+/// A request of which nothing but its asker is known: whether they may is seen before it is read.
+struct Unread {
+    asker: Asker,
+    parts: Parts,
+    body: Body,
+}
+
+impl FromRequest<Door> for Unread {
+    type Rejection = Problem;
+
+    async fn from_request(request: extract::Request, door: &Door) -> Result<Unread, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let asker = Asker::from_request_parts(&mut parts, door).await?;
+        Ok(Unread { asker, parts, body })
+    }
+}
+
 /// A request, read and not yet understood.
 struct Request {
     asked: Asked,
     body: Vec<u8>,
 }
 
-impl Request {
-    async fn read(
-        asker: &Asker,
-        (method, uri): (&Method, &Uri),
-        headers: &HeaderMap,
-        trying: Result<Query<Trying>, QueryRejection>,
-        body: Body,
-    ) -> Result<Request, Problem> {
+impl Unread {
+    async fn read(self) -> Result<Request, Problem> {
+        let Unread { asker, parts: Parts { method, uri, headers, .. }, body } = self;
+        let trying = Query::<Trying>::try_from_uri(&uri);
         let Query(trying) = trying.map_err(|error| malformed(error.body_text()))?;
         let body: Vec<u8> = body::read(body, BODY_LIMIT).await?.into();
         let hash = |parts: &[&[u8]]| {
@@ -125,19 +140,21 @@ impl Request {
             hex::encode(&hash.finalize()[..16])
         };
         let request = hash(&[method.as_str().as_bytes(), uri.path().as_bytes(), &body]);
-        let wish = idempotency_key(headers)?.map(|given| Wish {
+        let wish = idempotency_key(&headers)?.map(|given| Wish {
             id: hash(&[b"book", asker.name.as_bytes(), given.as_bytes()]),
             request,
         });
         let asked = Asked {
             by: asker.name.to_string(),
-            seen: seen(headers)?,
+            seen: seen(&headers)?,
             dry_run: trying.dry_run,
             wish: wish.filter(|_| !trying.dry_run),
         };
         Ok(Request { asked, body })
     }
+}
 
+impl Request {
     /// Refused if there is a body.
     fn bodiless(&self) -> Result<(), Problem> {
         match self.body.is_empty() {
@@ -148,6 +165,18 @@ impl Request {
 
     fn wanted<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         body::object(&self.body)
+    }
+
+    /// Writes a document in place of the one that was read, with its new revision.
+    async fn written(
+        &self,
+        door: &Door,
+        documents: &Documents,
+        id: &str,
+        new: New,
+    ) -> Result<Tagged<Written>, Problem> {
+        let written = door.write(documents, id, new, &self.asked).await?;
+        Ok(Tagged(written.revision, written))
     }
 }
 

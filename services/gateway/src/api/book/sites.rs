@@ -1,7 +1,7 @@
 //! A site's set-up: as one document, and its queues, counters, words and hours by themselves. Each
 //! change of a part is a change of the whole document: one revision, and one check.
 
-use super::{ANYWHERE, AT_SITE, Request, Trying, manager, owner, reading, removing, setting};
+use super::{ANYWHERE, AT_SITE, Request, Unread, manager, owner, reading, removing, setting};
 use crate::Door;
 use crate::book::documents::{Documents, Of};
 use crate::book::writing::{New, Written};
@@ -10,10 +10,7 @@ use crate::openapi::{Operation, Routes, op};
 use crate::refusals::{self, Kind, Problem};
 use crate::staff::asker::Asker;
 use axum::Json;
-use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, Method, Uri};
+use axum::extract::{Path, State};
 use paihao_contracts::setup::{CounterSetup, QueueSetup, SiteSetup, Wording};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -148,47 +145,37 @@ async fn read(
 async fn put(
     State(door): State<Door>,
     Path(site): Path<String>,
-    (method, uri): (Method, Uri),
-    asker: Asker,
-    headers: HeaderMap,
-    trying: Result<Query<Trying>, QueryRejection>,
-    body: Body,
+    unread: Unread,
 ) -> Result<Tagged<Written>, Problem> {
     match door.lines.book(&site) {
-        Some(_) => manager(&door, &asker, &site)?,
+        Some(_) => manager(&door, &unread.asker, &site)?,
         // A site that is not there yet is none that a key could open by its name.
-        None => owner(&asker)?,
+        None => owner(&unread.asker)?,
     }
-    let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+    let request = unread.read().await?;
     let documents = door.newest(Of::Site, &site).await?;
     let setup: SiteSetup = request.wanted()?;
-    let written = door.write(&documents, &site, New::Site(Some(setup)), &request.asked).await?;
-    Ok(Tagged(written.revision, written))
+    request.written(&door, &documents, &site, New::Site(Some(setup))).await
 }
 
 async fn retire(
     State(door): State<Door>,
     Path(site): Path<String>,
-    (method, uri): (Method, Uri),
-    asker: Asker,
-    headers: HeaderMap,
-    trying: Result<Query<Trying>, QueryRejection>,
-    body: Body,
+    unread: Unread,
 ) -> Result<Tagged<Written>, Problem> {
-    super::manages(&asker)?;
-    if !asker.opens().contains(&site) {
+    super::manages(&unread.asker)?;
+    if !unread.asker.opens().contains(&site) {
         let known = door.lines.book(&site).map(|_| &refusals::NOT_YOUR_SITE);
         return Err(Problem::new(known.unwrap_or(&refusals::UNKNOWN_SITE)));
     }
-    let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+    let request = unread.read().await?;
     request.bodiless()?;
     let documents = door.newest(Of::Site, &site).await?;
     let repeated = request.asked.wish.as_ref().and_then(|wish| documents.wished(&wish.id));
     if documents.site(&site).is_none() && repeated.is_none() {
         return Err(Problem::new(&refusals::UNKNOWN_SITE));
     }
-    let written = door.write(&documents, &site, New::Site(None), &request.asked).await?;
-    Ok(Tagged(written.revision, written))
+    request.written(&door, &documents, &site, New::Site(None)).await
 }
 
 /// When a site's queues are open.
@@ -217,14 +204,10 @@ async fn read_hours(
 async fn put_hours(
     State(door): State<Door>,
     Path(site): Path<String>,
-    (method, uri): (Method, Uri),
-    asker: Asker,
-    headers: HeaderMap,
-    trying: Result<Query<Trying>, QueryRejection>,
-    body: Body,
+    unread: Unread,
 ) -> Result<Tagged<Written>, Problem> {
-    manager(&door, &asker, &site)?;
-    let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+    manager(&door, &unread.asker, &site)?;
+    let request = unread.read().await?;
     let HoursSetup { dates, queues } = request.wanted()?;
     change(&door, &site, &request, |setup| {
         setup.dates = dates;
@@ -250,8 +233,7 @@ async fn change(
     if wish.is_none_or(|wish| documents.wished(&wish.id).is_none()) {
         change(&mut setup)?;
     }
-    let written = door.write(&documents, site, New::Site(Some(setup)), &request.asked).await?;
-    Ok(Tagged(written.revision, written))
+    request.written(door, &documents, site, New::Site(Some(setup))).await
 }
 
 /// A part of a site that has parts of its own by id.
@@ -293,13 +275,9 @@ where
         };
         let putting = move |State(door): State<Door>,
                             Path((site, id)): Path<(String, String)>,
-                            (method, uri): (Method, Uri),
-                            asker: Asker,
-                            headers: HeaderMap,
-                            trying: Result<Query<Trying>, QueryRejection>,
-                            body: Body| async move {
-            manager(&door, &asker, &site)?;
-            let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+                            unread: Unread| async move {
+            manager(&door, &unread.asker, &site)?;
+            let request = unread.read().await?;
             let part: T = request.wanted()?;
             change(&door, &site, &request, |setup| {
                 (self.of)(setup).insert(id, part);
@@ -309,13 +287,9 @@ where
         };
         let deleting = move |State(door): State<Door>,
                              Path((site, id)): Path<(String, String)>,
-                             (method, uri): (Method, Uri),
-                             asker: Asker,
-                             headers: HeaderMap,
-                             trying: Result<Query<Trying>, QueryRejection>,
-                             body: Body| async move {
-            manager(&door, &asker, &site)?;
-            let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+                             unread: Unread| async move {
+            manager(&door, &unread.asker, &site)?;
+            let request = unread.read().await?;
             request.bodiless()?;
             change(&door, &site, &request, |setup| {
                 (self.of)(setup).remove(&id).map(drop).ok_or_else(|| Problem::new(self.unknown))

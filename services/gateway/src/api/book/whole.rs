@@ -1,6 +1,6 @@
 //! The whole book as one file, in the form of the configuration's sections; and what changed when.
 
-use super::{ANYWHERE, Request, Trying, malformed, owner, writing};
+use super::{ANYWHERE, Unread, malformed, owner, writing};
 use crate::Door;
 use crate::api::paging;
 use crate::book::documents::{Change, Of};
@@ -11,10 +11,9 @@ use crate::openapi::{Routes, op};
 use crate::refusals::{self, Problem};
 use crate::staff::asker::Asker;
 use axum::Json;
-use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use paihao_contracts::book::Wish;
 use schemars::JsonSchema;
@@ -89,20 +88,13 @@ struct Imported {
     written: Vec<Written>,
 }
 
-async fn import(
-    State(door): State<Door>,
-    (method, uri): (Method, Uri),
-    asker: Asker,
-    headers: HeaderMap,
-    trying: Result<Query<Trying>, QueryRejection>,
-    body: Body,
-) -> Result<Tagged<Imported>, Problem> {
-    owner(&asker)?;
-    let request = Request::read(&asker, (&method, &uri), &headers, trying, body).await?;
+async fn import(State(door): State<Door>, unread: Unread) -> Result<Tagged<Imported>, Problem> {
+    owner(&unread.asker)?;
+    let kind = unread.parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_toml = kind.is_some_and(|kind| kind.contains("toml"));
+    let request = unread.read().await?;
     let text = std::str::from_utf8(&request.body)
         .map_err(|_| malformed("the file is not UTF-8".to_owned()))?;
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let is_toml = kind.is_some_and(|kind| kind.contains("toml"));
     let book = file::read(text, is_toml).map_err(|error| Problem::unsound(&error))?;
     let documents = door.setup.now();
     if request.asked.seen.is_some_and(|seen| seen != documents.read.0) {
