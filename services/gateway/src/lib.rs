@@ -1,77 +1,52 @@
-//! The door of the system: everything that people, browsers and WeChat say comes in here.
+//! Gateway service: turns requests of people, browsers and WeChat into decisions on the ledger.
 //!
 //! A request becomes a command, the command a decision, the decision an entry of the ledger, and
 //! only then an answer. A replica holds nothing of its own: its view of the lines is what the
 //! ledger says, so any replica may take any request.
 //!
-//! In reading order: [`book`] is what the owner set up, [`calendar`] its days; [`lines`] decides and
-//! follows; [`callback`] hears WeChat; [`codes`] are the QR codes that WeChat makes; [`sessions`] is
-//! a browser waiting for a scan, `holders` the ticket behind a link; `staff` is who works here, [`login`]
-//! how they come in; [`fates`] knows what became of each message, `letters` what could not be done; `feed` is what happened, for others;
-//! [`api`] serves programs and pages; `openapi` is how a route says what it is; [`refusals`] lists
-//! every "no".
+//! In reading order: [`book`] holds the settings documents; [`lines`] decides and follows;
+//! [`identity`] is who works here and how they log in; [`projections`] are read models folded from
+//! logs; [`scan`] covers QR codes and the sessions that wait for a scan; [`http`] is the edge.
 
 pub mod book;
-pub mod calendar;
-pub mod history;
 pub mod lines;
+mod stored;
 
-pub mod callback;
-pub mod codes;
-pub mod qr;
-pub mod scene;
-pub mod sessions;
-pub mod wording;
+pub mod identity;
+pub mod projections;
+pub mod scan;
 
-mod holders;
-pub mod login;
-mod staff;
-
-pub mod fates;
-mod letters;
-
-mod feed;
-
-pub mod api;
-mod openapi;
-pub mod refusals;
-
-mod body;
-pub mod callers;
-mod cookies;
-pub mod framing;
-pub mod limits;
+pub mod http;
 mod pages;
 
-use api::Screens;
-use api::book::Templates;
-use api::ticket::Turns;
-use axum::Router;
 use book::Book;
 use book::running::Running;
-use codes::CodeSource;
-use codes::cost::Costs;
-use codes::doors::Doors;
-use codes::pool::{PoolSettings, Pools};
-use fates::Fates;
-use feed::Feed;
-use framing::Origin;
-use letters::Letters;
-use limits::Limits;
+use http::api::book::Templates;
+use http::api::ticket::Turns;
+use http::framing::Origin;
+use http::limits::Limits;
+use http::screens::Screens;
+use http::state::{Door, Within};
+use http::{callers, limits};
+use identity::login;
+use identity::login::settings::LoginSettings;
+use identity::register::Register;
+use identity::sessions::{Lasting, StaffSessions};
 use lines::Lines;
 use lines::past::Past;
-use login::settings::LoginSettings;
-use openapi::Routes;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_ledger::Ledger;
 use paihao_wechat::Caller;
-use refusals::Problem;
-use sessions::ScanSessions;
-use staff::register::Register;
-use staff::sessions::{Lasting, StaffSessions};
-use std::ops::Deref;
+use projections::fates::Fates;
+use projections::feed::Feed;
+use projections::letters::Letters;
+use scan::codes::CodeSource;
+use scan::codes::cost::Costs;
+use scan::codes::doors::Doors;
+use scan::codes::pool::{PoolSettings, Pools};
+use scan::sessions::ScanSessions;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -141,44 +116,6 @@ impl Gateway {
     }
 }
 
-/// What every handler can reach: one pointer, since a request copies it several times.
-#[derive(Clone)]
-struct Door(Arc<Within>);
-
-/// What is behind the door.
-struct Within {
-    book: Arc<Book>,
-    setup: Running,
-    templates: Templates,
-    lines: Lines,
-    sessions: Arc<ScanSessions>,
-    staff: Arc<Register>,
-    logins: Arc<StaffSessions>,
-    limits: Limits,
-    codes: Arc<dyn CodeSource>,
-    doors: Arc<Doors>,
-    ledger: Arc<dyn Ledger>,
-    cache: Arc<dyn Cache>,
-    costs: Arc<Costs>,
-    fates: Fates,
-    letters: Letters,
-    turns: Turns,
-    feed: Feed,
-    past: Past,
-    screens: Screens,
-    clock: Arc<dyn Clock>,
-    settings: Settings,
-    stop: CancellationToken,
-}
-
-impl Deref for Door {
-    type Target = Within;
-
-    fn deref(&self) -> &Within {
-        &self.0
-    }
-}
-
 /// Starts a gateway on a listener. On the soft stop the door closes first, then the lines.
 pub fn start(
     settings: Settings,
@@ -240,23 +177,10 @@ pub fn start(
         settings,
         stop: door.stop().clone(),
     };
-    paihao_chassis::http::serve(&door, "http", listener, router(Door(Arc::new(within))));
+    paihao_chassis::http::serve(&door, "http", listener, http::router(Door(Arc::new(within))));
     tasks.spawn("closing", async move {
         door.ended().await;
         closed.cancel();
     });
     Gateway { lines, setup, fates, staff: known }
-}
-
-/// Everything that is served.
-fn described() -> Routes {
-    callback::routes().merge(api::routes()).merge(pages::routes())
-}
-
-fn router(door: Door) -> Router {
-    let routes = described().into_router();
-    let routes = routes
-        .method_not_allowed_fallback(async || Problem::new(&refusals::METHOD_NOT_ALLOWED))
-        .fallback(async || Problem::new(&refusals::UNKNOWN_PATH));
-    api::layers(routes).with_state(door)
 }

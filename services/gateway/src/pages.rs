@@ -2,11 +2,11 @@
 
 mod poster;
 
-use crate::Door;
-use crate::framing::framed;
-use crate::holders::asked;
-use crate::openapi::Routes;
-use crate::refusals::Problem;
+use crate::http::framing::framed;
+use crate::http::holders::asked;
+use crate::http::openapi::Routes;
+use crate::http::refusals::Problem;
+use crate::http::state::Door;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};

@@ -5,7 +5,7 @@
 //! notice is told twice: an attempt without an answer either is repeated through the same channel,
 //! if WeChat drops the second message of one id (template messages), or ends the notice as unknown.
 
-pub use paihao_wording::{Account, Manner};
+pub use paihao_notice_text::{Account, Manner};
 
 use paihao_contracts::notice::{Channel, Fate, Notice, Saying, Tried};
 use paihao_wechat::Value;

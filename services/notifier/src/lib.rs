@@ -4,7 +4,7 @@
 //!
 //! - the **planner** reads commits and puts notices on the queue: [`plan`] (pure), `planner`;
 //! - the **senders** take notices and say them in WeChat: [`channels`] (pure: how, and what comes
-//!   after a channel that did not take it; [`paihao_wording`] has the words), `says` (which those are
+//!   after a channel that did not take it; [`paihao_notice_text`] has the words), `says` (which those are
 //!   now), [`claim`] (who may try, and for how long), [`thread`] (what comes before and after it), `record` (what the ledger
 //!   knows of it), `ending`, `say`, [`verdict`] (pure: what an attempt's result means), `share` (how
 //!   many of which account at once), `sender`;
@@ -50,7 +50,7 @@ pub mod webhooks;
 
 mod drain;
 
-pub use paihao_wording::render;
+pub use paihao_notice_text::render;
 pub use upkeep::Upkeep;
 
 use channels::Account;

@@ -11,7 +11,7 @@ use paihao_contracts::names::BOOK;
 use paihao_contracts::notice::Notice;
 use paihao_contracts::setup::Wording;
 use paihao_ledger::{Followed, Ledger, Position};
-use paihao_wording::{manner, render, sample};
+use paihao_notice_text::{manner, render, sample};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

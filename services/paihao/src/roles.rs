@@ -4,13 +4,13 @@ use crate::config::{Role, Setup};
 use crate::ports::Ports;
 use anyhow::Context;
 use futures::FutureExt;
+use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_chassis::admin::{Admin, Check};
 use paihao_chassis::{Tasks, http, metrics};
 use paihao_gateway::Gateway;
 use paihao_notifier::Notifier;
 use paihao_token::TokenService;
 use paihao_token::server::TokenServer;
-use paihao_tokens::{TokenReader, TokenReaderOptions};
 use paihao_wechat::traffic::Gates;
 use paihao_wechat::{Caller, Client};
 use std::future::Future;
@@ -105,7 +105,7 @@ pub fn start_on(
         };
         port = port
             .check("lines", check(caught_up))
-            .merge(paihao_gateway::api::digest_routes(gateway.lines.clone()));
+            .merge(paihao_gateway::http::api::digest_routes(gateway.lines.clone()));
     }
     http::serve(tasks, "admin", admin, port.router());
     Ok(Started { gateway, token, notifier })

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "it plays the owner's other systems")]
 
 use futures::future::join_all;
+use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_cache::MemoryCache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, SystemClock};
@@ -11,7 +12,6 @@ use paihao_ledger::Ledger;
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_token::server::{ServerKey, ServerSettings, TokenServer};
 use paihao_token::{Account, Channel, Ports, Settings, TokenService, start};
-use paihao_tokens::{TokenReader, TokenReaderOptions};
 use paihao_wechat::{AppId, AppSecret, Client, ClientOptions, Endpoints};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};

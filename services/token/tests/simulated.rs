@@ -1,13 +1,13 @@
 //! The service, its readers and the client together, against the simulated WeChat, over HTTP.
 
 use futures::future::join_all;
+use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_cache::{Cache, MemoryCache};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_ledger::Ledger;
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_token::{Account, Channel, Ports, Settings, start};
-use paihao_tokens::{TokenReader, TokenReaderOptions};
 use paihao_wechat::{
     AppId, AppSecret, Caller, Client, ClientOptions, Endpoints, Meaning, QrRequest, TokenSource,
 };

@@ -1,10 +1,10 @@
 //! Who is next at a counter: a pure function of the lines it serves and the owner's policy.
 
-use crate::ids::{QueueId, TicketId};
-use crate::line::Line;
-use crate::rules::{CounterRules, MISSED_LANE, Policy, QueueRules, Rules};
-use crate::site::Site;
-use crate::ticket::Rank;
+use crate::model::ids::{QueueId, TicketId};
+use crate::model::line::Line;
+use crate::model::rules::{CounterRules, MISSED_LANE, Policy, QueueRules, Rules};
+use crate::model::site::Site;
+use crate::model::ticket::Rank;
 
 /// Who is next, and what that means for the others.
 #[derive(Debug, Clone, PartialEq, Eq)]

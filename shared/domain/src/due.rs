@@ -2,15 +2,15 @@
 //! of what it ends, so that however many propose it, one lands.
 
 use crate::chooser::choose;
-use crate::command::{Act, Command, Served};
-use crate::ids::{CounterId, QueueId};
-use crate::line::Line;
 use crate::milestones;
+use crate::model::ids::{CounterId, QueueId};
+use crate::model::line::Line;
+use crate::model::rules::Rules;
+use crate::model::site::{Counter, Site};
+use crate::model::ticket::{Stage, Ticket};
+use crate::model::time::{Now, Timestamp};
 use crate::pieces::{begun, first_of_all};
-use crate::rules::Rules;
-use crate::site::{Counter, Site};
-use crate::ticket::{Stage, Ticket};
-use crate::time::{Now, Timestamp};
+use crate::protocol::command::{Act, Command, Served};
 
 /// What is due at a site now.
 pub fn due(site: &Site, rules: &Rules, now: &Now) -> Vec<Command> {

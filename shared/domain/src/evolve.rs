@@ -1,17 +1,17 @@
 //! What a site is after a decision. Needs no rules and no clock: everything is in the events.
 
-use crate::actor::By;
-use crate::command::Mark;
-use crate::event::{Decision, Event};
-use crate::ids::{CounterId, Number, Person, QueueId, TicketId};
-use crate::lane::Patience;
-use crate::line::{Line, Overtake};
-use crate::moves::Cause;
+use crate::model::actor::By;
+use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId};
+use crate::model::lane::Patience;
+use crate::model::line::{Line, Overtake};
+use crate::model::moves::Cause;
+use crate::model::site::{Counter, CounterState, RecentCall, Site};
+use crate::model::ticket::{Before, CloseReason, Counts, Marks, Rank, Stage, Ticket, Told};
+use crate::model::time::Timestamp;
+use crate::model::visit::Trail;
 use crate::pieces::Rest;
-use crate::site::{Counter, CounterState, RecentCall, Site};
-use crate::ticket::{Before, CloseReason, Counts, Marks, Rank, Stage, Ticket, Told};
-use crate::time::Timestamp;
-use crate::visit::Trail;
+use crate::protocol::command::Mark;
+use crate::protocol::event::{Decision, Event};
 use std::sync::Arc;
 
 /// How many calls a site remembers for its board.
@@ -246,7 +246,7 @@ impl Site {
                         ticket.trail.coming_ms += begun.since_ms(since).max(0);
                     }
                     ticket.counts.let_pass +=
-                        u32::from(hold.why == crate::ticket::HoldWhy::LetPass);
+                        u32::from(hold.why == crate::model::ticket::HoldWhy::LetPass);
                     ticket.worked_ms = *worked_ms;
                     ticket.stage = Stage::Held { at, hold: hold.clone() };
                 });
@@ -447,7 +447,7 @@ fn taken(
         stage: Stage::Waiting,
         counts: Counts::default(),
         marks: Marks::default(),
-        notices: crate::notices::Notices { expected, ..Default::default() },
+        notices: crate::model::notices::Notices { expected, ..Default::default() },
         trail,
         worked_ms: 0,
         before: None,

@@ -12,25 +12,10 @@
 //! Whoever applies the same decisions in the same order holds the same site, to the byte. There is
 //! no clock, no randomness, no I/O and no async here; time comes in through [`Now`].
 
-mod ids;
-mod time;
-
-mod actor;
-mod rules;
-mod ticket;
-mod visit;
-
-mod command;
-mod event;
-mod refusal;
+mod model;
+mod protocol;
 
 mod estimate;
-mod lane;
-mod line;
-mod memory;
-mod moves;
-mod notices;
-mod site;
 
 mod evolve;
 
@@ -41,8 +26,6 @@ mod decide;
 mod due;
 mod milestones;
 
-pub use actor::{Actor, By, Role, Scope};
-pub use command::{Act, Command, Mark, QueueState, Served, Until};
 pub use decide::{Answer, Undoable, decide};
 pub use due::{due, next_due};
 pub use estimate::{
@@ -50,22 +33,24 @@ pub use estimate::{
     RUN_LIMIT, SETTLED_FOR_MS, Score, Shown, Situation, Snapshot, Visit, VisitEnd, is_near,
     is_slipped,
 };
-pub use event::{Decision, Event, Outcome};
-pub use ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
-pub use line::Line;
-pub use memory::{REMEMBERED_FOR_MS, Remembered};
 pub use milestones::FARTHEST;
-pub use moves::{Cause, Move, Moved};
-pub use notices::{Milestone, MilestoneKind, Notices, TEMPLATES, Through};
-pub use pieces::{PIECE, first_of_all};
-pub use refusal::Refusal;
-pub use rules::{
+pub use model::actor::{Actor, By, Role, Scope};
+pub use model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
+pub use model::line::Line;
+pub use model::memory::{REMEMBERED_FOR_MS, Remembered};
+pub use model::moves::{Cause, Move, Moved};
+pub use model::notices::{Milestone, MilestoneKind, Notices, TEMPLATES, Through};
+pub use model::rules::{
     CounterRules, MISSED_LANE, MissedPolicy, MissedRules, ORDINARY, Placement, Policy, QueueRules,
     Rules,
 };
-pub use site::{Counter, CounterState, RecentCall, Site, Standing};
-pub use ticket::{
+pub use model::site::{Counter, CounterState, RecentCall, Site, Standing};
+pub use model::ticket::{
     Before, CloseReason, Counts, Hold, HoldWhy, Marks, Rank, Stage, State, Ticket, Told,
 };
-pub use time::{Day, Hours, Interval, Now, Timestamp, Today};
-pub use visit::{Basis, EndedVisit, Ending, Overtaken, Trail};
+pub use model::time::{Day, Hours, Interval, Now, Timestamp, Today};
+pub use model::visit::{Basis, EndedVisit, Ending, Overtaken, Trail};
+pub use pieces::{PIECE, first_of_all};
+pub use protocol::command::{Act, Command, Mark, QueueState, Served, Until};
+pub use protocol::event::{Decision, Event, Outcome};
+pub use protocol::refusal::Refusal;

@@ -3,17 +3,17 @@
 //! Whom it happened to is told by the event; of the others, only the few at the front of the lines
 //! that moved are looked at, so that this costs the same however long a line is.
 
-use crate::command::QueueState;
 use crate::estimate::Situation;
-use crate::event::Event;
-use crate::ids::{CounterId, QueueId, TicketId};
-use crate::lane::Patience;
-use crate::notices::{Milestone, MilestoneKind, Through};
+use crate::model::ids::{CounterId, QueueId, TicketId};
+use crate::model::lane::Patience;
+use crate::model::notices::{Milestone, MilestoneKind, Through};
+use crate::model::rules::{QueueRules, Rules};
+use crate::model::site::Site;
+use crate::model::ticket::{CloseReason, Stage, Ticket, Told};
+use crate::model::time::{MINUTE_MS, Now, Timestamp};
 use crate::pieces::Rest;
-use crate::rules::{QueueRules, Rules};
-use crate::site::Site;
-use crate::ticket::{CloseReason, Stage, Ticket, Told};
-use crate::time::{MINUTE_MS, Now, Timestamp};
+use crate::protocol::command::QueueState;
+use crate::protocol::event::Event;
 use std::collections::BTreeSet;
 
 /// With so many ahead at most can somebody ask to be told.

@@ -1,12 +1,12 @@
 //! What concerns more people than one entry of the ledger takes is decided in pieces, each a
 //! decision of its own. What is left stands in the site's state, so that any replica goes on with it.
 
-use crate::command::{Act, Command};
 use crate::decide::day;
-use crate::ids::{QueueId, TicketId};
-use crate::rules::Rules;
-use crate::site::Site;
-use crate::time::{Now, Timestamp};
+use crate::model::ids::{QueueId, TicketId};
+use crate::model::rules::Rules;
+use crate::model::site::Site;
+use crate::model::time::{Now, Timestamp};
+use crate::protocol::command::{Act, Command};
 use imbl::Vector;
 
 /// So many people in one decision at most. A ticket that is carried over is the largest of what is

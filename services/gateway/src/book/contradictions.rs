@@ -1,6 +1,6 @@
 //! Settings of a site that do not go together, each of which could be set by itself.
 
-use crate::calendar::BadHours;
+use crate::book::calendar::BadHours;
 use paihao_chassis::config::Problems;
 use paihao_contracts::setup::{CounterSetup, Missed, Policy, QueueSetup, SiteSetup};
 use paihao_contracts::unsound::{self, Unsound};

@@ -82,7 +82,7 @@ mod tests {
         let book = read(example, true).unwrap();
         let mut problems = Problems::new();
         for (id, account) in &book.accounts {
-            paihao_wording::check::account(&format!("accounts.{id}"), account, &mut problems);
+            paihao_notice_text::check::account(&format!("accounts.{id}"), account, &mut problems);
         }
         for (id, site) in &book.sites {
             setup::site(&format!("sites.{id}"), id, site, book.accounts.keys(), &mut problems);

@@ -3,8 +3,8 @@
 
 use super::documents::{Documents, Of};
 use super::{Book, SiteBook, setup};
-use crate::codes::pool::Pools;
 use crate::lines::Lines;
+use crate::scan::codes::pool::Pools;
 use futures::StreamExt;
 use paihao_chassis::Tasks;
 use paihao_chassis::backoff::Backoff;

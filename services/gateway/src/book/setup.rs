@@ -4,7 +4,7 @@
 //! read from a file.
 
 use super::{Announcement, SiteBook, contradictions};
-use crate::calendar::{Calendar, DateHours, WeekHours};
+use crate::book::calendar::{Calendar, DateHours, WeekHours};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::Problems;
 use paihao_contracts::commit::SiteFacts;
@@ -70,7 +70,7 @@ fn checked<'a>(
         contradictions::hours(&format!("{at}.dates"), &error, problems);
         DateHours::default()
     });
-    paihao_wording::check::wording(&format!("{at}.wording"), &site.wording, problems);
+    paihao_notice_text::check::wording(&format!("{at}.wording"), &site.wording, problems);
     let facts = SiteFacts {
         account: site.account.as_str().into(),
         id: name.into(),

@@ -4,8 +4,8 @@
 use super::SiteBook;
 use super::documents::{Difference, Documents, Of, differences, json};
 use super::setup;
-use crate::Door;
-use crate::refusals::{self, Problem};
+use crate::http::refusals::{self, Problem};
+use crate::http::state::Door;
 use paihao_chassis::config::Problems;
 use paihao_contracts::book::{BookEntry, BookEvent, Wish};
 use paihao_contracts::names::BOOK;
@@ -168,7 +168,7 @@ impl Door {
                 if !self.book.accounts.contains_key(id) {
                     setup::refuse_unknown(&at, "account", id, known, &mut problems);
                 }
-                paihao_wording::check::account(&at, account, &mut problems);
+                paihao_notice_text::check::account(&at, account, &mut problems);
                 None
             }
             New::Site(Some(site)) => {

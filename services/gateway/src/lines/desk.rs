@@ -5,10 +5,10 @@
 //! again.
 
 use super::places::CurrentBook;
-use super::stored;
 use super::view::{Draft, SiteView, View};
 use crate::book::SiteBook;
-use crate::history::History;
+use crate::projections::history::History;
+use crate::stored;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::trace::{self, Traceparent};

@@ -1,8 +1,8 @@
 //! Keeps the views of all sites up with the ledger.
 
 use super::Observer;
-use super::stored::{self, Unreadable};
 use super::view::SiteView;
+use crate::stored::{self, Unreadable};
 use futures::stream::{self, BoxStream, Fuse, Stream, StreamExt};
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::names::LEDGER;

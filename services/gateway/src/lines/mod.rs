@@ -12,14 +12,13 @@ mod desk;
 mod follow;
 pub(crate) mod past;
 mod places;
-pub(crate) mod stored;
 mod view;
 
 pub use desk::{Answered, Declined};
 pub use view::View;
 
 use crate::book::{Book, SiteBook};
-use crate::history::History;
+use crate::projections::history::History;
 use desk::Request;
 use follow::Views;
 use paihao_chassis::clock::Clock;

@@ -1,8 +1,8 @@
 //! A site as it stood at an instant, by replaying the ledger up to it.
 
 use super::View;
-use super::stored;
 use crate::book::SiteBook;
+use crate::stored;
 use futures::StreamExt;
 use paihao_contracts::names::LEDGER;
 use paihao_domain::Event;

@@ -5,7 +5,7 @@ use super::desk::{Desk, Request};
 use super::follow::Views;
 use super::view::SiteView;
 use crate::book::SiteBook;
-use crate::history::History;
+use crate::projections::history::History;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_ledger::Ledger;

@@ -1,7 +1,7 @@
 //! A site as this replica knows it: a value that is replaced as the ledger grows.
 
 use super::Observer;
-use super::stored::{self, Unreadable};
+use crate::stored::{self, Unreadable};
 use bytes::Bytes;
 use paihao_domain::{Decision, Event, Site};
 use paihao_ledger::{Position, Recorded, Subject};

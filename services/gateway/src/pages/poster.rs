@@ -1,10 +1,10 @@
 //! Posters for the doors of queues: one sheet of A4 each, drawn here and whole without any script.
 
 use super::refused;
-use crate::Door;
-use crate::api::doors::code;
-use crate::qr;
-use crate::refusals::{self, Problem};
+use crate::http::api::doors::code;
+use crate::http::refusals::{self, Problem};
+use crate::http::state::Door;
+use crate::scan::qr;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
 

@@ -8,7 +8,7 @@ use paihao_cache::{Cache, Lease, MemoryCache, Swap, Unavailable};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::names::BOOK;
-use paihao_gateway::codes::doors::{DoorError, Doors, QueueDoor};
+use paihao_gateway::scan::codes::doors::{DoorError, Doors, QueueDoor};
 use paihao_ledger::{Entry, Expect, Ledger, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_wechat::{QrRequest, Value};

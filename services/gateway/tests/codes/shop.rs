@@ -1,8 +1,8 @@
 //! A stand-in for WeChat that makes codes, counts them and refuses on command.
 
 use async_trait::async_trait;
-use paihao_gateway::codes::CodeSource;
-use paihao_gateway::codes::cost::{CountedBy, Today};
+use paihao_gateway::scan::codes::CodeSource;
+use paihao_gateway::scan::codes::cost::{CountedBy, Today};
 use paihao_wechat::{CallError, CallerError, Meaning, Picture, QrCode, QrRequest, Refusal, Value};
 use parking_lot::Mutex;
 use std::sync::Arc;

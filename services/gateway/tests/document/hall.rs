@@ -19,9 +19,9 @@ use paihao_domain::{
 };
 use paihao_gateway::book::documents::Base;
 use paihao_gateway::book::{AccountBook, Book, KeyRole, StaffKey, setup};
-use paihao_gateway::codes::pool::PoolSettings;
+use paihao_gateway::identity::login::settings::{Client as LoginClient, LoginSettings};
 use paihao_gateway::lines::Lines;
-use paihao_gateway::login::settings::{Client as LoginClient, LoginSettings};
+use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Entry, Expect, Ledger, Subject};

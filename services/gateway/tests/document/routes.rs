@@ -52,5 +52,5 @@ async fn every_path_of_the_document_is_there_with_its_methods_and_no_other() {
 async fn the_document_that_is_served_is_the_one_that_is_kept() {
     let hall = Hall::new(&Met::default()).await;
     let served = hall.walk.ask("openapi").send().await;
-    assert_eq!(&served.body, paihao_gateway::api::document());
+    assert_eq!(&served.body, paihao_gateway::http::api::document());
 }

@@ -13,7 +13,7 @@ pub type Met = Arc<parking_lot::Mutex<BTreeSet<(String, String)>>>;
 
 /// The document as clients read it, whose schemas allow nothing that they do not name.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let mut document = paihao_gateway::api::document().clone();
+    let mut document = paihao_gateway::http::api::document().clone();
     for schema in document["components"]["schemas"].as_object_mut().unwrap().values_mut() {
         let is_closed =
             schema.get("properties").is_some() && schema.get("additionalProperties").is_none();

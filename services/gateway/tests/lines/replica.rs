@@ -8,8 +8,8 @@ use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, Outcome, Person, QueueId, QueueRules,
     Rules, Served,
 };
+use paihao_gateway::book::calendar::Calendar;
 use paihao_gateway::book::{Book, SiteBook};
-use paihao_gateway::calendar::Calendar;
 use paihao_gateway::lines::{Answered, Declined, Lines};
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};

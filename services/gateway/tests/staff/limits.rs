@@ -2,7 +2,7 @@
 
 use crate::browser::api;
 use crate::door::Hall;
-use paihao_gateway::limits::LimitSettings;
+use paihao_gateway::http::limits::LimitSettings;
 use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
 use std::time::Duration;

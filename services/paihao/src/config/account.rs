@@ -47,7 +47,7 @@ pub(super) fn book(at: &str, account: &Account, problems: &mut Problems) -> Acco
         former_aes_key: key("former_aes_key", &account.former_aes_key),
     };
     let setup = account.setup();
-    paihao_wording::check::account(at, &setup, problems);
+    paihao_notice_text::check::account(at, &setup, problems);
     AccountBook::new(protection, &setup)
 }
 

@@ -3,8 +3,8 @@
 use super::{Config, LoginClient};
 use paihao_chassis::config::Problems;
 use paihao_gateway::book::setup::{id, refuse_unknown};
-use paihao_gateway::callers::Range;
-use paihao_gateway::login::settings::{Client, LoginSettings};
+use paihao_gateway::http::callers::Range;
+use paihao_gateway::identity::login::settings::{Client, LoginSettings};
 use std::time::Duration;
 use url::Url;
 
@@ -85,7 +85,7 @@ impl Config {
 
     pub(super) fn trusted_proxies(&self, problems: &mut Problems) -> Vec<Range> {
         let read = |text: &String| {
-            text.parse().map_err(|error: paihao_gateway::callers::NoRange| {
+            text.parse().map_err(|error: paihao_gateway::http::callers::NoRange| {
                 let advice = "use something like [\"10.0.0.0/8\"]";
                 problems.refuse("gateway.trusted_proxies", format!("{text:?}: {error}"), advice);
             })

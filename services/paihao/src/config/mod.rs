@@ -281,7 +281,7 @@ fn plain() -> Mode {
 }
 
 fn greeting() -> String {
-    paihao_gateway::wording::GREETING.into()
+    paihao_gateway::http::wording::GREETING.into()
 }
 
 fn queueing() -> BTreeMap<String, Action> {

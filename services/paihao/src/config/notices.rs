@@ -25,7 +25,7 @@ impl Config {
             problems.refuse("wechat.limits.quota_read_seconds", what, "use 60 or more, or 0");
         }
         let accounts = self.accounts.iter().map(|(name, account)| {
-            (name.clone(), paihao_wording::manner::account(&account.setup()))
+            (name.clone(), paihao_notice_text::manner::account(&account.setup()))
         });
         let worded = self.sites.iter().map(|(id, site)| (id.clone(), site.wording.clone()));
         Settings {

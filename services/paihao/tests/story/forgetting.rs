@@ -12,8 +12,8 @@ use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, Person, QueueId, QueueRules, Rules,
     Served,
 };
+use paihao_gateway::book::calendar::Calendar;
 use paihao_gateway::book::{Book, SiteBook};
-use paihao_gateway::calendar::Calendar;
 use paihao_gateway::lines::Lines;
 use paihao_ledger::Subject;
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};

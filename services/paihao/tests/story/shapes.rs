@@ -9,8 +9,8 @@ use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, MissedRules, Person, QueueId,
     QueueRules, Rules, Served, due,
 };
+use paihao_gateway::book::calendar::Calendar;
 use paihao_gateway::book::{Book, SiteBook};
-use paihao_gateway::calendar::Calendar;
 use paihao_gateway::lines::{Lines, View};
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};

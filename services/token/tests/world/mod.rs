@@ -5,13 +5,13 @@ mod queue;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_cache::{Cache, Lease, MemoryCache, Swap, Unavailable};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::RuntimeClock;
 use paihao_contracts::names;
 use paihao_contracts::token::TokenRecord;
 use paihao_token::{Account, Channel, Issuer, Ports, Settings, TokenService, start};
-use paihao_tokens::{TokenReader, TokenReaderOptions};
 use paihao_wechat::{AccessToken, AppId, AppSecret, CallError, IssuedToken, Meaning, Refusal};
 pub(crate) use queue::Queue;
 use std::collections::VecDeque;

@@ -1,10 +1,10 @@
 //! Who may do what: first by role, then by what the asker is bound to.
 
 use super::Sitting;
-use crate::actor::{Actor, Role};
-use crate::command::{Act, Mark};
-use crate::ids::{CounterId, QueueId, TicketId};
-use crate::refusal::Refusal;
+use crate::model::actor::{Actor, Role};
+use crate::model::ids::{CounterId, QueueId, TicketId};
+use crate::protocol::command::{Act, Mark};
+use crate::protocol::refusal::Refusal;
 
 use Role::{Api, Customer, Manager, Staff, System};
 
@@ -84,7 +84,7 @@ impl Sitting<'_> {
     /// A customer takes for themselves, with the queue's own class; staff for somebody of theirs.
     fn may_take(
         &self,
-        person: Option<&crate::ids::Person>,
+        person: Option<&crate::model::ids::Person>,
         class: Option<u8>,
         queue: &QueueId,
     ) -> Result<(), Refusal> {
@@ -97,7 +97,7 @@ impl Sitting<'_> {
         }
     }
 
-    fn is(&self, person: &crate::ids::Person) -> Result<(), Refusal> {
+    fn is(&self, person: &crate::model::ids::Person) -> Result<(), Refusal> {
         match self.actor {
             Actor::Customer(me) if me != person => Err(Refusal::NotYourTicket),
             Actor::Holder(_) => Err(Refusal::NotYourTicket),

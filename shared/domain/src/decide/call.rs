@@ -2,13 +2,13 @@
 
 use super::{Heard, Sitting, wrong_state};
 use crate::chooser::{Choice, choose};
-use crate::command::{QueueState, Served};
-use crate::event::{Event, Outcome};
-use crate::ids::{CounterId, QueueId, TicketId};
-use crate::refusal::Refusal;
-use crate::rules::CounterRules;
-use crate::ticket::{HoldWhy, Stage, State, Ticket};
-use crate::time::Timestamp;
+use crate::model::ids::{CounterId, QueueId, TicketId};
+use crate::model::rules::CounterRules;
+use crate::model::ticket::{HoldWhy, Stage, State, Ticket};
+use crate::model::time::Timestamp;
+use crate::protocol::command::{QueueState, Served};
+use crate::protocol::event::{Event, Outcome};
+use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
 /// Between two calls of the same person.

@@ -3,12 +3,12 @@
 use super::Sitting;
 use super::call::{PUT_BACK_MS, RECALL_GAP_MS};
 use super::undo::UNDO_MS;
-use crate::actor::Actor;
-use crate::command::Act;
-use crate::rules::Rules;
-use crate::site::Site;
-use crate::ticket::{Stage, State, Ticket};
-use crate::time::{Now, Timestamp};
+use crate::model::actor::Actor;
+use crate::model::rules::Rules;
+use crate::model::site::Site;
+use crate::model::ticket::{Stage, State, Ticket};
+use crate::model::time::{Now, Timestamp};
+use crate::protocol::command::Act;
 
 /// An end that may be taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Opening and closing counters: one login a counter, and one counter a login.
 
 use super::{Heard, Sitting};
-use crate::actor::Actor;
-use crate::event::{Event, Outcome};
-use crate::ids::CounterId;
-use crate::refusal::Refusal;
-use crate::site::CounterState;
+use crate::model::actor::Actor;
+use crate::model::ids::CounterId;
+use crate::model::site::CounterState;
+use crate::protocol::event::{Event, Outcome};
+use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
 impl Sitting<'_> {

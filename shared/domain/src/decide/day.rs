@@ -1,14 +1,14 @@
 //! The end of a business day, and the beginning of the next one, which needs nothing from before.
 
 use super::{Heard, Sitting};
-use crate::command::Act;
-use crate::event::{Event, Outcome};
+use crate::model::rules::Rules;
+use crate::model::site::Site;
+use crate::model::ticket::{CloseReason, Stage, Ticket};
+use crate::model::time::Now;
 use crate::pieces::PIECE;
-use crate::refusal::Refusal;
-use crate::rules::Rules;
-use crate::site::Site;
-use crate::ticket::{CloseReason, Stage, Ticket};
-use crate::time::Now;
+use crate::protocol::command::Act;
+use crate::protocol::event::{Event, Outcome};
+use crate::protocol::refusal::Refusal;
 
 /// A part of the end of a day that is too large for one decision.
 pub(crate) struct Piece {

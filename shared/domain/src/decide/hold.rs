@@ -1,12 +1,12 @@
 //! Out of the line for a while, with the place kept.
 
 use super::{Heard, Sitting, worked_ms, wrong_state};
-use crate::actor::Role;
-use crate::command::Until;
-use crate::event::Event;
-use crate::ids::TicketId;
-use crate::refusal::Refusal;
-use crate::ticket::{Hold, HoldWhy, Stage, Ticket};
+use crate::model::actor::Role;
+use crate::model::ids::TicketId;
+use crate::model::ticket::{Hold, HoldWhy, Stage, Ticket};
+use crate::protocol::command::Until;
+use crate::protocol::event::Event;
+use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
 impl Sitting<'_> {

@@ -1,11 +1,11 @@
 //! Giving a place up, and being forgotten.
 
 use super::{Heard, Sitting, wrong_state};
-use crate::actor::Role;
-use crate::event::{Event, Outcome};
-use crate::ids::{Person, TicketId};
-use crate::refusal::Refusal;
-use crate::ticket::{CloseReason, State, Ticket};
+use crate::model::actor::Role;
+use crate::model::ids::{Person, TicketId};
+use crate::model::ticket::{CloseReason, State, Ticket};
+use crate::protocol::event::{Event, Outcome};
+use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
 impl Sitting<'_> {

@@ -1,13 +1,13 @@
 //! Not coming when called, and what becomes of that.
 
 use super::{Heard, Sitting, wrong_state};
-use crate::actor::Role;
-use crate::command::Served;
-use crate::event::{Event, Outcome};
-use crate::ids::TicketId;
-use crate::refusal::Refusal;
-use crate::rules::{MISSED_LANE, MissedPolicy, MissedRules, Policy, QueueRules};
-use crate::ticket::{CloseReason, Rank, Stage, Ticket};
+use crate::model::actor::Role;
+use crate::model::ids::TicketId;
+use crate::model::rules::{MISSED_LANE, MissedPolicy, MissedRules, Policy, QueueRules};
+use crate::model::ticket::{CloseReason, Rank, Stage, Ticket};
+use crate::protocol::command::Served;
+use crate::protocol::event::{Event, Outcome};
+use crate::protocol::refusal::Refusal;
 
 impl Sitting<'_> {
     pub(super) fn miss(&self, served: &Served) -> Heard {

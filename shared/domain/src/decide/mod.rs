@@ -20,18 +20,18 @@ mod queues;
 
 pub use chances::Undoable;
 
-use crate::actor::{Actor, By};
-use crate::command::{Act, Command, Served};
-use crate::event::{Decision, Event, Outcome};
-use crate::ids::{CounterId, QueueId, TicketId};
-use crate::memory::Remembered;
 use crate::milestones;
-use crate::refusal::Refusal;
-use crate::rules::{CounterRules, QueueRules, Rules};
-use crate::site::{CounterState, Site};
-use crate::ticket::{Stage, Ticket};
-use crate::time::Now;
-use crate::visit;
+use crate::model::actor::{Actor, By};
+use crate::model::ids::{CounterId, QueueId, TicketId};
+use crate::model::memory::Remembered;
+use crate::model::rules::{CounterRules, QueueRules, Rules};
+use crate::model::site::{CounterState, Site};
+use crate::model::ticket::{Stage, Ticket};
+use crate::model::time::Now;
+use crate::model::visit;
+use crate::protocol::command::{Act, Command, Served};
+use crate::protocol::event::{Decision, Event, Outcome};
+use crate::protocol::refusal::Refusal;
 
 /// The answer to a command that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! Opening, pausing, halting, closing and clearing a queue; and telling those who wait longer.
 
 use super::{Heard, Sitting};
-use crate::command::QueueState;
-use crate::event::{Event, Outcome};
-use crate::ids::QueueId;
 use crate::milestones;
+use crate::model::ids::QueueId;
+use crate::model::ticket::CloseReason;
 use crate::pieces::PIECE;
-use crate::refusal::Refusal;
-use crate::ticket::CloseReason;
+use crate::protocol::command::QueueState;
+use crate::protocol::event::{Event, Outcome};
+use crate::protocol::refusal::Refusal;
 
 impl Sitting<'_> {
     pub(super) fn set_queue(&self, queue: &QueueId, state: QueueState) -> Heard {

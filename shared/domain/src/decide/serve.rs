@@ -1,13 +1,13 @@
 //! Serving: its beginning, its end, and its interruption.
 
 use super::{Heard, Sitting, worked_ms, wrong_state};
-use crate::actor::Role;
-use crate::command::Served;
-use crate::event::{Event, Outcome};
-use crate::ids::{CounterId, TicketId};
-use crate::refusal::Refusal;
-use crate::ticket::{Hold, HoldWhy, Stage, Ticket};
-use crate::time::MINUTE_MS;
+use crate::model::actor::Role;
+use crate::model::ids::{CounterId, TicketId};
+use crate::model::ticket::{Hold, HoldWhy, Stage, Ticket};
+use crate::model::time::MINUTE_MS;
+use crate::protocol::command::Served;
+use crate::protocol::event::{Event, Outcome};
+use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
 /// A service that nobody ended and that took so many times the owner's minutes, and more than an

@@ -1,13 +1,13 @@
 //! Another queue, another class, and what is noted beside the state.
 
 use super::{Heard, Sitting, wrong_state};
-use crate::command::{Mark, QueueState};
-use crate::event::Event;
-use crate::ids::{QueueId, TicketId};
 use crate::milestones::FARTHEST;
-use crate::refusal::Refusal;
-use crate::rules::{MISSED_LANE, Placement};
-use crate::ticket::{Rank, Stage};
+use crate::model::ids::{QueueId, TicketId};
+use crate::model::rules::{MISSED_LANE, Placement};
+use crate::model::ticket::{Rank, Stage};
+use crate::protocol::command::{Mark, QueueState};
+use crate::protocol::event::Event;
+use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
 impl Sitting<'_> {

@@ -1,15 +1,15 @@
 //! Taking a number, and being shown it again.
 
 use super::{Heard, Sitting};
-use crate::actor::Role;
-use crate::event::{Event, Outcome};
-use crate::ids::{Number, Person, QueueId, TicketId, TicketKey, Via};
-use crate::refusal::Refusal;
-use crate::rules::MISSED_LANE;
-use crate::site::Standing;
-use crate::ticket::{CloseReason, Rank, Stage, State, Ticket, Told};
-use crate::time::Timestamp;
-use crate::visit::Basis;
+use crate::model::actor::Role;
+use crate::model::ids::{Number, Person, QueueId, TicketId, TicketKey, Via};
+use crate::model::rules::MISSED_LANE;
+use crate::model::site::Standing;
+use crate::model::ticket::{CloseReason, Rank, Stage, State, Ticket, Told};
+use crate::model::time::Timestamp;
+use crate::model::visit::Basis;
+use crate::protocol::event::{Event, Outcome};
+use crate::protocol::refusal::Refusal;
 
 impl Sitting<'_> {
     pub(super) fn take(

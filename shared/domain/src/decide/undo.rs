@@ -1,10 +1,10 @@
 //! Taking an end back: a compensating event, never a deletion.
 
 use super::{Heard, Sitting, wrong_state};
-use crate::event::Event;
-use crate::ids::TicketId;
-use crate::refusal::Refusal;
-use crate::ticket::{Before, Stage, State, Ticket};
+use crate::model::ids::TicketId;
+use crate::model::ticket::{Before, Stage, State, Ticket};
+use crate::protocol::event::Event;
+use crate::protocol::refusal::Refusal;
 
 /// Staff take back what they did themselves for so long; a manager, all day.
 pub(super) const UNDO_MS: i64 = 60_000;

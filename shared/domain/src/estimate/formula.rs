@@ -96,7 +96,7 @@ pub(super) fn calibrated(
 mod tests {
     use super::super::model::{Visit, VisitEnd};
     use super::*;
-    use crate::ids::QueueId;
+    use crate::model::ids::QueueId;
     use proptest::prelude::*;
     use std::sync::LazyLock;
 

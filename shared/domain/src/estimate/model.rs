@@ -3,7 +3,7 @@
 use super::recent::{Recent, quantile};
 use super::situation::Band;
 use super::slots::{LAST_SLOTS, Pace, Slots};
-use crate::ids::QueueId;
+use crate::model::ids::QueueId;
 use imbl::OrdMap;
 use std::sync::Arc;
 

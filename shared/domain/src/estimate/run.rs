@@ -4,7 +4,7 @@
 use super::formula::{at_once, calibrated};
 use super::model::Model;
 use super::situation::{Forecast, Method, Situation};
-use crate::ids::QueueId;
+use crate::model::ids::QueueId;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 

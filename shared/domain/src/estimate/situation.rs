@@ -1,6 +1,6 @@
 //! What a forecast is made for, and what it says.
 
-use crate::ids::QueueId;
+use crate::model::ids::QueueId;
 
 /// Where somebody stands who asks how long it will take.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The range as people are told it: rounded outward, and steady.
 
 use super::situation::Forecast;
-use crate::time::Timestamp;
+use crate::model::time::Timestamp;
 
 /// For so long after the upper bound was shortened it is not lengthened again: two minutes.
 pub const SETTLED_FOR_MS: i64 = 2 * 60_000;

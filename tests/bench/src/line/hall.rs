@@ -7,8 +7,8 @@ use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, Person, QueueId, QueueRules, Rules,
     Served,
 };
+use paihao_gateway::book::calendar::Calendar;
 use paihao_gateway::book::{Book, SiteBook};
-use paihao_gateway::calendar::Calendar;
 use paihao_ledger::Subject;
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use paihao::config::{Config, Role};
 use paihao::ports::Ports;
-use paihao_tokens::{TokenReader, TokenReaderOptions};
+use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_wechat::{
     AccessToken, AppId, AppSecret, CallError, Caller, CallerError, Client, Meaning,
 };

@@ -1,0 +1,200 @@
+//! What the owner set up: accounts, sites with their queues and counters, and staff keys.
+//!
+//! - [`setup`]: what a site's set-up comes to, and what is wrong with it;
+//! - [`documents`]: the newest set-up of every site and account, and what changed when;
+//! - [`running`]: the same while a gateway runs.
+
+pub mod calendar;
+mod contradictions;
+pub mod documents;
+pub mod file;
+pub mod running;
+pub mod setup;
+pub(crate) mod writing;
+
+use crate::book::calendar::Calendar;
+use crate::http::wording;
+use paihao_contracts::commit::SiteFacts;
+use paihao_contracts::setup::{AccountSetup, Action};
+use paihao_domain::{Actor, CounterId, QueueId, Rules, Scope};
+use paihao_ledger::Subject;
+use paihao_notice_text::manner::sends_texts;
+use paihao_wechat::callback::Protection;
+use parking_lot::RwLock;
+use schemars::JsonSchema;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+
+/// Everything the gateway knows of the owner's business.
+#[derive(Default)]
+pub struct Book {
+    /// The Official Accounts, by the name that stands in their callback address.
+    pub accounts: BTreeMap<String, AccountBook>,
+    /// The sites, by id.
+    pub sites: BTreeMap<String, Arc<SiteBook>>,
+    /// Who may call the staff API.
+    pub staff_keys: Vec<StaffKey>,
+    /// What the configuration says of sites and accounts, on which the log of the book is laid.
+    pub base: documents::Base,
+    /// The types of event that each site's webhooks are told of, by site and id.
+    pub webhooks: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+}
+
+/// One Official Account as the gateway needs to know it.
+#[derive(Debug)]
+pub struct AccountBook {
+    /// What WeChat's callbacks are checked with.
+    pub protection: Protection,
+    words: RwLock<Arc<AccountWords>>,
+}
+
+/// What an account answers, as it is set up now.
+#[derive(Debug)]
+pub struct AccountWords {
+    /// What somebody reads who follows without scanning; nothing if empty.
+    pub greeting: String,
+    /// What somebody reads when the system could not do what they wanted; nothing if empty, this
+    /// system's own words if `None`.
+    pub failure: Option<String>,
+    /// What people write, without white space around it, and what that does.
+    pub keywords: BTreeMap<String, Action>,
+    /// Keys of the account's menu, and what they do.
+    pub menu: BTreeMap<String, Action>,
+    /// Whether the account sends customer-service texts, so that what allows them is worth noting.
+    pub texts: bool,
+}
+
+impl AccountBook {
+    /// An account that answers as it is set up.
+    pub fn new(protection: Protection, setup: &AccountSetup) -> AccountBook {
+        AccountBook { protection, words: RwLock::new(Arc::new(words(setup))) }
+    }
+
+    /// What it answers now.
+    pub fn words(&self) -> Arc<AccountWords> {
+        self.words.read().clone()
+    }
+
+    /// From now on it answers like this.
+    pub fn set(&self, setup: &AccountSetup) {
+        *self.words.write() = Arc::new(words(setup));
+    }
+}
+
+fn words(setup: &AccountSetup) -> AccountWords {
+    let keywords = setup.keywords.iter().map(|(word, action)| (word.trim().to_owned(), *action));
+    AccountWords {
+        greeting: setup.greeting.clone().unwrap_or_else(|| wording::GREETING.to_owned()),
+        failure: setup.failure.clone(),
+        keywords: keywords.collect(),
+        menu: setup.menu.clone(),
+        texts: sends_texts(setup),
+    }
+}
+
+/// One site.
+#[derive(Debug)]
+pub struct SiteBook {
+    /// What a commit says of it.
+    pub facts: SiteFacts,
+    /// Where its decisions stand in the ledger.
+    pub subject: Subject,
+    /// Its queues and counters.
+    pub rules: Rules,
+    /// When its days begin, and its queues are open.
+    pub calendar: Calendar,
+    /// What its boards say of the calls of queues that have sentences of their own.
+    pub announcements: BTreeMap<QueueId, Announcement>,
+    /// What is answered to a scan that took a number, in the owner's words.
+    pub joined: Option<Arc<str>>,
+}
+
+impl SiteBook {
+    /// A site without words of its own.
+    pub fn new(facts: SiteFacts, subject: Subject, rules: Rules, calendar: Calendar) -> SiteBook {
+        let announcements = BTreeMap::new();
+        SiteBook { facts, subject, rules, calendar, announcements, joined: None }
+    }
+}
+
+/// What a board says of a queue's calls, with `{number}`, `{counter}` and `{queue}` in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct Announcement {
+    /// In Chinese; the usual sentence if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zh: Option<String>,
+    /// In English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub en: Option<String>,
+}
+
+/// Stands for every site in the list of those that a key opens, also for sites that come later.
+pub const EVERY_SITE: &str = "*";
+
+/// A key of the staff API. The key itself is not kept, only its hash.
+pub struct StaffKey {
+    /// The owner's name for it; may be logged.
+    pub name: String,
+    hash: [u8; 32],
+    /// The sites it opens; [`EVERY_SITE`] among them is all of them.
+    pub sites: BTreeSet<String>,
+    /// As whom its holder acts there.
+    pub actor: Actor,
+}
+
+/// As whom the holder of a key acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyRole {
+    /// Staff at certain counters.
+    Staff,
+    /// Whoever runs the site.
+    Manager,
+    /// A program: at certain counters, or as a manager if none are named.
+    Api,
+}
+
+impl StaffKey {
+    /// A manager's key and what it opens.
+    pub fn new(name: &str, key: &str, sites: BTreeSet<String>) -> Self {
+        let actor = Actor::Manager(name.into());
+        StaffKey { name: name.to_owned(), hash: Sha256::digest(key).into(), sites, actor }
+    }
+
+    /// The same in another role, at these counters.
+    #[must_use]
+    pub fn acting(self, role: KeyRole, counters: BTreeSet<CounterId>) -> Self {
+        let (name, bound) = (Arc::from(&*self.name), !counters.is_empty());
+        let counters = Arc::new(counters);
+        let actor = match role {
+            KeyRole::Manager => Actor::Manager(name),
+            KeyRole::Staff => Actor::Staff { name, counters },
+            KeyRole::Api if bound => Actor::Api { name, scope: Scope::Counters(counters) },
+            KeyRole::Api => Actor::Api { name, scope: Scope::Manager },
+        };
+        StaffKey { actor, ..self }
+    }
+
+    /// Whether it opens this site.
+    pub fn opens(&self, site: &str) -> bool {
+        self.opens_every_site() || self.sites.contains(site)
+    }
+
+    /// Whether it opens every site there is or will be.
+    pub fn opens_every_site(&self) -> bool {
+        self.sites.contains(EVERY_SITE)
+    }
+
+    /// The head of its hash, which tells it from another key of the same name.
+    pub fn print(&self) -> String {
+        hex::encode(&self.hash[..8])
+    }
+
+    /// Whether this is the key, in a time that does not tell how much of it was right.
+    pub fn is(&self, key: &str) -> bool {
+        let given: [u8; 32] = Sha256::digest(key).into();
+        self.hash.ct_eq(&given).into()
+    }
+}

@@ -1,0 +1,161 @@
+//! Login for the owner's other sites: where they send a browser, where they change its code for a
+//! token, and the keys that the token is checked with.
+
+use crate::http::body;
+use crate::http::callers::Caller;
+use crate::http::openapi::{OPEN, Routes, op};
+use crate::http::refusals::{self, Problem};
+use crate::http::state::Door;
+use crate::identity::login::settings::Client;
+use crate::identity::oauth::client::{self, Misled};
+use crate::identity::oauth::grants;
+use crate::identity::oauth::tokens::{self, Claims, GOOD_FOR_S, KeySet};
+use crate::pages;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use paihao_contracts::staff::StaffRole;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Bytes of a form.
+const FORM_LIMIT: usize = 8192;
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .page("/login/authorize", get(authorize))
+        .post(
+            "/login/token",
+            token,
+            op("login_token", "Another site changes a code for a signed token, once", OPEN)
+                .takes_as::<TokenForm>("application/x-www-form-urlencoded")
+                .repeatable("a code is good once")
+                .answers_as::<Granted>(StatusCode::OK)
+                .refuses(&[&refusals::MALFORMED_REQUEST, &refusals::BODY_TOO_LARGE])
+                .refuses(&[&refusals::UNKNOWN_CLIENT, &refusals::INVALID_GRANT])
+                .refuses(&[&refusals::TOO_MANY_REQUESTS, &refusals::LOGIN_UNADDRESSED])
+                .refuses(&[&refusals::CACHE_UNAVAILABLE, &refusals::LEDGER_UNAVAILABLE]),
+        )
+        .get(
+            "/.well-known/jwks.json",
+            keys,
+            op("login_keys", "The keys that tokens of logins are checked with", OPEN)
+                .answers_as::<KeySet>(StatusCode::OK)
+                .refuses(&[&refusals::LEDGER_UNAVAILABLE]),
+        )
+}
+
+/// The form that changes a code for a token.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "says what is in the form, which is read field by field")]
+struct TokenForm {
+    /// `authorization_code`.
+    grant_type: String,
+    code: String,
+    /// As it was in the address that the browser was sent to.
+    redirect_uri: String,
+    client_id: String,
+    /// What `code_challenge` is the SHA-256 of.
+    code_verifier: String,
+}
+
+/// A token.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LoginToken")]
+struct Granted {
+    /// A signed JWT (ES256).
+    id_token: String,
+    /// Seconds for which it is good.
+    expires_in: i64,
+}
+
+async fn authorize(
+    State(door): State<Door>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let fields = match client::fields(query.as_deref().unwrap_or_default()) {
+        Ok(fields) => fields,
+        Err(problem) => return Ok(pages::refused(&problem)),
+    };
+    Ok(match client::wish(&door.settings.login, &fields) {
+        Ok(_) => pages::login(),
+        Err(Misled::Here(problem)) => pages::refused(&problem),
+        Err(Misled::Back(url)) => Redirect::to(&url).into_response(),
+    })
+}
+
+/// Pages of other sites may ask this themselves: no cookie of a browser counts for it.
+const ANYWHERE: (header::HeaderName, HeaderValue) =
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+
+async fn token(State(door): State<Door>, caller: Caller, body: Body) -> Result<Response, Problem> {
+    Ok(match granted(&door, caller, body).await {
+        Ok(granted) => (
+            [ANYWHERE, (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+            Json(granted),
+        )
+            .into_response(),
+        Err(problem) => {
+            // What OAuth calls it, beside what it is called here.
+            let error = match problem.kind().code {
+                "invalid_grant" => "invalid_grant",
+                "unknown_client" => "invalid_client",
+                _ if problem.kind().status.is_server_error() => "temporarily_unavailable",
+                _ => "invalid_request",
+            };
+            ([ANYWHERE], problem.in_oauth(error)).into_response()
+        }
+    })
+}
+
+async fn granted(door: &Door, caller: Caller, body: Body) -> Result<Granted, Problem> {
+    door.limits.look(caller)?;
+    let body = body::read(body, FORM_LIMIT).await?;
+    let text = std::str::from_utf8(&body).unwrap_or_default();
+    let fields = client::fields(text)?;
+    let field = |name: &str| {
+        let missing = || Problem::new(&refusals::MALFORMED_REQUEST).detail(format!("no {name}"));
+        fields.get(name).filter(|text| !text.is_empty()).ok_or_else(missing)
+    };
+    if field("grant_type")? != "authorization_code" {
+        let detail = "grant_type is authorization_code";
+        return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
+    }
+    let settings = &door.settings.login;
+    let id = field("client_id")?;
+    let client: &Client = settings.clients.get(id).ok_or(&refusals::UNKNOWN_CLIENT)?;
+    let issuer = settings.public.clone().ok_or(&refusals::LOGIN_UNADDRESSED)?;
+    let (code, redirect) = (field("code")?, field("redirect_uri")?);
+    let grant = grants::take(&*door.cache, code, id, redirect, field("code_verifier")?).await?;
+    let roster = door.staff.known().await?;
+    let member = grant.member.as_deref().and_then(|id| roster.member(id));
+    let member = member.filter(|_| client.staff_only);
+    if client.staff_only && member.is_none() {
+        return Err(Problem::new(&refusals::INVALID_GRANT));
+    }
+    let now_s = door.clock.now_ms().div_euclid(1000);
+    let claims = Claims {
+        iss: issuer,
+        sub: grant.subject,
+        aud: grant.client,
+        iat: now_s,
+        exp: now_s + GOOD_FOR_S,
+        auth_time: grant.at.div_euclid(1000),
+        nonce: grant.nonce,
+        name: member.map(|member| member.name.clone()),
+        role: member.map(|member| match member.role {
+            StaffRole::Manager => "manager",
+            StaffRole::Staff => "staff",
+        }),
+    };
+    Ok(Granted { id_token: tokens::sign(door, &claims).await?, expires_in: GOOD_FOR_S })
+}
+
+async fn keys(State(door): State<Door>) -> Result<Response, Problem> {
+    let published = tokens::published(&door).await?;
+    let kept = (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
+    Ok((StatusCode::OK, [ANYWHERE, kept], Json(published)).into_response())
+}

@@ -1,0 +1,76 @@
+//! What the API says of itself.
+
+use crate::http::openapi::{OPEN, Routes, op};
+use crate::http::refusals::Problem;
+use axum::Json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+/// It depends on nothing but the code.
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| crate::http::described().document());
+
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/api/v1/openapi.json", show, op("openapi", "This document", OPEN))
+}
+
+/// The OpenAPI document of every route of a gateway.
+pub fn document() -> &'static Value {
+    &DOCUMENT
+}
+
+/// An OpenAPI document.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OpenApi", with = "serde_json::Map<String, Value>")]
+struct Document(&'static Value);
+
+async fn show() -> Result<Json<Document>, Problem> {
+    Ok(Json(Document(document())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write;
+
+    /// A line for each operation and each schema: branches that add some are merged line by line.
+    fn written(document: &Value) -> String {
+        let mut text = String::from("{\n");
+        let object = |value: &Value| value.as_object().unwrap().clone();
+        let lines = |text: &mut String, indent: &str, name: &str, of: &Value, last: &str| {
+            writeln!(text, "{indent}{name:?}: {{").unwrap();
+            let entries: Vec<_> =
+                object(of).iter().map(|(k, v)| format!("{indent}  {k:?}: {v}")).collect();
+            writeln!(text, "{}\n{indent}}}{last}", entries.join(",\n")).unwrap();
+        };
+        for name in ["openapi", "info"] {
+            writeln!(text, "  {name:?}: {},", document[name]).unwrap();
+        }
+        text.push_str("  \"paths\": {\n");
+        let paths = object(&document["paths"]);
+        for (place, (path, operations)) in paths.iter().enumerate() {
+            let last = if place + 1 == paths.len() { "" } else { "," };
+            lines(&mut text, "    ", path, operations, last);
+        }
+        text.push_str("  },\n  \"components\": {\n");
+        let components = &document["components"];
+        lines(&mut text, "    ", "securitySchemes", &components["securitySchemes"], ",");
+        lines(&mut text, "    ", "schemas", &components["schemas"], "");
+        text.push_str("  }\n}\n");
+        text
+    }
+
+    #[test]
+    fn the_written_document_is_that_of_the_routes() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+        let now = written(document());
+        assert_eq!(serde_json::from_str::<Value>(&now).unwrap(), *document());
+        if std::env::var_os("PAIHAO_WRITE").is_some() {
+            std::fs::write(path, now).unwrap();
+            return;
+        }
+        let before = std::fs::read_to_string(path).unwrap();
+        assert!(before == now, "docs/openapi.json is of other routes: PAIHAO_WRITE=1 writes it");
+    }
+}

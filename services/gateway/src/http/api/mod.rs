@@ -1,0 +1,133 @@
+//! The HTTP API: scan sessions for browsers, sites for boards, and what staff do.
+
+pub(crate) mod book;
+mod clients;
+mod cost;
+mod desk;
+pub(crate) mod doors;
+mod feed;
+mod invitations;
+mod letters;
+mod login;
+mod me;
+mod members;
+mod notices;
+mod numbers;
+mod past;
+mod people;
+mod sessions;
+pub(crate) mod sites;
+mod slip;
+mod staff;
+pub(crate) mod ticket;
+mod tickets;
+mod webhooks;
+
+mod described;
+
+pub use described::document;
+pub use sites::digest_routes;
+
+use crate::http::openapi::Routes;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use paihao_chassis::trace::{self, Traceparent};
+
+/// Scripts, styles and connections from this server only; pictures also inline.
+macro_rules! policy {
+    ($($frames:literal)?) => {
+        concat!("default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'", $($frames)?)
+    };
+}
+
+/// What a page may load, without a word on who may frame it.
+pub(crate) const POLICY: &str = policy!();
+
+/// What every answer says, unless it says something else by itself.
+const HEADERS: [(HeaderName, HeaderValue); 3] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(policy!("; frame-ancestors 'none'")),
+    ),
+];
+
+pub(crate) fn routes() -> Routes {
+    let open = sessions::routes().merge(sites::routes()).merge(doors::routes());
+    let open = open.merge(ticket::routes()).merge(login::routes()).merge(clients::routes());
+    open.merge(invitations::routes())
+        .merge(me::routes())
+        .merge(people::routes())
+        .merge(members::routes())
+        .merge(staff::routes())
+        .merge(book::routes())
+        .merge(cost::routes())
+        .merge(desk::routes())
+        .merge(feed::routes())
+        .merge(letters::routes())
+        .merge(notices::routes())
+        .merge(numbers::routes())
+        .merge(past::routes())
+        .merge(slip::routes())
+        .merge(tickets::routes())
+        .merge(webhooks::routes())
+        .merge(described::routes())
+}
+
+/// What goes around every route. One layer: each further one costs every request two boxes.
+pub(crate) fn layers<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(from_fn(around))
+}
+
+/// Goes on with the caller's trace, or begins one; what is appended meanwhile carries it.
+async fn around(request: Request, next: Next) -> Response {
+    let header = request.headers().get(trace::HEADER).and_then(|value| value.to_str().ok());
+    let here = Traceparent::continued(header);
+    let mut response = trace::within(here, next.run(request)).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    async fn answer(path: &str) -> String {
+        let own = || async { ([(header::REFERRER_POLICY, "origin")], "own") };
+        let routes = layers(Router::new().route("/", get(|| async { "" })).route("/own", get(own)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let ask = async {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            client.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        tokio::select! {
+            answer = ask => answer,
+            _ = axum::serve(listener, routes) => unreachable!("it serves for ever"),
+        }
+    }
+
+    #[tokio::test]
+    async fn every_answer_has_the_headers_and_keeps_its_own() {
+        let plain = answer("/").await;
+        for (name, value) in HEADERS {
+            let line = format!("{name}: {}\r\n", value.to_str().unwrap());
+            assert!(plain.contains(&line), "no {line} in {plain}");
+        }
+        let own = answer("/own").await;
+        assert!(own.contains("referrer-policy: origin\r\n"), "{own}");
+        assert!(!own.contains("no-referrer"), "{own}");
+    }
+}

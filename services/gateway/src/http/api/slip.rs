@@ -1,0 +1,88 @@
+//! What stands on a paper ticket.
+
+use super::staff::numbered;
+use crate::http::asker::Asker;
+use crate::http::holders;
+use crate::http::openapi::{ANY_KEY, Routes, op};
+use crate::http::refusals::{self, Problem};
+use crate::http::state::Door;
+use crate::scan::qr;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub(super) fn routes() -> Routes {
+    Routes::new().get(
+        "/api/v1/sites/{site}/tickets/{number}/slip",
+        show,
+        op("ticket_slip", "What stands on a paper ticket", ANY_KEY)
+            .refuses(&[&refusals::UNKNOWN_TICKET]),
+    )
+}
+
+/// A paper ticket.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Slip")]
+struct Slip {
+    number: String,
+    /// The site's name.
+    name: String,
+    /// Whose clocks count there.
+    zone: String,
+    queue: String,
+    queue_name: String,
+    /// The day on which it was taken, there.
+    date: String,
+    taken_at: i64,
+    /// How many were ahead then.
+    ahead: u32,
+    /// What was said of the wait then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minutes: Option<[u32; 2]>,
+    /// A QR code as SVG that opens the ticket's page; only of somebody without WeChat, who has no
+    /// other way to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+}
+
+async fn show(
+    State(door): State<Door>,
+    Path((site, number)): Path<(String, String)>,
+    asker: Asker,
+    headers: HeaderMap,
+) -> Result<Json<Slip>, Problem> {
+    let book = asker.at(&door, &site)?;
+    let id = numbered(&door, &site, &number)?;
+    let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let ticket = view.site.ticket(id).ok_or(&refusals::UNKNOWN_TICKET)?;
+    let taken = Timestamp::from_millisecond(ticket.taken_at.0).unwrap_or_default();
+    let rules = book.rules.queues.get(&ticket.queue);
+    let page = holders::path_to(&book, ticket).filter(|_| ticket.person.is_none());
+    let page = page.map(|path| format!("{}{path}", origin(&door, &headers)));
+    Ok(Json(Slip {
+        number,
+        name: book.facts.name.to_string(),
+        zone: book.facts.zone.to_string(),
+        queue: ticket.queue.as_str().to_owned(),
+        queue_name: rules.map_or_else(String::new, |rules| rules.name.to_string()),
+        date: taken.to_zoned(book.calendar.zone().clone()).date().to_string(),
+        taken_at: ticket.taken_at.0,
+        ahead: ticket.told.ahead,
+        minutes: ticket.told.estimate.map(|estimate| [estimate.low, estimate.high]),
+        code: page.and_then(|page| qr::svg(&page).ok()),
+    }))
+}
+
+/// The address under which people reach this system; where the owner has not said it, the one under
+/// which it was asked.
+fn origin(door: &Door, headers: &HeaderMap) -> String {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    door.settings.public.clone().unwrap_or_else(|| {
+        let secure = text("x-forwarded-proto") == Some("https");
+        let scheme = if secure { "https" } else { "http" };
+        format!("{scheme}://{}", text("host").unwrap_or_default())
+    })
+}

@@ -1,0 +1,167 @@
+//! What staff do: at a counter, with a ticket, about a queue.
+//!
+//! `Idempotency-Key` names a wish: repeated within 15 minutes, to any replica, it is answered like
+//! the first time and done once.
+
+mod counters;
+mod queues;
+mod tickets;
+
+mod answer;
+mod declined;
+
+use crate::http::asker::Asker;
+use crate::http::body;
+use crate::http::holders;
+use crate::http::openapi::{Access, Operation, Role, Routes, op};
+use crate::http::refusals::{self, Problem};
+use crate::http::state::Door;
+pub(in crate::http::api) use tickets::numbered;
+
+use answer::{Done, done};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method, Uri};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use paihao_chassis::entropy;
+use paihao_domain::{Act, Command, CommandId};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+/// Bytes a staff request may have.
+const BODY_LIMIT: usize = 4096;
+
+pub(super) fn routes() -> Routes {
+    counters::routes().merge(tickets::routes()).merge(queues::routes())
+}
+
+/// What every act of staff takes, answers and is refused for, whatever it is.
+fn act(id: &'static str, summary: &'static str, who: Access) -> Operation {
+    op(id, summary, who).keyed().refuses(&[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER])
+}
+
+/// What an asker does who is staff at some counters or a manager.
+const STAFF: Access = Access::Key(&[Role::Staff, Role::Manager]);
+
+/// A handler of what is done with something of a site: a counter, a ticket, a queue.
+trait Handling:
+    Fn(State<Door>, Path<(String, String)>, Uri, HeaderMap, Body) -> Handled
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<F> Handling for F where
+    F: Fn(State<Door>, Path<(String, String)>, Uri, HeaderMap, Body) -> Handled
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+type Handled = BoxFuture<'static, Result<Json<Done>, Problem>>;
+
+/// Hears somebody out, makes out which act of theirs on the thing of this name it is, and
+/// has it decided.
+fn handling(
+    act: impl Fn(&Asked<'_>, &str) -> Result<Act, Problem> + Clone + Send + Sync + 'static,
+) -> impl Handling {
+    move |State(door): State<Door>,
+          Path((site, name)): Path<(String, String)>,
+          uri: Uri,
+          headers: HeaderMap,
+          body: Body| {
+        let act = act.clone();
+        async move {
+            let asked = Asked::hear(&door, &site, &headers, &uri, body).await?;
+            let act = match act(&asked, &name) {
+                // Another replica may have given the number out a moment ago.
+                Err(problem) if problem.kind().code == refusals::UNKNOWN_TICKET.code => {
+                    door.lines.newest(&site).await?;
+                    act(&asked, &name)?
+                }
+                act => act?,
+            };
+            asked.submit(act).await
+        }
+        .boxed()
+    }
+}
+
+/// A body of which nothing is needed.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "NothingWanted")]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// A request of somebody to whom the site is open, read and not yet understood.
+struct Asked<'a> {
+    door: &'a Door,
+    site: &'a str,
+    asker: Asker,
+    headers: &'a HeaderMap,
+    uri: &'a Uri,
+    body: Vec<u8>,
+}
+
+impl<'a> Asked<'a> {
+    async fn hear(
+        door: &'a Door,
+        site: &'a str,
+        headers: &'a HeaderMap,
+        uri: &'a Uri,
+        body: Body,
+    ) -> Result<Asked<'a>, Problem> {
+        let asker = Asker::of(door, headers, &Method::POST).await?;
+        asker.at(door, site)?;
+        let body = body::read(body, BODY_LIMIT).await?.into();
+        Ok(Asked { door, site, asker, headers, uri, body })
+    }
+
+    /// The body; an empty one stands for an object without anything in it.
+    fn wanted<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        body::object(&self.body)
+    }
+
+    /// Has it decided, and answers what was.
+    async fn submit(&self, act: Act) -> Result<Json<Done>, Problem> {
+        let id = command_id(self.headers, &self.asker, self.site)?;
+        let fingerprint = fingerprint(self.uri, &self.body);
+        let command = Command { id, fingerprint, actor: self.asker.actor.clone(), act };
+        let answered = self.door.lines.submit(self.site, command).await?;
+        let (site, staff, outcome) = (self.site, &*self.asker.name, answered.outcome.name());
+        tracing::info!(site, staff, command = ?id, outcome, "staff");
+        let link = holders::path_of(self.door, self.site, &answered.outcome);
+        Ok(Json(done(answered).linked(link)))
+    }
+}
+
+/// The `Idempotency-Key`, if the request came with one.
+pub(in crate::http::api) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+    Ok(Some(key.ok_or(&refusals::MALFORMED_IDEMPOTENCY_KEY)?))
+}
+
+/// The wish's identity: the key's owner, the site and the Idempotency-Key, or chance without one.
+fn command_id(headers: &HeaderMap, asker: &Asker, site: &str) -> Result<CommandId, Problem> {
+    let Some(key) = idempotency_key(headers)? else { return Ok(CommandId(entropy::bytes())) };
+    let hash = Sha256::digest(format!("api\0{}\0{site}\0{key}", asker.name));
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash[..16]);
+    Ok(CommandId(id))
+}
+
+fn fingerprint(uri: &Uri, body: &[u8]) -> u64 {
+    let hash = Sha256::new().chain_update(uri.path()).chain_update([0]).chain_update(body);
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_be_bytes(first)
+}

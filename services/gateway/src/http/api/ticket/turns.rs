@@ -1,0 +1,99 @@
+//! How often, and on how many screens, one link may be used: enough for a family of phones, and not
+//! for a program that has gone wild.
+
+use crate::http::refusals::{self, Problem};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Wishes of one ticket in a minute.
+const WISHES: u32 = 20;
+
+/// Streams of one ticket at once.
+const STREAMS: u32 = 8;
+
+const MINUTE_MS: i64 = 60_000;
+
+/// Counts for every link that is in use.
+#[derive(Clone, Default)]
+pub(crate) struct Turns(Arc<Mutex<Counts>>);
+
+#[derive(Default)]
+struct Counts {
+    minute: i64,
+    wishes: HashMap<String, u32>,
+    streams: HashMap<String, u32>,
+}
+
+/// A stream's place, until it is dropped.
+pub(super) struct Place {
+    counts: Arc<Mutex<Counts>>,
+    link: String,
+}
+
+impl Turns {
+    /// Whether one more wish of this ticket is heard now.
+    pub(super) fn wish(&self, site: &str, id: &str, now_ms: i64) -> Result<(), Problem> {
+        let mut counts = self.0.lock();
+        let minute = now_ms.div_euclid(MINUTE_MS);
+        if counts.minute != minute {
+            counts.minute = minute;
+            counts.wishes.clear();
+        }
+        let wishes = counts.wishes.entry(link(site, id)).or_default();
+        *wishes += 1;
+        match *wishes > WISHES {
+            true => Err(Problem::new(&refusals::TOO_MANY_WISHES)),
+            false => Ok(()),
+        }
+    }
+
+    /// A place for one more stream of this ticket.
+    pub(super) fn listen(&self, site: &str, id: &str) -> Result<Place, Problem> {
+        let link = link(site, id);
+        let mut counts = self.0.lock();
+        let streams = counts.streams.entry(link.clone()).or_default();
+        if *streams >= STREAMS {
+            return Err(Problem::new(&refusals::TOO_MANY_WISHES));
+        }
+        *streams += 1;
+        Ok(Place { counts: self.0.clone(), link })
+    }
+}
+
+fn link(site: &str, id: &str) -> String {
+    format!("{site}/{id}")
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.counts.lock();
+        if let Some(streams) = counts.streams.get_mut(&self.link) {
+            *streams -= 1;
+            if *streams == 0 {
+                counts.streams.remove(&self.link);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_ticket_has_its_own_turns_and_gets_them_back() {
+        let turns = Turns::default();
+        let wish = |id: &str, now| turns.wish("hall", id, now).is_ok();
+        assert!((0..WISHES).all(|_| wish("a", 0)));
+        assert!(!wish("a", 59_999) && wish("b", 59_999) && wish("a", 60_000));
+
+        let mut places: Vec<_> =
+            (0..STREAMS).map(|_| turns.listen("hall", "a").ok().unwrap()).collect();
+        assert!(turns.listen("hall", "a").is_err() && turns.listen("hall", "b").is_ok());
+        places.pop();
+        assert!(turns.listen("hall", "a").is_ok());
+        places.clear();
+        assert!(turns.0.lock().streams.is_empty());
+    }
+}

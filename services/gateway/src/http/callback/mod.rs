@@ -1,0 +1,170 @@
+//! What WeChat says: checked and opened here, heard in [`hear`].
+//!
+//! A push is answered within [`LIMIT`] whatever happens, since WeChat waits for five seconds and
+//! then shows the customer an error of its own.
+
+mod hear;
+mod login;
+mod person;
+mod scan;
+
+mod allowance;
+mod receipts;
+
+use crate::book::AccountBook;
+use crate::http::body;
+use crate::http::openapi::{Access, Routes, op};
+use crate::http::refusals::{self, Problem};
+use crate::http::state::Door;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use hear::{Hearing, Reply};
+use paihao_chassis::entropy;
+use paihao_wechat::callback::{self, BadCallback, CallbackQuery, Opened};
+use schemars::JsonSchema;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How long after its arrival a push is answered at the latest.
+const LIMIT: Duration = Duration::from_millis(4500);
+
+/// The callback address of every account.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/wechat/{account}",
+            verify,
+            op("verify", "WeChat asks whether this server knows the token", Access::WeChat)
+                .queried::<Signed>()
+                .answers_with("text/plain"),
+        )
+        .post(
+            "/wechat/{account}",
+            receive,
+            op("hear", "WeChat tells what a person did", Access::WeChat)
+                .queried::<Signed>()
+                .takes_as::<String>("text/xml")
+                .repeatable("what a push says identifies it: WeChat repeats it without more")
+                .answers_with("text/xml")
+                .answers_with("text/plain")
+                .refuses(&[
+                    &refusals::BODY_TOO_LARGE,
+                    &refusals::MALFORMED_REQUEST,
+                    &refusals::MALFORMED_XML,
+                    &refusals::ENCRYPTED_CALLBACK,
+                    &refusals::PLAIN_CALLBACK,
+                    &refusals::UNDECIPHERABLE_CALLBACK,
+                    &refusals::SLOW_BODY,
+                ]),
+        )
+}
+
+/// How WeChat signs. For the document: the codec reads it by itself, before anything else.
+#[derive(JsonSchema)]
+#[schemars(rename = "CallbackQuery")]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Signed {
+    /// Over token, timestamp and nonce.
+    signature: String,
+    /// Unix seconds.
+    timestamp: String,
+    /// Chosen by WeChat.
+    nonce: String,
+    /// Of a verification: to be answered as it is.
+    echostr: Option<String>,
+    /// `aes`, if the body is encrypted.
+    encrypt_type: Option<String>,
+    /// Over the encrypted body, too.
+    msg_signature: Option<String>,
+}
+
+/// `GET /wechat/{account}`: WeChat asks whether this server knows the token. In every mode it signs
+/// this in the same way.
+async fn verify(
+    State(door): State<Door>,
+    Path(account): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let (_, query) = signed(&door, &account, query)?;
+    let echo = query.echostr;
+    let echo = echo.ok_or_else(|| Problem::new(&refusals::BAD_CALLBACK_QUERY).detail("no echostr"));
+    Ok(echo?.into_response())
+}
+
+/// `POST /wechat/{account}`: WeChat tells what a person did.
+async fn receive(
+    State(door): State<Door>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Body,
+) -> Result<Response, Problem> {
+    let deadline = Instant::now() + LIMIT;
+    let (account, query) = signed(&door, &name, query)?;
+    let limit = door.settings.callback_body_limit;
+    let read = timeout_at(deadline, body::read(body, limit)).await;
+    let body = read.unwrap_or_else(|_| Err(Problem::new(&refusals::SLOW_BODY)))?;
+    let Opened { message, seal } =
+        account.protection.open(&query, &body, limit).map_err(|bad| refused(&name, bad))?;
+    metrics::counter!("paihao_gateway_callbacks_total", "kind" => message.kind.name()).increment(1);
+    let account = account.words();
+    let hearing = Hearing { door: &door, name: &name, account, message: &message, deadline };
+    let Reply::Text { text, at_s } = hearing.answer().await? else { return Ok(success()) };
+    let plain = callback::text_reply(&message.from_user, &message.to_user, at_s, &text);
+    let reply = match seal {
+        None => plain,
+        Some(seal) => {
+            let now_s = door.clock.now_ms().div_euclid(1000);
+            seal.reply(&plain, now_s, &query.nonce, entropy::bytes())
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], reply).into_response())
+}
+
+/// The account and the query, if the query is signed with the account's token, and recently.
+fn signed<'a>(
+    door: &'a Door,
+    name: &str,
+    query: Option<String>,
+) -> Result<(&'a AccountBook, CallbackQuery), Problem> {
+    let account = door.book.accounts.get(name).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let query = CallbackQuery::parse(query.as_deref().unwrap_or_default())
+        .map_err(|error| Problem::new(&refusals::BAD_CALLBACK_QUERY).detail(error.to_string()))?;
+    if !account.protection.verify(&query) {
+        return Err(Problem::new(&refusals::WRONG_SIGNATURE));
+    }
+    let now_ms = door.clock.now_ms();
+    if let Some(skew) = callback::skew_s(&query.timestamp, now_ms) {
+        let gauge = metrics::gauge!(
+            "paihao_gateway_callback_skew_seconds", "account" => name.to_owned()
+        );
+        gauge.set(skew);
+    }
+    match callback::within_window(&query.timestamp, now_ms, door.settings.callback_window) {
+        true => Ok((account, query)),
+        false => Err(Problem::new(&refusals::STALE_CALLBACK)),
+    }
+}
+
+fn refused(name: &str, bad: BadCallback) -> Problem {
+    let kind = match bad {
+        BadCallback::Signature => &refusals::WRONG_SIGNATURE,
+        BadCallback::Unsigned => &refusals::BAD_CALLBACK_QUERY,
+        BadCallback::Encrypted => &refusals::ENCRYPTED_CALLBACK,
+        BadCallback::NotEncrypted => &refusals::PLAIN_CALLBACK,
+        BadCallback::Undecipherable => {
+            tracing::warn!(
+                account = name,
+                "a signed callback cannot be deciphered: aes_key or appid are not the console's"
+            );
+            &refusals::UNDECIPHERABLE_CALLBACK
+        }
+        BadCallback::Xml(_) => &refusals::MALFORMED_XML,
+    };
+    Problem::new(kind).detail(bad.to_string())
+}
+
+fn success() -> Response {
+    "success".into_response()
+}

@@ -1,0 +1,87 @@
+//! Which pages of other sites may show the board within them: a sign's player, an intranet's page.
+
+use crate::http::api::POLICY;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use std::fmt;
+use std::str::FromStr;
+
+/// Where such a page comes from: scheme, host and port, as a policy of a browser names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+/// Text that is no origin.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NoOrigin;
+
+impl fmt::Display for NoOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not http:// or https:// with a host, and a port if need be")
+    }
+}
+
+impl FromStr for Origin {
+    type Err = NoOrigin;
+
+    fn from_str(text: &str) -> Result<Self, NoOrigin> {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let host = host.and_then(|host| host.parse::<axum::http::uri::Authority>().ok());
+        match host.is_some_and(|host| !host.as_str().contains(['@', '*', ';', ','])) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(NoOrigin),
+        }
+    }
+}
+
+/// Lets these frame a page, beside the page's own site.
+pub(crate) fn framed(page: Response, by: &[Origin]) -> Response {
+    let origins = by.iter().map(|Origin(origin)| origin.as_str()).collect::<Vec<_>>().join(" ");
+    let policy = HeaderValue::try_from(format!("{POLICY}; frame-ancestors {origins}"));
+    match policy {
+        Ok(policy) if !by.is_empty() => {
+            ([(header::CONTENT_SECURITY_POLICY, policy)], page).into_response()
+        }
+        _ => page,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_a_scheme_and_a_host() {
+        for good in ["http://127.0.0.1:8081", "https://signs.example.com", "http://[::1]:80"] {
+            assert_eq!(good.parse(), Ok(Origin(good.to_owned())));
+        }
+        for bad in [
+            "",
+            "*",
+            "signs.example.com",
+            "https://",
+            "https://*",
+            "https://a; script-src *",
+            "https://a/b",
+            "ftp://a",
+        ] {
+            assert_eq!(bad.parse::<Origin>(), Err(NoOrigin), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_board_says_who_may_frame_it_or_leaves_the_usual_policy() {
+        let policy = |by: &[&str]| {
+            let by: Vec<_> = by.iter().map(|origin| origin.parse().unwrap()).collect();
+            let page = framed(().into_response(), &by);
+            page.headers().get(header::CONTENT_SECURITY_POLICY).cloned()
+        };
+        assert_eq!(policy(&[]), None);
+        let both = policy(&["https://a.example", "http://b.example:81"]).unwrap();
+        let both = both.to_str().unwrap();
+        assert!(both.starts_with(POLICY), "{both}");
+        assert!(
+            both.ends_with("; frame-ancestors https://a.example http://b.example:81"),
+            "{both}"
+        );
+    }
+}

@@ -1,0 +1,397 @@
+//! Every "no" a client can get: a stable code, a sentence in two languages, and what it means.
+//!
+//! Answers are `application/problem+json`. `docs/refusals.md` is this table in words; a test keeps
+//! the two together.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use paihao_chassis::config::ConfigError;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use std::time::Duration;
+
+/// One kind of refusal.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Stable for ever; what programs look at.
+    pub code: &'static str,
+    /// The HTTP status it comes with.
+    pub status: StatusCode,
+    /// For people.
+    pub zh: &'static str,
+    /// For people.
+    pub en: &'static str,
+    /// For whoever has to do something about it.
+    pub meaning: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $code:literal, $status:ident, $zh:literal, $en:literal, $meaning:literal;)*) => {
+        $(
+            #[doc = $meaning]
+            pub const $name: Kind = Kind {
+                code: $code, status: StatusCode::$status, zh: $zh, en: $en, meaning: $meaning,
+            };
+        )*
+        /// All of them, in the order of the documentation.
+        pub const ALL: &[&Kind] = &[$(&$name),*];
+    };
+}
+
+kinds! {
+    UNKNOWN_ACCOUNT = "unknown_account", NOT_FOUND, "没有这个公众号", "There is no such account",
+        "The path names an account that the configuration does not have.";
+    BAD_CALLBACK_QUERY = "bad_callback_query", BAD_REQUEST, "缺少签名参数", "The signature's parameters are missing",
+        "A callback without signature, timestamp or nonce, or with one of them twice.";
+    WRONG_SIGNATURE = "wrong_signature", FORBIDDEN, "签名不对", "The signature is wrong",
+        "The callback was not signed with the account's token. Nothing was read or changed.";
+    STALE_CALLBACK = "stale_callback", FORBIDDEN, "时间戳超出允许范围", "The timestamp is outside the window",
+        "The signed timestamp is further from this machine's clock than callback_window_seconds; an old callback was replayed, or a clock is wrong.";
+    ENCRYPTED_CALLBACK = "encrypted_callback", BAD_REQUEST, "此公众号配置为明文模式", "This account is configured for plain mode",
+        "The callback says that it is encrypted, the account's configuration says plain. The configuration decides.";
+    PLAIN_CALLBACK = "plain_callback", BAD_REQUEST, "此公众号配置为加密模式", "This account is configured for encrypted callbacks",
+        "The callback has no Encrypt element, the account's configuration says compatible or secure. The configuration decides.";
+    UNDECIPHERABLE_CALLBACK = "undecipherable_callback", BAD_REQUEST, "无法解密", "It cannot be deciphered",
+        "The callback is signed with the account's token but cannot be opened with its keys: aes_key or appid differ from WeChat's console, or it was sealed for somebody else. Which of them is not told.";
+    SLOW_BODY = "slow_body", REQUEST_TIMEOUT, "内容没有及时到达", "The body did not arrive in time",
+        "The callback's body took longer than the 4.5 seconds within which a callback is answered.";
+    BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "内容太大", "The body is too large",
+        "The body has more bytes than this address takes.";
+    MALFORMED_XML = "malformed_xml", BAD_REQUEST, "XML 无法读取", "The XML cannot be read",
+        "The callback's body is truncated, nested too deeply, has a DOCTYPE or is not WeChat's XML at all. Nothing was changed.";
+    UNKNOWN_PATH = "unknown_path", NOT_FOUND, "没有这个地址", "There is no such address",
+        "Nothing is at this path; docs/api.md and openapi.json say what there is.";
+    METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "请求方法不对", "The method is wrong",
+        "The path is there, but not for this method; the Allow header says for which.";
+    UNKNOWN_SITE = "unknown_site", NOT_FOUND, "没有这个门店", "There is no such site",
+        "The site is not in the configuration.";
+    UNKNOWN_QUEUE = "unknown_queue", NOT_FOUND, "没有这个业务", "There is no such queue",
+        "The site has no queue of this id.";
+    UNKNOWN_COUNTER = "unknown_counter", NOT_FOUND, "没有这个窗口", "There is no such counter",
+        "The site has no counter of this id.";
+    UNKNOWN_TICKET = "unknown_ticket", NOT_FOUND, "没有这个号", "There is no such ticket",
+        "No ticket of this number was taken at the site today.";
+    UNKNOWN_LINK = "unknown_link", NOT_FOUND, "没有这个号，或者已经过了保存时间", "There is no such number, or it is no longer kept",
+        "The link to a ticket is not whole, is not this ticket's, or is older than the business day before. Which of them is not told.";
+    MALFORMED_UUID = "malformed_uuid", BAD_REQUEST, "uuid 格式不对", "The uuid is malformed",
+        "A scan session is named by a uuid: 32 hexadecimal digits, with or without dashes.";
+    UNKNOWN_SESSION = "unknown_session", NOT_FOUND, "没有这个扫码会话", "There is no such scan session",
+        "It was never made, or ended more than an hour ago.";
+    SESSION_EXPIRED = "session_expired", GONE, "二维码已过期，请刷新", "The code has expired, please reload",
+        "The session's code no longer works. Make a new session.";
+    SESSION_TAKEN = "session_taken", CONFLICT, "这个 uuid 已用于别的业务", "This uuid is used for something else",
+        "A session of this uuid exists for another queue or purpose.";
+    MALFORMED_REQUEST = "malformed_request", BAD_REQUEST, "请求内容不对", "The request is malformed",
+        "The body or the query is not what this address takes; the detail says where.";
+    UNAUTHORISED = "unauthorised", UNAUTHORIZED, "请先登录", "Please log in",
+        "There is neither a known bearer key in the Authorization header nor the cookie of a session that goes on; or whoever it belonged to no longer works here.";
+    CROSS_SITE = "cross_site", FORBIDDEN, "请求不是从本系统的页面发出的", "A page of this system has to ask for this",
+        "A browser's cookie counts for a request that changes something only with the header X-Paihao-Page, and not if Origin or Sec-Fetch-Site name another site.";
+    NOT_YOUR_SITE = "not_your_site", FORBIDDEN, "您不能管理这个门店", "This site is not open to you",
+        "The key or session is good, but does not open this site.";
+    UNKNOWN_MEMBER = "unknown_member", NOT_FOUND, "没有这位工作人员", "There is no such member of staff",
+        "Nobody of this id works here, or no longer.";
+    UNKNOWN_KEY = "unknown_key", NOT_FOUND, "没有这个密钥", "There is no such key",
+        "No key of this id was made through the API, or it was revoked. Keys of the configuration are taken out there.";
+    LAST_MANAGER = "last_manager", CONFLICT, "至少要留一位管理全部门店的管理员", "One manager of every site has to stay",
+        "This is the last member who manages every site. Make somebody else one first.";
+    TOO_MANY_REQUESTS = "too_many_requests", TOO_MANY_REQUESTS, "请求太多，请稍后再试", "Too many requests, please try again in a moment",
+        "More came from this address within a minute than [gateway.limits] allows; Retry-After says when to go on.";
+    WRONG_BROWSER = "wrong_browser", FORBIDDEN, "这次登录不是在这个浏览器开始的", "This login was begun in another browser",
+        "Only the browser that shows the code holds the secret with which its login is watched and taken. What is in the code, or in an address, is not enough.";
+    LOGIN_PENDING = "login_pending", CONFLICT, "还没有在手机上确认", "It has not been confirmed on the phone yet",
+        "Nobody has scanned the code, or whoever did has not answered yet.";
+    LOGIN_USED = "login_used", CONFLICT, "这次登录已经用过", "This login has been used",
+        "A login is taken once. Begin another one.";
+    LOGIN_REFUSED = "login_refused", FORBIDDEN, "已在手机上拒绝登录", "The login was refused on the phone",
+        "Whoever scanned the code answered that it was not them.";
+    NOT_STAFF = "not_staff", FORBIDDEN, "您不在工作人员名单中，请联系管理员", "You are not on the list of staff, please ask a manager",
+        "Whoever scanned the code does not work here, or no longer; or an invitation was scanned by somebody who does already.";
+    FIRST_CODE_USED = "first_code_used", GONE, "首位管理员已经产生，此链接已失效", "There has been a first manager, this link is over",
+        "The code that the first start prints makes the first of all a manager, once. Others are invited.";
+    UNKNOWN_CLIENT = "unknown_client", BAD_REQUEST, "没有登记过这个网站", "This site is not known here",
+        "There is no [login.clients] of the client_id.";
+    WRONG_REDIRECT = "wrong_redirect", BAD_REQUEST, "返回地址没有登记", "The address to go back to is not known here",
+        "redirect_uri is not, to the letter, one of the client's redirects. Nobody is sent there, not even with an error.";
+    INVALID_GRANT = "invalid_grant", BAD_REQUEST, "登录码无效或已用过", "The code is not good, or was used",
+        "The code is unknown, older than a minute or used, or it was given for another client_id, redirect_uri or code_verifier. Any attempt uses it up.";
+    LOGIN_UNADDRESSED = "login_unaddressed", SERVICE_UNAVAILABLE, "尚未设置本系统的公开地址", "The public address of this system is not set",
+        "A token says who issued it: gateway.public has to be set.";
+    MALFORMED_IDEMPOTENCY_KEY = "malformed_idempotency_key", BAD_REQUEST, "Idempotency-Key 格式不对", "The Idempotency-Key is malformed",
+        "The header has 1 to 255 visible ASCII characters.";
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency-Key 已用于别的请求", "The Idempotency-Key was used for another request",
+        "The same key came within 15 minutes with another path or body. Nothing was changed.";
+    KEY_MADE_BEFORE = "key_made_before", CONFLICT, "这个密钥已经生成，只显示一次；没有记下就吊销它，再生成一个", "The key was made before and is shown once; if it was not kept, revoke it and make another",
+        "The same Idempotency-Key made a key already, whose id the detail names. The secret is kept nowhere, so it cannot be told again.";
+    QUEUE_CLOSED = "queue_closed", CONFLICT, "现在不取号", "No numbers are given out now",
+        "The queue is closed: nobody joins, nobody is called, and those in line keep their place.";
+    QUEUE_PAUSED = "queue_paused", CONFLICT, "暂停取号", "No numbers are given out for now",
+        "The queue is paused: those in line are called, nobody joins.";
+    QUEUE_HALTED = "queue_halted", CONFLICT, "暂停叫号", "Nobody is called for now",
+        "The queue is halted. Open it to go on.";
+    QUEUE_FULL = "queue_full", CONFLICT, "名额已满", "The queue is full",
+        "As many wait as the queue's capacity, or its numbers of the day are used up.";
+    QUEUE_CLOSING = "queue_closing", CONFLICT, "今日号已发完，下班前办不到", "The next one's turn would come after closing",
+        "By the forecast the queue does not come to the next person before its closing time. Staff may give a number all the same.";
+    OUT_OF_HOURS = "out_of_hours", CONFLICT, "现在不是取号时间", "It is outside of the opening hours",
+        "The queue's opening hours do not include this moment. Those in line are still called.";
+    COUNTER_CLOSED = "counter_closed", CONFLICT, "窗口未开", "The counter is not open",
+        "Open the counter before calling.";
+    COUNTER_ON_BREAK = "counter_on_break", CONFLICT, "窗口暂停服务", "The counter has a break",
+        "Open the counter again before calling.";
+    COUNTER_TAKEN = "counter_taken", CONFLICT, "窗口已有人登录", "Somebody else is at this counter",
+        "One login a counter: it has to be closed by whoever is there, or by a manager.";
+    ELSEWHERE_LOGGED_IN = "elsewhere_logged_in", CONFLICT, "您已在另一个窗口", "You are at another counter",
+        "One counter a login, unless the site's several_counters says otherwise.";
+    WRONG_COUNTER = "wrong_counter", CONFLICT, "这个窗口不能办理这个号", "This counter cannot take this ticket",
+        "The counter does not serve the ticket's queue, or the service was suspended for the counter where it began.";
+    COUNTER_BUSY = "counter_busy", CONFLICT, "窗口还有客户", "The counter still has a customer",
+        "Finish with the customer, or mark the number missed, first. Also when finish or missed names another number than the one at the counter.";
+    COUNTER_IDLE = "counter_idle", CONFLICT, "窗口没有客户", "The counter has no customer",
+        "There is nobody to recall, to serve or to finish with.";
+    NOBODY_WAITING = "nobody_waiting", CONFLICT, "没有人排队", "Nobody is waiting",
+        "No queue that this counter serves has anybody waiting.";
+    TICKET_ENDED = "ticket_ended", CONFLICT, "这个号已结束", "This ticket has ended",
+        "The ticket was served or closed before.";
+    WRONG_STATE = "wrong_state", CONFLICT, "这个号现在不能这样操作", "The ticket is not in a state for this",
+        "The detail says in which state the ticket was found.";
+    NOT_ALLOWED = "not_allowed", FORBIDDEN, "没有权限", "Not for this role",
+        "The key's role may not do this; docs/transitions.md says which may.";
+    NOT_YOUR_TICKET = "not_your_ticket", FORBIDDEN, "这不是您的号", "This is somebody else's ticket",
+        "Customers touch their own ticket only.";
+    NOT_YOUR_COUNTER = "not_your_counter", FORBIDDEN, "这不是您的窗口", "This is not your counter",
+        "The key is for other counters, or somebody else is logged in at this one.";
+    NOT_YOUR_QUEUE = "not_your_queue", FORBIDDEN, "这不是您窗口的业务", "This is not a queue of your counters",
+        "None of the key's counters serves the queue.";
+    REASON_NEEDED = "reason_needed", UNPROCESSABLE_ENTITY, "请填写原因", "A reason is needed",
+        "This is not done without a reason in the body.";
+    TOO_SOON = "too_soon", CONFLICT, "请稍候再操作", "Not yet",
+        "The detail says in how many seconds: a person is called again after 15 at the earliest.";
+    TOO_LATE = "too_late", CONFLICT, "已超过时限", "It is too late",
+        "A call is put back within 60 seconds, an end is undone by whoever made it within 60 seconds, and a missed number returns before its deadline.";
+    TOO_OFTEN = "too_often", CONFLICT, "次数已用完", "As often as may be already",
+        "The queue's limit of calls, returns or letting others pass is reached.";
+    NOTHING_TO_UNDO = "nothing_to_undo", CONFLICT, "没有可撤销的操作", "There is nothing to take back",
+        "The ticket's end was on another day.";
+    OUT_OF_RANGE = "out_of_range", UNPROCESSABLE_ENTITY, "数值超出范围", "The value is out of range",
+        "The detail says which range.";
+    NOT_DUE = "not_due", CONFLICT, "时间未到", "This is not due",
+        "What the system does of itself when its time has come.";
+    NOT_EVERY_SITE = "not_every_site", FORBIDDEN, "此密钥不能管理全部门店", "This key does not open every site",
+        "What concerns all sites, such as a new one, an account's words or the whole book, needs a manager's key with sites = [\"*\"].";
+    UNSOUND_SETUP = "unsound_setup", UNPROCESSABLE_ENTITY, "设置有误", "The set-up is not sound",
+        "Something in it contradicts itself or cannot be; problems says where, what, and what to do. Nothing was changed.";
+    REVISION_NEEDED = "revision_needed", PRECONDITION_REQUIRED, "缺少 If-Match", "If-Match is missing",
+        "What is there is only changed by who has seen it: send the ETag that it was read with.";
+    REVISION_CHANGED = "revision_changed", PRECONDITION_FAILED, "设置已被别人修改，请重新载入", "Somebody else has changed it, please load it again",
+        "The If-Match is not the newest revision. Nothing was changed.";
+    IN_USE = "in_use", CONFLICT, "正在使用，不能删除", "It is in use and cannot be taken away",
+        "People are in the queue, or the counter is open; the detail says which. Clear or close it first.";
+    UNKNOWN_WORDING = "unknown_wording", NOT_FOUND, "没有这种自定义文字", "There are no such words",
+        "The site has no words of its own for this kind of notice.";
+    CURSOR_GONE = "cursor_gone", GONE, "这个位置之后的事件已不完整", "Events after this cursor may be missing",
+        "The ledger keeps 72 hours, and no longer holds the event that the cursor names (or never did: it was made anew). Begin again without a cursor: what was read before has the same ids.";
+    PAST_GONE = "past_gone", GONE, "这个时间的记录已不完整", "What is kept no longer tells of this time",
+        "The ledger keeps 72 hours. The time is before that, or its business day began before that, so that the line as it was cannot be made up again.";
+    UNKNOWN_LETTER = "unknown_letter", NOT_FOUND, "没有这条未送达的消息", "There is no such dead letter",
+        "It has aged out, or there never was one of this id.";
+    LETTER_HANDLED = "letter_handled", CONFLICT, "这条消息已经处理过", "It has been dealt with already",
+        "Somebody dropped it, or had it tried again: a letter is dealt with once.";
+    NOT_REDRIVABLE = "not_redrivable", CONFLICT, "这条消息不能重发", "It cannot be tried again",
+        "Only notices and messages of webhooks that this program can read are tried again.";
+    UNKNOWN_WEBHOOK = "unknown_webhook", NOT_FOUND, "没有这个 webhook", "There is no such webhook",
+        "The site has no webhook of this id in the configuration.";
+    REPLAY_TOO_LARGE = "replay_too_large", UNPROCESSABLE_ENTITY, "这段时间的事件太多", "Too much happened in that time",
+        "One wish has at most 10000 events told again. Nothing was queued: ask for less time at once.";
+    TOO_MANY_WISHES = "too_many_wishes", TOO_MANY_REQUESTS, "操作太频繁，请稍后再试", "That is too often, please try again in a minute",
+        "The page of one ticket asked for more than 20 acts in a minute, or is open more than 8 times.";
+    TOO_MANY_FEEDS = "too_many_feeds", SERVICE_UNAVAILABLE, "连接太多，请稍后再试", "Too many streams are open, please try again later",
+        "This replica serves 64 event streams at once. Share one among those who need it, or use pages.";
+    LEDGER_UNAVAILABLE = "ledger_unavailable", SERVICE_UNAVAILABLE, "系统繁忙，请重试", "Please try again",
+        "The ledger did not take the command within four seconds. Repeat with the same Idempotency-Key: if it was written after all, the answer is the first one's.";
+    NEWER_LEDGER = "newer_ledger", SERVICE_UNAVAILABLE, "程序版本太旧", "This program is too old",
+        "A newer program wrote to this site's ledger; this replica does not decide for the site until it is updated.";
+    CACHE_UNAVAILABLE = "cache_unavailable", SERVICE_UNAVAILABLE, "暂时不能生成二维码，请扫门口的码", "No code can be made right now",
+        "The cache does not answer, so no scan session can be kept. Door codes keep working.";
+    DOOR_CODE_PENDING = "door_code_pending", SERVICE_UNAVAILABLE, "门口码正在生成，请稍后刷新", "The door code is being made, please reload soon",
+        "Another request is just having the permanent code made, or WeChat refused it a few seconds ago.";
+    WECHAT_UNAVAILABLE = "wechat_unavailable", SERVICE_UNAVAILABLE, "微信暂时没有响应", "WeChat does not answer right now",
+        "WeChat refused or did not answer the call that makes the code; the log says why.";
+}
+
+/// A refusal: the request changed nothing, unless its code's meaning says otherwise.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct ProblemSeen<'a> {
+    /// The code as an address that identifies it.
+    r#type: String,
+    /// A sentence for people, in Chinese.
+    title: &'static str,
+    /// The same in English.
+    title_en: &'static str,
+    /// That of the response.
+    status: u16,
+    /// Stable for ever; what programs look at.
+    code: &'static str,
+    /// What exactly was met, for whoever looks for the reason.
+    detail: &'a str,
+    /// Everything that is wrong, each with where it stands, of a set-up that contradicts itself.
+    #[serde(skip_serializing_if = "<[Wrong]>::is_empty")]
+    problems: &'a [Wrong],
+    /// What OAuth calls it (RFC 6749, 5.2); where codes are changed for tokens alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+}
+
+/// One thing that is wrong with a set-up.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Wrong {
+    /// Where it stands: `sites.hall.queues.cash.prefix`.
+    pub key: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub advice: String,
+    /// Stable for ever, of settings that contradict each other: docs/book.md has them all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+}
+
+/// A refusal on its way to a client.
+#[derive(Debug)]
+pub struct Problem {
+    kind: &'static Kind,
+    detail: String,
+    wrong: Vec<Wrong>,
+    after: Option<Duration>,
+    /// As OAuth calls it.
+    oauth: Option<&'static str>,
+}
+
+impl Problem {
+    /// A refusal whose kind says it all.
+    pub fn new(kind: &'static Kind) -> Self {
+        Problem { kind, detail: String::new(), wrong: Vec::new(), after: None, oauth: None }
+    }
+
+    /// A set-up that contradicts itself, with everything that is wrong with it.
+    pub fn unsound(error: &ConfigError) -> Self {
+        let wrong = error.problems().iter().map(|problem| Wrong {
+            key: problem.key.clone(),
+            what: problem.what.clone(),
+            advice: problem.advice.clone(),
+            code: problem.code,
+        });
+        let detail = error.problems().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let detail = detail.join("; ").replace('\n', " ");
+        Problem { wrong: wrong.collect(), detail, ..Problem::new(&UNSOUND_SETUP) }
+    }
+
+    /// Says what exactly was met. Must hold no secret and no openid.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// Says when to ask again.
+    #[must_use]
+    pub(crate) fn after(mut self, wait: Duration) -> Self {
+        self.after = Some(wait);
+        self
+    }
+
+    /// Whole seconds after which to ask again.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.after.map(|wait| wait.as_millis().div_ceil(1000) as u64)
+    }
+
+    /// Says it in the words of OAuth too.
+    #[must_use]
+    pub(crate) fn in_oauth(self, error: &'static str) -> Self {
+        Problem { oauth: Some(error), ..self }
+    }
+
+    /// What the client reads.
+    pub(crate) fn body(&self) -> Value {
+        let Problem { kind, detail, wrong, oauth, .. } = self;
+        let seen = ProblemSeen {
+            r#type: format!("urn:paihao:refusal:{}", kind.code),
+            title: kind.zh,
+            title_en: kind.en,
+            status: kind.status.as_u16(),
+            code: kind.code,
+            detail,
+            problems: wrong,
+            error: *oauth,
+        };
+        serde_json::to_value(seen).expect("string keys only")
+    }
+
+    /// Which kind it is.
+    pub fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+}
+
+impl From<&'static Kind> for Problem {
+    fn from(kind: &'static Kind) -> Self {
+        Problem::new(kind)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let kind = self.kind;
+        metrics::counter!("paihao_gateway_refusals_total", "code" => kind.code).increment(1);
+        tracing::debug!(code = kind.code, detail = self.detail, "refused");
+        let wait = self.retry_after();
+        let mut response = (kind.status, Json(self.body())).into_response();
+        let headers = response.headers_mut();
+        let problem = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, problem);
+        if kind.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = wait {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_is_unique_and_described() {
+        let codes: BTreeSet<_> = ALL.iter().map(|kind| kind.code).collect();
+        assert_eq!(codes.len(), ALL.len());
+        for kind in ALL {
+            assert!(!kind.zh.is_empty() && !kind.en.is_empty() && !kind.meaning.is_empty());
+            assert!(kind.status.is_client_error() || kind.status.is_server_error());
+        }
+    }
+
+    #[test]
+    fn the_documentation_is_this_table() {
+        let documented = include_str!("../../../../docs/refusals.md");
+        for kind in ALL {
+            let row = format!(
+                "| `{}` | {} | {} / {} | {} |",
+                kind.code,
+                kind.status.as_u16(),
+                kind.zh,
+                kind.en,
+                kind.meaning
+            );
+            assert!(documented.contains(&row), "docs/refusals.md lacks this row:\n{row}");
+        }
+        let rows = documented.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(rows, ALL.len(), "docs/refusals.md has rows that the program does not know");
+    }
+}

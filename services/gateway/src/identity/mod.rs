@@ -1,0 +1,14 @@
+//! Members of staff, their browser sessions, and login by scanning.
+//!
+//! All of it stands in logs that every replica follows, so that any of them knows everybody, and a
+//! restart forgets nobody.
+
+pub(crate) mod register;
+pub(crate) mod roster;
+pub(crate) mod sessions;
+
+pub mod login;
+pub(crate) mod oauth;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! What another site asks for when it sends a browser here: checked, once, for page and API.
+
+use crate::http::refusals::{self, Problem};
+use crate::identity::login::settings::{Client, LoginSettings};
+use paihao_contracts::session::ClientWish;
+use std::collections::BTreeMap;
+use url::Url;
+use url::form_urlencoded;
+
+/// Characters of `state` and `nonce` that are carried along.
+const LONGEST: usize = 512;
+
+/// Why a browser is not shown a code.
+pub(crate) enum Misled {
+    /// Nobody can be told but the one in front of the browser: where it came from is not known.
+    Here(Problem),
+    /// The site is told, by sending the browser back.
+    Back(String),
+}
+
+/// Fields of a query or a form, each at most once.
+pub(crate) fn fields(text: &str) -> Result<BTreeMap<String, String>, Problem> {
+    let mut fields = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        if fields.insert(name.to_string(), value.into_owned()).is_some() {
+            let detail = format!("{name} is there twice");
+            return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
+        }
+    }
+    Ok(fields)
+}
+
+/// Where a browser is sent with an answer.
+pub(crate) fn back(redirect: &str, state: Option<&str>, answer: &[(&str, &str)]) -> String {
+    let Ok(mut url) = Url::parse(redirect) else { return redirect.to_owned() };
+    url.query_pairs_mut().extend_pairs(answer);
+    if let Some(state) = state {
+        url.query_pairs_mut().append_pair("state", state);
+    }
+    url.into()
+}
+
+/// What a site asks for in the address that it sent a browser to.
+pub(crate) fn wish(
+    settings: &LoginSettings,
+    fields: &BTreeMap<String, String>,
+) -> Result<ClientWish, Misled> {
+    let field = |name: &str| fields.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    let here = |kind| Misled::Here(Problem::new(kind));
+    let id = field("client_id").unwrap_or_default();
+    let client: &Client =
+        settings.clients.get(id).ok_or_else(|| here(&refusals::UNKNOWN_CLIENT))?;
+    let redirect = field("redirect_uri").unwrap_or_default();
+    // To the letter: an address that only looks like one of these may be somebody else's.
+    if !client.redirects.iter().any(|known| known == redirect) {
+        return Err(here(&refusals::WRONG_REDIRECT));
+    }
+    let state = field("state").filter(|text| text.len() <= LONGEST);
+    let refuse = |error: &str, why: &str| {
+        Misled::Back(back(redirect, state, &[("error", error), ("error_description", why)]))
+    };
+    if field("response_type") != Some("code") {
+        return Err(refuse("unsupported_response_type", "response_type is code"));
+    }
+    if field("code_challenge_method") != Some("S256") {
+        return Err(refuse("invalid_request", "code_challenge_method is S256"));
+    }
+    let challenge = field("code_challenge").unwrap_or_default();
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if challenge.len() != 43 || !challenge.bytes().all(fine) {
+        return Err(refuse("invalid_request", "code_challenge is a SHA-256 in base64url"));
+    }
+    let too_long = |name| field(name).is_some_and(|text| text.len() > LONGEST);
+    if too_long("state") || too_long("nonce") {
+        return Err(refuse("invalid_request", "state and nonce have 512 characters at most"));
+    }
+    Ok(ClientWish {
+        client: id.to_owned(),
+        redirect: redirect.to_owned(),
+        challenge: challenge.to_owned(),
+        state: state.map(str::to_owned),
+        nonce: field("nonce").map(str::to_owned),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> LoginSettings {
+        let client = Client {
+            name: "内部网".into(),
+            redirects: vec!["https://intranet.example.com/back?a=1".into()],
+            account: "shop".into(),
+            confirm: true,
+            staff_only: false,
+        };
+        LoginSettings { clients: [("intranet".into(), client)].into(), ..Default::default() }
+    }
+
+    const GOOD: &str = "response_type=code&client_id=intranet&redirect_uri=https%3A%2F%2Fintranet.example.com%2Fback%3Fa%3D1&state=x%26y&nonce=n&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+
+    fn asked(query: &str) -> Result<ClientWish, Misled> {
+        wish(&settings(), &fields(query).map_err(Misled::Here)?)
+    }
+
+    #[test]
+    fn what_is_right_is_taken_as_it_is() {
+        let Ok(wish) = asked(GOOD) else { panic!("refused") };
+        assert_eq!((wish.state.as_deref(), wish.nonce.as_deref()), (Some("x&y"), Some("n")));
+        let back = back(&wish.redirect, wish.state.as_deref(), &[("code", "abc")]);
+        assert_eq!(back, "https://intranet.example.com/back?a=1&code=abc&state=x%26y");
+    }
+
+    #[test]
+    fn a_wrong_site_or_address_is_told_here_and_nowhere_else() {
+        for (change, with, code) in [
+            ("client_id=intranet", "client_id=other", "unknown_client"),
+            ("client_id=intranet&", "", "unknown_client"),
+            ("back%3Fa", "back2%3Fa", "wrong_redirect"),
+            ("%3Fa%3D1", "", "wrong_redirect"),
+            ("intranet.example", "intranet.example.com.evil", "wrong_redirect"),
+            ("state=x", "client_id=intranet&state=x", "malformed_request"),
+        ] {
+            let Err(Misled::Here(problem)) = asked(&GOOD.replace(change, with)) else {
+                panic!("{change} → {with}")
+            };
+            assert_eq!(problem.kind().code, code, "{with}");
+        }
+    }
+
+    #[test]
+    fn every_other_mistake_is_told_to_the_site_with_its_state() {
+        for (change, with, error) in [
+            ("response_type=code", "response_type=token", "unsupported_response_type"),
+            ("=S256", "=plain", "invalid_request"),
+            ("&code_challenge_method=S256", "", "invalid_request"),
+            ("E9Mel", "", "invalid_request"),
+            ("nonce=n", &*format!("nonce={}", "n".repeat(513)), "invalid_request"),
+        ] {
+            let Err(Misled::Back(url)) = asked(&GOOD.replace(change, with)) else {
+                panic!("{change} → {with}")
+            };
+            assert!(url.contains(&format!("error={error}&")), "{url}");
+            assert!(url.ends_with("&state=x%26y"), "{url}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Codes made ahead of need, so that a browser's code needs no call to WeChat.
+//!
+//! Every replica keeps its own, in memory: a code leaves it once and never comes back, and its scene
+//! is 128 random bits, so no scene is ever used for two sessions, whatever replicas and restarts
+//! there are. What such a code leads to is written into the cache when it is handed out, and from
+//! then on any replica draws it and any replica hears its scan. The price is that a replica that
+//! stops takes its few unused codes with it.
+
+use super::{CodeSource, count_lost, count_made};
+use crate::scan::scene::Scene;
+use futures::future::join_all;
+use paihao_chassis::Tasks;
+use paihao_chassis::backoff::Backoff;
+use paihao_chassis::clock::Clock;
+use paihao_wechat::{CallerError, Meaning, QrRequest, Value};
+use parking_lot::Mutex;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// Codes that one account's pool has made at once.
+const AT_ONCE: usize = 4;
+
+/// So long before a code is too old for a session, the one that takes its place is made.
+const AHEAD: Duration = Duration::from_secs(60);
+
+/// How long WeChat is left alone after it refused: at first, and at most.
+const REST: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(300)];
+
+/// How the pools are kept.
+#[derive(Debug, Clone)]
+pub struct PoolSettings {
+    /// Codes that are ready for each account; 0 is no pool.
+    pub size: usize,
+    /// How long a code may wait for its session. It is asked to work this much longer than one.
+    pub keep: Duration,
+    /// Codes that are made for one account's pool in a second, at most; at least 1.
+    pub per_second: u32,
+}
+
+/// A code that no session has used.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReadyCode {
+    /// The scene inside the code.
+    pub scene: String,
+    /// WeChat's ticket for the code.
+    pub ticket: String,
+    /// What is drawn in the code.
+    pub url: String,
+    /// Unix milliseconds from which on it may no longer work.
+    pub expires_at: i64,
+}
+
+/// The pools of all accounts that have a site.
+pub struct Pools {
+    settings: PoolSettings,
+    life: Duration,
+    source: Arc<dyn CodeSource>,
+    clock: Arc<dyn Clock>,
+    tasks: Tasks,
+    of: Mutex<BTreeMap<String, Arc<Pool>>>,
+}
+
+impl Pools {
+    /// Fills a pool for each account and keeps it filled until the soft stop. `life` is how long a
+    /// code has to work from when it is handed out.
+    pub fn start(
+        settings: &PoolSettings,
+        accounts: impl IntoIterator<Item = String>,
+        life: Duration,
+        source: &Arc<dyn CodeSource>,
+        clock: &Arc<dyn Clock>,
+        tasks: &Tasks,
+    ) -> Arc<Pools> {
+        let pools = Pools {
+            settings: settings.clone(),
+            life,
+            source: source.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            of: Mutex::default(),
+        };
+        pools.keep(accounts);
+        Arc::new(pools)
+    }
+
+    /// From now on also for these accounts. An account that has lost its last site keeps what is
+    /// ready: nobody takes it, and all that it costs is that codes too old are made again.
+    pub fn keep(&self, accounts: impl IntoIterator<Item = String>) {
+        if self.settings.size == 0 || self.tasks.stopping() {
+            return;
+        }
+        let mut pools = self.of.lock();
+        for account in accounts {
+            let Entry::Vacant(none) = pools.entry(account) else { continue };
+            let pool = Arc::new(Pool {
+                account: none.key().clone(),
+                settings: self.settings.clone(),
+                life: self.life,
+                source: self.source.clone(),
+                clock: self.clock.clone(),
+                ready: Mutex::default(),
+                taken: Notify::new(),
+            });
+            self.tasks.spawn("pool", pool.clone().keep_filled(self.tasks.stop().clone()));
+            none.insert(pool);
+        }
+    }
+
+    /// A code that has the life of a session before it, if one is ready.
+    pub fn take(&self, account: &str) -> Option<ReadyCode> {
+        let pool = self.of.lock().get(account)?.clone();
+        pool.take()
+    }
+
+    /// How many codes are ready.
+    pub fn ready(&self, account: &str) -> usize {
+        self.of.lock().get(account).map_or(0, |pool| pool.ready.lock().len())
+    }
+}
+
+/// One account's.
+struct Pool {
+    account: String,
+    settings: PoolSettings,
+    life: Duration,
+    source: Arc<dyn CodeSource>,
+    clock: Arc<dyn Clock>,
+    /// The oldest in front.
+    ready: Mutex<VecDeque<ReadyCode>>,
+    taken: Notify,
+}
+
+/// Why a code did not come into the pool.
+enum NoCode {
+    WeChat(CallerError),
+    ShortLived,
+}
+
+impl Pool {
+    fn take(&self) -> Option<ReadyCode> {
+        let code = {
+            let mut ready = self.ready.lock();
+            self.throw_away(&mut ready);
+            ready.pop_front()
+        };
+        self.tell();
+        self.taken.notify_one();
+        code
+    }
+
+    /// What has less than a session's life before it is of no use to anybody.
+    fn throw_away(&self, ready: &mut VecDeque<ReadyCode>) {
+        let needed = self.clock.now_ms() + ms(self.life);
+        ready.retain(|code| {
+            let useful = code.expires_at >= needed;
+            if !useful {
+                count_lost(&self.account, "expired");
+            }
+            useful
+        });
+    }
+
+    /// How many have to be made now, or until when there are enough: those that are soon too old
+    /// are replaced while they can still be handed out.
+    fn missing(&self) -> Result<usize, Duration> {
+        let mut ready = self.ready.lock();
+        self.throw_away(&mut ready);
+        let soon = self.clock.now_ms() + ms(self.life + AHEAD);
+        let fresh = ready.iter().filter(|code| code.expires_at > soon);
+        match (self.settings.size.saturating_sub(fresh.clone().count()), fresh.min_by_key(due)) {
+            (0, Some(next)) => Err(Duration::from_millis((next.expires_at - soon).max(1) as u64)),
+            (missing, _) => Ok(missing),
+        }
+    }
+
+    async fn keep_filled(self: Arc<Self>, stop: CancellationToken) {
+        let mut backoff = Backoff::new(REST[0], REST[1]);
+        let mut failing = false;
+        while !stop.is_cancelled() {
+            let missing = match self.missing() {
+                Ok(missing) => missing,
+                Err(enough) => {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = self.taken.notified() => {}
+                        () = sleep(enough) => {}
+                    }
+                    continue;
+                }
+            };
+            let (batch, begun) = (missing.min(AT_ONCE), Instant::now());
+            let made = join_all((0..batch).map(|_| self.make())).await;
+            self.tell();
+            let Some(refused) = made.into_iter().find_map(Result::err) else {
+                if std::mem::take(&mut failing) {
+                    tracing::info!(account = self.account, "codes are made ahead of need again");
+                }
+                backoff.reset();
+                let paced = Duration::from_secs(batch as u64) / self.settings.per_second.max(1);
+                stop.run_until_cancelled(sleep_until(begun + paced)).await;
+                continue;
+            };
+            if !std::mem::replace(&mut failing, true) {
+                self.complain(&refused);
+            }
+            let wait = backoff.next_wait().max(refused.at_least());
+            stop.run_until_cancelled(sleep(wait)).await;
+        }
+    }
+
+    async fn make(&self) -> Result<(), NoCode> {
+        let (scene, asked) = (Scene::fresh_session(), self.life + self.settings.keep);
+        // Before the call: the code's life begins when WeChat makes it, not when we hear of it.
+        let begun = self.clock.now_ms();
+        let request = QrRequest::temporary_str(scene.clone(), asked);
+        let code = self.source.make(&self.account, &request, Value::Low).await;
+        let code = code.map_err(NoCode::WeChat)?;
+        count_made(&self.account, "pool");
+        let lives = code.expires_in.unwrap_or(asked).min(asked);
+        if lives <= self.life + AHEAD {
+            count_lost(&self.account, "short_lived");
+            return Err(NoCode::ShortLived);
+        }
+        let (ticket, url, expires_at) = (code.ticket, code.url, begun + ms(lives));
+        self.ready.lock().push_back(ReadyCode { scene, ticket, url, expires_at });
+        Ok(())
+    }
+
+    fn complain(&self, refused: &NoCode) {
+        let account = &*self.account;
+        match refused {
+            NoCode::WeChat(error) => {
+                tracing::warn!(account, %error, "no codes are made ahead of need for now");
+            }
+            NoCode::ShortLived => {
+                tracing::error!(account, "WeChat's codes live too short to be made ahead of need");
+            }
+        }
+    }
+
+    fn tell(&self) {
+        let ready = self.ready.lock().len();
+        metrics::gauge!("paihao_gateway_codes_ready", "account" => self.account.clone())
+            .set(ready as f64);
+    }
+}
+
+impl NoCode {
+    /// How long WeChat, or our own limit on calls of low value, wants to be left alone.
+    fn at_least(&self) -> Duration {
+        match self {
+            NoCode::WeChat(error) => match error.meaning() {
+                Meaning::Later(wait) => wait.unwrap_or_default(),
+                _ => REST[1],
+            },
+            NoCode::ShortLived => REST[1],
+        }
+    }
+}
+
+fn due(code: &&ReadyCode) -> i64 {
+    code.expires_at
+}
+
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}

@@ -1,0 +1,240 @@
+//! Scan sessions: a browser shows a code and waits to hear what its scan led to.
+//!
+//! The session lives in the cache, so that any replica may serve its browser. How it goes on is
+//! heard from the ledger, which every replica follows, so that the browser may wait at another
+//! replica than the one that WeChat's callback reached.
+
+use crate::scan::codes::pool::{Pools, ReadyCode};
+use crate::scan::codes::{CodeSource, count_made};
+use crate::scan::scene::Scene;
+use bytes::Bytes;
+use paihao_cache::{Cache, Swap, Unavailable};
+use paihao_chassis::clock::Clock;
+use paihao_contracts::names;
+use paihao_contracts::session::{Progress, Purpose, ScanSession, SessionTicket};
+use paihao_domain::{Decision, Event, Outcome};
+use paihao_wechat::{CallerError, Picture, QrRequest, Value};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// How long after its expiry a session is still known, so that it can be called expired.
+const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(3600);
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// Never made, or long over.
+    #[error("there is no such session")]
+    Unknown,
+    /// Its code no longer works.
+    #[error("the session has expired")]
+    Expired,
+    /// The uuid belongs to a session with another purpose.
+    #[error("the uuid is used for something else")]
+    Taken,
+    /// The cache does not answer.
+    #[error(transparent)]
+    Cache(#[from] Unavailable),
+    /// WeChat gave no code.
+    #[error(transparent)]
+    WeChat(#[from] CallerError),
+}
+
+/// All sessions that this replica makes or watches.
+pub struct ScanSessions {
+    cache: Arc<dyn Cache>,
+    codes: Arc<dyn CodeSource>,
+    pools: Arc<Pools>,
+    clock: Arc<dyn Clock>,
+    expiry: Duration,
+    watched: Mutex<HashMap<Uuid, watch::Sender<Progress>>>,
+}
+
+impl ScanSessions {
+    /// Sessions whose codes work for `expiry`; so do those in the pools.
+    pub fn new(
+        cache: Arc<dyn Cache>,
+        codes: Arc<dyn CodeSource>,
+        pools: Arc<Pools>,
+        clock: Arc<dyn Clock>,
+        expiry: Duration,
+    ) -> Self {
+        ScanSessions { cache, codes, pools, clock, expiry, watched: Mutex::default() }
+    }
+
+    /// Makes a session, or finds the one that this uuid already names.
+    pub async fn open(
+        &self,
+        uuid: Uuid,
+        account: &str,
+        purpose: Purpose,
+    ) -> Result<ScanSession, SessionError> {
+        match self.find(uuid).await {
+            Ok(known) if known.purpose == purpose => return Ok(known),
+            Ok(_) => return Err(SessionError::Taken),
+            Err(SessionError::Unknown) => {}
+            Err(error) => return Err(error),
+        }
+        let ReadyCode { scene, ticket, url, expires_at } = match self.pools.take(account) {
+            Some(ready) => ready,
+            None => self.make(account).await?,
+        };
+        let now = self.clock.now_ms();
+        // The pool's code works longer; the session does not.
+        let expires_at = expires_at.min(now + self.expiry.as_millis() as i64);
+        let session = ScanSession {
+            v: 1,
+            purpose,
+            scene,
+            qr_ticket: ticket,
+            qr_url: url,
+            expires_at,
+            progress: Progress::Pending,
+        };
+        let works_for = Duration::from_millis((expires_at - now).max(0) as u64);
+        let (key, kept) = (names::scan_session(&uuid.to_string()), works_for + KEPT_AFTER_EXPIRY);
+        let way_back = Bytes::from(uuid.to_string());
+        self.cache.put(&names::scene(&session.scene), way_back, kept).await?;
+        match self.cache.put_if_absent(&key, json(&session), kept).await? {
+            true => Ok(session),
+            // Another request with the same uuid was faster: its code is the one to show.
+            false => self.find(uuid).await,
+        }
+    }
+
+    /// A code for a session that is just being made.
+    async fn make(&self, account: &str) -> Result<ReadyCode, SessionError> {
+        let scene = Scene::fresh_session();
+        let request = QrRequest::temporary_str(scene.clone(), self.expiry);
+        let code = self.codes.make(account, &request, Value::Normal).await?;
+        count_made(account, "session");
+        let works_for = code.expires_in.unwrap_or(self.expiry).min(self.expiry);
+        let expires_at = self.clock.now_ms() + works_for.as_millis() as i64;
+        Ok(ReadyCode { scene, ticket: code.ticket, url: code.url, expires_at })
+    }
+
+    /// The session of a uuid, as long as its code works.
+    pub async fn find(&self, uuid: Uuid) -> Result<ScanSession, SessionError> {
+        let stored = self.cache.get(&names::scan_session(&uuid.to_string())).await?;
+        let session: ScanSession = stored
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .ok_or(SessionError::Unknown)?;
+        match session.expires_at <= self.clock.now_ms() {
+            true => Err(SessionError::Expired),
+            false => Ok(session),
+        }
+    }
+
+    /// The session that a scanned scene belongs to.
+    pub async fn by_scene(&self, scene: &str) -> Result<(Uuid, ScanSession), SessionError> {
+        let uuid = self.cache.get(&names::scene(scene)).await?;
+        let uuid = uuid.and_then(|bytes| Uuid::try_parse_ascii(&bytes).ok());
+        let uuid = uuid.ok_or(SessionError::Unknown)?;
+        Ok((uuid, self.find(uuid).await?))
+    }
+
+    /// WeChat's own picture of a session's code.
+    pub async fn picture(&self, session: &ScanSession) -> Result<Picture, SessionError> {
+        Ok(self.codes.picture(&session.qr_ticket).await?)
+    }
+
+    /// Remembers how far a session has come, for browsers that come back later.
+    pub async fn remember(&self, uuid: Uuid, mut session: ScanSession, outcome: &Outcome) {
+        let Some(ticket) = ticket_of(outcome) else { return };
+        session.progress = Progress::Ticket(ticket);
+        let left = (session.expires_at - self.clock.now_ms()).max(0) as u64;
+        let kept = Duration::from_millis(left) + KEPT_AFTER_EXPIRY;
+        let key = names::scan_session(&uuid.to_string());
+        if let Err(error) = self.cache.put(&key, json(&session), kept).await {
+            tracing::warn!(%error, "a session's progress could not be remembered");
+        }
+    }
+
+    /// Has a session go on from where it stands, if `next` says how; it may also give it more time.
+    /// As it stands then. Of several who do so at once each sees what the others did.
+    pub async fn advance(
+        &self,
+        uuid: Uuid,
+        mut next: impl FnMut(&mut ScanSession) -> Option<Progress>,
+    ) -> Result<ScanSession, SessionError> {
+        let key = names::scan_session(&uuid.to_string());
+        let mut stored = self.cache.get(&key).await?;
+        loop {
+            let Some(before) = stored else { return Err(SessionError::Unknown) };
+            let mut session: ScanSession =
+                serde_json::from_slice(&before).map_err(|_| SessionError::Unknown)?;
+            let now = self.clock.now_ms();
+            if session.expires_at <= now {
+                return Err(SessionError::Expired);
+            }
+            let Some(progress) = next(&mut session) else {
+                return Ok(serde_json::from_slice(&before).unwrap_or(session));
+            };
+            session.progress = progress;
+            let left = Duration::from_millis((session.expires_at - now).unsigned_abs());
+            let kept = left + KEPT_AFTER_EXPIRY;
+            match self.cache.compare_and_set(&key, Some(&before), json(&session), kept).await? {
+                Swap::Done => return Ok(session),
+                Swap::Found(other) => stored = other,
+            }
+        }
+    }
+
+    /// Hears of a decision; if it came through a session that is watched here, its browser is told.
+    pub fn hear(&self, decision: &Decision) {
+        for event in &decision.events {
+            let (Event::TicketTaken { via, .. } | Event::TicketShown { via, .. }) = event else {
+                continue;
+            };
+            let uuid = via.as_ref().and_then(|via| Uuid::try_parse(via.as_str()).ok());
+            let watched = self.watched.lock();
+            let Some(sender) = uuid.and_then(|uuid| watched.get(&uuid)) else { continue };
+            if let Some(ticket) = ticket_of(&decision.outcome) {
+                sender.send_replace(Progress::Ticket(ticket));
+            }
+        }
+    }
+
+    /// Watches a session from `progress` on.
+    pub fn watch(self: &Arc<Self>, uuid: Uuid, progress: Progress) -> Watching {
+        let mut watched = self.watched.lock();
+        let sender = watched.entry(uuid).or_insert_with(|| watch::Sender::new(progress));
+        Watching { progress: sender.subscribe(), uuid, sessions: self.clone() }
+    }
+}
+
+/// A browser's ear at a session.
+pub struct Watching {
+    /// How far it has come.
+    pub progress: watch::Receiver<Progress>,
+    uuid: Uuid,
+    sessions: Arc<ScanSessions>,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let mut watched = self.sessions.watched.lock();
+        // Our own receiver is still counted.
+        if watched.get(&self.uuid).is_some_and(|sender| sender.receiver_count() <= 1) {
+            watched.remove(&self.uuid);
+        }
+    }
+}
+
+fn ticket_of(outcome: &Outcome) -> Option<SessionTicket> {
+    let Outcome::Holding { number, queue, told, .. } = outcome else { return None };
+    Some(SessionTicket {
+        number: number.to_string(),
+        queue: queue.as_str().to_owned(),
+        ahead: told.ahead,
+        minutes: told.estimate.map(|estimate| (estimate.low, estimate.high)),
+    })
+}
+
+fn json(session: &ScanSession) -> Bytes {
+    serde_json::to_vec(session).expect("a session has string keys only").into()
+}

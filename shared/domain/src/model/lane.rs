@@ -1,0 +1,388 @@
+//! Those of one class who wait in a line, in order: a persistent balanced tree that knows how many
+//! stand before a place, and who in a stretch of it loses patience first.
+//!
+//! A copy shares everything with its origin; a change copies the path to what it changes.
+
+use crate::estimate::slips_from;
+use crate::model::ids::TicketId;
+use crate::model::ticket::{Rank, Ticket};
+use crate::model::time::Timestamp;
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+/// Somebody's place.
+pub(crate) type Place = (Rank, TicketId);
+
+/// When somebody who waits is to be told that it takes longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Patience {
+    /// If their turn would come then, or later.
+    pub(crate) limit: Timestamp,
+    /// Not before this.
+    pub(crate) from: Timestamp,
+}
+
+impl Patience {
+    /// That of somebody who is never told.
+    const ENDLESS: Patience = Patience { limit: Timestamp(i64::MAX), from: Timestamp(i64::MAX) };
+
+    /// That of a ticket's holder; `None` if there is nobody to tell, nothing that they expect, or no
+    /// room for it.
+    pub(crate) fn of(ticket: &Ticket) -> Option<Patience> {
+        let expected = ticket.notices.expected?;
+        let from = ticket.person.as_ref().and(ticket.notices.slip_from())?;
+        let told_ms = expected.since_ms(ticket.taken_at).max(0);
+        let told_s = u32::try_from(told_ms / 1_000).unwrap_or(u32::MAX);
+        let limit = ticket.taken_at.plus_ms(i64::from(slips_from(told_s)) * 1_000);
+        Some(Patience { limit, from })
+    }
+
+    /// Whether they are to be told at a moment at which they still have so many minutes to wait.
+    pub(crate) fn is_lost(&self, at: Timestamp, minutes: u32) -> bool {
+        self.from <= at && self.limit <= at.plus_minutes(minutes)
+    }
+
+    /// The least of both, of either: nobody of the two is told before.
+    fn least(self, other: Patience) -> Patience {
+        Patience { limit: self.limit.min(other.limit), from: self.from.min(other.from) }
+    }
+}
+
+/// One class of a line.
+#[derive(Clone, Default)]
+pub(crate) struct Lane {
+    root: Tree,
+}
+
+type Tree = Option<Arc<Node>>;
+
+#[derive(Clone)]
+struct Node {
+    place: Place,
+    patience: Patience,
+    /// How many are in this tree.
+    len: u32,
+    /// The least patience in it.
+    least: Patience,
+    left: Tree,
+    right: Tree,
+}
+
+/// Neither side of a node may weigh more than so many times the other.
+const LEAN: u32 = 3;
+
+/// A side turns over in one step while its inner part weighs less than so many times the outer one.
+const INNER: u32 = 2;
+
+fn len(tree: &Tree) -> u32 {
+    tree.as_ref().map_or(0, |node| node.len)
+}
+
+fn weight(tree: &Tree) -> u32 {
+    len(tree) + 1
+}
+
+impl Node {
+    fn leaf(place: Place, patience: Patience) -> Node {
+        Node { place, patience, len: 1, least: patience, left: None, right: None }
+    }
+
+    /// Sums up what is below.
+    fn sum_up(&mut self) {
+        self.len = len(&self.left) + len(&self.right) + 1;
+        let sides = [&self.left, &self.right].into_iter().flatten();
+        self.least = sides.fold(self.patience, |least, side| least.least(side.least));
+    }
+}
+
+/// A node whose sides have changed, in balance again.
+fn balanced(mut shared: Arc<Node>) -> Arc<Node> {
+    let node = Arc::make_mut(&mut shared);
+    node.sum_up();
+    let (left, right) = (weight(&node.left), weight(&node.right));
+    if right > LEAN * left {
+        node.right =
+            node.right.take().map(|side| match weight(&side.left) < INNER * weight(&side.right) {
+                true => side,
+                false => turned_right(side),
+            });
+        return turned_left(shared);
+    }
+    if left > LEAN * right {
+        node.left =
+            node.left.take().map(|side| match weight(&side.right) < INNER * weight(&side.left) {
+                true => side,
+                false => turned_left(side),
+            });
+        return turned_right(shared);
+    }
+    shared
+}
+
+/// The right side comes up.
+fn turned_left(mut shared: Arc<Node>) -> Arc<Node> {
+    let node = Arc::make_mut(&mut shared);
+    let Some(mut up) = node.right.take() else { return shared };
+    let above = Arc::make_mut(&mut up);
+    node.right = above.left.take();
+    node.sum_up();
+    above.left = Some(shared);
+    above.sum_up();
+    up
+}
+
+/// The left side comes up.
+fn turned_right(mut shared: Arc<Node>) -> Arc<Node> {
+    let node = Arc::make_mut(&mut shared);
+    let Some(mut up) = node.left.take() else { return shared };
+    let above = Arc::make_mut(&mut up);
+    node.left = above.right.take();
+    node.sum_up();
+    above.right = Some(shared);
+    above.sum_up();
+    up
+}
+
+fn with(tree: Tree, place: Place, patience: Patience) -> Arc<Node> {
+    let Some(mut shared) = tree else { return Arc::new(Node::leaf(place, patience)) };
+    let node = Arc::make_mut(&mut shared);
+    match place.cmp(&node.place) {
+        Ordering::Less => node.left = Some(with(node.left.take(), place, patience)),
+        Ordering::Greater => node.right = Some(with(node.right.take(), place, patience)),
+        Ordering::Equal => node.patience = patience,
+    }
+    balanced(shared)
+}
+
+fn without(tree: Tree, place: &Place) -> Tree {
+    let mut shared = tree?;
+    let node = Arc::make_mut(&mut shared);
+    match place.cmp(&node.place) {
+        Ordering::Less => node.left = without(node.left.take(), place),
+        Ordering::Greater => node.right = without(node.right.take(), place),
+        Ordering::Equal => match (node.left.take(), node.right.take()) {
+            (None, side) | (side, None) => return side,
+            (left, Some(right)) => {
+                let (first, rest) = split_first(right);
+                (node.place, node.patience) = first;
+                (node.left, node.right) = (left, rest);
+            }
+        },
+    }
+    Some(balanced(shared))
+}
+
+/// The first of a tree, and the tree without it.
+fn split_first(mut shared: Arc<Node>) -> ((Place, Patience), Tree) {
+    let node = Arc::make_mut(&mut shared);
+    match node.left.take() {
+        None => ((node.place, node.patience), node.right.take()),
+        Some(left) => {
+            let (first, rest) = split_first(left);
+            node.left = rest;
+            (first, Some(balanced(shared)))
+        }
+    }
+}
+
+impl Lane {
+    pub(crate) fn len(&self) -> usize {
+        len(&self.root) as usize
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.root.is_none()
+    }
+
+    /// Lets somebody in; somebody who is at this place already has this patience from now on.
+    pub(crate) fn insert(&mut self, place: Place, patience: Option<Patience>) {
+        let patience = patience.unwrap_or(Patience::ENDLESS);
+        self.root = Some(with(self.root.take(), place, patience));
+    }
+
+    pub(crate) fn remove(&mut self, place: &Place) {
+        self.root = without(self.root.take(), place);
+    }
+
+    /// Who is at the front.
+    pub(crate) fn first(&self) -> Option<Place> {
+        self.nth(0)
+    }
+
+    /// Who is at the end.
+    pub(crate) fn last(&self) -> Option<Place> {
+        self.nth(self.len().checked_sub(1)?)
+    }
+
+    /// Who has so many before them.
+    pub(crate) fn nth(&self, mut before: usize) -> Option<Place> {
+        let mut tree = &self.root;
+        while let Some(node) = tree {
+            let left = len(&node.left) as usize;
+            tree = match before.cmp(&left) {
+                Ordering::Less => &node.left,
+                Ordering::Equal => return Some(node.place),
+                Ordering::Greater => {
+                    before -= left + 1;
+                    &node.right
+                }
+            };
+        }
+        None
+    }
+
+    /// How many stand before a place, whether somebody is there or not.
+    pub(crate) fn before(&self, place: &Place) -> usize {
+        let (mut tree, mut before) = (&self.root, 0);
+        while let Some(node) = tree {
+            tree = match place <= &node.place {
+                true => &node.left,
+                false => {
+                    before += len(&node.left) as usize + 1;
+                    &node.right
+                }
+            };
+        }
+        before
+    }
+
+    /// All of them, in order.
+    pub(crate) fn iter(&self) -> Iter<'_> {
+        let mut iter = Iter { above: Vec::new() };
+        iter.down(&self.root);
+        iter
+    }
+
+    /// Whether anybody could ever be told that it takes longer.
+    pub(crate) fn anybody_impatient(&self) -> bool {
+        self.root.as_ref().is_some_and(|node| node.least != Patience::ENDLESS)
+    }
+
+    /// Those who may have lost their patience, in order, with how many stand before them in this
+    /// lane. `may` is asked of stretches of the lane: the least patience in it, and how many stand
+    /// before its first and its last; where it says no, nobody is looked at.
+    pub(crate) fn impatient(
+        &self,
+        may: &mut impl FnMut(&Patience, u32, u32) -> bool,
+        found: &mut impl FnMut(TicketId, u32),
+    ) {
+        look(&self.root, 0, may, found);
+    }
+}
+
+fn look(
+    tree: &Tree,
+    before: u32,
+    may: &mut impl FnMut(&Patience, u32, u32) -> bool,
+    found: &mut impl FnMut(TicketId, u32),
+) {
+    let Some(node) = tree else { return };
+    if node.least == Patience::ENDLESS || !may(&node.least, before, before + node.len - 1) {
+        return;
+    }
+    look(&node.left, before, may, found);
+    let own = before + len(&node.left);
+    if node.patience != Patience::ENDLESS && may(&node.patience, own, own) {
+        found(node.place.1, own);
+    }
+    look(&node.right, own + 1, may, found);
+}
+
+/// Two lanes in which the same stand in the same order are the same, however their trees grew.
+impl PartialEq for Lane {
+    fn eq(&self, other: &Lane) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Lane {}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// A walk through a lane.
+pub(crate) struct Iter<'a> {
+    above: Vec<&'a Node>,
+}
+
+impl<'a> Iter<'a> {
+    fn down(&mut self, mut tree: &'a Tree) {
+        while let Some(node) = tree {
+            self.above.push(node);
+            tree = &node.left;
+        }
+    }
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Place;
+
+    fn next(&mut self) -> Option<Place> {
+        let node = self.above.pop()?;
+        self.down(&node.right);
+        Some(node.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn place(n: u32) -> Place {
+        let rank = Rank { class: 5, arrival: Timestamp(i64::from(n / 3)), sequence: n, turn: 0 };
+        (rank, TicketId(n))
+    }
+
+    /// Each node sums up what is below it, and leans no further than it may.
+    fn sound(tree: &Tree) {
+        let Some(node) = tree else { return };
+        let mut again = (**node).clone();
+        again.sum_up();
+        assert_eq!((again.len, again.least), (node.len, node.least));
+        let (left, right) = (weight(&node.left), weight(&node.right));
+        assert!(left <= LEAN * right && right <= LEAN * left, "{left} and {right}");
+        sound(&node.left);
+        sound(&node.right);
+    }
+
+    proptest! {
+        #[test]
+        fn a_lane_is_a_sorted_list(
+            steps in prop::collection::vec((0..60u32, prop::option::of(0..40i64), any::<bool>()), 1..400),
+        ) {
+            let (mut lane, mut list) = (Lane::default(), BTreeMap::new());
+            for (n, limit, comes) in steps {
+                let earlier = (lane.clone(), list.clone());
+                let patience = limit.map(|n| Patience { limit: Timestamp(n), from: Timestamp(40 - n) });
+                if comes {
+                    lane.insert(place(n), patience);
+                    list.insert(place(n), patience);
+                } else {
+                    lane.remove(&place(n));
+                    list.remove(&place(n));
+                }
+                sound(&lane.root);
+                prop_assert!(earlier.0.iter().eq(earlier.1.keys().copied()), "a copy stays as it was");
+                prop_assert!(lane.iter().eq(list.keys().copied()));
+                prop_assert_eq!(lane.len(), list.len());
+                prop_assert_eq!(lane.first(), list.keys().next().copied());
+                prop_assert_eq!(lane.last(), list.keys().next_back().copied());
+                let before = list.keys().filter(|other| **other < place(n)).count();
+                prop_assert_eq!(lane.before(&place(n)), before);
+                prop_assert_eq!(lane.nth(before), list.range(place(n)..).next().map(|(p, _)| *p));
+                let mut found = Vec::new();
+                let now = |least: &Patience| least.limit <= Timestamp(20) && least.from <= Timestamp(25);
+                lane.impatient(&mut |least, _, _| now(least), &mut |id, at| found.push((id, at)));
+                let all = list.iter().enumerate().filter(|(_, (_, patience))| patience.as_ref().is_some_and(now));
+                let all: Vec<_> = all.map(|(at, (place, _))| (place.1, at as u32)).collect();
+                prop_assert_eq!(found, all);
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What a site remembers of recent commands, so that a repeat is answered like the first.
+
+use crate::model::ids::CommandId;
+use crate::model::time::Timestamp;
+use crate::protocol::event::{Decision, Outcome};
+use imbl::{OrdMap, Vector};
+use std::sync::Arc;
+
+/// How long a command is remembered after it was decided: 15 minutes. WeChat repeats a callback
+/// within 15 seconds; a client that repeats an API call later than this must look first.
+pub const REMEMBERED_FOR_MS: i64 = 15 * 60 * 1000;
+
+/// A command that was decided a while ago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// The fingerprint it came with.
+    pub fingerprint: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What was answered.
+    pub outcome: Outcome,
+}
+
+/// The recent commands of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Memory {
+    by_id: OrdMap<CommandId, Arc<Remembered>>,
+    in_order: Vector<(Timestamp, CommandId)>,
+}
+
+impl Memory {
+    pub(crate) fn find(&self, id: &CommandId) -> Option<&Remembered> {
+        self.by_id.get(id).map(|remembered| &**remembered)
+    }
+
+    pub(crate) fn add(&mut self, decision: &Decision) {
+        while let Some((at, id)) = self.in_order.front().cloned() {
+            if decision.at.since_ms(at) <= REMEMBERED_FOR_MS {
+                break;
+            }
+            self.in_order.pop_front();
+            self.by_id.remove(&id);
+        }
+        let remembered = Remembered {
+            fingerprint: decision.fingerprint,
+            at: decision.at,
+            outcome: decision.outcome.clone(),
+        };
+        self.by_id.insert(decision.command, Arc::new(remembered));
+        self.in_order.push_back((decision.at, decision.command));
+    }
+}

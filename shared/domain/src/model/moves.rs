@@ -1,0 +1,149 @@
+//! Why people's places in a line change, other than by waiting: what a line remembers of it, and
+//! what of that touched somebody.
+
+use crate::model::ids::{Number, QueueId, TicketId};
+use crate::model::site::Site;
+use crate::model::ticket::{Rank, Ticket};
+use crate::model::time::Timestamp;
+use imbl::Vector;
+
+/// How many of its latest moves a line remembers.
+const REMEMBERED: usize = 40;
+
+/// Somebody came to a place in a line, or left one, in another way than by waiting for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// Whose ticket.
+    pub ticket: TicketId,
+    /// Its number.
+    pub number: Number,
+    /// The place that they left in this line; `None` if they had none.
+    pub from: Option<Rank>,
+    /// The place that they have in this line now; `None` if they have none.
+    pub to: Option<Rank>,
+    /// Through what.
+    pub cause: Cause,
+    /// When.
+    pub at: Timestamp,
+    /// The last ticket that had been given out by then: clocks differ, this order does not.
+    pub newest: TicketId,
+}
+
+/// Through what somebody's place changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A better class.
+    Priority,
+    /// A return after a miss.
+    Return,
+    /// A transfer.
+    Transfer,
+    /// A while out of the line, with the place kept.
+    Hold,
+    /// The end of that: the place was theirs.
+    Resume,
+    /// A call before it was their turn.
+    OutOfOrder,
+    /// A call or an end that was taken back: the place was theirs.
+    TakenBack,
+}
+
+/// A move as it is for somebody in the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Whether it was their own.
+    pub own: bool,
+    /// Whose it was.
+    pub number: Number,
+    /// Through what.
+    pub cause: Cause,
+    /// By how many more they have ahead; less, if negative. 0 for their own moves and for whoever
+    /// was called before them from behind.
+    pub more: i32,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The latest moves in a line, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Moves(Vector<Move>);
+
+impl Moves {
+    pub(crate) fn add(&mut self, moved: Move) {
+        self.0.push_back(moved);
+        while self.0.len() > REMEMBERED {
+            self.0.pop_front();
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Move> {
+        self.0.iter()
+    }
+}
+
+impl Move {
+    /// What it is for the holder of another place; `None` if nothing.
+    fn touches(&self, rank: Rank, ticket: TicketId) -> Option<i32> {
+        let in_front = |place: Option<Rank>| {
+            i32::from(place.is_some_and(|place| (place, self.ticket) < (rank, ticket)))
+        };
+        let more = in_front(self.to) - in_front(self.from);
+        let overtaken = self.cause == Cause::OutOfOrder && in_front(self.from) == 0;
+        (more != 0 || overtaken).then_some(more)
+    }
+}
+
+impl Site {
+    /// What has changed the place of a ticket in its line since it has that place, and how it came
+    /// to it; oldest first.
+    pub fn moves_of(&self, ticket: &Ticket) -> Vec<Moved> {
+        let Some(line) = self.lines.get(&ticket.queue) else { return Vec::new() };
+        let mut moves = Vec::new();
+        for one in line.moves() {
+            let own = one.ticket == ticket.id;
+            if own && one.to.is_some() {
+                // Before that they had another place.
+                moves.retain(|moved: &Moved| moved.own);
+            }
+            let touches = match own {
+                true => Some(0),
+                false => one.touches(ticket.rank, ticket.id),
+            };
+            let was_there = ticket.id <= one.newest;
+            if let Some(more) = touches.filter(|_| was_there) {
+                let (number, cause, at) = (one.number.clone(), one.cause, one.at);
+                moves.push(Moved { own, number, cause, more, at });
+            }
+        }
+        moves
+    }
+
+    /// The place of a ticket that waits, and in which line.
+    pub(crate) fn place(&self, ticket: TicketId) -> Option<(QueueId, Rank)> {
+        let ticket = self.ticket(ticket)?;
+        let waits = ticket.state() == crate::model::ticket::State::Waiting;
+        waits.then(|| (ticket.queue.clone(), ticket.rank))
+    }
+
+    /// Notes that a ticket is not in the place any more that it was in.
+    pub(crate) fn moved(
+        &mut self,
+        id: TicketId,
+        was: Option<(QueueId, Rank)>,
+        cause: Cause,
+        at: Timestamp,
+    ) {
+        let is = self.place(id);
+        let Some(ticket) = self.ticket(id) else { return };
+        let (number, queue) = (ticket.number.clone(), ticket.queue.clone());
+        let here = |place: Option<(QueueId, Rank)>| {
+            place.filter(|(line, _)| *line == queue).map(|(_, rank)| rank)
+        };
+        let (from, to) = (here(was), here(is));
+        if from.is_some() || to.is_some() {
+            let newest = TicketId(self.last_ticket);
+            let line = self.lines.entry(queue).or_default();
+            line.moves.add(Move { ticket: id, number, from, to, cause, at, newest });
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! A site as its ledger tells it: lines, counters, and the day's tickets.
+//!
+//! The maps are persistent: a clone shares everything with its origin, so a reader holds a site
+//! as a value, and a decision can be tried on a copy, at no cost.
+
+use crate::estimate::{Estimate, Forecast, LiveCounter, Situation};
+use crate::model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId};
+use crate::model::line::Line;
+use crate::model::memory::{Memory, Remembered};
+use crate::model::rules::Rules;
+use crate::model::ticket::{Rank, Stage, Ticket, Told};
+use crate::model::time::{Day, Hours, Now, Timestamp};
+use crate::model::visit::{Overtaken, Trail};
+use crate::protocol::command::QueueState;
+use imbl::{OrdMap, OrdSet, Vector};
+use std::sync::Arc;
+
+/// The state of one site on one business day.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Site {
+    pub(crate) day: Option<Day>,
+    pub(crate) lines: OrdMap<QueueId, Line>,
+    pub(crate) counters: OrdMap<CounterId, Counter>,
+    /// Shared, since a persistent map copies a node of them on every change.
+    pub(crate) tickets: OrdMap<TicketId, Arc<Ticket>>,
+    pub(crate) holders: OrdMap<Person, TicketId>,
+    /// When time alone changes which ticket.
+    pub(crate) deadlines: OrdSet<(Timestamp, TicketId)>,
+    /// The last serial of each prefix.
+    pub(crate) serials: OrdMap<Arc<str>, u32>,
+    pub(crate) calls: Vector<RecentCall>,
+    pub(crate) memory: Memory,
+    pub(crate) last_ticket: u32,
+    pub(crate) last_arrival: Option<Timestamp>,
+    /// Tickets of the day before that go on and are not among `tickets` yet.
+    pub(crate) carrying: Vector<Arc<Ticket>>,
+}
+
+/// One counter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counter {
+    /// Whether it serves.
+    pub state: CounterState,
+    /// Who sits there.
+    pub login: Option<Arc<str>>,
+    /// Whom it has called and not finished with.
+    pub serving: Option<TicketId>,
+    /// How many calls it has made today.
+    pub calls: u32,
+}
+
+/// Whether a counter serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CounterState {
+    /// Nobody is there.
+    #[default]
+    Offline,
+    /// It serves.
+    Open,
+    /// It has a break.
+    Break,
+}
+
+/// A call that the board still shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentCall {
+    /// Who.
+    pub number: Number,
+    /// From which queue.
+    pub queue: QueueId,
+    /// Where to.
+    pub counter: CounterId,
+    /// When.
+    pub at: Timestamp,
+    /// The how-manieth call of this ticket.
+    pub call: u32,
+}
+
+/// How a queue stands, for those who would join it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Numbers are given out and called.
+    Open,
+    /// As many wait as may, or as many numbers were given out as a day has.
+    Full,
+    /// The next one's turn would come after closing time.
+    Closing,
+    /// No numbers are given out for now; calling goes on.
+    Paused,
+    /// Nobody is called for now.
+    Halted,
+    /// It is outside of the opening hours; those in line are still called.
+    OutOfHours,
+    /// It is closed.
+    Closed,
+}
+
+impl Counter {
+    /// Whether it serves.
+    pub fn is_open(&self) -> bool {
+        self.state == CounterState::Open
+    }
+}
+
+impl Site {
+    /// The business day the site is in, `None` before its first decision.
+    pub fn day(&self) -> Option<Day> {
+        self.day
+    }
+
+    /// A queue's line; an empty one if nothing has happened there.
+    pub fn line(&self, queue: &QueueId) -> Line {
+        self.lines.get(queue).cloned().unwrap_or_default()
+    }
+
+    /// A counter; a closed one if nothing has happened there.
+    pub fn counter(&self, counter: &CounterId) -> Counter {
+        self.counters.get(counter).cloned().unwrap_or_default()
+    }
+
+    /// A ticket of today.
+    pub fn ticket(&self, ticket: TicketId) -> Option<&Ticket> {
+        self.tickets.get(&ticket).map(|ticket| &**ticket)
+    }
+
+    /// All live tickets, in the order in which they were taken.
+    pub(crate) fn live(&self) -> Vec<TicketId> {
+        let aside = self.lines.values().flat_map(Line::all);
+        let served = self.counters.values().filter_map(|counter| counter.serving);
+        let mut all: Vec<_> = aside.chain(served).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// A ticket as it goes on in the next day.
+    pub(crate) fn carried(&self, ticket: &Ticket) -> Ticket {
+        Ticket { before: None, trail: self.trail(ticket), ..ticket.clone() }
+    }
+
+    /// The live ticket of a person.
+    pub fn held_by(&self, person: &Person) -> Option<&Ticket> {
+        self.ticket(*self.holders.get(person)?)
+    }
+
+    /// The tickets of today that somebody took, first to last.
+    pub fn tickets_of<'a>(&'a self, person: &'a Person) -> impl Iterator<Item = &'a Ticket> {
+        self.tickets().filter(move |ticket| ticket.person.as_ref() == Some(person))
+    }
+
+    /// All tickets of today, in the order in which they were taken.
+    pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
+        self.tickets.values().map(|ticket| &**ticket)
+    }
+
+    /// The latest calls, newest first.
+    pub fn recent_calls(&self) -> impl Iterator<Item = &RecentCall> {
+        self.calls.iter().rev()
+    }
+
+    /// What was answered to a command that was decided a short while ago.
+    pub fn remembered(&self, command: &CommandId) -> Option<&Remembered> {
+        self.memory.find(command)
+    }
+
+    /// How many people a ticket has before it; nobody unless it waits.
+    pub fn ahead(&self, ticket: &Ticket) -> u32 {
+        match ticket.stage {
+            Stage::Waiting => self.ahead_at(&ticket.queue, ticket.rank, ticket.id),
+            _ => 0,
+        }
+    }
+
+    pub(crate) fn ahead_at(&self, queue: &QueueId, rank: Rank, ticket: TicketId) -> u32 {
+        self.lines.get(queue).map_or(0, |line| line.ahead_of(rank, ticket)) as u32
+    }
+
+    /// What staff made of a queue, or the owner's rules.
+    pub fn queue_state(&self, rules: &Rules, queue: &QueueId) -> QueueState {
+        let set = self.lines.get(queue).and_then(|line| line.state);
+        set.unwrap_or_else(|| match rules.queues.get(queue) {
+            Some(rules) if rules.open => QueueState::Open,
+            _ => QueueState::Closed,
+        })
+    }
+
+    /// Whether anybody of a queue is called for now.
+    pub(crate) fn calls(&self, rules: &Rules, queue: &QueueId) -> bool {
+        let swept = self.lines.get(queue).is_none_or(|line| line.unswept.is_none());
+        let state = self.queue_state(rules, queue);
+        swept && matches!(state, QueueState::Open | QueueState::Paused)
+    }
+
+    /// How a queue stands for those who would join it now.
+    pub fn standing(&self, rules: &Rules, queue: &QueueId, now: &Now) -> Standing {
+        let Some(of_queue) = rules.queues.get(queue) else { return Standing::Closed };
+        match self.queue_state(rules, queue) {
+            QueueState::Closed => return Standing::Closed,
+            QueueState::Paused => return Standing::Paused,
+            QueueState::Halted => return Standing::Halted,
+            QueueState::Open => {}
+        }
+        let hours = now.hours(queue);
+        if hours == Hours::Outside {
+            return Standing::OutOfHours;
+        }
+        let (waiting, taken) =
+            self.lines.get(queue).map_or((0, 0), |line| (line.len(), line.taken));
+        let full = of_queue.capacity.is_some_and(|most| waiting >= most as usize)
+            || of_queue.daily_cap.is_some_and(|most| taken >= most);
+        if full {
+            return Standing::Full;
+        }
+        let forecast = self.outlook(rules, queue, waiting as u32, now);
+        match (hours, forecast) {
+            (Hours::Until(end), Some(wait)) if now.at.plus_minutes(wait.high) > end => {
+                Standing::Closing
+            }
+            _ => Standing::Open,
+        }
+    }
+
+    /// How long somebody with this many people ahead will wait; `None` while no counter is open.
+    pub fn forecast(
+        &self,
+        rules: &Rules,
+        queue: &QueueId,
+        ahead: u32,
+        now: &Now,
+    ) -> Option<Forecast> {
+        now.learned.forecast(&self.situation(rules, queue, ahead, now)?)
+    }
+
+    /// What a forecast for somebody with this many people ahead is made for; `None` for a queue that
+    /// the rules do not know.
+    pub(crate) fn situation(
+        &self,
+        rules: &Rules,
+        queue: &QueueId,
+        ahead: u32,
+        now: &Now,
+    ) -> Option<Situation> {
+        let minutes = rules.queues.get(queue)?.minutes;
+        let busy = |ticket: TicketId| {
+            let (queue, spent_ms) = match self.tickets.get(&ticket).map(|t| (&t.queue, &t.stage)) {
+                Some((queue, Stage::Called { at: since, .. } | Stage::Serving { since, .. })) => {
+                    (queue, now.at.since_ms(*since))
+                }
+                _ => (queue, 0),
+            };
+            LiveCounter::Busy {
+                queue: queue.clone(),
+                minutes: rules.queues.get(queue).map_or(minutes, |rules| rules.minutes),
+                spent_s: seconds(spent_ms),
+            }
+        };
+        let counters = rules
+            .counters_of(queue)
+            .filter_map(|id| self.counters.get(id))
+            .filter(|counter| counter.is_open())
+            .map(|counter| counter.serving.map_or(LiveCounter::Free, busy))
+            .collect();
+        let last_wait_s = self.lines.get(queue).and_then(|line| line.last_wait_s);
+        let closing_s = match now.hours(queue) {
+            Hours::Until(end) => Some(seconds(end.since_ms(now.at))),
+            _ => None,
+        };
+        let queue = queue.clone();
+        Some(Situation { queue, minutes, ahead, counters, last_wait_s, closing_s })
+    }
+
+    /// What somebody with this many people ahead is told of the wait.
+    pub fn outlook(
+        &self,
+        rules: &Rules,
+        queue: &QueueId,
+        ahead: u32,
+        now: &Now,
+    ) -> Option<Estimate> {
+        self.forecast(rules, queue, ahead, now).map(|forecast| forecast.told())
+    }
+
+    /// What somebody is told who joins a queue now, in the class that it gives to customers.
+    pub fn told_joining(&self, rules: &Rules, queue: &QueueId, now: &Now) -> Told {
+        let class = rules.queues.get(queue).map_or(0, |rules| rules.class);
+        let ahead = self.lines.get(queue).map_or(0, |line| line.len_of(0..class + 1)) as u32;
+        Told::of(ahead, self.forecast(rules, queue, ahead, now))
+    }
+
+    /// What the holder of a ticket is told who has this many ahead: an upper bound that was just
+    /// shortened is not lengthened again at once.
+    pub(crate) fn told_to(&self, rules: &Rules, ticket: &Ticket, ahead: u32, now: &Now) -> Told {
+        let fresh = Told::of(ahead, self.forecast(rules, &ticket.queue, ahead, now));
+        let estimate = fresh.estimate.map(|range| ticket.trail.steady(range, now.at));
+        Told { estimate, ..fresh }
+    }
+
+    /// What the holder of a ticket is told.
+    pub fn told(&self, rules: &Rules, ticket: &Ticket, now: &Now) -> Told {
+        match ticket.stage {
+            Stage::Waiting | Stage::Held { .. } => {
+                let ahead = self.ahead_at(&ticket.queue, ticket.rank, ticket.id);
+                self.told_to(rules, ticket, ahead, now)
+            }
+            _ => Told::only_ahead(0),
+        }
+    }
+
+    /// How often others went before somebody, up to now.
+    pub fn overtaken(&self, ticket: &Ticket) -> Overtaken {
+        self.trail(ticket).overtaken
+    }
+
+    /// What a ticket remembers, with the overtakes of its line up to now.
+    pub(crate) fn trail(&self, ticket: &Ticket) -> Trail {
+        let mut trail = ticket.trail;
+        let Some(line) = self.lines.get(&ticket.queue) else { return trail };
+        if ticket.stage == Stage::Waiting {
+            let overtakers = line.overtakers(ticket.rank, ticket.id, trail.counted);
+            overtakers.for_each(|cause| trail.overtaken.count(cause));
+            trail.counted = line.overtakes();
+        }
+        trail
+    }
+}
+
+fn seconds(ms: i64) -> u32 {
+    u32::try_from(ms.max(0) / 1_000).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,299 @@
+//! A ticket and the states it goes through.
+
+use crate::estimate::{Estimate, Forecast};
+use crate::model::actor::By;
+use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId, TicketKey};
+use crate::model::notices::Notices;
+use crate::model::time::Timestamp;
+use crate::model::visit::{Basis, Trail};
+use std::sync::Arc;
+
+/// A ticket of the day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Which.
+    pub id: TicketId,
+    /// What opens it to its holder; `None` if an older program gave it out.
+    pub key: Option<TicketKey>,
+    /// What stands on it. Never changes.
+    pub number: Number,
+    /// The queue it waits in.
+    pub queue: QueueId,
+    /// Who holds it; `None` for someone without WeChat.
+    pub person: Option<Person>,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// Its effective arrival when it was taken.
+    pub arrived: Timestamp,
+    /// Its place in the line.
+    pub rank: Rank,
+    /// What its holder was told when taking it.
+    pub told: Told,
+    /// What that rested on.
+    pub basis: Option<Basis>,
+    /// Where it is on its way.
+    pub stage: Stage,
+    /// How often what has happened to it.
+    pub counts: Counts,
+    /// What is known of its holder beside the state.
+    pub marks: Marks,
+    /// What its holder was told since.
+    pub notices: Notices,
+    /// What it remembers for the end of the visit.
+    pub trail: Trail,
+    /// Milliseconds of service before it was suspended.
+    pub worked_ms: i64,
+    /// What it was before its last step to an end, for undoing that.
+    pub before: Option<Arc<Before>>,
+}
+
+/// What a ticket was before somebody finished with it, missed or closed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// All of it then.
+    pub ticket: Ticket,
+    /// When it ceased to be so.
+    pub at: Timestamp,
+    /// On whose wish.
+    pub by: Option<By>,
+}
+
+/// A place in a line: smaller is earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rank {
+    /// Priority class, 0 first.
+    pub class: u8,
+    /// Effective arrival: the one knob that returning, transferring and reordering turn. It never
+    /// runs backwards within a site, whatever the replicas' clocks do, so that the order of the
+    /// ledger is the order of the line.
+    pub arrival: Timestamp,
+    /// Breaks ties: the sequence of the ticket, or of the one it was put beside.
+    pub sequence: u32,
+    /// Before (negative) or behind (positive) the ticket it was put beside; 0 for one's own place.
+    pub turn: i32,
+}
+
+/// What a holder was told of the wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// People ahead in the same queue.
+    pub ahead: u32,
+    /// How long, or `None` when no counter is open and nobody can say.
+    pub estimate: Option<Estimate>,
+    /// Whether that is rough: too little was learned yet.
+    pub cold: bool,
+}
+
+impl Told {
+    /// What is told of a forecast.
+    pub(crate) fn of(ahead: u32, forecast: Option<Forecast>) -> Told {
+        let (estimate, cold) = (forecast.map(|f| f.told()), forecast.is_some_and(|f| f.cold));
+        Told { ahead, estimate, cold }
+    }
+
+    /// What is told where nobody can say how long it takes.
+    pub(crate) fn only_ahead(ahead: u32) -> Told {
+        Told { ahead, estimate: None, cold: false }
+    }
+}
+
+/// How often what has happened to a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Called, recalls included.
+    pub calls: u32,
+    /// Missed.
+    pub misses: u32,
+    /// Held, by whomever.
+    pub holds: u32,
+    /// Of these: let others pass.
+    pub let_pass: u32,
+    /// Transferred.
+    pub hops: u32,
+}
+
+/// What is known of a holder beside the state of their ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// They are here (报到).
+    pub arrived: bool,
+    /// How many they are; 0 if nobody said.
+    pub party: u32,
+    /// They want to be told with so many ahead.
+    pub tell_at: Option<u32>,
+}
+
+/// The states of a ticket, each with what is true in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// In the line, callable. Counts as ahead of others.
+    Waiting,
+    /// A counter asked for this person.
+    Called {
+        /// Which counter.
+        counter: CounterId,
+        /// When it called first.
+        at: Timestamp,
+        /// The how-manieth call of the ticket this is, from 1.
+        call: u32,
+        /// The how-manieth since it was in the line, from 1.
+        round: u32,
+        /// When it called last.
+        last: Timestamp,
+        /// Until when the person is expected.
+        deadline: Timestamp,
+    },
+    /// Being served.
+    Serving {
+        /// Where.
+        counter: CounterId,
+        /// When the counter was taken up: the call, or the resumption.
+        since: Timestamp,
+        /// When service began.
+        at: Timestamp,
+    },
+    /// Not in the line for a while, with its place kept.
+    Held {
+        /// Since when.
+        at: Timestamp,
+        /// Why, by whom, and until when.
+        hold: Hold,
+    },
+    /// Did not come in time; may return.
+    Missed {
+        /// When that was said.
+        at: Timestamp,
+        /// Until when they may return; `None` if they may not.
+        until: Option<Timestamp>,
+    },
+    /// Served. The end.
+    Done {
+        /// When.
+        at: Timestamp,
+    },
+    /// Given up or void. The end.
+    Closed {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// Why a ticket is held and what ends that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// On whose wish.
+    pub why: HoldWhy,
+    /// In staff's words.
+    pub reason: Arc<str>,
+    /// It resumes by itself then.
+    pub until: Option<Timestamp>,
+    /// It resumes by itself once its queue has made so many calls today.
+    pub after_calls: Option<u32>,
+    /// Only this counter resumes the service.
+    pub counter: Option<CounterId>,
+}
+
+/// On whose wish a ticket is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldWhy {
+    /// Its holder lets others pass (暂离 / 让号).
+    LetPass,
+    /// Staff took it out of the line for a while.
+    Staff,
+    /// Staff interrupted the service (挂起).
+    Suspended,
+}
+
+/// Why a ticket was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// Its holder gave it up.
+    ByCustomer,
+    /// Staff took it out.
+    ByStaff,
+    /// It was missed, and nobody returned in time or often enough.
+    Expired,
+    /// The business day ended.
+    DayClosed,
+    /// Its queue was cleared.
+    QueueCleared,
+    /// Its holder has another one.
+    Duplicate,
+}
+
+/// The name of a state, without what is true in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "described at the stages of the same names")]
+pub enum State {
+    Waiting,
+    Called,
+    Serving,
+    Held,
+    Missed,
+    Done,
+    Closed,
+}
+
+impl State {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Called => "called",
+            State::Serving => "serving",
+            State::Held => "held",
+            State::Missed => "missed",
+            State::Done => "done",
+            State::Closed => "closed",
+        }
+    }
+}
+
+impl Ticket {
+    /// Its state.
+    pub fn state(&self) -> State {
+        match self.stage {
+            Stage::Waiting => State::Waiting,
+            Stage::Called { .. } => State::Called,
+            Stage::Serving { .. } => State::Serving,
+            Stage::Held { .. } => State::Held,
+            Stage::Missed { .. } => State::Missed,
+            Stage::Done { .. } => State::Done,
+            Stage::Closed { .. } => State::Closed,
+        }
+    }
+
+    /// Whether its holder still has a place here, and so may not take another number.
+    pub fn is_live(&self) -> bool {
+        match self.stage {
+            Stage::Missed { until, .. } => until.is_some(),
+            Stage::Done { .. } | Stage::Closed { .. } => false,
+            _ => true,
+        }
+    }
+
+    /// Whether an event has ended it.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.stage, Stage::Done { .. } | Stage::Closed { .. })
+    }
+
+    /// The counter that it keeps busy.
+    pub fn at_counter(&self) -> Option<&CounterId> {
+        match &self.stage {
+            Stage::Called { counter, .. } | Stage::Serving { counter, .. } => Some(counter),
+            _ => None,
+        }
+    }
+
+    /// When time alone changes it, if the rules say so.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match &self.stage {
+            Stage::Called { deadline, .. } => Some(*deadline),
+            Stage::Missed { until, .. } => *until,
+            Stage::Held { hold, .. } => hold.until,
+            _ => None,
+        }
+    }
+}
