@@ -3,11 +3,11 @@
 
 use crate::shop::{Gateway, MANAGER, OWNER, STAFF, Shop, told, until};
 use paihao_domain::{Act, Actor, Command, CommandId, Outcome, Person, QueueId};
-use paihao_gateway::lines::{Answered, Declined};
+use paihao_gateway::lines::{CommandOutcome, SubmitError};
 use reqwest::Method;
 use serde_json::json;
 
-pub async fn take(gateway: &Gateway, queue: &str, person: &str) -> Result<String, Declined> {
+pub async fn take(gateway: &Gateway, queue: &str, person: &str) -> Result<String, SubmitError> {
     let person = Person::new(person);
     let act = Act::Take {
         queue: QueueId::new(queue),
@@ -19,7 +19,7 @@ pub async fn take(gateway: &Gateway, queue: &str, person: &str) -> Result<String
     let actor = Actor::Customer(person.clone());
     let id = CommandId::derived(&format!("take {queue} {}", person.as_str()));
     let command = Command { id, fingerprint: 0, actor, act };
-    let Answered { outcome, .. } = gateway.lines.submit("hall", command).await?;
+    let CommandOutcome { outcome, .. } = gateway.lines.submit("hall", command).await?;
     match outcome {
         Outcome::Holding { number, .. } => Ok(number.to_string()),
         other => panic!("no number: {other:?}"),
@@ -44,7 +44,7 @@ async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() 
     assert_eq!((made.status, &made.body["changed"][0]["key"]), (200, &json!("queues.loan.open")));
     assert_eq!(take(&one, "loan", "bob").await.unwrap(), "L001");
     until("the other has read it", async || {
-        let rules = two.lines.book("hall").unwrap().rules.clone();
+        let rules = two.lines.settings("hall").unwrap().rules.clone();
         rules.queues.get(&QueueId::new("loan")).is_some_and(|queue| queue.open)
     })
     .await;
@@ -56,11 +56,11 @@ async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() 
     queue["open"] = json!(false);
     assert_eq!(two.put("/book/sites/hall/queues/loan", queue).await.status, 200);
     let refused = take(&two, "loan", "dan").await.unwrap_err();
-    assert!(matches!(refused, Declined::Refused(_)), "{refused:?}");
+    assert!(matches!(refused, SubmitError::Refused(_)), "{refused:?}");
 
     // A replica that begins later knows all of it.
     let late = shop.gateway().await;
-    assert!(!late.lines.book("hall").unwrap().rules.queues[&QueueId::new("loan")].open);
+    assert!(!late.lines.settings("hall").unwrap().rules.queues[&QueueId::new("loan")].open);
     let changes = late.get("/book/changes?site=hall").await;
     let changes = changes.body["changes"].as_array().unwrap().clone();
     assert_eq!(changes.len(), 4);
@@ -137,17 +137,17 @@ async fn a_site_is_made_and_retired_by_whoever_has_every_site() {
     assert_eq!(one.get(path).await.code(), "unknown_site");
     let made = told(one.ask(Method::PUT, path, OWNER).json(&site)).await;
     assert_eq!(made.status, 200, "{}", made.text);
-    until("the other has it", async || two.lines.book("kiosk").is_some()).await;
+    until("the other has it", async || two.lines.settings("kiosk").is_some()).await;
     let seen = two.get(path).await;
     assert_eq!((&seen.tag, &seen.body["time_zone"]), (&made.tag, &json!("Asia/Shanghai")));
     let gone = two.ask(Method::DELETE, path, OWNER).header("If-Match", seen.tag.unwrap());
     assert_eq!(told(gone).await.status, 200);
-    assert!(two.lines.book("kiosk").is_none());
+    assert!(two.lines.settings("kiosk").is_none());
     assert_eq!(two.get(path).await.code(), "unknown_site");
     // It may come back, and continues where its revisions were.
     let back = told(two.ask(Method::PUT, path, OWNER).json(&site)).await;
     assert_eq!(back.status, 200, "{}", back.text);
-    assert!(two.lines.book("kiosk").is_some());
+    assert!(two.lines.settings("kiosk").is_some());
 }
 
 #[tokio::test]

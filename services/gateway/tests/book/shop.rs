@@ -4,16 +4,19 @@ use async_trait::async_trait;
 use paihao_cache::{MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
-use paihao_chassis::config::Problems;
-use paihao_gateway::book::documents::Base;
-use paihao_gateway::book::{AccountBook, Book, EVERY_SITE, KeyRole, StaffKey, file, setup};
-use paihao_gateway::lines::Lines;
+use paihao_chassis::config::ConfigProblems;
+use paihao_gateway::book::documents::ConfiguredDocuments;
+use paihao_gateway::book::{
+    ALL_SITES, AccountSettings, DeploymentSettings, KeyRole, StaffKey, file, setup,
+};
+use paihao_gateway::lines::Engine;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_wechat::callback::{Mode, Protection};
 use paihao_wechat::{
-    AccessToken, AppId, CallbackToken, Caller, Client, ClientOptions, TokenSource, TokenUnavailable,
+    AccessToken, AccountClient, AppId, CallbackToken, Client, ClientOptions, TokenSource,
+    TokenUnavailable,
 };
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -56,7 +59,7 @@ pub struct Shop {
 
 /// One gateway.
 pub struct Gateway {
-    pub lines: Lines,
+    pub lines: Engine,
     url: String,
     http: reqwest::Client,
 }
@@ -69,7 +72,11 @@ impl TokenSource for NoTokens {
         Err(TokenUnavailable("none here".to_owned()))
     }
 
-    async fn refused(&self, _: &str, _: &AccessToken) -> Result<AccessToken, TokenUnavailable> {
+    async fn replace_refused(
+        &self,
+        _: &str,
+        _: &AccessToken,
+    ) -> Result<AccessToken, TokenUnavailable> {
         Err(TokenUnavailable("none here".to_owned()))
     }
 }
@@ -97,37 +104,41 @@ impl Shop {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/api/v1", listener.local_addr().unwrap());
         let settings = Settings {
-            callback_window: Duration::from_secs(300),
-            callback_body_limit: 65536,
-            session_expiry: Duration::from_secs(600),
-            pool: PoolSettings { size: 0, keep: Duration::from_secs(60), per_second: 1 },
-            phones: None,
-            public: None,
+            max_callback_clock_skew: Duration::from_secs(300),
+            max_callback_body_bytes: 65536,
+            scan_session_ttl: Duration::from_secs(600),
+            pool: PoolSettings { size: 0, max_age: Duration::from_secs(60), max_per_second: 1 },
+            simulator_url: None,
+            public_url: None,
             login: Default::default(),
             trusted_proxies: Vec::new(),
-            framed_by: Vec::new(),
+            frame_ancestors: Vec::new(),
             limits: Default::default(),
         };
         let ports = Ports {
             ledger: self.ledger.clone(),
             cache: Arc::new(MemoryCache::new(MemoryOptions::default())),
-            wechat: Caller::new(Client::new(ClientOptions::default()).unwrap(), Arc::new(NoTokens)),
+            wechat: AccountClient::new(
+                Client::new(ClientOptions::default()).unwrap(),
+                Arc::new(NoTokens),
+            ),
             clock: Arc::new(self.clock.clone()),
         };
         let book = Arc::new(book(base));
         let gateway = start(settings, book, ports, listener, &self.tasks);
-        gateway.lines.until_caught_up().await;
-        until("the book is read", async || gateway.setup.is_read()).await;
-        Gateway { lines: gateway.lines, url, http: self.http.clone() }
+        gateway.engine.until_caught_up().await;
+        until("the book is read", async || gateway.live_settings.caught_up()).await;
+        Gateway { lines: gateway.engine, url, http: self.http.clone() }
     }
 }
 
-fn book(base: &str) -> Book {
-    let file = file::read(base, true).unwrap();
-    let mut problems = Problems::new();
+fn book(base: &str) -> DeploymentSettings {
+    let file = file::parse(base, true).unwrap();
+    let mut problems = ConfigProblems::new();
     let mut sites = BTreeMap::new();
     for (id, site) in &file.sites {
-        let checked = setup::site(id, id, site, file.accounts.keys(), &mut problems).unwrap();
+        let checked =
+            setup::validate_site(id, id, site, file.accounts.keys(), &mut problems).unwrap();
         sites.insert(id.clone(), Arc::new(checked));
     }
     let protection = || Protection {
@@ -140,19 +151,19 @@ fn book(base: &str) -> Book {
     };
     let accounts = file.accounts.iter();
     let accounts =
-        accounts.map(|(name, setup)| (name.clone(), AccountBook::new(protection(), setup)));
+        accounts.map(|(name, setup)| (name.clone(), AccountSettings::new(protection(), setup)));
     let opens = |site: &str| [site.to_owned()].into();
     let counters = [paihao_domain::CounterId::new("1")].into();
-    Book {
+    DeploymentSettings {
         accounts: accounts.collect(),
         sites,
         staff_keys: vec![
-            StaffKey::new("owner", OWNER, opens(EVERY_SITE)),
+            StaffKey::new("owner", OWNER, opens(ALL_SITES)),
             StaffKey::new("boss", MANAGER, opens("hall")),
-            StaffKey::new("ann", STAFF, opens("hall")).acting(KeyRole::Staff, counters),
+            StaffKey::new("ann", STAFF, opens("hall")).with_role(KeyRole::Staff, counters),
         ],
-        base: Base { sites: file.sites, accounts: file.accounts },
-        ..Book::default()
+        configured: ConfiguredDocuments { sites: file.sites, accounts: file.accounts },
+        ..DeploymentSettings::default()
     }
 }
 

@@ -27,10 +27,13 @@ async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
         "{}",
         tried.text
     );
-    assert!(empty.lines.book("hall").is_none(), "it was only tried");
+    assert!(empty.lines.settings("hall").is_none(), "it was only tried");
     assert_eq!(import("").await.status, 200);
     assert_eq!(empty.get("/book?format=toml").await.text, toml);
-    assert_eq!(empty.lines.book("hall").unwrap().rules, gateway.lines.book("hall").unwrap().rules);
+    assert_eq!(
+        empty.lines.settings("hall").unwrap().rules,
+        gateway.lines.settings("hall").unwrap().rules
+    );
     let again = import("").await;
     assert_eq!(again.body["written"], json!([]), "what is so already is not written");
 

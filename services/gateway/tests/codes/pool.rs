@@ -4,11 +4,11 @@ use crate::shop::{MORNING, Mint};
 use paihao_cache::{Cache, MemoryCache};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, RuntimeClock};
-use paihao_contracts::session::{Purpose, ScanSession};
+use paihao_contracts::session::{ScanPurpose, ScanSession};
 use paihao_gateway::scan::codes::CodeSource;
 use paihao_gateway::scan::codes::pool::{PoolSettings, Pools};
 use paihao_gateway::scan::sessions::ScanSessions;
-use paihao_wechat::{QrRequest, Value};
+use paihao_wechat::{CallPriority, QrRequest};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl World {
     }
 
     fn replica(&self, size: usize) -> Replica {
-        let settings = PoolSettings { size, keep: KEEP, per_second: 10 };
+        let settings = PoolSettings { size, max_age: KEEP, max_per_second: 10 };
         let (source, tasks) = (self.mint.clone() as Arc<dyn CodeSource>, Tasks::new());
         let accounts = ["shop".to_owned()];
         let pools = Pools::start(&settings, accounts, SESSION, &source, &self.clock, &tasks);
@@ -50,12 +50,12 @@ impl World {
 
 impl Replica {
     async fn open(&self, uuid: u128) -> ScanSession {
-        let purpose = Purpose::Ticket { site: "hall".into(), queue: "a".into() };
+        let purpose = ScanPurpose::Ticket { site: "hall".into(), queue: "a".into() };
         self.sessions.open(Uuid::from_u128(uuid), "shop", purpose).await.unwrap()
     }
 
     fn ready(&self) -> usize {
-        self.pools.ready("shop")
+        self.pools.ready_count("shop")
     }
 }
 
@@ -71,8 +71,15 @@ async fn a_session_takes_a_ready_code_and_the_pool_is_refilled() {
     a_while().await;
     assert_eq!((replica.ready(), world.mint.calls()), (8, 8));
     // What is made ahead is worth least, and outlives a session by as long as it may wait.
-    let life = |(request, worth): &(QrRequest, Value)| (request.expiry(), *worth);
-    assert!(world.mint.asked.lock().iter().all(|a| life(a) == (Some(SESSION + KEEP), Value::Low)));
+    let life = |(request, worth): &(QrRequest, CallPriority)| (request.expiry(), *worth);
+    assert!(
+        world
+            .mint
+            .asked
+            .lock()
+            .iter()
+            .all(|a| life(a) == (Some(SESSION + KEEP), CallPriority::Low))
+    );
 
     let asked = Instant::now();
     let session = replica.open(1).await;
@@ -93,7 +100,7 @@ async fn an_empty_pool_and_one_that_is_off_make_the_code_at_once() {
     let session = off.open(1).await;
     assert_eq!((&*session.qr_ticket, off.ready()), ("T1", 0));
     let asked = world.mint.asked.lock()[0].clone();
-    assert_eq!((asked.0.expiry(), asked.1), (Some(SESSION), Value::Normal));
+    assert_eq!((asked.0.expiry(), asked.1), (Some(SESSION), CallPriority::Normal));
     a_while().await;
     assert_eq!(world.mint.calls(), 1, "no pool is filled");
 
@@ -102,7 +109,8 @@ async fn an_empty_pool_and_one_that_is_off_make_the_code_at_once() {
     for uuid in 2..7 {
         small.open(uuid).await;
     }
-    let made = world.mint.asked.lock().iter().filter(|(_, worth)| *worth == Value::Normal).count();
+    let made =
+        world.mint.asked.lock().iter().filter(|(_, worth)| *worth == CallPriority::Normal).count();
     assert_eq!(made, 4, "one without a pool, and three of five beyond a pool of two");
 }
 
@@ -222,21 +230,21 @@ async fn an_account_whose_first_site_comes_while_gateways_run_gets_a_pool_and_ke
     let world = World::new();
     let replica = world.replica(4);
     a_while().await;
-    assert_eq!(replica.pools.ready("clinic"), 0);
+    assert_eq!(replica.pools.ready_count("clinic"), 0);
     for _ in 0..3 {
-        replica.pools.keep(["shop".to_owned(), "clinic".to_owned()]);
+        replica.pools.add_accounts(["shop".to_owned(), "clinic".to_owned()]);
         a_while().await;
     }
-    assert_eq!((replica.ready(), replica.pools.ready("clinic")), (4, 4));
+    assert_eq!((replica.ready(), replica.pools.ready_count("clinic")), (4, 4));
     assert_eq!(world.mint.calls(), 8, "no account is filled twice");
     // A pool outlives its account's last site: what is in it is used should one come again.
-    replica.pools.keep([]);
-    assert!(replica.pools.take("clinic").is_some());
+    replica.pools.add_accounts([]);
+    assert!(replica.pools.pop("clinic").is_some());
     a_while().await;
-    assert_eq!(replica.pools.ready("clinic"), 4);
+    assert_eq!(replica.pools.ready_count("clinic"), 4);
     // After the soft stop nothing is filled any more.
     replica.tasks.stop_and_wait().await;
-    replica.pools.keep(["late".to_owned()]);
+    replica.pools.add_accounts(["late".to_owned()]);
     a_while().await;
-    assert_eq!((replica.pools.ready("late"), world.mint.calls()), (0, 9));
+    assert_eq!((replica.pools.ready_count("late"), world.mint.calls()), (0, 9));
 }

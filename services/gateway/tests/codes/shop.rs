@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use paihao_gateway::scan::codes::CodeSource;
-use paihao_gateway::scan::codes::cost::{CountedBy, Today};
-use paihao_wechat::{CallError, CallerError, Meaning, Picture, QrCode, QrRequest, Refusal, Value};
+use paihao_gateway::scan::codes::cost::{DailyCallUsage, UsageSource};
+use paihao_wechat::{
+    AccountClientError, CallError, CallPriority, FailureClass, Picture, QrCode, QrRequest, Refusal,
+};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,7 +18,7 @@ pub const MORNING: i64 = 1_795_140_000_000;
 #[derive(Default)]
 pub struct Mint {
     /// What was asked for, and how much it was said to be worth.
-    pub asked: Mutex<Vec<(QrRequest, Value)>>,
+    pub asked: Mutex<Vec<(QrRequest, CallPriority)>>,
     /// So many of the next calls are refused with this code.
     refusing: AtomicI64,
     code: AtomicI64,
@@ -45,12 +47,12 @@ impl Mint {
 
 #[async_trait]
 impl CodeSource for Mint {
-    async fn make(
+    async fn create(
         &self,
         _: &str,
         request: &QrRequest,
-        worth: Value,
-    ) -> Result<QrCode, CallerError> {
+        worth: CallPriority,
+    ) -> Result<QrCode, AccountClientError> {
         let number = {
             let mut asked = self.asked.lock();
             asked.push((request.clone(), worth));
@@ -62,8 +64,8 @@ impl CodeSource for Mint {
         }
         if self.refusing.fetch_sub(1, Ordering::SeqCst) > 0 {
             let code = self.code.load(Ordering::SeqCst);
-            let (name, meaning) = ("refused", Meaning::Later(None));
-            let refusal = Refusal { code, name, meaning, sentence: String::new() };
+            let (name, meaning) = ("refused", FailureClass::RetryLater(None));
+            let refusal = Refusal { code, name, class: meaning, sentence: String::new() };
             return Err(CallError::Refused(refusal).into());
         }
         let (ticket, url) = (format!("T{number}"), format!("http://weixin.qq.com/q/{number}"));
@@ -71,12 +73,12 @@ impl CodeSource for Mint {
         Ok(QrCode { ticket, url, expires_in: request.expiry().and(lives) })
     }
 
-    async fn picture(&self, _: &str) -> Result<Picture, CallerError> {
+    async fn picture(&self, _: &str) -> Result<Picture, AccountClientError> {
         unreachable!("nobody asks for a picture here")
     }
 
-    async fn today(&self, _: &str) -> Today {
+    async fn usage_today(&self, _: &str) -> DailyCallUsage {
         let made = self.calls() as u64;
-        Today { made, cap: Some(100_000), counted_by: CountedBy::Wechat }
+        DailyCallUsage { made, cap: Some(100_000), counted_by: UsageSource::Wechat }
     }
 }

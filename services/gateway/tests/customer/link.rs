@@ -2,8 +2,10 @@
 
 use crate::door::{Gateway, Hall, read};
 use crate::replica::{at, command, finish};
-use paihao_contracts::link::{TicketKey, TicketRef};
-use paihao_domain::{Act, CounterId, Outcome, Person, QueueId, Served, TicketId, TicketKey as Key};
+use paihao_contracts::link::{TicketKey, TicketLink};
+use paihao_domain::{
+    Act, CounterId, CounterTicket, Outcome, Person, QueueId, TicketId, TicketKey as Key,
+};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -25,8 +27,8 @@ async fn joins(gateway: &Gateway, person: &str) -> String {
     };
     let taken = gateway.lines.submit("hall", command(&format!("take {person}"), act)).await;
     let Outcome::Holding { ticket, .. } = taken.unwrap().outcome else { panic!("no ticket") };
-    let day = gateway.lines.view("hall").unwrap().site.day().unwrap().0;
-    let link = TicketRef { day, ticket: ticket.0, key: TicketKey(key(person)) };
+    let day = gateway.lines.snapshot("hall").unwrap().site.day().unwrap().0;
+    let link = TicketLink { day, ticket: ticket.0, key: TicketKey(key(person)) };
     format!("/tickets/hall/{}", link.id())
 }
 
@@ -141,11 +143,11 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
     // Every act that is offered is done at a copy of the site, every other one is refused.
     let mut agrees = async || {
         let (_, told) = get(&gateway, &ann).await;
-        let site = gateway.lines.view("hall").unwrap().site;
-        let (book, ticket) = (gateway.lines.book("hall").unwrap(), TicketId(1));
+        let site = gateway.lines.snapshot("hall").unwrap().site;
+        let (book, ticket) = (gateway.lines.settings("hall").unwrap(), TicketId(1));
         let held = told["state"] == "held";
         for (act, name) in [
-            (Act::LetPass { ticket, until: paihao_domain::Until::Tap }, "let-pass"),
+            (Act::LetPass { ticket, until: paihao_domain::LetPassLimit::OnRequest }, "let-pass"),
             (if held { Act::Resume(ticket) } else { Act::Return(ticket) }, "return"),
             (Act::Mark { ticket, mark: paihao_domain::Mark::TellAt(Some(2)) }, "tell-me"),
             (Act::Leave { ticket, reason: None }, "leave"),
@@ -153,7 +155,7 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
             wishes += 1;
             let mut wish = command(&format!("wish {wishes}"), act);
             wish.actor = paihao_domain::Actor::Holder(ticket);
-            let now = book.calendar.now(crate::replica::MORNING);
+            let now = book.calendar.at(crate::replica::MORNING);
             let allowed = paihao_domain::decide(&site, &book.rules, &wish, &now).is_ok();
             let offered = told["may"].as_array().unwrap().contains(&json!(name));
             // A mark on a live ticket does no harm, and is not offered where it has no meaning.
@@ -165,7 +167,7 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
     does(&gateway, "open", Act::OpenCounter(CounterId::new("1"))).await;
     does(&gateway, "call", Act::CallNext(CounterId::new("1"))).await;
     agrees().await;
-    let here = || Served { counter: CounterId::new("1"), number: None };
+    let here = || CounterTicket { counter: CounterId::new("1"), number: None };
     does(&gateway, "miss", Act::Miss(here())).await;
     agrees().await;
     let (_, told) = post(&gateway, &format!("{ann}/return"), json!({}), "back").await;
@@ -224,7 +226,7 @@ async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
     does(&gateway, "call ann", Act::CallNext(counter())).await;
     while next(&mut phone, "ticket").await["ahead"] != 0 {}
     // The call was a mistake: one more ahead, and the page can say why.
-    does(&gateway, "back", Act::PutBack(Served { counter: counter(), number: None })).await;
+    does(&gateway, "back", Act::PutBack(CounterTicket { counter: counter(), number: None })).await;
     let told = loop {
         let told = next(&mut phone, "ticket").await;
         if told["ahead"] == 1 {
@@ -238,7 +240,7 @@ async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
     // A connection that was lost begins again with how it stands now.
     drop(phone);
     let ticket = TicketId(2);
-    let call = Act::CallThis { counter: counter(), ticket, reason: Some("急".into()) };
+    let call = Act::CallTicket { counter: counter(), ticket, reason: Some("急".into()) };
     does(&gateway, "call ben", call).await;
     let mut phone = events(gateway.anybody(&format!("{ben}/events")).send().await.unwrap());
     let told = next(&mut phone, "ticket").await;

@@ -3,14 +3,14 @@
 use crate::door::Hall;
 use crate::replica::{at, take};
 use paihao_contracts::names::OUTCOMES;
-use paihao_contracts::notice::{Channel, Fate, NoticeOutcome};
+use paihao_contracts::notice::{Channel, DeliveryOutcome, NoticeOutcome};
 use paihao_domain::Act;
-use paihao_gateway::lines::Lines;
+use paihao_gateway::lines::Engine;
 use paihao_ledger::{Entry, Expect, Ledger, Subject};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-async fn calls_one(lines: &Lines) {
+async fn calls_one(lines: &Engine) {
     lines.submit("hall", take("somebody")).await.unwrap();
     lines.submit("hall", at("1", Act::OpenCounter, "open")).await.unwrap();
     lines.submit("hall", at("1", Act::CallNext, "call")).await.unwrap();
@@ -29,11 +29,11 @@ async fn every_replica_tells_what_became_of_a_message() {
     let (_, told) = one.json("/tickets/A001/notices").await;
     assert_eq!(fates(&told), [("joined", "delivered"), ("called", "waiting")]);
 
-    let day = one.lines.view("hall").unwrap().site.day().unwrap().0;
+    let day = one.lines.snapshot("hall").unwrap().site.day().unwrap().0;
     let outcome = NoticeOutcome {
         v: 1,
         key: format!("hall/{day}/1/called#1"),
-        fate: Fate::Sent { message_id: 5 },
+        fate: DeliveryOutcome::Sent { message_id: 5 },
         at: 7,
         attempts: 1,
         via: Some(Channel::Template),

@@ -2,7 +2,7 @@
 
 use crate::door::{Gateway, Hall, STAFF_KEY, read};
 use crate::replica::{at, command, finish, take};
-use paihao_domain::{Act, QueueId, Served, TicketKey};
+use paihao_domain::{Act, CounterTicket, QueueId, TicketKey};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -60,7 +60,8 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
     assert_eq!(seen["calls"][0]["number"], "A004");
 
     // Who was missed is told by when to be back, and no longer goes by what they were told first.
-    done(&gateway, at("1", |counter| Act::Miss(Served { counter, number: None }), "miss")).await;
+    done(&gateway, at("1", |counter| Act::Miss(CounterTicket { counter, number: None }), "miss"))
+        .await;
     let seen = desk(&gateway, crate::door::KEY).await;
     let missed = ticket(&seen, "A004");
     assert_eq!((&missed["state"], &missed["told"]), (&json!("missed"), &Value::Null));

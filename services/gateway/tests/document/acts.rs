@@ -10,7 +10,7 @@ use futures::{StreamExt, stream};
 /// A transition's number and the state before.
 type Row = Option<(&'static str, &'static str)>;
 
-/// An act that can be done after the script, in which `WHO` is whoever does it; and how the table
+/// An act that can be done after the script, in which `STATISTICS_ACCESS` is whoever does it; and how the table
 /// of transitions calls it: its number and the state before, if it has a row there.
 const ACTS: &[(&str, &str, Row)] = &[
     ("numbers", "", None),

@@ -9,18 +9,18 @@ use axum::{Json, Router};
 use paihao_cache::{MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
-use paihao_chassis::config::{Layers, Problems};
+use paihao_chassis::config::{ConfigProblems, Layers};
 use paihao_contracts::link;
-use paihao_contracts::names::{BOOK, DEAD_LETTERS, LEDGER, STAFF};
+use paihao_contracts::names::{DEAD_LETTERS, LEDGER, SETTINGS, STAFF};
 use paihao_contracts::setup::{AccountSetup, SiteSetup};
 use paihao_contracts::staff::{Member, StaffEntry, StaffEvent, StaffRole};
 use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, Outcome, Person, QueueId, TicketKey,
 };
-use paihao_gateway::book::documents::Base;
-use paihao_gateway::book::{AccountBook, Book, KeyRole, StaffKey, setup};
-use paihao_gateway::identity::login::settings::{Client as LoginClient, LoginSettings};
-use paihao_gateway::lines::Lines;
+use paihao_gateway::book::documents::ConfiguredDocuments;
+use paihao_gateway::book::{AccountSettings, DeploymentSettings, KeyRole, StaffKey, setup};
+use paihao_gateway::identity::login::settings::{LoginSettings, OAuthClient as LoginClient};
+use paihao_gateway::lines::Engine;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger::dead_letter::Cause;
@@ -28,8 +28,8 @@ use paihao_ledger::{Entry, Expect, Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_wechat::callback::Protection;
 use paihao_wechat::{
-    AccessToken, AppId, CallbackToken, Caller, Client, ClientOptions, Endpoints, TokenSource,
-    TokenUnavailable,
+    AccessToken, AccountClient, AppId, CallbackToken, Client, ClientOptions, Endpoints,
+    TokenSource, TokenUnavailable,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub struct Hall {
     /// Whether WeChat refuses to make codes.
     pub sulking: Arc<AtomicBool>,
     pub cache: Arc<MemoryCache>,
-    pub lines: Lines,
+    pub lines: Engine,
     ledger: Arc<SqliteLedger>,
     pub tasks: Tasks,
     _folder: TempDir,
@@ -79,7 +79,11 @@ impl TokenSource for OneToken {
         Ok(AccessToken::new("token".to_owned()))
     }
 
-    async fn refused(&self, _: &str, _: &AccessToken) -> Result<AccessToken, TokenUnavailable> {
+    async fn replace_refused(
+        &self,
+        _: &str,
+        _: &AccessToken,
+    ) -> Result<AccessToken, TokenUnavailable> {
         Err(TokenUnavailable("none here".to_owned()))
     }
 }
@@ -99,27 +103,27 @@ impl Hall {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let settings = Settings {
-            callback_window: Duration::from_secs(300),
-            callback_body_limit: 4096,
-            session_expiry: Duration::from_secs(600),
-            pool: PoolSettings { size: 0, keep: Duration::from_secs(60), per_second: 1 },
-            public: None,
-            phones: None,
+            max_callback_clock_skew: Duration::from_secs(300),
+            max_callback_body_bytes: 4096,
+            scan_session_ttl: Duration::from_secs(600),
+            pool: PoolSettings { size: 0, max_age: Duration::from_secs(60), max_per_second: 1 },
+            public_url: None,
+            simulator_url: None,
             login: login(),
             trusted_proxies: Vec::new(),
-            framed_by: Vec::new(),
+            frame_ancestors: Vec::new(),
             limits: Default::default(),
         };
         let cache = Arc::new(MemoryCache::new(MemoryOptions::default()));
         let ports = Ports {
             ledger: ledger.clone(),
             cache: cache.clone(),
-            wechat: Caller::new(wechat, Arc::new(OneToken)),
+            wechat: AccountClient::new(wechat, Arc::new(OneToken)),
             clock: Arc::new(Unannounced(clock.clone())),
         };
         let gateway = start(settings, Arc::new(book()), ports, listener, &tasks);
-        gateway.lines.until_caught_up().await;
-        let (walk, lines) = (Walk::of(url, met), gateway.lines);
+        gateway.engine.until_caught_up().await;
+        let (walk, lines) = (Walk::of(url, met), gateway.engine);
         Hall { walk, clock, sulking, cache, lines, ledger, tasks, _folder: folder }
     }
 }
@@ -142,8 +146,8 @@ impl Hall {
         else {
             panic!("no ticket")
         };
-        let day = self.lines.view("hall").unwrap().site.day().unwrap().0;
-        link::TicketRef { day, ticket: ticket.0, key: link::TicketKey(key) }.id()
+        let day = self.lines.snapshot("hall").unwrap().site.day().unwrap().0;
+        link::TicketLink { day, ticket: ticket.0, key: link::TicketKey(key) }.id()
     }
 
     /// Somebody scanned an invitation: staff at counter 1 of the hall, or a manager of these sites.
@@ -194,8 +198,8 @@ impl Hall {
         for (log, names) in [
             (&LEDGER, &["shop", "hall"][..]),
             (&STAFF, &["staff"]),
-            (&BOOK, &["site", "hall"]),
-            (&BOOK, &["account", "shop"]),
+            (&SETTINGS, &["site", "hall"]),
+            (&SETTINGS, &["account", "shop"]),
         ] {
             let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
             let subject = Subject::new(names).unwrap();
@@ -217,7 +221,7 @@ impl Drop for Hall {
 fn login() -> LoginSettings {
     let intranet = LoginClient {
         name: "内网".to_owned(),
-        redirects: vec!["https://intranet.example/in".to_owned()],
+        redirect_uris: vec!["https://intranet.example/in".to_owned()],
         account: "shop".to_owned(),
         confirm: true,
         staff_only: true,
@@ -250,7 +254,7 @@ async fn wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
     Client::new(ClientOptions { endpoints, ..ClientOptions::default() }).unwrap()
 }
 
-/// Queues: `a`, `b` with room for one, `shut` whose hours are over, `late` whose hours soon are, `idle` that nobody but counter 3
+/// Queues: `a`, `b` with room for one, `shut` whose hours are over, `late` whose hours soon are, `idle_timeout` that nobody but counter 3
 /// serves.
 const SITE: &str = r#"
     account = "shop"
@@ -266,33 +270,33 @@ const SITE: &str = r#"
 "#;
 
 /// The sites `hall` and `other`, and who may do what there.
-pub fn book() -> Book {
+pub fn book() -> DeploymentSettings {
     let setup: SiteSetup = Layers::default().text("the hall", SITE).read().unwrap();
     let site = |id: &str| {
         let accounts = ["shop".to_owned()];
-        let mut problems = Problems::new();
-        let checked = setup::site(id, id, &setup, &accounts, &mut problems);
+        let mut problems = ConfigProblems::new();
+        let checked = setup::validate_site(id, id, &setup, &accounts, &mut problems);
         problems.into_result().unwrap();
         (id.to_owned(), Arc::new(checked.unwrap()))
     };
     let protection =
         Protection::plain(AppId("wx0123456789abcdef".to_owned()), CallbackToken::new(TOKEN));
-    let account = AccountBook::new(protection, &AccountSetup::default());
+    let account = AccountSettings::new(protection, &AccountSetup::default());
     let opens = |name: &str| StaffKey::new(name, &key(name), ["hall".to_owned()].into());
     let at = |counters: &[&str]| counters.iter().map(|counter| CounterId::new(counter)).collect();
-    Book {
-        base: Base {
+    DeploymentSettings {
+        configured: ConfiguredDocuments {
             sites: ["hall", "other"].map(|id| (id.to_owned(), setup.clone())).into(),
             accounts: [("shop".to_owned(), AccountSetup::default())].into(),
         },
         accounts: [("shop".to_owned(), account)].into(),
         sites: ["hall", "other"].map(site).into(),
         staff_keys: vec![
-            opens("staff").acting(KeyRole::Staff, at(&["1", "2"])),
-            opens("mate").acting(KeyRole::Staff, at(&["1", "2", "3"])),
+            opens("staff").with_role(KeyRole::Staff, at(&["1", "2"])),
+            opens("mate").with_role(KeyRole::Staff, at(&["1", "2", "3"])),
             opens("manager"),
-            opens("api").acting(KeyRole::Api, at(&["1"])),
-            opens("api_manager").acting(KeyRole::Api, at(&[])),
+            opens("api").with_role(KeyRole::Api, at(&["1"])),
+            opens("api_manager").with_role(KeyRole::Api, at(&[])),
             StaffKey::new("owner", &key("owner"), ["*".to_owned()].into()),
             StaffKey::new("stranger", &key("stranger"), ["other".to_owned()].into()),
         ],

@@ -6,7 +6,7 @@ use crate::managed::{BOOK, LETTERS};
 use crate::script::play;
 use crate::walk::{Met, OPERATIONS};
 use paihao_cache::Cache;
-use paihao_contracts::names::door_code_lease;
+use paihao_contracts::names::permanent_code_lease;
 use paihao_contracts::staff::StaffRole;
 use paihao_domain::{QueueId, Rules};
 use paihao_wechat::CallbackToken;
@@ -385,7 +385,7 @@ async fn without_codes(met: &Met) {
         anybody door_png queue=b -> wechat_unavailable
         anybody door_jpg queue=idle -> wechat_unavailable"#;
     play(&hall, "", sulk).await;
-    let lease = door_code_lease("shop", "hall", "shut");
+    let lease = permanent_code_lease("shop", "hall", "shut");
     hall.cache.acquire(&lease, "somebody else", Duration::from_secs(60)).await.unwrap().unwrap();
     let pending = async |id: &str| {
         let answer = hall.walk.ask(id).at("queue", "shut").send().await;
@@ -401,7 +401,7 @@ async fn changed(met: &Met) {
         let mut sites = book().sites;
         let site = Arc::get_mut(sites.get_mut("hall").unwrap()).unwrap();
         change(&mut site.rules);
-        hall.lines.set(&sites);
+        hall.lines.set_sites(&sites);
     };
     let missed = "
         staff open_counter

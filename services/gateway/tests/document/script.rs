@@ -8,7 +8,7 @@ use crate::hall::Hall;
 use serde_json::Value;
 use std::time::Duration;
 
-/// Plays a script. `WHO` in it is this one.
+/// Plays a script. `STATISTICS_ACCESS` in it is this one.
 pub async fn play(hall: &Hall, who: &str, script: &str) {
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(seconds) = line.strip_prefix("wait ") {

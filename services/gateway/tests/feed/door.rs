@@ -8,17 +8,19 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::ManualClock;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::names::LEDGER;
-use paihao_contracts::public::publish;
+use paihao_contracts::public::to_public_events;
 use paihao_domain::CounterId;
 use paihao_gateway::book::{KeyRole, StaffKey};
-use paihao_gateway::http::limits::LimitSettings;
-use paihao_gateway::lines::Lines;
-use paihao_gateway::projections::fates::Fates;
+use paihao_gateway::http::limits::RateLimitSettings;
+use paihao_gateway::lines::Engine;
+use paihao_gateway::projections::fates::DeliveryStatusProjection;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger::{Followed, Ledger, Position};
 use paihao_ledger_sqlite::SqliteLedger;
-use paihao_wechat::{AccessToken, Caller, Client, ClientOptions, TokenSource, TokenUnavailable};
+use paihao_wechat::{
+    AccessToken, AccountClient, Client, ClientOptions, TokenSource, TokenUnavailable,
+};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
@@ -37,15 +39,15 @@ pub struct Hall {
     pub http: reqwest::Client,
     pub tasks: Tasks,
     /// Of what anybody may ask for; none unless a test sets them.
-    pub limits: LimitSettings,
+    pub limits: RateLimitSettings,
     _folder: TempDir,
 }
 
 /// One gateway.
 pub struct Gateway {
-    pub lines: Lines,
+    pub lines: Engine,
     #[allow(dead_code, reason = "not every test that has a hall asks")]
-    pub fates: Fates,
+    pub fates: DeliveryStatusProjection,
     pub url: String,
     http: reqwest::Client,
 }
@@ -58,7 +60,11 @@ impl TokenSource for NoTokens {
         Err(TokenUnavailable("none here".to_owned()))
     }
 
-    async fn refused(&self, _: &str, _: &AccessToken) -> Result<AccessToken, TokenUnavailable> {
+    async fn replace_refused(
+        &self,
+        _: &str,
+        _: &AccessToken,
+    ) -> Result<AccessToken, TokenUnavailable> {
         Err(TokenUnavailable("none here".to_owned()))
     }
 }
@@ -75,7 +81,7 @@ impl Hall {
             clock,
             http,
             tasks: Tasks::new(),
-            limits: LimitSettings::default(),
+            limits: RateLimitSettings::default(),
             _folder: folder,
         }
     }
@@ -90,30 +96,35 @@ impl Hall {
             StaffKey::new("desk", KEY, opens("hall")),
             StaffKey::new("other", "the-key-of-another-site", opens("elsewhere")),
             StaffKey::new("mei", STAFF_KEY, opens("hall"))
-                .acting(KeyRole::Staff, [CounterId::new("1")].into()),
+                .with_role(KeyRole::Staff, [CounterId::new("1")].into()),
         ];
         let settings = Settings {
-            callback_window: Duration::from_secs(300),
-            callback_body_limit: 65536,
-            session_expiry: Duration::from_secs(600),
-            pool: PoolSettings { size: 0, keep: Duration::from_secs(60), per_second: 1 },
-            public: Some("https://queue.example".to_owned()),
-            phones: None,
+            max_callback_clock_skew: Duration::from_secs(300),
+            max_callback_body_bytes: 65536,
+            scan_session_ttl: Duration::from_secs(600),
+            pool: PoolSettings { size: 0, max_age: Duration::from_secs(60), max_per_second: 1 },
+            public_url: Some("https://queue.example".to_owned()),
+            simulator_url: None,
             login: Default::default(),
             trusted_proxies: Vec::new(),
-            framed_by: Vec::new(),
+            frame_ancestors: Vec::new(),
             limits: self.limits,
         };
         let wechat = Client::new(ClientOptions::default()).unwrap();
         let ports = Ports {
             ledger: self.ledger.clone(),
             cache: Arc::new(MemoryCache::new(MemoryOptions::default())),
-            wechat: Caller::new(wechat, Arc::new(NoTokens)),
+            wechat: AccountClient::new(wechat, Arc::new(NoTokens)),
             clock: Arc::new(self.clock.clone()),
         };
         let gateway = start(settings, Arc::new(book), ports, listener, &self.tasks);
-        gateway.lines.until_caught_up().await;
-        Gateway { lines: gateway.lines, fates: gateway.fates, url, http: self.http.clone() }
+        gateway.engine.until_caught_up().await;
+        Gateway {
+            lines: gateway.engine,
+            fates: gateway.delivery_status,
+            url,
+            http: self.http.clone(),
+        }
     }
 
     /// The public form of everything that the ledger holds of the hall.
@@ -126,7 +137,9 @@ impl Hall {
             reached = recorded.position;
             let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
             if &*commit.site.id == "hall" {
-                told.extend(publish(reached.0, &commit).map(|e| serde_json::to_value(e).unwrap()));
+                told.extend(
+                    to_public_events(reached.0, &commit).map(|e| serde_json::to_value(e).unwrap()),
+                );
             }
         }
         told

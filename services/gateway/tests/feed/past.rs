@@ -45,7 +45,7 @@ async fn every_minute_of_two_days_looks_as_it_did() {
             seen.push((hall.clock.now_ms(), live(&gateway).await));
             hall.clock.advance(MINUTE);
         }
-        let today = lines.view("hall").unwrap().site.day();
+        let today = lines.snapshot("hall").unwrap().site.day();
         hall.clock.advance(23 * HOUR);
         // The day ends by itself.
         let mut views = lines.watch("hall").unwrap();

@@ -3,7 +3,7 @@
 use crate::door::Hall;
 use futures::StreamExt;
 use paihao_contracts::commit::Commit;
-use paihao_contracts::history::{HistoryEntry, history};
+use paihao_contracts::history::{HistoryEntry, history_entry};
 use paihao_contracts::names::{HISTORY, LEDGER};
 use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
 
@@ -16,7 +16,7 @@ pub async fn said(hall: &Hall) -> Vec<(Subject, HistoryEntry)> {
         let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
         reached = recorded.position;
         let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
-        said.extend(history(reached.0, &commit).map(|entry| (recorded.subject, entry)));
+        said.extend(history_entry(reached.0, &commit).map(|entry| (recorded.subject, entry)));
     }
     said
 }

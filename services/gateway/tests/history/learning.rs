@@ -4,7 +4,7 @@ use crate::door::{Gateway, Hall};
 use crate::historian::{said, write};
 use crate::replica::{at, finish, take};
 use paihao_chassis::clock::ManualClock;
-use paihao_domain::{Act, Outcome, Told};
+use paihao_domain::{Act, Outcome, QuotedWait};
 use paihao_ledger::Subject;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn later(clock: &ManualClock, minutes: u64) {
     clock.advance(Duration::from_secs(minutes * 60));
 }
 
-async fn told(gateway: &Gateway, person: &str) -> Told {
+async fn told(gateway: &Gateway, person: &str) -> QuotedWait {
     match gateway.lines.submit("hall", take(person)).await.unwrap().outcome {
         Outcome::Holding { told, .. } => told,
         other => panic!("{other:?}"),
@@ -54,7 +54,7 @@ async fn what_visits_taught_changes_what_the_next_one_is_told_and_is_read_again_
     assert_eq!(seen["calls"][0]["queue"], "a");
 
     let again = hall.gateway().await;
-    again.lines.history().until_read().await;
+    again.lines.history().until_caught_up().await;
     let site = Subject::new(&["shop", "hall"]).unwrap();
     assert_eq!(again.lines.history().model(&site), gateway.lines.history().model(&site));
     let accuracy = again.lines.history().accuracy();

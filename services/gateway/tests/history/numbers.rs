@@ -3,7 +3,7 @@
 use crate::door::{Gateway, Hall, read};
 use crate::historian::{said, write};
 use crate::replica::{at, command, finish, take};
-use paihao_domain::{Act, CounterId, Served, TicketId};
+use paihao_domain::{Act, CounterId, CounterTicket, TicketId};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -13,8 +13,8 @@ async fn after(hall: &Hall, gateway: &Gateway, minutes: u64, what: paihao_domain
     gateway.lines.submit("hall", what).await.unwrap();
 }
 
-fn served(counter: CounterId) -> Served {
-    Served { counter, number: None }
+fn served(counter: CounterId) -> CounterTicket {
+    CounterTicket { counter, number: None }
 }
 
 /// From 10:00 on: ann waits 2 minutes and is served for 7; ben waits 10 and is served for 20 (and
@@ -39,7 +39,7 @@ async fn a_day(hall: &Hall, gateway: &Gateway) {
     m(30, take("dan")).await;
     m(0, take("eva")).await;
     m(0, take("fay")).await;
-    let over = Act::CallThis {
+    let over = Act::CallTicket {
         counter: CounterId::new("1"),
         ticket: TicketId(5),
         reason: Some("老人".into()),

@@ -4,7 +4,7 @@ use crate::replica::{MORNING, at, digest, finish, ledger, number, replica, take}
 use futures::future::join_all;
 use paihao_chassis::clock::ManualClock;
 use paihao_domain::{Act, Refusal};
-use paihao_gateway::lines::Declined;
+use paihao_gateway::lines::SubmitError;
 use std::collections::BTreeSet;
 
 #[tokio::test]
@@ -38,14 +38,14 @@ async fn counters_at_two_replicas_share_the_line_and_keep_its_order() {
     for i in 0..60 {
         left.submit("hall", take(&format!("person {i}"))).await.unwrap();
     }
-    let counter = async |lines: &paihao_gateway::lines::Lines, counter: &'static str| {
+    let counter = async |lines: &paihao_gateway::lines::Engine, counter: &'static str| {
         lines.submit("hall", at(counter, Act::OpenCounter, "open")).await.unwrap();
         let mut called = Vec::new();
         for round in 0.. {
             let call = at(counter, Act::CallNext, &format!("call {round}"));
             match lines.submit("hall", call).await {
                 Ok(answer) => called.push(number(Ok(answer))),
-                Err(Declined::Refused(Refusal::NobodyWaiting(_))) => break,
+                Err(SubmitError::Refused(Refusal::NobodyWaiting(_))) => break,
                 Err(other) => panic!("{other:?}"),
             }
             let done = at(counter, finish, &format!("finish {round}"));
@@ -73,7 +73,10 @@ async fn a_replica_refuses_only_what_is_refused_by_the_newest_state() {
         left.submit("hall", at("1", finish, &format!("finish {i}"))).await.unwrap();
         right.submit("hall", at("1", Act::CloseCounter, &format!("close {i}"))).await.unwrap();
         let closed = left.submit("hall", at("1", Act::CallNext, &format!("late {i}"))).await;
-        assert!(matches!(closed, Err(Declined::Refused(Refusal::CounterClosed(_)))), "{closed:?}");
+        assert!(
+            matches!(closed, Err(SubmitError::Refused(Refusal::CounterClosed(_)))),
+            "{closed:?}"
+        );
     }
 }
 
@@ -87,7 +90,7 @@ async fn a_replica_that_starts_late_reads_a_long_past_and_goes_on_from_there() {
         early.submit("hall", take(&format!("person {i}"))).await.unwrap();
     }
     let late = replica(ledger.clone(), &clock).await;
-    let view = |lines: &paihao_gateway::lines::Lines| lines.view("hall").unwrap();
+    let view = |lines: &paihao_gateway::lines::Engine| lines.snapshot("hall").unwrap();
     assert_eq!(view(&late).position, view(&early).position);
     assert_eq!(view(&late).digest(), view(&early).digest());
     early.submit("hall", take("one more")).await.unwrap();
@@ -102,9 +105,9 @@ async fn what_another_replica_has_written_is_in_the_newest_view() {
         (replica(ledger.clone(), &clock).await, replica(ledger.clone(), &clock).await);
     for i in 1..=50 {
         left.submit("hall", take(&format!("person {i}"))).await.unwrap();
-        assert_eq!(right.newest("hall").await.unwrap().site.tickets().count(), i);
+        assert_eq!(right.latest_snapshot("hall").await.unwrap().site.tickets().count(), i);
     }
-    assert_eq!(right.newest("nowhere").await.err(), Some(Declined::UnknownSite));
+    assert_eq!(right.latest_snapshot("nowhere").await.err(), Some(SubmitError::UnknownSite));
 }
 
 #[tokio::test]
@@ -112,5 +115,5 @@ async fn an_unknown_site_is_said_so() {
     let clock = ManualClock::at(MORNING);
     let (ledger, _folder) = ledger(&clock);
     let lines = replica(ledger, &clock).await;
-    assert_eq!(lines.submit("nowhere", take("ann")).await, Err(Declined::UnknownSite));
+    assert_eq!(lines.submit("nowhere", take("ann")).await, Err(SubmitError::UnknownSite));
 }

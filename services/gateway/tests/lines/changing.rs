@@ -3,10 +3,10 @@
 use crate::replica::{MORNING, book, book_with, digest, ledger, number, replica, take};
 use paihao_chassis::clock::ManualClock;
 use paihao_domain::{QueueRules, Refusal};
-use paihao_gateway::book::Book;
-use paihao_gateway::lines::Declined;
+use paihao_gateway::book::DeploymentSettings;
+use paihao_gateway::lines::SubmitError;
 
-fn closed() -> Book {
+fn closed() -> DeploymentSettings {
     book_with(QueueRules { open: false, ..QueueRules::new("存取款", "A") })
 }
 
@@ -19,14 +19,17 @@ async fn the_next_decision_is_made_with_the_new_rules() {
     let mut views = lines.watch("hall").unwrap();
     views.mark_unchanged();
 
-    lines.set(&book_with(QueueRules::new("贷款", "B")).sites);
+    lines.set_sites(&book_with(QueueRules::new("贷款", "B")).sites);
     assert!(views.has_changed().unwrap(), "screens are told");
-    assert_eq!(&*lines.book("hall").unwrap().rules.queues.values().next().unwrap().name, "贷款");
+    assert_eq!(
+        &*lines.settings("hall").unwrap().rules.queues.values().next().unwrap().name,
+        "贷款"
+    );
     assert_eq!(number(lines.submit("hall", take("bob")).await), "B001");
 
-    lines.set(&closed().sites);
+    lines.set_sites(&closed().sites);
     let refused = lines.submit("hall", take("cid")).await.unwrap_err();
-    assert!(matches!(refused, Declined::Refused(Refusal::QueueClosed(_))), "{refused:?}");
+    assert!(matches!(refused, SubmitError::Refused(Refusal::QueueClosed(_))), "{refused:?}");
 }
 
 /// Two replicas with different rules for a moment: each decides by its own, and both are where the
@@ -36,7 +39,7 @@ async fn replicas_of_different_rules_agree_on_what_happened() {
     let clock = ManualClock::at(MORNING);
     let (ledger, _folder) = ledger(&clock);
     let (old, new) = (replica(ledger.clone(), &clock).await, replica(ledger.clone(), &clock).await);
-    new.set(&book_with(QueueRules::new("贷款", "B")).sites);
+    new.set_sites(&book_with(QueueRules::new("贷款", "B")).sites);
     assert_eq!(number(old.submit("hall", take("ann")).await), "A001");
     assert_eq!(number(new.submit("hall", take("bob")).await), "B001");
     assert_eq!(number(old.submit("hall", take("cid")).await), "A002");
@@ -52,16 +55,17 @@ async fn a_site_that_comes_later_has_the_line_that_others_wrote() {
     let clock = ManualClock::at(MORNING);
     let (ledger, _folder) = ledger(&clock);
     let with = replica(ledger.clone(), &clock).await;
-    let without = crate::replica::replica_of(&Book::default(), ledger.clone(), &clock).await;
+    let without =
+        crate::replica::replica_of(&DeploymentSettings::default(), ledger.clone(), &clock).await;
     let refused = without.submit("hall", take("ann")).await;
-    assert_eq!(refused, Err(Declined::UnknownSite));
+    assert_eq!(refused, Err(SubmitError::UnknownSite));
     assert_eq!(number(with.submit("hall", take("ann")).await), "A001");
 
-    without.set(&book().sites);
+    without.set_sites(&book().sites);
     assert_eq!(number(without.submit("hall", take("bob")).await), "A002");
-    without.set(&Book::default().sites);
-    assert_eq!(without.submit("hall", take("cid")).await, Err(Declined::UnknownSite));
-    assert!(without.book("hall").is_none() && without.view("hall").is_none());
-    without.set(&book().sites);
+    without.set_sites(&DeploymentSettings::default().sites);
+    assert_eq!(without.submit("hall", take("cid")).await, Err(SubmitError::UnknownSite));
+    assert!(without.settings("hall").is_none() && without.snapshot("hall").is_none());
+    without.set_sites(&book().sites);
     assert_eq!(number(without.submit("hall", take("cid")).await), "A003");
 }

@@ -7,8 +7,8 @@ use harness::NatsServer;
 use paihao_chassis::clock::ManualClock;
 use paihao_contracts::commit::{Commit, Event};
 use paihao_contracts::names::LEDGER;
-use paihao_domain::{Act, CloseReason, QueueId, QueueRules, QueueState, Stage};
-use paihao_gateway::lines::Lines;
+use paihao_domain::{Act, CloseReason, QueueId, QueueRules, QueueState, TicketState};
+use paihao_gateway::lines::Engine;
 use paihao_ledger::{Followed, Ledger, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use std::time::Duration;
 const PEOPLE: usize = 5_000;
 
 /// Waits until the hall is as it should be.
-async fn until(lines: &Lines, what: &str, is: impl Fn(&paihao_domain::Site) -> bool) {
+async fn until(lines: &Engine, what: &str, is: impl Fn(&paihao_domain::Site) -> bool) {
     let mut views = lines.watch("hall").unwrap();
     let waited = views.wait_for(|view| is(&view.site));
     let came = tokio::time::timeout(Duration::from_secs(60), waited).await.is_ok();
@@ -59,14 +59,14 @@ async fn a_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
     clock.advance(Duration::from_secs(120));
     let queue = QueueId::new("a");
     let line: Vec<_> = {
-        let site = first.view("hall").unwrap().site;
+        let site = first.snapshot("hall").unwrap().site;
         let line = site.line(&queue);
         line.waiting().map(|ticket| ticket.0).collect()
     };
     assert_eq!(line.len(), PEOPLE);
 
     // The replica that was asked goes away after its first piece; two others go on.
-    let halt = Act::SetQueue { queue: queue.clone(), state: QueueState::Halted };
+    let halt = Act::SetQueueState { queue: queue.clone(), state: QueueState::Halted };
     let others = [
         replica_of(&book, ledger.clone(), &clock).await,
         replica_of(&book, ledger.clone(), &clock).await,
@@ -75,7 +75,7 @@ async fn a_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
     drop(first);
     let last = paihao_domain::TicketId(*line.last().unwrap());
     for lines in &others {
-        until(lines, "all told", |site| site.ticket(last).unwrap().notices.order > 1).await;
+        until(lines, "all told", |site| site.ticket(last).unwrap().notifications.order > 1).await;
     }
     assert_eq!(notices(&*ledger, "halted").await, line, "each once, in order");
 
@@ -87,10 +87,10 @@ async fn a_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
     for lines in &others {
         until(lines, "all void", |site| site.line(&queue).len() == 1).await;
     }
-    let site = others[0].view("hall").unwrap().site;
+    let site = others[0].snapshot("hall").unwrap().site;
     let mut ends = BTreeMap::<_, usize>::new();
     for ticket in site.tickets() {
-        if let Stage::Closed { reason, .. } = ticket.stage {
+        if let TicketState::Closed { reason, .. } = ticket.state {
             *ends.entry(format!("{reason:?}")).or_default() += 1;
         }
     }
@@ -109,7 +109,7 @@ async fn a_night(ledger: Arc<dyn Ledger>, clock: ManualClock, carry_over: bool) 
     takes.buffer_unordered(512).try_collect::<()>().await.unwrap();
     clock.advance(Duration::from_secs(24 * 3600));
     let early = number(lines.submit("hall", take("early")).await);
-    let site = lines.view("hall").unwrap().site;
+    let site = lines.snapshot("hall").unwrap().site;
     let waiting = site.line(&QueueId::new("a")).len();
     match carry_over {
         true => assert_eq!((early, waiting), (format!("A{}", PEOPLE + 1), PEOPLE + 1)),

@@ -5,12 +5,12 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{
-    Act, Actor, Command, CommandId, CounterId, CounterRules, Outcome, Person, QueueId, QueueRules,
-    Rules, Served,
+    Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, Outcome, Person,
+    QueueId, QueueRules, Rules,
 };
 use paihao_gateway::book::calendar::Calendar;
-use paihao_gateway::book::{Book, SiteBook};
-use paihao_gateway::lines::{Answered, Declined, Lines};
+use paihao_gateway::book::{DeploymentSettings, SiteSettings};
+use paihao_gateway::lines::{CommandOutcome, Engine, SubmitError};
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use sha2::{Digest, Sha256};
@@ -21,12 +21,12 @@ use tokio_util::sync::CancellationToken;
 /// 10:00 in Shanghai on 20 November 2026.
 pub const MORNING: i64 = 1_795_140_000_000;
 
-pub fn book() -> Book {
+pub fn book() -> DeploymentSettings {
     book_with(QueueRules::new("存取款", "A"))
 }
 
 /// The same hall with a queue of other rules.
-pub fn book_with(queue: QueueRules) -> Book {
+pub fn book_with(queue: QueueRules) -> DeploymentSettings {
     let counter = |name: &str| CounterRules::new(name, vec![QueueId::new("a")]);
     let rules = Rules {
         queues: [(QueueId::new("a"), queue)].into(),
@@ -42,8 +42,11 @@ pub fn book_with(queue: QueueRules) -> Book {
     };
     let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
-    let site = Arc::new(SiteBook::new(facts, subject, rules, calendar));
-    Book { sites: [("hall".to_owned(), site)].into(), ..Book::default() }
+    let site = Arc::new(SiteSettings::new(facts, subject, rules, calendar));
+    DeploymentSettings {
+        sites: [("hall".to_owned(), site)].into(),
+        ..DeploymentSettings::default()
+    }
 }
 
 /// An embedded ledger in a folder that leaves by itself.
@@ -55,20 +58,28 @@ pub fn ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
 }
 
 /// A replica that has read what there is.
-pub async fn replica(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
+pub async fn replica(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Engine {
     replica_of(&book(), ledger, clock).await
 }
 
 /// A replica of another book.
-pub async fn replica_of(book: &Book, ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
+pub async fn replica_of(
+    book: &DeploymentSettings,
+    ledger: Arc<dyn Ledger>,
+    clock: &ManualClock,
+) -> Engine {
     replica_on(book, ledger, Arc::new(clock.clone())).await
 }
 
 /// A replica of a book by any clock.
-pub async fn replica_on(book: &Book, ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) -> Lines {
+pub async fn replica_on(
+    book: &DeploymentSettings,
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+) -> Engine {
     let closed = CancellationToken::new();
     let nobody = Arc::new(|_: &Subject, _: &_| {});
-    let lines = Lines::start(book, ledger, clock, nobody, &closed, &Tasks::new());
+    let lines = Engine::start(book, ledger, clock, nobody, &closed, &Tasks::new());
     lines.until_caught_up().await;
     lines
 }
@@ -98,11 +109,11 @@ pub fn at(counter: &str, what: fn(CounterId) -> Act, id: &str) -> Command {
 }
 
 pub fn finish(counter: CounterId) -> Act {
-    Act::Finish(Served { counter, number: None })
+    Act::Finish(CounterTicket { counter, number: None })
 }
 
 /// The number a command led to.
-pub fn number(answer: Result<Answered, Declined>) -> String {
+pub fn number(answer: Result<CommandOutcome, SubmitError>) -> String {
     match answer.unwrap().outcome {
         Outcome::Holding { number, .. } | Outcome::Called { number, .. } => number.to_string(),
         other => panic!("no number: {other:?}"),
@@ -110,7 +121,7 @@ pub fn number(answer: Result<Answered, Declined>) -> String {
 }
 
 /// The digest of the hall once the replica has read to the ledger's end.
-pub async fn digest(lines: &Lines, ledger: &dyn Ledger) -> String {
+pub async fn digest(lines: &Engine, ledger: &dyn Ledger) -> String {
     let head = ledger.head(&paihao_contracts::names::LEDGER).await.unwrap();
     let mut views = lines.watch("hall").unwrap();
     views.wait_for(|view| view.position >= head).await.unwrap().digest()

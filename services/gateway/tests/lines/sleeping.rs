@@ -7,7 +7,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use paihao_chassis::clock::{Clock, RuntimeClock};
 use paihao_contracts::names::{Consumer, Log, WorkQueue};
-use paihao_domain::{Act, QueueRules, State, TicketId};
+use paihao_domain::{Act, QueueRules, TicketId, TicketStatus};
 use paihao_ledger::{
     AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded,
     Subject, Unavailable,
@@ -105,7 +105,7 @@ async fn a_desk_without_anything_to_come_sleeps_and_wakes_at_the_moment_that_doe
     let called = clock.0.now_ms();
     let mut views = lines.watch("hall").unwrap();
     let missed = views.wait_for(|view| {
-        view.site.ticket(TicketId(1)).is_some_and(|ticket| ticket.state() == State::Missed)
+        view.site.ticket(TicketId(1)).is_some_and(|ticket| ticket.status() == TicketStatus::Missed)
     });
     missed.await.map(drop).unwrap();
     let late = clock.0.now_ms() - called - 47_000;

@@ -2,16 +2,16 @@
 
 use crate::replica::{MORNING, at, book_with, command, digest, ledger, number, replica_of, take};
 use paihao_chassis::clock::ManualClock;
-use paihao_domain::{Act, CloseReason, QueueRules, Stage, State, TicketId};
-use paihao_gateway::lines::Lines;
+use paihao_domain::{Act, CloseReason, QueueRules, TicketId, TicketState, TicketStatus};
+use paihao_gateway::lines::Engine;
 use paihao_ledger::Ledger;
 use std::time::Duration;
 
 /// Waits until a ticket is in a state, by itself.
-async fn until(lines: &Lines, ticket: u32, state: State) {
+async fn until(lines: &Engine, ticket: u32, state: TicketStatus) {
     let mut views = lines.watch("hall").unwrap();
     let is = views.wait_for(|view| {
-        view.site.ticket(TicketId(ticket)).is_some_and(|ticket| ticket.state() == state)
+        view.site.ticket(TicketId(ticket)).is_some_and(|ticket| ticket.status() == state)
     });
     let is = tokio::time::timeout(Duration::from_secs(20), is).await.is_ok();
     assert!(is, "ticket {ticket} never was {state:?}");
@@ -36,14 +36,17 @@ async fn of_three_replicas_one_marks_the_absent_as_missed_and_later_as_expired()
     let head = ledger.head(&paihao_contracts::names::LEDGER).await.unwrap();
     clock.advance(Duration::from_secs(61));
     for lines in &replicas {
-        until(lines, 1, State::Missed).await;
+        until(lines, 1, TicketStatus::Missed).await;
     }
     clock.advance(Duration::from_secs(30 * 60));
     for lines in &replicas {
-        until(lines, 1, State::Closed).await;
-        let site = lines.view("hall").unwrap().site;
-        let stage = &site.ticket(TicketId(1)).unwrap().stage;
-        assert!(matches!(stage, Stage::Closed { reason: CloseReason::Expired, .. }), "{stage:?}");
+        until(lines, 1, TicketStatus::Closed).await;
+        let site = lines.snapshot("hall").unwrap().site;
+        let stage = &site.ticket(TicketId(1)).unwrap().state;
+        assert!(
+            matches!(stage, TicketState::Closed { reason: CloseReason::Expired, .. }),
+            "{stage:?}"
+        );
         assert_eq!(site.ticket(TicketId(1)).unwrap().counts.misses, 1);
     }
     // One entry for the miss, one for the end.
@@ -61,7 +64,7 @@ async fn a_day_ends_by_itself_and_only_what_carries_over_goes_on() {
         let book = book_with(QueueRules { carry_over, ..rules() });
         let lines = replica_of(&book, ledger.clone(), &clock).await;
         lines.submit("hall", take("ann")).await.unwrap();
-        let day = lines.view("hall").unwrap().site.day().unwrap();
+        let day = lines.snapshot("hall").unwrap().site.day().unwrap();
         clock.advance(Duration::from_secs(24 * 3600));
         let mut views = lines.watch("hall").unwrap();
         let next = views.wait_for(|view| view.site.day() > Some(day));

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::names::{Consumer, LEDGER, Log, WorkQueue};
-use paihao_gateway::lines::{Declined, PATIENCE};
+use paihao_gateway::lines::{SUBMIT_TIMEOUT, SubmitError};
 use paihao_ledger::{
     AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded,
     Subject, Unavailable,
@@ -118,8 +118,8 @@ async fn a_ledger_that_stays_away_is_said_so_in_time_and_leaves_no_number_behind
     let wobbly = Wobbly::over(inner.clone(), 0, u32::MAX);
     let lines = replica(wobbly.clone(), &clock).await;
     let asked = tokio::time::Instant::now();
-    assert_eq!(lines.submit("hall", take("ann")).await, Err(Declined::Unavailable));
-    assert!(asked.elapsed() >= PATIENCE);
+    assert_eq!(lines.submit("hall", take("ann")).await, Err(SubmitError::Unavailable));
+    assert!(asked.elapsed() >= SUBMIT_TIMEOUT);
     // It comes back; whoever was told "no" is not given a number behind their back.
     wobbly.lost.store(0, Ordering::SeqCst);
     assert_eq!(number(lines.submit("hall", take("ben")).await), "A001");
@@ -134,7 +134,7 @@ async fn a_site_whose_entries_have_aged_out_goes_on() {
     assert_eq!(number(lines.submit("hall", take("ann")).await), "A001");
     // The store forgets before any desk brings something about.
     let later = Duration::from_secs(80 * 3600);
-    inner.sweep(MORNING + later.as_millis() as i64).await.unwrap();
+    inner.remove_expired(MORNING + later.as_millis() as i64).await.unwrap();
     assert_eq!(
         inner
             .last(&LEDGER, &paihao_ledger::Subject::new(&["shop", "hall"]).unwrap())
@@ -160,7 +160,7 @@ async fn the_tail_of_a_day_whose_beginning_has_aged_out_is_no_line_of_today() {
     assert_eq!(number(old.submit("hall", take("cid")).await), "A003");
     let later = Duration::from_secs(66 * 3600);
     clock.advance(later);
-    inner.sweep(clock.now_ms()).await.unwrap();
+    inner.remove_expired(clock.now_ms()).await.unwrap();
     let first = inner.follow(&LEDGER, Position::START).await.unwrap().next().await;
     let Some(Followed::Entry(first)) = first else { panic!("nothing is left: {first:?}") };
     assert_eq!(first.position, Position(3), "the day's beginning is gone, its end is not");
@@ -182,7 +182,7 @@ async fn an_entry_of_a_newer_program_stops_the_site_and_nothing_is_guessed() {
     let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
     inner.append(&LEDGER, &subject, Expect::Nothing, newer).await.unwrap();
     let lines = replica(inner.clone(), &clock).await;
-    assert_eq!(lines.submit("hall", take("ann")).await, Err(Declined::Unreadable));
+    assert_eq!(lines.submit("hall", take("ann")).await, Err(SubmitError::Unreadable));
     assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(1));
 }
 
@@ -205,7 +205,7 @@ async fn an_event_or_an_outcome_that_is_not_known_stops_the_site_too() {
         // The replica that has just decided, and one that begins now.
         let fresh = replica(inner.clone(), &clock).await;
         for lines in [&lines, &fresh] {
-            assert_eq!(lines.submit("hall", take("ben")).await, Err(Declined::Unreadable));
+            assert_eq!(lines.submit("hall", take("ben")).await, Err(SubmitError::Unreadable));
         }
         assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(2), "nothing was guessed");
     }

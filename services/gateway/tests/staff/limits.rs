@@ -2,7 +2,7 @@
 
 use crate::browser::api;
 use crate::door::Hall;
-use paihao_gateway::http::limits::LimitSettings;
+use paihao_gateway::http::limits::RateLimitSettings;
 use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 #[tokio::test]
 async fn more_than_an_address_may_ask_for_is_refused_until_it_waited() {
     let mut hall = Hall::new();
-    hall.limits = LimitSettings { codes_per_minute: 3, looks_per_minute: 2 };
+    hall.limits = RateLimitSettings { codes_per_minute: 3, looks_per_minute: 2 };
     let gateway = hall.gateway().await;
     let asked = async |request: reqwest::RequestBuilder| {
         // Nobody trusts this peer to say where it is from.

@@ -4,20 +4,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where the repository begins.
-pub(crate) fn root() -> PathBuf {
+pub(crate) fn repository_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// A file's text, by its path from the root.
-pub(crate) fn read(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+pub(crate) fn read_file(path: &str) -> String {
+    std::fs::read_to_string(repository_root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
 /// All files below a folder that end in one of these, by their path from the root; nothing that is
 /// built or kept by tools.
-pub(crate) fn files(below: &str, endings: &[&str]) -> Vec<String> {
+pub(crate) fn list_files(below: &str, endings: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
-    let mut folders = vec![root().join(below)];
+    let mut folders = vec![repository_root().join(below)];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{folder:?}: {e}")) {
             let path = entry.unwrap().path();
@@ -27,7 +27,9 @@ pub(crate) fn files(below: &str, endings: &[&str]) -> Vec<String> {
                     folders.push(path);
                 }
             } else if endings.iter().any(|ending| name.ends_with(ending)) {
-                found.push(path.strip_prefix(root()).unwrap().to_string_lossy().into_owned());
+                found.push(
+                    path.strip_prefix(repository_root()).unwrap().to_string_lossy().into_owned(),
+                );
             }
         }
     }
@@ -37,9 +39,9 @@ pub(crate) fn files(below: &str, endings: &[&str]) -> Vec<String> {
 
 /// The names of the packages that a package is built from, itself included: its tree without what
 /// only its tests need.
-pub(crate) fn tree(package: &str) -> Vec<String> {
+pub(crate) fn dependency_tree(package: &str) -> Vec<String> {
     let shape = ["-e", "normal,build", "--target", "all", "--prefix", "none", "--format", "{p}"];
-    let output = cargo(&["tree", "--locked", "--package", package], &shape);
+    let output = run_cargo(&["tree", "--locked", "--package", package], &shape);
     let names = output.lines().filter_map(|line| line.split(' ').next().map(str::to_owned));
     let mut names: Vec<_> = names.collect();
     names.sort();
@@ -49,7 +51,7 @@ pub(crate) fn tree(package: &str) -> Vec<String> {
 }
 
 /// One package of the workspace.
-pub(crate) struct Member {
+pub(crate) struct WorkspacePackage {
     pub(crate) name: String,
     pub(crate) description: String,
     /// Names of what it depends on, outside of its tests.
@@ -59,14 +61,14 @@ pub(crate) struct Member {
 }
 
 /// The packages of the workspace.
-pub(crate) fn members() -> Vec<Member> {
-    let output = cargo(&["metadata", "--locked", "--format-version", "1", "--no-deps"], &[]);
+pub(crate) fn workspace_packages() -> Vec<WorkspacePackage> {
+    let output = run_cargo(&["metadata", "--locked", "--format-version", "1", "--no-deps"], &[]);
     let metadata: serde_json::Value = serde_json::from_str(&output).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     packages
         .iter()
-        .map(|package| Member {
+        .map(|package| WorkspacePackage {
             name: text(&package["name"]),
             description: text(&package["description"]),
             dependencies: package["dependencies"]
@@ -77,7 +79,7 @@ pub(crate) fn members() -> Vec<Member> {
                 .map(|dependency| text(&dependency["name"]))
                 .collect(),
             manifest: Path::new(&text(&package["manifest_path"]))
-                .strip_prefix(root())
+                .strip_prefix(repository_root())
                 .unwrap()
                 .to_string_lossy()
                 .into_owned(),
@@ -85,9 +87,14 @@ pub(crate) fn members() -> Vec<Member> {
         .collect()
 }
 
-fn cargo(command: &[&str], more: &[&str]) -> String {
+fn run_cargo(command: &[&str], more: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo).current_dir(root()).args(command).args(more).output().unwrap();
+    let output = Command::new(cargo)
+        .current_dir(repository_root())
+        .args(command)
+        .args(more)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
