@@ -26,7 +26,7 @@
 //!   ([`Operation::without_idempotency_key`]).
 //!
 //! Then write `docs/reference/openapi.json` anew: `PAIHAO_WRITE=1 cargo test -p paihao-gateway --lib described`.
-//! After a conflict in that file, the same writes it right. The tests in `services/gateway/tests/document`
+//! After a conflict in that file, the same writes it right. The tests in `services/gateway/tests/it/openapi`
 //! ask every operation of the document: they say what they miss of a new one (an act of staff wants a
 //! row in `acts.rs`, a reading one a line in `responses.rs`, and each refusal a line of a script).
 
