@@ -392,6 +392,10 @@ mod tests {
             assert!(documented.contains(&row), "docs/reference/refusals.md lacks this row:\n{row}");
         }
         let rows = documented.lines().filter(|line| line.starts_with("| `")).count();
-        assert_eq!(rows, ALL.len(), "docs/reference/refusals.md has rows that the program does not know");
+        assert_eq!(
+            rows,
+            ALL.len(),
+            "docs/reference/refusals.md has rows that the program does not know"
+        );
     }
 }

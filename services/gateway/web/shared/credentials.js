@@ -1,34 +1,48 @@
-// With what staff ask: the session of this browser, or a key that this window holds.
-import { ask, asSomebodyElse, giveUp, site, toLogin } from './paihao.js';
+// Credentials of staff: the session of this browser, or an API key that this window holds.
+/** @import { ApiError } from './http.js' */
+import { fetchJson, redirectToLogin, siteId, switchUserLink } from './http.js';
+import { showFatalError } from './page.js';
 
-const KEPT = `paihao-staff-key/${site}`;
+const STORAGE_KEY = `paihao-staff-key/${siteId}`;
 
-/** In a demo the address brings the key; it must not stay there. */
-export function takeFromAddress() {
+/** Moves a demo's key from the address into this window; it must not stay in the address. */
+export function storeKeyFromAddress() {
   const key = new URLSearchParams(location.hash.slice(1)).get('key');
   if (!key) return;
-  sessionStorage.setItem(KEPT, key);
+  sessionStorage.setItem(STORAGE_KEY, key);
   history.replaceState(null, '', location.pathname + location.search);
 }
 
-const held = () => sessionStorage.getItem(KEPT) !== null;
+/**
+ * Tells whether an error is about the person who sent the request.
+ * @param {{ code: string }} error
+ */
+export const isAccessError = ({ code }) => ['unauthorised', 'not_your_site'].includes(code);
 
-/** Whether a "no" is about who asks. */
-export const isAboutWho = ({ code }) => ['unauthorised', 'not_your_site'].includes(code);
-
-/** Nobody whom the server lets in here: they log in, or hear that they work elsewhere. */
-export function turnedAway(refusal) {
-  sessionStorage.removeItem(KEPT);
-  if (refusal.code === 'unauthorised') toLogin();
-  else giveUp(refusal, asSomebodyElse());
+/**
+ * Sends a person without access to log in, or says that they work elsewhere.
+ * @param {ApiError} error
+ */
+export function handleAccessError(error) {
+  sessionStorage.removeItem(STORAGE_KEY);
+  if (error.code === 'unauthorised') redirectToLogin();
+  else showFatalError(error, switchUserLink());
 }
 
-/** Ends the session, or forgets the key; and on to the next who logs in. */
+/** Ends the session, or forgets the key, and goes to the login page. */
 export async function signOut() {
-  if (!held()) await ask('/api/v1/me/sessions/current', { method: 'DELETE' }).catch(() => {});
-  sessionStorage.removeItem(KEPT);
-  toLogin();
+  if (sessionStorage.getItem(STORAGE_KEY) === null) {
+    await fetchJson('/api/v1/me/sessions/current', { method: 'DELETE' }).catch(() => {});
+  }
+  sessionStorage.removeItem(STORAGE_KEY);
+  redirectToLogin();
 }
 
-/** What a request carries; a session's cookie goes with it by itself. */
-export const headers = () => ({ 'x-paihao-page': '1', ...(held() && { authorization: `Bearer ${sessionStorage.getItem(KEPT)}` }) });
+/**
+ * Headers of a request by staff; a session's cookie goes with it by itself.
+ * @returns {Record<string, string>}
+ */
+export function authHeaders() {
+  const key = sessionStorage.getItem(STORAGE_KEY);
+  return { 'x-paihao-page': '1', ...(key !== null && { authorization: `Bearer ${key}` }) };
+}

@@ -1,108 +1,170 @@
-// Two languages: the one that leads, and the other beside it in small letters. Every text knows both,
-// so that the switch turns a page over where it stands.
+// Two languages: the leading one, and the other beside it in small letters. Every text knows both, so
+// that a switch changes the page in place.
+/** @import { Texts, Values } from './types' */
 import { WORDS } from './words.js';
 
-const KEPT = 'paihao.language';
+const STORAGE_KEY = 'paihao.language';
 const TAGS = ['zh-CN', 'en'];
 
-/** The languages that a browser may be told to lead with, and the place of each in a pair. */
-const placeOf = tag => (/^zh/i.test(tag || '') ? 0 : 1);
+/**
+ * Index of a language within a pair of texts.
+ * @param {string} tag
+ */
+const indexOfTag = tag => (/^zh/i.test(tag) ? 0 : 1);
 
-/** A kiosk is used by many: what one of them chose is not kept for the next. */
-const shared = document.body.classList.contains('kiosk');
+/** A kiosk is used by many: the choice of one is not stored for the next. */
+const isKiosk = document.body.classList.contains('kiosk');
 
-function kept() {
+function storedTag() {
   try {
-    return shared ? null : localStorage.getItem(KEPT);
+    return isKiosk ? null : localStorage.getItem(STORAGE_KEY);
   } catch {
-    return null; // a browser that keeps nothing
+    return null; // a browser without storage
   }
 }
 
-const atFirst = placeOf(new URLSearchParams(location.search).get('lang') || kept() || navigator.language || 'zh');
-let leads = -1;
+const initial = indexOfTag(
+  new URLSearchParams(location.search).get('lang') || storedTag() || navigator.language || 'zh',
+);
+let leading = -1;
 
-/** Whether there are words for a key. */
-export const has = key => key in WORDS;
+/** @param {string} key */
+export const hasTranslation = key => key in WORDS;
 
-/** Both texts of a key, Chinese first, filled in. */
-export function pair(key, values = {}) {
+/**
+ * Both texts of a key, Chinese first, with `{name}` replaced by its value.
+ * @param {string} key
+ * @param {Values} values
+ * @returns {Texts}
+ */
+export function translations(key, values = {}) {
   const texts = WORDS[key];
   if (!texts) throw new Error(`no words for ${key}`);
-  return texts.map(text => text.replace(/\{(\w+)\}/g, (_, name) => values[name]));
+  const filled = texts.map(text => text.replace(/\{(\w+)\}/g, (_, name) => String(values[name])));
+  return /** @type {Texts} */ (filled);
 }
 
-/** The text of a key in the language that leads. */
-export const word = (key, values) => pair(key, values)[leads];
+/**
+ * Text of a key in the leading language.
+ * @param {string} key
+ * @param {Values} [values]
+ */
+export const translation = (key, values) => translations(key, values)[leading];
 
-function fill(element) {
-  const { zh, en } = element.dataset;
-  const texts = [zh, en];
+/** @param {HTMLElement} element */
+function renderTexts(element) {
+  const texts = [element.dataset.zh || '', element.dataset.en || ''];
   const other = document.createElement('small');
-  other.lang = TAGS[1 - leads];
-  other.textContent = texts[1 - leads];
-  const both = other.textContent && other.textContent !== texts[leads];
-  element.replaceChildren(texts[leads], ...(both ? [' ', other] : []));
+  other.lang = TAGS[1 - leading];
+  other.textContent = texts[1 - leading];
+  const both = other.textContent && other.textContent !== texts[leading];
+  element.replaceChildren(texts[leading], ...(both ? [' ', other] : []));
 }
 
-/** Puts a pair of texts into an element, the leading one first. */
-export function put(element, [zh, en]) {
-  // What is said again is not drawn again: a screen reader would read it again.
+/**
+ * Shows a pair of texts in an element, the leading one first.
+ * @template {HTMLElement} E
+ * @param {E} element
+ * @param {Texts} texts
+ * @returns {E}
+ */
+export function setTextPair(element, [zh, en]) {
+  // An unchanged text is not rendered again: a screen reader would read it again.
   if (element.dataset.zh === zh && element.dataset.en === en) return element;
   Object.assign(element.dataset, { zh, en });
-  fill(element);
+  renderTexts(element);
   return element;
 }
 
-/** Puts a key's words into an element. */
-export const say = (element, key, values) => put(element, pair(key, values));
+/**
+ * Shows the texts of a key in an element.
+ * @template {HTMLElement} E
+ * @param {E} element
+ * @param {string} key
+ * @param {Values} [values]
+ * @returns {E}
+ */
+export const setText = (element, key, values) => setTextPair(element, translations(key, values));
 
-/** Words as an element of their own. */
-export const said = (key, values, tag = 'span') => say(document.createElement(tag), key, values);
+/**
+ * The texts of a key as an element of their own.
+ * @template {keyof HTMLElementTagNameMap} [Tag='span']
+ * @param {string} key
+ * @param {Values} [values]
+ * @param {Tag} [tag]
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export const textElement = (key, values, tag = /** @type {Tag} */ ('span')) =>
+  setText(document.createElement(tag), key, values);
 
-/** The language of a name that somebody gave, if it can be seen. */
-export const tongue = name => (/[\u3400-\u9fff]/.test(name) ? 'zh-CN' : null);
+/**
+ * Language of a name that somebody gave, if its letters show it.
+ * @param {string} name
+ */
+export const languageOf = name => (/[\u3400-\u9fff]/.test(name) ? 'zh-CN' : null);
 
-/** Puts a name that somebody gave into an element. */
-export function putName(element, name) {
+/**
+ * Shows a name that somebody gave.
+ * @param {HTMLElement} element
+ * @param {string} name
+ */
+export function setName(element, name) {
   if (element.textContent !== name) element.textContent = name;
-  const language = tongue(name);
+  const language = languageOf(name);
   if (language) element.lang = language;
 }
 
-const LABELS = { label: 'aria-label', alt: 'alt', title: 'title' };
-const switched = [];
+const LABEL_ATTRIBUTES = { label: 'aria-label', alt: 'alt', title: 'title' };
+/** @type {(() => void)[]} */
+const listeners = [];
 
-/** Calls at every switch, for what is not an element's text. */
-export const onSwitch = listener => switched.push(listener);
+/**
+ * Calls a function at every switch, for what is not an element's text.
+ * @param {() => void} listener
+ */
+export const onLanguageChange = listener => listeners.push(listener);
 
-function lead(place) {
-  if (leads === place) return;
-  leads = place;
-  document.documentElement.lang = TAGS[place];
-  for (const element of document.querySelectorAll('[data-zh]')) fill(element);
-  for (const [name, attribute] of Object.entries(LABELS)) {
-    for (const element of document.querySelectorAll(`[data-${name}]`)) element.setAttribute(attribute, word(element.dataset[name]));
+/** @param {number} index */
+function setLeading(index) {
+  if (leading === index) return;
+  leading = index;
+  document.documentElement.lang = TAGS[index];
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (
+    document.querySelectorAll('[data-zh]')
+  ))
+    renderTexts(element);
+  for (const [name, attribute] of Object.entries(LABEL_ATTRIBUTES)) {
+    for (const element of /** @type {NodeListOf<HTMLElement>} */ (
+      document.querySelectorAll(`[data-${name}]`)
+    )) {
+      element.setAttribute(attribute, translation(element.dataset[name] || ''));
+    }
   }
   const button = document.getElementById('language');
   if (button) {
-    button.lang = TAGS[1 - place];
-    button.textContent = pair('language.other')[1 - place];
+    button.lang = TAGS[1 - index];
+    button.textContent = translations('language.other')[1 - index];
     button.hidden = false;
   }
-  switched.forEach(listener => listener());
+  for (const listener of listeners) listener();
 }
 
-/** Back to the language that the page began with. */
-export const leadAsAtFirst = () => lead(atFirst);
+/** Returns to the language that the page began with. */
+export const resetLanguage = () => setLeading(initial);
 
-leads = atFirst;
-for (const element of document.querySelectorAll('[data-word]')) say(element, element.dataset.word);
-leads = -1;
-lead(atFirst);
+leading = initial;
+for (const element of /** @type {NodeListOf<HTMLElement>} */ (
+  document.querySelectorAll('[data-word]')
+)) {
+  setText(element, element.dataset.word || '');
+}
+leading = -1;
+setLeading(initial);
 document.getElementById('language')?.addEventListener('click', () => {
-  lead(1 - leads);
+  setLeading(1 - leading);
   try {
-    if (!shared) localStorage.setItem(KEPT, TAGS[leads]);
-  } catch { /* a browser that keeps nothing */ }
+    if (!isKiosk) localStorage.setItem(STORAGE_KEY, TAGS[leading]);
+  } catch {
+    /* a browser without storage */
+  }
 });

@@ -252,7 +252,7 @@ return { shown: document.getElementById('clock').textContent.slice(0, 2), shangh
 
 const SENTENCE: &str = "
 const given = arguments;
-return import('/assets/voice.js').then(voice => voice.sentence(...given));";
+return import('/assets/pages/board/speech.js').then(voice => voice.sentence(...given));";
 
 /// The page is told that its first code ends in eight seconds.
 const FIRST_CODE_IS_SHORT: &str = "

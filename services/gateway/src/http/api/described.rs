@@ -71,6 +71,9 @@ mod tests {
             return;
         }
         let before = std::fs::read_to_string(path).unwrap();
-        assert!(before == now, "docs/reference/openapi.json is of other routes: PAIHAO_WRITE=1 writes it");
+        assert!(
+            before == now,
+            "docs/reference/openapi.json is of other routes: PAIHAO_WRITE=1 writes it"
+        );
     }
 }

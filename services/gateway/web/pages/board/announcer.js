@@ -1,56 +1,77 @@
-// The board's voice: in which languages it calls, and how it is switched on where a browser wants to
-// be touched first.
-import { byId } from './paihao.js';
-import { word } from './language.js';
-import { Voice, sentence } from './voice.js';
+// Spoken announcements of the board: their languages, and the buttons that switch them on where a
+// browser stays silent until it is touched.
+/** @import { CallView, SiteView } from '../../shared/types' */
+import { byId } from '../../shared/dom.js';
+import { translation } from '../../shared/language.js';
+import { SpeechQueue, sentence } from './speech.js';
 
-const KEPT = 'paihao.board.voice';
+const STORAGE_KEY = 'paihao.board.voice';
 
-// ?voice=zh, en, zh,en (as it is without) or off; &one=yao reads 1 as yāo.
-const wishes = new URLSearchParams(location.search);
-const languages = (wishes.get('voice') || 'zh,en').split(',').filter(language => ['zh', 'en'].includes(language));
-const yao = wishes.get('one') === 'yao';
-const voice = Voice.possible && languages.length ? new Voice(languages, heard) : null;
+// ?voice=zh, en, zh,en (the default) or off; &one=yao reads 1 as yāo.
+const parameters = new URLSearchParams(location.search);
+const languages = (parameters.get('voice') || 'zh,en')
+  .split(',')
+  .filter(language => ['zh', 'en'].includes(language));
+const readsOneAsYao = parameters.get('one') === 'yao';
+const speech =
+  SpeechQueue.supported && languages.length ? new SpeechQueue(languages, onAudible) : null;
 
-/** Reads a call aloud, if the board has a voice. */
-export function speak(call, state) {
-  if (!voice) return;
-  const queue = state.queues.find(one => one.id === call.queue);
-  voice.call(Object.fromEntries(languages.map(language => [language, sentence(call, queue, language, yao)])));
+/**
+ * Reads a call aloud, if the board speaks.
+ * @param {CallView} call
+ * @param {SiteView} site
+ */
+export function announceCall(call, site) {
+  if (!speech) return;
+  const queue = site.queues.find(({ id }) => id === call.queue);
+  speech.add(
+    Object.fromEntries(
+      languages.map(language => [language, sentence(call, queue, language, readsOneAsYao)]),
+    ),
+  );
 }
 
-function heard(out) {
-  byId('unlock').hidden = out || !voice.on;
+/** @param {boolean} audible */
+function onAudible(audible) {
+  byId('unlock').hidden = audible || !speech?.enabled;
 }
 
-function turn(on) {
-  voice.turn(on);
-  byId('voice').setAttribute('aria-pressed', String(on));
+/** @param {boolean} enabled */
+function setEnabled(enabled) {
+  speech?.setEnabled(enabled);
+  byId('voice').setAttribute('aria-pressed', String(enabled));
   byId('unlock').hidden = true;
   try {
-    localStorage.setItem(KEPT, on ? 'on' : 'off');
-  } catch { /* a browser that keeps nothing */ }
+    localStorage.setItem(STORAGE_KEY, enabled ? 'on' : 'off');
+  } catch {
+    /* a browser without storage */
+  }
 }
 
-function ready() {
-  voice.utter(word('voice.ready'), document.documentElement.lang.startsWith('zh') ? 'zh' : 'en');
-}
-
-if (voice) {
-  let off = false;
+function storedAsOff() {
   try {
-    off = localStorage.getItem(KEPT) === 'off';
-  } catch { /* a browser that keeps nothing */ }
-  voice.on = !off;
+    return localStorage.getItem(STORAGE_KEY) === 'off';
+  } catch {
+    return false; // a browser without storage
+  }
+}
+
+function sayReady() {
+  const language = document.documentElement.lang.startsWith('zh') ? 'zh' : 'en';
+  speech?.utter(translation('voice.ready'), language);
+}
+
+if (speech) {
+  speech.enabled = !storedAsOff();
   byId('voice').hidden = false;
-  byId('voice').setAttribute('aria-pressed', String(voice.on));
+  byId('voice').setAttribute('aria-pressed', String(speech.enabled));
   byId('voice').addEventListener('click', () => {
-    turn(!voice.on);
-    if (voice.on) ready();
+    setEnabled(!speech.enabled);
+    if (speech.enabled) sayReady();
   });
   byId('unlock').addEventListener('click', () => {
     byId('unlock').hidden = true;
-    ready();
+    sayReady();
   });
-  heard(Boolean(navigator.userActivation && navigator.userActivation.hasBeenActive));
+  onAudible(Boolean(navigator.userActivation?.hasBeenActive));
 }

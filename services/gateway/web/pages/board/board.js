@@ -1,122 +1,181 @@
-// The screen on the wall: who is called where, who waits.
-import { byId, clock, clocksOf, giveUp, hear, make, now, showConnected, siteEvents, siteState, stayAwake } from './paihao.js';
-import { onSwitch, putName, said, tongue, word } from './language.js';
-import { speak } from './loud.js';
+// Board: the wall screen with the calls, the counters and who waits.
+/** @import { CallView, CounterView, QueueView, SiteView } from '../../shared/types' */
+import './words.js';
+import { serverNow, fetchSite, siteEventsUrl } from '../../shared/http.js';
+import { subscribe } from '../../shared/sse.js';
+import { byId, createElement } from '../../shared/dom.js';
+import { useTimeZone, formatTime } from '../../shared/format.js';
+import { showConnection, showFatalError, keepScreenAwake } from '../../shared/page.js';
+import {
+  translation,
+  textElement,
+  languageOf,
+  setName,
+  onLanguageChange,
+} from '../../shared/language.js';
+import { announceCall } from './announcer.js';
 
-const HERO_MS = 5000; // a call stays the big one at least so long
-const RECENT = 5; // as many rows as the style gives them
-const LISTED = 24;
-const STALE_MS = 180000; // a call that was missed longer ago is shown among the recent ones only
+const MIN_HERO_MS = 5000; // a call stays the large one at least so long
+const RECENT_ROWS = 5; // as many as the style sheet has rows for
+const MAX_LISTED = 24;
+const MAX_CALL_AGE_MS = 180000; // an older call that the board did not see is not announced
 
-let seen = null; // the site as last heard
-let known = null; // keys of the calls already announced; null before the first state
-const announcing = [];
+/** @type {SiteView | null} the latest state */
+let site = null;
+/** @type {Set<string> | null} keys of the calls already announced; null before the first state */
+let announcedKeys = null;
+/** @type {CallView[]} */
+const announcementQueue = [];
 let heroUntil = 0;
-let timer = 0;
+let announceTimer = 0;
 
-const key = call => `${call.number}/${call.counter}/${call.call}/${call.called_at}`;
+/** @param {CallView} call */
+const callKey = call => `${call.number}/${call.counter}/${call.call}/${call.called_at}`;
 
-function show(state) {
-  seen = state;
-  clocksOf(state);
-  tick();
-  title();
-  putName(byId('site'), state.name);
+/** @param {SiteView} state */
+function renderSite(state) {
+  site = state;
+  useTimeZone(state);
+  renderClock();
+  renderTitle();
+  setName(byId('site'), state.name);
   const calls = state.calls;
-  if (known === null || calls.length === 0) {
-    known = new Set(calls.map(key));
-    announcing.length = 0;
-    hero(calls[0], false);
+  if (announcedKeys === null || calls.length === 0) {
+    announcedKeys = new Set(calls.map(callKey));
+    announcementQueue.length = 0;
+    renderHero(calls[0], false);
   } else {
-    const fresh = calls.filter(call => !known.has(key(call))).reverse();
-    known = new Set(calls.map(key));
-    const worth = fresh.filter(call => now() - call.called_at < STALE_MS);
-    announcing.push(...worth);
-    worth.forEach(call => speak(call, state));
-    announce();
+    const newCalls = calls.filter(call => !announcedKeys.has(callKey(call))).reverse();
+    announcedKeys = new Set(calls.map(callKey));
+    const recentCalls = newCalls.filter(call => serverNow() - call.called_at < MAX_CALL_AGE_MS);
+    announcementQueue.push(...recentCalls);
+    for (const call of recentCalls) announceCall(call, state);
+    announceNext();
   }
-  byId('calls').replaceChildren(...(calls.length ? calls.slice(0, RECENT).map(recent) : [none('board.none', 'li')]));
-  byId('counters').replaceChildren(...state.counters.map(counter));
-  byId('queues').replaceChildren(...state.queues.map(queue));
+  byId('calls').replaceChildren(
+    ...(calls.length
+      ? calls.slice(0, RECENT_ROWS).map(recentRow)
+      : [emptyElement('board.none', 'li')]),
+  );
+  byId('counters').replaceChildren(...state.counters.map(counterItem));
+  byId('queues').replaceChildren(...state.queues.map(queueItem));
 }
 
-/** One call after the other, so that none is lost when two are called at once. */
-function announce() {
-  clearTimeout(timer);
+/** Shows one call after the other, so that none is lost when two come at once. */
+function announceNext() {
+  clearTimeout(announceTimer);
   const wait = heroUntil - Date.now();
-  if (announcing.length === 0) return;
+  if (announcementQueue.length === 0) return;
   if (wait > 0) {
-    timer = setTimeout(announce, wait);
+    announceTimer = setTimeout(announceNext, wait);
     return;
   }
-  hero(announcing.shift(), true);
-  heroUntil = Date.now() + HERO_MS;
-  timer = setTimeout(announce, HERO_MS);
+  renderHero(announcementQueue.shift(), true);
+  heroUntil = Date.now() + MIN_HERO_MS;
+  announceTimer = setTimeout(announceNext, MIN_HERO_MS);
 }
 
-function hero(call, fresh) {
-  const place = byId('hero');
-  place.classList.toggle('quiet', !call);
-  place.classList.remove('fresh');
+/**
+ * Shows the large call, or that there is none.
+ * @param {CallView | undefined} call
+ * @param {boolean} isNew
+ */
+function renderHero(call, isNew) {
+  const element = byId('hero');
+  element.classList.toggle('quiet', !call);
+  element.classList.remove('fresh');
   if (!call) {
-    place.replaceChildren(none('board.quiet', 'p'));
+    element.replaceChildren(emptyElement('board.quiet', 'p'));
     return;
   }
-  place.replaceChildren(
-    make('p', { class: 'number' }, call.number),
-    make('p', { class: 'to' }, make('span', { class: 'arrow', 'aria-hidden': 'true' }, '→'), make('span', { class: 'sr' }, said('board.go')), named(call.counter_name),
-      call.call > 1 && said('board.again', {}, 'em')));
-  if (fresh) requestAnimationFrame(() => place.classList.add('fresh'));
+  element.replaceChildren(
+    createElement('p', { class: 'number' }, call.number),
+    createElement(
+      'p',
+      { class: 'to' },
+      createElement('span', { class: 'arrow', 'aria-hidden': 'true' }, '→'),
+      createElement('span', { class: 'sr' }, textElement('board.go')),
+      nameElement(call.counter_name),
+      call.call > 1 && textElement('board.again', {}, 'em'),
+    ),
+  );
+  if (isNew) requestAnimationFrame(() => element.classList.add('fresh'));
 }
 
-function none(key, tag) {
-  const element = said(key, {}, tag);
+function emptyElement(key, tag) {
+  const element = textElement(key, {}, tag);
   element.className = 'none';
   return element;
 }
 
-function recent(call) {
-  return make('li', {}, make('span', { class: 'number' }, call.number), named(call.counter_name, 'where'), make('time', {}, clock(call.called_at)));
+/** @param {CallView} call */
+function recentRow(call) {
+  return createElement(
+    'li',
+    {},
+    createElement('span', { class: 'number' }, call.number),
+    nameElement(call.counter_name, 'where'),
+    createElement('time', {}, formatTime(call.called_at)),
+  );
 }
 
-function counter(one) {
-  const idle = said(one.open ? 'board.free' : 'board.closed');
+/** @param {CounterView} counter */
+function counterItem(counter) {
+  const idle = textElement(counter.open ? 'board.free' : 'board.closed');
   idle.className = 'idle';
-  return make('li', { class: one.open ? '' : 'closed' }, named(one.name, 'where'),
-    one.serving ? make('span', { class: 'number' }, one.serving.number) : idle);
+  return createElement(
+    'li',
+    { class: counter.open ? '' : 'closed' },
+    nameElement(counter.name, 'where'),
+    counter.serving ? createElement('span', { class: 'number' }, counter.serving.number) : idle,
+  );
 }
 
-function queue(one) {
-  return make('li', {},
-    make('div', { class: 'name' }, make('strong', { lang: tongue(one.name) }, one.name), said('waiting', { count: one.waiting_count })),
-    make('ol', { class: 'numbers' }, one.waiting.slice(0, LISTED).map(ticket => make('li', {}, ticket.number)),
-      one.waiting_count === 0 && make('li', { class: 'more' }, said('board.nobody'))));
+/** @param {QueueView} queue */
+function queueItem(queue) {
+  return createElement(
+    'li',
+    {},
+    createElement(
+      'div',
+      { class: 'name' },
+      createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+      textElement('waiting', { count: queue.waiting_count }),
+    ),
+    createElement(
+      'ol',
+      { class: 'numbers' },
+      queue.waiting.slice(0, MAX_LISTED).map(ticket => createElement('li', {}, ticket.number)),
+      queue.waiting_count === 0 &&
+        createElement('li', { class: 'more' }, textElement('board.nobody')),
+    ),
+  );
 }
 
-function named(name, kind) {
-  return make('span', { lang: tongue(name), class: kind }, name);
+function nameElement(name, kind) {
+  return createElement('span', { lang: languageOf(name), class: kind }, name);
 }
 
-function title() {
-  if (seen) document.title = `${seen.name} · ${word('board.title')}`;
+function renderTitle() {
+  if (site) document.title = `${site.name} · ${translation('board.title')}`;
 }
 
-function tick() {
-  if (seen) byId('clock').textContent = clock();
+function renderClock() {
+  if (site) byId('clock').textContent = formatTime();
 }
 
 async function start() {
   try {
-    show(await siteState());
-  } catch (refusal) {
-    if (!refusal.passing) return giveUp(refusal);
-    showConnected(false);
+    renderSite(await fetchSite());
+  } catch (error) {
+    if (!error.retryable) return showFatalError(error);
+    showConnection(false);
     return setTimeout(start, 3000);
   }
-  hear(siteEvents(), { site: show }, showConnected);
+  subscribe(siteEventsUrl(), { site: renderSite }, showConnection);
 }
 
-onSwitch(title);
-stayAwake();
-setInterval(tick, 1000);
+onLanguageChange(renderTitle);
+keepScreenAwake();
+setInterval(renderClock, 1000);
 start();

@@ -1,67 +1,83 @@
-// The sound of somebody joining an empty line, and its unlocking: a browser is silent until touched.
-import { byId } from './paihao.js';
+// Chime for somebody who joins an empty queue. A browser stays silent until it is touched, so the page
+// shows a strip that unlocks the sound.
+import { byId } from '../../shared/dom.js';
 
-const KEPT = 'paihao.console.sound';
-const NOTES = [[660, 0], [880, 0.18]]; // hertz, and seconds from the beginning
+const STORAGE_KEY = 'paihao.console.sound';
+/** Hertz, and seconds from the beginning. */
+const NOTES = [
+  [660, 0],
+  [880, 0.18],
+];
 
-let sounds = null;
-let on = true;
+/** @type {AudioContext | null} */
+let audio = null;
+let enabled = true;
 try {
-  on = localStorage.getItem(KEPT) !== 'off';
-} catch { /* a browser that keeps nothing */ }
+  enabled = localStorage.getItem(STORAGE_KEY) !== 'off';
+} catch {
+  /* a browser without storage */
+}
 
-const possible = 'AudioContext' in window;
-const unlocked = () => sounds !== null && sounds.state === 'running';
+const supported = 'AudioContext' in window;
+const isUnlocked = () => audio !== null && audio.state === 'running';
 
-function show() {
-  byId('sound').hidden = !possible;
-  byId('sound').setAttribute('aria-pressed', String(on));
-  byId('unlock').hidden = !possible || !on || unlocked();
+function renderButtons() {
+  byId('sound').hidden = !supported;
+  byId('sound').setAttribute('aria-pressed', String(enabled));
+  byId('unlock').hidden = !supported || !enabled || isUnlocked();
 }
 
 async function unlock() {
-  // A script's click is nobody's touch, and the browser would complain of the attempt.
-  if (!possible || !on || navigator.userActivation?.hasBeenActive === false) return;
+  // A click by a script is no touch, and the browser would log a complaint.
+  if (!supported || !enabled || navigator.userActivation?.hasBeenActive === false) return;
   try {
-    sounds ??= new AudioContext();
-    if (sounds.state !== 'running') await sounds.resume();
-  } catch { /* the strip stays */ }
-  show();
+    audio ??= new AudioContext();
+    if (audio.state !== 'running') await audio.resume();
+  } catch {
+    /* the strip stays */
+  }
+  renderButtons();
 }
 
-/** Two notes, if sound is on and may be heard. */
-export function ring() {
-  if (!on || !unlocked()) return;
-  for (const [hertz, after] of NOTES) {
-    const begin = sounds.currentTime + after;
-    const [tone, loudness] = [sounds.createOscillator(), sounds.createGain()];
-    tone.frequency.value = hertz;
-    loudness.gain.setValueAtTime(0.25, begin);
-    loudness.gain.exponentialRampToValueAtTime(0.001, begin + 0.5);
-    tone.connect(loudness).connect(sounds.destination);
-    tone.start(begin);
-    tone.stop(begin + 0.5);
+/** Plays two notes, if the sound is on and unlocked. */
+export function playChime() {
+  if (!enabled || !isUnlocked()) return;
+  for (const [hertz, delay] of NOTES) {
+    const start = audio.currentTime + delay;
+    const [oscillator, gain] = [audio.createOscillator(), audio.createGain()];
+    oscillator.frequency.value = hertz;
+    gain.gain.setValueAtTime(0.25, start);
+    gain.gain.exponentialRampToValueAtTime(0.001, start + 0.5);
+    oscillator.connect(gain).connect(audio.destination);
+    oscillator.start(start);
+    oscillator.stop(start + 0.5);
   }
 }
 
-/** Switches it off and on; the browser remembers. */
-export async function turn() {
-  on = !on;
+/** Switches the sound off or on; the browser stores the choice. */
+export async function toggleSound() {
+  enabled = !enabled;
   try {
-    localStorage.setItem(KEPT, on ? 'on' : 'off');
-  } catch { /* a browser that keeps nothing */ }
-  show();
+    localStorage.setItem(STORAGE_KEY, enabled ? 'on' : 'off');
+  } catch {
+    /* a browser without storage */
+  }
+  renderButtons();
   await unlock();
-  ring();
+  playChime();
 }
 
-let listening = false;
+let isSetUp = false;
 
-/** Any click or key of the person unlocks it; not before the click is over, for the strip moves the page. */
-export function listen() {
-  show();
-  if (listening) return;
-  listening = true;
-  for (const touch of ['click', 'keydown']) document.addEventListener(touch, () => { if (!unlocked()) unlock(); });
-  byId('sound').addEventListener('click', turn);
+/** Unlocks the sound at any click or key; after the click, since the strip's end moves the page. */
+export function setUpSound() {
+  renderButtons();
+  if (isSetUp) return;
+  isSetUp = true;
+  for (const type of ['click', 'keydown']) {
+    document.addEventListener(type, () => {
+      if (!isUnlocked()) unlock();
+    });
+  }
+  byId('sound').addEventListener('click', toggleSound);
 }

@@ -1,48 +1,66 @@
-// One press is one wish: it has a key of its own, under which it is asked again when its answer got
-// lost, so that it is done once.
-import { ask, site } from './paihao.js';
-import { headers } from './key.js';
+// Commands of the console. A press is one command with an idempotency key of its own, under which it
+// is sent again when its answer got lost, so that it is carried out once.
+/** @import { ApiError } from '../../shared/http.js' */
+import { fetchJson, newIdempotencyKey, siteId } from '../../shared/http.js';
+import { authHeaders } from '../../shared/credentials.js';
 
-const TRIES = 3;
+const MAX_ATTEMPTS = 3;
+const RETRY_DELAY_MS = 800; // for each attempt so far
 
-let unsure = null; // a wish of which nobody knows whether it was heard
+/**
+ * Command of which nobody knows whether the server carried it out.
+ * @type {{ path: string, text: string | undefined, fingerprint: string, key: string } | null}
+ */
+let pending = null;
 
-/** `crypto.randomUUID` exists on https and on this machine only; a hall's PC may use plain http. */
-export const makeshift = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
+/**
+ * Address of something of this site.
+ * @param {string} path
+ */
+export const siteUrl = path =>
+  `/api/v1/sites/${encodeURIComponent(siteId)}/${path.split('/').map(encodeURIComponent).join('/')}`;
 
-/** The address of something of this site. */
-export const at = path => `/api/v1/sites/${encodeURIComponent(site)}/${path.split('/').map(encodeURIComponent).join('/')}`;
+/** @param {string} path */
+export const fetchFromSite = path => fetchJson(siteUrl(path), { headers: authHeaders() });
 
-/** What the server knows of something of this site. */
-export const look = path => ask(at(path), { headers: headers() });
-
-/** The site has changed as `standing` says: what was unsure has been done, or will not be. */
-export function seen(standing) {
-  if (unsure && unsure.standing !== standing) unsure = null;
+/**
+ * Forgets the pending command once the site has changed: it was carried out, or never will be.
+ * @param {string} fingerprint of the site's state
+ */
+export function settlePending(fingerprint) {
+  if (pending && pending.fingerprint !== fingerprint) pending = null;
 }
 
 /**
- * Has something done. The same wish, pressed again while its outcome is unknown, is still the same
- * one. `again` is told when it has to be tried once more.
+ * Sends a command. The same one, pressed again while its outcome is unknown, keeps its key.
+ * @param {string} path
+ * @param {object | undefined} body
+ * @param {string} fingerprint of the site's state before
+ * @param {() => void} onRetry
  */
-export async function wish(path, body, standing, again) {
+export async function sendCommand(path, body, fingerprint, onRetry) {
   const text = body && JSON.stringify(body);
-  const same = unsure && unsure.path === path && unsure.text === text;
-  const mine = same ? unsure : { path, text, standing, key: crypto.randomUUID ? crypto.randomUUID() : makeshift() };
+  const same = pending && pending.path === path && pending.text === text;
+  const command = same && pending ? pending : { path, text, fingerprint, key: newIdempotencyKey() };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const done = await ask(at(path), {
+      const done = await fetchJson(siteUrl(path), {
         method: 'POST',
-        headers: { ...headers(), 'idempotency-key': mine.key, ...(text && { 'content-type': 'application/json' }) },
+        headers: {
+          ...authHeaders(),
+          'idempotency-key': command.key,
+          ...(text && { 'content-type': 'application/json' }),
+        },
         body: text,
       });
-      unsure = null;
+      pending = null;
       return done;
-    } catch (refusal) {
-      unsure = refusal.passing ? mine : null;
-      if (!refusal.passing || attempt === TRIES) throw refusal;
-      again();
-      await new Promise(resolve => setTimeout(resolve, 800 * attempt));
+    } catch (caught) {
+      const error = /** @type {ApiError} */ (caught);
+      pending = error.retryable ? command : null;
+      if (!error.retryable || attempt === MAX_ATTEMPTS) throw error;
+      onRetry();
+      await new Promise(resolve => setTimeout(resolve, RETRY_DELAY_MS * attempt));
     }
   }
 }

@@ -1,282 +1,496 @@
-// Where somebody works at a counter: whom it has, what may be done, and the line.
-import './console-words.js';
-import { Refusal, ask, byId, clock, clocksOf, giveUp, hear, make, now, showConnected, site, siteState } from './paihao.js';
-import { has, onSwitch, pair, put, putName, said, say, tongue, word } from './language.js';
-import { drawAway, drawChoice, drawCounters, drawCurrent, drawLine, drawQueues, drawTimer } from './rows.js';
-import { at, look, seen as settled, wish } from './wish.js';
-import { headers, isAboutWho, signOut, takeFromAddress, turnedAway } from './key.js';
-import { asking, dismiss } from './dialog.js';
-import { listen, ring, turn } from './chime.js';
-import { dialogs } from './acts.js';
+// Console of a counter: its current ticket, the commands for it, and the tickets that wait.
+/** @import { ConsoleTicketView, ConsoleView, Texts, UndoView, Values } from '../../shared/types' */
+import './words.js';
+import { siteId, ApiError, serverNow } from '../../shared/http.js';
+import { subscribe } from '../../shared/sse.js';
+import { byId, createElement } from '../../shared/dom.js';
+import { useTimeZone, formatTime } from '../../shared/format.js';
+import { showConnection, showFatalError } from '../../shared/page.js';
+import {
+  hasTranslation,
+  translations,
+  translation,
+  setTextPair,
+  setText,
+  textElement,
+  languageOf,
+  setName,
+  onLanguageChange,
+} from '../../shared/language.js';
+import {
+  storeKeyFromAddress,
+  isAccessError,
+  handleAccessError,
+  signOut,
+  authHeaders,
+} from '../../shared/credentials.js';
+import { isDialogOpen, closeDialog } from '../../shared/dialog.js';
+import {
+  renderWaiting,
+  renderAway,
+  renderQueues,
+  renderCounters,
+  renderCounterChoice,
+  renderCurrent,
+  renderTimer,
+} from './lists.js';
+import { siteUrl, fetchFromSite, settlePending, sendCommand } from './commands.js';
+import { setUpSound, playChime, toggleSound } from './chime.js';
+import { dialogs } from './dialogs.js';
 
-const KEPT = `paihao-console-counter/${site}`;
-const PAUSE_MS = 1500; // after a call, before the next one can be made
+const STORAGE_KEY = `paihao-console-counter/${siteId}`;
+const MIN_CALL_INTERVAL_MS = 1500; // after a call, before the next one can be made
 
-let desk = null; // the site as last heard
-let mine = remembered();
+/** @type {ConsoleView | null} the latest state */
+let view = null;
+/** @type {string | null} the counter that this console works for */
+let counterId = storedCounter();
 let busy = false;
-let calledAt = 0;
-let stop = null; // hearing
-let heardAt = 0;
+let lastCallAt = 0;
+/** @type {(() => void) | null} */
+let unsubscribe = null;
+let lastContactAt = 0;
 
-function remembered() {
+function storedCounter() {
   try {
-    return localStorage.getItem(KEPT);
+    return localStorage.getItem(STORAGE_KEY);
   } catch {
-    return null; // a browser that keeps nothing
+    return null; // a browser without storage
   }
 }
 
-const counterSeen = () => desk.counters.find(counter => counter.id === mine);
-const ticketOf = number => desk.tickets.find(ticket => ticket.number === number);
-const current = () => ticketOf(counterSeen().serving);
-const own = queue => counterSeen().queues.includes(queue);
-const waiting = () => desk.tickets.filter(ticket => ticket.state === 'waiting' && own(ticket.queue));
-const waitingCount = () => desk.queues.filter(queue => own(queue.id)).reduce((sum, queue) => sum + queue.waiting_count, 0);
-const queueName = id => desk.queues.find(queue => queue.id === id)?.name || id;
+const currentCounter = () => view.counters.find(counter => counter.id === counterId);
+/** @param {string | null} number */
+const ticketByNumber = number => view.tickets.find(ticket => ticket.number === number);
+const currentTicket = () => ticketByNumber(currentCounter().serving);
+/** @param {string} queueId */
+const servesQueue = queueId => currentCounter().queues.includes(queueId);
+const waitingTickets = () =>
+  view.tickets.filter(ticket => ticket.state === 'waiting' && servesQueue(ticket.queue));
+const waitingCount = () =>
+  view.queues
+    .filter(queue => servesQueue(queue.id))
+    .reduce((sum, queue) => sum + queue.waiting_count, 0);
+/** @param {string} id */
+const queueName = id => view.queues.find(queue => queue.id === id)?.name || id;
 
-/** What of the site changes when a wish was carried out. */
-const standing = () => JSON.stringify([counterSeen(), desk.queues.map(queue => [queue.taken, queue.set]), desk.tickets.length]);
+/** The parts of the state that change when a command was carried out. */
+const stateFingerprint = () =>
+  JSON.stringify([
+    currentCounter(),
+    view.queues.map(queue => [queue.taken, queue.set]),
+    view.tickets.length,
+  ]);
 
-function show(view) {
-  for (const name of ['choose', 'desk']) byId(name).hidden = name !== view;
+/** @param {'choose' | 'desk'} id */
+function showView(id) {
+  for (const name of ['choose', 'desk']) byId(name).hidden = name !== id;
   for (const name of ['sign-out', 'help']) byId(name).hidden = false;
 }
 
-function route() {
-  if (!stop) stop = hear(at('desk/events'), { desk: showDesk }, connected, { headers, always: true });
-  if (!desk) return;
-  if (!mayChoose().some(counter => counter.id === mine)) mine = null;
-  show(mine ? 'desk' : 'choose');
-  draw();
+function showCurrentView() {
+  const options = { headers: authHeaders, always: true };
+  unsubscribe ??= subscribe(siteUrl('desk/events'), { desk: applyView }, onConnection, options);
+  if (!view) return;
+  if (!selectableCounters().some(counter => counter.id === counterId)) counterId = null;
+  showView(counterId ? 'desk' : 'choose');
+  render();
 }
 
-const mayChoose = () => desk.counters.filter(counter => !desk.you.counters || desk.you.counters.includes(counter.id));
+const selectableCounters = () =>
+  view.counters.filter(counter => !view.you.counters || view.you.counters.includes(counter.id));
 
-function connected(is, refusal) {
-  if (refusal && isAboutWho(refusal)) return leave(refusal);
-  if (refusal && !refusal.passing) return giveUp(refusal);
-  if (!is && heardAt) say(byId('offline'), 'console.offline', { time: clock(heardAt) });
-  showConnected(is);
+/**
+ * @param {boolean} connected
+ * @param {ApiError | null} [error]
+ */
+function onConnection(connected, error) {
+  if (error && isAccessError(error)) return endAccess(error);
+  if (error && !error.retryable) return showFatalError(error);
+  if (!connected && lastContactAt) {
+    setText(byId('offline'), 'console.offline', { time: formatTime(lastContactAt) });
+  }
+  showConnection(connected);
 }
 
-function showDesk(state) {
-  if (!desk) listen();
-  const before = desk && mine && counterSeen() ? waitingCount() : null;
+/** @param {ConsoleView} state */
+function applyView(state) {
+  if (!view) setUpSound();
+  const before = view && counterId && currentCounter() ? waitingCount() : null;
   const newest = state.calls[0];
-  const other = desk && newest && newest.counter !== mine && newest.called_at > (desk.calls[0]?.called_at || 0);
-  desk = state;
-  heardAt = now();
-  clocksOf(state);
-  putName(byId('site'), state.name);
-  route();
-  if (!mine) return;
-  settled(standing());
-  if (before === 0 && waitingCount() > 0 && counterSeen().state !== 'offline') {
-    ring();
-    tell('news', pair('console.joined', { number: waiting().at(-1)?.number || '' }));
-  } else if (other && !busy) {
-    tell('news', pair('console.called-there', { number: newest.number }), named(newest.counter_name));
+  const calledElsewhere =
+    view &&
+    newest &&
+    newest.counter !== counterId &&
+    newest.called_at > (view.calls[0]?.called_at || 0);
+  view = state;
+  lastContactAt = serverNow();
+  useTimeZone(state);
+  setName(byId('site'), state.name);
+  showCurrentView();
+  if (!counterId) return;
+  settlePending(stateFingerprint());
+  if (before === 0 && waitingCount() > 0 && currentCounter().state !== 'offline') {
+    playChime();
+    showMessage(
+      'news',
+      translations('console.joined', { number: waitingTickets().at(-1)?.number || '' }),
+    );
+  } else if (calledElsewhere && !busy) {
+    showMessage(
+      'news',
+      translations('console.called-there', { number: newest.number }),
+      nameElement(newest.counter_name),
+    );
   }
 }
 
-function title() {
-  if (!desk) return;
-  const counter = mine && counterSeen();
-  document.title = `${counter ? `(${waitingCount()}) ${counter.name} · ` : ''}${word('console.title')} · ${desk.name}`;
+function renderTitle() {
+  if (!view) return;
+  const counter = counterId && currentCounter();
+  document.title = `${counter ? `(${waitingCount()}) ${counter.name} · ` : ''}${translation('console.title')} · ${view.name}`;
 }
 
-/** Which acts make sense now; the server has the last word. */
-function possible() {
-  const [counter, ticket] = [counterSeen(), current()];
+/** The commands that make sense now, by the id of their button; the server decides. */
+function enabledCommands() {
+  const [counter, ticket] = [currentCounter(), currentTicket()];
   const [open, is] = [counter.state === 'open', state => ticket?.state === state];
-  const last = undoable()[0];
+  const last = undoableCommands()[0];
   return {
-    next: open && !is('called') && waitingCount() > 0 && now() > calledAt + PAUSE_MS,
+    next:
+      open &&
+      !is('called') &&
+      waitingCount() > 0 &&
+      serverNow() > lastCallAt + MIN_CALL_INTERVAL_MS,
     start: is('called'),
-    recall: is('called') && ticket.recall_from !== undefined && now() >= ticket.recall_from,
+    recall: is('called') && ticket.recall_from !== undefined && serverNow() >= ticket.recall_from,
     finish: Boolean(ticket),
     missed: is('called'),
     hold: is('serving'),
-    transfer: Boolean(ticket) && desk.queues.length > 1,
+    transfer: Boolean(ticket) && view.queues.length > 1,
     call: open && !ticket,
     undo: Boolean(last),
-    take: desk.queues.some(queue => own(queue.id)),
+    take: view.queues.some(queue => servesQueue(queue.id)),
     open: counter.state !== 'open',
     break: open && !ticket,
     close: counter.state !== 'offline' && !ticket,
   };
 }
 
-/** What may be taken back here, the latest first: this counter's, and what the asker did. */
-function undoable() {
-  const ticket = current();
-  const call = ticket?.put_back_until > now() ? [{ number: ticket.number, state: 'called', to: 'waiting', act: 'put-back', at: ticket.since }] : [];
-  const ends = desk.ended.filter(end => (end.own || end.counter === mine) && (!end.until || end.until > now()));
+/**
+ * Actions that can be taken back here, the latest first: this counter's, and those of its user.
+ * @returns {UndoView[]}
+ */
+function undoableCommands() {
+  const ticket = currentTicket();
+  const call =
+    ticket?.put_back_until > serverNow()
+      ? [
+          {
+            number: ticket.number,
+            state: 'called',
+            to: 'waiting',
+            act: 'put-back',
+            at: ticket.since,
+          },
+        ]
+      : [];
+  const ends = view.ended.filter(
+    end => (end.own || end.counter === counterId) && (!end.until || end.until > serverNow()),
+  );
   return [...call, ...ends];
 }
 
-const hint = (id, key, values) => (key ? say(byId(id), key, values) : (delete byId(id).dataset.zh, byId(id).replaceChildren()));
-
-function draw() {
-  title();
-  if (!mine) {
-    drawChoice(mayChoose(), take);
-    return;
+/**
+ * @param {string} id
+ * @param {string | null | undefined} key no hint without one
+ * @param {any} values
+ */
+function renderHint(id, key, values) {
+  const hint = byId(id);
+  if (key) {
+    setText(hint, key, values);
+  } else {
+    delete hint.dataset.zh;
+    hint.replaceChildren();
   }
-  const [counter, ticket] = [counterSeen(), current()];
-  putName(byId('counter'), counter.name);
-  drawCurrent(counter, ticket, ticket && queueName(ticket.queue));
-  drawLine(waiting(), number => dialogs.ticket(world, number));
-  drawAway(desk.tickets.filter(one => own(one.queue)), number => dialogs.ticket(world, number), back);
-  drawQueues(desk.queues, own);
-  drawCounters(desk.counters, desk.calls, mine);
-  drawButtons();
 }
 
-function drawButtons() {
-  const [counter, ticket, can] = [counterSeen(), current(), possible()];
-  for (const [id, may] of Object.entries(can)) byId(id).disabled = busy || !may;
+function render() {
+  renderTitle();
+  if (!counterId) {
+    renderCounterChoice(selectableCounters(), chooseCounter);
+    return;
+  }
+  const [counter, ticket] = [currentCounter(), currentTicket()];
+  setName(byId('counter'), counter.name);
+  renderCurrent(counter, ticket, ticket && queueName(ticket.queue));
+  renderWaiting(waitingTickets(), number => dialogs.ticket(context, number));
+  renderAway(
+    view.tickets.filter(({ queue }) => servesQueue(queue)),
+    number => dialogs.ticket(context, number),
+    bringBack,
+  );
+  renderQueues(view.queues, servesQueue);
+  renderCounters(view.counters, view.calls, counterId);
+  renderButtons();
+}
+
+function renderButtons() {
+  const [counter, ticket, enabled] = [currentCounter(), currentTicket(), enabledCommands()];
+  for (const [id, allowed] of Object.entries(enabled)) byId(id).disabled = busy || !allowed;
   byId('open').hidden = counter.state === 'open';
   byId('break').hidden = counter.state !== 'open';
   byId('close').hidden = counter.state === 'offline';
   const count = waitingCount();
-  hint('next-hint', counter.state !== 'open' ? 'console.hint.open' : ticket?.state === 'called' ? 'console.hint.called' : count === 0 ? 'console.hint.nobody'
-    : ticket ? 'console.hint.finishes' : 'waiting', { count, number: ticket?.number });
-  const wait = ticket?.recall_from - now();
-  hint('recall-hint', ticket?.state !== 'called' ? null : ticket.recall_from === undefined ? 'console.hint.often' : wait > 0 ? 'console.hint.seconds' : null,
-    { count: Math.ceil(wait / 1000) });
-  const last = undoable()[0];
-  hint('undo-hint', last && `console.undo.${last.state}`, last);
+  renderHint('next-hint', nextHint(counter, ticket, count), { count, number: ticket?.number });
+  const wait = ticket?.recall_from - serverNow();
+  renderHint('recall-hint', recallHint(ticket, wait), { count: Math.ceil(wait / 1000) });
+  const last = undoableCommands()[0];
+  renderHint('undo-hint', last && `console.undo.${last.state}`, last);
 }
 
-/** What somebody else wrote. */
-const named = text => make('span', { lang: tongue(text) || 'en' }, text);
-
-/** A sentence where the eyes are: what was done, or why it was not, and what to do. */
-function tell(kind = '', texts = null, detail = null) {
-  const place = byId('said');
-  place.className = kind;
-  place.replaceChildren(...(texts ? [put(make('strong'), texts)] : []), ...(detail ? [detail] : []));
+/**
+ * Key of the hint beside "call next".
+ * @param {{ state: string }} counter
+ * @param {ConsoleTicketView | undefined} ticket
+ * @param {number} count people who wait
+ */
+function nextHint(counter, ticket, count) {
+  if (counter.state !== 'open') return 'console.hint.open';
+  if (ticket?.state === 'called') return 'console.hint.called';
+  if (count === 0) return 'console.hint.nobody';
+  return ticket ? 'console.hint.finishes' : 'waiting';
 }
 
-function leave(refusal) {
-  stop();
-  showConnected(true);
-  if (asking()) dismiss();
-  turnedAway(refusal);
+/**
+ * Key of the hint beside "recall".
+ * @param {ConsoleTicketView | undefined} ticket
+ * @param {number} wait milliseconds until it is allowed
+ */
+function recallHint(ticket, wait) {
+  if (ticket?.state !== 'called') return null;
+  if (ticket.recall_from === undefined) return 'console.hint.often';
+  return wait > 0 ? 'console.hint.seconds' : null;
 }
 
-function refused(refusal) {
-  if (isAboutWho(refusal)) return leave(refusal);
-  const key = refusal.passing ? 'console.again' : `console.do.${refusal.code}`;
-  const advice = has(key) ? said(key) : refusal.detail ? named(refusal.detail) : null;
+/**
+ * A text that somebody wrote, in its language.
+ * @param {string} text
+ */
+const nameElement = text => createElement('span', { lang: languageOf(text) || 'en' }, text);
+
+/**
+ * Shows a sentence beside the buttons: the result of a command, or why it was refused and what to do.
+ * @param {string} kind class of its look
+ * @param {Texts | null} texts
+ * @param {HTMLElement | null} detail
+ */
+function showMessage(kind = '', texts = null, detail = null) {
+  const line = byId('said');
+  line.className = kind;
+  line.replaceChildren(
+    ...(texts ? [setTextPair(createElement('strong'), texts)] : []),
+    ...(detail ? [detail] : []),
+  );
+}
+
+/** @param {ApiError} error */
+function endAccess(error) {
+  unsubscribe();
+  showConnection(true);
+  if (isDialogOpen()) closeDialog();
+  handleAccessError(error);
+}
+
+/** @param {ApiError} error */
+function showRefusal(error) {
+  if (isAccessError(error)) return endAccess(error);
+  const key = error.retryable ? 'console.again' : `console.do.${error.code}`;
+  let advice = null;
+  if (hasTranslation(key)) advice = textElement(key);
+  else if (error.detail) advice = nameElement(error.detail);
   advice?.classList.add('detail');
-  tell('refused', refusal.pair, advice);
+  showMessage('refused', error.texts, advice);
 }
 
-/** Carries out one press. Answers what was done, or null. */
-async function act(name, path, body) {
+/**
+ * Runs a command, and resolves to the server's answer, or to `null` when it failed.
+ * @param {string} name key of the sentence that reports it
+ * @param {string} path
+ * @param {object} [body]
+ */
+async function runCommand(name, path, body) {
   if (busy) return null;
   busy = true;
-  const before = desk.position;
+  const before = view.position;
   byId('desk').setAttribute('aria-busy', 'true');
-  drawButtons();
+  renderButtons();
   try {
-    const done = await wish(path, body, standing(), () => tell('waiting', pair('retrying')));
+    const done = await sendCommand(path, body, stateFingerprint(), () =>
+      showMessage('waiting', translations('retrying')),
+    );
     if (name === 'next') {
-      calledAt = now();
-      setTimeout(() => { if (desk && mine) drawButtons(); }, PAUSE_MS + 20);
+      lastCallAt = serverNow();
+      setTimeout(() => {
+        if (view && counterId) renderButtons();
+      }, MIN_CALL_INTERVAL_MS + 20);
     }
-    tell('done', pair(`console.done.${name}`, { number: done.number || '', count: done.count ?? '' }));
-    // The event may take a moment more; until then a second press would look right.
-    const state = desk.position === before ? await look('desk').catch(() => null) : null;
-    if (state && state.position >= desk.position) desk = state;
+    showMessage(
+      'done',
+      translations(`console.done.${name}`, { number: done.number || '', count: done.count ?? '' }),
+    );
+    // The event may come later; until then a second press would look right.
+    const state = view.position === before ? await fetchFromSite('desk').catch(() => null) : null;
+    if (state && state.position >= view.position) view = state;
     return done;
-  } catch (refusal) {
-    if (!(refusal instanceof Refusal)) throw refusal;
-    refused(refusal);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    showRefusal(error);
     return null;
   } finally {
     busy = false;
     byId('desk').removeAttribute('aria-busy');
-    if (desk && mine) draw();
+    if (view && counterId) render();
   }
 }
 
-const counterAct = (name, path, body) => act(name, `counters/${mine}/${path}`, body);
-const served = () => ({ number: current().number });
-const back = (number, how) => (how === 'here' ? counterAct('here', 'resume-here', { number }) : act(how, `tickets/${number}/${how}`));
+/**
+ * @param {string} name
+ * @param {string} path
+ * @param {object} [body]
+ */
+const runCounterCommand = (name, path, body) =>
+  runCommand(name, `counters/${counterId}/${path}`, body);
+/** Body of a command about the current ticket. */
+const servedTicket = () => ({ number: currentTicket().number });
+/**
+ * @param {string} number
+ * @param {'return' | 'resume' | 'here'} command
+ */
+const bringBack = (number, command) =>
+  command === 'here'
+    ? runCounterCommand('here', 'resume-here', { number })
+    : runCommand(command, `tickets/${number}/${command}`);
 
-/** What the dialogs know and may do. */
-const world = { act, counterAct, served, current, undoable, waiting, own, ticketOf, queueName, mine: () => mine, desk: () => desk };
+/**
+ * State and commands of the console, for its dialogs.
+ * @typedef {typeof context} ConsoleContext
+ */
+const context = {
+  runCommand,
+  runCounterCommand,
+  currentTicket,
+  undoableCommands,
+  waitingTickets,
+  servesQueue,
+  ticketByNumber,
+  queueName,
+  counterId: () => counterId,
+  view: () => view,
+};
 
-const ACTS = {
-  next: () => counterAct('next', 'call-next'),
-  start: () => counterAct('start', 'start', served()),
-  recall: () => counterAct('recall', 'recall', served()),
-  finish: () => counterAct('finish', 'finish', served()),
-  missed: () => counterAct('missed', 'missed', served()),
-  open: () => counterAct('open', 'open'),
-  break: () => counterAct('break', 'break'),
-  close: () => counterAct('close', 'close'),
-  hold: () => dialogs.hold(world),
-  transfer: () => dialogs.transfer(world),
-  call: () => dialogs.call(world),
-  undo: () => dialogs.undo(world),
-  take: () => dialogs.take(world),
-  queues: () => dialogs.queues(world),
+const COMMANDS = {
+  next: () => runCounterCommand('next', 'call-next'),
+  start: () => runCounterCommand('start', 'start', servedTicket()),
+  recall: () => runCounterCommand('recall', 'recall', servedTicket()),
+  finish: () => runCounterCommand('finish', 'finish', servedTicket()),
+  missed: () => runCounterCommand('missed', 'missed', servedTicket()),
+  open: () => runCounterCommand('open', 'open'),
+  break: () => runCounterCommand('break', 'break'),
+  close: () => runCounterCommand('close', 'close'),
+  hold: () => dialogs.hold(context),
+  transfer: () => dialogs.transfer(context),
+  call: () => dialogs.call(context),
+  undo: () => dialogs.undo(context),
+  take: () => dialogs.take(context),
+  queues: () => dialogs.queues(context),
   help: () => dialogs.help(KEYS),
 };
 
-const KEYS = { n: 'next', s: 'start', r: 'recall', f: 'finish', m: 'missed', h: 'hold', t: 'transfer', c: 'call', u: 'undo', k: 'take', q: 'queues', o: 'open', b: 'break', x: 'close', '?': 'help' };
+/** Button of each key. */
+const KEYS = {
+  n: 'next',
+  s: 'start',
+  r: 'recall',
+  f: 'finish',
+  m: 'missed',
+  h: 'hold',
+  t: 'transfer',
+  c: 'call',
+  u: 'undo',
+  k: 'take',
+  q: 'queues',
+  o: 'open',
+  b: 'break',
+  x: 'close',
+  '?': 'help',
+};
 
-function take(id) {
-  mine = id;
+const focusFirstRow = () =>
+  /** @type {HTMLElement | null} */ (document.querySelector('.line .row'))?.focus();
+
+/** @param {string} id */
+function chooseCounter(id) {
+  counterId = id;
   try {
-    localStorage.setItem(KEPT, id);
-  } catch { /* a browser that keeps nothing */ }
-  tell();
-  route();
+    localStorage.setItem(STORAGE_KEY, id);
+  } catch {
+    /* a browser without storage */
+  }
+  showMessage();
+  showCurrentView();
   byId('next').focus();
 }
 
-function change() {
-  mine = null;
-  tell();
-  route();
+function leaveCounter() {
+  counterId = null;
+  showMessage();
+  showCurrentView();
   byId('counters').querySelector('button')?.focus();
 }
 
-for (const [id, run] of Object.entries(ACTS)) byId(id).addEventListener('click', run);
-byId('change').addEventListener('click', change);
+for (const [id, run] of Object.entries(COMMANDS)) byId(id).addEventListener('click', run);
+byId('change').addEventListener('click', leaveCounter);
 document.addEventListener('keydown', event => {
   const typing = document.activeElement?.matches('input, textarea, select');
-  if (typing || asking() || event.repeat || event.ctrlKey || event.metaKey || event.altKey || byId('desk').hidden) return;
+  if (
+    typing ||
+    isDialogOpen() ||
+    event.repeat ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey ||
+    byId('desk').hidden
+  ) {
+    return;
+  }
   const key = event.key.toLowerCase();
   const button = KEYS[key] && byId(KEYS[key]);
-  if (key === 'v') turn();
-  else if (key === 'l') document.querySelector('.line .row')?.focus();
+  if (key === 'v') toggleSound();
+  else if (key === 'l') focusFirstRow();
   else if (button && !button.disabled && !button.hidden) button.click();
   else return;
   event.preventDefault();
 });
 document.addEventListener('keydown', event => {
-  const rows = [...document.querySelectorAll('.line .row')];
-  const place = rows.indexOf(document.activeElement);
+  const rows = /** @type {HTMLElement[]} */ ([...document.querySelectorAll('.line .row')]);
+  const index = rows.indexOf(/** @type {HTMLElement} */ (document.activeElement));
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (place < 0 || !step) return;
+  if (index < 0 || !step) return;
   event.preventDefault();
-  rows[place + step]?.focus();
+  rows[index + step]?.focus();
 });
 byId('sign-out').addEventListener('click', signOut);
 
-onSwitch(title);
+onLanguageChange(renderTitle);
 setInterval(() => {
-  if (!desk || !mine || byId('desk').hidden) return;
-  drawTimer(current());
-  drawButtons();
+  if (!view || !counterId || byId('desk').hidden) return;
+  renderTimer(currentTicket());
+  renderButtons();
 }, 1000);
-setInterval(() => { if (desk && mine && !byId('desk').hidden) draw(); }, 10000);
-takeFromAddress();
-route();
+setInterval(() => {
+  if (view && counterId && !byId('desk').hidden) render();
+}, 10000);
+storeKeyFromAddress();
+showCurrentView();

@@ -1,55 +1,94 @@
-// The console's lists: who waits and how long against what they were told, who is away, the queues
-// and the other counters. What stays, stays under the finger: rows are changed, not made anew.
-import { byId, clock, make, now } from './paihao.js';
-import { said, say, tongue } from './language.js';
+// Lists of the console: tickets that wait, tickets that are away, queues and counters. Rows are updated
+// in place, so that none moves under a finger.
+/** @import { CallView, ConsoleCounterView, ConsoleQueueView, ConsoleTicketView, Values } from '../../shared/types' */
+import { serverNow } from '../../shared/http.js';
+import { byId, createElement } from '../../shared/dom.js';
+import { formatTime } from '../../shared/format.js';
+import { setText, textElement, languageOf } from '../../shared/language.js';
 
-const FRESH_MS = 6000; // a call stands out so long
-const SOON = 0.75; // of what was told
+const RECENT_CALL_MS = 6000; // a call is highlighted so long
+const SOON_SHARE = 0.75; // of the quoted wait
+const FAILED_FATES = ['failed', 'not_delivered', 'unknown'];
 
-/** Brings a list's children up to date, each known by its key. */
-function sync(list, items, key, draw) {
-  const known = new Map([...list.children].map(row => [row.dataset.key, row]));
+/**
+ * Updates the rows of a list, each known by its key.
+ * @template T
+ * @param {HTMLElement} list
+ * @param {T[]} items
+ * @param {(item: T) => string} keyOf
+ * @param {(row: HTMLElement, item: T) => unknown} renderRow
+ */
+function reconcileRows(list, items, keyOf, renderRow) {
+  const children = /** @type {HTMLElement[]} */ ([...list.children]);
+  const known = new Map(children.map(row => [row.dataset.key, row]));
   const rows = items.map(item => {
-    const row = known.get(key(item)) || make('li', { 'data-key': key(item) });
-    draw(row, item);
+    const row = known.get(keyOf(item)) || createElement('li', { 'data-key': keyOf(item) });
+    renderRow(row, item);
     return row;
   });
-  const same = rows.length === list.children.length && rows.every((row, i) => row === list.children[i]);
+  const same =
+    rows.length === list.children.length && rows.every((row, i) => row === list.children[i]);
   if (!same) list.replaceChildren(...rows);
 }
 
-export const minutes = ms => Math.max(0, Math.floor(ms / 60000));
+/** @param {number} ms */
+export const wholeMinutes = ms => Math.max(0, Math.floor(ms / 60000));
 
-/** Minutes and seconds, for what runs. */
-export const running = ms => `${Math.floor(Math.abs(ms) / 60000)}:${String(Math.floor(Math.abs(ms) / 1000) % 60).padStart(2, '0')}`;
+/**
+ * Minutes and seconds of a timer.
+ * @param {number} ms
+ */
+const formatDuration = ms =>
+  `${Math.floor(Math.abs(ms) / 60000)}:${String(Math.floor(Math.abs(ms) / 1000) % 60).padStart(2, '0')}`;
 
-/** How a wait stands against what was told: in time, soon, late, or nothing was told. */
-function standing({ told, taken_at: taken }) {
+/**
+ * Compares a wait with the quoted one: in time, soon due, late, or nothing was quoted.
+ * @param {ConsoleTicketView} ticket
+ * @returns {'untold' | 'fine' | 'soon' | 'late'}
+ */
+function waitStanding({ told, taken_at: taken }) {
   if (!told) return 'untold';
-  if (now() >= told.by) return 'late';
-  return now() >= taken + (told.by - taken) * SOON ? 'soon' : 'fine';
+  if (serverNow() >= told.by) return 'late';
+  return serverNow() >= taken + (told.by - taken) * SOON_SHARE ? 'soon' : 'fine';
 }
 
-/** How long somebody has waited, in the colour and the word of how that stands. */
-export function wait(ticket) {
-  const how = standing(ticket);
-  const chip = make('span', { class: `wait ${how}` }, said('console.minutes', { count: minutes(now() - ticket.taken_at) }, 'b'));
-  if (how !== 'untold') chip.append(said(`console.wait.${how}`, { time: clock(ticket.told.by) }));
+/**
+ * The wait so far, with its colour and word against the quoted one.
+ * @param {ConsoleTicketView} ticket
+ */
+export function waitChip(ticket) {
+  const standing = waitStanding(ticket);
+  const chip = createElement(
+    'span',
+    { class: `wait ${standing}` },
+    textElement('console.minutes', { count: wholeMinutes(serverNow() - ticket.taken_at) }, 'b'),
+  );
+  if (standing !== 'untold') {
+    chip.append(textElement(`console.wait.${standing}`, { time: formatTime(ticket.told.by) }));
+  }
   return chip;
 }
 
+/**
+ * @param {string} key
+ * @param {Values} [values]
+ */
 const badge = (key, values, kind = '') => {
-  const element = said(key, values);
+  const element = textElement(key, values);
   element.className = `badge ${kind}`;
   return element;
 };
 
-/** What is known of somebody beside how long they wait. */
-export function marks(ticket) {
+/**
+ * Badges of a ticket: all that is known of it beside the wait.
+ * @param {ConsoleTicketView} ticket
+ */
+export function ticketBadges(ticket) {
   const { message } = ticket;
-  const failed = message && ['failed', 'not_delivered', 'unknown'].includes(message.fate);
+  const failed = message && FAILED_FATES.includes(message.fate);
   return [
-    ticket.class !== undefined && badge('console.class', { class: ticket.class }, ticket.class < 5 ? 'first' : ''),
+    ticket.class !== undefined &&
+      badge('console.class', { class: ticket.class }, ticket.class < 5 ? 'first' : ''),
     ticket.misses > 0 && badge('console.misses', { count: ticket.misses }),
     ticket.arrived && badge('console.arrived', {}, 'here'),
     ticket.party && badge('console.party', { count: ticket.party }),
@@ -58,106 +97,229 @@ export function marks(ticket) {
   ].filter(Boolean);
 }
 
-function row(open, detail) {
+/**
+ * Renders a ticket's row; the button opens it.
+ * @param {(number: string) => void} open
+ * @param {(ticket: ConsoleTicketView) => HTMLElement} detail
+ * @returns {(row: HTMLElement, ticket: ConsoleTicketView) => HTMLElement}
+ */
+function ticketRow(open, detail) {
   return (element, ticket) => {
-    let button = element.querySelector('.row');
+    let button = /** @type {HTMLButtonElement} */ (element.querySelector('.row'));
     if (!button) {
-      button = make('button', { type: 'button', class: 'row', onclick: () => open(ticket.number) });
+      button = createElement('button', {
+        type: 'button',
+        class: 'row',
+        onclick: () => open(ticket.number),
+      });
       element.prepend(button);
     }
-    button.replaceChildren(make('b', { class: 'number' }, ticket.number), detail(ticket), make('span', { class: 'marks' }, marks(ticket)));
+    button.replaceChildren(
+      createElement('b', { class: 'number' }, ticket.number),
+      detail(ticket),
+      createElement('span', { class: 'marks' }, ticketBadges(ticket)),
+    );
     return button;
   };
 }
 
-const none = key => make('li', { class: 'none', 'data-key': '' }, said(key));
+/** @param {string} key */
+const emptyRow = key => createElement('li', { class: 'none', 'data-key': '' }, textElement(key));
 
-/** Who waits in the queues of a counter; the others' are counted beside the queues. */
-export function drawLine(tickets, open) {
+/**
+ * Renders the tickets that wait in the queues of a counter.
+ * @param {ConsoleTicketView[]} tickets
+ * @param {(number: string) => void} open
+ */
+export function renderWaiting(tickets, open) {
   const list = byId('waiting');
-  sync(list, tickets, ticket => ticket.number, row(open, wait));
-  if (tickets.length === 0) list.replaceChildren(none('console.nobody'));
+  reconcileRows(list, tickets, ticket => ticket.number, ticketRow(open, waitChip));
+  if (tickets.length === 0) list.replaceChildren(emptyRow('console.nobody'));
 }
 
-/** Who was missed, and who is held, each with the one act that brings them back. */
-export function drawAway(tickets, open, back) {
-  const until = ({ until: end }) => (end ? said('console.until', { time: clock(end) }) : said('console.open-end'));
-  for (const [state, act] of [['missed', 'return'], ['held', 'resume']]) {
-    const those = tickets.filter(ticket => ticket.state === state);
-    byId(`aside-${state}`).hidden = those.length === 0;
-    const drawn = row(open, ticket => make('span', { class: 'away' }, ticket.hold && said(`console.held.${ticket.hold.why}`), until(ticket)));
-    sync(byId(`${state}-list`), those, ticket => ticket.number, (element, ticket) => {
-      drawn(element, ticket);
-      const how = ticket.hold?.why === 'suspended' ? 'here' : act;
-      if (element.querySelector(`.back[value=${how}]`)) return;
-      element.querySelector('.back')?.remove();
-      element.append(make('button', { type: 'button', class: 'back', value: how, onclick: () => back(ticket.number, how) }, said(`console.${how}`)));
-    });
+/**
+ * Renders missed and held tickets, each with the one command that brings it back.
+ * @param {ConsoleTicketView[]} tickets
+ * @param {(number: string) => void} open
+ * @param {(number: string, command: string) => void} bringBack
+ */
+export function renderAway(tickets, open, bringBack) {
+  /** @param {ConsoleTicketView} ticket */
+  const until = ({ until: end }) =>
+    end ? textElement('console.until', { time: formatTime(end) }) : textElement('console.open-end');
+  for (const [state, usualCommand] of [
+    ['missed', 'return'],
+    ['held', 'resume'],
+  ]) {
+    const inState = tickets.filter(ticket => ticket.state === state);
+    byId(`aside-${state}`).hidden = inState.length === 0;
+    const renderTicket = ticketRow(open, ticket =>
+      createElement(
+        'span',
+        { class: 'away' },
+        ticket.hold && textElement(`console.held.${ticket.hold.why}`),
+        until(ticket),
+      ),
+    );
+    reconcileRows(
+      byId(`${state}-list`),
+      inState,
+      ticket => ticket.number,
+      (element, ticket) => {
+        renderTicket(element, ticket);
+        const command = ticket.hold?.why === 'suspended' ? 'here' : usualCommand;
+        if (element.querySelector(`.back[value=${command}]`)) return;
+        element.querySelector('.back')?.remove();
+        element.append(
+          createElement(
+            'button',
+            {
+              type: 'button',
+              class: 'back',
+              value: command,
+              onclick: () => bringBack(ticket.number, command),
+            },
+            textElement(`console.${command}`),
+          ),
+        );
+      },
+    );
   }
 }
 
-/** Every queue: how it stands, and how many wait. */
-export function drawQueues(queues, own) {
-  sync(byId('queue-list'), queues, queue => queue.id, (element, queue) => {
-    element.className = own(queue.id) ? 'own' : '';
-    const state = said(`console.queue.${queue.state}`);
-    state.className = `badge ${queue.state === 'open' ? 'here' : 'trouble'}`;
-    const minutes = queue.waiting_count > 0 && queue.minutes;
-    element.replaceChildren(make('strong', { lang: tongue(queue.name) }, queue.name), state,
-      said('waiting', { count: queue.waiting_count }), minutes ? said('console.now', { low: minutes[0], high: minutes[1] }) : '');
-  });
+/**
+ * Renders every queue with its state and the number that wait.
+ * @param {ConsoleQueueView[]} queues
+ * @param {(queueId: string) => boolean} servesQueue
+ */
+export function renderQueues(queues, servesQueue) {
+  reconcileRows(
+    byId('queue-list'),
+    queues,
+    queue => queue.id,
+    (element, queue) => {
+      element.className = servesQueue(queue.id) ? 'own' : '';
+      const state = textElement(`console.queue.${queue.state}`);
+      state.className = `badge ${queue.state === 'open' ? 'here' : 'trouble'}`;
+      const range = queue.waiting_count > 0 && queue.minutes;
+      element.replaceChildren(
+        createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+        state,
+        textElement('waiting', { count: queue.waiting_count }),
+        range ? textElement('console.now', { low: range[0], high: range[1] }) : '',
+      );
+    },
+  );
 }
 
-/** Every counter: who is there, and whom it called a moment ago. */
-export function drawCounters(counters, calls, mine) {
-  sync(byId('counter-list'), counters, counter => counter.id, (element, counter) => {
-    const fresh = calls.some(call => call.counter === counter.id && call.number === counter.serving && now() - call.called_at < FRESH_MS);
-    element.className = fresh ? 'fresh' : '';
-    element.replaceChildren(make('strong', { lang: tongue(counter.name) }, counter.name),
-      make('span', { class: 'login', translate: 'no' }, counter.login || ''),
-      counter.id === mine ? said('console.you') : '', stateOf(counter));
-  });
+/**
+ * Renders every counter with its user, and highlights a recent call.
+ * @param {ConsoleCounterView[]} counters
+ * @param {CallView[]} calls
+ * @param {string} ownId
+ */
+export function renderCounters(counters, calls, ownId) {
+  reconcileRows(
+    byId('counter-list'),
+    counters,
+    counter => counter.id,
+    (element, counter) => {
+      const isRecent = calls.some(
+        call =>
+          call.counter === counter.id &&
+          call.number === counter.serving &&
+          serverNow() - call.called_at < RECENT_CALL_MS,
+      );
+      element.className = isRecent ? 'fresh' : '';
+      element.replaceChildren(
+        createElement('strong', { lang: languageOf(counter.name) }, counter.name),
+        createElement('span', { class: 'login', translate: 'no' }, counter.login || ''),
+        counter.id === ownId ? textElement('console.you') : '',
+        counterState(counter),
+      );
+    },
+  );
 }
 
-/** Whom a counter has, or why nobody. */
-export function stateOf(counter) {
-  if (counter.serving) return make('b', { class: 'number' }, counter.serving);
-  return said(`console.counter.${counter.state}`);
+/**
+ * The number at a counter, or the counter's state.
+ * @param {ConsoleCounterView} counter
+ */
+function counterState(counter) {
+  if (counter.serving) return createElement('b', { class: 'number' }, counter.serving);
+  return textElement(`console.counter.${counter.state}`);
 }
 
-/** The counters to choose from. */
-export function drawChoice(counters, take) {
-  byId('counters').replaceChildren(...counters.map(counter =>
-    make('button', { type: 'button', class: 'queue', onclick: () => take(counter.id) }, make('strong', { lang: tongue(counter.name) }, counter.name), stateOf(counter),
-      counter.login && make('span', { class: 'login', translate: 'no' }, counter.login))));
+/**
+ * Renders the counters to choose from.
+ * @param {ConsoleCounterView[]} counters
+ * @param {(id: string) => void} choose
+ */
+export function renderCounterChoice(counters, choose) {
+  byId('counters').replaceChildren(
+    ...counters.map(counter =>
+      createElement(
+        'button',
+        { type: 'button', class: 'queue', onclick: () => choose(counter.id) },
+        createElement('strong', { lang: languageOf(counter.name) }, counter.name),
+        counterState(counter),
+        counter.login && createElement('span', { class: 'login', translate: 'no' }, counter.login),
+      ),
+    ),
+  );
 }
 
-/** Whom the counter has, large, with all that is known of them. */
-export function drawCurrent(counter, ticket, queueName) {
+/**
+ * Renders the counter's current ticket, large, with all that is known of it.
+ * @param {ConsoleCounterView} counter
+ * @param {ConsoleTicketView | undefined} ticket
+ * @param {string} queueName
+ */
+export function renderCurrent(counter, ticket, queueName) {
   const state = ticket ? ticket.state : counter.state;
   byId('desk').dataset.state = state;
   const number = byId('number');
-  const [was, is] = [number.textContent, ticket ? ticket.number : null];
-  if (is === null) say(number, `console.counter.${counter.state}`);
-  else if (was !== is) {
+  if (!ticket) {
+    setText(number, `console.counter.${counter.state}`);
+  } else if (number.textContent !== ticket.number) {
     delete number.dataset.zh;
     delete number.dataset.en;
-    number.replaceChildren(is);
+    number.replaceChildren(ticket.number);
   }
-  say(byId('state'), ticket ? `console.state.${state}` : `console.here.${counter.state}`, { count: ticket?.calls });
-  byId('facts').replaceChildren(...(ticket ? [make('span', { lang: tongue(queueName) }, queueName), wait(ticket), ...marks(ticket)] : []));
+  setText(byId('state'), ticket ? `console.state.${state}` : `console.here.${counter.state}`, {
+    count: ticket?.calls,
+  });
+  byId('facts').replaceChildren(
+    ...(ticket
+      ? [
+          createElement('span', { lang: languageOf(queueName) }, queueName),
+          waitChip(ticket),
+          ...ticketBadges(ticket),
+        ]
+      : []),
+  );
   const message = ticket?.message;
-  byId('message').replaceChildren(...(message ? [said('console.message'), said(`console.fate.${message.fate}`, {}, 'strong')] : []));
-  byId('message').className = message && ['failed', 'not_delivered', 'unknown'].includes(message.fate) ? 'bad' : '';
-  drawTimer(ticket);
+  byId('message').replaceChildren(
+    ...(message
+      ? [textElement('console.message'), textElement(`console.fate.${message.fate}`, {}, 'strong')]
+      : []),
+  );
+  byId('message').className = message && FAILED_FATES.includes(message.fate) ? 'bad' : '';
+  renderTimer(ticket);
 }
 
-/** What runs: until when somebody is expected, or since when they are served. */
-export function drawTimer(ticket) {
+/**
+ * Renders the running timer: the time left to come after a call, or the time of the service.
+ * @param {ConsoleTicketView | undefined} ticket
+ */
+export function renderTimer(ticket) {
   const timer = byId('timer');
-  if (!ticket) timer.replaceChildren();
-  else if (ticket.state === 'serving') say(timer, 'console.timer.serving', { time: running(now() - ticket.since) });
-  else if (ticket.until > now()) say(timer, 'console.timer.called', { time: running(ticket.until - now()) });
-  else say(timer, 'console.timer.over', { time: running(now() - ticket.until) });
+  if (!ticket) {
+    timer.replaceChildren();
+  } else if (ticket.state === 'serving') {
+    setText(timer, 'console.timer.serving', { time: formatDuration(serverNow() - ticket.since) });
+  } else {
+    const key = ticket.until > serverNow() ? 'console.timer.called' : 'console.timer.over';
+    setText(timer, key, { time: formatDuration(ticket.until - serverNow()) });
+  }
 }
-

@@ -1,5 +1,5 @@
-// The words of the console, added to the table of all pages.
-import { WORDS } from './words.js';
+// Texts of the console, added to those of all pages.
+import { WORDS } from '../../shared/words.js';
 
 Object.assign(WORDS, {
   'console.sign-out': ['退出', 'Sign out'],
@@ -155,8 +155,6 @@ Object.assign(WORDS, {
   'console.do.too_soon': ['两次叫号之间要隔 15 秒', 'There are 15 seconds between calls'],
   'console.do.too_often': ['叫满次数了，可以按过号', 'Mark it as missed instead'],
   'console.do.too_late': ['时间已过，请经理撤销', 'The time is over: a manager may'],
-  'console.cancel': ['取消', 'Cancel'],
-  'console.back': ['关闭', 'Close'],
   'console.next-step': ['继续', 'Continue'],
   'console.why': ['原因', 'Why'],
   'console.why.own': ['其他原因', 'Another reason'],

@@ -1,39 +1,54 @@
-// The list of sites, each with its pages.
-import { ask, byId, make, toLogin } from './paihao.js';
-import { put, said, say, tongue } from './language.js';
+// List of sites, each with links to its pages.
+import './words.js';
+import { redirectToLogin, fetchJson } from '../../shared/http.js';
+import { byId, createElement } from '../../shared/dom.js';
+import { setTextPair, setText, textElement, languageOf } from '../../shared/language.js';
 
 const PAGES = ['kiosk', 'board', 'console', 'manage', 'poster'];
 
-function card({ site, name }) {
+function siteCard({ site, name }) {
   const links = PAGES.map(page => {
-    const element = said(`index.${page}`, {}, 'a');
+    const element = textElement(`index.${page}`, {}, 'a');
     element.href = `/${page}/${encodeURIComponent(site)}`;
     element.className = `button to-${page}`;
     return element;
   });
-  return make('li', { class: 'card' }, make('h2', { lang: tongue(name) }, name), make('p', { class: 'soft', translate: 'no' }, site), make('div', { class: 'links' }, links));
+  return createElement(
+    'li',
+    { class: 'card' },
+    createElement('h2', { lang: languageOf(name) }, name),
+    createElement('p', { class: 'soft', translate: 'no' }, site),
+    createElement('div', { class: 'links' }, links),
+  );
 }
 
-/** Where nothing is set up yet, the way to begin. */
-function none() {
-  const begin = said('index.begin', {}, 'a');
-  begin.href = '/manage';
-  begin.className = 'button';
-  return make('li', { class: 'message' }, say(make('h2'), 'index.none'), begin);
+/** Shown while there is no site: the link to set one up. */
+function emptyState() {
+  const link = textElement('index.begin', {}, 'a');
+  link.href = '/manage';
+  link.className = 'button';
+  return createElement(
+    'li',
+    { class: 'message' },
+    setText(createElement('h2'), 'index.none'),
+    link,
+  );
 }
 
-async function show() {
+async function renderSites() {
   const list = byId('sites');
   try {
-    // The same list stands where consoles are chosen from, and that is for staff.
-    if (location.pathname === '/console') await ask('/api/v1/me');
-    const sites = await ask('/api/v1/sites');
-    list.replaceChildren(...(sites.length ? sites.map(card) : [none()]));
-  } catch (refusal) {
-    if (refusal.status === 401) return toLogin();
-    list.replaceChildren(make('li', { class: 'message' }, put(make('h2'), refusal.pair)));
-    setTimeout(show, 3000);
+    // At /console the same list is for staff, to choose a console from.
+    if (location.pathname === '/console') await fetchJson('/api/v1/me');
+    const sites = await fetchJson('/api/v1/sites');
+    list.replaceChildren(...(sites.length ? sites.map(siteCard) : [emptyState()]));
+  } catch (error) {
+    if (error.status === 401) return redirectToLogin();
+    list.replaceChildren(
+      createElement('li', { class: 'message' }, setTextPair(createElement('h2'), error.texts)),
+    );
+    setTimeout(renderSites, 3000);
   }
 }
 
-show();
+renderSites();

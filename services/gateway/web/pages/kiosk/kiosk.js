@@ -1,201 +1,280 @@
-// The code to scan: shows it, renews it, and shows the number that a scan gave.
-import { ask, byId, clockAhead, giveUp, hear, lasting, make, own, showConnected, site, siteEvents, siteState, stayAwake, waiting } from './paihao.js';
-import { leadAsAtFirst, onSwitch, put, putName, said, say, tongue, word } from './language.js';
+// Kiosk: shows a code to scan, renews it, and shows the number that a scan took.
+/** @import { ApiError } from '../../shared/http.js' */
+/** @import { SiteView } from '../../shared/types' */
+import './words.js';
+import {
+  siteId,
+  pageError,
+  clockOffset,
+  fetchJson,
+  fetchSite,
+  siteEventsUrl,
+} from '../../shared/http.js';
+import { subscribe } from '../../shared/sse.js';
+import { byId, createElement } from '../../shared/dom.js';
+import { waitingElements, minutesElement } from '../../shared/format.js';
+import { showConnection, showFatalError, keepScreenAwake } from '../../shared/page.js';
+import {
+  translation,
+  setTextPair,
+  setText,
+  textElement,
+  languageOf,
+  setName,
+  onLanguageChange,
+  resetLanguage,
+} from '../../shared/language.js';
 
-const SHOWN_MS = 12000; // how long a number stays
-const RENEW_MS = 15000; // a code is replaced so long before it ends
-const LINGER_MS = 5000; // and still heard of so long after
-const IDLE_MS = 90000; // untouched so long, it is the next person's
+const TICKET_SHOWN_MS = 12000;
+const RENEW_BEFORE_EXPIRY_MS = 15000; // a code is replaced so long before it expires
+const LISTEN_AFTER_EXPIRY_MS = 5000; // and its events are still received so long after
+const IDLE_TIMEOUT_MS = 90000; // without a touch, the next person's turn
 
-let seen = null; // the site as last heard
-let queue = new URLSearchParams(location.search).get('queue');
-const fixed = queue !== null;
-let current = null; // the session whose code is shown
-let former = null; // the one before, whose code somebody may just be scanning
-let timer = 0;
-let attempt = 0;
+/**
+ * Scan session: a code and the events of its scan.
+ * @typedef {object} Session
+ * @property {number} expiresAt by this machine's clock
+ * @property {() => void} stop
+ * @property {number} [stopTimer]
+ * @property {boolean} [taken] its number was shown
+ */
 
-function show(view) {
+/** @type {SiteView | null} the latest state */
+let site = null;
+let queueId = new URLSearchParams(location.search).get('queue');
+const hasFixedQueue = queueId !== null;
+/** @type {Session | null} the session whose code is shown */
+let currentSession = null;
+/** @type {Session | null} the one before, whose code somebody may just be scanning */
+let previousSession = null;
+let renewTimer = 0;
+let ticketTimer = 0;
+let idleTimer = 0;
+let failures = 0;
+
+function showView(view) {
   for (const name of ['choose', 'scan', 'taken']) byId(name).hidden = name !== view;
 }
 
-const queueSeen = () => seen.queues.find(one => one.id === queue);
+const currentQueue = () => site.queues.find(queue => queue.id === queueId);
 
-function showSite(state) {
-  seen = state;
-  putName(byId('site'), state.name);
-  title();
-  showQueues();
-  const one = queueSeen();
-  if (!one) return;
-  putName(byId('queue'), one.name);
-  byId('waiting').replaceChildren(...waiting(one));
-  byId('back').hidden = fixed || state.queues.length < 2;
+/** @param {SiteView} state */
+function renderSite(state) {
+  site = state;
+  setName(byId('site'), state.name);
+  renderTitle();
+  renderQueueButtons();
+  const queue = currentQueue();
+  if (!queue) return;
+  setName(byId('queue'), queue.name);
+  byId('waiting').replaceChildren(...waitingElements(queue));
+  byId('back').hidden = hasFixedQueue || state.queues.length < 2;
 }
 
-function title() {
-  if (seen) document.title = `${seen.name} · ${word('kiosk.title')}`;
+function renderTitle() {
+  if (site) document.title = `${site.name} · ${translation('kiosk.title')}`;
 }
 
-/** The buttons stay where they are under a finger; only what they say changes. */
-function showQueues() {
+/** Updates the texts of the buttons, which stay in place under a finger. */
+function renderQueueButtons() {
   const buttons = byId('queues');
-  for (const one of seen.queues) {
-    let button = [...buttons.children].find(button => button.value === one.id);
+  for (const queue of site.queues) {
+    let button = [...buttons.children].find(button => button.value === queue.id);
     if (!button) {
-      button = make('button', { type: 'button', class: 'queue', value: one.id, onclick: () => choose(one.id) },
-        make('strong', { lang: tongue(one.name) }, one.name), make('span', { class: 'state' }));
+      button = createElement(
+        'button',
+        { type: 'button', class: 'queue', value: queue.id, onclick: () => chooseQueue(queue.id) },
+        createElement('strong', { lang: languageOf(queue.name) }, queue.name),
+        createElement('span', { class: 'state' }),
+      );
       buttons.append(button);
     }
-    button.disabled = one.open === false;
-    button.lastChild.replaceChildren(...(one.open === false ? [said('kiosk.closed')] : waiting(one)));
+    button.disabled = queue.open === false;
+    button.lastChild.replaceChildren(
+      ...(queue.open === false ? [textElement('kiosk.closed')] : waitingElements(queue)),
+    );
   }
 }
 
-function choose(id) {
-  queue = id;
-  showSite(seen);
-  show('scan');
-  renew();
+function chooseQueue(id) {
+  queueId = id;
+  renderSite(site);
+  showView('scan');
+  renewSession();
 }
 
-function backToQueues() {
-  clearTimeout(timer);
-  forget(current);
-  forget(former);
-  current = null;
-  queue = null;
-  show('choose');
+function showQueueChoice() {
+  clearTimeout(renewTimer);
+  stopSession(currentSession);
+  stopSession(previousSession);
+  currentSession = null;
+  queueId = null;
+  showView('choose');
   byId('queues').querySelector('button:enabled')?.focus();
 }
 
-/** Every session that is heard holds a connection, of which a browser has only a few. */
-function forget(session) {
+/**
+ * Ends the subscription of a session: each holds a connection, of which a browser has only a few.
+ * @param {Session | null} session
+ */
+function stopSession(session) {
   if (!session) return;
-  clearTimeout(session.leaving);
+  clearTimeout(session.stopTimer);
   session.stop();
 }
 
-function leave(session) {
-  forget(former);
-  former = session;
-  if (session) session.leaving = setTimeout(session.stop, Math.max(0, session.ends - Date.now()) + LINGER_MS);
+/**
+ * Keeps a session that is no longer shown, until some time after its code expired.
+ * @param {Session | null} session
+ */
+function retireSession(session) {
+  stopSession(previousSession);
+  previousSession = session;
+  if (session) {
+    session.stopTimer = setTimeout(
+      session.stop,
+      Math.max(0, session.expiresAt - Date.now()) + LISTEN_AFTER_EXPIRY_MS,
+    );
+  }
 }
 
-/** Makes a new session and shows its code; the former one is still heard of until it ends. */
-async function renew() {
-  clearTimeout(timer);
-  const wanted = queue;
-  let opened;
+/** Creates a session and shows its code; the events of the previous one are received until it ends. */
+async function renewSession() {
+  clearTimeout(renewTimer);
+  const requestedQueue = queueId;
+  let created;
   try {
-    opened = await ask('/api/v1/scan-sessions', {
+    created = await fetchJson('/api/v1/scan-sessions', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ purpose: 'ticket', site, queue: wanted }),
+      body: JSON.stringify({ purpose: 'ticket', site: siteId, queue: requestedQueue }),
     });
-  } catch (refusal) {
-    if (wanted === queue) noCode(refusal);
+  } catch (error) {
+    if (requestedQueue === queueId) showCodeError(error);
     return;
   }
-  if (wanted !== queue) return;
-  attempt = 0;
-  leave(current);
-  const session = { uuid: opened.uuid, ends: opened.expires_at + clockAhead };
-  session.stop = hear(opened.events, {
-    scanned: () => session === current && byId('scan').classList.add('scanned'),
-    ticket: ticket => taken(session, ticket),
-    expired: () => session === current && renew(),
-  }, (_, refused) => refused && (session === current ? renew() : forget(session)));
-  current = session;
+  if (requestedQueue !== queueId) return;
+  failures = 0;
+  retireSession(currentSession);
+  /** @type {Session} */
+  const session = { expiresAt: created.expires_at + clockOffset, stop: () => {} };
+  session.stop = subscribe(
+    created.events,
+    {
+      scanned: () => session === currentSession && byId('scan').classList.add('scanned'),
+      ticket: ticket => showTicket(session, ticket),
+      expired: () => session === currentSession && renewSession(),
+    },
+    (_, refusal) => refusal && (session === currentSession ? renewSession() : stopSession(session)),
+  );
+  currentSession = session;
   byId('scan').classList.remove('scanned', 'broken');
   const picture = byId('code');
-  picture.onerror = () => session === current && noCode(own('odd', 'kiosk.undrawn'));
-  picture.src = opened.qr_svg;
+  picture.onerror = () =>
+    session === currentSession && showCodeError(pageError('odd', 'kiosk.undrawn'));
+  picture.src = created.qr_svg;
   picture.hidden = false;
   byId('trouble').hidden = true;
-  byId('phone').hidden = !opened.scan_link;
-  if (opened.scan_link) byId('phone').href = opened.scan_link;
-  const lasts = session.ends - Date.now();
-  timer = setTimeout(renew, Math.max(5000, lasts - Math.min(RENEW_MS, lasts / 4)));
+  byId('phone').hidden = !created.scan_link;
+  if (created.scan_link) byId('phone').href = created.scan_link;
+  const lifetime = session.expiresAt - Date.now();
+  renewTimer = setTimeout(
+    renewSession,
+    Math.max(5000, lifetime - Math.min(RENEW_BEFORE_EXPIRY_MS, lifetime / 4)),
+  );
 }
 
-/** Says why there is no code, and tries again. A code that still works stays. */
-function noCode(refusal) {
-  attempt += 1;
-  const works = current && current.ends > Date.now() + 2000 && refusal.code;
-  if (!works) {
+/**
+ * Shows why there is no code, and tries again. A code that still works stays.
+ * @param {ApiError} error
+ */
+function showCodeError(error) {
+  failures += 1;
+  const codeWorks = currentSession && currentSession.expiresAt > Date.now() + 2000 && error.code;
+  if (!codeWorks) {
     byId('code').hidden = true;
     byId('phone').hidden = true;
     byId('scan').classList.add('broken');
     byId('trouble').hidden = false;
-    byId('trouble').replaceChildren(put(make('strong'), refusal.pair), said('retrying'));
+    byId('trouble').replaceChildren(
+      setTextPair(createElement('strong'), error.texts),
+      textElement('retrying'),
+    );
   }
-  clearTimeout(timer);
-  timer = setTimeout(renew, Math.min(20000, 1500 * 2 ** Math.min(attempt, 4)));
+  clearTimeout(renewTimer);
+  renewTimer = setTimeout(renewSession, Math.min(20000, 1500 * 2 ** Math.min(failures, 4)));
 }
 
-function taken(session, ticket) {
+function showTicket(session, ticket) {
   if (session.taken) return;
   session.taken = true;
-  forget(session);
-  if (session === current) current = null;
-  const one = seen.queues.find(one => one.id === ticket.queue);
+  stopSession(session);
+  if (session === currentSession) currentSession = null;
+  const queue = site.queues.find(({ id }) => id === ticket.queue);
   byId('number').textContent = ticket.number;
-  putName(byId('of'), one ? one.name : '');
+  setName(byId('of'), queue ? queue.name : '');
   const { ahead, minutes } = ticket;
-  say(byId('ahead'), ahead === 0 ? 'kiosk.first' : 'kiosk.ahead', { count: ahead });
-  byId('minutes').replaceChildren(...(minutes ? [lasting('kiosk.minutes', minutes)] : []));
+  setText(byId('ahead'), ahead === 0 ? 'kiosk.first' : 'kiosk.ahead', { count: ahead });
+  byId('minutes').replaceChildren(...(minutes ? [minutesElement('kiosk.minutes', minutes)] : []));
   byId('minutes').hidden = !minutes;
-  show('taken');
+  showView('taken');
   byId('taken').classList.remove('counting');
   requestAnimationFrame(() => byId('taken').classList.add('counting'));
-  renew();
-  clearTimeout(taken.timer);
-  taken.timer = setTimeout(next, SHOWN_MS);
+  renewSession();
+  clearTimeout(ticketTimer);
+  ticketTimer = setTimeout(returnToScan, TICKET_SHOWN_MS);
 }
 
-function next() {
-  clearTimeout(taken.timer);
+function returnToScan() {
+  clearTimeout(ticketTimer);
   if (byId('taken').hidden) return;
-  show('scan');
-  untouched();
+  showView('scan');
+  restartIdleTimer();
 }
 
-/** Whoever leaves in the middle leaves a kiosk that begins anew, in its own language. */
-function untouched() {
-  clearTimeout(untouched.timer);
-  untouched.timer = setTimeout(() => {
-    leadAsAtFirst();
-    const chosen = !fixed && seen && seen.queues.length > 1 && !byId('scan').hidden;
-    if (chosen) backToQueues();
-  }, IDLE_MS);
+/** Resets the kiosk for the next person when somebody leaves in the middle. */
+function restartIdleTimer() {
+  clearTimeout(idleTimer);
+  idleTimer = setTimeout(() => {
+    resetLanguage();
+    const hasChosen = !hasFixedQueue && site && site.queues.length > 1 && !byId('scan').hidden;
+    if (hasChosen) showQueueChoice();
+  }, IDLE_TIMEOUT_MS);
 }
 
 async function start() {
   try {
-    showSite(await siteState());
-  } catch (refusal) {
-    if (!refusal.passing) return giveUp(refusal);
-    showConnected(false);
+    renderSite(await fetchSite());
+  } catch (error) {
+    if (!error.retryable) return showFatalError(error);
+    showConnection(false);
     return setTimeout(start, 3000);
   }
-  showConnected(true);
-  if (queue !== null && !queueSeen()) return giveUp(own('unknown', 'kiosk.no-queue', 404));
-  if (queue === null && seen.queues.length === 1) queue = seen.queues[0].id;
-  hear(siteEvents(), { site: showSite }, showConnected);
-  if (queue === null) return show('choose');
-  choose(queue);
+  showConnection(true);
+  if (queueId !== null && !currentQueue()) {
+    return showFatalError(pageError('unknown', 'kiosk.no-queue', 404));
+  }
+  if (queueId === null && site.queues.length === 1) queueId = site.queues[0].id;
+  subscribe(siteEventsUrl(), { site: renderSite }, showConnection);
+  if (queueId === null) return showView('choose');
+  chooseQueue(queueId);
 }
 
-byId('back').addEventListener('click', backToQueues);
-byId('next').addEventListener('click', next);
-for (const touch of ['pointerdown', 'keydown']) document.addEventListener(touch, untouched);
-// A finger that rests on a tablet means nothing else.
+byId('back').addEventListener('click', showQueueChoice);
+byId('next').addEventListener('click', returnToScan);
+for (const type of ['pointerdown', 'keydown']) document.addEventListener(type, restartIdleTimer);
+// A finger that rests on a tablet opens no menu.
 document.addEventListener('contextmenu', event => event.preventDefault());
-onSwitch(title);
-stayAwake();
+onLanguageChange(renderTitle);
+keepScreenAwake();
 document.addEventListener('visibilitychange', () => {
-  // Timers of a page that nobody looks at run late.
-  if (!document.hidden && queue !== null && (!current || current.ends < Date.now() + RENEW_MS)) renew();
+  // Timers of a hidden page run late.
+  if (
+    !document.hidden &&
+    queueId !== null &&
+    (!currentSession || currentSession.expiresAt < Date.now() + RENEW_BEFORE_EXPIRY_MS)
+  ) {
+    renewSession();
+  }
 });
 start();

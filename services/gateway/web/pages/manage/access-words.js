@@ -1,5 +1,5 @@
-// The words of the sections about people, keys and webhooks, added to the table of all pages.
-import { WORDS } from './words.js';
+// Texts of the sections of staff, API keys and webhooks, added to those of all pages.
+import { WORDS } from '../../shared/words.js';
 
 Object.assign(WORDS, {
   'access.may': ['权限', 'May act'],

@@ -1,88 +1,181 @@
-// What the sections about people, keys and webhooks share: who may do what, and a "no" where one acted.
-import './manage-access-words.js';
-import { ask, make } from './paihao.js';
-import { headers, isAboutWho, turnedAway } from './key.js';
-import { named, choice, tick } from './manage-fields.js';
-import { pair, put, said, tongue } from './language.js';
+// Parts that the sections of staff, API keys and webhooks share: scopes of access, requests with a
+// status line, buttons.
+/** @import { Child } from '../../shared/types' */
 
-const SURE_MS = 5000; // for the second press of what cannot be undone
+/**
+ * Scope of access: all sites or some, all counters of them or some.
+ * @typedef {{ sites: string[] | null, counters: string[] }} Scope
+ */
 
-/** A line that says what was done, or why not. */
-export function status() {
-  const line = make('p', { class: 'told', role: 'status' });
-  const tell = (kind, ...what) => {
+import './access-words.js';
+import { fetchJson } from '../../shared/http.js';
+import { createElement } from '../../shared/dom.js';
+import { translations, setTextPair, textElement, languageOf } from '../../shared/language.js';
+import { isAccessError, handleAccessError, authHeaders } from '../../shared/credentials.js';
+import { selectField, checkboxField, sameInBoth } from './fields.js';
+
+const CONFIRM_TIMEOUT_MS = 5000; // for the second press of a button
+
+/** Creates a status line, and the function for requests that reports failures there. */
+export function statusLine() {
+  const line = createElement('p', { class: 'told', role: 'status' });
+  /**
+   * @param {string} kind class of its look
+   * @param {...(Node | string)} what
+   */
+  const showStatus = (kind, ...what) => {
     line.className = `told ${kind}`;
     line.replaceChildren(...what);
   };
-  /** Asks the server, and says why not; whoever is out is sent to log in. */
-  const wish = async (path, { method = 'GET', body, more } = {}) => {
+  /**
+   * Sends a request and shows its failure; a person without access is sent to log in.
+   * @param {string} path
+   * @param {{ method?: string, body?: object, headers?: Record<string, string> }} [options]
+   */
+  const request = async (path, { method, body, headers } = {}) => {
     try {
-      return await ask(path, { method: method === 'GET' ? undefined : method, headers: { ...headers(), ...more }, body: body && JSON.stringify(body) });
-    } catch (refusal) {
-      if (isAboutWho(refusal)) turnedAway(refusal);
-      tell('refused', put(make('strong'), refusal.pair), ' ', make('small', { lang: speech(refusal.detail || '') }, refusal.detail || ''));
-      throw refusal;
+      return await fetchJson(path, {
+        method,
+        headers: { ...authHeaders(), ...headers },
+        body: body && JSON.stringify(body),
+      });
+    } catch (error) {
+      if (isAccessError(error)) handleAccessError(error);
+      showStatus(
+        'refused',
+        setTextPair(createElement('strong'), error.texts),
+        ' ',
+        createElement('small', { lang: languageTag(error.detail || '') }, error.detail || ''),
+      );
+      throw error;
     }
   };
-  return { line, tell, wish };
+  return { line, showStatus, request };
 }
 
-export function button(key, act, kind = 'ghost') {
-  const element = said(key, {}, 'button');
+/**
+ * Button that runs a request; its failure is on the status line already.
+ * @param {string} key
+ * @param {() => Promise<unknown>} action
+ */
+export function actionButton(key, action, kind = 'ghost') {
+  const element = textElement(key, {}, 'button');
   Object.assign(element, { type: 'button', className: kind });
-  element.addEventListener('click', () => act().catch(refusal => { if (!refusal.status && refusal.code !== 'offline') throw refusal; }));
+  element.addEventListener('click', () =>
+    action().catch(error => {
+      if (!error.status && error.code !== 'offline') throw error;
+    }),
+  );
   return element;
 }
 
-/** A button that does what cannot be undone when it is pressed a second time. */
-export function twice(key, sure, name, act) {
+/**
+ * Button for what cannot be undone: it acts when it is pressed a second time.
+ * @param {string} key
+ * @param {string} confirmKey key of its text after the first press
+ * @param {string} name
+ * @param {() => Promise<unknown>} action
+ */
+export function confirmButton(key, confirmKey, name, action) {
   let timer = 0;
-  const element = button(key, async () => {
-    clearTimeout(timer);
-    if (element.dataset.sure) return act();
-    element.dataset.sure = 'yes';
-    put(element, pair(sure, { name }));
-    timer = setTimeout(() => {
-      delete element.dataset.sure;
-      put(element, pair(key));
-    }, SURE_MS);
-    return null;
-  }, 'ghost remove');
+  const element = actionButton(
+    key,
+    async () => {
+      clearTimeout(timer);
+      if (element.dataset.sure) return action();
+      element.dataset.sure = 'yes';
+      setTextPair(element, translations(confirmKey, { name }));
+      timer = setTimeout(() => {
+        delete element.dataset.sure;
+        setTextPair(element, translations(key));
+      }, CONFIRM_TIMEOUT_MS);
+      return null;
+    },
+    'ghost remove',
+  );
   return element;
 }
 
-/** What somebody may do at this site, to be chosen: everywhere, here, or at some counters. */
-export function scope({ id, draft, me, was = null, whole = 'manager' }) {
-  const at = new Set(was?.counters || []);
-  const counters = make('div', { class: 'ticks' }, Object.entries(draft.counters).map(([counter, { name }]) => {
-    const one = tick(named(name), at.has(counter), on => (on ? at.add(counter) : at.delete(counter)));
-    one.querySelector('label').lang = speech(name);
-    return one;
-  }));
-  let how = was && was.counters.length === 0 ? (was.sites ? 'here' : 'everywhere') : 'counters';
-  const show = value => { how = value; counters.hidden = how !== 'counters'; };
-  show(how);
-  const options = [['counters', pair('access.counters')], ['here', pair(`access.is.${whole}.here`)], ...(me.sites ? [] : [['everywhere', pair(`access.is.${whole}.everywhere`)]])];
-  const sites = was?.sites ? [...new Set([...was.sites, id])] : [id];
+/**
+ * Fields that choose a scope: every site, this site, or some of its counters.
+ * @param {object} options
+ * @param {string} options.id the site
+ * @param {any} options.draft its settings
+ * @param {Scope} options.me the scope of the user, who can give no more
+ * @param {Scope | null} [options.current]
+ * @param {'manager' | 'program'} [options.whole] who it is for, in the texts
+ */
+export function scopeFields({ id, draft, me, current = null, whole = 'manager' }) {
+  const selected = new Set(current?.counters || []);
+  const counters = createElement(
+    'div',
+    { class: 'ticks' },
+    Object.entries(draft.counters).map(([counter, { name }]) => {
+      const box = checkboxField(sameInBoth(name), selected.has(counter), on =>
+        on ? selected.add(counter) : selected.delete(counter),
+      );
+      box.querySelector('label').lang = languageTag(name);
+      return box;
+    }),
+  );
+  let level =
+    current && current.counters.length === 0 ? (current.sites ? 'here' : 'everywhere') : 'counters';
+  const show = value => {
+    level = value;
+    counters.hidden = level !== 'counters';
+  };
+  show(level);
+  /** @type {[string, string[]][]} */
+  const options = [
+    ['counters', translations('access.counters')],
+    ['here', translations(`access.is.${whole}.here`)],
+  ];
+  if (!me.sites) options.push(['everywhere', translations(`access.is.${whole}.everywhere`)]);
+  const sites = current?.sites ? [...new Set([...current.sites, id])] : [id];
   return {
-    fields: [choice('scope', pair('access.may'), how, options, show), counters],
-    kind: () => how,
-    chosen: () => ({ sites: how === 'everywhere' ? null : sites, counters: how === 'counters' ? [...at] : [] }),
+    fields: [selectField('scope', translations('access.may'), level, options, show), counters],
+    kind: () => level,
+    chosen: () => ({
+      sites: level === 'everywhere' ? null : sites,
+      counters: level === 'counters' ? [...selected] : [],
+    }),
   };
 }
 
-/** The language that a name is read in. */
-export const speech = name => tongue(name) || 'en';
+/**
+ * Language in which a name is read aloud.
+ * @param {string} name
+ */
+export const languageTag = name => languageOf(name) || 'en';
 
-/** What somebody has given a name to. */
-export const bold = name => make('strong', { lang: speech(name), translate: 'no' }, name);
+/** @param {string} name */
+export const nameElement = name =>
+  createElement('strong', { lang: languageTag(name), translate: 'no' }, name);
 
-/** The same, as it is. */
-export function may({ sites, counters }, draft, whole = 'manager') {
-  if (counters.length === 0) return [said(`access.is.${whole}.${sites ? 'here' : 'everywhere'}`)];
+/**
+ * Describes a scope.
+ * @param {Scope} scope
+ * @param {any} draft the site's settings
+ * @param {'manager' | 'program'} whole
+ */
+export function describeScope({ sites, counters }, draft, whole = 'manager') {
+  if (counters.length === 0) {
+    return [textElement(`access.is.${whole}.${sites ? 'here' : 'everywhere'}`)];
+  }
   const names = counters.map(counter => draft.counters[counter]?.name || counter).join('、');
-  return [said('access.at'), ' ', make('span', { lang: speech(names), translate: 'no' }, names)];
+  return [
+    textElement('access.at'),
+    ' ',
+    createElement('span', { lang: languageTag(names), translate: 'no' }, names),
+  ];
 }
 
-/** Whether it has to do with this site. */
-export const concerns = id => ({ sites }) => !sites || sites.includes(id);
+/**
+ * Predicate for scopes that include a site.
+ * @param {string} id
+ */
+export const concernsSite = id => {
+  /** @param {{ sites: string[] | null }} scope */
+  const concerns = ({ sites }) => !sites || sites.includes(id);
+  return concerns;
+};

@@ -1,56 +1,114 @@
-// Keys for the owner's programs: made, shown once, and revoked.
-import { make } from './paihao.js';
-import { field } from './manage-fields.js';
-import { pair, said } from './language.js';
-import { makeshift } from './wish.js';
-import { bold, button, concerns, may, scope, status, twice } from './manage-access.js';
+// Section of API keys for the owner's programs: created, shown once, and revoked.
+/** @import { SectionContext } from '../../shared/types' */
+import { newIdempotencyKey } from '../../shared/http.js';
+import { createElement } from '../../shared/dom.js';
+import { translations, textElement } from '../../shared/language.js';
+import { field } from './fields.js';
+import {
+  statusLine,
+  actionButton,
+  confirmButton,
+  scopeFields,
+  nameElement,
+  describeScope,
+  concernsSite,
+} from './access.js';
 
+/** @param {SectionContext} context */
 export function section({ id, draft }) {
-  const { line, tell, wish } = status();
-  const [keys, making] = [make('ul', { class: 'rows', id: 'keys' }), make('div', { class: 'card', id: 'making' })];
+  const { line, showStatus, request } = statusLine();
+  const [keyList, formCard] = [
+    createElement('ul', { class: 'rows', id: 'keys' }),
+    createElement('div', { class: 'card', id: 'making' }),
+  ];
 
-  async function list() {
-    const ours = (await wish('/api/v1/staff')).keys.filter(concerns(id));
-    keys.replaceChildren(...(ours.length ? ours.map(key => make('li', { class: 'one' },
-      make('span', {}, bold(key.name), ' ', make('code', { translate: 'no' }, key.id), ' · ', may(key, draft, 'program')),
-      twice('access.revoke', 'access.revoke.sure', key.name, async () => {
-        await wish(`/api/v1/keys/${encodeURIComponent(key.id)}`, { method: 'DELETE' });
-        tell('done', bold(key.name), ' ', said('access.revoked'));
-        await list();
-      }))) : [make('li', {}, said('access.no-keys'))]));
+  async function renderKeys() {
+    const here = (await request('/api/v1/staff')).keys.filter(concernsSite(id));
+    keyList.replaceChildren(
+      ...(here.length
+        ? here.map(key =>
+            createElement(
+              'li',
+              { class: 'one' },
+              createElement(
+                'span',
+                {},
+                nameElement(key.name),
+                ' ',
+                createElement('code', { translate: 'no' }, key.id),
+                ' · ',
+                describeScope(key, draft, 'program'),
+              ),
+              confirmButton('access.revoke', 'access.revoke.sure', key.name, async () => {
+                await request(`/api/v1/keys/${encodeURIComponent(key.id)}`, { method: 'DELETE' });
+                showStatus('done', nameElement(key.name), ' ', textElement('access.revoked'));
+                await renderKeys();
+              }),
+            ),
+          )
+        : [createElement('li', {}, textElement('access.no-keys'))]),
+    );
   }
 
-  function form(me) {
-    const name = make('input', { maxlength: 40, autocomplete: 'off', required: true });
-    const chosen = scope({ id, draft, me, whole: 'program' });
-    let mine = makeshift(); // the same wish until it was answered
-    const shown = make('div', { class: 'secret' });
-    const open = button('access.make', async () => {
-      if (!name.reportValidity()) return;
-      let made;
-      try {
-        made = await wish('/api/v1/keys', { method: 'POST', body: { name: name.value.trim(), ...chosen.chosen() }, more: { 'idempotency-key': mine } });
-      } catch (refusal) {
-        if (!refusal.passing) mine = makeshift();
-        await list();
-        throw refusal;
-      }
-      mine = makeshift();
-      name.value = '';
-      tell('');
-      const secret = make('input', { readonly: true, value: made.key, class: 'made', lang: 'en', translate: 'no' });
-      secret.addEventListener('focus', () => secret.select());
-      shown.replaceChildren(field('made', pair('access.secret'), secret), make('div', { class: 'adding' }, button('access.kept', async () => shown.replaceChildren())));
-      secret.focus();
-      await list();
-    }, 'primary');
-    making.replaceChildren(said('access.key', {}, 'h3'), field('key.name', pair('access.program.name'), name), ...chosen.fields, make('div', { class: 'adding' }, open), shown);
+  /** @param {any} me the user */
+  function renderForm(me) {
+    const name = createElement('input', { maxlength: 40, autocomplete: 'off', required: true });
+    const chosen = scopeFields({ id, draft, me, whole: 'program' });
+    let idempotencyKey = newIdempotencyKey(); // until the request was answered
+    const shown = createElement('div', { class: 'secret' });
+    const createButton = actionButton(
+      'access.make',
+      async () => {
+        if (!name.reportValidity()) return;
+        let created;
+        try {
+          created = await request('/api/v1/keys', {
+            method: 'POST',
+            body: { name: name.value.trim(), ...chosen.chosen() },
+            headers: { 'idempotency-key': idempotencyKey },
+          });
+        } catch (error) {
+          if (!error.retryable) idempotencyKey = newIdempotencyKey();
+          await renderKeys();
+          throw error;
+        }
+        idempotencyKey = newIdempotencyKey();
+        name.value = '';
+        showStatus('');
+        const secret = createElement('input', {
+          readonly: true,
+          value: created.key,
+          class: 'made',
+          lang: 'en',
+          translate: 'no',
+        });
+        secret.addEventListener('focus', () => secret.select());
+        shown.replaceChildren(
+          field('made', translations('access.secret'), secret),
+          createElement(
+            'div',
+            { class: 'adding' },
+            actionButton('access.kept', async () => shown.replaceChildren()),
+          ),
+        );
+        secret.focus();
+        await renderKeys();
+      },
+      'primary',
+    );
+    formCard.replaceChildren(
+      textElement('access.key', {}, 'h3'),
+      field('key.name', translations('access.program.name'), name),
+      ...chosen.fields,
+      createElement('div', { class: 'adding' }, createButton),
+      shown,
+    );
   }
 
-  const begin = async () => {
-    form(await wish('/api/v1/me'));
-    await list();
+  const start = async () => {
+    renderForm(await request('/api/v1/me'));
+    await renderKeys();
   };
-  begin().catch(() => {});
-  return [line, make('div', { class: 'card' }, keys), making];
+  start().catch(() => {});
+  return [line, createElement('div', { class: 'card' }, keyList), formCard];
 }

@@ -1,79 +1,200 @@
-// Charts as SVG, drawn for the width that there is: columns over time, and bars that stand in a
-// table's cells. The figures stand beside them as text; colours are named in the style sheet.
+// Charts as SVG for a given width: columns over time, and bars for the cells of a table. The figures stand
+// beside them as text; the style sheet names the colours.
+
+/**
+ * Part of a column or bar; `kind` is the class of its colour.
+ * @typedef {{ kind: string, value: number }} Part
+ *
+ * Column: parts from the ground up, the height of a thin line above them, a label over it, a tooltip.
+ * @typedef {{ parts: Part[], reach?: number, over?: string | false, says: string }} Column
+ */
 
 const HEIGHT = 230;
 const LEFT = 46;
-const ABOVE = 24;
-const BELOW = 30;
-const LABEL = 48; // what a label takes of the axis
-const WIDEST = 44;
+const TOP = 24;
+const BOTTOM = 30;
+const LABEL_WIDTH = 48; // of a label on the axis
+const MAX_COLUMN_WIDTH = 44;
 
-/** An element of a picture. */
-export function draw(tag, attributes = {}, ...children) {
+/**
+ * @param {string} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {...any} children
+ */
+export function svgElement(tag, attributes = {}, ...children) {
   const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
   element.append(...children.flat(Infinity));
   return element;
 }
 
-const hint = text => draw('title', {}, text);
+const titleElement = text => svgElement('title', {}, text);
 
-/** The marks of an axis, from nothing to at least so much: four or so, and round. */
-function marks(most) {
-  const rough = Math.max(most, 1) / 4;
+/**
+ * About four round marks of an axis, from zero to at least a maximum.
+ * @param {number} maximum
+ */
+function axisMarks(maximum) {
+  const rough = Math.max(maximum, 1) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = Math.max(1, [1, 2, 5, 10].map(one => one * power).find(one => one >= rough));
-  return Array.from({ length: Math.max(1, Math.ceil(most / step)) + 1 }, (_, i) => i * step);
+  const step = Math.max(
+    1,
+    [1, 2, 5, 10].map(factor => factor * power).find(candidate => candidate >= rough),
+  );
+  return Array.from({ length: Math.max(1, Math.ceil(maximum / step)) + 1 }, (_, i) => i * step);
 }
 
 /**
- * Columns over time. `slots` are `{label, columns}`, and a column is `{parts, reach, over, says}`: parts
- * `{kind, value}` from the ground up, how far a thin line reaches above them, what stands over it,
- * and what it says to a pointer.
+ * Chart of columns over time.
+ * @param {number} width
+ * @param {string} title
+ * @param {{ label: string, columns: Column[] }[]} slots
  */
-export function columns(width, title, slots) {
-  const top = ({ parts, reach = 0 }) => Math.max(reach, parts.reduce((sum, { value }) => sum + value, 0));
-  const axis = marks(Math.max(0, ...slots.flatMap(slot => slot.columns.map(top))));
-  const y = value => ABOVE + (HEIGHT - ABOVE - BELOW) * (1 - value / axis.at(-1));
-  const each = (width - LEFT) / Math.max(1, slots.length);
-  const lines = axis.map(mark => draw('g', { class: mark ? 'mark' : 'ground' },
-    draw('line', { x1: LEFT, x2: width, y1: y(mark), y2: y(mark) }),
-    draw('text', { x: LEFT - 8, y: y(mark) + 4, 'text-anchor': 'end' }, `${mark}`)));
-  const skip = Math.ceil(LABEL / each);
-  const drawn = slots.map(({ label, columns: all }, i) => {
-    const left = LEFT + i * each;
-    const wide = Math.max(1, Math.min(WIDEST, each * 0.74 / all.length));
-    const first = left + (each - wide * all.length) / 2;
-    const name = i % skip ? [] : [draw('text', { x: left + each / 2, y: HEIGHT - 8, 'text-anchor': 'middle' }, label)];
-    return [...name, ...all.map((column, k) => one(column, first + k * wide, wide))];
+export function columnChart(width, title, slots) {
+  const top = ({ parts, reach = 0 }) =>
+    Math.max(
+      reach,
+      parts.reduce((sum, { value }) => sum + value, 0),
+    );
+  const axis = axisMarks(Math.max(0, ...slots.flatMap(slot => slot.columns.map(top))));
+  const y = value => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / axis.at(-1));
+  const slotWidth = (width - LEFT) / Math.max(1, slots.length);
+  const lines = axis.map(mark =>
+    svgElement(
+      'g',
+      { class: mark ? 'mark' : 'ground' },
+      svgElement('line', { x1: LEFT, x2: width, y1: y(mark), y2: y(mark) }),
+      svgElement('text', { x: LEFT - 8, y: y(mark) + 4, 'text-anchor': 'end' }, `${mark}`),
+    ),
+  );
+  const labelEvery = Math.ceil(LABEL_WIDTH / slotWidth);
+  const shapes = slots.map(({ label, columns: all }, i) => {
+    const left = LEFT + i * slotWidth;
+    const wide = Math.max(1, Math.min(MAX_COLUMN_WIDTH, (slotWidth * 0.74) / all.length));
+    const first = left + (slotWidth - wide * all.length) / 2;
+    const name =
+      i % labelEvery
+        ? []
+        : [
+            svgElement(
+              'text',
+              { x: left + slotWidth / 2, y: HEIGHT - 8, 'text-anchor': 'middle' },
+              label,
+            ),
+          ];
+    return [...name, ...all.map((column, k) => columnElement(column, first + k * wide, wide))];
   });
-  function one({ parts, reach, over, says }, x, wide) {
-    let under = 0;
+  /**
+   * @param {Column} column
+   * @param {number} x
+   * @param {number} wide
+   */
+  function columnElement({ parts, reach, over, says }, x, wide) {
+    let stacked = 0;
     const inset = wide > 8 ? 1.5 : 0;
     const middle = x + wide / 2;
-    const stack = parts.filter(({ value }) => value > 0).map(({ kind, value }) => {
-      under += value;
-      return draw('rect', { class: kind, x: x + inset, y: y(under), width: wide - 2 * inset, height: y(under - value) - y(under) });
-    });
-    const whisker = reach > under ? [draw('path', { class: 'whisker', d: `M${middle} ${y(under)}V${y(reach)}m-5 0h10` })] : [];
-    const above = over && wide > 16 ? [draw('text', { class: 'over', x: middle, y: y(Math.max(under, reach || 0)) - 6, 'text-anchor': 'middle' }, over)] : [];
-    return draw('g', {}, hint(says), stack, whisker, above);
+    const stack = parts
+      .filter(({ value }) => value > 0)
+      .map(({ kind, value }) => {
+        stacked += value;
+        return svgElement('rect', {
+          class: kind,
+          x: x + inset,
+          y: y(stacked),
+          width: wide - 2 * inset,
+          height: y(stacked - value) - y(stacked),
+        });
+      });
+    const whisker =
+      reach > stacked
+        ? [
+            svgElement('path', {
+              class: 'whisker',
+              d: `M${middle} ${y(stacked)}V${y(reach)}m-5 0h10`,
+            }),
+          ]
+        : [];
+    const label =
+      over && wide > 16
+        ? [
+            svgElement(
+              'text',
+              {
+                class: 'over',
+                x: middle,
+                y: y(Math.max(stacked, reach || 0)) - 6,
+                'text-anchor': 'middle',
+              },
+              over,
+            ),
+          ]
+        : [];
+    return svgElement('g', {}, titleElement(says), stack, whisker, label);
   }
-  return draw('svg', { class: 'chart', role: 'img', 'aria-label': title, width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` }, hint(title), lines, drawn);
+  return svgElement(
+    'svg',
+    {
+      class: 'chart',
+      role: 'img',
+      'aria-label': title,
+      width,
+      height: HEIGHT,
+      viewBox: `0 0 ${width} ${HEIGHT}`,
+    },
+    titleElement(title),
+    lines,
+    shapes,
+  );
 }
 
-/** A bar for a cell beside its figures: parts `{kind, value, says}` of `whole`, and a mark. */
-export function bar(whole, parts, mark = null) {
+/**
+ * Bar for a cell of a table.
+ * @param {number} whole
+ * @param {(Part & { says: string })[]} parts
+ * @param {number | null} mark
+ */
+export function barChart(whole, parts, mark = null) {
   let before = 0;
-  const share = value => `${(100 * value / Math.max(whole, 1e-9)).toFixed(2)}%`;
-  const drawn = parts.filter(({ value }) => value > 0).map(({ kind, value, says }) => {
-    const part = draw('rect', { class: kind, x: share(before), width: share(value), height: '100%' }, hint(says));
-    before += value;
-    return part;
-  });
-  const line = mark === null ? [] : [draw('line', { class: 'promise', x1: share(mark), x2: share(mark), y1: 0, y2: '100%' })];
-  return draw('svg', { class: 'bar-chart', 'aria-hidden': 'true' }, draw('rect', { class: 'track', width: '100%', height: '100%' }), drawn, line);
+  const percent = value => `${((100 * value) / Math.max(whole, 1e-9)).toFixed(2)}%`;
+  const shapes = parts
+    .filter(({ value }) => value > 0)
+    .map(({ kind, value, says }) => {
+      const part = svgElement(
+        'rect',
+        { class: kind, x: percent(before), width: percent(value), height: '100%' },
+        titleElement(says),
+      );
+      before += value;
+      return part;
+    });
+  const line =
+    mark === null
+      ? []
+      : [
+          svgElement('line', {
+            class: 'promise',
+            x1: percent(mark),
+            x2: percent(mark),
+            y1: 0,
+            y2: '100%',
+          }),
+        ];
+  return svgElement(
+    'svg',
+    { class: 'bar-chart', 'aria-hidden': 'true' },
+    svgElement('rect', { class: 'track', width: '100%', height: '100%' }),
+    shapes,
+    line,
+  );
 }
 
-/** What a colour stands for. */
-export const swatch = kind => draw('svg', { class: 'swatch', 'aria-hidden': 'true' }, draw('rect', { class: kind, x: 1, y: 1, width: 14, height: 14 }));
+/**
+ * Sample of a colour for a legend.
+ * @param {string} kind
+ */
+export const swatch = kind =>
+  svgElement(
+    'svg',
+    { class: 'swatch', 'aria-hidden': 'true' },
+    svgElement('rect', { class: kind, x: 1, y: 1, width: 14, height: 14 }),
+  );

@@ -1,5 +1,5 @@
-// The words of the section of dead letters. One line each, as in words.js.
-import { WORDS } from './words.js';
+// Texts of the section of dead letters, added to those of all pages.
+import { WORDS } from '../../shared/words.js';
 
 Object.assign(WORDS, {
   'manage.letters.none': ['没有未送达的消息', 'Everything was delivered'],

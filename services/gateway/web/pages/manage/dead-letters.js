@@ -1,98 +1,180 @@
-// What could not be said or delivered: why, for how long; tried again when the reason is mended, or
-// dropped.
-import './manage-letters-words.js';
-import { ask, make, stamp } from './paihao.js';
-import { has, put, said, say } from './language.js';
+// Section of dead letters: messages that could not be delivered, with their reasons. They are sent again
+// once the reason is mended, or dropped.
+/** @import { SectionContext } from '../../shared/types' */
+/** @import { Texts } from '../../shared/types' */
+import './dead-letters-words.js';
+import { fetchJson } from '../../shared/http.js';
+import { createElement } from '../../shared/dom.js';
+import { formatDateTime } from '../../shared/format.js';
+import { hasTranslation, setTextPair, setText, textElement } from '../../shared/language.js';
 
-const LOOK_AGAIN_MS = 4000;
-const BASE = '/api/v1/dead-letters';
+const POLL_INTERVAL_MS = 4000;
+const DEAD_LETTERS_URL = '/api/v1/dead-letters';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 
-function age(seconds) {
-  if (seconds < HOUR) return said('manage.letters.minutes', { count: Math.floor(seconds / MINUTE) });
-  return said('manage.letters.hours', { count: Math.floor(seconds / HOUR) });
+/** @param {number} seconds */
+function ageElement(seconds) {
+  if (seconds < HOUR) {
+    return textElement('manage.letters.minutes', { count: Math.floor(seconds / MINUTE) });
+  }
+  return textElement('manage.letters.hours', { count: Math.floor(seconds / HOUR) });
 }
 
-function act(key, doIt, kind = 'ghost') {
-  const button = said(key, {}, 'button');
+/**
+ * @param {string} key
+ * @param {() => Promise<unknown>} action
+ */
+function actionButton(key, action, kind = 'ghost') {
+  const button = textElement(key, {}, 'button');
   Object.assign(button, { type: 'button', className: kind });
   button.addEventListener('click', async () => {
     button.disabled = true;
-    await doIt();
+    await action();
     button.disabled = false;
   });
   return button;
 }
 
-/** The letters of the site, by pages, and by reason what can be done about all of them. */
-export function all({ id, authorised }) {
-  const list = make('ul', { class: 'rows letters' });
-  const reasons = make('div', { class: 'reasons' });
-  const told = make('p', { role: 'status' });
-  let before = null; // where the next page begins
+/**
+ * The dead letters of the site in pages, and a button for all of each reason.
+ * @param {SectionContext} context
+ */
+export function section({ id, withAuth }) {
+  const list = createElement('ul', { class: 'rows letters' });
+  const reasons = createElement('div', { class: 'reasons' });
+  const statusLine = createElement('p', { role: 'status' });
+  let before = null; // cursor of the next page
   let pages = 1;
-  const more = act('manage.letters.more', () => {
+  const more = actionButton('manage.letters.more', () => {
     pages += 1;
     return load();
   });
 
-  const attempt = async doing => {
+  /** @param {() => Promise<unknown>} action */
+  const attemptAction = async action => {
     try {
-      await doing();
-      put(told, ['', '']);
-    } catch (refusal) {
-      put(told, refusal.pair);
+      await action();
+      setTextPair(statusLine, ['', '']);
+    } catch (error) {
+      setTextPair(statusLine, error.texts);
     }
     return load();
   };
-  const one = (letter, what) => attempt(() => ask(`${BASE}/${letter.id}/${what}`, authorised({ method: 'POST' })));
-  const every = reason => attempt(() => ask(`${BASE}/redrive`, authorised({ method: 'POST', body: JSON.stringify({ reason, site: id }) })));
+  const resolve = (letter, action) =>
+    attemptAction(() =>
+      fetchJson(`${DEAD_LETTERS_URL}/${letter.id}/${action}`, withAuth({ method: 'POST' })),
+    );
+  const redriveAll = reason =>
+    attemptAction(() =>
+      fetchJson(
+        `${DEAD_LETTERS_URL}/redrive`,
+        withAuth({ method: 'POST', body: JSON.stringify({ reason, site: id }) }),
+      ),
+    );
 
-  const row = letter => {
+  const letterRow = letter => {
     const kind = `manage.kind.${letter.kind}`;
-    return make('li', { 'data-letter': letter.id },
-      make('strong', {}, letter.number ? `${letter.number} ` : '', has(kind) ? said(kind) : make('code', {}, letter.kind || letter.origin)),
-      put(make('span', { class: 'why' }), [letter.zh, letter.en]),
-      make('span', { class: 'soft' }, age(letter.age), ' · ', said('manage.letters.attempts', { count: letter.attempts ?? 0 }), ' · ', make('time', { datetime: new Date(letter.at).toISOString() }, stamp(letter.at))),
-      make('code', { lang: 'en' }, letter.met),
+    return createElement(
+      'li',
+      { 'data-letter': letter.id },
+      createElement(
+        'strong',
+        {},
+        letter.number ? `${letter.number} ` : '',
+        hasTranslation(kind)
+          ? textElement(kind)
+          : createElement('code', {}, letter.kind || letter.origin),
+      ),
+      setTextPair(createElement('span', { class: 'why' }), [letter.zh, letter.en]),
+      createElement(
+        'span',
+        { class: 'soft' },
+        ageElement(letter.age),
+        ' · ',
+        textElement('manage.letters.attempts', { count: letter.attempts ?? 0 }),
+        ' · ',
+        createElement(
+          'time',
+          { datetime: new Date(letter.at).toISOString() },
+          formatDateTime(letter.at),
+        ),
+      ),
+      createElement('code', { lang: 'en' }, letter.met),
       letter.handled
-        ? make('span', { class: 'soft' }, said(`manage.letters.${letter.handled.did}`, { by: letter.handled.by, time: stamp(letter.handled.at) }))
-        : make('div', { class: 'adding' }, letter.redrivable && act('manage.letters.redrive', () => one(letter, 'redrive')), act('manage.letters.drop', () => one(letter, 'drop'), 'ghost remove')));
+        ? createElement(
+            'span',
+            { class: 'soft' },
+            textElement(`manage.letters.${letter.handled.did}`, {
+              by: letter.handled.by,
+              time: formatDateTime(letter.handled.at),
+            }),
+          )
+        : createElement(
+            'div',
+            { class: 'adding' },
+            letter.redrivable &&
+              actionButton('manage.letters.redrive', () => resolve(letter, 'redrive')),
+            actionButton('manage.letters.drop', () => resolve(letter, 'drop'), 'ghost remove'),
+          ),
+    );
   };
 
   const load = async () => {
     try {
-      const read = [];
-      let known = [];
+      const letters = [];
+      let reasonRows = [];
       before = null;
       for (let page = 0; page < pages; page += 1) {
         const from = before === null ? '' : `&before=${before}`;
-        const answer = await ask(`${BASE}?handled=true&limit=50&site=${encodeURIComponent(id)}${from}`, authorised({}));
-        read.push(...answer.letters);
-        known = answer.reasons;
-        before = answer.next;
+        const listed = await fetchJson(
+          `${DEAD_LETTERS_URL}?handled=true&limit=50&site=${encodeURIComponent(id)}${from}`,
+          withAuth({}),
+        );
+        letters.push(...listed.letters);
+        reasonRows = listed.reasons;
+        before = listed.next;
         if (before === null) break;
       }
-      // What somebody is just pressing is not taken away from under the finger.
-      const same = JSON.stringify(read.map(({ id: letter, handled }) => [letter, handled]));
-      if (list.dataset.shown !== same) {
-        list.dataset.shown = same;
-        list.replaceChildren(...(read.length ? read.map(row) : [say(make('li'), 'manage.letters.none')]));
-        reasons.replaceChildren(...known.map(({ reason, zh, en, waiting }) => make('div', { class: 'name' },
-          make('p', {}, put(make('span'), [zh, en]), ' ', make('b', {}, `× ${waiting}`)), act('manage.letters.redrive.all', () => every(reason), 'primary'))));
+      // Unchanged rows are not replaced, so that no button goes away under a finger.
+      const fingerprint = JSON.stringify(
+        letters.map(({ id: letter, handled }) => [letter, handled]),
+      );
+      if (list.dataset.shown !== fingerprint) {
+        list.dataset.shown = fingerprint;
+        list.replaceChildren(
+          ...(letters.length
+            ? letters.map(letterRow)
+            : [setText(createElement('li'), 'manage.letters.none')]),
+        );
+        reasons.replaceChildren(
+          ...reasonRows.map(({ reason, zh, en, waiting }) =>
+            createElement(
+              'div',
+              { class: 'name' },
+              createElement(
+                'p',
+                {},
+                setTextPair(createElement('span'), [zh, en]),
+                ' ',
+                createElement('b', {}, `× ${waiting}`),
+              ),
+              actionButton('manage.letters.redrive.all', () => redriveAll(reason), 'primary'),
+            ),
+          ),
+        );
       }
       more.hidden = before === null;
-    } catch (refusal) {
-      if (!refusal.pair) throw refusal;
-      put(told, refusal.pair);
+    } catch (error) {
+      if (!error.texts) throw error;
+      setTextPair(statusLine, error.texts);
     }
   };
-  const goOn = async () => {
+  const poll = async () => {
     await load();
-    if (list.isConnected || !list.dataset.shown) setTimeout(goOn, LOOK_AGAIN_MS);
+    if (list.isConnected || !list.dataset.shown) setTimeout(poll, POLL_INTERVAL_MS);
   };
-  goOn();
-  return [make('div', { class: 'card' }, told, reasons, list, more)];
+  poll();
+  return [createElement('div', { class: 'card' }, statusLine, reasons, list, more)];
 }

@@ -1,89 +1,208 @@
-// Who works here: invited by scanning, given something else to do, out again; and where they are logged in.
-import { clock, hear, make, stamp } from './paihao.js';
-import { headers } from './key.js';
-import { field } from './manage-fields.js';
-import { pair, put, said } from './language.js';
-import { bold, button, concerns, may, scope, status, twice } from './manage-access.js';
+// Section of staff: members with their scopes and sessions, and invitations by a code to scan.
+/** @import { SectionContext } from '../../shared/types' */
+import { subscribe } from '../../shared/sse.js';
+import { createElement } from '../../shared/dom.js';
+import { formatTime, formatDateTime } from '../../shared/format.js';
+import { translations, setTextPair, textElement } from '../../shared/language.js';
+import { authHeaders } from '../../shared/credentials.js';
+import { field } from './fields.js';
+import {
+  statusLine,
+  actionButton,
+  confirmButton,
+  scopeFields,
+  nameElement,
+  describeScope,
+  concernsSite,
+} from './access.js';
 
-let stop = () => {};
+/** Ends the subscription of the invitation that is shown. */
+let unsubscribe = () => {};
 
+/** @param {SectionContext} context */
 export function section({ id, draft }) {
-  stop();
-  const { line, tell, wish } = status();
-  const [people, invitation] = [make('ul', { class: 'rows', id: 'members' }), make('div', { class: 'card', id: 'invitation' })];
+  unsubscribe();
+  const { line, showStatus, request } = statusLine();
+  const [memberList, invitation] = [
+    createElement('ul', { class: 'rows', id: 'members' }),
+    createElement('div', { class: 'card', id: 'invitation' }),
+  ];
 
-  async function list(me) {
-    const { members } = await wish('/api/v1/staff');
-    const ours = members.filter(concerns(id));
-    people.replaceChildren(...(ours.length ? ours.map(member => row(me, member)) : [make('li', {}, said('access.nobody'))]));
+  async function renderMembers(me) {
+    const { members } = await request('/api/v1/staff');
+    const here = members.filter(concernsSite(id));
+    memberList.replaceChildren(
+      ...(here.length
+        ? here.map(member => memberRow(me, member))
+        : [createElement('li', {}, textElement('access.nobody'))]),
+    );
   }
 
-  function row(me, member) {
+  function memberRow(me, member) {
     const path = `/api/v1/staff/${encodeURIComponent(member.id)}`;
-    const own = member.id === me.id;
-    const chosen = scope({ id, draft, me, was: member });
-    const save = button('access.save', async () => {
+    const isOwnRow = member.id === me.id;
+    const chosen = scopeFields({ id, draft, me, current: member });
+    const save = actionButton('access.save', async () => {
       const { sites, counters } = chosen.chosen();
-      await wish(path, { method: 'PATCH', body: { role: chosen.kind() === 'counters' ? 'staff' : 'manager', sites, counters } });
-      tell('done', bold(member.name), ' ', said('access.changed'));
-      await list(me);
+      await request(path, {
+        method: 'PATCH',
+        body: { role: chosen.kind() === 'counters' ? 'staff' : 'manager', sites, counters },
+      });
+      showStatus('done', nameElement(member.name), ' ', textElement('access.changed'));
+      await renderMembers(me);
     });
-    const sessions = make('ul', { class: 'rows' });
-    const logins = make('details', {}, said('access.logins', {}, 'summary'), sessions);
-    const look = async () => {
-      const found = await wish(`${path}/sessions`);
-      sessions.replaceChildren(...(found.length ? found.map(session => make('li', { class: 'one' },
-        make('span', {}, make('span', { lang: 'en' }, `${session.browser} · ${session.address}`), ' ', said(session.current ? 'access.here' : 'access.since', { begun: stamp(session.begun_at) })),
-        button('access.end', async () => {
-          await wish(`${path}/sessions/${session.id}`, { method: 'DELETE' });
-          await look();
-        }))) : [make('li', {}, said('access.no-logins'))]));
+    const sessions = createElement('ul', { class: 'rows' });
+    const logins = createElement(
+      'details',
+      {},
+      textElement('access.logins', {}, 'summary'),
+      sessions,
+    );
+    const loadSessions = async () => {
+      const listed = await request(`${path}/sessions`);
+      sessions.replaceChildren(
+        ...(listed.length
+          ? listed.map(session =>
+              createElement(
+                'li',
+                { class: 'one' },
+                createElement(
+                  'span',
+                  {},
+                  createElement('span', { lang: 'en' }, `${session.browser} · ${session.address}`),
+                  ' ',
+                  textElement(session.current ? 'access.here' : 'access.since', {
+                    begun: formatDateTime(session.begun_at),
+                  }),
+                ),
+                actionButton('access.end', async () => {
+                  await request(`${path}/sessions/${session.id}`, { method: 'DELETE' });
+                  await loadSessions();
+                }),
+              ),
+            )
+          : [createElement('li', {}, textElement('access.no-logins'))]),
+      );
     };
-    logins.addEventListener('toggle', () => { if (logins.open) look().catch(() => {}); });
-    return make('li', { class: 'member' },
-      make('div', { class: 'one' }, make('span', {}, bold(member.name), ' · ', may(member, draft)),
-        !own && twice('access.remove', 'access.remove.sure', member.name, async () => {
-          await wish(path, { method: 'DELETE' });
-          tell('done', bold(member.name), ' ', said('access.removed'));
-          await list(me);
-        })),
-      !own && make('details', {}, said('access.change', {}, 'summary'), chosen.fields, make('div', { class: 'adding' }, save)), logins);
+    logins.addEventListener('toggle', () => {
+      if (logins.open) loadSessions().catch(() => {});
+    });
+    return createElement(
+      'li',
+      { class: 'member' },
+      createElement(
+        'div',
+        { class: 'one' },
+        createElement('span', {}, nameElement(member.name), ' · ', describeScope(member, draft)),
+        !isOwnRow &&
+          confirmButton('access.remove', 'access.remove.sure', member.name, async () => {
+            await request(path, { method: 'DELETE' });
+            showStatus('done', nameElement(member.name), ' ', textElement('access.removed'));
+            await renderMembers(me);
+          }),
+      ),
+      !isOwnRow &&
+        createElement(
+          'details',
+          {},
+          textElement('access.change', {}, 'summary'),
+          chosen.fields,
+          createElement('div', { class: 'adding' }, save),
+        ),
+      logins,
+    );
   }
 
-  function inviting(me) {
-    const name = make('input', { maxlength: 40, autocomplete: 'off', required: true });
-    const chosen = scope({ id, draft, me });
-    const shown = make('div', { class: 'invited' });
-    const open = button('access.invite.show', async () => {
-      if (!name.reportValidity()) return;
-      const { sites, counters } = chosen.chosen();
-      const invited = name.value.trim();
-      const opened = await wish('/api/v1/invitations', { method: 'POST', body: { name: invited, role: chosen.kind() === 'counters' ? 'staff' : 'manager', sites, counters } });
-      const drawn = await fetch(opened.qr_svg, { headers: headers() }).then(answer => answer.text());
-      stop();
-      const over = (kind, key) => {
-        stop();
-        shown.replaceChildren();
-        tell(kind, bold(invited), ' ', said(key));
-        list(me).catch(() => {});
-      };
-      name.value = '';
-      tell('');
-      const picture = make('img', { id: 'code', src: `data:image/svg+xml,${encodeURIComponent(drawn)}`, alt: pair('access.code').join(' ') });
-      shown.replaceChildren(make('p', {}, bold(invited), ' · ', may({ sites, counters }, draft)), picture, said('access.scan', { time: clock(opened.expires_at) }, 'p'),
-        ...(opened.scan_link ? [put(make('a', { id: 'phone', class: 'button', target: '_blank', rel: 'noopener', href: opened.scan_link }), pair('kiosk.phone'))] : []));
-      stop = hear(opened.events, {
-        approved: () => over('done', 'access.joined'), refused: () => over('refused', 'access.unused'), expired: () => over('refused', 'access.unused'),
-      }, (connected, refusal) => { if (refusal && !refusal.passing) over('refused', 'access.unused'); }, { headers });
-    }, 'primary');
-    invitation.replaceChildren(said('access.invite', {}, 'h3'), field('invited.name', pair('access.name'), name), ...chosen.fields, make('div', { class: 'adding' }, open), shown);
+  function renderInvitation(me) {
+    const name = createElement('input', { maxlength: 40, autocomplete: 'off', required: true });
+    const chosen = scopeFields({ id, draft, me });
+    const shown = createElement('div', { class: 'invited' });
+    const inviteButton = actionButton(
+      'access.invite.show',
+      async () => {
+        if (!name.reportValidity()) return;
+        const { sites, counters } = chosen.chosen();
+        const invited = name.value.trim();
+        const created = await request('/api/v1/invitations', {
+          method: 'POST',
+          body: {
+            name: invited,
+            role: chosen.kind() === 'counters' ? 'staff' : 'manager',
+            sites,
+            counters,
+          },
+        });
+        const svg = await fetch(created.qr_svg, { headers: authHeaders() }).then(response =>
+          response.text(),
+        );
+        unsubscribe();
+        const endInvitation = (kind, key) => {
+          unsubscribe();
+          shown.replaceChildren();
+          showStatus(kind, nameElement(invited), ' ', textElement(key));
+          renderMembers(me).catch(() => {});
+        };
+        name.value = '';
+        showStatus('');
+        const picture = createElement('img', {
+          id: 'code',
+          src: `data:image/svg+xml,${encodeURIComponent(svg)}`,
+          alt: translations('access.code').join(' '),
+        });
+        shown.replaceChildren(
+          createElement(
+            'p',
+            {},
+            nameElement(invited),
+            ' · ',
+            describeScope({ sites, counters }, draft),
+          ),
+          picture,
+          textElement('access.scan', { time: formatTime(created.expires_at) }, 'p'),
+          ...(created.scan_link
+            ? [
+                setTextPair(
+                  createElement('a', {
+                    id: 'phone',
+                    class: 'button',
+                    target: '_blank',
+                    rel: 'noopener',
+                    href: created.scan_link,
+                  }),
+                  translations('kiosk.phone'),
+                ),
+              ]
+            : []),
+        );
+        unsubscribe = subscribe(
+          created.events,
+          {
+            approved: () => endInvitation('done', 'access.joined'),
+            refused: () => endInvitation('refused', 'access.unused'),
+            expired: () => endInvitation('refused', 'access.unused'),
+          },
+          (_, error) => {
+            if (error && !error.retryable) endInvitation('refused', 'access.unused');
+          },
+          { headers: authHeaders },
+        );
+      },
+      'primary',
+    );
+    invitation.replaceChildren(
+      textElement('access.invite', {}, 'h3'),
+      field('invited.name', translations('access.name'), name),
+      ...chosen.fields,
+      createElement('div', { class: 'adding' }, inviteButton),
+      shown,
+    );
   }
 
-  const begin = async () => {
-    const me = await wish('/api/v1/me');
-    inviting(me);
-    await list(me);
+  const start = async () => {
+    const me = await request('/api/v1/me');
+    renderInvitation(me);
+    await renderMembers(me);
   };
-  begin().catch(() => {});
-  return [line, make('div', { class: 'card' }, people), invitation];
+  start().catch(() => {});
+  return [line, createElement('div', { class: 'card' }, memberList), invitation];
 }

@@ -1,5 +1,5 @@
-// The words of the manager's numbers. One line each, as in words.js.
-import { WORDS } from './words.js';
+// Texts of the section of statistics, added to those of all pages.
+import { WORDS } from '../../shared/words.js';
 
 Object.assign(WORDS, {
   'numbers.range': ['日期', 'Days'],

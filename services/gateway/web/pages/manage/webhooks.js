@@ -1,34 +1,67 @@
-// The owner's other systems: which are told what happens, and what they are to be told again.
-import { make } from './paihao.js';
-import { field } from './manage-fields.js';
-import { pair, said } from './language.js';
-import { makeshift } from './wish.js';
-import { button, status } from './manage-access.js';
+// Section of webhooks: the endpoints with their events, and the replay of past events.
+/** @import { SectionContext } from '../../shared/types' */
+import { newIdempotencyKey } from '../../shared/http.js';
+import { createElement } from '../../shared/dom.js';
+import { translations, textElement } from '../../shared/language.js';
+import { field } from './fields.js';
+import { statusLine, actionButton } from './access.js';
 
+/** @param {SectionContext} context */
 export function section({ id }) {
-  const { line, tell, wish } = status();
-  const hooks = make('div', { class: 'place', id: 'webhooks' });
+  const { line, showStatus, request } = statusLine();
+  const webhookList = createElement('div', { class: 'place', id: 'webhooks' });
   const path = `/api/v1/sites/${encodeURIComponent(id)}/webhooks`;
 
-  function card(hook) {
-    const [from, to] = [true, false].map(required => make('input', { type: 'datetime-local', required }));
-    let mine = makeshift(); // the same wish until another time is asked for
-    for (const control of [from, to]) control.addEventListener('input', () => { mine = makeshift(); });
-    const again = button('access.replay', async () => {
+  /** @param {{ id: string, events: string[] }} webhook */
+  function webhookCard(webhook) {
+    const [from, to] = [true, false].map(required =>
+      createElement('input', { type: 'datetime-local', required }),
+    );
+    let idempotencyKey = newIdempotencyKey(); // until another range is entered
+    for (const control of [from, to]) {
+      control.addEventListener('input', () => {
+        idempotencyKey = newIdempotencyKey();
+      });
+    }
+    const replayButton = actionButton('access.replay', async () => {
       if (!from.reportValidity()) return;
       const body = { from: from.value, ...(to.value && { to: to.value }) };
-      const { queued } = await wish(`${path}/${encodeURIComponent(hook.id)}/replay`, { method: 'POST', body, more: { 'idempotency-key': mine } });
-      tell('done', said('access.queued', { count: queued }));
+      const { queued } = await request(`${path}/${encodeURIComponent(webhook.id)}/replay`, {
+        method: 'POST',
+        body,
+        headers: { 'idempotency-key': idempotencyKey },
+      });
+      showStatus('done', textElement('access.queued', { count: queued }));
     });
-    return make('div', { class: 'card' }, make('h3', { translate: 'no', lang: 'en' }, hook.id),
-      make('p', {}, said('access.told'), ' ', make('code', { lang: 'en' }, hook.events.join(', '))),
-      make('div', { class: 'fields' }, field('from', pair('access.from'), from), field('to', pair('access.to'), to)), make('div', { class: 'adding' }, again));
+    return createElement(
+      'div',
+      { class: 'card' },
+      createElement('h3', { translate: 'no', lang: 'en' }, webhook.id),
+      createElement(
+        'p',
+        {},
+        textElement('access.told'),
+        ' ',
+        createElement('code', { lang: 'en' }, webhook.events.join(', ')),
+      ),
+      createElement(
+        'div',
+        { class: 'fields' },
+        field('from', translations('access.from'), from),
+        field('to', translations('access.to'), to),
+      ),
+      createElement('div', { class: 'adding' }, replayButton),
+    );
   }
 
-  const begin = async () => {
-    const found = await wish(path);
-    hooks.replaceChildren(...(found.length ? found.map(card) : [make('p', { class: 'card' }, said('access.no-webhooks'))]));
+  const start = async () => {
+    const listed = await request(path);
+    webhookList.replaceChildren(
+      ...(listed.length
+        ? listed.map(webhookCard)
+        : [createElement('p', { class: 'card' }, textElement('access.no-webhooks'))]),
+    );
   };
-  begin().catch(() => {});
-  return [line, hooks];
+  start().catch(() => {});
+  return [line, webhookList];
 }

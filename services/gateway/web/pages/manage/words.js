@@ -1,6 +1,5 @@
-// The words of the manager's page, beside those that all pages share: nobody else has to load them.
-// One line each, as in words.js.
-import { WORDS } from './words.js';
+// Texts of the manager's page, added to those of all pages.
+import { WORDS } from '../../shared/words.js';
 
 Object.assign(WORDS, {
   'manage.title': ['管理', 'Manage'],

@@ -1,56 +1,100 @@
-// Where one is logged in, and out again.
-import './login-words.js';
-import { ask, byId, make, showConnected, stamp, toLogin } from './paihao.js';
-import { onSwitch, put, putName, said, say, word } from './language.js';
+// Page of one's logins: the browsers with a session, and the buttons that end them.
+import './words.js';
+import { redirectToLogin, fetchJson } from '../../shared/http.js';
+import { byId, createElement } from '../../shared/dom.js';
+import { formatDateTime } from '../../shared/format.js';
+import { showConnection } from '../../shared/page.js';
+import {
+  translation,
+  setTextPair,
+  setText,
+  textElement,
+  setName,
+  onLanguageChange,
+} from '../../shared/language.js';
 
-let me = null;
+/** @type {{ name: string, role: string } | null} */
+let user = null;
 
-/** Carries something out, and says why not. */
-async function act(path, options) {
+/**
+ * Sends a request, and shows the error when it fails.
+ * @param {string} path
+ * @param {{ method?: string }} [options]
+ */
+async function request(path, options) {
   try {
-    return await ask(path, options);
-  } catch (refusal) {
-    if (refusal.status === 401) return toLogin();
-    put(byId('said'), refusal.pair);
-    throw refusal;
+    return await fetchJson(path, options);
+  } catch (error) {
+    if (error.status === 401) return redirectToLogin();
+    setTextPair(byId('said'), error.texts);
+    throw error;
   }
 }
 
-async function sessions() {
-  const listed = await act('/api/v1/me/sessions');
-  byId('others').hidden = listed.length < 2;
-  byId('sessions').replaceChildren(...listed.map(session => make('li', {},
-    make('div', {}, make('strong', { lang: 'en' }, `${session.browser} · ${session.address}`),
-      make('p', {}, said(session.current ? 'me.here' : 'me.since', { begun: stamp(session.begun_at), seen: stamp(session.seen_at) }))),
-    !session.current && make('button', { class: 'ghost', type: 'button', onclick: () => end(session.id) }, said('me.end')))));
+async function renderSessions() {
+  const sessions = await request('/api/v1/me/sessions');
+  byId('others').hidden = sessions.length < 2;
+  byId('sessions').replaceChildren(
+    ...sessions.map(session =>
+      createElement(
+        'li',
+        {},
+        createElement(
+          'div',
+          {},
+          createElement('strong', { lang: 'en' }, `${session.browser} · ${session.address}`),
+          createElement(
+            'p',
+            {},
+            textElement(session.current ? 'me.here' : 'me.since', {
+              begun: formatDateTime(session.begun_at),
+              seen: formatDateTime(session.seen_at),
+            }),
+          ),
+        ),
+        !session.current &&
+          createElement(
+            'button',
+            { class: 'ghost', type: 'button', onclick: () => endSession(session.id) },
+            textElement('me.end'),
+          ),
+      ),
+    ),
+  );
 }
 
-async function end(id) {
-  await act(`/api/v1/me/sessions/${id}`, { method: 'DELETE' });
-  await sessions();
+async function endSession(id) {
+  await request(`/api/v1/me/sessions/${id}`, { method: 'DELETE' });
+  await renderSessions();
 }
 
-function title() {
-  document.title = word('me.title');
+function renderTitle() {
+  document.title = translation('me.title');
 }
 
 async function start() {
   try {
-    me = await ask('/api/v1/me');
-  } catch (refusal) {
-    if (refusal.status === 401) return toLogin();
-    showConnected(false);
+    user = await fetchJson('/api/v1/me');
+  } catch (error) {
+    if (error.status === 401) return redirectToLogin();
+    showConnection(false);
     return setTimeout(start, 3000);
   }
-  showConnected(true);
-  putName(byId('who'), me.name);
-  say(byId('role'), `me.is.${me.role}`);
-  title();
-  await sessions();
-  byId('manage').hidden = me.role !== 'manager';
+  showConnection(true);
+  setName(byId('who'), user.name);
+  setText(byId('role'), `me.is.${user.role}`);
+  renderTitle();
+  await renderSessions();
+  byId('manage').hidden = user.role !== 'manager';
 }
 
-byId('others').addEventListener('click', async () => { await act('/api/v1/me/sessions', { method: 'DELETE' }); await sessions(); });
-byId('sign-out').addEventListener('click', async () => { await act('/api/v1/me/sessions/current', { method: 'DELETE' }); toLogin(); });
-onSwitch(title);
+byId('others').addEventListener('click', async () => {
+  await request('/api/v1/me/sessions', { method: 'DELETE' });
+  await renderSessions();
+});
+byId('sign-out').addEventListener('click', async () => {
+  await request('/api/v1/me/sessions/current', { method: 'DELETE' });
+  redirectToLogin();
+});
+onLanguageChange(renderTitle);
 start();

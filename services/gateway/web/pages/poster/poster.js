@@ -1,7 +1,8 @@
-// A poster's language, and its button to print.
-import './poster-words.js';
-import './language.js';
+// Poster: its language switch, and its button to print.
+import './words.js';
+import '../../shared/language.js';
+import { byId } from '../../shared/dom.js';
 
-const button = document.getElementById('print');
+const button = byId('print');
 button.addEventListener('click', () => window.print());
 button.hidden = false;

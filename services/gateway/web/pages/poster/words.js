@@ -1,5 +1,5 @@
-// The words of a poster, added to the table of all pages. The sheet says them without any script, too.
-import { WORDS } from './words.js';
+// Texts of a poster, added to those of all pages. The sheet holds them without any script, too.
+import { WORDS } from '../../shared/words.js';
 
 Object.assign(WORDS, {
   'poster.title': ['门口海报', 'Poster for the door'],

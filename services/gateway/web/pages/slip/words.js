@@ -1,5 +1,5 @@
-// The words of the slip, added to the table of all pages.
-import { WORDS } from './words.js';
+// Texts of the slip, added to those of all pages.
+import { WORDS } from '../../shared/words.js';
 
 Object.assign(WORDS, {
   'slip.title': ['小票', 'Slip'],

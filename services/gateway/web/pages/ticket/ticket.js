@@ -1,281 +1,442 @@
-// One customer's number: how it stands, live, and what its holder may do. It goes on after a phone has
-// slept or was without network, and says how old it is while it cannot know better.
-import { ask, byId, clock, hear, lasting, make, own, showConnected, site } from './paihao.js';
-import { onSwitch, pair, put, putName, said, say, tongue, word } from './language.js';
+// Ticket page: the state of one ticket, live, and the commands of its holder. Reconnects after a phone
+// slept or was without network, and shows the age of the state while it is disconnected.
+/** @import { ApiError } from '../../shared/http.js' */
+/** @import { Texts, TicketView, Values } from '../../shared/types' */
+import './words.js';
+import { siteId, pageError, fetchJson, newIdempotencyKey } from '../../shared/http.js';
+import { subscribe } from '../../shared/sse.js';
+import { byId, createElement } from '../../shared/dom.js';
+import { formatTime, minutesElement } from '../../shared/format.js';
+import { showConnection } from '../../shared/page.js';
+import {
+  translations,
+  translation,
+  setTextPair,
+  setText,
+  textElement,
+  setName,
+  onLanguageChange,
+} from '../../shared/language.js';
 
-const SILENT_MS = 45000; // unheard so long, the connection is taken for dead
-const PATIENCE_MS = 15000; // and made anew this often
-const SOON_MS = 20000; // what is older than that is said to be old when somebody looks again
+const SILENCE_TIMEOUT_MS = 45000; // without a message, the connection is taken for dead
+const RECONNECT_INTERVAL_MS = 15000;
+const STALE_AFTER_MS = 20000; // an older state is marked as old when the page becomes visible
+const RESULT_SHOWN_MS = 6000;
 
-const id = location.pathname.split('/')[3] || '';
-const path = `/api/v1/tickets/${encodeURIComponent(site)}/${encodeURIComponent(id)}`;
+const ticketId = location.pathname.split('/')[3] || '';
+const ticketPath = `/api/v1/tickets/${encodeURIComponent(siteId)}/${encodeURIComponent(ticketId)}`;
 
-let seen = null; // the ticket as last heard
-let ahead = 0; // milliseconds by which this clock is ahead of the server's
-let heardAt = 0; // when the server was last heard
-let begun = 0; // when the connection was last made
-let stop = () => {};
-let wish = null; // what is being asked for, and under which key
+/** @type {TicketView | null} the latest state */
+let view = null;
+let serverOffset = 0; // milliseconds by which this clock is ahead of the server's
+let lastContactAt = 0; // of the last message from the server
+let connectedAt = 0; // of the last attempt to connect
+let unsubscribe = () => {};
+let resultTimer = 0;
+/**
+ * Command without an answer yet; it keeps its key while it is sent again.
+ * @type {{ request: string, key: string, busy?: boolean } | null}
+ */
+let pendingCommand = null;
 
-/** The server is heard. */
-function heard({ now }) {
-  ahead = Date.now() - now;
-  heardAt = Date.now();
-  showConnected(true);
+/**
+ * Notes a message of the server, with its time.
+ * @param {{ now: number }} message
+ */
+function recordContact({ now }) {
+  serverOffset = Date.now() - now;
+  lastContactAt = Date.now();
+  showConnection(true);
 }
 
-function hears(ticket) {
-  heard(ticket);
-  const called = ticket.state === 'called' && (seen?.state !== 'called' || seen.until !== ticket.until);
-  const news = seen !== null && called;
-  seen = ticket;
-  show();
-  // Before its first touch a page may not.
-  if (news && navigator.userActivation?.hasBeenActive) navigator.vibrate?.([500, 200, 500, 200, 800]);
+/** @param {TicketView} ticket */
+function applyTicket(ticket) {
+  recordContact(ticket);
+  const called =
+    ticket.state === 'called' && (view?.state !== 'called' || view.until !== ticket.until);
+  const isNewCall = view !== null && called;
+  view = ticket;
+  render();
+  // A browser allows it after the first touch only.
+  if (isNewCall && navigator.userActivation?.hasBeenActive) {
+    navigator.vibrate?.([500, 200, 500, 200, 800]);
+  }
 }
 
-function listen() {
-  stop();
-  begun = Date.now();
-  stop = hear(`${path}/events`, { ticket: hears, alive: heard }, (connected, refused) => {
-    if (connected) return;
-    showConnected(false);
-    if (refused) look();
-  });
+function connect() {
+  unsubscribe();
+  connectedAt = Date.now();
+  unsubscribe = subscribe(
+    `${ticketPath}/events`,
+    { ticket: applyTicket, alive: recordContact },
+    (connected, refusal) => {
+      if (connected) return;
+      showConnection(false);
+      if (refusal) refresh();
+    },
+  );
 }
 
-/** Asks once, for the answer or for the reason why there is none. */
-async function look() {
+/** Fetches the ticket once; resolves to whether a connection is worth a try. */
+async function refresh() {
   try {
-    hears(await ask(path));
+    applyTicket(await fetchJson(ticketPath));
     return true;
-  } catch (refusal) {
-    if (refusal.passing) showConnected(false);
-    else nothing(refusal);
-    return refusal.passing;
+  } catch (error) {
+    if (error.retryable) showConnection(false);
+    else showNotFound(error);
+    return error.retryable;
   }
 }
 
-function nothing(refusal) {
-  stop();
-  seen = null;
+/** @param {ApiError} error */
+function showNotFound(error) {
+  unsubscribe();
+  view = null;
   byId('acts').hidden = true;
-  showConnected(true);
-  document.querySelector('main').replaceChildren(make('div', { class: 'message' },
-    put(make('h2'), refusal.pair), said('ticket.gone', {}, 'p')));
+  showConnection(true);
+  document
+    .querySelector('main')
+    .replaceChildren(
+      createElement(
+        'div',
+        { class: 'message' },
+        setTextPair(createElement('h2'), error.texts),
+        textElement('ticket.gone', {}, 'p'),
+      ),
+    );
 }
 
-/** Whether time has passed unheard. Timers of a phone that sleeps run late; this says so. */
-function watch() {
-  if (document.hidden || !seen) return;
-  const silent = Date.now() - heardAt;
-  if (silent > SILENT_MS) {
-    showConnected(false);
-    if (Date.now() - begun > PATIENCE_MS) listen();
+/** Reconnects after a silence. The timers of a phone that sleeps run late, so it is measured here. */
+function checkConnection() {
+  if (document.hidden || !view) return;
+  const silence = Date.now() - lastContactAt;
+  if (silence > SILENCE_TIMEOUT_MS) {
+    showConnection(false);
+    if (Date.now() - connectedAt > RECONNECT_INTERVAL_MS) connect();
   }
-  const minutes = Math.floor(silent / 60000);
-  say(byId('age'), minutes < 1 ? 'ticket.age.now' : 'ticket.age', { minutes });
-  showClock();
+  const minutes = Math.floor(silence / 60000);
+  setText(byId('age'), minutes < 1 ? 'ticket.age.now' : 'ticket.age', { minutes });
+  renderDeadline();
 }
 
-const at = moment => clock(moment);
-
-function show() {
-  const { state, number } = seen;
-  putName(byId('site'), seen.site_name);
-  putName(byId('queue'), seen.queue_name);
+function render() {
+  const { state, number } = view;
+  setName(byId('site'), view.site_name);
+  setName(byId('queue'), view.queue_name);
   byId('number').textContent = number;
   byId('hero').hidden = false;
-  byId('hero').dataset.state = seen.over && !seen.ended && state !== 'done' ? 'closed' : state;
-  say(byId('state'), seen.over ? 'ticket.state.over' : `ticket.state.${state}`);
-  showLead();
-  byId('where').hidden = !seen.counter_name;
-  putName(byId('where'), seen.counter_name || '');
-  showNote();
-  showFacts();
-  showClock();
-  showStories();
-  showActs();
-  title();
+  byId('hero').dataset.state = view.over && !view.ended && state !== 'done' ? 'closed' : state;
+  setText(byId('state'), view.over ? 'ticket.state.over' : `ticket.state.${state}`);
+  renderLead();
+  byId('where').hidden = !view.counter_name;
+  setName(byId('where'), view.counter_name || '');
+  renderNote();
+  renderFacts();
+  renderDeadline();
+  renderHistory();
+  renderCommands();
+  renderTitle();
 }
 
-function title() {
-  if (!seen) return;
-  const { state, counter_name: counter } = seen;
-  const news = state === 'called' ? `${word('ticket.go')} ${counter}` : word(`ticket.state.${state}`);
-  document.title = `${seen.number} · ${news}`;
+function renderTitle() {
+  if (!view) return;
+  const { state, counter_name: counter } = view;
+  const news =
+    state === 'called'
+      ? `${translation('ticket.go')} ${counter}`
+      : translation(`ticket.state.${state}`);
+  document.title = `${view.number} · ${news}`;
 }
 
-/** What somebody has to know first, in one sentence. */
-function showLead() {
-  const { state, ahead: people, until, ended, over } = seen;
-  const time = until && at(until);
+/** Shows the most important fact in one sentence. */
+function renderLead() {
+  const { state, ahead: people, until, ended, over } = view;
+  const time = until && formatTime(until);
   const lead = byId('lead');
-  if (over && !ended && state !== 'done') return say(lead, 'ticket.lead.over');
+  if (over && !ended && state !== 'done') return setText(lead, 'ticket.lead.over');
   switch (state) {
-    case 'waiting': return people === 0 ? say(lead, 'ticket.lead.next') : say(lead, 'ticket.lead.waiting', { count: people });
-    case 'called': return say(lead, 'ticket.go');
-    case 'serving': return say(lead, 'ticket.lead.serving');
-    case 'held': return seen.others ? say(lead, 'ticket.lead.others', { count: seen.others }) : say(lead, 'ticket.lead.held');
+    case 'waiting':
+      return people === 0
+        ? setText(lead, 'ticket.lead.next')
+        : setText(lead, 'ticket.lead.waiting', { count: people });
+    case 'called':
+      return setText(lead, 'ticket.go');
+    case 'serving':
+      return setText(lead, 'ticket.lead.serving');
+    case 'held':
+      return view.others
+        ? setText(lead, 'ticket.lead.others', { count: view.others })
+        : setText(lead, 'ticket.lead.held');
     case 'missed':
-      if (!seen.may.includes('return')) return say(lead, 'ticket.lead.void');
-      return seen.places ? say(lead, 'ticket.lead.places', { time, places: seen.places }) : say(lead, 'ticket.lead.missed', { time });
-    case 'done': return say(lead, 'ticket.lead.done');
-    default: return say(lead, `ticket.ended.${ended}`);
+      if (!view.may.includes('return')) return setText(lead, 'ticket.lead.void');
+      return view.places
+        ? setText(lead, 'ticket.lead.places', { time, places: view.places })
+        : setText(lead, 'ticket.lead.missed', { time });
+    case 'done':
+      return setText(lead, 'ticket.lead.done');
+    default:
+      return setText(lead, `ticket.ended.${ended}`);
   }
 }
 
-/** What stands in the way. */
-function showNote() {
-  const waits = ['waiting', 'held'].includes(seen.state) && !seen.over;
-  const halted = waits && ['halted', 'closed'].includes(seen.queue_state);
+/** Shows that calling is halted or the queue is closed. */
+function renderNote() {
+  const isWaiting = ['waiting', 'held'].includes(view.state) && !view.over;
+  const halted = isWaiting && ['halted', 'closed'].includes(view.queue_state);
   byId('note').hidden = !halted;
-  if (halted) say(byId('note'), `ticket.queue.${seen.queue_state}`);
+  if (halted) setText(byId('note'), `ticket.queue.${view.queue_state}`);
 }
 
-function showFacts() {
-  const waits = ['waiting', 'held'].includes(seen.state) && !seen.over;
-  byId('facts').hidden = !waits;
-  if (!waits) return;
-  say(byId('ahead'), 'ticket.people', { count: seen.ahead });
+function renderFacts() {
+  const isWaiting = ['waiting', 'held'].includes(view.state) && !view.over;
+  byId('facts').hidden = !isWaiting;
+  if (!isWaiting) return;
+  setText(byId('ahead'), 'ticket.people', { count: view.ahead });
   const wait = byId('wait');
-  wait.replaceChildren(seen.minutes ? lasting('ticket.minutes', seen.minutes) : said('ticket.minutes.none'));
-  wait.classList.toggle('long', !seen.minutes);
-  byId('last-called').textContent = seen.last_called || '—';
-  byId('taken').textContent = at(seen.taken_at);
+  wait.replaceChildren(
+    view.minutes
+      ? minutesElement('ticket.minutes', view.minutes)
+      : textElement('ticket.minutes.none'),
+  );
+  wait.classList.toggle('long', !view.minutes);
+  byId('last-called').textContent = view.last_called || '—';
+  byId('taken').textContent = formatTime(view.taken_at);
 }
 
-/** How long somebody called has, and until when a place is kept. */
-function showClock() {
+/** Shows the time left to come after a call, or until when a place is kept. */
+function renderDeadline() {
   const line = byId('clock');
-  const { state, until } = seen;
-  const left = Math.max(0, Math.round((until - (Date.now() - ahead)) / 1000));
-  const counts = until && ['called', 'held'].includes(state) && !seen.over;
-  line.hidden = !counts;
-  if (!counts) return;
-  const values = { time: at(until), left: `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}` };
-  if (state === 'held') return say(line, 'ticket.clock.held', values);
-  say(line, left > 0 ? 'ticket.clock.called' : 'ticket.clock.late', values);
+  const { state, until } = view;
+  const left = Math.max(0, Math.round((until - (Date.now() - serverOffset)) / 1000));
+  const hasDeadline = until && ['called', 'held'].includes(state) && !view.over;
+  line.hidden = !hasDeadline;
+  if (!hasDeadline) return;
+  const values = {
+    time: formatTime(until),
+    left: `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`,
+  };
+  if (state === 'held') return setText(line, 'ticket.clock.held', values);
+  setText(line, left > 0 ? 'ticket.clock.called' : 'ticket.clock.late', values);
 }
 
-function row(moment, ...rest) {
-  return make('li', {}, make('time', {}, moment ? at(moment) : ''), ...rest);
+/**
+ * @param {number | undefined} moment
+ * @param {...HTMLElement} rest
+ */
+function historyRow(moment, ...rest) {
+  return createElement(
+    'li',
+    {},
+    createElement('time', {}, moment ? formatTime(moment) : ''),
+    ...rest,
+  );
 }
 
-function showStories() {
-  const moves = seen.moves.map(({ at: moment, cause, own: mine, more }) =>
-    row(moment, mine ? said(`ticket.own.${cause}`) : said(`ticket.move.${cause}`, { count: Math.abs(more) })));
+function renderHistory() {
+  const moves = view.moves.map(({ at: moment, cause, own: mine, more }) =>
+    historyRow(
+      moment,
+      mine
+        ? textElement(`ticket.own.${cause}`)
+        : textElement(`ticket.move.${cause}`, { count: Math.abs(more) }),
+    ),
+  );
   byId('moves').replaceChildren(...moves.reverse());
   byId('moves-part').hidden = moves.length === 0;
-  const notices = seen.notices.map(({ at: moment, notice, fate, why }) => {
-    const how = { delivered: ' told', sent: ' told', failed: ' not', not_delivered: ' not', unknown: ' not' }[fate] || '';
+  const notices = view.notices.map(({ at: moment, notice, fate, why }) => {
+    const style =
+      { delivered: ' told', sent: ' told', failed: ' not', not_delivered: ' not', unknown: ' not' }[
+        fate
+      ] || '';
     const refuses = fate === 'not_delivered' && why === 'refused';
-    return row(moment, said(`ticket.notice.${notice}`), make('span', { class: `fate${how}` }, refuses ? said('ticket.fate.refuses') : said(`ticket.fate.${fate}`)));
+    return historyRow(
+      moment,
+      textElement(`ticket.notice.${notice}`),
+      createElement(
+        'span',
+        { class: `fate${style}` },
+        refuses ? textElement('ticket.fate.refuses') : textElement(`ticket.fate.${fate}`),
+      ),
+    );
   });
   byId('notices').replaceChildren(...notices.reverse());
   byId('notices-part').hidden = notices.length === 0;
 }
 
-const BUTTONS = {
-  'return': { class: 'main', press: () => act('return') },
-  'let-pass': { class: '', press: () => sheet('let-pass', { minutes: seen.let_pass_minutes }, PASSES.map(passing)) },
-  'tell-me': { class: '', press: () => sheet('tell-me', {}, [...TELLS.map(telling), telling(null)]) },
-  leave: { class: 'leave', press: () => sheet('leave', { number: seen.number }, [choice('ticket.sheet.leave.yes', {}, 'wide danger', () => act('leave'))]) },
+/** @type {Record<string, { class: string, press: () => void }>} */
+const COMMAND_BUTTONS = {
+  'return': { class: 'main', press: () => sendCommand('return') },
+  'let-pass': {
+    class: '',
+    press: () =>
+      openSheet('let-pass', { minutes: view.let_pass_minutes }, PASS_CHOICES.map(passButton)),
+  },
+  'tell-me': {
+    class: '',
+    press: () =>
+      openSheet('tell-me', {}, [...REMINDER_CHOICES.map(reminderButton), reminderButton(null)]),
+  },
+  leave: {
+    class: 'leave',
+    press: () =>
+      openSheet('leave', { number: view.number }, [
+        choiceButton('ticket.sheet.leave.yes', {}, 'wide danger', () => sendCommand('leave')),
+      ]),
+  },
 };
-const PASSES = [1, 3, 5, null];
-const TELLS = [1, 2, 3, 5, 8, 12];
+const PASS_CHOICES = [1, 3, 5, null];
+const REMINDER_CHOICES = [1, 2, 3, 5, 8, 12];
 
-function showActs() {
-  const { may } = seen;
+function renderCommands() {
+  const { may } = view;
   const buttons = byId('buttons');
-  const label = act => (act === 'return' ? said(`ticket.act.return.${seen.state}`) : said(`ticket.act.${act}`));
-  const wanted = [seen.state, ...may].join();
+  const label = command =>
+    command === 'return'
+      ? textElement(`ticket.act.return.${view.state}`)
+      : textElement(`ticket.act.${command}`);
+  const signature = [view.state, ...may].join();
   byId('acts').hidden = may.length === 0 && byId('said').hidden;
-  // What is under a finger stays there.
-  if (buttons.dataset.wanted === wanted) return;
-  buttons.dataset.wanted = wanted;
-  buttons.replaceChildren(...may.map(act => make('button', {
-    type: 'button', class: `button ${BUTTONS[act].class}`, id: `act-${act}`, onclick: BUTTONS[act].press,
-  }, label(act))));
+  // Buttons that stay are not replaced under a finger.
+  if (buttons.dataset.signature === signature) return;
+  buttons.dataset.signature = signature;
+  buttons.replaceChildren(
+    ...may.map(command =>
+      createElement(
+        'button',
+        {
+          type: 'button',
+          class: `button ${COMMAND_BUTTONS[command].class}`,
+          id: `act-${command}`,
+          onclick: COMMAND_BUTTONS[command].press,
+        },
+        label(command),
+      ),
+    ),
+  );
   if (byId('sheet').open && !may.includes(byId('sheet').dataset.act)) byId('sheet').close();
 }
 
-const choice = (key, values, style, press) =>
-  make('button', { type: 'button', class: `button ${style}`, onclick: press }, said(key, values));
+/**
+ * @param {string} key
+ * @param {Values} values
+ * @param {string} style
+ * @param {() => void} press
+ */
+const choiceButton = (key, values, style, press) =>
+  createElement(
+    'button',
+    { type: 'button', class: `button ${style}`, onclick: press },
+    textElement(key, values),
+  );
 
-const passing = others => (others === null
-  ? choice('ticket.sheet.let-pass.tap', {}, 'wide', () => act('let-pass'))
-  : choice('ticket.sheet.let-pass.others', { count: others }, others === 5 ? 'wide' : '', () => act('let-pass', { others })));
+/** @param {number | null} others people to let pass; `null` until the holder says so */
+const passButton = others =>
+  others === null
+    ? choiceButton('ticket.sheet.let-pass.tap', {}, 'wide', () => sendCommand('let-pass'))
+    : choiceButton(
+        'ticket.sheet.let-pass.others',
+        { count: others },
+        others === 5 ? 'wide' : '',
+        () => sendCommand('let-pass', { others }),
+      );
 
-function telling(people) {
-  if (people === null) return choice('ticket.sheet.tell-me.usual', {}, seen.tell_at_chosen ? 'wide' : 'wide chosen', () => act('tell-me'));
-  const chosen = seen.tell_at_chosen && seen.tell_at === people;
-  return choice('ticket.sheet.tell-me.ahead', { count: people }, chosen ? 'chosen' : '', () => act('tell-me', { ahead: people }));
+/** @param {number | null} people ahead at the reminder; `null` for the usual one */
+function reminderButton(people) {
+  if (people === null) {
+    const style = view.tell_at_chosen ? 'wide' : 'wide chosen';
+    return choiceButton('ticket.sheet.tell-me.usual', {}, style, () => sendCommand('tell-me'));
+  }
+  const chosen = view.tell_at_chosen && view.tell_at === people;
+  return choiceButton('ticket.sheet.tell-me.ahead', { count: people }, chosen ? 'chosen' : '', () =>
+    sendCommand('tell-me', { ahead: people }),
+  );
 }
 
-function sheet(act, values, choices) {
+/**
+ * Opens the sheet with the choices of a command.
+ * @param {string} command
+ * @param {Values} values
+ * @param {HTMLElement[]} choices
+ */
+function openSheet(command, values, choices) {
   const dialog = byId('sheet');
-  dialog.dataset.act = act;
-  say(byId('sheet-title'), `ticket.sheet.${act}`, values);
-  say(byId('sheet-text'), `ticket.sheet.${act}.text`, values);
+  dialog.dataset.act = command;
+  setText(byId('sheet-title'), `ticket.sheet.${command}`, values);
+  setText(byId('sheet-text'), `ticket.sheet.${command}.text`, values);
   byId('choices').replaceChildren(...choices);
   byId('said').hidden = true;
   dialog.showModal();
 }
 
-/** Asks for something once, however often it has to be asked: the key stays until there is an answer. */
-async function act(name, body = {}) {
+/**
+ * Sends a command. Its key stays until there is an answer, so that it is carried out once.
+ * @param {string} name
+ */
+async function sendCommand(name, body = {}) {
   byId('sheet').close();
-  const asked = JSON.stringify([name, body]);
-  if (wish?.asked === asked && wish.busy) return;
-  if (wish?.asked !== asked) wish = { asked, key: fresh() };
-  wish.busy = true;
+  const request = JSON.stringify([name, body]);
+  if (pendingCommand?.request === request && pendingCommand.busy) return;
+  if (pendingCommand?.request !== request) pendingCommand = { request, key: newIdempotencyKey() };
+  pendingCommand.busy = true;
   byId('buttons').inert = true;
   try {
-    const ticket = await ask(`${path}/${name}`, {
+    const ticket = await fetchJson(`${ticketPath}/${name}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'idempotency-key': wish.key },
+      headers: { 'content-type': 'application/json', 'idempotency-key': pendingCommand.key },
       body: JSON.stringify(body),
     });
-    wish = null;
-    tell(pair(`ticket.done.${name}`), true);
-    hears(ticket);
-  } catch (refusal) {
-    if (refusal.passing) wish.busy = false;
-    else wish = null;
-    tell(refusal.code === 'offline' ? own('offline', 'ticket.not-done').pair : refusal.pair, false);
-    look();
+    pendingCommand = null;
+    showResult(translations(`ticket.done.${name}`), true);
+    applyTicket(ticket);
+  } catch (error) {
+    if (error.retryable) pendingCommand.busy = false;
+    else pendingCommand = null;
+    showResult(
+      error.code === 'offline' ? pageError('offline', 'ticket.not-done').texts : error.texts,
+      false,
+    );
+    refresh();
   } finally {
     byId('buttons').inert = false;
   }
 }
 
-function tell(texts, done) {
+/**
+ * @param {Texts} texts
+ * @param {boolean} done
+ */
+function showResult(texts, done) {
   const line = byId('said');
-  put(line, texts);
+  setTextPair(line, texts);
   line.classList.toggle('done', done);
   line.hidden = false;
   byId('acts').hidden = false;
-  clearTimeout(tell.timer);
-  if (done) tell.timer = setTimeout(() => { line.hidden = true; if (seen) showActs(); }, 6000);
+  clearTimeout(resultTimer);
+  if (!done) return;
+  resultTimer = setTimeout(() => {
+    line.hidden = true;
+    if (view) renderCommands();
+  }, RESULT_SHOWN_MS);
 }
 
-/** Unlike `randomUUID`, this is there also where the address is not https. */
-const fresh = () => [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('');
-
 async function start() {
-  if (await look()) listen();
+  if (await refresh()) connect();
 }
 
 byId('sheet-close').addEventListener('click', () => byId('sheet').close());
-byId('sheet').addEventListener('click', event => { if (event.target === byId('sheet')) byId('sheet').close(); });
-onSwitch(title);
-addEventListener('online', listen);
-addEventListener('pageshow', event => { if (event.persisted) listen(); });
-document.addEventListener('visibilitychange', () => {
-  if (document.hidden || !seen) return;
-  if (Date.now() - heardAt > SOON_MS) showConnected(false);
-  watch();
+byId('sheet').addEventListener('click', event => {
+  if (event.target === byId('sheet')) byId('sheet').close();
 });
-setInterval(watch, 1000);
+onLanguageChange(renderTitle);
+addEventListener('online', connect);
+addEventListener('pageshow', event => {
+  if (event.persisted) connect();
+});
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden || !view) return;
+  if (Date.now() - lastContactAt > STALE_AFTER_MS) showConnection(false);
+  checkConnection();
+});
+setInterval(checkConnection, 1000);
 start();
