@@ -1,7 +1,14 @@
-// Elements, and the time as a phone in China shows it.
+// Elements, and times as a phone in China shows them.
 
-/** An element with attributes, or handlers where the name begins with "on", and children. */
-export function make(tag, attributes = {}, ...children) {
+/**
+ * Creates an element with attributes (event handlers where the name begins with "on") and children.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, any>} attributes
+ * @param {...any} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function createElement(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
@@ -12,7 +19,14 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const CLOCK = new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Shanghai', hour: '2-digit', minute: '2-digit' });
+const TIME_FORMAT = new Intl.DateTimeFormat('en-GB', {
+  timeZone: 'Asia/Shanghai',
+  hour: '2-digit',
+  minute: '2-digit',
+});
 
-/** Hours and minutes of a moment in milliseconds. */
-export const clock = at => CLOCK.format(at);
+/**
+ * Hours and minutes of a moment in milliseconds.
+ * @param {number} at
+ */
+export const formatTime = at => TIME_FORMAT.format(at);
