@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub const LOG: Log = Log { name: "memory", kept: None };
+pub const LOG: Log = Log { name: "memory", retention: None };
 pub const QUEUE: WorkQueue = WorkQueue { name: "memory", ack_wait: Duration::from_secs(30) };
 
 /// A ledger; clones are one ledger.
