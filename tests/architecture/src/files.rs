@@ -1,0 +1,40 @@
+//! Files of the repository, as the gates and commands see them.
+
+use std::path::{Path, PathBuf};
+
+/// Folders that tools make or keep.
+const SKIPPED: [&str; 5] = ["target", ".git", ".cache", "paihao-data", "node_modules"];
+
+/// The repository's top folder.
+pub fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.canonicalize().unwrap_or_else(|e| panic!("{}: {e}", root.display()))
+}
+
+/// Text of a file.
+pub fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// All files below a folder whose names end in one of `endings`, sorted; without [`SKIPPED`]
+/// folders.
+pub fn below(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{folder:?}: {e}"));
+        for entry in entries {
+            let path = entry.expect("a folder's entry").path();
+            let name = path.file_name().expect("an entry has a name").to_string_lossy();
+            if path.is_dir() {
+                if !SKIPPED.contains(&&*name) {
+                    folders.push(path);
+                }
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
