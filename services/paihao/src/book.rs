@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Longest wait for an answer: a whole book is checked.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Takes the book out of a running gateway as one file, or a file in. See docs/book.md.
+/// Takes the book out of a running gateway as one file, or a file in. See docs/guide/settings.md.
 #[derive(Args)]
 pub struct BookOptions {
     /// Where a gateway is.

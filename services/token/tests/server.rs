@@ -228,7 +228,7 @@ async fn the_client_of_the_documentation_works() {
     let owner = Owner::start(0).await;
     owner.token().await;
     owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
-    let page = include_str!("../../../docs/token-server.md");
+    let page = include_str!("../../../docs/guide/token-server.md");
     let program =
         page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     assert!(program.lines().filter(|line| !line.trim().is_empty()).count() <= 10, "ten lines");
@@ -284,7 +284,7 @@ async fn the_document_names_every_answer_and_refusal_and_nothing_else() {
     let document = owner.http.get(format!("{}/openapi.json", owner.url)).send().await.unwrap();
     assert_eq!(document.status(), 200, "without a key");
     let document: Value = document.json().await.unwrap();
-    let written = include_str!("../../../docs/openapi-token.json");
+    let written = include_str!("../../../docs/reference/openapi-token.json");
     assert_eq!(document, serde_json::from_str::<Value>(written).unwrap());
 
     let mut met = BTreeSet::from([("openapi".to_owned(), 200, String::new())]);

@@ -161,7 +161,7 @@ impl Channel {
 pub struct Tried {
     /// Which.
     pub channel: Channel,
-    /// Why not, by a name: one of WeChat's codes (docs/wechat-codes.md), or `not_replied`,
+    /// Why not, by a name: one of WeChat's codes (docs/reference/wechat-codes.md), or `not_replied`,
     /// `no_allowance`, `not_bound`, `does_not_fit`, `gave_up`.
     pub reason: String,
     /// WeChat's errcode, if WeChat was asked and said no.

@@ -42,7 +42,7 @@ pub struct PublicEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs, reason = "docs/api.md explains each type and field to those who read them")]
+#[allow(missing_docs, reason = "docs/reference/api.md explains each type and field to those who read them")]
 pub enum Happened {
     DayOpened {
         day: i32,

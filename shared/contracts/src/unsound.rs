@@ -1,5 +1,5 @@
 //! What contradicts itself in a set-up: a stable code, a sentence in two languages and what to do,
-//! for everybody who refuses it, wherever it was written. `docs/book.md` is this table in words.
+//! for everybody who refuses it, wherever it was written. `docs/guide/settings.md` is this table in words.
 
 /// One kind of contradiction.
 #[derive(Debug, PartialEq, Eq)]

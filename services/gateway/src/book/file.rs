@@ -77,7 +77,7 @@ mod tests {
     fn the_manuals_example_is_sound() {
         use crate::book::setup;
         use paihao_chassis::config::Problems;
-        let manual = include_str!("../../../../docs/book.md");
+        let manual = include_str!("../../../../docs/guide/settings.md");
         let example = manual.split("```toml").nth(1).unwrap().split("```").next().unwrap();
         let book = read(example, true).unwrap();
         let mut problems = Problems::new();

@@ -1,6 +1,6 @@
 //! Every "no" a client can get: a stable code, a sentence in two languages, and what it means.
 //!
-//! Answers are `application/problem+json`. `docs/refusals.md` is this table in words; a test keeps
+//! Answers are `application/problem+json`. `docs/reference/refusals.md` is this table in words; a test keeps
 //! the two together.
 
 use axum::Json;
@@ -62,7 +62,7 @@ kinds! {
     MALFORMED_XML = "malformed_xml", BAD_REQUEST, "XML 无法读取", "The XML cannot be read",
         "The callback's body is truncated, nested too deeply, has a DOCTYPE or is not WeChat's XML at all. Nothing was changed.";
     UNKNOWN_PATH = "unknown_path", NOT_FOUND, "没有这个地址", "There is no such address",
-        "Nothing is at this path; docs/api.md and openapi.json say what there is.";
+        "Nothing is at this path; docs/reference/api.md and openapi.json say what there is.";
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "请求方法不对", "The method is wrong",
         "The path is there, but not for this method; the Allow header says for which.";
     UNKNOWN_SITE = "unknown_site", NOT_FOUND, "没有这个门店", "There is no such site",
@@ -158,7 +158,7 @@ kinds! {
     WRONG_STATE = "wrong_state", CONFLICT, "这个号现在不能这样操作", "The ticket is not in a state for this",
         "The detail says in which state the ticket was found.";
     NOT_ALLOWED = "not_allowed", FORBIDDEN, "没有权限", "Not for this role",
-        "The key's role may not do this; docs/transitions.md says which may.";
+        "The key's role may not do this; docs/reference/transitions.md says which may.";
     NOT_YOUR_TICKET = "not_your_ticket", FORBIDDEN, "这不是您的号", "This is somebody else's ticket",
         "Customers touch their own ticket only.";
     NOT_YOUR_COUNTER = "not_your_counter", FORBIDDEN, "这不是您的窗口", "This is not your counter",
@@ -254,7 +254,7 @@ pub struct Wrong {
     pub what: String,
     /// What to do about it.
     pub advice: String,
-    /// Stable for ever, of settings that contradict each other: docs/book.md has them all.
+    /// Stable for ever, of settings that contradict each other: docs/guide/settings.md has them all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
 }
@@ -379,7 +379,7 @@ mod tests {
 
     #[test]
     fn the_documentation_is_this_table() {
-        let documented = include_str!("../../../../docs/refusals.md");
+        let documented = include_str!("../../../../docs/reference/refusals.md");
         for kind in ALL {
             let row = format!(
                 "| `{}` | {} | {} / {} | {} |",
@@ -389,9 +389,9 @@ mod tests {
                 kind.en,
                 kind.meaning
             );
-            assert!(documented.contains(&row), "docs/refusals.md lacks this row:\n{row}");
+            assert!(documented.contains(&row), "docs/reference/refusals.md lacks this row:\n{row}");
         }
         let rows = documented.lines().filter(|line| line.starts_with("| `")).count();
-        assert_eq!(rows, ALL.len(), "docs/refusals.md has rows that the program does not know");
+        assert_eq!(rows, ALL.len(), "docs/reference/refusals.md has rows that the program does not know");
     }
 }

@@ -40,7 +40,7 @@ pub struct Fate {
     pub since: Option<i64>,
     /// The channel that took it, may have taken it, or is being tried.
     pub via: Option<Channel>,
-    /// Why not, by a name that a machine can read: WeChat's code (docs/wechat-codes.md) or ours.
+    /// Why not, by a name that a machine can read: WeChat's code (docs/reference/wechat-codes.md) or ours.
     pub why: Option<String>,
     /// The channels that did not take it.
     pub tried: Vec<Tried>,
@@ -48,7 +48,7 @@ pub struct Fate {
 
 /// How far a message has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the words of docs/api.md, where each is explained")]
+#[allow(missing_docs, reason = "the words of docs/reference/api.md, where each is explained")]
 pub enum Step {
     Waiting,
     Sending,

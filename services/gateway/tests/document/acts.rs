@@ -1,5 +1,5 @@
 //! Every act of staff, in each role: done, or refused as the document says, which says what
-//! `docs/transitions.md` does.
+//! `docs/reference/transitions.md` does.
 
 use crate::everywhere::body;
 use crate::hall::Hall;
@@ -111,7 +111,7 @@ fn every_act_of_staff_is_among_them() {
 
 #[test]
 fn the_roles_of_the_document_are_those_of_the_transitions() {
-    let table = include_str!("../../../../docs/transitions.md");
+    let table = include_str!("../../../../docs/reference/transitions.md");
     for (id, _, row) in ACTS {
         let Some((number, from)) = row else { continue };
         let start = format!("| {number} | {from} |");

@@ -27,13 +27,13 @@ pub fn sign(secrets: &[SecretText], unix_seconds: i64, body: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// What docs/webhooks.md gives to check one's own code against.
+    /// What docs/guide/webhooks.md gives to check one's own code against.
     #[test]
     fn the_documented_example_is_what_is_sent() {
-        let documented = include_str!("../../../../docs/webhooks.md");
+        let documented = include_str!("../../../../docs/guide/webhooks.md");
         let after = |name: &str| {
             let line = documented.lines().rev().find_map(|line| line.strip_prefix(name));
-            line.unwrap_or_else(|| panic!("docs/webhooks.md has no line {name}")).trim()
+            line.unwrap_or_else(|| panic!("docs/guide/webhooks.md has no line {name}")).trim()
         };
         let secret = SecretText::new(after("secret:"));
         let header = after("Paihao-Signature:");

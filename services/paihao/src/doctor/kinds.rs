@@ -1,5 +1,5 @@
 //! Every finding there is, in one table: what it is called, how bad it is, what is said, and what
-//! to do about it. docs/doctor.md has the same rows, and a test compares.
+//! to do about it. docs/guide/doctor.md has the same rows, and a test compares.
 
 use serde::Serialize;
 
@@ -65,7 +65,7 @@ kinds! {
     ADDRESS_NOT_LISTED = "address_not_listed", Bad, "本机的出口 IP 不在白名单里", "The address this machine calls from is not on the IP allow list",
         "在微信后台的 IP 白名单里加入所示的 IP；token 服务所在的机器都要加", "add the address named here to the IP allow list in WeChat's console, and that of every machine that calls WeChat";
     WECHAT_REFUSED = "wechat_refused", Bad, "微信拒绝了这个调用", "WeChat refused this call",
-        "见 docs/wechat-codes.md 中该返回码", "see the code in docs/wechat-codes.md";
+        "见 docs/reference/wechat-codes.md 中该返回码", "see the code in docs/reference/wechat-codes.md";
     WECHAT_UNREACHABLE = "wechat_unreachable", Bad, "连不上微信，或没有及时应答", "WeChat cannot be reached, or did not answer in time",
         "检查出站网络、DNS 和 wechat.api", "look at the outgoing network, DNS and wechat.api";
     TOKEN_KEPT = "token_kept", Ok, "token 服务保存着有效的 access_token", "The token service keeps a living access token",
@@ -73,7 +73,7 @@ kinds! {
     TOKEN_NOT_KEPT = "token_not_kept", Warning, "缓存里没有 access_token", "The cache holds no access token",
         "启动 token 服务（paihao token），并看它的日志", "start the token service (paihao token), and look at its log";
     TOKEN_REFUSED = "token_refused", Bad, "微信拒绝了 token 服务保存的 access_token", "WeChat refuses the access token that the token service keeps",
-        "找出另一个在取 token 的程序，让它改从 paihao 读取（docs/token-server.md）", "find the other program that fetches tokens of this account and let it read paihao's (docs/token-server.md)";
+        "找出另一个在取 token 的程序，让它改从 paihao 读取（docs/guide/token-server.md）", "find the other program that fetches tokens of this account and let it read paihao's (docs/guide/token-server.md)";
     CALLS_OK = "calls_ok", Ok, "带 access_token 的调用可用，本机 IP 在白名单里", "Calls with the access token work, and this machine's address is on the allow list",
         "", "";
     TEMPLATES_OK = "templates_ok", Ok, "模板及其字段与微信后台一致", "The template and its fields are those of WeChat's console",
@@ -123,7 +123,7 @@ kinds! {
     KEY_WRONG = "key_wrong", Bad, "网关解不开：aes_key 或 appid 与此配置不同", "The gateway cannot decipher: its aes_key or appid is not this configuration's",
         "让网关用同一份配置重启，并与微信后台的 EncodingAESKey 一致", "restart the gateway with this configuration, and make it the EncodingAESKey of WeChat's console";
     PUSH_REFUSED = "push_refused", Bad, "网关没有接受推送", "The gateway did not take a push",
-        "看网关的日志和 docs/refusals.md", "look at the gateway's log and docs/refusals.md";
+        "看网关的日志和 docs/reference/refusals.md", "look at the gateway's log and docs/reference/refusals.md";
     CLOCK_OK = "clock_ok", Ok, "时钟一致", "The clocks agree",
         "", "";
     CLOCK_OFF = "clock_off", Warning, "时钟相差超过 5 秒", "The clocks are more than 5 seconds apart",
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_documentation_is_this_table() {
-        let documented = include_str!("../../../../docs/doctor.md");
+        let documented = include_str!("../../../../docs/guide/doctor.md");
         let codes: BTreeSet<_> = ALL.iter().map(|kind| kind.code).collect();
         assert_eq!(codes.len(), ALL.len());
         for kind in ALL {
@@ -204,9 +204,9 @@ mod tests {
             let advice =
                 if advice_zh.is_empty() { "" } else { &format!("{advice_zh} / {advice_en}") };
             let row = format!("| `{code}` | {} | {zh} / {en} | {advice} |", level.word());
-            assert!(documented.contains(&row), "docs/doctor.md lacks this row:\n{row}");
+            assert!(documented.contains(&row), "docs/guide/doctor.md lacks this row:\n{row}");
         }
         let rows = documented.lines().filter(|line| line.starts_with("| `")).count();
-        assert_eq!(rows, ALL.len(), "docs/doctor.md has rows that the program does not know");
+        assert_eq!(rows, ALL.len(), "docs/guide/doctor.md has rows that the program does not know");
     }
 }

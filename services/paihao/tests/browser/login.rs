@@ -118,7 +118,7 @@ async fn a_key_logs_in_too_and_a_wrong_one_does_not() {
 
 /// Serves the example, as another web server would.
 async fn example(issuer: &str) -> String {
-    let page = include_str!("../../../../docs/examples/login.html");
+    let page = include_str!("../../../../docs/guide/examples/login.html");
     let page = page.replace("http://127.0.0.1:8080", issuer);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let at = format!("http://{}/login.html", listener.local_addr().expect("an address"));

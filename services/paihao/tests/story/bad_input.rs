@@ -1,4 +1,4 @@
-//! Bad input of every kind: each gets the answer that docs/refusals.md promises, and changes nothing.
+//! Bad input of every kind: each gets the answer that docs/reference/refusals.md promises, and changes nothing.
 
 use crate::cluster::KEY;
 use crate::http::{ask, client, staff};

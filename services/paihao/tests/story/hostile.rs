@@ -100,14 +100,14 @@ const ROWS: &[(&str, [&str; 3])] = &[
 #[tokio::test]
 async fn what_wechat_did_not_send_is_refused_in_every_mode_and_changes_nothing() {
     let town = Town::start().await;
-    let documented = include_str!("../../../../docs/callbacks.md").replace('`', "");
+    let documented = include_str!("../../../../docs/reference/callbacks.md").replace('`', "");
     for (what, expected) in ROWS {
         let row = format!("| {what} | {} |", expected.join(" | "));
-        assert!(documented.contains(&row), "docs/callbacks.md lacks this row:\n{row}");
+        assert!(documented.contains(&row), "docs/reference/callbacks.md lacks this row:\n{row}");
     }
     let hostile = documented.split("What hostile input meets").nth(1).unwrap();
     let rows = hostile.lines().filter(|line| line.starts_with("| ")).count() - 2;
-    assert_eq!(rows, ROWS.len(), "docs/callbacks.md has rows that no test runs");
+    assert_eq!(rows, ROWS.len(), "docs/reference/callbacks.md has rows that no test runs");
     for (i, (name, ..)) in SHOPS.iter().enumerate().take(3) {
         let account = account(i);
         // Were one of them taken, oMallory would have a number.

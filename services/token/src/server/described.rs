@@ -45,7 +45,7 @@ pub(super) fn document(routes: &[Route]) -> Value {
         "info": {
             "title": "paihao 排号: the central token server (中控服务器)",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Access tokens of Official Accounts for the owner's other systems, at the address of [token.server] in the configuration. docs/token-server.md says how to use it and what each refusal means; any other method of a path is refused with `method_not_allowed`.",
+            "description": "Access tokens of Official Accounts for the owner's other systems, at the address of [token.server] in the configuration. docs/guide/token-server.md says how to use it and what each refusal means; any other method of a path is refused with `method_not_allowed`.",
         },
         "paths": paths,
         "components": {
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_written_document_is_that_of_the_routes() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi-token.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/openapi-token.json");
         let now = format!("{:#}\n", document(&routes()));
         if std::env::var_os("PAIHAO_WRITE").is_some() {
             std::fs::write(path, now).unwrap();
@@ -177,7 +177,7 @@ mod tests {
         let before = std::fs::read_to_string(path).unwrap();
         assert!(
             before == now,
-            "docs/openapi-token.json is of other routes: PAIHAO_WRITE=1 writes it"
+            "docs/reference/openapi-token.json is of other routes: PAIHAO_WRITE=1 writes it"
         );
     }
 

@@ -1,6 +1,6 @@
 //! Every "no" of the token server: a stable code, a sentence in two languages, and what it means.
 //!
-//! Answers are `application/problem+json`. `docs/token-server.md` has this table in words; a test
+//! Answers are `application/problem+json`. `docs/guide/token-server.md` has this table in words; a test
 //! keeps the two together.
 
 use axum::Json;
@@ -122,16 +122,16 @@ mod tests {
 
     #[test]
     fn the_documentation_is_this_table() {
-        let documented = include_str!("../../../../docs/token-server.md");
+        let documented = include_str!("../../../../docs/guide/token-server.md");
         let codes: BTreeSet<_> = ALL.iter().map(|kind| kind.code).collect();
         assert_eq!(codes.len(), ALL.len(), "every code is unique");
         for kind in ALL {
             let (status, meaning) = (kind.status.as_u16(), kind.meaning);
             let row =
                 format!("| `{}` | {status} | {} / {} | {meaning} |", kind.code, kind.zh, kind.en);
-            assert!(documented.contains(&row), "docs/token-server.md lacks this row:\n{row}");
+            assert!(documented.contains(&row), "docs/guide/token-server.md lacks this row:\n{row}");
         }
         let rows = documented.lines().filter(|line| line.starts_with("| `")).count();
-        assert_eq!(rows, ALL.len(), "docs/token-server.md has rows that the program does not know");
+        assert_eq!(rows, ALL.len(), "docs/guide/token-server.md has rows that the program does not know");
     }
 }

@@ -102,12 +102,12 @@ async fn a_page_hears_of_lines_as_they_come() {
 
 #[test]
 fn every_route_and_every_switch_is_documented() {
-    let documented = include_str!("../../../../docs/simulator.md");
+    let documented = include_str!("../../../../docs/guide/simulator.md");
     let routes = include_str!("../../src/control.rs").split(".route(\"").skip(1);
     let routes: Vec<&str> = routes.filter_map(|rest| rest.split('"').next()).collect();
     assert!(routes.len() > 20, "{routes:?}");
     for route in routes {
-        assert!(documented.contains(&format!("{route}`")), "docs/simulator.md lacks {route}");
+        assert!(documented.contains(&format!("{route}`")), "docs/guide/simulator.md lacks {route}");
     }
     let switches = include_str!("../../src/behaviour.rs");
     let switches = switches.lines().filter_map(|line| line.trim().split_once(": Option<"));
@@ -115,6 +115,6 @@ fn every_route_and_every_switch_is_documented() {
         let named = documented.contains(&format!("`{switch}`"))
             || documented.contains(&format!("`{switch}`:"))
             || documented.contains(&format!("\"{switch}\""));
-        assert!(named, "docs/simulator.md lacks the switch {switch}");
+        assert!(named, "docs/guide/simulator.md lacks the switch {switch}");
     }
 }

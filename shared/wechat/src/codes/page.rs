@@ -9,7 +9,7 @@ const HEAD: &str = "\
 What WeChat's `errcode` means to paihao, and what to do about it. This page is written by the
 program from the table that it decides by:
 
-    cargo run -p paihao-wechat --example codes > docs/wechat-codes.md
+    cargo run -p paihao-wechat --example codes > docs/reference/wechat-codes.md
 
 Codes decide, sentences never do: WeChat changes them. An answer without `errcode` is a success.
 
@@ -63,10 +63,10 @@ fn line(page: &mut String, code: &str, row: &Code) {
 mod tests {
     #[test]
     fn the_documentation_is_what_the_table_says() {
-        let documented = include_str!("../../../../docs/wechat-codes.md");
+        let documented = include_str!("../../../../docs/reference/wechat-codes.md");
         assert!(
             documented == super::page(),
-            "write it again: cargo run -p paihao-wechat --example codes > docs/wechat-codes.md"
+            "write it again: cargo run -p paihao-wechat --example codes > docs/reference/wechat-codes.md"
         );
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The specification leaves open how many come, how much services vary, how long a missing person
 //! is waited for. These were fitted so that the mean wait and the four simple estimators land near
-//! the table; docs/estimate.md says what that leaves open.
+//! the table; docs/reference/estimate.md says what that leaves open.
 
 /// A place, its customers and its staff. Times are minutes, of the day since midnight.
 #[derive(Debug, Clone)]

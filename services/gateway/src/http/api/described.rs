@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_written_document_is_that_of_the_routes() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/openapi.json");
         let now = written(document());
         assert_eq!(serde_json::from_str::<Value>(&now).unwrap(), *document());
         if std::env::var_os("PAIHAO_WRITE").is_some() {
@@ -71,6 +71,6 @@ mod tests {
             return;
         }
         let before = std::fs::read_to_string(path).unwrap();
-        assert!(before == now, "docs/openapi.json is of other routes: PAIHAO_WRITE=1 writes it");
+        assert!(before == now, "docs/reference/openapi.json is of other routes: PAIHAO_WRITE=1 writes it");
     }
 }

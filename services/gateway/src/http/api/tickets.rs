@@ -42,7 +42,7 @@ struct Which {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[schemars(rename = "TicketState")]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the words of docs/transitions.md")]
+#[allow(missing_docs, reason = "the words of docs/reference/transitions.md")]
 enum Standing {
     Waiting,
     Called,

@@ -53,7 +53,7 @@ pub(super) fn of(routes: &[Route]) -> Value {
         "info": {
             "title": "paihao 排号",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Queues of Official Accounts. Times are Unix milliseconds; a refusal is a problem with one of the codes of docs/refusals.md.",
+            "description": "Queues of Official Accounts. Times are Unix milliseconds; a refusal is a problem with one of the codes of docs/reference/refusals.md.",
         },
         "paths": paths,
         "components": {

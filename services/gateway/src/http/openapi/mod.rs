@@ -25,7 +25,7 @@
 //! - **Writes** take an `Idempotency-Key` ([`Operation::keyed`]) or say why they need none
 //!   ([`Operation::repeatable`]).
 //!
-//! Then write `docs/openapi.json` anew: `PAIHAO_WRITE=1 cargo test -p paihao-gateway --lib described`.
+//! Then write `docs/reference/openapi.json` anew: `PAIHAO_WRITE=1 cargo test -p paihao-gateway --lib described`.
 //! After a conflict in that file, the same writes it right. The tests in `services/gateway/tests/document`
 //! ask every operation of the document: they say what they miss of a new one (an act of staff wants a
 //! row in `acts.rs`, a reading one a line in `answers.rs`, and each refusal a line of a script).
@@ -150,7 +150,7 @@ impl Routes {
     }
 
     /// The OpenAPI document of all of them. Panics where a route says something that cannot stand
-    /// in one, which the test of `docs/openapi.json` finds first.
+    /// in one, which the test of `docs/reference/openapi.json` finds first.
     pub(crate) fn document(&self) -> Value {
         document::of(&self.routes)
     }

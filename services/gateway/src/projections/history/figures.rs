@@ -1,4 +1,4 @@
-//! What visits add up to: how many, how long, how well told, how fair. docs/numbers.md defines each
+//! What visits add up to: how many, how long, how well told, how fair. docs/reference/statistics.md defines each
 //! figure.
 
 use super::learned::{hour, score};

@@ -7,7 +7,7 @@ use paihao_wechat::codes::TABLE;
 /// A reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reason {
-    /// WeChat's code by our name of it (docs/wechat-codes.md), or one of ours.
+    /// WeChat's code by our name of it (docs/reference/wechat-codes.md), or one of ours.
     pub(crate) name: &'static str,
     /// What to do about it.
     pub(crate) zh: &'static str,

@@ -1,5 +1,5 @@
 //! Every transition, by every actor, and every guard: cases that are run, and printed as
-//! `docs/transitions.md`, which is compared. To write it anew: `PAIHAO_WRITE=1 cargo test -p
+//! `docs/reference/transitions.md`, which is compared. To write it anew: `PAIHAO_WRITE=1 cargo test -p
 //! paihao-domain transitions`.
 
 mod guards;
@@ -139,11 +139,11 @@ fn table() -> String {
 
 #[test]
 fn the_documentation_is_this_table() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/transitions.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/transitions.md");
     let table = table();
     if std::env::var_os("PAIHAO_WRITE").is_some() {
         std::fs::write(path, &table).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(written == table, "docs/transitions.md differs: run with PAIHAO_WRITE=1");
+    assert!(written == table, "docs/reference/transitions.md differs: run with PAIHAO_WRITE=1");
 }

@@ -5,7 +5,7 @@ use super::seen::Row;
 use std::borrow::Cow;
 use std::fmt::Display;
 
-/// The columns, in order; docs/numbers.md says what each holds.
+/// The columns, in order; docs/reference/statistics.md says what each holds.
 const COLUMNS: [&str; 30] = [
     "day",
     "hour",

@@ -1,4 +1,4 @@
-//! A site's figures: how many, how long, how well told, how fair. docs/numbers.md defines each.
+//! A site's figures: how many, how long, how well told, how fair. docs/reference/statistics.md defines each.
 
 mod csv;
 mod seen;
