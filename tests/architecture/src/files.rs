@@ -38,3 +38,10 @@ pub fn below(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     found.sort();
     found
 }
+
+/// Folders of the repository's packages.
+pub fn packages() -> Vec<PathBuf> {
+    let manifests = below(&root(), &["Cargo.toml"]);
+    let folders = manifests.iter().filter_map(|manifest| manifest.parent());
+    folders.filter(|folder| folder.join("src").is_dir()).map(Path::to_owned).collect()
+}

@@ -27,6 +27,8 @@ pub struct Graph {
     pub modules: Vec<String>,
     /// All mentions across files.
     pub mentions: Vec<Mention>,
+    /// First names of all paths, among them those of other crates.
+    pub first_names: BTreeSet<String>,
 }
 
 impl Graph {
@@ -60,18 +62,21 @@ impl Graph {
             let first = tree.modules[tree.module_of[file]].path.first().cloned();
             first.unwrap_or_else(|| stem.to_string_lossy().into_owned())
         };
+        let references = tree.references.iter().flatten();
+        let first_names = references.filter_map(|r| r.segments.first().cloned()).collect();
         let relative = |file: &PathBuf| file.strip_prefix(package).expect("below").to_owned();
         Graph {
             modules: (0..tree.files.len()).map(top).collect(),
             files: tree.files.iter().map(relative).collect(),
             mentions,
+            first_names,
         }
     }
 
     /// All top-level modules, without the roots.
     pub fn top_level(&self) -> BTreeSet<&str> {
         let modules = self.modules.iter().map(String::as_str);
-        modules.filter(|module| !["lib", "main"].contains(module)).collect()
+        modules.filter(|module| !is_root(module)).collect()
     }
 
     /// Mentions by the top-level modules that they join.
@@ -97,6 +102,11 @@ impl Graph {
         circles.sort_by_key(|circle| std::cmp::Reverse(circle.len()));
         circles
     }
+}
+
+/// Says if a name of [`Graph::modules`] is a root of a crate, which joins the others.
+pub fn is_root(module: &str) -> bool {
+    ["lib", "main"].contains(&module)
 }
 
 /// Tarjan's strongly connected components.

@@ -1,4 +1,4 @@
-//! Analysis of the workspace's sources: module graph and documentation statistics.
+//! Analysis of the workspace's sources: module graph, names and documentation statistics.
 //!
 //! The gates in `tests/gates` hold rules over it; `cargo run -p architecture` prints its figures.
 

@@ -1,8 +1,9 @@
 //! Command that prints figures of the architecture: module graphs and documentation statistics.
 
-use architecture::files::{below, root};
-use architecture::graph::Graph;
-use architecture::prose::{self, Prose};
+use architecture::files::{packages, root};
+use architecture::graph::{Graph, is_root};
+use architecture::prose::{self, Prose, share};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -21,80 +22,79 @@ fn main() -> ExitCode {
         arguments.iter().skip(1).map(String::as_str).partition(|a| a.starts_with("--"));
     let folders =
         if paths.is_empty() { packages() } else { paths.iter().map(PathBuf::from).collect() };
-    match arguments.first().map(String::as_str) {
-        Some("modules") => folders.iter().for_each(|folder| modules(folder, &options)),
+    let lines: Vec<_> = match arguments.first().map(String::as_str) {
+        Some("modules") => folders.iter().flat_map(|folder| modules(folder, &options)).collect(),
         Some("prose") => prose(&folders),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::FAILURE;
         }
+    };
+    match std::io::stdout().write_all((lines.join("\n") + "\n").as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
-    ExitCode::SUCCESS
 }
 
-/// Folders of the repository's packages, from its top folder.
-fn packages() -> Vec<PathBuf> {
-    let manifests = below(&root(), &["Cargo.toml"]);
-    let folders = manifests.iter().filter_map(|manifest| manifest.parent());
-    folders.filter(|folder| folder.join("src").is_dir()).map(Path::to_owned).collect()
-}
-
+/// Folder as it is named in the output.
 fn name(folder: &Path) -> String {
-    let from_root = folder.strip_prefix(root()).unwrap_or(folder);
-    from_root.display().to_string()
+    folder.strip_prefix(root()).unwrap_or(folder).display().to_string()
 }
 
-fn modules(folder: &Path, options: &[&str]) {
+fn modules(folder: &Path, options: &[&str]) -> Vec<String> {
     let graph = Graph::read(folder);
     let circles = graph.circles();
     let arrows = graph.arrows();
-    let between = arrows.keys().filter(|(from, to)| ![from, to].iter().any(|m| is_root(m)));
-    println!(
-        "{}: {} top-level modules, {} arrows between them; {} files, {} of them in the largest circle, {} in circles",
+    let between = arrows.keys().filter(|(from, to)| !is_root(from) && !is_root(to)).count();
+    let mut lines = vec![format!(
+        "{}: {} top-level modules, {between} arrows between them; \
+         {} files, {} in the largest circle, {} in any circle",
         name(folder),
         graph.top_level().len(),
-        between.count(),
         graph.files.len(),
         circles.first().map_or(0, Vec::len),
         circles.iter().map(Vec::len).sum::<usize>(),
-    );
+    )];
     if options.contains(&"--arrows") {
-        for ((from, to), mentions) in &arrows {
-            println!("  {from} -> {to} ({})", mentions.len());
-        }
+        let arrow = |((from, to), mentions): (&(&str, &str), &Vec<_>)| {
+            format!("  {from} -> {to} ({})", mentions.len())
+        };
+        lines.extend(arrows.iter().map(arrow));
     }
     if options.contains(&"--circles") {
         for circle in &circles {
-            println!("  circle of {} files:", circle.len());
-            for file in circle {
-                println!("    {}", graph.files[*file].display());
-            }
+            lines.push(format!("  circle of {} files:", circle.len()));
+            let files = circle.iter().map(|file| graph.files[*file].display());
+            lines.extend(files.map(|file| format!("    {file}")));
         }
     }
+    lines
 }
 
-fn is_root(module: &str) -> bool {
-    ["lib", "main"].contains(&module)
-}
-
-fn prose(folders: &[PathBuf]) {
-    for folder in folders {
-        let Prose {
-            files,
-            files_opening,
-            docs,
-            docs_opening,
-            doc_lines,
-            doc_lines_opening,
-            code_lines,
-            lines,
-        } = prose::below(folder);
-        let share = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
-        println!(
-            "{}: {files_opening} of {files} files open with an interrogative; {doc_lines_opening} of {doc_lines} doc lines ({:.1} %), {docs_opening} of {docs} doc comments ({:.1} %); {code_lines} lines of code, {lines} lines",
-            name(folder),
-            share(doc_lines_opening, doc_lines),
-            share(docs_opening, docs),
-        );
+fn prose(folders: &[PathBuf]) -> Vec<String> {
+    let counts: Vec<_> =
+        folders.iter().map(|folder| (name(folder), prose::below(folder))).collect();
+    let all = counts.iter().fold(Prose::default(), |sum, (_, prose)| sum + *prose);
+    let mut lines: Vec<_> = counts.iter().map(|(name, prose)| sentence(name, prose)).collect();
+    if folders.len() > 1 {
+        lines.push(sentence("in all", &all));
     }
+    lines
+}
+
+fn sentence(name: &str, prose: &Prose) -> String {
+    format!(
+        "{name}: {} of {} files open with an interrogative; {} of {} doc comments ({:.1} %), \
+         {} of {} doc lines ({:.1} %); {} lines of code, {} lines",
+        prose.files_opening,
+        prose.files,
+        prose.docs_opening,
+        prose.docs,
+        share(prose.docs_opening, prose.docs),
+        prose.doc_lines_opening,
+        prose.doc_lines,
+        share(prose.doc_lines_opening, prose.doc_lines),
+        prose.code_lines,
+        prose.lines,
+    )
 }

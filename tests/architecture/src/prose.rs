@@ -83,19 +83,29 @@ pub fn count(text: &str) -> Prose {
 /// Counts all sources below a folder.
 pub fn below(folder: &Path) -> Prose {
     let files = crate::files::below(folder, &[".rs"]);
-    files.iter().map(|file| count(&crate::files::read(file))).fold(Prose::default(), add)
+    let counts = files.iter().map(|file| count(&crate::files::read(file)));
+    counts.fold(Prose::default(), |sum, prose| sum + prose)
 }
 
-fn add(a: Prose, b: Prose) -> Prose {
-    Prose {
-        files: a.files + b.files,
-        files_opening: a.files_opening + b.files_opening,
-        docs: a.docs + b.docs,
-        docs_opening: a.docs_opening + b.docs_opening,
-        doc_lines: a.doc_lines + b.doc_lines,
-        doc_lines_opening: a.doc_lines_opening + b.doc_lines_opening,
-        code_lines: a.code_lines + b.code_lines,
-        lines: a.lines + b.lines,
+/// Percentage of a part of a whole.
+pub fn share(part: usize, whole: usize) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
+}
+
+impl std::ops::Add for Prose {
+    type Output = Prose;
+
+    fn add(self, other: Prose) -> Prose {
+        Prose {
+            files: self.files + other.files,
+            files_opening: self.files_opening + other.files_opening,
+            docs: self.docs + other.docs,
+            docs_opening: self.docs_opening + other.docs_opening,
+            doc_lines: self.doc_lines + other.doc_lines,
+            doc_lines_opening: self.doc_lines_opening + other.doc_lines_opening,
+            code_lines: self.code_lines + other.code_lines,
+            lines: self.lines + other.lines,
+        }
     }
 }
 

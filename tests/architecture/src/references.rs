@@ -15,7 +15,7 @@ pub(crate) struct Reference {
     pub(crate) kind: Kind,
 }
 
-/// How a path is mentioned.
+/// Form of a mention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `use a::b as c`
@@ -149,6 +149,7 @@ impl<'ast> Visit<'ast> for Collector {
 
     /// `#[serde(with = "crate::x")]` names a path in a string.
     fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
+        self.visit_path(attribute.path());
         let syn::Meta::List(list) = &attribute.meta else { return };
         self.tokens(list.tokens.clone());
         for token in list.tokens.clone() {

@@ -34,7 +34,7 @@ pub(crate) struct Tree {
     pub(crate) module_of: Vec<usize>,
 }
 
-/// Where a path leads.
+/// Target of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     Module(usize),
@@ -129,7 +129,7 @@ impl Tree {
         })
     }
 
-    /// Where a path of this crate leads as written in a module; `None` for other crates' paths.
+    /// Resolves a path as it is written in a module; `None` for a path of another crate.
     pub(crate) fn resolve(&self, from: usize, segments: &[String]) -> Option<Found> {
         self.hop(from, segments, MAX_HOPS)
     }

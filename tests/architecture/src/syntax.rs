@@ -1,6 +1,6 @@
 //! Small questions to a syntax tree.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use std::path::Path;
 use syn::{Attribute, ImplItem, Item, Meta};
 
@@ -14,24 +14,11 @@ pub fn parse(path: &Path) -> syn::File {
 pub fn only_in_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("cfg") => {
-            let words = words(&list.tokens);
+            let words = idents_of(list.tokens.clone());
             words.iter().any(|w| w == "test") && !words.iter().any(|w| w == "not" || w == "any")
         }
         _ => false,
     })
-}
-
-/// All identifiers of a token stream, in order.
-pub fn words(tokens: &TokenStream) -> Vec<String> {
-    let mut found = Vec::new();
-    for token in tokens.clone() {
-        match token {
-            TokenTree::Ident(word) => found.push(word.to_string()),
-            TokenTree::Group(group) => found.extend(words(&group.stream())),
-            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
-        }
-    }
-    found
 }
 
 /// Attributes of an item.
@@ -68,7 +55,7 @@ pub fn impl_attributes(item: &ImplItem) -> &[Attribute] {
 }
 
 /// Name that an item declares, if it has one; `use` and `impl` have none.
-pub fn name(item: &Item) -> Option<&syn::Ident> {
+pub fn name(item: &Item) -> Option<&Ident> {
     match item {
         Item::Const(i) => Some(&i.ident),
         Item::Enum(i) => Some(&i.ident),
@@ -82,4 +69,22 @@ pub fn name(item: &Item) -> Option<&syn::Ident> {
         Item::Union(i) => Some(&i.ident),
         _ => None,
     }
+}
+
+/// All identifiers of a source file outside of comments, with where they stand; those of
+/// `#[cfg(test)]` items included.
+pub fn idents(text: &str) -> Vec<Ident> {
+    idents_of(text.parse().unwrap_or_else(|e| panic!("no Rust: {e}")))
+}
+
+fn idents_of(tokens: TokenStream) -> Vec<Ident> {
+    let mut found = Vec::new();
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => found.push(ident),
+            TokenTree::Group(group) => found.extend(idents_of(group.stream())),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
+    }
+    found
 }

@@ -1,11 +1,12 @@
-//! What every source file and page has in common.
+//! Rules for every source file and page: opening sentence, length, no skipped test, no foreign
+//! host.
 
 use crate::repository::{files, read};
 
 /// Files longer than the limit, each with the reason why it is not two.
-const LONG: [(&str, &str); 0] = [];
-/// Lines.
-const LIMIT: usize = 500;
+const LONG_FILES: [(&str, &str); 0] = [];
+/// Lines of a file.
+const MAX_LINES: usize = 500;
 
 /// Hosts that a page may name: the machine itself, and names that stand for a format and are never
 /// fetched.
@@ -32,9 +33,9 @@ fn every_source_file_opens_with_a_sentence() {
 fn no_source_file_is_long_without_a_reason() {
     for file in rust() {
         let lines = read(&file).lines().count();
-        let listed = LONG.iter().any(|(name, _)| *name == file);
-        assert!(lines <= LIMIT || listed, "{file} has {lines} lines: one idea, or two?");
-        assert!(lines > LIMIT || !listed, "{file} is no longer long: take it off the list");
+        let listed = LONG_FILES.iter().any(|(name, _)| *name == file);
+        assert!(lines <= MAX_LINES || listed, "{file} has {lines} lines: one idea, or two?");
+        assert!(lines > MAX_LINES || !listed, "{file} is no longer long: take it off the list");
     }
 }
 
@@ -58,7 +59,7 @@ fn no_page_asks_an_outside_host_for_anything() {
     }
 }
 
-/// What follows `//` where an address can stand: after a scheme, or at the start of a value.
+/// Hosts: names after `//` where an address can stand, after a scheme or at the start of a value.
 fn hosts(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("//") {
