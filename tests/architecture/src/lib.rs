@@ -10,3 +10,4 @@ mod references;
 mod resolve;
 
 pub mod prose;
+pub mod vocabulary;

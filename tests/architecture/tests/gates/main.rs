@@ -10,3 +10,4 @@ mod deploy;
 mod links;
 mod modules;
 mod sources;
+mod vocabulary;
