@@ -10,4 +10,5 @@ mod deploy;
 mod links;
 mod modules;
 mod sources;
+mod unused;
 mod vocabulary;

@@ -1,0 +1,59 @@
+//! Every dependency of a manifest is used by the sources of its package.
+
+use crate::repository::{files, graph, read, root};
+use architecture::syntax::idents;
+use std::collections::BTreeSet;
+
+/// Dependencies that no path names, each with the reason why it is there.
+const UNNAMED: [(&str, &str, &str); 0] = [];
+
+fn crate_names(manifest: &toml::Table, tables: &[&str]) -> BTreeSet<String> {
+    let tables = tables.iter().filter_map(|table| manifest.get(*table)?.as_table());
+    tables.flatten().map(|(name, _)| name.clone()).collect()
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let mut unused = Vec::new();
+    for package in architecture::files::packages() {
+        let folder = package.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let manifest: toml::Table = read(&format!("{folder}/Cargo.toml")).parse().unwrap();
+        let shipped = &graph(&folder).first_names;
+        let everywhere: BTreeSet<_> = files(&folder, &[".rs"])
+            .iter()
+            .flat_map(|file| idents(&read(file)))
+            .map(|ident| ident.to_string())
+            .collect();
+        for (tables, names, how) in [
+            (&["dependencies"][..], shipped, "outside of its tests"),
+            (&["dev-dependencies", "build-dependencies"], &everywhere, "at all"),
+        ] {
+            for dependency in crate_names(&manifest, tables) {
+                let used = names.contains(&dependency.replace('-', "_"));
+                let listed = UNNAMED.iter().any(|(p, d, _)| (*p, *d) == (&*folder, &*dependency));
+                if !used && !listed {
+                    unused.push(format!("{folder} does not use {dependency} {how}"));
+                }
+                if used && listed {
+                    unused.push(format!("{folder} does name {dependency}: take it off the list"));
+                }
+            }
+        }
+    }
+    assert!(unused.is_empty(), "{}", unused.join("\n"));
+}
+
+#[test]
+fn every_shared_dependency_is_taken_by_a_package() {
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let workspace = manifest["workspace"].as_table().unwrap();
+    let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let taken: BTreeSet<_> = architecture::files::packages()
+        .iter()
+        .map(|package| architecture::files::read(&package.join("Cargo.toml")))
+        .flat_map(|text| crate_names(&text.parse().unwrap(), &tables))
+        .collect();
+    let shared = crate_names(workspace, &["dependencies"]);
+    let unused: Vec<_> = shared.difference(&taken).collect();
+    assert!(unused.is_empty(), "no package takes {unused:?}");
+}
