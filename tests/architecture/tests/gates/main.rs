@@ -7,6 +7,7 @@ mod repository;
 
 mod dependencies;
 mod deploy;
+mod documents;
 mod links;
 mod modules;
 mod sources;
