@@ -10,4 +10,5 @@ mod references;
 mod resolve;
 
 pub mod prose;
+pub mod suites;
 pub mod vocabulary;

@@ -5,6 +5,7 @@
 
 mod repository;
 
+mod commands;
 mod dependencies;
 mod deploy;
 mod documents;
