@@ -4,9 +4,9 @@
 //! only then an answer. A replica holds nothing of its own: its view of the lines is what the
 //! ledger says, so any replica may take any request.
 //!
-//! In reading order: [`book`] holds the settings documents; [`lines`] decides and follows;
+//! In reading order: [`settings`] holds the settings documents; [`engine`] decides and follows;
 //! [`identity`] is who works here and how they log in; [`projections`] are read models folded from
-//! logs; [`scan`] covers QR codes and the sessions that wait for a scan; [`http`] is the edge.
+//! logs; [`handle_scan`] covers QR codes and the sessions that wait for a scan; [`http`] is the edge.
 
 pub mod book;
 pub mod lines;
@@ -19,32 +19,32 @@ pub mod scan;
 pub mod http;
 mod pages;
 
-use book::Book;
-use book::running::Running;
-use http::api::book::Templates;
-use http::api::ticket::Turns;
+use book::DeploymentSettings;
+use book::running::LiveSettings;
+use http::api::book::TemplateCache;
+use http::api::ticket::LinkLimiter;
 use http::framing::Origin;
-use http::limits::Limits;
-use http::screens::Screens;
+use http::limits::RateLimiter;
+use http::screens::BoardCache;
 use http::state::{Door, Within};
 use http::{callers, limits};
 use identity::login;
 use identity::login::settings::LoginSettings;
-use identity::register::Register;
-use identity::sessions::{Lasting, StaffSessions};
-use lines::Lines;
-use lines::past::Past;
+use identity::register::RosterLog;
+use identity::sessions::{BrowserSessions, SessionLifetime};
+use lines::Engine;
+use lines::past::PointInTimeReader;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_ledger::Ledger;
-use paihao_wechat::Caller;
-use projections::fates::Fates;
+use paihao_wechat::AccountClient;
+use projections::fates::DeliveryStatusProjection;
 use projections::feed::Feed;
-use projections::letters::Letters;
+use projections::letters::DeadLetterProjection;
 use scan::codes::CodeSource;
-use scan::codes::cost::Costs;
-use scan::codes::doors::Doors;
+use scan::codes::cost::QrUsageReader;
+use scan::codes::doors::PermanentCodes;
 use scan::codes::pool::{PoolSettings, Pools};
 use scan::sessions::ScanSessions;
 use std::sync::Arc;
@@ -56,26 +56,26 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// How far a callback's timestamp may be from this machine's clock.
-    pub callback_window: Duration,
+    pub max_callback_clock_skew: Duration,
     /// Bytes a callback's body may have.
-    pub callback_body_limit: usize,
+    pub max_callback_body_bytes: usize,
     /// How long a session's QR code works.
-    pub session_expiry: Duration,
+    pub scan_session_ttl: Duration,
     /// Codes that are made ahead of need.
     pub pool: PoolSettings,
     /// Under which address people reach this gateway, without a slash at the end; without it nobody
     /// is given a link.
-    pub public: Option<String>,
+    pub public_url: Option<String>,
     /// Where the simulator's phones are, for the links of a demo.
-    pub phones: Option<String>,
+    pub simulator_url: Option<String>,
     /// Whose pages may show the board within them.
-    pub framed_by: Vec<Origin>,
+    pub frame_ancestors: Vec<Origin>,
     /// How people log in.
     pub login: LoginSettings,
     /// Proxies that are believed where a request comes from.
-    pub trusted_proxies: Vec<callers::Range>,
+    pub trusted_proxies: Vec<callers::IpRange>,
     /// How much one address may ask of what anybody may ask for.
-    pub limits: limits::LimitSettings,
+    pub limits: limits::RateLimitSettings,
 }
 
 /// What a gateway stands on.
@@ -85,7 +85,7 @@ pub struct Ports {
     /// The cache.
     pub cache: Arc<dyn Cache>,
     /// WeChat, with the token taken care of.
-    pub wechat: Caller,
+    pub wechat: AccountClient,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -93,23 +93,23 @@ pub struct Ports {
 /// A running gateway.
 pub struct Gateway {
     /// The lines of its sites; for readiness and the admin port.
-    pub lines: Lines,
+    pub engine: Engine,
     /// What is set up; for readiness.
-    pub setup: Running,
-    staff: Arc<Register>,
+    pub live_settings: LiveSettings,
+    roster: Arc<RosterLog>,
     /// What became of the messages about its tickets.
-    pub fates: Fates,
+    pub delivery_status: DeliveryStatusProjection,
 }
 
 impl Gateway {
     /// The code with which the first of all becomes a manager, once it is known that nobody has.
     /// Waits as long as that is not known.
-    pub fn first_code(&self) -> impl Future<Output = Option<String>> + Send + use<> {
-        let staff = self.staff.clone();
+    pub fn first_manager_code(&self) -> impl Future<Output = Option<String>> + Send + use<> {
+        let staff = self.roster.clone();
         async move {
             loop {
-                if let Ok(roster) = staff.known().await {
-                    return login::first_code(&roster);
+                if let Ok(roster) = staff.loaded().await {
+                    return login::first_manager_code(&roster);
                 }
             }
         }
@@ -119,40 +119,44 @@ impl Gateway {
 /// Starts a gateway on a listener. On the soft stop the door closes first, then the lines.
 pub fn start(
     settings: Settings,
-    book: Arc<Book>,
+    book: Arc<DeploymentSettings>,
     ports: Ports,
     listener: TcpListener,
     tasks: &Tasks,
 ) -> Gateway {
     let Ports { ledger, cache, wechat, clock } = ports;
-    let templates = Templates::new(wechat.clone());
+    let templates = TemplateCache::new(wechat.clone());
     let codes: Arc<dyn CodeSource> = Arc::new(wechat);
-    let expiry = settings.session_expiry;
+    let expiry = settings.scan_session_ttl;
     let accounts = book.sites.values().map(|site| site.facts.account.to_string());
     let pools = Pools::start(&settings.pool, accounts, expiry, &codes, &clock, tasks);
     let sessions =
         ScanSessions::new(cache.clone(), codes.clone(), pools.clone(), clock.clone(), expiry);
     let sessions = Arc::new(sessions);
-    let doors = Doors::start(ledger.clone(), cache.clone(), codes.clone(), clock.clone(), tasks);
-    let costs = Arc::new(Costs::new(codes.clone(), doors.clone(), pools.clone()));
-    let staff = Register::start(ledger.clone(), clock.clone(), tasks);
-    let lasting = Lasting { idle: settings.login.idle, whole: settings.login.longest };
+    let doors =
+        PermanentCodes::start(ledger.clone(), cache.clone(), codes.clone(), clock.clone(), tasks);
+    let costs = Arc::new(QrUsageReader::new(codes.clone(), doors.clone(), pools.clone()));
+    let staff = RosterLog::start(ledger.clone(), clock.clone(), tasks);
+    let lasting = SessionLifetime {
+        idle_timeout: settings.login.idle_timeout,
+        max_age: settings.login.max_lifetime,
+    };
     let known = staff.clone();
-    let logins = StaffSessions::start(ledger.clone(), clock.clone(), lasting, tasks);
+    let logins = BrowserSessions::start(ledger.clone(), clock.clone(), lasting, tasks);
     let told = sessions.clone();
-    let fates = Fates::follow(ledger.clone(), clock.clone(), tasks);
-    let letters = Letters::follow(ledger.clone(), tasks);
+    let fates = DeliveryStatusProjection::start(ledger.clone(), clock.clone(), tasks);
+    let letters = DeadLetterProjection::start(ledger.clone(), tasks);
     let planned = fates.clone();
-    let observer: lines::Observer = Arc::new(move |book, decision| {
-        told.hear(decision);
-        planned.hear(book, decision);
+    let observer: lines::DecisionObserver = Arc::new(move |book, decision| {
+        told.observe(decision);
+        planned.observe(book, decision);
     });
 
     let (door, closed) = (tasks.child("door"), CancellationToken::new());
-    let (feed, past) = (Feed::new(ledger.clone(), &door), Past::new(ledger.clone()));
-    let lines = Lines::start(&book, ledger.clone(), clock.clone(), observer, &closed, tasks);
+    let (feed, past) = (Feed::new(ledger.clone(), &door), PointInTimeReader::new(ledger.clone()));
+    let lines = Engine::start(&book, ledger.clone(), clock.clone(), observer, &closed, tasks);
     let (read, stop) = (ledger.clone(), closed.clone());
-    let setup = Running::follow(book.clone(), lines.clone(), pools, read, stop, tasks);
+    let setup = LiveSettings::start(book.clone(), lines.clone(), pools, read, stop, tasks);
     let within = Within {
         book,
         setup: setup.clone(),
@@ -161,7 +165,7 @@ pub fn start(
         sessions,
         staff,
         logins,
-        limits: Limits::new(settings.limits, clock.clone()),
+        limits: RateLimiter::new(settings.limits, clock.clone()),
         codes,
         doors,
         ledger,
@@ -169,18 +173,18 @@ pub fn start(
         costs,
         fates: fates.clone(),
         letters,
-        turns: Turns::default(),
+        turns: LinkLimiter::default(),
         feed,
         past,
-        screens: Screens::default(),
+        screens: BoardCache::default(),
         clock,
         settings,
         stop: door.stop().clone(),
     };
     paihao_chassis::http::serve(&door, "http", listener, http::router(Door(Arc::new(within))));
     tasks.spawn("closing", async move {
-        door.ended().await;
+        door.wait().await;
         closed.cancel();
     });
-    Gateway { lines, setup, fates, staff: known }
+    Gateway { engine: lines, live_settings: setup, delivery_status: fates, roster: known }
 }

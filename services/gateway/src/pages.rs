@@ -2,8 +2,8 @@
 
 mod poster;
 
-use crate::http::framing::framed;
-use crate::http::holders::asked;
+use crate::http::framing::with_frame_ancestors;
+use crate::http::holders::parse;
 use crate::http::openapi::Routes;
 use crate::http::refusals::Problem;
 use crate::http::state::Door;
@@ -131,7 +131,7 @@ pub(crate) fn refused(problem: &Problem) -> Response {
 
 /// A page of a site. It says by itself what it finds; a site that is not there is also a 404.
 fn page(State(door): State<Door>, Path(site): Path<String>, page: &'static str) -> Response {
-    let status = match door.lines.book(&site) {
+    let status = match door.lines.settings(&site) {
         Some(_) => StatusCode::OK,
         None => StatusCode::NOT_FOUND,
     };
@@ -140,13 +140,13 @@ fn page(State(door): State<Door>, Path(site): Path<String>, page: &'static str) 
 
 /// The one page that other sites may show within theirs, if the settings name them.
 async fn board(door: State<Door>, site: Path<String>) -> Response {
-    let by = door.settings.framed_by.clone();
-    framed(page(door, site, BOARD), &by)
+    let by = door.settings.frame_ancestors.clone();
+    with_frame_ancestors(page(door, site, BOARD), &by)
 }
 
 /// The page of one ticket. It says by itself what it finds; a link that opens nothing is also a 404.
 async fn ticket(State(door): State<Door>, Path((site, id)): Path<(String, String)>) -> Response {
-    let status = match asked(&site, &id).and_then(|asked| asked.open(&door)) {
+    let status = match parse(&site, &id).and_then(|asked| asked.resolve(&door)) {
         Ok(_) => StatusCode::OK,
         Err(_) => StatusCode::NOT_FOUND,
     };
@@ -155,7 +155,7 @@ async fn ticket(State(door): State<Door>, Path((site, id)): Path<(String, String
 
 /// The console of the only site, or the list of sites to choose from.
 async fn any_console(State(door): State<Door>) -> Response {
-    let mut sites = door.lines.books();
+    let mut sites = door.lines.all_settings();
     match (sites.next(), sites.next()) {
         (Some(only), None) => {
             Redirect::temporary(&format!("/console/{}", only.facts.id)).into_response()
@@ -165,7 +165,7 @@ async fn any_console(State(door): State<Door>) -> Response {
 }
 
 async fn former(door: State<Door>, Path(site): Path<String>) -> Response {
-    match door.lines.book(&site) {
+    match door.lines.settings(&site) {
         Some(book) => Redirect::permanent(&format!("/console/{}", book.facts.id)).into_response(),
         None => page(door, Path(site), CONSOLE),
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use paihao_cache::{Cache, Unavailable};
-use paihao_contracts::allowance::{Allowance, Window};
+use paihao_contracts::allowance::{SendWindow, SendWindowKind};
 use paihao_contracts::names;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) struct Open {
     at: String,
     stored: Bytes,
-    allowance: Allowance,
+    allowance: SendWindow,
 }
 
 /// The window to use now: of two open ones, that which closes sooner.
@@ -20,10 +20,10 @@ pub(crate) async fn open(
     person: &str,
     now: i64,
 ) -> Result<Option<Open>, Unavailable> {
-    for window in Window::ALL {
-        let at = names::allowance(account, person, window.name());
+    for window in SendWindowKind::ALL {
+        let at = names::send_window_key(account, person, window.name());
         let Some(stored) = cache.get(&at).await? else { continue };
-        let read = serde_json::from_slice::<Allowance>(&stored).ok();
+        let read = serde_json::from_slice::<SendWindow>(&stored).ok();
         if let Some(allowance) = read.filter(|known| known.left > 0 && known.until > now) {
             return Ok(Some(Open { at, stored, allowance }));
         }
@@ -34,7 +34,7 @@ pub(crate) async fn open(
 /// One text less is left of a window.
 pub(crate) async fn spend(cache: &dyn Cache, open: &Open, now: i64) -> Result<(), Unavailable> {
     let Open { at, stored, allowance } = open;
-    let left = Allowance { left: allowance.left - 1, ..allowance.clone() };
+    let left = SendWindow { left: allowance.left - 1, ..allowance.clone() };
     let kept = Duration::from_millis(u64::try_from(allowance.until - now).unwrap_or(0).max(1));
     let new = Bytes::from(serde_json::to_vec(&left).expect("string keys only"));
     // If something else is there, the person has just done more: that is the newer word.
@@ -47,8 +47,8 @@ pub(crate) async fn shut(
     account: &str,
     person: &str,
 ) -> Result<(), Unavailable> {
-    for window in Window::ALL {
-        cache.remove(&names::allowance(account, person, window.name())).await?;
+    for window in SendWindowKind::ALL {
+        cache.remove(&names::send_window_key(account, person, window.name())).await?;
     }
     Ok(())
 }

@@ -5,28 +5,32 @@
 //! notice is told twice: an attempt without an answer either is repeated through the same channel,
 //! if WeChat drops the second message of one id (template messages), or ends the notice as unknown.
 
-pub use paihao_notice_text::{Account, Manner};
+pub use paihao_notice_text::{AccountPolicies, NoticePolicy};
 
-use paihao_contracts::notice::{Channel, Fate, Notice, Saying, Tried};
-use paihao_wechat::Value;
+use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice, NoticeContent};
+use paihao_wechat::CallPriority;
 
 /// What a notice is worth among an account's calls.
-pub fn worth(notice: &Notice) -> Value {
+pub fn worth(notice: &Notice) -> CallPriority {
     match notice.saying {
         // Somebody is called: this goes out while anything does.
-        Saying::Called { .. } | Saying::Recalled { .. } => Value::High,
-        Saying::Missed { .. } | Saying::Returned { .. } => Value::Normal,
-        _ => Value::Low,
+        NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => CallPriority::High,
+        NoticeContent::Missed { .. } | NoticeContent::Returned { .. } => CallPriority::Normal,
+        _ => CallPriority::Low,
     }
 }
 
 /// Why a channel was not even asked.
-pub fn skipped(channel: Channel, reason: &str, said: Option<String>) -> Tried {
-    Tried { channel, reason: reason.to_owned(), code: None, said }
+pub fn skipped(channel: Channel, reason: &str, said: Option<String>) -> ChannelAttempt {
+    ChannelAttempt { channel, reason: reason.to_owned(), code: None, said }
 }
 
 /// How a notice ends that no channel took, and what somebody has to look at, if anybody has to.
-pub fn refused_by_all(kind: &str, account: &str, tried: &[Tried]) -> (Fate, Option<String>) {
+pub fn refused_by_all(
+    kind: &str,
+    account: &str,
+    tried: &[ChannelAttempt],
+) -> (DeliveryOutcome, Option<String>) {
     let looked_at: Vec<_> = tried
         .iter()
         .filter(|tried| tried.reason != GAVE_UP)
@@ -35,20 +39,23 @@ pub fn refused_by_all(kind: &str, account: &str, tried: &[Tried]) -> (Fate, Opti
     let buried = (!looked_at.is_empty()).then(|| looked_at.join("; "));
     let decisive = tried.iter().find(|tried| tried.code.is_some() || tried.reason == GAVE_UP);
     match decisive {
-        Some(Tried { reason, said, .. }) if reason == GAVE_UP => {
-            (Fate::GaveUp { last: said.clone().unwrap_or_default() }, buried)
+        Some(ChannelAttempt { reason, said, .. }) if reason == GAVE_UP => {
+            (DeliveryOutcome::GaveUp { last: said.clone().unwrap_or_default() }, buried)
         }
-        Some(Tried { reason, code, .. }) => {
-            (Fate::Refused { code: code.unwrap_or_default(), name: reason.clone() }, buried)
-        }
+        Some(ChannelAttempt { reason, code, .. }) => (
+            DeliveryOutcome::Refused { code: code.unwrap_or_default(), name: reason.clone() },
+            buried,
+        ),
         None => match (buried, tried.iter().find(|tried| tried.reason == NO_ALLOWANCE)) {
-            (Some(reason), _) => (Fate::Unspeakable { reason: reason.clone() }, Some(reason)),
-            (None, Some(Tried { reason, .. })) => {
-                (Fate::Refused { code: 0, name: reason.clone() }, None)
+            (Some(reason), _) => {
+                (DeliveryOutcome::Unspeakable { reason: reason.clone() }, Some(reason))
+            }
+            (None, Some(ChannelAttempt { reason, .. })) => {
+                (DeliveryOutcome::Refused { code: 0, name: reason.clone() }, None)
             }
             (None, None) => {
                 let reason = format!("account {account} has no channel for \"{kind}\"");
-                (Fate::Unspeakable { reason: reason.clone() }, Some(reason))
+                (DeliveryOutcome::Unspeakable { reason: reason.clone() }, Some(reason))
             }
         },
     }
@@ -70,13 +77,18 @@ mod tests {
     use super::*;
     use crate::render::Binding;
 
-    fn tried(channel: Channel, reason: &str, code: Option<i64>, said: Option<&str>) -> Tried {
-        Tried { channel, reason: reason.into(), code, said: said.map(Into::into) }
+    fn tried(
+        channel: Channel,
+        reason: &str,
+        code: Option<i64>,
+        said: Option<&str>,
+    ) -> ChannelAttempt {
+        ChannelAttempt { channel, reason: reason.into(), code, said: said.map(Into::into) }
     }
 
-    fn manner(channels: &[Channel]) -> Manner {
+    fn manner(channels: &[Channel]) -> NoticePolicy {
         let binding = Binding { template_id: "T".into(), fields: vec![] };
-        Manner {
+        NoticePolicy {
             channels: channels.into(),
             template: Some(binding),
             subscription: None,
@@ -87,11 +99,17 @@ mod tests {
     #[test]
     fn an_attempt_is_announced_where_it_could_be_doubled() {
         use Channel::{CustomerService, PassiveReply, Subscription, Template};
-        assert!(!manner(&[Template]).announced(Template), "WeChat itself drops a second one");
-        assert!(!manner(&[PassiveReply, Template]).announced(Template));
-        assert!(!manner(&[Template, Subscription]).announced(Template), "it is not set up");
-        assert!(manner(&[Template, CustomerService]).announced(Template));
-        assert!(manner(&[CustomerService]).announced(CustomerService));
+        assert!(
+            !manner(&[Template]).needs_announcement(Template),
+            "WeChat itself drops a second one"
+        );
+        assert!(!manner(&[PassiveReply, Template]).needs_announcement(Template));
+        assert!(
+            !manner(&[Template, Subscription]).needs_announcement(Template),
+            "it is not set up"
+        );
+        assert!(manner(&[Template, CustomerService]).needs_announcement(Template));
+        assert!(manner(&[CustomerService]).needs_announcement(CustomerService));
     }
 
     #[test]
@@ -105,7 +123,7 @@ mod tests {
                 tried(Channel::Subscription, "messages_refused", Some(43101), None),
             ],
         );
-        assert_eq!(fate, Fate::Refused { code: 43004, name: "not_following".into() });
+        assert_eq!(fate, DeliveryOutcome::Refused { code: 43004, name: "not_following".into() });
         assert_eq!(buried, None, "nobody has to look at a refusal");
     }
 
@@ -119,7 +137,7 @@ mod tests {
                 tried(Channel::Subscription, NOT_BOUND, None, Some("nothing is bound")),
             ],
         );
-        assert!(matches!(fate, Fate::Refused { code: 40037, .. }));
+        assert!(matches!(fate, DeliveryOutcome::Refused { code: 40037, .. }));
         assert_eq!(buried.unwrap(), "template: 40037 gone; subscription: nothing is bound");
     }
 
@@ -130,11 +148,14 @@ mod tests {
             tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
         ];
         let (fate, buried) = refused_by_all("called", "shop", &unbound);
-        assert!(matches!(fate, Fate::Unspeakable { .. }) && buried.is_some());
+        assert!(matches!(fate, DeliveryOutcome::Unspeakable { .. }) && buried.is_some());
         let (fate, buried) = refused_by_all("called", "shop", &unbound[1..]);
-        assert_eq!((fate, buried), (Fate::Refused { code: 0, name: NO_ALLOWANCE.into() }, None));
+        assert_eq!(
+            (fate, buried),
+            (DeliveryOutcome::Refused { code: 0, name: NO_ALLOWANCE.into() }, None)
+        );
         let (fate, _) = refused_by_all("called", "shop", &[]);
-        assert!(matches!(fate, Fate::Unspeakable { .. }));
+        assert!(matches!(fate, DeliveryOutcome::Unspeakable { .. }));
     }
 
     #[test]
@@ -147,6 +168,9 @@ mod tests {
                 tried(Channel::CustomerService, "no_open_window", Some(45015), None),
             ],
         );
-        assert_eq!((fate, buried), (Fate::GaveUp { last: "45009 daily_quota".into() }, None));
+        assert_eq!(
+            (fate, buried),
+            (DeliveryOutcome::GaveUp { last: "45009 daily_quota".into() }, None)
+        );
     }
 }

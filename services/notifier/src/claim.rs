@@ -2,10 +2,10 @@
 //! at the same time and the nine minutes are counted from the first attempt, whoever made it.
 
 use bytes::Bytes;
-use paihao_cache::{Cache, Swap, Unavailable};
+use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_contracts::names;
-use paihao_contracts::notice::{Channel, Tried};
-use paihao_contracts::outcome::Trying;
+use paihao_contracts::notice::{Channel, ChannelAttempt};
+use paihao_contracts::outcome::AttemptAnnounced;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub struct Claim {
     pub channel: Option<Channel>,
     /// The channels that did not take it.
     #[serde(default)]
-    pub tried: Vec<Tried>,
+    pub tried: Vec<ChannelAttempt>,
 }
 
 impl Claim {
@@ -56,7 +56,7 @@ pub enum Asked {
 
 /// The claim on a notice, if there has been an attempt.
 pub async fn known(cache: &dyn Cache, key: &str) -> Result<Option<Claim>, Unavailable> {
-    let stored = cache.get(&names::notice_claim(key)).await?;
+    let stored = cache.get(&names::attempt_lease_key(key)).await?;
     Ok(stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
@@ -65,7 +65,7 @@ pub async fn known(cache: &dyn Cache, key: &str) -> Result<Option<Claim>, Unavai
 pub async fn bring_back(
     cache: &dyn Cache,
     key: &str,
-    trying: &Trying,
+    trying: &AttemptAnnounced,
 ) -> Result<Option<Claim>, Unavailable> {
     let lost = Claim {
         first: trying.at,
@@ -77,8 +77,8 @@ pub async fn bring_back(
         tried: trying.tried.clone(),
     };
     Ok(match swap(cache, key, None, &lost).await? {
-        Swap::Done => Some(lost),
-        Swap::Found(_) => known(cache, key).await?,
+        CasOutcome::Swapped => Some(lost),
+        CasOutcome::Mismatch(_) => known(cache, key).await?,
     })
 }
 
@@ -87,7 +87,7 @@ pub async fn ask(
     cache: &dyn Cache,
     key: &str,
     known: Option<&Claim>,
-    (channel, tried): (Channel, &[Tried]),
+    (channel, tried): (Channel, &[ChannelAttempt]),
     now: i64,
 ) -> Result<Asked, Unavailable> {
     let held_until = now + HELD.as_millis() as i64;
@@ -116,8 +116,8 @@ pub async fn ask(
     };
     let swapped = swap(cache, key, known, &next).await?;
     Ok(match swapped {
-        Swap::Done => Asked::Granted(next),
-        Swap::Found(_) => Asked::Held(Duration::from_secs(1)),
+        CasOutcome::Swapped => Asked::Granted(next),
+        CasOutcome::Mismatch(_) => Asked::Held(Duration::from_secs(1)),
     })
 }
 
@@ -138,7 +138,7 @@ pub async fn move_on(
     cache: &dyn Cache,
     key: &str,
     claim: &Claim,
-    refused: Tried,
+    refused: ChannelAttempt,
 ) -> Result<(), Unavailable> {
     let mut tried = claim.tried.clone();
     tried.push(refused);
@@ -151,10 +151,10 @@ async fn swap(
     key: &str,
     known: Option<&Claim>,
     next: &Claim,
-) -> Result<Swap, Unavailable> {
+) -> Result<CasOutcome, Unavailable> {
     let expected = known.map(bytes);
-    let key = names::notice_claim(key);
-    cache.compare_and_set(&key, expected.as_deref(), bytes(next), names::CLAIM_KEPT).await
+    let key = names::attempt_lease_key(key);
+    cache.compare_and_set(&key, expected.as_deref(), bytes(next), names::ATTEMPT_LEASE_TTL).await
 }
 
 fn bytes(claim: &Claim) -> Bytes {
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use paihao_cache::{MemoryCache, MemoryOptions};
 
-    const VIA: (Channel, &[Tried]) = (Channel::Template, &[]);
+    const VIA: (Channel, &[ChannelAttempt]) = (Channel::Template, &[]);
 
     fn cache() -> MemoryCache {
         MemoryCache::new(MemoryOptions::default())
@@ -207,7 +207,7 @@ mod tests {
     async fn a_channel_that_refused_is_remembered_and_leaves_no_doubt() {
         let cache = cache();
         let Asked::Granted(claim) = ask(&cache, "k", None, VIA, 0).await.unwrap() else { panic!() };
-        let refused = Tried {
+        let refused = ChannelAttempt {
             channel: Channel::Template,
             reason: "not_following".into(),
             code: Some(43004),
@@ -221,7 +221,7 @@ mod tests {
     #[tokio::test]
     async fn a_claim_that_was_lost_comes_back_held_and_in_doubt() {
         let cache = cache();
-        let trying = Trying {
+        let trying = AttemptAnnounced {
             v: 1,
             key: "k".into(),
             trying: Channel::CustomerService,

@@ -25,9 +25,9 @@ pub(crate) async fn drain<F>(
             Some(()) = under_way.next(), if !under_way.is_empty() => {}
             delivery = deliveries.next(), if under_way.len() < in_flight => match delivery {
                 Some(delivery) => {
-                    let trace = delivery.recorded.entry.header(trace::HEADER);
-                    let here = Traceparent::continued(trace);
-                    under_way.push(trace::within(here, handle(delivery)));
+                    let trace = delivery.recorded.entry.header(trace::TRACEPARENT_HEADER);
+                    let here = Traceparent::continue_from(trace);
+                    under_way.push(trace::scope(here, handle(delivery)));
                 }
                 None => break,
             },

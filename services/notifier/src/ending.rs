@@ -4,7 +4,7 @@ use crate::Ports;
 use crate::claim::{self, Claim};
 use crate::record::{self, End, Known};
 use crate::thread::Open;
-use paihao_contracts::notice::{Channel, Fate, NoticeOutcome, Tried};
+use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, NoticeOutcome};
 use paihao_ledger::AppendError;
 
 /// The ledger or the cache did not answer.
@@ -64,7 +64,7 @@ pub(crate) async fn so_far(
 pub(crate) async fn end(
     ports: &Ports,
     which: Which<'_>,
-    fate: Fate,
+    fate: DeliveryOutcome,
     claim: Option<&Claim>,
 ) -> Result<Recorded, Away> {
     let (attempts, via, tried) = match claim {
@@ -86,8 +86,8 @@ pub(crate) async fn supersede(
     claim: Option<&Claim>,
 ) -> Result<Recorded, Away> {
     let fate = match claim.filter(|claim| claim.unsure) {
-        Some(claim) => Fate::Unknown { last: claim.last.clone() },
-        None => Fate::Superseded,
+        Some(claim) => DeliveryOutcome::Unknown { last: claim.last.clone() },
+        None => DeliveryOutcome::Superseded,
     };
     end(ports, which, fate, claim).await
 }
@@ -115,10 +115,10 @@ pub(crate) async fn supersede_all(
 pub(crate) async fn conclude(
     ports: &Ports,
     Which { account, key, at: since }: Which<'_>,
-    fate: Fate,
+    fate: DeliveryOutcome,
     attempts: u32,
     via: Option<Channel>,
-    tried: Vec<Tried>,
+    tried: Vec<ChannelAttempt>,
 ) -> Result<Recorded, Away> {
     let at = ports.clock.now_ms();
     let name = name_of(&fate);
@@ -142,15 +142,15 @@ pub(crate) async fn conclude(
     }
 }
 
-fn name_of(fate: &Fate) -> &'static str {
+fn name_of(fate: &DeliveryOutcome) -> &'static str {
     match fate {
-        Fate::Sent { .. } => "sent",
-        Fate::Replied => "replied",
-        Fate::Refused { .. } => "refused",
-        Fate::Stale => "stale",
-        Fate::Superseded => "superseded",
-        Fate::GaveUp { .. } => "gave_up",
-        Fate::Unknown { .. } => "unknown",
-        Fate::Unspeakable { .. } => "unspeakable",
+        DeliveryOutcome::Sent { .. } => "sent",
+        DeliveryOutcome::Replied => "replied",
+        DeliveryOutcome::Refused { .. } => "refused",
+        DeliveryOutcome::Stale => "stale",
+        DeliveryOutcome::Superseded => "superseded",
+        DeliveryOutcome::GaveUp { .. } => "gave_up",
+        DeliveryOutcome::Unknown { .. } => "unknown",
+        DeliveryOutcome::Unspeakable { .. } => "unspeakable",
     }
 }

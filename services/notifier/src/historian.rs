@@ -4,8 +4,8 @@
 use crate::drain::drain;
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
-use paihao_contracts::history::history;
-use paihao_contracts::names::{HISTORIAN, HISTORY, LEDGER};
+use paihao_contracts::history::history_entry;
+use paihao_contracts::names::{HISTORY, LEDGER, VISIT_WRITER};
 use paihao_ledger::{AppendError, Delivery, Entry, Expect, Ledger};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const NEWER_LATER: Duration = Duration::from_secs(30);
 pub(crate) async fn run(ledger: Arc<dyn Ledger>, stop: CancellationToken) {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     while !stop.is_cancelled() {
-        match ledger.consume(&LEDGER, &HISTORIAN, IN_FLIGHT).await {
+        match ledger.consume(&LEDGER, &VISIT_WRITER, IN_FLIGHT).await {
             Ok(commits) => {
                 backoff.reset();
                 drain(commits, IN_FLIGHT, &stop, |commit| settle(&*ledger, commit)).await;
@@ -57,7 +57,7 @@ async fn write(
     commit: &Commit,
 ) -> Result<(), AppendError> {
     let recorded = &delivery.recorded;
-    let Some(said) = history(recorded.position.0, commit) else { return Ok(()) };
+    let Some(said) = history_entry(recorded.position.0, commit) else { return Ok(()) };
     let entry = Entry::new(serde_json::to_vec(&said).expect("string keys only"));
     ledger.append(&HISTORY, &recorded.subject, Expect::Anything, entry).await?;
     metrics::counter!("paihao_notifier_visits_total").increment(said.records.len() as u64);

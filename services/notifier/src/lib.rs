@@ -53,13 +53,13 @@ mod drain;
 pub use paihao_notice_text::render;
 pub use upkeep::Upkeep;
 
-use channels::Account;
+use channels::AccountPolicies;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_contracts::setup::Wording;
 use paihao_ledger::Ledger;
-use paihao_wechat::Caller;
+use paihao_wechat::AccountClient;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -70,7 +70,7 @@ pub struct Settings {
     /// Notices of each account that are worked on at once.
     pub in_flight: usize,
     /// What each account says and how, by the account's name.
-    pub accounts: BTreeMap<String, Account>,
+    pub accounts: BTreeMap<String, AccountPolicies>,
     /// Where sites have words of their own: by the site's id, and the kind of notice.
     pub wording: BTreeMap<String, BTreeMap<String, Wording>>,
     /// How often the accounts are looked after.
@@ -88,7 +88,7 @@ pub struct Ports {
     /// The cache, for claims.
     pub cache: Arc<dyn Cache>,
     /// WeChat, with the token taken care of.
-    pub wechat: Caller,
+    pub wechat: AccountClient,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

@@ -1,8 +1,8 @@
 //! What a commit means for people's phones: a pure function from commit to notices.
 
-use paihao_contracts::commit::{Commit, Event, Milestone, MilestoneKind};
-use paihao_contracts::link::TicketRef;
-use paihao_contracts::notice::{Notice, Saying};
+use paihao_contracts::commit::{Commit, Event, NotificationKind, NotificationTrigger};
+use paihao_contracts::link::TicketLink;
+use paihao_contracts::notice::{Notice, NoticeContent};
 
 /// The notices of a commit, each with a key that is the same whoever plans it and however often.
 pub fn plan(commit: &Commit) -> Vec<Notice> {
@@ -15,39 +15,39 @@ pub fn plan(commit: &Commit) -> Vec<Notice> {
 }
 
 /// The words for a milestone; `None` for what was said in the answer to the scan already.
-fn saying(kind: &MilestoneKind) -> Option<Saying> {
+fn saying(kind: &NotificationKind) -> Option<NoticeContent> {
     Some(match kind {
-        MilestoneKind::Joined { .. } => return None,
-        MilestoneKind::Near { told } => Saying::Near { told: *told },
-        MilestoneKind::Next { told } => Saying::Next { told: *told },
-        MilestoneKind::Called { counter_name, call } => {
-            Saying::Called { counter_name: counter_name.clone(), call: *call }
+        NotificationKind::Joined { .. } => return None,
+        NotificationKind::Near { told } => NoticeContent::Near { told: *told },
+        NotificationKind::Next { told } => NoticeContent::Next { told: *told },
+        NotificationKind::Called { counter_name, call } => {
+            NoticeContent::Called { counter_name: counter_name.clone(), call: *call }
         }
-        MilestoneKind::Recalled { counter_name, call } => {
-            Saying::Recalled { counter_name: counter_name.clone(), call: *call }
+        NotificationKind::Recalled { counter_name, call } => {
+            NoticeContent::Recalled { counter_name: counter_name.clone(), call: *call }
         }
-        MilestoneKind::Missed { until, places } => {
-            Saying::Missed { until: *until, places: *places }
+        NotificationKind::Missed { until, places } => {
+            NoticeContent::Missed { until: *until, places: *places }
         }
-        MilestoneKind::Returned { through, told } => {
-            Saying::Returned { through: *through, told: *told }
+        NotificationKind::Returned { through, told } => {
+            NoticeContent::Returned { through: *through, told: *told }
         }
-        MilestoneKind::Slipped { told } => Saying::Slipped { told: *told },
-        MilestoneKind::Halted { told } => Saying::Halted { told: *told },
-        MilestoneKind::QueueClosed => Saying::QueueClosed,
+        NotificationKind::Slipped { told } => NoticeContent::Slipped { told: *told },
+        NotificationKind::Halted { told } => NoticeContent::Halted { told: *told },
+        NotificationKind::QueueClosed => NoticeContent::QueueClosed,
     })
 }
 
-fn notice(commit: &Commit, milestone: &Milestone) -> Option<Notice> {
+fn notice(commit: &Commit, milestone: &NotificationTrigger) -> Option<Notice> {
     let saying = saying(&milestone.kind)?;
     // The first version had only calls, and said which in the kind alone.
     let occurrence = match &milestone.kind {
-        MilestoneKind::Called { call, .. } => *call,
+        NotificationKind::Called { call, .. } => *call,
         _ => milestone.occurrence,
     };
     let name = milestone.kind.name();
-    let Milestone { ticket, day, key, .. } = milestone;
-    let link = key.map(|key| TicketRef { day: *day, ticket: *ticket, key }.path(&commit.site.id));
+    let NotificationTrigger { ticket, day, key, .. } = milestone;
+    let link = key.map(|key| TicketLink { day: *day, ticket: *ticket, key }.path(&commit.site.id));
     Some(Notice {
         v: 1,
         key: format!("{}/{day}/{ticket}/{name}#{occurrence}", commit.site.id),
@@ -69,7 +69,7 @@ fn notice(commit: &Commit, milestone: &Milestone) -> Option<Notice> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_contracts::commit::{Decision, Number, Outcome, SiteFacts, Told};
+    use paihao_contracts::commit::{Decision, Number, Outcome, QuotedWait, SiteFacts};
     use paihao_contracts::link::TicketKey;
 
     fn commit(events: Vec<Event>) -> Commit {
@@ -91,14 +91,14 @@ mod tests {
     }
 
     fn called(ticket: u32, call: u32) -> Event {
-        Event::MilestoneReached(Milestone {
+        Event::MilestoneReached(NotificationTrigger {
             ticket,
             day: 20779,
             person: "openid".into(),
             key: None,
             number: Number { prefix: "A".into(), serial: ticket },
             queue_name: "存取款".into(),
-            kind: MilestoneKind::Called { counter_name: "3号窗口".into(), call },
+            kind: NotificationKind::Called { counter_name: "3号窗口".into(), call },
             occurrence: call,
             order: call,
             at: 1000,
@@ -119,12 +119,16 @@ mod tests {
     #[test]
     fn what_was_said_in_the_answer_to_the_scan_is_not_said_again() {
         let Event::MilestoneReached(milestone) = called(17, 1) else { unreachable!() };
-        let told = Told { ahead: 3, minutes: Some((15, 25)), cold: false };
-        let reached = |kind| Event::MilestoneReached(Milestone { kind, ..milestone.clone() });
-        let joined = reached(MilestoneKind::Joined { told });
+        let told = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
+        let reached =
+            |kind| Event::MilestoneReached(NotificationTrigger { kind, ..milestone.clone() });
+        let joined = reached(NotificationKind::Joined { told });
         assert_eq!(plan(&commit(vec![joined])), []);
-        let near = plan(&commit(vec![reached(MilestoneKind::Near { told })]));
-        assert_eq!((&*near[0].key, near[0].thread()), ("hall/20779/17/near#1", "hall/20779/17"));
+        let near = plan(&commit(vec![reached(NotificationKind::Near { told })]));
+        assert_eq!(
+            (&*near[0].key, near[0].ticket_prefix()),
+            ("hall/20779/17/near#1", "hall/20779/17")
+        );
     }
 
     #[test]
@@ -132,7 +136,7 @@ mod tests {
         let Event::MilestoneReached(milestone) = called(17, 1) else { unreachable!() };
         let key = Some(TicketKey([0xab; 16]));
         let notices = plan(&commit(vec![
-            Event::MilestoneReached(Milestone { key, ..milestone }),
+            Event::MilestoneReached(NotificationTrigger { key, ..milestone }),
             called(18, 1),
         ]));
         let path = format!("/t/hall/20779-17-{}", "ab".repeat(16));

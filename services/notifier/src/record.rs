@@ -2,7 +2,7 @@
 
 use paihao_contracts::names::OUTCOMES;
 use paihao_contracts::notice::NoticeOutcome;
-use paihao_contracts::outcome::{NoticeReceipt, OutcomeRecord, Trying};
+use paihao_contracts::outcome::{AttemptAnnounced, NoticeReceipt, OutcomeRecord};
 use paihao_ledger::{AppendError, Entry, Expect, Ledger, Position, Subject, Unavailable};
 use sha2::{Digest, Sha256};
 
@@ -11,7 +11,7 @@ pub(crate) enum Known {
     /// Nothing was written.
     Nothing,
     /// An attempt was announced, and no end.
-    Trying(Position, Trying),
+    Trying(Position, AttemptAnnounced),
     /// It has ended. So has one whose record a newer program wrote.
     Ended,
 }
@@ -36,7 +36,7 @@ pub(crate) fn subject(account: &str, key: &str) -> Subject {
 pub(crate) async fn known(ledger: &dyn Ledger, subject: &Subject) -> Result<Known, Unavailable> {
     let Some(last) = ledger.last(&OUTCOMES, subject).await? else { return Ok(Known::Nothing) };
     match serde_json::from_slice(&last.entry.payload) {
-        Ok(OutcomeRecord::Trying(trying)) => Ok(Known::Trying(last.position, trying)),
+        Ok(OutcomeRecord::Attempt(trying)) => Ok(Known::Trying(last.position, trying)),
         _ => Ok(Known::Ended),
     }
 }
@@ -46,9 +46,9 @@ pub(crate) async fn announce(
     ledger: &dyn Ledger,
     subject: &Subject,
     known: &Known,
-    trying: Trying,
+    trying: AttemptAnnounced,
 ) -> Result<bool, Unavailable> {
-    let entry = entry(OutcomeRecord::Trying(trying));
+    let entry = entry(OutcomeRecord::Attempt(trying));
     match ledger.append(&OUTCOMES, subject, known.expect(), entry).await {
         Ok(_) => Ok(true),
         Err(AppendError::Conflict { .. }) => Ok(false),

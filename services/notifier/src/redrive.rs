@@ -10,9 +10,11 @@ use crate::record;
 use crate::{Ports, thread};
 use futures::StreamExt;
 use paihao_chassis::backoff::Backoff;
-use paihao_contracts::dead_letter::{HANDLED, Handling, LetterHandled, redriven};
+use paihao_contracts::dead_letter::{
+    DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
+};
 use paihao_contracts::names::{DEAD_LETTERS, NOTICES, OUTCOMES, REDRIVER, WEBHOOKS};
-use paihao_contracts::notice::{Fate, Notice};
+use paihao_contracts::notice::{DeliveryOutcome, Notice};
 use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::dead_letter::Cause;
@@ -74,10 +76,12 @@ enum Said {
 
 fn said(recorded: &Recorded) -> Said {
     let mut parts = recorded.subject.parts();
-    let (Some(HANDLED), Some(letter)) = (parts.next(), parts.next()) else { return Said::Nothing };
+    let (Some(HANDLED_SUBJECT), Some(letter)) = (parts.next(), parts.next()) else {
+        return Said::Nothing;
+    };
     match serde_json::from_slice(&recorded.entry.payload) {
-        Ok(LetterHandled { v: 1, did, .. }) => match (did, letter.parse()) {
-            (Handling::Redriven { newest }, Ok(letter)) => {
+        Ok(DeadLetterResolution { v: 1, action: did, .. }) => match (did, letter.parse()) {
+            (DeadLetterAction::Redriven { newest }, Ok(letter)) => {
                 Said::Again { letter: Position(letter), newest }
             }
             _ => Said::Nothing,
@@ -92,7 +96,7 @@ async fn again(ports: &Ports, letter: Position, newest: u32) -> Result<(), Away>
         return Ok(());
     };
     let Some(Cause { origin, key, .. }) = Cause::of(&letter.entry) else { return Ok(()) };
-    let key = redriven(&key);
+    let key = redrive_key(&key);
     match &*origin {
         name if name == NOTICES.name => notice(ports, letter.entry, key, newest).await?,
         name if name == WEBHOOKS.name => webhook(ports, letter.entry, &key).await?,
@@ -119,7 +123,7 @@ async fn notice(ports: &Ports, letter: Entry, key: String, newest: u32) -> Resul
     let ended = ports.ledger.last(&OUTCOMES, &subject).await?;
     let ended = ended.and_then(|last| serde_json::from_slice(&last.entry.payload).ok());
     let was_not_taken = matches!(&ended, Some(OutcomeRecord::Ended(ended)) if matches!(
-        ended.fate, Fate::Refused { .. } | Fate::Unspeakable { .. } | Fate::GaveUp { .. }
+        ended.fate, DeliveryOutcome::Refused { .. } | DeliveryOutcome::Unspeakable { .. } | DeliveryOutcome::GaveUp { .. }
     ));
     if !was_not_taken {
         tracing::warn!(key = notice.key, "WeChat may have this notice: it is not tried again");

@@ -4,7 +4,9 @@ use crate::allowance::Open;
 use crate::sent::{self, Sent};
 use paihao_cache::{Cache, Unavailable};
 use paihao_contracts::notice::{Channel, Notice};
-use paihao_wechat::{Caller, CallerError, MessageId, OpenId, SubscriptionNotice, TemplateMessage};
+use paihao_wechat::{
+    AccountClient, AccountClientError, MessageId, OpenId, SubscriptionNotice, TemplateMessage,
+};
 
 /// What is said, in the form of its channel.
 pub(crate) enum Message {
@@ -18,15 +20,15 @@ pub(crate) enum Message {
 
 /// What stands for the person of a notice in keys.
 pub(crate) fn person(notice: &Notice) -> String {
-    OpenId::new(&*notice.person).tag(&notice.account)
+    OpenId::new(&*notice.person).pseudonym(&notice.account)
 }
 
 /// Asks WeChat to take it.
 pub(crate) async fn say(
-    wechat: &Caller,
+    wechat: &AccountClient,
     notice: &Notice,
     message: &Message,
-) -> Result<MessageId, CallerError> {
+) -> Result<MessageId, AccountClientError> {
     let account = &notice.account;
     let unnumbered = |()| MessageId(0);
     match message {

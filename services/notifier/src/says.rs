@@ -2,12 +2,12 @@
 //! the log of the book says. A notice is said in the words of the moment at which it is sent.
 
 use crate::Settings;
-use crate::channels::{Account, Manner};
+use crate::channels::{AccountPolicies, NoticePolicy};
 use futures::StreamExt;
 use paihao_chassis::Tasks;
 use paihao_chassis::backoff::Backoff;
-use paihao_contracts::book::{BookEntry, BookEvent};
-use paihao_contracts::names::BOOK;
+use paihao_contracts::book::{SettingsEntry, SettingsEvent};
+use paihao_contracts::names::SETTINGS;
 use paihao_contracts::notice::Notice;
 use paihao_contracts::setup::Wording;
 use paihao_ledger::{Followed, Ledger, Position};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Words {
     /// By the account's name.
-    pub(crate) accounts: BTreeMap<String, Account>,
+    pub(crate) accounts: BTreeMap<String, AccountPolicies>,
     /// By the site's id, and the kind of notice.
     pub(crate) sites: BTreeMap<String, BTreeMap<String, Wording>>,
 }
@@ -32,26 +32,26 @@ pub(crate) type Says = watch::Receiver<Arc<Words>>;
 
 impl Words {
     /// How this notice is said.
-    pub(crate) fn manner(&self, notice: &Notice) -> Manner {
+    pub(crate) fn manner(&self, notice: &Notice) -> NoticePolicy {
         let account = self.accounts.get(&*notice.account);
         let manner = account.and_then(|says| says.get(render::kind(notice))).cloned();
         let site = notice.key.split('/').next().unwrap_or_default();
-        let own = self.sites.get(site).and_then(|words| words.get(sample::kind(notice)));
+        let own = self.sites.get(site).and_then(|words| words.get(sample::site_kind(notice)));
         match (manner.unwrap_or_default(), own) {
-            (manner, Some(own)) => manner.worded(own),
+            (manner, Some(own)) => manner.with_wording(own),
             (manner, None) => manner,
         }
     }
 
     /// Whether templates may be other ones now.
-    fn take_in(&mut self, event: BookEvent) -> bool {
+    fn take_in(&mut self, event: SettingsEvent) -> bool {
         match event {
-            BookEvent::AccountSet { account, setup, .. } => {
+            SettingsEvent::AccountSet { account, setup, .. } => {
                 // Without credentials there is nobody to say it.
                 let known = self.accounts.get_mut(&account);
-                known.map(|says| *says = manner::account(&setup)).is_some()
+                known.map(|says| *says = manner::account_policies(&setup)).is_some()
             }
-            BookEvent::SiteSet { site, setup, .. } => {
+            SettingsEvent::SiteSet { site, setup, .. } => {
                 self.sites.insert(site, setup.wording);
                 false
             }
@@ -73,7 +73,7 @@ pub(crate) fn follow(
     tasks.spawn("book", async move {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         while !stop.is_cancelled() {
-            match ledger.follow(&BOOK, Position::START).await {
+            match ledger.follow(&SETTINGS, Position::START).await {
                 Ok(mut entries) => {
                     let mut words = base.clone();
                     let next =
@@ -86,7 +86,7 @@ pub(crate) fn follow(
                             told.send_replace(Arc::new(words.clone()));
                             continue;
                         };
-                        let entry = BookEntry::decode(&recorded.entry.payload);
+                        let entry = SettingsEntry::decode(&recorded.entry.payload);
                         let Some(entry) = entry else { continue };
                         let templates = words.take_in(entry.event);
                         told.send_if_modified(|told| {

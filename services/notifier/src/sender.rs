@@ -1,12 +1,12 @@
 //! Takes notices from the work queue and brings each to its one outcome.
 
 use crate::allowance;
-use crate::channels::{self, Manner, skipped};
+use crate::channels::{self, NoticePolicy, skipped};
 use crate::claim::{self, ATTEMPT_LIMIT, Asked, Claim};
 use crate::drain::drain;
 use crate::ending::{self, Away, Recorded, Which};
 use crate::record::{self, Known};
-use crate::render::{self, Unspeakable};
+use crate::render::{self, Unrenderable};
 use crate::say::{self, Message};
 use crate::says::Says;
 use crate::share::Shares;
@@ -15,10 +15,10 @@ use crate::verdict::{Attempt, NO_WINDOW, Verdict, WINDOW, WINDOW_USED_UP, given_
 use crate::{Ports, Settings};
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::names::NOTICES;
-use paihao_contracts::notice::{Channel, Fate, Notice, Tried};
-use paihao_contracts::outcome::Trying;
+use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice};
+use paihao_contracts::outcome::AttemptAnnounced;
 use paihao_ledger::Delivery;
-use paihao_wechat::{CallError, CallerError};
+use paihao_wechat::{AccountClientError, CallError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +64,7 @@ struct Sender {
 /// A notice, and what goes with it.
 struct Task<'a> {
     notice: &'a Notice,
-    manner: Manner,
+    manner: NoticePolicy,
     /// Stands for the person in keys.
     person: String,
 }
@@ -74,7 +74,7 @@ struct Chosen {
     channel: Channel,
     message: Message,
     /// The channels before that one.
-    tried: Vec<Tried>,
+    tried: Vec<ChannelAttempt>,
 }
 
 /// What to do with a delivery.
@@ -104,7 +104,7 @@ impl Task<'_> {
 
     /// Whether it has been said, so that nothing can come before it any more.
     fn has_been_said(&self) -> bool {
-        self.notice.replied && self.manner.usable().next() == Some(Channel::PassiveReply)
+        self.notice.replied && self.manner.usable_channels().next() == Some(Channel::PassiveReply)
     }
 }
 
@@ -162,8 +162,10 @@ impl Sender {
             }
             let last = || claim.last.clone();
             let pinned = claim.pinned().filter(|_| claim.unsure);
-            if pinned.is_some_and(|channel| !channel.repeatable()) {
-                return self.end(&task, Fate::Unknown { last: last() }, Some(claim)).await;
+            if pinned.is_some_and(|channel| !channel.is_idempotent()) {
+                return self
+                    .end(&task, DeliveryOutcome::Unknown { last: last() }, Some(claim))
+                    .await;
             }
             if now - claim.first >= WINDOW.as_millis() as i64 {
                 return self.end(&task, given_up(claim.unsure, last()), Some(claim)).await;
@@ -177,7 +179,7 @@ impl Sender {
             _ => {}
         }
         if notice.valid_until <= now && known.as_ref().is_none_or(|claim| !claim.unsure) {
-            return self.end(&task, Fate::Stale, known.as_ref()).await;
+            return self.end(&task, DeliveryOutcome::Stale, known.as_ref()).await;
         }
         let mut tried = known.as_ref().map_or_else(Vec::new, |claim| claim.tried.clone());
         let pinned = known.as_ref().and_then(Claim::pinned);
@@ -186,7 +188,7 @@ impl Sender {
             None => return self.refused_by_all(&task, known.as_ref(), tried).await,
         };
         if matches!(message, Message::Nothing) {
-            return self.conclude(&task, Fate::Replied, 0, Some(channel), tried).await;
+            return self.conclude(&task, DeliveryOutcome::Replied, 0, Some(channel), tried).await;
         }
         let chosen = Chosen { channel, message, tried };
         if !thread::ordered(notice) {
@@ -229,9 +231,9 @@ impl Sender {
             Asked::Held(wait) => return Ok(Next::Again(wait)),
         };
         let announced = matches!(written, Known::Trying(_, trying) if trying.trying == channel);
-        if task.manner.announced(channel) && !announced {
+        if task.manner.needs_announcement(channel) && !announced {
             let (v, key, trying, tried) = (1, notice.key.clone(), channel, tried.clone());
-            let trying = Trying { v, key, trying, at: now, tried };
+            let trying = AttemptAnnounced { v, key, trying, at: now, tried };
             let subject = record::subject(&notice.account, &notice.key);
             let announced = record::announce(&**ledger, &subject, written, trying).await;
             if !matches!(announced, Ok(true)) {
@@ -248,11 +250,11 @@ impl Sender {
             claim::give_back(&**cache, &notice.key, &claim, was_unsure, met).await?;
             return Ok(Next::Again(Duration::ZERO));
         }
-        let wechat = self.ports.wechat.worth(channels::worth(notice));
+        let wechat = self.ports.wechat.with_priority(channels::worth(notice));
         let saying = say::say(&wechat, notice, &message);
         let result = tokio::time::timeout(ATTEMPT_LIMIT, saying)
             .await
-            .unwrap_or(Err(CallerError::Call(CallError::TimedOut)));
+            .unwrap_or(Err(AccountClientError::Call(CallError::TimedOut)));
         let left =
             |other: &Channel| *other != channel && !tried.iter().any(|t| t.channel == *other);
         let attempt = Attempt {
@@ -260,14 +262,14 @@ impl Sender {
             channel,
             was_unsure,
             valid_until: notice.valid_until,
-            others: task.manner.usable().any(|other| left(&other)),
+            others: task.manner.usable_channels().any(|other| left(&other)),
         };
         let verdict = judge(attempt, clock.now_ms(), result);
         self.allowance(task, &message, &verdict).await;
         match verdict {
             Verdict::Ended(fate) => {
                 let accepted = match fate {
-                    Fate::Sent { message_id } => Some(message_id),
+                    DeliveryOutcome::Sent { message_id } => Some(message_id),
                     _ => None,
                 };
                 let next = self.conclude(task, fate, claim.attempts, Some(channel), tried).await?;
@@ -295,7 +297,7 @@ impl Sender {
         &self,
         task: &Task<'_>,
         pinned: Option<Channel>,
-        tried: &mut Vec<Tried>,
+        tried: &mut Vec<ChannelAttempt>,
         now: i64,
     ) -> Result<Option<(Channel, Message)>, Away> {
         let Task { notice, manner, .. } = task;
@@ -341,7 +343,7 @@ impl Sender {
         let (cache, account) = (&*self.ports.cache, &task.notice.account);
         let kept = match verdict {
             Verdict::Ended(_) => allowance::spend(cache, open, self.ports.clock.now_ms()).await,
-            Verdict::Next(Tried { code: Some(NO_WINDOW | WINDOW_USED_UP), .. }) => {
+            Verdict::Next(ChannelAttempt { code: Some(NO_WINDOW | WINDOW_USED_UP), .. }) => {
                 allowance::shut(cache, account, &task.person).await
             }
             _ => Ok(()),
@@ -355,14 +357,14 @@ impl Sender {
         &self,
         task: &Task<'_>,
         claim: Option<&Claim>,
-        tried: Vec<Tried>,
+        tried: Vec<ChannelAttempt>,
     ) -> Result<Next, Away> {
         let Task { notice, .. } = task;
         let attempts = claim.map_or(0, |claim| claim.attempts);
         let kind = render::kind(notice);
         let (fate, buried) = match claim.filter(|claim| claim.unsure) {
             // What was set up when the attempt was made that got no answer is no longer there.
-            Some(claim) => (Fate::Unknown { last: claim.last.clone() }, None),
+            Some(claim) => (DeliveryOutcome::Unknown { last: claim.last.clone() }, None),
             None => channels::refused_by_all(kind, &notice.account, &tried),
         };
         let next = self.conclude(task, fate, attempts, None, tried).await?;
@@ -376,17 +378,22 @@ impl Sender {
     }
 
     /// Ends a notice without another attempt.
-    async fn end(&self, task: &Task<'_>, fate: Fate, claim: Option<&Claim>) -> Result<Next, Away> {
+    async fn end(
+        &self,
+        task: &Task<'_>,
+        fate: DeliveryOutcome,
+        claim: Option<&Claim>,
+    ) -> Result<Next, Away> {
         Ok(ending::end(&self.ports, task.which(), fate, claim).await?.into())
     }
 
     async fn conclude(
         &self,
         task: &Task<'_>,
-        fate: Fate,
+        fate: DeliveryOutcome,
         attempts: u32,
         via: Option<Channel>,
-        tried: Vec<Tried>,
+        tried: Vec<ChannelAttempt>,
     ) -> Result<Next, Away> {
         let recorded = ending::conclude(&self.ports, task.which(), fate, attempts, via, tried);
         Ok(recorded.await?.into())
@@ -394,7 +401,7 @@ impl Sender {
 }
 
 /// Counts a channel that did not take a notice, and says so loudly if it is our mistake.
-fn told(notice: &Notice, tried: &Tried) {
+fn told(notice: &Notice, tried: &ChannelAttempt) {
     let (channel, reason) = (tried.channel.name(), tried.reason.clone());
     match &tried.said {
         Some(said) => {
@@ -411,10 +418,10 @@ fn told(notice: &Notice, tried: &Tried) {
     .increment(1);
 }
 
-fn unspeakable(channel: Channel, why: &Unspeakable) -> Tried {
+fn unspeakable(channel: Channel, why: &Unrenderable) -> ChannelAttempt {
     let reason = match why {
-        Unspeakable::Unbound(..) => channels::NOT_BOUND,
-        Unspeakable::Misfit(..) => channels::DOES_NOT_FIT,
+        Unrenderable::Unbound(..) => channels::NOT_BOUND,
+        Unrenderable::InvalidText(..) => channels::DOES_NOT_FIT,
     };
     skipped(channel, reason, Some(why.to_string()))
 }

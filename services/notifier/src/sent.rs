@@ -4,7 +4,7 @@
 //! never taken for another message's.
 
 use bytes::Bytes;
-use paihao_cache::{Cache, Swap, Unavailable};
+use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_contracts::names;
 use paihao_contracts::notice::Channel;
 use paihao_contracts::receipt::Receipt;
@@ -79,7 +79,7 @@ pub(crate) async fn of(
     account: &str,
     person: &str,
 ) -> Result<Vec<Sent>, Unavailable> {
-    let stored = cache.get(&names::sent_to(account, person)).await?;
+    let stored = cache.get(&names::sent_index_key(account, person)).await?;
     Ok(stored.as_deref().map(read).unwrap_or_default())
 }
 
@@ -124,7 +124,7 @@ async fn change(
     person: &str,
     edit: impl Fn(&mut Vec<Sent>),
 ) -> Result<(), Unavailable> {
-    let at = names::sent_to(account, person);
+    let at = names::sent_index_key(account, person);
     let mut stored = cache.get(&at).await?;
     loop {
         let mut all = stored.as_deref().map(read).unwrap_or_default();
@@ -134,10 +134,10 @@ async fn change(
             return Ok(());
         }
         let new = Bytes::from(serde_json::to_vec(&all).expect("string keys only"));
-        match cache.compare_and_set(&at, stored.as_deref(), new, names::SENT_KEPT).await? {
-            Swap::Done => return Ok(()),
+        match cache.compare_and_set(&at, stored.as_deref(), new, names::SENT_INDEX_TTL).await? {
+            CasOutcome::Swapped => return Ok(()),
             // Another message to the same person, or its receipt: each comes a few times at most.
-            Swap::Found(found) => stored = found,
+            CasOutcome::Mismatch(found) => stored = found,
         }
     }
 }
@@ -149,7 +149,7 @@ fn read(stored: &[u8]) -> Vec<Sent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_contracts::receipt::Received;
+    use paihao_contracts::receipt::ReceiptStatus;
 
     const AT: i64 = 1_795_384_475_000;
 
@@ -173,7 +173,7 @@ mod tests {
             channel: Channel::Template,
             template: None,
             message_id,
-            receipt: Received::Delivered,
+            receipt: ReceiptStatus::Delivered,
             said: "success".into(),
             created_s: AT / 1000 + 1,
             heard_at: AT + 1_100,

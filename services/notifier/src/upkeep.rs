@@ -1,13 +1,13 @@
 //! Looks after each account by itself: whether the templates that it is to use are there, and how many
 //! of the day's calls are left by WeChat's own count.
 
-use crate::channels::Account;
+use crate::channels::AccountPolicies;
 use crate::render::Binding;
 use crate::says::Says;
 use paihao_chassis::backoff::Backoff;
 use paihao_wechat::template::Template;
-use paihao_wechat::template::list::{Fault, check_binding};
-use paihao_wechat::{Api, Caller, Value};
+use paihao_wechat::template::list::{TemplateFault, check_binding};
+use paihao_wechat::{AccountClient, Api, CallPriority};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -35,11 +35,11 @@ pub(crate) async fn run(
     name: String,
     says: Says,
     upkeep: Upkeep,
-    wechat: Caller,
+    wechat: AccountClient,
     mut asked: watch::Receiver<u64>,
     stop: CancellationToken,
 ) {
-    let keeper = Keeper { name, says, wechat: wechat.worth(Value::Low) };
+    let keeper = Keeper { name, says, wechat: wechat.with_priority(CallPriority::Low) };
     let mut bindings = Turn::new(upkeep.bindings_every);
     let mut quotas = Turn::new(upkeep.quotas_every);
     let mut can_ask = true;
@@ -96,7 +96,7 @@ impl Turn {
 struct Keeper {
     name: String,
     says: Says,
-    wechat: Caller,
+    wechat: AccountClient,
 }
 
 impl Keeper {
@@ -129,7 +129,7 @@ impl Keeper {
     }
 
     /// What the account says now.
-    fn says(&self) -> Account {
+    fn says(&self) -> AccountPolicies {
         self.says.borrow().accounts.get(&self.name).cloned().unwrap_or_default()
     }
 
@@ -156,26 +156,30 @@ impl Keeper {
 
 /// The template messages. The templates of subscription notices stand in another list, which WeChat
 /// shows in its console.
-fn bound(says: &Account) -> impl Iterator<Item = (&'static str, &Binding)> {
+fn bound(says: &AccountPolicies) -> impl Iterator<Item = (&'static str, &Binding)> {
     says.iter().filter_map(|(kind, manner)| Some((*kind, manner.template.as_ref()?)))
 }
 
-fn check(templates: &[Template], binding: &Binding) -> Vec<Fault> {
+fn check(templates: &[Template], binding: &Binding) -> Vec<TemplateFault> {
     let keys = binding.fields.iter().map(|(key, _)| key.as_str());
     check_binding(templates, &binding.template_id, keys)
 }
 
-fn advice(fault: &Fault) -> &'static str {
+fn advice(fault: &TemplateFault) -> &'static str {
     match fault {
-        Fault::NoTemplate(_) => {
+        TemplateFault::NoTemplate(_) => {
             "choose the template again in WeChat's console and copy its id: changing the account's \
              category deletes all templates"
         }
-        Fault::Missing(_) => "add the field to the binding: WeChat refuses the message without it",
-        Fault::Unknown(_) => "take the field out of the binding, or write its key as WeChat has it",
-        Fault::Untyped(_) => {
+        TemplateFault::MissingField(_) => {
+            "add the field to the binding: WeChat refuses the message without it"
+        }
+        TemplateFault::UnknownField(_) => {
+            "take the field out of the binding, or write its key as WeChat has it"
+        }
+        TemplateFault::UntypedField(_) => {
             "choose a template of the category library: this one is of the old kind"
         }
-        Fault::Misfit(..) => "shorten the wording",
+        TemplateFault::InvalidText(..) => "shorten the wording",
     }
 }

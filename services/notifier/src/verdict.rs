@@ -2,8 +2,8 @@
 
 use crate::channels::GAVE_UP;
 use crate::claim::Claim;
-use paihao_contracts::notice::{Channel, Fate, Tried};
-use paihao_wechat::{CallError, CallerError, Meaning, MessageId};
+use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome};
+use paihao_wechat::{AccountClientError, CallError, FailureClass, MessageId};
 use std::time::Duration;
 
 /// Nine minutes from the first attempt nothing more is tried: WeChat remembers a message id for
@@ -36,9 +36,9 @@ pub struct Attempt<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It has ended so.
-    Ended(Fate),
+    Ended(DeliveryOutcome),
     /// This channel surely did not take it: on to the next.
-    Next(Tried),
+    Next(ChannelAttempt),
     /// Try again after this long.
     Again {
         /// The wait.
@@ -51,46 +51,62 @@ pub enum Verdict {
 }
 
 /// Judges an attempt that ended at `now` with `result`.
-pub fn judge(attempt: Attempt<'_>, now: i64, result: Result<MessageId, CallerError>) -> Verdict {
+pub fn judge(
+    attempt: Attempt<'_>,
+    now: i64,
+    result: Result<MessageId, AccountClientError>,
+) -> Verdict {
     let error = match result {
-        Ok(MessageId(message_id)) => return Verdict::Ended(Fate::Sent { message_id }),
+        Ok(MessageId(message_id)) => return Verdict::Ended(DeliveryOutcome::Sent { message_id }),
         Err(error) => error,
     };
-    if error.may_have_happened() && !attempt.channel.repeatable() {
-        return Verdict::Ended(Fate::Unknown { last: error.to_string() });
+    if error.may_have_happened() && !attempt.channel.is_idempotent() {
+        return Verdict::Ended(DeliveryOutcome::Unknown { last: error.to_string() });
     }
-    let CallerError::Call(CallError::Refused(refusal)) = &error else {
+    let AccountClientError::Call(CallError::Refused(refusal)) = &error else {
         return later(attempt, now, wait(&error), &error);
     };
     let (code, name) = (refusal.code, refusal.name.to_owned());
-    match refusal.meaning {
-        Meaning::Later(wait) => later(attempt, now, wait, &error),
+    match refusal.class {
+        FailureClass::RetryLater(wait) => later(attempt, now, wait, &error),
         // A token refused twice in a row is the token service's matter, and may soon be mended.
-        Meaning::Token => later(attempt, now, None, &error),
+        FailureClass::InvalidToken => later(attempt, now, None, &error),
         // The person has it: by the attempt that got no answer, or by a message just like it.
         _ if code == DUPLICATE && attempt.was_unsure => {
-            Verdict::Ended(Fate::Sent { message_id: 0 })
+            Verdict::Ended(DeliveryOutcome::Sent { message_id: 0 })
         }
-        _ if code == DUPLICATE => Verdict::Ended(Fate::Refused { code, name }),
+        _ if code == DUPLICATE => Verdict::Ended(DeliveryOutcome::Refused { code, name }),
         // This attempt was refused; the one before may have been accepted.
-        _ if attempt.was_unsure => Verdict::Ended(Fate::Unknown { last: error.to_string() }),
+        _ if attempt.was_unsure => {
+            Verdict::Ended(DeliveryOutcome::Unknown { last: error.to_string() })
+        }
         meaning => {
-            let ours = matches!(meaning, Meaning::Never | Meaning::Ours)
+            let ours = matches!(meaning, FailureClass::Permanent | FailureClass::Configuration)
                 && ![NO_WINDOW, WINDOW_USED_UP].contains(&code);
             let said = ours.then(|| error.to_string());
-            Verdict::Next(Tried { channel: attempt.channel, reason: name, code: Some(code), said })
+            Verdict::Next(ChannelAttempt {
+                channel: attempt.channel,
+                reason: name,
+                code: Some(code),
+                said,
+            })
         }
     }
 }
 
-fn wait(error: &CallerError) -> Option<Duration> {
-    match error.meaning() {
-        Meaning::Later(wait) => wait,
+fn wait(error: &AccountClientError) -> Option<Duration> {
+    match error.class() {
+        FailureClass::RetryLater(wait) => wait,
         _ => None,
     }
 }
 
-fn later(attempt: Attempt<'_>, now: i64, wait: Option<Duration>, error: &CallerError) -> Verdict {
+fn later(
+    attempt: Attempt<'_>,
+    now: i64,
+    wait: Option<Duration>,
+    error: &AccountClientError,
+) -> Verdict {
     let unsure = attempt.was_unsure || error.may_have_happened();
     let after = wait.unwrap_or_default().max(backoff(attempt.claim.attempts));
     let then = now + after.as_millis() as i64;
@@ -100,7 +116,12 @@ fn later(attempt: Attempt<'_>, now: i64, wait: Option<Duration>, error: &CallerE
     if late && !unsure && attempt.others {
         let reason = GAVE_UP.to_owned();
         let said = Some(met);
-        return Verdict::Next(Tried { channel: attempt.channel, reason, code: None, said });
+        return Verdict::Next(ChannelAttempt {
+            channel: attempt.channel,
+            reason,
+            code: None,
+            said,
+        });
     }
     match over {
         true => Verdict::Ended(given_up(unsure, met)),
@@ -109,10 +130,10 @@ fn later(attempt: Attempt<'_>, now: i64, wait: Option<Duration>, error: &CallerE
 }
 
 /// How a notice ends whose time for trying is over.
-pub fn given_up(unsure: bool, last: String) -> Fate {
+pub fn given_up(unsure: bool, last: String) -> DeliveryOutcome {
     match unsure {
-        true => Fate::Unknown { last },
-        false => Fate::GaveUp { last },
+        true => DeliveryOutcome::Unknown { last },
+        false => DeliveryOutcome::GaveUp { last },
     }
 }
 
@@ -140,17 +161,17 @@ mod tests {
         }
     }
 
-    fn refusal(code: i64, meaning: Meaning) -> Result<MessageId, CallerError> {
-        let refusal = Refusal { code, name: "x", meaning, sentence: String::new() };
+    fn refusal(code: i64, meaning: FailureClass) -> Result<MessageId, AccountClientError> {
+        let refusal = Refusal { code, name: "x", class: meaning, sentence: String::new() };
         Err(CallError::Refused(refusal).into())
     }
 
-    fn timed_out() -> Result<MessageId, CallerError> {
+    fn timed_out() -> Result<MessageId, AccountClientError> {
         Err(CallError::TimedOut.into())
     }
 
     /// A template message, the only channel, as if it were the n-th attempt.
-    fn nth(attempts: u32, now: i64, result: Result<MessageId, CallerError>) -> Verdict {
+    fn nth(attempts: u32, now: i64, result: Result<MessageId, AccountClientError>) -> Verdict {
         let attempt = Attempt {
             claim: &claim(attempts),
             channel: Channel::Template,
@@ -164,7 +185,7 @@ mod tests {
     fn first(
         change: impl FnOnce(&mut Attempt<'_>),
         now: i64,
-        result: Result<MessageId, CallerError>,
+        result: Result<MessageId, AccountClientError>,
     ) -> Verdict {
         let claim = claim(1);
         let mut attempt = Attempt {
@@ -180,18 +201,21 @@ mod tests {
 
     #[test]
     fn accepted_is_sent() {
-        assert_eq!(nth(1, 0, Ok(MessageId(7))), Verdict::Ended(Fate::Sent { message_id: 7 }));
+        assert_eq!(
+            nth(1, 0, Ok(MessageId(7))),
+            Verdict::Ended(DeliveryOutcome::Sent { message_id: 7 })
+        );
     }
 
     #[test]
     fn a_refusal_leads_to_the_next_channel_and_our_own_mistake_is_told_to_somebody() {
         for (code, meaning, told) in [
-            (43004, Meaning::User, false),
-            (43101, Meaning::User, false),
-            (45015, Meaning::Never, false),
-            (45047, Meaning::Never, false),
-            (40037, Meaning::Ours, true),
-            (47003, Meaning::Never, true),
+            (43004, FailureClass::Recipient, false),
+            (43101, FailureClass::Recipient, false),
+            (45015, FailureClass::Permanent, false),
+            (45047, FailureClass::Permanent, false),
+            (40037, FailureClass::Configuration, true),
+            (47003, FailureClass::Permanent, true),
         ] {
             let Verdict::Next(tried) = first(|_| {}, 0, refusal(code, meaning)) else { panic!() };
             assert_eq!((tried.code, tried.said.is_some()), (Some(code), told), "{code}");
@@ -200,14 +224,17 @@ mod tests {
 
     #[test]
     fn a_doubt_is_never_left_for_another_channel() {
-        let refused = || refusal(43004, Meaning::User);
+        let refused = || refusal(43004, FailureClass::Recipient);
         let verdict = first(|attempt| attempt.was_unsure = true, 0, refused());
-        assert!(matches!(verdict, Verdict::Ended(Fate::Unknown { .. })), "{verdict:?}");
+        assert!(matches!(verdict, Verdict::Ended(DeliveryOutcome::Unknown { .. })), "{verdict:?}");
         let verdict = first(|_| {}, 0, timed_out());
         assert!(matches!(verdict, Verdict::Again { unsure: true, .. }), "{verdict:?}");
         for channel in [Channel::CustomerService, Channel::Subscription] {
             let verdict = first(|attempt| attempt.channel = channel, 0, timed_out());
-            assert!(matches!(verdict, Verdict::Ended(Fate::Unknown { .. })), "{verdict:?}");
+            assert!(
+                matches!(verdict, Verdict::Ended(DeliveryOutcome::Unknown { .. })),
+                "{verdict:?}"
+            );
             // It never got there: nothing can be doubled.
             let lost = || Err(CallError::Unreachable("x".into()).into());
             let verdict = first(|attempt| attempt.channel = channel, 0, lost());
@@ -217,19 +244,23 @@ mod tests {
 
     #[test]
     fn a_duplicate_counts_as_already_sent() {
-        let duplicate = || refusal(DUPLICATE, Meaning::Never);
+        let duplicate = || refusal(DUPLICATE, FailureClass::Permanent);
         let after_doubt = first(|attempt| attempt.was_unsure = true, 0, duplicate());
-        assert_eq!(after_doubt, Verdict::Ended(Fate::Sent { message_id: 0 }));
+        assert_eq!(after_doubt, Verdict::Ended(DeliveryOutcome::Sent { message_id: 0 }));
         let verdict = first(|_| {}, 0, duplicate());
-        assert!(matches!(verdict, Verdict::Ended(Fate::Refused { code: DUPLICATE, .. })));
+        assert!(matches!(
+            verdict,
+            Verdict::Ended(DeliveryOutcome::Refused { code: DUPLICATE, .. })
+        ));
     }
 
     #[test]
     fn later_waits_longer_each_time_and_at_least_as_long_as_wechat_wants() {
-        let after = |attempts, wait| match nth(attempts, 0, refusal(-1, Meaning::Later(wait))) {
-            Verdict::Again { after, unsure: false, .. } => after.as_secs(),
-            other => panic!("{other:?}"),
-        };
+        let after =
+            |attempts, wait| match nth(attempts, 0, refusal(-1, FailureClass::RetryLater(wait))) {
+                Verdict::Again { after, unsure: false, .. } => after.as_secs(),
+                other => panic!("{other:?}"),
+            };
         assert_eq!([1, 2, 3, 7, 9].map(|attempts| after(attempts, None)), [1, 2, 4, 60, 60]);
         assert_eq!(after(1, Some(Duration::from_secs(60))), 60);
     }
@@ -237,11 +268,15 @@ mod tests {
     #[test]
     fn later_than_the_notice_is_true_is_left_to_another_channel() {
         let soon = |attempt: &mut Attempt<'_>| attempt.valid_until = 30_000;
-        let wait = Meaning::Later(Some(Duration::from_secs(60)));
+        let wait = FailureClass::RetryLater(Some(Duration::from_secs(60)));
         let verdict = first(soon, 0, refusal(43117, wait));
-        assert!(matches!(&verdict, Verdict::Next(Tried { reason, .. }) if reason == GAVE_UP));
-        let verdict = first(|_| {}, 0, refusal(45009, Meaning::Later(Some(WINDOW))));
-        assert!(matches!(&verdict, Verdict::Next(Tried { reason, .. }) if reason == GAVE_UP));
+        assert!(
+            matches!(&verdict, Verdict::Next(ChannelAttempt { reason, .. }) if reason == GAVE_UP)
+        );
+        let verdict = first(|_| {}, 0, refusal(45009, FailureClass::RetryLater(Some(WINDOW))));
+        assert!(
+            matches!(&verdict, Verdict::Next(ChannelAttempt { reason, .. }) if reason == GAVE_UP)
+        );
         let unsure = |attempt: &mut Attempt<'_>| {
             (attempt.valid_until, attempt.was_unsure) = (30_000, true);
         };
@@ -252,10 +287,13 @@ mod tests {
     #[test]
     fn nothing_is_tried_after_nine_minutes() {
         let late = WINDOW.as_millis() as i64 - 500;
-        let busy = || refusal(-1, Meaning::Later(None));
-        assert!(matches!(nth(9, late, busy()), Verdict::Ended(Fate::GaveUp { .. })));
-        assert!(matches!(nth(9, late, timed_out()), Verdict::Ended(Fate::Unknown { .. })));
+        let busy = || refusal(-1, FailureClass::RetryLater(None));
+        assert!(matches!(nth(9, late, busy()), Verdict::Ended(DeliveryOutcome::GaveUp { .. })));
+        assert!(matches!(
+            nth(9, late, timed_out()),
+            Verdict::Ended(DeliveryOutcome::Unknown { .. })
+        ));
         let verdict = first(|attempt| attempt.was_unsure = true, late, busy());
-        assert!(matches!(verdict, Verdict::Ended(Fate::Unknown { .. })));
+        assert!(matches!(verdict, Verdict::Ended(DeliveryOutcome::Unknown { .. })));
     }
 }

@@ -11,7 +11,7 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::config::SecretText;
 use paihao_contracts::names::{DEAD_LETTERS, LEDGER};
-use paihao_contracts::public::Happened;
+use paihao_contracts::public::PublicEventKind;
 use paihao_ledger::dead_letter::REASON;
 use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Recorded, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
@@ -192,9 +192,9 @@ async fn each_is_told_what_it_wants_to_know_signed_and_without_a_name() {
     let mut changing = some.hook(&["counter_opened"]);
     changing.secrets.insert(0, SecretText::new("the-new-one"));
     world.start([
-        ("hall/all", all.hook(&Happened::TYPES)),
+        ("hall/all", all.hook(&PublicEventKind::TYPES)),
         ("hall/some", changing),
-        ("hall-2/other", other.hook(&Happened::TYPES)),
+        ("hall-2/other", other.hook(&PublicEventKind::TYPES)),
     ]);
     world.take(17).await;
     let mut got = [all.next().await, all.next().await];

@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Longest wait for an answer: a whole book is checked.
-const PATIENCE: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Takes the book out of a running gateway as one file, or a file in. See docs/guide/settings.md.
 #[derive(Args)]
-pub struct BookOptions {
+pub struct SettingsOptions {
     /// Where a gateway is.
     #[arg(long, env = "PAIHAO_GATEWAY", default_value = "http://127.0.0.1:8080")]
     gateway: Url,
@@ -25,16 +25,16 @@ pub struct BookOptions {
     #[arg(long, env = "PAIHAO_KEY", hide_env_values = true)]
     key: String,
     #[command(subcommand)]
-    command: BookCommand,
+    command: SettingsCommand,
 }
 
 #[derive(Subcommand)]
-enum BookCommand {
+enum SettingsCommand {
     /// Writes the whole book to the standard output.
     Export {
         /// In which form.
         #[arg(long, default_value = "toml")]
-        format: Format,
+        format: FileFormat,
     },
     /// Takes a file in: what it names becomes what it says, what it does not name stays.
     Import {
@@ -47,16 +47,16 @@ enum BookCommand {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Format {
+enum FileFormat {
     Toml,
     Json,
 }
 
 /// Does what was asked, and says how it went.
-pub async fn run(options: BookOptions) -> Exit {
+pub async fn run(options: SettingsOptions) -> Exit {
     let done = match &options.command {
-        BookCommand::Export { format } => export(&options, *format).await,
-        BookCommand::Import { file, dry_run } => import(&options, file, *dry_run).await,
+        SettingsCommand::Export { format } => export(&options, *format).await,
+        SettingsCommand::Import { file, dry_run } => import(&options, file, *dry_run).await,
     };
     match done {
         Ok(exit) => exit,
@@ -67,15 +67,16 @@ pub async fn run(options: BookOptions) -> Exit {
     }
 }
 
-impl BookOptions {
+impl SettingsOptions {
     #[allow(
         clippy::disallowed_methods,
         reason = "asks a gateway of the owner's, and must not share a client with WeChat's tokens"
     )]
-    fn ask(&self, method: Method, query: &str) -> anyhow::Result<RequestBuilder> {
+    fn request(&self, method: Method, query: &str) -> anyhow::Result<RequestBuilder> {
         // reqwest takes the process's provider. Another crate may have installed one: also fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().timeout(PATIENCE).build().context("no HTTP client")?;
+        let client =
+            Client::builder().timeout(REQUEST_TIMEOUT).build().context("no HTTP client")?;
         let mut url = self.gateway.join("api/v1/book").context("--gateway is no address")?;
         url.set_query(Some(query));
         Ok(client.request(method, url).bearer_auth(&self.key))
@@ -83,7 +84,7 @@ impl BookOptions {
 }
 
 /// The answer's text if it is one.
-async fn answered(request: RequestBuilder) -> anyhow::Result<Result<String, Value>> {
+async fn send_request(request: RequestBuilder) -> anyhow::Result<Result<String, Value>> {
     let answer = request.send().await.map_err(reqwest::Error::without_url);
     let answer =
         answer.context("the gateway cannot be reached: is it running, and --gateway right?")?;
@@ -97,43 +98,43 @@ async fn answered(request: RequestBuilder) -> anyhow::Result<Result<String, Valu
     }
 }
 
-async fn export(options: &BookOptions, format: Format) -> anyhow::Result<Exit> {
+async fn export(options: &SettingsOptions, format: FileFormat) -> anyhow::Result<Exit> {
     let form = match format {
-        Format::Toml => "format=toml",
-        Format::Json => "format=json",
+        FileFormat::Toml => "format=toml",
+        FileFormat::Json => "format=json",
     };
-    match answered(options.ask(Method::GET, form)?).await? {
+    match send_request(options.request(Method::GET, form)?).await? {
         Ok(book) => {
             println!("{}", book.trim_end());
             Ok(Exit::Clean)
         }
-        Err(problem) => Ok(refused(&problem)),
+        Err(problem) => Ok(print_problem(&problem)),
     }
 }
 
-async fn import(options: &BookOptions, path: &Path, dry_run: bool) -> anyhow::Result<Exit> {
+async fn import(options: &SettingsOptions, path: &Path, dry_run: bool) -> anyhow::Result<Exit> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read", path.display()))?;
     let is_toml = path.extension().is_none_or(|ending| ending != "json");
     // What is no such file at all is told here, with its lines.
-    if let Err(wrong) = file::read(&text, is_toml) {
+    if let Err(wrong) = file::parse(&text, is_toml) {
         eprintln!("{}: {wrong}", path.display());
         return Ok(Exit::BadConfiguration);
     }
     let kind = if is_toml { "application/toml" } else { "application/json" };
     let query = if dry_run { "dry_run=true" } else { "" };
-    let request = options.ask(Method::PUT, query)?.header("content-type", kind).body(text);
-    match answered(request).await? {
+    let request = options.request(Method::PUT, query)?.header("content-type", kind).body(text);
+    match send_request(request).await? {
         Ok(done) => {
-            print!("{}", changes(&serde_json::from_str(&done).context("no JSON")?, dry_run));
+            print!("{}", format_changes(&serde_json::from_str(&done).context("no JSON")?, dry_run));
             Ok(Exit::Clean)
         }
-        Err(problem) => Ok(refused(&problem)),
+        Err(problem) => Ok(print_problem(&problem)),
     }
 }
 
 /// Every value that changed, a line each.
-fn changes(done: &Value, dry_run: bool) -> String {
+fn format_changes(done: &Value, dry_run: bool) -> String {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut lines = String::new();
@@ -159,7 +160,7 @@ fn changes(done: &Value, dry_run: bool) -> String {
 }
 
 /// Says a refusal, with everything that is wrong and where.
-fn refused(problem: &Value) -> Exit {
+fn print_problem(problem: &Value) -> Exit {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     eprintln!(
         "{} / {} ({})",

@@ -1,10 +1,10 @@
 //! What is typed: the roles and the operator's commands.
 
-use crate::book::{self, BookOptions};
-use crate::config::{Config, DEFAULTS, Role, Setup};
+use crate::book::{self, SettingsOptions};
+use crate::config::{Config, DEFAULTS, ResolvedConfig, Role};
 use crate::demo::{self, DemoOptions};
 use crate::doctor::{self, DoctorOptions};
-use crate::reload::{self, Source};
+use crate::reload::{self, ConfigSource};
 use crate::{health, ports::Ports, roles, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
@@ -44,7 +44,7 @@ enum Command {
         command: ConfigCommand,
     },
     /// Takes what is set up out of a running gateway as one file, or a file in.
-    Book(BookOptions),
+    Book(SettingsOptions),
     /// Goes through every account's set-up and the stores before opening day, and says what to do.
     Doctor(DoctorOptions),
     /// Asks the admin port of a process on this machine whether it is ready; for container checks.
@@ -60,7 +60,7 @@ enum ConfigCommand {
     /// Says everything that is wrong with it.
     Check {
         /// The role it is for: all, gateway, token, notifier or sim.
-        #[arg(long, default_value = "all", value_parser = role)]
+        #[arg(long, default_value = "all", value_parser = parse_role)]
         role: Role,
     },
     /// Shows what is in force, secrets masked.
@@ -71,7 +71,7 @@ enum ConfigCommand {
     },
 }
 
-fn role(name: &str) -> Result<Role, String> {
+fn parse_role(name: &str) -> Result<Role, String> {
     match name {
         "all" => Ok(Role::All),
         "gateway" => Ok(Role::Gateway),
@@ -94,10 +94,10 @@ pub fn main(
             return if usage.use_stderr() { Exit::BadConfiguration } else { Exit::Clean };
         }
     };
-    let source = Source { file: cli.config, environment: environment.into_iter().collect() };
+    let source = ConfigSource { file: cli.config, environment: environment.into_iter().collect() };
     let config = || source.read();
     match cli.command {
-        Command::Demo(options) => runtime(demo::run(options)),
+        Command::Demo(options) => block_on(demo::run(options)),
         Command::All => serve(source, Role::All),
         Command::Gateway => serve(source, Role::Gateway),
         Command::Token => serve(source, Role::Token),
@@ -108,27 +108,27 @@ pub fn main(
             Exit::Clean
         }
         Command::Config { command: ConfigCommand::Print { defaults: false } } => {
-            told(config().map(|config| print!("{}", render(&config))))
+            exit_of(config().map(|config| print!("{}", render(&config))))
         }
-        Command::Config { command: ConfigCommand::Check { role } } => told(
+        Command::Config { command: ConfigCommand::Check { role } } => exit_of(
             config()
-                .and_then(|config| config.check(role))
+                .and_then(|config| config.resolve(role))
                 .map(|_| println!("the configuration is fine")),
         ),
-        Command::Book(options) => runtime(book::run(options)),
+        Command::Book(options) => block_on(book::run(options)),
         Command::Doctor(options) => match config() {
-            Ok(config) => runtime(doctor::run(config, options)),
-            Err(error) => told(Err(error)),
+            Ok(config) => block_on(doctor::run(config, options)),
+            Err(error) => exit_of(Err(error)),
         },
-        Command::Health { admin: Some(admin) } => runtime(health::ask(admin)),
-        Command::Health { admin: None } => match config().and_then(|c| c.check(Role::All)) {
-            Ok(setup) => runtime(health::ask(setup.admin)),
-            Err(error) => told(Err(error)),
+        Command::Health { admin: Some(admin) } => block_on(health::check_ready(admin)),
+        Command::Health { admin: None } => match config().and_then(|c| c.resolve(Role::All)) {
+            Ok(setup) => block_on(health::check_ready(setup.admin_listen)),
+            Err(error) => exit_of(Err(error)),
         },
     }
 }
 
-fn told(result: Result<(), ConfigError>) -> Exit {
+fn exit_of(result: Result<(), ConfigError>) -> Exit {
     match result {
         Ok(()) => Exit::Clean,
         Err(error) => {
@@ -139,18 +139,18 @@ fn told(result: Result<(), ConfigError>) -> Exit {
 }
 
 /// A process that plays one role until it is told to stop.
-fn serve(source: Source, role: Role) -> Exit {
-    let checked = source.read().and_then(|config| Ok((config.check(role)?, config)));
+fn serve(source: ConfigSource, role: Role) -> Exit {
+    let checked = source.read().and_then(|config| Ok((config.resolve(role)?, config)));
     let (setup, config) = match checked {
         Ok(checked) => checked,
-        Err(error) => return told(Err(error)),
+        Err(error) => return exit_of(Err(error)),
     };
     if let Err(problem) = telemetry::init(&setup.log) {
         eprintln!("{problem}");
         return Exit::BadConfiguration;
     }
-    runtime(async move {
-        let lifecycle = match Lifecycle::listening() {
+    block_on(async move {
+        let lifecycle = match Lifecycle::with_signals() {
             Ok(lifecycle) => lifecycle,
             Err(error) => {
                 eprintln!("cannot listen for signals: {error}");
@@ -159,7 +159,7 @@ fn serve(source: Source, role: Role) -> Exit {
         };
         let started = start(role, source, &config, &setup, lifecycle.tasks());
         match lifecycle.start(started).await {
-            Ok(()) => lifecycle.run(setup.soft_limit).await,
+            Ok(()) => lifecycle.run(setup.shutdown_timeout).await,
             Err(exit) => exit,
         }
     })
@@ -167,9 +167,9 @@ fn serve(source: Source, role: Role) -> Exit {
 
 async fn start(
     role: Role,
-    source: Source,
+    source: ConfigSource,
     config: &Config,
-    setup: &Setup,
+    setup: &ResolvedConfig,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
     if role == Role::Sim {
@@ -178,28 +178,28 @@ async fn start(
     let ports = Ports::open(config).await?;
     let started = roles::start(role, setup, &ports, tasks).await?;
     if let Some(gateway) = &started.gateway {
-        let (code, public) = (gateway.first_code(), config.gateway.public.clone());
+        let (code, public) = (gateway.first_manager_code(), config.gateway.public.clone());
         tasks.spawn("first manager", async move {
             if let Some(code) = code.await {
-                println!("{}", first_manager(&public, &code));
+                println!("{}", first_manager_notice(&public, &code));
             }
         });
     }
     let told = (started.token, started.notifier);
-    reload::watch(source, role, told, setup.token.reload, tasks);
+    reload::watch(source, role, told, setup.token.reload_interval, tasks);
     Ok(())
 }
 
 /// What an operator reads as long as nobody works here. On the terminal and not in the logs: it is
 /// good for whoever reads it first.
-pub(crate) fn first_manager(public: &str, code: &str) -> String {
+pub(crate) fn first_manager_notice(public: &str, code: &str) -> String {
     let public = public.trim_end_matches('/');
     format!(
         "\n  还没有管理员：打开下面的链接，用微信扫码，成为第一位管理员（只能用一次）\n  Nobody manages this yet: open this and scan to become the first manager (once)\n  {public}/login#first={code}\n"
     )
 }
 
-fn runtime(work: impl Future<Output = Exit>) -> Exit {
+fn block_on(work: impl Future<Output = Exit>) -> Exit {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => {

@@ -1,6 +1,6 @@
 //! `paihao demo`: a sample hall with a simulated WeChat, all in one process on this machine.
 
-use crate::config::{Config, Role, Setup};
+use crate::config::{Config, ResolvedConfig, Role};
 use crate::ports::Ports;
 use crate::{roles, simulator};
 use anyhow::Context;
@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 
-const HALL: &str = include_str!("demo.toml");
+const DEMO_CONFIG: &str = include_str!("demo.toml");
 
 /// How the demo is started.
 #[derive(Debug, Clone, Args)]
@@ -30,7 +30,7 @@ pub struct DemoOptions {
 
 /// Runs the demo until Ctrl-C.
 pub async fn run(options: DemoOptions) -> Exit {
-    let lifecycle = match Lifecycle::listening() {
+    let lifecycle = match Lifecycle::with_signals() {
         Ok(lifecycle) => lifecycle,
         Err(error) => {
             eprintln!("cannot listen for signals: {error}");
@@ -40,7 +40,7 @@ pub async fn run(options: DemoOptions) -> Exit {
     match start(&options, lifecycle.tasks()).await {
         Ok(demo) => {
             println!("{}", demo.greeting);
-            let exit = lifecycle.run(demo.setup.soft_limit).await;
+            let exit = lifecycle.run(demo.setup.shutdown_timeout).await;
             println!("\n演示已结束。 The demo has ended.");
             exit
         }
@@ -52,45 +52,50 @@ pub async fn run(options: DemoOptions) -> Exit {
 }
 
 struct Demo {
-    setup: Setup,
+    setup: ResolvedConfig,
     greeting: String,
 }
 
 async fn start(options: &DemoOptions, tasks: &Tasks) -> anyhow::Result<Demo> {
-    let door = free(options.port).await?;
-    let phones = free(options.port.checked_add(1).unwrap_or(0)).await?;
-    let admin = free(0).await?;
+    let door = bind_or_any(options.port).await?;
+    let phones = bind_or_any(options.port.checked_add(1).unwrap_or(0)).await?;
+    let admin = bind_or_any(0).await?;
     let file = options.data.join("demo.sqlite");
     let known = file.exists() && !options.fresh;
     if options.fresh {
-        forget(&file)?;
+        remove_data_files(&file)?;
     }
     let pages = format!("http://{}", door.local_addr()?);
     let sim = format!("http://{}", phones.local_addr()?);
     let key = entropy::token(18);
-    let config = config(&file, &pages, &sim, &key).context("the demo's own configuration")?;
-    let setup = config.check(Role::All)?;
+    let config = demo_config(&file, &pages, &sim, &key).context("the demo's own configuration")?;
+    let setup = config.resolve(Role::All)?;
     telemetry::init(&setup.log)?;
 
     // The same board by this machine's other name: a browser has few connections to one host, and
     // the demo's own tabs need them.
     let board = pages.replace("127.0.0.1", "localhost") + "/board/hall?voice=off";
-    let simulator = simulator::simulator(&config, &pages, Some(board));
+    let simulator = simulator::build_simulator(&config, &pages, Some(board));
     let stop = tasks.stop().clone().cancelled_owned();
     tasks.spawn_essential("simulator", async move { simulator.serve(phones, stop).await });
     let ports = Ports::open(&config).await?;
     let listeners = roles::Listeners { admin, gateway: Some(door), token_server: None };
-    let started = roles::start_on(Role::All, &setup, &ports, listeners, tasks)?;
+    let started = roles::start_with_listeners(Role::All, &setup, &ports, listeners, tasks)?;
     let gateway = started.gateway.context("the demo has a gateway")?;
-    gateway.lines.until_caught_up().await;
+    gateway.engine.until_caught_up().await;
     open_counters(&gateway).await?;
-    let first = gateway.first_code().await;
+    let first = gateway.first_manager_code().await;
     let greeting = greeting(&pages, &sim, &key, &file, known, first.as_deref());
     Ok(Demo { setup, greeting })
 }
 
-fn config(file: &std::path::Path, pages: &str, sim: &str, key: &str) -> anyhow::Result<Config> {
-    let mut config = Config::of_text("in the demo", HALL)?;
+fn demo_config(
+    file: &std::path::Path,
+    pages: &str,
+    sim: &str,
+    key: &str,
+) -> anyhow::Result<Config> {
+    let mut config = Config::from_text("in the demo", DEMO_CONFIG)?;
     config.ledger.file = file.to_owned();
     config.wechat.api = format!("{sim}/");
     config.wechat.mp = format!("{sim}/");
@@ -104,7 +109,7 @@ fn config(file: &std::path::Path, pages: &str, sim: &str, key: &str) -> anyhow::
     }
     let staff = crate::config::Staff {
         key: paihao_chassis::config::SecretText::new(key),
-        sites: vec![paihao_gateway::book::EVERY_SITE.to_owned()],
+        sites: vec![paihao_gateway::book::ALL_SITES.to_owned()],
         role: crate::config::StaffRole::Manager,
         counters: Vec::new(),
     };
@@ -113,7 +118,7 @@ fn config(file: &std::path::Path, pages: &str, sim: &str, key: &str) -> anyhow::
 }
 
 /// The wished port of this machine alone, or any free one.
-async fn free(port: u16) -> anyhow::Result<TcpListener> {
+async fn bind_or_any(port: u16) -> anyhow::Result<TcpListener> {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     match TcpListener::bind(at(port)).await {
         Ok(listener) => Ok(listener),
@@ -121,7 +126,7 @@ async fn free(port: u16) -> anyhow::Result<TcpListener> {
     }
 }
 
-fn forget(file: &std::path::Path) -> anyhow::Result<()> {
+fn remove_data_files(file: &std::path::Path) -> anyhow::Result<()> {
     for end in ["", "-wal", "-shm"] {
         let mut name = file.as_os_str().to_owned();
         name.push(end);
@@ -137,7 +142,7 @@ fn forget(file: &std::path::Path) -> anyhow::Result<()> {
 
 /// A newcomer's first click should call somebody, so the counters are open from the start.
 async fn open_counters(gateway: &Gateway) -> anyhow::Result<()> {
-    let sites: Vec<_> = gateway.lines.books().collect();
+    let sites: Vec<_> = gateway.engine.all_settings().collect();
     for site in sites {
         let counters: Vec<CounterId> = site.rules.counters.keys().cloned().collect();
         for counter in counters {
@@ -147,7 +152,7 @@ async fn open_counters(gateway: &Gateway) -> anyhow::Result<()> {
                 actor: Actor::Manager("demo".into()),
                 act: Act::OpenCounter(counter),
             };
-            gateway.lines.submit(&site.facts.id, command).await?;
+            gateway.engine.submit(&site.facts.id, command).await?;
         }
     }
     Ok(())

@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Asks, prints the answer, and exits with 0 if it is yes and 1 if it is not.
-pub async fn ask(admin: SocketAddr) -> Exit {
-    match tokio::time::timeout(Duration::from_secs(5), ready(admin)).await {
+pub async fn check_ready(admin: SocketAddr) -> Exit {
+    match tokio::time::timeout(Duration::from_secs(5), fetch_ready(admin)).await {
         Ok(Ok(answer)) => {
             println!("{}", answer.rsplit("\r\n\r\n").next().unwrap_or_default());
             match answer.split_whitespace().nth(1) == Some("200") {
@@ -27,7 +27,7 @@ pub async fn ask(admin: SocketAddr) -> Exit {
     }
 }
 
-async fn ready(mut admin: SocketAddr) -> std::io::Result<String> {
+async fn fetch_ready(mut admin: SocketAddr) -> std::io::Result<String> {
     if admin.ip().is_unspecified() {
         admin.set_ip([127, 0, 0, 1].into());
     }

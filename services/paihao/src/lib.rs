@@ -1,7 +1,7 @@
 //! The program as a library: the only place that picks adapters and puts services together.
 //!
-//! In reading order: [`config`] is what can be set; [`ports`] opens the stores; [`roles`] starts
-//! the services on them; [`reload`] hands on what changes while they run; [`demo`] and [`simulator`] are for looking and testing; [`doctor`] looks
+//! In reading order: [`demo_config`] is what can be set; [`ports`] opens the stores; [`roles`] starts
+//! the services on them; [`reload_interval`] hands on what changes while they run; [`demo`] and [`build_simulator`] are for looking and testing; [`doctor`] looks
 //! for what would go wrong; [`cli`] is what is typed.
 
 pub mod config;

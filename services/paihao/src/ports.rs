@@ -29,14 +29,14 @@ impl Ports {
     /// Opens what the configuration names. Waits for servers that are not there yet.
     pub async fn open(config: &Config) -> anyhow::Result<Ports> {
         Ok(Ports {
-            ledger: ledger(&config.ledger).await?,
-            cache: cache(&config.cache)?,
+            ledger: open_ledger(&config.ledger).await?,
+            cache: open_cache(&config.cache)?,
             clock: Arc::new(SystemClock),
         })
     }
 }
 
-async fn ledger(config: &LedgerConfig) -> anyhow::Result<Arc<dyn Ledger>> {
+async fn open_ledger(config: &LedgerConfig) -> anyhow::Result<Arc<dyn Ledger>> {
     match config.kind {
         LedgerKind::Sqlite => {
             if let Some(folder) = config.file.parent().filter(|f| !f.as_os_str().is_empty()) {
@@ -44,22 +44,22 @@ async fn ledger(config: &LedgerConfig) -> anyhow::Result<Arc<dyn Ledger>> {
                     .with_context(|| format!("cannot make the folder {}", folder.display()))?;
             }
             let usual = SqliteOptions::new(Arc::new(|| SystemClock.now_ms()));
-            let options = SqliteOptions { otherwise: vec![history(config)], ..usual };
+            let options = SqliteOptions { retention_overrides: vec![history_log(config)], ..usual };
             let ledger = SqliteLedger::open(&config.file, options)
                 .with_context(|| format!("cannot open the ledger {}", config.file.display()))?;
             Ok(Arc::new(ledger))
         }
         LedgerKind::Nats => {
             let options = nats_options(config);
-            Ok(Arc::new(reach(options).await.context("cannot use the ledger")?))
+            Ok(Arc::new(connect_with_retry(options).await.context("cannot use the ledger")?))
         }
     }
 }
 
 /// The history as long as the configuration says.
-fn history(config: &LedgerConfig) -> Log {
+fn history_log(config: &LedgerConfig) -> Log {
     let kept = Duration::from_secs(u64::from(config.history_days) * 24 * 3600);
-    Log { kept: Some(kept), ..HISTORY }
+    Log { retention: Some(kept), ..HISTORY }
 }
 
 /// How the configuration says to reach NATS.
@@ -68,7 +68,7 @@ pub(crate) fn nats_options(config: &LedgerConfig) -> NatsOptions {
         url: config.url.clone(),
         namespace: config.namespace.clone(),
         replicas: config.replicas,
-        otherwise: vec![history(config)],
+        retention_overrides: vec![history_log(config)],
         user: (!config.user.is_empty()).then(|| config.user.clone()),
         password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
         timeout: Duration::from_millis(config.timeout_ms),
@@ -82,13 +82,13 @@ pub(crate) fn redis_options(config: &CacheConfig) -> Option<RedisOptions> {
         password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
         namespace: config.namespace.clone(),
         timeout: Duration::from_millis(config.timeout_ms),
-        ..RedisOptions::at(&*config.url)
+        ..RedisOptions::new(&*config.url)
     })
 }
 
 /// Services start in any order: a server that is not there yet is waited for, whatever else is
 /// wrong is not.
-async fn reach(options: NatsOptions) -> Result<NatsLedger, ConnectError> {
+async fn connect_with_retry(options: NatsOptions) -> Result<NatsLedger, ConnectError> {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     let mut told = false;
     loop {
@@ -104,7 +104,7 @@ async fn reach(options: NatsOptions) -> Result<NatsLedger, ConnectError> {
     }
 }
 
-fn cache(config: &CacheConfig) -> anyhow::Result<Arc<dyn Cache>> {
+fn open_cache(config: &CacheConfig) -> anyhow::Result<Arc<dyn Cache>> {
     match redis_options(config) {
         None => Ok(Arc::new(MemoryCache::new(MemoryOptions { max_entries: config.max_entries }))),
         Some(options) => {

@@ -3,7 +3,7 @@
 //! asked looks at its accounts' templates.
 
 use crate::config::{Config, Role};
-use crate::roles::TokenRole;
+use crate::roles::TokenServices;
 use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigError;
 use paihao_notifier::Notifier;
@@ -12,14 +12,14 @@ use std::time::Duration;
 
 /// Where a process's configuration comes from.
 #[derive(Clone)]
-pub struct Source {
+pub struct ConfigSource {
     /// The file, if there is one.
     pub file: Option<PathBuf>,
     /// The environment as the process found it.
     pub environment: Vec<(String, String)>,
 }
 
-impl Source {
+impl ConfigSource {
     /// Reads it; files that it names, those of secrets too, are read anew each time.
     pub fn read(&self) -> Result<Config, ConfigError> {
         Config::read(self.file.as_deref(), self.environment.iter().cloned())
@@ -28,46 +28,46 @@ impl Source {
 
 /// Watches from now on. `every` is how often it looks without being asked.
 pub fn watch(
-    source: Source,
+    source: ConfigSource,
     role: Role,
-    (token, notifier): (Option<TokenRole>, Option<Notifier>),
+    (token, notifier): (Option<TokenServices>, Option<Notifier>),
     every: Option<Duration>,
     tasks: &Tasks,
 ) {
     let every = every.filter(|_| token.is_some());
     let stop = tasks.stop().clone();
     tasks.spawn("reload", async move {
-        let mut hangups = Hangups::listening();
-        let mut reloading = Reloading { source, role, token, notifier, complaint: None };
+        let mut hangups = HangupSignals::listening();
+        let mut reloading = ConfigReloader { source, role, token, notifier, last_error: None };
         loop {
             let asked = tokio::select! {
                 () = hangups.next() => true,
-                () = pause(every) => false,
+                () = sleep_or_forever(every) => false,
                 () = stop.cancelled() => return,
             };
-            reloading.look(asked).await;
+            reloading.reload(asked).await;
         }
     });
 }
 
-async fn pause(every: Option<Duration>) {
+async fn sleep_or_forever(every: Option<Duration>) {
     match every {
         Some(every) => tokio::time::sleep(every).await,
         None => std::future::pending().await,
     }
 }
 
-struct Reloading {
-    source: Source,
+struct ConfigReloader {
+    source: ConfigSource,
     role: Role,
-    token: Option<TokenRole>,
+    token: Option<TokenServices>,
     notifier: Option<Notifier>,
     /// What was wrong with the configuration at the last look; said once.
-    complaint: Option<String>,
+    last_error: Option<String>,
 }
 
-impl Reloading {
-    async fn look(&mut self, asked: bool) {
+impl ConfigReloader {
+    async fn reload(&mut self, asked: bool) {
         if let Some(notifier) = self.notifier.as_ref().filter(|_| asked) {
             notifier.check_bindings();
         }
@@ -75,21 +75,21 @@ impl Reloading {
             tracing::info!("asked to reload: this role takes its configuration at its start only");
             return;
         };
-        let setup = self.source.read().and_then(|config| config.check(self.role));
+        let setup = self.source.read().and_then(|config| config.resolve(self.role));
         let setup = match setup {
             Ok(setup) => setup,
             Err(problem) => {
                 let problem = problem.to_string();
-                if asked || self.complaint.as_ref() != Some(&problem) {
+                if asked || self.last_error.as_ref() != Some(&problem) {
                     tracing::error!(
                         "the configuration is wrong, so the old one goes on: {problem}"
                     );
-                    self.complaint = Some(problem);
+                    self.last_error = Some(problem);
                 }
                 return;
             }
         };
-        self.complaint = None;
+        self.last_error = None;
         let changes = token.service.reload(setup.accounts).await;
         if let (Some(server), Some((_, settings))) = (&token.server, setup.token.server) {
             server.set(settings);
@@ -101,12 +101,12 @@ impl Reloading {
 }
 
 /// SIGHUPs, where there are any.
-struct Hangups {
+struct HangupSignals {
     #[cfg(unix)]
     signals: Option<tokio::signal::unix::Signal>,
 }
 
-impl Hangups {
+impl HangupSignals {
     #[cfg(unix)]
     fn listening() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
@@ -114,12 +114,12 @@ impl Hangups {
         if let Err(problem) = &signals {
             tracing::warn!(%problem, "SIGHUP is not listened to");
         }
-        Hangups { signals: signals.ok() }
+        HangupSignals { signals: signals.ok() }
     }
 
     #[cfg(not(unix))]
     fn listening() -> Self {
-        Hangups {}
+        HangupSignals {}
     }
 
     async fn next(&mut self) {

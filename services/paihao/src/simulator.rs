@@ -1,14 +1,14 @@
 //! `paihao sim`: WeChat's stand-in, playing the accounts of the configuration.
 
-use crate::config::{Config, Mode, Setup};
+use crate::config::{Config, Mode, ResolvedConfig};
 use crate::roles;
 use paihao_chassis::Tasks;
 use wechat_sim::{PushMode, SimAccount, SimConfig, SimTemplate, Simulator};
 
 /// Starts it.
-pub async fn start(config: &Config, setup: &Setup, tasks: &Tasks) -> anyhow::Result<()> {
-    let listener = roles::listen(setup.sim).await?;
-    let simulator = simulator(config, &config.sim.gateway, None);
+pub async fn start(config: &Config, setup: &ResolvedConfig, tasks: &Tasks) -> anyhow::Result<()> {
+    let listener = roles::listen(setup.sim_listen).await?;
+    let simulator = build_simulator(config, &config.sim.gateway, None);
     let stop = tasks.stop().clone().cancelled_owned();
     tasks.spawn_essential("simulator", async move { simulator.serve(listener, stop).await });
     Ok(())
@@ -16,7 +16,7 @@ pub async fn start(config: &Config, setup: &Setup, tasks: &Tasks) -> anyhow::Res
 
 /// A simulator of every account of a configuration, which pushes to this gateway and shows this page
 /// beside the phones.
-pub fn simulator(config: &Config, gateway: &str, beside: Option<String>) -> Simulator {
+pub fn build_simulator(config: &Config, gateway: &str, beside: Option<String>) -> Simulator {
     let gateway = gateway.trim_end_matches('/');
     let accounts = config.accounts.iter().map(|(name, account)| SimAccount {
         appid: account.appid.clone(),

@@ -1,6 +1,6 @@
 //! Says that an account gets no token that works: at once, in WeChat's words, and again every hour.
 
-use paihao_wechat::{CallError, Meaning};
+use paihao_wechat::{CallError, FailureClass};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -39,15 +39,17 @@ impl Alarm {
             return;
         }
         self.failing = Some((reason, Instant::now()));
-        match (error, error.meaning()) {
-            (_, Meaning::Later(_)) => tracing::warn!(account, %error, "no token: trying again"),
+        match (error, error.class()) {
+            (_, FailureClass::RetryLater(_)) => {
+                tracing::warn!(account, %error, "no token: trying again")
+            }
             (CallError::Refused(refusal), _) => {
                 let advice = refusal.advice();
                 tracing::error!(account, %error, advice, "WeChat issues no token: somebody has to act");
             }
             (_, _) => tracing::error!(account, %error, "no token"),
         }
-        let alarm = !matches!(error.meaning(), Meaning::Later(_));
+        let alarm = !matches!(error.class(), FailureClass::RetryLater(_));
         self.raised.clone().into_iter().filter(|known| *known != EVERY_TOKEN).for_each(|known| {
             if known != reason {
                 self.set(known, false);

@@ -19,7 +19,7 @@
 //! listed) is tried six times an hour, so that it heals without a restart.
 
 use paihao_contracts::token::TokenRecord;
-use paihao_wechat::{CallError, Meaning, fingerprint};
+use paihao_wechat::{CallError, FailureClass, fingerprint};
 use std::time::Duration;
 
 const SECOND: i64 = 1_000;
@@ -190,14 +190,15 @@ impl State {
     /// The fetch failed. `spread` as in [`State::new`].
     pub fn failed(&mut self, now_ms: i64, error: &CallError, spread: f64) {
         let grown = |base: i64, cap: i64| base.saturating_mul(1 << self.failures.min(20)).min(cap);
-        let wait = match error.meaning() {
-            Meaning::Later(None) => grown(SECOND, MINUTE),
-            Meaning::Later(Some(least)) => {
+        let wait = match error.class() {
+            FailureClass::RetryLater(None) => grown(SECOND, MINUTE),
+            FailureClass::RetryLater(Some(least)) => {
                 grown(SECOND, MINUTE).max(i64::try_from(least.as_millis()).unwrap_or(HOUR))
             }
-            Meaning::Token | Meaning::User | Meaning::Ours | Meaning::Never => {
-                grown(MINUTE, 10 * MINUTE)
-            }
+            FailureClass::InvalidToken
+            | FailureClass::Recipient
+            | FailureClass::Configuration
+            | FailureClass::Permanent => grown(MINUTE, 10 * MINUTE),
         };
         self.failures += 1;
         // Only later: WeChat's own minimum must hold.

@@ -95,12 +95,12 @@ impl Roster {
             }
         }
         for (name, tasks, changed) in ending {
-            tasks.ended().await;
+            tasks.wait().await;
             self.kept.lock().remove(&name);
             let what = if changed { &mut changes.changed } else { &mut changes.removed };
             what.push(name);
         }
-        if self.tasks.stopping() {
+        if self.tasks.is_stopping() {
             return changes;
         }
         for (name, account) in wanted {

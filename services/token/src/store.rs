@@ -1,7 +1,7 @@
 //! The stored token: read by everybody, written by whoever holds the lease, never backwards.
 
 use bytes::Bytes;
-use paihao_cache::{Cache, Swap, Unavailable};
+use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_chassis::clock::Clock;
 use paihao_contracts::names;
 use paihao_contracts::token::TokenRecord;
@@ -36,7 +36,7 @@ pub(crate) enum Written {
 
 impl Store {
     pub(crate) fn new(cache: Arc<dyn Cache>, clock: Arc<dyn Clock>, account: &str) -> Self {
-        Store { cache, clock, key: names::access_token(account) }
+        Store { cache, clock, key: names::access_token_key(account) }
     }
 
     pub(crate) async fn read(&self) -> Result<Stored, Unavailable> {
@@ -67,8 +67,8 @@ impl Store {
             }
             let expected = seen.bytes.as_deref();
             match self.cache.compare_and_set(&self.key, expected, new.clone(), ttl).await? {
-                Swap::Done => return Ok(Written::Stored),
-                Swap::Found(found) => seen = self.understood(found),
+                CasOutcome::Swapped => return Ok(Written::Stored),
+                CasOutcome::Mismatch(found) => seen = self.understood(found),
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use paihao_contracts::token::TokenRecord;
 use paihao_token::decide::{Action, Rules, State};
-use paihao_wechat::{CallError, Meaning, Refusal, fingerprint};
+use paihao_wechat::{CallError, FailureClass, Refusal, fingerprint};
 use std::time::Duration;
 
 const NOW: i64 = 1_700_000_000_000;
@@ -36,8 +36,8 @@ fn wait(until_ms: i64) -> Action {
 const FETCH: Action = Action::Fetch { force: false };
 const FORCE: Action = Action::Fetch { force: true };
 
-fn refusal(meaning: Meaning) -> CallError {
-    CallError::Refused(Refusal { code: 1, name: "x", meaning, sentence: String::new() })
+fn refusal(meaning: FailureClass) -> CallError {
+    CallError::Refused(Refusal { code: 1, name: "x", class: meaning, sentence: String::new() })
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn what_passes_is_tried_again_soon_and_then_every_minute() {
 
 #[test]
 fn what_somebody_must_correct_is_tried_six_times_an_hour() {
-    let waits = waits(&refusal(Meaning::Ours), 1.0);
+    let waits = waits(&refusal(FailureClass::Configuration), 1.0);
     assert!(waits[0] >= MINUTE && waits[11] >= 10 * MINUTE, "{waits:?}");
     assert!(waits.iter().all(|wait| *wait <= 11 * MINUTE), "{waits:?}");
 }
@@ -256,7 +256,7 @@ fn what_somebody_must_correct_is_tried_six_times_an_hour() {
 #[test]
 fn wechats_own_minimum_holds() {
     let least = Duration::from_secs(3600);
-    let waits = waits(&refusal(Meaning::Later(Some(least))), -1.0);
+    let waits = waits(&refusal(FailureClass::RetryLater(Some(least))), -1.0);
     assert!(waits.iter().all(|wait| *wait >= HOUR), "{waits:?}");
 }
 
@@ -280,7 +280,7 @@ fn new_credentials_are_proved_at_once_and_then_all_is_as_before() {
     assert!(matches!(state.decide(NOW, Some(&token)), Action::Wait { .. }));
     state.prove();
     assert_eq!(state.decide(NOW, Some(&token)), FETCH);
-    state.failed(NOW, &refusal(Meaning::Ours), 0.0);
+    state.failed(NOW, &refusal(FailureClass::Configuration), 0.0);
     assert_eq!(state.decide(NOW, Some(&token)), wait(NOW + MINUTE));
     assert_eq!(state.decide(NOW + MINUTE, Some(&token)), FETCH);
     state.fetched(&token.token, 0.0);

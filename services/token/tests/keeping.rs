@@ -97,7 +97,7 @@ async fn a_keeper_that_dies_is_followed_by_another_after_its_lease() {
     let refused = AccessToken::new("1_token");
     let died = Instant::now();
     until("a report is settled by the second", async || {
-        world.reader().refused(ACCOUNT, &refused).await.is_ok()
+        world.reader().replace_refused(ACCOUNT, &refused).await.is_ok()
     })
     .await;
     assert!(died.elapsed() < secs(40), "{:?}", died.elapsed());
@@ -116,8 +116,10 @@ async fn a_keeper_that_stops_hands_over_without_waiting_for_its_lease() {
     world.wechat.forced_by_somebody_else();
     let stopped = Instant::now();
     let refused = AccessToken::new("1_token");
-    until("the second keeps", async || world.reader().refused(ACCOUNT, &refused).await.is_ok())
-        .await;
+    until("the second keeps", async || {
+        world.reader().replace_refused(ACCOUNT, &refused).await.is_ok()
+    })
+    .await;
     assert!(stopped.elapsed() < secs(12), "{:?}", stopped.elapsed());
     drop(second);
 }
@@ -163,14 +165,14 @@ async fn many_refusals_of_one_token_make_one_fetch() {
     world.wechat.forced_by_somebody_else();
     let refused = AccessToken::new("1_token");
     let readers = [world.reader(), world.reader()];
-    let others = join_all((0..64).map(|i| readers[i % 2].refused(ACCOUNT, &refused))).await;
+    let others = join_all((0..64).map(|i| readers[i % 2].replace_refused(ACCOUNT, &refused))).await;
     assert!(others.iter().all(|t| t.as_ref().unwrap().expose() == "2_token"), "{others:?}");
     assert_eq!(readers[0].current(ACCOUNT).await.unwrap().expose(), "2_token");
     until("the reports are settled", async || world.queue.open() == 0).await;
     assert_eq!(world.wechat.calls().len(), 2, "one ask, and nothing forced");
     assert_eq!(world.wechat.forced(), 0);
     // A straggler that still had the old one.
-    let late = world.reader().refused(ACCOUNT, &refused).await.unwrap();
+    let late = world.reader().replace_refused(ACCOUNT, &refused).await.unwrap();
     assert_eq!(late.expose(), "2_token");
     sleep(secs(300)).await;
     assert_eq!(world.wechat.calls().len(), 2);
@@ -182,7 +184,7 @@ async fn a_token_that_wechat_gives_out_and_refuses_is_forced_once() {
     let _replicas = [world.replica(), world.replica()];
     let reader = world.reader();
     let refused = reader.current(ACCOUNT).await.unwrap();
-    let other = reader.refused(ACCOUNT, &refused).await.unwrap();
+    let other = reader.replace_refused(ACCOUNT, &refused).await.unwrap();
     assert_eq!(other.expose(), "2_token");
     sleep(secs(300)).await;
     assert_eq!((world.wechat.calls().len(), world.wechat.forced()), (3, 1));
@@ -197,7 +199,7 @@ async fn refusals_of_every_token_for_an_hour_are_answered_within_the_ration() {
     let begun = Instant::now();
     while begun.elapsed() < secs(3600) {
         if let Ok(token) = reader.current(ACCOUNT).await {
-            let _ = reader.refused(ACCOUNT, &token).await;
+            let _ = reader.replace_refused(ACCOUNT, &token).await;
         }
         sleep(Duration::from_millis(500)).await;
     }
@@ -215,7 +217,7 @@ async fn a_refused_classic_token_is_fetched_anew_once() {
     let reader = world.reader();
     let refused = reader.current(ACCOUNT).await.unwrap();
     let readers: Vec<_> = (0..8).map(|_| world.reader()).collect();
-    let others = join_all(readers.iter().map(|r| r.refused(ACCOUNT, &refused))).await;
+    let others = join_all(readers.iter().map(|r| r.replace_refused(ACCOUNT, &refused))).await;
     assert!(others.iter().all(|t| t.as_ref().unwrap().expose() == "2_token"), "{others:?}");
     sleep(secs(300)).await;
     assert_eq!(world.wechat.calls().len(), 2);
@@ -238,7 +240,7 @@ async fn a_cache_that_lost_everything_has_the_token_again_within_seconds() {
     let world = World::new(Channel::Stable);
     let _replicas = [world.replica(), world.replica()];
     until("the first token", async || world.stored().await.is_some()).await;
-    let key = paihao_contracts::names::access_token(ACCOUNT);
+    let key = paihao_contracts::names::access_token_key(ACCOUNT);
     paihao_cache::Cache::remove(&*world.cache, &key).await.unwrap();
     let lost = Instant::now();
     until("it is back", async || world.stored().await.is_some()).await;
@@ -250,7 +252,7 @@ async fn a_cache_that_lost_everything_has_the_token_again_within_seconds() {
 async fn a_report_names_the_token_by_its_fingerprint_only() {
     let world = World::new(Channel::Stable);
     let reader = world.reader();
-    let _ = reader.refused(ACCOUNT, &AccessToken::new("43_secret")).await;
+    let _ = reader.replace_refused(ACCOUNT, &AccessToken::new("43_secret")).await;
     let payloads = world.queue.payloads();
     assert_eq!(payloads.len(), 1);
     assert!(payloads[0].contains(&fingerprint("43_secret")), "{payloads:?}");
@@ -324,7 +326,7 @@ async fn accounts_come_and_go() {
         (&["other".to_owned()][..], &[ACCOUNT.to_owned()][..])
     );
     assert!(replica.service.keeps("other") && !replica.service.keeps(ACCOUNT));
-    let key = paihao_contracts::names::access_token("other");
+    let key = paihao_contracts::names::access_token_key("other");
     until("the other's token", async || {
         paihao_cache::Cache::get(&*world.cache, &key).await.unwrap().is_some()
     })

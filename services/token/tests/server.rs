@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use wechat_sim::{EarlyDeath, Fault, SimAccount, SimConfig, Simulator};
+use wechat_sim::{Fault, SimAccount, SimConfig, Simulator, TokenInvalidation};
 
 const KEY: &str = "the-crm-systems-own-long-key";
 
@@ -70,8 +70,11 @@ impl Owner {
         };
         let tasks = Tasks::new();
         let service = start(Settings::default(), vec![shop], ports, &tasks);
-        let options =
-            TokenReaderOptions { reread: Duration::from_secs(1), wait, ..Default::default() };
+        let options = TokenReaderOptions {
+            refresh_interval: Duration::from_secs(1),
+            wait_timeout: wait,
+            ..Default::default()
+        };
         let reader = TokenReader::new(cache, ledger, clock.clone(), options);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -154,7 +157,7 @@ async fn a_token_is_read_with_what_is_left_of_its_life_and_stored_nowhere() {
 async fn many_reports_of_one_token_are_answered_with_the_one_newer_one() {
     let owner = Owner::start(0).await;
     let old = owner.token().await;
-    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
     let answers = join_all((0..64).map(|_| owner.report(&old))).await;
     let mut newer = Vec::new();
     for answer in answers {
@@ -227,7 +230,7 @@ async fn a_key_has_its_minute_and_can_be_changed() {
 async fn the_client_of_the_documentation_works() {
     let owner = Owner::start(0).await;
     owner.token().await;
-    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
     let page = include_str!("../../../docs/guide/token-server.md");
     let program =
         page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
@@ -254,7 +257,7 @@ async fn without_any_token_it_says_when_to_ask_again() {
     let owner = Owner::patient(0, Duration::from_secs(2)).await;
     let first = owner.token().await;
     owner.wechat.add_fault(Fault::errcode("/cgi-bin/stable_token", 40164));
-    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
     let (status, code) = refusal(owner.report(&first).await).await;
     assert_eq!((status.as_u16(), &*code), (503, "no_token"));
     owner.close().await;
@@ -321,12 +324,12 @@ async fn the_document_names_every_answer_and_refusal_and_nothing_else() {
     for body in ["{}".to_owned(), "x".repeat(5_000)] {
         meet("report_refused_token", report("shop", KEY, body).await).await;
     }
-    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
     meet("report_refused_token", report("shop", KEY, of_first.clone()).await).await;
     // Now there is none to be had.
     let last = json!({ "access_token": owner.token().await }).to_string();
     owner.wechat.add_fault(Fault::errcode("/cgi-bin/stable_token", 40164));
-    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
     meet("report_refused_token", report("shop", KEY, last).await).await;
     // One that never had a token.
     let new = Account {

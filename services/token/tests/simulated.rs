@@ -9,11 +9,12 @@ use paihao_ledger::Ledger;
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_token::{Account, Channel, Ports, Settings, start};
 use paihao_wechat::{
-    AppId, AppSecret, Caller, Client, ClientOptions, Endpoints, Meaning, QrRequest, TokenSource,
+    AccountClient, AppId, AppSecret, Client, ClientOptions, Endpoints, FailureClass, QrRequest,
+    TokenSource,
 };
 use std::sync::Arc;
 use std::time::Duration;
-use wechat_sim::{EarlyDeath, Fault, SimAccount, SimConfig, Simulator};
+use wechat_sim::{Fault, SimAccount, SimConfig, Simulator, TokenInvalidation};
 
 const ACCOUNT: &str = "hall";
 
@@ -67,12 +68,13 @@ impl Hall {
 
     fn reader(&self) -> TokenReader {
         // Patience for a busy machine; nothing here waits this long when it works.
-        let options = TokenReaderOptions { wait: Duration::from_secs(30), ..Default::default() };
+        let options =
+            TokenReaderOptions { wait_timeout: Duration::from_secs(30), ..Default::default() };
         TokenReader::new(self.cache.clone(), self.ledger.clone(), Arc::new(SystemClock), options)
     }
 
-    fn caller(&self) -> Caller {
-        Caller::new(self.client.clone(), Arc::new(self.reader()))
+    fn caller(&self) -> AccountClient {
+        AccountClient::new(self.client.clone(), Arc::new(self.reader()))
     }
 
     async fn close(self) {
@@ -89,7 +91,7 @@ fn code() -> QrRequest {
 async fn two_replicas_and_64_callers_fetch_one_token() {
     for channel in [Channel::Stable, Channel::Classic] {
         let hall = Hall::open().await;
-        let callers: Vec<Caller> = (0..64).map(|_| hall.caller()).collect();
+        let callers: Vec<AccountClient> = (0..64).map(|_| hall.caller()).collect();
         let request = code();
         let calls = join_all(callers.iter().map(|caller| caller.create_qr(ACCOUNT, &request)));
         let _replicas = [hall.replica(channel), hall.replica(channel)];
@@ -103,7 +105,9 @@ async fn two_replicas_and_64_callers_fetch_one_token() {
 
 #[tokio::test]
 async fn a_token_that_dies_early_is_replaced_and_every_call_succeeds() {
-    for (death, forced) in [(EarlyDeath::Replaced, 0), (EarlyDeath::StillHandedOut, 1)] {
+    for (death, forced) in
+        [(TokenInvalidation::Replaced, 0), (TokenInvalidation::StillHandedOut, 1)]
+    {
         let hall = Hall::open().await;
         let _replicas = [hall.replica(Channel::Stable), hall.replica(Channel::Stable)];
         let callers = [hall.caller(), hall.caller()];
@@ -127,7 +131,7 @@ async fn a_keeper_killed_is_followed_by_another() {
     caller.create_qr(ACCOUNT, &code()).await.unwrap();
     let _second = hall.replica(Channel::Stable);
     first.abort();
-    hall.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    hall.wechat.kill_tokens(None, TokenInvalidation::Replaced);
     caller.create_qr(ACCOUNT, &code()).await.unwrap();
     hall.close().await;
 }
@@ -140,7 +144,7 @@ async fn a_wechat_that_is_busy_or_away_is_waited_for() {
     hall.reader().current(ACCOUNT).await.unwrap();
     hall.wechat.add_fault(Fault::errcode("/cgi-bin/qrcode/create", 45009).times(1));
     let refused = hall.caller().create_qr(ACCOUNT, &code()).await.unwrap_err();
-    assert!(matches!(refused.meaning(), Meaning::Later(Some(_))), "{refused}");
+    assert!(matches!(refused.class(), FailureClass::RetryLater(Some(_))), "{refused}");
     hall.caller().create_qr(ACCOUNT, &code()).await.unwrap();
     hall.close().await;
 }

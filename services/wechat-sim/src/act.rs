@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::allowance::Trigger;
 use crate::clock::wall_ms;
 use crate::payload::Payload;
-use crate::people::{Refusal, Shown};
-use crate::push::{Forged, Push, Pushed, push};
-use crate::reply::{Answer, ERROR_SENTENCE};
-use crate::world::{Account, Shared};
+use crate::people::{ChatContent, Refusal};
+use crate::push::{Push, PushOverrides, PushRecord, push};
+use crate::reply::{ReplyOutcome, SERVICE_ERROR_TEXT};
+use crate::world::{AccountState, SharedState};
 
 /// How an event reaches the account's callbacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -35,7 +35,7 @@ impl Routing {
 /// What a customer sees on scanning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Seen {
+pub enum ScanResult {
     /// They follow already: a `SCAN` event.
     Scanned,
     /// They follow from now on: a `subscribe` event with the scene.
@@ -48,139 +48,176 @@ pub enum Seen {
 
 /// What came of something a customer did.
 #[derive(Debug, Clone, Serialize)]
-pub struct Outcome {
+pub struct ActionOutcome {
     /// What the customer saw, for a scan.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub seen: Option<Seen>,
+    pub seen: Option<ScanResult>,
     /// One for each delivery asked for, in order; empty when there was no event.
-    pub pushes: Vec<Arc<Pushed>>,
+    pub pushes: Vec<Arc<PushRecord>>,
     /// The text reply that was shown in the chat.
     pub reply: Option<String>,
 }
 
-impl Outcome {
-    fn without_event(seen: Seen) -> Self {
+impl ActionOutcome {
+    fn without_event(seen: ScanResult) -> Self {
         Self { seen: Some(seen), pushes: Vec::new(), reply: None }
     }
 }
 
 /// A customer scans the code with this ticket or content.
-pub(crate) async fn scan(world: &Shared, openid: &str, code: &str, routing: Routing) -> Outcome {
+pub(crate) async fn scan(
+    world: &SharedState,
+    openid: &str,
+    code: &str,
+    routing: Routing,
+) -> ActionOutcome {
     let found = world.codes.lock().find(code);
     let account = found.as_ref().and_then(|code| world.account(Some(&code.appid)));
     let (Some(code), Some(account)) = (found, account) else {
         if let Some(account) = world.account(None) {
-            world.show(account, openid, note("无法识别的二维码"));
+            world.append_chat_line(account, openid, grey_line("无法识别的二维码"));
         }
-        return Outcome::without_event(Seen::Unknown);
+        return ActionOutcome::without_event(ScanResult::Unknown);
     };
     if code.expired(world.clock.now_ms()) {
-        world.show(account, openid, note("二维码已过期"));
-        return Outcome::without_event(Seen::Expired);
+        world.append_chat_line(account, openid, grey_line("二维码已过期"));
+        return ActionOutcome::without_event(ScanResult::Expired);
     }
     let followed = {
         let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
         let mut people = world.people.lock();
-        let person = people.meet(account.index, openid);
-        person.allowance.open(Trigger::Scan, windows, now);
+        let person = people.get_or_insert(account.index, openid);
+        person.allowance.open_window(Trigger::Scan, windows, now);
         if !person.follows {
             person.since = Some((now, Some(code.scene.clone())));
         }
         std::mem::replace(&mut person.follows, true)
     };
     let (seen, event, key) = if followed {
-        world.show(account, openid, note("扫描二维码"));
-        (Seen::Scanned, "SCAN", code.scene.clone())
+        world.append_chat_line(account, openid, grey_line("扫描二维码"));
+        (ScanResult::Scanned, "SCAN", code.scene.clone())
     } else {
-        world.show(account, openid, note(&format!("扫码关注了「{}」", account.own.name)));
-        (Seen::Followed, "subscribe", format!("qrscene_{}", code.scene))
+        world.append_chat_line(
+            account,
+            openid,
+            grey_line(&format!("扫码关注了「{}」", account.config.name)),
+        );
+        (ScanResult::Followed, "subscribe", format!("qrscene_{}", code.scene))
     };
-    let body = head(account, openid, "event")
+    let body = payload_head(account, openid, "event")
         .text("Event", event)
         .text("EventKey", &key)
         .text("Ticket", &code.ticket);
-    let outcome = send(world, account, openid, event, body.finish(), routing, true).await;
-    Outcome { seen: Some(seen), ..outcome }
+    let outcome = push_event(world, account, openid, event, body.finish(), routing, true).await;
+    ActionOutcome { seen: Some(seen), ..outcome }
 }
 
 /// A customer follows the account without scanning.
-pub(crate) async fn follow(world: &Shared, account: &Account, openid: &str) -> Outcome {
+pub(crate) async fn follow(
+    world: &SharedState,
+    account: &AccountState,
+    openid: &str,
+) -> ActionOutcome {
     let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
     {
         let mut people = world.people.lock();
-        let person = people.meet(account.index, openid);
-        person.allowance.open(Trigger::Follow, windows, now);
+        let person = people.get_or_insert(account.index, openid);
+        person.allowance.open_window(Trigger::Follow, windows, now);
         (person.follows, person.since) = (true, Some((now, None)));
     }
-    world.show(account, openid, note(&format!("关注了「{}」", account.own.name)));
-    let body = head(account, openid, "event").text("Event", "subscribe").text("EventKey", "");
-    send(world, account, openid, "subscribe", body.finish(), Routing::default(), true).await
+    world.append_chat_line(
+        account,
+        openid,
+        grey_line(&format!("关注了「{}」", account.config.name)),
+    );
+    let body =
+        payload_head(account, openid, "event").text("Event", "subscribe").text("EventKey", "");
+    push_event(world, account, openid, "subscribe", body.finish(), Routing::default(), true).await
 }
 
 /// A customer unfollows; whatever the account answers is not shown.
-pub(crate) async fn unfollow(world: &Shared, account: &Account, openid: &str) -> Outcome {
+pub(crate) async fn unfollow(
+    world: &SharedState,
+    account: &AccountState,
+    openid: &str,
+) -> ActionOutcome {
     {
         let mut people = world.people.lock();
-        let person = people.meet(account.index, openid);
-        person.allowance.close();
+        let person = people.get_or_insert(account.index, openid);
+        person.allowance.clear();
         (person.follows, person.since) = (false, None);
     }
-    world.show(account, openid, note(&format!("取消关注了「{}」", account.own.name)));
-    let body = head(account, openid, "event").text("Event", "unsubscribe").text("EventKey", "");
-    send(world, account, openid, "unsubscribe", body.finish(), Routing::default(), false).await
+    world.append_chat_line(
+        account,
+        openid,
+        grey_line(&format!("取消关注了「{}」", account.config.name)),
+    );
+    let body =
+        payload_head(account, openid, "event").text("Event", "unsubscribe").text("EventKey", "");
+    push_event(world, account, openid, "unsubscribe", body.finish(), Routing::default(), false)
+        .await
 }
 
 /// A customer writes to the account. Only followers can: `None` otherwise.
-pub(crate) async fn write(
-    world: &Shared,
-    account: &Account,
+pub(crate) async fn send_text(
+    world: &SharedState,
+    account: &AccountState,
     openid: &str,
     text: &str,
     routing: Routing,
-) -> Option<Outcome> {
+) -> Option<ActionOutcome> {
     let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
     {
         let mut people = world.people.lock();
         if !people.get(account.index, openid)?.follows {
             return None;
         }
-        people.meet(account.index, openid).allowance.open(Trigger::Message, windows, now);
+        people.get_or_insert(account.index, openid).allowance.open_window(
+            Trigger::Message,
+            windows,
+            now,
+        );
     }
-    world.show(account, openid, Shown::Sent { text: text.to_owned() });
-    let body =
-        head(account, openid, "text").text("Content", text).number("MsgId", world.new_msgid());
-    Some(send(world, account, openid, "text", body.finish(), routing, true).await)
+    world.append_chat_line(account, openid, ChatContent::Sent { text: text.to_owned() });
+    let body = payload_head(account, openid, "text")
+        .text("Content", text)
+        .number("MsgId", world.new_msgid());
+    Some(push_event(world, account, openid, "text", body.finish(), routing, true).await)
 }
 
 /// A customer presses an entry of the account's menu. Only followers see it: `None` otherwise.
 pub(crate) async fn click(
-    world: &Shared,
-    account: &Account,
+    world: &SharedState,
+    account: &AccountState,
     openid: &str,
     key: &str,
     routing: Routing,
-) -> Option<Outcome> {
+) -> Option<ActionOutcome> {
     let (now, windows) = (world.clock.now_ms(), world.behaviour.lock().windows);
     {
         let mut people = world.people.lock();
         if !people.get(account.index, openid)?.follows {
             return None;
         }
-        people.meet(account.index, openid).allowance.open(Trigger::Menu, windows, now);
+        people.get_or_insert(account.index, openid).allowance.open_window(
+            Trigger::Menu,
+            windows,
+            now,
+        );
     }
-    let body = head(account, openid, "event").text("Event", "CLICK").text("EventKey", key);
-    Some(send(world, account, openid, "CLICK", body.finish(), routing, true).await)
+    let body = payload_head(account, openid, "event").text("Event", "CLICK").text("EventKey", key);
+    Some(push_event(world, account, openid, "CLICK", body.finish(), routing, true).await)
 }
 
 /// Pushes a body as it is: for hostile and odd ones.
 pub(crate) async fn push_raw(
-    world: &Shared,
-    account: &Account,
+    world: &SharedState,
+    account: &AccountState,
     openid: &str,
     body: &str,
     routing: Routing,
-    forged: Forged,
-) -> Vec<Arc<Pushed>> {
+    forged: PushOverrides,
+) -> Vec<Arc<PushRecord>> {
     let push = Push {
         account: account.index,
         openid: openid.to_owned(),
@@ -192,57 +229,63 @@ pub(crate) async fn push_raw(
     push_all(world, account, push, routing).await
 }
 
-fn note(text: &str) -> Shown {
-    Shown::Note { text: text.to_owned() }
+fn grey_line(text: &str) -> ChatContent {
+    ChatContent::Note { text: text.to_owned() }
 }
 
 /// The head of a body about this customer, created now.
-pub(crate) fn head(account: &Account, openid: &str, kind: &str) -> Payload {
-    Payload::new(&account.own.original_id, openid, wall_ms() / 1000, kind)
+pub(crate) fn payload_head(account: &AccountState, openid: &str, kind: &str) -> Payload {
+    Payload::new(&account.config.original_id, openid, wall_ms() / 1000, kind)
 }
 
-async fn send(
-    world: &Shared,
-    account: &Account,
+async fn push_event(
+    world: &SharedState,
+    account: &AccountState,
     openid: &str,
     event: &str,
     body: String,
     routing: Routing,
     visible: bool,
-) -> Outcome {
+) -> ActionOutcome {
     let push = Push {
         account: account.index,
         openid: openid.to_owned(),
         event: event.to_owned(),
         body: body.into(),
         to: Vec::new(),
-        forged: Forged::default(),
+        forged: PushOverrides::default(),
     };
     let pushes = push_all(world, account, push, routing).await;
-    let good = pushes.iter().find(|pushed| !matches!(pushed.answer, Answer::UserSawError { .. }));
+    let good =
+        pushes.iter().find(|pushed| !matches!(pushed.answer, ReplyOutcome::UserSawError { .. }));
     let shown = pushes.iter().find_map(|pushed| pushed.answer.text()).map(str::to_owned);
     if visible {
         if let Some(text) = &shown {
-            world.show(account, openid, Shown::Reply { text: text.clone() });
-        } else if let Some(Answer::Other { msg_type }) = good.map(|pushed| &pushed.answer) {
-            world.show(account, openid, Shown::Reply { text: format!("[{msg_type}]") });
+            world.append_chat_line(account, openid, ChatContent::Reply { text: text.clone() });
+        } else if let Some(ReplyOutcome::Other { msg_type }) = good.map(|pushed| &pushed.answer) {
+            world.append_chat_line(
+                account,
+                openid,
+                ChatContent::Reply { text: format!("[{msg_type}]") },
+            );
         } else if good.is_none()
-            && let Some(Answer::UserSawError { reason }) = pushes.first().map(|push| &push.answer)
+            && let Some(ReplyOutcome::UserSawError { reason }) =
+                pushes.first().map(|push| &push.answer)
         {
-            let (text, reason) = (ERROR_SENTENCE.to_owned(), reason.clone());
-            world.show(account, openid, Shown::Failure { text, reason });
+            let (text, reason) = (SERVICE_ERROR_TEXT.to_owned(), reason.clone());
+            world.append_chat_line(account, openid, ChatContent::Failure { text, reason });
         }
     }
-    Outcome { seen: None, pushes, reply: shown.filter(|_| visible) }
+    ActionOutcome { seen: None, pushes, reply: shown.filter(|_| visible) }
 }
 
 /// Every delivery asked for, at the same time, and to the end even if nobody waits for it.
 async fn push_all(
-    world: &Shared,
-    account: &Account,
+    world: &SharedState,
+    account: &AccountState,
     of: Push,
     routing: Routing,
-) -> Vec<Arc<Pushed>> {
+) -> Vec<Arc<PushRecord>> {
     let copies = (0..routing.deliveries.max(1)).map(|copy| {
         let to = if routing.to.is_empty() {
             account.next_urls()
@@ -270,11 +313,11 @@ pub struct PersonState {
 }
 
 /// Everybody, or those with this openid, in no order.
-pub(crate) fn everybody(world: &Shared, only: Option<&str>) -> Vec<PersonState> {
+pub(crate) fn person_states(world: &SharedState, only: Option<&str>) -> Vec<PersonState> {
     let people = world.people.lock();
     let wanted = people.all().filter(|(_, openid, _)| only.is_none_or(|only| only == *openid));
     let states = wanted.map(|(account, openid, person)| PersonState {
-        appid: world.accounts[account].own.appid.clone(),
+        appid: world.accounts[account].config.appid.clone(),
         openid: openid.to_owned(),
         follows: person.follows,
         refuses: person.refuses,

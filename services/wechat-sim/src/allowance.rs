@@ -25,7 +25,7 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    fn allows(self) -> (u32, u64) {
+    fn text_window(self) -> (u32, u64) {
         match self {
             Self::Message => (5, TWO_DAYS_MS),
             Self::Menu | Self::Follow | Self::Scan => (3, MINUTE_MS),
@@ -36,7 +36,7 @@ impl Trigger {
 /// How several open windows count together, which nobody knows of the real WeChat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Windows {
+pub enum WindowPolicy {
     /// Each has its own count, and they add up.
     AddUp,
     /// The newest replaces the others.
@@ -48,7 +48,7 @@ pub enum Windows {
 pub struct Throttle {
     /// The same content within 60 seconds is refused with 40241.
     pub same_in_a_minute: bool,
-    /// More messages than this in `within` are refused with 43117; 0 is no limit.
+    /// More messages than this in `element` are refused with 43117; 0 is no limit.
     pub most: u32,
     /// The span of `most`.
     pub within: Duration,
@@ -56,24 +56,24 @@ pub struct Throttle {
 
 /// One customer's allowances. Pure: told the time in Unix milliseconds.
 #[derive(Debug, Default)]
-pub(crate) struct Allowance {
+pub(crate) struct SendAllowance {
     /// End and texts left, in the order of their opening.
     windows: Vec<(u64, u32)>,
     /// Notices left, by template.
-    agreed: HashMap<String, u32>,
+    granted_notices: HashMap<String, u32>,
     /// Content and time of the messages of late.
-    sent: VecDeque<(u64, u64)>,
+    recent_messages: VecDeque<(u64, u64)>,
 }
 
-impl Allowance {
-    pub(crate) fn open(&mut self, trigger: Trigger, windows: Windows, now: u64) {
-        let (texts, span) = trigger.allows();
-        self.windows.retain(|(end, _)| *end > now && windows == Windows::AddUp);
+impl SendAllowance {
+    pub(crate) fn open_window(&mut self, trigger: Trigger, windows: WindowPolicy, now: u64) {
+        let (texts, span) = trigger.text_window();
+        self.windows.retain(|(end, _)| *end > now && windows == WindowPolicy::AddUp);
         self.windows.push((now + span, texts));
     }
 
     /// Takes a free text, or says which error code stands against it.
-    pub(crate) fn text(&mut self, now: u64) -> Result<(), i64> {
+    pub(crate) fn take_text(&mut self, now: u64) -> Result<(), i64> {
         self.windows.retain(|(end, _)| *end > now);
         if self.windows.is_empty() {
             return Err(45015);
@@ -86,13 +86,13 @@ impl Allowance {
     }
 
     /// The customer agrees to so many more notices of a template.
-    pub(crate) fn agree(&mut self, template_id: &str, times: u32) {
-        *self.agreed.entry(template_id.to_owned()).or_default() += times;
+    pub(crate) fn grant_notices(&mut self, template_id: &str, times: u32) {
+        *self.granted_notices.entry(template_id.to_owned()).or_default() += times;
     }
 
     /// Takes a notice they agreed to, or says which error code stands against it.
-    pub(crate) fn notice(&mut self, template_id: &str) -> Result<(), i64> {
-        match self.agreed.get_mut(template_id).filter(|left| **left > 0) {
+    pub(crate) fn take_notice(&mut self, template_id: &str) -> Result<(), i64> {
+        match self.granted_notices.get_mut(template_id).filter(|left| **left > 0) {
             Some(left) => *left -= 1,
             None => return Err(43101),
         }
@@ -100,33 +100,41 @@ impl Allowance {
     }
 
     /// Whether a message may be sent now, or which error code stands against it.
-    pub(crate) fn throttled(&self, rules: Throttle, content: u64, now: u64) -> Result<(), i64> {
+    pub(crate) fn check_throttle(
+        &self,
+        rules: Throttle,
+        content: u64,
+        now: u64,
+    ) -> Result<(), i64> {
         let within = |at: u64, span: u64| now < at + span;
         if rules.same_in_a_minute
-            && self.sent.iter().any(|(known, at)| *known == content && within(*at, MINUTE_MS))
+            && self
+                .recent_messages
+                .iter()
+                .any(|(known, at)| *known == content && within(*at, MINUTE_MS))
         {
             return Err(40241);
         }
         let span = rules.within.as_millis() as u64;
-        let lately = self.sent.iter().filter(|(_, at)| within(*at, span)).count();
+        let lately = self.recent_messages.iter().filter(|(_, at)| within(*at, span)).count();
         if rules.most > 0 && lately >= rules.most as usize { Err(43117) } else { Ok(()) }
     }
 
-    pub(crate) fn sent(&mut self, content: u64, now: u64) {
-        if self.sent.len() >= 64 {
-            self.sent.pop_front();
+    pub(crate) fn record_sent(&mut self, content: u64, now: u64) {
+        if self.recent_messages.len() >= 64 {
+            self.recent_messages.pop_front();
         }
-        self.sent.push_back((content, now));
+        self.recent_messages.push_back((content, now));
     }
 
     /// They unfollowed: nothing is left.
-    pub(crate) fn close(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 }
 
 /// By what two messages are the same.
-pub(crate) fn content(of: &impl Hash) -> u64 {
+pub(crate) fn content_hash(of: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
     hasher.finish()
@@ -138,46 +146,46 @@ mod tests {
 
     #[test]
     fn a_scan_allows_three_texts_in_a_minute_and_a_message_five_in_two_days() {
-        let mut one = Allowance::default();
-        assert_eq!(one.text(0), Err(45015));
-        one.open(Trigger::Scan, Windows::AddUp, 0);
+        let mut one = SendAllowance::default();
+        assert_eq!(one.take_text(0), Err(45015));
+        one.open_window(Trigger::Scan, WindowPolicy::AddUp, 0);
         assert_eq!(
-            [0, 1, 59_999, 59_999].map(|now| one.text(now)),
+            [0, 1, 59_999, 59_999].map(|now| one.take_text(now)),
             [Ok(()), Ok(()), Ok(()), Err(45047)]
         );
-        assert_eq!(one.text(60_000), Err(45015));
-        one.open(Trigger::Message, Windows::AddUp, 60_000);
-        one.open(Trigger::Scan, Windows::AddUp, 60_000);
-        assert_eq!((0..9).filter(|_| one.text(70_000).is_ok()).count(), 8, "they add up");
-        one.open(Trigger::Message, Windows::NewestOnly, 80_000);
-        one.open(Trigger::Scan, Windows::NewestOnly, 80_000);
-        assert_eq!((0..9).filter(|_| one.text(80_000).is_ok()).count(), 3, "or they do not");
+        assert_eq!(one.take_text(60_000), Err(45015));
+        one.open_window(Trigger::Message, WindowPolicy::AddUp, 60_000);
+        one.open_window(Trigger::Scan, WindowPolicy::AddUp, 60_000);
+        assert_eq!((0..9).filter(|_| one.take_text(70_000).is_ok()).count(), 8, "they add up");
+        one.open_window(Trigger::Message, WindowPolicy::NewestOnly, 80_000);
+        one.open_window(Trigger::Scan, WindowPolicy::NewestOnly, 80_000);
+        assert_eq!((0..9).filter(|_| one.take_text(80_000).is_ok()).count(), 3, "or they do not");
     }
 
     #[test]
     fn an_agreement_is_good_for_one_notice() {
-        let mut one = Allowance::default();
-        one.agree("S", 1);
+        let mut one = SendAllowance::default();
+        one.grant_notices("S", 1);
         assert_eq!(
-            (one.notice("other"), one.notice("S"), one.notice("S")),
+            (one.take_notice("other"), one.take_notice("S"), one.take_notice("S")),
             (Err(43101), Ok(()), Err(43101))
         );
-        one.agree("S", 2);
-        one.close();
-        assert_eq!(one.notice("S"), Err(43101));
+        one.grant_notices("S", 2);
+        one.clear();
+        assert_eq!(one.take_notice("S"), Err(43101));
     }
 
     #[test]
     fn the_same_or_too_much_is_throttled() {
         let rules = Throttle { same_in_a_minute: true, most: 2, within: Duration::from_secs(600) };
-        let mut one = Allowance::default();
-        one.sent(7, 0);
-        assert_eq!(one.throttled(rules, 7, 59_999), Err(40241));
-        assert_eq!(one.throttled(rules, 7, 60_000), Ok(()));
-        one.sent(8, 60_000);
-        assert_eq!(one.throttled(rules, 9, 60_001), Err(43117));
-        assert_eq!(one.throttled(rules, 9, 600_000), Ok(()));
+        let mut one = SendAllowance::default();
+        one.record_sent(7, 0);
+        assert_eq!(one.check_throttle(rules, 7, 59_999), Err(40241));
+        assert_eq!(one.check_throttle(rules, 7, 60_000), Ok(()));
+        one.record_sent(8, 60_000);
+        assert_eq!(one.check_throttle(rules, 9, 60_001), Err(43117));
+        assert_eq!(one.check_throttle(rules, 9, 600_000), Ok(()));
         let off = Throttle { same_in_a_minute: false, most: 0, ..rules };
-        assert_eq!(one.throttled(off, 8, 60_001), Ok(()));
+        assert_eq!(one.check_throttle(off, 8, 60_001), Ok(()));
     }
 }

@@ -1,4 +1,4 @@
-//! Answers as WeChat writes them: always HTTP 200, `encoding=utf-8`, `\/`, and a `rid` tail.
+//! Answers as WeChat writes them: always HTTP 200, `encoding=utf-8`, `\/`, and a `request_id_tail` tail.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -16,26 +16,26 @@ pub(crate) fn json(value: &impl Serialize) -> Response {
 
 /// An error code with WeChat's text for it.
 pub(crate) fn refusal(errcode: i64) -> Response {
-    refusal_saying(errcode, text(errcode))
+    refusal_with_text(errcode, errmsg_for(errcode))
 }
 
 /// An error code with a text; the changing tail is added.
-pub(crate) fn refusal_saying(errcode: i64, errmsg: &str) -> Response {
+pub(crate) fn refusal_with_text(errcode: i64, errmsg: &str) -> Response {
     #[derive(Serialize)]
     struct Refusal {
         errcode: i64,
         errmsg: String,
     }
-    json(&Refusal { errcode, errmsg: format!("{errmsg} rid: {}", rid()) })
+    json(&Refusal { errcode, errmsg: format!("{errmsg} rid: {}", request_id_tail()) })
 }
 
-fn rid() -> String {
+fn request_id_tail() -> String {
     let second = wall_ms() / 1000;
     format!("{second:08x}-{}-{}", hex::encode(dice::bytes::<4>()), hex::encode(dice::bytes::<4>()))
 }
 
 /// The beginning of the text that comes with a code.
-fn text(errcode: i64) -> &'static str {
+fn errmsg_for(errcode: i64) -> &'static str {
     match errcode {
         -1 => "system error",
         40001 => {

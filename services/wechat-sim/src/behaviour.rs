@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::allowance::{Throttle, Windows};
+use crate::allowance::{Throttle, WindowPolicy};
 use crate::config::{Behaviour, OnDuplicate, OnHttpError, ReceiptStatus, RepeatStamps};
 
 /// Times are in milliseconds.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Change {
+pub(crate) struct BehaviourChange {
     cut_ms: Option<u64>,
     repeats: Option<u32>,
     stamps: Option<RepeatStamps>,
@@ -22,7 +22,7 @@ pub(crate) struct Change {
     token_life_ms: Option<u64>,
     address_listed: Option<bool>,
     throttle: Option<ThrottleChange>,
-    windows: Option<Windows>,
+    windows: Option<WindowPolicy>,
     date_off_s: Option<i64>,
     dirty: Option<bool>,
     receipt: ReceiptChange,
@@ -48,7 +48,7 @@ struct ReceiptChange {
     zero_id: Option<bool>,
 }
 
-impl Change {
+impl BehaviourChange {
     pub(crate) fn apply(self, to: &mut Behaviour) {
         let receipt = self.receipt;
         set(&mut to.cut, self.cut_ms.map(Duration::from_millis));

@@ -7,17 +7,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// those who receive them compare it with their own.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
-    ahead_ms: AtomicU64,
+    offset_ms: AtomicU64,
 }
 
 impl Clock {
     /// Unix milliseconds.
     pub(crate) fn now_ms(&self) -> u64 {
-        wall_ms() + self.ahead_ms.load(Ordering::Relaxed)
+        wall_ms() + self.offset_ms.load(Ordering::Relaxed)
     }
 
     pub(crate) fn advance(&self, by: Duration) {
-        self.ahead_ms.fetch_add(by.as_millis() as u64, Ordering::Relaxed);
+        self.offset_ms.fetch_add(by.as_millis() as u64, Ordering::Relaxed);
     }
 }
 

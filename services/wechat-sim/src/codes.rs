@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Longest life of a temporary code, in seconds.
-const LONGEST_S: i64 = 2_592_000;
+const MAX_EXPIRE_SECONDS: i64 = 2_592_000;
 /// Life of a temporary code whose request does not say, in seconds.
-const DEFAULT_S: i64 = 60;
+const DEFAULT_EXPIRE_SECONDS: i64 = 60;
 /// Permanent codes an account may have.
-const PERMANENT_MOST: usize = 100_000;
+const MAX_PERMANENT_CODES: usize = 100_000;
 
 /// A created code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,14 +42,14 @@ impl Code {
 
 /// What a valid request asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct QrCodeRequest {
     pub(crate) scene: String,
     /// Seconds; `None` for a permanent code.
     pub(crate) expire_seconds: Option<u32>,
 }
 
 /// The request of `qrcode/create`, or the error code that answers it.
-pub(crate) fn read(request: &Value) -> Result<Wanted, i64> {
+pub(crate) fn parse_request(request: &Value) -> Result<QrCodeRequest, i64> {
     let (temporary, numbered) = match request["action_name"].as_str() {
         Some("QR_SCENE") => (true, true),
         Some("QR_STR_SCENE") => (true, false),
@@ -72,17 +72,17 @@ pub(crate) fn read(request: &Value) -> Result<Wanted, i64> {
         text.to_owned()
     };
     let asked = match &request["expire_seconds"] {
-        Value::Null => DEFAULT_S,
+        Value::Null => DEFAULT_EXPIRE_SECONDS,
         seconds => seconds.as_i64().ok_or(40053)?,
     };
-    if temporary && !(1..=LONGEST_S).contains(&asked) {
+    if temporary && !(1..=MAX_EXPIRE_SECONDS).contains(&asked) {
         return Err(40053);
     }
-    Ok(Wanted { scene, expire_seconds: temporary.then_some(asked as u32) })
+    Ok(QrCodeRequest { scene, expire_seconds: temporary.then_some(asked as u32) })
 }
 
 /// A ticket as WeChat packs it: the address and the two times in 96 characters of base64.
-pub(crate) fn ticket(varying: [u8; 2], url: &str, created_s: u32, expire_s: u32) -> String {
+pub(crate) fn encode_ticket(varying: [u8; 2], url: &str, created_s: u32, expire_s: u32) -> String {
     let mut bytes = vec![0x81, 0x01, varying[0], varying[1], 0x3c, 0, 0, 0, 0, 0, 0, 0, 0x01];
     bytes.push(url.len() as u8 + 1);
     bytes.extend_from_slice(url.as_bytes());
@@ -100,18 +100,18 @@ pub(crate) struct Codes {
     ticket_of_url: HashMap<String, String>,
     order: VecDeque<Arc<Code>>,
     permanent: VecDeque<Arc<Code>>,
-    most: usize,
+    max_temporary: usize,
 }
 
 impl Codes {
-    /// Remembers at most `most` temporary codes.
+    /// Remembers at most `max_temporary` temporary codes.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             by_ticket: HashMap::new(),
             ticket_of_url: HashMap::new(),
             order: VecDeque::new(),
             permanent: VecDeque::new(),
-            most,
+            max_temporary: most,
         }
     }
 
@@ -120,12 +120,12 @@ impl Codes {
         let code = Arc::new(code);
         if code.expires_at.is_none() {
             let owned = self.permanent.iter().filter(|other| other.appid == code.appid).count();
-            if owned >= PERMANENT_MOST {
+            if owned >= MAX_PERMANENT_CODES {
                 return Err(45029);
             }
             self.permanent.push_back(code.clone());
         } else {
-            if self.order.len() >= self.most
+            if self.order.len() >= self.max_temporary
                 && let Some(oldest) = self.order.pop_front()
             {
                 self.by_ticket.remove(&oldest.ticket);
@@ -161,8 +161,8 @@ mod tests {
 
     use super::*;
 
-    fn wanted(scene: &str, expire_seconds: Option<u32>) -> Result<Wanted, i64> {
-        Ok(Wanted { scene: scene.into(), expire_seconds })
+    fn wanted(scene: &str, expire_seconds: Option<u32>) -> Result<QrCodeRequest, i64> {
+        Ok(QrCodeRequest { scene: scene.into(), expire_seconds })
     }
 
     fn request(action: &str, scene: Value, expire: Value) -> Value {
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn tickets_have_the_shape_of_captured_ones() {
         let url = "http://weixin.qq.com/q/02i_CE54ZYc4E1kHQ9xwcQ";
-        let made = ticket([0x89, 0xef], url, 1_615_426_003, 600);
+        let made = encode_ticket([0x89, 0xef], url, 1_615_426_003, 600);
         let captured = "gQGJ7zwAAAAAAAAAAS5odHRwOi8vd2VpeGluLnFxLmNvbS9xLzAyaV9DRTU0WlljNEUxa0hROXh3Y1EAAgTTcUlgAwRYAgAA";
         assert_eq!(made, captured);
     }
@@ -182,19 +182,25 @@ mod tests {
         let id = |id: i64| json!({ "scene_id": id });
         let text = |text: &str| json!({ "scene_str": text });
         let none = Value::Null;
-        assert_eq!(read(&request("QR_SCENE", id(7), json!(600))), wanted("7", Some(600)));
-        assert_eq!(read(&request("QR_STR_SCENE", text("q/1"), json!(9))), wanted("q/1", Some(9)));
+        assert_eq!(parse_request(&request("QR_SCENE", id(7), json!(600))), wanted("7", Some(600)));
         assert_eq!(
-            read(&request("QR_LIMIT_SCENE", id(100_000), none.clone())),
+            parse_request(&request("QR_STR_SCENE", text("q/1"), json!(9))),
+            wanted("q/1", Some(9))
+        );
+        assert_eq!(
+            parse_request(&request("QR_LIMIT_SCENE", id(100_000), none.clone())),
             wanted("100000", None)
         );
         assert_eq!(
-            read(&request("QR_LIMIT_STR_SCENE", text("a"), none.clone())),
+            parse_request(&request("QR_LIMIT_STR_SCENE", text("a"), none.clone())),
             wanted("a", None)
         );
-        assert_eq!(read(&request("QR_STR_SCENE", text("a"), none.clone())), wanted("a", Some(60)));
         assert_eq!(
-            read(&request("QR_SCENE", id(1 << 40), none.clone())),
+            parse_request(&request("QR_STR_SCENE", text("a"), none.clone())),
+            wanted("a", Some(60))
+        );
+        assert_eq!(
+            parse_request(&request("QR_SCENE", id(1 << 40), none.clone())),
             wanted("4294967295", Some(60)),
             "an id beyond 32 bits is delivered as the largest"
         );
@@ -210,9 +216,12 @@ mod tests {
             (request("QR_STR_SCENE", text("a"), json!(2_592_001)), 40053),
             (request("QR_STR_SCENE", text("a"), json!(0)), 40053),
         ] {
-            assert_eq!(read(&bad), Err(code), "{bad}");
+            assert_eq!(parse_request(&bad), Err(code), "{bad}");
         }
-        assert!(read(&request("QR_STR_SCENE", text(&"号".repeat(64)), json!(2_592_000))).is_ok());
+        assert!(
+            parse_request(&request("QR_STR_SCENE", text(&"号".repeat(64)), json!(2_592_000)))
+                .is_ok()
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::allowance::{Throttle, Windows};
+use crate::allowance::{Throttle, WindowPolicy};
 use crate::templates::SimTemplate;
 
 /// Everything a [`Simulator`](crate::Simulator) is told at its start.
@@ -22,7 +22,7 @@ pub struct SimConfig {
     /// How many calls an account may make.
     pub quotas: Quotas,
     /// How much is remembered for reading back. Counters are exact whatever is forgotten.
-    pub keep: Keep,
+    pub keep: RetentionLimits,
     /// Whether an openid nobody has seen counts as a follower, instead of being invalid (40003).
     pub everybody_follows: bool,
     /// The address of a page to be shown beside the phones, such as a screen in the hall. It has to
@@ -38,7 +38,7 @@ impl Default for SimConfig {
             templates: SimTemplate::demo(),
             behaviour: Behaviour::default(),
             quotas: Quotas::default(),
-            keep: Keep::default(),
+            keep: RetentionLimits::default(),
             everybody_follows: false,
             beside: None,
         }
@@ -122,7 +122,7 @@ pub struct Behaviour {
     /// How messages to one customer are throttled; `None` is not at all.
     pub throttle: Option<Throttle>,
     /// How several open windows for free texts count together.
-    pub windows: Windows,
+    pub windows: WindowPolicy,
     /// How many seconds the `Date` of every answer is off.
     pub date_off_s: i64,
     /// Whether every JSON answer carries raw control characters, a wrong escape and bad UTF-8, as
@@ -146,7 +146,7 @@ impl Default for Behaviour {
             token_life: Duration::from_secs(7_200),
             address_listed: true,
             throttle: None,
-            windows: Windows::AddUp,
+            windows: WindowPolicy::AddUp,
             date_off_s: 0,
             dirty: false,
             receipt: Receipt::default(),
@@ -309,7 +309,7 @@ impl Quotas {
 
 /// How many things are remembered; the oldest go first.
 #[derive(Debug, Clone, Copy)]
-pub struct Keep {
+pub struct RetentionLimits {
     /// Lines of chat (messages and replies among them), over all customers.
     pub lines: usize,
     /// Customers.
@@ -324,7 +324,7 @@ pub struct Keep {
     pub receipts: usize,
 }
 
-impl Default for Keep {
+impl Default for RetentionLimits {
     fn default() -> Self {
         Self {
             lines: 100_000,

@@ -11,20 +11,20 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::act::{self, Outcome, Routing};
-use crate::behaviour::Change;
+use crate::act::{self, ActionOutcome, Routing};
+use crate::behaviour::BehaviourChange;
 use crate::faults::Fault;
-use crate::hostile::{self, Hostile};
-use crate::people::{Refusal, Shown};
+use crate::hostile::{self, HostileReport};
+use crate::people::{ChatContent, Refusal};
 use crate::picture;
-use crate::push::{Forged, verify};
-use crate::tokens::EarlyDeath;
-use crate::world::{Account, Shared};
+use crate::push::{PushOverrides, verify};
+use crate::tokens::TokenInvalidation;
+use crate::world::{AccountState, SharedState};
 
 /// Newest first, at most so many unless asked otherwise.
-const LISTED: usize = 50;
+const DEFAULT_LIST_LIMIT: usize = 50;
 
-pub(crate) fn routes() -> Router<Shared> {
+pub(crate) fn routes() -> Router<SharedState> {
     Router::new()
         .route("/sim/api/accounts", get(accounts))
         .route("/sim/api/callbacks", post(set_callbacks))
@@ -37,7 +37,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/sim/api/text", post(text))
         .route("/sim/api/click", post(click))
         .route("/sim/api/push", post(push_raw))
-        .route("/sim/api/hostile", post(be_hostile))
+        .route("/sim/api/hostile", post(run_hostile))
         .route("/sim/api/people", get(people).post(set_person))
         .route("/sim/api/chat", get(chat))
         .route("/sim/api/messages", get(messages))
@@ -50,22 +50,25 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/sim/api/secret", post(set_secret))
         .route("/sim/api/quotas/clear", post(clear_quotas))
         .route("/sim/api/clock/advance", post(advance))
-        .route("/sim/api/behaviour", post(behave))
+        .route("/sim/api/behaviour", post(change_behaviour))
 }
 
-type Wrong = (StatusCode, Json<Value>);
+type ControlError = (StatusCode, Json<Value>);
 
-fn wrong(status: StatusCode, error: &str) -> Wrong {
+fn control_error(status: StatusCode, error: &str) -> ControlError {
     (status, Json(json!({ "error": error })))
 }
 
-fn account<'a>(world: &'a Shared, appid: Option<&str>) -> Result<&'a Account, Wrong> {
-    world.account(appid).ok_or_else(|| wrong(StatusCode::NOT_FOUND, "no such account"))
+fn account<'a>(
+    world: &'a SharedState,
+    appid: Option<&str>,
+) -> Result<&'a AccountState, ControlError> {
+    world.account(appid).ok_or_else(|| control_error(StatusCode::NOT_FOUND, "no such account"))
 }
 
 /// Parameters of the lists.
 #[derive(Deserialize)]
-struct Which {
+struct ListQuery {
     openid: Option<String>,
     ticket: Option<String>,
     #[serde(default)]
@@ -75,7 +78,7 @@ struct Which {
 
 /// A customer, and what they do.
 #[derive(Deserialize)]
-struct Act {
+struct CustomerAction {
     appid: Option<String>,
     openid: String,
     url: Option<String>,
@@ -88,46 +91,46 @@ struct Act {
     routing: Routing,
 }
 
-async fn accounts(State(world): State<Shared>) -> Json<Value> {
+async fn accounts(State(world): State<SharedState>) -> Json<Value> {
     let accounts = world.accounts.iter().map(|account| {
-        let own = &account.own;
+        let own = &account.config;
         json!({ "appid": own.appid, "original_id": own.original_id, "name": own.name })
     });
     Json(accounts.collect())
 }
 
 #[derive(Deserialize)]
-struct Callbacks {
+struct SetCallbacksRequest {
     appid: Option<String>,
     urls: Vec<String>,
 }
 
 async fn set_callbacks(
-    State(world): State<Shared>,
-    Json(wanted): Json<Callbacks>,
-) -> Result<Json<Value>, Wrong> {
+    State(world): State<SharedState>,
+    Json(wanted): Json<SetCallbacksRequest>,
+) -> Result<Json<Value>, ControlError> {
     account(&world, wanted.appid.as_deref())?.set_urls(wanted.urls);
     Ok(Json(json!({})))
 }
 
 #[derive(Deserialize)]
-struct Verify {
+struct VerifyCallbackRequest {
     appid: Option<String>,
     url: String,
 }
 
 async fn verify_callback(
-    State(world): State<Shared>,
-    Json(wanted): Json<Verify>,
-) -> Result<Json<Value>, Wrong> {
+    State(world): State<SharedState>,
+    Json(wanted): Json<VerifyCallbackRequest>,
+) -> Result<Json<Value>, ControlError> {
     let account = account(&world, wanted.appid.as_deref())?;
     let problem = verify(&world, account, &wanted.url).await.err();
     Ok(Json(json!({ "ok": problem.is_none(), "problem": problem })))
 }
 
-async fn codes(State(world): State<Shared>, Query(which): Query<Which>) -> Json<Value> {
+async fn codes(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Json<Value> {
     let now = world.clock.now_ms();
-    let codes = world.codes.lock().recent(which.limit.unwrap_or(LISTED));
+    let codes = world.codes.lock().recent(which.limit.unwrap_or(DEFAULT_LIST_LIMIT));
     let codes = codes.iter().map(|code| {
         let mut shown = json!(**code);
         shown["expired"] = code.expired(now).into();
@@ -136,7 +139,7 @@ async fn codes(State(world): State<Shared>, Query(which): Query<Which>) -> Json<
     Json(json!({ "now": now, "codes": codes.collect::<Vec<_>>() }))
 }
 
-async fn drawing(State(world): State<Shared>, Query(which): Query<Which>) -> Response {
+async fn drawing(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Response {
     let code = world.codes.lock().find(&which.ticket.unwrap_or_default());
     match code.and_then(|code| picture::svg(&code.url)) {
         Some(svg) => {
@@ -147,168 +150,190 @@ async fn drawing(State(world): State<Shared>, Query(which): Query<Which>) -> Res
     }
 }
 
-async fn scan(State(world): State<Shared>, Json(act): Json<Act>) -> Result<Json<Outcome>, Wrong> {
+async fn scan(
+    State(world): State<SharedState>,
+    Json(act): Json<CustomerAction>,
+) -> Result<Json<ActionOutcome>, ControlError> {
     let Some(code) = act.url.or(act.ticket) else {
-        return Err(wrong(StatusCode::BAD_REQUEST, "url or ticket is missing"));
+        return Err(control_error(StatusCode::BAD_REQUEST, "url or ticket is missing"));
     };
     Ok(Json(act::scan(&world, &act.openid, &code, act.routing).await))
 }
 
-async fn follow(State(world): State<Shared>, Json(act): Json<Act>) -> Result<Json<Outcome>, Wrong> {
+async fn follow(
+    State(world): State<SharedState>,
+    Json(act): Json<CustomerAction>,
+) -> Result<Json<ActionOutcome>, ControlError> {
     let account = account(&world, act.appid.as_deref())?;
     Ok(Json(act::follow(&world, account, &act.openid).await))
 }
 
 async fn unfollow(
-    State(world): State<Shared>,
-    Json(act): Json<Act>,
-) -> Result<Json<Outcome>, Wrong> {
+    State(world): State<SharedState>,
+    Json(act): Json<CustomerAction>,
+) -> Result<Json<ActionOutcome>, ControlError> {
     let account = account(&world, act.appid.as_deref())?;
     Ok(Json(act::unfollow(&world, account, &act.openid).await))
 }
 
-async fn text(State(world): State<Shared>, Json(act): Json<Act>) -> Result<Json<Outcome>, Wrong> {
+async fn text(
+    State(world): State<SharedState>,
+    Json(act): Json<CustomerAction>,
+) -> Result<Json<ActionOutcome>, ControlError> {
     let account = account(&world, act.appid.as_deref())?;
-    let text = act.text.ok_or_else(|| wrong(StatusCode::BAD_REQUEST, "text is missing"))?;
-    let sent = act::write(&world, account, &act.openid, &text, act.routing).await;
-    sent.map(Json).ok_or_else(|| wrong(StatusCode::CONFLICT, "only a follower can write"))
+    let text = act.text.ok_or_else(|| control_error(StatusCode::BAD_REQUEST, "text is missing"))?;
+    let sent = act::send_text(&world, account, &act.openid, &text, act.routing).await;
+    sent.map(Json).ok_or_else(|| control_error(StatusCode::CONFLICT, "only a follower can write"))
 }
 
-async fn click(State(world): State<Shared>, Json(act): Json<Act>) -> Result<Json<Outcome>, Wrong> {
+async fn click(
+    State(world): State<SharedState>,
+    Json(act): Json<CustomerAction>,
+) -> Result<Json<ActionOutcome>, ControlError> {
     let account = account(&world, act.appid.as_deref())?;
-    let key = act.key.ok_or_else(|| wrong(StatusCode::BAD_REQUEST, "key is missing"))?;
+    let key = act.key.ok_or_else(|| control_error(StatusCode::BAD_REQUEST, "key is missing"))?;
     let sent = act::click(&world, account, &act.openid, &key, act.routing).await;
-    sent.map(Json).ok_or_else(|| wrong(StatusCode::CONFLICT, "only a follower sees the menu"))
+    sent.map(Json)
+        .ok_or_else(|| control_error(StatusCode::CONFLICT, "only a follower sees the menu"))
 }
 
 #[derive(Deserialize)]
-struct Raw {
+struct RawPushRequest {
     appid: Option<String>,
     openid: String,
     body: String,
     #[serde(flatten)]
-    forged: Forged,
+    forged: PushOverrides,
     #[serde(flatten)]
     routing: Routing,
 }
 
-async fn push_raw(State(world): State<Shared>, Json(raw): Json<Raw>) -> Result<Json<Value>, Wrong> {
+async fn push_raw(
+    State(world): State<SharedState>,
+    Json(raw): Json<RawPushRequest>,
+) -> Result<Json<Value>, ControlError> {
     let account = account(&world, raw.appid.as_deref())?;
-    let Raw { openid, body, routing, forged, .. } = raw;
+    let RawPushRequest { openid, body, routing, forged, .. } = raw;
     let pushed = act::push_raw(&world, account, &openid, &body, routing, forged).await;
     Ok(Json(json!({ "pushes": pushed })))
 }
 
 /// Where the hostile pushes go, and what they are made of.
 #[derive(Deserialize)]
-struct Attack {
+struct HostileRequest {
     appid: Option<String>,
     url: Option<String>,
     body: Option<String>,
 }
 
-async fn be_hostile(
-    State(world): State<Shared>,
-    Json(Attack { appid, url, body }): Json<Attack>,
-) -> Result<Json<Hostile>, Wrong> {
+async fn run_hostile(
+    State(world): State<SharedState>,
+    Json(HostileRequest { appid, url, body }): Json<HostileRequest>,
+) -> Result<Json<HostileReport>, ControlError> {
     let account = account(&world, appid.as_deref())?;
     let met = hostile::run(&world, account, url, body).await;
-    met.map(Json).map_err(|problem| wrong(StatusCode::CONFLICT, problem))
+    met.map(Json).map_err(|problem| control_error(StatusCode::CONFLICT, problem))
 }
 
-async fn people(State(world): State<Shared>, Query(which): Query<Which>) -> Json<Value> {
-    Json(json!(act::everybody(&world, which.openid.as_deref())))
+async fn people(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Json<Value> {
+    Json(json!(act::person_states(&world, which.openid.as_deref())))
 }
 
 async fn set_person(
-    State(world): State<Shared>,
-    Json(act): Json<Act>,
-) -> Result<Json<Value>, Wrong> {
+    State(world): State<SharedState>,
+    Json(act): Json<CustomerAction>,
+) -> Result<Json<Value>, ControlError> {
     let account = account(&world, act.appid.as_deref())?;
     let mut people = world.people.lock();
-    let person = people.meet(account.index, &act.openid);
+    let person = people.get_or_insert(account.index, &act.openid);
     person.refuses = act.refuses.unwrap_or(person.refuses);
     person.follows = act.follows.unwrap_or(person.follows);
     Ok(Json(json!({ "follows": person.follows, "refuses": person.refuses })))
 }
 
-async fn chat(State(world): State<Shared>, Query(which): Query<Which>) -> Json<Value> {
+async fn chat(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Json<Value> {
     Json(json!(world.people.lock().lines(which.openid.as_deref(), which.after)))
 }
 
-async fn messages(State(world): State<Shared>, Query(which): Query<Which>) -> Json<Value> {
+async fn messages(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Json<Value> {
     let lines = world.people.lock().lines(which.openid.as_deref(), which.after);
     let messages = lines.iter().filter_map(|line| match &line.shown {
-        Shown::Card { message, .. } => Some(message.clone()),
+        ChatContent::Card { message, .. } => Some(message.clone()),
         _ => None,
     });
     Json(json!(messages.collect::<Vec<_>>()))
 }
 
-async fn pushes(State(world): State<Shared>, Query(which): Query<Which>) -> Json<Value> {
+async fn pushes(State(world): State<SharedState>, Query(which): Query<ListQuery>) -> Json<Value> {
     let pushes = world.pushes.lock();
     let wanted = pushes.iter().rev().filter(|pushed| {
         pushed.id > which.after
             && which.openid.as_ref().is_none_or(|openid| *openid == pushed.openid)
     });
-    Json(json!(wanted.take(which.limit.unwrap_or(LISTED)).collect::<Vec<_>>()))
+    Json(json!(wanted.take(which.limit.unwrap_or(DEFAULT_LIST_LIMIT)).collect::<Vec<_>>()))
 }
 
-async fn stats(State(world): State<Shared>) -> Json<Value> {
-    Json(json!(world.stats.read()))
+async fn stats(State(world): State<SharedState>) -> Json<Value> {
+    Json(json!(world.stats.snapshot()))
 }
 
-async fn faults(State(world): State<Shared>) -> Json<Vec<Fault>> {
+async fn faults(State(world): State<SharedState>) -> Json<Vec<Fault>> {
     Json(world.faults.list())
 }
 
-async fn add_fault(State(world): State<Shared>, Json(fault): Json<Fault>) -> Json<Vec<Fault>> {
+async fn add_fault(State(world): State<SharedState>, Json(fault): Json<Fault>) -> Json<Vec<Fault>> {
     world.faults.add(fault);
     Json(world.faults.list())
 }
 
-async fn clear_faults(State(world): State<Shared>) -> Json<Value> {
+async fn clear_faults(State(world): State<SharedState>) -> Json<Value> {
     world.faults.clear();
     Json(json!({}))
 }
 
 #[derive(Deserialize)]
-struct RefuseFor {
+struct RefuseConnectionsRequest {
     ms: u64,
 }
 
-async fn refuse(State(world): State<Shared>, Json(wanted): Json<RefuseFor>) -> Json<Value> {
-    world.refuse.send_replace(true);
+async fn refuse(
+    State(world): State<SharedState>,
+    Json(wanted): Json<RefuseConnectionsRequest>,
+) -> Json<Value> {
+    world.refusing_connections.send_replace(true);
     let later = world.clone();
     world.tasks.spawn(async move {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(wanted.ms)) => {}
             () = later.stop.cancelled() => {}
         }
-        later.refuse.send_replace(false);
+        later.refusing_connections.send_replace(false);
     });
     Json(json!({}))
 }
 
 #[derive(Deserialize)]
-struct Kill {
+struct KillTokensRequest {
     appid: Option<String>,
     #[serde(default)]
     still_handed_out: bool,
 }
 
 async fn kill_tokens(
-    State(world): State<Shared>,
-    Json(wanted): Json<Kill>,
-) -> Result<Json<Value>, Wrong> {
-    let how =
-        if wanted.still_handed_out { EarlyDeath::StillHandedOut } else { EarlyDeath::Replaced };
-    account(&world, wanted.appid.as_deref())?.tokens.lock().kill(how);
+    State(world): State<SharedState>,
+    Json(wanted): Json<KillTokensRequest>,
+) -> Result<Json<Value>, ControlError> {
+    let how = if wanted.still_handed_out {
+        TokenInvalidation::StillHandedOut
+    } else {
+        TokenInvalidation::Replaced
+    };
+    account(&world, wanted.appid.as_deref())?.tokens.lock().invalidate(how);
     Ok(Json(json!({})))
 }
 
 #[derive(Deserialize)]
-struct Agree {
+struct GrantNoticesRequest {
     appid: Option<String>,
     openid: String,
     template_id: String,
@@ -320,51 +345,63 @@ fn once() -> u32 {
     1
 }
 
-async fn agree(State(world): State<Shared>, Json(wish): Json<Agree>) -> Result<Json<Value>, Wrong> {
+async fn agree(
+    State(world): State<SharedState>,
+    Json(wish): Json<GrantNoticesRequest>,
+) -> Result<Json<Value>, ControlError> {
     let account = account(&world, wish.appid.as_deref())?;
     let mut people = world.people.lock();
-    people.meet(account.index, &wish.openid).allowance.agree(&wish.template_id, wish.times);
+    people
+        .get_or_insert(account.index, &wish.openid)
+        .allowance
+        .grant_notices(&wish.template_id, wish.times);
     Ok(Json(json!({})))
 }
 
 #[derive(Deserialize)]
-struct Secret {
+struct SetSecretRequest {
     appid: Option<String>,
     secret: String,
 }
 
 async fn set_secret(
-    State(world): State<Shared>,
-    Json(wanted): Json<Secret>,
-) -> Result<Json<Value>, Wrong> {
+    State(world): State<SharedState>,
+    Json(wanted): Json<SetSecretRequest>,
+) -> Result<Json<Value>, ControlError> {
     *account(&world, wanted.appid.as_deref())?.secret.lock() = wanted.secret;
     Ok(Json(json!({})))
 }
 
 #[derive(Deserialize)]
-struct Whose {
+struct AccountQuery {
     appid: Option<String>,
 }
 
 async fn clear_quotas(
-    State(world): State<Shared>,
-    Json(whose): Json<Whose>,
-) -> Result<Json<Value>, Wrong> {
+    State(world): State<SharedState>,
+    Json(whose): Json<AccountQuery>,
+) -> Result<Json<Value>, ControlError> {
     account(&world, whose.appid.as_deref())?.quota.lock().clear_today();
     Ok(Json(json!({})))
 }
 
 #[derive(Deserialize)]
-struct Advance {
+struct AdvanceClockRequest {
     seconds: u64,
 }
 
-async fn advance(State(world): State<Shared>, Json(wanted): Json<Advance>) -> Json<Value> {
+async fn advance(
+    State(world): State<SharedState>,
+    Json(wanted): Json<AdvanceClockRequest>,
+) -> Json<Value> {
     world.clock.advance(Duration::from_secs(wanted.seconds));
     Json(json!({ "now": world.clock.now_ms() }))
 }
 
-async fn behave(State(world): State<Shared>, Json(change): Json<Change>) -> Json<Value> {
+async fn change_behaviour(
+    State(world): State<SharedState>,
+    Json(change): Json<BehaviourChange>,
+) -> Json<Value> {
     change.apply(&mut world.behaviour.lock());
     Json(json!({}))
 }

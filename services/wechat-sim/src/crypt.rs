@@ -18,7 +18,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// What is put into a sealed push instead of what belongs there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct Warp {
+pub struct SealOverrides {
     /// Another account's appid at the end.
     pub appid: Option<String>,
     /// The length that is declared for the message.
@@ -34,7 +34,13 @@ pub struct Warp {
 ///
 /// # Panics
 /// When `key` is no EncodingAESKey.
-pub fn seal(key: &str, appid: &str, random: [u8; 16], message: &[u8], warp: &Warp) -> String {
+pub fn seal(
+    key: &str,
+    appid: &str,
+    random: [u8; 16],
+    message: &[u8],
+    warp: &SealOverrides,
+) -> String {
     let mut text = random.to_vec();
     let length = warp.length.unwrap_or(message.len() as u32);
     text.extend_from_slice(&length.to_be_bytes());
@@ -46,7 +52,7 @@ pub fn seal(key: &str, appid: &str, random: [u8; 16], message: &[u8], warp: &War
         text.push(0);
     }
     text.resize(text.len() + count, byte);
-    let key = bytes_of(key).expect("an EncodingAESKey");
+    let key = key_bytes(key).expect("an EncodingAESKey");
     let cipher = Aes256::new(&key.into());
     let mut before: [u8; 16] = *key.first_chunk().expect("32 bytes begin with 16");
     for chunk in text.chunks_exact_mut(16) {
@@ -69,7 +75,7 @@ pub fn unseal(key: &str, appid: &str, sealed: &str) -> Result<Vec<u8>, &'static 
     if text.len() < 32 || !text.len().is_multiple_of(32) {
         return Err("Encrypt is no multiple of 32 bytes");
     }
-    let key = bytes_of(key).ok_or("the account has no EncodingAESKey")?;
+    let key = key_bytes(key).ok_or("the account has no EncodingAESKey")?;
     let cipher = Aes256::new(&key.into());
     let mut before: [u8; 16] = *key.first_chunk().expect("32 bytes begin with 16");
     for chunk in text.chunks_exact_mut(16) {
@@ -95,7 +101,7 @@ pub fn unseal(key: &str, appid: &str, sealed: &str) -> Result<Vec<u8>, &'static 
     }
 }
 
-fn bytes_of(key: &str) -> Option<[u8; 32]> {
+fn key_bytes(key: &str) -> Option<[u8; 32]> {
     BASE64.decode(key).ok()?.try_into().ok()
 }
 
@@ -132,7 +138,7 @@ mod tests {
                 "uMMzGtqcnpOzXOYBwDQNrTKqq1gfFL9ZipCOy/gYhNsj0EbDiLgmyIpctOWh4+FF28LepmxqkFHWq0/W1HpwVThBvOfqfojRqfSqOCcrXV+fVpED4mak/KZt2gsUJ7hv",
             ),
         ] {
-            let made = seal(key, appid, *random, message.as_bytes(), &Warp::default());
+            let made = seal(key, appid, *random, message.as_bytes(), &SealOverrides::default());
             assert_eq!(made, sealed);
             assert_eq!(unseal(key, appid, sealed), Ok(message.as_bytes().to_vec()));
             assert!(unseal(key, "wx", sealed).is_err());
@@ -143,7 +149,7 @@ mod tests {
         let opened = unseal(SAMPLE, "wx2c2769f8efd9abc2", published).unwrap();
         assert!(opened.starts_with(b"<xml><ToUserName><![CDATA[gh_10f6c3c3ac5a]]>"));
         let random = *b"89465c840c5f116f";
-        let again = seal(SAMPLE, "wx2c2769f8efd9abc2", random, &opened, &Warp::default());
+        let again = seal(SAMPLE, "wx2c2769f8efd9abc2", random, &opened, &SealOverrides::default());
         assert_eq!(again, published);
     }
 
@@ -158,7 +164,10 @@ mod tests {
             (SAMPLE, "wx2c2769f8efd9abc2", b"0123456789abcdef", text, reply),
         ] {
             assert_eq!(unseal(key, appid, sealed), Ok(plain.as_bytes().to_vec()));
-            assert_eq!(seal(key, appid, *random, plain.as_bytes(), &Warp::default()), sealed);
+            assert_eq!(
+                seal(key, appid, *random, plain.as_bytes(), &SealOverrides::default()),
+                sealed
+            );
         }
         let luck = "ELGduP2YcVatjqIS+eZbp80MNLoAUWvzzyJxgGzxZO/5sAvd070Bs6qrLARC9nVHm48Y4hyRbtzve1L32tmxSQ==";
         let padded = "uMMzGtqcnpOzXOYBwDQNrTKqq1gfFL9ZipCOy/gYhNsj0EbDiLgmyIpctOWh4+FF28LepmxqkFHWq0/W1HpwVThBvOfqfojRqfSqOCcrXV+fVpED4mak/KZt2gsUJ7hv";
@@ -190,16 +199,16 @@ mod tests {
     fn every_length_is_sealed_and_what_is_warped_is_noticed() {
         for length in 0..70 {
             let message = vec![b'm'; length];
-            let sealed = seal(SAMPLE, "wx1", [1; 16], &message, &Warp::default());
+            let sealed = seal(SAMPLE, "wx1", [1; 16], &message, &SealOverrides::default());
             assert_eq!(unseal(SAMPLE, "wx1", &sealed), Ok(message));
         }
         for warp in [
-            Warp { appid: Some("wx2".into()), ..Warp::default() },
-            Warp { length: Some(u32::MAX), ..Warp::default() },
-            Warp { length: Some(2), ..Warp::default() },
-            Warp { pad_byte: Some(0), ..Warp::default() },
-            Warp { pad_count: Some(33), ..Warp::default() },
-            Warp { pad_count: Some(200), ..Warp::default() },
+            SealOverrides { appid: Some("wx2".into()), ..SealOverrides::default() },
+            SealOverrides { length: Some(u32::MAX), ..SealOverrides::default() },
+            SealOverrides { length: Some(2), ..SealOverrides::default() },
+            SealOverrides { pad_byte: Some(0), ..SealOverrides::default() },
+            SealOverrides { pad_count: Some(33), ..SealOverrides::default() },
+            SealOverrides { pad_count: Some(200), ..SealOverrides::default() },
         ] {
             let sealed = seal(SAMPLE, "wx1", [1; 16], b"hello", &warp);
             assert!(unseal(SAMPLE, "wx1", &sealed).is_err(), "{warp:?}");

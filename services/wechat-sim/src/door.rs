@@ -11,15 +11,15 @@ use tokio::sync::watch;
 
 /// A connection as its handlers see it.
 #[derive(Debug, Clone)]
-pub(crate) struct Caller {
+pub(crate) struct PeerConnection {
     /// A second handle of the same socket; none for the listener's own address.
-    twin: Option<Arc<std::net::TcpStream>>,
+    socket: Option<Arc<std::net::TcpStream>>,
 }
 
-impl Caller {
+impl PeerConnection {
     /// Ends the connection without a further byte.
     pub(crate) fn cut(&self) {
-        if let Some(twin) = &self.twin {
+        if let Some(twin) = &self.socket {
             // It may be gone already, which is as good.
             let _ = twin.shutdown(Shutdown::Both);
         }
@@ -27,13 +27,13 @@ impl Caller {
 }
 
 /// Listens, except while it is told to refuse.
-pub(crate) struct Door {
+pub(crate) struct RefusableListener {
     listener: Option<TcpListener>,
     addr: SocketAddr,
     refusing: watch::Receiver<bool>,
 }
 
-impl Door {
+impl RefusableListener {
     pub(crate) fn new(
         listener: TcpListener,
         refusing: watch::Receiver<bool>,
@@ -42,7 +42,7 @@ impl Door {
         Ok(Self { listener: Some(listener), addr, refusing })
     }
 
-    async fn next(&mut self) -> std::io::Result<(TcpStream, Caller)> {
+    async fn next(&mut self) -> std::io::Result<(TcpStream, PeerConnection)> {
         if *self.refusing.borrow_and_update() {
             self.listener = None;
             // Without a sender nobody can refuse any more.
@@ -59,15 +59,15 @@ impl Door {
         accepted.set_nodelay(true)?;
         let accepted = accepted.into_std()?;
         let twin = Some(Arc::new(accepted.try_clone()?));
-        Ok((TcpStream::from_std(accepted)?, Caller { twin }))
+        Ok((TcpStream::from_std(accepted)?, PeerConnection { socket: twin }))
     }
 }
 
-impl Listener for Door {
+impl Listener for RefusableListener {
     type Io = TcpStream;
-    type Addr = Caller;
+    type Addr = PeerConnection;
 
-    async fn accept(&mut self) -> (TcpStream, Caller) {
+    async fn accept(&mut self) -> (TcpStream, PeerConnection) {
         loop {
             match self.next().await {
                 Ok(accepted) => return accepted,
@@ -77,13 +77,13 @@ impl Listener for Door {
         }
     }
 
-    fn local_addr(&self) -> std::io::Result<Caller> {
-        Ok(Caller { twin: None })
+    fn local_addr(&self) -> std::io::Result<PeerConnection> {
+        Ok(PeerConnection { socket: None })
     }
 }
 
-impl Connected<IncomingStream<'_, Door>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+impl Connected<IncomingStream<'_, RefusableListener>> for PeerConnection {
+    fn connect_info(stream: IncomingStream<'_, RefusableListener>) -> Self {
         stream.remote_addr().clone()
     }
 }

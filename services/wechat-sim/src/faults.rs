@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::answers;
-use crate::door::Caller;
-use crate::world::Shared;
+use crate::door::PeerConnection;
+use crate::world::SharedState;
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,12 +119,12 @@ impl Faults {
         self.0.lock().clone()
     }
 
-    fn none(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.0.lock().is_empty()
     }
 
     /// The fault that befalls this call, the first that was added winning; counts it.
-    fn befalling(&self, path: &str, text: &str) -> Option<Fault> {
+    fn take_matching(&self, path: &str, text: &str) -> Option<Fault> {
         let mut faults = self.0.lock();
         let matching = |fault: &&mut Fault| {
             (fault.path == "*" || fault.path == path)
@@ -146,25 +146,25 @@ impl Faults {
 }
 
 /// Stands before every call of WeChat's API: counts it, holds it back, lets faults befall it.
-pub(crate) async fn meddle(
-    State(world): State<Shared>,
-    caller: Option<Extension<ConnectInfo<Caller>>>,
+pub(crate) async fn inject_faults(
+    State(world): State<SharedState>,
+    caller: Option<Extension<ConnectInfo<PeerConnection>>>,
     request: Request,
     next: Next,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    world.stats.call(&path);
+    world.stats.count_call(&path);
     let latency = world.behaviour.lock().latency;
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    if world.refusing() {
-        return cut(caller);
+    if world.is_refusing() {
+        return cut_connection(caller);
     }
     let dirty = world.behaviour.lock().dirty;
-    if world.faults.none() {
+    if world.faults.is_empty() {
         let answer = next.run(request).await;
-        return if dirty { soiled(answer).await } else { answer };
+        return if dirty { corrupt_json(answer).await } else { answer };
     }
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, 1 << 20).await else {
@@ -172,13 +172,13 @@ pub(crate) async fn meddle(
     };
     let query = parts.uri.query().unwrap_or_default();
     let text = format!("{query}\n{}", String::from_utf8_lossy(&body));
-    let fault = world.faults.befalling(&path, &text);
+    let fault = world.faults.take_matching(&path, &text);
     let request = Request::from_parts(parts, Body::from(body));
     let Some(fault) = fault else {
         let answer = next.run(request).await;
-        return if dirty { soiled(answer).await } else { answer };
+        return if dirty { corrupt_json(answer).await } else { answer };
     };
-    world.stats.fault();
+    world.stats.count_fault();
     let wait = match fault.effect {
         Effect::Delay { ms } => Duration::from_millis(ms),
         _ => Duration::ZERO,
@@ -198,7 +198,7 @@ pub(crate) async fn meddle(
     match (fault.effect, answered) {
         (Effect::Delay { .. }, Some(answer)) => answer,
         (Effect::Errcode { errcode, errmsg: Some(text) }, _) => {
-            answers::refusal_saying(errcode, &text)
+            answers::refusal_with_text(errcode, &text)
         }
         (Effect::Errcode { errcode, errmsg: None }, _) => answers::refusal(errcode),
         (Effect::Http { status }, _) => StatusCode::from_u16(status)
@@ -207,16 +207,16 @@ pub(crate) async fn meddle(
         (Effect::Says { text }, _) => {
             ([(CONTENT_TYPE, "application/json; encoding=utf-8")], text).into_response()
         }
-        (Effect::Drop | Effect::Delay { .. }, _) => cut(caller),
+        (Effect::Drop | Effect::Delay { .. }, _) => cut_connection(caller),
     }
 }
 
 /// What stands in front of a dirty answer: control characters, an escape that JSON does not have, a
 /// line feed, and bytes that are not UTF-8.
-const DIRT: &[u8] = b"{\"nickname\":\"a\x14\x08b\nc\\x0a\xff\xe5\x8f\",";
+const JSON_CORRUPTION: &[u8] = b"{\"nickname\":\"a\x14\x08b\nc\\x0a\xff\xe5\x8f\",";
 
 /// A JSON answer with dirt in it.
-async fn soiled(answer: Response) -> Response {
+async fn corrupt_json(answer: Response) -> Response {
     let (mut parts, body) = answer.into_parts();
     let Ok(body) = to_bytes(body, 4 << 20).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -225,11 +225,11 @@ async fn soiled(answer: Response) -> Response {
         return Response::from_parts(parts, Body::from(body));
     };
     parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from([DIRT, rest].concat()))
+    Response::from_parts(parts, Body::from([JSON_CORRUPTION, rest].concat()))
 }
 
 /// Ends the caller's connection; the answer returned here goes nowhere.
-fn cut(caller: Option<Extension<ConnectInfo<Caller>>>) -> Response {
+fn cut_connection(caller: Option<Extension<ConnectInfo<PeerConnection>>>) -> Response {
     if let Some(Extension(ConnectInfo(caller))) = caller {
         caller.cut();
     }
@@ -245,7 +245,7 @@ mod tests {
         let faults = Faults::default();
         faults.add(Fault::errcode("/a", 1).times(2).skip(1));
         faults.add(Fault::errcode("*", 2).containing("oB"));
-        let hit = |path: &str, text: &str| match faults.befalling(path, text)?.effect {
+        let hit = |path: &str, text: &str| match faults.take_matching(path, text)?.effect {
             Effect::Errcode { errcode, .. } => Some(errcode),
             _ => None,
         };

@@ -81,21 +81,21 @@ mod picture;
 mod receipts;
 mod world;
 
-pub use act::{Outcome, PersonState, Routing, Seen};
-pub use allowance::{Throttle, Trigger, Windows};
+pub use act::{ActionOutcome, PersonState, Routing, ScanResult};
+pub use allowance::{Throttle, Trigger, WindowPolicy};
 pub use codes::Code;
 pub use config::{
-    Behaviour, Keep, OnDuplicate, OnHttpError, PushMode, Quotas, Receipt, ReceiptStatus,
-    RepeatStamps, SimAccount, SimConfig,
+    Behaviour, OnDuplicate, OnHttpError, PushMode, Quotas, Receipt, ReceiptStatus, RepeatStamps,
+    RetentionLimits, SimAccount, SimConfig,
 };
-pub use crypt::{Warp, seal, unseal};
+pub use crypt::{SealOverrides, seal, unseal};
 pub use faults::{Effect, Fault};
-pub use hostile::{Hostile, HostileCase};
-pub use people::{AcceptedMessage, Line, Refusal, Shown};
-pub use push::{Delivery, Forged, Pushed};
-pub use reply::{Answer, ERROR_SENTENCE};
+pub use hostile::{HostileCase, HostileReport};
+pub use people::{AcceptedMessage, ChatContent, ChatLine, Refusal};
+pub use push::{Delivery, PushOverrides, PushRecord};
+pub use reply::{ReplyOutcome, SERVICE_ERROR_TEXT};
 pub use sign::{msg_signature, signature};
 pub use simulator::Simulator;
 pub use stats::Stats;
 pub use templates::SimTemplate;
-pub use tokens::EarlyDeath;
+pub use tokens::TokenInvalidation;

@@ -3,31 +3,37 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-const REMEMBERED_MS: u64 = 10 * 60 * 1000;
+const DEDUP_WINDOW_MS: u64 = 10 * 60 * 1000;
 
 /// Remembers by a 128-bit hash, so that a long load test fits into memory.
 #[derive(Debug)]
-pub(crate) struct Once {
+pub(crate) struct MessageDedup {
     msgids: HashMap<u128, u64>,
     order: VecDeque<(u128, u64)>,
-    most: usize,
+    max_entries: usize,
 }
 
-impl Once {
+impl MessageDedup {
     pub(crate) fn new(most: usize) -> Self {
-        Self { msgids: HashMap::new(), order: VecDeque::new(), most }
+        Self { msgids: HashMap::new(), order: VecDeque::new(), max_entries: most }
     }
 
     /// Whether a message with this id was sent within the ten minutes.
-    pub(crate) fn knows(&self, appid: &str, openid: &str, client_msg_id: &str, now: u64) -> bool {
+    pub(crate) fn contains(
+        &self,
+        appid: &str,
+        openid: &str,
+        client_msg_id: &str,
+        now: u64,
+    ) -> bool {
         let key = key((appid, openid, client_msg_id));
         self.msgids.contains_key(&key)
-            && self.order.iter().any(|(known, at)| *known == key && now < at + REMEMBERED_MS)
+            && self.order.iter().any(|(known, at)| *known == key && now < at + DEDUP_WINDOW_MS)
     }
 
     /// The msgid this message was sent with before, or `None` if it was not: then it counts as
     /// sent with `msgid` from now on.
-    pub(crate) fn first(
+    pub(crate) fn get_or_insert(
         &mut self,
         appid: &str,
         openid: &str,
@@ -36,7 +42,7 @@ impl Once {
         now: u64,
     ) -> Option<u64> {
         while let Some((key, at)) = self.order.front()
-            && (at + REMEMBERED_MS <= now || self.order.len() >= self.most)
+            && (at + DEDUP_WINDOW_MS <= now || self.order.len() >= self.max_entries)
         {
             self.msgids.remove(key);
             self.order.pop_front();
@@ -62,15 +68,15 @@ fn key(of: (&str, &str, &str)) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Once, REMEMBERED_MS};
+    use super::{DEDUP_WINDOW_MS, MessageDedup};
 
     #[test]
     fn remembers_ten_minutes_and_no_longer() {
-        let mut once = Once::new(10);
-        assert_eq!(once.first("wx", "o", "m1", 1, 0), None);
-        assert_eq!(once.first("wx", "o", "m1", 2, REMEMBERED_MS - 1), Some(1));
-        assert_eq!(once.first("wx", "p", "m1", 3, 5), None, "per customer");
-        assert_eq!(once.first("wy", "o", "m1", 4, 6), None, "per account");
-        assert_eq!(once.first("wx", "o", "m1", 5, REMEMBERED_MS), None);
+        let mut once = MessageDedup::new(10);
+        assert_eq!(once.get_or_insert("wx", "o", "m1", 1, 0), None);
+        assert_eq!(once.get_or_insert("wx", "o", "m1", 2, DEDUP_WINDOW_MS - 1), Some(1));
+        assert_eq!(once.get_or_insert("wx", "p", "m1", 3, 5), None, "per customer");
+        assert_eq!(once.get_or_insert("wy", "o", "m1", 4, 6), None, "per account");
+        assert_eq!(once.get_or_insert("wx", "o", "m1", 5, DEDUP_WINDOW_MS), None);
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub(crate) struct Payload(String);
 
 impl Payload {
-    /// The head every push has; `created` in Unix seconds.
+    /// The head every push has; `create_code` in Unix seconds.
     pub(crate) fn new(to: &str, from: &str, created: u64, kind: &str) -> Self {
         Self("<xml>".into())
             .text("ToUserName", to)
@@ -28,7 +28,7 @@ impl Payload {
     }
 
     /// An element around what `inner` adds.
-    pub(crate) fn within(mut self, name: &str, inner: impl FnOnce(Self) -> Self) -> Self {
+    pub(crate) fn element(mut self, name: &str, inner: impl FnOnce(Self) -> Self) -> Self {
         writeln!(self.0, "<{name}>").expect("a string takes all");
         self = inner(self);
         writeln!(self.0, "</{name}>").expect("a string takes all");

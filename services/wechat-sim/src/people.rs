@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::allowance::Allowance;
+use crate::allowance::SendAllowance;
 
 /// How a customer refuses an account's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub enum Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AcceptedMessage {
     /// Above 2^53: JSON carries it as a string.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "serialize_as_string")]
     pub msgid: u64,
     /// The sending account.
     pub appid: String,
@@ -42,14 +42,14 @@ pub struct AcceptedMessage {
     pub arrived_at: u64,
 }
 
-fn as_text<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_as_string<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(number)
 }
 
 /// What one line of a chat shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Shown {
+pub enum ChatContent {
     /// A grey line of WeChat's own.
     Note {
         /// What it says.
@@ -97,14 +97,14 @@ pub enum Shown {
 
 /// One line of a customer's chat with an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct ChatLine {
     /// Grows over all chats.
     pub id: u64,
     /// Unix milliseconds.
     pub at: u64,
     /// What it shows.
     #[serde(flatten)]
-    pub shown: Shown,
+    pub shown: ChatContent,
 }
 
 /// A customer as one account knows them.
@@ -114,8 +114,8 @@ pub(crate) struct Person {
     pub(crate) refuses: Refusal,
     /// Since when they follow, and the scene of the code they came by.
     pub(crate) since: Option<(u64, Option<String>)>,
-    pub(crate) allowance: Allowance,
-    pub(crate) lines: VecDeque<Arc<Line>>,
+    pub(crate) allowance: SendAllowance,
+    pub(crate) lines: VecDeque<Arc<ChatLine>>,
 }
 
 /// Every customer of every account, and the most recent lines of their chats.
@@ -146,7 +146,7 @@ impl People {
     }
 
     /// The customer, met now if never before.
-    pub(crate) fn meet(&mut self, account: usize, openid: &str) -> &mut Person {
+    pub(crate) fn get_or_insert(&mut self, account: usize, openid: &str) -> &mut Person {
         if !self.of_account[account].contains_key(openid) {
             let openid: Arc<str> = openid.into();
             if self.arrivals.len() >= self.most_people
@@ -161,16 +161,16 @@ impl People {
     }
 
     /// Adds a line to a chat; the oldest line of all is forgotten when there are too many.
-    pub(crate) fn show(
+    pub(crate) fn append_line(
         &mut self,
         account: usize,
         openid: &str,
         at: u64,
-        shown: Shown,
-    ) -> Arc<Line> {
-        let line = Arc::new(Line { id: self.next_line, at, shown });
+        shown: ChatContent,
+    ) -> Arc<ChatLine> {
+        let line = Arc::new(ChatLine { id: self.next_line, at, shown });
         self.next_line += 1;
-        self.meet(account, openid).lines.push_back(line.clone());
+        self.get_or_insert(account, openid).lines.push_back(line.clone());
         if self.lines.len() >= self.most_lines
             && let Some((account, openid, id)) = self.lines.pop_front()
             && let Some(person) = self.of_account[account].get_mut(&openid)
@@ -183,7 +183,7 @@ impl People {
     }
 
     /// The lines after `after`, of one customer or of all, oldest first.
-    pub(crate) fn lines(&self, openid: Option<&str>, after: u64) -> Vec<Arc<Line>> {
+    pub(crate) fn lines(&self, openid: Option<&str>, after: u64) -> Vec<Arc<ChatLine>> {
         let people = self.of_account.iter().flat_map(|people| match openid {
             Some(openid) => people.get(openid).into_iter().collect::<Vec<_>>(),
             None => people.values().collect(),
@@ -206,26 +206,26 @@ impl People {
 mod tests {
     use super::*;
 
-    fn note(text: &str) -> Shown {
-        Shown::Note { text: text.into() }
+    fn note(text: &str) -> ChatContent {
+        ChatContent::Note { text: text.into() }
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
         let mut people = People::new(1, 2, 3);
         for (openid, text) in [("a", "1"), ("a", "2"), ("b", "3"), ("a", "4")] {
-            people.show(0, openid, 0, note(text));
+            people.append_line(0, openid, 0, note(text));
         }
         let ids = |people: &People, openid| -> Vec<u64> {
             people.lines(openid, 0).iter().map(|line| line.id).collect()
         };
         assert_eq!(ids(&people, None), [2, 3, 4]);
         assert_eq!(ids(&people, Some("a")), [2, 4]);
-        people.show(0, "c", 0, note("5"));
+        people.append_line(0, "c", 0, note("5"));
         assert!(people.get(0, "a").is_none(), "the first to come is the first to be forgotten");
-        people.show(0, "a", 0, note("6"));
+        people.append_line(0, "a", 0, note("6"));
         assert_eq!(ids(&people, Some("a")), [6], "and comes back with an empty chat");
-        people.show(0, "a", 0, note("7"));
+        people.append_line(0, "a", 0, note("7"));
         assert_eq!(ids(&people, Some("a")), [6, 7], "stale lines do not push out new ones");
     }
 }

@@ -13,21 +13,21 @@ use futures::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::world::Shared;
+use crate::world::SharedState;
 
 /// A file of the page, by the last part of its address.
-struct Asset(&'static str, &'static str, &'static str);
+struct PageAsset(&'static str, &'static str, &'static str);
 
 macro_rules! scripts {
     ($($name:literal),*) => {
-        [$(Asset($name, "text/javascript; charset=utf-8", include_str!(concat!("assets/", $name)))),*]
+        [$(PageAsset($name, "text/javascript; charset=utf-8", include_str!(concat!("assets/", $name)))),*]
     };
 }
 
 const PAGE: &str = include_str!("assets/phones.html");
-const STYLE: Asset =
-    Asset("phones.css", "text/css; charset=utf-8", include_str!("assets/phones.css"));
-const SCRIPTS: [Asset; 8] = scripts!(
+const STYLE: PageAsset =
+    PageAsset("phones.css", "text/css; charset=utf-8", include_str!("assets/phones.css"));
+const SCRIPTS: [PageAsset; 8] = scripts!(
     "phones.js",
     "phone.js",
     "chat.js",
@@ -38,9 +38,9 @@ const SCRIPTS: [Asset; 8] = scripts!(
     "words.js"
 );
 
-pub(crate) fn routes() -> Router<Shared> {
+pub(crate) fn routes() -> Router<SharedState> {
     let files = SCRIPTS.into_iter().chain([STYLE]).fold(Router::new(), |routes, asset| {
-        let Asset(name, kind, text) = asset;
+        let PageAsset(name, kind, text) = asset;
         let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")];
         routes.route(&format!("/sim/{name}"), get(async move || (headers, text)))
     });
@@ -52,7 +52,7 @@ pub(crate) fn routes() -> Router<Shared> {
 }
 
 /// Nothing but the page's own files runs or is shown on it, and the one page beside the phones.
-async fn page(State(world): State<Shared>) -> Response {
+async fn page(State(world): State<SharedState>) -> Response {
     let beside = world.config.beside.as_deref().map_or("'none'", origin);
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -72,15 +72,15 @@ fn origin(address: &str) -> &str {
     address[host..].find('/').map_or(address, |path| &address[..host + path])
 }
 
-async fn beside(State(world): State<Shared>) -> Json<Value> {
+async fn beside(State(world): State<SharedState>) -> Json<Value> {
     Json(json!({ "address": world.config.beside }))
 }
 
 /// Every new line and code; `again` when some were missed and the page must read afresh.
 async fn events(
-    State(world): State<Shared>,
+    State(world): State<SharedState>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
-    let news = stream::unfold(world.news.subscribe(), |mut news| async {
+    let news = stream::unfold(world.page_events.subscribe(), |mut news| async {
         let event = match news.recv().await {
             Ok(news_item) => Event::default().event(news_item.event).data(news_item.json),
             Err(RecvError::Lagged(_)) => Event::default().event("again").data("{}"),

@@ -4,24 +4,26 @@ use jpeg_encoder::{ColorType, Encoder};
 use qrcode::{Color, QrCode, render::svg};
 
 /// WeChat's pictures are this many pixels wide.
-const SIDE: usize = 430;
+const PICTURE_WIDTH_PX: usize = 430;
 
 /// A JPEG of 430 × 430 pixels, or `None` when the content does not fit a code.
 pub(crate) fn jpeg(content: &str) -> Option<Vec<u8>> {
     let code = QrCode::new(content).ok()?;
     let (width, colors) = (code.width(), code.to_colors());
-    let scale = SIDE / (width + 8);
-    let margin = (SIDE - scale * width) / 2;
-    let mut pixels = vec![255_u8; SIDE * SIDE];
+    let scale = PICTURE_WIDTH_PX / (width + 8);
+    let margin = (PICTURE_WIDTH_PX - scale * width) / 2;
+    let mut pixels = vec![255_u8; PICTURE_WIDTH_PX * PICTURE_WIDTH_PX];
     for (at, _) in colors.iter().enumerate().filter(|(_, color)| **color == Color::Dark) {
         let (left, top) = (margin + at % width * scale, margin + at / width * scale);
         for row in top..top + scale {
-            pixels[row * SIDE + left..row * SIDE + left + scale].fill(0);
+            pixels[row * PICTURE_WIDTH_PX + left..row * PICTURE_WIDTH_PX + left + scale].fill(0);
         }
     }
     let mut file = Vec::new();
     let encoder = Encoder::new(&mut file, 80);
-    encoder.encode(&pixels, SIDE as u16, SIDE as u16, ColorType::Luma).ok()?;
+    encoder
+        .encode(&pixels, PICTURE_WIDTH_PX as u16, PICTURE_WIDTH_PX as u16, ColorType::Luma)
+        .ok()?;
     Some(file)
 }
 

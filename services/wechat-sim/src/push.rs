@@ -9,14 +9,14 @@ use tokio::time::Instant;
 
 use crate::clock::wall_ms;
 use crate::config::{OnHttpError, PushMode, RepeatStamps, SimAccount};
-use crate::crypt::{Warp, seal};
+use crate::crypt::{SealOverrides, seal};
 use crate::dice;
-use crate::reply::Answer;
+use crate::reply::ReplyOutcome;
 use crate::sign::{msg_signature, signature};
-use crate::world::{Account, Shared};
+use crate::world::{AccountState, SharedState};
 
 /// Of an answer's body, this much is read.
-const ANSWER_MOST: usize = 64 * 1024;
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// What is to be pushed.
 #[derive(Debug, Clone)]
@@ -30,13 +30,13 @@ pub(crate) struct Push {
     /// The first delivery goes to the first, each repeat to the next, and round again.
     pub(crate) to: Vec<String>,
     /// What is put into the query instead of true values.
-    pub(crate) forged: Forged,
+    pub(crate) forged: PushOverrides,
 }
 
 /// Query values of a push that are not what WeChat would send.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct Forged {
+pub struct PushOverrides {
     /// Instead of the current Unix second.
     pub timestamp: Option<String>,
     /// Instead of a random number.
@@ -48,12 +48,12 @@ pub struct Forged {
     /// Instead of the account's own mode.
     pub mode: Option<PushMode>,
     /// What is wrong inside a sealed push.
-    pub warp: Warp,
+    pub warp: SealOverrides,
 }
 
 /// A push and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Pushed {
+pub struct PushRecord {
     /// Grows.
     pub id: u64,
     /// The account it was about.
@@ -67,7 +67,7 @@ pub struct Pushed {
     /// Each HTTP request, in order.
     pub deliveries: Vec<Delivery>,
     /// What the customer saw of it.
-    pub answer: Answer,
+    pub answer: ReplyOutcome,
 }
 
 /// One HTTP request of a push.
@@ -90,7 +90,7 @@ pub struct Delivery {
 }
 
 /// What one delivery, or all of a push, carries.
-struct Stamp {
+struct SignedDelivery {
     timestamp: String,
     nonce: String,
     signature: String,
@@ -99,8 +99,8 @@ struct Stamp {
     sealed: String,
 }
 
-impl Stamp {
-    fn new(account: &SimAccount, forged: &Forged, body: &str) -> Self {
+impl SignedDelivery {
+    fn new(account: &SimAccount, forged: &PushOverrides, body: &str) -> Self {
         let token = account.callback_token.as_str();
         let now = || (wall_ms() / 1000).to_string();
         let timestamp = forged.timestamp.clone().unwrap_or_else(now);
@@ -145,33 +145,34 @@ pub(crate) fn sealed_body(mode: PushMode, original_id: &str, plain: &str, encryp
 }
 
 /// Pushes until it is answered or every repeat is used up.
-pub(crate) async fn push(world: Shared, push: Push) -> Arc<Pushed> {
+pub(crate) async fn push(world: SharedState, push: Push) -> Arc<PushRecord> {
     let account = &world.accounts[push.account];
     let behaviour = *world.behaviour.lock();
-    let mut stamp = Stamp::new(&account.own, &push.forged, &push.body);
+    let mut stamp = SignedDelivery::new(&account.config, &push.forged, &push.body);
     let mut deliveries = Vec::new();
-    let mut answer = Answer::UserSawError { reason: "no callback address is set".into() };
+    let mut answer = ReplyOutcome::UserSawError { reason: "no callback address is set".into() };
     for (attempt, url) in push.to.iter().cycle().take(behaviour.repeats as usize + 1).enumerate() {
         if attempt > 0 && behaviour.stamps == RepeatStamps::Renew {
-            stamp = Stamp::new(&account.own, &push.forged, &push.body);
+            stamp = SignedDelivery::new(&account.config, &push.forged, &push.body);
         }
         let query = stamp.query(&push.openid);
         let delivery = deliver(&world, Method::POST, &stamp.body, url, query, behaviour.cut).await;
-        let (outcome, again) = judge(&delivery, &push.openid, account, behaviour.on_http_error);
+        let (outcome, again) =
+            classify_answer(&delivery, &push.openid, account, behaviour.on_http_error);
         deliveries.push(delivery);
         answer = outcome;
         if !again {
             break;
         }
     }
-    world.stats.count(|stats| {
+    world.stats.update(|stats| {
         stats.pushes += 1;
         stats.deliveries += deliveries.len() as u64;
-        stats.pushes_failed += u64::from(matches!(answer, Answer::UserSawError { .. }));
+        stats.pushes_failed += u64::from(matches!(answer, ReplyOutcome::UserSawError { .. }));
     });
-    world.remember(Pushed {
+    world.record_push(PushRecord {
         id: world.new_push_id(),
-        appid: account.own.appid.clone(),
+        appid: account.config.appid.clone(),
         openid: push.openid,
         event: push.event,
         sent: push.body.to_string(),
@@ -182,7 +183,7 @@ pub(crate) async fn push(world: Shared, push: Push) -> Arc<Pushed> {
 
 /// One request with WeChat's headers, cut after so long.
 pub(crate) async fn deliver(
-    world: &Shared,
+    world: &SharedState,
     method: Method,
     body: &str,
     url: &str,
@@ -193,13 +194,13 @@ pub(crate) async fn deliver(
     let at = wall_ms();
     let request = world
         .client
-        .request(method, join(url, &query))
+        .request(method, with_query(url, &query))
         .header("Accept", "*/*")
         .header("Pragma", "no-cache")
         .header("Content-Type", "text/xml")
         .body(body.to_owned());
     let answered = tokio::select! {
-        answered = tokio::time::timeout(cut, read(request)) => answered,
+        answered = tokio::time::timeout(cut, send_and_read(request)) => answered,
         () = world.stop.cancelled() => Ok(Err("the simulator is stopping".into())),
     };
     let (status, body, problem) = match answered {
@@ -211,7 +212,7 @@ pub(crate) async fn deliver(
     Delivery { url: url.to_owned(), query, at, took_ms, status, body, problem }
 }
 
-async fn read(request: reqwest::RequestBuilder) -> Result<(u16, String), String> {
+async fn send_and_read(request: reqwest::RequestBuilder) -> Result<(u16, String), String> {
     // Without the address: it carries the signature.
     let text = |error: reqwest::Error| match error {
         error if error.is_connect() => "connection refused".to_owned(),
@@ -219,7 +220,7 @@ async fn read(request: reqwest::RequestBuilder) -> Result<(u16, String), String>
     };
     let mut response = request.send().await.map_err(text)?;
     let mut body = Vec::new();
-    while body.len() < ANSWER_MOST
+    while body.len() < MAX_ANSWER_BYTES
         && let Some(chunk) = response.chunk().await.map_err(text)?
     {
         body.extend_from_slice(&chunk);
@@ -228,16 +229,16 @@ async fn read(request: reqwest::RequestBuilder) -> Result<(u16, String), String>
 }
 
 /// What an answer means, and whether the push is repeated.
-fn judge(
+fn classify_answer(
     delivery: &Delivery,
     openid: &str,
-    account: &Account,
+    account: &AccountState,
     on_http_error: OnHttpError,
-) -> (Answer, bool) {
-    let error = |reason: String| Answer::UserSawError { reason };
+) -> (ReplyOutcome, bool) {
+    let error = |reason: String| ReplyOutcome::UserSawError { reason };
     match (delivery.status, &delivery.problem) {
         (Some(200..=299), _) => {
-            (Answer::read(delivery.body.as_bytes(), openid, &account.own), false)
+            (ReplyOutcome::classify(delivery.body.as_bytes(), openid, &account.config), false)
         }
         (Some(status), _) => {
             (error(format!("HTTP {status}")), on_http_error == OnHttpError::Repeat)
@@ -248,17 +249,22 @@ fn judge(
 
 /// Checks a callback as the console does when the server configuration is saved: a GET whose
 /// `echostr` must come back as it is.
-pub(crate) async fn verify(world: &Shared, account: &Account, url: &str) -> Result<(), String> {
+pub(crate) async fn verify(
+    world: &SharedState,
+    account: &AccountState,
+    url: &str,
+) -> Result<(), String> {
     // In every mode this is signed over three parts and carries nothing sealed.
-    let forged = Forged { mode: Some(PushMode::Plain), ..Forged::default() };
-    let Stamp { timestamp, nonce, signature, .. } = Stamp::new(&account.own, &forged, "");
+    let forged = PushOverrides { mode: Some(PushMode::Plain), ..PushOverrides::default() };
+    let SignedDelivery { timestamp, nonce, signature, .. } =
+        SignedDelivery::new(&account.config, &forged, "");
     let echostr = (u64::from_le_bytes(dice::bytes()) >> 1).to_string();
     let query =
         format!("signature={signature}&echostr={echostr}&timestamp={timestamp}&nonce={nonce}");
     let cut = world.behaviour.lock().cut;
-    let request = world.client.get(join(url, &query)).header("Accept", "*/*");
+    let request = world.client.get(with_query(url, &query)).header("Accept", "*/*");
     let request = request.header("Pragma", "no-cache");
-    match tokio::time::timeout(cut, read(request)).await {
+    match tokio::time::timeout(cut, send_and_read(request)).await {
         Err(_) => Err("no answer in time".into()),
         Ok(Err(problem)) => Err(problem),
         Ok(Ok((200, body))) if body == echostr => Ok(()),
@@ -267,6 +273,6 @@ pub(crate) async fn verify(world: &Shared, account: &Account, url: &str) -> Resu
     }
 }
 
-fn join(url: &str, query: &str) -> String {
+fn with_query(url: &str, query: &str) -> String {
     format!("{url}{}{query}", if url.contains('?') { '&' } else { '?' })
 }

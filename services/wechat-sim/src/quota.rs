@@ -4,33 +4,43 @@ use std::collections::HashMap;
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 const MINUTE_MS: u64 = 60 * 1000;
-const BEIJING_MS: u64 = 8 * 3600 * 1000;
+const BEIJING_OFFSET_MS: u64 = 8 * 3600 * 1000;
 
 /// Counts by name within a day of Beijing, or a minute.
 #[derive(Debug, Default)]
-pub(crate) struct Quota {
+pub(crate) struct CallCounter {
     used: HashMap<&'static str, (u64, u64)>,
 }
 
-impl Quota {
+impl CallCounter {
     /// Takes one of today's calls, unless `most` were taken.
-    pub(crate) fn take_today(&mut self, name: &'static str, most: u64, now_ms: u64) -> bool {
-        self.take(name, most, (now_ms + BEIJING_MS) / DAY_MS)
+    pub(crate) fn try_take_today(&mut self, name: &'static str, most: u64, now_ms: u64) -> bool {
+        self.try_take(name, most, (now_ms + BEIJING_OFFSET_MS) / DAY_MS)
     }
 
     /// Takes one of this minute's calls, unless `most` were taken.
-    pub(crate) fn take_this_minute(&mut self, name: &'static str, most: u64, now_ms: u64) -> bool {
-        self.take(name, most, now_ms / MINUTE_MS)
+    pub(crate) fn try_take_this_minute(
+        &mut self,
+        name: &'static str,
+        most: u64,
+        now_ms: u64,
+    ) -> bool {
+        self.try_take(name, most, now_ms / MINUTE_MS)
     }
 
     /// Takes one of this month's calls (of 30 days, for simplicity), unless `most` were taken.
-    pub(crate) fn take_this_month(&mut self, name: &'static str, most: u64, now_ms: u64) -> bool {
-        self.take(name, most, (now_ms + BEIJING_MS) / (30 * DAY_MS))
+    pub(crate) fn try_take_this_month(
+        &mut self,
+        name: &'static str,
+        most: u64,
+        now_ms: u64,
+    ) -> bool {
+        self.try_take(name, most, (now_ms + BEIJING_OFFSET_MS) / (30 * DAY_MS))
     }
 
     /// How many of today's calls were taken.
     pub(crate) fn used_today(&self, name: &'static str, now_ms: u64) -> u64 {
-        let today = (now_ms + BEIJING_MS) / DAY_MS;
+        let today = (now_ms + BEIJING_OFFSET_MS) / DAY_MS;
         self.used.get(name).filter(|(day, _)| *day == today).map_or(0, |(_, used)| *used)
     }
 
@@ -39,7 +49,7 @@ impl Quota {
         self.used.retain(|name, _| *name == "clears");
     }
 
-    fn take(&mut self, name: &'static str, most: u64, period: u64) -> bool {
+    fn try_take(&mut self, name: &'static str, most: u64, period: u64) -> bool {
         let used = self.used.entry(name).or_default();
         if used.0 != period {
             *used = (period, 0);
@@ -56,20 +66,20 @@ mod tests {
 
     #[test]
     fn a_day_begins_at_midnight_in_beijing() {
-        let mut quota = Quota::default();
+        let mut quota = CallCounter::default();
         let before_midnight = 16 * 3600 * 1000 - 1;
-        assert!(quota.take_today("a", 1, before_midnight));
-        assert!(!quota.take_today("a", 1, before_midnight));
-        assert!(quota.take_today("b", 1, before_midnight));
-        assert!(quota.take_today("a", 1, before_midnight + 1));
-        assert!(quota.take_this_minute("m", 1, 59_999));
-        assert!(!quota.take_this_minute("m", 1, 59_999));
-        assert!(quota.take_this_minute("m", 1, 60_000));
+        assert!(quota.try_take_today("a", 1, before_midnight));
+        assert!(!quota.try_take_today("a", 1, before_midnight));
+        assert!(quota.try_take_today("b", 1, before_midnight));
+        assert!(quota.try_take_today("a", 1, before_midnight + 1));
+        assert!(quota.try_take_this_minute("m", 1, 59_999));
+        assert!(!quota.try_take_this_minute("m", 1, 59_999));
+        assert!(quota.try_take_this_minute("m", 1, 60_000));
         assert_eq!(quota.used_today("a", before_midnight + 1), 1);
         assert_eq!(quota.used_today("b", before_midnight + 1), 0, "yesterday's");
-        assert!(quota.take_this_month("clears", 1, 0));
+        assert!(quota.try_take_this_month("clears", 1, 0));
         quota.clear_today();
         assert_eq!(quota.used_today("a", before_midnight + 1), 0);
-        assert!(!quota.take_this_month("clears", 1, before_midnight));
+        assert!(!quota.try_take_this_month("clears", 1, before_midnight));
     }
 }

@@ -7,13 +7,13 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::clock::wall_ms;
 use crate::push::{Push, push};
-use crate::world::{Receipt, Shared};
+use crate::world::{ScheduledReceipt, SharedState};
 
 /// Receipts being pushed at one time.
-const AT_ONCE: usize = 64;
+const MAX_CONCURRENT_RECEIPTS: usize = 64;
 
 /// Pushes a receipt, as the behaviour says: before its call is answered, or later; once, or more often.
-pub(crate) async fn deliver(world: &Shared, receipt: Push) {
+pub(crate) async fn deliver(world: &SharedState, receipt: Push) {
     if receipt.to.is_empty() {
         return;
     }
@@ -26,16 +26,16 @@ pub(crate) async fn deliver(world: &Shared, receipt: Push) {
     }
     let due_ms = wall_ms() + settings.delay.as_millis() as u64;
     for _ in 0..settings.copies {
-        let waiting = Receipt { due_ms, push: receipt.clone() };
+        let waiting = ScheduledReceipt { due_ms, push: receipt.clone() };
         if world.receipts.try_send(waiting).is_err() {
-            world.stats.count(|stats| stats.receipts_dropped += 1);
+            world.stats.update(|stats| stats.receipts_dropped += 1);
         }
     }
 }
 
 /// Runs until the simulator stops.
-pub(crate) async fn run(world: Shared, mut receipts: mpsc::Receiver<Receipt>) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+pub(crate) async fn run(world: SharedState, mut receipts: mpsc::Receiver<ScheduledReceipt>) {
+    let places = Arc::new(Semaphore::new(MAX_CONCURRENT_RECEIPTS));
     let work = async {
         while let Some(receipt) = receipts.recv().await {
             let wait = receipt.due_ms.saturating_sub(wall_ms());

@@ -11,12 +11,12 @@ use crate::crypt::unseal;
 use crate::sign::msg_signature;
 
 /// The sentence a customer reads when the account answers wrongly or not at all.
-pub const ERROR_SENTENCE: &str = "该公众号提供的服务出现故障，请稍后再试";
+pub const SERVICE_ERROR_TEXT: &str = "该公众号提供的服务出现故障，请稍后再试";
 
 /// A classified answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Answer {
+pub enum ReplyOutcome {
     /// The word `success`: nothing is shown.
     Success,
     /// An empty body: nothing is shown.
@@ -28,21 +28,21 @@ pub enum Answer {
     },
     /// Another valid reply.
     Other {
-        /// `image`, `news` …
+        /// `image`, `page_events` …
         msg_type: String,
     },
-    /// The customer sees [`ERROR_SENTENCE`].
+    /// The customer sees [`SERVICE_ERROR_TEXT`].
     UserSawError {
         /// What was wrong with the answer.
         reason: String,
     },
 }
 
-impl Answer {
+impl ReplyOutcome {
     /// Reads the body of a 2xx answer to a push from `openid` to the account. What means "nothing"
     /// is plain in every mode; a reply has to be sealed in secure mode, may be in compatible mode,
     /// and must not be in plain mode.
-    pub(crate) fn read(body: &[u8], openid: &str, account: &SimAccount) -> Self {
+    pub(crate) fn classify(body: &[u8], openid: &str, account: &SimAccount) -> Self {
         let wrong = |reason: &str| Self::UserSawError { reason: reason.to_owned() };
         let Ok(body) = str::from_utf8(body) else { return wrong("not UTF-8") };
         match body.trim() {
@@ -50,12 +50,14 @@ impl Answer {
             "success" => return Self::Success,
             _ => {}
         }
-        let Some(fields) = elements(body.trim()) else { return wrong("neither success nor XML") };
+        let Some(fields) = xml_elements(body.trim()) else {
+            return wrong("neither success nor XML");
+        };
         let fields = match (fields.contains_key("Encrypt"), account.mode) {
             (false, PushMode::Secure) => return wrong("not sealed"),
             (true, PushMode::Plain) => return wrong("sealed"),
             (false, _) => fields,
-            (true, _) => match unsealed(&fields, account) {
+            (true, _) => match unseal_reply(&fields, account) {
                 Ok(fields) => fields,
                 Err(reason) => return wrong(reason),
             },
@@ -89,7 +91,7 @@ impl Answer {
 
 /// The fields of a sealed reply, if it is WeChat's to the letter: four elements, each in its own
 /// case, signed with the account's token and sealed with its key and appid.
-fn unsealed(
+fn unseal_reply(
     sealed: &BTreeMap<String, String>,
     account: &SimAccount,
 ) -> Result<BTreeMap<String, String>, &'static str> {
@@ -107,11 +109,11 @@ fn unsealed(
     }
     let plain = unseal(&account.aes_key, &account.appid, encrypt)?;
     let plain = String::from_utf8(plain).map_err(|_| "sealed is not UTF-8")?;
-    elements(plain.trim()).ok_or("sealed is not XML")
+    xml_elements(plain.trim()).ok_or("sealed is not XML")
 }
 
 /// The texts of the elements right below `<xml>`, or `None` when it is not such a document.
-fn elements(body: &str) -> Option<BTreeMap<String, String>> {
+fn xml_elements(body: &str) -> Option<BTreeMap<String, String>> {
     let mut reader = Reader::from_str(body);
     let mut fields = BTreeMap::<String, String>::new();
     let mut path: Vec<String> = Vec::new();
@@ -137,7 +139,7 @@ fn elements(body: &str) -> Option<BTreeMap<String, String>> {
             }
             Event::Text(text) => text.into_inner().into_owned(),
             Event::CData(data) => data.into_inner().into_owned(),
-            Event::GeneralRef(name) => resolve(&name.into_inner())?.into(),
+            Event::GeneralRef(name) => resolve_entity(&name.into_inner())?.into(),
             Event::Eof => return ended.then_some(fields),
             _ => return None,
         };
@@ -149,7 +151,7 @@ fn elements(body: &str) -> Option<BTreeMap<String, String>> {
     }
 }
 
-fn resolve(name: &str) -> Option<char> {
+fn resolve_entity(name: &str) -> Option<char> {
     match name {
         "lt" => Some('<'),
         "gt" => Some('>'),
@@ -169,21 +171,22 @@ fn resolve(name: &str) -> Option<char> {
 
 #[cfg(test)]
 mod tests {
-    use super::Answer;
+    use super::ReplyOutcome;
     use crate::config::{PushMode, SimAccount};
-    use crate::crypt::{Warp, seal};
+    use crate::crypt::{SealOverrides, seal};
     use crate::sign::msg_signature;
 
     fn account(mode: PushMode) -> SimAccount {
         SimAccount { original_id: "gh_b".into(), mode, ..SimAccount::default() }
     }
 
-    fn read(body: &str) -> Answer {
-        Answer::read(body.as_bytes(), "oA", &account(PushMode::Plain))
+    fn read(body: &str) -> ReplyOutcome {
+        ReplyOutcome::classify(body.as_bytes(), "oA", &account(PushMode::Plain))
     }
 
     fn sealed(of: &SimAccount, plain: &str) -> String {
-        let encrypt = seal(&of.aes_key, &of.appid, [7; 16], plain.as_bytes(), &Warp::default());
+        let encrypt =
+            seal(&of.aes_key, &of.appid, [7; 16], plain.as_bytes(), &SealOverrides::default());
         let signed = msg_signature(&of.callback_token, "12", "34", &encrypt);
         format!(
             "<xml><Encrypt><![CDATA[{encrypt}]]></Encrypt><MsgSignature><![CDATA[{signed}]]>\
@@ -196,11 +199,11 @@ mod tests {
         let secure = account(PushMode::Secure);
         let text = reply("text", "<Content><![CDATA[您好]]></Content>");
         let good = sealed(&secure, &text);
-        let read = |body: &str, mode| Answer::read(body.as_bytes(), "oA", &account(mode));
+        let read = |body: &str, mode| ReplyOutcome::classify(body.as_bytes(), "oA", &account(mode));
         assert_eq!(read(&good, PushMode::Secure).text(), Some("您好"));
         assert_eq!(read(&good, PushMode::Compatible).text(), Some("您好"));
         assert_eq!(read(&text, PushMode::Compatible).text(), Some("您好"));
-        assert_eq!(read("success", PushMode::Secure), Answer::Success);
+        assert_eq!(read("success", PushMode::Secure), ReplyOutcome::Success);
         let other = SimAccount { appid: "wx0".into(), ..secure.clone() };
         let strange = SimAccount { callback_token: "another".into(), ..secure.clone() };
         for bad in [
@@ -215,9 +218,12 @@ mod tests {
             good.replace(">12<", ">13<"),
             good.replace("<Encrypt><![CDATA[", "<Encrypt><![CDATA[A"),
         ] {
-            assert!(matches!(read(&bad, PushMode::Secure), Answer::UserSawError { .. }), "{bad}");
+            assert!(
+                matches!(read(&bad, PushMode::Secure), ReplyOutcome::UserSawError { .. }),
+                "{bad}"
+            );
         }
-        assert!(matches!(read(&good, PushMode::Plain), Answer::UserSawError { .. }));
+        assert!(matches!(read(&good, PushMode::Plain), ReplyOutcome::UserSawError { .. }));
     }
 
     fn reply(kind: &str, rest: &str) -> String {
@@ -230,8 +236,8 @@ mod tests {
 
     #[test]
     fn good_answers() {
-        assert_eq!(read("success"), Answer::Success);
-        assert_eq!(read(""), Answer::Empty);
+        assert_eq!(read("success"), ReplyOutcome::Success);
+        assert_eq!(read(""), ReplyOutcome::Empty);
         let text = read(&reply("text", "<Content><![CDATA[您的号码 A012\n前面 3 位]]></Content>"));
         assert_eq!(text.text(), Some("您的号码 A012\n前面 3 位"));
         let split = read(&reply("text", "<Content><![CDATA[a]]]]><![CDATA[>b]]></Content>"));
@@ -239,7 +245,7 @@ mod tests {
         let escaped = read(&reply("text", "<Content>a &lt;b&gt; &#x53f7;</Content>"));
         assert_eq!(escaped.text(), Some("a <b> 号"));
         let image = read(&reply("image", "<Image><MediaId><![CDATA[x]]></MediaId></Image>"));
-        assert_eq!(image, Answer::Other { msg_type: "image".into() });
+        assert_eq!(image, ReplyOutcome::Other { msg_type: "image".into() });
     }
 
     #[test]
@@ -257,9 +263,9 @@ mod tests {
             text.clone() + "and more",
             "<html></html>".to_owned(),
         ] {
-            assert!(matches!(read(&bad), Answer::UserSawError { .. }), "{bad}");
+            assert!(matches!(read(&bad), ReplyOutcome::UserSawError { .. }), "{bad}");
         }
-        let undecodable = Answer::read(&[0xff], "o", &account(PushMode::Plain));
-        assert!(matches!(undecodable, Answer::UserSawError { .. }));
+        let undecodable = ReplyOutcome::classify(&[0xff], "o", &account(PushMode::Plain));
+        assert!(matches!(undecodable, ReplyOutcome::UserSawError { .. }));
     }
 }

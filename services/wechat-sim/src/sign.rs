@@ -4,15 +4,15 @@ use sha1::{Digest, Sha1};
 
 /// Lower-case hexadecimal SHA-1 of token, timestamp and nonce, sorted as bytes and joined.
 pub fn signature(token: &str, timestamp: &str, nonce: &str) -> String {
-    joined([token, timestamp, nonce])
+    sha1_of_sorted([token, timestamp, nonce])
 }
 
 /// The same over the sealed text too.
 pub fn msg_signature(token: &str, timestamp: &str, nonce: &str, encrypt: &str) -> String {
-    joined([token, timestamp, nonce, encrypt])
+    sha1_of_sorted([token, timestamp, nonce, encrypt])
 }
 
-fn joined<const N: usize>(mut parts: [&str; N]) -> String {
+fn sha1_of_sorted<const N: usize>(mut parts: [&str; N]) -> String {
     parts.sort_unstable();
     hex::encode(Sha1::digest(parts.concat()))
 }

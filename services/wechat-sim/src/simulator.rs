@@ -9,26 +9,26 @@ use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::act::{self, Outcome, PersonState, Routing, everybody};
+use crate::act::{self, ActionOutcome, PersonState, Routing, person_states};
 use crate::api;
 use crate::codes::Code;
 use crate::config::{Behaviour, SimConfig};
 use crate::control;
-use crate::door::{Caller, Door};
+use crate::door::{PeerConnection, RefusableListener};
 use crate::faults::Fault;
-use crate::hostile::{self, Hostile};
-use crate::people::{AcceptedMessage, Line, Refusal, Shown};
+use crate::hostile::{self, HostileReport};
+use crate::people::{AcceptedMessage, ChatContent, ChatLine, Refusal};
 use crate::phones;
-use crate::push::{Forged, Pushed, verify};
+use crate::push::{PushOverrides, PushRecord, verify};
 use crate::receipts;
 use crate::stats::Stats;
-use crate::tokens::EarlyDeath;
-use crate::world::{Account, Shared, World};
+use crate::tokens::TokenInvalidation;
+use crate::world::{AccountState, SharedState, SimulatorState};
 
 /// A simulated WeChat. Clones are the same simulator.
 #[derive(Clone)]
 pub struct Simulator {
-    world: Shared,
+    world: SharedState,
     address: Arc<Mutex<SocketAddr>>,
 }
 
@@ -47,7 +47,7 @@ impl Simulator {
         assert!(!config.accounts.is_empty(), "a simulated WeChat needs an account");
         let address = Arc::new(Mutex::new(config.listen));
         let (receipts, waiting) = mpsc::channel(config.keep.receipts.max(1));
-        let world = Arc::new(World::new(config, receipts));
+        let world = Arc::new(SimulatorState::new(config, receipts));
         world.tasks.spawn(receipts::run(world.clone(), waiting));
         Self { world, address }
     }
@@ -76,8 +76,8 @@ impl Simulator {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         *self.address.lock() = listener.local_addr()?;
-        let door = Door::new(listener, self.world.refuse.subscribe())?;
-        let service = self.router().into_make_service_with_connect_info::<Caller>();
+        let door = RefusableListener::new(listener, self.world.refusing_connections.subscribe())?;
+        let service = self.router().into_make_service_with_connect_info::<PeerConnection>();
         let token = self.world.stop.clone();
         let stopping = async move {
             stop.await;
@@ -137,17 +137,17 @@ impl Simulator {
     }
 
     /// A customer scans the code with this ticket or content, and follows if they do not yet.
-    pub async fn scan(&self, openid: &str, ticket_or_url: &str, routing: Routing) -> Outcome {
+    pub async fn scan(&self, openid: &str, ticket_or_url: &str, routing: Routing) -> ActionOutcome {
         act::scan(&self.world, openid, ticket_or_url, routing).await
     }
 
     /// A customer follows without scanning.
-    pub async fn follow(&self, appid: Option<&str>, openid: &str) -> Outcome {
+    pub async fn follow(&self, appid: Option<&str>, openid: &str) -> ActionOutcome {
         act::follow(&self.world, self.account(appid), openid).await
     }
 
     /// A customer unfollows.
-    pub async fn unfollow(&self, appid: Option<&str>, openid: &str) -> Outcome {
+    pub async fn unfollow(&self, appid: Option<&str>, openid: &str) -> ActionOutcome {
         act::unfollow(&self.world, self.account(appid), openid).await
     }
 
@@ -158,8 +158,8 @@ impl Simulator {
         openid: &str,
         text: &str,
         routing: Routing,
-    ) -> Option<Outcome> {
-        act::write(&self.world, self.account(appid), openid, text, routing).await
+    ) -> Option<ActionOutcome> {
+        act::send_text(&self.world, self.account(appid), openid, text, routing).await
     }
 
     /// A customer presses an entry of the menu; `None` when they do not follow.
@@ -169,7 +169,7 @@ impl Simulator {
         openid: &str,
         key: &str,
         routing: Routing,
-    ) -> Option<Outcome> {
+    ) -> Option<ActionOutcome> {
         act::click(&self.world, self.account(appid), openid, key, routing).await
     }
 
@@ -180,8 +180,8 @@ impl Simulator {
         openid: &str,
         body: &str,
         routing: Routing,
-        forged: Forged,
-    ) -> Vec<Arc<Pushed>> {
+        forged: PushOverrides,
+    ) -> Vec<Arc<PushRecord>> {
         act::push_raw(&self.world, self.account(appid), openid, body, routing, forged).await
     }
 
@@ -190,11 +190,11 @@ impl Simulator {
     ///
     /// # Errors
     /// The account has no callback.
-    pub async fn hostile(
+    pub async fn run_hostile(
         &self,
         appid: Option<&str>,
         body: Option<String>,
-    ) -> Result<Hostile, &'static str> {
+    ) -> Result<HostileReport, &'static str> {
         hostile::run(&self.world, self.account(appid), None, body).await
     }
 
@@ -202,14 +202,19 @@ impl Simulator {
     pub fn set_person(&self, appid: Option<&str>, openid: &str, follows: bool, refuses: Refusal) {
         let index = self.account(appid).index;
         let mut people = self.world.people.lock();
-        let person = people.meet(index, openid);
+        let person = people.get_or_insert(index, openid);
         (person.follows, person.refuses) = (follows, refuses);
     }
 
     /// A customer agrees to so many more subscription notices of a template.
-    pub fn agree(&self, appid: Option<&str>, openid: &str, template_id: &str, times: u32) {
+    pub fn grant_notices(&self, appid: Option<&str>, openid: &str, template_id: &str, times: u32) {
         let index = self.account(appid).index;
-        self.world.people.lock().meet(index, openid).allowance.agree(template_id, times);
+        self.world
+            .people
+            .lock()
+            .get_or_insert(index, openid)
+            .allowance
+            .grant_notices(template_id, times);
     }
 
     /// The console sets a new secret; the old one is refused from now on.
@@ -224,32 +229,32 @@ impl Simulator {
 
     /// Every customer it remembers.
     pub fn people(&self) -> Vec<PersonState> {
-        everybody(&self.world, None)
+        person_states(&self.world, None)
     }
 
     /// A customer's chat, oldest line first.
-    pub fn chat(&self, openid: &str) -> Vec<Arc<Line>> {
+    pub fn chat(&self, openid: &str) -> Vec<Arc<ChatLine>> {
         self.world.people.lock().lines(Some(openid), 0)
     }
 
     /// The template messages a customer received, oldest first.
     pub fn messages(&self, openid: &str) -> Vec<Arc<AcceptedMessage>> {
-        cards(self.chat(openid))
+        accepted_messages(self.chat(openid))
     }
 
     /// The template messages of all customers, oldest first.
     pub fn all_messages(&self) -> Vec<Arc<AcceptedMessage>> {
-        cards(self.world.people.lock().lines(None, 0))
+        accepted_messages(self.world.people.lock().lines(None, 0))
     }
 
     /// The pushes it remembers, oldest first.
-    pub fn pushes(&self) -> Vec<Arc<Pushed>> {
+    pub fn pushes(&self) -> Vec<Arc<PushRecord>> {
         self.world.pushes.lock().iter().cloned().collect()
     }
 
     /// Every counter.
     pub fn stats(&self) -> Stats {
-        self.world.stats.read()
+        self.world.stats.snapshot()
     }
 
     /// Something goes wrong from now on.
@@ -265,32 +270,32 @@ impl Simulator {
     /// Connections are refused, and those that exist are cut at their next call, until told
     /// otherwise.
     pub fn refuse_connections(&self, refuse: bool) {
-        self.world.refuse.send_replace(refuse);
+        self.world.refusing_connections.send_replace(refuse);
     }
 
     /// The tokens of an account die before their time.
-    pub fn kill_tokens(&self, appid: Option<&str>, how: EarlyDeath) {
-        self.account(appid).tokens.lock().kill(how);
+    pub fn kill_tokens(&self, appid: Option<&str>, how: TokenInvalidation) {
+        self.account(appid).tokens.lock().invalidate(how);
     }
 
     /// Lets tokens, codes and memories grow older by this much at once.
-    pub fn advance(&self, by: Duration) {
+    pub fn advance_clock(&self, by: Duration) {
         self.world.clock.advance(by);
     }
 
     /// Changes how it behaves.
-    pub fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
+    pub fn change_behaviour(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut self.world.behaviour.lock());
     }
 
-    fn account(&self, appid: Option<&str>) -> &Account {
+    fn account(&self, appid: Option<&str>) -> &AccountState {
         self.world.account(appid).expect("the test names an account of the configuration")
     }
 }
 
-fn cards(lines: Vec<Arc<Line>>) -> Vec<Arc<AcceptedMessage>> {
-    let message = |line: Arc<Line>| match &line.shown {
-        Shown::Card { message, .. } => Some(message.clone()),
+fn accepted_messages(lines: Vec<Arc<ChatLine>>) -> Vec<Arc<AcceptedMessage>> {
+    let message = |line: Arc<ChatLine>| match &line.shown {
+        ChatContent::Card { message, .. } => Some(message.clone()),
         _ => None,
     };
     lines.into_iter().filter_map(message).collect()

@@ -56,7 +56,7 @@ impl Stats {
 pub(crate) struct Counters(Mutex<Stats>);
 
 /// Paths that count by name.
-pub(crate) const PATHS: [&str; 16] = [
+pub(crate) const COUNTED_PATHS: [&str; 16] = [
     "/cgi-bin/token",
     "/cgi-bin/stable_token",
     "/cgi-bin/qrcode/create",
@@ -76,8 +76,8 @@ pub(crate) const PATHS: [&str; 16] = [
 ];
 
 impl Counters {
-    pub(crate) fn call(&self, path: &str) {
-        let path = if PATHS.contains(&path) { path } else { "other" };
+    pub(crate) fn count_call(&self, path: &str) {
+        let path = if COUNTED_PATHS.contains(&path) { path } else { "other" };
         let mut stats = self.0.lock();
         match stats.calls.get_mut(path) {
             Some(calls) => *calls += 1,
@@ -85,11 +85,11 @@ impl Counters {
         }
     }
 
-    pub(crate) fn fault(&self) {
+    pub(crate) fn count_fault(&self) {
         self.0.lock().faults += 1;
     }
 
-    pub(crate) fn accepted(&self, template_id: &str) {
+    pub(crate) fn count_accepted(&self, template_id: &str) {
         let mut stats = self.0.lock();
         stats.messages_accepted += 1;
         match stats.messages_by_template.get_mut(template_id) {
@@ -99,11 +99,11 @@ impl Counters {
     }
 
     /// Any other change.
-    pub(crate) fn count(&self, change: impl FnOnce(&mut Stats)) {
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Stats)) {
         change(&mut self.0.lock());
     }
 
-    pub(crate) fn read(&self) -> Stats {
+    pub(crate) fn snapshot(&self) -> Stats {
         self.0.lock().clone()
     }
 }

@@ -54,10 +54,15 @@ impl SimTemplate {
     }
 
     /// The first key whose value does not hold to its type, or that is missing or unknown.
-    pub(crate) fn refused_key<'a>(&'a self, data: &'a BTreeMap<String, String>) -> Option<&'a str> {
+    pub(crate) fn invalid_field<'a>(
+        &'a self,
+        data: &'a BTreeMap<String, String>,
+    ) -> Option<&'a str> {
         let unknown = data.keys().find(|key| !self.fields.iter().any(|(known, _)| known == *key));
         let broken = self.fields.iter().map(|(key, _)| key).find(|key| {
-            !data.get(*key).is_some_and(|value| holds(key.trim_end_matches(is_digit), value))
+            !data
+                .get(*key)
+                .is_some_and(|value| is_valid_value(key.trim_end_matches(is_digit), value))
         });
         broken.or(unknown).map(String::as_str)
     }
@@ -76,7 +81,7 @@ fn is_symbol(c: char) -> bool {
 }
 
 /// Whether a value is one that WeChat takes for a field of this type.
-fn holds(kind: &str, value: &str) -> bool {
+fn is_valid_value(kind: &str, value: &str) -> bool {
     let len = value.chars().count();
     let all = |allowed: fn(char) -> bool| value.chars().all(allowed);
     if value.trim().is_empty() || value.chars().any(char::is_control) {
@@ -89,8 +94,8 @@ fn holds(kind: &str, value: &str) -> bool {
         "number" => len <= 32 && value.parse::<f64>().is_ok() && all(|c| is_digit(c) || c == '.'),
         "letter" => len <= 32 && all(|c| c.is_ascii_alphabetic()),
         "symbol" => len <= 5 && all(is_symbol),
-        "time" => value.split('~').all(|part| ends_in_clock(part.trim())),
-        "date" => value.split('~').all(|part| begins_with_date(part.trim())),
+        "time" => value.split('~').all(|part| is_time(part.trim())),
+        "date" => value.split('~').all(|part| is_date(part.trim())),
         "amount" => is_amount(value),
         "phone_number" => len <= 17 && all(|c| is_digit(c) || is_symbol(c)),
         "car_number" => len <= 8,
@@ -101,7 +106,7 @@ fn holds(kind: &str, value: &str) -> bool {
 }
 
 /// `15:01`, `15:01:02`, or either after a date.
-fn ends_in_clock(text: &str) -> bool {
+fn is_time(text: &str) -> bool {
     let (date, clock) = text.rsplit_once(' ').map_or(("", text), |(date, clock)| (date, clock));
     let parts: Vec<_> = clock.split(':').collect();
     let below = |part: &str, limit| {
@@ -110,25 +115,25 @@ fn ends_in_clock(text: &str) -> bool {
     let clock_holds = matches!(parts.len(), 2 | 3)
         && below(parts[0], 24)
         && parts[1..].iter().all(|part| part.len() == 2 && below(part, 60));
-    clock_holds && (date.is_empty() || begins_with_date(date.trim()))
+    clock_holds && (date.is_empty() || is_date(date.trim()))
 }
 
 /// `2019年10月1日`, `2018-01-01`, `2018/01/01`, `2018.01.01`, `2018-01`, `01-01`, and a clock after it.
-fn begins_with_date(text: &str) -> bool {
+fn is_date(text: &str) -> bool {
     let date = text.split(' ').next().unwrap_or_default();
     let numbers: Vec<_> = date.split(|c| !is_digit(c)).filter(|part| !part.is_empty()).collect();
     let signs = date.chars().filter(|c| !is_digit(*c)).all(|c| "年月日-/.".contains(c));
     signs
         && matches!(numbers.len(), 2 | 3)
         && numbers.iter().all(|number| matches!(number.len(), 1 | 2 | 4))
-        && text.split_once(' ').is_none_or(|(_, clock)| ends_in_clock(clock.trim()))
+        && text.split_once(' ').is_none_or(|(_, clock)| is_time(clock.trim()))
 }
 
 fn is_amount(text: &str) -> bool {
     let bare = text.strip_suffix('元').unwrap_or(text);
     let bare = bare.strip_prefix(|c: char| !is_digit(c) && !is_cjk(c)).unwrap_or(bare);
     let digits = bare.split('.').next().unwrap_or_default();
-    (1..=10).contains(&digits.len()) && holds("number", bare)
+    (1..=10).contains(&digits.len()) && is_valid_value("number", bare)
 }
 
 #[cfg(test)]
@@ -163,9 +168,9 @@ mod tests {
             ("name", "Zhang San Zhang San", "Zhang San Zhang San Z"),
             ("phrase", "配送中", "配送中1"),
         ] {
-            assert!(holds(kind, good), "{kind}: {good}");
-            assert!(!holds(kind, bad), "{kind}: {bad}");
-            assert!(!holds(kind, "") && !holds(kind, " "), "{kind}: empty");
+            assert!(is_valid_value(kind, good), "{kind}: {good}");
+            assert!(!is_valid_value(kind, bad), "{kind}: {bad}");
+            assert!(!is_valid_value(kind, "") && !is_valid_value(kind, " "), "{kind}: empty");
         }
     }
 
@@ -185,7 +190,7 @@ mod tests {
             all.extend(changed.1.map(|value| (changed.0.to_owned(), value.to_owned())));
             all
         };
-        let refused = |changed| template.refused_key(&data(changed)).map(str::to_owned);
+        let refused = |changed| template.invalid_field(&data(changed)).map(str::to_owned);
         assert_eq!(refused(("thing1", Some("和平门诊"))), None);
         assert_eq!(
             refused(("character_string2", Some("号A012"))).as_deref(),

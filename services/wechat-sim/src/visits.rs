@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, VecDeque};
 
-const LIFE_MS: u64 = 5 * 60 * 1000;
-const MOST: usize = 10_000;
+const CODE_LIFETIME_MS: u64 = 5 * 60 * 1000;
+const MAX_CODES: usize = 10_000;
 
 /// Who opened a page of which account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Visit {
+pub(crate) struct PageVisit {
     pub(crate) account: usize,
     pub(crate) openid: String,
     /// A preview, with an openid that is nobody's.
@@ -17,14 +17,14 @@ pub(crate) struct Visit {
 
 /// The codes handed out, the newest of them.
 #[derive(Debug, Default)]
-pub(crate) struct Visits {
-    by_code: HashMap<String, (Visit, bool)>,
+pub(crate) struct PageVisits {
+    by_code: HashMap<String, (PageVisit, bool)>,
     order: VecDeque<String>,
 }
 
-impl Visits {
-    pub(crate) fn add(&mut self, code: String, visit: Visit) {
-        if self.order.len() >= MOST
+impl PageVisits {
+    pub(crate) fn add(&mut self, code: String, visit: PageVisit) {
+        if self.order.len() >= MAX_CODES
             && let Some(oldest) = self.order.pop_front()
         {
             self.by_code.remove(&oldest);
@@ -34,7 +34,12 @@ impl Visits {
     }
 
     /// Who came with this code, or the error code for a code that is no good.
-    pub(crate) fn exchange(&mut self, code: &str, account: usize, now: u64) -> Result<Visit, i64> {
+    pub(crate) fn exchange(
+        &mut self,
+        code: &str,
+        account: usize,
+        now: u64,
+    ) -> Result<PageVisit, i64> {
         let (visit, used) = self
             .by_code
             .get_mut(code)
@@ -43,7 +48,7 @@ impl Visits {
         if std::mem::replace(used, true) {
             return Err(40163);
         }
-        if now >= visit.at + LIFE_MS { Err(42003) } else { Ok(visit.clone()) }
+        if now >= visit.at + CODE_LIFETIME_MS { Err(42003) } else { Ok(visit.clone()) }
     }
 }
 
@@ -53,14 +58,14 @@ mod tests {
 
     #[test]
     fn a_code_works_once_for_its_account_and_five_minutes() {
-        let mut visits = Visits::default();
-        let visit = Visit { account: 0, openid: "oA".into(), preview: false, at: 0 };
+        let mut visits = PageVisits::default();
+        let visit = PageVisit { account: 0, openid: "oA".into(), preview: false, at: 0 };
         visits.add("a".into(), visit.clone());
         visits.add("b".into(), visit.clone());
         assert_eq!(visits.exchange("a", 1, 0), Err(40029));
-        assert_eq!(visits.exchange("a", 0, LIFE_MS - 1), Ok(visit));
-        assert_eq!(visits.exchange("a", 0, LIFE_MS - 1), Err(40163));
-        assert_eq!(visits.exchange("b", 0, LIFE_MS), Err(42003));
+        assert_eq!(visits.exchange("a", 0, CODE_LIFETIME_MS - 1), Ok(visit));
+        assert_eq!(visits.exchange("a", 0, CODE_LIFETIME_MS - 1), Err(40163));
+        assert_eq!(visits.exchange("b", 0, CODE_LIFETIME_MS), Err(42003));
         assert_eq!(visits.exchange("c", 0, 0), Err(40029));
     }
 }

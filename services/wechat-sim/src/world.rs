@@ -14,36 +14,36 @@ use crate::clock::Clock;
 use crate::codes::Codes;
 use crate::config::{Behaviour, SimAccount, SimConfig};
 use crate::faults::Faults;
-use crate::once::Once;
-use crate::people::{People, Shown};
+use crate::once::MessageDedup;
+use crate::people::{ChatContent, People};
 use crate::push::Push;
-use crate::push::Pushed;
-use crate::quota::Quota;
+use crate::push::PushRecord;
+use crate::quota::CallCounter;
 use crate::stats::Counters;
-use crate::tokens::{Standing, Tokens};
-use crate::visits::Visits;
+use crate::tokens::{TokenStatus, Tokens};
+use crate::visits::PageVisits;
 
-pub(crate) type Shared = Arc<World>;
+pub(crate) type SharedState = Arc<SimulatorState>;
 
 /// The first msgid: above 2^53, as WeChat's are.
 const FIRST_MSGID: u64 = 3_557_254_367_693_750_277;
 
 /// An account with its state.
 #[derive(Debug)]
-pub(crate) struct Account {
+pub(crate) struct AccountState {
     pub(crate) index: usize,
-    pub(crate) own: SimAccount,
+    pub(crate) config: SimAccount,
     pub(crate) tokens: Mutex<Tokens>,
-    pub(crate) quota: Mutex<Quota>,
+    pub(crate) quota: Mutex<CallCounter>,
     /// The secret in force, which the console may set anew.
     pub(crate) secret: Mutex<String>,
     /// What web pages sign with, and when it ends.
-    pub(crate) page_ticket: Mutex<Option<(String, u64)>>,
+    pub(crate) jsapi_ticket: Mutex<Option<(String, u64)>>,
     urls: RwLock<Vec<String>>,
     next_url: AtomicUsize,
 }
 
-impl Account {
+impl AccountState {
     pub(crate) fn set_urls(&self, urls: Vec<String>) {
         *self.urls.write() = urls;
     }
@@ -61,7 +61,7 @@ impl Account {
 
 /// A receipt waiting for its time.
 #[derive(Debug)]
-pub(crate) struct Receipt {
+pub(crate) struct ScheduledReceipt {
     /// Wall milliseconds.
     pub(crate) due_ms: u64,
     pub(crate) push: Push,
@@ -69,43 +69,43 @@ pub(crate) struct Receipt {
 
 /// Something an open page learns of at once.
 #[derive(Debug, Clone)]
-pub(crate) struct News {
+pub(crate) struct PageEvent {
     pub(crate) event: &'static str,
     pub(crate) json: String,
 }
 
-pub(crate) struct World {
+pub(crate) struct SimulatorState {
     pub(crate) config: SimConfig,
     pub(crate) behaviour: Mutex<Behaviour>,
     pub(crate) clock: Clock,
-    pub(crate) accounts: Vec<Account>,
+    pub(crate) accounts: Vec<AccountState>,
     pub(crate) codes: Mutex<Codes>,
     pub(crate) people: Mutex<People>,
-    pub(crate) once: Mutex<Once>,
-    pub(crate) visits: Mutex<Visits>,
-    pub(crate) pushes: Mutex<VecDeque<Arc<Pushed>>>,
+    pub(crate) dedup: Mutex<MessageDedup>,
+    pub(crate) page_visits: Mutex<PageVisits>,
+    pub(crate) pushes: Mutex<VecDeque<Arc<PushRecord>>>,
     pub(crate) stats: Counters,
     pub(crate) faults: Faults,
     pub(crate) client: reqwest::Client,
-    pub(crate) receipts: mpsc::Sender<Receipt>,
-    pub(crate) news: broadcast::Sender<News>,
-    pub(crate) refuse: watch::Sender<bool>,
+    pub(crate) receipts: mpsc::Sender<ScheduledReceipt>,
+    pub(crate) page_events: broadcast::Sender<PageEvent>,
+    pub(crate) refusing_connections: watch::Sender<bool>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
     next_msgid: AtomicU64,
     next_push: AtomicU64,
 }
 
-impl World {
-    pub(crate) fn new(config: SimConfig, receipts: mpsc::Sender<Receipt>) -> Self {
-        let account = |(index, own): (usize, &SimAccount)| Account {
+impl SimulatorState {
+    pub(crate) fn new(config: SimConfig, receipts: mpsc::Sender<ScheduledReceipt>) -> Self {
+        let account = |(index, own): (usize, &SimAccount)| AccountState {
             index,
             urls: RwLock::new(own.callback_urls.clone()),
-            own: own.clone(),
+            config: own.clone(),
             tokens: Mutex::default(),
             quota: Mutex::default(),
             secret: Mutex::new(own.secret.clone()),
-            page_ticket: Mutex::default(),
+            jsapi_ticket: Mutex::default(),
             next_url: AtomicUsize::new(0),
         };
         let keep = config.keep;
@@ -115,15 +115,15 @@ impl World {
             accounts: config.accounts.iter().enumerate().map(account).collect(),
             codes: Mutex::new(Codes::new(keep.codes)),
             people: Mutex::new(People::new(config.accounts.len(), keep.people, keep.lines)),
-            once: Mutex::new(Once::new(keep.client_msg_ids)),
-            visits: Mutex::default(),
+            dedup: Mutex::new(MessageDedup::new(keep.client_msg_ids)),
+            page_visits: Mutex::default(),
             pushes: Mutex::default(),
             stats: Counters::default(),
             faults: Faults::default(),
-            client: client(),
+            client: push_client(),
             receipts,
-            news: broadcast::channel(1024).0,
-            refuse: watch::channel(false).0,
+            page_events: broadcast::channel(1024).0,
+            refusing_connections: watch::channel(false).0,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             next_msgid: AtomicU64::new(FIRST_MSGID),
@@ -133,15 +133,15 @@ impl World {
     }
 
     /// The account with this appid, or the first when none is named.
-    pub(crate) fn account(&self, appid: Option<&str>) -> Option<&Account> {
+    pub(crate) fn account(&self, appid: Option<&str>) -> Option<&AccountState> {
         match appid {
-            Some(appid) => self.accounts.iter().find(|account| account.own.appid == appid),
+            Some(appid) => self.accounts.iter().find(|account| account.config.appid == appid),
             None => self.accounts.first(),
         }
     }
 
     /// The account a token belongs to, or the error code for a token that is no good.
-    pub(crate) fn account_of_token(&self, token: Option<&str>) -> Result<&Account, i64> {
+    pub(crate) fn account_of_token(&self, token: Option<&str>) -> Result<&AccountState, i64> {
         self.check_address()?;
         let token = token.filter(|token| !token.is_empty()).ok_or(41001)?;
         let generation = token.split('_').next().unwrap_or_default();
@@ -150,21 +150,25 @@ impl World {
         }
         let now = self.clock.now_ms();
         let standings = self.accounts.iter().filter_map(|account| {
-            account.tokens.lock().standing(token, now).map(|standing| (account, standing))
+            account.tokens.lock().status(token, now).map(|standing| (account, standing))
         });
         match standings.into_iter().next() {
-            Some((account, Standing::Good)) => {
+            Some((account, TokenStatus::Valid)) => {
                 let most = self.config.quotas.calls_per_minute;
-                let free = account.quota.lock().take_this_minute("calls", most, now);
+                let free = account.quota.lock().try_take_this_minute("calls", most, now);
                 if free { Ok(account) } else { Err(45011) }
             }
-            Some((_, Standing::Expired)) => Err(42001),
-            Some((_, Standing::NotLatest)) | None => Err(40001),
+            Some((_, TokenStatus::Expired)) => Err(42001),
+            Some((_, TokenStatus::NotLatest)) | None => Err(40001),
         }
     }
 
     /// The account whose secret this is, or the error code for credentials that are no good.
-    pub(crate) fn owner(&self, appid: Option<&str>, secret: Option<&str>) -> Result<&Account, i64> {
+    pub(crate) fn account_of_credentials(
+        &self,
+        appid: Option<&str>,
+        secret: Option<&str>,
+    ) -> Result<&AccountState, i64> {
         let given = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
         if !given(appid) {
             return Err(41002);
@@ -192,29 +196,35 @@ impl World {
         self.next_push.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn refusing(&self) -> bool {
-        *self.refuse.borrow()
+    pub(crate) fn is_refusing(&self) -> bool {
+        *self.refusing_connections.borrow()
     }
 
     /// Adds a line to a customer's chat and tells the open pages.
-    pub(crate) fn show(&self, account: &Account, openid: &str, shown: Shown) {
-        let line = self.people.lock().show(account.index, openid, self.clock.now_ms(), shown);
-        self.tell(
+    pub(crate) fn append_chat_line(
+        &self,
+        account: &AccountState,
+        openid: &str,
+        shown: ChatContent,
+    ) {
+        let line =
+            self.people.lock().append_line(account.index, openid, self.clock.now_ms(), shown);
+        self.publish(
             "line",
-            || serde_json::json!({ "appid": account.own.appid, "openid": openid, "line": *line }),
+            || serde_json::json!({ "appid": account.config.appid, "openid": openid, "line": *line }),
         );
     }
 
     /// Tells the open pages, if there are any.
-    pub(crate) fn tell<T: Serialize>(&self, event: &'static str, value: impl FnOnce() -> T) {
-        if self.news.receiver_count() > 0 {
+    pub(crate) fn publish<T: Serialize>(&self, event: &'static str, value: impl FnOnce() -> T) {
+        if self.page_events.receiver_count() > 0 {
             let json = serde_json::to_string(&value()).expect("news has no maps with odd keys");
             // The last page may have closed just now.
-            let _ = self.news.send(News { event, json });
+            let _ = self.page_events.send(PageEvent { event, json });
         }
     }
 
-    pub(crate) fn remember(&self, pushed: Pushed) -> Arc<Pushed> {
+    pub(crate) fn record_push(&self, pushed: PushRecord) -> Arc<PushRecord> {
         let pushed = Arc::new(pushed);
         let mut pushes = self.pushes.lock();
         if pushes.len() >= self.config.keep.pushes {
@@ -226,7 +236,7 @@ impl World {
 }
 
 /// One pooled client for all pushes. It follows no redirects, as WeChat does not.
-fn client() -> reqwest::Client {
+fn push_client() -> reqwest::Client {
     // Another part of the process may have chosen the provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()

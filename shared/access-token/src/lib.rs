@@ -7,4 +7,4 @@ mod reader;
 mod slot;
 
 pub use reader::{TokenReader, TokenReaderOptions};
-pub use slot::KeptToken;
+pub use slot::CachedToken;

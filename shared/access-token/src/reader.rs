@@ -1,6 +1,6 @@
 //! Reads an account's access token from the cache, and waits for another when it was refused.
 
-use crate::slot::{Answer, KeptToken, Memory};
+use crate::slot::{CachedToken, SlotLookup, TokenSlot};
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
@@ -20,47 +20,47 @@ use tokio::time::{Instant, sleep};
 #[derive(Debug, Clone)]
 pub struct TokenReaderOptions {
     /// How long a token is used without looking into the cache; 30 s by default.
-    pub reread: Duration,
+    pub refresh_interval: Duration,
     /// How long after a look that found nothing the next one follows, while the remembered token
     /// still lives; 5 s by default.
-    pub pause: Duration,
+    pub retry_interval: Duration,
     /// How long before its end a remembered token is looked after every second; 60 s by default.
-    pub margin: Duration,
+    pub expiry_margin: Duration,
     /// How long a caller waits if there is no token, or for another after a refusal; 3 s by default.
-    pub wait: Duration,
+    pub wait_timeout: Duration,
 }
 
 impl Default for TokenReaderOptions {
     fn default() -> Self {
         TokenReaderOptions {
-            reread: Duration::from_secs(30),
-            pause: Duration::from_secs(5),
-            margin: Duration::from_secs(60),
-            wait: Duration::from_secs(3),
+            refresh_interval: Duration::from_secs(30),
+            retry_interval: Duration::from_secs(5),
+            expiry_margin: Duration::from_secs(60),
+            wait_timeout: Duration::from_secs(3),
         }
     }
 }
 
-type Outcome = Result<KeptToken, TokenUnavailable>;
-type Wait = Shared<BoxFuture<'static, Outcome>>;
+type TokenResult = Result<CachedToken, TokenUnavailable>;
+type SharedWait = Shared<BoxFuture<'static, TokenResult>>;
 
 /// The token source of the gateway and the notifier. Cheap to clone; clones share their memory.
 #[derive(Clone)]
-pub struct TokenReader(Arc<Reader>);
+pub struct TokenReader(Arc<ReaderInner>);
 
-struct Reader {
+struct ReaderInner {
     cache: Arc<dyn Cache>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
     options: TokenReaderOptions,
-    accounts: Mutex<HashMap<String, Arc<Account>>>,
+    accounts: Mutex<HashMap<String, Arc<AccountState>>>,
 }
 
-struct Account {
+struct AccountState {
     name: String,
-    memory: Mutex<Memory>,
+    slot: Mutex<TokenSlot>,
     /// The waits under way, by the fingerprint that was refused (`None`: waiting for any token).
-    waits: Mutex<HashMap<Option<String>, WeakShared<BoxFuture<'static, Outcome>>>>,
+    pending_waits: Mutex<HashMap<Option<String>, WeakShared<BoxFuture<'static, TokenResult>>>>,
 }
 
 impl TokenReader {
@@ -72,62 +72,67 @@ impl TokenReader {
         options: TokenReaderOptions,
     ) -> Self {
         let accounts = Mutex::default();
-        TokenReader(Arc::new(Reader { cache, ledger, clock, options, accounts }))
+        TokenReader(Arc::new(ReaderInner { cache, ledger, clock, options, accounts }))
     }
 
     /// The token to use now, and until when.
-    pub async fn kept(&self, account: &str) -> Outcome {
+    pub async fn current_token(&self, account: &str) -> TokenResult {
         let account = self.0.account(account);
-        let answer =
-            account.memory.lock().ask(Instant::now(), self.0.clock.now_ms(), self.0.options.pause);
+        let answer = account.slot.lock().lookup(
+            Instant::now(),
+            self.0.clock.now_ms(),
+            self.0.options.retry_interval,
+        );
         match answer {
-            Answer::Fresh(known) => Ok(known),
+            SlotLookup::Fresh(known) => Ok(known),
             // A cache that is away, or has lost the record, does not take away a living token.
-            Answer::Look(known) => Ok(self.0.look(&account).await.ok().flatten().unwrap_or(known)),
-            Answer::Nothing => self.0.wait(&account, None).await,
+            SlotLookup::RefreshDue(known) => {
+                Ok(self.0.read_cache(&account).await.ok().flatten().unwrap_or(known))
+            }
+            SlotLookup::Missing => self.0.wait_for_token(&account, None).await,
         }
     }
 
     /// WeChat refused this token: another one, and until when it may be used.
-    pub async fn kept_after(&self, account: &str, refused: &AccessToken) -> Outcome {
+    pub async fn token_after_refusal(&self, account: &str, refused: &AccessToken) -> TokenResult {
         let account = self.0.account(account);
-        self.0.wait(&account, Some(refused.fingerprint())).await
+        self.0.wait_for_token(&account, Some(refused.fingerprint())).await
     }
 }
 
 #[async_trait]
 impl TokenSource for TokenReader {
     async fn current(&self, account: &str) -> Result<AccessToken, TokenUnavailable> {
-        Ok(self.kept(account).await?.token)
+        Ok(self.current_token(account).await?.token)
     }
 
-    async fn refused(
+    async fn replace_refused(
         &self,
         account: &str,
         refused: &AccessToken,
     ) -> Result<AccessToken, TokenUnavailable> {
-        Ok(self.kept_after(account, refused).await?.token)
+        Ok(self.token_after_refusal(account, refused).await?.token)
     }
 }
 
-impl Reader {
-    fn account(&self, name: &str) -> Arc<Account> {
+impl ReaderInner {
+    fn account(&self, name: &str) -> Arc<AccountState> {
         let mut accounts = self.accounts.lock();
         if let Some(account) = accounts.get(name) {
             return account.clone();
         }
-        let account = Arc::new(Account {
+        let account = Arc::new(AccountState {
             name: name.to_owned(),
-            memory: Mutex::default(),
-            waits: Mutex::default(),
+            slot: Mutex::default(),
+            pending_waits: Mutex::default(),
         });
         accounts.insert(name.to_owned(), account.clone());
         account
     }
 
     /// What the cache holds and is still alive, remembered.
-    async fn look(&self, account: &Account) -> Result<Option<KeptToken>, Unavailable> {
-        let Some(stored) = self.cache.get(&names::access_token(&account.name)).await? else {
+    async fn read_cache(&self, account: &AccountState) -> Result<Option<CachedToken>, Unavailable> {
+        let Some(stored) = self.cache.get(&names::access_token_key(&account.name)).await? else {
             return Ok(None);
         };
         let now_ms = self.clock.now_ms();
@@ -138,49 +143,58 @@ impl Reader {
         if record.expires_at_ms <= now_ms {
             return Ok(None);
         }
-        let known = KeptToken::from(record);
-        account.memory.lock().learn(
+        let known = CachedToken::from(record);
+        account.slot.lock().store(
             known.clone(),
             Instant::now(),
             now_ms,
-            self.options.reread,
-            self.options.margin,
+            self.options.refresh_interval,
+            self.options.expiry_margin,
         );
         Ok(Some(known))
     }
 
-    /// Joins the wait for a token other than `refused`, or begins one: however many callers are
+    /// Joins the wait for a token other than `after_refusal`, or begins one: however many callers are
     /// refused at once, there is one report and one poller.
-    fn wait(self: &Arc<Self>, account: &Arc<Account>, refused: Option<String>) -> Wait {
-        let mut waits = account.waits.lock();
+    fn wait_for_token(
+        self: &Arc<Self>,
+        account: &Arc<AccountState>,
+        refused: Option<String>,
+    ) -> SharedWait {
+        let mut waits = account.pending_waits.lock();
         if let Some(wait) = waits.get(&refused).and_then(WeakShared::upgrade) {
             return wait;
         }
         waits.retain(|_, wait| wait.upgrade().is_some());
-        let wait = Arc::clone(self).poll(Arc::clone(account), refused.clone()).boxed().shared();
+        let wait =
+            Arc::clone(self).poll_cache(Arc::clone(account), refused.clone()).boxed().shared();
         if let Some(weak) = wait.downgrade() {
             waits.insert(refused, weak);
         }
         wait
     }
 
-    /// Looks into the cache until it holds a living token other than `refused`, or patience ends.
-    async fn poll(self: Arc<Self>, account: Arc<Account>, refused: Option<String>) -> Outcome {
-        let deadline = Instant::now() + self.options.wait;
+    /// Looks into the cache until it holds a living token other than `after_refusal`, or patience ends.
+    async fn poll_cache(
+        self: Arc<Self>,
+        account: Arc<AccountState>,
+        refused: Option<String>,
+    ) -> TokenResult {
+        let deadline = Instant::now() + self.options.wait_timeout;
         let mut pause = Duration::from_millis(20);
         let mut reported = false;
         loop {
-            let found = self.look(&account).await;
+            let found = self.read_cache(&account).await;
             if let Ok(Some(known)) = &found
                 && refused.as_ref() != Some(&known.token.fingerprint())
             {
                 return Ok(known.clone());
             }
             if let Some(fingerprint) = refused.as_ref().filter(|_| !reported) {
-                reported = self.report(&account.name, fingerprint).await;
+                reported = self.report_refusal(&account.name, fingerprint).await;
             }
             if Instant::now() + pause > deadline {
-                account.memory.lock().doubt();
+                account.slot.lock().invalidate();
                 return Err(TokenUnavailable(match (found, refused) {
                     (Err(unavailable), _) => unavailable.to_string(),
                     (Ok(_), Some(_)) => {
@@ -195,7 +209,7 @@ impl Reader {
     }
 
     /// Says which token was refused, never the token itself.
-    async fn report(&self, account: &str, fingerprint: &str) -> bool {
+    async fn report_refusal(&self, account: &str, fingerprint: &str) -> bool {
         let report = RefusedToken {
             v: 1,
             account: account.to_owned(),

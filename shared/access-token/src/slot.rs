@@ -7,57 +7,57 @@ use tokio::time::Instant;
 
 /// A token and until when it may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptToken {
+pub struct CachedToken {
     /// The token.
     pub token: AccessToken,
     /// When it dies by WeChat's word, Unix milliseconds.
     pub expires_at_ms: i64,
 }
 
-impl From<TokenRecord> for KeptToken {
+impl From<TokenRecord> for CachedToken {
     fn from(record: TokenRecord) -> Self {
-        KeptToken { token: AccessToken::new(record.token), expires_at_ms: record.expires_at_ms }
+        CachedToken { token: AccessToken::new(record.token), expires_at_ms: record.expires_at_ms }
     }
 }
 
 /// One account's memory.
 #[derive(Default)]
-pub(crate) struct Memory {
-    known: Option<KeptToken>,
-    next_look: Option<Instant>,
+pub(crate) struct TokenSlot {
+    token: Option<CachedToken>,
+    next_refresh: Option<Instant>,
 }
 
 /// What to do about a caller who wants the token.
-pub(crate) enum Answer {
+pub(crate) enum SlotLookup {
     /// Use this one.
-    Fresh(KeptToken),
+    Fresh(CachedToken),
     /// This caller looks into the cache; if that gives nothing, this one will still do.
-    Look(KeptToken),
+    RefreshDue(CachedToken),
     /// Nothing usable is known.
-    Nothing,
+    Missing,
 }
 
-impl Memory {
+impl TokenSlot {
     /// Answers a caller. One caller at a time is sent to look, so the next look is put off by
-    /// `pause` at once.
-    pub(crate) fn ask(&mut self, now: Instant, now_ms: i64, pause: Duration) -> Answer {
-        match &self.known {
+    /// `retry_interval` at once.
+    pub(crate) fn lookup(&mut self, now: Instant, now_ms: i64, pause: Duration) -> SlotLookup {
+        match &self.token {
             Some(known) if now_ms < known.expires_at_ms => {
-                if self.next_look.is_some_and(|at| now < at) {
-                    return Answer::Fresh(known.clone());
+                if self.next_refresh.is_some_and(|at| now < at) {
+                    return SlotLookup::Fresh(known.clone());
                 }
-                self.next_look = Some(now + pause);
-                Answer::Look(known.clone())
+                self.next_refresh = Some(now + pause);
+                SlotLookup::RefreshDue(known.clone())
             }
-            _ => Answer::Nothing,
+            _ => SlotLookup::Missing,
         }
     }
 
-    /// Remembers what the cache holds and looks again after `reread`, or sooner if the token is
-    /// about to be replaced: every second within `margin` of its end.
-    pub(crate) fn learn(
+    /// Remembers what the cache holds and looks again after `refresh_interval`, or sooner if the token is
+    /// about to be replaced: every second within `expiry_margin` of its end.
+    pub(crate) fn store(
         &mut self,
-        known: KeptToken,
+        known: CachedToken,
         now: Instant,
         now_ms: i64,
         reread: Duration,
@@ -65,12 +65,12 @@ impl Memory {
     ) {
         let left = Duration::from_millis(u64::try_from(known.expires_at_ms - now_ms).unwrap_or(0));
         let calm = left.saturating_sub(margin).max(Duration::from_secs(1));
-        self.next_look = Some(now + reread.min(calm));
-        self.known = Some(known);
+        self.next_refresh = Some(now + reread.min(calm));
+        self.token = Some(known);
     }
 
     /// The next caller looks into the cache.
-    pub(crate) fn doubt(&mut self) {
-        self.next_look = None;
+    pub(crate) fn invalidate(&mut self) {
+        self.next_refresh = None;
     }
 }

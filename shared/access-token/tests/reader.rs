@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use futures::stream::BoxStream;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
-use paihao_cache::{Cache, Lease, MemoryCache, Swap, Unavailable};
+use paihao_cache::{Cache, CasOutcome, Lease, MemoryCache, Unavailable};
 use paihao_chassis::clock::{Clock, RuntimeClock};
 use paihao_contracts::names::{self, Consumer, Log, WorkQueue};
 use paihao_contracts::token::{RefusedToken, TokenRecord};
@@ -24,20 +24,20 @@ fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-struct World {
-    cache: Arc<Counted>,
-    ledger: Arc<Reports>,
+struct TestEnv {
+    cache: Arc<CountingCache>,
+    ledger: Arc<RecordingLedger>,
     clock: Arc<RuntimeClock>,
     reader: TokenReader,
 }
 
-impl World {
-    fn new() -> World {
-        let (cache, ledger) = (Arc::<Counted>::default(), Arc::<Reports>::default());
+impl TestEnv {
+    fn new() -> TestEnv {
+        let (cache, ledger) = (Arc::<CountingCache>::default(), Arc::<RecordingLedger>::default());
         let clock = Arc::new(RuntimeClock::starting_at(1_700_000_000_000));
         let options = TokenReaderOptions::default();
         let reader = TokenReader::new(cache.clone(), ledger.clone(), clock.clone(), options);
-        World { cache, ledger, clock, reader }
+        TestEnv { cache, ledger, clock, reader }
     }
 
     async fn store(&self, token: &str, lives: Duration) {
@@ -50,8 +50,8 @@ impl World {
             fence: 1,
             forced_at_ms: Vec::new(),
         };
-        let key = names::access_token("hall");
-        self.cache.inside.put(&key, record.encode().into(), lives).await.unwrap();
+        let key = names::access_token_key("hall");
+        self.cache.inner.put(&key, record.encode().into(), lives).await.unwrap();
     }
 
     async fn current(&self) -> Result<String, String> {
@@ -59,25 +59,25 @@ impl World {
         token.map(|token| token.expose().to_owned()).map_err(|error| error.to_string())
     }
 
-    async fn refused(&self, token: &str) -> Result<String, String> {
-        let token = self.reader.refused("hall", &AccessToken::new(token)).await;
+    async fn after_refusal(&self, token: &str) -> Result<String, String> {
+        let token = self.reader.replace_refused("hall", &AccessToken::new(token)).await;
         token.map(|token| token.expose().to_owned()).map_err(|error| error.to_string())
     }
 
-    fn looks(&self) -> usize {
+    fn cache_reads(&self) -> usize {
         self.cache.gets.load(Ordering::SeqCst)
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_remembers_and_looks_again_every_half_minute() {
-    let world = World::new();
+    let world = TestEnv::new();
     world.store("1_token", HOUR * 2).await;
     for _ in 0..600 {
         assert_eq!(world.current().await.unwrap(), "1_token");
         sleep(Duration::from_millis(100)).await;
     }
-    assert!((2..=3).contains(&world.looks()), "{}", world.looks());
+    assert!((2..=3).contains(&world.cache_reads()), "{}", world.cache_reads());
     world.store("2_token", HOUR * 2).await;
     sleep(secs(31)).await;
     assert_eq!(world.current().await.unwrap(), "2_token");
@@ -85,7 +85,7 @@ async fn it_remembers_and_looks_again_every_half_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn a_replacement_shortly_before_the_end_is_seen_within_a_second() {
-    let world = World::new();
+    let world = TestEnv::new();
     world.store("1_token", secs(55)).await;
     world.current().await.unwrap();
     world.store("2_token", HOUR).await;
@@ -95,10 +95,10 @@ async fn a_replacement_shortly_before_the_end_is_seen_within_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn without_the_cache_it_goes_on_until_the_tokens_end() {
-    let world = World::new();
+    let world = TestEnv::new();
     world.store("1_token", HOUR).await;
     world.current().await.unwrap();
-    world.cache.down.store(true, Ordering::SeqCst);
+    world.cache.unavailable.store(true, Ordering::SeqCst);
     let begun = Instant::now();
     let mut asked = 0;
     while begun.elapsed() < HOUR - secs(2) {
@@ -106,33 +106,33 @@ async fn without_the_cache_it_goes_on_until_the_tokens_end() {
         asked += 1;
         sleep(secs(1)).await;
     }
-    assert!(world.looks() < asked / 2, "it does not hammer a cache that is away");
+    assert!(world.cache_reads() < asked / 2, "it does not hammer a cache that is away");
     sleep(secs(3)).await;
     let problem = world.current().await.unwrap_err();
     assert!(problem.contains("cache is unavailable"), "{problem}");
-    world.cache.down.store(false, Ordering::SeqCst);
+    world.cache.unavailable.store(false, Ordering::SeqCst);
     world.store("2_token", HOUR).await;
     assert_eq!(world.current().await.unwrap(), "2_token");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cache_that_lost_the_record_does_not_take_the_token_away() {
-    let world = World::new();
+    let world = TestEnv::new();
     world.store("1_token", HOUR).await;
     world.current().await.unwrap();
-    world.cache.inside.remove(&names::access_token("hall")).await.unwrap();
+    world.cache.inner.remove(&names::access_token_key("hall")).await.unwrap();
     sleep(secs(60)).await;
     assert_eq!(world.current().await.unwrap(), "1_token");
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_record_it_waits_a_little_and_all_wait_together() {
-    let world = World::new();
+    let world = TestEnv::new();
     let begun = Instant::now();
     let answers = join_all((0..64).map(|_| world.current())).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap_err().contains("token service")));
     assert!(begun.elapsed() <= secs(3), "{:?}", begun.elapsed());
-    assert!(world.looks() < 30, "one of them polls, {} looks", world.looks());
+    assert!(world.cache_reads() < 30, "one of them polls, {} looks", world.cache_reads());
 
     let late = async {
         sleep(secs(1)).await;
@@ -144,23 +144,24 @@ async fn without_a_record_it_waits_a_little_and_all_wait_together() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_of_an_unknown_shape_is_as_good_as_none() {
-    let world = World::new();
-    let key = names::access_token("hall");
+    let world = TestEnv::new();
+    let key = names::access_token_key("hall");
     let other = Bytes::from_static(br#"{"v":2,"secret":"x"}"#);
-    world.cache.inside.put(&key, other, HOUR).await.unwrap();
+    world.cache.inner.put(&key, other, HOUR).await.unwrap();
     assert!(world.current().await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_token_is_reported_once_and_another_waited_for() {
-    let world = World::new();
+    let world = TestEnv::new();
     world.store("1_token", HOUR).await;
     world.current().await.unwrap();
     let served = async {
         sleep(secs(1)).await;
         world.store("2_token", HOUR).await;
     };
-    let (answers, ()) = tokio::join!(join_all((0..64).map(|_| world.refused("1_token"))), served);
+    let (answers, ()) =
+        tokio::join!(join_all((0..64).map(|_| world.after_refusal("1_token"))), served);
     assert!(answers.iter().all(|answer| answer.as_deref() == Ok("2_token")), "{answers:?}");
     let reports = world.ledger.reports.lock().unwrap().clone();
     assert_eq!(reports.len(), 1);
@@ -172,22 +173,22 @@ async fn a_refused_token_is_reported_once_and_another_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_token_that_is_no_longer_stored_needs_no_report() {
-    let world = World::new();
+    let world = TestEnv::new();
     world.store("1_token", HOUR).await;
     world.current().await.unwrap();
     world.store("2_token", HOUR).await;
     let begun = Instant::now();
-    assert_eq!(world.refused("1_token").await.unwrap(), "2_token");
+    assert_eq!(world.after_refusal("1_token").await.unwrap(), "2_token");
     assert_eq!(begun.elapsed(), Duration::ZERO);
     assert!(world.ledger.reports.lock().unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_another_token_it_gives_up_in_time_and_looks_again_at_once() {
-    let world = World::new();
+    let world = TestEnv::new();
     world.store("1_token", HOUR).await;
     let begun = Instant::now();
-    let problem = world.refused("1_token").await.unwrap_err();
+    let problem = world.after_refusal("1_token").await.unwrap_err();
     assert!(problem.contains("refused") && !problem.contains("1_token"), "{problem}");
     assert!(begun.elapsed() <= secs(3), "{:?}", begun.elapsed());
     world.store("2_token", HOUR).await;
@@ -196,16 +197,16 @@ async fn without_another_token_it_gives_up_in_time_and_looks_again_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_report_that_could_not_be_made_is_tried_again() {
-    let world = World::new();
+    let world = TestEnv::new();
     world.store("1_token", HOUR).await;
-    world.ledger.fails.store(2, Ordering::SeqCst);
-    world.refused("1_token").await.unwrap_err();
+    world.ledger.failures_left.store(2, Ordering::SeqCst);
+    world.after_refusal("1_token").await.unwrap_err();
     assert_eq!(world.ledger.reports.lock().unwrap().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_leaves_does_not_take_the_wait_with_it() {
-    let world = World::new();
+    let world = TestEnv::new();
     let impatient = tokio::time::timeout(Duration::from_millis(30), world.current());
     let patient = async {
         sleep(Duration::from_millis(10)).await;
@@ -222,20 +223,20 @@ async fn a_caller_that_leaves_does_not_take_the_wait_with_it() {
 
 /// A cache that counts the looks and can be down.
 #[derive(Default)]
-struct Counted {
-    inside: MemoryCache,
+struct CountingCache {
+    inner: MemoryCache,
     gets: AtomicUsize,
-    down: AtomicBool,
+    unavailable: AtomicBool,
 }
 
 #[async_trait]
-impl Cache for Counted {
+impl Cache for CountingCache {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, Unavailable> {
         self.gets.fetch_add(1, Ordering::SeqCst);
-        if self.down.load(Ordering::SeqCst) {
+        if self.unavailable.load(Ordering::SeqCst) {
             return Err(Unavailable("down".into()));
         }
-        self.inside.get(key).await
+        self.inner.get(key).await
     }
     async fn put(&self, _: &str, _: Bytes, _: Duration) -> Result<(), Unavailable> {
         unreachable!("a reader writes nothing")
@@ -249,7 +250,7 @@ impl Cache for Counted {
         _: Option<&[u8]>,
         _: Bytes,
         _: Duration,
-    ) -> Result<Swap, Unavailable> {
+    ) -> Result<CasOutcome, Unavailable> {
         unreachable!()
     }
     async fn remove(&self, _: &str) -> Result<(), Unavailable> {
@@ -271,24 +272,24 @@ impl Cache for Counted {
 
 /// A ledger that keeps the reports and can fail.
 #[derive(Default)]
-struct Reports {
+struct RecordingLedger {
     reports: Mutex<Vec<(String, RefusedToken)>>,
-    fails: AtomicUsize,
+    failures_left: AtomicUsize,
 }
 
-type Answer<T> = Result<T, paihao_ledger::Unavailable>;
+type LedgerResult<T> = Result<T, paihao_ledger::Unavailable>;
 
 #[async_trait]
-impl Ledger for Reports {
+impl Ledger for RecordingLedger {
     async fn enqueue(
         &self,
         queue: &WorkQueue,
         key: &str,
         entry: Entry,
         _: Duration,
-    ) -> Answer<Enqueued> {
+    ) -> LedgerResult<Enqueued> {
         assert_eq!(*queue, names::REFUSED_TOKENS);
-        let fails = &self.fails;
+        let fails = &self.failures_left;
         if fails.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
             return Err(paihao_ledger::Unavailable("down".into()));
         }
@@ -305,22 +306,22 @@ impl Ledger for Reports {
     ) -> Result<Position, AppendError> {
         unreachable!("a reader appends nothing")
     }
-    async fn last(&self, _: &Log, _: &Subject) -> Answer<Option<Recorded>> {
+    async fn last(&self, _: &Log, _: &Subject) -> LedgerResult<Option<Recorded>> {
         unreachable!()
     }
-    async fn head(&self, _: &Log) -> Answer<Position> {
+    async fn head(&self, _: &Log) -> LedgerResult<Position> {
         unreachable!()
     }
-    async fn follow(&self, _: &Log, _: Position) -> Answer<BoxStream<'static, Followed>> {
+    async fn follow(&self, _: &Log, _: Position) -> LedgerResult<BoxStream<'static, Followed>> {
         unreachable!()
     }
-    async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> Answer<Deliveries> {
+    async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> LedgerResult<Deliveries> {
         unreachable!()
     }
-    async fn work(&self, _: &WorkQueue, _: usize) -> Answer<Deliveries> {
+    async fn work(&self, _: &WorkQueue, _: usize) -> LedgerResult<Deliveries> {
         unreachable!()
     }
-    async fn check(&self) -> Answer<()> {
+    async fn check(&self) -> LedgerResult<()> {
         Ok(())
     }
 }

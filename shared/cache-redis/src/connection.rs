@@ -33,8 +33,8 @@ impl Request<'_> {
     }
 }
 
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+const INITIAL_RECONNECT_DELAY: Duration = Duration::from_millis(20);
+const MAX_RECONNECT_DELAY: Duration = Duration::from_millis(500);
 
 pub(crate) struct Connection {
     client: Client,
@@ -43,18 +43,22 @@ pub(crate) struct Connection {
 }
 
 struct State {
-    open: Option<MultiplexedConnection>,
+    connection: Option<MultiplexedConnection>,
     /// Tells one connection from the next, so that only the one that failed is thrown away.
     generation: u64,
     /// All callers together try to connect no more often than this allows.
-    next_try: Instant,
-    pause: Duration,
+    next_attempt: Instant,
+    reconnect_delay: Duration,
 }
 
 impl Connection {
     pub(crate) fn new(client: Client, timeout: Duration) -> Self {
-        let state =
-            State { open: None, generation: 0, next_try: Instant::now(), pause: FIRST_PAUSE };
+        let state = State {
+            connection: None,
+            generation: 0,
+            next_attempt: Instant::now(),
+            reconnect_delay: INITIAL_RECONNECT_DELAY,
+        };
         Connection { client, timeout, state: Mutex::new(state) }
     }
 
@@ -75,8 +79,8 @@ impl Connection {
                     Ok(answer) => return Ok(answer),
                     Err(error) => {
                         in_use = None;
-                        let text = said(&error);
-                        if !broken(&error) {
+                        let text = describe_error(&error);
+                        if !is_connection_error(&error) {
                             return Err(Unavailable(text));
                         }
                         self.discard(generation).await;
@@ -97,7 +101,7 @@ impl Connection {
                 if let (Some(generation), Ok(mut state)) = (in_use, self.state.try_lock())
                     && state.generation == generation
                 {
-                    state.open = None;
+                    state.connection = None;
                 }
                 Err(Unavailable(format!("{last} (gave up after {:?})", self.timeout)))
             }
@@ -108,24 +112,24 @@ impl Connection {
     async fn connection(&self, last: &mut String) -> (u64, MultiplexedConnection) {
         loop {
             let mut state = self.state.lock().await;
-            if let Some(open) = &state.open {
+            if let Some(open) = &state.connection {
                 return (state.generation, open.clone());
             }
-            sleep_until(state.next_try).await;
-            state.next_try = Instant::now() + state.pause;
-            state.pause = (state.pause * 2).min(LONGEST_PAUSE);
+            sleep_until(state.next_attempt).await;
+            state.next_attempt = Instant::now() + state.reconnect_delay;
+            state.reconnect_delay = (state.reconnect_delay * 2).min(MAX_RECONNECT_DELAY);
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(self.timeout))
                 .set_response_timeout(Some(self.timeout));
             match self.client.get_multiplexed_async_connection_with_config(&config).await {
                 Ok(open) => {
                     tracing::debug!("connected to Redis");
-                    state.pause = FIRST_PAUSE;
+                    state.reconnect_delay = INITIAL_RECONNECT_DELAY;
                     state.generation += 1;
-                    state.open = Some(open.clone());
+                    state.connection = Some(open.clone());
                     return (state.generation, open);
                 }
-                Err(error) => *last = said(&error),
+                Err(error) => *last = describe_error(&error),
             }
         }
     }
@@ -133,14 +137,14 @@ impl Connection {
     async fn discard(&self, generation: u64) {
         let mut state = self.state.lock().await;
         if state.generation == generation {
-            state.open = None;
+            state.connection = None;
         }
     }
 }
 
 /// Whether the connection, rather than the command, is to blame. A replica that was a primary
 /// answers `READONLY` for ever: the name may lead to another one by now.
-fn broken(error: &RedisError) -> bool {
+fn is_connection_error(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Server(ServerErrorKind::ReadOnly) => true,
         ErrorKind::Server(_) => false,
@@ -149,7 +153,7 @@ fn broken(error: &RedisError) -> bool {
 }
 
 /// What Redis or the socket said; never holds an address, a key or a value.
-fn said(error: &RedisError) -> String {
+fn describe_error(error: &RedisError) -> String {
     if error.is_timeout() {
         return "it does not answer".to_owned();
     }

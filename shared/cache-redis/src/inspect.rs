@@ -6,34 +6,34 @@ use redis::cmd;
 use std::collections::HashMap;
 
 /// The oldest Redis that has every command we use.
-pub const OLDEST_SERVER: (u64, u64) = (6, 2);
+pub const MIN_SERVER_VERSION: (u64, u64) = (6, 2);
 
 /// What was found on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RedisFacts {
+pub struct RedisServerInfo {
     /// Its version.
     pub version: String,
-    /// Whether it is older than [`OLDEST_SERVER`].
+    /// Whether it is older than [`MIN_SERVER_VERSION`].
     pub too_old: bool,
     /// Whether it takes no writes because it copies another.
     pub is_replica: bool,
     /// Whether every write goes into a file (AOF).
-    pub appends: bool,
+    pub aof_enabled: bool,
     /// Whether it writes snapshots (RDB) by itself; `None` if it does not let us ask.
-    pub snapshots: Option<bool>,
+    pub rdb_enabled: Option<bool>,
     /// Whether the last attempt to write either of them failed.
     pub write_failed: bool,
     /// Bytes it may use; 0 is no limit.
-    pub most_memory: u64,
+    pub max_memory: u64,
     /// What it throws away when these are used up: `noeviction` is nothing.
-    pub eviction: String,
+    pub eviction_policy: String,
     /// Its time, Unix milliseconds.
     pub time_ms: i64,
 }
 
 impl RedisCache {
     /// Looks at the server.
-    pub async fn inspect(&self) -> Result<RedisFacts, Unavailable> {
+    pub async fn inspect(&self) -> Result<RedisServerInfo, Unavailable> {
         let ask = |command| self.connection.run(Retry::Yes, Request::Command(command));
         let text: String = ask(cmd("INFO")).await?;
         let info: HashMap<&str, &str> =
@@ -47,21 +47,21 @@ impl RedisCache {
             self.connection.run(Retry::Yes, Request::Command(asked)).await.ok();
         let version = said("redis_version").to_owned();
         let failed = |key: &str| info.get(key).is_some_and(|status| *status != "ok");
-        Ok(RedisFacts {
-            too_old: number(&version).is_none_or(|version| version < OLDEST_SERVER),
+        Ok(RedisServerInfo {
+            too_old: parse_version(&version).is_none_or(|version| version < MIN_SERVER_VERSION),
             version,
             is_replica: said("role") == "slave",
-            appends: said("aof_enabled") == "1",
-            snapshots: save.map(|pair| pair.get(1).is_some_and(|plan| !plan.is_empty())),
+            aof_enabled: said("aof_enabled") == "1",
+            rdb_enabled: save.map(|pair| pair.get(1).is_some_and(|plan| !plan.is_empty())),
             write_failed: failed("rdb_last_bgsave_status") || failed("aof_last_write_status"),
-            most_memory: said("maxmemory").parse().unwrap_or(0),
-            eviction: said("maxmemory_policy").to_owned(),
+            max_memory: said("maxmemory").parse().unwrap_or(0),
+            eviction_policy: said("maxmemory_policy").to_owned(),
             time_ms: seconds * 1000 + micros / 1000,
         })
     }
 }
 
-fn number(version: &str) -> Option<(u64, u64)> {
+fn parse_version(version: &str) -> Option<(u64, u64)> {
     let mut parts = version.split('.').map(|part| part.parse().ok());
     Some((parts.next()??, parts.next()??))
 }
@@ -72,8 +72,8 @@ mod tests {
 
     #[test]
     fn versions_are_compared_as_numbers() {
-        assert!(number("6.0.16") < Some(OLDEST_SERVER));
-        assert!(number("10.1.0") > Some(OLDEST_SERVER));
-        assert_eq!(number("soon"), None);
+        assert!(parse_version("6.0.16") < Some(MIN_SERVER_VERSION));
+        assert!(parse_version("10.1.0") > Some(MIN_SERVER_VERSION));
+        assert_eq!(parse_version("soon"), None);
     }
 }

@@ -7,12 +7,12 @@ mod connection;
 mod inspect;
 mod scripts;
 
-pub use inspect::{OLDEST_SERVER, RedisFacts};
+pub use inspect::{MIN_SERVER_VERSION, RedisServerInfo};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use connection::{Connection, Request, Retry};
-use paihao_cache::{Cache, Lease, Swap, Unavailable};
+use paihao_cache::{Cache, CasOutcome, Lease, Unavailable};
 use redis::{Client, IntoConnectionInfo, cmd};
 use scripts::Scripts;
 use secrecy::{ExposeSecret, SecretString};
@@ -37,7 +37,7 @@ pub struct RedisOptions {
 
 impl RedisOptions {
     /// The defaults, for this address.
-    pub fn at(url: impl Into<String>) -> Self {
+    pub fn new(url: impl Into<String>) -> Self {
         RedisOptions {
             url: url.into(),
             password: None,
@@ -60,7 +60,7 @@ impl fmt::Debug for RedisOptions {
 /// The address of Redis cannot be used. Does not repeat it: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the address of Redis is not of the form redis://host:port/db (TLS is not built in)")]
-pub struct BadAddress;
+pub struct InvalidAddress;
 
 /// A cache on Redis 6.2 or newer.
 pub struct RedisCache {
@@ -72,13 +72,13 @@ pub struct RedisCache {
 impl RedisCache {
     /// A cache at this address. Does not wait for Redis, so that services may start in any order:
     /// the first call connects, and [`Cache::check`] tells whether Redis is there.
-    pub fn connect(options: RedisOptions) -> Result<Self, BadAddress> {
-        let mut info = options.url.as_str().into_connection_info().map_err(|_| BadAddress)?;
+    pub fn connect(options: RedisOptions) -> Result<Self, InvalidAddress> {
+        let mut info = options.url.as_str().into_connection_info().map_err(|_| InvalidAddress)?;
         if let Some(password) = &options.password {
             let settings = info.redis_settings().clone().set_password(password.expose_secret());
             info = info.set_redis_settings(settings);
         }
-        let client = Client::open(info).map_err(|_| BadAddress)?;
+        let client = Client::open(info).map_err(|_| InvalidAddress)?;
         Ok(RedisCache {
             connection: Connection::new(client, options.timeout),
             scripts: Scripts::default(),
@@ -98,9 +98,9 @@ impl RedisCache {
 }
 
 /// What Redis takes as an expiry: whole milliseconds, at least one, at most ten years.
-fn millis(ttl: Duration) -> u64 {
-    const TEN_YEARS: u64 = 10 * 365 * 24 * 3600 * 1000;
-    u64::try_from(ttl.as_millis()).unwrap_or(TEN_YEARS).clamp(1, TEN_YEARS)
+fn ttl_millis(ttl: Duration) -> u64 {
+    const MAX_TTL_MS: u64 = 10 * 365 * 24 * 3600 * 1000;
+    u64::try_from(ttl.as_millis()).unwrap_or(MAX_TTL_MS).clamp(1, MAX_TTL_MS)
 }
 
 #[async_trait]
@@ -114,7 +114,7 @@ impl Cache for RedisCache {
 
     async fn put(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), Unavailable> {
         let command =
-            cmd("SET").arg(self.key(key)).arg(&value[..]).arg("PX").arg(millis(ttl)).take();
+            cmd("SET").arg(self.key(key)).arg(&value[..]).arg("PX").arg(ttl_millis(ttl)).take();
         self.connection.run(Retry::Yes, Request::Command(command)).await
     }
 
@@ -125,7 +125,7 @@ impl Cache for RedisCache {
         ttl: Duration,
     ) -> Result<bool, Unavailable> {
         let mut command = cmd("SET");
-        command.arg(self.key(key)).arg(&value[..]).arg("PX").arg(millis(ttl)).arg("NX");
+        command.arg(self.key(key)).arg(&value[..]).arg("PX").arg(ttl_millis(ttl)).arg("NX");
         let stored: Option<String> =
             self.connection.run(Retry::No, Request::Command(command)).await?;
         Ok(stored.is_some())
@@ -137,13 +137,13 @@ impl Cache for RedisCache {
         expected: Option<&[u8]>,
         new: Bytes,
         ttl: Duration,
-    ) -> Result<Swap, Unavailable> {
+    ) -> Result<CasOutcome, Unavailable> {
         let mut call = self.scripts.compare_and_set.key(self.key(key));
         call.arg(i32::from(expected.is_some())).arg(expected.unwrap_or_default());
-        call.arg(&new[..]).arg(millis(ttl));
+        call.arg(&new[..]).arg(ttl_millis(ttl));
         let (done, found): (bool, Option<Vec<u8>>) =
             self.connection.run(Retry::No, Request::Script(call)).await?;
-        Ok(if done { Swap::Done } else { Swap::Found(found.map(Bytes::from)) })
+        Ok(if done { CasOutcome::Swapped } else { CasOutcome::Mismatch(found.map(Bytes::from)) })
     }
 
     async fn remove(&self, key: &str) -> Result<(), Unavailable> {
@@ -159,7 +159,7 @@ impl Cache for RedisCache {
     ) -> Result<Option<Lease>, Unavailable> {
         let [held, fence] = self.lease_keys(name);
         let mut call = self.scripts.acquire.key(held);
-        call.key(fence).arg(holder).arg(millis(ttl));
+        call.key(fence).arg(holder).arg(ttl_millis(ttl));
         let fence: Option<u64> = self.connection.run(Retry::No, Request::Script(call)).await?;
         let lease = |fence| Lease { name: name.to_owned(), holder: holder.to_owned(), fence };
         Ok(fence.map(lease))
@@ -168,14 +168,14 @@ impl Cache for RedisCache {
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, Unavailable> {
         let [held, _] = self.lease_keys(&lease.name);
         let mut call = self.scripts.renew.key(held);
-        call.arg(scripts::mark(lease)).arg(millis(ttl));
+        call.arg(scripts::lease_value(lease)).arg(ttl_millis(ttl));
         self.connection.run(Retry::Yes, Request::Script(call)).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), Unavailable> {
         let [held, _] = self.lease_keys(&lease.name);
         let mut call = self.scripts.release.key(held);
-        call.arg(scripts::mark(lease));
+        call.arg(scripts::lease_value(lease));
         self.connection.run(Retry::Yes, Request::Script(call)).await
     }
 

@@ -53,6 +53,6 @@ impl Default for Scripts {
 }
 
 /// What stands under the lease key while this lease is held.
-pub(crate) fn mark(lease: &Lease) -> String {
+pub(crate) fn lease_value(lease: &Lease) -> String {
     format!("{}:{}", lease.fence, lease.holder)
 }

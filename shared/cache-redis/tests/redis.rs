@@ -4,21 +4,21 @@ use bytes::Bytes;
 use futures::future::join_all;
 use harness::{RedisServer, free_port, wait_until};
 use paihao_cache::{Cache, conformance};
-use paihao_cache_redis::{BadAddress, RedisCache, RedisOptions};
+use paihao_cache_redis::{InvalidAddress, RedisCache, RedisOptions};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
-const PATIENCE: Duration = Duration::from_secs(30);
+const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-fn at(url: String, limit: Duration) -> RedisCache {
-    RedisCache::connect(RedisOptions { timeout: limit, ..RedisOptions::at(url) }).unwrap()
+fn cache_at(url: String, limit: Duration) -> RedisCache {
+    RedisCache::connect(RedisOptions { timeout: limit, ..RedisOptions::new(url) }).unwrap()
 }
 
 fn cache(server: &RedisServer) -> RedisCache {
-    at(server.url(), Duration::from_secs(5))
+    cache_at(server.url(), Duration::from_secs(5))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +36,7 @@ async fn two_caches_are_one_and_two_namespaces_are_two() {
     assert_eq!(other.acquire("shared", "other", HOUR).await.unwrap(), None);
     assert!(other.renew(&lease, HOUR).await.unwrap());
 
-    let options = RedisOptions { namespace: "elsewhere".into(), ..RedisOptions::at(server.url()) };
+    let options = RedisOptions { namespace: "elsewhere".into(), ..RedisOptions::new(server.url()) };
     let elsewhere = RedisCache::connect(options).unwrap();
     assert_eq!(elsewhere.get("shared").await.unwrap(), None);
     assert!(elsewhere.acquire("shared", "other", HOUR).await.unwrap().is_some());
@@ -47,13 +47,15 @@ async fn redis_may_start_later() {
     let server = RedisServer::start();
     server.kill();
     let cache = cache(&server);
-    let quick = at(server.url(), Duration::from_millis(200));
-    let unavailable = tokio::time::timeout(PATIENCE, quick.check()).await.expect("it ends");
+    let quick = cache_at(server.url(), Duration::from_millis(200));
+    let unavailable = tokio::time::timeout(TEST_TIMEOUT, quick.check()).await.expect("it ends");
     assert!(unavailable.is_err());
     server.restart();
     cache.check().await.unwrap();
-    wait_until("the one that had failed recovers", PATIENCE, async || quick.check().await.is_ok())
-        .await;
+    wait_until("the one that had failed recovers", TEST_TIMEOUT, async || {
+        quick.check().await.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -77,7 +79,7 @@ async fn a_fence_grows_even_when_redis_has_lost_everything() {
     server.kill();
     server.lose_data();
     server.restart();
-    wait_until("a call after the loss", PATIENCE, async || cache.check().await.is_ok()).await;
+    wait_until("a call after the loss", TEST_TIMEOUT, async || cache.check().await.is_ok()).await;
     assert!(!cache.renew(&before, HOUR).await.unwrap());
     let after = cache.acquire("lease", "other", HOUR).await.unwrap().unwrap();
     assert!(after.fence > before.fence, "{before:?} {after:?}");
@@ -86,18 +88,18 @@ async fn a_fence_grows_even_when_redis_has_lost_everything() {
 #[tokio::test]
 async fn a_frozen_redis_is_unavailable_within_the_limit_and_then_recovers() {
     let server = RedisServer::start();
-    let cache = at(server.url(), Duration::from_millis(300));
+    let cache = cache_at(server.url(), Duration::from_millis(300));
     cache.put("key", Bytes::from_static(b"x"), HOUR).await.unwrap();
     server.freeze();
     let calls = join_all((0..20).map(|_| cache.get("key")));
-    let answers = tokio::time::timeout(PATIENCE, calls).await.expect("every call ends");
+    let answers = tokio::time::timeout(TEST_TIMEOUT, calls).await.expect("every call ends");
     assert!(answers.iter().all(Result::is_err), "{answers:?}");
     for _ in 0..3 {
-        let new = tokio::time::timeout(PATIENCE, cache.acquire("lease", "one", HOUR)).await;
+        let new = tokio::time::timeout(TEST_TIMEOUT, cache.acquire("lease", "one", HOUR)).await;
         assert!(new.expect("a call that has to connect ends too").is_err());
     }
     server.thaw();
-    wait_until("it recovers", PATIENCE, async || {
+    wait_until("it recovers", TEST_TIMEOUT, async || {
         cache.get("key").await.is_ok_and(|found| found.is_some())
     })
     .await;
@@ -105,9 +107,9 @@ async fn a_frozen_redis_is_unavailable_within_the_limit_and_then_recovers() {
 
 #[tokio::test]
 async fn nobody_there_is_unavailable_within_the_limit() {
-    let cache = at(format!("redis://127.0.0.1:{}", free_port()), Duration::from_millis(200));
+    let cache = cache_at(format!("redis://127.0.0.1:{}", free_port()), Duration::from_millis(200));
     let calls = join_all((0..50).map(|_| cache.put_if_absent("key", Bytes::new(), HOUR)));
-    let answers = tokio::time::timeout(PATIENCE, calls).await.expect("every call ends");
+    let answers = tokio::time::timeout(TEST_TIMEOUT, calls).await.expect("every call ends");
     assert!(answers.iter().all(Result::is_err));
 }
 
@@ -118,19 +120,19 @@ async fn a_password_is_used_and_never_printed() {
     raw.write_all(b"CONFIG SET requirepass hunter2secret\r\nQUIT\r\n").unwrap();
     raw.read_to_string(&mut String::new()).unwrap();
 
-    let mut options = RedisOptions::at(server.url());
+    let mut options = RedisOptions::new(server.url());
     let locked = RedisCache::connect(options.clone()).unwrap();
     let refused = locked.check().await.unwrap_err();
     options.password = Some("hunter2secret".into());
     RedisCache::connect(options.clone()).unwrap().check().await.unwrap();
     options.password = Some("wrongsecret".into());
     let wrong = RedisCache::connect(options.clone()).unwrap().check().await.unwrap_err();
-    let in_url = RedisOptions::at(format!("redis://:hunter2secret@127.0.0.1:{}", server.port()));
+    let in_url = RedisOptions::new(format!("redis://:hunter2secret@127.0.0.1:{}", server.port()));
     RedisCache::connect(in_url.clone()).unwrap().check().await.unwrap();
 
-    let bad = RedisOptions::at("http://:hunter2secret@127.0.0.1");
+    let bad = RedisOptions::new("http://:hunter2secret@127.0.0.1");
     let bad = RedisCache::connect(bad).err().unwrap();
-    assert_eq!(bad, BadAddress);
+    assert_eq!(bad, InvalidAddress);
     let said =
         format!("{refused} {refused:?} {wrong} {wrong:?} {options:?} {in_url:?} {bad} {bad:?}");
     for secret in ["hunter2secret", "wrongsecret"] {

@@ -4,7 +4,7 @@
 //! little late, never early by more than a clock tick, so what must still be there is given an hour
 //! and what must be gone is asked for until it is.
 
-use crate::{Cache, Lease, Swap};
+use crate::{Cache, CasOutcome, Lease};
 use bytes::Bytes;
 use futures::future::join_all;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 const HOUR: Duration = Duration::from_secs(3600);
-const SHORT: Duration = Duration::from_millis(120);
-const PATIENCE: Duration = Duration::from_secs(20);
+const SHORT_TTL: Duration = Duration::from_millis(120);
+const EXPIRY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Runs all of it against one cache, which may already hold other things. `run` tells this run's
 /// keys from those of others. Panics at the first sentence that does not hold.
@@ -60,8 +60,8 @@ impl Suite {
         self.cache.acquire(name, holder, ttl).await.expect("acquire")
     }
 
-    async fn gone(&self, key: &str) {
-        let deadline = Instant::now() + PATIENCE;
+    async fn wait_until_expired(&self, key: &str) {
+        let deadline = Instant::now() + EXPIRY_TIMEOUT;
         while self.get(key).await.is_some() {
             assert!(Instant::now() < deadline, "{key} never expired");
             sleep(Duration::from_millis(20)).await;
@@ -69,8 +69,8 @@ impl Suite {
     }
 
     /// Tries until the lease is free.
-    async fn eventually(&self, name: &str, holder: &str) -> Lease {
-        let deadline = Instant::now() + PATIENCE;
+    async fn acquire_when_free(&self, name: &str, holder: &str) -> Lease {
+        let deadline = Instant::now() + EXPIRY_TIMEOUT;
         loop {
             if let Some(lease) = self.acquire(name, holder, HOUR).await {
                 return lease;
@@ -104,39 +104,39 @@ impl Suite {
                 self.cache.put(&key, value.clone(), HOUR).await.expect("put");
                 assert_eq!(self.get(&key).await, Some(value.clone()), "{key:?}");
                 let swap = self.cache.compare_and_set(&key, Some(&value), all.clone(), HOUR).await;
-                assert_eq!(swap.expect("swap"), Swap::Done, "{key:?}");
+                assert_eq!(swap.expect("swap"), CasOutcome::Swapped, "{key:?}");
             }
         }
     }
 
     async fn expired_is_absent(&self) {
         let key = self.key("expiring");
-        self.cache.put(&key, bytes("a"), SHORT).await.expect("put");
-        self.gone(&key).await;
-        assert!(self.cache.put_if_absent(&key, bytes("b"), SHORT).await.expect("put"));
-        self.gone(&key).await;
+        self.cache.put(&key, bytes("a"), SHORT_TTL).await.expect("put");
+        self.wait_until_expired(&key).await;
+        assert!(self.cache.put_if_absent(&key, bytes("b"), SHORT_TTL).await.expect("put"));
+        self.wait_until_expired(&key).await;
         let swap = self.cache.compare_and_set(&key, Some(b"b"), bytes("c"), HOUR).await;
-        assert_eq!(swap.expect("swap"), Swap::Found(None));
-        let swap = self.cache.compare_and_set(&key, None, bytes("d"), SHORT).await;
-        assert_eq!(swap.expect("swap"), Swap::Done);
-        self.gone(&key).await;
+        assert_eq!(swap.expect("swap"), CasOutcome::Mismatch(None));
+        let swap = self.cache.compare_and_set(&key, None, bytes("d"), SHORT_TTL).await;
+        assert_eq!(swap.expect("swap"), CasOutcome::Swapped);
+        self.wait_until_expired(&key).await;
         self.cache.put(&key, bytes("e"), Duration::ZERO).await.expect("no life at all is fine");
-        self.gone(&key).await;
+        self.wait_until_expired(&key).await;
     }
 
     async fn put_renews_the_expiry(&self) {
         let [put, swapped, reference] = ["renewed", "swapped", "reference"].map(|k| self.key(k));
         for key in [&put, &swapped, &reference] {
-            self.cache.put(key, bytes("a"), SHORT).await.expect("put");
+            self.cache.put(key, bytes("a"), SHORT_TTL).await.expect("put");
         }
         self.cache.put(&put, bytes("b"), HOUR).await.expect("put");
         // May already have expired on a slow machine; then it is put anew, which tests the same.
         let swap = self.cache.compare_and_set(&swapped, Some(b"a"), bytes("b"), HOUR).await;
-        if swap.expect("swap") != Swap::Done {
+        if swap.expect("swap") != CasOutcome::Swapped {
             self.cache.put(&swapped, bytes("b"), HOUR).await.expect("put");
         }
-        self.gone(&reference).await;
-        sleep(SHORT).await;
+        self.wait_until_expired(&reference).await;
+        sleep(SHORT_TTL).await;
         assert_eq!(self.get(&put).await, Some(bytes("b")), "the later ttl counts");
         assert_eq!(self.get(&swapped).await, Some(bytes("b")), "the later ttl counts");
     }
@@ -152,23 +152,27 @@ impl Suite {
         let key = self.key("swap");
         self.cache.put(&key, bytes("a"), HOUR).await.expect("put");
         let wrong = self.cache.compare_and_set(&key, Some(b"b"), bytes("c"), HOUR).await;
-        assert_eq!(wrong.expect("swap"), Swap::Found(Some(bytes("a"))));
+        assert_eq!(wrong.expect("swap"), CasOutcome::Mismatch(Some(bytes("a"))));
         let prefix = self.cache.compare_and_set(&key, Some(b""), bytes("c"), HOUR).await;
-        assert_eq!(prefix.expect("swap"), Swap::Found(Some(bytes("a"))));
+        assert_eq!(prefix.expect("swap"), CasOutcome::Mismatch(Some(bytes("a"))));
         assert_eq!(self.get(&key).await, Some(bytes("a")), "a wrong guess changes nothing");
         let right = self.cache.compare_and_set(&key, Some(b"a"), bytes("c"), HOUR).await;
-        assert_eq!(right.expect("swap"), Swap::Done);
+        assert_eq!(right.expect("swap"), CasOutcome::Swapped);
         assert_eq!(self.get(&key).await, Some(bytes("c")));
     }
 
     async fn compare_and_set_takes_absence(&self) {
         let key = self.key("swap-absent");
         let wrong = self.cache.compare_and_set(&key, Some(b""), bytes("a"), HOUR).await;
-        assert_eq!(wrong.expect("swap"), Swap::Found(None), "empty is not absent");
+        assert_eq!(wrong.expect("swap"), CasOutcome::Mismatch(None), "empty is not absent");
         let right = self.cache.compare_and_set(&key, None, Bytes::new(), HOUR).await;
-        assert_eq!(right.expect("swap"), Swap::Done);
+        assert_eq!(right.expect("swap"), CasOutcome::Swapped);
         let again = self.cache.compare_and_set(&key, None, bytes("b"), HOUR).await;
-        assert_eq!(again.expect("swap"), Swap::Found(Some(Bytes::new())), "empty is not absent");
+        assert_eq!(
+            again.expect("swap"),
+            CasOutcome::Mismatch(Some(Bytes::new())),
+            "empty is not absent"
+        );
     }
 
     async fn remove_removes(&self) {
@@ -194,8 +198,8 @@ impl Suite {
         let name = self.key("fence");
         let mut fence = 0;
         for holder in ["one", "other", "one"] {
-            let former = self.acquire(&name, holder, SHORT).await.expect("it is free");
-            let next = self.eventually(&name, "next").await;
+            let former = self.acquire(&name, holder, SHORT_TTL).await.expect("it is free");
+            let next = self.acquire_when_free(&name, "next").await;
             assert!(former.fence > fence && next.fence > former.fence, "{former:?} {next:?}");
             fence = next.fence;
             assert!(!self.cache.renew(&former, HOUR).await.expect("renew"), "it is another's");
@@ -204,8 +208,8 @@ impl Suite {
             self.cache.release(&next).await.expect("release");
         }
         // The same holder again: it must not be able to use its former lease.
-        let former = self.acquire(&name, "same", SHORT).await.expect("it is free");
-        let next = self.eventually(&name, "same").await;
+        let former = self.acquire(&name, "same", SHORT_TTL).await.expect("it is free");
+        let next = self.acquire_when_free(&name, "same").await;
         assert!(!self.cache.renew(&former, HOUR).await.expect("renew"), "an old fence is lost");
         self.cache.release(&former).await.expect("release");
         assert!(self.cache.renew(&next, HOUR).await.expect("renew"));
@@ -227,17 +231,17 @@ impl Suite {
         let lease = self.acquire(&name, "one", ttl).await.expect("it is free");
         self.acquire(&reference, "one", ttl).await.expect("it is free");
         assert!(self.cache.renew(&lease, HOUR).await.expect("renew"));
-        self.eventually(&reference, "other").await;
-        sleep(SHORT).await;
+        self.acquire_when_free(&reference, "other").await;
+        sleep(SHORT_TTL).await;
         assert_eq!(self.acquire(&name, "other", HOUR).await, None, "held from the renewal on");
-        let expired = self.acquire(&self.key("expired"), "one", SHORT).await.expect("free");
-        let deadline = Instant::now() + PATIENCE;
-        self.gone_lease(&expired, deadline).await;
+        let expired = self.acquire(&self.key("expired"), "one", SHORT_TTL).await.expect("free");
+        let deadline = Instant::now() + EXPIRY_TIMEOUT;
+        self.assert_lease_expired(&expired, deadline).await;
     }
 
     /// A lease that nobody took over is lost too once it has expired.
-    async fn gone_lease(&self, lease: &Lease, deadline: Instant) {
-        sleep(SHORT * 2).await;
+    async fn assert_lease_expired(&self, lease: &Lease, deadline: Instant) {
+        sleep(SHORT_TTL * 2).await;
         assert!(Instant::now() < deadline);
         assert!(!self.cache.renew(lease, HOUR).await.expect("renew"), "expired is lost");
     }
@@ -263,10 +267,15 @@ impl Suite {
             .map(|i| self.cache.compare_and_set(&key, Some(b"start"), bytes(&i.to_string()), HOUR));
         let swaps = join_all(swaps).await;
         let winner = self.get(&key).await.expect("the winner's");
-        let (won, lost): (Vec<_>, Vec<_>) =
-            swaps.into_iter().map(|swap| swap.expect("swap")).partition(|s| *s == Swap::Done);
+        let (won, lost): (Vec<_>, Vec<_>) = swaps
+            .into_iter()
+            .map(|swap| swap.expect("swap"))
+            .partition(|s| *s == CasOutcome::Swapped);
         assert_eq!(won.len(), 1, "compare_and_set");
-        assert!(lost.iter().all(|s| *s == Swap::Found(Some(winner.clone()))), "losers see it");
+        assert!(
+            lost.iter().all(|s| *s == CasOutcome::Mismatch(Some(winner.clone()))),
+            "losers see it"
+        );
 
         let name = self.key("race-lease");
         let holders: Vec<String> = (0..64).map(|i| format!("holder-{i}")).collect();
@@ -286,8 +295,8 @@ impl Suite {
                 let n: u32 = std::str::from_utf8(&seen).expect("text").parse().expect("a number");
                 let next = bytes(&(n + 1).to_string());
                 match self.cache.compare_and_set(&key, Some(&seen), next, HOUR).await {
-                    Ok(Swap::Done) => break,
-                    Ok(Swap::Found(found)) => seen = found.expect("the counter"),
+                    Ok(CasOutcome::Swapped) => break,
+                    Ok(CasOutcome::Mismatch(found)) => seen = found.expect("the counter"),
                     Err(unavailable) => panic!("{unavailable}"),
                 }
             }

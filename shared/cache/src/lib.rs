@@ -22,11 +22,11 @@ pub struct Unavailable(pub String);
 
 /// What a compare-and-set did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Swap {
+pub enum CasOutcome {
     /// The value was replaced.
-    Done,
+    Swapped,
     /// Something else was there, and still is: `None` if nothing.
-    Found(Option<Bytes>),
+    Mismatch(Option<Bytes>),
 }
 
 /// The right to do something alone, for a while.
@@ -65,7 +65,7 @@ pub trait Cache: Send + Sync + 'static {
         expected: Option<&[u8]>,
         new: Bytes,
         ttl: Duration,
-    ) -> Result<Swap, Unavailable>;
+    ) -> Result<CasOutcome, Unavailable>;
 
     /// Removes a value; absent is fine.
     async fn remove(&self, key: &str) -> Result<(), Unavailable>;

@@ -1,6 +1,6 @@
 //! The cache inside one process: bounded, and gone with it.
 
-use crate::{Cache, Lease, Swap, Unavailable};
+use crate::{Cache, CasOutcome, Lease, Unavailable};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -27,15 +27,15 @@ impl Default for MemoryOptions {
 #[derive(Debug)]
 pub struct MemoryCache {
     max_entries: usize,
-    inside: Mutex<Inside>,
+    state: Mutex<CacheState>,
 }
 
 #[derive(Debug, Default)]
-struct Inside {
+struct CacheState {
     values: HashMap<String, Value>,
     /// Every value's key by expiry, first to go first.
     by_expiry: BTreeSet<(Instant, String)>,
-    leases: HashMap<String, Held>,
+    leases: HashMap<String, LeaseState>,
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ struct Value {
 }
 
 #[derive(Debug)]
-struct Held {
+struct LeaseState {
     /// `None` once it was given up.
     holder: Option<String>,
     expires: Instant,
@@ -62,12 +62,12 @@ impl Default for MemoryCache {
 impl MemoryCache {
     /// An empty cache.
     pub fn new(options: MemoryOptions) -> Self {
-        MemoryCache { max_entries: options.max_entries.max(1), inside: Mutex::default() }
+        MemoryCache { max_entries: options.max_entries.max(1), state: Mutex::default() }
     }
 
     /// How many values are kept, expired ones that nobody has met yet included.
     pub fn len(&self) -> usize {
-        self.inside.lock().values.len()
+        self.state.lock().values.len()
     }
 
     /// Whether no value is kept.
@@ -75,25 +75,25 @@ impl MemoryCache {
         self.len() == 0
     }
 
-    fn in_ttl(now: Instant, ttl: Duration) -> Instant {
-        const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-        now + ttl.min(CENTURY)
+    fn expiry_after(now: Instant, ttl: Duration) -> Instant {
+        const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+        now + ttl.min(MAX_TTL)
     }
 }
 
-impl Inside {
-    fn live(&self, key: &str, now: Instant) -> Option<&Bytes> {
+impl CacheState {
+    fn get_live(&self, key: &str, now: Instant) -> Option<&Bytes> {
         self.values.get(key).filter(|value| now < value.expires).map(|value| &value.bytes)
     }
 
-    fn drop_value(&mut self, key: &str) {
+    fn remove_value(&mut self, key: &str) {
         if let Some(value) = self.values.remove(key) {
             self.by_expiry.remove(&(value.expires, key.to_owned()));
         }
     }
 
     fn store(&mut self, key: &str, bytes: Bytes, now: Instant, expires: Instant, max: usize) {
-        self.drop_value(key);
+        self.remove_value(key);
         while let Some((first, _)) = self.by_expiry.first()
             && (*first <= now || self.values.len() >= max)
         {
@@ -106,7 +106,7 @@ impl Inside {
     }
 
     /// The lease, if this holder has it under this fence and it has not expired.
-    fn held(&mut self, lease: &Lease, now: Instant) -> Option<&mut Held> {
+    fn held_lease(&mut self, lease: &Lease, now: Instant) -> Option<&mut LeaseState> {
         self.leases.get_mut(&lease.name).filter(|held| {
             now < held.expires
                 && held.fence == lease.fence
@@ -118,12 +118,12 @@ impl Inside {
 #[async_trait]
 impl Cache for MemoryCache {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, Unavailable> {
-        Ok(self.inside.lock().live(key, Instant::now()).cloned())
+        Ok(self.state.lock().get_live(key, Instant::now()).cloned())
     }
 
     async fn put(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), Unavailable> {
         let now = Instant::now();
-        self.inside.lock().store(key, value, now, Self::in_ttl(now, ttl), self.max_entries);
+        self.state.lock().store(key, value, now, Self::expiry_after(now, ttl), self.max_entries);
         Ok(())
     }
 
@@ -133,7 +133,7 @@ impl Cache for MemoryCache {
         value: Bytes,
         ttl: Duration,
     ) -> Result<bool, Unavailable> {
-        Ok(self.compare_and_set(key, None, value, ttl).await? == Swap::Done)
+        Ok(self.compare_and_set(key, None, value, ttl).await? == CasOutcome::Swapped)
     }
 
     async fn compare_and_set(
@@ -142,19 +142,19 @@ impl Cache for MemoryCache {
         expected: Option<&[u8]>,
         new: Bytes,
         ttl: Duration,
-    ) -> Result<Swap, Unavailable> {
+    ) -> Result<CasOutcome, Unavailable> {
         let now = Instant::now();
-        let mut inside = self.inside.lock();
-        let found = inside.live(key, now);
+        let mut inside = self.state.lock();
+        let found = inside.get_live(key, now);
         if found.map(AsRef::as_ref) != expected {
-            return Ok(Swap::Found(found.cloned()));
+            return Ok(CasOutcome::Mismatch(found.cloned()));
         }
-        inside.store(key, new, now, Self::in_ttl(now, ttl), self.max_entries);
-        Ok(Swap::Done)
+        inside.store(key, new, now, Self::expiry_after(now, ttl), self.max_entries);
+        Ok(CasOutcome::Swapped)
     }
 
     async fn remove(&self, key: &str) -> Result<(), Unavailable> {
-        self.inside.lock().drop_value(key);
+        self.state.lock().remove_value(key);
         Ok(())
     }
 
@@ -165,27 +165,31 @@ impl Cache for MemoryCache {
         ttl: Duration,
     ) -> Result<Option<Lease>, Unavailable> {
         let now = Instant::now();
-        let mut inside = self.inside.lock();
+        let mut inside = self.state.lock();
         let before = inside.leases.get(name);
         if before.is_some_and(|held| held.holder.is_some() && now < held.expires) {
             return Ok(None);
         }
         let fence = before.map_or(0, |held| held.fence) + 1;
         let holder = holder.to_owned();
-        let held = Held { holder: Some(holder.clone()), expires: Self::in_ttl(now, ttl), fence };
+        let held = LeaseState {
+            holder: Some(holder.clone()),
+            expires: Self::expiry_after(now, ttl),
+            fence,
+        };
         inside.leases.insert(name.to_owned(), held);
         Ok(Some(Lease { name: name.to_owned(), holder, fence }))
     }
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, Unavailable> {
         let now = Instant::now();
-        let mut inside = self.inside.lock();
-        let held = inside.held(lease, now);
-        Ok(held.map(|held| held.expires = Self::in_ttl(now, ttl)).is_some())
+        let mut inside = self.state.lock();
+        let held = inside.held_lease(lease, now);
+        Ok(held.map(|held| held.expires = Self::expiry_after(now, ttl)).is_some())
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), Unavailable> {
-        if let Some(held) = self.inside.lock().held(lease, Instant::now()) {
+        if let Some(held) = self.state.lock().held_lease(lease, Instant::now()) {
             held.holder = None;
         }
         Ok(())

@@ -17,19 +17,19 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Asks one thing the process needs whether it works; the error is a sentence for the operator.
-pub type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+pub type ReadinessCheck = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// How long one check may take unless [`Admin::time_limit`] says otherwise.
-const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// How long one check may take unless [`Admin::check_timeout`] says otherwise.
+const DEFAULT_CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the admin port of a process answers.
 #[derive(Clone)]
 pub struct Admin {
-    checks: Vec<(String, Check)>,
-    limit: Duration,
+    checks: Vec<(String, ReadinessCheck)>,
+    check_timeout: Duration,
     metrics: Option<PrometheusHandle>,
     stop: CancellationToken,
-    extra: Router,
+    extra_routes: Router,
 }
 
 /// The answer of `/ready`.
@@ -46,24 +46,24 @@ impl Admin {
     pub fn new(stop: &CancellationToken) -> Admin {
         Admin {
             checks: Vec::new(),
-            limit: TIME_LIMIT,
+            check_timeout: DEFAULT_CHECK_TIMEOUT,
             metrics: None,
             stop: stop.clone(),
-            extra: Router::new(),
+            extra_routes: Router::new(),
         }
     }
 
     /// Is ready only while this check passes.
     #[must_use]
-    pub fn check(mut self, name: &str, check: Check) -> Admin {
+    pub fn check(mut self, name: &str, check: ReadinessCheck) -> Admin {
         self.checks.push((name.to_owned(), check));
         self
     }
 
     /// Gives each check this long, instead of two seconds, before it counts as failed.
     #[must_use]
-    pub fn time_limit(mut self, limit: Duration) -> Admin {
-        self.limit = limit;
+    pub fn check_timeout(mut self, limit: Duration) -> Admin {
+        self.check_timeout = limit;
         self
     }
 
@@ -77,13 +77,13 @@ impl Admin {
     /// Answers these routes too.
     #[must_use]
     pub fn merge(mut self, routes: Router) -> Admin {
-        self.extra = self.extra.merge(routes);
+        self.extra_routes = self.extra_routes.merge(routes);
         self
     }
 
     /// `/live`, `/ready`, `/metrics` and what was merged.
     pub fn router(mut self) -> Router {
-        let extra = std::mem::take(&mut self.extra);
+        let extra = std::mem::take(&mut self.extra_routes);
         Router::new()
             .route("/live", get(async || "alive\n"))
             .route("/ready", get(ready))
@@ -94,10 +94,10 @@ impl Admin {
 
     async fn readiness(&self) -> Readiness {
         let asked = self.checks.iter().map(|(name, check)| async move {
-            let answer = match tokio::time::timeout(self.limit, check()).await {
+            let answer = match tokio::time::timeout(self.check_timeout, check()).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(problem)) => Err(problem),
-                Err(_) => Err(format!("no answer within {:?}", self.limit)),
+                Err(_) => Err(format!("no answer within {:?}", self.check_timeout)),
             };
             (name.clone(), answer)
         });

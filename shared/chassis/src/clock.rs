@@ -12,7 +12,7 @@ pub trait Clock: Send + Sync + 'static {
 
     /// What changes whenever somebody sets the clock; `None` for one that only goes on, as the
     /// runtime's timers do. Who sleeps until a time of day wakes by it.
-    fn moves(&self) -> Option<watch::Receiver<i64>> {
+    fn adjustments(&self) -> Option<watch::Receiver<i64>> {
         None
     }
 }
@@ -22,8 +22,8 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
         (**self).now_ms()
     }
 
-    fn moves(&self) -> Option<watch::Receiver<i64>> {
-        (**self).moves()
+    fn adjustments(&self) -> Option<watch::Receiver<i64>> {
+        (**self).adjustments()
     }
 }
 
@@ -73,7 +73,7 @@ impl Clock for ManualClock {
         *self.0.borrow()
     }
 
-    fn moves(&self) -> Option<watch::Receiver<i64>> {
+    fn adjustments(&self) -> Option<watch::Receiver<i64>> {
         Some(self.0.subscribe())
     }
 }

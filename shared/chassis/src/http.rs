@@ -20,7 +20,7 @@ use tracing::{debug, warn};
 
 /// How long a connection may take to send a request's head, and how long it may sit idle: longer
 /// than a load balancer keeps its own (a minute, usually), so that it is the one to close.
-const HEAD_TIME_LIMIT: Duration = Duration::from_secs(75);
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Serves `router` on `listener` as an essential task of `tasks`, until its soft stop; the task ends
 /// when the last connection has. Handlers can ask for the peer's address with
@@ -59,7 +59,7 @@ async fn accept(connections: Tasks, listener: TcpListener, router: Router) {
                 });
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_TIME_LIMIT)
+                    .header_read_timeout(HEADER_READ_TIMEOUT)
                     .serve_connection(TokioIo::new(stream), service);
                 let watched = graceful.watch(connection);
                 connections.spawn("connection", async move {
@@ -69,7 +69,7 @@ async fn accept(connections: Tasks, listener: TcpListener, router: Router) {
                     }
                 });
             }
-            Err(problem) if is_the_peers(&problem) => debug!(%problem, "connection not accepted"),
+            Err(problem) if is_peer_error(&problem) => debug!(%problem, "connection not accepted"),
             Err(problem) => {
                 // Out of file handles, most likely: some have to close before it gets better.
                 warn!(%problem, "cannot accept connections");
@@ -79,10 +79,10 @@ async fn accept(connections: Tasks, listener: TcpListener, router: Router) {
     }
     drop(listener);
     graceful.shutdown().await;
-    connections.ended().await;
+    connections.wait().await;
 }
 
-fn is_the_peers(problem: &io::Error) -> bool {
+fn is_peer_error(problem: &io::Error) -> bool {
     matches!(
         problem.kind(),
         io::ErrorKind::ConnectionRefused

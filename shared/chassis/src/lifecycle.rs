@@ -43,14 +43,14 @@ impl Termination for Exit {
 pub struct Lifecycle {
     tasks: Tasks,
     /// Cancelled by the second request to stop.
-    at_once: CancellationToken,
+    hard_stop: CancellationToken,
 }
 
 impl Lifecycle {
     /// Begins to listen for SIGTERM and Ctrl-C: the first is the soft stop, the second the hard
     /// one. Must be called within a runtime; fails if the system does not let it listen.
-    pub fn listening() -> std::io::Result<Lifecycle> {
-        Ok(Lifecycle::told_by(signals()?))
+    pub fn with_signals() -> std::io::Result<Lifecycle> {
+        Ok(Lifecycle::with_stop_requests(signals()?))
     }
 
     /// A lifecycle that is told to stop by what `requests` yields, each with the name of who asks:
@@ -59,10 +59,12 @@ impl Lifecycle {
         clippy::disallowed_methods,
         reason = "not a task to wait for: it listens as long as the process lives"
     )]
-    pub fn told_by(requests: impl Stream<Item = &'static str> + Send + 'static) -> Lifecycle {
+    pub fn with_stop_requests(
+        requests: impl Stream<Item = &'static str> + Send + 'static,
+    ) -> Lifecycle {
         let (tasks, at_once) = (Tasks::new(), CancellationToken::new());
-        tokio::spawn(listen(requests, tasks.stop().clone(), at_once.clone()));
-        Lifecycle { tasks, at_once }
+        tokio::spawn(forward_stop_requests(requests, tasks.stop().clone(), at_once.clone()));
+        Lifecycle { tasks, hard_stop: at_once }
     }
 
     /// Where to start the process's tasks.
@@ -95,15 +97,15 @@ impl Lifecycle {
     /// to finish what they hold, and drops what is left after that.
     pub async fn run(self, soft_limit: Duration) -> Exit {
         self.tasks.stop().cancelled().await;
-        info!(running = self.tasks.running(), "stopping: finishing what is in hand");
+        info!(running = self.tasks.running_count(), "stopping: finishing what is in hand");
         let drained = tokio::select! {
-            () = self.tasks.ended() => true,
+            () = self.tasks.wait() => true,
             () = tokio::time::sleep(soft_limit) => {
-                warn!(running = self.tasks.running(), ?soft_limit, "not drained in time");
+                warn!(running = self.tasks.running_count(), ?soft_limit, "not drained in time");
                 false
             }
-            () = self.at_once.cancelled() => {
-                warn!(running = self.tasks.running(), "told to stop at once");
+            () = self.hard_stop.cancelled() => {
+                warn!(running = self.tasks.running_count(), "told to stop at once");
                 false
             }
         };
@@ -122,7 +124,7 @@ impl Lifecycle {
     }
 }
 
-async fn listen(
+async fn forward_stop_requests(
     requests: impl Stream<Item = &'static str>,
     soft: CancellationToken,
     hard: CancellationToken,

@@ -7,30 +7,30 @@ use std::time::Duration;
 
 /// Upper bounds of the histograms whose name ends in `_seconds`, in seconds: finest around the five
 /// seconds that WeChat waits and the milliseconds that a decision takes.
-const SECONDS: [f64; 16] = [
+const SECONDS_BUCKETS: [f64; 16] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 4.0, 5.0, 10.0,
     60.0,
 ];
 
-static INSTALLED: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 
 /// Begins to record what the `metrics` macros are told. The recorder is one per process: a second
 /// call, by another role in the same process, is given the same one.
 pub fn install(tasks: &Tasks) -> Result<PrometheusHandle, BuildError> {
-    let mut installed = INSTALLED.lock();
+    let mut installed = RECORDER.lock();
     if let Some(handle) = installed.as_ref() {
         return Ok(handle.clone());
     }
     let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)?
         .install_recorder()?;
     *installed = Some(handle.clone());
-    tasks.spawn("metrics", keep_up(handle.clone(), tasks.clone()));
+    tasks.spawn("metrics", run_upkeep(handle.clone(), tasks.clone()));
     Ok(handle)
 }
 
 /// Histograms gather every sample until they are folded into their buckets.
-async fn keep_up(handle: PrometheusHandle, tasks: Tasks) {
+async fn run_upkeep(handle: PrometheusHandle, tasks: Tasks) {
     let every = Duration::from_secs(5);
     while tasks.stop().run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
         handle.run_upkeep();

@@ -20,7 +20,7 @@ use tracing::{Instrument, debug, error};
 /// Why a process stops without having been asked to: the first essential task that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{task}: {reason}")]
-pub struct Failure {
+pub struct TaskFailure {
     /// The name of the task, with its groups: `gateway/http`.
     pub task: String,
     /// What became of it.
@@ -28,18 +28,18 @@ pub struct Failure {
 }
 
 /// What a task may end with: nothing, or a result whose error is the reason of a failure.
-pub trait Outcome: Send + 'static {
+pub trait TaskOutput: Send + 'static {
     /// The reason, if it failed.
     fn failure(self) -> Option<String>;
 }
 
-impl Outcome for () {
+impl TaskOutput for () {
     fn failure(self) -> Option<String> {
         None
     }
 }
 
-impl<E: Display + Send + 'static> Outcome for Result<(), E> {
+impl<E: Display + Send + 'static> TaskOutput for Result<(), E> {
     fn failure(self) -> Option<String> {
         self.err().map(|error| error.to_string())
     }
@@ -51,17 +51,17 @@ pub struct Tasks {
     group: Arc<str>,
     tracker: TaskTracker,
     /// The trackers of the groups around this one, which wait for its tasks too.
-    around: Vec<TaskTracker>,
+    ancestors: Vec<TaskTracker>,
     stop: CancellationToken,
-    hard: CancellationToken,
-    whole: Arc<Whole>,
+    hard_stop: CancellationToken,
+    process: Arc<ProcessState>,
 }
 
 /// What all groups of one process share.
 #[derive(Debug)]
-struct Whole {
+struct ProcessState {
     stop: CancellationToken,
-    failure: Mutex<Option<Failure>>,
+    failure: Mutex<Option<TaskFailure>>,
 }
 
 impl Default for Tasks {
@@ -77,25 +77,25 @@ impl Tasks {
         Tasks {
             group: "".into(),
             tracker: TaskTracker::new(),
-            around: Vec::new(),
+            ancestors: Vec::new(),
             stop: stop.clone(),
-            hard: CancellationToken::new(),
-            whole: Arc::new(Whole { stop, failure: Mutex::new(None) }),
+            hard_stop: CancellationToken::new(),
+            process: Arc::new(ProcessState { stop, failure: Mutex::new(None) }),
         }
     }
 
     /// A group within this one. It can be stopped and waited for by itself; it stops when this one
     /// does, and this one waits for its tasks.
     pub fn child(&self, name: &str) -> Tasks {
-        let mut around = self.around.clone();
+        let mut around = self.ancestors.clone();
         around.push(self.tracker.clone());
         Tasks {
-            group: self.named(name).into(),
+            group: self.qualified_name(name).into(),
             tracker: TaskTracker::new(),
-            around,
+            ancestors: around,
             stop: self.stop.child_token(),
-            hard: self.hard.child_token(),
-            whole: self.whole.clone(),
+            hard_stop: self.hard_stop.child_token(),
+            process: self.process.clone(),
         }
     }
 
@@ -105,21 +105,21 @@ impl Tasks {
     }
 
     /// Whether the soft stop has been given.
-    pub fn stopping(&self) -> bool {
+    pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
 
     /// The hard stop: drops the tasks of this group that have not ended, and stops it softly too.
     pub fn abort(&self) {
         self.stop.cancel();
-        self.hard.cancel();
+        self.hard_stop.cancel();
     }
 
     /// Starts a task that may end when it likes. If it fails or panics that is logged, and the rest
     /// goes on.
     pub fn spawn<F>(&self, name: &str, task: F)
     where
-        F: Future<Output: Outcome> + Send + 'static,
+        F: Future<Output: TaskOutput> + Send + 'static,
     {
         self.start(name, task, false);
     }
@@ -128,24 +128,24 @@ impl Tasks {
     /// asked it to, the whole process is told to stop and [`Tasks::failure`] says why.
     pub fn spawn_essential<F>(&self, name: &str, task: F)
     where
-        F: Future<Output: Outcome> + Send + 'static,
+        F: Future<Output: TaskOutput> + Send + 'static,
     {
         self.start(name, task, true);
     }
 
     /// Why the process stops, if an essential task failed.
-    pub fn failure(&self) -> Option<Failure> {
-        self.whole.failure.lock().clone()
+    pub fn failure(&self) -> Option<TaskFailure> {
+        self.process.failure.lock().clone()
     }
 
     /// How many tasks of this group run, its groups' tasks included.
-    pub fn running(&self) -> usize {
+    pub fn running_count(&self) -> usize {
         self.tracker.len()
     }
 
     /// Returns when no task of this group runs any more. It does not stop them, and more may be
     /// started meanwhile.
-    pub async fn ended(&self) {
+    pub async fn wait(&self) {
         self.tracker.close();
         self.tracker.wait().await;
     }
@@ -153,22 +153,22 @@ impl Tasks {
     /// Stops the group softly and waits for its tasks.
     pub async fn stop_and_wait(&self) {
         self.stop.cancel();
-        self.ended().await;
+        self.wait().await;
     }
 
-    fn named(&self, name: &str) -> String {
+    fn qualified_name(&self, name: &str) -> String {
         if self.group.is_empty() { name.to_owned() } else { format!("{}/{name}", self.group) }
     }
 
     #[allow(clippy::disallowed_methods, reason = "the one place that starts tasks")]
     fn start<F>(&self, name: &str, task: F, essential: bool)
     where
-        F: Future<Output: Outcome> + Send + 'static,
+        F: Future<Output: TaskOutput> + Send + 'static,
     {
-        let name = self.named(name);
+        let name = self.qualified_name(name);
         let held: Vec<TaskTrackerToken> =
-            self.around.iter().chain([&self.tracker]).map(TaskTracker::token).collect();
-        let (stop, hard, whole) = (self.stop.clone(), self.hard.clone(), self.whole.clone());
+            self.ancestors.iter().chain([&self.tracker]).map(TaskTracker::token).collect();
+        let (stop, hard, whole) = (self.stop.clone(), self.hard_stop.clone(), self.process.clone());
         let watched = async move {
             let ended = hard.run_until_cancelled(AssertUnwindSafe(task).catch_unwind()).await;
             let reason = match ended {
@@ -187,7 +187,7 @@ impl Tasks {
                 Some(reason) => {
                     error!(task = %name, %reason, essential, "task failed");
                     if essential {
-                        whole.failure.lock().get_or_insert(Failure { task: name, reason });
+                        whole.failure.lock().get_or_insert(TaskFailure { task: name, reason });
                         whole.stop.cancel();
                     }
                 }

@@ -29,29 +29,29 @@ pub struct LogOptions {
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum LogProblem {
+pub enum LogError {
     /// The filter is not one.
     #[error("the log filter is not valid: {0}")]
     Filter(#[from] ParseError),
     /// Something in this process logs already.
     #[error("logging has already been set up")]
-    Twice,
+    AlreadyInitialized,
 }
 
 impl LogOptions {
     /// Whether the filter can be read, for a configuration check.
-    pub fn check(&self) -> Result<(), LogProblem> {
-        self.parsed().map(drop)
+    pub fn check(&self) -> Result<(), LogError> {
+        self.parse_filter().map(drop)
     }
 
-    fn parsed(&self) -> Result<EnvFilter, LogProblem> {
+    fn parse_filter(&self) -> Result<EnvFilter, LogError> {
         Ok(EnvFilter::builder().parse(&self.filter)?)
     }
 }
 
 /// Begins to log on standard error, once per process.
-pub fn init(options: &LogOptions) -> Result<(), LogProblem> {
-    let registry = tracing_subscriber::registry().with(options.parsed()?);
+pub fn init(options: &LogOptions) -> Result<(), LogError> {
+    let registry = tracing_subscriber::registry().with(options.parse_filter()?);
     let to_stderr = fmt::layer().with_writer(std::io::stderr);
     let done = match options.format {
         LogFormat::Text => {
@@ -62,7 +62,7 @@ pub fn init(options: &LogOptions) -> Result<(), LogProblem> {
             registry.with(to_stderr.json().flatten_event(true).with_current_span(false)).try_init()
         }
     };
-    done.map_err(|_| LogProblem::Twice)
+    done.map_err(|_| LogError::AlreadyInitialized)
 }
 
 #[cfg(test)]

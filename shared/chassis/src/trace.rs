@@ -8,7 +8,7 @@ use std::str::FromStr;
 use tracing::Instrument;
 
 /// The name of the header, on HTTP and on messages.
-pub const HEADER: &str = "traceparent";
+pub const TRACEPARENT_HEADER: &str = "traceparent";
 
 /// A position in a trace: the whole trace's id, and the id of the piece of work that comes before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,7 +25,7 @@ pub struct InvalidTraceparent;
 
 impl Traceparent {
     /// The beginning of a new trace, marked as sampled.
-    pub fn fresh() -> Traceparent {
+    pub fn new_root() -> Traceparent {
         Traceparent {
             // Zero means "none" in the format.
             trace: u128::from_be_bytes(entropy::bytes()).max(1),
@@ -41,10 +41,10 @@ impl Traceparent {
     }
 
     /// Goes on with the trace that a header names, or begins one if there is no (valid) header.
-    pub fn continued(header: Option<&str>) -> Traceparent {
+    pub fn continue_from(header: Option<&str>) -> Traceparent {
         header
             .and_then(|value| value.parse().ok())
-            .map_or_else(Traceparent::fresh, |before: Traceparent| before.child())
+            .map_or_else(Traceparent::new_root, |before: Traceparent| before.child())
     }
 
     /// The id of the whole trace, 32 hexadecimal digits: the field `trace` of log lines.
@@ -106,12 +106,12 @@ tokio::task_local! {
 }
 
 /// Runs `work` as part of a trace: [`current`] answers it inside, and log lines carry its id.
-pub async fn within<F: Future>(at: Traceparent, work: F) -> F::Output {
+pub async fn scope<F: Future>(at: Traceparent, work: F) -> F::Output {
     let span = tracing::info_span!("trace", id = at.trace_id());
     CURRENT.scope(at, work).instrument(span).await
 }
 
-/// Where in which trace the current task works; `None` outside of [`within`].
+/// Where in which trace the current task works; `None` outside of [`scope`].
 pub fn current() -> Option<Traceparent> {
     CURRENT.try_with(|at| *at).ok()
 }
@@ -158,17 +158,17 @@ mod tests {
     #[test]
     fn work_goes_on_in_the_trace_it_was_given() {
         let given: Traceparent = VALID.parse().unwrap();
-        let here = Traceparent::continued(Some(VALID));
+        let here = Traceparent::continue_from(Some(VALID));
         assert_eq!(here.trace_id(), given.trace_id());
         assert_ne!(here.span_id(), given.span_id());
-        assert_ne!(Traceparent::continued(None).trace_id(), given.trace_id());
-        assert_ne!(Traceparent::continued(Some("nonsense")).trace_id(), given.trace_id());
+        assert_ne!(Traceparent::continue_from(None).trace_id(), given.trace_id());
+        assert_ne!(Traceparent::continue_from(Some("nonsense")).trace_id(), given.trace_id());
     }
 
     #[tokio::test]
     async fn the_current_trace_is_known_inside_only() {
-        let at = Traceparent::fresh();
-        assert_eq!(within(at, async { current() }).await, Some(at));
+        let at = Traceparent::new_root();
+        assert_eq!(scope(at, async { current() }).await, Some(at));
         assert_eq!(current(), None);
     }
 }

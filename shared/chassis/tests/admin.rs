@@ -6,7 +6,7 @@ use axum::response::sse::{Event, Sse};
 use axum::routing::get;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
-use paihao_chassis::admin::{Admin, Check};
+use paihao_chassis::admin::{Admin, ReadinessCheck};
 use paihao_chassis::http::{serve, until_stop};
 use paihao_chassis::{Tasks, metrics};
 use std::convert::Infallible;
@@ -17,48 +17,48 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-const DEADLINE: Duration = Duration::from_secs(30);
+const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-async fn serving(tasks: &Tasks, router: Router) -> SocketAddr {
+async fn spawn_server(tasks: &Tasks, router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     serve(tasks, "http", listener, router);
     at
 }
 
-async fn ask(at: SocketAddr, path: &str) -> TcpStream {
+async fn send_get(at: SocketAddr, path: &str) -> TcpStream {
     let mut connection = TcpStream::connect(at).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).await.unwrap();
     connection
 }
 
-async fn answer(at: SocketAddr, path: &str) -> String {
-    rest(ask(at, path).await).await
+async fn get_text(at: SocketAddr, path: &str) -> String {
+    read_response(send_get(at, path).await).await
 }
 
-async fn rest(mut connection: TcpStream) -> String {
+async fn read_response(mut connection: TcpStream) -> String {
     let mut text = String::new();
     let read = connection.read_to_string(&mut text);
-    tokio::time::timeout(DEADLINE, read).await.expect("the answer ends").unwrap();
+    tokio::time::timeout(TEST_TIMEOUT, read).await.expect("the answer ends").unwrap();
     text
 }
 
-fn check(answer: Result<(), &'static str>) -> Check {
+fn check_returning(answer: Result<(), &'static str>) -> ReadinessCheck {
     Arc::new(move || std::future::ready(answer.map_err(str::to_owned)).boxed())
 }
 
-fn never() -> Check {
+fn hanging_check() -> ReadinessCheck {
     Arc::new(|| std::future::pending().boxed())
 }
 
 #[tokio::test]
 async fn ready_says_which_check_fails() {
     let tasks = Tasks::new();
-    let admin = Admin::new(tasks.stop()).time_limit(Duration::from_millis(50));
-    let good = admin.clone().check("ledger", check(Ok(())));
-    let at = serving(&tasks, good.router()).await;
-    let text = answer(at, "/ready").await;
+    let admin = Admin::new(tasks.stop()).check_timeout(Duration::from_millis(50));
+    let good = admin.clone().check("ledger", check_returning(Ok(())));
+    let at = spawn_server(&tasks, good.router()).await;
+    let text = get_text(at, "/ready").await;
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
     assert!(
         text.ends_with(r#"{"ready":true,"stopping":false,"checks":{"ledger":"ok"}}"#),
@@ -66,29 +66,29 @@ async fn ready_says_which_check_fails() {
     );
 
     let bad = admin
-        .check("ledger", check(Ok(())))
-        .check("cache", check(Err("no connection")))
-        .check("wechat", never());
-    let at = serving(&tasks, bad.router()).await;
-    let text = answer(at, "/ready").await;
+        .check("ledger", check_returning(Ok(())))
+        .check("cache", check_returning(Err("no connection")))
+        .check("wechat", hanging_check());
+    let at = spawn_server(&tasks, bad.router()).await;
+    let text = get_text(at, "/ready").await;
     assert!(text.starts_with("HTTP/1.1 503"), "{text}");
     let expected =
         r#""checks":{"cache":"no connection","ledger":"ok","wechat":"no answer within 50ms"}"#;
     assert!(text.contains(expected), "{text}");
-    assert!(answer(at, "/live").await.starts_with("HTTP/1.1 200"));
+    assert!(get_text(at, "/live").await.starts_with("HTTP/1.1 200"));
     tasks.stop_and_wait().await;
 }
 
 #[tokio::test]
 async fn a_stopping_process_is_alive_and_not_ready() {
     let (tasks, process) = (Tasks::new(), Tasks::new());
-    let at = serving(&tasks, Admin::new(process.stop()).router()).await;
-    assert!(answer(at, "/ready").await.starts_with("HTTP/1.1 200"));
+    let at = spawn_server(&tasks, Admin::new(process.stop()).router()).await;
+    assert!(get_text(at, "/ready").await.starts_with("HTTP/1.1 200"));
     process.stop().cancel();
-    let text = answer(at, "/ready").await;
+    let text = get_text(at, "/ready").await;
     assert!(text.starts_with("HTTP/1.1 503"), "{text}");
     assert!(text.contains(r#""stopping":true"#), "{text}");
-    assert!(answer(at, "/live").await.starts_with("HTTP/1.1 200"));
+    assert!(get_text(at, "/live").await.starts_with("HTTP/1.1 200"));
     tasks.stop_and_wait().await;
 }
 
@@ -97,14 +97,14 @@ async fn metrics_are_there_if_they_are_recorded_and_other_routes_beside_them() {
     let tasks = Tasks::new();
     let extra = Router::new().route("/extra", get(async || "more"));
     let admin = Admin::new(tasks.stop()).merge(extra);
-    let at = serving(&tasks, admin.clone().router()).await;
-    assert!(answer(at, "/metrics").await.starts_with("HTTP/1.1 404"));
-    assert!(answer(at, "/extra").await.ends_with("more"));
+    let at = spawn_server(&tasks, admin.clone().router()).await;
+    assert!(get_text(at, "/metrics").await.starts_with("HTTP/1.1 404"));
+    assert!(get_text(at, "/extra").await.ends_with("more"));
 
     let recorder = metrics::install(&tasks).unwrap();
     ::metrics::counter!("admin_test_total").increment(3);
-    let at = serving(&tasks, admin.metrics(recorder).router()).await;
-    let text = answer(at, "/metrics").await;
+    let at = spawn_server(&tasks, admin.metrics(recorder).router()).await;
+    let text = get_text(at, "/metrics").await;
     assert!(text.contains("content-type: text/plain; version=0.0.4"), "{text}");
     assert!(text.contains("admin_test_total 3"), "{text}");
     tasks.stop_and_wait().await;
@@ -128,12 +128,12 @@ async fn a_stop_answers_the_request_in_hand_ends_streams_and_closes_idle_connect
         Sse::new(until_stop(first.chain(stream::pending()), &stop))
     };
     let router = Router::new().route("/slow", get(slow)).route("/events", get(events));
-    let at = serving(&tasks, router).await;
+    let at = spawn_server(&tasks, router).await;
 
     let fresh = TcpStream::connect(at).await.unwrap();
-    let in_hand = ask(at, "/slow").await;
+    let in_hand = send_get(at, "/slow").await;
     begun.notified().await;
-    let mut streaming = ask(at, "/events").await;
+    let mut streaming = send_get(at, "/events").await;
     let mut seen = String::new();
     while !seen.contains("data: first") {
         let mut some = [0; 512];
@@ -143,13 +143,13 @@ async fn a_stop_answers_the_request_in_hand_ends_streams_and_closes_idle_connect
     }
 
     tasks.stop().cancel();
-    rest(streaming).await;
-    assert_eq!(rest(fresh).await, "");
-    assert!(tasks.running() > 0, "the request in hand is waited for");
+    read_response(streaming).await;
+    assert_eq!(read_response(fresh).await, "");
+    assert!(tasks.running_count() > 0, "the request in hand is waited for");
     go_on.notify_one();
-    let text = rest(in_hand).await;
+    let text = read_response(in_hand).await;
     assert!(text.ends_with("answered 127.0.0.1"), "{text}");
-    tokio::time::timeout(DEADLINE, tasks.ended()).await.expect("the server ends");
+    tokio::time::timeout(TEST_TIMEOUT, tasks.wait()).await.expect("the server ends");
     assert!(TcpStream::connect(at).await.is_err(), "nobody listens any more");
     assert_eq!(tasks.failure(), None);
 }
@@ -157,7 +157,7 @@ async fn a_stop_answers_the_request_in_hand_ends_streams_and_closes_idle_connect
 #[tokio::test(start_paused = true)]
 async fn who_dawdles_over_a_request_is_cut_off() {
     let tasks = Tasks::new();
-    let at = serving(&tasks, Admin::new(tasks.stop()).router()).await;
+    let at = spawn_server(&tasks, Admin::new(tasks.stop()).router()).await;
     let mut dawdler = TcpStream::connect(at).await.unwrap();
     dawdler.write_all(b"GET /live HTTP/1.1\r\nhost: te").await.unwrap();
     let mut text = String::new();

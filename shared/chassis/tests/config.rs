@@ -1,6 +1,6 @@
 //! What a configuration is made of, and how it is refused.
 
-use paihao_chassis::config::{ConfigError, Layers, Problems, SecretText, render};
+use paihao_chassis::config::{ConfigError, ConfigProblems, Layers, SecretText, render};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,22 +44,22 @@ struct Account {
     app_secret: SecretText,
 }
 
-fn environment<const N: usize>(of: [(&str, &str); N]) -> Vec<(String, String)> {
+fn env_vars<const N: usize>(of: [(&str, &str); N]) -> Vec<(String, String)> {
     of.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn read(file: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+fn read_config(file: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-    Layers::over(DEFAULTS).text("in paihao.toml", file).environment(variables).read()
+    Layers::from_defaults(DEFAULTS).text("in paihao.toml", file).environment(variables).read()
 }
 
-fn refused(file: &str, variables: &[(&str, &str)]) -> String {
-    read(file, variables).unwrap_err().to_string()
+fn config_error(file: &str, variables: &[(&str, &str)]) -> String {
+    read_config(file, variables).unwrap_err().to_string()
 }
 
 #[test]
 fn a_file_lies_over_the_defaults_and_the_environment_over_both() {
-    let config = read(
+    let config = read_config(
         "[gateway]\nworkers = 8\nshape = 'cluster'",
         &[("PAIHAO__GATEWAY__WORKERS", "16"), ("HOME", "/root")],
     )
@@ -72,7 +72,7 @@ fn a_file_lies_over_the_defaults_and_the_environment_over_both() {
 #[test]
 fn a_variable_is_toml_where_the_key_wants_it_and_text_where_not() {
     let file = "[accounts.Hall-1]\nappid = 'wx'\napp_secret = 'in the file'";
-    let config = read(
+    let config = read_config(
         file,
         &[
             ("PAIHAO__ACCOUNTS__HALL_1__APPID", "1234"),
@@ -93,14 +93,15 @@ fn a_variable_is_toml_where_the_key_wants_it_and_text_where_not() {
 
 #[test]
 fn a_variable_cannot_smuggle_in_a_second_key() {
-    let config = read("", &[("PAIHAO__GATEWAY__LISTEN", "1\nworkers = 9")]).unwrap();
+    let config = read_config("", &[("PAIHAO__GATEWAY__LISTEN", "1\nworkers = 9")]).unwrap();
     assert_eq!(config.gateway.listen, "1\nworkers = 9");
     assert_eq!(config.gateway.workers, 4);
 }
 
 #[test]
 fn all_unknown_keys_are_named_with_their_place_and_the_key_that_was_meant() {
-    let error = refused("[gateway]\nlisten_on = 'x'\nwrokers = 3", &[("PAIHAO__GATEWY__X", "1")]);
+    let error =
+        config_error("[gateway]\nlisten_on = 'x'\nwrokers = 3", &[("PAIHAO__GATEWY__X", "1")]);
     assert!(
         error.starts_with("the configuration cannot be used, 3 things are wrong:\n"),
         "{error}"
@@ -116,32 +117,32 @@ fn all_unknown_keys_are_named_with_their_place_and_the_key_that_was_meant() {
 
 #[test]
 fn a_key_like_no_other_is_answered_with_what_there_is() {
-    let error = refused("[gateway]\ntelephone = 1", &[]);
+    let error = config_error("[gateway]\ntelephone = 1", &[]);
     assert!(error.contains("what can be set here: listen, workers, shape, keys"), "{error}");
 }
 
 #[test]
 fn a_missing_key_and_a_wrong_value_say_where() {
-    let error = refused("[accounts.hall]\nappid = 'wx'", &[]);
+    let error = config_error("[accounts.hall]\nappid = 'wx'", &[]);
     assert!(error.contains("accounts.hall.app_secret in paihao.toml: is missing"), "{error}");
-    let error = refused("[gateway]\nworkers = 'many'", &[]);
+    let error = config_error("[gateway]\nworkers = 'many'", &[]);
     assert!(error.contains("gateway.workers in paihao.toml: invalid type"), "{error}");
-    let error = refused("", &[("PAIHAO__GATEWAY__SHAPE", "clustre")]);
+    let error = config_error("", &[("PAIHAO__GATEWAY__SHAPE", "clustre")]);
     assert!(
         error.contains("gateway.shape (environment variable PAIHAO__GATEWAY__SHAPE)"),
         "{error}"
     );
     assert!(error.contains("did you mean `cluster`?"), "{error}");
-    let error = refused("", &[("PAIHAO____X", "1")]);
+    let error = config_error("", &[("PAIHAO____X", "1")]);
     assert!(error.contains("names no key"), "{error}");
 }
 
 #[test]
 fn a_file_that_is_not_toml_is_refused_by_line_without_showing_it() {
-    let error = refused("[accounts.hall]\n\napp_secret = 's3cr3t-and-unclosed\n", &[]);
+    let error = config_error("[accounts.hall]\n\napp_secret = 's3cr3t-and-unclosed\n", &[]);
     assert!(error.contains("in paihao.toml, line 3: not TOML"), "{error}");
     assert!(!error.contains("s3cr3t"), "{error}");
-    let layers = Layers::over(DEFAULTS).file(Path::new("/nowhere/paihao.toml"));
+    let layers = Layers::from_defaults(DEFAULTS).file(Path::new("/nowhere/paihao.toml"));
     let error = layers.read::<Config>().unwrap_err().to_string();
     assert!(error.contains("/nowhere/paihao.toml: cannot be read"), "{error}");
 }
@@ -155,8 +156,9 @@ fn secrets_come_from_files_beside_the_configuration_and_from_the_environment() {
                 [accounts.b]\nappid = 'b'\napp_secret = { env = 'B_SECRET' }\n\
                 [accounts.c]\nappid = 'c'\napp_secret = 'written here'\n";
     std::fs::write(&file, text).unwrap();
-    let variables = environment([("B_SECRET", "from the environment")]);
-    let config: Config = Layers::over(DEFAULTS).file(&file).environment(variables).read().unwrap();
+    let variables = env_vars([("B_SECRET", "from the environment")]);
+    let config: Config =
+        Layers::from_defaults(DEFAULTS).file(&file).environment(variables).read().unwrap();
     let exposed: Vec<_> = config.accounts.values().map(|a| a.app_secret.expose()).collect();
     assert_eq!(exposed, ["from a file", "from the environment", "written here"]);
 
@@ -188,7 +190,7 @@ fn a_secret_that_is_not_there_is_refused_and_a_wrong_one_is_not_shown() {
         ("['x']", "a secret is a text in quotes"),
     ] {
         let file = format!("[accounts.hall]\nappid = 'wx'\napp_secret = {written}");
-        let error = refused(&file, &[("EMPTY", "")]);
+        let error = config_error(&file, &[("EMPTY", "")]);
         assert!(error.contains("accounts.hall.app_secret in paihao.toml: "), "{error}");
         assert!(error.contains(expected), "{written}: {error}");
         assert!(!error.contains("20261122"), "{error}");
@@ -197,10 +199,10 @@ fn a_secret_that_is_not_there_is_refused_and_a_wrong_one_is_not_shown() {
 
 #[test]
 fn several_contradictions_are_told_at_once() {
-    let mut problems = Problems::new();
+    let mut problems = ConfigProblems::new();
     assert_eq!(problems.clone().into_result(), Ok(()));
-    problems.refuse("gateway.workers", "there are none", "give it at least 1");
-    problems.refuse("token", "has no account to serve", "");
+    problems.add("gateway.workers", "there are none", "give it at least 1");
+    problems.add("token", "has no account to serve", "");
     let error = problems.into_result().unwrap_err();
     assert_eq!(
         error.to_string(),

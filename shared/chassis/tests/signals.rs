@@ -11,7 +11,7 @@ async fn sigterm_is_a_soft_stop_and_ctrl_c_after_it_a_hard_one() {
     for (signals, with_a_deaf_task, expected) in
         [(&["TERM"][..], false, Exit::Clean), (&["TERM", "INT"][..], true, Exit::NotDrained)]
     {
-        let lifecycle = Lifecycle::listening().unwrap();
+        let lifecycle = Lifecycle::with_signals().unwrap();
         let tasks = lifecycle.tasks().clone();
         if with_a_deaf_task {
             tasks.spawn("deaf", std::future::pending::<()>());

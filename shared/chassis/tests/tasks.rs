@@ -13,17 +13,17 @@ fn secs(n: u64) -> Duration {
 }
 
 /// A lifecycle that is told to stop after waits of so many seconds.
-fn told_after<const N: usize>(seconds: [u64; N]) -> Lifecycle {
+fn stop_requested_after<const N: usize>(seconds: [u64; N]) -> Lifecycle {
     let requests = stream::iter(seconds).then(|wait| async move {
         sleep(secs(wait)).await;
         "the test"
     });
-    Lifecycle::told_by(requests.chain(stream::pending()))
+    Lifecycle::with_stop_requests(requests.chain(stream::pending()))
 }
 
 /// Takes a piece of work that lasts ten seconds after the other, until the stop.
 async fn worker(tasks: Tasks, finished: Arc<AtomicU32>) {
-    while !tasks.stopping() {
+    while !tasks.is_stopping() {
         sleep(secs(10)).await;
         finished.fetch_add(1, Ordering::SeqCst);
     }
@@ -31,7 +31,7 @@ async fn worker(tasks: Tasks, finished: Arc<AtomicU32>) {
 
 #[tokio::test(start_paused = true)]
 async fn a_soft_stop_lets_the_piece_in_hand_finish() {
-    let (lifecycle, begun) = (told_after([25]), Instant::now());
+    let (lifecycle, begun) = (stop_requested_after([25]), Instant::now());
     let finished = Arc::new(AtomicU32::new(0));
     let tasks = lifecycle.tasks().clone();
     lifecycle.tasks().spawn_essential("worker", worker(tasks, finished.clone()));
@@ -42,7 +42,7 @@ async fn a_soft_stop_lets_the_piece_in_hand_finish() {
 
 #[tokio::test(start_paused = true)]
 async fn what_has_not_drained_within_the_limit_is_dropped() {
-    let (lifecycle, begun) = (told_after([1]), Instant::now());
+    let (lifecycle, begun) = (stop_requested_after([1]), Instant::now());
     let (held, mut dropped) = mpsc::channel::<()>(1);
     lifecycle.tasks().spawn("deaf", async move {
         let _held = held;
@@ -55,7 +55,7 @@ async fn what_has_not_drained_within_the_limit_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_request_stops_at_once() {
-    let (lifecycle, begun) = (told_after([1, 2]), Instant::now());
+    let (lifecycle, begun) = (stop_requested_after([1, 2]), Instant::now());
     lifecycle.tasks().spawn("deaf", std::future::pending::<()>());
     assert_eq!(lifecycle.run(secs(600)).await, Exit::NotDrained);
     assert_eq!(begun.elapsed(), secs(3));
@@ -68,7 +68,7 @@ async fn an_essential_task_that_fails_panics_or_just_ends_stops_the_process_by_n
         ("panics", "panicked: out of luck"),
         ("ends", "ended without being asked to"),
     ] {
-        let lifecycle = Lifecycle::told_by(stream::pending());
+        let lifecycle = Lifecycle::with_stop_requests(stream::pending());
         let tasks = lifecycle.tasks().clone();
         let finished = Arc::new(AtomicU32::new(0));
         tasks.spawn("other", worker(tasks.clone(), finished.clone()));
@@ -90,7 +90,7 @@ async fn an_essential_task_that_fails_panics_or_just_ends_stops_the_process_by_n
 
 #[tokio::test(start_paused = true)]
 async fn other_tasks_may_fail_and_end() {
-    let (lifecycle, begun) = (told_after([50]), Instant::now());
+    let (lifecycle, begun) = (stop_requested_after([50]), Instant::now());
     lifecycle.tasks().spawn("fails", async { Err::<(), _>("no matter") });
     lifecycle.tasks().spawn("panics", async {
         if true {
@@ -109,24 +109,24 @@ async fn a_group_stops_by_itself_and_with_the_whole() {
     for group in [&one, &other] {
         group.child("inner").spawn("worker", worker(group.clone(), Arc::default()));
     }
-    assert_eq!((whole.running(), one.running()), (2, 1));
+    assert_eq!((whole.running_count(), one.running_count()), (2, 1));
     one.stop_and_wait().await;
-    assert_eq!((whole.running(), other.running()), (1, 1));
-    assert!(!other.stopping());
+    assert_eq!((whole.running_count(), other.running_count()), (1, 1));
+    assert!(!other.is_stopping());
     whole.stop_and_wait().await;
-    assert_eq!((whole.running(), other.running()), (0, 0));
+    assert_eq!((whole.running_count(), other.running_count()), (0, 0));
     assert_eq!(whole.failure(), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_start_fails_with_its_reason_and_can_be_stopped() {
-    let lifecycle = told_after([10]);
+    let lifecycle = stop_requested_after([10]);
     assert_eq!(lifecycle.start(async { Ok::<_, String>(7) }).await, Ok(7));
     assert_eq!(
         lifecycle.start(async { Err::<(), _>("the port is taken") }).await,
         Err(Exit::FailedToStart)
     );
-    let lifecycle = told_after([10]);
+    let lifecycle = stop_requested_after([10]);
     let begun = Instant::now();
     let forever = std::future::pending::<Result<(), String>>();
     assert_eq!(lifecycle.start(forever).await, Err(Exit::Clean));

@@ -8,45 +8,45 @@ use std::time::Duration;
 
 /// What was done, as far as it matters to WeChat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Window {
+pub enum SendWindowKind {
     /// The person followed, scanned a code, or tapped the menu: three texts in a minute.
     Tap,
     /// The person wrote: five texts in 48 hours.
     Message,
 }
 
-impl Window {
+impl SendWindowKind {
     /// Both, the one that closes sooner first.
-    pub const ALL: [Window; 2] = [Window::Tap, Window::Message];
+    pub const ALL: [SendWindowKind; 2] = [SendWindowKind::Tap, SendWindowKind::Message];
 
     /// Its name in cache keys.
     pub fn name(self) -> &'static str {
         match self {
-            Window::Tap => "tap",
-            Window::Message => "message",
+            SendWindowKind::Tap => "tap",
+            SendWindowKind::Message => "message",
         }
     }
 
     /// How many texts it allows.
-    pub fn texts(self) -> u32 {
+    pub fn message_limit(self) -> u32 {
         match self {
-            Window::Tap => 3,
-            Window::Message => 5,
+            SendWindowKind::Tap => 3,
+            SendWindowKind::Message => 5,
         }
     }
 
     /// How long it is open.
-    pub fn open_for(self) -> Duration {
+    pub fn duration(self) -> Duration {
         match self {
-            Window::Tap => Duration::from_secs(60),
-            Window::Message => Duration::from_secs(48 * 3600),
+            SendWindowKind::Tap => Duration::from_secs(60),
+            SendWindowKind::Message => Duration::from_secs(48 * 3600),
         }
     }
 }
 
 /// One open window, as it stands in the cache for as long as it is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Allowance {
+pub struct SendWindow {
     /// Version of this form: 1.
     pub v: u32,
     /// When it closes, in Unix milliseconds.
@@ -55,10 +55,14 @@ pub struct Allowance {
     pub left: u32,
 }
 
-impl Allowance {
+impl SendWindow {
     /// What somebody did at `done_s` (Unix seconds) allows.
-    pub fn opened(window: Window, done_s: i64) -> Allowance {
-        let open_for = window.open_for().as_millis() as i64;
-        Allowance { v: 1, until: done_s.saturating_mul(1000) + open_for, left: window.texts() }
+    pub fn open(window: SendWindowKind, done_s: i64) -> SendWindow {
+        let open_for = window.duration().as_millis() as i64;
+        SendWindow {
+            v: 1,
+            until: done_s.saturating_mul(1000) + open_for,
+            left: window.message_limit(),
+        }
     }
 }

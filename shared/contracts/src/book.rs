@@ -5,22 +5,22 @@ use serde::{Deserialize, Serialize};
 
 /// One entry of the book, version 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BookEntry {
+pub struct SettingsEntry {
     /// Always 1: another shape gets another number.
     pub v: u32,
     /// When it happened, Unix milliseconds.
     pub at: i64,
     /// What happened.
     #[serde(flatten)]
-    pub event: BookEvent,
+    pub event: SettingsEvent,
 }
 
 /// What can happen in the book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum BookEvent {
+pub enum SettingsEvent {
     /// WeChat made the permanent code of a queue's door.
-    DoorCodeMade(DoorCode),
+    DoorCodeMade(PermanentCode),
     /// A site is set up like this from now on.
     SiteSet {
         /// The site's id.
@@ -31,7 +31,7 @@ pub enum BookEvent {
         setup: Box<SiteSetup>,
         /// The request it came with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        wish: Option<Wish>,
+        wish: Option<IdempotencyRecord>,
     },
     /// There is no such site any more.
     SiteRetired {
@@ -41,7 +41,7 @@ pub enum BookEvent {
         by: String,
         /// The request it came with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        wish: Option<Wish>,
+        wish: Option<IdempotencyRecord>,
     },
     /// An account says what it says like this from now on.
     AccountSet {
@@ -53,13 +53,13 @@ pub enum BookEvent {
         setup: Box<AccountSetup>,
         /// The request it came with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        wish: Option<Wish>,
+        wish: Option<IdempotencyRecord>,
     },
 }
 
 /// A request that named itself, so that its repeat can be answered like the first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wish {
+pub struct IdempotencyRecord {
     /// A hash of whose it is and of its Idempotency-Key.
     pub id: String,
     /// A hash of what was asked for.
@@ -68,7 +68,7 @@ pub struct Wish {
 
 /// The permanent code of a queue's door. WeChat gives an account 100,000 such codes, ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DoorCode {
+pub struct PermanentCode {
     /// The account's name.
     pub account: String,
     /// The Official Account it was made for: one whose appid has changed needs another code.
@@ -85,7 +85,7 @@ pub struct DoorCode {
     pub qr_url: String,
 }
 
-impl BookEntry {
+impl SettingsEntry {
     /// The stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")

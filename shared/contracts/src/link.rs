@@ -11,7 +11,7 @@ pub struct TicketKey(pub [u8; 16]);
 
 /// Where a link leads, without the site: `20780-17-…`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TicketRef {
+pub struct TicketLink {
     /// The business day on which the link was made, in days since 1970-01-01.
     pub day: i32,
     /// The how-manieth ticket of its day.
@@ -20,7 +20,7 @@ pub struct TicketRef {
     pub key: TicketKey,
 }
 
-impl TicketRef {
+impl TicketLink {
     /// The path of the ticket's page.
     pub fn path(&self, site: &str) -> String {
         format!("/t/{site}/{}", self.id())
@@ -28,11 +28,11 @@ impl TicketRef {
 
     /// What stands in paths: `20780-17-0123…`.
     pub fn id(&self) -> String {
-        format!("{}-{}-{}", self.day, self.ticket, self.key.hex())
+        format!("{}-{}-{}", self.day, self.ticket, self.key.to_hex())
     }
 
-    /// Reads back what [`TicketRef::id`] gave; `None` for anything else.
-    pub fn read(id: &str) -> Option<TicketRef> {
+    /// Reads back what [`TicketLink::id`] gave; `None` for anything else.
+    pub fn parse(id: &str) -> Option<TicketLink> {
         let mut parts = id.splitn(3, '-');
         let (day, ticket, key) = (parts.next()?, parts.next()?, parts.next()?);
         let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -40,16 +40,16 @@ impl TicketRef {
             return None;
         }
         let (day, ticket) = (day.parse().ok()?, ticket.parse().ok()?);
-        Some(TicketRef { day, ticket, key: TicketKey::read(key)? })
+        Some(TicketLink { day, ticket, key: TicketKey::from_hex(key)? })
     }
 }
 
 impl TicketKey {
-    fn hex(self) -> String {
+    fn to_hex(self) -> String {
         format!("{:032x}", u128::from_be_bytes(self.0))
     }
 
-    fn read(hex: &str) -> Option<TicketKey> {
+    fn from_hex(hex: &str) -> Option<TicketKey> {
         let plain = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if hex.len() != 32 || !hex.bytes().all(plain) {
             return None;
@@ -66,14 +66,14 @@ impl fmt::Debug for TicketKey {
 
 impl Serialize for TicketKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.hex())
+        serializer.serialize_str(&self.to_hex())
     }
 }
 
 impl<'de> Deserialize<'de> for TicketKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let hex = String::deserialize(deserializer)?;
-        TicketKey::read(&hex).ok_or_else(|| D::Error::custom("a ticket's key is 32 digits"))
+        TicketKey::from_hex(&hex).ok_or_else(|| D::Error::custom("a ticket's key is 32 digits"))
     }
 }
 
@@ -84,11 +84,11 @@ mod tests {
     #[test]
     fn a_link_reads_back_and_nothing_else_does() {
         let key = TicketKey([7; 16]);
-        let link = TicketRef { day: 20_780, ticket: 17, key };
+        let link = TicketLink { day: 20_780, ticket: 17, key };
         let id = link.id();
         assert_eq!(id, format!("20780-17-{}", "07".repeat(16)));
         assert_eq!(link.path("hall"), format!("/t/hall/{id}"));
-        assert_eq!(TicketRef::read(&id), Some(link));
+        assert_eq!(TicketLink::parse(&id), Some(link));
         assert!(!format!("{link:?}").contains("0707"));
         let hex = "07".repeat(16);
         for bad in [
@@ -102,7 +102,7 @@ mod tests {
             format!("20780-17-+{}", &hex[1..]),
             format!("99999999999-17-{hex}"),
         ] {
-            assert_eq!(TicketRef::read(&bad), None, "{bad}");
+            assert_eq!(TicketLink::parse(&bad), None, "{bad}");
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a code was given for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
+pub struct AuthorizationGrant {
     /// Version of this form: 1.
     pub v: u32,
     /// The site's id in the configuration.

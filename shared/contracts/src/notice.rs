@@ -1,6 +1,6 @@
 //! A notice on its way to a person's WeChat, and how it ended.
 
-use crate::commit::{Number, Through, Told};
+use crate::commit::{Number, QuotedWait, ReturnCause};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub struct Notice {
     /// The queue's name.
     pub queue_name: Arc<str>,
     /// What to say.
-    pub saying: Saying,
+    pub saying: NoticeContent,
     /// The how-manieth thing that is said about the ticket: once a later one is known, this one is
     /// not said any more. 0 where nobody said.
     #[serde(skip_serializing_if = "unsaid", default)]
@@ -53,7 +53,7 @@ fn unsaid(order: &u32) -> bool {
 impl Notice {
     /// What all notices about one ticket have in common: their key without milestone and
     /// occurrence.
-    pub fn thread(&self) -> &str {
+    pub fn ticket_prefix(&self) -> &str {
         self.key.rsplit_once('/').map_or(&*self.key, |(thread, _)| thread)
     }
 }
@@ -61,7 +61,7 @@ impl Notice {
 /// What a notice says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "saying", rename_all = "snake_case")]
-pub enum Saying {
+pub enum NoticeContent {
     /// It is your turn (叫号).
     Called {
         /// Where to go.
@@ -79,12 +79,12 @@ pub enum Saying {
     /// Few are ahead (即将叫号).
     Near {
         /// How it stands.
-        told: Told,
+        told: QuotedWait,
     },
     /// Nobody is ahead.
     Next {
         /// How it stands.
-        told: Told,
+        told: QuotedWait,
     },
     /// You did not come (过号).
     Missed {
@@ -98,28 +98,28 @@ pub enum Saying {
     /// You are in the line again.
     Returned {
         /// Through what.
-        through: Through,
+        through: ReturnCause,
         /// How it stands.
-        told: Told,
+        told: QuotedWait,
     },
     /// It takes longer than was said.
     Slipped {
         /// How it stands.
-        told: Told,
+        told: QuotedWait,
     },
     /// Nobody is called for now (暂停叫号).
     Halted {
         /// How it stands.
-        told: Told,
+        told: QuotedWait,
     },
     /// The queue has ended for today (今日已结束).
     QueueClosed,
 }
 
-impl Saying {
+impl NoticeContent {
     /// Whether somebody is asked to come now.
     pub fn is_call(&self) -> bool {
-        matches!(self, Saying::Called { .. } | Saying::Recalled { .. })
+        matches!(self, NoticeContent::Called { .. } | NoticeContent::Recalled { .. })
     }
 }
 
@@ -151,14 +151,14 @@ impl Channel {
 
     /// Whether WeChat itself drops a second message of one notice. Only template messages have an
     /// id for that; through any other channel an attempt without an answer is never repeated.
-    pub fn repeatable(self) -> bool {
+    pub fn is_idempotent(self) -> bool {
         self == Channel::Template
     }
 }
 
 /// A channel that did not take a notice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tried {
+pub struct ChannelAttempt {
     /// Which.
     pub channel: Channel,
     /// Why not, by a name: one of WeChat's codes (docs/reference/wechat-codes.md), or `not_replied`,
@@ -180,7 +180,7 @@ pub struct NoticeOutcome {
     /// The notice's key.
     pub key: String,
     /// How it ended.
-    pub fate: Fate,
+    pub fate: DeliveryOutcome,
     /// When that was known, in Unix milliseconds.
     pub at: i64,
     /// How many times WeChat was asked.
@@ -190,13 +190,13 @@ pub struct NoticeOutcome {
     pub via: Option<Channel>,
     /// The channels before that, in the order in which they were tried.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tried: Vec<Tried>,
+    pub tried: Vec<ChannelAttempt>,
 }
 
 /// How a notice ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fate", rename_all = "snake_case")]
-pub enum Fate {
+pub enum DeliveryOutcome {
     /// WeChat accepted it under this message id.
     Sent {
         /// WeChat's id, up to 19 digits; 0 if it gave none.

@@ -4,15 +4,15 @@
 //! A record is never changed. Of each notice there is at most one [`NoticeOutcome`]; before it stand
 //! [`Trying`]s, after it come receipts.
 
-use crate::notice::{Channel, Fate, NoticeOutcome, Tried};
-use crate::receipt::Received;
+use crate::notice::{Channel, ChannelAttempt, DeliveryOutcome, NoticeOutcome};
+use crate::receipt::ReceiptStatus;
 use serde::{Deserialize, Serialize};
 
 /// An attempt is about to be made that must not be made twice unawares: through a channel whose
 /// messages WeChat does not tell apart, or where another channel could be tried after it. It stands
 /// in the ledger because the cache, where claims are, may be lost with the process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trying {
+pub struct AttemptAnnounced {
     /// Version of this form: 1.
     pub v: u32,
     /// The notice's key.
@@ -23,7 +23,7 @@ pub struct Trying {
     pub at: i64,
     /// The channels before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tried: Vec<Tried>,
+    pub tried: Vec<ChannelAttempt>,
 }
 
 /// What WeChat said became of the message, after it had accepted it.
@@ -34,7 +34,7 @@ pub struct NoticeReceipt {
     /// The notice's key.
     pub key: String,
     /// What became of it.
-    pub receipt: Received,
+    pub receipt: ReceiptStatus,
     /// WeChat's own words for it.
     pub said: String,
     /// When WeChat says it was so, in Unix milliseconds.
@@ -46,7 +46,7 @@ pub struct NoticeReceipt {
 #[serde(untagged)]
 pub enum OutcomeRecord {
     /// It is being sent.
-    Trying(Trying),
+    Attempt(AttemptAnnounced),
     /// WeChat told of it.
     Receipt(NoticeReceipt),
     /// It has ended.
@@ -55,100 +55,106 @@ pub enum OutcomeRecord {
 
 /// What is known of a notice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct NoticeState {
     /// The channel of the newest attempt that was announced.
-    pub trying: Option<Trying>,
+    pub attempt: Option<AttemptAnnounced>,
     /// How it ended.
-    pub ended: Option<NoticeOutcome>,
+    pub outcome: Option<NoticeOutcome>,
     /// What WeChat said became of it.
     pub receipt: Option<NoticeReceipt>,
 }
 
 /// What staff want to know of a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum NoticeStatus {
     /// Nothing is recorded yet, or it is being sent.
-    UnderWay,
+    Pending,
     /// WeChat has it, and has not said more.
     Accepted,
     /// The person has it.
-    Told,
+    Delivered,
     /// WeChat had accepted it and could not deliver it.
-    NotDelivered(Received),
+    NotDelivered(ReceiptStatus),
     /// It ended without being accepted.
-    NotTold(Fate),
+    NotAccepted(DeliveryOutcome),
 }
 
 impl OutcomeRecord {
     /// The key of the notice it is about.
     pub fn key(&self) -> &str {
         match self {
-            OutcomeRecord::Trying(record) => &record.key,
+            OutcomeRecord::Attempt(record) => &record.key,
             OutcomeRecord::Receipt(record) => &record.key,
             OutcomeRecord::Ended(record) => &record.key,
         }
     }
 }
 
-impl Outcome {
+impl NoticeState {
     /// What these records of one notice add up to: the same in every order, and however often one
     /// of them is there.
-    pub fn of(records: impl IntoIterator<Item = OutcomeRecord>) -> Outcome {
-        let mut outcome = Outcome::default();
-        records.into_iter().for_each(|record| outcome.add(record));
+    pub fn from_records(records: impl IntoIterator<Item = OutcomeRecord>) -> NoticeState {
+        let mut outcome = NoticeState::default();
+        records.into_iter().for_each(|record| outcome.apply(record));
         outcome
     }
 
     /// Takes in one more record.
-    pub fn add(&mut self, record: OutcomeRecord) {
+    pub fn apply(&mut self, record: OutcomeRecord) {
         match record {
-            OutcomeRecord::Trying(new) => {
-                keep(&mut self.trying, new, |old, new| rank(new) > rank(old));
+            OutcomeRecord::Attempt(new) => {
+                replace_if_better(&mut self.attempt, new, |old, new| {
+                    attempt_order(new) > attempt_order(old)
+                });
             }
             OutcomeRecord::Ended(new) => {
-                keep(&mut self.ended, new, |old, new| end(new) < end(old));
+                replace_if_better(&mut self.outcome, new, |old, new| {
+                    outcome_order(new) < outcome_order(old)
+                });
             }
             OutcomeRecord::Receipt(new) => {
-                keep(&mut self.receipt, new, |old, new| weight(new) > weight(old));
+                replace_if_better(&mut self.receipt, new, |old, new| {
+                    receipt_order(new) > receipt_order(old)
+                });
             }
         }
     }
 
     /// In one word.
-    pub fn standing(&self) -> Standing {
-        match (&self.receipt, self.ended.as_ref().map(|ended| &ended.fate)) {
+    pub fn status(&self) -> NoticeStatus {
+        match (&self.receipt, self.outcome.as_ref().map(|ended| &ended.fate)) {
             // Whatever we believed: WeChat says that the person has it.
-            (Some(NoticeReceipt { receipt: Received::Delivered, .. }), _)
-            | (_, Some(Fate::Replied)) => Standing::Told,
-            (Some(receipt), _) => Standing::NotDelivered(receipt.receipt),
-            (None, Some(Fate::Sent { .. })) => Standing::Accepted,
-            (None, Some(fate)) => Standing::NotTold(fate.clone()),
-            (None, None) => Standing::UnderWay,
+            (Some(NoticeReceipt { receipt: ReceiptStatus::Delivered, .. }), _)
+            | (_, Some(DeliveryOutcome::Replied)) => NoticeStatus::Delivered,
+            (Some(receipt), _) => NoticeStatus::NotDelivered(receipt.receipt),
+            (None, Some(DeliveryOutcome::Sent { .. })) => NoticeStatus::Accepted,
+            (None, Some(fate)) => NoticeStatus::NotAccepted(fate.clone()),
+            (None, None) => NoticeStatus::Pending,
         }
     }
 }
 
-fn keep<T>(kept: &mut Option<T>, new: T, better: impl Fn(&T, &T) -> bool) {
+fn replace_if_better<T>(kept: &mut Option<T>, new: T, better: impl Fn(&T, &T) -> bool) {
     if kept.as_ref().is_none_or(|old| better(old, &new)) {
         *kept = Some(new);
     }
 }
 
 /// The newest one, and of two at once always the same.
-fn rank(trying: &Trying) -> (i64, Channel, String) {
-    (trying.at, trying.trying, stored(trying))
+fn attempt_order(trying: &AttemptAnnounced) -> (i64, Channel, String) {
+    (trying.at, trying.trying, to_json(trying))
 }
 
 /// There is one; were there two, the earlier one would count.
-fn end(ended: &NoticeOutcome) -> (i64, String) {
-    (ended.at, stored(ended))
+fn outcome_order(ended: &NoticeOutcome) -> (i64, String) {
+    (ended.at, to_json(ended))
 }
 
 /// A delivery weighs more than any failure, and what says more than what says less.
-fn weight(receipt: &NoticeReceipt) -> (Received, i64, &str) {
+fn receipt_order(receipt: &NoticeReceipt) -> (ReceiptStatus, i64, &str) {
     (receipt.receipt, -receipt.at, &receipt.said)
 }
 
-fn stored(record: &impl Serialize) -> String {
+fn to_json(record: &impl Serialize) -> String {
     serde_json::to_string(record).expect("string keys only")
 }

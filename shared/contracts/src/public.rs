@@ -1,11 +1,11 @@
 //! What happened, as the owner's other systems are told of it: no identity, nothing of our own
 //! bookkeeping.
 //!
-//! [`publish`] is the only way from a stored commit to this form. A stored event that others are to
-//! know needs one arm there and one variant of [`Happened`]; one that they are not needs `None`.
+//! [`to_public_events`] is the only way from a stored commit to this form. A stored event that others are to
+//! know needs one arm there and one variant of [`PublicEventKind`]; one that they are not needs `None`.
 
 use crate::commit::{
-    CloseReason, Commit, Decision, Event, Number, Outcome, QueueState, State, Told,
+    CloseReason, Commit, Decision, Event, Number, Outcome, QueueState, QuotedWait, TicketStatus,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -31,19 +31,22 @@ pub struct PublicEvent {
     pub at: i64,
     /// What.
     #[serde(flatten)]
-    pub happened: Happened,
+    pub kind: PublicEventKind,
     /// Whether it is told again because somebody asked for that.
     #[serde(skip_serializing_if = "is_false", default)]
     pub replay: bool,
 }
 
-/// What can happen. `ticket` is the ticket's serial of the business day, `number` is what its holder
+/// What can happen. `ticket` is the ticket's serial of the business day, `ticket_number` is what its holder
 /// reads; it is there wherever the decision itself named it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs, reason = "docs/reference/api.md explains each type and field to those who read them")]
-pub enum Happened {
+#[allow(
+    missing_docs,
+    reason = "docs/reference/api.md explains each type and field to those who read them"
+)]
+pub enum PublicEventKind {
     DayOpened {
         day: i32,
     },
@@ -63,41 +66,41 @@ pub enum Happened {
     },
     TicketShown {
         #[serde(flatten)]
-        whose: Whose,
+        whose: EventTicket,
         ahead: u32,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         minutes: Option<(u32, u32)>,
     },
     TicketCalled {
         #[serde(flatten)]
-        whose: Whose,
+        whose: EventTicket,
         counter: Arc<str>,
         call: u32,
         deadline: i64,
     },
     TicketFinished {
         #[serde(flatten)]
-        whose: Whose,
+        whose: EventTicket,
         counter: Arc<str>,
     },
     TicketMissed {
         #[serde(flatten)]
-        whose: Whose,
+        whose: EventTicket,
         counter: Arc<str>,
     },
     TicketClosed {
         #[serde(flatten)]
-        whose: Whose,
+        whose: EventTicket,
         reason: CloseReason,
     },
     HolderForgotten {
         #[serde(flatten)]
-        whose: Whose,
+        whose: EventTicket,
     },
     TicketMoved {
         #[serde(flatten)]
-        whose: Whose,
-        to: State,
+        whose: EventTicket,
+        to: TicketStatus,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         queue: Option<Arc<str>>,
     },
@@ -110,7 +113,7 @@ pub enum Happened {
     },
 }
 
-impl Happened {
+impl PublicEventKind {
     /// The names of all types, for those who let somebody choose.
     pub const TYPES: [&str; 13] = [
         "day_opened",
@@ -131,28 +134,28 @@ impl Happened {
     /// The name of the type, as it is written.
     pub fn name(&self) -> &'static str {
         let at = match self {
-            Happened::DayOpened { .. } => 0,
-            Happened::CounterOpened { .. } => 1,
-            Happened::CounterClosed { .. } => 2,
-            Happened::TicketTaken { .. } => 3,
-            Happened::TicketShown { .. } => 4,
-            Happened::TicketCalled { .. } => 5,
-            Happened::TicketFinished { .. } => 6,
-            Happened::TicketMissed { .. } => 7,
-            Happened::TicketClosed { .. } => 8,
-            Happened::HolderForgotten { .. } => 9,
-            Happened::TicketMoved { .. } => 10,
-            Happened::CounterPaused { .. } => 11,
-            Happened::QueueSet { .. } => 12,
+            PublicEventKind::DayOpened { .. } => 0,
+            PublicEventKind::CounterOpened { .. } => 1,
+            PublicEventKind::CounterClosed { .. } => 2,
+            PublicEventKind::TicketTaken { .. } => 3,
+            PublicEventKind::TicketShown { .. } => 4,
+            PublicEventKind::TicketCalled { .. } => 5,
+            PublicEventKind::TicketFinished { .. } => 6,
+            PublicEventKind::TicketMissed { .. } => 7,
+            PublicEventKind::TicketClosed { .. } => 8,
+            PublicEventKind::HolderForgotten { .. } => 9,
+            PublicEventKind::TicketMoved { .. } => 10,
+            PublicEventKind::CounterPaused { .. } => 11,
+            PublicEventKind::QueueSet { .. } => 12,
         };
-        Happened::TYPES[at]
+        PublicEventKind::TYPES[at]
     }
 }
 
 /// Whose ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Whose {
+pub struct EventTicket {
     /// The ticket.
     pub ticket: u32,
     /// Its number, where the decision named it.
@@ -174,15 +177,15 @@ pub struct EventId {
 
 /// The text is not an event's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAnEventId;
+pub struct ParseEventIdError;
 
-impl fmt::Display for NotAnEventId {
+impl fmt::Display for ParseEventIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an event's id is two numbers with a dash between them, like 1042-0")
     }
 }
 
-impl std::error::Error for NotAnEventId {}
+impl std::error::Error for ParseEventIdError {}
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -191,24 +194,24 @@ impl fmt::Display for EventId {
 }
 
 impl FromStr for EventId {
-    type Err = NotAnEventId;
+    type Err = ParseEventIdError;
 
-    fn from_str(text: &str) -> Result<Self, NotAnEventId> {
-        let (position, index) = text.split_once('-').ok_or(NotAnEventId)?;
-        Ok(EventId { position: plain(position)?, index: plain(index)? })
+    fn from_str(text: &str) -> Result<Self, ParseEventIdError> {
+        let (position, index) = text.split_once('-').ok_or(ParseEventIdError)?;
+        Ok(EventId { position: parse_digits(position)?, index: parse_digits(index)? })
     }
 }
 
 /// Digits only: the standard library takes a sign, too.
-fn plain<T: FromStr>(digits: &str) -> Result<T, NotAnEventId> {
+fn parse_digits<T: FromStr>(digits: &str) -> Result<T, ParseEventIdError> {
     let fine = digits.bytes().all(|b| b.is_ascii_digit());
-    digits.parse().ok().filter(|_| fine).ok_or(NotAnEventId)
+    digits.parse().ok().filter(|_| fine).ok_or(ParseEventIdError)
 }
 
 impl TryFrom<String> for EventId {
-    type Error = NotAnEventId;
+    type Error = ParseEventIdError;
 
-    fn try_from(text: String) -> Result<Self, NotAnEventId> {
+    fn try_from(text: String) -> Result<Self, ParseEventIdError> {
         text.parse()
     }
 }
@@ -220,7 +223,7 @@ impl From<EventId> for String {
 }
 
 /// What others are told of a commit that stands at `position`, in order.
-pub fn publish(position: u64, commit: &Commit) -> impl Iterator<Item = PublicEvent> + '_ {
+pub fn to_public_events(position: u64, commit: &Commit) -> impl Iterator<Item = PublicEvent> + '_ {
     let stored = commit.decisions.iter().flat_map(|d| d.events.iter().map(move |e| (d, e)));
     stored.enumerate().filter_map(move |(index, (decision, event))| {
         Some(PublicEvent {
@@ -228,71 +231,90 @@ pub fn publish(position: u64, commit: &Commit) -> impl Iterator<Item = PublicEve
             id: EventId { position, index: index as u32 },
             site: commit.site.id.clone(),
             at: decision.at,
-            happened: happened(decision, event)?,
+            kind: public_event_kind(decision, event)?,
             replay: false,
         })
     })
 }
 
 /// A stored event for others, `None` if it is not for them.
-fn happened(decision: &Decision, event: &Event) -> Option<Happened> {
-    let whose = |ticket: &u32| Whose { ticket: *ticket, number: number(decision, *ticket) };
+fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKind> {
+    let whose =
+        |ticket: &u32| EventTicket { ticket: *ticket, number: ticket_number(decision, *ticket) };
     Some(match event {
-        Event::DayOpened { day, .. } => Happened::DayOpened { day: *day },
+        Event::DayOpened { day, .. } => PublicEventKind::DayOpened { day: *day },
         Event::CounterOpened { counter, .. } => {
-            Happened::CounterOpened { counter: counter.clone() }
+            PublicEventKind::CounterOpened { counter: counter.clone() }
         }
-        Event::CounterClosed { counter } => Happened::CounterClosed { counter: counter.clone() },
-        Event::TicketTaken { ticket, number, queue, told: Told { ahead, minutes, .. }, .. } => {
-            Happened::TicketTaken {
-                ticket: *ticket,
-                number: number.to_string(),
-                queue: queue.clone(),
-                ahead: *ahead,
-                minutes: *minutes,
+        Event::CounterClosed { counter } => {
+            PublicEventKind::CounterClosed { counter: counter.clone() }
+        }
+        Event::TicketTaken {
+            ticket,
+            number,
+            queue,
+            told: QuotedWait { ahead, minutes, .. },
+            ..
+        } => PublicEventKind::TicketTaken {
+            ticket: *ticket,
+            number: number.to_string(),
+            queue: queue.clone(),
+            ahead: *ahead,
+            minutes: *minutes,
+        },
+        Event::TicketShown { ticket, told: QuotedWait { ahead, minutes, .. }, .. } => {
+            PublicEventKind::TicketShown { whose: whose(ticket), ahead: *ahead, minutes: *minutes }
+        }
+        Event::TicketCalled { ticket, counter, call, deadline, .. } => {
+            PublicEventKind::TicketCalled {
+                whose: whose(ticket),
+                counter: counter.clone(),
+                call: *call,
+                deadline: *deadline,
             }
         }
-        Event::TicketShown { ticket, told: Told { ahead, minutes, .. }, .. } => {
-            Happened::TicketShown { whose: whose(ticket), ahead: *ahead, minutes: *minutes }
-        }
-        Event::TicketCalled { ticket, counter, call, deadline, .. } => Happened::TicketCalled {
-            whose: whose(ticket),
-            counter: counter.clone(),
-            call: *call,
-            deadline: *deadline,
-        },
         Event::TicketFinished { ticket, counter, .. } => {
-            Happened::TicketFinished { whose: whose(ticket), counter: counter.clone() }
+            PublicEventKind::TicketFinished { whose: whose(ticket), counter: counter.clone() }
         }
         Event::TicketMissed { ticket, counter, .. } => {
-            Happened::TicketMissed { whose: whose(ticket), counter: counter.clone() }
+            PublicEventKind::TicketMissed { whose: whose(ticket), counter: counter.clone() }
         }
         Event::TicketClosed { ticket, reason, .. } => {
-            Happened::TicketClosed { whose: whose(ticket), reason: *reason }
+            PublicEventKind::TicketClosed { whose: whose(ticket), reason: *reason }
         }
-        Event::HolderForgotten { ticket } => Happened::HolderForgotten { whose: whose(ticket) },
-        Event::CounterPaused { counter } => Happened::CounterPaused { counter: counter.clone() },
+        Event::HolderForgotten { ticket } => {
+            PublicEventKind::HolderForgotten { whose: whose(ticket) }
+        }
+        Event::CounterPaused { counter } => {
+            PublicEventKind::CounterPaused { counter: counter.clone() }
+        }
         Event::QueueSet { queue, state, .. } => {
-            Happened::QueueSet { queue: queue.clone(), state: *state }
+            PublicEventKind::QueueSet { queue: queue.clone(), state: *state }
         }
-        Event::TicketRecalled { ticket, counter, call, deadline, .. } => Happened::TicketCalled {
-            whose: whose(ticket),
-            counter: counter.clone(),
-            call: *call,
-            deadline: *deadline,
-        },
-        Event::TicketStarted { ticket, .. } => moved(whose(ticket), State::Serving, None),
+        Event::TicketRecalled { ticket, counter, call, deadline, .. } => {
+            PublicEventKind::TicketCalled {
+                whose: whose(ticket),
+                counter: counter.clone(),
+                call: *call,
+                deadline: *deadline,
+            }
+        }
+        Event::TicketStarted { ticket, .. } => {
+            ticket_moved(whose(ticket), TicketStatus::Serving, None)
+        }
         Event::TicketPutBack { ticket }
         | Event::TicketReturned { ticket, .. }
-        | Event::TicketResumed { ticket } => moved(whose(ticket), State::Waiting, None),
-        Event::TicketHeld { ticket, .. } => moved(whose(ticket), State::Held, None),
+        | Event::TicketResumed { ticket } => {
+            ticket_moved(whose(ticket), TicketStatus::Waiting, None)
+        }
+        Event::TicketHeld { ticket, .. } => ticket_moved(whose(ticket), TicketStatus::Held, None),
         Event::TicketTransferred { ticket, queue, .. } => {
-            moved(whose(ticket), State::Waiting, Some(queue))
+            ticket_moved(whose(ticket), TicketStatus::Waiting, Some(queue))
         }
         Event::TicketCarried { ticket } | Event::TicketRestored { ticket, .. } => {
-            Happened::TicketMoved {
-                whose: Whose { ticket: ticket.id, number: Some(ticket.number.to_string()) },
-                to: ticket.stage.state(),
+            PublicEventKind::TicketMoved {
+                whose: EventTicket { ticket: ticket.id, number: Some(ticket.number.to_string()) },
+                to: ticket.stage.status(),
                 queue: Some(ticket.queue.clone()),
             }
         }
@@ -308,12 +330,12 @@ fn happened(decision: &Decision, event: &Event) -> Option<Happened> {
     })
 }
 
-fn moved(whose: Whose, to: State, queue: Option<&Arc<str>>) -> Happened {
-    Happened::TicketMoved { whose, to, queue: queue.cloned() }
+fn ticket_moved(whose: EventTicket, to: TicketStatus, queue: Option<&Arc<str>>) -> PublicEventKind {
+    PublicEventKind::TicketMoved { whose, to, queue: queue.cloned() }
 }
 
 /// The number of a ticket, if the decision's outcome is about that ticket.
-fn number(decision: &Decision, ticket: u32) -> Option<String> {
+fn ticket_number(decision: &Decision, ticket: u32) -> Option<String> {
     let (whose, number): (&u32, &Number) = match &decision.outcome {
         Outcome::Holding { ticket, number, .. }
         | Outcome::Called { ticket, number, .. }
@@ -341,7 +363,7 @@ mod tests {
         for bad in
             ["", "-", "1", "1-", "-1", "+1-0", "1-+0", "1-0-0", "1 -0", "99999999999999999999-0"]
         {
-            assert_eq!(bad.parse::<EventId>(), Err(NotAnEventId), "{bad}");
+            assert_eq!(bad.parse::<EventId>(), Err(ParseEventIdError), "{bad}");
         }
     }
 }

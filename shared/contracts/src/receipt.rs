@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What became of a message. In the order of how much it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Received {
+pub enum ReceiptStatus {
     /// It did not arrive, for another reason.
     Failed,
     /// WeChat found it one too many for this person.
@@ -17,14 +17,14 @@ pub enum Received {
     Delivered,
 }
 
-impl Received {
+impl ReceiptStatus {
     /// A word for metrics.
     pub fn name(self) -> &'static str {
         match self {
-            Received::Failed => "failed",
-            Received::TooOften => "too_often",
-            Received::Refused => "refused",
-            Received::Delivered => "delivered",
+            ReceiptStatus::Failed => "failed",
+            ReceiptStatus::TooOften => "too_often",
+            ReceiptStatus::Refused => "refused",
+            ReceiptStatus::Delivered => "delivered",
         }
     }
 }
@@ -47,7 +47,7 @@ pub struct Receipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<u64>,
     /// What became of it.
-    pub receipt: Received,
+    pub receipt: ReceiptStatus,
     /// WeChat's own words for it.
     pub said: String,
     /// When it was so by WeChat's clock, in Unix seconds.

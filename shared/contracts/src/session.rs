@@ -9,7 +9,7 @@ pub struct ScanSession {
     /// Version of this form: 1.
     pub v: u32,
     /// What scanning the code does.
-    pub purpose: Purpose,
+    pub purpose: ScanPurpose,
     /// The scene inside the code, unrelated to the session's uuid: who sees the code learns
     /// nothing that opens the session.
     pub scene: String,
@@ -20,13 +20,13 @@ pub struct ScanSession {
     /// Unix milliseconds from which on the code no longer works.
     pub expires_at: i64,
     /// How far it has come.
-    pub progress: Progress,
+    pub progress: ScanProgress,
 }
 
 /// What scanning a session's code does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "purpose", rename_all = "snake_case")]
-pub enum Purpose {
+pub enum ScanPurpose {
     /// It takes a number.
     Ticket {
         /// At which site.
@@ -35,7 +35,7 @@ pub enum Purpose {
         queue: String,
     },
     /// It logs the browser in.
-    Login(LoginWish),
+    Login(LoginRequest),
     /// It makes whoever scans it a member of staff.
     Invitation(Invitation),
 }
@@ -43,7 +43,7 @@ pub enum Purpose {
 /// How far a session has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "progress", rename_all = "snake_case")]
-pub enum Progress {
+pub enum ScanProgress {
     /// Nobody has scanned.
     Pending,
     /// A scan led to a number.
@@ -68,7 +68,7 @@ pub enum Progress {
         /// The hash of whoever scanned.
         person: String,
         /// Why.
-        why: Declined,
+        why: DeclineReason,
     },
     /// The browser has taken it.
     Redeemed {
@@ -93,7 +93,7 @@ pub struct SessionTicket {
 
 /// A login that a browser waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginWish {
+pub struct LoginRequest {
     /// SHA-256 in hex of the secret that only this browser's cookie holds.
     pub secret: String,
     /// The kind of browser, in a few words.
@@ -103,24 +103,24 @@ pub struct LoginWish {
     /// Whether the person is asked on their phone first.
     pub confirm: bool,
     /// What is logged in to.
-    pub to: LoginTo,
+    pub to: LoginTarget,
 }
 
 /// What is logged in to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "to", rename_all = "snake_case")]
-pub enum LoginTo {
+pub enum LoginTarget {
     /// This system, by somebody who works here.
     Staff,
     /// This system, by the first one of all, who manages everything from then on.
     First,
     /// Another site of the owner's.
-    Client(ClientWish),
+    Client(AuthorizationRequest),
 }
 
 /// What another site asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClientWish {
+pub struct AuthorizationRequest {
     /// The site's id in the configuration.
     pub client: String,
     /// Where the browser is sent back to.
@@ -147,7 +147,7 @@ pub struct Invitation {
 /// Why there is no login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Declined {
+pub enum DeclineReason {
     /// Whoever scanned does not work here.
     NotStaff,
     /// Whoever scanned said that it was not them.

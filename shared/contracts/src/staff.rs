@@ -68,7 +68,7 @@ pub enum StaffEvent {
     /// A key for a program was made.
     KeyMade {
         /// The key.
-        key: ProgramKey,
+        key: ApiKey,
     },
     /// A program's key no longer opens anything.
     KeyRevoked {
@@ -104,7 +104,7 @@ pub struct Member {
 
 /// A key for a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProgramKey {
+pub struct ApiKey {
     /// Its name in the ledger and in logs, never another's: `k_` and hex digits.
     pub id: String,
     /// What people call it.

@@ -47,15 +47,15 @@ pub struct RefusedToken {
 
 /// What was stored is not of a shape this version knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Undecodable;
+pub struct DecodeError;
 
-impl fmt::Display for Undecodable {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a stored value of an unknown shape")
     }
 }
 
-impl std::error::Error for Undecodable {}
+impl std::error::Error for DecodeError {}
 
 impl TokenRecord {
     /// The stored form.
@@ -64,8 +64,8 @@ impl TokenRecord {
     }
 
     /// Reads a stored form. The error quotes nothing of it.
-    pub fn decode(stored: &[u8]) -> Result<Self, Undecodable> {
-        serde_json::from_slice(stored).ok().filter(|r: &Self| r.v == 1).ok_or(Undecodable)
+    pub fn decode(stored: &[u8]) -> Result<Self, DecodeError> {
+        serde_json::from_slice(stored).ok().filter(|r: &Self| r.v == 1).ok_or(DecodeError)
     }
 }
 
@@ -76,7 +76,7 @@ impl RefusedToken {
     }
 
     /// Reads a stored form.
-    pub fn decode(stored: &[u8]) -> Result<Self, Undecodable> {
-        serde_json::from_slice(stored).ok().filter(|r: &Self| r.v == 1).ok_or(Undecodable)
+    pub fn decode(stored: &[u8]) -> Result<Self, DecodeError> {
+        serde_json::from_slice(stored).ok().filter(|r: &Self| r.v == 1).ok_or(DecodeError)
     }
 }

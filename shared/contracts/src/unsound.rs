@@ -3,7 +3,7 @@
 
 /// One kind of contradiction.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Unsound {
+pub struct ValidationError {
     /// Stable for ever; what programs look at.
     pub code: &'static str,
     /// For people.
@@ -14,9 +14,9 @@ pub struct Unsound {
     pub advice: &'static str,
 }
 
-impl Unsound {
+impl ValidationError {
     /// Both sentences.
-    pub fn sentence(&self) -> String {
+    pub fn message(&self) -> String {
         format!("{} / {}", self.zh, self.en)
     }
 }
@@ -25,11 +25,11 @@ macro_rules! table {
     ($($name:ident = $code:literal, $zh:literal, $en:literal, $advice:literal;)*) => {
         $(
             #[doc = $en]
-            pub const $name: Unsound =
-                Unsound { code: $code, zh: $zh, en: $en, advice: $advice };
+            pub const $name: ValidationError =
+                ValidationError { code: $code, zh: $zh, en: $en, advice: $advice };
         )*
         /// All of them, in the order of the documentation.
-        pub const ALL: &[&Unsound] = &[$(&$name),*];
+        pub const ALL: &[&ValidationError] = &[$(&$name),*];
     };
 }
 

@@ -3,15 +3,15 @@
 //!
 //! A fixture is never edited. A new version of a type gets a new file beside the old one.
 
-use paihao_contracts::allowance::Allowance;
-use paihao_contracts::book::BookEntry;
+use paihao_contracts::allowance::SendWindow;
+use paihao_contracts::book::SettingsEntry;
 use paihao_contracts::commit::Commit;
-use paihao_contracts::dead_letter::LetterHandled;
-use paihao_contracts::history::{HistoryEntry, history};
-use paihao_contracts::login::Grant;
+use paihao_contracts::dead_letter::DeadLetterResolution;
+use paihao_contracts::history::{HistoryEntry, history_entry};
+use paihao_contracts::login::AuthorizationGrant;
 use paihao_contracts::notice::{Notice, NoticeOutcome};
 use paihao_contracts::outcome::OutcomeRecord;
-use paihao_contracts::public::{Happened, PublicEvent, publish};
+use paihao_contracts::public::{PublicEvent, PublicEventKind, to_public_events};
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::session::ScanSession;
 use paihao_contracts::staff::{StaffEntry, StaffSession};
@@ -23,13 +23,13 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-fn folder() -> PathBuf {
+fn fixture_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
 /// Each line of the file is one stored value.
-fn holds<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value> {
-    let path = folder().join(format!("{name}.jsonl"));
+fn assert_round_trips<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value> {
+    let path = fixture_dir().join(format!("{name}.jsonl"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
     let lines = text.lines().map(|line| {
         let stored: Value = serde_json::from_str(line).unwrap();
@@ -45,22 +45,27 @@ fn holds<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value> {
 
 #[test]
 fn commits() {
-    let pieces = holds::<Commit>("commit-v3");
+    let pieces = assert_round_trips::<Commit>("commit-v3");
     // The version is the oldest that has all that is in it.
-    for line in holds::<Commit>("commit-v2").iter().chain(&pieces) {
+    for line in assert_round_trips::<Commit>("commit-v2").iter().chain(&pieces) {
         let commit: Commit = serde_json::from_value(line.clone()).unwrap();
         assert_eq!(Commit::new(commit.site.clone(), commit.decisions.clone()), commit);
     }
-    let lines = [holds::<Commit>("commit-v1"), holds::<Commit>("commit-v2"), pieces].concat();
+    let lines = [
+        assert_round_trips::<Commit>("commit-v1"),
+        assert_round_trips::<Commit>("commit-v2"),
+        pieces,
+    ]
+    .concat();
     // Every kind of event and of outcome is among them, those that come later included.
     let (mut kinds, mut parts) = (BTreeSet::new(), BTreeSet::new());
     for decision in lines.iter().flat_map(|line| line["decisions"].as_array().unwrap()) {
         kinds.insert(decision["outcome"]["outcome"].as_str().unwrap().to_owned());
         for event in decision["events"].as_array().unwrap() {
             kinds.insert(event["event"].as_str().unwrap().to_owned());
-            words(event, &mut parts);
+            collect_strings(event, &mut parts);
         }
-        words(&decision["by"], &mut parts);
+        collect_strings(&decision["by"], &mut parts);
     }
     let sources = [
         (include_str!("../src/commit/event.rs"), "pub enum Event {", &kinds),
@@ -82,7 +87,7 @@ fn commits() {
         let variants = variants.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
         for variant in variants {
             let variant: String = variant.chars().take_while(|c| c.is_alphanumeric()).collect();
-            let kind = snake(&variant);
+            let kind = to_snake_case(&variant);
             assert!(kinds.contains(&kind), "no fixture holds the {name} {kind}");
         }
     }
@@ -90,31 +95,31 @@ fn commits() {
 
 #[test]
 fn visits_of_the_history() {
-    let stored = holds::<HistoryEntry>("history-v1");
+    let stored = assert_round_trips::<HistoryEntry>("history-v1");
     let text = Value::from(stored.clone()).to_string();
     assert!(text.contains("ended") && text.contains("retracted"));
     // They are what commits say, and name nobody whom those name.
-    let commits = holds::<Commit>("commit-v2").into_iter();
+    let commits = assert_round_trips::<Commit>("commit-v2").into_iter();
     let commits = commits.map(|commit| serde_json::from_value::<Commit>(commit).unwrap());
-    let said: Vec<_> = commits.filter_map(|commit| history(4711, &commit)).collect();
+    let said: Vec<_> = commits.filter_map(|commit| history_entry(4711, &commit)).collect();
     assert_eq!(said.len(), 3, "two ends and one that was taken back: {said:?}");
     assert!(!serde_json::to_string(&said).unwrap().contains("oExample"));
 }
 
 /// Every text and every name of a field in it.
-fn words(value: &Value, into: &mut BTreeSet<String>) {
+fn collect_strings(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => drop(into.insert(text.clone())),
-        Value::Array(values) => values.iter().for_each(|value| words(value, into)),
+        Value::Array(values) => values.iter().for_each(|value| collect_strings(value, into)),
         Value::Object(fields) => fields.iter().for_each(|(name, value)| {
             into.insert(name.clone());
-            words(value, into);
+            collect_strings(value, into);
         }),
         _ => {}
     }
 }
 
-fn snake(name: &str) -> String {
+fn to_snake_case(name: &str) -> String {
     let mut out = String::new();
     for c in name.chars() {
         if c.is_uppercase() && !out.is_empty() {
@@ -127,17 +132,17 @@ fn snake(name: &str) -> String {
 
 #[test]
 fn the_book() {
-    for line in holds::<BookEntry>("book-v1") {
+    for line in assert_round_trips::<SettingsEntry>("book-v1") {
         let stored = line.to_string();
-        assert!(BookEntry::decode(stored.as_bytes()).is_some());
+        assert!(SettingsEntry::decode(stored.as_bytes()).is_some());
         let newer = stored.replace(r#""v":1"#, r#""v":2"#);
-        assert_eq!(BookEntry::decode(newer.as_bytes()), None);
+        assert_eq!(SettingsEntry::decode(newer.as_bytes()), None);
     }
 }
 
 #[test]
 fn staff() {
-    let lines = holds::<StaffEntry>("staff-v1");
+    let lines = assert_round_trips::<StaffEntry>("staff-v1");
     let kinds: BTreeSet<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
     let known = [
         "secret_made",
@@ -152,30 +157,30 @@ fn staff() {
     assert_eq!(kinds, BTreeSet::from(known));
     let newer = lines[0].to_string().replace(r#""v":1"#, r#""v":2"#);
     assert_eq!(StaffEntry::decode(newer.as_bytes()), None);
-    holds::<StaffSession>("staff-session-v1");
+    assert_round_trips::<StaffSession>("staff-session-v1");
 }
 
 /// Every stored event, told to others: the same JSON as ever, nothing of whom it is about.
 #[test]
 fn public_events() {
-    let told = holds::<PublicEvent>("public-event-v1");
-    let commits = holds::<Commit>("commit-v1").into_iter().enumerate();
+    let told = assert_round_trips::<PublicEvent>("public-event-v1");
+    let commits = assert_round_trips::<Commit>("commit-v1").into_iter().enumerate();
     let mut published = commits.flat_map(|(i, line)| {
         let commit: Commit = serde_json::from_value(line).unwrap();
-        publish(i as u64 + 1, &commit).collect::<Vec<_>>()
+        to_public_events(i as u64 + 1, &commit).collect::<Vec<_>>()
     });
     for line in told.iter().filter(|line| line.get("replay").is_none()) {
         let event = published.next().expect("a fixture that no commit leads to");
         assert_eq!(serde_json::to_value(&event).unwrap(), *line);
-        assert_eq!(line["type"], event.happened.name());
+        assert_eq!(line["type"], event.kind.name());
     }
     assert_eq!(published.next(), None, "an event without a fixture");
     // What the second version of commits added.
-    let more = holds::<PublicEvent>("public-event-v1-more");
+    let more = assert_round_trips::<PublicEvent>("public-event-v1-more");
     let types: BTreeSet<_> =
         told.iter().chain(&more).map(|line| line["type"].as_str().unwrap()).collect();
-    assert_eq!(types, BTreeSet::from(Happened::TYPES), "a type without a fixture");
-    let text = std::fs::read_to_string(folder().join("public-event-v1.jsonl")).unwrap();
+    assert_eq!(types, BTreeSet::from(PublicEventKind::TYPES), "a type without a fixture");
+    let text = std::fs::read_to_string(fixture_dir().join("public-event-v1.jsonl")).unwrap();
     for hidden in ["oExample", "799119a9", "0202", "command", "person"] {
         assert!(!text.contains(hidden), "{hidden} is told to others");
     }
@@ -183,13 +188,13 @@ fn public_events() {
 
 #[test]
 fn webhook_messages() {
-    holds::<WebhookMessage>("webhook-message-v1");
+    assert_round_trips::<WebhookMessage>("webhook-message-v1");
 }
 
 #[test]
 fn notices() {
-    holds::<Notice>("notice-v1");
-    let lines = holds::<Notice>("notice-v1-more");
+    assert_round_trips::<Notice>("notice-v1");
+    let lines = assert_round_trips::<Notice>("notice-v1-more");
     let said: BTreeSet<_> = lines.iter().map(|l| l["saying"]["saying"].as_str().unwrap()).collect();
     let known =
         ["recalled", "near", "next", "missed", "returned", "slipped", "halted", "queue_closed"];
@@ -198,61 +203,61 @@ fn notices() {
 
 #[test]
 fn notice_outcomes() {
-    let lines = holds::<NoticeOutcome>("notice-outcome-v1");
+    let lines = assert_round_trips::<NoticeOutcome>("notice-outcome-v1");
     let fates: BTreeSet<_> = lines.iter().map(|l| l["fate"]["fate"].as_str().unwrap()).collect();
     let known =
         ["sent", "replied", "refused", "stale", "superseded", "gave_up", "unknown", "unspeakable"];
     assert_eq!(fates, BTreeSet::from(known));
     // An ending was the only record there was: it is read as one still.
-    let records = holds::<OutcomeRecord>("notice-outcome-v1");
+    let records = assert_round_trips::<OutcomeRecord>("notice-outcome-v1");
     assert_eq!(records.len(), lines.len());
 }
 
 #[test]
 fn outcome_records() {
-    let lines = holds::<OutcomeRecord>("outcome-record-v1");
+    let lines = assert_round_trips::<OutcomeRecord>("outcome-record-v1");
     let receipts: BTreeSet<_> = lines.iter().filter_map(|l| l["receipt"].as_str()).collect();
     assert_eq!(receipts, BTreeSet::from(["delivered", "refused", "too_often", "failed"]));
 }
 
 #[test]
 fn what_was_done_with_dead_letters() {
-    let lines = holds::<LetterHandled>("letter-handled-v1");
+    let lines = assert_round_trips::<DeadLetterResolution>("letter-handled-v1");
     let did: BTreeSet<_> = lines.iter().filter_map(|l| l["did"].as_str()).collect();
     assert_eq!(did, BTreeSet::from(["redriven", "dropped"]));
 }
 
 #[test]
 fn receipts() {
-    holds::<Receipt>("receipt-v1");
+    assert_round_trips::<Receipt>("receipt-v1");
 }
 
 #[test]
 fn allowances() {
-    holds::<Allowance>("allowance-v1");
+    assert_round_trips::<SendWindow>("allowance-v1");
 }
 
 #[test]
 fn scan_sessions() {
-    holds::<ScanSession>("scan-session-v1");
-    let lines = holds::<ScanSession>("scan-session-v1-login");
+    assert_round_trips::<ScanSession>("scan-session-v1");
+    let lines = assert_round_trips::<ScanSession>("scan-session-v1-login");
     let of = |line: &Value, name: &str| line[name][name].as_str().unwrap().to_owned();
     let steps: BTreeSet<_> = lines.iter().map(|line| of(line, "progress")).collect();
     let known = ["pending", "asked", "approved", "declined", "redeemed"];
     assert_eq!(steps, known.map(str::to_owned).into());
-    holds::<Grant>("login-grant-v1");
+    assert_round_trips::<AuthorizationGrant>("login-grant-v1");
 }
 
 #[test]
 fn access_tokens() {
-    holds::<TokenRecord>("access-token-v1");
-    holds::<RefusedToken>("refused-token-v1");
+    assert_round_trips::<TokenRecord>("access-token-v1");
+    assert_round_trips::<RefusedToken>("refused-token-v1");
 }
 
 #[test]
 fn every_file_is_looked_at() {
     let source = include_str!("fixtures.rs");
-    for file in std::fs::read_dir(folder()).unwrap() {
+    for file in std::fs::read_dir(fixture_dir()).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
         let name = name.trim_end_matches(".jsonl");
         assert!(source.contains(&format!("\"{name}\"")), "no test reads {name}");

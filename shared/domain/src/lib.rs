@@ -7,10 +7,10 @@
 //!   [`Refusal`] that changes nothing;
 //! - [`Site::apply`]: what the site is after a decision.
 //!
-//! What time alone brings about is a command too: [`due`] says which, [`next_due`] when to look.
+//! What time alone brings about is a command too: [`due_commands`] says which, [`next_due_at`] when to look.
 //!
 //! Whoever applies the same decisions in the same order holds the same site, to the byte. There is
-//! no clock, no randomness, no I/O and no async here; time comes in through [`Now`].
+//! no clock, no randomness, no I/O and no async here; time comes in through [`DecisionInput`].
 
 mod model;
 mod protocol;
@@ -26,31 +26,36 @@ mod decide;
 mod due;
 mod milestones;
 
-pub use decide::{Answer, Undoable, decide};
-pub use due::{due, next_due};
+pub use decide::{DecisionResult, UndoOption, decide};
+pub use due::{due_commands, next_due_at};
 pub use estimate::{
-    Accuracy, Band, Chooser, Closing, Estimate, Forecast, LiveCounter, Method, Model, Next, Phrase,
-    RUN_LIMIT, SETTLED_FOR_MS, Score, Shown, Situation, Snapshot, Visit, VisitEnd, is_near,
-    is_slipped,
+    Accuracy, AccuracyScore, AheadBand, CallOrder, ClosingRisk, DisplayedRange, Estimate,
+    EstimatePhrase, Forecast, ForecastInput, ForecastMethod, ForecastModel, LiveCounter,
+    MAX_SIMULATED_CALLS, MIN_LENGTHEN_DELAY_MS, ModelSnapshot, Observation, ObservationEnd,
+    SimulatedCall, is_near, is_slipped,
 };
-pub use milestones::FARTHEST;
-pub use model::actor::{Actor, By, Role, Scope};
+pub use milestones::MAX_NOTIFY_AHEAD;
+pub use model::actor::{Actor, ActorRef, ApiScope, Role};
 pub use model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
 pub use model::line::Line;
-pub use model::memory::{REMEMBERED_FOR_MS, Remembered};
-pub use model::moves::{Cause, Move, Moved};
-pub use model::notices::{Milestone, MilestoneKind, Notices, TEMPLATES, Through};
+pub use model::memory::{COMMAND_RETENTION_MS, RecordedAnswer};
+pub use model::moves::{PositionChange, PositionChangeCause, TicketPositionChange};
+pub use model::notices::{
+    MAX_TEMPLATES_PER_TICKET, NotificationHistory, NotificationKind, NotificationTrigger,
+    ReturnCause,
+};
 pub use model::rules::{
-    CounterRules, MISSED_LANE, MissedPolicy, MissedRules, ORDINARY, Placement, Policy, QueueRules,
-    Rules,
+    CallPolicy, CounterRules, MISSED_LANE_CLASS, MissedPolicy, MissedRules, ORDINARY_CLASS,
+    Placement, QueueRules, Rules,
 };
-pub use model::site::{Counter, CounterState, RecentCall, Site, Standing};
+pub use model::site::{Counter, CounterState, QueueAvailability, RecentCall, Site};
 pub use model::ticket::{
-    Before, CloseReason, Counts, Hold, HoldWhy, Marks, Rank, Stage, State, Ticket, Told,
+    CloseReason, Hold, HoldKind, Marks, QuotedWait, Rank, Ticket, TicketCounts, TicketState,
+    TicketStatus, UndoPoint,
 };
-pub use model::time::{Day, Hours, Interval, Now, Timestamp, Today};
-pub use model::visit::{Basis, EndedVisit, Ending, Overtaken, Trail};
-pub use pieces::{PIECE, first_of_all};
-pub use protocol::command::{Act, Command, Mark, QueueState, Served, Until};
+pub use model::time::{BusinessDay, Day, DecisionInput, Interval, OpeningStatus, Timestamp};
+pub use model::visit::{ForecastBasis, OvertakeCounts, VisitOutcome, VisitProgress, VisitRecord};
+pub use pieces::{MAX_BATCH_TICKETS, day_close_command};
+pub use protocol::command::{Act, Command, CounterTicket, LetPassLimit, Mark, QueueState};
 pub use protocol::event::{Decision, Event, Outcome};
 pub use protocol::refusal::Refusal;

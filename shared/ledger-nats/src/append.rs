@@ -1,8 +1,8 @@
 //! Publishing with an expectation, and reading back what is newest.
 
-use crate::link::{CallError, Link, unavailable};
+use crate::link::{CallError, Connection, unavailable};
 use crate::message;
-use crate::streams::{Kind, Streams};
+use crate::streams::{StreamKind, Streams};
 use async_nats::HeaderMap;
 use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use async_nats::jetstream::ErrorCode;
@@ -14,35 +14,35 @@ use serde::Deserialize;
 use std::time::Duration;
 
 /// The server is busy with another write to the same subject; it says so and did nothing.
-const BUSY: [ErrorCode; 2] = [
+const BUSY_ERRORS: [ErrorCode; 2] = [
     ErrorCode::STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_NOT_READY,
     ErrorCode::STREAM_TOO_MANY_REQUESTS,
 ];
-const WRONG_LAST: [ErrorCode; 2] =
+const WRONG_LAST_SEQUENCE_ERRORS: [ErrorCode; 2] =
     [ErrorCode::STREAM_WRONG_LAST_SEQUENCE, ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT];
-const PAUSE: Duration = Duration::from_millis(20);
+const BUSY_RETRY_DELAY: Duration = Duration::from_millis(20);
 
 /// What became of one publish.
-pub(crate) enum Published {
-    Stands { position: Position, duplicate: bool },
-    Refused(async_nats::jetstream::Error),
+pub(crate) enum PublishOutcome {
+    Stored { position: Position, duplicate: bool },
+    Rejected(async_nats::jetstream::Error),
 }
 
 /// What a stream answers to a publish. The client's own type tries one form after the other, which
 /// takes longer than all the rest of an append's own work.
 #[derive(Deserialize)]
-struct Answer {
+struct PublishResponse {
     seq: Option<u64>,
     #[serde(default)]
     duplicate: bool,
     error: Option<async_nats::jetstream::Error>,
 }
 
-fn published(answer: &[u8]) -> Result<Published, Unavailable> {
+fn parse_response(answer: &[u8]) -> Result<PublishOutcome, Unavailable> {
     match serde_json::from_slice(answer) {
-        Ok(Answer { error: Some(error), .. }) => Ok(Published::Refused(error)),
-        Ok(Answer { seq: Some(seq), duplicate, .. }) => {
-            Ok(Published::Stands { position: Position(seq), duplicate })
+        Ok(PublishResponse { error: Some(error), .. }) => Ok(PublishOutcome::Rejected(error)),
+        Ok(PublishResponse { seq: Some(seq), duplicate, .. }) => {
+            Ok(PublishOutcome::Stored { position: Position(seq), duplicate })
         }
         _ => Err(Unavailable("NATS gave an answer of another kind".to_owned())),
     }
@@ -50,20 +50,20 @@ fn published(answer: &[u8]) -> Result<Published, Unavailable> {
 
 /// Publishes to a stream and waits for the acknowledgement. A missing stream is made first.
 pub(crate) async fn publish(
-    link: &Link,
+    link: &Connection,
     streams: &Streams,
-    kind: Kind,
+    kind: StreamKind,
     subject: &str,
     headers: &HeaderMap,
     payload: &Bytes,
-) -> Result<Published, Unavailable> {
-    streams.have(kind).await?;
+) -> Result<PublishOutcome, Unavailable> {
+    streams.ensure_once(kind).await?;
     for first_try in [true, false] {
-        match link.call(subject.to_owned(), headers.clone(), payload.clone()).await {
-            Ok(answer) => return published(&answer.payload),
+        match link.request(subject.to_owned(), headers.clone(), payload.clone()).await {
+            Ok(answer) => return parse_response(&answer.payload),
             // No stream took it, so it stands nowhere and may be sent once more.
-            Err(CallError::Nobody) if first_try => streams.ensure(kind).await?,
-            Err(CallError::Nobody) => break,
+            Err(CallError::NoResponders) if first_try => streams.ensure(kind).await?,
+            Err(CallError::NoResponders) => break,
             Err(CallError::Unavailable(unavailable)) => return Err(unavailable),
         }
     }
@@ -71,17 +71,17 @@ pub(crate) async fn publish(
 }
 
 pub(crate) async fn append(
-    link: &Link,
+    link: &Connection,
     streams: &Streams,
     log: &Log,
     subject: &Subject,
     expect: Expect,
     entry: Entry,
 ) -> Result<Position, AppendError> {
-    if let Err(limit) = message::fits(link, &entry) {
+    if let Err(limit) = message::check_size(link, &entry) {
         return Err(AppendError::TooLarge { size: entry.size(), limit });
     }
-    let full_subject = streams.namespace().subject(log, subject);
+    let full_subject = streams.namespace().log_subject(log, subject);
     let mut headers = message::headers(&entry);
     let expected = match expect {
         Expect::Anything => None,
@@ -93,15 +93,15 @@ pub(crate) async fn append(
     }
     let until = tokio::time::Instant::now() + link.timeout();
     loop {
-        let kind = Kind::Log(*log);
+        let kind = StreamKind::Log(*log);
         let sent = publish(link, streams, kind, &full_subject, &headers, &entry.payload).await?;
         let error = match sent {
-            Published::Stands { position, .. } => return Ok(position),
-            Published::Refused(error) => error,
+            PublishOutcome::Stored { position, .. } => return Ok(position),
+            PublishOutcome::Rejected(error) => error,
         };
         let code = error.error_code();
-        if WRONG_LAST.contains(&code) {
-            let found = match stated(&error.to_string()) {
+        if WRONG_LAST_SEQUENCE_ERRORS.contains(&code) {
+            let found = match parse_last_sequence(&error.to_string()) {
                 Some(found) => found,
                 None => last(link, streams, log, subject).await?.map(|last| last.position),
             };
@@ -112,18 +112,18 @@ pub(crate) async fn append(
         } else if code == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM {
             let size = entry.size();
             return Err(AppendError::TooLarge { size, limit: size - 1 });
-        } else if !BUSY.contains(&code) {
+        } else if !BUSY_ERRORS.contains(&code) {
             return Err(unavailable(&error).into());
         }
-        if tokio::time::Instant::now() + PAUSE >= until {
+        if tokio::time::Instant::now() + BUSY_RETRY_DELAY >= until {
             return Err(unavailable(&error).into());
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(BUSY_RETRY_DELAY).await;
     }
 }
 
 /// The position in "wrong last sequence: 12", where 0 is none. Some answers do not state it.
-fn stated(answer: &str) -> Option<Option<Position>> {
+fn parse_last_sequence(answer: &str) -> Option<Option<Position>> {
     let (_, rest) = answer.split_once("wrong last sequence: ")?;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
     let sequence: u64 = digits.parse().ok()?;
@@ -131,18 +131,19 @@ fn stated(answer: &str) -> Option<Option<Position>> {
 }
 
 pub(crate) async fn last(
-    link: &Link,
+    link: &Connection,
     streams: &Streams,
     log: &Log,
     subject: &Subject,
 ) -> Result<Option<Recorded>, Unavailable> {
-    let kind = Kind::Log(*log);
-    streams.have(kind).await?;
-    let full_subject = streams.namespace().subject(log, subject);
+    let kind = StreamKind::Log(*log);
+    streams.ensure_once(kind).await?;
+    let full_subject = streams.namespace().log_subject(log, subject);
     let name = streams.name(kind);
     // Asked of the stream's leader: a copy may lag behind what this process has appended.
-    let read = link.within(async {
-        let stream = link.context().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
+    let read = link.with_timeout(async {
+        let stream =
+            link.jetstream().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
         match stream.get_last_raw_message_by_subject(&full_subject).await {
             Ok(message) => Ok(Some(message)),
             Err(error) => match error.kind() {
@@ -159,15 +160,15 @@ pub(crate) async fn last(
     Ok(read.await??.map(|message| Recorded {
         position: Position(message.sequence),
         subject: subject.clone(),
-        at_ms: message::millis(message.time),
+        at_ms: message::unix_millis(message.time),
         entry: message::entry(Some(&message.headers), message.payload),
     }))
 }
 
 pub(crate) async fn head(streams: &Streams, log: &Log) -> Result<Position, Unavailable> {
-    let kind = Kind::Log(*log);
-    streams.have(kind).await?;
-    let info = streams.look(&streams.name(kind)).await?;
+    let kind = StreamKind::Log(*log);
+    streams.ensure_once(kind).await?;
+    let info = streams.info(&streams.name(kind)).await?;
     // An empty stream remembers its last sequence; nobody will ever be shown that.
     let head = info.filter(|info| info.state.messages > 0).map(|info| info.state.last_sequence);
     Ok(Position(head.unwrap_or(0)))
@@ -179,8 +180,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_an_acknowledgement_or_a_refusal_or_neither() {
-        let stands = |answer: &str| match published(answer.as_bytes()) {
-            Ok(Published::Stands { position, duplicate }) => Some((position.0, duplicate)),
+        let stands = |answer: &str| match parse_response(answer.as_bytes()) {
+            Ok(PublishOutcome::Stored { position, duplicate }) => Some((position.0, duplicate)),
             _ => None,
         };
         assert_eq!(stands(r#"{"stream":"S","seq":7}"#), Some((7, false)));
@@ -189,23 +190,25 @@ mod tests {
             Some((7, true))
         );
         let refused = r#"{"type":"x","error":{"code":400,"err_code":10071,"description":"wrong last sequence: 3"},"stream":"S","seq":0}"#;
-        match published(refused.as_bytes()) {
-            Ok(Published::Refused(error)) => assert!(WRONG_LAST.contains(&error.error_code())),
+        match parse_response(refused.as_bytes()) {
+            Ok(PublishOutcome::Rejected(error)) => {
+                assert!(WRONG_LAST_SEQUENCE_ERRORS.contains(&error.error_code()))
+            }
             _ => panic!("not refused"),
         }
         for neither in ["", "{}", "[]", "+OK", r#"{"seq":"7"}"#] {
-            assert!(published(neither.as_bytes()).is_err(), "{neither}");
+            assert!(parse_response(neither.as_bytes()).is_err(), "{neither}");
         }
     }
 
     #[test]
     fn the_answer_may_state_what_was_found() {
-        assert_eq!(stated("wrong last sequence: 12"), Some(Some(Position(12))));
+        assert_eq!(parse_last_sequence("wrong last sequence: 12"), Some(Some(Position(12))));
         assert_eq!(
-            stated("400: wrong last sequence: 7, error code: 10071"),
+            parse_last_sequence("400: wrong last sequence: 7, error code: 10071"),
             Some(Some(Position(7)))
         );
-        assert_eq!(stated("wrong last sequence: 0"), Some(None));
-        assert_eq!(stated("wrong last sequence"), None);
+        assert_eq!(parse_last_sequence("wrong last sequence: 0"), Some(None));
+        assert_eq!(parse_last_sequence("wrong last sequence"), None);
     }
 }

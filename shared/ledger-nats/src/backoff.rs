@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-const FIRST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(5);
+const INITIAL_DELAY: Duration = Duration::from_millis(100);
+const MAX_DELAY: Duration = Duration::from_secs(5);
 
 /// The wait after so many failures in a row (1 or more): 100 ms, doubled each time up to 5 s, less
-/// up to half of it, by `salt`, so that not all come back at the same moment.
-pub(crate) fn wait_after(failures: usize, salt: u64) -> Duration {
+/// up to half of it, by `jitter_seed`, so that not all come back at the same moment.
+pub(crate) fn delay_after(failures: usize, salt: u64) -> Duration {
     let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(10);
-    let full = FIRST.saturating_mul(1 << doublings).min(LONGEST);
+    let full = INITIAL_DELAY.saturating_mul(1 << doublings).min(MAX_DELAY);
     let mixed = (salt ^ failures as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     full - full.mul_f64(mixed as f64 / f64::from(u32::MAX) / 2.0)
 }
@@ -26,14 +26,14 @@ impl Backoff {
     }
 
     /// It works (again).
-    pub(crate) fn worked(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// Whether this failure is the first in a row, and how long to wait.
-    pub(crate) fn failed(&mut self) -> (bool, Duration) {
+    pub(crate) fn record_failure(&mut self) -> (bool, Duration) {
         self.failures += 1;
-        (self.failures == 1, wait_after(self.failures, self.salt))
+        (self.failures == 1, delay_after(self.failures, self.salt))
     }
 }
 
@@ -45,11 +45,11 @@ mod tests {
     fn waits_grow_to_a_limit_and_differ() {
         for salt in [0, 1, 77, u64::MAX] {
             for failures in 1..100 {
-                let wait = wait_after(failures, salt);
-                assert!(wait >= FIRST / 2 && wait <= LONGEST, "{failures} {wait:?}");
+                let wait = delay_after(failures, salt);
+                assert!(wait >= INITIAL_DELAY / 2 && wait <= MAX_DELAY, "{failures} {wait:?}");
             }
-            assert!(wait_after(50, salt) >= LONGEST / 2);
+            assert!(delay_after(50, salt) >= MAX_DELAY / 2);
         }
-        assert_ne!(wait_after(5, 1), wait_after(5, 2));
+        assert_ne!(delay_after(5, 1), delay_after(5, 2));
     }
 }

@@ -1,13 +1,13 @@
 //! Handing out: one worker's stream of deliveries from a durable pull consumer.
 
-use crate::append::{Published, publish};
+use crate::append::{PublishOutcome, publish};
 use crate::backoff::Backoff;
-use crate::link::{CallError, Link, State, moved_on, unavailable};
+use crate::link::{CallError, Connection, ConnectionState, reconnected, unavailable};
 use crate::message;
-use crate::naming::WORKERS;
-use crate::pull::{Ended, Pull, Pulled};
-use crate::returns::Returns;
-use crate::streams::{Kind, Streams};
+use crate::naming::QUEUE_CONSUMER;
+use crate::pull::{Pull, PullEnd, PullEvent};
+use crate::returns::AbandonedQueue;
+use crate::streams::{StreamKind, Streams};
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::{self, AckKind};
@@ -32,17 +32,17 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> StreamKind {
         match self {
-            Source::Consumer(log, _) => Kind::Log(*log),
-            Source::Queue(queue) => Kind::Queue(*queue),
+            Source::Consumer(log, _) => StreamKind::Log(*log),
+            Source::Queue(queue) => StreamKind::Queue(*queue),
         }
     }
 
-    fn consumer(&self) -> &'static str {
+    fn consumer_name(&self) -> &'static str {
         match self {
             Source::Consumer(_, consumer) => consumer.name,
-            Source::Queue(_) => WORKERS,
+            Source::Queue(_) => QUEUE_CONSUMER,
         }
     }
 
@@ -56,45 +56,45 @@ impl Source {
 
 /// What a worker and its deliveries stand on.
 #[derive(Clone)]
-pub(crate) struct Ground {
-    pub(crate) link: Arc<Link>,
+pub(crate) struct LedgerContext {
+    pub(crate) connection: Arc<Connection>,
     pub(crate) streams: Arc<Streams>,
-    pub(crate) returns: Returns,
+    pub(crate) abandoned: AbandonedQueue,
 }
 
-struct Worker {
-    ground: Ground,
+struct DeliveryStream {
+    context: LedgerContext,
     source: Source,
     in_flight: usize,
-    room: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     pulls: SelectAll<Pull>,
     /// Messages asked for that have not come.
-    asked: usize,
+    requested: usize,
     prepared: bool,
-    connection: u64,
-    state: watch::Receiver<State>,
-    remade: watch::Receiver<u64>,
+    connect_count: u64,
+    connection_state: watch::Receiver<ConnectionState>,
+    recreations: watch::Receiver<u64>,
     backoff: Backoff,
 }
 
 pub(crate) async fn deliveries(
-    ground: Ground,
+    ground: LedgerContext,
     source: Source,
     in_flight: usize,
 ) -> Result<Deliveries, Unavailable> {
     let in_flight = in_flight.clamp(1, 100_000);
-    let mut worker = Worker {
+    let mut worker = DeliveryStream {
         source,
         in_flight,
-        room: Arc::new(Semaphore::new(in_flight)),
+        permits: Arc::new(Semaphore::new(in_flight)),
         pulls: SelectAll::new(),
-        asked: 0,
+        requested: 0,
         prepared: false,
-        connection: 0,
-        state: ground.link.state(),
-        remade: ground.streams.remade(),
-        backoff: Backoff::new(ground.link.salt()),
-        ground,
+        connect_count: 0,
+        connection_state: ground.connection.state(),
+        recreations: ground.streams.recreations(),
+        backoff: Backoff::new(ground.connection.jitter_seed()),
+        context: ground,
     };
     worker.prepare().await?;
     Ok(Deliveries::new(
@@ -106,56 +106,56 @@ pub(crate) async fn deliveries(
     ))
 }
 
-impl Worker {
+impl DeliveryStream {
     async fn next(&mut self) -> Delivery {
         loop {
             let ready = if self.prepared { Ok(()) } else { self.prepare().await };
             let ready = match ready {
-                Ok(()) => self.ask().await,
+                Ok(()) => self.request_messages().await,
                 failed => failed,
             };
             if let Err(error) = ready {
-                self.fail(&error.0).await;
+                self.back_off(&error.0).await;
                 continue;
             }
-            if self.asked == 0 {
+            if self.requested == 0 {
                 // All room is taken by open deliveries: wait for one of them to end.
-                drop(self.room.acquire().await);
+                drop(self.permits.acquire().await);
                 continue;
             }
             tokio::select! {
                 biased;
                 Some(pulled) = self.pulls.next() => match pulled {
-                    Pulled::Message(message) => {
-                        self.asked -= 1;
-                        self.backoff.worked();
-                        if let Some(delivery) = self.hand_over(message).await {
+                    PullEvent::Message(message) => {
+                        self.requested -= 1;
+                        self.backoff.reset();
+                        if let Some(delivery) = self.to_delivery(message).await {
                             return delivery;
                         }
                     }
-                    Pulled::Ended { left, why } => {
-                        self.asked -= left;
+                    PullEvent::Ended { left, why } => {
+                        self.requested -= left;
                         match why {
-                            Ended::InTime => self.backoff.worked(),
-                            Ended::Refused => self.fail("the consumer is not there").await,
-                            Ended::Silent => self.fail("the server is silent").await,
+                            PullEnd::Expired => self.backoff.reset(),
+                            PullEnd::Rejected => self.back_off("the consumer is not there").await,
+                            PullEnd::TimedOut => self.back_off("the server is silent").await,
                         }
                     }
                 },
-                () = moved_on(&mut self.state, self.connection) => self.start_over(),
-                _ = self.remade.changed() => self.start_over(),
+                () = reconnected(&mut self.connection_state, self.connect_count) => self.reset(),
+                _ = self.recreations.changed() => self.reset(),
             }
         }
     }
 
     /// Makes stream and consumer, where they are missing.
     async fn prepare(&mut self) -> Result<(), Unavailable> {
-        self.remade.borrow_and_update();
-        self.connection = self.state.borrow_and_update().times;
-        let Ground { link, streams, .. } = &self.ground;
+        self.recreations.borrow_and_update();
+        self.connect_count = self.connection_state.borrow_and_update().connect_count;
+        let LedgerContext { connection: link, streams, .. } = &self.context;
         streams.ensure(self.source.kind()).await?;
         let config = pull::Config {
-            durable_name: Some(self.source.consumer().to_owned()),
+            durable_name: Some(self.source.consumer_name().to_owned()),
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.source.ack_wait(),
@@ -166,33 +166,34 @@ impl Worker {
             ..pull::Config::default()
         };
         let stream = streams.name(self.source.kind());
-        let made = link.within(link.context().create_consumer_on_stream(config, stream)).await?;
+        let made =
+            link.with_timeout(link.jetstream().create_consumer_on_stream(config, stream)).await?;
         made.map_err(|error| unavailable(&error))?;
         self.prepared = true;
         Ok(())
     }
 
     /// Asks for as many messages as there is room for, unless that is hardly worth a request.
-    async fn ask(&mut self) -> Result<(), Unavailable> {
-        let free = self.room.available_permits().saturating_sub(self.asked);
-        let worth = if self.asked == 0 { 1 } else { (self.in_flight / 16).max(1) };
+    async fn request_messages(&mut self) -> Result<(), Unavailable> {
+        let free = self.permits.available_permits().saturating_sub(self.requested);
+        let worth = if self.requested == 0 { 1 } else { (self.in_flight / 16).max(1) };
         if free < worth {
             return Ok(());
         }
-        let Ground { link, streams, .. } = &self.ground;
+        let LedgerContext { connection: link, streams, .. } = &self.context;
         let inbox = link.new_inbox();
         let subscriber = link.subscribe(inbox.clone()).await?;
         let stream = streams.name(self.source.kind());
-        let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", self.source.consumer());
-        link.tell(next, Some(inbox), Pull::request(free).into()).await?;
+        let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", self.source.consumer_name());
+        link.publish(next, Some(inbox), Pull::request(free).into()).await?;
         self.pulls.push(Pull::new(subscriber, free));
-        self.asked += free;
+        self.requested += free;
         Ok(())
     }
 
-    async fn fail(&mut self, why: &str) {
-        self.start_over();
-        let (first, wait) = self.backoff.failed();
+    async fn back_off(&mut self, why: &str) {
+        self.reset();
+        let (first, wait) = self.backoff.record_failure();
         if first {
             tracing::warn!(source = self.source.kind().name(), why, "handing out waits for NATS");
         }
@@ -200,21 +201,21 @@ impl Worker {
     }
 
     /// Gives back what came in and was not handed over, and looks at everything anew.
-    fn start_over(&mut self) {
+    fn reset(&mut self) {
         self.prepared = false;
-        self.asked = 0;
+        self.requested = 0;
         for subscriber in
             std::mem::take(&mut self.pulls).into_iter().filter_map(Pull::into_subscriber)
         {
-            self.ground.returns.give_back_all(subscriber);
+            self.context.abandoned.nak_all(subscriber);
         }
     }
 
     /// A message as a delivery; `None` if its time has not come.
-    async fn hand_over(&self, message: Message) -> Option<Delivery> {
+    async fn to_delivery(&self, message: Message) -> Option<Delivery> {
         let reply = message.reply.clone()?;
-        let link = &self.ground.link;
-        let message = jetstream::Message { message, context: link.context().clone() };
+        let link = &self.context.connection;
+        let message = jetstream::Message { message, context: link.jetstream().clone() };
         let info = message.info().ok()?;
         let (sequence, published) = (info.stream_sequence, info.published);
         let delivered = u64::try_from(info.delivered).unwrap_or(1).max(1);
@@ -227,31 +228,33 @@ impl Worker {
             let left = delay.saturating_sub(age(published));
             if delivered == 1 || !left.is_zero() {
                 let left = left.max(Duration::from_millis(1));
-                let _ = link.tell(reply, None, AckKind::Nak(Some(left)).into()).await;
+                let _ = link.publish(reply, None, AckKind::Nak(Some(left)).into()).await;
                 return None;
             }
         }
         let subject = match &self.source {
-            Source::Consumer(log, _) => self.ground.streams.namespace().read(log, &message.subject),
+            Source::Consumer(log, _) => {
+                self.context.streams.namespace().parse_subject(log, &message.subject)
+            }
             Source::Queue(queue) => Subject::new(&[queue.name]).ok(),
         };
         let Some(subject) = subject else {
             tracing::warn!(source = self.source.kind().name(), sequence, "a message of others");
-            let _ = link.tell(reply, None, AckKind::Term.into()).await;
+            let _ = link.publish(reply, None, AckKind::Term.into()).await;
             return None;
         };
         let recorded = Recorded {
             position: Position(sequence),
             subject,
-            at_ms: message::millis(published),
+            at_ms: message::unix_millis(published),
             entry: message::entry(headers, message.payload.clone()),
         };
-        let permit = Arc::clone(&self.room).try_acquire_owned().ok();
-        let handle = Handle {
-            ground: self.ground.clone(),
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
+        let handle = AckHandle {
+            context: self.context.clone(),
             source: self.source,
             reply,
-            recorded: recorded.clone(),
+            message: recorded.clone(),
             key: message::key(headers),
             published: published.unix_timestamp_nanos(),
             _permit: permit,
@@ -260,79 +263,82 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl Drop for DeliveryStream {
     fn drop(&mut self) {
-        self.start_over();
+        self.reset();
     }
 }
 
-struct Handle {
-    ground: Ground,
+struct AckHandle {
+    context: LedgerContext,
     source: Source,
     reply: NatsSubject,
-    recorded: Recorded,
+    message: Recorded,
     key: String,
     published: i128,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Handle {
+impl AckHandle {
     /// Says it and waits until the server has heard.
-    async fn confirm(&self, kind: AckKind) -> Result<(), Unavailable> {
-        let said =
-            self.ground.link.call(self.reply.to_string(), HeaderMap::new(), kind.into()).await;
+    async fn send_ack(&self, kind: AckKind) -> Result<(), Unavailable> {
+        let said = self
+            .context
+            .connection
+            .request(self.reply.to_string(), HeaderMap::new(), kind.into())
+            .await;
         said.map(drop).map_err(|error| match error {
-            CallError::Nobody => Unavailable("the consumer is not there any more".to_owned()),
+            CallError::NoResponders => Unavailable("the consumer is not there any more".to_owned()),
             CallError::Unavailable(unavailable) => unavailable,
         })
     }
 
-    async fn bury(&self, reason: &str) -> Result<(), Unavailable> {
-        let Ground { link, streams, .. } = &self.ground;
+    async fn publish_dead_letter(&self, reason: &str) -> Result<(), Unavailable> {
+        let LedgerContext { connection: link, streams, .. } = &self.context;
         let origin = self.source.kind().name();
         let cause = match self.source {
-            Source::Consumer(log, _) => Cause::of_log_entry(log.name, &self.recorded, reason),
+            Source::Consumer(log, _) => Cause::of_log_entry(log.name, &self.message, reason),
             Source::Queue(queue) => Cause {
                 reason: reason.to_owned(),
                 origin: queue.name.to_owned(),
                 key: self.key.clone(),
             },
         };
-        let letter = cause.put_on(&self.recorded.entry);
+        let letter = cause.put_on(&self.message.entry);
         let mut headers = message::headers(&letter);
         let stream = streams.name(self.source.kind());
-        let once = format!("{stream}/{}/{}", self.recorded.position.0, self.published);
+        let once = format!("{stream}/{}/{}", self.message.position.0, self.published);
         headers.insert(NATS_MESSAGE_ID, once.as_str());
         let subject = Subject::new(&[origin])
             .map_err(|_| Unavailable("a name that is no subject".to_owned()))?;
-        let full_subject = streams.namespace().subject(&DEAD_LETTERS, &subject);
-        let kind = Kind::Log(DEAD_LETTERS);
+        let full_subject = streams.namespace().log_subject(&DEAD_LETTERS, &subject);
+        let kind = StreamKind::Log(DEAD_LETTERS);
         match publish(link, streams, kind, &full_subject, &headers, &letter.payload).await? {
-            Published::Stands { .. } => Ok(()),
-            Published::Refused(error) => Err(unavailable(&error)),
+            PublishOutcome::Stored { .. } => Ok(()),
+            PublishOutcome::Rejected(error) => Err(unavailable(&error)),
         }
     }
 }
 
 #[async_trait]
-impl Acknowledge for Handle {
+impl Acknowledge for AckHandle {
     async fn say(&self, verdict: Verdict) -> Result<(), Unavailable> {
         match verdict {
-            Verdict::Done => self.confirm(AckKind::Ack).await,
-            Verdict::Again(delay) => self.confirm(AckKind::Nak(Some(delay))).await,
+            Verdict::Done => self.send_ack(AckKind::Ack).await,
+            Verdict::Again(delay) => self.send_ack(AckKind::Nak(Some(delay))).await,
             Verdict::Never(reason) => {
-                self.bury(&reason).await?;
-                self.confirm(AckKind::Term).await
+                self.publish_dead_letter(&reason).await?;
+                self.send_ack(AckKind::Term).await
             }
         }
     }
 
     async fn extend(&self) -> Result<(), Unavailable> {
-        self.confirm(AckKind::Progress).await
+        self.send_ack(AckKind::Progress).await
     }
 
     fn forgotten(&self) {
-        self.ground.returns.give_back(self.reply.clone());
+        self.context.abandoned.nak(self.reply.clone());
     }
 }
 

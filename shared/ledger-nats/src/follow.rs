@@ -2,9 +2,9 @@
 //! about it is in doubt.
 
 use crate::backoff::Backoff;
-use crate::link::{Link, State, moved_on, unavailable};
+use crate::link::{Connection, ConnectionState, reconnected, unavailable};
 use crate::message;
-use crate::streams::{Kind, Streams};
+use crate::streams::{StreamKind, Streams};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
 use async_nats::jetstream::context::Context;
 use async_nats::{Message, StatusCode, Subscriber, jetstream};
@@ -18,17 +18,17 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 struct Follower {
-    link: Arc<Link>,
+    connection: Arc<Connection>,
     streams: Arc<Streams>,
     log: Log,
     heartbeat: Duration,
     /// The last entry seen.
     after: u64,
     /// When the stream that it was seen in was made: tells a stream from its successor.
-    made: Option<i128>,
+    stream_created: Option<i128>,
     session: Option<Session>,
-    state: watch::Receiver<State>,
-    remade: watch::Receiver<u64>,
+    connection_state: watch::Receiver<ConnectionState>,
+    recreations: watch::Receiver<u64>,
     backoff: Backoff,
 }
 
@@ -37,38 +37,38 @@ struct Session {
     subscriber: Subscriber,
     /// How many messages it has sent us.
     received: u64,
-    heard: Instant,
-    connection: u64,
+    last_received: Instant,
+    connect_count: u64,
 }
 
 /// What a message of a session means.
-enum Heard {
+enum SessionEvent {
     Entry(Recorded),
-    Nothing,
+    Ignored,
     /// Something is missing, or the consumer is gone.
     Broken(&'static str),
 }
 
 pub(crate) async fn follow(
-    link: Arc<Link>,
+    link: Arc<Connection>,
     streams: Arc<Streams>,
     log: Log,
     after: Position,
     heartbeat: Duration,
 ) -> Result<BoxStream<'static, Followed>, Unavailable> {
     let mut follower = Follower {
-        state: link.state(),
-        remade: streams.remade(),
-        backoff: Backoff::new(link.salt()),
-        link,
+        connection_state: link.state(),
+        recreations: streams.recreations(),
+        backoff: Backoff::new(link.jitter_seed()),
+        connection: link,
         streams,
         log,
         heartbeat,
         after: after.0,
-        made: None,
+        stream_created: None,
         session: None,
     };
-    let restarted = follower.begin().await?;
+    let restarted = follower.open_session().await?;
     let first = futures::stream::iter(restarted.then_some(Followed::Restarted));
     let rest = unfold(follower, async |mut follower| {
         let next = follower.next().await;
@@ -81,34 +81,34 @@ impl Follower {
     async fn next(&mut self) -> Followed {
         loop {
             let Some(session) = &mut self.session else {
-                match self.begin().await {
+                match self.open_session().await {
                     Ok(true) => return Followed::Restarted,
                     Ok(false) => {}
-                    Err(error) => self.wait(&error).await,
+                    Err(error) => self.back_off(&error).await,
                 }
                 continue;
             };
-            let silence = session.heard + self.heartbeat * 3;
+            let silence = session.last_received + self.heartbeat * 3;
             let heard = tokio::select! {
                 biased;
                 message = session.subscriber.next() => match message {
-                    Some(message) => session.hear(&self.link, &self.streams, &self.log, message).await,
-                    None => Heard::Broken("the subscription has ended"),
+                    Some(message) => session.handle_message(&self.connection, &self.streams, &self.log, message).await,
+                    None => SessionEvent::Broken("the subscription has ended"),
                 },
-                () = moved_on(&mut self.state, session.connection) => {
-                    Heard::Broken("there is a new connection")
+                () = reconnected(&mut self.connection_state, session.connect_count) => {
+                    SessionEvent::Broken("there is a new connection")
                 }
-                _ = self.remade.changed() => Heard::Broken("a stream was made anew"),
-                () = tokio::time::sleep_until(silence) => Heard::Broken("the server is silent"),
+                _ = self.recreations.changed() => SessionEvent::Broken("a stream was made anew"),
+                () = tokio::time::sleep_until(silence) => SessionEvent::Broken("the server is silent"),
             };
             match heard {
-                Heard::Entry(recorded) => {
+                SessionEvent::Entry(recorded) => {
                     self.after = recorded.position.0;
-                    self.backoff.worked();
+                    self.backoff.reset();
                     return Followed::Entry(recorded);
                 }
-                Heard::Nothing => {}
-                Heard::Broken(why) => {
+                SessionEvent::Ignored => {}
+                SessionEvent::Broken(why) => {
                     tracing::debug!(log = self.log.name, why, "following begins again");
                     self.session = None;
                 }
@@ -118,39 +118,44 @@ impl Follower {
 
     /// Makes a consumer that begins after the last entry seen. Whether the stream is another one,
     /// so that it begins at its oldest entry instead.
-    async fn begin(&mut self) -> Result<bool, Unavailable> {
-        let kind = Kind::Log(self.log);
-        self.streams.have(kind).await?;
-        self.remade.borrow_and_update();
-        let connection = self.state.borrow_and_update().times;
+    async fn open_session(&mut self) -> Result<bool, Unavailable> {
+        let kind = StreamKind::Log(self.log);
+        self.streams.ensure_once(kind).await?;
+        self.recreations.borrow_and_update();
+        let connection = self.connection_state.borrow_and_update().connect_count;
         let name = self.streams.name(kind);
-        let inbox = self.link.new_inbox();
-        let subscriber = self.link.subscribe(inbox.clone()).await?;
-        if self.consumer(&name, inbox.clone()).await.is_err() {
+        let inbox = self.connection.new_inbox();
+        let subscriber = self.connection.subscribe(inbox.clone()).await?;
+        if self.create_consumer(&name, inbox.clone()).await.is_err() {
             // Most likely the stream has gone.
             self.streams.ensure(kind).await?;
-            self.consumer(&name, inbox).await?;
+            self.create_consumer(&name, inbox).await?;
         }
         // Looked at after the consumer was made: had the stream been replaced in between, the
         // consumer would have gone with it and fall silent.
-        let Some(info) = self.streams.look(&name).await? else {
+        let Some(info) = self.streams.info(&name).await? else {
             self.streams.ensure(kind).await?;
             return Err(Unavailable("the stream has just gone".to_owned()));
         };
         let made = info.created.unix_timestamp_nanos();
-        let is_another = self.made.is_some_and(|known| known != made);
+        let is_another = self.stream_created.is_some_and(|known| known != made);
         if is_another || self.after > info.state.last_sequence {
-            self.made = Some(made);
+            self.stream_created = Some(made);
             self.after = 0;
             return Ok(true);
         }
-        self.made = Some(made);
+        self.stream_created = Some(made);
         let heard = Instant::now();
-        self.session = Some(Session { subscriber, received: 0, heard, connection });
+        self.session = Some(Session {
+            subscriber,
+            received: 0,
+            last_received: heard,
+            connect_count: connection,
+        });
         Ok(false)
     }
 
-    async fn consumer(&self, stream: &str, inbox: String) -> Result<(), Unavailable> {
+    async fn create_consumer(&self, stream: &str, inbox: String) -> Result<(), Unavailable> {
         let config = push::Config {
             deliver_subject: inbox,
             deliver_policy: match self.after {
@@ -166,13 +171,14 @@ impl Follower {
             inactive_threshold: Duration::from_secs(30),
             ..push::Config::default()
         };
-        let context: &Context = self.link.context();
-        let made = self.link.within(context.create_consumer_on_stream(config, stream)).await?;
+        let context: &Context = self.connection.jetstream();
+        let made =
+            self.connection.with_timeout(context.create_consumer_on_stream(config, stream)).await?;
         made.map(drop).map_err(|error| unavailable(&error))
     }
 
-    async fn wait(&mut self, error: &Unavailable) {
-        let (first, wait) = self.backoff.failed();
+    async fn back_off(&mut self, error: &Unavailable) {
+        let (first, wait) = self.backoff.record_failure();
         if first {
             tracing::warn!(log = self.log.name, %error, "following waits for NATS");
         }
@@ -181,37 +187,45 @@ impl Follower {
 }
 
 impl Session {
-    async fn hear(
+    async fn handle_message(
         &mut self,
-        link: &Arc<Link>,
+        link: &Arc<Connection>,
         streams: &Streams,
         log: &Log,
         message: Message,
-    ) -> Heard {
-        self.heard = Instant::now();
+    ) -> SessionEvent {
+        self.last_received = Instant::now();
         if let Some(status) = message.status.filter(|status| *status != StatusCode::OK) {
-            return self.hear_status(link, status, message).await;
+            return self.handle_status(link, status, message).await;
         }
-        let subject = streams.namespace().read(log, &message.subject);
-        let message = jetstream::Message { message, context: link.context().clone() };
-        let Ok(info) = message.info() else { return Heard::Broken("a message without origin") };
+        let subject = streams.namespace().parse_subject(log, &message.subject);
+        let message = jetstream::Message { message, context: link.jetstream().clone() };
+        let Ok(info) = message.info() else {
+            return SessionEvent::Broken("a message without origin");
+        };
         if info.consumer_sequence != self.received + 1 {
-            return Heard::Broken("a message is missing");
+            return SessionEvent::Broken("a message is missing");
         }
         self.received += 1;
-        let (position, at_ms) = (Position(info.stream_sequence), message::millis(info.published));
+        let (position, at_ms) =
+            (Position(info.stream_sequence), message::unix_millis(info.published));
         let Some(subject) = subject else {
             tracing::warn!(log = log.name, position = position.0, "an entry of others is left out");
-            return Heard::Nothing;
+            return SessionEvent::Ignored;
         };
         let message = message.message;
         let entry = message::entry(message.headers.as_ref(), message.payload);
-        Heard::Entry(Recorded { position, subject, at_ms, entry })
+        SessionEvent::Entry(Recorded { position, subject, at_ms, entry })
     }
 
-    async fn hear_status(&self, link: &Link, status: StatusCode, message: Message) -> Heard {
+    async fn handle_status(
+        &self,
+        link: &Connection,
+        status: StatusCode,
+        message: Message,
+    ) -> SessionEvent {
         if status != StatusCode::IDLE_HEARTBEAT {
-            return Heard::Broken("the consumer has ended");
+            return SessionEvent::Broken("the consumer has ended");
         }
         let header = |name: &str| {
             let value = message.headers.as_ref().and_then(|headers| headers.get(name));
@@ -223,13 +237,13 @@ impl Session {
             None => header("Nats-Consumer-Stalled"),
         };
         if let Some(asked) = asked
-            && link.tell(asked, None, Bytes::new()).await.is_err()
+            && link.publish(asked, None, Bytes::new()).await.is_err()
         {
-            return Heard::Broken("flow control could not be answered");
+            return SessionEvent::Broken("flow control could not be answered");
         }
         match header("Nats-Last-Consumer").and_then(|sent| sent.parse::<u64>().ok()) {
-            Some(sent) if sent != self.received => Heard::Broken("a message is missing"),
-            _ => Heard::Nothing,
+            Some(sent) if sent != self.received => SessionEvent::Broken("a message is missing"),
+            _ => SessionEvent::Ignored,
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The port, put together from link, streams and returns.
 
-use crate::append::{self, Published, publish};
-use crate::deliveries::{Ground, Source, deliveries};
+use crate::append::{self, PublishOutcome, publish};
+use crate::deliveries::{LedgerContext, Source, deliveries};
 use crate::follow::follow;
-use crate::link::{Link, unavailable};
+use crate::link::{Connection, unavailable};
 use crate::message;
 use crate::naming::Namespace;
 use crate::options::{ConnectError, NatsOptions};
-use crate::returns::Returns;
-use crate::streams::{Kind, Streams};
+use crate::returns::AbandonedQueue;
+use crate::streams::{StreamKind, Streams};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use paihao_contracts::names::{Consumer, LOGS, Log, WORK_QUEUES, WorkQueue};
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// worker.
 #[derive(Clone)]
 pub struct NatsLedger {
-    ground: Ground,
+    context: LedgerContext,
     heartbeat: Duration,
 }
 
@@ -32,20 +32,20 @@ impl NatsLedger {
     /// once: who starts before the server tries again on [`ConnectError::Unreachable`].
     pub async fn connect(options: NatsOptions) -> Result<Self, ConnectError> {
         let namespace = Namespace::new(&options.namespace)?;
-        let link = Arc::new(Link::connect(&options).await?);
+        let link = Arc::new(Connection::connect(&options).await?);
         let streams = Arc::new(Streams::new(Arc::clone(&link), namespace, options.clone()));
-        for kind in all() {
+        for kind in all_streams() {
             streams.ensure(kind).await?;
         }
-        let returns = Returns::start(Arc::clone(&link));
-        let ground = Ground { link, streams, returns };
-        Ok(NatsLedger { ground, heartbeat: options.heartbeat })
+        let returns = AbandonedQueue::start(Arc::clone(&link));
+        let ground = LedgerContext { connection: link, streams, abandoned: returns };
+        Ok(NatsLedger { context: ground, heartbeat: options.heartbeat })
     }
 }
 
 /// Everything there is to make.
-pub(crate) fn all() -> impl Iterator<Item = Kind> {
-    LOGS.into_iter().map(Kind::Log).chain(WORK_QUEUES.into_iter().map(Kind::Queue))
+pub(crate) fn all_streams() -> impl Iterator<Item = StreamKind> {
+    LOGS.into_iter().map(StreamKind::Log).chain(WORK_QUEUES.into_iter().map(StreamKind::Queue))
 }
 
 #[async_trait]
@@ -57,16 +57,16 @@ impl Ledger for NatsLedger {
         expect: Expect,
         entry: Entry,
     ) -> Result<Position, AppendError> {
-        let Ground { link, streams, .. } = &self.ground;
-        append::append(link, streams, log, subject, expect, entry).await
+        let LedgerContext { connection, streams, .. } = &self.context;
+        append::append(connection, streams, log, subject, expect, entry).await
     }
 
     async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<Recorded>, Unavailable> {
-        append::last(&self.ground.link, &self.ground.streams, log, subject).await
+        append::last(&self.context.connection, &self.context.streams, log, subject).await
     }
 
     async fn head(&self, log: &Log) -> Result<Position, Unavailable> {
-        append::head(&self.ground.streams, log).await
+        append::head(&self.context.streams, log).await
     }
 
     async fn follow(
@@ -74,8 +74,8 @@ impl Ledger for NatsLedger {
         log: &Log,
         after: Position,
     ) -> Result<BoxStream<'static, Followed>, Unavailable> {
-        let Ground { link, streams, .. } = self.ground.clone();
-        follow(link, streams, *log, after, self.heartbeat).await
+        let LedgerContext { connection, streams, .. } = self.context.clone();
+        follow(connection, streams, *log, after, self.heartbeat).await
     }
 
     async fn consume(
@@ -84,7 +84,7 @@ impl Ledger for NatsLedger {
         consumer: &Consumer,
         in_flight: usize,
     ) -> Result<Deliveries, Unavailable> {
-        deliveries(self.ground.clone(), Source::Consumer(*log, *consumer), in_flight).await
+        deliveries(self.context.clone(), Source::Consumer(*log, *consumer), in_flight).await
     }
 
     async fn enqueue(
@@ -94,34 +94,34 @@ impl Ledger for NatsLedger {
         entry: Entry,
         delay: Duration,
     ) -> Result<Enqueued, Unavailable> {
-        let Ground { link, streams, .. } = &self.ground;
-        if let Err(limit) = message::fits(link, &entry) {
+        let LedgerContext { connection, streams, .. } = &self.context;
+        if let Err(limit) = message::check_size(connection, &entry) {
             let size = entry.size();
             return Err(Unavailable(format!(
                 "a message of {size} bytes is larger than the limit of {limit}"
             )));
         }
         let mut headers = message::headers(&entry);
-        message::put_key(&mut headers, key);
+        message::set_key(&mut headers, key);
         if !delay.is_zero() {
-            message::put_delay(&mut headers, delay);
+            message::set_delay(&mut headers, delay);
         }
-        let subject = streams.namespace().queue(queue);
-        let kind = Kind::Queue(*queue);
-        match publish(link, streams, kind, &subject, &headers, &entry.payload).await? {
-            Published::Stands { duplicate: true, .. } => Ok(Enqueued::AlreadyThere),
-            Published::Stands { .. } => Ok(Enqueued::New),
-            Published::Refused(error) => Err(unavailable(&error)),
+        let subject = streams.namespace().queue_subject(queue);
+        let kind = StreamKind::Queue(*queue);
+        match publish(connection, streams, kind, &subject, &headers, &entry.payload).await? {
+            PublishOutcome::Stored { duplicate: true, .. } => Ok(Enqueued::AlreadyThere),
+            PublishOutcome::Stored { .. } => Ok(Enqueued::New),
+            PublishOutcome::Rejected(error) => Err(unavailable(&error)),
         }
     }
 
     async fn work(&self, queue: &WorkQueue, in_flight: usize) -> Result<Deliveries, Unavailable> {
-        deliveries(self.ground.clone(), Source::Queue(*queue), in_flight).await
+        deliveries(self.context.clone(), Source::Queue(*queue), in_flight).await
     }
 
     async fn check(&self) -> Result<(), Unavailable> {
-        for kind in all() {
-            self.ground.streams.ensure(kind).await?;
+        for kind in all_streams() {
+            self.context.streams.ensure(kind).await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 //! again when they are found missing. While the server is away every call ends within its time,
 //! and followers and workers wait and then go on.
 //!
-//! Supported servers: [`OLDEST_SERVER`] to [`NEWEST_SERVER`]; the whole suite of the port runs
+//! Supported servers: [`MIN_SERVER_VERSION`] to [`MAX_TESTED_SERVER_VERSION`]; the whole suite of the port runs
 //! against both. How safe an acknowledged entry is against a power cut is the server's business:
 //! three replicas, or `sync_interval: always` in its configuration.
 
@@ -29,6 +29,6 @@ mod backoff;
 mod message;
 mod naming;
 
-pub use inspect::{ServerFacts, StreamFacts, inspect};
+pub use inspect::{ServerInfo, StreamInfo, inspect};
 pub use ledger::NatsLedger;
-pub use options::{ConnectError, NEWEST_SERVER, NatsOptions, OLDEST_SERVER};
+pub use options::{ConnectError, MAX_TESTED_SERVER_VERSION, MIN_SERVER_VERSION, NatsOptions};

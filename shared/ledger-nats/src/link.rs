@@ -1,7 +1,7 @@
 //! The one connection to the servers, and calls over it that end in time.
 
-use crate::backoff::wait_after;
-use crate::options::{ConnectError, NatsOptions, OLDEST_SERVER};
+use crate::backoff::delay_after;
+use crate::options::{ConnectError, MIN_SERVER_VERSION, NatsOptions};
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State as ClientState;
 use async_nats::jetstream;
@@ -17,30 +17,30 @@ use tokio::sync::watch;
 
 /// Whether there is a connection, and how many there have been.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct State {
-    pub(crate) up: bool,
-    pub(crate) times: u64,
+pub(crate) struct ConnectionState {
+    pub(crate) connected: bool,
+    pub(crate) connect_count: u64,
 }
 
 /// Why a call brought nothing.
 #[derive(Debug)]
 pub(crate) enum CallError {
     /// Nobody listens there: what was called is missing. Nothing has happened.
-    Nobody,
+    NoResponders,
     /// No answer in time; it may have happened.
     Unavailable(Unavailable),
 }
 
-pub(crate) struct Link {
+pub(crate) struct Connection {
     client: Client,
-    context: jetstream::Context,
-    state: watch::Receiver<State>,
+    jetstream: jetstream::Context,
+    state: watch::Receiver<ConnectionState>,
     timeout: Duration,
 }
 
-impl Link {
+impl Connection {
     pub(crate) async fn connect(options: &NatsOptions) -> Result<Self, ConnectError> {
-        let (report, state) = watch::channel(State::default());
+        let (report, state) = watch::channel(ConnectionState::default());
         let salt = std::process::id().into();
         let mut connect = ConnectOptions::new()
             .name("paihao")
@@ -52,10 +52,10 @@ impl Link {
             .subscription_capacity(1 << 18)
             .reconnect_delay_callback(move |attempts| match attempts {
                 0 | 1 => Duration::ZERO,
-                more => wait_after(more - 1, salt),
+                more => delay_after(more - 1, salt),
             })
             .event_callback(move |event| {
-                note(&report, &event);
+                record_event(&report, &event);
                 std::future::ready(())
             });
         if let Some(user) = &options.user {
@@ -79,37 +79,37 @@ impl Link {
             kind => ConnectError::Unreachable(kind.to_string()),
         })?;
         let info = client.server_info();
-        if version(&info.version).is_none_or(|version| version < OLDEST_SERVER) {
+        if parse_version(&info.version).is_none_or(|version| version < MIN_SERVER_VERSION) {
             return Err(ConnectError::TooOld { found: info.version });
         }
         let context =
             jetstream::ContextBuilder::new().timeout(options.timeout).build(client.clone());
-        let link = Link { client, context, state, timeout: options.timeout };
-        link.demand_jetstream().await?;
+        let link = Connection { client, jetstream: context, state, timeout: options.timeout };
+        link.require_jetstream().await?;
         Ok(link)
     }
 
     /// Only whether there is an error matters: what else stands in the answer differs by version.
-    async fn demand_jetstream(&self) -> Result<(), ConnectError> {
-        match self.call("$JS.API.INFO".to_owned(), HeaderMap::new(), Bytes::new()).await {
+    async fn require_jetstream(&self) -> Result<(), ConnectError> {
+        match self.request("$JS.API.INFO".to_owned(), HeaderMap::new(), Bytes::new()).await {
             Ok(answer) => match serde_json::from_slice::<serde_json::Value>(&answer.payload) {
                 Ok(answer) if answer.get("error").is_none() => Ok(()),
                 _ => Err(ConnectError::NoJetStream),
             },
-            Err(CallError::Nobody) => Err(ConnectError::NoJetStream),
+            Err(CallError::NoResponders) => Err(ConnectError::NoJetStream),
             Err(CallError::Unavailable(Unavailable(reason))) => {
                 Err(ConnectError::Unreachable(reason))
             }
         }
     }
 
-    /// The JetStream interface. Calls over it belong into [`Link::within`].
-    pub(crate) fn context(&self) -> &jetstream::Context {
-        &self.context
+    /// The JetStream interface. Calls over it belong into [`Connection::with_timeout`].
+    pub(crate) fn jetstream(&self) -> &jetstream::Context {
+        &self.jetstream
     }
 
     /// Changes when the connection is lost or found again.
-    pub(crate) fn state(&self) -> watch::Receiver<State> {
+    pub(crate) fn state(&self) -> watch::Receiver<ConnectionState> {
         self.state.clone()
     }
 
@@ -131,7 +131,7 @@ impl Link {
     }
 
     /// A number that differs from caller to caller.
-    pub(crate) fn salt(&self) -> u64 {
+    pub(crate) fn jitter_seed(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.client.new_inbox().hash(&mut hasher);
         hasher.finish()
@@ -139,19 +139,22 @@ impl Link {
 
     /// Does this within the time of one call, once there is a connection: what is sent without one
     /// would be kept back and sent at any later time.
-    pub(crate) async fn within<T>(&self, what: impl Future<Output = T>) -> Result<T, Unavailable> {
+    pub(crate) async fn with_timeout<T>(
+        &self,
+        what: impl Future<Output = T>,
+    ) -> Result<T, Unavailable> {
         let work = async {
             // The client knows best; events only say when it is worth looking again.
             if self.client.connection_state() != ClientState::Connected {
                 let mut state = self.state.clone();
-                state.wait_for(|state| state.up).await.ok()?;
+                state.wait_for(|state| state.connected).await.ok()?;
             }
             Some(what.await)
         };
         match tokio::time::timeout(self.timeout, work).await {
             Ok(Some(done)) => Ok(done),
             Ok(None) => Err(Unavailable("the connection has been closed".to_owned())),
-            Err(_) if self.state.borrow().up => {
+            Err(_) if self.state.borrow().connected => {
                 Err(Unavailable(format!("no answer from NATS within {:?}", self.timeout)))
             }
             Err(_) => Err(Unavailable("no connection to NATS".to_owned())),
@@ -159,7 +162,7 @@ impl Link {
     }
 
     /// Publishes and waits for the answer.
-    pub(crate) async fn call(
+    pub(crate) async fn request(
         &self,
         subject: String,
         headers: HeaderMap,
@@ -167,20 +170,20 @@ impl Link {
     ) -> Result<Message, CallError> {
         // One time limit is enough, and it is the one that also counts waiting for a connection.
         let request = Request::new().headers(headers).payload(payload).timeout(None);
-        let called = self.within(self.client.send_request(subject, request)).await;
+        let called = self.with_timeout(self.client.send_request(subject, request)).await;
         called.map_err(CallError::Unavailable)?.map_err(|error| match error.kind() {
-            RequestErrorKind::NoResponders => CallError::Nobody,
+            RequestErrorKind::NoResponders => CallError::NoResponders,
             _ => CallError::Unavailable(Unavailable("the call to NATS failed".to_owned())),
         })
     }
 
     pub(crate) async fn subscribe(&self, subject: String) -> Result<Subscriber, Unavailable> {
-        let subscribed = self.within(self.client.subscribe(subject)).await?;
+        let subscribed = self.with_timeout(self.client.subscribe(subject)).await?;
         subscribed.map_err(|_| Unavailable("NATS does not take a subscription".to_owned()))
     }
 
     /// Publishes without an answer.
-    pub(crate) async fn tell(
+    pub(crate) async fn publish(
         &self,
         subject: impl async_nats::subject::ToSubject,
         reply: Option<String>,
@@ -188,17 +191,17 @@ impl Link {
     ) -> Result<(), Unavailable> {
         let told = match reply {
             Some(reply) => {
-                self.within(self.client.publish_with_reply(subject, reply, payload)).await?
+                self.with_timeout(self.client.publish_with_reply(subject, reply, payload)).await?
             }
-            None => self.within(self.client.publish(subject, payload)).await?,
+            None => self.with_timeout(self.client.publish(subject, payload)).await?,
         };
         told.map_err(|_| Unavailable("NATS does not take a message".to_owned()))
     }
 }
 
 /// Waits until the connection is another one than this.
-pub(crate) async fn moved_on(state: &mut watch::Receiver<State>, connection: u64) {
-    if state.wait_for(|state| state.times != connection).await.is_err() {
+pub(crate) async fn reconnected(state: &mut watch::Receiver<ConnectionState>, connection: u64) {
+    if state.wait_for(|state| state.connect_count != connection).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
@@ -208,19 +211,19 @@ pub(crate) fn unavailable(error: &dyn std::fmt::Display) -> Unavailable {
     Unavailable(format!("NATS says: {error}"))
 }
 
-fn note(report: &watch::Sender<State>, event: &Event) {
+fn record_event(report: &watch::Sender<ConnectionState>, event: &Event) {
     match event {
         Event::Connected => {
             report.send_modify(|state| {
-                state.up = true;
-                state.times += 1;
+                state.connected = true;
+                state.connect_count += 1;
             });
-            if report.borrow().times > 1 {
+            if report.borrow().connect_count > 1 {
                 tracing::info!("connected to NATS again");
             }
         }
         Event::Disconnected | Event::Closed => {
-            let was_up = report.send_if_modified(|state| std::mem::take(&mut state.up));
+            let was_up = report.send_if_modified(|state| std::mem::take(&mut state.connected));
             if was_up {
                 tracing::warn!("lost the connection to NATS, trying to get it back");
             }
@@ -231,7 +234,7 @@ fn note(report: &watch::Sender<State>, event: &Event) {
 }
 
 /// `2.9.10` and `2.12.0-preview.1` are read, anything else is not.
-pub(crate) fn version(text: &str) -> Option<(u64, u64, u64)> {
+pub(crate) fn parse_version(text: &str) -> Option<(u64, u64, u64)> {
     let plain = text.split(['-', '+']).next()?;
     let mut parts = plain.split('.').map(|part| part.parse().ok());
     let version = (parts.next()??, parts.next()??, parts.next()??);
@@ -244,11 +247,11 @@ mod tests {
 
     #[test]
     fn versions_are_read_and_compared() {
-        assert_eq!(version("2.9.10"), Some((2, 9, 10)));
-        assert_eq!(version("2.12.0-preview.1"), Some((2, 12, 0)));
-        assert!(version("2.10.0") > version("2.9.10"));
+        assert_eq!(parse_version("2.9.10"), Some((2, 9, 10)));
+        assert_eq!(parse_version("2.12.0-preview.1"), Some((2, 12, 0)));
+        assert!(parse_version("2.10.0") > parse_version("2.9.10"));
         for bad in ["", "2", "2.9", "v2.9.1", "2.9.1.4", "zero"] {
-            assert_eq!(version(bad), None, "{bad}");
+            assert_eq!(parse_version(bad), None, "{bad}");
         }
     }
 }

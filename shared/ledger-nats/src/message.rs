@@ -1,6 +1,6 @@
 //! An entry as a NATS message, and back.
 
-use crate::link::Link;
+use crate::link::Connection;
 use async_nats::HeaderMap;
 use async_nats::header::{HeaderName, NATS_MESSAGE_ID};
 use bytes::Bytes;
@@ -9,12 +9,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// How many milliseconds after it was enqueued a message may first be handed out.
-const DELAY: &str = "Paihao-Delay";
+const DELAY_HEADER: &str = "Paihao-Delay";
 
 /// The entry's own headers, without what would mean something to the server or to us.
 pub(crate) fn headers(entry: &Entry) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for (name, value) in entry.carried_headers().filter(|(name, _)| is_the_entrys(name)) {
+    for (name, value) in entry.carried_headers().filter(|(name, _)| is_entry_header(name)) {
         if let Ok(name) = HeaderName::from_str(name) {
             headers.append(name, value);
         }
@@ -22,7 +22,7 @@ pub(crate) fn headers(entry: &Entry) -> HeaderMap {
     headers
 }
 
-pub(crate) fn put_key(headers: &mut HeaderMap, key: &str) {
+pub(crate) fn set_key(headers: &mut HeaderMap, key: &str) {
     headers.insert(NATS_MESSAGE_ID, dead_letter::encode(key).as_str());
 }
 
@@ -31,13 +31,13 @@ pub(crate) fn key(headers: Option<&HeaderMap>) -> String {
     dead_letter::decode(encoded.map_or("", |value| value.as_str()))
 }
 
-pub(crate) fn put_delay(headers: &mut HeaderMap, delay: Duration) {
+pub(crate) fn set_delay(headers: &mut HeaderMap, delay: Duration) {
     let whole = Duration::from_nanos(delay.as_nanos().min(u128::from(u64::MAX)) as u64);
-    headers.insert(DELAY, whole.as_millis().max(1).to_string().as_str());
+    headers.insert(DELAY_HEADER, whole.as_millis().max(1).to_string().as_str());
 }
 
 pub(crate) fn delay(headers: Option<&HeaderMap>) -> Option<Duration> {
-    let millis = headers?.get(DELAY)?.as_str().parse().ok()?;
+    let millis = headers?.get(DELAY_HEADER)?.as_str().parse().ok()?;
     Some(Duration::from_millis(millis))
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn entry(headers: Option<&HeaderMap>, payload: Bytes) -> Entry {
     let mut read: Vec<(String, String)> = headers
         .into_iter()
         .flat_map(HeaderMap::iter)
-        .filter(|(name, _)| is_the_entrys(name.as_ref()))
+        .filter(|(name, _)| is_entry_header(name.as_ref()))
         .flat_map(|(name, values)| {
             values.iter().map(move |value| (name.to_string(), value.as_str().to_owned()))
         })
@@ -54,18 +54,18 @@ pub(crate) fn entry(headers: Option<&HeaderMap>, payload: Bytes) -> Entry {
     Entry { payload, headers: read }
 }
 
-fn is_the_entrys(name: &str) -> bool {
+fn is_entry_header(name: &str) -> bool {
     let is_nats = name.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case("nats-"));
-    !is_nats && !name.eq_ignore_ascii_case(DELAY)
+    !is_nats && !name.eq_ignore_ascii_case(DELAY_HEADER)
 }
 
 /// When a message was stored, in Unix milliseconds.
-pub(crate) fn millis(at: async_nats::datetime::DateTime) -> i64 {
+pub(crate) fn unix_millis(at: async_nats::datetime::DateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
 }
 
 /// Whether the server would take a message so large; otherwise how much of the entry it would.
-pub(crate) fn fits(link: &Link, entry: &Entry) -> Result<(), usize> {
+pub(crate) fn check_size(link: &Connection, entry: &Entry) -> Result<(), usize> {
     // Names and values are counted in the entry; separators and the headers we add are not.
     let around = 512 + 4 * entry.headers.len();
     let limit = link.max_payload().saturating_sub(around);

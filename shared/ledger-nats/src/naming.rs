@@ -9,7 +9,7 @@ use paihao_ledger::Subject;
 pub(crate) struct Namespace(String);
 
 /// The durable consumer through which all workers of a queue get their messages.
-pub(crate) const WORKERS: &str = "workers";
+pub(crate) const QUEUE_CONSUMER: &str = "workers";
 
 impl Namespace {
     pub(crate) fn new(name: &str) -> Result<Self, ConnectError> {
@@ -23,27 +23,27 @@ impl Namespace {
     }
 
     /// `PAIHAO_DEAD_LETTERS` for `dead-letters`.
-    pub(crate) fn stream(&self, name: &str) -> String {
+    pub(crate) fn stream_name(&self, name: &str) -> String {
         format!("{}_{}", self.0, name).replace('-', "_").to_ascii_uppercase()
     }
 
     /// Every subject of a log.
-    pub(crate) fn all_of(&self, log: &Log) -> String {
+    pub(crate) fn log_wildcard(&self, log: &Log) -> String {
         format!("{}.{}.>", self.0, log.name)
     }
 
     /// `paihao.ledger.<account>.<site>`.
-    pub(crate) fn subject(&self, log: &Log, subject: &Subject) -> String {
+    pub(crate) fn log_subject(&self, log: &Log, subject: &Subject) -> String {
         format!("{}.{}.{}", self.0, log.name, subject)
     }
 
     /// The one subject of a queue.
-    pub(crate) fn queue(&self, queue: &WorkQueue) -> String {
+    pub(crate) fn queue_subject(&self, queue: &WorkQueue) -> String {
         format!("{}.{}", self.0, queue.name)
     }
 
     /// What the log calls a subject of the server.
-    pub(crate) fn read(&self, log: &Log, subject: &str) -> Option<Subject> {
+    pub(crate) fn parse_subject(&self, log: &Log, subject: &str) -> Option<Subject> {
         let rest = subject.strip_prefix(&self.0)?.strip_prefix('.')?;
         Subject::parse(rest.strip_prefix(log.name)?.strip_prefix('.')?).ok()
     }
@@ -58,13 +58,13 @@ mod tests {
     fn names_carry_the_namespace() {
         let space = Namespace::new("shop-1").unwrap();
         let subject = Subject::new(&["gh_1", "hall"]).unwrap();
-        assert_eq!(space.stream(DEAD_LETTERS.name), "SHOP_1_DEAD_LETTERS");
-        assert_eq!(space.all_of(&LEDGER), "shop-1.ledger.>");
-        assert_eq!(space.subject(&LEDGER, &subject), "shop-1.ledger.gh_1.hall");
-        assert_eq!(space.queue(&NOTICES), "shop-1.notices");
-        assert_eq!(space.read(&LEDGER, "shop-1.ledger.gh_1.hall"), Some(subject));
-        assert_eq!(space.read(&LEDGER, "shop-1.ledgers.gh_1"), None);
-        assert_eq!(space.read(&LEDGER, "shop-1.ledger"), None);
+        assert_eq!(space.stream_name(DEAD_LETTERS.name), "SHOP_1_DEAD_LETTERS");
+        assert_eq!(space.log_wildcard(&LEDGER), "shop-1.ledger.>");
+        assert_eq!(space.log_subject(&LEDGER, &subject), "shop-1.ledger.gh_1.hall");
+        assert_eq!(space.queue_subject(&NOTICES), "shop-1.notices");
+        assert_eq!(space.parse_subject(&LEDGER, "shop-1.ledger.gh_1.hall"), Some(subject));
+        assert_eq!(space.parse_subject(&LEDGER, "shop-1.ledgers.gh_1"), None);
+        assert_eq!(space.parse_subject(&LEDGER, "shop-1.ledger"), None);
     }
 
     #[test]

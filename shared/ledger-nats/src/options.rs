@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The oldest server that passes the suite; an older one is refused.
-pub const OLDEST_SERVER: (u64, u64, u64) = (2, 9, 10);
+pub const MIN_SERVER_VERSION: (u64, u64, u64) = (2, 9, 10);
 
 /// The newest server that the suite has been run against; a newer one is not refused.
-pub const NEWEST_SERVER: (u64, u64, u64) = (2, 15, 1);
+pub const MAX_TESTED_SERVER_VERSION: (u64, u64, u64) = (2, 15, 1);
 
 /// How to reach the servers, and what is kept on them.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub struct NatsOptions {
     /// Copies of each stream that the servers keep: 1, 3 or 5.
     pub replicas: usize,
     /// Logs that are kept for longer or shorter than they say of themselves.
-    pub otherwise: Vec<Log>,
+    pub retention_overrides: Vec<Log>,
     /// A credentials file as `nsc` writes it.
     pub credentials: Option<PathBuf>,
     /// User name, where the servers ask for one.
@@ -50,8 +50,8 @@ impl fmt::Debug for NatsOptions {
 
 impl NatsOptions {
     /// A log as it is kept on these servers.
-    pub(crate) fn as_kept(&self, log: Log) -> Log {
-        self.otherwise.iter().copied().find(|other| other.name == log.name).unwrap_or(log)
+    pub(crate) fn with_retention(&self, log: Log) -> Log {
+        self.retention_overrides.iter().copied().find(|other| other.name == log.name).unwrap_or(log)
     }
 }
 
@@ -62,7 +62,7 @@ impl Default for NatsOptions {
             url: "nats://127.0.0.1:4222".to_owned(),
             namespace: "paihao".to_owned(),
             replicas: 1,
-            otherwise: Vec::new(),
+            retention_overrides: Vec::new(),
             credentials: None,
             user: None,
             password: None,
@@ -84,7 +84,7 @@ pub enum ConnectError {
     /// The server is too old.
     #[error(
         "the NATS server has version {found}, and the oldest supported one is {}.{}.{}: update it",
-        OLDEST_SERVER.0, OLDEST_SERVER.1, OLDEST_SERVER.2
+        MIN_SERVER_VERSION.0, MIN_SERVER_VERSION.1, MIN_SERVER_VERSION.2
     )]
     TooOld {
         /// The version it states.

@@ -1,6 +1,6 @@
 //! Giving back what nobody will work on, behind the backs of those who have left.
 
-use crate::link::Link;
+use crate::link::Connection;
 use async_nats::jetstream::AckKind;
 use async_nats::subject::Subject;
 use async_nats::{StatusCode, Subscriber};
@@ -9,43 +9,43 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-enum Return {
+enum AbandonedItem {
     /// The way to acknowledge one message.
     Message(Subject),
     /// Where messages may still be coming in.
-    Everything(Subscriber),
+    Subscription(Subscriber),
 }
 
 /// Takes back from anywhere, without waiting. Its task ends when the last handle is dropped.
 #[derive(Clone)]
-pub(crate) struct Returns(mpsc::UnboundedSender<Return>);
+pub(crate) struct AbandonedQueue(mpsc::UnboundedSender<AbandonedItem>);
 
-impl Returns {
-    pub(crate) fn start(link: Arc<Link>) -> Self {
+impl AbandonedQueue {
+    pub(crate) fn start(link: Arc<Connection>) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         #[allow(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
         tokio::spawn(run(link, receiver));
-        Returns(sender)
+        AbandonedQueue(sender)
     }
 
     /// To be handed out again soon.
-    pub(crate) fn give_back(&self, reply: Subject) {
-        let _ = self.0.send(Return::Message(reply));
+    pub(crate) fn nak(&self, reply: Subject) {
+        let _ = self.0.send(AbandonedItem::Message(reply));
     }
 
     /// Everything that came or is on its way, to be handed out again soon.
-    pub(crate) fn give_back_all(&self, subscriber: Subscriber) {
-        let _ = self.0.send(Return::Everything(subscriber));
+    pub(crate) fn nak_all(&self, subscriber: Subscriber) {
+        let _ = self.0.send(AbandonedItem::Subscription(subscriber));
     }
 }
 
-async fn run(link: Arc<Link>, mut returns: mpsc::UnboundedReceiver<Return>) {
+async fn run(link: Arc<Connection>, mut returns: mpsc::UnboundedReceiver<AbandonedItem>) {
     let mut emptying = FuturesUnordered::new();
     loop {
         tokio::select! {
             taken = returns.recv() => match taken {
-                Some(Return::Message(reply)) => give_back(&link, reply).await,
-                Some(Return::Everything(subscriber)) => emptying.push(empty(&link, subscriber)),
+                Some(AbandonedItem::Message(reply)) => nak(&link, reply).await,
+                Some(AbandonedItem::Subscription(subscriber)) => emptying.push(nak_remaining(&link, subscriber)),
                 None => break,
             },
             Some(()) = emptying.next() => {}
@@ -55,12 +55,12 @@ async fn run(link: Arc<Link>, mut returns: mpsc::UnboundedReceiver<Return>) {
 }
 
 /// On failure the server hands it out again when its ack-wait is over.
-async fn give_back(link: &Link, reply: Subject) {
-    let _ = link.tell(reply, None, AckKind::Nak(None).into()).await;
+async fn nak(link: &Connection, reply: Subject) {
+    let _ = link.publish(reply, None, AckKind::Nak(None).into()).await;
 }
 
 /// Unsubscribes and returns what the server had already sent by then.
-async fn empty(link: &Link, mut subscriber: Subscriber) {
+async fn nak_remaining(link: &Connection, mut subscriber: Subscriber) {
     if subscriber.drain().await.is_err() {
         return;
     }
@@ -68,7 +68,7 @@ async fn empty(link: &Link, mut subscriber: Subscriber) {
         while let Some(message) = subscriber.next().await {
             let is_message = message.status.is_none_or(|status| status == StatusCode::OK);
             if let Some(reply) = message.reply.filter(|_| is_message) {
-                give_back(link, reply).await;
+                nak(link, reply).await;
             }
         }
     };

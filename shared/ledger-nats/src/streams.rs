@@ -1,6 +1,6 @@
 //! The streams: made when first needed, and again when they are found missing.
 
-use crate::link::{Link, unavailable};
+use crate::link::{Connection, unavailable};
 use crate::naming::Namespace;
 use crate::options::{ConnectError, NatsOptions};
 use async_nats::jetstream::ErrorCode;
@@ -15,31 +15,31 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How long the server remembers the key of a message.
-const REMEMBERED: Duration = Duration::from_secs(120);
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum StreamKind {
     Log(Log),
     Queue(WorkQueue),
 }
 
-impl Kind {
+impl StreamKind {
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Kind::Log(log) => log.name,
-            Kind::Queue(queue) => queue.name,
+            StreamKind::Log(log) => log.name,
+            StreamKind::Queue(queue) => queue.name,
         }
     }
 }
 
 pub(crate) struct Streams {
-    link: Arc<Link>,
+    connection: Arc<Connection>,
     namespace: Namespace,
     options: NatsOptions,
     known: Mutex<HashSet<&'static str>>,
-    one_at_a_time: tokio::sync::Mutex<()>,
+    ensure_lock: tokio::sync::Mutex<()>,
     /// Counts streams that were lost and made anew.
-    remade: watch::Sender<u64>,
+    recreations: watch::Sender<u64>,
 }
 
 /// Why a stream is not there.
@@ -69,14 +69,14 @@ impl From<StreamError> for ConnectError {
 }
 
 impl Streams {
-    pub(crate) fn new(link: Arc<Link>, namespace: Namespace, options: NatsOptions) -> Self {
+    pub(crate) fn new(link: Arc<Connection>, namespace: Namespace, options: NatsOptions) -> Self {
         Streams {
-            link,
+            connection: link,
             namespace,
             options,
             known: Mutex::default(),
-            one_at_a_time: tokio::sync::Mutex::default(),
-            remade: watch::Sender::new(0),
+            ensure_lock: tokio::sync::Mutex::default(),
+            recreations: watch::Sender::new(0),
         }
     }
 
@@ -84,17 +84,17 @@ impl Streams {
         &self.namespace
     }
 
-    pub(crate) fn name(&self, kind: Kind) -> String {
-        self.namespace.stream(kind.name())
+    pub(crate) fn name(&self, kind: StreamKind) -> String {
+        self.namespace.stream_name(kind.name())
     }
 
     /// Changes when a stream was lost and made anew.
-    pub(crate) fn remade(&self) -> watch::Receiver<u64> {
-        self.remade.subscribe()
+    pub(crate) fn recreations(&self) -> watch::Receiver<u64> {
+        self.recreations.subscribe()
     }
 
     /// Makes the stream if this process has not seen it yet.
-    pub(crate) async fn have(&self, kind: Kind) -> Result<(), StreamError> {
+    pub(crate) async fn ensure_once(&self, kind: StreamKind) -> Result<(), StreamError> {
         if self.known.lock().contains(kind.name()) {
             return Ok(());
         }
@@ -102,17 +102,17 @@ impl Streams {
     }
 
     /// Looks whether the stream is there, and makes it if not.
-    pub(crate) async fn ensure(&self, kind: Kind) -> Result<(), StreamError> {
-        let _one = self.one_at_a_time.lock().await;
+    pub(crate) async fn ensure(&self, kind: StreamKind) -> Result<(), StreamError> {
+        let _one = self.ensure_lock.lock().await;
         let name = self.name(kind);
         let wanted = self.config(kind);
-        match self.look(&name).await? {
-            Some(info) => self.adjust(info, wanted).await?,
+        match self.info(&name).await? {
+            Some(info) => self.update(info, wanted).await?,
             None => {
-                self.make(wanted).await?;
+                self.create(wanted).await?;
                 if self.known.lock().contains(kind.name()) {
                     tracing::warn!(stream = name, "a stream was lost and has been made anew");
-                    self.remade.send_modify(|times| *times += 1);
+                    self.recreations.send_modify(|times| *times += 1);
                 }
             }
         }
@@ -121,8 +121,9 @@ impl Streams {
     }
 
     /// What the server knows of a stream, `None` if there is none.
-    pub(crate) async fn look(&self, name: &str) -> Result<Option<Info>, StreamError> {
-        let looked = self.link.within(self.link.context().get_stream(name)).await;
+    pub(crate) async fn info(&self, name: &str) -> Result<Option<Info>, StreamError> {
+        let looked =
+            self.connection.with_timeout(self.connection.jetstream().get_stream(name)).await;
         match looked.map_err(StreamError::Unavailable)? {
             Ok(stream) => Ok(Some(stream.cached_info().clone())),
             Err(error) => match error.kind() {
@@ -136,9 +137,10 @@ impl Streams {
         }
     }
 
-    async fn make(&self, wanted: Config) -> Result<(), StreamError> {
+    async fn create(&self, wanted: Config) -> Result<(), StreamError> {
         let stream = wanted.name.clone();
-        let made = self.link.within(self.link.context().create_stream(wanted)).await;
+        let made =
+            self.connection.with_timeout(self.connection.jetstream().create_stream(wanted)).await;
         match made.map_err(StreamError::Unavailable)? {
             Ok(_) => Ok(()),
             Err(error) => match error.kind() {
@@ -157,7 +159,7 @@ impl Streams {
     }
 
     /// Changes what our configuration decides and leaves what an operator set besides.
-    async fn adjust(&self, found: Info, wanted: Config) -> Result<(), StreamError> {
+    async fn update(&self, found: Info, wanted: Config) -> Result<(), StreamError> {
         let stream = wanted.name.clone();
         if found.config.retention != wanted.retention {
             let reason = "there is a stream of another kind with this name".to_owned();
@@ -181,35 +183,39 @@ impl Streams {
             num_replicas: wanted.num_replicas,
             ..found.config
         };
-        let updated = self.link.within(self.link.context().update_stream(changed)).await;
+        let updated =
+            self.connection.with_timeout(self.connection.jetstream().update_stream(changed)).await;
         match updated.map_err(StreamError::Unavailable)? {
             Ok(_) => Ok(()),
             Err(error) => Err(StreamError::Refused { stream, reason: error.to_string() }),
         }
     }
 
-    fn kept(&self, log: Log) -> Option<Duration> {
-        self.options.as_kept(log).kept
+    fn max_age(&self, log: Log) -> Option<Duration> {
+        self.options.with_retention(log).retention
     }
 
-    fn config(&self, kind: Kind) -> Config {
+    fn config(&self, kind: StreamKind) -> Config {
         let common = Config {
             name: self.name(kind),
             storage: StorageType::File,
             num_replicas: self.options.replicas.max(1),
-            duplicate_window: REMEMBERED,
+            duplicate_window: DUPLICATE_WINDOW,
             ..Config::default()
         };
         match kind {
-            Kind::Log(log) => Config {
-                subjects: vec![self.namespace.all_of(&log)],
+            StreamKind::Log(log) => Config {
+                subjects: vec![self.namespace.log_wildcard(&log)],
                 retention: RetentionPolicy::Limits,
-                max_age: self.kept(log).unwrap_or_default(),
-                duplicate_window: self.kept(log).unwrap_or(REMEMBERED).min(REMEMBERED),
+                max_age: self.max_age(log).unwrap_or_default(),
+                duplicate_window: self
+                    .max_age(log)
+                    .unwrap_or(DUPLICATE_WINDOW)
+                    .min(DUPLICATE_WINDOW),
                 ..common
             },
-            Kind::Queue(queue) => Config {
-                subjects: vec![self.namespace.queue(&queue)],
+            StreamKind::Queue(queue) => Config {
+                subjects: vec![self.namespace.queue_subject(&queue)],
                 retention: RetentionPolicy::WorkQueue,
                 ..common
             },

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 /// A server for all cases, a namespace for each.
-async fn namespace_on(server: &NatsServer) -> (Arc<dyn Ledger>, ()) {
+async fn ledger_on(server: &NatsServer) -> (Arc<dyn Ledger>, ()) {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let namespace = format!("case-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let options = NatsOptions { url: server.url(), namespace, ..NatsOptions::default() };
@@ -16,7 +16,7 @@ async fn namespace_on(server: &NatsServer) -> (Arc<dyn Ledger>, ()) {
 
 mod newest {
     async fn make() -> (super::Arc<dyn super::Ledger>, ()) {
-        super::namespace_on(super::NatsServer::shared()).await
+        super::ledger_on(super::NatsServer::shared()).await
     }
     paihao_ledger::ledger_conformance!(make);
 }
@@ -25,7 +25,7 @@ mod oldest {
     async fn make() -> (super::Arc<dyn super::Ledger>, ()) {
         static SERVER: super::LazyLock<super::NatsServer> =
             super::LazyLock::new(|| super::NatsServer::start_with(&super::nats_server_oldest()));
-        super::namespace_on(&SERVER).await
+        super::ledger_on(&SERVER).await
     }
     paihao_ledger::ledger_conformance!(make);
 }

@@ -9,16 +9,16 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
-fn at(url: impl Into<String>) -> NatsOptions {
+fn options_for(url: impl Into<String>) -> NatsOptions {
     NatsOptions { url: url.into(), timeout: Duration::from_secs(2), ..NatsOptions::default() }
 }
 
-async fn refusal(options: NatsOptions) -> ConnectError {
+async fn connect_error(options: NatsOptions) -> ConnectError {
     NatsLedger::connect(options).await.err().expect("it must be refused")
 }
 
 /// Greets as a server of some version and answers pings.
-async fn pretender(version: &'static str) -> String {
+async fn fake_server(version: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     #[allow(clippy::disallowed_methods, reason = "ends with the test's runtime")]
@@ -41,7 +41,7 @@ async fn pretender(version: &'static str) -> String {
 
 #[tokio::test]
 async fn an_older_server_is_refused() {
-    let error = refusal(at(pretender("2.8.4").await)).await;
+    let error = connect_error(options_for(fake_server("2.8.4").await)).await;
     assert_eq!(error, ConnectError::TooOld { found: "2.8.4".to_owned() });
     assert!(error.to_string().contains("the oldest supported one is 2.9.10"), "{error}");
 }
@@ -50,21 +50,21 @@ async fn an_older_server_is_refused() {
 async fn a_server_without_jetstream_is_refused() {
     for binary in [NatsSetup::default().binary, nats_server_oldest()] {
         let setup = NatsSetup { binary, jetstream: false, ..NatsSetup::default() };
-        let server = NatsServer::with(setup);
-        assert_eq!(refusal(at(server.url())).await, ConnectError::NoJetStream);
+        let server = NatsServer::with_setup(setup);
+        assert_eq!(connect_error(options_for(server.url())).await, ConnectError::NoJetStream);
     }
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_refused_and_not_repeated() {
     let extra = "authorization { user: paihao, password: right }".to_owned();
-    let server = NatsServer::with(NatsSetup { extra, ..NatsSetup::default() });
+    let server = NatsServer::with_setup(NatsSetup { extra_config: extra, ..NatsSetup::default() });
     let with = |password: &str| NatsOptions {
         user: Some("paihao".to_owned()),
         password: Some(password.into()),
-        ..at(server.url())
+        ..options_for(server.url())
     };
-    let error = refusal(with("wrong-secret")).await;
+    let error = connect_error(with("wrong-secret")).await;
     assert_eq!(error, ConnectError::NotAllowed);
     assert!(!format!("{error} {error:?} {:?}", with("wrong-secret")).contains("wrong-secret"));
     NatsLedger::connect(with("right")).await.unwrap().check().await.unwrap();
@@ -73,11 +73,11 @@ async fn a_wrong_password_is_refused_and_not_repeated() {
 #[tokio::test]
 async fn nobody_there_is_unreachable_and_the_address_stays_private() {
     let url = format!("nats://user:hush-hush@127.0.0.1:{}", free_port());
-    assert!(!format!("{:?}", at(url.clone())).contains("hush"));
-    let error = refusal(at(url)).await;
+    assert!(!format!("{:?}", options_for(url.clone())).contains("hush"));
+    let error = connect_error(options_for(url)).await;
     assert!(matches!(error, ConnectError::Unreachable(_)), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
-    let error = refusal(at("nats://user:hush-hush@:port:")).await;
+    let error = connect_error(options_for("nats://user:hush-hush@:port:")).await;
     assert!(matches!(error, ConnectError::Invalid(_)), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
 }
@@ -85,14 +85,15 @@ async fn nobody_there_is_unreachable_and_the_address_stays_private() {
 #[tokio::test]
 async fn a_namespace_that_would_break_names_is_refused() {
     let options = NatsOptions { namespace: "Pai.Hao".to_owned(), ..NatsOptions::default() };
-    assert!(matches!(refusal(options).await, ConnectError::Invalid(_)));
+    assert!(matches!(connect_error(options).await, ConnectError::Invalid(_)));
 }
 
 #[tokio::test]
 async fn more_replicas_than_servers_is_a_sentence() {
     let server = NatsServer::shared();
     let namespace = "three".to_owned();
-    let error = refusal(NatsOptions { replicas: 3, namespace, ..at(server.url()) }).await;
+    let error =
+        connect_error(NatsOptions { replicas: 3, namespace, ..options_for(server.url()) }).await;
     assert!(matches!(error, ConnectError::Stream { .. }), "{error:?}");
 }
 
@@ -108,16 +109,16 @@ async fn an_existing_stream_is_brought_up_to_what_is_wanted() {
         ..jetstream::stream::Config::default()
     };
     context.create_stream(older.clone()).await.unwrap();
-    let options = NatsOptions { namespace: "adjust".to_owned(), ..at(server.url()) };
+    let options = NatsOptions { namespace: "adjust".to_owned(), ..options_for(server.url()) };
     NatsLedger::connect(options.clone()).await.unwrap();
     let now = context.get_stream("ADJUST_LEDGER").await.unwrap().cached_info().config.clone();
-    assert_eq!(Some(now.max_age), LEDGER.kept);
+    assert_eq!(Some(now.max_age), LEDGER.retention);
     assert_eq!(now.description.as_deref(), Some("an operator's note"));
 
     context.delete_stream("ADJUST_LEDGER").await.unwrap();
     let retention = jetstream::stream::RetentionPolicy::WorkQueue;
     context.create_stream(jetstream::stream::Config { retention, ..older }).await.unwrap();
-    let error = refusal(options).await;
+    let error = connect_error(options).await;
     assert!(error.to_string().contains("another kind"), "{error}");
 }
 
@@ -126,7 +127,7 @@ async fn an_inspection_makes_nothing_and_sees_what_somebody_made_otherwise() {
     let all = LOGS.len() + WORK_QUEUES.len();
     for binary in [NatsSetup::default().binary, nats_server_oldest()] {
         let server = NatsServer::start_with(&binary);
-        let facts = inspect(&at(server.url())).await.unwrap();
+        let facts = inspect(&options_for(server.url())).await.unwrap();
         assert!(facts.streams.is_empty() && facts.missing.len() == all, "{facts:?}");
         let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());
         let other = jetstream::stream::Config {
@@ -136,16 +137,19 @@ async fn an_inspection_makes_nothing_and_sees_what_somebody_made_otherwise() {
             ..Default::default()
         };
         context.create_stream(other).await.unwrap();
-        let facts = inspect(&at(server.url())).await.unwrap();
+        let facts = inspect(&options_for(server.url())).await.unwrap();
         assert_eq!((facts.streams.len(), facts.missing.len()), (1, all - 1));
-        assert!(!facts.streams[0].on_disk && !facts.streams[0].kept_right, "{facts:?}");
+        assert!(!facts.streams[0].on_disk && !facts.streams[0].retention_matches, "{facts:?}");
         context.delete_stream("PAIHAO_DEAD_LETTERS").await.unwrap();
 
-        NatsLedger::connect(at(server.url())).await.unwrap();
-        let facts = inspect(&at(server.url())).await.unwrap();
+        NatsLedger::connect(options_for(server.url())).await.unwrap();
+        let facts = inspect(&options_for(server.url())).await.unwrap();
         assert!(!facts.untested && facts.missing.is_empty() && facts.streams.len() == all);
         for stream in facts.streams {
-            assert!(stream.on_disk && stream.kept_right && stream.replicas == 1, "{stream:?}");
+            assert!(
+                stream.on_disk && stream.retention_matches && stream.replicas == 1,
+                "{stream:?}"
+            );
         }
     }
 }

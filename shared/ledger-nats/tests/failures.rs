@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(60);
-const NOW: Duration = Duration::ZERO;
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
+const NO_DELAY: Duration = Duration::ZERO;
 
 fn options(port: u16) -> NatsOptions {
     NatsOptions {
@@ -32,36 +32,36 @@ async fn connect(port: u16) -> NatsLedger {
     NatsLedger::connect(options(port)).await.unwrap()
 }
 
-async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited for {what}"))
+async fn with_timeout<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(TEST_TIMEOUT, future).await.unwrap_or_else(|_| panic!("waited for {what}"))
 }
 
 fn subject(name: &str) -> Subject {
     Subject::new(&["acc", name]).unwrap()
 }
 
-fn text(recorded: &Recorded) -> String {
+fn payload_text(recorded: &Recorded) -> String {
     String::from_utf8(recorded.entry.payload.to_vec()).unwrap()
 }
 
-async fn put(ledger: &NatsLedger, payload: &str) -> Position {
+async fn append_payload(ledger: &NatsLedger, payload: &str) -> Position {
     let entry = Entry::new(payload.to_owned());
     ledger.append(&LEDGER, &subject("a"), Expect::Anything, entry).await.unwrap()
 }
 
-async fn told(follower: &mut BoxStream<'static, Followed>) -> Followed {
-    within("a word", follower.next()).await.unwrap()
+async fn next_item(follower: &mut BoxStream<'static, Followed>) -> Followed {
+    with_timeout("a word", follower.next()).await.unwrap()
 }
 
 async fn next_text(follower: &mut BoxStream<'static, Followed>) -> String {
-    match told(follower).await {
-        Followed::Entry(recorded) => text(&recorded),
+    match next_item(follower).await {
+        Followed::Entry(recorded) => payload_text(&recorded),
         Followed::Restarted => panic!("the log is the same"),
     }
 }
 
 /// Follows the rule of the port: after no answer, reads before it tries again.
-async fn append_by_the_rule(ledger: &NatsLedger, subject: &Subject, payload: &str) {
+async fn append_until_stored(ledger: &NatsLedger, subject: &Subject, payload: &str) {
     let mut on = None;
     loop {
         let expect = on.map_or(Expect::Nothing, Expect::At);
@@ -72,7 +72,7 @@ async fn append_by_the_rule(ledger: &NatsLedger, subject: &Subject, payload: &st
             Err(other) => panic!("{other}"),
         }
         match ledger.last(&LEDGER, subject).await {
-            Ok(Some(last)) if text(&last) == payload => return,
+            Ok(Some(last)) if payload_text(&last) == payload => return,
             Ok(last) => on = last.map(|last| last.position),
             Err(_) => {}
         }
@@ -93,7 +93,7 @@ async fn a_killed_server_keeps_every_acknowledged_entry_once() {
             tokio::spawn(async move {
                 let subject = subject(&format!("s{who}"));
                 for n in 0..EACH {
-                    append_by_the_rule(&ledger, &subject, &format!("{who}/{n}")).await;
+                    append_until_stored(&ledger, &subject, &format!("{who}/{n}")).await;
                     done.fetch_add(1, Ordering::SeqCst);
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
@@ -101,21 +101,23 @@ async fn a_killed_server_keeps_every_acknowledged_entry_once() {
         })
         .collect();
     for kill_at in [60, 200] {
-        wait_until("appends", PATIENCE, async || done.load(Ordering::SeqCst) >= kill_at).await;
+        wait_until("appends", TEST_TIMEOUT, async || done.load(Ordering::SeqCst) >= kill_at).await;
         server.kill();
         tokio::time::sleep(Duration::from_millis(200)).await;
         server.restart();
     }
     for appender in appenders {
-        within("an appender", appender).await.unwrap();
+        with_timeout("an appender", appender).await.unwrap();
     }
     let mut seen = BTreeSet::new();
     let mut before = Position::START;
     while seen.len() < APPENDERS * EACH {
-        let Followed::Entry(recorded) = told(&mut follower).await else { panic!("it is the same") };
+        let Followed::Entry(recorded) = next_item(&mut follower).await else {
+            panic!("it is the same")
+        };
         assert!(recorded.position > before, "no repeat");
         before = recorded.position;
-        assert!(seen.insert(text(&recorded)), "{} stands twice", text(&recorded));
+        assert!(seen.insert(payload_text(&recorded)), "{} stands twice", payload_text(&recorded));
     }
     assert_eq!(ledger.head(&LEDGER).await.unwrap(), before);
 }
@@ -125,7 +127,7 @@ async fn a_frozen_server_costs_no_more_than_the_time_limit() {
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
     let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
-    put(&ledger, "before").await;
+    append_payload(&ledger, "before").await;
     assert_eq!(next_text(&mut follower).await, "before");
     server.freeze();
     let asked = Instant::now();
@@ -136,10 +138,10 @@ async fn a_frozen_server_costs_no_more_than_the_time_limit() {
     assert!(ledger.check().await.is_err());
     assert!(ledger.last(&LEDGER, &subject).await.is_err());
     assert!(ledger.head(&LEDGER).await.is_err());
-    assert!(ledger.enqueue(&NOTICES, "k", Entry::new("x"), NOW).await.is_err());
+    assert!(ledger.enqueue(&NOTICES, "k", Entry::new("x"), NO_DELAY).await.is_err());
     server.thaw();
-    wait_until("recovery", PATIENCE, async || ledger.check().await.is_ok()).await;
-    put(&ledger, "after").await;
+    wait_until("recovery", TEST_TIMEOUT, async || ledger.check().await.is_ok()).await;
+    append_payload(&ledger, "after").await;
     let mut rest = vec![next_text(&mut follower).await];
     while rest.last().unwrap() != "after" {
         rest.push(next_text(&mut follower).await);
@@ -158,14 +160,14 @@ async fn a_follower_behind_a_broken_line_misses_and_repeats_nothing() {
     let mut follower = far.follow(&LEDGER, Position::START).await.unwrap();
     let appending = tokio::spawn(async move {
         for n in 0..COUNT {
-            put(&near, &n.to_string()).await;
+            append_payload(&near, &n.to_string()).await;
         }
     });
     for n in 0..COUNT {
         if [100, 300, 301, 700].contains(&n) {
             proxy.cut();
             tokio::time::sleep(Duration::from_millis(50)).await;
-            proxy.mend();
+            proxy.restore();
         }
         assert_eq!(next_text(&mut follower).await, n.to_string());
     }
@@ -183,21 +185,21 @@ async fn without_a_line_there_is_patience_and_no_spin() {
     assert!(futures::poll!(follower.next()).is_pending());
     let attempts_before = proxy.attempts();
     proxy.cut();
-    let following = tokio::spawn(async move { told(&mut follower).await });
+    let following = tokio::spawn(async move { next_item(&mut follower).await });
     tokio::time::sleep(Duration::from_secs(3)).await;
     let attempts = proxy.attempts() - attempts_before;
     assert!((1..=12).contains(&attempts), "{attempts} attempts in three seconds");
     assert!(ledger.check().await.is_err());
-    proxy.mend();
-    wait_until("the line", PATIENCE, async || ledger.check().await.is_ok()).await;
-    put(&ledger, "x").await;
-    ledger.enqueue(&NOTICES, "k", Entry::new("x"), NOW).await.unwrap();
-    assert!(matches!(within("the follower", following).await.unwrap(), Followed::Entry(_)));
-    within("the worker", waiting).await.unwrap().unwrap().done().await.unwrap();
+    proxy.restore();
+    wait_until("the line", TEST_TIMEOUT, async || ledger.check().await.is_ok()).await;
+    append_payload(&ledger, "x").await;
+    ledger.enqueue(&NOTICES, "k", Entry::new("x"), NO_DELAY).await.unwrap();
+    assert!(matches!(with_timeout("the follower", following).await.unwrap(), Followed::Entry(_)));
+    with_timeout("the worker", waiting).await.unwrap().unwrap().done().await.unwrap();
 }
 
-async fn next(deliveries: &mut paihao_ledger::Deliveries) -> Delivery {
-    within("a delivery", deliveries.next()).await.unwrap()
+async fn next_delivery(deliveries: &mut paihao_ledger::Deliveries) -> Delivery {
+    with_timeout("a delivery", deliveries.next()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -207,22 +209,28 @@ async fn a_deleted_stream_is_made_anew_and_everybody_goes_on() {
     let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 2).await.unwrap();
     let mut worker = ledger.work(&NOTICES, 2).await.unwrap();
-    let old = put(&ledger, "old").await;
-    ledger.enqueue(&NOTICES, "k", Entry::new("old"), NOW).await.unwrap();
+    let old = append_payload(&ledger, "old").await;
+    ledger.enqueue(&NOTICES, "k", Entry::new("old"), NO_DELAY).await.unwrap();
     assert_eq!(next_text(&mut follower).await, "old");
-    next(&mut planner).await.done().await.unwrap();
-    let held = next(&mut worker).await;
+    next_delivery(&mut planner).await.done().await.unwrap();
+    let held = next_delivery(&mut worker).await;
 
     let client = async_nats::connect(server.url()).await.unwrap();
     let context = jetstream::new(client);
     for stream in ["PAIHAO_LEDGER", "PAIHAO_NOTICES"] {
         context.delete_stream(stream).await.unwrap();
     }
-    let planned = tokio::spawn(async move { text(&next(&mut planner).await.recorded) });
-    let worked = tokio::spawn(async move { text(&next(&mut worker).await.recorded) });
-    assert_eq!(told(&mut follower).await, Followed::Restarted, "by itself, with nobody appending");
+    let planned =
+        tokio::spawn(async move { payload_text(&next_delivery(&mut planner).await.recorded) });
+    let worked =
+        tokio::spawn(async move { payload_text(&next_delivery(&mut worker).await.recorded) });
+    assert_eq!(
+        next_item(&mut follower).await,
+        Followed::Restarted,
+        "by itself, with nobody appending"
+    );
     assert!(held.done().await.is_err());
-    wait_until("the queue, with nobody enqueuing", PATIENCE, async || {
+    wait_until("the queue, with nobody enqueuing", TEST_TIMEOUT, async || {
         context.get_stream("PAIHAO_NOTICES").await.is_ok()
     })
     .await;
@@ -230,11 +238,11 @@ async fn a_deleted_stream_is_made_anew_and_everybody_goes_on() {
     let at_the_old = Expect::At(old);
     let conflict = ledger.append(&LEDGER, &subject("a"), at_the_old, Entry::new("no")).await;
     assert!(matches!(conflict, Err(AppendError::Conflict { found: None, .. })), "{conflict:?}");
-    assert_eq!(put(&ledger, "new").await, old, "positions begin again");
-    ledger.enqueue(&NOTICES, "k", Entry::new("new"), NOW).await.unwrap();
+    assert_eq!(append_payload(&ledger, "new").await, old, "positions begin again");
+    ledger.enqueue(&NOTICES, "k", Entry::new("new"), NO_DELAY).await.unwrap();
     assert_eq!(next_text(&mut follower).await, "new");
-    assert_eq!(within("the planner", planned).await.unwrap(), "new");
-    assert_eq!(within("the worker", worked).await.unwrap(), "new");
+    assert_eq!(with_timeout("the planner", planned).await.unwrap(), "new");
+    assert_eq!(with_timeout("the worker", worked).await.unwrap(), "new");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -242,13 +250,13 @@ async fn a_server_that_lost_everything_is_a_restart() {
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
     let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
-    put(&ledger, "old").await;
+    append_payload(&ledger, "old").await;
     assert_eq!(next_text(&mut follower).await, "old");
     server.kill();
     server.lose_data();
     server.restart();
-    assert_eq!(told(&mut follower).await, Followed::Restarted);
-    put(&ledger, "new").await;
+    assert_eq!(next_item(&mut follower).await, Followed::Restarted);
+    append_payload(&ledger, "new").await;
     assert_eq!(next_text(&mut follower).await, "new");
 }
 
@@ -262,7 +270,7 @@ async fn workers_outlive_the_server() {
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(one) = worker.next().await {
-            let what = text(&one.recorded);
+            let what = payload_text(&one.recorded);
             // A failure leaves in doubt whether the server heard: then it comes again, or does not.
             let _ = one.done().await;
             let _ = tell.send(what);
@@ -275,14 +283,14 @@ async fn workers_outlive_the_server() {
             server.restart();
         }
         let key = n.to_string();
-        while ledger.enqueue(&WORK, &key, Entry::new(key.clone()), NOW).await.is_err() {}
+        while ledger.enqueue(&WORK, &key, Entry::new(key.clone()), NO_DELAY).await.is_err() {}
     }
     while done.len() < COUNT {
-        done.insert(within("a message", told.recv()).await.unwrap());
+        done.insert(with_timeout("a message", told.recv()).await.unwrap());
     }
     let client = async_nats::connect(server.url()).await.unwrap();
     let context = jetstream::new(client);
-    wait_until("an empty queue", PATIENCE, async || {
+    wait_until("an empty queue", TEST_TIMEOUT, async || {
         let stream = context.get_stream("PAIHAO_WORK").await.unwrap();
         stream.cached_info().state.messages == 0
     })
@@ -294,26 +302,27 @@ async fn a_deleted_consumer_begins_again_at_the_oldest() {
     const READER: Consumer = Consumer { name: "reader", ack_wait: Duration::from_secs(30) };
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
-    put(&ledger, "1").await;
+    append_payload(&ledger, "1").await;
     let mut reader = ledger.consume(&LEDGER, &READER, 1).await.unwrap();
-    next(&mut reader).await.done().await.unwrap();
-    let waiting = tokio::spawn(async move { text(&next(&mut reader).await.recorded) });
+    next_delivery(&mut reader).await.done().await.unwrap();
+    let waiting =
+        tokio::spawn(async move { payload_text(&next_delivery(&mut reader).await.recorded) });
     let client = async_nats::connect(server.url()).await.unwrap();
     let stream = jetstream::new(client).get_stream("PAIHAO_LEDGER").await.unwrap();
     stream.delete_consumer(READER.name).await.unwrap();
-    assert_eq!(within("the reader", waiting).await.unwrap(), "1");
+    assert_eq!(with_timeout("the reader", waiting).await.unwrap(), "1");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_given_up_leaves_the_queue() {
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
-    ledger.enqueue(&NOTICES, "k", Entry::new("x"), NOW).await.unwrap();
+    ledger.enqueue(&NOTICES, "k", Entry::new("x"), NO_DELAY).await.unwrap();
     let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
-    next(&mut worker).await.never("no").await.unwrap();
+    next_delivery(&mut worker).await.never("no").await.unwrap();
     let client = async_nats::connect(server.url()).await.unwrap();
     let context = jetstream::new(client);
-    wait_until("an empty queue", PATIENCE, async || {
+    wait_until("an empty queue", TEST_TIMEOUT, async || {
         let stream = context.get_stream("PAIHAO_NOTICES").await.unwrap();
         stream.cached_info().state.messages == 0
     })

@@ -6,8 +6,8 @@ use paihao_ledger::{Entry, Expect, Position, Recorded, Subject};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Entries taken at this time or before it have aged out, swept or not.
-pub(crate) fn aged_out(log: &Log, now_ms: i64) -> i64 {
-    match log.kept {
+pub(crate) fn retention_cutoff_ms(log: &Log, now_ms: i64) -> i64 {
+    match log.retention {
         Some(kept) => now_ms.saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)),
         None => i64::MIN,
     }
@@ -30,7 +30,7 @@ pub(crate) fn append(
             )?
             .query_row(params![log.name, subject.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?
-            .filter(|&(_, at_ms): &(u64, i64)| at_ms > aged_out(log, now_ms))
+            .filter(|&(_, at_ms): &(u64, i64)| at_ms > retention_cutoff_ms(log, now_ms))
             .map(|(position, _)| Position(position));
         let holds = match expect {
             Expect::At(position) => found == Some(position),
@@ -66,9 +66,9 @@ pub(crate) fn last(
             "SELECT position, subject, at_ms, headers, payload FROM entries
              WHERE log = ?1 AND subject = ?2 ORDER BY position DESC LIMIT 1",
         )?
-        .query_row(params![log.name, subject.as_str()], recorded)
+        .query_row(params![log.name, subject.as_str()], entry_from_row)
         .optional()?;
-    Ok(last.filter(|last| last.at_ms > aged_out(log, now_ms)))
+    Ok(last.filter(|last| last.at_ms > retention_cutoff_ms(log, now_ms)))
 }
 
 pub(crate) fn head(connection: &Connection, log: &Log, now_ms: i64) -> rusqlite::Result<Position> {
@@ -79,7 +79,7 @@ pub(crate) fn head(connection: &Connection, log: &Log, now_ms: i64) -> rusqlite:
         .query_row([log.name], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(match newest {
-        Some((position, at_ms)) if at_ms > aged_out(log, now_ms) => Position(position),
+        Some((position, at_ms)) if at_ms > retention_cutoff_ms(log, now_ms) => Position(position),
         _ => Position::START,
     })
 }
@@ -94,7 +94,7 @@ pub(crate) fn largest_position(connection: &Connection) -> rusqlite::Result<Posi
 }
 
 /// The next entries after a position, oldest first.
-pub(crate) fn page(
+pub(crate) fn page_after(
     connection: &Connection,
     log: &Log,
     after: Position,
@@ -106,11 +106,19 @@ pub(crate) fn page(
             "SELECT position, subject, at_ms, headers, payload FROM entries
              WHERE log = ?1 AND position > ?2 AND at_ms > ?3 ORDER BY position LIMIT ?4",
         )?
-        .query_map(params![log.name, clamp(after), aged_out(log, now_ms), limit as i64], recorded)?
+        .query_map(
+            params![
+                log.name,
+                to_sql_position(after),
+                retention_cutoff_ms(log, now_ms),
+                limit as i64
+            ],
+            entry_from_row,
+        )?
         .collect()
 }
 
-pub(crate) fn at(
+pub(crate) fn entry_at(
     connection: &Connection,
     log: &Log,
     position: Position,
@@ -121,12 +129,15 @@ pub(crate) fn at(
             "SELECT position, subject, at_ms, headers, payload FROM entries
              WHERE position = ?1 AND at_ms > ?2",
         )?
-        .query_row(params![clamp(position), aged_out(log, now_ms)], recorded)
+        .query_row(
+            params![to_sql_position(position), retention_cutoff_ms(log, now_ms)],
+            entry_from_row,
+        )
         .optional()
 }
 
 /// Removes some of what has aged out; whether there may be more.
-pub(crate) fn sweep(
+pub(crate) fn remove_expired(
     connection: &Connection,
     log: &Log,
     now_ms: i64,
@@ -139,16 +150,16 @@ pub(crate) fn sweep(
                      SELECT position, at_ms FROM entries WHERE log = ?1 ORDER BY position LIMIT ?3
                  ) WHERE at_ms <= ?2)",
         )?
-        .execute(params![log.name, aged_out(log, now_ms), limit as i64])?;
+        .execute(params![log.name, retention_cutoff_ms(log, now_ms), limit as i64])?;
     Ok(removed == limit)
 }
 
 /// SQLite's integers are signed; a position beyond them stands for beyond everything.
-fn clamp(position: Position) -> i64 {
+fn to_sql_position(position: Position) -> i64 {
     i64::try_from(position.0).unwrap_or(i64::MAX)
 }
 
-fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
+fn entry_from_row(row: &Row<'_>) -> rusqlite::Result<Recorded> {
     let subject = row.get_ref(1)?.as_str()?;
     Ok(Recorded {
         position: Position(row.get(0)?),
@@ -160,7 +171,7 @@ fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
     })
 }
 
-/// Reads the columns `headers` and `payload`, which stand side by side.
+/// Reads the columns `headers` and `sized_entry`, which stand side by side.
 pub(crate) fn read_entry(row: &Row<'_>, headers: usize) -> rusqlite::Result<Entry> {
     let lines = row.get_ref(headers)?.as_str()?.lines();
     let headers_read = lines.filter_map(|line| line.split_once(':'));

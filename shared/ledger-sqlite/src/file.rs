@@ -1,8 +1,8 @@
 //! What everybody who works with the file shares: its writer, its reader, and the bells.
 
-use crate::open::Clock;
+use crate::open::ClockFn;
 use crate::reader::Reader;
-use crate::wake::Wake;
+use crate::wake::ChangeNotifier;
 use crate::writer::Writer;
 use paihao_contracts::names::Log;
 use parking_lot::Mutex;
@@ -12,24 +12,24 @@ use std::sync::Arc;
 pub(crate) struct LedgerFile {
     pub(crate) writer: Writer,
     pub(crate) reader: Arc<Reader>,
-    pub(crate) wake: Wake,
-    pub(crate) clock: Clock,
+    pub(crate) changes: ChangeNotifier,
+    pub(crate) clock: ClockFn,
     /// The logs in use, for sweeping.
     pub(crate) logs: Mutex<HashMap<&'static str, Log>>,
     /// Those that are kept otherwise than they say.
-    pub(crate) otherwise: Vec<Log>,
+    pub(crate) retention_overrides: Vec<Log>,
 }
 
 impl LedgerFile {
     /// The log as it is kept here; it is swept from now on.
-    pub(crate) fn remember(&self, log: &Log) -> Log {
-        let log = self.as_kept(log);
+    pub(crate) fn register_log(&self, log: &Log) -> Log {
+        let log = self.with_retention(log);
         self.logs.lock().entry(log.name).or_insert(log);
         log
     }
 
     /// The log as it is kept here.
-    pub(crate) fn as_kept(&self, log: &Log) -> Log {
-        *self.otherwise.iter().find(|other| other.name == log.name).unwrap_or(log)
+    pub(crate) fn with_retention(&self, log: &Log) -> Log {
+        *self.retention_overrides.iter().find(|other| other.name == log.name).unwrap_or(log)
     }
 }

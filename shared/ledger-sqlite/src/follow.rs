@@ -11,15 +11,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// So many entries are read at once.
-const PAGE: usize = 256;
+const PAGE_SIZE: usize = 256;
 
 struct Follower {
     file: Arc<LedgerFile>,
     log: Log,
     after: Position,
     restarted: bool,
-    read: VecDeque<Recorded>,
-    bell: watch::Receiver<()>,
+    buffered: VecDeque<Recorded>,
+    changes: watch::Receiver<()>,
 }
 
 pub(crate) async fn follow(
@@ -27,11 +27,12 @@ pub(crate) async fn follow(
     log: Log,
     after: Position,
 ) -> Result<BoxStream<'static, Followed>, Unavailable> {
-    let bell = file.wake.listen(log.name);
+    let bell = file.changes.subscribe(log.name);
     let largest = file.reader.read(entries::largest_position).await?;
     let restarted = after > largest;
     let after = if restarted { Position::START } else { after };
-    let follower = Follower { file, log, after, restarted, read: VecDeque::new(), bell };
+    let follower =
+        Follower { file, log, after, restarted, buffered: VecDeque::new(), changes: bell };
     Ok(unfold(follower, async |mut follower| {
         let next = follower.next().await;
         Some((next, follower))
@@ -45,23 +46,22 @@ impl Follower {
             return Followed::Restarted;
         }
         loop {
-            if let Some(recorded) = self.read.pop_front() {
+            if let Some(recorded) = self.buffered.pop_front() {
                 self.after = recorded.position;
                 return Followed::Entry(recorded);
             }
             // Before reading: what is appended from here on rings again.
-            self.bell.borrow_and_update();
+            self.changes.borrow_and_update();
             let (log, after, now_ms) = (self.log, self.after, (self.file.clock)());
-            let page = self
-                .file
-                .reader
-                .read(move |connection| entries::page(connection, &log, after, PAGE, now_ms));
+            let page = self.file.reader.read(move |connection| {
+                entries::page_after(connection, &log, after, PAGE_SIZE, now_ms)
+            });
             match page.await {
                 Ok(page) if page.is_empty() => {
                     // The bells live as long as the ledger, which we hold.
-                    let _ = self.bell.changed().await;
+                    let _ = self.changes.changed().await;
                 }
-                Ok(page) => self.read.extend(page),
+                Ok(page) => self.buffered.extend(page),
                 Err(error) => {
                     tracing::warn!(%error, log = self.log.name, "following waits");
                     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,20 +1,20 @@
 //! The statements about shared consumers: what they have been handed and what is done.
 
 use crate::entries;
-use crate::messages::Taken;
+use crate::messages::ClaimedBatch;
 use paihao_contracts::names::{Consumer, DEAD_LETTERS, Log};
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Expect, Position, Subject};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Hands out up to `limit` entries, those that come again first, and says when the next is due.
-pub(crate) fn take(
+pub(crate) fn claim(
     connection: &Connection,
     log: &Log,
     consumer: &Consumer,
     limit: usize,
     now_ms: i64,
-) -> rusqlite::Result<Taken> {
+) -> rusqlite::Result<ClaimedBatch> {
     let due_ms = now_ms.saturating_add(consumer.ack_wait.as_millis() as i64);
     let mut taken = Vec::new();
     let again: Vec<(u64, u64)> = connection
@@ -27,7 +27,7 @@ pub(crate) fn take(
         })?
         .collect::<rusqlite::Result<_>>()?;
     for (position, attempt) in again {
-        match entries::at(connection, log, Position(position), now_ms)? {
+        match entries::entry_at(connection, log, Position(position), now_ms)? {
             Some(recorded) => {
                 connection
                     .prepare_cached(
@@ -38,7 +38,7 @@ pub(crate) fn take(
                 taken.push((recorded, attempt + 1));
             }
             // It has aged out while it waited.
-            None => done(connection, log, consumer, Position(position))?,
+            None => ack(connection, log, consumer, Position(position))?,
         }
     }
     let cursor: u64 = connection
@@ -46,7 +46,7 @@ pub(crate) fn take(
         .query_row([log.name, consumer.name], |row| row.get(0))
         .optional()?
         .unwrap_or(0);
-    let new = entries::page(connection, log, Position(cursor), limit - taken.len(), now_ms)?;
+    let new = entries::page_after(connection, log, Position(cursor), limit - taken.len(), now_ms)?;
     if let Some(newest) = new.last() {
         connection
             .prepare_cached(
@@ -64,10 +64,10 @@ pub(crate) fn take(
     let next_due_ms = connection
         .prepare_cached("SELECT min(due_ms) FROM handed WHERE log = ?1 AND consumer = ?2")?
         .query_row([log.name, consumer.name], |row| row.get(0))?;
-    Ok(Taken { taken, next_due_ms })
+    Ok(ClaimedBatch { claimed: taken, next_due_ms })
 }
 
-pub(crate) fn done(
+pub(crate) fn ack(
     connection: &Connection,
     log: &Log,
     consumer: &Consumer,
@@ -81,7 +81,7 @@ pub(crate) fn done(
 
 /// Makes it due at another time, unless it has been handed to somebody else since.
 #[allow(clippy::too_many_arguments, reason = "the columns of one row")]
-pub(crate) fn put_back(
+pub(crate) fn reschedule(
     connection: &Connection,
     log: &Log,
     consumer: &Consumer,
@@ -100,7 +100,7 @@ pub(crate) fn put_back(
     Ok(())
 }
 
-pub(crate) fn bury(
+pub(crate) fn dead_letter(
     connection: &Connection,
     log: &Log,
     consumer: &Consumer,
@@ -108,14 +108,14 @@ pub(crate) fn bury(
     reason: &str,
     now_ms: i64,
 ) -> rusqlite::Result<()> {
-    if let Some(recorded) = entries::at(connection, log, position, now_ms)? {
+    if let Some(recorded) = entries::entry_at(connection, log, position, now_ms)? {
         let letter = Cause::of_log_entry(log.name, &recorded, reason).put_on(&recorded.entry);
-        write_letter(connection, log.name, &letter, now_ms)?;
+        append_dead_letter(connection, log.name, &letter, now_ms)?;
     }
-    done(connection, log, consumer, position)
+    ack(connection, log, consumer, position)
 }
 
-pub(crate) fn write_letter(
+pub(crate) fn append_dead_letter(
     connection: &Connection,
     origin: &str,
     letter: &paihao_ledger::Entry,

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 /// What was found about a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileFacts {
+pub struct FileInfo {
     /// Bytes it has.
     pub bytes: u64,
 }
 
 /// Whether this file can be written as a ledger; `None` if it is not there yet.
-pub fn inspect(path: &Path) -> Result<Option<FileFacts>, OpenError> {
+pub fn inspect(path: &Path) -> Result<Option<FileInfo>, OpenError> {
     let unusable = |reason: String| OpenError::Unusable { path: path.to_owned(), reason };
     let bytes = match std::fs::metadata(path) {
         Ok(found) => found.len(),
@@ -34,18 +34,18 @@ pub fn inspect(path: &Path) -> Result<Option<FileFacts>, OpenError> {
         Err(rusqlite::Error::SqliteFailure(e, _))
             if e.code == rusqlite::ErrorCode::NotADatabase =>
         {
-            return Err(OpenError::Foreign(path.to_owned()));
+            return Err(OpenError::NotALedger(path.to_owned()));
         }
         Err(error) => return Err(unusable(error.to_string())),
     };
     let known = MIGRATIONS.len() as i64;
     match application {
-        _ if bytes == 0 => Ok(Some(FileFacts { bytes })),
+        _ if bytes == 0 => Ok(Some(FileInfo { bytes })),
         APPLICATION_ID if found > known => {
-            Err(OpenError::Newer { path: path.to_owned(), found, known })
+            Err(OpenError::NewerVersion { path: path.to_owned(), found, known })
         }
-        APPLICATION_ID => Ok(Some(FileFacts { bytes })),
-        _ => Err(OpenError::Foreign(path.to_owned())),
+        APPLICATION_ID => Ok(Some(FileInfo { bytes })),
+        _ => Err(OpenError::NotALedger(path.to_owned())),
     }
 }
 
@@ -65,6 +65,6 @@ mod tests {
         assert!(inspect(&path).unwrap().unwrap().bytes > 0);
         drop(ledger);
         std::fs::write(&path, "somebody's diary, and a long one at that".repeat(40)).unwrap();
-        assert!(matches!(inspect(&path), Err(OpenError::Foreign(_))));
+        assert!(matches!(inspect(&path), Err(OpenError::NotALedger(_))));
     }
 }

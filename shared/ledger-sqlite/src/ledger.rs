@@ -5,8 +5,8 @@ use crate::file::LedgerFile;
 use crate::follow::follow;
 use crate::open::{OpenError, SqliteOptions, open};
 use crate::reader::Reader;
-use crate::sweep::{keep_sweeping, sweep};
-use crate::wake::Wake;
+use crate::sweep::{remove_expired, run_retention};
+use crate::wake::ChangeNotifier;
 use crate::writer::Writer;
 use crate::{entries, messages};
 use async_trait::async_trait;
@@ -27,8 +27,8 @@ use tokio::task::AbortHandle;
 #[derive(Clone)]
 pub struct SqliteLedger {
     file: Arc<LedgerFile>,
-    sweeping: AbortHandle,
-    largest_entry: usize,
+    retention_task: AbortHandle,
+    max_entry_bytes: usize,
 }
 
 impl SqliteLedger {
@@ -37,30 +37,36 @@ impl SqliteLedger {
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let writer = Writer::start(open(path)?);
-        let logs = LOGS.iter().chain(&options.otherwise).map(|log| (log.name, *log)).collect();
+        let logs =
+            LOGS.iter().chain(&options.retention_overrides).map(|log| (log.name, *log)).collect();
         let file = Arc::new(LedgerFile {
             writer,
             reader: Arc::new(Reader::new(path.to_owned())),
-            wake: Wake::default(),
+            changes: ChangeNotifier::default(),
             clock: options.clock,
             logs: Mutex::new(logs),
-            otherwise: options.otherwise,
+            retention_overrides: options.retention_overrides,
         });
         #[allow(clippy::disallowed_methods, reason = "ends when nobody holds the file any more")]
-        let sweeping = tokio::spawn(keep_sweeping(Arc::downgrade(&file), options.sweep_every));
+        let sweeping =
+            tokio::spawn(run_retention(Arc::downgrade(&file), options.retention_interval));
         let sweeping = sweeping.abort_handle();
-        Ok(SqliteLedger { file, sweeping, largest_entry: options.largest_entry })
+        Ok(SqliteLedger {
+            file,
+            retention_task: sweeping,
+            max_entry_bytes: options.max_entry_bytes,
+        })
     }
 
     /// Removes from the file what has aged out at this time (Unix milliseconds). Happens by itself
-    /// every [`SqliteOptions::sweep_every`]; what has aged out is not shown even before.
-    pub async fn sweep(&self, now_ms: i64) -> Result<(), Unavailable> {
-        sweep(&self.file, now_ms).await
+    /// every [`SqliteOptions::retention_interval`]; what has aged out is not shown even before.
+    pub async fn remove_expired(&self, now_ms: i64) -> Result<(), Unavailable> {
+        remove_expired(&self.file, now_ms).await
     }
 
     /// Writes what is waiting and gives the file back; everything afterwards is refused.
     pub async fn close(&self) {
-        self.sweeping.abort();
+        self.retention_task.abort();
         self.file.reader.close();
         self.file.writer.close().await;
     }
@@ -75,18 +81,18 @@ impl Ledger for SqliteLedger {
         expect: Expect,
         entry: Entry,
     ) -> Result<Position, AppendError> {
-        let (size, limit) = (entry.size(), self.largest_entry);
+        let (size, limit) = (entry.size(), self.max_entry_bytes);
         if size > limit {
             return Err(AppendError::TooLarge { size, limit });
         }
-        let log = self.file.remember(log);
+        let log = self.file.register_log(log);
         let (subject, file) = (subject.clone(), Arc::clone(&self.file));
         let clock = self.file.clock.clone();
         let appended = self.file.writer.run_then(
             move |connection| entries::append(connection, &log, &subject, expect, &entry, clock()),
             move |appended| {
                 if appended.is_ok() {
-                    file.wake.ring(log.name);
+                    file.changes.notify(log.name);
                 }
             },
         );
@@ -94,7 +100,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<Recorded>, Unavailable> {
-        let (log, subject) = (self.file.as_kept(log), subject.clone());
+        let (log, subject) = (self.file.with_retention(log), subject.clone());
         let now_ms = (self.file.clock)();
         self.file
             .reader
@@ -103,7 +109,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn head(&self, log: &Log) -> Result<Position, Unavailable> {
-        let (log, now_ms) = (self.file.as_kept(log), (self.file.clock)());
+        let (log, now_ms) = (self.file.with_retention(log), (self.file.clock)());
         self.file.reader.read(move |connection| entries::head(connection, &log, now_ms)).await
     }
 
@@ -112,7 +118,7 @@ impl Ledger for SqliteLedger {
         log: &Log,
         after: Position,
     ) -> Result<BoxStream<'static, Followed>, Unavailable> {
-        let log = self.file.remember(log);
+        let log = self.file.register_log(log);
         follow(Arc::clone(&self.file), log, after).await
     }
 
@@ -122,7 +128,7 @@ impl Ledger for SqliteLedger {
         consumer: &Consumer,
         in_flight: usize,
     ) -> Result<Deliveries, Unavailable> {
-        let log = self.file.remember(log);
+        let log = self.file.register_log(log);
         Ok(deliveries(Arc::clone(&self.file), Source::Consumer(log, *consumer), in_flight))
     }
 
@@ -133,7 +139,7 @@ impl Ledger for SqliteLedger {
         entry: Entry,
         delay: Duration,
     ) -> Result<Enqueued, Unavailable> {
-        let (size, limit) = (entry.size(), self.largest_entry);
+        let (size, limit) = (entry.size(), self.max_entry_bytes);
         if size > limit {
             return Err(Unavailable(format!(
                 "a message of {size} bytes is larger than the limit of {limit}"
@@ -143,7 +149,7 @@ impl Ledger for SqliteLedger {
         let clock = self.file.clock.clone();
         let enqueued = self.file.writer.run_then(
             move |connection| messages::enqueue(connection, &queue, &key, &entry, delay, clock()),
-            move |_| file.wake.ring(queue.name),
+            move |_| file.changes.notify(queue.name),
         );
         enqueued.await
     }

@@ -22,6 +22,6 @@ mod sweep;
 mod wake;
 mod writer;
 
-pub use inspect::{FileFacts, inspect};
+pub use inspect::{FileInfo, inspect};
 pub use ledger::SqliteLedger;
 pub use open::{OpenError, SqliteOptions};

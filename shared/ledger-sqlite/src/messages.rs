@@ -1,7 +1,7 @@
 //! The statements about work queues.
 
 use crate::entries::{read_entry, write_headers};
-use crate::handed::write_letter;
+use crate::handed::append_dead_letter;
 use paihao_contracts::names::WorkQueue;
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Enqueued, Entry, Position, Recorded, Subject};
@@ -9,11 +9,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
 /// How long a key is remembered.
-pub(crate) const REMEMBERED: Duration = Duration::from_secs(120);
+pub(crate) const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 /// What was handed out, each with the number of the attempt.
-pub(crate) struct Taken {
-    pub(crate) taken: Vec<(Recorded, u64)>,
+pub(crate) struct ClaimedBatch {
+    pub(crate) claimed: Vec<(Recorded, u64)>,
     /// When the next of those not handed out becomes due, Unix milliseconds.
     pub(crate) next_due_ms: Option<i64>,
 }
@@ -30,7 +30,7 @@ pub(crate) fn enqueue(
         .prepare_cached("SELECT at_ms FROM keys WHERE queue = ?1 AND key = ?2")?
         .query_row([queue.name, key], |row| row.get::<_, i64>(0))
         .optional()?;
-    if remembered.is_some_and(|at_ms| at_ms > forgotten_at(now_ms)) {
+    if remembered.is_some_and(|at_ms| at_ms > duplicate_cutoff_ms(now_ms)) {
         return Ok(Enqueued::AlreadyThere);
     }
     connection
@@ -54,12 +54,12 @@ pub(crate) fn enqueue(
 }
 
 /// Hands out up to `limit` messages that are due, and says when the next is.
-pub(crate) fn take(
+pub(crate) fn claim(
     connection: &Connection,
     queue: &WorkQueue,
     limit: usize,
     now_ms: i64,
-) -> rusqlite::Result<Taken> {
+) -> rusqlite::Result<ClaimedBatch> {
     let taken: Vec<(Recorded, u64)> = connection
         .prepare_cached(
             "SELECT id, attempt, at_ms, headers, payload FROM messages
@@ -68,7 +68,7 @@ pub(crate) fn take(
         .query_map(params![queue.name, now_ms, limit as i64], |row| {
             let recorded = Recorded {
                 position: Position(row.get(0)?),
-                subject: subject(queue)?,
+                subject: queue_subject(queue)?,
                 at_ms: row.get(2)?,
                 entry: read_entry(row, 3)?,
             };
@@ -86,16 +86,16 @@ pub(crate) fn take(
     let next_due_ms = connection
         .prepare_cached("SELECT min(due_ms) FROM messages WHERE queue = ?1")?
         .query_row([queue.name], |row| row.get(0))?;
-    Ok(Taken { taken, next_due_ms })
+    Ok(ClaimedBatch { claimed: taken, next_due_ms })
 }
 
-pub(crate) fn done(connection: &Connection, id: Position) -> rusqlite::Result<()> {
+pub(crate) fn ack(connection: &Connection, id: Position) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM messages WHERE id = ?1")?.execute([id.0])?;
     Ok(())
 }
 
 /// Makes it due at another time, unless it has been handed to somebody else since.
-pub(crate) fn put_back(
+pub(crate) fn reschedule(
     connection: &Connection,
     id: Position,
     attempt: u64,
@@ -112,7 +112,7 @@ pub(crate) fn put_back(
     Ok(())
 }
 
-pub(crate) fn bury(
+pub(crate) fn dead_letter(
     connection: &Connection,
     queue: &WorkQueue,
     id: Position,
@@ -125,26 +125,30 @@ pub(crate) fn bury(
         .optional()?;
     if let Some((key, entry)) = found {
         let cause = Cause { reason: reason.to_owned(), origin: queue.name.to_owned(), key };
-        write_letter(connection, queue.name, &cause.put_on(&entry), now_ms)?;
+        append_dead_letter(connection, queue.name, &cause.put_on(&entry), now_ms)?;
     }
-    done(connection, id)
+    ack(connection, id)
 }
 
 /// Forgets some keys that are old enough; whether there may be more.
-pub(crate) fn sweep(connection: &Connection, now_ms: i64, limit: usize) -> rusqlite::Result<bool> {
+pub(crate) fn remove_expired_keys(
+    connection: &Connection,
+    now_ms: i64,
+    limit: usize,
+) -> rusqlite::Result<bool> {
     let removed = connection
         .prepare_cached(
             "DELETE FROM keys WHERE (queue, key) IN (
                  SELECT queue, key FROM keys WHERE at_ms <= ?1 ORDER BY at_ms LIMIT ?2)",
         )?
-        .execute(params![forgotten_at(now_ms), limit as i64])?;
+        .execute(params![duplicate_cutoff_ms(now_ms), limit as i64])?;
     Ok(removed == limit)
 }
 
-fn forgotten_at(now_ms: i64) -> i64 {
-    now_ms.saturating_sub(REMEMBERED.as_millis() as i64)
+fn duplicate_cutoff_ms(now_ms: i64) -> i64 {
+    now_ms.saturating_sub(DUPLICATE_WINDOW.as_millis() as i64)
 }
 
-fn subject(queue: &WorkQueue) -> rusqlite::Result<Subject> {
+fn queue_subject(queue: &WorkQueue) -> rusqlite::Result<Subject> {
     Subject::new(&[queue.name]).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
 }

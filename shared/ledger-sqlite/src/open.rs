@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Unix milliseconds, whenever asked.
-pub(crate) type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+pub(crate) type ClockFn = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// What may be chosen about a ledger in a file.
 #[derive(Clone)]
@@ -17,26 +17,31 @@ pub struct SqliteOptions {
     /// The time, in Unix milliseconds: of entries, and of when they are due or too old.
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Bytes of payload and headers of the largest entry that is taken.
-    pub largest_entry: usize,
+    pub max_entry_bytes: usize,
     /// Logs that are kept for longer or shorter than they say of themselves.
-    pub otherwise: Vec<Log>,
+    pub retention_overrides: Vec<Log>,
     /// How often what has aged out is removed from the file.
-    pub sweep_every: Duration,
+    pub retention_interval: Duration,
 }
 
 impl SqliteOptions {
     /// The usual choices: entries up to 1 MiB as on an unconfigured NATS server, swept once a minute.
     pub fn new(clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
         let sweep_every = Duration::from_secs(60);
-        SqliteOptions { clock, largest_entry: 1 << 20, otherwise: Vec::new(), sweep_every }
+        SqliteOptions {
+            clock,
+            max_entry_bytes: 1 << 20,
+            retention_overrides: Vec::new(),
+            retention_interval: sweep_every,
+        }
     }
 }
 
 impl fmt::Debug for SqliteOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteOptions")
-            .field("largest_entry", &self.largest_entry)
-            .field("sweep_every", &self.sweep_every)
+            .field("largest_entry", &self.max_entry_bytes)
+            .field("sweep_every", &self.retention_interval)
             .finish_non_exhaustive()
     }
 }
@@ -52,7 +57,7 @@ pub enum OpenError {
         "{} was written by a newer version of paihao (file version {found}, this one knows up to {known}): use that version, or another file",
         path.display()
     )]
-    Newer {
+    NewerVersion {
         /// The file.
         path: PathBuf,
         /// Its version.
@@ -62,7 +67,7 @@ pub enum OpenError {
     },
     /// It is a file of something else.
     #[error("{} is not a ledger of paihao: choose another file", .0.display())]
-    Foreign(PathBuf),
+    NotALedger(PathBuf),
     /// It cannot be created, read or written.
     #[error("{} cannot be opened: {reason}", path.display())]
     Unusable {
@@ -74,7 +79,7 @@ pub enum OpenError {
 }
 
 /// Only an operator's own tool can be in the way, and only for a moment.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// "phao": tells our files from other SQLite files.
 pub(crate) const APPLICATION_ID: i64 = 0x7068_616f;
@@ -83,12 +88,12 @@ pub(crate) const APPLICATION_ID: i64 = 0x7068_616f;
 pub(crate) const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 
 /// A file that is ours until both halves are dropped.
-pub(crate) struct Opened {
+pub(crate) struct LockedConnection {
     pub(crate) connection: Connection,
     pub(crate) lock: File,
 }
 
-pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
+pub(crate) fn open(path: &Path) -> Result<LockedConnection, OpenError> {
     let unusable = |reason: String| OpenError::Unusable { path: path.to_owned(), reason };
     let lock = lock(path)?;
     let mut connection = connect(path).map_err(|e| unusable(e.to_string()))?;
@@ -101,13 +106,13 @@ pub(crate) fn open(path: &Path) -> Result<Opened, OpenError> {
              UPDATE messages SET due_ms = 0, held = 0 WHERE held = 1;",
         )
         .map_err(|e| unusable(e.to_string()))?;
-    Ok(Opened { connection, lock })
+    Ok(LockedConnection { connection, lock })
 }
 
 /// A connection to a file that is already ours.
 pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
@@ -142,7 +147,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         Err(rusqlite::Error::SqliteFailure(e, _))
             if e.code == rusqlite::ErrorCode::NotADatabase =>
         {
-            return Err(OpenError::Foreign(path.to_owned()));
+            return Err(OpenError::NotALedger(path.to_owned()));
         }
         found => found.map_err(unusable)?,
     };
@@ -151,11 +156,11 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         .map_err(unusable)?;
     let application = pragma(connection, "application_id").map_err(unusable)?;
     if (tables > 0 || found > 0) && application != APPLICATION_ID {
-        return Err(OpenError::Foreign(path.to_owned()));
+        return Err(OpenError::NotALedger(path.to_owned()));
     }
     let known = MIGRATIONS.len() as i64;
     if found > known {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known });
+        return Err(OpenError::NewerVersion { path: path.to_owned(), found, known });
     }
     for (step, sql) in (1..).zip(MIGRATIONS).skip(found as usize) {
         let transaction = connection.transaction().map_err(unusable)?;

@@ -13,7 +13,7 @@ pub(crate) struct Reader {
     idle: Mutex<Vec<Connection>>,
 }
 
-const KEPT_IDLE: usize = 8;
+const MAX_IDLE_CONNECTIONS: usize = 8;
 
 impl Reader {
     pub(crate) fn new(path: PathBuf) -> Self {
@@ -33,7 +33,7 @@ impl Reader {
             };
             let value = query(&connection)?;
             let mut idle = reader.idle.lock();
-            if idle.len() < KEPT_IDLE {
+            if idle.len() < MAX_IDLE_CONNECTIONS {
                 idle.push(connection);
             }
             Ok::<_, rusqlite::Error>(value)

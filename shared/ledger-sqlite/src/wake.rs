@@ -6,11 +6,11 @@ use tokio::sync::watch;
 
 /// A bell for each log, consumer and queue. Names are few and stay.
 #[derive(Default)]
-pub(crate) struct Wake(Mutex<HashMap<String, watch::Sender<()>>>);
+pub(crate) struct ChangeNotifier(Mutex<HashMap<String, watch::Sender<()>>>);
 
-impl Wake {
+impl ChangeNotifier {
     /// Hears of everything rung after this call.
-    pub(crate) fn listen(&self, name: &str) -> watch::Receiver<()> {
+    pub(crate) fn subscribe(&self, name: &str) -> watch::Receiver<()> {
         let mut bells = self.0.lock();
         match bells.get(name) {
             Some(bell) => bell.subscribe(),
@@ -18,7 +18,7 @@ impl Wake {
         }
     }
 
-    pub(crate) fn ring(&self, name: &str) {
+    pub(crate) fn notify(&self, name: &str) {
         if let Some(bell) = self.0.lock().get(name) {
             bell.send_replace(());
         }

@@ -1,30 +1,30 @@
 //! The one writer: gathers what waits, commits it in one transaction, and answers afterwards.
 
-use crate::open::{Opened, PATIENCE};
+use crate::open::{BUSY_TIMEOUT, LockedConnection};
 use paihao_ledger::Unavailable;
 use rusqlite::{Connection, TransactionBehavior};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// Runs inside the transaction; what it returns is called when the transaction has ended.
-type Operation = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Afterwards> + Send>;
-type Afterwards = Box<dyn FnOnce(Result<(), Unavailable>) + Send>;
+type Operation = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Completion> + Send>;
+type Completion = Box<dyn FnOnce(Result<(), Unavailable>) + Send>;
 
 enum Message {
     Run(Operation),
-    Fold(oneshot::Sender<()>),
+    Checkpoint(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
 }
 
 /// So many operations at most in one transaction.
-const GATHERED: usize = 1024;
+const MAX_BATCH_OPERATIONS: usize = 1024;
 
 #[derive(Clone)]
 pub(crate) struct Writer(mpsc::UnboundedSender<Message>);
 
 impl Writer {
     /// Starts the writer. It ends when every handle on it is gone, and with it the file's lock.
-    pub(crate) fn start(opened: Opened) -> Writer {
+    pub(crate) fn start(opened: LockedConnection) -> Writer {
         let (sender, receiver) = mpsc::unbounded_channel();
         #[allow(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
         tokio::spawn(run(opened, receiver));
@@ -47,25 +47,25 @@ impl Writer {
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, Unavailable> {
         let (reply, replied) = oneshot::channel();
-        self.tell(operation, move |outcome| {
+        self.submit(operation, move |outcome| {
             if let Ok(value) = &outcome {
                 then(value);
             }
             let _ = reply.send(outcome);
         });
-        replied.await.unwrap_or_else(|_| Err(closed()))
+        replied.await.unwrap_or_else(|_| Err(closed_error()))
     }
 
     /// Runs this in the next transaction, and then, when that is durable or has failed, `after`.
     /// `after` is not called when the writer has been closed.
-    pub(crate) fn tell<T: Send + 'static>(
+    pub(crate) fn submit<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         after: impl FnOnce(Result<T, Unavailable>) + Send + 'static,
     ) {
         let operation: Operation = Box::new(move |connection| {
             let value = operation(connection)?;
-            let after: Afterwards = Box::new(move |committed| after(committed.map(|()| value)));
+            let after: Completion = Box::new(move |committed| after(committed.map(|()| value)));
             Ok(after)
         });
         let _ = self.0.send(Message::Run(operation));
@@ -73,9 +73,9 @@ impl Writer {
 
     /// Folds the write-ahead log into the file and empties it, unless somebody reads in it just
     /// now; then the next time will do.
-    pub(crate) async fn fold(&self) {
+    pub(crate) async fn checkpoint(&self) {
         let (reply, replied) = oneshot::channel();
-        if self.0.send(Message::Fold(reply)).is_ok() {
+        if self.0.send(Message::Checkpoint(reply)).is_ok() {
             let _ = replied.await;
         }
     }
@@ -89,22 +89,22 @@ impl Writer {
     }
 }
 
-fn closed() -> Unavailable {
+fn closed_error() -> Unavailable {
     Unavailable("the file has been closed or cannot be written".to_owned())
 }
 
-async fn run(opened: Opened, mut receiver: mpsc::UnboundedReceiver<Message>) {
-    let Opened { mut connection, lock } = opened;
+async fn run(opened: LockedConnection, mut receiver: mpsc::UnboundedReceiver<Message>) {
+    let LockedConnection { mut connection, lock } = opened;
     let mut gathered = Vec::new();
     let mut closing = None;
-    while closing.is_none() && receiver.recv_many(&mut gathered, GATHERED).await > 0 {
+    while closing.is_none() && receiver.recv_many(&mut gathered, MAX_BATCH_OPERATIONS).await > 0 {
         let mut operations = Vec::with_capacity(gathered.len());
         let mut folding = Vec::new();
         for message in gathered.drain(..) {
             match message {
                 Message::Run(operation) if closing.is_none() => operations.push(operation),
                 Message::Run(_) => {}
-                Message::Fold(reply) => folding.push(reply),
+                Message::Checkpoint(reply) => folding.push(reply),
                 Message::Close(reply) => closing = Some(reply),
             }
         }
@@ -115,7 +115,7 @@ async fn run(opened: Opened, mut receiver: mpsc::UnboundedReceiver<Message>) {
                 commit(&mut connection, operations);
             }
             if fold_too {
-                fold(&connection);
+                checkpoint(&connection);
             }
             connection
         });
@@ -141,11 +141,11 @@ async fn run(opened: Opened, mut receiver: mpsc::UnboundedReceiver<Message>) {
 }
 
 /// Does not wait for readers: everybody who writes would wait too.
-fn fold(connection: &Connection) {
+fn checkpoint(connection: &Connection) {
     let folded = connection
         .busy_timeout(Duration::ZERO)
         .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
-        .and(connection.busy_timeout(PATIENCE));
+        .and(connection.busy_timeout(BUSY_TIMEOUT));
     if let Err(error) = folded {
         tracing::debug!(%error, "the write-ahead log stays as it is for now");
     }

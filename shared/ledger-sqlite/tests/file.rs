@@ -19,14 +19,14 @@ use tempfile::TempDir;
 const HOUR_MS: i64 = 3_600_000;
 
 #[derive(Clone)]
-struct HandClock(Arc<AtomicI64>);
+struct TestClock(Arc<AtomicI64>);
 
-impl HandClock {
+impl TestClock {
     fn new() -> Self {
-        HandClock(Arc::new(AtomicI64::new(1_700_000_000_000)))
+        TestClock(Arc::new(AtomicI64::new(1_700_000_000_000)))
     }
 
-    fn forward(&self, ms: i64) {
+    fn advance(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 
@@ -40,7 +40,7 @@ impl HandClock {
     }
 }
 
-fn open(dir: &TempDir, clock: &HandClock) -> SqliteLedger {
+fn open(dir: &TempDir, clock: &TestClock) -> SqliteLedger {
     SqliteLedger::open(dir.path().join("ledger.db"), clock.options()).unwrap()
 }
 
@@ -48,25 +48,25 @@ fn subject() -> Subject {
     Subject::new(&["acc", "site"]).unwrap()
 }
 
-async fn put(ledger: &SqliteLedger, log: &Log, payload: &str) -> Position {
+async fn append_payload(ledger: &SqliteLedger, log: &Log, payload: &str) -> Position {
     let entry = Entry::new(payload.to_owned());
     ledger.append(log, &subject(), Expect::Anything, entry).await.unwrap()
 }
 
-async fn next(deliveries: &mut Deliveries) -> Delivery {
+async fn next_delivery(deliveries: &mut Deliveries) -> Delivery {
     let next = tokio::time::timeout(Duration::from_secs(60), deliveries.next());
     next.await.expect("a delivery in time").expect("deliveries do not end")
 }
 
 #[tokio::test]
 async fn everything_is_there_after_reopening() {
-    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
     let ledger = open(&dir, &clock);
-    let position = put(&ledger, &LEDGER, "kept").await;
-    let again = put(&ledger, &LEDGER, "held").await;
+    let position = append_payload(&ledger, &LEDGER, "kept").await;
+    let again = append_payload(&ledger, &LEDGER, "held").await;
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
-    next(&mut planner).await.done().await.unwrap();
-    let held = next(&mut planner).await;
+    next_delivery(&mut planner).await.done().await.unwrap();
+    let held = next_delivery(&mut planner).await;
     let hour = Duration::from_secs(3600);
     ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
     // Ends as a killed process does: nobody says a word about what is held.
@@ -79,18 +79,18 @@ async fn everything_is_there_after_reopening() {
     let conflict = ledger.append(&LEDGER, &subject(), Expect::At(position), Entry::new("no")).await;
     assert!(conflict.is_err());
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
-    let held = next(&mut planner).await;
+    let held = next_delivery(&mut planner).await;
     assert_eq!((held.recorded.position, held.attempt), (again, 2), "at once, not after its wait");
     let same = ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
     assert_eq!(same, Enqueued::AlreadyThere);
     let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
-    clock.forward(HOUR_MS);
-    assert_eq!(next(&mut worker).await.recorded.entry.payload, "later");
+    clock.advance(HOUR_MS);
+    assert_eq!(next_delivery(&mut worker).await.recorded.entry.payload, "later");
 }
 
 #[tokio::test]
 async fn a_second_opener_is_told_so() {
-    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
     let ledger = open(&dir, &clock);
     let second = SqliteLedger::open(dir.path().join("ledger.db"), clock.options());
     let error = second.err().unwrap();
@@ -102,72 +102,75 @@ async fn a_second_opener_is_told_so() {
 
 #[tokio::test]
 async fn newer_and_foreign_files_are_refused() {
-    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
     let path = dir.path().join("ledger.db");
     open(&dir, &clock).close().await;
     let edit = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     edit("PRAGMA user_version = 999");
     let error = SqliteLedger::open(&path, clock.options()).err().unwrap();
-    assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error}");
+    assert!(matches!(error, OpenError::NewerVersion { found: 999, .. }), "{error}");
     edit("PRAGMA application_id = 7");
     let error = SqliteLedger::open(&path, clock.options()).err().unwrap();
-    assert!(matches!(error, OpenError::Foreign(_)), "{error}");
+    assert!(matches!(error, OpenError::NotALedger(_)), "{error}");
     let text = dir.path().join("text.db");
     std::fs::write(&text, "this is a letter and not a database at all, however long it is")
         .unwrap();
     let error = SqliteLedger::open(&text, clock.options()).err().unwrap();
-    assert!(matches!(error, OpenError::Foreign(_)), "{error}");
+    assert!(matches!(error, OpenError::NotALedger(_)), "{error}");
     let error = SqliteLedger::open(dir.path().join("no/dir.db"), clock.options()).err().unwrap();
     assert!(matches!(error, OpenError::Unusable { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
-    const BRIEF: Log = Log { name: "brief", kept: Some(Duration::from_secs(3600)) };
+    const SHORT_LIVED_LOG: Log = Log { name: "brief", retention: Some(Duration::from_secs(3600)) };
     const READER: Consumer = Consumer { name: "reader", ack_wait: Duration::from_secs(30) };
-    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
     let ledger = open(&dir, &clock);
-    let old = put(&ledger, &BRIEF, "old").await;
+    let old = append_payload(&ledger, &SHORT_LIVED_LOG, "old").await;
     for _ in 0..700 {
-        put(&ledger, &BRIEF, "old").await;
+        append_payload(&ledger, &SHORT_LIVED_LOG, "old").await;
     }
-    let mut reader = ledger.consume(&BRIEF, &READER, 1).await.unwrap();
-    let held = next(&mut reader).await;
-    clock.forward(HOUR_MS / 2);
-    let young = put(&ledger, &BRIEF, "young").await;
-    clock.forward(HOUR_MS / 2);
-    let mut follower = ledger.follow(&BRIEF, Position::START).await.unwrap();
+    let mut reader = ledger.consume(&SHORT_LIVED_LOG, &READER, 1).await.unwrap();
+    let held = next_delivery(&mut reader).await;
+    clock.advance(HOUR_MS / 2);
+    let young = append_payload(&ledger, &SHORT_LIVED_LOG, "young").await;
+    clock.advance(HOUR_MS / 2);
+    let mut follower = ledger.follow(&SHORT_LIVED_LOG, Position::START).await.unwrap();
     let Some(Followed::Entry(first)) = follower.next().await else { panic!("an entry") };
     assert_eq!(first.position, young, "what is too old is not shown, swept or not");
     drop(held);
-    assert_eq!(next(&mut reader).await.recorded.position, young);
+    assert_eq!(next_delivery(&mut reader).await.recorded.position, young);
 
     let count = || {
         let file = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
         file.query_row("SELECT count(*) FROM entries", [], |row| row.get::<_, i64>(0)).unwrap()
     };
     assert_eq!(count(), 702);
-    ledger.sweep(clock.now()).await.unwrap();
+    ledger.remove_expired(clock.now()).await.unwrap();
     assert_eq!(count(), 1);
-    clock.forward(HOUR_MS);
-    ledger.sweep(clock.now()).await.unwrap();
+    clock.advance(HOUR_MS);
+    ledger.remove_expired(clock.now()).await.unwrap();
     assert_eq!(count(), 0);
-    assert_eq!(ledger.head(&BRIEF).await.unwrap(), Position::START);
-    let new = ledger.append(&BRIEF, &subject(), Expect::Nothing, Entry::new("new")).await.unwrap();
+    assert_eq!(ledger.head(&SHORT_LIVED_LOG).await.unwrap(), Position::START);
+    let new = ledger
+        .append(&SHORT_LIVED_LOG, &subject(), Expect::Nothing, Entry::new("new"))
+        .await
+        .unwrap();
     assert!(new > young && young > old);
 }
 
 #[tokio::test]
 async fn a_key_is_remembered_for_two_minutes() {
-    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
     let ledger = open(&dir, &clock);
     let offer =
         async || ledger.enqueue(&NOTICES, "k", Entry::new("x"), Duration::ZERO).await.unwrap();
     assert_eq!(offer().await, Enqueued::New);
-    clock.forward(119_999);
-    ledger.sweep(clock.now()).await.unwrap();
+    clock.advance(119_999);
+    ledger.remove_expired(clock.now()).await.unwrap();
     assert_eq!(offer().await, Enqueued::AlreadyThere);
-    clock.forward(1);
+    clock.advance(1);
     assert_eq!(offer().await, Enqueued::New);
 }
 
@@ -175,13 +178,13 @@ async fn a_key_is_remembered_for_two_minutes() {
 #[tokio::test(start_paused = true)]
 async fn a_paused_clock_is_enough() {
     let begun = tokio::time::Instant::now();
-    let base = HandClock::new();
+    let base = TestClock::new();
     let zero = base.now();
     let clock = Arc::new(move || zero + begun.elapsed().as_millis() as i64);
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("ledger.db");
     let ledger = SqliteLedger::open(path, SqliteOptions::new(clock)).unwrap();
-    put(&ledger, &LEDGER, "x").await;
+    append_payload(&ledger, &LEDGER, "x").await;
     let soon = Duration::from_secs(20);
     ledger.enqueue(&NOTICES, "k", Entry::new("x"), soon).await.unwrap();
     assert_eq!(begun.elapsed(), Duration::ZERO, "time does not run while a write is under way");
@@ -199,7 +202,7 @@ async fn a_paused_clock_is_enough() {
 /// A cancelled caller does not keep others from hearing of what was written.
 #[tokio::test]
 async fn a_cancelled_append_is_still_told() {
-    let (dir, clock) = (TempDir::new().unwrap(), HandClock::new());
+    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
     let ledger = open(&dir, &clock);
     let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
     let waiting = tokio::spawn(async move { follower.next().await });
@@ -213,17 +216,17 @@ async fn a_cancelled_append_is_still_told() {
     assert!(matches!(told, Some(Followed::Entry(_))));
 }
 
-const CHILD: &str = "PAIHAO_TEST_APPEND_TO";
+const CHILD_ENV_VAR: &str = "PAIHAO_TEST_APPEND_TO";
 
 /// Appends until it is killed, and says each time when an entry is safe.
-async fn append_for_ever(path: &Path) {
-    let ledger = SqliteLedger::open(path, HandClock::new().options()).unwrap();
+async fn append_until_killed(path: &Path) {
+    let ledger = SqliteLedger::open(path, TestClock::new().options()).unwrap();
     let appenders = (0..8).map(|who| {
         let ledger = ledger.clone();
         async move {
             for n in 0.. {
                 let text = format!("{}/{who}/{n}", std::process::id());
-                put(&ledger, &LEDGER, &text).await;
+                append_payload(&ledger, &LEDGER, &text).await;
                 let entry = Entry::new(text.clone());
                 ledger.enqueue(&NOTICES, &text, entry, Duration::ZERO).await.unwrap();
                 println!("safe {text}");
@@ -236,15 +239,15 @@ async fn append_for_ever(path: &Path) {
 /// The test starts itself again as a child that appends, kills it, and looks.
 #[tokio::test]
 async fn a_hard_kill_loses_nothing() {
-    if let Some(path) = std::env::var_os(CHILD) {
-        append_for_ever(Path::new(&path)).await;
+    if let Some(path) = std::env::var_os(CHILD_ENV_VAR) {
+        append_until_killed(Path::new(&path)).await;
     }
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("ledger.db");
     for round in 1..=2 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "a_hard_kill_loses_nothing", "--nocapture"])
-            .env(CHILD, &path)
+            .env(CHILD_ENV_VAR, &path)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -259,7 +262,7 @@ async fn a_hard_kill_loses_nothing() {
         child.wait().unwrap();
         lines.map_while(Result::ok).for_each(|line| note(&line));
 
-        let ledger = SqliteLedger::open(&path, HandClock::new().options()).unwrap();
+        let ledger = SqliteLedger::open(&path, TestClock::new().options()).unwrap();
         let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
         let head = ledger.head(&LEDGER).await.unwrap();
         let mut there = Vec::new();

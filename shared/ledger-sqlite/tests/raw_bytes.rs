@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 const NEEDLE: &str = "oGoneForGood0123456789abcdef";
-const HOUR: i64 = 3_600_000;
+const HOUR_MS: i64 = 3_600_000;
 
 /// How often a text stands in the files of a folder, whatever they are.
-fn found(folder: &Path, text: &str) -> usize {
+fn count_occurrences(folder: &Path, text: &str) -> usize {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let count = |path| {
         let bytes = std::fs::read(path).unwrap();
@@ -22,7 +22,7 @@ fn found(folder: &Path, text: &str) -> usize {
 }
 
 /// Payloads from a few bytes to many pages, so that pages fill, split and overflow.
-fn payload(i: usize, name: &str) -> Entry {
+fn sized_entry(i: usize, name: &str) -> Entry {
     let size = [40, 300, 900, 2500, 9000, 30_000][i % 6] + i % 37;
     Entry::new(format!("{name} {} {name}", ".".repeat(size)))
 }
@@ -33,7 +33,7 @@ async fn nothing_that_aged_out_can_be_read_from_the_file() {
     let now = Arc::new(AtomicI64::new(1_795_000_000_000));
     let clock = now.clone();
     let options = SqliteOptions {
-        sweep_every: Duration::from_secs(3600),
+        retention_interval: Duration::from_secs(3600),
         ..SqliteOptions::new(Arc::new(move || clock.load(Ordering::Relaxed)))
     };
     let ledger = SqliteLedger::open(folder.path().join("x.sqlite"), options).unwrap();
@@ -43,7 +43,7 @@ async fn nothing_that_aged_out_can_be_read_from_the_file() {
     let mut waiting = 0;
     for i in 0..1200 {
         let theirs = i < 200 && i % 3 == 0;
-        let entry = payload(i, if theirs { NEEDLE } else { "oSomebodyElse" });
+        let entry = sized_entry(i, if theirs { NEEDLE } else { "oSomebodyElse" });
         let log = if i % 4 == 0 { &OUTCOMES } else { &LEDGER };
         ledger.append(log, &subjects[i % 5], Expect::Anything, entry.clone()).await.unwrap();
         if i % 7 == 0 {
@@ -51,12 +51,15 @@ async fn nothing_that_aged_out_can_be_read_from_the_file() {
             ledger.enqueue(&NOTICES, &key, entry, Duration::ZERO).await.unwrap();
             waiting += 1;
         }
-        now.fetch_add(6 * 24 * HOUR / 1200, Ordering::Relaxed);
+        now.fetch_add(6 * 24 * HOUR_MS / 1200, Ordering::Relaxed);
         if i == 210 {
-            assert!(found(folder.path(), NEEDLE) > 100, "the search finds nothing at all");
+            assert!(
+                count_occurrences(folder.path(), NEEDLE) > 100,
+                "the search finds nothing at all"
+            );
         }
         if i % 50 == 0 {
-            ledger.sweep(now.load(Ordering::Relaxed)).await.unwrap();
+            ledger.remove_expired(now.load(Ordering::Relaxed)).await.unwrap();
         }
         if i % 100 == 99 {
             let mut work = ledger.work(&NOTICES, 64).await.unwrap();
@@ -65,17 +68,21 @@ async fn nothing_that_aged_out_can_be_read_from_the_file() {
             }
         }
     }
-    ledger.sweep(now.load(Ordering::Relaxed)).await.unwrap();
-    assert_eq!(found(folder.path(), NEEDLE), 0, "while the ledger is open");
-    assert!(found(folder.path(), "oSomebodyElse") > 100, "others are still there");
+    ledger.remove_expired(now.load(Ordering::Relaxed)).await.unwrap();
+    assert_eq!(count_occurrences(folder.path(), NEEDLE), 0, "while the ledger is open");
+    assert!(count_occurrences(folder.path(), "oSomebodyElse") > 100, "others are still there");
     ledger.close().await;
-    assert_eq!(found(folder.path(), NEEDLE), 0, "after it was closed");
+    assert_eq!(count_occurrences(folder.path(), NEEDLE), 0, "after it was closed");
 }
 
 #[test]
 fn nothing_that_names_a_person_is_kept_longer_than_the_ledger() {
     // Dead letters hold what they were made of, a person's openid included.
     for log in [LEDGER, OUTCOMES, DEAD_LETTERS] {
-        assert!(log.kept.is_some_and(|kept| kept <= LEDGER.kept.unwrap()), "{}", log.name);
+        assert!(
+            log.retention.is_some_and(|kept| kept <= LEDGER.retention.unwrap()),
+            "{}",
+            log.name
+        );
     }
 }

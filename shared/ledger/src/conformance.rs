@@ -97,8 +97,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a case waits for what must not come.
 const QUIET: Duration = Duration::from_millis(150);
 
-const LOG: Log = Log { name: "conformance", kept: None };
-const OTHER_LOG: Log = Log { name: "conformance-other", kept: None };
+const LOG: Log = Log { name: "conformance", retention: None };
+const OTHER_LOG: Log = Log { name: "conformance-other", retention: None };
 
 fn subject(name: &str) -> Subject {
     Subject::new(&["acc", name]).expect("a plain name")

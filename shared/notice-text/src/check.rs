@@ -1,155 +1,162 @@
 //! What is wrong with words and templates: found before anybody is told anything.
 
-use crate::manner::{self, Manner};
-use crate::render::{self, Binding, PLACEHOLDERS, said, words};
-use crate::sample::{self, KINDS, Scene};
-use paihao_chassis::config::Problems;
+use crate::manner::{self, NoticePolicy};
+use crate::render::{self, Binding, PLACEHOLDERS, fill_placeholders, placeholder_values};
+use crate::sample::{self, SITE_NOTICE_KINDS, SampleContext};
+use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::notice::Channel;
 use paihao_contracts::setup::{AccountSetup, Said, Wording};
-use paihao_contracts::unsound::{self, Unsound};
-use paihao_wechat::template::fields::Kind;
+use paihao_contracts::unsound::{self, ValidationError};
+use paihao_wechat::template::fields::FieldType;
 use std::collections::BTreeMap;
 
 /// Bytes of a text that WeChat shows for sure.
-const LONGEST_TEXT: usize = 2048;
+const MAX_TEXT_BYTES: usize = 2048;
 
 /// Characters that a template's field of the usual type shows.
-const LONGEST_NEWS: usize = 20;
+const MAX_NEWS_CHARS: usize = 20;
 
 /// What may stand in the answer to a scan that took a number.
-pub const JOINED: [&str; 5] = ["{site}", "{queue}", "{number}", "{ahead}", "{wait}"];
+pub const JOINED_PLACEHOLDERS: [&str; 5] = ["{site}", "{queue}", "{number}", "{ahead}", "{wait}"];
 
 /// Checks what an account says; `at` is where it stands.
-pub fn account(at: &str, setup: &AccountSetup, problems: &mut Problems) {
+pub fn account(at: &str, setup: &AccountSetup, problems: &mut ConfigProblems) {
     let failure = setup.failure.as_deref().unwrap_or_default();
     let greeting = setup.greeting.as_deref().unwrap_or_default();
     for (key, text) in [("greeting", greeting), ("failure", failure)] {
-        short_enough(&format!("{at}.{key}"), text, problems);
+        check_text_length(&format!("{at}.{key}"), text, problems);
     }
-    listed(&format!("{at}.channels"), setup.channels.as_deref(), problems);
-    let manners = manner::account(setup);
-    for (kind, how, _) in manner::kinds(setup) {
+    check_channels(&format!("{at}.channels"), setup.channels.as_deref(), problems);
+    let manners = manner::account_policies(setup);
+    for (kind, how, _) in manner::notice_kinds(setup) {
         let Some(how) = how else { continue };
-        manner_of(&format!("{at}.{kind}"), kind, how, &manners[kind], problems);
+        check_notice_kind(&format!("{at}.{kind}"), kind, how, &manners[kind], problems);
     }
 }
 
 /// Checks what a site words itself; `at` is where it stands.
-pub fn wording(at: &str, wording: &BTreeMap<String, Wording>, problems: &mut Problems) {
+pub fn wording(at: &str, wording: &BTreeMap<String, Wording>, problems: &mut ConfigProblems) {
     for (kind, own) in wording {
         let at = format!("{at}.{kind}");
         let text = own.text.as_deref().unwrap_or_default();
-        short_enough(&format!("{at}.text"), text, problems);
+        check_text_length(&format!("{at}.text"), text, problems);
         if kind == "joined" {
-            known_words(&format!("{at}.text"), text, &JOINED, problems);
+            check_placeholders(&format!("{at}.text"), text, &JOINED_PLACEHOLDERS, problems);
             if own.news.is_some() {
                 let advice = "say it in text: the answer to a scan is no template";
-                problems.refuse(&format!("{at}.news"), "there is no field to stand in", advice);
+                problems.add(&format!("{at}.news"), "there is no field to stand in", advice);
             }
             continue;
         }
-        let Some(notice) = sample::notice(kind, &scene()) else {
-            let known = KINDS.map(|(name, _)| name).join(", ");
+        let Some(notice) = sample::notice(kind, &sample_context()) else {
+            let known = SITE_NOTICE_KINDS.map(|(name, _)| name).join(", ");
             let advice = format!("the ones there are: joined, {known}");
-            problems.refuse(&at, format!("there is no kind of notice {kind:?}"), advice);
+            problems.add(&at, format!("there is no kind of notice {kind:?}"), advice);
             continue;
         };
-        known_words(&format!("{at}.text"), text, &PLACEHOLDERS, problems);
+        check_placeholders(&format!("{at}.text"), text, &PLACEHOLDERS, problems);
         let Some(news) = &own.news else { continue };
         let (key, all_but_itself) = (format!("{at}.news"), PLACEHOLDERS.map(|word| word));
         let others: Vec<_> = all_but_itself.into_iter().filter(|word| *word != "{news}").collect();
-        known_words(&key, news, &others, problems);
-        let length = said(news, &words(&notice)).chars().count();
-        if news.trim().is_empty() || length > LONGEST_NEWS {
-            let what = format!("{length} characters, and a template's field shows {LONGEST_NEWS}");
-            problems.refuse(&key, what, "say it in 1 to 20");
+        check_placeholders(&key, news, &others, problems);
+        let length = fill_placeholders(news, &placeholder_values(&notice)).chars().count();
+        if news.trim().is_empty() || length > MAX_NEWS_CHARS {
+            let what =
+                format!("{length} characters, and a template's field shows {MAX_NEWS_CHARS}");
+            problems.add(&key, what, "say it in 1 to 20");
         }
     }
 }
 
-fn manner_of(at: &str, kind: &str, how: &Said, manner: &Manner, problems: &mut Problems) {
-    listed(&format!("{at}.channels"), how.channels.as_deref(), problems);
+fn check_notice_kind(
+    at: &str,
+    kind: &str,
+    how: &Said,
+    manner: &NoticePolicy,
+    problems: &mut ConfigProblems,
+) {
+    check_channels(&format!("{at}.channels"), how.channels.as_deref(), problems);
     let named = |channel: Channel| how.channels.iter().flatten().any(|named| *named == channel);
     if named(Channel::Template) && manner.template.is_none() {
-        unbound(&format!("{at}.template_id"), &unsound::NO_TEMPLATE, problems);
+        refuse_unbound(&format!("{at}.template_id"), &unsound::NO_TEMPLATE, problems);
     }
     if named(Channel::Subscription) && manner.subscription.is_none() {
-        unbound(&format!("{at}.subscription"), &unsound::NO_SUBSCRIPTION, problems);
+        refuse_unbound(&format!("{at}.subscription"), &unsound::NO_SUBSCRIPTION, problems);
     }
-    short_enough(&format!("{at}.text"), &manner.text, problems);
-    known_words(&format!("{at}.text"), &manner.text, &PLACEHOLDERS, problems);
+    check_text_length(&format!("{at}.text"), &manner.text, problems);
+    check_placeholders(&format!("{at}.text"), &manner.text, &PLACEHOLDERS, problems);
     let bound = [("fields", &manner.template), ("subscription.fields", &manner.subscription)];
     for (key, binding) in bound {
         if let Some(binding) = binding {
-            fields(&format!("{at}.{key}"), kind, binding, problems);
+            check_fields(&format!("{at}.{key}"), kind, binding, problems);
         }
     }
 }
 
-fn unbound(key: &str, kind: &Unsound, problems: &mut Problems) {
-    problems.named(kind.code, key, kind.sentence(), kind.advice);
+fn refuse_unbound(key: &str, kind: &ValidationError, problems: &mut ConfigProblems) {
+    problems.add_with_code(kind.code, key, kind.message(), kind.advice);
 }
 
 /// Each field is one that WeChat shows, and takes what it would be filled with.
-fn fields(at: &str, kind: &str, binding: &Binding, problems: &mut Problems) {
+fn check_fields(at: &str, kind: &str, binding: &Binding, problems: &mut ConfigProblems) {
     for (key, wording) in &binding.fields {
         let at = format!("{at}.{key}");
-        known_words(&at, wording, &PLACEHOLDERS, problems);
-        let Some(of_field) = Kind::of(key) else {
+        check_placeholders(&at, wording, &PLACEHOLDERS, problems);
+        let Some(of_field) = FieldType::from_key(key) else {
             let advice = "use the key as WeChat's console has it, such as thing1 or time4";
             let what = "WeChat drops what is said in a field of this name, without a word";
-            problems.refuse(&at, what, advice);
+            problems.add(&at, what, advice);
             continue;
         };
-        let kinds = KINDS.iter().filter(|(_, group)| *group == kind);
-        for notice in kinds.filter_map(|(name, _)| sample::notice(name, &scene())) {
-            let text = render::fitted(key, wording, &notice);
+        let kinds = SITE_NOTICE_KINDS.iter().filter(|(_, group)| *group == kind);
+        for notice in kinds.filter_map(|(name, _)| sample::notice(name, &sample_context())) {
+            let text = render::field_text(key, wording, &notice);
             if let Err(misfit) = of_field.check(&text) {
-                let name = sample::kind(&notice);
+                let name = sample::site_kind(&notice);
                 let what =
                     format!("for {name} it would say {text:?}, which does not fit: {misfit}");
-                problems.refuse(&at, what, "use other words, or another field");
+                problems.add(&at, what, "use other words, or another field");
                 break;
             }
         }
     }
 }
 
-fn short_enough(key: &str, text: &str, problems: &mut Problems) {
-    if text.len() > LONGEST_TEXT {
-        let what = format!("{} bytes, and WeChat shows {LONGEST_TEXT}", text.len());
-        problems.refuse(key, what, "say it in fewer words");
+fn check_text_length(key: &str, text: &str, problems: &mut ConfigProblems) {
+    if text.len() > MAX_TEXT_BYTES {
+        let what = format!("{} bytes, and WeChat shows {MAX_TEXT_BYTES}", text.len());
+        problems.add(key, what, "say it in fewer words");
     }
 }
 
 /// What stands in braces is one of the words that are replaced.
-fn known_words(key: &str, text: &str, known: &[&str], problems: &mut Problems) {
+fn check_placeholders(key: &str, text: &str, known: &[&str], problems: &mut ConfigProblems) {
     for (begin, _) in text.match_indices('{') {
         let rest = &text[begin..];
         let word = rest.find('}').map_or(rest, |end| &rest[..=end]);
         if !known.contains(&word) {
             let what = format!("{word} stands for nothing here");
-            problems.refuse(key, what, format!("what does: {}", known.join(" ")));
+            problems.add(key, what, format!("what does: {}", known.join(" ")));
         }
     }
 }
 
 /// A list of channels names at least one, and none twice.
-fn listed(key: &str, channels: Option<&[Channel]>, problems: &mut Problems) {
+fn check_channels(key: &str, channels: Option<&[Channel]>, problems: &mut ConfigProblems) {
     let Some(channels) = channels else { return };
     if channels.is_empty() {
         let advice = "leave it out for the usual ones, or name at least one";
-        problems.refuse(key, "nothing would be said", advice);
+        problems.add(key, "nothing would be said", advice);
     }
     let twice = |(i, channel): (usize, &Channel)| channels[..i].contains(channel);
     if channels.iter().enumerate().any(twice) {
-        problems.refuse(key, "a channel stands there twice", "name each once");
+        problems.add(key, "a channel stands there twice", "name each once");
     }
 }
 
 /// Names of a usual length.
-fn scene() -> Scene {
-    Scene {
+fn sample_context() -> SampleContext {
+    SampleContext {
         account: "shop".into(),
         site: "hall".into(),
         site_name: "城南大厅".into(),
@@ -166,7 +173,7 @@ mod tests {
     use super::*;
 
     fn told(setup: &AccountSetup) -> String {
-        let mut problems = Problems::new();
+        let mut problems = ConfigProblems::new();
         account("accounts.shop", setup, &mut problems);
         problems.into_result().err().map_or(String::new(), |error| error.to_string())
     }
@@ -202,7 +209,7 @@ mod tests {
     fn a_sites_words_are_known_and_short() {
         let told = |kind: &str, news: Option<&str>, text: Option<&str>| {
             let own = Wording { news: news.map(Into::into), text: text.map(Into::into) };
-            let mut problems = Problems::new();
+            let mut problems = ConfigProblems::new();
             wording("sites.hall.wording", &[(kind.to_owned(), own)].into(), &mut problems);
             problems.into_result().err().map_or(String::new(), |error| error.to_string())
         };

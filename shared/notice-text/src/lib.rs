@@ -1,6 +1,6 @@
 //! What people are told: a notice in the words of its account and its site; pure.
 //!
-//! - [`manner`]: how an account says each kind of notice, and where a site has words of its own;
+//! - [`notice_policy`]: how an account says each kind of notice, and where a site has words of its own;
 //! - [`render`]: a notice in those words, with what stands in braces replaced;
 //! - [`sample`]: a notice of each kind as it could be, to look at words before anybody is told them;
 //! - [`check`]: what is wrong with words and templates.
@@ -14,4 +14,4 @@ mod words;
 pub mod check;
 pub mod sample;
 
-pub use manner::{Account, Manner};
+pub use manner::{AccountPolicies, NoticePolicy};

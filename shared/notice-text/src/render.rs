@@ -1,10 +1,10 @@
 //! Puts a notice into the words of an account: a pure function.
 
-use crate::manner::Manner;
+use crate::manner::NoticePolicy;
 use crate::words;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use paihao_contracts::notice::{Notice, Saying};
+use paihao_contracts::notice::{Notice, NoticeContent};
 use paihao_wechat::template::{fit, list::check_texts};
 use paihao_wechat::{OpenId, SubscriptionNotice, TemplateMessage};
 use sha2::{Digest, Sha256};
@@ -44,87 +44,95 @@ pub const MISSED_TEXT: &str = "【{site}】{number} {news}";
 pub const PROGRESS_TEXT: &str = "【{site}】{number} {news}，前面 {ahead}";
 
 /// Bytes of a customer-service text that WeChat takes for sure.
-const LONGEST_TEXT: usize = 2048;
+const MAX_TEXT_BYTES: usize = 2048;
 
 /// The notice cannot be said so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unspeakable {
+pub enum Unrenderable {
     /// The account says nothing of the kind.
     #[error("no template is bound for \"{0}\" in account {1}")]
     Unbound(&'static str, String),
     /// WeChat would refuse it, or show something else.
     #[error("what the account's template is to say for \"{0}\" does not fit: {1}")]
-    Misfit(&'static str, String),
+    InvalidText(&'static str, String),
 }
 
 /// The kind of a notice, by the name that it has in the configuration.
 pub fn kind(notice: &Notice) -> &'static str {
     match notice.saying {
-        Saying::Called { .. } | Saying::Recalled { .. } => "called",
-        Saying::Missed { .. } => "missed",
+        NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => "called",
+        NoticeContent::Missed { .. } => "missed",
         _ => "progress",
     }
 }
 
 /// The template message that says the notice.
-pub fn template(notice: &Notice, manner: &Manner) -> Result<TemplateMessage, Unspeakable> {
-    let binding = manner.template.as_ref().ok_or_else(|| unbound(notice))?;
+pub fn template(notice: &Notice, manner: &NoticePolicy) -> Result<TemplateMessage, Unrenderable> {
+    let binding = manner.template.as_ref().ok_or_else(|| unbound_error(notice))?;
     Ok(TemplateMessage {
         to: OpenId::new(&*notice.person),
         template_id: binding.template_id.clone(),
         url: notice.link.as_deref().map(str::to_owned),
         client_msg_id: Some(client_msg_id(notice)),
-        fields: fields(notice, binding)?,
+        fields: render_fields(notice, binding)?,
     })
 }
 
 /// The subscription notice that says it.
-pub fn subscription(notice: &Notice, manner: &Manner) -> Result<SubscriptionNotice, Unspeakable> {
-    let binding = manner.subscription.as_ref().ok_or_else(|| unbound(notice))?;
+pub fn subscription(
+    notice: &Notice,
+    manner: &NoticePolicy,
+) -> Result<SubscriptionNotice, Unrenderable> {
+    let binding = manner.subscription.as_ref().ok_or_else(|| unbound_error(notice))?;
     Ok(SubscriptionNotice {
         to: OpenId::new(&*notice.person),
         template_id: binding.template_id.clone(),
         page: None,
-        fields: fields(notice, binding)?,
+        fields: render_fields(notice, binding)?,
     })
 }
 
 /// The customer-service text that says it.
-pub fn text(notice: &Notice, manner: &Manner) -> Result<String, Unspeakable> {
+pub fn text(notice: &Notice, manner: &NoticePolicy) -> Result<String, Unrenderable> {
     if manner.text.is_empty() {
-        return Err(unbound(notice));
+        return Err(unbound_error(notice));
     }
-    let mut said = said(&manner.text, &words(notice));
+    let mut said = fill_placeholders(&manner.text, &placeholder_values(notice));
     let way = |address| format!("\n<a href=\"{address}\">查看进度 · Follow your number</a>");
     let way = notice.link.as_ref().map(way).unwrap_or_default();
-    while said.len() + way.len() > LONGEST_TEXT && said.pop().is_some() {}
+    while said.len() + way.len() > MAX_TEXT_BYTES && said.pop().is_some() {}
     Ok(said + &way)
 }
 
-fn unbound(notice: &Notice) -> Unspeakable {
-    Unspeakable::Unbound(kind(notice), notice.account.to_string())
+fn unbound_error(notice: &Notice) -> Unrenderable {
+    Unrenderable::Unbound(kind(notice), notice.account.to_string())
 }
 
-fn fields(notice: &Notice, binding: &Binding) -> Result<Vec<(String, String)>, Unspeakable> {
-    let words = words(notice);
+fn render_fields(
+    notice: &Notice,
+    binding: &Binding,
+) -> Result<Vec<(String, String)>, Unrenderable> {
+    let words = placeholder_values(notice);
     let fields = binding.fields.iter();
-    let fields: Vec<_> =
-        fields.map(|(key, wording)| (key.clone(), fit(key, &said(wording, &words)))).collect();
+    let fields: Vec<_> = fields
+        .map(|(key, wording)| (key.clone(), fit(key, &fill_placeholders(wording, &words))))
+        .collect();
     match check_texts(&fields).first() {
-        Some(fault) => Err(Unspeakable::Misfit(kind(notice), fault.to_string())),
+        Some(fault) => Err(Unrenderable::InvalidText(kind(notice), fault.to_string())),
         None => Ok(fields),
     }
 }
 
 /// What would stand in a field of a template.
-pub(crate) fn fitted(key: &str, wording: &str, notice: &Notice) -> String {
-    fit(key, &said(wording, &words(notice)))
+pub(crate) fn field_text(key: &str, wording: &str, notice: &Notice) -> String {
+    fit(key, &fill_placeholders(wording, &placeholder_values(notice)))
 }
 
 /// What stands for the words in braces.
-pub(crate) fn words(notice: &Notice) -> [(&'static str, String); 10] {
+pub(crate) fn placeholder_values(notice: &Notice) -> [(&'static str, String); 10] {
     let counter = match &notice.saying {
-        Saying::Called { counter_name, .. } | Saying::Recalled { counter_name, .. } => counter_name,
+        NoticeContent::Called { counter_name, .. }
+        | NoticeContent::Recalled { counter_name, .. } => counter_name,
         _ => "—",
     };
     [
@@ -132,17 +140,17 @@ pub(crate) fn words(notice: &Notice) -> [(&'static str, String); 10] {
         ("{queue}", notice.queue_name.to_string()),
         ("{number}", notice.number.to_string()),
         ("{counter}", counter.to_owned()),
-        ("{time}", local(notice, notice.at, "%Y-%m-%d %H:%M")),
-        ("{ahead}", words::ahead(&notice.saying)),
-        ("{wait}", words::wait(&notice.saying)),
-        ("{until}", words::until(notice)),
-        ("{places}", words::places(&notice.saying)),
-        ("{news}", words::news(notice)),
+        ("{time}", local_time(notice, notice.at, "%Y-%m-%d %H:%M")),
+        ("{ahead}", words::ahead_text(&notice.saying)),
+        ("{wait}", words::wait_text(&notice.saying)),
+        ("{until}", words::return_deadline_text(notice)),
+        ("{places}", words::places_text(&notice.saying)),
+        ("{news}", words::news_text(notice)),
     ]
 }
 
 /// A wording with its words replaced.
-pub fn said(wording: &str, words: &[(&str, String)]) -> String {
+pub fn fill_placeholders(wording: &str, words: &[(&str, String)]) -> String {
     words.iter().fold(wording.to_owned(), |said, (from, to)| said.replace(from, to))
 }
 
@@ -154,7 +162,7 @@ pub fn client_msg_id(notice: &Notice) -> String {
 }
 
 /// An instant in the site's own time.
-pub(crate) fn local(notice: &Notice, at: i64, format: &str) -> String {
+pub(crate) fn local_time(notice: &Notice, at: i64, format: &str) -> String {
     let zone = TimeZone::get(&notice.zone).unwrap_or(TimeZone::UTC);
     let instant = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
     instant.to_zoned(zone).strftime(format).to_string()
@@ -163,7 +171,7 @@ pub(crate) fn local(notice: &Notice, at: i64, format: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_contracts::commit::{Number, Through, Told};
+    use paihao_contracts::commit::{Number, QuotedWait, ReturnCause};
 
     fn notice() -> Notice {
         Notice {
@@ -175,7 +183,7 @@ mod tests {
             person: "openid".into(),
             number: Number { prefix: "A".into(), serial: 12 },
             queue_name: "户籍".into(),
-            saying: Saying::Called { counter_name: "3号窗口".into(), call: 1 },
+            saying: NoticeContent::Called { counter_name: "3号窗口".into(), call: 1 },
             order: 1,
             at: 1_767_579_600_000,
             valid_until: 1_767_579_780_000,
@@ -184,7 +192,7 @@ mod tests {
         }
     }
 
-    fn manner() -> Manner {
+    fn manner() -> NoticePolicy {
         let field = |key: &str, wording: &str| (key.to_owned(), wording.to_owned());
         let fields = vec![
             field("thing1", "{site}"),
@@ -195,7 +203,7 @@ mod tests {
         let binding = Binding { template_id: "T".into(), fields };
         let text = "【{site}】请 {number} 到 {counter}（{queue}）".into();
         let (template, subscription) = (Some(binding.clone()), Some(binding));
-        Manner { channels: vec![], template, subscription, text }
+        NoticePolicy { channels: vec![], template, subscription, text }
     }
 
     #[test]
@@ -208,38 +216,55 @@ mod tests {
             field("character_string4", "{number}"),
         ];
         let bound = Some(Binding { template_id: "T".into(), fields });
-        let manner = Manner { template: bound, ..manner() };
-        let told = Told { ahead: 3, minutes: Some((15, 25)), cold: false };
+        let manner = NoticePolicy { template: bound, ..manner() };
+        let told = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
         let counter_name: std::sync::Arc<str> = "3号窗口".into();
         let until = Some(1_767_581_400_000);
         for (saying, news, ahead, wait) in [
-            (Saying::Near { told }, "即将叫号，请做好准备", "3人", "25分内"),
+            (NoticeContent::Near { told }, "即将叫号，请做好准备", "3人", "25分内"),
             (
-                Saying::Next { told: Told { ahead: 0, minutes: None, cold: false } },
+                NoticeContent::Next { told: QuotedWait { ahead: 0, minutes: None, cold: false } },
                 "下一位就是您",
                 "0人",
                 "—",
             ),
-            (Saying::Recalled { counter_name, call: 2 }, "再次叫号，请到3号窗口", "—", "—"),
-            (Saying::Missed { until, places: Some(3) }, "已过号，10:50前可顺延3位", "—", "—"),
-            (Saying::Missed { until, places: None }, "已过号，10:50前可重新排队", "—", "—"),
-            (Saying::Missed { until: None, places: None }, "已过号，号码作废", "—", "—"),
-            (Saying::Returned { through: Through::Return, told }, "已重新排队", "3人", "25分内"),
-            (Saying::Returned { through: Through::Transfer, told }, "已转到户籍", "3人", "25分内"),
+            (NoticeContent::Recalled { counter_name, call: 2 }, "再次叫号，请到3号窗口", "—", "—"),
             (
-                Saying::Returned { through: Through::PutBack, told },
+                NoticeContent::Missed { until, places: Some(3) },
+                "已过号，10:50前可顺延3位",
+                "—",
+                "—",
+            ),
+            (NoticeContent::Missed { until, places: None }, "已过号，10:50前可重新排队", "—", "—"),
+            (NoticeContent::Missed { until: None, places: None }, "已过号，号码作废", "—", "—"),
+            (
+                NoticeContent::Returned { through: ReturnCause::Return, told },
+                "已重新排队",
+                "3人",
+                "25分内",
+            ),
+            (
+                NoticeContent::Returned { through: ReturnCause::Transfer, told },
+                "已转到户籍",
+                "3人",
+                "25分内",
+            ),
+            (
+                NoticeContent::Returned { through: ReturnCause::PutBack, told },
                 "叫号更正，请继续等候",
                 "3人",
                 "25分内",
             ),
             (
-                Saying::Slipped { told: Told { ahead: 9, minutes: Some((65, 90)), cold: false } },
+                NoticeContent::Slipped {
+                    told: QuotedWait { ahead: 9, minutes: Some((65, 90)), cold: false },
+                },
                 "等候时间延长，请谅解",
                 "9人",
                 ">60分",
             ),
-            (Saying::Halted { told }, "暂停叫号，号码保留", "3人", "25分内"),
-            (Saying::QueueClosed, "今日已结束", "—", "—"),
+            (NoticeContent::Halted { told }, "暂停叫号，号码保留", "3人", "25分内"),
+            (NoticeContent::QueueClosed, "今日已结束", "—", "—"),
         ] {
             let said = template(&Notice { saying, ..notice() }, &manner).unwrap();
             let said: Vec<_> = said.fields.iter().map(|(_, value)| value.as_str()).collect();
@@ -295,7 +320,7 @@ mod tests {
             said.starts_with("【城南街道政务服务中心综合业务办事大厅一楼东区】请 A012"),
             "{said}"
         );
-        let long = Manner { text: "好".repeat(700), ..manner() };
+        let long = NoticePolicy { text: "好".repeat(700), ..manner() };
         assert_eq!(text(&notice(), &long).unwrap().len(), 2046, "cut on a character");
     }
 
@@ -305,17 +330,17 @@ mod tests {
         let linked = Notice { link: Some(link.clone()), ..notice() };
         assert_eq!(template(&linked, &manner()).unwrap().url.as_deref(), Some(&*link));
         assert_eq!(template(&notice(), &manner()).unwrap().url, None);
-        let long = Manner { text: "好".repeat(700), ..manner() };
+        let long = NoticePolicy { text: "好".repeat(700), ..manner() };
         for manner in [manner(), long] {
             let said = text(&linked, &manner).unwrap();
             assert!(said.contains(&format!("\n<a href=\"{link}\">")) && said.ends_with("</a>"));
-            assert!(said.len() <= LONGEST_TEXT);
+            assert!(said.len() <= MAX_TEXT_BYTES);
         }
     }
 
     #[test]
     fn what_is_not_bound_cannot_be_said() {
-        let nothing = Manner::default();
+        let nothing = NoticePolicy::default();
         assert!(template(&notice(), &nothing).is_err());
         assert!(subscription(&notice(), &nothing).is_err());
         assert!(text(&notice(), &nothing).is_err());

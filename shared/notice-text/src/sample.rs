@@ -1,12 +1,12 @@
 //! A notice of each kind as it could be: to show words, and to try whether they fit.
 
-use paihao_contracts::commit::{Number, Through, Told};
-use paihao_contracts::notice::{Notice, Saying};
+use paihao_contracts::commit::{Number, QuotedWait, ReturnCause};
+use paihao_contracts::notice::{Notice, NoticeContent};
 use std::sync::Arc;
 
 /// Every kind of notice that a site may word, by the name of its milestone, with the kind under
 /// which an account words it.
-pub const KINDS: [(&str, &str); 9] = [
+pub const SITE_NOTICE_KINDS: [(&str, &str); 9] = [
     ("near", "progress"),
     ("next", "progress"),
     ("called", "called"),
@@ -19,28 +19,28 @@ pub const KINDS: [(&str, &str); 9] = [
 ];
 
 /// Under which kind an account words this milestone's notices.
-pub fn of_account(kind: &str) -> Option<&'static str> {
-    KINDS.iter().find(|(name, _)| *name == kind).map(|(_, group)| *group)
+pub fn account_kind(kind: &str) -> Option<&'static str> {
+    SITE_NOTICE_KINDS.iter().find(|(name, _)| *name == kind).map(|(_, group)| *group)
 }
 
 /// By which name a site words this notice.
-pub fn kind(notice: &Notice) -> &'static str {
+pub fn site_kind(notice: &Notice) -> &'static str {
     match &notice.saying {
-        Saying::Near { .. } => "near",
-        Saying::Next { .. } => "next",
-        Saying::Called { .. } => "called",
-        Saying::Recalled { .. } => "recalled",
-        Saying::Missed { .. } => "missed",
-        Saying::Returned { .. } => "returned",
-        Saying::Slipped { .. } => "slipped",
-        Saying::Halted { .. } => "halted",
-        Saying::QueueClosed => "queue_closed",
+        NoticeContent::Near { .. } => "near",
+        NoticeContent::Next { .. } => "next",
+        NoticeContent::Called { .. } => "called",
+        NoticeContent::Recalled { .. } => "recalled",
+        NoticeContent::Missed { .. } => "missed",
+        NoticeContent::Returned { .. } => "returned",
+        NoticeContent::Slipped { .. } => "slipped",
+        NoticeContent::Halted { .. } => "halted",
+        NoticeContent::QueueClosed => "queue_closed",
     }
 }
 
 /// Where a sample is from: what a person would see of it.
 #[derive(Debug, Clone)]
-pub struct Scene {
+pub struct SampleContext {
     /// The account.
     pub account: Arc<str>,
     /// The site's id.
@@ -60,21 +60,23 @@ pub struct Scene {
 }
 
 /// A notice of this kind; `None` if there is no such kind.
-pub fn notice(kind: &str, scene: &Scene) -> Option<Notice> {
-    let told = Told { ahead: 3, minutes: Some((15, 25)), cold: false };
+pub fn notice(kind: &str, scene: &SampleContext) -> Option<Notice> {
+    let told = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
     let counter_name = || scene.counter_name.clone();
     let saying = match kind {
-        "near" => Saying::Near { told },
-        "next" => Saying::Next { told: Told { ahead: 0, minutes: Some((0, 5)), cold: false } },
-        "called" => Saying::Called { counter_name: counter_name(), call: 1 },
-        "recalled" => Saying::Recalled { counter_name: counter_name(), call: 2 },
-        "missed" => Saying::Missed { until: Some(scene.at + 30 * 60_000), places: Some(3) },
-        "returned" => Saying::Returned { through: Through::Return, told },
-        "slipped" => {
-            Saying::Slipped { told: Told { ahead: 9, minutes: Some((35, 50)), cold: false } }
-        }
-        "halted" => Saying::Halted { told },
-        "queue_closed" => Saying::QueueClosed,
+        "near" => NoticeContent::Near { told },
+        "next" => NoticeContent::Next {
+            told: QuotedWait { ahead: 0, minutes: Some((0, 5)), cold: false },
+        },
+        "called" => NoticeContent::Called { counter_name: counter_name(), call: 1 },
+        "recalled" => NoticeContent::Recalled { counter_name: counter_name(), call: 2 },
+        "missed" => NoticeContent::Missed { until: Some(scene.at + 30 * 60_000), places: Some(3) },
+        "returned" => NoticeContent::Returned { through: ReturnCause::Return, told },
+        "slipped" => NoticeContent::Slipped {
+            told: QuotedWait { ahead: 9, minutes: Some((35, 50)), cold: false },
+        },
+        "halted" => NoticeContent::Halted { told },
+        "queue_closed" => NoticeContent::QueueClosed,
         _ => return None,
     };
     Some(Notice {

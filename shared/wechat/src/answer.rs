@@ -1,17 +1,17 @@
 //! Reading WeChat's JSON: what its servers really send, brought into what a parser takes.
 
-use crate::codes::{self, Place};
+use crate::codes::{self, CodeScope};
 use crate::error::{CallError, Refusal};
 use serde::de::DeserializeOwned;
 
 /// The longest sentence of WeChat's that is kept.
-const SENTENCE: usize = 200;
+const MAX_SENTENCE_CHARS: usize = 200;
 
 /// The typed answer of a call, or what `errcode` says. HTTP status and content type are ignored,
 /// because WeChat's say nothing; `secrets` are cut out of every sentence.
-pub(crate) fn read<T: DeserializeOwned>(
+pub(crate) fn parse_response<T: DeserializeOwned>(
     body: &[u8],
-    place: Place,
+    place: CodeScope,
     secrets: &[&str],
 ) -> Result<T, CallError> {
     #[derive(serde::Deserialize)]
@@ -21,33 +21,34 @@ pub(crate) fn read<T: DeserializeOwned>(
         #[serde(default)]
         errmsg: Option<String>,
     }
-    let text = sanitised(body);
+    let text = sanitize_json(body);
     // serde would read a list as a structure, too.
     if !text.trim_start().starts_with('{') {
-        return Err(garbled("not the JSON expected"));
+        return Err(garbled_response("not the JSON expected"));
     }
     let verdict: Verdict =
-        serde_json::from_str(&text).map_err(|_| garbled("not the JSON expected"))?;
+        serde_json::from_str(&text).map_err(|_| garbled_response("not the JSON expected"))?;
     if verdict.errcode != 0 {
         let row = codes::lookup(verdict.errcode, place);
         return Err(CallError::Refused(Refusal {
             code: verdict.errcode,
             name: row.name,
-            meaning: row.meaning,
-            sentence: sentence(&verdict.errmsg.unwrap_or_default(), secrets),
+            class: row.class,
+            sentence: clean_errmsg(&verdict.errmsg.unwrap_or_default(), secrets),
         }));
     }
     // serde's own error would quote the offending value, which may be a token.
-    serde_json::from_str(&text).map_err(|_| garbled("a field is missing or of another type"))
+    serde_json::from_str(&text)
+        .map_err(|_| garbled_response("a field is missing or of another type"))
 }
 
-pub(crate) fn garbled(why: &str) -> CallError {
+pub(crate) fn garbled_response(why: &str) -> CallError {
     CallError::Garbled(why.to_owned())
 }
 
 /// UTF-8 with everything else replaced, without byte order mark, and inside strings without raw
 /// control characters and without escapes JSON does not know: all of these have been met.
-fn sanitised(body: &[u8]) -> String {
+fn sanitize_json(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start_matches('\u{feff}');
     let mut out = String::with_capacity(text.len());
@@ -75,24 +76,24 @@ fn sanitised(body: &[u8]) -> String {
 }
 
 /// WeChat's sentence without its request id (it changes every time), without secrets, on one line.
-fn sentence(errmsg: &str, secrets: &[&str]) -> String {
+fn clean_errmsg(errmsg: &str, secrets: &[&str]) -> String {
     let mut text = errmsg.to_owned();
     for marker in ["rid:", "hint:"] {
         if let Some(at) = text.find(marker) {
             text.truncate(at);
         }
     }
-    scrub(&text, secrets)
+    redact(&text, secrets)
         .chars()
         .filter(|c| !c.is_control())
-        .take(SENTENCE)
+        .take(MAX_SENTENCE_CHARS)
         .collect::<String>()
         .trim()
         .to_owned()
 }
 
 /// The text with every secret replaced.
-pub(crate) fn scrub(text: &str, secrets: &[&str]) -> String {
+pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| secret.len() >= 4) {
         text = text.replace(secret, "***");
@@ -103,11 +104,11 @@ pub(crate) fn scrub(text: &str, secrets: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codes::Meaning;
+    use crate::codes::FailureClass;
     use serde_json::Value;
 
     fn read_value(body: &[u8]) -> Result<Value, CallError> {
-        read(body, Place::Call, &["43_secrettoken", "oPerson"])
+        parse_response(body, CodeScope::Call, &["43_secrettoken", "oPerson"])
     }
 
     #[test]
@@ -130,7 +131,7 @@ mod tests {
         let CallError::Refused(refusal) = read_value(body.as_bytes()).unwrap_err() else {
             panic!()
         };
-        assert_eq!((refusal.code, refusal.meaning), (40001, Meaning::Token));
+        assert_eq!((refusal.code, refusal.class), (40001, FailureClass::InvalidToken));
         assert_eq!(refusal.sentence, "invalid credential *** of ***");
     }
 

@@ -3,14 +3,14 @@
 
 use crate::api::Api;
 use crate::client::Client;
-use crate::codes::Meaning;
+use crate::codes::FailureClass;
 use crate::error::CallError;
 use crate::message::SubscriptionNotice;
 use crate::qr::{Picture, QrCode, QrRequest};
 use crate::quota::Quota;
 use crate::secret::{AccessToken, AppId, AppSecret, OpenId};
 use crate::template::{MessageId, Template, TemplateMessage};
-use crate::traffic::{Busy, Gates, Standing, Value};
+use crate::traffic::{ApiUsage, CallLimiter, CallPriority, Throttled};
 use crate::user::{UserInfo, WebVisitor};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub trait TokenSource: Send + Sync + 'static {
     async fn current(&self, account: &str) -> Result<AccessToken, TokenUnavailable>;
 
     /// WeChat refused this token: another one, waited for if need be.
-    async fn refused(
+    async fn replace_refused(
         &self,
         account: &str,
         refused: &AccessToken,
@@ -36,65 +36,65 @@ pub trait TokenSource: Send + Sync + 'static {
 
 /// Why a call with a token did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallerError {
+pub enum AccountClientError {
     /// WeChat was not called, or not again, for want of a token.
     #[error(transparent)]
     Token(#[from] TokenUnavailable),
     /// WeChat was not called, or not again, because a limit of ours or WeChat's own word holds the
     /// call back.
     #[error(transparent)]
-    Busy(#[from] Busy),
+    Throttled(#[from] Throttled),
     /// WeChat was called.
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
-impl CallerError {
+impl AccountClientError {
     /// What it means to us; a call that was not made means later.
-    pub fn meaning(&self) -> Meaning {
+    pub fn class(&self) -> FailureClass {
         match self {
-            CallerError::Token(_) => Meaning::Later(None),
-            CallerError::Busy(busy) => Meaning::Later(Some(busy.retry_after)),
-            CallerError::Call(error) => error.meaning(),
+            AccountClientError::Token(_) => FailureClass::RetryLater(None),
+            AccountClientError::Throttled(busy) => FailureClass::RetryLater(Some(busy.retry_after)),
+            AccountClientError::Call(error) => error.class(),
         }
     }
 
     /// Whether the call may have done its work although this caller never learnt of it.
     pub fn may_have_happened(&self) -> bool {
-        matches!(self, CallerError::Call(error) if error.may_have_happened())
+        matches!(self, AccountClientError::Call(error) if error.may_have_happened())
     }
 }
 
 /// The client together with the source of its tokens. Cheap to clone.
 #[derive(Clone)]
-pub struct Caller {
+pub struct AccountClient {
     client: Client,
     tokens: Arc<dyn TokenSource>,
-    gates: Option<Arc<Gates>>,
-    value: Value,
+    limiter: Option<Arc<CallLimiter>>,
+    priority: CallPriority,
 }
 
-impl Caller {
-    /// Calls go through `client` with tokens from `tokens`, as many as there are.
+impl AccountClient {
+    /// Calls go through `client` with tokens from `accepted_tokens`, as many as there are.
     pub fn new(client: Client, tokens: Arc<dyn TokenSource>) -> Self {
-        Caller { client, tokens, gates: None, value: Value::Normal }
+        AccountClient { client, tokens, limiter: None, priority: CallPriority::Normal }
     }
 
     /// The same, within limits. All callers of a process share one set of gates.
     #[must_use]
-    pub fn within(self, gates: Arc<Gates>) -> Self {
-        Caller { gates: Some(gates), ..self }
+    pub fn with_limiter(self, gates: Arc<CallLimiter>) -> Self {
+        AccountClient { limiter: Some(gates), ..self }
     }
 
     /// The same for calls of this value.
     #[must_use]
-    pub fn worth(&self, value: Value) -> Self {
-        Caller { value, ..self.clone() }
+    pub fn with_priority(&self, value: CallPriority) -> Self {
+        AccountClient { priority: value, ..self.clone() }
     }
 
     /// How the limits of an account's call stand; `None` without limits.
-    pub fn standing(&self, account: &str, api: Api) -> Option<Standing> {
-        self.gates.as_ref().map(|gates| gates.standing(account, api))
+    pub fn usage(&self, account: &str, api: Api) -> Option<ApiUsage> {
+        self.limiter.as_ref().map(|gates| gates.usage(account, api))
     }
 
     /// `qrcode/create` for this account.
@@ -102,7 +102,7 @@ impl Caller {
         &self,
         account: &str,
         request: &QrRequest,
-    ) -> Result<QrCode, CallerError> {
+    ) -> Result<QrCode, AccountClientError> {
         let call = |token| async move { self.client.create_qr(&token, request).await };
         self.with_token(account, Api::CreateQr, call).await
     }
@@ -112,7 +112,7 @@ impl Caller {
         &self,
         account: &str,
         message: &TemplateMessage,
-    ) -> Result<MessageId, CallerError> {
+    ) -> Result<MessageId, AccountClientError> {
         let call = |token| async move { self.client.send_template(&token, message).await };
         self.with_token(account, Api::SendTemplate, call).await
     }
@@ -122,7 +122,7 @@ impl Caller {
         &self,
         account: &str,
         notice: &SubscriptionNotice,
-    ) -> Result<(), CallerError> {
+    ) -> Result<(), AccountClientError> {
         let call = |token| async move { self.client.send_subscription(&token, notice).await };
         self.with_token(account, Api::SendSubscription, call).await
     }
@@ -133,46 +133,53 @@ impl Caller {
         account: &str,
         to: &OpenId,
         text: &str,
-    ) -> Result<(), CallerError> {
+    ) -> Result<(), AccountClientError> {
         let call = |token| async move { self.client.send_text(&token, to, text).await };
         self.with_token(account, Api::SendText, call).await
     }
 
     /// `template/get_all_private_template` for this account.
-    pub async fn list_templates(&self, account: &str) -> Result<Vec<Template>, CallerError> {
+    pub async fn list_templates(&self, account: &str) -> Result<Vec<Template>, AccountClientError> {
         let call = |token| async move { self.client.list_templates(&token).await };
         self.with_token(account, Api::ListTemplates, call).await
     }
 
     /// `user/info` for this account.
-    pub async fn user_info(&self, account: &str, openid: &OpenId) -> Result<UserInfo, CallerError> {
+    pub async fn user_info(
+        &self,
+        account: &str,
+        openid: &OpenId,
+    ) -> Result<UserInfo, AccountClientError> {
         let call = |token| async move { self.client.user_info(&token, openid).await };
         self.with_token(account, Api::UserInfo, call).await
     }
 
     /// `getcallbackip` for this account.
-    pub async fn callback_addresses(&self, account: &str) -> Result<Vec<String>, CallerError> {
+    pub async fn callback_addresses(
+        &self,
+        account: &str,
+    ) -> Result<Vec<String>, AccountClientError> {
         let call = |token| async move { self.client.callback_addresses(&token).await };
         self.with_token(account, Api::CallbackAddresses, call).await
     }
 
     /// `openapi/quota/get` for this account. The limits go on from WeChat's figures.
-    pub async fn get_quota(&self, account: &str, of: Api) -> Result<Quota, CallerError> {
-        let before = self.gates.as_ref().map_or(0, |gates| gates.standing(account, of).used_today);
+    pub async fn get_quota(&self, account: &str, of: Api) -> Result<Quota, AccountClientError> {
+        let before = self.limiter.as_ref().map_or(0, |gates| gates.usage(account, of).used_today);
         let call = |token| async move { self.client.get_quota(&token, of).await };
         let quota = self.with_token(account, Api::GetQuota, call).await?;
-        if let Some(gates) = &self.gates {
-            gates.learn(account, of, before, &quota);
+        if let Some(gates) = &self.limiter {
+            gates.sync_usage(account, of, before, &quota);
         }
         Ok(quota)
     }
 
     /// `clear_quota` for this account, which has ten a month.
-    pub async fn clear_quota(&self, account: &str, app: &AppId) -> Result<(), CallerError> {
+    pub async fn clear_quota(&self, account: &str, app: &AppId) -> Result<(), AccountClientError> {
         let call = |token| async move { self.client.clear_quota(&token, app).await };
         self.with_token(account, Api::ClearQuota, call).await?;
-        if let Some(gates) = &self.gates {
-            gates.cleared(account);
+        if let Some(gates) = &self.limiter {
+            gates.reset_account(account);
         }
         Ok(())
     }
@@ -183,11 +190,11 @@ impl Caller {
         account: &str,
         app: &AppId,
         secret: &AppSecret,
-    ) -> Result<(), CallerError> {
+    ) -> Result<(), AccountClientError> {
         let call = self.client.clear_quota_by_secret(app, secret);
-        self.gated(account, Api::ClearQuotaBySecret, call).await?;
-        if let Some(gates) = &self.gates {
-            gates.cleared(account);
+        self.call_limited(account, Api::ClearQuotaBySecret, call).await?;
+        if let Some(gates) = &self.limiter {
+            gates.reset_account(account);
         }
         Ok(())
     }
@@ -199,9 +206,9 @@ impl Caller {
         app: &AppId,
         secret: &AppSecret,
         code: &str,
-    ) -> Result<WebVisitor, CallerError> {
+    ) -> Result<WebVisitor, AccountClientError> {
         let call = self.client.exchange_code(app, secret, code);
-        self.gated(account, Api::ExchangeCode, call).await
+        self.call_limited(account, Api::ExchangeCode, call).await
     }
 
     /// `showqrcode`; needs no token, and WeChat does not count it.
@@ -215,30 +222,30 @@ impl Caller {
         account: &str,
         api: Api,
         call: impl Fn(AccessToken) -> F,
-    ) -> Result<T, CallerError>
+    ) -> Result<T, AccountClientError>
     where
         F: Future<Output = Result<T, CallError>>,
     {
         let token = self.tokens.current(account).await?;
-        match self.gated(account, api, call(token.clone())).await {
-            Err(error) if error.meaning() == Meaning::Token => {
-                let other = self.tokens.refused(account, &token).await?;
-                self.gated(account, api, call(other)).await
+        match self.call_limited(account, api, call(token.clone())).await {
+            Err(error) if error.class() == FailureClass::InvalidToken => {
+                let other = self.tokens.replace_refused(account, &token).await?;
+                self.call_limited(account, api, call(other)).await
             }
             answer => answer,
         }
     }
 
-    async fn gated<T>(
+    async fn call_limited<T>(
         &self,
         account: &str,
         api: Api,
         call: impl Future<Output = Result<T, CallError>>,
-    ) -> Result<T, CallerError> {
-        let Some(gates) = &self.gates else { return Ok(call.await?) };
-        let pass = gates.pass(account, api, self.value).await?;
+    ) -> Result<T, AccountClientError> {
+        let Some(gates) = &self.limiter else { return Ok(call.await?) };
+        let pass = gates.acquire(account, api, self.priority).await?;
         let answer = call.await;
-        pass.ended(&answer);
+        pass.finish(&answer);
         Ok(answer?)
     }
 }

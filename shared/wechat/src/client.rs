@@ -1,10 +1,10 @@
 //! The one pooled HTTP client, and the boundary at which addresses are cut from its errors.
 
-use crate::answer::{self, garbled, scrub};
+use crate::answer::{self, garbled_response, redact};
 use crate::api::Api;
-use crate::codes::Place;
+use crate::codes::CodeScope;
 use crate::error::CallError;
-use crate::hosts::Hosts;
+use crate::hosts::HostSelector;
 use crate::qr::Picture;
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use url::Url;
 
 /// The largest answer that is read: pictures are some 30 KiB, JSON far less.
-const LARGEST_ANSWER: usize = 2 << 20;
+const MAX_RESPONSE_BYTES: usize = 2 << 20;
 
 /// Where WeChat is. The defaults are the real one; a simulator stands at both under one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,12 +41,12 @@ impl Default for Endpoints {
 pub struct ClientOptions {
     /// Where WeChat is.
     pub endpoints: Endpoints,
-    /// Where the API also is, tried in this order while `endpoints.api` cannot be reached, and kept
+    /// Where the API also is, tried in this order while `endpoints.api_base` cannot be reached, and kept
     /// to until it can; none by default. The real one has `https://api2.weixin.qq.com/`.
     pub fallbacks: Vec<Url>,
-    /// How often, while another is used, one call looks whether `endpoints.api` is back; 60 s by
+    /// How often, while another is used, one call looks whether `endpoints.api_base` is back; 60 s by
     /// default.
-    pub look_back: Duration,
+    pub failback_interval: Duration,
     /// Longest wait for a connection; 2 s by default.
     pub connect_timeout: Duration,
     /// Longest wait for a whole call, every connection tried included; 5 s by default.
@@ -60,7 +60,7 @@ impl Default for ClientOptions {
         ClientOptions {
             endpoints: Endpoints::default(),
             fallbacks: Vec::new(),
-            look_back: Duration::from_secs(60),
+            failback_interval: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(2),
             total_timeout: Duration::from_secs(5),
             max_idle_per_host: 64,
@@ -71,26 +71,26 @@ impl Default for ClientOptions {
 /// The client could not be built: this machine has no root certificates, most likely.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTPS client cannot be built (are the system's CA certificates installed?): {0}")]
-pub struct BuildError(String);
+pub struct ClientBuildError(String);
 
 /// Calls WeChat over one pool of connections. Cheap to clone.
 #[derive(Clone)]
-pub struct Client(Arc<Inside>);
+pub struct Client(Arc<ClientInner>);
 
-struct Inside {
+struct ClientInner {
     http: reqwest::Client,
     /// The API's addresses, the preferred one first.
-    apis: Vec<Url>,
+    api_hosts: Vec<Url>,
     mp: Url,
-    hosts: Mutex<Hosts>,
-    begun: Instant,
+    hosts: Mutex<HostSelector>,
+    started: Instant,
     total_timeout: Duration,
 }
 
 /// A call of the API, whichever host it goes to.
-pub(crate) struct Ask<'a> {
+pub(crate) struct ApiRequest<'a> {
     pub(crate) api: Api,
-    pub(crate) place: Place,
+    pub(crate) scope: CodeScope,
     pub(crate) query: &'a [(&'a str, &'a str)],
     /// Posted if there is one; otherwise it is a GET.
     pub(crate) body: Option<Value>,
@@ -102,7 +102,7 @@ impl Client {
     /// A client; build one per process. It follows no redirects and heeds no proxy variables:
     /// a token in a URL goes to WeChat or nowhere.
     #[allow(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
-    pub fn new(options: ClientOptions) -> Result<Self, BuildError> {
+    pub fn new(options: ClientOptions) -> Result<Self, ClientBuildError> {
         // reqwest takes the process's provider. Another crate may have installed one: also fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -113,27 +113,30 @@ impl Client {
             .timeout(options.total_timeout)
             .pool_max_idle_per_host(options.max_idle_per_host)
             .build()
-            .map_err(|error| BuildError(rendered(&error.without_url())))?;
+            .map_err(|error| ClientBuildError(root_cause(&error.without_url())))?;
         let apis: Vec<Url> = [options.endpoints.api].into_iter().chain(options.fallbacks).collect();
-        Ok(Client(Arc::new(Inside {
+        Ok(Client(Arc::new(ClientInner {
             http,
-            hosts: Mutex::new(Hosts::new(apis.len(), options.look_back)),
-            apis,
+            hosts: Mutex::new(HostSelector::new(apis.len(), options.failback_interval)),
+            api_hosts: apis,
             mp: options.endpoints.mp,
-            begun: Instant::now(),
+            started: Instant::now(),
             total_timeout: options.total_timeout,
         })))
     }
 
     /// Makes a call and reads its JSON. Only a host that could not be connected to is passed over
     /// for the next: of any other failure nobody knows whether the call did its work.
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, CallError> {
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        ask: ApiRequest<'_>,
+    ) -> Result<T, CallError> {
         let answer = async {
-            let response = self.reach(&ask).await?;
-            let body = body(response, ask.secrets).await?;
-            answer::read(&body, ask.place, ask.secrets)
+            let response = self.send_with_failover(&ask).await?;
+            let body = read_body(response, ask.secrets).await?;
+            answer::parse_response(&body, ask.scope, ask.secrets)
         };
-        measured(ask.api, answer).await
+        with_metrics(ask.api, answer).await
     }
 
     pub(crate) fn http(&self) -> &reqwest::Client {
@@ -141,28 +144,28 @@ impl Client {
     }
 
     /// The preferred address of the API.
-    pub(crate) fn api(&self) -> &Url {
-        &self.0.apis[0]
+    pub(crate) fn api_base(&self) -> &Url {
+        &self.0.api_hosts[0]
     }
 
-    async fn reach(&self, ask: &Ask<'_>) -> Result<Response, CallError> {
+    async fn send_with_failover(&self, ask: &ApiRequest<'_>) -> Result<Response, CallError> {
         let inside = &*self.0;
         let begun = Instant::now();
-        let route = inside.hosts.lock().route(inside.begun.elapsed());
+        let route = inside.hosts.lock().route(inside.started.elapsed());
         let mut unreachable = None;
         for (place, host) in route.order.iter().enumerate() {
             let left = inside.total_timeout.saturating_sub(begun.elapsed());
             if place > 0 && left < Duration::from_millis(100) {
                 break;
             }
-            let request = inside.request(*host, ask).timeout(left);
-            match request.send().await.map_err(|error| failed(error, ask.secrets)) {
+            let request = inside.build_request(*host, ask).timeout(left);
+            match request.send().await.map_err(|error| transport_error(error, ask.secrets)) {
                 Err(error @ CallError::Unreachable(_)) => unreachable = Some(error),
                 answer => {
-                    let now = inside.begun.elapsed();
-                    let news = inside.hosts.lock().reached(&route, place, now);
+                    let now = inside.started.elapsed();
+                    let news = inside.hosts.lock().record_success(&route, place, now);
                     if let Some(host) = news {
-                        let host = inside.apis[host].host_str().unwrap_or_default();
+                        let host = inside.api_hosts[host].host_str().unwrap_or_default();
                         tracing::warn!(host, "the API is called at another host from now on");
                         metrics::counter!("paihao_wechat_host_changes_total").increment(1);
                     }
@@ -174,11 +177,12 @@ impl Client {
     }
 
     /// Fetches a picture.
-    pub(crate) async fn picture(&self, api: Api, query: &str) -> Result<Picture, CallError> {
-        let mut url = at(&self.0.mp, api);
+    pub(crate) async fn fetch_picture(&self, api: Api, query: &str) -> Result<Picture, CallError> {
+        let mut url = api_url(&self.0.mp, api);
         url.set_query(Some(query));
         let answer = async {
-            let response = self.0.http.get(url).send().await.map_err(|error| failed(error, &[]))?;
+            let response =
+                self.0.http.get(url).send().await.map_err(|error| transport_error(error, &[]))?;
             let status = response.status();
             let content_type = response
                 .headers()
@@ -186,21 +190,21 @@ impl Client {
                 .and_then(|value| value.to_str().ok())
                 .unwrap_or_default()
                 .to_owned();
-            let bytes = body(response, &[]).await?;
+            let bytes = read_body(response, &[]).await?;
             if status.is_success() && content_type.starts_with("image/") {
                 return Ok(Picture { content_type, bytes });
             }
             // An error may come as JSON under any content type; without a code it is garbled.
-            answer::read::<Value>(&bytes, Place::Call, &[])?;
-            Err(garbled("not a picture"))
+            answer::parse_response::<Value>(&bytes, CodeScope::Call, &[])?;
+            Err(garbled_response("not a picture"))
         };
-        measured(api, answer).await
+        with_metrics(api, answer).await
     }
 }
 
-impl Inside {
-    fn request(&self, host: usize, ask: &Ask<'_>) -> RequestBuilder {
-        let mut url = at(&self.apis[host], ask.api);
+impl ClientInner {
+    fn build_request(&self, host: usize, ask: &ApiRequest<'_>) -> RequestBuilder {
+        let mut url = api_url(&self.api_hosts[host], ask.api);
         if !ask.query.is_empty() {
             url.query_pairs_mut().extend_pairs(ask.query);
         }
@@ -212,7 +216,7 @@ impl Inside {
 }
 
 /// The address of a call under a base address that may have a path of its own.
-pub(crate) fn at(base: &Url, api: Api) -> Url {
+pub(crate) fn api_url(base: &Url, api: Api) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}{}", base.path().trim_end_matches('/'), api.path()));
     url.set_query(None);
@@ -220,7 +224,7 @@ pub(crate) fn at(base: &Url, api: Api) -> Url {
     url
 }
 
-async fn measured<T>(
+async fn with_metrics<T>(
     api: Api,
     answer: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
@@ -234,11 +238,13 @@ async fn measured<T>(
     answer
 }
 
-async fn body(mut response: Response, secrets: &[&str]) -> Result<Bytes, CallError> {
+async fn read_body(mut response: Response, secrets: &[&str]) -> Result<Bytes, CallError> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(error, secrets))? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err(garbled("longer than any answer"));
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| transport_error(error, secrets))?
+    {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+            return Err(garbled_response("longer than any answer"));
         }
         body.extend_from_slice(&chunk);
     }
@@ -246,19 +252,19 @@ async fn body(mut response: Response, secrets: &[&str]) -> Result<Bytes, CallErr
 }
 
 /// A failure of reqwest's, which prints addresses, as one of ours, which does not.
-pub(crate) fn failed(error: reqwest::Error, secrets: &[&str]) -> CallError {
+pub(crate) fn transport_error(error: reqwest::Error, secrets: &[&str]) -> CallError {
     let error = error.without_url();
     if error.is_connect() {
-        CallError::Unreachable(scrub(&rendered(&error), secrets))
+        CallError::Unreachable(redact(&root_cause(&error), secrets))
     } else if error.is_timeout() {
         CallError::TimedOut
     } else {
-        garbled("the connection broke before the answer was complete")
+        garbled_response("the connection broke before the answer was complete")
     }
 }
 
 /// The last sentence of an error's chain: the cause, where the others only say what failed.
-fn rendered(error: &dyn Error) -> String {
+fn root_cause(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;

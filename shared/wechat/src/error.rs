@@ -1,6 +1,6 @@
 //! Why a call to WeChat did not succeed, in words that never hold a secret.
 
-use crate::codes::{self, Meaning};
+use crate::codes::{self, FailureClass};
 
 /// WeChat answered, and the answer was no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,7 +11,7 @@ pub struct Refusal {
     /// Our name of the code; `unknown` if it is not in the table.
     pub name: &'static str,
     /// What it means to us.
-    pub meaning: Meaning,
+    pub class: FailureClass,
     /// WeChat's own words, without request ids and secrets.
     pub sentence: String,
 }
@@ -19,7 +19,7 @@ pub struct Refusal {
 impl Refusal {
     /// What the operator can do about it.
     pub fn advice(&self) -> &'static str {
-        let rows = || codes::TABLE.iter().filter(|row| row.code == self.code);
+        let rows = || codes::RETURN_CODES.iter().filter(|row| row.code == self.code);
         rows().find(|row| row.name == self.name).unwrap_or(&codes::UNKNOWN).advice
     }
 }
@@ -42,12 +42,12 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// What it means to us; failures of the way there and back mean [`Meaning::Later`].
-    pub fn meaning(&self) -> Meaning {
+    /// What it means to us; failures of the way there and back mean [`FailureClass::RetryLater`].
+    pub fn class(&self) -> FailureClass {
         match self {
-            CallError::Refused(refusal) => refusal.meaning,
+            CallError::Refused(refusal) => refusal.class,
             CallError::Unreachable(_) | CallError::TimedOut | CallError::Garbled(_) => {
-                Meaning::Later(None)
+                FailureClass::RetryLater(None)
             }
         }
     }

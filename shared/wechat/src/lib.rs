@@ -4,7 +4,7 @@
 //! nothing that leaves it, an error above all, renders an access token, a secret or an openid.
 //!
 //! In reading order: [`codes`] is what WeChat's answers mean; [`Client`] makes the calls;
-//! [`traffic`] says how many; [`Caller`] brings the client, the tokens and the limits together;
+//! [`traffic`] says how many; [`AccountClient`] brings the client, the tokens and the limits together;
 //! [`template`] knows what fits into a template's fields; [`callback`] is the way in, and [`probe`] tries it
 //! from the other side.
 
@@ -35,9 +35,9 @@ pub mod callback;
 pub mod probe;
 
 pub use api::Api;
-pub use caller::{Caller, CallerError, TokenSource, TokenUnavailable};
-pub use client::{BuildError, Client, ClientOptions, Endpoints};
-pub use codes::Meaning;
+pub use caller::{AccountClient, AccountClientError, TokenSource, TokenUnavailable};
+pub use client::{Client, ClientBuildError, ClientOptions, Endpoints};
+pub use codes::FailureClass;
 pub use error::{CallError, Refusal};
 pub use message::SubscriptionNotice;
 pub use qr::{Picture, QrCode, QrRequest};
@@ -45,5 +45,5 @@ pub use quota::{Quota, RateLimit};
 pub use secret::{AccessToken, AppId, AppSecret, CallbackToken, OpenId, fingerprint};
 pub use template::{MessageId, TemplateMessage};
 pub use token::IssuedToken;
-pub use traffic::Value;
+pub use traffic::CallPriority;
 pub use user::{UserInfo, WebVisitor};

@@ -1,12 +1,12 @@
 //! The other messages to a person: a customer-service text, and a subscription notice.
 
 use crate::api::Api;
-use crate::client::{Ask, Client};
-use crate::codes::Place;
+use crate::client::{ApiRequest, Client};
+use crate::codes::CodeScope;
 use crate::error::CallError;
-use crate::quota::Done;
+use crate::quota::EmptyResponse;
 use crate::secret::{AccessToken, OpenId};
-use crate::template::data;
+use crate::template::fields_json;
 use serde_json::json;
 use std::fmt;
 
@@ -42,15 +42,15 @@ impl Client {
         let mut body = json!({
             "touser": notice.to.expose(),
             "template_id": notice.template_id,
-            "data": data(&notice.fields),
+            "data": fields_json(&notice.fields),
         });
         if let Some(page) = &notice.page {
             body["page"] = page.as_str().into();
         }
-        let answer: Result<Done, _> = self
-            .ask(Ask {
+        let answer: Result<EmptyResponse, _> = self
+            .call(ApiRequest {
                 api: Api::SendSubscription,
-                place: Place::Call,
+                scope: CodeScope::Call,
                 query: &[("access_token", token.expose())],
                 body: Some(body),
                 secrets: &[token.expose(), notice.to.expose()],
@@ -73,10 +73,10 @@ impl Client {
             "msgtype": "text",
             "text": { "content": text },
         });
-        let answer: Result<Done, _> = self
-            .ask(Ask {
+        let answer: Result<EmptyResponse, _> = self
+            .call(ApiRequest {
                 api: Api::SendText,
-                place: Place::Call,
+                scope: CodeScope::Call,
                 query: &[("access_token", token.expose())],
                 body: Some(body),
                 secrets: &[token.expose(), to.expose()],

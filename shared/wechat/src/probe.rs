@@ -3,7 +3,7 @@
 
 use crate::api::Api;
 use crate::callback::{Mode, Protection, encrypt, msg_signature, signature};
-use crate::client::{Client, at, failed};
+use crate::client::{Client, api_url, transport_error};
 use crate::error::CallError;
 use crate::secret::CallbackToken;
 use reqwest::RequestBuilder;
@@ -12,14 +12,14 @@ use std::time::Duration;
 use url::Url;
 
 /// As long as WeChat waits.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Who is said to have caused the push: nobody.
-const NOBODY: &str = "oPaihaoDoctor000000000000000";
+const PROBE_OPENID: &str = "oPaihaoDoctor000000000000000";
 
 /// What makes one asking differ from the next.
 #[derive(Debug, Clone, Copy)]
-pub struct Stamp {
+pub struct ProbeStamp {
     /// Unix milliseconds.
     pub now_ms: i64,
     /// Random.
@@ -30,13 +30,13 @@ pub struct Stamp {
 
 /// What an address answered instead of what WeChat wants to hear.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub enum ProbeError {
     /// Nothing.
     #[error(transparent)]
-    Silent(CallError),
+    NoResponse(CallError),
     /// Something else: the HTTP status, and the code of a refusal if it is one of paihao's.
     #[error("HTTP {status} {code}")]
-    Said {
+    UnexpectedResponse {
         /// The HTTP status.
         status: u16,
         /// `wrong_signature` and the like; empty if there was none.
@@ -51,9 +51,9 @@ impl Client {
         address: &Url,
         token: &CallbackToken,
         signed: bool,
-        stamp: Stamp,
-    ) -> Result<(), Unfit> {
-        let (timestamp, nonce) = stamp.texts();
+        stamp: ProbeStamp,
+    ) -> Result<(), ProbeError> {
+        let (timestamp, nonce) = stamp.timestamp_and_nonce();
         let echo = (7_000_000_000_000_000_000 + u64::from(stamp.nonce)).to_string();
         let signature = match signed {
             true => signature(token, &timestamp, &nonce),
@@ -65,8 +65,8 @@ impl Client {
             ("timestamp", &*timestamp),
             ("nonce", &*nonce),
         ];
-        let request = self.http().get(with(address, &query));
-        heard(request, |body| body == echo.as_bytes()).await
+        let request = self.http().get(with_query(address, &query));
+        send_probe(request, |body| body == echo.as_bytes()).await
     }
 
     /// A push in the account's mode of an event that nobody knows, and so of one that changes
@@ -75,12 +75,12 @@ impl Client {
         &self,
         address: &Url,
         protection: &Protection,
-        stamp: Stamp,
-    ) -> Result<(), Unfit> {
-        let (timestamp, nonce) = stamp.texts();
+        stamp: ProbeStamp,
+    ) -> Result<(), ProbeError> {
+        let (timestamp, nonce) = stamp.timestamp_and_nonce();
         let head = "<ToUserName><![CDATA[gh_doctor]]></ToUserName>";
         let rest = format!(
-            "\n<FromUserName><![CDATA[{NOBODY}]]></FromUserName>\n<CreateTime>{timestamp}</CreateTime>\n\
+            "\n<FromUserName><![CDATA[{PROBE_OPENID}]]></FromUserName>\n<CreateTime>{timestamp}</CreateTime>\n\
              <MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[paihao_doctor]]></Event>\n"
         );
         let plain = format!("<xml>{head}{rest}</xml>");
@@ -94,7 +94,7 @@ impl Client {
             ("signature", signature),
             ("timestamp", timestamp.clone()),
             ("nonce", nonce.clone()),
-            ("openid", NOBODY.to_owned()),
+            ("openid", PROBE_OPENID.to_owned()),
         ];
         let body = match &sealed {
             None => plain,
@@ -107,36 +107,40 @@ impl Client {
             }
         };
         let query: Vec<_> = query.iter().map(|(name, value)| (*name, &**value)).collect();
-        let request = self.http().post(with(address, &query)).header(CONTENT_TYPE, "text/xml");
-        heard(request.body(body), |body| body.is_empty() || body == b"success").await
+        let request =
+            self.http().post(with_query(address, &query)).header(CONTENT_TYPE, "text/xml");
+        send_probe(request.body(body), |body| body.is_empty() || body == b"success").await
     }
 
     /// The `Date` of an answer of WeChat's API, as it stands there; `None` if there is none.
-    pub async fn date(&self) -> Result<Option<String>, CallError> {
-        let request = self.http().get(at(self.api(), Api::CallbackAddresses));
-        let answer = request.send().await.map_err(|error| failed(error, &[]))?;
+    pub async fn server_date(&self) -> Result<Option<String>, CallError> {
+        let request = self.http().get(api_url(self.api_base(), Api::CallbackAddresses));
+        let answer = request.send().await.map_err(|error| transport_error(error, &[]))?;
         let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
         Ok(date.map(str::to_owned))
     }
 }
 
-impl Stamp {
-    fn texts(self) -> (String, String) {
+impl ProbeStamp {
+    fn timestamp_and_nonce(self) -> (String, String) {
         (self.now_ms.div_euclid(1000).to_string(), self.nonce.to_string())
     }
 }
 
-fn with(address: &Url, query: &[(&str, &str)]) -> Url {
+fn with_query(address: &Url, query: &[(&str, &str)]) -> Url {
     let mut url = address.clone();
     url.query_pairs_mut().extend_pairs(query);
     url
 }
 
 /// Sends it with the headers of WeChat's own requests, and listens.
-async fn heard(request: RequestBuilder, fine: impl Fn(&[u8]) -> bool) -> Result<(), Unfit> {
-    let silent = |error| Unfit::Silent(failed(error, &[]));
+async fn send_probe(
+    request: RequestBuilder,
+    fine: impl Fn(&[u8]) -> bool,
+) -> Result<(), ProbeError> {
+    let silent = |error| ProbeError::NoResponse(transport_error(error, &[]));
     let request = request
-        .timeout(PATIENCE)
+        .timeout(PROBE_TIMEOUT)
         .header(USER_AGENT, "Mozilla/4.0")
         .header(ACCEPT, "*/*")
         .header(PRAGMA, "no-cache");
@@ -152,11 +156,11 @@ async fn heard(request: RequestBuilder, fine: impl Fn(&[u8]) -> bool) -> Result<
     if status.as_u16() == 200 && fine(&body) {
         return Ok(());
     }
-    Err(Unfit::Said { status: status.as_u16(), code: code(&body) })
+    Err(ProbeError::UnexpectedResponse { status: status.as_u16(), code: problem_code(&body) })
 }
 
 /// The code of a refusal of ours. Whatever else an address says is not repeated.
-fn code(body: &[u8]) -> String {
+fn problem_code(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Problem {
         code: String,
@@ -171,7 +175,7 @@ fn code(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::callback::{AesKey, CallbackQuery, Kind};
+    use crate::callback::{AesKey, CallbackQuery, MessageKind};
     use crate::client::ClientOptions;
     use crate::secret::AppId;
     use axum::Router;
@@ -200,7 +204,7 @@ mod tests {
         tokio::spawn(async move { axum::serve(listener, app).await });
 
         let client = Client::new(ClientOptions::default()).unwrap();
-        let stamp = Stamp { now_ms: 1_700_000_000_123, nonce: 7, random: [9; 16] };
+        let stamp = ProbeStamp { now_ms: 1_700_000_000_123, nonce: 7, random: [9; 16] };
         let mut protection = Protection::plain(AppId("wx1".into()), CallbackToken::new("token"));
         protection.aes_key = AesKey::parse("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG").ok();
         for mode in [Mode::Plain, Mode::Compatible, Mode::Secure] {
@@ -209,7 +213,7 @@ mod tests {
             let (query, body) = told.recv().await.unwrap();
             let query = CallbackQuery::parse(&query).unwrap();
             let opened = protection.open(&query, body.as_bytes(), 65_536).unwrap();
-            assert!(matches!(opened.message.kind, Kind::Event(_)), "{mode:?}");
+            assert!(matches!(opened.message.kind, MessageKind::Event(_)), "{mode:?}");
             assert_eq!(body.contains("paihao_doctor"), mode != Mode::Secure);
         }
         let token = &protection.token;
@@ -220,9 +224,9 @@ mod tests {
 
     #[test]
     fn only_a_code_is_repeated_of_what_an_address_says() {
-        assert_eq!(code(br#"{"code":"wrong_signature","detail":"x"}"#), "wrong_signature");
+        assert_eq!(problem_code(br#"{"code":"wrong_signature","detail":"x"}"#), "wrong_signature");
         for other in ["", "<html>", r#"{"code":"Secret 12"}"#, "{}"] {
-            assert_eq!(code(other.as_bytes()), "", "{other}");
+            assert_eq!(problem_code(other.as_bytes()), "", "{other}");
         }
     }
 }

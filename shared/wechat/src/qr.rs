@@ -1,8 +1,8 @@
 //! Parametric QR codes: creating one, and fetching WeChat's own picture of it.
 
 use crate::api::Api;
-use crate::client::{Ask, Client};
-use crate::codes::Place;
+use crate::client::{ApiRequest, Client};
+use crate::codes::CodeScope;
 use crate::error::CallError;
 use crate::secret::AccessToken;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The longest life of a temporary code: 30 days.
-pub(crate) const LONGEST_EXPIRY: Duration = Duration::from_secs(2_592_000);
+pub(crate) const MAX_QR_EXPIRY: Duration = Duration::from_secs(2_592_000);
 
 /// What code to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl QrRequest {
     }
 
     fn new(action: &'static str, scene: Scene, expiry: Option<Duration>) -> Self {
-        let expiry = expiry.map(|e| e.clamp(Duration::from_secs(1), LONGEST_EXPIRY));
+        let expiry = expiry.map(|e| e.clamp(Duration::from_secs(1), MAX_QR_EXPIRY));
         QrRequest { action, scene, expiry }
     }
 
@@ -94,7 +94,7 @@ pub struct Picture {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct CreateQrResponse {
     ticket: String,
     url: String,
     expire_seconds: Option<i64>,
@@ -107,10 +107,10 @@ impl Client {
         token: &AccessToken,
         request: &QrRequest,
     ) -> Result<QrCode, CallError> {
-        let answer: Answer = self
-            .ask(Ask {
+        let answer: CreateQrResponse = self
+            .call(ApiRequest {
                 api: Api::CreateQr,
-                place: Place::Call,
+                scope: CodeScope::Call,
                 query: &[("access_token", token.expose())],
                 body: Some(request.body()),
                 secrets: &[token.expose()],
@@ -128,6 +128,6 @@ impl Client {
     pub async fn show_qr(&self, ticket: &str) -> Result<Picture, CallError> {
         // Tickets are base64: `+`, `/` and `=` must not stand in a query as they are.
         let query = format!("ticket={}", utf8_percent_encode(ticket, NON_ALPHANUMERIC));
-        self.picture(Api::ShowQr, &query).await
+        self.fetch_picture(Api::ShowQr, &query).await
     }
 }

@@ -1,8 +1,8 @@
 //! An account's quotas: reading them, setting them back, and the addresses callbacks come from.
 
 use crate::api::Api;
-use crate::client::{Ask, Client};
-use crate::codes::Place;
+use crate::client::{ApiRequest, Client};
+use crate::codes::CodeScope;
 use crate::error::CallError;
 use crate::secret::{AccessToken, AppId, AppSecret};
 use serde::Deserialize;
@@ -30,39 +30,39 @@ pub struct RateLimit {
     /// Calls.
     pub calls: u64,
     /// In this time.
-    pub within: Duration,
+    pub period: Duration,
 }
 
 #[derive(Deserialize)]
-struct QuotaAnswer {
+struct GetQuotaResponse {
     quota: Quota,
     #[serde(default)]
-    rate_limit: Option<RateAnswer>,
+    rate_limit: Option<RateLimitResponse>,
 }
 
 /// Nobody has confirmed these names: without them there is no limit to tell.
 #[derive(Deserialize)]
-struct RateAnswer {
+struct RateLimitResponse {
     call_count: Option<u64>,
     refresh_second: Option<u64>,
 }
 
 #[derive(Deserialize)]
-struct Addresses {
+struct CallbackAddressesResponse {
     ip_list: Vec<String>,
 }
 
 /// Whatever else stands in an answer of success.
 #[derive(Deserialize)]
-pub(crate) struct Done {}
+pub(crate) struct EmptyResponse {}
 
 impl Client {
     /// `openapi/quota/get`: the quota of one call. Calls of web pages (`ExchangeCode`) have none.
     pub async fn get_quota(&self, token: &AccessToken, of: Api) -> Result<Quota, CallError> {
-        let answer: QuotaAnswer = self
-            .ask(Ask {
+        let answer: GetQuotaResponse = self
+            .call(ApiRequest {
                 api: Api::GetQuota,
-                place: Place::Call,
+                scope: CodeScope::Call,
                 query: &[("access_token", token.expose())],
                 body: Some(json!({ "cgi_path": of.path() })),
                 secrets: &[token.expose()],
@@ -70,7 +70,7 @@ impl Client {
             .await?;
         let rate = answer.rate_limit.and_then(|rate| {
             let within = Duration::from_secs(rate.refresh_second?);
-            Some(RateLimit { calls: rate.call_count?, within })
+            Some(RateLimit { calls: rate.call_count?, period: within })
         });
         Ok(Quota { rate, ..answer.quota })
     }
@@ -78,10 +78,10 @@ impl Client {
     /// `clear_quota`: sets all of the account's quotas back. Ten times a month, together with
     /// [`Client::clear_quota_by_secret`].
     pub async fn clear_quota(&self, token: &AccessToken, app: &AppId) -> Result<(), CallError> {
-        let answer: Result<Done, _> = self
-            .ask(Ask {
+        let answer: Result<EmptyResponse, _> = self
+            .call(ApiRequest {
                 api: Api::ClearQuota,
-                place: Place::Call,
+                scope: CodeScope::Call,
                 query: &[("access_token", token.expose())],
                 body: Some(json!({ "appid": app.0 })),
                 secrets: &[token.expose()],
@@ -96,10 +96,10 @@ impl Client {
         app: &AppId,
         secret: &AppSecret,
     ) -> Result<(), CallError> {
-        let answer: Result<Done, _> = self
-            .ask(Ask {
+        let answer: Result<EmptyResponse, _> = self
+            .call(ApiRequest {
                 api: Api::ClearQuotaBySecret,
-                place: Place::Secret,
+                scope: CodeScope::Secret,
                 query: &[],
                 body: Some(json!({ "appid": app.0, "appsecret": secret.expose() })),
                 secrets: &[secret.expose()],
@@ -111,10 +111,10 @@ impl Client {
     /// `getcallbackip`: the addresses that callbacks come from, some with a prefix length
     /// (`101.226.103.0/25`). They change: ask daily.
     pub async fn callback_addresses(&self, token: &AccessToken) -> Result<Vec<String>, CallError> {
-        let answer: Addresses = self
-            .ask(Ask {
+        let answer: CallbackAddressesResponse = self
+            .call(ApiRequest {
                 api: Api::CallbackAddresses,
-                place: Place::Call,
+                scope: CodeScope::Call,
                 query: &[("access_token", token.expose())],
                 body: None,
                 secrets: &[token.expose()],

@@ -123,7 +123,7 @@ impl OpenId {
 impl OpenId {
     /// What stands for the person in keys and queues that are not to name them: 32 hex digits, of
     /// which nobody makes an openid again.
-    pub fn tag(&self, account: &str) -> String {
+    pub fn pseudonym(&self, account: &str) -> String {
         hex::encode(&Sha256::digest(format!("{account}\0{}", self.0))[..16])
     }
 }
@@ -157,10 +157,10 @@ mod tests {
     #[test]
     fn a_tag_is_the_persons_at_one_account() {
         let (one, two) = (OpenId::new("oOne"), OpenId::new("oTwo"));
-        assert_eq!(one.tag("shop"), OpenId::new("oOne").tag("shop"));
-        assert_ne!(one.tag("shop"), two.tag("shop"));
-        assert_ne!(one.tag("shop"), one.tag("other"));
-        assert!(one.tag("shop").len() == 32 && !one.tag("shop").contains("oOne"));
+        assert_eq!(one.pseudonym("shop"), OpenId::new("oOne").pseudonym("shop"));
+        assert_ne!(one.pseudonym("shop"), two.pseudonym("shop"));
+        assert_ne!(one.pseudonym("shop"), one.pseudonym("other"));
+        assert!(one.pseudonym("shop").len() == 32 && !one.pseudonym("shop").contains("oOne"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Fetching access tokens: the stable channel and the classic one.
 
 use crate::api::Api;
-use crate::client::{Ask, Client};
-use crate::codes::Place;
+use crate::client::{ApiRequest, Client};
+use crate::codes::CodeScope;
 use crate::error::CallError;
 use crate::secret::{AccessToken, AppId, AppSecret};
 use serde::Deserialize;
@@ -18,13 +18,13 @@ pub struct IssuedToken {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     access_token: AccessToken,
     expires_in: u64,
 }
 
-impl From<Answer> for IssuedToken {
-    fn from(answer: Answer) -> Self {
+impl From<TokenResponse> for IssuedToken {
+    fn from(answer: TokenResponse) -> Self {
         IssuedToken {
             token: answer.access_token,
             expires_in: Duration::from_secs(answer.expires_in),
@@ -47,10 +47,10 @@ impl Client {
             "secret": secret.expose(),
             "force_refresh": force,
         });
-        let answer: Answer = self
-            .ask(Ask {
+        let answer: TokenResponse = self
+            .call(ApiRequest {
                 api: Api::StableToken,
-                place: Place::Secret,
+                scope: CodeScope::Secret,
                 query: &[],
                 body: Some(body),
                 secrets: &[secret.expose()],
@@ -66,10 +66,10 @@ impl Client {
         app: &AppId,
         secret: &AppSecret,
     ) -> Result<IssuedToken, CallError> {
-        let answer: Answer = self
-            .ask(Ask {
+        let answer: TokenResponse = self
+            .call(ApiRequest {
                 api: Api::ClassicToken,
-                place: Place::Secret,
+                scope: CodeScope::Secret,
                 query: &[
                     ("grant_type", "client_credential"),
                     ("appid", &app.0),

@@ -1,8 +1,8 @@
 //! What an account may know of a person: whether they follow, and who opened a web page.
 
 use crate::api::Api;
-use crate::client::{Ask, Client};
-use crate::codes::Place;
+use crate::client::{ApiRequest, Client};
+use crate::codes::CodeScope;
 use crate::error::CallError;
 use crate::secret::{AccessToken, AppId, AppSecret, OpenId};
 use serde::Deserialize;
@@ -15,9 +15,9 @@ pub struct UserInfo {
     /// Whether they follow the account. If not, nothing else is known.
     pub follows: bool,
     /// Since when, Unix seconds.
-    pub since: Option<i64>,
+    pub followed_at_s: Option<i64>,
     /// How they came to follow: `ADD_SCENE_QR_CODE` and the like.
-    pub came_by: Option<String>,
+    pub subscribe_scene: Option<String>,
     /// The scene of the code they came by, if it was one of text.
     pub scene: Option<String>,
     /// Their language: `zh_CN`.
@@ -25,7 +25,7 @@ pub struct UserInfo {
 }
 
 #[derive(Deserialize)]
-struct UserAnswer {
+struct UserInfoResponse {
     subscribe: u8,
     openid: OpenId,
     subscribe_time: Option<i64>,
@@ -44,13 +44,13 @@ pub struct WebVisitor {
 }
 
 #[derive(Deserialize)]
-struct ExchangeAnswer {
+struct ExchangeCodeResponse {
     openid: OpenId,
     #[serde(default)]
     is_snapshotuser: u8,
 }
 
-fn said(text: Option<String>) -> Option<String> {
+fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
@@ -61,10 +61,10 @@ impl Client {
         token: &AccessToken,
         openid: &OpenId,
     ) -> Result<UserInfo, CallError> {
-        let answer: UserAnswer = self
-            .ask(Ask {
+        let answer: UserInfoResponse = self
+            .call(ApiRequest {
                 api: Api::UserInfo,
-                place: Place::Call,
+                scope: CodeScope::Call,
                 query: &[
                     ("access_token", token.expose()),
                     ("openid", openid.expose()),
@@ -77,10 +77,10 @@ impl Client {
         Ok(UserInfo {
             openid: answer.openid,
             follows: answer.subscribe != 0,
-            since: answer.subscribe_time,
-            came_by: said(answer.subscribe_scene),
-            scene: said(answer.qr_scene_str),
-            language: said(answer.language),
+            followed_at_s: answer.subscribe_time,
+            subscribe_scene: non_empty(answer.subscribe_scene),
+            scene: non_empty(answer.qr_scene_str),
+            language: non_empty(answer.language),
         })
     }
 
@@ -92,10 +92,10 @@ impl Client {
         secret: &AppSecret,
         code: &str,
     ) -> Result<WebVisitor, CallError> {
-        let answer: ExchangeAnswer = self
-            .ask(Ask {
+        let answer: ExchangeCodeResponse = self
+            .call(ApiRequest {
                 api: Api::ExchangeCode,
-                place: Place::Secret,
+                scope: CodeScope::Secret,
                 query: &[
                     ("appid", &app.0),
                     ("secret", secret.expose()),

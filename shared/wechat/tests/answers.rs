@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use paihao_wechat::template::list::check_binding;
 use paihao_wechat::{
-    AccessToken, Api, AppId, AppSecret, CallError, Client, ClientOptions, Endpoints, Meaning,
+    AccessToken, Api, AppId, AppSecret, CallError, Client, ClientOptions, Endpoints, FailureClass,
     OpenId, QrRequest, RateLimit, SubscriptionNotice, TemplateMessage,
 };
 use serde_json::{Value, json};
@@ -16,41 +16,45 @@ use tokio::net::TcpListener;
 
 /// A WeChat that gives one file's bytes as its answer, and remembers what it was asked.
 #[derive(Clone)]
-struct WeChat {
+struct FakeWeChat {
     client: Client,
     file: Arc<Mutex<&'static str>>,
-    asked: Arc<Mutex<Vec<(String, String, Value)>>>,
+    last_request: Arc<Mutex<Vec<(String, String, Value)>>>,
 }
 
-impl WeChat {
-    async fn start() -> WeChat {
+impl FakeWeChat {
+    async fn start() -> FakeWeChat {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let base: url::Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
         let endpoints = Endpoints { api: base.clone(), mp: base };
         let client = Client::new(ClientOptions { endpoints, ..ClientOptions::default() }).unwrap();
-        let wechat = WeChat { client, file: Arc::default(), asked: Arc::default() };
+        let wechat = FakeWeChat { client, file: Arc::default(), last_request: Arc::default() };
         let router = Router::new().fallback(answer).with_state(wechat.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         wechat
     }
 
     /// The client, and what it will be answered.
-    fn says(&self, file: &'static str) -> &Client {
+    fn respond_with(&self, file: &'static str) -> &Client {
         *self.file.lock().unwrap() = file;
         &self.client
     }
 
     /// Method, path with query, and body of the last call.
-    fn asked(&self) -> (String, String, Value) {
-        self.asked.lock().unwrap().pop().unwrap()
+    fn take_last_request(&self) -> (String, String, Value) {
+        self.last_request.lock().unwrap().pop().unwrap()
     }
 }
 
-async fn answer(State(wechat): State<WeChat>, request: Request) -> Vec<u8> {
+async fn answer(State(wechat): State<FakeWeChat>, request: Request) -> Vec<u8> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    wechat.asked.lock().unwrap().push((parts.method.to_string(), parts.uri.to_string(), body));
+    wechat.last_request.lock().unwrap().push((
+        parts.method.to_string(),
+        parts.uri.to_string(),
+        body,
+    ));
     let file = *wechat.file.lock().unwrap();
     let path = format!("{}/tests/answers/{file}.json", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|problem| panic!("{path}: {problem}"))
@@ -64,29 +68,31 @@ fn app() -> (AppId, AppSecret) {
     (AppId("wx1".into()), AppSecret::new("the-secret"))
 }
 
-fn asked(method: &str, path: &str, body: Value) -> (String, String, Value) {
+fn expected_request(method: &str, path: &str, body: Value) -> (String, String, Value) {
     (method.into(), path.into(), body)
 }
 
 #[tokio::test]
 async fn codes_and_tokens() {
-    let wechat = WeChat::start().await;
+    let wechat = FakeWeChat::start().await;
     let request = QrRequest::temporary_str("q", Duration::from_secs(600));
-    let code = wechat.says("qrcode_create").create_qr(&token(), &request).await.unwrap();
+    let code = wechat.respond_with("qrcode_create").create_qr(&token(), &request).await.unwrap();
     assert_eq!(code.url, "http://weixin.qq.com/q/02i_CE54ZYc4E1kHQ9xwcQ");
     assert_eq!(code.expires_in, Some(Duration::from_secs(600)));
     let request = QrRequest::permanent_str("q");
-    let code = wechat.says("qrcode_create_permanent").create_qr(&token(), &request).await.unwrap();
+    let code =
+        wechat.respond_with("qrcode_create_permanent").create_qr(&token(), &request).await.unwrap();
     assert_eq!((&*code.ticket, code.expires_in), ("gQE/8TwAAAA+AAAA==", None));
     let (app, secret) = app();
-    let issued = wechat.says("stable_token").stable_token(&app, &secret, false).await.unwrap();
+    let issued =
+        wechat.respond_with("stable_token").stable_token(&app, &secret, false).await.unwrap();
     assert_eq!(issued.token.expose(), "90_Q8Yexample/-_");
     assert_eq!(issued.expires_in, Duration::from_secs(345));
 }
 
 #[tokio::test]
 async fn a_template_messages_number_is_read_to_its_last_digit() {
-    let wechat = WeChat::start().await;
+    let wechat = FakeWeChat::start().await;
     let message = TemplateMessage {
         to: OpenId::new("oA"),
         template_id: "T".into(),
@@ -95,127 +101,139 @@ async fn a_template_messages_number_is_read_to_its_last_digit() {
         fields: vec![("thing1".into(), "☺".into())],
     };
     for file in ["template_send", "template_send_as_text"] {
-        let id = wechat.says(file).send_template(&token(), &message).await.unwrap();
+        let id = wechat.respond_with(file).send_template(&token(), &message).await.unwrap();
         assert_eq!(id.0, 3_557_254_367_693_750_277, "{file}");
     }
-    let id = wechat.says("done").send_template(&token(), &message).await.unwrap();
+    let id = wechat.respond_with("done").send_template(&token(), &message).await.unwrap();
     assert_eq!(id.0, 0, "WeChat gave none");
 }
 
 #[tokio::test]
 async fn the_accounts_templates() {
-    let wechat = WeChat::start().await;
-    let all = wechat.says("template_list").list_templates(&token()).await.unwrap();
+    let wechat = FakeWeChat::start().await;
+    let all = wechat.respond_with("template_list").list_templates(&token()).await.unwrap();
     assert_eq!(all[0].keys(), ["thing1", "character_string2"]);
     assert_eq!(check_binding(&all, "T-called", ["thing1", "character_string2"]), []);
     assert_eq!(all[1].keys(), ["first", "keyword1"]);
     let path = "/cgi-bin/template/get_all_private_template?access_token=43_token";
-    assert_eq!(wechat.asked(), asked("GET", path, Value::Null));
-    let dirty = wechat.says("template_list_dirty").list_templates(&token()).await.unwrap();
+    assert_eq!(wechat.take_last_request(), expected_request("GET", path, Value::Null));
+    let dirty = wechat.respond_with("template_list_dirty").list_templates(&token()).await.unwrap();
     assert_eq!(dirty[0].keys(), ["thing1"], "control characters and bad UTF-8 are read over");
 }
 
 #[tokio::test]
 async fn a_subscription_notice_and_a_text() {
-    let wechat = WeChat::start().await;
+    let wechat = FakeWeChat::start().await;
     let notice = SubscriptionNotice {
         to: OpenId::new("oA"),
         template_id: "S".into(),
         page: Some("https://hall.example/t/1".into()),
         fields: vec![("thing1".into(), "东区".into())],
     };
-    wechat.says("done").send_subscription(&token(), &notice).await.unwrap();
+    wechat.respond_with("done").send_subscription(&token(), &notice).await.unwrap();
     let body = json!({"touser": "oA", "template_id": "S", "page": "https://hall.example/t/1",
         "data": {"thing1": {"value": "东区"}}});
     let path = "/cgi-bin/message/subscribe/bizsend?access_token=43_token";
-    assert_eq!(wechat.asked(), asked("POST", path, body));
+    assert_eq!(wechat.take_last_request(), expected_request("POST", path, body));
     let (to, text) = (OpenId::new("oA"), "您的号码 A012\n前面还有 3 位");
-    wechat.says("done_without_code").send_text(&token(), &to, text).await.unwrap();
+    wechat.respond_with("done_without_code").send_text(&token(), &to, text).await.unwrap();
     let body = json!({"touser": "oA", "msgtype": "text", "text": {"content": text}});
     let path = "/cgi-bin/message/custom/send?access_token=43_token";
-    assert_eq!(wechat.asked(), asked("POST", path, body));
+    assert_eq!(wechat.take_last_request(), expected_request("POST", path, body));
     let shown = format!("{notice:?}");
     assert!(!shown.contains("oA") && !shown.contains("东区"), "{shown}");
 }
 
 #[tokio::test]
 async fn a_person_and_a_visitor_of_a_page() {
-    let wechat = WeChat::start().await;
+    let wechat = FakeWeChat::start().await;
     let openid = OpenId::new("o6_bmjrPTlm6_2sgVt7hMZOPfL2M");
-    let known = wechat.says("user_info").user_info(&token(), &openid).await.unwrap();
-    assert_eq!((known.follows, known.since, &known.openid), (true, Some(1_382_694_957), &openid));
+    let known = wechat.respond_with("user_info").user_info(&token(), &openid).await.unwrap();
+    assert_eq!(
+        (known.follows, known.followed_at_s, &known.openid),
+        (true, Some(1_382_694_957), &openid)
+    );
     assert_eq!(known.scene.as_deref(), Some("q/hall"));
-    assert_eq!(known.came_by.as_deref(), Some("ADD_SCENE_QR_CODE"));
+    assert_eq!(known.subscribe_scene.as_deref(), Some("ADD_SCENE_QR_CODE"));
     let path =
         "/cgi-bin/user/info?access_token=43_token&openid=o6_bmjrPTlm6_2sgVt7hMZOPfL2M&lang=zh_CN";
-    assert_eq!(wechat.asked(), asked("GET", path, Value::Null));
-    let stranger = wechat.says("user_info_stranger").user_info(&token(), &openid).await.unwrap();
-    assert_eq!((stranger.follows, stranger.since, stranger.language), (false, None, None));
+    assert_eq!(wechat.take_last_request(), expected_request("GET", path, Value::Null));
+    let stranger =
+        wechat.respond_with("user_info_stranger").user_info(&token(), &openid).await.unwrap();
+    assert_eq!((stranger.follows, stranger.followed_at_s, stranger.language), (false, None, None));
 
     let (app, secret) = app();
-    let visitor = wechat.says("code_exchange").exchange_code(&app, &secret, "C").await.unwrap();
+    let visitor =
+        wechat.respond_with("code_exchange").exchange_code(&app, &secret, "C").await.unwrap();
     assert_eq!((visitor.openid.expose(), visitor.preview), ("oVisitor", false));
     let path =
         "/sns/oauth2/access_token?appid=wx1&secret=the-secret&code=C&grant_type=authorization_code";
-    assert_eq!(wechat.asked(), asked("GET", path, Value::Null));
-    let preview = wechat.says("code_exchange_preview").exchange_code(&app, &secret, "C").await;
+    assert_eq!(wechat.take_last_request(), expected_request("GET", path, Value::Null));
+    let preview =
+        wechat.respond_with("code_exchange_preview").exchange_code(&app, &secret, "C").await;
     assert!(preview.unwrap().preview, "an openid that is nobody's");
 }
 
 #[tokio::test]
 async fn quotas_and_addresses() {
-    let wechat = WeChat::start().await;
-    let quota = wechat.says("quota").get_quota(&token(), Api::SendTemplate).await.unwrap();
+    let wechat = FakeWeChat::start().await;
+    let quota = wechat.respond_with("quota").get_quota(&token(), Api::SendTemplate).await.unwrap();
     assert_eq!((quota.daily_limit, quota.used, quota.remain), (100_000, 99, 99_901));
-    assert_eq!(quota.rate, Some(RateLimit { calls: 2_000, within: Duration::from_secs(60) }));
+    assert_eq!(quota.rate, Some(RateLimit { calls: 2_000, period: Duration::from_secs(60) }));
     let path = "/cgi-bin/openapi/quota/get?access_token=43_token";
     let body = json!({"cgi_path": "/cgi-bin/message/template/send"});
-    assert_eq!(wechat.asked(), asked("POST", path, body));
-    let quota = wechat.says("quota_without_rate").get_quota(&token(), Api::CreateQr).await.unwrap();
+    assert_eq!(wechat.take_last_request(), expected_request("POST", path, body));
+    let quota =
+        wechat.respond_with("quota_without_rate").get_quota(&token(), Api::CreateQr).await.unwrap();
     assert_eq!(quota.rate, None);
 
     let (app, secret) = app();
-    wechat.says("done").clear_quota(&token(), &app).await.unwrap();
+    wechat.respond_with("done").clear_quota(&token(), &app).await.unwrap();
     let path = "/cgi-bin/clear_quota?access_token=43_token";
-    assert_eq!(wechat.asked(), asked("POST", path, json!({"appid": "wx1"})));
-    wechat.says("done").clear_quota_by_secret(&app, &secret).await.unwrap();
+    assert_eq!(wechat.take_last_request(), expected_request("POST", path, json!({"appid": "wx1"})));
+    wechat.respond_with("done").clear_quota_by_secret(&app, &secret).await.unwrap();
     let body = json!({"appid": "wx1", "appsecret": "the-secret"});
-    assert_eq!(wechat.asked(), asked("POST", "/cgi-bin/clear_quota/v2", body));
-    let addresses = wechat.says("callback_addresses").callback_addresses(&token()).await.unwrap();
+    assert_eq!(
+        wechat.take_last_request(),
+        expected_request("POST", "/cgi-bin/clear_quota/v2", body)
+    );
+    let addresses =
+        wechat.respond_with("callback_addresses").callback_addresses(&token()).await.unwrap();
     assert_eq!(addresses, ["127.0.0.1", "101.226.103.0/25"]);
 }
 
 #[tokio::test]
 async fn refusals_are_known_by_their_code_and_keep_what_an_operator_needs() {
-    let wechat = WeChat::start().await;
+    let wechat = FakeWeChat::start().await;
     let (app, secret) = app();
     for (file, meaning, sentence) in [
         (
             "refused_address",
-            Meaning::Ours,
+            FailureClass::Configuration,
             "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist",
         ),
         (
             "refused_field",
-            Meaning::Never,
+            FailureClass::Permanent,
             "argument invalid! data.character_string21.value invalid",
         ),
         (
             "refused_with_hint",
-            Meaning::Later(Some(Duration::from_secs(3600))),
+            FailureClass::RetryLater(Some(Duration::from_secs(3600))),
             "reach max api daily quota limit",
         ),
         (
             "refused_window",
-            Meaning::Never,
+            FailureClass::Permanent,
             "response out of time limit or subscription is canceled",
         ),
-        ("unheard_of", Meaning::Later(Some(Duration::from_secs(30))), "something new"),
+        ("unheard_of", FailureClass::RetryLater(Some(Duration::from_secs(30))), "something new"),
     ] {
-        let told = wechat.says(file).send_text(&token(), &OpenId::new("oA"), "x").await;
+        let told = wechat.respond_with(file).send_text(&token(), &OpenId::new("oA"), "x").await;
         let Err(CallError::Refused(refusal)) = told else { panic!("{file}: {told:?}") };
-        assert_eq!((refusal.meaning, &*refusal.sentence), (meaning, sentence), "{file}");
+        assert_eq!((refusal.class, &*refusal.sentence), (meaning, sentence), "{file}");
     }
-    let used = wechat.says("refused_code").exchange_code(&app, &secret, "C").await.unwrap_err();
-    assert_eq!((used.meaning(), used.outcome()), (Meaning::Never, "page_code_used"));
+    let used =
+        wechat.respond_with("refused_code").exchange_code(&app, &secret, "C").await.unwrap_err();
+    assert_eq!((used.class(), used.outcome()), (FailureClass::Permanent, "page_code_used"));
 }

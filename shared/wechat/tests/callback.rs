@@ -2,18 +2,18 @@
 
 use paihao_wechat::OpenId;
 use paihao_wechat::callback::{
-    Article, BadXml, Event, Kind, Message, news_reply, parse, text_reply,
+    Article, Event, Message, MessageKind, XmlError, news_reply, parse, text_reply,
 };
 use proptest::prelude::*;
 
-const LIMIT: usize = 64 << 10;
+const MAX_BODY_BYTES: usize = 64 << 10;
 
-fn read(body: &str) -> Result<Message, BadXml> {
-    parse(body.as_bytes(), LIMIT)
+fn parse_body(body: &str) -> Result<Message, XmlError> {
+    parse(body.as_bytes(), MAX_BODY_BYTES)
 }
 
 /// A push in WeChat's layout, with these elements after the head.
-fn push(rest: &str) -> String {
+fn push_body(rest: &str) -> String {
     format!(
         "<xml><ToUserName><![CDATA[gh_de0f036ce08f]]></ToUserName>\n\
          <FromUserName><![CDATA[ooUo26seZPcU3qKfcMiXLneG3fO4]]></FromUserName>\n\
@@ -21,16 +21,16 @@ fn push(rest: &str) -> String {
     )
 }
 
-fn event(name: &str, key: &str) -> String {
-    push(&format!(
+fn event_body(name: &str, key: &str) -> String {
+    push_body(&format!(
         "<MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[{name}]]></Event>\n\
          <EventKey><![CDATA[{key}]]></EventKey>"
     ))
 }
 
-fn happened(body: &str) -> Event {
-    match read(body).unwrap().kind {
-        Kind::Event(event) => event,
+fn parsed_event(body: &str) -> Event {
+    match parse_body(body).unwrap().kind {
+        MessageKind::Event(event) => event,
         other => panic!("{other:?}"),
     }
 }
@@ -41,7 +41,7 @@ fn some(scene: &str) -> Option<String> {
 
 #[test]
 fn a_follow_by_scanning_is_read_in_full() {
-    let message = read(&push(
+    let message = parse_body(&push_body(
         "<MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[subscribe]]></Event>\n\
          <EventKey><![CDATA[qrscene_110]]></EventKey>\n<Ticket><![CDATA[gQGP8Dw]]></Ticket>",
     ))
@@ -50,7 +50,7 @@ fn a_follow_by_scanning_is_read_in_full() {
     assert_eq!(message.from_user.expose(), "ooUo26seZPcU3qKfcMiXLneG3fO4");
     assert_eq!(message.create_time, 1_670_592_443);
     let event = Event::Subscribe { scene: some("110"), ticket: some("gQGP8Dw") };
-    assert!(message.kind == Kind::Event(event));
+    assert!(message.kind == MessageKind::Event(event));
 }
 
 #[test]
@@ -73,16 +73,16 @@ fn scenes_follow_wechats_rules() {
         ("unsubscribe", "last_trade_no_40000", Event::Unsubscribe),
         ("Something_New", "k", Event::Other("Something_New".into())),
     ] {
-        assert!(happened(&event(name, key)) == expected, "{name} {key}");
+        assert!(parsed_event(&event_body(name, key)) == expected, "{name} {key}");
     }
-    let without_key = push("<MsgType>event</MsgType><Event>subscribe</Event>");
-    assert!(happened(&without_key) == subscribe(None), "the documentation leaves the key out");
+    let without_key = push_body("<MsgType>event</MsgType><Event>subscribe</Event>");
+    assert!(parsed_event(&without_key) == subscribe(None), "the documentation leaves the key out");
 }
 
 #[test]
 fn the_message_type_is_not_the_event() {
-    let seed = push("<MsgType><![CDATA[Event]]></MsgType><Event><![CDATA[SCAN]]></Event>");
-    assert!(happened(&seed) == Event::Scan { scene: None, ticket: None });
+    let seed = push_body("<MsgType><![CDATA[Event]]></MsgType><Event><![CDATA[SCAN]]></Event>");
+    assert!(parsed_event(&seed) == Event::Scan { scene: None, ticket: None });
 }
 
 #[test]
@@ -92,9 +92,12 @@ fn a_text_is_read_with_its_long_number() {
         <CreateTime>1409735668</CreateTime><MsgType><![CDATA[text]]></MsgType>\
         <Content><![CDATA[abcdteT]]></Content><MsgId>6054768590064713728</MsgId>\
         <Encrypt><![CDATA[hyzAe4OzmOMbd6TvGdIOO6uB]]></Encrypt></xml>";
-    let expected =
-        Kind::Text { content: "abcdteT".into(), chosen: None, id: Some(6054768590064713728) };
-    assert_eq!(read(body).unwrap().kind, expected);
+    let expected = MessageKind::Text {
+        content: "abcdteT".into(),
+        chosen: None,
+        id: Some(6054768590064713728),
+    };
+    assert_eq!(parse_body(body).unwrap().kind, expected);
 }
 
 #[test]
@@ -105,87 +108,91 @@ fn unknown_elements_in_any_order_are_passed_over() {
         <EventKey>7</EventKey><Event> SCAN </Event><MsgType>event</MsgType>\
         <CreateTime> 5 </CreateTime><FromUserName>o&amp;&#x41;</FromUserName>\
         <ToUserName>\n<![CDATA[g]]>\n</ToUserName></xml>\n";
-    let message = read(body).unwrap();
+    let message = parse_body(body).unwrap();
     assert_eq!((message.to_user.as_str(), message.from_user.expose()), ("g", "o&A"));
-    assert!(message.kind == Kind::Event(Event::Scan { scene: some("7"), ticket: None }));
+    assert!(message.kind == MessageKind::Event(Event::Scan { scene: some("7"), ticket: None }));
 }
 
 #[test]
 fn every_attack_is_refused_for_what_it_is() {
-    let good = event("SCAN", "1");
+    let good = event_body("SCAN", "1");
     let deep = format!("{}x{}", "<a>".repeat(9), "</a>".repeat(9));
     let doctype = "<!DOCTYPE xml [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>";
     for (what, body, expected) in [
-        ("doctype", format!("{doctype}{good}"), BadXml::Doctype),
-        ("lower case", format!("<!doctype xml>{good}"), BadXml::Doctype),
-        ("entity", event("SCAN", "]]>&x;<![CDATA["), BadXml::Entity),
-        ("bad reference", event("SCAN", "]]>&#xffffffff;<![CDATA["), BadXml::Entity),
-        ("null reference", event("SCAN", "]]>&#0;<![CDATA["), BadXml::Entity),
-        ("instruction", format!("<?php x ?>{good}"), BadXml::Instruction),
-        ("stylesheet", push("<?xml-stylesheet href='x'?>"), BadXml::Instruction),
-        ("late declaration", format!("{good}<?xml version='1.0'?>"), BadXml::Instruction),
-        ("deep", push(&deep), BadXml::TooDeep),
-        ("many", push(&"<a/>".repeat(600)), BadXml::TooMany),
+        ("doctype", format!("{doctype}{good}"), XmlError::Doctype),
+        ("lower case", format!("<!doctype xml>{good}"), XmlError::Doctype),
+        ("entity", event_body("SCAN", "]]>&x;<![CDATA["), XmlError::UnknownEntity),
+        ("bad reference", event_body("SCAN", "]]>&#xffffffff;<![CDATA["), XmlError::UnknownEntity),
+        ("null reference", event_body("SCAN", "]]>&#0;<![CDATA["), XmlError::UnknownEntity),
+        ("instruction", format!("<?php x ?>{good}"), XmlError::ProcessingInstruction),
+        ("stylesheet", push_body("<?xml-stylesheet href='x'?>"), XmlError::ProcessingInstruction),
+        (
+            "late declaration",
+            format!("{good}<?xml version='1.0'?>"),
+            XmlError::ProcessingInstruction,
+        ),
+        ("deep", push_body(&deep), XmlError::TooDeep),
+        ("many", push_body(&"<a/>".repeat(600)), XmlError::TooManyElements),
         (
             "twice",
-            push("<FromUserName>o2</FromUserName><MsgType>event</MsgType>"),
-            BadXml::Twice("FromUserName"),
+            push_body("<FromUserName>o2</FromUserName><MsgType>event</MsgType>"),
+            XmlError::DuplicateField("FromUserName"),
         ),
-        ("empty", String::new(), BadXml::Malformed),
-        ("text", "success".into(), BadXml::Malformed),
-        ("json", "{\"MsgType\":\"event\"}".into(), BadXml::Malformed),
-        ("other root", good.replace("xml>", "html>"), BadXml::Malformed),
-        ("second root", format!("{good}{good}"), BadXml::Malformed),
-        ("tail", format!("{good}tail"), BadXml::Malformed),
-        ("unclosed", good.replace("</xml>", ""), BadXml::Malformed),
-        ("crossed", push("<a><b></a></b>"), BadXml::Malformed),
-        ("nested field", event("SCAN", "]]><Ticket>t</Ticket><![CDATA["), BadXml::Malformed),
-        ("no sender", good.replace("FromUserName", "From"), BadXml::Missing("FromUserName")),
+        ("empty", String::new(), XmlError::Malformed),
+        ("text", "success".into(), XmlError::Malformed),
+        ("json", "{\"MsgType\":\"event\"}".into(), XmlError::Malformed),
+        ("other root", good.replace("xml>", "html>"), XmlError::Malformed),
+        ("second root", format!("{good}{good}"), XmlError::Malformed),
+        ("tail", format!("{good}tail"), XmlError::Malformed),
+        ("unclosed", good.replace("</xml>", ""), XmlError::Malformed),
+        ("crossed", push_body("<a><b></a></b>"), XmlError::Malformed),
+        ("nested field", event_body("SCAN", "]]><Ticket>t</Ticket><![CDATA["), XmlError::Malformed),
+        ("no sender", good.replace("FromUserName", "From"), XmlError::MissingField("FromUserName")),
         (
             "empty sender",
             good.replace("ooUo26seZPcU3qKfcMiXLneG3fO4", ""),
-            BadXml::Missing("FromUserName"),
+            XmlError::MissingField("FromUserName"),
         ),
-        ("no type", push(""), BadXml::Missing("MsgType")),
-        ("no event", push("<MsgType>event</MsgType>"), BadXml::Missing("Event")),
-        ("no time", good.replace("1670592443", "soon"), BadXml::Number("CreateTime")),
+        ("no type", push_body(""), XmlError::MissingField("MsgType")),
+        ("no event", push_body("<MsgType>event</MsgType>"), XmlError::MissingField("Event")),
+        ("no time", good.replace("1670592443", "soon"), XmlError::NotANumber("CreateTime")),
         (
             "huge time",
             good.replace("1670592443", "99999999999999999999"),
-            BadXml::Number("CreateTime"),
+            XmlError::NotANumber("CreateTime"),
         ),
     ] {
-        assert_eq!(read(&body).err(), Some(expected), "{what}");
+        assert_eq!(parse_body(&body).err(), Some(expected), "{what}");
     }
-    assert_eq!(parse(good.as_bytes(), good.len() - 1).err(), Some(BadXml::TooLarge));
+    assert_eq!(parse(good.as_bytes(), good.len() - 1).err(), Some(XmlError::TooLarge));
     assert!(parse(good.as_bytes(), good.len()).is_ok());
 }
 
 #[test]
 fn every_cut_of_a_push_is_refused() {
-    let body = event("SCAN", "1");
+    let body = event_body("SCAN", "1");
     for end in 0..body.len() {
-        assert!(read(&body[..end]).is_err(), "{}", &body[..end]);
+        assert!(parse_body(&body[..end]).is_err(), "{}", &body[..end]);
     }
 }
 
 #[test]
 fn a_repeat_is_the_same_and_everything_else_is_not() {
-    let identity = |body: &str| read(body).unwrap().identity();
-    let one = event("SCAN", "110");
+    let identity = |body: &str| parse_body(body).unwrap().identity();
+    let one = event_body("SCAN", "110");
     assert_eq!(identity(&one), identity(&one.replace('\n', "")), "layout does not matter");
     assert_eq!(identity(&one), identity(&one.replace("</xml>", "<New>x</New></xml>")));
     let others = [
         one.replace("gh_de", "gh_df"),
         one.replace("ooUo", "ooUp"),
         one.replace("1670592443", "1670592444"),
-        event("CLICK", "110"),
-        event("SCAN", "111"),
+        event_body("CLICK", "110"),
+        event_body("SCAN", "111"),
         one.replace("</xml>", "<Ticket>t</Ticket></xml>"),
         one.replace("</xml>", "<Ticket></Ticket></xml>"),
         one.replace("</xml>", "<MsgId>1</MsgId></xml>"),
         one.replace("</xml>", "<MsgID>1</MsgID></xml>"),
-        event("SCAN1", "10"),
+        event_body("SCAN1", "10"),
     ];
     let mut all: Vec<_> = others.iter().map(|body| identity(body)).collect();
     all.push(identity(&one));
@@ -197,14 +204,15 @@ fn a_repeat_is_the_same_and_everything_else_is_not() {
 #[test]
 fn the_identity_of_a_push_never_changes() {
     // Stored as a command's id: another version must find the same.
-    let identity = read(&event("SCAN", "110")).unwrap().identity();
+    let identity = parse_body(&event_body("SCAN", "110")).unwrap().identity();
     assert_eq!(hex::encode(identity), "f33b2aa92d716a173698038143587376");
 }
 
 #[test]
 fn a_message_prints_neither_person_nor_words() {
-    let text = read(&push("<MsgType>text</MsgType><Content>my secret</Content>")).unwrap();
-    let scan = read(&event("SCAN", "the-scene")).unwrap();
+    let text =
+        parse_body(&push_body("<MsgType>text</MsgType><Content>my secret</Content>")).unwrap();
+    let scan = parse_body(&event_body("SCAN", "the-scene")).unwrap();
     let printed = format!("{text:?} {scan:#?}");
     for hidden in ["ooUo26", "my secret", "the-scene"] {
         assert!(!printed.contains(hidden), "{printed}");
@@ -245,9 +253,9 @@ fn a_news_reply_is_what_wechat_wants() {
     assert!(many.contains("<ArticleCount>8</ArticleCount>"), "{many}");
 }
 
-fn content(reply: &str) -> String {
-    match read(reply).unwrap().kind {
-        Kind::Text { content, .. } => content,
+fn reply_content(reply: &str) -> String {
+    match parse_body(reply).unwrap().kind {
+        MessageKind::Text { content, .. } => content,
         other => panic!("{other:?}"),
     }
 }
@@ -255,7 +263,7 @@ fn content(reply: &str) -> String {
 proptest! {
     #[test]
     fn parse_never_panics_on_bytes(body in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let _ = parse(&body, LIMIT);
+        let _ = parse(&body, MAX_BODY_BYTES);
     }
 
     #[test]
@@ -269,7 +277,7 @@ proptest! {
             Just("<ToUserName>".to_owned()), Just("</ToUserName>".to_owned()), ".{0,5}",
         ], 0..24)
     ) {
-        let _ = parse(parts.concat().as_bytes(), LIMIT);
+        let _ = parse(parts.concat().as_bytes(), MAX_BODY_BYTES);
     }
 
     #[test]
@@ -282,12 +290,12 @@ proptest! {
     ) {
         let text = parts.concat();
         let reply = text_reply(&OpenId::new("oP"), "gh_1", 1, &text);
-        prop_assert_eq!(content(&reply), text);
+        prop_assert_eq!(reply_content(&reply), text);
     }
 
     #[test]
     fn a_reply_is_always_well_formed(text in any::<String>()) {
         let reply = text_reply(&OpenId::new(text.clone() + "o"), "gh_1", 1, &text);
-        prop_assert!(read(&reply).is_ok(), "{}", reply);
+        prop_assert!(parse_body(&reply).is_ok(), "{}", reply);
     }
 }

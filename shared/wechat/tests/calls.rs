@@ -8,8 +8,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use paihao_wechat::{
-    AccessToken, AppId, AppSecret, CallError, Caller, CallerError, Client, ClientOptions,
-    Endpoints, Meaning, OpenId, QrRequest, TemplateMessage, TokenSource, TokenUnavailable,
+    AccessToken, AccountClient, AccountClientError, AppId, AppSecret, CallError, Client,
+    ClientOptions, Endpoints, FailureClass, OpenId, QrRequest, TemplateMessage, TokenSource,
+    TokenUnavailable,
 };
 use std::collections::VecDeque;
 use std::error::Error;
@@ -23,12 +24,12 @@ const SECRET: &str = "the-app-secret-0123456789";
 const OPENID: &str = "oThePersonsOpenId";
 
 /// What the server saw: method, path with query, body.
-type Seen = (String, String, String);
+type RecordedRequest = (String, String, String);
 
 #[derive(Clone, Default)]
-struct WeChat(Arc<Mutex<(VecDeque<Answer>, Vec<Seen>)>>);
+struct FakeWeChat(Arc<Mutex<(VecDeque<FakeResponse>, Vec<RecordedRequest>)>>);
 
-enum Answer {
+enum FakeResponse {
     Json(&'static str),
     Image(&'static str, Vec<u8>),
     Status(u16, &'static str),
@@ -37,9 +38,9 @@ enum Answer {
     Half,
 }
 
-impl WeChat {
-    async fn start() -> (WeChat, Client) {
-        let wechat = WeChat::default();
+impl FakeWeChat {
+    async fn start() -> (FakeWeChat, Client) {
+        let wechat = FakeWeChat::default();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(answer).with_state(wechat.clone());
@@ -47,11 +48,11 @@ impl WeChat {
         (wechat, client(&format!("http://{address}/base/")))
     }
 
-    fn answers(&self, answer: Answer) {
+    fn enqueue(&self, answer: FakeResponse) {
         self.0.lock().unwrap().0.push_back(answer);
     }
 
-    fn seen(&self) -> Vec<Seen> {
+    fn requests(&self) -> Vec<RecordedRequest> {
         self.0.lock().unwrap().1.clone()
     }
 }
@@ -66,7 +67,7 @@ fn client(base: &str) -> Client {
     .unwrap()
 }
 
-async fn answer(State(wechat): State<WeChat>, request: Request) -> Response {
+async fn answer(State(wechat): State<FakeWeChat>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let answer = {
@@ -77,14 +78,16 @@ async fn answer(State(wechat): State<WeChat>, request: Request) -> Response {
     };
     let typed = |kind: &str| HeaderMap::from_iter([(header::CONTENT_TYPE, kind.parse().unwrap())]);
     match answer {
-        Answer::Json(text) => (typed("application/json; encoding=utf-8"), text).into_response(),
-        Answer::Image(kind, bytes) => (typed(kind), bytes).into_response(),
-        Answer::Status(status, text) => {
+        FakeResponse::Json(text) => {
+            (typed("application/json; encoding=utf-8"), text).into_response()
+        }
+        FakeResponse::Image(kind, bytes) => (typed(kind), bytes).into_response(),
+        FakeResponse::Status(status, text) => {
             (StatusCode::from_u16(status).unwrap(), text).into_response()
         }
-        Answer::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
-        Answer::Silence => std::future::pending().await,
-        Answer::Half => {
+        FakeResponse::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
+        FakeResponse::Silence => std::future::pending().await,
+        FakeResponse::Half => {
             let broken = futures_stream_that_breaks();
             (typed("application/json"), axum::body::Body::from_stream(broken)).into_response()
         }
@@ -117,12 +120,12 @@ fn token() -> AccessToken {
 
 #[tokio::test]
 async fn a_stable_token_is_asked_for_in_a_body() {
-    let (wechat, client) = WeChat::start().await;
-    wechat.answers(Answer::Json(r#"{"access_token":"43_x","expires_in":345}"#));
+    let (wechat, client) = FakeWeChat::start().await;
+    wechat.enqueue(FakeResponse::Json(r#"{"access_token":"43_x","expires_in":345}"#));
     let issued =
         client.stable_token(&AppId("wx1".into()), &AppSecret::new(SECRET), true).await.unwrap();
     assert_eq!((issued.token.expose(), issued.expires_in), ("43_x", Duration::from_secs(345)));
-    let (method, path, body) = wechat.seen().remove(0);
+    let (method, path, body) = wechat.requests().remove(0);
     assert_eq!((&*method, &*path), ("POST", "/base/cgi-bin/stable_token"));
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     let expected = serde_json::json!({
@@ -133,21 +136,21 @@ async fn a_stable_token_is_asked_for_in_a_body() {
 
 #[tokio::test]
 async fn a_classic_token_is_asked_for_in_a_query() {
-    let (wechat, client) = WeChat::start().await;
-    wechat.answers(Answer::Json(r#"{"access_token":"43_x","expires_in":7200}"#));
+    let (wechat, client) = FakeWeChat::start().await;
+    wechat.enqueue(FakeResponse::Json(r#"{"access_token":"43_x","expires_in":7200}"#));
     client.classic_token(&AppId("wx1".into()), &AppSecret::new("a b&c")).await.unwrap();
-    let (method, path, _) = wechat.seen().remove(0);
+    let (method, path, _) = wechat.requests().remove(0);
     assert_eq!(method, "GET");
     assert_eq!(path, "/base/cgi-bin/token?grant_type=client_credential&appid=wx1&secret=a+b%26c");
 }
 
 #[tokio::test]
 async fn a_code_is_created_and_its_answer_read() {
-    let (wechat, client) = WeChat::start().await;
+    let (wechat, client) = FakeWeChat::start().await;
     let answer =
         r#"{"ticket":"gQ+\/=","expire_seconds":600,"url":"http:\/\/weixin.qq.com\/q\/02"}"#;
     for _ in 0..3 {
-        wechat.answers(Answer::Json(answer));
+        wechat.enqueue(FakeResponse::Json(answer));
     }
     let day = Duration::from_secs(86_400);
     let code = client.create_qr(&token(), &QrRequest::temporary_str("q", day)).await.unwrap();
@@ -157,7 +160,7 @@ async fn a_code_is_created_and_its_answer_read() {
     assert_eq!(code.expires_in, None);
     client.create_qr(&token(), &QrRequest::temporary_id(7, day * 1000)).await.unwrap();
     let bodies: Vec<serde_json::Value> =
-        wechat.seen().iter().map(|(_, _, body)| serde_json::from_str(body).unwrap()).collect();
+        wechat.requests().iter().map(|(_, _, body)| serde_json::from_str(body).unwrap()).collect();
     assert_eq!(
         bodies,
         [
@@ -167,22 +170,23 @@ async fn a_code_is_created_and_its_answer_read() {
         ]
     );
     assert!(
-        wechat.seen()[0].1.ends_with("/cgi-bin/qrcode/create?access_token=43_the-access-token")
+        wechat.requests()[0].1.ends_with("/cgi-bin/qrcode/create?access_token=43_the-access-token")
     );
 }
 
 #[tokio::test]
 async fn a_picture_is_fetched_by_an_encoded_ticket() {
-    let (wechat, client) = WeChat::start().await;
-    wechat.answers(Answer::Image("image/jpg", vec![0xff, 0xd8]));
+    let (wechat, client) = FakeWeChat::start().await;
+    wechat.enqueue(FakeResponse::Image("image/jpg", vec![0xff, 0xd8]));
     let picture = client.show_qr("gQ+a/b==").await.unwrap();
     assert_eq!((&*picture.content_type, &picture.bytes[..]), ("image/jpg", &[0xff, 0xd8][..]));
-    assert_eq!(wechat.seen()[0].1, "/base/cgi-bin/showqrcode?ticket=gQ%2Ba%2Fb%3D%3D");
+    assert_eq!(wechat.requests()[0].1, "/base/cgi-bin/showqrcode?ticket=gQ%2Ba%2Fb%3D%3D");
 
-    wechat.answers(Answer::Status(404, "<html>"));
-    wechat.answers(Answer::Image("text/plain", br#"{"errcode":40053,"errmsg":"x"}"#.to_vec()));
-    wechat.answers(Answer::Image("text/html", b"{}".to_vec()));
-    wechat.answers(Answer::Image("image/jpg", vec![0; 3 << 20]));
+    wechat.enqueue(FakeResponse::Status(404, "<html>"));
+    wechat
+        .enqueue(FakeResponse::Image("text/plain", br#"{"errcode":40053,"errmsg":"x"}"#.to_vec()));
+    wechat.enqueue(FakeResponse::Image("text/html", b"{}".to_vec()));
+    wechat.enqueue(FakeResponse::Image("image/jpg", vec![0; 3 << 20]));
     assert!(matches!(client.show_qr("t").await, Err(CallError::Garbled(_))));
     let Err(CallError::Refused(refusal)) = client.show_qr("t").await else { panic!() };
     assert_eq!(refusal.code, 40053);
@@ -192,11 +196,12 @@ async fn a_picture_is_fetched_by_an_encoded_ticket() {
 
 #[tokio::test]
 async fn a_template_message_is_sent_and_its_number_read_in_full() {
-    let (wechat, client) = WeChat::start().await;
-    wechat.answers(Answer::Json(r#"{"errcode":0,"errmsg":"ok","msgid":2702600966117900289}"#));
+    let (wechat, client) = FakeWeChat::start().await;
+    wechat
+        .enqueue(FakeResponse::Json(r#"{"errcode":0,"errmsg":"ok","msgid":2702600966117900289}"#));
     let id = client.send_template(&token(), &message()).await.unwrap();
     assert_eq!(id.0, 2_702_600_966_117_900_289);
-    let (_, path, body) = wechat.seen().remove(0);
+    let (_, path, body) = wechat.requests().remove(0);
     assert_eq!(path, "/base/cgi-bin/message/template/send?access_token=43_the-access-token");
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     let expected = serde_json::json!({
@@ -210,7 +215,7 @@ async fn a_template_message_is_sent_and_its_number_read_in_full() {
 /// Every way of failing that there is, with the token, the secret and the openid in the answer
 /// where one can stand there.
 async fn failures() -> Vec<(&'static str, CallError)> {
-    let (wechat, client) = WeChat::start().await;
+    let (wechat, client) = FakeWeChat::start().await;
     let gone = {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         format!("http://{}/", listener.local_addr().unwrap())
@@ -219,21 +224,26 @@ async fn failures() -> Vec<(&'static str, CallError)> {
     let (app, secret) = (AppId("wx1".into()), AppSecret::new(SECRET));
     let mut all = Vec::new();
     for (how, answer) in [
-        ("refused", Answer::Json(leaky)),
-        ("html", Answer::Status(502, "<html>43_the-access-token</html>")),
-        ("redirect", Answer::Redirect("http://example.invalid/?access_token=43_the-access-token")),
-        ("silence", Answer::Silence),
-        ("half", Answer::Half),
-        ("mistyped", Answer::Json(r#"{"msgid":"43_the-access-token"}"#)),
+        ("refused", FakeResponse::Json(leaky)),
+        ("html", FakeResponse::Status(502, "<html>43_the-access-token</html>")),
+        (
+            "redirect",
+            FakeResponse::Redirect("http://example.invalid/?access_token=43_the-access-token"),
+        ),
+        ("silence", FakeResponse::Silence),
+        ("half", FakeResponse::Half),
+        ("mistyped", FakeResponse::Json(r#"{"msgid":"43_the-access-token"}"#)),
     ] {
-        wechat.answers(answer);
+        wechat.enqueue(answer);
         all.push((how, client.send_template(&token(), &message()).await.unwrap_err()));
     }
     let leaky =
         r#"{"errcode":40125,"errmsg":"invalid appsecret the-app-secret-0123456789, view more at"}"#;
-    wechat.answers(Answer::Json(leaky));
+    wechat.enqueue(FakeResponse::Json(leaky));
     all.push(("secret", client.classic_token(&app, &secret).await.unwrap_err()));
-    wechat.answers(Answer::Json(r#"{"access_token":43,"expires_in":"the-app-secret-0123456789"}"#));
+    wechat.enqueue(FakeResponse::Json(
+        r#"{"access_token":43,"expires_in":"the-app-secret-0123456789"}"#,
+    ));
     all.push(("mistyped token", client.classic_token(&app, &secret).await.unwrap_err()));
     let nowhere = self::client(&gone);
     all.push(("nobody", nowhere.send_template(&token(), &message()).await.unwrap_err()));
@@ -241,7 +251,7 @@ async fn failures() -> Vec<(&'static str, CallError)> {
     all
 }
 
-fn renderings<E: Error + Debug + Display + 'static>(error: &E) -> String {
+fn all_renderings<E: Error + Debug + Display + 'static>(error: &E) -> String {
     let mut all = format!("{error} {error:?} {error:#} {error:#?}");
     let mut source = error.source();
     while let Some(error) = source {
@@ -254,7 +264,8 @@ fn renderings<E: Error + Debug + Display + 'static>(error: &E) -> String {
 #[tokio::test]
 async fn no_rendering_of_a_failure_holds_a_secret() {
     for (how, error) in failures().await {
-        let all = renderings(&error) + &renderings(&CallerError::from(error.clone()));
+        let all =
+            all_renderings(&error) + &all_renderings(&AccountClientError::from(error.clone()));
         for secret in [TOKEN, "the-access", SECRET, OPENID, "access_token=", "secret="] {
             assert!(!all.contains(secret), "{how}: {all}");
         }
@@ -278,31 +289,31 @@ async fn a_failure_says_what_may_have_happened() {
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    let (wechat, client) = WeChat::start().await;
-    wechat.answers(Answer::Redirect("/elsewhere"));
+    let (wechat, client) = FakeWeChat::start().await;
+    wechat.enqueue(FakeResponse::Redirect("/elsewhere"));
     client.send_template(&token(), &message()).await.unwrap_err();
-    assert_eq!(wechat.seen().len(), 1);
+    assert_eq!(wechat.requests().len(), 1);
 }
 
 /// Hands out `1_token`, and `2_token` once the first was refused.
 #[derive(Default)]
-struct Tokens {
+struct FakeTokens {
     refused: Mutex<Vec<String>>,
-    none_left: bool,
+    exhausted: bool,
 }
 
 #[async_trait::async_trait]
-impl TokenSource for Tokens {
+impl TokenSource for FakeTokens {
     async fn current(&self, _: &str) -> Result<AccessToken, TokenUnavailable> {
         Ok(AccessToken::new("1_token"))
     }
-    async fn refused(
+    async fn replace_refused(
         &self,
         _: &str,
         refused: &AccessToken,
     ) -> Result<AccessToken, TokenUnavailable> {
         self.refused.lock().unwrap().push(refused.expose().to_owned());
-        if self.none_left {
+        if self.exhausted {
             return Err(TokenUnavailable("none left".into()));
         }
         Ok(AccessToken::new("2_token"))
@@ -313,50 +324,53 @@ const REFUSED: &str = r#"{"errcode":42001,"errmsg":"access_token expired rid: 1"
 
 #[tokio::test]
 async fn a_refused_token_is_reported_and_the_call_repeated_once() {
-    let (wechat, client) = WeChat::start().await;
-    let tokens = Arc::new(Tokens::default());
-    let caller = Caller::new(client, tokens.clone());
-    wechat.answers(Answer::Json(REFUSED));
-    wechat.answers(Answer::Json(r#"{"errcode":0,"errmsg":"ok","msgid":7}"#));
+    let (wechat, client) = FakeWeChat::start().await;
+    let tokens = Arc::new(FakeTokens::default());
+    let caller = AccountClient::new(client, tokens.clone());
+    wechat.enqueue(FakeResponse::Json(REFUSED));
+    wechat.enqueue(FakeResponse::Json(r#"{"errcode":0,"errmsg":"ok","msgid":7}"#));
     assert_eq!(caller.send_template("hall", &message()).await.unwrap().0, 7);
     assert_eq!(*tokens.refused.lock().unwrap(), ["1_token"]);
-    let used: Vec<String> =
-        wechat.seen().iter().map(|seen| seen.1.rsplit('=').next().unwrap().to_owned()).collect();
+    let used: Vec<String> = wechat
+        .requests()
+        .iter()
+        .map(|seen| seen.1.rsplit('=').next().unwrap().to_owned())
+        .collect();
     assert_eq!(used, ["1_token", "2_token"]);
 }
 
 #[tokio::test]
 async fn a_call_is_never_made_a_third_time() {
-    let (wechat, client) = WeChat::start().await;
-    let caller = Caller::new(client, Arc::new(Tokens::default()));
-    wechat.answers(Answer::Json(REFUSED));
-    wechat.answers(Answer::Json(REFUSED));
+    let (wechat, client) = FakeWeChat::start().await;
+    let caller = AccountClient::new(client, Arc::new(FakeTokens::default()));
+    wechat.enqueue(FakeResponse::Json(REFUSED));
+    wechat.enqueue(FakeResponse::Json(REFUSED));
     let request = QrRequest::permanent_str("q");
     let error = caller.create_qr("hall", &request).await.unwrap_err();
-    assert_eq!(error.meaning(), Meaning::Token);
-    assert_eq!(wechat.seen().len(), 2);
+    assert_eq!(error.class(), FailureClass::InvalidToken);
+    assert_eq!(wechat.requests().len(), 2);
 }
 
 #[tokio::test]
 async fn what_is_not_about_the_token_is_not_repeated() {
-    let (wechat, client) = WeChat::start().await;
-    let tokens = Arc::new(Tokens { none_left: true, ..Tokens::default() });
-    let caller = Caller::new(client, tokens.clone());
+    let (wechat, client) = FakeWeChat::start().await;
+    let tokens = Arc::new(FakeTokens { exhausted: true, ..FakeTokens::default() });
+    let caller = AccountClient::new(client, tokens.clone());
     for (answer, meaning) in [
-        (r#"{"errcode":-1,"errmsg":"system error"}"#, Meaning::Later(None)),
-        (r#"{"errcode":43004,"errmsg":"require subscribe"}"#, Meaning::User),
+        (r#"{"errcode":-1,"errmsg":"system error"}"#, FailureClass::RetryLater(None)),
+        (r#"{"errcode":43004,"errmsg":"require subscribe"}"#, FailureClass::Recipient),
         (
             r#"{"errcode":47003,"errmsg":"argument invalid! data.thing2.value invalid"}"#,
-            Meaning::Never,
+            FailureClass::Permanent,
         ),
-        (r#"{"errcode":48001,"errmsg":"api unauthorized"}"#, Meaning::Ours),
+        (r#"{"errcode":48001,"errmsg":"api unauthorized"}"#, FailureClass::Configuration),
     ] {
-        wechat.answers(Answer::Json(answer));
-        assert_eq!(caller.send_template("hall", &message()).await.unwrap_err().meaning(), meaning);
+        wechat.enqueue(FakeResponse::Json(answer));
+        assert_eq!(caller.send_template("hall", &message()).await.unwrap_err().class(), meaning);
     }
     assert!(tokens.refused.lock().unwrap().is_empty());
-    assert_eq!(wechat.seen().len(), 4);
-    wechat.answers(Answer::Json(REFUSED));
+    assert_eq!(wechat.requests().len(), 4);
+    wechat.enqueue(FakeResponse::Json(REFUSED));
     let error = caller.send_template("hall", &message()).await.unwrap_err();
-    assert!(matches!(error, CallerError::Token(_)), "{error}");
+    assert!(matches!(error, AccountClientError::Token(_)), "{error}");
 }

@@ -2,10 +2,11 @@
 //! change it.
 
 use paihao_wechat::callback::{
-    AuthorizationChange, Delivered, Event, Kind, NoticeChoice, NoticeSent, Place, parse,
+    AuthorizationChange, Event, GeoLocation, MessageKind, SubscriptionChoice, SubscriptionDelivery,
+    TemplateDeliveryResult, parse,
 };
 
-fn kind(rest: &str) -> Kind {
+fn parse_kind(rest: &str) -> MessageKind {
     let body = format!(
         "<xml><ToUserName><![CDATA[gh_1]]></ToUserName>\n<FromUserName><![CDATA[oP]]></FromUserName>\n\
          <CreateTime>1670592443</CreateTime>\n{rest}\n</xml>"
@@ -13,17 +14,17 @@ fn kind(rest: &str) -> Kind {
     parse(body.as_bytes(), 64 << 10).unwrap_or_else(|error| panic!("{error}: {body}")).kind
 }
 
-fn event(name: &str, rest: &str) -> Event {
-    match kind(&format!(
+fn parse_event(name: &str, rest: &str) -> Event {
+    match parse_kind(&format!(
         "<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[{name}]]></Event>{rest}"
     )) {
-        Kind::Event(event) => event,
+        MessageKind::Event(event) => event,
         other => panic!("{other:?}"),
     }
 }
 
 #[track_caller]
-fn same(found: Event, expected: Event) {
+fn assert_same_event(found: Event, expected: Event) {
     // Events print little of themselves.
     assert!(found == expected, "{found:?} is not {expected:?}");
 }
@@ -32,17 +33,17 @@ fn same(found: Event, expected: Event) {
 fn menus_and_places() {
     let key = "<EventKey><![CDATA[K1]]></EventKey>";
     let url = "<EventKey><![CDATA[https://a/?b&c]]></EventKey><MenuId>461376933</MenuId>";
-    same(event("CLICK", key), Event::Click { key: "K1".into() });
-    same(event("click", key), Event::Click { key: "K1".into() });
+    assert_same_event(parse_event("CLICK", key), Event::Click { key: "K1".into() });
+    assert_same_event(parse_event("click", key), Event::Click { key: "K1".into() });
     let menu = Some(461376933);
-    same(event("VIEW", url), Event::View { url: "https://a/?b&c".into(), menu });
-    same(
-        event("view_miniprogram", "<EventKey>pages/index</EventKey><MenuId>x</MenuId>"),
+    assert_same_event(parse_event("VIEW", url), Event::View { url: "https://a/?b&c".into(), menu });
+    assert_same_event(
+        parse_event("view_miniprogram", "<EventKey>pages/index</EventKey><MenuId>x</MenuId>"),
         Event::ViewMiniProgram { page: "pages/index".into(), menu: None },
     );
     let location = "<Latitude>31.267813</Latitude><Longitude>121.598755</Longitude><Precision>30.000000</Precision>";
-    same(
-        event("LOCATION", location),
+    assert_same_event(
+        parse_event("LOCATION", location),
         Event::Location {
             latitude: Some(31.267813),
             longitude: Some(121.598755),
@@ -51,9 +52,9 @@ fn menus_and_places() {
     );
     let info = "<ScanCodeInfo><ScanType><![CDATA[qrcode]]></ScanType><ScanResult><![CDATA[1&2]]></ScanResult></ScanCodeInfo>";
     for (name, waits) in [("scancode_push", false), ("scancode_waitmsg", true)] {
-        same(
-            event(name, &format!("{key}{info}")),
-            Event::ScannedCode {
+        assert_same_event(
+            parse_event(name, &format!("{key}{info}")),
+            Event::MenuScan {
                 key: "K1".into(),
                 waits,
                 kind: "qrcode".into(),
@@ -64,54 +65,54 @@ fn menus_and_places() {
     let pictures = "<SendPicsInfo><Count>2</Count><PicList><item><PicMd5Sum>a</PicMd5Sum></item>\
         <item><PicMd5Sum>b</PicMd5Sum></item></PicList></SendPicsInfo>";
     for name in ["pic_sysphoto", "pic_photo_or_album", "pic_weixin"] {
-        let expected = Event::Pictures { key: "K1".into(), count: Some(2) };
-        same(event(name, &format!("{key}{pictures}")), expected);
+        let expected = Event::MenuPictures { key: "K1".into(), count: Some(2) };
+        assert_same_event(parse_event(name, &format!("{key}{pictures}")), expected);
     }
     let chosen = "<SendLocationInfo><Location_X><![CDATA[23]]></Location_X><Location_Y><![CDATA[113]]></Location_Y>\
         <Scale><![CDATA[15]]></Scale><Label><![CDATA[广州]]></Label><Poiname><![CDATA[]]></Poiname></SendLocationInfo>";
-    let place = Place {
+    let place = GeoLocation {
         latitude: Some(23.0),
         longitude: Some(113.0),
         scale: Some(15.0),
         label: "广州".into(),
         name: String::new(),
     };
-    same(
-        event("location_select", &format!("{key}{chosen}")),
-        Event::ChosenPlace { key: "K1".into(), place },
+    assert_same_event(
+        parse_event("location_select", &format!("{key}{chosen}")),
+        Event::MenuLocation { key: "K1".into(), place },
     );
 }
 
 #[test]
 fn receipts_are_read_however_they_are_written() {
     for (status, fate) in [
-        ("success", Delivered::Success),
-        ("Success", Delivered::Success),
-        ("failed:user block", Delivered::Refused),
-        ("failed: user block", Delivered::Refused),
-        ("failed:freq limit", Delivered::TooOften),
-        ("failed: system failed", Delivered::Failed("failed: system failed".into())),
-        ("failed:something new", Delivered::Failed("failed:something new".into())),
-        ("", Delivered::Failed(String::new())),
+        ("success", TemplateDeliveryResult::Success),
+        ("Success", TemplateDeliveryResult::Success),
+        ("failed:user block", TemplateDeliveryResult::Refused),
+        ("failed: user block", TemplateDeliveryResult::Refused),
+        ("failed:freq limit", TemplateDeliveryResult::RateLimited),
+        ("failed: system failed", TemplateDeliveryResult::Failed("failed: system failed".into())),
+        ("failed:something new", TemplateDeliveryResult::Failed("failed:something new".into())),
+        ("", TemplateDeliveryResult::Failed(String::new())),
     ] {
         let rest =
             format!("<MsgID>2702600966117900288</MsgID><Status><![CDATA[{status}]]></Status>");
         for name in ["TEMPLATESENDJOBFINISH", "templatesendjobfinish"] {
             let expected =
                 Event::TemplateSent { message: Some(2702600966117900288), fate: fate.clone() };
-            same(event(name, &rest), expected);
+            assert_same_event(parse_event(name, &rest), expected);
         }
     }
     for odd in ["<MsgID>0</MsgID>", "<MsgID>x</MsgID>", "<MsgID/>", ""] {
         let rest = format!("{odd}<Status>success</Status>");
-        let expected = Event::TemplateSent { message: None, fate: Delivered::Success };
-        same(event("TEMPLATESENDJOBFINISH", &rest), expected);
+        let expected = Event::TemplateSent { message: None, fate: TemplateDeliveryResult::Success };
+        assert_same_event(parse_event("TEMPLATESENDJOBFINISH", &rest), expected);
     }
     let mass = "<MsgID>1000001625</MsgID><Status><![CDATA[err(30003)]]></Status><TotalCount>0</TotalCount>\
         <FilterCount>0</FilterCount><SentCount>5</SentCount><ErrorCount>1</ErrorCount>\
         <CopyrightCheckResult><Count>2</Count><ResultList><item><ArticleIdx>1</ArticleIdx></item></ResultList></CopyrightCheckResult>";
-    same(
-        event("MASSSENDJOBFINISH", mass),
+    assert_same_event(
+        parse_event("MASSSENDJOBFINISH", mass),
         Event::MassSent {
             message: Some(1000001625),
             status: "err(30003)".into(),
@@ -135,33 +136,36 @@ fn subscription_notices_come_in_lists() {
         answered("T1", "accept", 2),
         answered("T2", "reject", 0)
     );
-    let choice = |template: &str, accepted, asked_at| NoticeChoice {
+    let choice = |template: &str, accepted, asked_at| SubscriptionChoice {
         template: template.into(),
         accepted,
-        asked_at,
+        popup_scene: asked_at,
     };
-    same(
-        event("subscribe_msg_popup_event", &popup),
-        Event::NoticesAnswered(vec![choice("T1", true, Some(2)), choice("T2", false, Some(0))]),
+    assert_same_event(
+        parse_event("subscribe_msg_popup_event", &popup),
+        Event::SubscriptionPopup(vec![choice("T1", true, Some(2)), choice("T2", false, Some(0))]),
     );
     let change = "<SubscribeMsgChangeEvent><List><TemplateId>T3</TemplateId>\
         <SubscribeStatusString>reject</SubscribeStatusString></List></SubscribeMsgChangeEvent>";
-    same(
-        event("subscribe_msg_change_event", change),
-        Event::NoticesChanged(vec![choice("T3", false, None)]),
+    assert_same_event(
+        parse_event("subscribe_msg_change_event", change),
+        Event::SubscriptionChanged(vec![choice("T3", false, None)]),
     );
     let sent = "<SubscribeMsgSentEvent><List><TemplateId>T4</TemplateId><MsgID>1864323726461255680</MsgID>\
         <ErrorCode>0</ErrorCode><ErrorStatus>success</ErrorStatus></List></SubscribeMsgSentEvent>";
-    same(
-        event("SUBSCRIBE_MSG_SENT_EVENT", sent),
-        Event::NoticesSent(vec![NoticeSent {
+    assert_same_event(
+        parse_event("SUBSCRIBE_MSG_SENT_EVENT", sent),
+        Event::SubscriptionSent(vec![SubscriptionDelivery {
             template: "T4".into(),
             message: Some(1864323726461255680),
             code: Some(0),
             status: "success".into(),
         }]),
     );
-    same(event("subscribe_msg_popup_event", ""), Event::NoticesAnswered(Vec::new()));
+    assert_same_event(
+        parse_event("subscribe_msg_popup_event", ""),
+        Event::SubscriptionPopup(Vec::new()),
+    );
 }
 
 #[test]
@@ -172,7 +176,9 @@ fn permissions_end() {
         ("user_authorization_revoke", AuthorizationChange::Revoked),
         ("user_authorization_cancellation", AuthorizationChange::Cancelled),
     ] {
-        let Event::Authorization { change: found, person } = event(name, rest) else { panic!() };
+        let Event::Authorization { change: found, person } = parse_event(name, rest) else {
+            panic!()
+        };
         assert_eq!((found, person.unwrap().expose()), (change, "oP"));
     }
 }
@@ -180,7 +186,7 @@ fn permissions_end() {
 #[test]
 fn messages_of_every_kind() {
     let read = |kind_: &str, rest: &str| {
-        kind(&format!(
+        parse_kind(&format!(
             "<MsgType><![CDATA[{kind_}]]></MsgType>{rest}<MsgId>6054768590064713728</MsgId>"
         ))
     };
@@ -188,30 +194,35 @@ fn messages_of_every_kind() {
     let chosen = "<Content>好</Content><bizmsgmenuid>101</bizmsgmenuid>";
     assert!(
         read("text", chosen)
-            == Kind::Text { content: "好".into(), chosen: Some("101".into()), id }
+            == MessageKind::Text { content: "好".into(), chosen: Some("101".into()), id }
     );
     let image = "<PicUrl>http://p</PicUrl><MediaId>m</MediaId>";
     assert!(
         read("image", image)
-            == Kind::Image { picture_url: "http://p".into(), media: "m".into(), id }
+            == MessageKind::Image { picture_url: "http://p".into(), media: "m".into(), id }
     );
     let voice = "<MediaId>m</MediaId><Format>amr</Format><MediaId16K>n</MediaId16K><Recognition/>";
     assert!(
         read("voice", voice)
-            == Kind::Voice { media: "m".into(), format: "amr".into(), heard: String::new(), id }
+            == MessageKind::Voice {
+                media: "m".into(),
+                format: "amr".into(),
+                heard: String::new(),
+                id
+            }
     );
     for (name, short) in [("video", false), ("shortvideo", true)] {
         let video = "<MediaId>m</MediaId><ThumbMediaId>t</ThumbMediaId>";
-        let expected = Kind::Video { media: "m".into(), thumbnail: "t".into(), short, id };
+        let expected = MessageKind::Video { media: "m".into(), thumbnail: "t".into(), short, id };
         assert!(read(name, video) == expected);
     }
     let place = "<Location_X>23.1</Location_X><Location_Y>113.3</Location_Y><Scale>20</Scale><Label>号</Label>";
-    let Kind::Location { place, .. } = read("location", place) else { panic!() };
+    let MessageKind::Location { place, .. } = read("location", place) else { panic!() };
     assert_eq!((place.latitude, place.longitude, &*place.label), (Some(23.1), Some(113.3), "号"));
     let link = "<Title>t</Title><Description>d</Description><Url><![CDATA[http://a?b&c]]></Url>";
     assert!(
         read("link", link)
-            == Kind::Link {
+            == MessageKind::Link {
                 title: "t".into(),
                 description: "d".into(),
                 url: "http://a?b&c".into(),
@@ -222,12 +233,12 @@ fn messages_of_every_kind() {
         "<Title>t</Title><FileKey>k</FileKey><FileMd5>5</FileMd5><FileTotalLen>9</FileTotalLen>";
     assert!(
         read("file", file)
-            == Kind::File { title: "t".into(), key: "k".into(), length: Some(9), id }
+            == MessageKind::File { title: "t".into(), key: "k".into(), length: Some(9), id }
     );
-    assert!(read("hologram", "") == Kind::Other("hologram".into()));
+    assert!(read("hologram", "") == MessageKind::Other("hologram".into()));
     // Numbers that WeChat may yet write differently are no reason to refuse a push.
     let odd = "<MsgType>file</MsgType><FileTotalLen>much</FileTotalLen><MsgDataId>1</MsgDataId><Idx>1</Idx>";
-    assert!(matches!(kind(odd), Kind::File { length: None, id: None, .. }));
+    assert!(matches!(parse_kind(odd), MessageKind::File { length: None, id: None, .. }));
 }
 
 #[test]
@@ -235,8 +246,8 @@ fn an_event_of_a_person_prints_nothing_of_them() {
     let place = "<EventKey>K</EventKey><Latitude>31.267813</Latitude>";
     let shown = format!(
         "{:?} {:?}",
-        event("LOCATION", place),
-        event("subscribe", "<EventKey>qrscene_secret</EventKey>")
+        parse_event("LOCATION", place),
+        parse_event("subscribe", "<EventKey>qrscene_secret</EventKey>")
     );
     assert!(!shown.contains("31.26") && !shown.contains("secret"), "{shown}");
 }

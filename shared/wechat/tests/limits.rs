@@ -4,10 +4,10 @@
 
 use axum::Router;
 use axum::extract::State;
-use paihao_wechat::traffic::{Gates, Limit, Limits, Reason};
+use paihao_wechat::traffic::{CallLimiter, Limit, Limits, ThrottleReason};
 use paihao_wechat::{
-    AccessToken, Api, AppId, Caller, CallerError, Client, ClientOptions, Endpoints, Meaning,
-    QrRequest, TokenSource, TokenUnavailable, Value,
+    AccessToken, AccountClient, AccountClientError, Api, AppId, CallPriority, Client,
+    ClientOptions, Endpoints, FailureClass, QrRequest, TokenSource, TokenUnavailable,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,16 +17,16 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-const CODE: &str = r#"{"ticket":"t","expire_seconds":600,"url":"http:\/\/q"}"#;
+const CREATE_QR_RESPONSE: &str = r#"{"ticket":"t","expire_seconds":600,"url":"http:\/\/q"}"#;
 
 /// A host that gives one answer for ever, and counts.
 #[derive(Clone, Default)]
-struct Host {
+struct FakeHost {
     answer: Arc<Mutex<String>>,
     calls: Arc<AtomicUsize>,
 }
 
-impl Host {
+impl FakeHost {
     async fn listen(&self, at: SocketAddr) -> (SocketAddr, JoinHandle<()>) {
         let listener = TcpListener::bind(at).await.unwrap();
         let at = listener.local_addr().unwrap();
@@ -35,32 +35,36 @@ impl Host {
         (at, serving)
     }
 
-    fn says(&self, text: &str) {
+    fn respond_with(&self, text: &str) {
         *self.answer.lock().unwrap() = text.to_owned();
     }
 
-    fn calls(&self) -> usize {
+    fn call_count(&self) -> usize {
         self.calls.swap(0, Ordering::SeqCst)
     }
 }
 
-async fn answer(State(host): State<Host>) -> String {
+async fn answer(State(host): State<FakeHost>) -> String {
     host.calls.fetch_add(1, Ordering::SeqCst);
     host.answer.lock().unwrap().clone()
 }
 
-fn anywhere() -> SocketAddr {
+fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-struct OneToken;
+struct FixedToken;
 
 #[async_trait::async_trait]
-impl TokenSource for OneToken {
+impl TokenSource for FixedToken {
     async fn current(&self, _: &str) -> Result<AccessToken, TokenUnavailable> {
         Ok(AccessToken::new("1_token"))
     }
-    async fn refused(&self, _: &str, _: &AccessToken) -> Result<AccessToken, TokenUnavailable> {
+    async fn replace_refused(
+        &self,
+        _: &str,
+        _: &AccessToken,
+    ) -> Result<AccessToken, TokenUnavailable> {
         Err(TokenUnavailable("none left".into()))
     }
 }
@@ -70,7 +74,7 @@ fn client(at: SocketAddr, fallback: Option<SocketAddr>) -> Client {
     Client::new(ClientOptions {
         endpoints: Endpoints { api: url(at), mp: url(at) },
         fallbacks: fallback.into_iter().map(url).collect(),
-        look_back: Duration::from_millis(1),
+        failback_interval: Duration::from_millis(1),
         // Otherwise a kept connection hides that nobody listens any more.
         max_idle_per_host: 0,
         ..ClientOptions::default()
@@ -78,22 +82,22 @@ fn client(at: SocketAddr, fallback: Option<SocketAddr>) -> Client {
     .unwrap()
 }
 
-fn caller(at: SocketAddr, limits: Limits) -> (Caller, Arc<Gates>) {
-    let gates = Gates::new(limits, Arc::new(|| 1_795_320_000_000));
-    (Caller::new(client(at, None), Arc::new(OneToken)).within(gates.clone()), gates)
+fn limited_client(at: SocketAddr, limits: Limits) -> (AccountClient, Arc<CallLimiter>) {
+    let gates = CallLimiter::new(limits, Arc::new(|| 1_795_320_000_000));
+    (AccountClient::new(client(at, None), Arc::new(FixedToken)).with_limiter(gates.clone()), gates)
 }
 
-fn only(limit: Limit) -> Limits {
+fn single_limit(limit: Limit) -> Limits {
     Limits { apis: BTreeMap::from([(Api::CreateQr, limit)]), ..Limits::default() }
 }
 
-async fn create(caller: &Caller, account: &str) -> Result<(), CallerError> {
+async fn create_qr(caller: &AccountClient, account: &str) -> Result<(), AccountClientError> {
     caller.create_qr(account, &QrRequest::permanent_str("q")).await.map(drop)
 }
 
-fn reason(answer: Result<(), CallerError>) -> Option<Reason> {
+fn throttle_reason(answer: Result<(), AccountClientError>) -> Option<ThrottleReason> {
     match answer {
-        Err(CallerError::Busy(busy)) => Some(busy.reason),
+        Err(AccountClientError::Throttled(busy)) => Some(busy.reason),
         Ok(()) => None,
         Err(other) => panic!("{other}"),
     }
@@ -101,109 +105,111 @@ fn reason(answer: Result<(), CallerError>) -> Option<Reason> {
 
 #[tokio::test]
 async fn a_host_that_cannot_be_reached_is_passed_over_until_it_is_back() {
-    let (first, second) = (Host::default(), Host::default());
-    first.says(CODE);
-    second.says(CODE);
-    let (at, serving) = first.listen(anywhere()).await;
-    let (other, _) = second.listen(anywhere()).await;
-    let caller = Caller::new(client(at, Some(other)), Arc::new(OneToken));
-    create(&caller, "hall").await.unwrap();
-    assert_eq!((first.calls(), second.calls()), (1, 0));
+    let (first, second) = (FakeHost::default(), FakeHost::default());
+    first.respond_with(CREATE_QR_RESPONSE);
+    second.respond_with(CREATE_QR_RESPONSE);
+    let (at, serving) = first.listen(any_port()).await;
+    let (other, _) = second.listen(any_port()).await;
+    let caller = AccountClient::new(client(at, Some(other)), Arc::new(FixedToken));
+    create_qr(&caller, "hall").await.unwrap();
+    assert_eq!((first.call_count(), second.call_count()), (1, 0));
 
     serving.abort();
     let _ = serving.await;
     for _ in 0..5 {
-        create(&caller, "hall").await.unwrap();
+        create_qr(&caller, "hall").await.unwrap();
     }
-    assert_eq!((first.calls(), second.calls()), (0, 5), "every call was made, and once");
+    assert_eq!((first.call_count(), second.call_count()), (0, 5), "every call was made, and once");
 
     let _serving = first.listen(at).await;
     let back = async {
-        while first.calls() == 0 {
-            create(&caller, "hall").await.unwrap();
+        while first.call_count() == 0 {
+            create_qr(&caller, "hall").await.unwrap();
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), back).await.expect("it is looked at again");
-    second.calls();
-    create(&caller, "hall").await.unwrap();
-    assert_eq!((first.calls(), second.calls()), (1, 0), "and kept to");
+    second.call_count();
+    create_qr(&caller, "hall").await.unwrap();
+    assert_eq!((first.call_count(), second.call_count()), (1, 0), "and kept to");
 }
 
 #[tokio::test]
 async fn an_answer_from_a_host_is_an_answer_however_bad() {
-    let (first, second) = (Host::default(), Host::default());
-    first.says("<html>");
-    let (at, _) = first.listen(anywhere()).await;
-    let (other, _) = second.listen(anywhere()).await;
-    let caller = Caller::new(client(at, Some(other)), Arc::new(OneToken));
-    assert!(create(&caller, "hall").await.unwrap_err().may_have_happened());
-    assert_eq!((first.calls(), second.calls()), (1, 0), "never sent twice");
+    let (first, second) = (FakeHost::default(), FakeHost::default());
+    first.respond_with("<html>");
+    let (at, _) = first.listen(any_port()).await;
+    let (other, _) = second.listen(any_port()).await;
+    let caller = AccountClient::new(client(at, Some(other)), Arc::new(FixedToken));
+    assert!(create_qr(&caller, "hall").await.unwrap_err().may_have_happened());
+    assert_eq!((first.call_count(), second.call_count()), (1, 0), "never sent twice");
 }
 
 #[tokio::test]
 async fn wechats_word_is_obeyed_by_one_account_and_lifted_by_a_clearing() {
-    let host = Host::default();
-    let (at, _) = host.listen(anywhere()).await;
-    let (caller, gates) = caller(at, Limits::default());
-    host.says(r#"{"errcode":45009,"errmsg":"reach max api daily quota limit rid: 1"}"#);
-    let refused = create(&caller, "one").await.unwrap_err();
-    assert!(matches!(refused, CallerError::Call(_)), "{refused}");
-    host.says(CODE);
-    host.calls();
-    let held = create(&caller, "one").await.unwrap_err();
-    let Meaning::Later(Some(wait)) = held.meaning() else { panic!("{held}") };
+    let host = FakeHost::default();
+    let (at, _) = host.listen(any_port()).await;
+    let (caller, gates) = limited_client(at, Limits::default());
+    host.respond_with(r#"{"errcode":45009,"errmsg":"reach max api daily quota limit rid: 1"}"#);
+    let refused = create_qr(&caller, "one").await.unwrap_err();
+    assert!(matches!(refused, AccountClientError::Call(_)), "{refused}");
+    host.respond_with(CREATE_QR_RESPONSE);
+    host.call_count();
+    let held = create_qr(&caller, "one").await.unwrap_err();
+    let FailureClass::RetryLater(Some(wait)) = held.class() else { panic!("{held}") };
     assert!(wait > Duration::from_secs(60) && !held.may_have_happened());
-    assert_eq!(reason(Err(held)), Some(Reason::DailyQuota));
-    assert_eq!(host.calls(), 0, "not called");
-    assert!(gates.standing("one", Api::CreateQr).stopped);
-    create(&caller, "two").await.unwrap();
+    assert_eq!(throttle_reason(Err(held)), Some(ThrottleReason::DailyQuota));
+    assert_eq!(host.call_count(), 0, "not called");
+    assert!(gates.usage("one", Api::CreateQr).quota_exhausted);
+    create_qr(&caller, "two").await.unwrap();
 
-    host.says(r#"{"errcode":0,"errmsg":"ok"}"#);
+    host.respond_with(r#"{"errcode":0,"errmsg":"ok"}"#);
     caller.clear_quota("one", &AppId("wx1".into())).await.unwrap();
-    host.says(CODE);
-    create(&caller, "one").await.unwrap();
+    host.respond_with(CREATE_QR_RESPONSE);
+    create_qr(&caller, "one").await.unwrap();
 }
 
 #[tokio::test]
 async fn what_is_worth_more_goes_on_when_the_budget_runs_low() {
-    let host = Host::default();
-    let (at, _) = host.listen(anywhere()).await;
-    host.says(CODE);
-    let (caller, _) =
-        caller(at, only(Limit { in_flight: 0, per_second: 0, per_day: 10, reserve_percent: None }));
+    let host = FakeHost::default();
+    let (at, _) = host.listen(any_port()).await;
+    host.respond_with(CREATE_QR_RESPONSE);
+    let (caller, _) = limited_client(
+        at,
+        single_limit(Limit { in_flight: 0, per_second: 0, per_day: 10, reserve_percent: None }),
+    );
     let mut made = Vec::new();
-    for value in [Value::Low, Value::Normal, Value::High] {
-        let caller = caller.worth(value);
-        while create(&caller, "hall").await.is_ok() {}
-        made.push(host.calls());
+    for value in [CallPriority::Low, CallPriority::Normal, CallPriority::High] {
+        let caller = caller.with_priority(value);
+        while create_qr(&caller, "hall").await.is_ok() {}
+        made.push(host.call_count());
     }
     assert_eq!(made, [8, 1, 1]);
 }
 
 #[tokio::test]
 async fn wechats_own_figures_replace_ours() {
-    let host = Host::default();
-    let (at, _) = host.listen(anywhere()).await;
-    let (caller, gates) = caller(at, Limits::default());
-    host.says(r#"{"errcode":0,"quota":{"daily_limit":1000,"used":950,"remain":50}}"#);
+    let host = FakeHost::default();
+    let (at, _) = host.listen(any_port()).await;
+    let (caller, gates) = limited_client(at, Limits::default());
+    host.respond_with(r#"{"errcode":0,"quota":{"daily_limit":1000,"used":950,"remain":50}}"#);
     caller.get_quota("hall", Api::CreateQr).await.unwrap();
-    assert_eq!(gates.standing("hall", Api::CreateQr).used_today, 950);
-    host.says(CODE);
-    assert_eq!(reason(create(&caller, "hall").await), Some(Reason::Budget));
-    create(&caller.worth(Value::High), "hall").await.unwrap();
+    assert_eq!(gates.usage("hall", Api::CreateQr).used_today, 950);
+    host.respond_with(CREATE_QR_RESPONSE);
+    assert_eq!(throttle_reason(create_qr(&caller, "hall").await), Some(ThrottleReason::Budget));
+    create_qr(&caller.with_priority(CallPriority::High), "hall").await.unwrap();
 }
 
 #[tokio::test]
 async fn a_wechat_that_cannot_be_reached_is_left_alone_for_a_while() {
     let nowhere = {
-        let listener = TcpListener::bind(anywhere()).await.unwrap();
+        let listener = TcpListener::bind(any_port()).await.unwrap();
         listener.local_addr().unwrap()
     };
-    let (caller, _) = caller(nowhere, Limits::default());
+    let (caller, _) = limited_client(nowhere, Limits::default());
     for _ in 0..10 {
-        assert!(matches!(create(&caller, "hall").await, Err(CallerError::Call(_))));
+        assert!(matches!(create_qr(&caller, "hall").await, Err(AccountClientError::Call(_))));
     }
-    assert_eq!(reason(create(&caller, "hall").await), Some(Reason::Circuit));
-    assert!(matches!(create(&caller, "other").await, Err(CallerError::Call(_))));
+    assert_eq!(throttle_reason(create_qr(&caller, "hall").await), Some(ThrottleReason::Circuit));
+    assert!(matches!(create_qr(&caller, "other").await, Err(AccountClientError::Call(_))));
 }

@@ -1,14 +1,14 @@
 //! The three modes: WeChat's published examples, and everything that must not be taken.
 
 use paihao_wechat::callback::{
-    AesKey, BadCallback, BadXml, CallbackQuery, Kind, Mode, Protection, decrypt, encrypt,
-    msg_signature, signature,
+    AesKey, CallbackError, CallbackQuery, MessageKind, Mode, Protection, XmlError, decrypt,
+    encrypt, msg_signature, signature,
 };
 use paihao_wechat::{AppId, CallbackToken};
 
-const LIMIT: usize = 64 << 10;
+const MAX_BODY_BYTES: usize = 64 << 10;
 
-struct Vector {
+struct TestVector {
     token: &'static str,
     key: &'static str,
     app: &'static str,
@@ -20,14 +20,14 @@ struct Vector {
     signature: &'static str,
 }
 
-const ZEROS: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-const SAMPLE: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+const ZERO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const SAMPLE_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
 /// Published examples, with messages and replies in both directions, and two more at the edges.
-const VECTORS: [Vector; 6] = [
-    Vector {
+const VECTORS: [TestVector; 6] = [
+    TestVector {
         token: "AAAAA",
-        key: ZEROS,
+        key: ZERO_KEY,
         app: "wxba5fad812f8e6fb9",
         timestamp: "1714112445",
         nonce: "415670741",
@@ -36,9 +36,9 @@ const VECTORS: [Vector; 6] = [
         encrypted: "+qdx1OKCy+5JPCBFWw70tm0fJGb2Jmeia4FCB7kao+/Q5c/ohsOzQHi8khUOb05JCpj0JB4RvQMkUyus8TPxLKJGQqcvZqzDpVzazhZv6JsXUnnR8XGT740XgXZUXQ7vJVnAG+tE8NUd4yFyjPy7GgiaviNrlCTj+l5kdfMuFUPpRSrfMZuMcp3Fn2Pede2IuQrKEYwKSqFIZoNqJ4M8EajAsjLY2km32IIjdf8YL/P50F7mStwntrA2cPDrM1kb6mOcfBgRtWygb3VIYnSeOBrebufAlr7F9mFUPAJGj04=",
         signature: "046e02f8204d34f8ba5fa3b1db94908f3df2e9b3",
     },
-    Vector {
+    TestVector {
         token: "AAAAA",
-        key: ZEROS,
+        key: ZERO_KEY,
         app: "wxba5fad812f8e6fb9",
         timestamp: "1713424427",
         nonce: "415670741",
@@ -47,9 +47,9 @@ const VECTORS: [Vector; 6] = [
         encrypted: "ELGduP2YcVatjqIS+eZbp80MNLoAUWvzzyJxgGzxZO/5sAvd070Bs6qrLARC9nVHm48Y4hyRbtzve1L32tmxSQ==",
         signature: "1b9339964ed2e271e7c7b6ff2b0ef902fc94dea1",
     },
-    Vector {
+    TestVector {
         token: "spamtest",
-        key: SAMPLE,
+        key: SAMPLE_KEY,
         app: "wx2c2769f8efd9abc2",
         timestamp: "1409735669",
         nonce: "1320562132",
@@ -58,9 +58,9 @@ const VECTORS: [Vector; 6] = [
         encrypted: "hyzAe4OzmOMbd6TvGdIOO6uBmdJoD0Fk53REIHvxYtJlE2B655HuD0m8KUePWB3+LrPXo87wzQ1QLvbeUgmBM4x6F8PGHQHFVAFmOD2LdJF9FrXpbUAh0B5GIItb52sn896wVsMSHGuPE328HnRGBcrS7C41IzDWyWNlZkyyXwon8T332jisa+h6tEDYsVticbSnyU8dKOIbgU6ux5VTjg3yt+WGzjlpKn6NPhRjpA912xMezR4kw6KWwMrCVKSVCZciVGCgavjIQ6X8tCOp3yZbGpy0VxpAe+77TszTfRd5RJSVO/HTnifJpXgCSUdUue1v6h0EIBYYI1BD1DlD+C0CR8e6OewpusjZ4uBl9FyJvnhvQl+q5rv1ixrcpCumEPo5MJSgM9ehVsNPfUM669WuMyVWQLCzpu9GhglF2PE=",
         signature: "5d197aaffba7e9b25a30732f161a50dee96bd5fa",
     },
-    Vector {
+    TestVector {
         token: "pamtest",
-        key: SAMPLE,
+        key: SAMPLE_KEY,
         app: "wxb11529c136998cb6",
         timestamp: "1409304348",
         nonce: "xxxxxx",
@@ -69,9 +69,9 @@ const VECTORS: [Vector; 6] = [
         encrypted: "jn1L23DB+6ELqJ+6bruv21Y6MD7KeIfP82D6gU39rmkgczbWwt5+3bnyg5K55bgVtVzd832WzZGMhkP72vVOfg==",
         signature: "82c962d39941aa48552f90ef55aa323dc620cc10",
     },
-    Vector {
+    TestVector {
         token: "AAAAA",
-        key: ZEROS,
+        key: ZERO_KEY,
         app: "wxba5fad812f8e6fb9",
         timestamp: "1714112445",
         nonce: "415670741",
@@ -80,9 +80,9 @@ const VECTORS: [Vector; 6] = [
         encrypted: "uMMzGtqcnpOzXOYBwDQNrTKqq1gfFL9ZipCOy/gYhNsj0EbDiLgmyIpctOWh4+FF28LepmxqkFHWq0/W1HpwVThBvOfqfojRqfSqOCcrXV+fVpED4mak/KZt2gsUJ7hv",
         signature: "0af5967fd5900b3f9b4652f2266a980b1674aecf",
     },
-    Vector {
+    TestVector {
         token: "spamtest",
-        key: SAMPLE,
+        key: SAMPLE_KEY,
         app: "wx2c2769f8efd9abc2",
         timestamp: "1409735670",
         nonce: "1320562132",
@@ -110,7 +110,7 @@ fn published_examples_are_sealed_and_opened_to_the_byte() {
 fn protection(mode: Mode) -> Protection {
     Protection {
         mode,
-        aes_key: Some(AesKey::parse(SAMPLE).unwrap()),
+        aes_key: Some(AesKey::parse(SAMPLE_KEY).unwrap()),
         ..Protection::plain(AppId("wx2c2769f8efd9abc2".into()), CallbackToken::new("spamtest"))
     }
 }
@@ -121,7 +121,7 @@ fn query(more: &str) -> CallbackQuery {
     CallbackQuery::parse(&format!("{signed}{more}")).unwrap()
 }
 
-const AES: &str = "&encrypt_type=aes&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fa";
+const AES_QUERY: &str = "&encrypt_type=aes&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fa";
 
 fn encrypted() -> String {
     format!("<Encrypt><![CDATA[{}]]></Encrypt>", VECTORS[2].encrypted)
@@ -132,30 +132,34 @@ fn secure_body() -> String {
 }
 
 /// Plain fields that say something else than what is encrypted.
-fn lying_body() -> String {
+fn contradictory_body() -> String {
     let lie = VECTORS[2].message.replace("abcdteT", "a lie").replace("oyORnuP8", "oVictim8");
     lie.replace("</xml>", &format!("{}</xml>", encrypted()))
 }
 
-fn refused(mode: Mode, query: &CallbackQuery, body: &str) -> Option<BadCallback> {
-    protection(mode).open(query, body.as_bytes(), LIMIT).err()
+fn open_error(mode: Mode, query: &CallbackQuery, body: &str) -> Option<CallbackError> {
+    protection(mode).open(query, body.as_bytes(), MAX_BODY_BYTES).err()
 }
 
 #[test]
 fn the_published_example_is_taken_in_its_mode_and_in_no_other() {
     for mode in [Mode::Compatible, Mode::Secure] {
-        for body in [secure_body(), lying_body()] {
+        for body in [secure_body(), contradictory_body()] {
             let protection = protection(mode);
-            let opened = protection.open(&query(AES), body.as_bytes(), LIMIT).unwrap();
+            let opened =
+                protection.open(&query(AES_QUERY), body.as_bytes(), MAX_BODY_BYTES).unwrap();
             assert_eq!(opened.message.from_user.expose(), "oyORnuP8q7ou2gfYjqLzSIWZf0rs");
-            let Kind::Text { content, .. } = opened.message.kind else { panic!() };
+            let MessageKind::Text { content, .. } = opened.message.kind else { panic!() };
             assert_eq!(content, "abcdteT", "only what is encrypted counts");
-            assert_eq!(opened.seal.is_some(), mode == Mode::Secure);
+            assert_eq!(opened.reply_encryptor.is_some(), mode == Mode::Secure);
         }
     }
-    assert_eq!(refused(Mode::Plain, &query(AES), &secure_body()), Some(BadCallback::Encrypted));
-    assert!(refused(Mode::Plain, &query(""), VECTORS[2].message).is_none());
-    assert!(refused(Mode::Plain, &query("&encrypt_type=raw"), VECTORS[2].message).is_none());
+    assert_eq!(
+        open_error(Mode::Plain, &query(AES_QUERY), &secure_body()),
+        Some(CallbackError::Encrypted)
+    );
+    assert!(open_error(Mode::Plain, &query(""), VECTORS[2].message).is_none());
+    assert!(open_error(Mode::Plain, &query("&encrypt_type=raw"), VECTORS[2].message).is_none());
 }
 
 #[test]
@@ -164,27 +168,36 @@ fn the_query_does_not_choose_the_mode() {
     let msg = "&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fa";
     for mode in [Mode::Compatible, Mode::Secure] {
         for (what, query, body, expected) in [
-            ("plain, plain query", query(""), plain, BadCallback::Unsigned),
-            ("plain, aes query", query(AES), plain, BadCallback::NotEncrypted),
-            ("aes, plain query", query(""), &secure_body(), BadCallback::Unsigned),
-            ("aes, raw query", query("&encrypt_type=raw"), &secure_body(), BadCallback::Unsigned),
+            ("plain, plain query", query(""), plain, CallbackError::MissingSignature),
+            ("plain, aes query", query(AES_QUERY), plain, CallbackError::NotEncrypted),
+            ("aes, plain query", query(""), &secure_body(), CallbackError::MissingSignature),
+            (
+                "aes, raw query",
+                query("&encrypt_type=raw"),
+                &secure_body(),
+                CallbackError::MissingSignature,
+            ),
         ] {
-            assert_eq!(refused(mode, &query, body), Some(expected), "{mode:?}: {what}");
+            assert_eq!(open_error(mode, &query, body), Some(expected), "{mode:?}: {what}");
         }
         assert!(
-            refused(mode, &query(&format!("&encrypt_type=raw{msg}")), &secure_body()).is_none()
+            open_error(mode, &query(&format!("&encrypt_type=raw{msg}")), &secure_body()).is_none()
         );
-        assert!(refused(mode, &query(msg), &secure_body()).is_none());
+        assert!(open_error(mode, &query(msg), &secure_body()).is_none());
     }
     for (query, body) in [
-        (query(AES), plain.to_owned()),
+        (query(AES_QUERY), plain.to_owned()),
         (query(""), secure_body()),
-        (query(""), lying_body()),
+        (query(""), contradictory_body()),
         (query("&encrypt_type=raw"), secure_body()),
         (query("&encrypt_type=AES"), plain.to_owned()),
         (query("&encrypt_type="), plain.to_owned()),
     ] {
-        assert_eq!(refused(Mode::Plain, &query, &body), Some(BadCallback::Encrypted), "{query:?}");
+        assert_eq!(
+            open_error(Mode::Plain, &query, &body),
+            Some(CallbackError::Encrypted),
+            "{query:?}"
+        );
     }
 }
 
@@ -194,10 +207,10 @@ fn both_signatures_have_to_be_right() {
     let empty = "&encrypt_type=aes&msg_signature=";
     // Signed rightly without the body.
     let three = "&msg_signature=16120ec1b8dbb870f510d87ce6bc2463eae6ca1a";
-    let other = CallbackQuery { signature: "0".repeat(40), ..query(AES) };
+    let other = CallbackQuery { signature: "0".repeat(40), ..query(AES_QUERY) };
     let upper = CallbackQuery {
         msg_signature: Some("5D197AAFFBA7E9B25A30732F161A50DEE96BD5FA".into()),
-        ..query(AES)
+        ..query(AES_QUERY)
     };
     let swapped = {
         let body = secure_body();
@@ -205,15 +218,24 @@ fn both_signatures_have_to_be_right() {
     };
     for mode in [Mode::Compatible, Mode::Secure] {
         for query in [query(wrong), query(empty), query(three), other.clone(), upper.clone()] {
-            assert_eq!(refused(mode, &query, &secure_body()), Some(BadCallback::Signature));
+            assert_eq!(
+                open_error(mode, &query, &secure_body()),
+                Some(CallbackError::WrongSignature)
+            );
         }
-        assert_eq!(refused(mode, &query(AES), &swapped), Some(BadCallback::Signature));
+        assert_eq!(
+            open_error(mode, &query(AES_QUERY), &swapped),
+            Some(CallbackError::WrongSignature)
+        );
     }
-    assert_eq!(refused(Mode::Plain, &other, VECTORS[2].message), Some(BadCallback::Signature));
+    assert_eq!(
+        open_error(Mode::Plain, &other, VECTORS[2].message),
+        Some(CallbackError::WrongSignature)
+    );
 }
 
 /// A rightly signed body whose `Encrypt` is this.
-fn signed(encrypted: &str) -> (CallbackQuery, String) {
+fn signed_callback(encrypted: &str) -> (CallbackQuery, String) {
     let token = CallbackToken::new("spamtest");
     let msg = msg_signature(&token, "1409735669", "1320562132", encrypted);
     let body = format!("<xml><Encrypt>{encrypted}</Encrypt></xml>");
@@ -223,7 +245,7 @@ fn signed(encrypted: &str) -> (CallbackQuery, String) {
 #[test]
 fn what_cannot_be_deciphered_is_one_refusal_whatever_the_reason() {
     let good = VECTORS[2].encrypted;
-    let (key, other) = (AesKey::parse(SAMPLE).unwrap(), AesKey::parse(ZEROS).unwrap());
+    let (key, other) = (AesKey::parse(SAMPLE_KEY).unwrap(), AesKey::parse(ZERO_KEY).unwrap());
     let app = |id: &str| AppId(id.to_owned());
     let message = VECTORS[2].message.as_bytes();
     let mut flipped = good.to_owned();
@@ -238,39 +260,42 @@ fn what_cannot_be_deciphered_is_one_refusal_whatever_the_reason() {
         ("not base64", "号码".into()),
         ("a bit flipped", flipped),
     ] {
-        let (query, body) = signed(&encrypted);
-        let found = refused(Mode::Secure, &query, &body);
-        assert_eq!(found, Some(BadCallback::Undecipherable), "{what}");
+        let (query, body) = signed_callback(&encrypted);
+        let found = open_error(Mode::Secure, &query, &body);
+        assert_eq!(found, Some(CallbackError::Undecipherable), "{what}");
     }
     let app = app("wx2c2769f8efd9abc2");
-    let (query, body) = signed(&encrypt(&key, &app, [7; 16], message));
-    assert_eq!(refused(Mode::Secure, &query, &body), None);
+    let (query, body) = signed_callback(&encrypt(&key, &app, [7; 16], message));
+    assert_eq!(open_error(Mode::Secure, &query, &body), None);
     // Deciphered, it is read with the same care as a plain body.
     for (inside, expected) in [
-        ("", BadXml::Malformed),
-        ("{\"json\":1}", BadXml::Malformed),
-        ("<!DOCTYPE x><xml/>", BadXml::Doctype),
-        ("<xml></xml>", BadXml::Missing("MsgType")),
-        ("<xml><MsgType>event</MsgType><MsgType>text</MsgType></xml>", BadXml::Twice("MsgType")),
+        ("", XmlError::Malformed),
+        ("{\"json\":1}", XmlError::Malformed),
+        ("<!DOCTYPE x><xml/>", XmlError::Doctype),
+        ("<xml></xml>", XmlError::MissingField("MsgType")),
+        (
+            "<xml><MsgType>event</MsgType><MsgType>text</MsgType></xml>",
+            XmlError::DuplicateField("MsgType"),
+        ),
     ] {
-        let (query, body) = signed(&encrypt(&key, &app, [7; 16], inside.as_bytes()));
-        assert_eq!(refused(Mode::Secure, &query, &body), Some(BadCallback::Xml(expected)));
+        let (query, body) = signed_callback(&encrypt(&key, &app, [7; 16], inside.as_bytes()));
+        assert_eq!(open_error(Mode::Secure, &query, &body), Some(CallbackError::Xml(expected)));
     }
     let twice = body.replace("</xml>", "<Encrypt>x</Encrypt></xml>");
-    let expected = Some(BadCallback::Xml(BadXml::Twice("Encrypt")));
-    assert_eq!(refused(Mode::Secure, &query, &twice), expected);
+    let expected = Some(CallbackError::Xml(XmlError::DuplicateField("Encrypt")));
+    assert_eq!(open_error(Mode::Secure, &query, &twice), expected);
 }
 
 #[test]
 fn without_a_key_nothing_encrypted_is_taken() {
     let bare = Protection { aes_key: None, ..protection(Mode::Secure) };
-    let found = bare.open(&query(AES), secure_body().as_bytes(), LIMIT).err();
-    assert_eq!(found, Some(BadCallback::Undecipherable));
+    let found = bare.open(&query(AES_QUERY), secure_body().as_bytes(), MAX_BODY_BYTES).err();
+    assert_eq!(found, Some(CallbackError::Undecipherable));
 }
 
 #[test]
 fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_same_way() {
-    let (old, new) = (("spamtest", SAMPLE), ("pamtest", ZEROS));
+    let (old, new) = (("spamtest", SAMPLE_KEY), ("pamtest", ZERO_KEY));
     let app = AppId("wx2c2769f8efd9abc2".into());
     let changing = Protection {
         mode: Mode::Secure,
@@ -292,8 +317,13 @@ fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_s
         };
         assert!(changing.verify(&query));
         let body = format!("<xml><Encrypt>{encrypted}</Encrypt></xml>");
-        let opened = changing.open(&query, body.as_bytes(), LIMIT).unwrap();
-        let reply = opened.seal.unwrap().reply("您好", 1409735670, "1320562132", [9; 16]);
+        let opened = changing.open(&query, body.as_bytes(), MAX_BODY_BYTES).unwrap();
+        let reply = opened.reply_encryptor.unwrap().encrypt_reply(
+            "您好",
+            1409735670,
+            "1320562132",
+            [9; 16],
+        );
         let sealed = encrypt(&key, &app, [9; 16], "您好".as_bytes());
         let signed = msg_signature(&token, "1409735670", "1320562132", &sealed);
         assert_eq!(
@@ -306,7 +336,7 @@ fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_s
         // Once the change is over, the former ones are worth nothing.
         let over = Protection { former_token: None, former_aes_key: None, ..changing.clone() };
         let both_new = (token_name, key_name) == new;
-        assert_eq!(over.open(&query, body.as_bytes(), LIMIT).is_ok(), both_new);
+        assert_eq!(over.open(&query, body.as_bytes(), MAX_BODY_BYTES).is_ok(), both_new);
     }
 }
 
@@ -314,8 +344,14 @@ fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_s
 fn a_published_reply_is_sealed_to_the_byte() {
     let reply = &VECTORS[5];
     let protection = protection(Mode::Secure);
-    let opened = protection.open(&query(AES), secure_body().as_bytes(), LIMIT).unwrap();
-    let sealed = opened.seal.unwrap().reply(reply.message, 1409735670, reply.nonce, *reply.random);
+    let opened =
+        protection.open(&query(AES_QUERY), secure_body().as_bytes(), MAX_BODY_BYTES).unwrap();
+    let sealed = opened.reply_encryptor.unwrap().encrypt_reply(
+        reply.message,
+        1409735670,
+        reply.nonce,
+        *reply.random,
+    );
     assert_eq!(
         sealed,
         format!(
@@ -328,7 +364,7 @@ fn a_published_reply_is_sealed_to_the_byte() {
 
 #[test]
 fn nothing_secret_prints() {
-    let shown = format!("{:?} {:#?}", protection(Mode::Secure), query(AES));
+    let shown = format!("{:?} {:#?}", protection(Mode::Secure), query(AES_QUERY));
     for secret in ["spamtest", "abcdefghij", "69b71d79", "[105, 183"] {
         assert!(!shown.contains(secret), "{shown}");
     }

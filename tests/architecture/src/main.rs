@@ -1,6 +1,6 @@
 //! Command that prints figures of the architecture: module graphs and documentation statistics.
 
-use architecture::files::{packages, root};
+use architecture::files::{packages, repository_root};
 use architecture::graph::{Graph, is_root};
 use architecture::prose::{self, Prose, share};
 use std::io::Write;
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 
 /// Folder as it is named in the output.
 fn name(folder: &Path) -> String {
-    folder.strip_prefix(root()).unwrap_or(folder).display().to_string()
+    folder.strip_prefix(repository_root()).unwrap_or(folder).display().to_string()
 }
 
 fn modules(folder: &Path, options: &[&str]) -> Vec<String> {

@@ -82,8 +82,8 @@ pub fn count(text: &str) -> Prose {
 
 /// Counts all sources below a folder.
 pub fn below(folder: &Path) -> Prose {
-    let files = crate::files::below(folder, &[".rs"]);
-    let counts = files.iter().map(|file| count(&crate::files::read(file)));
+    let files = crate::files::list_files(folder, &[".rs"]);
+    let counts = files.iter().map(|file| count(&crate::files::read_file(file)));
     counts.fold(Prose::default(), |sum, prose| sum + prose)
 }
 

@@ -1,6 +1,6 @@
 //! Names of the tests of a package, as its sources declare them.
 
-use crate::files::below;
+use crate::files::list_files;
 use crate::syntax::parse;
 use std::path::Path;
 use syn::visit::{self, Visit};

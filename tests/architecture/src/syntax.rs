@@ -6,7 +6,7 @@ use syn::{Attribute, ImplItem, Item, Meta};
 
 /// Parses a source file.
 pub fn parse(path: &Path) -> syn::File {
-    let text = crate::files::read(path);
+    let text = crate::files::read_file(path);
     syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 

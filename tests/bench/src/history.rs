@@ -6,13 +6,13 @@ use clap::Args;
 use futures::{StreamExt, stream};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::ManualClock;
-use paihao_contracts::commit::{Counts, Ending, SiteFacts, Told, Visit};
-use paihao_contracts::history::{HISTORY_VERSION, HistoryEntry, Record};
+use paihao_contracts::commit::{QuotedWait, SiteFacts, TicketCounts, VisitOutcome, VisitRecord};
+use paihao_contracts::history::{HISTORY_VERSION, HistoryEntry, VisitChange};
 use paihao_contracts::names::HISTORY;
 use paihao_domain::Rules;
 use paihao_gateway::book::calendar::Calendar;
-use paihao_gateway::book::{Book, SiteBook};
-use paihao_gateway::lines::Lines;
+use paihao_gateway::book::{DeploymentSettings, SiteSettings};
+use paihao_gateway::lines::Engine;
 use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Midnight of 2026-01-01, UTC.
-const BEGIN: i64 = 1_767_225_600_000;
+const HISTORY_START_MS: i64 = 1_767_225_600_000;
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// A history that is written first, in one file.
@@ -45,14 +45,15 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 
 async fn measure(options: &Options) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let at = BEGIN + i64::from(options.days) * DAY_MS;
+    let at = HISTORY_START_MS + i64::from(options.days) * DAY_MS;
     let usual = SqliteOptions::new(Arc::new(move || at));
     let ledger = Arc::new(SqliteLedger::open(folder.path().join("history.sqlite"), usual)?);
     let subjects: Vec<_> =
         (0..options.sites).map(|i| Subject::new(&["shop", &format!("hall-{i}")])).collect();
     let subjects = subjects.into_iter().collect::<Result<Vec<_>, _>>()?;
     let days = (0..options.days).flat_map(|day| (0..options.visits).map(move |n| (day, n)));
-    let all = days.flat_map(|(day, n)| subjects.iter().map(move |site| (site, entry(day, n))));
+    let all =
+        days.flat_map(|(day, n)| subjects.iter().map(move |site| (site, visit_entry(day, n))));
     let mut appends = stream::iter(all)
         .map(|(site, entry)| ledger.append(&HISTORY, site, Expect::Anything, entry))
         .buffered(512);
@@ -78,8 +79,9 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let nobody = Arc::new(|_: &Subject, _: &_| {});
     let closed = CancellationToken::new();
     let store: Arc<dyn Ledger> = ledger.clone();
-    let lines = Lines::start(&book(&subjects), store, clock, nobody, &closed, &Tasks::new());
-    lines.history().until_read().await;
+    let lines =
+        Engine::start(&bench_settings(&subjects), store, clock, nobody, &closed, &Tasks::new());
+    lines.history().until_caught_up().await;
     let read = begun.elapsed();
     tokio::time::sleep(Duration::from_millis(100)).await;
     let ratio = dropped.as_secs_f64() / read.as_secs_f64();
@@ -89,7 +91,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn book(subjects: &[Subject]) -> Book {
+fn bench_settings(subjects: &[Subject]) -> DeploymentSettings {
     let site = |subject: &Subject| {
         let id = subject.parts().last().unwrap_or_default().to_owned();
         let facts = SiteFacts {
@@ -99,17 +101,20 @@ fn book(subjects: &[Subject]) -> Book {
             zone: "Asia/Shanghai".into(),
         };
         let calendar = Calendar::new(jiff::tz::TimeZone::UTC, 4);
-        let book = SiteBook::new(facts, subject.clone(), Rules::default(), calendar);
+        let book = SiteSettings::new(facts, subject.clone(), Rules::default(), calendar);
         (id, Arc::new(book))
     };
-    Book { sites: subjects.iter().map(site).collect::<BTreeMap<_, _>>(), ..Book::default() }
+    DeploymentSettings {
+        sites: subjects.iter().map(site).collect::<BTreeMap<_, _>>(),
+        ..DeploymentSettings::default()
+    }
 }
 
-fn entry(day: u32, n: u32) -> Entry {
-    let taken_at = BEGIN + i64::from(day) * DAY_MS + i64::from(n) * 90_000;
+fn visit_entry(day: u32, n: u32) -> Entry {
+    let taken_at = HISTORY_START_MS + i64::from(day) * DAY_MS + i64::from(n) * 90_000;
     let (waited, slot) =
         (600_000 + i64::from(n % 17) * 30_000, 180_000 + i64::from(n % 11) * 20_000);
-    let visit = Visit {
+    let visit = VisitRecord {
         day: 20_454 + day as i32,
         queue: if n.is_multiple_of(3) { "b" } else { "a" }.into(),
         counter: Some("1".into()),
@@ -120,14 +125,14 @@ fn entry(day: u32, n: u32) -> Entry {
         slot_ms: Some(slot),
         serving_ms: Some(slot - 20_000),
         implausible: false,
-        counts: Counts { calls: 1, ..Counts::default() },
+        counts: TicketCounts { calls: 1, ..TicketCounts::default() },
         jumped: false,
-        told: Told { ahead: n % 20, minutes: Some((10, 15)), cold: false },
+        told: QuotedWait { ahead: n % 20, minutes: Some((10, 15)), cold: false },
         basis: Some((600, 620, 2)),
         overtaken: Default::default(),
-        end: Ending::Served,
+        end: VisitOutcome::Served,
     };
-    let records = vec![Record::Ended { ticket: n + 1, visit: Box::new(visit) }];
+    let records = vec![VisitChange::Ended { ticket: n + 1, visit: Box::new(visit) }];
     let commit = u64::from(day) * 100_000 + u64::from(n);
     let zone = "Asia/Shanghai".into();
     let entry = HistoryEntry { v: HISTORY_VERSION, commit, zone, records };

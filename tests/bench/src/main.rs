@@ -21,12 +21,13 @@ use std::process::ExitCode;
 #[command(name = "bench", version)]
 struct Cli {
     #[command(subcommand)]
-    what: What,
+    what: BenchCommand,
 }
 
 #[derive(Subcommand)]
-enum What {
-    /// From a callback to a durable number, beside a floor, a null handler and the tutorial's gateway.
+enum BenchCommand {
+    /// From a callback to a durable number, beside a floor, a null handler and the tutorial's
+    /// gateway.
     Callback(callback::Options),
     /// How far off the told waits are, in synthetic places, beside simpler estimators.
     Estimate(estimate::Options),
@@ -38,7 +39,7 @@ enum What {
     Token(token::Options),
     /// Callers of WeChat in a process of their own; started by the measuring process.
     #[command(hide = true)]
-    Callers(token::CallersOptions),
+    Callers(token::CallerProcessOptions),
     /// From a browser's request to its code, with ready codes, without, and the tutorial's way.
     Qr(qr::Options),
     /// Thousands of screens on one gateway: from a call to the last of them, and what they cost.
@@ -56,16 +57,16 @@ enum What {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().what {
-        What::Callback(options) => callback::run(&options),
-        What::Estimate(options) => estimate::run(&options),
-        What::History(options) => history::run(&options),
-        What::Line(options) => line::run(&options),
-        What::Token(options) => token::run(&options),
-        What::Callers(options) => token::serve(&options),
-        What::Qr(options) => qr::run(&options),
-        What::Watchers(options) => watchers::run(&options),
-        What::Serve(options) => callback::serve(&options),
-        What::Role { arguments } => {
+        BenchCommand::Callback(options) => callback::run(&options),
+        BenchCommand::Estimate(options) => estimate::run(&options),
+        BenchCommand::History(options) => history::run(&options),
+        BenchCommand::Line(options) => line::run(&options),
+        BenchCommand::Token(options) => token::run(&options),
+        BenchCommand::Callers(options) => token::serve(&options),
+        BenchCommand::Qr(options) => qr::run(&options),
+        BenchCommand::Watchers(options) => watchers::run(&options),
+        BenchCommand::Serve(options) => callback::serve(&options),
+        BenchCommand::Role { arguments } => {
             let typed = std::iter::once(OsString::from("paihao")).chain(arguments);
             return paihao::cli::main(typed, std::env::vars()).into();
         }

@@ -9,40 +9,46 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long anything may take to get ready. A debug build on a busy machine is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One role of the product.
-pub struct Member {
+pub struct RoleProcess {
     pub program: Program,
     /// Where it serves, if it is the gateway.
     pub port: u16,
     pub admin: u16,
 }
 
-impl Member {
+impl RoleProcess {
     /// Starts a role of this program with the configuration that is made of its two ports.
-    pub fn start(program: &Path, role: &str, configuration: impl Fn(u16, u16) -> String) -> Member {
+    pub fn start(
+        program: &Path,
+        role: &str,
+        configuration: impl Fn(u16, u16) -> String,
+    ) -> RoleProcess {
         let (port, admin) = (free_port(), free_port());
         let text = configuration(port, admin);
         let arguments = ["role", "--", "--config", "{dir}/paihao.toml", role];
         let program = Program::start(program, &arguments, &[("paihao.toml", &*text)]);
-        Member { program, port, admin }
+        RoleProcess { program, port, admin }
     }
 
     /// Waits until it says that it is ready.
-    pub async fn until_ready(&self) -> anyhow::Result<()> {
-        until("a role is ready", || is_ready(self.admin)).await.with_context(|| self.said())
+    pub async fn wait_until_ready(&self) -> anyhow::Result<()> {
+        wait_until("a role is ready", || is_ready(self.admin))
+            .await
+            .with_context(|| self.log_tail())
     }
 
     /// What its metric of this name and these labels says now; 0 if it has none.
     pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let metrics = get(self.admin, "/metrics").context("no metrics")?;
+        let metrics = admin_get(self.admin, "/metrics").context("no metrics")?;
         let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.map_or(Ok(0.0), |value| value.parse().context("not a number"))
     }
 
     /// The end of its log.
-    pub fn said(&self) -> String {
+    pub fn log_tail(&self) -> String {
         let output = self.program.output();
         let lines: Vec<_> = output.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
@@ -50,11 +56,11 @@ impl Member {
 }
 
 fn is_ready(admin: u16) -> bool {
-    get(admin, "/ready").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    admin_get(admin, "/ready").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
 /// The whole answer of an admin port, head and body.
-fn get(admin: u16, path: &str) -> std::io::Result<String> {
+fn admin_get(admin: u16, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, admin))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
@@ -64,10 +70,10 @@ fn get(admin: u16, path: &str) -> std::io::Result<String> {
 }
 
 /// Waits for something, and not for ever.
-pub async fn until(what: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
+pub async fn wait_until(what: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
     let begun = Instant::now();
     while !condition() {
-        ensure!(begun.elapsed() < PATIENCE, "still not after {PATIENCE:?}: {what}");
+        ensure!(begun.elapsed() < READY_TIMEOUT, "still not after {READY_TIMEOUT:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

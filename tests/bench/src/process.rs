@@ -18,7 +18,7 @@ pub struct Usage {
 }
 
 /// Asks about a process.
-pub fn usage(pid: u32) -> anyhow::Result<Usage> {
+pub fn process_usage(pid: u32) -> anyhow::Result<Usage> {
     let read = |file: &str| {
         let file = format!("/proc/{pid}/{file}");
         std::fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))
@@ -26,16 +26,16 @@ pub fn usage(pid: u32) -> anyhow::Result<Usage> {
     let stat = read("stat")?;
     let status = read("status")?;
     Ok(Usage {
-        cpu: spent(&stat).context("the process's stat reads differently here")?,
-        resident: kilobytes(&status, "VmRSS:").context("no VmRSS in the process's status")?,
-        peak: kilobytes(&status, "VmHWM:").context("no VmHWM in the process's status")?,
+        cpu: process_cpu_time(&stat).context("the process's stat reads differently here")?,
+        resident: status_kib(&status, "VmRSS:").context("no VmRSS in the process's status")?,
+        peak: status_kib(&status, "VmHWM:").context("no VmHWM in the process's status")?,
     })
 }
 
 /// How long all processors of the machine together have been at work, for whomever.
-pub fn machine() -> anyhow::Result<Duration> {
+pub fn machine_cpu_time() -> anyhow::Result<Duration> {
     let stat = std::fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
-    busy(&stat).context("/proc/stat reads differently here")
+    busy_cpu_time(&stat).context("/proc/stat reads differently here")
 }
 
 /// How many processors there are.
@@ -44,27 +44,27 @@ pub fn processors() -> usize {
 }
 
 /// The 14th and 15th field. The second is the program's name, which may hold spaces.
-fn spent(stat: &str) -> Option<Duration> {
+fn process_cpu_time(stat: &str) -> Option<Duration> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
-    Some(ticks(user + system))
+    Some(ticks_to_duration(user + system))
 }
 
 /// user, nice, system, (idle, iowait,) irq, softirq, steal.
-fn busy(stat: &str) -> Option<Duration> {
+fn busy_cpu_time(stat: &str) -> Option<Duration> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let fields: Vec<u64> = line.split_whitespace().map_while(|field| field.parse().ok()).collect();
     let at = |field: usize| fields.get(field).copied();
-    Some(ticks(at(0)? + at(1)? + at(2)? + at(5)? + at(6)? + at(7)?))
+    Some(ticks_to_duration(at(0)? + at(1)? + at(2)? + at(5)? + at(6)? + at(7)?))
 }
 
-fn ticks(count: u64) -> Duration {
+fn ticks_to_duration(count: u64) -> Duration {
     Duration::from_millis(count * 1000 / TICKS_PER_SECOND)
 }
 
-fn kilobytes(status: &str, name: &str) -> Option<u64> {
+fn status_kib(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let number: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(number * 1024)
@@ -77,19 +77,19 @@ mod tests {
     #[test]
     fn a_program_may_have_a_name_with_spaces() {
         let stat = "7 (a) b c) S 1 1 1 0 -1 4194304 1 0 0 0 200 100 0 0 20 0 3 0 1 2 3";
-        assert_eq!(spent(stat), Some(ticks(300)));
+        assert_eq!(process_cpu_time(stat), Some(ticks_to_duration(300)));
     }
 
     #[test]
     fn idle_time_is_not_work() {
         let stat = "cpu  10 1 20 5000 600 2 3 4 0 0\ncpu0 9 9 9 9 9 9 9 9 0 0\n";
-        assert_eq!(busy(stat), Some(ticks(40)));
+        assert_eq!(busy_cpu_time(stat), Some(ticks_to_duration(40)));
     }
 
     #[test]
     fn this_process_can_be_asked_about() {
-        let usage = usage(std::process::id()).unwrap();
+        let usage = process_usage(std::process::id()).unwrap();
         assert!(usage.resident > 0 && usage.peak >= usage.resident);
-        assert!(machine().unwrap() >= usage.cpu);
+        assert!(machine_cpu_time().unwrap() >= usage.cpu);
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn estimate(arguments: &[&str], json: &Path) -> Output {
+fn run_estimate(arguments: &[&str], json: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_bench"))
         .args(["estimate", "--json"])
         .arg(json)
@@ -19,7 +19,7 @@ fn the_same_seeds_give_the_same_figures() {
     let folder = tempfile::tempdir().unwrap();
     let run = |name: &str, seeds| {
         let json = folder.path().join(name);
-        let run = estimate(&["--seeds", seeds, "--days", "62"], &json);
+        let run = run_estimate(&["--seeds", seeds, "--days", "62"], &json);
         (run.stdout, std::fs::read(json).unwrap())
     };
     let once = run("once.json", "1");
@@ -32,7 +32,7 @@ fn the_same_seeds_give_the_same_figures() {
 fn the_short_form_is_no_worse_than_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("figures.json");
-    let run = estimate(&["--short"], &json);
+    let run = run_estimate(&["--short"], &json);
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let figures = std::fs::read(&json).unwrap();
     let figures: Value = serde_json::from_slice(&figures).unwrap();

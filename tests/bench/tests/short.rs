@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::process::Command;
 
 /// Runs a bench in its short form; its figures, and its report.
-fn short(what: &str) -> (Value, String) {
+fn run_short(what: &str) -> (Value, String) {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("figures.json");
     let run = Command::new(env!("CARGO_BIN_EXE_bench"))
@@ -21,7 +21,7 @@ fn short(what: &str) -> (Value, String) {
 
 #[test]
 fn the_short_form_finds_every_figure_and_every_reply_holds_a_number() {
-    let (figures, report) = short("callback");
+    let (figures, report) = run_short("callback");
     let list = |name: &str| figures[name].as_array().unwrap().clone();
     let names = |of: &str, key: &str| -> Vec<String> {
         list(of).iter().map(|figure| figure[key].as_str().unwrap().to_owned()).collect()
@@ -81,7 +81,7 @@ fn the_short_form_finds_every_figure_and_every_reply_holds_a_number() {
 
 #[test]
 fn tokens_cost_what_they_may_and_no_call_fails_where_one_was_good() {
-    let (rows, report) = short("token");
+    let (rows, report) = run_short("token");
     let rows = rows.as_array().unwrap();
     let ours: Vec<_> = rows.iter().filter(|row| row["way"] == "paihao").collect();
     assert_eq!((ours.len(), rows.len()), (8, 20), "{report}");
@@ -95,7 +95,7 @@ fn tokens_cost_what_they_may_and_no_call_fails_where_one_was_good() {
 
 #[test]
 fn the_short_form_of_qr_finds_every_figure_and_every_answer_is_a_code_of_its_own() {
-    let (figures, report) = short("qr");
+    let (figures, report) = run_short("qr");
     let ways = figures["ways"].as_array().unwrap();
     let names: Vec<_> = ways.iter().map(|way| way["way"].as_str().unwrap()).collect();
     assert_eq!(names, ["pool", "without", "article"]);
@@ -123,7 +123,7 @@ fn the_short_form_of_qr_finds_every_figure_and_every_answer_is_a_code_of_its_own
 
 #[test]
 fn the_short_form_of_line_finds_every_figure_of_both_shapes() {
-    let (figures, report) = short("line");
+    let (figures, report) = run_short("line");
     let list = |name: &str| figures[name].as_array().unwrap().clone();
     let more = |figure: &Value| assert!(figure.as_f64().unwrap() > 0.0, "{figures}");
     let waiting = |of: &str| list(of).iter().map(|one| one["waiting"].clone()).collect::<Vec<_>>();
@@ -152,7 +152,7 @@ fn the_short_form_of_line_finds_every_figure_of_both_shapes() {
 
 #[test]
 fn the_short_form_of_watchers_reaches_every_screen_with_every_call() {
-    let (figures, report) = short("watchers");
+    let (figures, report) = run_short("watchers");
     assert_eq!((&figures["streams"], &figures["calls"]), (&60.into(), &9.into()), "{figures}");
     assert_eq!(figures["missed"], 0, "{figures}");
     for latency in ["to_a_screen", "to_the_last_screen"] {

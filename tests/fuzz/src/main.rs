@@ -32,8 +32,8 @@ fn main() -> anyhow::Result<()> {
             target.name,
             found.executions,
             began.elapsed().as_secs_f64(),
-            found.answers.len(),
-            found.most_held,
+            found.distinct_outcomes.len(),
+            found.peak_bytes,
         );
     }
     Ok(())

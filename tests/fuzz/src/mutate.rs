@@ -1,7 +1,7 @@
 //! Breaks an input a little: the same way for the same seed.
 
 /// Words that the codec knows, and such as attackers use.
-const WORDS: [&[u8]; 40] = [
+const DICTIONARY: [&[u8]; 40] = [
     b"<xml>",
     b"</xml>",
     b"<![CDATA[",
@@ -45,19 +45,19 @@ const WORDS: [&[u8]; 40] = [
 ];
 
 /// Inputs grow no longer than this, except when something is repeated on purpose.
-const LONGEST: usize = 8 << 10;
+const MAX_INPUT_BYTES: usize = 8 << 10;
 
 /// Numbers that look random and come again for the same seed (xorshift64*).
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     /// Dice that fall as this seed says.
     pub fn new(seed: u64) -> Self {
-        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// Any number.
-    pub fn roll(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -66,18 +66,18 @@ impl Dice {
 
     /// A number below `end`; 0 if that is 0.
     pub fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.roll()) * end as u128) >> 64) as usize
+        ((u128::from(self.next_u64()) * end as u128) >> 64) as usize
     }
 }
 
 /// Breaks `input`, perhaps with parts of `other`.
-pub fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
+pub fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut Rng) {
     for _ in 0..=dice.below(5) {
         let at = dice.below(input.len() + 1);
         let length = dice.below(input.len() - at + 1);
         match dice.below(12) {
             0 | 1 => change(input, at, |byte, dice| byte ^ (1 << dice.below(8)), dice),
-            2 => change(input, at, |_, dice| dice.roll() as u8, dice),
+            2 => change(input, at, |_, dice| dice.next_u64() as u8, dice),
             3 => change(
                 input,
                 at,
@@ -87,11 +87,11 @@ pub fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
             4 => drop(input.drain(at..at + length.min(40))),
             5 => input.truncate(at),
             6 => {
-                let word = WORDS[dice.below(WORDS.len())];
+                let word = DICTIONARY[dice.below(DICTIONARY.len())];
                 input.splice(at..at, word.iter().copied());
             }
             7 => {
-                let word = WORDS[dice.below(WORDS.len())];
+                let word = DICTIONARY[dice.below(DICTIONARY.len())];
                 input.splice(at..at + length.min(word.len()), word.iter().copied());
             }
             8 => {
@@ -104,7 +104,7 @@ pub fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
                 let to = from + dice.below(other.len() - from + 1);
                 input.splice(at..at + length, other[from..to].iter().copied());
             }
-            10 => input.insert(at, dice.roll() as u8),
+            10 => input.insert(at, dice.next_u64() as u8),
             _ => {
                 let part = input[at..at + length.min(64)].to_vec();
                 // Once in a long while an input becomes large.
@@ -114,11 +114,11 @@ pub fn mutate(input: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
                 continue;
             }
         }
-        input.truncate(LONGEST);
+        input.truncate(MAX_INPUT_BYTES);
     }
 }
 
-fn change(input: &mut [u8], at: usize, to: impl Fn(u8, &mut Dice) -> u8, dice: &mut Dice) {
+fn change(input: &mut [u8], at: usize, to: impl Fn(u8, &mut Rng) -> u8, dice: &mut Rng) {
     if let Some(byte) = input.get_mut(at) {
         *byte = to(*byte, dice);
     }
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn the_same_seed_breaks_an_input_in_the_same_way() {
         let broken = |seed| {
-            let (mut dice, mut input) = (Dice::new(seed), b"signature=1&timestamp=2".to_vec());
+            let (mut dice, mut input) = (Rng::new(seed), b"signature=1&timestamp=2".to_vec());
             for _ in 0..50 {
                 mutate(&mut input, b"other", &mut dice);
             }

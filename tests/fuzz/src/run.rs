@@ -2,7 +2,7 @@
 //! must not be.
 
 use crate::MEMORY;
-use crate::mutate::{Dice, mutate};
+use crate::mutate::{Rng, mutate};
 use crate::targets::Target;
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
@@ -12,23 +12,23 @@ use std::path::{Path, PathBuf};
 
 /// Bytes that an input may make the codec hold at once: a few times its own, and some for every
 /// answer. (A body is decoded to text, its fields are copied, and what was sealed once more.)
-fn cap(input: usize) -> usize {
+fn memory_cap(input: usize) -> usize {
     12 * input + (32 << 10)
 }
 
 /// What a run found.
 #[derive(Debug)]
-pub struct Found {
+pub struct RunSummary {
     /// How many inputs were tried.
     pub executions: u64,
     /// The different answers that were met.
-    pub answers: BTreeSet<String>,
+    pub distinct_outcomes: BTreeSet<String>,
     /// The most bytes that an input made the codec hold beyond what it held before.
-    pub most_held: usize,
+    pub peak_bytes: usize,
 }
 
 /// The folder of a target's corpus.
-pub fn corpus(target: &Target) -> PathBuf {
+pub fn corpus_folder(target: &Target) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name)
 }
 
@@ -37,8 +37,8 @@ pub fn corpus(target: &Target) -> PathBuf {
 /// # Errors
 /// An input made the codec panic, hold more than it may, or take what it must not take; the input is
 /// written beside the corpus, to be kept there once this is repaired.
-pub fn run(target: &Target, executions: u64, seed: u64) -> anyhow::Result<Found> {
-    let folder = corpus(target);
+pub fn run(target: &Target, executions: u64, seed: u64) -> anyhow::Result<RunSummary> {
+    let folder = corpus_folder(target);
     let mut files: Vec<_> = std::fs::read_dir(&folder)
         .with_context(|| format!("there is no corpus {}", folder.display()))?
         .map(|entry| entry.map(|entry| entry.path()))
@@ -48,17 +48,17 @@ pub fn run(target: &Target, executions: u64, seed: u64) -> anyhow::Result<Found>
     if pool.is_empty() {
         bail!("the corpus {} is empty", folder.display());
     }
-    let mut found = Found { executions: 0, answers: BTreeSet::new(), most_held: 0 };
+    let mut found = RunSummary { executions: 0, distinct_outcomes: BTreeSet::new(), peak_bytes: 0 };
     for input in pool.clone() {
-        try_out(target, &input, &mut found)?;
+        execute(target, &input, &mut found)?;
     }
-    let mut dice = Dice::new(seed);
+    let mut dice = Rng::new(seed);
     let mut input = Vec::new();
     while found.executions < executions {
         input.clone_from(&pool[dice.below(pool.len())]);
         let other = dice.below(pool.len());
         mutate(&mut input, &pool[other], &mut dice);
-        if try_out(target, &input, &mut found)? {
+        if execute(target, &input, &mut found)? {
             pool.push(input.clone());
         }
     }
@@ -66,26 +66,28 @@ pub fn run(target: &Target, executions: u64, seed: u64) -> anyhow::Result<Found>
 }
 
 /// Whether the answer is a new one.
-fn try_out(target: &Target, input: &[u8], found: &mut Found) -> anyhow::Result<bool> {
+fn execute(target: &Target, input: &[u8], found: &mut RunSummary) -> anyhow::Result<bool> {
     found.executions += 1;
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
-    let answer = catch_unwind(AssertUnwindSafe(|| (target.try_out)(input)));
+    let answer = catch_unwind(AssertUnwindSafe(|| (target.execute)(input)));
     let held = MEMORY.peak_usage().saturating_sub(before);
-    found.most_held = found.most_held.max(held);
+    found.peak_bytes = found.peak_bytes.max(held);
     let wrong = match answer {
         Err(_) => "it panics".to_owned(),
         Ok(Err(wrong)) => wrong,
-        Ok(Ok(_)) if held > cap(input.len()) => {
+        Ok(Ok(_)) if held > memory_cap(input.len()) => {
             format!("{} bytes make it hold {held}", input.len())
         }
         Ok(Ok(answer)) => {
             // Few enough to keep: answers are the codec's own words.
-            return Ok(found.answers.len() < 10_000 && found.answers.insert(answer));
+            return Ok(
+                found.distinct_outcomes.len() < 10_000 && found.distinct_outcomes.insert(answer)
+            );
         }
     };
     let name = format!("found-{}", hex::encode(&Sha256::digest(input)[..8]));
-    let file = corpus(target).join(name);
+    let file = corpus_folder(target).join(name);
     std::fs::write(&file, input).with_context(|| format!("{wrong}, by {input:?}"))?;
     bail!("{}: {wrong}, by {}", target.name, file.display())
 }

@@ -5,14 +5,14 @@
 //! no code with the codec.
 
 use paihao_wechat::callback::{
-    AesKey, BadCallback, CallbackQuery, Message, Mode, Protection, decrypt, parse,
+    AesKey, CallbackError, CallbackQuery, Message, Mode, Protection, decrypt, parse,
 };
 use paihao_wechat::{AppId, CallbackToken};
 use std::sync::LazyLock;
-use wechat_sim::{Warp, msg_signature, seal, signature, unseal};
+use wechat_sim::{SealOverrides, msg_signature, seal, signature, unseal};
 
 /// Bytes that a body may have.
-const LIMIT: usize = 64 << 10;
+const MAX_BODY_BYTES: usize = 64 << 10;
 
 const TOKEN: &str = "spamtest";
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
@@ -23,16 +23,16 @@ pub struct Target {
     /// Its name, and that of its folder in the corpus.
     pub name: &'static str,
     /// What comes of an input.
-    pub try_out: fn(&[u8]) -> Result<String, String>,
+    pub execute: fn(&[u8]) -> Result<String, String>,
 }
 
 /// All of them.
 pub const TARGETS: [Target; 5] = [
-    Target { name: "query", try_out: query },
-    Target { name: "xml", try_out: xml },
-    Target { name: "crypt", try_out: crypt },
-    Target { name: "seal", try_out: sealed },
-    Target { name: "callback", try_out: callback },
+    Target { name: "query", execute: query },
+    Target { name: "xml", execute: xml },
+    Target { name: "crypt", execute: crypt },
+    Target { name: "seal", execute: sealed },
+    Target { name: "callback", execute: callback },
 ];
 
 fn key() -> &'static AesKey {
@@ -61,10 +61,10 @@ fn query(input: &[u8]) -> Result<String, String> {
 }
 
 fn xml(input: &[u8]) -> Result<String, String> {
-    match parse(input, LIMIT) {
+    match parse(input, MAX_BODY_BYTES) {
         Ok(message) => {
-            sound(&message, input)?;
-            match parse(input, LIMIT).map(|again| again.identity() == message.identity()) {
+            check_invariants(&message, input)?;
+            match parse(input, MAX_BODY_BYTES).map(|again| again.identity() == message.identity()) {
                 Ok(true) => Ok(message.kind.name().to_owned()),
                 _ => Err("read twice, it is something else".into()),
             }
@@ -74,8 +74,8 @@ fn xml(input: &[u8]) -> Result<String, String> {
 }
 
 /// Whatever is taken as a message was small enough and names both sides.
-fn sound(message: &Message, input: &[u8]) -> Result<(), String> {
-    if input.len() > LIMIT {
+fn check_invariants(message: &Message, input: &[u8]) -> Result<(), String> {
+    if input.len() > MAX_BODY_BYTES {
         return Err("it was larger than the limit".into());
     }
     match message.to_user.is_empty() || message.from_user.expose().is_empty() {
@@ -86,11 +86,11 @@ fn sound(message: &Message, input: &[u8]) -> Result<(), String> {
 
 /// The text of an `Encrypt` element, as it may come.
 fn crypt(input: &[u8]) -> Result<String, String> {
-    agree(&String::from_utf8_lossy(input))
+    compare_decryption(&String::from_utf8_lossy(input))
 }
 
 /// Two readings of the same rules come to the same.
-fn agree(encrypted: &str) -> Result<String, String> {
+fn compare_decryption(encrypted: &str) -> Result<String, String> {
     match (decrypt(key(), app(), encrypted), unseal(KEY, APP, encrypted)) {
         (Ok(ours), Ok(theirs)) if ours == theirs => Ok("opened".into()),
         (Ok(_), Ok(_)) => Err("two messages in one".into()),
@@ -108,13 +108,13 @@ fn sealed(input: &[u8]) -> Result<String, String> {
     let set = |bit: u8| flags & (1 << bit) != 0;
     let near = i64::from(i8::from_ne_bytes([length[3]])) + message.len() as i64;
     let length = if set(3) { u32::from_be_bytes(length) } else { near as u32 };
-    let warp = Warp {
+    let warp = SealOverrides {
         appid: set(0).then(|| String::from_utf8_lossy(tail).into_owned()),
         length: set(1).then_some(length),
         pad_byte: set(2).then_some(pad_byte),
         pad_count: set(4).then_some(usize::from(pad_count)),
     };
-    agree(&seal(KEY, APP, [7; 16], message, &warp))
+    compare_decryption(&seal(KEY, APP, [7; 16], message, &warp))
 }
 
 /// A whole callback: a line that says the mode, and whether to sign it anew after it was broken; a
@@ -140,43 +140,43 @@ fn callback(input: &[u8]) -> Result<String, String> {
     let anew = how.ends_with("anew");
     if anew {
         query.signature = signature(TOKEN, &query.timestamp, &query.nonce);
-        let encrypt = encrypt_in(&String::from_utf8_lossy(body));
+        let encrypt = encrypt_element(&String::from_utf8_lossy(body));
         query.msg_signature = Some(msg_signature(TOKEN, &query.timestamp, &query.nonce, &encrypt));
     }
     let signed = signature(TOKEN, &query.timestamp, &query.nonce) == query.signature;
-    match protection.open(&query, body, LIMIT) {
+    match protection.open(&query, body, MAX_BODY_BYTES) {
         Ok(_) if !signed => Err("accepted without a signature".into()),
-        Ok(opened) if mode != Mode::Plain && !anew && !genuine(&opened.message) => {
+        Ok(opened) if mode != Mode::Plain && !anew && !is_published_example(&opened.message) => {
             Err("accepted what was never sealed".into())
         }
         Ok(opened) => {
-            sound(&opened.message, body)?;
-            if (mode == Mode::Secure) != opened.seal.is_some() {
+            check_invariants(&opened.message, body)?;
+            if (mode == Mode::Secure) != opened.reply_encryptor.is_some() {
                 return Err("the reply would be in another mode".into());
             }
-            if let Some(seal) = opened.seal {
-                let reply = seal.reply("<xml/>", 1, &query.nonce, [1; 16]);
-                let encrypt = encrypt_in(&reply);
+            if let Some(seal) = opened.reply_encryptor {
+                let reply = seal.encrypt_reply("<xml/>", 1, &query.nonce, [1; 16]);
+                let encrypt = encrypt_element(&reply);
                 if unseal(KEY, APP, &encrypt).as_deref() != Ok(b"<xml/>") {
                     return Err("the reply cannot be opened".into());
                 }
             }
             Ok(format!("{mode:?} {anew} {}", opened.message.kind.name()))
         }
-        Err(BadCallback::Xml(error)) => Ok(format!("{mode:?} {anew} {error}")),
+        Err(CallbackError::Xml(error)) => Ok(format!("{mode:?} {anew} {error}")),
         Err(error) => Ok(format!("{mode:?} {error}")),
     }
 }
 
 /// The one message that was ever sealed: the published example.
-fn genuine(message: &Message) -> bool {
+fn is_published_example(message: &Message) -> bool {
     message.from_user.expose() == "oyORnuP8q7ou2gfYjqLzSIWZf0rs"
         && message.to_user == "gh_10f6c3c3ac5a"
         && message.create_time == 1_409_735_668
 }
 
 /// What stands in the first `Encrypt` element, near enough to sign it.
-fn encrypt_in(body: &str) -> String {
+fn encrypt_element(body: &str) -> String {
     let inside = body.split("<Encrypt>").nth(1).and_then(|rest| rest.split("</Encrypt>").next());
     let text = inside.unwrap_or_default().trim();
     let text = text.strip_prefix("<![CDATA[").unwrap_or(text);

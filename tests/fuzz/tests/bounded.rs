@@ -4,21 +4,21 @@ use fuzz::run::run;
 use fuzz::targets::{TARGETS, Target};
 
 /// Each target's, at the speed of a debug build.
-const EXECUTIONS: u64 = 50_000;
+const EXECUTIONS_PER_TARGET: u64 = 50_000;
 
 #[test]
 fn nothing_that_is_thrown_at_the_codec_makes_it_panic_grow_or_take_what_it_must_not() {
     // One after the other: what an input made the codec hold is counted for the whole process.
     for target in &TARGETS {
-        let found = run(target, EXECUTIONS, 7).unwrap();
-        assert_eq!(found.executions, EXECUTIONS);
+        let found = run(target, EXECUTIONS_PER_TARGET, 7).unwrap();
+        assert_eq!(found.executions, EXECUTIONS_PER_TARGET);
         let taken = match target.name {
             "query" => "read",
             "xml" => "scan",
             "crypt" | "seal" => "opened",
             _ => "Secure false text",
         };
-        let answers = &found.answers;
+        let answers = &found.distinct_outcomes;
         assert!(answers.iter().any(|answer| answer.starts_with(taken)), "{answers:?}");
         assert!(answers.len() > 3, "{}: the corpus reaches little: {answers:?}", target.name);
     }
@@ -27,7 +27,7 @@ fn nothing_that_is_thrown_at_the_codec_makes_it_panic_grow_or_take_what_it_must_
 
 /// A codec that does wrong is found out.
 fn harness_sees_what_is_wrong() {
-    let folder = fuzz::run::corpus(&TARGETS[0]);
+    let folder = fuzz::run::corpus_folder(&TARGETS[0]);
     let before = std::fs::read_dir(&folder).unwrap().count();
     type Wrong = fn(&[u8]) -> Result<String, String>;
     let panics: Wrong =
@@ -39,7 +39,8 @@ fn harness_sees_what_is_wrong() {
     let takes: Wrong = |input| if input.len() > 60 { Err("taken".into()) } else { Ok("".into()) };
     std::panic::set_hook(Box::new(|_| {}));
     for (try_out, told) in [(panics, "it panics"), (grows, "make it hold"), (takes, "taken")] {
-        let error = run(&Target { name: "query", try_out }, 1000, 1).unwrap_err().to_string();
+        let error =
+            run(&Target { name: "query", execute: try_out }, 1000, 1).unwrap_err().to_string();
         assert!(error.contains(told), "{error}");
         let file = error.rsplit(' ').next().unwrap();
         std::fs::remove_file(file).unwrap();

@@ -33,8 +33,10 @@ impl ChromeDriver {
         let mut process = Process::start(command, &log, folder.path());
 
         let said = || std::fs::read_to_string(&log).unwrap_or_default();
-        wait_blocking(Duration::from_secs(60), || port(&said()).is_some() || process.has_ended());
-        let port = port(&said());
+        wait_blocking(Duration::from_secs(60), || {
+            port_in_log(&said()).is_some() || process.has_ended()
+        });
+        let port = port_in_log(&said());
         let port = port.unwrap_or_else(|| panic!("chromedriver does not come up:\n{}", said()));
         let url = format!("http://127.0.0.1:{port}");
         ChromeDriver { process, chromium: tools::chromium(), url, folder }
@@ -55,12 +57,12 @@ impl ChromeDriver {
     pub fn arguments(&self) -> Vec<String> {
         let profile = self.folder.path().join("profile");
         let mut arguments = vec![format!("--user-data-dir={}", profile.display())];
-        arguments.extend(ARGUMENTS.map(str::to_owned));
+        arguments.extend(BROWSER_ARGUMENTS.map(str::to_owned));
         arguments
     }
 }
 
-const ARGUMENTS: [&str; 14] = [
+const BROWSER_ARGUMENTS: [&str; 14] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -86,7 +88,7 @@ impl Drop for ChromeDriver {
     }
 }
 
-fn port(log: &str) -> Option<u16> {
+fn port_in_log(log: &str) -> Option<u16> {
     let said = log.split("started successfully on port ").nth(1)?;
     let (number, _) = said.split_once('.')?;
     number.parse().ok()
@@ -98,8 +100,11 @@ mod tests {
 
     #[test]
     fn the_port_is_read_from_a_whole_sentence_only() {
-        assert_eq!(port("ChromeDriver was started successfully on port 41237.\n"), Some(41237));
-        assert_eq!(port("ChromeDriver was started successfully on port 412"), None);
-        assert_eq!(port("Starting ChromeDriver on port 0"), None);
+        assert_eq!(
+            port_in_log("ChromeDriver was started successfully on port 41237.\n"),
+            Some(41237)
+        );
+        assert_eq!(port_in_log("ChromeDriver was started successfully on port 412"), None);
+        assert_eq!(port_in_log("Starting ChromeDriver on port 0"), None);
     }
 }

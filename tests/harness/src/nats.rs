@@ -20,12 +20,12 @@ pub struct NatsSetup {
     /// Whether JetStream is enabled.
     pub jetstream: bool,
     /// Lines added to the server's configuration, users for instance.
-    pub extra: String,
+    pub extra_config: String,
 }
 
 impl Default for NatsSetup {
     fn default() -> Self {
-        NatsSetup { binary: tools::nats_server(), jetstream: true, extra: String::new() }
+        NatsSetup { binary: tools::nats_server(), jetstream: true, extra_config: String::new() }
     }
 }
 
@@ -40,12 +40,12 @@ pub struct NatsServer {
 impl NatsServer {
     /// Starts the newest server.
     pub fn start() -> Self {
-        NatsServer::with(NatsSetup::default())
+        NatsServer::with_setup(NatsSetup::default())
     }
 
     /// Starts this program.
     pub fn start_with(binary: &Path) -> Self {
-        NatsServer::with(NatsSetup { binary: binary.to_owned(), ..NatsSetup::default() })
+        NatsServer::with_setup(NatsSetup { binary: binary.to_owned(), ..NatsSetup::default() })
     }
 
     /// One server for the whole test binary, started by whoever asks first; tests keep apart by
@@ -56,11 +56,11 @@ impl NatsServer {
     }
 
     /// Starts a server so set up.
-    pub fn with(setup: NatsSetup) -> Self {
+    pub fn with_setup(setup: NatsSetup) -> Self {
         let dir = tempfile::Builder::new().prefix("nats-").tempdir().expect("a directory");
         for _ in 0..5 {
             let port = free_port();
-            std::fs::write(dir.path().join("server.conf"), conf(&setup, port, dir.path()))
+            std::fs::write(dir.path().join("server.conf"), config_file(&setup, port, dir.path()))
                 .expect("a configuration file");
             let mut process = spawn(&setup.binary, dir.path());
             if is_up(&mut process, port, setup.jetstream) {
@@ -119,13 +119,13 @@ impl NatsServer {
     }
 }
 
-fn conf(setup: &NatsSetup, port: u16, dir: &Path) -> String {
+fn config_file(setup: &NatsSetup, port: u16, dir: &Path) -> String {
     let mut conf = format!("server_name: t{port}\nlisten: \"127.0.0.1:{port}\"\n");
     if setup.jetstream {
         let data = dir.join("data");
         conf += &format!("jetstream {{ store_dir: \"{}\" }}\n", data.display());
     }
-    conf + &setup.extra + "\n"
+    conf + &setup.extra_config + "\n"
 }
 
 fn spawn(binary: &Path, dir: &Path) -> Process {
@@ -136,11 +136,11 @@ fn spawn(binary: &Path, dir: &Path) -> Process {
 
 /// Waits until this very server, and no other that happens to have the port, answers.
 fn is_up(process: &mut Process, port: u16, jetstream: bool) -> bool {
-    wait_blocking(Duration::from_secs(20), || process.has_ended() || greets(port, jetstream))
+    wait_blocking(Duration::from_secs(20), || process.has_ended() || sends_info(port, jetstream))
         && !process.has_ended()
 }
 
-fn greets(port: u16, jetstream: bool) -> bool {
+fn sends_info(port: u16, jetstream: bool) -> bool {
     let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
     let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
     let mut line = String::new();
@@ -161,18 +161,18 @@ mod tests {
     fn comes_back_on_its_port() {
         let server = NatsServer::start();
         server.kill();
-        assert!(!greets(server.port(), true));
+        assert!(!sends_info(server.port(), true));
         server.restart();
-        assert!(greets(server.port(), true));
+        assert!(sends_info(server.port(), true));
     }
 
     #[test]
     fn says_nothing_while_frozen() {
         let server = NatsServer::start();
         server.freeze();
-        assert!(!greets(server.port(), true));
+        assert!(!sends_info(server.port(), true));
         server.thaw();
-        assert!(greets(server.port(), true));
+        assert!(sends_info(server.port(), true));
     }
 
     #[test]

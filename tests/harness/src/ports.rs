@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 // Below the range from which systems hand out ports for outgoing connections: a server that was
 // killed must find its port still free when it comes back.
-const FIRST: u32 = 12_000;
-const COUNT: u32 = 20_000;
+const FIRST_PORT: u32 = 12_000;
+const PORT_COUNT: u32 = 20_000;
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
+static NEXT_OFFSET: AtomicU32 = AtomicU32::new(0);
 
 /// A loopback port on which nothing listens now. Another process may still take it first.
 pub fn free_port() -> u16 {
@@ -17,14 +17,14 @@ pub fn free_port() -> u16 {
         use std::hash::{BuildHasher, Hasher};
         let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
         hasher.write_u32(std::process::id());
-        (hasher.finish() % u64::from(COUNT)) as u32
+        (hasher.finish() % u64::from(PORT_COUNT)) as u32
     });
-    for _ in 0..COUNT {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = (FIRST + BASE.wrapping_add(step) % COUNT) as u16;
+    for _ in 0..PORT_COUNT {
+        let step = NEXT_OFFSET.fetch_add(1, Ordering::Relaxed);
+        let port = (FIRST_PORT + BASE.wrapping_add(step) % PORT_COUNT) as u16;
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
         }
     }
-    panic!("no free port between {FIRST} and {}", FIRST + COUNT);
+    panic!("no free port between {FIRST_PORT} and {}", FIRST_PORT + PORT_COUNT);
 }

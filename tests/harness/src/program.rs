@@ -61,7 +61,7 @@ impl Program {
     }
 
     /// Whether it runs.
-    pub fn runs(&mut self) -> bool {
+    pub fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(|process| !process.has_ended())
     }
 

@@ -11,24 +11,24 @@ use tokio::sync::{oneshot, watch};
 /// its own, so that the clock of the test's runtime does not matter to it.
 pub struct Proxy {
     port: u16,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-struct Shared {
-    whole: watch::Sender<bool>,
+struct ProxyState {
+    forwarding: watch::Sender<bool>,
     attempts: AtomicUsize,
-    open: AtomicUsize,
+    open_connections: AtomicUsize,
 }
 
 impl Proxy {
     /// A proxy in front of a loopback port.
     pub fn start(target_port: u16) -> Self {
-        let shared = Arc::new(Shared {
-            whole: watch::Sender::new(true),
+        let shared = Arc::new(ProxyState {
+            forwarding: watch::Sender::new(true),
             attempts: AtomicUsize::new(0),
-            open: AtomicUsize::new(0),
+            open_connections: AtomicUsize::new(0),
         });
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("a bound listener has an address").port();
@@ -59,16 +59,16 @@ impl Proxy {
     /// is accepted and closed at once, so that it can be counted; kill the server behind to see
     /// refused ones.
     pub fn cut(&self) {
-        self.shared.whole.send_replace(false);
+        self.shared.forwarding.send_replace(false);
         let gone = crate::wait::wait_blocking(Duration::from_secs(5), || {
-            self.shared.open.load(Ordering::SeqCst) == 0
+            self.shared.open_connections.load(Ordering::SeqCst) == 0
         });
         assert!(gone, "connections survive the cut");
     }
 
     /// Lets connections through again.
-    pub fn mend(&self) {
-        self.shared.whole.send_replace(true);
+    pub fn restore(&self) {
+        self.shared.forwarding.send_replace(true);
     }
 
     /// How many connections were asked for so far, those turned away included.
@@ -77,8 +77,8 @@ impl Proxy {
     }
 
     /// How many connections are open now.
-    pub fn open(&self) -> usize {
-        self.shared.open.load(Ordering::SeqCst)
+    pub fn open_connections(&self) -> usize {
+        self.shared.open_connections.load(Ordering::SeqCst)
     }
 }
 
@@ -91,19 +91,19 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, target_port: u16, shared: Arc<Shared>) {
+async fn accept(listener: std::net::TcpListener, target_port: u16, shared: Arc<ProxyState>) {
     let listener = TcpListener::from_std(listener).expect("a non-blocking listener");
     let target = SocketAddr::from((Ipv4Addr::LOCALHOST, target_port));
     loop {
         let Ok((client, _)) = listener.accept().await else { continue };
         shared.attempts.fetch_add(1, Ordering::SeqCst);
-        let whole = shared.whole.subscribe();
+        let whole = shared.forwarding.subscribe();
         if *whole.borrow() {
-            shared.open.fetch_add(1, Ordering::SeqCst);
+            shared.open_connections.fetch_add(1, Ordering::SeqCst);
             let shared = Arc::clone(&shared);
             tokio::spawn(async move {
                 forward(client, target, whole).await;
-                shared.open.fetch_sub(1, Ordering::SeqCst);
+                shared.open_connections.fetch_sub(1, Ordering::SeqCst);
             });
         }
     }
@@ -149,7 +149,7 @@ mod tests {
         proxy.cut();
         assert!(!says(&mut first, 8));
         assert!(!says(&mut connect(), 9));
-        proxy.mend();
+        proxy.restore();
         assert!(says(&mut connect(), 10));
         assert_eq!(proxy.attempts(), 3);
     }

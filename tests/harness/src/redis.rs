@@ -105,12 +105,13 @@ fn spawn(binary: &Path, port: u16, dir: &Path) -> Process {
 }
 
 fn is_up(process: &mut Process, port: u16) -> bool {
-    wait_blocking(Duration::from_secs(20), || process.has_ended() || answers(process.id(), port))
-        && !process.has_ended()
+    wait_blocking(Duration::from_secs(20), || {
+        process.has_ended() || answers_ping(process.id(), port)
+    }) && !process.has_ended()
 }
 
 /// Whether this very server, and no other that happens to have the port, answers.
-fn answers(pid: u32, port: u16) -> bool {
+fn answers_ping(pid: u32, port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
     let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
     let _ = stream.write_all(b"PING\r\nINFO server\r\nQUIT\r\n");
@@ -154,8 +155,8 @@ mod tests {
         let server = RedisServer::start();
         let pid = server.pid().unwrap();
         server.freeze();
-        assert!(!answers(pid, server.port()));
+        assert!(!answers_ping(pid, server.port()));
         server.thaw();
-        assert!(answers(pid, server.port()));
+        assert!(answers_ping(pid, server.port()));
     }
 }

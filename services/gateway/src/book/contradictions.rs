@@ -1,52 +1,52 @@
 //! Settings of a site that do not go together, each of which could be set by itself.
 
-use crate::book::calendar::BadHours;
-use paihao_chassis::config::Problems;
+use crate::book::calendar::HoursError;
+use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::setup::{CounterSetup, Missed, Policy, QueueSetup, SiteSetup};
-use paihao_contracts::unsound::{self, Unsound};
-use paihao_domain::MISSED_LANE;
+use paihao_contracts::unsound::{self, ValidationError};
+use paihao_domain::MISSED_LANE_CLASS;
 use std::collections::BTreeSet;
 
 /// Seconds between two calls of the same person, at least.
-const RECALL_GAP_S: u32 = 15;
+const MIN_RECALL_GAP_S: u32 = 15;
 
 /// Checks a site; `at` is where it stands.
-pub(super) fn site(at: &str, site: &SiteSetup, problems: &mut Problems) {
+pub(super) fn check_site(at: &str, site: &SiteSetup, problems: &mut ConfigProblems) {
     let mut prefixes = BTreeSet::new();
     for (name, own) in &site.queues {
         let at = format!("{at}.queues.{name}");
-        queue(&at, own, problems);
+        check_queue(&at, own, problems);
         if !prefixes.insert(&own.prefix) {
-            refuse(&format!("{at}.prefix"), &unsound::PREFIX_TWICE, &own.prefix, problems);
+            report(&format!("{at}.prefix"), &unsound::PREFIX_TWICE, &own.prefix, problems);
         }
         let served = site.counters.values().any(|counter| counter.queues.contains(name));
         if own.open && !served {
-            refuse(&at, &unsound::UNSERVED_QUEUE, name, problems);
+            report(&at, &unsound::UNSERVED_QUEUE, name, problems);
         }
     }
     for (name, own) in &site.counters {
-        counter(&format!("{at}.counters.{name}"), own, site, problems);
+        check_counter(&format!("{at}.counters.{name}"), own, site, problems);
     }
 }
 
 /// Hours that could not be read, or not be kept.
-pub(super) fn hours(key: &str, error: &BadHours, problems: &mut Problems) {
+pub(super) fn report_hours_error(key: &str, error: &HoursError, problems: &mut ConfigProblems) {
     let kind = match error {
-        BadHours::Unread(_) => &unsound::BAD_HOURS,
-        BadHours::Overlap(_) => &unsound::HOURS_OVERLAP,
-        BadHours::CutOver(_) => &unsound::CUT_OVER_WITHIN_HOURS,
+        HoursError::Malformed(_) => &unsound::BAD_HOURS,
+        HoursError::Overlap(_) => &unsound::HOURS_OVERLAP,
+        HoursError::CrossesDayStart(_) => &unsound::CUT_OVER_WITHIN_HOURS,
     };
-    refuse(key, kind, &error.to_string(), problems);
+    report(key, kind, &error.to_string(), problems);
 }
 
-fn refuse(key: &str, kind: &Unsound, detail: &str, problems: &mut Problems) {
-    problems.named(kind.code, key, format!("{} ({detail})", kind.sentence()), kind.advice);
+fn report(key: &str, kind: &ValidationError, detail: &str, problems: &mut ConfigProblems) {
+    problems.add_with_code(kind.code, key, format!("{} ({detail})", kind.message()), kind.advice);
 }
 
-fn queue(at: &str, queue: &QueueSetup, problems: &mut Problems) {
+fn check_queue(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
     let lane = queue.missed_lane;
     let turns = queue.policy == Policy::Interleave;
-    let lowest = u32::from(queue.class) + 1 >= u32::from(MISSED_LANE);
+    let lowest = u32::from(queue.class) + 1 >= u32::from(MISSED_LANE_CLASS);
     let held_s = queue.missed_minutes.saturating_mul(60);
     let none_return = queue.missed == Missed::Void || queue.missed_returns == 0;
     let checks = [
@@ -57,7 +57,7 @@ fn queue(at: &str, queue: &QueueSetup, problems: &mut Problems) {
             &unsound::GRACE_BEYOND_HOLD,
         ),
         (
-            queue.auto_recall && queue.grace_seconds < RECALL_GAP_S,
+            queue.auto_recall && queue.grace_seconds < MIN_RECALL_GAP_S,
             "grace_seconds",
             &unsound::GRACE_WITHOUT_RECALL,
         ),
@@ -78,37 +78,42 @@ fn queue(at: &str, queue: &QueueSetup, problems: &mut Problems) {
     ];
     for (is_so, key, kind) in checks {
         if is_so {
-            problems.named(kind.code, &format!("{at}.{key}"), kind.sentence(), kind.advice);
+            problems.add_with_code(kind.code, &format!("{at}.{key}"), kind.message(), kind.advice);
         }
     }
 }
 
-fn counter(at: &str, counter: &CounterSetup, site: &SiteSetup, problems: &mut Problems) {
+fn check_counter(
+    at: &str,
+    counter: &CounterSetup,
+    site: &SiteSetup,
+    problems: &mut ConfigProblems,
+) {
     let key = format!("{at}.queues");
     let mut seen = BTreeSet::new();
     for queue in &counter.queues {
         if !site.queues.contains_key(queue) {
             let known = site.queues.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             let detail = format!("{queue}; 有 / there are: {known}");
-            refuse(&key, &unsound::UNKNOWN_QUEUE, &detail, problems);
+            report(&key, &unsound::UNKNOWN_QUEUE, &detail, problems);
         }
         if !seen.insert(queue) {
-            refuse(&key, &unsound::QUEUE_TWICE, queue, problems);
+            report(&key, &unsound::QUEUE_TWICE, queue, problems);
         }
     }
     if counter.auto_next && counter.queues.is_empty() {
-        refuse(&key, &unsound::IDLE_COUNTER, &counter.name, problems);
+        report(&key, &unsound::IDLE_COUNTER, &counter.name, problems);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{file, setup};
-    use paihao_chassis::config::{Problem, Problems};
+    use paihao_chassis::config::{ConfigProblem, ConfigProblems};
     use paihao_contracts::unsound;
     use std::collections::BTreeSet;
 
-    const FINE: &str = r#"
+    const VALID_SITE: &str = r#"
         [sites.hall]
         account = "shop"
         name = "大厅"
@@ -121,27 +126,27 @@ mod tests {
     "#;
 
     /// What is wrong with the hall when these lines are added to it, its queue or its counter.
-    fn wrong(site: &str, queue: &str, counter: &str) -> Vec<Problem> {
-        let text = FINE.replace("name = \"大厅\"", &format!("name = \"大厅\"\n{site}"));
+    fn problems_with(site: &str, queue: &str, counter: &str) -> Vec<ConfigProblem> {
+        let text = VALID_SITE.replace("name = \"大厅\"", &format!("name = \"大厅\"\n{site}"));
         let text = text.replace("prefix = \"A\"", &format!("prefix = \"A\"\n{queue}"));
         let text = match counter {
             "" => text,
             counter => text.replace("queues = [\"cash\"]", counter),
         };
-        let read = file::read(&text, true).unwrap_or_else(|error| panic!("{error}"));
-        let mut problems = Problems::new();
+        let read = file::parse(&text, true).unwrap_or_else(|error| panic!("{error}"));
+        let mut problems = ConfigProblems::new();
         let account = "shop".to_owned();
-        setup::site("sites.hall", "hall", &read.sites["hall"], [&account], &mut problems);
+        setup::validate_site("sites.hall", "hall", &read.sites["hall"], [&account], &mut problems);
         problems.into_result().err().map_or(Vec::new(), |error| error.problems().to_vec())
     }
 
-    const HERE: &str = "queues = [\"cash\"]";
-    const SECOND: &str = "[sites.hall.queues.loan]\nname = \"贷款\"\n";
+    const SERVES_CASH: &str = "queues = [\"cash\"]";
+    const SECOND_QUEUE: &str = "[sites.hall.queues.loan]\nname = \"贷款\"\n";
 
     #[test]
     fn each_contradiction_is_refused_by_its_code_where_it_stands_and_nothing_else_is() {
-        assert_eq!(wrong("", "", ""), []);
-        let second = |lines: &str| format!("queues = [\"cash\", \"loan\"]\n{SECOND}{lines}");
+        assert_eq!(problems_with("", "", ""), []);
+        let second = |lines: &str| format!("queues = [\"cash\", \"loan\"]\n{SECOND_QUEUE}{lines}");
         for (site, queue, counter, code, key) in [
             ("", "capacity = 2", "", "near_beyond_capacity", "queues.cash.near"),
             (
@@ -239,12 +244,12 @@ mod tests {
             ("dates = [\"2027-02-06 22:00-05:00\"]", "", "", "cut_over_within_hours", "dates"),
             ("", "hours = [\"noday 09:00-12:00\"]", "", "bad_hours", "queues.cash.hours"),
         ] {
-            let told = wrong(site, queue, counter);
+            let told = problems_with(site, queue, counter);
             let codes: Vec<_> = told.iter().map(|problem| problem.code).collect();
             assert_eq!(codes, [Some(code)], "{site} {queue} {counter}: {told:?}");
             assert_eq!(told[0].key, format!("sites.hall.{key}"));
             let kind = unsound::ALL.iter().find(|kind| kind.code == code).unwrap();
-            assert!(told[0].what.starts_with(&kind.sentence()), "{:?}", told[0]);
+            assert!(told[0].message.starts_with(&kind.message()), "{:?}", told[0]);
         }
     }
 
@@ -258,9 +263,9 @@ mod tests {
             ("", "open = false", "queues = []"),
             ("day_starts_at = 0", "hours = [\"18:00-24:00\"]", ""),
             ("", "hours = [\"18:00-04:00\", \"2027-02-06 04:00-03:00\"]", ""),
-            ("", "hours = [\"09:00-12:00 12:00-17:00\"]", HERE),
+            ("", "hours = [\"09:00-12:00 12:00-17:00\"]", SERVES_CASH),
         ] {
-            assert_eq!(wrong(site, queue, counter), [], "{site} {queue} {counter}");
+            assert_eq!(problems_with(site, queue, counter), [], "{site} {queue} {counter}");
         }
     }
 
@@ -271,7 +276,7 @@ mod tests {
         let told: BTreeSet<_> = told.lines().filter(|line| line.starts_with("| `")).collect();
         let rows = unsound::ALL
             .iter()
-            .map(|kind| format!("| `{}` | {} | {} |", kind.code, kind.sentence(), kind.advice));
+            .map(|kind| format!("| `{}` | {} | {} |", kind.code, kind.message(), kind.advice));
         let rows: Vec<_> = rows.collect();
         assert_eq!(told, rows.iter().map(String::as_str).collect::<BTreeSet<_>>());
     }

@@ -1,7 +1,7 @@
 //! The newest set-up of every site and account: what the configuration says, and on top of it what
 //! the log of the book says; and what changed when, and by whom.
 
-use paihao_contracts::book::{BookEntry, BookEvent, Wish};
+use paihao_contracts::book::{IdempotencyRecord, SettingsEntry, SettingsEvent};
 use paihao_contracts::setup::{AccountSetup, SiteSetup};
 use paihao_ledger::{InvalidSubject, Position, Recorded, Subject};
 use schemars::JsonSchema;
@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Changes that are kept in memory; older ones are in the ledger only.
-const CHANGES: usize = 10_000;
+const MAX_RETAINED_CHANGES: usize = 10_000;
 
 /// What the configuration says.
 #[derive(Debug, Clone, Default)]
-pub struct Base {
+pub struct ConfiguredDocuments {
     /// Its sites, by id.
     pub sites: BTreeMap<String, SiteSetup>,
     /// Its accounts, by name.
@@ -25,26 +25,26 @@ pub struct Base {
 /// What a document is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Of {
+pub enum DocumentKind {
     /// A site.
     Site,
     /// What an account says.
     Account,
 }
 
-impl Of {
+impl DocumentKind {
     /// The subject under which the documents of one site or account stand in the book.
     pub fn subject(self, id: &str) -> Result<Subject, InvalidSubject> {
         match self {
-            Of::Site => Subject::new(&["site", id]),
-            Of::Account => Subject::new(&["account", id]),
+            DocumentKind::Site => Subject::new(&["site", id]),
+            DocumentKind::Account => Subject::new(&["account", id]),
         }
     }
 }
 
 /// The newest form of something, and where that stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document<T> {
+pub struct SettingsDocument<T> {
     /// The whole of it; `None` if it was retired.
     pub setup: Option<T>,
     /// Where its newest entry stands in the book; [`Position::START`] if the configuration alone
@@ -54,7 +54,7 @@ pub struct Document<T> {
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Change {
+pub struct SettingsChange {
     /// The document's revision after it.
     pub revision: u64,
     /// When, in Unix milliseconds.
@@ -62,23 +62,23 @@ pub struct Change {
     /// Who.
     pub by: String,
     /// Of a site, or an account.
-    pub of: Of,
+    pub of: DocumentKind,
     /// Its id.
     pub id: String,
     /// What was done with it.
-    pub did: Did,
+    pub did: ChangeKind,
     /// Every value that is another one now.
-    pub changed: Vec<Difference>,
+    pub changed: Vec<ValueDifference>,
     /// The request it came with.
     #[serde(skip)]
-    pub wish: Option<Wish>,
+    pub idempotency: Option<IdempotencyRecord>,
 }
 
 /// What was done with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum Did {
+pub enum ChangeKind {
     Created,
     Changed,
     Retired,
@@ -86,7 +86,7 @@ pub enum Did {
 
 /// A value that became another one.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Difference {
+pub struct ValueDifference {
     /// Where: `queues.cash.minutes`.
     pub key: String,
     /// What stood there; `null` for nothing.
@@ -97,29 +97,33 @@ pub struct Difference {
 
 /// The book as far as it has been read. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Documents {
+pub struct SettingsDocuments {
     /// The sites, by id; retired ones too.
-    pub sites: BTreeMap<String, Arc<Document<SiteSetup>>>,
+    pub sites: BTreeMap<String, Arc<SettingsDocument<SiteSetup>>>,
     /// What the accounts say, by name.
-    pub accounts: BTreeMap<String, Arc<Document<AccountSetup>>>,
+    pub accounts: BTreeMap<String, Arc<SettingsDocument<AccountSetup>>>,
     /// What changed, oldest first.
-    pub changes: Vec<Arc<Change>>,
+    pub changes: Vec<Arc<SettingsChange>>,
     /// The newest entry that is in it.
-    pub read: Position,
+    pub position: Position,
     /// Subjects of which a newer program wrote what this one cannot read.
     pub unreadable: Vec<Subject>,
 }
 
-impl Documents {
+impl SettingsDocuments {
     /// What the configuration says.
-    pub fn of(base: &Base) -> Documents {
-        fn laid<T: Clone>(base: &BTreeMap<String, T>) -> BTreeMap<String, Arc<Document<T>>> {
-            let document =
-                |setup: &T| Document { setup: Some(setup.clone()), revision: Position::START };
+    pub fn from_configuration(base: &ConfiguredDocuments) -> SettingsDocuments {
+        fn laid<T: Clone>(
+            base: &BTreeMap<String, T>,
+        ) -> BTreeMap<String, Arc<SettingsDocument<T>>> {
+            let document = |setup: &T| SettingsDocument {
+                setup: Some(setup.clone()),
+                revision: Position::START,
+            };
             base.iter().map(|(id, setup)| (id.clone(), Arc::new(document(setup)))).collect()
         }
         let (sites, accounts) = (laid(&base.sites), laid(&base.accounts));
-        Documents { sites, accounts, ..Documents::default() }
+        SettingsDocuments { sites, accounts, ..SettingsDocuments::default() }
     }
 
     /// A site that there is.
@@ -128,27 +132,29 @@ impl Documents {
     }
 
     /// Where the newest entry of a document stands; [`Position::START`] if it has none.
-    pub fn revision(&self, of: Of, id: &str) -> Position {
+    pub fn revision(&self, of: DocumentKind, id: &str) -> Position {
         let revision = match of {
-            Of::Site => self.sites.get(id).map(|document| document.revision),
-            Of::Account => self.accounts.get(id).map(|document| document.revision),
+            DocumentKind::Site => self.sites.get(id).map(|document| document.revision),
+            DocumentKind::Account => self.accounts.get(id).map(|document| document.revision),
         };
         revision.unwrap_or(Position::START)
     }
 
     /// The change that a request made before, if it came before.
-    pub fn wished(&self, wish: &str) -> Option<&Arc<Change>> {
-        let same = |change: &&Arc<Change>| change.wish.as_ref().is_some_and(|own| own.id == wish);
+    pub fn change_by_request_id(&self, wish: &str) -> Option<&Arc<SettingsChange>> {
+        let same = |change: &&Arc<SettingsChange>| {
+            change.idempotency.as_ref().is_some_and(|own| own.id == wish)
+        };
         self.changes.iter().rev().find(same)
     }
 
     /// Takes in an entry of the log. Whether it says anything of a site or an account.
-    pub fn take_in(&mut self, recorded: &Recorded) -> bool {
-        self.read = recorded.position;
+    pub fn apply(&mut self, recorded: &Recorded) -> bool {
+        self.position = recorded.position;
         let first = recorded.subject.parts().next().unwrap_or_default();
         let ours = recorded.subject.parts().count() == 2 && ["site", "account"].contains(&first);
-        let entry = BookEntry::decode(&recorded.entry.payload);
-        let Some(BookEntry { at, event, .. }) = entry else {
+        let entry = SettingsEntry::decode(&recorded.entry.payload);
+        let Some(SettingsEntry { at, event, .. }) = entry else {
             if ours {
                 let subject = recorded.subject.as_str();
                 tracing::error!(
@@ -161,63 +167,73 @@ impl Documents {
         };
         let revision = recorded.position;
         let (of, id, by, wish, (did, changed)) = match event {
-            BookEvent::SiteSet { site, by, setup, wish } => {
-                let changed = put(&mut self.sites, &site, Some(*setup), revision);
-                (Of::Site, site, by, wish, changed)
+            SettingsEvent::SiteSet { site, by, setup, wish } => {
+                let changed = replace_document(&mut self.sites, &site, Some(*setup), revision);
+                (DocumentKind::Site, site, by, wish, changed)
             }
-            BookEvent::SiteRetired { site, by, wish } => {
-                let changed = put(&mut self.sites, &site, None, revision);
-                (Of::Site, site, by, wish, changed)
+            SettingsEvent::SiteRetired { site, by, wish } => {
+                let changed = replace_document(&mut self.sites, &site, None, revision);
+                (DocumentKind::Site, site, by, wish, changed)
             }
-            BookEvent::AccountSet { account, by, setup, wish } => {
-                let changed = put(&mut self.accounts, &account, Some(*setup), revision);
-                (Of::Account, account, by, wish, changed)
+            SettingsEvent::AccountSet { account, by, setup, wish } => {
+                let changed =
+                    replace_document(&mut self.accounts, &account, Some(*setup), revision);
+                (DocumentKind::Account, account, by, wish, changed)
             }
             _ => return false,
         };
-        let change = Change { revision: revision.0, at, by, of, id, did, changed, wish };
+        let change = SettingsChange {
+            revision: revision.0,
+            at,
+            by,
+            of,
+            id,
+            did,
+            changed,
+            idempotency: wish,
+        };
         self.changes.push(Arc::new(change));
-        if self.changes.len() > CHANGES {
+        if self.changes.len() > MAX_RETAINED_CHANGES {
             self.changes.remove(0);
         }
         true
     }
 }
 
-fn put<T: Serialize>(
-    documents: &mut BTreeMap<String, Arc<Document<T>>>,
+fn replace_document<T: Serialize>(
+    documents: &mut BTreeMap<String, Arc<SettingsDocument<T>>>,
     id: &str,
     setup: Option<T>,
     revision: Position,
-) -> (Did, Vec<Difference>) {
-    let before = documents.get(id).and_then(|document| document.setup.as_ref()).map(json);
-    let after = setup.as_ref().map(json);
+) -> (ChangeKind, Vec<ValueDifference>) {
+    let before = documents.get(id).and_then(|document| document.setup.as_ref()).map(to_json);
+    let after = setup.as_ref().map(to_json);
     let did = match (&before, &after) {
-        (_, None) => Did::Retired,
-        (None, Some(_)) => Did::Created,
-        (Some(_), Some(_)) => Did::Changed,
+        (_, None) => ChangeKind::Retired,
+        (None, Some(_)) => ChangeKind::Created,
+        (Some(_), Some(_)) => ChangeKind::Changed,
     };
     let changed = match (before, after) {
         (Some(before), Some(after)) => differences(&before, &after),
         _ => Vec::new(),
     };
-    documents.insert(id.to_owned(), Arc::new(Document { setup, revision }));
+    documents.insert(id.to_owned(), Arc::new(SettingsDocument { setup, revision }));
     (did, changed)
 }
 
 /// A set-up as JSON.
-pub fn json<T: Serialize>(setup: &T) -> Value {
+pub fn to_json<T: Serialize>(setup: &T) -> Value {
     serde_json::to_value(setup).expect("string keys only")
 }
 
 /// Every value of the one that is another in the other.
-pub fn differences(before: &Value, after: &Value) -> Vec<Difference> {
+pub fn differences(before: &Value, after: &Value) -> Vec<ValueDifference> {
     let mut found = Vec::new();
-    differ("", before, after, &mut found);
+    collect_differences("", before, after, &mut found);
     found
 }
 
-fn differ(key: &str, before: &Value, after: &Value, found: &mut Vec<Difference>) {
+fn collect_differences(key: &str, before: &Value, after: &Value, found: &mut Vec<ValueDifference>) {
     if let (Value::Object(old), Value::Object(new)) = (before, after) {
         let added = new.keys().filter(|name| !old.contains_key(*name));
         for name in old.keys().chain(added) {
@@ -225,11 +241,11 @@ fn differ(key: &str, before: &Value, after: &Value, found: &mut Vec<Difference>)
             let of = |map: &serde_json::Map<String, Value>| {
                 map.get(name).cloned().unwrap_or(Value::Null)
             };
-            differ(&key, &of(old), &of(new), found);
+            collect_differences(&key, &of(old), &of(new), found);
         }
     } else if before != after {
         let (before, after) = (before.clone(), after.clone());
-        found.push(Difference { key: key.to_owned(), before, after });
+        found.push(ValueDifference { key: key.to_owned(), before, after });
     }
 }
 

@@ -1,6 +1,6 @@
 //! The book as one file, for those who prefer files: the same sections as in the configuration.
 
-use super::documents::Documents;
+use super::documents::SettingsDocuments;
 use paihao_chassis::config::{ConfigError, Layers};
 use paihao_contracts::setup::{AccountSetup, SiteSetup};
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = paihao_contracts::setup::optional)]
 #[serde(deny_unknown_fields)]
-pub struct BookFile {
+pub struct SettingsFile {
     /// What the accounts say, by name.
     #[serde(default)]
     pub accounts: BTreeMap<String, AccountSetup>,
@@ -20,24 +20,24 @@ pub struct BookFile {
     pub sites: BTreeMap<String, SiteSetup>,
 }
 
-impl BookFile {
+impl SettingsFile {
     /// What there is.
-    pub fn of(documents: &Documents) -> BookFile {
+    pub fn from_documents(documents: &SettingsDocuments) -> SettingsFile {
         let accounts = documents.accounts.iter();
         let accounts = accounts.filter_map(|(id, known)| Some((id.clone(), known.setup.clone()?)));
         let sites = documents.sites.iter();
         let sites = sites.filter_map(|(id, known)| Some((id.clone(), known.setup.clone()?)));
-        BookFile { accounts: accounts.collect(), sites: sites.collect() }
+        SettingsFile { accounts: accounts.collect(), sites: sites.collect() }
     }
 
     /// The file as TOML.
-    pub fn toml(&self) -> String {
+    pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("text, numbers and tables with string keys have a TOML form")
     }
 }
 
 /// Reads a file; an error names every key that is wrong.
-pub fn read(text: &str, is_toml: bool) -> Result<BookFile, ConfigError> {
+pub fn parse(text: &str, is_toml: bool) -> Result<SettingsFile, ConfigError> {
     match is_toml {
         true => Layers::default().text("in the file", text).read(),
         false => Layers::default().json("in the file", text).read(),
@@ -48,7 +48,7 @@ pub fn read(text: &str, is_toml: bool) -> Result<BookFile, ConfigError> {
 mod tests {
     use super::*;
 
-    const FILE: &str = "
+    const SAMPLE_FILE: &str = "
         [accounts.shop]
         [sites.hall]
         account = 'shop'
@@ -67,25 +67,31 @@ mod tests {
 
     #[test]
     fn a_file_comes_back_the_same_in_both_forms() {
-        let book = read(FILE, true).unwrap();
+        let book = parse(SAMPLE_FILE, true).unwrap();
         assert_eq!(book.sites["hall"].queues["cash"].minutes, 5);
-        assert_eq!(read(&book.toml(), true).unwrap(), book);
-        assert_eq!(read(&serde_json::to_string(&book).unwrap(), false).unwrap(), book);
+        assert_eq!(parse(&book.to_toml(), true).unwrap(), book);
+        assert_eq!(parse(&serde_json::to_string(&book).unwrap(), false).unwrap(), book);
     }
 
     #[test]
     fn the_manuals_example_is_sound() {
         use crate::book::setup;
-        use paihao_chassis::config::Problems;
+        use paihao_chassis::config::ConfigProblems;
         let manual = include_str!("../../../../docs/guide/settings.md");
         let example = manual.split("```toml").nth(1).unwrap().split("```").next().unwrap();
-        let book = read(example, true).unwrap();
-        let mut problems = Problems::new();
+        let book = parse(example, true).unwrap();
+        let mut problems = ConfigProblems::new();
         for (id, account) in &book.accounts {
             paihao_notice_text::check::account(&format!("accounts.{id}"), account, &mut problems);
         }
         for (id, site) in &book.sites {
-            setup::site(&format!("sites.{id}"), id, site, book.accounts.keys(), &mut problems);
+            setup::validate_site(
+                &format!("sites.{id}"),
+                id,
+                site,
+                book.accounts.keys(),
+                &mut problems,
+            );
         }
         assert_eq!(problems.into_result(), Ok(()));
         assert!(!book.sites.is_empty());
@@ -93,10 +99,10 @@ mod tests {
 
     #[test]
     fn a_wrong_key_is_named_with_the_one_that_was_meant() {
-        let told = read(&FILE.replace("hours", "huors"), true).unwrap_err().to_string();
+        let told = parse(&SAMPLE_FILE.replace("hours", "huors"), true).unwrap_err().to_string();
         assert!(told.contains("sites.hall.queues.cash.huors") && told.contains("hours"), "{told}");
-        let told = read(r#"{"sites": {"hall": {"account": "shop"}}}"#, false).unwrap_err();
+        let told = parse(r#"{"sites": {"hall": {"account": "shop"}}}"#, false).unwrap_err();
         assert!(told.to_string().contains("sites.hall.name"), "{told}");
-        assert!(read("{", false).is_err() && read("[", true).is_err());
+        assert!(parse("{", false).is_err() && parse("[", true).is_err());
     }
 }

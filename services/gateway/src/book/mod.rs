@@ -1,6 +1,6 @@
 //! What the owner set up: accounts, sites with their queues and counters, and staff keys.
 //!
-//! - [`setup`]: what a site's set-up comes to, and what is wrong with it;
+//! - [`live_settings`]: what a site's set-up comes to, and what is wrong with it;
 //! - [`documents`]: the newest set-up of every site and account, and what changed when;
 //! - [`running`]: the same while a gateway runs.
 
@@ -16,9 +16,9 @@ use crate::book::calendar::Calendar;
 use crate::http::wording;
 use paihao_contracts::commit::SiteFacts;
 use paihao_contracts::setup::{AccountSetup, Action};
-use paihao_domain::{Actor, CounterId, QueueId, Rules, Scope};
+use paihao_domain::{Actor, ApiScope, CounterId, QueueId, Rules};
 use paihao_ledger::Subject;
-use paihao_notice_text::manner::sends_texts;
+use paihao_notice_text::manner::sends_customer_service_texts;
 use paihao_wechat::callback::Protection;
 use parking_lot::RwLock;
 use schemars::JsonSchema;
@@ -30,30 +30,30 @@ use subtle::ConstantTimeEq;
 
 /// Everything the gateway knows of the owner's business.
 #[derive(Default)]
-pub struct Book {
+pub struct DeploymentSettings {
     /// The Official Accounts, by the name that stands in their callback address.
-    pub accounts: BTreeMap<String, AccountBook>,
+    pub accounts: BTreeMap<String, AccountSettings>,
     /// The sites, by id.
-    pub sites: BTreeMap<String, Arc<SiteBook>>,
+    pub sites: BTreeMap<String, Arc<SiteSettings>>,
     /// Who may call the staff API.
     pub staff_keys: Vec<StaffKey>,
     /// What the configuration says of sites and accounts, on which the log of the book is laid.
-    pub base: documents::Base,
+    pub configured: documents::ConfiguredDocuments,
     /// The types of event that each site's webhooks are told of, by site and id.
     pub webhooks: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
 }
 
 /// One Official Account as the gateway needs to know it.
 #[derive(Debug)]
-pub struct AccountBook {
+pub struct AccountSettings {
     /// What WeChat's callbacks are checked with.
     pub protection: Protection,
-    words: RwLock<Arc<AccountWords>>,
+    replies: RwLock<Arc<AccountReplies>>,
 }
 
 /// What an account answers, as it is set up now.
 #[derive(Debug)]
-pub struct AccountWords {
+pub struct AccountReplies {
     /// What somebody reads who follows without scanning; nothing if empty.
     pub greeting: String,
     /// What somebody reads when the system could not do what they wanted; nothing if empty, this
@@ -64,40 +64,40 @@ pub struct AccountWords {
     /// Keys of the account's menu, and what they do.
     pub menu: BTreeMap<String, Action>,
     /// Whether the account sends customer-service texts, so that what allows them is worth noting.
-    pub texts: bool,
+    pub sends_texts: bool,
 }
 
-impl AccountBook {
+impl AccountSettings {
     /// An account that answers as it is set up.
-    pub fn new(protection: Protection, setup: &AccountSetup) -> AccountBook {
-        AccountBook { protection, words: RwLock::new(Arc::new(words(setup))) }
+    pub fn new(protection: Protection, setup: &AccountSetup) -> AccountSettings {
+        AccountSettings { protection, replies: RwLock::new(Arc::new(account_replies(setup))) }
     }
 
     /// What it answers now.
-    pub fn words(&self) -> Arc<AccountWords> {
-        self.words.read().clone()
+    pub fn replies(&self) -> Arc<AccountReplies> {
+        self.replies.read().clone()
     }
 
     /// From now on it answers like this.
-    pub fn set(&self, setup: &AccountSetup) {
-        *self.words.write() = Arc::new(words(setup));
+    pub fn update(&self, setup: &AccountSetup) {
+        *self.replies.write() = Arc::new(account_replies(setup));
     }
 }
 
-fn words(setup: &AccountSetup) -> AccountWords {
+fn account_replies(setup: &AccountSetup) -> AccountReplies {
     let keywords = setup.keywords.iter().map(|(word, action)| (word.trim().to_owned(), *action));
-    AccountWords {
+    AccountReplies {
         greeting: setup.greeting.clone().unwrap_or_else(|| wording::GREETING.to_owned()),
         failure: setup.failure.clone(),
         keywords: keywords.collect(),
         menu: setup.menu.clone(),
-        texts: sends_texts(setup),
+        sends_texts: sends_customer_service_texts(setup),
     }
 }
 
 /// One site.
 #[derive(Debug)]
-pub struct SiteBook {
+pub struct SiteSettings {
     /// What a commit says of it.
     pub facts: SiteFacts,
     /// Where its decisions stand in the ledger.
@@ -109,14 +109,19 @@ pub struct SiteBook {
     /// What its boards say of the calls of queues that have sentences of their own.
     pub announcements: BTreeMap<QueueId, Announcement>,
     /// What is answered to a scan that took a number, in the owner's words.
-    pub joined: Option<Arc<str>>,
+    pub joined_reply: Option<Arc<str>>,
 }
 
-impl SiteBook {
+impl SiteSettings {
     /// A site without words of its own.
-    pub fn new(facts: SiteFacts, subject: Subject, rules: Rules, calendar: Calendar) -> SiteBook {
+    pub fn new(
+        facts: SiteFacts,
+        subject: Subject,
+        rules: Rules,
+        calendar: Calendar,
+    ) -> SiteSettings {
         let announcements = BTreeMap::new();
-        SiteBook { facts, subject, rules, calendar, announcements, joined: None }
+        SiteSettings { facts, subject, rules, calendar, announcements, joined_reply: None }
     }
 }
 
@@ -132,14 +137,14 @@ pub struct Announcement {
 }
 
 /// Stands for every site in the list of those that a key opens, also for sites that come later.
-pub const EVERY_SITE: &str = "*";
+pub const ALL_SITES: &str = "*";
 
 /// A key of the staff API. The key itself is not kept, only its hash.
 pub struct StaffKey {
     /// The owner's name for it; may be logged.
     pub name: String,
     hash: [u8; 32],
-    /// The sites it opens; [`EVERY_SITE`] among them is all of them.
+    /// The sites it opens; [`ALL_SITES`] among them is all of them.
     pub sites: BTreeSet<String>,
     /// As whom its holder acts there.
     pub actor: Actor,
@@ -165,35 +170,35 @@ impl StaffKey {
 
     /// The same in another role, at these counters.
     #[must_use]
-    pub fn acting(self, role: KeyRole, counters: BTreeSet<CounterId>) -> Self {
+    pub fn with_role(self, role: KeyRole, counters: BTreeSet<CounterId>) -> Self {
         let (name, bound) = (Arc::from(&*self.name), !counters.is_empty());
         let counters = Arc::new(counters);
         let actor = match role {
             KeyRole::Manager => Actor::Manager(name),
             KeyRole::Staff => Actor::Staff { name, counters },
-            KeyRole::Api if bound => Actor::Api { name, scope: Scope::Counters(counters) },
-            KeyRole::Api => Actor::Api { name, scope: Scope::Manager },
+            KeyRole::Api if bound => Actor::Api { name, scope: ApiScope::Counters(counters) },
+            KeyRole::Api => Actor::Api { name, scope: ApiScope::Manager },
         };
         StaffKey { actor, ..self }
     }
 
     /// Whether it opens this site.
-    pub fn opens(&self, site: &str) -> bool {
-        self.opens_every_site() || self.sites.contains(site)
+    pub fn grants_site(&self, site: &str) -> bool {
+        self.grants_all_sites() || self.sites.contains(site)
     }
 
     /// Whether it opens every site there is or will be.
-    pub fn opens_every_site(&self) -> bool {
-        self.sites.contains(EVERY_SITE)
+    pub fn grants_all_sites(&self) -> bool {
+        self.sites.contains(ALL_SITES)
     }
 
     /// The head of its hash, which tells it from another key of the same name.
-    pub fn print(&self) -> String {
+    pub fn fingerprint(&self) -> String {
         hex::encode(&self.hash[..8])
     }
 
     /// Whether this is the key, in a time that does not tell how much of it was right.
-    pub fn is(&self, key: &str) -> bool {
+    pub fn matches(&self, key: &str) -> bool {
         let given: [u8; 32] = Sha256::digest(key).into();
         self.hash.ct_eq(&given).into()
     }

@@ -1,15 +1,15 @@
 //! The book while a gateway runs: follows its log, and hands each change on to the lines and the pools
 //! of codes.
 
-use super::documents::{Documents, Of};
-use super::{Book, SiteBook, setup};
-use crate::lines::Lines;
+use super::documents::{DocumentKind, SettingsDocuments};
+use super::{DeploymentSettings, SiteSettings, setup};
+use crate::lines::Engine;
 use crate::scan::codes::pool::Pools;
 use futures::StreamExt;
 use paihao_chassis::Tasks;
 use paihao_chassis::backoff::Backoff;
-use paihao_chassis::config::Problems;
-use paihao_contracts::names::BOOK;
+use paihao_chassis::config::ConfigProblems;
+use paihao_contracts::names::SETTINGS;
 use paihao_ledger::{Followed, Ledger, Position};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -20,58 +20,67 @@ use tokio_util::sync::CancellationToken;
 
 /// What is set up now, at this replica. Cheap to clone.
 #[derive(Clone)]
-pub struct Running {
-    documents: watch::Receiver<Arc<Documents>>,
-    read: watch::Receiver<bool>,
+pub struct LiveSettings {
+    documents: watch::Receiver<Arc<SettingsDocuments>>,
+    caught_up: watch::Receiver<bool>,
 }
 
-impl Running {
+impl LiveSettings {
     /// Begins to follow the log; goes on until the stop.
-    pub fn follow(
-        book: Arc<Book>,
-        lines: Lines,
+    pub fn start(
+        book: Arc<DeploymentSettings>,
+        lines: Engine,
         pools: Arc<Pools>,
         ledger: Arc<dyn Ledger>,
         stop: CancellationToken,
         tasks: &Tasks,
-    ) -> Running {
-        let (told, documents) = watch::channel(Arc::new(Documents::of(&book.base)));
+    ) -> LiveSettings {
+        let (told, documents) =
+            watch::channel(Arc::new(SettingsDocuments::from_configuration(&book.configured)));
         let (up, read) = watch::channel(false);
         let known =
             book.sites.iter().map(|(id, site)| (id.clone(), (Position::START, site.clone())));
         let known = Mutex::new(known.collect());
-        let follower = Follower { book, lines, pools, ledger, told, up, known };
+        let follower = Follower {
+            book,
+            lines,
+            pools,
+            ledger,
+            published: told,
+            caught_up: up,
+            resolved_sites: known,
+        };
         tasks.spawn("book", async move { follower.run(&stop).await });
-        Running { documents, read }
+        LiveSettings { documents, caught_up: read }
     }
 
     /// Everything as it is now.
-    pub fn now(&self) -> Arc<Documents> {
+    pub fn now(&self) -> Arc<SettingsDocuments> {
         self.documents.borrow().clone()
     }
 
     /// Whether the log has been read up to where it stood at the start.
-    pub fn is_read(&self) -> bool {
-        *self.read.borrow()
+    pub fn caught_up(&self) -> bool {
+        *self.caught_up.borrow()
     }
 
     /// Waits until the entry at this position has been taken in, if it comes soon.
     pub async fn until(&self, position: Position, patience: Duration) {
         let mut documents = self.documents.clone();
-        let there = documents.wait_for(|documents| documents.read >= position);
+        let there = documents.wait_for(|documents| documents.position >= position);
         let _ = tokio::time::timeout(patience, there).await;
     }
 }
 
 struct Follower {
-    book: Arc<Book>,
-    lines: Lines,
+    book: Arc<DeploymentSettings>,
+    lines: Engine,
     pools: Arc<Pools>,
     ledger: Arc<dyn Ledger>,
-    told: watch::Sender<Arc<Documents>>,
-    up: watch::Sender<bool>,
+    published: watch::Sender<Arc<SettingsDocuments>>,
+    caught_up: watch::Sender<bool>,
     /// What each site's newest readable set-up came to, and at which revision.
-    known: Mutex<BTreeMap<String, (Position, Arc<SiteBook>)>>,
+    resolved_sites: Mutex<BTreeMap<String, (Position, Arc<SiteSettings>)>>,
 }
 
 impl Follower {
@@ -87,11 +96,11 @@ impl Follower {
     }
 
     async fn follow(&self, stop: &CancellationToken) -> Result<(), paihao_ledger::Unavailable> {
-        let goal = self.ledger.head(&BOOK).await?;
-        let mut entries = self.ledger.follow(&BOOK, Position::START).await?;
-        let mut documents = Documents::of(&self.book.base);
+        let goal = self.ledger.head(&SETTINGS).await?;
+        let mut entries = self.ledger.follow(&SETTINGS, Position::START).await?;
+        let mut documents = SettingsDocuments::from_configuration(&self.book.configured);
         if goal == Position::START {
-            self.caught_up(&documents);
+            self.mark_caught_up(&documents);
         }
         loop {
             let next = stop.run_until_cancelled(entries.next()).await.flatten();
@@ -99,48 +108,48 @@ impl Follower {
                 None => return Ok(()),
                 Some(Followed::Restarted) => {
                     tracing::warn!("the book was made anew: the configuration alone counts");
-                    documents = Documents::of(&self.book.base);
-                    self.caught_up(&documents);
+                    documents = SettingsDocuments::from_configuration(&self.book.configured);
+                    self.mark_caught_up(&documents);
                 }
                 Some(Followed::Entry(recorded)) => {
-                    let news = documents.take_in(&recorded);
-                    let up = *self.up.borrow();
+                    let news = documents.apply(&recorded);
+                    let up = *self.caught_up.borrow();
                     if recorded.position >= goal && !up {
-                        self.caught_up(&documents);
+                        self.mark_caught_up(&documents);
                     } else if up {
-                        self.adopt(&documents, news);
+                        self.publish(&documents, news);
                     }
                 }
             }
         }
     }
 
-    fn caught_up(&self, documents: &Documents) {
-        self.adopt(documents, true);
-        self.up.send_replace(true);
+    fn mark_caught_up(&self, documents: &SettingsDocuments) {
+        self.publish(documents, true);
+        self.caught_up.send_replace(true);
     }
 
     /// The next decision is made with this.
-    fn adopt(&self, documents: &Documents, news: bool) {
+    fn publish(&self, documents: &SettingsDocuments, news: bool) {
         if news {
-            let sites = self.sites(documents);
-            self.lines.set(&sites);
-            self.pools.keep(sites.values().map(|site| site.facts.account.to_string()));
+            let sites = self.resolve_sites(documents);
+            self.lines.set_sites(&sites);
+            self.pools.add_accounts(sites.values().map(|site| site.facts.account.to_string()));
             for (name, document) in &documents.accounts {
                 if let (Some(account), Some(setup)) =
                     (self.book.accounts.get(name), &document.setup)
                 {
-                    account.set(setup);
+                    account.update(setup);
                 }
             }
         }
-        self.told.send_replace(Arc::new(documents.clone()));
+        self.published.send_replace(Arc::new(documents.clone()));
     }
 
     /// The sites that there are. What cannot be understood goes on as it was: an older program may
     /// know less than the one that wrote it.
-    fn sites(&self, documents: &Documents) -> BTreeMap<String, Arc<SiteBook>> {
-        let mut known = self.known.lock();
+    fn resolve_sites(&self, documents: &SettingsDocuments) -> BTreeMap<String, Arc<SiteSettings>> {
+        let mut known = self.resolved_sites.lock();
         for (id, document) in &documents.sites {
             let Some(site) = &document.setup else {
                 known.remove(id);
@@ -149,9 +158,9 @@ impl Follower {
             if known.get(id).is_some_and(|(revision, _)| *revision == document.revision) {
                 continue;
             }
-            let mut problems = Problems::new();
+            let mut problems = ConfigProblems::new();
             let accounts = self.book.accounts.keys();
-            match setup::site(&format!("sites.{id}"), id, site, accounts, &mut problems) {
+            match setup::validate_site(&format!("sites.{id}"), id, site, accounts, &mut problems) {
                 Some(book) => drop(known.insert(id.clone(), (document.revision, Arc::new(book)))),
                 None => {
                     let wrong = problems.into_result().err().map(|wrong| wrong.to_string());
@@ -166,9 +175,9 @@ impl Follower {
     }
 }
 
-impl Documents {
+impl SettingsDocuments {
     /// Whether a newer program wrote what this one cannot read of a document.
-    pub fn is_unreadable(&self, of: Of, id: &str) -> bool {
+    pub fn is_unreadable(&self, of: DocumentKind, id: &str) -> bool {
         of.subject(id).is_ok_and(|subject| self.unreadable.contains(&subject))
     }
 }

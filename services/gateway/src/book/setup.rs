@@ -3,51 +3,51 @@
 //! The one place that checks it, whether it stands in the configuration, comes through the API or is
 //! read from a file.
 
-use super::{Announcement, SiteBook, contradictions};
+use super::{Announcement, SiteSettings, contradictions};
 use crate::book::calendar::{Calendar, DateHours, WeekHours};
 use jiff::tz::TimeZone;
-use paihao_chassis::config::Problems;
+use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::commit::SiteFacts;
 use paihao_contracts::setup::{Missed, Policy, QueueSetup, SiteSetup, Transfer};
 use paihao_domain::{
-    CounterId, CounterRules, FARTHEST, MISSED_LANE, MissedPolicy, MissedRules, Placement, QueueId,
-    QueueRules, Rules,
+    CounterId, CounterRules, MAX_NOTIFY_AHEAD, MISSED_LANE_CLASS, MissedPolicy, MissedRules,
+    Placement, QueueId, QueueRules, Rules,
 };
 use paihao_ledger::Subject;
 use std::collections::BTreeMap;
 
 /// Characters that a name may have: what a screen across a hall can show.
-const LONGEST_NAME: usize = 40;
+const MAX_NAME_CHARS: usize = 40;
 
 /// Checks a site; `at` is where it stands, and `accounts` are the accounts that there are. `None` if
 /// something is wrong with it; what, is among the problems.
-pub fn site<'a>(
+pub fn validate_site<'a>(
     at: &str,
     id: &str,
     site: &SiteSetup,
     accounts: impl IntoIterator<Item = &'a String>,
-    problems: &mut Problems,
-) -> Option<SiteBook> {
-    let mut own = Problems::new();
-    let book = checked(at, id, site, accounts, &mut own);
+    problems: &mut ConfigProblems,
+) -> Option<SiteSettings> {
+    let mut own = ConfigProblems::new();
+    let book = build_site(at, id, site, accounts, &mut own);
     match own.into_result() {
         Ok(()) => book,
         Err(wrong) => {
-            wrong.problems().iter().cloned().for_each(|problem| problems.note(problem));
+            wrong.problems().iter().cloned().for_each(|problem| problems.push(problem));
             None
         }
     }
 }
 
-fn checked<'a>(
+fn build_site<'a>(
     at: &str,
     name: &str,
     site: &SiteSetup,
     accounts: impl IntoIterator<Item = &'a String>,
-    problems: &mut Problems,
-) -> Option<SiteBook> {
-    id(at, name, problems);
-    named(&format!("{at}.name"), &site.name, problems);
+    problems: &mut ConfigProblems,
+) -> Option<SiteSettings> {
+    check_id(at, name, problems);
+    check_name(&format!("{at}.name"), &site.name, problems);
     let accounts: Vec<_> = accounts.into_iter().collect();
     if !accounts.contains(&&site.account) {
         let key = format!("{at}.account");
@@ -55,19 +55,19 @@ fn checked<'a>(
     }
     if !(0..24).contains(&site.day_starts_at) {
         let what = format!("{} is not an hour", site.day_starts_at);
-        problems.refuse(&format!("{at}.day_starts_at"), what, "use 0 to 23");
+        problems.add(&format!("{at}.day_starts_at"), what, "use 0 to 23");
     }
     let zone = TimeZone::get(&site.time_zone).map_err(|_| {
         let what = format!("there is no time zone {}", site.time_zone);
-        problems.refuse(&format!("{at}.time_zone"), what, "use a name like Asia/Shanghai");
+        problems.add(&format!("{at}.time_zone"), what, "use a name like Asia/Shanghai");
     });
-    let rules = rules(at, site, problems);
-    contradictions::site(at, site, problems);
-    let hours = hours(at, site, problems);
-    let dates = DateHours::read(site.dates.iter().map(String::as_str))
-        .and_then(|dates| dates.within_days(site.day_starts_at).map(|()| dates));
+    let rules = site_rules(at, site, problems);
+    contradictions::check_site(at, site, problems);
+    let hours = opening_hours(at, site, problems);
+    let dates = DateHours::parse(site.dates.iter().map(String::as_str))
+        .and_then(|dates| dates.check_within_days(site.day_starts_at).map(|()| dates));
     let dates = dates.unwrap_or_else(|error| {
-        contradictions::hours(&format!("{at}.dates"), &error, problems);
+        contradictions::report_hours_error(&format!("{at}.dates"), &error, problems);
         DateHours::default()
     });
     paihao_notice_text::check::wording(&format!("{at}.wording"), &site.wording, problems);
@@ -83,23 +83,27 @@ fn checked<'a>(
     let joined = site.wording.get("joined").and_then(|own| own.text.as_deref());
     let announcements = announcements(at, site, problems);
     let joined = joined.map(Into::into);
-    Some(SiteBook { announcements, joined, ..SiteBook::new(facts, subject, rules, calendar) })
+    Some(SiteSettings {
+        announcements,
+        joined_reply: joined,
+        ..SiteSettings::new(facts, subject, rules, calendar)
+    })
 }
 
 /// Names stand in addresses, QR codes and subjects.
-pub fn id(key: &str, name: &str, problems: &mut Problems) {
+pub fn check_id(key: &str, name: &str, problems: &mut ConfigProblems) {
     let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name.is_empty() || name.len() > 24 || !name.bytes().all(fine) {
         let what = format!("{name:?} cannot stand in an address");
-        problems.refuse(key, what, "use 1 to 24 of a-z, 0-9 and -");
+        problems.add(key, what, "use 1 to 24 of a-z, 0-9 and -");
     }
 }
 
-fn named(key: &str, name: &str, problems: &mut Problems) {
+fn check_name(key: &str, name: &str, problems: &mut ConfigProblems) {
     let length = name.chars().count();
-    if name.trim().is_empty() || length > LONGEST_NAME || name.chars().any(char::is_control) {
+    if name.trim().is_empty() || length > MAX_NAME_CHARS || name.chars().any(char::is_control) {
         let what = format!("{length} characters are no name that people can read");
-        problems.refuse(key, what, format!("use 1 to {LONGEST_NAME}"));
+        problems.add(key, what, format!("use 1 to {MAX_NAME_CHARS}"));
     }
 }
 
@@ -109,38 +113,38 @@ pub fn refuse_unknown<'a>(
     kind: &str,
     name: &str,
     known: impl Iterator<Item = &'a String>,
-    problems: &mut Problems,
+    problems: &mut ConfigProblems,
 ) {
     let known = known.map(String::as_str).collect::<Vec<_>>().join(", ");
     let advice = match known.is_empty() {
         true => format!("there is no {kind} at all yet: add one"),
         false => format!("the ones there are: {known}"),
     };
-    problems.refuse(key, format!("there is no {kind} {name:?}"), advice);
+    problems.add(key, format!("there is no {kind} {name:?}"), advice);
 }
 
 /// The rules of a site's queues and counters.
-fn rules(at: &str, site: &SiteSetup, problems: &mut Problems) -> Rules {
+fn site_rules(at: &str, site: &SiteSetup, problems: &mut ConfigProblems) -> Rules {
     let mut rules = Rules { several_counters: site.several_counters, ..Rules::default() };
     for (name, queue) in &site.queues {
         let at = format!("{at}.queues.{name}");
-        id(&at, name, problems);
-        named(&format!("{at}.name"), &queue.name, problems);
+        check_id(&at, name, problems);
+        check_name(&format!("{at}.name"), &queue.name, problems);
         let letters =
             queue.prefix.bytes().all(|b| b.is_ascii_uppercase() && b != b'I' && b != b'O');
         if queue.prefix.is_empty() || queue.prefix.len() > 3 || !letters {
             let what = format!("{:?} does not read well in front of a number", queue.prefix);
             let advice = "use one to three letters A to Z, but neither I nor O";
-            problems.refuse(&format!("{at}.prefix"), what, advice);
+            problems.add(&format!("{at}.prefix"), what, advice);
         }
-        ranges(&at, queue, problems);
-        let queue = of_queue(queue);
+        check_ranges(&at, queue, problems);
+        let queue = queue_rules(queue);
         rules.queues.insert(QueueId::new(name), queue);
     }
     for (name, counter) in &site.counters {
         let at = format!("{at}.counters.{name}");
-        id(&at, name, problems);
-        named(&format!("{at}.name"), &counter.name, problems);
+        check_id(&at, name, problems);
+        check_name(&format!("{at}.name"), &counter.name, problems);
         let counter = CounterRules {
             name: counter.name.as_str().into(),
             queues: counter.queues.iter().map(|queue| QueueId::new(queue)).collect(),
@@ -151,7 +155,7 @@ fn rules(at: &str, site: &SiteSetup, problems: &mut Problems) -> Rules {
     rules
 }
 
-fn of_queue(queue: &QueueSetup) -> QueueRules {
+fn queue_rules(queue: &QueueSetup) -> QueueRules {
     let limit = |count: u32| (count > 0).then_some(count);
     QueueRules {
         name: queue.name.as_str().into(),
@@ -161,14 +165,14 @@ fn of_queue(queue: &QueueSetup) -> QueueRules {
         open: queue.open,
         class: queue.class,
         policy: match queue.policy {
-            Policy::Strict => paihao_domain::Policy::Strict,
-            Policy::Interleave => paihao_domain::Policy::Interleave {
+            Policy::Strict => paihao_domain::CallPolicy::Strict,
+            Policy::Interleave => paihao_domain::CallPolicy::Interleave {
                 first: queue.interleave.0,
                 second: queue.interleave.1,
                 missed_lane: queue.missed_lane,
             },
         },
-        bound: queue.bound,
+        max_passes: queue.bound,
         capacity: limit(queue.capacity),
         daily_cap: limit(queue.daily_cap),
         missed: MissedRules {
@@ -200,11 +204,11 @@ fn of_queue(queue: &QueueSetup) -> QueueRules {
 }
 
 /// Values that cannot be.
-fn ranges(at: &str, queue: &QueueSetup, problems: &mut Problems) {
+fn check_ranges(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
     let ranges = [
         ("minutes", queue.minutes, 1, 600),
         ("grace_seconds", queue.grace_seconds, 10, 3600),
-        ("class", u32::from(queue.class), 0, u32::from(MISSED_LANE) - 1),
+        ("class", u32::from(queue.class), 0, u32::from(MISSED_LANE_CLASS) - 1),
         ("bound", queue.bound, 0, 1000),
         ("missed_places", queue.missed_places, 1, 100),
         ("missed_grow", queue.missed_grow, 0, 100),
@@ -213,28 +217,36 @@ fn ranges(at: &str, queue: &QueueSetup, problems: &mut Problems) {
         ("calls", queue.calls, 1, 10),
         ("let_pass", queue.let_pass, 0, 20),
         ("let_pass_minutes", queue.let_pass_minutes, 1, 600),
-        ("near", queue.near, 1, FARTHEST),
+        ("near", queue.near, 1, MAX_NOTIFY_AHEAD),
         ("interleave", queue.interleave.0, 1, 20),
         ("interleave", queue.interleave.1, 1, 20),
     ];
     for (key, value, least, most) in ranges {
         if !(least..=most).contains(&value) {
             let advice = format!("use {least} to {most}");
-            problems.refuse(&format!("{at}.{key}"), format!("{value} is out of range"), advice);
+            problems.add(&format!("{at}.{key}"), format!("{value} is out of range"), advice);
         }
     }
 }
 
 /// The opening hours of a site's queues.
-fn hours(at: &str, site: &SiteSetup, problems: &mut Problems) -> BTreeMap<QueueId, WeekHours> {
+fn opening_hours(
+    at: &str,
+    site: &SiteSetup,
+    problems: &mut ConfigProblems,
+) -> BTreeMap<QueueId, WeekHours> {
     let mut hours = BTreeMap::new();
     for (name, queue) in &site.queues {
-        let week = WeekHours::read(queue.hours.iter().map(String::as_str))
-            .and_then(|week| week.within_days(site.day_starts_at).map(|()| week));
+        let week = WeekHours::parse(queue.hours.iter().map(String::as_str))
+            .and_then(|week| week.check_within_days(site.day_starts_at).map(|()| week));
         match week {
             Ok(week) => drop(hours.insert(QueueId::new(name), week)),
             Err(error) => {
-                contradictions::hours(&format!("{at}.queues.{name}.hours"), &error, problems);
+                contradictions::report_hours_error(
+                    &format!("{at}.queues.{name}.hours"),
+                    &error,
+                    problems,
+                );
             }
         }
     }
@@ -245,7 +257,7 @@ fn hours(at: &str, site: &SiteSetup, problems: &mut Problems) -> BTreeMap<QueueI
 fn announcements(
     at: &str,
     site: &SiteSetup,
-    problems: &mut Problems,
+    problems: &mut ConfigProblems,
 ) -> BTreeMap<QueueId, Announcement> {
     let mut announcements = BTreeMap::new();
     for (name, queue) in &site.queues {
@@ -255,16 +267,16 @@ fn announcements(
             let key = format!("{at}.queues.{name}.announcement.{language}");
             if !sentence.contains("{number}") {
                 let advice = "put {number} where the number is said";
-                problems.refuse(&key, "a call that does not say who is called", advice);
+                problems.add(&key, "a call that does not say who is called", advice);
             }
             if sentence.chars().count() > 200 {
-                problems.refuse(&key, "longer than anybody listens", "use 200 characters or less");
+                problems.add(&key, "longer than anybody listens", "use 200 characters or less");
             }
             let holes = sentence.split('{').skip(1).map(|rest| rest.split('}').next());
             let known = ["number", "counter", "queue"];
             for hole in holes.flatten().filter(|hole| !known.contains(hole)) {
                 let advice = "use {number}, {counter} and {queue}";
-                problems.refuse(&key, format!("{{{hole}}} is not known"), advice);
+                problems.add(&key, format!("{{{hole}}} is not known"), advice);
             }
         }
         let said = Announcement { zh: said.zh.clone(), en: said.en.clone() };

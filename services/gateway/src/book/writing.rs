@@ -1,14 +1,14 @@
 //! How a set-up is changed: what was asked for is checked, held against what is in use, and written
 //! where whoever asked saw the book stand.
 
-use super::SiteBook;
-use super::documents::{Difference, Documents, Of, differences, json};
+use super::SiteSettings;
+use super::documents::{DocumentKind, SettingsDocuments, ValueDifference, differences, to_json};
 use super::setup;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-use paihao_chassis::config::Problems;
-use paihao_contracts::book::{BookEntry, BookEvent, Wish};
-use paihao_contracts::names::BOOK;
+use paihao_chassis::config::ConfigProblems;
+use paihao_contracts::book::{IdempotencyRecord, SettingsEntry, SettingsEvent};
+use paihao_contracts::names::SETTINGS;
 use paihao_contracts::setup::{AccountSetup, SiteSetup};
 use paihao_domain::{CounterState, Ticket};
 use paihao_ledger::{AppendError, Entry, Expect, Position};
@@ -18,11 +18,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long this replica's own copy of the book is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The new form of a document; `None` retires it.
 #[derive(Debug, Clone)]
-pub(crate) enum New {
+pub(crate) enum DocumentUpdate {
     /// A site's.
     Site(Option<SiteSetup>),
     /// An account's.
@@ -31,22 +31,22 @@ pub(crate) enum New {
 
 /// Who asks, and how.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct UpdateRequest {
     /// By which name the change is recorded.
-    pub(crate) by: String,
+    pub(crate) author: String,
     /// The revision that they saw; `None` if they named none.
-    pub(crate) seen: Option<u64>,
+    pub(crate) expected_revision: Option<u64>,
     /// Only to see what would change.
     pub(crate) dry_run: bool,
     /// The request, if it named itself.
-    pub(crate) wish: Option<Wish>,
+    pub(crate) idempotency: Option<IdempotencyRecord>,
 }
 
 /// What was changed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Written {
+pub(crate) struct SettingsUpdateResult {
     /// A site, or an account.
-    pub(crate) of: Of,
+    pub(crate) of: DocumentKind,
     /// Its id.
     pub(crate) id: String,
     /// The document's revision now.
@@ -54,20 +54,24 @@ pub(crate) struct Written {
     /// Whether this is only what would change.
     pub(crate) dry_run: bool,
     /// Every value that is another one now.
-    pub(crate) changed: Vec<Difference>,
+    pub(crate) changed: Vec<ValueDifference>,
 }
 
 impl Door {
     /// The book with everything in it that stands in the ledger about this document.
-    pub(crate) async fn newest(&self, of: Of, id: &str) -> Result<Arc<Documents>, Problem> {
-        let malformed = |_| Problem::new(&refusals::MALFORMED_REQUEST).detail("this is no id");
+    pub(crate) async fn latest_documents(
+        &self,
+        of: DocumentKind,
+        id: &str,
+    ) -> Result<Arc<SettingsDocuments>, Problem> {
+        let malformed = |_| Problem::new(&refusals::MALFORMED_REQUEST).with_detail("this is no id");
         let subject = of.subject(id).map_err(malformed)?;
-        let last = self.ledger.last(&BOOK, &subject).await;
+        let last = self.ledger.last(&SETTINGS, &subject).await;
         let last = last.map_err(|_| Problem::new(&refusals::LEDGER_UNAVAILABLE))?;
         let last = last.map_or(Position::START, |recorded| recorded.position);
-        self.setup.until(last, PATIENCE).await;
+        self.setup.until(last, CATCH_UP_TIMEOUT).await;
         let documents = self.setup.now();
-        match documents.read >= last || documents.revision(of, id) >= last {
+        match documents.position >= last || documents.revision(of, id) >= last {
             true if documents.is_unreadable(of, id) => Err(Problem::new(&refusals::NEWER_LEDGER)),
             true => Ok(documents),
             false => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
@@ -75,22 +79,24 @@ impl Door {
     }
 
     /// Writes the new form of a document where the book is as `documents` has it.
-    pub(crate) async fn write(
+    pub(crate) async fn update_document(
         &self,
-        documents: &Documents,
+        documents: &SettingsDocuments,
         id: &str,
-        new: New,
-        asked: &Asked,
-    ) -> Result<Written, Problem> {
+        new: DocumentUpdate,
+        asked: &UpdateRequest,
+    ) -> Result<SettingsUpdateResult, Problem> {
         let of = match new {
-            New::Site(_) => Of::Site,
-            New::Account(_) => Of::Account,
+            DocumentUpdate::Site(_) => DocumentKind::Site,
+            DocumentUpdate::Account(_) => DocumentKind::Account,
         };
-        if let Some(before) = asked.wish.as_ref().and_then(|wish| documents.wished(&wish.id)) {
-            let same = before.wish.as_ref().map(|wish| &wish.request)
-                == asked.wish.as_ref().map(|wish| &wish.request);
+        if let Some(before) =
+            asked.idempotency.as_ref().and_then(|wish| documents.change_by_request_id(&wish.id))
+        {
+            let same = before.idempotency.as_ref().map(|wish| &wish.request)
+                == asked.idempotency.as_ref().map(|wish| &wish.request);
             return match same && before.of == of && before.id == id {
-                true => Ok(Written {
+                true => Ok(SettingsUpdateResult {
                     of,
                     id: id.to_owned(),
                     revision: before.revision,
@@ -102,13 +108,15 @@ impl Door {
         }
         let revision = documents.revision(of, id);
         let (before, after) = match &new {
-            New::Site(site) => (documents.site(id).map(json), site.as_ref().map(json)),
-            New::Account(account) => {
+            DocumentUpdate::Site(site) => {
+                (documents.site(id).map(to_json), site.as_ref().map(to_json))
+            }
+            DocumentUpdate::Account(account) => {
                 let before = documents.accounts.get(id).and_then(|known| known.setup.as_ref());
-                (before.map(json), Some(json(&**account)))
+                (before.map(to_json), Some(to_json(&**account)))
             }
         };
-        match asked.seen {
+        match asked.expected_revision {
             Some(seen) if seen != revision.0 => {
                 return Err(Problem::new(&refusals::REVISION_CHANGED));
             }
@@ -117,10 +125,10 @@ impl Door {
             }
             _ => {}
         }
-        self.sound(documents, id, &new)?;
+        self.validate_update(documents, id, &new)?;
         let changed =
             differences(&before.clone().unwrap_or_default(), &after.clone().unwrap_or_default());
-        let written = |revision: Position| Written {
+        let written = |revision: Position| SettingsUpdateResult {
             of,
             id: id.to_owned(),
             revision: revision.0,
@@ -130,39 +138,46 @@ impl Door {
         if asked.dry_run || before == after {
             return Ok(written(revision));
         }
-        let (by, wish) = (asked.by.clone(), asked.wish.clone());
+        let (by, wish) = (asked.author.clone(), asked.idempotency.clone());
         let event = match new {
-            New::Site(Some(setup)) => {
-                BookEvent::SiteSet { site: id.to_owned(), by, setup: Box::new(setup), wish }
+            DocumentUpdate::Site(Some(setup)) => {
+                SettingsEvent::SiteSet { site: id.to_owned(), by, setup: Box::new(setup), wish }
             }
-            New::Site(None) => BookEvent::SiteRetired { site: id.to_owned(), by, wish },
-            New::Account(setup) => {
-                BookEvent::AccountSet { account: id.to_owned(), by, setup, wish }
+            DocumentUpdate::Site(None) => {
+                SettingsEvent::SiteRetired { site: id.to_owned(), by, wish }
+            }
+            DocumentUpdate::Account(setup) => {
+                SettingsEvent::AccountSet { account: id.to_owned(), by, setup, wish }
             }
         };
-        let entry = BookEntry { v: 1, at: self.clock.now_ms(), event };
+        let entry = SettingsEntry { v: 1, at: self.clock.now_ms(), event };
         let expect = match revision {
             Position::START => Expect::Nothing,
             position => Expect::At(position),
         };
         let subject = of.subject(id).map_err(|_| &refusals::MALFORMED_REQUEST)?;
         let appended =
-            self.ledger.append(&BOOK, &subject, expect, Entry::new(entry.encode())).await;
+            self.ledger.append(&SETTINGS, &subject, expect, Entry::new(entry.encode())).await;
         let position = appended.map_err(|error| match error {
             AppendError::Conflict { .. } => Problem::new(&refusals::REVISION_CHANGED),
             AppendError::TooLarge { .. } => Problem::new(&refusals::BODY_TOO_LARGE),
             AppendError::Unavailable(_) => Problem::new(&refusals::LEDGER_UNAVAILABLE),
         })?;
-        tracing::info!(of = ?of, id, by = asked.by, changed = changed.len(), "the book was changed");
-        self.setup.until(position, PATIENCE).await;
+        tracing::info!(of = ?of, id, by = asked.author, changed = changed.len(), "the book was changed");
+        self.setup.until(position, CATCH_UP_TIMEOUT).await;
         Ok(written(position))
     }
 
     /// Whether it can be like that: by itself, and with who is in the line right now.
-    fn sound(&self, documents: &Documents, id: &str, new: &New) -> Result<(), Problem> {
-        let mut problems = Problems::new();
+    fn validate_update(
+        &self,
+        documents: &SettingsDocuments,
+        id: &str,
+        new: &DocumentUpdate,
+    ) -> Result<(), Problem> {
+        let mut problems = ConfigProblems::new();
         let site = match new {
-            New::Account(account) => {
+            DocumentUpdate::Account(account) => {
                 let at = format!("accounts.{id}");
                 let known = self.book.accounts.keys();
                 if !self.book.accounts.contains_key(id) {
@@ -171,39 +186,39 @@ impl Door {
                 paihao_notice_text::check::account(&at, account, &mut problems);
                 None
             }
-            New::Site(Some(site)) => {
+            DocumentUpdate::Site(Some(site)) => {
                 let at = format!("sites.{id}");
                 let before = documents.sites.get(id).and_then(|known| known.setup.as_ref());
                 if before.is_some_and(|before| before.account != site.account) {
                     let advice =
                         "make a site of another id: its line and its codes are its account's";
                     let what = "a site keeps its account";
-                    problems.refuse(&format!("{at}.account"), what, advice);
+                    problems.add(&format!("{at}.account"), what, advice);
                 }
-                setup::site(&at, id, site, self.book.accounts.keys(), &mut problems)
+                setup::validate_site(&at, id, site, self.book.accounts.keys(), &mut problems)
             }
-            New::Site(None) => None,
+            DocumentUpdate::Site(None) => None,
         };
-        problems.into_result().map_err(|error| Problem::unsound(&error))?;
+        problems.into_result().map_err(|error| Problem::invalid_settings(&error))?;
         match new {
-            New::Site(_) => self.unused(id, site.as_ref()),
-            New::Account(_) => Ok(()),
+            DocumentUpdate::Site(_) => self.check_not_in_use(id, site.as_ref()),
+            DocumentUpdate::Account(_) => Ok(()),
         }
     }
 
     /// Nothing is taken away in which somebody is. Whoever comes at the same moment through a
     /// replica that knows nothing of the change yet stays where they are until the day ends, and can
     /// be transferred.
-    fn unused(&self, id: &str, new: Option<&SiteBook>) -> Result<(), Problem> {
-        let Some(view) = self.lines.view(id) else { return Ok(()) };
+    fn check_not_in_use(&self, id: &str, new: Option<&SiteSettings>) -> Result<(), Problem> {
+        let Some(view) = self.lines.snapshot(id) else { return Ok(()) };
         let stays =
             |ticket: &&Ticket| new.is_some_and(|new| new.rules.queues.contains_key(&ticket.queue));
         let mut lost = view.site.tickets().filter(|ticket| ticket.is_live() && !stays(ticket));
         if let Some(ticket) = lost.next() {
             let detail = format!("{} is in the queue {}", ticket.number, ticket.queue.as_str());
-            return Err(Problem::new(&refusals::IN_USE).detail(detail));
+            return Err(Problem::new(&refusals::IN_USE).with_detail(detail));
         }
-        let Some(old) = self.lines.book(id) else { return Ok(()) };
+        let Some(old) = self.lines.settings(id) else { return Ok(()) };
         let gone = old.rules.counters.keys().filter(|counter| {
             let stays = new.is_some_and(|new| new.rules.counters.contains_key(counter));
             !stays && view.site.counter(counter).state != CounterState::Offline
@@ -212,7 +227,7 @@ impl Door {
             None => Ok(()),
             Some(counter) => {
                 let detail = format!("the counter {} is open", counter.as_str());
-                Err(Problem::new(&refusals::IN_USE).detail(detail))
+                Err(Problem::new(&refusals::IN_USE).with_detail(detail))
             }
         }
     }

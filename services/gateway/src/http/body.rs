@@ -9,20 +9,21 @@ use std::time::Duration;
 
 /// Bytes of a body too large that are still read, and thrown away, before it is refused: a
 /// connection that is closed on a sender in the middle of its body loses the refusal with it.
-const HEARD_OUT: usize = 64 << 20;
+const MAX_DISCARDED_BYTES: usize = 64 << 20;
 
 /// How long such a sender is heard out.
-const PATIENCE: Duration = Duration::from_secs(2);
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The body, if it has no more than `limit` bytes.
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut chunks = body.into_data_stream();
     let mut read = Vec::new();
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk
-            .map_err(|_| Problem::new(&refusals::MALFORMED_REQUEST).detail("the body broke off"))?;
+        let chunk = chunk.map_err(|_| {
+            Problem::new(&refusals::MALFORMED_REQUEST).with_detail("the body broke off")
+        })?;
         if read.len() + chunk.len() > limit {
-            let mut left = HEARD_OUT;
+            let mut left = MAX_DISCARDED_BYTES;
             let hear_out = async {
                 while let Some(Ok(chunk)) = chunks.next().await {
                     left = left.saturating_sub(chunk.len());
@@ -32,9 +33,9 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
                 }
             };
             // Whoever is not done by then is not heard out.
-            let _ = tokio::time::timeout(PATIENCE, hear_out).await;
+            let _ = tokio::time::timeout(DISCARD_TIMEOUT, hear_out).await;
             let detail = format!("more than {limit} bytes");
-            return Err(Problem::new(&refusals::BODY_TOO_LARGE).detail(detail));
+            return Err(Problem::new(&refusals::BODY_TOO_LARGE).with_detail(detail));
         }
         read.extend_from_slice(&chunk);
     }
@@ -42,14 +43,14 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
 }
 
 /// The body as a JSON object.
-pub(crate) async fn json<T: DeserializeOwned>(body: Body, limit: usize) -> Result<T, Problem> {
-    object(&read(body, limit).await?)
+pub(crate) async fn read_json<T: DeserializeOwned>(body: Body, limit: usize) -> Result<T, Problem> {
+    parse_object(&read(body, limit).await?)
 }
 
 /// The JSON object that a body is; an empty body stands for one without anything in it.
-pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
-    let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).detail(detail);
+    let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
     // A list would do as well: its entries would be taken for the fields, in our order.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(malformed("the body is no JSON object".to_owned()));

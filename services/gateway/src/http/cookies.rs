@@ -12,7 +12,7 @@ pub(crate) fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Has a browser keep a value: never shown to scripts, never sent with what pages of others ask but
 /// for following a link, never in the clear where the server is reached over https.
-pub(crate) fn keep(name: &str, value: &str, span: Duration, secure: bool) -> HeaderValue {
+pub(crate) fn set_cookie(name: &str, value: &str, span: Duration, secure: bool) -> HeaderValue {
     let secure = if secure { "; Secure" } else { "" };
     let seconds = span.as_secs();
     let line = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
@@ -20,8 +20,8 @@ pub(crate) fn keep(name: &str, value: &str, span: Duration, secure: bool) -> Hea
 }
 
 /// Has a browser forget a value.
-pub(crate) fn forget(name: &str, secure: bool) -> HeaderValue {
-    keep(name, "", Duration::ZERO, secure)
+pub(crate) fn clear_cookie(name: &str, secure: bool) -> HeaderValue {
+    set_cookie(name, "", Duration::ZERO, secure)
 }
 
 #[cfg(test)]
@@ -42,9 +42,9 @@ mod tests {
 
     #[test]
     fn a_cookie_has_its_flags() {
-        let plain = keep("paihao", "x", Duration::from_secs(60), false);
+        let plain = set_cookie("paihao", "x", Duration::from_secs(60), false);
         assert_eq!(plain, "paihao=x; Path=/; Max-Age=60; HttpOnly; SameSite=Lax");
-        let secure = keep("__Host-paihao", "x", Duration::from_secs(60), true);
+        let secure = set_cookie("__Host-paihao", "x", Duration::from_secs(60), true);
         assert_eq!(secure, "__Host-paihao=x; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure");
     }
 }

@@ -1,6 +1,6 @@
 //! Which pages of other sites may show the board within them: a sign's player, an intranet's page.
 
-use crate::http::api::POLICY;
+use crate::http::api::BASE_CSP;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use std::fmt;
@@ -12,31 +12,31 @@ pub struct Origin(String);
 
 /// Text that is no origin.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NoOrigin;
+pub struct InvalidOrigin;
 
-impl fmt::Display for NoOrigin {
+impl fmt::Display for InvalidOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not http:// or https:// with a host, and a port if need be")
     }
 }
 
 impl FromStr for Origin {
-    type Err = NoOrigin;
+    type Err = InvalidOrigin;
 
-    fn from_str(text: &str) -> Result<Self, NoOrigin> {
+    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
         let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         let host = host.and_then(|host| host.parse::<axum::http::uri::Authority>().ok());
         match host.is_some_and(|host| !host.as_str().contains(['@', '*', ';', ','])) {
             true => Ok(Self(text.to_owned())),
-            false => Err(NoOrigin),
+            false => Err(InvalidOrigin),
         }
     }
 }
 
 /// Lets these frame a page, beside the page's own site.
-pub(crate) fn framed(page: Response, by: &[Origin]) -> Response {
+pub(crate) fn with_frame_ancestors(page: Response, by: &[Origin]) -> Response {
     let origins = by.iter().map(|Origin(origin)| origin.as_str()).collect::<Vec<_>>().join(" ");
-    let policy = HeaderValue::try_from(format!("{POLICY}; frame-ancestors {origins}"));
+    let policy = HeaderValue::try_from(format!("{BASE_CSP}; frame-ancestors {origins}"));
     match policy {
         Ok(policy) if !by.is_empty() => {
             ([(header::CONTENT_SECURITY_POLICY, policy)], page).into_response()
@@ -64,7 +64,7 @@ mod tests {
             "https://a/b",
             "ftp://a",
         ] {
-            assert_eq!(bad.parse::<Origin>(), Err(NoOrigin), "{bad}");
+            assert_eq!(bad.parse::<Origin>(), Err(InvalidOrigin), "{bad}");
         }
     }
 
@@ -72,13 +72,13 @@ mod tests {
     fn a_board_says_who_may_frame_it_or_leaves_the_usual_policy() {
         let policy = |by: &[&str]| {
             let by: Vec<_> = by.iter().map(|origin| origin.parse().unwrap()).collect();
-            let page = framed(().into_response(), &by);
+            let page = with_frame_ancestors(().into_response(), &by);
             page.headers().get(header::CONTENT_SECURITY_POLICY).cloned()
         };
         assert_eq!(policy(&[]), None);
         let both = policy(&["https://a.example", "http://b.example:81"]).unwrap();
         let both = both.to_str().unwrap();
-        assert!(both.starts_with(POLICY), "{both}");
+        assert!(both.starts_with(BASE_CSP), "{both}");
         assert!(
             both.ends_with("; frame-ancestors https://a.example http://b.example:81"),
             "{both}"

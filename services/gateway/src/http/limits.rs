@@ -2,24 +2,24 @@
 //!
 //! Each replica counts for itself. An office, or a school behind one address, is one address.
 
-use crate::http::callers::Caller;
+use crate::http::callers::ClientIp;
 use crate::http::refusals::{self, Problem};
 use paihao_chassis::clock::Clock;
-use paihao_wechat::traffic::Rate;
+use paihao_wechat::traffic::RateLimiter as TokenBucket;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const RATE_WINDOW: Duration = Duration::from_secs(60);
 
 /// Addresses that are remembered before those are looked for that need not be.
-const REMEMBERED: usize = 4096;
+const PRUNE_THRESHOLD_ADDRESSES: usize = 4096;
 
 /// How much in a minute; 0 is no limit. A minute's worth may come at once.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct LimitSettings {
+pub struct RateLimitSettings {
     /// Codes made: for tickets, logins and invitations.
     pub codes_per_minute: u32,
     /// Looks at a code's picture or events, and attempts to take what it led to.
@@ -27,36 +27,40 @@ pub struct LimitSettings {
 }
 
 /// Counts what each address asks for.
-pub(crate) struct Limits {
-    codes: Counted,
-    looks: Counted,
+pub(crate) struct RateLimiter {
+    codes: AddressLimiter,
+    reads: AddressLimiter,
     clock: Arc<dyn Clock>,
 }
 
-struct Counted {
-    what: &'static str,
+struct AddressLimiter {
+    metric_label: &'static str,
     per_minute: u32,
-    rates: Mutex<HashMap<IpAddr, (Rate, Duration)>>,
+    rates: Mutex<HashMap<IpAddr, (TokenBucket, Duration)>>,
 }
 
-impl Limits {
-    pub(crate) fn new(settings: LimitSettings, clock: Arc<dyn Clock>) -> Self {
-        let counted = |what, per_minute| Counted { what, per_minute, rates: Mutex::default() };
-        Limits {
+impl RateLimiter {
+    pub(crate) fn new(settings: RateLimitSettings, clock: Arc<dyn Clock>) -> Self {
+        let counted = |what, per_minute| AddressLimiter {
+            metric_label: what,
+            per_minute,
+            rates: Mutex::default(),
+        };
+        RateLimiter {
             codes: counted("codes", settings.codes_per_minute),
-            looks: counted("looks", settings.looks_per_minute),
+            reads: counted("looks", settings.looks_per_minute),
             clock,
         }
     }
 
     /// One code more for this address, or not yet.
-    pub(crate) fn code(&self, caller: Caller) -> Result<(), Problem> {
+    pub(crate) fn admit_code(&self, caller: ClientIp) -> Result<(), Problem> {
         self.codes.admit(caller, self.now())
     }
 
     /// One look more, or not yet.
-    pub(crate) fn look(&self, caller: Caller) -> Result<(), Problem> {
-        self.looks.admit(caller, self.now())
+    pub(crate) fn admit_read(&self, caller: ClientIp) -> Result<(), Problem> {
+        self.reads.admit(caller, self.now())
     }
 
     fn now(&self) -> Duration {
@@ -64,31 +68,31 @@ impl Limits {
     }
 }
 
-impl Counted {
-    fn admit(&self, caller: Caller, now: Duration) -> Result<(), Problem> {
+impl AddressLimiter {
+    fn admit(&self, caller: ClientIp, now: Duration) -> Result<(), Problem> {
         if self.per_minute == 0 {
             return Ok(());
         }
         let mut rates = self.rates.lock();
-        if rates.len() >= REMEMBERED {
+        if rates.len() >= PRUNE_THRESHOLD_ADDRESSES {
             // After a minute of nothing the next minute's worth is whole again.
-            rates.retain(|_, (_, last)| now.saturating_sub(*last) < MINUTE);
+            rates.retain(|_, (_, last)| now.saturating_sub(*last) < RATE_WINDOW);
         }
-        let fresh = || (Rate::new(self.per_minute, MINUTE), now);
-        let (rate, last) = rates.entry(network(caller.0)).or_insert_with(fresh);
-        let wait = rate.wait(now);
+        let fresh = || (TokenBucket::new(self.per_minute, RATE_WINDOW), now);
+        let (rate, last) = rates.entry(network_prefix(caller.0)).or_insert_with(fresh);
+        let wait = rate.delay(now);
         if wait.is_zero() {
-            rate.take(now);
+            rate.reserve(now);
             *last = now;
             return Ok(());
         }
-        metrics::counter!("paihao_gateway_limited_total", "what" => self.what).increment(1);
-        Err(Problem::new(&refusals::TOO_MANY_REQUESTS).after(wait))
+        metrics::counter!("paihao_gateway_limited_total", "what" => self.metric_label).increment(1);
+        Err(Problem::new(&refusals::TOO_MANY_REQUESTS).with_retry_after(wait))
     }
 }
 
 /// Who has one IPv6 address has a network of them.
-fn network(address: IpAddr) -> IpAddr {
+fn network_prefix(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
@@ -103,17 +107,17 @@ mod tests {
     #[test]
     fn each_address_has_a_minutes_worth_and_then_waits() {
         let clock = ManualClock::at(1_795_140_000_000);
-        let settings = LimitSettings { codes_per_minute: 3, looks_per_minute: 0 };
-        let limits = Limits::new(settings, Arc::new(clock.clone()));
-        let caller = |text: &str| Caller(text.parse().unwrap());
-        let codes = |text| limits.code(caller(text)).is_ok();
+        let settings = RateLimitSettings { codes_per_minute: 3, looks_per_minute: 0 };
+        let limits = RateLimiter::new(settings, Arc::new(clock.clone()));
+        let caller = |text: &str| ClientIp(text.parse().unwrap());
+        let codes = |text| limits.admit_code(caller(text)).is_ok();
         assert_eq!([codes("10.0.0.1"), codes("10.0.0.1"), codes("10.0.0.1")], [true; 3]);
         assert!(!codes("10.0.0.1") && codes("10.0.0.2"), "each for itself");
-        let refused = limits.code(caller("10.0.0.1")).unwrap_err();
+        let refused = limits.admit_code(caller("10.0.0.1")).unwrap_err();
         assert_eq!((refused.kind().code, refused.retry_after()), ("too_many_requests", Some(20)));
         clock.advance(Duration::from_secs(20));
         assert!(codes("10.0.0.1") && !codes("10.0.0.1"), "as was said");
-        assert!((0..1000).all(|_| limits.look(caller("10.0.0.1")).is_ok()), "0 is no limit");
+        assert!((0..1000).all(|_| limits.admit_read(caller("10.0.0.1")).is_ok()), "0 is no limit");
 
         for host in ["1::1", "1::2", "1::3"] {
             assert!(codes(host));

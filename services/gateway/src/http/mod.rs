@@ -36,5 +36,5 @@ pub(crate) fn router(door: Door) -> Router {
     let routes = routes
         .method_not_allowed_fallback(async || Problem::new(&refusals::METHOD_NOT_ALLOWED))
         .fallback(async || Problem::new(&refusals::UNKNOWN_PATH));
-    api::layers(routes).with_state(door)
+    api::with_middleware(routes).with_state(door)
 }

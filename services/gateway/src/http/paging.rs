@@ -3,18 +3,18 @@
 use crate::http::refusals::{self, Problem};
 
 /// In a page, unless fewer or more are asked for.
-const USUAL: usize = 100;
+const DEFAULT_PAGE_SIZE: usize = 100;
 
 /// The most that can be asked for.
-const LARGEST: usize = 500;
+const MAX_PAGE_SIZE: usize = 500;
 
 /// How many are asked for.
 pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
-    match asked.unwrap_or(USUAL) {
-        limit @ 1..=LARGEST => Ok(limit),
+    match asked.unwrap_or(DEFAULT_PAGE_SIZE) {
+        limit @ 1..=MAX_PAGE_SIZE => Ok(limit),
         _ => {
-            let detail = format!("limit: 1 to {LARGEST}");
-            Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail))
+            let detail = format!("limit: 1 to {MAX_PAGE_SIZE}");
+            Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail))
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// One kind of refusal.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Kind {
+pub struct ProblemKind {
     /// Stable for ever; what programs look at.
     pub code: &'static str,
     /// The HTTP status it comes with.
@@ -27,20 +27,20 @@ pub struct Kind {
     pub meaning: &'static str,
 }
 
-macro_rules! kinds {
+macro_rules! problem_kinds {
     ($($name:ident = $code:literal, $status:ident, $zh:literal, $en:literal, $meaning:literal;)*) => {
         $(
             #[doc = $meaning]
-            pub const $name: Kind = Kind {
+            pub const $name: ProblemKind = ProblemKind {
                 code: $code, status: StatusCode::$status, zh: $zh, en: $en, meaning: $meaning,
             };
         )*
         /// All of them, in the order of the documentation.
-        pub const ALL: &[&Kind] = &[$(&$name),*];
+        pub const ALL: &[&ProblemKind] = &[$(&$name),*];
     };
 }
 
-kinds! {
+problem_kinds! {
     UNKNOWN_ACCOUNT = "unknown_account", NOT_FOUND, "没有这个公众号", "There is no such account",
         "The path names an account that the configuration does not have.";
     BAD_CALLBACK_QUERY = "bad_callback_query", BAD_REQUEST, "缺少签名参数", "The signature's parameters are missing",
@@ -224,7 +224,7 @@ kinds! {
 /// A refusal: the request changed nothing, unless its code's meaning says otherwise.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
-pub(crate) struct ProblemSeen<'a> {
+pub(crate) struct ProblemDetails<'a> {
     /// The code as an address that identifies it.
     r#type: String,
     /// A sentence for people, in Chinese.
@@ -238,8 +238,8 @@ pub(crate) struct ProblemSeen<'a> {
     /// What exactly was met, for whoever looks for the reason.
     detail: &'a str,
     /// Everything that is wrong, each with where it stands, of a set-up that contradicts itself.
-    #[serde(skip_serializing_if = "<[Wrong]>::is_empty")]
-    problems: &'a [Wrong],
+    #[serde(skip_serializing_if = "<[InvalidSetting]>::is_empty")]
+    problems: &'a [InvalidSetting],
     /// What OAuth calls it (RFC 6749, 5.2); where codes are changed for tokens alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
@@ -247,7 +247,7 @@ pub(crate) struct ProblemSeen<'a> {
 
 /// One thing that is wrong with a set-up.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Wrong {
+pub struct InvalidSetting {
     /// Where it stands: `sites.hall.queues.cash.prefix`.
     pub key: String,
     /// What is wrong.
@@ -262,62 +262,68 @@ pub struct Wrong {
 /// A refusal on its way to a client.
 #[derive(Debug)]
 pub struct Problem {
-    kind: &'static Kind,
+    kind: &'static ProblemKind,
     detail: String,
-    wrong: Vec<Wrong>,
-    after: Option<Duration>,
+    invalid_settings: Vec<InvalidSetting>,
+    retry_after: Option<Duration>,
     /// As OAuth calls it.
-    oauth: Option<&'static str>,
+    oauth_error: Option<&'static str>,
 }
 
 impl Problem {
     /// A refusal whose kind says it all.
-    pub fn new(kind: &'static Kind) -> Self {
-        Problem { kind, detail: String::new(), wrong: Vec::new(), after: None, oauth: None }
+    pub fn new(kind: &'static ProblemKind) -> Self {
+        Problem {
+            kind,
+            detail: String::new(),
+            invalid_settings: Vec::new(),
+            retry_after: None,
+            oauth_error: None,
+        }
     }
 
     /// A set-up that contradicts itself, with everything that is wrong with it.
-    pub fn unsound(error: &ConfigError) -> Self {
-        let wrong = error.problems().iter().map(|problem| Wrong {
+    pub fn invalid_settings(error: &ConfigError) -> Self {
+        let wrong = error.problems().iter().map(|problem| InvalidSetting {
             key: problem.key.clone(),
-            what: problem.what.clone(),
+            what: problem.message.clone(),
             advice: problem.advice.clone(),
             code: problem.code,
         });
         let detail = error.problems().iter().map(ToString::to_string).collect::<Vec<_>>();
         let detail = detail.join("; ").replace('\n', " ");
-        Problem { wrong: wrong.collect(), detail, ..Problem::new(&UNSOUND_SETUP) }
+        Problem { invalid_settings: wrong.collect(), detail, ..Problem::new(&UNSOUND_SETUP) }
     }
 
     /// Says what exactly was met. Must hold no secret and no openid.
     #[must_use]
-    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
         self
     }
 
     /// Says when to ask again.
     #[must_use]
-    pub(crate) fn after(mut self, wait: Duration) -> Self {
-        self.after = Some(wait);
+    pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
         self
     }
 
     /// Whole seconds after which to ask again.
     pub(crate) fn retry_after(&self) -> Option<u64> {
-        self.after.map(|wait| wait.as_millis().div_ceil(1000) as u64)
+        self.retry_after.map(|wait| wait.as_millis().div_ceil(1000) as u64)
     }
 
     /// Says it in the words of OAuth too.
     #[must_use]
-    pub(crate) fn in_oauth(self, error: &'static str) -> Self {
-        Problem { oauth: Some(error), ..self }
+    pub(crate) fn with_oauth_error(self, error: &'static str) -> Self {
+        Problem { oauth_error: Some(error), ..self }
     }
 
     /// What the client reads.
     pub(crate) fn body(&self) -> Value {
-        let Problem { kind, detail, wrong, oauth, .. } = self;
-        let seen = ProblemSeen {
+        let Problem { kind, detail, invalid_settings: wrong, oauth_error: oauth, .. } = self;
+        let seen = ProblemDetails {
             r#type: format!("urn:paihao:refusal:{}", kind.code),
             title: kind.zh,
             title_en: kind.en,
@@ -331,13 +337,13 @@ impl Problem {
     }
 
     /// Which kind it is.
-    pub fn kind(&self) -> &'static Kind {
+    pub fn kind(&self) -> &'static ProblemKind {
         self.kind
     }
 }
 
-impl From<&'static Kind> for Problem {
-    fn from(kind: &'static Kind) -> Self {
+impl From<&'static ProblemKind> for Problem {
+    fn from(kind: &'static ProblemKind) -> Self {
         Problem::new(kind)
     }
 }
@@ -392,6 +398,10 @@ mod tests {
             assert!(documented.contains(&row), "docs/reference/refusals.md lacks this row:\n{row}");
         }
         let rows = documented.lines().filter(|line| line.starts_with("| `")).count();
-        assert_eq!(rows, ALL.len(), "docs/reference/refusals.md has rows that the program does not know");
+        assert_eq!(
+            rows,
+            ALL.len(),
+            "docs/reference/refusals.md has rows that the program does not know"
+        );
     }
 }

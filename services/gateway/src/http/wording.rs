@@ -1,14 +1,16 @@
 //! What a customer reads in WeChat: Chinese first, English beside it.
 
-use crate::book::SiteBook;
+use crate::book::SiteSettings;
 use paihao_contracts::setup::SiteSetup;
-use paihao_domain::{Estimate, Outcome, Phrase, QueueId, Refusal, State, Told};
-use paihao_notice_text::render::said;
+use paihao_domain::{
+    Estimate, EstimatePhrase, Outcome, QueueId, QuotedWait, Refusal, TicketStatus,
+};
+use paihao_notice_text::render::fill_placeholders;
 
 /// What is answered to a scan that led to a ticket.
-pub fn holding(book: &SiteBook, outcome: &Outcome) -> String {
+pub fn ticket_reply(book: &SiteSettings, outcome: &Outcome) -> String {
     let Outcome::Holding { number, queue, told, called_to, new, state, .. } = outcome else {
-        return NOT_NOW.into();
+        return TICKET_UNAVAILABLE.into();
     };
     let queue_name = queue_name(book, queue);
     let heading = match new {
@@ -22,20 +24,26 @@ pub fn holding(book: &SiteBook, outcome: &Outcome) -> String {
             site = book.facts.name,
         );
     }
-    if let (Some(own), true) = (&book.joined, *new) {
-        return joined(own, &book.facts.name, queue_name, &number.to_string(), told);
+    if let (Some(own), true) = (&book.joined_reply, *new) {
+        return custom_joined_reply(own, &book.facts.name, queue_name, &number.to_string(), told);
     }
-    if *state == State::Held {
+    if *state == TicketStatus::Held {
         return format!(
             "{heading}\n{queue_name} · {site}\n暂离中，号码为您保留。\n\nYour number is {number}. Your place is kept while you are away.",
             site = book.facts.name,
         );
     }
     let number = number.to_string();
-    waiting(&heading, queue_name, &book.facts.name, &number, told)
+    waiting_reply(&heading, queue_name, &book.facts.name, &number, told)
 }
 
-fn waiting(heading: &str, queue: &str, site: &str, number: &str, told: &Told) -> String {
+fn waiting_reply(
+    heading: &str,
+    queue: &str,
+    site: &str,
+    number: &str,
+    told: &QuotedWait,
+) -> String {
     format!(
         "{heading}\n{queue} · {site}\n{zh}\n轮到您时，微信会通知您。\n\nYour number is {number}. {en}",
         zh = wait_zh(told),
@@ -56,20 +64,26 @@ pub fn with_link(text: String, address: Option<&str>) -> String {
 }
 
 /// What would be answered to a scan that took a number at a site like this.
-pub(crate) fn joined_sample(site: &SiteSetup) -> String {
-    let told = Told { ahead: 3, estimate: Some(Estimate { low: 15, high: 25 }), cold: false };
+pub(crate) fn joined_reply_sample(site: &SiteSetup) -> String {
+    let told = QuotedWait { ahead: 3, estimate: Some(Estimate { low: 15, high: 25 }), cold: false };
     let queue = site.queues.values().next();
     let (name, prefix) = queue.map_or(("综合业务", "A"), |queue| (&queue.name, &queue.prefix));
     let number = format!("{prefix}012");
     match site.wording.get("joined").and_then(|own| own.text.as_deref()) {
-        Some(own) => joined(own, &site.name, name, &number, &told),
-        None => waiting(&format!("取号成功 {number}"), name, &site.name, &number, &told),
+        Some(own) => custom_joined_reply(own, &site.name, name, &number, &told),
+        None => waiting_reply(&format!("取号成功 {number}"), name, &site.name, &number, &told),
     }
 }
 
 /// The owner's words for it.
-fn joined(own: &str, site: &str, queue: &str, number: &str, told: &Told) -> String {
-    said(
+fn custom_joined_reply(
+    own: &str,
+    site: &str,
+    queue: &str,
+    number: &str,
+    told: &QuotedWait,
+) -> String {
+    fill_placeholders(
         own,
         &[
             ("{site}", site.to_owned()),
@@ -82,7 +96,7 @@ fn joined(own: &str, site: &str, queue: &str, number: &str, told: &Told) -> Stri
 }
 
 /// What is answered to a scan that the rules refuse.
-pub fn refused(book: &SiteBook, refusal: &Refusal) -> String {
+pub fn refusal_reply(book: &SiteSettings, refusal: &Refusal) -> String {
     match refusal {
         Refusal::QueueClosed(queue) | Refusal::QueuePaused(queue) => format!(
             "{}现在不取号，请留意现场通知。\n\nThis queue gives out no numbers right now.",
@@ -99,13 +113,13 @@ pub fn refused(book: &SiteBook, refusal: &Refusal) -> String {
             "{}现在不是取号时间，请在开放时间再来。\n\nThis queue is outside of its opening hours.",
             queue_name(book, queue)
         ),
-        _ => dead_code(),
+        _ => expired_code_reply(),
     }
 }
 
 /// What is answered to somebody who gave up their place.
-pub fn left(book: &SiteBook, outcome: &Outcome) -> String {
-    let Outcome::Left { number, .. } = outcome else { return no_ticket() };
+pub fn cancelled_reply(book: &SiteSettings, outcome: &Outcome) -> String {
+    let Outcome::Left { number, .. } = outcome else { return no_ticket_reply() };
     format!(
         "已取消 {number}\n{site}\n需要时请重新扫码取号。\n\n{number} is given up. Scan again for a new number.",
         site = book.facts.name,
@@ -113,17 +127,17 @@ pub fn left(book: &SiteBook, outcome: &Outcome) -> String {
 }
 
 /// What is answered to somebody who asks for a ticket and holds none.
-pub fn no_ticket() -> String {
+pub fn no_ticket_reply() -> String {
     "您现在没有排队的号，扫门口或页面上的二维码即可取号。\n\nYou hold no number. Scan a code to take one.".into()
 }
 
 /// What is answered when the number could not be made durable in time, unless the owner has other
 /// words.
-pub const NOT_NOW: &str =
+pub const TICKET_UNAVAILABLE: &str =
     "系统繁忙，没有取到号，请稍后再扫一次。\n\nNo number was taken. Please scan again in a moment.";
 
 /// The same for everything else that could not be done.
-pub const TRY_AGAIN: &str =
+pub const REQUEST_FAILED: &str =
     "系统繁忙，请稍后再试。\n\nThat did not work. Please try again in a moment.";
 
 /// What is answered to somebody who follows without scanning, unless the owner has other words.
@@ -131,16 +145,16 @@ pub const GREETING: &str =
     "欢迎关注。扫门口或页面上的二维码即可取号。\n\nWelcome. Scan a code to take a number.";
 
 /// What is answered to a code that no longer leads anywhere.
-pub fn dead_code() -> String {
+pub fn expired_code_reply() -> String {
     "这个二维码已失效，请扫页面或门口的新码。\n\nThis code no longer works. Please scan a new one."
         .into()
 }
 
-fn queue_name<'a>(book: &'a SiteBook, queue: &'a QueueId) -> &'a str {
+fn queue_name<'a>(book: &'a SiteSettings, queue: &'a QueueId) -> &'a str {
     book.rules.queues.get(queue).map_or(queue.as_str(), |rules| &rules.name)
 }
 
-fn wait_zh(told: &Told) -> String {
+fn wait_zh(told: &QuotedWait) -> String {
     let ahead = match told.ahead {
         0 => "前面没有人".to_owned(),
         ahead => format!("前面 {ahead} 位"),
@@ -149,13 +163,15 @@ fn wait_zh(told: &Told) -> String {
     let about = if told.cold { "约" } else { "" };
     match told.estimate.map(Estimate::phrase) {
         None => ahead,
-        Some(Phrase::LessThan(high)) => format!("{ahead}，预计不到 {high} 分钟"),
-        Some(Phrase::MoreThan(low)) => format!("{ahead}，预计 {low} 分钟以上"),
-        Some(Phrase::Between(low, high)) => format!("{ahead}，预计{about} {low}–{high} 分钟"),
+        Some(EstimatePhrase::LessThan(high)) => format!("{ahead}，预计不到 {high} 分钟"),
+        Some(EstimatePhrase::MoreThan(low)) => format!("{ahead}，预计 {low} 分钟以上"),
+        Some(EstimatePhrase::Between(low, high)) => {
+            format!("{ahead}，预计{about} {low}–{high} 分钟")
+        }
     }
 }
 
-fn wait_en(told: &Told) -> String {
+fn wait_en(told: &QuotedWait) -> String {
     let ahead = match told.ahead {
         0 => "Nobody is ahead of you".to_owned(),
         1 => "1 person is ahead of you".to_owned(),
@@ -164,9 +180,11 @@ fn wait_en(told: &Told) -> String {
     let about = if told.cold { "about " } else { "" };
     match told.estimate.map(Estimate::phrase) {
         None => format!("{ahead}."),
-        Some(Phrase::LessThan(high)) => format!("{ahead}, less than {high} minutes."),
-        Some(Phrase::MoreThan(low)) => format!("{ahead}, more than {low} minutes."),
-        Some(Phrase::Between(low, high)) => format!("{ahead}, {about}{low}–{high} minutes."),
+        Some(EstimatePhrase::LessThan(high)) => format!("{ahead}, less than {high} minutes."),
+        Some(EstimatePhrase::MoreThan(low)) => format!("{ahead}, more than {low} minutes."),
+        Some(EstimatePhrase::Between(low, high)) => {
+            format!("{ahead}, {about}{low}–{high} minutes.")
+        }
     }
 }
 
@@ -178,7 +196,7 @@ mod tests {
     fn the_wait_is_said_as_people_say_it() {
         let told = |ahead, range: Option<(u32, u32)>, cold| {
             let estimate = range.map(|(low, high)| Estimate { low, high });
-            wait_zh(&Told { ahead, estimate, cold })
+            wait_zh(&QuotedWait { ahead, estimate, cold })
         };
         assert_eq!(told(0, Some((0, 5)), true), "前面没有人，预计不到 5 分钟");
         assert_eq!(told(7, Some((15, 25)), false), "前面 7 位，预计 15–25 分钟");

@@ -19,26 +19,26 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 /// How long a change may take to be durable and known here.
-const PATIENCE: Duration = Duration::from_secs(4);
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The one place where it is known who works here.
-pub(crate) struct Register {
+pub(crate) struct RosterLog {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
-    read: watch::Sender<Read>,
+    snapshot: watch::Sender<RosterSnapshot>,
 }
 
 /// As far as this replica has read.
 #[derive(Clone, Default)]
-struct Read {
+struct RosterSnapshot {
     roster: Arc<Roster>,
     position: Position,
     /// Something that a newer program wrote stands in it.
-    newer: bool,
+    has_newer_version: bool,
 }
 
-impl Register {
+impl RosterLog {
     /// Begins to follow.
     pub(crate) fn start(
         ledger: Arc<dyn Ledger>,
@@ -46,50 +46,54 @@ impl Register {
         tasks: &Tasks,
     ) -> Arc<Self> {
         let tasks = tasks.child("staff");
-        let register = Arc::new(Register { ledger, clock, tasks, read: watch::Sender::default() });
+        let register =
+            Arc::new(RosterLog { ledger, clock, tasks, snapshot: watch::Sender::default() });
         register.tasks.spawn("follow", register.clone().follow());
         register
     }
 
     /// Who works here, as far as this replica has read.
     pub(crate) fn now(&self) -> Arc<Roster> {
-        self.read.borrow().roster.clone()
+        self.snapshot.borrow().roster.clone()
     }
 
     /// The same, once what was there at the start has been read.
-    pub(crate) async fn known(&self) -> Result<Arc<Roster>, Problem> {
+    pub(crate) async fn loaded(&self) -> Result<Arc<Roster>, Problem> {
         let now = self.now();
         if now.has_secret() {
             return Ok(now);
         }
-        let read = self.until(Instant::now() + PATIENCE, |read| read.roster.has_secret()).await?;
+        let read = self
+            .wait_until(Instant::now() + CHANGE_TIMEOUT, |read| read.roster.has_secret())
+            .await?;
         Ok(read.roster)
     }
 
     /// Wakes whenever somebody comes, changes or goes.
     pub(crate) fn changes(&self) -> watch::Receiver<impl Sized + use<>> {
-        self.read.subscribe()
+        self.snapshot.subscribe()
     }
 
     /// Writes down what `decide` says, given everything before it; `None` is nothing to write. Who
     /// works here after that.
-    pub(crate) async fn change(
+    pub(crate) async fn update(
         &self,
         by: &str,
         decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, Problem>,
     ) -> Result<Arc<Roster>, Problem> {
-        self.known().await?;
-        self.write(by, decide).await
+        self.loaded().await?;
+        self.append_decided(by, decide).await
     }
 
-    async fn write(
+    async fn append_decided(
         &self,
         by: &str,
         decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, Problem>,
     ) -> Result<Arc<Roster>, Problem> {
-        let (deadline, subject) = (Instant::now() + PATIENCE, subject());
+        let (deadline, subject) = (Instant::now() + CHANGE_TIMEOUT, subject());
         loop {
-            let Read { roster, position, newer } = self.read.borrow().clone();
+            let RosterSnapshot { roster, position, has_newer_version: newer } =
+                self.snapshot.borrow().clone();
             if newer {
                 return Err(Problem::new(&refusals::NEWER_LEDGER));
             }
@@ -103,7 +107,7 @@ impl Register {
             let appended = self.ledger.append(&STAFF, &subject, expect, entry);
             let reached = match timeout_at(deadline, appended).await {
                 Ok(Ok(position)) => {
-                    let read = self.until(deadline, |read| read.position >= position).await?;
+                    let read = self.wait_until(deadline, |read| read.position >= position).await?;
                     return Ok(read.roster);
                 }
                 Ok(Err(AppendError::Conflict { found: Some(found), .. })) => found,
@@ -113,16 +117,16 @@ impl Register {
                 }
                 Err(_) => return Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
             };
-            self.until(deadline, |read| read.position >= reached).await?;
+            self.wait_until(deadline, |read| read.position >= reached).await?;
         }
     }
 
-    async fn until(
+    async fn wait_until(
         &self,
         deadline: Instant,
-        mut holds: impl FnMut(&Read) -> bool,
-    ) -> Result<Read, Problem> {
-        let mut read = self.read.subscribe();
+        mut holds: impl FnMut(&RosterSnapshot) -> bool,
+    ) -> Result<RosterSnapshot, Problem> {
+        let mut read = self.snapshot.subscribe();
         let waited = timeout_at(deadline, read.wait_for(|read| holds(read))).await;
         match waited {
             Ok(Ok(read)) => Ok(read.clone()),
@@ -132,8 +136,8 @@ impl Register {
 
     async fn follow(self: Arc<Self>) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !self.tasks.stopping() {
-            self.read.send_replace(Read::default());
+        while !self.tasks.is_stopping() {
+            self.snapshot.send_replace(RosterSnapshot::default());
             let begun = async {
                 let head = self.ledger.head(&STAFF).await?;
                 Ok::<_, paihao_ledger::Unavailable>((
@@ -142,41 +146,45 @@ impl Register {
                 ))
             };
             match begun.await {
-                Ok((head, entries)) => self.read(head, entries).await,
+                Ok((head, entries)) => self.apply_entries(head, entries).await,
                 Err(error) => tracing::warn!(%error, "cannot read who works here yet"),
             }
             backoff.wait_unless(self.tasks.stop()).await;
         }
     }
 
-    async fn read(self: &Arc<Self>, head: Position, mut entries: BoxStream<'static, Followed>) {
+    async fn apply_entries(
+        self: &Arc<Self>,
+        head: Position,
+        mut entries: BoxStream<'static, Followed>,
+    ) {
         if head == Position::START {
-            self.tasks.spawn("secret", self.clone().make_secret());
+            self.tasks.spawn("secret", self.clone().create_secret());
         }
         while let Some(followed) =
             self.tasks.stop().run_until_cancelled(entries.next()).await.flatten()
         {
             let Followed::Entry(recorded) = followed else {
                 tracing::warn!("who works here was lost: it begins anew, with a first manager");
-                self.read.send_replace(Read::default());
-                self.tasks.spawn("secret", self.clone().make_secret());
+                self.snapshot.send_replace(RosterSnapshot::default());
+                self.tasks.spawn("secret", self.clone().create_secret());
                 continue;
             };
-            self.read.send_modify(|read| {
+            self.snapshot.send_modify(|read| {
                 read.position = recorded.position;
                 match StaffEntry::decode(&recorded.entry.payload) {
                     Some(entry) => Arc::make_mut(&mut read.roster).apply(&entry),
-                    None => read.newer = true,
+                    None => read.has_newer_version = true,
                 }
             });
         }
     }
 
     /// The first entry of all. Several replicas may try; one of them writes it.
-    async fn make_secret(self: Arc<Self>) {
+    async fn create_secret(self: Arc<Self>) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !self.tasks.stopping() {
-            let made = self.write("system", |roster| {
+        while !self.tasks.is_stopping() {
+            let made = self.append_decided("system", |roster| {
                 let secret = || StaffEvent::SecretMade { secret: entropy::token(32) };
                 Ok((!roster.has_secret()).then(secret))
             });

@@ -1,8 +1,8 @@
 //! Who works here, as what was written down says. Pure.
 
 use hmac::{Hmac, KeyInit, Mac};
-use paihao_contracts::staff::{Member, ProgramKey, StaffEntry, StaffEvent, StaffRole};
-use paihao_domain::{Actor, CounterId, Scope};
+use paihao_contracts::staff::{ApiKey, Member, StaffEntry, StaffEvent, StaffRole};
+use paihao_domain::{Actor, ApiScope, CounterId};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use subtle::ConstantTimeEq;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Roster {
     secret: Option<String>,
-    members: BTreeMap<String, Known>,
-    keys: BTreeMap<String, ProgramKey>,
+    members: BTreeMap<String, MemberEntry>,
+    keys: BTreeMap<String, ApiKey>,
     /// The id of every key there ever was.
-    made: BTreeSet<String>,
+    issued_key_ids: BTreeSet<String>,
     /// Those that somebody has used.
-    invitations: BTreeSet<String>,
-    signing: Vec<SigningKey>,
+    used_invitations: BTreeSet<String>,
+    signing_keys: Vec<SigningKey>,
 }
 
 #[derive(Debug, Clone)]
-struct Known {
+struct MemberEntry {
     member: Member,
     /// Hash of their account and openid.
-    person: String,
+    person_hash: String,
 }
 
 /// A key that tokens of logins are signed with.
@@ -50,11 +50,11 @@ impl Roster {
         match entry.event.clone() {
             StaffEvent::SecretMade { secret } => self.secret = Some(secret),
             StaffEvent::SigningKeyMade { kid, pkcs8 } => {
-                self.signing.push(SigningKey { kid, pkcs8, made_at: entry.at });
+                self.signing_keys.push(SigningKey { kid, pkcs8, made_at: entry.at });
             }
             StaffEvent::Joined { member, person, invitation } => {
-                self.invitations.insert(invitation);
-                self.members.insert(member.id.clone(), Known { member, person });
+                self.used_invitations.insert(invitation);
+                self.members.insert(member.id.clone(), MemberEntry { member, person_hash: person });
             }
             StaffEvent::Renamed { id, name } => {
                 if let Some(known) = self.members.get_mut(&id) {
@@ -62,13 +62,13 @@ impl Roster {
                 }
             }
             StaffEvent::RoleChanged { id, role, sites, counters } => {
-                if let Some(Known { member, .. }) = self.members.get_mut(&id) {
+                if let Some(MemberEntry { member, .. }) = self.members.get_mut(&id) {
                     *member = Member { role, sites, counters, ..member.clone() };
                 }
             }
             StaffEvent::Removed { id } => drop(self.members.remove(&id)),
             StaffEvent::KeyMade { key } => {
-                self.made.insert(key.id.clone());
+                self.issued_key_ids.insert(key.id.clone());
                 self.keys.insert(key.id.clone(), key);
             }
             StaffEvent::KeyRevoked { id } => drop(self.keys.remove(&id)),
@@ -86,41 +86,41 @@ impl Roster {
     }
 
     /// Somebody by the hash of who they are in WeChat.
-    pub(crate) fn of_person(&self, person: &str) -> Option<&Member> {
+    pub(crate) fn member_by_person_hash(&self, person: &str) -> Option<&Member> {
         let mut members = self.members.values();
-        members.find(|known| known.person == person).map(|known| &known.member)
+        members.find(|known| known.person_hash == person).map(|known| &known.member)
     }
 
     /// Whether an invitation has been used.
-    pub(crate) fn is_used(&self, invitation: &str) -> bool {
-        self.invitations.contains(invitation)
+    pub(crate) fn is_invitation_used(&self, invitation: &str) -> bool {
+        self.used_invitations.contains(invitation)
     }
 
     /// Whether anybody ever worked here: then there is no first one any more.
-    pub(crate) fn has_begun(&self) -> bool {
-        !self.invitations.is_empty()
+    pub(crate) fn has_had_members(&self) -> bool {
+        !self.used_invitations.is_empty()
     }
 
     /// Every key of a program, by id.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &ProgramKey> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &ApiKey> {
         self.keys.values()
     }
 
     /// Whether there was ever a key of this id.
-    pub(crate) fn was_made(&self, id: &str) -> bool {
-        self.made.contains(id)
+    pub(crate) fn is_key_id_issued(&self, id: &str) -> bool {
+        self.issued_key_ids.contains(id)
     }
 
     /// The key that this is. Each is compared, so that the time taken says nothing about any.
-    pub(crate) fn key(&self, given: &str) -> Option<&ProgramKey> {
+    pub(crate) fn find_key(&self, given: &str) -> Option<&ApiKey> {
         let given = hex::encode(Sha256::digest(given));
-        let is = |key: &ProgramKey| bool::from(key.hash.as_bytes().ct_eq(given.as_bytes()));
+        let is = |key: &ApiKey| bool::from(key.hash.as_bytes().ct_eq(given.as_bytes()));
         self.keys.values().fold(None, |found, key| if is(key) { Some(key) } else { found })
     }
 
     /// What tokens are signed with, oldest first.
-    pub(crate) fn signing(&self) -> &[SigningKey] {
-        &self.signing
+    pub(crate) fn signing_keys(&self) -> &[SigningKey] {
+        &self.signing_keys
     }
 
     /// Whether the deployment's secret is known yet.
@@ -142,30 +142,30 @@ impl Roster {
     }
 
     /// Somebody's hash: which account, which openid.
-    pub(crate) fn person(&self, account: &str, openid: &str) -> Option<String> {
+    pub(crate) fn person_hash(&self, account: &str, openid: &str) -> Option<String> {
         self.tag("person", &[account, openid])
     }
 }
 
 /// As whom a member acts. In the ledger they are their id, whatever they are called.
-pub(crate) fn actor_of(member: &Member) -> Actor {
+pub(crate) fn member_actor(member: &Member) -> Actor {
     let name: Arc<str> = member.id.as_str().into();
     match member.role {
         StaffRole::Manager => Actor::Manager(name),
-        StaffRole::Staff => Actor::Staff { name, counters: counters(&member.counters) },
+        StaffRole::Staff => Actor::Staff { name, counters: counter_ids(&member.counters) },
     }
 }
 
 /// As whom a program acts.
-pub(crate) fn actor_of_key(key: &ProgramKey) -> Actor {
+pub(crate) fn program_actor(key: &ApiKey) -> Actor {
     let scope = match key.counters.is_empty() {
-        true => Scope::Manager,
-        false => Scope::Counters(counters(&key.counters)),
+        true => ApiScope::Manager,
+        false => ApiScope::Counters(counter_ids(&key.counters)),
     };
     Actor::Api { name: key.id.as_str().into(), scope }
 }
 
-fn counters(ids: &BTreeSet<String>) -> Arc<BTreeSet<CounterId>> {
+fn counter_ids(ids: &BTreeSet<String>) -> Arc<BTreeSet<CounterId>> {
     Arc::new(ids.iter().map(|id| CounterId::new(id)).collect())
 }
 
@@ -178,7 +178,7 @@ mod tests {
         stored.lines().map(|line| StaffEntry::decode(line.as_bytes()).unwrap()).collect()
     }
 
-    fn after(n: usize) -> Roster {
+    fn roster_after(n: usize) -> Roster {
         let mut roster = Roster::default();
         entries().iter().take(n).for_each(|entry| roster.apply(entry));
         roster
@@ -186,34 +186,40 @@ mod tests {
 
     #[test]
     fn who_joins_is_known_by_their_hash_until_they_are_removed() {
-        assert!(!after(2).has_begun());
-        let four = after(4);
-        let lei = four.of_person("899119a90202799119a90202799119a9").unwrap();
+        assert!(!roster_after(2).has_had_members());
+        let four = roster_after(4);
+        let lei = four.member_by_person_hash("899119a90202799119a90202799119a9").unwrap();
         assert_eq!((&*lei.id, lei.role), ("m_4e5f6a7b", StaffRole::Staff));
-        assert!(four.is_used("0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"));
-        assert_eq!(after(5).member("m_4e5f6a7b").unwrap().name, "李磊");
-        assert!(matches!(actor_of(after(6).member("m_4e5f6a7b").unwrap()), Actor::Manager(_)));
-        let gone = after(7);
-        assert!(gone.of_person("899119a90202799119a90202799119a9").is_none());
-        assert!(gone.is_used("0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"), "an invitation works once");
+        assert!(four.is_invitation_used("0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"));
+        assert_eq!(roster_after(5).member("m_4e5f6a7b").unwrap().name, "李磊");
+        assert!(matches!(
+            member_actor(roster_after(6).member("m_4e5f6a7b").unwrap()),
+            Actor::Manager(_)
+        ));
+        let gone = roster_after(7);
+        assert!(gone.member_by_person_hash("899119a90202799119a90202799119a9").is_none());
+        assert!(
+            gone.is_invitation_used("0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"),
+            "an invitation works once"
+        );
     }
 
     #[test]
     fn a_programs_key_is_known_by_its_hash_until_it_is_revoked() {
-        assert_eq!(after(8).key("abc").unwrap().id, "k_0a1b2c3d");
-        assert!(after(8).key("abd").is_none());
-        assert!(after(9).key("abc").is_none());
+        assert_eq!(roster_after(8).find_key("abc").unwrap().id, "k_0a1b2c3d");
+        assert!(roster_after(8).find_key("abd").is_none());
+        assert!(roster_after(9).find_key("abc").is_none());
     }
 
     #[test]
     fn a_hash_depends_on_the_secret_and_on_where_its_parts_end() {
-        assert_eq!(Roster::default().person("shop", "oAnn"), None);
-        let tag = |a: &str, b: &str| after(1).person(a, b).unwrap();
+        assert_eq!(Roster::default().person_hash("shop", "oAnn"), None);
+        let tag = |a: &str, b: &str| roster_after(1).person_hash(a, b).unwrap();
         assert_eq!(tag("shop", "oAnn"), tag("shop", "oAnn"));
         assert_ne!(tag("shop", "oAnn"), tag("shopo", "Ann"));
         let mut other = Roster::default();
         let event = StaffEvent::SecretMade { secret: "another".into() };
         other.apply(&StaffEntry { v: 1, at: 0, by: "system".into(), event });
-        assert_ne!(other.person("shop", "oAnn"), after(1).person("shop", "oAnn"));
+        assert_ne!(other.person_hash("shop", "oAnn"), roster_after(1).person_hash("shop", "oAnn"));
     }
 }

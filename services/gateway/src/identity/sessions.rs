@@ -4,7 +4,7 @@
 //! looks it up there, so that a browser may go on at any replica at once. A cookie proves by a hash
 //! of its own that it was made here before anything is looked up.
 
-use super::register::Register;
+use super::register::RosterLog;
 use super::roster::Roster;
 use crate::http::refusals::{self, Problem};
 use futures::StreamExt;
@@ -24,73 +24,74 @@ use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
 /// Use is noted this many times within the time after which an unused session ends.
-const NOTED: u32 = 8;
+const REFRESHES_PER_IDLE_TIMEOUT: u32 = 8;
 
 /// Characters of a cookie that are chance; the rest proves where it was made.
-const CHANCE: usize = 22;
+const COOKIE_RANDOM_CHARS: usize = 22;
 
 /// How long a session lasts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lasting {
+pub(crate) struct SessionLifetime {
     /// Unused, so long at most; and an eighth less at least.
-    pub(crate) idle: Duration,
+    pub(crate) idle_timeout: Duration,
     /// In all.
-    pub(crate) whole: Duration,
+    pub(crate) max_age: Duration,
 }
 
 /// All sessions of this deployment.
-pub(crate) struct StaffSessions {
+pub(crate) struct BrowserSessions {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
-    lasting: Lasting,
-    known: Mutex<HashMap<String, Kept>>,
+    lifetime: SessionLifetime,
+    sessions: Mutex<HashMap<String, CachedSession>>,
     changed: watch::Sender<u64>,
 }
 
-struct Kept {
+struct CachedSession {
     session: StaffSession,
     /// Where its newest entry stands.
     position: Position,
     /// That it was used is just being written down.
-    noting: bool,
+    refreshing: bool,
 }
 
 /// Why a session may be ended.
-pub(crate) enum Which<'a> {
+pub(crate) enum SessionSelection<'a> {
     /// This one.
-    One(&'a str),
+    Only(&'a str),
     /// All of them but this one.
-    AllBut(&'a str),
+    AllExcept(&'a str),
 }
 
-impl StaffSessions {
+impl BrowserSessions {
     /// Begins to follow.
     pub(crate) fn start(
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
-        lasting: Lasting,
+        lasting: SessionLifetime,
         tasks: &Tasks,
     ) -> Arc<Self> {
         let tasks = tasks.child("staff-sessions");
         let (known, changed) = (Mutex::default(), watch::Sender::default());
-        let sessions = StaffSessions { ledger, clock, tasks, lasting, known, changed };
+        let sessions =
+            BrowserSessions { ledger, clock, tasks, lifetime: lasting, sessions: known, changed };
         let sessions = Arc::new(sessions);
         sessions.tasks.spawn("follow", sessions.clone().follow());
         sessions
     }
 
     /// A cookie for a browser that is logged in from now on.
-    pub(crate) async fn begin(
+    pub(crate) async fn create(
         &self,
-        register: &Register,
+        register: &RosterLog,
         holder: SessionHolder,
         browser: String,
         address: String,
     ) -> Result<String, Problem> {
-        let roster = register.known().await?;
+        let roster = register.loaded().await?;
         let chance = entropy::token(16);
-        let cookie = format!("{chance}{}", proof(&roster, &chance));
+        let cookie = format!("{chance}{}", cookie_mac(&roster, &chance));
         let now = self.clock.now_ms();
         let session = StaffSession {
             v: 1,
@@ -101,9 +102,9 @@ impl StaffSessions {
             browser,
             address,
         };
-        let id = id_of(&cookie);
+        let id = session_id(&cookie);
         let position = self.append(&id, Expect::Nothing, &session).await?;
-        self.learn(id, session, position);
+        self.apply(id, session, position);
         Ok(cookie)
     }
 
@@ -113,12 +114,14 @@ impl StaffSessions {
         roster: &Roster,
         cookie: &str,
     ) -> Result<Option<(String, StaffSession)>, Problem> {
-        let Some((chance, proven)) = cookie.split_at_checked(CHANCE) else { return Ok(None) };
-        if !bool::from(proof(roster, chance).as_bytes().ct_eq(proven.as_bytes())) {
+        let Some((chance, proven)) = cookie.split_at_checked(COOKIE_RANDOM_CHARS) else {
+            return Ok(None);
+        };
+        if !bool::from(cookie_mac(roster, chance).as_bytes().ct_eq(proven.as_bytes())) {
             return Ok(None);
         }
-        let id = id_of(cookie);
-        let here = self.known.lock().get(&id).map(|kept| kept.session.clone());
+        let id = session_id(cookie);
+        let here = self.sessions.lock().get(&id).map(|kept| kept.session.clone());
         let session = match here {
             Some(session) => session,
             None => {
@@ -128,27 +131,27 @@ impl StaffSessions {
                 let Some(session) = StaffSession::decode(&recorded.entry.payload) else {
                     return Ok(None);
                 };
-                self.learn(id.clone(), session.clone(), recorded.position);
+                self.apply(id.clone(), session.clone(), recorded.position);
                 session
             }
         };
-        if !self.lasts(&session) {
+        if !self.is_valid(&session) {
             return Ok(None);
         }
-        self.note(&id);
+        self.refresh(&id);
         Ok(Some((id, session)))
     }
 
     /// Whether a session goes on, here and now.
-    pub(crate) fn goes_on(&self, id: &str) -> bool {
-        self.known.lock().get(id).is_some_and(|kept| self.lasts(&kept.session))
+    pub(crate) fn is_active(&self, id: &str) -> bool {
+        self.sessions.lock().get(id).is_some_and(|kept| self.is_valid(&kept.session))
     }
 
     /// The sessions of somebody, newest first.
-    pub(crate) fn of(&self, holder: &SessionHolder) -> Vec<(String, StaffSession)> {
-        let known = self.known.lock();
+    pub(crate) fn list_for(&self, holder: &SessionHolder) -> Vec<(String, StaffSession)> {
+        let known = self.sessions.lock();
         let theirs = known.iter().filter(|(_, kept)| kept.session.holder == *holder);
-        let lasting = theirs.filter(|(_, kept)| self.lasts(&kept.session));
+        let lasting = theirs.filter(|(_, kept)| self.is_valid(&kept.session));
         let mut found: Vec<_> =
             lasting.map(|(id, kept)| (id.clone(), kept.session.clone())).collect();
         found.sort_by_key(|(_, session)| std::cmp::Reverse(session.begun_at));
@@ -159,24 +162,24 @@ impl StaffSessions {
     pub(crate) async fn end(
         &self,
         holder: &SessionHolder,
-        which: Which<'_>,
+        which: SessionSelection<'_>,
     ) -> Result<usize, Problem> {
         let meant = |id: &str| match which {
-            Which::One(one) => id == one,
-            Which::AllBut(kept) => id != kept,
+            SessionSelection::Only(one) => id == one,
+            SessionSelection::AllExcept(kept) => id != kept,
         };
-        let found: Vec<_> = self.of(holder).into_iter().filter(|(id, _)| meant(id)).collect();
+        let found: Vec<_> = self.list_for(holder).into_iter().filter(|(id, _)| meant(id)).collect();
         for (id, session) in &found {
             let ended = StaffSession { ended_at: Some(self.clock.now_ms()), ..session.clone() };
             let position = self.append(id, Expect::Anything, &ended).await?;
-            self.learn(id.clone(), ended, position);
+            self.apply(id.clone(), ended, position);
         }
         Ok(found.len())
     }
 
     /// How long a cookie is to be kept by a browser.
-    pub(crate) fn longest(&self) -> Duration {
-        self.lasting.whole
+    pub(crate) fn cookie_max_age(&self) -> Duration {
+        self.lifetime.max_age
     }
 
     /// Wakes whenever a session begins or ends.
@@ -184,33 +187,36 @@ impl StaffSessions {
         self.changed.subscribe()
     }
 
-    fn lasts(&self, session: &StaffSession) -> bool {
+    fn is_valid(&self, session: &StaffSession) -> bool {
         let now = self.clock.now_ms();
         let within = |since: i64, span: Duration| now - since < ms(span);
         session.ended_at.is_none()
-            && within(session.begun_at, self.lasting.whole)
-            && within(session.seen_at, self.lasting.idle)
+            && within(session.begun_at, self.lifetime.max_age)
+            && within(session.seen_at, self.lifetime.idle_timeout)
     }
 
     /// Has it written down that a session is used, now and then. What ended meanwhile stays ended:
     /// the note stands only right behind the entry that it is about.
-    fn note(self: &Arc<Self>, id: &str) {
+    fn refresh(self: &Arc<Self>, id: &str) {
         let now = self.clock.now_ms();
-        let mut known = self.known.lock();
+        let mut known = self.sessions.lock();
         let Some(kept) = known.get_mut(id) else { return };
-        if kept.noting || now - kept.session.seen_at < ms(self.lasting.idle / NOTED) {
+        if kept.refreshing
+            || now - kept.session.seen_at
+                < ms(self.lifetime.idle_timeout / REFRESHES_PER_IDLE_TIMEOUT)
+        {
             return;
         }
-        kept.noting = true;
+        kept.refreshing = true;
         let seen = StaffSession { seen_at: now, ..kept.session.clone() };
         let (sessions, id, expect) = (self.clone(), id.to_owned(), Expect::At(kept.position));
         drop(known);
         self.tasks.spawn("note", async move {
             if let Ok(position) = sessions.append(&id, expect, &seen).await {
-                sessions.learn(id.clone(), seen, position);
+                sessions.apply(id.clone(), seen, position);
             }
-            if let Some(kept) = sessions.known.lock().get_mut(&id) {
-                kept.noting = false;
+            if let Some(kept) = sessions.sessions.lock().get_mut(&id) {
+                kept.refreshing = false;
             }
         });
     }
@@ -229,57 +235,57 @@ impl StaffSessions {
         })
     }
 
-    fn learn(&self, id: String, session: StaffSession, position: Position) {
-        let mut known = self.known.lock();
-        let kept = known.entry(id).or_insert_with(|| Kept {
+    fn apply(&self, id: String, session: StaffSession, position: Position) {
+        let mut known = self.sessions.lock();
+        let kept = known.entry(id).or_insert_with(|| CachedSession {
             session: session.clone(),
             position: Position::START,
-            noting: false,
+            refreshing: false,
         });
         if kept.position < position {
             // What is being noted may come back here before its writer goes on.
-            *kept = Kept { session, position, noting: false };
+            *kept = CachedSession { session, position, refreshing: false };
         }
         let now = self.clock.now_ms();
         // What is over in all is over for ever.
-        known.retain(|_, kept| now - kept.session.begun_at < ms(self.lasting.whole));
+        known.retain(|_, kept| now - kept.session.begun_at < ms(self.lifetime.max_age));
         drop(known);
         self.changed.send_modify(|count| *count += 1);
     }
 
     async fn follow(self: Arc<Self>) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !self.tasks.stopping() {
+        while !self.tasks.is_stopping() {
             match self.ledger.follow(&STAFF_SESSIONS, Position::START).await {
-                Ok(entries) => self.read(entries).await,
+                Ok(entries) => self.apply_entries(entries).await,
                 Err(error) => tracing::warn!(%error, "cannot follow who is logged in yet"),
             }
             backoff.wait_unless(self.tasks.stop()).await;
         }
     }
 
-    async fn read(&self, mut entries: BoxStream<'static, Followed>) {
+    async fn apply_entries(&self, mut entries: BoxStream<'static, Followed>) {
         let next = async |entries: &mut BoxStream<'static, Followed>| {
             self.tasks.stop().run_until_cancelled(entries.next()).await.flatten()
         };
         while let Some(followed) = next(&mut entries).await {
             let Followed::Entry(Recorded { position, subject, entry, .. }) = followed else {
                 tracing::warn!("who is logged in was lost: all have to log in again");
-                self.known.lock().clear();
+                self.sessions.lock().clear();
                 continue;
             };
             if let Some(session) = StaffSession::decode(&entry.payload) {
-                self.learn(subject.as_str().to_owned(), session, position);
+                self.apply(subject.as_str().to_owned(), session, position);
             }
         }
     }
 }
 
-fn id_of(cookie: &str) -> String {
+fn session_id(cookie: &str) -> String {
     hex::encode(&Sha256::digest(cookie)[..16])
 }
 
-fn proof(roster: &Roster, chance: &str) -> String {
+fn cookie_mac(roster: &Roster, chance: &str) -> String {
     roster.tag("session cookie", &[chance]).unwrap_or_default()
 }
 

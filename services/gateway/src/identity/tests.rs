@@ -1,7 +1,7 @@
 //! Two replicas over one ledger: who joined or logged in at one is known at the other.
 
-use super::register::Register;
-use super::sessions::{Lasting, StaffSessions, Which};
+use super::register::RosterLog;
+use super::sessions::{BrowserSessions, SessionLifetime, SessionSelection};
 use crate::http::refusals::Problem;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
@@ -12,38 +12,40 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-const MORNING: i64 = 1_795_140_000_000;
+const MORNING_MS: i64 = 1_795_140_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
-const LASTING: Lasting =
-    Lasting { idle: Duration::from_secs(8 * 3600), whole: Duration::from_secs(24 * 3600) };
+const LIFETIME: SessionLifetime = SessionLifetime {
+    idle_timeout: Duration::from_secs(8 * 3600),
+    max_age: Duration::from_secs(24 * 3600),
+};
 
-struct House {
+struct Fixture {
     ledger: Arc<dyn Ledger>,
     clock: ManualClock,
     tasks: Tasks,
     _folder: TempDir,
 }
 
-impl House {
-    fn new() -> House {
+impl Fixture {
+    fn new() -> Fixture {
         let folder = tempfile::tempdir().unwrap();
-        let clock = ManualClock::at(MORNING);
+        let clock = ManualClock::at(MORNING_MS);
         let now = clock.clone();
         let options = SqliteOptions::new(Arc::new(move || now.now_ms()));
         let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
-        House { ledger: Arc::new(ledger), clock, tasks: Tasks::new(), _folder: folder }
+        Fixture { ledger: Arc::new(ledger), clock, tasks: Tasks::new(), _folder: folder }
     }
 
-    fn replica(&self) -> (Arc<Register>, Arc<StaffSessions>) {
+    fn start_replica(&self) -> (Arc<RosterLog>, Arc<BrowserSessions>) {
         let clock = Arc::new(self.clock.clone());
         (
-            Register::start(self.ledger.clone(), clock.clone(), &self.tasks),
-            StaffSessions::start(self.ledger.clone(), clock, LASTING, &self.tasks),
+            RosterLog::start(self.ledger.clone(), clock.clone(), &self.tasks),
+            BrowserSessions::start(self.ledger.clone(), clock, LIFETIME, &self.tasks),
         )
     }
 }
 
-fn joined(id: &str) -> StaffEvent {
+fn joined_event(id: &str) -> StaffEvent {
     let member = Member {
         id: id.into(),
         name: "王芳".into(),
@@ -60,30 +62,30 @@ fn holder() -> SessionHolder {
 
 #[tokio::test]
 async fn replicas_have_one_secret_and_of_two_first_managers_one_is_the_first() {
-    let house = House::new();
-    let ((one, _), (other, _)) = (house.replica(), house.replica());
-    let person = one.known().await.unwrap().person("shop", "oAnn").unwrap();
-    assert_eq!(other.known().await.unwrap().person("shop", "oAnn").unwrap(), person);
+    let house = Fixture::new();
+    let ((one, _), (other, _)) = (house.start_replica(), house.start_replica());
+    let person = one.loaded().await.unwrap().person_hash("shop", "oAnn").unwrap();
+    assert_eq!(other.loaded().await.unwrap().person_hash("shop", "oAnn").unwrap(), person);
     let first = |id: &'static str| {
-        move |roster: &super::roster::Roster| match roster.has_begun() {
+        move |roster: &super::roster::Roster| match roster.has_had_members() {
             true => Err(Problem::new(&crate::http::refusals::NOT_ALLOWED)),
-            false => Ok(Some(joined(id))),
+            false => Ok(Some(joined_event(id))),
         }
     };
     let (a, b) =
-        futures::join!(one.change("first", first("m_1")), other.change("first", first("m_2")));
+        futures::join!(one.update("first", first("m_1")), other.update("first", first("m_2")));
     assert_eq!(u8::from(a.is_ok()) + u8::from(b.is_ok()), 1, "each was decided on the other");
-    assert_eq!(house.replica().0.known().await.unwrap().members().count(), 1);
+    assert_eq!(house.start_replica().0.loaded().await.unwrap().members().count(), 1);
     house.tasks.abort();
 }
 
 #[tokio::test]
 async fn a_session_is_good_at_any_replica_at_once_and_over_at_all_of_them() {
-    let house = House::new();
-    let ((staff, here), (_, there)) = (house.replica(), house.replica());
-    let cookie = here.begin(&staff, holder(), "Chrome · Windows".into(), "203.0.113.*".into());
+    let house = Fixture::new();
+    let ((staff, here), (_, there)) = (house.start_replica(), house.start_replica());
+    let cookie = here.create(&staff, holder(), "Chrome · Windows".into(), "203.0.113.*".into());
     let cookie = cookie.await.unwrap();
-    let roster = staff.known().await.unwrap();
+    let roster = staff.loaded().await.unwrap();
     let (id, session) = there.find(&roster, &cookie).await.unwrap().expect("known at once");
     assert_eq!(session.holder, holder());
     assert!(!id.contains(&cookie[..8]), "the log does not hold what opens the session");
@@ -95,23 +97,23 @@ async fn a_session_is_good_at_any_replica_at_once_and_over_at_all_of_them() {
         assert!(there.find(&roster, bad).await.unwrap().is_none(), "{bad}");
     }
 
-    assert_eq!(there.end(&holder(), Which::One(&id)).await.unwrap(), 1);
+    assert_eq!(there.end(&holder(), SessionSelection::Only(&id)).await.unwrap(), 1);
     let mut changes = here.changes();
-    while here.goes_on(&id) {
+    while here.is_active(&id) {
         changes.changed().await.unwrap();
     }
     assert!(here.find(&roster, &cookie).await.unwrap().is_none());
-    let (_, after) = house.replica();
+    let (_, after) = house.start_replica();
     assert!(after.find(&roster, &cookie).await.unwrap().is_none(), "over after a restart too");
     house.tasks.abort();
 }
 
 #[tokio::test]
 async fn use_keeps_a_session_and_nothing_keeps_it_for_ever() {
-    let house = House::new();
-    let (staff, here) = house.replica();
-    let roster = staff.known().await.unwrap();
-    let begin = async || here.begin(&staff, holder(), String::new(), String::new()).await.unwrap();
+    let house = Fixture::new();
+    let (staff, here) = house.start_replica();
+    let roster = staff.loaded().await.unwrap();
+    let begin = async || here.create(&staff, holder(), String::new(), String::new()).await.unwrap();
     let (used, left) = (begin().await, begin().await);
     for _ in 0..3 {
         house.clock.advance(HOUR * 6);
@@ -119,12 +121,12 @@ async fn use_keeps_a_session_and_nothing_keeps_it_for_ever() {
         // The use is written down beside: any replica may be asked next.
         let mut changes = here.changes();
         let now = house.clock.now_ms();
-        while here.of(&holder()).iter().all(|(one, s)| *one != id || s.seen_at < now) {
+        while here.list_for(&holder()).iter().all(|(one, s)| *one != id || s.seen_at < now) {
             changes.changed().await.unwrap();
         }
     }
     assert!(here.find(&roster, &left).await.unwrap().is_none(), "nobody used it for 8 hours");
-    let (_, fresh) = house.replica();
+    let (_, fresh) = house.start_replica();
     assert!(fresh.find(&roster, &used).await.unwrap().is_some());
     house.clock.advance(HOUR * 6);
     assert!(here.find(&roster, &used).await.unwrap().is_none(), "a day is over");

@@ -4,18 +4,18 @@
 //! conflict nothing is lost: the desk waits until its view holds what it had missed, and decides
 //! again.
 
-use super::places::CurrentBook;
-use super::view::{Draft, SiteView, View};
-use crate::book::SiteBook;
-use crate::projections::history::History;
+use super::places::CurrentSettings;
+use super::view::{PendingWrite, SiteReplica, SiteSnapshot};
+use crate::book::SiteSettings;
+use crate::projections::history::VisitProjection;
 use crate::stored;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::trace::{self, Traceparent};
 use paihao_contracts::names::LEDGER;
 use paihao_domain::{
-    Answer, Command, Decision, Now, Outcome, Refusal, Site, Timestamp, decide, due, first_of_all,
-    next_due,
+    Command, Decision, DecisionInput, DecisionResult, Outcome, Refusal, Site, Timestamp,
+    day_close_command, decide, due_commands, next_due_at,
 };
 use paihao_ledger::{AppendError, Expect, Ledger, Position};
 use std::sync::Arc;
@@ -25,24 +25,24 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Commands that go as one entry at most; keeps an entry far below what a store takes.
-const BATCH: usize = 256;
+const MAX_BATCH_COMMANDS: usize = 256;
 
 /// Between two looks at what time has brought about, however much happens.
-const APART: Duration = Duration::from_millis(20);
+const MIN_TIMER_GAP: Duration = Duration::from_millis(20);
 
 /// Before what was due and not decided is tried again, unless something happens.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// A desk looks this often without a reason, too: the machine's clock may be set, and a machine that
 /// slept has timers that did.
-const LOOK: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long to wait for the follower to bring what a conflict spoke of, before looking again.
-const CATCH_UP: Duration = Duration::from_secs(1);
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What was decided, now or when the command came first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answered {
+pub struct CommandOutcome {
     /// The outcome.
     pub outcome: Outcome,
     /// When it was decided.
@@ -51,7 +51,7 @@ pub struct Answered {
 
 /// Why there is no outcome.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Declined {
+pub enum SubmitError {
     /// The rules say no.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -67,31 +67,31 @@ pub enum Declined {
 }
 
 /// A command and the way back to who asked.
-pub(super) struct Request {
+pub(super) struct PendingCommand {
     pub(super) command: Command,
     /// The trace of who asked; the entry goes on with it.
     pub(super) trace: Option<Traceparent>,
-    pub(super) reply: oneshot::Sender<Result<Answered, Declined>>,
+    pub(super) reply: oneshot::Sender<Result<CommandOutcome, SubmitError>>,
 }
 
 /// Decides for one site, each time with what the owner has set up by then.
-pub(super) struct Desk {
-    book: Arc<CurrentBook>,
-    view: Arc<SiteView>,
-    history: History,
+pub(super) struct SiteWorker {
+    settings: Arc<CurrentSettings>,
+    replica: Arc<SiteReplica>,
+    history: VisitProjection,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
 }
 
 /// What may have changed what is due.
-struct News {
-    views: watch::Receiver<View>,
+struct WakeSignals {
+    snapshots: watch::Receiver<SiteSnapshot>,
     clock: Option<watch::Receiver<i64>>,
 }
 
-impl News {
+impl WakeSignals {
     /// Comes when something has happened since it was last seen.
-    async fn come(&mut self) {
+    async fn wait(&mut self) {
         let moved = async {
             let Some(clock) = &mut self.clock else { return std::future::pending().await };
             if clock.changed().await.is_err() {
@@ -100,62 +100,63 @@ impl News {
             }
         };
         tokio::select! {
-            changed = self.views.changed() => if changed.is_err() { std::future::pending().await },
+            changed = self.snapshots.changed() => if changed.is_err() { std::future::pending().await },
             () = moved => {}
         }
     }
 
-    fn seen(&mut self) {
-        self.views.mark_unchanged();
+    fn mark_seen(&mut self) {
+        self.snapshots.mark_unchanged();
         self.clock.iter_mut().for_each(watch::Receiver::mark_unchanged);
     }
 }
 
 /// What a batch comes to on a given view.
-struct Sitting {
+struct DecidedBatch {
     decisions: Vec<Decision>,
     /// The site after them.
     site: Site,
-    answers: Vec<Result<Answered, Declined>>,
+    answers: Vec<Result<CommandOutcome, SubmitError>>,
 }
 
-impl Desk {
+impl SiteWorker {
     pub(super) fn new(
-        book: Arc<CurrentBook>,
-        view: Arc<SiteView>,
-        history: History,
+        book: Arc<CurrentSettings>,
+        view: Arc<SiteReplica>,
+        history: VisitProjection,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Desk { book, view, history, ledger, clock }
+        SiteWorker { settings: book, replica: view, history, ledger, clock }
     }
 
     /// Serves until nobody can ask any more: the door has closed, and what was asked is answered.
-    /// What time brings about is decided once the view is `caught_up`, by every replica: one lands.
+    /// What time brings about is decided once the view is `mark_caught_up`, by every replica: one lands.
     /// It is looked for when something has happened, and at the next moment at which it may come.
     pub(super) async fn run(
         self,
-        mut requests: mpsc::Receiver<Request>,
+        mut requests: mpsc::Receiver<PendingCommand>,
         mut caught_up: watch::Receiver<bool>,
         closed: CancellationToken,
     ) {
         let mut batch = Vec::new();
-        let mut news = News { views: self.view.watch(), clock: self.clock.moves() };
+        let mut news =
+            WakeSignals { snapshots: self.replica.watch(), clock: self.clock.adjustments() };
         let (mut looked, mut next) = (Instant::now(), Instant::now());
         loop {
             let taken = tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(next), if *caught_up.borrow() => {
-                    news.seen();
-                    let wait = self.look().await;
+                    news.mark_seen();
+                    let wait = self.run_timers().await;
                     looked = Instant::now();
                     next = looked + wait;
                     continue;
                 }
-                taken = requests.recv_many(&mut batch, BATCH) => taken,
+                taken = requests.recv_many(&mut batch, MAX_BATCH_COMMANDS) => taken,
                 () = closed.cancelled() => return,
-                () = news.come() => {
-                    next = next.min(looked + APART);
+                () = news.wait() => {
+                    next = next.min(looked + MIN_TIMER_GAP);
                     continue;
                 }
                 Ok(()) = caught_up.changed() => continue,
@@ -164,54 +165,53 @@ impl Desk {
                 return;
             }
             metrics::histogram!("paihao_desk_batch_commands").record(taken as f64);
-            self.settle(std::mem::take(&mut batch)).await;
+            self.process_batch(std::mem::take(&mut batch)).await;
         }
     }
 
-    fn now(&self, book: &SiteBook) -> Now {
-        book.calendar.now(self.clock.now_ms()).knowing(self.history.model(&book.subject))
+    fn decision_input(&self, book: &SiteSettings) -> DecisionInput {
+        book.calendar.at(self.clock.now_ms()).with_model(self.history.model(&book.subject))
     }
 
     /// Decides what time has brought about, and says how long nothing more will come by itself, as
     /// far as this replica knows.
-    async fn look(&self) -> Duration {
-        let something = self.bring_about().await;
-        let (view, book) = (self.view.now(), self.book.now());
+    async fn run_timers(&self) -> Duration {
+        let something = self.decide_due().await;
+        let (view, book) = (self.replica.now(), self.settings.now());
         if view.unreadable {
-            return LOOK;
+            return POLL_INTERVAL;
         }
-        let now = self.now(&book);
-        match next_due(&view.site, &book.rules, &now) {
+        let now = self.decision_input(&book);
+        match next_due_at(&view.site, &book.rules, &now) {
             // It was not decided: the rules refuse it for now, or the ledger is away.
-            Some(next) if next <= now.at && something => AGAIN,
-            Some(next) => {
-                Duration::from_millis(next.since_ms(now.at).max(0) as u64).clamp(APART, LOOK)
-            }
-            None => LOOK,
+            Some(next) if next <= now.at && something => RETRY_DELAY,
+            Some(next) => Duration::from_millis(next.since_ms(now.at).max(0) as u64)
+                .clamp(MIN_TIMER_GAP, POLL_INTERVAL),
+            None => POLL_INTERVAL,
         }
     }
 
     /// Decides what time alone has brought about. Says whether there was anything.
-    async fn bring_about(&self) -> bool {
-        let view = self.view.now();
+    async fn decide_due(&self) -> bool {
+        let view = self.replica.now();
         if view.unreadable {
             return false;
         }
-        let book = self.book.now();
-        let mut due = due(&view.site, &book.rules, &self.now(&book));
-        due.truncate(BATCH);
+        let book = self.settings.now();
+        let mut due = due_commands(&view.site, &book.rules, &self.decision_input(&book));
+        due.truncate(MAX_BATCH_COMMANDS);
         let (batch, waiting): (Vec<_>, Vec<_>) = due
             .into_iter()
             .map(|command| {
                 let (reply, answer) = oneshot::channel();
-                (Request { command, trace: None, reply }, answer)
+                (PendingCommand { command, trace: None, reply }, answer)
             })
             .unzip();
         if batch.is_empty() {
             return false;
         }
         // A ledger that is away is waited for no longer than by a person: people ask meanwhile.
-        let _ = tokio::time::timeout(super::PATIENCE, self.settle(batch)).await;
+        let _ = tokio::time::timeout(super::SUBMIT_TIMEOUT, self.process_batch(batch)).await;
         for mut answer in waiting {
             if let Ok(Ok(answered)) = answer.try_recv() {
                 let site = &*book.facts.id;
@@ -222,46 +222,48 @@ impl Desk {
     }
 
     /// Brings every request of the batch to its answer.
-    async fn settle(&self, mut batch: Vec<Request>) {
+    async fn process_batch(&self, mut batch: Vec<PendingCommand>) {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
         // So many at once, unless that is more than the ledger takes.
-        let mut most = BATCH;
+        let mut most = MAX_BATCH_COMMANDS;
         loop {
             // Somebody who was already told "not now" must not get a number behind their back.
             batch.retain(|request| !request.reply.is_closed());
             if batch.is_empty() {
                 return;
             }
-            let view = self.view.now();
+            let view = self.replica.now();
             if view.unreadable {
-                return answer_all(batch, Declined::Unreadable);
+                return reject_all(batch, SubmitError::Unreadable);
             }
-            let book = self.book.now();
-            let first = first_of_all(&view.site, &book.rules, &self.now(&book));
+            let book = self.settings.now();
+            let first = day_close_command(&view.site, &book.rules, &self.decision_input(&book));
             let asked = batch.len().min(most);
             let sitting = match &first {
-                Some(command) => self.sit(&book, &view, std::slice::from_ref(command)),
-                None => {
-                    self.sit(&book, &view, batch[..asked].iter().map(|request| &request.command))
-                }
+                Some(command) => self.decide_batch(&book, &view, std::slice::from_ref(command)),
+                None => self.decide_batch(
+                    &book,
+                    &view,
+                    batch[..asked].iter().map(|request| &request.command),
+                ),
             };
             if sitting.decisions.is_empty() {
-                match self.is_newest(&view).await {
+                match self.is_current(&view).await {
                     Some(true) if first.is_some() => {
-                        return answer_all(batch, Declined::Unavailable);
+                        return reject_all(batch, SubmitError::Unavailable);
                     }
-                    Some(true) => answer(batch.drain(..asked), sitting.answers),
+                    Some(true) => send_answers(batch.drain(..asked), sitting.answers),
                     Some(false) => {}
                     None => backoff.wait().await,
                 }
                 continue;
             }
-            let Sitting { decisions, site, answers } = sitting;
-            match self.write(&book, &view, (decisions, site), batch[0].trace).await {
+            let DecidedBatch { decisions, site, answers } = sitting;
+            match self.append(&book, &view, (decisions, site), batch[0].trace).await {
                 Ok(position) => {
-                    self.view.stands(position);
+                    self.replica.confirm(position);
                     if first.is_none() {
-                        answer(batch.drain(..asked), answers);
+                        send_answers(batch.drain(..asked), answers);
                     }
                 }
                 Err(AppendError::Conflict { found, .. }) => {
@@ -276,48 +278,51 @@ impl Desk {
                     let site = &*book.facts.id;
                     tracing::error!(site, size, limit, "a commit is larger than the ledger takes");
                     match first {
-                        Some(_) => return answer_all(batch, Declined::Unavailable),
-                        None => answer_all(batch.drain(..asked), Declined::Unavailable),
+                        Some(_) => return reject_all(batch, SubmitError::Unavailable),
+                        None => reject_all(batch.drain(..asked), SubmitError::Unavailable),
                     }
                 }
                 // It may have been written: the next round finds out, since the ids are remembered.
                 Err(AppendError::Unavailable(_)) => {
                     metrics::counter!("paihao_desk_unavailable_total").increment(1);
                     backoff.wait().await;
-                    self.is_newest(&view).await;
+                    self.is_current(&view).await;
                 }
             }
         }
     }
 
     /// Decides commands together, each on what the ones before it led to.
-    fn sit<'a>(
+    fn decide_batch<'a>(
         &self,
-        book: &SiteBook,
-        view: &View,
+        book: &SiteSettings,
+        view: &SiteSnapshot,
         commands: impl IntoIterator<Item = &'a Command>,
-    ) -> Sitting {
-        let now = self.now(book);
+    ) -> DecidedBatch {
+        let now = self.decision_input(book);
         let mut site = view.site.clone();
         let mut decisions = Vec::new();
         let answers =
             commands.into_iter().map(|command| match decide(&site, &book.rules, command, &now)? {
-                Answer::Remembered(known) => Ok(Answered { outcome: known.outcome, at: known.at }),
-                Answer::Decided(decision, after) => {
+                DecisionResult::AlreadyDecided(known) => {
+                    Ok(CommandOutcome { outcome: known.outcome, at: known.at })
+                }
+                DecisionResult::Decided(decision, after) => {
                     site = *after;
-                    let answered = Answered { outcome: decision.outcome.clone(), at: decision.at };
+                    let answered =
+                        CommandOutcome { outcome: decision.outcome.clone(), at: decision.at };
                     decisions.push(decision);
                     Ok(answered)
                 }
             });
         let answers = answers.collect();
-        Sitting { decisions, site, answers }
+        DecidedBatch { decisions, site, answers }
     }
 
-    async fn write(
+    async fn append(
         &self,
-        book: &SiteBook,
-        view: &View,
+        book: &SiteSettings,
+        view: &SiteSnapshot,
         (decisions, site): (Vec<Decision>, Site),
         trace: Option<Traceparent>,
     ) -> Result<Position, AppendError> {
@@ -326,17 +331,18 @@ impl Desk {
             position => Expect::At(position),
         };
         let mut entry = stored::encode(&book.facts, &decisions);
-        self.view.draft(view, Draft { payload: entry.payload.clone(), decisions, site });
+        self.replica
+            .set_pending(view, PendingWrite { payload: entry.payload.clone(), decisions, site });
         if let Some(trace) = trace {
-            entry = entry.with_header(trace::HEADER, trace.to_string());
+            entry = entry.with_header(trace::TRACEPARENT_HEADER, trace.to_string());
         }
         self.ledger.append(&LEDGER, &book.subject, expect, entry).await
     }
 
     /// Whether nothing stands in the ledger that the view does not hold; if something does, waits
     /// for it. `None` if the ledger does not say. A refusal is given only on what is true now.
-    async fn is_newest(&self, view: &View) -> Option<bool> {
-        let last = self.ledger.last(&LEDGER, &self.view.subject).await.ok()?;
+    async fn is_current(&self, view: &SiteSnapshot) -> Option<bool> {
+        let last = self.ledger.last(&LEDGER, &self.replica.subject).await.ok()?;
         let found = last.map(|recorded| recorded.position);
         if found.is_none_or(|found| found <= view.position) {
             return Some(true);
@@ -347,21 +353,24 @@ impl Desk {
 
     /// Waits until the view has changed to hold what the ledger was found to hold.
     async fn catch_up(&self, known: Position, found: Option<Position>) {
-        let Some(found) = found else { return self.view.aged_out() };
-        let mut views = self.view.watch();
+        let Some(found) = found else { return self.replica.mark_aged_out() };
+        let mut views = self.replica.watch();
         let news = views.wait_for(|view| view.position >= found || view.position < known);
-        let _ = tokio::time::timeout(CATCH_UP, news).await;
+        let _ = tokio::time::timeout(CATCH_UP_TIMEOUT, news).await;
     }
 }
 
-fn answer(batch: impl Iterator<Item = Request>, answers: Vec<Result<Answered, Declined>>) {
+fn send_answers(
+    batch: impl Iterator<Item = PendingCommand>,
+    answers: Vec<Result<CommandOutcome, SubmitError>>,
+) {
     for (request, answer) in batch.zip(answers) {
         // The asker may have left; the decision stands all the same.
         let _ = request.reply.send(answer);
     }
 }
 
-fn answer_all(batch: impl IntoIterator<Item = Request>, declined: Declined) {
+fn reject_all(batch: impl IntoIterator<Item = PendingCommand>, declined: SubmitError) {
     for request in batch {
         let _ = request.reply.send(Err(declined.clone()));
     }

@@ -1,8 +1,8 @@
 //! Keeps the views of all sites up with the ledger.
 
-use super::Observer;
-use super::view::SiteView;
-use crate::stored::{self, Unreadable};
+use super::DecisionObserver;
+use super::view::SiteReplica;
+use crate::stored::{self, DecodeError};
 use futures::stream::{self, BoxStream, Fuse, Stream, StreamExt};
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::names::LEDGER;
@@ -17,51 +17,51 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Entries of the past that are decoded together, away from where they are taken in.
-const CHUNK: usize = 256;
+const DECODE_CHUNK_ENTRIES: usize = 256;
 
 /// So many chunks are being decoded while another one is taken in.
-const AHEAD: usize = 2;
+const DECODE_CHUNKS_AHEAD: usize = 2;
 
 type Entries = Fuse<BoxStream<'static, Followed>>;
 
 /// The views of all sites that the ledger or the book knows. What happened at a site that the book
 /// does not know (yet, or any more) is kept all the same: should it come into the book, its line is
 /// there already.
-pub(super) struct Views {
-    by_subject: Mutex<BTreeMap<Subject, Arc<SiteView>>>,
-    observer: Observer,
+pub(super) struct Replica {
+    by_subject: Mutex<BTreeMap<Subject, Arc<SiteReplica>>>,
+    observer: DecisionObserver,
 }
 
-impl Views {
-    pub(super) fn new(observer: Observer) -> Views {
-        Views { by_subject: Mutex::default(), observer }
+impl Replica {
+    pub(super) fn new(observer: DecisionObserver) -> Replica {
+        Replica { by_subject: Mutex::default(), observer }
     }
 
     /// The view of the site whose decisions stand under this subject.
-    pub(super) fn of(&self, subject: &Subject) -> Arc<SiteView> {
+    pub(super) fn site(&self, subject: &Subject) -> Arc<SiteReplica> {
         let mut views = self.by_subject.lock();
         if let Some(view) = views.get(subject) {
             return view.clone();
         }
-        let view = Arc::new(SiteView::new(subject.clone(), self.observer.clone()));
+        let view = Arc::new(SiteReplica::new(subject.clone(), self.observer.clone()));
         views.insert(subject.clone(), view.clone());
         view
     }
 
-    fn wake(&self) {
-        self.by_subject.lock().values().for_each(|view| view.wake());
+    fn notify_all(&self) {
+        self.by_subject.lock().values().for_each(|view| view.notify());
     }
 
-    fn forget(&self) {
-        self.by_subject.lock().values().for_each(|view| view.forget());
+    fn reset(&self) {
+        self.by_subject.lock().values().for_each(|view| view.reset());
     }
 }
 
-/// Follows until the stop. Sets `caught_up` once it has read as far as the ledger reached when it
+/// Follows until the stop. Sets `mark_caught_up` once it has read as far as the ledger reached when it
 /// began.
 pub(super) async fn follow(
     ledger: Arc<dyn Ledger>,
-    views: Arc<Views>,
+    views: Arc<Replica>,
     caught_up: watch::Sender<bool>,
     stop: CancellationToken,
 ) {
@@ -85,7 +85,7 @@ pub(super) async fn follow(
                     () = async {
                         if goal == Position::START || catch_up(&mut entries, &views, goal).await {
                             caught_up.send_if_modified(|up| !std::mem::replace(up, true));
-                            read(&mut entries, &views).await;
+                            apply_live(&mut entries, &views).await;
                         }
                     } => {}
                 }
@@ -100,18 +100,18 @@ pub(super) async fn follow(
 
 /// Reads what stood in the ledger at the beginning; `false` if that ends before. Nobody is shown a
 /// line that is not whole yet, so nobody is woken before the end.
-async fn catch_up(entries: &mut Entries, views: &Views, goal: Position) -> bool {
-    let mut chunks = pin!(chunks(entries, goal).map(decoded).buffered(AHEAD));
+async fn catch_up(entries: &mut Entries, views: &Replica, goal: Position) -> bool {
+    let mut chunks = pin!(chunks(entries, goal).map(decode_chunk).buffered(DECODE_CHUNKS_AHEAD));
     let mut whole = false;
     while let Some(chunk) = chunks.next().await {
         for next in chunk {
             match next {
                 Some((recorded, decisions)) => {
-                    views.of(&recorded.subject).replay(recorded.position, decisions);
+                    views.site(&recorded.subject).replay(recorded.position, decisions);
                     whole = recorded.position >= goal;
                 }
                 None => {
-                    begin_anew(views);
+                    reset_all(views);
                     whole = true;
                 }
             }
@@ -119,7 +119,7 @@ async fn catch_up(entries: &mut Entries, views: &Views, goal: Position) -> bool 
         // Whoever else runs on this thread has a turn.
         tokio::task::yield_now().await;
     }
-    views.wake();
+    views.notify_all();
     whole
 }
 
@@ -127,8 +127,8 @@ async fn catch_up(entries: &mut Entries, views: &Views, goal: Position) -> bool 
 fn chunks(entries: &mut Entries, goal: Position) -> impl Stream<Item = Vec<Followed>> + Send {
     stream::unfold(Some(entries), move |entries| async move {
         let entries = entries?;
-        let mut chunk = Vec::with_capacity(CHUNK);
-        while chunk.len() < CHUNK {
+        let mut chunk = Vec::with_capacity(DECODE_CHUNK_ENTRIES);
+        while chunk.len() < DECODE_CHUNK_ENTRIES {
             let Some(next) = entries.next().await else { return Some((chunk, None)) };
             let is_last = !matches!(&next, Followed::Entry(recorded) if recorded.position < goal);
             chunk.push(next);
@@ -141,9 +141,9 @@ fn chunks(entries: &mut Entries, goal: Position) -> impl Stream<Item = Vec<Follo
 }
 
 /// An entry and what it says; `None` where the log was made anew.
-type Decoded = Option<(Recorded, Result<Vec<Decision>, Unreadable>)>;
+type DecodedEntry = Option<(Recorded, Result<Vec<Decision>, DecodeError>)>;
 
-async fn decoded(chunk: Vec<Followed>) -> Vec<Decoded> {
+async fn decode_chunk(chunk: Vec<Followed>) -> Vec<DecodedEntry> {
     let decode = |next| match next {
         Followed::Entry(recorded) => {
             let decisions = stored::decode(&recorded.entry.payload);
@@ -156,16 +156,16 @@ async fn decoded(chunk: Vec<Followed>) -> Vec<Decoded> {
 }
 
 /// Reads what comes from then on.
-async fn read(entries: &mut Entries, views: &Views) {
+async fn apply_live(entries: &mut Entries, views: &Replica) {
     while let Some(next) = entries.next().await {
         match next {
-            Followed::Entry(recorded) => views.of(&recorded.subject).read(&recorded),
-            Followed::Restarted => begin_anew(views),
+            Followed::Entry(recorded) => views.site(&recorded.subject).apply_entry(&recorded),
+            Followed::Restarted => reset_all(views),
         }
     }
 }
 
-fn begin_anew(views: &Views) {
+fn reset_all(views: &Replica) {
     tracing::warn!("the ledger was made anew: all lines begin empty");
-    views.forget();
+    views.reset();
 }

@@ -1,11 +1,11 @@
 //! Which sites there are and with which rules, while both may change: a snapshot that is replaced as
 //! a whole, and a desk for each site.
 
-use super::desk::{Desk, Request};
-use super::follow::Views;
-use super::view::SiteView;
-use crate::book::SiteBook;
-use crate::projections::history::History;
+use super::desk::{PendingCommand, SiteWorker};
+use super::follow::Replica;
+use super::view::SiteReplica;
+use crate::book::SiteSettings;
+use crate::projections::history::VisitProjection;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_ledger::Ledger;
@@ -16,32 +16,32 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Requests that may wait at one site's desk; more are declined at once.
-const DESK_QUEUE: usize = 4096;
+const MAX_QUEUED_COMMANDS: usize = 4096;
 
 /// The sites by id.
-pub(super) type Sites = Arc<BTreeMap<String, Place>>;
+pub(super) type SiteHandles = Arc<BTreeMap<String, SiteHandle>>;
 
 /// What the owner has set up about one site: read anew for each decision.
-pub(super) struct CurrentBook(RwLock<Arc<SiteBook>>);
+pub(super) struct CurrentSettings(RwLock<Arc<SiteSettings>>);
 
-impl CurrentBook {
-    pub(super) fn now(&self) -> Arc<SiteBook> {
+impl CurrentSettings {
+    pub(super) fn now(&self) -> Arc<SiteSettings> {
         self.0.read().clone()
     }
 }
 
 #[derive(Clone)]
-pub(super) struct Place {
-    pub(super) book: Arc<CurrentBook>,
-    pub(super) view: Arc<SiteView>,
-    pub(super) desk: mpsc::Sender<Request>,
+pub(super) struct SiteHandle {
+    pub(super) settings: Arc<CurrentSettings>,
+    pub(super) replica: Arc<SiteReplica>,
+    pub(super) commands: mpsc::Sender<PendingCommand>,
 }
 
 /// All sites, and what a desk for one more needs.
-pub(super) struct Places {
-    pub(super) now: RwLock<Sites>,
-    pub(super) views: Arc<Views>,
-    pub(super) history: History,
+pub(super) struct SiteRegistry {
+    pub(super) handles: RwLock<SiteHandles>,
+    pub(super) replica: Arc<Replica>,
+    pub(super) history: VisitProjection,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) caught_up: watch::Receiver<bool>,
@@ -49,14 +49,14 @@ pub(super) struct Places {
     pub(super) tasks: Tasks,
 }
 
-impl Places {
-    pub(super) fn set(&self, sites: &BTreeMap<String, Arc<SiteBook>>) {
-        let mut now = self.now.write();
+impl SiteRegistry {
+    pub(super) fn set_sites(&self, sites: &BTreeMap<String, Arc<SiteSettings>>) {
+        let mut now = self.handles.write();
         let places = sites.iter().map(|(id, book)| {
-            let known = now.get(id).filter(|place| place.book.now().subject == book.subject);
+            let known = now.get(id).filter(|place| place.settings.now().subject == book.subject);
             let place = match known {
-                Some(place) => self.renewed(place, book),
-                None => self.open(book),
+                Some(place) => self.updated_handle(place, book),
+                None => self.start_worker(book),
             };
             (id.clone(), place)
         });
@@ -64,23 +64,23 @@ impl Places {
     }
 
     /// The same place, where the next decision is made with this book.
-    fn renewed(&self, place: &Place, book: &Arc<SiteBook>) -> Place {
-        if !Arc::ptr_eq(&place.book.now(), book) {
-            *place.book.0.write() = book.clone();
-            place.view.wake();
+    fn updated_handle(&self, place: &SiteHandle, book: &Arc<SiteSettings>) -> SiteHandle {
+        if !Arc::ptr_eq(&place.settings.now(), book) {
+            *place.settings.0.write() = book.clone();
+            place.replica.notify();
         }
         place.clone()
     }
 
-    fn open(&self, book: &Arc<SiteBook>) -> Place {
-        let view = self.views.of(&book.subject);
-        let current = Arc::new(CurrentBook(RwLock::new(book.clone())));
-        let (desk, requests) = mpsc::channel(DESK_QUEUE);
+    fn start_worker(&self, book: &Arc<SiteSettings>) -> SiteHandle {
+        let view = self.replica.site(&book.subject);
+        let current = Arc::new(CurrentSettings(RwLock::new(book.clone())));
+        let (desk, requests) = mpsc::channel(MAX_QUEUED_COMMANDS);
         let (ledger, clock) = (self.ledger.clone(), self.clock.clone());
         let history = self.history.clone();
-        let worker = Desk::new(current.clone(), view.clone(), history, ledger, clock);
+        let worker = SiteWorker::new(current.clone(), view.clone(), history, ledger, clock);
         let (caught_up, closed) = (self.caught_up.clone(), self.closed.clone());
         self.tasks.spawn("desk", worker.run(requests, caught_up, closed));
-        Place { book: current, view, desk }
+        SiteHandle { settings: current, replica: view, commands: desk }
     }
 }

@@ -1,7 +1,7 @@
 //! A site as this replica knows it: a value that is replaced as the ledger grows.
 
-use super::Observer;
-use crate::stored::{self, Unreadable};
+use super::DecisionObserver;
+use crate::stored::{self, DecodeError};
 use bytes::Bytes;
 use paihao_domain::{Decision, Event, Site};
 use paihao_ledger::{Position, Recorded, Subject};
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 /// A site at a position of the ledger. Cloning it costs nothing.
 #[derive(Clone, Default)]
-pub struct View {
+pub struct SiteSnapshot {
     /// The site.
     pub site: Site,
     /// The newest entry of the site that is in it.
@@ -21,14 +21,14 @@ pub struct View {
     /// decide for the site.
     pub unreadable: bool,
     /// The site at the end of the business day before, if that day is known here.
-    pub former: Option<Arc<Site>>,
+    pub previous_day: Option<Arc<Site>>,
     /// How often the ledger was found to be another one, or to hold nothing any more.
-    pub(crate) life: u64,
+    pub(crate) incarnation: u64,
 }
 
 /// An entry on its way to the ledger, with the site as it will be once the entry stands: whoever
 /// learns of that first, the follower or the desk, need not work it out again.
-pub(super) struct Draft {
+pub(super) struct PendingWrite {
     /// What is written.
     pub(super) payload: Bytes,
     /// What was decided.
@@ -37,19 +37,19 @@ pub(super) struct Draft {
     pub(super) site: Site,
 }
 
-struct Drafted {
-    draft: Draft,
+struct UnconfirmedWrite {
+    write: PendingWrite,
     /// The view it was decided on.
-    on: (u64, Position),
+    base_version: (u64, Position),
 }
 
-impl View {
-    fn place(&self) -> (u64, Position) {
-        (self.life, self.position)
+impl SiteSnapshot {
+    fn version(&self) -> (u64, Position) {
+        (self.incarnation, self.position)
     }
 
     /// Before these decisions are taken in: what the day was in the end that they end, if they do.
-    fn keep_the_day_that_ends(&mut self, decisions: &[Decision]) {
+    fn retain_ending_day(&mut self, decisions: &[Decision]) {
         let opens = |event: &Event| matches!(event, Event::DayOpened { .. });
         if !decisions.iter().any(|decision| decision.events.iter().any(opens)) {
             return;
@@ -61,7 +61,7 @@ impl View {
                 last.events.truncate(end);
                 let mut ended = site.clone();
                 ended.apply(&last);
-                self.former = ended.day().is_some().then(|| Arc::new(ended));
+                self.previous_day = ended.day().is_some().then(|| Arc::new(ended));
             }
             site.apply(decision);
         }
@@ -75,49 +75,54 @@ impl View {
 
 /// Holds the newest view of a site. Written by the follower and by the site's desk, whichever
 /// learns of an entry first.
-pub(super) struct SiteView {
+pub(super) struct SiteReplica {
     pub(super) subject: Subject,
-    view: watch::Sender<View>,
-    drafted: Mutex<Option<Drafted>>,
-    observer: Observer,
+    snapshot: watch::Sender<SiteSnapshot>,
+    pending: Mutex<Option<UnconfirmedWrite>>,
+    observer: DecisionObserver,
 }
 
-impl SiteView {
-    pub(super) fn new(subject: Subject, observer: Observer) -> Self {
-        let view = watch::Sender::new(View::default());
-        SiteView { subject, view, drafted: Mutex::default(), observer }
+impl SiteReplica {
+    pub(super) fn new(subject: Subject, observer: DecisionObserver) -> Self {
+        let view = watch::Sender::new(SiteSnapshot::default());
+        SiteReplica { subject, snapshot: view, pending: Mutex::default(), observer }
     }
 
-    pub(super) fn now(&self) -> View {
-        self.view.borrow().clone()
+    pub(super) fn now(&self) -> SiteSnapshot {
+        self.snapshot.borrow().clone()
     }
 
-    pub(super) fn watch(&self) -> watch::Receiver<View> {
-        self.view.subscribe()
+    pub(super) fn watch(&self) -> watch::Receiver<SiteSnapshot> {
+        self.snapshot.subscribe()
     }
 
     /// Wakes whoever watches: what is set up about the site has changed, and so how it is shown.
-    pub(super) fn wake(&self) {
-        self.view.send_modify(|_| {});
+    pub(super) fn notify(&self) {
+        self.snapshot.send_modify(|_| {});
     }
 
-    /// Something was decided on `view` and is about to be written.
-    pub(super) fn draft(&self, view: &View, draft: Draft) {
-        *self.drafted.lock() = Some(Drafted { draft, on: view.place() });
+    /// Something was decided on `snapshot` and is about to be written.
+    pub(super) fn set_pending(&self, view: &SiteSnapshot, draft: PendingWrite) {
+        *self.pending.lock() =
+            Some(UnconfirmedWrite { write: draft, base_version: view.version() });
     }
 
     /// The draft stands at `position`, directly after what it was decided on.
-    pub(super) fn stands(&self, position: Position) {
-        self.view.send_if_modified(|view| {
+    pub(super) fn confirm(&self, position: Position) {
+        self.snapshot.send_if_modified(|view| {
             // The follower may have brought it already.
             if position <= view.position {
                 return false;
             }
-            match self.drafted.lock().take() {
-                Some(Drafted { draft, on }) if on == view.place() => {
-                    self.adopt(view, draft, position);
+            match self.pending.lock().take() {
+                Some(UnconfirmedWrite { write: draft, base_version: on })
+                    if on == view.version() =>
+                {
+                    self.apply_pending(view, draft, position);
                 }
-                Some(Drafted { draft, .. }) => self.evolve(view, &draft.decisions, position),
+                Some(UnconfirmedWrite { write: draft, .. }) => {
+                    self.apply_decisions(view, &draft.decisions, position)
+                }
                 None => return false,
             }
             true
@@ -125,19 +130,20 @@ impl SiteView {
     }
 
     /// Takes in an entry that the follower read.
-    pub(super) fn read(&self, recorded: &Recorded) {
+    pub(super) fn apply_entry(&self, recorded: &Recorded) {
         let payload = &recorded.entry.payload;
         let mut is_known = false;
-        self.view.send_if_modified(|view| {
+        self.snapshot.send_if_modified(|view| {
             // The desk and the follower both bring this replica's own entries.
             is_known = recorded.position <= view.position;
             if is_known {
                 return false;
             }
-            let is_ours =
-                |own: &mut Drafted| own.on == view.place() && own.draft.payload == *payload;
-            let Some(own) = self.drafted.lock().take_if(is_ours) else { return false };
-            self.adopt(view, own.draft, recorded.position);
+            let is_ours = |own: &mut UnconfirmedWrite| {
+                own.base_version == view.version() && own.write.payload == *payload
+            };
+            let Some(own) = self.pending.lock().take_if(is_ours) else { return false };
+            self.apply_pending(view, own.write, recorded.position);
             is_known = true;
             true
         });
@@ -145,30 +151,31 @@ impl SiteView {
             return;
         }
         let decisions = stored::decode(payload);
-        self.view.send_if_modified(|view| self.take_in(view, recorded.position, decisions));
+        self.snapshot
+            .send_if_modified(|view| self.apply_decoded(view, recorded.position, decisions));
     }
 
     /// Takes in an entry that the follower read and decoded before this replica was ready. Wakes
     /// nobody: who does this wakes all in the end.
-    pub(super) fn replay(&self, position: Position, decisions: Result<Vec<Decision>, Unreadable>) {
-        self.view.send_if_modified(|view| {
-            self.take_in(view, position, decisions);
+    pub(super) fn replay(&self, position: Position, decisions: Result<Vec<Decision>, DecodeError>) {
+        self.snapshot.send_if_modified(|view| {
+            self.apply_decoded(view, position, decisions);
             false
         });
     }
 
     /// Says whether that was new.
-    fn take_in(
+    fn apply_decoded(
         &self,
-        view: &mut View,
+        view: &mut SiteSnapshot,
         position: Position,
-        decisions: Result<Vec<Decision>, Unreadable>,
+        decisions: Result<Vec<Decision>, DecodeError>,
     ) -> bool {
         if position <= view.position {
             return false;
         }
         match decisions {
-            Ok(decisions) => self.evolve(view, &decisions, position),
+            Ok(decisions) => self.apply_decisions(view, &decisions, position),
             Err(error) => {
                 let subject = self.subject.as_str();
                 tracing::error!(subject, position = position.0, %error, "entry not understood");
@@ -179,8 +186,8 @@ impl SiteView {
         true
     }
 
-    fn adopt(&self, view: &mut View, draft: Draft, position: Position) {
-        view.keep_the_day_that_ends(&draft.decisions);
+    fn apply_pending(&self, view: &mut SiteSnapshot, draft: PendingWrite, position: Position) {
+        view.retain_ending_day(&draft.decisions);
         view.site = draft.site;
         view.position = position;
         for decision in &draft.decisions {
@@ -188,8 +195,8 @@ impl SiteView {
         }
     }
 
-    fn evolve(&self, view: &mut View, decisions: &[Decision], position: Position) {
-        view.keep_the_day_that_ends(decisions);
+    fn apply_decisions(&self, view: &mut SiteSnapshot, decisions: &[Decision], position: Position) {
+        view.retain_ending_day(decisions);
         for decision in decisions {
             view.site.apply(decision);
             (self.observer)(&self.subject, decision);
@@ -199,16 +206,18 @@ impl SiteView {
 
     /// The ledger no longer holds what this view was made of, but keeps no newer truth either: the
     /// next entry is expected where nothing is.
-    pub(super) fn aged_out(&self) {
-        self.view.send_modify(|view| {
+    pub(super) fn mark_aged_out(&self) {
+        self.snapshot.send_modify(|view| {
             view.position = Position::START;
-            view.life += 1;
+            view.incarnation += 1;
         });
     }
 
     /// The ledger was made anew.
-    pub(super) fn forget(&self) {
-        self.view.send_modify(|view| *view = View { life: view.life + 1, ..View::default() });
+    pub(super) fn reset(&self) {
+        self.snapshot.send_modify(|view| {
+            *view = SiteSnapshot { incarnation: view.incarnation + 1, ..SiteSnapshot::default() }
+        });
     }
 }
 
@@ -228,11 +237,11 @@ mod tests {
     }
 
     /// A view, and how many decisions its observer was told of.
-    fn view() -> (SiteView, Arc<Mutex<usize>>) {
+    fn view() -> (SiteReplica, Arc<Mutex<usize>>) {
         let subject = Subject::new(&["shop", "hall"]).unwrap();
         let told = Arc::new(Mutex::new(0));
         let count = told.clone();
-        (SiteView::new(subject, Arc::new(move |_, _| *count.lock() += 1)), told)
+        (SiteReplica::new(subject, Arc::new(move |_, _| *count.lock() += 1)), told)
     }
 
     fn opening(counter: &str) -> Decision {
@@ -247,7 +256,7 @@ mod tests {
         }
     }
 
-    fn entry(view: &SiteView, decision: &Decision, position: u64) -> Recorded {
+    fn entry(view: &SiteReplica, decision: &Decision, position: u64) -> Recorded {
         Recorded {
             position: Position(position),
             subject: view.subject.clone(),
@@ -257,12 +266,12 @@ mod tests {
     }
 
     /// Drafts a decision on what the view holds now.
-    fn draft(view: &SiteView, decision: &Decision) -> Recorded {
+    fn draft(view: &SiteReplica, decision: &Decision) -> Recorded {
         let (now, recorded) = (view.now(), entry(view, decision, view.now().position.0 + 5));
         let mut site = now.site.clone();
         site.apply(decision);
         let payload = recorded.entry.payload.clone();
-        view.draft(&now, Draft { payload, decisions: vec![decision.clone()], site });
+        view.set_pending(&now, PendingWrite { payload, decisions: vec![decision.clone()], site });
         recorded
     }
 
@@ -278,10 +287,10 @@ mod tests {
             let (view, told) = view();
             let recorded = draft(&view, &opening("1"));
             if follower_first {
-                view.read(&recorded);
+                view.apply_entry(&recorded);
             }
-            view.stands(recorded.position);
-            view.read(&recorded);
+            view.confirm(recorded.position);
+            view.apply_entry(&recorded);
             assert_eq!(view.now().position, recorded.position);
             assert_eq!(view.now().site, evolved(&[opening("1")]));
             assert_eq!(*told.lock(), 1);
@@ -295,7 +304,7 @@ mod tests {
         let [first, second] = ["1", "2"].map(opening);
         for (decision, position) in [(&first, 3), (&second, 7), (&first, 7)] {
             let recorded = entry(&live, decision, position);
-            live.read(&recorded);
+            live.apply_entry(&recorded);
             late.replay(recorded.position, stored::decode(&recorded.entry.payload));
         }
         assert_eq!(late.now().site, live.now().site);
@@ -304,7 +313,7 @@ mod tests {
 
         late.replay(Position(9), stored::decode(b"{}"));
         assert!(late.now().unreadable && !watching.has_changed().unwrap());
-        late.wake();
+        late.notify();
         assert!(watching.has_changed().unwrap());
     }
 
@@ -312,21 +321,21 @@ mod tests {
     fn a_draft_gives_way_to_what_another_replica_wrote() {
         let (view, _) = view();
         draft(&view, &opening("1"));
-        view.read(&entry(&view, &opening("2"), 3));
+        view.apply_entry(&entry(&view, &opening("2"), 3));
         assert_eq!(view.now().site, evolved(&[opening("2")]));
         let again = draft(&view, &opening("1"));
-        view.read(&again);
+        view.apply_entry(&again);
         assert_eq!(view.now().site, evolved(&[opening("2"), opening("1")]));
     }
 
     #[test]
     fn a_draft_on_a_ledger_that_is_gone_brings_nothing_of_it_back() {
         let (view, _) = view();
-        view.read(&entry(&view, &opening("2"), 3));
-        view.aged_out();
+        view.apply_entry(&entry(&view, &opening("2"), 3));
+        view.mark_aged_out();
         let recorded = draft(&view, &opening("1"));
-        view.forget();
-        view.read(&recorded);
+        view.reset();
+        view.apply_entry(&recorded);
         assert_eq!(view.now().site, evolved(&[opening("1")]));
     }
 }

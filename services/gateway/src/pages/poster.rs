@@ -1,7 +1,7 @@
 //! Posters for the doors of queues: one sheet of A4 each, drawn here and whole without any script.
 
 use super::refused;
-use crate::http::api::doors::code;
+use crate::http::api::doors::permanent_code;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
 use crate::scan::qr;
@@ -13,7 +13,7 @@ pub(super) const SHEET: &str = include_str!("poster-sheet.html");
 
 /// `GET /poster/{site}`: a sheet for every queue of the site.
 pub(super) async fn all(State(door): State<Door>, Path(site): Path<String>) -> Response {
-    let queues = match door.lines.book(&site) {
+    let queues = match door.lines.settings(&site) {
         Some(book) => book.rules.queues.keys().map(|queue| queue.as_str().to_owned()).collect(),
         None => Vec::new(),
     };
@@ -43,11 +43,11 @@ async fn page(door: &Door, site: &str, queues: &[String]) -> Response {
 }
 
 async fn sheet(door: &Door, site: &str, queue: &str) -> Result<String, Problem> {
-    let code = code(door, site, queue).await?;
-    let book = door.lines.book(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let code = permanent_code(door, site, queue).await?;
+    let book = door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let rules = book.rules.queues.iter().find(|(id, _)| id.as_str() == queue);
     let (_, rules) = rules.ok_or(&refusals::UNKNOWN_QUEUE)?;
-    let drawn = qr::poster(&code.qr_url).map_err(|error| {
+    let drawn = qr::poster_svg(&code.qr_url).map_err(|error| {
         tracing::error!(%error, "WeChat's address for a code cannot be drawn");
         Problem::new(&refusals::WECHAT_UNAVAILABLE)
     })?;

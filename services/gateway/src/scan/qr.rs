@@ -4,14 +4,14 @@ use qrcode::render::svg;
 use qrcode::{Color, EcLevel, QrCode};
 
 /// Dots per module of a PNG.
-const SCALE: usize = 8;
+const PIXELS_PER_MODULE: usize = 8;
 
 /// White modules around the code, as the standard asks.
-const QUIET: usize = 4;
+const QUIET_ZONE_MODULES: usize = 4;
 
 /// How a code is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Picture {
+pub(crate) enum QrFormat {
     /// Drawn here.
     Svg,
     /// Drawn here.
@@ -23,29 +23,32 @@ pub(crate) enum Picture {
 /// The text does not fit into a QR code.
 #[derive(Debug, thiserror::Error)]
 #[error("the text does not fit into a QR code")]
-pub struct TooLong;
+pub struct TextTooLong;
 
 /// The code as an SVG picture.
-pub fn svg(text: &str) -> Result<String, TooLong> {
+pub fn svg(text: &str) -> Result<String, TextTooLong> {
     let code = encode(text)?;
     Ok(code.render::<svg::Color<'_>>().min_dimensions(256, 256).build())
 }
 
 /// The code as an SVG to be printed and hung up: a quarter of it may get dirty or torn.
-pub fn poster(text: &str) -> Result<String, TooLong> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::Q).map_err(|_| TooLong)?;
+pub fn poster_svg(text: &str) -> Result<String, TextTooLong> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::Q).map_err(|_| TextTooLong)?;
     let svg = code.render::<svg::Color<'_>>().min_dimensions(256, 256).build();
     // Without the line that would only be right at the head of a file.
     Ok(svg.find("<svg").map_or_else(String::new, |at| svg[at..].to_owned()))
 }
 
 /// The code as a PNG picture of one bit a dot.
-pub fn png(text: &str) -> Result<Vec<u8>, TooLong> {
+pub fn png(text: &str) -> Result<Vec<u8>, TextTooLong> {
     let code = encode(text)?;
     let (modules, colors) = (code.width(), code.to_colors());
-    let size = (modules + 2 * QUIET) * SCALE;
+    let size = (modules + 2 * QUIET_ZONE_MODULES) * PIXELS_PER_MODULE;
     let dark = |x: usize, y: usize| {
-        let (column, row) = ((x / SCALE).wrapping_sub(QUIET), (y / SCALE).wrapping_sub(QUIET));
+        let (column, row) = (
+            (x / PIXELS_PER_MODULE).wrapping_sub(QUIET_ZONE_MODULES),
+            (y / PIXELS_PER_MODULE).wrapping_sub(QUIET_ZONE_MODULES),
+        );
         column < modules && row < modules && colors[row * modules + column] == Color::Dark
     };
     let mut dots = Vec::with_capacity(size * size.div_ceil(8));
@@ -65,8 +68,8 @@ pub fn png(text: &str) -> Result<Vec<u8>, TooLong> {
     Ok(picture)
 }
 
-fn encode(text: &str) -> Result<QrCode, TooLong> {
-    QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| TooLong)
+fn encode(text: &str) -> Result<QrCode, TextTooLong> {
+    QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| TextTooLong)
 }
 
 #[cfg(test)]
@@ -82,10 +85,16 @@ mod tests {
         let mut dots = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut dots).unwrap();
         let code = encode(URL).unwrap();
-        assert_eq!(info.width as usize, (code.width() + 2 * QUIET) * SCALE);
+        assert_eq!(
+            info.width as usize,
+            (code.width() + 2 * QUIET_ZONE_MODULES) * PIXELS_PER_MODULE
+        );
         for y in 0..code.width() {
             for x in 0..code.width() {
-                let (px, py) = ((x + QUIET) * SCALE + 3, (y + QUIET) * SCALE + 3);
+                let (px, py) = (
+                    (x + QUIET_ZONE_MODULES) * PIXELS_PER_MODULE + 3,
+                    (y + QUIET_ZONE_MODULES) * PIXELS_PER_MODULE + 3,
+                );
                 let byte = dots[py * info.line_size + px / 8];
                 let white = byte >> (7 - px % 8) & 1 == 1;
                 assert_eq!(white, code[(x, y)] == Color::Light, "module {x},{y}");

@@ -6,7 +6,7 @@ use paihao_chassis::entropy;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scene {
     /// A printed code at a door; it names the queue and works without any session.
-    Door {
+    Queue {
         /// The site's id.
         site: String,
         /// The queue's id.
@@ -18,22 +18,22 @@ pub enum Scene {
 
 impl Scene {
     /// A fresh scene for a session: 128 random bits.
-    pub fn fresh_session() -> String {
+    pub fn new_session() -> String {
         format!("s_{}", entropy::token(16))
     }
 
     /// The scene of a queue's door code.
-    pub fn door(site: &str, queue: &str) -> String {
+    pub fn for_queue(site: &str, queue: &str) -> String {
         format!("q_{site}_{queue}")
     }
 
     /// Reads a scene; `None` if this system did not make it.
-    pub fn read(scene: &str) -> Option<Scene> {
+    pub fn parse(scene: &str) -> Option<Scene> {
         if scene.starts_with("s_") {
             return Some(Scene::Session(scene.to_owned()));
         }
         let (site, queue) = scene.strip_prefix("q_")?.split_once('_')?;
-        Some(Scene::Door { site: site.to_owned(), queue: queue.to_owned() })
+        Some(Scene::Queue { site: site.to_owned(), queue: queue.to_owned() })
     }
 }
 
@@ -43,22 +43,22 @@ mod tests {
 
     #[test]
     fn a_door_code_names_its_queue() {
-        let door = Scene::Door { site: "hall-1".into(), queue: "a".into() };
-        assert_eq!(Scene::read(&Scene::door("hall-1", "a")), Some(door));
+        let door = Scene::Queue { site: "hall-1".into(), queue: "a".into() };
+        assert_eq!(Scene::parse(&Scene::for_queue("hall-1", "a")), Some(door));
     }
 
     #[test]
     fn a_sessions_scene_fits_wechat_and_is_never_the_same() {
-        let scene = Scene::fresh_session();
+        let scene = Scene::new_session();
         assert!(scene.len() <= 64, "{scene}");
         assert!(scene.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
-        assert_ne!(scene, Scene::fresh_session());
+        assert_ne!(scene, Scene::new_session());
     }
 
     #[test]
     fn what_others_made_is_not_ours() {
-        assert_eq!(Scene::read("110"), None);
-        assert_eq!(Scene::read("q_hall"), None);
-        assert_eq!(Scene::read("last_trade_no_1"), None);
+        assert_eq!(Scene::parse("110"), None);
+        assert_eq!(Scene::parse("q_hall"), None);
+        assert_eq!(Scene::parse("last_trade_no_1"), None);
     }
 }

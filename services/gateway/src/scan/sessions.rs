@@ -5,15 +5,15 @@
 //! replica than the one that WeChat's callback reached.
 
 use crate::scan::codes::pool::{Pools, ReadyCode};
-use crate::scan::codes::{CodeSource, count_made};
+use crate::scan::codes::{CodeSource, count_created};
 use crate::scan::scene::Scene;
 use bytes::Bytes;
-use paihao_cache::{Cache, Swap, Unavailable};
+use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_chassis::clock::Clock;
 use paihao_contracts::names;
-use paihao_contracts::session::{Progress, Purpose, ScanSession, SessionTicket};
+use paihao_contracts::session::{ScanProgress, ScanPurpose, ScanSession, SessionTicket};
 use paihao_domain::{Decision, Event, Outcome};
-use paihao_wechat::{CallerError, Picture, QrRequest, Value};
+use paihao_wechat::{AccountClientError, CallPriority, Picture, QrRequest};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 /// How long after its expiry a session is still known, so that it can be called expired.
-const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(3600);
+const EXPIRED_SESSION_RETENTION: Duration = Duration::from_secs(3600);
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
@@ -35,27 +35,27 @@ pub enum SessionError {
     Expired,
     /// The uuid belongs to a session with another purpose.
     #[error("the uuid is used for something else")]
-    Taken,
+    PurposeMismatch,
     /// The cache does not answer.
     #[error(transparent)]
     Cache(#[from] Unavailable),
     /// WeChat gave no code.
     #[error(transparent)]
-    WeChat(#[from] CallerError),
+    WeChat(#[from] AccountClientError),
 }
 
 /// All sessions that this replica makes or watches.
 pub struct ScanSessions {
     cache: Arc<dyn Cache>,
-    codes: Arc<dyn CodeSource>,
+    code_source: Arc<dyn CodeSource>,
     pools: Arc<Pools>,
     clock: Arc<dyn Clock>,
-    expiry: Duration,
-    watched: Mutex<HashMap<Uuid, watch::Sender<Progress>>>,
+    session_ttl: Duration,
+    watchers: Mutex<HashMap<Uuid, watch::Sender<ScanProgress>>>,
 }
 
 impl ScanSessions {
-    /// Sessions whose codes work for `expiry`; so do those in the pools.
+    /// Sessions whose codes work for `session_ttl`; so do those in the pools.
     pub fn new(
         cache: Arc<dyn Cache>,
         codes: Arc<dyn CodeSource>,
@@ -63,7 +63,14 @@ impl ScanSessions {
         clock: Arc<dyn Clock>,
         expiry: Duration,
     ) -> Self {
-        ScanSessions { cache, codes, pools, clock, expiry, watched: Mutex::default() }
+        ScanSessions {
+            cache,
+            code_source: codes,
+            pools,
+            clock,
+            session_ttl: expiry,
+            watchers: Mutex::default(),
+        }
     }
 
     /// Makes a session, or finds the one that this uuid already names.
@@ -71,21 +78,21 @@ impl ScanSessions {
         &self,
         uuid: Uuid,
         account: &str,
-        purpose: Purpose,
+        purpose: ScanPurpose,
     ) -> Result<ScanSession, SessionError> {
         match self.find(uuid).await {
             Ok(known) if known.purpose == purpose => return Ok(known),
-            Ok(_) => return Err(SessionError::Taken),
+            Ok(_) => return Err(SessionError::PurposeMismatch),
             Err(SessionError::Unknown) => {}
             Err(error) => return Err(error),
         }
-        let ReadyCode { scene, ticket, url, expires_at } = match self.pools.take(account) {
+        let ReadyCode { scene, ticket, url, expires_at } = match self.pools.pop(account) {
             Some(ready) => ready,
-            None => self.make(account).await?,
+            None => self.create_code(account).await?,
         };
         let now = self.clock.now_ms();
         // The pool's code works longer; the session does not.
-        let expires_at = expires_at.min(now + self.expiry.as_millis() as i64);
+        let expires_at = expires_at.min(now + self.session_ttl.as_millis() as i64);
         let session = ScanSession {
             v: 1,
             purpose,
@@ -93,13 +100,14 @@ impl ScanSessions {
             qr_ticket: ticket,
             qr_url: url,
             expires_at,
-            progress: Progress::Pending,
+            progress: ScanProgress::Pending,
         };
         let works_for = Duration::from_millis((expires_at - now).max(0) as u64);
-        let (key, kept) = (names::scan_session(&uuid.to_string()), works_for + KEPT_AFTER_EXPIRY);
+        let (key, kept) =
+            (names::scan_session_key(&uuid.to_string()), works_for + EXPIRED_SESSION_RETENTION);
         let way_back = Bytes::from(uuid.to_string());
-        self.cache.put(&names::scene(&session.scene), way_back, kept).await?;
-        match self.cache.put_if_absent(&key, json(&session), kept).await? {
+        self.cache.put(&names::scene_key(&session.scene), way_back, kept).await?;
+        match self.cache.put_if_absent(&key, encode(&session), kept).await? {
             true => Ok(session),
             // Another request with the same uuid was faster: its code is the one to show.
             false => self.find(uuid).await,
@@ -107,19 +115,19 @@ impl ScanSessions {
     }
 
     /// A code for a session that is just being made.
-    async fn make(&self, account: &str) -> Result<ReadyCode, SessionError> {
-        let scene = Scene::fresh_session();
-        let request = QrRequest::temporary_str(scene.clone(), self.expiry);
-        let code = self.codes.make(account, &request, Value::Normal).await?;
-        count_made(account, "session");
-        let works_for = code.expires_in.unwrap_or(self.expiry).min(self.expiry);
+    async fn create_code(&self, account: &str) -> Result<ReadyCode, SessionError> {
+        let scene = Scene::new_session();
+        let request = QrRequest::temporary_str(scene.clone(), self.session_ttl);
+        let code = self.code_source.create(account, &request, CallPriority::Normal).await?;
+        count_created(account, "session");
+        let works_for = code.expires_in.unwrap_or(self.session_ttl).min(self.session_ttl);
         let expires_at = self.clock.now_ms() + works_for.as_millis() as i64;
         Ok(ReadyCode { scene, ticket: code.ticket, url: code.url, expires_at })
     }
 
     /// The session of a uuid, as long as its code works.
     pub async fn find(&self, uuid: Uuid) -> Result<ScanSession, SessionError> {
-        let stored = self.cache.get(&names::scan_session(&uuid.to_string())).await?;
+        let stored = self.cache.get(&names::scan_session_key(&uuid.to_string())).await?;
         let session: ScanSession = stored
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .ok_or(SessionError::Unknown)?;
@@ -131,7 +139,7 @@ impl ScanSessions {
 
     /// The session that a scanned scene belongs to.
     pub async fn by_scene(&self, scene: &str) -> Result<(Uuid, ScanSession), SessionError> {
-        let uuid = self.cache.get(&names::scene(scene)).await?;
+        let uuid = self.cache.get(&names::scene_key(scene)).await?;
         let uuid = uuid.and_then(|bytes| Uuid::try_parse_ascii(&bytes).ok());
         let uuid = uuid.ok_or(SessionError::Unknown)?;
         Ok((uuid, self.find(uuid).await?))
@@ -139,17 +147,17 @@ impl ScanSessions {
 
     /// WeChat's own picture of a session's code.
     pub async fn picture(&self, session: &ScanSession) -> Result<Picture, SessionError> {
-        Ok(self.codes.picture(&session.qr_ticket).await?)
+        Ok(self.code_source.picture(&session.qr_ticket).await?)
     }
 
     /// Remembers how far a session has come, for browsers that come back later.
-    pub async fn remember(&self, uuid: Uuid, mut session: ScanSession, outcome: &Outcome) {
-        let Some(ticket) = ticket_of(outcome) else { return };
-        session.progress = Progress::Ticket(ticket);
+    pub async fn store_progress(&self, uuid: Uuid, mut session: ScanSession, outcome: &Outcome) {
+        let Some(ticket) = session_ticket(outcome) else { return };
+        session.progress = ScanProgress::Ticket(ticket);
         let left = (session.expires_at - self.clock.now_ms()).max(0) as u64;
-        let kept = Duration::from_millis(left) + KEPT_AFTER_EXPIRY;
-        let key = names::scan_session(&uuid.to_string());
-        if let Err(error) = self.cache.put(&key, json(&session), kept).await {
+        let kept = Duration::from_millis(left) + EXPIRED_SESSION_RETENTION;
+        let key = names::scan_session_key(&uuid.to_string());
+        if let Err(error) = self.cache.put(&key, encode(&session), kept).await {
             tracing::warn!(%error, "a session's progress could not be remembered");
         }
     }
@@ -159,9 +167,9 @@ impl ScanSessions {
     pub async fn advance(
         &self,
         uuid: Uuid,
-        mut next: impl FnMut(&mut ScanSession) -> Option<Progress>,
+        mut next: impl FnMut(&mut ScanSession) -> Option<ScanProgress>,
     ) -> Result<ScanSession, SessionError> {
-        let key = names::scan_session(&uuid.to_string());
+        let key = names::scan_session_key(&uuid.to_string());
         let mut stored = self.cache.get(&key).await?;
         loop {
             let Some(before) = stored else { return Err(SessionError::Unknown) };
@@ -176,48 +184,48 @@ impl ScanSessions {
             };
             session.progress = progress;
             let left = Duration::from_millis((session.expires_at - now).unsigned_abs());
-            let kept = left + KEPT_AFTER_EXPIRY;
-            match self.cache.compare_and_set(&key, Some(&before), json(&session), kept).await? {
-                Swap::Done => return Ok(session),
-                Swap::Found(other) => stored = other,
+            let kept = left + EXPIRED_SESSION_RETENTION;
+            match self.cache.compare_and_set(&key, Some(&before), encode(&session), kept).await? {
+                CasOutcome::Swapped => return Ok(session),
+                CasOutcome::Mismatch(other) => stored = other,
             }
         }
     }
 
     /// Hears of a decision; if it came through a session that is watched here, its browser is told.
-    pub fn hear(&self, decision: &Decision) {
+    pub fn observe(&self, decision: &Decision) {
         for event in &decision.events {
             let (Event::TicketTaken { via, .. } | Event::TicketShown { via, .. }) = event else {
                 continue;
             };
             let uuid = via.as_ref().and_then(|via| Uuid::try_parse(via.as_str()).ok());
-            let watched = self.watched.lock();
+            let watched = self.watchers.lock();
             let Some(sender) = uuid.and_then(|uuid| watched.get(&uuid)) else { continue };
-            if let Some(ticket) = ticket_of(&decision.outcome) {
-                sender.send_replace(Progress::Ticket(ticket));
+            if let Some(ticket) = session_ticket(&decision.outcome) {
+                sender.send_replace(ScanProgress::Ticket(ticket));
             }
         }
     }
 
     /// Watches a session from `progress` on.
-    pub fn watch(self: &Arc<Self>, uuid: Uuid, progress: Progress) -> Watching {
-        let mut watched = self.watched.lock();
+    pub fn watch(self: &Arc<Self>, uuid: Uuid, progress: ScanProgress) -> ProgressWatch {
+        let mut watched = self.watchers.lock();
         let sender = watched.entry(uuid).or_insert_with(|| watch::Sender::new(progress));
-        Watching { progress: sender.subscribe(), uuid, sessions: self.clone() }
+        ProgressWatch { progress: sender.subscribe(), uuid, sessions: self.clone() }
     }
 }
 
 /// A browser's ear at a session.
-pub struct Watching {
+pub struct ProgressWatch {
     /// How far it has come.
-    pub progress: watch::Receiver<Progress>,
+    pub progress: watch::Receiver<ScanProgress>,
     uuid: Uuid,
     sessions: Arc<ScanSessions>,
 }
 
-impl Drop for Watching {
+impl Drop for ProgressWatch {
     fn drop(&mut self) {
-        let mut watched = self.sessions.watched.lock();
+        let mut watched = self.sessions.watchers.lock();
         // Our own receiver is still counted.
         if watched.get(&self.uuid).is_some_and(|sender| sender.receiver_count() <= 1) {
             watched.remove(&self.uuid);
@@ -225,7 +233,7 @@ impl Drop for Watching {
     }
 }
 
-fn ticket_of(outcome: &Outcome) -> Option<SessionTicket> {
+fn session_ticket(outcome: &Outcome) -> Option<SessionTicket> {
     let Outcome::Holding { number, queue, told, .. } = outcome else { return None };
     Some(SessionTicket {
         number: number.to_string(),
@@ -235,6 +243,6 @@ fn ticket_of(outcome: &Outcome) -> Option<SessionTicket> {
     })
 }
 
-fn json(session: &ScanSession) -> Bytes {
+fn encode(session: &ScanSession) -> Bytes {
     serde_json::to_vec(session).expect("a session has string keys only").into()
 }

@@ -1,15 +1,16 @@
 //! What happened, to its stored form and back.
 
-use super::milestone::{milestone_in, milestone_out};
+use super::milestone::{milestone_from_stored, milestone_to_stored};
 use super::ticket::{
-    close_reason_in, close_reason_out, hold_in, hold_out, key_in, key_out, number_in, number_out,
-    rank_in, rank_out, same, ticket_in, ticket_out, told_in, told_out,
+    close_reason_in, close_reason_out, hold_from_stored, hold_to_stored, key_from_stored,
+    key_to_stored, mirrored_enum, number_from_stored, number_to_stored, quoted_wait_from_stored,
+    quoted_wait_to_stored, rank_from_stored, rank_to_stored, ticket_from_stored, ticket_to_stored,
 };
-use super::visit::{basis_in, basis_out, visit_in, visit_out};
+use super::visit::{basis_from_stored, basis_to_stored, visit_from_stored, visit_to_stored};
 use paihao_contracts::commit as c;
 use paihao_domain as d;
 
-pub(super) fn event_out(event: &d::Event) -> c::Event {
+pub(super) fn event_to_stored(event: &d::Event) -> c::Event {
     use d::Event as E;
     match event {
         E::DayClosed { day, voided, carried } => {
@@ -38,21 +39,21 @@ pub(super) fn event_out(event: &d::Event) -> c::Event {
             c::Event::TicketTaken {
                 ticket: ticket.0,
                 queue: queue.shared(),
-                number: number_out(number),
+                number: number_to_stored(number),
                 person: person.as_ref().map(|id| id.shared()),
-                rank: rank_out(rank),
-                told: told_out(told),
-                basis: basis.map(basis_out),
+                rank: rank_to_stored(rank),
+                told: quoted_wait_to_stored(told),
+                basis: basis.map(basis_to_stored),
                 via: via.as_ref().map(|id| id.shared()),
-                key: key.map(key_out),
+                key: key.map(key_to_stored),
             }
         }
         E::TicketCarried { ticket } => {
-            c::Event::TicketCarried { ticket: Box::new(ticket_out(ticket)) }
+            c::Event::TicketCarried { ticket: Box::new(ticket_to_stored(ticket)) }
         }
         E::TicketShown { ticket, told, via } => c::Event::TicketShown {
             ticket: ticket.0,
-            told: told_out(told),
+            told: quoted_wait_to_stored(told),
             via: via.as_ref().map(|id| id.shared()),
         },
         E::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
@@ -83,7 +84,7 @@ pub(super) fn event_out(event: &d::Event) -> c::Event {
                 counter: counter.shared(),
                 slot_ms: *slot_ms,
                 implausible: *implausible,
-                visit: visit.as_ref().map(|visit| Box::new(visit_out(visit))),
+                visit: visit.as_ref().map(|visit| Box::new(visit_to_stored(visit))),
             }
         }
         E::TicketMissed { ticket, counter, until } => c::Event::TicketMissed {
@@ -92,41 +93,45 @@ pub(super) fn event_out(event: &d::Event) -> c::Event {
             until: until.map(|until| until.0),
         },
         E::TicketReturned { ticket, rank } => {
-            c::Event::TicketReturned { ticket: ticket.0, rank: rank_out(rank) }
+            c::Event::TicketReturned { ticket: ticket.0, rank: rank_to_stored(rank) }
         }
-        E::TicketHeld { ticket, hold, worked_ms } => {
-            c::Event::TicketHeld { ticket: ticket.0, hold: hold_out(hold), worked_ms: *worked_ms }
-        }
+        E::TicketHeld { ticket, hold, worked_ms } => c::Event::TicketHeld {
+            ticket: ticket.0,
+            hold: hold_to_stored(hold),
+            worked_ms: *worked_ms,
+        },
         E::TicketResumed { ticket } => c::Event::TicketResumed { ticket: ticket.0 },
         E::TicketTransferred { ticket, queue, rank } => c::Event::TicketTransferred {
             ticket: ticket.0,
             queue: queue.shared(),
-            rank: rank_out(rank),
+            rank: rank_to_stored(rank),
         },
         E::TicketClosed { ticket, reason, note, visit } => c::Event::TicketClosed {
             ticket: ticket.0,
             reason: close_reason_out(*reason),
             note: note.clone(),
-            visit: visit.as_ref().map(|visit| Box::new(visit_out(visit))),
+            visit: visit.as_ref().map(|visit| Box::new(visit_to_stored(visit))),
         },
         E::TicketRestored { ticket, retracts } => c::Event::TicketRestored {
-            ticket: Box::new(ticket_out(ticket)),
+            ticket: Box::new(ticket_to_stored(ticket)),
             retracts: retracts.map(|day| day.0),
         },
         E::TicketPrioritised { ticket, rank, reason } => c::Event::TicketPrioritised {
             ticket: ticket.0,
-            rank: rank_out(rank),
+            rank: rank_to_stored(rank),
             reason: reason.clone(),
         },
         E::TicketMarked { ticket, mark } => {
-            c::Event::TicketMarked { ticket: ticket.0, mark: mark_out(*mark) }
+            c::Event::TicketMarked { ticket: ticket.0, mark: mark_to_stored(*mark) }
         }
         E::HolderForgotten { ticket } => c::Event::HolderForgotten { ticket: ticket.0 },
-        E::MilestoneReached(milestone) => c::Event::MilestoneReached(milestone_out(milestone)),
+        E::NotificationTriggered(milestone) => {
+            c::Event::MilestoneReached(milestone_to_stored(milestone))
+        }
     }
 }
 
-pub(super) fn event_in(event: c::Event) -> d::Event {
+pub(super) fn event_from_stored(event: c::Event) -> d::Event {
     use c::Event as E;
     let id = d::TicketId;
     match event {
@@ -151,21 +156,21 @@ pub(super) fn event_in(event: c::Event) -> d::Event {
             d::Event::TicketTaken {
                 ticket: id(ticket),
                 queue: queue.into(),
-                number: number_in(number),
+                number: number_from_stored(number),
                 person: person.map(Into::into),
-                rank: rank_in(rank),
-                told: told_in(told),
-                basis: basis.map(basis_in),
+                rank: rank_from_stored(rank),
+                told: quoted_wait_from_stored(told),
+                basis: basis.map(basis_from_stored),
                 via: via.map(Into::into),
-                key: key.map(key_in),
+                key: key.map(key_from_stored),
             }
         }
         E::TicketCarried { ticket } => {
-            d::Event::TicketCarried { ticket: Box::new(ticket_in(*ticket)) }
+            d::Event::TicketCarried { ticket: Box::new(ticket_from_stored(*ticket)) }
         }
         E::TicketShown { ticket, told, via } => d::Event::TicketShown {
             ticket: id(ticket),
-            told: told_in(told),
+            told: quoted_wait_from_stored(told),
             via: via.map(Into::into),
         },
         E::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
@@ -196,7 +201,7 @@ pub(super) fn event_in(event: c::Event) -> d::Event {
                 counter: counter.into(),
                 slot_ms,
                 implausible,
-                visit: visit.map(|visit| Box::new(visit_in(*visit))),
+                visit: visit.map(|visit| Box::new(visit_from_stored(*visit))),
             }
         }
         E::TicketMissed { ticket, counter, until } => d::Event::TicketMissed {
@@ -205,41 +210,43 @@ pub(super) fn event_in(event: c::Event) -> d::Event {
             until: until.map(d::Timestamp),
         },
         E::TicketReturned { ticket, rank } => {
-            d::Event::TicketReturned { ticket: id(ticket), rank: rank_in(rank) }
+            d::Event::TicketReturned { ticket: id(ticket), rank: rank_from_stored(rank) }
         }
         E::TicketHeld { ticket, hold, worked_ms } => {
-            d::Event::TicketHeld { ticket: id(ticket), hold: hold_in(hold), worked_ms }
+            d::Event::TicketHeld { ticket: id(ticket), hold: hold_from_stored(hold), worked_ms }
         }
         E::TicketResumed { ticket } => d::Event::TicketResumed { ticket: id(ticket) },
         E::TicketTransferred { ticket, queue, rank } => d::Event::TicketTransferred {
             ticket: id(ticket),
             queue: queue.into(),
-            rank: rank_in(rank),
+            rank: rank_from_stored(rank),
         },
         E::TicketClosed { ticket, reason, note, visit } => d::Event::TicketClosed {
             ticket: id(ticket),
             reason: close_reason_in(reason),
             note,
-            visit: visit.map(|visit| Box::new(visit_in(*visit))),
+            visit: visit.map(|visit| Box::new(visit_from_stored(*visit))),
         },
         E::TicketRestored { ticket, retracts } => d::Event::TicketRestored {
-            ticket: Box::new(ticket_in(*ticket)),
+            ticket: Box::new(ticket_from_stored(*ticket)),
             retracts: retracts.map(d::Day),
         },
         E::TicketPrioritised { ticket, rank, reason } => {
-            d::Event::TicketPrioritised { ticket: id(ticket), rank: rank_in(rank), reason }
+            d::Event::TicketPrioritised { ticket: id(ticket), rank: rank_from_stored(rank), reason }
         }
         E::TicketMarked { ticket, mark } => {
-            d::Event::TicketMarked { ticket: id(ticket), mark: mark_in(mark) }
+            d::Event::TicketMarked { ticket: id(ticket), mark: mark_from_stored(mark) }
         }
         E::HolderForgotten { ticket } => d::Event::HolderForgotten { ticket: id(ticket) },
-        E::MilestoneReached(milestone) => d::Event::MilestoneReached(milestone_in(milestone)),
+        E::MilestoneReached(milestone) => {
+            d::Event::NotificationTriggered(milestone_from_stored(milestone))
+        }
     }
 }
 
-same!(queue_state_out, queue_state_in, QueueState { Open, Paused, Halted, Closed });
+mirrored_enum!(queue_state_out, queue_state_in, QueueState { Open, Paused, Halted, Closed });
 
-fn mark_out(mark: d::Mark) -> c::Mark {
+fn mark_to_stored(mark: d::Mark) -> c::Mark {
     match mark {
         d::Mark::Arrived => c::Mark::Arrived,
         d::Mark::Party(people) => c::Mark::Party(people),
@@ -247,7 +254,7 @@ fn mark_out(mark: d::Mark) -> c::Mark {
     }
 }
 
-fn mark_in(mark: c::Mark) -> d::Mark {
+fn mark_from_stored(mark: c::Mark) -> d::Mark {
     match mark {
         c::Mark::Arrived => d::Mark::Arrived,
         c::Mark::Party(people) => d::Mark::Party(people),
@@ -255,22 +262,22 @@ fn mark_in(mark: c::Mark) -> d::Mark {
     }
 }
 
-pub(super) fn by_out(by: &d::By) -> c::By {
+pub(super) fn author_to_stored(by: &d::ActorRef) -> c::ActorRef {
     match by {
-        d::By::Customer => c::By::Customer,
-        d::By::Staff(name) => c::By::Staff(name.clone()),
-        d::By::Manager(name) => c::By::Manager(name.clone()),
-        d::By::Api(name) => c::By::Api(name.clone()),
-        d::By::System => c::By::System,
+        d::ActorRef::Customer => c::ActorRef::Customer,
+        d::ActorRef::Staff(name) => c::ActorRef::Staff(name.clone()),
+        d::ActorRef::Manager(name) => c::ActorRef::Manager(name.clone()),
+        d::ActorRef::Api(name) => c::ActorRef::Api(name.clone()),
+        d::ActorRef::System => c::ActorRef::System,
     }
 }
 
-pub(super) fn by_in(by: c::By) -> d::By {
+pub(super) fn author_from_stored(by: c::ActorRef) -> d::ActorRef {
     match by {
-        c::By::Customer => d::By::Customer,
-        c::By::Staff(name) => d::By::Staff(name),
-        c::By::Manager(name) => d::By::Manager(name),
-        c::By::Api(name) => d::By::Api(name),
-        c::By::System => d::By::System,
+        c::ActorRef::Customer => d::ActorRef::Customer,
+        c::ActorRef::Staff(name) => d::ActorRef::Staff(name),
+        c::ActorRef::Manager(name) => d::ActorRef::Manager(name),
+        c::ActorRef::Api(name) => d::ActorRef::Api(name),
+        c::ActorRef::System => d::ActorRef::System,
     }
 }

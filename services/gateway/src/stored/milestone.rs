@@ -1,18 +1,21 @@
 //! What is to be told, to its stored form and back.
 
-use super::ticket::{key_in, key_out, number_in, number_out, same, told_in, told_out};
+use super::ticket::{
+    key_from_stored, key_to_stored, mirrored_enum, number_from_stored, number_to_stored,
+    quoted_wait_from_stored, quoted_wait_to_stored,
+};
 use paihao_contracts::commit as c;
 use paihao_domain as d;
 
-pub(super) fn milestone_out(milestone: &d::Milestone) -> c::Milestone {
-    c::Milestone {
+pub(super) fn milestone_to_stored(milestone: &d::NotificationTrigger) -> c::NotificationTrigger {
+    c::NotificationTrigger {
         ticket: milestone.ticket.0,
         day: milestone.day.0,
         person: milestone.person.shared(),
-        key: milestone.key.map(key_out),
-        number: number_out(&milestone.number),
+        key: milestone.key.map(key_to_stored),
+        number: number_to_stored(&milestone.number),
         queue_name: milestone.queue_name.clone(),
-        kind: kind_out(&milestone.kind),
+        kind: milestone_kind_to_stored(&milestone.kind),
         occurrence: milestone.occurrence,
         order: milestone.order,
         at: milestone.at.0,
@@ -20,15 +23,15 @@ pub(super) fn milestone_out(milestone: &d::Milestone) -> c::Milestone {
     }
 }
 
-pub(super) fn milestone_in(milestone: c::Milestone) -> d::Milestone {
-    d::Milestone {
+pub(super) fn milestone_from_stored(milestone: c::NotificationTrigger) -> d::NotificationTrigger {
+    d::NotificationTrigger {
         ticket: d::TicketId(milestone.ticket),
         day: d::Day(milestone.day),
         person: milestone.person.into(),
-        key: milestone.key.map(key_in),
-        number: number_in(milestone.number),
+        key: milestone.key.map(key_from_stored),
+        number: number_from_stored(milestone.number),
         queue_name: milestone.queue_name,
-        kind: kind_in(milestone.kind),
+        kind: milestone_kind_from_stored(milestone.kind),
         occurrence: milestone.occurrence,
         order: milestone.order,
         at: d::Timestamp(milestone.at),
@@ -36,48 +39,50 @@ pub(super) fn milestone_in(milestone: c::Milestone) -> d::Milestone {
     }
 }
 
-fn kind_out(kind: &d::MilestoneKind) -> c::MilestoneKind {
-    use d::MilestoneKind as K;
+fn milestone_kind_to_stored(kind: &d::NotificationKind) -> c::NotificationKind {
+    use d::NotificationKind as K;
     match kind {
-        K::Joined(told) => c::MilestoneKind::Joined { told: told_out(told) },
-        K::Near(told) => c::MilestoneKind::Near { told: told_out(told) },
-        K::Next(told) => c::MilestoneKind::Next { told: told_out(told) },
+        K::Joined(told) => c::NotificationKind::Joined { told: quoted_wait_to_stored(told) },
+        K::Near(told) => c::NotificationKind::Near { told: quoted_wait_to_stored(told) },
+        K::Next(told) => c::NotificationKind::Next { told: quoted_wait_to_stored(told) },
         K::Called { counter_name, call } => {
-            c::MilestoneKind::Called { counter_name: counter_name.clone(), call: *call }
+            c::NotificationKind::Called { counter_name: counter_name.clone(), call: *call }
         }
         K::Recalled { counter_name, call } => {
-            c::MilestoneKind::Recalled { counter_name: counter_name.clone(), call: *call }
+            c::NotificationKind::Recalled { counter_name: counter_name.clone(), call: *call }
         }
         K::Missed { until, places } => {
-            c::MilestoneKind::Missed { until: until.map(|until| until.0), places: *places }
+            c::NotificationKind::Missed { until: until.map(|until| until.0), places: *places }
         }
-        K::Returned { through, told } => {
-            c::MilestoneKind::Returned { through: through_out(*through), told: told_out(told) }
-        }
-        K::Slipped(told) => c::MilestoneKind::Slipped { told: told_out(told) },
-        K::Halted(told) => c::MilestoneKind::Halted { told: told_out(told) },
-        K::QueueClosed => c::MilestoneKind::QueueClosed,
+        K::Returned { through, told } => c::NotificationKind::Returned {
+            through: through_out(*through),
+            told: quoted_wait_to_stored(told),
+        },
+        K::Slipped(told) => c::NotificationKind::Slipped { told: quoted_wait_to_stored(told) },
+        K::Halted(told) => c::NotificationKind::Halted { told: quoted_wait_to_stored(told) },
+        K::QueueClosed => c::NotificationKind::QueueClosed,
     }
 }
 
-fn kind_in(kind: c::MilestoneKind) -> d::MilestoneKind {
-    use c::MilestoneKind as K;
+fn milestone_kind_from_stored(kind: c::NotificationKind) -> d::NotificationKind {
+    use c::NotificationKind as K;
     match kind {
-        K::Joined { told } => d::MilestoneKind::Joined(told_in(told)),
-        K::Near { told } => d::MilestoneKind::Near(told_in(told)),
-        K::Next { told } => d::MilestoneKind::Next(told_in(told)),
-        K::Called { counter_name, call } => d::MilestoneKind::Called { counter_name, call },
-        K::Recalled { counter_name, call } => d::MilestoneKind::Recalled { counter_name, call },
+        K::Joined { told } => d::NotificationKind::Joined(quoted_wait_from_stored(told)),
+        K::Near { told } => d::NotificationKind::Near(quoted_wait_from_stored(told)),
+        K::Next { told } => d::NotificationKind::Next(quoted_wait_from_stored(told)),
+        K::Called { counter_name, call } => d::NotificationKind::Called { counter_name, call },
+        K::Recalled { counter_name, call } => d::NotificationKind::Recalled { counter_name, call },
         K::Missed { until, places } => {
-            d::MilestoneKind::Missed { until: until.map(d::Timestamp), places }
+            d::NotificationKind::Missed { until: until.map(d::Timestamp), places }
         }
-        K::Returned { through, told } => {
-            d::MilestoneKind::Returned { through: through_in(through), told: told_in(told) }
-        }
-        K::Slipped { told } => d::MilestoneKind::Slipped(told_in(told)),
-        K::Halted { told } => d::MilestoneKind::Halted(told_in(told)),
-        K::QueueClosed => d::MilestoneKind::QueueClosed,
+        K::Returned { through, told } => d::NotificationKind::Returned {
+            through: through_in(through),
+            told: quoted_wait_from_stored(told),
+        },
+        K::Slipped { told } => d::NotificationKind::Slipped(quoted_wait_from_stored(told)),
+        K::Halted { told } => d::NotificationKind::Halted(quoted_wait_from_stored(told)),
+        K::QueueClosed => d::NotificationKind::QueueClosed,
     }
 }
 
-same!(through_out, through_in, Through { Return, Transfer, PutBack });
+mirrored_enum!(through_out, through_in, ReturnCause { Return, Transfer, PutBack });

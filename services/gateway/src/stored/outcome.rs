@@ -1,45 +1,48 @@
 //! What an asker was answered, to its stored form and back.
 
 use super::event::{queue_state_in, queue_state_out};
-use super::ticket::{number_in, number_out, state_in, state_out, told_in, told_out};
+use super::ticket::{
+    number_from_stored, number_to_stored, quoted_wait_from_stored, quoted_wait_to_stored, state_in,
+    state_out,
+};
 use paihao_contracts::commit as c;
 use paihao_domain as d;
 
-pub(super) fn outcome_out(outcome: &d::Outcome) -> c::Outcome {
+pub(super) fn outcome_to_stored(outcome: &d::Outcome) -> c::Outcome {
     use d::Outcome as O;
     match outcome {
         O::Holding { ticket, number, queue, told, called_to, new, state } => c::Outcome::Holding {
             ticket: ticket.0,
-            number: number_out(number),
+            number: number_to_stored(number),
             queue: queue.shared(),
-            told: told_out(told),
+            told: quoted_wait_to_stored(told),
             called_to: called_to.as_ref().map(|id| id.shared()),
             new: *new,
             state: state_out(*state),
         },
         O::Called { ticket, number, queue, counter, deadline } => c::Outcome::Called {
             ticket: ticket.0,
-            number: number_out(number),
+            number: number_to_stored(number),
             queue: queue.shared(),
             counter: counter.shared(),
             deadline: deadline.0,
         },
         O::Finished { ticket, number, counter } => c::Outcome::Finished {
             ticket: ticket.0,
-            number: number_out(number),
+            number: number_to_stored(number),
             counter: counter.shared(),
         },
         O::Missed { ticket, number, counter } => c::Outcome::Missed {
             ticket: ticket.0,
-            number: number_out(number),
+            number: number_to_stored(number),
             counter: counter.shared(),
         },
         O::Left { ticket, number } => {
-            c::Outcome::Left { ticket: ticket.0, number: number_out(number) }
+            c::Outcome::Left { ticket: ticket.0, number: number_to_stored(number) }
         }
         O::Stands { ticket, number, queue, state, ahead } => c::Outcome::Stands {
             ticket: ticket.0,
-            number: number_out(number),
+            number: number_to_stored(number),
             queue: queue.shared(),
             state: state_out(*state),
             ahead: *ahead,
@@ -60,41 +63,41 @@ pub(super) fn outcome_out(outcome: &d::Outcome) -> c::Outcome {
     }
 }
 
-pub(super) fn outcome_in(outcome: c::Outcome) -> d::Outcome {
+pub(super) fn outcome_from_stored(outcome: c::Outcome) -> d::Outcome {
     use c::Outcome as O;
     match outcome {
         O::Holding { ticket, number, queue, told, called_to, new, state } => d::Outcome::Holding {
             ticket: d::TicketId(ticket),
-            number: number_in(number),
+            number: number_from_stored(number),
             queue: queue.into(),
-            told: told_in(told),
+            told: quoted_wait_from_stored(told),
             called_to: called_to.map(Into::into),
             new,
             state: state_in(state),
         },
         O::Called { ticket, number, queue, counter, deadline } => d::Outcome::Called {
             ticket: d::TicketId(ticket),
-            number: number_in(number),
+            number: number_from_stored(number),
             queue: queue.into(),
             counter: counter.into(),
             deadline: d::Timestamp(deadline),
         },
         O::Finished { ticket, number, counter } => d::Outcome::Finished {
             ticket: d::TicketId(ticket),
-            number: number_in(number),
+            number: number_from_stored(number),
             counter: counter.into(),
         },
         O::Missed { ticket, number, counter } => d::Outcome::Missed {
             ticket: d::TicketId(ticket),
-            number: number_in(number),
+            number: number_from_stored(number),
             counter: counter.into(),
         },
         O::Left { ticket, number } => {
-            d::Outcome::Left { ticket: d::TicketId(ticket), number: number_in(number) }
+            d::Outcome::Left { ticket: d::TicketId(ticket), number: number_from_stored(number) }
         }
         O::Stands { ticket, number, queue, state, ahead } => d::Outcome::Stands {
             ticket: d::TicketId(ticket),
-            number: number_in(number),
+            number: number_from_stored(number),
             queue: queue.into(),
             state: state_in(state),
             ahead,

@@ -1,12 +1,15 @@
 //! What is left of a visit, to its stored form and back.
 
-use super::ticket::{close_reason_in, close_reason_out, counts_in, counts_out, told_in, told_out};
+use super::ticket::{
+    close_reason_in, close_reason_out, counts_from_stored, counts_to_stored,
+    quoted_wait_from_stored, quoted_wait_to_stored,
+};
 use paihao_contracts::commit as c;
 use paihao_domain as d;
 
-pub(super) fn visit_out(visit: &d::EndedVisit) -> c::Visit {
+pub(super) fn visit_to_stored(visit: &d::VisitRecord) -> c::VisitRecord {
     let after = |at: d::Timestamp| at.since_ms(visit.taken_at);
-    c::Visit {
+    c::VisitRecord {
         day: visit.day.0,
         queue: visit.queue.shared(),
         counter: visit.counter.as_ref().map(|id| id.shared()),
@@ -17,21 +20,21 @@ pub(super) fn visit_out(visit: &d::EndedVisit) -> c::Visit {
         slot_ms: visit.slot_ms,
         serving_ms: visit.serving_ms,
         implausible: visit.implausible,
-        counts: counts_out(visit.counts),
-        jumped: visit.jumped,
-        told: told_out(&visit.told),
-        basis: visit.basis.map(basis_out),
-        overtaken: overtaken_out(visit.overtaken),
+        counts: counts_to_stored(visit.counts),
+        jumped: visit.called_out_of_order,
+        told: quoted_wait_to_stored(&visit.quoted),
+        basis: visit.basis.map(basis_to_stored),
+        overtaken: overtaken_to_stored(visit.overtaken),
         end: match visit.end {
-            d::Ending::Served => c::Ending::Served,
-            d::Ending::Closed(reason) => c::Ending::Closed(close_reason_out(reason)),
+            d::VisitOutcome::Served => c::VisitOutcome::Served,
+            d::VisitOutcome::Closed(reason) => c::VisitOutcome::Closed(close_reason_out(reason)),
         },
     }
 }
 
-pub(crate) fn visit_in(visit: c::Visit) -> d::EndedVisit {
+pub(crate) fn visit_from_stored(visit: c::VisitRecord) -> d::VisitRecord {
     let taken_at = d::Timestamp(visit.taken_at);
-    d::EndedVisit {
+    d::VisitRecord {
         day: d::Day(visit.day),
         queue: visit.queue.into(),
         counter: visit.counter.map(Into::into),
@@ -42,61 +45,63 @@ pub(crate) fn visit_in(visit: c::Visit) -> d::EndedVisit {
         slot_ms: visit.slot_ms,
         serving_ms: visit.serving_ms,
         implausible: visit.implausible,
-        counts: counts_in(visit.counts),
-        jumped: visit.jumped,
-        told: told_in(visit.told),
-        basis: visit.basis.map(basis_in),
-        overtaken: overtaken_in(visit.overtaken),
+        counts: counts_from_stored(visit.counts),
+        called_out_of_order: visit.jumped,
+        quoted: quoted_wait_from_stored(visit.told),
+        basis: visit.basis.map(basis_from_stored),
+        overtaken: overtaken_from_stored(visit.overtaken),
         end: match visit.end {
-            c::Ending::Served => d::Ending::Served,
-            c::Ending::Closed(reason) => d::Ending::Closed(close_reason_in(reason)),
+            c::VisitOutcome::Served => d::VisitOutcome::Served,
+            c::VisitOutcome::Closed(reason) => d::VisitOutcome::Closed(close_reason_in(reason)),
         },
     }
 }
 
-pub(super) fn basis_out(basis: d::Basis) -> c::Basis {
+pub(super) fn basis_to_stored(basis: d::ForecastBasis) -> c::ForecastBasis {
     (basis.predicted_s, basis.median_s, basis.method)
 }
 
-pub(super) fn basis_in((predicted_s, median_s, method): c::Basis) -> d::Basis {
-    d::Basis { predicted_s, median_s, method }
+pub(super) fn basis_from_stored(
+    (predicted_s, median_s, method): c::ForecastBasis,
+) -> d::ForecastBasis {
+    d::ForecastBasis { predicted_s, median_s, method }
 }
 
-fn overtaken_out(overtaken: d::Overtaken) -> c::Overtaken {
-    let d::Overtaken { priority, returned, transferred, resumed, taken_back, out_of_order } =
+fn overtaken_to_stored(overtaken: d::OvertakeCounts) -> c::OvertakeCounts {
+    let d::OvertakeCounts { priority, returned, transferred, resumed, taken_back, out_of_order } =
         overtaken;
-    c::Overtaken { priority, returned, transferred, resumed, taken_back, out_of_order }
+    c::OvertakeCounts { priority, returned, transferred, resumed, taken_back, out_of_order }
 }
 
-fn overtaken_in(overtaken: c::Overtaken) -> d::Overtaken {
-    let c::Overtaken { priority, returned, transferred, resumed, taken_back, out_of_order } =
+fn overtaken_from_stored(overtaken: c::OvertakeCounts) -> d::OvertakeCounts {
+    let c::OvertakeCounts { priority, returned, transferred, resumed, taken_back, out_of_order } =
         overtaken;
-    d::Overtaken { priority, returned, transferred, resumed, taken_back, out_of_order }
+    d::OvertakeCounts { priority, returned, transferred, resumed, taken_back, out_of_order }
 }
 
-pub(super) fn trail_out(trail: &d::Trail) -> c::Trail {
-    c::Trail {
+pub(super) fn visit_progress_to_stored(trail: &d::VisitProgress) -> c::VisitProgress {
+    c::VisitProgress {
         called_at: trail.called_at.map(|at| at.0),
         started_at: trail.started_at.map(|at| at.0),
-        jumped: trail.jumped,
-        coming_ms: trail.coming_ms,
+        jumped: trail.called_out_of_order,
+        coming_ms: trail.approach_ms,
         missed_ms: trail.missed_ms,
-        overtaken: overtaken_out(trail.overtaken),
-        shown: trail.shown.map(|shown| (shown.range.low, shown.range.high)),
-        shortened_at: trail.shown.and_then(|shown| shown.shortened_at).map(|at| at.0),
+        overtaken: overtaken_to_stored(trail.overtaken),
+        shown: trail.displayed.map(|shown| (shown.range.low, shown.range.high)),
+        shortened_at: trail.displayed.and_then(|shown| shown.shortened_at).map(|at| at.0),
     }
 }
 
-pub(super) fn trail_in(stored: c::Trail) -> d::Trail {
+pub(super) fn visit_progress_from_stored(stored: c::VisitProgress) -> d::VisitProgress {
     let shortened_at = stored.shortened_at.map(d::Timestamp);
     let range = stored.shown.map(|(low, high)| d::Estimate { low, high });
-    let mut trail = d::Trail::default();
+    let mut trail = d::VisitProgress::default();
     trail.called_at = stored.called_at.map(d::Timestamp);
     trail.started_at = stored.started_at.map(d::Timestamp);
-    trail.jumped = stored.jumped;
-    trail.coming_ms = stored.coming_ms;
+    trail.called_out_of_order = stored.jumped;
+    trail.approach_ms = stored.coming_ms;
     trail.missed_ms = stored.missed_ms;
-    trail.overtaken = overtaken_in(stored.overtaken);
-    trail.shown = range.map(|range| d::Shown { range, shortened_at });
+    trail.overtaken = overtaken_from_stored(stored.overtaken);
+    trail.displayed = range.map(|range| d::DisplayedRange { range, shortened_at });
     trail
 }

@@ -7,7 +7,7 @@ use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::names::{LEDGER, WEBHOOK_PLANNER, WEBHOOKS};
-use paihao_contracts::public::publish;
+use paihao_contracts::public::to_public_events;
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::{Delivery, Entry, Ledger, Unavailable};
 use std::sync::Arc;
@@ -74,8 +74,8 @@ fn plan(settings: &Settings, position: u64, commit: &Commit, now_ms: i64) -> Vec
     let hooks = settings.hooks.iter().filter(|(name, _)| name.starts_with(&of_site));
     let mut messages = Vec::new();
     for (name, hook) in hooks {
-        let wanted =
-            publish(position, commit).filter(|event| hook.events.contains(event.happened.name()));
+        let wanted = to_public_events(position, commit)
+            .filter(|event| hook.events.contains(event.kind.name()));
         messages.extend(wanted.map(|event| WebhookMessage {
             v: 1,
             hook: name.clone(),

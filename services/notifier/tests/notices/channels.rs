@@ -1,29 +1,31 @@
 //! Channels are tried in their order until one takes a notice, and never is one told twice.
 
 use crate::world::{SEND, SUBSCRIPTION, TEXT, World, key, manner, person, seen_at};
-use paihao_contracts::allowance::{Allowance, Window};
+use paihao_contracts::allowance::{SendWindow, SendWindowKind};
 use paihao_contracts::names::{DEAD_LETTERS, OUTCOMES};
 use paihao_contracts::notice::Channel::{CustomerService, PassiveReply, Subscription, Template};
-use paihao_contracts::notice::{Channel, Fate, NoticeOutcome, Tried};
-use paihao_contracts::outcome::{OutcomeRecord, Trying};
+use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, NoticeOutcome};
+use paihao_contracts::outcome::{AttemptAnnounced, OutcomeRecord};
 use paihao_ledger::{Entry, Expect, Ledger, Subject};
 use sha2::{Digest, Sha256};
-use wechat_sim::{Effect, Fault, Refusal, Shown, SimTemplate};
+use wechat_sim::{ChatContent, Effect, Fault, Refusal, SimTemplate};
 
 /// Why each channel did not take it.
 fn reasons(outcome: &NoticeOutcome) -> Vec<(Channel, &str, Option<i64>)> {
     let tried = outcome.tried.iter();
-    tried.map(|Tried { channel, reason, code, .. }| (*channel, reason.as_str(), *code)).collect()
+    tried
+        .map(|ChannelAttempt { channel, reason, code, .. }| (*channel, reason.as_str(), *code))
+        .collect()
 }
 
 /// What somebody was told, by channel: texts, template messages, subscription notices.
 fn told(world: &World, i: u32) -> (usize, usize, usize) {
     let chat = world.wechat.chat(&person(i));
-    let count = |of: fn(&Shown) -> bool| chat.iter().filter(|line| of(&line.shown)).count();
+    let count = |of: fn(&ChatContent) -> bool| chat.iter().filter(|line| of(&line.shown)).count();
     (
-        count(|shown| matches!(shown, Shown::Service { .. })),
-        count(|shown| matches!(shown, Shown::Card { .. })),
-        count(|shown| matches!(shown, Shown::Notice { .. })),
+        count(|shown| matches!(shown, ChatContent::Service { .. })),
+        count(|shown| matches!(shown, ChatContent::Card { .. })),
+        count(|shown| matches!(shown, ChatContent::Notice { .. })),
     )
 }
 
@@ -41,17 +43,19 @@ async fn a_text_is_sent_while_it_is_allowed_and_a_template_message_when_it_is_no
     world.call(1..3).await;
     let ended = world.ended(2).await;
     let (one, two) = (&ended[&key(1)], &ended[&key(2)]);
-    assert_eq!((&one.fate, one.via), (&Fate::Sent { message_id: 0 }, Some(CustomerService)));
-    assert!(matches!(two.fate, Fate::Sent { message_id: 1.. }), "{two:?}");
+    assert_eq!(
+        (&one.fate, one.via),
+        (&DeliveryOutcome::Sent { message_id: 0 }, Some(CustomerService))
+    );
+    assert!(matches!(two.fate, DeliveryOutcome::Sent { message_id: 1.. }), "{two:?}");
     assert_eq!(two.via, Some(Template));
     assert_eq!(reasons(two), [(CustomerService, "no_allowance", None)]);
     assert_eq!((told(&world, 1), told(&world, 2)), ((1, 0, 0), (0, 1, 0)));
-    let text =
-        |shown: &Shown| matches!(shown, Shown::Service { text } if text == "请 A001 到 1号窗口");
+    let text = |shown: &ChatContent| matches!(shown, ChatContent::Service { text } if text == "请 A001 到 1号窗口");
     assert!(world.wechat.chat(&person(1)).iter().any(|line| text(&line.shown)));
     world.tasks.stop_and_wait().await;
-    let left = world.cache.get(&seen_at(1, Window::Message)).await.unwrap().unwrap();
-    assert_eq!(serde_json::from_slice::<Allowance>(&left).unwrap().left, 4, "one is used up");
+    let left = world.cache.get(&seen_at(1, SendWindowKind::Message)).await.unwrap().unwrap();
+    assert_eq!(serde_json::from_slice::<SendWindow>(&left).unwrap().left, 4, "one is used up");
 }
 
 #[tokio::test]
@@ -59,7 +63,7 @@ async fn a_wrong_guess_costs_one_call_and_is_not_made_again() {
     let world = World::new().await;
     world.followers(1..3);
     // A gateway saw them scan; for WeChat that was too long ago, or used up.
-    world.seen(1, Window::Tap).await;
+    world.seen(1, SendWindowKind::Tap).await;
     world.wechat.add_fault(Fault::errcode(TEXT, 45047).containing(&person(2)));
     world.writes(2).await;
     world.speaking(manner(&[CustomerService, Template]), 8);
@@ -71,7 +75,7 @@ async fn a_wrong_guess_costs_one_call_and_is_not_made_again() {
     assert_eq!((one.via, two.via), (Some(Template), Some(Template)));
     assert_eq!((told(&world, 1), told(&world, 2)), ((0, 1, 0), (0, 1, 0)));
     world.tasks.stop_and_wait().await;
-    assert_eq!(world.cache.get(&seen_at(1, Window::Tap)).await.unwrap(), None);
+    assert_eq!(world.cache.get(&seen_at(1, SendWindowKind::Tap)).await.unwrap(), None);
     assert_eq!(world.wechat.stats().calls[TEXT], 2);
     assert_eq!(world.count(&DEAD_LETTERS).await, 0, "nobody has to look at a wrong guess");
 }
@@ -85,7 +89,7 @@ async fn a_text_without_an_answer_is_unknown_and_nothing_else_is_tried() {
     world.speaking(manner(&[CustomerService, Template]), 8);
     world.call(1..2).await;
     let one = first(&world).await;
-    assert!(matches!(one.fate, Fate::Unknown { .. }), "{one:?}");
+    assert!(matches!(one.fate, DeliveryOutcome::Unknown { .. }), "{one:?}");
     assert_eq!((one.via, one.attempts), (Some(CustomerService), 1));
     world.tasks.stop_and_wait().await;
     assert_eq!(told(&world, 1), (1, 0, 0), "it had arrived");
@@ -95,8 +99,8 @@ async fn a_text_without_an_answer_is_unknown_and_nothing_else_is_tried() {
 /// As if a process had died with its cache right after it announced this attempt.
 async fn announced(world: &World, channel: Channel, seconds_ago: i64) {
     let at = crate::world::NOW - seconds_ago * 1000;
-    let trying = Trying { v: 1, key: key(1), trying: channel, at, tried: vec![] };
-    let entry = Entry::new(serde_json::to_vec(&OutcomeRecord::Trying(trying)).unwrap());
+    let trying = AttemptAnnounced { v: 1, key: key(1), trying: channel, at, tried: vec![] };
+    let entry = Entry::new(serde_json::to_vec(&OutcomeRecord::Attempt(trying)).unwrap());
     let subject = Subject::new(&["shop", &hex::encode(&Sha256::digest(key(1))[..16])]).unwrap();
     world.ledger.append(&OUTCOMES, &subject, Expect::Nothing, entry).await.unwrap();
 }
@@ -111,7 +115,7 @@ async fn an_attempt_that_the_cache_has_forgotten_is_not_made_through_another_cha
         world.speaking(manner(&[channel, Template]), 8);
         world.call(1..2).await;
         let one = first(&world).await;
-        assert!(matches!(one.fate, Fate::Unknown { .. }), "{one:?}");
+        assert!(matches!(one.fate, DeliveryOutcome::Unknown { .. }), "{one:?}");
         assert_eq!((one.via, told(&world, 1)), (Some(channel), (0, 0, 0)));
     }
     let world = World::new().await;
@@ -121,7 +125,7 @@ async fn an_attempt_that_the_cache_has_forgotten_is_not_made_through_another_cha
     world.speaking(manner(&[CustomerService, Template]), 8);
     world.call(1..2).await;
     let one = first(&world).await;
-    assert!(matches!(one.fate, Fate::Sent { .. }), "{one:?}");
+    assert!(matches!(one.fate, DeliveryOutcome::Sent { .. }), "{one:?}");
     assert_eq!(told(&world, 1), (0, 1, 0), "WeChat would have dropped a second one");
     // And after nine minutes not even that.
     let world = World::new().await;
@@ -129,7 +133,7 @@ async fn an_attempt_that_the_cache_has_forgotten_is_not_made_through_another_cha
     announced(&world, Template, 9 * 60).await;
     world.speaking(manner(&[Template, CustomerService]), 8);
     world.call(1..2).await;
-    assert!(matches!(first(&world).await.fate, Fate::Unknown { .. }));
+    assert!(matches!(first(&world).await.fate, DeliveryOutcome::Unknown { .. }));
     assert_eq!(told(&world, 1), (0, 0, 0));
 }
 
@@ -147,8 +151,8 @@ async fn a_template_message_without_an_answer_is_asked_for_again_and_never_said_
     world.call(1..3).await;
     let ended = world.ended(2).await;
     let (one, two) = (&ended[&key(1)], &ended[&key(2)]);
-    assert!(matches!(one.fate, Fate::Sent { message_id: 1.. }), "{one:?}");
-    assert!(matches!(two.fate, Fate::Unknown { .. }), "{two:?}");
+    assert!(matches!(one.fate, DeliveryOutcome::Sent { message_id: 1.. }), "{one:?}");
+    assert!(matches!(two.fate, DeliveryOutcome::Unknown { .. }), "{two:?}");
     assert_eq!((told(&world, 1), told(&world, 2)), ((0, 1, 0), (0, 1, 0)));
     assert_eq!(world.wechat.stats().messages_repeated, 1);
 }
@@ -158,11 +162,14 @@ async fn each_channel_says_why_and_the_last_one_takes_it() {
     let world = World::new().await;
     world.followers(1..2);
     world.wechat.add_fault(Fault::errcode(SEND, 43101));
-    world.wechat.agree(None, &person(1), SimTemplate::DEMO_PROGRESS, 1);
+    world.wechat.grant_notices(None, &person(1), SimTemplate::DEMO_PROGRESS, 1);
     world.speaking(manner(&[PassiveReply, CustomerService, Template, Subscription]), 8);
     world.call(1..2).await;
     let one = first(&world).await;
-    assert_eq!((&one.fate, one.via), (&Fate::Sent { message_id: 0 }, Some(Subscription)));
+    assert_eq!(
+        (&one.fate, one.via),
+        (&DeliveryOutcome::Sent { message_id: 0 }, Some(Subscription))
+    );
     let expected = [
         (PassiveReply, "not_replied", None),
         (CustomerService, "no_allowance", None),
@@ -179,7 +186,7 @@ async fn when_no_channel_takes_it_the_first_refusal_is_how_it_ended() {
     world.speaking(manner(&[CustomerService, Template, Subscription]), 8);
     world.call(1..2).await;
     let one = first(&world).await;
-    assert_eq!(one.fate, Fate::Refused { code: 43004, name: "not_following".into() });
+    assert_eq!(one.fate, DeliveryOutcome::Refused { code: 43004, name: "not_following".into() });
     assert_eq!(one.via, None);
     let expected = [
         (CustomerService, "no_allowance", None),
@@ -203,7 +210,10 @@ async fn a_template_that_is_gone_does_not_keep_anybody_from_being_told() {
     world.speaking(manner, 8);
     world.call(1..2).await;
     let one = first(&world).await;
-    assert_eq!((&one.fate, one.via), (&Fate::Sent { message_id: 0 }, Some(CustomerService)));
+    assert_eq!(
+        (&one.fate, one.via),
+        (&DeliveryOutcome::Sent { message_id: 0 }, Some(CustomerService))
+    );
     assert_eq!(reasons(&one), [(Template, "template_unknown", Some(40037))]);
     assert!(one.tried[0].said.as_ref().unwrap().contains("40037"), "somebody has to look at it");
     assert_eq!(told(&world, 1), (1, 0, 0));
@@ -229,7 +239,10 @@ async fn what_a_reply_has_said_is_not_sent() {
     world.speaking(manner(&[PassiveReply, Template]), 8);
     world.enqueue(1, |notice| notice.replied = true).await;
     let one = first(&world).await;
-    assert_eq!((&one.fate, one.via, one.attempts), (&Fate::Replied, Some(PassiveReply), 0));
+    assert_eq!(
+        (&one.fate, one.via, one.attempts),
+        (&DeliveryOutcome::Replied, Some(PassiveReply), 0)
+    );
     world.tasks.stop_and_wait().await;
     assert_eq!(told(&world, 1), (0, 0, 0));
     assert_eq!(world.count(&OUTCOMES).await, 1);

@@ -3,7 +3,7 @@
 use crate::world::{SEND, World, key, person};
 use futures::StreamExt;
 use paihao_contracts::names::{DEAD_LETTERS, OUTCOMES};
-use paihao_contracts::notice::Fate;
+use paihao_contracts::notice::DeliveryOutcome;
 use paihao_ledger::{Followed, Ledger, Position};
 use std::time::Duration;
 use wechat_sim::{Fault, Refusal, SimTemplate};
@@ -20,7 +20,10 @@ async fn two_notifiers_tell_everybody_once_however_often_a_commit_is_planned() {
         world.call(first..first + 10).await;
     }
     let outcomes = world.outcomes(100).await;
-    assert!(outcomes.values().all(|fate| matches!(fate, Fate::Sent { .. })), "{outcomes:?}");
+    assert!(
+        outcomes.values().all(|fate| matches!(fate, DeliveryOutcome::Sent { .. })),
+        "{outcomes:?}"
+    );
     for i in 1..101 {
         assert_eq!(world.wechat.messages(&person(i)).len(), 1);
     }
@@ -37,7 +40,7 @@ async fn what_is_no_longer_true_is_not_sent_and_that_is_recorded() {
     world.call(1..2).await;
     world.clock.advance(Duration::from_secs(181));
     world.notifier(SimTemplate::DEMO_CALLED);
-    assert_eq!(world.outcomes(1).await[&key(1)], Fate::Stale);
+    assert_eq!(world.outcomes(1).await[&key(1)], DeliveryOutcome::Stale);
     assert_eq!(world.wechat.stats().messages_accepted, 0);
 }
 
@@ -49,8 +52,14 @@ async fn somebody_who_refuses_is_left_alone() {
     world.call(1..3).await;
     world.notifier(SimTemplate::DEMO_CALLED);
     let outcomes = world.outcomes(2).await;
-    assert!(matches!(outcomes[&key(1)], Fate::Refused { code: 43101, .. }), "{outcomes:?}");
-    assert!(matches!(outcomes[&key(2)], Fate::Refused { code: 43004, .. }), "{outcomes:?}");
+    assert!(
+        matches!(outcomes[&key(1)], DeliveryOutcome::Refused { code: 43101, .. }),
+        "{outcomes:?}"
+    );
+    assert!(
+        matches!(outcomes[&key(2)], DeliveryOutcome::Refused { code: 43004, .. }),
+        "{outcomes:?}"
+    );
     world.tasks.stop_and_wait().await;
     assert_eq!(world.count(&DEAD_LETTERS).await, 0, "nobody has to look at a refusal");
     assert_eq!(world.wechat.stats().calls[SEND], 2, "asked again although refused");
@@ -63,7 +72,10 @@ async fn our_own_mistake_goes_to_the_dead_letters_with_its_reason() {
     world.call(1..2).await;
     world.notifier("a-template-that-was-deleted");
     let outcomes = world.outcomes(1).await;
-    assert!(matches!(outcomes[&key(1)], Fate::Refused { code: 40037, .. }), "{outcomes:?}");
+    assert!(
+        matches!(outcomes[&key(1)], DeliveryOutcome::Refused { code: 40037, .. }),
+        "{outcomes:?}"
+    );
     let mut letters = world.ledger.follow(&DEAD_LETTERS, Position::START).await.unwrap();
     let letter = tokio::time::timeout(Duration::from_secs(30), letters.next()).await.unwrap();
     let Some(Followed::Entry(letter)) = letter else { panic!("{letter:?}") };
@@ -80,9 +92,9 @@ async fn a_busy_wechat_is_asked_again_and_then_given_up_after_nine_minutes() {
     world.wechat.add_fault(Fault::errcode(SEND, -1).containing(&person(2)));
     world.call(1..3).await;
     world.notifier(SimTemplate::DEMO_CALLED);
-    assert!(matches!(world.outcomes(1).await[&key(1)], Fate::Sent { .. }));
+    assert!(matches!(world.outcomes(1).await[&key(1)], DeliveryOutcome::Sent { .. }));
     world.clock.advance(Duration::from_secs(9 * 60));
     let outcomes = world.outcomes(2).await;
-    assert!(matches!(outcomes[&key(2)], Fate::GaveUp { .. }), "{outcomes:?}");
+    assert!(matches!(outcomes[&key(2)], DeliveryOutcome::GaveUp { .. }), "{outcomes:?}");
     assert_eq!(world.wechat.messages(&person(2)).len(), 0);
 }

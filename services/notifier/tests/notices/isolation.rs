@@ -1,7 +1,7 @@
 //! One account's trouble never slows another's.
 
 use crate::world::{SEND, World, manner, person};
-use paihao_contracts::notice::{Channel, Fate};
+use paihao_contracts::notice::{Channel, DeliveryOutcome};
 use wechat_sim::{Effect, Fault, Refusal, SimAccount};
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn an_account_that_wechat_answers_slowly_takes_nobody_elses_places() {
     for (key, outcome) in ended {
         let ticket: u32 = key.split('/').nth(2).unwrap().parse().unwrap();
         assert!(ticket > 20, "{key} was faster than those who did not have to wait");
-        assert!(matches!(outcome.fate, Fate::Sent { .. }), "{outcome:?}");
+        assert!(matches!(outcome.fate, DeliveryOutcome::Sent { .. }), "{outcome:?}");
     }
     world.tasks.abort();
 }

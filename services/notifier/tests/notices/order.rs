@@ -2,7 +2,7 @@
 
 use crate::world::{SEND, World, key_of, manner, person, until};
 use paihao_contracts::notice::Channel::{CustomerService, Template};
-use paihao_contracts::notice::Fate;
+use paihao_contracts::notice::DeliveryOutcome;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use wechat_sim::{Effect, Fault, SimTemplate};
@@ -33,10 +33,16 @@ async fn of_what_is_known_at_once_only_the_last_is_said() {
     let ended = world.ended(4).await;
     for call in [1, 2] {
         let ended = &ended[&key_of(1, call)];
-        assert_eq!((&ended.fate, ended.attempts, ended.via), (&Fate::Superseded, 0, None));
+        assert_eq!(
+            (&ended.fate, ended.attempts, ended.via),
+            (&DeliveryOutcome::Superseded, 0, None)
+        );
     }
-    assert!(matches!(ended[&key_of(1, 3)].fate, Fate::Sent { .. }), "{ended:?}");
-    assert!(matches!(ended[&key_of(2, 1)].fate, Fate::Sent { .. }), "somebody else's: {ended:?}");
+    assert!(matches!(ended[&key_of(1, 3)].fate, DeliveryOutcome::Sent { .. }), "{ended:?}");
+    assert!(
+        matches!(ended[&key_of(2, 1)].fate, DeliveryOutcome::Sent { .. }),
+        "somebody else's: {ended:?}"
+    );
     assert_eq!((told(&world, 1), told(&world, 2)), (vec![3], vec![1]));
     world.tasks.stop_and_wait().await;
     assert_eq!(world.ends().await.len(), 4);
@@ -52,7 +58,7 @@ async fn what_is_put_off_is_not_said_after_something_later() {
     calls(&world, 1).await;
     world.commit("shop", vec![world.called(1, 2)]).await;
     let ended = world.ended(2).await;
-    assert_eq!(ended[&key_of(1, 1)].fate, Fate::Superseded);
+    assert_eq!(ended[&key_of(1, 1)].fate, DeliveryOutcome::Superseded);
     assert!(ended[&key_of(1, 1)].attempts >= 1, "{ended:?}");
     assert_eq!(told(&world, 1), [2]);
     let in_order: Vec<_> = world.ends().await.into_iter().map(|ended| ended.key).collect();
@@ -70,7 +76,10 @@ async fn a_later_one_waits_for_the_answer_to_an_earlier_one() {
     calls(&world, 1).await;
     world.commit("shop", vec![world.called(1, 2)]).await;
     let outcomes = world.outcomes(2).await;
-    assert!(outcomes.values().all(|fate| matches!(fate, Fate::Sent { .. })), "{outcomes:?}");
+    assert!(
+        outcomes.values().all(|fate| matches!(fate, DeliveryOutcome::Sent { .. })),
+        "{outcomes:?}"
+    );
     assert_eq!(told(&world, 1), [1, 2]);
 }
 
@@ -89,8 +98,8 @@ async fn what_may_have_arrived_is_not_said_to_have_been_dropped() {
         until("WeChat is asked", async || asked()).await;
         world.commit("shop", vec![world.called(1, 2)]).await;
         let outcomes = world.outcomes(2).await;
-        assert!(matches!(outcomes[&key_of(1, 1)], Fate::Unknown { .. }), "{outcomes:?}");
-        assert!(matches!(outcomes[&key_of(1, 2)], Fate::Sent { .. }), "{outcomes:?}");
+        assert!(matches!(outcomes[&key_of(1, 1)], DeliveryOutcome::Unknown { .. }), "{outcomes:?}");
+        assert!(matches!(outcomes[&key_of(1, 2)], DeliveryOutcome::Sent { .. }), "{outcomes:?}");
     }
 }
 
@@ -109,8 +118,8 @@ async fn the_order_outlives_the_cache() {
     world.notifier(SimTemplate::DEMO_CALLED);
     // What nothing made needless is said; what was overtaken before is not.
     let outcomes = world.outcomes(3).await;
-    assert!(matches!(outcomes[&key_of(2, 1)], Fate::Sent { .. }), "{outcomes:?}");
-    assert_eq!(outcomes[&key_of(1, 1)], Fate::Superseded);
+    assert!(matches!(outcomes[&key_of(2, 1)], DeliveryOutcome::Sent { .. }), "{outcomes:?}");
+    assert_eq!(outcomes[&key_of(1, 1)], DeliveryOutcome::Superseded);
     assert_eq!((told(&world, 1), told(&world, 2)), (vec![2], vec![1]));
     // And what is decided now is known to whatever was left over.
     world.commit("shop", vec![world.called(2, 2)]).await;
@@ -171,16 +180,16 @@ async fn in_a_storm_everybody_is_told_in_order() {
         {
             let call: u32 = ended.key.rsplit_once('#').unwrap().1.parse().unwrap();
             match &ended.fate {
-                Fate::Sent { .. } => {
+                DeliveryOutcome::Sent { .. } => {
                     assert!(told.contains(&call), "{ended:?} without a message");
                     assert!(call > last, "{ended:?} after call {last}");
                     last = call;
                 }
-                Fate::Superseded => {
+                DeliveryOutcome::Superseded => {
                     superseded += 1;
                     assert!(!told.contains(&call), "{ended:?} all the same: {told:?}");
                 }
-                Fate::Unknown { .. } => {}
+                DeliveryOutcome::Unknown { .. } => {}
                 fate => panic!("{} ended as {fate:?}", ended.key),
             }
         }

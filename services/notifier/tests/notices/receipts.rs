@@ -1,9 +1,9 @@
 //! Receipts find their notices: before the answer and after it, twice, and without an id.
 
 use crate::world::{NOW, SEND, World, key, manner, person, tag, until};
-use paihao_contracts::notice::{Channel, Fate};
-use paihao_contracts::outcome::{OutcomeRecord, Standing};
-use paihao_contracts::receipt::{Receipt, Received};
+use paihao_contracts::notice::{Channel, DeliveryOutcome};
+use paihao_contracts::outcome::{NoticeStatus, OutcomeRecord};
+use paihao_contracts::receipt::{Receipt, ReceiptStatus};
 use wechat_sim::{Effect, Fault, SimTemplate};
 
 fn receipt(i: u32, message_id: Option<u64>, identity: &str) -> Receipt {
@@ -14,7 +14,7 @@ fn receipt(i: u32, message_id: Option<u64>, identity: &str) -> Receipt {
         channel: Channel::Template,
         template: None,
         message_id,
-        receipt: Received::Delivered,
+        receipt: ReceiptStatus::Delivered,
         said: "success".into(),
         created_s: NOW / 1000 + 1,
         heard_at: NOW,
@@ -24,13 +24,13 @@ fn receipt(i: u32, message_id: Option<u64>, identity: &str) -> Receipt {
 
 async fn message_id(world: &World, i: u32) -> u64 {
     match world.ended(i as usize).await[&key(i)].fate {
-        Fate::Sent { message_id } => message_id,
+        DeliveryOutcome::Sent { message_id } => message_id,
         ref other => panic!("{other:?}"),
     }
 }
 
-async fn stands(world: &World, i: u32, standing: Standing) {
-    until("it stands so", async || world.outcome(i).await.standing() == standing).await;
+async fn stands(world: &World, i: u32, standing: NoticeStatus) {
+    until("it stands so", async || world.outcome(i).await.status() == standing).await;
 }
 
 async fn receipts(world: &World) -> usize {
@@ -45,10 +45,10 @@ async fn a_receipt_after_the_answer_and_its_repeat_say_one_thing() {
     world.speaking(manner(&[Channel::Template]), 8);
     world.call(1..2).await;
     let id = message_id(&world, 1).await;
-    assert_eq!(world.outcome(1).await.standing(), Standing::Accepted);
-    let blocked = Receipt { receipt: Received::Refused, ..receipt(1, Some(id), "r1") };
+    assert_eq!(world.outcome(1).await.status(), NoticeStatus::Accepted);
+    let blocked = Receipt { receipt: ReceiptStatus::Refused, ..receipt(1, Some(id), "r1") };
     world.hear(blocked.clone()).await;
-    stands(&world, 1, Standing::NotDelivered(Received::Refused)).await;
+    stands(&world, 1, NoticeStatus::NotDelivered(ReceiptStatus::Refused)).await;
     world.hear(blocked).await;
     // What comes after it has been settled says that the repeat has, too.
     world.call(2..3).await;
@@ -68,8 +68,8 @@ async fn a_receipt_before_the_answer_waits_for_it() {
     until("it is sent", async || !world.wechat.messages(&person(1)).is_empty()).await;
     let id = world.wechat.messages(&person(1))[0].msgid;
     world.hear(receipt(1, Some(id), "r1")).await;
-    assert_eq!(world.outcome(1).await.standing(), Standing::UnderWay);
-    stands(&world, 1, Standing::Told).await;
+    assert_eq!(world.outcome(1).await.status(), NoticeStatus::Pending);
+    stands(&world, 1, NoticeStatus::Delivered).await;
     assert_eq!(message_id(&world, 1).await, id);
 }
 
@@ -81,7 +81,7 @@ async fn a_receipt_without_an_id_is_the_only_messages_that_it_can_be() {
     world.call(1..2).await;
     message_id(&world, 1).await;
     world.hear(receipt(1, None, "r1")).await;
-    stands(&world, 1, Standing::Told).await;
+    stands(&world, 1, NoticeStatus::Delivered).await;
 }
 
 #[tokio::test]
@@ -93,12 +93,12 @@ async fn a_receipt_that_could_be_two_messages_is_neithers() {
     world.enqueue(2, |notice| notice.person = person(1).into()).await;
     world.ended(2).await;
     let (one, two) = (message_id(&world, 2).await, world.outcome(1).await);
-    assert!(one > 0 && two.ended.is_some());
+    assert!(one > 0 && two.outcome.is_some());
     world.hear(receipt(1, None, "r0")).await;
     // The other one's receipt names it: then the first can only be of the one that is left.
     world.hear(receipt(1, Some(one), "r2")).await;
-    stands(&world, 2, Standing::Told).await;
-    stands(&world, 1, Standing::Told).await;
+    stands(&world, 2, NoticeStatus::Delivered).await;
+    stands(&world, 1, NoticeStatus::Delivered).await;
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn another_programs_receipt_is_waited_for_and_then_dropped() {
     let foreign = Receipt { heard_at: NOW - 600_000, ..receipt(1, Some(id + 1), "r1") };
     world.hear(foreign).await;
     world.hear(receipt(1, Some(id), "r2")).await;
-    stands(&world, 1, Standing::Told).await;
+    stands(&world, 1, NoticeStatus::Delivered).await;
     world.tasks.stop_and_wait().await;
     assert_eq!(receipts(&world).await, 1);
 }
@@ -120,7 +120,7 @@ async fn another_programs_receipt_is_waited_for_and_then_dropped() {
 async fn a_subscription_notices_receipt_finds_it_by_its_template() {
     let world = World::new().await;
     world.followers(1..2);
-    world.wechat.agree(None, &person(1), SimTemplate::DEMO_PROGRESS, 1);
+    world.wechat.grant_notices(None, &person(1), SimTemplate::DEMO_PROGRESS, 1);
     world.speaking(manner(&[Channel::Subscription]), 8);
     world.call(1..2).await;
     world.ended(1).await;
@@ -129,7 +129,7 @@ async fn a_subscription_notices_receipt_finds_it_by_its_template() {
         template: Some(template.into()),
         ..receipt(1, Some(77), identity)
     };
-    world.hear(Receipt { receipt: Received::Failed, ..of("another", "r0") }).await;
+    world.hear(Receipt { receipt: ReceiptStatus::Failed, ..of("another", "r0") }).await;
     world.hear(of(SimTemplate::DEMO_PROGRESS, "r1")).await;
-    stands(&world, 1, Standing::Told).await;
+    stands(&world, 1, NoticeStatus::Delivered).await;
 }

@@ -3,9 +3,11 @@
 
 use crate::world::{NOW, World, key, person};
 use futures::StreamExt;
-use paihao_contracts::dead_letter::{HANDLED, Handling, LetterHandled, redriven};
+use paihao_contracts::dead_letter::{
+    DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
+};
 use paihao_contracts::names::{DEAD_LETTERS, Log, OUTCOMES};
-use paihao_contracts::notice::Fate;
+use paihao_contracts::notice::DeliveryOutcome;
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Recorded, Subject};
 use std::time::Duration;
@@ -25,9 +27,9 @@ async fn entries(world: &World, log: &Log, count: usize) -> Vec<Recorded> {
 
 /// Somebody has a letter tried again, as often as given.
 async fn redrive(world: &World, letter: &Recorded, newest: u32, times: usize) {
-    let did = Handling::Redriven { newest };
-    let handled = LetterHandled { v: 1, at: NOW, by: "boss".to_owned(), did };
-    let subject = Subject::new(&[HANDLED, &letter.position.0.to_string()]).unwrap();
+    let did = DeadLetterAction::Redriven { newest };
+    let handled = DeadLetterResolution { v: 1, at: NOW, by: "boss".to_owned(), action: did };
+    let subject = Subject::new(&[HANDLED_SUBJECT, &letter.position.0.to_string()]).unwrap();
     for _ in 0..times {
         let entry = Entry::new(serde_json::to_vec(&handled).unwrap());
         world.ledger.append(&DEAD_LETTERS, &subject, Expect::Anything, entry).await.unwrap();
@@ -52,8 +54,8 @@ async fn a_letter_whose_reason_is_mended_is_said_once_however_often_it_is_asked_
     let (world, letter) = refused().await;
     redrive(&world, &letter, 1, 3).await;
     let ended = world.outcomes(2).await;
-    assert!(matches!(ended[&redriven(&key(1))], Fate::Sent { .. }), "{ended:?}");
-    assert!(matches!(ended[&key(1)], Fate::Refused { code: 40037, .. }), "as it was");
+    assert!(matches!(ended[&redrive_key(&key(1))], DeliveryOutcome::Sent { .. }), "{ended:?}");
+    assert!(matches!(ended[&key(1)], DeliveryOutcome::Refused { code: 40037, .. }), "as it was");
     // Another one goes through, and nothing was told twice before it.
     world.enqueue(2, |_| {}).await;
     world.outcomes(3).await;
@@ -66,13 +68,13 @@ async fn a_letter_that_is_no_longer_true_is_stale_and_one_that_was_overtaken_is_
     // The cache has lost the ticket's thread; whoever asks knows that a later one was told.
     redrive(&world, &letter, 2, 1).await;
     let ended = world.outcomes(2).await;
-    assert_eq!(ended[&redriven(&key(1))], Fate::Superseded);
+    assert_eq!(ended[&redrive_key(&key(1))], DeliveryOutcome::Superseded);
 
     let (world, letter) = refused().await;
     world.clock.advance(Duration::from_secs(600));
     redrive(&world, &letter, 1, 1).await;
     let ended = world.outcomes(2).await;
-    assert_eq!(ended[&redriven(&key(1))], Fate::Stale);
+    assert_eq!(ended[&redrive_key(&key(1))], DeliveryOutcome::Stale);
     assert_eq!(world.wechat.messages(&person(1)).len(), 0);
 }
 

@@ -1,7 +1,7 @@
 //! The accounts are looked after while messages are sent.
 
 use crate::world::{LIST, SEND, World, key, until};
-use paihao_contracts::notice::Fate;
+use paihao_contracts::notice::DeliveryOutcome;
 use paihao_wechat::Api;
 use wechat_sim::{Fault, SimTemplate};
 
@@ -19,7 +19,10 @@ async fn templates_are_checked_again_and_again_while_wechat_does_not_tell_them()
     world.wechat.add_fault(Fault::errcode(LIST, -1).times(4));
     let notifier = world.notifier(SimTemplate::DEMO_CALLED);
     world.call(1..2).await;
-    assert!(matches!(world.outcomes(1).await[&key(1)], Fate::Sent { .. }), "sending goes on");
+    assert!(
+        matches!(world.outcomes(1).await[&key(1)], DeliveryOutcome::Sent { .. }),
+        "sending goes on"
+    );
     until("each has asked until it was told", async || calls(&world, LIST) == 4 + 3).await;
     notifier.check_bindings();
     until("a reload asks again", async || calls(&world, LIST) == 4 + 3 + 3).await;
@@ -38,7 +41,7 @@ async fn what_is_wrong_with_a_binding_can_be_seen() {
 async fn the_days_count_goes_on_from_wechats_own() {
     let world = World::new().await;
     world.followers(1..3);
-    let used = || world.gates.standing("shop", Api::SendTemplate).used_today;
+    let used = || world.gates.usage("shop", Api::SendTemplate).used_today;
     world.notifier(SimTemplate::DEMO_CALLED);
     world.call(1..3).await;
     world.outcomes(2).await;
@@ -48,7 +51,7 @@ async fn the_days_count_goes_on_from_wechats_own() {
     let mut fresh = World::new().await;
     fresh.wechat = world.wechat.clone();
     fresh.notifier(SimTemplate::DEMO_CALLED);
-    let used = || fresh.gates.standing("shop", Api::SendTemplate).used_today;
+    let used = || fresh.gates.usage("shop", Api::SendTemplate).used_today;
     until("WeChat's count is known", async || used() == 2).await;
     assert!(calls(&world, QUOTA) >= 2);
 }

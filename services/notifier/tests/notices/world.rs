@@ -6,23 +6,24 @@ use futures::StreamExt;
 use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
-use paihao_contracts::allowance::{Allowance, Window};
+use paihao_contracts::allowance::{SendWindow, SendWindowKind};
 use paihao_contracts::commit::{
-    Commit, Decision, Event, Milestone, MilestoneKind, Number, Outcome as Answer, SiteFacts,
+    Commit, Decision, Event, NotificationKind, NotificationTrigger, Number, Outcome as Answer,
+    SiteFacts,
 };
-use paihao_contracts::names::{LEDGER, Log, NOTICES, OUTCOMES, RECEIPTS, allowance};
-use paihao_contracts::notice::{Channel, Fate, Notice, NoticeOutcome, Saying};
-use paihao_contracts::outcome::{Outcome, OutcomeRecord};
+use paihao_contracts::names::{LEDGER, Log, NOTICES, OUTCOMES, RECEIPTS, send_window_key};
+use paihao_contracts::notice::{Channel, DeliveryOutcome, Notice, NoticeContent, NoticeOutcome};
+use paihao_contracts::outcome::{NoticeState, OutcomeRecord};
 use paihao_contracts::receipt::Receipt;
 use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
-use paihao_notifier::channels::Manner;
+use paihao_notifier::channels::NoticePolicy;
 use paihao_notifier::render::Binding;
 use paihao_notifier::{Notifier, Ports, Settings, Upkeep, start};
-use paihao_wechat::traffic::{Gates, Limits};
+use paihao_wechat::traffic::{CallLimiter, Limits};
 use paihao_wechat::{
-    AccessToken, AppId, AppSecret, Caller, Client, ClientOptions, Endpoints, OpenId, TokenSource,
-    TokenUnavailable,
+    AccessToken, AccountClient, AppId, AppSecret, Client, ClientOptions, Endpoints, OpenId,
+    TokenSource, TokenUnavailable,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub struct World {
     pub ledger: Arc<SqliteLedger>,
     pub cache: Arc<dyn Cache>,
     pub clock: ManualClock,
-    pub gates: Arc<Gates>,
+    pub gates: Arc<CallLimiter>,
     pub tasks: Tasks,
     _folder: TempDir,
 }
@@ -71,7 +72,7 @@ impl TokenSource for Fresh {
         Ok(issued.map_err(|error| TokenUnavailable(error.to_string()))?.token)
     }
 
-    async fn refused(
+    async fn replace_refused(
         &self,
         account: &str,
         _: &AccessToken,
@@ -92,8 +93,8 @@ pub fn binding(template: &str) -> Binding {
 }
 
 /// Says calls through these channels, all of which are set up.
-pub fn manner(channels: &[Channel]) -> Manner {
-    Manner {
+pub fn manner(channels: &[Channel]) -> NoticePolicy {
+    NoticePolicy {
         channels: channels.into(),
         template: Some(binding(SimTemplate::DEMO_CALLED)),
         subscription: Some(binding(SimTemplate::DEMO_PROGRESS)),
@@ -123,7 +124,7 @@ impl World {
             wechat: Simulator::start(config).await.unwrap(),
             ledger: Arc::new(ledger),
             cache: Arc::new(MemoryCache::new(MemoryOptions::default())),
-            gates: Gates::new(Limits::default(), Arc::new(move || time.now_ms())),
+            gates: CallLimiter::new(Limits::default(), Arc::new(move || time.now_ms())),
             clock,
             tasks: Tasks::new(),
             _folder: folder,
@@ -132,16 +133,16 @@ impl World {
 
     /// One that says calls by this template alone.
     pub fn notifier(&self, template: &str) -> Notifier {
-        let manner = Manner {
+        let manner = NoticePolicy {
             channels: vec![Channel::Template],
             template: Some(binding(template)),
-            ..Manner::default()
+            ..NoticePolicy::default()
         };
         self.speaking(manner, 8)
     }
 
     /// One that says calls in this manner, in all accounts.
-    pub fn speaking(&self, manner: Manner, in_flight: usize) -> Notifier {
+    pub fn speaking(&self, manner: NoticePolicy, in_flight: usize) -> Notifier {
         let endpoint = |url: String| url.parse().unwrap();
         let client = Client::new(ClientOptions {
             endpoints: Endpoints {
@@ -151,11 +152,11 @@ impl World {
             ..ClientOptions::default()
         })
         .unwrap();
-        let wechat = Caller::new(client.clone(), Arc::new(Fresh(client)));
+        let wechat = AccountClient::new(client.clone(), Arc::new(Fresh(client)));
         let ports = Ports {
             ledger: self.ledger.clone(),
             cache: self.cache.clone(),
-            wechat: wechat.within(self.gates.clone()),
+            wechat: wechat.with_limiter(self.gates.clone()),
             clock: Arc::new(self.clock.clone()),
         };
         let says = |shop: &str| (shop.to_owned(), BTreeMap::from([("called", manner.clone())]));
@@ -177,14 +178,16 @@ impl World {
     /// Somebody's n-th call, which is the n-th thing they are told.
     pub fn called(&self, i: u32, call: u32) -> Event {
         let at = self.clock.now_ms();
-        Event::MilestoneReached(Milestone {
+        Event::MilestoneReached(NotificationTrigger {
             ticket: i,
             day: 20780,
             person: person(i).into(),
             key: None,
             number: Number { prefix: "A".into(), serial: i },
             queue_name: "存取款".into(),
-            kind: MilestoneKind::Called { counter_name: format!("{call}号窗口").into(), call },
+            kind: NotificationKind::Called {
+                counter_name: format!("{call}号窗口").into(), call
+            },
             occurrence: call,
             order: call,
             at,
@@ -226,7 +229,7 @@ impl World {
             person: person(i).into(),
             number: Number { prefix: "A".into(), serial: i },
             queue_name: "存取款".into(),
-            saying: Saying::Called { counter_name: "1号窗口".into(), call: 1 },
+            saying: NoticeContent::Called { counter_name: "1号窗口".into(), call: 1 },
             order: 1,
             at: self.clock.now_ms(),
             valid_until: self.clock.now_ms() + 180_000,
@@ -251,16 +254,16 @@ impl World {
     }
 
     /// A gateway has seen somebody do something.
-    pub async fn seen(&self, i: u32, window: Window) {
-        let opened = Allowance::opened(window, self.clock.now_ms() / 1000);
+    pub async fn seen(&self, i: u32, window: SendWindowKind) {
+        let opened = SendWindow::open(window, self.clock.now_ms() / 1000);
         let value = Bytes::from(serde_json::to_vec(&opened).unwrap());
-        self.cache.put(&seen_at(i, window), value, window.open_for()).await.unwrap();
+        self.cache.put(&seen_at(i, window), value, window.duration()).await.unwrap();
     }
 
     /// Somebody writes; WeChat allows texts from then on, and a gateway has seen it.
     pub async fn writes(&self, i: u32) {
         self.wechat.send_text(None, &person(i), "你好", Default::default()).await.unwrap();
-        self.seen(i, Window::Message).await;
+        self.seen(i, SendWindowKind::Message).await;
     }
 
     /// Every record of the log of outcomes.
@@ -277,13 +280,13 @@ impl World {
     }
 
     /// What the records of a notice add up to.
-    pub async fn outcome(&self, i: u32) -> Outcome {
+    pub async fn outcome(&self, i: u32) -> NoticeState {
         let of = |record: &OutcomeRecord| match record {
-            OutcomeRecord::Trying(trying) => trying.key == key(i),
+            OutcomeRecord::Attempt(trying) => trying.key == key(i),
             OutcomeRecord::Ended(ended) => ended.key == key(i),
             OutcomeRecord::Receipt(receipt) => receipt.key == key(i),
         };
-        Outcome::of(self.records().await.into_iter().filter(of))
+        NoticeState::from_records(self.records().await.into_iter().filter(of))
     }
 
     /// How notices ended, in the order of the log.
@@ -320,7 +323,7 @@ impl World {
     }
 
     /// The same, of each only how.
-    pub async fn outcomes(&self, count: usize) -> BTreeMap<String, Fate> {
+    pub async fn outcomes(&self, count: usize) -> BTreeMap<String, DeliveryOutcome> {
         let ended = self.ended(count).await;
         ended.into_iter().map(|(key, outcome)| (key, outcome.fate)).collect()
     }
@@ -348,12 +351,12 @@ pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
 }
 
 /// Where the cache keeps what somebody's doing allows.
-pub fn seen_at(i: u32, window: Window) -> String {
-    allowance("shop", &tag(i), window.name())
+pub fn seen_at(i: u32, window: SendWindowKind) -> String {
+    send_window_key("shop", &tag(i), window.name())
 }
 
 pub fn tag(i: u32) -> String {
-    OpenId::new(person(i)).tag("shop")
+    OpenId::new(person(i)).pseudonym("shop")
 }
 
 pub fn person(i: u32) -> String {

@@ -1,13 +1,17 @@
 //! What an account's section says of its callbacks: how they are protected, and what is answered.
 
 use super::{Account, Mode};
-use paihao_chassis::config::{Problems, SecretText};
-use paihao_gateway::book::AccountBook;
+use paihao_chassis::config::{ConfigProblems, SecretText};
+use paihao_gateway::book::AccountSettings;
 use paihao_wechat::callback::{self, AesKey, Protection};
 use paihao_wechat::{AppId, CallbackToken};
 
 /// Checks an account and makes of it what the gateway takes; `at` is where it stands.
-pub(super) fn book(at: &str, account: &Account, problems: &mut Problems) -> AccountBook {
+pub(super) fn account_settings(
+    at: &str,
+    account: &Account,
+    problems: &mut ConfigProblems,
+) -> AccountSettings {
     let mode = match account.mode {
         Mode::Plain => callback::Mode::Plain,
         Mode::Compatible => callback::Mode::Compatible,
@@ -16,13 +20,13 @@ pub(super) fn book(at: &str, account: &Account, problems: &mut Problems) -> Acco
     if mode != callback::Mode::Plain && account.aes_key.is_none() {
         let what = "this mode encrypts, and there is no key";
         let advice = "set it to the EncodingAESKey in WeChat's console";
-        problems.refuse(&format!("{at}.aes_key"), what, advice);
+        problems.add(&format!("{at}.aes_key"), what, advice);
     }
     let mut token = |key: &str, token: &SecretText| {
         let token = token.expose();
         if !(3..=32).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_alphanumeric()) {
             let what = "WeChat takes 3 to 32 letters and digits";
-            problems.refuse(&format!("{at}.{key}"), what, "copy it from WeChat's console");
+            problems.add(&format!("{at}.{key}"), what, "copy it from WeChat's console");
         }
         CallbackToken::new(token)
     };
@@ -34,7 +38,7 @@ pub(super) fn book(at: &str, account: &Account, problems: &mut Problems) -> Acco
         let parsed = AesKey::parse(text.as_ref()?.expose());
         if let Err(bad) = &parsed {
             let advice = "copy it from WeChat's console";
-            problems.refuse(&format!("{at}.{key}"), bad.to_string(), advice);
+            problems.add(&format!("{at}.{key}"), bad.to_string(), advice);
         }
         parsed.ok()
     };
@@ -48,7 +52,7 @@ pub(super) fn book(at: &str, account: &Account, problems: &mut Problems) -> Acco
     };
     let setup = account.setup();
     paihao_notice_text::check::account(at, &setup, problems);
-    AccountBook::new(protection, &setup)
+    AccountSettings::new(protection, &setup)
 }
 
 #[cfg(test)]
@@ -59,7 +63,7 @@ mod tests {
         let shop =
             "[accounts.shop]\nappid = 'wx1'\nsecret = 'abcdefgh'\ncallback_token = 'token1'\n";
         let text = format!("{shop}{more}");
-        match Config::of_text("in x.toml", &text).unwrap().check(Role::All) {
+        match Config::from_text("in x.toml", &text).unwrap().resolve(Role::All) {
             Ok(_) => String::new(),
             Err(error) => error.to_string(),
         }

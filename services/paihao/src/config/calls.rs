@@ -1,7 +1,7 @@
 //! Checks how WeChat is called, and what the token service is told: `[wechat]` and `[token]`.
 
 use super::{AccountLimits, Config, Limit as LimitConfig, LimitChange};
-use paihao_chassis::config::Problems;
+use paihao_chassis::config::ConfigProblems;
 use paihao_token::server::{ServerKey, ServerSettings};
 use paihao_wechat::traffic::{BreakerRules, Limit, Limits};
 use paihao_wechat::{Api, ClientOptions, Endpoints};
@@ -11,22 +11,22 @@ use std::time::Duration;
 use url::Url;
 
 /// What the token service is told.
-pub struct TokenSetup {
+pub struct ResolvedTokenConfig {
     /// How its keepers keep.
     pub settings: paihao_token::Settings,
     /// Where the owner's other systems are served, if they are, and who they are.
     pub server: Option<(SocketAddr, ServerSettings)>,
     /// How often the configuration is looked at again; `None` is on request only.
-    pub reload: Option<Duration>,
+    pub reload_interval: Option<Duration>,
 }
 
 impl Config {
-    pub(super) fn client(&self, problems: &mut Problems) -> ClientOptions {
+    pub(super) fn client_options(&self, problems: &mut ConfigProblems) -> ClientOptions {
         let mut url = |key: &str, text: &str| {
             let parsed = Url::parse(text.trim());
             parsed.ok().filter(|url| url.has_host()).unwrap_or_else(|| {
                 let what = format!("{text:?} is not an address");
-                problems.refuse(key, what, "use an address like https://host/");
+                problems.add(key, what, "use an address like https://host/");
                 Url::parse("http://invalid/").expect("a constant address is one")
             })
         };
@@ -37,24 +37,24 @@ impl Config {
         ClientOptions {
             endpoints: Endpoints { api, mp },
             fallbacks,
-            look_back: Duration::from_secs(self.wechat.look_back_seconds),
+            failback_interval: Duration::from_secs(self.wechat.look_back_seconds),
             connect_timeout: Duration::from_millis(self.wechat.connect_timeout_ms),
             total_timeout: Duration::from_millis(self.wechat.total_timeout_ms),
             ..ClientOptions::default()
         }
     }
 
-    pub(super) fn limits(&self, problems: &mut Problems) -> Limits {
+    pub(super) fn call_limits(&self, problems: &mut ConfigProblems) -> Limits {
         let limits = &self.wechat.limits;
-        reserve("wechat.limits", Some(limits.reserve_percent), problems);
+        check_reserve("wechat.limits", Some(limits.reserve_percent), problems);
         let mut all = Limits {
             reserve_percent: limits.reserve_percent,
-            patience: Duration::from_millis(limits.patience_ms),
-            quota_look: Duration::from_secs(limits.quota_look_seconds),
+            max_wait: Duration::from_millis(limits.patience_ms),
+            quota_probe_interval: Duration::from_secs(limits.quota_look_seconds),
             breaker: BreakerRules {
-                failures: limits.circuit.failures,
-                open: Duration::from_millis(limits.circuit.open_ms),
-                longest: Duration::from_millis(limits.circuit.longest_ms),
+                failure_threshold: limits.circuit.failures,
+                open_duration: Duration::from_millis(limits.circuit.open_ms),
+                max_open_duration: Duration::from_millis(limits.circuit.longest_ms),
             },
             ..Limits::default()
         };
@@ -67,24 +67,25 @@ impl Config {
             (Api::ExchangeCode, &limits.code_exchange),
         ] {
             let LimitConfig { in_flight, per_second, per_day, reserve_percent } = *limit;
-            reserve(&format!("wechat.limits.{}", api.name()), reserve_percent, problems);
+            check_reserve(&format!("wechat.limits.{}", api.name()), reserve_percent, problems);
             all.apis.insert(api, Limit { in_flight, per_second, per_day, reserve_percent });
         }
         for (name, account) in &self.accounts {
             if let Some(own) = &account.limits {
-                let changed = own_limits(&format!("accounts.{name}.limits"), own, &all, problems);
+                let changed =
+                    account_limits(&format!("accounts.{name}.limits"), own, &all, problems);
                 all.accounts.insert(name.clone(), changed);
             }
         }
         all
     }
 
-    pub(super) fn token(&self, problems: &mut Problems) -> TokenSetup {
+    pub(super) fn token_config(&self, problems: &mut ConfigProblems) -> ResolvedTokenConfig {
         let token = &self.token;
         let mut within = |key: &str, value: u64, span: std::ops::RangeInclusive<u64>, why: &str| {
             if !span.contains(&value) {
                 let advice = format!("use {} to {}", span.start(), span.end());
-                problems.refuse(key, format!("{value}: {why}"), advice);
+                problems.add(key, format!("{value}: {why}"), advice);
             }
             Duration::from_secs(value)
         };
@@ -103,23 +104,26 @@ impl Config {
                 "a token lives two hours",
             ),
         };
-        let server = self.token_server(problems);
+        let server = self.token_server_config(problems);
         let reload = Some(token.reload_seconds).filter(|seconds| *seconds > 0);
-        TokenSetup { settings, server, reload: reload.map(Duration::from_secs) }
+        ResolvedTokenConfig { settings, server, reload_interval: reload.map(Duration::from_secs) }
     }
 
-    fn token_server(&self, problems: &mut Problems) -> Option<(SocketAddr, ServerSettings)> {
+    fn token_server_config(
+        &self,
+        problems: &mut ConfigProblems,
+    ) -> Option<(SocketAddr, ServerSettings)> {
         let server = &self.token.server;
         for (name, key) in &server.keys {
             let at = format!("token.server.keys.{name}");
             if key.key.expose().len() < 24 {
                 let advice = "use 24 or more random ones: it opens everything the account can do";
-                problems.refuse(&format!("{at}.key"), "fewer than 24 characters", advice);
+                problems.add(&format!("{at}.key"), "fewer than 24 characters", advice);
             }
             for account in key.accounts.iter().filter(|name| !self.accounts.contains_key(*name)) {
                 let known = self.accounts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
                 let what = format!("there is no account {account:?}");
-                problems.refuse(
+                problems.add(
                     &format!("{at}.accounts"),
                     what,
                     format!("the ones there are: {known}"),
@@ -131,7 +135,7 @@ impl Config {
         }
         if server.keys.is_empty() {
             let advice = "add [token.server.keys.NAME], or leave listen empty";
-            problems.refuse("token.server.listen", "nobody has a key to this server", advice);
+            problems.add("token.server.listen", "nobody has a key to this server", advice);
         }
         let keys = server.keys.iter().map(|(name, key)| {
             ServerKey::new(name, key.key.expose(), key.accounts.iter().cloned().collect())
@@ -141,7 +145,7 @@ impl Config {
             Ok(address) => Some((address, settings)),
             Err(_) => {
                 let what = format!("{:?} is not an address and a port", server.listen);
-                problems.refuse("token.server.listen", what, "use something like 10.0.0.5:8070");
+                problems.add("token.server.listen", what, "use something like 10.0.0.5:8070");
                 None
             }
         }
@@ -149,13 +153,13 @@ impl Config {
 }
 
 /// An account's figures: those of all accounts, with what it changes.
-fn own_limits(
+fn account_limits(
     at: &str,
     own: &AccountLimits,
     all: &Limits,
-    problems: &mut Problems,
+    problems: &mut ConfigProblems,
 ) -> BTreeMap<Api, Limit> {
-    reserve(at, own.reserve_percent, problems);
+    check_reserve(at, own.reserve_percent, problems);
     let changes = [
         (Api::CreateQr, &own.qrcode_create),
         (Api::SendTemplate, &own.template_send),
@@ -168,7 +172,7 @@ fn own_limits(
         let mut limit = all.apis[&api];
         limit.reserve_percent = own.reserve_percent.or(limit.reserve_percent);
         if let Some(LimitChange { in_flight, per_second, per_day, reserve_percent }) = change {
-            reserve(&format!("{at}.{}", api.name()), *reserve_percent, problems);
+            check_reserve(&format!("{at}.{}", api.name()), *reserve_percent, problems);
             limit.in_flight = in_flight.unwrap_or(limit.in_flight);
             limit.per_second = per_second.unwrap_or(limit.per_second);
             limit.per_day = per_day.unwrap_or(limit.per_day);
@@ -179,10 +183,10 @@ fn own_limits(
     changed.collect()
 }
 
-fn reserve(at: &str, percent: Option<u64>, problems: &mut Problems) {
+fn check_reserve(at: &str, percent: Option<u64>, problems: &mut ConfigProblems) {
     if let Some(percent) = percent.filter(|percent| *percent > 50) {
         let what = format!("{percent} percent for calls of high value");
-        problems.refuse(&format!("{at}.reserve_percent"), what, "use 0 to 50");
+        problems.add(&format!("{at}.reserve_percent"), what, "use 0 to 50");
     }
 }
 
@@ -193,24 +197,24 @@ mod tests {
 
     const SHOP: &str = "[accounts.shop]\nappid = 'wx1'\nsecret = 's'\ncallback_token = 'token1'\n";
 
-    fn check(more: &str) -> Result<crate::config::Setup, String> {
-        let config = Config::of_text("in x.toml", &format!("{SHOP}{more}")).unwrap();
-        config.check(Role::All).map_err(|problems| problems.to_string())
+    fn check(more: &str) -> Result<crate::config::ResolvedConfig, String> {
+        let config = Config::from_text("in x.toml", &format!("{SHOP}{more}")).unwrap();
+        config.resolve(Role::All).map_err(|problems| problems.to_string())
     }
 
     #[test]
     fn the_defaults_are_the_librarys_and_the_real_wechats() {
         let setup = check("").unwrap();
         let own = Limits::default();
-        assert_eq!(setup.limits.apis, own.apis, "default.toml and the library say the same");
-        assert_eq!(setup.limits.breaker, own.breaker);
-        assert_eq!(setup.limits.reserve_percent, own.reserve_percent);
+        assert_eq!(setup.call_limits.apis, own.apis, "default.toml and the library say the same");
+        assert_eq!(setup.call_limits.breaker, own.breaker);
+        assert_eq!(setup.call_limits.reserve_percent, own.reserve_percent);
         assert_eq!(
-            (setup.limits.patience, setup.limits.quota_look),
-            (own.patience, own.quota_look)
+            (setup.call_limits.max_wait, setup.call_limits.quota_probe_interval),
+            (own.max_wait, own.quota_probe_interval)
         );
-        assert_eq!(setup.wechat.endpoints, Endpoints::default());
-        let fallbacks: Vec<_> = setup.wechat.fallbacks.iter().map(Url::as_str).collect();
+        assert_eq!(setup.wechat_client.endpoints, Endpoints::default());
+        let fallbacks: Vec<_> = setup.wechat_client.fallbacks.iter().map(Url::as_str).collect();
         assert_eq!(fallbacks, ["https://api2.weixin.qq.com/"]);
         let (settings, own) = (setup.token.settings, paihao_token::Settings::default());
         assert_eq!(settings.lease, own.lease);
@@ -222,7 +226,7 @@ mod tests {
     #[test]
     fn another_address_has_no_fallback_of_its_own() {
         let setup = check("[wechat]\napi = 'http://127.0.0.1:8090/'").unwrap();
-        assert!(setup.wechat.fallbacks.is_empty(), "nothing of a test goes to the real one");
+        assert!(setup.wechat_client.fallbacks.is_empty(), "nothing of a test goes to the real one");
         let told = check("[wechat]\napi = 'https://a/,b'").err().unwrap();
         assert!(told.contains("wechat.api"), "{told}");
     }
@@ -230,7 +234,7 @@ mod tests {
     #[test]
     fn one_figure_of_a_limit_can_be_changed() {
         let setup = check("[wechat.limits.template_send]\nper_day = 10000").unwrap();
-        let limit = setup.limits.of("shop", Api::SendTemplate);
+        let limit = setup.call_limits.for_api("shop", Api::SendTemplate);
         let expected =
             Limit { in_flight: 128, per_second: 2_000, per_day: 10_000, reserve_percent: None };
         assert_eq!(limit, expected);
@@ -242,7 +246,7 @@ mod tests {
                    template_send = { in_flight = 8, per_day = 10000 }\n\
                    service_text = { reserve_percent = 0 }\n";
         let setup = check(own).unwrap();
-        let limit = |account, api| setup.limits.of(account, api);
+        let limit = |account, api| setup.call_limits.for_api(account, api);
         let (template, of_others) =
             (limit("shop", Api::SendTemplate), limit("other", Api::SendTemplate));
         assert_eq!((template.in_flight, template.per_day), (8, 10_000));
@@ -254,7 +258,7 @@ mod tests {
         let told = told.err().unwrap();
         assert!(told.contains("accounts.shop.limits.template_send.reserve_percent"), "{told}");
         let wrong = format!("{SHOP}[accounts.shop.limits]\ntemplate_sent = {{ per_day = 1 }}\n");
-        let told = Config::of_text("in x.toml", &wrong).unwrap_err().to_string();
+        let told = Config::from_text("in x.toml", &wrong).unwrap_err().to_string();
         assert!(told.contains("template_sent") && told.contains("template_send"), "{told}");
     }
 

@@ -1,14 +1,14 @@
 //! Turns what was read into what the services take, and says everything that is wrong with it.
 
-use super::calls::TokenSetup;
+use super::calls::ResolvedTokenConfig;
 use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Pool, TokenChannel};
 use super::{account, staff};
-use paihao_chassis::config::{ConfigError, Problems};
+use paihao_chassis::config::{ConfigError, ConfigProblems};
 use paihao_chassis::telemetry;
-use paihao_gateway::book::Book;
-use paihao_gateway::book::setup::{self, id};
-use paihao_gateway::http::framing::{NoOrigin, Origin};
-use paihao_gateway::http::limits::LimitSettings;
+use paihao_gateway::book::DeploymentSettings;
+use paihao_gateway::book::setup::{self, check_id};
+use paihao_gateway::http::framing::{InvalidOrigin, Origin};
+use paihao_gateway::http::limits::RateLimitSettings;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_wechat::traffic::Limits;
 use paihao_wechat::{AppId, AppSecret, ClientOptions};
@@ -32,201 +32,207 @@ pub enum Role {
 }
 
 /// A configuration that has been checked, as the services take it.
-pub struct Setup {
+pub struct ResolvedConfig {
     /// Where the gateway listens.
-    pub listen: SocketAddr,
+    pub gateway_listen: SocketAddr,
     /// Where the admin port listens.
-    pub admin: SocketAddr,
+    pub admin_listen: SocketAddr,
     /// Where the simulator listens.
-    pub sim: SocketAddr,
+    pub sim_listen: SocketAddr,
     /// The gateway's settings.
     pub gateway: paihao_gateway::Settings,
     /// Accounts, sites and keys, for the gateway.
-    pub book: Arc<Book>,
+    pub settings: Arc<DeploymentSettings>,
     /// The token service's accounts.
     pub accounts: Vec<paihao_token::Account>,
     /// What the token service is told besides.
-    pub token: TokenSetup,
+    pub token: ResolvedTokenConfig,
     /// The webhooks, for the notifier.
     pub webhooks: paihao_notifier::webhooks::Settings,
     /// The notifier's settings.
     pub notifier: paihao_notifier::Settings,
     /// How to call WeChat.
-    pub wechat: ClientOptions,
+    pub wechat_client: ClientOptions,
     /// How much to call WeChat.
-    pub limits: Limits,
+    pub call_limits: Limits,
     /// How to log.
     pub log: telemetry::LogOptions,
     /// How long a soft stop may take.
-    pub soft_limit: Duration,
+    pub shutdown_timeout: Duration,
 }
 
 impl Config {
     /// Checks everything for a role. All problems are told at once.
-    pub fn check(&self, role: Role) -> Result<Setup, ConfigError> {
-        let mut problems = Problems::new();
-        self.shape(role, &mut problems);
-        let listen = address("gateway.listen", &self.gateway.listen, &mut problems);
-        let admin = address("admin.listen", &self.admin.listen, &mut problems);
-        let sim = address("sim.listen", &self.sim.listen, &mut problems);
-        let wechat = self.client(&mut problems);
-        let limits = self.limits(&mut problems);
-        let token = self.token(&mut problems);
-        let log = self.log(&mut problems);
-        let gateway = self.gateway(&mut problems);
-        let mut book = self.book(&mut problems);
-        let (webhooks, told) = self.webhooks(&mut problems);
+    pub fn resolve(&self, role: Role) -> Result<ResolvedConfig, ConfigError> {
+        let mut problems = ConfigProblems::new();
+        self.check_stores(role, &mut problems);
+        let listen = parse_listen_address("gateway.listen", &self.gateway.listen, &mut problems);
+        let admin = parse_listen_address("admin.listen", &self.admin.listen, &mut problems);
+        let sim = parse_listen_address("sim.listen", &self.sim.listen, &mut problems);
+        let wechat = self.client_options(&mut problems);
+        let limits = self.call_limits(&mut problems);
+        let token = self.token_config(&mut problems);
+        let log = self.log_options(&mut problems);
+        let gateway = self.gateway_settings(&mut problems);
+        let mut book = self.initial_settings(&mut problems);
+        let (webhooks, told) = self.webhook_settings(&mut problems);
         book.webhooks = told;
         let accounts = self.accounts.iter().map(|(name, account)| token_account(name, account));
         let accounts = accounts.collect();
-        let notifier = self.notifier(&mut problems);
+        let notifier = self.notifier_settings(&mut problems);
         problems.into_result()?;
-        Ok(Setup {
-            listen,
-            admin,
-            sim,
+        Ok(ResolvedConfig {
+            gateway_listen: listen,
+            admin_listen: admin,
+            sim_listen: sim,
             gateway,
-            book: Arc::new(book),
+            settings: Arc::new(book),
             accounts,
             token,
             notifier,
             webhooks,
-            wechat,
-            limits,
+            wechat_client: wechat,
+            call_limits: limits,
             log,
-            soft_limit: Duration::from_secs(self.stop.soft_limit_seconds),
+            shutdown_timeout: Duration::from_secs(self.stop.soft_limit_seconds),
         })
     }
 
     /// Stores that one process keeps for itself do not go with several processes.
-    fn shape(&self, role: Role, problems: &mut Problems) {
+    fn check_stores(&self, role: Role, problems: &mut ConfigProblems) {
         let split = matches!(role, Role::Gateway | Role::Token | Role::Notifier);
         if split && self.ledger.kind == LedgerKind::Sqlite {
-            problems.refuse(
+            problems.add(
                 "ledger.kind",
                 "a SQLite file is for one process, and this role is one of several",
                 "use \"nats\", or run everything in one process with `paihao all`",
             );
         }
         if split && self.cache.kind == CacheKind::Memory {
-            problems.refuse(
+            problems.add(
                 "cache.kind",
                 "this process's memory is not seen by the other roles",
                 "use \"redis\", or run everything in one process with `paihao all`",
             );
         }
         if self.ledger.user.is_empty() && self.ledger.password.is_some() {
-            problems.refuse("ledger.password", "a password without a user", "set ledger.user");
+            problems.add("ledger.password", "a password without a user", "set ledger.user");
         }
         if self.ledger.history_days == 0 {
-            problems.refuse("ledger.history_days", "0 days", "keep it for a day at least");
+            problems.add("ledger.history_days", "0 days", "keep it for a day at least");
         }
         if ![1, 3, 5].contains(&self.ledger.replicas) {
             let what = format!("{} copies", self.ledger.replicas);
-            problems.refuse("ledger.replicas", what, "use 1, 3 or 5");
+            problems.add("ledger.replicas", what, "use 1, 3 or 5");
         }
         for (key, name) in [
             ("ledger.namespace", &self.ledger.namespace),
             ("cache.namespace", &self.cache.namespace),
         ] {
-            id(key, name, problems);
+            check_id(key, name, problems);
         }
     }
 
-    fn gateway(&self, problems: &mut Problems) -> paihao_gateway::Settings {
+    fn gateway_settings(&self, problems: &mut ConfigProblems) -> paihao_gateway::Settings {
         let expiry = self.gateway.session_expiry_seconds;
         if !(60..=2_592_000).contains(&expiry) {
             let what = format!("{expiry} is not a time that WeChat gives a code");
-            problems.refuse("gateway.session_expiry_seconds", what, "use 60 to 2592000 seconds");
+            problems.add("gateway.session_expiry_seconds", what, "use 60 to 2592000 seconds");
         }
         if self.gateway.callback_window_seconds == 0 {
             let advice = "use 300; WeChat's clock and yours are never the same";
-            problems.refuse("gateway.callback_window_seconds", "0 refuses everything", advice);
+            problems.add("gateway.callback_window_seconds", "0 refuses everything", advice);
         }
         let public = &self.gateway.public;
         let usable = |url: url::Url| url.has_host() && matches!(url.scheme(), "http" | "https");
         if !public.is_empty() && !url::Url::parse(public).is_ok_and(usable) {
             let what = format!("{public:?} is not an address");
-            problems.refuse("gateway.public", what, "use something like https://queue.example.com");
+            problems.add("gateway.public", what, "use something like https://queue.example.com");
         }
         let phones = self.gateway.phones.trim_end_matches('/');
         paihao_gateway::Settings {
-            callback_window: Duration::from_secs(self.gateway.callback_window_seconds),
-            callback_body_limit: self.gateway.callback_body_limit,
-            session_expiry: Duration::from_secs(expiry),
-            pool: self.pool(expiry, problems),
-            public: self.gateway.address(),
-            phones: (!phones.is_empty()).then(|| format!("{phones}/")),
-            framed_by: self.framed_by(problems),
-            login: self.login(problems),
-            trusted_proxies: self.trusted_proxies(problems),
-            limits: LimitSettings {
+            max_callback_clock_skew: Duration::from_secs(self.gateway.callback_window_seconds),
+            max_callback_body_bytes: self.gateway.callback_body_limit,
+            scan_session_ttl: Duration::from_secs(expiry),
+            pool: self.pool_settings(expiry, problems),
+            public_url: self.gateway.public_url(),
+            simulator_url: (!phones.is_empty()).then(|| format!("{phones}/")),
+            frame_ancestors: self.frame_origins(problems),
+            login: self.login_settings(problems),
+            trusted_proxies: self.trusted_proxy_ranges(problems),
+            limits: RateLimitSettings {
                 codes_per_minute: self.gateway.limits.codes_per_minute,
                 looks_per_minute: self.gateway.limits.looks_per_minute,
             },
         }
     }
 
-    fn framed_by(&self, problems: &mut Problems) -> Vec<Origin> {
+    fn frame_origins(&self, problems: &mut ConfigProblems) -> Vec<Origin> {
         let read = |text: &String| {
-            text.parse().map_err(|error: NoOrigin| {
+            text.parse().map_err(|error: InvalidOrigin| {
                 let what = format!("{text:?}: {error}");
                 let advice = "use something like [\"https://signs.example.com\"]";
-                problems.refuse("gateway.board_framed_by", what, advice);
+                problems.add("gateway.board_framed_by", what, advice);
             })
         };
         self.gateway.board_framed_by.iter().map(read).filter_map(Result::ok).collect()
     }
 
-    fn pool(&self, session: u64, problems: &mut Problems) -> PoolSettings {
+    fn pool_settings(&self, session: u64, problems: &mut ConfigProblems) -> PoolSettings {
         let Pool { size, keep_seconds, per_second } = self.gateway.pool;
         if size > 1000 {
             let what = format!("{size} codes that every replica throws away when it stops");
-            problems.refuse("gateway.pool.size", what, "use 0 to 1000");
+            problems.add("gateway.pool.size", what, "use 0 to 1000");
         }
         if size > 0 && keep_seconds < 300 {
             let what = format!("{keep_seconds}: the pool would be made anew all the time");
-            problems.refuse("gateway.pool.keep_seconds", what, "use 300 or more, such as 86400");
+            problems.add("gateway.pool.keep_seconds", what, "use 300 or more, such as 86400");
         }
         if size > 0 && keep_seconds.saturating_add(session) > 2_592_000 {
             let what = "with session_expiry_seconds it is more than the 30 days of a code";
-            problems.refuse("gateway.pool.keep_seconds", what, "use less, or size = 0");
+            problems.add("gateway.pool.keep_seconds", what, "use less, or size = 0");
         }
         if size > 0 && !(1..=100).contains(&per_second) {
             let what = format!("{per_second} codes a second");
-            problems.refuse("gateway.pool.per_second", what, "use 1 to 100");
+            problems.add("gateway.pool.per_second", what, "use 1 to 100");
         }
-        PoolSettings { size, keep: Duration::from_secs(keep_seconds), per_second }
+        PoolSettings {
+            size,
+            max_age: Duration::from_secs(keep_seconds),
+            max_per_second: per_second,
+        }
     }
 
-    fn log(&self, problems: &mut Problems) -> telemetry::LogOptions {
+    fn log_options(&self, problems: &mut ConfigProblems) -> telemetry::LogOptions {
         let format = match self.log.format {
             LogFormat::Text => telemetry::LogFormat::Text,
             LogFormat::Json => telemetry::LogFormat::Json,
         };
         let options = telemetry::LogOptions { format, filter: self.log.filter.clone() };
         if let Err(problem) = options.check() {
-            problems.refuse("log.filter", problem.to_string(), "use a level such as info");
+            problems.add("log.filter", problem.to_string(), "use a level such as info");
         }
         options
     }
 
-    fn book(&self, problems: &mut Problems) -> Book {
-        let mut book = Book::default();
+    fn initial_settings(&self, problems: &mut ConfigProblems) -> DeploymentSettings {
+        let mut book = DeploymentSettings::default();
         for (name, account) in &self.accounts {
             let at = format!("accounts.{name}");
-            id(&at, name, problems);
-            book.accounts.insert(name.clone(), account::book(&at, account, problems));
+            check_id(&at, name, problems);
+            book.accounts.insert(name.clone(), account::account_settings(&at, account, problems));
         }
         for (name, site) in &self.sites {
             let (at, site) = (format!("sites.{name}"), site.setup());
-            if let Some(checked) = setup::site(&at, name, &site, self.accounts.keys(), problems) {
+            if let Some(checked) =
+                setup::validate_site(&at, name, &site, self.accounts.keys(), problems)
+            {
                 book.sites.insert(name.clone(), Arc::new(checked));
             }
-            book.base.sites.insert(name.clone(), site);
+            book.configured.sites.insert(name.clone(), site);
         }
         for (name, account) in &self.accounts {
-            book.base.accounts.insert(name.clone(), account.setup());
+            book.configured.accounts.insert(name.clone(), account.setup());
         }
         for (name, staff) in &self.staff {
             book.staff_keys.push(staff::staff_key(name, staff, &self.sites, problems));
@@ -247,10 +253,10 @@ fn token_account(name: &str, account: &Account) -> paihao_token::Account {
     }
 }
 
-fn address(key: &str, text: &str, problems: &mut Problems) -> SocketAddr {
+fn parse_listen_address(key: &str, text: &str, problems: &mut ConfigProblems) -> SocketAddr {
     text.parse().unwrap_or_else(|_| {
         let what = format!("{text:?} is not an address and a port");
-        problems.refuse(key, what, "use something like 0.0.0.0:8080");
+        problems.add(key, what, "use something like 0.0.0.0:8080");
         SocketAddr::from(([127, 0, 0, 1], 0))
     })
 }
@@ -280,7 +286,7 @@ mod tests {
 
     fn problems(change: impl Fn(String) -> String, role: Role) -> String {
         let text = change(SHOP.to_owned());
-        match Config::of_text("in x.toml", &text).unwrap().check(role) {
+        match Config::from_text("in x.toml", &text).unwrap().resolve(role) {
             Ok(_) => String::new(),
             Err(error) => error.to_string(),
         }

@@ -1,21 +1,21 @@
 //! Checks how people log in, `[login]`, and who is believed where a request comes from.
 
 use super::{Config, LoginClient};
-use paihao_chassis::config::Problems;
-use paihao_gateway::book::setup::{id, refuse_unknown};
-use paihao_gateway::http::callers::Range;
-use paihao_gateway::identity::login::settings::{Client, LoginSettings};
+use paihao_chassis::config::ConfigProblems;
+use paihao_gateway::book::setup::{check_id, refuse_unknown};
+use paihao_gateway::http::callers::IpRange;
+use paihao_gateway::identity::login::settings::{LoginSettings, OAuthClient};
 use std::time::Duration;
 use url::Url;
 
 impl Config {
-    pub(super) fn login(&self, problems: &mut Problems) -> LoginSettings {
+    pub(super) fn login_settings(&self, problems: &mut ConfigProblems) -> LoginSettings {
         let login = &self.login;
         let public = self.gateway.public.trim_end_matches('/');
         let mut hours = |key: &str, hours: u64, most: u64| {
             if !(1..=most).contains(&hours) {
                 let key = format!("login.{key}");
-                problems.refuse(&key, format!("{hours} hours"), format!("use 1 to {most}"));
+                problems.add(&key, format!("{hours} hours"), format!("use 1 to {most}"));
             }
             Duration::from_secs(hours.saturating_mul(3600))
         };
@@ -37,11 +37,11 @@ impl Config {
         let clients = clients.collect();
         LoginSettings {
             clients,
-            public: (!public.is_empty()).then(|| public.to_owned()),
+            public_url: (!public.is_empty()).then(|| public.to_owned()),
             account,
             confirm: login.confirm,
-            idle,
-            longest,
+            idle_timeout: idle,
+            max_lifetime: longest,
         }
     }
 
@@ -50,30 +50,30 @@ impl Config {
         name: &str,
         client: &LoginClient,
         account: Option<&str>,
-        problems: &mut Problems,
-    ) -> Client {
+        problems: &mut ConfigProblems,
+    ) -> OAuthClient {
         let at = format!("login.clients.{name}");
-        id(&at, name, problems);
+        check_id(&at, name, problems);
         if self.gateway.public.is_empty() {
             let what = "a token says who issued it, and that is not known";
-            problems.refuse("gateway.public", what, "set it to where browsers reach the gateway");
+            problems.add("gateway.public", what, "set it to where browsers reach the gateway");
         }
         if client.redirects.is_empty() {
             let advice = "name the address that a browser is sent back to";
-            problems.refuse(&format!("{at}.redirects"), "there is none", advice);
+            problems.add(&format!("{at}.redirects"), "there is none", advice);
         }
-        for redirect in client.redirects.iter().filter(|redirect| !goes_back(redirect)) {
+        for redirect in client.redirects.iter().filter(|redirect| !is_safe_redirect(redirect)) {
             let what = format!("{redirect:?} is not an address that a browser can be sent back to");
             let advice = "use https, or http on this machine, without a fragment";
-            problems.refuse(&format!("{at}.redirects"), what, advice);
+            problems.add(&format!("{at}.redirects"), what, advice);
         }
         if !client.account.is_empty() && !self.accounts.contains_key(&client.account) {
             let known = self.accounts.keys();
             refuse_unknown(&format!("{at}.account"), "account", &client.account, known, problems);
         }
-        Client {
+        OAuthClient {
             name: client.name.clone(),
-            redirects: client.redirects.clone(),
+            redirect_uris: client.redirects.clone(),
             account: match client.account.is_empty() {
                 true => account.unwrap_or_default().to_owned(),
                 false => client.account.clone(),
@@ -83,11 +83,11 @@ impl Config {
         }
     }
 
-    pub(super) fn trusted_proxies(&self, problems: &mut Problems) -> Vec<Range> {
+    pub(super) fn trusted_proxy_ranges(&self, problems: &mut ConfigProblems) -> Vec<IpRange> {
         let read = |text: &String| {
-            text.parse().map_err(|error: paihao_gateway::http::callers::NoRange| {
+            text.parse().map_err(|error: paihao_gateway::http::callers::InvalidIpRange| {
                 let advice = "use something like [\"10.0.0.0/8\"]";
-                problems.refuse("gateway.trusted_proxies", format!("{text:?}: {error}"), advice);
+                problems.add("gateway.trusted_proxies", format!("{text:?}: {error}"), advice);
             })
         };
         self.gateway.trusted_proxies.iter().map(read).filter_map(Result::ok).collect()
@@ -95,7 +95,7 @@ impl Config {
 }
 
 /// Whether codes are safe on their way there: over https, or within this machine.
-fn goes_back(redirect: &str) -> bool {
+fn is_safe_redirect(redirect: &str) -> bool {
     let Ok(url) = Url::parse(redirect) else { return false };
     let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     url.fragment().is_none() && (url.scheme() == "https" || url.scheme() == "http" && here)
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         let text = "[gateway]\ntrusted_proxies = ['10.0.0.0/8', 'proxy']\n[login]\nidle_hours = 0\naccount = 'nobody'\n";
-        let error = Config::of_text("in x.toml", text).unwrap().check(Role::All).err().unwrap();
+        let error = Config::from_text("in x.toml", text).unwrap().resolve(Role::All).err().unwrap();
         let told = error.to_string();
         for key in ["gateway.trusted_proxies", "login.idle_hours", "login.account"] {
             assert!(told.contains(key), "{key}: {told}");
@@ -122,7 +122,7 @@ mod tests {
             let text = format!(
                 "[gateway]\npublic = 'https://q.example.com'\n[login.clients.x]\nname = 'X'\nredirects = ['{redirect}']"
             );
-            let checked = Config::of_text("in x.toml", &text).unwrap().check(Role::All);
+            let checked = Config::from_text("in x.toml", &text).unwrap().resolve(Role::All);
             checked.err().map(|error| error.to_string()).unwrap_or_default()
         };
         for fine in ["https://x.example.com/back?a=1", "http://127.0.0.1:9/back"] {

@@ -11,8 +11,8 @@ mod notices;
 mod staff;
 mod webhooks;
 
-pub use calls::TokenSetup;
-pub use check::{Role, Setup};
+pub use calls::ResolvedTokenConfig;
+pub use check::{ResolvedConfig, Role};
 
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
 use paihao_contracts::notice::Channel;
@@ -351,7 +351,7 @@ impl Account {
 
 impl Gateway {
     /// Where people reach it, without a slash at the end, if that is known.
-    pub fn address(&self) -> Option<String> {
+    pub fn public_url(&self) -> Option<String> {
         let public = self.public.trim_end_matches('/');
         (!public.is_empty()).then(|| public.to_owned())
     }
@@ -363,7 +363,7 @@ impl Config {
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Config, ConfigError> {
-        let layers = Layers::over(DEFAULTS);
+        let layers = Layers::from_defaults(DEFAULTS);
         let layers = match file {
             Some(file) => layers.file(file),
             None => layers,
@@ -371,9 +371,9 @@ impl Config {
         layers.environment(environment).read()
     }
 
-    /// The defaults with a text on top; `place` says in errors where the text stands.
-    pub fn of_text(place: &str, text: &str) -> Result<Config, ConfigError> {
-        Layers::over(DEFAULTS).text(place, text).read()
+    /// The defaults with a text on top; `queue_position` says in errors where the text stands.
+    pub fn from_text(place: &str, text: &str) -> Result<Config, ConfigError> {
+        Layers::from_defaults(DEFAULTS).text(place, text).read()
     }
 }
 
@@ -400,7 +400,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
-        let error = Config::of_text("in x.toml", "[gateway]\nlistn = '0.0.0.0:80'").unwrap_err();
+        let error = Config::from_text("in x.toml", "[gateway]\nlistn = '0.0.0.0:80'").unwrap_err();
         let told = error.to_string();
         assert!(told.contains("gateway.listn") && told.contains("listen"), "{told}");
     }
@@ -408,7 +408,7 @@ mod tests {
     #[test]
     fn secrets_do_not_print() {
         let text = "[staff.desk]\nkey = 'correct-horse-battery'\nsites = []";
-        let config = Config::of_text("in x.toml", text).unwrap();
+        let config = Config::from_text("in x.toml", text).unwrap();
         let shown = paihao_chassis::config::render(&config);
         assert!(!shown.contains("correct-horse") && shown.contains("***"), "{shown}");
     }

@@ -1,37 +1,33 @@
 //! What the notifier is told: what each account says and how, and how often it looks after them.
 
 use super::Config;
-use paihao_chassis::config::Problems;
+use paihao_chassis::config::ConfigProblems;
 use paihao_notifier::{Settings, Upkeep};
 use std::time::Duration;
 
 impl Config {
-    pub(super) fn notifier(&self, problems: &mut Problems) -> Settings {
+    pub(super) fn notifier_settings(&self, problems: &mut ConfigProblems) -> Settings {
         if self.notifier.in_flight == 0 {
-            problems.refuse("notifier.in_flight", "0 sends nothing", "use 64");
+            problems.add("notifier.in_flight", "0 sends nothing", "use 64");
         }
         let bindings = self.notifier.bindings_check_seconds;
         if bindings < 60 {
             let what = format!("templates looked at every {bindings} s");
-            problems.refuse(
-                "notifier.bindings_check_seconds",
-                what,
-                "use 60 or more; 21600 is good",
-            );
+            problems.add("notifier.bindings_check_seconds", what, "use 60 or more; 21600 is good");
         }
         let quotas = self.wechat.limits.quota_read_seconds;
         if (1..60).contains(&quotas) {
             let what = format!("quotas asked for every {quotas} s");
-            problems.refuse("wechat.limits.quota_read_seconds", what, "use 60 or more, or 0");
+            problems.add("wechat.limits.quota_read_seconds", what, "use 60 or more, or 0");
         }
         let accounts = self.accounts.iter().map(|(name, account)| {
-            (name.clone(), paihao_notice_text::manner::account(&account.setup()))
+            (name.clone(), paihao_notice_text::manner::account_policies(&account.setup()))
         });
         let worded = self.sites.iter().map(|(id, site)| (id.clone(), site.wording.clone()));
         Settings {
             in_flight: self.notifier.in_flight,
             accounts: accounts.collect(),
-            public: self.gateway.address(),
+            public: self.gateway.public_url(),
             wording: worded.collect(),
             upkeep: Upkeep {
                 bindings_every: Duration::from_secs(bindings),
@@ -43,20 +39,20 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Role, Setup};
+    use super::super::{ResolvedConfig, Role};
     use super::*;
     use paihao_contracts::notice::Channel;
-    use paihao_notifier::channels::Manner;
+    use paihao_notifier::channels::NoticePolicy;
 
     const SHOP: &str = "[accounts.shop]\nappid = 'wx1'\nsecret = 's'\ncallback_token = 'token1'\n";
 
-    fn check(more: &str) -> Result<Setup, String> {
-        let config = Config::of_text("in x.toml", &format!("{SHOP}{more}"));
+    fn check(more: &str) -> Result<ResolvedConfig, String> {
+        let config = Config::from_text("in x.toml", &format!("{SHOP}{more}"));
         let config = config.map_err(|problem| problem.to_string())?;
-        config.check(Role::All).map_err(|problems| problems.to_string())
+        config.resolve(Role::All).map_err(|problems| problems.to_string())
     }
 
-    fn called(more: &str) -> Manner {
+    fn called(more: &str) -> NoticePolicy {
         check(more).unwrap().notifier.accounts["shop"]["called"].clone()
     }
 
@@ -80,7 +76,8 @@ mod tests {
 
     #[test]
     fn texts_are_noted_for_accounts_that_send_them() {
-        let texts = |more: &str| check(more).unwrap().book.accounts["shop"].words().texts;
+        let texts =
+            |more: &str| check(more).unwrap().settings.accounts["shop"].replies().sends_texts;
         assert!(texts("") && texts(TEMPLATE));
         assert!(!texts("channels = ['template']\n"));
         let kinds = ["called", "missed", "progress"];

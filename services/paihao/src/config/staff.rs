@@ -1,10 +1,10 @@
 //! Keys of the staff API, and as whom their holders act.
 
 use super::{Site, Staff, StaffRole};
-use paihao_chassis::config::Problems;
+use paihao_chassis::config::ConfigProblems;
 use paihao_domain::CounterId;
 use paihao_gateway::book::setup::refuse_unknown;
-use paihao_gateway::book::{EVERY_SITE, KeyRole, StaffKey};
+use paihao_gateway::book::{ALL_SITES, KeyRole, StaffKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A key of the staff API, and as whom its holder acts.
@@ -12,15 +12,15 @@ pub(super) fn staff_key(
     name: &str,
     staff: &Staff,
     sites: &BTreeMap<String, Site>,
-    problems: &mut Problems,
+    problems: &mut ConfigProblems,
 ) -> StaffKey {
     let at = format!("staff.{name}");
     if staff.key.expose().len() < 16 {
         let advice = "use 16 or more random ones";
-        problems.refuse(&format!("{at}.key"), "fewer than 16 characters", advice);
+        problems.add(&format!("{at}.key"), "fewer than 16 characters", advice);
     }
-    let all = staff.sites.iter().any(|site| site == EVERY_SITE);
-    let unknown = |site: &&String| *site != EVERY_SITE && !sites.contains_key(*site);
+    let all = staff.sites.iter().any(|site| site == ALL_SITES);
+    let unknown = |site: &&String| *site != ALL_SITES && !sites.contains_key(*site);
     for site in staff.sites.iter().filter(unknown) {
         refuse_unknown(&format!("{at}.sites"), "site", site, sites.keys(), problems);
     }
@@ -39,15 +39,15 @@ pub(super) fn staff_key(
     match (role, staff.counters.is_empty()) {
         (KeyRole::Staff, true) => {
             let advice = "name them in counters, or use role = \"manager\"";
-            problems.refuse(&format!("{at}.role"), "staff without a counter", advice);
+            problems.add(&format!("{at}.role"), "staff without a counter", advice);
         }
         (KeyRole::Manager, false) => {
             let advice = "use role = \"staff\", or leave counters out";
-            problems.refuse(&format!("{at}.counters"), "a manager is at every counter", advice);
+            problems.add(&format!("{at}.counters"), "a manager is at every counter", advice);
         }
         _ => {}
     }
     let counters = staff.counters.iter().map(|counter| CounterId::new(counter)).collect();
     let open = staff.sites.iter().cloned().collect();
-    StaffKey::new(name, staff.key.expose(), open).acting(role, counters)
+    StaffKey::new(name, staff.key.expose(), open).with_role(role, counters)
 }

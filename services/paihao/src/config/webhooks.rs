@@ -1,31 +1,34 @@
 //! Webhooks: what was read, as the notifier and the gateway take it.
 
 use super::{Config, Webhook};
-use paihao_chassis::config::{Problems, SecretText};
-use paihao_contracts::public::Happened;
+use paihao_chassis::config::{ConfigProblems, SecretText};
+use paihao_contracts::public::PublicEventKind;
 use paihao_contracts::webhook::hook_name;
-use paihao_gateway::book::setup::{id, refuse_unknown};
+use paihao_gateway::book::setup::{check_id, refuse_unknown};
 use paihao_notifier::webhooks::{Hook, Settings, is_fine};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The types of event that each webhook of each site is told of: what the gateway needs to know.
-pub(super) type Told = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+pub(super) type WebhookEventTypes = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 impl Config {
     /// Checks all webhooks.
-    pub(super) fn webhooks(&self, problems: &mut Problems) -> (Settings, Told) {
+    pub(super) fn webhook_settings(
+        &self,
+        problems: &mut ConfigProblems,
+    ) -> (Settings, WebhookEventTypes) {
         let in_flight = self.notifier.webhook_in_flight;
         if !(1..=256).contains(&in_flight) {
             let what = format!("{in_flight} messages at once");
-            problems.refuse("notifier.webhook_in_flight", what, "use 1 to 256; 8 is good");
+            problems.add("notifier.webhook_in_flight", what, "use 1 to 256; 8 is good");
         }
         let mut settings = Settings { in_flight, ..Settings::default() };
-        let mut told = Told::new();
+        let mut told = WebhookEventTypes::new();
         for (site, of_site) in &self.sites {
             for (name, webhook) in &of_site.webhooks {
                 let at = format!("sites.{site}.webhooks.{name}");
-                id(&at, name, problems);
-                let Some(hook) = hook(&at, webhook, problems) else { continue };
+                check_id(&at, name, problems);
+                let Some(hook) = check_webhook(&at, webhook, problems) else { continue };
                 told.entry(site.clone()).or_default().insert(name.clone(), hook.events.clone());
                 settings.hooks.insert(hook_name(site, name), hook);
             }
@@ -34,17 +37,17 @@ impl Config {
     }
 }
 
-fn hook(at: &str, webhook: &Webhook, problems: &mut Problems) -> Option<Hook> {
+fn check_webhook(at: &str, webhook: &Webhook, problems: &mut ConfigProblems) -> Option<Hook> {
     let former = webhook.former_secret.as_ref().map(|secret| ("former_secret", secret));
     let secrets = [("secret", &webhook.secret)].into_iter().chain(former);
     for (key, secret) in secrets.clone() {
         if secret.expose().len() < 24 {
             let advice = "use 24 or more random ones";
-            problems.refuse(&format!("{at}.{key}"), "fewer than 24 characters", advice);
+            problems.add(&format!("{at}.{key}"), "fewer than 24 characters", advice);
         }
     }
     let secrets: Vec<SecretText> = secrets.map(|(_, secret)| secret.clone()).collect();
-    let known = Happened::TYPES.map(str::to_owned);
+    let known = PublicEventKind::TYPES.map(str::to_owned);
     let events = match &webhook.events {
         None => known.iter().cloned().collect(),
         Some(events) => {
@@ -56,9 +59,9 @@ fn hook(at: &str, webhook: &Webhook, problems: &mut Problems) -> Option<Hook> {
         }
     };
     // What stands in the address is not shown: it may hold a password.
-    let refuse = |problems: &mut Problems| {
+    let refuse = |problems: &mut ConfigProblems| {
         let advice = "use https://…, or http:// on this machine";
-        problems.refuse(&format!("{at}.url"), "messages cannot be sent there", advice);
+        problems.add(&format!("{at}.url"), "messages cannot be sent there", advice);
     };
     match webhook.url.parse() {
         Ok(url) if is_fine(&url) => Some(Hook { url, secrets, events }),
@@ -72,10 +75,10 @@ fn hook(at: &str, webhook: &Webhook, problems: &mut Problems) -> Option<Hook> {
 #[cfg(test)]
 mod tests {
     use crate::config::{Config, Role};
-    use paihao_contracts::public::Happened;
+    use paihao_contracts::public::PublicEventKind;
     use std::fmt::Write;
 
-    fn checked(webhook: &str) -> Result<crate::config::Setup, String> {
+    fn checked(webhook: &str) -> Result<crate::config::ResolvedConfig, String> {
         let mut text = "
             [accounts.shop]
             appid = 'wx1'
@@ -88,8 +91,8 @@ mod tests {
             "
         .to_owned();
         let _ = writeln!(text, "{webhook}");
-        let config = Config::of_text("in x.toml", &text).map_err(|error| error.to_string())?;
-        config.check(Role::All).map_err(|error| error.to_string())
+        let config = Config::from_text("in x.toml", &text).map_err(|error| error.to_string())?;
+        config.resolve(Role::All).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -97,8 +100,8 @@ mod tests {
         let secret = "secret = 'a-secret-of-24-characters'";
         let setup = checked(&format!("url = 'https://crm.example.com/x'\n{secret}")).unwrap();
         let hook = &setup.webhooks.hooks["hall/crm"];
-        assert_eq!((hook.secrets.len(), hook.events.len()), (1, Happened::TYPES.len()));
-        assert_eq!(setup.book.webhooks["hall"]["crm"], hook.events);
+        assert_eq!((hook.secrets.len(), hook.events.len()), (1, PublicEventKind::TYPES.len()));
+        assert_eq!(setup.settings.webhooks["hall"]["crm"], hook.events);
         let more = "former_secret = 'another-one-of-24-letters'\nevents = ['ticket_called']";
         let setup = checked(&format!("url = 'http://127.0.0.1:1/x'\n{secret}\n{more}")).unwrap();
         let hook = &setup.webhooks.hooks["hall/crm"];

@@ -4,24 +4,29 @@
 //! credentials are proved at the stable channel without forcing, which hands out the token there
 //! is. The classic channel is never asked: each of its answers kills the token in use.
 
-use super::refused::refused;
+use super::refused::refusal_finding;
 use super::report::Finding;
-use super::{Ward, finding, kinds, notices, within};
-use crate::config::{Account, Config, Setup, TokenChannel};
+use super::{ProbeContext, finding, kinds, notices, with_timeout};
+use crate::config::{Account, Config, ResolvedConfig, TokenChannel};
 use paihao_contracts::names;
 use paihao_contracts::token::TokenRecord;
-use paihao_wechat::{AccessToken, Api, AppId, AppSecret, CallError, Meaning};
+use paihao_wechat::{AccessToken, Api, AppId, AppSecret, CallError, FailureClass};
 
 /// The calls whose quotas are looked at, and whose use the configuration limits.
-const COUNTED: [Api; 5] =
+const QUOTA_APIS: [Api; 5] =
     [Api::CreateQr, Api::SendTemplate, Api::SendText, Api::SendSubscription, Api::UserInfo];
 
-pub(super) async fn look(config: &Config, setup: &Setup, name: &str, ward: &Ward) -> Vec<Finding> {
+pub(super) async fn check(
+    config: &Config,
+    setup: &ResolvedConfig,
+    name: &str,
+    ward: &ProbeContext,
+) -> Vec<Finding> {
     let account = &config.accounts[name];
-    let (mut found, token) = credentials(name, account, ward).await;
+    let (mut found, token) = check_credentials(name, account, ward).await;
     let (notices, quotas) = futures::join!(
-        within(name, notices::look(setup, name, token.as_ref(), ward)),
-        within(name, quotas(name, account, setup, token.as_ref(), ward))
+        with_timeout(name, notices::check(setup, name, token.as_ref(), ward)),
+        with_timeout(name, check_quotas(name, account, setup, token.as_ref(), ward))
     );
     found.extend(notices);
     found.extend(quotas);
@@ -29,20 +34,21 @@ pub(super) async fn look(config: &Config, setup: &Setup, name: &str, ward: &Ward
 }
 
 /// Whether WeChat takes the credentials and calls from here, and the token to make calls with.
-async fn credentials(
+async fn check_credentials(
     name: &str,
     account: &Account,
-    ward: &Ward,
+    ward: &ProbeContext,
 ) -> (Vec<Finding>, Option<AccessToken>) {
-    let (kept, proved) = futures::join!(kept(name, ward), prove(account, ward));
+    let (kept, proved) =
+        futures::join!(cached_token(name, ward), fetch_stable_token(account, ward));
     let mut found = Vec::new();
     let issued = match proved {
         Ok(token) => {
-            found.push(Finding::of(name, kinds::CREDENTIALS_OK));
+            found.push(Finding::new(name, kinds::CREDENTIALS_OK));
             Some(token)
         }
         Err(error) => {
-            found.push(refused(name, "stable_token", &error, kinds::CREDENTIALS_REFUSED));
+            found.push(refusal_finding(name, "stable_token", &error, kinds::CREDENTIALS_REFUSED));
             None
         }
     };
@@ -52,19 +58,19 @@ async fn credentials(
     });
     let Some(token) = kept.flatten().or_else(|| issued.clone()) else { return (found, None) };
     let Err(error) = ward.client.callback_addresses(&token).await else {
-        found.push(Finding::of(name, kinds::CALLS_OK));
+        found.push(Finding::new(name, kinds::CALLS_OK));
         return (found, Some(token));
     };
-    let dead = error.meaning() == Meaning::Token;
+    let dead = error.class() == FailureClass::InvalidToken;
     let otherwise = if dead { kinds::TOKEN_REFUSED } else { kinds::WECHAT_REFUSED };
-    found.push(refused(name, "getcallbackip", &error, otherwise));
+    found.push(refusal_finding(name, "getcallbackip", &error, otherwise));
     (found, issued.filter(|issued| dead && *issued != token))
 }
 
 /// The token in the cache, if the cache is one that we can see.
-async fn kept(name: &str, ward: &Ward) -> Option<(Finding, Option<AccessToken>)> {
+async fn cached_token(name: &str, ward: &ProbeContext) -> Option<(Finding, Option<AccessToken>)> {
     let none = |detail: String| Some((finding(name, kinds::TOKEN_NOT_KEPT, detail), None));
-    let stored = match ward.cache.as_ref()?.get(&names::access_token(name)).await {
+    let stored = match ward.cache.as_ref()?.get(&names::access_token_key(name)).await {
         Ok(Some(stored)) => stored,
         Ok(None) => return none(String::new()),
         Err(unavailable) => return none(unavailable.to_string()),
@@ -78,27 +84,30 @@ async fn kept(name: &str, ward: &Ward) -> Option<(Finding, Option<AccessToken>)>
     Some((found, Some(AccessToken::new(record.token))))
 }
 
-async fn prove(account: &Account, ward: &Ward) -> Result<AccessToken, CallError> {
+async fn fetch_stable_token(
+    account: &Account,
+    ward: &ProbeContext,
+) -> Result<AccessToken, CallError> {
     let (app, secret) = (AppId(account.appid.clone()), AppSecret::new(account.secret.expose()));
     let issued = ward.client.stable_token(&app, &secret, false).await;
     issued.map(|issued| issued.token)
 }
 
-async fn quotas(
+async fn check_quotas(
     name: &str,
     account: &Account,
-    setup: &Setup,
+    setup: &ResolvedConfig,
     token: Option<&AccessToken>,
-    ward: &Ward,
+    ward: &ProbeContext,
 ) -> Vec<Finding> {
     let Some(token) = token else { return Vec::new() };
     let classic = (account.token_channel == TokenChannel::Classic).then_some(Api::ClassicToken);
-    let asked = COUNTED.into_iter().chain(classic).map(|api| async move {
+    let asked = QUOTA_APIS.into_iter().chain(classic).map(|api| async move {
         let quota = match ward.client.get_quota(token, api).await {
             Ok(quota) => quota,
             Err(error) => {
                 let call = format!("quota/get {}", api.name());
-                return vec![refused(name, &call, &error, kinds::WECHAT_REFUSED)];
+                return vec![refusal_finding(name, &call, &error, kinds::WECHAT_REFUSED)];
             }
         };
         let detail = format!("{}: {} of {} left", api.name(), quota.remain, quota.daily_limit);
@@ -108,7 +117,7 @@ async fn quotas(
             _ => kinds::QUOTA_OK,
         };
         let mut found = vec![finding(name, kind, detail)];
-        let ours = setup.limits.of(name, api).per_day;
+        let ours = setup.call_limits.for_api(name, api).per_day;
         if ours > quota.daily_limit && quota.daily_limit > 0 {
             let detail = format!("{}: {ours} of {}", api.name(), quota.daily_limit);
             found.push(finding(name, kinds::QUOTA_ABOVE, detail));

@@ -1,54 +1,60 @@
 //! Plays WeChat at an account's callback address.
 
 use super::report::Finding;
-use super::{Ward, finding, kinds};
-use crate::config::{Config, Setup};
+use super::{ProbeContext, finding, kinds};
+use crate::config::{Config, ResolvedConfig};
 use paihao_chassis::entropy;
 use paihao_wechat::callback::Mode;
-use paihao_wechat::probe::{Stamp, Unfit};
+use paihao_wechat::probe::{ProbeError, ProbeStamp};
 use std::net::{IpAddr, SocketAddr};
 use url::{Host, Url};
 
-pub(super) async fn look(config: &Config, setup: &Setup, name: &str, ward: &Ward) -> Vec<Finding> {
-    let Some(account) = setup.book.accounts.get(name) else { return Vec::new() };
+pub(super) async fn check(
+    config: &Config,
+    setup: &ResolvedConfig,
+    name: &str,
+    ward: &ProbeContext,
+) -> Vec<Finding> {
+    let Some(account) = setup.settings.accounts.get(name) else { return Vec::new() };
     let protection = &account.protection;
     let mut found = Vec::new();
     let inside = config.gateway.public.is_empty();
     let base = match inside {
         true => {
-            found.push(Finding::of(name, kinds::CALLBACK_INSIDE));
-            format!("http://{}", reachable(setup.listen))
+            found.push(Finding::new(name, kinds::CALLBACK_INSIDE));
+            format!("http://{}", loopback_if_unspecified(setup.gateway_listen))
         }
         false => config.gateway.public.trim_end_matches('/').to_owned(),
     };
     let address = format!("{base}/wechat/{name}");
     let Ok(address) = Url::parse(&address) else { return found };
     if !inside {
-        found.extend(outward(name, &address));
+        found.extend(address_findings(name, &address));
     }
     if protection.mode == Mode::Plain {
-        found.push(Finding::of(name, kinds::MODE_PLAIN));
+        found.push(Finding::new(name, kinds::MODE_PLAIN));
     }
     let verified =
-        ward.client.verify_callback(&address, &protection.token, true, stamp(ward)).await;
+        ward.client.verify_callback(&address, &protection.token, true, probe_stamp(ward)).await;
     if let Err(unfit) = verified {
-        found.push(unverified(name, &address, &unfit));
+        found.push(verification_finding(name, &address, &unfit));
         return found;
     }
-    let open = ward.client.verify_callback(&address, &protection.token, false, stamp(ward)).await;
+    let open =
+        ward.client.verify_callback(&address, &protection.token, false, probe_stamp(ward)).await;
     found.push(match open {
         Ok(()) => finding(name, kinds::CALLBACK_UNGUARDED, address.as_str()),
         Err(_) => finding(name, kinds::CALLBACK_OK, address.as_str()),
     });
-    found.push(match ward.client.push_callback(&address, protection, stamp(ward)).await {
+    found.push(match ward.client.push_callback(&address, protection, probe_stamp(ward)).await {
         Ok(()) => finding(name, kinds::MODE_OK, format!("{:?}", protection.mode).to_lowercase()),
-        Err(unfit) => unpushed(name, &unfit),
+        Err(unfit) => push_finding(name, &unfit),
     });
     found
 }
 
-fn stamp(ward: &Ward) -> Stamp {
-    Stamp {
+fn probe_stamp(ward: &ProbeContext) -> ProbeStamp {
+    ProbeStamp {
         now_ms: ward.now_ms(),
         nonce: u32::from_be_bytes(entropy::bytes()),
         random: entropy::bytes(),
@@ -56,7 +62,7 @@ fn stamp(ward: &Ward) -> Stamp {
 }
 
 /// Where a listener that listens everywhere is found on this machine.
-fn reachable(mut listen: SocketAddr) -> SocketAddr {
+fn loopback_if_unspecified(mut listen: SocketAddr) -> SocketAddr {
     if listen.ip().is_unspecified() {
         listen.set_ip(IpAddr::from([127, 0, 0, 1]));
     }
@@ -64,7 +70,7 @@ fn reachable(mut listen: SocketAddr) -> SocketAddr {
 }
 
 /// What WeChat would not like about an address before it asks.
-fn outward(name: &str, address: &Url) -> Vec<Finding> {
+fn address_findings(name: &str, address: &Url) -> Vec<Finding> {
     let mut found = Vec::new();
     let port = address.port_or_known_default().unwrap_or(0);
     if ![80, 443].contains(&port) {
@@ -81,15 +87,15 @@ fn outward(name: &str, address: &Url) -> Vec<Finding> {
         found.push(finding(name, kinds::CALLBACK_PRIVATE, host));
     }
     if address.scheme() != "https" {
-        found.push(Finding::of(name, kinds::CALLBACK_NOT_HTTPS));
+        found.push(Finding::new(name, kinds::CALLBACK_NOT_HTTPS));
     }
     found
 }
 
-fn unverified(name: &str, address: &Url, unfit: &Unfit) -> Finding {
+fn verification_finding(name: &str, address: &Url, unfit: &ProbeError) -> Finding {
     let kind = match unfit {
-        Unfit::Silent(_) => kinds::CALLBACK_SILENT,
-        Unfit::Said { code, .. } => match code.as_str() {
+        ProbeError::NoResponse(_) => kinds::CALLBACK_SILENT,
+        ProbeError::UnexpectedResponse { code, .. } => match code.as_str() {
             "wrong_signature" => kinds::CALLBACK_WRONG_TOKEN,
             "stale_callback" => kinds::CALLBACK_WRONG_CLOCK,
             _ => kinds::CALLBACK_WRONG_ANSWER,
@@ -98,15 +104,15 @@ fn unverified(name: &str, address: &Url, unfit: &Unfit) -> Finding {
     finding(name, kind, format!("{address}: {unfit}"))
 }
 
-fn unpushed(name: &str, unfit: &Unfit) -> Finding {
+fn push_finding(name: &str, unfit: &ProbeError) -> Finding {
     let kind = match unfit {
-        Unfit::Said { code, .. } => match code.as_str() {
+        ProbeError::UnexpectedResponse { code, .. } => match code.as_str() {
             // Sent plain, it is msg_signature that a mode that encrypts misses first.
             "encrypted_callback" | "plain_callback" | "bad_callback_query" => kinds::MODE_WRONG,
             "undecipherable_callback" => kinds::KEY_WRONG,
             _ => kinds::PUSH_REFUSED,
         },
-        Unfit::Silent(_) => kinds::PUSH_REFUSED,
+        ProbeError::NoResponse(_) => kinds::PUSH_REFUSED,
     };
     finding(name, kind, unfit.to_string())
 }
@@ -118,7 +124,7 @@ mod tests {
     #[test]
     fn an_address_that_wechat_cannot_use_is_seen_before_it_is_asked() {
         let seen = |address: &str| -> Vec<&str> {
-            let found = outward("shop", &address.parse().unwrap());
+            let found = address_findings("shop", &address.parse().unwrap());
             found.iter().map(|finding| finding.kind.code).collect()
         };
         assert_eq!(seen("https://shop.example.com/x"), [""; 0]);
@@ -131,13 +137,13 @@ mod tests {
     #[test]
     fn every_refusal_of_the_gateway_leads_to_its_cause() {
         let address = "https://shop.example.com/".parse().unwrap();
-        let said = |code: &str| Unfit::Said { status: 403, code: code.into() };
+        let said = |code: &str| ProbeError::UnexpectedResponse { status: 403, code: code.into() };
         for (code, kind) in [
             ("wrong_signature", kinds::CALLBACK_WRONG_TOKEN),
             ("stale_callback", kinds::CALLBACK_WRONG_CLOCK),
             ("", kinds::CALLBACK_WRONG_ANSWER),
         ] {
-            assert_eq!(unverified("shop", &address, &said(code)).kind, kind);
+            assert_eq!(verification_finding("shop", &address, &said(code)).kind, kind);
         }
         for (code, kind) in [
             ("encrypted_callback", kinds::MODE_WRONG),
@@ -146,7 +152,7 @@ mod tests {
             ("undecipherable_callback", kinds::KEY_WRONG),
             ("malformed_xml", kinds::PUSH_REFUSED),
         ] {
-            assert_eq!(unpushed("shop", &said(code)).kind, kind);
+            assert_eq!(push_finding("shop", &said(code)).kind, kind);
         }
     }
 }

@@ -1,16 +1,16 @@
 //! Whether this machine's clock is the others'.
 
 use super::report::Finding;
-use super::{Ward, finding, kinds};
+use super::{ProbeContext, finding, kinds};
 use jiff::fmt::rfc2822;
 
-const OFF_MS: i64 = 5_000;
-const WRONG_MS: i64 = 60_000;
+const SKEW_WARNING_MS: i64 = 5_000;
+const SKEW_BAD_MS: i64 = 60_000;
 
 /// Against the `Date` of WeChat's answers, which has whole seconds.
-pub(super) async fn wechat(ward: &Ward) -> Vec<Finding> {
+pub(super) async fn wechat(ward: &ProbeContext) -> Vec<Finding> {
     let asked = ward.now_ms();
-    let date = match ward.client.date().await {
+    let date = match ward.client.server_date().await {
         Ok(date) => date,
         Err(error) => return vec![finding("wechat", kinds::CLOCK_UNKNOWN, error.to_string())],
     };
@@ -20,7 +20,7 @@ pub(super) async fn wechat(ward: &Ward) -> Vec<Finding> {
         Some(theirs) => {
             compare("wechat", theirs.timestamp().as_millisecond() + 500, asked, answered)
         }
-        None => Finding::of("wechat", kinds::CLOCK_UNKNOWN),
+        None => Finding::new("wechat", kinds::CLOCK_UNKNOWN),
     }]
 }
 
@@ -29,8 +29,8 @@ pub(super) fn compare(about: &str, theirs: i64, asked: i64, answered: i64) -> Fi
     let ahead = asked + (answered - asked) / 2 - theirs;
     let off = ahead.abs().saturating_sub((answered - asked) / 2);
     let kind = match off {
-        WRONG_MS.. => kinds::CLOCK_WRONG,
-        OFF_MS.. => kinds::CLOCK_OFF,
+        SKEW_BAD_MS.. => kinds::CLOCK_WRONG,
+        SKEW_WARNING_MS.. => kinds::CLOCK_OFF,
         _ => kinds::CLOCK_OK,
     };
     finding(about, kind, format!("{:+.1} s", ahead as f64 / 1000.0))

@@ -6,24 +6,24 @@ use paihao_ledger_sqlite::inspect;
 use std::path::{Path, PathBuf};
 
 const LEDGER: &str = "ledger";
-const LOW: u64 = 1 << 30;
-const FULL: u64 = 100 << 20;
+const LOW_DISK_BYTES: u64 = 1 << 30;
+const FULL_DISK_BYTES: u64 = 100 << 20;
 
 pub(super) async fn sqlite(path: &Path) -> Vec<Finding> {
     let path = path.to_owned();
-    let looked = tokio::task::spawn_blocking(move || look(&path)).await;
-    looked.unwrap_or_else(|_| vec![Finding::of(LEDGER, kinds::FILE_UNUSABLE)])
+    let looked = tokio::task::spawn_blocking(move || check_file(&path)).await;
+    looked.unwrap_or_else(|_| vec![Finding::new(LEDGER, kinds::FILE_UNUSABLE)])
 }
 
-fn look(path: &Path) -> Vec<Finding> {
-    let folder = nearest(path);
+fn check_file(path: &Path) -> Vec<Finding> {
+    let folder = nearest_folder(path);
     let mut found = match inspect(path) {
         Err(error) => vec![finding(LEDGER, kinds::FILE_UNUSABLE, error.to_string())],
         Ok(Some(facts)) => {
             let detail = format!("{}, {} KiB", path.display(), facts.bytes >> 10);
             vec![finding(LEDGER, kinds::FILE_OK, detail)]
         }
-        Ok(None) => vec![match writable(&folder) {
+        Ok(None) => vec![match try_write(&folder) {
             Ok(()) => finding(LEDGER, kinds::FILE_NEW, path.display().to_string()),
             Err(error) => {
                 let detail = format!("{}: {error}", folder.display());
@@ -35,22 +35,22 @@ fn look(path: &Path) -> Vec<Finding> {
         found.push(finding(LEDGER, kinds::FILE_ON_NETWORK, folder.display().to_string()));
     }
     if let Ok(disk) = rustix::fs::statvfs(&folder) {
-        found.push(room(disk.f_bavail.saturating_mul(disk.f_frsize)));
+        found.push(disk_finding(disk.f_bavail.saturating_mul(disk.f_frsize)));
     }
     found
 }
 
-fn room(left: u64) -> Finding {
+fn disk_finding(left: u64) -> Finding {
     let kind = match left {
-        LOW.. => kinds::DISK_OK,
-        FULL.. => kinds::DISK_LOW,
+        LOW_DISK_BYTES.. => kinds::DISK_OK,
+        FULL_DISK_BYTES.. => kinds::DISK_LOW,
         _ => kinds::DISK_FULL,
     };
     finding(LEDGER, kind, format!("{} MiB", left >> 20))
 }
 
 /// The folder of a file, or the nearest one above it that is there.
-fn nearest(path: &Path) -> PathBuf {
+fn nearest_folder(path: &Path) -> PathBuf {
     let mut folder = path.parent().unwrap_or(path);
     while !folder.as_os_str().is_empty() && !folder.is_dir() {
         folder = folder.parent().unwrap_or(Path::new("/"));
@@ -62,7 +62,7 @@ fn nearest(path: &Path) -> PathBuf {
 }
 
 /// Permissions do not say it all (a volume may be read-only), so it is tried.
-fn writable(folder: &Path) -> std::io::Result<()> {
+fn try_write(folder: &Path) -> std::io::Result<()> {
     let probe = folder.join(format!(".paihao-doctor-{}", std::process::id()));
     std::fs::File::options().write(true).create_new(true).open(&probe)?;
     std::fs::remove_file(probe)
@@ -87,16 +87,16 @@ mod tests {
 
     #[test]
     fn room_is_told_before_there_is_none() {
-        assert_eq!(room(FULL - 1).kind, kinds::DISK_FULL);
-        assert_eq!(room(LOW - 1).kind, kinds::DISK_LOW);
-        assert_eq!(room(LOW).kind, kinds::DISK_OK);
+        assert_eq!(disk_finding(FULL_DISK_BYTES - 1).kind, kinds::DISK_FULL);
+        assert_eq!(disk_finding(LOW_DISK_BYTES - 1).kind, kinds::DISK_LOW);
+        assert_eq!(disk_finding(LOW_DISK_BYTES).kind, kinds::DISK_OK);
     }
 
     #[test]
     fn the_nearest_folder_above_is_found() {
         let folder = std::env::temp_dir();
-        assert_eq!(nearest(&folder.join("not/there/yet.sqlite")), folder);
-        assert_eq!(nearest(Path::new("not-there/yet.sqlite")), Path::new("."));
-        assert_eq!(nearest(Path::new("yet.sqlite")), Path::new("."));
+        assert_eq!(nearest_folder(&folder.join("not/there/yet.sqlite")), folder);
+        assert_eq!(nearest_folder(Path::new("not-there/yet.sqlite")), Path::new("."));
+        assert_eq!(nearest_folder(Path::new("yet.sqlite")), Path::new("."));
     }
 }

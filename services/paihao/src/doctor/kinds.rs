@@ -17,7 +17,7 @@ pub enum Level {
 
 impl Level {
     /// Its name in JSON and in the documentation.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Level::Ok => "ok",
             Level::Warning => "warning",
@@ -28,7 +28,7 @@ impl Level {
 
 /// One kind of finding.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Kind {
+pub struct FindingKind {
     /// Its stable name.
     pub code: &'static str,
     /// How bad it is.
@@ -43,21 +43,21 @@ pub struct Kind {
     pub advice_en: &'static str,
 }
 
-macro_rules! kinds {
+macro_rules! findings {
     ($($name:ident = $code:literal, $level:ident, $zh:literal, $en:literal, $advice_zh:literal, $advice_en:literal;)*) => {
         $(
             #[doc = $en]
-            pub const $name: &Kind = &Kind {
+            pub const $name: &FindingKind = &FindingKind {
                 code: $code, level: Level::$level, zh: $zh, en: $en,
                 advice_zh: $advice_zh, advice_en: $advice_en,
             };
         )*
         /// All of them, in the order of the documentation.
-        pub const ALL: &[&Kind] = &[$($name),*];
+        pub const ALL: &[&FindingKind] = &[$($name),*];
     };
 }
 
-kinds! {
+findings! {
     CREDENTIALS_OK = "credentials_ok", Ok, "微信接受 AppID 和 AppSecret", "WeChat accepts AppID and AppSecret",
         "", "";
     CREDENTIALS_REFUSED = "credentials_refused", Bad, "微信不接受 AppID 或 AppSecret", "WeChat does not accept AppID or AppSecret",
@@ -199,11 +199,11 @@ mod tests {
         let codes: BTreeSet<_> = ALL.iter().map(|kind| kind.code).collect();
         assert_eq!(codes.len(), ALL.len());
         for kind in ALL {
-            let Kind { code, level, zh, en, advice_zh, advice_en } = kind;
+            let FindingKind { code, level, zh, en, advice_zh, advice_en } = kind;
             assert_eq!(*level == Level::Ok, advice_zh.is_empty(), "{code}");
             let advice =
                 if advice_zh.is_empty() { "" } else { &format!("{advice_zh} / {advice_en}") };
-            let row = format!("| `{code}` | {} | {zh} / {en} | {advice} |", level.word());
+            let row = format!("| `{code}` | {} | {zh} / {en} | {advice} |", level.name());
             assert!(documented.contains(&row), "docs/guide/doctor.md lacks this row:\n{row}");
         }
         let rows = documented.lines().filter(|line| line.starts_with("| `")).count();

@@ -1,7 +1,7 @@
 //! `paihao doctor`: goes through everything an operator would want to know before opening day.
 //!
-//! In reading order: [`kinds`] is every finding there is; [`report`] is how they are told; `account`
-//! and `notices` ask WeChat, `refused` is what its "no" means, `callback` plays it; `stores`, `file`
+//! In reading order: [`findings`] is every finding there is; [`report`] is how they are told; `check_account`
+//! and `notices` ask WeChat, `refused` is what its "no" means, `post_callback` plays it; `stores`, `file`
 //! and `clock` look at what all stands on.
 
 pub mod kinds;
@@ -17,10 +17,10 @@ mod clock;
 mod file;
 mod stores;
 
-use crate::config::{Config, LedgerKind, Role, Setup};
+use crate::config::{Config, LedgerKind, ResolvedConfig, Role};
 use crate::ports::redis_options;
 use clap::Args;
-use kinds::Kind;
+use kinds::FindingKind;
 use paihao_cache::Cache;
 use paihao_cache_redis::RedisCache;
 use paihao_chassis::Exit;
@@ -33,9 +33,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long one part may take: a few calls, one after the other, that do not end.
-const PART: Duration = Duration::from_secs(20);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long an account may take. All run side by side, so this is how long all of it takes.
-const WHOLE: Duration = Duration::from_secs(45);
+const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// How the doctor is asked.
 #[derive(Debug, Clone, Args)]
@@ -49,14 +49,14 @@ pub struct DoctorOptions {
 }
 
 /// What every part looks with.
-struct Ward {
+struct ProbeContext {
     client: Client,
     /// Where the token service keeps tokens, if another process can see that.
     cache: Option<Arc<dyn Cache>>,
     clock: SystemClock,
 }
 
-impl Ward {
+impl ProbeContext {
     fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
@@ -75,7 +75,7 @@ pub async fn run(config: Config, options: DoctorOptions) -> Exit {
         true => println!("{}", report.json()),
         false => print!("{}", report.text()),
     }
-    match report.bad() {
+    match report.bad_count() {
         0 => Exit::Clean,
         _ => Exit::FailedToStart,
     }
@@ -83,12 +83,12 @@ pub async fn run(config: Config, options: DoctorOptions) -> Exit {
 
 /// Looks at everything, or at one account and the stores.
 pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, ConfigError> {
-    let setup = config.check(Role::All)?;
-    let client = match Client::new(setup.wechat.clone()) {
+    let setup = config.resolve(Role::All)?;
+    let client = match Client::new(setup.wechat_client.clone()) {
         Ok(client) => client,
         Err(error) => {
             let finding =
-                Finding::of("wechat", kinds::WECHAT_UNREACHABLE).detail(error.to_string());
+                Finding::new("wechat", kinds::WECHAT_UNREACHABLE).with_detail(error.to_string());
             return Ok(Report::new(vec![finding]));
         }
     };
@@ -98,57 +98,62 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
         Some(Ok(redis)) => Some(Arc::clone(redis) as Arc<dyn Cache>),
         _ => None,
     };
-    let ward = Ward { client, cache, clock: SystemClock };
+    let ward = ProbeContext { client, cache, clock: SystemClock };
 
     let all = config.accounts.keys().filter(|name| only.is_none_or(|only| only == *name));
     let all: Vec<&String> = all.collect();
     let accounts = all.iter().map(|name| async {
-        let whole = timeout(WHOLE, account(config, &setup, name, &ward)).await;
-        whole.unwrap_or_else(|_| vec![Finding::of(name, kinds::TIMED_OUT)])
+        let whole = timeout(ACCOUNT_TIMEOUT, check_account(config, &setup, name, &ward)).await;
+        whole.unwrap_or_else(|_| vec![Finding::new(name, kinds::TIMED_OUT)])
     });
     let stores = async {
         let ledger = match config.ledger.kind {
-            LedgerKind::Nats => within("ledger", stores::nats(&config.ledger)).await,
-            LedgerKind::Sqlite => within("ledger", file::sqlite(&config.ledger.file)).await,
+            LedgerKind::Nats => with_timeout("ledger", stores::nats(&config.ledger)).await,
+            LedgerKind::Sqlite => with_timeout("ledger", file::sqlite(&config.ledger.file)).await,
         };
         let cache = match &redis {
             None => Vec::new(),
-            Some(Ok(redis)) => within("cache", stores::redis(redis, &ward)).await,
+            Some(Ok(redis)) => with_timeout("cache", stores::redis(redis, &ward)).await,
             Some(Err(bad)) => {
-                vec![Finding::of("cache", kinds::REDIS_AWAY).detail(bad.to_string())]
+                vec![Finding::new("cache", kinds::REDIS_AWAY).with_detail(bad.to_string())]
             }
         };
         [ledger, cache].concat()
     };
     let (accounts, time, stores) = futures::join!(
         futures::future::join_all(accounts),
-        within("wechat", clock::wechat(&ward)),
+        with_timeout("wechat", clock::wechat(&ward)),
         stores
     );
     let mut findings = accounts.concat();
     if all.is_empty() {
         let about = only.unwrap_or("accounts");
-        findings.push(Finding::of(about, kinds::NO_ACCOUNT));
+        findings.push(Finding::new(about, kinds::NO_ACCOUNT));
     }
     findings.extend(time);
     findings.extend(stores);
     Ok(Report::new(findings))
 }
 
-async fn account(config: &Config, setup: &Setup, name: &str, ward: &Ward) -> Vec<Finding> {
+async fn check_account(
+    config: &Config,
+    setup: &ResolvedConfig,
+    name: &str,
+    ward: &ProbeContext,
+) -> Vec<Finding> {
     let (calls, callback) = futures::join!(
-        account::look(config, setup, name, ward),
-        within(name, callback::look(config, setup, name, ward))
+        account::check(config, setup, name, ward),
+        with_timeout(name, callback::check(config, setup, name, ward))
     );
     [calls, callback].concat()
 }
 
 /// What a part found, or that it did not end in time.
-async fn within(about: &str, part: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
-    let ended = timeout(PART, part).await;
-    ended.unwrap_or_else(|_| vec![Finding::of(about, kinds::TIMED_OUT)])
+async fn with_timeout(about: &str, part: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+    let ended = timeout(CHECK_TIMEOUT, part).await;
+    ended.unwrap_or_else(|_| vec![Finding::new(about, kinds::TIMED_OUT)])
 }
 
-fn finding(about: &str, kind: &'static Kind, detail: impl Into<String>) -> Finding {
-    Finding::of(about, kind).detail(detail)
+fn finding(about: &str, kind: &'static FindingKind, detail: impl Into<String>) -> Finding {
+    Finding::new(about, kind).with_detail(detail)
 }

@@ -1,52 +1,52 @@
 //! Through which channels each kind of notice can go out, and whether its template is as WeChat's
 //! console has it.
 
-use super::refused::refused;
+use super::refused::refusal_finding;
 use super::report::Finding;
-use super::{Ward, finding, kinds};
-use crate::config::Setup;
+use super::{ProbeContext, finding, kinds};
+use crate::config::ResolvedConfig;
 use paihao_contracts::notice::Channel;
-use paihao_notifier::channels::{Account, Manner};
+use paihao_notifier::channels::{AccountPolicies, NoticePolicy};
 use paihao_wechat::AccessToken;
 use paihao_wechat::template::Template;
-use paihao_wechat::template::list::{Fault, check_binding};
+use paihao_wechat::template::list::{TemplateFault, check_binding};
 
 /// Without a token, what the configuration says by itself.
-pub(super) async fn look(
-    setup: &Setup,
+pub(super) async fn check(
+    setup: &ResolvedConfig,
     name: &str,
     token: Option<&AccessToken>,
-    ward: &Ward,
+    ward: &ProbeContext,
 ) -> Vec<Finding> {
     let Some(says) = setup.notifier.accounts.get(name) else { return Vec::new() };
     let mut found = Vec::new();
     let mut own = None;
     if let Some(token) = token
-        && says.values().any(|manner| usable(manner).contains(&Channel::Template))
+        && says.values().any(|manner| active_channels(manner).contains(&Channel::Template))
     {
         match ward.client.list_templates(token).await {
             Ok(templates) => own = Some(templates),
             Err(error) => {
                 let call = "get_all_private_template";
-                found.push(refused(name, call, &error, kinds::WECHAT_REFUSED));
+                found.push(refusal_finding(name, call, &error, kinds::WECHAT_REFUSED));
             }
         }
     }
-    found.extend(judge(name, says, own.as_deref()));
+    found.extend(template_findings(name, says, own.as_deref()));
     found
 }
 
 /// The channels that bring something by themselves. What an earlier answer has said is no way out
 /// for a notice that comes later.
-fn usable(manner: &Manner) -> Vec<Channel> {
-    manner.usable().filter(|channel| *channel != Channel::PassiveReply).collect()
+fn active_channels(manner: &NoticePolicy) -> Vec<Channel> {
+    manner.usable_channels().filter(|channel| *channel != Channel::PassiveReply).collect()
 }
 
 /// `own` are the account's templates, if WeChat told them.
-fn judge(name: &str, says: &Account, own: Option<&[Template]>) -> Vec<Finding> {
+fn template_findings(name: &str, says: &AccountPolicies, own: Option<&[Template]>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (kind, manner) in says {
-        let mut ways = usable(manner);
+        let mut ways = active_channels(manner);
         let bound = manner.template.as_ref().filter(|_| ways.contains(&Channel::Template));
         if let (Some(bound), Some(own)) = (bound, own) {
             let keys = bound.fields.iter().map(|(key, _)| key.as_str());
@@ -56,7 +56,9 @@ fn judge(name: &str, says: &Account, own: Option<&[Template]>) -> Vec<Finding> {
             }
             let told = |fault| finding(name, kinds::TEMPLATE_FAULT, format!("{kind}: {fault}"));
             found.extend(faults.iter().map(told));
-            let refuses = |fault: &Fault| matches!(fault, Fault::NoTemplate(_) | Fault::Missing(_));
+            let refuses = |fault: &TemplateFault| {
+                matches!(fault, TemplateFault::NoTemplate(_) | TemplateFault::MissingField(_))
+            };
             ways.retain(|way| *way != Channel::Template || !faults.iter().any(refuses));
         }
         // A call has to be heard; of everything else an owner may choose to say less.
@@ -128,10 +130,17 @@ mod tests {
                 &["template_fault called: the account has no template gone", "no_channel called"],
             ),
         ] {
-            let manner =
-                Manner { channels: channels.into(), template, subscription, text: text.into() };
-            let found =
-                judge("shop", &[("called", manner)].into(), Some(std::slice::from_ref(&own)));
+            let manner = NoticePolicy {
+                channels: channels.into(),
+                template,
+                subscription,
+                text: text.into(),
+            };
+            let found = template_findings(
+                "shop",
+                &[("called", manner)].into(),
+                Some(std::slice::from_ref(&own)),
+            );
             let found: Vec<String> =
                 found.iter().map(|found| format!("{} {}", found.kind.code, found.detail)).collect();
             assert_eq!(found, expected);

@@ -2,22 +2,22 @@
 
 use super::report::Finding;
 use super::{finding, kinds};
-use paihao_wechat::{CallError, Meaning};
+use paihao_wechat::{CallError, FailureClass};
 
 /// A call that did not succeed, in WeChat's words where it has said any.
-pub(super) fn refused(
+pub(super) fn refusal_finding(
     name: &str,
     call: &str,
     error: &CallError,
-    otherwise: &'static kinds::Kind,
+    otherwise: &'static kinds::FindingKind,
 ) -> Finding {
     let CallError::Refused(refusal) = error else {
         return finding(name, kinds::WECHAT_UNREACHABLE, format!("{call}: {error}"));
     };
-    let kind = match (refusal.code, refusal.meaning) {
+    let kind = match (refusal.code, refusal.class) {
         (40164, _) => kinds::ADDRESS_NOT_LISTED,
-        (40001 | 40013 | 40125 | 40243 | 41002 | 41004, Meaning::Ours) => otherwise,
-        (_, Meaning::Token) => otherwise,
+        (40001 | 40013 | 40125 | 40243 | 41002 | 41004, FailureClass::Configuration) => otherwise,
+        (_, FailureClass::InvalidToken) => otherwise,
         _ => kinds::WECHAT_REFUSED,
     };
     finding(name, kind, format!("{call}: {refusal} ({})", refusal.advice()))

@@ -1,29 +1,29 @@
 //! Findings, and how they are told: to people in two languages, to programs as JSON.
 
-use super::kinds::{Kind, Level};
+use super::kinds::{FindingKind, Level};
 use serde_json::json;
 use std::fmt::Write;
 
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The account, or `wechat`, `ledger`, `cache`.
+    /// The account, or `wechat_client`, `open_ledger`, `open_cache`.
     pub about: String,
     /// What was found.
-    pub kind: &'static Kind,
+    pub kind: &'static FindingKind,
     /// What exactly was met. Holds no secret and no token.
     pub detail: String,
 }
 
 impl Finding {
     /// A finding whose kind says it all.
-    pub fn of(about: &str, kind: &'static Kind) -> Self {
+    pub fn new(about: &str, kind: &'static FindingKind) -> Self {
         Finding { about: about.to_owned(), kind, detail: String::new() }
     }
 
     /// The same with what exactly was met.
     #[must_use]
-    pub fn detail(self, detail: impl Into<String>) -> Self {
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
         Finding { detail: detail.into(), ..self }
     }
 }
@@ -41,7 +41,7 @@ impl Report {
     }
 
     /// How many findings are bad.
-    pub fn bad(&self) -> usize {
+    pub fn bad_count(&self) -> usize {
         self.count(Level::Bad)
     }
 
@@ -54,7 +54,7 @@ impl Report {
         let mut text = String::new();
         let mut about = "";
         for finding in &self.findings {
-            let Kind { code, level, zh, en, advice_zh, advice_en } = finding.kind;
+            let FindingKind { code, level, zh, en, advice_zh, advice_en } = finding.kind;
             if finding.about != about {
                 about = &finding.about;
                 let _ = writeln!(text, "{}[{about}]", if text.is_empty() { "" } else { "\n" });
@@ -72,7 +72,7 @@ impl Report {
                 let _ = writeln!(text, "     → {advice_zh}\n       {advice_en}");
             }
         }
-        let (bad, warnings) = (self.bad(), self.count(Level::Warning));
+        let (bad, warnings) = (self.bad_count(), self.count(Level::Warning));
         let _ =
             writeln!(text, "\n{bad} 项不行，{warnings} 项注意。 {bad} bad, {warnings} warnings.");
         text
@@ -81,7 +81,7 @@ impl Report {
     /// For programs.
     pub fn json(&self) -> String {
         let findings = self.findings.iter().map(|finding| {
-            let Kind { code, level, zh, en, advice_zh, advice_en } = finding.kind;
+            let FindingKind { code, level, zh, en, advice_zh, advice_en } = finding.kind;
             json!({
                 "about": finding.about,
                 "finding": code,
@@ -95,7 +95,7 @@ impl Report {
         });
         let all = json!({
             "findings": findings.collect::<Vec<_>>(),
-            "bad": self.bad(),
+            "bad": self.bad_count(),
             "warnings": self.count(Level::Warning),
         });
         format!("{all:#}")

@@ -1,11 +1,11 @@
 //! NATS and Redis: versions, and whether what they are told outlives a restart.
 
 use super::report::Finding;
-use super::{Ward, clock, finding, kinds};
+use super::{ProbeContext, clock, finding, kinds};
 use crate::config::Ledger;
 use crate::ports::nats_options;
-use paihao_cache_redis::{RedisCache, RedisFacts};
-use paihao_ledger_nats::{ConnectError, ServerFacts, inspect};
+use paihao_cache_redis::{RedisCache, RedisServerInfo};
+use paihao_ledger_nats::{ConnectError, ServerInfo, inspect};
 
 const LEDGER: &str = "ledger";
 const CACHE: &str = "cache";
@@ -25,7 +25,7 @@ pub(super) async fn nats(config: &Ledger) -> Vec<Finding> {
     }
 }
 
-fn nats_findings(facts: &ServerFacts, replicas: usize) -> Vec<Finding> {
+fn nats_findings(facts: &ServerInfo, replicas: usize) -> Vec<Finding> {
     let server = if facts.untested { kinds::NATS_UNTESTED } else { kinds::NATS_OK };
     let mut found = vec![finding(LEDGER, server, format!("NATS {}", facts.version))];
     for stream in &facts.streams {
@@ -33,7 +33,7 @@ fn nats_findings(facts: &ServerFacts, replicas: usize) -> Vec<Finding> {
         if !stream.on_disk {
             found.push(finding(LEDGER, kinds::STREAM_IN_MEMORY, name));
         }
-        if !stream.kept_right {
+        if !stream.retention_matches {
             found.push(finding(LEDGER, kinds::STREAM_RETENTION, name));
         }
         if stream.replicas != replicas {
@@ -49,7 +49,7 @@ fn nats_findings(facts: &ServerFacts, replicas: usize) -> Vec<Finding> {
     found
 }
 
-pub(super) async fn redis(redis: &RedisCache, ward: &Ward) -> Vec<Finding> {
+pub(super) async fn redis(redis: &RedisCache, ward: &ProbeContext) -> Vec<Finding> {
     let asked = ward.now_ms();
     match redis.inspect().await {
         Ok(facts) => {
@@ -61,7 +61,7 @@ pub(super) async fn redis(redis: &RedisCache, ward: &Ward) -> Vec<Finding> {
     }
 }
 
-fn redis_findings(facts: &RedisFacts) -> Vec<Finding> {
+fn redis_findings(facts: &RedisServerInfo) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut say = |kind, detail: String| found.push(finding(CACHE, kind, detail));
     if facts.too_old {
@@ -71,19 +71,19 @@ fn redis_findings(facts: &RedisFacts) -> Vec<Finding> {
         say(kinds::REDIS_REPLICA, String::new());
     }
     // Whether there are snapshots may not be told; then it is not claimed that there are none.
-    if !facts.appends && facts.snapshots == Some(false) {
+    if !facts.aof_enabled && facts.rdb_enabled == Some(false) {
         say(kinds::REDIS_NOT_PERSISTENT, String::new());
     }
     if facts.write_failed {
         say(kinds::REDIS_WRITE_FAILED, String::new());
     }
-    if facts.most_memory > 0 && facts.eviction != "noeviction" {
-        let detail = format!("{}, maxmemory {} MiB", facts.eviction, facts.most_memory >> 20);
+    if facts.max_memory > 0 && facts.eviction_policy != "noeviction" {
+        let detail = format!("{}, maxmemory {} MiB", facts.eviction_policy, facts.max_memory >> 20);
         say(kinds::REDIS_EVICTS, detail);
     }
     if found.is_empty() {
-        let kept = if facts.appends { "AOF" } else { "RDB" };
-        let kept = if facts.snapshots.is_none() && !facts.appends { "?" } else { kept };
+        let kept = if facts.aof_enabled { "AOF" } else { "RDB" };
+        let kept = if facts.rdb_enabled.is_none() && !facts.aof_enabled { "?" } else { kept };
         found.push(finding(CACHE, kinds::REDIS_OK, format!("Redis {}, {kept}", facts.version)));
     }
     found
@@ -92,7 +92,7 @@ fn redis_findings(facts: &RedisFacts) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_ledger_nats::StreamFacts;
+    use paihao_ledger_nats::StreamInfo;
 
     fn codes(found: &[Finding]) -> Vec<&str> {
         found.iter().map(|finding| finding.kind.code).collect()
@@ -100,13 +100,13 @@ mod tests {
 
     #[test]
     fn what_a_restart_would_lose_is_bad() {
-        let stream = StreamFacts {
+        let stream = StreamInfo {
             name: "PAIHAO_LEDGER".into(),
             on_disk: true,
-            kept_right: true,
+            retention_matches: true,
             replicas: 1,
         };
-        let facts = ServerFacts {
+        let facts = ServerInfo {
             version: "2.15.1".into(),
             untested: false,
             streams: vec![stream.clone()],
@@ -114,8 +114,8 @@ mod tests {
         };
         assert_eq!(codes(&nats_findings(&facts, 1)), ["nats_ok", "streams_ok"]);
         assert_eq!(codes(&nats_findings(&facts, 3)), ["nats_ok", "stream_replicas"]);
-        let broken = StreamFacts { on_disk: false, kept_right: false, ..stream };
-        let facts = ServerFacts {
+        let broken = StreamInfo { on_disk: false, retention_matches: false, ..stream };
+        let facts = ServerInfo {
             untested: true,
             streams: vec![broken],
             missing: vec!["PAIHAO_NOTICES".into()],
@@ -127,26 +127,26 @@ mod tests {
 
     #[test]
     fn a_redis_that_forgets_is_seen() {
-        let good = RedisFacts {
+        let good = RedisServerInfo {
             version: "7.0.15".into(),
             too_old: false,
             is_replica: false,
-            appends: true,
-            snapshots: Some(false),
+            aof_enabled: true,
+            rdb_enabled: Some(false),
             write_failed: false,
-            most_memory: 0,
-            eviction: "allkeys-lru".into(),
+            max_memory: 0,
+            eviction_policy: "allkeys-lru".into(),
             time_ms: 0,
         };
         assert_eq!(codes(&redis_findings(&good)), ["redis_ok"]);
-        let unknown = RedisFacts { appends: false, snapshots: None, ..good.clone() };
+        let unknown = RedisServerInfo { aof_enabled: false, rdb_enabled: None, ..good.clone() };
         assert_eq!(codes(&redis_findings(&unknown)), ["redis_ok"]);
-        let bad = RedisFacts {
+        let bad = RedisServerInfo {
             too_old: true,
             is_replica: true,
-            appends: false,
+            aof_enabled: false,
             write_failed: true,
-            most_memory: 1 << 30,
+            max_memory: 1 << 30,
             ..good
         };
         let all = ["redis_old", "redis_replica", "redis_not_persistent", "redis_write_failed"];

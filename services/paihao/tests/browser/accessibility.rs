@@ -9,13 +9,13 @@ use crate::demo::Demo;
 use crate::window::Window;
 use serde_json::json;
 
-const CHECKER: &str = include_str!("checker.js");
+const CHECKER_SCRIPT: &str = include_str!("checker.js");
 
 /// What is wrong with a page as it stands, in sentences.
-pub async fn findings(page: &Window) -> Vec<String> {
+pub async fn accessibility_findings(page: &Window) -> Vec<String> {
     // After a key, the focus shows wherever it goes; this one does nothing else.
-    page.press("\u{E008}").await;
-    let found = page.run(CHECKER, json!([])).await;
+    page.press_keys("\u{E008}").await;
+    let found = page.run_script(CHECKER_SCRIPT, json!([])).await;
     let found = found.as_array().expect("a list").iter();
     found.map(|finding| finding.as_str().unwrap_or_default().to_owned()).collect()
 }
@@ -23,12 +23,12 @@ pub async fn findings(page: &Window) -> Vec<String> {
 #[tokio::test]
 async fn the_checker_sees_what_is_wrong() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    let index = demo.address("/kiosk/").replace("/kiosk/hall", "/");
+    let index = demo.printed_address("/kiosk/").replace("/kiosk/hall", "/");
     let page = browser.open(&index).await;
-    page.shows("#sites h2", "城南便民服务大厅").await;
-    assert_eq!(findings(&page).await, [""; 0]);
-    page.run(FAULTS, json!([])).await;
-    let found = findings(&page).await.join("\n");
+    page.wait_for_text("#sites h2", "城南便民服务大厅").await;
+    assert_eq!(accessibility_findings(&page).await, [""; 0]);
+    page.run_script(FAULTS_SCRIPT, json!([])).await;
+    let found = accessibility_findings(&page).await.join("\n");
     for sentence in [
         "has no name",
         "has no label",
@@ -48,11 +48,11 @@ async fn the_checker_sees_what_is_wrong() {
     ] {
         assert!(found.contains(sentence), "{sentence}: {found}");
     }
-    browser.end(&[]).await;
+    browser.quit(&[]).await;
 }
 
 /// One of each, made by properties: the page's policy bars attributes with styles.
-const FAULTS: &str = "
+const FAULTS_SCRIPT: &str = "
 const make = (tag, text = '', style = {}, more = {}) => {
   const element = document.createElement(tag);
   element.textContent = text;

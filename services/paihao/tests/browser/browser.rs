@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How long anything may take on a machine that is busy with other things.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+pub const PAGE_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// One browser with windows.
 pub struct Browser {
@@ -42,7 +42,7 @@ impl Browser {
         self.client.switch_to_window(some).await.expect("a window is left");
         let opened = self.client.new_window(false).await.expect("a new window");
         let window = Window::new(&self.client, opened.handle);
-        window.go(url).await;
+        window.navigate(url).await;
         window
     }
 
@@ -52,20 +52,21 @@ impl Browser {
     }
 
     /// The window that a page opens, when it was none of `before`.
-    pub async fn opened_since(&self, before: &[WindowHandle]) -> Window {
+    pub async fn window_opened_since(&self, before: &[WindowHandle]) -> Window {
         let mut fresh = None;
         let opened = async || {
             fresh = self.windows().await.into_iter().find(|handle| !before.contains(handle));
             fresh.is_some()
         };
-        wait_until("a window opens", PATIENCE, opened).await;
+        wait_until("a window opens", PAGE_TIMEOUT, opened).await;
         Window::new(&self.client, fresh.expect("waited for"))
     }
 
     /// Ends it. Nothing may have been asked of another machine, and no page may have complained of
     /// anything but what holds one of `expected`.
-    pub async fn end(self, expected: &[&str]) {
-        let asked: Vec<Url> = self.log("performance").await.iter().filter_map(asked).collect();
+    pub async fn quit(self, expected: &[&str]) {
+        let asked: Vec<Url> =
+            self.log("performance").await.iter().filter_map(requested_url).collect();
         assert!(asked.len() > 5, "the requests were not seen: {asked:?}");
         for url in asked {
             let inside = matches!(url.scheme(), "data" | "about" | "blob" | "chrome");
@@ -81,13 +82,14 @@ impl Browser {
     }
 
     async fn log(&self, kind: &'static str) -> Vec<Value> {
-        let told = self.client.issue_cmd(Ask("se/log", json!({ "type": kind }))).await;
+        let told =
+            self.client.issue_cmd(ChromedriverCommand("se/log", json!({ "type": kind }))).await;
         told.expect("the log").as_array().expect("a list").clone()
     }
 }
 
 /// The address that a line of the performance log tells of as asked for.
-fn asked(line: &Value) -> Option<Url> {
+fn requested_url(line: &Value) -> Option<Url> {
     let told: Value = serde_json::from_str(line["message"].as_str()?).ok()?;
     let message = &told["message"];
     let (method, event) = (message["method"].as_str()?, &message["params"]);
@@ -101,9 +103,9 @@ fn asked(line: &Value) -> Option<Url> {
 
 /// A command of chromedriver that is not in the WebDriver standard.
 #[derive(Debug)]
-pub struct Ask(pub &'static str, pub Value);
+pub struct ChromedriverCommand(pub &'static str, pub Value);
 
-impl WebDriverCompatibleCommand for Ask {
+impl WebDriverCompatibleCommand for ChromedriverCommand {
     fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
         let session = session.unwrap_or_default();
         base.join(&format!("session/{session}/{}", self.0))

@@ -1,201 +1,203 @@
 //! The console: one key each, one press one act, and every "no" in words.
 
 use crate::browser::Browser;
-use crate::demo::{Demo, chat};
+use crate::demo::{Demo, chat_selector};
 use crate::window::Window;
 use harness::Proxy;
 use serde_json::json;
 
-const ENTER: &str = "\u{E007}";
-const ESCAPE: &str = "\u{E00C}";
-const DOWN: &str = "\u{E015}";
+const ENTER_KEY: &str = "\u{E007}";
+const ESCAPE_KEY: &str = "\u{E00C}";
+const DOWN_KEY: &str = "\u{E015}";
 
 /// Waits until a button can be pressed, and presses its key.
-async fn key(staff: &Window, key: &str, button: &str) {
-    staff.shows(&format!("#{button}:enabled"), "").await;
-    staff.press(key).await;
+async fn press_shortcut(staff: &Window, key: &str, button: &str) {
+    staff.wait_for_text(&format!("#{button}:enabled"), "").await;
+    staff.press_keys(key).await;
 }
 
 /// Waits for a question, and answers it by the keyboard.
-async fn answer(staff: &Window, title: &str, keys: &str) {
-    staff.shows("#dialog-title", title).await;
-    staff.press(keys).await;
+async fn answer_dialog(staff: &Window, title: &str, keys: &str) {
+    staff.wait_for_text("#dialog-title", title).await;
+    staff.press_keys(keys).await;
 }
 
 #[tokio::test]
 async fn the_whole_day_goes_by_keys_alone_and_calls_are_seen_at_once_everywhere() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    let phones = demo.people_in_line(&browser, 5).await;
-    let board = browser.open(&demo.address("/board/")).await;
+    let phones = demo.add_people_in_line(&browser, 5).await;
+    let board = browser.open(&demo.printed_address("/board/")).await;
     let other = demo.staff_at(&browser, 2).await;
     let staff = demo.staff_at_first_counter(&browser).await;
-    staff.shows("#next-hint", "5 人在等").await;
+    staff.wait_for_text("#next-hint", "5 人在等").await;
 
     // Two presses are one call.
-    staff.press("nn").await;
-    staff.shows("#desk[data-state=called] #number", "A001").await;
-    staff.shows("#said.done", "已叫 A001").await;
-    board.shows("#hero .number", "A001").await;
-    other.shows("#counter-list .fresh, #counter-list li", "A001").await;
-    other.shows("#said.news", "别的窗口叫了 A001").await;
-    phones.shows(&format!("{} .card", chat(1)), "1号窗口").await;
-    staff.shows("#message", "已").await;
-    staff.shows("#recall:disabled #recall-hint", "秒后").await;
+    staff.press_keys("nn").await;
+    staff.wait_for_text("#desk[data-state=called] #number", "A001").await;
+    staff.wait_for_text("#said.done", "已叫 A001").await;
+    board.wait_for_text("#hero .number", "A001").await;
+    other.wait_for_text("#counter-list .fresh, #counter-list li", "A001").await;
+    other.wait_for_text("#said.news", "别的窗口叫了 A001").await;
+    phones.wait_for_text(&format!("{} .card", chat_selector(1)), "1号窗口").await;
+    staff.wait_for_text("#message", "已").await;
+    staff.wait_for_text("#recall:disabled #recall-hint", "秒后").await;
 
     // The call was a mistake, and then it was none.
-    key(&staff, "u", "undo").await;
-    answer(&staff, "撤销什么", ENTER).await;
-    staff.shows("#said.done", "已撤销 A001").await;
-    staff.shows("#waiting li:first-child", "A001").await;
-    key(&staff, "n", "next").await;
-    staff.shows("#desk[data-state=called] #number", "A001").await;
-    key(&staff, "s", "start").await;
-    staff.shows("#desk[data-state=serving] #state", "办理中").await;
+    press_shortcut(&staff, "u", "undo").await;
+    answer_dialog(&staff, "撤销什么", ENTER_KEY).await;
+    staff.wait_for_text("#said.done", "已撤销 A001").await;
+    staff.wait_for_text("#waiting li:first-child", "A001").await;
+    press_shortcut(&staff, "n", "next").await;
+    staff.wait_for_text("#desk[data-state=called] #number", "A001").await;
+    press_shortcut(&staff, "s", "start").await;
+    staff.wait_for_text("#desk[data-state=serving] #state", "办理中").await;
 
     // Suspended with a reason, which is asked for.
-    key(&staff, "h", "hold").await;
-    answer(&staff, "挂起 A001", ENTER).await;
-    staff.shows("#dialog .wrong", "请选一个原因").await;
-    staff.press(&format!(" {ENTER}")).await;
-    staff.shows("#held-list", "A001").await;
+    press_shortcut(&staff, "h", "hold").await;
+    answer_dialog(&staff, "挂起 A001", ENTER_KEY).await;
+    staff.wait_for_text("#dialog .wrong", "请选一个原因").await;
+    staff.press_keys(&format!(" {ENTER_KEY}")).await;
+    staff.wait_for_text("#held-list", "A001").await;
 
     // Somebody who is not next, with a reason of one's own.
-    key(&staff, "c", "call").await;
-    answer(&staff, "指定叫号", &format!("a003{ENTER}")).await;
-    answer(&staff, "先叫 A003", &format!(" {DOWN}{ENTER}")).await;
-    staff.shows("#desk[data-state=called] #number", "A003").await;
-    key(&staff, "m", "missed").await;
-    staff.shows("#missed-list", "A003").await;
-    board.shows("#calls li:first-child", "A003").await;
+    press_shortcut(&staff, "c", "call").await;
+    answer_dialog(&staff, "指定叫号", &format!("a003{ENTER_KEY}")).await;
+    answer_dialog(&staff, "先叫 A003", &format!(" {DOWN_KEY}{ENTER_KEY}")).await;
+    staff.wait_for_text("#desk[data-state=called] #number", "A003").await;
+    press_shortcut(&staff, "m", "missed").await;
+    staff.wait_for_text("#missed-list", "A003").await;
+    board.wait_for_text("#calls li:first-child", "A003").await;
 
     // Through the list by arrows, to what may be done with one of it.
-    staff.press(&format!("l{DOWN}{ENTER}")).await;
-    staff.shows("#dialog-title", "A004").await;
-    staff.shows("#dialog .messages", "已送达").await;
-    staff.press(ESCAPE).await;
-    staff.hides("#dialog").await;
-    let focus = staff.run("return document.activeElement.innerText", json!([])).await;
+    staff.press_keys(&format!("l{DOWN_KEY}{ENTER_KEY}")).await;
+    staff.wait_for_text("#dialog-title", "A004").await;
+    staff.wait_for_text("#dialog .messages", "已送达").await;
+    staff.press_keys(ESCAPE_KEY).await;
+    staff.wait_until_hidden("#dialog").await;
+    let focus = staff.run_script("return document.activeElement.innerText", json!([])).await;
     assert!(focus.as_str().unwrap().contains("A004"), "the focus is lost: {focus}");
 
     // A finished one is brought back, and transferred.
-    key(&staff, "n", "next").await;
-    staff.shows("#desk[data-state=called] #number", "A002").await;
-    key(&staff, "s", "start").await;
-    key(&staff, "f", "finish").await;
-    staff.shows("#said.done", "A002 已完成").await;
-    staff.shows("#undo-hint", "A002 完成").await;
-    key(&staff, "u", "undo").await;
-    answer(&staff, "撤销什么", ENTER).await;
-    staff.shows("#desk[data-state=serving] #number", "A002").await;
-    key(&staff, "t", "transfer").await;
-    answer(&staff, "A002 转到", ENTER).await;
-    staff.shows("#said.done", "A002 已转号").await;
-    other.shows("#waiting", "A002").await;
+    press_shortcut(&staff, "n", "next").await;
+    staff.wait_for_text("#desk[data-state=called] #number", "A002").await;
+    press_shortcut(&staff, "s", "start").await;
+    press_shortcut(&staff, "f", "finish").await;
+    staff.wait_for_text("#said.done", "A002 已完成").await;
+    staff.wait_for_text("#undo-hint", "A002 完成").await;
+    press_shortcut(&staff, "u", "undo").await;
+    answer_dialog(&staff, "撤销什么", ENTER_KEY).await;
+    staff.wait_for_text("#desk[data-state=serving] #number", "A002").await;
+    press_shortcut(&staff, "t", "transfer").await;
+    answer_dialog(&staff, "A002 转到", ENTER_KEY).await;
+    staff.wait_for_text("#said.done", "A002 已转号").await;
+    other.wait_for_text("#waiting", "A002").await;
 
     // Breaks, hours of the queue, and the list of all keys.
-    key(&staff, "b", "break").await;
-    staff.shows("#said.done", "休息中").await;
-    staff.shows("#next-hint", "先开窗").await;
-    staff.press("o").await;
-    staff.shows("#said.done", "已开窗").await;
-    staff.press("q").await;
-    answer(&staff, "业务", ENTER).await;
-    answer(&staff, "停止取号", ENTER).await;
-    staff.shows("#said.done", "业务已改").await;
-    other.shows("#queue-list", "停止取号").await;
-    staff.press("?").await;
-    staff.shows("#dialog .keys", "叫下一位").await;
-    staff.press(ESCAPE).await;
-    staff.hides("#dialog").await;
-    key(&staff, "x", "close").await;
-    staff.shows("#said.done", "已关窗").await;
-    browser.end(&[]).await;
+    press_shortcut(&staff, "b", "break").await;
+    staff.wait_for_text("#said.done", "休息中").await;
+    staff.wait_for_text("#next-hint", "先开窗").await;
+    staff.press_keys("o").await;
+    staff.wait_for_text("#said.done", "已开窗").await;
+    staff.press_keys("q").await;
+    answer_dialog(&staff, "业务", ENTER_KEY).await;
+    answer_dialog(&staff, "停止取号", ENTER_KEY).await;
+    staff.wait_for_text("#said.done", "业务已改").await;
+    other.wait_for_text("#queue-list", "停止取号").await;
+    staff.press_keys("?").await;
+    staff.wait_for_text("#dialog .keys", "叫下一位").await;
+    staff.press_keys(ESCAPE_KEY).await;
+    staff.wait_until_hidden("#dialog").await;
+    press_shortcut(&staff, "x", "close").await;
+    staff.wait_for_text("#said.done", "已关窗").await;
+    browser.quit(&[]).await;
 }
 
 #[tokio::test]
 async fn a_double_press_does_one_thing_also_when_the_answer_is_lost() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    demo.people_in_line(&browser, 3).await;
-    let board = browser.open(&demo.address("/board/")).await;
+    demo.add_people_in_line(&browser, 3).await;
+    let board = browser.open(&demo.printed_address("/board/")).await;
     let staff = browser.open("about:blank").await;
-    staff.before_each_page(LOSES_AN_ANSWER).await;
-    staff.go(&demo.address("#key=")).await;
+    staff.before_each_page(LOSE_ANSWER_SCRIPT).await;
+    staff.navigate(&demo.printed_address("#key=")).await;
     staff.click("#counters button").await;
-    staff.shows("#next:enabled", "叫下一位").await;
-    staff.run("const b = document.getElementById('next'); b.click(); b.click()", json!([])).await;
-    staff.shows("#said.done", "已叫 A001").await;
-    let asked = staff.run("return wishes", json!([])).await;
+    staff.wait_for_text("#next:enabled", "叫下一位").await;
+    staff
+        .run_script("const b = document.getElementById('next'); b.click(); b.click()", json!([]))
+        .await;
+    staff.wait_for_text("#said.done", "已叫 A001").await;
+    let asked = staff.run_script("return wishes", json!([])).await;
     let asked = asked.as_array().unwrap();
     assert_eq!(asked.len(), 2, "one press and its repeat: {asked:?}");
     assert_eq!(asked[0], asked[1], "the repeat is another wish");
     // A key that is held down is one press.
-    staff.run(HELD_DOWN, json!([])).await;
-    key(&staff, "f", "finish").await;
-    staff.shows("#said.done", "A001 已完成").await;
-    staff.shows("#next:enabled", "叫下一位").await;
-    board.shows("#calls li:first-child", "A001").await;
+    staff.run_script(HELD_KEY_SCRIPT, json!([])).await;
+    press_shortcut(&staff, "f", "finish").await;
+    staff.wait_for_text("#said.done", "A001 已完成").await;
+    staff.wait_for_text("#next:enabled", "叫下一位").await;
+    board.wait_for_text("#calls li:first-child", "A001").await;
     assert_eq!(board.texts("#calls .number").await, ["A001"], "not one call for each press");
-    browser.end(&[]).await;
+    browser.quit(&[]).await;
 }
 
 #[tokio::test]
 async fn a_refusal_is_a_sentence_where_the_eyes_are_and_says_what_to_do() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    let page = demo.address("#key=").split("#key=").next().unwrap().to_owned();
+    let page = demo.printed_address("#key=").split("#key=").next().unwrap().to_owned();
 
     // The page bars what makes no sense, but may know of it a moment too late.
     let staff = demo.staff_at_first_counter(&browser).await;
-    staff.shows("#finish:disabled", "完成").await;
-    staff.shows("#next-hint", "没有人排队").await;
-    staff.run(PRESS_ANYWAY, json!(["next"])).await;
-    staff.shows("#said.refused", "没有人排队").await;
-    staff.shows("#said.refused .detail", "别的窗口可能刚叫走").await;
+    staff.wait_for_text("#finish:disabled", "完成").await;
+    staff.wait_for_text("#next-hint", "没有人排队").await;
+    staff.run_script(FORCE_CLICK_SCRIPT, json!(["next"])).await;
+    staff.wait_for_text("#said.refused", "没有人排队").await;
+    staff.wait_for_text("#said.refused .detail", "别的窗口可能刚叫走").await;
     staff.click("#close").await;
-    staff.shows("#said.done", "已关窗").await;
-    staff.run(PRESS_ANYWAY, json!(["next"])).await;
-    staff.shows("#said.refused", "窗口未开").await;
-    staff.shows("#said.refused", "The counter is not open").await;
-    staff.shows("#said.refused .detail", "先开窗，再叫号").await;
+    staff.wait_for_text("#said.done", "已关窗").await;
+    staff.run_script(FORCE_CLICK_SCRIPT, json!(["next"])).await;
+    staff.wait_for_text("#said.refused", "窗口未开").await;
+    staff.wait_for_text("#said.refused", "The counter is not open").await;
+    staff.wait_for_text("#said.refused .detail", "先开窗，再叫号").await;
 
     staff.click("#sign-out").await;
-    staff.shows("#said", "扫码登录").await;
+    staff.wait_for_text("#said", "扫码登录").await;
     // The former address still leads to the console, and that to the login.
-    staff.go(&page.replace("/console/", "/staff/")).await;
-    staff.shows("#said", "扫码登录").await;
+    staff.navigate(&page.replace("/console/", "/staff/")).await;
+    staff.wait_for_text("#said", "扫码登录").await;
     demo.log_in_with_key(&staff).await;
-    staff.shows("#counter, #counters", "1号窗口").await;
-    assert_eq!(staff.address().await, page);
+    staff.wait_for_text("#counter, #counters", "1号窗口").await;
+    assert_eq!(staff.url().await, page);
 
     let lost = browser.open(&page.replace("hall", "nowhere")).await;
-    lost.shows(".message", "没有这个门店").await;
-    lost.shows(".message a", "全部门店").await;
-    browser.end(&["status of 401", "status of 404", "status of 409"]).await;
+    lost.wait_for_text(".message", "没有这个门店").await;
+    lost.wait_for_text(".message a", "全部门店").await;
+    browser.quit(&["status of 401", "status of 404", "status of 409"]).await;
 }
 
 #[tokio::test]
 async fn a_console_that_is_cut_off_says_what_it_knows_and_goes_on() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    demo.people_in_line(&browser, 3).await;
-    let address = demo.address("#key=");
+    demo.add_people_in_line(&browser, 3).await;
+    let address = demo.printed_address("#key=");
     let port = address.split([':', '/']).nth(4).unwrap();
     let proxy = Proxy::start(port.parse().unwrap());
     let staff = browser.open(&address.replace(port, &proxy.port().to_string())).await;
     staff.click("#counters button").await;
-    staff.shows("#next-hint", "3 人在等").await;
+    staff.wait_for_text("#next-hint", "3 人在等").await;
     proxy.cut();
-    staff.shows("#offline", "看到的是").await;
-    staff.press("n").await;
-    staff.shows("#said.refused", "连不上服务器").await;
-    staff.shows("#said.refused", "不会重复").await;
-    proxy.mend();
-    staff.hides("#offline").await;
-    key(&staff, "n", "next").await;
-    staff.shows("#said.done", "已叫 A001").await;
-    browser.end(&["net::ERR_"]).await;
+    staff.wait_for_text("#offline", "看到的是").await;
+    staff.press_keys("n").await;
+    staff.wait_for_text("#said.refused", "连不上服务器").await;
+    staff.wait_for_text("#said.refused", "不会重复").await;
+    proxy.restore();
+    staff.wait_until_hidden("#offline").await;
+    press_shortcut(&staff, "n", "next").await;
+    staff.wait_for_text("#said.done", "已叫 A001").await;
+    browser.quit(&["net::ERR_"]).await;
 }
 
 /// The first answer to a wish does not arrive, though the wish did.
-const LOSES_AN_ANSWER: &str = "
+const LOSE_ANSWER_SCRIPT: &str = "
 window.wishes = [];
 const reallyFetch = window.fetch;
 window.fetch = async (path, options = {}) => {
@@ -206,10 +208,10 @@ window.fetch = async (path, options = {}) => {
   return answer;
 };";
 
-const HELD_DOWN: &str = "
+const HELD_KEY_SCRIPT: &str = "
 for (let i = 0; i < 5; i += 1) document.dispatchEvent(new KeyboardEvent('keydown', { key: 's', repeat: true, bubbles: true }));";
 
-const PRESS_ANYWAY: &str = "
+const FORCE_CLICK_SCRIPT: &str = "
 const button = document.getElementById(arguments[0]);
 button.disabled = false;
 button.click();";

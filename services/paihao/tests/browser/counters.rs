@@ -8,49 +8,49 @@ use serde_json::json;
 #[tokio::test]
 async fn two_consoles_race_for_the_next_and_nobody_is_called_twice() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    demo.people_in_line(&browser, 3).await;
-    let board = browser.open(&demo.address("/board/")).await;
+    demo.add_people_in_line(&browser, 3).await;
+    let board = browser.open(&demo.printed_address("/board/")).await;
     let one = demo.staff_at(&browser, 1).await;
     let two = demo.staff_at(&browser, 2).await;
     for window in [&one, &two] {
-        window.shows("#next-hint", "3 人在等").await;
+        window.wait_for_text("#next-hint", "3 人在等").await;
     }
     // Both press at an agreed moment; a window that is not looked at has slow timers, so it is soon.
     let press = "setTimeout(() => document.getElementById('next').click(), 50)";
-    one.run(press, json!([])).await;
-    two.run(press, json!([])).await;
-    let (first, second) = (called(&one).await, called(&two).await);
+    one.run_script(press, json!([])).await;
+    two.run_script(press, json!([])).await;
+    let (first, second) = (called_number(&one).await, called_number(&two).await);
     assert_ne!(first, second);
     let mut both = [first.clone(), second.clone()];
     both.sort();
     assert_eq!(both, ["A001", "A002"]);
-    one.shows("#counter-list", &second).await;
-    two.shows("#counter-list", &first).await;
+    one.wait_for_text("#counter-list", &second).await;
+    two.wait_for_text("#counter-list", &first).await;
     board
-        .until("both calls are seen", async || board.texts("#calls .number").await.len() == 2)
+        .wait_until("both calls are seen", async || board.texts("#calls .number").await.len() == 2)
         .await;
 
     // Only one is left: one gets them, the other is told why not and what to do.
     for window in [&one, &two] {
         window.click("#finish").await;
-        window.shows("#said.done", "已完成").await;
-        window.shows("#next:enabled", "1 人在等").await;
+        window.wait_for_text("#said.done", "已完成").await;
+        window.wait_for_text("#next:enabled", "1 人在等").await;
     }
-    one.run(press, json!([])).await;
-    two.run("document.getElementById('next').click()", json!([])).await;
+    one.run_script(press, json!([])).await;
+    two.run_script("document.getElementById('next').click()", json!([])).await;
     let told = async |window: &Window| window.texts("#said").await.join(" ");
     let mut said = Vec::new();
-    one.until("both were answered", async || {
+    one.wait_until("both were answered", async || {
         said = vec![told(&one).await, told(&two).await];
         said.iter().any(|said| said.contains("已叫 A003"))
             && said.iter().any(|said| said.contains("没有人排队") || said.contains("叫了 A003"))
     })
     .await;
-    browser.end(&["status of 409"]).await;
+    browser.quit(&["status of 409"]).await;
 }
 
-async fn called(window: &Window) -> String {
-    window.shows("#desk[data-state=called] #number", "A0").await;
+async fn called_number(window: &Window) -> String {
+    window.wait_for_text("#desk[data-state=called] #number", "A0").await;
     window.texts("#number").await.remove(0)
 }
 
@@ -58,90 +58,90 @@ async fn called(window: &Window) -> String {
 async fn somebody_without_wechat_gets_a_slip_and_is_called_like_anybody() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
     let staff = demo.staff_at(&browser, 2).await;
-    staff.press("k").await;
-    staff.shows("#dialog-title", "给没有微信的客户取号").await;
-    staff.press("\u{E007}").await;
-    staff.shows("#dialog-title", "A001 已取号").await;
+    staff.press_keys("k").await;
+    staff.wait_for_text("#dialog-title", "给没有微信的客户取号").await;
+    staff.press_keys("\u{E007}").await;
+    staff.wait_for_text("#dialog-title", "A001 已取号").await;
     let before = browser.windows().await;
-    staff.press("\u{E007}").await;
-    let slip = browser.opened_since(&before).await;
-    slip.shows("#number", "A001").await;
-    slip.shows("#site", "城南便民服务大厅").await;
-    slip.shows("#queue", "综合业务").await;
-    slip.shows("#ahead", "前面没有人").await;
-    let width =
-        slip.run("return document.querySelector('.paper').offsetWidth / 96 * 25.4", json!([]));
+    staff.press_keys("\u{E007}").await;
+    let slip = browser.window_opened_since(&before).await;
+    slip.wait_for_text("#number", "A001").await;
+    slip.wait_for_text("#site", "城南便民服务大厅").await;
+    slip.wait_for_text("#queue", "综合业务").await;
+    slip.wait_for_text("#ahead", "前面没有人").await;
+    let width = slip
+        .run_script("return document.querySelector('.paper').offsetWidth / 96 * 25.4", json!([]));
     let width = width.await.as_f64().unwrap();
     assert!(width < 80.0, "{width} mm");
-    let narrow = slip.address().await.split('#').next().unwrap().to_owned() + "?width=58";
-    slip.go(&narrow).await;
-    slip.shows("#number", "A001").await;
-    let width =
-        slip.run("return document.querySelector('.paper').offsetWidth / 96 * 25.4", json!([]));
+    let narrow = slip.url().await.split('#').next().unwrap().to_owned() + "?width=58";
+    slip.navigate(&narrow).await;
+    slip.wait_for_text("#number", "A001").await;
+    let width = slip
+        .run_script("return document.querySelector('.paper').offsetWidth / 96 * 25.4", json!([]));
     let width = width.await.as_f64().unwrap();
     assert!(width < 58.0, "{width} mm");
 
-    staff.shows("#waiting", "纸票").await;
+    staff.wait_for_text("#waiting", "纸票").await;
     staff.click("#next:enabled").await;
-    staff.shows("#desk[data-state=called] #number", "A001").await;
-    staff.shows("#facts", "纸票").await;
-    browser.end(&[]).await;
+    staff.wait_for_text("#desk[data-state=called] #number", "A001").await;
+    staff.wait_for_text("#facts", "纸票").await;
+    browser.quit(&[]).await;
 }
 
 #[tokio::test]
 async fn an_empty_line_that_somebody_joins_is_heard_unless_sound_is_off() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    let address = demo.address("#key=");
+    let address = demo.printed_address("#key=");
     let staff = browser.open("about:blank").await;
-    staff.before_each_page(EARS).await;
-    staff.go(&address).await;
-    staff.shows("#counters", "1号窗口").await;
-    staff.run("document.querySelector('#counters button').click()", json!([])).await;
+    staff.before_each_page(COUNT_TONES_SCRIPT).await;
+    staff.navigate(&address).await;
+    staff.wait_for_text("#counters", "1号窗口").await;
+    staff.run_script("document.querySelector('#counters button').click()", json!([])).await;
     // A browser is silent until it is touched.
     staff.click("#unlock").await;
-    staff.hides("#unlock").await;
+    staff.wait_until_hidden("#unlock").await;
     let key = address.split("#key=").nth(1).unwrap();
-    take(&staff, key, "general").await;
-    staff.shows("#said.news", "有人来了 A001").await;
-    rings(&staff, 1).await;
-    take(&staff, key, "general").await;
-    staff.shows("#waiting", "A002").await;
+    take_number(&staff, key, "general").await;
+    staff.wait_for_text("#said.news", "有人来了 A001").await;
+    wait_for_rings(&staff, 1).await;
+    take_number(&staff, key, "general").await;
+    staff.wait_for_text("#waiting", "A002").await;
     // Another counter's line is not this one's.
-    take(&staff, key, "social").await;
-    staff.shows("#queue-list", "1 人在等").await;
-    rings(&staff, 1).await;
+    take_number(&staff, key, "social").await;
+    staff.wait_for_text("#queue-list", "1 人在等").await;
+    wait_for_rings(&staff, 1).await;
 
-    staff.press("v").await;
-    staff.shows("#sound[aria-pressed=false]", "声音").await;
+    staff.press_keys("v").await;
+    staff.wait_for_text("#sound[aria-pressed=false]", "声音").await;
     for number in ["A001", "A002"] {
         staff.click("#next:enabled").await;
-        staff.shows("#desk[data-state=called] #number", number).await;
+        staff.wait_for_text("#desk[data-state=called] #number", number).await;
         staff.click("#finish:enabled").await;
-        staff.shows("#said.done", "已完成").await;
+        staff.wait_for_text("#said.done", "已完成").await;
     }
-    take(&staff, key, "general").await;
-    staff.shows("#said.news", "有人来了 A003").await;
-    rings(&staff, 1).await;
-    browser.end(&[]).await;
+    take_number(&staff, key, "general").await;
+    staff.wait_for_text("#said.news", "有人来了 A003").await;
+    wait_for_rings(&staff, 1).await;
+    browser.quit(&[]).await;
 }
 
-async fn take(staff: &Window, key: &str, queue: &str) {
-    let taken = staff.run(TAKE, json!([key, queue])).await;
+async fn take_number(staff: &Window, key: &str, queue: &str) {
+    let taken = staff.run_script(TAKE_NUMBER_SCRIPT, json!([key, queue])).await;
     assert_eq!(taken, json!(200));
 }
 
-async fn rings(staff: &Window, times: u64) {
-    let rung = async || staff.run("return window.tones", json!([])).await == times * 2;
-    staff.until(&format!("it has rung {times} times"), rung).await;
+async fn wait_for_rings(staff: &Window, times: u64) {
+    let rung = async || staff.run_script("return window.tones", json!([])).await == times * 2;
+    staff.wait_until(&format!("it has rung {times} times"), rung).await;
 }
 
-const TAKE: &str = "
+const TAKE_NUMBER_SCRIPT: &str = "
 const [key, queue] = arguments;
 return fetch(`/api/v1/sites/hall/queues/${queue}/tickets`, { method: 'POST', headers: { authorization: `Bearer ${key}` } })
   .then(answer => answer.status);";
 
 /// Counts tones instead of sounding them; silent until touched, as a browser is.
-const EARS: &str = "
+const COUNT_TONES_SCRIPT: &str = "
 window.tones = 0;
 const part = () => ({ gain: { setValueAtTime: () => {}, exponentialRampToValueAtTime: () => {} }, frequency: {},
   connect: next => next, start: () => { window.tones += 1; }, stop: () => {} });

@@ -1,7 +1,7 @@
 //! The hall: the board sees and says every call, the kiosk's code is never dead.
 
 use crate::browser::Browser;
-use crate::demo::{Demo, chat, code_of, scan};
+use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
 use crate::window::Window;
 use harness::Proxy;
 use serde_json::{Value, json};
@@ -9,117 +9,118 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn calls_in_one_instant_are_seen_and_heard_one_after_the_other_also_after_a_cut() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    demo.people_in_line(&browser, 4).await;
+    demo.add_people_in_line(&browser, 4).await;
     let staff = demo.staff_at_first_counter(&browser).await;
 
-    let address = demo.address("/board/");
+    let address = demo.printed_address("/board/");
     let port = address.split([':', '/']).nth(4).unwrap();
     let proxy = Proxy::start(port.parse().unwrap());
     let board = browser.open("about:blank").await;
-    board.before_each_page(RECORDER).await;
-    board.go(&address.replace(port, &proxy.port().to_string())).await;
+    board.before_each_page(RECORDER_SCRIPT).await;
+    board.navigate(&address.replace(port, &proxy.port().to_string())).await;
 
     // A browser is silent until it is touched.
     board.click("#unlock").await;
-    board.hides("#unlock").await;
-    heard(&board, &["语音已打开"]).await;
+    board.wait_until_hidden("#unlock").await;
+    wait_until_spoken(&board, &["语音已打开"]).await;
 
     // Nobody finishes speaking, and yet both calls are seen.
-    board.run("window.holding = true", json!([])).await;
-    press(&demo, &staff, &["1/call-next", "2/call-next"]).await;
-    board.until("both are seen", async || heroes(&board).await.len() == 2).await;
-    board.run("window.holding = false; window.held()", json!([])).await;
+    board.run_script("window.holding = true", json!([])).await;
+    press_counter_buttons(&demo, &staff, &["1/call-next", "2/call-next"]).await;
+    board.wait_until("both are seen", async || highlighted_numbers(&board).await.len() == 2).await;
+    board.run_script("window.holding = false; window.held()", json!([])).await;
     let (first, second) = (
         ["请 A零零一 号到一号窗口", "Number A zero zero one, please go to counter 1"],
         ["请 A零零二 号到二号窗口", "Number A zero zero two, please go to counter 2"],
     );
     let spoken = [&["语音已打开"][..], &first, &second, &second].concat();
-    heard(&board, &spoken).await;
+    wait_until_spoken(&board, &spoken).await;
 
     proxy.cut();
-    board.shows("#offline", "正在重新连接").await;
-    press(&demo, &staff, &["1/finish", "2/finish", "1/call-next", "2/call-next"]).await;
-    proxy.mend();
-    board.until("all are seen", async || heroes(&board).await.len() == 4).await;
-    board.hides("#offline").await;
-    let seen = heroes(&board).await;
+    board.wait_for_text("#offline", "正在重新连接").await;
+    press_counter_buttons(&demo, &staff, &["1/finish", "2/finish", "1/call-next", "2/call-next"])
+        .await;
+    proxy.restore();
+    board.wait_until("all are seen", async || highlighted_numbers(&board).await.len() == 4).await;
+    board.wait_until_hidden("#offline").await;
+    let seen = highlighted_numbers(&board).await;
     let numbers: Vec<_> = seen.iter().map(|(number, _)| number.as_str()).collect();
     assert_eq!(numbers, ["A001", "A002", "A003", "A004"]);
     for pair in [&seen[..2], &seen[2..]] {
         assert!(pair[1].1 - pair[0].1 > 4_900.0, "one call ate the other: {seen:?}");
     }
-    let again = board.run("return spoken.slice(7)", json!([])).await;
+    let again = board.run_script("return spoken.slice(7)", json!([])).await;
     let again = again.as_array().unwrap();
     assert!(again[0].as_str().unwrap().contains("A零零三"), "{again:?}");
     board
-        .until("the last is heard", async || {
-            let last = board.run("return spoken.at(-1)", json!([])).await;
+        .wait_until("the last is heard", async || {
+            let last = board.run_script("return spoken.at(-1)", json!([])).await;
             last.as_str().unwrap().contains("zero zero four")
         })
         .await;
 
     // Switched off, it stays off.
     board.click("#voice").await;
-    board.go(&address).await;
-    board.shows("#voice[aria-pressed=false], #voice", "语音").await;
-    browser.end(&["net::ERR_"]).await;
+    board.navigate(&address).await;
+    board.wait_for_text("#voice[aria-pressed=false], #voice", "语音").await;
+    browser.quit(&["net::ERR_"]).await;
 }
 
 #[tokio::test]
 async fn what_was_called_too_long_ago_is_shown_and_not_announced_and_clocks_are_the_sites() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    demo.people_in_line(&browser, 3).await;
+    demo.add_people_in_line(&browser, 3).await;
     let staff = demo.staff_at_first_counter(&browser).await;
-    let address = demo.address("/board/");
+    let address = demo.printed_address("/board/");
     let port = address.split([':', '/']).nth(4).unwrap();
     let proxy = Proxy::start(port.parse().unwrap());
     let board = browser.open("about:blank").await;
-    board.before_each_page(RECORDER).await;
-    board.is_in("America/New_York").await;
-    board.go(&address.replace(port, &proxy.port().to_string())).await;
-    press(&demo, &staff, &["1/call-next"]).await;
-    board.shows("#hero .number", "A001").await;
-    let clocks = board.run(CLOCKS, json!([])).await;
+    board.before_each_page(RECORDER_SCRIPT).await;
+    board.set_time_zone("America/New_York").await;
+    board.navigate(&address.replace(port, &proxy.port().to_string())).await;
+    press_counter_buttons(&demo, &staff, &["1/call-next"]).await;
+    board.wait_for_text("#hero .number", "A001").await;
+    let clocks = board.run_script(CLOCKS_SCRIPT, json!([])).await;
     assert_eq!(clocks["shown"], clocks["shanghai"], "{clocks}");
     assert_ne!(clocks["shown"], clocks["here"], "{clocks}");
 
     proxy.cut();
-    board.shows("#offline", "正在重新连接").await;
-    press(&demo, &staff, &["2/call-next"]).await;
-    board.run(LONG_AGO, json!(["A002"])).await;
-    proxy.mend();
-    board.shows("#calls li:first-child", "A002").await;
-    press(&demo, &staff, &["1/finish", "1/call-next"]).await;
-    board.shows("#hero .number", "A003").await;
-    let seen = heroes(&board).await;
+    board.wait_for_text("#offline", "正在重新连接").await;
+    press_counter_buttons(&demo, &staff, &["2/call-next"]).await;
+    board.run_script(OLD_CALL_SCRIPT, json!(["A002"])).await;
+    proxy.restore();
+    board.wait_for_text("#calls li:first-child", "A002").await;
+    press_counter_buttons(&demo, &staff, &["1/finish", "1/call-next"]).await;
+    board.wait_for_text("#hero .number", "A003").await;
+    let seen = highlighted_numbers(&board).await;
     let seen: Vec<_> = seen.iter().map(|(number, _)| number.as_str()).collect();
     assert_eq!(seen, ["A001", "A003"]);
-    browser.end(&["net::ERR_"]).await;
+    browser.quit(&["net::ERR_"]).await;
 }
 
 #[tokio::test]
 async fn a_kiosk_says_how_long_the_wait_is_now_at_each_service() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    demo.people_in_line(&browser, 3).await;
-    let kiosk = browser.open(&demo.address("/kiosk/")).await;
-    kiosk.shows("#queues .queue:first-child", "3 人在等").await;
-    kiosk.shows("#queues .queue:first-child", "现在约等").await;
+    demo.add_people_in_line(&browser, 3).await;
+    let kiosk = browser.open(&demo.printed_address("/kiosk/")).await;
+    kiosk.wait_for_text("#queues .queue:first-child", "3 人在等").await;
+    kiosk.wait_for_text("#queues .queue:first-child", "现在约等").await;
     let staff = demo.staff_at_first_counter(&browser).await;
-    press(&demo, &staff, &["1/close", "2/close", "3/close"]).await;
+    press_counter_buttons(&demo, &staff, &["1/close", "2/close", "3/close"]).await;
     kiosk
-        .until("nobody can say", async || {
+        .wait_until("nobody can say", async || {
             !kiosk.texts("#queues .queue:first-child").await[0].contains("现在约等")
         })
         .await;
-    browser.end(&[]).await;
+    browser.quit(&[]).await;
 }
 
 #[tokio::test]
 async fn a_queues_own_script_is_spoken_and_one_may_be_yao() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    let board = browser.open(&demo.address("/board/")).await;
+    let board = browser.open(&demo.printed_address("/board/")).await;
     let said = async |call: Value, queue: Value, language: &str, yao: bool| {
-        board.run(SENTENCE, json!([call, queue, language, yao])).await
+        board.run_script(SPOKEN_TEXT_SCRIPT, json!([call, queue, language, yao])).await
     };
     let call = json!({"number": "A012", "counter_name": "3号窗口"});
     let own = json!({"name": "综合", "announcement": {"zh": "{queue}{number}，{counter}有请"}});
@@ -134,65 +135,65 @@ async fn a_queues_own_script_is_spoken_and_one_may_be_yao() {
     let room = json!({"number": "B007", "counter_name": "内科诊室"});
     let english = "Number B zero zero seven, please see the screen";
     assert_eq!(said(room, Value::Null, "en", false).await, english);
-    browser.end(&[]).await;
+    browser.quit(&[]).await;
 }
 
 #[tokio::test]
 async fn a_kiosk_renews_its_code_in_time_and_comes_back_to_it_after_a_number() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
     let kiosk = browser.open("about:blank").await;
-    kiosk.before_each_page(FIRST_CODE_IS_SHORT).await;
-    kiosk.go(&demo.kiosk("general")).await;
-    let first = code_of(&kiosk).await;
-    kiosk.until("there is a new code", async || code_of(&kiosk).await != first).await;
-    let ended = kiosk.run("return Date.now() > window.firstEnds", json!([])).await;
+    kiosk.before_each_page(SHORT_CODE_SCRIPT).await;
+    kiosk.navigate(&demo.kiosk_url("general")).await;
+    let first = kiosk_code_link(&kiosk).await;
+    kiosk.wait_until("there is a new code", async || kiosk_code_link(&kiosk).await != first).await;
+    let ended = kiosk.run_script("return Date.now() > window.firstEnds", json!([])).await;
     assert_eq!(ended, json!(false), "renewed too late");
 
-    let phones = browser.open(&code_of(&kiosk).await).await;
+    let phones = browser.open(&kiosk_code_link(&kiosk).await).await;
     scan(&phones, 1).await;
-    phones.shows(&chat(1), "取号成功 A001").await;
-    kiosk.shows("#taken #number", "A001").await;
-    kiosk.hides("#taken").await;
-    kiosk.picture("#code").await;
-    browser.end(&[]).await;
+    phones.wait_for_text(&chat_selector(1), "取号成功 A001").await;
+    kiosk.wait_for_text("#taken #number", "A001").await;
+    kiosk.wait_until_hidden("#taken").await;
+    kiosk.wait_for_picture("#code").await;
+    browser.quit(&[]).await;
 }
 
 #[tokio::test]
 async fn whoever_leaves_in_the_middle_leaves_a_kiosk_that_begins_anew() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
     let kiosk = browser.open("about:blank").await;
-    kiosk.before_each_page(PEOPLE_LEAVE_SOON).await;
-    kiosk.go(&demo.address("/kiosk/")).await;
-    kiosk.shows("#choose h2", "请选择业务").await;
+    kiosk.before_each_page(SHORT_IDLE_SCRIPT).await;
+    kiosk.navigate(&demo.printed_address("/kiosk/")).await;
+    kiosk.wait_for_text("#choose h2", "请选择业务").await;
     kiosk.click("#language").await;
-    kiosk.shows("#language", "中文").await;
+    kiosk.wait_for_text("#language", "中文").await;
     kiosk.click("#queues .queue:last-child").await;
-    kiosk.shows("#queue", "社保医保").await;
-    kiosk.picture("#code").await;
-    kiosk.shows("#choose h2", "请选择业务 What").await;
-    browser.end(&[]).await;
+    kiosk.wait_for_text("#queue", "社保医保").await;
+    kiosk.wait_for_picture("#code").await;
+    kiosk.wait_for_text("#choose h2", "请选择业务 What").await;
+    browser.quit(&[]).await;
 }
 
 /// Presses buttons of counters for the staff, one right after the other.
-async fn press(demo: &Demo, staff: &Window, buttons: &[&str]) {
-    let address = demo.address("#key=");
+async fn press_counter_buttons(demo: &Demo, staff: &Window, buttons: &[&str]) {
+    let address = demo.printed_address("#key=");
     let (_, key) = address.split_once("#key=").unwrap();
-    let done = staff.run(PRESS, json!([key, buttons])).await;
+    let done = staff.run_script(COUNTER_ACTS_SCRIPT, json!([key, buttons])).await;
     assert_eq!(done, json!(vec![200; buttons.len()]));
 }
 
 /// The numbers that were the big one, and when.
-async fn heroes(board: &Window) -> Vec<(String, f64)> {
-    let seen = board.run("return heroes", json!([])).await;
+async fn highlighted_numbers(board: &Window) -> Vec<(String, f64)> {
+    let seen = board.run_script("return heroes", json!([])).await;
     serde_json::from_value(seen).expect("numbers and moments")
 }
 
-async fn heard(board: &Window, wanted: &[&str]) {
-    let heard = async || board.run("return spoken", json!([])).await == json!(wanted);
-    board.until(&format!("{wanted:?} is heard"), heard).await;
+async fn wait_until_spoken(board: &Window, wanted: &[&str]) {
+    let heard = async || board.run_script("return spoken", json!([])).await == json!(wanted);
+    board.wait_until(&format!("{wanted:?} is heard"), heard).await;
 }
 
-const PRESS: &str = "
+const COUNTER_ACTS_SCRIPT: &str = "
 const [key, buttons] = arguments;
 return (async () => {
   const done = [];
@@ -204,7 +205,7 @@ return (async () => {
 })();";
 
 /// Notes what is spoken, as a browser that wants to be touched first, and what is the big number.
-const RECORDER: &str = "
+const RECORDER_SCRIPT: &str = "
 window.spoken = [];
 window.heroes = [];
 window.holding = false;
@@ -231,12 +232,12 @@ Element.prototype.replaceChildren = function (...parts) {
 };";
 
 /// Ninety seconds without a touch are over in four.
-const PEOPLE_LEAVE_SOON: &str = "
+const SHORT_IDLE_SCRIPT: &str = "
 const later = window.setTimeout;
 window.setTimeout = (done, ms) => later(done, ms === 90000 ? 4000 : ms);";
 
 /// From now on the server says that this one was called ten minutes ago.
-const LONG_AGO: &str = "
+const OLD_CALL_SCRIPT: &str = "
 const [number] = arguments;
 const { parse } = JSON;
 JSON.parse = text => {
@@ -245,17 +246,17 @@ JSON.parse = text => {
   return told;
 };";
 
-const CLOCKS: &str = "
+const CLOCKS_SCRIPT: &str = "
 const read = timeZone => new Intl.DateTimeFormat('en-GB',
   { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone }).format(Date.now()).slice(0, 2);
 return { shown: document.getElementById('clock').textContent.slice(0, 2), shanghai: read('Asia/Shanghai'), here: read() };";
 
-const SENTENCE: &str = "
+const SPOKEN_TEXT_SCRIPT: &str = "
 const given = arguments;
 return import('/assets/voice.js').then(voice => voice.sentence(...given));";
 
 /// The page is told that its first code ends in eight seconds.
-const FIRST_CODE_IS_SHORT: &str = "
+const SHORT_CODE_SCRIPT: &str = "
 const reallyFetch = window.fetch;
 window.fetch = async (path, options) => {
   const answer = await reallyFetch(path, options);

@@ -1,7 +1,7 @@
 //! Logging in by scanning: this system's own pages, and another site that sends its visitors here.
 
 use crate::access;
-use crate::browser::{Browser, PATIENCE};
+use crate::browser::{Browser, PAGE_TIMEOUT};
 use crate::demo::Demo;
 use crate::window::Window;
 use harness::{Program, free_port, wait_until};
@@ -12,19 +12,22 @@ use tokio::net::TcpListener;
 use wechat_sim::{Routing, SimAccount, SimConfig, Simulator};
 
 /// What the simulator's phones do, without looking at them.
-pub struct Phones {
+pub struct SimulatedPhones {
     http: reqwest::Client,
     sim: String,
 }
 
-impl Phones {
-    pub fn of(demo: &Demo) -> Phones {
+impl SimulatedPhones {
+    pub fn for_demo(demo: &Demo) -> SimulatedPhones {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Phones { http, sim: demo.address("The phones").trim_end_matches('/').to_owned() }
+        SimulatedPhones {
+            http,
+            sim: demo.printed_address("The phones").trim_end_matches('/').to_owned(),
+        }
     }
 
-    async fn act(&self, what: &str, act: Value) -> String {
+    async fn post_action(&self, what: &str, act: Value) -> String {
         let url = format!("{}/sim/api/{what}", self.sim);
         let done = self.http.post(url).json(&act).send().await.expect("an answer");
         let done: Value = done.json().await.expect("JSON");
@@ -33,91 +36,91 @@ impl Phones {
 
     /// Scans the code that a page shows; what the phone shows then.
     pub async fn scan(&self, person: &str, page: &Window) -> String {
-        let code = code_on(page).await;
-        self.act("scan", json!({ "openid": person, "url": code })).await
+        let code = code_on_page(page).await;
+        self.post_action("scan", json!({ "openid": person, "url": code })).await
     }
 
-    pub async fn answer(&self, person: &str, text: &str) -> String {
-        self.act("text", json!({ "openid": person, "text": text })).await
+    pub async fn send_text(&self, person: &str, text: &str) -> String {
+        self.post_action("text", json!({ "openid": person, "text": text })).await
     }
 }
 
 /// What the code says that a page shows.
-async fn code_on(page: &Window) -> String {
-    page.picture("#code").await;
-    let link = page.run("return document.getElementById('phone').href", json!([])).await;
+async fn code_on_page(page: &Window) -> String {
+    page.wait_for_picture("#code").await;
+    let link = page.run_script("return document.getElementById('phone').href", json!([])).await;
     link.as_str().expect("a link").split("?scan=").nth(1).expect("a code").to_owned()
 }
 
 #[tokio::test]
 async fn the_first_manager_comes_in_invites_somebody_and_is_asked_again_elsewhere() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    let phones = Phones::of(&demo);
-    let pages = demo.address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
+    let phones = SimulatedPhones::for_demo(&demo);
+    let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
 
-    let page = browser.open(&demo.address("/login#first=")).await;
-    page.shows("#target", "排号").await;
-    page.shows("#said", "扫码登录").await;
+    let page = browser.open(&demo.printed_address("/login#first=")).await;
+    page.wait_for_text("#target", "排号").await;
+    page.wait_for_text("#said", "扫码登录").await;
     let asked = phones.scan("oAnn", &page).await;
     assert!(asked.contains("登录确认") && asked.contains("127.0.0.*"), "{asked}");
-    page.shows("#said", "回复 1").await;
-    phones.answer("oAnn", "1").await;
-    page.shows("#who", "管理员").await;
-    page.shows("#sessions li", "就是这个浏览器").await;
-    let kept = page.run("return [document.cookie, sessionStorage.length]", json!([])).await;
+    page.wait_for_text("#said", "回复 1").await;
+    phones.send_text("oAnn", "1").await;
+    page.wait_for_text("#who", "管理员").await;
+    page.wait_for_text("#sessions li", "就是这个浏览器").await;
+    let kept = page.run_script("return [document.cookie, sessionStorage.length]", json!([])).await;
     assert_eq!(kept, json!(["", 0]), "a script sees no cookie, and keeps no key");
 
-    page.shows("#manage", "管理").await;
-    page.go(&format!("{pages}/manage/hall")).await;
-    access::invite(&page, "李雷").await;
+    page.wait_for_text("#manage", "管理").await;
+    page.navigate(&format!("{pages}/manage/hall")).await;
+    access::show_invite_code(&page, "李雷").await;
     assert!(phones.scan("oBen", &page).await.contains("欢迎，李雷"));
-    page.shows(".told.done", "李雷 已加入").await;
-    page.shows("#members", "李雷").await;
+    page.wait_for_text(".told.done", "李雷 已加入").await;
+    page.wait_for_text("#members", "李雷").await;
 
     // The first link is over, and so is the login; whoever comes to a counter is asked who they are.
     page.click("#sign-out").await;
-    page.shows("#said", "扫码登录").await;
-    page.go("about:blank").await;
-    page.go(&demo.address("/login#first=")).await;
-    page.shows("#login[data-state=over] #said", "首位管理员已经产生").await;
-    page.go(&format!("{pages}/staff/hall")).await;
-    page.shows("#said", "扫码登录").await;
+    page.wait_for_text("#said", "扫码登录").await;
+    page.navigate("about:blank").await;
+    page.navigate(&demo.printed_address("/login#first=")).await;
+    page.wait_for_text("#login[data-state=over] #said", "首位管理员已经产生").await;
+    page.navigate(&format!("{pages}/staff/hall")).await;
+    page.wait_for_text("#said", "扫码登录").await;
     let reply = phones.scan("oEve", &page).await;
     assert!(reply.contains("不在工作人员名单"), "{reply}");
-    page.shows("#login[data-state=over] #said", "不在工作人员名单").await;
+    page.wait_for_text("#login[data-state=over] #said", "不在工作人员名单").await;
     page.click("#again").await;
-    page.shows("#login[data-state=waiting] #said", "扫码登录").await;
+    page.wait_for_text("#login[data-state=waiting] #said", "扫码登录").await;
     phones.scan("oBen", &page).await;
-    page.shows("#said", "回复 1").await;
-    phones.answer("oBen", "0").await;
-    page.shows("#login[data-state=over] #said", "已在手机上拒绝登录").await;
+    page.wait_for_text("#said", "回复 1").await;
+    phones.send_text("oBen", "0").await;
+    page.wait_for_text("#login[data-state=over] #said", "已在手机上拒绝登录").await;
     page.click("#again").await;
-    page.shows("#login[data-state=waiting] #said", "扫码登录").await;
+    page.wait_for_text("#login[data-state=waiting] #said", "扫码登录").await;
     phones.scan("oBen", &page).await;
-    phones.answer("oBen", "1").await;
+    phones.send_text("oBen", "1").await;
     page.click("#counters button").await;
-    page.shows("#counter", "1号窗口").await;
-    browser.end(&["status of 401", "status of 409", "status of 410", "status of 403"]).await;
+    page.wait_for_text("#counter", "1号窗口").await;
+    browser.quit(&["status of 401", "status of 409", "status of 410", "status of 403"]).await;
 }
 
 #[tokio::test]
 async fn a_key_logs_in_too_and_a_wrong_one_does_not() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    let staff = demo.address("#key=");
+    let staff = demo.printed_address("#key=");
     let (page, key) = staff.split_once("#key=").unwrap();
     let stranger = browser.open(page).await;
     stranger.click("#with-key summary").await;
-    stranger.write("#key", "not-the-key").await;
+    stranger.type_into("#key", "not-the-key").await;
     stranger.click("#sign-in .primary").await;
-    stranger.shows("#key-said", "密钥不对，请再输入").await;
-    stranger.write("#key", key).await;
+    stranger.wait_for_text("#key-said", "密钥不对，请再输入").await;
+    stranger.type_into("#key", key).await;
     stranger.click("#sign-in .primary").await;
-    stranger.shows("#counters", "3号窗口").await;
-    browser.end(&["status of 401"]).await;
+    stranger.wait_for_text("#counters", "3号窗口").await;
+    browser.quit(&["status of 401"]).await;
 }
 
 /// Serves the example, as another web server would.
-async fn example(issuer: &str) -> String {
+async fn serve_example(issuer: &str) -> String {
     let page = include_str!("../../../../docs/guide/examples/login.html");
     let page = page.replace("http://127.0.0.1:8080", issuer);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -141,7 +144,7 @@ async fn the_example_of_the_documentation_logs_somebody_in() {
     let (port, admin) = (free_port(), free_port());
     let SimAccount { appid, secret, callback_token, .. } = SimAccount::default();
     let (issuer, sim) = (format!("http://127.0.0.1:{port}"), wechat.base_url());
-    let back = example(&issuer).await;
+    let back = serve_example(&issuer).await;
     let text = format!(
         "
         [gateway]
@@ -170,31 +173,31 @@ async fn the_example_of_the_documentation_logs_somebody_in() {
         &[("paihao.toml", &text)],
     );
     let printed = async || program.output().contains("/login#first=");
-    wait_until("the program is there", PATIENCE, printed).await;
+    wait_until("the program is there", PAGE_TIMEOUT, printed).await;
     let heard = || Routing { deliveries: 1, to: vec![format!("{issuer}/wechat/shop")] };
 
     let browser = Browser::start().await;
     let page = browser.open(&back).await;
-    page.shows("#target", "示例网站").await;
-    let asked = wechat.scan("oAnn", &code_on(&page).await, heard()).await;
+    page.wait_for_text("#target", "示例网站").await;
+    let asked = wechat.scan("oAnn", &code_on_page(&page).await, heard()).await;
     assert!(asked.reply.unwrap_or_default().contains("「示例网站」"));
-    page.shows("#said", "回复 1").await;
+    page.wait_for_text("#said", "回复 1").await;
     wechat.send_text(None, "oAnn", "1", heard()).await.expect("a follower");
-    page.shows("#who", "logged in as").await;
-    assert!(page.address().await.starts_with(&back), "back where they came from");
+    page.wait_for_text("#who", "logged in as").await;
+    assert!(page.url().await.starts_with(&back), "back where they came from");
     let shown = page.texts("#who").await.join("");
     assert!(!shown.contains("oAnn"), "{shown}");
 
     // The same answer again is of no use, and neither is one that nobody asked for.
-    page.run("location.reload()", json!([])).await;
-    page.shows("#who", "The code is not good").await;
-    page.go(&format!("{back}?code=stolen&state=stolen")).await;
-    page.shows("#who", "not the answer to our question").await;
+    page.run_script("location.reload()", json!([])).await;
+    page.wait_for_text("#who", "The code is not good").await;
+    page.navigate(&format!("{back}?code=stolen&state=stolen")).await;
+    page.wait_for_text("#who", "not the answer to our question").await;
     // Whoever does not want to goes back without.
-    page.go("about:blank").await;
-    page.go(&back).await;
-    page.shows("#target", "示例网站").await;
+    page.navigate("about:blank").await;
+    page.navigate(&back).await;
+    page.wait_for_text("#target", "示例网站").await;
     page.click("#cancel").await;
-    page.shows("#who", "access_denied").await;
-    browser.end(&["status of 400", "favicon"]).await;
+    page.wait_for_text("#who", "access_denied").await;
+    browser.quit(&["status of 400", "favicon"]).await;
 }

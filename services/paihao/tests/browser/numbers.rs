@@ -3,79 +3,86 @@
 
 use crate::browser::Browser;
 use crate::demo::Demo;
-use crate::manage::{section, signed_in};
-use crate::pictures::{PHONE, Screen, pictures};
+use crate::manage::{open_manage_page, open_section};
+use crate::pictures::{PHONE, Screen, take_pictures};
 use crate::window::Window;
 use serde_json::{Value, json};
 
 /// Where the section stands in the list.
-const NUMBERS: usize = 10;
+const STATISTICS_SECTION: usize = 10;
 
 /// Screens on which the whole section can be seen at once.
 const LONG_PHONE: Screen = ("phone", 390, 6400);
 const LONG_DESK: Screen = ("desk", 1440, 4600);
 
-async fn act(demo: &Demo, page: &Window, path: &str, body: Value) {
-    let address = demo.address("#key=");
+async fn post_act(demo: &Demo, page: &Window, path: &str, body: Value) {
+    let address = demo.printed_address("#key=");
     let (_, key) = address.split_once("#key=").unwrap();
-    assert_eq!(page.run(ACT, json!([key, path, body.to_string()])).await, json!(200), "{path}");
+    assert_eq!(
+        page.run_script(POST_ACT_SCRIPT, json!([key, path, body.to_string()])).await,
+        json!(200),
+        "{path}"
+    );
 }
 
-const ACT: &str = "
+const POST_ACT_SCRIPT: &str = "
 const [key, path, body] = arguments;
 const headers = { authorization: `Bearer ${key}`, 'idempotency-key': String(Math.random()), 'content-type': 'application/json' };
 return fetch(`/api/v1/sites/hall/${path}`, { method: 'POST', headers, body }).then(answer => answer.status);";
 
 /// The texts of a table's cells, row by row as they stand.
-async fn cells(page: &Window, css: &str) -> Vec<Vec<String>> {
-    let rows = page.run(CELLS, json!([css])).await;
+async fn table_cells(page: &Window, css: &str) -> Vec<Vec<String>> {
+    let rows = page.run_script(TABLE_CELLS_SCRIPT, json!([css])).await;
     serde_json::from_value(rows).expect("rows of texts")
 }
 
-const CELLS: &str = "
+const TABLE_CELLS_SCRIPT: &str = "
 return [...document.querySelectorAll(arguments[0])].map(row =>
   [...row.cells].map(cell => (cell.querySelector('[data-zh]')?.dataset.zh || (cell.querySelector('.barred > span') || cell).textContent).trim()));";
 
 #[tokio::test]
 async fn the_numbers_are_what_was_done() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    let phones = demo.people_in_line(&browser, 4).await;
-    let page = signed_in(&demo, &browser).await;
-    page.run(KEEPS, json!([])).await;
-    let all_wait = page.run(NOW, json!([])).await;
+    let phones = demo.add_people_in_line(&browser, 4).await;
+    let page = open_manage_page(&demo, &browser).await;
+    page.run_script(CAPTURE_DOWNLOAD_SCRIPT, json!([])).await;
+    let all_wait = page.run_script(LOCAL_NOW_SCRIPT, json!([])).await;
 
     // One is served, one is called from behind the others and served, who was overtaken leaves, one is
     // missed and may come back.
     for what in ["call-next", "start", "finish"] {
-        act(&demo, &page, &format!("counters/1/{what}"), json!({})).await;
+        post_act(&demo, &page, &format!("counters/1/{what}"), json!({})).await;
     }
-    act(&demo, &page, "counters/1/call", json!({"number": "A003", "reason": "老人"})).await;
-    act(&demo, &page, "counters/1/start", json!({})).await;
-    act(&demo, &page, "counters/1/finish", json!({})).await;
-    act(&demo, &page, "tickets/A002/leave", json!({"reason": "走了"})).await;
-    act(&demo, &page, "counters/1/call-next", json!({})).await;
-    act(&demo, &page, "counters/1/missed", json!({})).await;
+    post_act(&demo, &page, "counters/1/call", json!({"number": "A003", "reason": "老人"})).await;
+    post_act(&demo, &page, "counters/1/start", json!({})).await;
+    post_act(&demo, &page, "counters/1/finish", json!({})).await;
+    post_act(&demo, &page, "tickets/A002/leave", json!({"reason": "走了"})).await;
+    post_act(&demo, &page, "counters/1/call-next", json!({})).await;
+    post_act(&demo, &page, "counters/1/missed", json!({})).await;
 
-    section(&page, NUMBERS, "数据").await;
+    open_section(&page, STATISTICS_SECTION, "数据").await;
     for (tile, figure) in [("taken", "4"), ("served", "2"), ("left", "1"), ("overtaken", "1")] {
-        page.shows(&format!(".tiles .{tile} dd"), figure).await;
+        page.wait_for_text(&format!(".tiles .{tile} dd"), figure).await;
     }
-    page.shows(".overtakes .soft", "1 人被超过，共 1 次").await;
-    let causes = cells(&page, ".overtakes tbody tr").await;
+    page.wait_for_text(".overtakes .soft", "1 人被超过，共 1 次").await;
+    let causes = table_cells(&page, ".overtakes tbody tr").await;
     assert_eq!(causes[5], ["指定叫号", "1"]);
-    page.shows(".messages tbody", "取号成功").await;
+    page.wait_for_text(".messages tbody", "取号成功").await;
 
     // Behind each chart are its figures, and they are those of the table to take away.
     page.click(".people summary").await;
-    assert_eq!(cells(&page, ".people tfoot tr").await, [["全部", "4", "2", "0", "1", "0", "1"]]);
-    let hours = cells(&page, ".people tbody tr").await;
+    assert_eq!(
+        table_cells(&page, ".people tfoot tr").await,
+        [["全部", "4", "2", "0", "1", "0", "1"]]
+    );
+    let hours = table_cells(&page, ".people tbody tr").await;
     page.click(".csv").await;
     let mut table = Value::Null;
     let kept = async || {
-        table = page.run("return window.kept || null", json!([])).await;
+        table = page.run_script("return window.kept || null", json!([])).await;
         table.is_string()
     };
-    page.until("the table is there", kept).await;
+    page.wait_until("the table is there", kept).await;
     let table = table.as_str().unwrap();
     let rows: Vec<Vec<&str>> =
         table.lines().skip(1).map(|line| line.split(',').collect()).collect();
@@ -85,7 +92,7 @@ async fn the_numbers_are_what_was_done() {
         let shown = hours.iter().find(|shown| shown[0] == hour).expect("its hour");
         assert_eq!(shown[1..], row[4..10], "{table}");
     }
-    let times = cells(&page, ".times tbody tr").await;
+    let times = table_cells(&page, ".times tbody tr").await;
     for row in &rows {
         let hour = format!("{:0>2}:00", row[1]);
         let shown = times.iter().find(|shown| shown[0] == hour).expect("its hour");
@@ -95,74 +102,74 @@ async fn the_numbers_are_what_was_done() {
         };
         assert_eq!(shown[1..], [row[12], row[13], row[15], row[16]].map(exact), "{table}");
     }
-    let bars =
-        page.run("return document.querySelectorAll('.people rect.served').length", json!([]));
+    let bars = page
+        .run_script("return document.querySelectorAll('.people rect.served').length", json!([]));
     let served_hours = hours.iter().filter(|hour| hour[2] != "0").count();
     assert_eq!(bars.await, json!(served_hours + 1), "a column each, and the legend's");
 
     // Another queue, another day.
-    page.run(CHOOSE, json!([".choosing select", "social"])).await;
-    page.shows(".tiles .taken dd", "0").await;
-    page.shows(".people .drawn", "还没有数据").await;
-    page.run(CHOOSE, json!([".choosing select", "general"])).await;
-    page.shows(".tiles .taken dd", "4").await;
+    page.run_script(CHOOSE_SCRIPT, json!([".choosing select", "social"])).await;
+    page.wait_for_text(".tiles .taken dd", "0").await;
+    page.wait_for_text(".people .drawn", "还没有数据").await;
+    page.run_script(CHOOSE_SCRIPT, json!([".choosing select", "general"])).await;
+    page.wait_for_text(".tiles .taken dd", "4").await;
     page.click(".ranges button:nth-child(2)").await;
-    page.shows(".ranges [aria-pressed=true]", "昨天").await;
-    page.shows(".tiles .taken dd", "0").await;
+    page.wait_for_text(".ranges [aria-pressed=true]", "昨天").await;
+    page.wait_for_text(".tiles .taken dd", "0").await;
     page.click(".ranges button:nth-child(3)").await;
-    page.shows(".tiles .taken dd", "4").await;
-    assert_eq!(cells(&page, ".people tbody tr").await.len(), 7);
+    page.wait_for_text(".tiles .taken dd", "4").await;
+    assert_eq!(table_cells(&page, ".people tbody tr").await.len(), 7);
 
     // The line before anybody was called; and no line of last week.
-    page.run(CHOOSE, json!([".past input", all_wait])).await;
+    page.run_script(CHOOSE_SCRIPT, json!([".past input", all_wait])).await;
     page.click(".past form button").await;
-    page.shows(".past .then li", "4 人在等").await;
-    page.shows(".past .numbers", "A001").await;
-    page.run(CHOOSE, json!([".past input", "2026-01-05T10:42"])).await;
+    page.wait_for_text(".past .then li", "4 人在等").await;
+    page.wait_for_text(".past .numbers", "A001").await;
+    page.run_script(CHOOSE_SCRIPT, json!([".past input", "2026-01-05T10:42"])).await;
     page.click(".past form button").await;
-    page.shows(".past .stood .trouble", "").await;
-    page.hides(".past .then").await;
+    page.wait_for_text(".past .stood .trouble", "").await;
+    page.wait_until_hidden(".past .then").await;
     phones.close().await;
-    browser.end(&["status of 401", "status of 410", "status of 404"]).await;
+    browser.quit(&["status of 401", "status of 410", "status of 404"]).await;
 }
 
 #[tokio::test]
 async fn a_busy_day_can_be_read_on_every_screen_and_keeps_nobody_out() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    let page = signed_in(&demo, &browser).await;
-    section(&page, NUMBERS, "数据").await;
-    page.shows(".people .drawn", "还没有数据").await;
-    pictures(&page, "manage-numbers-none", &[PHONE]).await;
-    page.run(BUSY, json!([])).await;
-    section(&page, NUMBERS, "数据").await;
-    page.shows(".tiles .taken dd", "287").await;
+    let page = open_manage_page(&demo, &browser).await;
+    open_section(&page, STATISTICS_SECTION, "数据").await;
+    page.wait_for_text(".people .drawn", "还没有数据").await;
+    take_pictures(&page, "manage-numbers-none", &[PHONE]).await;
+    page.run_script(BUSY_DAY_SCRIPT, json!([])).await;
+    open_section(&page, STATISTICS_SECTION, "数据").await;
+    page.wait_for_text(".tiles .taken dd", "287").await;
     for closed in ["people", "times", "messages"] {
         page.click(&format!(".{closed} summary")).await;
     }
     page.click(".past form button").await;
-    page.shows(".past .stood", "的队伍").await;
-    pictures(&page, "manage-numbers", &[LONG_PHONE, LONG_DESK]).await;
-    browser.end(&["status of 401"]).await;
+    page.wait_for_text(".past .stood", "的队伍").await;
+    take_pictures(&page, "manage-numbers", &[LONG_PHONE, LONG_DESK]).await;
+    browser.quit(&["status of 401"]).await;
 }
 
 /// Keeps the text of what is given to be taken away.
-const KEEPS: &str = "
+const CAPTURE_DOWNLOAD_SCRIPT: &str = "
 const made = URL.createObjectURL;
 URL.createObjectURL = blob => { blob.text().then(text => { window.kept = text; }); return made.call(URL, blob); };";
 
 /// The moment by the hall's clocks.
-const NOW: &str = "
+const LOCAL_NOW_SCRIPT: &str = "
 const now = new Date();
 const written = now.toLocaleString('sv-SE', { timeZone: 'Asia/Shanghai' }).replace(' ', 'T');
 return `${written}.${String(now.getMilliseconds()).padStart(3, '0')}`;";
 
-const CHOOSE: &str = "
+const CHOOSE_SCRIPT: &str = "
 const control = document.querySelector(arguments[0]);
 control.value = arguments[1];
 control.dispatchEvent(new Event('change', { bubbles: true }));";
 
 /// From now on the server's numbers are those of a day that a demo has no time for.
-const BUSY: &str = "
+const BUSY_DAY_SCRIPT: &str = "
 const asked = window.fetch;
 const spread = (count, median_s, p90_s) => ({ count, median_s, p90_s });
 const told = (count, kept, mean_error_minutes, median_error_minutes, bias_minutes) => ({ count, kept, mean_error_minutes, median_error_minutes, bias_minutes });

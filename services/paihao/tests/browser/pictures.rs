@@ -1,10 +1,10 @@
 //! Every page on every screen, in both lights, as pictures in `target/pictures`; on none of them
 //! may anything stick out sideways.
 
-use crate::accessibility::findings;
+use crate::accessibility::accessibility_findings;
 use crate::browser::Browser;
-use crate::demo::{Demo, chat, code_of, scan};
-use crate::login::Phones;
+use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
+use crate::login::SimulatedPhones;
 use crate::window::Window;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -12,181 +12,181 @@ use std::path::{Path, PathBuf};
 pub type Screen = (&'static str, u32, u32);
 pub const PHONE: Screen = ("phone", 390, 844);
 const TABLET: Screen = ("tablet", 1024, 768);
-pub const DESK: Screen = ("desk", 1440, 900);
+pub const DESKTOP: Screen = ("desk", 1440, 900);
 const WALL: Screen = ("wall", 1920, 1080);
 
 /// Where a page of the hall may be looked at.
-const HALL: &[Screen] = &[PHONE, TABLET, DESK, WALL];
+const HALL_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP, WALL];
 /// Where one that a person works with is.
-pub const HAND: &[Screen] = &[PHONE, TABLET, DESK];
+pub const STAFF_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP];
 
 #[tokio::test]
 async fn every_page_fits_every_screen_and_keeps_nobody_out() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
-    let pages = demo.address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
+    let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
 
     let page = browser.open(&pages).await;
-    page.shows("#sites h2", "城南便民服务大厅").await;
-    pictures(&page, "index", HAND).await;
-    page.go(&demo.address("/board/").replace("/board/", "/poster/")).await;
-    page.shows(".sheet h2", "综合业务").await;
-    pictures(&page, "posters", HAND).await;
-    page.go(&demo.address("/board/")).await;
-    page.shows("#hero", "请稍候").await;
-    pictures(&page, "board-quiet", HALL).await;
-    page.go(demo.address("#key=").split('#').next().unwrap()).await;
-    page.picture("#code").await;
-    pictures(&page, "login-code", HAND).await;
-    let by_hand = Phones::of(&demo);
+    page.wait_for_text("#sites h2", "城南便民服务大厅").await;
+    take_pictures(&page, "index", STAFF_SCREENS).await;
+    page.navigate(&demo.printed_address("/board/").replace("/board/", "/poster/")).await;
+    page.wait_for_text(".sheet h2", "综合业务").await;
+    take_pictures(&page, "posters", STAFF_SCREENS).await;
+    page.navigate(&demo.printed_address("/board/")).await;
+    page.wait_for_text("#hero", "请稍候").await;
+    take_pictures(&page, "board-quiet", HALL_SCREENS).await;
+    page.navigate(demo.printed_address("#key=").split('#').next().unwrap()).await;
+    page.wait_for_picture("#code").await;
+    take_pictures(&page, "login-code", STAFF_SCREENS).await;
+    let by_hand = SimulatedPhones::for_demo(&demo);
     by_hand.scan("oAnn", &page).await;
-    page.shows("#login[data-state=over]", "不在工作人员名单").await;
-    pictures(&page, "login-refused", HAND).await;
-    page.go("about:blank").await;
-    page.go(&demo.address("/login#first=")).await;
+    page.wait_for_text("#login[data-state=over]", "不在工作人员名单").await;
+    take_pictures(&page, "login-refused", STAFF_SCREENS).await;
+    page.navigate("about:blank").await;
+    page.navigate(&demo.printed_address("/login#first=")).await;
     by_hand.scan("oAnn", &page).await;
-    page.shows("#login[data-state=scanned]", "回复 1").await;
-    pictures(&page, "login-scanned", HAND).await;
-    by_hand.answer("oAnn", "1").await;
-    page.shows("#sessions li", "就是这个浏览器").await;
-    pictures(&page, "me", HAND).await;
+    page.wait_for_text("#login[data-state=scanned]", "回复 1").await;
+    take_pictures(&page, "login-scanned", STAFF_SCREENS).await;
+    by_hand.send_text("oAnn", "1").await;
+    page.wait_for_text("#sessions li", "就是这个浏览器").await;
+    take_pictures(&page, "me", STAFF_SCREENS).await;
     page.click("#sign-out").await;
-    page.shows("#said", "扫码登录").await;
-    page.go(&demo.address("/kiosk/")).await;
-    page.shows("#queues", "社保医保").await;
-    pictures(&page, "kiosk-queues", HALL).await;
+    page.wait_for_text("#said", "扫码登录").await;
+    page.navigate(&demo.printed_address("/kiosk/")).await;
+    page.wait_for_text("#queues", "社保医保").await;
+    take_pictures(&page, "kiosk-queues", HALL_SCREENS).await;
     page.click("#queues button").await;
-    page.picture("#code").await;
-    pictures(&page, "kiosk-code", HALL).await;
+    page.wait_for_picture("#code").await;
+    take_pictures(&page, "kiosk-code", HALL_SCREENS).await;
 
-    let social = browser.open(&demo.kiosk("social")).await;
-    let phones = browser.open(&code_of(&social).await).await;
-    pictures(&phones, "phones-chosen", HAND).await;
+    let social = browser.open(&demo.kiosk_url("social")).await;
+    let phones = browser.open(&kiosk_code_link(&social).await).await;
+    take_pictures(&phones, "phones-chosen", STAFF_SCREENS).await;
     // The number would leave before it has sat for all its pictures.
-    social.run("window.setTimeout = () => 0", json!([])).await;
+    social.run_script("window.setTimeout = () => 0", json!([])).await;
     scan(&phones, 3).await;
-    social.shows("#taken #number", "B001").await;
-    pictures(&social, "kiosk-number", HALL).await;
+    social.wait_for_text("#taken #number", "B001").await;
+    take_pictures(&social, "kiosk-number", HALL_SCREENS).await;
     social.close().await;
     page.close().await;
 
-    let hall = demo.people_in_line(&browser, 2).await;
+    let hall = demo.add_people_in_line(&browser, 2).await;
     for (person, number) in [(4, "A003"), (5, "A004"), (6, "A005")] {
         hall.click("#add").await;
         scan(&hall, person).await;
-        hall.shows(&chat(person), number).await;
+        hall.wait_for_text(&chat_selector(person), number).await;
     }
     hall.close().await;
-    let staff = browser.open(&demo.address("#key=")).await;
-    staff.shows("#counters", "3号窗口").await;
-    pictures(&staff, "console-counters", HAND).await;
+    let staff = browser.open(&demo.printed_address("#key=")).await;
+    staff.wait_for_text("#counters", "3号窗口").await;
+    take_pictures(&staff, "console-counters", STAFF_SCREENS).await;
     staff.click("#counters button").await;
     staff.click("#next").await;
-    staff.shows("#said", "已叫 A001").await;
-    pictures(&staff, "console-called", HAND).await;
-    let board = browser.open(&demo.address("/board/")).await;
-    board.shows("#calls", "A001").await;
-    pictures(&board, "board-one-call", HALL).await;
-    console_at_work(&staff).await;
+    staff.wait_for_text("#said", "已叫 A001").await;
+    take_pictures(&staff, "console-called", STAFF_SCREENS).await;
+    let board = browser.open(&demo.printed_address("/board/")).await;
+    board.wait_for_text("#calls", "A001").await;
+    take_pictures(&board, "board-one-call", HALL_SCREENS).await;
+    open_busy_console(&staff).await;
     staff.click("#next").await;
-    staff.shows("#said", "已叫 A004").await;
+    staff.wait_for_text("#said", "已叫 A004").await;
     staff.click("#change").await;
     staff.click("#counters button:last-child").await;
     staff.click("#next").await;
-    staff.shows("#said", "已叫 B001").await;
+    staff.wait_for_text("#said", "已叫 B001").await;
     // A call stays the big one for a while; a board that is just opened begins with the last.
-    board.go(&format!("{}?voice=off", demo.address("/board/"))).await;
-    board.shows("#hero .number", "B001").await;
-    pictures(&board, "board-busy", HALL).await;
+    board.navigate(&format!("{}?voice=off", demo.printed_address("/board/"))).await;
+    board.wait_for_text("#hero .number", "B001").await;
+    take_pictures(&board, "board-busy", HALL_SCREENS).await;
 
-    phones.shows(&format!("{} .card", chat(3)), "B001").await;
-    pictures(&phones, "phones-called", HALL).await;
+    phones.wait_for_text(&format!("{} .card", chat_selector(3)), "B001").await;
+    take_pictures(&phones, "phones-called", HALL_SCREENS).await;
     phones.click(".phone:nth-child(1) .scan").await;
-    phones.shows(".phone:nth-child(1) .codes .code", "还剩").await;
-    pictures(&phones, "phones-codes", HAND).await;
+    phones.wait_for_text(".phone:nth-child(1) .codes .code", "还剩").await;
+    take_pictures(&phones, "phones-codes", STAFF_SCREENS).await;
     // Nobody had signed in yet.
-    browser.end(&["status of 401"]).await;
+    browser.quit(&["status of 401"]).await;
 }
 
 /// The console with somebody missed, somebody away and somebody being served, and what it asks.
-async fn console_at_work(staff: &Window) {
+async fn open_busy_console(staff: &Window) {
     staff.click("#missed").await;
-    staff.shows("#missed-list", "A001").await;
+    staff.wait_for_text("#missed-list", "A001").await;
     staff.click("#next").await;
     staff.click("#start").await;
     staff.click("#hold").await;
-    staff.shows("#dialog-title", "挂起").await;
-    pictures(staff, "console-hold", &[PHONE, DESK]).await;
+    staff.wait_for_text("#dialog-title", "挂起").await;
+    take_pictures(staff, "console-hold", &[PHONE, DESKTOP]).await;
     staff.click("#dialog .option").await;
     staff.click("#dialog [type=submit]").await;
-    staff.shows("#held-list", "A002").await;
+    staff.wait_for_text("#held-list", "A002").await;
     staff.click("#take").await;
-    pictures(staff, "console-take", &[PHONE, DESK]).await;
+    take_pictures(staff, "console-take", &[PHONE, DESKTOP]).await;
     staff.click("#dialog [type=submit]").await;
-    staff.shows("#dialog-title", "已取号").await;
+    staff.wait_for_text("#dialog-title", "已取号").await;
     staff.click("#dialog .ghost").await;
     staff.click("#next").await;
     staff.click("#start").await;
-    staff.shows("#desk[data-state=serving] #number", "A003").await;
-    pictures(staff, "console-serving", HAND).await;
+    staff.wait_for_text("#desk[data-state=serving] #number", "A003").await;
+    take_pictures(staff, "console-serving", STAFF_SCREENS).await;
     for (button, name) in [("#queues", "console-queues"), ("#help", "console-help")] {
         staff.click(button).await;
-        staff.shows("#dialog", "关闭").await;
-        pictures(staff, name, &[DESK]).await;
+        staff.wait_for_text("#dialog", "关闭").await;
+        take_pictures(staff, name, &[DESKTOP]).await;
         staff.click("#dialog .ghost").await;
     }
     staff.click("#waiting .row").await;
-    staff.shows("#dialog .messages", "已送达").await;
-    pictures(staff, "console-ticket", &[PHONE, DESK]).await;
+    staff.wait_for_text("#dialog .messages", "已送达").await;
+    take_pictures(staff, "console-ticket", &[PHONE, DESKTOP]).await;
     staff.click("#dialog .ghost").await;
     staff.click("#finish").await;
     staff.click("#undo").await;
-    staff.shows("#dialog-title", "撤销什么").await;
-    pictures(staff, "console-undo", &[DESK]).await;
+    staff.wait_for_text("#dialog-title", "撤销什么").await;
+    take_pictures(staff, "console-undo", &[DESKTOP]).await;
     staff.click("#dialog .ghost").await;
-    let slip = staff.address().await.replace("/console/hall", "/slip/hall/A006");
-    let before = staff.address().await;
-    staff.go(&slip).await;
-    staff.shows("#number", "A006").await;
-    pictures(staff, "slip", &[PHONE, DESK]).await;
-    staff.go(&before).await;
-    staff.shows("#counter", "1号窗口").await;
+    let slip = staff.url().await.replace("/console/hall", "/slip/hall/A006");
+    let before = staff.url().await;
+    staff.navigate(&slip).await;
+    staff.wait_for_text("#number", "A006").await;
+    take_pictures(staff, "slip", &[PHONE, DESKTOP]).await;
+    staff.navigate(&before).await;
+    staff.wait_for_text("#counter", "1号窗口").await;
 }
 
 /// Looks at a page on these screens, in both lights and languages.
-pub async fn pictures(page: &Window, name: &str, screens: &[Screen]) {
-    let switched = page.run(SWITCH, json!([])).await == json!(true);
+pub async fn take_pictures(page: &Window, name: &str, screens: &[Screen]) {
+    let switched = page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await == json!(true);
     if switched {
-        page.run(SWITCH, json!([])).await;
+        page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await;
     }
     let mut wrong = Vec::new();
     for language in ["zh", "en"].into_iter().take(if switched { 2 } else { 1 }) {
         for &(screen, width, height) in screens {
             for light in ["light", "dark"] {
-                page.on_screen(width, height, light).await;
+                page.set_screen(width, height, light).await;
                 let what = format!("{name}-{screen}-{light}-{language}");
-                let out = page.run(STICKING_OUT, json!([width])).await;
+                let out = page.run_script(OVERFLOW_SCRIPT, json!([width])).await;
                 let out = serde_json::from_value::<Vec<String>>(out).expect("texts");
                 wrong.extend(out.iter().map(|one| format!("{what}: sticks out: {one}")));
-                let found = findings(page).await;
+                let found = accessibility_findings(page).await;
                 wrong.extend(found.iter().map(|one| format!("{what}: {one}")));
-                let file = folder().join(format!("{what}.png"));
-                std::fs::write(file, page.photograph().await).expect("a picture can be written");
+                let file = picture_folder().join(format!("{what}.png"));
+                std::fs::write(file, page.screenshot().await).expect("a picture can be written");
             }
         }
-        page.run(SWITCH, json!([])).await;
+        page.run_script(SWITCH_LANGUAGE_SCRIPT, json!([])).await;
     }
-    page.on_screen(1440, 900, "light").await;
+    page.set_screen(1440, 900, "light").await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Turns the page to its other language, if it has one.
-const SWITCH: &str = "
+const SWITCH_LANGUAGE_SCRIPT: &str = "
 const button = document.getElementById('language');
 if (!button) return false;
 button.click();
 return true;";
 
-fn folder() -> PathBuf {
+fn picture_folder() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("pictures");
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     folder
@@ -194,7 +194,7 @@ fn folder() -> PathBuf {
 
 /// What reaches beyond the sides of the screen, unless it scrolls within something that does not,
 /// and numbers that reach beyond what they stand in.
-const STICKING_OUT: &str = "
+const OVERFLOW_SCRIPT: &str = "
 const [width] = arguments;
 const scrolls = element => element !== document.body
   && (element.matches('.sr, .wall') || getComputedStyle(element).overflowX === 'auto' || scrolls(element.parentElement));

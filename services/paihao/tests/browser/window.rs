@@ -1,6 +1,6 @@
 //! One window: what is seen in it, and what its owner does.
 
-use crate::browser::{Ask, PATIENCE};
+use crate::browser::{ChromedriverCommand, PAGE_TIMEOUT};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
@@ -22,61 +22,64 @@ impl Window {
     }
 
     /// Loads a page.
-    pub async fn go(&self, url: &str) {
-        self.here().await.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+    pub async fn navigate(&self, url: &str) {
+        self.focus().await.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
     /// What the address bar says.
-    pub async fn address(&self) -> String {
-        self.here().await.current_url().await.expect("an address").to_string()
+    pub async fn url(&self) -> String {
+        self.focus().await.current_url().await.expect("an address").to_string()
     }
 
     /// Closes it.
     pub async fn close(self) {
-        self.here().await.close_window().await.expect("the window closes");
+        self.focus().await.close_window().await.expect("the window closes");
     }
 
     /// Waits until something that fits shows this text.
-    pub async fn shows(&self, css: &str, text: &str) {
+    pub async fn wait_for_text(&self, css: &str, text: &str) {
         let what = format!("{css} shows {text:?}");
-        self.until(&what, async || self.texts(css).await.iter().any(|shown| shown.contains(text)))
-            .await;
+        self.wait_until(&what, async || {
+            self.texts(css).await.iter().any(|shown| shown.contains(text))
+        })
+        .await;
     }
 
     /// Waits until nothing that fits is shown.
-    pub async fn hides(&self, css: &str) {
+    pub async fn wait_until_hidden(&self, css: &str) {
         let what = format!("{css} is no longer shown");
-        self.until(&what, async || self.texts(css).await.is_empty()).await;
+        self.wait_until(&what, async || self.texts(css).await.is_empty()).await;
     }
 
     /// The texts of everything shown that fits.
     pub async fn texts(&self, css: &str) -> Vec<String> {
-        let found = self.run(SHOWN, json!([css])).await;
+        let found = self.run_script(SHOWN_TEXTS_SCRIPT, json!([css])).await;
         let texts = found.as_array().expect("a list").iter();
         texts.map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// Waits until a picture is shown and has been drawn; its address.
-    pub async fn picture(&self, css: &str) -> String {
+    pub async fn wait_for_picture(&self, css: &str) -> String {
         let mut address = Value::Null;
         let drawn = async || {
-            address = self.run(DRAWN, json!([css])).await;
+            address = self.run_script(PICTURE_DRAWN_SCRIPT, json!([css])).await;
             address.is_string()
         };
-        self.until(&format!("{css} is drawn"), drawn).await;
+        self.wait_until(&format!("{css} is drawn"), drawn).await;
         address.as_str().expect("waited for").to_owned()
     }
 
     /// Clicks as soon as it can be clicked.
     pub async fn click(&self, css: &str) {
         let what = format!("{css} can be clicked");
-        self.until(&what, async || self.try_click(css).await.is_ok_and(|clicked| clicked)).await;
+        self.wait_until(&what, async || self.try_click(css).await.is_ok_and(|clicked| clicked))
+            .await;
     }
 
     /// A page draws itself anew at any time, so what was found may be gone already; then nothing
     /// was clicked.
     async fn try_click(&self, css: &str) -> Result<bool, CmdError> {
-        let element = self.here().await.find(Locator::Css(css)).await?;
+        let element = self.focus().await.find(Locator::Css(css)).await?;
         if !element.is_enabled().await? {
             return Ok(false);
         }
@@ -84,60 +87,61 @@ impl Window {
     }
 
     /// Types into a field, once it is there.
-    pub async fn write(&self, css: &str, text: &str) {
+    pub async fn type_into(&self, css: &str, text: &str) {
         let written = async || {
-            let Ok(field) = self.here().await.find(Locator::Css(css)).await else { return false };
+            let Ok(field) = self.focus().await.find(Locator::Css(css)).await else { return false };
             field.send_keys(text).await.is_ok()
         };
-        self.until(&format!("{css} can be written to"), written).await;
+        self.wait_until(&format!("{css} can be written to"), written).await;
     }
 
     /// Presses keys one after the other, as fast as it goes.
-    pub async fn press(&self, keys: &str) {
+    pub async fn press_keys(&self, keys: &str) {
         let mut actions = KeyActions::new("keyboard".into());
         for key in keys.chars() {
             actions = actions.then(KeyAction::Down { value: key });
             actions = actions.then(KeyAction::Up { value: key });
         }
-        self.here().await.perform_actions(actions).await.expect("keys can be pressed");
+        self.focus().await.perform_actions(actions).await.expect("keys can be pressed");
     }
 
     /// Runs a script's statements; `arguments` are theirs, what they return is the answer.
-    pub async fn run(&self, script: &str, arguments: Value) -> Value {
+    pub async fn run_script(&self, script: &str, arguments: Value) -> Value {
         let Value::Array(arguments) = arguments else { panic!("arguments are a list") };
-        let answer = self.here().await.execute(script, arguments).await;
+        let answer = self.focus().await.execute(script, arguments).await;
         answer.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
     /// Waits until something that fits shows this text in the page's only frame.
-    pub async fn shows_framed(&self, css: &str, text: &str) {
+    pub async fn wait_for_framed_text(&self, css: &str, text: &str) {
         let framed = async || {
-            let here = self.here().await;
+            let here = self.focus().await;
             if here.enter_frame(0).await.is_err() {
                 return false;
             }
-            let found = here.execute(SHOWN, vec![json!(css)]).await.unwrap_or_default();
+            let found =
+                here.execute(SHOWN_TEXTS_SCRIPT, vec![json!(css)]).await.unwrap_or_default();
             found.as_array().is_some_and(|texts| {
                 texts.iter().any(|shown| shown.as_str().is_some_and(|shown| shown.contains(text)))
             })
         };
-        self.until(&format!("in the frame, {css} shows {text:?}"), framed).await;
+        self.wait_until(&format!("in the frame, {css} shows {text:?}"), framed).await;
     }
 
     /// Waits until a condition holds, and says what the page shows if it never does.
-    pub async fn until(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    pub async fn wait_until(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
         let begun = Instant::now();
         while !condition().await {
-            if begun.elapsed() > PATIENCE {
-                let shown = self.run("return document.body.innerText", json!([])).await;
-                panic!("still not: {what}\nat {}\nshown: {shown}", self.address().await);
+            if begun.elapsed() > PAGE_TIMEOUT {
+                let shown = self.run_script("return document.body.innerText", json!([])).await;
+                panic!("still not: {what}\nat {}\nshown: {shown}", self.url().await);
             }
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
     }
 
     /// Looks at the page on another screen and in another light.
-    pub async fn on_screen(&self, width: u32, height: u32, light: &str) {
+    pub async fn set_screen(&self, width: u32, height: u32, light: &str) {
         let hand = width < 600;
         let screen = json!({"width": width, "height": height, "screenWidth": width,
             "screenHeight": height, "deviceScaleFactor": 1, "mobile": hand});
@@ -146,9 +150,10 @@ impl Window {
         let light = json!({"features": [{"name": "prefers-color-scheme", "value": light}]});
         self.devtools("Emulation.setEmulatedMedia", light).await;
         let width = f64::from(width);
-        let sized =
-            async || self.run("return screen.width", json!([])).await.as_f64() == Some(width);
-        self.until("the screen has its size", sized).await;
+        let sized = async || {
+            self.run_script("return screen.width", json!([])).await.as_f64() == Some(width)
+        };
+        self.wait_until("the screen has its size", sized).await;
     }
 
     /// From the next page on, a script runs before the page's own.
@@ -158,19 +163,19 @@ impl Window {
     }
 
     /// From the next page on, the browser says that its owner reads these languages.
-    pub async fn prefers(&self, languages: &str) {
-        let agent = self.run("return navigator.userAgent", json!([])).await;
+    pub async fn set_languages(&self, languages: &str) {
+        let agent = self.run_script("return navigator.userAgent", json!([])).await;
         let agent = json!({ "userAgent": agent, "acceptLanguage": languages });
         self.devtools("Emulation.setUserAgentOverride", agent).await;
     }
 
     /// The machine says that it is in this time zone.
-    pub async fn is_in(&self, zone: &str) {
+    pub async fn set_time_zone(&self, zone: &str) {
         self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
     }
 
     /// A PNG of what is on the screen.
-    pub async fn photograph(&self) -> Vec<u8> {
+    pub async fn screenshot(&self) -> Vec<u8> {
         let quickly = json!({"format": "png", "optimizeForSpeed": true});
         let taken = self.devtools("Page.captureScreenshot", quickly).await;
         STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("base64")
@@ -178,22 +183,23 @@ impl Window {
 
     async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
-        let done = self.here().await.issue_cmd(Ask("goog/cdp/execute", body)).await;
+        let done =
+            self.focus().await.issue_cmd(ChromedriverCommand("goog/cdp/execute", body)).await;
         done.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
-    async fn here(&self) -> &Client {
+    async fn focus(&self) -> &Client {
         self.client.switch_to_window(self.handle.clone()).await.expect("the window is open");
         &self.client
     }
 }
 
-const SHOWN: &str = "
+const SHOWN_TEXTS_SCRIPT: &str = "
 return [...document.querySelectorAll(arguments[0])]
   .filter(element => element.checkVisibility({ visibilityProperty: true }))
   .map(element => element.innerText);";
 
-const DRAWN: &str = "
+const PICTURE_DRAWN_SCRIPT: &str = "
 const picture = document.querySelector(arguments[0]);
 const drawn = picture && picture.checkVisibility() && picture.complete && picture.naturalWidth > 0;
 return drawn ? picture.src : null;";

@@ -1,7 +1,7 @@
 //! Bad input of every kind: each gets the answer that docs/reference/refusals.md promises, and changes nothing.
 
-use crate::cluster::KEY;
-use crate::http::{ask, client, staff};
+use crate::cluster::STAFF_KEY;
+use crate::http::{client, send_json, staff_request};
 use harness::{Program, free_port, wait_until};
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_wechat::CallbackToken;
@@ -11,19 +11,19 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use wechat_sim::{SimAccount, SimConfig, Simulator};
 
-const TOKEN: &str = "tokenOfTheTests";
+const CALLBACK_TOKEN: &str = "tokenOfTheTests";
 
 /// One process with everything, and somebody who means harm.
-struct Target {
+struct TestProgram {
     _program: Program,
     wechat: Simulator,
     http: Client,
     url: String,
 }
 
-impl Target {
-    async fn start() -> Target {
-        let account = SimAccount { callback_token: TOKEN.into(), ..SimAccount::default() };
+impl TestProgram {
+    async fn start() -> TestProgram {
+        let account = SimAccount { callback_token: CALLBACK_TOKEN.into(), ..SimAccount::default() };
         let (appid, secret) = (account.appid.clone(), account.secret.clone());
         let config = SimConfig { accounts: vec![account], ..SimConfig::default() };
         let wechat = Simulator::start(config).await.unwrap();
@@ -41,12 +41,12 @@ impl Target {
             api = '{sim}'
             mp = '{sim}'
             [staff.tests]
-            key = '{KEY}'
+            key = '{STAFF_KEY}'
             sites = ['hall']
             [accounts.shop]
             appid = '{appid}'
             secret = '{secret}'
-            callback_token = '{TOKEN}'
+            callback_token = '{CALLBACK_TOKEN}'
             [sites.hall]
             account = 'shop'
             name = '大厅'
@@ -84,11 +84,11 @@ impl Target {
             http.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
         })
         .await;
-        Target { _program: program, wechat, http, url }
+        TestProgram { _program: program, wechat, http, url }
     }
 
-    /// A callback, signed with `token` at `age_s` seconds ago.
-    async fn callback(
+    /// A callback, signed with `token_config` at `age_s` seconds ago.
+    async fn post_callback(
         &self,
         token: &str,
         age_s: i64,
@@ -98,24 +98,24 @@ impl Target {
         let signed = signature(&CallbackToken::new(token), &timestamp, "7");
         let query = format!("signature={signed}&timestamp={timestamp}&nonce=7");
         let url = format!("{}/wechat/shop?{query}", self.url);
-        ask(self.http.post(url).body(body.into())).await
+        send_json(self.http.post(url).body(body.into())).await
     }
 
     async fn state(&self) -> Value {
-        ask(self.http.get(format!("{}/api/v1/sites/hall", self.url))).await.1
+        send_json(self.http.get(format!("{}/api/v1/sites/hall", self.url))).await.1
     }
 
-    async fn staff(&self, path: &str, wish: &str, body: &str) -> (StatusCode, Value) {
+    async fn post_as_staff(&self, path: &str, wish: &str, body: &str) -> (StatusCode, Value) {
         let url = format!("{}/api/v1/sites/{path}", self.url);
-        ask(staff(&self.http, KEY, &url, wish).body(body.to_owned())).await
+        send_json(staff_request(&self.http, STAFF_KEY, &url, wish).body(body.to_owned())).await
     }
 
     async fn get(&self, path: &str) -> (StatusCode, Value) {
-        ask(self.http.get(format!("{}{path}", self.url))).await
+        send_json(self.http.get(format!("{}{path}", self.url))).await
     }
 }
 
-fn scan(person: &str, scene: &str) -> String {
+fn scan_body(person: &str, scene: &str) -> String {
     let at = SystemClock.now_ms() / 1000;
     format!(
         "<xml><ToUserName><![CDATA[gh_1]]></ToUserName>\n<FromUserName><![CDATA[{person}]]></FromUserName>\n\
@@ -125,7 +125,7 @@ fn scan(person: &str, scene: &str) -> String {
 }
 
 #[track_caller]
-fn refused(answer: (StatusCode, Value), status: u16, code: &str) {
+fn assert_refused(answer: (StatusCode, Value), status: u16, code: &str) {
     let (got, body) = answer;
     assert_eq!((got.as_u16(), body["code"].as_str()), (status, Some(code)), "{body}");
     assert_eq!(body["status"], status);
@@ -136,30 +136,46 @@ fn refused(answer: (StatusCode, Value), status: u16, code: &str) {
 
 #[tokio::test]
 async fn callbacks_that_wechat_did_not_send_change_nothing() {
-    let target = Target::start().await;
+    let target = TestProgram::start().await;
     let before = target.state().await;
-    let good = scan("oAnn", "q_hall_a");
-    refused(target.callback("somebodyElse", 0, &good).await, 403, "wrong_signature");
+    let good = scan_body("oAnn", "q_hall_a");
+    assert_refused(target.post_callback("somebodyElse", 0, &good).await, 403, "wrong_signature");
     let bare =
-        ask(target.http.post(format!("{}/wechat/shop", target.url)).body(good.clone())).await;
-    refused(bare, 400, "bad_callback_query");
-    refused(target.callback(TOKEN, 400, &good).await, 403, "stale_callback");
-    refused(target.callback(TOKEN, -400, &good).await, 403, "stale_callback");
+        send_json(target.http.post(format!("{}/wechat/shop", target.url)).body(good.clone())).await;
+    assert_refused(bare, 400, "bad_callback_query");
+    assert_refused(target.post_callback(CALLBACK_TOKEN, 400, &good).await, 403, "stale_callback");
+    assert_refused(target.post_callback(CALLBACK_TOKEN, -400, &good).await, 403, "stale_callback");
     let doctype = format!("<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>{good}");
-    refused(target.callback(TOKEN, 0, doctype).await, 400, "malformed_xml");
-    refused(target.callback(TOKEN, 0, "x".repeat(10 << 20)).await, 413, "body_too_large");
-    refused(target.callback(TOKEN, 0, &good[..good.len() / 2]).await, 400, "malformed_xml");
-    refused(target.callback(TOKEN, 0, "<xml>".repeat(5000)).await, 400, "malformed_xml");
-    refused(target.callback(TOKEN, 0, "").await, 400, "malformed_xml");
-    refused(target.callback(TOKEN, 0, "{\"json\":true}").await, 400, "malformed_xml");
+    assert_refused(target.post_callback(CALLBACK_TOKEN, 0, doctype).await, 400, "malformed_xml");
+    assert_refused(
+        target.post_callback(CALLBACK_TOKEN, 0, "x".repeat(10 << 20)).await,
+        413,
+        "body_too_large",
+    );
+    assert_refused(
+        target.post_callback(CALLBACK_TOKEN, 0, &good[..good.len() / 2]).await,
+        400,
+        "malformed_xml",
+    );
+    assert_refused(
+        target.post_callback(CALLBACK_TOKEN, 0, "<xml>".repeat(5000)).await,
+        400,
+        "malformed_xml",
+    );
+    assert_refused(target.post_callback(CALLBACK_TOKEN, 0, "").await, 400, "malformed_xml");
+    assert_refused(
+        target.post_callback(CALLBACK_TOKEN, 0, "{\"json\":true}").await,
+        400,
+        "malformed_xml",
+    );
     let unknown = format!("{}/wechat/nobody?signature=a&timestamp=1&nonce=2", target.url);
-    refused(ask(target.http.post(unknown).body(good)).await, 404, "unknown_account");
+    assert_refused(send_json(target.http.post(unknown).body(good)).await, 404, "unknown_account");
     assert_eq!(target.state().await, before);
 }
 
 #[tokio::test]
 async fn the_query_cannot_switch_the_signature_off() {
-    let target = Target::start().await;
+    let target = TestProgram::start().await;
     let before = target.state().await;
     for query in [
         "encrypt_type=aes&msg_signature=x",
@@ -168,45 +184,46 @@ async fn the_query_cannot_switch_the_signature_off() {
         "signature=a&signature=b&timestamp=1&nonce=1",
     ] {
         let url = format!("{}/wechat/shop?{query}", target.url);
-        let (status, body) = ask(target.http.post(url).body(scan("oAnn", "q_hall_a"))).await;
+        let (status, body) =
+            send_json(target.http.post(url).body(scan_body("oAnn", "q_hall_a"))).await;
         assert!(status.is_client_error(), "{query} was answered {status}: {body}");
     }
     let timestamp = (SystemClock.now_ms() / 1000).to_string();
-    let signed = signature(&CallbackToken::new(TOKEN), &timestamp, "7");
+    let signed = signature(&CallbackToken::new(CALLBACK_TOKEN), &timestamp, "7");
     let url = format!(
         "{}/wechat/shop?signature={signed}&timestamp={timestamp}&nonce=7&encrypt_type=aes&msg_signature=x",
         target.url
     );
-    let answer = ask(target.http.post(url).body(scan("oAnn", "q_hall_a"))).await;
-    refused(answer, 400, "encrypted_callback");
+    let answer = send_json(target.http.post(url).body(scan_body("oAnn", "q_hall_a"))).await;
+    assert_refused(answer, 400, "encrypted_callback");
     assert_eq!(target.state().await, before);
 }
 
 #[tokio::test]
 async fn a_replayed_body_is_the_same_reply_and_the_same_number() {
-    let target = Target::start().await;
-    let body = scan("oAnn", "q_hall_a");
-    let (status, first) = target.callback(TOKEN, 0, &body).await;
+    let target = TestProgram::start().await;
+    let body = scan_body("oAnn", "q_hall_a");
+    let (status, first) = target.post_callback(CALLBACK_TOKEN, 0, &body).await;
     assert_eq!(status, StatusCode::OK);
     assert!(first.as_str().unwrap().contains("A001"), "{first}");
     // With the same signature, and with another as WeChat may renew it.
-    assert_eq!(target.callback(TOKEN, 0, &body).await, (status, first.clone()));
-    assert_eq!(target.callback(TOKEN, 5, &body).await, (status, first));
+    assert_eq!(target.post_callback(CALLBACK_TOKEN, 0, &body).await, (status, first.clone()));
+    assert_eq!(target.post_callback(CALLBACK_TOKEN, 5, &body).await, (status, first));
     assert_eq!(target.state().await["queues"][0]["waiting_count"], 1);
 }
 
 #[tokio::test]
 async fn server_verification_echoes_only_for_the_right_token() {
-    let target = Target::start().await;
+    let target = TestProgram::start().await;
     let url = format!("{}/wechat/shop", target.url);
     assert_eq!(target.wechat.verify_server(None, &url).await, Ok(()));
     let forged = "/wechat/shop?signature=0000&timestamp=1&nonce=2&echostr=42";
-    refused(target.get(forged).await, 403, "wrong_signature");
+    assert_refused(target.get(forged).await, 403, "wrong_signature");
 }
 
 #[tokio::test]
 async fn codes_that_lead_nowhere_are_answered_in_words() {
-    let target = Target::start().await;
+    let target = TestProgram::start().await;
     let before = target.state().await;
     for (person, scene) in [
         ("oAnn", "q_nowhere_a"),
@@ -215,7 +232,8 @@ async fn codes_that_lead_nowhere_are_answered_in_words() {
         ("oDan", "110"),
         ("oEve", ""),
     ] {
-        let (status, reply) = target.callback(TOKEN, 0, scan(person, scene)).await;
+        let (status, reply) =
+            target.post_callback(CALLBACK_TOKEN, 0, scan_body(person, scene)).await;
         assert_eq!(status, StatusCode::OK);
         let reply = reply.as_str().unwrap();
         match scene {
@@ -223,77 +241,150 @@ async fn codes_that_lead_nowhere_are_answered_in_words() {
             _ => assert!(reply.contains("这个二维码已失效"), "{scene}: {reply}"),
         }
     }
-    let (_, reply) = target.callback(TOKEN, 0, scan("oFay", "q_hall_shut")).await;
+    let (_, reply) =
+        target.post_callback(CALLBACK_TOKEN, 0, scan_body("oFay", "q_hall_shut")).await;
     assert!(reply.as_str().unwrap().contains("现在不取号"), "{reply}");
     assert_eq!(target.state().await, before);
 }
 
 #[tokio::test]
 async fn scan_sessions_refuse_what_they_cannot_be() {
-    let target = Target::start().await;
+    let target = TestProgram::start().await;
     let open = async |body: Value| {
         let url = format!("{}/api/v1/scan-sessions", target.url);
-        ask(target.http.post(url).body(body.to_string())).await
+        send_json(target.http.post(url).body(body.to_string())).await
     };
-    refused(open(json!({"queue": "nothing"})).await, 404, "unknown_queue");
-    refused(open(json!({"site": "nowhere", "queue": "a"})).await, 404, "unknown_site");
-    refused(open(json!({"site": "hall", "queue": "z"})).await, 404, "unknown_queue");
-    refused(open(json!({"queue": "a", "uuid": "not-a-uuid"})).await, 400, "malformed_uuid");
-    refused(open(json!({"queue": "a", "purpose": "dance"})).await, 400, "malformed_request");
-    refused(open(json!({"que": "a"})).await, 400, "malformed_request");
-    refused(open(json!("no object")).await, 400, "malformed_request");
+    assert_refused(open(json!({"queue": "nothing"})).await, 404, "unknown_queue");
+    assert_refused(open(json!({"site": "nowhere", "queue": "a"})).await, 404, "unknown_site");
+    assert_refused(open(json!({"site": "hall", "queue": "z"})).await, 404, "unknown_queue");
+    assert_refused(open(json!({"queue": "a", "uuid": "not-a-uuid"})).await, 400, "malformed_uuid");
+    assert_refused(open(json!({"queue": "a", "purpose": "dance"})).await, 400, "malformed_request");
+    assert_refused(open(json!({"que": "a"})).await, 400, "malformed_request");
+    assert_refused(open(json!("no object")).await, 400, "malformed_request");
     let uuid = "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f";
     assert_eq!(open(json!({"queue": "a", "uuid": uuid})).await.0, StatusCode::CREATED);
-    refused(open(json!({"queue": "shut", "uuid": uuid})).await, 409, "session_taken");
-    refused(target.get("/qr/zzz?queue=a").await, 400, "malformed_uuid");
-    refused(target.get(&format!("/qr/{uuid}")).await, 400, "malformed_request");
-    refused(target.get(&format!("/qr/{uuid}.gif?queue=a")).await, 400, "malformed_request");
+    assert_refused(open(json!({"queue": "shut", "uuid": uuid})).await, 409, "session_taken");
+    assert_refused(target.get("/qr/zzz?queue=a").await, 400, "malformed_uuid");
+    assert_refused(target.get(&format!("/qr/{uuid}")).await, 400, "malformed_request");
+    assert_refused(target.get(&format!("/qr/{uuid}.gif?queue=a")).await, 400, "malformed_request");
     let at = |uuid: &str, what: &str| format!("/api/v1/scan-sessions/{uuid}/{what}");
-    refused(target.get(&at(uuid, "dance")).await, 404, "unknown_path");
-    refused(target.get(&at("nonsense", "events")).await, 400, "malformed_uuid");
+    assert_refused(target.get(&at(uuid, "dance")).await, 404, "unknown_path");
+    assert_refused(target.get(&at("nonsense", "events")).await, 400, "malformed_uuid");
     let unknown = "ffffffff-7d1a-4e0e-9a5f-0a1b2c3d4e5f";
-    refused(target.get(&at(unknown, "qr.svg")).await, 404, "unknown_session");
+    assert_refused(target.get(&at(unknown, "qr.svg")).await, 404, "unknown_session");
 }
 
 #[tokio::test]
 async fn staff_are_told_what_cannot_be_done() {
-    let target = Target::start().await;
+    let target = TestProgram::start().await;
     let url = format!("{}/api/v1/sites/hall/counters/1/open", target.url);
-    refused(ask(target.http.post(&url)).await, 401, "unauthorised");
-    refused(ask(target.http.post(&url).bearer_auth("wrong")).await, 401, "unauthorised");
-    refused(target.staff("nowhere/counters/1/open", "1", "").await, 404, "unknown_site");
-    refused(target.staff("other/counters/1/open", "1", "").await, 403, "not_your_site");
-    refused(target.staff("hall/counters/9/call-next", "2", "").await, 404, "unknown_counter");
-    refused(target.staff("hall/counters/1/dance", "3", "").await, 404, "unknown_path");
-    refused(target.staff("hall/counters/1/call-next", "4", "").await, 409, "counter_closed");
+    assert_refused(send_json(target.http.post(&url)).await, 401, "unauthorised");
+    assert_refused(
+        send_json(target.http.post(&url).bearer_auth("wrong")).await,
+        401,
+        "unauthorised",
+    );
+    assert_refused(
+        target.post_as_staff("nowhere/counters/1/open", "1", "").await,
+        404,
+        "unknown_site",
+    );
+    assert_refused(
+        target.post_as_staff("other/counters/1/open", "1", "").await,
+        403,
+        "not_your_site",
+    );
+    assert_refused(
+        target.post_as_staff("hall/counters/9/call-next", "2", "").await,
+        404,
+        "unknown_counter",
+    );
+    assert_refused(
+        target.post_as_staff("hall/counters/1/dance", "3", "").await,
+        404,
+        "unknown_path",
+    );
+    assert_refused(
+        target.post_as_staff("hall/counters/1/call-next", "4", "").await,
+        409,
+        "counter_closed",
+    );
     let long = "k".repeat(256);
-    let malformed = target.staff("hall/counters/1/open", &long, "").await;
-    refused(malformed, 400, "malformed_idempotency_key");
-    assert_eq!(target.staff("hall/counters/1/open", "5", "").await.0, StatusCode::OK);
-    refused(target.staff("hall/counters/1/call-next", "6", "").await, 409, "nobody_waiting");
-    refused(target.staff("hall/counters/1/finish", "7", "").await, 409, "counter_idle");
-    refused(target.staff("hall/counters/1/missed", "8", "").await, 409, "counter_idle");
-    refused(target.staff("hall/tickets/A001/leave", "9", "").await, 404, "unknown_ticket");
-    target.callback(TOKEN, 0, scan("oAnn", "q_hall_a")).await;
-    assert_eq!(target.staff("hall/counters/1/call-next", "10", "").await.0, StatusCode::OK);
-    refused(target.staff("hall/counters/1/call-next", "11", "").await, 409, "counter_busy");
-    refused(target.staff("hall/counters/1/close", "12", "").await, 409, "counter_busy");
+    let malformed = target.post_as_staff("hall/counters/1/open", &long, "").await;
+    assert_refused(malformed, 400, "malformed_idempotency_key");
+    assert_eq!(target.post_as_staff("hall/counters/1/open", "5", "").await.0, StatusCode::OK);
+    assert_refused(
+        target.post_as_staff("hall/counters/1/call-next", "6", "").await,
+        409,
+        "nobody_waiting",
+    );
+    assert_refused(
+        target.post_as_staff("hall/counters/1/finish", "7", "").await,
+        409,
+        "counter_idle",
+    );
+    assert_refused(
+        target.post_as_staff("hall/counters/1/missed", "8", "").await,
+        409,
+        "counter_idle",
+    );
+    assert_refused(
+        target.post_as_staff("hall/tickets/A001/leave", "9", "").await,
+        404,
+        "unknown_ticket",
+    );
+    target.post_callback(CALLBACK_TOKEN, 0, scan_body("oAnn", "q_hall_a")).await;
+    assert_eq!(target.post_as_staff("hall/counters/1/call-next", "10", "").await.0, StatusCode::OK);
+    assert_refused(
+        target.post_as_staff("hall/counters/1/call-next", "11", "").await,
+        409,
+        "counter_busy",
+    );
+    assert_refused(
+        target.post_as_staff("hall/counters/1/close", "12", "").await,
+        409,
+        "counter_busy",
+    );
     let other = r#"{"number":"A007"}"#;
-    refused(target.staff("hall/counters/1/finish", "13", other).await, 409, "counter_busy");
-    refused(target.staff("hall/counters/1/finish", "14", "{").await, 400, "malformed_request");
+    assert_refused(
+        target.post_as_staff("hall/counters/1/finish", "13", other).await,
+        409,
+        "counter_busy",
+    );
+    assert_refused(
+        target.post_as_staff("hall/counters/1/finish", "14", "{").await,
+        400,
+        "malformed_request",
+    );
     let large = format!(r#"{{"number":"{}"}}"#, "A".repeat(5000));
-    refused(target.staff("hall/counters/1/finish", "15", &large).await, 413, "body_too_large");
+    assert_refused(
+        target.post_as_staff("hall/counters/1/finish", "15", &large).await,
+        413,
+        "body_too_large",
+    );
     let right = r#"{"number":"A001"}"#;
-    assert_eq!(target.staff("hall/counters/1/finish", "16", right).await.0, StatusCode::OK);
-    refused(target.staff("hall/tickets/A001/leave", "17", "").await, 409, "ticket_ended");
+    assert_eq!(target.post_as_staff("hall/counters/1/finish", "16", right).await.0, StatusCode::OK);
+    assert_refused(
+        target.post_as_staff("hall/tickets/A001/leave", "17", "").await,
+        409,
+        "ticket_ended",
+    );
 }
 
 #[tokio::test]
 async fn an_idempotency_key_names_one_request() {
-    let target = Target::start().await;
-    assert_eq!(target.staff("hall/counters/1/open", "k", "").await.0, StatusCode::OK);
-    assert_eq!(target.staff("hall/counters/1/open", "k", "").await.0, StatusCode::OK);
-    refused(target.staff("hall/counters/1/close", "k", "").await, 422, "idempotency_key_reused");
-    refused(target.staff("hall/counters/1/open", "k", "{}").await, 422, "idempotency_key_reused");
+    let target = TestProgram::start().await;
+    assert_eq!(target.post_as_staff("hall/counters/1/open", "k", "").await.0, StatusCode::OK);
+    assert_eq!(target.post_as_staff("hall/counters/1/open", "k", "").await.0, StatusCode::OK);
+    assert_refused(
+        target.post_as_staff("hall/counters/1/close", "k", "").await,
+        422,
+        "idempotency_key_reused",
+    );
+    assert_refused(
+        target.post_as_staff("hall/counters/1/open", "k", "{}").await,
+        422,
+        "idempotency_key_reused",
+    );
     assert_eq!(target.state().await["counters"][0]["open"], true);
 }

@@ -1,6 +1,6 @@
 //! A deployment in the cluster shape: real NATS and Redis, several replicas of every role.
 
-use crate::http::{ask, client};
+use crate::http::{client, send_json};
 use futures::StreamExt;
 use harness::{NatsServer, Program, RedisServer, free_port, wait_until};
 use paihao_contracts::names::Log;
@@ -14,12 +14,12 @@ use std::time::Duration;
 use wechat_sim::{SimAccount, SimConfig, SimTemplate, Simulator};
 
 /// The staff key of every deployment of the tests.
-pub const KEY: &str = "a-key-of-the-tests-alone";
+pub const STAFF_KEY: &str = "a-key-of-the-tests-alone";
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
 
 /// One process.
-pub struct Member {
+pub struct ProgramProcess {
     pub program: Program,
     /// Its admin port.
     pub admin: String,
@@ -32,29 +32,29 @@ pub struct Cluster {
     pub nats: NatsServer,
     pub redis: RedisServer,
     pub wechat: Simulator,
-    pub gateways: Vec<Member>,
-    pub tokens: Vec<Member>,
-    pub notifiers: Vec<Member>,
+    pub gateways: Vec<ProgramProcess>,
+    pub tokens: Vec<ProgramProcess>,
+    pub notifiers: Vec<ProgramProcess>,
     pub http: Client,
     sites: usize,
     /// Further sections of every process's configuration.
-    more: &'static str,
+    extra_config: &'static str,
 }
 
 impl Cluster {
     /// Two gateways, two token services, two notifiers, and this many sites with one queue and two
     /// counters each; ready.
     pub async fn start(sites: usize) -> Cluster {
-        Cluster::of([2, 2, 2], sites, "").await
+        Cluster::start_with([2, 2, 2], sites, "").await
     }
 
     /// So many gateways and nothing else, with one site and what is added to it; ready.
-    pub async fn of_gateways(gateways: usize, more: &'static str) -> Cluster {
-        Cluster::of([gateways, 0, 0], 1, more).await
+    pub async fn start_gateways(gateways: usize, more: &'static str) -> Cluster {
+        Cluster::start_with([gateways, 0, 0], 1, more).await
     }
 
     /// So many of each, so many sites, and what is added to them; ready.
-    pub async fn of(
+    pub async fn start_with(
         [gateways, tokens, notifiers]: [usize; 3],
         sites: usize,
         more: &'static str,
@@ -74,26 +74,26 @@ impl Cluster {
             notifiers: Vec::new(),
             http: client(),
             sites,
-            more,
+            extra_config: more,
         };
-        cluster.gateways = (0..gateways).map(|_| cluster.member("gateway")).collect();
-        cluster.tokens = (0..tokens).map(|_| cluster.member("token")).collect();
-        cluster.notifiers = (0..notifiers).map(|_| cluster.member("notifier")).collect();
-        for member in cluster.members() {
-            cluster.until_ready(member).await;
+        cluster.gateways = (0..gateways).map(|_| cluster.add_process("gateway")).collect();
+        cluster.tokens = (0..tokens).map(|_| cluster.add_process("token")).collect();
+        cluster.notifiers = (0..notifiers).map(|_| cluster.add_process("notifier")).collect();
+        for member in cluster.processes() {
+            cluster.wait_until_ready(member).await;
         }
         cluster
     }
 
-    fn members(&self) -> impl Iterator<Item = &Member> {
+    fn processes(&self) -> impl Iterator<Item = &ProgramProcess> {
         self.gateways.iter().chain(&self.tokens).chain(&self.notifiers)
     }
 
     /// A further replica of a role.
-    pub fn member(&self, role: &str) -> Member {
+    pub fn add_process(&self, role: &str) -> ProgramProcess {
         let (port, admin) = (free_port(), free_port());
         let files = [("paihao.toml", &*self.configuration(port, admin))];
-        Member {
+        ProgramProcess {
             program: Program::start(PROGRAM, &["--config", "{dir}/paihao.toml", role], &files),
             admin: format!("http://127.0.0.1:{admin}"),
             url: format!("http://127.0.0.1:{port}"),
@@ -122,7 +122,7 @@ impl Cluster {
             api = '{wechat}'
             mp = '{wechat}'
             [staff.tests]
-            key = '{KEY}'
+            key = '{STAFF_KEY}'
             sites = [{sites}]
             [accounts.shop]
             appid = '{appid}'
@@ -135,14 +135,14 @@ impl Cluster {
             nats = self.nats.url(),
             redis = self.redis.url(),
             wechat = self.wechat.base_url(),
-            sites = (0..self.sites).map(|i| format!("'{}'", site(i))).collect::<Vec<_>>().join(","),
+            sites = (0..self.sites).map(|i| format!("'{}'", site_id(i))).collect::<Vec<_>>().join(","),
             appid = account.appid,
             secret = account.secret,
             token = account.callback_token,
             template = SimTemplate::DEMO_CALLED,
         );
         for i in 0..self.sites {
-            let site = site(i);
+            let site = site_id(i);
             write!(
                 text,
                 "
@@ -162,11 +162,11 @@ impl Cluster {
             )
             .expect("writing to memory");
         }
-        text + self.more
+        text + self.extra_config
     }
 
     /// Waits until a process says that it is ready.
-    pub async fn until_ready(&self, member: &Member) {
+    pub async fn wait_until_ready(&self, member: &ProgramProcess) {
         let url = format!("{}/ready", member.admin);
         wait_until("a process is ready", Duration::from_secs(60), async || {
             let answer = self.http.get(&url).send().await;
@@ -176,29 +176,29 @@ impl Cluster {
     }
 
     /// Where WeChat reaches each gateway.
-    pub fn callbacks(&self) -> Vec<String> {
+    pub fn callback_urls(&self) -> Vec<String> {
         self.gateways.iter().map(|gateway| format!("{}/wechat/shop", gateway.url)).collect()
     }
 
     /// What a code says that takes a number at a site.
-    pub async fn code(&self, gateway: usize, site: &str) -> String {
+    pub async fn site_code(&self, gateway: usize, site: &str) -> String {
         let url = format!("{}/api/v1/scan-sessions", self.gateways[gateway].url);
         let body = format!(r#"{{"purpose":"ticket","site":"{site}","queue":"a"}}"#);
-        let (status, opened) = ask(self.http.post(url).body(body)).await;
+        let (status, opened) = send_json(self.http.post(url).body(body)).await;
         assert_eq!(status, StatusCode::CREATED, "{opened}");
         let link = opened["scan_link"].as_str().expect("there are phones");
         link.split_once("?scan=").expect("a link to a code").1.to_owned()
     }
 
     /// The digest of a site at one replica.
-    pub async fn digest(&self, member: &Member, site: &str) -> Value {
-        ask(self.http.get(format!("{}/sites/{site}/digest", member.admin))).await.1
+    pub async fn digest(&self, member: &ProgramProcess, site: &str) -> Value {
+        send_json(self.http.get(format!("{}/sites/{site}/digest", member.admin))).await.1
     }
 
     /// Waits until these replicas hold the same state of every site.
-    pub async fn until_agreed(&self, members: &[&Member]) {
+    pub async fn wait_until_agreed(&self, members: &[&ProgramProcess]) {
         for i in 0..self.sites {
-            let site = site(i);
+            let site = site_id(i);
             wait_until("all replicas hold the same state", Duration::from_secs(20), async || {
                 let mut digests = Vec::new();
                 for member in members {
@@ -212,7 +212,7 @@ impl Cluster {
 }
 
 /// Everything that stands in a log now.
-pub async fn entries<T: DeserializeOwned>(cluster: &Cluster, log: &Log) -> Vec<T> {
+pub async fn log_entries<T: DeserializeOwned>(cluster: &Cluster, log: &Log) -> Vec<T> {
     let options = NatsOptions { url: cluster.nats.url(), ..NatsOptions::default() };
     let ledger = NatsLedger::connect(options).await.unwrap();
     let head = ledger.head(log).await.unwrap();
@@ -231,7 +231,7 @@ pub async fn entries<T: DeserializeOwned>(cluster: &Cluster, log: &Log) -> Vec<T
 }
 
 /// The name of the i-th site.
-pub fn site(i: usize) -> String {
+pub fn site_id(i: usize) -> String {
     format!("hall-{i}")
 }
 
@@ -241,7 +241,7 @@ impl Drop for Cluster {
         if !std::thread::panicking() {
             return;
         }
-        for member in self.members() {
+        for member in self.processes() {
             let output = member.program.output();
             let tail: Vec<_> = output.lines().rev().take(40).collect();
             eprintln!("--- {}", member.admin);

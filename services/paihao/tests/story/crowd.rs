@@ -1,77 +1,77 @@
 //! A thousand people at twenty sites, every callback delivered twice, to two gateways at once.
 
-use crate::cluster::{Cluster, KEY, entries, site};
-use crate::http::staff;
+use crate::cluster::{Cluster, STAFF_KEY, log_entries, site_id};
+use crate::http::staff_request;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;
 use harness::wait_until;
 use paihao_contracts::commit::{Commit, Event};
 use paihao_contracts::names::{LEDGER, OUTCOMES};
-use paihao_contracts::notice::{Fate, NoticeOutcome};
+use paihao_contracts::notice::{DeliveryOutcome, NoticeOutcome};
 use paihao_contracts::outcome::OutcomeRecord;
 use reqwest::StatusCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use wechat_sim::{Outcome, Routing};
+use wechat_sim::{ActionOutcome, Routing};
 
 const SITES: usize = 20;
 const PEOPLE: usize = 1000;
 
 /// What goes wrong while the crowd is there.
 #[derive(Clone, Copy, PartialEq)]
-enum Weather {
-    Fair,
+enum FaultMode {
+    NoFaults,
     /// A gateway, a notifier and both token services, one after the other, are killed in the
     /// middle and started again.
-    Stormy,
+    KillProcesses,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_people_are_each_given_one_number_called_once_and_told_once() {
-    crowd(Weather::Fair).await;
+    run_load(FaultMode::NoFaults).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_when_processes_are_killed_in_the_middle() {
-    crowd(Weather::Stormy).await;
+    run_load(FaultMode::KillProcesses).await;
 }
 
-async fn crowd(weather: Weather) {
+async fn run_load(weather: FaultMode) {
     let mut cluster = Cluster::start(SITES).await;
     let mut codes = Vec::new();
     for i in 0..SITES {
-        codes.push(cluster.code(i % 2, &site(i)).await);
+        codes.push(cluster.site_code(i % 2, &site_id(i)).await);
     }
 
-    let numbers = scans(&mut cluster, &codes, weather).await;
+    let numbers = scan_everybody(&mut cluster, &codes, weather).await;
     for (site, numbers) in &numbers {
         let expected: BTreeSet<_> = (1..=PEOPLE / SITES).map(|n| format!("A{n:03}")).collect();
         assert_eq!(*numbers, expected, "{site}");
     }
 
-    let called = calls(&mut cluster, weather).await;
+    let called = call_everybody(&mut cluster, weather).await;
     assert_eq!(called, numbers, "those called are not those who wait");
 
-    if weather == Weather::Stormy {
+    if weather == FaultMode::KillProcesses {
         cluster.notifiers[0].program.restart();
     }
-    everybody_is_told_once(&cluster).await;
+    assert_everybody_told_once(&cluster).await;
     assert_eq!(cluster.wechat.stats().tokens_issued, 1);
-    ledger_tells_the_same(&cluster, &numbers).await;
+    assert_ledger_matches(&cluster, &numbers).await;
 
-    let fresh = cluster.member("gateway");
-    cluster.until_ready(&fresh).await;
-    cluster.until_agreed(&[&cluster.gateways[0], &cluster.gateways[1], &fresh]).await;
+    let fresh = cluster.add_process("gateway");
+    cluster.wait_until_ready(&fresh).await;
+    cluster.wait_until_agreed(&[&cluster.gateways[0], &cluster.gateways[1], &fresh]).await;
 }
 
 /// Everybody scans; the numbers given out, by site.
-async fn scans(
+async fn scan_everybody(
     cluster: &mut Cluster,
     codes: &[String],
-    weather: Weather,
+    weather: FaultMode,
 ) -> BTreeMap<String, BTreeSet<String>> {
-    let callbacks = cluster.callbacks();
+    let callbacks = cluster.callback_urls();
     let wechat = cluster.wechat.clone();
     let scan = |i: usize| {
         let (wechat, callbacks) = (wechat.clone(), callbacks.clone());
@@ -80,12 +80,12 @@ async fn scans(
             // Whoever is told honestly that there is no number yet does what the reply says.
             for _ in 0..20 {
                 let to = Routing::to_each(callbacks.clone());
-                let outcome = wechat.scan(&person(i), code, to).await;
+                let outcome = wechat.scan(&person_openid(i), code, to).await;
                 if let Some(number) = number_in(&outcome, weather) {
-                    return (site(i % SITES), number);
+                    return (site_id(i % SITES), number);
                 }
             }
-            panic!("{} never got a number", person(i));
+            panic!("{} never got a number", person_openid(i));
         }
     };
     let mut numbers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -97,7 +97,7 @@ async fn scans(
             "a number twice at {site}"
         );
         done += 1;
-        if weather == Weather::Stormy {
+        if weather == FaultMode::KillProcesses {
             match done {
                 200 => cluster.gateways[1].program.kill(),
                 300 => cluster.tokens[0].program.kill(),
@@ -107,15 +107,15 @@ async fn scans(
         }
     }
     drop(scans);
-    cluster.until_ready(&cluster.gateways[1]).await;
+    cluster.wait_until_ready(&cluster.gateways[1]).await;
     numbers
 }
 
 /// The number that a scan was answered with. Every delivery that was answered got the same reply,
 /// but for those that were told that the ledger did not take it in time.
-fn number_in(outcome: &Outcome, weather: Weather) -> Option<String> {
+fn number_in(outcome: &ActionOutcome, weather: FaultMode) -> Option<String> {
     let deliveries: Vec<_> = outcome.pushes.iter().flat_map(|push| &push.deliveries).collect();
-    if weather == Weather::Fair {
+    if weather == FaultMode::NoFaults {
         let answered = deliveries.iter().filter(|d| d.status == Some(200)).count();
         assert!(answered >= 2, "a delivery was not answered: {deliveries:#?}");
     }
@@ -129,10 +129,13 @@ fn number_in(outcome: &Outcome, weather: Weather) -> Option<String> {
 }
 
 /// Forty counters call until the lines are empty; the numbers called, by site.
-async fn calls(cluster: &mut Cluster, weather: Weather) -> BTreeMap<String, BTreeSet<String>> {
+async fn call_everybody(
+    cluster: &mut Cluster,
+    weather: FaultMode,
+) -> BTreeMap<String, BTreeSet<String>> {
     let urls: Vec<_> = cluster.gateways.iter().map(|gateway| gateway.url.clone()).collect();
     let counters: Vec<_> =
-        (0..SITES).flat_map(|i| [(i, "1"), (i, "2")]).map(|(i, c)| (site(i), c)).collect();
+        (0..SITES).flat_map(|i| [(i, "1"), (i, "2")]).map(|(i, c)| (site_id(i), c)).collect();
     let http = cluster.http.clone();
     let work = counters.iter().map(|(site, counter)| {
         let (http, urls) = (http.clone(), urls.clone());
@@ -145,7 +148,9 @@ async fn calls(cluster: &mut Cluster, weather: Weather) -> BTreeMap<String, BTre
                     turn += 1;
                     let url =
                         format!("{}/api/v1/sites/{site}/counters/{counter}/{what}", urls[turn % 2]);
-                    let asked = staff(&http, KEY, &url, &format!("{counter} {name}")).send().await;
+                    let asked = staff_request(&http, STAFF_KEY, &url, &format!("{counter} {name}"))
+                        .send()
+                        .await;
                     match asked {
                         Ok(answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => {
                             return answer.json::<serde_json::Value>().await.unwrap();
@@ -172,12 +177,12 @@ async fn calls(cluster: &mut Cluster, weather: Weather) -> BTreeMap<String, BTre
         }
     });
     let trouble = async {
-        if weather == Weather::Stormy {
+        if weather == FaultMode::KillProcesses {
             let told = |n| cluster.wechat.stats().messages_accepted >= n;
             wait_until("some are told", Duration::from_secs(60), async || told(100)).await;
             cluster.notifiers[0].program.kill();
             cluster.tokens[0].program.restart();
-            cluster.until_ready(&cluster.tokens[0]).await;
+            cluster.wait_until_ready(&cluster.tokens[0]).await;
             cluster.tokens[1].program.kill();
             cluster.gateways[0].program.kill();
             cluster.gateways[0].program.restart();
@@ -194,30 +199,30 @@ async fn calls(cluster: &mut Cluster, weather: Weather) -> BTreeMap<String, BTre
     by_site
 }
 
-async fn everybody_is_told_once(cluster: &Cluster) {
+async fn assert_everybody_told_once(cluster: &Cluster) {
     let told = async || cluster.wechat.stats().messages_accepted >= PEOPLE as u64;
     wait_until("everybody is told", Duration::from_secs(120), told).await;
-    let ended = async || ends(cluster).await.len() >= PEOPLE;
+    let ended = async || notice_outcomes(cluster).await.len() >= PEOPLE;
     wait_until("every notice has an outcome", Duration::from_secs(120), ended).await;
 
     let mut by_person: BTreeMap<String, usize> = BTreeMap::new();
     for message in cluster.wechat.all_messages() {
         *by_person.entry(message.openid.clone()).or_default() += 1;
     }
-    let expected: BTreeMap<_, _> = (0..PEOPLE).map(|i| (person(i), 1)).collect();
+    let expected: BTreeMap<_, _> = (0..PEOPLE).map(|i| (person_openid(i), 1)).collect();
     assert_eq!(by_person, expected);
 
-    let outcomes = ends(cluster).await;
+    let outcomes = notice_outcomes(cluster).await;
     let keys: BTreeSet<_> = outcomes.iter().map(|outcome| outcome.key.clone()).collect();
     assert_eq!((keys.len(), outcomes.len()), (PEOPLE, PEOPLE));
     for outcome in outcomes {
-        assert!(matches!(outcome.fate, Fate::Sent { .. }), "{outcome:?}");
+        assert!(matches!(outcome.fate, DeliveryOutcome::Sent { .. }), "{outcome:?}");
     }
 }
 
 /// How each notice ended; what stands beside that in the log is left out.
-async fn ends(cluster: &Cluster) -> Vec<NoticeOutcome> {
-    let records = entries::<OutcomeRecord>(cluster, &OUTCOMES).await;
+async fn notice_outcomes(cluster: &Cluster) -> Vec<NoticeOutcome> {
+    let records = log_entries::<OutcomeRecord>(cluster, &OUTCOMES).await;
     let end = |record| match record {
         OutcomeRecord::Ended(outcome) => Some(outcome),
         _ => None,
@@ -226,10 +231,10 @@ async fn ends(cluster: &Cluster) -> Vec<NoticeOutcome> {
 }
 
 /// The order of the ledger is the order of the line: numbers are given out and called in it.
-async fn ledger_tells_the_same(cluster: &Cluster, numbers: &BTreeMap<String, BTreeSet<String>>) {
+async fn assert_ledger_matches(cluster: &Cluster, numbers: &BTreeMap<String, BTreeSet<String>>) {
     let mut taken: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut called: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    for commit in entries::<Commit>(cluster, &LEDGER).await {
+    for commit in log_entries::<Commit>(cluster, &LEDGER).await {
         let site = commit.site.id.to_string();
         for event in commit.decisions.iter().flat_map(|decision| &decision.events) {
             match event {
@@ -249,6 +254,6 @@ async fn ledger_tells_the_same(cluster: &Cluster, numbers: &BTreeMap<String, BTr
     }
 }
 
-fn person(i: usize) -> String {
+fn person_openid(i: usize) -> String {
     format!("oCrowd{i:04}")
 }

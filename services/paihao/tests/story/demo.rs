@@ -1,6 +1,6 @@
 //! The embedded shape: the way of a customer through `paihao demo`, told over its HTTP interfaces.
 
-use crate::http::{Events, ask, client, staff};
+use crate::http::{SseReader, client, send_json, staff_request};
 use harness::{Program, free_port, wait_until};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -20,13 +20,13 @@ impl Demo {
         Demo { program, http: client() }
     }
 
-    async fn greeted(&self, times: usize) {
+    async fn wait_for_greeting(&self, times: usize) {
         let said = async || self.program.output().matches("Ctrl-C to stop").count() >= times;
         wait_until("the demo says that it is ready", Duration::from_secs(30), said).await;
     }
 
     /// The last address that the terminal shows on the line with this word.
-    fn address(&self, word: &str) -> String {
+    fn printed_address(&self, word: &str) -> String {
         let output = self.program.output();
         let line = output.lines().rfind(|line| line.contains(word) && line.contains("http://"));
         let line = line.unwrap_or_else(|| panic!("no address of {word} in:\n{output}"));
@@ -34,25 +34,25 @@ impl Demo {
     }
 
     fn pages(&self) -> String {
-        self.address("/kiosk/").split("/kiosk/").next().unwrap().to_owned()
+        self.printed_address("/kiosk/").split("/kiosk/").next().unwrap().to_owned()
     }
 
     fn phones(&self) -> String {
-        self.address("The phones").trim_end_matches('/').to_owned()
+        self.printed_address("The phones").trim_end_matches('/').to_owned()
     }
 
     fn key(&self) -> String {
-        self.address("#key=").split("#key=").nth(1).unwrap().to_owned()
+        self.printed_address("#key=").split("#key=").nth(1).unwrap().to_owned()
     }
 
     async fn get(&self, url: &str) -> Value {
-        ask(self.http.get(url)).await.1
+        send_json(self.http.get(url)).await.1
     }
 
     async fn open_session(&self, queue: &str) -> Value {
         let url = format!("{}/api/v1/scan-sessions", self.pages());
         let body = json!({"purpose": "ticket", "site": "hall", "queue": queue}).to_string();
-        let (status, session) = ask(self.http.post(url).body(body)).await;
+        let (status, session) = send_json(self.http.post(url).body(body)).await;
         assert_eq!(status, StatusCode::CREATED, "{session}");
         session
     }
@@ -63,13 +63,13 @@ impl Demo {
         let code = link.split("?scan=").nth(1).unwrap();
         let url = format!("{}/sim/api/scan", self.phones());
         let scan = self.http.post(url).json(&json!({"openid": openid, "url": code}));
-        let (_, outcome) = ask(scan).await;
+        let (_, outcome) = send_json(scan).await;
         outcome["reply"].as_str().unwrap_or_else(|| panic!("no reply: {outcome}")).to_owned()
     }
 
-    async fn at_counter(&self, counter: &str, what: &str, wish: &str) -> (StatusCode, Value) {
+    async fn post_counter_act(&self, counter: &str, what: &str, wish: &str) -> (StatusCode, Value) {
         let url = format!("{}/api/v1/sites/hall/counters/{counter}/{what}", self.pages());
-        ask(staff(&self.http, &self.key(), &url, wish)).await
+        send_json(staff_request(&self.http, &self.key(), &url, wish)).await
     }
 
     async fn messages(&self, openid: &str) -> Vec<Value> {
@@ -81,15 +81,15 @@ impl Demo {
 #[tokio::test]
 async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
     let demo = Demo::start();
-    demo.greeted(1).await;
+    demo.wait_for_greeting(1).await;
 
     let session = demo.open_session("general").await;
     let events = format!("{}{}", demo.pages(), session["events"].as_str().unwrap());
-    let mut events = Events::of(demo.http.get(events).send().await.unwrap());
+    let mut events = SseReader::new(demo.http.get(events).send().await.unwrap());
     assert_eq!(events.next().await.0, "pending");
 
     let board = format!("{}/api/v1/sites/hall/events", demo.pages());
-    let mut board = Events::of(demo.http.get(board).send().await.unwrap());
+    let mut board = SseReader::new(demo.http.get(board).send().await.unwrap());
     assert_eq!(board.next().await.1["queues"][0]["waiting_count"], 0);
 
     let reply = demo.scan("oAnn", &session).await;
@@ -109,7 +109,7 @@ async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
     let reply = demo.scan("oBen", &demo.open_session("general").await).await;
     assert!(reply.contains("A002") && reply.contains("前面 1 位"), "{reply}");
 
-    let (status, called) = demo.at_counter("1", "call-next", "first").await;
+    let (status, called) = demo.post_counter_act("1", "call-next", "first").await;
     assert_eq!((status, &called["number"]), (StatusCode::OK, &json!("A001")), "{called}");
     let told = async || demo.messages("oAnn").await.len() == 1;
     wait_until("the called person is told", Duration::from_secs(20), told).await;
@@ -119,22 +119,22 @@ async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
     assert!(demo.messages("oBen").await.is_empty());
 
     // The same wish again is the same answer, and done once.
-    let (_, again) = demo.at_counter("1", "call-next", "first").await;
+    let (_, again) = demo.post_counter_act("1", "call-next", "first").await;
     assert_eq!(again, called);
     let seen = demo.get(&format!("{}/api/v1/sites/hall", demo.pages())).await;
     assert_eq!(seen["calls"].as_array().unwrap().len(), 1);
     assert!(!seen.to_string().contains("oAnn"), "an identity is on the board");
 
-    let (_, done) = demo.at_counter("1", "finish", "done").await;
+    let (_, done) = demo.post_counter_act("1", "finish", "done").await;
     assert_eq!(done["outcome"], "finished");
-    let (_, next) = demo.at_counter("1", "call-next", "second").await;
+    let (_, next) = demo.post_counter_act("1", "call-next", "second").await;
     assert_eq!(next["number"], "A002");
 }
 
 #[tokio::test]
 async fn the_one_step_code_is_a_picture_in_every_form() {
     let demo = Demo::start();
-    demo.greeted(1).await;
+    demo.wait_for_greeting(1).await;
     let uuid = "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f";
     let begins: [(&str, &str, &[u8]); 3] = [
         ("", "image/svg+xml", b"<?xml"),
@@ -156,12 +156,12 @@ async fn the_one_step_code_is_a_picture_in_every_form() {
 #[tokio::test]
 async fn a_second_start_goes_on_or_begins_afresh_and_ctrl_c_ends_cleanly() {
     let mut demo = Demo::start();
-    demo.greeted(1).await;
+    demo.wait_for_greeting(1).await;
     demo.scan("oAnn", &demo.open_session("general").await).await;
     assert_eq!(demo.program.stop(), Some(0), "{}", demo.program.output());
 
     demo.program.restart();
-    demo.greeted(2).await;
+    demo.wait_for_greeting(2).await;
     let seen = demo.get(&format!("{}/api/v1/sites/hall", demo.pages())).await;
     assert_eq!(seen["queues"][0]["waiting"], json!([{"number": "A001"}]));
     let reply = demo.scan("oBen", &demo.open_session("general").await).await;
@@ -173,7 +173,7 @@ async fn a_second_start_goes_on_or_begins_afresh_and_ctrl_c_ends_cleanly() {
     let arguments = ["demo", "--fresh", "--port", &port, "--data", data.to_str().unwrap()];
     let fresh = Program::start(env!("CARGO_BIN_EXE_paihao"), &arguments, &[]);
     let fresh = Demo { program: fresh, http: client() };
-    fresh.greeted(1).await;
+    fresh.wait_for_greeting(1).await;
     let seen = fresh.get(&format!("{}/api/v1/sites/hall", fresh.pages())).await;
     assert_eq!(seen["queues"][0]["waiting_count"], 0);
 }
@@ -181,9 +181,9 @@ async fn a_second_start_goes_on_or_begins_afresh_and_ctrl_c_ends_cleanly() {
 #[tokio::test]
 async fn nothing_secret_is_printed() {
     let mut demo = Demo::start();
-    demo.greeted(1).await;
+    demo.wait_for_greeting(1).await;
     demo.scan("oSecretPerson", &demo.open_session("general").await).await;
-    demo.at_counter("1", "call-next", "first").await;
+    demo.post_counter_act("1", "call-next", "first").await;
     let told = async || demo.messages("oSecretPerson").await.len() == 1;
     wait_until("the called person is told", Duration::from_secs(20), told).await;
     demo.program.stop();

@@ -9,10 +9,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
-use wechat_sim::{EarlyDeath, PushMode, Quotas, SimAccount, SimConfig, SimTemplate, Simulator};
+use wechat_sim::{
+    PushMode, Quotas, SimAccount, SimConfig, SimTemplate, Simulator, TokenInvalidation,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
-const PATIENCE: Duration = Duration::from_secs(60);
+const DOCTOR_TIMEOUT: Duration = Duration::from_secs(60);
 const OTHER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// A shop in plain mode and a clinic in secure mode.
@@ -67,33 +69,36 @@ fn configuration(wechat: &Simulator, head: &str) -> String {
 }
 
 /// What the doctor said, and its exit code.
-struct Visit {
+struct DoctorRun {
     exit: i32,
-    said: Value,
+    report: Value,
 }
 
-impl Visit {
+impl DoctorRun {
     /// `shop template_fault` for every finding that is not fine.
-    fn wrong(&self) -> BTreeSet<String> {
-        let all = self.said["findings"].as_array().unwrap().iter();
+    fn problems(&self) -> BTreeSet<String> {
+        let all = self.report["findings"].as_array().unwrap().iter();
         let wrong = all.filter(|finding| finding["level"] != "ok");
-        wrong.map(|f| format!("{} {}", word(&f["about"]), word(&f["finding"]))).collect()
+        wrong
+            .map(|f| format!("{} {}", value_text(&f["about"]), value_text(&f["finding"])))
+            .collect()
     }
 
-    fn fine(&self) -> BTreeSet<String> {
-        let all = self.said["findings"].as_array().unwrap().iter();
+    fn passed(&self) -> BTreeSet<String> {
+        let all = self.report["findings"].as_array().unwrap().iter();
         let fine = all.filter(|finding| finding["level"] == "ok");
-        fine.map(|f| format!("{} {}", word(&f["about"]), word(&f["finding"]))).collect()
+        fine.map(|f| format!("{} {}", value_text(&f["about"]), value_text(&f["finding"]))).collect()
     }
 
     fn detail(&self, code: &str) -> String {
-        let all = self.said["findings"].as_array().unwrap();
+        let all = self.report["findings"].as_array().unwrap();
         let found = all.iter().find(|finding| finding["finding"] == code);
-        word(&found.unwrap_or_else(|| panic!("no {code} in {:#}", self.said))["detail"]).to_owned()
+        value_text(&found.unwrap_or_else(|| panic!("no {code} in {:#}", self.report))["detail"])
+            .to_owned()
     }
 }
 
-fn word(value: &Value) -> &str {
+fn value_text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
@@ -102,11 +107,11 @@ fn set<const N: usize>(all: [&str; N]) -> BTreeSet<String> {
 }
 
 /// Asks the doctor about this configuration. Whatever it is, nothing secret is shown.
-async fn visit(text: &str) -> Visit {
-    visit_as(text, &["--json"]).await
+async fn run_doctor(text: &str) -> DoctorRun {
+    run_doctor_with(text, &["--json"]).await
 }
 
-async fn visit_as(text: &str, arguments: &[&str]) -> Visit {
+async fn run_doctor_with(text: &str, arguments: &[&str]) -> DoctorRun {
     let text = text.to_owned();
     let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
     let asked = move || {
@@ -127,7 +132,7 @@ async fn visit_as(text: &str, arguments: &[&str]) -> Visit {
     }
     assert!(!told.contains("98_"), "no token is shown: {told}");
     let said = serde_json::from_str(&told).unwrap_or(Value::String(told));
-    Visit { exit: output.status.code().unwrap_or_else(|| panic!("{errors}")), said }
+    DoctorRun { exit: output.status.code().unwrap_or_else(|| panic!("{errors}")), report: said }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,12 +154,12 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
         folder.path().display()
     );
     let good = configuration(&wechat, &head);
-    let before = visit(&good).await;
+    let before = run_doctor(&good).await;
     let silent = set(["shop callback_silent", "clinic callback_silent"]);
     let ever = set(["shop callback_inside", "shop mode_plain", "clinic callback_inside"]);
-    assert_eq!(before.wrong(), &silent | &ever, "{:#}", before.said);
+    assert_eq!(before.problems(), &silent | &ever, "{:#}", before.report);
     assert_eq!(before.exit, 1);
-    assert!(before.fine().contains("ledger file_new"), "{:#}", before.said);
+    assert!(before.passed().contains("ledger file_new"), "{:#}", before.report);
     assert!(!folder.path().join("ledger.sqlite").exists(), "it makes nothing");
 
     let _program = Program::start(
@@ -164,12 +169,12 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
     );
     let ready = format!("http://127.0.0.1:{admin}/ready");
     let http = client();
-    wait_until("the program is ready", PATIENCE, async || {
+    wait_until("the program is ready", DOCTOR_TIMEOUT, async || {
         http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
     })
     .await;
-    let healthy = visit(&good).await;
-    assert_eq!(healthy.wrong(), ever, "{:#}", healthy.said);
+    let healthy = run_doctor(&good).await;
+    assert_eq!(healthy.problems(), ever, "{:#}", healthy.report);
     assert_eq!(healthy.exit, 0, "warnings alone do not fail");
     let fine = [
         "credentials_ok",
@@ -182,15 +187,15 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
     ];
     for account in ["shop", "clinic"] {
         for fine in fine {
-            assert!(healthy.fine().contains(&format!("{account} {fine}")), "{account} {fine}");
+            assert!(healthy.passed().contains(&format!("{account} {fine}")), "{account} {fine}");
         }
     }
     for fine in ["wechat clock_ok", "ledger file_ok", "ledger disk_ok"] {
-        let low = healthy.said.to_string().contains("disk_low");
-        assert!(healthy.fine().contains(fine) || low, "{fine}");
+        let low = healthy.report.to_string().contains("disk_low");
+        assert!(healthy.passed().contains(fine) || low, "{fine}");
     }
-    let text = visit_as(&good, &[]).await;
-    let text = word(&text.said).to_owned();
+    let text = run_doctor_with(&good, &[]).await;
+    let text = value_text(&text.report).to_owned();
     assert!(text.contains("[shop]") && text.contains("微信接受 AppID"), "{text}");
     assert!(text.contains("→ 在微信后台改用安全模式"), "{text}");
 
@@ -213,8 +218,8 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
             set(["shop quota_above", "clinic quota_above"]),
         ),
     ] {
-        let visit = visit(&change).await;
-        assert_eq!(&visit.wrong() - &ever, found, "{:#}", visit.said);
+        let visit = run_doctor(&change).await;
+        assert_eq!(&visit.problems() - &ever, found, "{:#}", visit.report);
     }
     let (head, rest) = good.split_once("[accounts.shop.called]").unwrap();
     let (_, tail) = rest.split_once("[accounts.clinic]").unwrap();
@@ -229,11 +234,11 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
         ),
         ("[accounts.shop.called]\ntext = ''", "no_channel", "called"),
     ] {
-        let visit = visit(&format!("{head}{called}\n[accounts.clinic]{tail}")).await;
+        let visit = run_doctor(&format!("{head}{called}\n[accounts.clinic]{tail}")).await;
         let expected = set([&*format!("shop {found}")]);
-        assert_eq!(&visit.wrong() - &ever, expected, "{called}: {:#}", visit.said);
+        assert_eq!(&visit.problems() - &ever, expected, "{called}: {:#}", visit.report);
         assert_eq!(visit.detail(found), detail, "{called}");
-        assert!(visit.fine().contains("clinic templates_ok"), "{:#}", visit.said);
+        assert!(visit.passed().contains("clinic templates_ok"), "{:#}", visit.report);
     }
     for (change, found) in [
         (
@@ -250,27 +255,27 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
             ],
         ),
     ] {
-        let visit = visit(&change).await;
+        let visit = run_doctor(&change).await;
         let all = ["shop", "clinic"];
         let all = all.iter().flat_map(|who| found.iter().map(move |code| format!("{who} {code}")));
         let all: BTreeSet<String> = all.chain(["shop mode_plain".to_owned()]).collect();
-        assert_eq!(visit.wrong(), all, "{:#}", visit.said);
+        assert_eq!(visit.problems(), all, "{:#}", visit.report);
     }
 
     // What is wrong at WeChat.
-    wechat.behave(|behaviour| behaviour.address_listed = false);
-    let unlisted = visit(&good).await;
+    wechat.change_behaviour(|behaviour| behaviour.address_listed = false);
+    let unlisted = run_doctor(&good).await;
     let both = set(["shop address_not_listed", "clinic address_not_listed"]);
-    assert_eq!(&unlisted.wrong() - &ever, both, "{:#}", unlisted.said);
+    assert_eq!(&unlisted.problems() - &ever, both, "{:#}", unlisted.report);
     assert!(unlisted.detail("address_not_listed").contains("203.0.113.7"));
-    wechat.behave(|behaviour| behaviour.address_listed = true);
+    wechat.change_behaviour(|behaviour| behaviour.address_listed = true);
     for (off, found) in [(-20, "wechat clock_off"), (100, "wechat clock_wrong")] {
-        wechat.behave(|behaviour| behaviour.date_off_s = off);
-        let visit = visit(&good).await;
-        assert_eq!(&visit.wrong() - &ever, set([found]), "{:#}", visit.said);
+        wechat.change_behaviour(|behaviour| behaviour.date_off_s = off);
+        let visit = run_doctor(&good).await;
+        assert_eq!(&visit.problems() - &ever, set([found]), "{:#}", visit.report);
     }
-    wechat.behave(|behaviour| behaviour.date_off_s = 0);
-    let token = stable(&wechat, &shop).await;
+    wechat.change_behaviour(|behaviour| behaviour.date_off_s = 0);
+    let token = stable_token(&wechat, &shop).await;
     for (codes, found) in [(17, "shop quota_low"), (3, "shop quota_used_up")] {
         for _ in 0..codes {
             let url = format!("{}/cgi-bin/qrcode/create?access_token={token}", wechat.base_url());
@@ -278,41 +283,41 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
             let made = http.post(url).body(body).send().await.unwrap().text().await.unwrap();
             assert!(made.contains("ticket"), "{made}");
         }
-        let visit = visit(&good).await;
-        assert_eq!(&visit.wrong() - &ever, set([found]), "{:#}", visit.said);
+        let visit = run_doctor(&good).await;
+        assert_eq!(&visit.problems() - &ever, set([found]), "{:#}", visit.report);
     }
     wechat.clear_quotas(None);
     wechat.refuse_connections(true);
-    let away = visit(&good).await;
+    let away = run_doctor(&good).await;
     let found =
         set(["shop wechat_unreachable", "clinic wechat_unreachable", "wechat clock_unknown"]);
-    assert_eq!(&away.wrong() - &ever, found, "{:#}", away.said);
+    assert_eq!(&away.problems() - &ever, found, "{:#}", away.report);
     wechat.refuse_connections(false);
 
     // Somebody else's file, no such account, and no configuration at all.
     std::fs::write(folder.path().join("notes.txt"), "not a ledger ".repeat(100)).unwrap();
-    let notes = visit(&good.replace("ledger.sqlite", "notes.txt")).await;
-    assert_eq!(&notes.wrong() - &ever, set(["ledger file_unusable"]), "{:#}", notes.said);
-    let nobody = visit_as(&good, &["--json", "--account", "bakery"]).await;
-    assert_eq!(nobody.wrong(), set(["bakery no_account"]), "{:#}", nobody.said);
-    assert_eq!(visit(&good.replace("mode = 'secure'", "mode = 'safe'")).await.exit, 2);
+    let notes = run_doctor(&good.replace("ledger.sqlite", "notes.txt")).await;
+    assert_eq!(&notes.problems() - &ever, set(["ledger file_unusable"]), "{:#}", notes.report);
+    let nobody = run_doctor_with(&good, &["--json", "--account", "bakery"]).await;
+    assert_eq!(nobody.problems(), set(["bakery no_account"]), "{:#}", nobody.report);
+    assert_eq!(run_doctor(&good.replace("mode = 'secure'", "mode = 'safe'")).await.exit, 2);
 
     let stats = wechat.stats();
     assert_eq!((stats.classic_fetches, stats.forced_refreshes), (0, 0));
-    assert_eq!(stable(&wechat, &shop).await, token, "no token was ended by all of this");
+    assert_eq!(stable_token(&wechat, &shop).await, token, "no token was ended by all of this");
 }
 
-async fn stable(wechat: &Simulator, account: &SimAccount) -> String {
+async fn stable_token(wechat: &Simulator, account: &SimAccount) -> String {
     let body = serde_json::json!({
         "grant_type": "client_credential", "appid": account.appid, "secret": account.secret,
     });
     let url = format!("{}/cgi-bin/stable_token", wechat.base_url());
     let answer = client().post(url).body(body.to_string()).send().await.unwrap();
     let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-    word(&answer["access_token"]).to_owned()
+    value_text(&answer["access_token"]).to_owned()
 }
 
-fn shared(wechat: &Simulator, nats: &str, redis: &str) -> String {
+fn cluster_configuration(wechat: &Simulator, nats: &str, redis: &str) -> String {
     configuration(
         wechat,
         &format!(
@@ -335,7 +340,7 @@ fn shared(wechat: &Simulator, nats: &str, redis: &str) -> String {
 }
 
 /// Tells Redis something in its own plain words.
-fn tell(redis: &RedisServer, command: &str) {
+fn redis_command(redis: &RedisServer, command: &str) {
     let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).unwrap();
     stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).unwrap();
     let mut said = String::new();
@@ -344,7 +349,7 @@ fn tell(redis: &RedisServer, command: &str) {
 }
 
 /// Greets as a server of long ago.
-fn old_nats() -> String {
+fn fake_old_nats() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -369,30 +374,32 @@ async fn several_processes_their_stores_and_the_token_that_is_kept() {
     let (nats, redis) = (NatsServer::start(), RedisServer::start());
     let config = SimConfig { accounts: accounts(), ..SimConfig::default() };
     let wechat = Simulator::start(config).await.unwrap();
-    let good = shared(&wechat, &nats.url(), &redis.url());
-    let of_stores = |visit: &Visit| -> BTreeSet<String> {
-        let wrong = visit.wrong().into_iter();
+    let good = cluster_configuration(&wechat, &nats.url(), &redis.url());
+    let of_stores = |visit: &DoctorRun| -> BTreeSet<String> {
+        let wrong = visit.problems().into_iter();
         wrong.filter(|f| f.starts_with("ledger") || f.starts_with("cache")).collect()
     };
-    let first = visit(&good).await;
-    assert!(first.wrong().contains("shop token_not_kept"), "{:#}", first.said);
-    assert_eq!(of_stores(&first), set(["ledger streams_missing"]), "{:#}", first.said);
+    let first = run_doctor(&good).await;
+    assert!(first.problems().contains("shop token_not_kept"), "{:#}", first.report);
+    assert_eq!(of_stores(&first), set(["ledger streams_missing"]), "{:#}", first.report);
 
     let mut token = Program::start(
         PROGRAM,
         &["--config", "{dir}/paihao.toml", "token"],
         &[("paihao.toml", &*good)],
     );
-    let mut kept = visit(&good).await;
+    let mut kept = run_doctor(&good).await;
     let begun = std::time::Instant::now();
-    while !(kept.fine().contains("shop token_kept") && kept.fine().contains("clinic token_kept")) {
-        assert!(begun.elapsed() < PATIENCE, "{:#}\n{}", kept.said, token.output());
-        kept = visit(&good).await;
+    while !(kept.passed().contains("shop token_kept")
+        && kept.passed().contains("clinic token_kept"))
+    {
+        assert!(begun.elapsed() < DOCTOR_TIMEOUT, "{:#}\n{}", kept.report, token.output());
+        kept = run_doctor(&good).await;
     }
     for fine in
         ["shop calls_ok", "ledger nats_ok", "ledger streams_ok", "cache redis_ok", "cache clock_ok"]
     {
-        assert!(kept.fine().contains(fine), "{fine}: {:#}", kept.said);
+        assert!(kept.passed().contains(fine), "{fine}: {:#}", kept.report);
     }
     assert_eq!(of_stores(&kept), set([]));
     assert_eq!(wechat.stats().tokens_issued, 2, "one an account, however often one looks");
@@ -400,32 +407,32 @@ async fn several_processes_their_stores_and_the_token_that_is_kept() {
     // Somebody else has ended the kept token, and the token service is not there to see it.
     token.kill();
     let shop = accounts()[0].appid.clone();
-    wechat.kill_tokens(Some(&shop), EarlyDeath::Replaced);
-    let refused = visit(&good).await;
-    assert!(refused.wrong().contains("shop token_refused"), "{:#}", refused.said);
-    assert!(refused.fine().contains("shop templates_ok"), "the rest goes on with the new one");
-    assert!(refused.fine().contains("clinic calls_ok"), "{:#}", refused.said);
+    wechat.kill_tokens(Some(&shop), TokenInvalidation::Replaced);
+    let refused = run_doctor(&good).await;
+    assert!(refused.problems().contains("shop token_refused"), "{:#}", refused.report);
+    assert!(refused.passed().contains("shop templates_ok"), "the rest goes on with the new one");
+    assert!(refused.passed().contains("clinic calls_ok"), "{:#}", refused.report);
 
-    tell(&redis, "CONFIG SET appendonly no");
-    tell(&redis, "CONFIG SET maxmemory 200mb");
-    tell(&redis, "CONFIG SET maxmemory-policy allkeys-lru");
-    let forgetful = visit(&good).await;
+    redis_command(&redis, "CONFIG SET appendonly no");
+    redis_command(&redis, "CONFIG SET maxmemory 200mb");
+    redis_command(&redis, "CONFIG SET maxmemory-policy allkeys-lru");
+    let forgetful = run_doctor(&good).await;
     let found = set(["cache redis_not_persistent", "cache redis_evicts"]);
-    assert_eq!(of_stores(&forgetful), found, "{:#}", forgetful.said);
+    assert_eq!(of_stores(&forgetful), found, "{:#}", forgetful.report);
 
-    let plain = NatsServer::with(NatsSetup { jetstream: false, ..NatsSetup::default() });
+    let plain = NatsServer::with_setup(NatsSetup { jetstream: false, ..NatsSetup::default() });
     let away = format!("nats://127.0.0.1:{}", free_port());
     for (url, found) in [
         (plain.url(), "ledger nats_no_jetstream"),
-        (old_nats(), "ledger nats_old"),
+        (fake_old_nats(), "ledger nats_old"),
         (away, "ledger nats_away"),
     ] {
-        let visit = visit(&shared(&wechat, &url, &redis.url())).await;
-        assert!(of_stores(&visit).contains(found), "{found}: {:#}", visit.said);
+        let visit = run_doctor(&cluster_configuration(&wechat, &url, &redis.url())).await;
+        assert!(of_stores(&visit).contains(found), "{found}: {:#}", visit.report);
         assert_eq!(visit.exit, 1);
     }
     redis.kill();
-    let lost = visit(&good).await;
-    assert!(lost.wrong().contains("cache redis_away"), "{:#}", lost.said);
-    assert!(lost.fine().contains("shop credentials_ok"), "{:#}", lost.said);
+    let lost = run_doctor(&good).await;
+    assert!(lost.problems().contains("cache redis_away"), "{:#}", lost.report);
+    assert!(lost.passed().contains("shop credentials_ok"), "{:#}", lost.report);
 }

@@ -1,90 +1,90 @@
 //! The cluster with a part of it away: each kind of work goes on, waits or fails as documented.
 
-use crate::cluster::{Cluster, KEY, site};
-use crate::http::{ask, staff};
+use crate::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::http::{send_json, staff_request};
 use harness::wait_until;
 use reqwest::StatusCode;
 use serde_json::Value;
 use std::time::Duration;
-use wechat_sim::{EarlyDeath, Effect, Fault, Routing, SimAccount};
+use wechat_sim::{Effect, Fault, Routing, SimAccount, TokenInvalidation};
 
-const SOON: Duration = Duration::from_secs(60);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn scan(cluster: &Cluster, person: &str, code: &str) -> String {
-    let to = Routing { deliveries: 1, to: vec![cluster.callbacks().remove(0)] };
+    let to = Routing { deliveries: 1, to: vec![cluster.callback_urls().remove(0)] };
     let outcome = cluster.wechat.scan(person, code, to).await;
     outcome.reply.unwrap_or_else(|| panic!("no reply: {:?}", outcome.pushes))
 }
 
-async fn at_counter(cluster: &Cluster, what: &str, wish: &str) -> (StatusCode, Value) {
-    let url = format!("{}/api/v1/sites/{}/counters/1/{what}", cluster.gateways[0].url, site(0));
-    ask(staff(&cluster.http, KEY, &url, wish)).await
+async fn post_counter_act(cluster: &Cluster, what: &str, wish: &str) -> (StatusCode, Value) {
+    let url = format!("{}/api/v1/sites/{}/counters/1/{what}", cluster.gateways[0].url, site_id(0));
+    send_json(staff_request(&cluster.http, STAFF_KEY, &url, wish)).await
 }
 
-async fn until_told(cluster: &Cluster, person: &str) {
+async fn wait_until_told(cluster: &Cluster, person: &str) {
     let told = async || !cluster.wechat.messages(person).is_empty();
-    wait_until("the called person is told", SOON, told).await;
+    wait_until("the called person is told", WAIT_TIMEOUT, told).await;
     assert_eq!(cluster.wechat.messages(person).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parts_go_away_and_come_back() {
     let cluster = Cluster::start(1).await;
-    let code = cluster.code(0, &site(0)).await;
+    let code = cluster.site_code(0, &site_id(0)).await;
     assert!(scan(&cluster, "oAnn", &code).await.contains("A001"));
-    assert_eq!(at_counter(&cluster, "open", "open").await.0, StatusCode::OK);
+    assert_eq!(post_counter_act(&cluster, "open", "open").await.0, StatusCode::OK);
 
     // NATS dies: a scan is told honestly that there is no number, staff get a clear error.
     cluster.nats.kill();
     assert!(scan(&cluster, "oBen", &code).await.contains("没有取到号"));
-    let (status, refused) = at_counter(&cluster, "call-next", "1").await;
+    let (status, refused) = post_counter_act(&cluster, "call-next", "1").await;
     assert_eq!((status.as_u16(), &refused["code"]), (503, &"ledger_unavailable".into()));
     let ready = format!("{}/ready", cluster.gateways[0].admin);
-    let (status, _) = ask(cluster.http.get(&ready)).await;
+    let (status, _) = send_json(cluster.http.get(&ready)).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "ready without a ledger");
     // It comes back: everything goes on by itself, and nothing was half done.
     cluster.nats.restart();
-    cluster.until_ready(&cluster.gateways[0]).await;
+    cluster.wait_until_ready(&cluster.gateways[0]).await;
     assert!(scan(&cluster, "oBen", &code).await.contains("A002"));
-    let (status, called) = at_counter(&cluster, "call-next", "2").await;
+    let (status, called) = post_counter_act(&cluster, "call-next", "2").await;
     assert_eq!((status, &called["number"]), (StatusCode::OK, &"A001".into()), "{called}");
-    until_told(&cluster, "oAnn").await;
+    wait_until_told(&cluster, "oAnn").await;
 
     // Redis is frozen: door codes and counters work; session codes cannot be matched; messages wait.
     cluster.redis.freeze();
-    let door = format!("q_{}_a", site(0));
-    let reply = door_scan(&cluster, "oCai", &door).await;
+    let door = format!("q_{}_a", site_id(0));
+    let reply = scan_permanent_code(&cluster, "oCai", &door).await;
     assert!(reply.contains("A003"), "{reply}");
     assert!(scan(&cluster, "oDan", &code).await.contains("没有取到号"));
     let url = format!("{}/api/v1/scan-sessions", cluster.gateways[0].url);
-    let body = format!(r#"{{"site":"{}","queue":"a"}}"#, site(0));
-    let (status, refused) = ask(cluster.http.post(url).body(body)).await;
+    let body = format!(r#"{{"site":"{}","queue":"a"}}"#, site_id(0));
+    let (status, refused) = send_json(cluster.http.post(url).body(body)).await;
     assert_eq!((status.as_u16(), &refused["code"]), (503, &"cache_unavailable".into()));
-    assert_eq!(at_counter(&cluster, "finish", "3").await.0, StatusCode::OK);
-    let (_, called) = at_counter(&cluster, "call-next", "4").await;
+    assert_eq!(post_counter_act(&cluster, "finish", "3").await.0, StatusCode::OK);
+    let (_, called) = post_counter_act(&cluster, "call-next", "4").await;
     assert_eq!(called["number"], "A002");
     cluster.redis.thaw();
-    until_told(&cluster, "oBen").await;
+    wait_until_told(&cluster, "oBen").await;
 
     // WeChat is busy, then drops what it was given, then is there: one message all the same.
     cluster.wechat.add_fault(Fault::errcode("/cgi-bin/message/template/send", -1).times(2));
     cluster
         .wechat
         .add_fault(Fault::new("/cgi-bin/message/template/send", Effect::Drop).after().times(1));
-    assert_eq!(at_counter(&cluster, "finish", "5").await.0, StatusCode::OK);
-    assert_eq!(at_counter(&cluster, "call-next", "6").await.1["number"], "A003");
-    until_told(&cluster, "oCai").await;
+    assert_eq!(post_counter_act(&cluster, "finish", "5").await.0, StatusCode::OK);
+    assert_eq!(post_counter_act(&cluster, "call-next", "6").await.1["number"], "A003");
+    wait_until_told(&cluster, "oCai").await;
     let repeated = async || cluster.wechat.stats().messages_repeated == 1;
-    wait_until("the lost answer is asked for again", SOON, repeated).await;
-    until_told(&cluster, "oCai").await;
+    wait_until("the lost answer is asked for again", WAIT_TIMEOUT, repeated).await;
+    wait_until_told(&cluster, "oCai").await;
 
     // The token dies before its time: refreshed once, and the message arrives.
     let before = cluster.wechat.stats().tokens_issued;
-    cluster.wechat.kill_tokens(None, EarlyDeath::Replaced);
+    cluster.wechat.kill_tokens(None, TokenInvalidation::Replaced);
     assert!(scan(&cluster, "oEve", &code).await.contains("A004"));
-    assert_eq!(at_counter(&cluster, "finish", "7").await.0, StatusCode::OK);
-    assert_eq!(at_counter(&cluster, "call-next", "8").await.1["number"], "A004");
-    until_told(&cluster, "oEve").await;
+    assert_eq!(post_counter_act(&cluster, "finish", "7").await.0, StatusCode::OK);
+    assert_eq!(post_counter_act(&cluster, "call-next", "8").await.1["number"], "A004");
+    wait_until_told(&cluster, "oEve").await;
     assert_eq!(cluster.wechat.stats().tokens_issued, before + 1);
 }
 
@@ -92,25 +92,28 @@ async fn parts_go_away_and_come_back() {
 async fn a_trace_goes_from_the_press_of_a_button_to_the_message() {
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
     let cluster = Cluster::start(1).await;
-    let code = cluster.code(0, &site(0)).await;
+    let code = cluster.site_code(0, &site_id(0)).await;
     scan(&cluster, "oAnn", &code).await;
-    at_counter(&cluster, "open", "open").await;
-    let url = format!("{}/api/v1/sites/{}/counters/1/call-next", cluster.gateways[0].url, site(0));
+    post_counter_act(&cluster, "open", "open").await;
+    let url =
+        format!("{}/api/v1/sites/{}/counters/1/call-next", cluster.gateways[0].url, site_id(0));
     let traced = format!("00-{TRACE}-b7ad6b7169203331-01");
-    let (status, _) = ask(staff(&cluster.http, KEY, &url, "1").header("traceparent", traced)).await;
+    let (status, _) =
+        send_json(staff_request(&cluster.http, STAFF_KEY, &url, "1").header("traceparent", traced))
+            .await;
     assert_eq!(status, StatusCode::OK);
-    until_told(&cluster, "oAnn").await;
-    let log = |member: &crate::cluster::Member, line: &str| {
+    wait_until_told(&cluster, "oAnn").await;
+    let log = |member: &crate::cluster::ProgramProcess, line: &str| {
         let output = member.program.output();
         output.lines().any(|said| said.contains(TRACE) && said.contains(line))
     };
     assert!(log(&cluster.gateways[0], "command="), "{}", cluster.gateways[0].program.output());
     let ended = async || cluster.notifiers.iter().any(|member| log(member, "a notice has ended"));
-    wait_until("a notifier says so in the same trace", SOON, ended).await;
+    wait_until("a notifier says so in the same trace", WAIT_TIMEOUT, ended).await;
 }
 
 /// A scan of a printed code at a door, which no session stands behind.
-async fn door_scan(cluster: &Cluster, person: &str, scene: &str) -> String {
+async fn scan_permanent_code(cluster: &Cluster, person: &str, scene: &str) -> String {
     let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let us = SimAccount::default().original_id;
     let body = format!(
@@ -119,7 +122,7 @@ async fn door_scan(cluster: &Cluster, person: &str, scene: &str) -> String {
          <EventKey><![CDATA[{scene}]]></EventKey></xml>"
     );
     cluster.wechat.set_person(None, person, true, wechat_sim::Refusal::No);
-    let to = Routing { deliveries: 1, to: vec![cluster.callbacks().remove(0)] };
+    let to = Routing { deliveries: 1, to: vec![cluster.callback_urls().remove(0)] };
     let pushes = cluster.wechat.push_raw(None, person, &body, to, Default::default()).await;
     format!("{:?}", pushes[0].answer)
 }

@@ -1,11 +1,11 @@
 //! A system of the owner's reads what happens at a busy site, and loses its connection all the time.
 
-use crate::cluster::{Cluster, KEY, site};
-use crate::http::{ask, staff};
+use crate::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::http::{send_json, staff_request};
 use futures::StreamExt;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::names::LEDGER;
-use paihao_contracts::public::publish;
+use paihao_contracts::public::to_public_events;
 use paihao_ledger::{Followed, Ledger, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use reqwest::{Response, StatusCode};
@@ -13,15 +13,15 @@ use serde_json::Value;
 use wechat_sim::Routing;
 
 /// The last thing that happens.
-fn is_last(event: &Value) -> bool {
+fn is_last_event(event: &Value) -> bool {
     event["type"] == "counter_closed"
 }
 
 /// Reads so many events, or to the last one, and hangs up.
-async fn listen(mut answer: Response, count: usize) -> Vec<Value> {
+async fn read_events(mut answer: Response, count: usize) -> Vec<Value> {
     assert_eq!(answer.status(), StatusCode::OK);
     let (mut read, mut told) = (String::new(), Vec::new());
-    while told.len() < count && !told.last().is_some_and(is_last) {
+    while told.len() < count && !told.last().is_some_and(is_last_event) {
         let chunk = answer.chunk().await.unwrap().expect("a stream that goes on");
         read.push_str(std::str::from_utf8(&chunk).unwrap());
         while let Some((event, rest)) = read.split_once("\n\n") {
@@ -38,32 +38,32 @@ async fn listen(mut answer: Response, count: usize) -> Vec<Value> {
 async fn cut_off_again_and_again_it_has_read_exactly_the_ledger() {
     let cluster = Cluster::start(1).await;
     let url = |gateway: usize, path: &str| {
-        format!("{}/api/v1/sites/{}{path}", cluster.gateways[gateway].url, site(0))
+        format!("{}/api/v1/sites/{}{path}", cluster.gateways[gateway].url, site_id(0))
     };
     let busy = async {
         for gateway in 0..40 {
-            let code = cluster.code(gateway % 2, &site(0)).await;
-            let to = Routing { deliveries: 2, to: cluster.callbacks() };
+            let code = cluster.site_code(gateway % 2, &site_id(0)).await;
+            let to = Routing { deliveries: 2, to: cluster.callback_urls() };
             cluster.wechat.scan(&format!("o{gateway}"), &code, to).await;
             let at = |what: &str| url(gateway % 2, &format!("/counters/1/{what}"));
             for what in ["open", "call-next", "finish"] {
                 let wish = format!("{what} {gateway}");
-                ask(staff(&cluster.http, KEY, &at(what), &wish)).await;
+                send_json(staff_request(&cluster.http, STAFF_KEY, &at(what), &wish)).await;
             }
         }
-        let close = staff(&cluster.http, KEY, &url(0, "/counters/1/close"), "close");
-        assert_eq!(ask(close).await.0, StatusCode::OK);
+        let close = staff_request(&cluster.http, STAFF_KEY, &url(0, "/counters/1/close"), "close");
+        assert_eq!(send_json(close).await.0, StatusCode::OK);
     };
     let listening = async {
         let mut told: Vec<Value> = Vec::new();
         for round in 0..1_000 {
-            let mut request = cluster.http.get(url(round % 2, "/feed")).bearer_auth(KEY);
+            let mut request = cluster.http.get(url(round % 2, "/feed")).bearer_auth(STAFF_KEY);
             if let Some(last) = told.last() {
                 request = request.header("last-event-id", last["id"].as_str().unwrap());
             }
             let answer = request.send().await.unwrap();
-            told.extend(listen(answer, [5, 1, 17][round % 3]).await);
-            if told.last().is_some_and(is_last) {
+            told.extend(read_events(answer, [5, 1, 17][round % 3]).await);
+            if told.last().is_some_and(is_last_event) {
                 return told;
             }
         }
@@ -80,7 +80,9 @@ async fn cut_off_again_and_again_it_has_read_exactly_the_ledger() {
         let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
         reached = recorded.position;
         let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
-        all.extend(publish(reached.0, &commit).map(|event| serde_json::to_value(event).unwrap()));
+        all.extend(
+            to_public_events(reached.0, &commit).map(|event| serde_json::to_value(event).unwrap()),
+        );
     }
     assert!(all.len() > 120, "the story is too thin: {}", all.len());
     assert_eq!(told, all);

@@ -1,7 +1,7 @@
 //! Somebody unfollows: after a while no store holds a trace of them, and the cache never did.
 
-use crate::cluster::{Cluster, KEY, site};
-use crate::http::{ask, staff};
+use crate::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::http::{send_json, staff_request};
 use harness::wait_until;
 use jiff::tz::TimeZone;
 use paihao_chassis::Tasks;
@@ -9,12 +9,12 @@ use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
 use paihao_contracts::names::LEDGER;
 use paihao_domain::{
-    Act, Actor, Command, CommandId, CounterId, CounterRules, Person, QueueId, QueueRules, Rules,
-    Served,
+    Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, Person, QueueId,
+    QueueRules, Rules,
 };
 use paihao_gateway::book::calendar::Calendar;
-use paihao_gateway::book::{Book, SiteBook};
-use paihao_gateway::lines::Lines;
+use paihao_gateway::book::{DeploymentSettings, SiteSettings};
+use paihao_gateway::lines::Engine;
 use paihao_ledger::Subject;
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use std::io::{Read, Write};
@@ -24,14 +24,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use wechat_sim::Routing;
 
-const GONE: &str = "oGoneForGood0123456789abcdef";
-const START: i64 = 1_795_140_000_000;
+const FORGOTTEN_OPENID: &str = "oGoneForGood0123456789abcdef";
+const START_MS: i64 = 1_795_140_000_000;
 
 /// How often a text stands in the files below a folder.
-fn found(folder: &Path, text: &str) -> usize {
+fn occurrences_below(folder: &Path, text: &str) -> usize {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let count = |path: PathBuf| match path.is_dir() {
-        true => found(&path, text),
+        true => occurrences_below(&path, text),
         false => {
             // A server may be about to rename it.
             let bytes = std::fs::read(path).unwrap_or_default();
@@ -41,7 +41,7 @@ fn found(folder: &Path, text: &str) -> usize {
     entries.map(count).sum()
 }
 
-fn book() -> Book {
+fn test_settings() -> DeploymentSettings {
     let queue = QueueRules::new("业务", "A");
     let counter = CounterRules::new("1号", vec![QueueId::new("a")]);
     let rules = Rules {
@@ -57,20 +57,23 @@ fn book() -> Book {
     };
     let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
-    let site = Arc::new(SiteBook::new(facts, subject, rules, calendar));
-    Book { sites: [("hall".to_owned(), site)].into(), ..Book::default() }
+    let site = Arc::new(SiteSettings::new(facts, subject, rules, calendar));
+    DeploymentSettings {
+        sites: [("hall".to_owned(), site)].into(),
+        ..DeploymentSettings::default()
+    }
 }
 
 #[tokio::test]
 async fn the_file_holds_nothing_of_somebody_who_left_once_the_ledger_has_forgotten() {
-    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START));
+    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START_MS));
     let time = clock.clone();
     let options = SqliteOptions::new(Arc::new(move || time.now_ms()));
     let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
     let closed = paihao_chassis::CancellationToken::new();
     let nobody = Arc::new(|_: &Subject, _: &_| {});
-    let lines = Lines::start(
-        &book(),
+    let lines = Engine::start(
+        &test_settings(),
         Arc::new(ledger.clone()),
         Arc::new(clock.clone()),
         nobody,
@@ -98,39 +101,42 @@ async fn the_file_holds_nothing_of_somebody_who_left_once_the_ledger_has_forgott
         class: None,
         key: None,
     };
-    let served = || Served { counter: CounterId::new("1"), number: None };
+    let served = || CounterTicket { counter: CounterId::new("1"), number: None };
     ask(Act::OpenCounter(CounterId::new("1"))).await;
     // Once served, once waiting: both tickets name the person, and so does the call's message.
-    ask(take(GONE)).await;
+    ask(take(FORGOTTEN_OPENID)).await;
     ask(Act::CallNext(CounterId::new("1"))).await;
     ask(Act::Finish(served())).await;
-    ask(take(GONE)).await;
+    ask(take(FORGOTTEN_OPENID)).await;
     for i in 0..50 {
         ask(take(&format!("oStays{i}"))).await;
     }
-    assert!(found(folder.path(), GONE) > 2, "the search finds nothing at all");
-    ask(Act::Forget { person: Person::new(GONE) }).await;
-    let state = format!("{:?}", lines.view("hall").unwrap().site);
-    assert!(!state.contains(GONE) && state.contains("oStays7"), "{state}");
+    assert!(
+        occurrences_below(folder.path(), FORGOTTEN_OPENID) > 2,
+        "the search finds nothing at all"
+    );
+    ask(Act::Forget { person: Person::new(FORGOTTEN_OPENID) }).await;
+    let state = format!("{:?}", lines.snapshot("hall").unwrap().site);
+    assert!(!state.contains(FORGOTTEN_OPENID) && state.contains("oStays7"), "{state}");
 
     // Days go by in which others come.
-    let kept = LEDGER.kept.unwrap().as_millis() as i64;
+    let kept = LEDGER.retention.unwrap().as_millis() as i64;
     for hour in 1..=kept / 3_600_000 {
-        clock.set(START + hour * 3_600_000);
+        clock.set(START_MS + hour * 3_600_000);
         ask(take(&format!("oLater{hour}"))).await;
-        ledger.sweep(clock.now_ms()).await.unwrap();
+        ledger.remove_expired(clock.now_ms()).await.unwrap();
     }
-    clock.set(START + kept + 1);
-    ledger.sweep(clock.now_ms()).await.unwrap();
-    assert_eq!(found(folder.path(), GONE), 0, "while it is open");
-    assert!(found(folder.path(), "oLater") > 10, "others are still there");
+    clock.set(START_MS + kept + 1);
+    ledger.remove_expired(clock.now_ms()).await.unwrap();
+    assert_eq!(occurrences_below(folder.path(), FORGOTTEN_OPENID), 0, "while it is open");
+    assert!(occurrences_below(folder.path(), "oLater") > 10, "others are still there");
     closed.cancel();
     ledger.close().await;
-    assert_eq!(found(folder.path(), GONE), 0, "after it was closed");
+    assert_eq!(occurrences_below(folder.path(), FORGOTTEN_OPENID), 0, "after it was closed");
 }
 
 /// Where a redis-server keeps its files, by its own word.
-fn folder_of(port: u16) -> PathBuf {
+fn redis_folder(port: u16) -> PathBuf {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
     connection.write_all(b"CONFIG GET dir\r\n").unwrap();
     let mut answer = [0; 4096];
@@ -142,28 +148,32 @@ fn folder_of(port: u16) -> PathBuf {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cache_never_names_anybody_and_a_farewell_at_one_gateway_is_known_at_all() {
     let cluster = Cluster::start(2).await;
-    let first = cluster.code(0, &site(0)).await;
-    let other = cluster.code(1, &site(1)).await;
+    let first = cluster.site_code(0, &site_id(0)).await;
+    let other = cluster.site_code(1, &site_id(1)).await;
     for code in [&first, &other] {
-        let outcome = cluster.wechat.scan(GONE, code, Routing::to_each(cluster.callbacks())).await;
+        let outcome = cluster
+            .wechat
+            .scan(FORGOTTEN_OPENID, code, Routing::to_each(cluster.callback_urls()))
+            .await;
         assert!(outcome.reply.is_some(), "{outcome:#?}");
     }
-    cluster.wechat.scan("oStays", &first, Routing::to_each(cluster.callbacks())).await;
+    cluster.wechat.scan("oStays", &first, Routing::to_each(cluster.callback_urls())).await;
     for wish in ["open", "call-next"] {
-        let url = format!("{}/api/v1/sites/{}/counters/1/{wish}", cluster.gateways[0].url, site(0));
-        ask(staff(&cluster.http, KEY, &url, wish)).await;
+        let url =
+            format!("{}/api/v1/sites/{}/counters/1/{wish}", cluster.gateways[0].url, site_id(0));
+        send_json(staff_request(&cluster.http, STAFF_KEY, &url, wish)).await;
     }
     // The call is told in WeChat: token, claim and sessions have all been in the cache by then.
-    let told = async || !cluster.wechat.messages(GONE).is_empty();
+    let told = async || !cluster.wechat.messages(FORGOTTEN_OPENID).is_empty();
     wait_until("the call is told", Duration::from_secs(30), told).await;
 
-    cluster.wechat.set_callback_urls(None, [&cluster.callbacks()[1]]);
-    cluster.wechat.unfollow(None, GONE).await;
+    cluster.wechat.set_callback_urls(None, [&cluster.callback_urls()[1]]);
+    cluster.wechat.unfollow(None, FORGOTTEN_OPENID).await;
     assert_eq!(cluster.wechat.stats().pushes_failed, 0);
     for gateway in &cluster.gateways {
         let state = async |i: usize| {
-            let url = format!("{}/api/v1/sites/{}", gateway.url, site(i));
-            ask(cluster.http.get(url)).await.1
+            let url = format!("{}/api/v1/sites/{}", gateway.url, site_id(i));
+            send_json(cluster.http.get(url)).await.1
         };
         wait_until("this replica knows", Duration::from_secs(10), async || {
             let (one, two) = (state(0).await, state(1).await);
@@ -175,7 +185,10 @@ async fn the_cache_never_names_anybody_and_a_farewell_at_one_gateway_is_known_at
     }
 
     // Every command that Redis was ever given stands in its files.
-    let folder = folder_of(cluster.redis.port());
-    assert!(found(&folder, "session/") > 0, "the search finds nothing at all in {folder:?}");
-    assert_eq!(found(&folder, GONE), 0);
+    let folder = redis_folder(cluster.redis.port());
+    assert!(
+        occurrences_below(&folder, "session/") > 0,
+        "the search finds nothing at all in {folder:?}"
+    );
+    assert_eq!(occurrences_below(&folder, FORGOTTEN_OPENID), 0);
 }

@@ -12,7 +12,7 @@ pub fn client() -> Client {
 }
 
 /// Status and body of a request.
-pub async fn ask(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+pub async fn send_json(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
     let answer = request.send().await.expect("an answer");
     let status = answer.status();
     let text = answer.text().await.expect("a body");
@@ -20,34 +20,34 @@ pub async fn ask(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
 }
 
 /// What somebody with a staff key asks.
-pub fn staff(client: &Client, key: &str, url: &str, wish: &str) -> reqwest::RequestBuilder {
+pub fn staff_request(client: &Client, key: &str, url: &str, wish: &str) -> reqwest::RequestBuilder {
     client.request(Method::POST, url).bearer_auth(key).header("idempotency-key", wish)
 }
 
 /// Reads server-sent events from an answer.
-pub struct Events {
+pub struct SseReader {
     answer: Response,
-    read: String,
+    buffer: String,
 }
 
-impl Events {
+impl SseReader {
     /// Of an answer that has begun.
-    pub fn of(answer: Response) -> Events {
+    pub fn new(answer: Response) -> SseReader {
         assert_eq!(answer.status(), StatusCode::OK);
-        Events { answer, read: String::new() }
+        SseReader { answer, buffer: String::new() }
     }
 
     /// The next event's name and data.
     pub async fn next(&mut self) -> (String, Value) {
         loop {
-            if let Some((event, rest)) = self.read.split_once("\n\n") {
+            if let Some((event, rest)) = self.buffer.split_once("\n\n") {
                 let field = |name: &str| {
                     let line = event.lines().find_map(|line| line.strip_prefix(name));
                     line.map(|value| value.trim_start().to_owned())
                 };
                 let found = field("event:").zip(field("data:"));
                 let rest = rest.to_owned();
-                self.read = rest;
+                self.buffer = rest;
                 if let Some((name, data)) = found {
                     return (name, serde_json::from_str(&data).expect("JSON data"));
                 }
@@ -55,7 +55,7 @@ impl Events {
             }
             let chunk = self.answer.chunk().await.expect("a stream that lives");
             let chunk = chunk.expect("a stream that goes on");
-            self.read.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+            self.buffer.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
         }
     }
 }

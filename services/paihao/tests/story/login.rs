@@ -1,8 +1,8 @@
 //! Logging in by scanning, with two gateways: the browser is at the one, the phone is heard by the
 //! other.
 
-use crate::cluster::{Cluster, Member};
-use crate::http::{Events, ask};
+use crate::cluster::{Cluster, ProgramProcess};
+use crate::http::{SseReader, send_json};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::{Program, free_port, wait_until};
@@ -15,20 +15,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use wechat_sim::Routing;
 
-const SOON: Duration = Duration::from_secs(30);
-const REDIRECT: &str = "http://127.0.0.1:1/back";
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
+const REDIRECT_URI: &str = "http://127.0.0.1:1/back";
 /// The pair of RFC 7636, appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const CODE_VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CODE_CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// A cluster whose two gateways know another site.
-struct House {
+struct LoginCluster {
     cluster: Cluster,
-    gateways: Vec<Member>,
+    gateways: Vec<ProgramProcess>,
 }
 
-impl House {
-    async fn start() -> House {
+impl LoginCluster {
+    async fn start() -> LoginCluster {
         let cluster = Cluster::start(1).await;
         let mut gateways = Vec::new();
         for _ in 0..2 {
@@ -41,10 +41,10 @@ impl House {
                 "{text}
                 [login.clients.intranet]
                 name = '内部网'
-                redirects = ['{REDIRECT}']
+                redirects = ['{REDIRECT_URI}']
                 [login.clients.staff-only]
                 name = '值班表'
-                redirects = ['{REDIRECT}']
+                redirects = ['{REDIRECT_URI}']
                 confirm = false
                 staff_only = true
                 "
@@ -54,29 +54,33 @@ impl House {
                 &["--config", "{dir}/paihao.toml", "gateway"],
                 &[("paihao.toml", &text)],
             );
-            gateways.push(Member { program, admin: format!("http://127.0.0.1:{admin}"), url });
+            gateways.push(ProgramProcess {
+                program,
+                admin: format!("http://127.0.0.1:{admin}"),
+                url,
+            });
         }
         for gateway in &gateways {
-            cluster.until_ready(gateway).await;
+            cluster.wait_until_ready(gateway).await;
         }
-        House { cluster, gateways }
+        LoginCluster { cluster, gateways }
     }
 
     /// The code that both have printed.
     async fn first_code(&self) -> String {
-        let code = |gateway: &Member| {
+        let code = |gateway: &ProgramProcess| {
             let output = gateway.program.output();
             let code = output.split("http://queue.example.com/login#first=").nth(1)?;
             Some(code.split_whitespace().next()?.to_owned())
         };
         let printed = async || self.gateways.iter().all(|gateway| code(gateway).is_some());
-        wait_until("the first code is printed", SOON, printed).await;
+        wait_until("the first code is printed", WAIT_TIMEOUT, printed).await;
         let codes: Vec<_> = self.gateways.iter().filter_map(code).collect();
         assert_eq!(codes[0], codes[1], "each replica makes the same");
         codes[0].clone()
     }
 
-    fn heard(&self, gateway: usize) -> Routing {
+    fn route_to_other(&self, gateway: usize) -> Routing {
         let url = format!("{}/wechat/shop", self.gateways[gateway].url);
         Routing { deliveries: 2, to: vec![url] }
     }
@@ -85,26 +89,26 @@ impl House {
     async fn scan(&self, person: &str, opened: &Value) -> String {
         let link = opened["scan_link"].as_str().expect("there are phones");
         let code = link.split_once("?scan=").unwrap().1;
-        let outcome = self.cluster.wechat.scan(person, code, self.heard(1)).await;
+        let outcome = self.cluster.wechat.scan(person, code, self.route_to_other(1)).await;
         outcome.reply.unwrap_or_else(|| panic!("no reply: {:?}", outcome.pushes))
     }
 
-    async fn answer(&self, person: &str, text: &str) -> String {
-        let said = self.cluster.wechat.send_text(None, person, text, self.heard(1)).await;
+    async fn send_text(&self, person: &str, text: &str) -> String {
+        let said = self.cluster.wechat.send_text(None, person, text, self.route_to_other(1)).await;
         said.expect("a follower").reply.unwrap_or_default()
     }
 
     fn browser(&self, gateway: usize) -> Browser<'_> {
-        Browser { house: self, url: &self.gateways[gateway].url, cookies: BTreeMap::new() }
+        Browser { cluster: self, url: &self.gateways[gateway].url, cookies: BTreeMap::new() }
     }
 
     /// Somebody is the first manager, in a browser of theirs.
-    async fn manager(&self, person: &str) -> Browser<'_> {
+    async fn first_manager(&self, person: &str) -> Browser<'_> {
         let mut browser = self.browser(0);
-        let opened = browser.opens(json!({"first": self.first_code().await})).await;
+        let opened = browser.open_login(json!({"first": self.first_code().await})).await;
         self.scan(person, &opened).await;
-        self.answer(person, "1").await;
-        let (status, redeemed) = browser.redeems(&opened).await;
+        self.send_text(person, "1").await;
+        let (status, redeemed) = browser.redeem(&opened).await;
         assert_eq!(status, StatusCode::CREATED, "{redeemed}");
         browser
     }
@@ -112,14 +116,14 @@ impl House {
 
 /// A browser with its cookies.
 struct Browser<'a> {
-    house: &'a House,
+    cluster: &'a LoginCluster,
     url: &'a str,
     cookies: BTreeMap<String, String>,
 }
 
 impl Browser<'_> {
-    async fn asks(&mut self, method: Method, path: &str, body: Option<Value>) -> Response {
-        let http = &self.house.cluster.http;
+    async fn request(&mut self, method: Method, path: &str, body: Option<Value>) -> Response {
+        let http = &self.cluster.cluster.http;
         let cookies: Vec<_> = self.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let asked = http.request(method, format!("{}{path}", self.url));
         let asked = asked.header(COOKIE, cookies.join("; ")).header("x-paihao-page", "1");
@@ -135,19 +139,19 @@ impl Browser<'_> {
     }
 
     async fn json(&mut self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let answer = self.asks(method, path, body).await;
+        let answer = self.request(method, path, body).await;
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
-    async fn opens(&mut self, wanted: Value) -> Value {
+    async fn open_login(&mut self, wanted: Value) -> Value {
         let (status, opened) = self.json(Method::POST, "/api/v1/logins", Some(wanted)).await;
         assert_eq!(status, 201, "{opened}");
         opened
     }
 
-    async fn redeems(&mut self, opened: &Value) -> (StatusCode, Value) {
+    async fn redeem(&mut self, opened: &Value) -> (StatusCode, Value) {
         let path = opened["redeem"].as_str().unwrap();
-        let answer = self.asks(Method::POST, path, None).await;
+        let answer = self.request(Method::POST, path, None).await;
         (answer.status(), answer.json().await.unwrap())
     }
 
@@ -158,15 +162,15 @@ impl Browser<'_> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
-    let mut house = House::start().await;
+    let mut house = LoginCluster::start().await;
     let code = house.first_code().await;
 
     let mut browser = house.browser(0);
-    let opened = browser.opens(json!({ "first": code })).await;
-    let events = browser.asks(Method::GET, opened["events"].as_str().unwrap(), None).await;
-    let mut events = Events::of(events);
+    let opened = browser.open_login(json!({ "first": code })).await;
+    let events = browser.request(Method::GET, opened["events"].as_str().unwrap(), None).await;
+    let mut events = SseReader::new(events);
     assert_eq!(events.next().await.0, "pending");
-    let (status, refused) = browser.redeems(&opened).await;
+    let (status, refused) = browser.redeem(&opened).await;
     assert_eq!((status.as_u16(), &refused["code"]), (409, &json!("login_pending")));
     let asked = house.scan("oAnn", &opened).await;
     for said in ["queue.example.com", "127.0.0.*", "回复 1", "Reply 1"] {
@@ -174,12 +178,12 @@ async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
     }
     assert_eq!(events.next().await.0, "scanned");
     assert!(house.scan("oEve", &opened).await.contains("已有人扫过"), "one person a code");
-    assert!(house.answer("oAnn", "１").await.contains("登录成功"));
+    assert!(house.send_text("oAnn", "１").await.contains("登录成功"));
     assert_eq!(events.next().await.0, "approved");
-    let (status, redeemed) = browser.redeems(&opened).await;
+    let (status, redeemed) = browser.redeem(&opened).await;
     assert_eq!((status, &redeemed["me"]["role"]), (StatusCode::CREATED, &json!("manager")));
     assert_eq!(redeemed["me"]["sites"], Value::Null, "every site");
-    let (status, refused) = browser.redeems(&opened).await;
+    let (status, refused) = browser.redeem(&opened).await;
     assert_eq!((status.as_u16(), &refused["code"]), (409, &json!("login_used")), "once");
     let again = browser.json(Method::POST, "/api/v1/logins", Some(json!({ "first": code }))).await;
     assert_eq!((again.0, &again.1["code"]), (410, &json!("first_code_used")));
@@ -191,10 +195,10 @@ async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
     assert!(house.scan("oBen", &invited).await.contains("欢迎，李雷"));
     assert!(house.scan("oEve", &invited).await.contains("不能再用"));
     let mut staff = house.browser(0);
-    let opened = staff.opens(json!({})).await;
+    let opened = staff.open_login(json!({})).await;
     house.scan("oBen", &opened).await;
-    house.answer("oBen", "1").await;
-    let (_, redeemed) = staff.redeems(&opened).await;
+    house.send_text("oBen", "1").await;
+    let (_, redeemed) = staff.redeem(&opened).await;
     assert_eq!(
         (&redeemed["me"]["name"], &redeemed["me"]["role"]),
         (&json!("李雷"), &json!("staff"))
@@ -214,19 +218,19 @@ async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
         gateway.program.restart();
     }
     for gateway in &house.gateways {
-        house.cluster.until_ready(gateway).await;
+        house.cluster.wait_until_ready(gateway).await;
     }
     let (mut browser, mut staff) = (house.browser(1), house.browser(1));
     (browser.cookies, staff.cookies) = cookies;
     assert_eq!((browser.me().await.0, staff.me().await.0), (200, 200));
 
     // What somebody hears at a counter ends when they may do other things than then.
-    let told = staff.asks(Method::GET, "/api/v1/sites/hall-0/desk/events", None).await;
+    let told = staff.request(Method::GET, "/api/v1/sites/hall-0/desk/events", None).await;
     assert_eq!(told.status(), 200);
     let path = format!("/api/v1/staff/{id}");
     let moved = browser.json(Method::PATCH, &path, Some(json!({"counters": ["2"]}))).await;
     assert_eq!(moved.0, 200, "{}", moved.1);
-    let _ = tokio::time::timeout(SOON, told.bytes()).await.expect("the stream ends");
+    let _ = tokio::time::timeout(WAIT_TIMEOUT, told.bytes()).await.expect("the stream ends");
     assert_eq!(staff.json(Method::POST, open, None).await.1["code"], "not_your_counter");
     let (_, sessions) = browser.json(Method::GET, &format!("{path}/sessions"), None).await;
     assert_eq!(sessions.as_array().unwrap().len(), 1, "{sessions}");
@@ -236,8 +240,8 @@ async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
     assert_eq!(gone.0, 204);
     assert_eq!(staff.me().await.0, 401, "out at once where it was done");
     staff.url = &house.gateways[0].url;
-    wait_until("out at the other too", SOON, async || staff.me().await.0 == 401).await;
-    let opened = staff.opens(json!({})).await;
+    wait_until("out at the other too", WAIT_TIMEOUT, async || staff.me().await.0 == 401).await;
+    let opened = staff.open_login(json!({})).await;
     assert!(house.scan("oBen", &opened).await.contains("不在工作人员名单"));
     let (_, listed) = browser.json(Method::GET, "/api/v1/staff", None).await;
     let members = listed["members"].as_array().unwrap();
@@ -248,10 +252,10 @@ async fn from_the_first_manager_to_somebody_who_is_out_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_seen_on_a_screen_is_never_enough() {
-    let house = House::start().await;
-    let mut manager = house.manager("oAnn").await;
+    let house = LoginCluster::start().await;
+    let mut manager = house.first_manager("oAnn").await;
     let mut browser = house.browser(0);
-    let opened = browser.opens(json!({})).await;
+    let opened = browser.open_login(json!({})).await;
 
     // Somebody else sees the code, and even knows every address that belongs to it.
     let mut other = house.browser(1);
@@ -268,39 +272,39 @@ async fn what_is_seen_on_a_screen_is_never_enough() {
     let scene = opened["scan_link"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     assert!(!opened["redeem"].to_string().contains(&scene));
     house.scan("oAnn", &opened).await;
-    house.answer("oAnn", "1").await;
-    assert_eq!(other.redeems(&opened).await.1["code"], "wrong_browser");
-    other.opens(json!({})).await;
-    assert_eq!(other.redeems(&opened).await.1["code"], "wrong_browser", "with a secret of its own");
+    house.send_text("oAnn", "1").await;
+    assert_eq!(other.redeem(&opened).await.1["code"], "wrong_browser");
+    other.open_login(json!({})).await;
+    assert_eq!(other.redeem(&opened).await.1["code"], "wrong_browser", "with a secret of its own");
     let forged =
         house.cluster.http.post(format!("{}{}", browser.url, opened["redeem"].as_str().unwrap()));
     let cookies: Vec<_> = browser.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
-    let (_, refused) = ask(forged.header(COOKIE, cookies.join("; "))).await;
+    let (_, refused) = send_json(forged.header(COOKIE, cookies.join("; "))).await;
     assert_eq!(refused["code"], "cross_site", "a page of another site");
     assert_eq!(
-        browser.redeems(&opened).await.0,
+        browser.redeem(&opened).await.0,
         StatusCode::CREATED,
         "and it is the browser's still"
     );
 
     // It is said no on the phone.
-    let opened = browser.opens(json!({})).await;
-    let events = browser.asks(Method::GET, opened["events"].as_str().unwrap(), None).await;
-    let mut events = Events::of(events);
+    let opened = browser.open_login(json!({})).await;
+    let events = browser.request(Method::GET, opened["events"].as_str().unwrap(), None).await;
+    let mut events = SseReader::new(events);
     house.scan("oAnn", &opened).await;
-    assert!(house.answer("oAnn", "0").await.contains("已拒绝"));
+    assert!(house.send_text("oAnn", "0").await.contains("已拒绝"));
     while events.next().await.0 != "refused" {}
-    assert_eq!(browser.redeems(&opened).await.1["code"], "login_refused");
-    assert!(house.answer("oAnn", "1").await.contains("已拒绝"), "a no stays one");
+    assert_eq!(browser.redeem(&opened).await.1["code"], "login_refused");
+    assert!(house.send_text("oAnn", "1").await.contains("已拒绝"), "a no stays one");
 
     // A stranger is told so; a code has its time.
-    let opened = browser.opens(json!({})).await;
+    let opened = browser.open_login(json!({})).await;
     assert!(house.scan("oEve", &opened).await.contains("不在工作人员名单"));
-    assert_eq!(browser.redeems(&opened).await.1["code"], "not_staff");
-    let opened = browser.opens(json!({})).await;
-    expire(&house, opened["uuid"].as_str().unwrap()).await;
+    assert_eq!(browser.redeem(&opened).await.1["code"], "not_staff");
+    let opened = browser.open_login(json!({})).await;
+    expire_code(&house, opened["uuid"].as_str().unwrap()).await;
     assert!(house.scan("oAnn", &opened).await.contains("已失效"));
-    assert_eq!(browser.redeems(&opened).await.1["code"], "session_expired");
+    assert_eq!(browser.redeem(&opened).await.1["code"], "session_expired");
 
     assert_eq!(manager.me().await.0, 200);
     for gateway in &house.gateways {
@@ -313,10 +317,10 @@ async fn what_is_seen_on_a_screen_is_never_enough() {
 }
 
 /// What time does to a code, at once.
-async fn expire(house: &House, uuid: &str) {
-    let options = RedisOptions::at(house.cluster.redis.url());
+async fn expire_code(house: &LoginCluster, uuid: &str) {
+    let options = RedisOptions::new(house.cluster.redis.url());
     let cache = RedisCache::connect(options).expect("the cache of the cluster");
-    let key = paihao_contracts::names::scan_session(uuid);
+    let key = paihao_contracts::names::scan_session_key(uuid);
     let stored = cache.get(&key).await.unwrap().expect("a session");
     let mut session: Value = serde_json::from_slice(&stored).unwrap();
     session["expires_at"] = json!(1);
@@ -324,15 +328,15 @@ async fn expire(house: &House, uuid: &str) {
     cache.put(&key, session.into(), Duration::from_secs(600)).await.unwrap();
 }
 
-fn authorize(client: &str) -> String {
+fn authorize_path(client: &str) -> String {
     let mut url = Url::parse("http://x/").unwrap();
     url.query_pairs_mut().extend_pairs([
         ("response_type", "code"),
         ("client_id", client),
-        ("redirect_uri", REDIRECT),
+        ("redirect_uri", REDIRECT_URI),
         ("state", "a b&c"),
         ("nonce", "n-1"),
-        ("code_challenge", CHALLENGE),
+        ("code_challenge", CODE_CHALLENGE),
         ("code_challenge_method", "S256"),
     ]);
     url.query().unwrap().to_owned()
@@ -340,7 +344,7 @@ fn authorize(client: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_site_gets_a_token_that_it_can_check_and_nobody_else_gets_one() {
-    let house = House::start().await;
+    let house = LoginCluster::start().await;
     let http = &house.cluster.http;
     let url = |path: &str| format!("{}{path}", house.gateways[1].url);
     let page = async |query: &str| {
@@ -349,27 +353,27 @@ async fn another_site_gets_a_token_that_it_can_check_and_nobody_else_gets_one() 
             reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         direct.build().unwrap().get(asked).send().await.unwrap()
     };
-    let good = authorize("intranet");
+    let good = authorize_path("intranet");
     assert_eq!(page(&good).await.status(), 200);
-    assert_eq!(page(&authorize("nobody")).await.status(), 400);
+    assert_eq!(page(&authorize_path("nobody")).await.status(), 400);
     assert_eq!(page(&good.replace("back", "back2")).await.status(), 400);
     let sent = page(&good.replace("S256", "plain")).await;
     let back = sent.headers()[LOCATION].to_str().unwrap();
-    assert!(back.starts_with(REDIRECT) && back.contains("error=invalid_request"), "{back}");
+    assert!(back.starts_with(REDIRECT_URI) && back.contains("error=invalid_request"), "{back}");
 
     let login = async |client: &str, person: &str| {
         let mut browser = house.browser(0);
-        let opened = browser.opens(json!({ "authorize": authorize(client) })).await;
+        let opened = browser.open_login(json!({ "authorize": authorize_path(client) })).await;
         let said = house.scan(person, &opened).await;
         if client == "intranet" {
             assert!(said.contains("「内部网」"), "{said}");
-            house.answer(person, "1").await;
+            house.send_text(person, "1").await;
         }
-        let (_, redeemed) = browser.redeems(&opened).await;
+        let (_, redeemed) = browser.redeem(&opened).await;
         let Some(back) = redeemed["redirect"].as_str() else { return Err(redeemed) };
         let back = Url::parse(back).unwrap();
         let given: BTreeMap<_, _> = back.query_pairs().into_owned().collect();
-        assert!(back.as_str().starts_with(REDIRECT) && given["state"] == "a b&c", "{back}");
+        assert!(back.as_str().starts_with(REDIRECT_URI) && given["state"] == "a b&c", "{back}");
         assert!(!browser.cookies.contains_key("paihao"), "it is no login to this system");
         Ok(given["code"].clone())
     };
@@ -378,54 +382,55 @@ async fn another_site_gets_a_token_that_it_can_check_and_nobody_else_gets_one() 
         form.query_pairs_mut().extend_pairs([
             ("grant_type", "authorization_code"),
             ("client_id", client),
-            ("redirect_uri", REDIRECT),
+            ("redirect_uri", REDIRECT_URI),
             ("code", code),
             ("code_verifier", verifier),
         ]);
         form.query().unwrap().to_owned()
     };
     let change = async |client: &str, code: &str, verifier: &str| {
-        ask(http.post(url("/login/token")).body(form(client, code, verifier))).await
+        send_json(http.post(url("/login/token")).body(form(client, code, verifier))).await
     };
 
     let code = login("intranet", "oAnn").await.unwrap();
-    let (status, token) = change("intranet", &code, VERIFIER).await;
+    let (status, token) = change("intranet", &code, CODE_VERIFIER).await;
     assert_eq!(status, StatusCode::OK, "{token}");
-    let claims = checked(&house, token["id_token"].as_str().unwrap()).await;
+    let claims = verified_claims(&house, token["id_token"].as_str().unwrap()).await;
     assert_eq!(claims["iss"], "http://queue.example.com");
     assert_eq!((&claims["aud"], &claims["nonce"]), (&json!("intranet"), &json!("n-1")));
     let lives = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
     assert_eq!(lives, 300);
     assert!(!claims.to_string().contains("oAnn"), "{claims}");
-    let (status, refused) = change("intranet", &code, VERIFIER).await;
+    let (status, refused) = change("intranet", &code, CODE_VERIFIER).await;
     assert_eq!((status.as_u16(), &refused["error"]), (400, &json!("invalid_grant")), "once");
 
     let code = login("intranet", "oAnn").await.unwrap();
-    let wrong = VERIFIER.replace('d', "e");
+    let wrong = CODE_VERIFIER.replace('d', "e");
     assert_eq!(change("intranet", &code, &wrong).await.1["code"], "invalid_grant");
-    assert_eq!(change("intranet", &code, VERIFIER).await.1["code"], "invalid_grant", "spent");
+    assert_eq!(change("intranet", &code, CODE_VERIFIER).await.1["code"], "invalid_grant", "spent");
     let code = login("intranet", "oAnn").await.unwrap();
-    assert_eq!(change("staff-only", &code, VERIFIER).await.1["code"], "invalid_grant");
+    assert_eq!(change("staff-only", &code, CODE_VERIFIER).await.1["code"], "invalid_grant");
 
     // The same person is the same one, here, and another one elsewhere.
     let code = login("intranet", "oAnn").await.unwrap();
-    let again = change("intranet", &code, VERIFIER).await.1;
-    let again = checked(&house, again["id_token"].as_str().unwrap()).await;
+    let again = change("intranet", &code, CODE_VERIFIER).await.1;
+    let again = verified_claims(&house, again["id_token"].as_str().unwrap()).await;
     assert_eq!(again["sub"], claims["sub"]);
     assert_eq!(login("staff-only", "oAnn").await.unwrap_err()["code"], "not_staff");
-    house.manager("oAnn").await;
+    house.first_manager("oAnn").await;
     let code = login("staff-only", "oAnn").await.unwrap();
-    let staff = change("staff-only", &code, VERIFIER).await.1;
-    let staff = checked(&house, staff["id_token"].as_str().unwrap()).await;
+    let staff = change("staff-only", &code, CODE_VERIFIER).await.1;
+    let staff = verified_claims(&house, staff["id_token"].as_str().unwrap()).await;
     assert_eq!((&staff["role"], &claims["role"]), (&json!("manager"), &Value::Null));
     assert_ne!(staff["sub"], claims["sub"]);
 }
 
 /// What a token says, once its signature has been found to be of a published key; as any site would.
-async fn checked(house: &House, token: &str) -> Value {
-    let (_, keys) =
-        ask(house.cluster.http.get(format!("{}/.well-known/jwks.json", house.gateways[0].url)))
-            .await;
+async fn verified_claims(house: &LoginCluster, token: &str) -> Value {
+    let (_, keys) = send_json(
+        house.cluster.http.get(format!("{}/.well-known/jwks.json", house.gateways[0].url)),
+    )
+    .await;
     let (text, signature) = token.rsplit_once('.').unwrap();
     let part = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
     let mut parts =

@@ -6,21 +6,21 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{
-    Act, Actor, Command, CommandId, CounterId, CounterRules, MissedRules, Person, QueueId,
-    QueueRules, Rules, Served, due,
+    Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, MissedRules, Person,
+    QueueId, QueueRules, Rules, due_commands,
 };
 use paihao_gateway::book::calendar::Calendar;
-use paihao_gateway::book::{Book, SiteBook};
-use paihao_gateway::lines::{Lines, View};
+use paihao_gateway::book::{DeploymentSettings, SiteSettings};
+use paihao_gateway::lines::{Engine, SiteSnapshot};
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use std::sync::Arc;
 use std::time::Duration;
 
-const START: i64 = 1_795_140_000_000;
+const START_MS: i64 = 1_795_140_000_000;
 
-fn book() -> Book {
+fn test_settings() -> DeploymentSettings {
     let counter = |queues: &[&str]| {
         CounterRules::new("窗口", queues.iter().map(|queue| QueueId::new(queue)).collect())
     };
@@ -48,14 +48,17 @@ fn book() -> Book {
     };
     let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
-    let site = Arc::new(SiteBook::new(facts, subject, rules, calendar));
-    Book { sites: [("hall".to_owned(), site)].into(), ..Book::default() }
+    let site = Arc::new(SiteSettings::new(facts, subject, rules, calendar));
+    DeploymentSettings {
+        sites: [("hall".to_owned(), site)].into(),
+        ..DeploymentSettings::default()
+    }
 }
 
 /// Two business days of everything that can be asked, some of it refused.
 fn commands() -> Vec<(i64, Command)> {
     let counter = |name: &str| CounterId::new(name);
-    let served = |name: &str| Served { counter: counter(name), number: None };
+    let served = |name: &str| CounterTicket { counter: counter(name), number: None };
     let mut acts = vec![Act::OpenCounter(counter("1")), Act::OpenCounter(counter("2"))];
     for round in 0..60 {
         acts.push(Act::Take {
@@ -83,28 +86,36 @@ fn commands() -> Vec<(i64, Command)> {
             _ => Actor::Manager("boss".into()),
         };
         // Six minutes apart, so that a day ends in between and memories fade.
-        (START + i as i64 * 360_000, Command { id: CommandId(id), fingerprint: 0, actor, act })
+        (START_MS + i as i64 * 360_000, Command { id: CommandId(id), fingerprint: 0, actor, act })
     });
     commands.collect()
 }
 
-async fn lines(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Lines {
+async fn start_engine(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Engine {
     let closed = paihao_chassis::CancellationToken::new();
     let nobody = Arc::new(|_: &Subject, _: &_| {});
-    let lines =
-        Lines::start(&book(), ledger, Arc::new(clock.clone()), nobody, &closed, &Tasks::new());
+    let lines = Engine::start(
+        &test_settings(),
+        ledger,
+        Arc::new(clock.clone()),
+        nobody,
+        &closed,
+        &Tasks::new(),
+    );
     lines.until_caught_up().await;
     lines
 }
 
 /// The whole state as text, after all commands, at the replica that took them and at a fresh one.
-async fn lived(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> String {
-    let taker = lines(ledger.clone(), clock).await;
+async fn run_commands(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> String {
+    let taker = start_engine(ledger.clone(), clock).await;
     for (at, command) in commands() {
         clock.set(at);
         // What time brings about lands first, as it would if time passed by itself.
-        let site = taker.book("hall").unwrap().clone();
-        let quiet = |view: &View| due(&view.site, &site.rules, &site.calendar.now(at)).is_empty();
+        let site = taker.settings("hall").unwrap().clone();
+        let quiet = |view: &SiteSnapshot| {
+            due_commands(&view.site, &site.rules, &site.calendar.at(at)).is_empty()
+        };
         let mut views = taker.watch("hall").unwrap();
         let settled = views.wait_for(quiet);
         let settled = tokio::time::timeout(Duration::from_secs(20), settled).await.is_ok();
@@ -112,8 +123,8 @@ async fn lived(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> String {
         // Refused ones change nothing, here as there.
         let _ = taker.submit("hall", command).await;
     }
-    let lived = taker.view("hall").unwrap();
-    let fresh = lines(ledger, clock).await;
+    let lived = taker.snapshot("hall").unwrap();
+    let fresh = start_engine(ledger, clock).await;
     let mut views = fresh.watch("hall").unwrap();
     let reached = views.wait_for(|view| view.position >= lived.position);
     let read =
@@ -126,16 +137,16 @@ async fn lived(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> String {
 #[tokio::test]
 async fn the_same_commands_lead_to_the_same_state_in_both_shapes_and_at_a_fresh_replica() {
     let nats = NatsServer::start();
-    let clock = ManualClock::at(START);
+    let clock = ManualClock::at(START_MS);
     let options = NatsOptions { url: nats.url(), ..NatsOptions::default() };
-    let cluster = lived(Arc::new(NatsLedger::connect(options).await.unwrap()), &clock).await;
+    let cluster = run_commands(Arc::new(NatsLedger::connect(options).await.unwrap()), &clock).await;
 
-    clock.set(START);
+    clock.set(START_MS);
     let folder = tempfile::tempdir().unwrap();
     let time = clock.clone();
     let options = SqliteOptions::new(Arc::new(move || time.now_ms()));
     let file = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
-    let embedded = lived(Arc::new(file), &clock).await;
+    let embedded = run_commands(Arc::new(file), &clock).await;
 
     assert_eq!(cluster, embedded);
     assert!(

@@ -1,34 +1,34 @@
 //! Two token services on a real NATS and a real Redis, and the owner's other systems asking both:
 //! the cold start, a storm of refusals, a death, a wrong secret, and a new one.
 
-use crate::http::{ask, client};
+use crate::http::{client, send_json};
 use harness::{NatsServer, Program, RedisServer, free_port, wait_until};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::task::JoinSet;
-use wechat_sim::{EarlyDeath, SimAccount, SimConfig, Simulator};
+use wechat_sim::{SimAccount, SimConfig, Simulator, TokenInvalidation};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
-const KEY: &str = "the-crm-systems-own-long-key";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TOKEN_SERVER_KEY: &str = "the-crm-systems-own-long-key";
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-struct Service {
+struct TokenServiceProcess {
     program: Program,
     url: String,
     admin: String,
 }
 
-struct Owner {
+struct TokenDeployment {
     nats: NatsServer,
     redis: RedisServer,
     wechat: Simulator,
     http: Client,
 }
 
-impl Owner {
-    async fn start() -> Owner {
-        Owner {
+impl TokenDeployment {
+    async fn start() -> TokenDeployment {
+        TokenDeployment {
             nats: NatsServer::start(),
             redis: RedisServer::start(),
             wechat: Simulator::start(SimConfig::default()).await.expect("a free port"),
@@ -37,7 +37,7 @@ impl Owner {
     }
 
     /// A token service that looks at its configuration every second, or only on SIGHUP.
-    fn service(&self, looks: bool) -> Service {
+    fn start_token_service(&self, looks: bool) -> TokenServiceProcess {
         let (port, admin) = (free_port(), free_port());
         let text = format!(
             "
@@ -65,7 +65,7 @@ impl Owner {
             listen = '127.0.0.1:{port}'
             per_minute = 0
             [token.server.keys.crm]
-            key = '{KEY}'
+            key = '{TOKEN_SERVER_KEY}'
             accounts = ['shop']
             ",
             nats = self.nats.url(),
@@ -75,7 +75,7 @@ impl Owner {
             reload = u8::from(looks),
         );
         let files = [("paihao.toml", &*text), ("secret", &*SimAccount::default().secret)];
-        Service {
+        TokenServiceProcess {
             program: Program::start(PROGRAM, &["--config", "{dir}/paihao.toml", "token"], &files),
             url: format!("http://127.0.0.1:{port}"),
             admin: format!("http://127.0.0.1:{admin}"),
@@ -83,9 +83,9 @@ impl Owner {
     }
 
     /// The tokens that so many callers at once are given, each asking again until it is given one.
-    async fn all(
+    async fn fetch_concurrently(
         &self,
-        services: &[&Service],
+        services: &[&TokenServiceProcess],
         callers: usize,
         refused: Option<&str>,
     ) -> Vec<String> {
@@ -101,7 +101,7 @@ impl Owner {
                             .post(format!("{base}/refused"))
                             .body(json!({ "access_token": token }).to_string()),
                     };
-                    if let Ok(answer) = request.bearer_auth(KEY).send().await
+                    if let Ok(answer) = request.bearer_auth(TOKEN_SERVER_KEY).send().await
                         && answer.status() == StatusCode::OK
                     {
                         let text = answer.text().await.expect("a body");
@@ -112,27 +112,29 @@ impl Owner {
                 }
             });
         }
-        tokio::time::timeout(PATIENCE, asking.join_all()).await.expect("everybody is given a token")
+        tokio::time::timeout(WAIT_TIMEOUT, asking.join_all())
+            .await
+            .expect("everybody is given a token")
     }
 
-    async fn works(&self, token: &str) -> bool {
+    async fn is_token_valid(&self, token: &str) -> bool {
         let base = self.wechat.base_url();
         let url = format!("{base}/cgi-bin/getcallbackip?access_token={token}");
-        ask(self.http.get(url)).await.1.get("errcode").is_none()
+        send_json(self.http.get(url)).await.1.get("errcode").is_none()
     }
 
-    async fn metrics(&self, service: &Service) -> String {
+    async fn metrics(&self, service: &TokenServiceProcess) -> String {
         let url = format!("{}/metrics", service.admin);
         self.http.get(url).send().await.expect("metrics").text().await.expect("metrics")
     }
 }
 
-fn all_the_same(tokens: &[String]) -> &str {
+fn assert_all_equal(tokens: &[String]) -> &str {
     assert!(tokens.iter().all(|token| *token == tokens[0]), "different tokens at one time");
     &tokens[0]
 }
 
-fn hang_up(service: &Service) {
+fn send_sighup(service: &TokenServiceProcess) {
     let pid = service.program.pid().expect("it runs").to_string();
     let sent = std::process::Command::new("kill").args(["-HUP", &pid]).status();
     assert!(sent.expect("there is a kill").success());
@@ -140,47 +142,48 @@ fn hang_up(service: &Service) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_token_for_everybody_through_a_day_of_trouble() {
-    let owner = Owner::start().await;
-    let (mut one, two) = (owner.service(true), owner.service(false));
+    let owner = TokenDeployment::start().await;
+    let (mut one, two) = (owner.start_token_service(true), owner.start_token_service(false));
 
     // The cold start: 64 callers, no token, two services, one fetch.
-    let tokens = owner.all(&[&one, &two], 64, None).await;
-    let first = all_the_same(&tokens).to_owned();
-    assert!(owner.works(&first).await);
+    let tokens = owner.fetch_concurrently(&[&one, &two], 64, None).await;
+    let first = assert_all_equal(&tokens).to_owned();
+    assert!(owner.is_token_valid(&first).await);
     assert_eq!(owner.wechat.stats().token_fetches(), 1, "a cold start costs one fetch");
 
     // Somebody outside has ended the token: 64 refusals in the same second, one fetch.
-    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
-    let tokens = owner.all(&[&one, &two], 64, Some(&first)).await;
-    let second = all_the_same(&tokens).to_owned();
-    assert!(second != first && owner.works(&second).await);
+    owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
+    let tokens = owner.fetch_concurrently(&[&one, &two], 64, Some(&first)).await;
+    let second = assert_all_equal(&tokens).to_owned();
+    assert!(second != first && owner.is_token_valid(&second).await);
     let stats = owner.wechat.stats();
     assert_eq!((stats.token_fetches(), stats.forced_refreshes), (2, 0), "a storm costs one fetch");
 
     // WeChat gives out a token that it refuses: asking once, and forcing once.
-    owner.wechat.kill_tokens(None, EarlyDeath::StillHandedOut);
-    let tokens = owner.all(&[&one, &two], 64, Some(&second)).await;
-    let third = all_the_same(&tokens).to_owned();
-    assert!(third != second && owner.works(&third).await);
+    owner.wechat.kill_tokens(None, TokenInvalidation::StillHandedOut);
+    let tokens = owner.fetch_concurrently(&[&one, &two], 64, Some(&second)).await;
+    let third = assert_all_equal(&tokens).to_owned();
+    assert!(third != second && owner.is_token_valid(&third).await);
     assert_eq!(owner.wechat.stats().forced_refreshes, 1);
 
     // One service dies; the other takes over within the lease and goes on where it was.
     one.program.kill();
-    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
-    let tokens = owner.all(&[&two], 8, Some(&third)).await;
-    let fourth = all_the_same(&tokens).to_owned();
-    assert!(owner.works(&fourth).await);
+    owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
+    let tokens = owner.fetch_concurrently(&[&two], 8, Some(&third)).await;
+    let fourth = assert_all_equal(&tokens).to_owned();
+    assert!(owner.is_token_valid(&fourth).await);
     one.program.restart();
-    assert_eq!(all_the_same(&owner.all(&[&one, &two], 8, None).await), fourth);
+    assert_eq!(assert_all_equal(&owner.fetch_concurrently(&[&one, &two], 8, None).await), fourth);
 
     // The secret is set anew in WeChat's console: every token dies, and the old secret gets none.
     owner.wechat.set_secret(None, "a-new-secret-of-the-account");
-    owner.wechat.kill_tokens(None, EarlyDeath::Replaced);
-    let refused = owner.http.post(format!("{}/token/shop/refused", two.url)).bearer_auth(KEY);
+    owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
+    let refused =
+        owner.http.post(format!("{}/token/shop/refused", two.url)).bearer_auth(TOKEN_SERVER_KEY);
     let refused = refused.body(json!({ "access_token": fourth }).to_string());
-    let (status, problem) = ask(refused).await;
+    let (status, problem) = send_json(refused).await;
     assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("no_token")));
-    wait_until("the alarm is raised", PATIENCE, async || {
+    wait_until("the alarm is raised", WAIT_TIMEOUT, async || {
         let told = owner.metrics(&one).await + &owner.metrics(&two).await;
         told.contains("paihao_token_alarm{account=\"shop\",reason=\"wrong_secret\"} 1")
     })
@@ -195,22 +198,23 @@ async fn one_token_for_everybody_through_a_day_of_trouble() {
         let file = service.program.folder().join("secret");
         std::fs::write(file, "a-new-secret-of-the-account\n").expect("the secret can be laid down");
     }
-    hang_up(&two);
-    let tokens = owner.all(&[&one, &two], 16, Some(&fourth)).await;
-    let fifth = all_the_same(&tokens).to_owned();
-    assert!(owner.works(&fifth).await);
-    wait_until("the alarm is over", PATIENCE, async || {
+    send_sighup(&two);
+    let tokens = owner.fetch_concurrently(&[&one, &two], 16, Some(&fourth)).await;
+    let fifth = assert_all_equal(&tokens).to_owned();
+    assert!(owner.is_token_valid(&fifth).await);
+    wait_until("the alarm is over", WAIT_TIMEOUT, async || {
         let told = owner.metrics(&one).await + &owner.metrics(&two).await;
         !told.contains("reason=\"wrong_secret\"} 1")
     })
     .await;
 
     // This machine's address leaves the allow list: the alarm names it.
-    owner.wechat.behave(|behaviour| behaviour.address_listed = false);
-    let refused = owner.http.post(format!("{}/token/shop/refused", one.url)).bearer_auth(KEY);
+    owner.wechat.change_behaviour(|behaviour| behaviour.address_listed = false);
+    let refused =
+        owner.http.post(format!("{}/token/shop/refused", one.url)).bearer_auth(TOKEN_SERVER_KEY);
     let refused = refused.body(json!({ "access_token": fifth }).to_string());
-    assert_eq!(ask(refused).await.0, StatusCode::SERVICE_UNAVAILABLE);
-    wait_until("the address is named", PATIENCE, async || {
+    assert_eq!(send_json(refused).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    wait_until("the address is named", WAIT_TIMEOUT, async || {
         let said = one.program.output() + &two.program.output();
         said.contains("invalid ip 203.0.113.7") && said.contains("add the address WeChat names")
     })
@@ -229,9 +233,9 @@ async fn one_token_for_everybody_through_a_day_of_trouble() {
     }
 
     let said = one.program.output() + &two.program.output();
-    for secret in [&first, &second, &third, &fourth, &fifth, "a-new-secret", KEY] {
+    for secret in [&first, &second, &third, &fourth, &fifth, "a-new-secret", TOKEN_SERVER_KEY] {
         assert!(!said.contains(secret), "a secret stands in the log");
     }
-    assert!(one.program.runs(), "SIGHUP ends nothing");
+    assert!(one.program.is_running(), "SIGHUP ends nothing");
     owner.wechat.stop().await;
 }

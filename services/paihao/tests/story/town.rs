@@ -1,7 +1,7 @@
 //! A program with an account in each mode of callbacks, and one whose credentials are just changing.
 
-use crate::cluster::KEY;
-use crate::http::{ask, client};
+use crate::cluster::STAFF_KEY;
+use crate::http::{client, send_json};
 use harness::{Program, free_port, wait_until};
 use paihao_chassis::clock::{Clock, SystemClock};
 use reqwest::{Client, StatusCode};
@@ -9,11 +9,13 @@ use serde_json::Value;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use wechat_sim::{Answer, Forged, Outcome, PushMode, Routing, SimAccount, SimConfig, Simulator};
+use wechat_sim::{
+    ActionOutcome, PushMode, PushOverrides, ReplyOutcome, Routing, SimAccount, SimConfig, Simulator,
+};
 
 /// The accounts of the tests. `changing` has new credentials in the program's configuration beside
 /// the former ones, and WeChat still uses those.
-pub const SHOPS: [(&str, &str, PushMode); 4] = [
+pub const TEST_ACCOUNTS: [(&str, &str, PushMode); 4] = [
     ("plain", "plain", PushMode::Plain),
     ("compatible", "compatible", PushMode::Compatible),
     ("secure", "secure", PushMode::Secure),
@@ -21,7 +23,7 @@ pub const SHOPS: [(&str, &str, PushMode); 4] = [
 ];
 
 /// One process with four accounts, each with two sites, and WeChat.
-pub struct Town {
+pub struct ModesDeployment {
     pub program: Program,
     pub wechat: Simulator,
     pub http: Client,
@@ -31,8 +33,8 @@ pub struct Town {
 }
 
 /// An account as WeChat's console has it. The key of the last one is not canonical base64.
-pub fn account(i: usize) -> SimAccount {
-    let (_, _, mode) = SHOPS[i];
+pub fn console_account(i: usize) -> SimAccount {
+    let (_, _, mode) = TEST_ACCOUNTS[i];
     SimAccount {
         appid: format!("wx00000000000000{i:02}"),
         original_id: format!("gh_{i}"),
@@ -43,9 +45,10 @@ pub fn account(i: usize) -> SimAccount {
     }
 }
 
-impl Town {
-    pub async fn start() -> Town {
-        let config = SimConfig { accounts: (0..4).map(account).collect(), ..SimConfig::default() };
+impl ModesDeployment {
+    pub async fn start() -> ModesDeployment {
+        let config =
+            SimConfig { accounts: (0..4).map(console_account).collect(), ..SimConfig::default() };
         let wechat = Simulator::start(config).await.unwrap();
         let (port, admin) = (free_port(), free_port());
         let mut text = format!(
@@ -60,13 +63,13 @@ impl Town {
             api = '{sim}'
             mp = '{sim}'
             [staff.tests]
-            key = '{KEY}'
+            key = '{STAFF_KEY}'
             sites = ['plain-one']
             ",
             sim = wechat.base_url(),
         );
-        for (i, (name, mode, _)) in SHOPS.iter().enumerate() {
-            let SimAccount { appid, secret, callback_token, aes_key, .. } = account(i);
+        for (i, (name, mode, _)) in TEST_ACCOUNTS.iter().enumerate() {
+            let SimAccount { appid, secret, callback_token, aes_key, .. } = console_account(i);
             let credentials = match *name {
                 "changing" => format!(
                     "callback_token = 'theNewToken'\n aes_key = '{}'\n \
@@ -120,43 +123,44 @@ impl Town {
             http.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
         })
         .await;
-        for (i, (name, _, _)) in SHOPS.iter().enumerate() {
+        for (i, (name, _, _)) in TEST_ACCOUNTS.iter().enumerate() {
             let callback = format!("{url}/wechat/{name}");
-            let (appid, wechat) = (account(i).appid, &wechat);
+            let (appid, wechat) = (console_account(i).appid, &wechat);
             assert_eq!(wechat.verify_server(Some(&appid), &callback).await, Ok(()), "{name}");
             wechat.set_callback_urls(Some(&appid), [callback]);
         }
-        Town { program, wechat, http, url, admin }
+        ModesDeployment { program, wechat, http, url, admin }
     }
 
     /// How many wait at a site.
-    pub async fn waiting(&self, site: &str) -> Value {
+    pub async fn waiting_counts(&self, site: &str) -> Value {
         let url = format!("{}/api/v1/sites/{site}", self.url);
-        ask(self.http.get(url)).await.1["queues"][0]["waiting_count"].take()
+        send_json(self.http.get(url)).await.1["queues"][0]["waiting_count"].take()
     }
 
     /// Somebody scans the door code of a site; what the chat shows, once for each delivery.
     pub async fn scan(&self, i: usize, person: &str, site: &str, deliveries: usize) -> Vec<String> {
-        let body = scan_body(&account(i), person, &format!("q_{}-{site}_a", SHOPS[i].0));
+        let body =
+            scan_body(&console_account(i), person, &format!("q_{}-{site}_a", TEST_ACCOUNTS[i].0));
         let routing = Routing { deliveries, ..Routing::default() };
-        let appid = account(i).appid;
-        let forged = Forged::default();
+        let appid = console_account(i).appid;
+        let forged = PushOverrides::default();
         let pushes = self.wechat.push_raw(Some(&appid), person, &body, routing, forged).await;
-        let text = |push: &std::sync::Arc<wechat_sim::Pushed>| match &push.answer {
-            Answer::Text { content } => content.clone(),
-            other => panic!("{}: {other:?}", SHOPS[i].0),
+        let text = |push: &std::sync::Arc<wechat_sim::PushRecord>| match &push.answer {
+            ReplyOutcome::Text { content } => content.clone(),
+            other => panic!("{}: {other:?}", TEST_ACCOUNTS[i].0),
         };
         pushes.iter().map(text).collect()
     }
 
-    pub async fn write(&self, i: usize, person: &str, text: &str) -> Outcome {
-        let appid = account(i).appid;
+    pub async fn write(&self, i: usize, person: &str, text: &str) -> ActionOutcome {
+        let appid = console_account(i).appid;
         let routing = Routing::default();
         self.wechat.send_text(Some(&appid), person, text, routing).await.expect("a follower")
     }
 
-    pub async fn click(&self, i: usize, person: &str, key: &str) -> Outcome {
-        let appid = account(i).appid;
+    pub async fn click(&self, i: usize, person: &str, key: &str) -> ActionOutcome {
+        let appid = console_account(i).appid;
         let routing = Routing { deliveries: 2, ..Routing::default() };
         self.wechat.click(Some(&appid), person, key, routing).await.expect("a follower")
     }

@@ -1,6 +1,6 @@
 //! A system of the owner's is told what happens, and has an hour told again.
 
-use crate::http::{ask, client, staff};
+use crate::http::{client, send_json, staff_request};
 use harness::{Program, free_port, wait_until};
 use paihao_chassis::config::SecretText;
 use paihao_notifier::webhooks::signature::sign;
@@ -11,11 +11,11 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-const KEY: &str = "a-key-of-the-tests-alone";
-const SECRET: &str = "a-secret-of-the-tests-alone";
+const STAFF_KEY: &str = "a-key-of-the-tests-alone";
+const WEBHOOK_SECRET: &str = "a-secret-of-the-tests-alone";
 
 /// Takes messages, refusing the first; gives their signature and body.
-async fn receiver() -> (String, mpsc::UnboundedReceiver<(String, String)>) {
+async fn start_receiver() -> (String, mpsc::UnboundedReceiver<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let (told, got) = mpsc::unbounded_channel();
@@ -58,7 +58,7 @@ async fn receiver() -> (String, mpsc::UnboundedReceiver<(String, String)>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_happens_is_told_signed_and_on_a_wish_again() {
-    let (hook, mut got) = receiver().await;
+    let (hook, mut got) = start_receiver().await;
     let (port, admin) = (free_port(), free_port());
     let text = format!(
         "
@@ -72,7 +72,7 @@ async fn what_happens_is_told_signed_and_on_a_wish_again() {
         api = 'http://127.0.0.1:1/'
         mp = 'http://127.0.0.1:1/'
         [staff.tests]
-        key = '{KEY}'
+        key = '{STAFF_KEY}'
         sites = ['hall']
         [accounts.shop]
         appid = 'wx0000000000000000'
@@ -89,7 +89,7 @@ async fn what_happens_is_told_signed_and_on_a_wish_again() {
         queues = ['a']
         [sites.hall.webhooks.crm]
         url = '{hook}'
-        secret = '{SECRET}'
+        secret = '{WEBHOOK_SECRET}'
         events = ['counter_opened', 'counter_closed']
         "
     );
@@ -107,14 +107,14 @@ async fn what_happens_is_told_signed_and_on_a_wish_again() {
     let site = format!("http://127.0.0.1:{port}/api/v1/sites/hall");
     let act = async |what: &str| {
         let url = format!("{site}/counters/1/{what}");
-        let (status, done) = ask(staff(&http, KEY, &url, what)).await;
+        let (status, done) = send_json(staff_request(&http, STAFF_KEY, &url, what)).await;
         assert_eq!(status, StatusCode::OK, "{done}");
     };
     let mut next = async || {
         let got = tokio::time::timeout(Duration::from_secs(60), got.recv()).await;
         let (signature, body) = got.expect("a message").expect("a receiver");
         let t = signature.strip_prefix("t=").unwrap().split_once(',').unwrap().0;
-        let secret = SecretText::new(SECRET);
+        let secret = SecretText::new(WEBHOOK_SECRET);
         assert_eq!(sign(&[secret], t.parse().unwrap(), body.as_bytes()), signature);
         serde_json::from_str::<Value>(&body).unwrap()
     };
@@ -131,26 +131,39 @@ async fn what_happens_is_told_signed_and_on_a_wish_again() {
     let wish = json!({"from": time(at), "to": time(at + 1)});
     for _ in 0..2 {
         // The same wish twice is one.
-        let asked = staff(&http, KEY, &replay, "again").body(wish.to_string());
-        assert_eq!(ask(asked).await, (StatusCode::ACCEPTED, json!({"queued": 1})));
+        let asked = staff_request(&http, STAFF_KEY, &replay, "again").body(wish.to_string());
+        assert_eq!(send_json(asked).await, (StatusCode::ACCEPTED, json!({"queued": 1})));
     }
     let again = next().await;
     assert_eq!((&again["id"], &again["replay"]), (&opened["id"], &true.into()));
 
     let other = json!({"from": time(at - 1)}).to_string();
     let refused = [
-        (staff(&http, KEY, &replay, "again").body(other.clone()), "idempotency_key_reused"),
-        (staff(&http, "wrong", &replay, "x").body(other.clone()), "unauthorised"),
-        (staff(&http, KEY, &replay.replace("crm", "no"), "x").body(other), "unknown_webhook"),
-        (staff(&http, KEY, &replay, "x").body(r#"{"from":"2026-01-01T00:00"}"#), "past_gone"),
-        (staff(&http, KEY, &replay, "x").body(r#"{"from":"9999"}"#), "malformed_request"),
+        (
+            staff_request(&http, STAFF_KEY, &replay, "again").body(other.clone()),
+            "idempotency_key_reused",
+        ),
+        (staff_request(&http, "wrong", &replay, "x").body(other.clone()), "unauthorised"),
+        (
+            staff_request(&http, STAFF_KEY, &replay.replace("crm", "no"), "x").body(other),
+            "unknown_webhook",
+        ),
+        (
+            staff_request(&http, STAFF_KEY, &replay, "x").body(r#"{"from":"2026-01-01T00:00"}"#),
+            "past_gone",
+        ),
+        (
+            staff_request(&http, STAFF_KEY, &replay, "x").body(r#"{"from":"9999"}"#),
+            "malformed_request",
+        ),
     ];
     for (request, code) in refused {
-        let (_, problem) = ask(request).await;
+        let (_, problem) = send_json(request).await;
         assert_eq!(problem["code"], code, "{problem}");
     }
-    let asked = staff(&http, KEY, &replay, "all").body(json!({"from": time(at)}).to_string());
-    assert_eq!(ask(asked).await.1, json!({"queued": 2}));
+    let asked =
+        staff_request(&http, STAFF_KEY, &replay, "all").body(json!({"from": time(at)}).to_string());
+    assert_eq!(send_json(asked).await.1, json!({"queued": 2}));
     let both = [next().await, next().await];
     assert!(both.iter().all(|event| event["replay"] == true), "{both:?}");
     let metrics = http.get(format!("http://127.0.0.1:{admin}/metrics")).send().await.unwrap();
@@ -159,5 +172,5 @@ async fn what_happens_is_told_signed_and_on_a_wish_again() {
         metrics.contains(r#"paihao_webhooks_total{hook="hall/crm",result="failed"} 1"#),
         "{metrics}"
     );
-    assert!(!program.output().contains(SECRET), "the secret is logged");
+    assert!(!program.output().contains(WEBHOOK_SECRET), "the secret is logged");
 }

@@ -2,7 +2,7 @@
 
 use super::ServerSettings;
 use super::refusals::{self, Problem};
-use paihao_wechat::traffic::Rate;
+use paihao_wechat::traffic::RateLimiter;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
@@ -41,7 +41,7 @@ fn digest(key: &str) -> [u8; 32] {
 
 pub(super) struct Keys {
     settings: ServerSettings,
-    rates: Mutex<HashMap<String, Rate>>,
+    rates: Mutex<HashMap<String, RateLimiter>>,
 }
 
 impl Keys {
@@ -72,10 +72,10 @@ impl Keys {
             let mut rates = self.rates.lock();
             let rate = rates
                 .entry(key.name.clone())
-                .or_insert_with(|| Rate::new(self.settings.per_minute, MINUTE));
-            let wait = rate.wait(now);
+                .or_insert_with(|| RateLimiter::new(self.settings.per_minute, MINUTE));
+            let wait = rate.delay(now);
             if wait.is_zero() {
-                rate.take(now);
+                rate.reserve(now);
             }
             wait
         };

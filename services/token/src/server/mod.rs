@@ -21,7 +21,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use described::{Route, RouteKind, document};
 use keys::Keys;
-use paihao_access_token::{KeptToken, TokenReader};
+use paihao_access_token::{CachedToken, TokenReader};
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, http};
 use paihao_wechat::{AccessToken, TokenUnavailable};
@@ -157,7 +157,7 @@ async fn current(
 ) -> Result<Response, Problem> {
     let account = named(account)?;
     desk.admitted(&account, &headers)?;
-    Ok(desk.told(&account, "read", desk.tokens.kept(&account).await))
+    Ok(desk.told(&account, "read", desk.tokens.current_token(&account).await))
 }
 
 /// What is no text names nothing.
@@ -185,7 +185,7 @@ async fn refused(
     let report = report.filter(|report| !report.access_token.is_empty());
     let report = report.ok_or_else(|| Problem::of(&refusals::MALFORMED))?;
     let token = AccessToken::new(report.access_token);
-    Ok(desk.told(&account, "refused", desk.tokens.kept_after(&account, &token).await))
+    Ok(desk.told(&account, "refused", desk.tokens.token_after_refusal(&account, &token).await))
 }
 
 impl Desk {
@@ -208,7 +208,7 @@ impl Desk {
         &self,
         account: &str,
         what: &str,
-        token: Result<KeptToken, TokenUnavailable>,
+        token: Result<CachedToken, TokenUnavailable>,
     ) -> Response {
         let kept = match token {
             Ok(kept) => kept,

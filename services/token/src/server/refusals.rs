@@ -132,6 +132,10 @@ mod tests {
             assert!(documented.contains(&row), "docs/guide/token-server.md lacks this row:\n{row}");
         }
         let rows = documented.lines().filter(|line| line.starts_with("| `")).count();
-        assert_eq!(rows, ALL.len(), "docs/guide/token-server.md has rows that the program does not know");
+        assert_eq!(
+            rows,
+            ALL.len(),
+            "docs/guide/token-server.md has rows that the program does not know"
+        );
     }
 }

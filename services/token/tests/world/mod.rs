@@ -6,13 +6,13 @@ mod queue;
 use async_trait::async_trait;
 use bytes::Bytes;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
-use paihao_cache::{Cache, Lease, MemoryCache, Swap, Unavailable};
+use paihao_cache::{Cache, CasOutcome, Lease, MemoryCache, Unavailable};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::RuntimeClock;
 use paihao_contracts::names;
 use paihao_contracts::token::TokenRecord;
 use paihao_token::{Account, Channel, Issuer, Ports, Settings, TokenService, start};
-use paihao_wechat::{AccessToken, AppId, AppSecret, CallError, IssuedToken, Meaning, Refusal};
+use paihao_wechat::{AccessToken, AppId, AppSecret, CallError, FailureClass, IssuedToken, Refusal};
 pub(crate) use queue::Queue;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,7 +79,7 @@ impl World {
     }
 
     pub(crate) async fn stored(&self) -> Option<TokenRecord> {
-        let bytes = self.cache.get(&names::access_token(ACCOUNT)).await.unwrap()?;
+        let bytes = self.cache.get(&names::access_token_key(ACCOUNT)).await.unwrap()?;
         Some(TokenRecord::decode(&bytes).unwrap())
     }
 
@@ -136,7 +136,7 @@ pub(crate) fn wrong_secret() -> CallError {
     CallError::Refused(Refusal {
         code: 40125,
         name: "wrong_secret",
-        meaning: Meaning::Ours,
+        class: FailureClass::Configuration,
         sentence: "invalid appsecret".into(),
     })
 }
@@ -259,7 +259,7 @@ impl Cache for Line {
         expected: Option<&[u8]>,
         new: Bytes,
         ttl: Duration,
-    ) -> Result<Swap, Unavailable> {
+    ) -> Result<CasOutcome, Unavailable> {
         self.up()?.compare_and_set(key, expected, new, ttl).await
     }
     async fn remove(&self, key: &str) -> Result<(), Unavailable> {

@@ -10,23 +10,23 @@ use serde_json::Value;
 
 use crate::answers::{json, refusal};
 use crate::api::Parameters;
-use crate::codes::{Code, read, ticket};
+use crate::codes::{Code, encode_ticket, parse_request};
 use crate::dice;
 use crate::picture;
-use crate::world::Shared;
+use crate::world::SharedState;
 
 pub(crate) async fn create(
-    State(world): State<Shared>,
+    State(world): State<SharedState>,
     Query(asked): Parameters,
     body: Bytes,
 ) -> Response {
-    match created(&world, asked.access_token.as_deref(), &body) {
+    match create_code(&world, asked.access_token.as_deref(), &body) {
         Ok(answer) => answer,
         Err(errcode) => refusal(errcode),
     }
 }
 
-fn created(world: &Shared, token: Option<&str>, body: &[u8]) -> Result<Response, i64> {
+fn create_code(world: &SharedState, token: Option<&str>, body: &[u8]) -> Result<Response, i64> {
     #[derive(Serialize)]
     struct Created<'a> {
         ticket: &'a str,
@@ -36,29 +36,32 @@ fn created(world: &Shared, token: Option<&str>, body: &[u8]) -> Result<Response,
     }
     let account = world.account_of_token(token)?;
     let request: Value = serde_json::from_slice(body).map_err(|_| 47001)?;
-    let wanted = read(&request)?;
+    let wanted = parse_request(&request)?;
     let now = world.clock.now_ms();
-    if !account.quota.lock().take_today("codes", world.config.quotas.codes_per_day, now) {
+    if !account.quota.lock().try_take_today("codes", world.config.quotas.codes_per_day, now) {
         return Err(45009);
     }
     let url = format!("http://weixin.qq.com/q/02{}", dice::letters::<20>());
     let life = wanted.expire_seconds.unwrap_or(0);
     let code = world.codes.lock().add(Code {
-        ticket: ticket(dice::bytes(), &url, (now / 1000) as u32, life),
+        ticket: encode_ticket(dice::bytes(), &url, (now / 1000) as u32, life),
         url,
-        appid: account.own.appid.clone(),
+        appid: account.config.appid.clone(),
         scene: wanted.scene,
         created_at: now,
         expires_at: wanted.expire_seconds.map(|life| now + u64::from(life) * 1000),
     })?;
-    world.stats.count(|stats| stats.codes_created += 1);
-    world.tell("code", || code.clone());
+    world.stats.update(|stats| stats.codes_created += 1);
+    world.publish("code", || code.clone());
     let (ticket, url) = (&*code.ticket, &*code.url);
     Ok(json(&Created { ticket, expire_seconds: wanted.expire_seconds, url }))
 }
 
 /// The picture of a code; expired ones have one too.
-pub(crate) async fn picture(State(world): State<Shared>, Query(asked): Parameters) -> Response {
+pub(crate) async fn picture(
+    State(world): State<SharedState>,
+    Query(asked): Parameters,
+) -> Response {
     let code = world.codes.lock().find(&asked.ticket.unwrap_or_default());
     match code.and_then(|code| picture::jpeg(&code.url)) {
         Some(file) => {

@@ -6,15 +6,15 @@ use serde_json::json;
 
 use crate::answers::{json as answer, refusal};
 use crate::api::Parameters;
-use crate::world::Shared;
+use crate::world::SharedState;
 
-pub(crate) async fn user(State(world): State<Shared>, Query(asked): Parameters) -> Response {
+pub(crate) async fn user(State(world): State<SharedState>, Query(asked): Parameters) -> Response {
     let account = match world.account_of_token(asked.access_token.as_deref()) {
         Ok(account) => account,
         Err(errcode) => return refusal(errcode),
     };
     let (now, quotas) = (world.clock.now_ms(), world.config.quotas);
-    if !account.quota.lock().take_today("users", quotas.users_per_day, now) {
+    if !account.quota.lock().try_take_today("users", quotas.users_per_day, now) {
         return refusal(45009);
     }
     let openid = asked.openid.unwrap_or_default();
@@ -43,7 +43,10 @@ pub(crate) async fn user(State(world): State<Shared>, Query(asked): Parameters) 
     }
 }
 
-pub(crate) async fn templates(State(world): State<Shared>, Query(asked): Parameters) -> Response {
+pub(crate) async fn templates(
+    State(world): State<SharedState>,
+    Query(asked): Parameters,
+) -> Response {
     if let Err(errcode) = world.account_of_token(asked.access_token.as_deref()) {
         return refusal(errcode);
     }
@@ -64,7 +67,7 @@ pub(crate) async fn templates(State(world): State<Shared>, Query(asked): Paramet
 }
 
 pub(crate) async fn callback_addresses(
-    State(world): State<Shared>,
+    State(world): State<SharedState>,
     Query(asked): Parameters,
 ) -> Response {
     match world.account_of_token(asked.access_token.as_deref()) {

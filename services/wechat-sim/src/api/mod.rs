@@ -19,16 +19,16 @@ use serde::Deserialize;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::clock::wall_ms;
-use crate::faults::meddle;
-use crate::world::Shared;
+use crate::faults::inject_faults;
+use crate::world::SharedState;
 
 /// The query of a call.
-pub(crate) type Parameters = Query<Asked>;
+pub(crate) type Parameters = Query<ApiQuery>;
 
 /// Every parameter that a call may have in its query.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Asked {
+pub(crate) struct ApiQuery {
     access_token: Option<String>,
     grant_type: Option<String>,
     appid: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Asked {
 }
 
 /// The routes under `/cgi-bin`, and those of web pages.
-pub(crate) fn routes(world: Shared) -> Router<Shared> {
+pub(crate) fn routes(world: SharedState) -> Router<SharedState> {
     Router::new()
         .route("/cgi-bin/token", get(token::classic))
         .route("/cgi-bin/stable_token", any(token::stable))
@@ -57,12 +57,12 @@ pub(crate) fn routes(world: Shared) -> Router<Shared> {
         .route("/sns/oauth2/access_token", get(web::exchange))
         .route("/connect/oauth2/authorize", get(web::authorize))
         .route("/cgi-bin/{*unknown}", any(misc::unknown))
-        .layer(from_fn_with_state(world.clone(), meddle))
-        .layer(map_response_with_state(world, date))
+        .layer(from_fn_with_state(world.clone(), inject_faults))
+        .layer(map_response_with_state(world, shift_date_header))
 }
 
 /// Dates an answer otherwise than the server does by itself, if it is to be off.
-async fn date(State(world): State<Shared>, mut answer: Response) -> Response {
+async fn shift_date_header(State(world): State<SharedState>, mut answer: Response) -> Response {
     let off_s = world.behaviour.lock().date_off_s;
     if off_s != 0 {
         let at = Duration::from_secs((wall_ms() / 1000).saturating_add_signed(off_s));

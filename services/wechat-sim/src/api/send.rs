@@ -9,19 +9,19 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::act::head;
-use crate::allowance::content;
-use crate::answers::{json, refusal, refusal_saying};
+use crate::act::payload_head;
+use crate::allowance::content_hash;
+use crate::answers::{json, refusal, refusal_with_text};
 use crate::api::Parameters;
 use crate::config::{OnDuplicate, ReceiptStatus};
-use crate::people::{AcceptedMessage, Refusal, Shown};
-use crate::push::{Forged, Push};
+use crate::people::{AcceptedMessage, ChatContent, Refusal};
+use crate::push::{Push, PushOverrides};
 use crate::receipts;
 use crate::templates::SimTemplate;
-use crate::world::{Account, Shared};
+use crate::world::{AccountState, SharedState};
 
 #[derive(Deserialize)]
-struct Message {
+struct TemplateMessageRequest {
     #[serde(default)]
     touser: String,
     #[serde(default)]
@@ -32,25 +32,25 @@ struct Message {
 }
 
 /// An error code, with a text of its own if it has one.
-pub(crate) struct Refused(pub(crate) i64, pub(crate) Option<String>);
+pub(crate) struct ApiRefusal(pub(crate) i64, pub(crate) Option<String>);
 
-impl From<i64> for Refused {
+impl From<i64> for ApiRefusal {
     fn from(errcode: i64) -> Self {
         Self(errcode, None)
     }
 }
 
 pub(crate) async fn template(
-    State(world): State<Shared>,
+    State(world): State<SharedState>,
     Query(asked): Parameters,
     body: Bytes,
 ) -> Response {
     let (msgid, receipt) = match accept(&world, asked.access_token.as_deref(), &body) {
         Ok(accepted) => accepted,
-        Err(Refused(errcode, text)) => {
-            world.stats.count(|stats| *stats.messages_refused.entry(errcode).or_default() += 1);
+        Err(ApiRefusal(errcode, text)) => {
+            world.stats.update(|stats| *stats.messages_refused.entry(errcode).or_default() += 1);
             return match text {
-                Some(text) => refusal_saying(errcode, &text),
+                Some(text) => refusal_with_text(errcode, &text),
                 None => refusal(errcode),
             };
         }
@@ -69,46 +69,54 @@ pub(crate) async fn template(
 
 /// The msgid, and the receipt unless the message was only a repetition.
 fn accept(
-    world: &Shared,
+    world: &SharedState,
     token: Option<&str>,
     body: &[u8],
-) -> Result<(u64, Option<Push>), Refused> {
+) -> Result<(u64, Option<Push>), ApiRefusal> {
     let account = world.account_of_token(token)?;
-    let message: Message = serde_json::from_slice(body).map_err(|_| 47001)?;
-    let template = template_of(world, &message.template_id)?;
-    let refuses = standing(world, account, &message.touser)?;
-    let data = values(message.data)?;
-    if let Some(key) = template.and_then(|template| template.refused_key(&data)) {
-        return Err(Refused(47003, Some(format!("argument invalid! data.{key}.value invalid"))));
+    let message: TemplateMessageRequest = serde_json::from_slice(body).map_err(|_| 47001)?;
+    let template = find_template(world, &message.template_id)?;
+    let refuses = recipient_refusal(world, account, &message.touser)?;
+    let data = field_values(message.data)?;
+    if let Some(key) = template.and_then(|template| template.invalid_field(&data)) {
+        return Err(ApiRefusal(47003, Some(format!("argument invalid! data.{key}.value invalid"))));
     }
     let (now, behaviour) = (world.clock.now_ms(), *world.behaviour.lock());
-    if !account.quota.lock().take_today("templates", world.config.quotas.templates_per_day, now) {
+    if !account.quota.lock().try_take_today("templates", world.config.quotas.templates_per_day, now)
+    {
         return Err(45009.into());
     }
-    let content = content(&(&message.template_id, &data));
-    let (appid, openid) = (&account.own.appid, &message.touser);
-    let known = |id: &String| world.once.lock().knows(appid, openid, id, now);
+    let content = content_hash(&(&message.template_id, &data));
+    let (appid, openid) = (&account.config.appid, &message.touser);
+    let known = |id: &String| world.dedup.lock().contains(appid, openid, id, now);
     if let Some(rules) = behaviour.throttle
         && !message.client_msg_id.as_ref().is_some_and(known)
     {
         let people = world.people.lock();
         let person = people.get(account.index, openid);
-        person.map_or(Ok(()), |person| person.allowance.throttled(rules, content, now))?;
+        person.map_or(Ok(()), |person| person.allowance.check_throttle(rules, content, now))?;
     }
     let msgid = world.new_msgid();
     if let Some(id) = &message.client_msg_id {
-        let mut once = world.once.lock();
-        if let Some(first) = once.first(&account.own.appid, &message.touser, id, msgid, now) {
+        let mut once = world.dedup.lock();
+        if let Some(first) =
+            once.get_or_insert(&account.config.appid, &message.touser, id, msgid, now)
+        {
             drop(once);
-            world.stats.count(|stats| stats.messages_repeated += 1);
+            world.stats.update(|stats| stats.messages_repeated += 1);
             return match behaviour.duplicate {
                 OnDuplicate::FirstMsgid => Ok((first, None)),
                 OnDuplicate::Errcode(errcode) => Err(errcode.into()),
             };
         }
     }
-    world.people.lock().meet(account.index, &message.touser).allowance.sent(content, now);
-    world.stats.accepted(&message.template_id);
+    world
+        .people
+        .lock()
+        .get_or_insert(account.index, &message.touser)
+        .allowance
+        .record_sent(content, now);
+    world.stats.count_accepted(&message.template_id);
     let status = match refuses {
         Refusal::InReceipt => ReceiptStatus::UserBlock,
         _ => behaviour.receipt.status,
@@ -116,10 +124,10 @@ fn accept(
     // Somebody has seen a receipt without the id where the message had one of its own.
     let zero = behaviour.receipt.zero_id && message.client_msg_id.is_some();
     let told = if zero { 0 } else { msgid };
-    let receipt = receipt(account, &message.touser, told, status);
+    let receipt = template_receipt(account, &message.touser, told, status);
     let message = Arc::new(AcceptedMessage {
         msgid,
-        appid: account.own.appid.clone(),
+        appid: account.config.appid.clone(),
         openid: message.touser,
         template_id: message.template_id,
         client_msg_id: message.client_msg_id,
@@ -127,12 +135,12 @@ fn accept(
         data,
         arrived_at: now,
     });
-    world.show(account, &message.openid, card(template, message.clone()));
+    world.append_chat_line(account, &message.openid, template_card(template, message.clone()));
     Ok((msgid, behaviour.receipt.pushed.then_some(receipt)))
 }
 
 /// The values of a message's fields.
-pub(crate) fn values(data: BTreeMap<String, Value>) -> Result<BTreeMap<String, String>, i64> {
+pub(crate) fn field_values(data: BTreeMap<String, Value>) -> Result<BTreeMap<String, String>, i64> {
     let read = data.into_iter().map(|(key, field)| match &field["value"] {
         Value::String(text) => Ok((key, text.clone())),
         Value::Number(number) => Ok((key, number.to_string())),
@@ -142,7 +150,10 @@ pub(crate) fn values(data: BTreeMap<String, Value>) -> Result<BTreeMap<String, S
 }
 
 /// The registered template; `None` when none is registered and any is accepted.
-pub(crate) fn template_of<'a>(world: &'a Shared, id: &str) -> Result<Option<&'a SimTemplate>, i64> {
+pub(crate) fn find_template<'a>(
+    world: &'a SharedState,
+    id: &str,
+) -> Result<Option<&'a SimTemplate>, i64> {
     let templates = &world.config.templates;
     match templates.iter().find(|template| template.template_id == id) {
         _ if id.is_empty() => Err(40036),
@@ -153,13 +164,17 @@ pub(crate) fn template_of<'a>(world: &'a Shared, id: &str) -> Result<Option<&'a 
 }
 
 /// Whether the customer can be reached, and how they refuse if not at once.
-fn standing(world: &Shared, account: &Account, openid: &str) -> Result<Refusal, i64> {
+fn recipient_refusal(
+    world: &SharedState,
+    account: &AccountState,
+    openid: &str,
+) -> Result<Refusal, i64> {
     let mut people = world.people.lock();
     if world.config.everybody_follows
         && !openid.is_empty()
         && people.get(account.index, openid).is_none()
     {
-        people.meet(account.index, openid).follows = true;
+        people.get_or_insert(account.index, openid).follows = true;
     }
     let person = people.get(account.index, openid).ok_or(40003)?;
     match person.refuses {
@@ -169,7 +184,7 @@ fn standing(world: &Shared, account: &Account, openid: &str) -> Result<Refusal, 
     }
 }
 
-fn card(template: Option<&SimTemplate>, message: Arc<AcceptedMessage>) -> Shown {
+fn template_card(template: Option<&SimTemplate>, message: Arc<AcceptedMessage>) -> ChatContent {
     let value = |key: &String| message.data.get(key).cloned().unwrap_or_default();
     let (title, fields) = match template {
         Some(template) => {
@@ -178,12 +193,17 @@ fn card(template: Option<&SimTemplate>, message: Arc<AcceptedMessage>) -> Shown 
         }
         None => (message.template_id.clone(), message.data.clone().into_iter().collect()),
     };
-    Shown::Card { title, fields, message }
+    ChatContent::Card { title, fields, message }
 }
 
-fn receipt(account: &Account, openid: &str, msgid: u64, status: ReceiptStatus) -> Push {
+fn template_receipt(
+    account: &AccountState,
+    openid: &str,
+    msgid: u64,
+    status: ReceiptStatus,
+) -> Push {
     let event = "TEMPLATESENDJOBFINISH";
-    let body = head(account, openid, "event")
+    let body = payload_head(account, openid, "event")
         .text("Event", event)
         .number("MsgID", msgid)
         .text("Status", status.text());
@@ -193,6 +213,6 @@ fn receipt(account: &Account, openid: &str, msgid: u64, status: ReceiptStatus) -
         event: event.into(),
         body: body.finish().into(),
         to: account.next_urls(),
-        forged: Forged::default(),
+        forged: PushOverrides::default(),
     }
 }

@@ -10,10 +10,13 @@ use crate::answers::{json, refusal};
 use crate::api::Parameters;
 use crate::config::Behaviour;
 use crate::dice;
-use crate::tokens::{Granted, Rules};
-use crate::world::{Account, Shared};
+use crate::tokens::{IssueRules, IssuedToken};
+use crate::world::{AccountState, SharedState};
 
-pub(crate) async fn classic(State(world): State<Shared>, Query(asked): Parameters) -> Response {
+pub(crate) async fn classic(
+    State(world): State<SharedState>,
+    Query(asked): Parameters,
+) -> Response {
     let account = match owner(
         &world,
         asked.grant_type.as_deref(),
@@ -24,20 +27,20 @@ pub(crate) async fn classic(State(world): State<Shared>, Query(asked): Parameter
         Err(errcode) => return refusal(errcode),
     };
     let (now, quotas) = (world.clock.now_ms(), world.config.quotas);
-    if !account.quota.lock().take_today("classic", quotas.classic_per_day, now) {
+    if !account.quota.lock().try_take_today("classic", quotas.classic_per_day, now) {
         return refusal(45009);
     }
-    let rules = rules(&world, |behaviour| behaviour.classic_kills_former);
-    let granted = account.tokens.lock().classic(fresh(), now, rules);
-    world.stats.count(|stats| {
+    let rules = issue_rules(&world, |behaviour| behaviour.classic_kills_former);
+    let granted = account.tokens.lock().classic(random_token(), now, rules);
+    world.stats.update(|stats| {
         stats.classic_fetches += 1;
         stats.tokens_issued += 1;
     });
-    grant(granted)
+    token_response(granted)
 }
 
 #[derive(Deserialize)]
-struct Wanted {
+struct StableTokenRequest {
     grant_type: Option<String>,
     appid: Option<String>,
     secret: Option<String>,
@@ -45,11 +48,17 @@ struct Wanted {
     force_refresh: bool,
 }
 
-pub(crate) async fn stable(State(world): State<Shared>, method: Method, body: Bytes) -> Response {
+pub(crate) async fn stable(
+    State(world): State<SharedState>,
+    method: Method,
+    body: Bytes,
+) -> Response {
     if method != Method::POST {
         return refusal(43002);
     }
-    let Ok(wanted) = serde_json::from_slice::<Wanted>(&body) else { return refusal(47001) };
+    let Ok(wanted) = serde_json::from_slice::<StableTokenRequest>(&body) else {
+        return refusal(47001);
+    };
     let account = match owner(
         &world,
         wanted.grant_type.as_deref(),
@@ -61,55 +70,55 @@ pub(crate) async fn stable(State(world): State<Shared>, method: Method, body: By
     };
     let (now, quotas) = (world.clock.now_ms(), world.config.quotas);
     let mut quota = account.quota.lock();
-    if !quota.take_this_minute("stable-minute", quotas.stable_per_minute, now) {
+    if !quota.try_take_this_minute("stable-minute", quotas.stable_per_minute, now) {
         return refusal(45011);
     }
-    if !quota.take_today("stable", quotas.stable_per_day, now) {
+    if !quota.try_take_today("stable", quotas.stable_per_day, now) {
         return refusal(45009);
     }
     let gap = quotas.forced_gap.as_millis() as u64;
-    let rules = rules(&world, |behaviour| behaviour.force_kills_former);
+    let rules = issue_rules(&world, |behaviour| behaviour.force_kills_former);
     let mut tokens = account.tokens.lock();
     let may_force = wanted.force_refresh
         && tokens.may_force(now, gap)
-        && quota.take_today("forced", quotas.forced_per_day, now);
+        && quota.try_take_today("forced", quotas.forced_per_day, now);
     let granted = if may_force {
-        tokens.forced(fresh(), now, rules)
+        tokens.force_refresh(random_token(), now, rules)
     } else {
-        tokens.stable(fresh(), now, rules.life_ms)
+        tokens.stable(random_token(), now, rules.life_ms)
     };
-    world.stats.count(|stats| {
+    world.stats.update(|stats| {
         stats.stable_fetches += 1;
         stats.tokens_issued += u64::from(granted.is_new);
         stats.forced_refreshes += u64::from(may_force);
     });
-    grant(granted)
+    token_response(granted)
 }
 
-fn rules(world: &Shared, kills_former: impl Fn(&Behaviour) -> bool) -> Rules {
+fn issue_rules(world: &SharedState, kills_former: impl Fn(&Behaviour) -> bool) -> IssueRules {
     let behaviour = world.behaviour.lock();
     let life_ms = behaviour.token_life.as_millis() as u64;
-    Rules { life_ms, kills_former: kills_former(&behaviour) }
+    IssueRules { life_ms, invalidate_previous: kills_former(&behaviour) }
 }
 
 fn owner<'a>(
-    world: &'a Shared,
+    world: &'a SharedState,
     grant_type: Option<&str>,
     appid: Option<&str>,
     secret: Option<&str>,
-) -> Result<&'a Account, i64> {
+) -> Result<&'a AccountState, i64> {
     if grant_type != Some("client_credential") {
         return Err(40002);
     }
-    world.owner(appid, secret)
+    world.account_of_credentials(appid, secret)
 }
 
 /// A token begins with the number of its generation.
-fn fresh() -> String {
+fn random_token() -> String {
     format!("98_{}", dice::letters::<133>())
 }
 
-fn grant(granted: Granted) -> Response {
+fn token_response(granted: IssuedToken) -> Response {
     #[derive(Serialize)]
     struct Grant {
         access_token: String,

@@ -9,10 +9,10 @@ use serde_json::json;
 use crate::answers::{json as answer, refusal};
 use crate::api::Parameters;
 use crate::config::Quotas;
-use crate::world::{Account, Shared};
+use crate::world::{AccountState, SharedState};
 
 /// How the calls of a path are counted: name and calls a day.
-fn counted(path: &str, quotas: &Quotas) -> Option<(&'static str, u64)> {
+fn quota_of_path(path: &str, quotas: &Quotas) -> Option<(&'static str, u64)> {
     Some(match path {
         "/cgi-bin/token" => ("classic", quotas.classic_per_day),
         "/cgi-bin/stable_token" => ("stable", quotas.stable_per_day),
@@ -26,13 +26,13 @@ fn counted(path: &str, quotas: &Quotas) -> Option<(&'static str, u64)> {
 }
 
 #[derive(Deserialize)]
-struct Which {
+struct QuotaRequest {
     #[serde(default)]
     cgi_path: String,
 }
 
 pub(crate) async fn quota(
-    State(world): State<Shared>,
+    State(world): State<SharedState>,
     Query(asked): Parameters,
     body: Bytes,
 ) -> Response {
@@ -40,9 +40,9 @@ pub(crate) async fn quota(
         Ok(account) => account,
         Err(errcode) => return refusal(errcode),
     };
-    let Ok(which) = serde_json::from_slice::<Which>(&body) else { return refusal(47001) };
+    let Ok(which) = serde_json::from_slice::<QuotaRequest>(&body) else { return refusal(47001) };
     let quotas = &world.config.quotas;
-    let Some((name, most)) = counted(&which.cgi_path, quotas) else {
+    let Some((name, most)) = quota_of_path(&which.cgi_path, quotas) else {
         let known = which.cgi_path.starts_with("/sns/");
         return refusal(if known { 76022 } else { 76021 });
     };
@@ -56,14 +56,14 @@ pub(crate) async fn quota(
 }
 
 #[derive(Deserialize)]
-struct Whose {
+struct ClearQuotaRequest {
     appid: Option<String>,
     appsecret: Option<String>,
 }
 
 /// With an access token.
 pub(crate) async fn clear(
-    State(world): State<Shared>,
+    State(world): State<SharedState>,
     Query(asked): Parameters,
     body: Bytes,
 ) -> Response {
@@ -71,26 +71,33 @@ pub(crate) async fn clear(
         Ok(account) => account,
         Err(errcode) => return refusal(errcode),
     };
-    let Ok(whose) = serde_json::from_slice::<Whose>(&body) else { return refusal(47001) };
-    match whose.appid == Some(account.own.appid.clone()) {
-        true => cleared(&world, account),
+    let Ok(whose) = serde_json::from_slice::<ClearQuotaRequest>(&body) else {
+        return refusal(47001);
+    };
+    match whose.appid == Some(account.config.appid.clone()) {
+        true => clear_account_quota(&world, account),
         false => refusal(40013),
     }
 }
 
 /// With the secret.
-pub(crate) async fn clear_by_secret(State(world): State<Shared>, body: Bytes) -> Response {
-    let Ok(whose) = serde_json::from_slice::<Whose>(&body) else { return refusal(47001) };
-    match world.owner(whose.appid.as_deref(), whose.appsecret.as_deref()) {
-        Ok(account) => cleared(&world, account),
+pub(crate) async fn clear_by_secret(State(world): State<SharedState>, body: Bytes) -> Response {
+    let Ok(whose) = serde_json::from_slice::<ClearQuotaRequest>(&body) else {
+        return refusal(47001);
+    };
+    match world.account_of_credentials(whose.appid.as_deref(), whose.appsecret.as_deref()) {
+        Ok(account) => clear_account_quota(&world, account),
         Err(errcode) => refusal(errcode),
     }
 }
 
-fn cleared(world: &Shared, account: &Account) -> Response {
+fn clear_account_quota(world: &SharedState, account: &AccountState) -> Response {
     let mut quota = account.quota.lock();
-    if !quota.take_this_month("clears", world.config.quotas.clears_per_month, world.clock.now_ms())
-    {
+    if !quota.try_take_this_month(
+        "clears",
+        world.config.quotas.clears_per_month,
+        world.clock.now_ms(),
+    ) {
         return refusal(48006);
     }
     quota.clear_today();

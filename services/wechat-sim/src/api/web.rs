@@ -10,13 +10,13 @@ use serde_json::json;
 use crate::answers::{json as answer, refusal};
 use crate::api::Parameters;
 use crate::dice;
-use crate::visits::Visit;
-use crate::world::Shared;
+use crate::visits::PageVisit;
+use crate::world::SharedState;
 
 /// What the page is asked; `sim_openid` says who opens it, which a real phone knows by itself.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Page {
+pub(crate) struct AuthorizeQuery {
     appid: Option<String>,
     redirect_uri: Option<String>,
     response_type: Option<String>,
@@ -27,7 +27,10 @@ pub(crate) struct Page {
 }
 
 /// Sends the customer back with a code, or shows a number that says what is wrong.
-pub(crate) async fn authorize(State(world): State<Shared>, Query(page): Query<Page>) -> Response {
+pub(crate) async fn authorize(
+    State(world): State<SharedState>,
+    Query(page): Query<AuthorizeQuery>,
+) -> Response {
     let wrong = |code: i64| (StatusCode::OK, format!("<h1>{code}</h1>")).into_response();
     let given = |value: Option<String>| value.filter(|value| !value.is_empty());
     let Some(appid) = given(page.appid) else { return wrong(10012) };
@@ -38,14 +41,14 @@ pub(crate) async fn authorize(State(world): State<Shared>, Query(page): Query<Pa
         return wrong(10005);
     }
     let Some(account) = world.account(Some(&appid)) else { return wrong(10016) };
-    let visit = Visit {
+    let visit = PageVisit {
         account: account.index,
         openid: given(page.sim_openid).unwrap_or_else(|| "oSimulatedVisitor".into()),
         preview: given(page.sim_preview).is_some(),
         at: world.clock.now_ms(),
     };
     let code = dice::letters::<32>();
-    world.visits.lock().add(code.clone(), visit);
+    world.page_visits.lock().add(code.clone(), visit);
     let sign = if back.contains('?') { '&' } else { '?' };
     let state = page.state.unwrap_or_default();
     let to = format!("{back}{sign}code={code}&state={state}");
@@ -54,7 +57,7 @@ pub(crate) async fn authorize(State(world): State<Shared>, Query(page): Query<Pa
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Exchange {
+pub(crate) struct ExchangeCodeQuery {
     appid: Option<String>,
     secret: Option<String>,
     code: Option<String>,
@@ -63,22 +66,22 @@ pub(crate) struct Exchange {
 
 /// `sns/oauth2/access_token`.
 pub(crate) async fn exchange(
-    State(world): State<Shared>,
-    Query(asked): Query<Exchange>,
+    State(world): State<SharedState>,
+    Query(asked): Query<ExchangeCodeQuery>,
 ) -> Response {
-    match exchanged(&world, &asked) {
+    match exchange_code(&world, &asked) {
         Ok(answered) => answered,
         Err(errcode) => refusal(errcode),
     }
 }
 
-fn exchanged(world: &Shared, asked: &Exchange) -> Result<Response, i64> {
-    let account = world.owner(asked.appid.as_deref(), asked.secret.as_deref())?;
+fn exchange_code(world: &SharedState, asked: &ExchangeCodeQuery) -> Result<Response, i64> {
+    let account = world.account_of_credentials(asked.appid.as_deref(), asked.secret.as_deref())?;
     if asked.grant_type.as_deref() != Some("authorization_code") {
         return Err(40002);
     }
     let code = asked.code.as_deref().filter(|code| !code.is_empty()).ok_or(41008)?;
-    let visit = world.visits.lock().exchange(code, account.index, world.clock.now_ms())?;
+    let visit = world.page_visits.lock().exchange(code, account.index, world.clock.now_ms())?;
     let mut said = json!({
         "access_token": format!("98_web{}", dice::letters::<64>()),
         "expires_in": 7200,
@@ -93,14 +96,14 @@ fn exchanged(world: &Shared, asked: &Exchange) -> Result<Response, i64> {
 }
 
 /// `ticket/getticket`: the same ticket until it expires.
-pub(crate) async fn ticket(State(world): State<Shared>, Query(asked): Parameters) -> Response {
+pub(crate) async fn ticket(State(world): State<SharedState>, Query(asked): Parameters) -> Response {
     let account = match world.account_of_token(asked.access_token.as_deref()) {
         Ok(account) => account,
         Err(errcode) => return refusal(errcode),
     };
     let now = world.clock.now_ms();
     let (ticket, ends) = {
-        let mut ticket = account.page_ticket.lock();
+        let mut ticket = account.jsapi_ticket.lock();
         if ticket.as_ref().is_none_or(|(_, ends)| *ends <= now) {
             *ticket = Some((format!("kg{}", dice::letters::<84>()), now + 7_200_000));
         }

@@ -5,19 +5,19 @@ mod rows;
 use reqwest::Method;
 use serde::Serialize;
 
-use crate::act::head;
+use crate::act::payload_head;
 use crate::config::PushMode;
 use crate::push::{Delivery, deliver};
-use crate::reply::Answer;
-use crate::world::{Account, Shared};
-use rows::{Forgery, Mark, OPENID, ROWS};
+use crate::reply::ReplyOutcome;
+use crate::world::{AccountState, SharedState};
+use rows::{FORGERY_CASES, Forgery, ForgeryTarget, OPENID};
 
 /// Of what is sent and answered, so many characters are shown.
-const SHOWN: usize = 1000;
+const MAX_EXCERPT_CHARS: usize = 1000;
 
 /// What a callback made of it all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Hostile {
+pub struct HostileReport {
     /// The callback, without the query.
     pub url: String,
     /// The account's mode, in which everything was made.
@@ -59,34 +59,34 @@ pub struct HostileCase {
 /// # Errors
 /// The account has no callback.
 pub(crate) async fn run(
-    world: &Shared,
-    account: &Account,
+    world: &SharedState,
+    account: &AccountState,
     url: Option<String>,
     body: Option<String>,
-) -> Result<Hostile, &'static str> {
+) -> Result<HostileReport, &'static str> {
     let url = url.or_else(|| account.next_urls().into_iter().next());
     let url = url.ok_or("no callback address is set")?;
-    let own = &account.own;
+    let own = &account.config;
     let text = || {
-        let text = head(account, OPENID, "text").text("Content", "hostile");
+        let text = payload_head(account, OPENID, "text").text("Content", "hostile");
         text.number("MsgId", world.new_msgid()).finish()
     };
     let body = body.unwrap_or_else(text);
-    let mark = Mark { own, body: &body };
+    let mark = ForgeryTarget { account: own, body: &body };
     let mut cases = Vec::new();
-    for row in ROWS {
+    for row in FORGERY_CASES {
         let right = if own.mode == PushMode::Plain { row.plain } else { row.sealed };
         let forgery = (row.forge)(&mark);
         let delivery = send(world, &url, &forgery).await;
         cases.push(case(row.what, forgery, delivery, right));
     }
     // Last, so that it also shows whether the server still answers.
-    cases.push(twice(world, account, &url, &text()).await);
+    cases.push(replay_case(world, account, &url, &text()).await);
     let disagreements = cases.iter().filter(|case| !case.agrees).count();
-    Ok(Hostile { url, mode: own.mode, disagreements, cases })
+    Ok(HostileReport { url, mode: own.mode, disagreements, cases })
 }
 
-async fn send(world: &Shared, url: &str, forgery: &Forgery) -> Delivery {
+async fn send(world: &SharedState, url: &str, forgery: &Forgery) -> Delivery {
     let method = if forgery.get { Method::GET } else { Method::POST };
     let cut = world.behaviour.lock().cut;
     deliver(world, method, &forgery.body, url, forgery.query.clone(), cut).await
@@ -94,17 +94,22 @@ async fn send(world: &Shared, url: &str, forgery: &Forgery) -> Delivery {
 
 /// A true push, and the very same bytes again, as a repeat of WeChat's or a recording of anybody's:
 /// the second answer says what the first has said.
-async fn twice(world: &Shared, account: &Account, url: &str, body: &str) -> HostileCase {
-    let forgery = Mark { own: &account.own, body }.good(body);
+async fn replay_case(
+    world: &SharedState,
+    account: &AccountState,
+    url: &str,
+    body: &str,
+) -> HostileCase {
+    let forgery = ForgeryTarget { account: &account.config, body }.valid_push(body);
     let first = send(world, url, &forgery).await;
     let second = send(world, url, &forgery).await;
     let read = |delivery: &Delivery| match delivery.status {
-        Some(200) => Answer::read(delivery.body.as_bytes(), OPENID, &account.own),
-        _ => Answer::UserSawError { reason: format!("{:?}", delivery.status) },
+        Some(200) => ReplyOutcome::classify(delivery.body.as_bytes(), OPENID, &account.config),
+        _ => ReplyOutcome::UserSawError { reason: format!("{:?}", delivery.status) },
     };
     let (before, after) = (read(&first), read(&second));
     let mut case = case("a true push, the second time", forgery, second, &[200]);
-    if let Answer::UserSawError { reason } = &after {
+    if let ReplyOutcome::UserSawError { reason } = &after {
         case.problem = case.problem.or_else(|| Some(reason.clone()));
     } else if after != before {
         case.problem = Some(format!("the first answer was {before:?}"));
@@ -119,7 +124,7 @@ fn case(
     delivery: Delivery,
     right: &'static [u16],
 ) -> HostileCase {
-    let shown = |text: &str| text.chars().take(SHOWN).collect();
+    let shown = |text: &str| text.chars().take(MAX_EXCERPT_CHARS).collect();
     HostileCase {
         what,
         method: if forgery.get { "GET" } else { "POST" },

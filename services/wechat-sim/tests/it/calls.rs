@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wechat_sim::{
-    Effect, Fault, Quotas, Refusal, Shown, SimAccount, SimConfig, SimTemplate, Throttle, Windows,
+    ChatContent, Effect, Fault, Quotas, Refusal, SimAccount, SimConfig, SimTemplate, Throttle,
+    WindowPolicy,
 };
 
-use crate::fake::{Caller, Does, Gateway};
+use crate::fake::{FakeBehaviour, FakeGateway, TestClient};
 
-const O: &str = "oPaihaoTest0000000000000001";
+const OPENID: &str = "oPaihaoTest0000000000000001";
 const TEXT: &str = "/cgi-bin/message/custom/send";
 const NOTICE: &str = "/cgi-bin/message/subscribe/bizsend";
 
@@ -17,64 +18,64 @@ fn errcode(answer: &Value) -> i64 {
     answer["errcode"].as_i64().unwrap_or(0)
 }
 
-async fn text(caller: &Caller, to: &str) -> i64 {
+async fn text(caller: &TestClient, to: &str) -> i64 {
     let body = json!({"touser": to, "msgtype": "text", "text": {"content": "您好"}});
     errcode(&caller.with_token(TEXT, body).await)
 }
 
-async fn get(caller: &Caller, path: &str, query: &str) -> Value {
+async fn get(caller: &TestClient, path: &str, query: &str) -> Value {
     caller.get(&format!("{path}?access_token={}{query}", caller.token)).await
 }
 
 #[tokio::test]
 async fn free_texts_follow_what_the_customer_did() {
-    let caller = Caller::plain().await;
-    assert_eq!(text(&caller, O).await, 40003);
-    caller.wechat.set_person(None, O, true, Refusal::No);
-    assert_eq!(text(&caller, O).await, 45015);
+    let caller = TestClient::plain().await;
+    assert_eq!(text(&caller, OPENID).await, 40003);
+    caller.simulator.set_person(None, OPENID, true, Refusal::No);
+    assert_eq!(text(&caller, OPENID).await, 45015);
     let code = caller.code("q", 600).await;
-    caller.wechat.scan(O, &code, Default::default()).await;
+    caller.simulator.scan(OPENID, &code, Default::default()).await;
     for expected in [0, 0, 0, 45047] {
-        assert_eq!(text(&caller, O).await, expected);
+        assert_eq!(text(&caller, OPENID).await, expected);
     }
-    caller.wechat.advance(Duration::from_secs(61));
-    assert_eq!(text(&caller, O).await, 45015);
-    caller.wechat.send_text(None, O, "排队", Default::default()).await.unwrap();
-    caller.wechat.advance(Duration::from_secs(3600));
-    assert_eq!(text(&caller, O).await, 0, "two days");
-    caller.wechat.behave(|behaviour| behaviour.windows = Windows::NewestOnly);
-    caller.wechat.scan(O, &caller.code("r", 600).await, Default::default()).await;
+    caller.simulator.advance_clock(Duration::from_secs(61));
+    assert_eq!(text(&caller, OPENID).await, 45015);
+    caller.simulator.send_text(None, OPENID, "排队", Default::default()).await.unwrap();
+    caller.simulator.advance_clock(Duration::from_secs(3600));
+    assert_eq!(text(&caller, OPENID).await, 0, "two days");
+    caller.simulator.change_behaviour(|behaviour| behaviour.windows = WindowPolicy::NewestOnly);
+    caller.simulator.scan(OPENID, &caller.code("r", 600).await, Default::default()).await;
     for expected in [0, 0, 0, 45047] {
-        assert_eq!(text(&caller, O).await, expected);
+        assert_eq!(text(&caller, OPENID).await, expected);
     }
-    caller.wechat.advance(Duration::from_secs(61));
-    caller.wechat.click(None, O, "MENU", Default::default()).await.unwrap();
+    caller.simulator.advance_clock(Duration::from_secs(61));
+    caller.simulator.click(None, OPENID, "MENU", Default::default()).await.unwrap();
     for expected in [0, 0, 0, 45047] {
-        assert_eq!(text(&caller, O).await, expected, "a tap on the menu counts like a scan");
+        assert_eq!(text(&caller, OPENID).await, expected, "a tap on the menu counts like a scan");
     }
-    caller.wechat.unfollow(None, O).await;
-    assert_eq!(text(&caller, O).await, 45015);
-    let shown = caller.wechat.chat(O);
-    let service = |line: &&std::sync::Arc<wechat_sim::Line>| matches!(&line.shown, Shown::Service { text } if text == "您好");
+    caller.simulator.unfollow(None, OPENID).await;
+    assert_eq!(text(&caller, OPENID).await, 45015);
+    let shown = caller.simulator.chat(OPENID);
+    let service = |line: &&std::sync::Arc<wechat_sim::ChatLine>| matches!(&line.shown, ChatContent::Service { text } if text == "您好");
     assert_eq!(shown.iter().filter(service).count(), 10);
-    assert_eq!(caller.wechat.stats().texts_sent, 10);
-    let wrong = json!({"touser": O, "msgtype": "wxcard"});
+    assert_eq!(caller.simulator.stats().texts_sent, 10);
+    let wrong = json!({"touser": OPENID, "msgtype": "wxcard"});
     assert_eq!(errcode(&caller.with_token(TEXT, wrong).await), 40008);
 }
 
 #[tokio::test]
 async fn a_subscription_notice_needs_an_agreement_each() {
-    let caller = Caller::plain().await;
-    caller.wechat.set_person(None, O, false, Refusal::No);
+    let caller = TestClient::plain().await;
+    caller.simulator.set_person(None, OPENID, false, Refusal::No);
     let body = |template: &str| {
-        json!({"touser": O, "template_id": template, "data": {
+        json!({"touser": OPENID, "template_id": template, "data": {
             "thing1": {"value": "和平门诊"}, "thing3": {"value": "3号窗口"},
             "character_string2": {"value": "A012"}, "time4": {"value": "10:20"},
         }})
     };
     let send = |template| caller.with_token(NOTICE, body(template));
     assert_eq!(errcode(&send(SimTemplate::DEMO_CALLED).await), 43101);
-    let agree = json!({"openid": O, "template_id": SimTemplate::DEMO_CALLED});
+    let agree = json!({"openid": OPENID, "template_id": SimTemplate::DEMO_CALLED});
     caller.post("/sim/api/agree", agree).await;
     let sent = send(SimTemplate::DEMO_CALLED).await;
     assert_eq!((errcode(&sent), sent.get("msgid")), (0, None));
@@ -84,17 +85,17 @@ async fn a_subscription_notice_needs_an_agreement_each() {
     wrong["data"]["time4"]["value"] = "soon".into();
     let refused = caller.with_token(NOTICE, wrong).await;
     assert!(refused["errmsg"].as_str().unwrap().starts_with("argument invalid! data.time4.value"));
-    assert_eq!(caller.wechat.stats().notices_sent, 1);
+    assert_eq!(caller.simulator.stats().notices_sent, 1);
 }
 
 #[tokio::test]
 async fn a_subscription_notice_has_a_receipt_of_its_own() {
-    let caller = Caller::plain().await;
-    let gateway = Gateway::new(&[Does::Says("success")]).await;
-    caller.wechat.set_callback_urls(None, [&gateway.url]);
-    caller.wechat.set_person(None, O, true, Refusal::No);
-    caller.wechat.agree(None, O, SimTemplate::DEMO_CALLED, 3);
-    let body = json!({"touser": O, "template_id": SimTemplate::DEMO_CALLED, "data": {
+    let caller = TestClient::plain().await;
+    let gateway = FakeGateway::new(&[FakeBehaviour::Body("success")]).await;
+    caller.simulator.set_callback_urls(None, [&gateway.url]);
+    caller.simulator.set_person(None, OPENID, true, Refusal::No);
+    caller.simulator.grant_notices(None, OPENID, SimTemplate::DEMO_CALLED, 3);
+    let body = json!({"touser": OPENID, "template_id": SimTemplate::DEMO_CALLED, "data": {
         "thing1": {"value": "和平门诊"}, "thing3": {"value": "3号窗口"},
         "character_string2": {"value": "A012"}, "time4": {"value": "10:20"},
     }});
@@ -113,60 +114,64 @@ async fn a_subscription_notice_has_a_receipt_of_its_own() {
         SimTemplate::DEMO_CALLED
     );
     assert!(told.contains(&item), "{told}");
-    caller.wechat.set_person(None, O, true, Refusal::InReceipt);
+    caller.simulator.set_person(None, OPENID, true, Refusal::InReceipt);
     assert_eq!(errcode(&caller.with_token(NOTICE, body.clone()).await), 0);
     assert!(gateway.received()[2].body.contains("<ErrorCode>1</ErrorCode>"));
-    caller.wechat.set_person(None, O, true, Refusal::AtOnce);
+    caller.simulator.set_person(None, OPENID, true, Refusal::AtOnce);
     assert_eq!(errcode(&caller.with_token(NOTICE, body).await), 43101);
 }
 
 #[tokio::test]
 async fn messages_to_one_person_can_be_throttled() {
-    let caller = Caller::plain().await;
-    caller.wechat.set_person(None, O, true, Refusal::No);
+    let caller = TestClient::plain().await;
+    caller.simulator.set_person(None, OPENID, true, Refusal::No);
     let within = Duration::from_secs(600);
     let throttle = Throttle { same_in_a_minute: true, most: 2, within };
-    caller.wechat.behave(|behaviour| behaviour.throttle = Some(throttle));
+    caller.simulator.change_behaviour(|behaviour| behaviour.throttle = Some(throttle));
     let one = json!({"client_msg_id": "m1"});
-    assert_eq!(errcode(&caller.send(O, one.clone()).await), 0);
-    assert_eq!(errcode(&caller.send(O, one).await), 0, "a known id is answered as before");
-    assert_eq!(errcode(&caller.send(O, json!({"client_msg_id": "m2"})).await), 40241);
-    caller.wechat.advance(Duration::from_secs(60));
+    assert_eq!(errcode(&caller.send(OPENID, one.clone()).await), 0);
+    assert_eq!(errcode(&caller.send(OPENID, one).await), 0, "a known id is answered as before");
+    assert_eq!(errcode(&caller.send(OPENID, json!({"client_msg_id": "m2"})).await), 40241);
+    caller.simulator.advance_clock(Duration::from_secs(60));
     assert_eq!(
-        errcode(&caller.send(O, json!({"client_msg_id": "m2"})).await),
+        errcode(&caller.send(OPENID, json!({"client_msg_id": "m2"})).await),
         0,
         "nothing was sent before"
     );
-    caller.wechat.advance(Duration::from_secs(60));
-    assert_eq!(errcode(&caller.send(O, json!({})).await), 43117);
-    assert_eq!(caller.wechat.messages(O).len(), 2);
+    caller.simulator.advance_clock(Duration::from_secs(60));
+    assert_eq!(errcode(&caller.send(OPENID, json!({})).await), 43117);
+    assert_eq!(caller.simulator.messages(OPENID).len(), 2);
     let off = json!({"throttle": {}});
     caller.post("/sim/api/behaviour", off).await;
-    assert_eq!(errcode(&caller.send(O, json!({})).await), 0);
+    assert_eq!(errcode(&caller.send(OPENID, json!({})).await), 0);
 }
 
 #[tokio::test]
 async fn a_follower_is_known_by_the_code_they_came_by() {
-    let caller = Caller::plain().await;
+    let caller = TestClient::plain().await;
     let info = |openid: &'static str| {
         get(
             &caller,
             "/cgi-bin/user/info",
-            if openid == O { "&openid=oPaihaoTest0000000000000001" } else { "&openid=oNobody" },
+            if openid == OPENID {
+                "&openid=oPaihaoTest0000000000000001"
+            } else {
+                "&openid=oNobody"
+            },
         )
     };
     assert_eq!(errcode(&info("oNobody").await), 40003);
-    caller.wechat.scan(O, &caller.code("hall/a", 600).await, Default::default()).await;
-    let known = info(O).await;
+    caller.simulator.scan(OPENID, &caller.code("hall/a", 600).await, Default::default()).await;
+    let known = info(OPENID).await;
     assert!(known.get("errcode").is_none() && known["subscribe_time"].as_u64().unwrap() > 0);
     assert_eq!((&known["subscribe"], &known["qr_scene_str"]), (&json!(1), &json!("hall/a")));
-    caller.wechat.unfollow(None, O).await;
-    assert_eq!(info(O).await, json!({"subscribe": 0, "openid": O}));
+    caller.simulator.unfollow(None, OPENID).await;
+    assert_eq!(info(OPENID).await, json!({"subscribe": 0, "openid": OPENID}));
 }
 
 #[tokio::test]
 async fn a_visitor_of_a_page_is_known_by_a_code_that_works_once() {
-    let caller = Caller::plain().await;
+    let caller = TestClient::plain().await;
     let own = SimAccount::default();
     let redirecting = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -177,7 +182,7 @@ async fn a_visitor_of_a_page_is_known_by_a_code_that_works_once() {
     let open = |more: &'static str| {
         let url = format!(
             "{}/connect/oauth2/authorize?appid={}&redirect_uri=https%3A%2F%2Fhall.example%2Ft%3Fa%3D1&response_type=code&scope=snsapi_base&state=s1{more}#wechat_redirect",
-            caller.wechat.base_url(),
+            caller.simulator.base_url(),
             own.appid
         );
         let client = redirecting.clone();
@@ -205,14 +210,14 @@ async fn a_visitor_of_a_page_is_known_by_a_code_that_works_once() {
     let preview = open("&sim_preview=1").await.headers()["location"].to_str().unwrap().to_owned();
     let code = preview.split("code=").nth(1).unwrap().split('&').next().unwrap().to_owned();
     assert_eq!(exchange(code).await["is_snapshotuser"], 1);
-    let wrong = caller.wechat.base_url() + "/connect/oauth2/authorize?appid=";
+    let wrong = caller.simulator.base_url() + "/connect/oauth2/authorize?appid=";
     assert!(redirecting.get(wrong).send().await.unwrap().text().await.unwrap().contains("10012"));
 }
 
 #[tokio::test]
 async fn quotas_are_told_used_up_and_set_back() {
     let quotas = Quotas { codes_per_day: 1, clears_per_month: 2, ..Quotas::default() };
-    let caller = Caller::new(SimConfig { quotas, ..SimConfig::default() }).await;
+    let caller = TestClient::new(SimConfig { quotas, ..SimConfig::default() }).await;
     let own = SimAccount::default();
     let quota = |path: &'static str| {
         caller.with_token("/cgi-bin/openapi/quota/get", json!({"cgi_path": path}))
@@ -246,19 +251,19 @@ async fn quotas_are_told_used_up_and_set_back() {
 #[tokio::test]
 async fn calls_a_minute_the_address_list_and_a_new_secret() {
     let quotas = Quotas { calls_per_minute: 3, ..Quotas::default() };
-    let caller = Caller::new(SimConfig { quotas, ..SimConfig::default() }).await;
+    let caller = TestClient::new(SimConfig { quotas, ..SimConfig::default() }).await;
     let mut met = Vec::new();
     // The clock may have stepped into the next minute between the calls.
     for _ in 0..8 {
         met.push(errcode(&get(&caller, "/cgi-bin/getcallbackip", "").await));
     }
     assert!(met.contains(&45011) && met.contains(&0), "{met:?}");
-    caller.wechat.behave(|behaviour| behaviour.address_listed = false);
+    caller.simulator.change_behaviour(|behaviour| behaviour.address_listed = false);
     let refused = caller.stable(json!({})).await;
     assert!(refused["errmsg"].as_str().unwrap().starts_with("invalid ip 203.0.113.7"), "{refused}");
     assert_eq!(errcode(&refused), 40164);
     assert_eq!(errcode(&get(&caller, "/cgi-bin/getcallbackip", "").await), 40164);
-    caller.wechat.behave(|behaviour| behaviour.address_listed = true);
+    caller.simulator.change_behaviour(|behaviour| behaviour.address_listed = true);
     caller.post("/sim/api/secret", json!({"secret": "another"})).await;
     assert_eq!(errcode(&caller.stable(json!({})).await), 40125);
     assert_eq!(errcode(&caller.stable(json!({"secret": "another"})).await), 0);
@@ -266,30 +271,33 @@ async fn calls_a_minute_the_address_list_and_a_new_secret() {
 
 #[tokio::test]
 async fn answers_can_be_dirty_or_anything() {
-    let caller = Caller::plain().await;
-    caller.wechat.behave(|behaviour| behaviour.dirty = true);
-    let url =
-        format!("{}/cgi-bin/getcallbackip?access_token={}", caller.wechat.base_url(), caller.token);
+    let caller = TestClient::plain().await;
+    caller.simulator.change_behaviour(|behaviour| behaviour.dirty = true);
+    let url = format!(
+        "{}/cgi-bin/getcallbackip?access_token={}",
+        caller.simulator.base_url(),
+        caller.token
+    );
     let bytes = caller.http.get(&url).send().await.unwrap().bytes().await.unwrap();
     assert!(bytes.contains(&0x14) && std::str::from_utf8(&bytes).is_err());
     assert!(String::from_utf8_lossy(&bytes).ends_with("\"ip_list\":[\"127.0.0.1\"]}"));
     let says = Effect::Says { text: "{\"errcode\":\"odd\"}".into() };
-    caller.wechat.add_fault(Fault::new("/cgi-bin/getcallbackip", says).times(1));
+    caller.simulator.add_fault(Fault::new("/cgi-bin/getcallbackip", says).times(1));
     let text = caller.http.get(&url).send().await.unwrap().text().await.unwrap();
     assert_eq!(text, "{\"errcode\":\"odd\"}");
 }
 
 #[tokio::test]
 async fn a_page_ticket_is_the_same_until_it_ends() {
-    let caller = Caller::plain().await;
+    let caller = TestClient::plain().await;
     let ticket = || get(&caller, "/cgi-bin/ticket/getticket", "&type=jsapi");
     let first = ticket().await;
     assert_eq!((errcode(&first), first["errmsg"].as_str()), (0, Some("ok")));
     assert_eq!(ticket().await["ticket"], first["ticket"]);
     // Its own two hours end with the access token's; a fresh one of the stable channel goes on.
-    caller.wechat.advance(Duration::from_secs(7_100));
+    caller.simulator.advance_clock(Duration::from_secs(7_100));
     let token = caller.stable(json!({})).await["access_token"].as_str().unwrap().to_owned();
-    caller.wechat.advance(Duration::from_secs(150));
+    caller.simulator.advance_clock(Duration::from_secs(150));
     let path = format!("/cgi-bin/ticket/getticket?type=jsapi&access_token={token}");
     assert_ne!(caller.get(&path).await["ticket"], first["ticket"]);
 }

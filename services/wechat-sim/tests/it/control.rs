@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::fake::{Caller, Does, Gateway};
+use crate::fake::{FakeBehaviour, FakeGateway, TestClient};
 
-const O: &str = "oPaihaoTest0000000000000001";
+const OPENID: &str = "oPaihaoTest0000000000000001";
 
 #[tokio::test]
 async fn a_day_over_http() {
-    let caller = Caller::plain().await;
+    let caller = TestClient::plain().await;
     let (one, two) = (
-        Gateway::new(&[Does::Replies("A001")]).await,
-        Gateway::new(&[Does::Replies("A001")]).await,
+        FakeGateway::new(&[FakeBehaviour::Reply("A001")]).await,
+        FakeGateway::new(&[FakeBehaviour::Reply("A001")]).await,
     );
     caller.post("/sim/api/callbacks", json!({"urls": [one.url]})).await;
     let url = caller.code("q", 600).await;
@@ -22,35 +22,35 @@ async fn a_day_over_http() {
     );
     assert!(codes["codes"][0].get("scene").is_none(), "whoever sees a code cannot see its scene");
 
-    let scan = json!({"openid": O, "url": url, "deliveries": 2, "to": [one.url, two.url]});
+    let scan = json!({"openid": OPENID, "url": url, "deliveries": 2, "to": [one.url, two.url]});
     let outcome = caller.post("/sim/api/scan", scan).await;
     assert_eq!((&outcome["seen"], &outcome["reply"]), (&json!("followed"), &json!("A001")));
     assert_eq!(outcome["pushes"][1]["answer"], json!({"kind": "text", "content": "A001"}));
     assert_eq!(outcome["pushes"][1]["deliveries"][0]["status"], 200);
 
-    caller.send(O, json!({})).await;
-    let messages = caller.get(&format!("/sim/api/messages?openid={O}")).await;
+    caller.send(OPENID, json!({})).await;
+    let messages = caller.get(&format!("/sim/api/messages?openid={OPENID}")).await;
     assert!(messages[0]["msgid"].as_str().unwrap().parse::<u64>().unwrap() > 1 << 53);
-    let chat = caller.get(&format!("/sim/api/chat?openid={O}")).await;
+    let chat = caller.get(&format!("/sim/api/chat?openid={OPENID}")).await;
     let kinds: Vec<_> =
         chat.as_array().unwrap().iter().map(|line| line["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["note", "reply", "card"]);
 
-    let person = json!({"openid": O, "refuses": "at_once"});
+    let person = json!({"openid": OPENID, "refuses": "at_once"});
     assert_eq!(caller.post("/sim/api/people", person).await["refuses"], "at_once");
-    assert_eq!(caller.send(O, json!({})).await["errcode"], 43101);
+    assert_eq!(caller.send(OPENID, json!({})).await["errcode"], 43101);
     caller
         .post(
             "/sim/api/faults",
             json!({"path": "*", "effect": "errcode", "errcode": -1, "times": 1}),
         )
         .await;
-    assert_eq!(caller.send(O, json!({})).await["errcode"], -1);
+    assert_eq!(caller.send(OPENID, json!({})).await["errcode"], -1);
     caller.post("/sim/api/behaviour", json!({"repeats": 0, "receipt": {"pushed": false}})).await;
     caller.post("/sim/api/tokens/kill", json!({"still_handed_out": true})).await;
-    assert_eq!(caller.send(O, json!({})).await["errcode"], 40001);
+    assert_eq!(caller.send(OPENID, json!({})).await["errcode"], 40001);
     caller.post("/sim/api/clock/advance", json!({"seconds": 700})).await;
-    let outcome = caller.post("/sim/api/scan", json!({"openid": O, "url": url})).await;
+    let outcome = caller.post("/sim/api/scan", json!({"openid": OPENID, "url": url})).await;
     assert_eq!(outcome, json!({"seen": "expired", "pushes": [], "reply": null}));
     let stats = caller.get("/sim/api/stats").await;
     assert_eq!((&stats["messages_accepted"], &stats["faults"]), (&json!(1), &json!(1)));
@@ -58,8 +58,8 @@ async fn a_day_over_http() {
 
 #[tokio::test]
 async fn the_page_brings_everything_it_needs() {
-    let caller = Caller::plain().await;
-    let base = caller.wechat.base_url();
+    let caller = TestClient::plain().await;
+    let base = caller.simulator.base_url();
     let page = caller.http.get(&base).send().await.unwrap();
     assert!(
         page.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'")
@@ -80,24 +80,24 @@ async fn the_page_brings_everything_it_needs() {
     assert!(found.iter().any(|file| file == "/sim/words.js"), "{found:?}");
     assert!(!html.contains("https://") && !html.contains("<script>") && !html.contains("style="));
     let url = caller.code("q", 60).await;
-    let ticket = caller.wechat.code(&url).unwrap().ticket;
+    let ticket = caller.simulator.code(&url).unwrap().ticket;
     let drawing = caller.http.get(format!("{base}/sim/api/code.svg")).query(&[("ticket", ticket)]);
     assert!(drawing.send().await.unwrap().text().await.unwrap().contains("<svg"));
 }
 
 #[tokio::test]
 async fn a_page_hears_of_lines_as_they_come() {
-    let caller = Caller::plain().await;
-    let url = format!("{}/sim/events", caller.wechat.base_url());
+    let caller = TestClient::plain().await;
+    let url = format!("{}/sim/events", caller.simulator.base_url());
     let mut events = caller.http.get(url).send().await.unwrap();
-    caller.wechat.follow(None, O).await;
+    caller.simulator.follow(None, OPENID).await;
     let chunk = events.chunk().await.unwrap().unwrap();
     let text = String::from_utf8_lossy(&chunk);
     let data = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
     let news: Value = serde_json::from_str(data).unwrap();
     assert!(text.starts_with("event: line\n"), "{text}");
-    assert_eq!((news["openid"].as_str(), &news["line"]["kind"]), (Some(O), &json!("note")));
-    caller.wechat.stop().await;
+    assert_eq!((news["openid"].as_str(), &news["line"]["kind"]), (Some(OPENID), &json!("note")));
+    caller.simulator.stop().await;
 }
 
 #[test]

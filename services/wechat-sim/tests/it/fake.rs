@@ -11,19 +11,19 @@ use serde_json::{Value, json};
 use wechat_sim::{SimConfig, Simulator};
 
 /// A started simulator and a client of its API.
-pub(crate) struct Caller {
-    pub(crate) wechat: Simulator,
+pub(crate) struct TestClient {
+    pub(crate) simulator: Simulator,
     pub(crate) http: reqwest::Client,
     pub(crate) token: String,
 }
 
 pub(crate) const SEND: &str = "/cgi-bin/message/template/send";
 
-impl Caller {
+impl TestClient {
     pub(crate) async fn new(config: SimConfig) -> Self {
         let wechat = Simulator::start(config).await.unwrap();
         let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-        let mut caller = Self { wechat, http, token: String::new() };
+        let mut caller = Self { simulator: wechat, http, token: String::new() };
         caller.token = caller.stable(json!({})).await["access_token"].as_str().unwrap().to_owned();
         caller
     }
@@ -33,12 +33,12 @@ impl Caller {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let url = format!("{}{path}", self.wechat.base_url());
+        let url = format!("{}{path}", self.simulator.base_url());
         self.http.get(url).send().await.unwrap().json().await.unwrap()
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
-        let url = format!("{}{path}", self.wechat.base_url());
+        let url = format!("{}{path}", self.simulator.base_url());
         let sent = self.http.post(url).json(&body).send().await.unwrap();
         let text = sent.text().await.unwrap();
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"))
@@ -99,17 +99,17 @@ impl Caller {
 
 /// What a fake gateway does with a push.
 #[derive(Debug, Clone)]
-pub(crate) enum Does {
-    Says(&'static str),
-    Replies(&'static str),
+pub(crate) enum FakeBehaviour {
+    Body(&'static str),
+    Reply(&'static str),
     Status(u16),
     /// Answers after so long.
-    Slow(Duration),
+    Delay(Duration),
 }
 
 /// One request it received.
 #[derive(Debug, Clone)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedRequest {
     pub(crate) method: String,
     pub(crate) query: String,
     pub(crate) headers: Vec<(String, String)>,
@@ -118,14 +118,14 @@ pub(crate) struct Received {
 
 /// A gateway with a script: the n-th request gets the n-th answer, the last one for ever.
 #[derive(Clone)]
-pub(crate) struct Gateway {
+pub(crate) struct FakeGateway {
     pub(crate) url: String,
-    script: Arc<Mutex<Vec<Does>>>,
-    received: Arc<Mutex<Vec<Received>>>,
+    script: Arc<Mutex<Vec<FakeBehaviour>>>,
+    received: Arc<Mutex<Vec<ReceivedRequest>>>,
 }
 
-impl Gateway {
-    pub(crate) async fn new(script: &[Does]) -> Self {
+impl FakeGateway {
+    pub(crate) async fn new(script: &[FakeBehaviour]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = Self {
             url: format!("http://{}/wechat/demo", listener.local_addr().unwrap()),
@@ -137,16 +137,16 @@ impl Gateway {
         gateway
     }
 
-    pub(crate) fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<ReceivedRequest> {
         self.received.lock().clone()
     }
 }
 
-async fn answer(State(gateway): State<Gateway>, request: Request) -> Response<String> {
+async fn answer(State(gateway): State<FakeGateway>, request: Request) -> Response<String> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 8 << 20).await.unwrap();
     let headers = parts.headers.iter();
-    let received = Received {
+    let received = ReceivedRequest {
         method: parts.method.to_string(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: headers
@@ -160,12 +160,12 @@ async fn answer(State(gateway): State<Gateway>, request: Request) -> Response<St
         if script.len() > 1 { script.remove(0) } else { script[0].clone() }
     };
     match does {
-        Does::Says("echo") => {
+        FakeBehaviour::Body("echo") => {
             let echo = received.query.split("echostr=").nth(1).unwrap().split('&').next();
             Response::new(echo.unwrap().to_owned())
         }
-        Does::Says(text) => Response::new(text.to_owned()),
-        Does::Replies(text) => {
+        FakeBehaviour::Body(text) => Response::new(text.to_owned()),
+        FakeBehaviour::Reply(text) => {
             let part = |name: &str| {
                 let open = format!("<{name}><![CDATA[");
                 let rest = received.body.split(&open).nth(1).unwrap();
@@ -178,8 +178,10 @@ async fn answer(State(gateway): State<Gateway>, request: Request) -> Response<St
                  <MsgType><![CDATA[text]]></MsgType><Content><![CDATA[{text}]]></Content></xml>"
             ))
         }
-        Does::Status(status) => Response::builder().status(status).body(String::new()).unwrap(),
-        Does::Slow(time) => {
+        FakeBehaviour::Status(status) => {
+            Response::builder().status(status).body(String::new()).unwrap()
+        }
+        FakeBehaviour::Delay(time) => {
             tokio::time::sleep(time).await;
             Response::new("success".into())
         }

@@ -5,21 +5,22 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use wechat_sim::{PushMode, SimAccount, SimConfig, unseal};
 
-use crate::fake::{Caller, Does, Gateway};
+use crate::fake::{FakeBehaviour, FakeGateway, TestClient};
 
-const TRUE_ONE: &str = "a true push, the second time";
+const REPLAY_CASE: &str = "a true push, the second time";
 
-async fn met(mode: PushMode, does: Does) -> (Value, Gateway) {
+async fn run_hostile(mode: PushMode, does: FakeBehaviour) -> (Value, FakeGateway) {
     let account = SimAccount { mode, ..SimAccount::default() };
-    let caller = Caller::new(SimConfig { accounts: vec![account], ..SimConfig::default() }).await;
-    let gateway = Gateway::new(&[does]).await;
+    let caller =
+        TestClient::new(SimConfig { accounts: vec![account], ..SimConfig::default() }).await;
+    let gateway = FakeGateway::new(&[does]).await;
     let met = caller.post("/sim/api/hostile", json!({"url": gateway.url})).await;
-    assert_eq!(caller.wechat.stats().pushes, 0, "they are not WeChat's pushes");
+    assert_eq!(caller.simulator.stats().pushes, 0, "they are not WeChat's pushes");
     (met, gateway)
 }
 
 /// What each case was called, and whether the server did right.
-fn of(met: &Value, agrees: bool) -> BTreeSet<&str> {
+fn cases_where(met: &Value, agrees: bool) -> BTreeSet<&str> {
     let cases = met["cases"].as_array().unwrap().iter();
     let wanted = cases.filter(|case| case["agrees"] == agrees);
     wanted.map(|case| case["what"].as_str().unwrap()).collect()
@@ -30,8 +31,8 @@ const MODES: [PushMode; 3] = [PushMode::Plain, PushMode::Compatible, PushMode::S
 #[tokio::test]
 async fn a_server_that_accepts_everything_is_told_so() {
     for mode in MODES {
-        let (met, gateway) = met(mode, Does::Says("success")).await;
-        assert_eq!(of(&met, true), [TRUE_ONE].into(), "{mode:?}");
+        let (met, gateway) = run_hostile(mode, FakeBehaviour::Body("success")).await;
+        assert_eq!(cases_where(&met, true), [REPLAY_CASE].into(), "{mode:?}");
         let cases = met["cases"].as_array().unwrap();
         assert_eq!(met["disagreements"], cases.len() - 1);
         assert_eq!(met["mode"], json!(mode));
@@ -56,16 +57,16 @@ async fn a_server_that_accepts_everything_is_told_so() {
 
 #[tokio::test]
 async fn falling_over_is_never_right() {
-    let (met, _) = met(PushMode::Secure, Does::Status(500)).await;
-    assert_eq!(of(&met, true), [].into());
+    let (met, _) = run_hostile(PushMode::Secure, FakeBehaviour::Status(500)).await;
+    assert_eq!(cases_where(&met, true), [].into());
     assert_eq!(met["cases"][0]["right"], json!([401, 403]));
 }
 
 #[tokio::test]
 async fn neither_is_one_answer_for_all() {
-    let (met, _) = met(PushMode::Secure, Does::Status(403)).await;
-    let wrong = of(&met, false);
-    for case in ["4 MB", "rightly signed and sealed: a DTD", "padding of 33", TRUE_ONE] {
+    let (met, _) = run_hostile(PushMode::Secure, FakeBehaviour::Status(403)).await;
+    let wrong = cases_where(&met, false);
+    for case in ["4 MB", "rightly signed and sealed: a DTD", "padding of 33", REPLAY_CASE] {
         assert!(wrong.contains(case), "{case}: {wrong:?}");
     }
     for case in ["wrong signature, GET", "no signature", "wrong msg_signature, signature right"] {
@@ -76,25 +77,25 @@ async fn neither_is_one_answer_for_all() {
 #[tokio::test]
 async fn a_second_answer_that_differs_from_the_first_is_wrong() {
     let account = SimAccount::default();
-    let caller = Caller::plain().await;
-    let gateway = Gateway::new(&[Does::Says("success")]).await;
-    let all = caller.wechat.hostile(None, None).await;
+    let caller = TestClient::plain().await;
+    let gateway = FakeGateway::new(&[FakeBehaviour::Body("success")]).await;
+    let all = caller.simulator.run_hostile(None, None).await;
     assert_eq!(all.unwrap_err(), "no callback address is set");
-    caller.wechat.set_callback_urls(Some(&account.appid), [&gateway.url]);
-    let count = caller.wechat.hostile(None, None).await.unwrap().cases.len();
-    let mut script = vec![Does::Says("success"); count];
-    script.push(Does::Says(""));
-    let gateway = Gateway::new(&script).await;
-    caller.wechat.set_callback_urls(None, [&gateway.url]);
-    let met = caller.wechat.hostile(None, None).await.unwrap();
+    caller.simulator.set_callback_urls(Some(&account.appid), [&gateway.url]);
+    let count = caller.simulator.run_hostile(None, None).await.unwrap().cases.len();
+    let mut script = vec![FakeBehaviour::Body("success"); count];
+    script.push(FakeBehaviour::Body(""));
+    let gateway = FakeGateway::new(&script).await;
+    caller.simulator.set_callback_urls(None, [&gateway.url]);
+    let met = caller.simulator.run_hostile(None, None).await.unwrap();
     let last = met.cases.last().unwrap();
-    assert_eq!((last.what, last.status, last.agrees), (TRUE_ONE, Some(200), false));
+    assert_eq!((last.what, last.status, last.agrees), (REPLAY_CASE, Some(200), false));
     assert!(last.problem.as_ref().unwrap().contains("Success"), "{last:?}");
 }
 
 #[tokio::test]
 async fn they_are_as_hostile_as_they_say_and_no_more() {
-    let (met, gateway) = met(PushMode::Secure, Does::Says("success")).await;
+    let (met, gateway) = run_hostile(PushMode::Secure, FakeBehaviour::Body("success")).await;
     let SimAccount { aes_key, appid, .. } = SimAccount::default();
     let cases = met["cases"].as_array().unwrap();
     for (case, received) in cases.iter().zip(gateway.received()) {

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wechat_sim::{OnDuplicate, Receipt, ReceiptStatus, Refusal, Shown, SimConfig, SimTemplate};
+use wechat_sim::{
+    ChatContent, OnDuplicate, Receipt, ReceiptStatus, Refusal, SimConfig, SimTemplate,
+};
 
-use crate::fake::{Caller, Does, Gateway};
+use crate::fake::{FakeBehaviour, FakeGateway, TestClient};
 
-const O: &str = "oPaihaoTest0000000000000001";
+const OPENID: &str = "oPaihaoTest0000000000000001";
 
-async fn caller() -> Caller {
-    let caller = Caller::plain().await;
-    caller.wechat.set_person(None, O, true, Refusal::No);
+async fn test_client() -> TestClient {
+    let caller = TestClient::plain().await;
+    caller.simulator.set_person(None, OPENID, true, Refusal::No);
     caller
 }
 
@@ -21,59 +23,61 @@ fn errcode(answer: &Value) -> i64 {
 
 #[tokio::test]
 async fn an_accepted_message_is_on_the_phone() {
-    let caller = caller().await;
-    let answer = caller.send(O, json!({"client_msg_id": "m1"})).await;
+    let caller = test_client().await;
+    let answer = caller.send(OPENID, json!({"client_msg_id": "m1"})).await;
     assert_eq!((errcode(&answer), answer["errmsg"].as_str()), (0, Some("ok")));
-    let messages = caller.wechat.messages(O);
+    let messages = caller.simulator.messages(OPENID);
     assert_eq!(messages.len(), 1);
     assert_eq!(answer["msgid"].as_u64(), Some(messages[0].msgid));
     assert!(messages[0].msgid > 1 << 53);
     assert_eq!(messages[0].data["character_string2"], "A012");
-    let chat = caller.wechat.chat(O);
-    let Shown::Card { title, fields, .. } = &chat[0].shown else { panic!("{chat:?}") };
+    let chat = caller.simulator.chat(OPENID);
+    let ChatContent::Card { title, fields, .. } = &chat[0].shown else { panic!("{chat:?}") };
     assert_eq!(title, "叫号通知");
     assert_eq!(fields[2], ("办理窗口".to_owned(), "3号窗口".to_owned()));
 }
 
 #[tokio::test]
 async fn a_client_msg_id_sends_once_in_ten_minutes() {
-    let caller = caller().await;
-    let send = || caller.send(O, json!({"client_msg_id": "m1"}));
+    let caller = test_client().await;
+    let send = || caller.send(OPENID, json!({"client_msg_id": "m1"}));
     let first = send().await;
     assert_eq!(send().await, first, "errcode 0 with the first msgid");
-    caller.wechat.behave(|behaviour| behaviour.duplicate = OnDuplicate::Errcode(40241));
+    caller
+        .simulator
+        .change_behaviour(|behaviour| behaviour.duplicate = OnDuplicate::Errcode(40241));
     assert_eq!(errcode(&send().await), 40241);
-    assert_eq!(caller.wechat.messages(O).len(), 1);
-    caller.wechat.advance(Duration::from_secs(601));
+    assert_eq!(caller.simulator.messages(OPENID).len(), 1);
+    caller.simulator.advance_clock(Duration::from_secs(601));
     // The token outlives these ten minutes.
     assert_eq!(errcode(&send().await), 0);
-    assert_eq!(caller.wechat.messages(O).len(), 2);
-    let stats = caller.wechat.stats();
+    assert_eq!(caller.simulator.messages(OPENID).len(), 2);
+    let stats = caller.simulator.stats();
     assert_eq!((stats.messages_accepted, stats.messages_repeated), (2, 2));
 }
 
 #[tokio::test]
 async fn concurrent_sends_of_one_id_are_one_message() {
-    let caller = caller().await;
-    let sends = (0..32).map(|_| caller.send(O, json!({"client_msg_id": "same"})));
+    let caller = test_client().await;
+    let sends = (0..32).map(|_| caller.send(OPENID, json!({"client_msg_id": "same"})));
     let answers = futures::future::join_all(sends).await;
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    assert_eq!(caller.wechat.messages(O).len(), 1);
+    assert_eq!(caller.simulator.messages(OPENID).len(), 1);
 }
 
 #[tokio::test]
 async fn what_is_wrong_is_refused_by_its_code() {
-    let caller = caller().await;
-    caller.wechat.set_person(None, "oGone", false, Refusal::No);
-    caller.wechat.set_person(None, "oRefuses", true, Refusal::AtOnce);
+    let caller = test_client().await;
+    caller.simulator.set_person(None, "oGone", false, Refusal::No);
+    caller.simulator.set_person(None, "oRefuses", true, Refusal::AtOnce);
     for (openid, change, code) in [
         ("oNobody", json!({}), 40003),
         ("oGone", json!({}), 43004),
         ("oRefuses", json!({}), 43101),
-        (O, json!({"template_id": ""}), 40036),
-        (O, json!({"template_id": "another"}), 40037),
-        (O, json!({"data": null}), 47001),
-        (O, json!({"data": {}}), 47003),
+        (OPENID, json!({"template_id": ""}), 40036),
+        (OPENID, json!({"template_id": "another"}), 40037),
+        (OPENID, json!({"data": null}), 47001),
+        (OPENID, json!({"data": {}}), 47003),
     ] {
         assert_eq!(errcode(&caller.send(openid, change.clone()).await), code, "{change}");
     }
@@ -81,7 +85,7 @@ async fn what_is_wrong_is_refused_by_its_code() {
         "thing1": {"value": "和平门诊"}, "thing3": {"value": "3号窗口"},
         "character_string2": {"value": "测试单号"}, "time4": {"value": "10:20"},
     });
-    let refused = caller.send(O, json!({ "data": data })).await;
+    let refused = caller.send(OPENID, json!({ "data": data })).await;
     let text = refused["errmsg"].as_str().unwrap();
     assert!(
         text.starts_with("argument invalid! data.character_string2.value invalid rid: "),
@@ -90,22 +94,22 @@ async fn what_is_wrong_is_refused_by_its_code() {
     data["character_string2"] = json!({"value": "A012"});
     let url = format!("{}?access_token=98_old", crate::fake::SEND);
     assert_eq!(errcode(&caller.post(&url, json!({ "data": data })).await), 40001);
-    assert!(caller.wechat.messages(O).is_empty());
-    let stats = caller.wechat.stats();
+    assert!(caller.simulator.messages(OPENID).is_empty());
+    let stats = caller.simulator.stats();
     assert_eq!(stats.messages_refused[&47003], 2);
     assert_eq!(stats.messages_accepted, 0);
 }
 
 #[tokio::test]
 async fn a_receipt_follows_the_message() {
-    let caller = caller().await;
-    let gateway = Gateway::new(&[Does::Says("success")]).await;
-    caller.wechat.set_callback_urls(None, [&gateway.url]);
-    caller.wechat.behave(|behaviour| {
+    let caller = test_client().await;
+    let gateway = FakeGateway::new(&[FakeBehaviour::Body("success")]).await;
+    caller.simulator.set_callback_urls(None, [&gateway.url]);
+    caller.simulator.change_behaviour(|behaviour| {
         behaviour.receipt = Receipt { delay: Duration::ZERO, copies: 2, ..Receipt::default() };
     });
-    let msgid = caller.send(O, json!({})).await["msgid"].clone();
-    until(|| gateway.received().len() == 2).await;
+    let msgid = caller.send(OPENID, json!({})).await["msgid"].clone();
+    wait_until(|| gateway.received().len() == 2).await;
     let body = &gateway.received()[0].body;
     assert!(
         body.contains(&format!(
@@ -115,20 +119,22 @@ async fn a_receipt_follows_the_message() {
     );
     assert!(body.contains("<Event><![CDATA[TEMPLATESENDJOBFINISH]]></Event>"));
 
-    caller.wechat.behave(|behaviour| behaviour.receipt.status = ReceiptStatus::FreqLimit);
-    caller.wechat.behave(|behaviour| behaviour.receipt.before_answer = true);
-    caller.send(O, json!({})).await;
+    caller
+        .simulator
+        .change_behaviour(|behaviour| behaviour.receipt.status = ReceiptStatus::FreqLimit);
+    caller.simulator.change_behaviour(|behaviour| behaviour.receipt.before_answer = true);
+    caller.send(OPENID, json!({})).await;
     assert_eq!(gateway.received().len(), 4, "they came before the answer");
     assert!(gateway.received()[3].body.contains("failed:freq limit"));
 
-    caller.wechat.set_person(None, O, true, Refusal::InReceipt);
-    caller.send(O, json!({})).await;
+    caller.simulator.set_person(None, OPENID, true, Refusal::InReceipt);
+    caller.send(OPENID, json!({})).await;
     assert!(gateway.received()[5].body.contains("failed:user block"));
 
-    caller.wechat.behave(|behaviour| behaviour.receipt.zero_id = true);
-    caller.send(O, json!({"client_msg_id": "m1"})).await;
+    caller.simulator.change_behaviour(|behaviour| behaviour.receipt.zero_id = true);
+    caller.send(OPENID, json!({"client_msg_id": "m1"})).await;
     assert!(gateway.received()[7].body.contains("<MsgID>0</MsgID>"));
-    caller.send(O, json!({})).await;
+    caller.send(OPENID, json!({})).await;
     assert!(!gateway.received()[9].body.contains("<MsgID>0</MsgID>"), "it had no such id");
 }
 
@@ -136,17 +142,17 @@ async fn a_receipt_follows_the_message() {
 async fn with_no_template_registered_any_is_taken() {
     let config =
         SimConfig { templates: Vec::new(), everybody_follows: true, ..SimConfig::default() };
-    let caller = Caller::new(config).await;
+    let caller = TestClient::new(config).await;
     let answer =
         caller.send("oNew", json!({"template_id": "T", "data": {"x": {"value": 7}}})).await;
     assert_eq!(errcode(&answer), 0);
-    assert_eq!(caller.wechat.messages("oNew")[0].data["x"], "7");
-    assert_eq!(caller.wechat.stats().messages_by_template["T"], 1);
+    assert_eq!(caller.simulator.messages("oNew")[0].data["x"], "7");
+    assert_eq!(caller.simulator.stats().messages_by_template["T"], 1);
 }
 
 #[tokio::test]
 async fn the_templates_can_be_listed() {
-    let caller = caller().await;
+    let caller = test_client().await;
     let path = format!("/cgi-bin/template/get_all_private_template?access_token={}", caller.token);
     let list = caller.get(&path).await;
     assert_eq!(list["template_list"][1]["template_id"], SimTemplate::DEMO_CALLED);
@@ -155,7 +161,7 @@ async fn the_templates_can_be_listed() {
 }
 
 /// Waits for something that must come.
-pub(crate) async fn until(condition: impl Fn() -> bool) {
+pub(crate) async fn wait_until(condition: impl Fn() -> bool) {
     let waiting = async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -1,8 +1,8 @@
 //! The layers themselves: gathering them, and reading the result with errors that a person can act
 //! on.
 
-use super::problem::{ConfigError, Problem, Problems};
-use super::secret::Surroundings;
+use super::problem::{ConfigError, ConfigProblem, ConfigProblems};
+use super::secret::SecretSources;
 use super::tree::{Path as KeyPath, Tree};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -10,22 +10,22 @@ use std::path::Path;
 use toml::{Table, Value};
 
 /// What the name of an environment variable begins with if it is part of the configuration:
-/// `PAIHAO__GATEWAY__LISTEN` is `gateway.listen`.
-pub const PREFIX: &str = "PAIHAO__";
+/// `PAIHAO__GATEWAY__LISTEN` is `gateway.forward_stop_requests`.
+pub const ENV_PREFIX: &str = "PAIHAO__";
 
-/// Layers of configuration, each over the ones before. Problems are kept until [`Layers::read`].
+/// Layers of configuration, each over the ones before. Problems are kept until [`Layers::read_config`].
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
     tree: Tree,
-    around: Surroundings,
+    secret_sources: SecretSources,
     /// What environment variables said literally, where TOML took it for something else than text.
-    literal: BTreeMap<KeyPath, String>,
-    problems: Problems,
+    literal_text: BTreeMap<KeyPath, String>,
+    problems: ConfigProblems,
 }
 
 impl Layers {
     /// Begins with the defaults that are compiled in.
-    pub fn over(defaults: &str) -> Layers {
+    pub fn from_defaults(defaults: &str) -> Layers {
         Layers::default().text("in the built-in defaults", defaults)
     }
 
@@ -34,14 +34,14 @@ impl Layers {
     pub fn file(mut self, path: &Path) -> Layers {
         match std::fs::read_to_string(path) {
             Ok(text) => {
-                self.around.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+                self.secret_sources.folder = path.parent().map(Path::to_owned).unwrap_or_default();
                 self.text(&format!("in {}", path.display()), &text)
             }
             Err(problem) => {
-                self.problems.note(Problem {
+                self.problems.push(ConfigProblem {
                     key: String::new(),
-                    place: path.display().to_string(),
-                    what: format!("cannot be read: {problem}"),
+                    location: path.display().to_string(),
+                    message: format!("cannot be read: {problem}"),
                     advice: "name a file that is there and that this user may read".to_owned(),
                     code: None,
                 });
@@ -50,7 +50,7 @@ impl Layers {
         }
     }
 
-    /// Lays TOML text on top; `place` says in errors where it stands: `in paihao.toml`.
+    /// Lays TOML text on top; `location` says in errors where it stands: `in paihao.toml`.
     #[must_use]
     pub fn text(mut self, place: &str, text: &str) -> Layers {
         match text.parse::<Table>() {
@@ -59,10 +59,10 @@ impl Layers {
             Err(problem) => {
                 let before = &text[..problem.span().map_or(0, |span| span.start.min(text.len()))];
                 let line = before.matches('\n').count() + 1;
-                self.problems.note(Problem {
+                self.problems.push(ConfigProblem {
                     key: String::new(),
-                    place: format!("{place}, line {line}"),
-                    what: format!("not TOML: {}", problem.message()),
+                    location: format!("{place}, line {line}"),
+                    message: format!("not TOML: {}", problem.message()),
                     advice: String::new(),
                     code: None,
                 });
@@ -76,29 +76,29 @@ impl Layers {
     pub fn json(mut self, place: &str, text: &str) -> Layers {
         match serde_json::from_str::<serde_json::Value>(text) {
             Ok(serde_json::Value::Object(fields)) => {
-                self.tree.merge(table(fields), place);
+                self.tree.merge(table_from_json(fields), place);
                 self
             }
-            Ok(_) => self.not_json(place, "not an object".to_owned()),
+            Ok(_) => self.note_json_error(place, "not an object".to_owned()),
             Err(problem) => {
                 let (line, column) = (problem.line(), problem.column());
-                self.not_json(place, format!("not JSON at line {line}, column {column}"))
+                self.note_json_error(place, format!("not JSON at line {line}, column {column}"))
             }
         }
     }
 
-    fn not_json(mut self, place: &str, what: String) -> Layers {
-        self.problems.note(Problem {
+    fn note_json_error(mut self, place: &str, what: String) -> Layers {
+        self.problems.push(ConfigProblem {
             key: String::new(),
-            place: place.to_owned(),
-            what,
+            location: place.to_owned(),
+            message: what,
             advice: String::new(),
             code: None,
         });
         self
     }
 
-    /// Lays the variables that begin with [`PREFIX`] on top. A value is TOML (`true`, `8080`,
+    /// Lays the variables that begin with [`ENV_PREFIX`] on top. A value is TOML (`true`, `8080`,
     /// `["a", "b"]`, `{ file = "x" }`), and plain text where it is not TOML or where the key wants
     /// text. The others are where `{ env = "NAME" }` looks.
     #[must_use]
@@ -106,29 +106,29 @@ impl Layers {
         // Sorted, so that an error does not depend on the environment's order.
         let variables: BTreeMap<_, _> = variables.into_iter().collect();
         for (name, text) in &variables {
-            let Some(key) = name.strip_prefix(PREFIX) else { continue };
+            let Some(key) = name.strip_prefix(ENV_PREFIX) else { continue };
             let place = format!("(environment variable {name})");
             let path: KeyPath = key.split("__").map(str::to_lowercase).collect();
             if path.iter().any(String::is_empty) {
-                self.problems.note(Problem {
+                self.problems.push(ConfigProblem {
                     key: String::new(),
-                    place,
-                    what: "names no key".to_owned(),
+                    location: place,
+                    message: "names no key".to_owned(),
                     advice: format!(
-                        "write {PREFIX}SECTION__KEY, two underscores between the parts"
+                        "write {ENV_PREFIX}SECTION__KEY, two underscores between the parts"
                     ),
                     code: None,
                 });
                 continue;
             }
-            let value = toml_value(text);
+            let value = parse_env_value(text);
             let is_text = value.is_str();
-            let spelled = self.tree.put(&path, value, &place);
+            let spelled = self.tree.set(&path, value, &place);
             if !is_text {
-                self.literal.insert(spelled, text.clone());
+                self.literal_text.insert(spelled, text.clone());
             }
         }
-        self.around.environment = variables;
+        self.secret_sources.environment = variables;
         self
     }
 
@@ -136,21 +136,22 @@ impl Layers {
     pub fn read<T: DeserializeOwned>(mut self) -> Result<T, ConfigError> {
         loop {
             let value = self.tree.value();
-            let read = self.around.reading(|| serde_path_to_error::deserialize::<_, T>(value));
+            let read =
+                self.secret_sources.scope(|| serde_path_to_error::deserialize::<_, T>(value));
             let error = match read {
                 Ok(config) => return self.problems.into_result().map(|()| config),
                 Err(error) => error,
             };
             let path = key_path(error.path());
             let message = error.inner().message();
-            if let Some(text) = self.literal.remove(&path) {
+            if let Some(text) = self.literal_text.remove(&path) {
                 // The key wants a text that happens to look like something else, `0012` or `true`.
-                let place = self.tree.place(&path).to_owned();
-                self.tree.put(&path, Value::String(text), &place);
+                let place = self.tree.location(&path).to_owned();
+                self.tree.set(&path, Value::String(text), &place);
                 continue;
             }
             let unknown = unknown_key(message);
-            self.problems.note(self.explained(&path, message));
+            self.problems.push(self.to_problem(&path, message));
             if unknown.is_none_or(|key| path.last().map(String::as_str) != Some(key))
                 || !self.tree.remove(&path)
             {
@@ -160,27 +161,27 @@ impl Layers {
         }
     }
 
-    fn explained(&self, path: &[String], message: &str) -> Problem {
+    fn to_problem(&self, path: &[String], message: &str) -> ConfigProblem {
         let mut path = path.to_vec();
         let (what, advice) = if let Some(unknown) = unknown_key(message) {
             // An enum's own keys are read after the path has been left.
             if path.last().map(String::as_str) != Some(unknown) {
                 path.push(unknown.to_owned());
             }
-            ("there is no such key".to_owned(), meant(unknown, message))
+            ("there is no such key".to_owned(), suggestion(unknown, message))
         } else if let Some(missing) = message.strip_prefix("missing field ") {
             path.push(missing.trim_matches('`').to_owned());
             ("is missing".to_owned(), "there is no default for it: say what it is".to_owned())
         } else if message.starts_with("unknown variant") {
-            let given = quoted(message).next().unwrap_or_default();
-            (message.to_owned(), meant(given, message))
+            let given = backticked_names(message).next().unwrap_or_default();
+            (message.to_owned(), suggestion(given, message))
         } else {
             (message.to_owned(), String::new())
         };
-        Problem {
-            place: self.tree.place(&path).to_owned(),
+        ConfigProblem {
+            location: self.tree.location(&path).to_owned(),
             key: path.join("."),
-            what,
+            message: what,
             advice,
             code: None,
         }
@@ -188,11 +189,11 @@ impl Layers {
 }
 
 /// A JSON object as TOML.
-fn table(fields: serde_json::Map<String, serde_json::Value>) -> Table {
-    fields.into_iter().filter_map(|(key, value)| Some((key, as_toml(value)?))).collect()
+fn table_from_json(fields: serde_json::Map<String, serde_json::Value>) -> Table {
+    fields.into_iter().filter_map(|(key, value)| Some((key, toml_from_json(value)?))).collect()
 }
 
-fn as_toml(value: serde_json::Value) -> Option<Value> {
+fn toml_from_json(value: serde_json::Value) -> Option<Value> {
     use serde_json::Value as Json;
     Some(match value {
         Json::Null => return None,
@@ -202,13 +203,15 @@ fn as_toml(value: serde_json::Value) -> Option<Value> {
             None => Value::Float(number.as_f64()?),
         },
         Json::String(text) => Value::String(text),
-        Json::Array(values) => Value::Array(values.into_iter().filter_map(as_toml).collect()),
-        Json::Object(fields) => Value::Table(table(fields)),
+        Json::Array(values) => {
+            Value::Array(values.into_iter().filter_map(toml_from_json).collect())
+        }
+        Json::Object(fields) => Value::Table(table_from_json(fields)),
     })
 }
 
 /// A value as an environment variable has it.
-fn toml_value(text: &str) -> Value {
+fn parse_env_value(text: &str) -> Value {
     let parsed = format!("value = {text}").parse::<Table>().ok();
     parsed
         .filter(|table| table.len() == 1)
@@ -222,17 +225,17 @@ fn key_path(path: &serde_path_to_error::Path) -> KeyPath {
 
 /// The key of an "unknown field" error.
 fn unknown_key(message: &str) -> Option<&str> {
-    message.starts_with("unknown field").then(|| quoted(message).next()).flatten()
+    message.starts_with("unknown field").then(|| backticked_names(message).next()).flatten()
 }
 
 /// What stands between backticks in an error of serde's: the name it stumbled over, and then those
 /// that it knows.
-fn quoted(message: &str) -> impl Iterator<Item = &str> {
+fn backticked_names(message: &str) -> impl Iterator<Item = &str> {
     message.split('`').skip(1).step_by(2)
 }
 
-fn meant(given: &str, message: &str) -> String {
-    let known: Vec<_> = quoted(message).skip(1).collect();
+fn suggestion(given: &str, message: &str) -> String {
+    let known: Vec<_> = backticked_names(message).skip(1).collect();
     let nearest = known
         .iter()
         .map(|known| (strsim::damerau_levenshtein(known, given), *known))

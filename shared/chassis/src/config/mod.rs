@@ -17,8 +17,8 @@ mod problem;
 mod secret;
 mod tree;
 
-pub use layers::{Layers, PREFIX};
-pub use problem::{ConfigError, Problem, Problems};
+pub use layers::{ENV_PREFIX, Layers};
+pub use problem::{ConfigError, ConfigProblem, ConfigProblems};
 pub use secret::SecretText;
 
 use serde::Serialize;

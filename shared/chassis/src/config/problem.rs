@@ -4,27 +4,27 @@ use std::fmt;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The key, `gateway.listen`; empty if it is about a whole file.
+pub struct ConfigProblem {
+    /// The key, `gateway.forward_stop_requests`; empty if it is about a whole file.
     pub key: String,
     /// The layer it was found in, `in paihao.toml`; empty if it is about several.
-    pub place: String,
+    pub location: String,
     /// What is wrong.
-    pub what: String,
+    pub message: String,
     /// What to do; may be empty.
     pub advice: String,
     /// A stable name for programs, of those problems that have one.
     pub code: Option<&'static str>,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = [self.key.as_str(), self.place.as_str()];
+        let words = [self.key.as_str(), self.location.as_str()];
         let place = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         if place.is_empty() {
-            f.write_str(&self.what)?;
+            f.write_str(&self.message)?;
         } else {
-            write!(f, "{place}: {}", self.what)?;
+            write!(f, "{place}: {}", self.message)?;
         }
         if !self.advice.is_empty() {
             write!(f, "\n  → {}", self.advice)?;
@@ -35,11 +35,11 @@ impl fmt::Display for Problem {
 
 /// A configuration that cannot be used, with everything that was found wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError(Vec<Problem>);
+pub struct ConfigError(Vec<ConfigProblem>);
 
 impl ConfigError {
     /// What is wrong, at least one thing.
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[ConfigProblem] {
         &self.0
     }
 }
@@ -61,27 +61,27 @@ impl std::error::Error for ConfigError {}
 
 /// Collects what is wrong, so that a person is told once and not problem by problem.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct ConfigProblems(Vec<ConfigProblem>);
 
-impl Problems {
+impl ConfigProblems {
     /// Nothing wrong so far.
-    pub fn new() -> Problems {
-        Problems::default()
+    pub fn new() -> ConfigProblems {
+        ConfigProblems::default()
     }
 
     /// Notes that what stands at `key` is wrong, and what to do about it.
-    pub fn refuse(&mut self, key: &str, what: impl Into<String>, advice: impl Into<String>) {
-        self.note(Problem {
+    pub fn add(&mut self, key: &str, what: impl Into<String>, advice: impl Into<String>) {
+        self.push(ConfigProblem {
             key: key.to_owned(),
-            place: String::new(),
-            what: what.into(),
+            location: String::new(),
+            message: what.into(),
             advice: advice.into(),
             code: None,
         });
     }
 
     /// Notes a problem that has a name.
-    pub fn named(
+    pub fn add_with_code(
         &mut self,
         code: &'static str,
         key: &str,
@@ -89,11 +89,17 @@ impl Problems {
         advice: impl Into<String>,
     ) {
         let (key, what, advice) = (key.to_owned(), what.into(), advice.into());
-        self.note(Problem { key, place: String::new(), what, advice, code: Some(code) });
+        self.push(ConfigProblem {
+            key,
+            location: String::new(),
+            message: what,
+            advice,
+            code: Some(code),
+        });
     }
 
     /// Notes a problem once.
-    pub fn note(&mut self, problem: Problem) {
+    pub fn push(&mut self, problem: ConfigProblem) {
         if !self.0.contains(&problem) {
             self.0.push(problem);
         }

@@ -18,7 +18,7 @@ pub struct SecretText {
 
 #[derive(Clone)]
 enum Source {
-    Here,
+    Inline,
     File(PathBuf),
     Environment(String),
 }
@@ -26,7 +26,7 @@ enum Source {
 impl SecretText {
     /// A secret that the program made itself, or a test's.
     pub fn new(text: impl Into<String>) -> SecretText {
-        SecretText { text: SecretString::from(text.into()), source: Source::Here }
+        SecretText { text: SecretString::from(text.into()), source: Source::Inline }
     }
 
     /// The secret, for the one call that needs it.
@@ -57,7 +57,7 @@ impl fmt::Display for SecretText {
 impl Serialize for SecretText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (key, value) = match &self.source {
-            Source::Here => return serializer.serialize_str("***"),
+            Source::Inline => return serializer.serialize_str("***"),
             Source::File(path) => ("file", path.display().to_string()),
             Source::Environment(name) => ("env", name.clone()),
         };
@@ -69,7 +69,7 @@ impl Serialize for SecretText {
 
 /// Where secrets that are only named are looked for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Surroundings {
+pub(super) struct SecretSources {
     /// The environment.
     pub(super) environment: BTreeMap<String, String>,
     /// Paths are relative to this folder, that of the configuration file.
@@ -79,19 +79,19 @@ pub(super) struct Surroundings {
 thread_local! {
     /// Serde hands a type nothing but its own part of the input, so what lies around it is put here
     /// while a configuration is read.
-    static AROUND: RefCell<Surroundings> = RefCell::default();
+    static AROUND: RefCell<SecretSources> = RefCell::default();
 }
 
-impl Surroundings {
+impl SecretSources {
     /// Reads a configuration in these surroundings.
-    pub(super) fn reading<T>(&self, read: impl FnOnce() -> T) -> T {
+    pub(super) fn scope<T>(&self, read: impl FnOnce() -> T) -> T {
         let before = AROUND.replace(self.clone());
         let read = read();
         AROUND.set(before);
         read
     }
 
-    fn kept_in(&self, path: &Path) -> Result<String, String> {
+    fn read_file(&self, path: &Path) -> Result<String, String> {
         let at = self.folder.join(path);
         let text = std::fs::read_to_string(&at)
             .map_err(|problem| format!("the secret's file {}: {problem}", at.display()))?;
@@ -103,7 +103,7 @@ impl Surroundings {
         Ok(text.to_owned())
     }
 
-    fn set_as(&self, name: &str) -> Result<String, String> {
+    fn read_variable(&self, name: &str) -> Result<String, String> {
         match self.environment.get(name).map(String::as_str) {
             None => Err(format!("the environment variable {name} of the secret is not set")),
             Some("") => Err(format!("the environment variable {name} of the secret is empty")),
@@ -121,14 +121,14 @@ impl<'de> Deserialize<'de> for SecretText {
 struct SecretVisitor;
 
 /// What stands in the place of a secret may be the secret: say what kind of thing it is, no more.
-const NOT_A_SECRET: &str =
+const EXPECTED_SECRET: &str =
     "a secret is a text in quotes, { file = \"path\" } or { env = \"NAME\" }";
 
 impl<'de> Visitor<'de> for SecretVisitor {
     type Value = SecretText;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(NOT_A_SECRET)
+        f.write_str(EXPECTED_SECRET)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretText, E> {
@@ -139,15 +139,15 @@ impl<'de> Visitor<'de> for SecretVisitor {
     }
 
     fn visit_bool<E: de::Error>(self, _: bool) -> Result<SecretText, E> {
-        Err(E::custom(NOT_A_SECRET))
+        Err(E::custom(EXPECTED_SECRET))
     }
 
     fn visit_i64<E: de::Error>(self, _: i64) -> Result<SecretText, E> {
-        Err(E::custom(NOT_A_SECRET))
+        Err(E::custom(EXPECTED_SECRET))
     }
 
     fn visit_f64<E: de::Error>(self, _: f64) -> Result<SecretText, E> {
-        Err(E::custom(NOT_A_SECRET))
+        Err(E::custom(EXPECTED_SECRET))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretText, A::Error> {
@@ -156,17 +156,17 @@ impl<'de> Visitor<'de> for SecretVisitor {
             let source = match key.as_str() {
                 "file" => Source::File(map.next_value()?),
                 "env" => Source::Environment(map.next_value()?),
-                _ => return Err(de::Error::custom(NOT_A_SECRET)),
+                _ => return Err(de::Error::custom(EXPECTED_SECRET)),
             };
             if found.replace(source).is_some() {
                 return Err(de::Error::custom("the secret is named twice, by file and by env"));
             }
         }
-        let source = found.ok_or_else(|| de::Error::custom(NOT_A_SECRET))?;
+        let source = found.ok_or_else(|| de::Error::custom(EXPECTED_SECRET))?;
         let text = AROUND.with_borrow(|around| match &source {
-            Source::File(path) => around.kept_in(path),
-            Source::Environment(name) => around.set_as(name),
-            Source::Here => Err(NOT_A_SECRET.to_owned()),
+            Source::File(path) => around.read_file(path),
+            Source::Environment(name) => around.read_variable(name),
+            Source::Inline => Err(EXPECTED_SECRET.to_owned()),
         });
         Ok(SecretText { text: text.map_err(de::Error::custom)?.into(), source })
     }

@@ -11,7 +11,7 @@ pub(super) type Path = Vec<String>;
 pub(super) struct Tree {
     root: Table,
     /// By path: the layer, `in paihao.toml`.
-    places: BTreeMap<Path, String>,
+    locations: BTreeMap<Path, String>,
 }
 
 impl Tree {
@@ -20,16 +20,16 @@ impl Tree {
         Value::Table(self.root.clone())
     }
 
-    /// Lays `over` on top: tables merge key by key, anything else replaces what was there.
+    /// Lays `from_defaults` on top: tables merge key by key, anything else replaces what was there.
     pub(super) fn merge(&mut self, over: Table, place: &str) {
         let mut places = Vec::new();
         merge(&mut self.root, over, &mut Vec::new(), &mut places);
-        self.places.extend(places.into_iter().map(|path| (path, place.to_owned())));
+        self.locations.extend(places.into_iter().map(|path| (path, place.to_owned())));
     }
 
     /// Puts one value at a path, making tables on the way. A key on the way that differs only in
     /// case, or in `-` for `_`, is taken to be the one meant. Returns the path as it is spelled.
-    pub(super) fn put(&mut self, path: &[String], value: Value, place: &str) -> Path {
+    pub(super) fn set(&mut self, path: &[String], value: Value, place: &str) -> Path {
         let mut spelled = Path::new();
         let mut over = value;
         let mut here = Some(&self.root);
@@ -66,10 +66,10 @@ impl Tree {
     }
 
     /// The layer that a key came from: its own, or that of the nearest key around or within it.
-    pub(super) fn place(&self, path: &[String]) -> &str {
+    pub(super) fn location(&self, path: &[String]) -> &str {
         let at = |path: &[String]| {
-            let within = || self.places.iter().rfind(|(at, _)| at.starts_with(path));
-            self.places.get(path).or_else(|| within().map(|(_, place)| place))
+            let within = || self.locations.iter().rfind(|(at, _)| at.starts_with(path));
+            self.locations.get(path).or_else(|| within().map(|(_, place)| place))
         };
         (1..=path.len()).rev().find_map(|n| at(&path[..n])).map_or("", String::as_str)
     }

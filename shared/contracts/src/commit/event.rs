@@ -1,9 +1,9 @@
 //! What happened, as it is stored.
 
 use super::is_zero;
-use super::milestone::Milestone;
-use super::ticket::{CloseReason, Hold, Number, Rank, Ticket, Told};
-use super::visit::{Basis, Visit};
+use super::milestone::NotificationTrigger;
+use super::ticket::{CloseReason, Hold, Number, QuotedWait, Rank, Ticket};
+use super::visit::{ForecastBasis, VisitRecord};
 use crate::link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -61,9 +61,9 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         person: Option<Arc<str>>,
         rank: Rank,
-        told: Told,
+        told: QuotedWait,
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        basis: Option<Basis>,
+        basis: Option<ForecastBasis>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         via: Option<Arc<str>>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -74,7 +74,7 @@ pub enum Event {
     },
     TicketShown {
         ticket: u32,
-        told: Told,
+        told: QuotedWait,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         via: Option<Arc<str>>,
     },
@@ -112,7 +112,7 @@ pub enum Event {
         #[serde(skip_serializing_if = "is_zero", default)]
         implausible: bool,
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        visit: Option<Box<Visit>>,
+        visit: Option<Box<VisitRecord>>,
     },
     TicketMissed {
         ticket: u32,
@@ -143,7 +143,7 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         note: Option<Arc<str>>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        visit: Option<Box<Visit>>,
+        visit: Option<Box<VisitRecord>>,
     },
     TicketRestored {
         ticket: Box<Ticket>,
@@ -162,12 +162,12 @@ pub enum Event {
     HolderForgotten {
         ticket: u32,
     },
-    MilestoneReached(Milestone),
+    MilestoneReached(NotificationTrigger),
 }
 
 impl Event {
     /// Whether it is a piece of something larger, or leaves pieces to follow.
-    pub(super) fn is_piece(&self) -> bool {
+    pub(super) fn is_batch_part(&self) -> bool {
         match self {
             Event::DayOpened { carrying: left, .. }
             | Event::QueueSet { untold: left, .. }
@@ -182,7 +182,7 @@ impl Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
-pub enum By {
+pub enum ActorRef {
     Customer,
     Staff(Arc<str>),
     Manager(Arc<str>),

@@ -1,14 +1,14 @@
 //! What is to be told, as it is stored.
 
 use super::is_zero;
-use super::ticket::{Number, Told};
+use super::ticket::{Number, QuotedWait};
 use crate::link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Something the holder of a ticket is to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Milestone {
+pub struct NotificationTrigger {
     /// Whose ticket.
     pub ticket: u32,
     /// The business day, in days since 1970-01-01.
@@ -23,7 +23,7 @@ pub struct Milestone {
     /// The queue's name.
     pub queue_name: Arc<str>,
     /// What was reached.
-    pub kind: MilestoneKind,
+    pub kind: NotificationKind,
     /// The how-manieth of its kind for this ticket; 0 in version 1, which had only calls.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub occurrence: u32,
@@ -40,15 +40,15 @@ pub struct Milestone {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reached", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
-pub enum MilestoneKind {
+pub enum NotificationKind {
     Joined {
-        told: Told,
+        told: QuotedWait,
     },
     Near {
-        told: Told,
+        told: QuotedWait,
     },
     Next {
-        told: Told,
+        told: QuotedWait,
     },
     Called {
         counter_name: Arc<str>,
@@ -65,32 +65,32 @@ pub enum MilestoneKind {
         places: Option<u32>,
     },
     Returned {
-        through: Through,
-        told: Told,
+        through: ReturnCause,
+        told: QuotedWait,
     },
     Slipped {
-        told: Told,
+        told: QuotedWait,
     },
     Halted {
-        told: Told,
+        told: QuotedWait,
     },
     QueueClosed,
 }
 
-impl MilestoneKind {
+impl NotificationKind {
     /// The word for it, as it stands in a notice's key.
     pub fn name(&self) -> &'static str {
         match self {
-            MilestoneKind::Joined { .. } => "joined",
-            MilestoneKind::Near { .. } => "near",
-            MilestoneKind::Next { .. } => "next",
-            MilestoneKind::Called { .. } => "called",
-            MilestoneKind::Recalled { .. } => "recalled",
-            MilestoneKind::Missed { .. } => "missed",
-            MilestoneKind::Returned { .. } => "returned",
-            MilestoneKind::Slipped { .. } => "slipped",
-            MilestoneKind::Halted { .. } => "halted",
-            MilestoneKind::QueueClosed => "queue_closed",
+            NotificationKind::Joined { .. } => "joined",
+            NotificationKind::Near { .. } => "near",
+            NotificationKind::Next { .. } => "next",
+            NotificationKind::Called { .. } => "called",
+            NotificationKind::Recalled { .. } => "recalled",
+            NotificationKind::Missed { .. } => "missed",
+            NotificationKind::Returned { .. } => "returned",
+            NotificationKind::Slipped { .. } => "slipped",
+            NotificationKind::Halted { .. } => "halted",
+            NotificationKind::QueueClosed => "queue_closed",
         }
     }
 }
@@ -99,7 +99,7 @@ impl MilestoneKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
-pub enum Through {
+pub enum ReturnCause {
     Return,
     Transfer,
     PutBack,

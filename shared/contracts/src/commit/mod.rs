@@ -9,13 +9,14 @@ mod outcome;
 mod ticket;
 mod visit;
 
-pub use event::{By, Event, Mark, QueueState};
-pub use milestone::{Milestone, MilestoneKind, Through};
+pub use event::{ActorRef, Event, Mark, QueueState};
+pub use milestone::{NotificationKind, NotificationTrigger, ReturnCause};
 pub use outcome::Outcome;
 pub use ticket::{
-    CloseReason, Counts, Hold, HoldWhy, Marks, Notices, Number, Rank, Stage, State, Ticket, Told,
+    CloseReason, Hold, HoldKind, Marks, NotificationHistory, Number, QuotedWait, Rank, Ticket,
+    TicketCounts, TicketState, TicketStatus,
 };
-pub use visit::{Basis, Ending, Overtaken, Trail, Visit};
+pub use visit::{ForecastBasis, OvertakeCounts, VisitOutcome, VisitProgress, VisitRecord};
 
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 pub const COMMIT_VERSION: u32 = 3;
 
 /// The version of a commit without pieces.
-const WHOLE: u32 = 2;
+const UNBATCHED_VERSION: u32 = 2;
 
 /// Decisions of one site, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +46,8 @@ impl Commit {
         let turning = |decision: &Decision| matches!(decision.outcome, Outcome::DayTurning { .. });
         let pieces = decisions
             .iter()
-            .any(|decision| turning(decision) || decision.events.iter().any(Event::is_piece));
-        Commit { v: if pieces { COMMIT_VERSION } else { WHOLE }, site, decisions }
+            .any(|decision| turning(decision) || decision.events.iter().any(Event::is_batch_part));
+        Commit { v: if pieces { COMMIT_VERSION } else { UNBATCHED_VERSION }, site, decisions }
     }
 }
 
@@ -74,7 +75,7 @@ pub struct Decision {
     pub at: i64,
     /// On whose wish; version 1 did not say.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub by: Option<By>,
+    pub by: Option<ActorRef>,
     /// What the asker was answered.
     pub outcome: Outcome,
     /// What happened.

@@ -1,7 +1,7 @@
 //! What an asker was answered, as it is stored.
 
 use super::event::QueueState;
-use super::ticket::{Number, State, Told};
+use super::ticket::{Number, QuotedWait, TicketStatus};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ pub enum Outcome {
         ticket: u32,
         number: Number,
         queue: Arc<str>,
-        told: Told,
+        told: QuotedWait,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         called_to: Option<Arc<str>>,
         new: bool,
-        #[serde(skip_serializing_if = "State::is_usual", default)]
-        state: State,
+        #[serde(skip_serializing_if = "TicketStatus::is_usual", default)]
+        state: TicketStatus,
     },
     Called {
         ticket: u32,
@@ -46,7 +46,7 @@ pub enum Outcome {
         ticket: u32,
         number: Number,
         queue: Arc<str>,
-        state: State,
+        state: TicketStatus,
         ahead: u32,
     },
     Forgotten,

@@ -1,7 +1,7 @@
 //! A ticket as it is stored, where all of it has to be, and its parts.
 
 use super::is_zero;
-use super::visit::{Basis, Trail};
+use super::visit::{ForecastBasis, VisitProgress};
 use crate::link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct Rank {
 
 /// What a holder was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct QuotedWait {
     /// People ahead.
     pub ahead: u32,
     /// Minutes, from and to.
@@ -67,7 +67,7 @@ pub enum CloseReason {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
-pub enum State {
+pub enum TicketStatus {
     #[default]
     Waiting,
     Called,
@@ -78,10 +78,10 @@ pub enum State {
     Closed,
 }
 
-impl State {
+impl TicketStatus {
     /// Whether it is the one that is not written down.
     pub(super) fn is_usual(&self) -> bool {
-        *self == State::Waiting
+        *self == TicketStatus::Waiting
     }
 }
 
@@ -100,18 +100,18 @@ pub struct Ticket {
     pub taken_at: i64,
     pub arrived: i64,
     pub rank: Rank,
-    pub told: Told,
+    pub told: QuotedWait,
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub basis: Option<Basis>,
-    pub stage: Stage,
+    pub basis: Option<ForecastBasis>,
+    pub stage: TicketState,
     #[serde(skip_serializing_if = "is_zero", default)]
-    pub counts: Counts,
+    pub counts: TicketCounts,
     #[serde(skip_serializing_if = "is_zero", default)]
     pub marks: Marks,
     #[serde(skip_serializing_if = "is_zero", default)]
-    pub notices: Notices,
+    pub notices: NotificationHistory,
     #[serde(skip_serializing_if = "is_zero", default)]
-    pub trail: Trail,
+    pub trail: VisitProgress,
     #[serde(skip_serializing_if = "is_zero", default)]
     pub worked_ms: i64,
 }
@@ -120,7 +120,7 @@ pub struct Ticket {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each field is documented at the domain's stage of the same name")]
-pub enum Stage {
+pub enum TicketState {
     Waiting,
     Called { counter: Arc<str>, at: i64, call: u32, round: u32, last: i64, deadline: i64 },
     Serving { counter: Arc<str>, since: i64, at: i64 },
@@ -130,17 +130,17 @@ pub enum Stage {
     Closed { at: i64, reason: CloseReason },
 }
 
-impl Stage {
+impl TicketState {
     /// Its name.
-    pub fn state(&self) -> State {
+    pub fn status(&self) -> TicketStatus {
         match self {
-            Stage::Waiting => State::Waiting,
-            Stage::Called { .. } => State::Called,
-            Stage::Serving { .. } => State::Serving,
-            Stage::Held { .. } => State::Held,
-            Stage::Missed { .. } => State::Missed,
-            Stage::Done { .. } => State::Done,
-            Stage::Closed { .. } => State::Closed,
+            TicketState::Waiting => TicketStatus::Waiting,
+            TicketState::Called { .. } => TicketStatus::Called,
+            TicketState::Serving { .. } => TicketStatus::Serving,
+            TicketState::Held { .. } => TicketStatus::Held,
+            TicketState::Missed { .. } => TicketStatus::Missed,
+            TicketState::Done { .. } => TicketStatus::Done,
+            TicketState::Closed { .. } => TicketStatus::Closed,
         }
     }
 }
@@ -149,7 +149,7 @@ impl Stage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "each field is documented at the domain's type of the same name")]
 pub struct Hold {
-    pub why: HoldWhy,
+    pub why: HoldKind,
     #[serde(skip_serializing_if = "str::is_empty", default = "empty")]
     pub reason: Arc<str>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -168,7 +168,7 @@ fn empty() -> Arc<str> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
-pub enum HoldWhy {
+pub enum HoldKind {
     LetPass,
     Staff,
     Suspended,
@@ -178,7 +178,7 @@ pub enum HoldWhy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "each field is documented at the domain's type of the same name")]
-pub struct Counts {
+pub struct TicketCounts {
     pub calls: u32,
     pub misses: u32,
     pub holds: u32,
@@ -200,7 +200,7 @@ pub struct Marks {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "each field is documented at the domain's type of the same name")]
-pub struct Notices {
+pub struct NotificationHistory {
     pub order: u32,
     pub templates: u32,
     pub last: Option<i64>,

@@ -2,13 +2,13 @@
 //! names nobody.
 
 use super::is_zero;
-use super::ticket::{CloseReason, Counts, Told};
+use super::ticket::{CloseReason, QuotedWait, TicketCounts};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A visit that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Visit {
+pub struct VisitRecord {
     /// The business day on which it ended, in days since 1970-01-01.
     pub day: i32,
     /// The queue it was in at the end.
@@ -37,29 +37,29 @@ pub struct Visit {
     pub implausible: bool,
     /// How often what happened to it.
     #[serde(skip_serializing_if = "is_zero", default)]
-    pub counts: Counts,
+    pub counts: TicketCounts,
     /// Whether it was called before its turn.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub jumped: bool,
     /// What was told when the number was taken.
-    pub told: Told,
+    pub told: QuotedWait,
     /// What that rested on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub basis: Option<Basis>,
+    pub basis: Option<ForecastBasis>,
     /// How often others went before.
     #[serde(skip_serializing_if = "is_zero", default)]
-    pub overtaken: Overtaken,
+    pub overtaken: OvertakeCounts,
     /// How it ended.
-    pub end: Ending,
+    pub end: VisitOutcome,
 }
 
 /// What a told range rested on: predicted seconds, median seconds, version of the method.
-pub type Basis = (u32, u32, u8);
+pub type ForecastBasis = (u32, u32, u8);
 
 /// How a visit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ending {
+pub enum VisitOutcome {
     /// Served.
     Served,
     /// Closed, for this reason.
@@ -70,7 +70,7 @@ pub enum Ending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "each field is documented at the domain's type of the same name")]
-pub struct Overtaken {
+pub struct OvertakeCounts {
     #[serde(skip_serializing_if = "is_zero")]
     pub priority: u32,
     #[serde(skip_serializing_if = "is_zero")]
@@ -89,7 +89,7 @@ pub struct Overtaken {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "each field is documented at the domain's type of the same name")]
-pub struct Trail {
+pub struct VisitProgress {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub called_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ pub struct Trail {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed_ms: Option<i64>,
     #[serde(skip_serializing_if = "is_zero")]
-    pub overtaken: Overtaken,
+    pub overtaken: OvertakeCounts,
     /// The range told last, in minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shown: Option<(u32, u32)>,

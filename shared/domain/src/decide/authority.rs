@@ -1,6 +1,6 @@
 //! Who may do what: first by role, then by what the asker is bound to.
 
-use super::Sitting;
+use super::Decider;
 use crate::model::actor::{Actor, Role};
 use crate::model::ids::{CounterId, QueueId, TicketId};
 use crate::protocol::command::{Act, Mark};
@@ -9,7 +9,7 @@ use crate::protocol::refusal::Refusal;
 use Role::{Api, Customer, Manager, Staff, System};
 
 /// The roles that may ask for this at all. A manager may do what staff may.
-fn roles(act: &Act) -> &'static [Role] {
+fn allowed_roles(act: &Act) -> &'static [Role] {
     match act {
         Act::Take { .. } => &[Customer, Staff, Manager, Api],
         Act::Show { .. } | Act::Withdraw { .. } => &[Customer],
@@ -17,47 +17,49 @@ fn roles(act: &Act) -> &'static [Role] {
         Act::Leave { .. } => &[Customer, Staff, Manager, Api],
         Act::OpenCounter(_) | Act::BreakCounter(_) | Act::CloseCounter(_) => &[Staff, Manager, Api],
         Act::CallNext(_) => &[Staff, Manager, Api, System],
-        Act::CallThis { .. } | Act::Transfer { .. } => &[Staff, Manager, Api],
+        Act::CallTicket { .. } | Act::Transfer { .. } => &[Staff, Manager, Api],
         Act::Recall(_) | Act::Miss(_) => &[Staff, Manager, System],
         Act::Start(_) => &[Staff, Manager, Api],
         Act::Finish(_) => &[Staff, Manager, Api],
-        Act::PutBack(_) | Act::Suspend { .. } | Act::ResumeHere { .. } => &[Staff, Manager],
+        Act::PutBack(_) | Act::Suspend { .. } | Act::ResumeAtCounter { .. } => &[Staff, Manager],
         Act::Return(_) => &[Customer, Staff, Manager],
-        Act::Expire(_) | Act::CloseDay | Act::TellSlipped(_) => &[System],
-        Act::TellQueue(_) | Act::SweepQueue(_) => &[System],
+        Act::Expire(_) | Act::CloseDay | Act::NotifySlipped(_) => &[System],
+        Act::ContinueNotifyQueue(_) | Act::ContinueClearQueue(_) => &[System],
         Act::LetPass { .. } => &[Customer],
         Act::Hold { .. } | Act::Undo(_) | Act::Prioritise { .. } => &[Staff, Manager],
         Act::Resume(_) => &[Customer, Staff, Manager, System],
         Act::Mark { mark: Mark::Arrived, .. } => &[Customer, Staff, Manager],
         Act::Mark { mark: Mark::Party(_), .. } => &[Staff, Manager],
         Act::Mark { mark: Mark::TellAt(_), .. } => &[Customer],
-        Act::SetQueue { .. } => &[Manager, Api],
+        Act::SetQueueState { .. } => &[Manager, Api],
         Act::ClearQueue(_) => &[Manager, System],
     }
 }
 
-impl Sitting<'_> {
-    pub(super) fn may(&self, act: &Act) -> Result<(), Refusal> {
+impl Decider<'_> {
+    pub(super) fn authorize(&self, act: &Act) -> Result<(), Refusal> {
         let role = self.actor.role();
-        if !roles(act).contains(&role) {
+        if !allowed_roles(act).contains(&role) {
             return Err(Refusal::NotAllowed(role));
         }
         match act {
-            Act::Take { person, class, queue, .. } => self.may_take(person.as_ref(), *class, queue),
-            Act::Show { person } | Act::Withdraw { person } | Act::Forget { person } => {
-                self.is(person)
+            Act::Take { person, class, queue, .. } => {
+                self.authorize_take(person.as_ref(), *class, queue)
             }
-            Act::OpenCounter(counter) => self.may_sit_at(counter),
+            Act::Show { person } | Act::Withdraw { person } | Act::Forget { person } => {
+                self.authorize_person(person)
+            }
+            Act::OpenCounter(counter) => self.authorize_counter(counter),
             Act::BreakCounter(counter)
             | Act::CloseCounter(counter)
             | Act::CallNext(counter)
-            | Act::CallThis { counter, .. }
-            | Act::ResumeHere { counter, .. } => self.sits_at(counter),
+            | Act::CallTicket { counter, .. }
+            | Act::ResumeAtCounter { counter, .. } => self.authorize_counter_login(counter),
             Act::Recall(served) | Act::Start(served) | Act::PutBack(served) => {
-                self.sits_at(&served.counter)
+                self.authorize_counter_login(&served.counter)
             }
             Act::Finish(served) | Act::Miss(served) | Act::Suspend { served, .. } => {
-                self.sits_at(&served.counter)
+                self.authorize_counter_login(&served.counter)
             }
             Act::Leave { ticket, .. }
             | Act::Return(ticket)
@@ -68,21 +70,25 @@ impl Sitting<'_> {
             | Act::Transfer { ticket, .. }
             | Act::Undo(ticket)
             | Act::Prioritise { ticket, .. }
-            | Act::Mark { ticket, .. } => self.may_touch(*ticket),
-            Act::SetQueue { queue, .. } | Act::ClearQueue(queue) | Act::TellSlipped(queue) => {
+            | Act::Mark { ticket, .. } => self.authorize_ticket(*ticket),
+            Act::SetQueueState { queue, .. }
+            | Act::ClearQueue(queue)
+            | Act::NotifySlipped(queue) => {
                 self.queue(queue)?;
-                match self.actor.manages() || role == System {
+                match self.actor.is_manager() || role == System {
                     true => Ok(()),
                     false => Err(Refusal::NotAllowed(role)),
                 }
             }
-            Act::TellQueue(queue) | Act::SweepQueue(queue) => self.queue(queue).map(drop),
+            Act::ContinueNotifyQueue(queue) | Act::ContinueClearQueue(queue) => {
+                self.queue(queue).map(drop)
+            }
             Act::CloseDay => Ok(()),
         }
     }
 
     /// A customer takes for themselves, with the queue's own class; staff for somebody of theirs.
-    fn may_take(
+    fn authorize_take(
         &self,
         person: Option<&crate::model::ids::Person>,
         class: Option<u8>,
@@ -93,11 +99,11 @@ impl Sitting<'_> {
             Actor::Holder(_) => Err(Refusal::NotYourTicket),
             Actor::Customer(_) if class.is_some() => Err(Refusal::NotAllowed(Customer)),
             Actor::Customer(_) => Ok(()),
-            _ => self.serves(queue),
+            _ => self.authorize_queue(queue),
         }
     }
 
-    fn is(&self, person: &crate::model::ids::Person) -> Result<(), Refusal> {
+    fn authorize_person(&self, person: &crate::model::ids::Person) -> Result<(), Refusal> {
         match self.actor {
             Actor::Customer(me) if me != person => Err(Refusal::NotYourTicket),
             Actor::Holder(_) => Err(Refusal::NotYourTicket),
@@ -106,9 +112,9 @@ impl Sitting<'_> {
     }
 
     /// Whether it is one of the asker's counters.
-    fn may_sit_at(&self, counter: &CounterId) -> Result<(), Refusal> {
+    fn authorize_counter(&self, counter: &CounterId) -> Result<(), Refusal> {
         self.counter(counter)?;
-        match self.actor.bound_to() {
+        match self.actor.allowed_counters() {
             Some(counters) if !counters.contains(counter) => {
                 Err(Refusal::NotYourCounter(counter.clone()))
             }
@@ -117,23 +123,23 @@ impl Sitting<'_> {
     }
 
     /// Whether the asker is logged in at the counter, if they have to be.
-    fn sits_at(&self, counter: &CounterId) -> Result<(), Refusal> {
-        self.may_sit_at(counter)?;
+    fn authorize_counter_login(&self, counter: &CounterId) -> Result<(), Refusal> {
+        self.authorize_counter(counter)?;
         let (Actor::Staff { name, .. } | Actor::Api { name, .. }) = self.actor else {
             return Ok(());
         };
         let login = self.site.counter(counter).login;
         let elsewhere = login.is_some_and(|login| login != *name);
-        match self.actor.bound_to() {
+        match self.actor.allowed_counters() {
             Some(_) if elsewhere => Err(Refusal::NotYourCounter(counter.clone())),
             _ => Ok(()),
         }
     }
 
     /// Whether the queue is served by one of the asker's counters.
-    pub(super) fn serves(&self, queue: &QueueId) -> Result<(), Refusal> {
+    pub(super) fn authorize_queue(&self, queue: &QueueId) -> Result<(), Refusal> {
         self.queue(queue)?;
-        let Some(counters) = self.actor.bound_to() else { return Ok(()) };
+        let Some(counters) = self.actor.allowed_counters() else { return Ok(()) };
         match self.rules.counters_of(queue).any(|counter| counters.contains(counter)) {
             true => Ok(()),
             false => Err(Refusal::NotYourQueue(queue.clone())),
@@ -141,7 +147,7 @@ impl Sitting<'_> {
     }
 
     /// A customer touches their own ticket, staff those of their counters' queues.
-    fn may_touch(&self, ticket: TicketId) -> Result<(), Refusal> {
+    fn authorize_ticket(&self, ticket: TicketId) -> Result<(), Refusal> {
         let ticket = self.ticket(ticket)?;
         match self.actor {
             Actor::Holder(held) if *held != ticket.id => Err(Refusal::NotYourTicket),
@@ -150,8 +156,8 @@ impl Sitting<'_> {
                 Err(Refusal::NotYourTicket)
             }
             Actor::Customer(_) | Actor::System => Ok(()),
-            _ if self.actor.bound_to().is_none() => Ok(()),
-            _ => self.serves(&ticket.queue),
+            _ if self.actor.allowed_counters().is_none() => Ok(()),
+            _ => self.authorize_queue(&ticket.queue),
         }
     }
 }

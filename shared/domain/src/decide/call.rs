@@ -1,31 +1,31 @@
 //! Calling: the next one, a certain one, once more; and taking a call back.
 
-use super::{Heard, Sitting, wrong_state};
-use crate::chooser::{Choice, choose};
+use super::{Decided, Decider, wrong_state};
+use crate::chooser::{NextTicket, next_ticket};
 use crate::model::ids::{CounterId, QueueId, TicketId};
 use crate::model::rules::CounterRules;
-use crate::model::ticket::{HoldWhy, Stage, State, Ticket};
+use crate::model::ticket::{HoldKind, Ticket, TicketState, TicketStatus};
 use crate::model::time::Timestamp;
-use crate::protocol::command::{QueueState, Served};
+use crate::protocol::command::{CounterTicket, QueueState};
 use crate::protocol::event::{Event, Outcome};
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
 /// Between two calls of the same person.
-pub(super) const RECALL_GAP_MS: i64 = 15_000;
+pub(super) const MIN_RECALL_INTERVAL_MS: i64 = 15_000;
 
 /// A call can be taken back for so long.
-pub(super) const PUT_BACK_MS: i64 = 60_000;
+pub(super) const PUT_BACK_WINDOW_MS: i64 = 60_000;
 
 /// The reason that is preset for calling one who was missed and stands there.
-const RETURNED: &str = "returned";
+const RETURNED_REASON: &str = "returned";
 
-impl Sitting<'_> {
-    pub(super) fn call_next(&self, counter: &CounterId) -> Heard {
-        let rules = self.serving_counter(counter)?;
-        let done = self.done_with(counter)?;
-        let Some(choice) = choose(self.site, self.rules, rules) else {
-            return Err(self.nobody_for(counter, rules));
+impl Decider<'_> {
+    pub(super) fn call_next(&self, counter: &CounterId) -> Decided {
+        let rules = self.require_open_counter(counter)?;
+        let done = self.finish_current(counter)?;
+        let Some(choice) = next_ticket(self.site, self.rules, rules) else {
+            return Err(self.nobody_to_call_refusal(counter, rules));
         };
         let next = self.ticket(choice.ticket)?;
         let (outcome, called) = self.call(next, counter, None, choice)?;
@@ -33,16 +33,16 @@ impl Sitting<'_> {
     }
 
     /// Why nobody can be called: nobody waits, or those who do are not called for now.
-    fn nobody_for(&self, counter: &CounterId, rules: &CounterRules) -> Refusal {
+    fn nobody_to_call_refusal(&self, counter: &CounterId, rules: &CounterRules) -> Refusal {
         let waits =
             |queue: &QueueId| self.site.lines.get(queue).is_some_and(|line| !line.is_empty());
         let Some(queue) = rules.queues.iter().find(|queue| waits(queue)) else {
             return Refusal::NobodyWaiting(counter.clone());
         };
-        self.not_calling(queue)
+        self.not_calling_refusal(queue)
     }
 
-    fn not_calling(&self, queue: &QueueId) -> Refusal {
+    fn not_calling_refusal(&self, queue: &QueueId) -> Refusal {
         match self.site.queue_state(self.rules, queue) {
             QueueState::Closed => Refusal::QueueClosed(queue.clone()),
             _ => Refusal::QueueHalted(queue.clone()),
@@ -51,38 +51,39 @@ impl Sitting<'_> {
 
     /// Whom the counter serves is finished with by the call of the next one. Whom it has called
     /// and not begun to serve is not: that may be a slip of the finger.
-    fn done_with(&self, counter: &CounterId) -> Result<Option<Event>, Refusal> {
-        match self.at_counter(counter) {
-            Ok(ticket) if ticket.state() == State::Serving => {
-                Ok(Some(self.finished(ticket, counter, true)))
+    fn finish_current(&self, counter: &CounterId) -> Result<Option<Event>, Refusal> {
+        match self.ticket_at_counter(counter) {
+            Ok(ticket) if ticket.status() == TicketStatus::Serving => {
+                Ok(Some(self.finished_event(ticket, counter, true)))
             }
-            _ => self.free(counter).map(|()| None),
+            _ => self.require_free_counter(counter).map(|()| None),
         }
     }
 
-    pub(super) fn call_this(
+    pub(super) fn call_ticket(
         &self,
         counter: &CounterId,
         ticket: TicketId,
         reason: Option<&Arc<str>>,
-    ) -> Heard {
-        let rules = self.serving_counter(counter)?;
-        self.free(counter)?;
-        let ticket = self.live(ticket)?;
-        let preset = match ticket.stage {
-            Stage::Waiting => None,
-            Stage::Missed { .. } => Some(Arc::from(RETURNED)),
+    ) -> Decided {
+        let rules = self.require_open_counter(counter)?;
+        self.require_free_counter(counter)?;
+        let ticket = self.live_ticket(ticket)?;
+        let preset = match ticket.state {
+            TicketState::Waiting => None,
+            TicketState::Missed { .. } => Some(Arc::from(RETURNED_REASON)),
             _ => return Err(wrong_state(ticket)),
         };
         if !rules.queues.contains(&ticket.queue) {
             return Err(Refusal::WrongCounter(counter.clone()));
         }
-        if !self.site.calls(self.rules, &ticket.queue) {
-            return Err(self.not_calling(&ticket.queue));
+        if !self.site.is_calling(self.rules, &ticket.queue) {
+            return Err(self.not_calling_refusal(&ticket.queue));
         }
         let reason = reason.filter(|reason| !reason.trim().is_empty()).cloned().or(preset);
         let reason = reason.ok_or(Refusal::ReasonNeeded)?;
-        let choice = Choice { ticket: ticket.id, over: Vec::new(), turn: None };
+        let choice =
+            NextTicket { ticket: ticket.id, passed_over: Vec::new(), next_interleave_step: None };
         self.call(ticket, counter, Some(reason), choice)
     }
 
@@ -91,35 +92,35 @@ impl Sitting<'_> {
         ticket: &Ticket,
         counter: &CounterId,
         reason: Option<Arc<str>>,
-        choice: Choice,
-    ) -> Heard {
+        choice: NextTicket,
+    ) -> Decided {
         let rules = self.queue(&ticket.queue)?;
         let deadline = self.now.at.plus_ms(i64::from(rules.grace_seconds) * 1000);
         let call = ticket.counts.calls + 1;
-        let outcome = called_to(ticket, counter, deadline);
+        let outcome = called_outcome(ticket, counter, deadline);
         let called = Event::TicketCalled {
             ticket: ticket.id,
             counter: counter.clone(),
             call,
             deadline,
             reason,
-            over: choice.over,
-            turn: choice.turn,
+            over: choice.passed_over,
+            turn: choice.next_interleave_step,
         };
         let started = rules
             .start_on_call
             .then(|| Event::TicketStarted { ticket: ticket.id, counter: counter.clone() });
-        let let_pass = self.let_passed(ticket);
+        let let_pass = self.resume_after_let_pass(ticket);
         Ok((outcome, [called].into_iter().chain(started).chain(let_pass).collect()))
     }
 
     /// Those who let so many others pass, and now have.
-    fn let_passed(&self, called: &Ticket) -> Vec<Event> {
+    fn resume_after_let_pass(&self, called: &Ticket) -> Vec<Event> {
         let Some(line) = self.site.lines.get(&called.queue) else { return Vec::new() };
         let held = line.held.iter().filter_map(|id| self.site.ticket(*id));
-        let over = held.filter(|held| match &held.stage {
-            Stage::Held { hold, .. } => {
-                hold.why == HoldWhy::LetPass
+        let over = held.filter(|held| match &held.state {
+            TicketState::Held { hold, .. } => {
+                hold.kind == HoldKind::LetPass
                     && hold.after_calls.is_some_and(|calls| line.calls + 1 >= calls)
             }
             _ => false,
@@ -127,9 +128,9 @@ impl Sitting<'_> {
         over.map(|held| Event::TicketResumed { ticket: held.id }).collect()
     }
 
-    pub(super) fn recall(&self, served: &Served) -> Heard {
-        let ticket = self.meant_by(served)?;
-        let Stage::Called { counter, call, round, last, deadline, .. } = &ticket.stage else {
+    pub(super) fn recall(&self, served: &CounterTicket) -> Decided {
+        let ticket = self.confirm_counter_ticket(served)?;
+        let TicketState::Called { counter, call, round, last, deadline, .. } = &ticket.state else {
             return Err(wrong_state(ticket));
         };
         let rules = self.queue(&ticket.queue)?;
@@ -137,8 +138,8 @@ impl Sitting<'_> {
             return Err(Refusal::TooOften(ticket.number.clone()));
         }
         let gap = self.now.at.since_ms(*last);
-        if gap < RECALL_GAP_MS {
-            let left = ((RECALL_GAP_MS - gap) / 1000 + 1).clamp(1, 3600);
+        if gap < MIN_RECALL_INTERVAL_MS {
+            let left = ((MIN_RECALL_INTERVAL_MS - gap) / 1000 + 1).clamp(1, 3600);
             return Err(Refusal::TooSoon(left as u32));
         }
         let grace = i64::from(rules.grace_seconds) * 1000;
@@ -147,7 +148,7 @@ impl Sitting<'_> {
             1 => self.now.at.plus_ms(grace).max(*deadline),
             _ => *deadline,
         };
-        let outcome = called_to(ticket, counter, deadline);
+        let outcome = called_outcome(ticket, counter, deadline);
         let recalled = Event::TicketRecalled {
             ticket: ticket.id,
             counter: counter.clone(),
@@ -158,17 +159,17 @@ impl Sitting<'_> {
         Ok((outcome, vec![recalled]))
     }
 
-    pub(super) fn put_back(&self, served: &Served) -> Heard {
-        let ticket = self.meant_by(served)?;
-        let Stage::Called { at, .. } = &ticket.stage else { return Err(wrong_state(ticket)) };
-        if self.now.at.since_ms(*at) > PUT_BACK_MS {
+    pub(super) fn put_back(&self, served: &CounterTicket) -> Decided {
+        let ticket = self.confirm_counter_ticket(served)?;
+        let TicketState::Called { at, .. } = &ticket.state else { return Err(wrong_state(ticket)) };
+        if self.now.at.since_ms(*at) > PUT_BACK_WINDOW_MS {
             return Err(Refusal::TooLate(ticket.number.clone()));
         }
-        self.stands(ticket, vec![Event::TicketPutBack { ticket: ticket.id }])
+        self.outcome_after(ticket, vec![Event::TicketPutBack { ticket: ticket.id }])
     }
 }
 
-fn called_to(ticket: &Ticket, counter: &CounterId, deadline: Timestamp) -> Outcome {
+fn called_outcome(ticket: &Ticket, counter: &CounterId, deadline: Timestamp) -> Outcome {
     Outcome::Called {
         ticket: ticket.id,
         number: ticket.number.clone(),

@@ -1,6 +1,6 @@
 //! Opening and closing counters: one login a counter, and one counter a login.
 
-use super::{Heard, Sitting};
+use super::{Decided, Decider};
 use crate::model::actor::Actor;
 use crate::model::ids::CounterId;
 use crate::model::site::CounterState;
@@ -8,22 +8,22 @@ use crate::protocol::event::{Event, Outcome};
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
-impl Sitting<'_> {
-    pub(super) fn open_counter(&self, counter: &CounterId) -> Heard {
-        let login = self.login();
+impl Decider<'_> {
+    pub(super) fn open_counter(&self, counter: &CounterId) -> Decided {
+        let login = self.actor_login();
         let is = self.site.counter(counter);
         let in_use = is.state != CounterState::Offline;
-        if in_use && self.actor.bound_to().is_some() && is.login != login {
+        if in_use && self.actor.allowed_counters().is_some() && is.login != login {
             return Err(Refusal::CounterTaken(counter.clone()));
         }
-        if let Some(other) = self.elsewhere(counter) {
+        if let Some(other) = self.other_counter_of_actor(counter) {
             return Err(Refusal::ElsewhereLoggedIn(other));
         }
         let event = Event::CounterOpened { counter: counter.clone(), login };
         Ok((Outcome::CounterOpen(counter.clone()), vec![event]))
     }
 
-    fn login(&self) -> Option<Arc<str>> {
+    fn actor_login(&self) -> Option<Arc<str>> {
         match self.actor {
             Actor::Staff { name, .. } | Actor::Api { name, .. } | Actor::Manager(name) => {
                 Some(name.clone())
@@ -33,7 +33,7 @@ impl Sitting<'_> {
     }
 
     /// Another counter at which the asker is, if they may have only one.
-    fn elsewhere(&self, counter: &CounterId) -> Option<CounterId> {
+    fn other_counter_of_actor(&self, counter: &CounterId) -> Option<CounterId> {
         let Actor::Staff { name, .. } = self.actor else { return None };
         if self.rules.several_counters {
             return None;
@@ -43,17 +43,17 @@ impl Sitting<'_> {
         mine.next().map(|(id, _)| id.clone())
     }
 
-    pub(super) fn break_counter(&self, counter: &CounterId) -> Heard {
+    pub(super) fn break_counter(&self, counter: &CounterId) -> Decided {
         if self.site.counter(counter).state == CounterState::Offline {
             return Err(Refusal::CounterClosed(counter.clone()));
         }
-        self.free(counter)?;
+        self.require_free_counter(counter)?;
         let event = Event::CounterPaused { counter: counter.clone() };
         Ok((Outcome::CounterPaused(counter.clone()), vec![event]))
     }
 
-    pub(super) fn close_counter(&self, counter: &CounterId) -> Heard {
-        self.free(counter)?;
+    pub(super) fn close_counter(&self, counter: &CounterId) -> Decided {
+        self.require_free_counter(counter)?;
         let event = Event::CounterClosed { counter: counter.clone() };
         Ok((Outcome::CounterClosed(counter.clone()), vec![event]))
     }

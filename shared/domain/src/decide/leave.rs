@@ -1,22 +1,22 @@
 //! Giving a place up, and being forgotten.
 
-use super::{Heard, Sitting, wrong_state};
+use super::{Decided, Decider, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::{Person, TicketId};
-use crate::model::ticket::{CloseReason, State, Ticket};
+use crate::model::ticket::{CloseReason, Ticket, TicketStatus};
 use crate::protocol::event::{Event, Outcome};
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
-impl Sitting<'_> {
-    pub(super) fn held(&self, person: &Person) -> Result<&Ticket, Refusal> {
-        self.site.held_by(person).ok_or(Refusal::NoTicketHeld)
+impl Decider<'_> {
+    pub(super) fn live_ticket_of(&self, person: &Person) -> Result<&Ticket, Refusal> {
+        self.site.live_ticket_of(person).ok_or(Refusal::NoTicketHeld)
     }
 
     /// Whoever is being served is finished with, and does not leave.
-    pub(super) fn leave(&self, ticket: TicketId, reason: Option<&Arc<str>>) -> Heard {
-        let ticket = self.live(ticket)?;
-        if ticket.state() == State::Serving {
+    pub(super) fn leave(&self, ticket: TicketId, reason: Option<&Arc<str>>) -> Decided {
+        let ticket = self.live_ticket(ticket)?;
+        if ticket.status() == TicketStatus::Serving {
             return Err(wrong_state(ticket));
         }
         let note = reason.filter(|reason| !reason.trim().is_empty()).cloned();
@@ -26,18 +26,18 @@ impl Sitting<'_> {
             (_, None) => return Err(Refusal::ReasonNeeded),
         };
         let outcome = Outcome::Left { ticket: ticket.id, number: ticket.number.clone() };
-        Ok((outcome, vec![Event::closed(ticket.id, reason, note)]))
+        Ok((outcome, vec![Event::ticket_closed(ticket.id, reason, note)]))
     }
 
-    pub(super) fn forget(&self, person: &Person) -> Heard {
+    pub(super) fn forget(&self, person: &Person) -> Decided {
         let theirs = self.site.tickets_of(person);
         let events: Vec<_> = theirs
             .flat_map(|ticket| {
                 let reason = CloseReason::ByCustomer;
-                let closed = Event::closed(ticket.id, reason, None);
+                let closed = Event::ticket_closed(ticket.id, reason, None);
                 let forgotten = Event::HolderForgotten { ticket: ticket.id };
                 // A service goes on, for somebody without a name.
-                let leaves = ticket.is_live() && ticket.state() != State::Serving;
+                let leaves = ticket.is_live() && ticket.status() != TicketStatus::Serving;
                 leaves.then_some(closed).into_iter().chain([forgotten])
             })
             .collect();

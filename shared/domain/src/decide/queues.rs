@@ -1,64 +1,69 @@
 //! Opening, pausing, halting, closing and clearing a queue; and telling those who wait longer.
 
-use super::{Heard, Sitting};
+use super::{Decided, Decider};
 use crate::milestones;
 use crate::model::ids::QueueId;
 use crate::model::ticket::CloseReason;
-use crate::pieces::PIECE;
+use crate::pieces::MAX_BATCH_TICKETS;
 use crate::protocol::command::QueueState;
 use crate::protocol::event::{Event, Outcome};
 use crate::protocol::refusal::Refusal;
 
-impl Sitting<'_> {
-    pub(super) fn set_queue(&self, queue: &QueueId, state: QueueState) -> Heard {
+impl Decider<'_> {
+    pub(super) fn set_queue(&self, queue: &QueueId, state: QueueState) -> Decided {
         let told = matches!(state, QueueState::Halted | QueueState::Closed);
         let line = self.site.lines.get(queue).filter(|_| told);
-        let untold = line.map_or(0, |line| line.listeners().skip(PIECE).count() as u32);
+        let untold = line
+            .map_or(0, |line| line.notification_targets().skip(MAX_BATCH_TICKETS).count() as u32);
         let event = Event::QueueSet { queue: queue.clone(), state, untold };
         Ok((Outcome::QueueIs(queue.clone(), state), vec![event]))
     }
 
     /// Goes on telling those who were there that the queue was halted or closed.
-    pub(super) fn tell_queue(&self, queue: &QueueId) -> Heard {
-        let Some(rest) = self.site.lines.get(queue).and_then(|line| line.untold.as_ref()) else {
+    pub(super) fn continue_notify_queue(&self, queue: &QueueId) -> Decided {
+        let Some(rest) = self.site.lines.get(queue).and_then(|line| line.unnotified.as_ref())
+        else {
             return Err(Refusal::NotDue);
         };
-        let people = rest.piece().count() as u32;
-        let mut told = milestones::queue_told(self.site, self.rules, self.now, queue, rest);
+        let people = rest.next_batch().count() as u32;
+        let mut told =
+            milestones::queue_state_notifications(self.site, self.rules, self.now, queue, rest);
         told.push(Event::QueueTold { queue: queue.clone(), people });
         Ok((Outcome::Told { people }, told))
     }
 
     /// Voids everybody who is not being called or served there.
-    pub(super) fn clear_queue(&self, queue: &QueueId) -> Heard {
-        let all: Vec<_> = self.site.line(queue).all().collect();
-        let (voided, unswept) = (all.len() as u32, all.len().saturating_sub(PIECE) as u32);
-        let first = all.into_iter().take(PIECE);
-        let closed = first.map(|ticket| Event::closed(ticket, CloseReason::QueueCleared, None));
+    pub(super) fn clear_queue(&self, queue: &QueueId) -> Decided {
+        let all: Vec<_> = self.site.line(queue).all_tickets().collect();
+        let (voided, unswept) =
+            (all.len() as u32, all.len().saturating_sub(MAX_BATCH_TICKETS) as u32);
+        let first = all.into_iter().take(MAX_BATCH_TICKETS);
+        let closed =
+            first.map(|ticket| Event::ticket_closed(ticket, CloseReason::QueueCleared, None));
         let cleared = Event::QueueCleared { queue: queue.clone(), voided, unswept };
         let outcome = Outcome::QueueCleared { queue: queue.clone(), voided };
         Ok((outcome, closed.chain([cleared]).collect()))
     }
 
     /// Goes on voiding those who were there when the queue was cleared, and still are.
-    pub(super) fn sweep_queue(&self, queue: &QueueId) -> Heard {
-        let Some(rest) = self.site.lines.get(queue).and_then(|line| line.unswept.as_ref()) else {
+    pub(super) fn continue_clear_queue(&self, queue: &QueueId) -> Decided {
+        let Some(rest) = self.site.lines.get(queue).and_then(|line| line.uncleared.as_ref()) else {
             return Err(Refusal::NotDue);
         };
-        let tickets = rest.piece().count() as u32;
-        let there = rest.piece().filter(|id| {
+        let tickets = rest.next_batch().count() as u32;
+        let there = rest.next_batch().filter(|id| {
             let ticket = self.site.ticket(*id).filter(|ticket| ticket.queue == *queue);
             ticket.is_some_and(|ticket| ticket.is_live() && ticket.at_counter().is_none())
         });
         let mut events: Vec<_> =
-            there.map(|id| Event::closed(id, CloseReason::QueueCleared, None)).collect();
+            there.map(|id| Event::ticket_closed(id, CloseReason::QueueCleared, None)).collect();
         let voided = events.len() as u32;
         events.push(Event::QueueSwept { queue: queue.clone(), tickets });
         Ok((Outcome::QueueCleared { queue: queue.clone(), voided }, events))
     }
 
-    pub(super) fn tell_slipped(&self, queue: &QueueId) -> Heard {
-        let told = milestones::slipped(self.site, self.rules, self.now, queue);
+    pub(super) fn notify_slipped(&self, queue: &QueueId) -> Decided {
+        let told = milestones::slip_notifications(self.site, self.rules, self.now, queue);
         match told.len() {
             0 => Err(Refusal::NotDue),
             people => Ok((Outcome::Told { people: people as u32 }, told)),

@@ -1,24 +1,24 @@
 //! Another queue, another class, and what is noted beside the state.
 
-use super::{Heard, Sitting, wrong_state};
-use crate::milestones::FARTHEST;
+use super::{Decided, Decider, wrong_state};
+use crate::milestones::MAX_NOTIFY_AHEAD;
 use crate::model::ids::{QueueId, TicketId};
-use crate::model::rules::{MISSED_LANE, Placement};
-use crate::model::ticket::{Rank, Stage};
+use crate::model::rules::{MISSED_LANE_CLASS, Placement};
+use crate::model::ticket::{Rank, TicketState};
 use crate::protocol::command::{Mark, QueueState};
 use crate::protocol::event::Event;
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
-impl Sitting<'_> {
-    pub(super) fn transfer(&self, ticket: TicketId, queue: &QueueId) -> Heard {
-        let ticket = self.live(ticket)?;
-        if !matches!(ticket.stage, Stage::Called { .. } | Stage::Serving { .. }) {
+impl Decider<'_> {
+    pub(super) fn transfer(&self, ticket: TicketId, queue: &QueueId) -> Decided {
+        let ticket = self.live_ticket(ticket)?;
+        if !matches!(ticket.state, TicketState::Called { .. } | TicketState::Serving { .. }) {
             return Err(wrong_state(ticket));
         }
         let rules = self.queue(queue)?;
         let state = self.site.queue_state(self.rules, queue);
-        if !self.actor.manages() && state != QueueState::Open {
+        if !self.actor.is_manager() && state != QueueState::Open {
             return Err(match state {
                 QueueState::Paused => Refusal::QueuePaused(queue.clone()),
                 QueueState::Halted => Refusal::QueueHalted(queue.clone()),
@@ -26,42 +26,45 @@ impl Sitting<'_> {
             });
         }
         let (class, line) = (ticket.rank.class, self.site.line(queue));
-        let end = || line.tail(self.at_the_end(class, ticket.id));
+        let end = || line.tail_rank(self.arrival_rank(class, ticket.id));
         let rank = match rules.transfer {
             Placement::Arrival => {
-                Rank { class, arrival: ticket.arrived, sequence: ticket.id.0, turn: 0 }
+                Rank { class, arrival: ticket.arrived, sequence: ticket.id.0, offset: 0 }
             }
-            Placement::Front => line.front(class).unwrap_or_else(end),
+            Placement::Front => line.front_rank(class).unwrap_or_else(end),
             Placement::Tail => end(),
         };
         let moved = Event::TicketTransferred { ticket: ticket.id, queue: queue.clone(), rank };
-        self.stands(ticket, vec![moved])
+        self.outcome_after(ticket, vec![moved])
     }
 
-    pub(super) fn prioritise(&self, ticket: TicketId, class: u8, reason: &Arc<str>) -> Heard {
-        let ticket = self.live(ticket)?;
+    pub(super) fn prioritise(&self, ticket: TicketId, class: u8, reason: &Arc<str>) -> Decided {
+        let ticket = self.live_ticket(ticket)?;
         if reason.trim().is_empty() {
             return Err(Refusal::ReasonNeeded);
         }
-        if class >= MISSED_LANE {
+        if class >= MISSED_LANE_CLASS {
             return Err(Refusal::OutOfRange("a priority class is 0 to 8"));
         }
         let rank = Rank { class, ..ticket.rank };
         let reason = reason.clone();
-        self.stands(ticket, vec![Event::TicketPrioritised { ticket: ticket.id, rank, reason }])
+        self.outcome_after(
+            ticket,
+            vec![Event::TicketPrioritised { ticket: ticket.id, rank, reason }],
+        )
     }
 
-    pub(super) fn mark(&self, ticket: TicketId, mark: Mark) -> Heard {
-        let ticket = self.live(ticket)?;
+    pub(super) fn mark(&self, ticket: TicketId, mark: Mark) -> Decided {
+        let ticket = self.live_ticket(ticket)?;
         match mark {
             Mark::Party(people) if !(1..=99).contains(&people) => {
                 return Err(Refusal::OutOfRange("a party is 1 to 99 people"));
             }
-            Mark::TellAt(Some(ahead)) if !(1..=FARTHEST).contains(&ahead) => {
+            Mark::TellAt(Some(ahead)) if !(1..=MAX_NOTIFY_AHEAD).contains(&ahead) => {
                 return Err(Refusal::OutOfRange("told with 1 to 20 ahead"));
             }
             _ => {}
         }
-        self.stands(ticket, vec![Event::TicketMarked { ticket: ticket.id, mark }])
+        self.outcome_after(ticket, vec![Event::TicketMarked { ticket: ticket.id, mark }])
     }
 }

@@ -1,49 +1,49 @@
 //! Whether what was told came true.
 
-use super::situation::Band;
+use super::situation::AheadBand;
 use std::collections::BTreeMap;
 
 /// An error of so many seconds is as good as none.
-const CLOSE_S: u32 = 5 * 60;
+const CLOSE_ERROR_S: u32 = 5 * 60;
 /// Errors are counted in steps of so many seconds, to find their median.
-const STEP_S: u32 = 15;
+const ERROR_BUCKET_S: u32 = 15;
 
 /// Sums over forecasts that came out. Scores of parts add up to the score of the whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Score {
+pub struct AccuracyScore {
     count: u64,
-    kept: u64,
-    close: u64,
+    within_bound: u64,
+    close_to_median: u64,
     error_s: u64,
     bias_s: i64,
     waited_s: u64,
-    by_size: BTreeMap<u32, u64>,
+    error_histogram: BTreeMap<u32, u64>,
 }
 
-impl Score {
+impl AccuracyScore {
     /// Counts somebody who was told a median and an upper bound and waited so long, all in
     /// seconds.
     pub fn add(&mut self, median_s: u32, promise_s: u32, waited_s: u32) {
         let error = median_s.abs_diff(waited_s);
         self.count += 1;
-        self.kept += u64::from(waited_s <= promise_s);
-        self.close += u64::from(error <= CLOSE_S.max(waited_s / 4));
+        self.within_bound += u64::from(waited_s <= promise_s);
+        self.close_to_median += u64::from(error <= CLOSE_ERROR_S.max(waited_s / 4));
         self.error_s += u64::from(error);
         self.bias_s += i64::from(median_s) - i64::from(waited_s);
         self.waited_s += u64::from(waited_s);
-        *self.by_size.entry(error / STEP_S).or_default() += 1;
+        *self.error_histogram.entry(error / ERROR_BUCKET_S).or_default() += 1;
     }
 
     /// Takes in another score.
-    pub fn merge(&mut self, other: &Score) {
+    pub fn merge(&mut self, other: &AccuracyScore) {
         self.count += other.count;
-        self.kept += other.kept;
-        self.close += other.close;
+        self.within_bound += other.within_bound;
+        self.close_to_median += other.close_to_median;
         self.error_s += other.error_s;
         self.bias_s += other.bias_s;
         self.waited_s += other.waited_s;
-        for (size, count) in &other.by_size {
-            *self.by_size.entry(*size).or_default() += count;
+        for (size, count) in &other.error_histogram {
+            *self.error_histogram.entry(*size).or_default() += count;
         }
     }
 
@@ -54,12 +54,12 @@ impl Score {
 
     /// The share called within the upper bound, `None` of nobody.
     pub fn coverage(&self) -> Option<f64> {
-        self.mean(self.kept as f64)
+        self.mean(self.within_bound as f64)
     }
 
     /// The share whose median was within five minutes, or a quarter of the wait.
-    pub fn within(&self) -> Option<f64> {
-        self.mean(self.close as f64)
+    pub fn close_share(&self) -> Option<f64> {
+        self.mean(self.close_to_median as f64)
     }
 
     /// The mean absolute error of the median, in minutes.
@@ -70,11 +70,11 @@ impl Score {
     /// The median absolute error of the median, in minutes, to the quarter above.
     pub fn median_error(&self) -> Option<f64> {
         let mut seen = 0;
-        let middle = self.by_size.iter().find(|(_, count)| {
+        let middle = self.error_histogram.iter().find(|(_, count)| {
             seen += **count;
             2 * seen >= self.count
         });
-        middle.map(|(size, _)| f64::from((size + 1) * STEP_S) / 60.0)
+        middle.map(|(size, _)| f64::from((size + 1) * ERROR_BUCKET_S) / 60.0)
     }
 
     /// By how many minutes the median was too long, as a mean; negative if too short.
@@ -95,13 +95,13 @@ impl Score {
 /// Scores by how many were ahead and by the hour of joining, at the site.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Accuracy {
-    cells: BTreeMap<(Band, u8), Score>,
+    cells: BTreeMap<(AheadBand, u8), AccuracyScore>,
 }
 
 impl Accuracy {
-    /// Counts somebody who joined in this hour with so many ahead; see [`Score::add`].
+    /// Counts somebody who joined in this hour with so many ahead; see [`AccuracyScore::add`].
     pub fn add(&mut self, ahead: u32, hour: u8, median_s: u32, promise_s: u32, waited_s: u32) {
-        let cell = self.cells.entry((Band::of(ahead), hour)).or_default();
+        let cell = self.cells.entry((AheadBand::of(ahead), hour)).or_default();
         cell.add(median_s, promise_s, waited_s);
     }
 
@@ -113,27 +113,27 @@ impl Accuracy {
     }
 
     /// Everybody's.
-    pub fn total(&self) -> Score {
-        self.of(|_, _| true)
+    pub fn total(&self) -> AccuracyScore {
+        self.sum_where(|_, _| true)
     }
 
     /// Of those with so many ahead.
-    pub fn of_band(&self, band: Band) -> Score {
-        self.of(|b, _| b == band)
+    pub fn of_band(&self, band: AheadBand) -> AccuracyScore {
+        self.sum_where(|b, _| b == band)
     }
 
     /// Of those who joined in this hour.
-    pub fn of_hour(&self, hour: u8) -> Score {
-        self.of(|_, h| h == hour)
+    pub fn of_hour(&self, hour: u8) -> AccuracyScore {
+        self.sum_where(|_, h| h == hour)
     }
 
     /// The cells that hold anybody, for metrics and reports.
-    pub fn cells(&self) -> impl Iterator<Item = (Band, u8, &Score)> {
+    pub fn cells(&self) -> impl Iterator<Item = (AheadBand, u8, &AccuracyScore)> {
         self.cells.iter().map(|((band, hour), score)| (*band, *hour, score))
     }
 
-    fn of(&self, counts: impl Fn(Band, u8) -> bool) -> Score {
-        let mut sum = Score::default();
+    fn sum_where(&self, counts: impl Fn(AheadBand, u8) -> bool) -> AccuracyScore {
+        let mut sum = AccuracyScore::default();
         for (band, hour, score) in self.cells() {
             if counts(band, hour) {
                 sum.merge(score);
@@ -150,14 +150,14 @@ mod tests {
 
     #[test]
     fn nobody_has_no_score() {
-        let nobody = Score::default();
+        let nobody = AccuracyScore::default();
         assert_eq!((nobody.coverage(), nobody.mean_error(), nobody.bias()), (None, None, None));
-        assert_eq!((nobody.median_error(), nobody.within()), (None, None));
+        assert_eq!((nobody.median_error(), nobody.close_share()), (None, None));
     }
 
     #[test]
     fn each_figure_is_what_it_says() {
-        let mut score = Score::default();
+        let mut score = AccuracyScore::default();
         // Told 10 to 15 minutes: came after 10, 16, 18 and 4.
         for waited in [10, 16, 18, 4] {
             score.add(600, 900, waited * 60);
@@ -167,10 +167,10 @@ mod tests {
         assert_eq!(score.median_error(), Some(6.25));
         assert_eq!(score.bias(), Some(-2.0));
         assert_eq!(score.mean_wait(), Some(12.0));
-        assert_eq!(score.within(), Some(0.25));
+        assert_eq!(score.close_share(), Some(0.25));
         // A quarter of a long wait is close, too.
         score.add(60 * 60, 0, 80 * 60);
-        assert_eq!(score.within(), Some(0.4));
+        assert_eq!(score.close_share(), Some(0.4));
     }
 
     proptest! {
@@ -188,10 +188,10 @@ mod tests {
             let mut parts = of(&told[cut..]);
             parts.merge(&of(&told[..cut]));
             prop_assert_eq!(&parts, &of(&told));
-            let mut sum = Score::default();
-            Band::ALL.iter().for_each(|band| sum.merge(&parts.of_band(*band)));
+            let mut sum = AccuracyScore::default();
+            AheadBand::ALL.iter().for_each(|band| sum.merge(&parts.of_band(*band)));
             prop_assert_eq!(&sum, &parts.total());
-            let mut sum = Score::default();
+            let mut sum = AccuracyScore::default();
             (0..24).for_each(|hour| sum.merge(&parts.of_hour(hour)));
             prop_assert_eq!(&sum, &parts.total());
         }

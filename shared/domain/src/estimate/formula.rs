@@ -1,46 +1,46 @@
 //! The closed form, for a line that its counters serve first come, first served; and the
 //! calibration that every prediction goes through.
 
-use super::model::{Learned, Model};
-use super::situation::{Closing, Forecast, LiveCounter, Method, Situation};
+use super::model::{ForecastModel, QueueModel};
+use super::situation::{ClosingRisk, Forecast, ForecastInput, ForecastMethod, LiveCounter};
 
 /// From this many ahead, the last called person's wait has its say.
-const LONG_LINE: u32 = 8;
+const LAST_WAIT_MIN_AHEAD: u32 = 8;
 /// How much of a say.
 const LAST_WAIT_SHARE: f64 = 0.25;
 /// No wait behind somebody is shorter than this share of a mean slot divided by the counters.
-const LEAST: f64 = 0.3;
+const MIN_WAIT_SHARE: f64 = 0.3;
 
-impl Model {
+impl ForecastModel {
     /// How long somebody will wait who is served in the order of the line, by counters that serve
     /// no other queue. `None` while no counter is open: nobody can say.
-    pub fn forecast(&self, situation: &Situation) -> Option<Forecast> {
+    pub fn forecast(&self, situation: &ForecastInput) -> Option<Forecast> {
         if situation.counters.is_empty() {
             return None;
         }
         if situation.is_next() {
-            return Some(at_once(situation));
+            return Some(immediate_forecast(situation));
         }
-        let learned = self.of(&situation.queue);
+        let learned = self.queue_model(&situation.queue);
         let formula = self.closed_form_s(situation, &learned);
         let predicted = match situation.last_wait_s {
-            Some(last) if situation.ahead >= LONG_LINE && !learned.is_cold() => {
+            Some(last) if situation.ahead >= LAST_WAIT_MIN_AHEAD && !learned.is_cold() => {
                 // As a sum of parts, it never falls where the formula rises.
                 formula * (1.0 - LAST_WAIT_SHARE) + f64::from(last) * LAST_WAIT_SHARE
             }
             _ => formula,
         };
-        Some(calibrated(situation, &learned, predicted, Method::Formula))
+        Some(calibrated_forecast(situation, &learned, predicted, ForecastMethod::Formula))
     }
 
-    fn closed_form_s(&self, situation: &Situation, learned: &Learned) -> f64 {
-        let pace = learned.pace(situation.minutes);
+    fn closed_form_s(&self, situation: &ForecastInput, learned: &QueueModel) -> f64 {
+        let pace = learned.service_time(situation.minutes);
         let counters = situation.counters.len() as f64;
         let remaining: f64 = situation.counters.iter().map(|c| self.remaining_s(c)).sum();
-        let work = f64::from(situation.ahead) * learned.staying() * pace.mean_s + remaining;
+        let work = f64::from(situation.ahead) * learned.stay_rate() * pace.mean_s + remaining;
         // When this person's turn comes, the other counters are in the middle of something.
         let unfinished = (counters - 1.0) * pace.mean_s * (1.0 + pace.variation) / 2.0;
-        ((work - unfinished) / counters).max(LEAST * pace.mean_s / counters)
+        ((work - unfinished) / counters).max(MIN_WAIT_SHARE * pace.mean_s / counters)
     }
 
     /// Seconds until this counter is free, as a mean.
@@ -48,35 +48,35 @@ impl Model {
         match counter {
             LiveCounter::Free => 0.0,
             LiveCounter::Busy { queue, minutes, spent_s } => {
-                self.of(queue).pace(*minutes).remaining_s(*spent_s)
+                self.queue_model(queue).service_time(*minutes).remaining_s(*spent_s)
             }
         }
     }
 }
 
-impl Situation {
+impl ForecastInput {
     pub(super) fn is_next(&self) -> bool {
         self.ahead == 0 && self.counters.contains(&LiveCounter::Free)
     }
 }
 
-pub(super) fn at_once(situation: &Situation) -> Forecast {
+pub(super) fn immediate_forecast(situation: &ForecastInput) -> Forecast {
     Forecast {
         predicted_s: 0,
         median_s: 0,
         p80_s: 0,
         p90_s: 0,
-        method: Method::AtOnce,
+        method: ForecastMethod::Immediate,
         cold: false,
-        closing: Closing::of(0, 0, situation.closing_s),
+        closing: ClosingRisk::of(0, 0, situation.closing_s),
     }
 }
 
-pub(super) fn calibrated(
-    situation: &Situation,
-    learned: &Learned,
+pub(super) fn calibrated_forecast(
+    situation: &ForecastInput,
+    learned: &QueueModel,
     predicted: f64,
-    method: Method,
+    method: ForecastMethod,
 ) -> Forecast {
     let predicted = predicted.max(1.0).round();
     let bounds = learned.multipliers(situation.ahead).map(|m| (predicted * m).round() as u32);
@@ -88,13 +88,13 @@ pub(super) fn calibrated(
         p90_s,
         method,
         cold: learned.is_cold(),
-        closing: Closing::of(median_s, p80_s, situation.closing_s),
+        closing: ClosingRisk::of(median_s, p80_s, situation.closing_s),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::{Visit, VisitEnd};
+    use super::super::model::{Observation, ObservationEnd};
     use super::*;
     use crate::model::ids::QueueId;
     use proptest::prelude::*;
@@ -104,8 +104,8 @@ mod tests {
         LiveCounter::Busy { queue: QueueId::new("a"), minutes: 5, spent_s }
     }
 
-    fn behind(ahead: u32, counters: &[LiveCounter]) -> Situation {
-        Situation {
+    fn input_with_ahead(ahead: u32, counters: &[LiveCounter]) -> ForecastInput {
+        ForecastInput {
             queue: QueueId::new("a"),
             minutes: 5,
             ahead,
@@ -115,16 +115,16 @@ mod tests {
         }
     }
 
-    fn cold(situation: &Situation) -> Forecast {
-        Model::default().forecast(situation).unwrap()
+    fn cold_forecast(situation: &ForecastInput) -> Forecast {
+        ForecastModel::default().forecast(situation).unwrap()
     }
 
     /// A queue whose slots all last eight minutes, and whose forecasts come true.
-    fn eight_minutes() -> Model {
-        let mut model = Model::default();
-        let end = VisitEnd::Called { waited_s: 600, slot_s: 480, implausible: false };
+    fn eight_minute_model() -> ForecastModel {
+        let mut model = ForecastModel::default();
+        let end = ObservationEnd::Called { waited_s: 600, slot_s: 480, implausible: false };
         for ahead in (0..20).cycle().take(2_000) {
-            let visit = Visit { ahead, predicted_s: Some(600), end };
+            let visit = Observation { ahead, predicted_s: Some(600), end };
             model.learn(&QueueId::new("a"), &visit);
         }
         model
@@ -132,40 +132,40 @@ mod tests {
 
     #[test]
     fn nobody_can_say_while_no_counter_is_open() {
-        assert_eq!(Model::default().forecast(&behind(3, &[])), None);
+        assert_eq!(ForecastModel::default().forecast(&input_with_ahead(3, &[])), None);
     }
 
     #[test]
     fn a_free_counter_and_nobody_ahead_is_at_once() {
-        let forecast = cold(&behind(0, &[busy(60), LiveCounter::Free]));
-        assert_eq!((forecast.p90_s, forecast.method), (0, Method::AtOnce));
-        assert_eq!(cold(&behind(1, &[LiveCounter::Free])).median_s, 300);
+        let forecast = cold_forecast(&input_with_ahead(0, &[busy(60), LiveCounter::Free]));
+        assert_eq!((forecast.p90_s, forecast.method), (0, ForecastMethod::Immediate));
+        assert_eq!(cold_forecast(&input_with_ahead(1, &[LiveCounter::Free])).median_s, 300);
     }
 
     #[test]
     fn a_cold_queue_tells_the_owners_minutes_with_generous_bounds() {
         // Seven people of five minutes and a counter that just began.
-        let forecast = cold(&behind(7, &[busy(0)]));
+        let forecast = cold_forecast(&input_with_ahead(7, &[busy(0)]));
         assert_eq!((forecast.median_s, forecast.p80_s, forecast.p90_s), (2_400, 3_360, 4_320));
         assert!(forecast.cold);
     }
 
     #[test]
     fn what_was_learned_takes_the_place_of_the_owners_minutes() {
-        let forecast = eight_minutes().forecast(&behind(7, &[busy(0)])).unwrap();
+        let forecast = eight_minute_model().forecast(&input_with_ahead(7, &[busy(0)])).unwrap();
         assert!((3_600..3_840).contains(&forecast.median_s), "{forecast:?}");
         assert!(!forecast.cold);
-        let sooner = eight_minutes().forecast(&behind(7, &[busy(420)])).unwrap();
+        let sooner = eight_minute_model().forecast(&input_with_ahead(7, &[busy(420)])).unwrap();
         assert!((380..430).contains(&(forecast.median_s - sooner.median_s)), "{sooner:?}");
     }
 
     #[test]
     fn in_a_long_line_the_last_called_persons_wait_has_a_quarter() {
-        let model = eight_minutes();
+        let model = eight_minute_model();
         for (ahead, share) in [(7, 0.0), (8, 0.25)] {
-            let plain = model.forecast(&behind(ahead, &[busy(0)])).unwrap().predicted_s;
+            let plain = model.forecast(&input_with_ahead(ahead, &[busy(0)])).unwrap().predicted_s;
             let last_wait_s = Some(2 * plain);
-            let mixed = Situation { last_wait_s, ..behind(ahead, &[busy(0)]) };
+            let mixed = ForecastInput { last_wait_s, ..input_with_ahead(ahead, &[busy(0)]) };
             let mixed = model.forecast(&mixed).unwrap().predicted_s;
             assert!((f64::from(mixed) - f64::from(plain) * (1.0 + share)).abs() <= 1.0);
         }
@@ -173,18 +173,18 @@ mod tests {
 
     #[test]
     fn however_long_the_counters_have_been_busy_a_wait_behind_somebody_is_not_nothing() {
-        assert_eq!(cold(&behind(0, &[100_000; 4].map(busy))).median_s, 23);
+        assert_eq!(cold_forecast(&input_with_ahead(0, &[100_000; 4].map(busy))).median_s, 23);
     }
 
     #[test]
     fn closing_before_the_promise_or_before_the_median_is_said() {
         let told = |closing_s| {
             let closing_s = Some(closing_s);
-            cold(&Situation { closing_s, ..behind(7, &[busy(0)]) }).closing
+            cold_forecast(&ForecastInput { closing_s, ..input_with_ahead(7, &[busy(0)]) }).closing
         };
-        assert_eq!(told(3_360), Closing::InTime);
-        assert_eq!(told(3_359), Closing::Doubtful);
-        assert_eq!(told(2_399), Closing::TooLate);
+        assert_eq!(told(3_360), ClosingRisk::InTime);
+        assert_eq!(told(3_359), ClosingRisk::Doubtful);
+        assert_eq!(told(2_399), ClosingRisk::TooLate);
     }
 
     proptest! {
@@ -194,7 +194,7 @@ mod tests {
             counters in 1..8usize,
             spent in 0..1_000u32,
         ) {
-            let of = |ahead, counters| cold(&behind(ahead, &vec![busy(spent); counters])).median_s;
+            let of = |ahead, counters| cold_forecast(&input_with_ahead(ahead, &vec![busy(spent); counters])).median_s;
             prop_assert!(of(ahead, counters) <= of(ahead + 1, counters));
             prop_assert!(of(ahead, counters + 1) <= of(ahead, counters) + 1);
         }
@@ -207,9 +207,9 @@ mod tests {
         ) {
             let counters: Vec<_> =
                 spents.into_iter().map(|s| s.map_or(LiveCounter::Free, busy)).collect();
-            let situation = Situation { last_wait_s, ..behind(ahead, &counters) };
-            static LEARNED: LazyLock<Model> = LazyLock::new(eight_minutes);
-            for model in [Model::default(), LEARNED.clone()] {
+            let situation = ForecastInput { last_wait_s, ..input_with_ahead(ahead, &counters) };
+            static LEARNED: LazyLock<ForecastModel> = LazyLock::new(eight_minute_model);
+            for model in [ForecastModel::default(), LEARNED.clone()] {
                 let forecast = model.forecast(&situation).unwrap();
                 prop_assert!(forecast.median_s <= forecast.p80_s);
                 prop_assert!(forecast.p80_s <= forecast.p90_s);

@@ -3,30 +3,30 @@
 /// Told that it is near with so many ahead, or fewer.
 const NEAR_AHEAD: u32 = 3;
 /// Told that it is near with so many seconds to go, or fewer.
-const NEAR_S: u32 = 10 * 60;
+const NEAR_WITHIN_S: u32 = 10 * 60;
 /// Who joined a moment ago has just been told.
-const JUST_JOINED_MS: i64 = 60_000;
+const JOIN_GRACE_MS: i64 = 60_000;
 /// It slipped when it takes longer than told by so many seconds, and by half.
-const SLIPPED_S: u32 = 10 * 60;
+const MIN_SLIP_S: u32 = 10 * 60;
 /// Only those who wait longer than so many seconds are told that it slipped.
 const LONG_WAIT_S: u32 = 45 * 60;
 
 /// Whether it is time to say that the call is near: three ahead or ten minutes, whichever is
 /// first. Not to those who have just joined, nor to the next one.
 pub fn is_near(ahead: u32, median_s: Option<u32>, since_joined_ms: i64) -> bool {
-    let near = ahead <= NEAR_AHEAD || median_s.is_some_and(|median| median <= NEAR_S);
-    near && ahead > 0 && since_joined_ms >= JUST_JOINED_MS
+    let near = ahead <= NEAR_AHEAD || median_s.is_some_and(|median| median <= NEAR_WITHIN_S);
+    near && ahead > 0 && since_joined_ms >= JOIN_GRACE_MS
 }
 
 /// Whether a wait has slipped from what was told. Both are whole waits in seconds, from joining:
 /// the median that was told, and what was waited so far with the median of what is left.
 pub fn is_slipped(told_s: u32, expected_s: u32) -> bool {
-    expected_s >= slips_from(told_s)
+    expected_s >= slip_threshold_s(told_s)
 }
 
 /// The shortest wait in seconds that has slipped from what was told.
-pub(crate) fn slips_from(told_s: u32) -> u32 {
-    told_s.saturating_add(SLIPPED_S.max(told_s / 2)).max(LONG_WAIT_S).saturating_add(1)
+pub(crate) fn slip_threshold_s(told_s: u32) -> u32 {
+    told_s.saturating_add(MIN_SLIP_S.max(told_s / 2)).max(LONG_WAIT_S).saturating_add(1)
 }
 
 #[cfg(test)]

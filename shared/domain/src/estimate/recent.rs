@@ -4,30 +4,30 @@ use std::collections::VecDeque;
 
 /// At most `LAST` values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Recent<const LAST: usize> {
-    came: VecDeque<u32>,
+pub(super) struct RecentValues<const LAST: usize> {
+    by_arrival: VecDeque<u32>,
     sorted: Vec<u32>,
 }
 
-impl<const LAST: usize> Recent<LAST> {
+impl<const LAST: usize> RecentValues<LAST> {
     /// Takes a value in, and returns the one that had to leave.
-    pub(super) fn add(&mut self, value: u32) -> Option<u32> {
-        let left = if self.came.len() == LAST { self.came.pop_front() } else { None };
+    pub(super) fn push(&mut self, value: u32) -> Option<u32> {
+        let left = if self.by_arrival.len() == LAST { self.by_arrival.pop_front() } else { None };
         if let Some(left) = left {
             self.sorted.remove(self.sorted.partition_point(|v| *v < left));
         }
-        self.came.push_back(value);
+        self.by_arrival.push_back(value);
         self.sorted.insert(self.sorted.partition_point(|v| *v < value), value);
         left
     }
 
     pub(super) fn len(&self) -> usize {
-        self.came.len()
+        self.by_arrival.len()
     }
 
     /// Oldest first.
     pub(super) fn in_order(&self) -> impl Iterator<Item = u32> + '_ {
-        self.came.iter().copied()
+        self.by_arrival.iter().copied()
     }
 
     /// All, smallest first.
@@ -59,9 +59,9 @@ mod tests {
     proptest! {
         #[test]
         fn the_last_ones_are_kept_in_both_orders(values in prop::collection::vec(0u32..50, 0..40)) {
-            let mut recent = Recent::<7>::default();
+            let mut recent = RecentValues::<7>::default();
             for value in &values {
-                recent.add(*value);
+                recent.push(*value);
             }
             let last = &values[values.len().saturating_sub(7)..];
             prop_assert_eq!(recent.in_order().collect::<Vec<_>>(), last);

@@ -1,35 +1,35 @@
 //! Running the line forward: for several services at shared counters, priorities and interleaving,
 //! where nobody's place alone says when they are called.
 
-use super::formula::{at_once, calibrated};
-use super::model::Model;
-use super::situation::{Forecast, Method, Situation};
+use super::formula::{calibrated_forecast, immediate_forecast};
+use super::model::ForecastModel;
+use super::situation::{Forecast, ForecastInput, ForecastMethod};
 use crate::model::ids::QueueId;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 /// After this many calls the rest of the line is taken to move as the line did until then: what a
 /// forecast costs does not grow with the line.
-pub const RUN_LIMIT: u32 = 400;
+pub const MAX_SIMULATED_CALLS: u32 = 400;
 
 /// The rules of who is next, on a copy of the lines that it may empty.
-pub trait Chooser {
+pub trait CallOrder {
     /// Takes out of the lines whom this counter calls, so many seconds from now. Counters are
-    /// numbered as in [`Situation::counters`].
-    fn next(&mut self, counter: usize, in_s: u32) -> Next;
+    /// numbered as in [`ForecastInput::counters`].
+    fn next_call(&mut self, counter: usize, in_s: u32) -> SimulatedCall;
 }
 
-impl<F: FnMut(usize, u32) -> Next> Chooser for F {
-    fn next(&mut self, counter: usize, in_s: u32) -> Next {
+impl<F: FnMut(usize, u32) -> SimulatedCall> CallOrder for F {
+    fn next_call(&mut self, counter: usize, in_s: u32) -> SimulatedCall {
         self(counter, in_s)
     }
 }
 
 /// Whom a counter calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
+pub enum SimulatedCall {
     /// The person whose wait is asked for.
-    You,
+    Target,
     /// Somebody else.
     Other {
         /// The queue they stand in.
@@ -41,47 +41,56 @@ pub enum Next {
     Nobody,
 }
 
-impl Model {
+impl ForecastModel {
     /// How long somebody will wait, by letting the chooser empty the lines in mean slots.
-    /// [`Situation::counters`] are all open counters that serve any of these lines. `None` while
+    /// [`ForecastInput::counters`] are all open counters that serve any of these lines. `None` while
     /// there is none, or when the chooser never comes to the person.
-    pub fn forecast_run(
+    pub fn forecast_by_simulation(
         &self,
-        situation: &Situation,
-        chooser: &mut impl Chooser,
+        situation: &ForecastInput,
+        chooser: &mut impl CallOrder,
     ) -> Option<Forecast> {
-        let seconds = self.run_s(situation, chooser)?;
+        let seconds = self.simulated_wait_s(situation, chooser)?;
         if seconds == 0.0 {
-            return Some(at_once(situation));
+            return Some(immediate_forecast(situation));
         }
-        Some(calibrated(situation, &self.of(&situation.queue), seconds, Method::Run))
+        Some(calibrated_forecast(
+            situation,
+            &self.queue_model(&situation.queue),
+            seconds,
+            ForecastMethod::Simulation,
+        ))
     }
 
-    fn run_s(&self, situation: &Situation, chooser: &mut impl Chooser) -> Option<f64> {
+    fn simulated_wait_s(
+        &self,
+        situation: &ForecastInput,
+        chooser: &mut impl CallOrder,
+    ) -> Option<f64> {
         // Thousandths of a second, so that the heap has an order; of two, the first counter calls.
         let mut free: BinaryHeap<Reverse<(u64, usize)>> = situation
             .counters
             .iter()
             .enumerate()
-            .map(|(counter, busy)| Reverse((thousandths(self.remaining_s(busy)), counter)))
+            .map(|(counter, busy)| Reverse((seconds_to_ms(self.remaining_s(busy)), counter)))
             .collect();
         let mut slots = BTreeMap::new();
         let (mut calls, mut same_queue) = (0, 0);
         while let Some(Reverse((at, counter))) = free.pop() {
             let seconds = at as f64 / 1_000.0;
-            if calls == RUN_LIMIT {
+            if calls == MAX_SIMULATED_CALLS {
                 let rest = f64::from(situation.ahead.saturating_sub(same_queue) + 1);
                 return Some(seconds + rest * seconds / f64::from(same_queue.max(1)));
             }
-            match chooser.next(counter, seconds as u32) {
-                Next::You => return Some(seconds),
-                Next::Nobody => {}
-                Next::Other { queue, minutes } => {
+            match chooser.next_call(counter, seconds as u32) {
+                SimulatedCall::Target => return Some(seconds),
+                SimulatedCall::Nobody => {}
+                SimulatedCall::Other { queue, minutes } => {
                     calls += 1;
                     same_queue += u32::from(queue == situation.queue);
                     let slot = *slots
                         .entry(queue)
-                        .or_insert_with_key(|queue| self.staying_slot(queue, minutes));
+                        .or_insert_with_key(|queue| self.effective_slot_ms(queue, minutes));
                     free.push(Reverse((at + slot, counter)));
                 }
             }
@@ -90,13 +99,13 @@ impl Model {
     }
 
     /// A queue's mean slot, less what those take off it who will not be there.
-    fn staying_slot(&self, queue: &QueueId, minutes: u32) -> u64 {
-        let learned = self.of(queue);
-        thousandths(learned.pace(minutes).mean_s * learned.staying())
+    fn effective_slot_ms(&self, queue: &QueueId, minutes: u32) -> u64 {
+        let learned = self.queue_model(queue);
+        seconds_to_ms(learned.service_time(minutes).mean_s * learned.stay_rate())
     }
 }
 
-fn thousandths(seconds: f64) -> u64 {
+fn seconds_to_ms(seconds: f64) -> u64 {
     (seconds * 1_000.0).round() as u64
 }
 
@@ -106,8 +115,8 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
 
-    fn at(queue: &str, ahead: u32, counters: &[LiveCounter]) -> Situation {
-        Situation {
+    fn input_at(queue: &str, ahead: u32, counters: &[LiveCounter]) -> ForecastInput {
+        ForecastInput {
             queue: QueueId::new(queue),
             minutes: 5,
             ahead,
@@ -121,63 +130,74 @@ mod tests {
         LiveCounter::Busy { queue: QueueId::new(queue), minutes, spent_s: 0 }
     }
 
-    fn other(queue: &str, minutes: u32) -> Next {
-        Next::Other { queue: QueueId::new(queue), minutes }
+    fn other_call(queue: &str, minutes: u32) -> SimulatedCall {
+        SimulatedCall::Other { queue: QueueId::new(queue), minutes }
     }
 
     /// Everybody in the order given, at any counter.
-    fn in_order(line: &[Next]) -> impl FnMut(usize, u32) -> Next + use<> {
+    fn fixed_order(line: &[SimulatedCall]) -> impl FnMut(usize, u32) -> SimulatedCall + use<> {
         let mut line = VecDeque::from(line.to_vec());
-        move |_, _| line.pop_front().unwrap_or(Next::Nobody)
+        move |_, _| line.pop_front().unwrap_or(SimulatedCall::Nobody)
     }
 
-    fn wait_s(situation: &Situation, mut chooser: impl Chooser) -> Option<u32> {
-        Model::default().forecast_run(situation, &mut chooser).map(|forecast| forecast.median_s)
+    fn wait_s(situation: &ForecastInput, mut chooser: impl CallOrder) -> Option<u32> {
+        ForecastModel::default()
+            .forecast_by_simulation(situation, &mut chooser)
+            .map(|forecast| forecast.median_s)
     }
 
     #[test]
     fn one_counter_and_one_line_is_what_the_formula_says() {
-        let situation = at("a", 3, &[busy("a", 5)]);
-        let line = [other("a", 5), other("a", 5), other("a", 5), Next::You];
-        let formula = Model::default().forecast(&situation).unwrap().median_s;
-        assert_eq!(wait_s(&situation, in_order(&line)), Some(formula));
+        let situation = input_at("a", 3, &[busy("a", 5)]);
+        let line =
+            [other_call("a", 5), other_call("a", 5), other_call("a", 5), SimulatedCall::Target];
+        let formula = ForecastModel::default().forecast(&situation).unwrap().median_s;
+        assert_eq!(wait_s(&situation, fixed_order(&line)), Some(formula));
     }
 
     #[test]
     fn those_of_another_line_who_are_called_before_count_with_their_own_minutes() {
         // Interleaved 1:1 with a line that takes twenty minutes each.
-        let line = [other("a", 5), other("b", 20), Next::You];
-        assert_eq!(wait_s(&at("a", 1, &[busy("a", 5)]), in_order(&line)), Some(30 * 60));
-        assert_eq!(wait_s(&at("a", 1, &[LiveCounter::Free]), in_order(&line)), Some(25 * 60));
+        let line = [other_call("a", 5), other_call("b", 20), SimulatedCall::Target];
+        assert_eq!(wait_s(&input_at("a", 1, &[busy("a", 5)]), fixed_order(&line)), Some(30 * 60));
+        assert_eq!(
+            wait_s(&input_at("a", 1, &[LiveCounter::Free]), fixed_order(&line)),
+            Some(25 * 60)
+        );
     }
 
     #[test]
     fn a_counter_that_does_not_serve_the_line_stands_aside() {
-        let situation = at("a", 1, &[busy("a", 5), LiveCounter::Free]);
-        let mut mine = in_order(&[other("a", 5), Next::You]);
-        let first_only = |counter, at| if counter == 0 { mine(counter, at) } else { Next::Nobody };
+        let situation = input_at("a", 1, &[busy("a", 5), LiveCounter::Free]);
+        let mut mine = fixed_order(&[other_call("a", 5), SimulatedCall::Target]);
+        let first_only =
+            |counter, at| if counter == 0 { mine(counter, at) } else { SimulatedCall::Nobody };
         assert_eq!(wait_s(&situation, first_only), Some(10 * 60));
     }
 
     #[test]
     fn the_chooser_is_told_when_and_may_change_its_mind() {
         // A late shift calls this person first, from twelve minutes on.
-        let chooser = |_, in_s| if in_s < 12 * 60 { other("b", 5) } else { Next::You };
-        assert_eq!(wait_s(&at("a", 9, &[busy("a", 5)]), chooser), Some(15 * 60));
+        let chooser =
+            |_, in_s| if in_s < 12 * 60 { other_call("b", 5) } else { SimulatedCall::Target };
+        assert_eq!(wait_s(&input_at("a", 9, &[busy("a", 5)]), chooser), Some(15 * 60));
     }
 
     #[test]
     fn who_is_next_at_a_free_counter_is_called_at_once() {
-        let mut chooser = in_order(&[Next::You]);
-        let forecast =
-            Model::default().forecast_run(&at("a", 0, &[LiveCounter::Free]), &mut chooser);
-        assert_eq!(forecast.unwrap().method, Method::AtOnce);
+        let mut chooser = fixed_order(&[SimulatedCall::Target]);
+        let forecast = ForecastModel::default()
+            .forecast_by_simulation(&input_at("a", 0, &[LiveCounter::Free]), &mut chooser);
+        assert_eq!(forecast.unwrap().method, ForecastMethod::Immediate);
     }
 
     #[test]
     fn nobody_can_say_without_a_counter_or_if_the_chooser_never_comes_to_them() {
-        assert_eq!(wait_s(&at("a", 0, &[]), in_order(&[Next::You])), None);
-        assert_eq!(wait_s(&at("a", 1, &[busy("a", 5)]), in_order(&[other("a", 5)])), None);
+        assert_eq!(wait_s(&input_at("a", 0, &[]), fixed_order(&[SimulatedCall::Target])), None);
+        assert_eq!(
+            wait_s(&input_at("a", 1, &[busy("a", 5)]), fixed_order(&[other_call("a", 5)])),
+            None
+        );
     }
 
     #[test]
@@ -186,12 +206,13 @@ mod tests {
             let mut asked = 0;
             let chooser = |_, _| {
                 asked += 1;
-                other("a", 5)
+                other_call("a", 5)
             };
-            let found = wait_s(&at("a", ahead, &[busy("a", 5), busy("a", 5)]), chooser).unwrap();
+            let found =
+                wait_s(&input_at("a", ahead, &[busy("a", 5), busy("a", 5)]), chooser).unwrap();
             let expected = f64::from(ahead) * 150.0;
             assert!((f64::from(found) - expected).abs() < 0.02 * expected, "{found} {expected}");
-            assert_eq!(asked, RUN_LIMIT);
+            assert_eq!(asked, MAX_SIMULATED_CALLS);
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::model::ids::QueueId;
 
 /// Where somebody stands who asks how long it will take.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Situation {
+pub struct ForecastInput {
     /// The queue they stand in.
     pub queue: QueueId,
     /// The minutes that its owner configured for one customer.
@@ -47,43 +47,45 @@ pub struct Forecast {
     /// Nine of ten are called earlier.
     pub p90_s: u32,
     /// How this was found.
-    pub method: Method,
+    pub method: ForecastMethod,
     /// Too little was learned yet: the owner's minutes stand in, and it is told as 约.
     pub cold: bool,
     /// Whether the site may close first.
-    pub closing: Closing,
+    pub closing: ClosingRisk,
 }
 
 /// How a forecast was found. The codes are stored: a method that gives other figures gets another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Method {
+pub enum ForecastMethod {
     /// A counter is free and nobody is ahead.
-    AtOnce,
+    Immediate,
     /// The closed form.
     Formula,
     /// The chooser, run forward.
-    Run,
+    Simulation,
 }
 
-impl Method {
+impl ForecastMethod {
     /// The version as it is stored with a ticket.
     pub fn code(self) -> u8 {
         match self {
-            Method::AtOnce => 1,
-            Method::Formula => 2,
-            Method::Run => 3,
+            ForecastMethod::Immediate => 1,
+            ForecastMethod::Formula => 2,
+            ForecastMethod::Simulation => 3,
         }
     }
 
     /// The method of a stored version, `None` for one that this program does not know.
-    pub fn of_code(code: u8) -> Option<Method> {
-        [Method::AtOnce, Method::Formula, Method::Run].into_iter().find(|m| m.code() == code)
+    pub fn from_code(code: u8) -> Option<ForecastMethod> {
+        [ForecastMethod::Immediate, ForecastMethod::Formula, ForecastMethod::Simulation]
+            .into_iter()
+            .find(|m| m.code() == code)
     }
 }
 
 /// Whether somebody will be called before the site closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closing {
+pub enum ClosingRisk {
     /// Even the promise is earlier.
     InTime,
     /// The promise is later.
@@ -92,19 +94,19 @@ pub enum Closing {
     TooLate,
 }
 
-impl Closing {
-    pub(super) fn of(median_s: u32, promise_s: u32, closing_s: Option<u32>) -> Closing {
+impl ClosingRisk {
+    pub(super) fn of(median_s: u32, promise_s: u32, closing_s: Option<u32>) -> ClosingRisk {
         match closing_s {
-            Some(closing) if median_s > closing => Closing::TooLate,
-            Some(closing) if promise_s > closing => Closing::Doubtful,
-            _ => Closing::InTime,
+            Some(closing) if median_s > closing => ClosingRisk::TooLate,
+            Some(closing) if promise_s > closing => ClosingRisk::Doubtful,
+            _ => ClosingRisk::InTime,
         }
     }
 }
 
 /// How many were ahead, in the four groups in which outcomes are kept and scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Band {
+pub enum AheadBand {
     /// 0 to 2.
     Few,
     /// 3 to 6.
@@ -115,27 +117,28 @@ pub enum Band {
     Crowd,
 }
 
-impl Band {
+impl AheadBand {
     /// All of them, shortest line first.
-    pub const ALL: [Band; 4] = [Band::Few, Band::Some, Band::Many, Band::Crowd];
+    pub const ALL: [AheadBand; 4] =
+        [AheadBand::Few, AheadBand::Some, AheadBand::Many, AheadBand::Crowd];
 
     /// The band of somebody with this many ahead.
-    pub fn of(ahead: u32) -> Band {
+    pub fn of(ahead: u32) -> AheadBand {
         match ahead {
-            0..=2 => Band::Few,
-            3..=6 => Band::Some,
-            7..=14 => Band::Many,
-            15.. => Band::Crowd,
+            0..=2 => AheadBand::Few,
+            3..=6 => AheadBand::Some,
+            7..=14 => AheadBand::Many,
+            15.. => AheadBand::Crowd,
         }
     }
 
     /// As labels and tables name it.
     pub fn name(self) -> &'static str {
         match self {
-            Band::Few => "0-2",
-            Band::Some => "3-6",
-            Band::Many => "7-14",
-            Band::Crowd => "15+",
+            AheadBand::Few => "0-2",
+            AheadBand::Some => "3-6",
+            AheadBand::Many => "7-14",
+            AheadBand::Crowd => "15+",
         }
     }
 }
@@ -146,15 +149,19 @@ mod tests {
 
     #[test]
     fn methods_are_stored_by_codes_that_stay() {
-        for (method, code) in [(Method::AtOnce, 1), (Method::Formula, 2), (Method::Run, 3)] {
-            assert_eq!((method.code(), Method::of_code(code)), (code, Some(method)));
+        for (method, code) in [
+            (ForecastMethod::Immediate, 1),
+            (ForecastMethod::Formula, 2),
+            (ForecastMethod::Simulation, 3),
+        ] {
+            assert_eq!((method.code(), ForecastMethod::from_code(code)), (code, Some(method)));
         }
-        assert_eq!(Method::of_code(4), None);
+        assert_eq!(ForecastMethod::from_code(4), None);
     }
 
     #[test]
     fn bands_meet_without_a_gap() {
-        let named: Vec<_> = [0, 2, 3, 6, 7, 14, 15, 9_999].map(|n| Band::of(n).name()).into();
+        let named: Vec<_> = [0, 2, 3, 6, 7, 14, 15, 9_999].map(|n| AheadBand::of(n).name()).into();
         assert_eq!(named, ["0-2", "0-2", "3-6", "3-6", "7-14", "7-14", "15+", "15+"]);
     }
 }

@@ -1,24 +1,24 @@
 //! How long a queue's customers keep a counter: from the call until it is free again.
 
-use super::recent::Recent;
+use super::recent::RecentValues;
 
 /// How many of the latest slots count.
-pub(super) const LAST_SLOTS: usize = 150;
+pub(super) const MAX_RECENT_SLOTS: usize = 150;
 /// The owner's minutes count as this many slots.
-const CONFIGURED: usize = 10;
+const PRIOR_SLOT_COUNT: usize = 10;
 
 /// The latest slots of a queue, in seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Slots {
-    recent: Recent<LAST_SLOTS>,
+pub(super) struct RecentSlots {
+    recent: RecentValues<MAX_RECENT_SLOTS>,
     sum: u64,
     squares: u64,
 }
 
-impl Slots {
+impl RecentSlots {
     pub(super) fn add(&mut self, slot_s: u32) {
         let square = |s: u32| u64::from(s) * u64::from(s);
-        if let Some(left) = self.recent.add(slot_s) {
+        if let Some(left) = self.recent.push(slot_s) {
             self.sum -= u64::from(left);
             self.squares -= square(left);
         }
@@ -31,42 +31,47 @@ impl Slots {
     }
 
     /// What these say together with the minutes that the owner configured.
-    pub(super) fn pace(&self, minutes: u32) -> Pace<'_> {
-        Pace::new(self.recent.sorted(), self.sum as f64, self.squares as f64, minutes)
+    pub(super) fn service_time(&self, minutes: u32) -> ServiceTime<'_> {
+        ServiceTime::new(self.recent.sorted(), self.sum as f64, self.squares as f64, minutes)
     }
 }
 
 /// The slots that stand in for the owner's minutes: spread evenly from nothing to twice as much, so
 /// that their mean is what was configured, and somebody who has taken long is still expected to end.
-fn stand_ins(configured_s: f64) -> [f64; CONFIGURED] {
-    std::array::from_fn(|i| configured_s * (2 * i + 1) as f64 / CONFIGURED as f64)
+fn prior_slots(configured_s: f64) -> [f64; PRIOR_SLOT_COUNT] {
+    std::array::from_fn(|i| configured_s * (2 * i + 1) as f64 / PRIOR_SLOT_COUNT as f64)
 }
 
 /// A queue's slots and the stand-ins for its configured minutes, as one sample.
 #[derive(Debug)]
-pub(super) struct Pace<'a> {
+pub(super) struct ServiceTime<'a> {
     sorted: &'a [u32],
-    stand_ins: [f64; CONFIGURED],
+    prior_slots: [f64; PRIOR_SLOT_COUNT],
     /// The mean slot, in seconds; never 0.
     pub(super) mean_s: f64,
     /// The squared variation: variance by squared mean.
     pub(super) variation: f64,
 }
 
-impl Pace<'static> {
+impl ServiceTime<'static> {
     /// What the configured minutes say alone.
-    pub(super) fn configured(minutes: u32) -> Self {
-        Pace::new(&[], 0.0, 0.0, minutes)
+    pub(super) fn from_configured(minutes: u32) -> Self {
+        ServiceTime::new(&[], 0.0, 0.0, minutes)
     }
 }
 
-impl<'a> Pace<'a> {
+impl<'a> ServiceTime<'a> {
     fn new(sorted: &'a [u32], sum: f64, squares: f64, minutes: u32) -> Self {
-        let stand_ins = stand_ins(f64::from(minutes.max(1)) * 60.0);
-        let count = (sorted.len() + CONFIGURED) as f64;
+        let stand_ins = prior_slots(f64::from(minutes.max(1)) * 60.0);
+        let count = (sorted.len() + PRIOR_SLOT_COUNT) as f64;
         let mean_s = (sum + stand_ins.iter().sum::<f64>()) / count;
         let square = (squares + stand_ins.iter().map(|s| s * s).sum::<f64>()) / count;
-        Pace { sorted, stand_ins, mean_s, variation: (square / (mean_s * mean_s) - 1.0).max(0.0) }
+        ServiceTime {
+            sorted,
+            prior_slots: stand_ins,
+            mean_s,
+            variation: (square / (mean_s * mean_s) - 1.0).max(0.0),
+        }
     }
 
     /// The mean of what is left of a slot that has lasted so long, in seconds.
@@ -75,7 +80,7 @@ impl<'a> Pace<'a> {
         let longer = &self.sorted[self.sorted.partition_point(|slot| *slot <= spent_s)..];
         let learned: u64 = longer.iter().map(|slot| u64::from(slot - spent_s)).sum();
         let (mut left, mut count) = (learned as f64, longer.len());
-        for stand_in in self.stand_ins.iter().filter(|slot| **slot > spent) {
+        for stand_in in self.prior_slots.iter().filter(|slot| **slot > spent) {
             left += stand_in - spent;
             count += 1;
         }
@@ -88,33 +93,33 @@ impl<'a> Pace<'a> {
 mod tests {
     use super::*;
 
-    fn of(slots: impl IntoIterator<Item = u32>) -> Slots {
-        let mut all = Slots::default();
+    fn recent_slots(slots: impl IntoIterator<Item = u32>) -> RecentSlots {
+        let mut all = RecentSlots::default();
         slots.into_iter().for_each(|slot| all.add(slot));
         all
     }
 
     #[test]
     fn with_nothing_learned_the_configured_minutes_hold() {
-        let pace = Pace::configured(5);
+        let pace = ServiceTime::from_configured(5);
         assert!((pace.mean_s - 300.0).abs() < 1e-9);
         assert!((pace.remaining_s(0) - 300.0).abs() < 1e-9);
         assert!((0.3..0.35).contains(&pace.variation), "{}", pace.variation);
         assert_eq!(pace.remaining_s(9_999), 150.0);
-        assert!(Pace::configured(0).mean_s > 0.0);
+        assert!(ServiceTime::from_configured(0).mean_s > 0.0);
     }
 
     #[test]
     fn the_configured_minutes_weigh_as_much_as_ten_slots() {
-        assert!((of([600; 10]).pace(5).mean_s - 450.0).abs() < 1e-9);
-        assert!((of([600; 30]).pace(5).mean_s - 525.0).abs() < 1e-9);
+        assert!((recent_slots([600; 10]).service_time(5).mean_s - 450.0).abs() < 1e-9);
+        assert!((recent_slots([600; 30]).service_time(5).mean_s - 525.0).abs() < 1e-9);
     }
 
     #[test]
     fn only_the_last_150_count() {
-        let slots = of([9_000; 400].into_iter().chain([300; 150]));
-        assert_eq!(slots, of([300; 150]));
-        let slots_of_five = slots.pace(5);
+        let slots = recent_slots([9_000; 400].into_iter().chain([300; 150]));
+        assert_eq!(slots, recent_slots([300; 150]));
+        let slots_of_five = slots.service_time(5);
         assert!((slots_of_five.mean_s - 300.0).abs() < 1e-9);
         assert!(slots_of_five.variation < 0.03);
     }
@@ -122,8 +127,8 @@ mod tests {
     #[test]
     fn what_is_left_depends_on_what_was_spent() {
         // Half take two minutes, half take ten: who has taken three will take ten.
-        let slots = of([120, 600].repeat(75));
-        let pace = slots.pace(6);
+        let slots = recent_slots([120, 600].repeat(75));
+        let pace = slots.service_time(6);
         assert!((330.0..390.0).contains(&pace.remaining_s(0)));
         assert!((400.0..420.0).contains(&pace.remaining_s(180)));
     }

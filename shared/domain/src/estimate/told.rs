@@ -4,13 +4,13 @@ use super::situation::Forecast;
 use crate::model::time::Timestamp;
 
 /// For so long after the upper bound was shortened it is not lengthened again: two minutes.
-pub const SETTLED_FOR_MS: i64 = 2 * 60_000;
+pub const MIN_LENGTHEN_DELAY_MS: i64 = 2 * 60_000;
 /// Above so many minutes a range is in fives.
-const FINE_UP_TO: u32 = 10;
+const MAX_FINE_MINUTES: u32 = 10;
 /// Up to so many minutes people hear "less than".
-const SHORT: u32 = 5;
+const SHORT_WAIT_MINUTES: u32 = 5;
 /// From so many minutes on people hear "more than".
-const LONG: u32 = 60;
+const LONG_WAIT_MINUTES: u32 = 60;
 
 /// A range of minutes. The upper bound is the promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Estimate {
 
 /// How a range is put into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phrase {
+pub enum EstimatePhrase {
     /// 不到 5 分钟.
     LessThan(u32),
     /// 15–25 分钟.
@@ -35,80 +35,84 @@ pub enum Phrase {
 impl Forecast {
     /// What is told: from the median to the 80 % bound, rounded outward to the minute, above ten
     /// to five minutes.
-    pub fn told(&self) -> Estimate {
+    pub fn to_estimate(&self) -> Estimate {
         let down = |minutes: u32| match minutes {
-            0..=FINE_UP_TO => minutes,
+            0..=MAX_FINE_MINUTES => minutes,
             _ => minutes / 5 * 5,
         };
         let up = |minutes: u32| match minutes {
-            0..=FINE_UP_TO => minutes,
+            0..=MAX_FINE_MINUTES => minutes,
             _ => minutes.div_ceil(5) * 5,
         };
         // Nobody is at the counter in no time: being called is the least that is promised.
-        let high = if self.p80_s == 0 { SHORT } else { up(self.p80_s.div_ceil(60)) };
+        let high = if self.p80_s == 0 { SHORT_WAIT_MINUTES } else { up(self.p80_s.div_ceil(60)) };
         Estimate { low: down(self.median_s / 60), high }
     }
 }
 
 impl Estimate {
     /// How to say it. All times of five minutes and less are one, and so are all above an hour.
-    pub fn phrase(self) -> Phrase {
+    pub fn phrase(self) -> EstimatePhrase {
         match self {
-            Estimate { high: 0..=SHORT, .. } => Phrase::LessThan(SHORT),
-            Estimate { low: LONG.., .. } => Phrase::MoreThan(LONG),
-            Estimate { low, high } => Phrase::Between(low, high),
+            Estimate { high: 0..=SHORT_WAIT_MINUTES, .. } => {
+                EstimatePhrase::LessThan(SHORT_WAIT_MINUTES)
+            }
+            Estimate { low: LONG_WAIT_MINUTES.., .. } => {
+                EstimatePhrase::MoreThan(LONG_WAIT_MINUTES)
+            }
+            Estimate { low, high } => EstimatePhrase::Between(low, high),
         }
     }
 }
 
 /// The range that somebody has before their eyes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shown {
+pub struct DisplayedRange {
     /// The range.
     pub range: Estimate,
     /// When its upper bound was last shortened.
     pub shortened_at: Option<Timestamp>,
 }
 
-impl Shown {
+impl DisplayedRange {
     /// The first range that is shown.
-    pub fn first(range: Estimate) -> Self {
-        Shown { range, shortened_at: None }
+    pub fn new(range: Estimate) -> Self {
+        DisplayedRange { range, shortened_at: None }
     }
 
     /// What to show now that the range would be this: an upper bound that has just been shortened
     /// stays for two minutes rather than being lengthened again.
     #[must_use]
-    pub fn next(self, fresh: Estimate, at: Timestamp) -> Shown {
-        let settled = |since: Timestamp| at.since_ms(since) >= SETTLED_FOR_MS;
+    pub fn updated(self, fresh: Estimate, at: Timestamp) -> DisplayedRange {
+        let settled = |since: Timestamp| at.since_ms(since) >= MIN_LENGTHEN_DELAY_MS;
         if fresh.high < self.range.high {
-            return Shown { range: fresh, shortened_at: Some(at) };
+            return DisplayedRange { range: fresh, shortened_at: Some(at) };
         }
         if fresh.high > self.range.high && !self.shortened_at.is_none_or(settled) {
             let high = self.range.high;
-            return Shown { range: Estimate { low: fresh.low.min(high), high }, ..self };
+            return DisplayedRange { range: Estimate { low: fresh.low.min(high), high }, ..self };
         }
-        Shown { range: fresh, ..self }
+        DisplayedRange { range: fresh, ..self }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::situation::{Closing, Method};
+    use super::super::situation::{ClosingRisk, ForecastMethod};
     use super::*;
     use proptest::prelude::*;
 
-    fn told(median_s: u32, p80_s: u32) -> Estimate {
+    fn estimate_of(median_s: u32, p80_s: u32) -> Estimate {
         Forecast {
             predicted_s: median_s,
             median_s,
             p80_s,
             p90_s: p80_s,
-            method: Method::Formula,
+            method: ForecastMethod::Formula,
             cold: false,
-            closing: Closing::InTime,
+            closing: ClosingRisk::InTime,
         }
-        .told()
+        .to_estimate()
     }
 
     #[test]
@@ -121,36 +125,36 @@ mod tests {
             (2_400, 3_360, 40, 60),
             (2_399, 3_601, 35, 65),
         ] {
-            assert_eq!(told(median_s, p80_s), Estimate { low, high }, "{median_s} {p80_s}");
+            assert_eq!(estimate_of(median_s, p80_s), Estimate { low, high }, "{median_s} {p80_s}");
         }
     }
 
     #[test]
     fn the_ends_of_the_scale_have_words_of_their_own() {
-        assert_eq!(told(60, 300).phrase(), Phrase::LessThan(5));
-        assert_eq!(told(60, 301).phrase(), Phrase::Between(1, 6));
-        assert_eq!(told(3_500, 4_000).phrase(), Phrase::Between(55, 70));
-        assert_eq!(told(3_600, 4_000).phrase(), Phrase::MoreThan(60));
+        assert_eq!(estimate_of(60, 300).phrase(), EstimatePhrase::LessThan(5));
+        assert_eq!(estimate_of(60, 301).phrase(), EstimatePhrase::Between(1, 6));
+        assert_eq!(estimate_of(3_500, 4_000).phrase(), EstimatePhrase::Between(55, 70));
+        assert_eq!(estimate_of(3_600, 4_000).phrase(), EstimatePhrase::MoreThan(60));
     }
 
     #[test]
     fn a_shortened_promise_stays_for_two_minutes() {
         let range = |low, high| Estimate { low, high };
         let at = |s: i64| Timestamp(s * 1_000);
-        let shown = Shown::first(range(15, 25)).next(range(15, 30), at(0));
+        let shown = DisplayedRange::new(range(15, 25)).updated(range(15, 30), at(0));
         assert_eq!(shown.range, range(15, 30), "a rise that follows no fall is told at once");
-        let shown = shown.next(range(10, 15), at(10));
+        let shown = shown.updated(range(10, 15), at(10));
         assert_eq!(shown.range, range(10, 15));
-        let shown = shown.next(range(20, 30), at(129));
+        let shown = shown.updated(range(20, 30), at(129));
         assert_eq!(shown.range, range(15, 15), "nothing longer is told yet");
-        assert_eq!(shown.next(range(20, 30), at(130)).range, range(20, 30));
+        assert_eq!(shown.updated(range(20, 30), at(130)).range, range(20, 30));
     }
 
     proptest! {
         #[test]
         fn what_is_told_holds_the_bounds_and_little_more(median_s in 0..20_000u32, more in 1..20_000u32) {
             let p80_s = median_s + more;
-            let Estimate { low, high } = told(median_s, p80_s);
+            let Estimate { low, high } = estimate_of(median_s, p80_s);
             prop_assert!(low * 60 <= median_s && p80_s <= high * 60 && low <= high);
             prop_assert!(median_s < (low + 5) * 60 && (high - 5.min(high)) * 60 < p80_s);
             for minutes in [low, high] {
@@ -162,18 +166,18 @@ mod tests {
         fn no_promise_is_shortened_and_then_lengthened_within_two_minutes(
             steps in prop::collection::vec((0..90_000i64, 0..12u32, 0..12u32), 1..60),
         ) {
-            let mut shown = Shown::first(Estimate { low: 10, high: 30 });
+            let mut shown = DisplayedRange::new(Estimate { low: 10, high: 30 });
             let (mut now, mut shortened) = (0, None);
             for (ms, low, more) in steps {
                 now += ms;
                 let fresh = Estimate { low: 5 * low, high: 5 * (low + more) };
-                let next = shown.next(fresh, Timestamp(now));
+                let next = shown.updated(fresh, Timestamp(now));
                 prop_assert!(next.range.low <= next.range.high);
                 if next.range.high < shown.range.high {
                     shortened = Some(now);
                 }
                 if next.range.high > shown.range.high {
-                    prop_assert!(shortened.is_none_or(|at| now - at >= SETTLED_FOR_MS));
+                    prop_assert!(shortened.is_none_or(|at| now - at >= MIN_LENGTHEN_DELAY_MS));
                 }
                 shown = next;
             }

@@ -25,7 +25,7 @@ pub enum Actor {
         /// Its name.
         name: Arc<str>,
         /// What it was given.
-        scope: Scope,
+        scope: ApiScope,
     },
     /// A timer or a policy.
     System,
@@ -33,7 +33,7 @@ pub enum Actor {
 
 /// What a program of the owner's was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
+pub enum ApiScope {
     /// What staff may do at these counters.
     Counters(Arc<BTreeSet<CounterId>>),
     /// What a manager may do.
@@ -54,7 +54,7 @@ pub enum Role {
 /// Who did something, as the ledger keeps it: never says which customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "described at the actors of the same names")]
-pub enum By {
+pub enum ActorRef {
     Customer,
     Staff(Arc<str>),
     Manager(Arc<str>),
@@ -75,28 +75,27 @@ impl Actor {
     }
 
     /// How the ledger names it.
-    pub fn by(&self) -> By {
+    pub fn actor_ref(&self) -> ActorRef {
         match self {
-            Actor::Customer(_) | Actor::Holder(_) => By::Customer,
-            Actor::Staff { name, .. } => By::Staff(name.clone()),
-            Actor::Manager(name) => By::Manager(name.clone()),
-            Actor::Api { name, .. } => By::Api(name.clone()),
-            Actor::System => By::System,
+            Actor::Customer(_) | Actor::Holder(_) => ActorRef::Customer,
+            Actor::Staff { name, .. } => ActorRef::Staff(name.clone()),
+            Actor::Manager(name) => ActorRef::Manager(name.clone()),
+            Actor::Api { name, .. } => ActorRef::Api(name.clone()),
+            Actor::System => ActorRef::System,
         }
     }
 
     /// The counters that it is bound to; `None` if it may go anywhere.
-    pub fn bound_to(&self) -> Option<&BTreeSet<CounterId>> {
+    pub fn allowed_counters(&self) -> Option<&BTreeSet<CounterId>> {
         match self {
-            Actor::Staff { counters, .. } | Actor::Api { scope: Scope::Counters(counters), .. } => {
-                Some(counters)
-            }
+            Actor::Staff { counters, .. }
+            | Actor::Api { scope: ApiScope::Counters(counters), .. } => Some(counters),
             _ => None,
         }
     }
 
     /// Whether it has the manager's scope.
-    pub fn manages(&self) -> bool {
-        matches!(self, Actor::Manager(_) | Actor::Api { scope: Scope::Manager, .. })
+    pub fn is_manager(&self) -> bool {
+        matches!(self, Actor::Manager(_) | Actor::Api { scope: ApiScope::Manager, .. })
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-macro_rules! name {
+macro_rules! string_id {
     ($(#[$doc:meta])* $type:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,19 +40,19 @@ macro_rules! name {
     };
 }
 
-name! {
-    /// A queue (业务) of the site, as the owner named it: `a`, `deposit`.
+string_id! {
+    /// A queue (业务) of the site, as the owner named it: `queue_a`, `deposit`.
     QueueId
 }
-name! {
+string_id! {
     /// A counter (窗口) of the site, as the owner named it: `1`, `desk-2`.
     CounterId
 }
-name! {
+string_id! {
     /// The person who holds a ticket; for WeChat customers their openid. Never shown or logged.
     Person
 }
-name! {
+string_id! {
     /// The scan session through which a ticket was asked for, so that its browser can be told.
     Via
 }

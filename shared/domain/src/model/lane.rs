@@ -3,7 +3,7 @@
 //!
 //! A copy shares everything with its origin; a change copies the path to what it changes.
 
-use crate::estimate::slips_from;
+use crate::estimate::slip_threshold_s;
 use crate::model::ids::TicketId;
 use crate::model::ticket::{Rank, Ticket};
 use crate::model::time::Timestamp;
@@ -12,40 +12,41 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Somebody's place.
-pub(crate) type Place = (Rank, TicketId);
+pub(crate) type Position = (Rank, TicketId);
 
 /// When somebody who waits is to be told that it takes longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Patience {
+pub(crate) struct SlipThreshold {
     /// If their turn would come then, or later.
     pub(crate) limit: Timestamp,
     /// Not before this.
     pub(crate) from: Timestamp,
 }
 
-impl Patience {
+impl SlipThreshold {
     /// That of somebody who is never told.
-    const ENDLESS: Patience = Patience { limit: Timestamp(i64::MAX), from: Timestamp(i64::MAX) };
+    const NEVER: SlipThreshold =
+        SlipThreshold { limit: Timestamp(i64::MAX), from: Timestamp(i64::MAX) };
 
     /// That of a ticket's holder; `None` if there is nobody to tell, nothing that they expect, or no
     /// room for it.
-    pub(crate) fn of(ticket: &Ticket) -> Option<Patience> {
-        let expected = ticket.notices.expected?;
-        let from = ticket.person.as_ref().and(ticket.notices.slip_from())?;
+    pub(crate) fn for_ticket(ticket: &Ticket) -> Option<SlipThreshold> {
+        let expected = ticket.notifications.expected_turn_at?;
+        let from = ticket.person.as_ref().and(ticket.notifications.slip_allowed_from())?;
         let told_ms = expected.since_ms(ticket.taken_at).max(0);
         let told_s = u32::try_from(told_ms / 1_000).unwrap_or(u32::MAX);
-        let limit = ticket.taken_at.plus_ms(i64::from(slips_from(told_s)) * 1_000);
-        Some(Patience { limit, from })
+        let limit = ticket.taken_at.plus_ms(i64::from(slip_threshold_s(told_s)) * 1_000);
+        Some(SlipThreshold { limit, from })
     }
 
     /// Whether they are to be told at a moment at which they still have so many minutes to wait.
-    pub(crate) fn is_lost(&self, at: Timestamp, minutes: u32) -> bool {
+    pub(crate) fn is_exceeded(&self, at: Timestamp, minutes: u32) -> bool {
         self.from <= at && self.limit <= at.plus_minutes(minutes)
     }
 
     /// The least of both, of either: nobody of the two is told before.
-    fn least(self, other: Patience) -> Patience {
-        Patience { limit: self.limit.min(other.limit), from: self.from.min(other.from) }
+    fn min_of(self, other: SlipThreshold) -> SlipThreshold {
+        SlipThreshold { limit: self.limit.min(other.limit), from: self.from.min(other.from) }
     }
 }
 
@@ -59,21 +60,21 @@ type Tree = Option<Arc<Node>>;
 
 #[derive(Clone)]
 struct Node {
-    place: Place,
-    patience: Patience,
+    position: Position,
+    threshold: SlipThreshold,
     /// How many are in this tree.
     len: u32,
     /// The least patience in it.
-    least: Patience,
+    min_threshold: SlipThreshold,
     left: Tree,
     right: Tree,
 }
 
 /// Neither side of a node may weigh more than so many times the other.
-const LEAN: u32 = 3;
+const MAX_WEIGHT_RATIO: u32 = 3;
 
 /// A side turns over in one step while its inner part weighs less than so many times the outer one.
-const INNER: u32 = 2;
+const SINGLE_ROTATION_RATIO: u32 = 2;
 
 fn len(tree: &Tree) -> u32 {
     tree.as_ref().map_or(0, |node| node.len)
@@ -84,104 +85,114 @@ fn weight(tree: &Tree) -> u32 {
 }
 
 impl Node {
-    fn leaf(place: Place, patience: Patience) -> Node {
-        Node { place, patience, len: 1, least: patience, left: None, right: None }
+    fn leaf(place: Position, patience: SlipThreshold) -> Node {
+        Node {
+            position: place,
+            threshold: patience,
+            len: 1,
+            min_threshold: patience,
+            left: None,
+            right: None,
+        }
     }
 
     /// Sums up what is below.
-    fn sum_up(&mut self) {
+    fn update_totals(&mut self) {
         self.len = len(&self.left) + len(&self.right) + 1;
         let sides = [&self.left, &self.right].into_iter().flatten();
-        self.least = sides.fold(self.patience, |least, side| least.least(side.least));
+        self.min_threshold =
+            sides.fold(self.threshold, |least, side| least.min_of(side.min_threshold));
     }
 }
 
 /// A node whose sides have changed, in balance again.
-fn balanced(mut shared: Arc<Node>) -> Arc<Node> {
+fn rebalance(mut shared: Arc<Node>) -> Arc<Node> {
     let node = Arc::make_mut(&mut shared);
-    node.sum_up();
+    node.update_totals();
     let (left, right) = (weight(&node.left), weight(&node.right));
-    if right > LEAN * left {
-        node.right =
-            node.right.take().map(|side| match weight(&side.left) < INNER * weight(&side.right) {
+    if right > MAX_WEIGHT_RATIO * left {
+        node.right = node.right.take().map(|side| {
+            match weight(&side.left) < SINGLE_ROTATION_RATIO * weight(&side.right) {
                 true => side,
-                false => turned_right(side),
-            });
-        return turned_left(shared);
+                false => rotate_right(side),
+            }
+        });
+        return rotate_left(shared);
     }
-    if left > LEAN * right {
-        node.left =
-            node.left.take().map(|side| match weight(&side.right) < INNER * weight(&side.left) {
+    if left > MAX_WEIGHT_RATIO * right {
+        node.left = node.left.take().map(|side| {
+            match weight(&side.right) < SINGLE_ROTATION_RATIO * weight(&side.left) {
                 true => side,
-                false => turned_left(side),
-            });
-        return turned_right(shared);
+                false => rotate_left(side),
+            }
+        });
+        return rotate_right(shared);
     }
     shared
 }
 
 /// The right side comes up.
-fn turned_left(mut shared: Arc<Node>) -> Arc<Node> {
+fn rotate_left(mut shared: Arc<Node>) -> Arc<Node> {
     let node = Arc::make_mut(&mut shared);
     let Some(mut up) = node.right.take() else { return shared };
     let above = Arc::make_mut(&mut up);
     node.right = above.left.take();
-    node.sum_up();
+    node.update_totals();
     above.left = Some(shared);
-    above.sum_up();
+    above.update_totals();
     up
 }
 
 /// The left side comes up.
-fn turned_right(mut shared: Arc<Node>) -> Arc<Node> {
+fn rotate_right(mut shared: Arc<Node>) -> Arc<Node> {
     let node = Arc::make_mut(&mut shared);
     let Some(mut up) = node.left.take() else { return shared };
     let above = Arc::make_mut(&mut up);
     node.left = above.right.take();
-    node.sum_up();
+    node.update_totals();
     above.right = Some(shared);
-    above.sum_up();
+    above.update_totals();
     up
 }
 
-fn with(tree: Tree, place: Place, patience: Patience) -> Arc<Node> {
+fn tree_with(tree: Tree, place: Position, patience: SlipThreshold) -> Arc<Node> {
     let Some(mut shared) = tree else { return Arc::new(Node::leaf(place, patience)) };
     let node = Arc::make_mut(&mut shared);
-    match place.cmp(&node.place) {
-        Ordering::Less => node.left = Some(with(node.left.take(), place, patience)),
-        Ordering::Greater => node.right = Some(with(node.right.take(), place, patience)),
-        Ordering::Equal => node.patience = patience,
+    match place.cmp(&node.position) {
+        Ordering::Less => node.left = Some(tree_with(node.left.take(), place, patience)),
+        Ordering::Greater => node.right = Some(tree_with(node.right.take(), place, patience)),
+        Ordering::Equal => node.threshold = patience,
     }
-    balanced(shared)
+    rebalance(shared)
 }
 
-fn without(tree: Tree, place: &Place) -> Tree {
+fn tree_without(tree: Tree, place: &Position) -> Tree {
     let mut shared = tree?;
     let node = Arc::make_mut(&mut shared);
-    match place.cmp(&node.place) {
-        Ordering::Less => node.left = without(node.left.take(), place),
-        Ordering::Greater => node.right = without(node.right.take(), place),
+    match place.cmp(&node.position) {
+        Ordering::Less => node.left = tree_without(node.left.take(), place),
+        Ordering::Greater => node.right = tree_without(node.right.take(), place),
         Ordering::Equal => match (node.left.take(), node.right.take()) {
             (None, side) | (side, None) => return side,
             (left, Some(right)) => {
                 let (first, rest) = split_first(right);
-                (node.place, node.patience) = first;
+                (node.position, node.threshold) = first;
                 (node.left, node.right) = (left, rest);
             }
         },
     }
-    Some(balanced(shared))
+    Some(rebalance(shared))
 }
 
 /// The first of a tree, and the tree without it.
-fn split_first(mut shared: Arc<Node>) -> ((Place, Patience), Tree) {
+fn split_first(mut shared: Arc<Node>) -> ((Position, SlipThreshold), Tree) {
     let node = Arc::make_mut(&mut shared);
     match node.left.take() {
-        None => ((node.place, node.patience), node.right.take()),
+        None => ((node.position, node.threshold), node.right.take()),
         Some(left) => {
             let (first, rest) = split_first(left);
             node.left = rest;
-            (first, Some(balanced(shared)))
+            (first, Some(rebalance(shared)))
         }
     }
 }
@@ -196,33 +207,33 @@ impl Lane {
     }
 
     /// Lets somebody in; somebody who is at this place already has this patience from now on.
-    pub(crate) fn insert(&mut self, place: Place, patience: Option<Patience>) {
-        let patience = patience.unwrap_or(Patience::ENDLESS);
-        self.root = Some(with(self.root.take(), place, patience));
+    pub(crate) fn insert(&mut self, place: Position, patience: Option<SlipThreshold>) {
+        let patience = patience.unwrap_or(SlipThreshold::NEVER);
+        self.root = Some(tree_with(self.root.take(), place, patience));
     }
 
-    pub(crate) fn remove(&mut self, place: &Place) {
-        self.root = without(self.root.take(), place);
+    pub(crate) fn remove(&mut self, place: &Position) {
+        self.root = tree_without(self.root.take(), place);
     }
 
     /// Who is at the front.
-    pub(crate) fn first(&self) -> Option<Place> {
+    pub(crate) fn first(&self) -> Option<Position> {
         self.nth(0)
     }
 
     /// Who is at the end.
-    pub(crate) fn last(&self) -> Option<Place> {
+    pub(crate) fn last(&self) -> Option<Position> {
         self.nth(self.len().checked_sub(1)?)
     }
 
     /// Who has so many before them.
-    pub(crate) fn nth(&self, mut before: usize) -> Option<Place> {
+    pub(crate) fn nth(&self, mut before: usize) -> Option<Position> {
         let mut tree = &self.root;
         while let Some(node) = tree {
             let left = len(&node.left) as usize;
             tree = match before.cmp(&left) {
                 Ordering::Less => &node.left,
-                Ordering::Equal => return Some(node.place),
+                Ordering::Equal => return Some(node.position),
                 Ordering::Greater => {
                     before -= left + 1;
                     &node.right
@@ -233,10 +244,10 @@ impl Lane {
     }
 
     /// How many stand before a place, whether somebody is there or not.
-    pub(crate) fn before(&self, place: &Place) -> usize {
+    pub(crate) fn count_before(&self, place: &Position) -> usize {
         let (mut tree, mut before) = (&self.root, 0);
         while let Some(node) = tree {
-            tree = match place <= &node.place {
+            tree = match place <= &node.position {
                 true => &node.left,
                 false => {
                     before += len(&node.left) as usize + 1;
@@ -249,44 +260,46 @@ impl Lane {
 
     /// All of them, in order.
     pub(crate) fn iter(&self) -> Iter<'_> {
-        let mut iter = Iter { above: Vec::new() };
-        iter.down(&self.root);
+        let mut iter = Iter { stack: Vec::new() };
+        iter.descend_left(&self.root);
         iter
     }
 
     /// Whether anybody could ever be told that it takes longer.
-    pub(crate) fn anybody_impatient(&self) -> bool {
-        self.root.as_ref().is_some_and(|node| node.least != Patience::ENDLESS)
+    pub(crate) fn has_slip_candidates(&self) -> bool {
+        self.root.as_ref().is_some_and(|node| node.min_threshold != SlipThreshold::NEVER)
     }
 
     /// Those who may have lost their patience, in order, with how many stand before them in this
-    /// lane. `may` is asked of stretches of the lane: the least patience in it, and how many stand
+    /// lane. `authorize` is asked of stretches of the lane: the least patience in it, and how many stand
     /// before its first and its last; where it says no, nobody is looked at.
-    pub(crate) fn impatient(
+    pub(crate) fn slip_candidates(
         &self,
-        may: &mut impl FnMut(&Patience, u32, u32) -> bool,
+        may: &mut impl FnMut(&SlipThreshold, u32, u32) -> bool,
         found: &mut impl FnMut(TicketId, u32),
     ) {
-        look(&self.root, 0, may, found);
+        find_slip_candidates(&self.root, 0, may, found);
     }
 }
 
-fn look(
+fn find_slip_candidates(
     tree: &Tree,
     before: u32,
-    may: &mut impl FnMut(&Patience, u32, u32) -> bool,
+    may: &mut impl FnMut(&SlipThreshold, u32, u32) -> bool,
     found: &mut impl FnMut(TicketId, u32),
 ) {
     let Some(node) = tree else { return };
-    if node.least == Patience::ENDLESS || !may(&node.least, before, before + node.len - 1) {
+    if node.min_threshold == SlipThreshold::NEVER
+        || !may(&node.min_threshold, before, before + node.len - 1)
+    {
         return;
     }
-    look(&node.left, before, may, found);
+    find_slip_candidates(&node.left, before, may, found);
     let own = before + len(&node.left);
-    if node.patience != Patience::ENDLESS && may(&node.patience, own, own) {
-        found(node.place.1, own);
+    if node.threshold != SlipThreshold::NEVER && may(&node.threshold, own, own) {
+        found(node.position.1, own);
     }
-    look(&node.right, own + 1, may, found);
+    find_slip_candidates(&node.right, own + 1, may, found);
 }
 
 /// Two lanes in which the same stand in the same order are the same, however their trees grew.
@@ -306,25 +319,25 @@ impl fmt::Debug for Lane {
 
 /// A walk through a lane.
 pub(crate) struct Iter<'a> {
-    above: Vec<&'a Node>,
+    stack: Vec<&'a Node>,
 }
 
 impl<'a> Iter<'a> {
-    fn down(&mut self, mut tree: &'a Tree) {
+    fn descend_left(&mut self, mut tree: &'a Tree) {
         while let Some(node) = tree {
-            self.above.push(node);
+            self.stack.push(node);
             tree = &node.left;
         }
     }
 }
 
 impl Iterator for Iter<'_> {
-    type Item = Place;
+    type Item = Position;
 
-    fn next(&mut self) -> Option<Place> {
-        let node = self.above.pop()?;
-        self.down(&node.right);
-        Some(node.place)
+    fn next(&mut self) -> Option<Position> {
+        let node = self.stack.pop()?;
+        self.descend_left(&node.right);
+        Some(node.position)
     }
 }
 
@@ -334,21 +347,24 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn place(n: u32) -> Place {
-        let rank = Rank { class: 5, arrival: Timestamp(i64::from(n / 3)), sequence: n, turn: 0 };
+    fn position(n: u32) -> Position {
+        let rank = Rank { class: 5, arrival: Timestamp(i64::from(n / 3)), sequence: n, offset: 0 };
         (rank, TicketId(n))
     }
 
     /// Each node sums up what is below it, and leans no further than it may.
-    fn sound(tree: &Tree) {
+    fn assert_invariants(tree: &Tree) {
         let Some(node) = tree else { return };
         let mut again = (**node).clone();
-        again.sum_up();
-        assert_eq!((again.len, again.least), (node.len, node.least));
+        again.update_totals();
+        assert_eq!((again.len, again.min_threshold), (node.len, node.min_threshold));
         let (left, right) = (weight(&node.left), weight(&node.right));
-        assert!(left <= LEAN * right && right <= LEAN * left, "{left} and {right}");
-        sound(&node.left);
-        sound(&node.right);
+        assert!(
+            left <= MAX_WEIGHT_RATIO * right && right <= MAX_WEIGHT_RATIO * left,
+            "{left} and {right}"
+        );
+        assert_invariants(&node.left);
+        assert_invariants(&node.right);
     }
 
     proptest! {
@@ -359,26 +375,26 @@ mod tests {
             let (mut lane, mut list) = (Lane::default(), BTreeMap::new());
             for (n, limit, comes) in steps {
                 let earlier = (lane.clone(), list.clone());
-                let patience = limit.map(|n| Patience { limit: Timestamp(n), from: Timestamp(40 - n) });
+                let patience = limit.map(|n| SlipThreshold { limit: Timestamp(n), from: Timestamp(40 - n) });
                 if comes {
-                    lane.insert(place(n), patience);
-                    list.insert(place(n), patience);
+                    lane.insert(position(n), patience);
+                    list.insert(position(n), patience);
                 } else {
-                    lane.remove(&place(n));
-                    list.remove(&place(n));
+                    lane.remove(&position(n));
+                    list.remove(&position(n));
                 }
-                sound(&lane.root);
+                assert_invariants(&lane.root);
                 prop_assert!(earlier.0.iter().eq(earlier.1.keys().copied()), "a copy stays as it was");
                 prop_assert!(lane.iter().eq(list.keys().copied()));
                 prop_assert_eq!(lane.len(), list.len());
                 prop_assert_eq!(lane.first(), list.keys().next().copied());
                 prop_assert_eq!(lane.last(), list.keys().next_back().copied());
-                let before = list.keys().filter(|other| **other < place(n)).count();
-                prop_assert_eq!(lane.before(&place(n)), before);
-                prop_assert_eq!(lane.nth(before), list.range(place(n)..).next().map(|(p, _)| *p));
+                let before = list.keys().filter(|other| **other < position(n)).count();
+                prop_assert_eq!(lane.count_before(&position(n)), before);
+                prop_assert_eq!(lane.nth(before), list.range(position(n)..).next().map(|(p, _)| *p));
                 let mut found = Vec::new();
-                let now = |least: &Patience| least.limit <= Timestamp(20) && least.from <= Timestamp(25);
-                lane.impatient(&mut |least, _, _| now(least), &mut |id, at| found.push((id, at)));
+                let now = |least: &SlipThreshold| least.limit <= Timestamp(20) && least.from <= Timestamp(25);
+                lane.slip_candidates(&mut |least, _, _| now(least), &mut |id, at| found.push((id, at)));
                 let all = list.iter().enumerate().filter(|(_, (_, patience))| patience.as_ref().is_some_and(now));
                 let all: Vec<_> = all.map(|(at, (place, _))| (place.1, at as u32)).collect();
                 prop_assert_eq!(found, all);

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 /// How long a command is remembered after it was decided: 15 minutes. WeChat repeats a callback
 /// within 15 seconds; a client that repeats an API call later than this must look first.
-pub const REMEMBERED_FOR_MS: i64 = 15 * 60 * 1000;
+pub const COMMAND_RETENTION_MS: i64 = 15 * 60 * 1000;
 
 /// A command that was decided a while ago.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
+pub struct RecordedAnswer {
     /// The fingerprint it came with.
     pub fingerprint: u64,
     /// When it was decided.
@@ -23,25 +23,25 @@ pub struct Remembered {
 
 /// The recent commands of a site.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Memory {
-    by_id: OrdMap<CommandId, Arc<Remembered>>,
+pub(crate) struct RecentCommands {
+    by_id: OrdMap<CommandId, Arc<RecordedAnswer>>,
     in_order: Vector<(Timestamp, CommandId)>,
 }
 
-impl Memory {
-    pub(crate) fn find(&self, id: &CommandId) -> Option<&Remembered> {
+impl RecentCommands {
+    pub(crate) fn get(&self, id: &CommandId) -> Option<&RecordedAnswer> {
         self.by_id.get(id).map(|remembered| &**remembered)
     }
 
-    pub(crate) fn add(&mut self, decision: &Decision) {
+    pub(crate) fn record(&mut self, decision: &Decision) {
         while let Some((at, id)) = self.in_order.front().cloned() {
-            if decision.at.since_ms(at) <= REMEMBERED_FOR_MS {
+            if decision.at.since_ms(at) <= COMMAND_RETENTION_MS {
                 break;
             }
             self.in_order.pop_front();
             self.by_id.remove(&id);
         }
-        let remembered = Remembered {
+        let remembered = RecordedAnswer {
             fingerprint: decision.fingerprint,
             at: decision.at,
             outcome: decision.outcome.clone(),

@@ -8,11 +8,11 @@ use crate::model::time::Timestamp;
 use imbl::Vector;
 
 /// How many of its latest moves a line remembers.
-const REMEMBERED: usize = 40;
+const MAX_POSITION_CHANGES: usize = 40;
 
 /// Somebody came to a place in a line, or left one, in another way than by waiting for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Move {
+pub struct PositionChange {
     /// Whose ticket.
     pub ticket: TicketId,
     /// Its number.
@@ -22,16 +22,16 @@ pub struct Move {
     /// The place that they have in this line now; `None` if they have none.
     pub to: Option<Rank>,
     /// Through what.
-    pub cause: Cause,
+    pub cause: PositionChangeCause,
     /// When.
     pub at: Timestamp,
     /// The last ticket that had been given out by then: clocks differ, this order does not.
-    pub newest: TicketId,
+    pub newest_ticket: TicketId,
 }
 
 /// Through what somebody's place changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum PositionChangeCause {
     /// A better class.
     Priority,
     /// A return after a miss.
@@ -50,45 +50,45 @@ pub enum Cause {
 
 /// A move as it is for somebody in the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
+pub struct TicketPositionChange {
     /// Whether it was their own.
     pub own: bool,
     /// Whose it was.
     pub number: Number,
     /// Through what.
-    pub cause: Cause,
+    pub cause: PositionChangeCause,
     /// By how many more they have ahead; less, if negative. 0 for their own moves and for whoever
     /// was called before them from behind.
-    pub more: i32,
+    pub ahead_delta: i32,
     /// When.
     pub at: Timestamp,
 }
 
 /// The latest moves in a line, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Moves(Vector<Move>);
+pub(crate) struct PositionChanges(Vector<PositionChange>);
 
-impl Moves {
-    pub(crate) fn add(&mut self, moved: Move) {
+impl PositionChanges {
+    pub(crate) fn add(&mut self, moved: PositionChange) {
         self.0.push_back(moved);
-        while self.0.len() > REMEMBERED {
+        while self.0.len() > MAX_POSITION_CHANGES {
             self.0.pop_front();
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Move> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &PositionChange> {
         self.0.iter()
     }
 }
 
-impl Move {
+impl PositionChange {
     /// What it is for the holder of another place; `None` if nothing.
-    fn touches(&self, rank: Rank, ticket: TicketId) -> Option<i32> {
+    fn effect_on(&self, rank: Rank, ticket: TicketId) -> Option<i32> {
         let in_front = |place: Option<Rank>| {
             i32::from(place.is_some_and(|place| (place, self.ticket) < (rank, ticket)))
         };
         let more = in_front(self.to) - in_front(self.from);
-        let overtaken = self.cause == Cause::OutOfOrder && in_front(self.from) == 0;
+        let overtaken = self.cause == PositionChangeCause::OutOfOrder && in_front(self.from) == 0;
         (more != 0 || overtaken).then_some(more)
     }
 }
@@ -96,44 +96,44 @@ impl Move {
 impl Site {
     /// What has changed the place of a ticket in its line since it has that place, and how it came
     /// to it; oldest first.
-    pub fn moves_of(&self, ticket: &Ticket) -> Vec<Moved> {
+    pub fn position_changes_of(&self, ticket: &Ticket) -> Vec<TicketPositionChange> {
         let Some(line) = self.lines.get(&ticket.queue) else { return Vec::new() };
         let mut moves = Vec::new();
-        for one in line.moves() {
+        for one in line.position_changes() {
             let own = one.ticket == ticket.id;
             if own && one.to.is_some() {
                 // Before that they had another place.
-                moves.retain(|moved: &Moved| moved.own);
+                moves.retain(|moved: &TicketPositionChange| moved.own);
             }
             let touches = match own {
                 true => Some(0),
-                false => one.touches(ticket.rank, ticket.id),
+                false => one.effect_on(ticket.rank, ticket.id),
             };
-            let was_there = ticket.id <= one.newest;
+            let was_there = ticket.id <= one.newest_ticket;
             if let Some(more) = touches.filter(|_| was_there) {
                 let (number, cause, at) = (one.number.clone(), one.cause, one.at);
-                moves.push(Moved { own, number, cause, more, at });
+                moves.push(TicketPositionChange { own, number, cause, ahead_delta: more, at });
             }
         }
         moves
     }
 
     /// The place of a ticket that waits, and in which line.
-    pub(crate) fn place(&self, ticket: TicketId) -> Option<(QueueId, Rank)> {
+    pub(crate) fn waiting_position(&self, ticket: TicketId) -> Option<(QueueId, Rank)> {
         let ticket = self.ticket(ticket)?;
-        let waits = ticket.state() == crate::model::ticket::State::Waiting;
+        let waits = ticket.status() == crate::model::ticket::TicketStatus::Waiting;
         waits.then(|| (ticket.queue.clone(), ticket.rank))
     }
 
     /// Notes that a ticket is not in the place any more that it was in.
-    pub(crate) fn moved(
+    pub(crate) fn record_position_change(
         &mut self,
         id: TicketId,
         was: Option<(QueueId, Rank)>,
-        cause: Cause,
+        cause: PositionChangeCause,
         at: Timestamp,
     ) {
-        let is = self.place(id);
+        let is = self.waiting_position(id);
         let Some(ticket) = self.ticket(id) else { return };
         let (number, queue) = (ticket.number.clone(), ticket.queue.clone());
         let here = |place: Option<(QueueId, Rank)>| {
@@ -143,7 +143,15 @@ impl Site {
         if from.is_some() || to.is_some() {
             let newest = TicketId(self.last_ticket);
             let line = self.lines.entry(queue).or_default();
-            line.moves.add(Move { ticket: id, number, from, to, cause, at, newest });
+            line.position_changes.add(PositionChange {
+                ticket: id,
+                number,
+                from,
+                to,
+                cause,
+                at,
+                newest_ticket: newest,
+            });
         }
     }
 }

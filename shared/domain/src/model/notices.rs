@@ -2,13 +2,13 @@
 
 use crate::estimate::Estimate;
 use crate::model::ids::{Number, Person, TicketId, TicketKey};
-use crate::model::ticket::Told;
+use crate::model::ticket::QuotedWait;
 use crate::model::time::{Day, MINUTE_MS, Timestamp};
 use std::sync::Arc;
 
 /// Something the holder of a ticket is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Milestone {
+pub struct NotificationTrigger {
     /// Whose ticket.
     pub ticket: TicketId,
     /// The business day, which makes the ticket unique in the site.
@@ -22,7 +22,7 @@ pub struct Milestone {
     /// The queue's name as customers read it.
     pub queue_name: Arc<str>,
     /// What was reached.
-    pub kind: MilestoneKind,
+    pub kind: NotificationKind,
     /// The how-manieth of its kind for this ticket, from 1; of a call, the how-manieth call.
     pub occurrence: u32,
     /// The how-manieth milestone of this ticket, from 1: a later one makes an earlier one needless.
@@ -36,13 +36,13 @@ pub struct Milestone {
 
 /// What can be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MilestoneKind {
+pub enum NotificationKind {
     /// A number was given out (取号成功). Told in the answer to the scan, not by a template.
-    Joined(Told),
+    Joined(QuotedWait),
     /// Few are ahead (即将叫号).
-    Near(Told),
+    Near(QuotedWait),
     /// Nobody is ahead.
-    Next(Told),
+    Next(QuotedWait),
     /// A counter called (叫号).
     Called {
         /// The counter's name as customers read it.
@@ -67,21 +67,21 @@ pub enum MilestoneKind {
     /// They are in the line again.
     Returned {
         /// Through what.
-        through: Through,
+        through: ReturnCause,
         /// How it stands.
-        told: Told,
+        told: QuotedWait,
     },
     /// It will take longer than was said.
-    Slipped(Told),
+    Slipped(QuotedWait),
     /// Nobody is called for now (暂停叫号).
-    Halted(Told),
+    Halted(QuotedWait),
     /// The queue has ended for today (今日已结束).
     QueueClosed,
 }
 
 /// Through what somebody is in the line again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Through {
+pub enum ReturnCause {
     /// They returned after a miss.
     Return,
     /// They were transferred.
@@ -91,41 +91,41 @@ pub enum Through {
 }
 
 /// How many kinds there are.
-const KINDS: usize = 10;
+const KIND_COUNT: usize = 10;
 
 /// The most templates for one ticket.
-pub const TEMPLATES: u32 = 5;
+pub const MAX_TEMPLATES_PER_TICKET: u32 = 5;
 
 /// Of these, kept for being called.
-const KEPT_FOR_CALLS: u32 = 2;
+const TEMPLATES_RESERVED_FOR_CALLS: u32 = 2;
 
 /// Between two templates, other than a call: a minute.
-const APART_MS: i64 = 60_000;
+const MIN_TEMPLATE_INTERVAL_MS: i64 = 60_000;
 
 /// Of a longer wait nobody is told so soon after anything else.
-const SLIP_AGAIN_MS: i64 = 30 * MINUTE_MS;
+const MIN_SLIP_INTERVAL_MS: i64 = 30 * MINUTE_MS;
 
 /// What a ticket remembers of what its holder was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Notices {
+pub struct NotificationHistory {
     /// How many milestones.
     pub order: u32,
     /// How many of them as templates.
-    pub templates: u32,
+    pub template_count: u32,
     /// When the last template was decided.
-    pub last: Option<Timestamp>,
+    pub last_template_at: Option<Timestamp>,
     /// When their turn comes, as they were told last.
-    pub expected: Option<Timestamp>,
+    pub expected_turn_at: Option<Timestamp>,
     /// How often each kind, in the order of the kinds.
-    pub told: [u32; KINDS],
+    pub count_by_kind: [u32; KIND_COUNT],
     /// The last call that they were told.
-    pub call: u32,
+    pub last_call: u32,
 }
 
-impl MilestoneKind {
+impl NotificationKind {
     /// The word for it, as it stands in the key.
     pub fn name(&self) -> &'static str {
-        const NAMES: [&str; KINDS] = [
+        const NAMES: [&str; KIND_COUNT] = [
             "joined",
             "near",
             "next",
@@ -142,85 +142,94 @@ impl MilestoneKind {
 
     fn index(&self) -> usize {
         match self {
-            MilestoneKind::Joined(_) => 0,
-            MilestoneKind::Near(_) => 1,
-            MilestoneKind::Next(_) => 2,
-            MilestoneKind::Called { .. } => 3,
-            MilestoneKind::Recalled { .. } => 4,
-            MilestoneKind::Missed { .. } => 5,
-            MilestoneKind::Returned { .. } => 6,
-            MilestoneKind::Slipped(_) => 7,
-            MilestoneKind::Halted(_) => 8,
-            MilestoneKind::QueueClosed => 9,
+            NotificationKind::Joined(_) => 0,
+            NotificationKind::Near(_) => 1,
+            NotificationKind::Next(_) => 2,
+            NotificationKind::Called { .. } => 3,
+            NotificationKind::Recalled { .. } => 4,
+            NotificationKind::Missed { .. } => 5,
+            NotificationKind::Returned { .. } => 6,
+            NotificationKind::Slipped(_) => 7,
+            NotificationKind::Halted(_) => 8,
+            NotificationKind::QueueClosed => 9,
         }
     }
 
     /// Whether WeChat is asked to send a template for it.
     pub fn is_template(&self) -> bool {
-        !matches!(self, MilestoneKind::Joined(_))
+        !matches!(self, NotificationKind::Joined(_))
     }
 
     /// What is told of the wait, if anything.
-    pub(crate) fn told(&self) -> Option<&Told> {
+    pub(crate) fn quoted_wait(&self) -> Option<&QuotedWait> {
         match self {
-            MilestoneKind::Joined(told)
-            | MilestoneKind::Near(told)
-            | MilestoneKind::Next(told)
-            | MilestoneKind::Returned { told, .. }
-            | MilestoneKind::Slipped(told) => Some(told),
+            NotificationKind::Joined(told)
+            | NotificationKind::Near(told)
+            | NotificationKind::Next(told)
+            | NotificationKind::Returned { told, .. }
+            | NotificationKind::Slipped(told) => Some(told),
             _ => None,
         }
     }
 
     /// When the turn comes by what is told here.
-    pub(crate) fn expected(&self, at: Timestamp) -> Option<Timestamp> {
-        self.told()?.estimate.map(|Estimate { low, .. }| at.plus_minutes(low))
+    pub(crate) fn expected_turn_at(&self, at: Timestamp) -> Option<Timestamp> {
+        self.quoted_wait()?.estimate.map(|Estimate { low, .. }| at.plus_minutes(low))
     }
 }
 
-impl Notices {
+impl NotificationHistory {
     /// How often a kind was told.
-    pub(crate) fn count(&self, kind: &MilestoneKind) -> u32 {
-        self.told[kind.index()]
+    pub(crate) fn count(&self, kind: &NotificationKind) -> u32 {
+        self.count_by_kind[kind.index()]
     }
 
     /// Whether the budget and the spacing leave room for it now. Being called needs no spacing, and
     /// the last of the budget is kept for it.
-    pub(crate) fn leave_room_for(&self, kind: &MilestoneKind, at: Timestamp) -> bool {
-        let apart = self.last.is_none_or(|last| at.since_ms(last) >= APART_MS);
+    pub(crate) fn allows(&self, kind: &NotificationKind, at: Timestamp) -> bool {
+        let apart =
+            self.last_template_at.is_none_or(|last| at.since_ms(last) >= MIN_TEMPLATE_INTERVAL_MS);
         match kind {
-            MilestoneKind::Joined(_) => true,
-            MilestoneKind::Called { .. } => self.templates < TEMPLATES,
+            NotificationKind::Joined(_) => true,
+            NotificationKind::Called { .. } => self.template_count < MAX_TEMPLATES_PER_TICKET,
             // It puts right what was said a moment ago.
-            MilestoneKind::Returned { through: Through::PutBack, .. } => {
-                self.templates < TEMPLATES - 1
+            NotificationKind::Returned { through: ReturnCause::PutBack, .. } => {
+                self.template_count < MAX_TEMPLATES_PER_TICKET - 1
             }
-            MilestoneKind::Recalled { .. } | MilestoneKind::Missed { .. } => {
-                apart && self.templates < TEMPLATES - 1
+            NotificationKind::Recalled { .. } | NotificationKind::Missed { .. } => {
+                apart && self.template_count < MAX_TEMPLATES_PER_TICKET - 1
             }
-            _ => apart && self.templates < TEMPLATES - KEPT_FOR_CALLS,
+            _ => {
+                apart
+                    && self.template_count < MAX_TEMPLATES_PER_TICKET - TEMPLATES_RESERVED_FOR_CALLS
+            }
         }
     }
 
     /// From when a longer wait may be told; `None` if the budget has no room for it.
-    pub(crate) fn slip_from(&self) -> Option<Timestamp> {
-        let room = self.templates < TEMPLATES - KEPT_FOR_CALLS;
-        room.then(|| self.last.map_or(Timestamp(i64::MIN), |last| last.plus_ms(SLIP_AGAIN_MS)))
+    pub(crate) fn slip_allowed_from(&self) -> Option<Timestamp> {
+        let room = self.template_count < MAX_TEMPLATES_PER_TICKET - TEMPLATES_RESERVED_FOR_CALLS;
+        room.then(|| {
+            self.last_template_at
+                .map_or(Timestamp(i64::MIN), |last| last.plus_ms(MIN_SLIP_INTERVAL_MS))
+        })
     }
 
     /// Takes in that a milestone was decided.
-    pub(crate) fn note(&mut self, kind: &MilestoneKind, order: u32, at: Timestamp) {
+    pub(crate) fn record(&mut self, kind: &NotificationKind, order: u32, at: Timestamp) {
         self.order = order.max(self.order + 1);
-        self.told[kind.index()] += 1;
+        self.count_by_kind[kind.index()] += 1;
         if kind.is_template() {
-            self.templates += 1;
-            self.last = Some(at);
+            self.template_count += 1;
+            self.last_template_at = Some(at);
         }
-        if let Some(expected) = kind.expected(at) {
-            self.expected = Some(expected);
+        if let Some(expected) = kind.expected_turn_at(at) {
+            self.expected_turn_at = Some(expected);
         }
-        if let MilestoneKind::Called { call, .. } | MilestoneKind::Recalled { call, .. } = kind {
-            self.call = *call;
+        if let NotificationKind::Called { call, .. } | NotificationKind::Recalled { call, .. } =
+            kind
+        {
+            self.last_call = *call;
         }
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The priority class of those who have no priority; smaller goes first.
-pub const ORDINARY: u8 = 5;
+pub const ORDINARY_CLASS: u8 = 5;
 
 /// The class of the lane for those who return after a miss, where a queue has such a lane.
-pub const MISSED_LANE: u8 = 9;
+pub const MISSED_LANE_CLASS: u8 = 9;
 
 /// The rules of one site.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,9 +37,9 @@ pub struct QueueRules {
     /// The priority class of its tickets, 0 to 8; smaller goes first.
     pub class: u8,
     /// Who is next.
-    pub policy: Policy,
+    pub policy: CallPolicy,
     /// How many people of a better class who came later may go before somebody (strict policy).
-    pub bound: u32,
+    pub max_passes: u32,
     /// How many may wait at once; `None` is any number.
     pub capacity: Option<u32>,
     /// How many numbers a day; `None` is any number.
@@ -68,10 +68,10 @@ pub struct QueueRules {
 
 /// Who is next in a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
+pub enum CallPolicy {
     /// The best class first; within it, who came first.
     Strict,
-    /// `first` of the queue's own class (and better) and then `second` of the others, in turn; as
+    /// `new` of the queue's own class (and better) and then `second` of the others, in turn; as
     /// many of each once the others are more. With `missed_lane` then one who returned after a miss.
     Interleave {
         /// Of the queue's own class and better.
@@ -144,9 +144,9 @@ impl QueueRules {
             minutes: 5,
             grace_seconds: 180,
             open: true,
-            class: ORDINARY,
-            policy: Policy::Strict,
-            bound: 4,
+            class: ORDINARY_CLASS,
+            policy: CallPolicy::Strict,
+            max_passes: 4,
             capacity: None,
             daily_cap: None,
             missed: MissedRules {
@@ -168,7 +168,7 @@ impl QueueRules {
 
     /// How many places back somebody returns after so many misses, if the rule is one of places.
     pub fn places_back(&self, misses: u32) -> Option<u32> {
-        let own_lane = matches!(self.policy, Policy::Interleave { missed_lane: true, .. });
+        let own_lane = matches!(self.policy, CallPolicy::Interleave { missed_lane: true, .. });
         match self.missed.policy {
             MissedPolicy::AfterK { k, grow } if !own_lane => {
                 Some(k + grow * misses.saturating_sub(1))

@@ -3,14 +3,14 @@
 //! The maps are persistent: a clone shares everything with its origin, so a reader holds a site
 //! as a value, and a decision can be tried on a copy, at no cost.
 
-use crate::estimate::{Estimate, Forecast, LiveCounter, Situation};
+use crate::estimate::{Estimate, Forecast, ForecastInput, LiveCounter};
 use crate::model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId};
 use crate::model::line::Line;
-use crate::model::memory::{Memory, Remembered};
+use crate::model::memory::{RecentCommands, RecordedAnswer};
 use crate::model::rules::Rules;
-use crate::model::ticket::{Rank, Stage, Ticket, Told};
-use crate::model::time::{Day, Hours, Now, Timestamp};
-use crate::model::visit::{Overtaken, Trail};
+use crate::model::ticket::{QuotedWait, Rank, Ticket, TicketState};
+use crate::model::time::{Day, DecisionInput, OpeningStatus, Timestamp};
+use crate::model::visit::{OvertakeCounts, VisitProgress};
 use crate::protocol::command::QueueState;
 use imbl::{OrdMap, OrdSet, Vector};
 use std::sync::Arc;
@@ -28,12 +28,12 @@ pub struct Site {
     pub(crate) deadlines: OrdSet<(Timestamp, TicketId)>,
     /// The last serial of each prefix.
     pub(crate) serials: OrdMap<Arc<str>, u32>,
-    pub(crate) calls: Vector<RecentCall>,
-    pub(crate) memory: Memory,
+    pub(crate) recent_calls: Vector<RecentCall>,
+    pub(crate) recent_commands: RecentCommands,
     pub(crate) last_ticket: u32,
     pub(crate) last_arrival: Option<Timestamp>,
     /// Tickets of the day before that go on and are not among `tickets` yet.
-    pub(crate) carrying: Vector<Arc<Ticket>>,
+    pub(crate) pending_carry_over: Vector<Arc<Ticket>>,
 }
 
 /// One counter.
@@ -78,7 +78,7 @@ pub struct RecentCall {
 
 /// How a queue stands, for those who would join it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum QueueAvailability {
     /// Numbers are given out and called.
     Open,
     /// As many wait as may, or as many numbers were given out as a day has.
@@ -124,8 +124,8 @@ impl Site {
     }
 
     /// All live tickets, in the order in which they were taken.
-    pub(crate) fn live(&self) -> Vec<TicketId> {
-        let aside = self.lines.values().flat_map(Line::all);
+    pub(crate) fn live_tickets(&self) -> Vec<TicketId> {
+        let aside = self.lines.values().flat_map(Line::all_tickets);
         let served = self.counters.values().filter_map(|counter| counter.serving);
         let mut all: Vec<_> = aside.chain(served).collect();
         all.sort_unstable();
@@ -133,12 +133,12 @@ impl Site {
     }
 
     /// A ticket as it goes on in the next day.
-    pub(crate) fn carried(&self, ticket: &Ticket) -> Ticket {
-        Ticket { before: None, trail: self.trail(ticket), ..ticket.clone() }
+    pub(crate) fn as_carried_over(&self, ticket: &Ticket) -> Ticket {
+        Ticket { undo_point: None, progress: self.visit_progress(ticket), ..ticket.clone() }
     }
 
     /// The live ticket of a person.
-    pub fn held_by(&self, person: &Person) -> Option<&Ticket> {
+    pub fn live_ticket_of(&self, person: &Person) -> Option<&Ticket> {
         self.ticket(*self.holders.get(person)?)
     }
 
@@ -154,24 +154,24 @@ impl Site {
 
     /// The latest calls, newest first.
     pub fn recent_calls(&self) -> impl Iterator<Item = &RecentCall> {
-        self.calls.iter().rev()
+        self.recent_calls.iter().rev()
     }
 
     /// What was answered to a command that was decided a short while ago.
-    pub fn remembered(&self, command: &CommandId) -> Option<&Remembered> {
-        self.memory.find(command)
+    pub fn recorded_answer(&self, command: &CommandId) -> Option<&RecordedAnswer> {
+        self.recent_commands.get(command)
     }
 
     /// How many people a ticket has before it; nobody unless it waits.
     pub fn ahead(&self, ticket: &Ticket) -> u32 {
-        match ticket.stage {
-            Stage::Waiting => self.ahead_at(&ticket.queue, ticket.rank, ticket.id),
+        match ticket.state {
+            TicketState::Waiting => self.ahead_at(&ticket.queue, ticket.rank, ticket.id),
             _ => 0,
         }
     }
 
     pub(crate) fn ahead_at(&self, queue: &QueueId, rank: Rank, ticket: TicketId) -> u32 {
-        self.lines.get(queue).map_or(0, |line| line.ahead_of(rank, ticket)) as u32
+        self.lines.get(queue).map_or(0, |line| line.count_ahead(rank, ticket)) as u32
     }
 
     /// What staff made of a queue, or the owner's rules.
@@ -184,38 +184,43 @@ impl Site {
     }
 
     /// Whether anybody of a queue is called for now.
-    pub(crate) fn calls(&self, rules: &Rules, queue: &QueueId) -> bool {
-        let swept = self.lines.get(queue).is_none_or(|line| line.unswept.is_none());
+    pub(crate) fn is_calling(&self, rules: &Rules, queue: &QueueId) -> bool {
+        let swept = self.lines.get(queue).is_none_or(|line| line.uncleared.is_none());
         let state = self.queue_state(rules, queue);
         swept && matches!(state, QueueState::Open | QueueState::Paused)
     }
 
     /// How a queue stands for those who would join it now.
-    pub fn standing(&self, rules: &Rules, queue: &QueueId, now: &Now) -> Standing {
-        let Some(of_queue) = rules.queues.get(queue) else { return Standing::Closed };
+    pub fn availability(
+        &self,
+        rules: &Rules,
+        queue: &QueueId,
+        now: &DecisionInput,
+    ) -> QueueAvailability {
+        let Some(of_queue) = rules.queues.get(queue) else { return QueueAvailability::Closed };
         match self.queue_state(rules, queue) {
-            QueueState::Closed => return Standing::Closed,
-            QueueState::Paused => return Standing::Paused,
-            QueueState::Halted => return Standing::Halted,
+            QueueState::Closed => return QueueAvailability::Closed,
+            QueueState::Paused => return QueueAvailability::Paused,
+            QueueState::Halted => return QueueAvailability::Halted,
             QueueState::Open => {}
         }
-        let hours = now.hours(queue);
-        if hours == Hours::Outside {
-            return Standing::OutOfHours;
+        let hours = now.opening_status(queue);
+        if hours == OpeningStatus::Outside {
+            return QueueAvailability::OutOfHours;
         }
         let (waiting, taken) =
             self.lines.get(queue).map_or((0, 0), |line| (line.len(), line.taken));
         let full = of_queue.capacity.is_some_and(|most| waiting >= most as usize)
             || of_queue.daily_cap.is_some_and(|most| taken >= most);
         if full {
-            return Standing::Full;
+            return QueueAvailability::Full;
         }
-        let forecast = self.outlook(rules, queue, waiting as u32, now);
+        let forecast = self.estimate(rules, queue, waiting as u32, now);
         match (hours, forecast) {
-            (Hours::Until(end), Some(wait)) if now.at.plus_minutes(wait.high) > end => {
-                Standing::Closing
+            (OpeningStatus::Until(end), Some(wait)) if now.at.plus_minutes(wait.high) > end => {
+                QueueAvailability::Closing
             }
-            _ => Standing::Open,
+            _ => QueueAvailability::Open,
         }
     }
 
@@ -225,32 +230,33 @@ impl Site {
         rules: &Rules,
         queue: &QueueId,
         ahead: u32,
-        now: &Now,
+        now: &DecisionInput,
     ) -> Option<Forecast> {
-        now.learned.forecast(&self.situation(rules, queue, ahead, now)?)
+        now.model.forecast(&self.forecast_input(rules, queue, ahead, now)?)
     }
 
     /// What a forecast for somebody with this many people ahead is made for; `None` for a queue that
     /// the rules do not know.
-    pub(crate) fn situation(
+    pub(crate) fn forecast_input(
         &self,
         rules: &Rules,
         queue: &QueueId,
         ahead: u32,
-        now: &Now,
-    ) -> Option<Situation> {
+        now: &DecisionInput,
+    ) -> Option<ForecastInput> {
         let minutes = rules.queues.get(queue)?.minutes;
         let busy = |ticket: TicketId| {
-            let (queue, spent_ms) = match self.tickets.get(&ticket).map(|t| (&t.queue, &t.stage)) {
-                Some((queue, Stage::Called { at: since, .. } | Stage::Serving { since, .. })) => {
-                    (queue, now.at.since_ms(*since))
-                }
+            let (queue, spent_ms) = match self.tickets.get(&ticket).map(|t| (&t.queue, &t.state)) {
+                Some((
+                    queue,
+                    TicketState::Called { at: since, .. } | TicketState::Serving { since, .. },
+                )) => (queue, now.at.since_ms(*since)),
                 _ => (queue, 0),
             };
             LiveCounter::Busy {
                 queue: queue.clone(),
                 minutes: rules.queues.get(queue).map_or(minutes, |rules| rules.minutes),
-                spent_s: seconds(spent_ms),
+                spent_s: ms_to_seconds(spent_ms),
             }
         };
         let counters = rules
@@ -260,69 +266,82 @@ impl Site {
             .map(|counter| counter.serving.map_or(LiveCounter::Free, busy))
             .collect();
         let last_wait_s = self.lines.get(queue).and_then(|line| line.last_wait_s);
-        let closing_s = match now.hours(queue) {
-            Hours::Until(end) => Some(seconds(end.since_ms(now.at))),
+        let closing_s = match now.opening_status(queue) {
+            OpeningStatus::Until(end) => Some(ms_to_seconds(end.since_ms(now.at))),
             _ => None,
         };
         let queue = queue.clone();
-        Some(Situation { queue, minutes, ahead, counters, last_wait_s, closing_s })
+        Some(ForecastInput { queue, minutes, ahead, counters, last_wait_s, closing_s })
     }
 
     /// What somebody with this many people ahead is told of the wait.
-    pub fn outlook(
+    pub fn estimate(
         &self,
         rules: &Rules,
         queue: &QueueId,
         ahead: u32,
-        now: &Now,
+        now: &DecisionInput,
     ) -> Option<Estimate> {
-        self.forecast(rules, queue, ahead, now).map(|forecast| forecast.told())
+        self.forecast(rules, queue, ahead, now).map(|forecast| forecast.to_estimate())
     }
 
     /// What somebody is told who joins a queue now, in the class that it gives to customers.
-    pub fn told_joining(&self, rules: &Rules, queue: &QueueId, now: &Now) -> Told {
+    pub fn quote_for_new_ticket(
+        &self,
+        rules: &Rules,
+        queue: &QueueId,
+        now: &DecisionInput,
+    ) -> QuotedWait {
         let class = rules.queues.get(queue).map_or(0, |rules| rules.class);
-        let ahead = self.lines.get(queue).map_or(0, |line| line.len_of(0..class + 1)) as u32;
-        Told::of(ahead, self.forecast(rules, queue, ahead, now))
+        let ahead =
+            self.lines.get(queue).map_or(0, |line| line.len_of_classes(0..class + 1)) as u32;
+        QuotedWait::from_forecast(ahead, self.forecast(rules, queue, ahead, now))
     }
 
     /// What the holder of a ticket is told who has this many ahead: an upper bound that was just
     /// shortened is not lengthened again at once.
-    pub(crate) fn told_to(&self, rules: &Rules, ticket: &Ticket, ahead: u32, now: &Now) -> Told {
-        let fresh = Told::of(ahead, self.forecast(rules, &ticket.queue, ahead, now));
-        let estimate = fresh.estimate.map(|range| ticket.trail.steady(range, now.at));
-        Told { estimate, ..fresh }
+    pub(crate) fn quote_at(
+        &self,
+        rules: &Rules,
+        ticket: &Ticket,
+        ahead: u32,
+        now: &DecisionInput,
+    ) -> QuotedWait {
+        let fresh =
+            QuotedWait::from_forecast(ahead, self.forecast(rules, &ticket.queue, ahead, now));
+        let estimate = fresh.estimate.map(|range| ticket.progress.steady_range(range, now.at));
+        QuotedWait { estimate, ..fresh }
     }
 
     /// What the holder of a ticket is told.
-    pub fn told(&self, rules: &Rules, ticket: &Ticket, now: &Now) -> Told {
-        match ticket.stage {
-            Stage::Waiting | Stage::Held { .. } => {
+    pub fn current_quote(&self, rules: &Rules, ticket: &Ticket, now: &DecisionInput) -> QuotedWait {
+        match ticket.state {
+            TicketState::Waiting | TicketState::Held { .. } => {
                 let ahead = self.ahead_at(&ticket.queue, ticket.rank, ticket.id);
-                self.told_to(rules, ticket, ahead, now)
+                self.quote_at(rules, ticket, ahead, now)
             }
-            _ => Told::only_ahead(0),
+            _ => QuotedWait::without_estimate(0),
         }
     }
 
     /// How often others went before somebody, up to now.
-    pub fn overtaken(&self, ticket: &Ticket) -> Overtaken {
-        self.trail(ticket).overtaken
+    pub fn overtake_counts(&self, ticket: &Ticket) -> OvertakeCounts {
+        self.visit_progress(ticket).overtaken
     }
 
     /// What a ticket remembers, with the overtakes of its line up to now.
-    pub(crate) fn trail(&self, ticket: &Ticket) -> Trail {
-        let mut trail = ticket.trail;
+    pub(crate) fn visit_progress(&self, ticket: &Ticket) -> VisitProgress {
+        let mut trail = ticket.progress;
         let Some(line) = self.lines.get(&ticket.queue) else { return trail };
-        if ticket.stage == Stage::Waiting {
-            let overtakers = line.overtakers(ticket.rank, ticket.id, trail.counted);
-            overtakers.for_each(|cause| trail.overtaken.count(cause));
-            trail.counted = line.overtakes();
+        if ticket.state == TicketState::Waiting {
+            let overtakers = line.overtake_causes(ticket.rank, ticket.id, trail.overtakes_counted);
+            overtakers.for_each(|cause| trail.overtaken.increment(cause));
+            trail.overtakes_counted = line.overtake_count();
         }
         trail
     }
 }
 
-fn seconds(ms: i64) -> u32 {
+fn ms_to_seconds(ms: i64) -> u32 {
     u32::try_from(ms.max(0) / 1_000).unwrap_or(u32::MAX)
 }

@@ -1,11 +1,11 @@
 //! A ticket and the states it goes through.
 
 use crate::estimate::{Estimate, Forecast};
-use crate::model::actor::By;
+use crate::model::actor::ActorRef;
 use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId, TicketKey};
-use crate::model::notices::Notices;
+use crate::model::notices::NotificationHistory;
 use crate::model::time::Timestamp;
-use crate::model::visit::{Basis, Trail};
+use crate::model::visit::{ForecastBasis, VisitProgress};
 use std::sync::Arc;
 
 /// A ticket of the day.
@@ -28,34 +28,34 @@ pub struct Ticket {
     /// Its place in the line.
     pub rank: Rank,
     /// What its holder was told when taking it.
-    pub told: Told,
+    pub quoted: QuotedWait,
     /// What that rested on.
-    pub basis: Option<Basis>,
+    pub basis: Option<ForecastBasis>,
     /// Where it is on its way.
-    pub stage: Stage,
+    pub state: TicketState,
     /// How often what has happened to it.
-    pub counts: Counts,
+    pub counts: TicketCounts,
     /// What is known of its holder beside the state.
     pub marks: Marks,
     /// What its holder was told since.
-    pub notices: Notices,
+    pub notifications: NotificationHistory,
     /// What it remembers for the end of the visit.
-    pub trail: Trail,
+    pub progress: VisitProgress,
     /// Milliseconds of service before it was suspended.
     pub worked_ms: i64,
     /// What it was before its last step to an end, for undoing that.
-    pub before: Option<Arc<Before>>,
+    pub undo_point: Option<Arc<UndoPoint>>,
 }
 
 /// What a ticket was before somebody finished with it, missed or closed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Before {
+pub struct UndoPoint {
     /// All of it then.
     pub ticket: Ticket,
     /// When it ceased to be so.
     pub at: Timestamp,
     /// On whose wish.
-    pub by: Option<By>,
+    pub by: Option<ActorRef>,
 }
 
 /// A place in a line: smaller is earlier.
@@ -70,12 +70,12 @@ pub struct Rank {
     /// Breaks ties: the sequence of the ticket, or of the one it was put beside.
     pub sequence: u32,
     /// Before (negative) or behind (positive) the ticket it was put beside; 0 for one's own place.
-    pub turn: i32,
+    pub offset: i32,
 }
 
 /// What a holder was told of the wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
+pub struct QuotedWait {
     /// People ahead in the same queue.
     pub ahead: u32,
     /// How long, or `None` when no counter is open and nobody can say.
@@ -84,22 +84,23 @@ pub struct Told {
     pub cold: bool,
 }
 
-impl Told {
+impl QuotedWait {
     /// What is told of a forecast.
-    pub(crate) fn of(ahead: u32, forecast: Option<Forecast>) -> Told {
-        let (estimate, cold) = (forecast.map(|f| f.told()), forecast.is_some_and(|f| f.cold));
-        Told { ahead, estimate, cold }
+    pub(crate) fn from_forecast(ahead: u32, forecast: Option<Forecast>) -> QuotedWait {
+        let (estimate, cold) =
+            (forecast.map(|f| f.to_estimate()), forecast.is_some_and(|f| f.cold));
+        QuotedWait { ahead, estimate, cold }
     }
 
     /// What is told where nobody can say how long it takes.
-    pub(crate) fn only_ahead(ahead: u32) -> Told {
-        Told { ahead, estimate: None, cold: false }
+    pub(crate) fn without_estimate(ahead: u32) -> QuotedWait {
+        QuotedWait { ahead, estimate: None, cold: false }
     }
 }
 
 /// How often what has happened to a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct TicketCounts {
     /// Called, recalls included.
     pub calls: u32,
     /// Missed.
@@ -125,7 +126,7 @@ pub struct Marks {
 
 /// The states of a ticket, each with what is true in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stage {
+pub enum TicketState {
     /// In the line, callable. Counts as ahead of others.
     Waiting,
     /// A counter asked for this person.
@@ -184,7 +185,7 @@ pub enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
     /// On whose wish.
-    pub why: HoldWhy,
+    pub kind: HoldKind,
     /// In staff's words.
     pub reason: Arc<str>,
     /// It resumes by itself then.
@@ -197,7 +198,7 @@ pub struct Hold {
 
 /// On whose wish a ticket is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HoldWhy {
+pub enum HoldKind {
     /// Its holder lets others pass (暂离 / 让号).
     LetPass,
     /// Staff took it out of the line for a while.
@@ -226,7 +227,7 @@ pub enum CloseReason {
 /// The name of a state, without what is true in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "described at the stages of the same names")]
-pub enum State {
+pub enum TicketStatus {
     Waiting,
     Called,
     Serving,
@@ -236,63 +237,65 @@ pub enum State {
     Closed,
 }
 
-impl State {
+impl TicketStatus {
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
-            State::Waiting => "waiting",
-            State::Called => "called",
-            State::Serving => "serving",
-            State::Held => "held",
-            State::Missed => "missed",
-            State::Done => "done",
-            State::Closed => "closed",
+            TicketStatus::Waiting => "waiting",
+            TicketStatus::Called => "called",
+            TicketStatus::Serving => "serving",
+            TicketStatus::Held => "held",
+            TicketStatus::Missed => "missed",
+            TicketStatus::Done => "done",
+            TicketStatus::Closed => "closed",
         }
     }
 }
 
 impl Ticket {
     /// Its state.
-    pub fn state(&self) -> State {
-        match self.stage {
-            Stage::Waiting => State::Waiting,
-            Stage::Called { .. } => State::Called,
-            Stage::Serving { .. } => State::Serving,
-            Stage::Held { .. } => State::Held,
-            Stage::Missed { .. } => State::Missed,
-            Stage::Done { .. } => State::Done,
-            Stage::Closed { .. } => State::Closed,
+    pub fn status(&self) -> TicketStatus {
+        match self.state {
+            TicketState::Waiting => TicketStatus::Waiting,
+            TicketState::Called { .. } => TicketStatus::Called,
+            TicketState::Serving { .. } => TicketStatus::Serving,
+            TicketState::Held { .. } => TicketStatus::Held,
+            TicketState::Missed { .. } => TicketStatus::Missed,
+            TicketState::Done { .. } => TicketStatus::Done,
+            TicketState::Closed { .. } => TicketStatus::Closed,
         }
     }
 
     /// Whether its holder still has a place here, and so may not take another number.
     pub fn is_live(&self) -> bool {
-        match self.stage {
-            Stage::Missed { until, .. } => until.is_some(),
-            Stage::Done { .. } | Stage::Closed { .. } => false,
+        match self.state {
+            TicketState::Missed { until, .. } => until.is_some(),
+            TicketState::Done { .. } | TicketState::Closed { .. } => false,
             _ => true,
         }
     }
 
     /// Whether an event has ended it.
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(self.stage, Stage::Done { .. } | Stage::Closed { .. })
+        matches!(self.state, TicketState::Done { .. } | TicketState::Closed { .. })
     }
 
     /// The counter that it keeps busy.
     pub fn at_counter(&self) -> Option<&CounterId> {
-        match &self.stage {
-            Stage::Called { counter, .. } | Stage::Serving { counter, .. } => Some(counter),
+        match &self.state {
+            TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
+                Some(counter)
+            }
             _ => None,
         }
     }
 
     /// When time alone changes it, if the rules say so.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        match &self.stage {
-            Stage::Called { deadline, .. } => Some(*deadline),
-            Stage::Missed { until, .. } => *until,
-            Stage::Held { hold, .. } => hold.until,
+        match &self.state {
+            TicketState::Called { deadline, .. } => Some(*deadline),
+            TicketState::Missed { until, .. } => *until,
+            TicketState::Held { hold, .. } => hold.until,
             _ => None,
         }
     }

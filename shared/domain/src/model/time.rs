@@ -1,6 +1,6 @@
 //! Time as the rules know it: handed in with each command, never asked for.
 
-use crate::estimate::Model;
+use crate::estimate::ForecastModel;
 use crate::model::ids::QueueId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,37 +46,37 @@ pub struct Interval {
 }
 
 impl Interval {
-    fn holds(&self, at: Timestamp) -> bool {
+    fn contains(&self, at: Timestamp) -> bool {
         self.from <= at && at < self.to
     }
 }
 
 /// A business day as the site's calendar lays it out in real time: the domain knows no time zones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Today {
+pub struct BusinessDay {
     /// Which day.
     pub day: Day,
     /// From its cut-over to the next one.
-    pub lasts: Interval,
+    pub interval: Interval,
     /// When each queue gives out numbers, in order; a queue that is not in it always does.
     pub hours: BTreeMap<QueueId, Vec<Interval>>,
 }
 
 /// The moment of a decision, by the clock of the replica that decides, and what that has learned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Now {
+pub struct DecisionInput {
     /// The instant.
     pub at: Timestamp,
     /// The business day it falls in at this site.
-    pub today: Arc<Today>,
+    pub today: Arc<BusinessDay>,
     /// What the replica has learned of the site's visits by then. Two replicas may know a little
     /// more or less: what somebody is told from it stands in the event.
-    pub learned: Model,
+    pub model: ForecastModel,
 }
 
 /// What a queue's opening hours say about a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hours {
+pub enum OpeningStatus {
     /// There are none.
     Always,
     /// Within them, until then.
@@ -85,22 +85,25 @@ pub enum Hours {
     Outside,
 }
 
-impl Now {
+impl DecisionInput {
     /// A moment of a day without opening hours and without an end.
-    pub fn on(day: Day, at: Timestamp) -> Now {
+    pub fn on_day(day: Day, at: Timestamp) -> DecisionInput {
         let lasts = Interval { from: Timestamp(i64::MIN), to: Timestamp(i64::MAX) };
-        Now::of(at, Arc::new(Today { day, lasts, hours: BTreeMap::new() }))
+        DecisionInput::new(
+            at,
+            Arc::new(BusinessDay { day, interval: lasts, hours: BTreeMap::new() }),
+        )
     }
 
     /// A moment of a day, with nothing learned yet.
-    pub fn of(at: Timestamp, today: Arc<Today>) -> Now {
-        Now { at, today, learned: Model::default() }
+    pub fn new(at: Timestamp, today: Arc<BusinessDay>) -> DecisionInput {
+        DecisionInput { at, today, model: ForecastModel::default() }
     }
 
     /// The same with what was learned.
     #[must_use]
-    pub fn knowing(self, learned: Model) -> Now {
-        Now { learned, ..self }
+    pub fn with_model(self, learned: ForecastModel) -> DecisionInput {
+        DecisionInput { model: learned, ..self }
     }
 
     /// The business day.
@@ -109,9 +112,9 @@ impl Now {
     }
 
     /// What a queue's opening hours say now.
-    pub fn hours(&self, queue: &QueueId) -> Hours {
-        let Some(intervals) = self.today.hours.get(queue) else { return Hours::Always };
-        let within = intervals.iter().find(|interval| interval.holds(self.at));
-        within.map_or(Hours::Outside, |interval| Hours::Until(interval.to))
+    pub fn opening_status(&self, queue: &QueueId) -> OpeningStatus {
+        let Some(intervals) = self.today.hours.get(queue) else { return OpeningStatus::Always };
+        let within = intervals.iter().find(|interval| interval.contains(self.at));
+        within.map_or(OpeningStatus::Outside, |interval| OpeningStatus::Until(interval.to))
     }
 }

@@ -2,17 +2,19 @@
 //! others went before. It names nobody, and is written beside the event that ends the ticket, so
 //! that whoever keeps the history needs nothing but that event.
 
-use crate::estimate::{Estimate, Forecast, Method, Shown, Visit, VisitEnd};
+use crate::estimate::{
+    DisplayedRange, Estimate, Forecast, ForecastMethod, Observation, ObservationEnd,
+};
 use crate::model::ids::{CounterId, QueueId};
-use crate::model::moves::Cause;
+use crate::model::moves::PositionChangeCause;
 use crate::model::site::Site;
-use crate::model::ticket::{CloseReason, Counts, Stage, Ticket, Told};
+use crate::model::ticket::{CloseReason, QuotedWait, Ticket, TicketCounts, TicketState};
 use crate::model::time::{Day, Timestamp};
 use crate::protocol::event::Event;
 
 /// A visit that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EndedVisit {
+pub struct VisitRecord {
     /// The business day on which it ended.
     pub day: Day,
     /// The queue it was in at the end.
@@ -34,22 +36,22 @@ pub struct EndedVisit {
     /// Whether the slot is too long to be true.
     pub implausible: bool,
     /// How often what happened to it.
-    pub counts: Counts,
+    pub counts: TicketCounts,
     /// Whether it was called before its turn.
-    pub jumped: bool,
+    pub called_out_of_order: bool,
     /// What was told when the number was taken.
-    pub told: Told,
+    pub quoted: QuotedWait,
     /// What that rested on.
-    pub basis: Option<Basis>,
+    pub basis: Option<ForecastBasis>,
     /// How often others went before.
-    pub overtaken: Overtaken,
+    pub overtaken: OvertakeCounts,
     /// How it ended.
-    pub end: Ending,
+    pub end: VisitOutcome,
 }
 
 /// How a visit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum VisitOutcome {
     /// Served.
     Served,
     /// Closed, for this reason.
@@ -58,27 +60,27 @@ pub enum Ending {
 
 /// What a told range rested on, kept to learn from what came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Basis {
+pub struct ForecastBasis {
     /// Seconds, before calibration.
     pub predicted_s: u32,
     /// The told median in seconds, not rounded.
     pub median_s: u32,
-    /// The version of the method ([`Method::code`]); it may be a later program's.
+    /// The version of the method ([`ForecastMethod::code`]); it may be a later program's.
     pub method: u8,
 }
 
-impl Basis {
+impl ForecastBasis {
     /// What a forecast says of itself.
-    pub(crate) fn of(forecast: Forecast) -> Basis {
+    pub(crate) fn from_forecast(forecast: Forecast) -> ForecastBasis {
         let Forecast { predicted_s, median_s, method, .. } = forecast;
-        Basis { predicted_s, median_s, method: method.code() }
+        ForecastBasis { predicted_s, median_s, method: method.code() }
     }
 }
 
 /// How often somebody who waited was overtaken: another came to stand before them, or was called
 /// from behind them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Overtaken {
+pub struct OvertakeCounts {
     /// By somebody of a better class.
     pub priority: u32,
     /// By somebody who was missed and came back.
@@ -93,65 +95,67 @@ pub struct Overtaken {
     pub out_of_order: u32,
 }
 
-impl Overtaken {
+impl OvertakeCounts {
     /// All of them.
     pub fn total(&self) -> u32 {
-        let Overtaken { priority, returned, transferred, resumed, taken_back, out_of_order } = self;
+        let OvertakeCounts { priority, returned, transferred, resumed, taken_back, out_of_order } =
+            self;
         priority + returned + transferred + resumed + taken_back + out_of_order
     }
 
-    pub(crate) fn count(&mut self, cause: Cause) {
+    pub(crate) fn increment(&mut self, cause: PositionChangeCause) {
         *match cause {
             // It is out of the way of others.
-            Cause::Hold => return,
-            Cause::Priority => &mut self.priority,
-            Cause::Return => &mut self.returned,
-            Cause::Transfer => &mut self.transferred,
-            Cause::Resume => &mut self.resumed,
-            Cause::TakenBack => &mut self.taken_back,
-            Cause::OutOfOrder => &mut self.out_of_order,
+            PositionChangeCause::Hold => return,
+            PositionChangeCause::Priority => &mut self.priority,
+            PositionChangeCause::Return => &mut self.returned,
+            PositionChangeCause::Transfer => &mut self.transferred,
+            PositionChangeCause::Resume => &mut self.resumed,
+            PositionChangeCause::TakenBack => &mut self.taken_back,
+            PositionChangeCause::OutOfOrder => &mut self.out_of_order,
         } += 1;
     }
 }
 
 /// What a ticket remembers on its way, for the end and for what is told until then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Trail {
+pub struct VisitProgress {
     /// When it was called first.
     pub called_at: Option<Timestamp>,
     /// When service began first.
     pub started_at: Option<Timestamp>,
     /// Whether the first call was before its turn.
-    pub jumped: bool,
+    pub called_out_of_order: bool,
     /// Of the milliseconds of service before an interruption, how many passed between a call and
     /// the beginning.
-    pub coming_ms: i64,
+    pub approach_ms: i64,
     /// Milliseconds that the last call without an answer kept a counter.
     pub missed_ms: Option<i64>,
     /// How often others went before, as far as that has been counted.
-    pub overtaken: Overtaken,
+    pub overtaken: OvertakeCounts,
     /// How many of its line's overtakes are in that.
-    pub(crate) counted: u32,
+    pub(crate) overtakes_counted: u32,
     /// The range that its holder was told last.
-    pub shown: Option<Shown>,
+    pub displayed: Option<DisplayedRange>,
 }
 
-impl Trail {
+impl VisitProgress {
     /// Takes in that the holder was told a range.
-    pub(crate) fn tell(&mut self, told: &Told, at: Timestamp) {
+    pub(crate) fn record_quote(&mut self, told: &QuotedWait, at: Timestamp) {
         if let Some(range) = told.estimate {
-            self.shown =
-                Some(self.shown.map_or(Shown::first(range), |shown| shown.next(range, at)));
+            self.displayed = Some(
+                self.displayed.map_or(DisplayedRange::new(range), |shown| shown.updated(range, at)),
+            );
         }
     }
 
     /// The range to tell now that it would be this.
-    pub(crate) fn steady(&self, fresh: Estimate, at: Timestamp) -> Estimate {
-        self.shown.map_or(fresh, |shown| shown.next(fresh, at).range)
+    pub(crate) fn steady_range(&self, fresh: Estimate, at: Timestamp) -> Estimate {
+        self.displayed.map_or(fresh, |shown| shown.updated(fresh, at).range)
     }
 }
 
-impl EndedVisit {
+impl VisitRecord {
     /// Milliseconds from taking the number to the first call.
     pub fn waited_ms(&self) -> Option<i64> {
         Some(self.called_at?.since_ms(self.taken_at).max(0))
@@ -160,62 +164,63 @@ impl EndedVisit {
     /// The wait in seconds, where it can be held against what was told: not if the visit was held,
     /// transferred or called before its turn, nor if nobody had to wait.
     pub fn comparable_wait_s(&self) -> Option<u32> {
-        let Counts { holds, hops, .. } = self.counts;
+        let TicketCounts { holds, hops, .. } = self.counts;
         let foretold = self.basis.is_some_and(|basis| basis.predicted_s > 0);
-        let plain = holds == 0 && hops == 0 && !self.jumped;
-        (foretold && plain).then(|| self.waited_ms().map(seconds)).flatten()
+        let plain = holds == 0 && hops == 0 && !self.called_out_of_order;
+        (foretold && plain).then(|| self.waited_ms().map(ms_to_seconds)).flatten()
     }
 
     /// As the model learns from it; `None` if it teaches nothing, having been voided before a call.
-    pub fn lesson(&self) -> Option<Visit> {
-        let ahead = self.told.ahead;
+    pub fn observation(&self) -> Option<Observation> {
+        let ahead = self.quoted.ahead;
         let end = match (self.waited_ms(), self.end) {
-            (Some(waited_ms), _) => VisitEnd::Called {
-                waited_s: seconds(waited_ms),
-                slot_s: self.slot_ms.map_or(0, seconds),
+            (Some(waited_ms), _) => ObservationEnd::Called {
+                waited_s: ms_to_seconds(waited_ms),
+                slot_s: self.slot_ms.map_or(0, ms_to_seconds),
                 implausible: self.implausible || self.slot_ms.is_none(),
             },
-            (None, Ending::Closed(CloseReason::ByCustomer | CloseReason::ByStaff)) => {
-                VisitEnd::Cancelled
+            (None, VisitOutcome::Closed(CloseReason::ByCustomer | CloseReason::ByStaff)) => {
+                ObservationEnd::Cancelled
             }
             (None, _) => return None,
         };
         // Of another method it cannot be said what its prediction was.
-        let own = self.basis.filter(|basis| Method::of_code(basis.method).is_some());
+        let own = self.basis.filter(|basis| ForecastMethod::from_code(basis.method).is_some());
         let predicted_s = self.comparable_wait_s().and(own).map(|basis| basis.predicted_s);
-        Some(Visit { ahead, predicted_s, end })
+        Some(Observation { ahead, predicted_s, end })
     }
 }
 
-fn seconds(ms: i64) -> u32 {
+fn ms_to_seconds(ms: i64) -> u32 {
     u32::try_from(ms.max(0) / 1_000).unwrap_or(u32::MAX)
 }
 
 /// Fills in what an event that ends a ticket says of the visit, and what one that takes an end back
 /// retracts. `site` is as it was before the event.
-pub(crate) fn sum_up(event: &mut Event, site: &Site, at: Timestamp) {
+pub(crate) fn attach_visit_record(event: &mut Event, site: &Site, at: Timestamp) {
     let Some(day) = site.day() else { return };
     match event {
         Event::TicketFinished { ticket, slot_ms, implausible, visit, .. } => {
             let Some(ticket) = site.ticket(*ticket) else { return };
-            let serving_ms = match &ticket.stage {
-                Stage::Serving { since, at: begun, .. } => {
-                    let coming = begun.since_ms(*since) + ticket.trail.coming_ms;
+            let serving_ms = match &ticket.state {
+                TicketState::Serving { since, at: begun, .. } => {
+                    let coming = begun.since_ms(*since) + ticket.progress.approach_ms;
                     slot_ms.map(|slot| (slot - coming).max(0))
                 }
                 _ => None,
             };
-            let ended = EndedVisit {
+            let ended = VisitRecord {
                 slot_ms: *slot_ms,
                 serving_ms,
                 implausible: *implausible,
-                ..ended(site, ticket, day, at, Ending::Served)
+                ..visit_record(site, ticket, day, at, VisitOutcome::Served)
             };
             *visit = Some(Box::new(ended));
         }
         Event::TicketClosed { ticket, reason, visit, .. } => {
             let Some(ticket) = site.ticket(*ticket) else { return };
-            *visit = Some(Box::new(ended(site, ticket, day, at, Ending::Closed(*reason))));
+            *visit =
+                Some(Box::new(visit_record(site, ticket, day, at, VisitOutcome::Closed(*reason))));
         }
         Event::TicketRestored { ticket, retracts } => {
             let ended = site.ticket(ticket.id).is_some_and(Ticket::has_ended);
@@ -225,16 +230,22 @@ pub(crate) fn sum_up(event: &mut Event, site: &Site, at: Timestamp) {
     }
 }
 
-fn ended(site: &Site, ticket: &Ticket, day: Day, at: Timestamp, end: Ending) -> EndedVisit {
-    let trail = &ticket.trail;
+fn visit_record(
+    site: &Site,
+    ticket: &Ticket,
+    day: Day,
+    at: Timestamp,
+    end: VisitOutcome,
+) -> VisitRecord {
+    let trail = &ticket.progress;
     // Whoever leaves a counter without being served has kept it until now.
-    let slot_ms = match &ticket.stage {
-        Stage::Called { at: since, .. } | Stage::Serving { since, .. } => {
+    let slot_ms = match &ticket.state {
+        TicketState::Called { at: since, .. } | TicketState::Serving { since, .. } => {
             Some(ticket.worked_ms + at.since_ms(*since).max(0))
         }
         _ => trail.missed_ms,
     };
-    EndedVisit {
+    VisitRecord {
         day,
         queue: ticket.queue.clone(),
         counter: ticket.at_counter().cloned(),
@@ -246,10 +257,10 @@ fn ended(site: &Site, ticket: &Ticket, day: Day, at: Timestamp, end: Ending) -> 
         serving_ms: None,
         implausible: false,
         counts: ticket.counts,
-        jumped: trail.jumped,
-        told: ticket.told,
+        called_out_of_order: trail.called_out_of_order,
+        quoted: ticket.quoted,
         basis: ticket.basis,
-        overtaken: site.overtaken(ticket),
+        overtaken: site.overtake_counts(ticket),
         end,
     }
 }

@@ -75,7 +75,7 @@ pub enum Act {
     /// A counter calls whoever is next (叫号).
     CallNext(CounterId),
     /// A counter calls a certain ticket (指呼).
-    CallThis {
+    CallTicket {
         /// The counter.
         counter: CounterId,
         /// The ticket.
@@ -84,15 +84,15 @@ pub enum Act {
         reason: Option<Arc<str>>,
     },
     /// Call the called person again (重呼).
-    Recall(Served),
+    Recall(CounterTicket),
     /// The called person is here.
-    Start(Served),
+    Start(CounterTicket),
     /// The call was a mistake.
-    PutBack(Served),
+    PutBack(CounterTicket),
     /// The person has been served.
-    Finish(Served),
+    Finish(CounterTicket),
     /// The called person did not come (过号).
-    Miss(Served),
+    Miss(CounterTicket),
     /// Let a missed one back in.
     Return(TicketId),
     /// A missed one is no longer let back in.
@@ -102,7 +102,7 @@ pub enum Act {
         /// Whose ticket.
         ticket: TicketId,
         /// What ends it.
-        until: Until,
+        until: LetPassLimit,
     },
     /// Take somebody out of the line for a while.
     Hold {
@@ -118,14 +118,14 @@ pub enum Act {
     /// Interrupt the service (挂起).
     Suspend {
         /// Where, and whom.
-        served: Served,
+        served: CounterTicket,
         /// Why.
         reason: Arc<str>,
         /// Whether only this counter goes on with it.
         affinity: bool,
     },
     /// Go on with an interrupted service.
-    ResumeHere {
+    ResumeAtCounter {
         /// Where.
         counter: CounterId,
         /// Whom.
@@ -157,7 +157,7 @@ pub enum Act {
         mark: Mark,
     },
     /// Open, pause, halt or close a queue.
-    SetQueue {
+    SetQueueState {
         /// Which.
         queue: QueueId,
         /// To what.
@@ -166,24 +166,24 @@ pub enum Act {
     /// Void every live ticket of a queue.
     ClearQueue(QueueId),
     /// Go on telling those of a queue that it was halted or closed.
-    TellQueue(QueueId),
+    ContinueNotifyQueue(QueueId),
     /// Go on voiding the tickets of a queue that was cleared.
-    SweepQueue(QueueId),
+    ContinueClearQueue(QueueId),
     /// End a business day that is over.
     CloseDay,
     /// Tell those whose wait has become much longer.
-    TellSlipped(QueueId),
+    NotifySlipped(QueueId),
 }
 
 /// What ends somebody's letting pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
+pub enum LetPassLimit {
     /// So many others have been called.
     Others(u32),
     /// So many minutes have gone.
     Minutes(u32),
     /// They say so; or the longest time is over.
-    Tap,
+    OnRequest,
 }
 
 /// What can be noted about a holder.
@@ -212,7 +212,7 @@ pub enum QueueState {
 
 /// Whom a counter speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Served {
+pub struct CounterTicket {
     /// The counter.
     pub counter: CounterId,
     /// The number that the asker saw there, so that a late press does not end somebody else's

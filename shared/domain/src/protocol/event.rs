@@ -1,11 +1,11 @@
 //! What happened to a site: the words of the ledger.
 
-use crate::model::actor::By;
+use crate::model::actor::ActorRef;
 use crate::model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
-use crate::model::notices::Milestone;
-use crate::model::ticket::{CloseReason, Hold, Rank, State, Ticket, Told};
+use crate::model::notices::NotificationTrigger;
+use crate::model::ticket::{CloseReason, Hold, QuotedWait, Rank, Ticket, TicketStatus};
 use crate::model::time::{Day, Timestamp};
-use crate::model::visit::{Basis, EndedVisit};
+use crate::model::visit::{ForecastBasis, VisitRecord};
 use crate::protocol::command::{Mark, QueueState};
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct Decision {
     /// When it was decided.
     pub at: Timestamp,
     /// On whose wish; `None` if an older program decided it.
-    pub by: Option<By>,
+    pub by: Option<ActorRef>,
     /// What the asker is answered, now and on every repeat.
     pub outcome: Outcome,
     /// What happened, in order.
@@ -108,9 +108,9 @@ pub enum Event {
         /// Its place.
         rank: Rank,
         /// What the holder was told.
-        told: Told,
+        told: QuotedWait,
         /// What that rested on; `None` if nobody could say, or an older program decided it.
-        basis: Option<Basis>,
+        basis: Option<ForecastBasis>,
         /// The scan session it came through.
         via: Option<Via>,
         /// What opens it to its holder; `None` if an older program gave it out.
@@ -126,7 +126,7 @@ pub enum Event {
         /// The ticket.
         ticket: TicketId,
         /// What the holder was told this time.
-        told: Told,
+        told: QuotedWait,
         /// The scan session it came through.
         via: Option<Via>,
     },
@@ -183,7 +183,7 @@ pub enum Event {
         /// Whether that is too long to be true, and nothing is to be learned from it.
         implausible: bool,
         /// The visit that this ends; `None` if an older program decided it.
-        visit: Option<Box<EndedVisit>>,
+        visit: Option<Box<VisitRecord>>,
     },
     /// The called person did not come.
     TicketMissed {
@@ -233,7 +233,7 @@ pub enum Event {
         /// In staff's words.
         note: Option<Arc<str>>,
         /// The visit that this ends; `None` if an older program decided it.
-        visit: Option<Box<EndedVisit>>,
+        visit: Option<Box<VisitRecord>>,
     },
     /// A ticket is again what it was before it was finished with, missed or closed.
     TicketRestored {
@@ -264,7 +264,7 @@ pub enum Event {
         ticket: TicketId,
     },
     /// Something was reached that the holder is to be told, with all that the message needs.
-    MilestoneReached(Milestone),
+    NotificationTriggered(NotificationTrigger),
 }
 
 /// What the asker is answered.
@@ -279,13 +279,13 @@ pub enum Outcome {
         /// Its queue.
         queue: QueueId,
         /// What the holder is told.
-        told: Told,
+        told: QuotedWait,
         /// Where the ticket is called to, if it has been.
         called_to: Option<CounterId>,
         /// Whether it was given out just now, rather than held before.
         new: bool,
         /// Its state.
-        state: State,
+        state: TicketStatus,
     },
     /// This ticket was called to the counter.
     Called {
@@ -334,7 +334,7 @@ pub enum Outcome {
         /// Its queue.
         queue: QueueId,
         /// Its state.
-        state: State,
+        state: TicketStatus,
         /// People ahead, if it waits.
         ahead: u32,
     },
@@ -371,7 +371,11 @@ pub enum Outcome {
 
 impl Event {
     /// The end of a ticket; what it says of the visit is filled in where it is decided.
-    pub(crate) fn closed(ticket: TicketId, reason: CloseReason, note: Option<Arc<str>>) -> Event {
+    pub(crate) fn ticket_closed(
+        ticket: TicketId,
+        reason: CloseReason,
+        note: Option<Arc<str>>,
+    ) -> Event {
         Event::TicketClosed { ticket, reason, note, visit: None }
     }
 
@@ -397,7 +401,7 @@ impl Event {
             Event::TicketCarried { ticket } | Event::TicketRestored { ticket, .. } => {
                 Some(ticket.id)
             }
-            Event::MilestoneReached(milestone) => Some(milestone.ticket),
+            Event::NotificationTriggered(milestone) => Some(milestone.ticket),
             Event::DayClosed { .. }
             | Event::DayOpened { .. }
             | Event::CounterOpened { .. }

@@ -2,7 +2,7 @@
 
 use crate::model::actor::Role;
 use crate::model::ids::{CounterId, Number, QueueId, TicketId};
-use crate::model::ticket::State;
+use crate::model::ticket::TicketStatus;
 use std::fmt;
 
 /// A named reason. Whoever shows it to people adds the words.
@@ -58,7 +58,7 @@ pub enum Refusal {
         /// The ticket.
         number: Number,
         /// The state it was found in.
-        found: State,
+        found: TicketStatus,
     },
     /// Nobody in this role may do this.
     NotAllowed(Role),

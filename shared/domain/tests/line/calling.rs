@@ -2,7 +2,7 @@
 
 use crate::hall::{call, finish, given, miss, open, take};
 use paihao_domain::{
-    Act, CounterId, Event, MilestoneKind, QueueId, Refusal, Served, Stage, TicketId,
+    Act, CounterId, CounterTicket, Event, NotificationKind, QueueId, Refusal, TicketId, TicketState,
 };
 
 #[test]
@@ -48,12 +48,12 @@ fn a_counter_with_somebody_calls_nobody_else() {
 fn the_called_are_told_where_and_until_when() {
     let mut hall = given([open("1"), take("ann", "a")]);
     let events = hall.when(call("1")).then_events();
-    let Some(Event::MilestoneReached(milestone)) = events.last() else { panic!("{events:?}") };
+    let Some(Event::NotificationTriggered(milestone)) = events.last() else { panic!("{events:?}") };
     assert_eq!(milestone.person.as_str(), "ann");
     assert_eq!(milestone.number.to_string(), "A001");
     assert_eq!(&*milestone.queue_name, "存取款");
     assert_eq!(milestone.valid_until, hall.now.at.plus_ms(180_000));
-    let MilestoneKind::Called { counter_name, call } = &milestone.kind else { panic!() };
+    let NotificationKind::Called { counter_name, call } = &milestone.kind else { panic!() };
     assert_eq!((&**counter_name, *call), ("1号窗口", 1));
 }
 
@@ -69,8 +69,8 @@ fn nobody_is_told_who_has_no_wechat() {
 #[test]
 fn the_missed_are_out_of_the_line_and_the_counter_is_free() {
     let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), call("1"), miss("1")]);
-    let stage = &hall.site.ticket(TicketId(1)).unwrap().stage;
-    assert!(matches!(stage, Stage::Missed { .. }));
+    let stage = &hall.site.ticket(TicketId(1)).unwrap().state;
+    assert!(matches!(stage, TicketState::Missed { .. }));
     assert_eq!(hall.when(call("1")).then_called(), "A002");
 }
 
@@ -86,11 +86,11 @@ fn an_idle_counter_has_nobody_to_finish_with_or_to_miss() {
 fn a_late_press_does_not_end_somebody_elses_service() {
     let mut hall =
         given([open("1"), take("ann", "a"), take("ben", "a"), call("1"), finish("1"), call("1")]);
-    let served = Served { counter: CounterId::new("1"), number: Some("A001".into()) };
+    let served = CounterTicket { counter: CounterId::new("1"), number: Some("A001".into()) };
     let refused = hall.when(Act::Finish(served.clone())).then_refused();
     assert!(matches!(refused, Refusal::CounterBusy { .. }));
     assert_eq!(hall.at_counter("1").as_deref(), Some("A002"));
-    let meant = Served { number: Some("A002".into()), ..served };
+    let meant = CounterTicket { number: Some("A002".into()), ..served };
     hall.when(Act::Finish(meant)).then();
     assert_eq!(hall.at_counter("1"), None);
 }

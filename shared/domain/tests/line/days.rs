@@ -6,7 +6,7 @@ use paihao_domain::{CounterId, Day, Event, Refusal};
 #[test]
 fn numbers_begin_again_on_a_new_day_and_yesterdays_tickets_are_over() {
     let mut hall = given([open("1"), take("ann", "a"), take("ben", "a"), call("1")]);
-    hall.day(20_001);
+    hall.start_day(20_001);
     assert_eq!(hall.when(take("ann", "a")).then_holding(), ("A001".into(), 0));
     assert_eq!(hall.waiting("a"), ["A001"]);
     assert_eq!(hall.at_counter("1"), None);
@@ -25,7 +25,7 @@ fn the_days_first_commit_says_so() {
 #[test]
 fn a_refusal_begins_no_day() {
     let mut hall = given([take("ann", "a")]);
-    hall.day(20_001);
+    hall.start_day(20_001);
     hall.when(call("1")).then_refused();
     assert_eq!(hall.site.day(), Some(Day(20_000)));
 }
@@ -33,7 +33,7 @@ fn a_refusal_begins_no_day() {
 #[test]
 fn a_replica_whose_clock_is_behind_does_not_bring_yesterday_back() {
     let mut hall = given([take("ann", "a")]);
-    hall.day(19_999);
+    hall.start_day(19_999);
     assert_eq!(hall.when(take("ben", "a")).then_holding(), ("A002".into(), 1));
     assert_eq!(hall.site.day(), Some(Day(20_000)));
 }
@@ -41,7 +41,7 @@ fn a_replica_whose_clock_is_behind_does_not_bring_yesterday_back() {
 #[test]
 fn a_day_needs_nothing_from_before() {
     let mut lived = given([open("1"), take("ann", "a"), call("1")]);
-    lived.day(20_001);
+    lived.start_day(20_001);
     let mut fresh = given([]);
     fresh.now = lived.now.clone();
     // The same decision, applied to a site with a past and to one without.

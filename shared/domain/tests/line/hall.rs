@@ -1,16 +1,16 @@
 //! A small hall to tell stories about, and the words given / when / then.
 
 use paihao_domain::{
-    Act, Actor, Answer, Command, CommandId, CounterId, CounterRules, Day, Decision, Event, Mark,
-    Now, Outcome, Person, QueueId, QueueRules, Refusal, Rules, Scope, Served, Site, State, Ticket,
-    TicketId, Timestamp, decide,
+    Act, Actor, ApiScope, Command, CommandId, CounterId, CounterRules, CounterTicket, Day,
+    Decision, DecisionInput, DecisionResult, Event, Mark, Outcome, Person, QueueId, QueueRules,
+    Refusal, Rules, Site, Ticket, TicketId, TicketStatus, Timestamp, decide,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub const MINUTE: i64 = 60_000;
+pub const MINUTE_MS: i64 = 60_000;
 
-/// Two queues; counter 1 serves `a`, counter 2 both, counter 3 `b`. Queue `shut` gives no numbers.
+/// Two queues; counter 1 serves `queue_a`, counter 2 both, counter 3 `b`. Queue `shut` gives no numbers.
 pub fn rules() -> Rules {
     let queue = |name, prefix, open| QueueRules { open, ..QueueRules::new(name, prefix) };
     let counter = |name, queues: &[&str]| {
@@ -34,25 +34,25 @@ pub fn rules() -> Rules {
 }
 
 /// A hall in the middle of a story.
-pub struct Hall {
+pub struct SiteFixture {
     pub site: Site,
     pub rules: Rules,
-    pub now: Now,
+    pub now: DecisionInput,
     commands: u64,
 }
 
 /// What a command led to.
-pub struct Told(pub Result<(Outcome, Vec<Event>), Refusal>);
+pub struct CommandResult(pub Result<(Outcome, Vec<Event>), Refusal>);
 
 /// A hall where these things have happened.
-pub fn given(acts: impl IntoIterator<Item = Act>) -> Hall {
-    given_by(rules(), acts)
+pub fn given(acts: impl IntoIterator<Item = Act>) -> SiteFixture {
+    given_with_rules(rules(), acts)
 }
 
 /// The same, by other rules.
-pub fn given_by(rules: Rules, acts: impl IntoIterator<Item = Act>) -> Hall {
-    let now = Now::on(Day(20_000), Timestamp(1_000_000_000));
-    let mut hall = Hall { site: Site::default(), rules, now, commands: 0 };
+pub fn given_with_rules(rules: Rules, acts: impl IntoIterator<Item = Act>) -> SiteFixture {
+    let now = DecisionInput::on_day(Day(20_000), Timestamp(1_000_000_000));
+    let mut hall = SiteFixture { site: Site::default(), rules, now, commands: 0 };
     for act in acts {
         let told = hall.when(act.clone());
         assert!(told.0.is_ok(), "given {act:?}, but {:?}", told.0);
@@ -60,35 +60,35 @@ pub fn given_by(rules: Rules, acts: impl IntoIterator<Item = Act>) -> Hall {
     hall
 }
 
-impl Hall {
+impl SiteFixture {
     /// A minute later whoever it is for asks for this.
-    pub fn when(&mut self, act: Act) -> Told {
-        let actor = self.usual(&act);
+    pub fn when(&mut self, act: Act) -> CommandResult {
+        let actor = self.default_actor(&act);
         self.when_as(actor, act)
     }
 
     /// A minute later somebody asks for this.
-    pub fn when_as(&mut self, actor: Actor, act: Act) -> Told {
-        self.now.at = self.now.at.plus_ms(MINUTE);
+    pub fn when_as(&mut self, actor: Actor, act: Act) -> CommandResult {
+        self.now.at = self.now.at.plus_ms(MINUTE_MS);
         self.at_once_as(actor, act)
     }
 
     /// At the same moment whoever it is for asks for this.
-    pub fn at_once(&mut self, act: Act) -> Told {
-        let actor = self.usual(&act);
+    pub fn at_once(&mut self, act: Act) -> CommandResult {
+        let actor = self.default_actor(&act);
         self.at_once_as(actor, act)
     }
 
     /// At the same moment somebody asks for this.
-    pub fn at_once_as(&mut self, actor: Actor, act: Act) -> Told {
+    pub fn at_once_as(&mut self, actor: Actor, act: Act) -> CommandResult {
         self.commands += 1;
         let mut id = [0; 16];
         id[8..].copy_from_slice(&self.commands.to_be_bytes());
-        self.hear(Command { id: CommandId(id), fingerprint: 0, actor, act })
+        self.execute(Command { id: CommandId(id), fingerprint: 0, actor, act })
     }
 
     /// Who asks for this if nothing else is said: whom it is about, or the manager.
-    pub fn usual(&self, act: &Act) -> Actor {
+    pub fn default_actor(&self, act: &Act) -> Actor {
         match act {
             Act::Take { person: Some(person), .. }
             | Act::Show { person }
@@ -100,49 +100,49 @@ impl Hall {
                 let person = self.site.ticket(*ticket).and_then(|ticket| ticket.person.clone());
                 Actor::Customer(person.unwrap_or_else(|| Person::new("nobody")))
             }
-            Act::Expire(_) | Act::CloseDay | Act::TellSlipped(_) => Actor::System,
+            Act::Expire(_) | Act::CloseDay | Act::NotifySlipped(_) => Actor::System,
             _ => manager(),
         }
     }
 
     /// So much time goes by.
-    pub fn later(&mut self, ms: i64) {
+    pub fn advance_ms(&mut self, ms: i64) {
         self.now.at = self.now.at.plus_ms(ms);
     }
 
     /// A new day begins.
-    pub fn day(&mut self, day: i32) {
-        self.now = Now::on(Day(day), self.now.at);
+    pub fn start_day(&mut self, day: i32) {
+        self.now = DecisionInput::on_day(Day(day), self.now.at);
     }
 
     /// A minute later this very command comes.
-    pub fn when_command(&mut self, command: Command) -> Told {
-        self.now.at = self.now.at.plus_ms(MINUTE);
-        self.hear(command)
+    pub fn when_command(&mut self, command: Command) -> CommandResult {
+        self.now.at = self.now.at.plus_ms(MINUTE_MS);
+        self.execute(command)
     }
 
     /// What time alone brings about now happens; says what it was.
-    pub fn time_passes(&mut self) -> Vec<Act> {
-        let due = paihao_domain::due(&self.site, &self.rules, &self.now);
+    pub fn run_due_commands(&mut self) -> Vec<Act> {
+        let due = paihao_domain::due_commands(&self.site, &self.rules, &self.now);
         due.into_iter()
             .map(|command| {
                 let act = command.act.clone();
-                self.hear(command).then();
+                self.execute(command).then();
                 act
             })
             .collect()
     }
 
-    fn hear(&mut self, command: Command) -> Told {
+    fn execute(&mut self, command: Command) -> CommandResult {
         let answer = decide(&self.site, &self.rules, &command, &self.now);
-        Told(answer.map(|answer| match answer {
-            Answer::Decided(decision, after) => {
+        CommandResult(answer.map(|answer| match answer {
+            DecisionResult::Decided(decision, after) => {
                 self.site.apply(&decision);
                 assert_eq!(self.site, *after, "what a decision promises is what applying it gives");
                 let Decision { outcome, events, .. } = decision;
                 (outcome, events)
             }
-            Answer::Remembered(remembered) => (remembered.outcome, vec![]),
+            DecisionResult::AlreadyDecided(remembered) => (remembered.outcome, vec![]),
         }))
     }
 
@@ -158,8 +158,8 @@ impl Hall {
     }
 
     /// Its state.
-    pub fn state(&self, id: u32) -> State {
-        self.ticket(id).state()
+    pub fn state(&self, id: u32) -> TicketStatus {
+        self.ticket(id).status()
     }
 
     /// The number at a counter.
@@ -169,7 +169,7 @@ impl Hall {
     }
 }
 
-impl Told {
+impl CommandResult {
     #[track_caller]
     pub fn then(self) -> Outcome {
         self.0.expect("allowed").0
@@ -207,20 +207,20 @@ pub fn manager() -> Actor {
     Actor::Manager("boss".into())
 }
 
-fn set(counters: &[&str]) -> Arc<BTreeSet<CounterId>> {
+fn counter_ids(counters: &[&str]) -> Arc<BTreeSet<CounterId>> {
     Arc::new(counters.iter().map(|counter| CounterId::new(counter)).collect())
 }
 
 pub fn staff(name: &str, counters: &[&str]) -> Actor {
-    Actor::Staff { name: name.into(), counters: set(counters) }
+    Actor::Staff { name: name.into(), counters: counter_ids(counters) }
 }
 
 pub fn api(counters: &[&str]) -> Actor {
-    Actor::Api { name: "robot".into(), scope: Scope::Counters(set(counters)) }
+    Actor::Api { name: "robot".into(), scope: ApiScope::Counters(counter_ids(counters)) }
 }
 
 pub fn api_manager() -> Actor {
-    Actor::Api { name: "robot".into(), scope: Scope::Manager }
+    Actor::Api { name: "robot".into(), scope: ApiScope::Manager }
 }
 
 pub fn customer(name: &str) -> Actor {
@@ -248,8 +248,8 @@ pub fn call(counter: &str) -> Act {
     Act::CallNext(CounterId::new(counter))
 }
 
-pub fn served(counter: &str) -> Served {
-    Served { counter: CounterId::new(counter), number: None }
+pub fn served(counter: &str) -> CounterTicket {
+    CounterTicket { counter: CounterId::new(counter), number: None }
 }
 
 pub fn start(counter: &str) -> Act {
@@ -264,6 +264,6 @@ pub fn miss(counter: &str) -> Act {
     Act::Miss(served(counter))
 }
 
-pub fn back(ticket: u32) -> Act {
+pub fn return_ticket(ticket: u32) -> Act {
     Act::Return(TicketId(ticket))
 }

@@ -5,11 +5,12 @@ use crate::hall::{
     api_manager, call, close, customer, finish, manager, miss, open, rules, served, staff, start,
     take,
 };
-use crate::records::{nights, one_record_each, overtakes_are_counted};
+use crate::records::{assert_one_record_each, assert_overtakes_counted, close_remaining_days};
 use paihao_domain::{
-    Act, Actor, Answer, Command, CommandId, CounterId, Day, Decision, Event, Interval, Mark,
-    MilestoneKind, MissedPolicy, Now, Person, Policy, QueueId, QueueState, Rank, Rules, Site,
-    Stage, State, TEMPLATES, TicketId, Timestamp, Today, Until, decide, due,
+    Act, Actor, BusinessDay, CallPolicy, Command, CommandId, CounterId, Day, Decision,
+    DecisionInput, DecisionResult, Event, Interval, LetPassLimit, MAX_TEMPLATES_PER_TICKET, Mark,
+    MissedPolicy, NotificationKind, Person, QueueId, QueueState, Rank, Rules, Site, TicketId,
+    TicketState, TicketStatus, Timestamp, decide, due_commands,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +22,9 @@ use std::sync::Arc;
 struct Step {
     actor: Actor,
     act: Act,
-    wobble: i64,
-    behind: usize,
-    twice: bool,
+    clock_skew_ms: i64,
+    view_lag: usize,
+    delivered_twice: bool,
 }
 
 const PEOPLE: u8 = 12;
@@ -40,17 +41,17 @@ fn counter() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec!["1", "2", "3"])
 }
 
-fn known(person: u8) -> Person {
+fn person_id(person: u8) -> Person {
     Person::new(&format!("p{person}"))
 }
 
-fn at_counter() -> impl Strategy<Value = Act> {
+fn counter_act() -> impl Strategy<Value = Act> {
     prop_oneof![
         3 => counter().prop_map(open),
         1 => counter().prop_map(close),
         1 => counter().prop_map(|c| Act::BreakCounter(CounterId::new(c))),
         8 => counter().prop_map(call),
-        2 => (counter(), ticket()).prop_map(|(c, ticket)| Act::CallThis {
+        2 => (counter(), ticket()).prop_map(|(c, ticket)| Act::CallTicket {
             counter: CounterId::new(c), ticket, reason: Some("老人".into()),
         }),
         2 => counter().prop_map(|c| Act::Recall(served(c))),
@@ -61,17 +62,17 @@ fn at_counter() -> impl Strategy<Value = Act> {
         1 => (counter(), any::<bool>()).prop_map(|(c, affinity)| Act::Suspend {
             served: served(c), reason: "补材料".into(), affinity,
         }),
-        1 => (counter(), ticket()).prop_map(|(c, ticket)| Act::ResumeHere {
+        1 => (counter(), ticket()).prop_map(|(c, ticket)| Act::ResumeAtCounter {
             counter: CounterId::new(c), ticket,
         }),
     ]
 }
 
-fn with_ticket() -> impl Strategy<Value = Act> {
+fn ticket_act() -> impl Strategy<Value = Act> {
     let until = prop_oneof![
-        (1..4u32).prop_map(Until::Others),
-        (1..5u32).prop_map(Until::Minutes),
-        Just(Until::Tap),
+        (1..4u32).prop_map(LetPassLimit::Others),
+        (1..5u32).prop_map(LetPassLimit::Minutes),
+        Just(LetPassLimit::OnRequest),
     ];
     prop_oneof![
         2 => ticket().prop_map(|ticket| Act::Leave { ticket, reason: Some("走了".into()) }),
@@ -92,7 +93,7 @@ fn with_ticket() -> impl Strategy<Value = Act> {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let person = || (0..PEOPLE).prop_map(known);
+    let person = || (0..PEOPLE).prop_map(person_id);
     let state = prop::sample::select(vec![
         QueueState::Open,
         QueueState::Open,
@@ -109,9 +110,9 @@ fn act() -> impl Strategy<Value = Act> {
         1 => person().prop_map(|person| Act::Show { person }),
         1 => person().prop_map(|person| Act::Withdraw { person }),
         1 => person().prop_map(|person| Act::Forget { person }),
-        20 => at_counter(),
-        16 => with_ticket(),
-        2 => (queue(), state).prop_map(|(queue, state)| Act::SetQueue { queue, state }),
+        20 => counter_act(),
+        16 => ticket_act(),
+        2 => (queue(), state).prop_map(|(queue, state)| Act::SetQueueState { queue, state }),
         1 => Just(Act::ClearQueue(QueueId::new("b"))),
         1 => Just(Act::CloseDay),
     ]
@@ -141,9 +142,9 @@ fn step() -> impl Strategy<Value = Step> {
         |(act, any, wobble, behind, twice)| Step {
             actor: actor(&act, any),
             act,
-            wobble,
-            behind,
-            twice,
+            clock_skew_ms: wobble,
+            view_lag: behind,
+            delivered_twice: twice,
         },
     )
 }
@@ -156,27 +157,30 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn all_rules() -> Rules {
     let mut rules = rules();
     let a = rules.queues.get_mut(&QueueId::new("a")).unwrap();
-    (a.carry_over, a.auto_miss, a.grace_seconds, a.bound) = (true, true, 90, 2);
+    (a.carry_over, a.auto_miss, a.grace_seconds, a.max_passes) = (true, true, 90, 2);
     let b = rules.queues.get_mut(&QueueId::new("b")).unwrap();
-    b.policy = Policy::Interleave { first: 2, second: 1, missed_lane: true };
+    b.policy = CallPolicy::Interleave { first: 2, second: 1, missed_lane: true };
     b.missed.policy = MissedPolicy::Tail;
     b.capacity = Some(9);
     rules
 }
 
 /// Every eightieth step falls on a new day; clocks disagree around it.
-pub(super) fn moment(i: usize, wobble: i64) -> Now {
+pub(super) fn input_at_step(i: usize, wobble: i64) -> DecisionInput {
     let since = i as i64 * 20_000 + wobble;
     let day = since.div_euclid(1_600_000);
     let at = |ms: i64| Timestamp(1_000_000_000 + ms);
     let lasts = Interval { from: at(day * 1_600_000), to: at((day + 1) * 1_600_000) };
     let day = Day(20_000 + day as i32);
-    Now::of(at(since), Arc::new(Today { day, lasts, hours: BTreeMap::new() }))
+    DecisionInput::new(
+        at(since),
+        Arc::new(BusinessDay { day, interval: lasts, hours: BTreeMap::new() }),
+    )
 }
 
 /// Runs the steps as several gateways would: each decides on a view that may lag, and on a conflict
 /// decides again on what is. After each decision that stands, `look` sees the site before and after.
-fn live(
+fn run_steps(
     rules: &Rules,
     steps: &[Step],
     mut look: impl FnMut(&Site, &Site, &Decision),
@@ -192,16 +196,17 @@ fn live(
             actor: step.actor.clone(),
             act: step.act.clone(),
         };
-        let now = moment(i, step.wobble);
-        let proposed = due(sites.last().unwrap(), rules, &now);
-        let deliveries = 1 + usize::from(step.twice);
+        let now = input_at_step(i, step.clock_skew_ms);
+        let proposed = due_commands(sites.last().unwrap(), rules, &now);
+        let deliveries = 1 + usize::from(step.delivered_twice);
         for command in proposed.into_iter().chain(std::iter::repeat_n(asked, deliveries)) {
-            let stale = &sites[sites.len().saturating_sub(1 + step.behind)];
+            let stale = &sites[sites.len().saturating_sub(1 + step.view_lag)];
             let newest = sites.last().unwrap();
             // A stale view's decision meets a conflict unless nothing was missed; a stale refusal
             // and a stale memory are looked at again, too.
             let _ = decide(stale, rules, &command, &now);
-            let Ok(Answer::Decided(decision, promised)) = decide(newest, rules, &command, &now)
+            let Ok(DecisionResult::Decided(decision, promised)) =
+                decide(newest, rules, &command, &now)
             else {
                 continue;
             };
@@ -224,13 +229,13 @@ fn same_day(before: &Site, after: &Site) -> bool {
 }
 
 /// Each ticket is in one place, and every index says so.
-fn conserved(site: &Site) {
+fn assert_consistent(site: &Site) {
     let (mut numbers, mut holders) = (BTreeSet::new(), BTreeMap::new());
     let counters = ["1", "2", "3"].map(CounterId::new);
     let mut waiting = BTreeMap::<QueueId, Vec<TicketId>>::new();
     for ticket in site.tickets() {
         assert!(numbers.insert(ticket.number.clone()), "{} twice", ticket.number);
-        if ticket.stage == Stage::Waiting {
+        if ticket.state == TicketState::Waiting {
             waiting.entry(ticket.queue.clone()).or_default().push(ticket.id);
         }
         let at: Vec<_> =
@@ -241,7 +246,7 @@ fn conserved(site: &Site) {
         }
         if let Some(person) = ticket.person.as_ref().filter(|_| ticket.is_live()) {
             assert!(holders.insert(person.clone(), ticket.id).is_none(), "two live tickets");
-            assert_eq!(site.held_by(person).map(|held| held.id), Some(ticket.id));
+            assert_eq!(site.live_ticket_of(person).map(|held| held.id), Some(ticket.id));
         }
     }
     for queue in ["a", "b", "shut"].map(QueueId::new) {
@@ -253,15 +258,17 @@ fn conserved(site: &Site) {
             assert_eq!(site.ahead(site.ticket(*id).unwrap()), ahead as u32);
         }
         let count = |state| {
-            site.tickets().filter(|t| t.queue == queue && t.is_live() && t.state() == state).count()
+            site.tickets()
+                .filter(|t| t.queue == queue && t.is_live() && t.status() == state)
+                .count()
         };
-        assert_eq!(site.line(&queue).held(), count(State::Held));
-        assert_eq!(site.line(&queue).missed(), count(State::Missed));
+        assert_eq!(site.line(&queue).held(), count(TicketStatus::Held));
+        assert_eq!(site.line(&queue).missed(), count(TicketStatus::Missed));
     }
 }
 
 /// Whether an event puts its ticket before others who waited already.
-fn explains(event: &Event) -> bool {
+fn can_move_ahead(event: &Event) -> bool {
     matches!(
         event,
         Event::TicketPrioritised { .. }
@@ -274,10 +281,10 @@ fn explains(event: &Event) -> bool {
 }
 
 /// Nobody has more ahead than before, unless an event explains it: then one more for each.
-fn ahead_is_explained(before: &Site, after: &Site, decision: &Decision) {
-    let explaining = decision.events.iter().filter(|event| explains(event)).count() as u32;
-    for ticket in before.tickets().filter(|ticket| ticket.stage == Stage::Waiting) {
-        let Some(now) = after.ticket(ticket.id).filter(|t| t.stage == Stage::Waiting) else {
+fn assert_ahead_is_explained(before: &Site, after: &Site, decision: &Decision) {
+    let explaining = decision.events.iter().filter(|event| can_move_ahead(event)).count() as u32;
+    for ticket in before.tickets().filter(|ticket| ticket.state == TicketState::Waiting) {
+        let Some(now) = after.ticket(ticket.id).filter(|t| t.state == TicketState::Waiting) else {
             continue;
         };
         let (was, is) = (before.ahead(ticket), after.ahead(now));
@@ -285,19 +292,21 @@ fn ahead_is_explained(before: &Site, after: &Site, decision: &Decision) {
         let better = decision.events.iter().filter(
             |event| matches!(event, Event::TicketTaken { rank, .. } if rank.class < now.rank.class),
         );
-        let own = decision.events.iter().any(|e| e.ticket() == Some(ticket.id) && explains(e));
+        let own =
+            decision.events.iter().any(|e| e.ticket() == Some(ticket.id) && can_move_ahead(e));
         let most = was + explaining + better.count() as u32;
         assert!(own || is <= most, "{}: {was} ahead, then {is}", ticket.number);
         if !own && is > was {
-            let told = after.moves_of(now).into_iter().filter(|moved| moved.at == decision.at);
-            let more: i32 = told.map(|moved| moved.more.max(0)).sum();
+            let told =
+                after.position_changes_of(now).into_iter().filter(|moved| moved.at == decision.at);
+            let more: i32 = told.map(|moved| moved.ahead_delta.max(0)).sum();
             let most = is - was;
             assert!(more >= most as i32, "{}: {most} more, {more} explained", ticket.number);
         }
     }
 }
 
-fn calls_are_counted(site: &Site, ledger: &[Decision]) {
+fn assert_calls_counted(site: &Site, ledger: &[Decision]) {
     let mut calls = BTreeMap::<TicketId, u32>::new();
     for event in ledger.iter().flat_map(|decision| &decision.events) {
         match event {
@@ -319,24 +328,27 @@ fn calls_are_counted(site: &Site, ledger: &[Decision]) {
 }
 
 /// What was told keeps its budget, its distance and its order.
-fn told_within_bounds(ledger: &[Decision]) {
-    let mut told = BTreeMap::<(Day, TicketId), Vec<&paihao_domain::Milestone>>::new();
+fn assert_notifications_bounded(ledger: &[Decision]) {
+    let mut told = BTreeMap::<(Day, TicketId), Vec<&paihao_domain::NotificationTrigger>>::new();
     let mut keys = BTreeSet::new();
     for event in ledger.iter().flat_map(|decision| &decision.events) {
-        let Event::MilestoneReached(milestone) = event else { continue };
+        let Event::NotificationTriggered(milestone) = event else { continue };
         let key = (milestone.day, milestone.ticket, milestone.kind.name(), milestone.occurrence);
         assert!(keys.insert(key), "{key:?} twice");
         told.entry((milestone.day, milestone.ticket)).or_default().push(milestone);
     }
     for (ticket, told) in told {
         let templates: Vec<_> = told.iter().filter(|m| m.kind.is_template()).collect();
-        assert!(templates.len() <= TEMPLATES as usize, "{ticket:?}: {templates:?}");
+        assert!(templates.len() <= MAX_TEMPLATES_PER_TICKET as usize, "{ticket:?}: {templates:?}");
         assert!(told.windows(2).all(|two| two[0].order < two[1].order), "{ticket:?}: {told:?}");
         for two in templates.windows(2) {
             let hurried = matches!(
                 two[1].kind,
-                MilestoneKind::Called { .. }
-                    | MilestoneKind::Returned { through: paihao_domain::Through::PutBack, .. }
+                NotificationKind::Called { .. }
+                    | NotificationKind::Returned {
+                        through: paihao_domain::ReturnCause::PutBack,
+                        ..
+                    }
             );
             assert!(hurried || two[1].at.since_ms(two[0].at) >= 60_000, "{ticket:?}: {two:?}");
         }
@@ -346,10 +358,10 @@ fn told_within_bounds(ledger: &[Decision]) {
 
 /// How often the chooser passed each waiting ticket of a strict queue by one of a better class that
 /// came later.
-fn starvation(rules: &Rules, steps: &[Step]) {
+fn assert_passes_bounded(rules: &Rules, steps: &[Step]) {
     let mut passed = BTreeMap::<TicketId, u32>::new();
-    let place = |rank: Rank, id: TicketId| (rank.arrival, rank.sequence, rank.turn, id);
-    live(rules, steps, |before, after, decision| {
+    let place = |rank: Rank, id: TicketId| (rank.arrival, rank.sequence, rank.offset, id);
+    run_steps(rules, steps, |before, after, decision| {
         if !same_day(before, after) {
             passed.clear();
             return;
@@ -360,17 +372,17 @@ fn starvation(rules: &Rules, steps: &[Step]) {
             };
             let called = before.ticket(*ticket).unwrap();
             let served = &rules.counters[counter].queues;
-            for other in before.tickets().filter(|t| t.stage == Stage::Waiting) {
+            for other in before.tickets().filter(|t| t.state == TicketState::Waiting) {
                 let of_queue = &rules.queues[&other.queue];
                 let state = before.queue_state(rules, &other.queue);
                 let callable = served.contains(&other.queue)
-                    && of_queue.policy == Policy::Strict
+                    && of_queue.policy == CallPolicy::Strict
                     && matches!(state, QueueState::Open | QueueState::Paused);
                 let earlier = place(other.rank, other.id) < place(called.rank, called.id);
                 if callable && earlier && other.rank.class > called.rank.class {
                     let times = passed.entry(other.id).or_default();
                     *times += 1;
-                    assert!(*times <= of_queue.bound, "{} passed {times} times", other.number);
+                    assert!(*times <= of_queue.max_passes, "{} passed {times} times", other.number);
                 }
             }
         }
@@ -386,7 +398,7 @@ fn starvation(rules: &Rules, steps: &[Step]) {
 }
 
 /// No event follows an end, but undoing it, being forgotten, and being told of it.
-fn ends_are_ends(before: &Site, after: &Site, decision: &Decision) {
+fn assert_ends_are_final(before: &Site, after: &Site, decision: &Decision) {
     if !same_day(before, after) {
         return;
     }
@@ -395,7 +407,7 @@ fn ends_are_ends(before: &Site, after: &Site, decision: &Decision) {
             event,
             Event::TicketRestored { .. }
                 | Event::HolderForgotten { .. }
-                | Event::MilestoneReached(_)
+                | Event::NotificationTriggered(_)
                 | Event::TicketTaken { .. }
         ) {
             continue;
@@ -406,7 +418,7 @@ fn ends_are_ends(before: &Site, after: &Site, decision: &Decision) {
 }
 
 /// After an undo the ticket is what it was before its end, but for what its holder was told.
-fn undo_restores(ledger: &[Decision]) {
+fn assert_undo_restores(ledger: &[Decision]) {
     let mut site = Site::default();
     let mut before_end = BTreeMap::new();
     for decision in ledger {
@@ -441,35 +453,35 @@ proptest! {
     #[test]
     fn whatever_happens_the_line_keeps_its_promises(steps in steps()) {
         let rules = all_rules();
-        let (lived, ledger) = live(&rules, &steps, |before, after, decision| {
-            conserved(after);
+        let (lived, ledger) = run_steps(&rules, &steps, |before, after, decision| {
+            assert_consistent(after);
             if same_day(before, after) {
-                ahead_is_explained(before, after, decision);
-                overtakes_are_counted(before, after, decision);
+                assert_ahead_is_explained(before, after, decision);
+                assert_overtakes_counted(before, after, decision);
             }
-            ends_are_ends(before, after, decision);
+            assert_ends_are_final(before, after, decision);
         });
-        calls_are_counted(&lived, &ledger);
-        told_within_bounds(&ledger);
-        undo_restores(&ledger);
+        assert_calls_counted(&lived, &ledger);
+        assert_notifications_bounded(&ledger);
+        assert_undo_restores(&ledger);
         // Replaying gives the same line, the same ranks, the same told messages, to the byte.
         let mut fresh = Site::default();
         ledger.iter().for_each(|decision| fresh.apply(decision));
         prop_assert_eq!(format!("{fresh:?}"), format!("{lived:?}"));
         let (mut lived, mut ledger) = (lived, ledger);
-        nights(&rules, &mut lived, &mut ledger);
-        one_record_each(&ledger);
+        close_remaining_days(&rules, &mut lived, &mut ledger);
+        assert_one_record_each(&ledger);
     }
 
     #[test]
     fn nobody_of_a_lower_class_is_passed_more_often_than_the_bound(steps in steps()) {
-        starvation(&all_rules(), &steps);
+        assert_passes_bounded(&all_rules(), &steps);
     }
 
     #[test]
     fn a_command_delivered_again_is_decided_once(steps in steps()) {
         let mut decided = BTreeSet::new();
-        live(&all_rules(), &steps, |before, after, decision| {
+        run_steps(&all_rules(), &steps, |before, after, decision| {
             // Memory is of the day.
             if !same_day(before, after) {
                 decided.clear();
@@ -480,13 +492,13 @@ proptest! {
 
     #[test]
     fn whoever_is_forgotten_is_named_nowhere(steps in steps(), person in 0..PEOPLE) {
-        let person = known(person);
+        let person = person_id(person);
         let act = Act::Forget { person: person.clone() };
-        let forget = Step { actor: Actor::Customer(person.clone()), act, wobble: 0, behind: 0, twice: false };
+        let forget = Step { actor: Actor::Customer(person.clone()), act, clock_skew_ms: 0, view_lag: 0, delivered_twice: false };
         let steps: Vec<_> = steps.into_iter().chain([forget]).collect();
-        let (site, _) = live(&all_rules(), &steps, |_, _, _| {});
+        let (site, _) = run_steps(&all_rules(), &steps, |_, _, _| {});
         let named = format!("{site:?}");
         prop_assert!(!named.contains(&format!("Some({person:?})")), "{}", named);
-        prop_assert!(site.held_by(&person).is_none());
+        prop_assert!(site.live_ticket_of(&person).is_none());
     }
 }

@@ -1,13 +1,14 @@
 //! What random histories leave behind: one record for each visit, and how often each was overtaken.
 
-use crate::histories::moment;
+use crate::histories::input_at_step;
 use paihao_domain::{
-    Act, Actor, Answer, Command, CommandId, Decision, Event, Rules, Site, Stage, TicketId, decide,
+    Act, Actor, Command, CommandId, Decision, DecisionResult, Event, Rules, Site, TicketId,
+    TicketState, decide,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The night after the next, and the one after that, without anybody being carried over.
-pub(super) fn nights(rules: &Rules, site: &mut Site, ledger: &mut Vec<Decision>) {
+pub(super) fn close_remaining_days(rules: &Rules, site: &mut Site, ledger: &mut Vec<Decision>) {
     let mut rules = rules.clone();
     rules.queues.values_mut().for_each(|queue| queue.carry_over = false);
     for step in [800, 1_200] {
@@ -17,8 +18,8 @@ pub(super) fn nights(rules: &Rules, site: &mut Site, ledger: &mut Vec<Decision>)
             actor: Actor::System,
             act: Act::CloseDay,
         };
-        let answer = decide(site, &rules, &command, &moment(step, 0));
-        if let Ok(Answer::Decided(decision, after)) = answer {
+        let answer = decide(site, &rules, &command, &input_at_step(step, 0));
+        if let Ok(DecisionResult::Decided(decision, after)) = answer {
             *site = *after;
             ledger.push(decision);
         }
@@ -26,7 +27,7 @@ pub(super) fn nights(rules: &Rules, site: &mut Site, ledger: &mut Vec<Decision>)
 }
 
 /// Every ticket that was taken ends in exactly one record, whatever was taken back meanwhile.
-pub(super) fn one_record_each(ledger: &[Decision]) {
+pub(super) fn assert_one_record_each(ledger: &[Decision]) {
     let (mut taken, mut records) = (BTreeSet::new(), BTreeMap::new());
     let mut today = BTreeMap::new();
     for decision in ledger {
@@ -58,10 +59,11 @@ pub(super) fn one_record_each(ledger: &[Decision]) {
 }
 
 /// How often somebody was overtaken is how many came to stand before them or were called over them.
-pub(super) fn overtakes_are_counted(before: &Site, after: &Site, decision: &Decision) {
-    for ticket in before.tickets().filter(|ticket| ticket.stage == Stage::Waiting) {
+pub(super) fn assert_overtakes_counted(before: &Site, after: &Site, decision: &Decision) {
+    for ticket in before.tickets().filter(|ticket| ticket.state == TicketState::Waiting) {
         let Some(now) = after.ticket(ticket.id).filter(|now| {
-            now.stage == Stage::Waiting && (now.rank, &now.queue) == (ticket.rank, &ticket.queue)
+            now.state == TicketState::Waiting
+                && (now.rank, &now.queue) == (ticket.rank, &ticket.queue)
         }) else {
             continue;
         };
@@ -78,7 +80,7 @@ pub(super) fn overtakes_are_counted(before: &Site, after: &Site, decision: &Deci
             }
             _ => false,
         });
-        let counted = after.overtaken(now).total() - before.overtaken(ticket).total();
+        let counted = after.overtake_counts(now).total() - before.overtake_counts(ticket).total();
         assert_eq!(counted as usize, came + over.count(), "{}", now.number);
     }
 }

@@ -1,13 +1,14 @@
 //! The same command again.
 
-use crate::hall::{MINUTE, call, given, given_by, open, rules, take};
+use crate::hall::{MINUTE_MS, call, given, given_with_rules, open, rules, take};
 use paihao_domain::{
-    Act, Command, CommandId, Outcome, QueueId, REMEMBERED_FOR_MS, Refusal, State, TicketId,
+    Act, COMMAND_RETENTION_MS, Command, CommandId, Outcome, QueueId, Refusal, TicketId,
+    TicketStatus,
 };
 
 fn command(id: u8, act: Act) -> Command {
     let hall = given([]);
-    Command { id: CommandId([id; 16]), fingerprint: 1, actor: hall.usual(&act), act }
+    Command { id: CommandId([id; 16]), fingerprint: 1, actor: hall.default_actor(&act), act }
 }
 
 #[test]
@@ -47,24 +48,24 @@ fn a_refused_command_may_be_tried_again() {
 fn a_command_is_remembered_for_a_quarter_of_an_hour() {
     let mut hall = given([]);
     hall.when_command(command(7, take("ann", "a"))).then();
-    hall.now.at = hall.now.at.plus_ms(REMEMBERED_FOR_MS - 2 * MINUTE);
+    hall.now.at = hall.now.at.plus_ms(COMMAND_RETENTION_MS - 2 * MINUTE_MS);
     hall.when(take("ben", "a")).then();
-    assert!(hall.site.remembered(&CommandId([7; 16])).is_some());
-    hall.now.at = hall.now.at.plus_ms(3 * MINUTE);
+    assert!(hall.site.recorded_answer(&CommandId([7; 16])).is_some());
+    hall.now.at = hall.now.at.plus_ms(3 * MINUTE_MS);
     hall.when(take("cai", "a")).then();
-    assert!(hall.site.remembered(&CommandId([7; 16])).is_none());
+    assert!(hall.site.recorded_answer(&CommandId([7; 16])).is_none());
 }
 
 #[test]
 fn an_end_that_time_brought_and_a_manager_took_back_comes_about_again() {
     let mut rules = rules();
     rules.queues.get_mut(&QueueId::new("a")).unwrap().auto_miss = true;
-    let mut hall = given_by(rules, [open("1"), take("ann", "a"), call("1")]);
+    let mut hall = given_with_rules(rules, [open("1"), take("ann", "a"), call("1")]);
     for _ in 0..2 {
-        hall.later(10 * MINUTE);
-        hall.time_passes();
-        assert_eq!(hall.state(1), State::Missed);
+        hall.advance_ms(10 * MINUTE_MS);
+        hall.run_due_commands();
+        assert_eq!(hall.state(1), TicketStatus::Missed);
         hall.at_once(Act::Undo(TicketId(1))).then();
-        assert_eq!(hall.state(1), State::Called);
+        assert_eq!(hall.state(1), TicketStatus::Called);
     }
 }

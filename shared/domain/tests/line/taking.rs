@@ -1,7 +1,9 @@
 //! Taking a number, and giving it up.
 
-use crate::hall::{MINUTE, call, finish, given, miss, open, take};
-use paihao_domain::{Act, CloseReason, Event, Outcome, QueueId, Refusal, Stage, State, TicketId};
+use crate::hall::{MINUTE_MS, call, finish, given, miss, open, take};
+use paihao_domain::{
+    Act, CloseReason, Event, Outcome, QueueId, Refusal, TicketId, TicketState, TicketStatus,
+};
 
 #[test]
 fn the_first_number_of_the_day_is_001_and_nobody_is_ahead() {
@@ -51,9 +53,9 @@ fn whoever_was_missed_and_asks_for_a_number_is_let_back_in_with_their_own() {
     assert_eq!(hall.waiting("a"), ["A002", "A003", "A004", "A001", "A005"]);
     // Too late for that, and it is a new one.
     let mut hall = given([open("1"), take("ann", "a"), call("1"), miss("1")]);
-    hall.later(31 * MINUTE);
+    hall.advance_ms(31 * MINUTE_MS);
     assert_eq!(hall.when(take("ann", "a")).then_holding(), ("A002".into(), 0));
-    assert_eq!(hall.state(1), State::Closed);
+    assert_eq!(hall.state(1), TicketStatus::Closed);
 }
 
 #[test]
@@ -99,7 +101,7 @@ fn numbers_grow_past_999() {
 #[test]
 fn a_clock_that_runs_back_does_not_put_a_late_comer_in_front() {
     let mut hall = given([take("ann", "a")]);
-    hall.now.at = hall.now.at.plus_ms(-30 * MINUTE);
+    hall.now.at = hall.now.at.plus_ms(-30 * MINUTE_MS);
     assert_eq!(hall.when(take("ben", "a")).then_holding(), ("A002".into(), 1));
     assert_eq!(hall.waiting("a"), ["A001", "A002"]);
 }
@@ -125,7 +127,7 @@ fn an_ended_or_unknown_ticket_cannot_be_left() {
     assert!(matches!(hall.when(leave(1)).then_refused(), Refusal::TicketEnded(_)));
     assert!(matches!(hall.when(leave(9)).then_refused(), Refusal::UnknownTicket(_)));
     let ticket = hall.site.ticket(TicketId(1)).unwrap();
-    assert!(matches!(ticket.stage, Stage::Closed { reason: CloseReason::ByCustomer, .. }));
+    assert!(matches!(ticket.state, TicketState::Closed { reason: CloseReason::ByCustomer, .. }));
 }
 
 fn leave(ticket: u32) -> Act {

@@ -209,7 +209,7 @@ pub async fn refuses_what_is_too_large(ledger: Arc<dyn Ledger>) {
 
 /// What has aged out is not there any more: the subject holds nothing, and positions still grow.
 pub async fn entries_age_out(ledger: Arc<dyn Ledger>) {
-    const BRIEF: Log = Log { name: "conformance-brief", kept: Some(Duration::from_secs(1)) };
+    const BRIEF: Log = Log { name: "conformance-brief", retention: Some(Duration::from_secs(1)) };
     let subject = subject("a");
     let old = ledger.append(&BRIEF, &subject, Expect::Nothing, Entry::new("old")).await.unwrap();
     within("the entry to leave", async {

@@ -25,11 +25,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The cipher's own block.
-const BLOCK: usize = 16;
+const CIPHER_BLOCK_BYTES: usize = 16;
 /// The block of the padding: twice the cipher's, so stock unpadders refuse half of all messages.
-const PADDED_TO: usize = 32;
+const PADDING_BLOCK_BYTES: usize = 32;
 /// Random bytes and the length.
-const HEAD: usize = 20;
+const HEADER_BYTES: usize = 20;
 
 /// The key of a console's EncodingAESKey. Prints as `***`.
 #[derive(Clone)]
@@ -38,25 +38,25 @@ pub struct AesKey([u8; 32]);
 /// The text is no EncodingAESKey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an EncodingAESKey has 43 letters and digits")]
-pub struct BadKey;
+pub struct InvalidAesKey;
 
 /// What was received cannot be opened. Why, nobody is told: whoever asks with altered messages
 /// would learn from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it cannot be deciphered")]
-pub struct Undecipherable;
+pub struct DecryptError;
 
 impl AesKey {
     /// Reads the 43 characters that the console shows as EncodingAESKey.
-    pub fn parse(text: &str) -> Result<Self, BadKey> {
+    pub fn parse(text: &str) -> Result<Self, InvalidAesKey> {
         if text.len() != 43 {
-            return Err(BadKey);
+            return Err(InvalidAesKey);
         }
-        let bytes = BASE64.decode(text).map_err(|_| BadKey)?;
-        bytes.try_into().map(AesKey).map_err(|_| BadKey)
+        let bytes = BASE64.decode(text).map_err(|_| InvalidAesKey)?;
+        bytes.try_into().map(AesKey).map_err(|_| InvalidAesKey)
     }
 
-    fn iv(&self) -> [u8; BLOCK] {
+    fn iv(&self) -> [u8; CIPHER_BLOCK_BYTES] {
         *self.0.first_chunk().expect("a key is longer than a block")
     }
 }
@@ -71,8 +71,8 @@ impl fmt::Debug for AesKey {
 /// `Encrypt` element.
 pub fn encrypt(key: &AesKey, app: &AppId, random: [u8; 16], message: &[u8]) -> String {
     let length = u32::try_from(message.len()).expect("a reply is far below 4 GiB");
-    let inside = HEAD + message.len() + app.0.len();
-    let padding = PADDED_TO - inside % PADDED_TO;
+    let inside = HEADER_BYTES + message.len() + app.0.len();
+    let padding = PADDING_BLOCK_BYTES - inside % PADDING_BLOCK_BYTES;
     let mut text = Vec::with_capacity(inside + padding);
     text.extend_from_slice(&random);
     text.extend_from_slice(&length.to_be_bytes());
@@ -88,17 +88,18 @@ pub fn encrypt(key: &AesKey, app: &AppId, random: [u8; 16], message: &[u8]) -> S
 /// it (the base64, the padding, the length, another account's appid) is the same refusal.
 ///
 /// This proves nothing about who sealed it: check the signature over the text first.
-pub fn decrypt(key: &AesKey, app: &AppId, encrypted: &str) -> Result<Vec<u8>, Undecipherable> {
-    let mut text = BASE64.decode(encrypted).map_err(|_| Undecipherable)?;
+pub fn decrypt(key: &AesKey, app: &AppId, encrypted: &str) -> Result<Vec<u8>, DecryptError> {
+    let mut text = BASE64.decode(encrypted).map_err(|_| DecryptError)?;
     let (blocks, rest) = Array::<u8, U16>::slice_as_chunks_mut(&mut text);
-    let whole = rest.is_empty() && blocks.len().is_multiple_of(PADDED_TO / BLOCK);
+    let whole =
+        rest.is_empty() && blocks.len().is_multiple_of(PADDING_BLOCK_BYTES / CIPHER_BLOCK_BYTES);
     if blocks.is_empty() || !whole {
-        return Err(Undecipherable);
+        return Err(DecryptError);
     }
     cbc::Decryptor::<Aes256>::new(&key.0.into(), &key.iv().into()).decrypt_blocks(blocks);
-    let (good, message) = inside(&text, app);
+    let (good, message) = validate_plaintext(&text, app);
     if !bool::from(good) {
-        return Err(Undecipherable);
+        return Err(DecryptError);
     }
     text.truncate(message.1);
     text.drain(..message.0);
@@ -107,11 +108,11 @@ pub fn decrypt(key: &AesKey, app: &AppId, encrypted: &str) -> Result<Vec<u8>, Un
 
 /// Whether what was deciphered holds together, and from where to where the message stands. Looks at
 /// everything, whatever it meets on the way; the range is only within bounds if all is good.
-fn inside(text: &[u8], app: &AppId) -> (Choice, (usize, usize)) {
+fn validate_plaintext(text: &[u8], app: &AppId) -> (Choice, (usize, usize)) {
     let last = text.len() - 1;
     let padding = text[last];
-    let mut good = !padding.ct_eq(&0) & !padding.ct_gt(&(PADDED_TO as u8));
-    for (back, byte) in text.iter().rev().take(PADDED_TO).enumerate() {
+    let mut good = !padding.ct_eq(&0) & !padding.ct_gt(&(PADDING_BLOCK_BYTES as u8));
+    for (back, byte) in text.iter().rev().take(PADDING_BLOCK_BYTES).enumerate() {
         let is_padding = padding.ct_gt(&(back as u8));
         good &= byte.ct_eq(&padding) | !is_padding;
     }
@@ -121,11 +122,11 @@ fn inside(text: &[u8], app: &AppId) -> (Choice, (usize, usize)) {
     let declared = [text[16], text[17], text[18], text[19]];
     let length = u64::from(u32::from_be_bytes(declared));
     let app = app.0.as_bytes();
-    let fits = length + (HEAD + app.len()) as u64;
+    let fits = length + (HEADER_BYTES + app.len()) as u64;
     good &= fits.ct_eq(&(end as u64));
     let tail = end.saturating_sub(app.len());
     good &= text[tail..end].ct_eq(app);
-    (good, (HEAD, tail))
+    (good, (HEADER_BYTES, tail))
 }
 
 #[cfg(test)]
@@ -164,10 +165,10 @@ mod tests {
             assert!(AesKey::parse(&format!("{}{last}", "A".repeat(42))).is_ok(), "{last}");
         }
         for bad in ["", &"A".repeat(42), &"A".repeat(44), &"-".repeat(43), &"号".repeat(43)] {
-            assert_eq!(AesKey::parse(bad).err(), Some(BadKey));
+            assert_eq!(AesKey::parse(bad).err(), Some(InvalidAesKey));
         }
         let padded = format!("{}=", "A".repeat(42));
-        assert_eq!(AesKey::parse(&padded).err(), Some(BadKey), "31 bytes and a sign");
+        assert_eq!(AesKey::parse(&padded).err(), Some(InvalidAesKey), "31 bytes and a sign");
         assert_eq!(format!("{sample:?}"), "AesKey(***)");
     }
 
@@ -175,7 +176,7 @@ mod tests {
     fn padding_of_another_length_or_kind_is_refused() {
         let (key, app) = (key(&"A".repeat(43)), app("wx1"));
         let open = |text: Vec<u8>| decrypt(&key, &app, &raw(&key, text));
-        let fill = |padding: usize| "m".repeat(32 + 32 - (HEAD + 3 + padding) % 32);
+        let fill = |padding: usize| "m".repeat(32 + 32 - (HEADER_BYTES + 3 + padding) % 32);
         let with = |padding: &[u8]| {
             let message = fill(padding.len());
             open(text(message.as_bytes(), "wx1", message.len(), padding)).map(|m| m.len())
@@ -184,12 +185,12 @@ mod tests {
             assert!(with(&vec![fine; usize::from(fine)]).is_ok(), "{fine}");
         }
         for (count, said) in [(33, 33), (200, 200), (1, 0), (32, 0), (32, 33), (32, 255), (4, 3)] {
-            assert_eq!(with(&vec![said; count]), Err(Undecipherable), "{count} of {said}");
+            assert_eq!(with(&vec![said; count]), Err(DecryptError), "{count} of {said}");
         }
         for broken in 0..7 {
             let mut padding = vec![7; 7];
             padding[broken] = 6;
-            assert_eq!(with(&padding), Err(Undecipherable), "the one at {broken}");
+            assert_eq!(with(&padding), Err(DecryptError), "the one at {broken}");
         }
     }
 
@@ -201,24 +202,24 @@ mod tests {
         assert_eq!(open(text(b"hello", "wx1", 5, &padding)), Ok(b"hello".to_vec()));
         for length in [0, 4, 6, 8, 9, 12, 13, 1 << 20, u32::MAX as usize] {
             let sealed = text(b"hello", "wx1", length, &padding);
-            assert_eq!(open(sealed), Err(Undecipherable), "{length}");
+            assert_eq!(open(sealed), Err(DecryptError), "{length}");
         }
         for other in ["wx2", "Wx1", "w1x"] {
-            assert_eq!(open(text(b"hello", other, 5, &padding)), Err(Undecipherable), "{other}");
+            assert_eq!(open(text(b"hello", other, 5, &padding)), Err(DecryptError), "{other}");
         }
         // A longer appid that ends like ours, and one that begins like it.
-        assert_eq!(open(text(b"hello", "awx1", 5, &[3; 3])), Err(Undecipherable));
-        assert_eq!(open(text(b"hello", "wx11", 5, &[3; 3])), Err(Undecipherable));
-        assert_eq!(open(text(b"", "", 0, &[12; 12])), Err(Undecipherable));
+        assert_eq!(open(text(b"hello", "awx1", 5, &[3; 3])), Err(DecryptError));
+        assert_eq!(open(text(b"hello", "wx11", 5, &[3; 3])), Err(DecryptError));
+        assert_eq!(open(text(b"", "", 0, &[12; 12])), Err(DecryptError));
         // Right in all but that it was padded to 16.
-        assert_eq!(open(text(b"hello, it is late.", "wx1", 18, &[7; 7])), Err(Undecipherable));
+        assert_eq!(open(text(b"hello, it is late.", "wx1", 18, &[7; 7])), Err(DecryptError));
         // Nothing but padding, where the head ought to be.
-        assert_eq!(open(vec![32; 32]), Err(Undecipherable));
+        assert_eq!(open(vec![32; 32]), Err(DecryptError));
         for short in 0..=2 {
-            assert_eq!(open(vec![16; 16 * short]), Err(Undecipherable), "{short} blocks");
+            assert_eq!(open(vec![16; 16 * short]), Err(DecryptError), "{short} blocks");
         }
         for base64 in ["", "A", "AAAA", "!!!!", "====", &"A".repeat(43)] {
-            assert_eq!(decrypt(&key, &app, base64), Err(Undecipherable), "{base64}");
+            assert_eq!(decrypt(&key, &app, base64), Err(DecryptError), "{base64}");
         }
     }
 
@@ -233,10 +234,10 @@ mod tests {
             let sealed = encrypt(&ours, &id, random, &message);
             prop_assert_eq!(decrypt(&ours, &id, &sealed), Ok(message.clone()));
             prop_assert!(BASE64.decode(&sealed).unwrap().len().is_multiple_of(32));
-            prop_assert_eq!(decrypt(&ours, &app("wx2c2769f8efd9abc3"), &sealed), Err(Undecipherable));
+            prop_assert_eq!(decrypt(&ours, &app("wx2c2769f8efd9abc3"), &sealed), Err(DecryptError));
             let other: String = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq"
                 .chars().enumerate().map(|(at, c)| if at == flipped { '0' } else { c }).collect();
-            prop_assert_eq!(decrypt(&key(&other), &id, &sealed), Err(Undecipherable));
+            prop_assert_eq!(decrypt(&key(&other), &id, &sealed), Err(DecryptError));
         }
 
         #[test]
@@ -245,7 +246,7 @@ mod tests {
             for length in 0..32 {
                 let message = vec![b'm'; length + 32 * extra];
                 let sealed = encrypt(&ours, &id, random, &message);
-                let expected = (HEAD + message.len() + 18) / 32 * 32 + 32;
+                let expected = (HEADER_BYTES + message.len() + 18) / 32 * 32 + 32;
                 prop_assert_eq!(BASE64.decode(&sealed).unwrap().len(), expected);
                 prop_assert_eq!(decrypt(&ours, &id, &sealed), Ok(message));
             }

@@ -53,7 +53,7 @@ pub enum Event {
         menu: Option<u64>,
     },
     /// A menu entry let the person scan something.
-    ScannedCode {
+    MenuScan {
         /// The entry's key.
         key: String,
         /// Whether the person waits for an answer (`scancode_waitmsg`).
@@ -64,25 +64,25 @@ pub enum Event {
         result: String,
     },
     /// A menu entry let the person send pictures, which come as messages.
-    Pictures {
+    MenuPictures {
         /// The entry's key.
         key: String,
         /// How many.
         count: Option<u64>,
     },
     /// A menu entry let the person choose a place.
-    ChosenPlace {
+    MenuLocation {
         /// The entry's key.
         key: String,
         /// The place.
-        place: Place,
+        place: GeoLocation,
     },
     /// What became of a template message.
     TemplateSent {
         /// The message's id; `None` if it is missing, 0 or no number.
         message: Option<u64>,
         /// What became of it.
-        fate: Delivered,
+        fate: TemplateDeliveryResult,
     },
     /// What became of a mass message.
     MassSent {
@@ -103,57 +103,57 @@ pub enum Event {
         person: Option<OpenId>,
     },
     /// The person answered the question whether they want certain messages.
-    NoticesAnswered(Vec<NoticeChoice>),
+    SubscriptionPopup(Vec<SubscriptionChoice>),
     /// The person changed which messages they want.
-    NoticesChanged(Vec<NoticeChoice>),
+    SubscriptionChanged(Vec<SubscriptionChoice>),
     /// What became of subscription notices.
-    NoticesSent(Vec<NoticeSent>),
+    SubscriptionSent(Vec<SubscriptionDelivery>),
     /// An event this system does not know, by WeChat's name of it.
     Other(String),
 }
 
 /// What became of a template message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delivered {
+pub enum TemplateDeliveryResult {
     /// It arrived.
     Success,
     /// The person refuses messages of this account.
     Refused,
     /// WeChat found it one too many for this person.
-    TooOften,
+    RateLimited,
     /// It did not arrive, for a reason in WeChat's words.
     Failed(String),
 }
 
-impl Delivered {
+impl TemplateDeliveryResult {
     /// Reads the `Status` element. WeChat writes a space after the colon, or does not; whatever is
     /// not success is a failure.
-    pub(super) fn read(status: &str) -> Self {
+    pub(super) fn parse(status: &str) -> Self {
         let status = status.trim().to_ascii_lowercase();
         let reason = status.split_once(':').map_or("", |(_, reason)| reason.trim());
         match (status.as_str(), reason) {
-            ("success", _) => Delivered::Success,
-            (_, "user block") => Delivered::Refused,
-            (_, "freq limit") => Delivered::TooOften,
-            _ => Delivered::Failed(status),
+            ("success", _) => TemplateDeliveryResult::Success,
+            (_, "user block") => TemplateDeliveryResult::Refused,
+            (_, "freq limit") => TemplateDeliveryResult::RateLimited,
+            _ => TemplateDeliveryResult::Failed(status),
         }
     }
 }
 
 /// What a person was told about, or asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoticeChoice {
+pub struct SubscriptionChoice {
     /// Which template.
     pub template: String,
     /// Whether they want it.
     pub accepted: bool,
     /// Where they were asked, in WeChat's numbers.
-    pub asked_at: Option<u64>,
+    pub popup_scene: Option<u64>,
 }
 
 /// What became of one subscription notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoticeSent {
+pub struct SubscriptionDelivery {
     /// Which template.
     pub template: String,
     /// The message's id.
@@ -177,7 +177,7 @@ pub enum AuthorizationChange {
 
 /// A place on the map.
 #[derive(Clone, PartialEq, Default)]
-pub struct Place {
+pub struct GeoLocation {
     /// Degrees north.
     pub latitude: Option<f64>,
     /// Degrees east.
@@ -202,15 +202,15 @@ impl Event {
             Event::Click { .. } => "click",
             Event::View { .. } => "view",
             Event::ViewMiniProgram { .. } => "view_miniprogram",
-            Event::ScannedCode { .. } => "scancode",
-            Event::Pictures { .. } => "pic",
-            Event::ChosenPlace { .. } => "location_select",
+            Event::MenuScan { .. } => "scancode",
+            Event::MenuPictures { .. } => "pic",
+            Event::MenuLocation { .. } => "location_select",
             Event::TemplateSent { .. } => "templatesendjobfinish",
             Event::MassSent { .. } => "masssendjobfinish",
             Event::Authorization { .. } => "user_authorization",
-            Event::NoticesAnswered(_) => "subscribe_msg_popup_event",
-            Event::NoticesChanged(_) => "subscribe_msg_change_event",
-            Event::NoticesSent(_) => "subscribe_msg_sent_event",
+            Event::SubscriptionPopup(_) => "subscribe_msg_popup_event",
+            Event::SubscriptionChanged(_) => "subscribe_msg_change_event",
+            Event::SubscriptionSent(_) => "subscribe_msg_sent_event",
             Event::Other(_) => "other",
         }
     }
@@ -231,7 +231,7 @@ impl fmt::Debug for Event {
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for GeoLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Place(***)")
     }

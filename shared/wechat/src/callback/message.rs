@@ -1,6 +1,6 @@
 //! A callback once it has been read, and what identifies it across WeChat's repeats.
 
-use super::event::{Event, Place};
+use super::event::{Event, GeoLocation};
 use crate::secret::OpenId;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -15,26 +15,26 @@ pub struct Message {
     /// When, in Unix seconds by WeChat's clock.
     pub create_time: i64,
     /// What it was.
-    pub kind: Kind,
+    pub kind: MessageKind,
     pub(super) identity: [u8; 16],
 }
 
 /// What kind of push it is. Of everything but an event WeChat's number is in `id`.
 #[derive(Clone, PartialEq)]
 #[allow(missing_docs, reason = "the fields have the names of WeChat's elements")]
-pub enum Kind {
+pub enum MessageKind {
     /// Something happened.
     Event(Event),
     /// The person wrote something, or chose an entry of a menu inside a message.
     Text { content: String, chosen: Option<String>, id: Option<u64> },
     /// The person sent a picture.
     Image { picture_url: String, media: String, id: Option<u64> },
-    /// The person said something; `heard` is what WeChat made of it.
+    /// The person said something; `send_probe` is what WeChat made of it.
     Voice { media: String, format: String, heard: String, id: Option<u64> },
     /// The person sent a film, or a short one.
     Video { media: String, thumbnail: String, short: bool, id: Option<u64> },
     /// The person sent a place (not to be confused with [`Event::Location`]).
-    Location { place: Place, id: Option<u64> },
+    Location { place: GeoLocation, id: Option<u64> },
     /// The person sent a link.
     Link { title: String, description: String, url: String, id: Option<u64> },
     /// The person sent a file.
@@ -51,19 +51,19 @@ impl Message {
     }
 }
 
-impl Kind {
+impl MessageKind {
     /// Which kind it is, fit for a metric.
     pub fn name(&self) -> &'static str {
         match self {
-            Kind::Event(event) => event.name(),
-            Kind::Text { .. } => "text",
-            Kind::Image { .. } => "image",
-            Kind::Voice { .. } => "voice",
-            Kind::Video { .. } => "video",
-            Kind::Location { .. } => "location_message",
-            Kind::Link { .. } => "link",
-            Kind::File { .. } => "file",
-            Kind::Other(_) => "other_message",
+            MessageKind::Event(event) => event.name(),
+            MessageKind::Text { .. } => "text",
+            MessageKind::Image { .. } => "image",
+            MessageKind::Voice { .. } => "voice",
+            MessageKind::Video { .. } => "video",
+            MessageKind::Location { .. } => "location_message",
+            MessageKind::Link { .. } => "link",
+            MessageKind::File { .. } => "file",
+            MessageKind::Other(_) => "other_message",
         }
     }
 }
@@ -86,12 +86,12 @@ pub(super) fn identity(fields: [Option<&str>; 9]) -> [u8; 16] {
     identity
 }
 
-impl fmt::Debug for Kind {
+impl fmt::Debug for MessageKind {
     /// Says what it is, not what a person wrote or scanned.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Event(event) => write!(f, "Event({event:?})"),
-            Kind::Text { content, .. } => write!(f, "Text({} bytes)", content.len()),
+            MessageKind::Event(event) => write!(f, "Event({event:?})"),
+            MessageKind::Text { content, .. } => write!(f, "Text({} bytes)", content.len()),
             known => f.write_str(known.name()),
         }
     }

@@ -3,10 +3,10 @@
 
 use super::crypt::{AesKey, decrypt, encrypt};
 use super::message::Message;
-use super::parse::{BadXml, message, read};
+use super::parse::{XmlError, message_from_fields, read_fields};
 use super::query::CallbackQuery;
 use super::reply::cdata;
-use super::signature::{msg_signature, same, verify};
+use super::signature::{constant_time_eq, msg_signature, verify};
 use crate::secret::{AppId, CallbackToken};
 
 /// The mode that is chosen in WeChat's console (消息加解密方式).
@@ -42,13 +42,13 @@ pub struct Protection {
 
 /// Why a callback is not taken. Never quotes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadCallback {
+pub enum CallbackError {
     /// A signature is wrong.
     #[error("the signature is wrong")]
-    Signature,
+    WrongSignature,
     /// The signature that covers an encrypted body is not there.
     #[error("msg_signature is missing")]
-    Unsigned,
+    MissingSignature,
     /// It is encrypted, and the account is in plain mode.
     #[error("it is encrypted")]
     Encrypted,
@@ -60,21 +60,21 @@ pub enum BadCallback {
     Undecipherable,
     /// It is not the XML of a callback.
     #[error(transparent)]
-    Xml(#[from] BadXml),
+    Xml(#[from] XmlError),
 }
 
 /// A callback that is WeChat's.
 #[derive(Debug)]
-pub struct Opened<'a> {
+pub struct VerifiedCallback<'a> {
     /// What it says.
     pub message: Message,
     /// What its reply has to be sealed with, if the mode demands that.
-    pub seal: Option<Seal<'a>>,
+    pub reply_encryptor: Option<ReplyEncryptor<'a>>,
 }
 
 /// The token and the key with which a callback came, and its reply goes back.
 #[derive(Debug, Clone, Copy)]
-pub struct Seal<'a> {
+pub struct ReplyEncryptor<'a> {
     token: &'a CallbackToken,
     key: &'a AesKey,
     app: &'a AppId,
@@ -96,7 +96,8 @@ impl Protection {
     /// Whether token, timestamp and nonce are rightly signed: all there is to check of a server
     /// verification, in every mode, and the first thing to check of a push.
     pub fn verify(&self, query: &CallbackQuery) -> bool {
-        self.tokens().any(|token| verify(token, &query.timestamp, &query.nonce, &query.signature))
+        self.accepted_tokens()
+            .any(|token| verify(token, &query.timestamp, &query.nonce, &query.signature))
     }
 
     /// Reads a push with a body of at most `largest` bytes, if all of it is as WeChat sends it in
@@ -107,21 +108,24 @@ impl Protection {
         query: &CallbackQuery,
         body: &[u8],
         largest: usize,
-    ) -> Result<Opened<'_>, BadCallback> {
+    ) -> Result<VerifiedCallback<'_>, CallbackError> {
         if !self.verify(query) {
-            return Err(BadCallback::Signature);
+            return Err(CallbackError::WrongSignature);
         }
         match self.mode {
             Mode::Plain => {
                 let encrypted = |kind: &str| !kind.eq_ignore_ascii_case("raw");
                 if query.encrypt_type.as_deref().is_some_and(encrypted) {
-                    return Err(BadCallback::Encrypted);
+                    return Err(CallbackError::Encrypted);
                 }
-                let fields = read(body, largest)?;
+                let fields = read_fields(body, largest)?;
                 if fields.get("Encrypt").is_some() {
-                    return Err(BadCallback::Encrypted);
+                    return Err(CallbackError::Encrypted);
                 }
-                Ok(Opened { message: message(&fields)?, seal: None })
+                Ok(VerifiedCallback {
+                    message: message_from_fields(&fields)?,
+                    reply_encryptor: None,
+                })
             }
             Mode::Compatible | Mode::Secure => self.decipher(query, body, largest),
         }
@@ -132,35 +136,42 @@ impl Protection {
         query: &CallbackQuery,
         body: &[u8],
         largest: usize,
-    ) -> Result<Opened<'_>, BadCallback> {
-        let given = query.msg_signature.as_deref().ok_or(BadCallback::Unsigned)?;
-        let fields = read(body, largest)?;
-        let encrypted = fields.get("Encrypt").ok_or(BadCallback::NotEncrypted)?;
+    ) -> Result<VerifiedCallback<'_>, CallbackError> {
+        let given = query.msg_signature.as_deref().ok_or(CallbackError::MissingSignature)?;
+        let fields = read_fields(body, largest)?;
+        let encrypted = fields.get("Encrypt").ok_or(CallbackError::NotEncrypted)?;
         let signs = |token: &&CallbackToken| {
-            same(&msg_signature(token, &query.timestamp, &query.nonce, encrypted), given)
+            constant_time_eq(
+                &msg_signature(token, &query.timestamp, &query.nonce, encrypted),
+                given,
+            )
         };
-        let token = self.tokens().find(signs).ok_or(BadCallback::Signature)?;
+        let token = self.accepted_tokens().find(signs).ok_or(CallbackError::WrongSignature)?;
         let app = &self.app;
         let opened = |key| Some((key, decrypt(key, app, encrypted).ok()?));
-        let (key, text) = self.keys().find_map(opened).ok_or(BadCallback::Undecipherable)?;
-        let seal = Seal { token, key, app };
-        let message = message(&read(&text, largest)?)?;
-        Ok(Opened { message, seal: (self.mode == Mode::Secure).then_some(seal) })
+        let (key, text) =
+            self.accepted_keys().find_map(opened).ok_or(CallbackError::Undecipherable)?;
+        let seal = ReplyEncryptor { token, key, app };
+        let message = message_from_fields(&read_fields(&text, largest)?)?;
+        Ok(VerifiedCallback {
+            message,
+            reply_encryptor: (self.mode == Mode::Secure).then_some(seal),
+        })
     }
 
-    fn tokens(&self) -> impl Iterator<Item = &CallbackToken> {
+    fn accepted_tokens(&self) -> impl Iterator<Item = &CallbackToken> {
         [&self.token].into_iter().chain(&self.former_token)
     }
 
-    fn keys(&self) -> impl Iterator<Item = &AesKey> {
+    fn accepted_keys(&self) -> impl Iterator<Item = &AesKey> {
         self.aes_key.iter().chain(&self.former_aes_key)
     }
 }
 
-impl Seal<'_> {
+impl ReplyEncryptor<'_> {
     /// The reply, encrypted and signed; dated `at_s` (Unix seconds), with the nonce of the request
     /// and 16 random bytes that are never used again.
-    pub fn reply(&self, reply: &str, at_s: i64, nonce: &str, random: [u8; 16]) -> String {
+    pub fn encrypt_reply(&self, reply: &str, at_s: i64, nonce: &str, random: [u8; 16]) -> String {
         let encrypted = encrypt(self.key, self.app, random, reply.as_bytes());
         let signature = msg_signature(self.token, &at_s.to_string(), nonce, &encrypted);
         format!(

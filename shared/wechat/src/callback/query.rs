@@ -24,18 +24,18 @@ pub struct CallbackQuery {
 
 /// The query lacks a field, or has one twice: which.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadQuery {
+pub enum QueryError {
     /// A field every callback has is not there.
     #[error("{0} is missing")]
     Missing(&'static str),
     /// Two values: which of them was signed cannot be told.
     #[error("a field stands there twice")]
-    Repeated,
+    Duplicate,
 }
 
 impl CallbackQuery {
     /// Reads the part of an address after `?`. Unknown fields are ignored.
-    pub fn parse(query: &str) -> Result<Self, BadQuery> {
+    pub fn parse(query: &str) -> Result<Self, QueryError> {
         let [mut signature, mut timestamp, mut nonce, mut echostr] = [const { None }; 4];
         let [mut openid, mut encrypt_type, mut msg_signature] = [const { None }; 3];
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -50,13 +50,13 @@ impl CallbackQuery {
                 _ => continue,
             };
             if field.replace(value.into_owned()).is_some() {
-                return Err(BadQuery::Repeated);
+                return Err(QueryError::Duplicate);
             }
         }
         Ok(CallbackQuery {
-            signature: signature.ok_or(BadQuery::Missing("signature"))?,
-            timestamp: timestamp.ok_or(BadQuery::Missing("timestamp"))?,
-            nonce: nonce.ok_or(BadQuery::Missing("nonce"))?,
+            signature: signature.ok_or(QueryError::Missing("signature"))?,
+            timestamp: timestamp.ok_or(QueryError::Missing("timestamp"))?,
+            nonce: nonce.ok_or(QueryError::Missing("nonce"))?,
             echostr,
             openid: openid.map(OpenId::new),
             encrypt_type,
@@ -90,14 +90,14 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_double_is_said() {
-        assert_eq!(CallbackQuery::parse(""), Err(BadQuery::Missing("signature")));
+        assert_eq!(CallbackQuery::parse(""), Err(QueryError::Missing("signature")));
         assert_eq!(
             CallbackQuery::parse("signature=1&nonce=1"),
-            Err(BadQuery::Missing("timestamp"))
+            Err(QueryError::Missing("timestamp"))
         );
         assert_eq!(
             CallbackQuery::parse("signature=1&signature=2&timestamp=1&nonce=1"),
-            Err(BadQuery::Repeated)
+            Err(QueryError::Duplicate)
         );
     }
 }

@@ -6,12 +6,12 @@
 use crate::secret::OpenId;
 
 /// As many articles as WeChat takes; in answer to what a person wrote or scanned it shows one.
-pub const MOST_ARTICLES: usize = 8;
+pub const MAX_ARTICLES: usize = 8;
 
 /// A text reply. An empty text is an error to WeChat: answer `success` instead.
 pub fn text_reply(to: &OpenId, from: &str, create_time: i64, text: &str) -> String {
     let content = format!("<Content>{}</Content>", cdata(text));
-    reply(to, from, create_time, "text", &content)
+    reply_xml(to, from, create_time, "text", &content)
 }
 
 /// One entry of a news reply (图文).
@@ -27,10 +27,10 @@ pub struct Article {
     pub url: String,
 }
 
-/// A news reply of the first [`MOST_ARTICLES`]; with none it is an error to WeChat: answer
+/// A news reply of the first [`MAX_ARTICLES`]; with none it is an error to WeChat: answer
 /// `success` instead.
 pub fn news_reply(to: &OpenId, from: &str, create_time: i64, articles: &[Article]) -> String {
-    let articles = &articles[..articles.len().min(MOST_ARTICLES)];
+    let articles = &articles[..articles.len().min(MAX_ARTICLES)];
     let mut content = format!("<ArticleCount>{}</ArticleCount><Articles>", articles.len());
     for Article { title, description, picture_url, url } in articles {
         content.push_str(&format!(
@@ -43,10 +43,10 @@ pub fn news_reply(to: &OpenId, from: &str, create_time: i64, articles: &[Article
         ));
     }
     content.push_str("</Articles>");
-    reply(to, from, create_time, "news", &content)
+    reply_xml(to, from, create_time, "news", &content)
 }
 
-fn reply(to: &OpenId, from: &str, create_time: i64, kind: &str, content: &str) -> String {
+fn reply_xml(to: &OpenId, from: &str, create_time: i64, kind: &str, content: &str) -> String {
     format!(
         "<xml><ToUserName>{}</ToUserName><FromUserName>{}</FromUserName>\
          <CreateTime>{create_time}</CreateTime><MsgType><![CDATA[{kind}]]></MsgType>{content}</xml>",

@@ -7,20 +7,20 @@ use subtle::ConstantTimeEq;
 
 /// How far a callback's timestamp may be from our clock. WeChat's repeats come within 15 s; the
 /// rest is for clocks that are wrong.
-pub const DEFAULT_WINDOW: Duration = Duration::from_secs(300);
+pub const DEFAULT_TIMESTAMP_WINDOW: Duration = Duration::from_secs(300);
 
 /// The signature of a callback: lower-case hex of SHA-1 over the three values in byte order.
 pub fn signature(token: &CallbackToken, timestamp: &str, nonce: &str) -> String {
-    signed([token.expose(), timestamp, nonce])
+    sha1_hex([token.expose(), timestamp, nonce])
 }
 
 /// The signature that covers an encrypted body too: `encrypt` is the text of its element, exactly
 /// as it is sent.
 pub fn msg_signature(token: &CallbackToken, timestamp: &str, nonce: &str, encrypt: &str) -> String {
-    signed([token.expose(), timestamp, nonce, encrypt])
+    sha1_hex([token.expose(), timestamp, nonce, encrypt])
 }
 
-fn signed<const N: usize>(mut parts: [&str; N]) -> String {
+fn sha1_hex<const N: usize>(mut parts: [&str; N]) -> String {
     parts.sort_unstable();
     let mut hash = Sha1::new();
     for part in parts {
@@ -31,11 +31,11 @@ fn signed<const N: usize>(mut parts: [&str; N]) -> String {
 
 /// Whether `given` is the signature of these values; takes the same time whatever is wrong.
 pub fn verify(token: &CallbackToken, timestamp: &str, nonce: &str, given: &str) -> bool {
-    same(&signature(token, timestamp, nonce), given)
+    constant_time_eq(&signature(token, timestamp, nonce), given)
 }
 
 /// Whether two signatures are the same, in a time that does not tell where they differ.
-pub(super) fn same(ours: &str, given: &str) -> bool {
+pub(super) fn constant_time_eq(ours: &str, given: &str) -> bool {
     ours.as_bytes().ct_eq(given.as_bytes()).into()
 }
 
@@ -122,7 +122,11 @@ mod tests {
             ("99999999999999999999", false),
             ("9223372036854775807", false),
         ] {
-            assert_eq!(within_window(timestamp, now, DEFAULT_WINDOW), fine, "{timestamp}");
+            assert_eq!(
+                within_window(timestamp, now, DEFAULT_TIMESTAMP_WINDOW),
+                fine,
+                "{timestamp}"
+            );
         }
     }
 }

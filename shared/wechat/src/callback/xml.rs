@@ -3,16 +3,16 @@
 //! Nothing is expanded but the five predefined entities and character references; a DOCTYPE is
 //! refused, so there is nothing else to expand.
 
-use super::parse::BadXml;
+use super::parse::XmlError;
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
-const DEEPEST: usize = 8;
-const MOST_ELEMENTS: usize = 512;
+const MAX_DEPTH: usize = 8;
+const MAX_ELEMENTS: usize = 512;
 
 /// The fields of the head and of the pushes we understand, by WeChat's names of them.
-const KNOWN: [&str; 42] = [
+const KNOWN_FIELDS: [&str; 42] = [
     "ToUserName",
     "FromUserName",
     "CreateTime",
@@ -58,45 +58,45 @@ const KNOWN: [&str; 42] = [
 ];
 
 /// Elements whose own elements are looked at, and which of those.
-const PARTS: [(&str, &[&str]); 6] = [
+const NESTED_ELEMENTS: [(&str, &[&str]); 6] = [
     ("ScanCodeInfo", &["ScanType", "ScanResult"]),
     ("SendPicsInfo", &["Count"]),
     ("SendLocationInfo", &["Location_X", "Location_Y", "Scale", "Label", "Poiname"]),
-    ("SubscribeMsgPopupEvent", LISTED),
-    ("SubscribeMsgChangeEvent", LISTED),
-    ("SubscribeMsgSentEvent", LISTED),
+    ("SubscribeMsgPopupEvent", LIST_FIELDS),
+    ("SubscribeMsgChangeEvent", LIST_FIELDS),
+    ("SubscribeMsgSentEvent", LIST_FIELDS),
 ];
 
-const LISTED: &[&str] =
+const LIST_FIELDS: &[&str] =
     &["TemplateId", "SubscribeStatusString", "PopupScene", "MsgID", "ErrorCode", "ErrorStatus"];
 
 /// The text of each known field that is there.
 pub(super) struct Fields {
-    known: [Option<String>; KNOWN.len()],
-    parts: Vec<Part>,
+    top_level: [Option<String>; KNOWN_FIELDS.len()],
+    nested_fields: Vec<NestedField>,
 }
 
-/// A field inside one of the elements of [`PARTS`].
-struct Part {
-    of: usize,
+/// A field inside one of the elements of [`NESTED_ELEMENTS`].
+struct NestedField {
+    element: usize,
     /// The how-manieth `List` it stands in; 0 if in none.
-    list: usize,
+    list_index: usize,
     name: &'static str,
     text: String,
 }
 
-/// What stands in one element of [`PARTS`], or in one `List` of it.
-pub(super) struct Within<'a> {
-    parts: &'a [Part],
-    of: usize,
-    list: usize,
+/// What stands in one element of [`NESTED_ELEMENTS`], or in one `List` of it.
+pub(super) struct NestedFields<'a> {
+    fields: &'a [NestedField],
+    element: usize,
+    list_index: usize,
 }
 
 impl Fields {
     /// The text as it stands, `None` if the element is not there.
     pub(super) fn raw(&self, name: &'static str) -> Option<&str> {
-        let at = KNOWN.iter().position(|known| *known == name)?;
-        self.known[at].as_deref()
+        let at = KNOWN_FIELDS.iter().position(|known| *known == name)?;
+        self.top_level[at].as_deref()
     }
 
     /// The text without white space around it.
@@ -105,150 +105,173 @@ impl Fields {
     }
 
     /// The fields directly inside an element.
-    pub(super) fn within(&self, element: &'static str) -> Within<'_> {
-        let of = PARTS.iter().position(|(name, _)| *name == element).unwrap_or(PARTS.len());
-        Within { parts: &self.parts, of, list: 0 }
+    pub(super) fn nested(&self, element: &'static str) -> NestedFields<'_> {
+        let of = NESTED_ELEMENTS
+            .iter()
+            .position(|(name, _)| *name == element)
+            .unwrap_or(NESTED_ELEMENTS.len());
+        NestedFields { fields: &self.nested_fields, element: of, list_index: 0 }
     }
 
     /// The fields inside each `List` of an element.
-    pub(super) fn lists(&self, element: &'static str) -> impl Iterator<Item = Within<'_>> {
-        let Within { parts, of, .. } = self.within(element);
-        let last = parts.iter().filter(|part| part.of == of).map(|part| part.list).max();
-        (1..=last.unwrap_or(0)).map(move |list| Within { parts, of, list })
+    pub(super) fn lists(&self, element: &'static str) -> impl Iterator<Item = NestedFields<'_>> {
+        let NestedFields { fields: parts, element: of, .. } = self.nested(element);
+        let last = parts.iter().filter(|part| part.element == of).map(|part| part.list_index).max();
+        (1..=last.unwrap_or(0)).map(move |list| NestedFields {
+            fields: parts,
+            element: of,
+            list_index: list,
+        })
     }
 }
 
-impl Within<'_> {
+impl NestedFields<'_> {
     /// The text of a field, without white space around it; of the first, if it stands there twice.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let here = |part: &&Part| (part.of, part.list) == (self.of, self.list);
-        let part = self.parts.iter().filter(here).find(|part| part.name == name)?;
+        let here = |part: &&NestedField| {
+            (part.element, part.list_index) == (self.element, self.list_index)
+        };
+        let part = self.fields.iter().filter(here).find(|part| part.name == name)?;
         Some(part.text.trim())
     }
 }
 
 /// Where text goes.
 #[derive(Clone, Copy)]
-enum Open {
+enum TextTarget {
     /// Into the known field of this place.
-    Field(usize),
+    TopLevel(usize),
     /// Into the last part.
-    Part,
+    Nested,
 }
 
 /// Where the reader stands.
 #[derive(Default)]
-struct Place {
+struct ParserState {
     depth: usize,
     elements: usize,
     root_closed: bool,
     /// The known field that is open.
-    open: Option<Open>,
-    /// The element of [`PARTS`] that is open, by its place there.
-    within: Option<usize>,
+    text_target: Option<TextTarget>,
+    /// The element of [`NESTED_ELEMENTS`] that is open, by its place there.
+    nested_element: Option<usize>,
     /// How many `List`s of it began, and whether one is open.
-    lists: usize,
+    list_count: usize,
     in_list: bool,
 }
 
 /// Reads a document whose root is `<xml>`. Unknown elements are passed over; a known one that
 /// stands there twice is refused: which of the two counts is just what an attacker wants to choose.
-pub(super) fn fields(text: &str) -> Result<Fields, BadXml> {
+pub(super) fn parse_fields(text: &str) -> Result<Fields, XmlError> {
     let mut reader = Reader::from_str(text);
-    let mut fields = Fields { known: [const { None }; KNOWN.len()], parts: Vec::new() };
-    let mut place = Place::default();
+    let mut fields =
+        Fields { top_level: [const { None }; KNOWN_FIELDS.len()], nested_fields: Vec::new() };
+    let mut place = ParserState::default();
     let mut first = true;
     loop {
-        let event = reader.read_event().map_err(|_| BadXml::Malformed)?;
+        let event = reader.read_event().map_err(|_| XmlError::Malformed)?;
         match event {
             Event::Start(start) => {
-                open(&mut place, &mut fields, start.name().as_ref())?;
+                open_element(&mut place, &mut fields, start.name().as_ref())?;
             }
             Event::Empty(start) => {
-                open(&mut place, &mut fields, start.name().as_ref())?;
-                close(&mut place);
+                open_element(&mut place, &mut fields, start.name().as_ref())?;
+                close_element(&mut place);
             }
-            Event::End(_) => close(&mut place),
-            Event::Text(text) => put(&place, &mut fields, &text.xml10_content())?,
+            Event::End(_) => close_element(&mut place),
+            Event::Text(text) => append_text(&place, &mut fields, &text.xml10_content())?,
             Event::CData(text) => {
                 if place.depth == 0 {
-                    return Err(BadXml::Malformed);
+                    return Err(XmlError::Malformed);
                 }
-                put(&place, &mut fields, &text.xml10_content())?;
+                append_text(&place, &mut fields, &text.xml10_content())?;
             }
             Event::GeneralRef(reference) => {
                 let resolved = match reference.resolve_char_ref() {
                     Ok(Some(c)) => c.to_string(),
-                    Ok(None) => {
-                        resolve_predefined_entity(&reference).ok_or(BadXml::Entity)?.to_owned()
-                    }
-                    Err(_) => return Err(BadXml::Entity),
+                    Ok(None) => resolve_predefined_entity(&reference)
+                        .ok_or(XmlError::UnknownEntity)?
+                        .to_owned(),
+                    Err(_) => return Err(XmlError::UnknownEntity),
                 };
-                put(&place, &mut fields, &resolved)?;
+                append_text(&place, &mut fields, &resolved)?;
             }
             Event::Comment(_) => {}
             Event::Decl(_) if first => {}
-            Event::Decl(_) | Event::PI(_) => return Err(BadXml::Instruction),
-            Event::DocType(_) => return Err(BadXml::Doctype),
+            Event::Decl(_) | Event::PI(_) => return Err(XmlError::ProcessingInstruction),
+            Event::DocType(_) => return Err(XmlError::Doctype),
             Event::Eof => break,
         }
         first = false;
     }
     if place.depth != 0 || !place.root_closed {
-        return Err(BadXml::Malformed);
+        return Err(XmlError::Malformed);
     }
     Ok(fields)
 }
 
-fn open(place: &mut Place, fields: &mut Fields, name: &str) -> Result<(), BadXml> {
+fn open_element(place: &mut ParserState, fields: &mut Fields, name: &str) -> Result<(), XmlError> {
     place.elements += 1;
-    if place.elements > MOST_ELEMENTS {
-        return Err(BadXml::TooMany);
+    if place.elements > MAX_ELEMENTS {
+        return Err(XmlError::TooManyElements);
     }
     if place.depth == 0 && (place.root_closed || name != "xml") {
-        return Err(BadXml::Malformed);
+        return Err(XmlError::Malformed);
     }
-    if place.open.is_some() {
-        return Err(BadXml::Malformed);
+    if place.text_target.is_some() {
+        return Err(XmlError::Malformed);
     }
     place.depth += 1;
-    if place.depth > DEEPEST {
-        return Err(BadXml::TooDeep);
+    if place.depth > MAX_DEPTH {
+        return Err(XmlError::TooDeep);
     }
-    match (place.depth, place.within) {
+    match (place.depth, place.nested_element) {
         (2, _) => {
-            if let Some(at) = KNOWN.iter().position(|known| *known == name) {
-                if fields.known[at].replace(String::new()).is_some() {
-                    return Err(BadXml::Twice(KNOWN[at]));
+            if let Some(at) = KNOWN_FIELDS.iter().position(|known| *known == name) {
+                if fields.top_level[at].replace(String::new()).is_some() {
+                    return Err(XmlError::DuplicateField(KNOWN_FIELDS[at]));
                 }
-                place.open = Some(Open::Field(at));
+                place.text_target = Some(TextTarget::TopLevel(at));
             }
-            place.within = PARTS.iter().position(|(part, _)| *part == name);
-            place.lists = 0;
+            place.nested_element = NESTED_ELEMENTS.iter().position(|(part, _)| *part == name);
+            place.list_count = 0;
         }
         (3, Some(_)) if name == "List" => {
-            place.lists += 1;
+            place.list_count += 1;
             place.in_list = true;
         }
-        (3, Some(of)) => begin(place, fields, of, 0, name),
-        (4, Some(of)) if place.in_list => begin(place, fields, of, place.lists, name),
+        (3, Some(of)) => begin_nested_field(place, fields, of, 0, name),
+        (4, Some(of)) if place.in_list => {
+            begin_nested_field(place, fields, of, place.list_count, name)
+        }
         _ => {}
     }
     Ok(())
 }
 
-fn begin(place: &mut Place, fields: &mut Fields, of: usize, list: usize, name: &str) {
-    if let Some(name) = PARTS[of].1.iter().find(|known| **known == name) {
-        fields.parts.push(Part { of, list, name, text: String::new() });
-        place.open = Some(Open::Part);
+fn begin_nested_field(
+    place: &mut ParserState,
+    fields: &mut Fields,
+    of: usize,
+    list: usize,
+    name: &str,
+) {
+    if let Some(name) = NESTED_ELEMENTS[of].1.iter().find(|known| **known == name) {
+        fields.nested_fields.push(NestedField {
+            element: of,
+            list_index: list,
+            name,
+            text: String::new(),
+        });
+        place.text_target = Some(TextTarget::Nested);
     }
 }
 
-fn close(place: &mut Place) {
-    place.open = None;
+fn close_element(place: &mut ParserState) {
+    place.text_target = None;
     match place.depth {
         3 => place.in_list = false,
-        2 => place.within = None,
+        2 => place.nested_element = None,
         _ => {}
     }
     place.depth = place.depth.saturating_sub(1);
@@ -256,15 +279,17 @@ fn close(place: &mut Place) {
 }
 
 /// Text between elements means nothing, but outside the root it is no XML.
-fn put(place: &Place, fields: &mut Fields, text: &str) -> Result<(), BadXml> {
-    match place.open {
-        Some(Open::Field(at)) => fields.known[at].get_or_insert_default().push_str(text),
-        Some(Open::Part) => {
-            if let Some(part) = fields.parts.last_mut() {
+fn append_text(place: &ParserState, fields: &mut Fields, text: &str) -> Result<(), XmlError> {
+    match place.text_target {
+        Some(TextTarget::TopLevel(at)) => {
+            fields.top_level[at].get_or_insert_default().push_str(text)
+        }
+        Some(TextTarget::Nested) => {
+            if let Some(part) = fields.nested_fields.last_mut() {
                 part.text.push_str(text);
             }
         }
-        None if place.depth == 0 && !text.trim().is_empty() => return Err(BadXml::Malformed),
+        None if place.depth == 0 && !text.trim().is_empty() => return Err(XmlError::Malformed),
         None => {}
     }
     Ok(())

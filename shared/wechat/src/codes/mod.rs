@@ -3,29 +3,29 @@
 mod page;
 mod table;
 
-pub use page::page;
-pub use table::TABLE;
+pub use page::markdown_page;
+pub use table::RETURN_CODES;
 
 use std::time::Duration;
 
 /// What a refusal means to whoever made the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub enum FailureClass {
     /// The access token is bad: get another and try once more.
-    Token,
+    InvalidToken,
     /// Not now: try again, after this long at the earliest if WeChat is known to want that.
-    Later(Option<Duration>),
+    RetryLater(Option<Duration>),
     /// The person does not want, or cannot get, messages of this account: stop sending them any.
-    User,
+    Recipient,
     /// Our configuration, account or program is wrong: no retry helps until somebody acts.
-    Ours,
+    Configuration,
     /// This very call will never work; others may.
-    Never,
+    Permanent,
 }
 
 /// Which calls a row of the table is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum CodeScope {
     /// Calls that carry the account's secret: `token`, `stable_token`, `sns/oauth2/access_token`
     /// and `clear_quota/v2`.
     Secret,
@@ -40,15 +40,15 @@ pub enum Place {
 
 /// One return code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Code {
+pub struct ReturnCode {
     /// WeChat's `errcode`.
     pub code: i64,
     /// Where this row holds.
-    pub place: Place,
+    pub scope: CodeScope,
     /// Our name of it, fit for a metric label.
     pub name: &'static str,
     /// What it means to us.
-    pub meaning: Meaning,
+    pub class: FailureClass,
     /// What to do about it, for the operator.
     pub advice: &'static str,
 }
@@ -65,20 +65,20 @@ pub const MINUTE_QUOTA: i64 = 45011;
 /// A code that is not in the table: later. The call did nothing, so trying it again is safe, every
 /// caller bounds how often and how long it tries, and a "your turn" lost to a code nobody knew is
 /// worse than a few calls in vain.
-pub const UNKNOWN: Code = Code {
+pub const UNKNOWN: ReturnCode = ReturnCode {
     code: i64::MIN,
-    place: Place::Anywhere,
+    scope: CodeScope::Anywhere,
     name: "unknown",
-    meaning: Meaning::Later(Some(Duration::from_secs(30))),
+    class: FailureClass::RetryLater(Some(Duration::from_secs(30))),
     advice: "look the code up in WeChat's documentation and add it to the table",
 };
 
-/// The row for a code returned at `place`, [`UNKNOWN`] if there is none.
-pub fn lookup(code: i64, place: Place) -> &'static Code {
-    let anywhere = |row: &Code| row.place == Place::Anywhere && place != Place::Page;
-    TABLE
+/// The row for a code returned at `scope`, [`UNKNOWN`] if there is none.
+pub fn lookup(code: i64, place: CodeScope) -> &'static ReturnCode {
+    let anywhere = |row: &ReturnCode| row.scope == CodeScope::Anywhere && place != CodeScope::Page;
+    RETURN_CODES
         .iter()
-        .find(|row| row.code == code && (row.place == place || anywhere(row)))
+        .find(|row| row.code == code && (row.scope == place || anywhere(row)))
         .unwrap_or(&UNKNOWN)
 }
 
@@ -88,18 +88,18 @@ mod tests {
 
     #[test]
     fn the_table_is_in_order_and_no_code_has_two_meanings_in_one_place() {
-        for pair in TABLE.windows(2) {
+        for pair in RETURN_CODES.windows(2) {
             let (one, next) = (pair[0], pair[1]);
-            let apart = one.place != next.place
-                && one.place != Place::Anywhere
-                && next.place != Place::Anywhere;
+            let apart = one.scope != next.scope
+                && one.scope != CodeScope::Anywhere
+                && next.scope != CodeScope::Anywhere;
             assert!(one.code < next.code || (one.code == next.code && apart), "{pair:?}");
         }
     }
 
     #[test]
     fn every_row_can_be_read_and_used_as_a_label() {
-        for row in TABLE {
+        for row in RETURN_CODES {
             let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             assert!(!row.name.is_empty() && row.name.chars().all(fit), "{row:?}");
             assert!(row.advice.len() > 10 && !row.advice.contains('|'), "{row:?}");
@@ -108,19 +108,22 @@ mod tests {
 
     #[test]
     fn exactly_three_codes_ask_for_another_token() {
-        let token: Vec<i64> =
-            TABLE.iter().filter(|row| row.meaning == Meaning::Token).map(|row| row.code).collect();
+        let token: Vec<i64> = RETURN_CODES
+            .iter()
+            .filter(|row| row.class == FailureClass::InvalidToken)
+            .map(|row| row.code)
+            .collect();
         assert_eq!(token, [40001, 40014, 42001]);
     }
 
     #[test]
     fn a_code_means_what_its_place_makes_of_it() {
-        assert_eq!(lookup(40001, Place::Secret).meaning, Meaning::Ours);
-        assert_eq!(lookup(40001, Place::Call).meaning, Meaning::Token);
-        assert_eq!(lookup(45009, Place::Call).name, "daily_quota");
-        assert_eq!(lookup(10003, Place::Call), &UNKNOWN, "never answered to a call");
-        assert_eq!(lookup(45009, Place::Page), &UNKNOWN);
-        assert_eq!(lookup(99999, Place::Call), &UNKNOWN);
+        assert_eq!(lookup(40001, CodeScope::Secret).class, FailureClass::Configuration);
+        assert_eq!(lookup(40001, CodeScope::Call).class, FailureClass::InvalidToken);
+        assert_eq!(lookup(45009, CodeScope::Call).name, "daily_quota");
+        assert_eq!(lookup(10003, CodeScope::Call), &UNKNOWN, "never answered to a call");
+        assert_eq!(lookup(45009, CodeScope::Page), &UNKNOWN);
+        assert_eq!(lookup(99999, CodeScope::Call), &UNKNOWN);
     }
 
     /// Every code that public documents and reports name for the calls we make, and for the
@@ -138,11 +141,11 @@ mod tests {
         ];
         let page = [10003, 10004, 10005, 10006, 10009, 10010, 10011, 10012, 10013, 10015, 10016];
         for code in heard {
-            let known = [Place::Secret, Place::Call].map(|place| lookup(code, place));
+            let known = [CodeScope::Secret, CodeScope::Call].map(|place| lookup(code, place));
             assert!(known.iter().any(|row| *row != &UNKNOWN), "{code} has no row");
         }
         for code in page {
-            assert_ne!(lookup(code, Place::Page), &UNKNOWN, "{code} has no row");
+            assert_ne!(lookup(code, CodeScope::Page), &UNKNOWN, "{code} has no row");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The table of return codes as the page of the documentation that people read.
 
-use super::{Code, Meaning, Place, TABLE, UNKNOWN};
+use super::{CodeScope, FailureClass, RETURN_CODES, ReturnCode, UNKNOWN};
 use std::fmt::Write;
 
-const HEAD: &str = "\
+const PAGE_HEADER: &str = "\
 # WeChat's return codes
 
 What WeChat's `errcode` means to paihao, and what to do about it. This page is written by the
@@ -31,29 +31,29 @@ the calls with an access token; *page* is shown to a person on WeChat's authoris
 ";
 
 /// The page, in Markdown.
-pub fn page() -> String {
-    let mut page = HEAD.to_owned();
-    for row in TABLE {
-        line(&mut page, &row.code.to_string(), row);
+pub fn markdown_page() -> String {
+    let mut page = PAGE_HEADER.to_owned();
+    for row in RETURN_CODES {
+        push_row(&mut page, &row.code.to_string(), row);
     }
-    line(&mut page, "any other", &UNKNOWN);
+    push_row(&mut page, "any other", &UNKNOWN);
     page
 }
 
-fn line(page: &mut String, code: &str, row: &Code) {
-    let place = match row.place {
-        Place::Secret => "secret",
-        Place::Call => "token",
-        Place::Anywhere => "both",
-        Place::Page => "page",
+fn push_row(page: &mut String, code: &str, row: &ReturnCode) {
+    let place = match row.scope {
+        CodeScope::Secret => "secret",
+        CodeScope::Call => "token",
+        CodeScope::Anywhere => "both",
+        CodeScope::Page => "page",
     };
-    let meaning = match row.meaning {
-        Meaning::Token => "token".to_owned(),
-        Meaning::Later(None) => "later".to_owned(),
-        Meaning::Later(Some(wait)) => format!("later, after {} s", wait.as_secs()),
-        Meaning::User => "user".to_owned(),
-        Meaning::Ours => "ours".to_owned(),
-        Meaning::Never => "never".to_owned(),
+    let meaning = match row.class {
+        FailureClass::InvalidToken => "token".to_owned(),
+        FailureClass::RetryLater(None) => "later".to_owned(),
+        FailureClass::RetryLater(Some(wait)) => format!("later, after {} s", wait.as_secs()),
+        FailureClass::Recipient => "user".to_owned(),
+        FailureClass::Configuration => "ours".to_owned(),
+        FailureClass::Permanent => "never".to_owned(),
     };
     // Writing into a String cannot fail.
     let _ = writeln!(page, "| {code} | {place} | `{}` | {meaning} | {} |", row.name, row.advice);
@@ -65,7 +65,7 @@ mod tests {
     fn the_documentation_is_what_the_table_says() {
         let documented = include_str!("../../../../docs/reference/wechat-codes.md");
         assert!(
-            documented == super::page(),
+            documented == super::markdown_page(),
             "write it again: cargo run -p paihao-wechat --example codes > docs/reference/wechat-codes.md"
         );
     }

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// The type of a field; its key is the type and a number: `thing1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum FieldType {
     /// At most 20 characters of any kind.
     Thing,
     /// At most 5 characters of any kind.
@@ -43,150 +43,160 @@ pub enum Kind {
 
 /// Why a text does not go into a field. Never holds the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Misfit {
+pub enum FieldTextError {
     /// There is nothing in it.
     Empty,
     /// More characters than this.
     TooLong(usize),
     /// A line feed or another control character.
-    Control,
+    ControlCharacter,
     /// A character that this type does not take.
-    Character,
+    ForbiddenCharacter,
     /// Not of the form that this type has.
-    Form,
+    InvalidFormat,
 }
 
-impl fmt::Display for Misfit {
+impl fmt::Display for FieldTextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Misfit::Empty => f.write_str("it is empty"),
-            Misfit::TooLong(most) => write!(f, "it has more than {most} characters"),
-            Misfit::Control => f.write_str("it has a line feed or another control character"),
-            Misfit::Character => f.write_str("it has a character that this type does not take"),
-            Misfit::Form => f.write_str("it is not of the form that this type has"),
+            FieldTextError::Empty => f.write_str("it is empty"),
+            FieldTextError::TooLong(most) => write!(f, "it has more than {most} characters"),
+            FieldTextError::ControlCharacter => {
+                f.write_str("it has a line feed or another control character")
+            }
+            FieldTextError::ForbiddenCharacter => {
+                f.write_str("it has a character that this type does not take")
+            }
+            FieldTextError::InvalidFormat => {
+                f.write_str("it is not of the form that this type has")
+            }
         }
     }
 }
 
-impl Kind {
+impl FieldType {
     /// The type that a key names; `None` for one we do not know (`first`, `keyword1` and `remark`
     /// of old templates among them).
-    pub fn of(key: &str) -> Option<Kind> {
+    pub fn from_key(key: &str) -> Option<FieldType> {
         let name = key.trim_end_matches(|c: char| c.is_ascii_digit());
         if name.len() == key.len() {
             return None;
         }
         Some(match name {
-            "thing" => Kind::Thing,
-            "short_thing" => Kind::ShortThing,
-            "character_string" => Kind::CharacterString,
-            "number" => Kind::Number,
-            "letter" => Kind::Letter,
-            "symbol" => Kind::Symbol,
-            "time" => Kind::Time,
-            "date" => Kind::Date,
-            "amount" => Kind::Amount,
-            "phone_number" => Kind::PhoneNumber,
-            "car_number" => Kind::CarNumber,
-            "name" => Kind::Name,
-            "phrase" => Kind::Phrase,
-            "const" => Kind::Const,
-            "enum" | "enum_string" => Kind::Enum,
+            "thing" => FieldType::Thing,
+            "short_thing" => FieldType::ShortThing,
+            "character_string" => FieldType::CharacterString,
+            "number" => FieldType::Number,
+            "letter" => FieldType::Letter,
+            "symbol" => FieldType::Symbol,
+            "time" => FieldType::Time,
+            "date" => FieldType::Date,
+            "amount" => FieldType::Amount,
+            "phone_number" => FieldType::PhoneNumber,
+            "car_number" => FieldType::CarNumber,
+            "name" => FieldType::Name,
+            "phrase" => FieldType::Phrase,
+            "const" => FieldType::Const,
+            "enum" | "enum_string" => FieldType::Enum,
             _ => return None,
         })
     }
 
     /// The most characters (Unicode scalar values) that this text may have.
-    fn most(self, text: &str) -> usize {
+    fn max_chars(self, text: &str) -> usize {
         match self {
-            Kind::Thing | Kind::Const => 20,
-            Kind::ShortThing | Kind::Symbol | Kind::Phrase => 5,
-            Kind::CharacterString | Kind::Number | Kind::Letter => 32,
-            Kind::PhoneNumber => 17,
-            Kind::CarNumber => 8,
-            Kind::Name if text.chars().any(is_cjk) => 10,
-            Kind::Name => 20,
+            FieldType::Thing | FieldType::Const => 20,
+            FieldType::ShortThing | FieldType::Symbol | FieldType::Phrase => 5,
+            FieldType::CharacterString | FieldType::Number | FieldType::Letter => 32,
+            FieldType::PhoneNumber => 17,
+            FieldType::CarNumber => 8,
+            FieldType::Name if text.chars().any(is_cjk) => 10,
+            FieldType::Name => 20,
             // Nothing is published; their form bounds them.
-            Kind::Time | Kind::Date | Kind::Amount | Kind::Enum => 64,
+            FieldType::Time | FieldType::Date | FieldType::Amount | FieldType::Enum => 64,
         }
     }
 
-    fn takes(self, c: char) -> bool {
+    fn allows(self, c: char) -> bool {
         match self {
-            Kind::CharacterString => !is_cjk(c),
-            Kind::Number => c.is_ascii_digit() || c == '.' || c == '-',
-            Kind::Letter => c.is_ascii_alphabetic(),
-            Kind::Symbol => is_symbol(c),
-            Kind::PhoneNumber => c.is_ascii_digit() || is_symbol(c),
-            Kind::Phrase => is_cjk(c),
+            FieldType::CharacterString => !is_cjk(c),
+            FieldType::Number => c.is_ascii_digit() || c == '.' || c == '-',
+            FieldType::Letter => c.is_ascii_alphabetic(),
+            FieldType::Symbol => is_symbol(c),
+            FieldType::PhoneNumber => c.is_ascii_digit() || is_symbol(c),
+            FieldType::Phrase => is_cjk(c),
             _ => true,
         }
     }
 
     /// Whether a text goes into a field of this type.
-    pub fn check(self, text: &str) -> Result<(), Misfit> {
+    pub fn check(self, text: &str) -> Result<(), FieldTextError> {
         if text.trim().is_empty() {
-            return Err(Misfit::Empty);
+            return Err(FieldTextError::Empty);
         }
         if text.chars().any(char::is_control) {
-            return Err(Misfit::Control);
+            return Err(FieldTextError::ControlCharacter);
         }
-        if !text.chars().all(|c| self.takes(c) && !is_emoji(c)) {
-            return Err(Misfit::Character);
+        if !text.chars().all(|c| self.allows(c) && !is_emoji(c)) {
+            return Err(FieldTextError::ForbiddenCharacter);
         }
-        let most = self.most(text);
+        let most = self.max_chars(text);
         if text.chars().count() > most {
-            return Err(Misfit::TooLong(most));
+            return Err(FieldTextError::TooLong(most));
         }
         let formed = match self {
-            Kind::Number => text.parse::<f64>().is_ok(),
-            Kind::Time => text.split(['~', '～']).all(|part| ends_in_clock(part.trim())),
-            Kind::Date => text.split(['~', '～']).all(|part| begins_with_date(part.trim())),
-            Kind::Amount => is_amount(text),
+            FieldType::Number => text.parse::<f64>().is_ok(),
+            FieldType::Time => text.split(['~', '～']).all(|part| is_time(part.trim())),
+            FieldType::Date => text.split(['~', '～']).all(|part| is_date(part.trim())),
+            FieldType::Amount => is_amount(text),
             _ => true,
         };
-        if formed { Ok(()) } else { Err(Misfit::Form) }
+        if formed { Ok(()) } else { Err(FieldTextError::InvalidFormat) }
     }
 
     /// The text without what this type does not take, and no longer than it takes. Only where that
-    /// leaves it true: [`Kind::check`] tells whether it fits now.
+    /// leaves it true: [`FieldType::check`] tells whether it fits now.
     pub fn fit(self, text: &str) -> String {
-        let kept = |c: &char| self.takes(*c) && !is_emoji(*c);
+        let kept = |c: &char| self.allows(*c) && !is_emoji(*c);
         let truthful = matches!(
             self,
-            Kind::Thing
-                | Kind::ShortThing
-                | Kind::CharacterString
-                | Kind::Letter
-                | Kind::Symbol
-                | Kind::Name
-                | Kind::Phrase
+            FieldType::Thing
+                | FieldType::ShortThing
+                | FieldType::CharacterString
+                | FieldType::Letter
+                | FieldType::Symbol
+                | FieldType::Name
+                | FieldType::Phrase
         );
-        let calm = calm(text);
+        let calm = normalize_spaces(text);
         if !truthful {
             return calm;
         }
         let clean: String = calm.chars().filter(kept).collect();
         let clean = clean.trim();
         if clean.is_empty() {
-            return self.nothing().to_owned();
+            return self.empty_placeholder().to_owned();
         }
-        let most = self.most(clean);
+        let most = self.max_chars(clean);
         if clean.chars().count() <= most {
             return clean.to_owned();
         }
         match self {
-            Kind::Phrase | Kind::Letter | Kind::Symbol => clean.chars().take(most).collect(),
-            Kind::CharacterString => clean.chars().take(most - 2).chain("..".chars()).collect(),
+            FieldType::Phrase | FieldType::Letter | FieldType::Symbol => {
+                clean.chars().take(most).collect()
+            }
+            FieldType::CharacterString => {
+                clean.chars().take(most - 2).chain("..".chars()).collect()
+            }
             _ => clean.chars().take(most - 1).chain(['…']).collect(),
         }
     }
 
     /// What stands for an empty text, which WeChat refuses.
-    fn nothing(self) -> &'static str {
+    fn empty_placeholder(self) -> &'static str {
         match self {
-            Kind::Phrase => "无",
-            Kind::Letter => "",
+            FieldType::Phrase => "无",
+            FieldType::Letter => "",
             _ => "-",
         }
     }
@@ -195,11 +205,11 @@ impl Kind {
 /// The text made to fit into the field with this key, as far as that leaves it true. Of a type that
 /// we do not know, only what none takes is left out, and 20 characters are kept.
 pub fn fit(key: &str, text: &str) -> String {
-    Kind::of(key).unwrap_or(Kind::Thing).fit(text)
+    FieldType::from_key(key).unwrap_or(FieldType::Thing).fit(text)
 }
 
 /// Line feeds and their like become spaces: what follows one is lost on delivery.
-fn calm(text: &str) -> String {
+fn normalize_spaces(text: &str) -> String {
     let spaced: String = text
         .chars()
         .filter(|c| !is_emoji(*c))
@@ -235,7 +245,7 @@ fn is_digits(text: &str) -> bool {
 }
 
 /// `15:01` or `15:01:02`, alone or after a date.
-fn ends_in_clock(text: &str) -> bool {
+fn is_time(text: &str) -> bool {
     let (date, clock) = text.rsplit_once(' ').map_or(("", text), |(date, clock)| (date, clock));
     let mut parts = clock.split([':', '：']);
     let below = |part: &str, limit: u32| {
@@ -244,12 +254,12 @@ fn ends_in_clock(text: &str) -> bool {
     let hours = parts.next().is_some_and(|part| below(part, 24));
     let rest: Vec<&str> = parts.collect();
     let minutes = matches!(rest.len(), 1 | 2) && rest.iter().all(|p| p.len() == 2 && below(p, 60));
-    hours && minutes && (date.is_empty() || begins_with_date(date.trim()))
+    hours && minutes && (date.is_empty() || is_date(date.trim()))
 }
 
 /// `2019年10月1日`, `2018-01-01`, `2018/01/01`, `2018.01.01`, `2018-01`, `01-01`, with or without a
 /// time after it.
-fn begins_with_date(text: &str) -> bool {
+fn is_date(text: &str) -> bool {
     let (date, clock) = text.split_once(' ').map_or((text, None), |(d, clock)| (d, Some(clock)));
     let numbers: Vec<&str> =
         date.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).collect();
@@ -262,7 +272,7 @@ fn begins_with_date(text: &str) -> bool {
     signs
         && matches!(numbers.len(), 2 | 3)
         && sizes
-        && clock.is_none_or(|clock| ends_in_clock(clock.trim()))
+        && clock.is_none_or(|clock| is_time(clock.trim()))
 }
 
 /// One currency sign, up to ten digits, decimals, `元`.
@@ -279,42 +289,42 @@ mod tests {
 
     #[test]
     fn every_type_takes_what_its_row_of_the_table_says() {
-        use Misfit::*;
+        use FieldTextError::*;
         let (twenty, digits) = ("号".repeat(20), "9".repeat(33));
         let long = format!("{twenty}号");
         for (key, good, bad, why) in [
             ("thing1", twenty.as_str(), long.as_str(), TooLong(20)),
-            ("thing1", "3号窗口 (1/2)", "一行\n又一行", Control),
-            ("thing1", "★3号窗口", "3号窗口☺", Character),
+            ("thing1", "3号窗口 (1/2)", "一行\n又一行", ControlCharacter),
+            ("thing1", "★3号窗口", "3号窗口☺", ForbiddenCharacter),
             ("short_thing3", "前面5人", "六个字以上的", TooLong(5)),
-            ("character_string2", "A012", "测试单号", Character),
+            ("character_string2", "A012", "测试单号", ForbiddenCharacter),
             ("character_string2", "A-012/#3", digits.as_str(), TooLong(32)),
-            ("number9", "12.5", "A1", Character),
-            ("number9", "0", "1.2.3", Form),
+            ("number9", "12.5", "A1", ForbiddenCharacter),
+            ("number9", "0", "1.2.3", InvalidFormat),
             ("number9", "0", digits.as_str(), TooLong(32)),
-            ("letter1", "abc", "a1", Character),
-            ("symbol1", "→!", "a", Character),
-            ("time4", "15:01", "25:01", Form),
-            ("time4", "2019年10月1日 15:01", "今天下午", Form),
-            ("time4", "10:00~11:00", "10:00~", Form),
-            ("time4", "2026-01-05 10:20:30", "15:1", Form),
-            ("date3", "2019年10月1日", "明天", Form),
-            ("date3", "2018/01/01", "2018", Form),
-            ("date3", "2018.01.01 15:01", "01-32", Form),
-            ("date3", "01-01", "01-01 99:00", Form),
-            ("date3", "2018-01", "01-2018", Form),
-            ("amount5", "¥100.50", "¥12345678901", Form),
-            ("amount5", "100元", "很多", Form),
-            ("phone_number1", "+86-0766-66888866", "电话", Character),
+            ("letter1", "abc", "a1", ForbiddenCharacter),
+            ("symbol1", "→!", "a", ForbiddenCharacter),
+            ("time4", "15:01", "25:01", InvalidFormat),
+            ("time4", "2019年10月1日 15:01", "今天下午", InvalidFormat),
+            ("time4", "10:00~11:00", "10:00~", InvalidFormat),
+            ("time4", "2026-01-05 10:20:30", "15:1", InvalidFormat),
+            ("date3", "2019年10月1日", "明天", InvalidFormat),
+            ("date3", "2018/01/01", "2018", InvalidFormat),
+            ("date3", "2018.01.01 15:01", "01-32", InvalidFormat),
+            ("date3", "01-01", "01-01 99:00", InvalidFormat),
+            ("date3", "2018-01", "01-2018", InvalidFormat),
+            ("amount5", "¥100.50", "¥12345678901", InvalidFormat),
+            ("amount5", "100元", "很多", InvalidFormat),
+            ("phone_number1", "+86-0766-66888866", "电话", ForbiddenCharacter),
             ("car_number1", "粤A8Z888挂", "粤A8Z888挂挂", TooLong(8)),
             ("name1", "张三", "张三张三张三张三张三张", TooLong(10)),
             ("name1", "Zhang San Zhang San", "Zhang San Zhang San Z", TooLong(20)),
-            ("phrase1", "配送中", "配送中1", Character),
+            ("phrase1", "配送中", "配送中1", ForbiddenCharacter),
             ("phrase1", "正在为您办", "正在为您办理", TooLong(5)),
             ("const8", "10室测视力", long.as_str(), TooLong(20)),
-            ("enum_string2", "ONE", "a\tb", Control),
+            ("enum_string2", "ONE", "a\tb", ControlCharacter),
         ] {
-            let kind = Kind::of(key).unwrap();
+            let kind = FieldType::from_key(key).unwrap();
             assert_eq!(kind.check(good), Ok(()), "{key}: {good}");
             assert_eq!(kind.check(bad), Err(why), "{key}: {bad}");
             assert_eq!(kind.check(" "), Err(Empty), "{key}");
@@ -349,7 +359,7 @@ mod tests {
         ] {
             let said = fit(key, text);
             assert_eq!(said, fitted, "{key}");
-            if let Some(kind) = Kind::of(key) {
+            if let Some(kind) = FieldType::from_key(key) {
                 assert_eq!(kind.check(&said), Ok(()), "{key}: {said}");
             }
         }
@@ -367,14 +377,14 @@ mod tests {
             ("phone_number1", "123456789012345678"),
         ] {
             assert_eq!(fit(key, text), text, "{key}");
-            assert!(Kind::of(key).unwrap().check(text).is_err(), "{key}");
+            assert!(FieldType::from_key(key).unwrap().check(text).is_err(), "{key}");
         }
     }
 
     #[test]
     fn old_keys_have_no_type() {
         for key in ["first", "remark", "keyword1", "thing", "something1", ""] {
-            assert_eq!(Kind::of(key), None, "{key}");
+            assert_eq!(FieldType::from_key(key), None, "{key}");
         }
     }
 
@@ -383,7 +393,7 @@ mod tests {
         fn whatever_is_made_to_fit_fits(text in "\\PC*|.*") {
             for key in ["thing1", "short_thing1", "character_string1", "name1", "phrase1"] {
                 let said = fit(key, &text);
-                proptest::prop_assert_eq!(Kind::of(key).unwrap().check(&said), Ok(()), "{}: {:?}", key, said);
+                proptest::prop_assert_eq!(FieldType::from_key(key).unwrap().check(&said), Ok(()), "{}: {:?}", key, said);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! The account's own templates, and what a binding or a message has wrong against them.
 
-use super::fields::{Kind, Misfit};
+use super::fields::{FieldTextError, FieldType};
 use crate::api::Api;
-use crate::client::{Ask, Client};
-use crate::codes::Place;
+use crate::client::{ApiRequest, Client};
+use crate::codes::CodeScope;
 use crate::error::CallError;
 use crate::secret::AccessToken;
 use serde::Deserialize;
@@ -25,28 +25,32 @@ pub struct Template {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum TemplateFault {
     /// The account has no such template: deleted, or another account's.
     NoTemplate(String),
     /// The template has this field, and nothing is said in it.
-    Missing(String),
+    MissingField(String),
     /// Something is said in this field, and the template does not have it.
-    Unknown(String),
+    UnknownField(String),
     /// This field's key is of a type that WeChat does not document (`first`, `remark`): what is
     /// said in it is dropped on delivery, without a word.
-    Untyped(String),
+    UntypedField(String),
     /// What is said in this field does not fit.
-    Misfit(String, Misfit),
+    InvalidText(String, FieldTextError),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for TemplateFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::NoTemplate(id) => write!(f, "the account has no template {id}"),
-            Fault::Missing(key) => write!(f, "nothing is said in the field {key}"),
-            Fault::Unknown(key) => write!(f, "the template has no field {key}"),
-            Fault::Untyped(key) => write!(f, "WeChat drops what is said in the field {key}"),
-            Fault::Misfit(key, why) => write!(f, "the text of the field {key} does not fit: {why}"),
+            TemplateFault::NoTemplate(id) => write!(f, "the account has no template {id}"),
+            TemplateFault::MissingField(key) => write!(f, "nothing is said in the field {key}"),
+            TemplateFault::UnknownField(key) => write!(f, "the template has no field {key}"),
+            TemplateFault::UntypedField(key) => {
+                write!(f, "WeChat drops what is said in the field {key}")
+            }
+            TemplateFault::InvalidText(key, why) => {
+                write!(f, "the text of the field {key} does not fit: {why}")
+            }
         }
     }
 }
@@ -60,16 +64,17 @@ impl Template {
     }
 
     /// What is wrong with saying something in exactly these fields.
-    pub fn check_keys<'a>(&self, said: impl IntoIterator<Item = &'a str>) -> Vec<Fault> {
+    pub fn check_keys<'a>(&self, said: impl IntoIterator<Item = &'a str>) -> Vec<TemplateFault> {
         let said: Vec<&str> = said.into_iter().collect();
         let own = self.keys();
         let missing = own.iter().filter(|key| !said.contains(key));
         let unknown = said.iter().filter(|key| !own.contains(key));
-        let untyped = own.iter().filter(|key| said.contains(key) && Kind::of(key).is_none());
+        let untyped =
+            own.iter().filter(|key| said.contains(key) && FieldType::from_key(key).is_none());
         missing
-            .map(|key| Fault::Missing((*key).to_owned()))
-            .chain(unknown.map(|key| Fault::Unknown((*key).to_owned())))
-            .chain(untyped.map(|key| Fault::Untyped((*key).to_owned())))
+            .map(|key| TemplateFault::MissingField((*key).to_owned()))
+            .chain(unknown.map(|key| TemplateFault::UnknownField((*key).to_owned())))
+            .chain(untyped.map(|key| TemplateFault::UntypedField((*key).to_owned())))
             .collect()
     }
 }
@@ -80,35 +85,35 @@ pub fn check_binding<'a>(
     templates: &[Template],
     template_id: &str,
     keys: impl IntoIterator<Item = &'a str>,
-) -> Vec<Fault> {
+) -> Vec<TemplateFault> {
     match templates.iter().find(|template| template.id == template_id) {
         Some(template) => template.check_keys(keys),
-        None => vec![Fault::NoTemplate(template_id.to_owned())],
+        None => vec![TemplateFault::NoTemplate(template_id.to_owned())],
     }
 }
 
 /// What is wrong with these texts, each held against its field's type: for just before sending.
 /// Fields of types that we do not know are left to WeChat.
-pub fn check_texts(fields: &[(String, String)]) -> Vec<Fault> {
+pub fn check_texts(fields: &[(String, String)]) -> Vec<TemplateFault> {
     let held = fields.iter().filter_map(|(key, text)| {
-        let why = Kind::of(key)?.check(text).err()?;
-        Some(Fault::Misfit(key.clone(), why))
+        let why = FieldType::from_key(key)?.check(text).err()?;
+        Some(TemplateFault::InvalidText(key.clone(), why))
     });
     held.collect()
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct ListTemplatesResponse {
     template_list: Vec<Template>,
 }
 
 impl Client {
     /// `template/get_all_private_template`: the account's templates.
     pub async fn list_templates(&self, token: &AccessToken) -> Result<Vec<Template>, CallError> {
-        let answer: Answer = self
-            .ask(Ask {
+        let answer: ListTemplatesResponse = self
+            .call(ApiRequest {
                 api: Api::ListTemplates,
-                place: Place::Call,
+                scope: CodeScope::Call,
                 query: &[("access_token", token.expose())],
                 body: None,
                 secrets: &[token.expose()],
@@ -142,10 +147,19 @@ mod tests {
         let check = |id: &str, keys: &[&str]| check_binding(&all, id, keys.iter().copied());
         assert_eq!(check("T", &["time4", "thing1", "character_string2"]), []);
         let faults = check("T", &["thing1", "character_string2", "thing9"]);
-        assert_eq!(faults, [Fault::Missing("time4".into()), Fault::Unknown("thing9".into())]);
-        assert_eq!(check("gone", &["thing1"]), [Fault::NoTemplate("gone".into())]);
+        assert_eq!(
+            faults,
+            [
+                TemplateFault::MissingField("time4".into()),
+                TemplateFault::UnknownField("thing9".into())
+            ]
+        );
+        assert_eq!(check("gone", &["thing1"]), [TemplateFault::NoTemplate("gone".into())]);
         let old = Template { content: "{{first.DATA}}\n{{thing1.DATA}}".into(), ..called() };
-        assert_eq!(old.check_keys(["first", "thing1"]), [Fault::Untyped("first".into())]);
+        assert_eq!(
+            old.check_keys(["first", "thing1"]),
+            [TemplateFault::UntypedField("first".into())]
+        );
     }
 
     #[test]
@@ -156,7 +170,10 @@ mod tests {
             ("first".to_owned(), "\n".to_owned()),
         ];
         let faults = check_texts(&fields);
-        assert_eq!(faults, [Fault::Misfit("thing1".into(), Misfit::Control)]);
+        assert_eq!(
+            faults,
+            [TemplateFault::InvalidText("thing1".into(), FieldTextError::ControlCharacter)]
+        );
         let told = format!("{} {:?}", faults[0], faults[0]);
         assert!(told.contains("thing1") && !told.contains("张三"), "{told}");
     }

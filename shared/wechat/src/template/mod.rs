@@ -1,18 +1,18 @@
 //! Template messages: what to send to whom, the id WeChat gives it, and what fits into its fields.
 //!
-//! [`fields`] is the table of field types: what each takes, and how a text is made to fit.
-//! [`list`] reads the account's own templates and holds bindings and messages against them.
+//! [`parse_fields`] is the table of field types: what each takes, and how a text is made to fit.
+//! [`list_index`] reads the account's own templates and holds bindings and messages against them.
 
 pub mod fields;
 pub mod list;
 
-pub use fields::{Kind, Misfit, fit};
-pub use list::{Fault, Template};
+pub use fields::{FieldTextError, FieldType, fit};
+pub use list::{Template, TemplateFault};
 
-use crate::answer::garbled;
+use crate::answer::garbled_response;
 use crate::api::Api;
-use crate::client::{Ask, Client};
-use crate::codes::Place;
+use crate::client::{ApiRequest, Client};
+use crate::codes::CodeScope;
 use crate::error::CallError;
 use crate::secret::{AccessToken, OpenId};
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ impl TemplateMessage {
         let mut body = json!({
             "touser": self.to.expose(),
             "template_id": self.template_id,
-            "data": data(&self.fields),
+            "data": fields_json(&self.fields),
         });
         if let Some(url) = &self.url {
             body["url"] = url.as_str().into();
@@ -62,7 +62,7 @@ impl TemplateMessage {
 }
 
 /// Fields in the form of a request.
-pub(crate) fn data(fields: &[(String, String)]) -> Value {
+pub(crate) fn fields_json(fields: &[(String, String)]) -> Value {
     let data = fields.iter().map(|(field, text)| (field.clone(), json!({ "value": text })));
     data.collect::<Map<String, Value>>().into()
 }
@@ -73,24 +73,24 @@ pub(crate) fn data(fields: &[(String, String)]) -> Value {
 pub struct MessageId(pub u64);
 
 #[derive(Deserialize)]
-struct Answer {
-    msgid: Option<Number>,
+struct SendTemplateResponse {
+    msgid: Option<MsgIdValue>,
 }
 
 /// Some programs between WeChat and us turn numbers beyond 2^53 into text.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Number {
+enum MsgIdValue {
     Number(u64),
     Text(String),
 }
 
-impl Number {
-    fn read(self) -> Result<MessageId, CallError> {
+impl MsgIdValue {
+    fn into_message_id(self) -> Result<MessageId, CallError> {
         match self {
-            Number::Number(number) => Ok(MessageId(number)),
-            Number::Text(text) => {
-                text.parse().map(MessageId).map_err(|_| garbled("the msgid is no number"))
+            MsgIdValue::Number(number) => Ok(MessageId(number)),
+            MsgIdValue::Text(text) => {
+                text.parse().map(MessageId).map_err(|_| garbled_response("the msgid is no number"))
             }
         }
     }
@@ -103,15 +103,15 @@ impl Client {
         token: &AccessToken,
         message: &TemplateMessage,
     ) -> Result<MessageId, CallError> {
-        let answer: Answer = self
-            .ask(Ask {
+        let answer: SendTemplateResponse = self
+            .call(ApiRequest {
                 api: Api::SendTemplate,
-                place: Place::Call,
+                scope: CodeScope::Call,
                 query: &[("access_token", token.expose())],
                 body: Some(message.body()),
                 secrets: &[token.expose(), message.to.expose()],
             })
             .await?;
-        answer.msgid.map_or(Ok(MessageId(0)), Number::read)
+        answer.msgid.map_or(Ok(MessageId(0)), MsgIdValue::into_message_id)
     }
 }

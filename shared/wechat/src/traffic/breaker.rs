@@ -7,17 +7,17 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerRules {
     /// Failures in a row after which nothing is called for a while; 0 is never.
-    pub failures: u32,
+    pub failure_threshold: u32,
     /// How long the first while is; it doubles each time.
-    pub open: Duration,
+    pub open_duration: Duration,
     /// The longest while.
-    pub longest: Duration,
+    pub max_open_duration: Duration,
 }
 
 impl Default for BreakerRules {
     fn default() -> Self {
         let (open, longest) = (Duration::from_secs(2), Duration::from_secs(30));
-        BreakerRules { failures: 10, open, longest }
+        BreakerRules { failure_threshold: 10, open_duration: open, max_open_duration: longest }
     }
 }
 
@@ -25,11 +25,11 @@ impl Default for BreakerRules {
 #[derive(Debug)]
 pub(crate) struct Breaker {
     rules: BreakerRules,
-    circuit: Circuit,
+    circuit: CircuitState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Circuit {
+enum CircuitState {
     Closed {
         failures: u32,
     },
@@ -45,64 +45,68 @@ enum Circuit {
 
 impl Breaker {
     pub(crate) fn new(rules: BreakerRules) -> Self {
-        Breaker { rules, circuit: Circuit::Closed { failures: 0 } }
+        Breaker { rules, circuit: CircuitState::Closed { failures: 0 } }
     }
 
     /// How long until a call is worth trying; zero is now.
-    pub(crate) fn wait(&self, now: Duration) -> Duration {
+    pub(crate) fn retry_in(&self, now: Duration) -> Duration {
         match self.circuit {
-            Circuit::Closed { .. } => Duration::ZERO,
-            Circuit::Open { until, .. } => until.saturating_sub(now),
+            CircuitState::Closed { .. } => Duration::ZERO,
+            CircuitState::Open { until, .. } => until.saturating_sub(now),
             // It will be known by then, most likely.
-            Circuit::HalfOpen { .. } => self.rules.open.max(Duration::from_millis(1)),
+            CircuitState::HalfOpen { .. } => self.rules.open_duration.max(Duration::from_millis(1)),
         }
     }
 
-    /// A call begins for which [`Breaker::wait`] was zero; whether it is the one that finds out.
-    pub(crate) fn begin(&mut self) -> bool {
-        let Circuit::Open { times, .. } = self.circuit else { return false };
-        self.circuit = Circuit::HalfOpen { times };
+    /// A call begins for which [`Breaker::retry_in`] was zero; whether it is the one that finds out.
+    pub(crate) fn start_call(&mut self) -> bool {
+        let CircuitState::Open { times, .. } = self.circuit else { return false };
+        self.circuit = CircuitState::HalfOpen { times };
         true
     }
 
-    /// A call ended; `probe` as [`Breaker::begin`] said. Calls that began before the circuit opened
+    /// A call ended; `probe` as [`Breaker::start_call`] said. Calls that began before the circuit opened
     /// change nothing.
-    pub(crate) fn end(&mut self, now: Duration, probe: bool, good: bool) {
+    pub(crate) fn finish_call(&mut self, now: Duration, probe: bool, good: bool) {
         self.circuit = match self.circuit {
-            Circuit::Closed { .. } if good => Circuit::Closed { failures: 0 },
-            Circuit::Closed { failures } => {
+            CircuitState::Closed { .. } if good => CircuitState::Closed { failures: 0 },
+            CircuitState::Closed { failures } => {
                 let failures = failures + 1;
-                match self.rules.failures {
-                    0 => Circuit::Closed { failures: 0 },
-                    most if failures >= most => self.opened(now, 0),
-                    _ => Circuit::Closed { failures },
+                match self.rules.failure_threshold {
+                    0 => CircuitState::Closed { failures: 0 },
+                    most if failures >= most => self.open_state(now, 0),
+                    _ => CircuitState::Closed { failures },
                 }
             }
-            Circuit::HalfOpen { .. } if probe && good => Circuit::Closed { failures: 0 },
-            Circuit::HalfOpen { times } if probe => self.opened(now, times + 1),
+            CircuitState::HalfOpen { .. } if probe && good => CircuitState::Closed { failures: 0 },
+            CircuitState::HalfOpen { times } if probe => self.open_state(now, times + 1),
             other => other,
         };
     }
 
     /// The call that was to find out was given up: another may.
-    pub(crate) fn abandon(&mut self, now: Duration) {
-        if let Circuit::HalfOpen { times } = self.circuit {
-            self.circuit = Circuit::Open { until: now, times };
+    pub(crate) fn abandon_probe(&mut self, now: Duration) {
+        if let CircuitState::HalfOpen { times } = self.circuit {
+            self.circuit = CircuitState::Open { until: now, times };
         }
     }
 
     /// 0 closed, 1 half open, 2 open; for a gauge.
-    pub(crate) fn level(&self) -> f64 {
+    pub(crate) fn gauge_value(&self) -> f64 {
         match self.circuit {
-            Circuit::Closed { .. } => 0.0,
-            Circuit::HalfOpen { .. } => 1.0,
-            Circuit::Open { .. } => 2.0,
+            CircuitState::Closed { .. } => 0.0,
+            CircuitState::HalfOpen { .. } => 1.0,
+            CircuitState::Open { .. } => 2.0,
         }
     }
 
-    fn opened(&self, now: Duration, times: u32) -> Circuit {
-        let open = self.rules.open.saturating_mul(1 << times.min(20)).min(self.rules.longest);
-        Circuit::Open { until: now + open, times }
+    fn open_state(&self, now: Duration, times: u32) -> CircuitState {
+        let open = self
+            .rules
+            .open_duration
+            .saturating_mul(1 << times.min(20))
+            .min(self.rules.max_open_duration);
+        CircuitState::Open { until: now + open, times }
     }
 }
 
@@ -116,9 +120,9 @@ mod tests {
 
     fn failing(breaker: &mut Breaker, now: Duration, times: u32) {
         for _ in 0..times {
-            assert_eq!(breaker.wait(now), s(0));
-            let probe = breaker.begin();
-            breaker.end(now, probe, false);
+            assert_eq!(breaker.retry_in(now), s(0));
+            let probe = breaker.start_call();
+            breaker.finish_call(now, probe, false);
         }
     }
 
@@ -126,13 +130,16 @@ mod tests {
     fn failures_in_a_row_open_it_and_a_success_among_them_does_not() {
         let mut breaker = Breaker::new(BreakerRules::default());
         failing(&mut breaker, s(1), 9);
-        breaker.end(s(1), false, true);
+        breaker.finish_call(s(1), false, true);
         failing(&mut breaker, s(1), 10);
-        assert_eq!((breaker.wait(s(1)), breaker.wait(s(2)), breaker.level()), (s(2), s(1), 2.0));
+        assert_eq!(
+            (breaker.retry_in(s(1)), breaker.retry_in(s(2)), breaker.gauge_value()),
+            (s(2), s(1), 2.0)
+        );
         // Those that were under way end now, well or badly.
-        breaker.end(s(2), false, true);
-        breaker.end(s(2), false, false);
-        assert_eq!(breaker.wait(s(2)), s(1));
+        breaker.finish_call(s(2), false, true);
+        breaker.finish_call(s(2), false, false);
+        assert_eq!(breaker.retry_in(s(2)), s(1));
     }
 
     #[test]
@@ -141,35 +148,36 @@ mod tests {
         failing(&mut breaker, s(0), 10);
         let mut now = s(2);
         for open in [4, 8, 16, 30, 30] {
-            assert_eq!(breaker.wait(now), s(0));
-            assert!(breaker.begin());
-            assert!(!breaker.wait(now).is_zero(), "the others wait for the one");
-            breaker.end(now, false, true);
-            assert!(!breaker.wait(now).is_zero(), "a call from before proves nothing");
-            breaker.end(now, true, false);
-            assert_eq!(breaker.wait(now), s(open));
+            assert_eq!(breaker.retry_in(now), s(0));
+            assert!(breaker.start_call());
+            assert!(!breaker.retry_in(now).is_zero(), "the others wait for the one");
+            breaker.finish_call(now, false, true);
+            assert!(!breaker.retry_in(now).is_zero(), "a call from before proves nothing");
+            breaker.finish_call(now, true, false);
+            assert_eq!(breaker.retry_in(now), s(open));
             now += s(open);
         }
-        assert!(breaker.begin());
-        breaker.end(now, true, true);
-        assert_eq!((breaker.wait(now), breaker.level()), (s(0), 0.0));
+        assert!(breaker.start_call());
+        breaker.finish_call(now, true, true);
+        assert_eq!((breaker.retry_in(now), breaker.gauge_value()), (s(0), 0.0));
         failing(&mut breaker, now, 10);
-        assert_eq!(breaker.wait(now), s(2), "and all begins anew");
+        assert_eq!(breaker.retry_in(now), s(2), "and all begins anew");
     }
 
     #[test]
     fn a_probe_that_is_given_up_leaves_room_for_another() {
         let mut breaker = Breaker::new(BreakerRules::default());
         failing(&mut breaker, s(0), 10);
-        assert!(breaker.begin());
-        breaker.abandon(s(3));
-        assert_eq!(breaker.wait(s(3)), s(0));
-        assert!(breaker.begin());
+        assert!(breaker.start_call());
+        breaker.abandon_probe(s(3));
+        assert_eq!(breaker.retry_in(s(3)), s(0));
+        assert!(breaker.start_call());
     }
 
     #[test]
     fn it_can_be_switched_off() {
-        let mut breaker = Breaker::new(BreakerRules { failures: 0, ..BreakerRules::default() });
+        let mut breaker =
+            Breaker::new(BreakerRules { failure_threshold: 0, ..BreakerRules::default() });
         failing(&mut breaker, s(0), 100);
     }
 }

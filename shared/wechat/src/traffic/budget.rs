@@ -1,101 +1,105 @@
 //! How many calls a day has left, for calls of which value, and what WeChat itself says of it.
 
-use super::Value;
+use super::CallPriority;
 use std::time::Duration;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 /// WeChat's day begins at midnight in Beijing.
-const BEIJING_MS: i64 = 8 * 3600 * 1000;
+const BEIJING_OFFSET_MS: i64 = 8 * 3600 * 1000;
 
 /// Pure: told the time of day in Unix milliseconds.
 #[derive(Debug)]
-pub(crate) struct Budget {
-    configured: u64,
+pub(crate) struct DailyBudget {
+    configured_limit: u64,
     /// WeChat's own word on today's cap.
-    told: Option<u64>,
+    reported_limit: Option<u64>,
     reserve_percent: u64,
     day: i64,
     used: u64,
     /// WeChat said that today's calls are used up; when the next call may look whether that still
     /// holds, Unix milliseconds.
-    stopped: Option<i64>,
-    looks_every_ms: i64,
+    next_quota_probe_ms: Option<i64>,
+    quota_probe_interval_ms: i64,
 }
 
 /// Why the budget does not let a call through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Spent {
+pub(crate) enum BudgetRefusal {
     /// Our own count has come to what a call of this value may use.
-    Kept,
+    Reserved,
     /// WeChat said so.
-    Stopped,
+    QuotaExhausted,
 }
 
-impl Budget {
+impl DailyBudget {
     /// `per_day` 0 is no limit of ours.
     pub(crate) fn new(per_day: u64, reserve_percent: u64, looks_every: Duration) -> Self {
-        Budget {
-            configured: per_day,
-            told: None,
+        DailyBudget {
+            configured_limit: per_day,
+            reported_limit: None,
             reserve_percent: reserve_percent.min(50),
             day: i64::MIN,
             used: 0,
-            stopped: None,
-            looks_every_ms: i64::try_from(looks_every.as_millis()).unwrap_or(DAY_MS),
+            next_quota_probe_ms: None,
+            quota_probe_interval_ms: i64::try_from(looks_every.as_millis()).unwrap_or(DAY_MS),
         }
     }
 
     /// Whether a call of this value may be made now, or how long to wait and why.
-    pub(crate) fn ask(&mut self, now_ms: i64, value: Value) -> Result<(), (Duration, Spent)> {
-        self.turn(now_ms);
-        let midnight = (self.day + 1) * DAY_MS - BEIJING_MS;
+    pub(crate) fn check(
+        &mut self,
+        now_ms: i64,
+        value: CallPriority,
+    ) -> Result<(), (Duration, BudgetRefusal)> {
+        self.roll_day(now_ms);
+        let midnight = (self.day + 1) * DAY_MS - BEIJING_OFFSET_MS;
         let until = |at: i64| Duration::from_millis(u64::try_from(at - now_ms).unwrap_or(0));
-        if let Some(look) = self.stopped.filter(|look| now_ms < *look) {
-            return Err((until(look.min(midnight)), Spent::Stopped));
+        if let Some(look) = self.next_quota_probe_ms.filter(|look| now_ms < *look) {
+            return Err((until(look.min(midnight)), BudgetRefusal::QuotaExhausted));
         }
-        match self.free(value) {
-            Some(0) => Err((until(midnight), Spent::Kept)),
+        match self.remaining(value) {
+            Some(0) => Err((until(midnight), BudgetRefusal::Reserved)),
             _ => Ok(()),
         }
     }
 
     /// A call is made.
-    pub(crate) fn take(&mut self, now_ms: i64) {
-        self.turn(now_ms);
+    pub(crate) fn record_call(&mut self, now_ms: i64) {
+        self.roll_day(now_ms);
         self.used += 1;
         // Of those that WeChat has stopped, one looks; the others go on waiting.
-        if let Some(look) = &mut self.stopped {
-            *look = now_ms + self.looks_every_ms;
+        if let Some(look) = &mut self.next_quota_probe_ms {
+            *look = now_ms + self.quota_probe_interval_ms;
         }
     }
 
     /// WeChat said that today's calls are used up.
-    pub(crate) fn stop(&mut self, now_ms: i64) {
-        self.turn(now_ms);
-        self.stopped = Some(now_ms + self.looks_every_ms);
+    pub(crate) fn mark_exhausted(&mut self, now_ms: i64) {
+        self.roll_day(now_ms);
+        self.next_quota_probe_ms = Some(now_ms + self.quota_probe_interval_ms);
     }
 
     /// WeChat carried a call out: nothing is used up.
-    pub(crate) fn carried_out(&mut self) {
-        self.stopped = None;
+    pub(crate) fn clear_exhausted(&mut self) {
+        self.next_quota_probe_ms = None;
     }
 
     /// WeChat's own figures; 0 as a limit is no word. `before` is what was counted here when WeChat
     /// was asked: its figure may or may not hold the calls made since then.
-    pub(crate) fn learn(&mut self, now_ms: i64, before: u64, used: u64, limit: u64) {
-        self.turn(now_ms);
+    pub(crate) fn sync_usage(&mut self, now_ms: i64, before: u64, used: u64, limit: u64) {
+        self.roll_day(now_ms);
         let since = self.used.saturating_sub(before);
         self.used = used.max(self.used.min(used + since));
-        self.told = Some(limit).filter(|limit| *limit > 0);
+        self.reported_limit = Some(limit).filter(|limit| *limit > 0);
         if limit == 0 || used < limit {
-            self.stopped = None;
+            self.next_quota_probe_ms = None;
         }
     }
 
     /// The quotas were set back.
-    pub(crate) fn clear(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.used = 0;
-        self.stopped = None;
+        self.next_quota_probe_ms = None;
     }
 
     /// Calls made today, by our own count or WeChat's last word.
@@ -105,30 +109,30 @@ impl Budget {
 
     /// Today's cap, if there is one.
     pub(crate) fn limit(&self) -> Option<u64> {
-        let configured = Some(self.configured).filter(|limit| *limit > 0);
-        configured.into_iter().chain(self.told).min()
+        let configured = Some(self.configured_limit).filter(|limit| *limit > 0);
+        configured.into_iter().chain(self.reported_limit).min()
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped.is_some()
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.next_quota_probe_ms.is_some()
     }
 
     /// How many more calls of this value today's budget has; `None` is without end.
-    pub(crate) fn free(&self, value: Value) -> Option<u64> {
+    pub(crate) fn remaining(&self, value: CallPriority) -> Option<u64> {
         let limit = self.limit()?;
         let kept = match value {
-            Value::High => 0,
-            Value::Normal => self.reserve_percent,
-            Value::Low => 2 * self.reserve_percent,
+            CallPriority::High => 0,
+            CallPriority::Normal => self.reserve_percent,
+            CallPriority::Low => 2 * self.reserve_percent,
         };
         let usable = limit - limit.saturating_mul(kept) / 100;
         Some(usable.saturating_sub(self.used))
     }
 
-    fn turn(&mut self, now_ms: i64) {
-        let day = (now_ms + BEIJING_MS).div_euclid(DAY_MS);
+    fn roll_day(&mut self, now_ms: i64) {
+        let day = (now_ms + BEIJING_OFFSET_MS).div_euclid(DAY_MS);
         if day != self.day {
-            (self.day, self.used, self.stopped) = (day, 0, None);
+            (self.day, self.used, self.next_quota_probe_ms) = (day, 0, None);
         }
     }
 }
@@ -141,81 +145,87 @@ mod tests {
     const NOON: i64 = 1_795_320_000_000;
     const HOUR: i64 = 3_600_000;
 
-    fn budget(per_day: u64) -> Budget {
-        Budget::new(per_day, 10, Duration::from_secs(1800))
+    fn budget(per_day: u64) -> DailyBudget {
+        DailyBudget::new(per_day, 10, Duration::from_secs(1800))
     }
 
     #[test]
     fn what_is_worth_less_stops_first() {
         let mut budget = budget(100);
-        let spend = |budget: &mut Budget, value| {
+        let spend = |budget: &mut DailyBudget, value| {
             let mut made = 0;
-            while budget.ask(NOON, value).is_ok() {
-                budget.take(NOON);
+            while budget.check(NOON, value).is_ok() {
+                budget.record_call(NOON);
                 made += 1;
             }
             made
         };
-        assert_eq!(spend(&mut budget, Value::Low), 80);
-        assert_eq!(spend(&mut budget, Value::Normal), 10);
-        assert_eq!(spend(&mut budget, Value::High), 10);
-        let (wait, why) = budget.ask(NOON, Value::High).unwrap_err();
-        assert_eq!((wait, why), (Duration::from_secs(12 * 3600), Spent::Kept));
+        assert_eq!(spend(&mut budget, CallPriority::Low), 80);
+        assert_eq!(spend(&mut budget, CallPriority::Normal), 10);
+        assert_eq!(spend(&mut budget, CallPriority::High), 10);
+        let (wait, why) = budget.check(NOON, CallPriority::High).unwrap_err();
+        assert_eq!((wait, why), (Duration::from_secs(12 * 3600), BudgetRefusal::Reserved));
     }
 
     #[test]
     fn a_day_ends_at_midnight_in_beijing() {
         let mut budget = budget(1);
-        budget.take(NOON);
-        assert!(budget.ask(NOON + 12 * HOUR - 1, Value::High).is_err());
-        assert!(budget.ask(NOON + 12 * HOUR, Value::High).is_ok());
+        budget.record_call(NOON);
+        assert!(budget.check(NOON + 12 * HOUR - 1, CallPriority::High).is_err());
+        assert!(budget.check(NOON + 12 * HOUR, CallPriority::High).is_ok());
     }
 
     #[test]
     fn wechats_word_stops_until_midnight_and_one_call_looks_in_between() {
         let mut budget = budget(0);
-        budget.stop(NOON);
-        let refused = budget.ask(NOON, Value::High);
-        assert_eq!(refused, Err((Duration::from_secs(1800), Spent::Stopped)));
-        assert!(budget.ask(NOON + HOUR / 2 - 1, Value::High).is_err());
-        assert!(budget.ask(NOON + HOUR / 2, Value::High).is_ok(), "one looks");
-        budget.take(NOON + HOUR / 2);
-        assert!(budget.ask(NOON + HOUR / 2, Value::High).is_err(), "and only one");
-        budget.stop(NOON + HOUR / 2 + 80);
-        assert!(budget.ask(NOON + HOUR, Value::High).is_err(), "it still holds");
-        assert!(budget.ask(NOON + 12 * HOUR, Value::Low).is_ok(), "a new day");
-        budget.stop(NOON + 12 * HOUR);
-        budget.carried_out();
-        assert!(budget.ask(NOON + 12 * HOUR, Value::Low).is_ok(), "cleared in the console");
-        budget.stop(NOON + 12 * HOUR);
-        budget.clear();
-        assert!(budget.ask(NOON + 12 * HOUR, Value::Low).is_ok(), "cleared by us");
+        budget.mark_exhausted(NOON);
+        let refused = budget.check(NOON, CallPriority::High);
+        assert_eq!(refused, Err((Duration::from_secs(1800), BudgetRefusal::QuotaExhausted)));
+        assert!(budget.check(NOON + HOUR / 2 - 1, CallPriority::High).is_err());
+        assert!(budget.check(NOON + HOUR / 2, CallPriority::High).is_ok(), "one looks");
+        budget.record_call(NOON + HOUR / 2);
+        assert!(budget.check(NOON + HOUR / 2, CallPriority::High).is_err(), "and only one");
+        budget.mark_exhausted(NOON + HOUR / 2 + 80);
+        assert!(budget.check(NOON + HOUR, CallPriority::High).is_err(), "it still holds");
+        assert!(budget.check(NOON + 12 * HOUR, CallPriority::Low).is_ok(), "a new day");
+        budget.mark_exhausted(NOON + 12 * HOUR);
+        budget.clear_exhausted();
+        assert!(
+            budget.check(NOON + 12 * HOUR, CallPriority::Low).is_ok(),
+            "cleared in the console"
+        );
+        budget.mark_exhausted(NOON + 12 * HOUR);
+        budget.reset();
+        assert!(budget.check(NOON + 12 * HOUR, CallPriority::Low).is_ok(), "cleared by us");
     }
 
     #[test]
     fn wechats_figures_count_more_than_ours() {
         let mut budget = budget(100_000);
-        budget.learn(NOON, 0, 999, 1_000);
+        budget.sync_usage(NOON, 0, 999, 1_000);
         assert_eq!((budget.used(), budget.limit()), (999, Some(1_000)));
-        assert!(budget.ask(NOON, Value::Normal).is_err() && budget.ask(NOON, Value::High).is_ok());
-        budget.learn(NOON, 999, 5, 10_000_000);
+        assert!(
+            budget.check(NOON, CallPriority::Normal).is_err()
+                && budget.check(NOON, CallPriority::High).is_ok()
+        );
+        budget.sync_usage(NOON, 999, 5, 10_000_000);
         assert_eq!(budget.limit(), Some(100_000), "but an operator's lower cap stays");
-        budget.learn(NOON, 5, 5, 0);
-        assert_eq!(budget.free(Value::High), Some(99_995));
+        budget.sync_usage(NOON, 5, 5, 0);
+        assert_eq!(budget.remaining(CallPriority::High), Some(99_995));
     }
 
     #[test]
     fn calls_made_while_wechat_was_asked_are_not_forgotten() {
         for told in 0..=2 {
             let mut budget = budget(100);
-            budget.take(NOON);
-            budget.take(NOON);
-            budget.learn(NOON, 0, told, 100);
+            budget.record_call(NOON);
+            budget.record_call(NOON);
+            budget.sync_usage(NOON, 0, told, 100);
             assert_eq!(budget.used(), 2, "WeChat said {told}, two were made meanwhile");
         }
         let mut budget = budget(100);
-        (0..9).for_each(|_| budget.take(NOON));
-        budget.learn(NOON, 8, 0, 100);
+        (0..9).for_each(|_| budget.record_call(NOON));
+        budget.sync_usage(NOON, 8, 0, 100);
         assert_eq!(budget.used(), 1, "set back in the console, and one made meanwhile");
     }
 }

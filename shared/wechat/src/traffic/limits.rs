@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// How much a call is worth: what is worth less stops first when a day's budget runs low.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Value {
+pub enum CallPriority {
     /// Nice to have: a code for the pool, an early warning.
     Low,
     /// The usual.
@@ -41,17 +41,17 @@ pub struct Limits {
     /// double is kept. 0 to 50; 10 by default.
     pub reserve_percent: u64,
     /// The longest that a call waits here for its turn; 1 s by default.
-    pub patience: Duration,
+    pub max_wait: Duration,
     /// When to stop calling for a while.
     pub breaker: BreakerRules,
     /// After WeChat has said that a day's calls are used up, how often one call looks whether that
     /// was cleared; 30 min by default.
-    pub quota_look: Duration,
+    pub quota_probe_interval: Duration,
 }
 
 impl Limits {
     /// The limits of one call of one account; a call without figures has none.
-    pub fn of(&self, account: &str, api: Api) -> Limit {
+    pub fn for_api(&self, account: &str, api: Api) -> Limit {
         let own = self.accounts.get(account).and_then(|apis| apis.get(&api));
         let none = Limit { in_flight: 0, per_second: 0, per_day: 0, reserve_percent: None };
         own.or_else(|| self.apis.get(&api)).copied().unwrap_or(none)
@@ -85,9 +85,9 @@ impl Default for Limits {
             apis: apis.into(),
             accounts: BTreeMap::new(),
             reserve_percent: 10,
-            patience: Duration::from_secs(1),
+            max_wait: Duration::from_secs(1),
             breaker: BreakerRules::default(),
-            quota_look: Duration::from_secs(1800),
+            quota_probe_interval: Duration::from_secs(1800),
         }
     }
 }

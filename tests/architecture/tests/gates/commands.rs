@@ -1,6 +1,6 @@
 //! Commands and paths of CONTRIBUTING.md: each command is run or checked, each path is there.
 
-use crate::repository::{files, members, read, root};
+use crate::repository::{list_files, read_file, repository_root, workspace_packages};
 use architecture::suites;
 use paihao::cli;
 use paihao_chassis::Exit;
@@ -79,7 +79,7 @@ fn run(words: &[&str]) -> Result<(), String> {
     if let ["git", "switch" | "commit", ..] = words {
         return Ok(());
     }
-    let output = Command::new(words[0]).args(&words[1..]).current_dir(root()).output();
+    let output = Command::new(words[0]).args(&words[1..]).current_dir(repository_root()).output();
     let output = output.map_err(|e| e.to_string())?;
     let failed = || String::from_utf8_lossy(&output.stderr).into_owned();
     output.status.success().then_some(()).ok_or_else(failed)
@@ -87,7 +87,7 @@ fn run(words: &[&str]) -> Result<(), String> {
 
 /// The modes of `tests/run`, as its own head lists them.
 fn runner(modes: &[&str]) -> Result<(), String> {
-    let script = read("tests/run");
+    let script = read_file("tests/run");
     let listed = |mode: &&str| {
         let mut head = script.lines().take_while(|line| line.starts_with('#'));
         head.any(|line| {
@@ -102,10 +102,10 @@ fn runner(modes: &[&str]) -> Result<(), String> {
 }
 
 fn folder_of(package: &str) -> Result<std::path::PathBuf, String> {
-    let members = members();
+    let members = workspace_packages();
     let member = members.iter().find(|member| member.name == package);
     let manifest = &member.ok_or_else(|| format!("there is no package {package}"))?.manifest;
-    Ok(root().join(Path::new(manifest).parent().expect("a manifest is in a folder")))
+    Ok(repository_root().join(Path::new(manifest).parent().expect("a manifest is in a folder")))
 }
 
 fn value_of<'a>(arguments: &[&'a str], flag: &str) -> Option<&'a str> {
@@ -176,13 +176,13 @@ fn paths(text: &str) -> Vec<&str> {
 
 #[test]
 fn every_command_and_path_of_the_recipes_is_good() {
-    let text = read(DOCUMENT);
+    let text = read_file(DOCUMENT);
     let commands = commands(&text);
     assert!(commands.len() > 10, "the commands were not found: {commands:?}");
     let paths = paths(&text);
     assert!(paths.len() > 10, "the paths were not found: {paths:?}");
     let wrong = commands.iter().filter_map(|c| check(c).err().map(|why| (c.as_str(), why)));
-    let missing = paths.iter().filter(|path| !root().join(path).exists());
+    let missing = paths.iter().filter(|path| !repository_root().join(path).exists());
     let wrong: Vec<_> =
         wrong.chain(missing.map(|path| (*path, "it is not there".to_owned()))).collect();
     let new: Vec<_> = wrong.iter().filter(|(what, _)| !PROMISED.contains(what)).collect();
@@ -214,5 +214,5 @@ fn documents_are_read_as_they_are_written() {
         "`docs/a` and `x`\n```sh\na \\\n  b\n# c\n```\n`tests/NAME/`\n```text\nd\n```\n`shared/b`";
     assert_eq!(commands(text), ["a b"]);
     assert_eq!(paths(text), ["docs/a", "shared/b"]);
-    assert!(!files(".", &[DOCUMENT]).is_empty());
+    assert!(!list_files(".", &[DOCUMENT]).is_empty());
 }

@@ -1,17 +1,17 @@
 //! Allowed dependencies between the packages.
 
-use crate::repository::{Member, members, read, tree};
+use crate::repository::{WorkspacePackage, dependency_tree, read_file, workspace_packages};
 
 /// The services: libraries over ports.
 const SERVICES: [&str; 3] = ["paihao-gateway", "paihao-token", "paihao-notifier"];
 /// Adapters behind the ports. Only the program chooses among them.
 const ADAPTERS: [&str; 3] = ["paihao-ledger-nats", "paihao-ledger-sqlite", "paihao-cache-redis"];
 /// The clients and stores that the adapters bring.
-const CLIENTS: [&str; 4] = ["async-nats", "redis", "rusqlite", "libsqlite3-sys"];
+const STORE_CLIENTS: [&str; 4] = ["async-nats", "redis", "rusqlite", "libsqlite3-sys"];
 /// Everything that is only there for tests; `wechat-sim` is also part of the demo.
-const TOOLS: [&str; 4] = ["harness", "architecture", "bench", "fuzz"];
+const TEST_PACKAGES: [&str; 4] = ["harness", "architecture", "bench", "fuzz"];
 
-fn member<'a>(members: &'a [Member], name: &str) -> &'a Member {
+fn package_named<'a>(members: &'a [WorkspacePackage], name: &str) -> &'a WorkspacePackage {
     members.iter().find(|member| member.name == name).unwrap_or_else(|| panic!("no {name}"))
 }
 
@@ -23,7 +23,7 @@ fn assert_within(package: &str, found: &[String], allowed: &[&str]) {
 
 #[test]
 fn the_rules_of_the_line_know_nothing_but_persistent_maps() {
-    let domain = member(&members(), "paihao-domain").dependencies.clone();
+    let domain = package_named(&workspace_packages(), "paihao-domain").dependencies.clone();
     assert_eq!(domain, ["imbl"]);
     let imbl = [
         "imbl",
@@ -37,12 +37,12 @@ fn the_rules_of_the_line_know_nothing_but_persistent_maps() {
         "version_check",
         "wide",
     ];
-    assert_within("paihao-domain", &tree("paihao-domain"), &imbl);
+    assert_within("paihao-domain", &dependency_tree("paihao-domain"), &imbl);
 }
 
 #[test]
 fn what_crosses_a_boundary_knows_nothing_but_its_format() {
-    let contracts = member(&members(), "paihao-contracts").dependencies.clone();
+    let contracts = package_named(&workspace_packages(), "paihao-contracts").dependencies.clone();
     // The first only for whoever asks for schemas, and so not in the tree.
     assert_eq!(contracts, ["schemars", "serde", "serde_json"]);
     let serde = [
@@ -58,16 +58,16 @@ fn what_crosses_a_boundary_knows_nothing_but_its_format() {
         "syn",
         "unicode-ident",
     ];
-    assert_within("paihao-contracts", &tree("paihao-contracts"), &serde);
+    assert_within("paihao-contracts", &dependency_tree("paihao-contracts"), &serde);
 }
 
 #[test]
 fn a_service_is_built_without_any_client_of_a_store_or_another_service() {
     let ports = ["paihao-ledger", "paihao-cache", "paihao-access-token", "paihao-wechat"];
     for package in SERVICES.into_iter().chain(ports).chain(["paihao-chassis"]) {
-        let known = tree(package);
+        let known = dependency_tree(package);
         let others = SERVICES.iter().filter(|service| **service != package);
-        for barred in CLIENTS.iter().chain(&ADAPTERS).chain(others).chain(&TOOLS) {
+        for barred in STORE_CLIENTS.iter().chain(&ADAPTERS).chain(others).chain(&TEST_PACKAGES) {
             assert!(!known.iter().any(|name| name == barred), "{package} is built from {barred}");
         }
     }
@@ -80,9 +80,9 @@ fn an_adapter_knows_its_port_and_no_other_store() {
         ("paihao-ledger-sqlite", "paihao-ledger", &["rusqlite", "libsqlite3-sys"]),
         ("paihao-cache-redis", "paihao-cache", &["redis"]),
     ] {
-        let known = tree(package);
+        let known = dependency_tree(package);
         assert!(known.iter().any(|name| name == port), "{package} has no port");
-        let barred = CLIENTS.iter().filter(|client| !own.contains(client)).chain(&SERVICES);
+        let barred = STORE_CLIENTS.iter().filter(|client| !own.contains(client)).chain(&SERVICES);
         for barred in barred.chain(&["paihao-wechat", "paihao-domain"]) {
             assert!(!known.iter().any(|name| name == barred), "{package} is built from {barred}");
         }
@@ -91,8 +91,8 @@ fn an_adapter_knows_its_port_and_no_other_store() {
 
 #[test]
 fn only_the_program_chooses_and_it_ships_no_test_tools() {
-    for package in members() {
-        let by_hand = TOOLS.contains(&package.name.as_str());
+    for package in workspace_packages() {
+        let by_hand = TEST_PACKAGES.contains(&package.name.as_str());
         if package.name != "paihao" && !by_hand {
             for chosen in ADAPTERS.iter().chain(&SERVICES) {
                 let known = package.dependencies.iter().any(|name| name == chosen);
@@ -100,7 +100,7 @@ fn only_the_program_chooses_and_it_ships_no_test_tools() {
             }
         }
         if !by_hand {
-            for tool in TOOLS {
+            for tool in TEST_PACKAGES {
                 let known = package.dependencies.iter().any(|name| name == tool);
                 assert!(!known, "{} depends on {tool}", package.name);
             }
@@ -110,9 +110,9 @@ fn only_the_program_chooses_and_it_ships_no_test_tools() {
 
 #[test]
 fn every_package_says_what_it_is_and_takes_the_house_rules() {
-    for package in members() {
+    for package in workspace_packages() {
         assert!(package.description.len() > 10, "{} has no description", package.name);
-        let manifest: toml::Table = read(&package.manifest).parse().unwrap();
+        let manifest: toml::Table = read_file(&package.manifest).parse().unwrap();
         let rules = manifest.get("lints").and_then(|lints| lints.get("workspace"));
         assert_eq!(rules, Some(&toml::Value::Boolean(true)), "{} has its own lints", package.name);
         let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
@@ -127,7 +127,7 @@ fn every_package_says_what_it_is_and_takes_the_house_rules() {
 
 #[test]
 fn every_shared_dependency_has_its_reason_beside_it() {
-    let manifest = read("Cargo.toml");
+    let manifest = read_file("Cargo.toml");
     let list = manifest.split("[workspace.dependencies]").nth(1).expect("the shared list");
     let lines = list.lines().take_while(|line| !line.starts_with('[')).map(str::trim);
     let mut dependencies = 0;

@@ -1,52 +1,57 @@
 //! Files in `deploy/`: configurations, Compose file and image fit the program.
 
-use crate::repository::{files, read, root};
+use crate::repository::{list_files, read_file, repository_root};
 use paihao::config::{Config, DEFAULTS, Role};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Command;
 
 /// The sample configurations, and the roles that each is for.
-const SAMPLES: [(&str, &[Role]); 3] = [
+const SAMPLE_CONFIGS: [(&str, &[Role]); 3] = [
     ("cluster.toml", &[Role::Gateway, Role::Token, Role::Notifier]),
     ("compose.toml", &[Role::Gateway, Role::Token, Role::Notifier, Role::Sim]),
     ("single.toml", &[Role::All]),
 ];
 
 /// Long enough for a key, short enough for a callback token.
-const SECRET: &str = "abcdefghijklmnop1234";
+const SAMPLE_SECRET: &str = "abcdefghijklmnop1234";
 
 /// An environment in which every secret that a configuration only names is there: the variables
 /// that it names, and one in the place of each file.
-fn secrets(table: &toml::Table, path: &str, found: &mut BTreeMap<String, String>) {
+fn collect_secrets(table: &toml::Table, path: &str, found: &mut BTreeMap<String, String>) {
     for (key, value) in table {
         let Some(inner) = value.as_table() else { continue };
         let path = format!("{path}__{}", key.to_uppercase().replace('-', "_"));
         match (inner.len(), inner.get("env"), inner.get("file")) {
             (1, Some(name), _) => {
-                found.insert(name.as_str().unwrap().to_owned(), SECRET.to_owned());
+                found.insert(name.as_str().unwrap().to_owned(), SAMPLE_SECRET.to_owned());
             }
             (1, _, Some(_)) => {
-                found.insert(path, SECRET.to_owned());
+                found.insert(path, SAMPLE_SECRET.to_owned());
             }
-            _ => secrets(inner, &path, found),
+            _ => collect_secrets(inner, &path, found),
         }
     }
 }
 
 #[test]
 fn every_sample_configuration_is_accepted_for_its_roles() {
-    let names: Vec<_> = SAMPLES.iter().map(|(name, _)| format!("deploy/config/{name}")).collect();
-    assert_eq!(files("deploy/config", &[""]), names, "each sample is listed here with its roles");
-    for (name, roles) in SAMPLES {
+    let names: Vec<_> =
+        SAMPLE_CONFIGS.iter().map(|(name, _)| format!("deploy/config/{name}")).collect();
+    assert_eq!(
+        list_files("deploy/config", &[""]),
+        names,
+        "each sample is listed here with its roles"
+    );
+    for (name, roles) in SAMPLE_CONFIGS {
         let file = format!("deploy/config/{name}");
         let mut environment = BTreeMap::new();
-        secrets(&read(&file).parse().unwrap(), "PAIHAO", &mut environment);
+        collect_secrets(&read_file(&file).parse().unwrap(), "PAIHAO", &mut environment);
         assert!(!environment.is_empty(), "{file} names its secrets, and does not hold them");
-        let config = Config::read(Some(&root().join(&file)), environment)
+        let config = Config::read(Some(&repository_root().join(&file)), environment)
             .unwrap_or_else(|problem| panic!("{file}: {problem}"));
         for role in roles {
-            let checked = config.check(*role);
+            let checked = config.resolve(*role);
             assert!(checked.is_ok(), "{file} as {role:?}: {}", checked.err().unwrap());
         }
     }
@@ -54,24 +59,24 @@ fn every_sample_configuration_is_accepted_for_its_roles() {
 
 #[test]
 fn the_defaults_are_accepted() {
-    let config = Config::of_text("in the defaults", DEFAULTS).unwrap();
-    config.check(Role::All).map(drop).unwrap();
+    let config = Config::from_text("in the defaults", DEFAULTS).unwrap();
+    config.resolve(Role::All).map(drop).unwrap();
 }
 
-fn compose() -> Value {
-    serde_saphyr::from_str(&read("deploy/compose.yaml")).unwrap()
+fn read_compose() -> Value {
+    serde_saphyr::from_str(&read_file("deploy/compose.yaml")).unwrap()
 }
 
 fn services(compose: &Value) -> impl Iterator<Item = (&String, &Value)> {
     compose["services"].as_object().unwrap().iter()
 }
 
-fn texts(value: &Value) -> Vec<&str> {
+fn string_items(value: &Value) -> Vec<&str> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 /// A value of compose.yaml as it is when nothing else is set: `${NAME:-default}` is the default.
-fn by_default(value: &str) -> String {
+fn default_value(value: &str) -> String {
     match value
         .strip_prefix("${")
         .and_then(|v| v.strip_suffix('}'))
@@ -84,7 +89,7 @@ fn by_default(value: &str) -> String {
 
 #[test]
 fn compose_starts_every_role_with_a_configuration_that_is_accepted_as_it_is() {
-    let compose = compose();
+    let compose = read_compose();
     let role_of = |name: &str| match name {
         "gateway" => Some(Role::Gateway),
         "token" => Some(Role::Token),
@@ -95,18 +100,18 @@ fn compose_starts_every_role_with_a_configuration_that_is_accepted_as_it_is() {
     let mut ours = 0;
     for (name, service) in services(&compose).filter(|(_, service)| service["image"] == "paihao") {
         ours += 1;
-        assert_eq!(texts(&service["command"]), [name.as_str()]);
+        assert_eq!(string_items(&service["command"]), [name.as_str()]);
         let role = role_of(name).unwrap_or_else(|| panic!("{name} is no role"));
         let environment = service["environment"].as_object().unwrap().iter();
-        let environment = environment.map(|(k, v)| (k.clone(), by_default(v.as_str().unwrap())));
+        let environment = environment.map(|(k, v)| (k.clone(), default_value(v.as_str().unwrap())));
         let mounted = &service["environment"]["PAIHAO_CONFIG"];
-        let mount = texts(&service["volumes"])
+        let mount = string_items(&service["volumes"])
             .into_iter()
             .find_map(|volume| volume.strip_suffix(&format!(":{}:ro", mounted.as_str().unwrap())))
             .unwrap_or_else(|| panic!("{name}: nothing is mounted at {mounted}"));
-        let config = Config::read(Some(&root().join("deploy").join(mount)), environment);
+        let config = Config::read(Some(&repository_root().join("deploy").join(mount)), environment);
         let config = config.unwrap_or_else(|problem| panic!("{name}: {problem}"));
-        let checked = config.check(role);
+        let checked = config.resolve(role);
         assert!(checked.is_ok(), "{name}: {}", checked.err().unwrap());
     }
     assert_eq!(ours, 4, "gateway, token, notifier and sim");
@@ -117,10 +122,10 @@ fn compose_starts_every_role_with_a_configuration_that_is_accepted_as_it_is() {
 
 #[test]
 fn everything_that_compose_names_is_there() {
-    let compose = compose();
+    let compose = read_compose();
     let declared = compose["volumes"].as_object().unwrap();
     let exists = |path: &str| {
-        let path = root().join("deploy").join(path);
+        let path = repository_root().join("deploy").join(path);
         assert!(path.exists(), "compose.yaml names {}", path.display());
     };
     for (name, service) in services(&compose) {
@@ -129,11 +134,11 @@ fn everything_that_compose_names_is_there() {
             Some(build) => {
                 exists(build["context"].as_str().unwrap());
                 let file = build["dockerfile"].as_str().unwrap();
-                assert!(root().join(file).is_file(), "{name}: {file}");
+                assert!(repository_root().join(file).is_file(), "{name}: {file}");
             }
             None => assert!(image.contains(':'), "{name}: {image} says no version"),
         }
-        for volume in texts(&service["volumes"]) {
+        for volume in string_items(&service["volumes"]) {
             let source = volume.split(':').next().unwrap();
             match source.starts_with('.') {
                 true => exists(source),
@@ -149,7 +154,7 @@ fn everything_that_compose_names_is_there() {
     }
     for volume in declared.keys() {
         let used = services(&compose).any(|(_, s)| {
-            texts(&s["volumes"]).iter().any(|v| v.starts_with(&format!("{volume}:")))
+            string_items(&s["volumes"]).iter().any(|v| v.starts_with(&format!("{volume}:")))
         });
         assert!(used, "nobody uses the volume {volume}");
     }
@@ -157,9 +162,9 @@ fn everything_that_compose_names_is_there() {
 
 #[test]
 fn addresses_in_the_deployment_are_services_of_it() {
-    let compose = compose();
+    let compose = read_compose();
     let known: Vec<_> = services(&compose).map(|(name, _)| name.as_str()).collect();
-    let config: toml::Table = read("deploy/config/compose.toml").parse().unwrap();
+    let config: toml::Table = read_file("deploy/config/compose.toml").parse().unwrap();
     let mut addresses = Vec::new();
     for (section, key) in [
         ("ledger", "url"),
@@ -170,7 +175,7 @@ fn addresses_in_the_deployment_are_services_of_it() {
     ] {
         addresses.push(config[section][key].as_str().unwrap().to_owned());
     }
-    let nginx = read("deploy/nginx.conf");
+    let nginx = read_file("deploy/nginx.conf");
     let upstream = nginx.lines().find_map(|line| line.trim().strip_prefix("server gateway:"));
     assert!(upstream.is_some(), "nginx.conf sends to the gateways");
     for address in addresses {
@@ -181,15 +186,15 @@ fn addresses_in_the_deployment_are_services_of_it() {
 
 #[test]
 fn the_servers_that_are_shipped_are_those_that_are_tested() {
-    let tested = read("tests/run");
+    let tested = read_file("tests/run");
     let newest = tested
         .lines()
         .find_map(|line| line.strip_prefix("newest_nats="))
         .and_then(|line| line.split_whitespace().next())
         .expect("tests/run names the newest nats-server");
-    let image = compose()["services"]["nats"]["image"].clone();
+    let image = read_compose()["services"]["nats"]["image"].clone();
     assert_eq!(image, format!("nats:{newest}-alpine"));
-    let rust = read("deploy/Dockerfile");
+    let rust = read_file("deploy/Dockerfile");
     let toolchain = rust.lines().find_map(|line| line.trim().strip_prefix("ENV RUSTUP_TOOLCHAIN="));
     let version = toolchain.and_then(|v| v.split(' ').next()).expect("the image's toolchain");
     let short = version.strip_suffix(".0").unwrap_or(version);
@@ -201,8 +206,8 @@ fn nats_accepts_its_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("nats.conf");
     let data = folder.path().join("data");
-    let text =
-        read("deploy/nats.conf").replace("\"/data\"", &format!("{:?}", data.display().to_string()));
+    let text = read_file("deploy/nats.conf")
+        .replace("\"/data\"", &format!("{:?}", data.display().to_string()));
     std::fs::write(&file, text).unwrap();
     let checked =
         Command::new(harness::nats_server()).arg("-t").arg("-c").arg(&file).output().unwrap();
@@ -211,7 +216,7 @@ fn nats_accepts_its_configuration() {
 
 #[test]
 fn the_image_runs_the_program_as_nobody_and_asks_it_how_it_is() {
-    let image = read("deploy/Dockerfile");
+    let image = read_file("deploy/Dockerfile");
     let last = image.split("\nFROM ").last().unwrap();
     for expected in [
         "\nUSER 10001:10001\n",
@@ -228,5 +233,5 @@ fn the_image_runs_the_program_as_nobody_and_asks_it_how_it_is() {
     });
     let config = Config::read(None, set).unwrap();
     assert_eq!(config.admin.listen, "0.0.0.0:9090");
-    config.check(Role::All).map(drop).unwrap();
+    config.resolve(Role::All).map(drop).unwrap();
 }

@@ -1,6 +1,6 @@
 //! Form of comments and documents: width, tables, and names of documents.
 
-use crate::repository::{files, read, root};
+use crate::repository::{list_files, read_file, repository_root};
 
 /// Columns, as rustfmt keeps them for code.
 const MAX_WIDTH: usize = 100;
@@ -29,8 +29,8 @@ fn prose_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn no_comment_is_wider_than_the_code() {
     let mut wrong = Vec::new();
     for (ending, mark) in [(".rs", "//"), (".toml", "#"), (".yaml", "#")] {
-        for file in files(".", &[ending]) {
-            for (at, line) in read(&file).lines().enumerate() {
+        for file in list_files(".", &[ending]) {
+            for (at, line) in read_file(&file).lines().enumerate() {
                 let columns = line.chars().count();
                 if columns > MAX_WIDTH && line.trim_start().starts_with(mark) {
                     wrong.push(format!("{file}:{}: {columns} columns", at + 1));
@@ -80,8 +80,8 @@ fn broken_tables(text: &str) -> Vec<(usize, &'static str)> {
 #[test]
 fn tables_do_not_break() {
     let mut wrong = Vec::new();
-    for file in files(".", &[".md"]) {
-        let broken = broken_tables(&read(&file));
+    for file in list_files(".", &[".md"]) {
+        let broken = broken_tables(&read_file(&file));
         wrong.extend(broken.iter().map(|(line, what)| format!("{file}:{line}: {what}")));
     }
     fail(&wrong);
@@ -109,21 +109,22 @@ fn documents(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_document_that_is_named_is_there() {
-    let known = files(".", &[".md"]);
+    let known = list_files(".", &[".md"]);
     let mut wrong = Vec::new();
     for file in
-        files(".", &[".rs", ".toml", ".md", ".html", ".js", ".css", ".yaml", "run", ".conf"])
+        list_files(".", &[".rs", ".toml", ".md", ".html", ".js", ".css", ".yaml", "run", ".conf"])
     {
         // This file names what is absent.
         if file == "tests/architecture/tests/gates/documents.rs" {
             continue;
         }
-        let text = read(&file);
-        let folder = root().join(&file).parent().unwrap().to_owned();
+        let text = read_file(&file);
+        let folder = repository_root().join(&file).parent().unwrap().to_owned();
         for (at, line) in text.lines().enumerate() {
             for name in documents(line) {
                 let bare = !name.contains('/');
-                let mut above = folder.ancestors().take_while(|above| above.starts_with(root()));
+                let mut above =
+                    folder.ancestors().take_while(|above| above.starts_with(repository_root()));
                 let there = above.any(|f| f.join(name.trim_start_matches('/')).is_file())
                     || bare && known.iter().any(|path| path.ends_with(&format!("/{name}")));
                 if !there {

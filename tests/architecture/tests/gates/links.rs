@@ -1,9 +1,9 @@
 //! Links of the documents lead to files.
 
-use crate::repository::{files, read, root};
+use crate::repository::{list_files, read_file, repository_root};
 
 /// Targets of links, `](…)`, and of pictures, `src="…"`.
-fn targets(text: &str) -> impl Iterator<Item = &str> {
+fn link_targets(text: &str) -> impl Iterator<Item = &str> {
     let between = |open: &'static str, close: char| {
         text.split(open).skip(1).filter_map(move |rest| rest.split(close).next())
     };
@@ -13,14 +13,14 @@ fn targets(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_link_of_a_document_leads_to_a_file_of_ours() {
     let mut followed = 0;
-    for document in files(".", &[".md"]) {
-        let text = read(&document);
-        for target in targets(&text) {
+    for document in list_files(".", &[".md"]) {
+        let text = read_file(&document);
+        for target in link_targets(&text) {
             let path = target.split('#').next().unwrap_or_default();
             if path.is_empty() || path.contains("://") {
                 continue;
             }
-            let folder = root().join(&document);
+            let folder = repository_root().join(&document);
             let found = folder.parent().expect("a file is in a folder").join(path);
             assert!(found.exists(), "{document} points to {target}, which is not there");
             followed += 1;

@@ -2,8 +2,8 @@
 //!
 //! `cargo run -p architecture -- modules --arrows --circles PACKAGE` shows the same graph.
 
-use crate::repository::{graph, root};
-use architecture::files::read;
+use crate::repository::{graph, repository_root};
+use architecture::files::read_file;
 use architecture::syntax::idents;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -210,12 +210,12 @@ const MAX_EDGE_MENTIONS: usize = 72;
 
 #[test]
 fn nothing_below_the_edge_knows_http() {
-    let package = root().join("services/gateway");
+    let package = repository_root().join("services/gateway");
     let graph = graph("services/gateway");
     let mut at_edge = BTreeMap::new();
     let mut below = Vec::new();
     for (file, module) in graph.files.iter().zip(&graph.modules) {
-        for ident in idents(&read(&package.join(file))) {
+        for ident in idents(&read_file(&package.join(file))) {
             let (name, line) = (ident.to_string(), ident.span().start().line);
             let Some(name) = EDGE_NAMES.iter().find(|known| **known == name) else { continue };
             if EDGE.contains(&module.as_str()) {

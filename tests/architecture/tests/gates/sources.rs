@@ -1,27 +1,27 @@
 //! Rules for every source file and page: opening sentence, length, no skipped test, no foreign
 //! host.
 
-use crate::repository::{files, read};
+use crate::repository::{list_files, read_file};
 
 /// Files longer than the limit, each with the reason why it is not two.
-const LONG_FILES: [(&str, &str); 0] = [];
+const LENGTH_EXCEPTIONS: [(&str, &str); 0] = [];
 /// Lines of a file.
-const MAX_LINES: usize = 500;
+const MAX_FILE_LINES: usize = 500;
 
 /// Hosts that a page may name: the machine itself, and names that stand for a format and are never
 /// fetched.
 const KNOWN_HOSTS: [&str; 4] = ["127.0.0.1", "localhost", "www.w3.org", "example.com"];
 
-fn rust() -> Vec<String> {
-    let found = files(".", &[".rs"]);
+fn rust_files() -> Vec<String> {
+    let found = list_files(".", &[".rs"]);
     assert!(found.len() > 50, "the sources were not found: {found:?}");
     found
 }
 
 #[test]
 fn every_source_file_opens_with_a_sentence() {
-    for file in rust() {
-        let text = read(&file);
+    for file in rust_files() {
+        let text = read_file(&file);
         let first = text.lines().next().unwrap_or_default();
         let sentence = first.strip_prefix("//! ").unwrap_or_default();
         assert!(sentence.len() > 8, "{file} does not open with a //! sentence: {first:?}");
@@ -31,11 +31,14 @@ fn every_source_file_opens_with_a_sentence() {
 
 #[test]
 fn no_source_file_is_long_without_a_reason() {
-    for file in rust() {
-        let lines = read(&file).lines().count();
-        let listed = LONG_FILES.iter().any(|(name, _)| *name == file);
-        assert!(lines <= MAX_LINES || listed, "{file} has {lines} lines: one idea, or two?");
-        assert!(lines > MAX_LINES || !listed, "{file} is no longer long: take it off the list");
+    for file in rust_files() {
+        let lines = read_file(&file).lines().count();
+        let listed = LENGTH_EXCEPTIONS.iter().any(|(name, _)| *name == file);
+        assert!(lines <= MAX_FILE_LINES || listed, "{file} has {lines} lines: one idea, or two?");
+        assert!(
+            lines > MAX_FILE_LINES || !listed,
+            "{file} is no longer long: take it off the list"
+        );
     }
 }
 
@@ -43,17 +46,17 @@ fn no_source_file_is_long_without_a_reason() {
 fn no_test_is_skipped() {
     // Put together, so that this file does not find itself.
     let skipping = format!("#[{}", "ignore");
-    for file in rust() {
-        assert!(!read(&file).contains(&skipping), "{file} skips a test");
+    for file in rust_files() {
+        assert!(!read_file(&file).contains(&skipping), "{file} skips a test");
     }
 }
 
 #[test]
 fn no_page_asks_an_outside_host_for_anything() {
-    let pages = files(".", &[".html", ".css", ".js", ".svg"]);
+    let pages = list_files(".", &[".html", ".css", ".js", ".svg"]);
     assert!(!pages.is_empty(), "the pages were not found");
     for page in pages {
-        for host in hosts(&read(&page)) {
+        for host in hosts(&read_file(&page)) {
             assert!(KNOWN_HOSTS.contains(&host.as_str()), "{page} names {host}");
         }
     }

@@ -1,6 +1,6 @@
 //! Every dependency of a manifest is used by the sources of its package.
 
-use crate::repository::{files, graph, read, root};
+use crate::repository::{graph, list_files, read_file, repository_root};
 use architecture::syntax::idents;
 use std::collections::BTreeSet;
 
@@ -19,12 +19,12 @@ fn crate_names(manifest: &toml::Table, tables: &[&str]) -> BTreeSet<String> {
 fn every_dependency_is_used() {
     let mut unused = Vec::new();
     for package in architecture::files::packages() {
-        let folder = package.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-        let manifest: toml::Table = read(&format!("{folder}/Cargo.toml")).parse().unwrap();
+        let folder = package.strip_prefix(repository_root()).unwrap().to_str().unwrap().to_owned();
+        let manifest: toml::Table = read_file(&format!("{folder}/Cargo.toml")).parse().unwrap();
         let shipped = &graph(&folder).first_names;
-        let everywhere: BTreeSet<_> = files(&folder, &[".rs"])
+        let everywhere: BTreeSet<_> = list_files(&folder, &[".rs"])
             .iter()
-            .flat_map(|file| idents(&read(file)))
+            .flat_map(|file| idents(&read_file(file)))
             .map(|ident| ident.to_string())
             .collect();
         for (tables, names, how) in [
@@ -48,12 +48,12 @@ fn every_dependency_is_used() {
 
 #[test]
 fn every_shared_dependency_is_taken_by_a_package() {
-    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let manifest: toml::Table = read_file("Cargo.toml").parse().unwrap();
     let workspace = manifest["workspace"].as_table().unwrap();
     let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
     let taken: BTreeSet<_> = architecture::files::packages()
         .iter()
-        .map(|package| architecture::files::read(&package.join("Cargo.toml")))
+        .map(|package| architecture::files::read_file(&package.join("Cargo.toml")))
         .flat_map(|text| crate_names(&text.parse().unwrap(), &tables))
         .collect();
     let shared = crate_names(workspace, &["dependencies"]);

@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p architecture -- prose` prints the counts of each package.
 
-use crate::repository::{files, read, root};
+use crate::repository::{list_files, read_file, repository_root};
 use architecture::prose::{self, Prose, share};
 use architecture::syntax::parse;
 use architecture::vocabulary::barred;
@@ -51,10 +51,10 @@ const TOLERATED_COMMENTS: f64 = 3.0;
 fn counts(package: &str) -> (Vec<String>, Prose) {
     let mut names = Vec::new();
     let mut counted = Prose::default();
-    for file in files(package, &[".rs"]) {
-        let found = barred(&parse(&root().join(&file)));
+    for file in list_files(package, &[".rs"]) {
+        let found = barred(&parse(&repository_root().join(&file)));
         names.extend(found.iter().map(|b| format!("{file}:{}: {} {}", b.line, b.kind, b.name)));
-        counted = counted + prose::count(&read(&file));
+        counted = counted + prose::count(&read_file(&file));
     }
     (names, counted)
 }
@@ -64,7 +64,7 @@ fn names_and_comments_say_the_thing() {
     let mut wrong = Vec::new();
     let mut table = Vec::new();
     for package in architecture::files::packages() {
-        let package = package.strip_prefix(root()).unwrap().to_str().unwrap();
+        let package = package.strip_prefix(repository_root()).unwrap().to_str().unwrap();
         let maximum = MAXIMA.iter().find(|maximum| maximum.package == package);
         let (names, files, comments) =
             maximum.map_or((0, 0, 0), |m| (m.names, m.files, m.comments));
@@ -89,7 +89,7 @@ fn names_and_comments_say_the_thing() {
             table.push(format!("    max(\"{package}\", {names}, {files}, {opening}),"));
         }
     }
-    let gone = MAXIMA.iter().filter(|maximum| !root().join(maximum.package).exists());
+    let gone = MAXIMA.iter().filter(|maximum| !repository_root().join(maximum.package).exists());
     wrong.extend(gone.map(|maximum| format!("there is no {} any more", maximum.package)));
     let now = table.join("\n");
     assert!(wrong.is_empty(), "{}\nIf counts fell, lower them; now:\n{now}", wrong.join("\n"));
@@ -98,8 +98,8 @@ fn names_and_comments_say_the_thing() {
 /// Files of a package with the line numbers of their opening interrogatives.
 fn openers(package: &str) -> String {
     let mut found = String::new();
-    for file in files(package, &[".rs"]) {
-        let text = read(&file);
+    for file in list_files(package, &[".rs"]) {
+        let text = read_file(&file);
         let lines = prose::doc_lines(&text)
             .filter(|line| line.first && prose::interrogative(line.text).is_some());
         for line in lines {

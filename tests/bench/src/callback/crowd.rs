@@ -3,21 +3,21 @@
 use paihao_wechat::CallbackToken;
 use paihao_wechat::callback::signature;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wechat_sim::{PushMode, SimAccount, Warp, msg_signature, seal, unseal};
+use wechat_sim::{PushMode, SealOverrides, SimAccount, msg_signature, seal, unseal};
 
 /// The account's name in the deployment, and the one queue of each of its sites.
 pub const ACCOUNT: &str = "shop";
 pub const QUEUE: &str = "a";
 /// A second account, in secure mode, with as many sites of its own.
-pub const SEALED: &str = "sealed";
+pub const SECURE_ACCOUNT: &str = "sealed";
 
-const NONCE: &str = "794508645";
-/// What [`Form::fill`] writes over.
-const NOBODY: &str = "oBench0000000000000000000000";
-const NOWHERE: &str = "s00000";
+const CALLBACK_NONCE: &str = "794508645";
+/// What [`CallbackForm::fill`] writes over.
+const OPENID_BLANK: &str = "oBench0000000000000000000000";
+const SITE_BLANK: &str = "s00000";
 
 /// All people of a run. Whoever has scanned does not come again.
-pub struct Crowd {
+pub struct ScanGenerator {
     account: SimAccount,
     sites: usize,
     next: AtomicU64,
@@ -26,44 +26,44 @@ pub struct Crowd {
 /// A callback with blanks for the person and the site: filling it in costs a few stores, so that
 /// the load generator leaves the machine to those who are measured.
 #[derive(Clone)]
-pub struct Form {
+pub struct CallbackForm {
     bytes: Vec<u8>,
-    people: Vec<usize>,
-    site: usize,
+    openid_offsets: Vec<usize>,
+    site_offset: usize,
     /// In secure mode the bytes are what is sealed anew for each request.
-    envelope: Option<Envelope>,
+    envelope: Option<SealedEnvelope>,
 }
 
 /// What a sealed body is sent in. The simulator's own sealing: some microseconds a request.
 #[derive(Clone)]
-struct Envelope {
+struct SealedEnvelope {
     account: SimAccount,
     port: u16,
     timestamp: String,
     request: Vec<u8>,
 }
 
-impl Crowd {
-    pub fn new(sites: usize) -> Crowd {
+impl ScanGenerator {
+    pub fn new(sites: usize) -> ScanGenerator {
         assert!(sites <= 100_000, "a site's name has five digits");
-        Crowd { account: SimAccount::default(), sites, next: AtomicU64::new(1) }
+        ScanGenerator { account: SimAccount::default(), sites, next: AtomicU64::new(1) }
     }
 
     /// The next person, and the site whose code they scan: any, each as likely as the other.
     pub fn next(&self) -> (u64, usize) {
         let person = self.next.fetch_add(1, Ordering::Relaxed);
-        (person, (mixed(person) % self.sites as u64) as usize)
+        (person, (mix(person) % self.sites as u64) as usize)
     }
 
     /// The callback of a scan, signed now, for the server at this port; in secure mode if `sealed`.
-    pub fn form(&self, port: u16, now_ms: i64, sealed: bool) -> Form {
-        let account = if sealed { sealed_account() } else { self.account.clone() };
+    pub fn callback_form(&self, port: u16, now_ms: i64, sealed: bool) -> CallbackForm {
+        let account = if sealed { secure_account() } else { self.account.clone() };
         let now = now_ms / 1000;
         let timestamp = now.to_string();
-        let nowhere = if sealed { sealed_site(0) } else { NOWHERE.to_owned() };
+        let nowhere = if sealed { secure_site_id(0) } else { SITE_BLANK.to_owned() };
         let body = format!(
             "<xml><ToUserName><![CDATA[{us}]]></ToUserName>\n\
-             <FromUserName><![CDATA[{NOBODY}]]></FromUserName>\n\
+             <FromUserName><![CDATA[{OPENID_BLANK}]]></FromUserName>\n\
              <CreateTime>{now}</CreateTime>\n\
              <MsgType><![CDATA[event]]></MsgType>\n\
              <Event><![CDATA[SCAN]]></Event>\n\
@@ -74,24 +74,32 @@ impl Crowd {
             ticket = "bench".repeat(18),
         );
         let (text, envelope) = if sealed {
-            (body, Some(Envelope { account, port, timestamp, request: Vec::new() }))
+            (body, Some(SealedEnvelope { account, port, timestamp, request: Vec::new() }))
         } else {
             let query = query(&account, &timestamp);
-            (format!("{}{body}", head(port, ACCOUNT, &query, body.len())), None)
+            (format!("{}{body}", request_head(port, ACCOUNT, &query, body.len())), None)
         };
-        let people = text.match_indices(NOBODY).map(|(at, _)| at + NOBODY.len()).collect();
+        let people =
+            text.match_indices(OPENID_BLANK).map(|(at, _)| at + OPENID_BLANK.len()).collect();
         let site = text.find(&nowhere).expect("the text was made with it") + nowhere.len();
-        Form { bytes: text.into_bytes(), people, site, envelope }
+        CallbackForm {
+            bytes: text.into_bytes(),
+            openid_offsets: people,
+            site_offset: site,
+            envelope,
+        }
     }
 }
 
 fn query(account: &SimAccount, timestamp: &str) -> String {
     let token = CallbackToken::new(&*account.callback_token);
-    let signature = signature(&token, timestamp, NONCE);
-    format!("signature={signature}&timestamp={timestamp}&nonce={NONCE}&openid={NOBODY}")
+    let signature = signature(&token, timestamp, CALLBACK_NONCE);
+    format!(
+        "signature={signature}&timestamp={timestamp}&nonce={CALLBACK_NONCE}&openid={OPENID_BLANK}"
+    )
 }
 
-fn head(port: u16, account: &str, query: &str, length: usize) -> String {
+fn request_head(port: u16, account: &str, query: &str, length: usize) -> String {
     format!(
         "POST /wechat/{account}?{query} HTTP/1.1\r\n\
          Host: 127.0.0.1:{port}\r\n\
@@ -104,7 +112,7 @@ fn head(port: u16, account: &str, query: &str, length: usize) -> String {
 }
 
 /// The account in secure mode, as WeChat has it.
-pub fn sealed_account() -> SimAccount {
+pub fn secure_account() -> SimAccount {
     SimAccount {
         appid: "wx00000000005ea1ed".into(),
         mode: PushMode::Secure,
@@ -113,33 +121,34 @@ pub fn sealed_account() -> SimAccount {
 }
 
 /// What a sealed reply says.
-pub fn opened(account: &SimAccount, reply: &str) -> Option<Vec<u8>> {
+pub fn unseal_reply(account: &SimAccount, reply: &str) -> Option<Vec<u8>> {
     let (_, rest) = reply.split_once("<Encrypt><![CDATA[")?;
     let (sealed, _) = rest.split_once("]]>")?;
     unseal(&account.aes_key, &account.appid, sealed).ok()
 }
 
-impl Form {
+impl CallbackForm {
     /// The request of this person at this site.
     pub fn fill(&mut self, person: u64, site: usize) -> &[u8] {
-        for &end in &self.people {
-            write_digits(&mut self.bytes[..end], person, NOBODY.len() - "oBench".len());
+        for &end in &self.openid_offsets {
+            write_digits(&mut self.bytes[..end], person, OPENID_BLANK.len() - "oBench".len());
         }
-        write_digits(&mut self.bytes[..self.site], site as u64, NOWHERE.len() - 1);
+        write_digits(&mut self.bytes[..self.site_offset], site as u64, SITE_BLANK.len() - 1);
         match &mut self.envelope {
             None => &self.bytes,
-            Some(envelope) => envelope.around(&self.bytes, person),
+            Some(envelope) => envelope.wrap(&self.bytes, person),
         }
     }
 }
 
-impl Envelope {
-    fn around(&mut self, body: &[u8], person: u64) -> &[u8] {
-        let Envelope { account, port, timestamp, request } = self;
+impl SealedEnvelope {
+    fn wrap(&mut self, body: &[u8], person: u64) -> &[u8] {
+        let SealedEnvelope { account, port, timestamp, request } = self;
         let mut random = *b"0000000000000000";
         write_digits(&mut random, person, 16);
-        let sealed = seal(&account.aes_key, &account.appid, random, body, &Warp::default());
-        let signed = msg_signature(&account.callback_token, timestamp, NONCE, &sealed);
+        let sealed =
+            seal(&account.aes_key, &account.appid, random, body, &SealOverrides::default());
+        let signed = msg_signature(&account.callback_token, timestamp, CALLBACK_NONCE, &sealed);
         let query =
             format!("{}&encrypt_type=aes&msg_signature={signed}", query(account, timestamp));
         let body = format!(
@@ -148,19 +157,20 @@ impl Envelope {
             account.original_id
         );
         request.clear();
-        request.extend_from_slice(head(*port, SEALED, &query, body.len()).as_bytes());
+        request
+            .extend_from_slice(request_head(*port, SECURE_ACCOUNT, &query, body.len()).as_bytes());
         request.extend_from_slice(body.as_bytes());
         request
     }
 }
 
 /// The id of the i-th site.
-pub fn site(i: usize) -> String {
+pub fn site_id(i: usize) -> String {
     format!("s{i:05}")
 }
 
 /// The id of the i-th site of the account in secure mode.
-pub fn sealed_site(i: usize) -> String {
+pub fn secure_site_id(i: usize) -> String {
     format!("t{i:05}")
 }
 
@@ -172,7 +182,7 @@ fn write_digits(before: &mut [u8], mut number: u64, digits: usize) {
 }
 
 /// Neighbouring numbers come out far from each other (SplitMix64's last steps).
-fn mixed(number: u64) -> u64 {
+fn mix(number: u64) -> u64 {
     let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -182,12 +192,12 @@ fn mixed(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_wechat::callback::{self, CallbackQuery, Event, Kind};
+    use paihao_wechat::callback::{self, CallbackQuery, Event, MessageKind};
 
     #[test]
     fn a_filled_form_is_a_signed_scan_of_that_person_at_that_site() {
-        let crowd = Crowd::new(1000);
-        let mut form = crowd.form(8080, 1_763_000_000_000, false);
+        let crowd = ScanGenerator::new(1000);
+        let mut form = crowd.callback_form(8080, 1_763_000_000_000, false);
         form.fill(999_999_999_999, 999);
         let text = String::from_utf8(form.fill(1_234_567, 42).to_vec()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -201,26 +211,26 @@ mod tests {
 
         let message = callback::parse(body.as_bytes(), 65_536).unwrap();
         assert_eq!(message.from_user.expose(), "oBench0000000000000001234567");
-        let Kind::Event(Event::Scan { scene, .. }) = message.kind else { panic!() };
+        let MessageKind::Event(Event::Scan { scene, .. }) = message.kind else { panic!() };
         assert_eq!(scene.as_deref(), Some("q_s00042_a"));
-        assert_eq!(site(42), "s00042");
+        assert_eq!(site_id(42), "s00042");
     }
 
     #[test]
     fn a_sealed_form_is_what_its_account_opens() {
-        let mut form = Crowd::new(1000).form(8080, 1_763_000_000_000, true);
+        let mut form = ScanGenerator::new(1000).callback_form(8080, 1_763_000_000_000, true);
         let text = String::from_utf8(form.fill(7, 42).to_vec()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.contains("/wechat/sealed?") && head.contains("encrypt_type=aes"), "{head}");
         assert!(head.ends_with(&format!("Content-Length: {}", body.len())), "{head}");
-        let scan = String::from_utf8(opened(&sealed_account(), body).unwrap()).unwrap();
+        let scan = String::from_utf8(unseal_reply(&secure_account(), body).unwrap()).unwrap();
         assert!(scan.contains("oBench0000000000000000000007") && scan.contains("q_t00042_a"));
-        assert_eq!(sealed_site(42), "t00042");
+        assert_eq!(secure_site_id(42), "t00042");
     }
 
     #[test]
     fn everybody_comes_once_and_every_site_is_visited() {
-        let crowd = Crowd::new(10);
+        let crowd = ScanGenerator::new(10);
         let mut visits = [0; 10];
         let people: std::collections::BTreeSet<u64> = (0..10_000)
             .map(|_| {

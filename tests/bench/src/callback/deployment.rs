@@ -1,9 +1,9 @@
 //! What is measured, set up: real NATS and Redis, one process per role of the product, one per
 //! server beside it, and the simulator in the measuring process.
 
-use super::crowd::{ACCOUNT, QUEUE, SEALED, sealed_account, sealed_site, site};
-use super::servers::Kind;
-use crate::member::{Member, until};
+use super::crowd::{ACCOUNT, QUEUE, SECURE_ACCOUNT, secure_account, secure_site_id, site_id};
+use super::servers::BaselineKind;
+use crate::member::{RoleProcess, wait_until};
 use anyhow::{Context, ensure};
 use async_nats::jetstream::consumer::pull;
 use harness::{NatsServer, Program, RedisServer, free_port};
@@ -23,16 +23,16 @@ use wechat_sim::{Quotas, SimAccount, SimConfig, SimTemplate, Simulator};
 pub struct Deployment {
     pub nats: NatsServer,
     pub redis: RedisServer,
-    pub gateway: Member,
-    pub token: Member,
-    pub notifier: Member,
+    pub gateway: RoleProcess,
+    pub token: RoleProcess,
+    pub notifier: RoleProcess,
     wechat: Simulator,
     sites: usize,
     program: PathBuf,
 }
 
 /// A server beside the gateway.
-pub struct Beside {
+pub struct BaselineServer {
     pub program: Program,
     pub port: u16,
 }
@@ -41,20 +41,20 @@ impl Deployment {
     /// Starts servers and roles, and waits until all are ready.
     pub async fn start(sites: usize, wechat_answers_in: Duration) -> anyhow::Result<Deployment> {
         let wechat = Simulator::start(SimConfig {
-            accounts: vec![SimAccount::default(), sealed_account()],
+            accounts: vec![SimAccount::default(), secure_account()],
             quotas: Quotas::unlimited(),
             everybody_follows: true,
             ..SimConfig::default()
         })
         .await?;
-        wechat.behave(|behaviour| {
+        wechat.change_behaviour(|behaviour| {
             behaviour.latency = wechat_answers_in;
             behaviour.receipt.pushed = false;
         });
         let (nats, redis) = (NatsServer::start(), RedisServer::start());
         let program = std::env::current_exe().context("this program does not know its file")?;
         let start = |role: &str| {
-            Member::start(&program, role, |port, admin| {
+            RoleProcess::start(&program, role, |port, admin| {
                 configuration(sites, "", port, admin, &nats, &redis, &wechat)
             })
         };
@@ -62,35 +62,35 @@ impl Deployment {
         let deployment =
             Deployment { nats, redis, gateway, token, notifier, wechat, sites, program };
         for member in [&deployment.gateway, &deployment.token, &deployment.notifier] {
-            member.until_ready().await?;
+            member.wait_until_ready().await?;
         }
         Ok(deployment)
     }
 
     /// One gateway more, with this in its section on the pool of ready codes.
-    pub async fn further_gateway(&self, pool: &str) -> anyhow::Result<Member> {
+    pub async fn add_gateway(&self, pool: &str) -> anyhow::Result<RoleProcess> {
         let pool = format!("[gateway.pool]\n{pool}");
         let Deployment { sites, nats, redis, wechat, program, .. } = self;
-        let member = Member::start(program, "gateway", |port, admin| {
+        let member = RoleProcess::start(program, "gateway", |port, admin| {
             configuration(*sites, &pool, port, admin, nats, redis, wechat)
         });
-        member.until_ready().await?;
+        member.wait_until_ready().await?;
         Ok(member)
     }
 
     /// Calls to WeChat so far that a code takes: for a token, for the code, for its picture.
-    pub fn calls_for_codes(&self) -> u64 {
+    pub fn qr_api_calls(&self) -> u64 {
         let calls = self.wechat.stats().calls;
         let paths = ["/cgi-bin/stable_token", "/cgi-bin/qrcode/create", "/cgi-bin/showqrcode"];
         paths.iter().filter_map(|path| calls.get(*path)).sum()
     }
 
     /// A commit of one ticket, as the gateway wrote it.
-    pub async fn commit(&self) -> anyhow::Result<Vec<u8>> {
+    pub async fn sample_commit(&self) -> anyhow::Result<Vec<u8>> {
         let options = NatsOptions { url: self.nats.url(), ..NatsOptions::default() };
         let ledger = NatsLedger::connect(options).await?;
         for i in 0..self.sites {
-            let subject = Subject::new(&[ACCOUNT, &site(i)])?;
+            let subject = Subject::new(&[ACCOUNT, &site_id(i)])?;
             let Some(last) = ledger.last(&LEDGER, &subject).await? else { continue };
             let commit: Commit = serde_json::from_slice(&last.entry.payload)?;
             // The first commit of a day opens it before that.
@@ -104,7 +104,12 @@ impl Deployment {
     }
 
     /// Starts a server that answers with this reply, and publishes this commit if it publishes.
-    pub async fn beside(&self, kind: Kind, commit: &[u8], reply: &str) -> anyhow::Result<Beside> {
+    pub async fn start_baseline(
+        &self,
+        kind: BaselineKind,
+        commit: &[u8],
+        reply: &str,
+    ) -> anyhow::Result<BaselineServer> {
         let (port, name) = (free_port(), format!("{kind:?}").to_lowercase());
         let commit = std::str::from_utf8(commit)?;
         let (port_text, sites) = (port.to_string(), self.sites.to_string());
@@ -118,13 +123,13 @@ impl Deployment {
         let files = [("commit", commit), ("reply", reply)];
         let program = Program::start(&self.program, &arguments.concat(), &files);
         let answers = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-        until("a server listens", answers).await.with_context(|| program.output())?;
-        Ok(Beside { program, port })
+        wait_until("a server listens", answers).await.with_context(|| program.output())?;
+        Ok(BaselineServer { program, port })
     }
 
     /// Waits until the notifier has read the whole ledger; the entries it had not when it took too
     /// long.
-    pub async fn until_planned(&self, at_most: Duration) -> anyhow::Result<u64> {
+    pub async fn wait_until_planned(&self, at_most: Duration) -> anyhow::Result<u64> {
         let client = async_nats::connect(self.nats.url()).await?;
         let context = async_nats::jetstream::new(client);
         let stream = format!("paihao_{}", LEDGER.name).to_uppercase();
@@ -152,7 +157,7 @@ impl Deployment {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         for member in [&mut self.gateway, &mut self.notifier, &mut self.token] {
             let code = member.program.stop();
-            ensure!(code == Some(0), "a role ended with {code:?}\n{}", member.said());
+            ensure!(code == Some(0), "a role ended with {code:?}\n{}", member.log_tail());
         }
         self.wechat.stop().await;
         Ok(())
@@ -195,7 +200,7 @@ fn configuration(
         appid = '{appid}'
         secret = '{secret}'
         callback_token = '{token}'
-        [accounts.{SEALED}]
+        [accounts.{SECURE_ACCOUNT}]
         appid = '{sealed_appid}'
         secret = '{secret}'
         callback_token = '{token}'
@@ -209,13 +214,13 @@ fn configuration(
         redis = redis.url(),
         wechat = wechat.base_url(),
         appid = account.appid,
-        sealed_appid = sealed_account().appid,
-        aes_key = sealed_account().aes_key,
+        sealed_appid = secure_account().appid,
+        aes_key = secure_account().aes_key,
         secret = account.secret,
         token = account.callback_token,
         template = SimTemplate::DEMO_CALLED,
     );
-    let all = (0..sites).flat_map(|i| [(ACCOUNT, site(i)), (SEALED, sealed_site(i))]);
+    let all = (0..sites).flat_map(|i| [(ACCOUNT, site_id(i)), (SECURE_ACCOUNT, secure_site_id(i))]);
     for (account, site) in all {
         write!(
             text,

@@ -17,35 +17,35 @@ pub struct Figures {
     pub reply_bytes: usize,
     pub wechat_answers_in_ms: u64,
     /// In the order in which the first round took them.
-    pub closed: Vec<Closed>,
+    pub closed: Vec<ClosedLoopFigures>,
     /// The gateway's rate divided by another server's.
-    pub ratios: Vec<Ratio>,
+    pub ratios: Vec<RateRatio>,
     /// The gateway's rate in secure mode divided by its rate in plain mode.
-    pub secure: Ratio,
-    pub open: Vec<Open>,
-    pub memory: Vec<Memory>,
-    pub truth: Truth,
+    pub secure: RateRatio,
+    pub open: Vec<OpenLoopFigures>,
+    pub memory: Vec<MemoryFigures>,
+    pub truth: ValidityChecks,
     /// Who gave the first bad reply, and what it was.
     pub first_bad: Option<String>,
 }
 
 /// One server under a closed loop.
 #[derive(Serialize)]
-pub struct Closed {
+pub struct ClosedLoopFigures {
     pub server: &'static str,
     /// Requests answered in recorded time, over all rounds.
     pub requests: u64,
-    pub per_second: Spread,
+    pub per_second: RoundSpread,
     pub latency: Latency,
     /// Processor time per request, in microseconds.
-    pub cpu_us: Cpu,
+    pub cpu_us: CpuFigures,
     /// Share of the machine's processors that others used meanwhile, 0 to 1.
     pub others: f64,
 }
 
 /// The median over the rounds, and the least and the most.
 #[derive(Serialize, Clone, Copy)]
-pub struct Spread {
+pub struct RoundSpread {
     pub median: f64,
     pub least: f64,
     pub most: f64,
@@ -62,25 +62,25 @@ pub struct Latency {
 
 /// By process.
 #[derive(Serialize)]
-pub struct Cpu {
+pub struct CpuFigures {
     pub server: f64,
     pub nats_server: f64,
     /// The measuring process; in the article's rounds the simulator's work is in it.
     pub generator: f64,
 }
 
-impl Cpu {
-    pub fn whole(&self) -> f64 {
+impl CpuFigures {
+    pub fn total(&self) -> f64 {
         self.server + self.nats_server + self.generator
     }
 }
 
 /// How the gateway compares, round by round.
 #[derive(Serialize)]
-pub struct Ratio {
+pub struct RateRatio {
     pub to: &'static str,
     #[serde(flatten)]
-    pub spread: Spread,
+    pub spread: RoundSpread,
     /// The same from processor time alone: what all of the other's processes together spend on a
     /// request, divided by what the gateway's do. It is what the ratio comes to where nobody else
     /// uses the machine, and moves far less than the rates do where somebody does.
@@ -89,7 +89,7 @@ pub struct Ratio {
 
 /// One server under a fixed rate.
 #[derive(Serialize)]
-pub struct Open {
+pub struct OpenLoopFigures {
     pub server: &'static str,
     /// Requests that became due each second.
     pub per_second: f64,
@@ -105,7 +105,7 @@ pub struct Open {
 
 /// What one process holds, in MiB.
 #[derive(Serialize)]
-pub struct Memory {
+pub struct MemoryFigures {
     pub process: &'static str,
     pub at_rest_mib: f64,
     pub after_mib: f64,
@@ -114,7 +114,7 @@ pub struct Memory {
 
 /// Whether what was measured was the real thing.
 #[derive(Serialize, Default)]
-pub struct Truth {
+pub struct ValidityChecks {
     /// Callbacks to the gateway over the whole run, warm-up included.
     pub callbacks: u64,
     /// Replies of any server without what they should hold.
@@ -125,9 +125,9 @@ pub struct Truth {
     pub unplanned: u64,
 }
 
-impl Spread {
+impl RoundSpread {
     /// Of at least one value.
-    pub fn of(values: impl IntoIterator<Item = f64>) -> Spread {
+    pub fn from_values(values: impl IntoIterator<Item = f64>) -> RoundSpread {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let middle = values.len() / 2;
@@ -135,7 +135,7 @@ impl Spread {
             1 => values[middle],
             _ => (values[middle - 1] + values[middle]) / 2.0,
         };
-        Spread { median, least: values[0], most: values[values.len() - 1] }
+        RoundSpread { median, least: values[0], most: values[values.len() - 1] }
     }
 }
 
@@ -151,9 +151,9 @@ impl From<&Histogram<u64>> for Latency {
     }
 }
 
-impl Truth {
+impl ValidityChecks {
     /// Looks whether every site gave out its numbers in order.
-    pub fn judge(&mut self, serials: &mut [Vec<u32>]) {
+    pub fn check_serials(&mut self, serials: &mut [Vec<u32>]) {
         for given in serials {
             given.sort_unstable();
             let in_order = given.iter().copied().eq(1..=given.len() as u32);
@@ -162,7 +162,7 @@ impl Truth {
     }
 
     /// Whether the figures are about what they say.
-    pub fn holds(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         self.bad_replies == 0 && self.sites_out_of_order == 0
     }
 }
@@ -173,16 +173,16 @@ mod tests {
 
     #[test]
     fn the_middle_of_rounds() {
-        let odd = Spread::of([3.0, 1.0, 10.0]);
+        let odd = RoundSpread::from_values([3.0, 1.0, 10.0]);
         assert_eq!((odd.median, odd.least, odd.most), (3.0, 1.0, 10.0));
-        assert_eq!(Spread::of([1.0, 2.0, 4.0, 9.0]).median, 3.0);
+        assert_eq!(RoundSpread::from_values([1.0, 2.0, 4.0, 9.0]).median, 3.0);
     }
 
     #[test]
     fn a_gap_and_a_repeat_are_found() {
-        let mut truth = Truth::default();
-        truth.judge(&mut [vec![2, 1, 3], vec![], vec![1, 3], vec![1, 1, 2]]);
+        let mut truth = ValidityChecks::default();
+        truth.check_serials(&mut [vec![2, 1, 3], vec![], vec![1, 3], vec![1, 1, 2]]);
         assert_eq!(truth.sites_out_of_order, 2);
-        assert!(!truth.holds());
+        assert!(!truth.is_valid());
     }
 }

@@ -1,7 +1,7 @@
 //! The load: a closed loop finds the most that a server does, an open one what people wait.
 
-use super::crowd::{Crowd, Form, opened, sealed_account};
-use super::wire::{Reply, Wire};
+use super::crowd::{CallbackForm, ScanGenerator, secure_account, unseal_reply};
+use super::wire::{HttpConnection, HttpReply};
 use anyhow::Context;
 use hdrhistogram::Histogram;
 use paihao_chassis::clock::{Clock, SystemClock};
@@ -16,12 +16,12 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
     pub port: u16,
-    pub good: Good,
+    pub expected: ExpectedReply,
 }
 
 /// What a good answer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Good {
+pub enum ExpectedReply {
     /// A number. A new one at its site every time, if the server gives real ones.
     Number,
     /// The same, sealed as in secure mode; the requests are, too.
@@ -32,22 +32,22 @@ pub enum Good {
 
 /// How long to ask.
 #[derive(Debug, Clone, Copy)]
-pub struct Span {
+pub struct LoadSpan {
     /// Before anything is recorded.
-    pub lead: Duration,
+    pub warm_up: Duration,
     /// While it is recorded.
-    pub time: Duration,
+    pub recorded: Duration,
     /// Requests to record at least, should that take longer: a machine that is busy with other
     /// things may let few through.
-    pub least: u64,
+    pub min_requests: u64,
     /// Requests at most, those of the lead included.
-    pub most: u64,
+    pub max_requests: u64,
 }
 
 /// What came of it. Times are in nanoseconds.
-pub struct Tally {
+pub struct LoadResult {
     /// All requests that were answered, those of the lead included.
-    pub made: u64,
+    pub answered: u64,
     /// Those that were answered in the recorded time.
     pub recorded: u64,
     /// How long was recorded.
@@ -57,27 +57,27 @@ pub struct Tally {
     /// Open loop only: from when a request was due to when it was sent.
     pub late: Histogram<u64>,
     /// Site and serial of every number.
-    pub given: Vec<(usize, u32)>,
+    pub serials: Vec<(usize, u32)>,
     /// Answers that were not good.
-    pub bad: u64,
+    pub unexpected: u64,
     /// The first of them.
     pub first_bad: Option<String>,
     /// A good answer, if good ones hold numbers.
     pub sample: Option<String>,
 }
 
-impl Tally {
-    fn new(time: Duration) -> Tally {
+impl LoadResult {
+    fn new(time: Duration) -> LoadResult {
         let histogram =
             || Histogram::new_with_bounds(1_000, 60_000_000_000, 3).expect("constant bounds");
-        Tally {
-            made: 0,
+        LoadResult {
+            answered: 0,
             recorded: 0,
             time,
             latency: histogram(),
             late: histogram(),
-            given: Vec::new(),
-            bad: 0,
+            serials: Vec::new(),
+            unexpected: 0,
             first_bad: None,
             sample: None,
         }
@@ -88,33 +88,35 @@ impl Tally {
         self.recorded as f64 / self.time.as_secs_f64()
     }
 
-    pub fn add(&mut self, other: Tally) {
-        self.made += other.made;
+    pub fn merge(&mut self, other: LoadResult) {
+        self.answered += other.answered;
         self.recorded += other.recorded;
         self.latency.add(&other.latency).expect("the same bounds");
         self.late.add(&other.late).expect("the same bounds");
-        self.given.extend(other.given);
-        self.bad += other.bad;
+        self.serials.extend(other.serials);
+        self.unexpected += other.unexpected;
         self.first_bad = self.first_bad.take().or(other.first_bad);
         self.sample = self.sample.take().or(other.sample);
     }
 
-    fn judge(&mut self, reply: &Reply<'_>, good: Good, site: usize) {
-        self.made += 1;
+    fn record_reply(&mut self, reply: &HttpReply<'_>, good: ExpectedReply, site: usize) {
+        self.answered += 1;
         let number = match good {
-            Good::Number => reply.number(),
-            Good::SealedNumber => sealed_number(reply),
-            Good::Success => None,
+            ExpectedReply::Number => reply.ticket_serial(),
+            ExpectedReply::SealedNumber => sealed_number(reply),
+            ExpectedReply::Success => None,
         };
         let number = number.filter(|_| reply.status == 200);
         match number {
             Some(serial) => {
-                self.given.push((site, serial));
+                self.serials.push((site, serial));
                 self.sample.get_or_insert_with(|| String::from_utf8_lossy(reply.body).into());
             }
-            None if good == Good::Success && reply.status == 200 && reply.body == b"success" => {}
+            None if good == ExpectedReply::Success
+                && reply.status == 200
+                && reply.body == b"success" => {}
             None => {
-                self.bad += 1;
+                self.unexpected += 1;
                 let said = || format!("{} {}", reply.status, String::from_utf8_lossy(reply.body));
                 self.first_bad.get_or_insert_with(said);
             }
@@ -122,35 +124,36 @@ impl Tally {
     }
 }
 
-fn sealed_number(reply: &Reply<'_>) -> Option<u32> {
-    let plain = opened(&sealed_account(), std::str::from_utf8(reply.body).ok()?)?;
-    Reply { status: reply.status, body: &plain }.number()
+fn sealed_number(reply: &HttpReply<'_>) -> Option<u32> {
+    let plain = unseal_reply(&secure_account(), std::str::from_utf8(reply.body).ok()?)?;
+    HttpReply { status: reply.status, body: &plain }.ticket_serial()
 }
 
 /// Each connection asks again as soon as it was answered.
-pub fn closed(
+pub fn run_closed_loop(
     target: Target,
-    crowd: &Arc<Crowd>,
+    crowd: &Arc<ScanGenerator>,
     connections: usize,
-    span: Span,
-) -> anyhow::Result<Tally> {
-    on_one_thread(async {
+    span: LoadSpan,
+) -> anyhow::Result<LoadResult> {
+    block_on_single_thread(async {
         let begun = Instant::now() + Duration::from_millis(50);
-        let (from, until) = (begun + span.lead, begun + span.lead + span.time);
+        let (from, until) = (begun + span.warm_up, begun + span.warm_up + span.recorded);
         let (made, recorded) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let mut last = from;
-        let mut all = Tally::new(span.time);
-        let mut workers = connected(target, crowd, connections, |mut wire, mut form| {
+        let mut all = LoadResult::new(span.recorded);
+        let mut workers = run_connections(target, crowd, connections, |mut wire, mut form| {
             let (crowd, made, recorded) = (crowd.clone(), made.clone(), recorded.clone());
             async move {
-                let mut tally = Tally::new(span.time);
-                let goes_on = |now| now < until || recorded.load(Ordering::Relaxed) < span.least;
+                let mut tally = LoadResult::new(span.recorded);
+                let goes_on =
+                    |now| now < until || recorded.load(Ordering::Relaxed) < span.min_requests;
                 tokio::time::sleep_until(begun).await;
                 let mut asked = Instant::now();
-                while goes_on(asked) && made.fetch_add(1, Ordering::Relaxed) < span.most {
+                while goes_on(asked) && made.fetch_add(1, Ordering::Relaxed) < span.max_requests {
                     let (person, site) = crowd.next();
-                    let reply = wire.ask(form.fill(person, site)).await?;
-                    tally.judge(&reply, target.good, site);
+                    let reply = wire.request(form.fill(person, site)).await?;
+                    tally.record_reply(&reply, target.expected, site);
                     let answered = Instant::now();
                     if answered >= from && goes_on(answered) {
                         recorded.fetch_add(1, Ordering::Relaxed);
@@ -165,12 +168,12 @@ pub fn closed(
         .await?;
         while let Some(worker) = workers.join_next().await {
             let (tally, ended) = worker.context("a connection panicked")??;
-            all.add(tally);
+            all.merge(tally);
             last = last.max(ended);
         }
         // The last answers of a full span come after it, unrecorded.
-        let was_enough = all.recorded > span.least || last < until;
-        all.time = if was_enough { span.time.min(last - from) } else { last - from };
+        let was_enough = all.recorded > span.min_requests || last < until;
+        all.time = if was_enough { span.recorded.min(last - from) } else { last - from };
         Ok(all)
     })
 }
@@ -178,26 +181,26 @@ pub fn closed(
 /// Requests become due at a fixed rate, whatever became of those before; the first connection that
 /// is free sends what has been due longest. Latency counts from when a request was due, so a server
 /// that stalls is charged for everybody who had to wait.
-pub fn open(
+pub fn run_open_loop(
     target: Target,
-    crowd: &Arc<Crowd>,
+    crowd: &Arc<ScanGenerator>,
     connections: usize,
     rate: f64,
-    span: Span,
-) -> anyhow::Result<Tally> {
+    span: LoadSpan,
+) -> anyhow::Result<LoadResult> {
     let interval = Duration::from_secs_f64(1.0 / rate);
-    let in_lead = (span.lead.as_secs_f64() * rate).ceil() as u64;
-    let in_time = (span.time.as_secs_f64() * rate) as u64;
-    let most = (in_lead + in_time.max(span.least)).min(span.most);
-    on_one_thread(async {
+    let in_lead = (span.warm_up.as_secs_f64() * rate).ceil() as u64;
+    let in_time = (span.recorded.as_secs_f64() * rate) as u64;
+    let most = (in_lead + in_time.max(span.min_requests)).min(span.max_requests);
+    block_on_single_thread(async {
         let begun = Instant::now() + Duration::from_millis(50);
-        let from = begun + span.lead;
+        let from = begun + span.warm_up;
         let due = move |i: u64| begun + Duration::from_secs_f64(interval.as_secs_f64() * i as f64);
         let (turn, next) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicU64::new(0)));
-        let mut workers = connected(target, crowd, connections, |mut wire, mut form| {
+        let mut workers = run_connections(target, crowd, connections, |mut wire, mut form| {
             let (crowd, turn, next) = (crowd.clone(), turn.clone(), next.clone());
             async move {
-                let mut tally = Tally::new(span.time);
+                let mut tally = LoadResult::new(span.recorded);
                 loop {
                     turn.acquire().await.context("the turns ended")?.forget();
                     let i = next.fetch_add(1, Ordering::Relaxed);
@@ -207,8 +210,8 @@ pub fn open(
                     let due = due(i);
                     let late = Instant::now() - due;
                     let (person, site) = crowd.next();
-                    let reply = wire.ask(form.fill(person, site)).await?;
-                    tally.judge(&reply, target.good, site);
+                    let reply = wire.request(form.fill(person, site)).await?;
+                    tally.record_reply(&reply, target.expected, site);
                     if due >= from {
                         tally.recorded += 1;
                         tally.latency.saturating_record(nanos(due.elapsed()));
@@ -229,9 +232,9 @@ pub fn open(
                 turn.add_permits(connections);
             }
         });
-        let mut all = Tally::new(span.time);
+        let mut all = LoadResult::new(span.recorded);
         while let Some(worker) = workers.join_next().await {
-            all.add(worker.context("a connection panicked")??);
+            all.merge(worker.context("a connection panicked")??);
         }
         caller.join().map_err(|_| anyhow::anyhow!("the caller of turns panicked"))?;
         Ok(all)
@@ -239,26 +242,26 @@ pub fn open(
 }
 
 /// Opens all connections, and starts what each is to do.
-async fn connected<T: Send + 'static, F>(
+async fn run_connections<T: Send + 'static, F>(
     target: Target,
-    crowd: &Crowd,
+    crowd: &ScanGenerator,
     connections: usize,
-    worker: impl Fn(Wire, Form) -> F,
+    worker: impl Fn(HttpConnection, CallbackForm) -> F,
 ) -> anyhow::Result<JoinSet<anyhow::Result<T>>>
 where
     F: Future<Output = anyhow::Result<T>> + Send + 'static,
 {
-    let sealed = target.good == Good::SealedNumber;
-    let form = crowd.form(target.port, SystemClock.now_ms(), sealed);
+    let sealed = target.expected == ExpectedReply::SealedNumber;
+    let form = crowd.callback_form(target.port, SystemClock.now_ms(), sealed);
     let mut workers = JoinSet::new();
     for _ in 0..connections {
-        workers.spawn(worker(Wire::to(target.port).await?, form.clone()));
+        workers.spawn(worker(HttpConnection::connect(target.port).await?, form.clone()));
     }
     Ok(workers)
 }
 
 /// One thread is enough for the load, and costs the servers least.
-fn on_one_thread<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+fn block_on_single_thread<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 

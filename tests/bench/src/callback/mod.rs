@@ -1,6 +1,6 @@
 //! `bench callback`: from WeChat's callback to a number that is durable, beside what bounds it.
 //!
-//! In reading order: [`crowd`] is who scans, [`wire`] and [`load`] bring it to a server and watch
+//! In reading order: [`scans`] is who scans, [`wire`] and [`call_plan`] bring it to a server and watch
 //! the clock; [`deployment`] starts the product and [`servers`] are what stands beside it;
 //! [`turns`] is one server under load and [`rounds`] the whole course; [`figures`] is what was found and [`report`] says it.
 
@@ -65,7 +65,7 @@ pub struct Options {
 }
 
 impl Options {
-    fn settled(&self) -> Options {
+    fn with_defaults(&self) -> Options {
         let mut options = self.clone();
         if self.short {
             options.seconds = 0.5;
@@ -84,7 +84,7 @@ impl Options {
 
 /// Measures, prints, and leaves nothing running.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let options = options.settled();
+    let options = options.with_defaults();
     ensure!(options.rounds > 0 && options.connections > 0, "nothing to measure");
     ensure!((1..=100_000).contains(&options.sites), "1 to 100000 sites");
     ensure!(options.seconds > 0.0 && options.open_seconds > 0.0, "no time to measure in");
@@ -94,7 +94,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
     }
     ensure!(
-        figures.truth.holds(),
+        figures.truth.is_valid(),
         "the figures are not to be trusted: see the report's last lines"
     );
     Ok(())

@@ -1,6 +1,8 @@
 //! The figures as people read them.
 
-use super::figures::{Closed, Figures, Latency, Memory, Open, Ratio, Truth};
+use super::figures::{
+    ClosedLoopFigures, Figures, Latency, MemoryFigures, OpenLoopFigures, RateRatio, ValidityChecks,
+};
 use std::fmt::Write;
 
 /// The whole report.
@@ -36,7 +38,7 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
     truth(&figures.truth, figures.first_bad.as_deref(), out)
 }
 
-fn closed(servers: &[Closed], out: &mut String) -> std::fmt::Result {
+fn closed(servers: &[ClosedLoopFigures], out: &mut String) -> std::fmt::Result {
     writeln!(out, "\nClosed loop: each connection asks again as soon as it was answered")?;
     writeln!(
         out,
@@ -67,19 +69,19 @@ fn closed(servers: &[Closed], out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn ratios(ratios: &[Ratio], out: &mut String) -> std::fmt::Result {
+fn ratios(ratios: &[RateRatio], out: &mut String) -> std::fmt::Result {
     writeln!(
         out,
         "\nThe gateway's rate divided by another's, per round: median (least..most), and by CPU alone",
     )?;
-    for Ratio { to, spread, by_cpu } in ratios {
+    for RateRatio { to, spread, by_cpu } in ratios {
         let (median, least, most) = (spread.median, spread.least, spread.most);
         writeln!(out, "  ÷ {to:<13}{median:>7.2} ({least:.2}..{most:.2})  {by_cpu:>7.2}")?;
     }
     Ok(())
 }
 
-fn open(servers: &[Open], out: &mut String) -> std::fmt::Result {
+fn open(servers: &[OpenLoopFigures], out: &mut String) -> std::fmt::Result {
     writeln!(out, "\nOpen loop: latency in ms from when a request was due")?;
     writeln!(
         out,
@@ -105,17 +107,17 @@ fn open(servers: &[Open], out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn memory(processes: &[Memory], callbacks: u64, out: &mut String) -> std::fmt::Result {
+fn memory(processes: &[MemoryFigures], callbacks: u64, out: &mut String) -> std::fmt::Result {
     writeln!(out, "\nMemory in MiB (resident), at rest and after {callbacks} callbacks")?;
     writeln!(out, "  process          at rest    after     peak")?;
-    for Memory { process, at_rest_mib, after_mib, peak_mib } in processes {
+    for MemoryFigures { process, at_rest_mib, after_mib, peak_mib } in processes {
         writeln!(out, "  {process:<14}{at_rest_mib:>10.1} {after_mib:>8.1} {peak_mib:>8.1}")?;
     }
     Ok(())
 }
 
-fn truth(truth: &Truth, first_bad: Option<&str>, out: &mut String) -> std::fmt::Result {
-    let Truth { callbacks, bad_replies, sites_out_of_order, unplanned } = truth;
+fn truth(truth: &ValidityChecks, first_bad: Option<&str>, out: &mut String) -> std::fmt::Result {
+    let ValidityChecks { callbacks, bad_replies, sites_out_of_order, unplanned } = truth;
     writeln!(out, "\nWhat was measured was the real thing:")?;
     writeln!(out, "  {callbacks} callbacks; {bad_replies} replies without what they should hold")?;
     writeln!(out, "  {sites_out_of_order} sites with a gap or a repeat in the numbers given out")?;

@@ -1,13 +1,13 @@
 //! The course of a run: everything is started, the servers take turns, everything is stopped.
 
 use super::Options;
-use super::crowd::Crowd;
-use super::deployment::{Beside, Deployment};
-use super::figures::{Figures, Memory, Truth};
-use super::load::{self, Good, Span, Tally, Target};
-use super::servers::Kind;
-use super::turns::{Server, Turn};
-use crate::process::{Usage, processors, usage};
+use super::crowd::ScanGenerator;
+use super::deployment::{BaselineServer, Deployment};
+use super::figures::{Figures, MemoryFigures, ValidityChecks};
+use super::load::{self, ExpectedReply, LoadResult, LoadSpan, Target};
+use super::servers::BaselineKind;
+use super::turns::{MeasuredServer, ServerTurn};
+use crate::process::{Usage, process_usage, processors};
 use anyhow::Context;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,26 +15,26 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
 /// Those beside the gateway, in the order of the report.
-const BESIDE: [(&str, Kind); 5] = [
-    ("floor", Kind::Floor),
-    ("floor+expect", Kind::Expecting),
-    ("floor+follow", Kind::Following),
-    ("null", Kind::Null),
-    ("article", Kind::Article),
+const BASELINES: [(&str, BaselineKind); 5] = [
+    ("floor", BaselineKind::Floor),
+    ("floor+expect", BaselineKind::Expecting),
+    ("floor+follow", BaselineKind::Following),
+    ("null", BaselineKind::Null),
+    ("article", BaselineKind::Article),
 ];
 
 /// Where gateway and floor stand among the servers.
-const GATEWAY: usize = 0;
-const FLOOR: usize = 1;
+const GATEWAY_INDEX: usize = 0;
+const FLOOR_INDEX: usize = 1;
 
 const OPEN_ROUNDS: usize = 3;
 
 /// Requests of a turn at least, and how slow an open loop becomes at most.
-const LEAST: u64 = 50;
-const SLOWEST: f64 = 25.0;
+const MIN_TURN_REQUESTS: u64 = 50;
+const MIN_OPEN_RATE: f64 = 25.0;
 
 /// Callbacks are signed anew for every stretch: a signature older than five minutes is refused.
-const STRETCH: Duration = Duration::from_secs(60);
+const SIGNATURE_LIFETIME: Duration = Duration::from_secs(60);
 
 /// Measures everything.
 pub fn measure(options: &Options) -> anyhow::Result<Figures> {
@@ -46,29 +46,32 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let wechat = Duration::from_millis(options.wechat_ms);
     let mut all = runtime.block_on(Deployment::start(options.sites, wechat))?;
-    let at_rest = usages(&all)?;
+    let at_rest = process_usages(&all)?;
     // The notifier reads every commit. Here it would only take the processor from who is measured.
     all.notifier.program.stop();
 
     say("warming up");
-    let mut run = Run::new(options, &all)?;
-    let warm = run.closed(GATEWAY, run.warm_up())?;
+    let mut run = CallbackRun::new(options, &all)?;
+    let warm = run.run_closed(GATEWAY_INDEX, run.warm_up_span())?;
     let reply = warm.tally.sample.clone().with_context(|| {
         format!("the gateway gave no number; {}", run.first_bad.as_deref().unwrap_or_default())
     })?;
-    let commit = runtime.block_on(all.commit())?;
-    let beside = run.start_beside(&runtime, &all, &commit, &reply)?;
+    let commit = runtime.block_on(all.sample_commit())?;
+    let beside = run.start_baselines(&runtime, &all, &commit, &reply)?;
 
     for round in 0..options.rounds {
         say(&format!("closed loop, round {} of {}", round + 1, options.rounds));
         run.closed_round(round)?;
     }
-    let rate = options.rate.unwrap_or((run.servers[GATEWAY].rate() / 2.0).max(SLOWEST));
+    let rate =
+        options.rate.unwrap_or((run.servers[GATEWAY_INDEX].median_rate() / 2.0).max(MIN_OPEN_RATE));
     let mut open = [Vec::new(), Vec::new()];
     for round in 0..OPEN_ROUNDS {
         say(&format!("open loop at {rate:.0} a second, round {} of {OPEN_ROUNDS}", round + 1));
-        for server in if round % 2 == 0 { [GATEWAY, FLOOR] } else { [FLOOR, GATEWAY] } {
-            let turn = run.open(server, rate)?;
+        for server in
+            if round % 2 == 0 { [GATEWAY_INDEX, FLOOR_INDEX] } else { [FLOOR_INDEX, GATEWAY_INDEX] }
+        {
+            let turn = run.run_open(server, rate)?;
             open[server].push(turn);
         }
     }
@@ -76,19 +79,20 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
 
     say(&format!("memory: up to {} callbacks in all", options.callbacks));
     all.notifier.program.restart();
-    runtime.block_on(all.notifier.until_ready())?;
-    run.fill_up()?;
-    run.truth.unplanned = runtime.block_on(all.until_planned(Duration::from_secs(600)))?;
-    let memory = memory(&at_rest, &usages(&all)?);
+    runtime.block_on(all.notifier.wait_until_ready())?;
+    run.send_remaining()?;
+    run.validity.unplanned = runtime.block_on(all.wait_until_planned(Duration::from_secs(600)))?;
+    let memory = memory_figures(&at_rest, &process_usages(&all)?);
     let nats_server = runtime.block_on(all.nats_version())?;
     runtime.block_on(all.stop())?;
     say("everything has stopped");
 
-    run.truth.judge(&mut run.serials);
-    let Run { mut servers, truth, first_bad, .. } = run;
+    run.validity.check_serials(&mut run.serials);
+    let CallbackRun { mut servers, validity: truth, first_bad, .. } = run;
     let sealed = servers.pop().context("the gateway in secure mode is the last")?;
-    let secure = sealed.ratio(&servers[GATEWAY]);
-    let ratios = servers[1..].iter().map(|other| servers[GATEWAY].ratio(other)).collect();
+    let secure = sealed.rate_ratio(&servers[GATEWAY_INDEX]);
+    let ratios =
+        servers[1..].iter().map(|other| servers[GATEWAY_INDEX].rate_ratio(other)).collect();
     let [gateway, floor] = open;
     Ok(Figures {
         build: if cfg!(debug_assertions) { "debug" } else { "release" },
@@ -100,11 +104,15 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
         reply_bytes: reply.len(),
         wechat_answers_in_ms: options.wechat_ms,
         ratios,
-        closed: servers.into_iter().chain([sealed]).map(Server::figure).collect(),
+        closed: servers
+            .into_iter()
+            .chain([sealed])
+            .map(MeasuredServer::closed_loop_figures)
+            .collect(),
         secure,
         open: vec![
-            Turn::open_figure("gateway", rate, gateway),
-            Turn::open_figure("floor", rate, floor),
+            ServerTurn::open_loop_figures("gateway", rate, gateway),
+            ServerTurn::open_loop_figures("floor", rate, floor),
         ],
         memory,
         truth,
@@ -112,61 +120,70 @@ pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     })
 }
 
-struct Run<'a> {
+struct CallbackRun<'a> {
     options: &'a Options,
-    crowd: Arc<Crowd>,
+    scans: Arc<ScanGenerator>,
     nats: u32,
-    servers: Vec<Server>,
-    truth: Truth,
+    servers: Vec<MeasuredServer>,
+    validity: ValidityChecks,
     /// What each site has given out.
     serials: Vec<Vec<u32>>,
     first_bad: Option<String>,
 }
 
-impl<'a> Run<'a> {
-    fn new(options: &'a Options, all: &Deployment) -> anyhow::Result<Run<'a>> {
-        let target = Target { port: all.gateway.port, good: Good::Number };
+impl<'a> CallbackRun<'a> {
+    fn new(options: &'a Options, all: &Deployment) -> anyhow::Result<CallbackRun<'a>> {
+        let target = Target { port: all.gateway.port, expected: ExpectedReply::Number };
         let pid = all.gateway.program.pid().context("the gateway does not run")?;
-        Ok(Run {
+        Ok(CallbackRun {
             options,
-            crowd: Arc::new(Crowd::new(options.sites)),
+            scans: Arc::new(ScanGenerator::new(options.sites)),
             nats: all.nats.pid().context("NATS does not run")?,
-            servers: vec![Server::new("gateway", pid, target)],
-            truth: Truth::default(),
+            servers: vec![MeasuredServer::new("gateway", pid, target)],
+            validity: ValidityChecks::default(),
             serials: vec![Vec::new(); 2 * options.sites],
             first_bad: None,
         })
     }
 
     /// Starts and warms up those who stand beside.
-    fn start_beside(
+    fn start_baselines(
         &mut self,
         runtime: &Runtime,
         all: &Deployment,
         commit: &[u8],
         reply: &str,
-    ) -> anyhow::Result<Vec<Beside>> {
+    ) -> anyhow::Result<Vec<BaselineServer>> {
         let mut started = Vec::new();
-        for (name, kind) in BESIDE {
-            let beside = runtime.block_on(all.beside(kind, commit, reply))?;
-            let good = if kind == Kind::Article { Good::Success } else { Good::Number };
-            let target = Target { port: beside.port, good };
+        for (name, kind) in BASELINES {
+            let beside = runtime.block_on(all.start_baseline(kind, commit, reply))?;
+            let good = if kind == BaselineKind::Article {
+                ExpectedReply::Success
+            } else {
+                ExpectedReply::Number
+            };
+            let target = Target { port: beside.port, expected: good };
             let pid = beside.program.pid().context("a server does not run")?;
-            self.servers.push(Server::new(name, pid, target));
-            self.closed(self.servers.len() - 1, self.warm_up())?;
+            self.servers.push(MeasuredServer::new(name, pid, target));
+            self.run_closed(self.servers.len() - 1, self.warm_up_span())?;
             started.push(beside);
         }
         // The same process once more, asked and answering in secure mode.
-        let Server { pid, target, .. } = self.servers[GATEWAY];
-        let target = Target { good: Good::SealedNumber, ..target };
-        self.servers.push(Server::new("secure mode", pid, target));
-        self.closed(self.servers.len() - 1, self.warm_up())?;
+        let MeasuredServer { pid, target, .. } = self.servers[GATEWAY_INDEX];
+        let target = Target { expected: ExpectedReply::SealedNumber, ..target };
+        self.servers.push(MeasuredServer::new("secure mode", pid, target));
+        self.run_closed(self.servers.len() - 1, self.warm_up_span())?;
         Ok(started)
     }
 
-    fn warm_up(&self) -> Span {
+    fn warm_up_span(&self) -> LoadSpan {
         let time = Duration::from_secs_f64(self.options.seconds.min(2.0));
-        Span { lead: Duration::ZERO, time, least: LEAST, most: u64::MAX }
+        LoadSpan {
+            warm_up: Duration::ZERO,
+            recorded: time,
+            min_requests: MIN_TURN_REQUESTS,
+            max_requests: u64::MAX,
+        }
     }
 
     /// Every server once. Who begins changes from round to round.
@@ -175,60 +192,82 @@ impl<'a> Run<'a> {
         let lead = time.mul_f64(0.125).min(Duration::from_millis(500));
         for step in 0..self.servers.len() {
             let server = (round + step) % self.servers.len();
-            let turn = self.closed(server, Span { lead, time, least: LEAST, most: u64::MAX })?;
+            let turn = self.run_closed(
+                server,
+                LoadSpan {
+                    warm_up: lead,
+                    recorded: time,
+                    min_requests: MIN_TURN_REQUESTS,
+                    max_requests: u64::MAX,
+                },
+            )?;
             self.servers[server].turns.push(turn);
         }
         Ok(())
     }
 
-    fn closed(&mut self, server: usize, span: Span) -> anyhow::Result<Turn> {
-        let Server { pid, target, .. } = self.servers[server];
-        let turn = Turn::take(pid, self.nats, || {
-            load::closed(target, &self.crowd, self.options.connections, span)
+    fn run_closed(&mut self, server: usize, span: LoadSpan) -> anyhow::Result<ServerTurn> {
+        let MeasuredServer { pid, target, .. } = self.servers[server];
+        let turn = ServerTurn::run(pid, self.nats, || {
+            load::run_closed_loop(target, &self.scans, self.options.connections, span)
         })?;
-        self.note(server, &turn.tally);
+        self.record(server, &turn.tally);
         Ok(turn)
     }
 
-    fn open(&mut self, server: usize, rate: f64) -> anyhow::Result<Turn> {
-        let Server { pid, target, .. } = self.servers[server];
+    fn run_open(&mut self, server: usize, rate: f64) -> anyhow::Result<ServerTurn> {
+        let MeasuredServer { pid, target, .. } = self.servers[server];
         let time = Duration::from_secs_f64(self.options.open_seconds);
         let lead = time.mul_f64(0.125).min(Duration::from_secs(1));
-        let span = Span { lead, time, least: LEAST, most: u64::MAX };
-        let turn = Turn::take(pid, self.nats, || {
-            load::open(target, &self.crowd, self.options.connections, rate, span)
+        let span = LoadSpan {
+            warm_up: lead,
+            recorded: time,
+            min_requests: MIN_TURN_REQUESTS,
+            max_requests: u64::MAX,
+        };
+        let turn = ServerTurn::run(pid, self.nats, || {
+            load::run_open_loop(target, &self.scans, self.options.connections, rate, span)
         })?;
-        self.note(server, &turn.tally);
+        self.record(server, &turn.tally);
         Ok(turn)
     }
 
     /// Makes callbacks until there were as many as was asked for.
-    fn fill_up(&mut self) -> anyhow::Result<()> {
-        while self.truth.callbacks < self.options.callbacks {
-            let most = self.options.callbacks - self.truth.callbacks;
-            self.closed(GATEWAY, Span { lead: Duration::ZERO, time: STRETCH, least: 0, most })?;
+    fn send_remaining(&mut self) -> anyhow::Result<()> {
+        while self.validity.callbacks < self.options.callbacks {
+            let most = self.options.callbacks - self.validity.callbacks;
+            self.run_closed(
+                GATEWAY_INDEX,
+                LoadSpan {
+                    warm_up: Duration::ZERO,
+                    recorded: SIGNATURE_LIFETIME,
+                    min_requests: 0,
+                    max_requests: most,
+                },
+            )?;
         }
         Ok(())
     }
 
-    fn note(&mut self, server: usize, tally: &Tally) {
-        self.truth.bad_replies += tally.bad;
+    fn record(&mut self, server: usize, tally: &LoadResult) {
+        self.validity.bad_replies += tally.unexpected;
         if self.first_bad.is_none() {
             let name = self.servers[server].name;
             self.first_bad = tally.first_bad.as_ref().map(|said| format!("{name}: {said}"));
         }
-        let Server { pid, target, .. } = self.servers[server];
-        if pid == self.servers[GATEWAY].pid {
-            let first = if target.good == Good::SealedNumber { self.options.sites } else { 0 };
-            self.truth.callbacks += tally.made;
-            for &(site, serial) in &tally.given {
+        let MeasuredServer { pid, target, .. } = self.servers[server];
+        if pid == self.servers[GATEWAY_INDEX].pid {
+            let first =
+                if target.expected == ExpectedReply::SealedNumber { self.options.sites } else { 0 };
+            self.validity.callbacks += tally.answered;
+            for &(site, serial) in &tally.serials {
                 self.serials[first + site].push(serial);
             }
         }
     }
 }
 
-fn usages(all: &Deployment) -> anyhow::Result<Vec<(&'static str, Usage)>> {
+fn process_usages(all: &Deployment) -> anyhow::Result<Vec<(&'static str, Usage)>> {
     let processes = [
         ("gateway", all.gateway.program.pid()),
         ("token", all.token.program.pid()),
@@ -238,15 +277,18 @@ fn usages(all: &Deployment) -> anyhow::Result<Vec<(&'static str, Usage)>> {
     ];
     let asked = processes.into_iter().map(|(name, pid)| {
         let pid = pid.with_context(|| format!("{name} does not run"))?;
-        Ok((name, usage(pid)?))
+        Ok((name, process_usage(pid)?))
     });
     asked.collect()
 }
 
-fn memory(before: &[(&'static str, Usage)], after: &[(&'static str, Usage)]) -> Vec<Memory> {
+fn memory_figures(
+    before: &[(&'static str, Usage)],
+    after: &[(&'static str, Usage)],
+) -> Vec<MemoryFigures> {
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let pairs = before.iter().zip(after);
-    let memory = pairs.map(|((process, before), (_, after))| Memory {
+    let memory = pairs.map(|((process, before), (_, after))| MemoryFigures {
         process,
         at_rest_mib: mib(before.resident),
         after_mib: mib(after.resident),

@@ -1,7 +1,7 @@
 //! The servers that stand beside the gateway, each as plain as its purpose allows, and each in a
 //! process of its own with the runtime that the product's roles have.
 
-use super::crowd::{ACCOUNT, site};
+use super::crowd::{ACCOUNT, site_id};
 use anyhow::Context;
 use async_nats::{Subject, jetstream};
 use axum::Router;
@@ -30,7 +30,7 @@ use wechat_sim::{SimAccount, SimTemplate};
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
+pub enum BaselineKind {
     /// Publishes a commit, awaits the acknowledgement, answers.
     Floor,
     /// The same, with the expectation that makes an append safe.
@@ -48,7 +48,7 @@ pub enum Kind {
 /// How to start one.
 #[derive(Args)]
 pub struct ServeOptions {
-    kind: Kind,
+    kind: BaselineKind,
     #[arg(long)]
     port: u16,
     #[arg(long)]
@@ -68,7 +68,7 @@ pub struct ServeOptions {
     reply: PathBuf,
 }
 
-type Answer = Result<Response, (StatusCode, String)>;
+type BaselineResult = Result<Response, (StatusCode, String)>;
 
 /// Serves until the process is killed.
 pub fn serve(options: &ServeOptions) -> anyhow::Result<()> {
@@ -76,18 +76,20 @@ pub fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     runtime.block_on(async {
         let reply = Bytes::from(std::fs::read(&options.reply).context("no reply to give")?);
         let routes = match options.kind {
-            Kind::Null => Router::new().route("/wechat/{account}", post(null)).with_state(reply),
-            Kind::Article => {
-                let state = Arc::new(Article::new(&options.wechat)?);
-                Router::new().route("/wechat/{account}", post(article)).with_state(state)
+            BaselineKind::Null => {
+                Router::new().route("/wechat/{account}", post(handle_null)).with_state(reply)
             }
-            Kind::Picture => {
-                let state = Arc::new(Article::new(&options.wechat)?);
-                Router::new().route("/qr/{name}", get(picture)).with_state(state)
+            BaselineKind::Article => {
+                let state = Arc::new(TutorialBaseline::new(&options.wechat)?);
+                Router::new().route("/wechat/{account}", post(handle_template)).with_state(state)
+            }
+            BaselineKind::Picture => {
+                let state = Arc::new(TutorialBaseline::new(&options.wechat)?);
+                Router::new().route("/qr/{name}", get(handle_picture)).with_state(state)
             }
             kind => {
-                let state = Arc::new(Floor::open(kind, options, reply).await?);
-                Router::new().route("/wechat/{account}", post(floor)).with_state(state)
+                let state = Arc::new(PublishBaseline::connect(kind, options, reply).await?);
+                Router::new().route("/wechat/{account}", post(handle_publish)).with_state(state)
             }
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
@@ -98,15 +100,15 @@ pub fn serve(options: &ServeOptions) -> anyhow::Result<()> {
     })
 }
 
-fn answer(reply: &Bytes) -> Response {
+fn reply_response(reply: &Bytes) -> Response {
     ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], reply.clone()).into_response()
 }
 
-async fn null(State(reply): State<Bytes>, _: Bytes) -> Response {
-    answer(&reply)
+async fn handle_null(State(reply): State<Bytes>, _: Bytes) -> Response {
+    reply_response(&reply)
 }
 
-struct Floor {
+struct PublishBaseline {
     jetstream: jetstream::Context,
     sites: Vec<Site>,
     next: AtomicUsize,
@@ -120,29 +122,33 @@ struct Site {
     last: Mutex<u64>,
 }
 
-impl Floor {
-    async fn open(kind: Kind, options: &ServeOptions, reply: Bytes) -> anyhow::Result<Floor> {
+impl PublishBaseline {
+    async fn connect(
+        kind: BaselineKind,
+        options: &ServeOptions,
+        reply: Bytes,
+    ) -> anyhow::Result<PublishBaseline> {
         // The product's adapter makes the streams, so that they are like the ledger's own.
         let namespace = options.namespace.clone();
         let url = options.nats.clone();
         let made =
             NatsLedger::connect(NatsOptions { url, namespace, ..NatsOptions::default() }).await?;
-        if kind == Kind::Following {
+        if kind == BaselineKind::Following {
             let mut entries = made.follow(&LEDGER, Position::START).await?;
             #[allow(clippy::disallowed_methods, reason = "ends with this process")]
             tokio::spawn(async move { while entries.next().await.is_some() {} });
         }
         let subject = |i| {
-            let name = format!("{}.{}.{ACCOUNT}.{}", options.namespace, LEDGER.name, site(i));
+            let name = format!("{}.{}.{ACCOUNT}.{}", options.namespace, LEDGER.name, site_id(i));
             Site { subject: Subject::from(name), last: Mutex::new(0) }
         };
-        Ok(Floor {
+        Ok(PublishBaseline {
             jetstream: jetstream::new(async_nats::connect(&options.nats).await?),
             sites: (0..options.sites).map(subject).collect(),
             next: AtomicUsize::new(0),
             commit: std::fs::read(&options.commit).context("no commit to publish")?.into(),
             reply,
-            expecting: kind != Kind::Floor,
+            expecting: kind != BaselineKind::Floor,
         })
     }
 
@@ -162,26 +168,26 @@ impl Floor {
     }
 }
 
-async fn floor(State(floor): State<Arc<Floor>>, _: Bytes) -> Answer {
+async fn handle_publish(State(floor): State<Arc<PublishBaseline>>, _: Bytes) -> BaselineResult {
     match floor.publish().await {
-        Ok(()) => Ok(answer(&floor.reply)),
+        Ok(()) => Ok(reply_response(&floor.reply)),
         Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
     }
 }
 
-struct Article {
+struct TutorialBaseline {
     wechat: Client,
     app: AppId,
     secret: AppSecret,
     next: AtomicUsize,
 }
 
-impl Article {
-    fn new(wechat: &str) -> anyhow::Result<Article> {
+impl TutorialBaseline {
+    fn new(wechat: &str) -> anyhow::Result<TutorialBaseline> {
         let at = url::Url::parse(wechat)?;
         let endpoints = Endpoints { api: at.clone(), mp: at };
         let account = SimAccount::default();
-        Ok(Article {
+        Ok(TutorialBaseline {
             wechat: Client::new(ClientOptions { endpoints, ..ClientOptions::default() })?,
             app: AppId(account.appid),
             secret: AppSecret::new(account.secret),
@@ -191,7 +197,7 @@ impl Article {
 
     /// One call after the other, as there is nothing to send with before the token is there. The
     /// stable channel: on the classic one those who ask at once would kill each other's tokens.
-    async fn tell(&self) -> Result<(), paihao_wechat::CallError> {
+    async fn send_template(&self) -> Result<(), paihao_wechat::CallError> {
         let issued = self.wechat.stable_token(&self.app, &self.secret, false).await?;
         let person = self.next.fetch_add(1, Ordering::Relaxed);
         let field = |name: &str, text: &str| (name.to_owned(), text.to_owned());
@@ -212,9 +218,9 @@ impl Article {
     }
 }
 
-impl Article {
+impl TutorialBaseline {
     /// The three calls, one after the other, as most tutorials have them.
-    async fn code(&self) -> Result<Picture, paihao_wechat::CallError> {
+    async fn create_picture(&self) -> Result<Picture, paihao_wechat::CallError> {
         let issued = self.wechat.stable_token(&self.app, &self.secret, false).await?;
         let scene = format!("article{}", self.next.fetch_add(1, Ordering::Relaxed));
         let request = QrRequest::temporary_str(scene, Duration::from_secs(600));
@@ -223,8 +229,8 @@ impl Article {
     }
 }
 
-async fn picture(State(article): State<Arc<Article>>) -> Answer {
-    match article.code().await {
+async fn handle_picture(State(article): State<Arc<TutorialBaseline>>) -> BaselineResult {
+    match article.create_picture().await {
         Ok(picture) => {
             Ok(([(header::CONTENT_TYPE, picture.content_type)], picture.bytes).into_response())
         }
@@ -232,8 +238,8 @@ async fn picture(State(article): State<Arc<Article>>) -> Answer {
     }
 }
 
-async fn article(State(article): State<Arc<Article>>, _: Bytes) -> Answer {
-    match article.tell().await {
+async fn handle_template(State(article): State<Arc<TutorialBaseline>>, _: Bytes) -> BaselineResult {
+    match article.send_template().await {
         Ok(()) => Ok("success".into_response()),
         Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
     }

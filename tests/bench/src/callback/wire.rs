@@ -6,54 +6,55 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A connection to a server on this machine.
-pub struct Wire {
+pub struct HttpConnection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 /// What a server answered.
-pub struct Reply<'a> {
+pub struct HttpReply<'a> {
     pub status: u16,
     pub body: &'a [u8],
 }
 
 /// How many bytes head and body have, once the head is there.
-struct Extent {
+struct ReplyExtent {
     status: u16,
     head: usize,
     body: usize,
 }
 
-impl Wire {
-    pub async fn to(port: u16) -> anyhow::Result<Wire> {
+impl HttpConnection {
+    pub async fn connect(port: u16) -> anyhow::Result<HttpConnection> {
         let connected = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
         let stream = connected.with_context(|| format!("nothing listens on port {port}"))?;
         stream.set_nodelay(true)?;
-        Ok(Wire { stream, buffer: vec![0; 64 << 10] })
+        Ok(HttpConnection { stream, buffer: vec![0; 64 << 10] })
     }
 
     /// Sends a whole request and reads the whole answer.
-    pub async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Reply<'_>> {
+    pub async fn request(&mut self, request: &[u8]) -> anyhow::Result<HttpReply<'_>> {
         self.stream.write_all(request).await?;
         let mut filled = 0;
         loop {
             let read = self.stream.read(&mut self.buffer[filled..]).await?;
             ensure!(read > 0, "the server closed the connection");
             filled += read;
-            let Some(Extent { status, head, body }) = extent(&self.buffer[..filled])? else {
+            let Some(ReplyExtent { status, head, body }) = reply_extent(&self.buffer[..filled])?
+            else {
                 ensure!(filled < self.buffer.len(), "a longer head than was expected");
                 continue;
             };
             ensure!(head + body <= self.buffer.len(), "a longer answer than was expected");
             if filled == head + body {
-                return Ok(Reply { status, body: &self.buffer[head..head + body] });
+                return Ok(HttpReply { status, body: &self.buffer[head..head + body] });
             }
             ensure!(filled < head + body, "more than one answer to one request");
         }
     }
 }
 
-fn extent(answer: &[u8]) -> anyhow::Result<Option<Extent>> {
+fn reply_extent(answer: &[u8]) -> anyhow::Result<Option<ReplyExtent>> {
     let Some(end) = find(answer, b"\r\n\r\n") else { return Ok(None) };
     let head = std::str::from_utf8(&answer[..end])?;
     let mut lines = head.split("\r\n");
@@ -62,15 +63,15 @@ fn extent(answer: &[u8]) -> anyhow::Result<Option<Extent>> {
     for line in lines {
         let Some((name, value)) = line.split_once(':') else { bail!("not a header") };
         if name.eq_ignore_ascii_case("content-length") {
-            return Ok(Some(Extent { status, head: end + 4, body: value.trim().parse()? }));
+            return Ok(Some(ReplyExtent { status, head: end + 4, body: value.trim().parse()? }));
         }
     }
     bail!("an answer without Content-Length");
 }
 
-impl Reply<'_> {
+impl HttpReply<'_> {
     /// The serial of the number that this reply tells a person: 7 of `A007`.
-    pub fn number(&self) -> Option<u32> {
+    pub fn ticket_serial(&self) -> Option<u32> {
         let content = &self.body[find(self.body, b"<Content>")?..];
         let told = &content[find(content, " A".as_bytes())? + 2..];
         let digits = told.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -91,17 +92,17 @@ mod tests {
     fn an_answer_has_an_extent_once_its_head_is_whole() {
         let whole = b"HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\nContent-Length: 5\r\n\r\nhello";
         for cut in 0..whole.len() - 5 {
-            assert!(extent(&whole[..cut]).unwrap().is_none());
+            assert!(reply_extent(&whole[..cut]).unwrap().is_none());
         }
-        let Extent { status, head, body } = extent(whole).unwrap().unwrap();
+        let ReplyExtent { status, head, body } = reply_extent(whole).unwrap().unwrap();
         assert_eq!((status, head, body), (200, whole.len() - 5, 5));
-        assert!(extent(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
-        assert!(extent(b"SSH-2.0\r\n\r\n").is_err());
+        assert!(reply_extent(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+        assert!(reply_extent(b"SSH-2.0\r\n\r\n").is_err());
     }
 
     #[test]
     fn a_number_is_found_where_a_person_reads_it() {
-        let number = |text: &str| Reply { status: 200, body: text.as_bytes() }.number();
+        let number = |text: &str| HttpReply { status: 200, body: text.as_bytes() }.ticket_serial();
         assert_eq!(number("<Content><![CDATA[取号成功 A007\n综合]]></Content>"), Some(7));
         assert_eq!(number("<Content><![CDATA[取号成功 A1234\n综合]]></Content>"), Some(1234));
         assert_eq!(number("<Content><![CDATA[系统繁忙，没有取到号]]></Content>"), None);

@@ -1,18 +1,18 @@
 //! Chance that is the same for the same seed, today and with every later version of anything.
 
 /// A sequence of pseudo-random numbers (SplitMix64).
-pub struct Chance(u64);
+pub struct Rng(u64);
 
-impl Chance {
+impl Rng {
     /// The sequence of this seed and stream: two streams of a seed have nothing to do with each
     /// other.
-    pub fn new(seed: u64, stream: u64) -> Chance {
-        let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream << 32);
-        chance.bits();
-        Chance(chance.bits())
+    pub fn new(seed: u64, stream: u64) -> Rng {
+        let mut chance = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ stream << 32);
+        chance.next_u64();
+        Rng(chance.next_u64())
     }
 
-    fn bits(&mut self) -> u64 {
+    fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,25 +21,25 @@ impl Chance {
     }
 
     /// Above 0 and below 1.
-    pub fn share(&mut self) -> f64 {
-        ((self.bits() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    pub fn uniform(&mut self) -> f64 {
+        ((self.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
     }
 
     /// Anywhere between two values.
-    pub fn between(&mut self, from: f64, to: f64) -> f64 {
-        from + (to - from) * self.share()
+    pub fn uniform_in(&mut self, from: f64, to: f64) -> f64 {
+        from + (to - from) * self.uniform()
     }
 
     /// Exponential, by its mean.
     pub fn exponential(&mut self, mean: f64) -> f64 {
-        -self.share().ln() * mean
+        -self.uniform().ln() * mean
     }
 
     /// Log-normal, by its mean and its standard deviation as a share of it.
     pub fn lognormal(&mut self, mean: f64, variation: f64) -> f64 {
         let variance = (1.0 + variation * variation).ln();
-        let angle = std::f64::consts::TAU * self.share();
-        let normal = (-2.0 * self.share().ln()).sqrt() * angle.cos();
+        let angle = std::f64::consts::TAU * self.uniform();
+        let normal = (-2.0 * self.uniform().ln()).sqrt() * angle.cos();
         mean * (variance.sqrt() * normal - variance / 2.0).exp()
     }
 }
@@ -61,15 +61,15 @@ mod tests {
             let off = (found.0 / mean - 1.0).abs().max((found.1 / variation - 1.0).abs());
             assert!(off < 0.02, "{found:?}");
         };
-        let mut chance = Chance::new(1, 0);
+        let mut chance = Rng::new(1, 0);
         near(moments(|| chance.exponential(5.0)), 5.0, 1.0);
         near(moments(|| chance.lognormal(20.0, 0.4)), 20.0, 0.4);
-        near(moments(|| chance.between(2.0, 4.0)), 3.0, 0.1925);
+        near(moments(|| chance.uniform_in(2.0, 4.0)), 3.0, 0.1925);
     }
 
     #[test]
     fn a_seed_gives_its_sequence_and_no_others() {
-        let first = |seed, stream| Chance::new(seed, stream).share();
+        let first = |seed, stream| Rng::new(seed, stream).uniform();
         assert_eq!(first(7, 1), first(7, 1));
         assert_ne!(first(7, 1), first(7, 2));
         assert_ne!(first(7, 1), first(8, 1));

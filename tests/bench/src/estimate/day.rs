@@ -1,7 +1,7 @@
 //! A synthetic day: who comes, who is called, who leaves. Nothing here knows an estimator.
 
-use super::chance::Chance;
-use super::settings::{Length, Setting};
+use super::chance::Rng;
+use super::settings::{ServiceDistribution, Setting};
 use std::collections::VecDeque;
 
 /// Somebody who came, with everything that chance decided about them on the way in.
@@ -17,7 +17,7 @@ struct Customer {
 }
 
 /// What happens on a day, in the order in which it happens. Times are minutes since midnight.
-pub enum Happening<'a> {
+pub enum DayEvent<'a> {
     /// Somebody takes a number. Those who wait stand before them; what the counters do is there.
     Joined { id: usize, at: f64, ahead: u32, counters: &'a [Counter] },
     /// Somebody is called for the first and only time.
@@ -36,46 +36,46 @@ pub struct Counter {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Serving {
+struct CounterBusy {
     id: usize,
     since: f64,
     until: f64,
 }
 
-struct Day<'a, F> {
+struct DaySimulation<'a, F> {
     setting: &'a Setting,
-    chance: Chance,
-    speed: f64,
+    rng: Rng,
+    service_factor: f64,
     customers: Vec<Customer>,
     waiting: VecDeque<usize>,
-    counters: Vec<Option<Serving>>,
-    tell: F,
+    counters: Vec<Option<CounterBusy>>,
+    on_event: F,
 }
 
 /// Lives through one day and tells everything that happens.
-pub fn live(setting: &Setting, seed: u64, day: u32, tell: impl FnMut(Happening)) {
-    let mut chance = Chance::new(seed, u64::from(day) + 1);
-    let speed = chance.between(1.0 - setting.day_to_day, 1.0 + setting.day_to_day);
+pub fn simulate_day(setting: &Setting, seed: u64, day: u32, tell: impl FnMut(DayEvent)) {
+    let mut chance = Rng::new(seed, u64::from(day) + 1);
+    let speed = chance.uniform_in(1.0 - setting.day_variation, 1.0 + setting.day_variation);
     let most = setting.counters.iter().map(|(_, open)| *open).max().unwrap_or(0);
-    let mut day = Day {
+    let mut day = DaySimulation {
         setting,
-        chance,
-        speed,
+        rng: chance,
+        service_factor: speed,
         customers: Vec::new(),
         waiting: VecDeque::new(),
         counters: vec![None; most],
-        tell,
+        on_event: tell,
     };
     day.run();
 }
 
-impl<F: FnMut(Happening)> Day<'_, F> {
+impl<F: FnMut(DayEvent)> DaySimulation<'_, F> {
     fn run(&mut self) {
-        let mut next_arrival = self.arrival_after(self.setting.opens());
+        let mut next_arrival = self.arrival_after(self.setting.opening_time());
         let changes: Vec<f64> = self.setting.counters.iter().map(|(from, _)| *from).collect();
         let mut changes = changes.into_iter().peekable();
         loop {
-            let freed = self.first_free();
+            let freed = self.first_free_counter();
             let change = changes.peek().copied();
             let leaver = self.first_leaver();
             let times = [next_arrival, freed.map(|(_, at)| at), change, leaver.map(|(_, at)| at)];
@@ -83,77 +83,79 @@ impl<F: FnMut(Happening)> Day<'_, F> {
             if change == Some(now) {
                 changes.next();
             } else if let Some((counter, _)) = freed.filter(|(_, at)| *at == now) {
-                let Serving { id, since, until } =
+                let CounterBusy { id, since, until } =
                     self.counters[counter].take().expect("it was busy until now");
                 let waited = since - self.customers[id].joined;
-                (self.tell)(Happening::Freed { id, waited, slot: until - since });
+                (self.on_event)(DayEvent::Freed { id, waited, slot: until - since });
             } else if let Some((id, _)) = leaver.filter(|(_, at)| *at == now) {
                 self.waiting.retain(|waiting| *waiting != id);
-                (self.tell)(Happening::Left { id });
+                (self.on_event)(DayEvent::Left { id });
             } else {
-                if self.waiting.len() < self.setting.room {
-                    self.join(now);
+                if self.waiting.len() < self.setting.max_waiting {
+                    self.add_customer(now);
                 }
                 next_arrival = self.arrival_after(now);
             }
-            self.call(now);
+            self.call_next(now);
         }
     }
 
     /// Arrivals of a rate that changes: as many as at the highest rate, thinned.
     fn arrival_after(&mut self, mut at: f64) -> Option<f64> {
-        let highest = self.setting.highest_rate();
+        let highest = self.setting.max_arrival_rate();
         loop {
-            at += self.chance.exponential(60.0 / highest);
-            if at >= self.setting.closes {
+            at += self.rng.exponential(60.0 / highest);
+            if at >= self.setting.closing_time {
                 return None;
             }
-            if self.chance.share() * highest < self.setting.rate(at) {
+            if self.rng.uniform() * highest < self.setting.arrival_rate(at) {
                 return Some(at);
             }
         }
     }
 
-    fn join(&mut self, at: f64) {
+    fn add_customer(&mut self, at: f64) {
         let setting = self.setting;
-        let open = setting.open(at);
+        let open = setting.open_counters(at);
         let counters: Vec<Counter> = self.counters[..open]
             .iter()
             .map(|serving| Counter { busy_since: serving.map(|serving| serving.since) })
             .collect();
         let ahead = self.waiting.len() as u32;
         let id = self.customers.len();
-        (self.tell)(Happening::Joined { id, at, ahead, counters: &counters });
-        let service = match setting.length {
-            Length::Exponential => self.chance.exponential(setting.minutes),
-            Length::LogNormal(variation) => self.chance.lognormal(setting.minutes, variation),
+        (self.on_event)(DayEvent::Joined { id, at, ahead, counters: &counters });
+        let service = match setting.service_distribution {
+            ServiceDistribution::Exponential => self.rng.exponential(setting.mean_service_minutes),
+            ServiceDistribution::LogNormal(variation) => {
+                self.rng.lognormal(setting.mean_service_minutes, variation)
+            }
         };
-        let missed = self.chance.share() < setting.missed;
-        let grace = self.chance.between(setting.grace.0, setting.grace.1);
-        let gives_up = self.chance.share() < setting.cancelled;
-        let outlook = f64::from(ahead + 1) * setting.minutes / open.max(1) as f64;
-        let patience = self.chance.share() * outlook;
+        let missed = self.rng.uniform() < setting.missed_share;
+        let grace = self.rng.uniform_in(setting.grace_minutes.0, setting.grace_minutes.1);
+        let gives_up = self.rng.uniform() < setting.cancelled_share;
+        let outlook = f64::from(ahead + 1) * setting.mean_service_minutes / open.max(1) as f64;
+        let patience = self.rng.uniform() * outlook;
         let leaves = gives_up.then_some(at + patience);
         self.customers.push(Customer { joined: at, service, missed, grace, leaves });
         self.waiting.push_back(id);
     }
 
-    fn call(&mut self, now: f64) {
-        for counter in 0..self.setting.open(now) {
+    fn call_next(&mut self, now: f64) {
+        for counter in 0..self.setting.open_counters(now) {
             if self.counters[counter].is_some() {
                 continue;
             }
             let Some(id) = self.waiting.pop_front() else { return };
             let customer = &self.customers[id];
-            let service = customer.service * self.speed * self.setting.slowness(now);
+            let service = customer.service * self.service_factor * self.setting.service_factor(now);
             let slot = if customer.missed { customer.grace } else { service };
             let until = now + slot;
-            self.counters[counter] = Some(Serving { id, since: now, until });
-            (self.tell)(Happening::Called { id, waited: now - customer.joined });
+            self.counters[counter] = Some(CounterBusy { id, since: now, until });
+            (self.on_event)(DayEvent::Called { id, waited: now - customer.joined });
         }
     }
 
-    fn first_free(&self) -> Option<(usize, f64)> {
+    fn first_free_counter(&self) -> Option<(usize, f64)> {
         let busy = self.counters.iter().enumerate();
         let busy = busy.filter_map(|(i, serving)| Some((i, serving.as_ref()?.until)));
         busy.min_by(|a, b| a.1.total_cmp(&b.1))
@@ -175,17 +177,17 @@ mod tests {
         let (mut joined, mut called, mut left) = (0, 0, 0);
         for day in 0..20 {
             let (mut in_line, mut busy) = (VecDeque::new(), 0);
-            live(setting, 1, day, |happening| match happening {
-                Happening::Joined { id, at, ahead, counters } => {
-                    assert!((setting.opens()..setting.closes).contains(&at));
+            simulate_day(setting, 1, day, |happening| match happening {
+                DayEvent::Joined { id, at, ahead, counters } => {
+                    assert!((setting.opening_time()..setting.closing_time).contains(&at));
                     assert_eq!(ahead as usize, in_line.len());
-                    assert_eq!(counters.len(), setting.open(at));
+                    assert_eq!(counters.len(), setting.open_counters(at));
                     let free = counters.iter().any(|counter| counter.busy_since.is_none());
                     assert!(!free || in_line.is_empty(), "nobody waits beside a free counter");
                     in_line.push_back(id);
                     joined += 1;
                 }
-                Happening::Called { id, waited } => {
+                DayEvent::Called { id, waited } => {
                     assert_eq!(in_line.pop_front(), Some(id), "in the order of the line");
                     assert!(waited >= 0.0);
                     called += 1;
@@ -193,11 +195,11 @@ mod tests {
                     let most = setting.counters.iter().map(|(_, open)| *open).max();
                     assert!(Some(busy) <= most);
                 }
-                Happening::Freed { slot, .. } => {
+                DayEvent::Freed { slot, .. } => {
                     assert!(slot >= 0.0);
                     busy -= 1;
                 }
-                Happening::Left { id } => {
+                DayEvent::Left { id } => {
                     in_line.retain(|waiting| *waiting != id);
                     left += 1;
                 }
@@ -212,7 +214,11 @@ mod tests {
         for setting in Setting::all() {
             let (joined, called, left) = lived(&setting);
             assert_eq!(joined, called + left, "{}", setting.name);
-            assert!(joined > 100 && (left > 0) == (setting.cancelled > 0.0), "{}", setting.name);
+            assert!(
+                joined > 100 && (left > 0) == (setting.cancelled_share > 0.0),
+                "{}",
+                setting.name
+            );
         }
     }
 }

@@ -1,22 +1,22 @@
 //! Release gate of the estimator: figures that must not get worse.
 
-use super::figures::{Figures, Measured};
+use super::figures::{Figures, SettingFigures};
 
 /// The share called within the 80 % bound lies between these.
-const COVERAGE: std::ops::RangeInclusive<f64> = 0.75..=0.85;
+const COVERAGE_BOUNDS: std::ops::RangeInclusive<f64> = 0.75..=0.85;
 /// Against the specification's table.
-const OFF_THE_TABLE: f64 = 1.05;
+const TABLE_TOLERANCE: f64 = 1.05;
 /// Against the figures recorded here: the same seeds, the same days, the same people.
-const OFF_THE_RECORD: f64 = 1.03;
+const RECORD_TOLERANCE: f64 = 1.03;
 
 /// The mean absolute errors of the short form, in minutes, as it prints them. An estimator that
 /// does better writes its own here.
-const RECORDED: [(char, f64); 5] =
+const RECORDED_ERRORS: [(char, f64); 5] =
     [('A', 4.759), ('B', 3.331), ('C', 10.556), ('D', 6.628), ('E', 2.830)];
 
 /// What a run is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Against {
+pub enum Baseline {
     /// The full form: what the specification asks for.
     Table,
     /// The short form: what it found when it was last looked at.
@@ -24,19 +24,19 @@ pub enum Against {
 }
 
 /// What is not as it must be, a line each.
-pub fn faults(figures: &Figures, against: Against) -> Vec<String> {
+pub fn regressions(figures: &Figures, against: Baseline) -> Vec<String> {
     let mut faults = Vec::new();
     for measured in &figures.settings {
-        let Measured { setting, error, coverage, .. } = measured;
+        let SettingFigures { setting, error, coverage, .. } = measured;
         let limit = match against {
-            Against::Table => error.table * OFF_THE_TABLE,
-            Against::Record => recorded(*setting) * OFF_THE_RECORD,
+            Baseline::Table => error.table * TABLE_TOLERANCE,
+            Baseline::Record => recorded_error(*setting) * RECORD_TOLERANCE,
         };
         if error.seen > limit {
             faults
                 .push(format!("{setting}: an error of {:.3} min, at most {limit:.3}", error.seen));
         }
-        if !COVERAGE.contains(coverage) {
+        if !COVERAGE_BOUNDS.contains(coverage) {
             let percent = coverage * 100.0;
             faults.push(format!("{setting}: {percent:.1} % within the 80 % bound"));
         }
@@ -44,6 +44,6 @@ pub fn faults(figures: &Figures, against: Against) -> Vec<String> {
     faults
 }
 
-fn recorded(setting: char) -> f64 {
-    RECORDED.iter().find(|(name, _)| *name == setting).map_or(0.0, |(_, error)| *error)
+fn recorded_error(setting: char) -> f64 {
+    RECORDED_ERRORS.iter().find(|(name, _)| *name == setting).map_or(0.0, |(_, error)| *error)
 }

@@ -1,7 +1,7 @@
 //! `bench estimate`: how far off the told waits are, beside what simpler estimators say.
 //!
-//! In reading order: [`chance`] is the same for the same seed, [`settings`] are the places, [`day`]
-//! lives through a day, [`watch`] estimates and scores, [`figures`] is what was found, [`gate`] what
+//! In reading order: [`rng`] is the same for the same seed, [`settings`] are the places, [`day`]
+//! lives through a day, [`watch_stream`] estimates and scores, [`figures`] is what was found, [`gate`] what
 //! must not get worse and [`report`] says it.
 
 mod chance;
@@ -19,16 +19,16 @@ mod report;
 
 use anyhow::ensure;
 use clap::Args;
-use figures::{Figures, Measured};
-use gate::Against;
+use figures::{Figures, SettingFigures};
+use gate::Baseline;
 use settings::Setting;
 use std::path::PathBuf;
-use watch::{Found, Watch};
+use watch::{EstimatorObserver, EstimatorScores};
 
 /// Days that are only learned from.
-const DISCARDED: u32 = 60;
+const TRAINING_DAYS: u32 = 60;
 /// The short form has so many seeds and days, and its own record.
-const SHORT: (u64, u32) = (5, 120);
+const SHORT_SEEDS_AND_DAYS: (u64, u32) = (5, 120);
 
 /// How much to live through.
 #[derive(Args, Debug, Clone)]
@@ -50,16 +50,16 @@ pub struct Options {
 /// Estimates, prints, and fails if it is worse than it must be.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let (seeds, days, against) = match options.short {
-        true => (SHORT.0, SHORT.1, Against::Record),
-        false => (options.seeds, options.days, Against::Table),
+        true => (SHORT_SEEDS_AND_DAYS.0, SHORT_SEEDS_AND_DAYS.1, Baseline::Record),
+        false => (options.seeds, options.days, Baseline::Table),
     };
-    ensure!(seeds > 0 && days > DISCARDED, "at least one seed and {} days", DISCARDED + 1);
+    ensure!(seeds > 0 && days > TRAINING_DAYS, "at least one seed and {} days", TRAINING_DAYS + 1);
     let figures = measure(seeds, days)?;
     println!("{}", report::text(&figures));
     if let Some(file) = &options.json {
         std::fs::write(file, serde_json::to_vec_pretty(&figures)?)?;
     }
-    let faults = gate::faults(&figures, against);
+    let faults = gate::regressions(&figures, against);
     ensure!(faults.is_empty(), "not good enough:\n{}", faults.join("\n"));
     Ok(())
 }
@@ -67,18 +67,19 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 fn measure(seeds: u64, days: u32) -> anyhow::Result<Figures> {
     let mut settings = Vec::new();
     for setting in Setting::all() {
-        let found: Vec<Found> = (1..=seeds).map(|seed| history(&setting, seed, days)).collect();
-        let measured = Measured::of(&setting, &found);
+        let found: Vec<EstimatorScores> =
+            (1..=seeds).map(|seed| simulate_history(&setting, seed, days)).collect();
+        let measured = SettingFigures::from_seeds(&setting, &found);
         settings.push(measured.ok_or_else(|| anyhow::anyhow!("nobody waited"))?);
     }
-    Ok(Figures { seeds, days, discarded: DISCARDED, settings })
+    Ok(Figures { seeds, days, discarded: TRAINING_DAYS, settings })
 }
 
-fn history(setting: &Setting, seed: u64, days: u32) -> Found {
-    let mut watch = Watch::new(setting);
+fn simulate_history(setting: &Setting, seed: u64, days: u32) -> EstimatorScores {
+    let mut watch = EstimatorObserver::new(setting);
     for day in 0..days {
-        watch.new_day(day >= DISCARDED);
-        day::live(setting, seed, day, |happening| watch.see(happening));
+        watch.new_day(day >= TRAINING_DAYS);
+        day::simulate_day(setting, seed, day, |happening| watch.on_event(happening));
     }
-    watch.found()
+    watch.into_scores()
 }

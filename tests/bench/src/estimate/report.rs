@@ -1,6 +1,6 @@
 //! The figures as people read them.
 
-use super::figures::{Beside, Figures, Measured};
+use super::figures::{Comparison, Figures, SettingFigures};
 use std::fmt::Write;
 
 /// The whole report.
@@ -18,7 +18,7 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
          the first {discarded} only learned from",
     )?;
     for measured in settings {
-        let Measured { setting, what, people, .. } = measured;
+        let SettingFigures { setting, what, people, .. } = measured;
         writeln!(out, "  {setting}  {what}; {people} people scored")?;
     }
     writeln!(out, "\nMean absolute error in minutes (in brackets: the reference table)")?;
@@ -73,12 +73,12 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
 fn row(
     out: &mut String,
     name: &str,
-    settings: &[Measured],
-    figure: impl Fn(&Measured) -> Beside,
+    settings: &[SettingFigures],
+    figure: impl Fn(&SettingFigures) -> Comparison,
 ) -> std::fmt::Result {
     write!(out, "  {name:<52}")?;
     for measured in settings {
-        let Beside { seen, table } = figure(measured);
+        let Comparison { seen, table } = figure(measured);
         write!(out, "{seen:>8.2} ({table:>4.1})")?;
     }
     writeln!(out)

@@ -10,38 +10,38 @@ pub struct Setting {
     /// Its letter.
     pub name: char,
     /// What it is.
-    pub what: &'static str,
+    pub description: &'static str,
     /// A service, as a mean.
-    pub minutes: f64,
+    pub mean_service_minutes: f64,
     /// How services vary.
-    pub length: Length,
+    pub service_distribution: ServiceDistribution,
     /// How many counters are open from when on.
     pub counters: Vec<(f64, usize)>,
     /// How many come in an hour, from when on. The first is when the doors open.
     pub rates: Vec<(f64, f64)>,
     /// When the doors close; who is inside is served.
-    pub closes: f64,
+    pub closing_time: f64,
     /// Nobody joins a line of so many.
-    pub room: usize,
+    pub max_waiting: usize,
     /// The share that does not come when called.
-    pub missed: f64,
+    pub missed_share: f64,
     /// For how long these keep a counter, between two bounds.
-    pub grace: (f64, f64),
+    pub grace_minutes: (f64, f64),
     /// The share that leaves if not called soon enough.
-    pub cancelled: f64,
+    pub cancelled_share: f64,
     /// A day's services are longer or shorter by up to this share.
-    pub day_to_day: f64,
+    pub day_variation: f64,
     /// Services that begin after noon take so many times as long.
-    pub afternoon: f64,
+    pub afternoon_factor: f64,
     /// What the owner configured: minutes of a customer, counters.
     pub configured: (u32, u32),
     /// The table's mean wait, its four simple estimators, and the row to reach.
-    pub table: Table,
+    pub reference: ReferenceFigures,
 }
 
 /// How services vary.
 #[derive(Debug, Clone, Copy)]
-pub enum Length {
+pub enum ServiceDistribution {
     /// Exponentially.
     Exponential,
     /// Log-normally, with this standard deviation as a share of the mean.
@@ -50,7 +50,7 @@ pub enum Length {
 
 /// Column of the reference table, in minutes.
 #[derive(Debug, Clone, Copy)]
-pub struct Table {
+pub struct ReferenceFigures {
     /// The mean wait.
     pub wait: f64,
     /// Mean absolute errors of the simple estimators, in the order of the rows.
@@ -68,67 +68,67 @@ impl Setting {
     }
 
     /// When the doors open.
-    pub fn opens(&self) -> f64 {
+    pub fn opening_time(&self) -> f64 {
         self.rates[0].0
     }
 
     /// How many come in an hour, now.
-    pub fn rate(&self, at: f64) -> f64 {
-        since(&self.rates, at).unwrap_or(0.0)
+    pub fn arrival_rate(&self, at: f64) -> f64 {
+        step_value(&self.rates, at).unwrap_or(0.0)
     }
 
     /// How many come in an hour, when most come.
-    pub fn highest_rate(&self) -> f64 {
+    pub fn max_arrival_rate(&self) -> f64 {
         self.rates.iter().map(|(_, rate)| *rate).fold(0.0, f64::max)
     }
 
     /// How many counters are open now.
-    pub fn open(&self, at: f64) -> usize {
-        since(&self.counters, at).unwrap_or(0)
+    pub fn open_counters(&self, at: f64) -> usize {
+        step_value(&self.counters, at).unwrap_or(0)
     }
 
     /// How many times as long as in the morning a service takes that begins now.
-    pub fn slowness(&self, at: f64) -> f64 {
-        if at >= NOON { self.afternoon } else { 1.0 }
+    pub fn service_factor(&self, at: f64) -> f64 {
+        if at >= NOON { self.afternoon_factor } else { 1.0 }
     }
 }
 
-fn since<T: Copy>(steps: &[(f64, T)], at: f64) -> Option<T> {
+fn step_value<T: Copy>(steps: &[(f64, T)], at: f64) -> Option<T> {
     steps.iter().rev().find(|(from, _)| *from <= at).map(|(_, value)| *value)
 }
 
-fn hours<T: Copy>(steps: &[(f64, T)]) -> Vec<(f64, T)> {
+fn hours_to_minutes<T: Copy>(steps: &[(f64, T)]) -> Vec<(f64, T)> {
     steps.iter().map(|(hour, value)| (hour * 60.0, *value)).collect()
 }
 
 fn counters() -> Setting {
     Setting {
         name: 'A',
-        what: "three counters, exponential services, nobody misses",
-        minutes: 5.0,
-        length: Length::Exponential,
-        counters: hours(&[(9.0, 3)]),
-        rates: hours(&[(9.0, 35.5)]),
-        closes: 18.0 * 60.0,
-        room: usize::MAX,
-        missed: 0.0,
-        grace: (0.0, 0.0),
-        cancelled: 0.0,
-        day_to_day: 0.0,
-        afternoon: 1.0,
+        description: "three counters, exponential services, nobody misses",
+        mean_service_minutes: 5.0,
+        service_distribution: ServiceDistribution::Exponential,
+        counters: hours_to_minutes(&[(9.0, 3)]),
+        rates: hours_to_minutes(&[(9.0, 35.5)]),
+        closing_time: 18.0 * 60.0,
+        max_waiting: usize::MAX,
+        missed_share: 0.0,
+        grace_minutes: (0.0, 0.0),
+        cancelled_share: 0.0,
+        day_variation: 0.0,
+        afternoon_factor: 1.0,
         configured: (5, 3),
-        table: Table { wait: 20.3, simple: [4.6, 9.2, 6.8, 5.7], target: 4.9 },
+        reference: ReferenceFigures { wait: 20.3, simple: [4.6, 9.2, 6.8, 5.7], target: 4.9 },
     }
 }
 
 fn hall() -> Setting {
     Setting {
         name: 'B',
-        what: "service hall: counters change, peaks, misses, cancels, faster and slower days",
-        minutes: 4.0,
-        length: Length::LogNormal(0.85),
-        counters: hours(&[(9.0, 3), (11.5, 2), (13.0, 4), (16.0, 3)]),
-        rates: hours(&[
+        description: "service hall: counters change, peaks, misses, cancels, faster and slower days",
+        mean_service_minutes: 4.0,
+        service_distribution: ServiceDistribution::LogNormal(0.85),
+        counters: hours_to_minutes(&[(9.0, 3), (11.5, 2), (13.0, 4), (16.0, 3)]),
+        rates: hours_to_minutes(&[
             (9.0, 45.5),
             (10.0, 57.0),
             (11.5, 35.5),
@@ -136,55 +136,55 @@ fn hall() -> Setting {
             (15.0, 57.0),
             (16.5, 43.5),
         ]),
-        closes: 18.0 * 60.0,
-        room: usize::MAX,
-        missed: 0.13,
-        grace: (0.25, 0.75),
-        cancelled: 0.05,
-        day_to_day: 0.15,
-        afternoon: 1.0,
+        closing_time: 18.0 * 60.0,
+        max_waiting: usize::MAX,
+        missed_share: 0.13,
+        grace_minutes: (0.25, 0.75),
+        cancelled_share: 0.05,
+        day_variation: 0.15,
+        afternoon_factor: 1.0,
         configured: (4, 3),
-        table: Table { wait: 12.7, simple: [3.8, 6.8, 5.0, 4.3], target: 3.5 },
+        reference: ReferenceFigures { wait: 12.7, simple: [3.8, 6.8, 5.0, 4.3], target: 3.5 },
     }
 }
 
 fn barber() -> Setting {
     Setting {
         name: 'C',
-        what: "barber, one chair: few seats, many leave again",
-        minutes: 20.0,
-        length: Length::LogNormal(0.4),
-        counters: hours(&[(10.0, 1)]),
-        rates: hours(&[(10.0, 3.2)]),
-        closes: 20.0 * 60.0,
-        room: 6,
-        missed: 0.1,
-        grace: (3.0, 5.0),
-        cancelled: 0.3,
-        day_to_day: 0.0,
-        afternoon: 1.0,
+        description: "barber, one chair: few seats, many leave again",
+        mean_service_minutes: 20.0,
+        service_distribution: ServiceDistribution::LogNormal(0.4),
+        counters: hours_to_minutes(&[(10.0, 1)]),
+        rates: hours_to_minutes(&[(10.0, 3.2)]),
+        closing_time: 20.0 * 60.0,
+        max_waiting: 6,
+        missed_share: 0.1,
+        grace_minutes: (3.0, 5.0),
+        cancelled_share: 0.3,
+        day_variation: 0.0,
+        afternoon_factor: 1.0,
         configured: (20, 1),
-        table: Table { wait: 32.5, simple: [19.0, 20.5, 20.3, 15.4], target: 10.2 },
+        reference: ReferenceFigures { wait: 32.5, simple: [19.0, 20.5, 20.3, 15.4], target: 10.2 },
     }
 }
 
 fn restaurant() -> Setting {
     Setting {
         name: 'D',
-        what: "restaurant, twelve tables, 50-minute turns, dinner peak, misses",
-        minutes: 50.0,
-        length: Length::LogNormal(0.5),
-        counters: hours(&[(17.0, 12)]),
-        rates: hours(&[(17.0, 14.0), (18.0, 22.0), (20.0, 13.0), (21.0, 4.5)]),
-        closes: 22.0 * 60.0,
-        room: usize::MAX,
-        missed: 0.16,
-        grace: (2.0, 4.0),
-        cancelled: 0.05,
-        day_to_day: 0.0,
-        afternoon: 1.0,
+        description: "restaurant, twelve tables, 50-minute turns, dinner peak, misses",
+        mean_service_minutes: 50.0,
+        service_distribution: ServiceDistribution::LogNormal(0.5),
+        counters: hours_to_minutes(&[(17.0, 12)]),
+        rates: hours_to_minutes(&[(17.0, 14.0), (18.0, 22.0), (20.0, 13.0), (21.0, 4.5)]),
+        closing_time: 22.0 * 60.0,
+        max_waiting: usize::MAX,
+        missed_share: 0.16,
+        grace_minutes: (2.0, 4.0),
+        cancelled_share: 0.05,
+        day_variation: 0.0,
+        afternoon_factor: 1.0,
         configured: (50, 12),
-        table: Table { wait: 26.1, simple: [8.8, 19.1, 12.2, 8.1], target: 6.3 },
+        reference: ReferenceFigures { wait: 26.1, simple: [8.8, 19.1, 12.2, 8.1], target: 6.3 },
     }
 }
 
@@ -194,10 +194,10 @@ fn slow_afternoon() -> Setting {
     let hall = hall();
     Setting {
         name: 'E',
-        what: "the hall, 35 % slower after noon, with four fifths of the people",
-        afternoon: 1.35,
+        description: "the hall, 35 % slower after noon, with four fifths of the people",
+        afternoon_factor: 1.35,
         rates: hall.rates.iter().map(|(from, rate)| (*from, rate * 0.8)).collect(),
-        table: Table { wait: 10.1, simple: [3.1, 5.5, 4.4, 3.2], target: 3.0 },
+        reference: ReferenceFigures { wait: 10.1, simple: [3.1, 5.5, 4.4, 3.2], target: 3.0 },
         ..hall
     }
 }

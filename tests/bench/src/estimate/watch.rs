@@ -1,13 +1,16 @@
 //! Watching a site: at each joining every estimator says how long it will take, knowing only what
 //! has happened until then; when the person is called, all of them are scored on it.
 
-use super::day::{Counter, Happening};
+use super::day::{Counter, DayEvent};
 use super::settings::Setting;
-use paihao_domain::{Accuracy, LiveCounter, Model, QueueId, Score, Situation, Visit, VisitEnd};
+use paihao_domain::{
+    Accuracy, AccuracyScore, ForecastInput, ForecastModel, LiveCounter, Observation,
+    ObservationEnd, QueueId,
+};
 use std::collections::{HashMap, VecDeque};
 
 /// The simple estimators, as the table names them.
-pub const SIMPLE: [&str; 4] = [
+pub const SIMPLE_ESTIMATORS: [&str; 4] = [
     "configured minutes, configured counters",
     "average of last 30 waits",
     "last person called",
@@ -15,35 +18,35 @@ pub const SIMPLE: [&str; 4] = [
 ];
 
 /// "The last 30".
-const LAST: usize = 30;
+const RECENT_WINDOW: usize = 30;
 
 /// A site that is watched from day to day.
-pub struct Watch<'a> {
+pub struct EstimatorObserver<'a> {
     setting: &'a Setting,
     queue: QueueId,
-    model: Model,
+    model: ForecastModel,
     waits: VecDeque<f64>,
     slots: VecDeque<f64>,
     last_wait: Option<f64>,
-    said: HashMap<usize, Said>,
-    counts: bool,
-    found: Found,
+    predictions: HashMap<usize, Prediction>,
+    scoring: bool,
+    scores: EstimatorScores,
 }
 
 /// How the estimators did.
 #[derive(Default)]
-pub struct Found {
+pub struct EstimatorScores {
     /// The simple ones.
-    pub simple: [Score; 4],
+    pub simple: [AccuracyScore; 4],
     /// The product's, its promise being the 80 % bound to the second.
-    pub ours: Accuracy,
+    pub product: Accuracy,
     /// The product's, its promise being the upper bound as people are told it.
-    pub told: Score,
+    pub quoted: AccuracyScore,
 }
 
 /// What was said to somebody at joining, in seconds.
 #[derive(Clone, Copy)]
-struct Said {
+struct Prediction {
     hour: u8,
     ahead: u32,
     simple: [u32; 4],
@@ -55,64 +58,67 @@ struct Said {
     waits: bool,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> EstimatorObserver<'a> {
     /// Nothing has been seen yet.
     pub fn new(setting: &'a Setting) -> Self {
-        Watch {
+        EstimatorObserver {
             setting,
             queue: QueueId::new("a"),
-            model: Model::default(),
+            model: ForecastModel::default(),
             waits: VecDeque::new(),
             slots: VecDeque::new(),
             last_wait: None,
-            said: HashMap::new(),
-            counts: false,
-            found: Found::default(),
+            predictions: HashMap::new(),
+            scoring: false,
+            scores: EstimatorScores::default(),
         }
     }
 
     /// A day begins that counts, or is only learned from.
     pub fn new_day(&mut self, counts: bool) {
-        self.said.clear();
+        self.predictions.clear();
         self.last_wait = None;
-        self.counts = counts;
+        self.scoring = counts;
     }
 
     /// Something happens.
-    pub fn see(&mut self, happening: Happening) {
+    pub fn on_event(&mut self, happening: DayEvent) {
         match happening {
-            Happening::Joined { id, at, ahead, counters } => {
-                let said = self.say(at, ahead, counters);
-                self.said.insert(id, said);
+            DayEvent::Joined { id, at, ahead, counters } => {
+                let said = self.predict(at, ahead, counters);
+                self.predictions.insert(id, said);
             }
-            Happening::Called { id, waited } => {
-                let said = self.said[&id];
-                if self.counts && said.waits {
-                    self.found.add(&said, seconds(waited));
+            DayEvent::Called { id, waited } => {
+                let said = self.predictions[&id];
+                if self.scoring && said.waits {
+                    self.scores.record(&said, seconds(waited));
                 }
-                keep(&mut self.waits, waited);
+                push_recent(&mut self.waits, waited);
                 self.last_wait = Some(waited);
             }
-            Happening::Freed { id, waited, slot } => {
-                keep(&mut self.slots, slot);
+            DayEvent::Freed { id, waited, slot } => {
+                push_recent(&mut self.slots, slot);
                 let (waited_s, slot_s) = (seconds(waited), seconds(slot));
-                self.learn(id, VisitEnd::Called { waited_s, slot_s, implausible: false });
+                self.record_visit(
+                    id,
+                    ObservationEnd::Called { waited_s, slot_s, implausible: false },
+                );
             }
-            Happening::Left { id } => self.learn(id, VisitEnd::Cancelled),
+            DayEvent::Left { id } => self.record_visit(id, ObservationEnd::Cancelled),
         }
     }
 
     /// How the estimators did.
-    pub fn found(self) -> Found {
-        self.found
+    pub fn into_scores(self) -> EstimatorScores {
+        self.scores
     }
 
-    fn learn(&mut self, id: usize, end: VisitEnd) {
-        let Said { ahead, predicted, .. } = self.said[&id];
-        self.model.learn(&self.queue, &Visit { ahead, predicted_s: Some(predicted), end });
+    fn record_visit(&mut self, id: usize, end: ObservationEnd) {
+        let Prediction { ahead, predicted, .. } = self.predictions[&id];
+        self.model.learn(&self.queue, &Observation { ahead, predicted_s: Some(predicted), end });
     }
 
-    fn say(&self, at: f64, ahead: u32, counters: &[Counter]) -> Said {
+    fn predict(&self, at: f64, ahead: u32, counters: &[Counter]) -> Prediction {
         let (minutes, configured_counters) = self.setting.configured;
         let people = f64::from(ahead + 1);
         let configured = people * f64::from(minutes) / f64::from(configured_counters);
@@ -123,28 +129,28 @@ impl<'a> Watch<'a> {
             self.last_wait.unwrap_or(0.0),
             people * slot / counters.len() as f64,
         ];
-        let situation = Situation {
+        let situation = ForecastInput {
             queue: self.queue.clone(),
             minutes,
             ahead,
-            counters: counters.iter().map(|counter| self.live(counter, at)).collect(),
+            counters: counters.iter().map(|counter| self.live_counter(counter, at)).collect(),
             last_wait_s: self.last_wait.map(seconds),
             closing_s: None,
         };
         let forecast = self.model.forecast(&situation).expect("a counter is open all day");
-        Said {
+        Prediction {
             hour: (at / 60.0) as u8,
             ahead,
             simple: simple.map(seconds),
             predicted: forecast.predicted_s,
             median: forecast.median_s,
             p80: forecast.p80_s,
-            high: forecast.told().high * 60,
+            high: forecast.to_estimate().high * 60,
             waits: !situation.counters.contains(&LiveCounter::Free),
         }
     }
 
-    fn live(&self, counter: &Counter, at: f64) -> LiveCounter {
+    fn live_counter(&self, counter: &Counter, at: f64) -> LiveCounter {
         counter.busy_since.map_or(LiveCounter::Free, |since| LiveCounter::Busy {
             queue: self.queue.clone(),
             minutes: self.setting.configured.0,
@@ -153,13 +159,13 @@ impl<'a> Watch<'a> {
     }
 }
 
-impl Found {
-    fn add(&mut self, said: &Said, waited_s: u32) {
+impl EstimatorScores {
+    fn record(&mut self, said: &Prediction, waited_s: u32) {
         for (score, told) in self.simple.iter_mut().zip(said.simple) {
             score.add(told, told, waited_s);
         }
-        self.ours.add(said.ahead, said.hour, said.median, said.p80, waited_s);
-        self.told.add(said.median, said.high, waited_s);
+        self.product.add(said.ahead, said.hour, said.median, said.p80, waited_s);
+        self.quoted.add(said.median, said.high, waited_s);
     }
 }
 
@@ -167,9 +173,9 @@ fn seconds(minutes: f64) -> u32 {
     (minutes * 60.0).round() as u32
 }
 
-fn keep(last: &mut VecDeque<f64>, value: f64) {
+fn push_recent(last: &mut VecDeque<f64>, value: f64) {
     last.push_back(value);
-    if last.len() > LAST {
+    if last.len() > RECENT_WINDOW {
         last.pop_front();
     }
 }

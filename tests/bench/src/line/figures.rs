@@ -1,6 +1,6 @@
 //! What a run found: plain numbers for programs, and a table for people.
 
-use crate::callback::figures::Spread;
+use crate::callback::figures::RoundSpread;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -12,58 +12,58 @@ pub struct Figures {
     pub processors: usize,
     /// Share of the machine's processors that others used meanwhile, 0 to 1.
     pub others: f64,
-    pub pure: Vec<Pure>,
-    pub stored: Vec<Stored>,
-    pub hot: Vec<Hot>,
-    pub replay: Vec<Replay>,
+    pub pure: Vec<DomainFigures>,
+    pub stored: Vec<LedgerFigures>,
+    pub hot: Vec<HotSiteFigures>,
+    pub replay: Vec<ReplayFigures>,
 }
 
 /// The domain alone.
 #[derive(Serialize)]
-pub struct Pure {
+pub struct DomainFigures {
     pub waiting: u64,
-    pub decision_us: Spread,
+    pub decision_us: RoundSpread,
     /// Time per decision, divided by that of the shortest line, round by round.
-    pub to_first: Spread,
+    pub to_first: RoundSpread,
     /// To see what time has brought about.
-    pub look_us: Spread,
+    pub look_us: RoundSpread,
     /// Resident memory for each who waits.
     pub bytes_per_ticket: f64,
 }
 
 /// Through a gateway's lines and a ledger.
 #[derive(Serialize)]
-pub struct Stored {
+pub struct LedgerFigures {
     pub shape: &'static str,
     pub waiting: u64,
-    pub per_second: Spread,
-    pub decision_us: Spread,
+    pub per_second: RoundSpread,
+    pub decision_us: RoundSpread,
     /// Time per decision, divided by that of the shortest line, round by round.
-    pub to_first: Spread,
+    pub to_first: RoundSpread,
 }
 
 /// One site beside many.
 #[derive(Serialize)]
-pub struct Hot {
+pub struct HotSiteFigures {
     pub shape: &'static str,
     pub sites: usize,
     pub clients: u64,
-    pub one_per_second: Spread,
-    pub many_per_second: Spread,
-    pub ratio: Spread,
+    pub one_per_second: RoundSpread,
+    pub many_per_second: RoundSpread,
+    pub ratio: RoundSpread,
 }
 
 /// Reading the ledger from its beginning.
 #[derive(Serialize)]
-pub struct Replay {
+pub struct ReplayFigures {
     pub shape: &'static str,
     pub events: u64,
     pub entries: u64,
     pub bytes: u64,
-    pub drop_seconds: Spread,
-    pub replay_seconds: Spread,
+    pub drop_seconds: RoundSpread,
+    pub replay_seconds: RoundSpread,
     /// How fast that is, beside reading and dropping.
-    pub ratio: Spread,
+    pub ratio: RoundSpread,
 }
 
 impl Figures {
@@ -76,9 +76,9 @@ impl Figures {
 
     /// Memory of one more in a long line, without what a hall needs by itself: between the two
     /// longest.
-    pub fn bytes_of_one_more(&self) -> Option<f64> {
+    pub fn bytes_per_waiting(&self) -> Option<f64> {
         let [.., shorter, longer] = &self.pure[..] else { return None };
-        let bytes = |one: &Pure| one.bytes_per_ticket * one.waiting as f64;
+        let bytes = |one: &DomainFigures| one.bytes_per_ticket * one.waiting as f64;
         let more = longer.waiting.checked_sub(shorter.waiting).filter(|more| *more > 0)?;
         Some((bytes(longer) - bytes(shorter)) / more as f64)
     }
@@ -99,13 +99,13 @@ impl Figures {
                 out,
                 "  {:>7}  {} µs a decision, {} × the first; {} µs a look; {:.0} bytes a ticket",
                 one.waiting,
-                text(&one.decision_us),
-                text(&one.to_first),
-                text(&one.look_us),
+                spread_text(&one.decision_us),
+                spread_text(&one.to_first),
+                spread_text(&one.look_us),
                 one.bytes_per_ticket
             )?;
         }
-        if let Some(bytes) = self.bytes_of_one_more() {
+        if let Some(bytes) = self.bytes_per_waiting() {
             writeln!(out, "  each one more who waits: {bytes:.0} bytes")?;
         }
         writeln!(out, "\nThrough the ledger")?;
@@ -116,8 +116,8 @@ impl Figures {
                 one.shape,
                 one.waiting,
                 one.per_second.median,
-                text(&one.decision_us),
-                text(&one.to_first),
+                spread_text(&one.decision_us),
+                spread_text(&one.to_first),
             )?;
         }
         writeln!(out, "\nOne hot site ÷ many sites, numbers taken a second")?;
@@ -130,24 +130,24 @@ impl Figures {
                 one.many_per_second.median,
                 one.sites,
                 one.clients,
-                text(&one.ratio)
+                spread_text(&one.ratio)
             )?;
         }
         writeln!(out, "\nReplay at start, beside reading the same and dropping it")?;
         for one in &self.replay {
-            let Replay { shape, events, entries, bytes, .. } = one;
+            let ReplayFigures { shape, events, entries, bytes, .. } = one;
             writeln!(
                 out,
                 "  {shape:<9} {events} events in {entries} entries of {bytes} bytes: {} s, dropped in {} s: {}",
-                text(&one.replay_seconds),
-                text(&one.drop_seconds),
-                text(&one.ratio)
+                spread_text(&one.replay_seconds),
+                spread_text(&one.drop_seconds),
+                spread_text(&one.ratio)
             )?;
         }
         Ok(())
     }
 }
 
-fn text(spread: &Spread) -> String {
+fn spread_text(spread: &RoundSpread) -> String {
     format!("{:.2} ({:.2}..{:.2})", spread.median, spread.least, spread.most)
 }

@@ -4,49 +4,49 @@
 use jiff::tz::TimeZone;
 use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{
-    Act, Actor, Command, CommandId, CounterId, CounterRules, Person, QueueId, QueueRules, Rules,
-    Served,
+    Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, Person, QueueId,
+    QueueRules, Rules,
 };
 use paihao_gateway::book::calendar::Calendar;
-use paihao_gateway::book::{Book, SiteBook};
+use paihao_gateway::book::{DeploymentSettings, SiteSettings};
 use paihao_ledger::Subject;
 use std::sync::Arc;
 
 /// 10:00 in Shanghai on 20 November 2026.
-pub const MORNING: i64 = 1_795_140_000_000;
+pub const START_MS: i64 = 1_795_140_000_000;
 
 /// How many counters each hall has.
-pub const COUNTERS: u64 = 16;
+pub const COUNTERS_PER_SITE: u64 = 16;
 
 /// What is done in one round of a counter: a number is taken, somebody called, and finished with.
-pub const ROUND: u64 = 3;
+pub const COMMANDS_PER_ROUND: u64 = 3;
 
-fn counter(i: u64) -> CounterId {
-    CounterId::new(&(i % COUNTERS + 1).to_string())
+fn counter_id(i: u64) -> CounterId {
+    CounterId::new(&(i % COUNTERS_PER_SITE + 1).to_string())
 }
 
 /// One queue and its counters.
-pub fn rules() -> Rules {
+pub fn site_rules() -> Rules {
     let queue = QueueRules::new("综合业务", "A");
     let serving = |i| CounterRules::new(&format!("{i}号窗口"), vec![QueueId::new("a")]);
     Rules {
         queues: [(QueueId::new("a"), queue)].into(),
-        counters: (0..COUNTERS).map(|i| (counter(i), serving(i + 1))).collect(),
+        counters: (0..COUNTERS_PER_SITE).map(|i| (counter_id(i), serving(i + 1))).collect(),
         several_counters: true,
     }
 }
 
 /// The name of the i-th site.
-pub fn site(i: usize) -> String {
+pub fn site_id(i: usize) -> String {
     format!("s{i:05}")
 }
 
 /// So many sites like that.
-pub fn book(sites: usize) -> anyhow::Result<Book> {
+pub fn bench_settings(sites: usize) -> anyhow::Result<DeploymentSettings> {
     let zone = TimeZone::get("Asia/Shanghai")?;
-    let mut book = Book::default();
+    let mut book = DeploymentSettings::default();
     for i in 0..sites {
-        let id = site(i);
+        let id = site_id(i);
         let facts = SiteFacts {
             account: "shop".into(),
             id: id.as_str().into(),
@@ -55,7 +55,7 @@ pub fn book(sites: usize) -> anyhow::Result<Book> {
         };
         let subject = Subject::new(&["shop", &id])?;
         let calendar = Calendar::new(zone.clone(), 4);
-        let hall = SiteBook::new(facts, subject, rules(), calendar);
+        let hall = SiteSettings::new(facts, subject, site_rules(), calendar);
         book.sites.insert(id, Arc::new(hall));
     }
     Ok(book)
@@ -70,7 +70,7 @@ fn manager(id: String, act: Act) -> Command {
 }
 
 /// The i-th person takes a number.
-pub fn take(i: u64) -> Command {
+pub fn take_number_command(i: u64) -> Command {
     let person = Person::new(&format!("oSomebody{i:019}"));
     let actor = Actor::Customer(person.clone());
     let act = Act::Take {
@@ -84,17 +84,17 @@ pub fn take(i: u64) -> Command {
 }
 
 /// A counter opens.
-pub fn open(i: u64) -> Command {
-    manager(format!("open/{i}"), Act::OpenCounter(counter(i)))
+pub fn open_counter_command(i: u64) -> Command {
+    manager(format!("open/{i}"), Act::OpenCounter(counter_id(i)))
 }
 
 /// A counter calls, for the n-th time.
-pub fn call(i: u64, n: u64) -> Command {
-    manager(format!("call/{i}/{n}"), Act::CallNext(counter(i)))
+pub fn call_next_command(i: u64, n: u64) -> Command {
+    manager(format!("call/{i}/{n}"), Act::CallNext(counter_id(i)))
 }
 
 /// It has finished with whom it called.
-pub fn finish(i: u64, n: u64) -> Command {
-    let served = Served { counter: counter(i), number: None };
+pub fn finish_command(i: u64, n: u64) -> Command {
+    let served = CounterTicket { counter: counter_id(i), number: None };
     manager(format!("finish/{i}/{n}"), Act::Finish(served))
 }

@@ -13,7 +13,7 @@ mod replay;
 
 mod figures;
 
-use crate::process::{machine, processors, usage};
+use crate::process::{machine_cpu_time, process_usage, processors};
 use anyhow::ensure;
 use clap::Args;
 use figures::Figures;
@@ -28,7 +28,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Rounds of the replay at most.
-const REPLAYS: usize = 3;
+const MAX_REPLAY_ROUNDS: usize = 3;
 
 /// How much to measure.
 #[derive(Args, Debug, Clone)]
@@ -75,7 +75,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     ensure!(options.rounds > 0 && options.decisions >= 3, "nothing to measure");
     ensure!(!options.waiting.contains(&0), "somebody has to wait");
-    let (begun, busy, own) = (Instant::now(), machine()?, usage(std::process::id())?.cpu);
+    let (begun, busy, own) =
+        (Instant::now(), machine_cpu_time()?, process_usage(std::process::id())?.cpu);
     let pure = match options.replay {
         true => Vec::new(),
         false => pure::measure(&options.waiting, options.rounds, options.decisions)?,
@@ -91,11 +92,11 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     };
     if !options.pure {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(through_ledgers(&options, &mut figures))?;
+        runtime.block_on(measure_ledgers(&options, &mut figures))?;
     }
     // What NATS did is among it, being part of what is measured only there.
-    let spent = usage(std::process::id())?.cpu.saturating_sub(own);
-    let others = machine()?.saturating_sub(busy).saturating_sub(spent).as_secs_f64();
+    let spent = process_usage(std::process::id())?.cpu.saturating_sub(own);
+    let others = machine_cpu_time()?.saturating_sub(busy).saturating_sub(spent).as_secs_f64();
     figures.others = others / (begun.elapsed().as_secs_f64() * processors() as f64);
     println!("{}", figures.text());
     if let Some(file) = &options.json {
@@ -105,39 +106,39 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// Each part on stores of its own, freshly made.
-async fn through_ledgers(options: &Options, figures: &mut Figures) -> anyhow::Result<()> {
+async fn measure_ledgers(options: &Options, figures: &mut Figures) -> anyhow::Result<()> {
     let Options { waiting, rounds, sites, events, .. } = options;
     let time = Duration::from_secs_f64(options.seconds);
     for shape in ["sqlite", "jetstream"] {
         if !options.replay {
             eprintln!("{shape}: decisions");
-            let store = Store::new(shape).await?;
+            let store = BenchLedger::new(shape).await?;
             let ledger = store.ledger.clone();
             figures.stored.extend(stored::measure(shape, ledger, waiting, *rounds, time).await?);
             eprintln!("{shape}: one hot site, and many");
-            let store = Store::new(shape).await?;
+            let store = BenchLedger::new(shape).await?;
             let ledger = store.ledger.clone();
-            figures.hot.push(stored::hot(shape, ledger, *sites, *rounds, time).await?);
+            figures.hot.push(stored::measure_hot_site(shape, ledger, *sites, *rounds, time).await?);
         }
         eprintln!("{shape}: replay");
-        let store = Store::new(shape).await?;
+        let store = BenchLedger::new(shape).await?;
         let ledger = store.ledger.clone();
         // Each round reads everything twice.
-        let rounds = (*rounds).min(REPLAYS);
+        let rounds = (*rounds).min(MAX_REPLAY_ROUNDS);
         figures.replay.push(replay::measure(shape, ledger, *events, rounds).await?);
     }
     Ok(())
 }
 
 /// A ledger, and what goes with it when it is no longer needed.
-struct Store {
+struct BenchLedger {
     ledger: Arc<dyn Ledger>,
     _nats: Option<NatsServer>,
     _folder: tempfile::TempDir,
 }
 
-impl Store {
-    async fn new(shape: &str) -> anyhow::Result<Store> {
+impl BenchLedger {
+    async fn new(shape: &str) -> anyhow::Result<BenchLedger> {
         let folder = tempfile::tempdir()?;
         let (ledger, nats): (Arc<dyn Ledger>, _) = match shape {
             "sqlite" => {
@@ -150,6 +151,6 @@ impl Store {
                 (Arc::new(NatsLedger::connect(options).await?), Some(nats))
             }
         };
-        Ok(Store { ledger, _nats: nats, _folder: folder })
+        Ok(BenchLedger { ledger, _nats: nats, _folder: folder })
     }
 }

@@ -1,9 +1,9 @@
 //! What it takes a new replica to read the whole ledger, beside reading the same and dropping it.
 
-use super::figures::Replay;
-use super::hall::{book, site};
-use super::stored::{Gateway, head};
-use crate::callback::figures::Spread;
+use super::figures::ReplayFigures;
+use super::hall::{bench_settings, site_id};
+use super::stored::{BenchEngine, log_head};
+use crate::callback::figures::RoundSpread;
 use anyhow::ensure;
 use futures::StreamExt;
 use paihao_contracts::names::LEDGER;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 /// Sites that the events are of. Each decides one thing after the other, so that an entry holds one
 /// decision, as it does in a day like any other.
-const SITES: usize = 128;
+const REPLAY_SITES: usize = 128;
 
 /// Writes so many events, and reads them.
 pub async fn measure(
@@ -22,17 +22,17 @@ pub async fn measure(
     ledger: Arc<dyn Ledger>,
     events: u64,
     rounds: usize,
-) -> anyhow::Result<Replay> {
-    let book = book(SITES)?;
-    let gateway = Gateway::open(&book, ledger.clone()).await;
-    let writers = (0..SITES).map(async |i| {
-        let site = site(i);
+) -> anyhow::Result<ReplayFigures> {
+    let book = bench_settings(REPLAY_SITES)?;
+    let gateway = BenchEngine::open(&book, ledger.clone()).await;
+    let writers = (0..REPLAY_SITES).map(async |i| {
+        let site = site_id(i);
         gateway.open_counters(&site).await?;
         for n in 0.. {
             if gateway.events.load(Ordering::Relaxed) >= events {
                 break;
             }
-            gateway.round(&site, n, n).await?;
+            gateway.run_round(&site, n, n).await?;
         }
         Ok::<_, anyhow::Error>(())
     });
@@ -40,7 +40,7 @@ pub async fn measure(
     let written = gateway.events.load(Ordering::Relaxed);
     gateway.close().await;
 
-    let end = head(&*ledger).await?;
+    let end = log_head(&*ledger).await?;
     let (mut entries, mut bytes) = (0, 0);
     let (mut dropped, mut replayed) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -57,20 +57,20 @@ pub async fn measure(
         dropped.push(begun.elapsed().as_secs_f64());
         drop(all);
         let begun = Instant::now();
-        let replica = Gateway::open(&book, ledger.clone()).await;
+        let replica = BenchEngine::open(&book, ledger.clone()).await;
         replayed.push(begun.elapsed().as_secs_f64());
         let read = replica.events.load(Ordering::Relaxed);
         ensure!(read >= written, "{read} of {written} events were read");
         replica.close().await;
     }
     let ratios = dropped.iter().zip(&replayed).map(|(dropped, replayed)| dropped / replayed);
-    Ok(Replay {
+    Ok(ReplayFigures {
         shape,
         events: written,
         entries,
         bytes,
-        ratio: Spread::of(ratios),
-        replay_seconds: Spread::of(replayed.iter().copied()),
-        drop_seconds: Spread::of(dropped),
+        ratio: RoundSpread::from_values(ratios),
+        replay_seconds: RoundSpread::from_values(replayed.iter().copied()),
+        drop_seconds: RoundSpread::from_values(dropped),
     })
 }

@@ -1,16 +1,16 @@
 //! The same through a gateway's lines and a ledger; and one hot site beside many.
 
-use super::figures::{Hot, Stored};
-use super::hall::{self, COUNTERS, MORNING, ROUND, book, site};
-use crate::callback::figures::Spread;
+use super::figures::{HotSiteFigures, LedgerFigures};
+use super::hall::{self, COMMANDS_PER_ROUND, COUNTERS_PER_SITE, START_MS, bench_settings, site_id};
+use crate::callback::figures::RoundSpread;
 use anyhow::{Context, anyhow};
 use futures::stream::{StreamExt, TryStreamExt};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::ManualClock;
 use paihao_contracts::names::LEDGER;
-use paihao_domain::{Command, Decision, REMEMBERED_FOR_MS};
-use paihao_gateway::book::Book;
-use paihao_gateway::lines::Lines;
+use paihao_domain::{COMMAND_RETENTION_MS, Command, Decision};
+use paihao_gateway::book::DeploymentSettings;
+use paihao_gateway::lines::Engine;
 use paihao_ledger::{Ledger, Position, Subject};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,14 +19,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Commands that are on their way at once while halls fill up.
-const AT_ONCE: usize = 1024;
+const FILL_CONCURRENCY: usize = 1024;
 
 /// Clients of the comparison between one site and many.
-const CLIENTS: u64 = 64;
+const CONCURRENT_CLIENTS: u64 = 64;
 
 /// The sites of a gateway on a ledger, by a clock that stands still.
-pub struct Gateway {
-    pub lines: Lines,
+pub struct BenchEngine {
+    pub lines: Engine,
     pub clock: ManualClock,
     /// Events that this replica has learned of.
     pub events: Arc<AtomicU64>,
@@ -34,19 +34,19 @@ pub struct Gateway {
     tasks: Tasks,
 }
 
-impl Gateway {
-    pub async fn open(book: &Book, ledger: Arc<dyn Ledger>) -> Gateway {
+impl BenchEngine {
+    pub async fn open(book: &DeploymentSettings, ledger: Arc<dyn Ledger>) -> BenchEngine {
         let (clock, tasks, closed) =
-            (ManualClock::at(MORNING), Tasks::new(), CancellationToken::new());
+            (ManualClock::at(START_MS), Tasks::new(), CancellationToken::new());
         let events = Arc::new(AtomicU64::new(0));
         let counted = events.clone();
         let observer = Arc::new(move |_: &Subject, decision: &Decision| {
             counted.fetch_add(decision.events.len() as u64, Ordering::Relaxed);
         });
         let time = Arc::new(clock.clone());
-        let lines = Lines::start(book, ledger, time, observer, &closed, &tasks);
+        let lines = Engine::start(book, ledger, time, observer, &closed, &tasks);
         lines.until_caught_up().await;
-        Gateway { lines, clock, events, closed, tasks }
+        BenchEngine { lines, clock, events, closed, tasks }
     }
 
     pub async fn submit(&self, site: &str, command: Command) -> anyhow::Result<()> {
@@ -56,23 +56,24 @@ impl Gateway {
     }
 
     /// A counter's hands: somebody comes, somebody is called and finished with.
-    pub async fn round(&self, site: &str, counter: u64, n: u64) -> anyhow::Result<()> {
-        self.submit(site, hall::take(n)).await?;
-        self.submit(site, hall::call(counter, n)).await?;
-        self.submit(site, hall::finish(counter, n)).await
+    pub async fn run_round(&self, site: &str, counter: u64, n: u64) -> anyhow::Result<()> {
+        self.submit(site, hall::take_number_command(n)).await?;
+        self.submit(site, hall::call_next_command(counter, n)).await?;
+        self.submit(site, hall::finish_command(counter, n)).await
     }
 
     pub async fn open_counters(&self, site: &str) -> anyhow::Result<()> {
-        for i in 0..COUNTERS {
-            self.submit(site, hall::open(i)).await?;
+        for i in 0..COUNTERS_PER_SITE {
+            self.submit(site, hall::open_counter_command(i)).await?;
         }
         Ok(())
     }
 
-    async fn fill(&self, site: &str, people: u64) -> anyhow::Result<()> {
+    async fn fill_queue(&self, site: &str, people: u64) -> anyhow::Result<()> {
         self.open_counters(site).await?;
-        let takes = futures::stream::iter(0..people).map(|i| self.submit(site, hall::take(i)));
-        takes.buffer_unordered(AT_ONCE).try_for_each(async |()| Ok(())).await
+        let takes = futures::stream::iter(0..people)
+            .map(|i| self.submit(site, hall::take_number_command(i)));
+        takes.buffer_unordered(FILL_CONCURRENCY).try_for_each(async |()| Ok(())).await
     }
 
     pub async fn close(self) {
@@ -83,7 +84,7 @@ impl Gateway {
 }
 
 /// Has so many clients work for a while; what they did in a second, each time as much as `worth`.
-async fn rate<F>(
+async fn measure_rate<F>(
     clients: u64,
     time: Duration,
     worth: u64,
@@ -113,47 +114,47 @@ pub async fn measure(
     sizes: &[u64],
     rounds: usize,
     time: Duration,
-) -> anyhow::Result<Vec<Stored>> {
-    let gateway = Gateway::open(&book(sizes.len())?, ledger).await;
+) -> anyhow::Result<Vec<LedgerFigures>> {
+    let gateway = BenchEngine::open(&bench_settings(sizes.len())?, ledger).await;
     for (i, size) in sizes.iter().enumerate() {
-        gateway.fill(&site(i), *size).await.with_context(|| format!("{size} people"))?;
+        gateway.fill_queue(&site_id(i), *size).await.with_context(|| format!("{size} people"))?;
     }
-    gateway.clock.advance(Duration::from_millis(REMEMBERED_FOR_MS as u64 + 1));
+    gateway.clock.advance(Duration::from_millis(COMMAND_RETENTION_MS as u64 + 1));
     let next = AtomicU64::new(1_000_000_000);
     let mut rates: Vec<Vec<f64>> = vec![Vec::new(); sizes.len()];
     for _ in 0..rounds {
         for (i, rates) in rates.iter_mut().enumerate() {
-            let site = site(i);
+            let site = site_id(i);
             let round = |counter| {
                 let n = next.fetch_add(1, Ordering::Relaxed);
-                gateway.round(&site, counter, n)
+                gateway.run_round(&site, counter, n)
             };
-            rates.push(rate(COUNTERS, time, ROUND, round).await?);
+            rates.push(measure_rate(COUNTERS_PER_SITE, time, COMMANDS_PER_ROUND, round).await?);
         }
     }
     gateway.close().await;
     let first = rates[0].clone();
-    let of = |(size, rates): (&u64, &Vec<f64>)| Stored {
+    let of = |(size, rates): (&u64, &Vec<f64>)| LedgerFigures {
         shape,
         waiting: *size,
-        per_second: Spread::of(rates.iter().copied()),
-        decision_us: Spread::of(rates.iter().map(|rate| 1e6 / rate)),
-        to_first: Spread::of(first.iter().zip(rates).map(|(first, own)| first / own)),
+        per_second: RoundSpread::from_values(rates.iter().copied()),
+        decision_us: RoundSpread::from_values(rates.iter().map(|rate| 1e6 / rate)),
+        to_first: RoundSpread::from_values(first.iter().zip(rates).map(|(first, own)| first / own)),
     };
     Ok(sizes.iter().zip(&rates).map(of).collect())
 }
 
 /// Numbers taken at one site beside numbers taken at many, by as many clients.
-pub async fn hot(
+pub async fn measure_hot_site(
     shape: &'static str,
     ledger: Arc<dyn Ledger>,
     sites: usize,
     rounds: usize,
     time: Duration,
-) -> anyhow::Result<Hot> {
-    let gateway = Gateway::open(&book(sites + 1)?, ledger).await;
+) -> anyhow::Result<HotSiteFigures> {
+    let gateway = BenchEngine::open(&bench_settings(sites + 1)?, ledger).await;
     let next = AtomicU64::new(0);
-    let names: Vec<_> = (0..=sites).map(site).collect();
+    let names: Vec<_> = (0..=sites).map(site_id).collect();
     let mut ratios = Vec::new();
     let (mut ones, mut manys) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -163,27 +164,27 @@ pub async fn hot(
             move |_| {
                 let n = next.fetch_add(1, Ordering::Relaxed);
                 let at = if many { n as usize % sites } else { sites };
-                gateway.submit(&names[at], hall::take(n))
+                gateway.submit(&names[at], hall::take_number_command(n))
             }
         };
-        let many = rate(CLIENTS, time, 1, take(true)).await?;
-        let one = rate(CLIENTS, time, 1, take(false)).await?;
+        let many = measure_rate(CONCURRENT_CLIENTS, time, 1, take(true)).await?;
+        let one = measure_rate(CONCURRENT_CLIENTS, time, 1, take(false)).await?;
         ratios.push(one / many);
         ones.push(one);
         manys.push(many);
     }
     gateway.close().await;
-    Ok(Hot {
+    Ok(HotSiteFigures {
         shape,
         sites,
-        clients: CLIENTS,
-        one_per_second: Spread::of(ones),
-        many_per_second: Spread::of(manys),
-        ratio: Spread::of(ratios),
+        clients: CONCURRENT_CLIENTS,
+        one_per_second: RoundSpread::from_values(ones),
+        many_per_second: RoundSpread::from_values(manys),
+        ratio: RoundSpread::from_values(ratios),
     })
 }
 
 /// Where a log ends now.
-pub async fn head(ledger: &dyn Ledger) -> anyhow::Result<Position> {
+pub async fn log_head(ledger: &dyn Ledger) -> anyhow::Result<Position> {
     Ok(ledger.head(&LEDGER).await?)
 }

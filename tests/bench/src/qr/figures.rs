@@ -1,6 +1,6 @@
 //! What a run found: plain numbers for programs, and a table for people.
 
-use crate::callback::figures::{Latency, Spread};
+use crate::callback::figures::{Latency, RoundSpread};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ pub struct Figures {
     pub connections: usize,
     /// Codes kept ready.
     pub pool: usize,
-    pub ways: Vec<Way>,
+    pub ways: Vec<StrategyFigures>,
     /// How much longer the others take than the pool.
     pub ratios: Vec<Ratio>,
     /// Answers without a code.
@@ -29,7 +29,7 @@ pub struct Figures {
 
 /// One way to a code.
 #[derive(Serialize)]
-pub struct Way {
+pub struct StrategyFigures {
     pub way: &'static str,
     /// Codes shown, over all rounds.
     pub codes: u64,
@@ -47,8 +47,8 @@ pub struct Way {
 #[derive(Serialize)]
 pub struct Ratio {
     pub to: &'static str,
-    pub p50: Spread,
-    pub p99: Spread,
+    pub p50: RoundSpread,
+    pub p99: RoundSpread,
 }
 
 impl Figures {
@@ -95,7 +95,7 @@ impl Figures {
         }
         writeln!(out, "\nAnother way's latency ÷ the pool's, per round: median (least..most)")?;
         for Ratio { to, p50, p99 } in &self.ratios {
-            let text = |s: &Spread| format!("{:.1} ({:.1}..{:.1})", s.median, s.least, s.most);
+            let text = |s: &RoundSpread| format!("{:.1} ({:.1}..{:.1})", s.median, s.least, s.most);
             writeln!(out, "  {to} ÷ pool: p50 {}, p99 {}", text(p50), text(p99))?;
         }
         let (bad, twice) = (self.bad_answers, self.shown_twice);

@@ -1,7 +1,7 @@
 //! The load: browsers that each want a code of their own, at a fixed rate.
 
-use crate::callback::crowd::{QUEUE, site};
-use crate::callback::wire::Wire;
+use crate::callback::crowd::{QUEUE, site_id};
+use crate::callback::wire::HttpConnection;
 use anyhow::Context;
 use hdrhistogram::Histogram;
 use paihao_chassis::entropy;
@@ -12,46 +12,46 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// What came of a turn.
-pub struct Tally {
+pub struct LoadResult {
     /// Nanoseconds from when a request was due to the whole picture.
     pub latency: Histogram<u64>,
     /// Hashes of the pictures.
-    pub shown: HashSet<u64>,
+    pub picture_hashes: HashSet<u64>,
     /// Answers, good ones and others.
-    pub asked: u64,
+    pub answers: u64,
     /// Pictures.
     pub codes: u64,
     /// The first answer without a picture.
     pub first_bad: Option<String>,
 }
 
-impl Tally {
-    pub fn new() -> Tally {
+impl LoadResult {
+    pub fn new() -> LoadResult {
         let latency = Histogram::new_with_bounds(1_000, 60_000_000_000, 3);
-        Tally {
+        LoadResult {
             latency: latency.expect("constant bounds"),
-            shown: HashSet::new(),
-            asked: 0,
+            picture_hashes: HashSet::new(),
+            answers: 0,
             codes: 0,
             first_bad: None,
         }
     }
 
-    pub fn add(&mut self, other: Tally) {
+    pub fn add(&mut self, other: LoadResult) {
         self.latency.add(&other.latency).expect("the same bounds");
-        self.shown.extend(other.shown);
-        self.asked += other.asked;
+        self.picture_hashes.extend(other.picture_hashes);
+        self.answers += other.answers;
         self.codes += other.codes;
         self.first_bad = self.first_bad.take().or(other.first_bad);
     }
 
-    fn judge(&mut self, status: u16, body: &[u8]) {
-        self.asked += 1;
+    fn record(&mut self, status: u16, body: &[u8]) {
+        self.answers += 1;
         let svg = body.windows(4).take(200).any(|window| window == b"<svg");
         if status == 200 && (svg || body.starts_with(&[0xff, 0xd8])) {
             let mut hash = DefaultHasher::new();
             body.hash(&mut hash);
-            self.shown.insert(hash.finish());
+            self.picture_hashes.insert(hash.finish());
             self.codes += 1;
         } else {
             let said = || format!("{status} {}", String::from_utf8_lossy(body));
@@ -62,20 +62,20 @@ impl Tally {
 
 /// A request becomes due at fixed moments and waits for a free connection; its latency counts from
 /// when it was due.
-pub async fn ask(
+pub async fn run_load(
     port: u16,
     connections: usize,
     rate: f64,
     time: Duration,
-) -> anyhow::Result<Tally> {
+) -> anyhow::Result<LoadResult> {
     let mut wires = Vec::new();
     for _ in 0..connections {
-        wires.push(Wire::to(port).await?);
+        wires.push(HttpConnection::connect(port).await?);
     }
     let begun = Instant::now() + Duration::from_millis(50);
     let next = AtomicU64::new(0);
     let workers = wires.into_iter().map(async |mut wire| {
-        let mut tally = Tally::new();
+        let mut tally = LoadResult::new();
         loop {
             let after = Duration::from_secs_f64(next.fetch_add(1, Ordering::Relaxed) as f64 / rate);
             if after >= time {
@@ -86,14 +86,14 @@ pub async fn ask(
             let request = format!(
                 "GET /qr/{}.svg?site={}&queue={QUEUE} HTTP/1.1\r\nHost: localhost\r\n\r\n",
                 entropy::uuid(),
-                site(0)
+                site_id(0)
             );
-            let reply = wire.ask(request.as_bytes()).await.context("no answer")?;
+            let reply = wire.request(request.as_bytes()).await.context("no answer")?;
             tally.latency.saturating_record(due.elapsed().as_nanos() as u64);
-            tally.judge(reply.status, reply.body);
+            tally.record(reply.status, reply.body);
         }
     });
-    let mut all = Tally::new();
+    let mut all = LoadResult::new();
     for tally in futures::future::try_join_all(workers).await? {
         all.add(tally);
     }

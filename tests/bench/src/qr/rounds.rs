@@ -1,65 +1,71 @@
 //! The course of a run: the three ways take turns, and WeChat counts its calls.
 
 use super::Options;
-use super::figures::{Figures, Ratio, Way};
-use super::load::{Tally, ask};
-use crate::callback::crowd::{ACCOUNT, SEALED};
+use super::figures::{Figures, Ratio, StrategyFigures};
+use super::load::{LoadResult, run_load};
+use crate::callback::crowd::{ACCOUNT, SECURE_ACCOUNT};
 use crate::callback::deployment::Deployment;
-use crate::callback::figures::Spread;
-use crate::callback::servers::Kind;
-use crate::member::Member;
-use crate::process::{machine, processors, usage};
+use crate::callback::figures::RoundSpread;
+use crate::callback::servers::BaselineKind;
+use crate::member::RoleProcess;
+use crate::process::{machine_cpu_time, process_usage, processors};
 use anyhow::Context;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
 /// How long a pool may take to be full again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const POOL_FILL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One way to a code, and what came of its turns.
-struct Run {
-    way: &'static str,
+struct StrategyRun {
+    strategy: &'static str,
     port: u16,
     pid: u32,
     /// The gateway, and how many codes it keeps ready, if it is one.
-    gateway: Option<(Member, usize)>,
+    gateway: Option<(RoleProcess, usize)>,
     turns: Vec<Turn>,
 }
 
 struct Turn {
-    tally: Tally,
+    tally: LoadResult,
     /// Calls to WeChat, those that filled the pool again included.
     calls: u64,
     /// Calls that a browser waited for.
-    waited_for: u64,
-    others: f64,
+    blocking_calls: u64,
+    other_cpu_share: f64,
 }
 
 /// Measures everything.
 pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(all(options))
+    runtime.block_on(measure_all(options))
 }
 
-async fn all(options: &Options) -> anyhow::Result<Figures> {
+async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
     let begun = Instant::now();
     let say = |what: &str| eprintln!("[{:6.1} s] {what}", begun.elapsed().as_secs_f64());
     say("starting NATS, Redis and the roles");
     let all = Deployment::start(1, Duration::from_millis(options.wechat_ms)).await?;
     let size = options.pool;
-    let pool = all.further_gateway(&format!("size = {size}\nper_second = 100")).await?;
-    let without = all.further_gateway("size = 0").await?;
-    let article = all.beside(Kind::Picture, b"", "").await?;
-    let gateway = |way, member: Member, size| -> anyhow::Result<Run> {
+    let pool = all.add_gateway(&format!("size = {size}\nper_second = 100")).await?;
+    let without = all.add_gateway("size = 0").await?;
+    let article = all.start_baseline(BaselineKind::Picture, b"", "").await?;
+    let gateway = |way, member: RoleProcess, size| -> anyhow::Result<StrategyRun> {
         let pid = member.program.pid().context("a gateway does not run")?;
-        Ok(Run { way, port: member.port, pid, gateway: Some((member, size)), turns: Vec::new() })
+        Ok(StrategyRun {
+            strategy: way,
+            port: member.port,
+            pid,
+            gateway: Some((member, size)),
+            turns: Vec::new(),
+        })
     };
     let mut runs = vec![
         gateway("pool", pool, size)?,
         gateway("without", without, 0)?,
-        Run {
-            way: "article",
+        StrategyRun {
+            strategy: "article",
             port: article.port,
             pid: article.program.pid().context("a server does not run")?,
             gateway: None,
@@ -68,15 +74,15 @@ async fn all(options: &Options) -> anyhow::Result<Figures> {
     ];
     let time = Duration::from_secs_f64(options.seconds);
     for run in &runs {
-        run.until_full().await?;
-        ask(run.port, 4, 10.0, Duration::from_secs(1)).await.context("warming up")?;
-        run.until_full().await?;
+        run.wait_until_pool_full().await?;
+        run_load(run.port, 4, 10.0, Duration::from_secs(1)).await.context("warming up")?;
+        run.wait_until_pool_full().await?;
     }
     for round in 0..options.rounds {
         say(&format!("round {} of {}", round + 1, options.rounds));
         for step in 0..runs.len() {
             let at = (round + step) % runs.len();
-            let turn = runs[at].turn(&all, options, time).await?;
+            let turn = runs[at].run_turn(&all, options, time).await?;
             runs[at].turns.push(turn);
         }
     }
@@ -91,14 +97,14 @@ async fn all(options: &Options) -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
-impl Run {
-    async fn until_full(&self) -> anyhow::Result<()> {
+impl StrategyRun {
+    async fn wait_until_pool_full(&self) -> anyhow::Result<()> {
         let Some((gateway, size)) = &self.gateway else { return Ok(()) };
         let begun = Instant::now();
-        for account in [ACCOUNT, SEALED] {
+        for account in [ACCOUNT, SECURE_ACCOUNT] {
             let ready = format!("paihao_gateway_codes_ready{{account=\"{account}\"}}");
             while gateway.metric(&ready)? < *size as f64 {
-                anyhow::ensure!(begun.elapsed() < PATIENCE, "the pool is not filled");
+                anyhow::ensure!(begun.elapsed() < POOL_FILL_TIMEOUT, "the pool is not filled");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -106,13 +112,13 @@ impl Run {
     }
 
     /// Codes that the gateway had made while somebody waited.
-    fn made_at_need(&self) -> anyhow::Result<Option<f64>> {
+    fn on_demand_codes(&self) -> anyhow::Result<Option<f64>> {
         let name =
             format!("paihao_gateway_codes_made_total{{account=\"{ACCOUNT}\",for=\"session\"}}");
         self.gateway.as_ref().map(|(gateway, _)| gateway.metric(&name)).transpose()
     }
 
-    async fn turn(
+    async fn run_turn(
         &self,
         all: &Deployment,
         options: &Options,
@@ -122,50 +128,51 @@ impl Run {
         pids.extend(all.nats.pid());
         pids.extend(all.redis.pid());
         let spent = || -> anyhow::Result<(Duration, Duration)> {
-            let each = pids.iter().map(|pid| Ok(usage(*pid)?.cpu));
-            Ok((each.sum::<anyhow::Result<Duration>>()?, machine()?))
+            let each = pids.iter().map(|pid| Ok(process_usage(*pid)?.cpu));
+            Ok((each.sum::<anyhow::Result<Duration>>()?, machine_cpu_time()?))
         };
-        let (calls, at_need) = (all.calls_for_codes(), self.made_at_need()?);
+        let (calls, at_need) = (all.qr_api_calls(), self.on_demand_codes()?);
         let (begun, (ours_before, machine_before)) = (Instant::now(), spent()?);
-        let tally = ask(self.port, options.connections, options.rate, time).await?;
+        let tally = run_load(self.port, options.connections, options.rate, time).await?;
         let (ours, busy) = spent()?;
         let there_was = begun.elapsed().as_secs_f64() * processors() as f64;
         let others = (busy - machine_before).saturating_sub(ours - ours_before).as_secs_f64();
-        self.until_full().await?;
-        let calls = all.calls_for_codes() - calls;
-        let waited_for = match (at_need, self.made_at_need()?) {
+        self.wait_until_pool_full().await?;
+        let calls = all.qr_api_calls() - calls;
+        let waited_for = match (at_need, self.on_demand_codes()?) {
             (Some(before), Some(now)) => (now - before) as u64,
             _ => calls,
         };
-        Ok(Turn { tally, calls, waited_for, others: others / there_was })
+        Ok(Turn { tally, calls, blocking_calls: waited_for, other_cpu_share: others / there_was })
     }
 }
 
-fn figures(options: &Options, nats_server: String, runs: &mut [Run]) -> Figures {
+fn figures(options: &Options, nats_server: String, runs: &mut [StrategyRun]) -> Figures {
     let quantile = |turn: &Turn, q: f64| turn.tally.latency.value_at_quantile(q) as f64;
-    let ratio = |to: &Run, q: f64| {
+    let ratio = |to: &StrategyRun, q: f64| {
         let pairs = runs[0].turns.iter().zip(&to.turns);
-        Spread::of(pairs.map(|(own, other)| quantile(other, q) / quantile(own, q)))
+        RoundSpread::from_values(pairs.map(|(own, other)| quantile(other, q) / quantile(own, q)))
     };
     let ratios = runs[1..].iter();
-    let ratios = ratios.map(|to| Ratio { to: to.way, p50: ratio(to, 0.5), p99: ratio(to, 0.99) });
+    let ratios =
+        ratios.map(|to| Ratio { to: to.strategy, p50: ratio(to, 0.5), p99: ratio(to, 0.99) });
     let ratios = ratios.collect();
     let (mut bad_answers, mut shown_twice, mut first_bad) = (0, 0, None);
     let ways = runs.iter_mut().map(|run| {
-        let (mut tally, mut calls, mut waited_for, mut others) = (Tally::new(), 0, 0, 0.0);
+        let (mut tally, mut calls, mut waited_for, mut others) = (LoadResult::new(), 0, 0, 0.0);
         let turns = run.turns.len() as f64;
         for turn in run.turns.drain(..) {
             calls += turn.calls;
-            waited_for += turn.waited_for;
-            others += turn.others / turns;
+            waited_for += turn.blocking_calls;
+            others += turn.other_cpu_share / turns;
             tally.add(turn.tally);
         }
-        bad_answers += tally.asked - tally.codes;
-        shown_twice += tally.codes - tally.shown.len() as u64;
+        bad_answers += tally.answers - tally.codes;
+        shown_twice += tally.codes - tally.picture_hashes.len() as u64;
         first_bad = first_bad.take().or(tally.first_bad.take());
         let each = |count: u64| count as f64 / tally.codes.max(1) as f64;
-        Way {
-            way: run.way,
+        StrategyFigures {
+            way: run.strategy,
             codes: tally.codes,
             latency: (&tally.latency).into(),
             calls_per_code: each(calls),

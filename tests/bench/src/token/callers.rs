@@ -1,6 +1,6 @@
 //! A process full of callers, told over HTTP when to call.
 
-use super::ways::{Calling, Came, Way};
+use super::ways::{CallResult, StrategyClient, TokenStrategy};
 use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -17,9 +17,9 @@ use tokio::time::{Instant, sleep};
 
 /// How such a process is started.
 #[derive(Args, Debug)]
-pub struct CallersOptions {
+pub struct CallerProcessOptions {
     #[arg(long, value_enum)]
-    way: Way,
+    way: TokenStrategy,
     #[arg(long)]
     config: PathBuf,
     #[arg(long)]
@@ -30,7 +30,7 @@ pub struct CallersOptions {
 
 /// For how long to call, and how: each caller at least once.
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub struct Go {
+pub struct CallPlan {
     pub for_ms: u64,
     /// Between a caller's calls.
     pub pause_ms: u64,
@@ -38,18 +38,18 @@ pub struct Go {
     pub until_good: bool,
 }
 
-impl Go {
-    pub const ONCE: Go = Go { for_ms: 0, pause_ms: 20, until_good: true };
+impl CallPlan {
+    pub const ONCE: CallPlan = CallPlan { for_ms: 0, pause_ms: 20, until_good: true };
 
-    pub fn path(self) -> String {
-        let Go { for_ms, pause_ms, until_good } = self;
+    pub fn query_path(self) -> String {
+        let CallPlan { for_ms, pause_ms, until_good } = self;
         format!("/go?for_ms={for_ms}&pause_ms={pause_ms}&until_good={until_good}")
     }
 }
 
 /// What came of it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Tally {
+pub struct CallResults {
     pub calls: u64,
     pub failed: u64,
     pub without: u64,
@@ -58,8 +58,8 @@ pub struct Tally {
     pub first: Option<String>,
 }
 
-impl Tally {
-    pub fn add(&mut self, other: Tally) {
+impl CallResults {
+    pub fn merge(&mut self, other: CallResults) {
         self.calls += other.calls;
         self.failed += other.failed;
         self.without += other.without;
@@ -68,54 +68,57 @@ impl Tally {
     }
 }
 
-struct Process {
-    calling: Calling,
+struct CallerProcess {
+    strategy: StrategyClient,
     callers: usize,
 }
 
 /// Serves until it is killed.
-pub fn serve(options: &CallersOptions) -> anyhow::Result<()> {
+pub fn serve(options: &CallerProcessOptions) -> anyhow::Result<()> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let calling = Calling::new(options.way, &options.config).await?;
-        let process = Arc::new(Process { calling, callers: options.callers });
-        let app = Router::new().route("/go", get(go)).with_state(process);
+        let calling = StrategyClient::new(options.way, &options.config).await?;
+        let process = Arc::new(CallerProcess { strategy: calling, callers: options.callers });
+        let app = Router::new().route("/go", get(run_plan)).with_state(process);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         Ok(axum::serve(listener, app).await?)
     })
 }
 
-async fn go(State(process): State<Arc<Process>>, Query(go): Query<Go>) -> Json<Tally> {
+async fn run_plan(
+    State(process): State<Arc<CallerProcess>>,
+    Query(go): Query<CallPlan>,
+) -> Json<CallResults> {
     let mut callers = JoinSet::new();
     for _ in 0..process.callers {
         let process = process.clone();
-        callers.spawn(async move { process.caller(go).await });
+        callers.spawn(async move { process.run_caller(go).await });
     }
-    let mut all = Tally::default();
+    let mut all = CallResults::default();
     for tally in callers.join_all().await {
-        all.add(tally);
+        all.merge(tally);
     }
     Json(all)
 }
 
-impl Process {
-    async fn caller(&self, go: Go) -> Tally {
+impl CallerProcess {
+    async fn run_caller(&self, go: CallPlan) -> CallResults {
         let begun = Instant::now();
-        let mut tally = Tally::default();
+        let mut tally = CallResults::default();
         loop {
             let asked = Instant::now();
-            let came = self.calling.call().await;
+            let came = self.strategy.call().await;
             tally.calls += 1;
             let took = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
             tally.slowest_ms = tally.slowest_ms.max(took);
             let good = match came {
-                Came::Good => true,
-                Came::Failed(why) => {
+                CallResult::Succeeded => true,
+                CallResult::Failed(why) => {
                     tally.failed += 1;
                     tally.first.get_or_insert(why);
                     false
                 }
-                Came::Without(why) => {
+                CallResult::NoToken(why) => {
                     tally.without += 1;
                     tally.first.get_or_insert(why);
                     false

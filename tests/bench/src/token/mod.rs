@@ -14,15 +14,15 @@ mod scenes;
 
 mod report;
 
-pub use callers::{CallersOptions, serve};
+pub use callers::{CallerProcessOptions, serve};
 
 use anyhow::ensure;
 use clap::Args;
-use report::Row;
-use scenes::Scene;
+use report::ScenarioResult;
+use scenes::Scenario;
 use std::path::PathBuf;
 use tokio::runtime::Builder;
-use ways::Way;
+use ways::TokenStrategy;
 
 /// How much to measure.
 #[derive(Args, Debug, Clone)]
@@ -35,7 +35,7 @@ pub struct Options {
     short: bool,
     /// Only this scene.
     #[arg(long, value_enum)]
-    scene: Option<Scene>,
+    scene: Option<Scenario>,
     /// Write the figures here, too, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -46,14 +46,14 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(options.callers >= 3, "three processes need a caller each");
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut rows = Vec::new();
-    for scene in Scene::ALL {
+    for scene in Scenario::ALL {
         if options.scene.is_some_and(|only| only != scene) {
             continue;
         }
-        for way in Way::ALL {
-            if way == Way::Product || scene.is_for_all() {
-                eprintln!("{} · {}", scene.words(), way.words());
-                rows.push(runtime.block_on(scenes::play(scene, way, options))?);
+        for way in TokenStrategy::ALL {
+            if way == TokenStrategy::Product || scene.applies_to_all() {
+                eprintln!("{} · {}", scene.description(), way.description());
+                rows.push(runtime.block_on(scenes::run_scenario(scene, way, options))?);
             }
         }
     }
@@ -61,7 +61,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     if let Some(file) = &options.json {
         std::fs::write(file, serde_json::to_vec_pretty(&rows)?)?;
     }
-    let missed: Vec<&Row> = rows.iter().filter(|row| row.held == Some(false)).collect();
+    let missed: Vec<&ScenarioResult> = rows.iter().filter(|row| row.held == Some(false)).collect();
     ensure!(missed.is_empty(), "{} rows miss their figure: see the table", missed.len());
     Ok(())
 }

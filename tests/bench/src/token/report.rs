@@ -1,13 +1,13 @@
 //! What was seen, as a table.
 
-use super::callers::Tally;
-use super::stage::Asked;
+use super::callers::CallResults;
+use super::stage::WeChatUsage;
 use serde::Serialize;
 use std::fmt::Write;
 
 /// One scene in one way.
 #[derive(Debug, Clone, Serialize)]
-pub struct Row {
+pub struct ScenarioResult {
     pub scene: &'static str,
     pub way: &'static str,
     /// Times that WeChat was asked for a token.
@@ -31,16 +31,16 @@ pub struct Row {
     pub first: Option<String>,
 }
 
-impl Row {
+impl ScenarioResult {
     pub fn new(
         scene: &'static str,
         way: &'static str,
-        asked: Asked,
-        tally: Tally,
+        asked: WeChatUsage,
+        tally: CallResults,
         alarm: Option<bool>,
         held: Option<bool>,
-    ) -> Row {
-        Row {
+    ) -> ScenarioResult {
+        ScenarioResult {
             scene,
             way,
             fetches: asked.fetches,
@@ -57,7 +57,7 @@ impl Row {
     }
 }
 
-pub fn text(rows: &[Row]) -> String {
+pub fn text(rows: &[ScenarioResult]) -> String {
     let mut text = String::from(
         "| what happens | way | fetches | tokens issued | calls | failed | without a token | slowest | figure |\n\
          |---|---|---|---|---|---|---|---|---|\n",

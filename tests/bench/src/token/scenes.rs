@@ -1,18 +1,18 @@
 //! What happens to tokens, and how much of it WeChat and the callers may notice.
 
 use super::Options;
-use super::callers::{Go, Tally};
-use super::report::Row;
-use super::stage::{Asked, Stage};
-use super::ways::Way;
+use super::callers::{CallPlan, CallResults};
+use super::report::ScenarioResult;
+use super::stage::{TokenDeployment, WeChatUsage};
+use super::ways::TokenStrategy;
 use clap::ValueEnum;
 use std::time::Duration;
 use tokio::time::sleep;
-use wechat_sim::{EarlyDeath, Effect, Fault};
+use wechat_sim::{Effect, Fault, TokenInvalidation};
 
 /// One thing that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Scene {
+pub enum Scenario {
     Cold,
     NewestOnly,
     EveryRefused,
@@ -24,182 +24,193 @@ pub enum Scene {
 }
 
 /// Fetches that the product may make, and whether a call may fail because no token was good.
-struct Bound {
+struct FetchBound {
     fetches: u64,
     may_fail: bool,
 }
 
-impl Scene {
-    pub const ALL: [Scene; 8] = [
-        Scene::Cold,
-        Scene::NewestOnly,
-        Scene::EveryRefused,
-        Scene::Foreseen,
-        Scene::Unforeseen,
-        Scene::Storm,
-        Scene::KeeperKilled,
-        Scene::RedisLost,
+impl Scenario {
+    pub const ALL: [Scenario; 8] = [
+        Scenario::Cold,
+        Scenario::NewestOnly,
+        Scenario::EveryRefused,
+        Scenario::Foreseen,
+        Scenario::Unforeseen,
+        Scenario::Storm,
+        Scenario::KeeperKilled,
+        Scenario::RedisLost,
     ];
 
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
-            Scene::Cold => "cold start",
-            Scene::NewestOnly => "replaced elsewhere, only the newest valid",
-            Scene::EveryRefused => "every token refused",
-            Scene::Foreseen => "expiry, foreseen",
-            Scene::Unforeseen => "expiry before its time",
-            Scene::Storm => "refusal storm",
-            Scene::KeeperKilled => "token service killed while it refreshes",
-            Scene::RedisLost => "Redis lost with its data",
+            Scenario::Cold => "cold start",
+            Scenario::NewestOnly => "replaced elsewhere, only the newest valid",
+            Scenario::EveryRefused => "every token refused",
+            Scenario::Foreseen => "expiry, foreseen",
+            Scenario::Unforeseen => "expiry before its time",
+            Scenario::Storm => "refusal storm",
+            Scenario::KeeperKilled => "token service killed while it refreshes",
+            Scenario::RedisLost => "Redis lost with its data",
         }
     }
 
     /// Whether it can happen to those without a token service, too.
-    pub fn is_for_all(self) -> bool {
-        !matches!(self, Scene::KeeperKilled | Scene::RedisLost)
+    pub fn applies_to_all(self) -> bool {
+        !matches!(self, Scenario::KeeperKilled | Scenario::RedisLost)
     }
 
-    fn life(self, short: bool) -> Option<Duration> {
+    fn token_lifetime(self, short: bool) -> Option<Duration> {
         match self {
-            Scene::Foreseen if short => Some(Duration::from_secs(6)),
-            Scene::Foreseen => Some(Duration::from_secs(10)),
-            Scene::KeeperKilled => Some(Duration::from_secs(20)),
+            Scenario::Foreseen if short => Some(Duration::from_secs(6)),
+            Scenario::Foreseen => Some(Duration::from_secs(10)),
+            Scenario::KeeperKilled => Some(Duration::from_secs(20)),
             _ => None,
         }
     }
 
-    fn storms(short: bool) -> u64 {
+    fn storm_count(short: bool) -> u64 {
         if short { 2 } else { 4 }
     }
 
-    fn load(self, short: bool) -> Go {
+    fn call_plan(self, short: bool) -> CallPlan {
         let (full, less) = match self {
-            Scene::Cold => return Go::ONCE,
-            Scene::NewestOnly | Scene::Unforeseen => (4_000, 2_000),
-            Scene::EveryRefused => (20_000, 6_000),
-            Scene::Foreseen => (20_000, 8_000),
-            Scene::Storm => (10_000, 5_000),
-            Scene::KeeperKilled => (18_000, 18_000),
-            Scene::RedisLost => (10_000, 8_000),
+            Scenario::Cold => return CallPlan::ONCE,
+            Scenario::NewestOnly | Scenario::Unforeseen => (4_000, 2_000),
+            Scenario::EveryRefused => (20_000, 6_000),
+            Scenario::Foreseen => (20_000, 8_000),
+            Scenario::Storm => (10_000, 5_000),
+            Scenario::KeeperKilled => (18_000, 18_000),
+            Scenario::RedisLost => (10_000, 8_000),
         };
-        Go { for_ms: if short { less } else { full }, pause_ms: 50, until_good: false }
+        CallPlan { for_ms: if short { less } else { full }, pause_ms: 50, until_good: false }
     }
 
-    fn bound(self, short: bool) -> Bound {
+    fn fetch_bound(self, short: bool) -> FetchBound {
         let fetches = match self {
-            Scene::Cold | Scene::NewestOnly | Scene::Unforeseen | Scene::RedisLost => 1,
-            Scene::EveryRefused | Scene::KeeperKilled => 2,
+            Scenario::Cold | Scenario::NewestOnly | Scenario::Unforeseen | Scenario::RedisLost => 1,
+            Scenario::EveryRefused | Scenario::KeeperKilled => 2,
             // Half of a token's life after the other.
-            Scene::Foreseen if short => 3,
-            Scene::Foreseen => 4,
-            Scene::Storm => Scene::storms(short),
+            Scenario::Foreseen if short => 3,
+            Scenario::Foreseen => 4,
+            Scenario::Storm => Scenario::storm_count(short),
         };
-        Bound { fetches, may_fail: self == Scene::EveryRefused }
+        FetchBound { fetches, may_fail: self == Scenario::EveryRefused }
     }
 }
 
 /// Plays a scene.
-pub async fn play(scene: Scene, way: Way, options: &Options) -> anyhow::Result<Row> {
+pub async fn run_scenario(
+    scene: Scenario,
+    way: TokenStrategy,
+    options: &Options,
+) -> anyhow::Result<ScenarioResult> {
     let short = options.short;
-    let mut stage = Stage::start(way, options.callers).await?;
-    if let Some(life) = scene.life(short) {
-        stage.wechat.behave(|behaviour| behaviour.token_life = life);
+    let mut stage = TokenDeployment::start(way, options.callers).await?;
+    if let Some(life) = scene.token_lifetime(short) {
+        stage.wechat.change_behaviour(|behaviour| behaviour.token_life = life);
     }
-    let keepers = if scene == Scene::KeeperKilled { 2 } else { 1 };
+    let keepers = if scene == Scenario::KeeperKilled { 2 } else { 1 };
     let (before, tally);
-    if scene == Scene::Cold {
-        before = stage.asked();
-        if way == Way::Product {
-            stage.add_keeper();
+    if scene == Scenario::Cold {
+        before = stage.wechat_usage();
+        if way == TokenStrategy::Product {
+            stage.add_token_service();
         }
-        tally = stage.go(scene.load(short)).await?;
+        tally = stage.run_plan(scene.call_plan(short)).await?;
     } else {
-        if way == Way::Product {
+        if way == TokenStrategy::Product {
             for _ in 0..keepers {
-                stage.add_keeper();
+                stage.add_token_service();
             }
-            for keeper in &stage.keepers {
-                keeper.until_ready().await?;
+            for keeper in &stage.token_services {
+                keeper.wait_until_ready().await?;
             }
         }
-        stage.go(Go::ONCE).await?;
-        before = stage.asked();
-        tally = trouble(scene, way, &mut stage, short).await?;
+        stage.run_plan(CallPlan::ONCE).await?;
+        before = stage.wechat_usage();
+        tally = run_disturbance(scene, way, &mut stage, short).await?;
     }
-    let after = stage.asked();
+    let after = stage.wechat_usage();
     let alarm = match (scene, way) {
-        (Scene::EveryRefused, Way::Product) => Some(stage.alarm("every_token_refused").await?),
+        (Scenario::EveryRefused, TokenStrategy::Product) => {
+            Some(stage.is_alarm_raised("every_token_refused").await?)
+        }
         _ => None,
     };
-    if scene == Scene::EveryRefused {
+    if scene == Scenario::EveryRefused {
         stage.wechat.clear_faults();
-        stage.go(Go::ONCE).await?;
+        stage.run_plan(CallPlan::ONCE).await?;
     }
     stage.wechat.stop().await;
-    let bound = (way == Way::Product).then(|| scene.bound(short));
-    let asked = Asked {
+    let bound = (way == TokenStrategy::Product).then(|| scene.fetch_bound(short));
+    let asked = WeChatUsage {
         fetches: after.fetches - before.fetches,
         issued: after.issued - before.issued,
         calls: after.calls - before.calls,
     };
     let held = bound.map(|bound| {
         // Before there is a first token, callers may have to wait for it and ask again.
-        let unserved = if scene == Scene::Cold { 0 } else { tally.without };
+        let unserved = if scene == Scenario::Cold { 0 } else { tally.without };
         asked.fetches <= bound.fetches
             && (bound.may_fail || tally.failed + unserved == 0)
             && alarm != Some(false)
     });
-    Ok(Row::new(scene.words(), way.words(), asked, tally, alarm, held))
+    Ok(ScenarioResult::new(scene.description(), way.description(), asked, tally, alarm, held))
 }
 
 /// Callers call while it happens.
-async fn trouble(scene: Scene, way: Way, stage: &mut Stage, short: bool) -> anyhow::Result<Tally> {
-    let go = scene.load(short);
+async fn run_disturbance(
+    scene: Scenario,
+    way: TokenStrategy,
+    stage: &mut TokenDeployment,
+    short: bool,
+) -> anyhow::Result<CallResults> {
+    let go = scene.call_plan(short);
     // The stage is lent out to both sides of what follows.
     let mut killed = None;
-    if scene == Scene::KeeperKilled {
-        killed = Some(stage.holder().await?);
+    if scene == Scenario::KeeperKilled {
+        killed = Some(stage.lease_holder().await?);
     }
-    let mut keepers = std::mem::take(&mut stage.keepers);
+    let mut keepers = std::mem::take(&mut stage.token_services);
     let stage_seen = &*stage;
     let happen = async {
         match scene {
-            Scene::Cold => {}
-            Scene::NewestOnly => {
-                stage_seen.wechat.behave(|behaviour| {
+            Scenario::Cold => {}
+            Scenario::NewestOnly => {
+                stage_seen.wechat.change_behaviour(|behaviour| {
                     behaviour.force_kills_former = true;
                     behaviour.classic_kills_former = true;
                 });
-                stage_seen.wechat.kill_tokens(None, EarlyDeath::Replaced);
+                stage_seen.wechat.kill_tokens(None, TokenInvalidation::Replaced);
             }
-            Scene::EveryRefused => {
+            Scenario::EveryRefused => {
                 stage_seen.wechat.add_fault(Fault::errcode("/cgi-bin/getcallbackip", 40001));
             }
             // The tokens' short lives are all there is to it.
-            Scene::Foreseen => {}
-            Scene::Unforeseen => {
+            Scenario::Foreseen => {}
+            Scenario::Unforeseen => {
                 sleep(Duration::from_millis(500)).await;
-                stage_seen.wechat.advance(Duration::from_secs(7200));
+                stage_seen.wechat.advance_clock(Duration::from_secs(7200));
             }
-            Scene::Storm => {
-                for _ in 0..Scene::storms(short) {
+            Scenario::Storm => {
+                for _ in 0..Scenario::storm_count(short) {
                     sleep(Duration::from_millis(500)).await;
-                    stage_seen.wechat.kill_tokens(None, EarlyDeath::Replaced);
+                    stage_seen.wechat.kill_tokens(None, TokenInvalidation::Replaced);
                     sleep(Duration::from_millis(1_500)).await;
                 }
             }
-            Scene::KeeperKilled => {
+            Scenario::KeeperKilled => {
                 // Long enough for the process to be killed between asking and being answered.
                 let delay = Effect::Delay { ms: 1_000 };
                 stage_seen.wechat.add_fault(Fault::new("/cgi-bin/stable_token", delay).times(1));
-                let known = stage_seen.asked().fetches;
+                let known = stage_seen.wechat_usage().fetches;
                 let holder = killed.expect("found above");
-                while stage_seen.asked().fetches == known {
+                while stage_seen.wechat_usage().fetches == known {
                     sleep(Duration::from_millis(5)).await;
                 }
                 keepers[holder].program.kill();
             }
-            Scene::RedisLost => {
+            Scenario::RedisLost => {
                 sleep(Duration::from_secs(1)).await;
                 stage_seen.redis.kill();
                 stage_seen.redis.lose_data();
@@ -208,14 +219,14 @@ async fn trouble(scene: Scene, way: Way, stage: &mut Stage, short: bool) -> anyh
             }
         }
     };
-    let begins_with_it = matches!(scene, Scene::NewestOnly | Scene::EveryRefused);
+    let begins_with_it = matches!(scene, Scenario::NewestOnly | Scenario::EveryRefused);
     let tally = if begins_with_it {
         happen.await;
-        stage_seen.go(go).await
+        stage_seen.run_plan(go).await
     } else {
-        tokio::join!(happen, stage_seen.go(go)).1
+        tokio::join!(happen, stage_seen.run_plan(go)).1
     };
-    stage.keepers = keepers;
+    stage.token_services = keepers;
     let _ = way;
     tally
 }

@@ -1,9 +1,9 @@
 //! Everything that a scene is played on: real servers, token services, three processes of callers,
 //! and the simulator in the measuring process.
 
-use super::callers::{Go, Tally};
-use super::ways::{ACCOUNT, Way};
-use crate::member::{Member, until};
+use super::callers::{CallPlan, CallResults};
+use super::ways::{ACCOUNT, TokenStrategy};
+use crate::member::{RoleProcess, wait_until};
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use harness::{NatsServer, Program, RedisServer, free_port};
@@ -13,38 +13,44 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wechat_sim::{Quotas, SimAccount, SimConfig, Simulator};
 
-const PROCESSES: usize = 3;
+const CALLER_PROCESSES: usize = 3;
 
-pub struct Stage {
+pub struct TokenDeployment {
     pub wechat: Simulator,
     pub redis: RedisServer,
-    pub keepers: Vec<Member>,
+    pub token_services: Vec<RoleProcess>,
     nats: NatsServer,
     program: PathBuf,
-    crew: Vec<(Program, u16)>,
+    caller_processes: Vec<(Program, u16)>,
 }
 
 /// How often WeChat was asked for a token, and how many different ones it gave.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Asked {
+pub struct WeChatUsage {
     pub fetches: u64,
     pub issued: u64,
     /// Calls that reached WeChat.
     pub calls: u64,
 }
 
-impl Stage {
+impl TokenDeployment {
     /// Servers and callers, but no token service yet.
-    pub async fn start(way: Way, callers: usize) -> anyhow::Result<Stage> {
+    pub async fn start(way: TokenStrategy, callers: usize) -> anyhow::Result<TokenDeployment> {
         let quotas = Quotas::unlimited();
         let wechat = Simulator::start(SimConfig { quotas, ..SimConfig::default() }).await?;
         let (nats, redis) = (NatsServer::start(), RedisServer::start());
         let program = std::env::current_exe().context("this program does not know its file")?;
-        let mut stage =
-            Stage { wechat, redis, keepers: Vec::new(), nats, program, crew: Vec::new() };
-        for i in 0..PROCESSES {
+        let mut stage = TokenDeployment {
+            wechat,
+            redis,
+            token_services: Vec::new(),
+            nats,
+            program,
+            caller_processes: Vec::new(),
+        };
+        for i in 0..CALLER_PROCESSES {
             let port = free_port();
-            let own = callers / PROCESSES + usize::from(i < callers % PROCESSES);
+            let own = callers / CALLER_PROCESSES + usize::from(i < callers % CALLER_PROCESSES);
             let text = stage.configuration(free_port(), free_port());
             let way = way.to_possible_value().context("every way has a name")?;
             let (port_text, own) = (port.to_string(), own.to_string());
@@ -55,17 +61,18 @@ impl Stage {
             let files = [("paihao.toml", &*text)];
             let process = Program::start(&stage.program, &arguments.concat(), &files);
             let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-            until("callers listen", listens).await.with_context(|| process.output())?;
-            stage.crew.push((process, port));
+            wait_until("callers listen", listens).await.with_context(|| process.output())?;
+            stage.caller_processes.push((process, port));
         }
         Ok(stage)
     }
 
     /// Starts one more token service.
-    pub fn add_keeper(&mut self) {
-        let keeper =
-            Member::start(&self.program, "token", |port, admin| self.configuration(port, admin));
-        self.keepers.push(keeper);
+    pub fn add_token_service(&mut self) {
+        let keeper = RoleProcess::start(&self.program, "token", |port, admin| {
+            self.configuration(port, admin)
+        });
+        self.token_services.push(keeper);
     }
 
     fn configuration(&self, port: u16, admin: u16) -> String {
@@ -102,20 +109,20 @@ impl Stage {
     }
 
     /// All callers of all processes at once.
-    pub async fn go(&self, go: Go) -> anyhow::Result<Tally> {
-        let path = go.path();
-        let asked = self.crew.iter().map(|(_, port)| get(*port, &path));
-        let mut all = Tally::default();
+    pub async fn run_plan(&self, go: CallPlan) -> anyhow::Result<CallResults> {
+        let path = go.query_path();
+        let asked = self.caller_processes.iter().map(|(_, port)| http_get(*port, &path));
+        let mut all = CallResults::default();
         for answer in futures::future::try_join_all(asked).await? {
-            all.add(serde_json::from_str(&answer)?);
+            all.merge(serde_json::from_str(&answer)?);
         }
         Ok(all)
     }
 
-    pub fn asked(&self) -> Asked {
+    pub fn wechat_usage(&self) -> WeChatUsage {
         let stats = self.wechat.stats();
         let calls = |path: &str| stats.calls.get(path).copied().unwrap_or(0);
-        Asked {
+        WeChatUsage {
             fetches: calls("/cgi-bin/token") + calls("/cgi-bin/stable_token"),
             issued: stats.tokens_issued,
             calls: calls("/cgi-bin/getcallbackip"),
@@ -123,10 +130,10 @@ impl Stage {
     }
 
     /// Which token service holds the account's lease.
-    pub async fn holder(&self) -> anyhow::Result<usize> {
+    pub async fn lease_holder(&self) -> anyhow::Result<usize> {
         let wanted = format!("paihao_token_kept_here{{account=\"{ACCOUNT}\"}} 1");
-        for (i, keeper) in self.keepers.iter().enumerate() {
-            if get(keeper.admin, "/metrics").await?.lines().any(|line| line == wanted) {
+        for (i, keeper) in self.token_services.iter().enumerate() {
+            if http_get(keeper.admin, "/metrics").await?.lines().any(|line| line == wanted) {
                 return Ok(i);
             }
         }
@@ -134,9 +141,9 @@ impl Stage {
     }
 
     /// Whether a token service raises this alarm.
-    pub async fn alarm(&self, reason: &str) -> anyhow::Result<bool> {
-        for keeper in &self.keepers {
-            let metrics = get(keeper.admin, "/metrics").await?;
+    pub async fn is_alarm_raised(&self, reason: &str) -> anyhow::Result<bool> {
+        for keeper in &self.token_services {
+            let metrics = http_get(keeper.admin, "/metrics").await?;
             let raised = |line: &str| {
                 line.starts_with("paihao_token_alarm")
                     && line.contains(&format!("reason=\"{reason}\""))
@@ -151,7 +158,7 @@ impl Stage {
 }
 
 /// The body of an answer.
-async fn get(port: u16, path: &str) -> anyhow::Result<String> {
+async fn http_get(port: u16, path: &str) -> anyhow::Result<String> {
     let mut stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;

@@ -6,7 +6,8 @@ use paihao::config::{Config, Role};
 use paihao::ports::Ports;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_wechat::{
-    AccessToken, AppId, AppSecret, CallError, Caller, CallerError, Client, Meaning,
+    AccessToken, AccountClient, AccountClientError, AppId, AppSecret, CallError, Client,
+    FailureClass,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub const ACCOUNT: &str = "shop";
 
 /// How a process gets its tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Way {
+pub enum TokenStrategy {
     /// Reads what the token service stored, and reports what was refused.
     Product,
     /// A token in the process's memory; each caller who meets a refusal fetches another.
@@ -26,100 +27,101 @@ pub enum Way {
     EachProcess,
 }
 
-impl Way {
-    pub const ALL: [Way; 3] = [Way::Product, Way::EachCaller, Way::EachProcess];
+impl TokenStrategy {
+    pub const ALL: [TokenStrategy; 3] =
+        [TokenStrategy::Product, TokenStrategy::EachCaller, TokenStrategy::EachProcess];
 
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
-            Way::Product => "paihao",
-            Way::EachCaller => "each caller fetches",
-            Way::EachProcess => "each process fetches",
+            TokenStrategy::Product => "paihao",
+            TokenStrategy::EachCaller => "each caller fetches",
+            TokenStrategy::EachProcess => "each process fetches",
         }
     }
 }
 
 /// What became of a call.
-pub enum Came {
-    Good,
+pub enum CallResult {
+    Succeeded,
     /// There was no token to call with.
-    Without(String),
+    NoToken(String),
     /// WeChat was called, and refused to the end.
     Failed(String),
 }
 
 /// A process's way, ready to call.
-pub enum Calling {
-    Product(Caller),
-    Own(Own),
+pub enum StrategyClient {
+    Product(AccountClient),
+    InMemory(InMemoryTokenClient),
 }
 
 /// A token in the process's memory, from the classic channel, as most programs have it.
-pub struct Own {
+pub struct InMemoryTokenClient {
     client: Client,
     app: AppId,
     secret: AppSecret,
-    memory: parking_lot::Mutex<Option<AccessToken>>,
+    cached_token: parking_lot::Mutex<Option<AccessToken>>,
     /// Held while one caller fetches for all; not used where each fetches.
-    one: Option<Mutex<()>>,
+    fetch_lock: Option<Mutex<()>>,
 }
 
-impl Calling {
-    pub async fn new(way: Way, file: &Path) -> anyhow::Result<Calling> {
+impl StrategyClient {
+    pub async fn new(way: TokenStrategy, file: &Path) -> anyhow::Result<StrategyClient> {
         let config = Config::read(Some(file), [])?;
-        let setup = config.check(Role::Token)?;
-        let client = Client::new(setup.wechat)?;
-        if way == Way::Product {
+        let setup = config.resolve(Role::Token)?;
+        let client = Client::new(setup.wechat_client)?;
+        if way == TokenStrategy::Product {
             let Ports { cache, ledger, clock } = Ports::open(&config).await?;
             let reader = TokenReader::new(cache, ledger, clock, TokenReaderOptions::default());
-            return Ok(Calling::Product(Caller::new(client, Arc::new(reader))));
+            return Ok(StrategyClient::Product(AccountClient::new(client, Arc::new(reader))));
         }
         let account = config.accounts.get(ACCOUNT).context("the account of the bench")?;
-        Ok(Calling::Own(Own {
+        Ok(StrategyClient::InMemory(InMemoryTokenClient {
             client,
             app: AppId(account.appid.clone()),
             secret: AppSecret::new(account.secret.expose()),
-            memory: parking_lot::Mutex::default(),
-            one: (way == Way::EachProcess).then(Mutex::default),
+            cached_token: parking_lot::Mutex::default(),
+            fetch_lock: (way == TokenStrategy::EachProcess).then(Mutex::default),
         }))
     }
 
     /// One call to WeChat, with at most one repetition.
-    pub async fn call(&self) -> Came {
+    pub async fn call(&self) -> CallResult {
         match self {
-            Calling::Product(caller) => match caller.callback_addresses(ACCOUNT).await {
-                Ok(_) => Came::Good,
-                Err(CallerError::Call(error)) => Came::Failed(error.to_string()),
-                Err(none) => Came::Without(none.to_string()),
+            StrategyClient::Product(caller) => match caller.callback_addresses(ACCOUNT).await {
+                Ok(_) => CallResult::Succeeded,
+                Err(AccountClientError::Call(error)) => CallResult::Failed(error.to_string()),
+                Err(none) => CallResult::NoToken(none.to_string()),
             },
-            Calling::Own(own) => match own.call().await {
-                Ok(()) => Came::Good,
-                Err(error) => Came::Failed(error.to_string()),
+            StrategyClient::InMemory(own) => match own.call().await {
+                Ok(()) => CallResult::Succeeded,
+                Err(error) => CallResult::Failed(error.to_string()),
             },
         }
     }
 }
 
-impl Own {
+impl InMemoryTokenClient {
     async fn call(&self) -> Result<(), CallError> {
-        let known = self.memory.lock().clone();
+        let known = self.cached_token.lock().clone();
         let token = match known {
             Some(token) => token,
-            None => self.another(None).await?,
+            None => self.fetch_token(None).await?,
         };
         match self.client.callback_addresses(&token).await {
-            Err(error) if error.meaning() == Meaning::Token => {
-                let token = self.another(Some(token)).await?;
+            Err(error) if error.class() == FailureClass::InvalidToken => {
+                let token = self.fetch_token(Some(token)).await?;
                 self.client.callback_addresses(&token).await.map(drop)
             }
             answer => answer.map(drop),
         }
     }
 
-    async fn another(&self, refused: Option<AccessToken>) -> Result<AccessToken, CallError> {
-        let _one = match &self.one {
+    async fn fetch_token(&self, refused: Option<AccessToken>) -> Result<AccessToken, CallError> {
+        let _one = match &self.fetch_lock {
             Some(one) => {
                 let held = one.lock().await;
-                let known = self.memory.lock().clone();
+                let known = self.cached_token.lock().clone();
                 if let Some(known) = known.filter(|known| Some(known) != refused.as_ref()) {
                     return Ok(known);
                 }
@@ -128,7 +130,7 @@ impl Own {
             None => None,
         };
         let issued = self.client.classic_token(&self.app, &self.secret).await?.token;
-        *self.memory.lock() = Some(issued.clone());
+        *self.cached_token.lock() = Some(issued.clone());
         Ok(issued)
     }
 }

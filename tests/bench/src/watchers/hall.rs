@@ -1,26 +1,26 @@
 //! One gateway on NATS and Redis, with sites whose lines are full.
 
-use crate::callback::wire::Wire;
-use crate::member::Member;
+use crate::callback::wire::HttpConnection;
+use crate::member::RoleProcess;
 use anyhow::{Context, ensure};
 use harness::{NatsServer, RedisServer};
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_chassis::entropy;
 use paihao_contracts::commit::{Commit, Event};
-use paihao_contracts::link::TicketRef;
+use paihao_contracts::link::TicketLink;
 use paihao_contracts::names::LEDGER;
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use serde_json::Value;
 use std::fmt::Write as _;
 
-const KEY: &str = "a-key-of-the-bench-alone";
+const STAFF_KEY: &str = "a-key-of-the-bench-alone";
 
 /// Waiting numbers of each site, beside those that will be called: those of the customers who watch.
-const LINE: usize = 10;
+const WAITING_PER_SITE: usize = 10;
 
 /// Streams that one ticket may have: a family's phones.
-const PHONES: usize = 8;
+const STREAMS_PER_TICKET: usize = 8;
 
 /// When business days begin: no day ends while we measure, half a day is between now and the next.
 fn day_starts_at(now_ms: i64) -> i64 {
@@ -28,49 +28,53 @@ fn day_starts_at(now_ms: i64) -> i64 {
 }
 
 /// The gateway and what it stands on.
-pub struct Hall {
-    pub gateway: Member,
+pub struct WatchedGateway {
+    pub gateway: RoleProcess,
     day: i32,
     nats: NatsServer,
     _redis: RedisServer,
 }
 
 /// The name of a site.
-pub fn site(i: usize) -> String {
+pub fn site_id(i: usize) -> String {
     format!("s{i:03}")
 }
 
-impl Hall {
+impl WatchedGateway {
     /// Starts it and waits until it is ready.
-    pub async fn start(sites: usize) -> anyhow::Result<Hall> {
+    pub async fn start(sites: usize) -> anyhow::Result<WatchedGateway> {
         let (nats, redis) = (NatsServer::start(), RedisServer::start());
         let (now, starts) = (SystemClock.now_ms(), day_starts_at(SystemClock.now_ms()));
         let day = i32::try_from((now - starts * 3_600_000).div_euclid(86_400_000))?;
         let program = std::env::current_exe().context("this program does not know its file")?;
-        let gateway = Member::start(&program, "gateway", |port, admin| {
+        let gateway = RoleProcess::start(&program, "gateway", |port, admin| {
             configuration(sites, starts, port, admin, &nats, &redis)
         });
-        gateway.until_ready().await?;
-        Ok(Hall { gateway, day, nats, _redis: redis })
+        gateway.wait_until_ready().await?;
+        Ok(WatchedGateway { gateway, day, nats, _redis: redis })
     }
 
     /// Opens every site's counter, and has so many people take a number at each; the streams of those
     /// who will not be called, each as often as its ticket may be watched.
-    pub async fn fill(&self, sites: usize, calls: usize) -> anyhow::Result<Vec<Vec<String>>> {
+    pub async fn fill_queues(
+        &self,
+        sites: usize,
+        calls: usize,
+    ) -> anyhow::Result<Vec<Vec<String>>> {
         let called = calls.div_ceil(sites);
         let options = NatsOptions { url: self.nats.url(), ..NatsOptions::default() };
         let ledger = NatsLedger::connect(options).await?;
         let ledger = &ledger;
         let fill = (0..sites).map(async |i| {
-            let mut wire = Wire::to(self.gateway.port).await?;
-            post(&mut wire, &site(i), "counters/1/open").await?;
+            let mut wire = HttpConnection::connect(self.gateway.port).await?;
+            post(&mut wire, &site_id(i), "counters/1/open").await?;
             let mut streams = Vec::new();
-            for person in 0..called + LINE {
-                post(&mut wire, &site(i), "queues/a/tickets").await?;
+            for person in 0..called + WAITING_PER_SITE {
+                post(&mut wire, &site_id(i), "queues/a/tickets").await?;
                 if person >= called {
-                    let ticket = self.newest_ticket(ledger, &site(i)).await?;
-                    let stream = format!("/api/v1/tickets/{}/{ticket}/events", site(i));
-                    streams.extend(std::iter::repeat_n(stream, PHONES));
+                    let ticket = self.newest_ticket(ledger, &site_id(i)).await?;
+                    let stream = format!("/api/v1/tickets/{}/{ticket}/events", site_id(i));
+                    streams.extend(std::iter::repeat_n(stream, STREAMS_PER_TICKET));
                 }
             }
             anyhow::Ok(streams)
@@ -87,7 +91,7 @@ impl Hall {
         let mut events = commit.decisions.iter().flat_map(|decision| &decision.events);
         let link = events.find_map(|event| match event {
             Event::TicketTaken { ticket, key: Some(key), .. } => {
-                Some(TicketRef { day: self.day, ticket: *ticket, key: *key })
+                Some(TicketLink { day: self.day, ticket: *ticket, key: *key })
             }
             _ => None,
         });
@@ -97,24 +101,24 @@ impl Hall {
     /// Ends it by its soft stop.
     pub fn stop(mut self) -> anyhow::Result<()> {
         let code = self.gateway.program.stop();
-        ensure!(code == Some(0), "the gateway ended with {code:?}\n{}", self.gateway.said());
+        ensure!(code == Some(0), "the gateway ended with {code:?}\n{}", self.gateway.log_tail());
         Ok(())
     }
 }
 
 /// Calls the next one of a site; their number.
-pub async fn call(wire: &mut Wire, site: &str) -> anyhow::Result<String> {
+pub async fn call_next(wire: &mut HttpConnection, site: &str) -> anyhow::Result<String> {
     let called = post(wire, site, "counters/1/call-next").await?;
     Ok(called["number"].as_str().context("a call without a number")?.to_owned())
 }
 
-async fn post(wire: &mut Wire, site: &str, what: &str) -> anyhow::Result<Value> {
+async fn post(wire: &mut HttpConnection, site: &str, what: &str) -> anyhow::Result<Value> {
     let request = format!(
         "POST /api/v1/sites/{site}/{what} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\
-         Authorization: Bearer {KEY}\r\nIdempotency-Key: {}\r\n\r\n",
+         Authorization: Bearer {STAFF_KEY}\r\nIdempotency-Key: {}\r\n\r\n",
         entropy::uuid()
     );
-    let reply = wire.ask(request.as_bytes()).await?;
+    let reply = wire.request(request.as_bytes()).await?;
     let said = String::from_utf8_lossy(reply.body);
     ensure!(reply.status == 200, "{what}: {} {said}", reply.status);
     Ok(serde_json::from_slice(reply.body)?)
@@ -147,7 +151,7 @@ fn configuration(
         secret = 'not-asked-for'
         callback_token = 'token1'
         [staff.bench]
-        key = '{KEY}'
+        key = '{STAFF_KEY}'
         sites = ['*']
         ",
         nats = nats.url(),
@@ -170,7 +174,7 @@ fn configuration(
             name = '1号窗口'
             queues = ['a']
             ",
-            site = site(i),
+            site = site_id(i),
         )
         .expect("writing to memory");
     }

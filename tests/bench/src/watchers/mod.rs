@@ -17,7 +17,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use std::path::PathBuf;
 
 /// File descriptors that are needed beside those of the streams.
-const BESIDE: u64 = 512;
+const SPARE_FILE_DESCRIPTORS: u64 = 512;
 
 /// How much to measure.
 #[derive(Args, Debug, Clone)]
@@ -54,7 +54,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     ensure!(options.sites > 0 && options.streams >= options.sites, "a stream a site at least");
     ensure!(options.calls > 0 && options.rest > 0.0, "nothing to measure");
-    make_room(options.streams as u64 + BESIDE)?;
+    raise_file_limit(options.streams as u64 + SPARE_FILE_DESCRIPTORS)?;
     let figures = rounds::measure(&options)?;
     println!("{}", figures.text());
     if let Some(file) = &options.json {
@@ -65,7 +65,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// Every stream is an open file, here and in the gateway, which inherits the limit.
-fn make_room(wanted: u64) -> anyhow::Result<()> {
+fn raise_file_limit(wanted: u64) -> anyhow::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= wanted) {
         return Ok(());

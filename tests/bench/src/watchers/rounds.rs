@@ -2,10 +2,10 @@
 
 use super::Options;
 use super::figures::Figures;
-use super::hall::{Hall, call, site};
-use super::screens::{Shown, watch};
-use crate::callback::wire::Wire;
-use crate::process::{machine, processors, usage};
+use super::hall::{WatchedGateway, call_next, site_id};
+use super::screens::{SiteScreens, watch_stream};
+use crate::callback::wire::HttpConnection;
+use crate::process::{machine_cpu_time, process_usage, processors};
 use anyhow::{Context, ensure};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -17,28 +17,28 @@ use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// How long the last screen may take before it counts as one that missed the call.
-const PATIENCE: Duration = Duration::from_secs(20);
+const SCREEN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Streams that are opened at once.
-const AT_ONCE: usize = 200;
+const CONCURRENT_CONNECTS: usize = 200;
 
 /// Measures everything.
 pub fn measure(options: &Options) -> anyhow::Result<Figures> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(all(options))
+    runtime.block_on(measure_all(options))
 }
 
-async fn all(options: &Options) -> anyhow::Result<Figures> {
+async fn measure_all(options: &Options) -> anyhow::Result<Figures> {
     let begun = Instant::now();
     let say = |what: &str| eprintln!("[{:6.1} s] {what}", begun.elapsed().as_secs_f64());
     say("starting NATS, Redis and a gateway");
-    let hall = Hall::start(options.sites).await?;
-    let customers = hall.fill(options.sites, options.calls).await?;
+    let hall = WatchedGateway::start(options.sites).await?;
+    let customers = hall.fill_queues(options.sites, options.calls).await?;
     let pid = hall.gateway.program.pid().context("the gateway does not run")?;
-    let before = usage(pid)?.resident;
+    let before = process_usage(pid)?.resident;
 
     say(&format!("opening {} streams", options.streams));
-    let shown: Vec<_> = (0..options.sites).map(|_| Arc::new(Shown::default())).collect();
+    let shown: Vec<_> = (0..options.sites).map(|_| Arc::new(SiteScreens::default())).collect();
     let mut watching = FuturesUnordered::new();
     let screens = |i: usize| {
         options.streams / options.sites + usize::from(i < options.streams % options.sites)
@@ -46,52 +46,53 @@ async fn all(options: &Options) -> anyhow::Result<Figures> {
     for i in 0..options.streams {
         let (at, turn) = (i % options.sites, i / options.sites);
         let path = match turn % 2 {
-            0 => format!("/api/v1/sites/{}/events", site(at)),
+            0 => format!("/api/v1/sites/{}/events", site_id(at)),
             _ => customers[at].get(turn / 2).context("more customers than tickets")?.clone(),
         };
-        watching.push(watch(hall.gateway.port, path, shown[at].clone()));
-        if i % AT_ONCE == AT_ONCE - 1 {
+        watching.push(watch_stream(hall.gateway.port, path, shown[at].clone()));
+        if i % CONCURRENT_CONNECTS == CONCURRENT_CONNECTS - 1 {
             let opened = i + 1;
-            during(&mut watching, until_begun(&shown, opened)).await?;
+            run_while_watching(&mut watching, wait_until_streaming(&shown, opened)).await?;
         }
     }
-    during(&mut watching, until_begun(&shown, options.streams)).await?;
-    let with_all = usage(pid)?.resident;
+    run_while_watching(&mut watching, wait_until_streaming(&shown, options.streams)).await?;
+    let with_all = process_usage(pid)?.resident;
 
     say("nothing happens");
-    let (cpu, busy, at) = (usage(pid)?.cpu, machine()?, Instant::now());
-    during(&mut watching, async {
+    let (cpu, busy, at) = (process_usage(pid)?.cpu, machine_cpu_time()?, Instant::now());
+    run_while_watching(&mut watching, async {
         sleep(Duration::from_secs_f64(options.rest)).await;
         Ok(())
     })
     .await?;
     let rested = at.elapsed().as_secs_f64();
-    let (at_rest, others) = (usage(pid)?.cpu - cpu, machine()? - busy);
+    let (at_rest, others) = (process_usage(pid)?.cpu - cpu, machine_cpu_time()? - busy);
     let others = others.saturating_sub(at_rest).as_secs_f64() / rested / processors() as f64;
 
     say(&format!("{} calls", options.calls));
-    let (cpu, at) = (usage(pid)?.cpu, Instant::now() + Duration::from_millis(100));
-    let mut tally = Tally::new();
-    during(&mut watching, async {
-        let sites = (0..options.sites).map(|i| calls(options, &hall, i, screens(i), at, &shown[i]));
+    let (cpu, at) = (process_usage(pid)?.cpu, Instant::now() + Duration::from_millis(100));
+    let mut tally = CallLatencies::new();
+    run_while_watching(&mut watching, async {
+        let sites =
+            (0..options.sites).map(|i| call_site(options, &hall, i, screens(i), at, &shown[i]));
         for site in futures::future::try_join_all(sites).await? {
-            tally.add(&site);
+            tally.merge(&site);
         }
         Ok(())
     })
     .await?;
-    let (calling, took) = (usage(pid)?.cpu - cpu, at.elapsed().as_secs_f64());
+    let (calling, took) = (process_usage(pid)?.cpu - cpu, at.elapsed().as_secs_f64());
     let figures = Figures {
         build: if cfg!(debug_assertions) { "debug" } else { "release" },
         processors: processors(),
         streams: options.streams,
         sites: options.sites,
-        calls: tally.last.len() as usize,
+        calls: tally.last_screen.len() as usize,
         every_ms: options.every_ms,
         board_bytes: shown[0].board_bytes.load(Ordering::Relaxed),
         customer_bytes: shown[0].customer_bytes.load(Ordering::Relaxed),
-        to_a_screen: (&tally.each).into(),
-        to_the_last_screen: (&tally.last).into(),
+        to_a_screen: (&tally.per_screen).into(),
+        to_the_last_screen: (&tally.last_screen).into(),
         missed: tally.missed,
         before_mib: before as f64 / 1_048_576.0,
         with_all_mib: with_all as f64 / 1_048_576.0,
@@ -107,67 +108,68 @@ async fn all(options: &Options) -> anyhow::Result<Figures> {
 }
 
 /// Nanoseconds from the press to the screens.
-struct Tally {
-    each: Histogram<u64>,
-    last: Histogram<u64>,
+struct CallLatencies {
+    per_screen: Histogram<u64>,
+    last_screen: Histogram<u64>,
     missed: usize,
 }
 
-impl Tally {
-    fn new() -> Tally {
+impl CallLatencies {
+    fn new() -> CallLatencies {
         let histogram = || Histogram::new_with_bounds(1_000, 60_000_000_000, 3);
         let new = || histogram().expect("constant bounds");
-        Tally { each: new(), last: new(), missed: 0 }
+        CallLatencies { per_screen: new(), last_screen: new(), missed: 0 }
     }
 
-    fn add(&mut self, other: &Tally) {
-        self.each.add(&other.each).expect("the same bounds");
-        self.last.add(&other.last).expect("the same bounds");
+    fn merge(&mut self, other: &CallLatencies) {
+        self.per_screen.add(&other.per_screen).expect("the same bounds");
+        self.last_screen.add(&other.last_screen).expect("the same bounds");
         self.missed += other.missed;
     }
 }
 
 /// The calls of one site, each at its moment.
-async fn calls(
+async fn call_site(
     options: &Options,
-    hall: &Hall,
+    hall: &WatchedGateway,
     i: usize,
     screens: usize,
     begun: Instant,
-    shown: &Shown,
-) -> anyhow::Result<Tally> {
-    let mut wire = Wire::to(hall.gateway.port).await?;
-    let mut tally = Tally::new();
+    shown: &SiteScreens,
+) -> anyhow::Result<CallLatencies> {
+    let mut wire = HttpConnection::connect(hall.gateway.port).await?;
+    let mut tally = CallLatencies::new();
     for turn in (i..options.calls).step_by(options.sites) {
         sleep_until(begun + Duration::from_millis(options.every_ms) * turn as u32).await;
         let pressed = Instant::now();
-        let number = call(&mut wire, &site(i)).await?;
-        let seen = timeout(PATIENCE, shown.by_all(screens, &number)).await;
-        let seen = seen.unwrap_or_else(|_| shown.so_far(&number));
+        let number = call_next(&mut wire, &site_id(i)).await?;
+        let seen = timeout(SCREEN_TIMEOUT, shown.wait_for_all(screens, &number)).await;
+        let seen = seen.unwrap_or_else(|_| shown.shown_at(&number));
         tally.missed += screens.saturating_sub(seen.len());
         let after = |at: &Instant| at.saturating_duration_since(pressed).as_nanos() as u64;
         for at in &seen {
-            tally.each.saturating_record(after(at));
+            tally.per_screen.saturating_record(after(at));
         }
-        tally.last.saturating_record(seen.iter().map(after).max().unwrap_or(0));
+        tally.last_screen.saturating_record(seen.iter().map(after).max().unwrap_or(0));
     }
     Ok(tally)
 }
 
-async fn until_begun(shown: &[Arc<Shown>], wanted: usize) -> anyhow::Result<()> {
+async fn wait_until_streaming(shown: &[Arc<SiteScreens>], wanted: usize) -> anyhow::Result<()> {
     let begun = Instant::now();
     loop {
-        let open: usize = shown.iter().map(|site| site.begun.load(Ordering::Relaxed)).sum();
+        let open: usize =
+            shown.iter().map(|site| site.started_screens.load(Ordering::Relaxed)).sum();
         if open >= wanted {
             return Ok(());
         }
-        ensure!(begun.elapsed() < PATIENCE * 3, "{open} of {wanted} streams are open");
+        ensure!(begun.elapsed() < SCREEN_TIMEOUT * 3, "{open} of {wanted} streams are open");
         sleep(Duration::from_millis(5)).await;
     }
 }
 
 /// Does something while the screens watch, which they never end doing.
-async fn during<T>(
+async fn run_while_watching<T>(
     watching: &mut FuturesUnordered<impl Future<Output = anyhow::Result<()>>>,
     what: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {

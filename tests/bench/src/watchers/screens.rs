@@ -14,23 +14,23 @@ use tokio::time::Instant;
 
 /// What the screens of one site have shown.
 #[derive(Default)]
-pub struct Shown {
+pub struct SiteScreens {
     /// When each call was shown, by its number.
     calls: Mutex<HashMap<String, Vec<Instant>>>,
     changed: Notify,
     /// Screens that have shown anything yet.
-    pub begun: AtomicUsize,
+    pub started_screens: AtomicUsize,
     /// Bytes of a board's last event, and of a customer's.
     pub board_bytes: AtomicUsize,
     pub customer_bytes: AtomicUsize,
 }
 
-impl Shown {
+impl SiteScreens {
     /// When each of so many screens showed this number, once all have.
-    pub async fn by_all(&self, screens: usize, number: &str) -> Vec<Instant> {
+    pub async fn wait_for_all(&self, screens: usize, number: &str) -> Vec<Instant> {
         loop {
             let changed = self.changed.notified();
-            let seen = self.so_far(number);
+            let seen = self.shown_at(number);
             if seen.len() >= screens {
                 return seen;
             }
@@ -39,11 +39,11 @@ impl Shown {
     }
 
     /// When screens showed this number.
-    pub fn so_far(&self, number: &str) -> Vec<Instant> {
+    pub fn shown_at(&self, number: &str) -> Vec<Instant> {
         self.calls.lock().get(number).cloned().unwrap_or_default()
     }
 
-    fn shows(&self, number: &str) {
+    fn record_call(&self, number: &str) {
         let at = Instant::now();
         self.calls.lock().entry(number.to_owned()).or_default().push(at);
         self.changed.notify_waiters();
@@ -51,7 +51,7 @@ impl Shown {
 }
 
 /// Opens a stream and watches until the process ends.
-pub async fn watch(port: u16, path: String, shown: Arc<Shown>) -> anyhow::Result<()> {
+pub async fn watch_stream(port: u16, path: String, shown: Arc<SiteScreens>) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let is_board = path.starts_with("/api/v1/sites/");
@@ -63,13 +63,13 @@ pub async fn watch(port: u16, path: String, shown: Arc<Shown>) -> anyhow::Result
         ensure!(stream.read_buf(&mut text).await? > 0, "a stream ended");
         while let Some(end) = find(&text, b"\n\n") {
             let event: Vec<u8> = text.drain(..end + 2).collect();
-            let Some(newest) = newest(&event) else { continue };
+            let Some(newest) = newest_call(&event) else { continue };
             bytes.store(event.len(), Ordering::Relaxed);
             if std::mem::take(&mut is_first) {
-                shown.begun.fetch_add(1, Ordering::Relaxed);
+                shown.started_screens.fetch_add(1, Ordering::Relaxed);
             }
             if newest != last {
-                shown.shows(newest);
+                shown.record_call(newest);
                 last = newest.to_owned();
             }
         }
@@ -78,7 +78,7 @@ pub async fn watch(port: u16, path: String, shown: Arc<Shown>) -> anyhow::Result
 
 /// The number of the newest call of a site's event, or of the queue in a ticket's; nothing of anything
 /// else. Empty before the first call.
-fn newest(event: &[u8]) -> Option<&str> {
+fn newest_call(event: &[u8]) -> Option<&str> {
     if find(event, b"\"queue_state\":").is_some() {
         let Some(called) = find(event, b"\"last_called\":\"") else { return Some("") };
         let number = &event[called + 15..];
@@ -108,11 +108,11 @@ mod tests {
     #[test]
     fn the_newest_call_is_read_and_nothing_else() {
         let some = br#"data: {"calls":[{"call":1,"number":"A007"},{"number":"A006"}],"x":1}"#;
-        assert_eq!(newest(some), Some("A007"));
-        assert_eq!(newest(br#"{"calls":[],"queues":[{"number":"A001"}]}"#), Some(""));
+        assert_eq!(newest_call(some), Some("A007"));
+        assert_eq!(newest_call(br#"{"calls":[],"queues":[{"number":"A001"}]}"#), Some(""));
         let ticket = br#"data: {"ahead":3,"last_called":"A007","queue_state":"open"}"#;
-        assert_eq!(newest(ticket), Some("A007"));
-        assert_eq!(newest(br#"{"ahead":3,"queue_state":"open"}"#), Some(""));
-        assert_eq!(newest(b": "), None);
+        assert_eq!(newest_call(ticket), Some("A007"));
+        assert_eq!(newest_call(br#"{"ahead":3,"queue_state":"open"}"#), Some(""));
+        assert_eq!(newest_call(b": "), None);
     }
 }

@@ -2,14 +2,14 @@
 //! token, and the keys that the token is checked with.
 
 use crate::http::body;
-use crate::http::callers::Caller;
-use crate::http::openapi::{OPEN, Routes, op};
+use crate::http::callers::ClientIp;
+use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-use crate::identity::login::settings::Client;
-use crate::identity::oauth::client::{self, Misled};
+use crate::identity::login::settings::OAuthClient;
+use crate::identity::oauth::client::{self, AuthorizeError};
 use crate::identity::oauth::grants;
-use crate::identity::oauth::tokens::{self, Claims, GOOD_FOR_S, KeySet};
+use crate::identity::oauth::tokens::{self, ID_TOKEN_TTL_S, IdTokenClaims, JwkSet};
 use crate::pages;
 use axum::Json;
 use axum::body::Body;
@@ -22,7 +22,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Bytes of a form.
-const FORM_LIMIT: usize = 8192;
+const MAX_FORM_BYTES: usize = 8192;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -30,10 +30,10 @@ pub(super) fn routes() -> Routes {
         .post(
             "/login/token",
             token,
-            op("login_token", "Another site changes a code for a signed token, once", OPEN)
-                .takes_as::<TokenForm>("application/x-www-form-urlencoded")
-                .repeatable("a code is good once")
-                .answers_as::<Granted>(StatusCode::OK)
+            endpoint("login_token", "Another site changes a code for a signed token, once", PUBLIC)
+                .body_as::<TokenRequest>("application/x-www-form-urlencoded")
+                .without_idempotency_key("a code is good once")
+                .responds_json::<TokenResponse>(StatusCode::OK)
                 .refuses(&[&refusals::MALFORMED_REQUEST, &refusals::BODY_TOO_LARGE])
                 .refuses(&[&refusals::UNKNOWN_CLIENT, &refusals::INVALID_GRANT])
                 .refuses(&[&refusals::TOO_MANY_REQUESTS, &refusals::LOGIN_UNADDRESSED])
@@ -41,9 +41,9 @@ pub(super) fn routes() -> Routes {
         )
         .get(
             "/.well-known/jwks.json",
-            keys,
-            op("login_keys", "The keys that tokens of logins are checked with", OPEN)
-                .answers_as::<KeySet>(StatusCode::OK)
+            jwks,
+            endpoint("login_keys", "The keys that tokens of logins are checked with", PUBLIC)
+                .responds_json::<JwkSet>(StatusCode::OK)
                 .refuses(&[&refusals::LEDGER_UNAVAILABLE]),
         )
 }
@@ -51,7 +51,7 @@ pub(super) fn routes() -> Routes {
 /// The form that changes a code for a token.
 #[derive(JsonSchema)]
 #[allow(dead_code, reason = "says what is in the form, which is read field by field")]
-struct TokenForm {
+struct TokenRequest {
     /// `authorization_code`.
     grant_type: String,
     code: String,
@@ -65,7 +65,7 @@ struct TokenForm {
 /// A token.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "LoginToken")]
-struct Granted {
+struct TokenResponse {
     /// A signed JWT (ES256).
     id_token: String,
     /// Seconds for which it is good.
@@ -76,25 +76,29 @@ async fn authorize(
     State(door): State<Door>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let fields = match client::fields(query.as_deref().unwrap_or_default()) {
+    let fields = match client::parse_params(query.as_deref().unwrap_or_default()) {
         Ok(fields) => fields,
         Err(problem) => return Ok(pages::refused(&problem)),
     };
-    Ok(match client::wish(&door.settings.login, &fields) {
+    Ok(match client::parse_request(&door.settings.login, &fields) {
         Ok(_) => pages::login(),
-        Err(Misled::Here(problem)) => pages::refused(&problem),
-        Err(Misled::Back(url)) => Redirect::to(&url).into_response(),
+        Err(AuthorizeError::Direct(problem)) => pages::refused(&problem),
+        Err(AuthorizeError::Redirect(url)) => Redirect::to(&url).into_response(),
     })
 }
 
 /// Pages of other sites may ask this themselves: no cookie of a browser counts for it.
-const ANYWHERE: (header::HeaderName, HeaderValue) =
+const ALLOW_ANY_ORIGIN: (header::HeaderName, HeaderValue) =
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 
-async fn token(State(door): State<Door>, caller: Caller, body: Body) -> Result<Response, Problem> {
-    Ok(match granted(&door, caller, body).await {
+async fn token(
+    State(door): State<Door>,
+    caller: ClientIp,
+    body: Body,
+) -> Result<Response, Problem> {
+    Ok(match exchange_code(&door, caller, body).await {
         Ok(granted) => (
-            [ANYWHERE, (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+            [ALLOW_ANY_ORIGIN, (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
             Json(granted),
         )
             .into_response(),
@@ -106,43 +110,48 @@ async fn token(State(door): State<Door>, caller: Caller, body: Body) -> Result<R
                 _ if problem.kind().status.is_server_error() => "temporarily_unavailable",
                 _ => "invalid_request",
             };
-            ([ANYWHERE], problem.in_oauth(error)).into_response()
+            ([ALLOW_ANY_ORIGIN], problem.with_oauth_error(error)).into_response()
         }
     })
 }
 
-async fn granted(door: &Door, caller: Caller, body: Body) -> Result<Granted, Problem> {
-    door.limits.look(caller)?;
-    let body = body::read(body, FORM_LIMIT).await?;
+async fn exchange_code(
+    door: &Door,
+    caller: ClientIp,
+    body: Body,
+) -> Result<TokenResponse, Problem> {
+    door.limits.admit_read(caller)?;
+    let body = body::read(body, MAX_FORM_BYTES).await?;
     let text = std::str::from_utf8(&body).unwrap_or_default();
-    let fields = client::fields(text)?;
+    let fields = client::parse_params(text)?;
     let field = |name: &str| {
-        let missing = || Problem::new(&refusals::MALFORMED_REQUEST).detail(format!("no {name}"));
+        let missing =
+            || Problem::new(&refusals::MALFORMED_REQUEST).with_detail(format!("no {name}"));
         fields.get(name).filter(|text| !text.is_empty()).ok_or_else(missing)
     };
     if field("grant_type")? != "authorization_code" {
         let detail = "grant_type is authorization_code";
-        return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
+        return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
     }
     let settings = &door.settings.login;
     let id = field("client_id")?;
-    let client: &Client = settings.clients.get(id).ok_or(&refusals::UNKNOWN_CLIENT)?;
-    let issuer = settings.public.clone().ok_or(&refusals::LOGIN_UNADDRESSED)?;
+    let client: &OAuthClient = settings.clients.get(id).ok_or(&refusals::UNKNOWN_CLIENT)?;
+    let issuer = settings.public_url.clone().ok_or(&refusals::LOGIN_UNADDRESSED)?;
     let (code, redirect) = (field("code")?, field("redirect_uri")?);
-    let grant = grants::take(&*door.cache, code, id, redirect, field("code_verifier")?).await?;
-    let roster = door.staff.known().await?;
+    let grant = grants::redeem(&*door.cache, code, id, redirect, field("code_verifier")?).await?;
+    let roster = door.staff.loaded().await?;
     let member = grant.member.as_deref().and_then(|id| roster.member(id));
     let member = member.filter(|_| client.staff_only);
     if client.staff_only && member.is_none() {
         return Err(Problem::new(&refusals::INVALID_GRANT));
     }
     let now_s = door.clock.now_ms().div_euclid(1000);
-    let claims = Claims {
+    let claims = IdTokenClaims {
         iss: issuer,
         sub: grant.subject,
         aud: grant.client,
         iat: now_s,
-        exp: now_s + GOOD_FOR_S,
+        exp: now_s + ID_TOKEN_TTL_S,
         auth_time: grant.at.div_euclid(1000),
         nonce: grant.nonce,
         name: member.map(|member| member.name.clone()),
@@ -151,11 +160,11 @@ async fn granted(door: &Door, caller: Caller, body: Body) -> Result<Granted, Pro
             StaffRole::Staff => "staff",
         }),
     };
-    Ok(Granted { id_token: tokens::sign(door, &claims).await?, expires_in: GOOD_FOR_S })
+    Ok(TokenResponse { id_token: tokens::sign(door, &claims).await?, expires_in: ID_TOKEN_TTL_S })
 }
 
-async fn keys(State(door): State<Door>) -> Result<Response, Problem> {
-    let published = tokens::published(&door).await?;
+async fn jwks(State(door): State<Door>) -> Result<Response, Problem> {
+    let published = tokens::jwk_set(&door).await?;
     let kept = (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
-    Ok((StatusCode::OK, [ANYWHERE, kept], Json(published)).into_response())
+    Ok((StatusCode::OK, [ALLOW_ANY_ORIGIN, kept], Json(published)).into_response())
 }

@@ -1,11 +1,11 @@
 //! What a site's codes cost, for whoever works at the site.
 
-use super::doors::door_of;
-use crate::http::asker::Asker;
-use crate::http::openapi::{ANY_KEY, Routes, op};
+use super::doors::resolve_queue;
+use crate::http::asker::Principal;
+use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-use crate::scan::codes::cost::Cost;
+use crate::scan::codes::cost::QrUsage;
 use axum::Json;
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
@@ -15,7 +15,7 @@ pub(super) fn routes() -> Routes {
     Routes::new().get(
         "/api/v1/sites/{site}/codes",
         show,
-        op("codes", "What the codes of the site's account have cost", ANY_KEY)
+        endpoint("codes", "What the codes of the site's account have cost", ANY_SITE_ROLE)
             .refuses(&[&refusals::UNKNOWN_ACCOUNT]),
     )
 }
@@ -23,17 +23,17 @@ pub(super) fn routes() -> Routes {
 /// What an account's codes have cost, and the codes of the site's doors.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Codes")]
-struct Shown {
+struct QrUsageView {
     account: String,
     #[serde(flatten)]
-    cost: Cost,
-    doors: Vec<DoorShown>,
+    cost: QrUsage,
+    doors: Vec<PermanentCodeView>,
 }
 
 /// The permanent code of a queue's door.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DoorCode")]
-struct DoorShown {
+struct PermanentCodeView {
     queue: String,
     /// What the code says; `null` as long as nobody has asked for it.
     url: Option<String>,
@@ -43,18 +43,22 @@ struct DoorShown {
 async fn show(
     State(state): State<Door>,
     Path(site): Path<String>,
-    asker: Asker,
-) -> Result<Json<Shown>, Problem> {
-    let book = asker.at(&state, &site)?;
+    asker: Principal,
+) -> Result<Json<QrUsageView>, Problem> {
+    let book = asker.authorize_site(&state, &site)?;
     let account = book.facts.account.to_string();
     let known = state.book.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
-    let cost = state.costs.of(&account, &known.protection.app.0).await;
+    let cost = state.costs.for_account(&account, &known.protection.app.0).await;
     let queues = book.rules.queues.keys().map(|queue| queue.as_str());
     let doors = queues.map(|queue| {
-        let door = door_of(&state, &site, queue)?;
-        let url = state.doors.known(&door).map(|code| code.qr_url);
-        Ok(DoorShown { queue: queue.to_owned(), url, poster: format!("/poster/{site}/{queue}") })
+        let door = resolve_queue(&state, &site, queue)?;
+        let url = state.doors.cached(&door).map(|code| code.qr_url);
+        Ok(PermanentCodeView {
+            queue: queue.to_owned(),
+            url,
+            poster: format!("/poster/{site}/{queue}"),
+        })
     });
     let doors = doors.collect::<Result<_, Problem>>()?;
-    Ok(Json(Shown { account, cost, doors }))
+    Ok(Json(QrUsageView { account, cost, doors }))
 }

@@ -1,6 +1,6 @@
 //! What the API says of itself.
 
-use crate::http::openapi::{OPEN, Routes, op};
+use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::Problem;
 use axum::Json;
 use schemars::JsonSchema;
@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| crate::http::described().document());
 
 pub(super) fn routes() -> Routes {
-    Routes::new().get("/api/v1/openapi.json", show, op("openapi", "This document", OPEN))
+    Routes::new().get("/api/v1/openapi.json", show, endpoint("openapi", "This document", PUBLIC))
 }
 
 /// The OpenAPI document of every route of a gateway.
@@ -23,10 +23,10 @@ pub fn document() -> &'static Value {
 /// An OpenAPI document.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OpenApi", with = "serde_json::Map<String, Value>")]
-struct Document(&'static Value);
+struct OpenApiDocument(&'static Value);
 
-async fn show() -> Result<Json<Document>, Problem> {
-    Ok(Json(Document(document())))
+async fn show() -> Result<Json<OpenApiDocument>, Problem> {
+    Ok(Json(OpenApiDocument(document())))
 }
 
 #[cfg(test)]
@@ -35,7 +35,7 @@ mod tests {
     use std::fmt::Write;
 
     /// A line for each operation and each schema: branches that add some are merged line by line.
-    fn written(document: &Value) -> String {
+    fn formatted_by_line(document: &Value) -> String {
         let mut text = String::from("{\n");
         let object = |value: &Value| value.as_object().unwrap().clone();
         let lines = |text: &mut String, indent: &str, name: &str, of: &Value, last: &str| {
@@ -64,13 +64,16 @@ mod tests {
     #[test]
     fn the_written_document_is_that_of_the_routes() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/openapi.json");
-        let now = written(document());
+        let now = formatted_by_line(document());
         assert_eq!(serde_json::from_str::<Value>(&now).unwrap(), *document());
         if std::env::var_os("PAIHAO_WRITE").is_some() {
             std::fs::write(path, now).unwrap();
             return;
         }
         let before = std::fs::read_to_string(path).unwrap();
-        assert!(before == now, "docs/reference/openapi.json is of other routes: PAIHAO_WRITE=1 writes it");
+        assert!(
+            before == now,
+            "docs/reference/openapi.json is of other routes: PAIHAO_WRITE=1 writes it"
+        );
     }
 }

@@ -1,21 +1,21 @@
 //! A site as those who work there see it: every ticket that somebody may still do something with,
 //! and what that is. No openid, as everywhere.
 
-use super::sites::{counter_name, standing_name, today};
-use crate::book::SiteBook;
-use crate::http::asker::Asker;
+use super::sites::{counter_state_name, discard_past_day, standing_name};
+use crate::book::SiteSettings;
+use crate::http::asker::Principal;
 use crate::http::live;
-use crate::http::openapi::{ANY_KEY, Routes, op};
+use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-use crate::lines::View;
+use crate::lines::SiteSnapshot;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use paihao_domain::{
-    Actor, CounterId, HoldWhy, Now, ORDINARY, QueueId, QueueState, Role, Site, Stage, Ticket,
-    TicketId,
+    Actor, CounterId, DecisionInput, HoldKind, ORDINARY_CLASS, QueueId, QueueState, Role, Site,
+    Ticket, TicketId, TicketState,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -24,47 +24,52 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 
 /// Tickets that are listed of each line; how many there are is always exact.
-const LISTED: usize = 200;
+const MAX_LISTED_TICKETS_PER_QUEUE: usize = 200;
 
 /// Ends that can be taken back and are listed, the latest first.
-const ENDS: usize = 20;
+const MAX_LISTED_ENDS: usize = 20;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get(
             "/api/v1/sites/{site}/desk",
             show,
-            op("desk", "The site as its staff see it: every ticket, and what may be done", ANY_KEY),
+            endpoint(
+                "desk",
+                "The site as its staff see it: every ticket, and what may be done",
+                ANY_SITE_ROLE,
+            ),
         )
         .get(
             "/api/v1/sites/{site}/desk/events",
             events,
-            op("desk_events", "The same, whenever it changes", ANY_KEY).tells::<DeskSeen>("desk"),
+            endpoint("desk_events", "The same, whenever it changes", ANY_SITE_ROLE)
+                .sends_event::<ConsoleView>("desk"),
         )
 }
 
 /// A site as somebody saw it who works there, which outlives what it was seen in.
 #[derive(Serialize)]
-struct Desk(Value);
+struct RenderedConsole(Value);
 
-impl JsonSchema for Desk {
+impl JsonSchema for RenderedConsole {
     fn schema_name() -> Cow<'static, str> {
-        DeskSeen::schema_name()
+        ConsoleView::schema_name()
     }
 
     fn schema_id() -> Cow<'static, str> {
-        DeskSeen::schema_id()
+        ConsoleView::schema_id()
     }
 
     fn json_schema(schemas: &mut SchemaGenerator) -> Schema {
-        DeskSeen::json_schema(schemas)
+        ConsoleView::json_schema(schemas)
     }
 }
 
 /// A site for those who work there.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Desk")]
-struct DeskSeen<'a> {
+struct ConsoleView<'a> {
     site: &'a str,
     name: &'a str,
     /// Whose clocks count there.
@@ -72,19 +77,19 @@ struct DeskSeen<'a> {
     day: Option<i32>,
     position: u64,
     /// As whom the asker is here.
-    you: AskerSeen<'a>,
-    queues: Vec<QueueSeen<'a>>,
-    counters: Vec<CounterSeen<'a>>,
-    calls: Vec<CallSeen<'a>>,
-    tickets: Vec<TicketSeen<'a>>,
+    you: ConsolePrincipalView<'a>,
+    queues: Vec<ConsoleQueueView<'a>>,
+    counters: Vec<ConsoleCounterView<'a>>,
+    calls: Vec<ConsoleCallView<'a>>,
+    tickets: Vec<ConsoleTicketView<'a>>,
     /// Tickets that have ended and may be what they were before, the latest end first.
-    ended: Vec<EndSeen<'a>>,
+    ended: Vec<ConsoleEndedTicketView<'a>>,
 }
 
 /// Who asks, and as what.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeskAsker")]
-struct AskerSeen<'a> {
+struct ConsolePrincipalView<'a> {
     name: &'a str,
     role: &'static str,
     /// Whether they may open and close queues, and take back what others did.
@@ -97,7 +102,7 @@ struct AskerSeen<'a> {
 /// A queue, for those who work there.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeskQueue")]
-struct QueueSeen<'a> {
+struct ConsoleQueueView<'a> {
     id: &'a str,
     name: &'a str,
     prefix: &'a str,
@@ -119,7 +124,7 @@ struct QueueSeen<'a> {
 /// A counter, for those who work there.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeskCounter")]
-struct CounterSeen<'a> {
+struct ConsoleCounterView<'a> {
     id: &'a str,
     name: &'a str,
     queues: Vec<&'a str>,
@@ -137,7 +142,7 @@ struct CounterSeen<'a> {
 /// A call of a moment ago.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeskCall")]
-struct CallSeen<'a> {
+struct ConsoleCallView<'a> {
     number: String,
     counter: String,
     counter_name: &'a str,
@@ -148,7 +153,7 @@ struct CallSeen<'a> {
 /// A ticket with which something may still be done.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeskTicket")]
-struct TicketSeen<'a> {
+struct ConsoleTicketView<'a> {
     /// The how-manieth of the day.
     serial: u32,
     number: String,
@@ -163,7 +168,7 @@ struct TicketSeen<'a> {
     /// What its holder was told at first and may still go by: not after they were missed or let
     /// others pass, nor after a transfer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    told: Option<ToldSeen>,
+    told: Option<QuotedWaitView>,
     calls: u32,
     misses: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,7 +178,7 @@ struct TicketSeen<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hold: Option<HoldSeen<'a>>,
+    hold: Option<ConsoleHoldView<'a>>,
     arrived: bool,
     /// How many they are, if somebody said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,7 +187,7 @@ struct TicketSeen<'a> {
     wechat: bool,
     /// What became of the last message to them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<MessageSeen>,
+    message: Option<ConsoleMessageView>,
     /// From when they may be called again, if they may.
     #[serde(skip_serializing_if = "Option::is_none")]
     recall_from: Option<i64>,
@@ -194,7 +199,7 @@ struct TicketSeen<'a> {
 /// A message and how far it has come.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeskMessage")]
-struct MessageSeen {
+struct ConsoleMessageView {
     notice: String,
     fate: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,7 +209,7 @@ struct MessageSeen {
 /// What somebody was told of the wait.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeskTold")]
-struct ToldSeen {
+struct QuotedWaitView {
     minutes: [u32; 2],
     /// The instant of the upper bound: what was promised.
     by: i64,
@@ -213,7 +218,7 @@ struct ToldSeen {
 /// Why a ticket is out of the line for a while.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeskHold")]
-struct HoldSeen<'a> {
+struct ConsoleHoldView<'a> {
     why: &'static str,
     reason: &'a str,
     /// Only this counter goes on with it.
@@ -224,7 +229,7 @@ struct HoldSeen<'a> {
 /// An end that may be taken back.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeskEnd")]
-struct EndSeen<'a> {
+struct ConsoleEndedTicketView<'a> {
     number: String,
     queue: &'a str,
     /// What it is now, and what it would be again.
@@ -244,80 +249,85 @@ struct EndSeen<'a> {
 async fn show(
     State(door): State<Door>,
     Path(site): Path<String>,
-    asker: Asker,
-) -> Result<Json<Desk>, Problem> {
-    let book = asker.at(&door, &site)?;
-    let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let now = door.lines.moment(&book, door.clock.now_ms());
-    let view = today(&now, view);
-    let messages = messages(&door, &site, &view);
-    let seen = serde_json::to_value(seen(&book, &view, &now, &asker.actor, &messages));
-    Ok(Json(Desk(seen.expect("string keys only"))))
+    asker: Principal,
+) -> Result<Json<RenderedConsole>, Problem> {
+    let book = asker.authorize_site(&door, &site)?;
+    let view = door.lines.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let now = door.lines.decision_input(&book, door.clock.now_ms());
+    let view = discard_past_day(&now, view);
+    let messages = last_messages(&door, &site, &view);
+    let seen = serde_json::to_value(console_view(&book, &view, &now, &asker.actor, &messages));
+    Ok(Json(RenderedConsole(seen.expect("string keys only"))))
 }
 
 async fn events(
     State(door): State<Door>,
     Path(site): Path<String>,
-    asker: Asker,
+    asker: Principal,
 ) -> Result<Response, Problem> {
-    asker.at(&door, &site)?;
-    let out = asker.clone().until_out(door.clone());
+    asker.authorize_site(&door, &site)?;
+    let out = asker.clone().until_revoked(door.clone());
     let views = door.lines.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let (news, stop) = (door.fates.watch(&site), door.stop.clone());
     let draw = move |view| {
-        let book = door.lines.book(&site)?;
-        let now = door.lines.moment(&book, door.clock.now_ms());
-        let view = today(&now, view);
-        let messages = messages(&door, &site, &view);
-        let drawn = serde_json::to_string(&seen(&book, &view, &now, &asker.actor, &messages));
+        let book = door.lines.settings(&site)?;
+        let now = door.lines.decision_input(&book, door.clock.now_ms());
+        let view = discard_past_day(&now, view);
+        let messages = last_messages(&door, &site, &view);
+        let drawn =
+            serde_json::to_string(&console_view(&book, &view, &now, &asker.actor, &messages));
         Some(drawn.expect("string keys only").into())
     };
-    let events = live::redrawn("desk", views, Some(news), draw).take_until(Box::pin(out));
-    Ok(live::sse(Box::pin(events), &stop).into_response())
+    let events = live::render_on_change("desk", views, Some(news), draw).take_until(Box::pin(out));
+    Ok(live::event_stream(Box::pin(events), &stop).into_response())
 }
 
 /// The last message to the holder of each ticket, where there is one.
-type Messages<'a> = dyn Fn(TicketId) -> Option<MessageSeen> + 'a;
+type LastMessageLookup<'a> = dyn Fn(TicketId) -> Option<ConsoleMessageView> + 'a;
 
-fn messages<'a>(door: &'a Door, site: &'a str, view: &View) -> Box<Messages<'a>> {
+fn last_messages<'a>(
+    door: &'a Door,
+    site: &'a str,
+    view: &SiteSnapshot,
+) -> Box<LastMessageLookup<'a>> {
     let day = view.site.day();
     Box::new(move |ticket| {
-        let last = door.fates.of(site, day?.0, ticket).pop()?;
-        Some(MessageSeen { notice: last.notice, fate: last.step.name(), since: last.since })
+        let last = door.fates.for_ticket(site, day?.0, ticket).pop()?;
+        Some(ConsoleMessageView { notice: last.notice, fate: last.stage.name(), since: last.since })
     })
 }
 
-fn seen<'a>(
-    book: &'a SiteBook,
-    view: &'a View,
-    now: &Now,
+fn console_view<'a>(
+    book: &'a SiteSettings,
+    view: &'a SiteSnapshot,
+    now: &DecisionInput,
     asker: &'a Actor,
-    messages: &Messages<'_>,
-) -> DeskSeen<'a> {
+    messages: &LastMessageLookup<'_>,
+) -> ConsoleView<'a> {
     let (site, rules) = (&view.site, &book.rules);
-    let calls = site.recent_calls().map(|call| CallSeen {
+    let calls = site.recent_calls().map(|call| ConsoleCallView {
         number: call.number.to_string(),
         counter: call.counter.as_str().to_owned(),
         counter_name: rules.counters.get(&call.counter).map_or("", |rules| &rules.name),
         called_at: call.at.0,
         call: call.call,
     });
-    DeskSeen {
+    ConsoleView {
         site: &book.facts.id,
         name: &book.facts.name,
         zone: &book.facts.zone,
         day: site.day().map(|day| day.0),
         position: view.position.0,
-        you: asker_seen(asker),
-        queues: rules.queues.keys().map(|id| queue(book, site, id, now)).collect(),
-        counters: rules.counters.keys().map(|id| counter(book, site, id)).collect(),
+        you: principal_view(asker),
+        queues: rules.queues.keys().map(|id| queue_view(book, site, id, now)).collect(),
+        counters: rules.counters.keys().map(|id| counter_view(book, site, id)).collect(),
         calls: calls.collect(),
-        tickets: tickets(book, site, messages),
-        ended: ended(book, site, now, asker),
+        tickets: ticket_views(book, site, messages),
+        ended: ended_ticket_views(book, site, now, asker),
     }
 }
 
-fn asker_seen(asker: &Actor) -> AskerSeen<'_> {
+fn principal_view(asker: &Actor) -> ConsolePrincipalView<'_> {
     let name = match asker {
         Actor::Staff { name, .. } | Actor::Manager(name) | Actor::Api { name, .. } => name,
         Actor::Customer(_) | Actor::Holder(_) | Actor::System => "",
@@ -328,18 +338,28 @@ fn asker_seen(asker: &Actor) -> AskerSeen<'_> {
         Role::Api => "api",
         Role::Customer | Role::System => "none",
     };
-    let counters = asker.bound_to().map(|counters| counters.iter().map(CounterId::as_str));
-    AskerSeen { name, role, manages: asker.manages(), counters: counters.map(Iterator::collect) }
+    let counters = asker.allowed_counters().map(|counters| counters.iter().map(CounterId::as_str));
+    ConsolePrincipalView {
+        name,
+        role,
+        manages: asker.is_manager(),
+        counters: counters.map(Iterator::collect),
+    }
 }
 
-fn queue<'a>(book: &'a SiteBook, site: &Site, id: &'a QueueId, now: &Now) -> QueueSeen<'a> {
+fn queue_view<'a>(
+    book: &'a SiteSettings,
+    site: &Site,
+    id: &'a QueueId,
+    now: &DecisionInput,
+) -> ConsoleQueueView<'a> {
     let (line, rules) = (site.line(id), &book.rules.queues[id]);
-    let outlook = site.outlook(&book.rules, id, line.len() as u32, now);
-    QueueSeen {
+    let outlook = site.estimate(&book.rules, id, line.len() as u32, now);
+    ConsoleQueueView {
         id: id.as_str(),
         name: &rules.name,
         prefix: &rules.prefix,
-        state: standing_name(site.standing(&book.rules, id, now)),
+        state: standing_name(site.availability(&book.rules, id, now)),
         set: match site.queue_state(&book.rules, id) {
             QueueState::Open => "open",
             QueueState::Paused => "paused",
@@ -355,14 +375,18 @@ fn queue<'a>(book: &'a SiteBook, site: &Site, id: &'a QueueId, now: &Now) -> Que
     }
 }
 
-fn counter<'a>(book: &'a SiteBook, site: &Site, id: &'a CounterId) -> CounterSeen<'a> {
+fn counter_view<'a>(
+    book: &'a SiteSettings,
+    site: &Site,
+    id: &'a CounterId,
+) -> ConsoleCounterView<'a> {
     let (counter, rules) = (site.counter(id), &book.rules.counters[id]);
     let serving = counter.serving.and_then(|ticket| site.ticket(ticket));
-    CounterSeen {
+    ConsoleCounterView {
         id: id.as_str(),
         name: &rules.name,
         queues: rules.queues.iter().map(QueueId::as_str).collect(),
-        state: counter_name(counter.state),
+        state: counter_state_name(counter.state),
         login: counter.login.map(|login| login.to_string()),
         serving: serving.map(|ticket| ticket.number.to_string()),
         calls: counter.calls,
@@ -370,39 +394,50 @@ fn counter<'a>(book: &'a SiteBook, site: &Site, id: &'a CounterId) -> CounterSee
 }
 
 /// The live ones: those that wait, in their order, queue by queue; then the others, oldest first.
-fn tickets<'a>(book: &'a SiteBook, site: &'a Site, messages: &Messages<'_>) -> Vec<TicketSeen<'a>> {
+fn ticket_views<'a>(
+    book: &'a SiteSettings,
+    site: &'a Site,
+    messages: &LastMessageLookup<'_>,
+) -> Vec<ConsoleTicketView<'a>> {
     let mut tickets = Vec::new();
     for id in book.rules.queues.keys() {
         let line = site.line(id);
-        let waiting = line.waiting().take(LISTED).filter_map(|ticket| site.ticket(ticket));
-        tickets.extend(waiting.map(|waits| ticket(book, waits, messages)));
+        let waiting = line
+            .waiting()
+            .take(MAX_LISTED_TICKETS_PER_QUEUE)
+            .filter_map(|ticket| site.ticket(ticket));
+        tickets.extend(waiting.map(|waits| ticket_view(book, waits, messages)));
     }
-    let others = site.tickets().filter(|one| one.is_live() && one.stage != Stage::Waiting);
-    tickets.extend(others.map(|other| ticket(book, other, messages)));
+    let others = site.tickets().filter(|one| one.is_live() && one.state != TicketState::Waiting);
+    tickets.extend(others.map(|other| ticket_view(book, other, messages)));
     tickets
 }
 
-fn ticket<'a>(book: &'a SiteBook, ticket: &'a Ticket, messages: &Messages<'_>) -> TicketSeen<'a> {
-    let (since, until, hold) = match &ticket.stage {
-        Stage::Waiting => (ticket.taken_at, None, None),
-        Stage::Called { at, deadline, .. } => (*at, Some(*deadline), None),
-        Stage::Serving { at, .. } => (*at, None, None),
-        Stage::Held { at, hold } => (*at, hold.until, Some(hold)),
-        Stage::Missed { at, until } => (*at, *until, None),
-        Stage::Done { at } | Stage::Closed { at, .. } => (*at, None, None),
+fn ticket_view<'a>(
+    book: &'a SiteSettings,
+    ticket: &'a Ticket,
+    messages: &LastMessageLookup<'_>,
+) -> ConsoleTicketView<'a> {
+    let (since, until, hold) = match &ticket.state {
+        TicketState::Waiting => (ticket.taken_at, None, None),
+        TicketState::Called { at, deadline, .. } => (*at, Some(*deadline), None),
+        TicketState::Serving { at, .. } => (*at, None, None),
+        TicketState::Held { at, hold } => (*at, hold.until, Some(hold)),
+        TicketState::Missed { at, until } => (*at, *until, None),
+        TicketState::Done { at } | TicketState::Closed { at, .. } => (*at, None, None),
     };
     let counts = ticket.counts;
     let holds_good = counts.misses == 0 && counts.let_pass == 0 && counts.hops == 0;
-    let told = ticket.told.estimate.filter(|_| holds_good).map(|estimate| ToldSeen {
+    let told = ticket.quoted.estimate.filter(|_| holds_good).map(|estimate| QuotedWaitView {
         minutes: [estimate.low, estimate.high],
         by: ticket.taken_at.plus_minutes(estimate.high).0,
     });
-    TicketSeen {
+    ConsoleTicketView {
         serial: ticket.id.0,
         number: ticket.number.to_string(),
         queue: ticket.queue.as_str(),
-        state: ticket.state().name(),
-        class: Some(ticket.rank.class).filter(|class| *class != ORDINARY),
+        state: ticket.status().name(),
+        class: Some(ticket.rank.class).filter(|class| *class != ORDINARY_CLASS),
         taken_at: ticket.taken_at.0,
         since: since.0,
         told,
@@ -410,11 +445,11 @@ fn ticket<'a>(book: &'a SiteBook, ticket: &'a Ticket, messages: &Messages<'_>) -
         misses: counts.misses,
         counter: ticket.at_counter().map(CounterId::as_str),
         until: until.map(|until| until.0),
-        hold: hold.map(|hold| HoldSeen {
-            why: match hold.why {
-                HoldWhy::LetPass => "let_pass",
-                HoldWhy::Staff => "staff",
-                HoldWhy::Suspended => "suspended",
+        hold: hold.map(|hold| ConsoleHoldView {
+            why: match hold.kind {
+                HoldKind::LetPass => "let_pass",
+                HoldKind::Staff => "staff",
+                HoldKind::Suspended => "suspended",
             },
             reason: &hold.reason,
             counter: hold.counter.as_ref().map(CounterId::as_str),
@@ -423,22 +458,27 @@ fn ticket<'a>(book: &'a SiteBook, ticket: &'a Ticket, messages: &Messages<'_>) -
         party: Some(ticket.marks.party).filter(|party| *party > 0),
         wechat: ticket.person.is_some(),
         message: ticket.person.as_ref().and_then(|_| messages(ticket.id)),
-        recall_from: ticket.recall_from(&book.rules).map(|at| at.0),
-        put_back_until: ticket.put_back_until().map(|at| at.0),
+        recall_from: ticket.recall_allowed_from(&book.rules).map(|at| at.0),
+        put_back_until: ticket.put_back_allowed_until().map(|at| at.0),
     }
 }
 
-fn ended<'a>(book: &SiteBook, site: &'a Site, now: &Now, asker: &Actor) -> Vec<EndSeen<'a>> {
-    let by = asker.by();
-    let ends = site.tickets().filter_map(|ticket| Some((ticket, ticket.before.as_deref()?)));
-    let mut ends: Vec<_> = ends.filter(|(ticket, _)| ends_in(ticket)).collect();
+fn ended_ticket_views<'a>(
+    book: &SiteSettings,
+    site: &'a Site,
+    now: &DecisionInput,
+    asker: &Actor,
+) -> Vec<ConsoleEndedTicketView<'a>> {
+    let by = asker.actor_ref();
+    let ends = site.tickets().filter_map(|ticket| Some((ticket, ticket.undo_point.as_deref()?)));
+    let mut ends: Vec<_> = ends.filter(|(ticket, _)| has_ended(ticket)).collect();
     ends.sort_unstable_by_key(|(ticket, before)| Reverse((before.at, ticket.id)));
     let seen = ends.into_iter().filter_map(|(ticket, before)| {
-        let undoable = site.undoable(&book.rules, asker, ticket, now)?;
-        Some(EndSeen {
+        let undoable = site.undo_option(&book.rules, asker, ticket, now)?;
+        Some(ConsoleEndedTicketView {
             number: ticket.number.to_string(),
             queue: ticket.queue.as_str(),
-            state: ticket.state().name(),
+            state: ticket.status().name(),
             to: undoable.to.name(),
             counter: before.ticket.at_counter().map(CounterId::as_str),
             at: undoable.since.0,
@@ -446,9 +486,12 @@ fn ended<'a>(book: &SiteBook, site: &'a Site, now: &Now, asker: &Actor) -> Vec<E
             own: before.by.as_ref() == Some(&by),
         })
     });
-    seen.take(ENDS).collect()
+    seen.take(MAX_LISTED_ENDS).collect()
 }
 
-fn ends_in(ticket: &Ticket) -> bool {
-    matches!(ticket.stage, Stage::Done { .. } | Stage::Closed { .. } | Stage::Missed { .. })
+fn has_ended(ticket: &Ticket) -> bool {
+    matches!(
+        ticket.state,
+        TicketState::Done { .. } | TicketState::Closed { .. } | TicketState::Missed { .. }
+    )
 }

@@ -1,12 +1,12 @@
 //! What happened at a site, for the owner's other systems: as a stream, and by pages.
 
-use crate::http::asker::Asker;
-use crate::http::openapi::{ANY_KEY, Routes, op};
-use crate::http::refusals::{self, Problem, ProblemSeen};
+use crate::http::asker::Principal;
+use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::Door;
 use crate::http::{live, paging};
 use crate::projections::feed::cursor::Cursor;
-use crate::projections::feed::{Reading, Stopped, Told};
+use crate::projections::feed::{FeedError, FeedMessage, FeedReader};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -22,27 +22,27 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// A page looks through the ledger for this long at most; the next one goes on from there.
-const LOOKING: Duration = Duration::from_secs(3);
+const PAGE_SCAN_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) fn routes() -> Routes {
     let read = [&refusals::CURSOR_GONE, &refusals::LEDGER_UNAVAILABLE];
     Routes::new()
         .get(
             "/api/v1/sites/{site}/feed",
-            listen,
-            op("feed", "Everything that happens at the site, as it happens", ANY_KEY)
-                .queried::<Wanted>()
+            subscribe,
+            endpoint("feed", "Everything that happens at the site, as it happens", ANY_SITE_ROLE)
+                .query::<FeedQuery>()
                 .header("Last-Event-ID", "The cursor of somebody who comes back")
-                .tells::<PublicEvent>("*")
-                .tells::<ProblemSeen>("refused")
+                .sends_event::<PublicEvent>("*")
+                .sends_event::<ProblemDetails>("refused")
                 .refuses(&[&refusals::TOO_MANY_FEEDS])
                 .refuses(&read),
         )
         .get(
             "/api/v1/sites/{site}/feed/pages",
             page,
-            op("feed_pages", "Everything that happened at the site, by pages", ANY_KEY)
-                .queried::<Wanted>()
+            endpoint("feed_pages", "Everything that happened at the site, by pages", ANY_SITE_ROLE)
+                .query::<FeedQuery>()
                 .refuses(&read)
                 .refuses(&[&refusals::NEWER_LEDGER]),
         )
@@ -52,7 +52,7 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "FeedQuery")]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct FeedQuery {
     /// A cursor: an event's id, the `next` of a page, or `now`. The oldest that is kept without one.
     after: Option<String>,
     /// Of pages: how many events, 1 to 500; 100 unless said.
@@ -62,7 +62,7 @@ struct Wanted {
 /// Some events, and where the next ones begin.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "FeedPage")]
-struct Page {
+struct FeedPage {
     events: Vec<PublicEvent>,
     /// To be asked for as `after` next time, also when there is nothing more yet.
     next: String,
@@ -70,35 +70,35 @@ struct Page {
     more: bool,
 }
 
-async fn listen(
+async fn subscribe(
     State(door): State<Door>,
     Path(site): Path<String>,
-    asker: Asker,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    asker: Principal,
+    wanted: Result<Query<FeedQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    asker.at(&door, &site)?;
-    let wanted = understood(wanted)?;
+    asker.authorize_site(&door, &site)?;
+    let wanted = parse_query(wanted)?;
     // A browser that comes back says this instead of what stands in the address.
     let last = headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default());
-    let after = cursor(last.or(wanted.after.as_deref()))?;
-    let place = door.feed.place().map_err(|_| &refusals::TOO_MANY_FEEDS)?;
-    let told = door.feed.stream(begin(&door, &site, after).await?, place);
-    let events = stream::unfold(told, async |mut told| Some((event(told.recv().await?), told)));
-    let events = Box::pin(events).take_until(Box::pin(asker.until_out(door.clone())));
-    Ok(live::sse(Box::pin(events), &door.stop).into_response())
+    let after = parse_cursor(last.or(wanted.after.as_deref()))?;
+    let place = door.feed.acquire_stream_permit().map_err(|_| &refusals::TOO_MANY_FEEDS)?;
+    let told = door.feed.stream(start_reading(&door, &site, after).await?, place);
+    let events = stream::unfold(told, async |mut told| Some((sse_event(told.recv().await?), told)));
+    let events = Box::pin(events).take_until(Box::pin(asker.until_revoked(door.clone())));
+    Ok(live::event_stream(Box::pin(events), &door.stop).into_response())
 }
 
-fn event(told: Told) -> Event {
+fn sse_event(told: FeedMessage) -> Event {
     match told {
-        Told::Event(event) => Event::default()
+        FeedMessage::Event(event) => Event::default()
             .id(event.id.to_string())
-            .event(event.happened.name())
+            .event(event.kind.name())
             .json_data(event)
             .expect("string keys only"),
         // Without data nobody is told, but the listener remembers the id.
-        Told::Progress(cursor) => Event::default().id(cursor.to_string()),
-        Told::Stopped(stopped) => {
+        FeedMessage::Progress(cursor) => Event::default().id(cursor.to_string()),
+        FeedMessage::Stopped(stopped) => {
             let problem = Problem::from(stopped).body();
             Event::default().event("refused").json_data(problem).expect("string keys only")
         }
@@ -108,21 +108,25 @@ fn event(told: Told) -> Event {
 async fn page(
     State(door): State<Door>,
     Path(site): Path<String>,
-    asker: Asker,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Json<Page>, Problem> {
-    asker.at(&door, &site)?;
-    let wanted = understood(wanted)?;
+    asker: Principal,
+    wanted: Result<Query<FeedQuery>, QueryRejection>,
+) -> Result<Json<FeedPage>, Problem> {
+    asker.authorize_site(&door, &site)?;
+    let wanted = parse_query(wanted)?;
     let limit = paging::limit(wanted.limit)?;
-    let after = cursor(wanted.after.as_deref())?;
-    let reading = begin(&door, &site, after).await?;
-    Ok(Json(turned(reading, after, limit).await?))
+    let after = parse_cursor(wanted.after.as_deref())?;
+    let reading = start_reading(&door, &site, after).await?;
+    Ok(Json(read_page(reading, after, limit).await?))
 }
 
 /// Reads a page, no further than the ledger reached when it began.
-async fn turned(mut reading: Reading, after: Cursor, limit: usize) -> Result<Page, Stopped> {
+async fn read_page(
+    mut reading: FeedReader,
+    after: Cursor,
+    limit: usize,
+) -> Result<FeedPage, FeedError> {
     let (mut events, mut next, mut reached) = (Vec::new(), after, Position::START);
-    let deadline = Instant::now() + LOOKING;
+    let deadline = Instant::now() + PAGE_SCAN_TIMEOUT;
     while reached < reading.head {
         let Ok(step) = timeout_at(deadline, reading.next()).await else { break };
         let step = step?;
@@ -133,7 +137,7 @@ async fn turned(mut reading: Reading, after: Cursor, limit: usize) -> Result<Pag
         events.extend(step.events.into_iter().take(room));
         if let Some(last) = events.last().filter(|_| is_cut) {
             next = Cursor::Event(last.id);
-            return Ok(Page { next: next.to_string(), more: true, events });
+            return Ok(FeedPage { next: next.to_string(), more: true, events });
         }
         if events.len() == limit {
             break;
@@ -142,35 +146,35 @@ async fn turned(mut reading: Reading, after: Cursor, limit: usize) -> Result<Pag
     if next == Cursor::Now {
         next = Cursor::Beginning;
     }
-    Ok(Page { next: next.to_string(), more: reached < reading.head, events })
+    Ok(FeedPage { next: next.to_string(), more: reached < reading.head, events })
 }
 
-async fn begin(door: &Door, site: &str, after: Cursor) -> Result<Reading, Problem> {
-    let book = door.lines.book(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    Ok(door.feed.read(&book.subject, after).await?)
+async fn start_reading(door: &Door, site: &str, after: Cursor) -> Result<FeedReader, Problem> {
+    let book = door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    Ok(door.feed.open(&book.subject, after).await?)
 }
 
-fn understood(wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Wanted, Problem> {
+fn parse_query(wanted: Result<Query<FeedQuery>, QueryRejection>) -> Result<FeedQuery, Problem> {
     let Query(wanted) = wanted.map_err(|rejected| {
-        Problem::new(&refusals::MALFORMED_REQUEST).detail(rejected.body_text())
+        Problem::new(&refusals::MALFORMED_REQUEST).with_detail(rejected.body_text())
     })?;
     Ok(wanted)
 }
 
-fn cursor(text: Option<&str>) -> Result<Cursor, Problem> {
+fn parse_cursor(text: Option<&str>) -> Result<Cursor, Problem> {
     let Some(text) = text else { return Ok(Cursor::Beginning) };
     let read = text.parse::<Cursor>();
     read.map_err(|error| {
-        Problem::new(&refusals::MALFORMED_REQUEST).detail(format!("after: {error}"))
+        Problem::new(&refusals::MALFORMED_REQUEST).with_detail(format!("after: {error}"))
     })
 }
 
-impl From<Stopped> for Problem {
-    fn from(stopped: Stopped) -> Self {
+impl From<FeedError> for Problem {
+    fn from(stopped: FeedError) -> Self {
         Problem::new(match stopped {
-            Stopped::Gone => &refusals::CURSOR_GONE,
-            Stopped::Newer => &refusals::NEWER_LEDGER,
-            Stopped::Unavailable => &refusals::LEDGER_UNAVAILABLE,
+            FeedError::Gone => &refusals::CURSOR_GONE,
+            FeedError::NewerVersion => &refusals::NEWER_LEDGER,
+            FeedError::Unavailable => &refusals::LEDGER_UNAVAILABLE,
         })
     }
 }

@@ -3,23 +3,23 @@
 //! Here the code on the screen is what is given away: it works once and for minutes, and the manager
 //! who shows it sees at once who has come.
 
-use super::login::{Nothing, told};
-use super::people::{Place, named};
-use super::sessions::{picture, scan_link};
-use crate::http::asker::Asker;
+use super::login::{LoginStepEvent, progress_stream};
+use super::people::{AccessScope, validate_name};
+use super::sessions::{qr_image, scan_link};
+use crate::http::asker::Principal;
 use crate::http::body;
-use crate::http::callers::Caller;
+use crate::http::callers::ClientIp;
 use crate::http::openapi::answer::Created;
-use crate::http::openapi::{MANAGERS, Routes, op};
-use crate::http::refusals::{self, Problem, ProblemSeen};
+use crate::http::openapi::{MANAGERS, Routes, endpoint};
+use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::Door;
 use crate::identity::login;
-use crate::scan::qr::Picture;
+use crate::scan::qr::QrFormat;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use paihao_chassis::entropy;
-use paihao_contracts::session::{Invitation, Purpose, ScanSession};
+use paihao_contracts::session::{Invitation, ScanPurpose, ScanSession};
 use paihao_contracts::staff::{Member, StaffRole};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,10 +27,10 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Bytes of a request.
-const BODY_LIMIT: usize = 4096;
+const MAX_BODY_BYTES: usize = 4096;
 
 pub(super) fn routes() -> Routes {
-    const WATCHED: &[&refusals::Kind] = &[
+    const SESSION_REFUSALS: &[&refusals::ProblemKind] = &[
         &refusals::MALFORMED_UUID,
         &refusals::UNKNOWN_SESSION,
         &refusals::SESSION_EXPIRED,
@@ -41,9 +41,9 @@ pub(super) fn routes() -> Routes {
         .post(
             "/api/v1/invitations",
             open,
-            op("invite", "A code that makes whoever scans it a member of staff", MANAGERS)
-                .takes::<Invited>()
-                .repeatable("each time it is one code more, which ends by itself")
+            endpoint("invite", "A code that makes whoever scans it a member of staff", MANAGERS)
+                .json_body::<InviteMemberRequest>()
+                .without_idempotency_key("each time it is one code more, which ends by itself")
                 .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE])
                 .refuses(&[&refusals::UNKNOWN_COUNTER, &refusals::UNKNOWN_ACCOUNT])
                 .refuses(&[&refusals::CACHE_UNAVAILABLE, &refusals::WECHAT_UNAVAILABLE])
@@ -51,21 +51,21 @@ pub(super) fn routes() -> Routes {
         )
         .get(
             "/api/v1/invitations/{uuid}/qr.svg",
-            drawn,
-            op("invitation_code", "The code, to the manager who invites", MANAGERS)
-                .answers_with("image/svg+xml")
-                .refuses(WATCHED)
+            qr_code,
+            endpoint("invitation_code", "The code, to the manager who invites", MANAGERS)
+                .responds_with("image/svg+xml")
+                .refuses(SESSION_REFUSALS)
                 .refuses(&[&refusals::WECHAT_UNAVAILABLE]),
         )
         .get(
             "/api/v1/invitations/{uuid}/events",
             events,
-            op("invitation_events", "Whether somebody has come, to the manager", MANAGERS)
-                .tells::<Nothing>("pending")
-                .tells::<Nothing>("approved")
-                .tells::<ProblemSeen>("refused")
-                .tells::<Nothing>("expired")
-                .refuses(WATCHED),
+            endpoint("invitation_events", "Whether somebody has come, to the manager", MANAGERS)
+                .sends_event::<LoginStepEvent>("pending")
+                .sends_event::<LoginStepEvent>("approved")
+                .sends_event::<ProblemDetails>("refused")
+                .sends_event::<LoginStepEvent>("expired")
+                .refuses(SESSION_REFUSALS),
         )
 }
 
@@ -73,9 +73,9 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "InvitationWanted")]
 #[serde(deny_unknown_fields)]
-struct Invited {
+struct InviteMemberRequest {
     name: String,
-    /// `manager` or `staff`.
+    /// `require_site_manager` or `roster`.
     #[schemars(with = "String")]
     role: StaffRole,
     /// `null` is every site.
@@ -87,7 +87,7 @@ struct Invited {
 /// An invitation to be scanned.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "InvitationOpened")]
-struct Opened {
+struct InvitationView {
     uuid: Uuid,
     /// Who the one is from then on who scans.
     member: String,
@@ -102,23 +102,25 @@ struct Opened {
 
 async fn open(
     State(door): State<Door>,
-    asker: Asker,
-    caller: Caller,
+    asker: Principal,
+    caller: ClientIp,
     body: Body,
-) -> Result<Created<Opened>, Problem> {
-    asker.must_manage()?;
-    door.limits.code(caller)?;
-    let Invited { name, role, sites, counters } = body::json(body, BODY_LIMIT).await?;
-    let name = named(&name)?;
-    let Place { sites, counters } = Place { sites, counters }.checked(&door, &asker, role)?;
-    let member = Member { id: login::fresh_member(), name, role, sites, counters };
+) -> Result<Created<InvitationView>, Problem> {
+    asker.require_manager()?;
+    door.limits.admit_code(caller)?;
+    let InviteMemberRequest { name, role, sites, counters } =
+        body::read_json(body, MAX_BODY_BYTES).await?;
+    let name = validate_name(&name)?;
+    let AccessScope { sites, counters } =
+        AccessScope { sites, counters }.validated(&door, &asker, role)?;
+    let member = Member { id: login::new_member_id(), name, role, sites, counters };
     let account = door.settings.login.account.as_ref().ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let (uuid, id) = (entropy::uuid(), member.id.clone());
-    let invitation = Purpose::Invitation(Invitation { by: asker.name.to_string(), member });
+    let invitation = ScanPurpose::Invitation(Invitation { by: asker.name.to_string(), member });
     let session = door.sessions.open(uuid, account, invitation).await?;
     let at = format!("/api/v1/invitations/{uuid}");
     tracing::info!(staff = &*asker.name, member = id, "somebody is invited");
-    Ok(Created(Opened {
+    Ok(Created(InvitationView {
         uuid,
         member: id,
         expires_at: session.expires_at,
@@ -129,34 +131,38 @@ async fn open(
 }
 
 /// The invitation of a uuid, to whoever made it.
-async fn own(door: &Door, uuid: &str, asker: &Asker) -> Result<(Uuid, ScanSession), Problem> {
-    asker.must_manage()?;
+async fn find_own_invitation(
+    door: &Door,
+    uuid: &str,
+    asker: &Principal,
+) -> Result<(Uuid, ScanSession), Problem> {
+    asker.require_manager()?;
     let uuid = Uuid::try_parse(uuid).map_err(|_| &refusals::MALFORMED_UUID)?;
     let session = door.sessions.find(uuid).await?;
     match &session.purpose {
-        Purpose::Invitation(invitation) if invitation.by == *asker.name => Ok((uuid, session)),
+        ScanPurpose::Invitation(invitation) if invitation.by == *asker.name => Ok((uuid, session)),
         _ => Err(Problem::new(&refusals::UNKNOWN_SESSION)),
     }
 }
 
-async fn drawn(
+async fn qr_code(
     State(door): State<Door>,
     Path(uuid): Path<String>,
-    asker: Asker,
-    caller: Caller,
+    asker: Principal,
+    caller: ClientIp,
 ) -> Result<Response, Problem> {
-    door.limits.look(caller)?;
-    let (_, session) = own(&door, &uuid, &asker).await?;
-    picture(&door, &session, Picture::Svg).await
+    door.limits.admit_read(caller)?;
+    let (_, session) = find_own_invitation(&door, &uuid, &asker).await?;
+    qr_image(&door, &session, QrFormat::Svg).await
 }
 
 async fn events(
     State(door): State<Door>,
     Path(uuid): Path<String>,
-    asker: Asker,
-    caller: Caller,
+    asker: Principal,
+    caller: ClientIp,
 ) -> Result<Response, Problem> {
-    door.limits.look(caller)?;
-    let (uuid, _) = own(&door, &uuid, &asker).await?;
-    Ok(told(&door, uuid))
+    door.limits.admit_read(caller)?;
+    let (uuid, _) = find_own_invitation(&door, &uuid, &asker).await?;
+    Ok(progress_stream(&door, uuid))
 }

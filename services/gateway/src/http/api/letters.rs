@@ -1,35 +1,37 @@
 //! What could not be done, for whoever runs a site: seen, tried again, dropped.
 
-use crate::http::asker::{Asker, Opens};
+use crate::http::asker::{Principal, SiteScope};
 use crate::http::body;
-use crate::http::openapi::{Access, Operation, Role, Routes, op};
+use crate::http::openapi::{Access, Operation, Role, Routes, endpoint};
 use crate::http::paging;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-use crate::projections::letters::Letter;
-use crate::projections::letters::handling::Wanted;
+use crate::projections::letters::DeadLetter;
+use crate::projections::letters::handling::RequestedAction;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use paihao_contracts::dead_letter::Handling;
+use paihao_contracts::dead_letter::DeadLetterAction;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const LETTERS: &str = "/api/v1/dead-letters";
+const DEAD_LETTERS_PATH: &str = "/api/v1/dead-letters";
 
 /// Bytes that a wish may have.
-const BODY_LIMIT: usize = 4096;
+const MAX_BODY_BYTES: usize = 4096;
 
 /// Who may look at them, and do something about them.
-const RUNS_THINGS: Access = Access::Known(&[Role::Manager, Role::ApiManager]);
+const MANAGER_ACCESS: Access = Access::Authenticated(&[Role::Manager, Role::ApiManager]);
 
 pub(super) fn routes() -> Routes {
     let of_one = |id, summary| -> Operation {
-        op(id, summary, RUNS_THINGS)
-            .repeatable("what was done once is done: a repeat is answered like the first")
+        endpoint(id, summary, MANAGER_ACCESS)
+            .without_idempotency_key(
+                "what was done once is done: a repeat is answered like the first",
+            )
             .refuses(&[
                 &refusals::NOT_YOUR_SITE,
                 &refusals::UNKNOWN_LETTER,
@@ -38,30 +40,34 @@ pub(super) fn routes() -> Routes {
     };
     Routes::new()
         .get(
-            LETTERS,
+            DEAD_LETTERS_PATH,
             list,
-            op("dead_letters", "What could not be done, newest first", RUNS_THINGS)
-                .queried::<Which>()
+            endpoint("dead_letters", "What could not be done, newest first", MANAGER_ACCESS)
+                .query::<DeadLetterListQuery>()
                 .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
         )
         .post(
-            &format!("{LETTERS}/{{letter}}/redrive"),
+            &format!("{DEAD_LETTERS_PATH}/{{letter}}/redrive"),
             redrive,
             of_one("redrive_letter", "Tries it again, once; what is stale by then is not said")
                 .refuses(&[&refusals::NOT_REDRIVABLE]),
         )
         .post(
-            &format!("{LETTERS}/{{letter}}/drop"),
-            forget,
+            &format!("{DEAD_LETTERS_PATH}/{{letter}}/drop"),
+            discard,
             of_one("drop_letter", "Drops it: nobody needs it any more"),
         )
         .post(
-            &format!("{LETTERS}/redrive"),
+            &format!("{DEAD_LETTERS_PATH}/redrive"),
             redrive_all,
-            op("redrive_letters", "Tries everything again that failed for one reason", RUNS_THINGS)
-                .takes::<AllOf>()
-                .repeatable("what was tried again already is left alone")
-                .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
+            endpoint(
+                "redrive_letters",
+                "Tries everything again that failed for one reason",
+                MANAGER_ACCESS,
+            )
+            .json_body::<RedriveDeadLettersRequest>()
+            .without_idempotency_key("what was tried again already is left alone")
+            .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
         )
 }
 
@@ -69,7 +75,7 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "LettersQuery")]
 #[serde(deny_unknown_fields)]
-struct Which {
+struct DeadLetterListQuery {
     /// Those of this site only; those of every site that is open to the asker, if left out.
     site: Option<String>,
     /// Those of this reason only.
@@ -86,20 +92,20 @@ struct Which {
 /// Dead letters.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeadLetters")]
-struct Page {
+struct DeadLetterPage {
     /// Newest first.
-    letters: Vec<LetterSeen>,
+    letters: Vec<DeadLetterView>,
     /// What to ask for as `before` next; `null` if there is nothing older.
     next: Option<u64>,
     /// How many wait of each reason, whatever was asked for and on whichever page.
-    reasons: Vec<ReasonSeen>,
+    reasons: Vec<DeadLetterReasonCount>,
 }
 
 /// A reason, and how many wait for it to be mended.
 #[derive(Serialize, JsonSchema)]
-struct ReasonSeen {
+struct DeadLetterReasonCount {
     #[serde(flatten)]
-    reason: Why,
+    reason: DeadLetterReason,
     /// How many wait.
     waiting: usize,
 }
@@ -107,7 +113,7 @@ struct ReasonSeen {
 /// Why something could not be done.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeadLetterReason")]
-struct Why {
+struct DeadLetterReason {
     /// Stable: WeChat's code by our name of it, or one of ours.
     reason: &'static str,
     /// What to do about it, in Chinese.
@@ -119,10 +125,10 @@ struct Why {
 /// One dead letter. It never says whom it was for.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeadLetter")]
-struct LetterSeen {
+struct DeadLetterView {
     id: u64,
     #[serde(flatten)]
-    why: Why,
+    reason: DeadLetterReason,
     /// The whole of what was met.
     met: String,
     /// Since when, in Unix milliseconds.
@@ -143,13 +149,13 @@ struct LetterSeen {
     /// Whether it can be tried again.
     redrivable: bool,
     /// What was done about it.
-    handled: Option<HandledSeen>,
+    handled: Option<DeadLetterHandlingView>,
 }
 
 /// What was done about a letter.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeadLetterHandled")]
-struct HandledSeen {
+struct DeadLetterHandlingView {
     /// `redriven` or `dropped`.
     did: &'static str,
     /// Who.
@@ -160,64 +166,64 @@ struct HandledSeen {
 
 async fn list(
     State(door): State<Door>,
-    asker: Asker,
-    which: Result<Query<Which>, QueryRejection>,
-) -> Result<Json<Page>, Problem> {
-    manages(&asker)?;
+    asker: Principal,
+    which: Result<Query<DeadLetterListQuery>, QueryRejection>,
+) -> Result<Json<DeadLetterPage>, Problem> {
+    require_manager(&asker)?;
     let Query(which) = which.map_err(|rejected| {
-        Problem::new(&refusals::MALFORMED_REQUEST).detail(rejected.body_text())
+        Problem::new(&refusals::MALFORMED_REQUEST).with_detail(rejected.body_text())
     })?;
     let limit = paging::limit(which.limit)?;
-    let open = open(&door, &asker, which.site.as_deref())?;
-    let reasons = waiting(&open);
-    let fits = |letter: &&Arc<Letter>| {
+    let open = visible_letters(&door, &asker, which.site.as_deref())?;
+    let reasons = count_by_reason(&open);
+    let fits = |letter: &&Arc<DeadLetter>| {
         which.reason.as_ref().is_none_or(|reason| letter.reason.name == reason)
             && (which.handled || letter.handled.is_none())
             && which.before.is_none_or(|before| letter.position < before)
     };
     let fitting = open.iter().rev().filter(fits);
     let (letters, next) = paging::page(fitting, limit, |letter| letter.position);
-    let letters = letters.into_iter().map(|letter| seen(&door, letter)).collect();
-    Ok(Json(Page { letters, next, reasons }))
+    let letters = letters.into_iter().map(|letter| letter_view(&door, letter)).collect();
+    Ok(Json(DeadLetterPage { letters, next, reasons }))
 }
 
 async fn redrive(
     State(door): State<Door>,
     Path(id): Path<String>,
-    asker: Asker,
-) -> Result<Json<LetterSeen>, Problem> {
-    handle(&door, &asker, &id, Wanted::Redrive).await
+    asker: Principal,
+) -> Result<Json<DeadLetterView>, Problem> {
+    handle(&door, &asker, &id, RequestedAction::Redrive).await
 }
 
-async fn forget(
+async fn discard(
     State(door): State<Door>,
     Path(id): Path<String>,
-    asker: Asker,
-) -> Result<Json<LetterSeen>, Problem> {
-    handle(&door, &asker, &id, Wanted::Drop).await
+    asker: Principal,
+) -> Result<Json<DeadLetterView>, Problem> {
+    handle(&door, &asker, &id, RequestedAction::Drop).await
 }
 
 async fn handle(
     door: &Door,
-    asker: &Asker,
+    asker: &Principal,
     id: &str,
-    wanted: Wanted,
-) -> Result<Json<LetterSeen>, Problem> {
-    manages(asker)?;
-    let letter = id.parse().ok().and_then(|position| door.letters.at(position));
+    wanted: RequestedAction,
+) -> Result<Json<DeadLetterView>, Problem> {
+    require_manager(asker)?;
+    let letter = id.parse().ok().and_then(|position| door.letters.get(position));
     let letter = letter.ok_or(&refusals::UNKNOWN_LETTER)?;
-    if !is_open(asker, &letter) {
+    if !is_visible(asker, &letter) {
         return Err(Problem::new(&refusals::NOT_YOUR_SITE));
     }
-    let letter = door.handle(&letter, wanted, &asker.name).await?;
-    Ok(Json(seen(door, &letter)))
+    let letter = door.handle_dead_letter(&letter, wanted, &asker.name).await?;
+    Ok(Json(letter_view(door, &letter)))
 }
 
 /// What is to be tried again.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "RedriveWanted")]
 #[serde(deny_unknown_fields)]
-struct AllOf {
+struct RedriveDeadLettersRequest {
     /// What failed for this reason.
     reason: String,
     /// At this site only.
@@ -226,88 +232,96 @@ struct AllOf {
 
 /// How many are tried again.
 #[derive(Serialize, JsonSchema)]
-struct Redriven {
+struct RedriveDeadLettersResult {
     /// Whoever asks again is told how many more.
     redriven: usize,
 }
 
 async fn redrive_all(
     State(door): State<Door>,
-    asker: Asker,
+    asker: Principal,
     body: Body,
-) -> Result<Json<Redriven>, Problem> {
-    manages(&asker)?;
-    let wanted: AllOf = body::json(body, BODY_LIMIT).await?;
+) -> Result<Json<RedriveDeadLettersResult>, Problem> {
+    require_manager(&asker)?;
+    let wanted: RedriveDeadLettersRequest = body::read_json(body, MAX_BODY_BYTES).await?;
     let mut redriven = 0;
-    for letter in open(&door, &asker, wanted.site.as_deref())? {
-        let waits = letter.handled.is_none() && letter.about.redrivable;
+    for letter in visible_letters(&door, &asker, wanted.site.as_deref())? {
+        let waits = letter.handled.is_none() && letter.subject.redrivable;
         if !waits || letter.reason.name != wanted.reason {
             continue;
         }
-        match door.handle(&letter, Wanted::Redrive, &asker.name).await {
+        match door.handle_dead_letter(&letter, RequestedAction::Redrive, &asker.name).await {
             Ok(_) => redriven += 1,
             // Somebody else was faster.
             Err(problem) if problem.kind() == &refusals::LETTER_HANDLED => {}
             Err(problem) => return Err(problem),
         }
     }
-    Ok(Json(Redriven { redriven }))
+    Ok(Json(RedriveDeadLettersResult { redriven }))
 }
 
-fn manages(asker: &Asker) -> Result<(), Problem> {
-    match asker.actor.manages() {
+fn require_manager(asker: &Principal) -> Result<(), Problem> {
+    match asker.actor.is_manager() {
         true => Ok(()),
         false => Err(Problem::new(&refusals::NOT_ALLOWED)),
     }
 }
 
 /// The letters that somebody may see, of one site if they name it; oldest first.
-fn open(door: &Door, asker: &Asker, site: Option<&str>) -> Result<Vec<Arc<Letter>>, Problem> {
+fn visible_letters(
+    door: &Door,
+    asker: &Principal,
+    site: Option<&str>,
+) -> Result<Vec<Arc<DeadLetter>>, Problem> {
     if let Some(site) = site {
-        asker.at(door, site)?;
+        asker.authorize_site(door, site)?;
     }
-    let mut letters = door.letters.all(door.clock.now_ms());
+    let mut letters = door.letters.retained(door.clock.now_ms());
     letters.retain(|letter| {
-        is_open(asker, letter) && site.is_none_or(|site| letter.about.site.as_deref() == Some(site))
+        is_visible(asker, letter)
+            && site.is_none_or(|site| letter.subject.site.as_deref() == Some(site))
     });
     Ok(letters)
 }
 
 /// What is of no site is seen by who has every site.
-fn is_open(asker: &Asker, letter: &Letter) -> bool {
-    match &letter.about.site {
-        Some(site) => asker.opens().contains(site),
-        None => *asker.opens() == Opens::Every,
+fn is_visible(asker: &Principal, letter: &DeadLetter) -> bool {
+    match &letter.subject.site {
+        Some(site) => asker.scope().contains(site),
+        None => *asker.scope() == SiteScope::All,
     }
 }
 
-fn waiting(letters: &[Arc<Letter>]) -> Vec<ReasonSeen> {
+fn count_by_reason(letters: &[Arc<DeadLetter>]) -> Vec<DeadLetterReasonCount> {
     let mut counts = BTreeMap::new();
     for letter in letters.iter().filter(|letter| letter.handled.is_none()) {
-        counts.entry(letter.reason.name).or_insert((why(letter), 0)).1 += 1;
+        counts.entry(letter.reason.name).or_insert((reason_view(letter), 0)).1 += 1;
     }
-    counts.into_values().map(|(reason, waiting)| ReasonSeen { reason, waiting }).collect()
+    counts
+        .into_values()
+        .map(|(reason, waiting)| DeadLetterReasonCount { reason, waiting })
+        .collect()
 }
 
-fn why(letter: &Letter) -> Why {
-    Why { reason: letter.reason.name, zh: letter.reason.zh, en: letter.reason.en }
+fn reason_view(letter: &DeadLetter) -> DeadLetterReason {
+    DeadLetterReason { reason: letter.reason.name, zh: letter.reason.zh, en: letter.reason.en }
 }
 
-fn seen(door: &Door, letter: &Letter) -> LetterSeen {
-    let about = &letter.about;
+fn letter_view(door: &Door, letter: &DeadLetter) -> DeadLetterView {
+    let about = &letter.subject;
     let age = (door.clock.now_ms() - letter.at).max(0) as u64 / 1000;
-    let handled = letter.handled.as_ref().map(|handled| HandledSeen {
-        did: match handled.did {
-            Handling::Redriven { .. } => "redriven",
-            Handling::Dropped => "dropped",
+    let handled = letter.handled.as_ref().map(|handled| DeadLetterHandlingView {
+        did: match handled.action {
+            DeadLetterAction::Redriven { .. } => "redriven",
+            DeadLetterAction::Dropped => "dropped",
         },
         by: handled.by.clone(),
         at: handled.at,
     });
-    LetterSeen {
+    DeadLetterView {
         id: letter.position,
-        why: why(letter),
-        met: letter.met.clone(),
+        reason: reason_view(letter),
+        met: letter.error.clone(),
         at: letter.at,
         age,
         origin: letter.origin.clone(),

@@ -1,20 +1,20 @@
 //! A browser logs in: it is given a code to show and a secret to keep, hears how the code is taken
 //! on a phone, and with the secret takes what that led to, once.
 
-use super::me::{Me, me};
-use super::sessions::{picture, scan_link};
-use crate::http::asker::{Asker, Session, from_own_page};
+use super::me::{PrincipalView, principal_view};
+use super::sessions::{qr_image, scan_link};
+use crate::http::asker::{Principal, PrincipalSession, require_same_origin};
 use crate::http::body;
-use crate::http::callers::{self, Caller};
+use crate::http::callers::{self, ClientIp};
 use crate::http::cookies;
 use crate::http::live;
-use crate::http::openapi::{OPEN, Routes, op};
-use crate::http::refusals::{self, Problem, ProblemSeen};
+use crate::http::openapi::{PUBLIC, Routes, endpoint};
+use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::Door;
 use crate::identity::login;
-use crate::identity::oauth::client::{self, Misled};
+use crate::identity::oauth::client::{self, AuthorizeError};
 use crate::identity::oauth::grants;
-use crate::scan::qr::Picture;
+use crate::scan::qr::QrFormat;
 use crate::scan::sessions::SessionError;
 use axum::Json;
 use axum::body::Body;
@@ -24,9 +24,10 @@ use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use paihao_chassis::entropy;
-use paihao_contracts::login::Grant;
+use paihao_contracts::login::AuthorizationGrant;
 use paihao_contracts::session::{
-    ClientWish, Declined, LoginTo, LoginWish, Progress, Purpose, ScanSession,
+    AuthorizationRequest, DeclineReason, LoginRequest, LoginTarget, ScanProgress, ScanPurpose,
+    ScanSession,
 };
 use paihao_contracts::staff::SessionHolder;
 use schemars::JsonSchema;
@@ -37,19 +38,19 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 /// Bytes of a request.
-const BODY_LIMIT: usize = 4096;
+const MAX_BODY_BYTES: usize = 4096;
 
 /// How long a browser keeps its secret: longer than any code works.
-const KEPT: Duration = Duration::from_secs(3600);
+const BROWSER_COOKIE_TTL: Duration = Duration::from_secs(3600);
 
 /// A browser that waits hears of a change so soon. What changes is in the cache alone, and few wait.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(super) fn routes() -> Routes {
-    const OWN: &str = "each time it is one code more, which ends by itself";
-    const LIMITED: &[&refusals::Kind] =
+    const NEW_CODE_EACH_TIME: &str = "each time it is one code more, which ends by itself";
+    const RATE_LIMIT_REFUSALS: &[&refusals::ProblemKind] =
         &[&refusals::TOO_MANY_REQUESTS, &refusals::CACHE_UNAVAILABLE];
-    const WATCHED: &[&refusals::Kind] = &[
+    const SESSION_REFUSALS: &[&refusals::ProblemKind] = &[
         &refusals::MALFORMED_UUID,
         &refusals::UNKNOWN_SESSION,
         &refusals::SESSION_EXPIRED,
@@ -59,11 +60,11 @@ pub(super) fn routes() -> Routes {
         .post(
             "/api/v1/logins",
             open,
-            op("begin_login", "A code to log in with, for the page of this server", OPEN)
-                .takes::<LoginWanted>()
-                .repeatable(OWN)
-                .answers_as::<LoginOpened>(StatusCode::CREATED)
-                .refuses(LIMITED)
+            endpoint("begin_login", "A code to log in with, for the page of this server", PUBLIC)
+                .json_body::<BeginLoginRequest>()
+                .without_idempotency_key(NEW_CODE_EACH_TIME)
+                .responds_json::<LoginSessionView>(StatusCode::CREATED)
+                .refuses(RATE_LIMIT_REFUSALS)
                 .refuses(&[&refusals::CROSS_SITE, &refusals::UNKNOWN_ACCOUNT])
                 .refuses(&[&refusals::FIRST_CODE_USED, &refusals::LEDGER_UNAVAILABLE])
                 .refuses(&[&refusals::UNKNOWN_CLIENT, &refusals::WRONG_REDIRECT])
@@ -71,33 +72,37 @@ pub(super) fn routes() -> Routes {
         )
         .get(
             "/api/v1/logins/{uuid}/qr.svg",
-            drawn,
-            op("login_code", "The code, to the browser that it was made for", OPEN)
-                .answers_with("image/svg+xml")
-                .refuses(LIMITED)
-                .refuses(WATCHED)
+            qr_code,
+            endpoint("login_code", "The code, to the browser that it was made for", PUBLIC)
+                .responds_with("image/svg+xml")
+                .refuses(RATE_LIMIT_REFUSALS)
+                .refuses(SESSION_REFUSALS)
                 .refuses(&[&refusals::WECHAT_UNAVAILABLE]),
         )
         .get(
             "/api/v1/logins/{uuid}/events",
             events,
-            op("login_events", "How the login goes on, to the browser that it was made for", OPEN)
-                .tells::<Nothing>("pending")
-                .tells::<Nothing>("scanned")
-                .tells::<Nothing>("approved")
-                .tells::<ProblemSeen>("refused")
-                .tells::<Nothing>("expired")
-                .refuses(LIMITED)
-                .refuses(WATCHED),
+            endpoint(
+                "login_events",
+                "How the login goes on, to the browser that it was made for",
+                PUBLIC,
+            )
+            .sends_event::<LoginStepEvent>("pending")
+            .sends_event::<LoginStepEvent>("scanned")
+            .sends_event::<LoginStepEvent>("approved")
+            .sends_event::<ProblemDetails>("refused")
+            .sends_event::<LoginStepEvent>("expired")
+            .refuses(RATE_LIMIT_REFUSALS)
+            .refuses(SESSION_REFUSALS),
         )
         .post(
             "/api/v1/logins/{uuid}/redeem",
             redeem,
-            op("redeem_login", "The browser takes what the login led to, once", OPEN)
-                .repeatable("it is good once")
-                .answers_as::<Redeemed>(StatusCode::CREATED)
-                .refuses(LIMITED)
-                .refuses(WATCHED)
+            endpoint("redeem_login", "The browser takes what the login led to, once", PUBLIC)
+                .without_idempotency_key("it is good once")
+                .responds_json::<RedeemLoginResult>(StatusCode::CREATED)
+                .refuses(RATE_LIMIT_REFUSALS)
+                .refuses(SESSION_REFUSALS)
                 .refuses(&[&refusals::CROSS_SITE, &refusals::LOGIN_PENDING])
                 .refuses(&[&refusals::LOGIN_USED, &refusals::LOGIN_REFUSED])
                 .refuses(&[&refusals::NOT_STAFF, &refusals::LEDGER_UNAVAILABLE]),
@@ -107,12 +112,12 @@ pub(super) fn routes() -> Routes {
 /// Nothing besides.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "LoginStep")]
-pub(super) struct Nothing {}
+pub(super) struct LoginStepEvent {}
 
 /// What is logged in to: this system, if nothing is said.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct LoginWanted {
+struct BeginLoginRequest {
     /// The code that the first start has printed.
     first: Option<String>,
     /// The query of `/login/authorize`, as it came.
@@ -121,7 +126,7 @@ struct LoginWanted {
 
 /// A login that begins.
 #[derive(Serialize, JsonSchema)]
-struct LoginOpened {
+struct LoginSessionView {
     uuid: Uuid,
     /// What is logged in to, as the phone will say it.
     target: String,
@@ -143,10 +148,10 @@ struct LoginOpened {
 /// What a login led to.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "LoginRedeemed")]
-struct Redeemed {
+struct RedeemLoginResult {
     /// Who is logged in, if it was to this system.
     #[serde(skip_serializing_if = "Option::is_none")]
-    me: Option<Me>,
+    me: Option<PrincipalView>,
     /// Where the browser goes, if it was to another site.
     #[serde(skip_serializing_if = "Option::is_none")]
     redirect: Option<String>,
@@ -154,51 +159,52 @@ struct Redeemed {
 
 async fn open(
     State(door): State<Door>,
-    caller: Caller,
+    caller: ClientIp,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let settings = &door.settings.login;
-    from_own_page(&headers, settings.public.as_deref())?;
-    door.limits.code(caller)?;
-    let LoginWanted { first, authorize } = body::json(body, BODY_LIMIT).await?;
+    require_same_origin(&headers, settings.public_url.as_deref())?;
+    door.limits.admit_code(caller)?;
+    let BeginLoginRequest { first, authorize } = body::read_json(body, MAX_BODY_BYTES).await?;
     let to = match (first, authorize) {
-        (None, None) => LoginTo::Staff,
+        (None, None) => LoginTarget::Staff,
         (Some(code), None) => {
-            let known = login::first_code(&*door.staff.known().await?).unwrap_or_default();
+            let known = login::first_manager_code(&*door.staff.loaded().await?).unwrap_or_default();
             let same = !known.is_empty() && bool::from(known.as_bytes().ct_eq(code.as_bytes()));
             if !same {
                 return Err(Problem::new(&refusals::FIRST_CODE_USED));
             }
-            LoginTo::First
+            LoginTarget::First
         }
-        (None, Some(query)) => {
-            LoginTo::Client(client::wish(settings, &client::fields(&query)?).map_err(misled)?)
-        }
+        (None, Some(query)) => LoginTarget::Client(
+            client::parse_request(settings, &client::parse_params(&query)?)
+                .map_err(authorize_problem)?,
+        ),
         (Some(_), Some(_)) => {
             let detail = "first, or authorize, or neither";
-            return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
+            return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
         }
     };
-    let target = login::target(settings, &to).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let target = login::login_destination(settings, &to).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let cancel = match &to {
-        LoginTo::Client(wish) => Some(denied(wish)),
+        LoginTarget::Client(wish) => Some(access_denied_url(wish)),
         _ => None,
     };
     // The same secret for all its codes: a browser has windows, and one cookie.
     let kept = cookies::read(&headers, settings.browser_cookie()).filter(|kept| kept.len() == 32);
     let secret = kept.map_or_else(|| entropy::token(24), str::to_owned);
-    let wish = LoginWish {
-        secret: hash(&secret),
-        browser: callers::browser(&headers),
-        address: caller.roughly(),
+    let wish = LoginRequest {
+        secret: secret_hash(&secret),
+        browser: callers::browser_label(&headers),
+        address: caller.masked(),
         confirm: target.confirm,
         to,
     };
     let uuid = entropy::uuid();
-    let session = door.sessions.open(uuid, &target.account, Purpose::Login(wish)).await?;
+    let session = door.sessions.open(uuid, &target.account, ScanPurpose::Login(wish)).await?;
     let at = format!("/api/v1/logins/{uuid}");
-    let opened = LoginOpened {
+    let opened = LoginSessionView {
         uuid,
         target: target.name,
         confirm: target.confirm,
@@ -209,67 +215,74 @@ async fn open(
         scan_link: scan_link(&door, &session),
         cancel,
     };
-    let cookie = cookies::keep(settings.browser_cookie(), &secret, KEPT, settings.is_secure());
+    let cookie = cookies::set_cookie(
+        settings.browser_cookie(),
+        &secret,
+        BROWSER_COOKIE_TTL,
+        settings.is_secure(),
+    );
     let headers = [(header::SET_COOKIE, cookie)];
     Ok((StatusCode::CREATED, headers, Json(opened)).into_response())
 }
 
-fn misled(misled: Misled) -> Problem {
+fn authorize_problem(misled: AuthorizeError) -> Problem {
     match misled {
-        Misled::Here(problem) => problem,
-        Misled::Back(_) => Problem::new(&refusals::MALFORMED_REQUEST).detail("authorize"),
+        AuthorizeError::Direct(problem) => problem,
+        AuthorizeError::Redirect(_) => {
+            Problem::new(&refusals::MALFORMED_REQUEST).with_detail("authorize")
+        }
     }
 }
 
-fn denied(wish: &ClientWish) -> String {
-    client::back(&wish.redirect, wish.state.as_deref(), &[("error", "access_denied")])
+fn access_denied_url(wish: &AuthorizationRequest) -> String {
+    client::redirect_url(&wish.redirect, wish.state.as_deref(), &[("error", "access_denied")])
 }
 
 /// The login of a uuid, if this is the browser that it was made for.
-async fn own(
+async fn find_own_login(
     door: &Door,
     uuid: &str,
     headers: &HeaderMap,
-) -> Result<(Uuid, LoginWish, ScanSession), Problem> {
+) -> Result<(Uuid, LoginRequest, ScanSession), Problem> {
     let uuid = Uuid::try_parse(uuid).map_err(|_| &refusals::MALFORMED_UUID)?;
     let session = door.sessions.find(uuid).await?;
-    let Purpose::Login(wish) = session.purpose.clone() else {
+    let ScanPurpose::Login(wish) = session.purpose.clone() else {
         return Err(Problem::new(&refusals::UNKNOWN_SESSION));
     };
     let cookie = cookies::read(headers, door.settings.login.browser_cookie());
-    let given = hash(cookie.unwrap_or_default());
+    let given = secret_hash(cookie.unwrap_or_default());
     match given.as_bytes().ct_eq(wish.secret.as_bytes()).into() {
         true => Ok((uuid, wish, session)),
         false => Err(Problem::new(&refusals::WRONG_BROWSER)),
     }
 }
 
-async fn drawn(
+async fn qr_code(
     State(door): State<Door>,
     Path(uuid): Path<String>,
-    caller: Caller,
+    caller: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    door.limits.look(caller)?;
-    let (_, _, session) = own(&door, &uuid, &headers).await?;
-    picture(&door, &session, Picture::Svg).await
+    door.limits.admit_read(caller)?;
+    let (_, _, session) = find_own_login(&door, &uuid, &headers).await?;
+    qr_image(&door, &session, QrFormat::Svg).await
 }
 
 async fn events(
     State(door): State<Door>,
     Path(uuid): Path<String>,
-    caller: Caller,
+    caller: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    door.limits.look(caller)?;
-    let (uuid, _, _) = own(&door, &uuid, &headers).await?;
-    Ok(told(&door, uuid))
+    door.limits.admit_read(caller)?;
+    let (uuid, _, _) = find_own_login(&door, &uuid, &headers).await?;
+    Ok(progress_stream(&door, uuid))
 }
 
 /// The steps of a session that is in the cache alone, each as it comes.
-pub(super) fn told(door: &Door, uuid: Uuid) -> Response {
+pub(super) fn progress_stream(door: &Door, uuid: Uuid) -> Response {
     let stop = door.stop.clone();
-    let begin = (door.clone(), None::<Progress>, false);
+    let begin = (door.clone(), None::<ScanProgress>, false);
     let steps = stream::unfold(begin, move |(door, before, over)| async move {
         if over {
             return None;
@@ -277,82 +290,82 @@ pub(super) fn told(door: &Door, uuid: Uuid) -> Response {
         loop {
             let (progress, event) = match door.sessions.find(uuid).await {
                 Ok(session) if Some(&session.progress) != before.as_ref() => {
-                    let event = step(&session.progress);
+                    let event = progress_event(&session.progress);
                     (session.progress, event)
                 }
                 Err(SessionError::Expired | SessionError::Unknown) => {
-                    return Some((said("expired"), (door, before, true)));
+                    return Some((named_event("expired"), (door, before, true)));
                 }
                 // It stands as it stood, or the cache is away for a moment.
                 _ => {
-                    tokio::time::sleep(LOOK_AGAIN).await;
+                    tokio::time::sleep(POLL_INTERVAL).await;
                     continue;
                 }
             };
-            let over = !matches!(progress, Progress::Pending | Progress::Asked { .. });
+            let over = !matches!(progress, ScanProgress::Pending | ScanProgress::Asked { .. });
             return Some((event, (door, Some(progress), over)));
         }
     });
-    live::sse(Box::pin(steps), &stop).into_response()
+    live::event_stream(Box::pin(steps), &stop).into_response()
 }
 
-fn step(progress: &Progress) -> Event {
+fn progress_event(progress: &ScanProgress) -> Event {
     match progress {
-        Progress::Pending | Progress::Ticket(_) => said("pending"),
-        Progress::Asked { .. } => said("scanned"),
-        Progress::Approved { .. } => said("approved"),
-        Progress::Declined { why, .. } => refused(&Problem::new(why_not(*why))),
-        Progress::Redeemed { .. } => refused(&Problem::new(&refusals::LOGIN_USED)),
+        ScanProgress::Pending | ScanProgress::Ticket(_) => named_event("pending"),
+        ScanProgress::Asked { .. } => named_event("scanned"),
+        ScanProgress::Approved { .. } => named_event("approved"),
+        ScanProgress::Declined { why, .. } => refused_event(&Problem::new(decline_kind(*why))),
+        ScanProgress::Redeemed { .. } => refused_event(&Problem::new(&refusals::LOGIN_USED)),
     }
 }
 
-fn why_not(why: Declined) -> &'static refusals::Kind {
+fn decline_kind(why: DeclineReason) -> &'static refusals::ProblemKind {
     match why {
-        Declined::NotStaff | Declined::Already => &refusals::NOT_STAFF,
-        Declined::ByPerson => &refusals::LOGIN_REFUSED,
+        DeclineReason::NotStaff | DeclineReason::Already => &refusals::NOT_STAFF,
+        DeclineReason::ByPerson => &refusals::LOGIN_REFUSED,
     }
 }
 
-fn said(name: &str) -> Event {
-    Event::default().event(name).json_data(Nothing {}).expect("string keys only")
+fn named_event(name: &str) -> Event {
+    Event::default().event(name).json_data(LoginStepEvent {}).expect("string keys only")
 }
 
-fn refused(problem: &Problem) -> Event {
+fn refused_event(problem: &Problem) -> Event {
     Event::default().event("refused").json_data(problem.body()).expect("string keys only")
 }
 
 async fn redeem(
     State(door): State<Door>,
     Path(uuid): Path<String>,
-    caller: Caller,
+    caller: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let settings = &door.settings.login;
-    from_own_page(&headers, settings.public.as_deref())?;
-    door.limits.look(caller)?;
-    let (uuid, wish, session) = own(&door, &uuid, &headers).await?;
+    require_same_origin(&headers, settings.public_url.as_deref())?;
+    door.limits.admit_read(caller)?;
+    let (uuid, wish, session) = find_own_login(&door, &uuid, &headers).await?;
     let (person, member, at) = match session.progress {
-        Progress::Approved { person, member, at } => (person, member, at),
-        Progress::Pending | Progress::Asked { .. } | Progress::Ticket(_) => {
+        ScanProgress::Approved { person, member, at } => (person, member, at),
+        ScanProgress::Pending | ScanProgress::Asked { .. } | ScanProgress::Ticket(_) => {
             return Err(Problem::new(&refusals::LOGIN_PENDING));
         }
-        Progress::Declined { why, .. } => return Err(Problem::new(why_not(why))),
-        Progress::Redeemed { .. } => return Err(Problem::new(&refusals::LOGIN_USED)),
+        ScanProgress::Declined { why, .. } => return Err(Problem::new(decline_kind(why))),
+        ScanProgress::Redeemed { .. } => return Err(Problem::new(&refusals::LOGIN_USED)),
     };
     let mut first = false;
     let used = |session: &mut ScanSession| {
-        first = matches!(session.progress, Progress::Approved { .. });
-        first.then(|| Progress::Redeemed { person: person.clone() })
+        first = matches!(session.progress, ScanProgress::Approved { .. });
+        first.then(|| ScanProgress::Redeemed { person: person.clone() })
     };
     door.sessions.advance(uuid, used).await?;
     if !first {
         return Err(Problem::new(&refusals::LOGIN_USED));
     }
     match wish.to {
-        LoginTo::Client(asked) => {
-            let roster = door.staff.known().await?;
+        LoginTarget::Client(asked) => {
+            let roster = door.staff.loaded().await?;
             let subject = roster.tag("subject", &[&asked.client, &person]);
-            let grant = Grant {
+            let grant = AuthorizationGrant {
                 v: 1,
                 subject: subject.ok_or(&refusals::LEDGER_UNAVAILABLE)?,
                 client: asked.client,
@@ -362,32 +375,35 @@ async fn redeem(
                 member,
                 at,
             };
-            let code = grants::give(&*door.cache, &grant).await.map_err(SessionError::from)?;
+            let code = grants::issue(&*door.cache, &grant).await.map_err(SessionError::from)?;
             tracing::info!(client = grant.client, "somebody logged in to another site");
             let redirect =
-                client::back(&asked.redirect, asked.state.as_deref(), &[("code", &code)]);
-            let redeemed = Redeemed { me: None, redirect: Some(redirect) };
+                client::redirect_url(&asked.redirect, asked.state.as_deref(), &[("code", &code)]);
+            let redeemed = RedeemLoginResult { me: None, redirect: Some(redirect) };
             Ok((StatusCode::CREATED, Json(redeemed)).into_response())
         }
-        LoginTo::Staff | LoginTo::First => {
+        LoginTarget::Staff | LoginTarget::First => {
             let id = member.ok_or(&refusals::NOT_STAFF)?;
             let holder = SessionHolder::Member { id };
-            let asker = Asker::of_holder(&door, &*door.staff.known().await?, &holder);
+            let asker = Principal::from_holder(&door, &*door.staff.loaded().await?, &holder);
             let asker = asker.ok_or(&refusals::NOT_STAFF)?;
             let (browser, address) = (wish.browser, wish.address);
-            let begun = door.logins.begin(&door.staff, holder.clone(), browser, address);
+            let begun = door.logins.create(&door.staff, holder.clone(), browser, address);
             let cookie = begun.await?;
-            let (name, lasts) = (settings.session_cookie(), door.logins.longest());
-            let cookie = cookies::keep(name, &cookie, lasts, settings.is_secure());
+            let (name, lasts) = (settings.session_cookie(), door.logins.cookie_max_age());
+            let cookie = cookies::set_cookie(name, &cookie, lasts, settings.is_secure());
             tracing::info!(staff = &*asker.name, "logged in by scanning");
-            let me = Some(me(&door, &asker.within(Session { id: String::new(), holder })));
-            let redeemed = Redeemed { me, redirect: None };
+            let me = Some(principal_view(
+                &door,
+                &asker.with_session(PrincipalSession { id: String::new(), holder }),
+            ));
+            let redeemed = RedeemLoginResult { me, redirect: None };
             let headers = [(header::SET_COOKIE, cookie)];
             Ok((StatusCode::CREATED, headers, Json(redeemed)).into_response())
         }
     }
 }
 
-fn hash(secret: &str) -> String {
+fn secret_hash(secret: &str) -> String {
     hex::encode(Sha256::digest(secret))
 }

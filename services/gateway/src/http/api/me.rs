@@ -1,58 +1,70 @@
 //! Who is asking, told to them; and the browsers they are logged in with.
 
-use crate::http::asker::{Asker, Opens};
-use crate::http::callers::{self, Caller};
+use crate::http::asker::{Principal, SiteScope};
+use crate::http::callers::{self, ClientIp};
 use crate::http::cookies;
-use crate::http::openapi::{Access, LOGGED_IN, Role, Routes, op};
+use crate::http::openapi::{AUTHENTICATED, Access, Role, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-use crate::identity::sessions::Which;
+use crate::identity::sessions::SessionSelection;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use paihao_contracts::staff::SessionHolder;
-use paihao_domain::{Actor, Scope};
+use paihao_domain::{Actor, ApiScope};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
 pub(super) fn routes() -> Routes {
-    const AT: &str = "/api/v1/me/sessions";
-    const ONCE: &str = "what has ended stays so";
+    const SESSIONS_PATH: &str = "/api/v1/me/sessions";
+    const IDEMPOTENT_REASON: &str = "what has ended stays so";
     Routes::new()
-        .get("/api/v1/me", show, op("me", "Who is asking", LOGGED_IN))
-        .get(AT, list, op("my_sessions", "Where the asker is logged in", PEOPLE))
+        .get("/api/v1/me", show, endpoint("me", "Who is asking", AUTHENTICATED))
+        .get(
+            SESSIONS_PATH,
+            list,
+            endpoint("my_sessions", "Where the asker is logged in", STAFF_ACCESS),
+        )
         .post(
-            AT,
+            SESSIONS_PATH,
             begin,
-            op("begin_session", "A browser with a key of the configuration is logged in", PEOPLE)
-                .repeatable("each time it is one session more")
-                .answers_as::<Me>(StatusCode::CREATED)
-                // Whoever asks with a session has one.
-                .answers_as::<Me>(StatusCode::OK),
+            endpoint(
+                "begin_session",
+                "A browser with a key of the configuration is logged in",
+                STAFF_ACCESS,
+            )
+            .without_idempotency_key("each time it is one session more")
+            .responds_json::<PrincipalView>(StatusCode::CREATED)
+            // Whoever asks with a session has one.
+            .responds_json::<PrincipalView>(StatusCode::OK),
         )
         .delete(
-            AT,
+            SESSIONS_PATH,
             end_others,
-            op("end_other_sessions", "Every other session of the asker ends", PEOPLE)
-                .repeatable(ONCE),
+            endpoint("end_other_sessions", "Every other session of the asker ends", STAFF_ACCESS)
+                .without_idempotency_key(IDEMPOTENT_REASON),
         )
         .delete(
             "/api/v1/me/sessions/{session}",
             end,
-            op("end_session", "A session of the asker ends; `current` is their own", PEOPLE)
-                .repeatable(ONCE)
-                .answers_nothing(),
+            endpoint(
+                "end_session",
+                "A session of the asker ends; `current` is their own",
+                STAFF_ACCESS,
+            )
+            .without_idempotency_key(IDEMPOTENT_REASON)
+            .responds_no_content(),
         )
 }
 
 /// Whoever can be logged in: programs keep no cookies.
-const PEOPLE: Access = Access::Known(&[Role::Staff, Role::Manager]);
+const STAFF_ACCESS: Access = Access::Authenticated(&[Role::Staff, Role::Manager]);
 
 /// Somebody, as they may know themselves.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Me {
+pub(super) struct PrincipalView {
     id: String,
     name: String,
     role: &'static str,
@@ -67,7 +79,7 @@ pub(super) struct Me {
 /// A browser that somebody is logged in with.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Session")]
-pub(super) struct Listed {
+pub(super) struct BrowserSessionView {
     id: String,
     current: bool,
     begun_at: i64,
@@ -76,21 +88,21 @@ pub(super) struct Listed {
     address: String,
 }
 
-pub(super) fn me(door: &Door, asker: &Asker) -> Me {
+pub(super) fn principal_view(door: &Door, asker: &Principal) -> PrincipalView {
     let roster = door.staff.now();
     let program = roster.keys().find(|key| *key.id == *asker.name).map(|key| key.name.clone());
     let member = roster.member(&asker.name).map(|member| member.name.clone());
     let counters = match &asker.actor {
-        Actor::Staff { counters, .. } | Actor::Api { scope: Scope::Counters(counters), .. } => {
+        Actor::Staff { counters, .. } | Actor::Api { scope: ApiScope::Counters(counters), .. } => {
             Some(counters.iter().map(|counter| counter.as_str().to_owned()).collect())
         }
         _ => None,
     };
-    let sites = match asker.opens() {
-        Opens::Every => None,
-        Opens::These(sites) => Some(sites.clone()),
+    let sites = match asker.scope() {
+        SiteScope::All => None,
+        SiteScope::Only(sites) => Some(sites.clone()),
     };
-    Me {
+    PrincipalView {
         id: asker.name.to_string(),
         name: member.or(program).unwrap_or_else(|| asker.name.to_string()),
         role: asker.role(),
@@ -100,30 +112,37 @@ pub(super) fn me(door: &Door, asker: &Asker) -> Me {
     }
 }
 
-async fn show(State(door): State<Door>, asker: Asker) -> Result<Json<Me>, Problem> {
-    Ok(Json(me(&door, &asker)))
+async fn show(State(door): State<Door>, asker: Principal) -> Result<Json<PrincipalView>, Problem> {
+    Ok(Json(principal_view(&door, &asker)))
 }
 
 /// Whose sessions somebody may see: those of whoever they came as.
-fn holder(door: &Door, asker: &Asker) -> Result<SessionHolder, Problem> {
+fn session_holder(door: &Door, asker: &Principal) -> Result<SessionHolder, Problem> {
     if let Some(session) = &asker.session {
         return Ok(session.holder.clone());
     }
     let key = door.book.staff_keys.iter().find(|key| key.name == *asker.name);
     // A key made through the API is a program's, and programs keep no cookies.
     let key = key.filter(|_| asker.role() != "api").ok_or(&refusals::NOT_ALLOWED)?;
-    Ok(SessionHolder::Key { name: key.name.clone(), print: key.print() })
+    Ok(SessionHolder::Key { name: key.name.clone(), print: key.fingerprint() })
 }
 
-async fn list(State(door): State<Door>, asker: Asker) -> Result<Json<Vec<Listed>>, Problem> {
-    Ok(Json(listed(&door, &asker, &holder(&door, &asker)?)))
+async fn list(
+    State(door): State<Door>,
+    asker: Principal,
+) -> Result<Json<Vec<BrowserSessionView>>, Problem> {
+    Ok(Json(session_views(&door, &asker, &session_holder(&door, &asker)?)))
 }
 
 /// Somebody's sessions, and which of them the asker came with.
-pub(super) fn listed(door: &Door, asker: &Asker, holder: &SessionHolder) -> Vec<Listed> {
+pub(super) fn session_views(
+    door: &Door,
+    asker: &Principal,
+    holder: &SessionHolder,
+) -> Vec<BrowserSessionView> {
     let current = asker.session.as_ref().map(|session| session.id.as_str());
-    let found = door.logins.of(holder).into_iter();
-    let listed = found.map(|(id, session)| Listed {
+    let found = door.logins.list_for(holder).into_iter();
+    let listed = found.map(|(id, session)| BrowserSessionView {
         current: current == Some(&*id),
         id,
         begun_at: session.begun_at,
@@ -137,44 +156,44 @@ pub(super) fn listed(door: &Door, asker: &Asker, holder: &SessionHolder) -> Vec<
 /// A browser that holds a key of the configuration is logged in with it, and need not keep it.
 async fn begin(
     State(door): State<Door>,
-    asker: Asker,
-    caller: Caller,
+    asker: Principal,
+    caller: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if asker.session.is_some() {
-        return Ok((StatusCode::OK, Json(me(&door, &asker))).into_response());
+        return Ok((StatusCode::OK, Json(principal_view(&door, &asker))).into_response());
     }
-    let holder = holder(&door, &asker)?;
-    let (browser, address) = (callers::browser(&headers), caller.roughly());
-    let cookie = door.logins.begin(&door.staff, holder, browser, address).await?;
+    let holder = session_holder(&door, &asker)?;
+    let (browser, address) = (callers::browser_label(&headers), caller.masked());
+    let cookie = door.logins.create(&door.staff, holder, browser, address).await?;
     let settings = &door.settings.login;
-    let cookie = cookies::keep(
+    let cookie = cookies::set_cookie(
         settings.session_cookie(),
         &cookie,
-        door.logins.longest(),
+        door.logins.cookie_max_age(),
         settings.is_secure(),
     );
     tracing::info!(staff = &*asker.name, "logged in with a key");
-    Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], Json(me(&door, &asker)))
+    Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], Json(principal_view(&door, &asker)))
         .into_response())
 }
 
-/// `current` is the one that it is asked with.
+/// `published_keys` is the one that it is asked with.
 async fn end(
     State(door): State<Door>,
     Path(id): Path<String>,
-    asker: Asker,
+    asker: Principal,
 ) -> Result<Response, Problem> {
-    let holder = holder(&door, &asker)?;
+    let holder = session_holder(&door, &asker)?;
     let current = asker.session.as_ref().map(|session| session.id.as_str());
     let meant = if id == "current" { current } else { Some(&*id) };
     if let Some(meant) = meant {
-        door.logins.end(&holder, Which::One(meant)).await?;
+        door.logins.end(&holder, SessionSelection::Only(meant)).await?;
     }
     let mut answer = StatusCode::NO_CONTENT.into_response();
     if meant == current {
         let settings = &door.settings.login;
-        let cookie = cookies::forget(settings.session_cookie(), settings.is_secure());
+        let cookie = cookies::clear_cookie(settings.session_cookie(), settings.is_secure());
         answer.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(answer)
@@ -183,12 +202,18 @@ async fn end(
 /// How many sessions ended.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SessionsEnded")]
-struct Ended {
+struct EndOtherSessionsResult {
     ended: usize,
 }
 
-async fn end_others(State(door): State<Door>, asker: Asker) -> Result<Json<Ended>, Problem> {
+async fn end_others(
+    State(door): State<Door>,
+    asker: Principal,
+) -> Result<Json<EndOtherSessionsResult>, Problem> {
     let current = asker.session.as_ref().map_or("", |session| session.id.as_str());
-    let ended = door.logins.end(&holder(&door, &asker)?, Which::AllBut(current)).await?;
-    Ok(Json(Ended { ended }))
+    let ended = door
+        .logins
+        .end(&session_holder(&door, &asker)?, SessionSelection::AllExcept(current))
+        .await?;
+    Ok(Json(EndOtherSessionsResult { ended }))
 }

@@ -1,12 +1,12 @@
 //! The browsers that a member of staff is logged in with, to their manager.
 
-use super::me::{Listed, listed};
-use super::people::theirs;
-use crate::http::asker::Asker;
-use crate::http::openapi::{MANAGERS, Routes, op};
+use super::me::{BrowserSessionView, session_views};
+use super::people::managed_member;
+use crate::http::asker::Principal;
+use crate::http::openapi::{MANAGERS, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-use crate::identity::sessions::Which;
+use crate::identity::sessions::SessionSelection;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -18,43 +18,47 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .get(
             "/api/v1/staff/{member}/sessions",
-            list,
-            op("member_sessions", "Where a member of staff is logged in", MANAGERS)
+            list_sessions,
+            endpoint("member_sessions", "Where a member of staff is logged in", MANAGERS)
                 .refuses(unknown),
         )
         .delete(
             "/api/v1/staff/{member}/sessions/{session}",
-            end,
-            op("end_member_session", "A session of a member of staff ends", MANAGERS)
-                .repeatable("what has ended stays so")
-                .answers_nothing()
+            end_session,
+            endpoint("end_member_session", "A session of a member of staff ends", MANAGERS)
+                .without_idempotency_key("what has ended stays so")
+                .responds_no_content()
                 .refuses(unknown),
         )
 }
 
 /// A member whom the asker has to do with, as whose sessions are.
-async fn holder(door: &Door, asker: &Asker, id: String) -> Result<SessionHolder, Problem> {
-    asker.must_manage()?;
-    theirs(&*door.staff.known().await?, asker, &id)?;
+async fn managed_session_holder(
+    door: &Door,
+    asker: &Principal,
+    id: String,
+) -> Result<SessionHolder, Problem> {
+    asker.require_manager()?;
+    managed_member(&*door.staff.loaded().await?, asker, &id)?;
     Ok(SessionHolder::Member { id })
 }
 
-async fn list(
+async fn list_sessions(
     State(door): State<Door>,
     Path(member): Path<String>,
-    asker: Asker,
-) -> Result<Json<Vec<Listed>>, Problem> {
-    let holder = holder(&door, &asker, member).await?;
-    Ok(Json(listed(&door, &asker, &holder)))
+    asker: Principal,
+) -> Result<Json<Vec<BrowserSessionView>>, Problem> {
+    let holder = managed_session_holder(&door, &asker, member).await?;
+    Ok(Json(session_views(&door, &asker, &holder)))
 }
 
-async fn end(
+async fn end_session(
     State(door): State<Door>,
     Path((member, session)): Path<(String, String)>,
-    asker: Asker,
+    asker: Principal,
 ) -> Result<Response, Problem> {
-    let holder = holder(&door, &asker, member.clone()).await?;
-    door.logins.end(&holder, Which::One(&session)).await?;
+    let holder = managed_session_holder(&door, &asker, member.clone()).await?;
+    door.logins.end(&holder, SessionSelection::Only(&session)).await?;
     tracing::info!(staff = &*asker.name, member, "a session was ended");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

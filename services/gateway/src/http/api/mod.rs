@@ -37,23 +37,20 @@ use axum::response::Response;
 use paihao_chassis::trace::{self, Traceparent};
 
 /// Scripts, styles and connections from this server only; pictures also inline.
-macro_rules! policy {
+macro_rules! csp {
     ($($frames:literal)?) => {
         concat!("default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'", $($frames)?)
     };
 }
 
 /// What a page may load, without a word on who may frame it.
-pub(crate) const POLICY: &str = policy!();
+pub(crate) const BASE_CSP: &str = csp!();
 
 /// What every answer says, unless it says something else by itself.
-const HEADERS: [(HeaderName, HeaderValue); 3] = [
+const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(policy!("; frame-ancestors 'none'")),
-    ),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(csp!("; frame-ancestors 'none'"))),
 ];
 
 pub(crate) fn routes() -> Routes {
@@ -79,16 +76,17 @@ pub(crate) fn routes() -> Routes {
 }
 
 /// What goes around every route. One layer: each further one costs every request two boxes.
-pub(crate) fn layers<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes.layer(from_fn(around))
+pub(crate) fn with_middleware<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(from_fn(trace_and_default_headers))
 }
 
 /// Goes on with the caller's trace, or begins one; what is appended meanwhile carries it.
-async fn around(request: Request, next: Next) -> Response {
-    let header = request.headers().get(trace::HEADER).and_then(|value| value.to_str().ok());
-    let here = Traceparent::continued(header);
-    let mut response = trace::within(here, next.run(request)).await;
-    for (name, value) in HEADERS {
+async fn trace_and_default_headers(request: Request, next: Next) -> Response {
+    let header =
+        request.headers().get(trace::TRACEPARENT_HEADER).and_then(|value| value.to_str().ok());
+    let here = Traceparent::continue_from(header);
+    let mut response = trace::scope(here, next.run(request)).await;
+    for (name, value) in DEFAULT_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
     response
@@ -101,9 +99,10 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
-    async fn answer(path: &str) -> String {
+    async fn get_raw(path: &str) -> String {
         let own = || async { ([(header::REFERRER_POLICY, "origin")], "own") };
-        let routes = layers(Router::new().route("/", get(|| async { "" })).route("/own", get(own)));
+        let routes =
+            with_middleware(Router::new().route("/", get(|| async { "" })).route("/own", get(own)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let ask = async {
@@ -121,12 +120,12 @@ mod tests {
 
     #[tokio::test]
     async fn every_answer_has_the_headers_and_keeps_its_own() {
-        let plain = answer("/").await;
-        for (name, value) in HEADERS {
+        let plain = get_raw("/").await;
+        for (name, value) in DEFAULT_HEADERS {
             let line = format!("{name}: {}\r\n", value.to_str().unwrap());
             assert!(plain.contains(&line), "no {line} in {plain}");
         }
-        let own = answer("/own").await;
+        let own = get_raw("/own").await;
         assert!(own.contains("referrer-policy: origin\r\n"), "{own}");
         assert!(!own.contains("no-referrer"), "{own}");
     }

@@ -1,11 +1,11 @@
 //! What became of the messages to the holder of a ticket, for staff.
 
-use super::staff::numbered;
-use crate::http::asker::Asker;
-use crate::http::openapi::{ANY_KEY, Routes, op};
+use super::staff::ticket_by_number;
+use crate::http::asker::Principal;
+use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-use crate::projections::fates::Fate;
+use crate::projections::fates::DeliveryStatus;
 use axum::Json;
 use axum::extract::{Path, State};
 use paihao_contracts::notice::Channel;
@@ -16,22 +16,26 @@ pub(super) fn routes() -> Routes {
     Routes::new().get(
         "/api/v1/sites/{site}/tickets/{number}/notices",
         show,
-        op("ticket_notices", "What became of the messages to the ticket's holder", ANY_KEY)
-            .refuses(&[&refusals::UNKNOWN_TICKET]),
+        endpoint(
+            "ticket_notices",
+            "What became of the messages to the ticket's holder",
+            ANY_SITE_ROLE,
+        )
+        .refuses(&[&refusals::UNKNOWN_TICKET]),
     )
 }
 
 /// The messages about a ticket.
 #[derive(Serialize, JsonSchema)]
-struct Notices {
+struct TicketNoticesView {
     number: String,
-    notices: Vec<NoticeSeen>,
+    notices: Vec<NoticeView>,
 }
 
 /// A message and how far it has come.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Notice")]
-struct NoticeSeen {
+struct NoticeView {
     notice: String,
     occurrence: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,13 +48,13 @@ struct NoticeSeen {
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    tried: Vec<TriedSeen>,
+    tried: Vec<ChannelAttemptView>,
 }
 
 /// A channel that did not take it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ChannelTried")]
-struct TriedSeen {
+struct ChannelAttemptView {
     channel: &'static str,
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,30 +64,31 @@ struct TriedSeen {
 async fn show(
     State(door): State<Door>,
     Path((site, number)): Path<(String, String)>,
-    asker: Asker,
-) -> Result<Json<Notices>, Problem> {
-    asker.at(&door, &site)?;
-    let ticket = numbered(&door, &site, &number)?;
-    let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    asker: Principal,
+) -> Result<Json<TicketNoticesView>, Problem> {
+    asker.authorize_site(&door, &site)?;
+    let ticket = ticket_by_number(&door, &site, &number)?;
+    let view = door.lines.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let day = view.site.day().ok_or(&refusals::UNKNOWN_TICKET)?;
-    let notices = door.fates.of(&site, day.0, ticket).into_iter().map(seen).collect();
-    Ok(Json(Notices { number, notices }))
+    let notices =
+        door.fates.for_ticket(&site, day.0, ticket).into_iter().map(notice_view).collect();
+    Ok(Json(TicketNoticesView { number, notices }))
 }
 
-fn seen(fate: Fate) -> NoticeSeen {
-    let tried = fate.tried.into_iter().map(|tried| TriedSeen {
+fn notice_view(fate: DeliveryStatus) -> NoticeView {
+    let tried = fate.attempted.into_iter().map(|tried| ChannelAttemptView {
         channel: tried.channel.name(),
         reason: tried.reason,
         code: tried.code,
     });
-    NoticeSeen {
+    NoticeView {
         notice: fate.notice,
         occurrence: fate.occurrence,
         at: fate.at,
-        fate: fate.step.name(),
+        fate: fate.stage.name(),
         since: fate.since,
-        via: fate.via.map(Channel::name),
-        why: fate.why,
+        via: fate.channel.map(Channel::name),
+        why: fate.reason,
         tried: tried.collect(),
     }
 }

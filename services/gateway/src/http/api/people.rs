@@ -3,11 +3,11 @@
 //! A manager of some sites has to do with those alone whom no other site is open to.
 
 use super::staff::idempotency_key;
-use crate::http::asker::{Asker, Opens, PROGRAM_KEY};
+use crate::http::asker::{PROGRAM_KEY_PREFIX, Principal, SiteScope};
 use crate::http::body;
 use crate::http::openapi::answer::Created;
-use crate::http::openapi::{MANAGERS, Routes, op};
-use crate::http::refusals::{self, Kind, Problem};
+use crate::http::openapi::{MANAGERS, Routes, endpoint};
+use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::Door;
 use crate::identity::roster::Roster;
 use axum::Json;
@@ -16,7 +16,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use paihao_chassis::entropy;
-use paihao_contracts::staff::{Member, ProgramKey, StaffEvent, StaffRole};
+use paihao_contracts::staff::{ApiKey, Member, StaffEvent, StaffRole};
 use paihao_domain::CounterId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,125 +24,129 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// Bytes of a request.
-const BODY_LIMIT: usize = 4096;
+const MAX_BODY_BYTES: usize = 4096;
 
 /// Characters of a name.
-const LONGEST_NAME: usize = 40;
+const MAX_NAME_CHARS: usize = 40;
 
 pub(super) fn routes() -> Routes {
-    const ONCE: &str = "done again, it is the same";
+    const IDEMPOTENT_REASON: &str = "done again, it is the same";
     let lost = &[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER];
     Routes::new()
         .get(
             "/api/v1/staff",
             list,
-            op("staff", "Who works here, and the keys of programs", MANAGERS),
+            endpoint("staff", "Who works here, and the keys of programs", MANAGERS),
         )
         .patch(
             "/api/v1/staff/{member}",
-            change,
-            op("change_member", "A member is called otherwise, or may do other things", MANAGERS)
-                .takes::<Changes>()
-                .repeatable(ONCE)
-                .refuses(lost)
-                .refuses(&[&refusals::UNKNOWN_MEMBER, &refusals::LAST_MANAGER])
-                .refuses(&PLACE),
+            update_member,
+            endpoint(
+                "change_member",
+                "A member is called otherwise, or may do other things",
+                MANAGERS,
+            )
+            .json_body::<ChangeMemberRequest>()
+            .without_idempotency_key(IDEMPOTENT_REASON)
+            .refuses(lost)
+            .refuses(&[&refusals::UNKNOWN_MEMBER, &refusals::LAST_MANAGER])
+            .refuses(&SCOPE_REFUSALS),
         )
         .delete(
             "/api/v1/staff/{member}",
-            remove,
-            op("remove_member", "A member no longer works here", MANAGERS)
-                .repeatable(ONCE)
-                .answers_nothing()
+            remove_member,
+            endpoint("remove_member", "A member no longer works here", MANAGERS)
+                .without_idempotency_key(IDEMPOTENT_REASON)
+                .responds_no_content()
                 .refuses(lost)
                 .refuses(&[&refusals::UNKNOWN_MEMBER, &refusals::LAST_MANAGER])
                 .refuses(&[&refusals::NOT_YOUR_SITE]),
         )
         .post(
             "/api/v1/keys",
-            make_key,
-            op("make_key", "A key for a program, shown once", MANAGERS)
-                .takes::<KeyWanted>()
-                .keyed_once()
+            create_key,
+            endpoint("make_key", "A key for a program, shown once", MANAGERS)
+                .json_body::<CreateApiKeyRequest>()
+                .single_use_idempotency_key()
                 .refuses(lost)
-                .refuses(&PLACE),
+                .refuses(&SCOPE_REFUSALS),
         )
         .delete(
             "/api/v1/keys/{key}",
-            revoke,
-            op("revoke_key", "A program's key opens nothing any more", MANAGERS)
-                .repeatable(ONCE)
-                .answers_nothing()
+            revoke_key,
+            endpoint("revoke_key", "A program's key opens nothing any more", MANAGERS)
+                .without_idempotency_key(IDEMPOTENT_REASON)
+                .responds_no_content()
                 .refuses(lost)
                 .refuses(&[&refusals::UNKNOWN_KEY, &refusals::NOT_YOUR_SITE]),
         )
 }
 
 /// What nobody is given a place for.
-const PLACE: [&Kind; 3] =
+const SCOPE_REFUSALS: [&ProblemKind; 3] =
     [&refusals::NOT_YOUR_SITE, &refusals::UNKNOWN_SITE, &refusals::UNKNOWN_COUNTER];
 
 /// Those whom the asker manages.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Staff")]
-struct Everybody {
-    members: Vec<MemberListed>,
-    keys: Vec<KeyListed>,
+struct StaffListView {
+    members: Vec<MemberView>,
+    keys: Vec<ApiKeyView>,
 }
 
 /// Somebody who works here.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Member")]
-struct MemberListed {
+struct MemberView {
     id: String,
     name: String,
-    /// `manager` or `staff`.
+    /// `require_site_manager` or `roster`.
     role: &'static str,
     /// `null` is every site.
     sites: Option<BTreeSet<String>>,
     counters: BTreeSet<String>,
 }
 
-impl From<&Member> for MemberListed {
+impl From<&Member> for MemberView {
     fn from(member: &Member) -> Self {
         let Member { id, name, role, sites, counters } = member.clone();
         let role = match role {
             StaffRole::Manager => "manager",
             StaffRole::Staff => "staff",
         };
-        MemberListed { id, name, role, sites, counters }
+        MemberView { id, name, role, sites, counters }
     }
 }
 
 /// A key of a program, without the key.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ProgramKey")]
-struct KeyListed {
+struct ApiKeyView {
     id: String,
     name: String,
     sites: Option<BTreeSet<String>>,
     counters: BTreeSet<String>,
 }
 
-async fn list(State(door): State<Door>, asker: Asker) -> Result<Json<Everybody>, Problem> {
-    asker.must_manage()?;
-    let roster = door.staff.known().await?;
-    let covered = |sites: &Option<BTreeSet<String>>| asker.opens().covers(&sites.clone().into());
+async fn list(State(door): State<Door>, asker: Principal) -> Result<Json<StaffListView>, Problem> {
+    asker.require_manager()?;
+    let roster = door.staff.loaded().await?;
+    let covered = |sites: &Option<BTreeSet<String>>| asker.scope().covers(&sites.clone().into());
     let members =
-        roster.members().filter(|member| covered(&member.sites)).map(MemberListed::from).collect();
+        roster.members().filter(|member| covered(&member.sites)).map(MemberView::from).collect();
     let keys = roster.keys().filter(|key| covered(&key.sites)).cloned();
     let listed =
-        |ProgramKey { id, name, sites, counters, .. }| KeyListed { id, name, sites, counters };
-    Ok(Json(Everybody { members, keys: keys.map(listed).collect() }))
+        |ApiKey { id, name, sites, counters, .. }| ApiKeyView { id, name, sites, counters };
+    Ok(Json(StaffListView { members, keys: keys.map(listed).collect() }))
 }
 
 /// What is to change; what is left out stays.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "MemberChanges")]
 #[serde(deny_unknown_fields)]
-struct Changes {
+struct ChangeMemberRequest {
     name: Option<String>,
-    /// `manager` or `staff`.
+    /// `require_site_manager` or `roster`.
     #[schemars(with = "Option<String>")]
     role: Option<StaffRole>,
     /// `null` is every site.
@@ -159,54 +163,54 @@ fn said<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(d).map(Some)
 }
 
-async fn change(
+async fn update_member(
     State(door): State<Door>,
     Path(id): Path<String>,
-    asker: Asker,
+    asker: Principal,
     body: Body,
-) -> Result<Json<MemberListed>, Problem> {
-    asker.must_manage()?;
-    let wanted: Changes = body::json(body, BODY_LIMIT).await?;
-    let name = wanted.name.as_deref().map(named).transpose()?;
+) -> Result<Json<MemberView>, Problem> {
+    asker.require_manager()?;
+    let wanted: ChangeMemberRequest = body::read_json(body, MAX_BODY_BYTES).await?;
+    let name = wanted.name.as_deref().map(validate_name).transpose()?;
     let (role, sites, counters) = (wanted.role, wanted.sites, wanted.counters);
     if let Some(name) = name {
         let renamed = |roster: &Roster| {
-            let known = theirs(roster, &asker, &id)?;
+            let known = managed_member(roster, &asker, &id)?;
             let event = StaffEvent::Renamed { id: id.clone(), name: name.clone() };
             Ok((known.name != name).then_some(event))
         };
-        door.staff.change(&asker.name, renamed).await?;
+        door.staff.update(&asker.name, renamed).await?;
     }
-    let roster = door.staff.change(&asker.name, |roster| {
-        let known = theirs(roster, &asker, &id)?;
+    let roster = door.staff.update(&asker.name, |roster| {
+        let known = managed_member(roster, &asker, &id)?;
         let role = role.unwrap_or(known.role);
-        let wanted = Place {
+        let wanted = AccessScope {
             sites: sites.clone().unwrap_or_else(|| known.sites.clone()),
             counters: counters.clone().unwrap_or_else(|| known.counters.clone()),
         };
-        let Place { sites, counters } = wanted.checked(&door, &asker, role)?;
+        let AccessScope { sites, counters } = wanted.validated(&door, &asker, role)?;
         if role != StaffRole::Manager || sites.is_some() {
-            not_the_last(roster, known)?;
+            ensure_not_last_manager(roster, known)?;
         }
         let same = (known.role, &known.sites, &known.counters) == (role, &sites, &counters);
         Ok((!same).then(|| StaffEvent::RoleChanged { id: id.clone(), role, sites, counters }))
     });
     let roster = roster.await?;
     tracing::info!(staff = &*asker.name, member = id, "a member was changed");
-    Ok(Json(theirs(&roster, &asker, &id)?.into()))
+    Ok(Json(managed_member(&roster, &asker, &id)?.into()))
 }
 
-async fn remove(
+async fn remove_member(
     State(door): State<Door>,
     Path(id): Path<String>,
-    asker: Asker,
+    asker: Principal,
 ) -> Result<Response, Problem> {
-    asker.must_manage()?;
+    asker.require_manager()?;
     let removed = |roster: &Roster| {
-        not_the_last(roster, theirs(roster, &asker, &id)?)?;
+        ensure_not_last_manager(roster, managed_member(roster, &asker, &id)?)?;
         Ok(Some(StaffEvent::Removed { id: id.clone() }))
     };
-    door.staff.change(&asker.name, removed).await?;
+    door.staff.update(&asker.name, removed).await?;
     tracing::info!(staff = &*asker.name, member = id, "a member was removed");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -214,7 +218,7 @@ async fn remove(
 /// A key that a program is to have.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct KeyWanted {
+struct CreateApiKeyRequest {
     name: String,
     sites: Option<BTreeSet<String>>,
     #[serde(default)]
@@ -223,117 +227,120 @@ struct KeyWanted {
 
 /// A key that was just made.
 #[derive(Serialize, JsonSchema)]
-struct KeyMade {
+struct CreatedApiKey {
     id: String,
     /// Told this once.
     key: String,
 }
 
-async fn make_key(
+async fn create_key(
     State(door): State<Door>,
-    asker: Asker,
+    asker: Principal,
     headers: HeaderMap,
     body: Body,
-) -> Result<Created<KeyMade>, Problem> {
-    asker.must_manage()?;
+) -> Result<Created<CreatedApiKey>, Problem> {
+    asker.require_manager()?;
     let wish = idempotency_key(&headers)?;
-    let KeyWanted { name, sites, counters } = body::json(body, BODY_LIMIT).await?;
-    let name = named(&name)?;
+    let CreateApiKeyRequest { name, sites, counters } =
+        body::read_json(body, MAX_BODY_BYTES).await?;
+    let name = validate_name(&name)?;
     // A program without counters acts as a manager; with some, as staff there.
     let role = if counters.is_empty() { StaffRole::Manager } else { StaffRole::Staff };
-    let Place { sites, counters } = Place { sites, counters }.checked(&door, &asker, role)?;
-    let roster = door.staff.known().await?;
+    let AccessScope { sites, counters } =
+        AccessScope { sites, counters }.validated(&door, &asker, role)?;
+    let roster = door.staff.loaded().await?;
     let tag = wish.map(|wish| roster.tag("key", &[&asker.name, wish]));
     let id = match tag {
         // The same wish, at any replica and at any time, is the same id.
         Some(tag) => format!("k_{}", &tag.ok_or(&refusals::LEDGER_UNAVAILABLE)?[..12]),
-        None => fresh("k_"),
+        None => new_id("k_"),
     };
-    let key = format!("{PROGRAM_KEY}{}", entropy::token(24));
+    let key = format!("{PROGRAM_KEY_PREFIX}{}", entropy::token(24));
     let hash = hex::encode(Sha256::digest(&key));
-    let made = ProgramKey { id: id.clone(), name, hash, sites, counters };
-    let event = |roster: &Roster| match roster.was_made(&id) {
-        true => Err(Problem::new(&refusals::KEY_MADE_BEFORE).detail(id.clone())),
+    let made = ApiKey { id: id.clone(), name, hash, sites, counters };
+    let event = |roster: &Roster| match roster.is_key_id_issued(&id) {
+        true => Err(Problem::new(&refusals::KEY_MADE_BEFORE).with_detail(id.clone())),
         false => Ok(Some(StaffEvent::KeyMade { key: made.clone() })),
     };
-    door.staff.change(&asker.name, event).await?;
+    door.staff.update(&asker.name, event).await?;
     tracing::info!(staff = &*asker.name, key = id, "a key was made");
-    Ok(Created(KeyMade { id, key }))
+    Ok(Created(CreatedApiKey { id, key }))
 }
 
-async fn revoke(
+async fn revoke_key(
     State(door): State<Door>,
     Path(id): Path<String>,
-    asker: Asker,
+    asker: Principal,
 ) -> Result<Response, Problem> {
-    asker.must_manage()?;
+    asker.require_manager()?;
     let revoked = |roster: &Roster| {
         let key = roster.keys().find(|key| key.id == id).ok_or(&refusals::UNKNOWN_KEY)?;
-        match asker.opens().covers(&key.sites.clone().into()) {
+        match asker.scope().covers(&key.sites.clone().into()) {
             true => Ok(Some(StaffEvent::KeyRevoked { id: id.clone() })),
             false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
         }
     };
-    door.staff.change(&asker.name, revoked).await?;
+    door.staff.update(&asker.name, revoked).await?;
     tracing::info!(staff = &*asker.name, key = id, "a key was revoked");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Where somebody works.
-pub(super) struct Place {
+pub(super) struct AccessScope {
     pub(super) sites: Option<BTreeSet<String>>,
     pub(super) counters: BTreeSet<String>,
 }
 
-impl Place {
+impl AccessScope {
     /// The same, if it is there and the asker may give it.
-    pub(super) fn checked(
+    pub(super) fn validated(
         self,
         door: &Door,
-        asker: &Asker,
+        asker: &Principal,
         role: StaffRole,
-    ) -> Result<Place, Problem> {
-        let Place { sites, counters } = self;
-        let malformed = |detail: &str| Problem::new(&refusals::MALFORMED_REQUEST).detail(detail);
+    ) -> Result<AccessScope, Problem> {
+        let AccessScope { sites, counters } = self;
+        let malformed =
+            |detail: &str| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
         for site in sites.iter().flatten() {
-            door.lines.book(site).ok_or(&refusals::UNKNOWN_SITE)?;
+            door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
         }
-        let opens = Opens::from(sites.clone());
-        if !asker.opens().covers(&opens) {
+        let opens = SiteScope::from(sites.clone());
+        if !asker.scope().covers(&opens) {
             return Err(Problem::new(&refusals::NOT_YOUR_SITE));
         }
         if role == StaffRole::Manager {
-            return Ok(Place { sites, counters: BTreeSet::new() });
+            return Ok(AccessScope { sites, counters: BTreeSet::new() });
         }
         if counters.is_empty() {
             return Err(malformed("counters: staff have at least one"));
         }
         for counter in &counters {
             let id = CounterId::new(counter);
-            let mut books = door.lines.books().filter(|book| opens.contains(&book.facts.id));
+            let mut books = door.lines.all_settings().filter(|book| opens.contains(&book.facts.id));
             if !books.any(|book| book.rules.counters.contains_key(&id)) {
-                return Err(Problem::new(&refusals::UNKNOWN_COUNTER).detail(counter.clone()));
+                return Err(Problem::new(&refusals::UNKNOWN_COUNTER).with_detail(counter.clone()));
             }
         }
-        Ok(Place { sites, counters })
+        Ok(AccessScope { sites, counters })
     }
 }
 
 /// A member that the asker has to do with.
-pub(super) fn theirs<'a>(
+pub(super) fn managed_member<'a>(
     roster: &'a Roster,
-    asker: &Asker,
+    asker: &Principal,
     id: &str,
 ) -> Result<&'a Member, Problem> {
     let member = roster.member(id).ok_or(&refusals::UNKNOWN_MEMBER)?;
-    match asker.opens().covers(&member.sites.clone().into()) {
+    match asker.scope().covers(&member.sites.clone().into()) {
         true => Ok(member),
         false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
     }
 }
 
 /// Somebody has to be left who may do everything.
-fn not_the_last(roster: &Roster, member: &Member) -> Result<(), Problem> {
+fn ensure_not_last_manager(roster: &Roster, member: &Member) -> Result<(), Problem> {
     let runs_all = |member: &Member| member.role == StaffRole::Manager && member.sites.is_none();
     let others = || roster.members().any(|other| other.id != member.id && runs_all(other));
     match runs_all(member) && !others() {
@@ -343,19 +350,19 @@ fn not_the_last(roster: &Roster, member: &Member) -> Result<(), Problem> {
 }
 
 /// A name that people can read.
-pub(super) fn named(name: &str) -> Result<String, Problem> {
+pub(super) fn validate_name(name: &str) -> Result<String, Problem> {
     let name = name.trim();
     let length = name.chars().count();
-    match (1..=LONGEST_NAME).contains(&length) && !name.chars().any(char::is_control) {
+    match (1..=MAX_NAME_CHARS).contains(&length) && !name.chars().any(char::is_control) {
         true => Ok(name.to_owned()),
         false => {
-            let detail = format!("name: 1 to {LONGEST_NAME} characters on one line");
-            Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail))
+            let detail = format!("name: 1 to {MAX_NAME_CHARS} characters on one line");
+            Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail))
         }
     }
 }
 
 /// An id that nobody has or had.
-pub(super) fn fresh(kind: &str) -> String {
+pub(super) fn new_id(kind: &str) -> String {
     format!("{kind}{}", hex::encode(entropy::bytes::<6>()))
 }

@@ -1,13 +1,13 @@
 //! Scan sessions over HTTP: make one, draw its code, hear how it goes on.
 
 use crate::http::body;
-use crate::http::callers::Caller;
+use crate::http::callers::ClientIp;
 use crate::http::live;
 use crate::http::openapi::answer::Created;
-use crate::http::openapi::{OPEN, Routes, op};
+use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-use crate::scan::qr::{self, Picture};
+use crate::scan::qr::{self, QrFormat};
 use crate::scan::sessions::SessionError;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -16,7 +16,7 @@ use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use paihao_chassis::entropy;
-use paihao_contracts::session::{Progress, Purpose, ScanSession, SessionTicket};
+use paihao_contracts::session::{ScanProgress, ScanPurpose, ScanSession, SessionTicket};
 use paihao_domain::QueueId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// Bytes that the making of a session may take.
-const BODY_LIMIT: usize = 4096;
+const MAX_BODY_BYTES: usize = 4096;
 
 pub(super) fn routes() -> Routes {
     let at = |what| format!("/api/v1/scan-sessions/{{uuid}}/{what}");
@@ -45,8 +45,8 @@ pub(super) fn routes() -> Routes {
         &refusals::TOO_MANY_REQUESTS,
     ];
     let drawn = |id, summary, content_type| {
-        op(id, summary, OPEN)
-            .answers_with(content_type)
+        endpoint(id, summary, PUBLIC)
+            .responds_with(content_type)
             .refuses(&found)
             .refuses(&[&refusals::WECHAT_UNAVAILABLE])
     };
@@ -54,60 +54,60 @@ pub(super) fn routes() -> Routes {
         .post(
             "/api/v1/scan-sessions",
             open,
-            op("open_scan_session", "A browser shows a code and waits for its scan", OPEN)
-                .takes::<Wanted>()
-                .repeatable("the same uuid is the same session")
+            endpoint("open_scan_session", "A browser shows a code and waits for its scan", PUBLIC)
+                .json_body::<OpenScanSessionRequest>()
+                .without_idempotency_key("the same uuid is the same session")
                 .refuses(&opens),
         )
         .get(
             &at("qr.svg"),
-            async |door, uuid, caller| drawing(door, uuid, caller, Picture::Svg).await,
+            async |door, uuid, caller| session_image(door, uuid, caller, QrFormat::Svg).await,
             drawn("scan_session_svg", "The session's code, as a drawing", "image/svg+xml"),
         )
         .get(
             &at("qr.png"),
-            async |door, uuid, caller| drawing(door, uuid, caller, Picture::Png).await,
+            async |door, uuid, caller| session_image(door, uuid, caller, QrFormat::Png).await,
             drawn("scan_session_png", "The session's code, as a picture", "image/png"),
         )
         .get(
             &at("qr.jpg"),
-            async |door, uuid, caller| drawing(door, uuid, caller, Picture::Jpg).await,
+            async |door, uuid, caller| session_image(door, uuid, caller, QrFormat::Jpg).await,
             drawn("scan_session_jpg", "WeChat's own picture of the session's code", "image/jpeg"),
         )
         .get(
             &at("events"),
             events,
-            op("scan_session_events", "How a scan session goes on", OPEN)
-                .tells::<Nothing>("pending")
-                .tells::<Nothing>("scanned")
-                .tells::<SessionTicket>("ticket")
-                .tells::<Nothing>("expired")
+            endpoint("scan_session_events", "How a scan session goes on", PUBLIC)
+                .sends_event::<EmptyEvent>("pending")
+                .sends_event::<EmptyEvent>("scanned")
+                .sends_event::<SessionTicket>("ticket")
+                .sends_event::<EmptyEvent>("expired")
                 .refuses(&found),
         )
         .get(
             "/qr/{uuid}",
-            one_step,
-            op("qr", "The code of a session in one step, for an <img>", OPEN)
-                .queried::<Where>()
-                .answers_with("image/svg+xml")
-                .answers_with("image/png")
-                .answers_with("image/jpeg")
+            open_and_draw,
+            endpoint("qr", "The code of a session in one step, for an <img>", PUBLIC)
+                .query::<QrQuery>()
+                .responds_with("image/svg+xml")
+                .responds_with("image/png")
+                .responds_with("image/jpeg")
                 .refuses(&opens),
         )
 }
 
 /// An object without anything in it.
 #[derive(Serialize, JsonSchema)]
-struct Nothing {}
+struct EmptyEvent {}
 
 /// What a browser wants to have scanned.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "ScanSessionWanted")]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct OpenScanSessionRequest {
     /// The browser's own uuid; one is made if it is left out.
     uuid: Option<String>,
-    /// `ticket`, which it is anyway.
+    /// `ticket_view`, which it is anyway.
     purpose: Option<String>,
     /// May be left out where only one site has such a queue.
     site: Option<String>,
@@ -118,7 +118,7 @@ struct Wanted {
 /// A session as its browser may know it: not the scene, which only WeChat says back.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ScanSession")]
-struct Opened {
+struct ScanSessionView {
     uuid: Uuid,
     /// Unix milliseconds from which on the code no longer works.
     expires_at: i64,
@@ -137,20 +137,20 @@ struct Opened {
 
 async fn open(
     State(door): State<Door>,
-    caller: Caller,
+    caller: ClientIp,
     body: Body,
-) -> Result<Created<Opened>, Problem> {
-    door.limits.code(caller)?;
-    let body = body::read(body, BODY_LIMIT).await?;
-    let wanted: Wanted = body::object(&body)?;
+) -> Result<Created<ScanSessionView>, Problem> {
+    door.limits.admit_code(caller)?;
+    let body = body::read(body, MAX_BODY_BYTES).await?;
+    let wanted: OpenScanSessionRequest = body::parse_object(&body)?;
     if wanted.purpose.as_deref().is_some_and(|purpose| purpose != "ticket") {
         let detail = "purpose: the one purpose is \"ticket\"";
-        return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
+        return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
     }
-    let uuid = wanted.uuid.as_deref().map_or_else(|| Ok(entropy::uuid()), parse)?;
-    let session = open_for(&door, uuid, wanted.site.as_deref(), &wanted.queue).await?;
+    let uuid = wanted.uuid.as_deref().map_or_else(|| Ok(entropy::uuid()), parse_uuid)?;
+    let session = open_for_queue(&door, uuid, wanted.site.as_deref(), &wanted.queue).await?;
     let at = format!("/api/v1/scan-sessions/{uuid}");
-    let opened = Opened {
+    let opened = ScanSessionView {
         uuid,
         expires_at: session.expires_at,
         qr_svg: format!("{at}/qr.svg"),
@@ -164,49 +164,50 @@ async fn open(
 
 /// `GET /qr/{uuid}?site=…&queue=…`: makes the session if need be and answers its picture, for an
 /// `<img>`. The uuid may end in `.svg`, `.png` or `.jpg`.
-async fn one_step(
+async fn open_and_draw(
     State(door): State<Door>,
     Path(name): Path<String>,
-    caller: Caller,
-    query: Result<Query<Where>, axum::extract::rejection::QueryRejection>,
+    caller: ClientIp,
+    query: Result<Query<QrQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(place) = query.map_err(|rejected| {
-        Problem::new(&refusals::MALFORMED_REQUEST).detail(rejected.body_text())
+        Problem::new(&refusals::MALFORMED_REQUEST).with_detail(rejected.body_text())
     })?;
     let (uuid, kind) = name.rsplit_once('.').unwrap_or((&name, "svg"));
     let kind = match kind {
-        "svg" => Picture::Svg,
-        "png" => Picture::Png,
-        "jpg" => Picture::Jpg,
+        "svg" => QrFormat::Svg,
+        "png" => QrFormat::Png,
+        "jpg" => QrFormat::Jpg,
         other => {
             let detail = format!("{other} is not svg, png or jpg");
-            return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
+            return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
         }
     };
-    door.limits.code(caller)?;
-    let session = open_for(&door, parse(uuid)?, place.site.as_deref(), &place.queue).await?;
-    picture(&door, &session, kind).await
+    door.limits.admit_code(caller)?;
+    let session =
+        open_for_queue(&door, parse_uuid(uuid)?, place.site.as_deref(), &place.queue).await?;
+    qr_image(&door, &session, kind).await
 }
 
 /// Which code.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "QrQuery")]
-struct Where {
+struct QrQuery {
     /// May be left out where only one site has such a queue.
     site: Option<String>,
     /// In which the scan takes a number.
     queue: String,
 }
 
-async fn drawing(
+async fn session_image(
     State(door): State<Door>,
     Path(uuid): Path<String>,
-    caller: Caller,
-    kind: Picture,
+    caller: ClientIp,
+    kind: QrFormat,
 ) -> Result<Response, Problem> {
-    door.limits.look(caller)?;
-    let session = ticket_session(&door, parse(&uuid)?).await?;
-    picture(&door, &session, kind).await
+    door.limits.admit_read(caller)?;
+    let session = ticket_session(&door, parse_uuid(&uuid)?).await?;
+    qr_image(&door, &session, kind).await
 }
 
 /// The session of a uuid that takes a number. Others are for the browser alone that they were made
@@ -214,12 +215,14 @@ async fn drawing(
 async fn ticket_session(door: &Door, uuid: Uuid) -> Result<ScanSession, Problem> {
     let session = door.sessions.find(uuid).await?;
     match session.purpose {
-        Purpose::Ticket { .. } => Ok(session),
-        Purpose::Login(_) | Purpose::Invitation(_) => Err(Problem::new(&refusals::UNKNOWN_SESSION)),
+        ScanPurpose::Ticket { .. } => Ok(session),
+        ScanPurpose::Login(_) | ScanPurpose::Invitation(_) => {
+            Err(Problem::new(&refusals::UNKNOWN_SESSION))
+        }
     }
 }
 
-async fn open_for(
+async fn open_for_queue(
     door: &Door,
     uuid: Uuid,
     site: Option<&str>,
@@ -227,39 +230,40 @@ async fn open_for(
 ) -> Result<ScanSession, Problem> {
     let site = match site {
         Some(site) => site.to_owned(),
-        None => only_site_with(door, queue)?,
+        None => sole_site_with_queue(door, queue)?,
     };
-    let book = door.lines.book(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let book = door.lines.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     if !book.rules.queues.contains_key(&QueueId::new(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
     }
-    let purpose = Purpose::Ticket { site, queue: queue.to_owned() };
+    let purpose = ScanPurpose::Ticket { site, queue: queue.to_owned() };
     Ok(door.sessions.open(uuid, &book.facts.account, purpose).await?)
 }
 
 /// The site may be left out where only one has such a queue.
-fn only_site_with(door: &Door, queue: &str) -> Result<String, Problem> {
+fn sole_site_with_queue(door: &Door, queue: &str) -> Result<String, Problem> {
     let queue = QueueId::new(queue);
-    let mut fitting = door.lines.books().filter(|book| book.rules.queues.contains_key(&queue));
+    let mut fitting =
+        door.lines.all_settings().filter(|book| book.rules.queues.contains_key(&queue));
     match (fitting.next(), fitting.next()) {
         (Some(book), None) => Ok(book.facts.id.to_string()),
         (None, _) => Err(Problem::new(&refusals::UNKNOWN_QUEUE)),
         (Some(_), Some(_)) => Err(Problem::new(&refusals::MALFORMED_REQUEST)
-            .detail("several sites have this queue: say which with site=")),
+            .with_detail("several sites have this queue: say which with site=")),
     }
 }
 
-pub(super) async fn picture(
+pub(super) async fn qr_image(
     door: &Door,
     session: &ScanSession,
-    kind: Picture,
+    kind: QrFormat,
 ) -> Result<Response, Problem> {
     let (content_type, bytes) = match kind {
-        Picture::Svg => {
+        QrFormat::Svg => {
             ("image/svg+xml".to_owned(), qr::svg(&session.qr_url).map(String::into_bytes))
         }
-        Picture::Png => ("image/png".to_owned(), qr::png(&session.qr_url)),
-        Picture::Jpg => {
+        QrFormat::Png => ("image/png".to_owned(), qr::png(&session.qr_url)),
+        QrFormat::Jpg => {
             let picture = door.sessions.picture(session).await?;
             (picture.content_type, Ok(picture.bytes.into()))
         }
@@ -273,14 +277,14 @@ pub(super) async fn picture(
     Ok((headers, bytes).into_response())
 }
 
-/// `pending` at once, then `scanned` and `ticket` for each scan, `expired` at the end.
+/// `pending` at once, then `advance_on_scan` and `ticket_view` for each scan, `expired` at the end.
 async fn events(
     State(door): State<Door>,
     Path(uuid): Path<String>,
-    caller: Caller,
+    caller: ClientIp,
 ) -> Result<Response, Problem> {
-    door.limits.look(caller)?;
-    let uuid = parse(&uuid)?;
+    door.limits.admit_read(caller)?;
+    let uuid = parse_uuid(&uuid)?;
     let session = ticket_session(&door, uuid).await?;
     let left = (session.expires_at - door.clock.now_ms()).max(0) as u64;
     let expiry = tokio::time::Instant::now() + Duration::from_millis(left);
@@ -292,32 +296,34 @@ async fn events(
             Ok(changed) => {
                 changed.ok()?;
                 let progress = watching.progress.borrow_and_update().clone();
-                Some((steps(&progress), Some(watching)))
+                Some((progress_events(&progress), Some(watching)))
             }
-            Err(_) => Some((vec![step("expired", &Nothing {})], None)),
+            Err(_) => Some((vec![json_event("expired", &EmptyEvent {})], None)),
         }
     });
-    Ok(live::sse(told.flat_map(stream::iter).boxed(), &door.stop).into_response())
+    Ok(live::event_stream(told.flat_map(stream::iter).boxed(), &door.stop).into_response())
 }
 
-fn steps(progress: &Progress) -> Vec<Event> {
+fn progress_events(progress: &ScanProgress) -> Vec<Event> {
     match progress {
-        Progress::Ticket(ticket) => vec![step("scanned", &Nothing {}), step("ticket", ticket)],
-        _ => vec![step("pending", &Nothing {})],
+        ScanProgress::Ticket(ticket) => {
+            vec![json_event("scanned", &EmptyEvent {}), json_event("ticket", ticket)]
+        }
+        _ => vec![json_event("pending", &EmptyEvent {})],
     }
 }
 
-fn step(name: &str, data: &impl Serialize) -> Event {
+fn json_event(name: &str, data: &impl Serialize) -> Event {
     Event::default().event(name).json_data(data).expect("string keys only")
 }
 
-fn parse(uuid: &str) -> Result<Uuid, Problem> {
+fn parse_uuid(uuid: &str) -> Result<Uuid, Problem> {
     Uuid::try_parse(uuid).map_err(|_| Problem::new(&refusals::MALFORMED_UUID))
 }
 
 /// Where a simulated phone can scan the code, in a demo.
 pub(super) fn scan_link(door: &Door, session: &ScanSession) -> Option<String> {
-    let mut link = door.settings.phones.clone()?;
+    let mut link = door.settings.simulator_url.clone()?;
     link.push_str("?scan=");
     // WeChat's addresses hold nothing but unreserved characters, `:` and `/`, which a query takes.
     link.push_str(&session.qr_url);
@@ -329,7 +335,7 @@ impl From<SessionError> for Problem {
         match error {
             SessionError::Unknown => Problem::new(&refusals::UNKNOWN_SESSION),
             SessionError::Expired => Problem::new(&refusals::SESSION_EXPIRED),
-            SessionError::Taken => Problem::new(&refusals::SESSION_TAKEN),
+            SessionError::PurposeMismatch => Problem::new(&refusals::SESSION_TAKEN),
             SessionError::Cache(error) => {
                 tracing::warn!(%error, "no session");
                 Problem::new(&refusals::CACHE_UNAVAILABLE)

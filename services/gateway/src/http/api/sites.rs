@@ -1,56 +1,58 @@
 //! A site as anybody may see it: who is called where, who waits. Numbers only, no identity.
 
-use crate::book::{Announcement, SiteBook};
+use crate::book::{Announcement, SiteSettings};
 use crate::http::live;
-use crate::http::openapi::{OPEN, Routes, op};
+use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-use crate::lines::{Lines, View};
-use crate::projections::history::History;
+use crate::lines::{Engine, SiteSnapshot};
+use crate::projections::history::VisitProjection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use paihao_domain::{CounterId, CounterState, Now, Site, Stage, Standing, TicketId};
+use paihao_domain::{
+    CounterId, CounterState, DecisionInput, QueueAvailability, Site, TicketId, TicketState,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
 
 /// Waiting numbers that are listed of each queue; the count is always exact.
-const LISTED: usize = 200;
+const MAX_LISTED_NUMBERS_PER_QUEUE: usize = 200;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/api/v1/sites", list, op("sites", "The sites", OPEN))
+        .get("/api/v1/sites", list, endpoint("sites", "The sites", PUBLIC))
         .get(
             "/api/v1/sites/{site}",
             show,
-            op("site", "Who is called where, who waits: numbers only, no identity", OPEN)
+            endpoint("site", "Who is called where, who waits: numbers only, no identity", PUBLIC)
                 .refuses(&[&refusals::UNKNOWN_SITE]),
         )
         .get(
             "/api/v1/sites/{site}/events",
             events,
-            op("site_events", "The same, whenever it changes", OPEN)
-                .tells::<SiteSeen>("site")
+            endpoint("site_events", "The same, whenever it changes", PUBLIC)
+                .sends_event::<BoardView>("site")
                 .refuses(&[&refusals::UNKNOWN_SITE]),
         )
 }
 
 /// For the admin port: `GET /sites/{site}/digest`, a hash of the state at a position, by which
 /// replicas can be compared.
-pub fn digest_routes(lines: Lines) -> Router {
-    let digest = async move |Path(site): Path<String>, State(lines): State<Lines>| {
-        let view = lines.view(&site).ok_or(Problem::new(&refusals::UNKNOWN_SITE))?;
+pub fn digest_routes(lines: Engine) -> Router {
+    let digest = async move |Path(site): Path<String>, State(lines): State<Engine>| {
+        let view = lines.snapshot(&site).ok_or(Problem::new(&refusals::UNKNOWN_SITE))?;
         let digest = view.digest();
-        Ok::<_, Problem>(Json(Digest { site, position: view.position.0, digest }))
+        Ok::<_, Problem>(Json(SiteDigest { site, position: view.position.0, digest }))
     };
     Router::new().route("/sites/{site}/digest", get(digest)).with_state(lines)
 }
 
 #[derive(Serialize)]
-struct Digest {
+struct SiteDigest {
     site: String,
     position: u64,
     digest: String,
@@ -58,64 +60,64 @@ struct Digest {
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SiteListed")]
-struct Listed {
+struct SiteSummary {
     site: String,
     name: String,
 }
 
 /// A site as it was seen, which outlives what it was seen in.
 #[derive(Serialize)]
-pub(crate) struct AsSeen(Value);
+pub(crate) struct RenderedBoard(Value);
 
-impl AsSeen {
-    fn of(seen: SiteSeen<'_>) -> AsSeen {
-        AsSeen(serde_json::to_value(seen).expect("string keys only"))
+impl RenderedBoard {
+    fn render(seen: BoardView<'_>) -> RenderedBoard {
+        RenderedBoard(serde_json::to_value(seen).expect("string keys only"))
     }
 
     /// As the text that a screen is sent.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         self.0.to_string()
     }
 }
 
-impl JsonSchema for AsSeen {
+impl JsonSchema for RenderedBoard {
     fn schema_name() -> Cow<'static, str> {
-        SiteSeen::schema_name()
+        BoardView::schema_name()
     }
 
     fn schema_id() -> Cow<'static, str> {
-        SiteSeen::schema_id()
+        BoardView::schema_id()
     }
 
     fn json_schema(schemas: &mut SchemaGenerator) -> Schema {
-        SiteSeen::json_schema(schemas)
+        BoardView::json_schema(schemas)
     }
 }
 
 /// What anybody may know of a site.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Site")]
-struct SiteSeen<'a> {
+struct BoardView<'a> {
     site: &'a str,
     name: &'a str,
     /// Whose clocks count there.
     zone: &'a str,
     day: Option<i32>,
     position: u64,
-    queues: Vec<QueueSeen<'a>>,
-    counters: Vec<CounterSeen<'a>>,
-    calls: Vec<CallSeen<'a>>,
+    queues: Vec<BoardQueueView<'a>>,
+    counters: Vec<BoardCounterView<'a>>,
+    calls: Vec<BoardCallView<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Queue")]
-struct QueueSeen<'a> {
+struct BoardQueueView<'a> {
     id: &'a str,
     name: &'a str,
     /// Whether numbers are given out.
     open: bool,
     state: &'static str,
-    waiting: Vec<NumberSeen>,
+    waiting: Vec<WaitingNumberView>,
     waiting_count: usize,
     /// What somebody who joins now is told: minutes, from and to. Absent while nobody can say.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,24 +132,24 @@ struct QueueSeen<'a> {
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "WaitingNumber")]
-struct NumberSeen {
+struct WaitingNumberView {
     number: String,
 }
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Counter")]
-struct CounterSeen<'a> {
+struct BoardCounterView<'a> {
     id: &'a str,
     name: &'a str,
     queues: Vec<&'a str>,
     open: bool,
     state: &'static str,
-    serving: Option<ServingSeen>,
+    serving: Option<BoardServingView>,
 }
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Serving")]
-struct ServingSeen {
+struct BoardServingView {
     number: String,
     queue: String,
     called_at: i64,
@@ -161,7 +163,7 @@ struct ServingSeen {
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Call")]
-struct CallSeen<'a> {
+struct BoardCallView<'a> {
     number: String,
     queue: String,
     counter: String,
@@ -170,79 +172,87 @@ struct CallSeen<'a> {
     call: u32,
 }
 
-async fn list(State(door): State<Door>) -> Result<Json<Vec<Listed>>, Problem> {
-    let sites = door
-        .lines
-        .books()
-        .map(|book| Listed { site: book.facts.id.to_string(), name: book.facts.name.to_string() });
+async fn list(State(door): State<Door>) -> Result<Json<Vec<SiteSummary>>, Problem> {
+    let sites = door.lines.all_settings().map(|book| SiteSummary {
+        site: book.facts.id.to_string(),
+        name: book.facts.name.to_string(),
+    });
     Ok(Json(sites.collect()))
 }
 
-async fn show(State(door): State<Door>, Path(site): Path<String>) -> Result<Json<AsSeen>, Problem> {
-    let book = door.lines.book(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    Ok(Json(as_it_stands(&door.lines, &book, view, door.clock.now_ms())))
+async fn show(
+    State(door): State<Door>,
+    Path(site): Path<String>,
+) -> Result<Json<RenderedBoard>, Problem> {
+    let book = door.lines.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let view = door.lines.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    Ok(Json(current_board(&door.lines, &book, view, door.clock.now_ms())))
 }
 
 /// What anybody may know of a site that stands like this now, in Unix milliseconds.
-pub(crate) fn as_it_stands(lines: &Lines, book: &SiteBook, view: View, now_ms: i64) -> AsSeen {
-    let now = lines.moment(book, now_ms);
-    let today = today(&now, view);
-    AsSeen::of(seen(book, &today, &now, Some(lines.history())))
+pub(crate) fn current_board(
+    lines: &Engine,
+    book: &SiteSettings,
+    view: SiteSnapshot,
+    now_ms: i64,
+) -> RenderedBoard {
+    let now = lines.decision_input(book, now_ms);
+    let today = discard_past_day(&now, view);
+    RenderedBoard::render(board_view(book, &today, &now, Some(lines.history())))
 }
 
 /// What anybody may know of a site that stood like this at an instant, in Unix milliseconds, without
 /// what somebody would have been told: that was what was known then.
-pub(super) fn as_seen(book: &SiteBook, view: View, at_ms: i64) -> AsSeen {
-    let now = book.calendar.now(at_ms);
-    let today = today(&now, view);
-    AsSeen::of(seen(book, &today, &now, None))
+pub(super) fn past_board(book: &SiteSettings, view: SiteSnapshot, at_ms: i64) -> RenderedBoard {
+    let now = book.calendar.at(at_ms);
+    let today = discard_past_day(&now, view);
+    RenderedBoard::render(board_view(book, &today, &now, None))
 }
 
 async fn events(State(door): State<Door>, Path(site): Path<String>) -> Result<Response, Problem> {
     let views = door.lines.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let stop = door.stop.clone();
     let draw = move |view| {
-        let book = door.lines.book(&site)?;
-        Some(door.screens.drawn(&door.lines, &book, view, door.clock.now_ms()))
+        let book = door.lines.settings(&site)?;
+        Some(door.screens.board_json(&door.lines, &book, view, door.clock.now_ms()))
     };
-    Ok(live::sse(live::redrawn("site", views, None, draw), &stop).into_response())
+    Ok(live::event_stream(live::render_on_change("site", views, None, draw), &stop).into_response())
 }
 
 /// The view, emptied if it is of a day that is over: nobody has come yet today.
-pub(super) fn today(now: &Now, view: View) -> View {
+pub(super) fn discard_past_day(now: &DecisionInput, view: SiteSnapshot) -> SiteSnapshot {
     match view.site.day() {
-        Some(then) if then < now.day() => View { site: Site::default(), ..view },
+        Some(then) if then < now.day() => SiteSnapshot { site: Site::default(), ..view },
         _ => view,
     }
 }
 
-fn seen<'a>(
-    book: &'a SiteBook,
-    view: &'a View,
-    now: &Now,
-    history: Option<&History>,
-) -> SiteSeen<'a> {
+fn board_view<'a>(
+    book: &'a SiteSettings,
+    view: &'a SiteSnapshot,
+    now: &DecisionInput,
+    history: Option<&VisitProjection>,
+) -> BoardView<'a> {
     let site = &view.site;
     let number =
         |ticket: TicketId| site.ticket(ticket).map(|t| t.number.to_string()).unwrap_or_default();
     let queues = book.rules.queues.iter().map(|(id, rules)| {
         let line = site.line(id);
-        let standing = site.standing(&book.rules, id, now);
-        QueueSeen {
+        let standing = site.availability(&book.rules, id, now);
+        BoardQueueView {
             id: id.as_str(),
             name: &rules.name,
-            open: gives(standing),
+            open: issues_numbers(standing),
             state: standing_name(standing),
             waiting: line
                 .waiting()
-                .take(LISTED)
-                .map(|ticket| NumberSeen { number: number(ticket) })
+                .take(MAX_LISTED_NUMBERS_PER_QUEUE)
+                .map(|ticket| WaitingNumberView { number: number(ticket) })
                 .collect(),
             waiting_count: line.len(),
-            minutes: history.filter(|_| gives(standing)).and_then(|history| {
-                let fresh = site.told_joining(&book.rules, id, now).estimate?;
-                let range = history.steady(&book.subject, id, fresh, now.at);
+            minutes: history.filter(|_| issues_numbers(standing)).and_then(|history| {
+                let fresh = site.quote_for_new_ticket(&book.rules, id, now).estimate?;
+                let range = history.stabilize(&book.subject, id, fresh, now.at);
                 Some((range.low, range.high))
             }),
             held_count: line.held(),
@@ -251,15 +261,15 @@ fn seen<'a>(
             announcement: book.announcements.get(id),
         }
     });
-    let counters = book.rules.counters.iter().map(|(id, rules)| CounterSeen {
+    let counters = book.rules.counters.iter().map(|(id, rules)| BoardCounterView {
         id: id.as_str(),
         name: &rules.name,
         queues: rules.queues.iter().map(|queue| queue.as_str()).collect(),
         open: site.counter(id).is_open(),
-        state: counter_name(site.counter(id).state),
-        serving: serving(site, id),
+        state: counter_state_name(site.counter(id).state),
+        serving: serving_view(site, id),
     });
-    let calls = site.recent_calls().map(|call| CallSeen {
+    let calls = site.recent_calls().map(|call| BoardCallView {
         number: call.number.to_string(),
         queue: call.queue.as_str().to_owned(),
         counter: call.counter.as_str().to_owned(),
@@ -267,7 +277,7 @@ fn seen<'a>(
         called_at: call.at.0,
         call: call.call,
     });
-    SiteSeen {
+    BoardView {
         site: &book.facts.id,
         name: &book.facts.name,
         zone: &book.facts.zone,
@@ -279,14 +289,14 @@ fn seen<'a>(
     }
 }
 
-fn serving(site: &Site, counter: &CounterId) -> Option<ServingSeen> {
+fn serving_view(site: &Site, counter: &CounterId) -> Option<BoardServingView> {
     let ticket = site.ticket(site.counter(counter).serving?)?;
-    let (called_at, started_at, deadline) = match ticket.stage {
-        Stage::Called { at, deadline, .. } => (at.0, None, Some(deadline.0)),
-        Stage::Serving { since, at, .. } => (since.0, Some(at.0), None),
+    let (called_at, started_at, deadline) = match ticket.state {
+        TicketState::Called { at, deadline, .. } => (at.0, None, Some(deadline.0)),
+        TicketState::Serving { since, at, .. } => (since.0, Some(at.0), None),
         _ => return None,
     };
-    Some(ServingSeen {
+    Some(BoardServingView {
         number: ticket.number.to_string(),
         queue: ticket.queue.as_str().to_owned(),
         called_at,
@@ -296,23 +306,23 @@ fn serving(site: &Site, counter: &CounterId) -> Option<ServingSeen> {
 }
 
 /// Whether numbers are given out.
-fn gives(standing: Standing) -> bool {
-    matches!(standing, Standing::Open | Standing::Halted)
+fn issues_numbers(standing: QueueAvailability) -> bool {
+    matches!(standing, QueueAvailability::Open | QueueAvailability::Halted)
 }
 
-pub(super) fn standing_name(standing: Standing) -> &'static str {
+pub(super) fn standing_name(standing: QueueAvailability) -> &'static str {
     match standing {
-        Standing::Open => "open",
-        Standing::Full => "full",
-        Standing::Closing => "closing",
-        Standing::Paused => "paused",
-        Standing::Halted => "halted",
-        Standing::OutOfHours => "out_of_hours",
-        Standing::Closed => "closed",
+        QueueAvailability::Open => "open",
+        QueueAvailability::Full => "full",
+        QueueAvailability::Closing => "closing",
+        QueueAvailability::Paused => "paused",
+        QueueAvailability::Halted => "halted",
+        QueueAvailability::OutOfHours => "out_of_hours",
+        QueueAvailability::Closed => "closed",
     }
 }
 
-pub(super) fn counter_name(state: CounterState) -> &'static str {
+pub(super) fn counter_state_name(state: CounterState) -> &'static str {
     match state {
         CounterState::Offline => "offline",
         CounterState::Open => "open",

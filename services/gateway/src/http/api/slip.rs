@@ -1,9 +1,9 @@
 //! What stands on a paper ticket.
 
-use super::staff::numbered;
-use crate::http::asker::Asker;
+use super::staff::ticket_by_number;
+use crate::http::asker::Principal;
 use crate::http::holders;
-use crate::http::openapi::{ANY_KEY, Routes, op};
+use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
 use crate::scan::qr;
@@ -18,7 +18,7 @@ pub(super) fn routes() -> Routes {
     Routes::new().get(
         "/api/v1/sites/{site}/tickets/{number}/slip",
         show,
-        op("ticket_slip", "What stands on a paper ticket", ANY_KEY)
+        endpoint("ticket_slip", "What stands on a paper ticket", ANY_SITE_ROLE)
             .refuses(&[&refusals::UNKNOWN_TICKET]),
     )
 }
@@ -26,7 +26,7 @@ pub(super) fn routes() -> Routes {
 /// A paper ticket.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Slip")]
-struct Slip {
+struct TicketSlipView {
     number: String,
     /// The site's name.
     name: String,
@@ -51,18 +51,18 @@ struct Slip {
 async fn show(
     State(door): State<Door>,
     Path((site, number)): Path<(String, String)>,
-    asker: Asker,
+    asker: Principal,
     headers: HeaderMap,
-) -> Result<Json<Slip>, Problem> {
-    let book = asker.at(&door, &site)?;
-    let id = numbered(&door, &site, &number)?;
-    let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+) -> Result<Json<TicketSlipView>, Problem> {
+    let book = asker.authorize_site(&door, &site)?;
+    let id = ticket_by_number(&door, &site, &number)?;
+    let view = door.lines.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let ticket = view.site.ticket(id).ok_or(&refusals::UNKNOWN_TICKET)?;
     let taken = Timestamp::from_millisecond(ticket.taken_at.0).unwrap_or_default();
     let rules = book.rules.queues.get(&ticket.queue);
-    let page = holders::path_to(&book, ticket).filter(|_| ticket.person.is_none());
-    let page = page.map(|path| format!("{}{path}", origin(&door, &headers)));
-    Ok(Json(Slip {
+    let page = holders::path_for(&book, ticket).filter(|_| ticket.person.is_none());
+    let page = page.map(|path| format!("{}{path}", public_origin(&door, &headers)));
+    Ok(Json(TicketSlipView {
         number,
         name: book.facts.name.to_string(),
         zone: book.facts.zone.to_string(),
@@ -70,17 +70,17 @@ async fn show(
         queue_name: rules.map_or_else(String::new, |rules| rules.name.to_string()),
         date: taken.to_zoned(book.calendar.zone().clone()).date().to_string(),
         taken_at: ticket.taken_at.0,
-        ahead: ticket.told.ahead,
-        minutes: ticket.told.estimate.map(|estimate| [estimate.low, estimate.high]),
+        ahead: ticket.quoted.ahead,
+        minutes: ticket.quoted.estimate.map(|estimate| [estimate.low, estimate.high]),
         code: page.and_then(|page| qr::svg(&page).ok()),
     }))
 }
 
 /// The address under which people reach this system; where the owner has not said it, the one under
 /// which it was asked.
-fn origin(door: &Door, headers: &HeaderMap) -> String {
+fn public_origin(door: &Door, headers: &HeaderMap) -> String {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    door.settings.public.clone().unwrap_or_else(|| {
+    door.settings.public_url.clone().unwrap_or_else(|| {
         let secure = text("x-forwarded-proto") == Some("https");
         let scheme = if secure { "https" } else { "http" };
         format!("{scheme}://{}", text("host").unwrap_or_default())

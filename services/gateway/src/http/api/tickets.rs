@@ -1,15 +1,15 @@
 //! The tickets of a business day by pages, in the order in which they were taken: for programs that
 //! want all of them, while the line moves. No openid, as everywhere.
 
-use crate::http::asker::Asker;
-use crate::http::openapi::{ANY_KEY, Routes, op};
+use crate::http::asker::Principal;
+use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::paging;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use paihao_domain::{QueueId, Site, Stage, Ticket, TicketId};
+use paihao_domain::{QueueId, Site, Ticket, TicketId, TicketState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +17,13 @@ pub(super) fn routes() -> Routes {
     Routes::new().get(
         "/api/v1/sites/{site}/tickets",
         list,
-        op("tickets", "The day's tickets, in the order in which they were taken", ANY_KEY)
-            .queried::<Which>()
-            .refuses(&[&refusals::UNKNOWN_QUEUE]),
+        endpoint(
+            "tickets",
+            "The day's tickets, in the order in which they were taken",
+            ANY_SITE_ROLE,
+        )
+        .query::<TicketListQuery>()
+        .refuses(&[&refusals::UNKNOWN_QUEUE]),
     )
 }
 
@@ -27,11 +31,11 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "TicketsQuery")]
 #[serde(deny_unknown_fields)]
-struct Which {
+struct TicketListQuery {
     /// Those of this queue only.
     queue: Option<String>,
     /// Those in this state only.
-    state: Option<Standing>,
+    state: Option<ListedTicketState>,
     /// Those after the page that named this `next`; of another day it begins anew.
     after: Option<String>,
     /// How many, 1 to 500; 100 unless said.
@@ -43,7 +47,7 @@ struct Which {
 #[schemars(rename = "TicketState")]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the words of docs/reference/transitions.md")]
-enum Standing {
+enum ListedTicketState {
     Waiting,
     Called,
     Serving,
@@ -53,16 +57,16 @@ enum Standing {
     Closed,
 }
 
-impl Standing {
-    fn of(stage: &Stage) -> Standing {
+impl ListedTicketState {
+    fn of(stage: &TicketState) -> ListedTicketState {
         match stage {
-            Stage::Waiting => Standing::Waiting,
-            Stage::Called { .. } => Standing::Called,
-            Stage::Serving { .. } => Standing::Serving,
-            Stage::Held { .. } => Standing::Held,
-            Stage::Missed { .. } => Standing::Missed,
-            Stage::Done { .. } => Standing::Done,
-            Stage::Closed { .. } => Standing::Closed,
+            TicketState::Waiting => ListedTicketState::Waiting,
+            TicketState::Called { .. } => ListedTicketState::Called,
+            TicketState::Serving { .. } => ListedTicketState::Serving,
+            TicketState::Held { .. } => ListedTicketState::Held,
+            TicketState::Missed { .. } => ListedTicketState::Missed,
+            TicketState::Done { .. } => ListedTicketState::Done,
+            TicketState::Closed { .. } => ListedTicketState::Closed,
         }
     }
 }
@@ -70,19 +74,19 @@ impl Standing {
 /// Some of the day's tickets.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "TicketsPage")]
-struct Page {
+struct TicketPage {
     /// In the order in which they were taken, which never changes.
-    tickets: Vec<TicketListed>,
+    tickets: Vec<TicketSummary>,
     /// What to ask for as `after` next; `null` if there is nothing more yet.
     next: Option<String>,
 }
 
 /// A ticket in the list.
 #[derive(Serialize, JsonSchema)]
-struct TicketListed {
+struct TicketSummary {
     number: String,
     queue: String,
-    state: Standing,
+    state: ListedTicketState,
     /// When it was taken, in Unix milliseconds.
     taken_at: i64,
     /// How many are before it, of one that waits.
@@ -96,11 +100,11 @@ struct TicketListed {
 async fn list(
     State(door): State<Door>,
     Path(site): Path<String>,
-    asker: Asker,
-    which: Result<Query<Which>, QueryRejection>,
-) -> Result<Json<Page>, Problem> {
-    let book = asker.at(&door, &site)?;
-    let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).detail(detail);
+    asker: Principal,
+    which: Result<Query<TicketListQuery>, QueryRejection>,
+) -> Result<Json<TicketPage>, Problem> {
+    let book = asker.authorize_site(&door, &site)?;
+    let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
     let Query(which) = which.map_err(|rejected| malformed(rejected.body_text()))?;
     let limit = paging::limit(which.limit)?;
     let queue = which.queue.as_deref().map(QueueId::new);
@@ -108,41 +112,43 @@ async fn list(
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
     }
     let after = which.after.as_deref().map(|text| {
-        cursor(text).ok_or_else(|| malformed("after: use the `next` of a page".to_owned()))
+        parse_cursor(text).ok_or_else(|| malformed("after: use the `next` of a page".to_owned()))
     });
     let after = after.transpose()?;
-    let view = door.lines.view(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let view = door.lines.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let site = &view.site;
-    let Some(day) = site.day() else { return Ok(Json(Page { tickets: Vec::new(), next: None })) };
+    let Some(day) = site.day() else {
+        return Ok(Json(TicketPage { tickets: Vec::new(), next: None }));
+    };
     let after = after.filter(|(of, _)| *of == day.0).map(|(_, ticket)| ticket);
     let fits = |ticket: &&Ticket| {
         after.is_none_or(|after| ticket.id.0 > after)
             && queue.as_ref().is_none_or(|queue| ticket.queue == *queue)
-            && which.state.is_none_or(|state| Standing::of(&ticket.stage) == state)
+            && which.state.is_none_or(|state| ListedTicketState::of(&ticket.state) == state)
     };
     let fitting = site.tickets().filter(fits);
     let (page, next) = paging::page(fitting, limit, |ticket| format!("{}-{}", day.0, ticket.id.0));
-    let tickets = page.into_iter().map(|ticket| listed(site, ticket)).collect();
-    Ok(Json(Page { tickets, next }))
+    let tickets = page.into_iter().map(|ticket| ticket_summary(site, ticket)).collect();
+    Ok(Json(TicketPage { tickets, next }))
 }
 
 /// The day and the ticket that a page ended with.
-fn cursor(text: &str) -> Option<(i32, u32)> {
+fn parse_cursor(text: &str) -> Option<(i32, u32)> {
     let (day, ticket) = text.rsplit_once('-')?;
     Some((day.parse().ok()?, TicketId(ticket.parse().ok()?).0))
 }
 
-fn listed(site: &Site, ticket: &Ticket) -> TicketListed {
-    let counter = match &ticket.stage {
-        Stage::Called { counter, .. } | Stage::Serving { counter, .. } => Some(counter),
+fn ticket_summary(site: &Site, ticket: &Ticket) -> TicketSummary {
+    let counter = match &ticket.state {
+        TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => Some(counter),
         _ => None,
     };
-    TicketListed {
+    TicketSummary {
         number: ticket.number.to_string(),
         queue: ticket.queue.as_str().to_owned(),
-        state: Standing::of(&ticket.stage),
+        state: ListedTicketState::of(&ticket.state),
         taken_at: ticket.taken_at.0,
-        ahead: (ticket.stage == Stage::Waiting).then(|| site.ahead(ticket)),
+        ahead: (ticket.state == TicketState::Waiting).then(|| site.ahead(ticket)),
         counter: counter.map(|counter| counter.as_str().to_owned()),
         wechat: ticket.person.is_some(),
     }

@@ -1,11 +1,11 @@
 //! Has a webhook told again what happened in a time.
 
-use super::past::instant;
+use super::past::parse_instant;
 use super::staff::idempotency_key;
-use crate::http::asker::Asker;
+use crate::http::asker::Principal;
 use crate::http::body;
 use crate::http::openapi::answer::Accepted;
-use crate::http::openapi::{ANY_KEY, Routes, op};
+use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
 use crate::projections::feed::cursor::Cursor;
@@ -16,7 +16,7 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use paihao_chassis::entropy;
-use paihao_contracts::names::{LEDGER, WEBHOOKS, webhook_replay};
+use paihao_contracts::names::{LEDGER, WEBHOOKS, webhook_replay_key};
 use paihao_contracts::public::PublicEvent;
 use paihao_contracts::webhook::{WebhookMessage, hook_name};
 use paihao_ledger::{Entry, Position};
@@ -28,47 +28,51 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// Bytes a request may have.
-const BODY_LIMIT: usize = 4096;
+const MAX_BODY_BYTES: usize = 4096;
 
 /// Events that are told again on one wish.
-const MOST: usize = 10_000;
+const MAX_REPLAYED_EVENTS: usize = 10_000;
 
 /// How long the ledger is looked through.
-const LOOKING: Duration = Duration::from_secs(10);
+const REPLAY_SCAN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Messages put on the queue at once.
-const AT_ONCE: usize = 32;
+const ENQUEUE_CONCURRENCY: usize = 32;
 
 /// How long a wish is remembered.
-const REMEMBERED: Duration = Duration::from_secs(15 * 60);
+const IDEMPOTENCY_TTL: Duration = Duration::from_secs(15 * 60);
 
 pub(super) fn routes() -> Routes {
     let routes = Routes::new().get(
         "/api/v1/sites/{site}/webhooks",
         list,
-        op("webhooks", "Who is told what happens at a site", ANY_KEY),
+        endpoint("webhooks", "Who is told what happens at a site", ANY_SITE_ROLE),
     );
     routes.post(
         "/api/v1/sites/{site}/webhooks/{id}/replay",
         replay,
-        op("replay_webhook", "Has a webhook told again what happened in a time", ANY_KEY)
-            .takes::<Wanted>()
-            .keyed()
-            .refuses(&[
-                &refusals::UNKNOWN_WEBHOOK,
-                &refusals::REPLAY_TOO_LARGE,
-                &refusals::PAST_GONE,
-                &refusals::CURSOR_GONE,
-                &refusals::LEDGER_UNAVAILABLE,
-                &refusals::NEWER_LEDGER,
-            ]),
+        endpoint(
+            "replay_webhook",
+            "Has a webhook told again what happened in a time",
+            ANY_SITE_ROLE,
+        )
+        .json_body::<ReplayWebhookRequest>()
+        .idempotency_key()
+        .refuses(&[
+            &refusals::UNKNOWN_WEBHOOK,
+            &refusals::REPLAY_TOO_LARGE,
+            &refusals::PAST_GONE,
+            &refusals::CURSOR_GONE,
+            &refusals::LEDGER_UNAVAILABLE,
+            &refusals::NEWER_LEDGER,
+        ]),
     )
 }
 
 /// A webhook of the configuration, without its address and its secret.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Webhook")]
-struct Hook {
+struct WebhookView {
     id: String,
     /// The types of event that it is told of.
     events: BTreeSet<String>,
@@ -77,18 +81,18 @@ struct Hook {
 async fn list(
     State(door): State<Door>,
     Path(site): Path<String>,
-    asker: Asker,
-) -> Result<Json<Vec<Hook>>, Problem> {
-    asker.at(&door, &site)?;
+    asker: Principal,
+) -> Result<Json<Vec<WebhookView>>, Problem> {
+    asker.authorize_site(&door, &site)?;
     let hooks = door.book.webhooks.get(&site).cloned().unwrap_or_default();
-    Ok(Json(hooks.into_iter().map(|(id, events)| Hook { id, events }).collect()))
+    Ok(Json(hooks.into_iter().map(|(id, events)| WebhookView { id, events }).collect()))
 }
 
 /// Which time.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "ReplayWanted")]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct ReplayWebhookRequest {
     /// `2026-11-23T10:42:00+08:00`, or without an offset by the site's clocks.
     from: String,
     /// The end, which is not told any more; now without one.
@@ -98,65 +102,65 @@ struct Wanted {
 /// What was queued.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Replayed")]
-struct Done {
+struct ReplayWebhookResult {
     /// How many events.
     queued: usize,
 }
 
 /// A wish, as long as it is remembered.
 #[derive(Serialize, Deserialize)]
-struct Wish {
+struct ReplayRecord {
     /// Hash of what was asked for.
     body: String,
     /// What was answered, once it was.
-    done: Option<Done>,
+    done: Option<ReplayWebhookResult>,
 }
 
 async fn replay(
     State(door): State<Door>,
     Path((site, id)): Path<(String, String)>,
-    asker: Asker,
+    asker: Principal,
     headers: HeaderMap,
     body: Body,
-) -> Result<Accepted<Done>, Problem> {
-    asker.at(&door, &site)?;
+) -> Result<Accepted<ReplayWebhookResult>, Problem> {
+    asker.authorize_site(&door, &site)?;
     let of_site = door.book.webhooks.get(&site);
     let types = of_site.and_then(|hooks| hooks.get(&id)).ok_or(&refusals::UNKNOWN_WEBHOOK)?;
-    let body = body::read(body, BODY_LIMIT).await?;
-    let (from, to) = range(&door, &site, &body)?;
+    let body = body::read(body, MAX_BODY_BYTES).await?;
+    let (from, to) = parse_range(&door, &site, &body)?;
     let key = idempotency_key(&headers)?.map_or_else(|| entropy::token(16), str::to_owned);
     let name = format!("{}\0{site}\0{id}\0{key}", asker.name);
-    let name = webhook_replay(&hex::encode(Sha256::digest(name)));
+    let name = webhook_replay_key(&hex::encode(Sha256::digest(name)));
     let asked = hex::encode(Sha256::digest(&body));
     let accepted = |done| Ok(Accepted(done));
-    if let Some(wish) = remembered(&door, &name).await {
+    if let Some(wish) = load_record(&door, &name).await {
         match wish {
-            Wish { body, .. } if body != asked => {
+            ReplayRecord { body, .. } if body != asked => {
                 return Err(Problem::new(&refusals::IDEMPOTENCY_KEY_REUSED));
             }
-            Wish { done: Some(done), .. } => return accepted(done),
+            ReplayRecord { done: Some(done), .. } => return accepted(done),
             // It broke off, or goes on: what it has queued is not queued twice.
-            Wish { done: None, .. } => {}
+            ReplayRecord { done: None, .. } => {}
         }
     }
-    remember(&door, &name, &Wish { body: asked.clone(), done: None }).await;
-    let events = happened(&door, &site, types, from, to).await?;
-    let done = Done { queued: events.len() };
+    store_record(&door, &name, &ReplayRecord { body: asked.clone(), done: None }).await;
+    let events = matching_events(&door, &site, types, from, to).await?;
+    let done = ReplayWebhookResult { queued: events.len() };
     enqueue(&door, &site, &id, &name, events).await?;
     tracing::info!(site, webhook = id, staff = &*asker.name, queued = done.queued, "told again");
     let queued = done.queued;
-    remember(&door, &name, &Wish { body: asked, done: Some(done) }).await;
-    accepted(Done { queued })
+    store_record(&door, &name, &ReplayRecord { body: asked, done: Some(done) }).await;
+    accepted(ReplayWebhookResult { queued })
 }
 
 /// From and to, in Unix milliseconds.
-fn range(door: &Door, site: &str, body: &[u8]) -> Result<(i64, i64), Problem> {
-    let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).detail(detail);
-    let wanted: Wanted = body::object(body)?;
-    let book = door.lines.book(site).ok_or(&refusals::UNKNOWN_SITE)?;
+fn parse_range(door: &Door, site: &str, body: &[u8]) -> Result<(i64, i64), Problem> {
+    let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
+    let wanted: ReplayWebhookRequest = body::parse_object(body)?;
+    let book = door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let read = |name: &str, text: &str| {
         let detail = format!("{name}: use 2026-11-23T10:42:00+08:00, or without the offset");
-        instant(text, &book.calendar).ok_or_else(|| malformed(detail))
+        parse_instant(text, &book.calendar).ok_or_else(|| malformed(detail))
     };
     let now = door.clock.now_ms();
     let from = read("from", &wanted.from)?;
@@ -164,33 +168,33 @@ fn range(door: &Door, site: &str, body: &[u8]) -> Result<(i64, i64), Problem> {
     if from >= to {
         return Err(malformed("from: has to be before to".to_owned()));
     }
-    if LEDGER.kept.is_some_and(|kept| from < now - kept.as_millis() as i64) {
+    if LEDGER.retention.is_some_and(|kept| from < now - kept.as_millis() as i64) {
         return Err(Problem::new(&refusals::PAST_GONE));
     }
     Ok((from, to))
 }
 
 /// Events of these types from the one time on and before the other.
-async fn happened(
+async fn matching_events(
     door: &Door,
     site: &str,
     types: &BTreeSet<String>,
     from: i64,
     to: i64,
 ) -> Result<Vec<PublicEvent>, Problem> {
-    let book = door.lines.book(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let mut reading = door.feed.read(&book.subject, Cursor::Beginning).await?;
+    let book = door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let mut reading = door.feed.open(&book.subject, Cursor::Beginning).await?;
     let (mut events, mut reached) = (Vec::new(), Position::START);
-    let deadline = Instant::now() + LOOKING;
+    let deadline = Instant::now() + REPLAY_SCAN_TIMEOUT;
     while reached < reading.head {
         let step = timeout_at(deadline, reading.next()).await;
         let step = step.map_err(|_| &refusals::LEDGER_UNAVAILABLE)??;
         reached = step.position;
         let is_wanted = |event: &PublicEvent| {
-            (from..to).contains(&event.at) && types.contains(event.happened.name())
+            (from..to).contains(&event.at) && types.contains(event.kind.name())
         };
         events.extend(step.events.into_iter().filter(is_wanted));
-        if events.len() > MOST {
+        if events.len() > MAX_REPLAYED_EVENTS {
             return Err(Problem::new(&refusals::REPLAY_TOO_LARGE));
         }
     }
@@ -214,7 +218,8 @@ async fn enqueue(
             door.ledger.enqueue(&WEBHOOKS, &key, entry, Duration::ZERO).await.map(drop)
         }
     };
-    let all = stream::iter(events.into_iter().map(put)).buffered(AT_ONCE).try_collect::<()>();
+    let all =
+        stream::iter(events.into_iter().map(put)).buffered(ENQUEUE_CONCURRENCY).try_collect::<()>();
     all.await.map_err(|error| {
         tracing::warn!(%error, "a replay could not be queued");
         Problem::new(&refusals::LEDGER_UNAVAILABLE)
@@ -222,14 +227,14 @@ async fn enqueue(
 }
 
 /// Without the cache every wish is new: then something is told twice, marked as it is.
-async fn remembered(door: &Door, name: &str) -> Option<Wish> {
+async fn load_record(door: &Door, name: &str) -> Option<ReplayRecord> {
     let stored = door.cache.get(name).await.ok().flatten()?;
     serde_json::from_slice(&stored).ok()
 }
 
-async fn remember(door: &Door, name: &str, wish: &Wish) {
+async fn store_record(door: &Door, name: &str, wish: &ReplayRecord) {
     let value = Bytes::from(serde_json::to_vec(wish).expect("string keys only"));
-    if let Err(error) = door.cache.put(name, value, REMEMBERED).await {
+    if let Err(error) = door.cache.put(name, value, IDEMPOTENCY_TTL).await {
         tracing::warn!(%error, "a wish for a replay is not remembered");
     }
 }

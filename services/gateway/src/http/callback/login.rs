@@ -1,6 +1,6 @@
 //! Logging in, as heard from the phone: a scan, and the answer to the question that follows it.
 
-use super::hear::{Hearing, Reply};
+use super::hear::{PushHandler, Reply};
 use crate::http::refusals::{self, Problem};
 use crate::http::wording;
 use crate::identity::login::{self, words};
@@ -9,7 +9,7 @@ use crate::scan::sessions::SessionError;
 use bytes::Bytes;
 use paihao_contracts::names;
 use paihao_contracts::session::{
-    Declined, Invitation, LoginTo, LoginWish, Progress, Purpose, ScanSession,
+    DeclineReason, Invitation, LoginRequest, LoginTarget, ScanProgress, ScanPurpose, ScanSession,
 };
 use paihao_contracts::staff::{Member, StaffEvent, StaffRole};
 use std::sync::Arc;
@@ -18,160 +18,180 @@ use tokio::time::timeout_at;
 use uuid::Uuid;
 
 /// How long somebody may take to answer, and their browser to come for what they said.
-const TO_ANSWER_MS: i64 = 3 * 60 * 1000;
+const CONFIRMATION_TIMEOUT_MS: i64 = 3 * 60 * 1000;
 
 /// What a scan or an answer did.
-enum Did {
-    Asked,
-    In,
-    Refused,
+enum LoginOutcome {
+    AwaitingConfirmation,
+    LoggedIn,
+    RefusedByPerson,
     NotStaff,
-    Taken,
+    TakenByAnother,
     Joined(Member),
-    Already,
+    AlreadyMember,
 }
 
 /// Why nothing was done.
-enum Stuck {
-    Gone,
-    NotNow,
+enum LoginError {
+    Expired,
+    Unavailable,
 }
 
-impl From<SessionError> for Stuck {
-    fn from(error: SessionError) -> Stuck {
+impl From<SessionError> for LoginError {
+    fn from(error: SessionError) -> LoginError {
         match error {
             SessionError::Cache(error) => {
                 tracing::warn!(%error, "a login could not be looked at");
-                Stuck::NotNow
+                LoginError::Unavailable
             }
-            _ => Stuck::Gone,
+            _ => LoginError::Expired,
         }
     }
 }
 
-impl From<Problem> for Stuck {
-    fn from(_: Problem) -> Stuck {
-        Stuck::NotNow
+impl From<Problem> for LoginError {
+    fn from(_: Problem) -> LoginError {
+        LoginError::Unavailable
     }
 }
 
-impl Hearing<'_> {
+impl PushHandler<'_> {
     /// Somebody scanned a browser's code to log it in.
-    pub(super) async fn login(&self, uuid: Uuid, wish: LoginWish) -> (Reply, &'static str) {
-        let Some(target) = login::target(&self.door.settings.login, &wish.to) else {
-            return (self.say(wording::dead_code()), "refused");
+    pub(super) async fn handle_login_scan(
+        &self,
+        uuid: Uuid,
+        wish: LoginRequest,
+    ) -> (Reply, &'static str) {
+        let Some(target) = login::login_destination(&self.door.settings.login, &wish.to) else {
+            return (self.text_reply(wording::expired_code_reply()), "refused");
         };
-        if target.account != self.name {
-            return (self.say(wording::dead_code()), "refused");
+        if target.account != self.account_name {
+            return (self.text_reply(wording::expired_code_reply()), "refused");
         }
-        let scanned = timeout_at(self.deadline, self.scanned(uuid, &wish, target.staff_only));
-        let did = scanned.await.unwrap_or(Err(Stuck::NotNow));
-        if let Ok(Did::Asked) = did {
-            self.expect_answer(uuid).await;
+        let scanned =
+            timeout_at(self.deadline, self.advance_on_scan(uuid, &wish, target.staff_only));
+        let did = scanned.await.unwrap_or(Err(LoginError::Unavailable));
+        if let Ok(LoginOutcome::AwaitingConfirmation) = did {
+            self.remember_question(uuid).await;
         }
-        self.tell(did, &target.name, &wish)
+        self.login_reply(did, &target.name, &wish)
     }
 
-    async fn scanned(&self, uuid: Uuid, wish: &LoginWish, staff_only: bool) -> Result<Did, Stuck> {
-        let roster = self.door.staff.known().await?;
-        let person = self.tag(&roster)?;
+    async fn advance_on_scan(
+        &self,
+        uuid: Uuid,
+        wish: &LoginRequest,
+        staff_only: bool,
+    ) -> Result<LoginOutcome, LoginError> {
+        let roster = self.door.staff.loaded().await?;
+        let person = self.person_tag(&roster)?;
         let may = match wish.to {
-            LoginTo::First => !roster.has_begun() || roster.of_person(&person).is_some(),
-            _ => !staff_only || roster.of_person(&person).is_some(),
+            LoginTarget::First => {
+                !roster.has_had_members() || roster.member_by_person_hash(&person).is_some()
+            }
+            _ => !staff_only || roster.member_by_person_hash(&person).is_some(),
         };
         if may && !wish.confirm {
             return self.approve(uuid, wish, &person).await;
         }
         let now = self.door.clock.now_ms();
         let moved = self.door.sessions.advance(uuid, |session| match &session.progress {
-            Progress::Pending if !may => {
-                let (person, why) = (person.clone(), Declined::NotStaff);
-                Some(Progress::Declined { person, why })
+            ScanProgress::Pending if !may => {
+                let (person, why) = (person.clone(), DeclineReason::NotStaff);
+                Some(ScanProgress::Declined { person, why })
             }
-            Progress::Pending => {
-                session.expires_at = session.expires_at.max(now + TO_ANSWER_MS);
-                Some(Progress::Asked { person: person.clone() })
+            ScanProgress::Pending => {
+                session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
+                Some(ScanProgress::Asked { person: person.clone() })
             }
             _ => None,
         });
-        Ok(self.standing(&moved.await?, &person))
+        Ok(self.outcome_for(&moved.await?, &person))
     }
 
     /// What an answer means that is one of the two, if something was asked.
-    pub(super) async fn answered(&self, text: &str) -> Option<Reply> {
+    pub(super) async fn handle_login_answer(&self, text: &str) -> Option<Reply> {
         let yes = match text {
             "1" | "１" => true,
             "0" | "０" => false,
             _ => return None,
         };
         let roster = self.door.staff.now();
-        let person = self.tag(&roster).ok()?;
-        let key = names::login_asked(self.name, &person);
+        let person = self.person_tag(&roster).ok()?;
+        let key = names::login_prompt_key(self.account_name, &person);
         let asked = timeout_at(self.deadline, self.door.cache.get(&key)).await.ok()?.ok()??;
         let uuid = Uuid::try_parse_ascii(&asked).ok()?;
         let session = timeout_at(self.deadline, self.door.sessions.find(uuid)).await.ok()?.ok()?;
-        let Purpose::Login(wish) = &session.purpose else { return None };
-        let target = login::target(&self.door.settings.login, &wish.to)?;
+        let ScanPurpose::Login(wish) = &session.purpose else { return None };
+        let target = login::login_destination(&self.door.settings.login, &wish.to)?;
         let answered = async {
             match yes {
                 true => self.approve(uuid, wish, &person).await,
                 false => self.decline(uuid, &person).await,
             }
         };
-        let did = timeout_at(self.deadline, answered).await.unwrap_or(Err(Stuck::NotNow));
-        Some(self.tell(did, &target.name, wish).0)
+        let did = timeout_at(self.deadline, answered).await.unwrap_or(Err(LoginError::Unavailable));
+        Some(self.login_reply(did, &target.name, wish).0)
     }
 
-    async fn decline(&self, uuid: Uuid, person: &str) -> Result<Did, Stuck> {
+    async fn decline(&self, uuid: Uuid, person: &str) -> Result<LoginOutcome, LoginError> {
         let moved = self.door.sessions.advance(uuid, |session| match &session.progress {
-            Progress::Asked { person: asked } if asked == person => {
-                let (person, why) = (person.to_owned(), Declined::ByPerson);
-                Some(Progress::Declined { person, why })
+            ScanProgress::Asked { person: asked } if asked == person => {
+                let (person, why) = (person.to_owned(), DeclineReason::ByPerson);
+                Some(ScanProgress::Declined { person, why })
             }
             _ => None,
         });
-        Ok(self.standing(&moved.await?, person))
+        Ok(self.outcome_for(&moved.await?, person))
     }
 
     /// Lets the browser in, as whoever this is. Who is the first of all is written down before.
-    async fn approve(&self, uuid: Uuid, wish: &LoginWish, person: &str) -> Result<Did, Stuck> {
-        if wish.to == LoginTo::First {
+    async fn approve(
+        &self,
+        uuid: Uuid,
+        wish: &LoginRequest,
+        person: &str,
+    ) -> Result<LoginOutcome, LoginError> {
+        if wish.to == LoginTarget::First {
             // Only whom the browser may be let in for: the code on the screen is not enough.
             let session = self.door.sessions.find(uuid).await?;
             let free = match &session.progress {
-                Progress::Pending => !wish.confirm,
-                Progress::Asked { person: asked } => asked == person,
-                _ => return Ok(self.standing(&session, person)),
+                ScanProgress::Pending => !wish.confirm,
+                ScanProgress::Asked { person: asked } => asked == person,
+                _ => return Ok(self.outcome_for(&session, person)),
             };
             if !free {
-                return Ok(Did::Taken);
+                return Ok(LoginOutcome::TakenByAnother);
             }
-            self.become_first(person).await?;
+            self.claim_first_manager(person).await?;
         }
-        let roster = self.door.staff.known().await?;
-        let member = roster.of_person(person).map(|member| member.id.clone());
-        let target = login::target(&self.door.settings.login, &wish.to);
+        let roster = self.door.staff.loaded().await?;
+        let member = roster.member_by_person_hash(person).map(|member| member.id.clone());
+        let target = login::login_destination(&self.door.settings.login, &wish.to);
         if member.is_none() && target.is_none_or(|target| target.staff_only) {
-            return Ok(Did::NotStaff);
+            return Ok(LoginOutcome::NotStaff);
         }
         let now = self.door.clock.now_ms();
         let moved = self.door.sessions.advance(uuid, |session| {
             let mine = match &session.progress {
-                Progress::Pending => !wish.confirm,
-                Progress::Asked { person: asked } => asked == person,
+                ScanProgress::Pending => !wish.confirm,
+                ScanProgress::Asked { person: asked } => asked == person,
                 _ => false,
             };
-            session.expires_at = session.expires_at.max(now + TO_ANSWER_MS);
-            let approved =
-                Progress::Approved { person: person.to_owned(), member: member.clone(), at: now };
+            session.expires_at = session.expires_at.max(now + CONFIRMATION_TIMEOUT_MS);
+            let approved = ScanProgress::Approved {
+                person: person.to_owned(),
+                member: member.clone(),
+                at: now,
+            };
             mine.then_some(approved)
         });
-        Ok(self.standing(&moved.await?, person))
+        Ok(self.outcome_for(&moved.await?, person))
     }
 
-    async fn become_first(&self, person: &str) -> Result<Arc<Roster>, Problem> {
+    async fn claim_first_manager(&self, person: &str) -> Result<Arc<Roster>, Problem> {
         let member = Member {
-            id: login::fresh_member(),
+            id: login::new_member_id(),
             name: "管理员".into(),
             role: StaffRole::Manager,
             sites: None,
@@ -179,63 +199,72 @@ impl Hearing<'_> {
         };
         self.door
             .staff
-            .change(login::FIRST, |roster| match roster.has_begun() {
-                true if roster.of_person(person).is_some() => Ok(None),
+            .update(login::FIRST_MANAGER_AUTHOR, |roster| match roster.has_had_members() {
+                true if roster.member_by_person_hash(person).is_some() => Ok(None),
                 true => Err(Problem::new(&refusals::FIRST_CODE_USED)),
                 false => Ok(Some(StaffEvent::Joined {
                     member: member.clone(),
                     person: person.to_owned(),
-                    invitation: login::FIRST.into(),
+                    invitation: login::FIRST_MANAGER_AUTHOR.into(),
                 })),
             })
             .await
     }
 
     /// What a person is told of a session that stands like this; the same on every repeat.
-    fn standing(&self, session: &ScanSession, person: &str) -> Did {
+    fn outcome_for(&self, session: &ScanSession, person: &str) -> LoginOutcome {
         match &session.progress {
-            Progress::Asked { person: asked } if asked == person => Did::Asked,
-            Progress::Approved { person: whose, .. } | Progress::Redeemed { person: whose }
+            ScanProgress::Asked { person: asked } if asked == person => {
+                LoginOutcome::AwaitingConfirmation
+            }
+            ScanProgress::Approved { person: whose, .. }
+            | ScanProgress::Redeemed { person: whose }
                 if whose == person =>
             {
-                Did::In
+                LoginOutcome::LoggedIn
             }
-            Progress::Declined { person: whose, why } if whose == person => match why {
-                Declined::NotStaff => Did::NotStaff,
-                Declined::ByPerson => Did::Refused,
-                Declined::Already => Did::Already,
+            ScanProgress::Declined { person: whose, why } if whose == person => match why {
+                DeclineReason::NotStaff => LoginOutcome::NotStaff,
+                DeclineReason::ByPerson => LoginOutcome::RefusedByPerson,
+                DeclineReason::Already => LoginOutcome::AlreadyMember,
             },
-            _ => Did::Taken,
+            _ => LoginOutcome::TakenByAnother,
         }
     }
 
     /// Somebody scanned an invitation.
-    pub(super) async fn invited(
+    pub(super) async fn handle_invitation_scan(
         &self,
         uuid: Uuid,
         invitation: Invitation,
     ) -> (Reply, &'static str) {
-        if self.door.settings.login.account.as_deref() != Some(self.name) {
-            return (self.say(wording::dead_code()), "refused");
+        if self.door.settings.login.account.as_deref() != Some(self.account_name) {
+            return (self.text_reply(wording::expired_code_reply()), "refused");
         }
-        let joined = timeout_at(self.deadline, self.join(uuid, &invitation));
-        match joined.await.unwrap_or(Err(Stuck::NotNow)) {
-            Ok(Did::Joined(member)) => {
+        let joined = timeout_at(self.deadline, self.accept_invitation(uuid, &invitation));
+        match joined.await.unwrap_or(Err(LoginError::Unavailable)) {
+            Ok(LoginOutcome::Joined(member)) => {
                 let manager = member.role == StaffRole::Manager;
-                (self.say(words::joined(&member.name, manager)), "joined")
+                (self.text_reply(words::welcome_member(&member.name, manager)), "joined")
             }
-            Ok(_) => (self.say(words::already()), "refused"),
-            Err(Stuck::Gone) => (self.say(wording::dead_code()), "refused"),
-            Err(Stuck::NotNow) => (self.fail(wording::TRY_AGAIN), "not_now"),
+            Ok(_) => (self.text_reply(words::invitation_unusable()), "refused"),
+            Err(LoginError::Expired) => (self.text_reply(wording::expired_code_reply()), "refused"),
+            Err(LoginError::Unavailable) => {
+                (self.failure_reply(wording::REQUEST_FAILED), "not_now")
+            }
         }
     }
 
-    async fn join(&self, uuid: Uuid, invitation: &Invitation) -> Result<Did, Stuck> {
-        let (roster, id) = (self.door.staff.known().await?, uuid.to_string());
-        let person = self.tag(&roster)?;
+    async fn accept_invitation(
+        &self,
+        uuid: Uuid,
+        invitation: &Invitation,
+    ) -> Result<LoginOutcome, LoginError> {
+        let (roster, id) = (self.door.staff.loaded().await?, uuid.to_string());
+        let person = self.person_tag(&roster)?;
         let Invitation { by, member } = invitation;
-        let roster = self.door.staff.change(by, |roster| {
-            if roster.of_person(&person).is_some() || roster.is_used(&id) {
+        let roster = self.door.staff.update(by, |roster| {
+            if roster.member_by_person_hash(&person).is_some() || roster.is_invitation_used(&id) {
                 return Ok(None);
             }
             Ok(Some(StaffEvent::Joined {
@@ -244,47 +273,62 @@ impl Hearing<'_> {
                 invitation: id.clone(),
             }))
         });
-        let theirs = roster.await?.of_person(&person).cloned().filter(|m| m.id == member.id);
+        let theirs =
+            roster.await?.member_by_person_hash(&person).cloned().filter(|m| m.id == member.id);
         let moved = self.door.sessions.advance(uuid, |session| match &theirs {
-            Some(member) if session.progress == Progress::Pending => {
+            Some(member) if session.progress == ScanProgress::Pending => {
                 let (person, member) = (person.clone(), Some(member.id.clone()));
-                Some(Progress::Approved { person, member, at: 0 })
+                Some(ScanProgress::Approved { person, member, at: 0 })
             }
             _ => None,
         });
         moved.await?;
-        Ok(theirs.map_or(Did::Already, Did::Joined))
+        Ok(theirs.map_or(LoginOutcome::AlreadyMember, LoginOutcome::Joined))
     }
 
-    fn tell(
+    fn login_reply(
         &self,
-        did: Result<Did, Stuck>,
+        did: Result<LoginOutcome, LoginError>,
         target: &str,
-        wish: &LoginWish,
+        wish: &LoginRequest,
     ) -> (Reply, &'static str) {
         match did {
-            Ok(Did::Asked) => (self.say(words::ask(target, wish)), "asked"),
-            Ok(Did::In) => (self.say(words::done(target, wish)), "logged_in"),
-            Ok(Did::Refused) => (self.say(words::refused()), "refused"),
-            Ok(Did::NotStaff) => (self.say(words::not_staff()), "refused"),
-            Ok(Did::Taken | Did::Joined(_) | Did::Already) => (self.say(words::taken()), "refused"),
-            Err(Stuck::Gone) => (self.say(wording::dead_code()), "refused"),
-            Err(Stuck::NotNow) => (self.fail(wording::TRY_AGAIN), "not_now"),
+            Ok(LoginOutcome::AwaitingConfirmation) => {
+                (self.text_reply(words::confirmation_prompt(target, wish)), "asked")
+            }
+            Ok(LoginOutcome::LoggedIn) => {
+                (self.text_reply(words::login_succeeded(target, wish)), "logged_in")
+            }
+            Ok(LoginOutcome::RefusedByPerson) => {
+                (self.text_reply(words::login_refused()), "refused")
+            }
+            Ok(LoginOutcome::NotStaff) => (self.text_reply(words::not_staff()), "refused"),
+            Ok(
+                LoginOutcome::TakenByAnother
+                | LoginOutcome::Joined(_)
+                | LoginOutcome::AlreadyMember,
+            ) => (self.text_reply(words::code_already_scanned()), "refused"),
+            Err(LoginError::Expired) => (self.text_reply(wording::expired_code_reply()), "refused"),
+            Err(LoginError::Unavailable) => {
+                (self.failure_reply(wording::REQUEST_FAILED), "not_now")
+            }
         }
     }
 
     /// Remembers what the person was asked last.
-    async fn expect_answer(&self, uuid: Uuid) {
-        let Some(person) = self.tag(&self.door.staff.now()).ok() else { return };
-        let key = names::login_asked(self.name, &person);
-        let span = Duration::from_millis(TO_ANSWER_MS.unsigned_abs());
+    async fn remember_question(&self, uuid: Uuid) {
+        let Some(person) = self.person_tag(&self.door.staff.now()).ok() else { return };
+        let key = names::login_prompt_key(self.account_name, &person);
+        let span = Duration::from_millis(CONFIRMATION_TIMEOUT_MS.unsigned_abs());
         let noted = self.door.cache.put(&key, Bytes::from(uuid.to_string()), span);
         if !matches!(timeout_at(self.deadline, noted).await, Ok(Ok(()))) {
             tracing::warn!("a question about a login could not be remembered");
         }
     }
 
-    fn tag(&self, roster: &Roster) -> Result<String, Stuck> {
-        roster.person(self.name, self.message.from_user.expose()).ok_or(Stuck::NotNow)
+    fn person_tag(&self, roster: &Roster) -> Result<String, LoginError> {
+        roster
+            .person_hash(self.account_name, self.message.from_user.expose())
+            .ok_or(LoginError::Unavailable)
     }
 }

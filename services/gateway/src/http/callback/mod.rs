@@ -1,6 +1,6 @@
 //! What WeChat says: checked and opened here, heard in [`hear`].
 //!
-//! A push is answered within [`LIMIT`] whatever happens, since WeChat waits for five seconds and
+//! A push is answered within [`REPLY_TIMEOUT`] whatever happens, since WeChat waits for five seconds and
 //! then shows the customer an error of its own.
 
 mod hear;
@@ -11,24 +11,24 @@ mod scan;
 mod allowance;
 mod receipts;
 
-use crate::book::AccountBook;
+use crate::book::AccountSettings;
 use crate::http::body;
-use crate::http::openapi::{Access, Routes, op};
+use crate::http::openapi::{Access, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use hear::{Hearing, Reply};
+use hear::{PushHandler, Reply};
 use paihao_chassis::entropy;
-use paihao_wechat::callback::{self, BadCallback, CallbackQuery, Opened};
+use paihao_wechat::callback::{self, CallbackError, CallbackQuery, VerifiedCallback};
 use schemars::JsonSchema;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// How long after its arrival a push is answered at the latest.
-const LIMIT: Duration = Duration::from_millis(4500);
+const REPLY_TIMEOUT: Duration = Duration::from_millis(4500);
 
 /// The callback address of every account.
 pub(crate) fn routes() -> Routes {
@@ -36,19 +36,21 @@ pub(crate) fn routes() -> Routes {
         .get(
             "/wechat/{account}",
             verify,
-            op("verify", "WeChat asks whether this server knows the token", Access::WeChat)
-                .queried::<Signed>()
-                .answers_with("text/plain"),
+            endpoint("verify", "WeChat asks whether this server knows the token", Access::WeChat)
+                .query::<WeChatCallbackQuery>()
+                .responds_with("text/plain"),
         )
         .post(
             "/wechat/{account}",
             receive,
-            op("hear", "WeChat tells what a person did", Access::WeChat)
-                .queried::<Signed>()
-                .takes_as::<String>("text/xml")
-                .repeatable("what a push says identifies it: WeChat repeats it without more")
-                .answers_with("text/xml")
-                .answers_with("text/plain")
+            endpoint("hear", "WeChat tells what a person did", Access::WeChat)
+                .query::<WeChatCallbackQuery>()
+                .body_as::<String>("text/xml")
+                .without_idempotency_key(
+                    "what a push says identifies it: WeChat repeats it without more",
+                )
+                .responds_with("text/xml")
+                .responds_with("text/plain")
                 .refuses(&[
                     &refusals::BODY_TOO_LARGE,
                     &refusals::MALFORMED_REQUEST,
@@ -65,7 +67,7 @@ pub(crate) fn routes() -> Routes {
 #[derive(JsonSchema)]
 #[schemars(rename = "CallbackQuery")]
 #[allow(dead_code, reason = "only its schema is used")]
-struct Signed {
+struct WeChatCallbackQuery {
     /// Over token, timestamp and nonce.
     signature: String,
     /// Unix seconds.
@@ -87,9 +89,10 @@ async fn verify(
     Path(account): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let (_, query) = signed(&door, &account, query)?;
+    let (_, query) = authenticate(&door, &account, query)?;
     let echo = query.echostr;
-    let echo = echo.ok_or_else(|| Problem::new(&refusals::BAD_CALLBACK_QUERY).detail("no echostr"));
+    let echo =
+        echo.ok_or_else(|| Problem::new(&refusals::BAD_CALLBACK_QUERY).with_detail("no echostr"));
     Ok(echo?.into_response())
 }
 
@@ -100,37 +103,41 @@ async fn receive(
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Result<Response, Problem> {
-    let deadline = Instant::now() + LIMIT;
-    let (account, query) = signed(&door, &name, query)?;
-    let limit = door.settings.callback_body_limit;
+    let deadline = Instant::now() + REPLY_TIMEOUT;
+    let (account, query) = authenticate(&door, &name, query)?;
+    let limit = door.settings.max_callback_body_bytes;
     let read = timeout_at(deadline, body::read(body, limit)).await;
     let body = read.unwrap_or_else(|_| Err(Problem::new(&refusals::SLOW_BODY)))?;
-    let Opened { message, seal } =
-        account.protection.open(&query, &body, limit).map_err(|bad| refused(&name, bad))?;
+    let VerifiedCallback { message, reply_encryptor: seal } = account
+        .protection
+        .open(&query, &body, limit)
+        .map_err(|bad| callback_problem(&name, bad))?;
     metrics::counter!("paihao_gateway_callbacks_total", "kind" => message.kind.name()).increment(1);
-    let account = account.words();
-    let hearing = Hearing { door: &door, name: &name, account, message: &message, deadline };
-    let Reply::Text { text, at_s } = hearing.answer().await? else { return Ok(success()) };
+    let account = account.replies();
+    let hearing =
+        PushHandler { door: &door, account_name: &name, account, message: &message, deadline };
+    let Reply::Text { text, at_s } = hearing.handle().await? else { return Ok(success_response()) };
     let plain = callback::text_reply(&message.from_user, &message.to_user, at_s, &text);
     let reply = match seal {
         None => plain,
         Some(seal) => {
             let now_s = door.clock.now_ms().div_euclid(1000);
-            seal.reply(&plain, now_s, &query.nonce, entropy::bytes())
+            seal.encrypt_reply(&plain, now_s, &query.nonce, entropy::bytes())
         }
     };
     Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], reply).into_response())
 }
 
 /// The account and the query, if the query is signed with the account's token, and recently.
-fn signed<'a>(
+fn authenticate<'a>(
     door: &'a Door,
     name: &str,
     query: Option<String>,
-) -> Result<(&'a AccountBook, CallbackQuery), Problem> {
+) -> Result<(&'a AccountSettings, CallbackQuery), Problem> {
     let account = door.book.accounts.get(name).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
-    let query = CallbackQuery::parse(query.as_deref().unwrap_or_default())
-        .map_err(|error| Problem::new(&refusals::BAD_CALLBACK_QUERY).detail(error.to_string()))?;
+    let query = CallbackQuery::parse(query.as_deref().unwrap_or_default()).map_err(|error| {
+        Problem::new(&refusals::BAD_CALLBACK_QUERY).with_detail(error.to_string())
+    })?;
     if !account.protection.verify(&query) {
         return Err(Problem::new(&refusals::WRONG_SIGNATURE));
     }
@@ -141,30 +148,30 @@ fn signed<'a>(
         );
         gauge.set(skew);
     }
-    match callback::within_window(&query.timestamp, now_ms, door.settings.callback_window) {
+    match callback::within_window(&query.timestamp, now_ms, door.settings.max_callback_clock_skew) {
         true => Ok((account, query)),
         false => Err(Problem::new(&refusals::STALE_CALLBACK)),
     }
 }
 
-fn refused(name: &str, bad: BadCallback) -> Problem {
+fn callback_problem(name: &str, bad: CallbackError) -> Problem {
     let kind = match bad {
-        BadCallback::Signature => &refusals::WRONG_SIGNATURE,
-        BadCallback::Unsigned => &refusals::BAD_CALLBACK_QUERY,
-        BadCallback::Encrypted => &refusals::ENCRYPTED_CALLBACK,
-        BadCallback::NotEncrypted => &refusals::PLAIN_CALLBACK,
-        BadCallback::Undecipherable => {
+        CallbackError::WrongSignature => &refusals::WRONG_SIGNATURE,
+        CallbackError::MissingSignature => &refusals::BAD_CALLBACK_QUERY,
+        CallbackError::Encrypted => &refusals::ENCRYPTED_CALLBACK,
+        CallbackError::NotEncrypted => &refusals::PLAIN_CALLBACK,
+        CallbackError::Undecipherable => {
             tracing::warn!(
                 account = name,
                 "a signed callback cannot be deciphered: aes_key or appid are not the console's"
             );
             &refusals::UNDECIPHERABLE_CALLBACK
         }
-        BadCallback::Xml(_) => &refusals::MALFORMED_XML,
+        CallbackError::Xml(_) => &refusals::MALFORMED_XML,
     };
-    Problem::new(kind).detail(bad.to_string())
+    Problem::new(kind).with_detail(bad.to_string())
 }
 
-fn success() -> Response {
+fn success_response() -> Response {
     "success".into_response()
 }

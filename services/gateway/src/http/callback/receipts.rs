@@ -1,45 +1,48 @@
 //! What WeChat says became of messages: put on a queue, for the notifier to match to its notices.
 
-use super::hear::{Hearing, Reply};
+use super::hear::{PushHandler, Reply};
 use crate::http::refusals::{self, Problem};
 use paihao_contracts::names::RECEIPTS;
 use paihao_contracts::notice::Channel;
-use paihao_contracts::receipt::{Receipt, Received};
+use paihao_contracts::receipt::{Receipt, ReceiptStatus};
 use paihao_ledger::Entry;
-use paihao_wechat::callback::{Delivered, NoticeSent};
+use paihao_wechat::callback::{SubscriptionDelivery, TemplateDeliveryResult};
 use std::time::Duration;
 use tokio::time::timeout_at;
 
-impl Hearing<'_> {
+impl PushHandler<'_> {
     /// A template message was delivered, or not.
-    pub(super) async fn template_sent(
+    pub(super) async fn record_template_receipt(
         &self,
         message_id: Option<u64>,
-        fate: &Delivered,
+        fate: &TemplateDeliveryResult,
     ) -> Result<Reply, Problem> {
         let (receipt, said) = match fate {
-            Delivered::Success => (Received::Delivered, "success"),
-            Delivered::Refused => (Received::Refused, "failed:user block"),
-            Delivered::TooOften => (Received::TooOften, "failed:freq limit"),
-            Delivered::Failed(said) => (Received::Failed, said.as_str()),
+            TemplateDeliveryResult::Success => (ReceiptStatus::Delivered, "success"),
+            TemplateDeliveryResult::Refused => (ReceiptStatus::Refused, "failed:user block"),
+            TemplateDeliveryResult::RateLimited => (ReceiptStatus::TooOften, "failed:freq limit"),
+            TemplateDeliveryResult::Failed(said) => (ReceiptStatus::Failed, said.as_str()),
         };
         let identity = hex::encode(self.message.identity());
         let receipt = Receipt {
             channel: Channel::Template,
             message_id,
-            ..self.receipt(receipt, said, identity)
+            ..self.build_receipt(receipt, said, identity)
         };
-        self.hand_on(receipt).await?;
-        Ok(Reply::Nothing)
+        self.enqueue_receipt(receipt).await?;
+        Ok(Reply::Empty)
     }
 
     /// Subscription notices were delivered, or not.
-    pub(super) async fn notices_sent(&self, sent: &[NoticeSent]) -> Result<Reply, Problem> {
+    pub(super) async fn record_notice_receipts(
+        &self,
+        sent: &[SubscriptionDelivery],
+    ) -> Result<Reply, Problem> {
         for (i, sent) in sent.iter().enumerate() {
             let receipt = match sent.code {
-                Some(0) => Received::Delivered,
-                _ if sent.status.contains("block") => Received::Refused,
-                _ => Received::Failed,
+                Some(0) => ReceiptStatus::Delivered,
+                _ if sent.status.contains("block") => ReceiptStatus::Refused,
+                _ => ReceiptStatus::Failed,
             };
             // Several may come in one second, and only what is in their lists tells them apart.
             let id = sent.message.unwrap_or_default();
@@ -48,18 +51,18 @@ impl Hearing<'_> {
                 channel: Channel::Subscription,
                 template: Some(sent.template.clone()).filter(|template| !template.is_empty()),
                 message_id: sent.message.filter(|id| *id != 0),
-                ..self.receipt(receipt, &sent.status, identity)
+                ..self.build_receipt(receipt, &sent.status, identity)
             };
-            self.hand_on(receipt).await?;
+            self.enqueue_receipt(receipt).await?;
         }
-        Ok(Reply::Nothing)
+        Ok(Reply::Empty)
     }
 
-    fn receipt(&self, receipt: Received, said: &str, identity: String) -> Receipt {
+    fn build_receipt(&self, receipt: ReceiptStatus, said: &str, identity: String) -> Receipt {
         Receipt {
             v: 1,
-            account: self.name.to_owned(),
-            person: self.message.from_user.tag(self.name),
+            account: self.account_name.to_owned(),
+            person: self.message.from_user.pseudonym(self.account_name),
             channel: Channel::Template,
             template: None,
             message_id: None,
@@ -72,7 +75,7 @@ impl Hearing<'_> {
     }
 
     /// WeChat says it again if it cannot be kept.
-    async fn hand_on(&self, receipt: Receipt) -> Result<(), Problem> {
+    async fn enqueue_receipt(&self, receipt: Receipt) -> Result<(), Problem> {
         let key = format!("{}/{}", receipt.account, receipt.identity);
         let entry = Entry::new(serde_json::to_vec(&receipt).expect("string keys only"));
         let queued = self.door.ledger.enqueue(&RECEIPTS, &key, entry, Duration::ZERO);

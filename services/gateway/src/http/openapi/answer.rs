@@ -2,7 +2,7 @@
 //! [`Created`] for 201, [`Accepted`] for 202. A handler of something else answers a `Response`, and
 //! its operation says what is in it.
 
-use super::operation::{SchemaOf, schema_of};
+use super::operation::{SchemaFn, schema_of};
 use crate::http::refusals::Problem;
 use crate::http::state::Door;
 use axum::Json;
@@ -13,36 +13,38 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One way in which an operation answers.
-pub(crate) struct Answered {
+pub(crate) struct ResponseSpec {
     pub(super) status: StatusCode,
     pub(super) content_type: &'static str,
     /// Of JSON.
-    pub(super) schema: Option<SchemaOf>,
+    pub(super) schema: Option<SchemaFn>,
     /// Of a stream: each event by its name, with its data.
-    pub(super) events: Vec<(&'static str, SchemaOf)>,
+    pub(super) events: Vec<(&'static str, SchemaFn)>,
 }
 
-const STREAM: &str = "text/event-stream";
+const EVENT_STREAM: &str = "text/event-stream";
 
-impl Answered {
+impl ResponseSpec {
     pub(super) fn json<T: JsonSchema>(status: StatusCode) -> Self {
-        let schema = Some(schema_of::<T> as SchemaOf);
-        Answered { status, content_type: "application/json", schema, events: Vec::new() }
+        let schema = Some(schema_of::<T> as SchemaFn);
+        ResponseSpec { status, content_type: "application/json", schema, events: Vec::new() }
     }
 
-    pub(super) fn plain(content_type: &'static str) -> Self {
-        Answered { status: StatusCode::OK, content_type, schema: None, events: Vec::new() }
+    pub(super) fn content(content_type: &'static str) -> Self {
+        ResponseSpec { status: StatusCode::OK, content_type, schema: None, events: Vec::new() }
     }
 
-    pub(super) fn nothing() -> Self {
-        Answered { status: StatusCode::NO_CONTENT, ..Answered::plain("") }
+    pub(super) fn no_content() -> Self {
+        ResponseSpec { status: StatusCode::NO_CONTENT, ..ResponseSpec::content("") }
     }
 
     /// The events of the stream among these answers.
-    pub(super) fn stream(answers: &mut Vec<Answered>) -> &mut Vec<(&'static str, SchemaOf)> {
-        let found = answers.iter().position(|answer| answer.content_type == STREAM);
+    pub(super) fn stream_events_mut(
+        answers: &mut Vec<ResponseSpec>,
+    ) -> &mut Vec<(&'static str, SchemaFn)> {
+        let found = answers.iter().position(|answer| answer.content_type == EVENT_STREAM);
         let place = found.unwrap_or_else(|| {
-            answers.push(Answered::plain(STREAM));
+            answers.push(ResponseSpec::content(EVENT_STREAM));
             answers.len() - 1
         });
         &mut answers[place].events
@@ -50,14 +52,14 @@ impl Answered {
 }
 
 /// A type that a handler may answer.
-pub(crate) trait Answer: IntoResponse {
+pub(crate) trait ApiResponse: IntoResponse {
     /// What it says of itself.
-    fn answered() -> Vec<Answered>;
+    fn response_specs() -> Vec<ResponseSpec>;
 }
 
-impl<T: Serialize + JsonSchema> Answer for Json<T> {
-    fn answered() -> Vec<Answered> {
-        vec![Answered::json::<T>(StatusCode::OK)]
+impl<T: Serialize + JsonSchema> ApiResponse for Json<T> {
+    fn response_specs() -> Vec<ResponseSpec> {
+        vec![ResponseSpec::json::<T>(StatusCode::OK)]
     }
 }
 
@@ -70,9 +72,9 @@ impl<T: Serialize> IntoResponse for Created<T> {
     }
 }
 
-impl<T: Serialize + JsonSchema> Answer for Created<T> {
-    fn answered() -> Vec<Answered> {
-        vec![Answered::json::<T>(StatusCode::CREATED)]
+impl<T: Serialize + JsonSchema> ApiResponse for Created<T> {
+    fn response_specs() -> Vec<ResponseSpec> {
+        vec![ResponseSpec::json::<T>(StatusCode::CREATED)]
     }
 }
 
@@ -85,30 +87,30 @@ impl<T: Serialize> IntoResponse for Accepted<T> {
     }
 }
 
-impl<T: Serialize + JsonSchema> Answer for Accepted<T> {
-    fn answered() -> Vec<Answered> {
-        vec![Answered::json::<T>(StatusCode::ACCEPTED)]
+impl<T: Serialize + JsonSchema> ApiResponse for Accepted<T> {
+    fn response_specs() -> Vec<ResponseSpec> {
+        vec![ResponseSpec::json::<T>(StatusCode::ACCEPTED)]
     }
 }
 
 /// 200 with something and its revision as the ETag.
-pub(crate) struct Tagged<T>(pub(crate) u64, pub(crate) T);
+pub(crate) struct WithEtag<T>(pub(crate) u64, pub(crate) T);
 
-impl<T: Serialize> IntoResponse for Tagged<T> {
+impl<T: Serialize> IntoResponse for WithEtag<T> {
     fn into_response(self) -> Response {
         ([(header::ETAG, format!("\"{}\"", self.0))], Json(self.1)).into_response()
     }
 }
 
-impl<T: Serialize + JsonSchema> Answer for Tagged<T> {
-    fn answered() -> Vec<Answered> {
-        vec![Answered::json::<T>(StatusCode::OK)]
+impl<T: Serialize + JsonSchema> ApiResponse for WithEtag<T> {
+    fn response_specs() -> Vec<ResponseSpec> {
+        vec![ResponseSpec::json::<T>(StatusCode::OK)]
     }
 }
 
 /// What the operation says.
-impl Answer for Response {
-    fn answered() -> Vec<Answered> {
+impl ApiResponse for Response {
+    fn response_specs() -> Vec<ResponseSpec> {
         Vec::new()
     }
 }
@@ -118,37 +120,37 @@ impl Answer for Response {
     message = "a route of the API answers `Result<A, Problem>`, A one of `openapi::answer`",
     note = "and takes what axum's handlers take"
 )]
-pub(crate) trait Answering<T>: Handler<T, Door> {
+pub(crate) trait ApiHandler<T>: Handler<T, Door> {
     /// What it answers when it does not refuse.
-    type Answer: Answer;
+    type Response: ApiResponse;
 }
 
 /// One that looks at nothing.
-impl<F, Fut, A> Answering<((),)> for F
+impl<F, Fut, A> ApiHandler<((),)> for F
 where
     F: Handler<((),), Door> + FnOnce() -> Fut,
     Fut: Future<Output = Result<A, Problem>>,
-    A: Answer,
+    A: ApiResponse,
 {
-    type Answer = A;
+    type Response = A;
 }
 
-macro_rules! handlers {
+macro_rules! impl_api_handler {
     ($(($($given:ident)*),)*) => {
         $(
-            impl<F, Fut, A, M, $($given,)*> Answering<(M, $($given,)*)> for F
+            impl<F, Fut, A, M, $($given,)*> ApiHandler<(M, $($given,)*)> for F
             where
                 F: Handler<(M, $($given,)*), Door> + FnOnce($($given),*) -> Fut,
                 Fut: Future<Output = Result<A, Problem>>,
-                A: Answer,
+                A: ApiResponse,
             {
-                type Answer = A;
+                type Response = A;
             }
         )*
     };
 }
 
-handlers! {
+impl_api_handler! {
     (T1), (T1 T2), (T1 T2 T3), (T1 T2 T3 T4), (T1 T2 T3 T4 T5), (T1 T2 T3 T4 T5 T6),
     (T1 T2 T3 T4 T5 T6 T7), (T1 T2 T3 T4 T5 T6 T7 T8),
 }

@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 document of described routes.
 
 use super::Route;
-use super::operation::{Access, Operation, Repeat, Role, SchemaOf};
-use crate::http::refusals::{Kind, ProblemSeen};
+use super::operation::{Access, Idempotency, Operation, Role, SchemaFn};
+use crate::http::refusals::{ProblemDetails, ProblemKind};
 use axum::http::StatusCode;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// What stands between braces in paths. A name means the same everywhere.
-const PLACES: &[(&str, &str)] = &[
+const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("account", "The account's name in the configuration"),
     ("counter", "The counter's id"),
     ("id", "The webhook's id"),
@@ -27,17 +27,17 @@ const PLACES: &[(&str, &str)] = &[
 
 /// Schemas of what is taken and of what is answered: the same type may differ in the two.
 struct Schemas {
-    taken: SchemaGenerator,
-    answered: SchemaGenerator,
+    request: SchemaGenerator,
+    response: SchemaGenerator,
 }
 
-pub(super) fn of(routes: &[Route]) -> Value {
+pub(super) fn build(routes: &[Route]) -> Value {
     let settings = || {
         SchemaSettings::draft2020_12().with(|s| s.definitions_path = "/components/schemas".into())
     };
     let mut schemas = Schemas {
-        taken: settings().for_deserialize().into_generator(),
-        answered: settings().for_serialize().into_generator(),
+        request: settings().for_deserialize().into_generator(),
+        response: settings().for_serialize().into_generator(),
     };
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     let mut ids = BTreeMap::new();
@@ -45,7 +45,7 @@ pub(super) fn of(routes: &[Route]) -> Value {
         if let Some(other) = ids.insert(operation.id, path) {
             panic!("{path} and {other} are both called {}", operation.id);
         }
-        let described = described(path, method, operation, &mut schemas);
+        let described = operation_object(path, method, operation, &mut schemas);
         paths.entry(path).or_default().insert((*method).to_owned(), described);
     }
     json!({
@@ -76,7 +76,7 @@ pub(super) fn of(routes: &[Route]) -> Value {
 }
 
 fn components(schemas: Schemas) -> Map<String, Value> {
-    let Schemas { mut taken, mut answered } = schemas;
+    let Schemas { request: mut taken, response: mut answered } = schemas;
     let mut components = answered.take_definitions(true);
     for (name, schema) in taken.take_definitions(true) {
         if let Some(other) = components.insert(name.clone(), schema.clone()) {
@@ -94,7 +94,7 @@ fn components(schemas: Schemas) -> Map<String, Value> {
     components
 }
 
-fn described(path: &str, method: &str, is: &Operation, schemas: &mut Schemas) -> Value {
+fn operation_object(path: &str, method: &str, is: &Operation, schemas: &mut Schemas) -> Value {
     let at = format!("{} {path}", method.to_uppercase());
     let mut described = Map::new();
     let mut say = |name: &str, value: Value| described.insert(name.to_owned(), value);
@@ -105,8 +105,9 @@ fn described(path: &str, method: &str, is: &Operation, schemas: &mut Schemas) ->
         say("parameters", parameters.into());
     }
     if let Some((content_type, of)) = is.body {
-        let schema = of(&mut schemas.taken).to_value();
-        let definition = definition(&schema).and_then(|name| schemas.taken.definitions().get(name));
+        let schema = of(&mut schemas.request).to_value();
+        let definition =
+            definition_name(&schema).and_then(|name| schemas.request.definitions().get(name));
         let needed = definition.is_none_or(|definition| definition.get("required").is_some());
         let content = json!({ content_type: { "schema": schema } });
         say("requestBody", json!({ "required": needed, "content": content }));
@@ -114,23 +115,23 @@ fn described(path: &str, method: &str, is: &Operation, schemas: &mut Schemas) ->
     say("responses", responses(&at, is, schemas).into());
     let known = json!([{ "key": [] }, { "session": [] }]);
     match is.access {
-        Access::Open | Access::WeChat => say("security", json!([])),
-        Access::Key(roles) => {
+        Access::Public | Access::WeChat => say("security", json!([])),
+        Access::Site(roles) => {
             say("x-roles", roles.iter().map(|role: &Role| role.name()).collect());
             say("security", known.clone())
         }
-        Access::Known(roles) => {
+        Access::Authenticated(roles) => {
             say("x-roles", roles.iter().map(|role: &Role| role.name()).collect());
             say("security", known)
         }
     };
-    match (is.repeat, method) {
-        (Repeat::Unsaid, "get") => {}
-        (Repeat::Unsaid, _) => {
+    match (is.idempotency, method) {
+        (Idempotency::Unspecified, "get") => {}
+        (Idempotency::Unspecified, _) => {
             panic!("{at} writes: it is `keyed()`, or `repeatable` for a reason that it says")
         }
-        (Repeat::Keyed, _) => {}
-        (Repeat::Harmless(why), _) => drop(say("x-repeatable", why.into())),
+        (Idempotency::Keyed, _) => {}
+        (Idempotency::Unkeyed(why), _) => drop(say("x-repeatable", why.into())),
     }
     described.into()
 }
@@ -139,7 +140,7 @@ fn parameters(at: &str, path: &str, is: &Operation, schemas: &mut Schemas) -> Ve
     let mut parameters = Vec::new();
     let places = path.split('{').skip(1).map(|rest| rest.split('}').next().unwrap_or_default());
     for place in places {
-        let known = PLACES.iter().find(|(name, _)| *name == place);
+        let known = PATH_PARAMETERS.iter().find(|(name, _)| *name == place);
         let (name, meaning) = known.unwrap_or_else(|| panic!("{at}: say what {{{place}}} is"));
         parameters.push(json!({
             "name": name, "in": "path", "required": true, "description": meaning,
@@ -147,7 +148,7 @@ fn parameters(at: &str, path: &str, is: &Operation, schemas: &mut Schemas) -> Ve
         }));
     }
     if let Some(query) = is.query {
-        for (name, mut schema, required) in fields(at, query, &mut schemas.taken) {
+        for (name, mut schema, required) in query_fields(at, query, &mut schemas.request) {
             let meaning = schema.as_object_mut().and_then(|schema| schema.remove("description"));
             let mut parameter =
                 json!({ "name": name, "in": "query", "required": required, "schema": schema });
@@ -167,14 +168,18 @@ fn parameters(at: &str, path: &str, is: &Operation, schemas: &mut Schemas) -> Ve
 }
 
 /// The name under which a schema stands that is a reference.
-fn definition(schema: &Value) -> Option<&str> {
+fn definition_name(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.rsplit('/').next()
 }
 
 /// The fields of a query's type, which is a struct and stands nowhere else.
-fn fields(at: &str, query: SchemaOf, schemas: &mut SchemaGenerator) -> Vec<(String, Value, bool)> {
+fn query_fields(
+    at: &str,
+    query: SchemaFn,
+    schemas: &mut SchemaGenerator,
+) -> Vec<(String, Value, bool)> {
     let reference = query(schemas).to_value();
-    let name = definition(&reference).unwrap_or_else(|| panic!("{at}: a query is a struct"));
+    let name = definition_name(&reference).unwrap_or_else(|| panic!("{at}: a query is a struct"));
     let object = schemas.definitions_mut().remove(name).expect("it was referred to");
     let required = object["required"].as_array().cloned().unwrap_or_default();
     let properties = object["properties"].as_object().cloned().unwrap_or_default();
@@ -186,19 +191,19 @@ fn fields(at: &str, query: SchemaOf, schemas: &mut SchemaGenerator) -> Vec<(Stri
 }
 
 fn responses(at: &str, is: &Operation, schemas: &mut Schemas) -> Map<String, Value> {
-    assert!(!is.answers.is_empty(), "{at}: say what it answers");
+    assert!(!is.responses.is_empty(), "{at}: say what it answers");
     let mut responses = Map::new();
-    for answer in &is.answers {
+    for answer in &is.responses {
         let mut content = Map::new();
         if let Some(schema) = answer.schema {
-            content.insert("schema".to_owned(), schema(&mut schemas.answered).to_value());
+            content.insert("schema".to_owned(), schema(&mut schemas.response).to_value());
         } else if answer.content_type.starts_with("text/") {
             content.insert("schema".to_owned(), json!({ "type": "string" }));
         }
         if !answer.events.is_empty() {
             let events = answer.events.iter();
             let events =
-                events.map(|(name, of)| ((*name).to_owned(), of(&mut schemas.answered).to_value()));
+                events.map(|(name, of)| ((*name).to_owned(), of(&mut schemas.response).to_value()));
             content.insert("x-events".to_owned(), events.collect::<Map<_, _>>().into());
         }
         let status = answer.status.as_str().to_owned();
@@ -210,11 +215,11 @@ fn responses(at: &str, is: &Operation, schemas: &mut Schemas) -> Map<String, Val
             response["content"][answer.content_type] = content.into();
         }
     }
-    let mut refusals: BTreeMap<StatusCode, Vec<&Kind>> = BTreeMap::new();
+    let mut refusals: BTreeMap<StatusCode, Vec<&ProblemKind>> = BTreeMap::new();
     for kind in &is.refusals {
         refusals.entry(kind.status).or_default().push(kind);
     }
-    let problem = schemas.answered.subschema_for::<ProblemSeen>();
+    let problem = schemas.response.subschema_for::<ProblemDetails>();
     for (status, kinds) in refusals {
         let sentences: Vec<_> =
             kinds.iter().map(|kind| format!("`{}`: {}", kind.code, kind.en)).collect();

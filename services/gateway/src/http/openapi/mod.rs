@@ -19,25 +19,27 @@
 //! - **Types.** What is answered derives `Serialize` and `JsonSchema`, what is taken `Deserialize`
 //!   and `JsonSchema`. Their doc comments stand in the document, and their names too: call them so
 //!   that they can be told apart there ([`answer`] lists what a handler may answer).
-//! - **Who.** [`OPEN`], [`ANY_KEY`] or the roles of a staff key. A key brings its own refusals with
+//! - **Who.** [`PUBLIC`], [`ANY_SITE_ROLE`] or the roles of a staff key. A key brings its own refusals with
 //!   it (`unauthorised`, `unknown_site`, `not_your_site`, and `not_allowed` unless any key will do),
-//!   as `takes`, `queried` and `keyed` do; whatever else the handler says no to is listed.
+//!   as `json_body`, `query` and `keyed` do; whatever else the handler says no to is listed.
 //! - **Writes** take an `Idempotency-Key` ([`Operation::keyed`]) or say why they need none
-//!   ([`Operation::repeatable`]).
+//!   ([`Operation::without_idempotency_key`]).
 //!
 //! Then write `docs/reference/openapi.json` anew: `PAIHAO_WRITE=1 cargo test -p paihao-gateway --lib described`.
-//! After a conflict in that file, the same writes it right. The tests in `services/gateway/tests/document`
+//! After a conflict in that file, the same writes it right. The tests in `services/gateway/tests/it/openapi`
 //! ask every operation of the document: they say what they miss of a new one (an act of staff wants a
-//! row in `acts.rs`, a reading one a line in `answers.rs`, and each refusal a line of a script).
+//! row in `acts.rs`, a reading one a line in `responses.rs`, and each refusal a line of a script).
 
 pub(crate) mod answer;
 mod document;
 mod operation;
 
-pub(crate) use operation::{ANY_KEY, Access, LOGGED_IN, MANAGERS, OPEN, Operation, Role, op};
+pub(crate) use operation::{
+    ANY_SITE_ROLE, AUTHENTICATED, Access, MANAGERS, Operation, PUBLIC, Role, endpoint,
+};
 
 use crate::http::state::Door;
-use answer::Answering;
+use answer::ApiHandler;
 use axum::Router;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use serde_json::Value;
@@ -63,7 +65,7 @@ impl Routes {
     }
 
     /// Reads something.
-    pub(crate) fn get<T: 'static, H: Answering<T>>(
+    pub(crate) fn get<T: 'static, H: ApiHandler<T>>(
         self,
         path: &str,
         handler: H,
@@ -73,7 +75,7 @@ impl Routes {
     }
 
     /// Does something.
-    pub(crate) fn post<T: 'static, H: Answering<T>>(
+    pub(crate) fn post<T: 'static, H: ApiHandler<T>>(
         self,
         path: &str,
         handler: H,
@@ -84,7 +86,7 @@ impl Routes {
 
     /// Puts something in the place of what is there.
     #[allow(dead_code, reason = "the first route of this method is about to come")]
-    pub(crate) fn put<T: 'static, H: Answering<T>>(
+    pub(crate) fn put<T: 'static, H: ApiHandler<T>>(
         self,
         path: &str,
         handler: H,
@@ -95,7 +97,7 @@ impl Routes {
 
     /// Changes a part of what is there.
     #[allow(dead_code, reason = "the first route of this method is about to come")]
-    pub(crate) fn patch<T: 'static, H: Answering<T>>(
+    pub(crate) fn patch<T: 'static, H: ApiHandler<T>>(
         self,
         path: &str,
         handler: H,
@@ -106,7 +108,7 @@ impl Routes {
 
     /// Takes something away.
     #[allow(dead_code, reason = "the first route of this method is about to come")]
-    pub(crate) fn delete<T: 'static, H: Answering<T>>(
+    pub(crate) fn delete<T: 'static, H: ApiHandler<T>>(
         self,
         path: &str,
         handler: H,
@@ -115,7 +117,7 @@ impl Routes {
         self.add(MethodFilter::DELETE, "delete", path, handler, is)
     }
 
-    fn add<T: 'static, H: Answering<T>>(
+    fn add<T: 'static, H: ApiHandler<T>>(
         mut self,
         filter: MethodFilter,
         method: &'static str,
@@ -124,8 +126,8 @@ impl Routes {
         operation: Operation,
     ) -> Self {
         self.router = self.router.route(path, on(filter, handler));
-        let operation = operation.answering::<H::Answer>();
-        let operation = if method == "get" { operation } else { operation.writing() };
+        let operation = operation.with_responses_of::<H::Response>();
+        let operation = if method == "get" { operation } else { operation.with_write_refusals() };
         self.routes.push(Route { method, path: path.to_owned(), operation });
         self
     }
@@ -152,6 +154,6 @@ impl Routes {
     /// The OpenAPI document of all of them. Panics where a route says something that cannot stand
     /// in one, which the test of `docs/reference/openapi.json` finds first.
     pub(crate) fn document(&self) -> Value {
-        document::of(&self.routes)
+        document::build(&self.routes)
     }
 }

@@ -1,22 +1,22 @@
 //! What one route is: who may, what it takes, what it answers and what it refuses.
 
-use super::answer::{Answer, Answered};
-use crate::http::refusals::{self, Kind};
+use super::answer::{ApiResponse, ResponseSpec};
+use crate::http::refusals::{self, ProblemKind};
 use axum::http::StatusCode;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 /// Makes a type's schema.
-pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+pub(super) type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
 
 /// Who may do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Anybody.
-    Open,
+    Public,
     /// Whoever has a key of the site in one of these roles.
-    Key(&'static [Role]),
+    Site(&'static [Role]),
     /// Whoever has a key or a session in one of these roles: it is about no site, or about several.
-    Known(&'static [Role]),
+    Authenticated(&'static [Role]),
     /// WeChat, which signs what it says.
     WeChat,
 }
@@ -50,26 +50,26 @@ impl Role {
 }
 
 /// Anybody may.
-pub(crate) const OPEN: Access = Access::Open;
+pub(crate) const PUBLIC: Access = Access::Public;
 
 /// Whoever has a key of the site, whatever its role.
-pub(crate) const ANY_KEY: Access = Access::Key(Role::ALL);
+pub(crate) const ANY_SITE_ROLE: Access = Access::Site(Role::ALL);
 
 /// Somebody whom the server knows, wherever they work.
-pub(crate) const LOGGED_IN: Access = Access::Known(Role::ALL);
+pub(crate) const AUTHENTICATED: Access = Access::Authenticated(Role::ALL);
 
 /// Whoever runs something, wherever it is.
-pub(crate) const MANAGERS: Access = Access::Known(&[Role::Manager]);
+pub(crate) const MANAGERS: Access = Access::Authenticated(&[Role::Manager]);
 
 /// How often a write may be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeat {
+pub(super) enum Idempotency {
     /// It writes nothing.
-    Unsaid,
+    Unspecified,
     /// An `Idempotency-Key` names the wish.
     Keyed,
     /// It needs none, for this reason.
-    Harmless(&'static str),
+    Unkeyed(&'static str),
 }
 
 /// What a route is.
@@ -77,19 +77,19 @@ pub(crate) struct Operation {
     pub(super) id: &'static str,
     pub(super) summary: &'static str,
     pub(super) access: Access,
-    pub(super) query: Option<SchemaOf>,
+    pub(super) query: Option<SchemaFn>,
     pub(super) headers: Vec<(&'static str, &'static str)>,
-    pub(super) body: Option<(&'static str, SchemaOf)>,
-    pub(super) answers: Vec<Answered>,
-    pub(super) refusals: Vec<&'static Kind>,
-    pub(super) repeat: Repeat,
+    pub(super) body: Option<(&'static str, SchemaFn)>,
+    pub(super) responses: Vec<ResponseSpec>,
+    pub(super) refusals: Vec<&'static ProblemKind>,
+    pub(super) idempotency: Idempotency,
 }
 
 /// An operation of this name, which clients of the API use, and what it does in a sentence.
-pub(crate) fn op(id: &'static str, summary: &'static str, access: Access) -> Operation {
+pub(crate) fn endpoint(id: &'static str, summary: &'static str, access: Access) -> Operation {
     let refusals = match access {
-        Access::Open => vec![],
-        Access::Key(roles) => {
+        Access::Public => vec![],
+        Access::Site(roles) => {
             let mut refusals =
                 vec![&refusals::UNAUTHORISED, &refusals::NOT_YOUR_SITE, &refusals::UNKNOWN_SITE];
             // Keys and sessions of the book are read from the ledger.
@@ -99,7 +99,7 @@ pub(crate) fn op(id: &'static str, summary: &'static str, access: Access) -> Ope
             }
             refusals
         }
-        Access::Known(roles) => {
+        Access::Authenticated(roles) => {
             let mut refusals = vec![&refusals::UNAUTHORISED, &refusals::LEDGER_UNAVAILABLE];
             if roles != Role::ALL {
                 refusals.push(&refusals::NOT_ALLOWED);
@@ -120,9 +120,9 @@ pub(crate) fn op(id: &'static str, summary: &'static str, access: Access) -> Ope
         query: None,
         headers: Vec::new(),
         body: None,
-        answers: Vec::new(),
+        responses: Vec::new(),
         refusals,
-        repeat: Repeat::Unsaid,
+        idempotency: Idempotency::Unspecified,
     }
 }
 
@@ -134,19 +134,19 @@ pub(super) fn schema_of<T: JsonSchema>(schemas: &mut SchemaGenerator) -> Schema 
 impl Operation {
     /// Takes a JSON body. It may be left out where the type needs none of its fields: then it is
     /// `{}`.
-    pub(crate) fn takes<T: JsonSchema>(self) -> Self {
-        self.takes_as::<T>("application/json")
+    pub(crate) fn json_body<T: JsonSchema>(self) -> Self {
+        self.body_as::<T>("application/json")
             .refuses(&[&refusals::MALFORMED_REQUEST, &refusals::BODY_TOO_LARGE])
     }
 
     /// Takes a body of another kind.
-    pub(crate) fn takes_as<T: JsonSchema>(mut self, content_type: &'static str) -> Self {
+    pub(crate) fn body_as<T: JsonSchema>(mut self, content_type: &'static str) -> Self {
         self.body = Some((content_type, schema_of::<T>));
         self
     }
 
     /// Has a query of these fields.
-    pub(crate) fn queried<T: JsonSchema>(mut self) -> Self {
+    pub(crate) fn query<T: JsonSchema>(mut self) -> Self {
         self.query = Some(schema_of::<T>);
         match self.access {
             // What WeChat signs with is refused by names of its own.
@@ -162,8 +162,8 @@ impl Operation {
     }
 
     /// A repeated wish of the same `Idempotency-Key` is done once.
-    pub(crate) fn keyed(mut self) -> Self {
-        self.repeat = Repeat::Keyed;
+    pub(crate) fn idempotency_key(mut self) -> Self {
+        self.idempotency = Idempotency::Keyed;
         self.refuses(&[&refusals::MALFORMED_IDEMPOTENCY_KEY, &refusals::IDEMPOTENCY_KEY_REUSED])
             .header(
                 "Idempotency-Key",
@@ -173,20 +173,20 @@ impl Operation {
 
     /// A repeated wish of the same `Idempotency-Key` is done once, and refused from then on: what it
     /// was answered is kept nowhere.
-    pub(crate) fn keyed_once(mut self) -> Self {
-        self.repeat = Repeat::Keyed;
+    pub(crate) fn single_use_idempotency_key(mut self) -> Self {
+        self.idempotency = Idempotency::Keyed;
         self.refuses(&[&refusals::MALFORMED_IDEMPOTENCY_KEY, &refusals::KEY_MADE_BEFORE])
             .header("Idempotency-Key", "Names the wish: repeated it is refused, and done once")
     }
 
     /// A write that needs no key, for this reason.
-    pub(crate) fn repeatable(mut self, why: &'static str) -> Self {
-        self.repeat = Repeat::Harmless(why);
+    pub(crate) fn without_idempotency_key(mut self, why: &'static str) -> Self {
+        self.idempotency = Idempotency::Unkeyed(why);
         self
     }
 
     /// Refuses for these reasons too.
-    pub(crate) fn refuses(mut self, kinds: &[&'static Kind]) -> Self {
+    pub(crate) fn refuses(mut self, kinds: &[&'static ProblemKind]) -> Self {
         for kind in kinds {
             if !self.refusals.contains(kind) {
                 self.refusals.push(kind);
@@ -196,39 +196,39 @@ impl Operation {
     }
 
     /// Answers something that its handler's type does not tell: pictures, texts.
-    pub(crate) fn answers_with(mut self, content_type: &'static str) -> Self {
-        self.answers.push(Answered::plain(content_type));
+    pub(crate) fn responds_with(mut self, content_type: &'static str) -> Self {
+        self.responses.push(ResponseSpec::content(content_type));
         self
     }
 
     /// Answers JSON with this status, which its handler's type does not tell.
-    pub(crate) fn answers_as<T: JsonSchema>(mut self, status: StatusCode) -> Self {
-        self.answers.push(Answered::json::<T>(status));
+    pub(crate) fn responds_json<T: JsonSchema>(mut self, status: StatusCode) -> Self {
+        self.responses.push(ResponseSpec::json::<T>(status));
         self
     }
 
     /// Answers 204, and nothing in it.
-    pub(crate) fn answers_nothing(mut self) -> Self {
-        self.answers.push(Answered::nothing());
+    pub(crate) fn responds_no_content(mut self) -> Self {
+        self.responses.push(ResponseSpec::no_content());
         self
     }
 
     /// Answers a stream of server-sent events; this is one of them, with its data.
-    pub(crate) fn tells<T: JsonSchema>(mut self, event: &'static str) -> Self {
-        Answered::stream(&mut self.answers).push((event, schema_of::<T>));
+    pub(crate) fn sends_event<T: JsonSchema>(mut self, event: &'static str) -> Self {
+        ResponseSpec::stream_events_mut(&mut self.responses).push((event, schema_of::<T>));
         self
     }
 
     /// It writes: what a browser's session does is not done for pages of others.
-    pub(super) fn writing(self) -> Self {
+    pub(super) fn with_write_refusals(self) -> Self {
         match self.access {
-            Access::Key(_) | Access::Known(_) => self.refuses(&[&refusals::CROSS_SITE]),
-            Access::Open | Access::WeChat => self,
+            Access::Site(_) | Access::Authenticated(_) => self.refuses(&[&refusals::CROSS_SITE]),
+            Access::Public | Access::WeChat => self,
         }
     }
 
-    pub(super) fn answering<A: Answer>(mut self) -> Self {
-        self.answers.extend(A::answered());
+    pub(super) fn with_responses_of<A: ApiResponse>(mut self) -> Self {
+        self.responses.extend(A::response_specs());
         self
     }
 }

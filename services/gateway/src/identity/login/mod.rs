@@ -9,14 +9,14 @@ pub(crate) mod words;
 
 use crate::identity::roster::Roster;
 use paihao_chassis::entropy;
-use paihao_contracts::session::LoginTo;
+use paihao_contracts::session::LoginTarget;
 use settings::LoginSettings;
 
 /// Who made the first of all a manager.
-pub(crate) const FIRST: &str = "first";
+pub(crate) const FIRST_MANAGER_AUTHOR: &str = "first";
 
 /// What is logged in to, for people.
-pub(crate) struct Target {
+pub(crate) struct LoginDestination {
     pub(crate) name: String,
     /// The account whose code is scanned.
     pub(crate) account: String,
@@ -25,11 +25,14 @@ pub(crate) struct Target {
 }
 
 /// What a login is to; `None` if that is not there any more.
-pub(crate) fn target(settings: &LoginSettings, to: &LoginTo) -> Option<Target> {
+pub(crate) fn login_destination(
+    settings: &LoginSettings,
+    to: &LoginTarget,
+) -> Option<LoginDestination> {
     let own = |staff_only| {
-        let host = settings.public.as_deref().and_then(|public| public.split("://").nth(1));
+        let host = settings.public_url.as_deref().and_then(|public| public.split("://").nth(1));
         let name = host.map_or("排号后台 paihao".to_owned(), |host| format!("排号 · {host}"));
-        Some(Target {
+        Some(LoginDestination {
             name,
             account: settings.account.clone()?,
             confirm: settings.confirm,
@@ -37,11 +40,11 @@ pub(crate) fn target(settings: &LoginSettings, to: &LoginTo) -> Option<Target> {
         })
     };
     match to {
-        LoginTo::Staff => own(true),
-        LoginTo::First => own(false),
-        LoginTo::Client(wish) => {
+        LoginTarget::Staff => own(true),
+        LoginTarget::First => own(false),
+        LoginTarget::Client(wish) => {
             let client = settings.clients.get(&wish.client)?;
-            Some(Target {
+            Some(LoginDestination {
                 name: client.name.clone(),
                 account: client.account.clone(),
                 confirm: client.confirm,
@@ -52,12 +55,12 @@ pub(crate) fn target(settings: &LoginSettings, to: &LoginTo) -> Option<Target> {
 }
 
 /// An id for a member that nobody has or had.
-pub(crate) fn fresh_member() -> String {
+pub(crate) fn new_member_id() -> String {
     format!("m_{}", hex::encode(entropy::bytes::<6>()))
 }
 
 /// The code with which the first of all becomes a manager, until there was one. Every replica makes
 /// the same of the deployment's secret, so that nothing has to be agreed on.
-pub(crate) fn first_code(roster: &Roster) -> Option<String> {
-    if roster.has_begun() { None } else { roster.tag("first manager", &[]) }
+pub(crate) fn first_manager_code(roster: &Roster) -> Option<String> {
+    if roster.has_had_members() { None } else { roster.tag("first manager", &[]) }
 }

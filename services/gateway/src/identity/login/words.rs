@@ -1,26 +1,26 @@
 //! What somebody reads on their phone who logs in: to what, from where, and what to do.
 
-use paihao_contracts::session::LoginWish;
+use paihao_contracts::session::LoginRequest;
 
 /// Asks whether it is them. Answered by writing, since that works for every kind of account: a menu
 /// needs a certified one, and a link a domain that WeChat knows.
-pub(crate) fn ask(target: &str, wish: &LoginWish) -> String {
-    let LoginWish { browser, address, .. } = wish;
+pub(crate) fn confirmation_prompt(target: &str, wish: &LoginRequest) -> String {
+    let LoginRequest { browser, address, .. } = wish;
     format!(
         "登录确认\n您正在登录「{target}」\n浏览器：{browser}\n来自：{address}\n\n是您本人，请回复 1；不是，请回复 0。\n\nLogging in to {target} from {browser}, {address}. Reply 1 to confirm, 0 if it is not you."
     )
 }
 
 /// Says that the browser is in.
-pub(crate) fn done(target: &str, wish: &LoginWish) -> String {
-    let LoginWish { browser, address, .. } = wish;
+pub(crate) fn login_succeeded(target: &str, wish: &LoginRequest) -> String {
+    let LoginRequest { browser, address, .. } = wish;
     format!(
         "登录成功\n「{target}」\n浏览器：{browser}\n来自：{address}\n\nLogged in to {target} from {browser}, {address}."
     )
 }
 
 /// Says that the browser is not in.
-pub(crate) fn refused() -> String {
+pub(crate) fn login_refused() -> String {
     "已拒绝这次登录。\n\nThe login is refused.".into()
 }
 
@@ -30,12 +30,12 @@ pub(crate) fn not_staff() -> String {
 }
 
 /// To somebody who came too late.
-pub(crate) fn taken() -> String {
+pub(crate) fn code_already_scanned() -> String {
     "这个二维码已有人扫过，请刷新页面后再扫。\n\nSomebody else has scanned this code. Reload the page and scan again.".into()
 }
 
 /// To whoever works here from now on.
-pub(crate) fn joined(name: &str, manager: bool) -> String {
+pub(crate) fn welcome_member(name: &str, manager: bool) -> String {
     let (zh, en) = if manager { ("管理员", "a manager") } else { ("工作人员", "staff") };
     format!(
         "欢迎，{name}。您现在是{zh}，可以在登录页扫码登录。\n\nWelcome, {name}. You are {en} now, and log in by scanning."
@@ -43,6 +43,6 @@ pub(crate) fn joined(name: &str, manager: bool) -> String {
 }
 
 /// To somebody who works here already, or scanned what was used.
-pub(crate) fn already() -> String {
+pub(crate) fn invitation_unusable() -> String {
     "这个邀请不能再用：您已是工作人员，或邀请已被使用。\n\nThis invitation is of no use: you work here already, or it was used.".into()
 }

@@ -1,37 +1,37 @@
 //! What another site asks for when it sends a browser here: checked, once, for page and API.
 
 use crate::http::refusals::{self, Problem};
-use crate::identity::login::settings::{Client, LoginSettings};
-use paihao_contracts::session::ClientWish;
+use crate::identity::login::settings::{LoginSettings, OAuthClient};
+use paihao_contracts::session::AuthorizationRequest;
 use std::collections::BTreeMap;
 use url::Url;
 use url::form_urlencoded;
 
 /// Characters of `state` and `nonce` that are carried along.
-const LONGEST: usize = 512;
+const MAX_PARAM_CHARS: usize = 512;
 
 /// Why a browser is not shown a code.
-pub(crate) enum Misled {
+pub(crate) enum AuthorizeError {
     /// Nobody can be told but the one in front of the browser: where it came from is not known.
-    Here(Problem),
+    Direct(Problem),
     /// The site is told, by sending the browser back.
-    Back(String),
+    Redirect(String),
 }
 
 /// Fields of a query or a form, each at most once.
-pub(crate) fn fields(text: &str) -> Result<BTreeMap<String, String>, Problem> {
+pub(crate) fn parse_params(text: &str) -> Result<BTreeMap<String, String>, Problem> {
     let mut fields = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         if fields.insert(name.to_string(), value.into_owned()).is_some() {
             let detail = format!("{name} is there twice");
-            return Err(Problem::new(&refusals::MALFORMED_REQUEST).detail(detail));
+            return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
         }
     }
     Ok(fields)
 }
 
 /// Where a browser is sent with an answer.
-pub(crate) fn back(redirect: &str, state: Option<&str>, answer: &[(&str, &str)]) -> String {
+pub(crate) fn redirect_url(redirect: &str, state: Option<&str>, answer: &[(&str, &str)]) -> String {
     let Ok(mut url) = Url::parse(redirect) else { return redirect.to_owned() };
     url.query_pairs_mut().extend_pairs(answer);
     if let Some(state) = state {
@@ -41,23 +41,27 @@ pub(crate) fn back(redirect: &str, state: Option<&str>, answer: &[(&str, &str)])
 }
 
 /// What a site asks for in the address that it sent a browser to.
-pub(crate) fn wish(
+pub(crate) fn parse_request(
     settings: &LoginSettings,
     fields: &BTreeMap<String, String>,
-) -> Result<ClientWish, Misled> {
+) -> Result<AuthorizationRequest, AuthorizeError> {
     let field = |name: &str| fields.get(name).map(String::as_str).filter(|text| !text.is_empty());
-    let here = |kind| Misled::Here(Problem::new(kind));
+    let here = |kind| AuthorizeError::Direct(Problem::new(kind));
     let id = field("client_id").unwrap_or_default();
-    let client: &Client =
+    let client: &OAuthClient =
         settings.clients.get(id).ok_or_else(|| here(&refusals::UNKNOWN_CLIENT))?;
     let redirect = field("redirect_uri").unwrap_or_default();
     // To the letter: an address that only looks like one of these may be somebody else's.
-    if !client.redirects.iter().any(|known| known == redirect) {
+    if !client.redirect_uris.iter().any(|known| known == redirect) {
         return Err(here(&refusals::WRONG_REDIRECT));
     }
-    let state = field("state").filter(|text| text.len() <= LONGEST);
+    let state = field("state").filter(|text| text.len() <= MAX_PARAM_CHARS);
     let refuse = |error: &str, why: &str| {
-        Misled::Back(back(redirect, state, &[("error", error), ("error_description", why)]))
+        AuthorizeError::Redirect(redirect_url(
+            redirect,
+            state,
+            &[("error", error), ("error_description", why)],
+        ))
     };
     if field("response_type") != Some("code") {
         return Err(refuse("unsupported_response_type", "response_type is code"));
@@ -70,11 +74,11 @@ pub(crate) fn wish(
     if challenge.len() != 43 || !challenge.bytes().all(fine) {
         return Err(refuse("invalid_request", "code_challenge is a SHA-256 in base64url"));
     }
-    let too_long = |name| field(name).is_some_and(|text| text.len() > LONGEST);
+    let too_long = |name| field(name).is_some_and(|text| text.len() > MAX_PARAM_CHARS);
     if too_long("state") || too_long("nonce") {
         return Err(refuse("invalid_request", "state and nonce have 512 characters at most"));
     }
-    Ok(ClientWish {
+    Ok(AuthorizationRequest {
         client: id.to_owned(),
         redirect: redirect.to_owned(),
         challenge: challenge.to_owned(),
@@ -88,9 +92,9 @@ mod tests {
     use super::*;
 
     fn settings() -> LoginSettings {
-        let client = Client {
+        let client = OAuthClient {
             name: "内部网".into(),
-            redirects: vec!["https://intranet.example.com/back?a=1".into()],
+            redirect_uris: vec!["https://intranet.example.com/back?a=1".into()],
             account: "shop".into(),
             confirm: true,
             staff_only: false,
@@ -98,17 +102,17 @@ mod tests {
         LoginSettings { clients: [("intranet".into(), client)].into(), ..Default::default() }
     }
 
-    const GOOD: &str = "response_type=code&client_id=intranet&redirect_uri=https%3A%2F%2Fintranet.example.com%2Fback%3Fa%3D1&state=x%26y&nonce=n&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+    const VALID_QUERY: &str = "response_type=code&client_id=intranet&redirect_uri=https%3A%2F%2Fintranet.example.com%2Fback%3Fa%3D1&state=x%26y&nonce=n&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
 
-    fn asked(query: &str) -> Result<ClientWish, Misled> {
-        wish(&settings(), &fields(query).map_err(Misled::Here)?)
+    fn parse_query(query: &str) -> Result<AuthorizationRequest, AuthorizeError> {
+        parse_request(&settings(), &parse_params(query).map_err(AuthorizeError::Direct)?)
     }
 
     #[test]
     fn what_is_right_is_taken_as_it_is() {
-        let Ok(wish) = asked(GOOD) else { panic!("refused") };
+        let Ok(wish) = parse_query(VALID_QUERY) else { panic!("refused") };
         assert_eq!((wish.state.as_deref(), wish.nonce.as_deref()), (Some("x&y"), Some("n")));
-        let back = back(&wish.redirect, wish.state.as_deref(), &[("code", "abc")]);
+        let back = redirect_url(&wish.redirect, wish.state.as_deref(), &[("code", "abc")]);
         assert_eq!(back, "https://intranet.example.com/back?a=1&code=abc&state=x%26y");
     }
 
@@ -122,7 +126,9 @@ mod tests {
             ("intranet.example", "intranet.example.com.evil", "wrong_redirect"),
             ("state=x", "client_id=intranet&state=x", "malformed_request"),
         ] {
-            let Err(Misled::Here(problem)) = asked(&GOOD.replace(change, with)) else {
+            let Err(AuthorizeError::Direct(problem)) =
+                parse_query(&VALID_QUERY.replace(change, with))
+            else {
                 panic!("{change} → {with}")
             };
             assert_eq!(problem.kind().code, code, "{with}");
@@ -138,7 +144,9 @@ mod tests {
             ("E9Mel", "", "invalid_request"),
             ("nonce=n", &*format!("nonce={}", "n".repeat(513)), "invalid_request"),
         ] {
-            let Err(Misled::Back(url)) = asked(&GOOD.replace(change, with)) else {
+            let Err(AuthorizeError::Redirect(url)) =
+                parse_query(&VALID_QUERY.replace(change, with))
+            else {
                 panic!("{change} → {with}")
             };
             assert!(url.contains(&format!("error={error}&")), "{url}");

@@ -18,17 +18,17 @@ use serde::Serialize;
 use serde_json::json;
 
 /// Milliseconds of a day.
-const DAY: i64 = 24 * 3600 * 1000;
+const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// A key is used so long.
-const LIFE: i64 = 90 * DAY;
+const SIGNING_KEY_LIFETIME_MS: i64 = 90 * DAY_MS;
 
 /// A token is good for so many seconds: long enough to be looked at.
-pub(crate) const GOOD_FOR_S: i64 = 300;
+pub(crate) const ID_TOKEN_TTL_S: i64 = 300;
 
 /// What a token says.
 #[derive(Debug, Serialize)]
-pub(crate) struct Claims {
+pub(crate) struct IdTokenClaims {
     pub(crate) iss: String,
     /// The person, under a name that only this site knows them by.
     pub(crate) sub: String,
@@ -47,38 +47,38 @@ pub(crate) struct Claims {
 }
 
 /// A signed token, in the compact form of JWS.
-pub(crate) async fn sign(door: &Door, claims: &Claims) -> Result<String, Problem> {
-    let roster = keyed(door).await?;
+pub(crate) async fn sign(door: &Door, claims: &IdTokenClaims) -> Result<String, Problem> {
+    let roster = roster_with_signing_key(door).await?;
     let now = door.clock.now_ms();
-    let key = in_use(roster.signing(), now).ok_or(&refusals::LEDGER_UNAVAILABLE)?;
-    signed(key, claims).ok_or_else(|| {
+    let key = active_key(roster.signing_keys(), now).ok_or(&refusals::LEDGER_UNAVAILABLE)?;
+    encode_jws(key, claims).ok_or_else(|| {
         tracing::error!(kid = key.kid, "a signing key in the ledger cannot be used");
         Problem::new(&refusals::LEDGER_UNAVAILABLE)
     })
 }
 
 /// The keys with which tokens can be checked, as a JSON Web Key Set.
-pub(crate) async fn published(door: &Door) -> Result<KeySet, Problem> {
-    let roster = keyed(door).await?;
+pub(crate) async fn jwk_set(door: &Door) -> Result<JwkSet, Problem> {
+    let roster = roster_with_signing_key(door).await?;
     let now = door.clock.now_ms();
-    Ok(KeySet { keys: current(roster.signing(), now).filter_map(public).collect() })
+    Ok(JwkSet { keys: published_keys(roster.signing_keys(), now).filter_map(public_jwk).collect() })
 }
 
 /// A JSON Web Key Set (RFC 7517).
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "LoginKeySet")]
-pub(crate) struct KeySet {
-    keys: Vec<PublicKey>,
+pub(crate) struct JwkSet {
+    keys: Vec<Jwk>,
 }
 
 /// The public half of a key on the curve P-256 (RFC 7518, 6.2.1).
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "LoginKey")]
-struct PublicKey {
+struct Jwk {
     kty: &'static str,
     crv: &'static str,
     #[serde(rename = "use")]
-    for_what: &'static str,
+    key_use: &'static str,
     alg: &'static str,
     kid: String,
     /// Base64url without padding, as `y`.
@@ -87,37 +87,38 @@ struct PublicKey {
 }
 
 /// Who works here, with a key that is not about to be too old.
-async fn keyed(door: &Door) -> Result<std::sync::Arc<Roster>, Problem> {
+async fn roster_with_signing_key(door: &Door) -> Result<std::sync::Arc<Roster>, Problem> {
     let now = door.clock.now_ms();
-    let roster = door.staff.known().await?;
-    if !needs_one(roster.signing(), now) {
+    let roster = door.staff.loaded().await?;
+    if !needs_new_key(roster.signing_keys(), now) {
         return Ok(roster);
     }
-    let (kid, pkcs8) = fresh()?;
-    let change = door.staff.change("system", |roster| {
+    let (kid, pkcs8) = generate_key()?;
+    let change = door.staff.update("system", |roster| {
         let made = || StaffEvent::SigningKeyMade { kid: kid.clone(), pkcs8: pkcs8.clone() };
-        Ok(needs_one(roster.signing(), now).then(made))
+        Ok(needs_new_key(roster.signing_keys(), now).then(made))
     });
     change.await
 }
 
-fn needs_one(keys: &[SigningKey], now: i64) -> bool {
-    keys.last().is_none_or(|newest| now - newest.made_at >= LIFE)
+fn needs_new_key(keys: &[SigningKey], now: i64) -> bool {
+    keys.last().is_none_or(|newest| now - newest.made_at >= SIGNING_KEY_LIFETIME_MS)
 }
 
 /// The newest that has been published for a day; the first one of all at once.
-fn in_use(keys: &[SigningKey], now: i64) -> Option<&SigningKey> {
-    keys.iter().rfind(|key| now - key.made_at >= DAY).or(keys.first())
+fn active_key(keys: &[SigningKey], now: i64) -> Option<&SigningKey> {
+    keys.iter().rfind(|key| now - key.made_at >= DAY_MS).or(keys.first())
 }
 
 /// All but those whose successor has been in use for a day.
-fn current(keys: &[SigningKey], now: i64) -> impl Iterator<Item = &SigningKey> {
-    let over =
-        move |place: usize| keys.get(place + 1).is_some_and(|next| now - next.made_at >= 2 * DAY);
+fn published_keys(keys: &[SigningKey], now: i64) -> impl Iterator<Item = &SigningKey> {
+    let over = move |place: usize| {
+        keys.get(place + 1).is_some_and(|next| now - next.made_at >= 2 * DAY_MS)
+    };
     keys.iter().enumerate().filter(move |(place, _)| !over(*place)).map(|(_, key)| key)
 }
 
-fn fresh() -> Result<(String, String), Problem> {
+fn generate_key() -> Result<(String, String), Problem> {
     // The library makes keys with chance of its own asking, from the same operating system.
     let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
     let made = made.map_err(|_| {
@@ -127,27 +128,27 @@ fn fresh() -> Result<(String, String), Problem> {
     Ok((entropy::token(9), URL_SAFE_NO_PAD.encode(made)))
 }
 
-fn pair(key: &SigningKey) -> Option<EcdsaKeyPair> {
+fn key_pair(key: &SigningKey) -> Option<EcdsaKeyPair> {
     let der = URL_SAFE_NO_PAD.decode(&key.pkcs8).ok()?;
     EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &SystemRandom::new()).ok()
 }
 
-fn signed(key: &SigningKey, claims: &Claims) -> Option<String> {
+fn encode_jws(key: &SigningKey, claims: &IdTokenClaims) -> Option<String> {
     let part = |value: Vec<u8>| URL_SAFE_NO_PAD.encode(value);
     let header = json!({ "alg": "ES256", "typ": "JWT", "kid": key.kid });
     let claims = serde_json::to_vec(claims).ok()?;
     let text = format!("{}.{}", part(header.to_string().into_bytes()), part(claims));
-    let signature = pair(key)?.sign(&SystemRandom::new(), text.as_bytes()).ok()?;
+    let signature = key_pair(key)?.sign(&SystemRandom::new(), text.as_bytes()).ok()?;
     Some(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
 /// The public half: the point of the curve, without the mark that it is not compressed.
-fn public(key: &SigningKey) -> Option<PublicKey> {
-    let pair = pair(key)?;
+fn public_jwk(key: &SigningKey) -> Option<Jwk> {
+    let pair = key_pair(key)?;
     let (x, y) = pair.public_key().as_ref().get(1..)?.split_at_checked(32)?;
     let [x, y] = [x, y].map(|half| URL_SAFE_NO_PAD.encode(half));
     let (kty, crv, kid) = ("EC", "P-256", key.kid.clone());
-    Some(PublicKey { kty, crv, for_what: "sig", alg: "ES256", kid, x, y })
+    Some(Jwk { kty, crv, key_use: "sig", alg: "ES256", kid, x, y })
 }
 
 #[cfg(test)]
@@ -156,7 +157,7 @@ mod tests {
     use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
     fn key(kid: &str, made_at: i64) -> SigningKey {
-        SigningKey { kid: kid.into(), pkcs8: fresh().unwrap().1, made_at }
+        SigningKey { kid: kid.into(), pkcs8: generate_key().unwrap().1, made_at }
     }
 
     fn kids<'a>(keys: impl Iterator<Item = &'a SigningKey>) -> Vec<&'a str> {
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn a_token_is_checked_with_what_is_published_and_with_nothing_else() {
         let (ours, other) = (key("a", 0), key("b", 0));
-        let claims = Claims {
+        let claims = IdTokenClaims {
             iss: "https://queue.example.com".into(),
             sub: "s".into(),
             aud: "intranet".into(),
@@ -177,11 +178,11 @@ mod tests {
             name: None,
             role: None,
         };
-        let token = signed(&ours, &claims).unwrap();
+        let token = encode_jws(&ours, &claims).unwrap();
         let (text, signature) = token.rsplit_once('.').unwrap();
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
         let checks = |key: &SigningKey, text: &str| {
-            let public = public(key).unwrap();
+            let public = public_jwk(key).unwrap();
             let half = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
             let point = [vec![4], half(&public.x), half(&public.y)].concat();
             let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
@@ -195,24 +196,29 @@ mod tests {
             "intranet"
         );
         assert!(
-            !serde_json::to_string(&public(&ours).unwrap()).unwrap().contains(&ours.pkcs8[60..])
+            !serde_json::to_string(&public_jwk(&ours).unwrap())
+                .unwrap()
+                .contains(&ours.pkcs8[60..])
         );
     }
 
     #[test]
     fn a_new_key_is_published_before_it_is_used_and_the_former_one_after() {
-        let keys = [key("a", 0), key("b", LIFE)];
-        assert!(needs_one(&[], 0) && !needs_one(&keys[..1], LIFE - 1));
-        assert!(needs_one(&keys[..1], LIFE) && !needs_one(&keys, LIFE));
-        assert_eq!(in_use(&keys[..1], 0).unwrap().kid, "a", "the first one at once");
+        let keys = [key("a", 0), key("b", SIGNING_KEY_LIFETIME_MS)];
+        assert!(needs_new_key(&[], 0) && !needs_new_key(&keys[..1], SIGNING_KEY_LIFETIME_MS - 1));
+        assert!(
+            needs_new_key(&keys[..1], SIGNING_KEY_LIFETIME_MS)
+                && !needs_new_key(&keys, SIGNING_KEY_LIFETIME_MS)
+        );
+        assert_eq!(active_key(&keys[..1], 0).unwrap().kid, "a", "the first one at once");
         for (now, used, told) in [
-            (LIFE, "a", vec!["a", "b"]),
-            (LIFE + DAY - 1, "a", vec!["a", "b"]),
-            (LIFE + DAY, "b", vec!["a", "b"]),
-            (LIFE + 2 * DAY, "b", vec!["b"]),
+            (SIGNING_KEY_LIFETIME_MS, "a", vec!["a", "b"]),
+            (SIGNING_KEY_LIFETIME_MS + DAY_MS - 1, "a", vec!["a", "b"]),
+            (SIGNING_KEY_LIFETIME_MS + DAY_MS, "b", vec!["a", "b"]),
+            (SIGNING_KEY_LIFETIME_MS + 2 * DAY_MS, "b", vec!["b"]),
         ] {
-            assert_eq!(in_use(&keys, now).unwrap().kid, used, "{now}");
-            assert_eq!(kids(current(&keys, now)), told, "{now}");
+            assert_eq!(active_key(&keys, now).unwrap().kid, used, "{now}");
+            assert_eq!(kids(published_keys(&keys, now)), told, "{now}");
         }
     }
 }

@@ -20,20 +20,20 @@ pub(crate) enum Cursor {
 /// The text is not a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a cursor is the id of an event, the `next` of a page, or `now`")]
-pub(crate) struct NotACursor;
+pub(crate) struct InvalidCursor;
 
 impl FromStr for Cursor {
-    type Err = NotACursor;
+    type Err = InvalidCursor;
 
-    fn from_str(text: &str) -> Result<Self, NotACursor> {
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
         match text {
             "0" => Ok(Cursor::Beginning),
             "now" => Ok(Cursor::Now),
-            _ if text.contains('-') => text.parse().map(Cursor::Event).map_err(|_| NotACursor),
+            _ if text.contains('-') => text.parse().map(Cursor::Event).map_err(|_| InvalidCursor),
             // A commit's position is the first half of the id of its first event.
             _ => match format!("{text}-0").parse() {
                 Ok(EventId { position, .. }) => Ok(Cursor::Commit(position)),
-                Err(_) => Err(NotACursor),
+                Err(_) => Err(InvalidCursor),
             },
         }
     }
@@ -60,7 +60,7 @@ mod tests {
             assert_eq!(text.parse::<Cursor>().unwrap().to_string(), text);
         }
         for bad in ["", "-", "x", "+1", "1-", "-1", "1.0", "NOW", " 1"] {
-            assert_eq!(bad.parse::<Cursor>(), Err(NotACursor), "{bad}");
+            assert_eq!(bad.parse::<Cursor>(), Err(InvalidCursor), "{bad}");
         }
     }
 }

@@ -1,14 +1,14 @@
 //! What happened at a site, read from the ledger for others: from where a reader stopped, without
 //! gap or repeat.
 //!
-//! - [`cursor`]: how far a reader has come;
-//! - [`reading`]: the ledger from there on, as public events;
-//! - [`Feed::stream`]: the same for somebody who listens, with an end to what is kept for them.
+//! - [`parse_cursor`]: how far a reader has come;
+//! - [`read_operation`]: the ledger from there on, as public events;
+//! - [`Feed::stream_events_mut`]: the same for somebody who listens, with an end to what is kept for them.
 
 pub(crate) mod cursor;
 mod reading;
 
-pub(crate) use reading::{Reading, Step, Stopped};
+pub(crate) use reading::{FeedBatch, FeedError, FeedReader};
 
 use cursor::Cursor;
 use paihao_chassis::Tasks;
@@ -19,17 +19,17 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Streams that one replica serves at once; each of them is a reader of the ledger.
-const STREAMS: usize = 64;
+const MAX_STREAMS: usize = 64;
 
 /// Events that wait for a slow listener.
-const WAITING: usize = 256;
+const STREAM_BUFFER_EVENTS: usize = 256;
 
 /// How long a listener may take no event at all before it is dropped.
-const PATIENCE: Duration = Duration::from_secs(30);
+const SLOW_CONSUMER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// While a site is quiet and others are not, a listener is told this often how far it has come, so
 /// that its cursor does not age out.
-const PROGRESS: Duration = Duration::from_secs(60);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The ledger for readers outside.
 pub(crate) struct Feed {
@@ -40,42 +40,46 @@ pub(crate) struct Feed {
 
 /// What a listener is told.
 #[derive(Debug)]
-pub(crate) enum Told {
+pub(crate) enum FeedMessage {
     /// Something happened.
     Event(PublicEvent),
     /// Nothing, up to here.
     Progress(Cursor),
     /// It ends, for this reason.
-    Stopped(Stopped),
+    Stopped(FeedError),
 }
 
 /// Everything that can be listened to is being listened to.
 #[derive(Debug)]
-pub(crate) struct TooMany;
+pub(crate) struct TooManyStreams;
 
 impl Feed {
     pub(crate) fn new(ledger: Arc<dyn Ledger>, tasks: &Tasks) -> Feed {
-        Feed { ledger, tasks: tasks.child("feed"), streams: Arc::new(Semaphore::new(STREAMS)) }
+        Feed { ledger, tasks: tasks.child("feed"), streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
     }
 
     /// A site's events after the cursor, as far as there are any.
-    pub(crate) async fn read(&self, site: &Subject, after: Cursor) -> Result<Reading, Stopped> {
-        Reading::begin(&*self.ledger, site.clone(), after).await
+    pub(crate) async fn open(
+        &self,
+        site: &Subject,
+        after: Cursor,
+    ) -> Result<FeedReader, FeedError> {
+        FeedReader::open(&*self.ledger, site.clone(), after).await
     }
 
     /// A place among the listeners.
-    pub(crate) fn place(&self) -> Result<OwnedSemaphorePermit, TooMany> {
-        self.streams.clone().try_acquire_owned().map_err(|_| TooMany)
+    pub(crate) fn acquire_stream_permit(&self) -> Result<OwnedSemaphorePermit, TooManyStreams> {
+        self.streams.clone().try_acquire_owned().map_err(|_| TooManyStreams)
     }
 
     /// Reads on for a listener. What comes is the listener's for as long as it takes it in time;
     /// then the stream ends, and a cursor leads back to where it was.
     pub(crate) fn stream(
         &self,
-        reading: Reading,
+        reading: FeedReader,
         place: OwnedSemaphorePermit,
-    ) -> mpsc::Receiver<Told> {
-        let (listener, told) = mpsc::channel(WAITING);
+    ) -> mpsc::Receiver<FeedMessage> {
+        let (listener, told) = mpsc::channel(STREAM_BUFFER_EVENTS);
         let stop = self.tasks.stop().clone();
         self.tasks.spawn("stream", async move {
             let _place = place;
@@ -83,7 +87,7 @@ impl Feed {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = listener.closed() => {}
-                () = tell(reading, &listener) => {}
+                () = forward(reading, &listener) => {}
             }
             metrics::gauge!("paihao_gateway_feeds").decrement(1.0);
         });
@@ -91,18 +95,18 @@ impl Feed {
     }
 }
 
-async fn tell(mut reading: Reading, listener: &mpsc::Sender<Told>) {
-    let mut progress = tokio::time::interval(PROGRESS);
+async fn forward(mut reading: FeedReader, listener: &mpsc::Sender<FeedMessage>) {
+    let mut progress = tokio::time::interval(PROGRESS_INTERVAL);
     let mut told_of = None;
     loop {
         let step = tokio::select! {
             biased;
             step = reading.next() => step,
             _ = progress.tick() => {
-                let reached = reading.reached();
+                let reached = reading.cursor();
                 if reached.is_some() && reached != told_of {
                     told_of = reached;
-                    if !hand(listener, reached.map(Told::Progress)).await {
+                    if !send_all(listener, reached.map(FeedMessage::Progress)).await {
                         return;
                     }
                 }
@@ -110,12 +114,12 @@ async fn tell(mut reading: Reading, listener: &mpsc::Sender<Told>) {
             }
         };
         let went_on = match step {
-            Ok(Step { events, .. }) => {
-                told_of = reading.reached().filter(|_| !events.is_empty()).or(told_of);
-                hand(listener, events.into_iter().map(Told::Event)).await
+            Ok(FeedBatch { events, .. }) => {
+                told_of = reading.cursor().filter(|_| !events.is_empty()).or(told_of);
+                send_all(listener, events.into_iter().map(FeedMessage::Event)).await
             }
             Err(stopped) => {
-                hand(listener, [Told::Stopped(stopped)]).await;
+                send_all(listener, [FeedMessage::Stopped(stopped)]).await;
                 false
             }
         };
@@ -126,9 +130,12 @@ async fn tell(mut reading: Reading, listener: &mpsc::Sender<Told>) {
 }
 
 /// Whether the listener took everything in time.
-async fn hand(listener: &mpsc::Sender<Told>, what: impl IntoIterator<Item = Told>) -> bool {
+async fn send_all(
+    listener: &mpsc::Sender<FeedMessage>,
+    what: impl IntoIterator<Item = FeedMessage>,
+) -> bool {
     for told in what {
-        if let Err(lost) = listener.send_timeout(told, PATIENCE).await {
+        if let Err(lost) = listener.send_timeout(told, SLOW_CONSUMER_TIMEOUT).await {
             if matches!(lost, mpsc::error::SendTimeoutError::Timeout(_)) {
                 metrics::counter!("paihao_gateway_feeds_dropped_total").increment(1);
                 tracing::info!("a listener was too slow and has been dropped");
@@ -160,15 +167,20 @@ mod tests {
     }
 
     /// A stream of these entries, after which nothing comes any more.
-    fn told(entries: impl Iterator<Item = Followed> + Send + 'static) -> mpsc::Receiver<Told> {
+    fn start_stream(
+        entries: impl Iterator<Item = Followed> + Send + 'static,
+    ) -> mpsc::Receiver<FeedMessage> {
         let entries = stream::iter(entries).chain(stream::pending()).boxed();
-        let reading = Reading::of(Subject::new(&["shop", "hall"]).unwrap(), entries);
-        let feed =
-            Feed { ledger: none(), tasks: Tasks::new(), streams: Arc::new(Semaphore::new(1)) };
-        feed.stream(reading, feed.place().unwrap())
+        let reading = FeedReader::from_entries(Subject::new(&["shop", "hall"]).unwrap(), entries);
+        let feed = Feed {
+            ledger: empty_ledger(),
+            tasks: Tasks::new(),
+            streams: Arc::new(Semaphore::new(1)),
+        };
+        feed.stream(reading, feed.acquire_stream_permit().unwrap())
     }
 
-    fn none() -> Arc<dyn Ledger> {
+    fn empty_ledger() -> Arc<dyn Ledger> {
         let folder = tempfile::tempdir().unwrap();
         let options = paihao_ledger_sqlite::SqliteOptions::new(Arc::new(|| 1));
         let file = folder.path().join("x.sqlite");
@@ -177,27 +189,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_listener_that_takes_nothing_is_dropped_and_nothing_more_is_kept_for_it() {
-        let mut told = told((1..).map(|position| entry(position, "hall")));
-        tokio::time::sleep(PATIENCE * 2).await;
+        let mut told = start_stream((1..).map(|position| entry(position, "hall")));
+        tokio::time::sleep(SLOW_CONSUMER_TIMEOUT * 2).await;
         let mut kept = 0;
         while let Some(told) = told.recv().await {
-            assert!(matches!(told, Told::Event(_)), "{told:?}");
+            assert!(matches!(told, FeedMessage::Event(_)), "{told:?}");
             kept += 1;
         }
-        assert_eq!(kept, WAITING);
+        assert_eq!(kept, STREAM_BUFFER_EVENTS);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_listens_to_a_quiet_site_is_told_how_far_it_has_come_once() {
         let entries = [entry(1, "hall"), entry(2, "other"), entry(3, "other")];
-        let mut told = told(entries.into_iter());
+        let mut told = start_stream(entries.into_iter());
         for index in 0..2 {
-            let Some(Told::Event(event)) = told.recv().await else { panic!("no event") };
+            let Some(FeedMessage::Event(event)) = told.recv().await else { panic!("no event") };
             assert_eq!((event.id.position, event.id.index), (1, index));
         }
-        let Some(Told::Progress(cursor)) = told.recv().await else { panic!("no progress") };
+        let Some(FeedMessage::Progress(cursor)) = told.recv().await else { panic!("no progress") };
         assert_eq!(cursor.to_string(), "3");
-        let more = tokio::time::timeout(PROGRESS * 10, told.recv()).await;
+        let more = tokio::time::timeout(PROGRESS_INTERVAL * 10, told.recv()).await;
         assert!(more.is_err(), "{more:?}");
     }
 }

@@ -1,22 +1,22 @@
 //! How well people are told the truth, for whoever collects metrics: by how many were ahead and by
 //! the hour of joining, with `all` for everybody.
 
-use paihao_domain::{Accuracy, Band, Score};
+use paihao_domain::{Accuracy, AccuracyScore, AheadBand};
 
-const ALL: &str = "all";
+const ALL_LABEL: &str = "all";
 
 /// Sets the figures. Every replica has the same ones.
 pub(super) fn publish(accuracy: &Accuracy) {
-    set(ALL, ALL, &accuracy.total());
-    for band in Band::ALL {
-        set(band.name(), ALL, &accuracy.of_band(band));
+    set_gauges(ALL_LABEL, ALL_LABEL, &accuracy.total());
+    for band in AheadBand::ALL {
+        set_gauges(band.name(), ALL_LABEL, &accuracy.of_band(band));
     }
     for hour in 0..24 {
-        set(ALL, &format!("{hour:02}"), &accuracy.of_hour(hour));
+        set_gauges(ALL_LABEL, &format!("{hour:02}"), &accuracy.of_hour(hour));
     }
 }
 
-fn set(band: &str, hour: &str, score: &Score) {
+fn set_gauges(band: &str, hour: &str, score: &AccuracyScore) {
     if score.count() == 0 {
         return;
     }

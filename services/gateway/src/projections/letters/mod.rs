@@ -2,7 +2,7 @@
 //! long as it is kept. Of what a letter holds only that is kept which anybody may see who runs things.
 //!
 //! - [`reason`]: why, by a name and a sentence for people;
-//! - `handling`: one letter is tried again or dropped, recorded once.
+//! - `action_handler`: one letter is tried again or dropped, recorded once.
 
 pub(crate) mod handling;
 pub(crate) mod reason;
@@ -10,7 +10,7 @@ pub(crate) mod reason;
 use futures::StreamExt;
 use paihao_chassis::Tasks;
 use paihao_chassis::backoff::Backoff;
-use paihao_contracts::dead_letter::{HANDLED, LetterHandled, generation};
+use paihao_contracts::dead_letter::{DeadLetterResolution, HANDLED_SUBJECT, parse_redrive_key};
 use paihao_contracts::names::{DEAD_LETTERS, NOTICES, WEBHOOKS};
 use paihao_contracts::notice::Notice;
 use paihao_contracts::webhook::WebhookMessage;
@@ -18,7 +18,7 @@ use paihao_domain::TicketId;
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Followed, Ledger, Position, Recorded};
 use parking_lot::Mutex;
-use reason::Reason;
+use reason::FailureReason;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Letters that are kept in memory; older ones are in the ledger only.
-const MOST: usize = 10_000;
+const MAX_RETAINED_LETTERS: usize = 10_000;
 
 /// One dead letter.
 #[derive(Debug, Clone)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     /// Where it stands in its log: its id.
     pub(crate) position: u64,
     /// Since when, in Unix milliseconds.
@@ -38,18 +38,18 @@ pub(crate) struct Letter {
     /// The work queue or log it came from.
     pub(crate) origin: String,
     /// What it was about.
-    pub(crate) about: About,
+    pub(crate) subject: LetterSubject,
     /// Why.
-    pub(crate) reason: Reason,
+    pub(crate) reason: FailureReason,
     /// The whole of what was met, without whom it was for.
-    pub(crate) met: String,
+    pub(crate) error: String,
     /// What was done about it.
-    pub(crate) handled: Option<LetterHandled>,
+    pub(crate) handled: Option<DeadLetterResolution>,
 }
 
 /// What a letter was about, as far as it can be read.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct About {
+pub(crate) struct LetterSubject {
     /// The key of the work.
     pub(crate) key: String,
     /// Whose site.
@@ -68,26 +68,26 @@ pub(crate) struct About {
 
 /// The dead letters as far as they have been read. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Letters(Arc<Mutex<BTreeMap<u64, Arc<Letter>>>>);
+pub(crate) struct DeadLetterProjection(Arc<Mutex<BTreeMap<u64, Arc<DeadLetter>>>>);
 
-impl Letters {
+impl DeadLetterProjection {
     /// Begins to follow the log; goes on until the tasks are told to stop.
-    pub(crate) fn follow(ledger: Arc<dyn Ledger>, tasks: &Tasks) -> Letters {
-        let letters = Letters::default();
+    pub(crate) fn start(ledger: Arc<dyn Ledger>, tasks: &Tasks) -> DeadLetterProjection {
+        let letters = DeadLetterProjection::default();
         let (reader, stop) = (letters.clone(), tasks.stop().clone());
         tasks.spawn("letters", async move { reader.run(&*ledger, &stop).await });
         letters
     }
 
     /// Those that the log still keeps at `now` (Unix milliseconds), oldest first.
-    pub(crate) fn all(&self, now: i64) -> Vec<Arc<Letter>> {
-        let kept = DEAD_LETTERS.kept.unwrap_or(Duration::MAX).as_millis() as i64;
+    pub(crate) fn retained(&self, now: i64) -> Vec<Arc<DeadLetter>> {
+        let kept = DEAD_LETTERS.retention.unwrap_or(Duration::MAX).as_millis() as i64;
         let letters = self.0.lock();
         letters.values().filter(|letter| letter.at.saturating_add(kept) > now).cloned().collect()
     }
 
     /// The one at a position.
-    pub(crate) fn at(&self, position: u64) -> Option<Arc<Letter>> {
+    pub(crate) fn get(&self, position: u64) -> Option<Arc<DeadLetter>> {
         self.0.lock().get(&position).cloned()
     }
 
@@ -99,7 +99,7 @@ impl Letters {
                     let mut entries = Box::pin(paihao_chassis::http::until_stop(entries, stop));
                     while let Some(followed) = entries.next().await {
                         match followed {
-                            Followed::Entry(recorded) => self.take_in(&recorded),
+                            Followed::Entry(recorded) => self.apply(&recorded),
                             Followed::Restarted => self.0.lock().clear(),
                         }
                     }
@@ -110,42 +110,42 @@ impl Letters {
         }
     }
 
-    fn take_in(&self, recorded: &Recorded) {
+    fn apply(&self, recorded: &Recorded) {
         let mut parts = recorded.subject.parts();
-        if parts.next() == Some(HANDLED) {
+        if parts.next() == Some(HANDLED_SUBJECT) {
             let letter = parts.next().and_then(|position| position.parse().ok());
             let handled = serde_json::from_slice(&recorded.entry.payload).ok();
             if let (Some(letter), Some(handled)) = (letter, handled) {
-                self.handle(letter, handled);
+                self.set_handled(letter, handled);
             }
-        } else if let Some(letter) = read(recorded) {
+        } else if let Some(letter) = parse_entry(recorded) {
             let mut letters = self.0.lock();
             letters.entry(letter.position).or_insert_with(|| Arc::new(letter));
-            while letters.len() > MOST {
+            while letters.len() > MAX_RETAINED_LETTERS {
                 letters.pop_first();
             }
         }
-        self.count();
+        self.update_gauge();
     }
 
-    fn handle(&self, position: u64, handled: LetterHandled) {
+    fn set_handled(&self, position: u64, handled: DeadLetterResolution) {
         if let Some(letter) = self.0.lock().get_mut(&position) {
             Arc::make_mut(letter).handled = Some(handled);
         }
     }
 
-    fn count(&self) {
+    fn update_gauge(&self) {
         let waiting = self.0.lock().values().filter(|letter| letter.handled.is_none()).count();
         metrics::gauge!("paihao_gateway_dead_letters").set(waiting as f64);
     }
 }
 
-fn read(recorded: &Recorded) -> Option<Letter> {
+fn parse_entry(recorded: &Recorded) -> Option<DeadLetter> {
     let Cause { reason, origin, key } = Cause::of(&recorded.entry)?;
     let payload = &recorded.entry.payload;
     let (about, person) = match &*origin {
-        name if name == NOTICES.name => of_notice(payload),
-        name if name == WEBHOOKS.name => (of_webhook(payload), None),
+        name if name == NOTICES.name => notice_subject(payload),
+        name if name == WEBHOOKS.name => (webhook_subject(payload), None),
         _ => Default::default(),
     };
     // A notice that cannot be read is known by the key under which it was queued.
@@ -159,53 +159,53 @@ fn read(recorded: &Recorded) -> Option<Letter> {
         // A complaint about what cannot be read may repeat some of it.
         _ => reason.split(": ").next().unwrap_or_default().to_owned(),
     };
-    Some(Letter {
+    Some(DeadLetter {
         position: recorded.position.0,
         at: recorded.at_ms,
-        reason: Reason::of(&origin, &met),
+        reason: FailureReason::classify(&origin, &met),
         origin,
-        about: About { key, site, ..about },
-        met,
+        subject: LetterSubject { key, site, ..about },
+        error: met,
         handled: None,
     })
 }
 
-fn of_notice(payload: &[u8]) -> (About, Option<Arc<str>>) {
+fn notice_subject(payload: &[u8]) -> (LetterSubject, Option<Arc<str>>) {
     let Ok(notice) = serde_json::from_slice::<Notice>(payload) else { return Default::default() };
-    let mut parts = generation(&notice.key).0.rsplitn(4, '/');
+    let mut parts = parse_redrive_key(&notice.key).0.rsplitn(4, '/');
     let kind = parts.next().and_then(|name| name.split('#').next()).map(str::to_owned);
     let ticket = parts.next().and_then(|ticket| ticket.parse().ok()).map(TicketId);
     let day = parts.next().and_then(|day| day.parse().ok());
-    let about = About {
+    let about = LetterSubject {
         site: parts.next().map(str::to_owned),
         kind,
         number: Some(notice.number.to_string()),
         ticket: day.zip(ticket),
         valid_until: Some(notice.valid_until),
         redrivable: true,
-        ..About::default()
+        ..LetterSubject::default()
     };
     (about, Some(notice.person))
 }
 
-fn of_webhook(payload: &[u8]) -> About {
+fn webhook_subject(payload: &[u8]) -> LetterSubject {
     let Ok(message) = serde_json::from_slice::<WebhookMessage>(payload) else {
-        return About::default();
+        return LetterSubject::default();
     };
     let event = serde_json::to_value(&message.event).unwrap_or(Value::Null);
-    About {
+    LetterSubject {
         site: message.hook.split('/').next().map(str::to_owned),
-        kind: Some(message.event.happened.name().to_owned()),
+        kind: Some(message.event.kind.name().to_owned()),
         number: event["number"].as_str().map(str::to_owned),
         redrivable: true,
-        ..About::default()
+        ..LetterSubject::default()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_contracts::dead_letter::Handling;
+    use paihao_contracts::dead_letter::DeadLetterAction;
     use paihao_ledger::{Entry, Subject};
 
     fn entry(position: u64, subject: &[&str], entry: Entry) -> Recorded {
@@ -227,33 +227,44 @@ mod tests {
 
     #[test]
     fn of_a_letter_all_is_known_but_whom_it_was_for() {
-        let letters = Letters::default();
-        letters.take_in(&letter(5, "notices", "hall/20779/17/called#1~1", NOTICE));
-        letters.take_in(&letter(6, "notices", "hall/20779/18/near#1", "{}"));
-        letters.take_in(&letter(7, "ledger", "shop.hall/9", "{}"));
-        let known = letters.all(2_000);
+        let letters = DeadLetterProjection::default();
+        letters.apply(&letter(5, "notices", "hall/20779/17/called#1~1", NOTICE));
+        letters.apply(&letter(6, "notices", "hall/20779/18/near#1", "{}"));
+        letters.apply(&letter(7, "ledger", "shop.hall/9", "{}"));
+        let known = letters.retained(2_000);
         let [notice, unreadable, other] = &known[..] else { panic!("{known:?}") };
         assert!(!format!("{known:?}").contains("oPerson"));
-        assert_eq!(notice.about.ticket, Some((20_779, TicketId(17))));
-        let About { site, kind, number, .. } = &notice.about;
+        assert_eq!(notice.subject.ticket, Some((20_779, TicketId(17))));
+        let LetterSubject { site, kind, number, .. } = &notice.subject;
         assert_eq!(
             [site, kind, number].map(|text| text.as_deref().unwrap()),
             ["hall", "called", "A017"]
         );
         assert_eq!(notice.reason.name, "template_unknown");
-        assert!(notice.about.redrivable && !unreadable.about.redrivable);
-        assert_eq!((unreadable.about.site.as_deref(), &other.about.site), (Some("hall"), &None));
+        assert!(notice.subject.redrivable && !unreadable.subject.redrivable);
+        assert_eq!(
+            (unreadable.subject.site.as_deref(), &other.subject.site),
+            (Some("hall"), &None)
+        );
     }
 
     #[test]
     fn what_was_done_stays_with_its_letter_and_both_leave_with_the_log() {
-        let letters = Letters::default();
-        letters.take_in(&letter(5, "notices", "hall/20779/17/called#1", NOTICE));
-        let handled = LetterHandled { v: 1, at: 7, by: "boss".into(), did: Handling::Dropped };
+        let letters = DeadLetterProjection::default();
+        letters.apply(&letter(5, "notices", "hall/20779/17/called#1", NOTICE));
+        let handled = DeadLetterResolution {
+            v: 1,
+            at: 7,
+            by: "boss".into(),
+            action: DeadLetterAction::Dropped,
+        };
         let stored = Entry::new(serde_json::to_vec(&handled).unwrap());
-        letters.take_in(&entry(6, &[HANDLED, "5"], stored));
-        assert_eq!(letters.at(5).unwrap().handled, Some(handled));
-        let kept = DEAD_LETTERS.kept.unwrap().as_millis() as i64;
-        assert_eq!((letters.all(1_000 + kept - 1).len(), letters.all(1_000 + kept).len()), (1, 0));
+        letters.apply(&entry(6, &[HANDLED_SUBJECT, "5"], stored));
+        assert_eq!(letters.get(5).unwrap().handled, Some(handled));
+        let kept = DEAD_LETTERS.retention.unwrap().as_millis() as i64;
+        assert_eq!(
+            (letters.retained(1_000 + kept - 1).len(), letters.retained(1_000 + kept).len()),
+            (1, 0)
+        );
     }
 }

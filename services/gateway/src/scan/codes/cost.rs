@@ -2,7 +2,7 @@
 //! day.
 
 use super::CodeSource;
-use super::doors::{Doors, PERMANENT_CAP};
+use super::doors::{MAX_PERMANENT_CODES, PermanentCodes};
 use super::pool::Pools;
 use parking_lot::Mutex;
 use schemars::JsonSchema;
@@ -13,22 +13,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// WeChat is asked for its figure at most this often: asking is a call, too.
-const ASKED_EVERY: Duration = Duration::from_secs(60);
+const QUOTA_REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 
 /// One account's codes and what they cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Cost {
+pub struct QrUsage {
     /// Codes for doors.
-    pub permanent: Permanent,
+    pub permanent: PermanentCodeUsage,
     /// Calls that made codes of either kind since midnight in Beijing.
-    pub today: Today,
+    pub today: DailyCallUsage,
     /// Codes that this replica has ready.
     pub ready: usize,
 }
 
 /// Permanent codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Permanent {
+pub struct PermanentCodeUsage {
     /// Those in the book; another system that uses the account may have made more.
     pub made: u64,
     /// How many WeChat gives an account, ever.
@@ -37,19 +37,19 @@ pub struct Permanent {
 
 /// Calls of one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Today {
+pub struct DailyCallUsage {
     /// How many.
     pub made: u64,
     /// How many there may be, if that is known.
     pub cap: Option<u64>,
     /// Whose count it is.
-    pub counted_by: CountedBy,
+    pub counted_by: UsageSource,
 }
 
 /// Who counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum CountedBy {
+pub enum UsageSource {
     /// WeChat: every replica's calls, and other systems'.
     Wechat,
     /// This replica, which knows of its own alone, because WeChat did not say.
@@ -57,35 +57,42 @@ pub enum CountedBy {
 }
 
 /// Tells what codes have cost.
-pub struct Costs {
+pub struct QrUsageReader {
     source: Arc<dyn CodeSource>,
-    doors: Arc<Doors>,
+    permanent_codes: Arc<PermanentCodes>,
     pools: Arc<Pools>,
-    told: Mutex<HashMap<String, (Instant, Today)>>,
+    quota_cache: Mutex<HashMap<String, (Instant, DailyCallUsage)>>,
 }
 
-impl Costs {
+impl QrUsageReader {
     /// Of what these make.
-    pub fn new(source: Arc<dyn CodeSource>, doors: Arc<Doors>, pools: Arc<Pools>) -> Costs {
-        Costs { source, doors, pools, told: Mutex::default() }
+    pub fn new(
+        source: Arc<dyn CodeSource>,
+        doors: Arc<PermanentCodes>,
+        pools: Arc<Pools>,
+    ) -> QrUsageReader {
+        QrUsageReader { source, permanent_codes: doors, pools, quota_cache: Mutex::default() }
     }
 
     /// Of an account, by its name and its appid.
-    pub async fn of(&self, account: &str, appid: &str) -> Cost {
-        let permanent = Permanent { made: self.doors.made(account, appid), cap: PERMANENT_CAP };
-        let (today, ready) = (self.today(account).await, self.pools.ready(account));
-        Cost { permanent, today, ready }
+    pub async fn for_account(&self, account: &str, appid: &str) -> QrUsage {
+        let permanent = PermanentCodeUsage {
+            made: self.permanent_codes.count(account, appid),
+            cap: MAX_PERMANENT_CODES,
+        };
+        let (today, ready) = (self.usage_today(account).await, self.pools.ready_count(account));
+        QrUsage { permanent, today, ready }
     }
 
-    async fn today(&self, account: &str) -> Today {
-        let known = self.told.lock().get(account).cloned();
+    async fn usage_today(&self, account: &str) -> DailyCallUsage {
+        let known = self.quota_cache.lock().get(account).cloned();
         if let Some((at, today)) = known
-            && at.elapsed() < ASKED_EVERY
+            && at.elapsed() < QUOTA_REFRESH_INTERVAL
         {
             return today;
         }
-        let today = self.source.today(account).await;
-        self.told.lock().insert(account.to_owned(), (Instant::now(), today.clone()));
+        let today = self.source.usage_today(account).await;
+        self.quota_cache.lock().insert(account.to_owned(), (Instant::now(), today.clone()));
         today
     }
 }

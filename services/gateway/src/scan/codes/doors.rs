@@ -5,7 +5,7 @@
 //! the same time call WeChat once; and it is appended where the book was found to hold none, so that
 //! even without the lease one code wins.
 
-use super::{CodeSource, count_lost, count_made};
+use super::{CodeSource, count_created, count_lost};
 use crate::scan::scene::Scene;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -13,10 +13,10 @@ use paihao_cache::{Cache, Lease};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
-use paihao_contracts::book::{BookEntry, BookEvent, DoorCode};
-use paihao_contracts::names::{self, BOOK};
+use paihao_contracts::book::{PermanentCode, SettingsEntry, SettingsEvent};
+use paihao_contracts::names::{self, SETTINGS};
 use paihao_ledger::{AppendError, Entry, Expect, Followed, Ledger, Position, Subject};
-use paihao_wechat::{CallerError, QrRequest, Value};
+use paihao_wechat::{AccountClientError, CallPriority, QrRequest};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,25 +25,25 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 /// Permanent codes that WeChat gives an account, ever.
-pub const PERMANENT_CAP: u64 = 100_000;
+pub const MAX_PERMANENT_CODES: u64 = 100_000;
 
 /// How long somebody waits for a code that another replica is just making.
-const PATIENCE: Duration = Duration::from_secs(8);
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+const CODE_WAIT_TIMEOUT: Duration = Duration::from_secs(8);
+const LEASE_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Longer than making a code takes, with a refused token in between.
-const HELD: Duration = Duration::from_secs(30);
+const LEASE_TTL: Duration = Duration::from_secs(30);
 
 /// After a failure nobody tries for so long: an address that anybody can open must not become a way
 /// to have WeChat called at will.
-const REST: Duration = Duration::from_secs(5);
+const FAILURE_COOLDOWN: Duration = Duration::from_secs(5);
 
 /// How often a code that WeChat has made is offered to a book that does not answer.
-const OFFERS: usize = 6;
+const MAX_APPEND_ATTEMPTS: usize = 6;
 
 /// Why there is no door code.
 #[derive(Debug, thiserror::Error)]
-pub enum DoorError {
+pub enum PermanentCodeError {
     /// The book cannot be read, or did not take the code.
     #[error(transparent)]
     Ledger(#[from] paihao_ledger::Unavailable),
@@ -52,7 +52,7 @@ pub enum DoorError {
     Cache(#[from] paihao_cache::Unavailable),
     /// WeChat made none.
     #[error(transparent)]
-    WeChat(#[from] CallerError),
+    WeChat(#[from] AccountClientError),
     /// Somebody else is making it, or has just failed to.
     #[error("the door code is being made")]
     Pending,
@@ -63,7 +63,7 @@ pub enum DoorError {
 
 /// The door of one queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueueDoor {
+pub struct PermanentCodeKey {
     /// The account's name.
     pub account: String,
     /// The account's appid.
@@ -74,47 +74,47 @@ pub struct QueueDoor {
     pub queue: String,
 }
 
-impl QueueDoor {
-    fn subject(&self) -> Result<Subject, DoorError> {
+impl PermanentCodeKey {
+    fn subject(&self) -> Result<Subject, PermanentCodeError> {
         let parts = [&*self.account, &*self.site, "door", &*self.queue];
         Subject::new(&parts).map_err(|error| paihao_ledger::Unavailable(error.to_string()).into())
     }
 
-    fn is_of(&self, code: &DoorCode) -> bool {
-        let QueueDoor { account, appid, site, queue } = self;
+    fn matches(&self, code: &PermanentCode) -> bool {
+        let PermanentCodeKey { account, appid, site, queue } = self;
         (&code.account, &code.appid, &code.site, &code.queue) == (account, appid, site, queue)
     }
 }
 
 /// All door codes of a deployment.
-pub struct Doors {
+pub struct PermanentCodes {
     ledger: Arc<dyn Ledger>,
     cache: Arc<dyn Cache>,
     source: Arc<dyn CodeSource>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
-    known: Mutex<Known>,
+    index: Mutex<CodeIndex>,
 }
 
 /// What this replica has read in the book.
 #[derive(Default)]
-struct Known {
+struct CodeIndex {
     /// How far it has read.
-    read: Position,
-    codes: HashMap<Subject, DoorCode>,
+    position: Position,
+    codes: HashMap<Subject, PermanentCode>,
     /// Codes in the book, by account and appid.
-    made: HashMap<(String, String), u64>,
+    counts: HashMap<(String, String), u64>,
     /// Codes that WeChat has made and the book did not take.
-    unwritten: HashMap<Subject, DoorCode>,
+    unpersisted: HashMap<Subject, PermanentCode>,
 }
 
 /// What the book holds of a door now.
-struct Newest {
+struct LatestCode {
     expect: Expect,
-    code: Option<DoorCode>,
+    code: Option<PermanentCode>,
 }
 
-impl Doors {
+impl PermanentCodes {
     /// Begins to follow the book.
     pub fn start(
         ledger: Arc<dyn Ledger>,
@@ -122,102 +122,110 @@ impl Doors {
         source: Arc<dyn CodeSource>,
         clock: Arc<dyn Clock>,
         tasks: &Tasks,
-    ) -> Arc<Doors> {
+    ) -> Arc<PermanentCodes> {
         let (tasks, known) = (tasks.child("doors"), Mutex::default());
-        let doors = Arc::new(Doors { ledger, cache, source, clock, tasks, known });
+        let doors = Arc::new(PermanentCodes { ledger, cache, source, clock, tasks, index: known });
         doors.tasks.spawn("book", doors.clone().follow());
         doors
     }
 
     /// The code of a door, which is made if there is none. Whoever asks vouches that the queue is
     /// configured: a permanent code is spent for ever.
-    pub async fn code(self: &Arc<Self>, door: &QueueDoor) -> Result<DoorCode, DoorError> {
+    pub async fn get_or_create(
+        self: &Arc<Self>,
+        door: &PermanentCodeKey,
+    ) -> Result<PermanentCode, PermanentCodeError> {
         let subject = door.subject()?;
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + CODE_WAIT_TIMEOUT;
         loop {
-            if let Some(code) = self.known(door) {
+            if let Some(code) = self.cached(door) {
                 return Ok(code);
             }
-            if let Some(code) = self.newest(&subject).await?.code.filter(|code| door.is_of(code)) {
-                return Ok(self.learnt(subject, code));
+            if let Some(code) = self.latest(&subject).await?.code.filter(|code| door.matches(code))
+            {
+                return Ok(self.store(subject, code));
             }
-            let lease = names::door_code_lease(&door.account, &door.site, &door.queue);
-            match self.cache.acquire(&lease, &entropy::token(16), HELD).await? {
-                Some(lease) => return self.make_alone(door, subject, lease).await,
-                None if Instant::now() >= until => return Err(DoorError::Pending),
-                None => sleep(LOOK_AGAIN).await,
+            let lease = names::permanent_code_lease(&door.account, &door.site, &door.queue);
+            match self.cache.acquire(&lease, &entropy::token(16), LEASE_TTL).await? {
+                Some(lease) => return self.create_in_task(door, subject, lease).await,
+                None if Instant::now() >= until => return Err(PermanentCodeError::Pending),
+                None => sleep(LEASE_POLL_INTERVAL).await,
             }
         }
     }
 
     /// The code of a door, if this replica knows of one.
-    pub fn known(&self, door: &QueueDoor) -> Option<DoorCode> {
-        let known = self.known.lock();
-        known.codes.get(&door.subject().ok()?).filter(|code| door.is_of(code)).cloned()
+    pub fn cached(&self, door: &PermanentCodeKey) -> Option<PermanentCode> {
+        let known = self.index.lock();
+        known.codes.get(&door.subject().ok()?).filter(|code| door.matches(code)).cloned()
     }
 
     /// How many permanent codes the book holds of an account, as far as this replica has read.
-    pub fn made(&self, account: &str, appid: &str) -> u64 {
+    pub fn count(&self, account: &str, appid: &str) -> u64 {
         let of = (account.to_owned(), appid.to_owned());
-        self.known.lock().made.get(&of).copied().unwrap_or(0)
+        self.index.lock().counts.get(&of).copied().unwrap_or(0)
     }
 
     /// In a task of its own, which goes on if whoever asked goes away: a code that WeChat has made
     /// belongs into the book.
-    async fn make_alone(
+    async fn create_in_task(
         self: &Arc<Self>,
-        door: &QueueDoor,
+        door: &PermanentCodeKey,
         subject: Subject,
         lease: Lease,
-    ) -> Result<DoorCode, DoorError> {
+    ) -> Result<PermanentCode, PermanentCodeError> {
         let (doors, door, (tell, told)) = (self.clone(), door.clone(), oneshot::channel());
         self.tasks.spawn("make", async move {
-            let made = doors.make(&door, subject).await;
+            let made = doors.create(&door, subject).await;
             let given_up = match &made {
                 Ok(_) => doors.cache.release(&lease).await,
-                Err(_) => doors.cache.renew(&lease, REST).await.map(drop),
+                Err(_) => doors.cache.renew(&lease, FAILURE_COOLDOWN).await.map(drop),
             };
             if let Err(error) = given_up {
                 tracing::debug!(%error, "the lease on a door code ends by itself");
             }
             let _ = tell.send(made);
         });
-        told.await.unwrap_or(Err(DoorError::Pending))
+        told.await.unwrap_or(Err(PermanentCodeError::Pending))
     }
 
-    async fn make(&self, door: &QueueDoor, subject: Subject) -> Result<DoorCode, DoorError> {
+    async fn create(
+        &self,
+        door: &PermanentCodeKey,
+        subject: Subject,
+    ) -> Result<PermanentCode, PermanentCodeError> {
         // Between the look and the lease somebody may have finished.
-        let Newest { mut expect, code } = self.newest(&subject).await?;
-        if let Some(code) = code.filter(|code| door.is_of(code)) {
-            return Ok(self.learnt(subject, code));
+        let LatestCode { mut expect, code } = self.latest(&subject).await?;
+        if let Some(code) = code.filter(|code| door.matches(code)) {
+            return Ok(self.store(subject, code));
         }
-        let ours = match self.unwritten(&subject).filter(|code| door.is_of(code)) {
+        let ours = match self.unpersisted(&subject).filter(|code| door.matches(code)) {
             Some(code) => code,
-            None => self.ask(door).await?,
+            None => self.request_code(door).await?,
         };
-        let entry = BookEntry {
+        let entry = SettingsEntry {
             v: 1,
             at: self.clock.now_ms(),
-            event: BookEvent::DoorCodeMade(ours.clone()),
+            event: SettingsEvent::DoorCodeMade(ours.clone()),
         };
         let payload = entry.encode();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-        for _ in 0..OFFERS {
+        for _ in 0..MAX_APPEND_ATTEMPTS {
             let entry = Entry::new(payload.clone());
-            match self.ledger.append(&BOOK, &subject, expect, entry).await {
+            match self.ledger.append(&SETTINGS, &subject, expect, entry).await {
                 Ok(_) => {
-                    let QueueDoor { account, site, queue, .. } = door;
+                    let PermanentCodeKey { account, site, queue, .. } = door;
                     tracing::info!(account, site, queue, "a permanent code was made");
-                    return Ok(self.learnt(subject, ours));
+                    return Ok(self.store(subject, ours));
                 }
                 Err(AppendError::Conflict { .. }) => {
-                    let newest = self.newest(&subject).await?;
-                    if let Some(theirs) = newest.code.filter(|code| door.is_of(code)) {
+                    let newest = self.latest(&subject).await?;
+                    if let Some(theirs) = newest.code.filter(|code| door.matches(code)) {
                         if theirs != ours {
                             count_lost(&door.account, "race");
                             tracing::warn!("two replicas made a code of one door; one is lost");
                         }
-                        return Ok(self.learnt(subject, theirs));
+                        return Ok(self.store(subject, theirs));
                     }
                     expect = newest.expect;
                 }
@@ -226,67 +234,73 @@ impl Doors {
                 Err(AppendError::TooLarge { .. }) => break,
             }
         }
-        self.known.lock().unwritten.insert(subject, ours);
+        self.index.lock().unpersisted.insert(subject, ours);
         Err(paihao_ledger::Unavailable("the book did not take a door code".into()).into())
     }
 
-    async fn ask(&self, door: &QueueDoor) -> Result<DoorCode, DoorError> {
-        let scene = Scene::door(&door.site, &door.queue);
+    async fn request_code(
+        &self,
+        door: &PermanentCodeKey,
+    ) -> Result<PermanentCode, PermanentCodeError> {
+        let scene = Scene::for_queue(&door.site, &door.queue);
         let request = QrRequest::permanent_str(scene.clone());
-        let code = self.source.make(&door.account, &request, Value::Normal).await?;
-        count_made(&door.account, "door");
-        let QueueDoor { account, appid, site, queue } = door.clone();
+        let code = self.source.create(&door.account, &request, CallPriority::Normal).await?;
+        count_created(&door.account, "door");
+        let PermanentCodeKey { account, appid, site, queue } = door.clone();
         let (qr_ticket, qr_url) = (code.ticket, code.url);
-        Ok(DoorCode { account, appid, site, queue, scene, qr_ticket, qr_url })
+        Ok(PermanentCode { account, appid, site, queue, scene, qr_ticket, qr_url })
     }
 
-    async fn newest(&self, subject: &Subject) -> Result<Newest, DoorError> {
-        let Some(recorded) = self.ledger.last(&BOOK, subject).await? else {
-            return Ok(Newest { expect: Expect::Nothing, code: None });
+    async fn latest(&self, subject: &Subject) -> Result<LatestCode, PermanentCodeError> {
+        let Some(recorded) = self.ledger.last(&SETTINGS, subject).await? else {
+            return Ok(LatestCode { expect: Expect::Nothing, code: None });
         };
-        let entry = BookEntry::decode(&recorded.entry.payload).ok_or(DoorError::Unreadable)?;
-        let BookEvent::DoorCodeMade(code) = entry.event else { return Err(DoorError::Unreadable) };
-        Ok(Newest { expect: Expect::At(recorded.position), code: Some(code) })
+        let entry =
+            SettingsEntry::decode(&recorded.entry.payload).ok_or(PermanentCodeError::Unreadable)?;
+        let SettingsEvent::DoorCodeMade(code) = entry.event else {
+            return Err(PermanentCodeError::Unreadable);
+        };
+        Ok(LatestCode { expect: Expect::At(recorded.position), code: Some(code) })
     }
 
-    fn learnt(&self, subject: Subject, code: DoorCode) -> DoorCode {
-        let mut known = self.known.lock();
-        known.unwritten.remove(&subject);
+    fn store(&self, subject: Subject, code: PermanentCode) -> PermanentCode {
+        let mut known = self.index.lock();
+        known.unpersisted.remove(&subject);
         known.codes.insert(subject, code.clone());
         code
     }
 
-    fn unwritten(&self, subject: &Subject) -> Option<DoorCode> {
-        self.known.lock().unwritten.get(subject).cloned()
+    fn unpersisted(&self, subject: &Subject) -> Option<PermanentCode> {
+        self.index.lock().unpersisted.get(subject).cloned()
     }
 
     async fn follow(self: Arc<Self>) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !self.tasks.stopping() {
-            let after = self.known.lock().read;
-            match self.ledger.follow(&BOOK, after).await {
-                Ok(entries) => self.read(entries).await,
+        while !self.tasks.is_stopping() {
+            let after = self.index.lock().position;
+            match self.ledger.follow(&SETTINGS, after).await {
+                Ok(entries) => self.apply_entries(entries).await,
                 Err(error) => tracing::warn!(%error, "cannot follow the book yet"),
             }
             backoff.wait_unless(self.tasks.stop()).await;
         }
     }
 
-    async fn read(&self, mut entries: BoxStream<'static, Followed>) {
+    async fn apply_entries(&self, mut entries: BoxStream<'static, Followed>) {
         let next = async |entries: &mut BoxStream<'static, Followed>| {
             self.tasks.stop().run_until_cancelled(entries.next()).await.flatten()
         };
         while let Some(followed) = next(&mut entries).await {
-            let mut known = self.known.lock();
+            let mut known = self.index.lock();
             let Followed::Entry(recorded) = followed else {
                 tracing::warn!("the book was made anew: its door codes are gone");
-                *known = Known::default();
+                *known = CodeIndex::default();
                 continue;
             };
-            known.read = recorded.position;
-            let Some(entry) = BookEntry::decode(&recorded.entry.payload) else { continue };
-            let BookEvent::DoorCodeMade(code) = entry.event else { continue };
-            let made = known.made.entry((code.account.clone(), code.appid.clone())).or_default();
+            known.position = recorded.position;
+            let Some(entry) = SettingsEntry::decode(&recorded.entry.payload) else { continue };
+            let SettingsEvent::DoorCodeMade(code) = entry.event else { continue };
+            let made = known.counts.entry((code.account.clone(), code.appid.clone())).or_default();
             *made += 1;
             metrics::gauge!("paihao_gateway_door_codes", "account" => code.account.clone())
                 .set(*made as f64);

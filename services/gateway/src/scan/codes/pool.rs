@@ -6,13 +6,13 @@
 //! then on any replica draws it and any replica hears its scan. The price is that a replica that
 //! stops takes its few unused codes with it.
 
-use super::{CodeSource, count_lost, count_made};
+use super::{CodeSource, count_created, count_lost};
 use crate::scan::scene::Scene;
 use futures::future::join_all;
 use paihao_chassis::Tasks;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
-use paihao_wechat::{CallerError, Meaning, QrRequest, Value};
+use paihao_wechat::{AccountClientError, CallPriority, FailureClass, QrRequest};
 use parking_lot::Mutex;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
@@ -23,13 +23,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// Codes that one account's pool has made at once.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT_REQUESTS: usize = 4;
 
 /// So long before a code is too old for a session, the one that takes its place is made.
-const AHEAD: Duration = Duration::from_secs(60);
+const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
 
 /// How long WeChat is left alone after it refused: at first, and at most.
-const REST: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(300)];
+const BACKOFF_RANGE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(300)];
 
 /// How the pools are kept.
 #[derive(Debug, Clone)]
@@ -37,9 +37,9 @@ pub struct PoolSettings {
     /// Codes that are ready for each account; 0 is no pool.
     pub size: usize,
     /// How long a code may wait for its session. It is asked to work this much longer than one.
-    pub keep: Duration,
+    pub max_age: Duration,
     /// Codes that are made for one account's pool in a second, at most; at least 1.
-    pub per_second: u32,
+    pub max_per_second: u32,
 }
 
 /// A code that no session has used.
@@ -58,15 +58,15 @@ pub struct ReadyCode {
 /// The pools of all accounts that have a site.
 pub struct Pools {
     settings: PoolSettings,
-    life: Duration,
+    min_lifetime: Duration,
     source: Arc<dyn CodeSource>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
-    of: Mutex<BTreeMap<String, Arc<Pool>>>,
+    pools: Mutex<BTreeMap<String, Arc<Pool>>>,
 }
 
 impl Pools {
-    /// Fills a pool for each account and keeps it filled until the soft stop. `life` is how long a
+    /// Fills a pool for each account and keeps it filled until the soft stop. `min_lifetime` is how long a
     /// code has to work from when it is handed out.
     pub fn start(
         settings: &PoolSettings,
@@ -78,29 +78,29 @@ impl Pools {
     ) -> Arc<Pools> {
         let pools = Pools {
             settings: settings.clone(),
-            life,
+            min_lifetime: life,
             source: source.clone(),
             clock: clock.clone(),
             tasks: tasks.clone(),
-            of: Mutex::default(),
+            pools: Mutex::default(),
         };
-        pools.keep(accounts);
+        pools.add_accounts(accounts);
         Arc::new(pools)
     }
 
     /// From now on also for these accounts. An account that has lost its last site keeps what is
     /// ready: nobody takes it, and all that it costs is that codes too old are made again.
-    pub fn keep(&self, accounts: impl IntoIterator<Item = String>) {
-        if self.settings.size == 0 || self.tasks.stopping() {
+    pub fn add_accounts(&self, accounts: impl IntoIterator<Item = String>) {
+        if self.settings.size == 0 || self.tasks.is_stopping() {
             return;
         }
-        let mut pools = self.of.lock();
+        let mut pools = self.pools.lock();
         for account in accounts {
             let Entry::Vacant(none) = pools.entry(account) else { continue };
             let pool = Arc::new(Pool {
                 account: none.key().clone(),
                 settings: self.settings.clone(),
-                life: self.life,
+                min_lifetime: self.min_lifetime,
                 source: self.source.clone(),
                 clock: self.clock.clone(),
                 ready: Mutex::default(),
@@ -112,14 +112,14 @@ impl Pools {
     }
 
     /// A code that has the life of a session before it, if one is ready.
-    pub fn take(&self, account: &str) -> Option<ReadyCode> {
-        let pool = self.of.lock().get(account)?.clone();
-        pool.take()
+    pub fn pop(&self, account: &str) -> Option<ReadyCode> {
+        let pool = self.pools.lock().get(account)?.clone();
+        pool.pop()
     }
 
     /// How many codes are ready.
-    pub fn ready(&self, account: &str) -> usize {
-        self.of.lock().get(account).map_or(0, |pool| pool.ready.lock().len())
+    pub fn ready_count(&self, account: &str) -> usize {
+        self.pools.lock().get(account).map_or(0, |pool| pool.ready.lock().len())
     }
 }
 
@@ -127,7 +127,7 @@ impl Pools {
 struct Pool {
     account: String,
     settings: PoolSettings,
-    life: Duration,
+    min_lifetime: Duration,
     source: Arc<dyn CodeSource>,
     clock: Arc<dyn Clock>,
     /// The oldest in front.
@@ -136,26 +136,26 @@ struct Pool {
 }
 
 /// Why a code did not come into the pool.
-enum NoCode {
-    WeChat(CallerError),
+enum RefillError {
+    WeChat(AccountClientError),
     ShortLived,
 }
 
 impl Pool {
-    fn take(&self) -> Option<ReadyCode> {
+    fn pop(&self) -> Option<ReadyCode> {
         let code = {
             let mut ready = self.ready.lock();
-            self.throw_away(&mut ready);
+            self.discard_expiring(&mut ready);
             ready.pop_front()
         };
-        self.tell();
+        self.update_gauge();
         self.taken.notify_one();
         code
     }
 
     /// What has less than a session's life before it is of no use to anybody.
-    fn throw_away(&self, ready: &mut VecDeque<ReadyCode>) {
-        let needed = self.clock.now_ms() + ms(self.life);
+    fn discard_expiring(&self, ready: &mut VecDeque<ReadyCode>) {
+        let needed = self.clock.now_ms() + ms(self.min_lifetime);
         ready.retain(|code| {
             let useful = code.expires_at >= needed;
             if !useful {
@@ -167,22 +167,25 @@ impl Pool {
 
     /// How many have to be made now, or until when there are enough: those that are soon too old
     /// are replaced while they can still be handed out.
-    fn missing(&self) -> Result<usize, Duration> {
+    fn shortfall(&self) -> Result<usize, Duration> {
         let mut ready = self.ready.lock();
-        self.throw_away(&mut ready);
-        let soon = self.clock.now_ms() + ms(self.life + AHEAD);
+        self.discard_expiring(&mut ready);
+        let soon = self.clock.now_ms() + ms(self.min_lifetime + EXPIRY_MARGIN);
         let fresh = ready.iter().filter(|code| code.expires_at > soon);
-        match (self.settings.size.saturating_sub(fresh.clone().count()), fresh.min_by_key(due)) {
+        match (
+            self.settings.size.saturating_sub(fresh.clone().count()),
+            fresh.min_by_key(expiry_ms),
+        ) {
             (0, Some(next)) => Err(Duration::from_millis((next.expires_at - soon).max(1) as u64)),
             (missing, _) => Ok(missing),
         }
     }
 
     async fn keep_filled(self: Arc<Self>, stop: CancellationToken) {
-        let mut backoff = Backoff::new(REST[0], REST[1]);
+        let mut backoff = Backoff::new(BACKOFF_RANGE[0], BACKOFF_RANGE[1]);
         let mut failing = false;
         while !stop.is_cancelled() {
-            let missing = match self.missing() {
+            let missing = match self.shortfall() {
                 Ok(missing) => missing,
                 Err(enough) => {
                     tokio::select! {
@@ -193,77 +196,77 @@ impl Pool {
                     continue;
                 }
             };
-            let (batch, begun) = (missing.min(AT_ONCE), Instant::now());
-            let made = join_all((0..batch).map(|_| self.make())).await;
-            self.tell();
+            let (batch, begun) = (missing.min(MAX_CONCURRENT_REQUESTS), Instant::now());
+            let made = join_all((0..batch).map(|_| self.create_code())).await;
+            self.update_gauge();
             let Some(refused) = made.into_iter().find_map(Result::err) else {
                 if std::mem::take(&mut failing) {
                     tracing::info!(account = self.account, "codes are made ahead of need again");
                 }
                 backoff.reset();
-                let paced = Duration::from_secs(batch as u64) / self.settings.per_second.max(1);
+                let paced = Duration::from_secs(batch as u64) / self.settings.max_per_second.max(1);
                 stop.run_until_cancelled(sleep_until(begun + paced)).await;
                 continue;
             };
             if !std::mem::replace(&mut failing, true) {
-                self.complain(&refused);
+                self.log_failure(&refused);
             }
-            let wait = backoff.next_wait().max(refused.at_least());
+            let wait = backoff.next_wait().max(refused.min_delay());
             stop.run_until_cancelled(sleep(wait)).await;
         }
     }
 
-    async fn make(&self) -> Result<(), NoCode> {
-        let (scene, asked) = (Scene::fresh_session(), self.life + self.settings.keep);
+    async fn create_code(&self) -> Result<(), RefillError> {
+        let (scene, asked) = (Scene::new_session(), self.min_lifetime + self.settings.max_age);
         // Before the call: the code's life begins when WeChat makes it, not when we hear of it.
         let begun = self.clock.now_ms();
         let request = QrRequest::temporary_str(scene.clone(), asked);
-        let code = self.source.make(&self.account, &request, Value::Low).await;
-        let code = code.map_err(NoCode::WeChat)?;
-        count_made(&self.account, "pool");
+        let code = self.source.create(&self.account, &request, CallPriority::Low).await;
+        let code = code.map_err(RefillError::WeChat)?;
+        count_created(&self.account, "pool");
         let lives = code.expires_in.unwrap_or(asked).min(asked);
-        if lives <= self.life + AHEAD {
+        if lives <= self.min_lifetime + EXPIRY_MARGIN {
             count_lost(&self.account, "short_lived");
-            return Err(NoCode::ShortLived);
+            return Err(RefillError::ShortLived);
         }
         let (ticket, url, expires_at) = (code.ticket, code.url, begun + ms(lives));
         self.ready.lock().push_back(ReadyCode { scene, ticket, url, expires_at });
         Ok(())
     }
 
-    fn complain(&self, refused: &NoCode) {
+    fn log_failure(&self, refused: &RefillError) {
         let account = &*self.account;
         match refused {
-            NoCode::WeChat(error) => {
+            RefillError::WeChat(error) => {
                 tracing::warn!(account, %error, "no codes are made ahead of need for now");
             }
-            NoCode::ShortLived => {
+            RefillError::ShortLived => {
                 tracing::error!(account, "WeChat's codes live too short to be made ahead of need");
             }
         }
     }
 
-    fn tell(&self) {
+    fn update_gauge(&self) {
         let ready = self.ready.lock().len();
         metrics::gauge!("paihao_gateway_codes_ready", "account" => self.account.clone())
             .set(ready as f64);
     }
 }
 
-impl NoCode {
+impl RefillError {
     /// How long WeChat, or our own limit on calls of low value, wants to be left alone.
-    fn at_least(&self) -> Duration {
+    fn min_delay(&self) -> Duration {
         match self {
-            NoCode::WeChat(error) => match error.meaning() {
-                Meaning::Later(wait) => wait.unwrap_or_default(),
-                _ => REST[1],
+            RefillError::WeChat(error) => match error.class() {
+                FailureClass::RetryLater(wait) => wait.unwrap_or_default(),
+                _ => BACKOFF_RANGE[1],
             },
-            NoCode::ShortLived => REST[1],
+            RefillError::ShortLived => BACKOFF_RANGE[1],
         }
     }
 }
 
-fn due(code: &&ReadyCode) -> i64 {
+fn expiry_ms(code: &&ReadyCode) -> i64 {
     code.expires_at
 }
 

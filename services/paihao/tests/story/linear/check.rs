@@ -5,14 +5,14 @@
 //! stands before them; every answer is what stands in the ledger; every refusal was true at some
 //! instant while its asker waited; and what nobody was answered happened at most once.
 
-use super::hall::{Counters, Hall};
-use super::history::{Answer, Instant, Op};
+use super::hall::{Counters, ReferenceModel};
+use super::history::{Answer, MicrosSinceStart, Operation};
 use paihao_contracts::commit::{Decision, Outcome};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Everything that does not fit.
-pub fn check(ledger: &[Decision], history: &[Op], counters: Counters) -> Vec<String> {
+pub fn check(ledger: &[Decision], history: &[Operation], counters: Counters) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, decision) in ledger.iter().enumerate() {
@@ -20,55 +20,55 @@ pub fn check(ledger: &[Decision], history: &[Op], counters: Counters) -> Vec<Str
             wrong.push(format!("the command {} was decided twice", decision.command));
         }
     }
-    let place = |op: &Op| places.get(&*op.command).copied();
+    let place = |op: &Operation| places.get(&*op.command).copied();
     for op in history {
-        answers(op, place(op).map(|at| &ledger[at]), &mut wrong);
+        check_answer(op, place(op).map(|at| &ledger[at]), &mut wrong);
     }
-    in_time(ledger.len(), history, place, &mut wrong);
-    let mut refusals = refusals(ledger.len(), history, place);
-    let mut hall = Hall::of(counters);
+    check_real_time_order(ledger.len(), history, place, &mut wrong);
+    let mut refusals = refusal_windows(ledger.len(), history, place);
+    let mut hall = ReferenceModel::new(counters);
     for at in 0..=ledger.len() {
         refusals.retain(|refusal| {
             let now = (refusal.from..=refusal.to).contains(&at);
-            !(now && hall.refuses(&refusal.op.wish, refusal.code))
+            !(now && hall.explains_refusal(&refusal.op.request, refusal.code))
         });
         if let Some(decision) = ledger.get(at) {
             hall.apply(decision, &mut wrong);
         }
     }
-    for Refusal { op, code, .. } in refusals {
-        wrong.push(format!("{code} was never true while it was asked: {:?}", op.wish));
+    for RefusalWindow { op, code, .. } in refusals {
+        wrong.push(format!("{code} was never true while it was asked: {:?}", op.request));
     }
     wrong
 }
 
 /// What was answered is what stands in the ledger.
-fn answers(op: &Op, decision: Option<&Decision>, wrong: &mut Vec<String>) {
+fn check_answer(op: &Operation, decision: Option<&Decision>, wrong: &mut Vec<String>) {
     match (&op.answered, decision) {
         (Some((_, Answer::Done(body))), None) => {
-            wrong.push(format!("{:?} was answered {body}, and is lost", op.wish));
+            wrong.push(format!("{:?} was answered {body}, and is lost", op.request));
         }
         (Some((_, Answer::Done(body))), Some(decision)) => {
-            let mut stored = told(&decision.outcome);
+            let mut stored = outcome_as_json(&decision.outcome);
             stored["at"] = decision.at.into();
             for (field, value) in stored.as_object().into_iter().flatten() {
                 if body[field] != *value {
-                    let wish = &op.wish;
+                    let wish = &op.request;
                     wrong.push(format!("{wish:?} was answered {body}, and {stored} is stored"));
                     break;
                 }
             }
         }
         // A request without an answer may come late: it was sent before the one that was refused.
-        (Some((_, Answer::Refused(code))), Some(_)) if !op.doubtful => {
-            wrong.push(format!("{:?} was refused, {code}, and done", op.wish));
+        (Some((_, Answer::Refused(code))), Some(_)) if !op.retried => {
+            wrong.push(format!("{:?} was refused, {code}, and done", op.request));
         }
         _ => {}
     }
 }
 
 /// A stored outcome in the words of the API.
-fn told(outcome: &Outcome) -> Value {
+fn outcome_as_json(outcome: &Outcome) -> Value {
     let number = |number: &paihao_contracts::commit::Number| number.to_string();
     match outcome {
         Outcome::Holding { number: n, queue, told, .. } => {
@@ -96,29 +96,29 @@ fn told(outcome: &Outcome) -> Value {
 }
 
 /// Nobody stands before somebody who had been answered before they asked.
-fn in_time<'a>(
+fn check_real_time_order<'a>(
     entries: usize,
-    history: &'a [Op],
-    place: impl Fn(&Op) -> Option<usize>,
+    history: &'a [Operation],
+    place: impl Fn(&Operation) -> Option<usize>,
     wrong: &mut Vec<String>,
 ) {
-    let mut by_place: Vec<Option<&'a Op>> = vec![None; entries];
+    let mut by_place: Vec<Option<&'a Operation>> = vec![None; entries];
     for op in history {
         if let Some(at) = place(op) {
             by_place[at] = Some(op);
         }
     }
-    let mut latest: Option<&Op> = None;
+    let mut latest: Option<&Operation> = None;
     for op in by_place.into_iter().flatten() {
         if let (Some(before), Some((answered, Answer::Done(_)))) = (latest, &op.answered)
-            && before.asked > *answered
+            && before.invoked_at > *answered
         {
             wrong.push(format!(
                 "{:?} was asked at {}, and stands before {:?}, answered at {answered}",
-                before.wish, before.asked, op.wish
+                before.request, before.invoked_at, op.request
             ));
         }
-        if latest.is_none_or(|latest| op.asked > latest.asked) {
+        if latest.is_none_or(|latest| op.invoked_at > latest.invoked_at) {
             latest = Some(op);
         }
     }
@@ -126,26 +126,26 @@ fn in_time<'a>(
 
 /// A refusal, and the states of the ledger that may have been there while it was asked: by how many
 /// decisions they had.
-struct Refusal<'a> {
-    op: &'a Op,
+struct RefusalWindow<'a> {
+    op: &'a Operation,
     code: &'a str,
     from: usize,
     to: usize,
 }
 
-fn refusals<'a>(
+fn refusal_windows<'a>(
     entries: usize,
-    history: &'a [Op],
-    place: impl Fn(&Op) -> Option<usize>,
-) -> Vec<Refusal<'a>> {
-    let stands: Vec<(Instant, Instant, usize)> = history
+    history: &'a [Operation],
+    place: impl Fn(&Operation) -> Option<usize>,
+) -> Vec<RefusalWindow<'a>> {
+    let stands: Vec<(MicrosSinceStart, MicrosSinceStart, usize)> = history
         .iter()
         .filter_map(|op| {
             let answered = match &op.answered {
                 Some((at, Answer::Done(_))) => *at,
-                _ => Instant::MAX,
+                _ => MicrosSinceStart::MAX,
             };
-            Some((op.asked, answered, place(op)?))
+            Some((op.invoked_at, answered, place(op)?))
         })
         .collect();
     let refused = history.iter().filter_map(|op| match &op.answered {
@@ -154,11 +154,11 @@ fn refusals<'a>(
     });
     refused
         .map(|(op, at, code)| {
-            let before = stands.iter().filter(|(_, answered, _)| *answered < op.asked);
+            let before = stands.iter().filter(|(_, answered, _)| *answered < op.invoked_at);
             let after = stands.iter().filter(|(asked, _, _)| *asked > at);
             let from = before.map(|(_, _, place)| place + 1).max().unwrap_or(0);
             let to = after.map(|(_, _, place)| *place).min().unwrap_or(entries);
-            Refusal { op, code, from, to }
+            RefusalWindow { op, code, from, to }
         })
         .collect()
 }

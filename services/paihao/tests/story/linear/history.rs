@@ -3,26 +3,26 @@
 use serde_json::Value;
 
 /// Microseconds since the story began, by one clock for all clients.
-pub type Instant = u64;
+pub type MicrosSinceStart = u64;
 
 /// One wish of one client, however often it was sent.
 #[derive(Debug, Clone)]
-pub struct Op {
+pub struct Operation {
     /// The command's id in the ledger.
     pub command: String,
     /// What was wished.
-    pub wish: Wish,
+    pub request: Request,
     /// When it was first sent.
-    pub asked: Instant,
+    pub invoked_at: MicrosSinceStart,
     /// When the answer was there, and what it said; `None` if none ever came.
-    pub answered: Option<(Instant, Answer)>,
+    pub answered: Option<(MicrosSinceStart, Answer)>,
     /// Whether it was sent more than once, because an answer did not come.
-    pub doubtful: bool,
+    pub retried: bool,
 }
 
 /// What can be wished.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Wish {
+pub enum Request {
     Open { counter: String },
     Take { queue: String },
     CallNext { counter: String },
@@ -44,43 +44,43 @@ pub enum Answer {
     Refused(String),
 }
 
-impl Wish {
+impl Request {
     /// The way to it, and what is sent.
-    pub fn request(&self, site: &str) -> (String, Value) {
+    pub fn path_and_body(&self, site: &str) -> (String, Value) {
         let at =
             |counter: &str, act: &str| format!("/api/v1/sites/{site}/counters/{counter}/{act}");
         let with = |number: &str, act: &str| format!("/api/v1/sites/{site}/tickets/{number}/{act}");
         let seen = |number: &str| serde_json::json!({ "number": number });
         let nothing = serde_json::json!({});
         match self {
-            Wish::Open { counter } => (at(counter, "open"), nothing),
-            Wish::Take { queue } => {
+            Request::Open { counter } => (at(counter, "open"), nothing),
+            Request::Take { queue } => {
                 (format!("/api/v1/sites/{site}/queues/{queue}/tickets"), nothing)
             }
-            Wish::CallNext { counter } => (at(counter, "call-next"), nothing),
-            Wish::Start { counter, number } => (at(counter, "start"), seen(number)),
-            Wish::Finish { counter, number } => (at(counter, "finish"), seen(number)),
-            Wish::Miss { counter, number } => (at(counter, "missed"), seen(number)),
-            Wish::Transfer { number, queue } => {
+            Request::CallNext { counter } => (at(counter, "call-next"), nothing),
+            Request::Start { counter, number } => (at(counter, "start"), seen(number)),
+            Request::Finish { counter, number } => (at(counter, "finish"), seen(number)),
+            Request::Miss { counter, number } => (at(counter, "missed"), seen(number)),
+            Request::Transfer { number, queue } => {
                 (with(number, "transfer"), serde_json::json!({ "queue": queue }))
             }
-            Wish::Return { number } => (with(number, "return"), nothing),
-            Wish::Leave { number } => (with(number, "leave"), nothing),
-            Wish::Undo { number } => (with(number, "undo"), nothing),
+            Request::Return { number } => (with(number, "return"), nothing),
+            Request::Leave { number } => (with(number, "leave"), nothing),
+            Request::Undo { number } => (with(number, "undo"), nothing),
         }
     }
 
     /// The number that it names.
     pub fn number(&self) -> Option<&str> {
         match self {
-            Wish::Open { .. } | Wish::Take { .. } | Wish::CallNext { .. } => None,
-            Wish::Start { number, .. }
-            | Wish::Finish { number, .. }
-            | Wish::Miss { number, .. }
-            | Wish::Transfer { number, .. }
-            | Wish::Return { number }
-            | Wish::Leave { number }
-            | Wish::Undo { number } => Some(number),
+            Request::Open { .. } | Request::Take { .. } | Request::CallNext { .. } => None,
+            Request::Start { number, .. }
+            | Request::Finish { number, .. }
+            | Request::Miss { number, .. }
+            | Request::Transfer { number, .. }
+            | Request::Return { number }
+            | Request::Leave { number }
+            | Request::Undo { number } => Some(number),
         }
     }
 }

@@ -9,11 +9,11 @@ mod check;
 
 mod forged;
 
-use crate::cluster::{Cluster, KEY, entries, site};
-use crate::http::staff;
+use crate::cluster::{Cluster, STAFF_KEY, log_entries, site_id};
+use crate::http::staff_request;
 use check::check;
 use futures::future::join_all;
-use history::{Answer, Op, Wish};
+use history::{Answer, Operation, Request};
 use paihao_contracts::commit::{Commit, Decision};
 use paihao_contracts::names::LEDGER;
 use reqwest::{Client, StatusCode};
@@ -25,13 +25,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// People with a number, one after the other, at this many doors.
-const DOORS: u64 = 6;
-const VISITS: u64 = 25;
+const CUSTOMER_CLIENTS: u64 = 6;
+const VISITS_PER_CLIENT: u64 = 25;
 /// Counters at which it is called.
 const COUNTERS: [&str; 4] = ["3", "4", "5", "6"];
 
 /// A second queue, and counters that serve both, or one.
-const HALL: &str = "
+const EXTRA_SITE_CONFIG: &str = "
     [sites.hall-0.queues.b]
     name = '对公业务'
     prefix = 'B'
@@ -50,47 +50,53 @@ const HALL: &str = "
 ";
 
 /// What all clients share.
-struct Story {
+struct LinearRun {
     http: Client,
     gateways: Vec<String>,
-    begun: Instant,
-    history: Mutex<Vec<Op>>,
+    started: Instant,
+    history: Mutex<Vec<Operation>>,
     /// Wishes that were answered.
-    answered: AtomicU64,
+    answered_count: AtomicU64,
     /// Doors that are still open.
-    doors: AtomicU64,
+    active_customers: AtomicU64,
 }
 
 /// Chance of one client, the same in every run.
-struct Chance(u64);
+struct Rng(u64);
 
-impl Chance {
+impl Rng {
     fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (self.0 >> 33) % n
     }
 }
 
-impl Story {
+impl LinearRun {
     fn now(&self) -> u64 {
-        self.begun.elapsed().as_micros() as u64
+        self.started.elapsed().as_micros() as u64
     }
 
     /// Has a wish carried out by whichever gateway answers, and notes how that went.
-    async fn wish(&self, chance: &mut Chance, wish: Wish) -> Answer {
-        let site = site(0);
-        let (path, body) = wish.request(&site);
+    async fn perform(&self, chance: &mut Rng, wish: Request) -> Answer {
+        let site = site_id(0);
+        let (path, body) = wish.path_and_body(&site);
         let key = format!("{wish:?} {}", chance.below(u64::from(u32::MAX)));
         let hash = Sha256::digest(format!("api\0tests\0{site}\0{key}"));
         let (command, asked) = (hex::encode(&hash[..16]), self.now());
         let mut doubtful = false;
         for _ in 0..400 {
             let url = format!("{}{path}", self.gateways[chance.below(3) as usize]);
-            if let Some(answer) = self.once(&url, &key, &body).await {
+            if let Some(answer) = self.send_once(&url, &key, &body).await {
                 let answered = Some((self.now(), answer.clone()));
-                let op = Op { command, wish, asked, answered, doubtful };
+                let op = Operation {
+                    command,
+                    request: wish,
+                    invoked_at: asked,
+                    answered,
+                    retried: doubtful,
+                };
                 self.history.lock().unwrap().push(op);
-                self.answered.fetch_add(1, Ordering::Relaxed);
+                self.answered_count.fetch_add(1, Ordering::Relaxed);
                 return answer;
             }
             doubtful = true;
@@ -100,8 +106,8 @@ impl Story {
     }
 
     /// One request; `None` if there was no answer, or the gateway does not know how it went.
-    async fn once(&self, url: &str, key: &str, body: &Value) -> Option<Answer> {
-        let answer = staff(&self.http, KEY, url, key).json(body).send().await.ok()?;
+    async fn send_once(&self, url: &str, key: &str, body: &Value) -> Option<Answer> {
+        let answer = staff_request(&self.http, STAFF_KEY, url, key).json(body).send().await.ok()?;
         let status = answer.status();
         let body: Value = answer.json().await.ok()?;
         match status {
@@ -112,35 +118,36 @@ impl Story {
     }
 
     /// People come, take a number, and do with it what they like.
-    async fn door(&self, i: u64) {
-        let mut chance = Chance(i);
-        for _ in 0..VISITS {
+    async fn run_customer(&self, i: u64) {
+        let mut chance = Rng(i);
+        for _ in 0..VISITS_PER_CLIENT {
             let queue = ["a", "b"][chance.below(2) as usize].to_owned();
-            let taken = self.wish(&mut chance, Wish::Take { queue }).await;
+            let taken = self.perform(&mut chance, Request::Take { queue }).await;
             let Answer::Done(taken) = taken else { panic!("{taken:?}") };
             let number = taken["number"].as_str().unwrap().to_owned();
             tokio::time::sleep(Duration::from_millis(chance.below(30))).await;
             match chance.below(5) {
-                0 => drop(self.wish(&mut chance, Wish::Leave { number }).await),
-                1 => drop(self.wish(&mut chance, Wish::Return { number }).await),
+                0 => drop(self.perform(&mut chance, Request::Leave { number }).await),
+                1 => drop(self.perform(&mut chance, Request::Return { number }).await),
                 2 => {
                     let queue = "b".to_owned();
-                    self.wish(&mut chance, Wish::Transfer { number, queue }).await;
+                    self.perform(&mut chance, Request::Transfer { number, queue }).await;
                 }
                 _ => {}
             }
         }
-        self.doors.fetch_sub(1, Ordering::Relaxed);
+        self.active_customers.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Whoever is next is called, and something becomes of that, until nobody comes any more.
-    async fn counter(&self, counter: &str, seed: u64) {
-        let mut chance = Chance(seed);
+    async fn run_counter(&self, counter: &str, seed: u64) {
+        let mut chance = Rng(seed);
         let counter = counter.to_owned();
-        self.wish(&mut chance, Wish::Open { counter: counter.clone() }).await;
+        self.perform(&mut chance, Request::Open { counter: counter.clone() }).await;
         loop {
-            let over = self.doors.load(Ordering::Relaxed) == 0;
-            let called = self.wish(&mut chance, Wish::CallNext { counter: counter.clone() }).await;
+            let over = self.active_customers.load(Ordering::Relaxed) == 0;
+            let called =
+                self.perform(&mut chance, Request::CallNext { counter: counter.clone() }).await;
             let number = match called {
                 Answer::Done(called) => called["number"].as_str().unwrap().to_owned(),
                 Answer::Refused(code) if code == "nobody_waiting" && over => return,
@@ -154,28 +161,29 @@ impl Story {
             let (counter, number) = (counter.clone(), number.clone());
             match chance.below(6) {
                 0 => {
-                    let missed = Wish::Miss { counter, number: number.clone() };
-                    self.wish(&mut chance, missed).await;
+                    let missed = Request::Miss { counter, number: number.clone() };
+                    self.perform(&mut chance, missed).await;
                     if chance.below(2) == 0 {
-                        self.wish(&mut chance, Wish::Return { number }).await;
+                        self.perform(&mut chance, Request::Return { number }).await;
                     }
                 }
                 1 => {
                     let queue = ["a", "b"][chance.below(2) as usize].to_owned();
-                    self.wish(&mut chance, Wish::Transfer { number, queue }).await;
+                    self.perform(&mut chance, Request::Transfer { number, queue }).await;
                 }
                 2 => {
-                    let finish = Wish::Finish { counter: counter.clone(), number: number.clone() };
-                    self.wish(&mut chance, finish.clone()).await;
-                    self.wish(&mut chance, Wish::Undo { number }).await;
-                    self.wish(&mut chance, finish).await;
+                    let finish =
+                        Request::Finish { counter: counter.clone(), number: number.clone() };
+                    self.perform(&mut chance, finish.clone()).await;
+                    self.perform(&mut chance, Request::Undo { number }).await;
+                    self.perform(&mut chance, finish).await;
                 }
                 3 => {
-                    let start = Wish::Start { counter: counter.clone(), number: number.clone() };
-                    self.wish(&mut chance, start).await;
-                    self.wish(&mut chance, Wish::Finish { counter, number }).await;
+                    let start = Request::Start { counter: counter.clone(), number: number.clone() };
+                    self.perform(&mut chance, start).await;
+                    self.perform(&mut chance, Request::Finish { counter, number }).await;
                 }
-                _ => drop(self.wish(&mut chance, Wish::Finish { counter, number }).await),
+                _ => drop(self.perform(&mut chance, Request::Finish { counter, number }).await),
             }
         }
     }
@@ -183,20 +191,20 @@ impl Story {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_history_of_a_hot_site_is_that_of_one_line() {
-    let mut cluster = Cluster::of_gateways(3, HALL).await;
-    let story = Arc::new(Story {
+    let mut cluster = Cluster::start_gateways(3, EXTRA_SITE_CONFIG).await;
+    let story = Arc::new(LinearRun {
         http: cluster.http.clone(),
         gateways: cluster.gateways.iter().map(|gateway| gateway.url.clone()).collect(),
-        begun: Instant::now(),
+        started: Instant::now(),
         history: Mutex::default(),
-        answered: AtomicU64::new(0),
-        doors: AtomicU64::new(DOORS),
+        answered_count: AtomicU64::new(0),
+        active_customers: AtomicU64::new(CUSTOMER_CLIENTS),
     });
-    let doors = join_all((0..DOORS).map(|i| story.door(i + 1)));
+    let doors = join_all((0..CUSTOMER_CLIENTS).map(|i| story.run_customer(i + 1)));
     let seeds = COUNTERS.into_iter().zip(100..);
-    let counters = join_all(seeds.map(|(counter, seed)| story.counter(counter, seed)));
+    let counters = join_all(seeds.map(|(counter, seed)| story.run_counter(counter, seed)));
     let trouble = async {
-        let answered = |n| story.answered.load(Ordering::Relaxed) >= n;
+        let answered = |n| story.answered_count.load(Ordering::Relaxed) >= n;
         let reached = async |n| {
             let soon = Duration::from_secs(120);
             harness::wait_until("wishes are answered", soon, async || answered(n)).await;
@@ -208,7 +216,7 @@ async fn the_history_of_a_hot_site_is_that_of_one_line() {
     };
     tokio::join!(doors, counters, trouble);
 
-    let commits = entries::<Commit>(&cluster, &LEDGER).await;
+    let commits = log_entries::<Commit>(&cluster, &LEDGER).await;
     let ledger: Vec<Decision> = commits.into_iter().flat_map(|commit| commit.decisions).collect();
     let history = std::mem::take(&mut *story.history.lock().unwrap());
     let served = [("3", "ab"), ("4", "ab"), ("5", "a"), ("6", "b")];
@@ -219,5 +227,5 @@ async fn the_history_of_a_hot_site_is_that_of_one_line() {
     let done = history.iter().filter(|op| matches!(op.answered, Some((_, Answer::Done(_)))));
     let refused = history.len() - done.count();
     assert!(refused > 0, "nothing was ever refused: nobody raced anybody");
-    assert!(history.iter().any(|op| op.doubtful), "no answer was lost: nobody was killed");
+    assert!(history.iter().any(|op| op.retried), "no answer was lost: nobody was killed");
 }

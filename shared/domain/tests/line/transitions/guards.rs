@@ -2,14 +2,16 @@
 
 use super::halls::*;
 use super::scene::*;
-use crate::hall::{Hall, MINUTE, call, given_by, miss, open, rules, served, take};
-use paihao_domain::{Act, Mark, QueueState, Until};
+use crate::hall::{
+    MINUTE_MS, SiteFixture, call, given_with_rules, miss, open, rules, served, take,
+};
+use paihao_domain::{Act, LetPassLimit, Mark, QueueState};
 
 /// A guard: what is so, and the refusal that this gives.
 pub(super) struct Guard {
     pub(super) no: &'static str,
     pub(super) when: &'static str,
-    pub(super) hall: fn() -> Hall,
+    pub(super) hall: fn() -> SiteFixture,
     pub(super) by: &'static str,
     pub(super) act: fn() -> Act,
     pub(super) refused: &'static str,
@@ -21,7 +23,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "1",
             "the queue is closed",
-            || set(QueueState::Closed),
+            || queue_in_state(QueueState::Closed),
             "C",
             || take("ann", "a"),
             "queue_closed",
@@ -29,7 +31,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "1",
             "the queue is paused",
-            || set(QueueState::Paused),
+            || queue_in_state(QueueState::Paused),
             "C",
             || take("ann", "a"),
             "queue_paused",
@@ -37,7 +39,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "1",
             "as many wait as may",
-            || full(Some(1), None),
+            || full_queue(Some(1), None),
             "C",
             || take("ann", "a"),
             "queue_full",
@@ -45,7 +47,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "1",
             "the day's numbers are used up",
-            || full(None, Some(1)),
+            || full_queue(None, Some(1)),
             "C",
             || take("ann", "a"),
             "queue_full",
@@ -71,21 +73,21 @@ pub(super) fn guards() -> Vec<Guard> {
             "the forecast passes closing time",
             || closes_in(10),
             "A",
-            || nobody("a"),
+            || take_without_person("a"),
             "queue_closing",
         ),
         guard(
             "1",
             "a customer asks for a class",
-            || ann(rules(), "M", "∅"),
+            || site_with_ann(rules(), "M", "∅"),
             "C",
-            with_class,
+            take_with_class,
             "not_allowed",
         ),
         guard(
             "2",
             "the counter is closed",
-            || given_by(rules(), [take("ann", "a")]),
+            || given_with_rules(rules(), [take("ann", "a")]),
             "M",
             || call("1"),
             "counter_closed",
@@ -94,17 +96,17 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "2",
             "the counter has called somebody",
-            || ann(rules(), "M", "called"),
+            || site_with_ann(rules(), "M", "called"),
             "M",
             || call("1"),
             "counter_busy",
         ),
-        guard("2", "nobody waits", || hall(rules(), "M"), "M", || call("1"), "nobody_waiting"),
+        guard("2", "nobody waits", || open_site(rules(), "M"), "M", || call("1"), "nobody_waiting"),
         guard("2", "the queue is halted", halted, "M", || call("1"), "queue_halted"),
         guard(
             "2",
             "somebody else is logged in there",
-            || ann(rules(), "M", "waiting"),
+            || site_with_ann(rules(), "M", "waiting"),
             "S",
             || call("1"),
             "not_your_counter",
@@ -112,7 +114,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "3",
             "no reason",
-            || ann(rules(), "M", "waiting"),
+            || site_with_ann(rules(), "M", "waiting"),
             "M",
             || call_this(None),
             "reason_needed",
@@ -120,7 +122,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "3",
             "the counter does not serve the queue",
-            at_three,
+            third_counter_open,
             "M",
             call_at_three,
             "wrong_counter",
@@ -136,7 +138,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "4",
             "less than 15 s since the last call",
-            || ann(rules(), "M", "called"),
+            || site_with_ann(rules(), "M", "called"),
             "M",
             || Act::Recall(served("1")),
             "too_soon",
@@ -152,7 +154,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "6",
             "more than 60 s after the call",
-            || later("called", 61_000),
+            || ann_after("called", 61_000),
             "M",
             || Act::PutBack(served("1")),
             "too_late",
@@ -160,7 +162,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "7",
             "another number is there by now",
-            || ann(rules(), "M", "called"),
+            || site_with_ann(rules(), "M", "called"),
             "M",
             miss_another,
             "counter_busy",
@@ -168,7 +170,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "7",
             "the deadline is not over (Y)",
-            || ann(rules(), "M", "called"),
+            || site_with_ann(rules(), "M", "called"),
             "Y",
             || miss("1"),
             "not_due",
@@ -176,7 +178,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "8",
             "after its deadline",
-            || later("missed", 31 * MINUTE),
+            || ann_after("missed", 31 * MINUTE_MS),
             "C",
             || Act::Return(ANN),
             "too_late",
@@ -184,7 +186,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "8",
             "void 过号作废: it ended with the miss",
-            || void("missed"),
+            || void_policy("missed"),
             "C",
             || Act::Return(ANN),
             "ticket_ended",
@@ -193,24 +195,31 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "10",
             "the deadline is not over",
-            || ann(rules(), "M", "missed"),
+            || site_with_ann(rules(), "M", "missed"),
             "Y",
             || Act::Expire(ANN),
             "not_due",
         ),
-        guard("11", "twice already", passed_twice, "C", || let_pass(Until::Tap), "too_often"),
+        guard(
+            "11",
+            "twice already",
+            passed_twice,
+            "C",
+            || let_pass(LetPassLimit::OnRequest),
+            "too_often",
+        ),
         guard(
             "11",
             "longer than the queue allows",
-            || ann(rules(), "M", "waiting"),
+            || site_with_ann(rules(), "M", "waiting"),
             "C",
-            || let_pass(Until::Minutes(31)),
+            || let_pass(LetPassLimit::Minutes(31)),
             "out_of_range",
         ),
         guard(
             "12",
             "no reason",
-            || ann(rules(), "M", "waiting"),
+            || site_with_ann(rules(), "M", "waiting"),
             "M",
             || hold(" "),
             "reason_needed",
@@ -218,7 +227,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "13",
             "its time is not over (Y)",
-            || ann(rules(), "M", "held"),
+            || site_with_ann(rules(), "M", "held"),
             "Y",
             || Act::Resume(ANN),
             "not_due",
@@ -226,7 +235,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "14",
             "no reason",
-            || ann(rules(), "M", "serving"),
+            || site_with_ann(rules(), "M", "serving"),
             "M",
             || suspend(""),
             "reason_needed",
@@ -250,7 +259,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "16",
             "the other queue is closed (S, A)",
-            || ann(rules(), "S", "called"),
+            || site_with_ann(rules(), "S", "called"),
             "S",
             || transfer("shut"),
             "queue_closed",
@@ -258,7 +267,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "18",
             "no reason (not C)",
-            || ann(rules(), "M", "waiting"),
+            || site_with_ann(rules(), "M", "waiting"),
             "M",
             || leave(None),
             "reason_needed",
@@ -266,7 +275,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "18",
             "being served",
-            || ann(rules(), "M", "serving"),
+            || site_with_ann(rules(), "M", "serving"),
             "C",
             || leave(None),
             "wrong_state",
@@ -274,16 +283,23 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "20",
             "more than 60 s ago (S)",
-            || later_by("S", "done", 61_000),
+            || ann_after_by("S", "done", 61_000),
             "S",
             || Act::Undo(ANN),
             "too_late",
         ),
-        guard("20", "somebody else did it (S)", undo_others, "S", || Act::Undo(ANN), "too_late"),
+        guard(
+            "20",
+            "somebody else did it (S)",
+            finished_by_manager,
+            "S",
+            || Act::Undo(ANN),
+            "too_late",
+        ),
         guard(
             "20",
             "its counter has somebody by now",
-            undo_busy,
+            done_with_busy_counter,
             "M",
             || Act::Undo(ANN),
             "counter_busy",
@@ -291,7 +307,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "20",
             "the holder has another number by now",
-            undo_again,
+            done_with_new_number,
             "M",
             || Act::Undo(ANN),
             "wrong_state",
@@ -299,15 +315,15 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "21",
             "no reason",
-            || ann(rules(), "M", "waiting"),
+            || site_with_ann(rules(), "M", "waiting"),
             "M",
-            || priority(""),
+            || prioritise(""),
             "reason_needed",
         ),
         guard(
             "21",
             "a class that there is not",
-            || ann(rules(), "M", "waiting"),
+            || site_with_ann(rules(), "M", "waiting"),
             "M",
             class_nine,
             "out_of_range",
@@ -315,7 +331,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "21",
             "told with more than 20 ahead",
-            || ann(rules(), "M", "waiting"),
+            || site_with_ann(rules(), "M", "waiting"),
             "C",
             || mark(Mark::TellAt(Some(21))),
             "out_of_range",
@@ -323,7 +339,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "counter",
             "somebody else is logged in",
-            || hall(rules(), "M"),
+            || open_site(rules(), "M"),
             "S",
             || open("1"),
             "counter_taken",
@@ -331,7 +347,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "counter",
             "at another counter already",
-            elsewhere,
+            staff_at_second_counter,
             "S",
             || open("1"),
             "elsewhere_logged_in",
@@ -339,7 +355,7 @@ pub(super) fn guards() -> Vec<Guard> {
         guard(
             "counter",
             "not one of theirs",
-            || hall(rules(), "M"),
+            || open_site(rules(), "M"),
             "S",
             || open("3"),
             "not_your_counter",

@@ -7,12 +7,12 @@ mod halls;
 mod rows;
 mod scene;
 
-use crate::hall::{MINUTE, manager, rules, staff};
+use crate::hall::{MINUTE_MS, manager, rules, staff};
 use guards::{Guard, guards};
-use halls::{closes_in, nobody};
-use paihao_domain::{Act, QueueId, Refusal, State};
+use halls::{closes_in, take_without_person};
+use paihao_domain::{Act, QueueId, Refusal, TicketStatus};
 use rows::{OK, Row, rows};
-use scene::{ACTORS, actor, ann, name};
+use scene::{ACTORS, actor, refusal_code, site_with_ann};
 use std::fmt::Write;
 
 #[test]
@@ -21,10 +21,10 @@ fn each_actor_may_do_what_the_table_says_and_nothing_else() {
         for ((column, _), expected) in ACTORS.into_iter().zip(row.who) {
             let mut rules = rules();
             (row.rules)(&mut rules);
-            let mut hall = ann(rules, column, row.from);
-            hall.later(MINUTE - 1);
-            if row.from == "missed" && row.to == State::Closed || column == "Y" {
-                hall.later(2);
+            let mut hall = site_with_ann(rules, column, row.from);
+            hall.advance_ms(MINUTE_MS - 1);
+            if row.from == "missed" && row.to == TicketStatus::Closed || column == "Y" {
+                hall.advance_ms(2);
             }
             let before = hall.site.clone();
             let act = match (row.no, column) {
@@ -46,7 +46,7 @@ fn each_actor_may_do_what_the_table_says_and_nothing_else() {
                     assert_eq!(hall.state(1), row.to, "{what}");
                 }
                 Err(refusal) => {
-                    assert_eq!(name(&refusal), expected, "{what}");
+                    assert_eq!(refusal_code(&refusal), expected, "{what}");
                     assert_eq!(hall.site, before, "{what}");
                 }
             }
@@ -65,8 +65,8 @@ fn from_any_other_state_a_transition_is_refused_and_the_state_named() {
         let from: Vec<_> = table.iter().filter(same).map(|r| r.from).collect();
         let from_held = |state: &str| from.contains(&"held") && state == "suspended";
         for state in states.into_iter().filter(|s| !from.contains(s) && !from_held(s)) {
-            let mut hall = ann(rules(), "M", state);
-            hall.later(20_000);
+            let mut hall = site_with_ann(rules(), "M", state);
+            hall.advance_ms(20_000);
             let (before, found) = (hall.site.clone(), hall.state(1));
             let column = ["S", "C", "Y"].into_iter().find(|column| {
                 let place = ACTORS.iter().position(|(name, _)| name == column).unwrap();
@@ -81,7 +81,7 @@ fn from_any_other_state_a_transition_is_refused_and_the_state_named() {
             match refusal {
                 Refusal::WrongState { found: named, .. } => assert_eq!(named, found, "{what}"),
                 Refusal::TicketEnded(_) => {
-                    assert!(matches!(found, State::Done | State::Closed), "{what}")
+                    assert!(matches!(found, TicketStatus::Done | TicketStatus::Closed), "{what}")
                 }
                 // What is done at a counter finds nobody there.
                 Refusal::CounterIdle(_) | Refusal::CounterBusy { .. } => {}
@@ -98,7 +98,7 @@ fn a_command_whose_guard_fails_changes_nothing_and_says_why() {
         let mut hall = hall();
         let before = hall.site.clone();
         let refusal = hall.at_once_as(actor(by), act()).then_refused();
-        assert_eq!(name(&refusal), refused, "{no}, {when}: {refusal:?}");
+        assert_eq!(refusal_code(&refusal), refused, "{no}, {when}: {refusal:?}");
         assert_eq!(hall.site, before, "{no}, {when}");
     }
 }
@@ -106,7 +106,7 @@ fn a_command_whose_guard_fails_changes_nothing_and_says_why() {
 #[test]
 fn staff_may_give_a_number_whose_turn_may_come_after_closing_time() {
     let mut hall = closes_in(10);
-    hall.at_once_as(staff("desk", &["1"]), nobody("a")).then();
+    hall.at_once_as(staff("desk", &["1"]), take_without_person("a")).then();
 }
 
 fn table() -> String {

@@ -2,7 +2,7 @@
 
 use super::scene::*;
 use crate::hall::{call, finish, miss, served, start, take};
-use paihao_domain::{Act, Mark, QueueId, Rules, State, Until};
+use paihao_domain::{Act, LetPassLimit, Mark, QueueId, Rules, TicketStatus};
 
 /// A row: from where, by which command, to where; and what each actor gets.
 pub(super) struct Row {
@@ -13,7 +13,7 @@ pub(super) struct Row {
     /// Other rules than the usual ones.
     pub(super) rules: fn(&mut Rules),
     /// The state after it; `None` where the ticket's state stays.
-    pub(super) to: State,
+    pub(super) to: TicketStatus,
     /// What each of [`ACTORS`] gets: `✓`, or the refusal.
     pub(super) who: [&'static str; 8],
 }
@@ -24,7 +24,7 @@ pub(super) const NC: &str = "not_your_counter";
 pub(super) const NQ: &str = "not_your_queue";
 pub(super) const OK: &str = "✓";
 
-pub(super) fn usual(_: &mut Rules) {}
+pub(super) fn unchanged_rules(_: &mut Rules) {}
 
 pub(super) fn queue_a(rules: &mut Rules) -> &mut paihao_domain::QueueRules {
     rules.queues.get_mut(&QueueId::new("a")).unwrap()
@@ -40,9 +40,16 @@ pub(super) fn short_return(rules: &mut Rules) {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    let row =
-        |no, from, command, act, to, who| Row { no, from, command, act, rules: usual, to, who };
-    use State::{Called, Closed, Done, Held, Missed, Serving, Waiting};
+    let row = |no, from, command, act, to, who| Row {
+        no,
+        from,
+        command,
+        act,
+        rules: unchanged_rules,
+        to,
+        who,
+    };
+    use TicketStatus::{Called, Closed, Done, Held, Missed, Serving, Waiting};
     vec![
         row("1", "∅", "take", || take("ann", "a"), Waiting, [OK, NT, OK, NQ, OK, OK, OK, NA]),
         row("2", "waiting", "call next", || call("1"), Called, [NA, NA, OK, NC, OK, OK, OK, OK]),
@@ -113,7 +120,7 @@ pub(super) fn rows() -> Vec<Row> {
             "11",
             "waiting",
             "let me pass",
-            || let_pass(Until::Tap),
+            || let_pass(LetPassLimit::OnRequest),
             Held,
             [OK, NT, NA, NA, NA, NA, NA, NA],
         ),
@@ -208,7 +215,7 @@ pub(super) fn rows() -> Vec<Row> {
             "21",
             "waiting",
             "set priority",
-            || priority("军人"),
+            || prioritise("军人"),
             Waiting,
             [NA, NA, OK, NQ, OK, NA, NA, NA],
         ),

@@ -1,10 +1,10 @@
 //! Whom and where the transitions are tried with: a hall, the actors, Ann's ticket in each state.
 
 use crate::hall::{
-    Hall, api, api_manager, call, customer, finish, given_by, manager, miss, open, served, staff,
-    start, take,
+    SiteFixture, api, api_manager, call, customer, finish, given_with_rules, manager, miss, open,
+    served, staff, start, take,
 };
-use paihao_domain::{Act, Actor, CounterId, Mark, QueueId, Refusal, Rules, TicketId, Until};
+use paihao_domain::{Act, Actor, CounterId, LetPassLimit, Mark, QueueId, Refusal, Rules, TicketId};
 
 pub(super) const ANN: TicketId = TicketId(1);
 
@@ -34,8 +34,8 @@ pub(super) fn actor(column: &str) -> Actor {
 }
 
 /// A hall in which counter 1 was opened by whoever is to act there.
-pub(super) fn hall(rules: Rules, column: &str) -> Hall {
-    let mut hall = given_by(rules, []);
+pub(super) fn open_site(rules: Rules, column: &str) -> SiteFixture {
+    let mut hall = given_with_rules(rules, []);
     let opens = match column {
         "S" | "A" => actor(column),
         _ => manager(),
@@ -46,13 +46,13 @@ pub(super) fn hall(rules: Rules, column: &str) -> Hall {
 
 /// Whoever does what leads to a row's first state: staff themselves, since they take back only what
 /// they did.
-pub(super) fn doer(column: &str) -> Actor {
+pub(super) fn setup_actor(column: &str) -> Actor {
     if column == "S" { actor("S") } else { manager() }
 }
 
 /// Ann's ticket, A001, in a state; Ben waits behind her.
-pub(super) fn ann(rules: Rules, column: &str, state: &str) -> Hall {
-    let mut hall = hall(rules, column);
+pub(super) fn site_with_ann(rules: Rules, column: &str, state: &str) -> SiteFixture {
+    let mut hall = open_site(rules, column);
     if state == "∅" {
         return hall;
     }
@@ -74,13 +74,13 @@ pub(super) fn ann(rules: Rules, column: &str, state: &str) -> Hall {
         other => panic!("{other}"),
     };
     for step in steps {
-        hall.at_once_as(doer(column), step).then();
+        hall.at_once_as(setup_actor(column), step).then();
     }
     hall
 }
 
 /// A refusal's name.
-pub(super) fn name(refusal: &Refusal) -> String {
+pub(super) fn refusal_code(refusal: &Refusal) -> String {
     let shown = format!("{refusal:?}");
     let variant: String = shown.chars().take_while(|c| c.is_alphanumeric()).collect();
     let mut out = String::new();
@@ -94,10 +94,10 @@ pub(super) fn name(refusal: &Refusal) -> String {
 }
 
 pub(super) fn call_this(reason: Option<&str>) -> Act {
-    Act::CallThis { counter: CounterId::new("1"), ticket: ANN, reason: reason.map(Into::into) }
+    Act::CallTicket { counter: CounterId::new("1"), ticket: ANN, reason: reason.map(Into::into) }
 }
 
-pub(super) fn let_pass(until: Until) -> Act {
+pub(super) fn let_pass(until: LetPassLimit) -> Act {
     Act::LetPass { ticket: ANN, until }
 }
 
@@ -110,7 +110,7 @@ pub(super) fn suspend(reason: &str) -> Act {
 }
 
 pub(super) fn resume_here(counter: &str) -> Act {
-    Act::ResumeHere { counter: CounterId::new(counter), ticket: ANN }
+    Act::ResumeAtCounter { counter: CounterId::new(counter), ticket: ANN }
 }
 
 pub(super) fn transfer(queue: &str) -> Act {
@@ -121,7 +121,7 @@ pub(super) fn leave(reason: Option<&str>) -> Act {
     Act::Leave { ticket: ANN, reason: reason.map(Into::into) }
 }
 
-pub(super) fn priority(reason: &str) -> Act {
+pub(super) fn prioritise(reason: &str) -> Act {
     Act::Prioritise { ticket: ANN, class: 0, reason: reason.into() }
 }
 

@@ -1,38 +1,42 @@
 //! What an account says: its answers, templates and texts. Its credentials stay in the configuration.
 
-use super::{ANYWHERE, Unread, owner, reading, setting};
-use crate::book::documents::Of;
-use crate::book::writing::{New, Written};
-use crate::http::asker::Asker;
+use super::{MANAGER_ACCESS, UnreadRequest, put_operation, read_operation, require_owner};
+use crate::book::documents::DocumentKind;
+use crate::book::writing::{DocumentUpdate, SettingsUpdateResult};
+use crate::http::asker::Principal;
 use crate::http::openapi::Routes;
-use crate::http::openapi::answer::Tagged;
+use crate::http::openapi::answer::WithEtag;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
 use axum::extract::{Path, State};
 use paihao_contracts::setup::AccountSetup;
 
-const ACCOUNT: &str = "/api/v1/book/accounts/{account}";
+const ACCOUNT_PATH: &str = "/api/v1/book/accounts/{account}";
 
 pub(super) fn routes() -> Routes {
     let all = &[&refusals::NOT_EVERY_SITE, &refusals::UNKNOWN_ACCOUNT];
     Routes::new()
-        .get(ACCOUNT, read, reading("read_account", "What an account says", ANYWHERE).refuses(all))
+        .get(
+            ACCOUNT_PATH,
+            read,
+            read_operation("read_account", "What an account says", MANAGER_ACCESS).refuses(all),
+        )
         .put(
-            ACCOUNT,
+            ACCOUNT_PATH,
             put,
-            setting(
+            put_operation(
                 "put_account",
                 "Says what an account says: answers, templates, texts",
-                ANYWHERE,
+                MANAGER_ACCESS,
             )
-            .takes::<AccountSetup>()
+            .json_body::<AccountSetup>()
             .refuses(all),
         )
 }
 
 /// Refused unless they manage every site, and the configuration has this account.
-fn owned(door: &Door, asker: &Asker, account: &str) -> Result<(), Problem> {
-    owner(asker)?;
+fn require_owned_account(door: &Door, asker: &Principal, account: &str) -> Result<(), Problem> {
+    require_owner(asker)?;
     match door.book.accounts.contains_key(account) {
         true => Ok(()),
         false => Err(Problem::new(&refusals::UNKNOWN_ACCOUNT)),
@@ -42,23 +46,25 @@ fn owned(door: &Door, asker: &Asker, account: &str) -> Result<(), Problem> {
 async fn read(
     State(door): State<Door>,
     Path(account): Path<String>,
-    asker: Asker,
-) -> Result<Tagged<AccountSetup>, Problem> {
-    owned(&door, &asker, &account)?;
-    let documents = door.newest(Of::Account, &account).await?;
+    asker: Principal,
+) -> Result<WithEtag<AccountSetup>, Problem> {
+    require_owned_account(&door, &asker, &account)?;
+    let documents = door.latest_documents(DocumentKind::Account, &account).await?;
     let known = documents.accounts.get(&account).and_then(|document| document.setup.clone());
     let setup = known.ok_or(&refusals::UNKNOWN_ACCOUNT)?;
-    Ok(Tagged(documents.revision(Of::Account, &account).0, setup))
+    Ok(WithEtag(documents.revision(DocumentKind::Account, &account).0, setup))
 }
 
 async fn put(
     State(door): State<Door>,
     Path(account): Path<String>,
-    unread: Unread,
-) -> Result<Tagged<Written>, Problem> {
-    owned(&door, &unread.asker, &account)?;
+    unread: UnreadRequest,
+) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
+    require_owned_account(&door, &unread.asker, &account)?;
     let request = unread.read().await?;
-    let documents = door.newest(Of::Account, &account).await?;
-    let setup: AccountSetup = request.wanted()?;
-    request.written(&door, &documents, &account, New::Account(Box::new(setup))).await
+    let documents = door.latest_documents(DocumentKind::Account, &account).await?;
+    let setup: AccountSetup = request.parse_body()?;
+    request
+        .write_document(&door, &documents, &account, DocumentUpdate::Account(Box::new(setup)))
+        .await
 }

@@ -1,13 +1,16 @@
 //! A site's set-up: as one document, and its queues, counters, words and hours by themselves. Each
 //! change of a part is a change of the whole document: one revision, and one check.
 
-use super::{ANYWHERE, AT_SITE, Request, Unread, manager, owner, reading, removing, setting};
-use crate::book::documents::{Documents, Of};
-use crate::book::writing::{New, Written};
-use crate::http::asker::Asker;
-use crate::http::openapi::answer::Tagged;
-use crate::http::openapi::{Operation, Routes, op};
-use crate::http::refusals::{self, Kind, Problem};
+use super::{
+    MANAGER_ACCESS, SITE_MANAGER_ACCESS, SettingsRequest, UnreadRequest, delete_operation,
+    put_operation, read_operation, require_owner, require_site_manager,
+};
+use crate::book::documents::{DocumentKind, SettingsDocuments};
+use crate::book::writing::{DocumentUpdate, SettingsUpdateResult};
+use crate::http::asker::Principal;
+use crate::http::openapi::answer::WithEtag;
+use crate::http::openapi::{Operation, Routes, endpoint};
+use crate::http::refusals::{self, Problem, ProblemKind};
 use crate::http::state::Door;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -18,63 +21,75 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const SITE: &str = "/api/v1/book/sites/{site}";
+const SITE_PATH: &str = "/api/v1/book/sites/{site}";
 
 pub(super) fn routes() -> Routes {
-    let hours = format!("{SITE}/hours");
+    let hours = format!("{SITE_PATH}/hours");
     let routes = Routes::new()
         .get(
             "/api/v1/book/sites",
             list,
-            op("list_setups", "The sites that the key opens, with their revisions", ANYWHERE),
+            endpoint(
+                "list_setups",
+                "The sites that the key opens, with their revisions",
+                MANAGER_ACCESS,
+            ),
         )
-        .get(SITE, read, reading("read_site", "A site as it is set up", AT_SITE))
+        .get(
+            SITE_PATH,
+            read,
+            read_operation("read_site", "A site as it is set up", SITE_MANAGER_ACCESS),
+        )
         .put(
-            SITE,
+            SITE_PATH,
             put,
             // A site that is not there is made, by whoever has every site.
-            setting("put_site", "Sets a site up, or makes one", ANYWHERE)
-                .takes::<SiteSetup>()
+            put_operation("put_site", "Sets a site up, or makes one", MANAGER_ACCESS)
+                .json_body::<SiteSetup>()
                 .refuses(&[&refusals::NOT_YOUR_SITE, &refusals::NOT_EVERY_SITE, &refusals::IN_USE]),
         )
         .delete(
-            SITE,
+            SITE_PATH,
             retire,
-            removing("retire_site", "Retires a site").refuses(&[&refusals::IN_USE]),
+            delete_operation("retire_site", "Retires a site").refuses(&[&refusals::IN_USE]),
         )
-        .get(&hours, read_hours, reading("read_hours", "When a site's queues are open", AT_SITE))
+        .get(
+            &hours,
+            read_hours,
+            read_operation("read_hours", "When a site's queues are open", SITE_MANAGER_ACCESS),
+        )
         .put(
             &hours,
             put_hours,
-            setting("put_hours", "Says when a site's queues are open", AT_SITE)
-                .takes::<HoursSetup>()
+            put_operation("put_hours", "Says when a site's queues are open", SITE_MANAGER_ACCESS)
+                .json_body::<HoursSetup>()
                 .refuses(&[&refusals::UNKNOWN_QUEUE]),
         );
-    let queues = Part::<QueueSetup> {
-        name: "queues",
-        one: "queue",
-        of: |site| &mut site.queues,
+    let queues = SiteSection::<QueueSetup> {
+        path_segment: "queues",
+        path_parameter: "queue",
+        entries: |site| &mut site.queues,
         unknown: &refusals::UNKNOWN_QUEUE,
     };
-    let counters = Part::<CounterSetup> {
-        name: "counters",
-        one: "counter",
-        of: |site| &mut site.counters,
+    let counters = SiteSection::<CounterSetup> {
+        path_segment: "counters",
+        path_parameter: "counter",
+        entries: |site| &mut site.counters,
         unknown: &refusals::UNKNOWN_COUNTER,
     };
-    let wording = Part::<Wording> {
-        name: "wording",
-        one: "kind",
-        of: |site| &mut site.wording,
+    let wording = SiteSection::<Wording> {
+        path_segment: "wording",
+        path_parameter: "kind",
+        entries: |site| &mut site.wording,
         unknown: &refusals::UNKNOWN_WORDING,
     };
     let named = |ids: [&'static str; 4], one: &'static str, all: &'static str| -> [Operation; 4] {
         let [list, read, put, delete] = ids;
         [
-            reading(list, all, AT_SITE),
-            reading(read, one, AT_SITE),
-            setting(put, one, AT_SITE),
-            removing(delete, one),
+            read_operation(list, all, SITE_MANAGER_ACCESS),
+            read_operation(read, one, SITE_MANAGER_ACCESS),
+            put_operation(put, one, SITE_MANAGER_ACCESS),
+            delete_operation(delete, one),
         ]
     };
     let [list, read, put, delete] = named(
@@ -102,33 +117,36 @@ pub(super) fn routes() -> Routes {
 
 /// A site in the list.
 #[derive(Serialize, JsonSchema)]
-struct SetupListed {
+struct SiteSetupSummary {
     site: String,
     name: String,
     account: String,
     revision: u64,
 }
 
-async fn list(State(door): State<Door>, asker: Asker) -> Result<Json<Vec<SetupListed>>, Problem> {
-    super::manages(&asker)?;
+async fn list(
+    State(door): State<Door>,
+    asker: Principal,
+) -> Result<Json<Vec<SiteSetupSummary>>, Problem> {
+    super::require_manager(&asker)?;
     let documents = door.setup.now();
-    let sites = documents.sites.iter().filter(|(site, _)| asker.opens().contains(site));
+    let sites = documents.sites.iter().filter(|(site, _)| asker.scope().contains(site));
     let listed = sites.filter_map(|(site, document)| {
         let setup = document.setup.as_ref()?;
         let (name, account) = (setup.name.clone(), setup.account.clone());
-        Some(SetupListed { site: site.clone(), name, account, revision: document.revision.0 })
+        Some(SiteSetupSummary { site: site.clone(), name, account, revision: document.revision.0 })
     });
     Ok(Json(listed.collect()))
 }
 
 /// A site that the asker manages, as it is now.
-async fn known(
+async fn managed_site(
     door: &Door,
-    asker: &Asker,
+    asker: &Principal,
     site: &str,
-) -> Result<(Arc<Documents>, SiteSetup), Problem> {
-    manager(door, asker, site)?;
-    let documents = door.newest(Of::Site, site).await?;
+) -> Result<(Arc<SettingsDocuments>, SiteSetup), Problem> {
+    require_site_manager(door, asker, site)?;
+    let documents = door.latest_documents(DocumentKind::Site, site).await?;
     let setup = documents.site(site).cloned().ok_or(&refusals::UNKNOWN_SITE)?;
     Ok((documents, setup))
 }
@@ -136,46 +154,50 @@ async fn known(
 async fn read(
     State(door): State<Door>,
     Path(site): Path<String>,
-    asker: Asker,
-) -> Result<Tagged<SiteSetup>, Problem> {
-    let (documents, setup) = known(&door, &asker, &site).await?;
-    Ok(Tagged(documents.revision(Of::Site, &site).0, setup))
+    asker: Principal,
+) -> Result<WithEtag<SiteSetup>, Problem> {
+    let (documents, setup) = managed_site(&door, &asker, &site).await?;
+    Ok(WithEtag(documents.revision(DocumentKind::Site, &site).0, setup))
 }
 
 async fn put(
     State(door): State<Door>,
     Path(site): Path<String>,
-    unread: Unread,
-) -> Result<Tagged<Written>, Problem> {
-    match door.lines.book(&site) {
-        Some(_) => manager(&door, &unread.asker, &site)?,
+    unread: UnreadRequest,
+) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
+    match door.lines.settings(&site) {
+        Some(_) => require_site_manager(&door, &unread.asker, &site)?,
         // A site that is not there yet is none that a key could open by its name.
-        None => owner(&unread.asker)?,
+        None => require_owner(&unread.asker)?,
     }
     let request = unread.read().await?;
-    let documents = door.newest(Of::Site, &site).await?;
-    let setup: SiteSetup = request.wanted()?;
-    request.written(&door, &documents, &site, New::Site(Some(setup))).await
+    let documents = door.latest_documents(DocumentKind::Site, &site).await?;
+    let setup: SiteSetup = request.parse_body()?;
+    request.write_document(&door, &documents, &site, DocumentUpdate::Site(Some(setup))).await
 }
 
 async fn retire(
     State(door): State<Door>,
     Path(site): Path<String>,
-    unread: Unread,
-) -> Result<Tagged<Written>, Problem> {
-    super::manages(&unread.asker)?;
-    if !unread.asker.opens().contains(&site) {
-        let known = door.lines.book(&site).map(|_| &refusals::NOT_YOUR_SITE);
+    unread: UnreadRequest,
+) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
+    super::require_manager(&unread.asker)?;
+    if !unread.asker.scope().contains(&site) {
+        let known = door.lines.settings(&site).map(|_| &refusals::NOT_YOUR_SITE);
         return Err(Problem::new(known.unwrap_or(&refusals::UNKNOWN_SITE)));
     }
     let request = unread.read().await?;
-    request.bodiless()?;
-    let documents = door.newest(Of::Site, &site).await?;
-    let repeated = request.asked.wish.as_ref().and_then(|wish| documents.wished(&wish.id));
+    request.require_empty_body()?;
+    let documents = door.latest_documents(DocumentKind::Site, &site).await?;
+    let repeated = request
+        .update
+        .idempotency
+        .as_ref()
+        .and_then(|wish| documents.change_by_request_id(&wish.id));
     if documents.site(&site).is_none() && repeated.is_none() {
         return Err(Problem::new(&refusals::UNKNOWN_SITE));
     }
-    request.written(&door, &documents, &site, New::Site(None)).await
+    request.write_document(&door, &documents, &site, DocumentUpdate::Site(None)).await
 }
 
 /// When a site's queues are open.
@@ -194,22 +216,25 @@ struct HoursSetup {
 async fn read_hours(
     State(door): State<Door>,
     Path(site): Path<String>,
-    asker: Asker,
-) -> Result<Tagged<HoursSetup>, Problem> {
-    let (documents, setup) = known(&door, &asker, &site).await?;
+    asker: Principal,
+) -> Result<WithEtag<HoursSetup>, Problem> {
+    let (documents, setup) = managed_site(&door, &asker, &site).await?;
     let queues = setup.queues.into_iter().map(|(id, queue)| (id, queue.hours)).collect();
-    Ok(Tagged(documents.revision(Of::Site, &site).0, HoursSetup { dates: setup.dates, queues }))
+    Ok(WithEtag(
+        documents.revision(DocumentKind::Site, &site).0,
+        HoursSetup { dates: setup.dates, queues },
+    ))
 }
 
 async fn put_hours(
     State(door): State<Door>,
     Path(site): Path<String>,
-    unread: Unread,
-) -> Result<Tagged<Written>, Problem> {
-    manager(&door, &unread.asker, &site)?;
+    unread: UnreadRequest,
+) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
+    require_site_manager(&door, &unread.asker, &site)?;
     let request = unread.read().await?;
-    let HoursSetup { dates, queues } = request.wanted()?;
-    change(&door, &site, &request, |setup| {
+    let HoursSetup { dates, queues } = request.parse_body()?;
+    change_site(&door, &site, &request, |setup| {
         setup.dates = dates;
         for (id, hours) in queues {
             setup.queues.get_mut(&id).ok_or(&refusals::UNKNOWN_QUEUE)?.hours = hours;
@@ -220,86 +245,93 @@ async fn put_hours(
 }
 
 /// Writes a site with something changed.
-async fn change(
+async fn change_site(
     door: &Door,
     site: &str,
-    request: &Request,
+    request: &SettingsRequest,
     change: impl FnOnce(&mut SiteSetup) -> Result<(), Problem>,
-) -> Result<Tagged<Written>, Problem> {
-    let documents = door.newest(Of::Site, site).await?;
+) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
+    let documents = door.latest_documents(DocumentKind::Site, site).await?;
     let mut setup = documents.site(site).cloned().ok_or(&refusals::UNKNOWN_SITE)?;
     // A repeat is answered like the first, which has already taken away what this would.
-    let wish = request.asked.wish.as_ref();
-    if wish.is_none_or(|wish| documents.wished(&wish.id).is_none()) {
+    let wish = request.update.idempotency.as_ref();
+    if wish.is_none_or(|wish| documents.change_by_request_id(&wish.id).is_none()) {
         change(&mut setup)?;
     }
-    request.written(door, &documents, site, New::Site(Some(setup))).await
+    request.write_document(door, &documents, site, DocumentUpdate::Site(Some(setup))).await
 }
 
 /// A part of a site that has parts of its own by id.
-struct Part<T: 'static> {
-    name: &'static str,
+struct SiteSection<T: 'static> {
+    path_segment: &'static str,
     /// What one of them is called, between the braces of its path.
-    one: &'static str,
-    of: fn(&mut SiteSetup) -> &mut BTreeMap<String, T>,
-    unknown: &'static Kind,
+    path_parameter: &'static str,
+    entries: fn(&mut SiteSetup) -> &mut BTreeMap<String, T>,
+    unknown: &'static ProblemKind,
 }
 
-impl<T> Clone for Part<T> {
+impl<T> Clone for SiteSection<T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Part<T> {}
+impl<T> Copy for SiteSection<T> {}
 
-impl<T> Part<T>
+impl<T> SiteSection<T>
 where
     T: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static,
 {
     fn routes(self, [list, read, put, delete]: [Operation; 4]) -> Routes {
-        let (all, one) =
-            (format!("{SITE}/{}", self.name), format!("{SITE}/{}/{{{}}}", self.name, self.one));
+        let (all, one) = (
+            format!("{SITE_PATH}/{}", self.path_segment),
+            format!("{SITE_PATH}/{}/{{{}}}", self.path_segment, self.path_parameter),
+        );
         let unknown = &[self.unknown];
-        let listing = move |State(door): State<Door>, Path(site): Path<String>, asker: Asker| async move {
-            let (documents, mut setup) = known(&door, &asker, &site).await?;
-            let parts = std::mem::take((self.of)(&mut setup));
-            Ok::<_, Problem>(Tagged(documents.revision(Of::Site, &site).0, parts))
+        let listing = move |State(door): State<Door>,
+                            Path(site): Path<String>,
+                            asker: Principal| async move {
+            let (documents, mut setup) = managed_site(&door, &asker, &site).await?;
+            let parts = std::mem::take((self.entries)(&mut setup));
+            Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, parts))
         };
         let reading = move |State(door): State<Door>,
                             Path((site, id)): Path<(String, String)>,
-                            asker: Asker| async move {
-            let (documents, mut setup) = known(&door, &asker, &site).await?;
-            let part = (self.of)(&mut setup).remove(&id).ok_or(self.unknown)?;
-            Ok::<_, Problem>(Tagged(documents.revision(Of::Site, &site).0, part))
+                            asker: Principal| async move {
+            let (documents, mut setup) = managed_site(&door, &asker, &site).await?;
+            let part = (self.entries)(&mut setup).remove(&id).ok_or(self.unknown)?;
+            Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, part))
         };
         let putting = move |State(door): State<Door>,
                             Path((site, id)): Path<(String, String)>,
-                            unread: Unread| async move {
-            manager(&door, &unread.asker, &site)?;
+                            unread: UnreadRequest| async move {
+            require_site_manager(&door, &unread.asker, &site)?;
             let request = unread.read().await?;
-            let part: T = request.wanted()?;
-            change(&door, &site, &request, |setup| {
-                (self.of)(setup).insert(id, part);
+            let part: T = request.parse_body()?;
+            change_site(&door, &site, &request, |setup| {
+                (self.entries)(setup).insert(id, part);
                 Ok(())
             })
             .await
         };
         let deleting = move |State(door): State<Door>,
                              Path((site, id)): Path<(String, String)>,
-                             unread: Unread| async move {
-            manager(&door, &unread.asker, &site)?;
+                             unread: UnreadRequest| async move {
+            require_site_manager(&door, &unread.asker, &site)?;
             let request = unread.read().await?;
-            request.bodiless()?;
-            change(&door, &site, &request, |setup| {
-                (self.of)(setup).remove(&id).map(drop).ok_or_else(|| Problem::new(self.unknown))
+            request.require_empty_body()?;
+            change_site(&door, &site, &request, |setup| {
+                (self.entries)(setup)
+                    .remove(&id)
+                    .map(drop)
+                    .ok_or_else(|| Problem::new(self.unknown))
             })
             .await
         };
         Routes::new()
             .get(&all, listing, list)
             .get(&one, reading, read.refuses(unknown))
-            .put(&one, putting, put.takes::<T>())
+            .put(&one, putting, put.json_body::<T>())
             .delete(&one, deleting, delete.refuses(unknown))
     }
 }

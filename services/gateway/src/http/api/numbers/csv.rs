@@ -1,7 +1,7 @@
 //! The figures as a table for spreadsheets. No cell can be taken for a formula, whatever a queue is
 //! called.
 
-use super::seen::Row;
+use super::seen::StatisticsRow;
 use std::borrow::Cow;
 use std::fmt::Display;
 
@@ -40,7 +40,7 @@ const COLUMNS: [&str; 30] = [
 ];
 
 /// The table. It begins with the mark by which spreadsheets know UTF-8.
-pub(super) fn table(rows: &[Row]) -> String {
+pub(super) fn table(rows: &[StatisticsRow]) -> String {
     let mut table = format!("\u{feff}{}\r\n", COLUMNS.join(","));
     for row in rows {
         table.push_str(&cells(row).join(","));
@@ -49,8 +49,8 @@ pub(super) fn table(rows: &[Row]) -> String {
     table
 }
 
-fn cells(row: &Row) -> [String; COLUMNS.len()] {
-    let of = &row.counted;
+fn cells(row: &StatisticsRow) -> [String; COLUMNS.len()] {
+    let of = &row.stats;
     let (waiting, serving, told, over) = (&of.waiting, &of.serving, &of.estimate, &of.overtaken);
     let total = over.priority
         + over.returned
@@ -60,9 +60,9 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
         + over.out_of_order;
     [
         row.day.clone(),
-        known(row.hour),
-        text(&row.queue),
-        text(&row.queue_name),
+        optional_cell(row.hour),
+        text_cell(&row.queue),
+        text_cell(&row.queue_name),
         of.taken.to_string(),
         of.served.to_string(),
         of.missed.to_string(),
@@ -71,16 +71,16 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
         of.here.to_string(),
         of.unanswered_calls.to_string(),
         waiting.count.to_string(),
-        known(waiting.median_s),
-        known(waiting.p90_s),
+        optional_cell(waiting.median_s),
+        optional_cell(waiting.p90_s),
         serving.count.to_string(),
-        known(serving.median_s),
-        known(serving.p90_s),
+        optional_cell(serving.median_s),
+        optional_cell(serving.p90_s),
         told.count.to_string(),
-        known(told.kept),
-        known(told.mean_error_minutes),
-        known(told.median_error_minutes),
-        known(told.bias_minutes),
+        optional_cell(told.kept),
+        optional_cell(told.mean_error_minutes),
+        optional_cell(told.median_error_minutes),
+        optional_cell(told.bias_minutes),
         over.people.to_string(),
         over.priority.to_string(),
         over.returned.to_string(),
@@ -92,13 +92,13 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
     ]
 }
 
-fn known(value: Option<impl Display>) -> String {
+fn optional_cell(value: Option<impl Display>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// Somebody's words as a cell: in quotes where they need them, and behind an apostrophe where a
 /// spreadsheet would reckon with them.
-fn text(words: &str) -> String {
+fn text_cell(words: &str) -> String {
     let reckoned =
         words.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let words = if reckoned { Cow::from(format!("'{words}")) } else { Cow::from(words) };
@@ -125,7 +125,7 @@ mod tests {
             ("\t=1", "\"'\t=1\""),
             ("two\nlines", "\"two\nlines\""),
         ] {
-            assert_eq!(text(name), cell);
+            assert_eq!(text_cell(name), cell);
         }
     }
 }

@@ -4,11 +4,11 @@ mod csv;
 mod seen;
 
 use crate::book::calendar::days_since_1970;
-use crate::http::asker::Asker;
-use crate::http::openapi::{Access, Role, Routes, op};
+use crate::http::asker::Principal;
+use crate::http::openapi::{Access, Role, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-use crate::projections::history::figures::Figures;
+use crate::projections::history::figures::Statistics;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -17,55 +17,59 @@ use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use paihao_domain::{QueueId, Ticket};
 use schemars::JsonSchema;
-use seen::Numbers;
+use seen::StatisticsView;
 use serde::Deserialize;
 
 /// Days that can be asked for at once.
-const MOST_DAYS: i32 = 400;
+const MAX_DAYS: i32 = 400;
 
 /// The same by the hour.
-const MOST_DAYS_BY_HOUR: i32 = 62;
+const MAX_DAYS_BY_HOUR: i32 = 62;
 
-const WHO: Access = Access::Key(&[Role::Manager, Role::Api, Role::ApiManager]);
+const STATISTICS_ACCESS: Access = Access::Site(&[Role::Manager, Role::Api, Role::ApiManager]);
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get(
             "/api/v1/sites/{site}/numbers",
             show,
-            op("numbers", "How many, how long, how well told and how fair, by day or hour", WHO)
-                .queried::<Which>()
-                .refuses(REFUSALS),
+            endpoint(
+                "numbers",
+                "How many, how long, how well told and how fair, by day or hour",
+                STATISTICS_ACCESS,
+            )
+            .query::<StatisticsQuery>()
+            .refuses(STATISTICS_REFUSALS),
         )
         .get(
             "/api/v1/sites/{site}/numbers.csv",
-            table,
-            op("numbers_csv", "The same as a table with a header row", WHO)
-                .queried::<Which>()
-                .answers_with("text/csv")
-                .refuses(REFUSALS),
+            show_csv,
+            endpoint("numbers_csv", "The same as a table with a header row", STATISTICS_ACCESS)
+                .query::<StatisticsQuery>()
+                .responds_with("text/csv")
+                .refuses(STATISTICS_REFUSALS),
         )
 }
 
-const REFUSALS: &[&refusals::Kind] = &[&refusals::LEDGER_UNAVAILABLE];
+const STATISTICS_REFUSALS: &[&refusals::ProblemKind] = &[&refusals::LEDGER_UNAVAILABLE];
 
 /// Which figures.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "NumbersQuery")]
 #[serde(deny_unknown_fields)]
-struct Which {
+struct StatisticsQuery {
     /// The first business day, `2026-11-01`; today if it is left out.
     from: Option<String>,
     /// The last business day; the first if it is left out.
     to: Option<String>,
-    /// `day` or `hour`; `day` if it is left out.
+    /// `day` or `hour_of_day`; `day` if it is left out.
     by: Option<String>,
     /// Only this queue.
     queue: Option<String>,
 }
 
 /// Which figures, as they were meant.
-struct Meant {
+struct StatisticsSelection {
     from: i32,
     to: i32,
     by_hour: bool,
@@ -75,19 +79,19 @@ struct Meant {
 async fn show(
     State(door): State<Door>,
     Path(site): Path<String>,
-    asker: Asker,
-    which: Result<Query<Which>, QueryRejection>,
-) -> Result<Json<Numbers>, Problem> {
-    Ok(Json(numbers(&door, &site, &asker, which).await?))
+    asker: Principal,
+    which: Result<Query<StatisticsQuery>, QueryRejection>,
+) -> Result<Json<StatisticsView>, Problem> {
+    Ok(Json(load_statistics(&door, &site, &asker, which).await?))
 }
 
-async fn table(
+async fn show_csv(
     State(door): State<Door>,
     Path(site): Path<String>,
-    asker: Asker,
-    which: Result<Query<Which>, QueryRejection>,
+    asker: Principal,
+    which: Result<Query<StatisticsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let numbers = numbers(&door, &site, &asker, which).await?;
+    let numbers = load_statistics(&door, &site, &asker, which).await?;
     let (from, to) = (&numbers.from, &numbers.to);
     let name = format!("attachment; filename=\"{site}-{from}-{to}.csv\"");
     let about = [
@@ -97,39 +101,39 @@ async fn table(
     Ok((about, csv::table(&numbers.rows)).into_response())
 }
 
-async fn numbers(
+async fn load_statistics(
     door: &Door,
     site: &str,
-    asker: &Asker,
-    which: Result<Query<Which>, QueryRejection>,
-) -> Result<Numbers, Problem> {
-    let book = asker.at(door, site)?;
+    asker: &Principal,
+    which: Result<Query<StatisticsQuery>, QueryRejection>,
+) -> Result<StatisticsView, Problem> {
+    let book = asker.authorize_site(door, site)?;
     if asker.actor.role() == paihao_domain::Role::Staff {
         return Err(Problem::new(&refusals::NOT_ALLOWED));
     }
     let Query(which) = which.map_err(|rejected| malformed(rejected.body_text()))?;
-    let now = book.calendar.now(door.clock.now_ms());
-    let meant = meant(&which, now.day().0)?;
+    let now = book.calendar.at(door.clock.now_ms());
+    let meant = parse_query(&which, now.day().0)?;
     let (from, to, by_hour) = (meant.from, meant.to, meant.by_hour);
     // Who ends between the two looks is in both, and counted once.
-    let view = door.lines.view(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let view = door.lines.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let mut visits = door.lines.history().visits(&book.subject, from, to).await?;
     let asked = |queue: &QueueId| meant.queue.as_ref().is_none_or(|only| only == queue);
     visits.retain(|_, visit| asked(&visit.queue));
     let zone = book.calendar.zone();
-    let mut figures = Figures::of(visits.values(), by_hour, zone);
+    let mut figures = Statistics::from_visits(visits.values(), by_hour, zone);
     if let Some(day) = view.site.day().filter(|day| (from..=to).contains(&day.0)) {
         let ended = |ticket: &Ticket| visits.contains_key(&(day.0, ticket.id.0, ticket.taken_at.0));
         let here = view.site.tickets().filter(|ticket| ticket.is_live() && asked(&ticket.queue));
         for ticket in here.filter(|ticket| !ended(ticket)) {
-            figures.add_here(ticket, day.0, by_hour, zone);
+            figures.add_ongoing(ticket, day.0, by_hour, zone);
         }
     }
-    let messages = door.fates.counted(site, from, to);
-    Ok(Numbers::of(&book, (from, to, by_hour), &figures, messages))
+    let messages = door.fates.count_by_stage(site, from, to);
+    Ok(StatisticsView::from_figures(&book, (from, to, by_hour), &figures, messages))
 }
 
-fn meant(which: &Which, today: i32) -> Result<Meant, Problem> {
+fn parse_query(which: &StatisticsQuery, today: i32) -> Result<StatisticsSelection, Problem> {
     let day = |name: &str, text: &str| match text.parse::<Date>() {
         Ok(date) if text.len() == 10 => Ok(days_since_1970(date)),
         _ => Err(malformed(format!("{name}: use a date such as 2026-11-23"))),
@@ -141,35 +145,35 @@ fn meant(which: &Which, today: i32) -> Result<Meant, Problem> {
         Some("hour") => true,
         Some(_) => return Err(malformed("by: use day or hour".to_owned())),
     };
-    let most = if by_hour { MOST_DAYS_BY_HOUR } else { MOST_DAYS };
+    let most = if by_hour { MAX_DAYS_BY_HOUR } else { MAX_DAYS };
     if to < from {
         return Err(malformed("to: it is before from".to_owned()));
     }
     if to - from >= most {
         return Err(malformed(format!("to: at most {most} days at once")));
     }
-    Ok(Meant { from, to, by_hour, queue: which.queue.as_deref().map(QueueId::new) })
+    Ok(StatisticsSelection { from, to, by_hour, queue: which.queue.as_deref().map(QueueId::new) })
 }
 
 fn malformed(detail: String) -> Problem {
-    Problem::new(&refusals::MALFORMED_REQUEST).detail(detail)
+    Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn asked(from: &str, to: &str, by: &str) -> Result<(i32, i32, bool), Problem> {
+    fn parsed(from: &str, to: &str, by: &str) -> Result<(i32, i32, bool), Problem> {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let which = Which { from: some(from), to: some(to), by: some(by), queue: None };
-        meant(&which, 20_000).map(|meant| (meant.from, meant.to, meant.by_hour))
+        let which = StatisticsQuery { from: some(from), to: some(to), by: some(by), queue: None };
+        parse_query(&which, 20_000).map(|meant| (meant.from, meant.to, meant.by_hour))
     }
 
     #[test]
     fn days_are_dates_and_not_too_many() {
-        assert_eq!(asked("", "", "").ok(), Some((20_000, 20_000, false)));
-        assert_eq!(asked("2026-11-23", "", "hour").ok(), Some((20_780, 20_780, true)));
-        assert_eq!(asked("2025-10-20", "2026-11-23", "").ok(), Some((20_381, 20_780, false)));
+        assert_eq!(parsed("", "", "").ok(), Some((20_000, 20_000, false)));
+        assert_eq!(parsed("2026-11-23", "", "hour").ok(), Some((20_780, 20_780, true)));
+        assert_eq!(parsed("2025-10-20", "2026-11-23", "").ok(), Some((20_381, 20_780, false)));
         for (from, to, by) in [
             ("2026-11-23", "2026-11-22", ""),
             ("2025-10-19", "2026-11-23", ""),
@@ -179,7 +183,7 @@ mod tests {
             ("2026-02-30", "", ""),
             ("", "", "week"),
         ] {
-            assert!(asked(from, to, by).is_err(), "{from} {to} {by}");
+            assert!(parsed(from, to, by).is_err(), "{from} {to} {by}");
         }
     }
 }

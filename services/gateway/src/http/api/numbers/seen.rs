@@ -1,16 +1,16 @@
 //! The figures in the form in which they are answered.
 
-use crate::book::SiteBook;
-use crate::book::calendar::date_of;
-use crate::projections::history::figures::{Figures, Tally, Times};
-use paihao_domain::{Accuracy, Band, Overtaken, Score};
+use crate::book::SiteSettings;
+use crate::book::calendar::date_from_days;
+use crate::projections::history::figures::{Durations, Statistics, VisitTally};
+use paihao_domain::{Accuracy, AccuracyScore, AheadBand, OvertakeCounts};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A site's figures.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Numbers {
+pub(super) struct StatisticsView {
     pub(super) site: String,
     /// The time zone of days and hours.
     pub(super) zone: String,
@@ -18,43 +18,43 @@ pub(super) struct Numbers {
     pub(super) to: String,
     by: &'static str,
     /// One for each day, or hour, and queue in which there was anything.
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<StatisticsRow>,
     /// The same, with all queues as one.
-    all_queues: Vec<Slot>,
+    all_queues: Vec<StatisticsSlot>,
     /// All of them as one.
-    total: Counted,
+    total: VisitStats,
     /// How well people were told the truth, by how many were ahead and by the hour of joining.
-    estimates: Vec<Estimates>,
+    estimates: Vec<EstimateBreakdown>,
     /// What became of messages; only of the last three days.
-    messages: Vec<Messages>,
+    messages: Vec<NoticeCount>,
 }
 
 /// The figures of a queue on a day, or in an hour of it.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Row {
+pub(super) struct StatisticsRow {
     pub(super) day: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hour: Option<u8>,
     pub(super) queue: String,
     pub(super) queue_name: String,
     #[serde(flatten)]
-    pub(super) counted: Counted,
+    pub(super) stats: VisitStats,
 }
 
 /// The figures of a day, or of an hour of it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "NumbersSlot")]
-struct Slot {
+struct StatisticsSlot {
     day: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hour: Option<u8>,
     #[serde(flatten)]
-    counted: Counted,
+    stats: VisitStats,
 }
 
 /// What visits add up to.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Counted {
+pub(super) struct VisitStats {
     pub(super) taken: u32,
     pub(super) served: u32,
     pub(super) missed: u32,
@@ -62,15 +62,15 @@ pub(super) struct Counted {
     pub(super) void: u32,
     pub(super) here: u32,
     pub(super) unanswered_calls: u32,
-    pub(super) waiting: Spread,
-    pub(super) serving: Spread,
-    pub(super) estimate: Told,
-    pub(super) overtaken: Passed,
+    pub(super) waiting: DurationStats,
+    pub(super) serving: DurationStats,
+    pub(super) estimate: EstimateStats,
+    pub(super) overtaken: OvertakingStats,
 }
 
 /// Times in seconds.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Spread {
+pub(super) struct DurationStats {
     pub(super) count: u32,
     pub(super) median_s: Option<u32>,
     pub(super) p90_s: Option<u32>,
@@ -78,7 +78,7 @@ pub(super) struct Spread {
 
 /// Whether what was told came true.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Told {
+pub(super) struct EstimateStats {
     pub(super) count: u64,
     /// The share that was called within the upper bound as told.
     pub(super) kept: Option<f64>,
@@ -89,18 +89,18 @@ pub(super) struct Told {
 
 /// The same of those with so many ahead, or who joined in this hour.
 #[derive(Serialize, JsonSchema)]
-struct Estimates {
+struct EstimateBreakdown {
     #[serde(skip_serializing_if = "Option::is_none")]
     ahead: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hour: Option<u8>,
     #[serde(flatten)]
-    told: Told,
+    stats: EstimateStats,
 }
 
 /// How often people were overtaken.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Passed {
+pub(super) struct OvertakingStats {
     /// How many people were, at least once.
     pub(super) people: u32,
     pub(super) priority: u32,
@@ -113,75 +113,76 @@ pub(super) struct Passed {
 
 /// Messages of a kind that came so far.
 #[derive(Serialize, JsonSchema)]
-struct Messages {
+struct NoticeCount {
     day: String,
     notice: String,
     fate: &'static str,
     count: u32,
 }
 
-impl Numbers {
-    pub(super) fn of(
-        book: &SiteBook,
+impl StatisticsView {
+    pub(super) fn from_figures(
+        book: &SiteSettings,
         (from, to, by_hour): (i32, i32, bool),
-        figures: &Figures,
+        figures: &Statistics,
         messages: BTreeMap<(i32, String, &'static str), u32>,
-    ) -> Numbers {
-        let rows = figures.cells.iter().map(|((day, hour, queue), tally)| Row {
-            day: date_of(*day).to_string(),
+    ) -> StatisticsView {
+        let rows = figures.cells.iter().map(|((day, hour, queue), tally)| StatisticsRow {
+            day: date_from_days(*day).to_string(),
             hour: *hour,
             queue: queue.as_str().to_owned(),
             queue_name: book.rules.queues.get(queue).map_or("", |rules| &rules.name).to_owned(),
-            counted: counted(tally),
+            stats: visit_stats(tally),
         });
-        let all_queues = figures.all_queues.iter().map(|((day, hour), tally)| Slot {
-            day: date_of(*day).to_string(),
+        let all_queues = figures.all_queues.iter().map(|((day, hour), tally)| StatisticsSlot {
+            day: date_from_days(*day).to_string(),
             hour: *hour,
-            counted: counted(tally),
+            stats: visit_stats(tally),
         });
-        let messages = messages.into_iter().map(|((day, notice, fate), count)| Messages {
-            day: date_of(day).to_string(),
+        let messages = messages.into_iter().map(|((day, notice, fate), count)| NoticeCount {
+            day: date_from_days(day).to_string(),
             notice,
             fate,
             count,
         });
-        Numbers {
+        StatisticsView {
             site: book.facts.id.to_string(),
             zone: book.facts.zone.to_string(),
-            from: date_of(from).to_string(),
-            to: date_of(to).to_string(),
+            from: date_from_days(from).to_string(),
+            to: date_from_days(to).to_string(),
             by: if by_hour { "hour" } else { "day" },
             rows: rows.collect(),
             all_queues: all_queues.collect(),
-            total: counted(&figures.total),
-            estimates: estimates(&figures.total.accuracy),
+            total: visit_stats(&figures.total),
+            estimates: estimate_breakdown(&figures.total.accuracy),
             messages: messages.collect(),
         }
     }
 }
 
-fn estimates(accuracy: &Accuracy) -> Vec<Estimates> {
-    let bands = Band::ALL.map(|band| (Some(band.name()), None, accuracy.of_band(band)));
+fn estimate_breakdown(accuracy: &Accuracy) -> Vec<EstimateBreakdown> {
+    let bands = AheadBand::ALL.map(|band| (Some(band.name()), None, accuracy.of_band(band)));
     let hours = (0..24).map(|hour| (None, Some(hour), accuracy.of_hour(hour)));
     let all = bands.into_iter().chain(hours).filter(|(_, _, score)| score.count() > 0);
-    all.map(|(ahead, hour, score)| Estimates { ahead, hour, told: told(&score) }).collect()
+    all.map(|(ahead, hour, score)| EstimateBreakdown { ahead, hour, stats: estimate_stats(&score) })
+        .collect()
 }
 
-fn counted(tally: &Tally) -> Counted {
-    let Overtaken { priority, returned, transferred, resumed, taken_back, out_of_order } =
+fn visit_stats(tally: &VisitTally) -> VisitStats {
+    let OvertakeCounts { priority, returned, transferred, resumed, taken_back, out_of_order } =
         tally.overtaken;
-    Counted {
+    VisitStats {
         taken: tally.taken,
         served: tally.served,
         missed: tally.missed,
         left: tally.left,
         void: tally.void,
-        here: tally.here,
-        unanswered_calls: tally.unanswered,
-        waiting: spread(&tally.waits),
-        serving: spread(&tally.services),
-        estimate: told(&tally.accuracy.total()),
-        overtaken: Passed {
+        here: tally.ongoing,
+        unanswered_calls: tally.missed_calls,
+        waiting: duration_stats(&tally.waits),
+        serving: duration_stats(&tally.services),
+        estimate: estimate_stats(&tally.accuracy.total()),
+        overtaken: OvertakingStats {
             people: tally.overtaken_people,
             priority,
             returned,
@@ -193,14 +194,14 @@ fn counted(tally: &Tally) -> Counted {
     }
 }
 
-fn spread(times: &Times) -> Spread {
-    Spread { count: times.count(), median_s: times.quantile(50), p90_s: times.quantile(90) }
+fn duration_stats(times: &Durations) -> DurationStats {
+    DurationStats { count: times.count(), median_s: times.quantile(50), p90_s: times.quantile(90) }
 }
 
 /// To the hundredth.
-fn told(score: &Score) -> Told {
+fn estimate_stats(score: &AccuracyScore) -> EstimateStats {
     let round = |figure: f64| (figure * 100.0).round() / 100.0;
-    Told {
+    EstimateStats {
         count: score.count(),
         kept: score.coverage().map(round),
         mean_error_minutes: score.mean_error().map(round),

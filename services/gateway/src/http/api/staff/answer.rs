@@ -1,13 +1,13 @@
 //! What is answered to a wish that was carried out.
 
-use crate::lines::Answered;
+use crate::lines::CommandOutcome;
 use paihao_domain::{Outcome, QueueState};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What was done.
 #[derive(Serialize, JsonSchema, Default)]
-pub(super) struct Done {
+pub(super) struct StaffActionResult {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<String>,
@@ -34,16 +34,20 @@ pub(super) struct Done {
     at: i64,
 }
 
-impl Done {
-    pub(super) fn linked(self, link: Option<String>) -> Done {
-        Done { link, ..self }
+impl StaffActionResult {
+    pub(super) fn with_link(self, link: Option<String>) -> StaffActionResult {
+        StaffActionResult { link, ..self }
     }
 }
 
-pub(super) fn done(answered: Answered) -> Done {
-    let nothing = Done { outcome: answered.outcome.name(), at: answered.at.0, ..Done::default() };
+pub(super) fn action_result(answered: CommandOutcome) -> StaffActionResult {
+    let nothing = StaffActionResult {
+        outcome: answered.outcome.name(),
+        at: answered.at.0,
+        ..StaffActionResult::default()
+    };
     match answered.outcome {
-        Outcome::Called { number, queue, counter, deadline, .. } => Done {
+        Outcome::Called { number, queue, counter, deadline, .. } => StaffActionResult {
             number: Some(number.to_string()),
             queue: Some(queue.as_str().to_owned()),
             counter: Some(counter.as_str().to_owned()),
@@ -51,46 +55,50 @@ pub(super) fn done(answered: Answered) -> Done {
             ..nothing
         },
         Outcome::Finished { number, counter, .. } | Outcome::Missed { number, counter, .. } => {
-            Done {
+            StaffActionResult {
                 number: Some(number.to_string()),
                 counter: Some(counter.as_str().to_owned()),
                 ..nothing
             }
         }
-        Outcome::Holding { number, queue, state, told, .. } => Done {
+        Outcome::Holding { number, queue, state, told, .. } => StaffActionResult {
             number: Some(number.to_string()),
             queue: Some(queue.as_str().to_owned()),
             state: Some(state.name()),
             ahead: Some(told.ahead),
             ..nothing
         },
-        Outcome::Stands { number, queue, state, ahead, .. } => Done {
+        Outcome::Stands { number, queue, state, ahead, .. } => StaffActionResult {
             number: Some(number.to_string()),
             queue: Some(queue.as_str().to_owned()),
             state: Some(state.name()),
-            ahead: (state == paihao_domain::State::Waiting).then_some(ahead),
+            ahead: (state == paihao_domain::TicketStatus::Waiting).then_some(ahead),
             ..nothing
         },
-        Outcome::Left { number, .. } => Done { number: Some(number.to_string()), ..nothing },
+        Outcome::Left { number, .. } => {
+            StaffActionResult { number: Some(number.to_string()), ..nothing }
+        }
         Outcome::Forgotten | Outcome::DayBegun(_) | Outcome::DayTurning { .. } => nothing,
         Outcome::CounterOpen(counter)
         | Outcome::CounterPaused(counter)
         | Outcome::CounterClosed(counter) => {
-            Done { counter: Some(counter.as_str().to_owned()), ..nothing }
+            StaffActionResult { counter: Some(counter.as_str().to_owned()), ..nothing }
         }
-        Outcome::QueueIs(queue, state) => Done {
+        Outcome::QueueIs(queue, state) => StaffActionResult {
             queue: Some(queue.as_str().to_owned()),
-            state: Some(state_name(state)),
+            state: Some(queue_state_name(state)),
             ..nothing
         },
-        Outcome::QueueCleared { queue, voided } => {
-            Done { queue: Some(queue.as_str().to_owned()), count: Some(voided), ..nothing }
-        }
-        Outcome::Told { people } => Done { count: Some(people), ..nothing },
+        Outcome::QueueCleared { queue, voided } => StaffActionResult {
+            queue: Some(queue.as_str().to_owned()),
+            count: Some(voided),
+            ..nothing
+        },
+        Outcome::Told { people } => StaffActionResult { count: Some(people), ..nothing },
     }
 }
 
-fn state_name(state: QueueState) -> &'static str {
+fn queue_state_name(state: QueueState) -> &'static str {
     match state {
         QueueState::Open => "open",
         QueueState::Paused => "paused",

@@ -1,10 +1,12 @@
 //! What is done at a counter: opening it, calling, serving.
 
-use super::tickets::numbered;
-use super::{Asked, Handling, Nothing, STAFF, act, handling};
-use crate::http::openapi::{ANY_KEY, Access, Operation, Routes};
-use crate::http::refusals::{self, Kind, Problem};
-use paihao_domain::{Act, CounterId, Served, TicketId};
+use super::tickets::ticket_by_number;
+use super::{
+    ActionHandler, EmptyRequest, STAFF_AND_MANAGERS, StaffRequest, action_handler, action_operation,
+};
+use crate::http::openapi::{ANY_SITE_ROLE, Access, Operation, Routes};
+use crate::http::refusals::{self, Problem, ProblemKind};
+use paihao_domain::{Act, CounterId, CounterTicket, TicketId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -20,119 +22,174 @@ pub(super) fn routes() -> Routes {
     ];
     Routes::new()
         .post(
-            &path("open"),
-            at(|_, counter, Nothing {}| Ok(Act::OpenCounter(counter))),
-            about::<Nothing>("open_counter", "The counter serves, with the asker at it", ANY_KEY)
-                .refuses(&[&refusals::COUNTER_TAKEN, &refusals::ELSEWHERE_LOGGED_IN]),
+            &action_path("open"),
+            counter_action(|_, counter, EmptyRequest {}| Ok(Act::OpenCounter(counter))),
+            counter_operation::<EmptyRequest>(
+                "open_counter",
+                "The counter serves, with the asker at it",
+                ANY_SITE_ROLE,
+            )
+            .refuses(&[&refusals::COUNTER_TAKEN, &refusals::ELSEWHERE_LOGGED_IN]),
         )
         .post(
-            &path("break"),
-            at(|_, counter, Nothing {}| Ok(Act::BreakCounter(counter))),
-            about::<Nothing>("break_counter", "The counter has a break", ANY_KEY)
-                .refuses(&[&refusals::COUNTER_CLOSED, &refusals::COUNTER_BUSY]),
+            &action_path("break"),
+            counter_action(|_, counter, EmptyRequest {}| Ok(Act::BreakCounter(counter))),
+            counter_operation::<EmptyRequest>(
+                "break_counter",
+                "The counter has a break",
+                ANY_SITE_ROLE,
+            )
+            .refuses(&[&refusals::COUNTER_CLOSED, &refusals::COUNTER_BUSY]),
         )
         .post(
-            &path("close"),
-            at(|_, counter, Nothing {}| Ok(Act::CloseCounter(counter))),
-            about::<Nothing>("close_counter", "The counter stops", ANY_KEY)
+            &action_path("close"),
+            counter_action(|_, counter, EmptyRequest {}| Ok(Act::CloseCounter(counter))),
+            counter_operation::<EmptyRequest>("close_counter", "The counter stops", ANY_SITE_ROLE)
                 .refuses(&[&refusals::COUNTER_BUSY]),
         )
         .post(
-            &path("call-next"),
-            at(|_, counter, Nothing {}| Ok(Act::CallNext(counter))),
-            about::<Nothing>(
+            &action_path("call-next"),
+            counter_action(|_, counter, EmptyRequest {}| Ok(Act::CallNext(counter))),
+            counter_operation::<EmptyRequest>(
                 "call_next",
                 "Whoever is next is called; whom the counter serves is finished with",
-                ANY_KEY,
+                ANY_SITE_ROLE,
             )
             .refuses(&calls)
             .refuses(&[&refusals::NOBODY_WAITING]),
         )
         .post(
-            &path("call"),
-            at(|asked, counter, Called { number, reason }| {
-                let ticket = named(asked, &number)?;
-                Ok(Act::CallThis { counter, ticket, reason: reason.as_deref().map(Into::into) })
+            &action_path("call"),
+            counter_action(|asked, counter, CallTicketRequest { number, reason }| {
+                let ticket = find_ticket(asked, &number)?;
+                Ok(Act::CallTicket { counter, ticket, reason: reason.as_deref().map(Into::into) })
             }),
-            about::<Called>("call", "This one is called, out of order", ANY_KEY)
-                .refuses(&calls)
-                .refuses(&OF_TICKET)
-                .refuses(&[&refusals::WRONG_COUNTER, &refusals::REASON_NEEDED]),
+            counter_operation::<CallTicketRequest>(
+                "call",
+                "This one is called, out of order",
+                ANY_SITE_ROLE,
+            )
+            .refuses(&calls)
+            .refuses(&TICKET_REFUSALS)
+            .refuses(&[&refusals::WRONG_COUNTER, &refusals::REASON_NEEDED]),
         )
         .post(
-            &path("recall"),
-            at(|_, counter, Seen { number }| Ok(Act::Recall(Served { counter, number }))),
-            about::<Seen>("recall", "The called customer is called again", STAFF)
-                .refuses(&nobody_at)
-                .refuses(&[&refusals::WRONG_STATE, &refusals::TOO_SOON, &refusals::TOO_OFTEN]),
+            &action_path("recall"),
+            counter_action(|_, counter, CurrentTicketRequest { number }| {
+                Ok(Act::Recall(CounterTicket { counter, number }))
+            }),
+            counter_operation::<CurrentTicketRequest>(
+                "recall",
+                "The called customer is called again",
+                STAFF_AND_MANAGERS,
+            )
+            .refuses(&nobody_at)
+            .refuses(&[
+                &refusals::WRONG_STATE,
+                &refusals::TOO_SOON,
+                &refusals::TOO_OFTEN,
+            ]),
         )
         .post(
-            &path("start"),
-            at(|_, counter, Seen { number }| Ok(Act::Start(Served { counter, number }))),
-            about::<Seen>("start", "The called customer is here", ANY_KEY)
-                .refuses(&nobody_at)
-                .refuses(&[&refusals::WRONG_STATE]),
+            &action_path("start"),
+            counter_action(|_, counter, CurrentTicketRequest { number }| {
+                Ok(Act::Start(CounterTicket { counter, number }))
+            }),
+            counter_operation::<CurrentTicketRequest>(
+                "start",
+                "The called customer is here",
+                ANY_SITE_ROLE,
+            )
+            .refuses(&nobody_at)
+            .refuses(&[&refusals::WRONG_STATE]),
         )
         .post(
-            &path("put-back"),
-            at(|_, counter, Seen { number }| Ok(Act::PutBack(Served { counter, number }))),
-            about::<Seen>(
+            &action_path("put-back"),
+            counter_action(|_, counter, CurrentTicketRequest { number }| {
+                Ok(Act::PutBack(CounterTicket { counter, number }))
+            }),
+            counter_operation::<CurrentTicketRequest>(
                 "put_back",
                 "The call was a mistake: the ticket is in its old place",
-                STAFF,
+                STAFF_AND_MANAGERS,
             )
             .refuses(&nobody_at)
             .refuses(&[&refusals::WRONG_STATE, &refusals::TOO_LATE]),
         )
         .post(
-            &path("finish"),
-            at(|_, counter, Seen { number }| Ok(Act::Finish(Served { counter, number }))),
-            about::<Seen>("finish", "The customer has been served", ANY_KEY).refuses(&nobody_at),
+            &action_path("finish"),
+            counter_action(|_, counter, CurrentTicketRequest { number }| {
+                Ok(Act::Finish(CounterTicket { counter, number }))
+            }),
+            counter_operation::<CurrentTicketRequest>(
+                "finish",
+                "The customer has been served",
+                ANY_SITE_ROLE,
+            )
+            .refuses(&nobody_at),
         )
         .post(
-            &path("missed"),
-            at(|_, counter, Seen { number }| Ok(Act::Miss(Served { counter, number }))),
-            about::<Seen>("missed", "The called customer did not come", STAFF)
-                .refuses(&nobody_at)
-                .refuses(&[&refusals::WRONG_STATE]),
+            &action_path("missed"),
+            counter_action(|_, counter, CurrentTicketRequest { number }| {
+                Ok(Act::Miss(CounterTicket { counter, number }))
+            }),
+            counter_operation::<CurrentTicketRequest>(
+                "missed",
+                "The called customer did not come",
+                STAFF_AND_MANAGERS,
+            )
+            .refuses(&nobody_at)
+            .refuses(&[&refusals::WRONG_STATE]),
         )
         .post(
-            &path("suspend"),
-            at(|_, counter, Suspended { number, reason, affinity }| {
+            &action_path("suspend"),
+            counter_action(|_, counter, SuspendServiceRequest { number, reason, affinity }| {
                 let reason = reason.unwrap_or_default().into();
-                Ok(Act::Suspend { served: Served { counter, number }, reason, affinity })
+                Ok(Act::Suspend { served: CounterTicket { counter, number }, reason, affinity })
             }),
-            about::<Suspended>("suspend", "The service is interrupted", STAFF)
-                .refuses(&nobody_at)
-                .refuses(&[&refusals::WRONG_STATE, &refusals::REASON_NEEDED]),
+            counter_operation::<SuspendServiceRequest>(
+                "suspend",
+                "The service is interrupted",
+                STAFF_AND_MANAGERS,
+            )
+            .refuses(&nobody_at)
+            .refuses(&[&refusals::WRONG_STATE, &refusals::REASON_NEEDED]),
         )
         .post(
-            &path("resume-here"),
-            at(|asked, counter, Meant { number }| {
-                Ok(Act::ResumeHere { counter, ticket: named(asked, &number)? })
+            &action_path("resume-here"),
+            counter_action(|asked, counter, ResumeHereRequest { number }| {
+                Ok(Act::ResumeAtCounter { counter, ticket: find_ticket(asked, &number)? })
             }),
-            about::<Meant>("resume_here", "An interrupted service goes on", STAFF)
-                .refuses(&OF_TICKET)
-                .refuses(&[
-                    &refusals::COUNTER_CLOSED,
-                    &refusals::COUNTER_ON_BREAK,
-                    &refusals::COUNTER_BUSY,
-                    &refusals::WRONG_COUNTER,
-                ]),
+            counter_operation::<ResumeHereRequest>(
+                "resume_here",
+                "An interrupted service goes on",
+                STAFF_AND_MANAGERS,
+            )
+            .refuses(&TICKET_REFUSALS)
+            .refuses(&[
+                &refusals::COUNTER_CLOSED,
+                &refusals::COUNTER_ON_BREAK,
+                &refusals::COUNTER_BUSY,
+                &refusals::WRONG_COUNTER,
+            ]),
         )
 }
 
 /// What somebody is refused who names a ticket.
-const OF_TICKET: [&Kind; 3] =
+const TICKET_REFUSALS: [&ProblemKind; 3] =
     [&refusals::UNKNOWN_TICKET, &refusals::TICKET_ENDED, &refusals::WRONG_STATE];
 
-fn path(action: &str) -> String {
+fn action_path(action: &str) -> String {
     format!("/api/v1/sites/{{site}}/counters/{{counter}}/{action}")
 }
 
-fn about<Wanted: JsonSchema>(id: &'static str, summary: &'static str, who: Access) -> Operation {
-    act(id, summary, who)
-        .takes::<Wanted>()
+fn counter_operation<Wanted: JsonSchema>(
+    id: &'static str,
+    summary: &'static str,
+    who: Access,
+) -> Operation {
+    action_operation(id, summary, who)
+        .json_body::<Wanted>()
         .refuses(&[&refusals::UNKNOWN_COUNTER, &refusals::NOT_YOUR_COUNTER])
 }
 
@@ -140,7 +197,7 @@ fn about<Wanted: JsonSchema>(id: &'static str, summary: &'static str, who: Acces
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "SeenAtCounter")]
 #[serde(deny_unknown_fields)]
-struct Seen {
+struct CurrentTicketRequest {
     /// Whoever is there, without one.
     number: Option<String>,
 }
@@ -149,7 +206,7 @@ struct Seen {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "TicketMeant")]
 #[serde(deny_unknown_fields)]
-struct Meant {
+struct ResumeHereRequest {
     /// The ticket's number.
     number: String,
 }
@@ -158,7 +215,7 @@ struct Meant {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "CallWanted")]
 #[serde(deny_unknown_fields)]
-struct Called {
+struct CallTicketRequest {
     /// The ticket's number.
     number: String,
     /// Needed, unless it is one who was missed and came back.
@@ -169,7 +226,7 @@ struct Called {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "SuspendWanted")]
 #[serde(deny_unknown_fields)]
-struct Suspended {
+struct SuspendServiceRequest {
     /// The number that the asker saw at the counter.
     number: Option<String>,
     /// Needed.
@@ -179,13 +236,13 @@ struct Suspended {
     affinity: bool,
 }
 
-fn named(asked: &Asked<'_>, number: &str) -> Result<TicketId, Problem> {
-    numbered(asked.door, asked.site, number)
+fn find_ticket(asked: &StaffRequest<'_>, number: &str) -> Result<TicketId, Problem> {
+    ticket_by_number(asked.door, asked.site, number)
 }
 
 /// A handler that has an act done at a counter.
-fn at<Wanted: DeserializeOwned + 'static>(
-    act: fn(&Asked<'_>, CounterId, Wanted) -> Result<Act, Problem>,
-) -> impl Handling {
-    handling(move |asked, counter| act(asked, CounterId::new(counter), asked.wanted()?))
+fn counter_action<Wanted: DeserializeOwned + 'static>(
+    act: fn(&StaffRequest<'_>, CounterId, Wanted) -> Result<Act, Problem>,
+) -> impl ActionHandler {
+    action_handler(move |asked, counter| act(asked, CounterId::new(counter), asked.parse_body()?))
 }

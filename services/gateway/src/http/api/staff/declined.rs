@@ -1,16 +1,16 @@
 //! Why a wish was not carried out, in the words of the API.
 
 use crate::http::refusals::{self, Problem};
-use crate::lines::Declined;
+use crate::lines::SubmitError;
 use paihao_domain::Refusal;
 
-impl From<Declined> for Problem {
-    fn from(declined: Declined) -> Self {
+impl From<SubmitError> for Problem {
+    fn from(declined: SubmitError) -> Self {
         let kind = match &declined {
-            Declined::UnknownSite => &refusals::UNKNOWN_SITE,
-            Declined::Unavailable => &refusals::LEDGER_UNAVAILABLE,
-            Declined::Unreadable => &refusals::NEWER_LEDGER,
-            Declined::Refused(refusal) => match refusal {
+            SubmitError::UnknownSite => &refusals::UNKNOWN_SITE,
+            SubmitError::Unavailable => &refusals::LEDGER_UNAVAILABLE,
+            SubmitError::Unreadable => &refusals::NEWER_LEDGER,
+            SubmitError::Refused(refusal) => match refusal {
                 Refusal::UnknownQueue(_) => &refusals::UNKNOWN_QUEUE,
                 Refusal::UnknownCounter(_) => &refusals::UNKNOWN_COUNTER,
                 Refusal::UnknownTicket(_) | Refusal::NoTicketHeld | Refusal::PersonUnknown => {
@@ -48,6 +48,6 @@ impl From<Declined> for Problem {
                 Refusal::CommandIdReused => &refusals::IDEMPOTENCY_KEY_REUSED,
             },
         };
-        Problem::new(kind).detail(declined.to_string())
+        Problem::new(kind).with_detail(declined.to_string())
     }
 }

@@ -10,15 +10,15 @@ mod tickets;
 mod answer;
 mod declined;
 
-use crate::http::asker::Asker;
+use crate::http::asker::Principal;
 use crate::http::body;
 use crate::http::holders;
-use crate::http::openapi::{Access, Operation, Role, Routes, op};
+use crate::http::openapi::{Access, Operation, Role, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
-pub(in crate::http::api) use tickets::numbered;
+pub(in crate::http::api) use tickets::ticket_by_number;
 
-use answer::{Done, done};
+use answer::{StaffActionResult, action_result};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -33,23 +33,25 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 /// Bytes a staff request may have.
-const BODY_LIMIT: usize = 4096;
+const MAX_BODY_BYTES: usize = 4096;
 
 pub(super) fn routes() -> Routes {
     counters::routes().merge(tickets::routes()).merge(queues::routes())
 }
 
 /// What every act of staff takes, answers and is refused for, whatever it is.
-fn act(id: &'static str, summary: &'static str, who: Access) -> Operation {
-    op(id, summary, who).keyed().refuses(&[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER])
+fn action_operation(id: &'static str, summary: &'static str, who: Access) -> Operation {
+    endpoint(id, summary, who)
+        .idempotency_key()
+        .refuses(&[&refusals::LEDGER_UNAVAILABLE, &refusals::NEWER_LEDGER])
 }
 
 /// What an asker does who is staff at some counters or a manager.
-const STAFF: Access = Access::Key(&[Role::Staff, Role::Manager]);
+const STAFF_AND_MANAGERS: Access = Access::Site(&[Role::Staff, Role::Manager]);
 
 /// A handler of what is done with something of a site: a counter, a ticket, a queue.
-trait Handling:
-    Fn(State<Door>, Path<(String, String)>, Uri, HeaderMap, Body) -> Handled
+trait ActionHandler:
+    Fn(State<Door>, Path<(String, String)>, Uri, HeaderMap, Body) -> ActionFuture
     + Clone
     + Send
     + Sync
@@ -57,8 +59,8 @@ trait Handling:
 {
 }
 
-impl<F> Handling for F where
-    F: Fn(State<Door>, Path<(String, String)>, Uri, HeaderMap, Body) -> Handled
+impl<F> ActionHandler for F where
+    F: Fn(State<Door>, Path<(String, String)>, Uri, HeaderMap, Body) -> ActionFuture
         + Clone
         + Send
         + Sync
@@ -66,13 +68,13 @@ impl<F> Handling for F where
 {
 }
 
-type Handled = BoxFuture<'static, Result<Json<Done>, Problem>>;
+type ActionFuture = BoxFuture<'static, Result<Json<StaffActionResult>, Problem>>;
 
 /// Hears somebody out, makes out which act of theirs on the thing of this name it is, and
 /// has it decided.
-fn handling(
-    act: impl Fn(&Asked<'_>, &str) -> Result<Act, Problem> + Clone + Send + Sync + 'static,
-) -> impl Handling {
+fn action_handler(
+    act: impl Fn(&StaffRequest<'_>, &str) -> Result<Act, Problem> + Clone + Send + Sync + 'static,
+) -> impl ActionHandler {
     move |State(door): State<Door>,
           Path((site, name)): Path<(String, String)>,
           uri: Uri,
@@ -80,11 +82,11 @@ fn handling(
           body: Body| {
         let act = act.clone();
         async move {
-            let asked = Asked::hear(&door, &site, &headers, &uri, body).await?;
+            let asked = StaffRequest::read(&door, &site, &headers, &uri, body).await?;
             let act = match act(&asked, &name) {
                 // Another replica may have given the number out a moment ago.
                 Err(problem) if problem.kind().code == refusals::UNKNOWN_TICKET.code => {
-                    door.lines.newest(&site).await?;
+                    door.lines.latest_snapshot(&site).await?;
                     act(&asked, &name)?
                 }
                 act => act?,
@@ -99,47 +101,47 @@ fn handling(
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "NothingWanted")]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+struct EmptyRequest {}
 
 /// A request of somebody to whom the site is open, read and not yet understood.
-struct Asked<'a> {
+struct StaffRequest<'a> {
     door: &'a Door,
     site: &'a str,
-    asker: Asker,
+    asker: Principal,
     headers: &'a HeaderMap,
     uri: &'a Uri,
     body: Vec<u8>,
 }
 
-impl<'a> Asked<'a> {
-    async fn hear(
+impl<'a> StaffRequest<'a> {
+    async fn read(
         door: &'a Door,
         site: &'a str,
         headers: &'a HeaderMap,
         uri: &'a Uri,
         body: Body,
-    ) -> Result<Asked<'a>, Problem> {
-        let asker = Asker::of(door, headers, &Method::POST).await?;
-        asker.at(door, site)?;
-        let body = body::read(body, BODY_LIMIT).await?.into();
-        Ok(Asked { door, site, asker, headers, uri, body })
+    ) -> Result<StaffRequest<'a>, Problem> {
+        let asker = Principal::authenticate(door, headers, &Method::POST).await?;
+        asker.authorize_site(door, site)?;
+        let body = body::read(body, MAX_BODY_BYTES).await?.into();
+        Ok(StaffRequest { door, site, asker, headers, uri, body })
     }
 
     /// The body; an empty one stands for an object without anything in it.
-    fn wanted<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        body::object(&self.body)
+    fn parse_body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        body::parse_object(&self.body)
     }
 
     /// Has it decided, and answers what was.
-    async fn submit(&self, act: Act) -> Result<Json<Done>, Problem> {
+    async fn submit(&self, act: Act) -> Result<Json<StaffActionResult>, Problem> {
         let id = command_id(self.headers, &self.asker, self.site)?;
         let fingerprint = fingerprint(self.uri, &self.body);
         let command = Command { id, fingerprint, actor: self.asker.actor.clone(), act };
         let answered = self.door.lines.submit(self.site, command).await?;
         let (site, staff, outcome) = (self.site, &*self.asker.name, answered.outcome.name());
         tracing::info!(site, staff, command = ?id, outcome, "staff");
-        let link = holders::path_of(self.door, self.site, &answered.outcome);
-        Ok(Json(done(answered).linked(link)))
+        let link = holders::ticket_path(self.door, self.site, &answered.outcome);
+        Ok(Json(action_result(answered).with_link(link)))
     }
 }
 
@@ -151,7 +153,7 @@ pub(in crate::http::api) fn idempotency_key(headers: &HeaderMap) -> Result<Optio
 }
 
 /// The wish's identity: the key's owner, the site and the Idempotency-Key, or chance without one.
-fn command_id(headers: &HeaderMap, asker: &Asker, site: &str) -> Result<CommandId, Problem> {
+fn command_id(headers: &HeaderMap, asker: &Principal, site: &str) -> Result<CommandId, Problem> {
     let Some(key) = idempotency_key(headers)? else { return Ok(CommandId(entropy::bytes())) };
     let hash = Sha256::digest(format!("api\0{}\0{site}\0{key}", asker.name));
     let mut id = [0; 16];

@@ -1,56 +1,70 @@
 //! What is done about a whole queue.
 
-use super::{Handling, Nothing, act, handling};
+use super::{ActionHandler, EmptyRequest, action_handler, action_operation};
 use crate::http::openapi::{Access, Operation, Role, Routes};
 use crate::http::refusals;
 use paihao_domain::{Act, QueueId, QueueState};
 
 /// Whoever may set a queue's state: a program, too, if it has a manager's scope.
-const SET: Access = Access::Key(&[Role::Manager, Role::ApiManager]);
+const QUEUE_STATE_ACCESS: Access = Access::Site(&[Role::Manager, Role::ApiManager]);
 
 /// Whoever may void everybody's place.
-const CLEAR: Access = Access::Key(&[Role::Manager]);
+const CLEAR_QUEUE_ACCESS: Access = Access::Site(&[Role::Manager]);
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .post(
-            &path("open"),
-            set(QueueState::Open),
-            about("open_queue", "Numbers are given out and called", SET),
+            &action_path("open"),
+            set_state(QueueState::Open),
+            queue_operation("open_queue", "Numbers are given out and called", QUEUE_STATE_ACCESS),
         )
         .post(
-            &path("pause"),
-            set(QueueState::Paused),
-            about("pause_queue", "No numbers are given out, those in line are called", SET),
-        )
-        .post(&path("halt"), set(QueueState::Halted), about("halt_queue", "Nobody is called", SET))
-        .post(
-            &path("close"),
-            set(QueueState::Closed),
-            about("close_queue", "No numbers are given out, and nobody is called", SET),
+            &action_path("pause"),
+            set_state(QueueState::Paused),
+            queue_operation(
+                "pause_queue",
+                "No numbers are given out, those in line are called",
+                QUEUE_STATE_ACCESS,
+            ),
         )
         .post(
-            &path("clear"),
-            handling(|asked, queue| {
-                let Nothing {} = asked.wanted()?;
+            &action_path("halt"),
+            set_state(QueueState::Halted),
+            queue_operation("halt_queue", "Nobody is called", QUEUE_STATE_ACCESS),
+        )
+        .post(
+            &action_path("close"),
+            set_state(QueueState::Closed),
+            queue_operation(
+                "close_queue",
+                "No numbers are given out, and nobody is called",
+                QUEUE_STATE_ACCESS,
+            ),
+        )
+        .post(
+            &action_path("clear"),
+            action_handler(|asked, queue| {
+                let EmptyRequest {} = asked.parse_body()?;
                 Ok(Act::ClearQueue(QueueId::new(queue)))
             }),
-            about("clear_queue", "Every ticket in it is void", CLEAR),
+            queue_operation("clear_queue", "Every ticket in it is void", CLEAR_QUEUE_ACCESS),
         )
 }
 
-fn path(action: &str) -> String {
+fn action_path(action: &str) -> String {
     format!("/api/v1/sites/{{site}}/queues/{{queue}}/{action}")
 }
 
-fn about(id: &'static str, summary: &'static str, who: Access) -> Operation {
-    act(id, summary, who).takes::<Nothing>().refuses(&[&refusals::UNKNOWN_QUEUE])
+fn queue_operation(id: &'static str, summary: &'static str, who: Access) -> Operation {
+    action_operation(id, summary, who)
+        .json_body::<EmptyRequest>()
+        .refuses(&[&refusals::UNKNOWN_QUEUE])
 }
 
 /// Until somebody says otherwise, or the day ends.
-fn set(state: QueueState) -> impl Handling {
-    handling(move |asked, queue| {
-        let Nothing {} = asked.wanted()?;
-        Ok(Act::SetQueue { queue: QueueId::new(queue), state })
+fn set_state(state: QueueState) -> impl ActionHandler {
+    action_handler(move |asked, queue| {
+        let EmptyRequest {} = asked.parse_body()?;
+        Ok(Act::SetQueueState { queue: QueueId::new(queue), state })
     })
 }

@@ -1,7 +1,7 @@
 //! What is done with a ticket, wherever it is.
 
-use super::{Handling, Nothing, STAFF, act, handling};
-use crate::http::openapi::{ANY_KEY, Access, Operation, Routes};
+use super::{ActionHandler, EmptyRequest, STAFF_AND_MANAGERS, action_handler, action_operation};
+use crate::http::openapi::{ANY_SITE_ROLE, Access, Operation, Routes};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
 use paihao_chassis::entropy;
@@ -11,19 +11,19 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// Why somebody who says so at the counter leaves.
-const THEIR_WISH: &str = "the customer's wish";
+const DEFAULT_LEAVE_REASON: &str = "the customer's wish";
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .post(
             "/api/v1/sites/{site}/queues/{queue}/tickets",
-            handling(|asked, queue| {
-                let Taking { class } = asked.wanted()?;
+            action_handler(|asked, queue| {
+                let TakeTicketRequest { class } = asked.parse_body()?;
                 let (queue, key) = (QueueId::new(queue), Some(TicketKey(entropy::bytes())));
                 Ok(Act::Take { queue, person: None, via: None, class, key })
             }),
-            act("take_ticket", "A number for somebody without WeChat", ANY_KEY)
-                .takes::<Taking>()
+            action_operation("take_ticket", "A number for somebody without WeChat", ANY_SITE_ROLE)
+                .json_body::<TakeTicketRequest>()
                 .refuses(&[
                     &refusals::UNKNOWN_QUEUE,
                     &refusals::NOT_YOUR_QUEUE,
@@ -36,29 +36,43 @@ pub(super) fn routes() -> Routes {
                 ]),
         )
         .post(
-            &path("leave"),
-            with(|ticket, Why { reason }| {
-                let reason = reason.as_deref().unwrap_or(THEIR_WISH);
+            &action_path("leave"),
+            ticket_action(|ticket, EndTicketRequest { reason }| {
+                let reason = reason.as_deref().unwrap_or(DEFAULT_LEAVE_REASON);
                 Ok(Act::Leave { ticket, reason: Some(reason.into()) })
             }),
-            about::<Why>("leave", "The customer wants to leave", ANY_KEY)
-                .refuses(&[&refusals::TICKET_ENDED, &refusals::WRONG_STATE]),
+            ticket_operation::<EndTicketRequest>(
+                "leave",
+                "The customer wants to leave",
+                ANY_SITE_ROLE,
+            )
+            .refuses(&[&refusals::TICKET_ENDED, &refusals::WRONG_STATE]),
         )
         .post(
-            &path("remove"),
-            with(|ticket, Why { reason }| {
+            &action_path("remove"),
+            ticket_action(|ticket, EndTicketRequest { reason }| {
                 Ok(Act::Leave { ticket, reason: reason.map(Into::into) })
             }),
-            about::<Why>("remove", "The ticket is taken out of the line", ANY_KEY).refuses(&[
+            ticket_operation::<EndTicketRequest>(
+                "remove",
+                "The ticket is taken out of the line",
+                ANY_SITE_ROLE,
+            )
+            .refuses(&[
                 &refusals::TICKET_ENDED,
                 &refusals::WRONG_STATE,
                 &refusals::REASON_NEEDED,
             ]),
         )
         .post(
-            &path("return"),
-            with(|ticket, Nothing {}| Ok(Act::Return(ticket))),
-            about::<Nothing>("return", "A missed one is let back in", STAFF).refuses(&[
+            &action_path("return"),
+            ticket_action(|ticket, EmptyRequest {}| Ok(Act::Return(ticket))),
+            ticket_operation::<EmptyRequest>(
+                "return",
+                "A missed one is let back in",
+                STAFF_AND_MANAGERS,
+            )
+            .refuses(&[
                 &refusals::TICKET_ENDED,
                 &refusals::WRONG_STATE,
                 &refusals::TOO_LATE,
@@ -66,32 +80,40 @@ pub(super) fn routes() -> Routes {
             ]),
         )
         .post(
-            &path("hold"),
-            with(|ticket, Held { reason, minutes }| {
+            &action_path("hold"),
+            ticket_action(|ticket, HoldTicketRequest { reason, minutes }| {
                 Ok(Act::Hold { ticket, reason: reason.unwrap_or_default().into(), minutes })
             }),
-            about::<Held>("hold", "Out of the line for a while, with the place kept", STAFF)
-                .refuses(&[
-                    &refusals::TICKET_ENDED,
-                    &refusals::WRONG_STATE,
-                    &refusals::REASON_NEEDED,
-                ]),
+            ticket_operation::<HoldTicketRequest>(
+                "hold",
+                "Out of the line for a while, with the place kept",
+                STAFF_AND_MANAGERS,
+            )
+            .refuses(&[
+                &refusals::TICKET_ENDED,
+                &refusals::WRONG_STATE,
+                &refusals::REASON_NEEDED,
+            ]),
         )
         .post(
-            &path("resume"),
-            with(|ticket, Nothing {}| Ok(Act::Resume(ticket))),
-            about::<Nothing>("resume", "A held one is in its own place again", STAFF)
-                .refuses(&[&refusals::TICKET_ENDED, &refusals::WRONG_STATE]),
+            &action_path("resume"),
+            ticket_action(|ticket, EmptyRequest {}| Ok(Act::Resume(ticket))),
+            ticket_operation::<EmptyRequest>(
+                "resume",
+                "A held one is in its own place again",
+                STAFF_AND_MANAGERS,
+            )
+            .refuses(&[&refusals::TICKET_ENDED, &refusals::WRONG_STATE]),
         )
         .post(
-            &path("transfer"),
-            with(|ticket, Transferred { queue }| {
+            &action_path("transfer"),
+            ticket_action(|ticket, TransferTicketRequest { queue }| {
                 Ok(Act::Transfer { ticket, queue: QueueId::new(&queue) })
             }),
-            about::<Transferred>(
+            ticket_operation::<TransferTicketRequest>(
                 "transfer",
                 "The called or served customer waits in another queue, with the same number",
-                ANY_KEY,
+                ANY_SITE_ROLE,
             )
             .refuses(&[
                 &refusals::TICKET_ENDED,
@@ -103,12 +125,12 @@ pub(super) fn routes() -> Routes {
             ]),
         )
         .post(
-            &path("undo"),
-            with(|ticket, Nothing {}| Ok(Act::Undo(ticket))),
-            about::<Nothing>(
+            &action_path("undo"),
+            ticket_action(|ticket, EmptyRequest {}| Ok(Act::Undo(ticket))),
+            ticket_operation::<EmptyRequest>(
                 "undo",
                 "A finished, missed or closed ticket is what it was before",
-                STAFF,
+                STAFF_AND_MANAGERS,
             )
             .refuses(&[
                 &refusals::WRONG_STATE,
@@ -120,38 +142,57 @@ pub(super) fn routes() -> Routes {
             ]),
         )
         .post(
-            &path("priority"),
-            with(|ticket, Prioritised { class, reason }| {
+            &action_path("priority"),
+            ticket_action(|ticket, PrioritiseTicketRequest { class, reason }| {
                 let reason = reason.unwrap_or_default().into();
                 Ok(Act::Prioritise { ticket, class, reason })
             }),
-            about::<Prioritised>("prioritise", "Another priority class", STAFF).refuses(&[
+            ticket_operation::<PrioritiseTicketRequest>(
+                "prioritise",
+                "Another priority class",
+                STAFF_AND_MANAGERS,
+            )
+            .refuses(&[
                 &refusals::TICKET_ENDED,
                 &refusals::REASON_NEEDED,
                 &refusals::OUT_OF_RANGE,
             ]),
         )
         .post(
-            &path("arrived"),
-            with(|ticket, Nothing {}| Ok(Act::Mark { ticket, mark: Mark::Arrived })),
-            about::<Nothing>("arrived", "The customer is here: noted", STAFF)
-                .refuses(&[&refusals::TICKET_ENDED]),
+            &action_path("arrived"),
+            ticket_action(|ticket, EmptyRequest {}| Ok(Act::Mark { ticket, mark: Mark::Arrived })),
+            ticket_operation::<EmptyRequest>(
+                "arrived",
+                "The customer is here: noted",
+                STAFF_AND_MANAGERS,
+            )
+            .refuses(&[&refusals::TICKET_ENDED]),
         )
         .post(
-            &path("party"),
-            with(|ticket, Party { people }| Ok(Act::Mark { ticket, mark: Mark::Party(people) })),
-            about::<Party>("party", "How many they are: noted", STAFF)
-                .refuses(&[&refusals::TICKET_ENDED, &refusals::OUT_OF_RANGE]),
+            &action_path("party"),
+            ticket_action(|ticket, SetPartySizeRequest { people }| {
+                Ok(Act::Mark { ticket, mark: Mark::Party(people) })
+            }),
+            ticket_operation::<SetPartySizeRequest>(
+                "party",
+                "How many they are: noted",
+                STAFF_AND_MANAGERS,
+            )
+            .refuses(&[&refusals::TICKET_ENDED, &refusals::OUT_OF_RANGE]),
         )
 }
 
-fn path(action: &str) -> String {
+fn action_path(action: &str) -> String {
     format!("/api/v1/sites/{{site}}/tickets/{{number}}/{action}")
 }
 
-fn about<Wanted: JsonSchema>(id: &'static str, summary: &'static str, who: Access) -> Operation {
-    act(id, summary, who)
-        .takes::<Wanted>()
+fn ticket_operation<Wanted: JsonSchema>(
+    id: &'static str,
+    summary: &'static str,
+    who: Access,
+) -> Operation {
+    action_operation(id, summary, who)
+        .json_body::<Wanted>()
         // The queue, where the owner has taken it away meanwhile.
         .refuses(&[&refusals::UNKNOWN_TICKET, &refusals::UNKNOWN_QUEUE, &refusals::NOT_YOUR_QUEUE])
 }
@@ -160,7 +201,7 @@ fn about<Wanted: JsonSchema>(id: &'static str, summary: &'static str, who: Acces
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "TicketWanted")]
 #[serde(deny_unknown_fields)]
-struct Taking {
+struct TakeTicketRequest {
     /// The priority class, if it is not the queue's own.
     class: Option<u8>,
 }
@@ -169,7 +210,7 @@ struct Taking {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "Reason")]
 #[serde(deny_unknown_fields)]
-struct Why {
+struct EndTicketRequest {
     /// The reason, in a few words.
     reason: Option<String>,
 }
@@ -178,7 +219,7 @@ struct Why {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "HoldWanted")]
 #[serde(deny_unknown_fields)]
-struct Held {
+struct HoldTicketRequest {
     /// Needed.
     reason: Option<String>,
     /// Until somebody resumes it, without them.
@@ -189,7 +230,7 @@ struct Held {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "TransferWanted")]
 #[serde(deny_unknown_fields)]
-struct Transferred {
+struct TransferTicketRequest {
     /// The other queue's id.
     queue: String,
 }
@@ -198,7 +239,7 @@ struct Transferred {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "PriorityWanted")]
 #[serde(deny_unknown_fields)]
-struct Prioritised {
+struct PrioritiseTicketRequest {
     /// 0 first, 8 last.
     class: u8,
     /// Needed.
@@ -209,28 +250,28 @@ struct Prioritised {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "PartyWanted")]
 #[serde(deny_unknown_fields)]
-struct Party {
+struct SetPartySizeRequest {
     /// 1 to 99.
     people: u32,
 }
 
 /// A handler that has an act done with a ticket.
-fn with<Wanted: DeserializeOwned + 'static>(
+fn ticket_action<Wanted: DeserializeOwned + 'static>(
     act: fn(TicketId, Wanted) -> Result<Act, Problem>,
-) -> impl Handling {
-    handling(move |asked, number| {
-        let wanted = asked.wanted()?;
-        act(numbered(asked.door, asked.site, number)?, wanted)
+) -> impl ActionHandler {
+    action_handler(move |asked, number| {
+        let wanted = asked.parse_body()?;
+        act(ticket_by_number(asked.door, asked.site, number)?, wanted)
     })
 }
 
 /// The ticket of a number.
-pub(in crate::http::api) fn numbered(
+pub(in crate::http::api) fn ticket_by_number(
     door: &Door,
     site: &str,
     number: &str,
 ) -> Result<TicketId, Problem> {
-    let view = door.lines.view(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let view = door.lines.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let ticket = view.site.tickets().find(|ticket| ticket.number.to_string() == number);
     Ok(ticket.ok_or(&refusals::UNKNOWN_TICKET)?.id)
 }

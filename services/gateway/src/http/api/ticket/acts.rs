@@ -1,67 +1,78 @@
 //! What the holder of a ticket does with it. Who has the link may: it is theirs alone.
 
-use super::{Private, now};
+use super::{UncachedTicket, current_ticket};
 use crate::http::api::staff::idempotency_key;
 use crate::http::body;
-use crate::http::holders::{Held, asked};
-use crate::http::openapi::{OPEN, Operation, Routes, op};
+use crate::http::holders::{HeldTicket, parse};
+use crate::http::openapi::{Operation, PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use paihao_chassis::entropy;
-use paihao_domain::{Act, Actor, Command, CommandId, Mark, Stage, Until};
+use paihao_domain::{Act, Actor, Command, CommandId, LetPassLimit, Mark, TicketState};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 /// Bytes a wish may have.
-const BODY_LIMIT: usize = 1024;
+const MAX_BODY_BYTES: usize = 1024;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .post(
             "/api/v1/tickets/{site}/{id}/let-pass",
             async |State(door), Path(path), headers, body| {
-                wish(door, path, "let-pass", headers, body, let_pass).await
+                submit_action(door, path, "let-pass", headers, body, let_pass).await
             },
-            holds("let_pass", "Others go first, and the place is kept")
-                .takes::<LetPass>()
+            holder_operation("let_pass", "Others go first, and the place is kept")
+                .json_body::<LetPassRequest>()
                 .refuses(&[&refusals::WRONG_STATE, &refusals::TOO_OFTEN, &refusals::OUT_OF_RANGE]),
         )
         .post(
             "/api/v1/tickets/{site}/{id}/return",
             async |State(door), Path(path), headers, body| {
-                wish(door, path, "return", headers, body, come_back).await
+                submit_action(door, path, "return", headers, body, return_to_queue).await
             },
-            holds("come_back", "Back from letting others pass, or from having been missed")
-                .takes::<NothingMore>()
-                .refuses(&[&refusals::WRONG_STATE, &refusals::TOO_OFTEN, &refusals::TOO_LATE]),
+            holder_operation(
+                "come_back",
+                "Back from letting others pass, or from having been missed",
+            )
+            .json_body::<HolderEmptyRequest>()
+            .refuses(&[
+                &refusals::WRONG_STATE,
+                &refusals::TOO_OFTEN,
+                &refusals::TOO_LATE,
+            ]),
         )
         .post(
             "/api/v1/tickets/{site}/{id}/tell-me",
             async |State(door), Path(path), headers, body| {
-                wish(door, path, "tell-me", headers, body, tell_me).await
+                submit_action(door, path, "tell-me", headers, body, set_notification_threshold)
+                    .await
             },
-            holds("tell_me", "Be told with so many ahead; without a number as the queue does it")
-                .takes::<TellMe>()
-                .refuses(&[&refusals::OUT_OF_RANGE]),
+            holder_operation(
+                "tell_me",
+                "Be told with so many ahead; without a number as the queue does it",
+            )
+            .json_body::<TellMeRequest>()
+            .refuses(&[&refusals::OUT_OF_RANGE]),
         )
         .post(
             "/api/v1/tickets/{site}/{id}/leave",
             async |State(door), Path(path), headers, body| {
-                wish(door, path, "leave", headers, body, leave).await
+                submit_action(door, path, "leave", headers, body, leave).await
             },
-            holds("give_up", "The place is given up")
-                .takes::<NothingMore>()
+            holder_operation("give_up", "The place is given up")
+                .json_body::<HolderEmptyRequest>()
                 .refuses(&[&refusals::WRONG_STATE]),
         )
 }
 
-fn holds(id: &'static str, summary: &'static str) -> Operation {
-    op(id, summary, OPEN).keyed().refuses(&[
+fn holder_operation(id: &'static str, summary: &'static str) -> Operation {
+    endpoint(id, summary, PUBLIC).idempotency_key().refuses(&[
         &refusals::UNKNOWN_LINK,
         &refusals::TOO_MANY_WISHES,
         &refusals::TICKET_ENDED,
@@ -73,7 +84,7 @@ fn holds(id: &'static str, summary: &'static str) -> Operation {
 /// For how long others go first; until the holder is back, if it does not say.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct LetPass {
+struct LetPassRequest {
     /// So many of them.
     others: Option<u32>,
     /// So many minutes.
@@ -83,7 +94,7 @@ struct LetPass {
 /// When to be told.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct TellMe {
+struct TellMeRequest {
     /// With so many ahead.
     ahead: Option<u32>,
 }
@@ -91,50 +102,59 @@ struct TellMe {
 /// Nothing needs to be said.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NothingMore {}
+struct HolderEmptyRequest {}
 
-fn let_pass(held: &Held, LetPass { others, minutes }: LetPass) -> Result<Act, Problem> {
+fn let_pass(
+    held: &HeldTicket,
+    LetPassRequest { others, minutes }: LetPassRequest,
+) -> Result<Act, Problem> {
     let until = match (others, minutes) {
         (Some(_), Some(_)) => return Err(malformed("others or minutes, not both")),
-        (Some(others), None) => Until::Others(others),
-        (None, Some(minutes)) => Until::Minutes(minutes),
-        (None, None) => Until::Tap,
+        (Some(others), None) => LetPassLimit::Others(others),
+        (None, Some(minutes)) => LetPassLimit::Minutes(minutes),
+        (None, None) => LetPassLimit::OnRequest,
     };
     Ok(Act::LetPass { ticket: held.ticket, until })
 }
 
 /// Back from a while away, or from having been missed: the way back is one.
-fn come_back(held: &Held, NothingMore {}: NothingMore) -> Result<Act, Problem> {
-    Ok(match held.ticket().stage {
-        Stage::Held { .. } => Act::Resume(held.ticket),
+fn return_to_queue(
+    held: &HeldTicket,
+    HolderEmptyRequest {}: HolderEmptyRequest,
+) -> Result<Act, Problem> {
+    Ok(match held.ticket().state {
+        TicketState::Held { .. } => Act::Resume(held.ticket),
         _ => Act::Return(held.ticket),
     })
 }
 
-fn tell_me(held: &Held, TellMe { ahead }: TellMe) -> Result<Act, Problem> {
+fn set_notification_threshold(
+    held: &HeldTicket,
+    TellMeRequest { ahead }: TellMeRequest,
+) -> Result<Act, Problem> {
     Ok(Act::Mark { ticket: held.ticket, mark: Mark::TellAt(ahead) })
 }
 
-fn leave(held: &Held, NothingMore {}: NothingMore) -> Result<Act, Problem> {
+fn leave(held: &HeldTicket, HolderEmptyRequest {}: HolderEmptyRequest) -> Result<Act, Problem> {
     Ok(Act::Leave { ticket: held.ticket, reason: None })
 }
 
 /// Hears the holder out, has it decided, and answers how the ticket stands then.
-async fn wish<Wanted: DeserializeOwned>(
+async fn submit_action<Wanted: DeserializeOwned>(
     door: Door,
     (site, id): (String, String),
     name: &'static str,
     headers: HeaderMap,
     body: Body,
-    act: impl FnOnce(&Held, Wanted) -> Result<Act, Problem>,
-) -> Result<Private, Problem> {
-    let asked = asked(&site, &id)?;
-    let held = asked.open(&door)?;
-    door.turns.wish(&site, &id, door.clock.now_ms())?;
-    let body = body::read(body, BODY_LIMIT).await?;
-    let wanted = body::object(&body)?;
-    if held.over {
-        return Err(Problem::new(&refusals::TICKET_ENDED).detail("of a day that is over"));
+    act: impl FnOnce(&HeldTicket, Wanted) -> Result<Act, Problem>,
+) -> Result<UncachedTicket, Problem> {
+    let asked = parse(&site, &id)?;
+    let held = asked.resolve(&door)?;
+    door.turns.admit_action(&site, &id, door.clock.now_ms())?;
+    let body = body::read(body, MAX_BODY_BYTES).await?;
+    let wanted = body::parse_object(&body)?;
+    if held.ended {
+        return Err(Problem::new(&refusals::TICKET_ENDED).with_detail("of a day that is over"));
     }
     let command = Command {
         id: command_id(&headers, &site, &id)?,
@@ -145,11 +165,11 @@ async fn wish<Wanted: DeserializeOwned>(
     let (wish, answered) = (command.id, door.lines.submit(&site, command).await?);
     let (ticket, outcome) = (held.ticket.0, answered.outcome.name());
     tracing::info!(site, ticket, command = ?wish, outcome, "holder");
-    now(&door, &asked)
+    current_ticket(&door, &asked)
 }
 
 fn malformed(what: &str) -> Problem {
-    Problem::new(&refusals::MALFORMED_REQUEST).detail(what.to_owned())
+    Problem::new(&refusals::MALFORMED_REQUEST).with_detail(what.to_owned())
 }
 
 /// The wish's identity: the ticket and the Idempotency-Key, or chance without one.

@@ -7,65 +7,65 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Wishes of one ticket in a minute.
-const WISHES: u32 = 20;
+const MAX_ACTIONS_PER_MINUTE: u32 = 20;
 
 /// Streams of one ticket at once.
-const STREAMS: u32 = 8;
+const MAX_STREAMS_PER_TICKET: u32 = 8;
 
 const MINUTE_MS: i64 = 60_000;
 
 /// Counts for every link that is in use.
 #[derive(Clone, Default)]
-pub(crate) struct Turns(Arc<Mutex<Counts>>);
+pub(crate) struct LinkLimiter(Arc<Mutex<Counts>>);
 
 #[derive(Default)]
 struct Counts {
     minute: i64,
-    wishes: HashMap<String, u32>,
+    actions: HashMap<String, u32>,
     streams: HashMap<String, u32>,
 }
 
 /// A stream's place, until it is dropped.
-pub(super) struct Place {
+pub(super) struct StreamPermit {
     counts: Arc<Mutex<Counts>>,
     link: String,
 }
 
-impl Turns {
+impl LinkLimiter {
     /// Whether one more wish of this ticket is heard now.
-    pub(super) fn wish(&self, site: &str, id: &str, now_ms: i64) -> Result<(), Problem> {
+    pub(super) fn admit_action(&self, site: &str, id: &str, now_ms: i64) -> Result<(), Problem> {
         let mut counts = self.0.lock();
         let minute = now_ms.div_euclid(MINUTE_MS);
         if counts.minute != minute {
             counts.minute = minute;
-            counts.wishes.clear();
+            counts.actions.clear();
         }
-        let wishes = counts.wishes.entry(link(site, id)).or_default();
+        let wishes = counts.actions.entry(link_key(site, id)).or_default();
         *wishes += 1;
-        match *wishes > WISHES {
+        match *wishes > MAX_ACTIONS_PER_MINUTE {
             true => Err(Problem::new(&refusals::TOO_MANY_WISHES)),
             false => Ok(()),
         }
     }
 
     /// A place for one more stream of this ticket.
-    pub(super) fn listen(&self, site: &str, id: &str) -> Result<Place, Problem> {
-        let link = link(site, id);
+    pub(super) fn acquire_stream(&self, site: &str, id: &str) -> Result<StreamPermit, Problem> {
+        let link = link_key(site, id);
         let mut counts = self.0.lock();
         let streams = counts.streams.entry(link.clone()).or_default();
-        if *streams >= STREAMS {
+        if *streams >= MAX_STREAMS_PER_TICKET {
             return Err(Problem::new(&refusals::TOO_MANY_WISHES));
         }
         *streams += 1;
-        Ok(Place { counts: self.0.clone(), link })
+        Ok(StreamPermit { counts: self.0.clone(), link })
     }
 }
 
-fn link(site: &str, id: &str) -> String {
+fn link_key(site: &str, id: &str) -> String {
     format!("{site}/{id}")
 }
 
-impl Drop for Place {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
         let mut counts = self.counts.lock();
         if let Some(streams) = counts.streams.get_mut(&self.link) {
@@ -83,16 +83,19 @@ mod tests {
 
     #[test]
     fn each_ticket_has_its_own_turns_and_gets_them_back() {
-        let turns = Turns::default();
-        let wish = |id: &str, now| turns.wish("hall", id, now).is_ok();
-        assert!((0..WISHES).all(|_| wish("a", 0)));
+        let turns = LinkLimiter::default();
+        let wish = |id: &str, now| turns.admit_action("hall", id, now).is_ok();
+        assert!((0..MAX_ACTIONS_PER_MINUTE).all(|_| wish("a", 0)));
         assert!(!wish("a", 59_999) && wish("b", 59_999) && wish("a", 60_000));
 
-        let mut places: Vec<_> =
-            (0..STREAMS).map(|_| turns.listen("hall", "a").ok().unwrap()).collect();
-        assert!(turns.listen("hall", "a").is_err() && turns.listen("hall", "b").is_ok());
+        let mut places: Vec<_> = (0..MAX_STREAMS_PER_TICKET)
+            .map(|_| turns.acquire_stream("hall", "a").ok().unwrap())
+            .collect();
+        assert!(
+            turns.acquire_stream("hall", "a").is_err() && turns.acquire_stream("hall", "b").is_ok()
+        );
         places.pop();
-        assert!(turns.listen("hall", "a").is_ok());
+        assert!(turns.acquire_stream("hall", "a").is_ok());
         places.clear();
         assert!(turns.0.lock().streams.is_empty());
     }

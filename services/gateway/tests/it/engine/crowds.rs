@@ -1,0 +1,145 @@
+//! More people than one entry of the ledger takes, over each ledger: what is decided for all of them
+//! is decided in pieces, by whichever replica is there.
+
+use crate::support::replica::{
+    MORNING, at, book_with, command, digest, ledger, number, replica_of, take,
+};
+use futures::stream::{StreamExt, TryStreamExt};
+use harness::NatsServer;
+use paihao_chassis::clock::ManualClock;
+use paihao_contracts::commit::{Commit, Event};
+use paihao_contracts::names::LEDGER;
+use paihao_domain::{Act, CloseReason, QueueId, QueueRules, QueueState, TicketState};
+use paihao_gateway::lines::Engine;
+use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger_nats::{NatsLedger, NatsOptions};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+const PEOPLE: usize = 5_000;
+
+/// Waits until the hall is as it should be.
+async fn until(lines: &Engine, what: &str, is: impl Fn(&paihao_domain::Site) -> bool) {
+    let mut views = lines.watch("hall").unwrap();
+    let waited = views.wait_for(|view| is(&view.site));
+    let came = tokio::time::timeout(Duration::from_secs(60), waited).await.is_ok();
+    assert!(came, "never {what}");
+}
+
+/// Every notice of a kind there was, by ticket, in the order of the ledger, which may hold no entry
+/// larger than it takes.
+async fn notices(ledger: &dyn Ledger, kind: &str) -> Vec<u32> {
+    let head = ledger.head(&LEDGER).await.unwrap();
+    let mut entries = ledger.follow(&LEDGER, Position::START).await.unwrap();
+    let mut told = Vec::new();
+    while let Some(Followed::Entry(recorded)) = entries.next().await {
+        let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
+        for event in commit.decisions.into_iter().flat_map(|decision| decision.events) {
+            if let Event::MilestoneReached(milestone) = event {
+                let said = serde_json::to_value(&milestone.kind).unwrap();
+                let said = said.get("reached").or(Some(&said)).and_then(|name| name.as_str());
+                if said == Some(kind) {
+                    told.push(milestone.ticket);
+                }
+            }
+        }
+        if recorded.position >= head {
+            break;
+        }
+    }
+    told
+}
+
+async fn a_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
+    let book = book_with(QueueRules::new("存取款", "A"));
+    let first = replica_of(&book, ledger.clone(), &clock).await;
+    let takes = futures::stream::iter(0..PEOPLE)
+        .map(async |n| first.submit("hall", take(&format!("p{n}"))).await.map(drop));
+    takes.buffer_unordered(512).try_collect::<()>().await.unwrap();
+    first.submit("hall", at("1", Act::OpenCounter, "open")).await.unwrap();
+    clock.advance(Duration::from_secs(120));
+    let queue = QueueId::new("a");
+    let line: Vec<_> = {
+        let site = first.snapshot("hall").unwrap().site;
+        let line = site.line(&queue);
+        line.waiting().map(|ticket| ticket.0).collect()
+    };
+    assert_eq!(line.len(), PEOPLE);
+
+    // The replica that was asked goes away after its first piece; two others go on.
+    let halt = Act::SetQueueState { queue: queue.clone(), state: QueueState::Halted };
+    let others = [
+        replica_of(&book, ledger.clone(), &clock).await,
+        replica_of(&book, ledger.clone(), &clock).await,
+    ];
+    first.submit("hall", command("halt", halt)).await.unwrap();
+    drop(first);
+    let last = paihao_domain::TicketId(*line.last().unwrap());
+    for lines in &others {
+        until(lines, "all told", |site| site.ticket(last).unwrap().notifications.order > 1).await;
+    }
+    assert_eq!(notices(&*ledger, "halted").await, line, "each once, in order");
+
+    clock.advance(Duration::from_secs(120));
+    let clear = command("clear", Act::ClearQueue(queue.clone()));
+    others[0].submit("hall", clear).await.unwrap();
+    // Somebody who comes now was not in the line that was cleared.
+    assert_eq!(number(others[1].submit("hall", take("late")).await), format!("A{}", PEOPLE + 1));
+    for lines in &others {
+        until(lines, "all void", |site| site.line(&queue).len() == 1).await;
+    }
+    let site = others[0].snapshot("hall").unwrap().site;
+    let mut ends = BTreeMap::<_, usize>::new();
+    for ticket in site.tickets() {
+        if let TicketState::Closed { reason, .. } = ticket.state {
+            *ends.entry(format!("{reason:?}")).or_default() += 1;
+        }
+    }
+    assert_eq!(ends, BTreeMap::from([(format!("{:?}", CloseReason::QueueCleared), PEOPLE)]));
+    assert_eq!(notices(&*ledger, "queue_closed").await, line, "each once, in order");
+    let digests = [digest(&others[0], &*ledger).await, digest(&others[1], &*ledger).await];
+    assert_eq!(digests[0], digests[1]);
+}
+
+/// A day with a crowd ends in pieces, and whoever comes first in the new one waits for all of them.
+async fn a_night(ledger: Arc<dyn Ledger>, clock: ManualClock, carry_over: bool) {
+    let book = book_with(QueueRules { carry_over, ..QueueRules::new("存取款", "A") });
+    let lines = replica_of(&book, ledger.clone(), &clock).await;
+    let takes = futures::stream::iter(0..PEOPLE)
+        .map(async |n| lines.submit("hall", take(&format!("p{n}"))).await.map(drop));
+    takes.buffer_unordered(512).try_collect::<()>().await.unwrap();
+    clock.advance(Duration::from_secs(24 * 3600));
+    let early = number(lines.submit("hall", take("early")).await);
+    let site = lines.snapshot("hall").unwrap().site;
+    let waiting = site.line(&QueueId::new("a")).len();
+    match carry_over {
+        true => assert_eq!((early, waiting), (format!("A{}", PEOPLE + 1), PEOPLE + 1)),
+        false => assert_eq!((early, waiting), ("A001".to_owned(), 1)),
+    }
+    let fresh = replica_of(&book, ledger.clone(), &clock).await;
+    assert_eq!(digest(&fresh, &*ledger).await, digest(&lines, &*ledger).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_thousand_are_halted_and_cleared_in_one_file() {
+    let clock = ManualClock::at(MORNING);
+    let (ledger, _folder) = ledger(&clock);
+    a_crowd(ledger, clock).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_thousand_are_halted_and_cleared_on_jetstream() {
+    let nats = NatsServer::start();
+    let options = NatsOptions { url: nats.url(), ..NatsOptions::default() };
+    a_crowd(Arc::new(NatsLedger::connect(options).await.unwrap()), ManualClock::at(MORNING)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_thousand_are_void_or_go_on_over_the_night() {
+    for carry_over in [false, true] {
+        let clock = ManualClock::at(MORNING);
+        let (ledger, _folder) = ledger(&clock);
+        a_night(ledger, clock, carry_over).await;
+    }
+}

@@ -1,0 +1,8 @@
+//! The lines of several replicas over one ledger, without any network.
+
+mod agreement;
+mod changing;
+mod crowds;
+mod sleeping;
+mod time;
+mod trouble;

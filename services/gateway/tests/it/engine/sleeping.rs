@@ -1,0 +1,113 @@
+//! A desk sleeps while nothing can come about, and wakes when it does: in the runtime's own time,
+//! on a ledger in memory.
+
+use crate::support::replica::{MORNING, at, book_with, number, replica_on, take};
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use paihao_chassis::clock::{Clock, RuntimeClock};
+use paihao_contracts::names::{Consumer, Log, WorkQueue};
+use paihao_domain::{Act, QueueRules, TicketId, TicketStatus};
+use paihao_ledger::{
+    AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded,
+    Subject, Unavailable,
+};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// One subject's entries, which nobody else writes.
+#[derive(Default)]
+struct InMemory(Mutex<Option<Recorded>>);
+
+#[async_trait]
+impl Ledger for InMemory {
+    async fn append(
+        &self,
+        _: &Log,
+        subject: &Subject,
+        _: Expect,
+        entry: Entry,
+    ) -> Result<Position, AppendError> {
+        let mut last = self.0.lock();
+        let position = Position(last.as_ref().map_or(0, |last| last.position.0) + 1);
+        *last = Some(Recorded { position, subject: subject.clone(), at_ms: 0, entry });
+        Ok(position)
+    }
+
+    async fn last(&self, _: &Log, _: &Subject) -> Result<Option<Recorded>, Unavailable> {
+        Ok(self.0.lock().clone())
+    }
+
+    async fn head(&self, _: &Log) -> Result<Position, Unavailable> {
+        Ok(Position::START)
+    }
+
+    async fn follow(
+        &self,
+        _: &Log,
+        _: Position,
+    ) -> Result<BoxStream<'static, Followed>, Unavailable> {
+        Ok(futures::stream::pending().boxed())
+    }
+
+    async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> Result<Deliveries, Unavailable> {
+        unreachable!("lines consume nothing")
+    }
+
+    async fn enqueue(
+        &self,
+        _: &WorkQueue,
+        _: &str,
+        _: Entry,
+        _: Duration,
+    ) -> Result<Enqueued, Unavailable> {
+        unreachable!("lines enqueue nothing")
+    }
+
+    async fn work(&self, _: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
+        unreachable!("lines work on nothing")
+    }
+
+    async fn check(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
+
+/// The runtime's clock, and how often it was looked at.
+struct Watched(RuntimeClock, AtomicU32);
+
+impl Clock for Watched {
+    fn now_ms(&self) -> i64 {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.now_ms()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_desk_without_anything_to_come_sleeps_and_wakes_at_the_moment_that_does() {
+    let clock = Arc::new(Watched(RuntimeClock::starting_at(MORNING), AtomicU32::new(0)));
+    let rules =
+        QueueRules { auto_miss: true, grace_seconds: 47, ..QueueRules::new("存取款", "A") };
+    let lines = replica_on(&book_with(rules), Arc::new(InMemory::default()), clock.clone()).await;
+    let looks_in = async |seconds| {
+        let before = clock.1.load(Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        clock.1.load(Ordering::SeqCst) - before
+    };
+    let looks = looks_in(600).await;
+    assert!(looks <= 60, "{looks} looks at an idle site in ten minutes");
+
+    lines.submit("hall", take("ann")).await.unwrap();
+    lines.submit("hall", at("1", Act::OpenCounter, "open")).await.unwrap();
+    assert_eq!(number(lines.submit("hall", at("1", Act::CallNext, "call")).await), "A001");
+    let called = clock.0.now_ms();
+    let mut views = lines.watch("hall").unwrap();
+    let missed = views.wait_for(|view| {
+        view.site.ticket(TicketId(1)).is_some_and(|ticket| ticket.status() == TicketStatus::Missed)
+    });
+    missed.await.map(drop).unwrap();
+    let late = clock.0.now_ms() - called - 47_000;
+    assert!((0..50).contains(&late), "{late} ms late");
+}

@@ -1,0 +1,79 @@
+//! What time alone brings about: every replica proposes it, and it happens once.
+
+use crate::support::replica::{
+    MORNING, at, book_with, command, digest, ledger, number, replica_of, take,
+};
+use paihao_chassis::clock::ManualClock;
+use paihao_domain::{Act, CloseReason, QueueRules, TicketId, TicketState, TicketStatus};
+use paihao_gateway::lines::Engine;
+use paihao_ledger::Ledger;
+use std::time::Duration;
+
+/// Waits until a ticket is in a state, by itself.
+async fn until(lines: &Engine, ticket: u32, state: TicketStatus) {
+    let mut views = lines.watch("hall").unwrap();
+    let is = views.wait_for(|view| {
+        view.site.ticket(TicketId(ticket)).is_some_and(|ticket| ticket.status() == state)
+    });
+    let is = tokio::time::timeout(Duration::from_secs(20), is).await.is_ok();
+    assert!(is, "ticket {ticket} never was {state:?}");
+}
+
+fn rules() -> QueueRules {
+    QueueRules { auto_miss: true, grace_seconds: 60, ..QueueRules::new("存取款", "A") }
+}
+
+#[tokio::test]
+async fn of_three_replicas_one_marks_the_absent_as_missed_and_later_as_expired() {
+    let clock = ManualClock::at(MORNING);
+    let (ledger, _folder) = ledger(&clock);
+    let book = book_with(rules());
+    let mut replicas = Vec::new();
+    for _ in 0..3 {
+        replicas.push(replica_of(&book, ledger.clone(), &clock).await);
+    }
+    replicas[0].submit("hall", take("ann")).await.unwrap();
+    replicas[0].submit("hall", at("1", Act::OpenCounter, "open")).await.unwrap();
+    assert_eq!(number(replicas[0].submit("hall", at("1", Act::CallNext, "call")).await), "A001");
+    let head = ledger.head(&paihao_contracts::names::LEDGER).await.unwrap();
+    clock.advance(Duration::from_secs(61));
+    for lines in &replicas {
+        until(lines, 1, TicketStatus::Missed).await;
+    }
+    clock.advance(Duration::from_secs(30 * 60));
+    for lines in &replicas {
+        until(lines, 1, TicketStatus::Closed).await;
+        let site = lines.snapshot("hall").unwrap().site;
+        let stage = &site.ticket(TicketId(1)).unwrap().state;
+        assert!(
+            matches!(stage, TicketState::Closed { reason: CloseReason::Expired, .. }),
+            "{stage:?}"
+        );
+        assert_eq!(site.ticket(TicketId(1)).unwrap().counts.misses, 1);
+    }
+    // One entry for the miss, one for the end.
+    let now = ledger.head(&paihao_contracts::names::LEDGER).await.unwrap();
+    assert_eq!(now.0, head.0 + 2);
+    let digests = [digest(&replicas[0], &*ledger).await, digest(&replicas[2], &*ledger).await];
+    assert_eq!(digests[0], digests[1]);
+}
+
+#[tokio::test]
+async fn a_day_ends_by_itself_and_only_what_carries_over_goes_on() {
+    let clock = ManualClock::at(MORNING);
+    for carry_over in [false, true] {
+        let (ledger, _folder) = ledger(&clock);
+        let book = book_with(QueueRules { carry_over, ..rules() });
+        let lines = replica_of(&book, ledger.clone(), &clock).await;
+        lines.submit("hall", take("ann")).await.unwrap();
+        let day = lines.snapshot("hall").unwrap().site.day().unwrap();
+        clock.advance(Duration::from_secs(24 * 3600));
+        let mut views = lines.watch("hall").unwrap();
+        let next = views.wait_for(|view| view.site.day() > Some(day));
+        tokio::time::timeout(Duration::from_secs(20), next).await.unwrap().map(drop).unwrap();
+        let second = number(lines.submit("hall", take("ben")).await);
+        assert_eq!(second, if carry_over { "A002" } else { "A001" });
+        let again = lines.submit("hall", command("again", take("ann").act)).await;
+        assert_eq!(number(again), if carry_over { "A001" } else { "A002" });
+    }
+}

@@ -1,0 +1,161 @@
+//! A stream that is cut and taken up again tells everything once.
+
+use crate::support::door::{Gateway, Hall, read};
+use crate::support::replica::{at, finish, take};
+use paihao_domain::Act;
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Reads whole events off a stream.
+struct Listener {
+    answer: Response,
+    read: String,
+}
+
+impl Listener {
+    async fn at(gateway: &Gateway, last: Option<&str>) -> Listener {
+        let mut request = gateway.hall("/feed");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        Listener { answer, read: String::new() }
+    }
+
+    /// Id, name and data of the next event.
+    async fn next(&mut self) -> (String, String, Value) {
+        loop {
+            if let Some((event, rest)) = self.read.split_once("\n\n") {
+                let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
+                let found = (field("id: "), field("event: "), field("data: "));
+                let found = match found {
+                    (id, Some(name), Some(data)) => Some((
+                        id.unwrap_or_default().to_owned(),
+                        name.to_owned(),
+                        serde_json::from_str(data).unwrap(),
+                    )),
+                    _ => None,
+                };
+                self.read = rest.to_owned();
+                if let Some(found) = found {
+                    return found;
+                }
+                continue;
+            }
+            let chunk = tokio::time::timeout(Duration::from_secs(30), self.answer.chunk()).await;
+            let chunk = chunk.expect("an event").unwrap().expect("a stream that goes on");
+            self.read.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+}
+
+/// A busy morning; so many come.
+async fn crowd(gateways: &[Gateway; 2], people: usize) {
+    for counter in ["1", "2"] {
+        gateways[0].lines.submit("hall", at(counter, Act::OpenCounter, "open")).await.unwrap();
+    }
+    for i in 0..people {
+        let (one, other) = (&gateways[i % 2].lines, &gateways[(i + 1) % 2].lines);
+        // At once, so that some of them stand in one entry.
+        let (a, b) = (take(&format!("o{i}")), take(&format!("p{i}")));
+        let (a, b, c) = tokio::join!(
+            one.submit("hall", a),
+            one.submit("hall", b),
+            other.submit("hall", take(&format!("q{i}")))
+        );
+        assert!(a.is_ok() && b.is_ok() && c.is_ok());
+        let counter = if i % 2 == 0 { "1" } else { "2" };
+        one.submit("hall", at(counter, Act::CallNext, &format!("call {i}"))).await.unwrap();
+        one.submit("hall", at(counter, finish, &format!("finish {i}"))).await.unwrap();
+    }
+    gateways[0].lines.submit("hall", at("2", Act::CloseCounter, "close")).await.unwrap();
+}
+
+#[tokio::test]
+async fn cut_again_and_again_and_taken_up_at_another_replica_it_is_exactly_the_ledger() {
+    let hall = Hall::new();
+    let gateways = [hall.gateway().await, hall.gateway().await];
+    let listening = async {
+        let (mut told, mut last): (Vec<Value>, Option<String>) = (Vec::new(), None);
+        for round in 0..1000 {
+            let mut listener = Listener::at(&gateways[round % 2], last.as_deref()).await;
+            for _ in 0..[7, 1, 23, 2][round % 4] {
+                let (id, name, event) = listener.next().await;
+                assert_eq!((&event["id"], &event["type"]), (&id.clone().into(), &name.into()));
+                told.push(event);
+                last = Some(id);
+                // The last thing that happens.
+                if told.last().is_some_and(|event| event["type"] == "counter_closed") {
+                    return told;
+                }
+            }
+        }
+        panic!("it never ends: {told:?}")
+    };
+    let ((), told) = tokio::join!(crowd(&gateways, 60), listening);
+    let all = hall.ledger_says().await;
+    assert_eq!(told.len(), all.len());
+    assert_eq!(told, all);
+    assert!(told.iter().any(|event| !event["id"].as_str().unwrap().ends_with("-0")));
+    let text = serde_json::to_string(&told).unwrap();
+    assert!(!text.contains("o17") && !text.contains("command"), "somebody is named");
+}
+
+#[tokio::test]
+async fn from_now_on_is_only_what_comes() {
+    let hall = Hall::new();
+    let gateway = hall.gateway().await;
+    gateway.lines.submit("hall", take("o1")).await.unwrap();
+    let answer = gateway.hall("/feed?after=now").send().await.unwrap();
+    let mut listener = Listener { answer, read: String::new() };
+    gateway.lines.submit("hall", take("o2")).await.unwrap();
+    let (_, name, event) = listener.next().await;
+    assert_eq!((name.as_str(), &event["number"]), ("ticket_taken", &"A002".into()));
+}
+
+#[tokio::test]
+async fn who_comes_back_too_late_is_told_so_and_what_to_do() {
+    let hall = Hall::new();
+    let gateway = hall.gateway().await;
+    gateway.lines.submit("hall", take("o1")).await.unwrap();
+    gateway.lines.submit("hall", take("o2")).await.unwrap();
+    let first = hall.ledger_says().await[0]["id"].as_str().unwrap().to_owned();
+    let from_first = format!("/feed/pages?after={first}");
+    assert_eq!(gateway.json(&from_first).await.0, StatusCode::OK);
+    hall.clock.advance(Duration::from_secs(73 * 3600));
+    gateway.lines.submit("hall", take("o3")).await.unwrap();
+    for path in [&*from_first, &format!("/feed?after={first}"), "/feed?after=900000-0"] {
+        let (status, problem) = gateway.json(path).await;
+        assert_eq!((status, &problem["code"]), (StatusCode::GONE, &"cursor_gone".into()), "{path}");
+    }
+    // The header counts more than the address.
+    let request = gateway.hall("/feed?after=now").header("last-event-id", &first);
+    assert_eq!(read(request.send().await.unwrap()).await.0, StatusCode::GONE);
+    // What to do is to begin again.
+    let (_, page) = gateway.json("/feed/pages").await;
+    assert_eq!(page["events"].as_array().unwrap(), &hall.ledger_says().await);
+    let mut events = page["events"].as_array().unwrap().iter();
+    let taken = events.find(|event| event["type"] == "ticket_taken").unwrap();
+    assert_eq!(taken["number"], "A001", "the day's first");
+}
+
+#[tokio::test]
+async fn only_a_key_of_the_site_opens_it() {
+    let hall = Hall::new();
+    let gateway = hall.gateway().await;
+    for path in ["/hall/feed", "/hall/feed/pages"] {
+        let url = format!("{}{path}", gateway.url);
+        for (request, status) in [
+            (hall.http.get(&url), 401),
+            (hall.http.get(&url).bearer_auth("wrong"), 401),
+            (hall.http.get(&url).bearer_auth("the-key-of-another-site"), 403),
+        ] {
+            assert_eq!(request.send().await.unwrap().status(), status, "{path}");
+        }
+        let malformed = gateway.hall(&format!("{}?after=x", path.trim_start_matches("/hall")));
+        assert_eq!(malformed.send().await.unwrap().status(), 400);
+    }
+}

@@ -1,0 +1,176 @@
+//! Everything that is answered to those who ask rightly, where no act of staff does.
+
+use super::everywhere::{ask, body};
+use super::hall::{Hall, MORNING, TOKEN};
+use super::script::play;
+use super::walk::{Met, OPERATIONS};
+use paihao_contracts::staff::StaffRole;
+use paihao_wechat::CallbackToken;
+use paihao_wechat::callback::signature;
+
+const EVENTFUL: &str = r#"
+    manager take_ticket
+    manager take_ticket
+    manager take_ticket queue=b
+    manager open_counter
+    manager call_next
+    manager start
+    manager finish
+    manager call_next
+    manager missed
+    manager return number=A002
+    manager hold number=A002 {"reason": "a phone call"}
+    manager pause_queue queue=b
+    manager break_counter
+    manager close_counter
+"#;
+
+/// Who works here, and who asks; `COOKIE` is a browser of the manager's.
+const PEOPLE: &str = r#"
+    manager staff
+    manager member_sessions
+    manager end_member_session
+    manager change_member {"name": "安", "role": "staff", "sites": ["hall"], "counters": ["2"]}
+    manager remove_member
+    manager make_key wish=w {"name": "crm", "sites": ["hall"], "counters": ["1"]}
+    manager make_key wish=w {"name": "crm", "sites": ["hall"], "counters": ["1"]} -> key_made_before
+    api me
+    staff my_sessions
+    staff begin_session
+    anybody begin_session cookie=COOKIE
+    anybody end_other_sessions cookie=COOKIE
+    anybody end_session cookie=COOKIE
+"#;
+
+/// What is set up, by whom it may be.
+const BOOK: &str = r#"
+    manager list_setups
+    manager read_site
+    manager list_queue_setups
+    manager read_queue
+    manager list_counter_setups
+    manager read_counter
+    manager list_wording
+    manager read_hours
+    api_manager put_queue queue=new seen=SEEN {"name": "贷款", "prefix": "N", "open": false}
+    manager put_counter counter=4 seen=SEEN {"name": "4号", "queues": ["new"]}
+    manager put_wording seen=SEEN {"news": "请到{counter}"}
+    manager read_wording
+    manager preview_notice {"kind": "called"}
+    manager delete_wording seen=SEEN
+    manager put_hours seen=SEEN {"dates": ["2026-12-31 closed"]}
+    manager delete_counter counter=4 seen=SEEN
+    manager delete_queue queue=new seen=SEEN
+    manager list_changes query=site=hall
+    owner list_changes
+    owner put_site site=new {"account": "shop", "name": "小站"}
+    owner read_account
+    owner put_account seen=0 {"greeting": "欢迎"}
+    owner export_book
+    owner export_book query=format=toml
+    owner import_book {"sites": {"new": {"account": "shop", "name": "大站"}}}
+    owner import_book query=dry_run=true {"sites": {"third": {"account": "shop", "name": "三站"}}}
+    owner retire_site site=other seen=0
+"#;
+
+pub async fn walk(met: &Met) {
+    play(&Hall::new(met).await, "", BOOK).await;
+    pages(met).await;
+    let hall = Hall::new(met).await;
+    for (wanted, handled) in [("redrive", "redriven"), ("drop", "dropped")] {
+        let letter = hall.buried("notices", "hall").await;
+        let script = format!(
+            "manager {wanted}_letter letter={letter}
+             api_manager {wanted}_letter letter={letter}"
+        );
+        play(&hall, "", &script).await;
+        let all = hall.walk.ask("dead_letters").by("manager").query("handled=true&site=hall");
+        let newest = all.send().await.body["letters"][0].clone();
+        assert_eq!(
+            (&newest["handled"]["did"], &newest["handled"]["by"]),
+            (&handled.into(), &"manager".into())
+        );
+        assert!(!newest.to_string().contains("oAnn"), "{newest}");
+    }
+    hall.buried("notices", "other").await;
+    hall.buried("notices", "hall").await;
+    let again = async || {
+        let ask =
+            hall.walk.ask("redrive_letters").by("manager").json(&body("redrive_letters").unwrap());
+        ask.send().await.body["redriven"].clone()
+    };
+    assert_eq!([again().await, again().await], [1, 0]);
+    let hall = Hall::new(met).await;
+    hall.joins("m_ann", StaffRole::Staff, Some(&["hall"])).await;
+    let cookie = hall.walk.logged_in("manager").await;
+    play(&hall, "", &PEOPLE.replace("COOKIE", &cookie)).await;
+    let made = hall.walk.ask("make_key").by("manager").json(&body("make_key").unwrap()).send();
+    let key = made.await.body["id"].as_str().unwrap().to_owned();
+    play(&hall, "", &format!("manager revoke_key key={key}")).await;
+    play(&hall, "", "anybody open_scan_session {\"queue\": \"a\", \"site\": \"hall\", \"uuid\": \"0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f\"}").await;
+    play(&hall, "", EVENTFUL).await;
+    for id in [
+        "door_svg",
+        "door_png",
+        "door_jpg",
+        "scan_session_svg",
+        "scan_session_png",
+        "scan_session_jpg",
+        "scan_session_events",
+        "qr",
+        "sites",
+        "site",
+        "site_events",
+        "openapi",
+        "codes",
+        "feed",
+        "feed_pages",
+        "site_at",
+        "numbers",
+        "numbers_csv",
+        "ticket_notices",
+        "ticket_slip",
+        "tickets",
+        "desk",
+        "desk_events",
+        "webhooks",
+        "replay_webhook",
+    ] {
+        let operation = &OPERATIONS[id];
+        let ask = ask(&hall, operation);
+        let ask = if operation.roles().is_some() { ask.by("api") } else { ask };
+        let answer = ask.send().await;
+        assert_eq!(answer.code(), "ok", "{id}: {answer:?}");
+    }
+    let hall = Hall::new(met).await;
+    let (token, at) = (CallbackToken::new(TOKEN), (MORNING / 1000).to_string());
+    let signed = format!("signature={}&timestamp={at}&nonce=n", signature(&token, &at, "n"));
+    let echo = hall.walk.ask("verify").query(&format!("{signed}&echostr=hello")).send().await;
+    assert_eq!(echo.body, "hello");
+    let push = format!(
+        "<xml><ToUserName>gh</ToUserName><FromUserName>oAnn</FromUserName><CreateTime>{at}</CreateTime><MsgType>event</MsgType><Event>SCAN</Event><EventKey>q_hall_a</EventKey></xml>"
+    );
+    let told = hall.walk.ask("hear").query(&signed).bytes(push).send().await;
+    assert!(told.body.as_str().unwrap().contains("A001"), "{told:?}");
+}
+
+/// The day's tickets come by pages, each once, while the line moves under them.
+async fn pages(met: &Met) {
+    let hall = Hall::new(met).await;
+    play(&hall, "", "manager take_ticket\nmanager take_ticket\nmanager take_ticket").await;
+    let page = async |query: &str| {
+        let answer = hall.walk.ask("tickets").by("staff").query(query).send().await.body;
+        let tickets = answer["tickets"].as_array().unwrap().iter();
+        let numbers: Vec<_> =
+            tickets.map(|ticket| ticket["number"].as_str().unwrap().to_owned()).collect();
+        (numbers, answer["next"].as_str().map(str::to_owned))
+    };
+    let (first, next) = page("limit=2").await;
+    assert_eq!(first, ["A001", "A002"]);
+    play(&hall, "", "manager open_counter\nmanager call_next\nmanager take_ticket").await;
+    let (second, last) = page(&format!("limit=2&after={}", next.unwrap())).await;
+    assert_eq!((second, last), (vec!["A003".to_owned(), "A004".to_owned()], None));
+    assert_eq!(page("state=waiting&queue=a").await.0, ["A002", "A003", "A004"]);
+    assert_eq!(page("state=called").await.0, ["A001"]);
+    assert_eq!(page("after=1-1").await.0.len(), 4, "of another day it begins anew");
+}

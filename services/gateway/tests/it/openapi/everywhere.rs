@@ -1,0 +1,148 @@
+//! What is the same for every operation: who is let in, and what is not understood.
+
+use super::hall::{Hall, WHO};
+use super::script::play;
+use super::walk::{Ask, Met, OPERATIONS, Operation};
+use paihao_contracts::staff::StaffRole;
+use serde_json::{Value, json};
+
+/// A body that the operation understands.
+pub fn body(id: &str) -> Option<Value> {
+    Some(match id {
+        "call" => json!({"number": "A001", "reason": "an appointment"}),
+        "resume_here" => json!({"number": "A001"}),
+        "suspend" | "remove" | "hold" => json!({"reason": "a reason"}),
+        "transfer" => json!({"queue": "b"}),
+        "prioritise" => json!({"class": 2, "reason": "a reason"}),
+        "party" => json!({"people": 3}),
+        "replay_webhook" => json!({"from": "2026-11-20T09:00"}),
+        "redrive_letters" => json!({"reason": "template_unknown"}),
+        "change_member" => json!({"name": "安"}),
+        "make_key" => json!({"name": "crm", "sites": ["hall"], "counters": ["1"]}),
+        "begin_login" => json!({}),
+        "invite" => json!({"name": "李", "role": "staff", "sites": ["hall"], "counters": ["1"]}),
+        "open_scan_session" => json!({"site": "hall", "queue": "a"}),
+        "put_site" => json!({"account": "shop", "name": "大厅"}),
+        "put_hours" => json!({"dates": ["2026-12-31 closed"]}),
+        "put_queue" => json!({"name": "存取款", "prefix": "A"}),
+        "put_counter" => json!({"name": "1号", "queues": ["a"]}),
+        "put_wording" => json!({"news": "请到{counter}"}),
+        "put_account" => json!({"greeting": "欢迎"}),
+        "import_book" => json!({"accounts": {"shop": {"greeting": "欢迎"}}}),
+        "preview_notice" => json!({"kind": "called"}),
+        _ => return None,
+    })
+}
+
+/// A query that the operation understands, as far as it needs one.
+pub fn query(id: &str) -> &'static str {
+    match id {
+        "site_at" => "time=2026-11-20T09:59",
+        "qr" => "queue=a&site=hall",
+        _ => "",
+    }
+}
+
+/// A question that is understood.
+pub fn ask<'a>(hall: &'a Hall, operation: &Operation) -> Ask<'a> {
+    let ask = hall.walk.ask(&operation.id).query(query(&operation.id));
+    match body(&operation.id) {
+        Some(body) => ask.json(&body),
+        None => ask,
+    }
+}
+
+/// The same by somebody who may ask, if not everybody may.
+fn known<'a>(hall: &'a Hall, operation: &Operation) -> Ask<'a> {
+    match operation.roles() {
+        Some(_) => ask(hall, operation).by(operation.suits()),
+        None => ask(hall, operation),
+    }
+}
+
+/// Of a manager, and of whoever has every site.
+const WISHES: &str = r#"
+    manager take_ticket wish=one
+    manager put_hours wish=one seen=0 {"dates": ["2026-12-30 closed"]}
+    owner put_account wish=one seen=0 {"greeting": "您好"}
+    owner import_book wish=one {"accounts": {"shop": {"greeting": "你好"}}}
+"#;
+
+pub async fn walk(met: &Met) {
+    let hall = Hall::new(met).await;
+    play(&hall, "", WISHES).await;
+    hall.joins("m_ann", StaffRole::Staff, Some(&["hall"])).await;
+    let cookie = hall.walk.logged_in("manager").await;
+    for operation in OPERATIONS.values().filter(|operation| !operation.is_of_holder()) {
+        let id = &operation.id;
+        let roles = operation.roles();
+        let refused = async |ask: Ask<'_>, status: u16, code: &str| {
+            let answer = ask.send().await;
+            assert_eq!((answer.status, answer.code()), (status, code), "{id}: {answer:?}");
+        };
+        if let Some(roles) = &roles {
+            refused(ask(&hall, operation), 401, "unauthorised").await;
+            let unknown = ask(&hall, operation).header("authorization", "Bearer nobody's");
+            refused(unknown, 401, "unauthorised").await;
+            if operation.is_at("site") {
+                refused(ask(&hall, operation).by("stranger"), 403, "not_your_site").await;
+            }
+            for who in WHO {
+                let role = if who == "mate" { "staff" } else { who };
+                let nobody = ask(&hall, operation).at("counter", "9").at("queue", "z");
+                let answer = nobody.at("number", "Z999").by(who).send().await;
+                if roles.contains(&role) {
+                    assert_ne!(answer.code(), "not_allowed", "{who} {id}");
+                } else if !operation.is_at("site") || operation.is_of_book() {
+                    assert_eq!(answer.code(), "not_allowed", "{who} {id}");
+                }
+            }
+            if operation.writes() {
+                // A page of another site that has the manager's browser ask.
+                refused(ask(&hall, operation).header("cookie", &cookie), 403, "cross_site").await;
+            }
+        }
+        if operation.is_of_own_pages() {
+            refused(ask(&hall, operation).foreign(), 403, "cross_site").await;
+        }
+        if operation.is_at("site") && !operation.makes("site") {
+            refused(known(&hall, operation).at("site", "nowhere"), 404, "unknown_site").await;
+        }
+        for (place, code) in [
+            ("counter", "unknown_counter"),
+            ("queue", "unknown_queue"),
+            ("number", "unknown_ticket"),
+            ("id", "unknown_webhook"),
+            ("member", "unknown_member"),
+            ("key", "unknown_key"),
+            ("kind", "unknown_wording"),
+            ("letter", "unknown_letter"),
+        ] {
+            if operation.is_at(place) && !operation.makes(place) {
+                refused(known(&hall, operation).at(place, "nothing"), 404, code).await;
+            }
+        }
+        if operation.takes_json() || operation.is_of_book() && operation.writes() {
+            for malformed in ["{", "[]", "7", r#"{"nonsense": 1}"#, "\u{0}"] {
+                // Of a file, everything that is wrong is told at once.
+                let (status, code) = match &**id {
+                    "import_book" => (422, "unsound_setup"),
+                    _ => (400, "malformed_request"),
+                };
+                refused(known(&hall, operation).bytes(malformed), status, code).await;
+            }
+            let large = vec![b' '; if operation.is_of_book() { 600_000 } else { 5000 }];
+            refused(known(&hall, operation).bytes(large), 413, "body_too_large").await;
+        }
+        if operation.is_keyed() {
+            for key in ["k".repeat(256), "钥匙".to_owned()] {
+                let ask = known(&hall, operation).header("idempotency-key", &key);
+                refused(ask, 400, "malformed_idempotency_key").await;
+            }
+            if id != "replay_webhook" && id != "make_key" {
+                let ask = known(&hall, operation).header("idempotency-key", "one").at("queue", "b");
+                refused(ask, 422, "idempotency_key_reused").await;
+            }
+        }
+    }
+}

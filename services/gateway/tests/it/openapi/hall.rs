@@ -1,0 +1,314 @@
+//! A gateway over embedded ports, with keys of every role and a WeChat that makes codes.
+
+use super::walk::{Met, Walk};
+use async_trait::async_trait;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use paihao_cache::{MemoryCache, MemoryOptions};
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_chassis::config::{ConfigProblems, Layers};
+use paihao_contracts::link;
+use paihao_contracts::names::{DEAD_LETTERS, LEDGER, SETTINGS, STAFF};
+use paihao_contracts::setup::{AccountSetup, SiteSetup};
+use paihao_contracts::staff::{Member, StaffEntry, StaffEvent, StaffRole};
+use paihao_domain::{
+    Act, Actor, Command, CommandId, CounterId, Outcome, Person, QueueId, TicketKey,
+};
+use paihao_gateway::book::documents::ConfiguredDocuments;
+use paihao_gateway::book::{AccountSettings, DeploymentSettings, KeyRole, StaffKey, setup};
+use paihao_gateway::identity::login::settings::{LoginSettings, OAuthClient as LoginClient};
+use paihao_gateway::lines::Engine;
+use paihao_gateway::scan::codes::pool::PoolSettings;
+use paihao_gateway::{Ports, Settings, start};
+use paihao_ledger::dead_letter::Cause;
+use paihao_ledger::{Entry, Expect, Ledger, Subject};
+use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use paihao_wechat::callback::Protection;
+use paihao_wechat::{
+    AccessToken, AccountClient, AppId, CallbackToken, Client, ClientOptions, Endpoints,
+    TokenSource, TokenUnavailable,
+};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// 10:00 in Shanghai on 20 November 2026, a Friday.
+pub const MORNING: i64 = 1_795_140_000_000;
+
+/// Of the account.
+pub const TOKEN: &str = "the-callback-token";
+
+/// Keys of the hall, by the name of who has them: staff at the counters 1 and 2, more staff at 1, 2
+/// and 3, a manager, and programs at counter 1 and with a manager's scope.
+pub const WHO: [&str; 5] = ["staff", "mate", "manager", "api", "api_manager"];
+
+/// A clock of which nobody hears that it was set: no desk wakes to do of itself what the script is
+/// about to ask for.
+struct Unannounced(ManualClock);
+
+impl Clock for Unannounced {
+    fn now_ms(&self) -> i64 {
+        self.0.now_ms()
+    }
+}
+
+/// A gateway and what it stands on.
+pub struct Hall {
+    pub walk: Walk,
+    pub clock: ManualClock,
+    /// Whether WeChat refuses to make codes.
+    pub sulking: Arc<AtomicBool>,
+    pub cache: Arc<MemoryCache>,
+    pub lines: Engine,
+    ledger: Arc<SqliteLedger>,
+    pub tasks: Tasks,
+    _folder: TempDir,
+}
+
+struct OneToken;
+
+#[async_trait]
+impl TokenSource for OneToken {
+    async fn current(&self, _: &str) -> Result<AccessToken, TokenUnavailable> {
+        Ok(AccessToken::new("token".to_owned()))
+    }
+
+    async fn replace_refused(
+        &self,
+        _: &str,
+        _: &AccessToken,
+    ) -> Result<AccessToken, TokenUnavailable> {
+        Err(TokenUnavailable("none here".to_owned()))
+    }
+}
+
+impl Hall {
+    /// The hall in the morning; what is met there is noted.
+    pub async fn new(met: &Met) -> Hall {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let clock = ManualClock::at(MORNING);
+        let folder = tempfile::tempdir().unwrap();
+        let now = clock.clone();
+        let options = SqliteOptions::new(Arc::new(move || now.now_ms()));
+        let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
+        let ledger = Arc::new(ledger);
+        let (tasks, sulking) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
+        let wechat = wechat(sulking.clone(), &tasks).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let settings = Settings {
+            max_callback_clock_skew: Duration::from_secs(300),
+            max_callback_body_bytes: 4096,
+            scan_session_ttl: Duration::from_secs(600),
+            pool: PoolSettings { size: 0, max_age: Duration::from_secs(60), max_per_second: 1 },
+            public_url: None,
+            simulator_url: None,
+            login: login(),
+            trusted_proxies: Vec::new(),
+            frame_ancestors: Vec::new(),
+            limits: Default::default(),
+        };
+        let cache = Arc::new(MemoryCache::new(MemoryOptions::default()));
+        let ports = Ports {
+            ledger: ledger.clone(),
+            cache: cache.clone(),
+            wechat: AccountClient::new(wechat, Arc::new(OneToken)),
+            clock: Arc::new(Unannounced(clock.clone())),
+        };
+        let gateway = start(settings, Arc::new(book()), ports, listener, &tasks);
+        gateway.engine.until_caught_up().await;
+        let (walk, lines) = (Walk::of(url, met), gateway.engine);
+        Hall { walk, clock, sulking, cache, lines, ledger, tasks, _folder: folder }
+    }
+}
+
+impl Hall {
+    /// Somebody takes a number with their phone; what their link ends in.
+    pub async fn holder(&self) -> String {
+        let (key, person) = ([7; 16], Person::new("oAnn"));
+        let act = Act::Take {
+            queue: QueueId::new("a"),
+            person: Some(person.clone()),
+            via: None,
+            class: None,
+            key: Some(TicketKey(key)),
+        };
+        let (id, actor) = (CommandId([7; 16]), Actor::Customer(person));
+        let command = Command { id, fingerprint: 0, actor, act };
+        let Outcome::Holding { ticket, .. } =
+            self.lines.submit("hall", command).await.unwrap().outcome
+        else {
+            panic!("no ticket")
+        };
+        let day = self.lines.snapshot("hall").unwrap().site.day().unwrap().0;
+        link::TicketLink { day, ticket: ticket.0, key: link::TicketKey(key) }.id()
+    }
+
+    /// Somebody scanned an invitation: staff at counter 1 of the hall, or a manager of these sites.
+    pub async fn joins(&self, id: &str, role: StaffRole, sites: Option<&[&str]>) {
+        let sites = sites.map(|sites| sites.iter().map(ToString::to_string).collect());
+        let (name, counters) = (id.to_owned(), ["1".to_owned()].into());
+        let member = Member { id: id.to_owned(), name, role, sites, counters };
+        let (person, invitation) = (id.to_owned(), id.to_owned());
+        let event = StaffEvent::Joined { member, person, invitation };
+        let entry = StaffEntry { v: 1, at: MORNING, by: "first".to_owned(), event };
+        let subject = Subject::new(&["staff"]).unwrap();
+        let (entry, anywhere) = (Entry::new(entry.encode()), Expect::Anything);
+        self.ledger.append(&STAFF, &subject, anywhere, entry).await.unwrap();
+        let unknown = async || {
+            let answer = self.walk.ask("change_member").at("member", id).by("manager");
+            answer.bytes("{}").send().await.code() == "unknown_member"
+        };
+        while unknown().await {}
+    }
+
+    /// Something could not be done, by the word of whoever gave up work of this origin; the letter's
+    /// id. At a site of its own, a notice.
+    pub async fn buried(&self, origin: &str, site: &str) -> String {
+        let notice = json!({
+            "v": 1, "key": format!("{site}/20777/1/called#1"), "account": "shop",
+            "site_name": "大厅", "zone": "Asia/Shanghai", "person": "oAnn",
+            "number": {"prefix": "A", "serial": 1}, "queue_name": "存取款",
+            "saying": {"saying": "queue_closed"}, "order": 1, "at": MORNING, "valid_until": MORNING,
+        });
+        let reason = "template: WeChat refused: 40037 template_unknown: x".to_owned();
+        let key = notice["key"].as_str().unwrap().to_owned();
+        let cause = Cause { reason, origin: origin.to_owned(), key };
+        let letter = cause.put_on(&Entry::new(notice.to_string()));
+        let subject = Subject::new(&[origin]).unwrap();
+        let put = self.ledger.append(&DEAD_LETTERS, &subject, Expect::Anything, letter).await;
+        let id = put.unwrap().0;
+        let known = async || {
+            let seen = self.walk.ask("dead_letters").by("owner").send().await.body;
+            seen["letters"].as_array().unwrap().iter().any(|letter| letter["id"] == id)
+        };
+        while !known().await {}
+        id.to_string()
+    }
+
+    /// Writes to the ledger of the hall, about its staff and into the book what only a newer program
+    /// understands, and waits until the gateway has seen it.
+    pub async fn write_newer(&self) {
+        for (log, names) in [
+            (&LEDGER, &["shop", "hall"][..]),
+            (&STAFF, &["staff"]),
+            (&SETTINGS, &["site", "hall"]),
+            (&SETTINGS, &["account", "shop"]),
+        ] {
+            let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
+            let subject = Subject::new(names).unwrap();
+            self.ledger.append(log, &subject, Expect::Anything, newer).await.unwrap();
+        }
+        for id in ["open_counter", "remove_member"] {
+            while self.walk.ask(id).by("manager").send().await.code() != "newer_ledger" {}
+        }
+    }
+}
+
+impl Drop for Hall {
+    fn drop(&mut self) {
+        self.tasks.stop().cancel();
+    }
+}
+
+/// Whoever scans the shop's codes logs in, here and at one other site.
+fn login() -> LoginSettings {
+    let intranet = LoginClient {
+        name: "内网".to_owned(),
+        redirect_uris: vec!["https://intranet.example/in".to_owned()],
+        account: "shop".to_owned(),
+        confirm: true,
+        staff_only: true,
+    };
+    let clients = [("intranet".to_owned(), intranet)].into();
+    LoginSettings { account: Some("shop".to_owned()), clients, ..LoginSettings::default() }
+}
+
+async fn wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
+    let picturing = sulking.clone();
+    let make = async move || match sulking.load(Ordering::SeqCst) {
+        true => Json(json!({"errcode": -1, "errmsg": "system error"})),
+        false => {
+            let url = "http://weixin.qq.com/q/one";
+            Json(json!({"ticket": "T1", "expire_seconds": 600, "url": url}))
+        }
+    };
+    let picture = async move || match picturing.load(Ordering::SeqCst) {
+        true => StatusCode::NOT_FOUND.into_response(),
+        false => ([("content-type", "image/jpeg")], &b"\xff\xd8\xff\xe0JFIF"[..]).into_response(),
+    };
+    let routes = Router::new()
+        .route("/cgi-bin/qrcode/create", post(make))
+        .route("/cgi-bin/showqrcode", get(picture))
+        .fallback(async || StatusCode::NOT_FOUND.into_response());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = format!("http://{}/", listener.local_addr().unwrap()).parse::<url::Url>().unwrap();
+    paihao_chassis::http::serve(tasks, "wechat", listener, routes);
+    let endpoints = Endpoints { api: at.clone(), mp: at };
+    Client::new(ClientOptions { endpoints, ..ClientOptions::default() }).unwrap()
+}
+
+/// Queues: `a`, `b` with room for one, `shut` whose hours are over, `late` whose hours soon are, `idle_timeout` that nobody but counter 3
+/// serves.
+const SITE: &str = r#"
+    account = "shop"
+    name = "大厅"
+    queues.a = { name = "存取款", prefix = "A" }
+    queues.b = { name = "开户", prefix = "B", capacity = 1, near = 1 }
+    queues.shut = { name = "对公", prefix = "S", hours = ["02:00-03:00"] }
+    queues.idle = { name = "咨询", prefix = "D" }
+    queues.late = { name = "挂失", prefix = "L", hours = ["09:00-10:03"] }
+    counters.1 = { name = "1号", queues = ["a", "b", "shut", "late"] }
+    counters.2 = { name = "2号", queues = ["a", "b", "shut", "late"] }
+    counters.3 = { name = "3号", queues = ["idle"] }
+"#;
+
+/// The sites `hall` and `other`, and who may do what there.
+pub fn book() -> DeploymentSettings {
+    let setup: SiteSetup = Layers::default().text("the hall", SITE).read().unwrap();
+    let site = |id: &str| {
+        let accounts = ["shop".to_owned()];
+        let mut problems = ConfigProblems::new();
+        let checked = setup::validate_site(id, id, &setup, &accounts, &mut problems);
+        problems.into_result().unwrap();
+        (id.to_owned(), Arc::new(checked.unwrap()))
+    };
+    let protection =
+        Protection::plain(AppId("wx0123456789abcdef".to_owned()), CallbackToken::new(TOKEN));
+    let account = AccountSettings::new(protection, &AccountSetup::default());
+    let opens = |name: &str| StaffKey::new(name, &key(name), ["hall".to_owned()].into());
+    let at = |counters: &[&str]| counters.iter().map(|counter| CounterId::new(counter)).collect();
+    DeploymentSettings {
+        configured: ConfiguredDocuments {
+            sites: ["hall", "other"].map(|id| (id.to_owned(), setup.clone())).into(),
+            accounts: [("shop".to_owned(), AccountSetup::default())].into(),
+        },
+        accounts: [("shop".to_owned(), account)].into(),
+        sites: ["hall", "other"].map(site).into(),
+        staff_keys: vec![
+            opens("staff").with_role(KeyRole::Staff, at(&["1", "2"])),
+            opens("mate").with_role(KeyRole::Staff, at(&["1", "2", "3"])),
+            opens("manager"),
+            opens("api").with_role(KeyRole::Api, at(&["1"])),
+            opens("api_manager").with_role(KeyRole::Api, at(&[])),
+            StaffKey::new("owner", &key("owner"), ["*".to_owned()].into()),
+            StaffKey::new("stranger", &key("stranger"), ["other".to_owned()].into()),
+        ],
+        webhooks: [(
+            "hall".to_owned(),
+            [("crm".to_owned(), ["ticket_taken".to_owned()].into())].into(),
+        )]
+        .into(),
+    }
+}
+
+/// The key of whoever is called so.
+pub fn key(who: &str) -> String {
+    format!("the-key-of-{who}-in-these-tests")
+}

@@ -1,0 +1,69 @@
+//! Logging in by scanning, as far as it goes without a phone; and joining staff by it.
+
+use super::everywhere::body;
+use super::hall::Hall;
+use super::script::play;
+use super::walk::Met;
+
+/// Codes to log in with, and to join staff.
+const REFUSED: &str = r#"
+    anybody begin_login {"first": "nonsense"} -> first_code_used
+    anybody begin_login {"first": "a", "authorize": "b"} -> malformed_request
+    anybody begin_login {"authorize": "client_id=nobody&redirect_uri=x"} -> unknown_client
+    anybody begin_login {"authorize": "client_id=intranet&redirect_uri=https://elsewhere.example"} -> wrong_redirect
+    anybody login_code uuid=u -> malformed_uuid
+    anybody login_events uuid=u -> malformed_uuid
+    anybody redeem_login uuid=u -> malformed_uuid
+    anybody login_code -> unknown_session
+    anybody login_events -> unknown_session
+    anybody redeem_login -> unknown_session
+    anybody login_token -> malformed_request
+    manager invitation_code uuid=u -> malformed_uuid
+    manager invitation_events uuid=u -> malformed_uuid
+    manager invitation_code -> unknown_session
+    manager invitation_events -> unknown_session
+    manager invite {"name": "b", "role": "staff", "sites": ["nowhere"]} -> unknown_site
+    manager invite {"name": "b", "role": "staff", "sites": ["other"]} -> not_your_site
+    manager invite {"name": "b", "role": "staff", "sites": ["hall"], "counters": ["9"]} -> unknown_counter
+"#;
+
+pub async fn walk(met: &Met) {
+    let hall = Hall::new(met).await;
+    let (uuid, cookie) = hall.walk.begun_login().await;
+    let logins = r#"
+        anybody begin_login {}
+        anybody login_keys
+        anybody login_code uuid=UUID cookie=COOKIE
+        anybody login_events uuid=UUID cookie=COOKIE
+        anybody redeem_login uuid=UUID cookie=COOKIE -> login_pending
+        anybody login_code uuid=UUID -> wrong_browser
+        anybody login_events uuid=UUID -> wrong_browser
+        anybody redeem_login uuid=UUID -> wrong_browser"#;
+    play(&hall, "", &logins.replace("UUID", &uuid).replace("COOKIE", &cookie)).await;
+    let invite = hall.walk.ask("invite").by("manager").json(&body("invite").unwrap()).send().await;
+    let invited = r#"
+        manager invitation_code uuid=UUID
+        manager invitation_events uuid=UUID
+        wait 700
+        manager invitation_code uuid=UUID -> session_expired
+        manager invitation_events uuid=UUID -> session_expired
+        anybody login_code uuid=LOGIN cookie=COOKIE -> session_expired
+        anybody login_events uuid=LOGIN cookie=COOKIE -> session_expired
+        anybody redeem_login uuid=LOGIN cookie=COOKIE -> session_expired"#;
+    let invited = invited.replace("UUID", invite.body["uuid"].as_str().unwrap());
+    play(&hall, "", &invited.replace("LOGIN", &uuid).replace("COOKIE", &cookie)).await;
+    play(&Hall::new(met).await, "", REFUSED).await;
+    forms(&Hall::new(met).await).await;
+}
+
+/// Codes that another site changes for a token, by forms.
+async fn forms(hall: &Hall) {
+    let form = "grant_type=authorization_code&code=c&redirect_uri=r&code_verifier=v&client_id=";
+    for (client, code) in [("nobody", "unknown_client"), ("intranet", "login_unaddressed")] {
+        let asked = hall.walk.ask("login_token").bytes(format!("{form}{client}"));
+        let answer = asked.send().await;
+        assert_eq!(answer.code(), code, "{answer:?}");
+    }
+    let asked = hall.walk.ask("login_token").bytes(vec![b'a'; 9000]);
+    assert_eq!(asked.send().await.code(), "body_too_large");
+}

@@ -1,0 +1,86 @@
+//! The API's document, held to what a running gateway does: every operation, by everybody who may
+//! or may not, with every answer and every refusal that it names, and with no other.
+
+mod hall;
+mod script;
+mod walk;
+
+mod acts;
+mod answers;
+mod everywhere;
+mod logins;
+mod managed;
+mod random;
+mod refusals;
+mod routes;
+
+use std::collections::BTreeSet;
+use walk::{Met, OPERATIONS};
+
+/// The acts of a ticket's holder.
+const HOLDER: &str = "let_pass come_back tell_me give_up held_ticket_events";
+
+/// What this walk cannot bring about in these operations, and why not; `*` is every one.
+const UNMET: &[(&str, &str, &str)] = &[
+    (HOLDER, "too_many_wishes", "twenty in a minute: `gateway/src/api/ticket/turns.rs`"),
+    (HOLDER, "body_too_large", "as everybody's: `gateway/src/body.rs`"),
+    (HOLDER, "malformed_idempotency_key", "as staff's, by the same function"),
+    (HOLDER, "newer_ledger", "as staff's, by the same function"),
+    ("come_back", "too_often", "fewer returns than before: as staff's `return`"),
+    ("hear", "slow_body", "takes 4.5 seconds: `story/bad_input.rs`"),
+    ("hear", "undecipherable_callback", "an account with a key: `story/bad_input.rs`"),
+    ("hear", "plain_callback", "an account with a key: `story/bad_input.rs`"),
+    ("feed", "too_many_feeds", "sixty-four streams: `gateway/tests/it/feed/resuming.rs`"),
+    ("*", "cursor_gone", "a ledger that has forgotten: `gateway/tests/it/feed/resuming.rs`"),
+    ("replay_webhook", "replay_too_large", "ten thousand events: `story/webhooks.rs`"),
+    ("*", "ledger_unavailable", "a ledger that is away: `gateway/tests/it/engine/trouble.rs`"),
+    ("hear", "malformed_request", "a body that breaks off, whose sender is gone"),
+    ("undo", "nothing_to_undo", "an end of yesterday: `domain/tests/line/transitions`"),
+    ("*", "unknown_account", "a site of no account: `config check` refuses it"),
+    ("door_svg", "newer_ledger", "a newer book: `gateway/tests/it/codes/doors.rs`"),
+    ("door_png", "newer_ledger", "a newer book: `gateway/tests/it/codes/doors.rs`"),
+    ("door_jpg", "newer_ledger", "a newer book: `gateway/tests/it/codes/doors.rs`"),
+    ("scan_session_svg", "wechat_unavailable", "an address that cannot be drawn"),
+    ("scan_session_png", "wechat_unavailable", "an address that cannot be drawn"),
+    ("redeem_login", "201", "a phone that says yes: `story/login.rs`"),
+    ("redeem_login", "login_used", "a phone that says yes: `story/login.rs`"),
+    ("redeem_login", "login_refused", "a phone that says no: `story/login.rs`"),
+    ("redeem_login", "not_staff", "a phone of somebody else's: `story/login.rs`"),
+    ("login_token", "200", "a phone that says yes: `story/login.rs`"),
+    ("login_token", "invalid_grant", "an address of this server: `story/login.rs`"),
+    ("*", "too_many_requests", "hundreds in a minute: `gateway/src/limits.rs`"),
+    ("login_code", "wechat_unavailable", "an address that cannot be drawn"),
+    ("invitation_code", "wechat_unavailable", "an address that cannot be drawn"),
+    ("*", "cache_unavailable", "a cache that is away: `gateway/tests/it/codes/doors.rs`"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_operation_answers_and_refuses_as_the_document_says_and_in_all_those_ways() {
+    let met = Met::default();
+    tokio::join!(
+        everywhere::walk(&met),
+        acts::walk(&met),
+        answers::walk(&met),
+        logins::walk(&met),
+        refusals::walk(&met)
+    );
+    let met = met.lock().clone();
+    let mut missing = Vec::new();
+    let mut needless: BTreeSet<_> = UNMET.iter().collect();
+    for operation in OPERATIONS.values() {
+        for named in operation.codes().into_iter().chain(operation.statuses()) {
+            let is_excepted = |(id, code, _): &&(&str, &str, &str)| {
+                (*id == "*" || id.split(' ').any(|id| id == operation.id)) && *code == named
+            };
+            let excepted = UNMET.iter().find(is_excepted);
+            let is_met = met.contains(&(operation.id.clone(), named.clone()));
+            match excepted {
+                Some(exception) if !is_met => drop(needless.remove(exception)),
+                None if !is_met => missing.push(format!("{} {named}", operation.id)),
+                _ => {}
+            }
+        }
+    }
+    assert!(missing.is_empty(), "named in the document and not met here: {missing:#?}");
+    assert!(needless.is_empty(), "excepted without need: {needless:?}");
+}

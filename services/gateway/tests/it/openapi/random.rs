@@ -1,0 +1,106 @@
+//! Whatever is sent, the answer is one of the document's: never a fault of the server's own.
+
+use super::everywhere::{body, query};
+use super::hall::{Hall, WHO};
+use super::script::play;
+use super::walk::{Met, OPERATIONS, Operation};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+
+/// Questions to each operation.
+const EACH: usize = 40;
+
+/// Any JSON, not too large.
+fn anything() -> BoxedStrategy<Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,40}".prop_map(Value::from),
+        Just(json!("A001")),
+        Just(json!(u64::MAX)),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[a-z]{1,8}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+    .boxed()
+}
+
+/// An object with the fields that the operation takes, and anything in them; or anything at all.
+fn wanted(operation: &Operation) -> BoxedStrategy<Vec<u8>> {
+    let schema = &operation.is["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+    let name = schema.as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    let fields = super::walk::DOCUMENT["components"]["schemas"][name]["properties"].as_object();
+    let fields: Vec<String> = fields.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    let right = body(&operation.id).unwrap_or_else(|| json!({}));
+    let fields = fields.into_iter().map(|name| (Just(name), prop::option::of(anything())));
+    let changed = fields.collect::<Vec<_>>().prop_map(move |fields| {
+        let mut body = right.clone();
+        for (name, value) in fields {
+            if let Some(value) = value {
+                body[name] = value;
+            }
+        }
+        body.to_string().into_bytes()
+    });
+    prop_oneof![
+        6 => changed,
+        2 => anything().prop_map(|value| value.to_string().into_bytes()),
+        1 => prop::collection::vec(any::<u8>(), 0..64),
+    ]
+    .boxed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_sent_is_answered_as_the_document_says() {
+    let hall = Hall::new(&Met::default()).await;
+    play(&hall, "", "manager take_ticket\nmanager take_ticket\nmanager open_counter counter=2")
+        .await;
+    let mut runner = TestRunner::deterministic();
+    let text = prop_oneof![3 => Just("A001".to_owned()), 2 => Just("a".to_owned()), 2 => Just("1".to_owned()), 3 => ".{1,30}"];
+    let mut one =
+        |strategy: &BoxedStrategy<Vec<u8>>| strategy.new_tree(&mut runner).unwrap().current();
+    let mut places = TestRunner::deterministic();
+    for operation in OPERATIONS.values() {
+        let bodies = wanted(operation);
+        for turn in 0..EACH {
+            let mut ask = hall.walk.ask(&operation.id).query(query(&operation.id));
+            if turn % 4 != 0 {
+                let who = WHO[turn % WHO.len()];
+                ask = if operation.roles().is_some() { ask.by(who) } else { ask };
+            }
+            for place in
+                ["counter", "number", "queue", "site", "uuid", "id", "account", "kind", "letter"]
+            {
+                let is = text.new_tree(&mut places).unwrap().current();
+                let is_usual = turn % 3 != 0 || matches!(&*is, "." | "..");
+                ask = if is_usual { ask } else { ask.at(place, &is) };
+            }
+            if turn % 5 == 1 {
+                let fields: Vec<_> =
+                    operation.parameters().filter(|p| p["in"] == "query").collect();
+                let query: Vec<_> = fields
+                    .iter()
+                    .map(|field| {
+                        let value = text.new_tree(&mut places).unwrap().current();
+                        let value: String =
+                            value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+                        format!("{}={value}", field["name"].as_str().unwrap())
+                    })
+                    .collect();
+                ask = ask.query(&query.join("&"));
+            }
+            if operation.method != "GET" {
+                ask = ask.bytes(one(&bodies));
+            }
+            ask.send().await;
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! Every refusal that depends on how things stand: a line each.
+
+use super::everywhere::ask;
+use super::hall::{Hall, MORNING, TOKEN, book};
+use super::managed::{BOOK, LETTERS};
+use super::script::play;
+use super::walk::{Met, OPERATIONS};
+use paihao_cache::Cache;
+use paihao_contracts::names::permanent_code_lease;
+use paihao_contracts::staff::StaffRole;
+use paihao_domain::{QueueId, Rules};
+use paihao_wechat::CallbackToken;
+use paihao_wechat::callback::signature;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Counters, and who is at them.
+const COUNTERS: &str = r#"
+    staff open_counter counter=3 -> not_your_counter
+    staff break_counter -> counter_closed
+    staff call_next -> counter_closed
+    manager take_ticket
+    staff call {"number": "A001", "reason": "x"} -> counter_closed
+    staff open_counter
+    mate open_counter -> counter_taken
+    mate call_next -> not_your_counter
+    mate open_counter counter=2
+    mate open_counter counter=3 -> elsewhere_logged_in
+    staff break_counter
+    staff call_next -> counter_on_break
+    staff call {"number": "A001", "reason": "x"} -> counter_on_break
+    staff open_counter
+    staff call_next
+    staff break_counter -> counter_busy
+    staff close_counter -> counter_busy
+    staff call_next -> counter_busy
+    staff break_counter counter=3 -> not_your_counter
+    staff close_counter counter=3 -> not_your_counter
+    staff call counter=3 {"number": "A001", "reason": "x"} -> not_your_counter
+    staff recall counter=3 -> not_your_counter
+    staff start counter=3 -> not_your_counter
+    staff put_back counter=3 -> not_your_counter
+    staff finish counter=3 -> not_your_counter
+    staff missed counter=3 -> not_your_counter
+    staff suspend counter=3 {"reason": "x"} -> not_your_counter
+    staff resume_here counter=3 {"number": "A001"} -> not_your_counter
+"#;
+
+/// Calling and serving.
+const SERVING: &str = r#"
+    staff open_counter
+    staff call_next -> nobody_waiting
+    staff recall -> counter_idle
+    staff start -> counter_idle
+    staff put_back -> counter_idle
+    staff finish -> counter_idle
+    staff missed -> counter_idle
+    staff suspend {"reason": "x"} -> counter_idle
+    manager take_ticket
+    manager take_ticket
+    manager take_ticket queue=idle
+    manager take_ticket
+    staff call {"number": "A001"} -> reason_needed
+    staff call {"number": "Z999", "reason": "x"} -> unknown_ticket
+    staff call {"number": "D001", "reason": "x"} -> wrong_counter
+    manager halt_queue
+    staff call_next -> queue_halted
+    staff call {"number": "A001", "reason": "x"} -> queue_halted
+    manager close_queue
+    staff call_next -> queue_closed
+    staff call {"number": "A001", "reason": "x"} -> queue_closed
+    manager open_queue
+    staff call_next
+    staff recall -> too_soon
+    staff recall {"number": "A007"} -> counter_busy
+    staff start {"number": "A007"} -> counter_busy
+    staff put_back {"number": "A007"} -> counter_busy
+    staff finish {"number": "A007"} -> counter_busy
+    staff missed {"number": "A007"} -> counter_busy
+    staff suspend {"number": "A007", "reason": "x"} -> counter_busy
+    staff suspend {"reason": "x"} -> wrong_state
+    staff call {"number": "A002", "reason": "x"} -> counter_busy
+    wait 20
+    staff recall
+    wait 20
+    staff recall
+    wait 20
+    staff recall -> too_often
+    wait 20
+    staff put_back -> too_late
+    staff start
+    staff start -> wrong_state
+    staff recall -> wrong_state
+    staff put_back -> wrong_state
+    staff missed -> wrong_state
+    staff suspend -> reason_needed
+    staff suspend {"reason": "a paper", "affinity": true}
+    manager open_counter counter=2
+    manager resume_here counter=2 {"number": "A001"} -> wrong_counter
+    manager resume_here counter=3 {"number": "A001"} -> counter_closed
+    manager open_counter counter=3
+    manager break_counter counter=3
+    manager resume_here counter=3 {"number": "A001"} -> counter_on_break
+    staff resume_here {"number": "Z999"} -> unknown_ticket
+    staff resume_here {"number": "A002"} -> wrong_state
+    staff call {"number": "A001", "reason": "x"} -> wrong_state
+    staff call_next
+    staff resume_here {"number": "A001"} -> counter_busy
+    staff finish
+    staff resume_here {"number": "A002"} -> ticket_ended
+    staff call {"number": "A002", "reason": "x"} -> ticket_ended
+"#;
+
+/// Tickets, wherever they are.
+const TICKETS: &str = r#"
+    manager take_ticket
+    manager take_ticket queue=idle
+    staff leave number=D001 -> not_your_queue
+    staff remove number=D001 {"reason": "x"} -> not_your_queue
+    staff return number=D001 -> not_your_queue
+    staff hold number=D001 {"reason": "x"} -> not_your_queue
+    staff resume number=D001 -> not_your_queue
+    staff transfer number=D001 {"queue": "a"} -> not_your_queue
+    staff undo number=D001 -> not_your_queue
+    staff prioritise number=D001 {"class": 1, "reason": "x"} -> not_your_queue
+    staff arrived number=D001 -> not_your_queue
+    staff party number=D001 {"people": 2} -> not_your_queue
+    staff take_ticket queue=idle -> not_your_queue
+    staff remove -> reason_needed
+    staff hold -> reason_needed
+    staff prioritise {"class": 1} -> reason_needed
+    staff prioritise {"class": 9, "reason": "x"} -> out_of_range
+    staff party {"people": 0} -> out_of_range
+    staff take_ticket {"class": 9} -> out_of_range
+    staff return -> wrong_state
+    staff resume -> wrong_state
+    staff undo -> wrong_state
+    staff transfer {"queue": "b"} -> wrong_state
+    staff hold {"reason": "a phone call"}
+    staff hold {"reason": "a phone call"} -> wrong_state
+    staff resume
+    staff open_counter
+    staff call_next
+    staff start
+    staff leave -> wrong_state
+    staff remove {"reason": "x"} -> wrong_state
+    staff transfer {"queue": "z"} -> unknown_queue
+    manager pause_queue queue=b
+    staff transfer {"queue": "b"} -> queue_paused
+    manager halt_queue queue=b
+    staff transfer {"queue": "b"} -> queue_halted
+    manager close_queue queue=b
+    staff transfer {"queue": "b"} -> queue_closed
+    staff finish
+    staff leave -> ticket_ended
+    staff remove {"reason": "x"} -> ticket_ended
+    staff return -> ticket_ended
+    staff hold {"reason": "x"} -> ticket_ended
+    staff resume -> ticket_ended
+    staff transfer {"queue": "b"} -> ticket_ended
+    staff prioritise {"class": 1, "reason": "x"} -> ticket_ended
+    staff arrived -> ticket_ended
+    staff party {"people": 2} -> ticket_ended
+    staff take_ticket
+    staff call_next
+    staff undo -> counter_busy
+    staff finish
+    staff break_counter
+    staff undo -> counter_on_break
+    staff close_counter
+    staff undo -> counter_closed
+    wait 70
+    staff undo -> too_late
+"#;
+
+/// Who was missed, and comes back.
+const RETURNS: &str = r#"
+    staff open_counter
+    manager take_ticket
+    staff call_next
+    staff missed
+    staff return
+    staff call_next
+    staff missed
+    staff return
+    staff call_next
+    staff missed
+    staff return -> ticket_ended
+    manager take_ticket
+    staff call_next
+    staff missed
+    wait 1900
+    staff return number=A002 -> too_late
+"#;
+
+/// Who gets a number.
+const NUMBERS: &str = r#"
+    manager take_ticket queue=b
+    manager take_ticket queue=b -> queue_full
+    manager take_ticket queue=shut -> out_of_hours
+    manager open_counter
+    api take_ticket queue=late -> queue_closing
+    manager take_ticket queue=late
+    manager pause_queue
+    manager take_ticket -> queue_paused
+    manager close_queue
+    manager take_ticket -> queue_closed
+"#;
+
+/// What others read, and what they want to hear again.
+const READING: &str = r#"
+    api feed query=after=nonsense -> malformed_request
+    api feed_pages query=limit=0 -> malformed_request
+    api feed_pages query=limit=many -> malformed_request
+    api feed_pages query=after=-1 -> malformed_request
+    api tickets query=state=gone -> malformed_request
+    api tickets query=after=x -> malformed_request
+    api tickets query=queue=z -> unknown_queue
+    api site_at query=time=never -> malformed_request
+    api site_at query=time=2026-11-21T10:00 -> malformed_request
+    api site_at query=time=2026-11-10T10:00 -> past_gone
+    api numbers query=from=never -> malformed_request
+    api numbers_csv query=by=week -> malformed_request
+    api replay_webhook wish=r {"from": "2026-11-20T09:00"}
+    api replay_webhook wish=r {"from": "2026-11-20T09:30"} -> idempotency_key_reused
+    api replay_webhook {"from": "2026-11-10T09:00"} -> past_gone
+    api replay_webhook {"from": "yesterday"} -> malformed_request
+"#;
+
+/// Codes, and browsers that wait for a scan.
+const SESSIONS: &str = r#"
+    anybody open_scan_session {"queue": "nothing"} -> unknown_queue
+    anybody open_scan_session {"queue": "a"} -> malformed_request
+    anybody open_scan_session {"queue": "a", "site": "nowhere"} -> unknown_site
+    anybody open_scan_session {"queue": "a", "site": "hall", "uuid": "u"} -> malformed_uuid
+    anybody qr uuid=u query=queue=a&site=hall -> malformed_uuid
+    anybody qr query=site=hall -> malformed_request
+    anybody qr query=queue=a&site=nowhere -> unknown_site
+    anybody qr query=queue=z&site=hall -> unknown_queue
+    anybody scan_session_svg uuid=u -> malformed_uuid
+    anybody scan_session_png uuid=u -> malformed_uuid
+    anybody scan_session_jpg uuid=u -> malformed_uuid
+    anybody scan_session_events uuid=u -> malformed_uuid
+    anybody scan_session_svg -> unknown_session
+    anybody scan_session_png -> unknown_session
+    anybody scan_session_jpg -> unknown_session
+    anybody scan_session_events -> unknown_session
+    anybody qr query=queue=a&site=hall
+    anybody qr query=queue=b&site=hall -> session_taken
+    anybody open_scan_session {"queue": "b", "site": "hall", "uuid": "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"} -> session_taken
+    wait 700
+    anybody qr query=queue=a&site=hall -> session_expired
+    anybody open_scan_session {"queue": "a", "site": "hall", "uuid": "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"} -> session_expired
+"#;
+
+/// What the holder of a ticket does behind its link.
+const HOLDER: &str = r#"
+    anybody held_ticket id=LINK
+    anybody held_ticket id=x -> unknown_link
+    anybody held_ticket_events id=LINK
+    anybody held_ticket_events id=x -> unknown_link
+    anybody let_pass id=x -> unknown_link
+    anybody come_back id=x -> unknown_link
+    anybody tell_me id=x -> unknown_link
+    anybody give_up id=x -> unknown_link
+    anybody tell_me id=LINK wish=one {"ahead": 2}
+    anybody tell_me id=LINK wish=one {"ahead": 3} -> idempotency_key_reused
+    anybody let_pass id=LINK wish=one -> idempotency_key_reused
+    anybody come_back id=LINK wish=one -> idempotency_key_reused
+    anybody give_up id=LINK wish=one -> idempotency_key_reused
+    anybody tell_me id=LINK {"nonsense": 1} -> malformed_request
+    anybody let_pass id=LINK {"others": 1, "minutes": 1} -> malformed_request
+    anybody come_back id=LINK {"nonsense": 1} -> malformed_request
+    anybody give_up id=LINK {"nonsense": 1} -> malformed_request
+    anybody tell_me id=LINK {"ahead": 99} -> out_of_range
+    anybody let_pass id=LINK {"minutes": 999} -> out_of_range
+    anybody come_back id=LINK -> wrong_state
+    wait 70
+    anybody let_pass id=LINK {"others": 1}
+    anybody let_pass id=LINK -> wrong_state
+    anybody come_back id=LINK
+    anybody let_pass id=LINK
+    anybody come_back id=LINK
+    anybody let_pass id=LINK -> too_often
+    manager open_counter
+    manager call_next
+    manager start
+    anybody give_up id=LINK -> wrong_state
+    manager undo -> wrong_state
+    manager finish
+    anybody tell_me id=LINK -> ticket_ended
+    anybody let_pass id=LINK -> ticket_ended
+    anybody come_back id=LINK -> ticket_ended
+    anybody give_up id=LINK -> ticket_ended
+"#;
+
+/// The holder who does not come; and one who leaves.
+const LATE: &str = "
+    manager open_counter
+    manager call_next
+    manager missed
+    wait 1900
+    anybody come_back id=LINK -> too_late
+    anybody give_up id=LINK";
+
+/// Who works here: `boss` runs everything, `ann` the hall, `bob` is staff at another site.
+const PEOPLE: &str = r#"
+    manager change_member member=m_ann {"role": "manager", "sites": ["nowhere"]} -> unknown_site
+    manager change_member member=m_ann {"role": "manager", "sites": ["other"]} -> not_your_site
+    manager change_member member=m_ann {"role": "staff", "counters": ["9"]} -> unknown_counter
+    manager change_member member=m_bob {"name": "b"} -> not_your_site
+    manager remove_member member=m_bob -> not_your_site
+    manager member_sessions member=m_bob -> not_your_site
+    manager end_member_session member=m_bob -> not_your_site
+    manager make_key {"name": "crm"} -> not_your_site
+    manager make_key {"name": "crm", "sites": ["nowhere"]} -> unknown_site
+    manager make_key {"name": "crm", "sites": ["hall"], "counters": ["9"]} -> unknown_counter
+    manager make_key {"name": "", "sites": ["hall"]} -> malformed_request
+    owner remove_member member=m_boss -> last_manager
+    owner change_member member=m_boss {"role": "staff", "counters": ["1"]} -> last_manager
+"#;
+
+pub async fn walk(met: &Met) {
+    let hall = Hall::new(met).await;
+    hall.joins("m_ann", StaffRole::Manager, Some(&["hall"])).await;
+    hall.joins("m_bob", StaffRole::Staff, Some(&["other"])).await;
+    hall.joins("m_boss", StaffRole::Manager, None).await;
+    play(&hall, "", PEOPLE).await;
+    let [own, elsewhere, strange] = [("notices", "hall"), ("notices", "other"), ("ledger", "hall")]
+        .map(|(origin, site)| hall.buried(origin, site));
+    let letters = LETTERS
+        .replace("OWN", &own.await)
+        .replace("ELSEWHERE", &elsewhere.await)
+        .replace("STRANGE", &strange.await);
+    play(&hall, "", &letters).await;
+    let elsewhere = json!({"name": "crm", "sites": ["other"], "counters": ["1"]});
+    let made = hall.walk.ask("make_key").by("owner").json(&elsewhere).send().await;
+    let key = made.body["id"].as_str().unwrap();
+    play(&hall, "", &format!("manager revoke_key key={key} -> not_your_site")).await;
+    for script in [COUNTERS, SERVING, TICKETS, RETURNS, NUMBERS, READING, SESSIONS, BOOK] {
+        play(&Hall::new(met).await, "", script).await;
+    }
+    for script in [HOLDER, LATE] {
+        let hall = Hall::new(met).await;
+        let link = hall.holder().await;
+        play(&hall, "", &script.replace("LINK", &link)).await;
+    }
+    newer(met).await;
+    without_codes(met).await;
+    callbacks(met).await;
+    changed(met).await;
+}
+
+/// A site to whose ledger a newer program writes while the day goes on.
+async fn newer(met: &Met) {
+    let hall = Hall::new(met).await;
+    play(&hall, "", "manager take_ticket").await;
+    hall.write_newer().await;
+    for operation in OPERATIONS.values() {
+        if operation.codes().contains("newer_ledger") && operation.roles().is_some() {
+            let ask = match &*operation.id {
+                "site_at" => ask(&hall, operation).query("time=2026-11-20T10:00"),
+                _ => ask(&hall, operation),
+            };
+            let answer = ask.by(operation.suits()).send().await;
+            assert_eq!(answer.code(), "newer_ledger", "{}", operation.id);
+        }
+    }
+}
+
+/// WeChat makes no codes, or somebody else is having one made.
+async fn without_codes(met: &Met) {
+    let hall = Hall::new(met).await;
+    play(&hall, "", "anybody qr query=queue=a&site=hall").await;
+    hall.sulking.store(true, Ordering::SeqCst);
+    let sulk = r#"
+        anybody scan_session_jpg -> wechat_unavailable
+        anybody qr uuid=ffffffff-7d1a-4e0e-9a5f-0a1b2c3d4e5f query=queue=a&site=hall -> wechat_unavailable
+        anybody open_scan_session {"queue": "a", "site": "hall"} -> wechat_unavailable
+        anybody begin_login {} -> wechat_unavailable
+        manager invite {"name": "b", "role": "manager", "sites": ["hall"]} -> wechat_unavailable
+        anybody door_svg -> wechat_unavailable
+        anybody door_png queue=b -> wechat_unavailable
+        anybody door_jpg queue=idle -> wechat_unavailable"#;
+    play(&hall, "", sulk).await;
+    let lease = permanent_code_lease("shop", "hall", "shut");
+    hall.cache.acquire(&lease, "somebody else", Duration::from_secs(60)).await.unwrap().unwrap();
+    let pending = async |id: &str| {
+        let answer = hall.walk.ask(id).at("queue", "shut").send().await;
+        assert_eq!(answer.code(), "door_code_pending", "{id}");
+    };
+    tokio::join!(pending("door_svg"), pending("door_png"), pending("door_jpg"));
+}
+
+/// The owner takes a queue away in the middle of the day, or lets nobody return to it any more.
+async fn changed(met: &Met) {
+    let hall = Hall::new(met).await;
+    let set = |change: fn(&mut Rules)| {
+        let mut sites = book().sites;
+        let site = Arc::get_mut(sites.get_mut("hall").unwrap()).unwrap();
+        change(&mut site.rules);
+        hall.lines.set_sites(&sites);
+    };
+    let missed = "
+        staff open_counter
+        manager take_ticket
+        manager take_ticket
+        staff call_next
+        staff missed";
+    play(&hall, "", missed).await;
+    set(|rules| rules.queues.get_mut(&QueueId::new("a")).unwrap().missed.returns = 0);
+    play(&hall, "", "staff return -> too_often\nstaff call_next").await;
+    set(|rules| drop(rules.queues.remove(&QueueId::new("a"))));
+    for operation in OPERATIONS.values() {
+        if operation.is_at("number") || operation.is_at("counter") {
+            for (number, who) in
+                [("A001", "staff"), ("A002", "staff"), ("A001", "manager"), ("A002", "manager")]
+            {
+                ask(&hall, operation).at("number", number).by(who).send().await;
+            }
+        }
+    }
+}
+
+async fn callbacks(met: &Met) {
+    let hall = Hall::new(met).await;
+    let token = CallbackToken::new(TOKEN);
+    let at = |seconds: i64| (MORNING / 1000 + seconds).to_string();
+    let signed = |at: &str| {
+        format!("signature={}&timestamp={at}&nonce=n&echostr=e", signature(&token, at, "n"))
+    };
+    let (now, old) = (signed(&at(0)), signed(&at(-1000)));
+    let wrong = now.replace("nonce=n", "nonce=m");
+    for id in ["verify", "hear"] {
+        for (query, code) in
+            [(&*old, "stale_callback"), (&wrong, "wrong_signature"), ("", "bad_callback_query")]
+        {
+            let answer = hall.walk.ask(id).query(query).send().await;
+            assert_eq!(answer.code(), code, "{id}");
+        }
+        let answer = hall.walk.ask(id).at("account", "nobody").query(&now).send().await;
+        assert_eq!(answer.code(), "unknown_account", "{id}");
+    }
+    let large = vec![b'x'; 5000];
+    let encrypted = format!("{now}&encrypt_type=aes&msg_signature=m");
+    for (query, body, code) in [
+        (&now, &b"<xml>"[..], "malformed_xml"),
+        (&now, &large, "body_too_large"),
+        (&encrypted, b"<xml></xml>", "encrypted_callback"),
+    ] {
+        let answer = hall.walk.ask("hear").query(query).bytes(body).send().await;
+        assert_eq!(answer.code(), code, "{answer:?}");
+    }
+}

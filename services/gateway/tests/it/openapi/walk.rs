@@ -1,0 +1,353 @@
+//! Asks the operations of the document, and holds every answer to what the document says of it.
+
+use super::hall::key;
+use jsonschema::Validator;
+use reqwest::{Client, Method, Response};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+/// What was answered by which operation: a refusal's code, or the status.
+pub type Met = Arc<parking_lot::Mutex<BTreeSet<(String, String)>>>;
+
+/// The document as clients read it, whose schemas allow nothing that they do not name.
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = paihao_gateway::http::api::document().clone();
+    for schema in document["components"]["schemas"].as_object_mut().unwrap().values_mut() {
+        let is_closed =
+            schema.get("properties").is_some() && schema.get("additionalProperties").is_none();
+        if is_closed {
+            schema["unevaluatedProperties"] = false.into();
+        }
+    }
+    document
+});
+
+/// One operation of the document.
+pub struct Operation {
+    pub id: String,
+    pub method: String,
+    pub path: String,
+    pub is: Value,
+}
+
+impl Operation {
+    /// The roles that may, if a key is needed.
+    pub fn roles(&self) -> Option<Vec<&str>> {
+        Some(self.is["x-roles"].as_array()?.iter().map(|role| role.as_str().unwrap()).collect())
+    }
+
+    /// Whether it takes an `Idempotency-Key`.
+    pub fn is_keyed(&self) -> bool {
+        self.parameters().any(|parameter| parameter["name"] == "Idempotency-Key")
+    }
+
+    /// Whether it is about the ticket that a link opens, to whoever has the link.
+    pub fn is_of_holder(&self) -> bool {
+        self.path.starts_with("/api/v1/tickets/")
+    }
+
+    /// Whether it is about what is set up.
+    pub fn is_of_book(&self) -> bool {
+        self.path.starts_with("/api/v1/book")
+    }
+
+    /// Who may ask it, of those who may: a manager of the hall, or whoever has every site.
+    pub fn suits(&self) -> &'static str {
+        let is_of_all = self.is_of_book() && self.codes().contains("not_every_site");
+        if is_of_all && self.id != "put_site" { "owner" } else { "manager" }
+    }
+
+    /// Whether it makes what is not there yet at this place of its path.
+    pub fn makes(&self, place: &str) -> bool {
+        self.method == "PUT" && self.path.ends_with(&format!("{{{place}}}"))
+    }
+
+    /// Whether everybody may, as long as the page that asks is this server's own.
+    pub fn is_of_own_pages(&self) -> bool {
+        self.roles().is_none() && self.codes().contains("cross_site")
+    }
+
+    /// Whether it changes something.
+    pub fn writes(&self) -> bool {
+        self.method != "GET"
+    }
+
+    /// Whether its body is JSON.
+    pub fn takes_json(&self) -> bool {
+        self.is["requestBody"]["content"].get("application/json").is_some()
+    }
+
+    /// Whether this stands between braces in its path.
+    pub fn is_at(&self, place: &str) -> bool {
+        self.path.contains(&format!("{{{place}}}"))
+    }
+
+    pub fn parameters(&self) -> impl Iterator<Item = &Value> {
+        self.is["parameters"].as_array().into_iter().flatten()
+    }
+
+    /// Every code that it names.
+    pub fn codes(&self) -> BTreeSet<String> {
+        let responses = self.is["responses"].as_object().unwrap().values();
+        let schemas = responses.filter_map(|response| {
+            response["content"].get("application/problem+json")?["schema"]["allOf"].as_array()
+        });
+        let codes =
+            schemas.flat_map(|all| all[1]["properties"]["code"]["enum"].as_array().unwrap());
+        codes.map(|code| code.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Every status without a refusal.
+    pub fn statuses(&self) -> BTreeSet<String> {
+        let responses = self.is["responses"].as_object().unwrap().keys();
+        responses.filter(|status| status.starts_with('2')).cloned().collect()
+    }
+}
+
+/// Every operation, by its id.
+pub static OPERATIONS: LazyLock<BTreeMap<String, Operation>> = LazyLock::new(|| {
+    let paths = DOCUMENT["paths"].as_object().unwrap().iter();
+    let operations = paths.flat_map(|(path, methods)| {
+        methods.as_object().unwrap().iter().map(move |(method, is)| {
+            let id = is["operationId"].as_str().unwrap().to_owned();
+            let operation = Operation {
+                id: id.clone(),
+                method: method.to_uppercase(),
+                path: path.clone(),
+                is: is.clone(),
+            };
+            (id, operation)
+        })
+    });
+    operations.collect()
+});
+
+/// A gateway that is asked.
+pub struct Walk {
+    pub url: String,
+    pub http: Client,
+    met: Met,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// The body, if it is JSON; the event's data, of a stream.
+    pub body: Value,
+    /// The `ETag`.
+    pub tag: Option<String>,
+}
+
+impl Answer {
+    /// The refusal's code, or `ok`.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().filter(|_| self.status >= 400).unwrap_or("ok")
+    }
+}
+
+/// A question on its way.
+pub struct Ask<'a> {
+    walk: &'a Walk,
+    operation: &'static Operation,
+    places: BTreeMap<String, String>,
+    query: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Walk {
+    #[allow(clippy::disallowed_methods, reason = "plays a system outside")]
+    pub fn of(url: String, met: &Met) -> Walk {
+        let http = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        Walk { url, http, met: met.clone() }
+    }
+
+    /// The cookie of a browser that is logged in with somebody's key.
+    pub async fn logged_in(&self, who: &str) -> String {
+        let asked = self.http.post(format!("{}/api/v1/me/sessions", self.url));
+        let answer = asked.bearer_auth(key(who)).send().await.unwrap();
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// Asks an operation at things that are there.
+    pub fn ask(&self, id: &str) -> Ask<'_> {
+        let operation = OPERATIONS.get(id).unwrap_or_else(|| panic!("no operation {id}"));
+        let places = [
+            ("account", "shop"),
+            ("counter", "1"),
+            ("id", "crm"),
+            ("key", "k_none"),
+            ("kind", "called"),
+            ("letter", "0"),
+            ("member", "m_ann"),
+            ("session", "current"),
+            ("number", "A001"),
+            ("queue", "a"),
+            ("site", "hall"),
+            ("uuid", "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f"),
+        ];
+        let places = places.map(|(place, is)| (place.to_owned(), is.to_owned())).into();
+        let (query, headers, body) = (String::new(), Vec::new(), Vec::new());
+        let ask = Ask { walk: self, operation, places, query, headers, body };
+        match operation.is_of_own_pages() {
+            true => ask.header("x-paihao-page", "1"),
+            false => ask,
+        }
+    }
+
+    /// A login that begins in a browser: its uuid, and the browser's cookie.
+    pub async fn begun_login(&self) -> (String, String) {
+        let asked = self.http.post(format!("{}/api/v1/logins", self.url));
+        let answer = asked.header("x-paihao-page", "1").body("{}").send().await.unwrap();
+        let cookie = answer.headers().get("set-cookie").cloned();
+        let opened: Value = answer.json().await.unwrap();
+        let cookie = cookie.unwrap_or_else(|| panic!("no cookie: {opened}"));
+        let cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        (opened["uuid"].as_str().unwrap().to_owned(), cookie)
+    }
+}
+
+impl Ask<'_> {
+    /// From a page of another site.
+    pub fn foreign(mut self) -> Self {
+        self.headers.retain(|(name, _)| name != "x-paihao-page");
+        self
+    }
+
+    /// At this instead.
+    pub fn at(mut self, place: &str, is: &str) -> Self {
+        self.places.insert(place.to_owned(), is.to_owned());
+        self
+    }
+
+    /// With the key of somebody.
+    pub fn by(self, who: &str) -> Self {
+        self.header("authorization", &format!("Bearer {}", key(who)))
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn query(mut self, query: &str) -> Self {
+        self.query = query.to_owned();
+        self
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.bytes(body.to_string())
+    }
+
+    pub fn bytes(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sends it, and holds the answer to the document.
+    pub async fn send(self) -> Answer {
+        let Operation { id, method, path, .. } = self.operation;
+        let path = self.places.iter().fold(path.clone(), |path, (place, is)| {
+            path.replace(&format!("{{{place}}}"), &encoded(is))
+        });
+        let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
+        let asked = format!("{method} {path}{query}");
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.walk.http.request(method, format!("{}{path}{query}", self.walk.url));
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let response = request.body(self.body).send().await;
+        let response = response.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+        let answer = held(self.operation, &asked, response).await;
+        let met = match answer.code() {
+            "ok" => answer.status.to_string(),
+            code => code.to_owned(),
+        };
+        self.walk.met.lock().insert((id.clone(), met));
+        answer
+    }
+}
+
+fn encoded(place: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let byte =
+        |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    place.bytes().map(byte).collect()
+}
+
+/// Panics if the document does not know such an answer of the operation.
+async fn held(operation: &Operation, asked: &str, response: Response) -> Answer {
+    let status = response.status().as_u16();
+    let named = |header: &str| {
+        let value = response.headers().get(header).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().split(';').next().unwrap_or_default().to_owned()
+    };
+    let content_type = named("content-type");
+    let tag = response.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+    let content = &operation.is["responses"][status.to_string()]["content"];
+    if content == &json!({}) {
+        assert!(response.bytes().await.unwrap().is_empty(), "{asked}: {status} has no body");
+        return Answer { status, body: Value::Null, tag };
+    }
+    let known = &content[&content_type];
+    if known.is_null() {
+        let said = response.text().await.unwrap_or_default();
+        panic!(
+            "{asked}: the document of {} knows no {status} {content_type}: {said}",
+            operation.id
+        );
+    }
+    let body = match content_type.as_str() {
+        "text/event-stream" => {
+            let (event, data) = first_event(response).await;
+            let events = &known["x-events"];
+            let schema = events.get(&event).or(events.get("*"));
+            let schema = schema.unwrap_or_else(|| panic!("{asked}: no event {event}"));
+            valid(asked, schema, &data);
+            json!({ "event": event, "data": data })
+        }
+        kind if kind.ends_with("json") => {
+            let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+            valid(asked, &known["schema"], &body);
+            body
+        }
+        _ => Value::String(String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned()),
+    };
+    Answer { status, body, tag }
+}
+
+/// The first event of a stream that has data.
+async fn first_event(mut response: Response) -> (String, Value) {
+    let mut text = String::new();
+    loop {
+        for event in text.split("\n\n") {
+            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
+            if let (Some(name), Some(data)) = (field("event: "), field("data: "))
+                && let Ok(data) = serde_json::from_str(data)
+            {
+                return (name.to_owned(), data);
+            }
+        }
+        let chunk = response.chunk().await.unwrap().expect("an event before the end");
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+}
+
+/// Panics if a schema of the document does not allow the value.
+pub fn valid(asked: &str, schema: &Value, value: &Value) {
+    static VALIDATORS: LazyLock<parking_lot::Mutex<BTreeMap<String, Arc<Validator>>>> =
+        LazyLock::new(Default::default);
+    let mut validators = VALIDATORS.lock();
+    let validator = validators.entry(schema.to_string()).or_insert_with(|| {
+        let mut whole: Map<String, Value> = schema.as_object().unwrap().clone();
+        whole.insert("components".to_owned(), DOCUMENT["components"].clone());
+        Arc::new(jsonschema::draft202012::new(&Value::Object(whole)).unwrap())
+    });
+    let errors: Vec<_> = validator.iter_errors(value).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{asked}: {value} is not as the document says: {errors:?}");
+}

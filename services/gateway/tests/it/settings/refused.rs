@@ -1,0 +1,113 @@
+//! Set-ups that contradict themselves: each is refused by name, and nothing of it is written.
+
+use super::shop::{OWNER, STAFF, Shop, told};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+fn with(path: &str, value: Value) -> Value {
+    let mut site = json!({
+        "account": "shop",
+        "name": "大厅",
+        "queues": {"cash": {"name": "存取款", "prefix": "A"}},
+        "counters": {"1": {"name": "1号窗口", "queues": ["cash"]}},
+    });
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    site.pointer_mut(parent).unwrap()[name] = value;
+    site
+}
+
+#[tokio::test]
+async fn every_contradiction_is_named_with_where_it_stands() {
+    let shop = Shop::new();
+    let gateway = shop.gateway().await;
+    let queue = |more: Value| {
+        let mut queue = json!({"name": "贷款", "prefix": "L"});
+        queue.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        queue
+    };
+    for (path, value, key) in [
+        ("/account", json!("nobody"), "account"),
+        ("/account", json!("other"), "account"),
+        ("/name", json!(""), "name"),
+        ("/time_zone", json!("Asia/Shangri-La"), "time_zone"),
+        ("/day_starts_at", json!(24), "day_starts_at"),
+        ("/dates", json!(["2027-02-12..2027-02-06 closed"]), "dates"),
+        ("/queues/Loan!", queue(json!({})), "queues.Loan!"),
+        ("/queues/loan", queue(json!({"prefix": "A"})), "queues.loan.prefix"),
+        ("/queues/loan", queue(json!({"prefix": "IO"})), "queues.loan.prefix"),
+        ("/queues/loan", queue(json!({"hours": ["mon 12:00-12:00"]})), "queues.loan.hours"),
+        (
+            "/queues/loan",
+            queue(json!({"hours": ["mon 09:00-12:00 11:00-13:00"]})),
+            "queues.loan.hours",
+        ),
+        ("/queues/loan", queue(json!({"minutes": 0})), "queues.loan.minutes"),
+        ("/queues/loan", queue(json!({"missed_lane": true})), "queues.loan.missed_lane"),
+        ("/queues/loan", queue(json!({"daily_cap": 5, "capacity": 6})), "queues.loan.capacity"),
+        ("/counters/2", json!({"name": "2", "queues": ["lone"]}), "counters.2.queues"),
+        ("/wording", json!({"called": {"news": "{nubmer}"}}), "wording.called.news"),
+        ("/wording", json!({"caled": {"news": "x"}}), "wording.caled"),
+        ("/wording", json!({"joined": {"text": "{counter}"}}), "wording.joined.text"),
+    ] {
+        let told = gateway.put("/book/sites/hall", with(path, value)).await;
+        assert_eq!((told.status, told.code()), (422, "unsound_setup"), "{path}: {}", told.text);
+        let keys: Vec<_> =
+            told.body["problems"].as_array().unwrap().iter().map(|p| &p["key"]).collect();
+        assert!(keys.contains(&&json!(format!("sites.hall.{key}"))), "{path}: {keys:?}");
+    }
+    let odd = gateway.put("/book/sites/hall", with("/nmae", json!("x"))).await;
+    assert_eq!((odd.status, odd.code()), (400, "malformed_request"));
+    assert_eq!(gateway.get("/book/sites/hall").await.tag.unwrap(), "\"0\"", "nothing was written");
+}
+
+/// Alone, as a part of a site, and in a file: one check, one code.
+#[tokio::test]
+async fn a_contradiction_has_the_same_code_whichever_way_it_comes() {
+    let shop = Shop::new();
+    let gateway = shop.gateway().await;
+    let queue = json!({"name": "存取款", "prefix": "A", "missed_lane": true});
+    let site = with("/queues/cash", queue.clone());
+    let file = json!({"sites": {"hall": site}});
+    let import = gateway.ask(Method::PUT, "/book", OWNER).json(&file);
+    for told in [
+        gateway.put("/book/sites/hall/queues/cash", queue).await,
+        gateway.put("/book/sites/hall", site).await,
+        told(import).await,
+    ] {
+        let problem = &told.body["problems"][0];
+        assert_eq!(problem["code"], "lane_without_turns", "{}", told.text);
+        assert_eq!(problem["key"], "sites.hall.queues.cash.missed_lane");
+    }
+    let unbound = json!({"called": {"channels": ["template"]}});
+    let request =
+        gateway.ask(Method::PUT, "/book/accounts/shop", OWNER).header("If-Match", "\"0\"");
+    let told = told(request.json(&unbound)).await;
+    assert_eq!(told.body["problems"][0]["code"], "no_template", "{}", told.text);
+}
+
+#[tokio::test]
+async fn an_account_says_only_what_wechat_shows() {
+    let shop = Shop::new();
+    let gateway = shop.gateway().await;
+    let said = |fields: Value| json!({"called": {"template_id": "T", "fields": fields}});
+    for (setup, key) in [
+        (said(json!({"first": "{site}"})), "called.fields.first"),
+        (said(json!({"time4": "{number}"})), "called.fields.time4"),
+        (said(json!({"thing1": "{openid}"})), "called.fields.thing1"),
+        (json!({"channels": []}), "channels"),
+        (json!({"missed": {"channels": ["subscription"]}}), "missed.subscription"),
+        (json!({"greeting": "欢".repeat(700)}), "greeting"),
+    ] {
+        let request = gateway.ask(Method::PUT, "/book/accounts/shop", OWNER);
+        let told = told(request.header("If-Match", "\"0\"").json(&setup)).await;
+        assert_eq!((told.status, told.code()), (422, "unsound_setup"), "{key}: {}", told.text);
+        assert!(told.text.contains(&format!("accounts.shop.{key}")), "{key}: {}", told.text);
+    }
+    assert_eq!(gateway.get("/book/accounts/nobody").await.code(), "unknown_account");
+    let staff = told(gateway.ask(Method::GET, "/book/accounts/shop", STAFF)).await;
+    assert_eq!((staff.status, staff.code()), (403, "not_allowed"));
+    let fine = said(json!({"thing1": "{site}", "character_string2": "{number}"}));
+    let request =
+        gateway.ask(Method::PUT, "/book/accounts/shop", OWNER).header("If-Match", "\"0\"");
+    assert_eq!(told(request.json(&fine)).await.status, 200);
+}

@@ -1,0 +1,70 @@
+//! The whole book as one file, out of one system and into another; and words before they are said.
+
+use super::shop::{OWNER, STAFF, Shop, told};
+use reqwest::Method;
+use serde_json::json;
+
+#[tokio::test]
+async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
+    let shop = Shop::new();
+    let gateway = shop.gateway().await;
+    let loan = json!({"name": "贷款", "prefix": "L", "open": false, "hours": ["mon-fri 09:00-17:00", "2026-12-31 closed"]});
+    assert_eq!(gateway.put("/book/sites/hall/queues/loan", loan).await.status, 200);
+    let words = json!({"news": "请到{counter}"});
+    assert_eq!(gateway.put("/book/sites/hall/wording/called", words).await.status, 200);
+    let toml = gateway.get("/book?format=toml").await.text;
+
+    let elsewhere = Shop::new();
+    let empty = elsewhere.gateway_of("[accounts.shop]\n[accounts.other]\n").await;
+    let import = |query: &str| {
+        let request = empty.ask(Method::PUT, &format!("/book{query}"), OWNER);
+        told(request.header("content-type", "application/toml").body(toml.clone()))
+    };
+    let tried = import("?dry_run=true").await;
+    assert_eq!(
+        (tried.status, tried.body["written"].as_array().unwrap().len()),
+        (200, 1),
+        "{}",
+        tried.text
+    );
+    assert!(empty.lines.settings("hall").is_none(), "it was only tried");
+    assert_eq!(import("").await.status, 200);
+    assert_eq!(empty.get("/book?format=toml").await.text, toml);
+    assert_eq!(
+        empty.lines.settings("hall").unwrap().rules,
+        gateway.lines.settings("hall").unwrap().rules
+    );
+    let again = import("").await;
+    assert_eq!(again.body["written"], json!([]), "what is so already is not written");
+
+    let json_form = gateway.get("/book").await.body;
+    let request = empty.ask(Method::PUT, "/book", OWNER).json(&json_form);
+    assert_eq!(told(request).await.body["written"], json!([]));
+    let wrong = empty.ask(Method::PUT, "/book", OWNER).json(&json!({"sites": {"x": {"nmae": 1}}}));
+    let wrong = told(wrong).await;
+    assert_eq!((wrong.status, wrong.code()), (422, "unsound_setup"));
+    assert!(wrong.text.contains("did you mean `name`"), "{}", wrong.text);
+    let staff = told(empty.ask(Method::GET, "/book", STAFF)).await;
+    assert_eq!((staff.status, staff.code()), (403, "not_allowed"));
+}
+
+#[tokio::test]
+async fn words_are_shown_as_they_will_be_said() {
+    let shop = Shop::new();
+    let gateway = shop.gateway().await;
+    let path = "/book/sites/hall/preview";
+    let preview = |wanted| told(gateway.ask(Method::POST, path, OWNER).json(&wanted));
+    let called = preview(json!({"kind": "called"})).await;
+    assert_eq!(called.body["text"], "【大厅】请 A012 到 1号窗口", "{}", called.text);
+    let mut site = gateway.get("/book/sites/hall").await.body;
+    site["wording"] = json!({"called": {"news": "请速到{counter}", "text": "{news}！"}});
+    let said = json!({"template_id": "T", "fields": {"thing1": "{news}", "character_string2": "{number}"}});
+    let account = json!({"called": said});
+    let draft = preview(json!({"kind": "called", "setup": site, "account": account})).await;
+    assert_eq!(draft.body["text"], "请速到1号窗口！", "{}", draft.text);
+    let lines = &draft.body["template"]["lines"];
+    assert!(lines.to_string().contains("请速到1号窗口") && lines.to_string().contains("A012"));
+    let joined = preview(json!({"kind": "joined"})).await;
+    assert!(joined.body["text"].as_str().unwrap().contains("取号成功 A012"), "{}", joined.text);
+    assert_eq!(preview(json!({"kind": "caled"})).await.code(), "unknown_wording");
+}

@@ -1,0 +1,4 @@
+//! Gateways over one ledger, without any network.
+
+pub mod door;
+pub mod replica;

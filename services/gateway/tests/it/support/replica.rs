@@ -1,0 +1,128 @@
+//! A hall, and as many gateway replicas of it as a test wants.
+
+use jiff::tz::TimeZone;
+use paihao_chassis::Tasks;
+use paihao_chassis::clock::{Clock, ManualClock};
+use paihao_contracts::commit::SiteFacts;
+use paihao_domain::{
+    Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, Outcome, Person,
+    QueueId, QueueRules, Rules,
+};
+use paihao_gateway::book::calendar::Calendar;
+use paihao_gateway::book::{DeploymentSettings, SiteSettings};
+use paihao_gateway::lines::{CommandOutcome, Engine, SubmitError};
+use paihao_ledger::{Ledger, Subject};
+use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// 10:00 in Shanghai on 20 November 2026.
+pub const MORNING: i64 = 1_795_140_000_000;
+
+pub fn book() -> DeploymentSettings {
+    book_with(QueueRules::new("存取款", "A"))
+}
+
+/// The same hall with a queue of other rules.
+pub fn book_with(queue: QueueRules) -> DeploymentSettings {
+    let counter = |name: &str| CounterRules::new(name, vec![QueueId::new("a")]);
+    let rules = Rules {
+        queues: [(QueueId::new("a"), queue)].into(),
+        counters: [(CounterId::new("1"), counter("1号")), (CounterId::new("2"), counter("2号"))]
+            .into(),
+        several_counters: false,
+    };
+    let facts = SiteFacts {
+        account: "shop".into(),
+        id: "hall".into(),
+        name: "大厅".into(),
+        zone: "Asia/Shanghai".into(),
+    };
+    let calendar = Calendar::new(TimeZone::get("Asia/Shanghai").unwrap(), 4);
+    let subject = Subject::new(&["shop", "hall"]).unwrap();
+    let site = Arc::new(SiteSettings::new(facts, subject, rules, calendar));
+    DeploymentSettings {
+        sites: [("hall".to_owned(), site)].into(),
+        ..DeploymentSettings::default()
+    }
+}
+
+/// An embedded ledger in a folder that leaves by itself.
+pub fn ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let now = clock.clone();
+    let options = SqliteOptions::new(Arc::new(move || now.now_ms()));
+    (Arc::new(SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap()), folder)
+}
+
+/// A replica that has read what there is.
+pub async fn replica(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Engine {
+    replica_of(&book(), ledger, clock).await
+}
+
+/// A replica of another book.
+pub async fn replica_of(
+    book: &DeploymentSettings,
+    ledger: Arc<dyn Ledger>,
+    clock: &ManualClock,
+) -> Engine {
+    replica_on(book, ledger, Arc::new(clock.clone())).await
+}
+
+/// A replica of a book by any clock.
+pub async fn replica_on(
+    book: &DeploymentSettings,
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+) -> Engine {
+    let closed = CancellationToken::new();
+    let nobody = Arc::new(|_: &Subject, _: &_| {});
+    let lines = Engine::start(book, ledger, clock, nobody, &closed, &Tasks::new());
+    lines.until_caught_up().await;
+    lines
+}
+
+pub fn command(id: &str, act: Act) -> Command {
+    let hash = Sha256::digest(id);
+    let actor = match &act {
+        Act::Take { person: Some(person), .. } => Actor::Customer(person.clone()),
+        _ => Actor::Manager("boss".into()),
+    };
+    Command { id: CommandId(hash[..16].try_into().unwrap()), fingerprint: 0, actor, act }
+}
+
+pub fn take(person: &str) -> Command {
+    let act = Act::Take {
+        queue: QueueId::new("a"),
+        person: Some(Person::new(person)),
+        via: None,
+        class: None,
+        key: None,
+    };
+    command(&format!("take {person}"), act)
+}
+
+pub fn at(counter: &str, what: fn(CounterId) -> Act, id: &str) -> Command {
+    command(&format!("{counter} {id}"), what(CounterId::new(counter)))
+}
+
+pub fn finish(counter: CounterId) -> Act {
+    Act::Finish(CounterTicket { counter, number: None })
+}
+
+/// The number a command led to.
+pub fn number(answer: Result<CommandOutcome, SubmitError>) -> String {
+    match answer.unwrap().outcome {
+        Outcome::Holding { number, .. } | Outcome::Called { number, .. } => number.to_string(),
+        other => panic!("no number: {other:?}"),
+    }
+}
+
+/// The digest of the hall once the replica has read to the ledger's end.
+pub async fn digest(lines: &Engine, ledger: &dyn Ledger) -> String {
+    let head = ledger.head(&paihao_contracts::names::LEDGER).await.unwrap();
+    let mut views = lines.watch("hall").unwrap();
+    views.wait_for(|view| view.position >= head).await.unwrap().digest()
+}

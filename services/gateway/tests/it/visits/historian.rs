@@ -1,0 +1,35 @@
+//! Writes the history as the notifier's historian may: whole, twice, or backwards.
+
+use crate::support::door::Hall;
+use futures::StreamExt;
+use paihao_contracts::commit::Commit;
+use paihao_contracts::history::{HistoryEntry, history_entry};
+use paihao_contracts::names::{HISTORY, LEDGER};
+use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
+
+/// What the ledger says of visits, in order.
+pub async fn said(hall: &Hall) -> Vec<(Subject, HistoryEntry)> {
+    let head = hall.ledger.head(&LEDGER).await.unwrap();
+    let mut entries = hall.ledger.follow(&LEDGER, Position::START).await.unwrap();
+    let (mut said, mut reached) = (Vec::new(), Position::START);
+    while reached < head {
+        let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+        reached = recorded.position;
+        let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
+        said.extend(history_entry(reached.0, &commit).map(|entry| (recorded.subject, entry)));
+    }
+    said
+}
+
+/// Writes this; returns where the last of it stands.
+pub async fn write(
+    hall: &Hall,
+    said: impl IntoIterator<Item = (Subject, HistoryEntry)>,
+) -> Position {
+    let mut last = Position::START;
+    for (subject, entry) in said {
+        let entry = Entry::new(serde_json::to_vec(&entry).unwrap());
+        last = hall.ledger.append(&HISTORY, &subject, Expect::Anything, entry).await.unwrap();
+    }
+    last
+}

@@ -1,0 +1,5 @@
+//! What finished visits teach a gateway, and what they add up to.
+
+mod historian;
+mod learning;
+mod numbers;
