@@ -18,7 +18,7 @@ pub struct Test {
 pub fn of(package: &Path) -> Vec<Test> {
     let mut found = Vec::new();
     for top in ["src", "tests"].map(|top| package.join(top)).iter().filter(|top| top.is_dir()) {
-        for file in below(top, &[".rs"]) {
+        for file in list_files(top, &[".rs"]) {
             let inner = file.strip_prefix(top).expect("below").with_extension("");
             let mut names: Vec<_> =
                 inner.iter().map(|part| part.to_string_lossy().into_owned()).collect();

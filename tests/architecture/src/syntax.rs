@@ -88,3 +88,31 @@ fn idents_of(tokens: TokenStream) -> Vec<Ident> {
     }
     found
 }
+
+/// Attributes `#[allow(…)]` and `#![allow(…)]` of a source file, wherever they stand: the line, and
+/// the words between the parentheses.
+pub fn allows(text: &str) -> Vec<(usize, Vec<String>)> {
+    let mut found = Vec::new();
+    collect_allows(text.parse().unwrap_or_else(|e| panic!("no Rust: {e}")), &mut found);
+    found
+}
+
+fn collect_allows(tokens: TokenStream, found: &mut Vec<(usize, Vec<String>)>) {
+    let mut hash = false;
+    for token in tokens {
+        let TokenTree::Group(group) = token else {
+            let mark = |mark| matches!(&token, TokenTree::Punct(p) if p.as_char() == mark);
+            hash = mark('#') || hash && mark('!');
+            continue;
+        };
+        let words = idents_of(group.stream());
+        match words.first() {
+            Some(first) if hash && first == "allow" => {
+                let words = words.iter().skip(1).map(Ident::to_string).collect();
+                found.push((first.span().start().line, words));
+            }
+            _ => collect_allows(group.stream(), found),
+        }
+        hash = false;
+    }
+}

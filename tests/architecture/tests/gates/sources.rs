@@ -2,6 +2,7 @@
 //! host.
 
 use crate::repository::{list_files, read_file};
+use architecture::syntax::allows;
 
 /// Files longer than the limit, each with the reason why it is not two.
 const LENGTH_EXCEPTIONS: [(&str, &str); 0] = [];
@@ -49,6 +50,27 @@ fn no_test_is_skipped() {
     for file in rust_files() {
         assert!(!read_file(&file).contains(&skipping), "{file} skips a test");
     }
+}
+
+/// Lints that `#[allow]` may name, since no build could hold an expectation of them: a test build
+/// does not ask for comments, and of a module that several binaries share each uses another part.
+const ALLOWED_LINTS: [&str; 2] = ["missing_docs", "dead_code"];
+
+#[test]
+fn an_allowed_lint_has_a_reason_and_is_expected_where_it_can_be() {
+    let mut wrong = Vec::new();
+    for file in rust_files() {
+        for (line, words) in allows(&read_file(&file)) {
+            let lint = words.first().map_or("", String::as_str);
+            if !ALLOWED_LINTS.contains(&lint) {
+                wrong.push(format!("{file}:{line}: write #[expect({lint}…)]"));
+            }
+            if !words.iter().any(|word| word == "reason") {
+                wrong.push(format!("{file}:{line}: say the reason"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -5,10 +5,10 @@ use architecture::syntax::idents;
 use std::collections::BTreeSet;
 
 /// Dependencies that no path names, each with the reason why it is there.
-const UNNAMED: [(&str, &str, &str); 0] = [];
+const NOT_NAMED: [(&str, &str, &str); 0] = [];
 
-/// Shared dependencies that are about to be taken, each with what for.
-const COMING: [(&str, &str); 1] = [("askama", "the templates of the pages")];
+/// Shared dependencies that a package is about to take, each with its use.
+const TO_BE_USED: [(&str, &str); 1] = [("askama", "the templates of the pages")];
 
 fn crate_names(manifest: &toml::Table, tables: &[&str]) -> BTreeSet<String> {
     let tables = tables.iter().filter_map(|table| manifest.get(*table)?.as_table());
@@ -33,7 +33,7 @@ fn every_dependency_is_used() {
         ] {
             for dependency in crate_names(&manifest, tables) {
                 let used = names.contains(&dependency.replace('-', "_"));
-                let listed = UNNAMED.iter().any(|(p, d, _)| (*p, *d) == (&*folder, &*dependency));
+                let listed = NOT_NAMED.iter().any(|(p, d, _)| (*p, *d) == (&*folder, &*dependency));
                 if !used && !listed {
                     unused.push(format!("{folder} does not use {dependency} {how}"));
                 }
@@ -57,7 +57,7 @@ fn every_shared_dependency_is_taken_by_a_package() {
         .flat_map(|text| crate_names(&text.parse().unwrap(), &tables))
         .collect();
     let shared = crate_names(workspace, &["dependencies"]);
-    let coming: BTreeSet<_> = COMING.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let coming: BTreeSet<_> = TO_BE_USED.iter().map(|(name, _)| (*name).to_owned()).collect();
     let unused: BTreeSet<_> = shared.difference(&taken).cloned().collect();
     assert_eq!(unused, coming, "taken by no package, and listed as coming");
 }

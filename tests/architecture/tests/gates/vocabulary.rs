@@ -22,25 +22,25 @@ const fn max(package: &'static str, names: usize, files: usize, comments: usize)
     Maximum { package, names, files, comments }
 }
 
-const MAXIMA: [Maximum; 19] = [
-    max("services/gateway", 170, 70, 472),
+const MAXIMA: &[Maximum] = &[
+    max("services/gateway", 24, 70, 472),
     max("services/notifier", 30, 13, 101),
-    max("services/paihao", 25, 12, 98),
+    max("services/paihao", 3, 12, 98),
     max("services/token", 8, 6, 42),
-    max("services/wechat-sim", 16, 6, 119),
+    max("services/wechat-sim", 4, 6, 119),
     max("shared/access-token", 0, 2, 10),
-    max("shared/cache", 2, 1, 8),
-    max("shared/cache-redis", 2, 2, 16),
-    max("shared/chassis", 1, 7, 37),
-    max("shared/contracts", 11, 14, 188),
-    max("shared/domain", 35, 28, 343),
+    max("shared/cache", 0, 1, 8),
+    max("shared/cache-redis", 0, 2, 16),
+    max("shared/chassis", 0, 7, 37),
+    max("shared/contracts", 2, 14, 188),
+    max("shared/domain", 6, 28, 343),
     max("shared/ledger", 3, 2, 23),
-    max("shared/ledger-nats", 4, 3, 34),
-    max("shared/ledger-sqlite", 3, 4, 15),
-    max("shared/notice-text", 5, 3, 20),
-    max("shared/wechat", 17, 14, 139),
-    max("tests/bench", 13, 12, 103),
-    max("tests/fuzz", 1, 1, 7),
+    max("shared/ledger-nats", 0, 3, 34),
+    max("shared/ledger-sqlite", 1, 4, 15),
+    max("shared/notice-text", 1, 3, 20),
+    max("shared/wechat", 1, 14, 139),
+    max("tests/bench", 2, 12, 103),
+    max("tests/fuzz", 0, 1, 7),
     max("tests/harness", 0, 1, 10),
 ];
 
@@ -57,6 +57,26 @@ fn counts(package: &str) -> (Vec<String>, Prose) {
         counted = counted + prose::count(&read_file(&file));
     }
     (names, counted)
+}
+
+/// Words that no language has.
+const COINED: [&str; 2] = ["how-manieth", "how manieth"];
+
+/// Lines with one of [`COINED`]. It can only fall.
+const MAX_COINED: usize = 25;
+
+#[test]
+fn no_word_is_coined() {
+    let mut found = Vec::new();
+    for file in list_files(".", &[".rs", ".md", "openapi.json", ".js", ".html", ".toml"]) {
+        let this = file.ends_with("gates/vocabulary.rs");
+        for (at, line) in read_file(&file).lines().enumerate().filter(|_| !this) {
+            if COINED.iter().any(|word| line.to_lowercase().contains(word)) {
+                found.push(format!("{file}:{}", at + 1));
+            }
+        }
+    }
+    assert_eq!(found.len(), MAX_COINED, "{found:#?}");
 }
 
 #[test]
