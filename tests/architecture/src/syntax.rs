@@ -89,7 +89,7 @@ fn idents_of(tokens: TokenStream) -> Vec<Ident> {
     found
 }
 
-/// Attributes `#[allow(…)]` and `#![allow(…)]` of a source file, wherever they stand: the line, and
+/// Attributes `#[expect(…)]` and `#![expect(…)]` of a source file, wherever they stand: the line, and
 /// the words between the parentheses.
 pub fn allows(text: &str) -> Vec<(usize, Vec<String>)> {
     let mut found = Vec::new();

@@ -159,7 +159,7 @@ pub struct Ask<'a> {
 }
 
 impl Walk {
-    #[allow(clippy::disallowed_methods, reason = "plays a system outside")]
+    #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
     pub fn of(url: String, met: &Met) -> Walk {
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
         Walk { url, http, met: met.clone() }
