@@ -32,8 +32,8 @@ const SCRIPTS: [PageAsset; 8] = scripts!(
     "phone.js",
     "chat.js",
     "codes.js",
-    "make.js",
-    "api.js",
+    "dom.js",
+    "http.js",
     "language.js",
     "words.js"
 );

@@ -65,7 +65,8 @@ impl Delivery {
         }
     }
 
-    async fn say(mut self, verdict: Verdict) -> Result<(), crate::Unavailable> {
+    /// Tells the store the verdict.
+    pub(crate) async fn say(mut self, verdict: Verdict) -> Result<(), crate::Unavailable> {
         match self.handle.take() {
             Some(handle) => handle.say(verdict).await,
             None => Ok(()),

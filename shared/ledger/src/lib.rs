@@ -10,11 +10,21 @@ mod delivery;
 
 pub mod dead_letter;
 
+#[cfg(feature = "runners")]
+pub mod projection;
+#[cfg(feature = "runners")]
+pub mod worker;
+
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
 pub use delivery::{Acknowledge, Deliveries, Delivery, Verdict};
 pub use entry::{Entry, InvalidSubject, Position, Recorded, Subject};
+
+#[cfg(feature = "runners")]
+pub use projection::{Follower, Projection};
+#[cfg(feature = "runners")]
+pub use worker::{Handler, Worker};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;

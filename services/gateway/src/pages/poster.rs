@@ -1,15 +1,49 @@
-//! Posters for the doors of queues: one sheet of A4 each, drawn here and whole without any script.
+//! Posters for the doors of queues: one sheet of A4 each, complete without any script.
 
-use super::refused;
+use super::{html, refused};
 use crate::http::api::doors::permanent_code;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::Door;
 use crate::scan::qr;
+use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::Response;
 
-pub(super) const PAGE: &str = include_str!("poster.html");
-pub(super) const SHEET: &str = include_str!("poster-sheet.html");
+/// Page of posters.
+#[derive(Template)]
+#[template(path = "pages/poster/poster.html")]
+pub(super) struct Poster {
+    pub(super) sheets: Vec<Sheet>,
+}
+
+/// Poster of one queue.
+pub(super) struct Sheet {
+    pub(super) site: String,
+    pub(super) queue: String,
+    /// The code to scan, as SVG.
+    pub(super) code: String,
+    /// Site and queue as in addresses, in small letters at the foot.
+    pub(super) path: String,
+}
+
+impl Sheet {
+    /// Class of the queue's name by its length.
+    fn length(&self) -> &'static str {
+        match self.queue.chars().count() {
+            0..=6 => "short",
+            7..=12 => "middle",
+            _ => "long",
+        }
+    }
+
+    fn site_language(&self) -> &'static str {
+        language(&self.site)
+    }
+
+    fn queue_language(&self) -> &'static str {
+        language(&self.queue)
+    }
+}
 
 /// `GET /poster/{site}`: a sheet for every queue of the site.
 pub(super) async fn all(State(door): State<Door>, Path(site): Path<String>) -> Response {
@@ -32,17 +66,17 @@ pub(super) async fn one(
 }
 
 async fn page(door: &Door, site: &str, queues: &[String]) -> Response {
-    let mut sheets = String::new();
+    let mut sheets = Vec::new();
     for queue in queues {
         match sheet(door, site, queue).await {
-            Ok(sheet) => sheets.push_str(&sheet),
+            Ok(sheet) => sheets.push(sheet),
             Err(problem) => return refused(&problem),
         }
     }
-    Html(PAGE.replace("{sheets}", &sheets)).into_response()
+    html(&Poster { sheets })
 }
 
-async fn sheet(door: &Door, site: &str, queue: &str) -> Result<String, Problem> {
+async fn sheet(door: &Door, site: &str, queue: &str) -> Result<Sheet, Problem> {
     let code = permanent_code(door, site, queue).await?;
     let book = door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let rules = book.rules.queues.iter().find(|(id, _)| id.as_str() == queue);
@@ -51,53 +85,17 @@ async fn sheet(door: &Door, site: &str, queue: &str) -> Result<String, Problem> 
         tracing::error!(%error, "WeChat's address for a code cannot be drawn");
         Problem::new(&refusals::WECHAT_UNAVAILABLE)
     })?;
-    Ok(filled(&book.facts.name, &rules.name, &drawn, &format!("{site}/{queue}")))
+    Ok(Sheet {
+        site: book.facts.name.to_string(),
+        queue: rules.name.to_string(),
+        code: drawn,
+        path: format!("{site}/{queue}"),
+    })
 }
 
-fn filled(site: &str, queue: &str, code: &str, place: &str) -> String {
-    let length = match queue.chars().count() {
-        0..=6 => "short",
-        7..=12 => "middle",
-        _ => "long",
-    };
-    // In one pass, so that a name that looks like a place to fill is only a name.
-    let mut sheet = String::new();
-    for (i, part) in SHEET.split(['{', '}']).enumerate() {
-        match (i % 2, part) {
-            (1, "site") => sheet.push_str(&escaped(site)),
-            (1, "site-language") => sheet.push_str(tongue(site)),
-            (1, "queue-language") => sheet.push_str(tongue(queue)),
-            (1, "queue") => sheet.push_str(&escaped(queue)),
-            (1, "length") => sheet.push_str(length),
-            (1, "code") => sheet.push_str(code),
-            (1, "place") => sheet.push_str(&escaped(place)),
-            _ => sheet.push_str(part),
-        }
-    }
-    sheet
-}
-
-/// The language of a name that somebody gave, as far as it can be seen.
-fn tongue(name: &str) -> &'static str {
-    match name.chars().any(|c| ('\u{3400}'..='\u{9fff}').contains(&c)) {
-        true => "zh-CN",
-        false => "en",
-    }
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
+/// Language of a name that somebody gave, as far as its letters show it.
+fn language(name: &str) -> &'static str {
+    if name.chars().any(|c| ('\u{3400}'..='\u{9fff}').contains(&c)) { "zh-CN" } else { "en" }
 }
 
 #[cfg(test)]
@@ -106,11 +104,20 @@ mod tests {
 
     #[test]
     fn a_sheet_is_filled_and_names_are_only_names() {
-        let sheet = filled("<b>阿&强", "{code}", "<svg/>", "hall/a");
-        assert!(sheet.contains("&lt;b&gt;阿&amp;强") && sheet.contains("{code}"), "{sheet}");
-        assert_eq!(sheet.matches("<svg/>").count(), 1);
-        for place in ["{site}", "{queue}", "{length}", "{place}", "{site-language}"] {
-            assert!(SHEET.contains(place) && !sheet.contains(place), "{place}");
+        let sheet = Sheet {
+            site: "<b>阿&强".to_owned(),
+            queue: "{{ sheet.code }}".to_owned(),
+            code: "<svg/>".to_owned(),
+            path: "hall/a".to_owned(),
+        };
+        let page = Poster { sheets: vec![sheet] }.render().unwrap();
+        assert!(
+            page.contains("&#60;b&#62;阿&#38;强") && page.contains("{{ sheet.code }}"),
+            "{page}"
+        );
+        assert_eq!(page.matches("<svg/>").count(), 1);
+        for filled in ["lang=\"zh-CN\">&#60;b", "class=\"long\" lang=\"en\"", ">hall/a</i>"] {
+            assert!(page.contains(filled), "{filled}");
         }
     }
 }

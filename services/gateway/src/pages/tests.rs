@@ -1,67 +1,123 @@
-//! What must hold of the pages' files as they lie there: nothing missing, nothing heavy, every word
-//! in both languages.
+//! Checks of the pages' files: nothing missing, nothing heavy, every text in both languages.
 
+use super::assets::{ASSETS, Asset};
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Bytes that a page may take to load, with all it refers to: on a customer's phone, and where somebody
 /// works with it all day.
 const LIGHT: usize = 60_000;
 const WORKED_WITH: usize = 120_000;
 
-const PAGES: [(&str, usize); 12] = [
-    (INDEX, LIGHT),
-    (KIOSK, LIGHT),
-    (BOARD, LIGHT),
-    (CONSOLE, WORKED_WITH),
-    (MANAGE, WORKED_WITH),
-    (SLIP, LIGHT),
-    (TICKET, LIGHT),
-    (LOGIN, LIGHT),
-    (ME, LIGHT),
-    (REFUSED, LIGHT),
-    (poster::PAGE, LIGHT),
-    (poster::SHEET, LIGHT),
-];
+/// Calls that take a key first.
+const CALLS: [&str; 3] = ["textElement('", "translation('", "translations('"];
 
-fn asset_named(name: &str) -> &'static Asset {
-    let found = ASSETS.iter().find(|asset| asset.name == name);
-    found.unwrap_or_else(|| panic!("{name} is not served"))
+/// Every page as it is served, with its limit of weight.
+fn pages() -> Vec<(String, usize)> {
+    let refused = Refused { zh: "没有", en: "No" };
+    let sheet = poster::Sheet {
+        site: "大厅".to_owned(),
+        queue: "综合业务".to_owned(),
+        code: "<svg/>".to_owned(),
+        path: "hall/general".to_owned(),
+    };
+    let poster = poster::Poster { sheets: vec![sheet] };
+    vec![
+        (Index.render().unwrap(), LIGHT),
+        (Kiosk.render().unwrap(), LIGHT),
+        (Board.render().unwrap(), LIGHT),
+        (Console.render().unwrap(), WORKED_WITH),
+        (Manage.render().unwrap(), WORKED_WITH),
+        (Slip.render().unwrap(), LIGHT),
+        (Ticket.render().unwrap(), LIGHT),
+        (Login.render().unwrap(), LIGHT),
+        (Me.render().unwrap(), LIGHT),
+        (refused.render().unwrap(), LIGHT),
+        (poster.render().unwrap(), LIGHT),
+    ]
 }
 
-/// What stands between two marks, everywhere.
+fn asset_at(path: &str) -> &'static Asset {
+    let found = ASSETS.iter().find(|asset| asset.path == path);
+    found.unwrap_or_else(|| panic!("{path} is not served"))
+}
+
+/// The texts between two marks.
 fn between<'a>(text: &'a str, before: &'a str, after: char) -> impl Iterator<Item = &'a str> {
     text.split(before).skip(1).map(move |rest| rest.split(after).next().unwrap())
 }
 
+/// The path of a file that another one imports.
+fn resolve(from: &str, import: &str) -> String {
+    let mut parts: Vec<_> = from.split('/').collect();
+    parts.pop();
+    for part in import.split('/') {
+        match part {
+            "." => {}
+            ".." => _ = parts.pop(),
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
+}
+
+/// The paths that a script imports at once.
+fn imports(asset: &Asset) -> Vec<String> {
+    let code = asset.body.lines().filter(|line| !line.trim_start().starts_with(['/', '*']));
+    let from = code.filter(|line| line.starts_with("import ") || line.starts_with("} from "));
+    let names = from.flat_map(|line| between(line, "'.", '\''));
+    names.map(|name| resolve(asset.path, &format!(".{name}"))).collect()
+}
+
 #[test]
 fn pages_refer_only_to_what_is_served_and_are_light() {
-    for (page, light) in PAGES {
+    for (page, light) in pages() {
         let mut found = BTreeSet::new();
-        let mut open: Vec<_> = between(page, "/assets/", '"').collect();
-        while let Some(name) = open.pop() {
-            if found.insert(name) {
-                let body = asset_named(name).body;
-                open.extend(between(body, "from './", '\'').chain(between(
-                    body,
-                    "import './",
-                    '\'',
-                )));
+        let mut open: Vec<_> = between(&page, "/assets/", '"').map(str::to_owned).collect();
+        while let Some(path) = open.pop() {
+            if found.insert(path.clone()) {
+                open.extend(imports(asset_at(&path)));
             }
         }
-        let weight = found.iter().map(|name| asset_named(name).body.len()).sum::<usize>();
+        let weight = found.iter().map(|path| asset_at(path).body.len()).sum::<usize>();
         assert!(page.len() + weight < light, "{weight} bytes: {found:?}");
         let loose = page.contains("<script>") || page.contains(" style=");
         assert!(!loose, "not for a strict policy");
     }
 }
 
-/// Whether a file is a table of words.
-fn is_table(asset: &Asset) -> bool {
-    asset.name.ends_with("words.js")
+#[test]
+fn every_file_beside_the_pages_is_served_and_what_a_script_imports_later_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+    let mut folders = vec![root.clone()];
+    let mut files = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "js" || ending == "css") {
+                files.insert(path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    let served: BTreeSet<_> = ASSETS.iter().map(|asset| asset.path.to_owned()).collect();
+    assert_eq!(files, served);
+    let manage = asset_at("pages/manage/manage.js");
+    let modules: Vec<_> = between(manage.body, ": './", '\'').collect();
+    assert!(modules.len() > 5, "{modules:?}");
+    for module in modules {
+        asset_at(&format!("pages/manage/{module}"));
+    }
 }
 
-/// The tables of words: each key with its text in Chinese and in English.
+/// Tells whether a file is a table of texts.
+fn is_table(asset: &Asset) -> bool {
+    asset.path.ends_with("words.js")
+}
+
+/// The tables of texts: each key with its text in Chinese and in English.
 fn words() -> BTreeMap<&'static str, [&'static str; 2]> {
     let lines = ASSETS.iter().filter(|asset| is_table(asset)).flat_map(|table| table.body.lines());
     let lines = lines.filter(|line| line.starts_with("  '"));
@@ -88,21 +144,23 @@ fn every_word_is_there_in_both_languages_and_is_used() {
         let [in_zh, in_en] = [zh, en].map(|text| between(text, "{", '}').collect::<BTreeSet<_>>());
         assert_eq!(in_zh, in_en, "{key} is filled in differently");
     }
-    let scripts = ASSETS.iter().filter(|asset| asset.name.ends_with(".js"));
+    let scripts = ASSETS.iter().filter(|asset| asset.path.ends_with(".js"));
     let scripts: Vec<_> = scripts.filter(|asset| !is_table(asset)).collect();
     let mut texts = String::new();
     for asset in &scripts {
-        texts.push_str(asset.body);
+        // A call's arguments may stand on lines of their own.
+        let words: Vec<_> = asset.body.split_whitespace().collect();
+        texts.push_str(&words.join(" ").replace("( ", "("));
     }
-    for (page, _) in PAGES {
+    for (page, _) in pages() {
         for attribute in ["data-word=\"", "data-label=\"", "data-alt=\""] {
-            for key in between(page, attribute, '"') {
+            for key in between(&page, attribute, '"') {
                 assert!(table.contains_key(key), "a page wants {key}");
                 texts.push_str(&format!("'{key}'"));
             }
         }
     }
-    for key in between(&texts, "said('", '\'').chain(between(&texts, "pair('", '\'')) {
+    for key in CALLS.into_iter().flat_map(|call| between(&texts, call, '\'')) {
         assert!(table.contains_key(key), "a script wants {key}");
     }
     // Keys that scripts put together end in what varies.
@@ -119,28 +177,27 @@ fn every_word_is_there_in_both_languages_and_is_used() {
 #[test]
 fn what_a_poster_says_without_a_script_is_what_the_table_says() {
     let table = words();
-    let mut said = 0;
-    for page in [poster::PAGE, poster::SHEET] {
-        for rest in page.split("data-word=\"").skip(1) {
-            let (key, rest) = rest.split_once('"').unwrap();
-            let text = rest.split_once('>').unwrap().1;
-            let (zh, text) = text.split_once(" <small lang=\"en\">").unwrap();
-            let (en, _) = text.split_once("</small>").unwrap();
-            assert_eq!(table[key], [zh, en], "{key}");
-            said += 1;
-        }
+    let mut checked = 0;
+    let (poster, _) = pages().pop().expect("the poster is the last one");
+    for rest in poster.split("data-word=\"").skip(1) {
+        let (key, rest) = rest.split_once('"').unwrap();
+        let text = rest.split_once('>').unwrap().1;
+        let (zh, text) = text.split_once(" <small lang=\"en\">").unwrap();
+        let (en, _) = text.split_once("</small>").unwrap();
+        assert_eq!(table[key], [zh, en], "{key}");
+        checked += 1;
     }
-    assert!(said > 5, "{said}");
+    assert!(checked > 5, "{checked}");
 }
 
 #[test]
 fn scripts_have_no_words_of_their_own() {
     // Chinese digits are how a number sounds, 排号 is a name.
     let sounds = ["零一二三四五六七八九", "'幺'", "\"A零一二\"", "排号 paihao"];
-    for asset in ASSETS.iter().filter(|a| a.name.ends_with(".js") && !is_table(a)) {
+    for asset in ASSETS.iter().filter(|a| a.path.ends_with(".js") && !is_table(a)) {
         for line in asset.body.lines() {
             let known = sounds.iter().any(|sound| line.contains(sound));
-            assert!(known || !is_chinese(line), "{}: {line}", asset.name);
+            assert!(known || !is_chinese(line), "{}: {line}", asset.path);
         }
     }
 }

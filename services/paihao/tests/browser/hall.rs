@@ -253,7 +253,7 @@ return { shown: document.getElementById('clock').textContent.slice(0, 2), shangh
 
 const SPOKEN_TEXT_SCRIPT: &str = "
 const given = arguments;
-return import('/assets/voice.js').then(voice => voice.sentence(...given));";
+return import('/assets/pages/board/speech.js').then(voice => voice.sentence(...given));";
 
 /// The page is told that its first code ends in eight seconds.
 const SHORT_CODE_SCRIPT: &str = "

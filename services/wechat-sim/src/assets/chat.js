@@ -1,47 +1,99 @@
-// The lines of a chat: what was sent, replies, cards, and what WeChat itself says.
-import { clock, make } from './make.js';
-import { said, tongue } from './language.js';
+// Lines of a chat: messages sent, replies, cards, and notes of WeChat itself.
+import { formatTime, createElement } from './dom.js';
+import { textElement, languageOf } from './language.js';
 
-/** A reply's text; of markup it may hold links only, as in WeChat. */
-function rich(text) {
+/** Text of a reply; of markup it may hold links only, as in WeChat. */
+function linkedText(text) {
   const parts = [];
   const link = /<a\s+href="(https?:[^"]+)"[^>]*>([^<]*)<\/a>/g;
   let from = 0;
   for (const found of text.matchAll(link)) {
     parts.push(text.slice(from, found.index));
-    parts.push(make('a', { href: found[1], target: '_blank', rel: 'noopener' }, found[2]));
+    parts.push(createElement('a', { href: found[1], target: '_blank', rel: 'noopener' }, found[2]));
     from = found.index + found[0].length;
   }
   parts.push(text.slice(from));
   return parts;
 }
 
-const safe = url => (/^https?:/.test(url) ? url : null);
-const bubble = (text, parts) => make('p', { class: 'bubble', lang: tongue(text) }, parts);
-const written = (tag, text) => make(tag, { lang: tongue(text) }, text);
+const safeUrl = url => (/^https?:/.test(url) ? url : null);
+const bubbleElement = (text, parts) =>
+  createElement('p', { class: 'bubble', lang: languageOf(text) }, parts);
+const languageElement = (tag, text) => createElement(tag, { lang: languageOf(text) }, text);
 
-/** The face of a phone's owner, or of the account. */
-export const face = (name, color) => make('span', { class: `face ${color}`, 'aria-hidden': 'true', lang: tongue(name) }, name[0]);
+/** Face of a phone's owner, or of the account. */
+export const faceElement = (name, color) =>
+  createElement(
+    'span',
+    { class: `face ${color}`, 'aria-hidden': 'true', lang: languageOf(name) },
+    name[0],
+  );
 
-/** One line, as it stands in this phone. */
-export function draw(line, phone, account) {
-  const when = make('time', { datetime: new Date(line.at).toISOString() }, clock(line.at));
+/** Renders one line of a phone's chat. */
+export function renderLine(line, phone, account) {
+  const when = createElement(
+    'time',
+    { datetime: new Date(line.at).toISOString() },
+    formatTime(line.at),
+  );
   switch (line.kind) {
     case 'sent':
-      return make('div', { class: 'row mine' }, make('div', {}, bubble(line.text, line.text), when), face(phone.name, phone.color));
+      return createElement(
+        'div',
+        { class: 'row mine' },
+        createElement('div', {}, bubbleElement(line.text, line.text), when),
+        faceElement(phone.name, phone.color),
+      );
     case 'reply':
     case 'service':
-      return make('div', { class: 'row' }, face(account.name, 'account'), make('div', {}, bubble(line.text, rich(line.text)), when));
+      return createElement(
+        'div',
+        { class: 'row' },
+        faceElement(account.name, 'account'),
+        createElement('div', {}, bubbleElement(line.text, linkedText(line.text)), when),
+      );
     case 'notice':
     case 'card':
-      return make('div', { class: 'card' },
-        written('h3', line.title),
-        make('dl', {}, line.fields.map(([label, value]) => make('div', {}, written('dt', label), make('dd', { lang: tongue(value), translate: 'no' }, value)))),
-        line.message?.url && make('a', { href: safe(line.message.url), target: '_blank', rel: 'noopener' }, said('details'), make('span', { 'aria-hidden': 'true' }, '›')),
-        when);
+      return createElement(
+        'div',
+        { class: 'card' },
+        languageElement('h3', line.title),
+        createElement(
+          'dl',
+          {},
+          line.fields.map(([label, value]) =>
+            createElement(
+              'div',
+              {},
+              languageElement('dt', label),
+              createElement('dd', { lang: languageOf(value), translate: 'no' }, value),
+            ),
+          ),
+        ),
+        line.message?.url &&
+          createElement(
+            'a',
+            { href: safeUrl(line.message.url), target: '_blank', rel: 'noopener' },
+            textElement('details'),
+            createElement('span', { 'aria-hidden': 'true' }, '›'),
+          ),
+        when,
+      );
     case 'failure':
-      return make('p', { class: 'note failure', lang: tongue(line.text) }, line.text, make('br'), make('small', { lang: tongue(line.reason) }, `（${line.reason}）`));
+      return createElement(
+        'p',
+        { class: 'note failure', lang: languageOf(line.text) },
+        line.text,
+        createElement('br'),
+        createElement('small', { lang: languageOf(line.reason) }, `（${line.reason}）`),
+      );
     default:
-      return make('p', { class: 'note', lang: tongue(line.text) }, line.text, ' ', when);
+      return createElement(
+        'p',
+        { class: 'note', lang: languageOf(line.text) },
+        line.text,
+        ' ',
+        when,
+      );
   }
 }

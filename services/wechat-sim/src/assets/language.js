@@ -1,63 +1,108 @@
-// Two languages at once: the one that leads, and the other beside it, smaller, where there is room.
+// Two languages: the leading one, and the other beside it, smaller, where there is room.
 import { WORDS } from './words.js';
 
 const TAGS = ['zh-CN', 'en'];
-const KEPT = 'wechat-sim-language';
-const wished = new URLSearchParams(location.search).get('lang') || localStorage.getItem(KEPT) || navigator.language;
-let leads = /^zh/i.test(wished) ? 0 : 1;
+const STORAGE_KEY = 'wechat-sim-language';
+const wantedLanguage =
+  new URLSearchParams(location.search).get('lang') ||
+  localStorage.getItem(STORAGE_KEY) ||
+  navigator.language;
+let leading = /^zh/i.test(wantedLanguage) ? 0 : 1;
 
-const pair = (key, values) => WORDS[key].map(text => text.replace(/\{(\w+)\}/g, (_, name) => values[name]));
+/** Functions that render the texts of an element. */
+const RENDERERS = new WeakMap();
 
-/** The language of a text that somebody wrote, as far as it shows. */
-export const tongue = text => (/[\u3400-\u9fff]/.test(text) ? TAGS[0] : TAGS[1]);
+const translations = (key, values) =>
+  WORDS[key].map(text => text.replace(/\{(\w+)\}/g, (_, name) => values[name]));
 
-/** What an element does when the page turns to the other language, each thing by its name. */
-function turning(element, name, turn) {
-  element.turns = { ...element.turns, [name]: turn };
-  element.toggleAttribute('data-turns', true);
-  turn();
+/**
+ * Language of a text that somebody wrote, as far as its letters show it.
+ * @param {string} text
+ */
+export const languageOf = text => (/[\u3400-\u9fff]/.test(text) ? TAGS[0] : TAGS[1]);
+
+/**
+ * Renders a part of an element now and at every switch of the language.
+ * @template {HTMLElement} E
+ * @param {E} element
+ * @param {string} name of the part
+ * @param {() => void} render
+ * @returns {E}
+ */
+function onLanguageChange(element, name, render) {
+  const renderers = RENDERERS.get(element) || {};
+  RENDERERS.set(element, { ...renderers, [name]: render });
+  element.toggleAttribute('data-translated', true);
+  render();
   return element;
 }
 
-/** Says something in an element, in both languages; `alone`, in the leading one only. */
-export function say(element, key, values = {}, alone = false) {
-  const both = pair(key, values);
-  return turning(element, 'text', () => {
+/**
+ * Shows a text in an element, in both languages; `alone`, in the leading one only.
+ * @template {HTMLElement} E
+ * @param {E} element
+ * @param {string} key
+ * @param {Record<string, unknown>} values
+ * @returns {E}
+ */
+export function setText(element, key, values = {}, alone = false) {
+  const both = translations(key, values);
+  return onLanguageChange(element, 'text', () => {
     const other = document.createElement('small');
-    other.lang = TAGS[1 - leads];
-    other.textContent = both[1 - leads];
-    element.lang = TAGS[leads];
-    element.replaceChildren(both[leads], ...(alone ? [] : [' ', other]));
+    other.lang = TAGS[1 - leading];
+    other.textContent = both[1 - leading];
+    element.lang = TAGS[leading];
+    element.replaceChildren(both[leading], ...(alone ? [] : [' ', other]));
   });
 }
 
-/** The same as an element of its own. */
-export const said = (key, values, tag = 'span') => say(document.createElement(tag), key, values);
-export const saidAlone = (key, values, tag = 'span') => say(document.createElement(tag), key, values, true);
+/** A text in both languages as an element of its own. */
+export const textElement = (key, values, tag = 'span') =>
+  setText(document.createElement(tag), key, values);
+/** A text in the leading language as an element of its own. */
+export const leadingTextElement = (key, values, tag = 'span') =>
+  setText(document.createElement(tag), key, values, true);
 
-/** Gives an element an attribute in the leading language: its name for ears, if not told otherwise. */
-export function named(element, key, values = {}, attribute = 'aria-label') {
-  const both = pair(key, values);
-  return turning(element, attribute, () => element.setAttribute(attribute, both[leads]));
+/**
+ * Sets an attribute in the leading language: the accessible name, unless another is given.
+ * @template {HTMLElement} E
+ * @param {E} element
+ * @param {string} key
+ * @param {Record<string, unknown>} values
+ * @returns {E}
+ */
+export function setLabel(element, key, values = {}, attribute = 'aria-label') {
+  const both = translations(key, values);
+  return onLanguageChange(element, attribute, () => element.setAttribute(attribute, both[leading]));
 }
 
-function turn() {
-  document.documentElement.lang = TAGS[leads];
-  document.title = [leads, 1 - leads].map(place => WORDS.title[place]).join(' · ');
-  for (const element of document.querySelectorAll('[data-turns]')) Object.values(element.turns).forEach(turn => turn());
+function renderPage() {
+  document.documentElement.lang = TAGS[leading];
+  document.title = [leading, 1 - leading].map(index => WORDS.title[index]).join(' · ');
+  for (const element of document.querySelectorAll('[data-translated]')) {
+    for (const render of Object.values(RENDERERS.get(element) || {})) render();
+  }
   const button = document.getElementById('language');
-  button.lang = TAGS[1 - leads];
-  button.textContent = WORDS['language.other'][1 - leads];
+  button.lang = TAGS[1 - leading];
+  button.textContent = WORDS['language.other'][1 - leading];
 }
 
-/** Puts the page's own words in, and lets its button turn them over. */
-export function begin() {
-  for (const element of document.querySelectorAll('[data-word]')) say(element, element.dataset.word);
-  for (const element of document.querySelectorAll('[data-label]')) named(element, element.dataset.label);
-  turn();
+/** @param {string} attribute */
+const elementsWith = attribute =>
+  /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(`[${attribute}]`));
+
+/** Renders the page's own texts, and switches the language by its button. */
+export function startLanguage() {
+  for (const element of elementsWith('data-word')) {
+    setText(element, element.dataset.word);
+  }
+  for (const element of elementsWith('data-label')) {
+    setLabel(element, element.dataset.label);
+  }
+  renderPage();
   document.getElementById('language').addEventListener('click', () => {
-    leads = 1 - leads;
-    localStorage.setItem(KEPT, TAGS[leads]);
-    turn();
+    leading = 1 - leading;
+    localStorage.setItem(STORAGE_KEY, TAGS[leading]);
+    renderPage();
   });
 }

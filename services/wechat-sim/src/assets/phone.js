@@ -1,20 +1,29 @@
-// One customer's phone: its chat, the codes it can scan, and what its owner taps.
-import { api } from './api.js';
-import { draw, face } from './chat.js';
-import { allCodes, codeOf, lifeOf, loadCodes, noCodes, pictureOf, rowOf } from './codes.js';
-import { named, said, saidAlone, say, tongue } from './language.js';
-import { clock, make } from './make.js';
+// Phone of one customer: its chat, the codes it can scan, and what its owner taps.
+import { callApi } from './http.js';
+import { renderLine, faceElement } from './chat.js';
+import {
+  allCodes,
+  findCode,
+  lifetimeElement,
+  loadCodes,
+  emptyElement,
+  codeImage,
+  codeRow,
+} from './codes.js';
+import { setLabel, textElement, leadingTextElement, setText, languageOf } from './language.js';
+import { formatTime, createElement } from './dom.js';
 
 const NAMES = ['小林', '阿珍', '老周', '小吴', '陈姐', '大刘', '小梅', '老何', '阿强', '小雨'];
-const DINGS = ['reply', 'service', 'notice', 'card', 'failure'];
+const ALERTING_KINDS = ['reply', 'service', 'notice', 'card', 'failure'];
 
-/** A phone; `hall` is what all of them share: the account, the chosen code, and who is looked at. */
+/** A phone; `hall` holds what all phones share: the account, the chosen code, the current phone. */
 export class Phone {
   constructor(index, hall) {
     this.hall = hall;
-    this.openid = 'oPaihaoPhone' + String(index + 1).padStart(16, '0');
-    this.name = NAMES[index] || `${NAMES[index % NAMES.length]} ${Math.floor(index / NAMES.length) + 1}`;
-    this.color = 'c' + (index % 6);
+    this.openid = `oPaihaoPhone${String(index + 1).padStart(16, '0')}`;
+    this.name =
+      NAMES[index] || `${NAMES[index % NAMES.length]} ${Math.floor(index / NAMES.length) + 1}`;
+    this.color = `c${index % 6}`;
     this.seen = 0;
     this.unread = 0;
     this.follows = false;
@@ -25,58 +34,130 @@ export class Phone {
 
   build() {
     const { name } = this;
-    this.empty = said('empty', {}, 'p');
+    this.empty = textElement('empty', {}, 'p');
     this.empty.className = 'empty';
-    this.chat = named(make('div', { class: 'chat', role: 'log', tabindex: 0 }, this.empty), 'chat', { name });
-    // A chat stays at its end also while it grows, shrinks, or is not shown at all.
-    this.chat.addEventListener('scroll', () => { this.atEnd = this.chat.scrollHeight - this.chat.scrollTop - this.chat.clientHeight < 80; });
+    this.chat = setLabel(
+      createElement('div', { class: 'chat', role: 'log', tabindex: 0 }, this.empty),
+      'chat',
+      { name },
+    );
+    // A chat stays at its end while it grows, shrinks, or is hidden.
+    this.chat.addEventListener('scroll', () => {
+      this.atEnd = this.chat.scrollHeight - this.chat.scrollTop - this.chat.clientHeight < 80;
+    });
     new ResizeObserver(() => this.atEnd && this.toEnd()).observe(this.chat);
-    this.input = make('input', { type: 'text', maxlength: 300 });
-    this.sendButton = say(make('button', { class: 'send' }), 'send', {}, true);
-    this.write = make('form', { class: 'write', onsubmit: event => this.send(event) }, this.input, this.sendButton);
-    this.leave = make('button', { type: 'button', class: 'leave', onclick: () => this.toggleFollow() });
-    this.scanButton = make('button', { type: 'button', class: 'scan', onclick: () => this.openSheet() },
-      make('span', { class: 'mark', 'aria-hidden': 'true' }), said('scan'));
-    this.pick = make('div', { class: 'pick', hidden: true });
+    this.input = createElement('input', { type: 'text', maxlength: 300 });
+    this.sendButton = setText(createElement('button', { class: 'send' }), 'send', {}, true);
+    this.write = createElement(
+      'form',
+      { class: 'write', onsubmit: event => this.send(event) },
+      this.input,
+      this.sendButton,
+    );
+    this.leave = createElement('button', {
+      type: 'button',
+      class: 'leave',
+      onclick: () => this.toggleFollow(),
+    });
+    this.scanButton = createElement(
+      'button',
+      { type: 'button', class: 'scan', onclick: () => this.openSheet() },
+      createElement('span', { class: 'mark', 'aria-hidden': 'true' }),
+      textElement('scan'),
+    );
+    this.pick = createElement('div', { class: 'pick', hidden: true });
     this.buildSheet();
-    this.state = saidAlone('stranger');
+    this.state = leadingTextElement('stranger');
     this.state.className = 'state';
-    this.account = make('strong');
-    this.element = named(make('article', { class: 'phone', id: this.openid },
-      make('h2', { class: 'owner', lang: tongue(name) }, face(name, this.color), name),
-      make('div', { class: 'frame' },
-        make('div', { class: 'bar' }, make('time', { class: 'now' }, clock(Date.now())), make('span', { class: 'signal', 'aria-hidden': 'true' }, '5G ▮')),
-        make('div', { class: 'head' }, this.account, this.state, this.leave),
-        this.chat, this.pick,
-        make('div', { class: 'foot' }, this.write, this.scanButton),
-        this.sheet)), 'phone', { name });
-    this.badge = make('b', { class: 'badge', hidden: true });
-    this.tab = make('button', { type: 'button', class: 'tab', lang: tongue(name), onclick: () => this.hall.look(this) },
-      face(name, this.color), make('span', {}, name), this.badge);
+    this.account = createElement('strong');
+    this.element = setLabel(
+      createElement(
+        'article',
+        { class: 'phone', id: this.openid },
+        createElement(
+          'h2',
+          { class: 'owner', lang: languageOf(name) },
+          faceElement(name, this.color),
+          name,
+        ),
+        createElement(
+          'div',
+          { class: 'frame' },
+          createElement(
+            'div',
+            { class: 'bar' },
+            createElement('time', { class: 'now' }, formatTime(Date.now())),
+            createElement('span', { class: 'signal', 'aria-hidden': 'true' }, '5G ▮'),
+          ),
+          createElement('div', { class: 'head' }, this.account, this.state, this.leave),
+          this.chat,
+          this.pick,
+          createElement('div', { class: 'foot' }, this.write, this.scanButton),
+          this.sheet,
+        ),
+      ),
+      'phone',
+      { name },
+    );
+    this.badge = createElement('b', { class: 'badge', hidden: true });
+    this.tab = createElement(
+      'button',
+      {
+        type: 'button',
+        class: 'tab',
+        lang: languageOf(name),
+        onclick: () => this.hall.select(this),
+      },
+      faceElement(name, this.color),
+      createElement('span', {}, name),
+      this.badge,
+    );
     this.showFollow();
     this.showPick();
   }
 
   buildSheet() {
-    this.codeList = make('div', { class: 'codes' });
-    this.link = make('input', { type: 'text', required: true });
-    for (const attribute of ['aria-label', 'placeholder']) named(this.link, 'link', {}, attribute);
-    this.sheet = named(make('section', { class: 'sheet', hidden: true },
-      make('div', { class: 'sheethead' }, said('codes', {}, 'strong'),
-        named(make('button', { type: 'button', class: 'close', onclick: () => this.closeSheet() }, '×'), 'close')),
-      this.codeList,
-      make('form', { class: 'paste', onsubmit: event => this.scanLink(event) },
-        this.link, say(make('button'), 'scan-link', {}, true))), 'codes');
+    this.codeList = createElement('div', { class: 'codes' });
+    this.link = createElement('input', { type: 'text', required: true });
+    for (const attribute of ['aria-label', 'placeholder'])
+      setLabel(this.link, 'link', {}, attribute);
+    this.sheet = setLabel(
+      createElement(
+        'section',
+        { class: 'sheet', hidden: true },
+        createElement(
+          'div',
+          { class: 'sheethead' },
+          textElement('codes', {}, 'strong'),
+          setLabel(
+            createElement(
+              'button',
+              { type: 'button', class: 'close', onclick: () => this.closeSheet() },
+              '×',
+            ),
+            'close',
+          ),
+        ),
+        this.codeList,
+        createElement(
+          'form',
+          { class: 'paste', onsubmit: event => this.scanLink(event) },
+          this.link,
+          setText(createElement('button'), 'scan-link', {}, true),
+        ),
+      ),
+      'codes',
+    );
   }
 
   async load() {
     const [lines, states] = await Promise.all([
-      api(`chat?openid=${this.openid}&after=${this.seen}`),
-      api(`people?openid=${this.openid}`),
+      callApi(`chat?openid=${this.openid}&after=${this.seen}`),
+      callApi(`people?openid=${this.openid}`),
     ]);
-    lines.forEach(line => this.add(line));
+    for (const line of lines) this.add(line);
     const state = states.find(state => state.appid === this.hall.account.appid);
-    this.follows = Boolean(state && state.follows);
+    this.follows = Boolean(state?.follows);
     this.showFollow();
   }
 
@@ -84,10 +165,10 @@ export class Phone {
     if (line.id <= this.seen) return;
     this.seen = line.id;
     this.empty.remove();
-    this.chat.append(draw(line, this, this.hall.account));
+    this.chat.append(renderLine(line, this, this.hall.account));
     if (this.atEnd || fresh) this.toEnd();
     if (!fresh) return;
-    if (DINGS.includes(line.kind)) {
+    if (ALERTING_KINDS.includes(line.kind)) {
       this.element.classList.remove('ding');
       requestAnimationFrame(() => this.element.classList.add('ding'));
       if (!this.element.classList.contains('current')) this.unread += 1;
@@ -101,7 +182,7 @@ export class Phone {
     this.chat.scrollTop = this.chat.scrollHeight;
   }
 
-  /** Whether this is the phone that is looked at where there is room for one only. */
+  /** Marks the current phone, the only one that a narrow screen shows. */
   showCurrent(current) {
     this.element.classList.toggle('current', current);
     this.tab.setAttribute('aria-pressed', current);
@@ -111,16 +192,18 @@ export class Phone {
 
   showBadge() {
     this.badge.hidden = this.unread === 0;
-    this.badge.textContent = this.unread;
+    this.badge.textContent = String(this.unread);
   }
 
   showFollow() {
     const { name } = this.hall.account;
     this.account.textContent = name;
-    this.account.lang = tongue(name);
+    this.account.lang = languageOf(name);
     this.state.hidden = this.follows;
-    say(this.leave, this.follows ? 'unfollow' : 'follow');
-    for (const attribute of ['aria-label', 'placeholder']) named(this.input, this.follows ? 'message' : 'muted', {}, attribute);
+    setText(this.leave, this.follows ? 'unfollow' : 'follow');
+    for (const attribute of ['aria-label', 'placeholder']) {
+      setLabel(this.input, this.follows ? 'message' : 'muted', {}, attribute);
+    }
     this.input.disabled = !this.follows;
     this.sendButton.disabled = !this.follows;
   }
@@ -139,10 +222,10 @@ export class Phone {
     if (this.busy) return;
     this.showBusy(true);
     try {
-      await api(path, { openid: this.openid, ...body });
+      await callApi(path, { openid: this.openid, ...body });
       await this.load();
     } catch {
-      const note = said('failed', {}, 'p');
+      const note = textElement('failed', {}, 'p');
       note.className = 'note failure';
       this.chat.append(note);
     } finally {
@@ -174,7 +257,10 @@ export class Phone {
     this.sheet.hidden = false;
     this.showSheet();
     this.sheet.querySelector('button').focus();
-    loadCodes().then(() => this.showSheet(), () => {});
+    loadCodes().then(
+      () => this.showSheet(),
+      () => {},
+    );
   }
 
   closeSheet() {
@@ -185,29 +271,59 @@ export class Phone {
 
   showSheet() {
     if (this.sheet.hidden) return;
-    // Only the list is drawn anew: somebody may be writing below it.
-    const rows = allCodes().map(code => rowOf(code, this.hall.chosen, () => this.scan({ ticket: code.ticket })));
-    this.codeList.replaceChildren(...(rows.length ? rows : [noCodes()]));
+    // The form below the list is not replaced: somebody may be writing there.
+    const rows = allCodes().map(code =>
+      codeRow(code, this.hall.chosen, () => this.scan({ ticket: code.ticket })),
+    );
+    this.codeList.replaceChildren(...(rows.length ? rows : [emptyElement()]));
   }
 
-  /** The code that the page was opened with, ready to be scanned. */
+  /** Shows the code that the page was opened with, ready to be scanned. */
   showPick() {
     const { chosen } = this.hall;
     this.pick.hidden = !chosen;
     if (!chosen) return;
-    const code = codeOf(chosen);
+    const code = findCode(chosen);
     this.pick.replaceChildren(
-      code ? pictureOf(code) : make('span', { class: 'nopicture', 'aria-hidden': 'true' }, '?'),
-      make('span', { class: 'what' }, saidAlone(code ? 'chosen' : 'chosen-link', {}, 'strong'), code && lifeOf(code)),
-      say(make('button', { type: 'button', class: 'go', onclick: () => this.scan({ url: chosen }) }), 'scan-this', {}, true),
-      named(make('button', { type: 'button', class: 'close', onclick: () => this.hall.choose(null) }, '×'), 'dismiss'));
+      code
+        ? codeImage(code)
+        : createElement('span', { class: 'nopicture', 'aria-hidden': 'true' }, '?'),
+      createElement(
+        'span',
+        { class: 'what' },
+        leadingTextElement(code ? 'chosen' : 'chosen-link', {}, 'strong'),
+        code && lifetimeElement(code),
+      ),
+      setText(
+        createElement('button', {
+          type: 'button',
+          class: 'go',
+          onclick: () => this.scan({ url: chosen }),
+        }),
+        'scan-this',
+        {},
+        true,
+      ),
+      setLabel(
+        createElement(
+          'button',
+          { type: 'button', class: 'close', onclick: () => this.hall.choose(null) },
+          '×',
+        ),
+        'dismiss',
+      ),
+    );
   }
 
-  /** What goes on by itself: the clock, and what is left of codes. */
+  /** Updates the clock, and the lifetimes of codes. */
   tick() {
-    this.element.querySelector('.now').textContent = clock(Date.now());
-    if (!this.sheet.hidden) for (const row of this.codeList.querySelectorAll('.code')) row.tick();
-    const code = codeOf(this.hall.chosen);
-    if (code) this.pick.querySelector('.life')?.replaceWith(lifeOf(code));
+    this.element.querySelector('.now').textContent = formatTime(Date.now());
+    if (!this.sheet.hidden) {
+      /** @type {any[]} */
+      const rows = [...this.codeList.querySelectorAll('.code')];
+      for (const row of rows) row.tick();
+    }
+    const code = findCode(this.hall.chosen);
+    if (code) this.pick.querySelector('.life')?.replaceWith(lifetimeElement(code));
   }
 }

@@ -1,4 +1,4 @@
-// Every word of the page, in both languages: [中文, English].
+// Texts of the page in both languages: Chinese, English.
 export const WORDS = {
   'title': ['模拟手机', 'Customers’ phones'],
   'hint': ['每一部手机都是一位顾客。点「扫一扫」，扫描其他页面上的二维码。', 'Each phone is a customer. Tap scan, and scan a code shown on another page.'],

@@ -56,7 +56,8 @@ async fn a_site_that_comes_later_has_the_line_that_others_wrote() {
     let (ledger, _folder) = ledger(&clock);
     let with = replica(ledger.clone(), &clock).await;
     let without =
-        crate::support::replica::replica_of(&DeploymentSettings::default(), ledger.clone(), &clock).await;
+        crate::support::replica::replica_of(&DeploymentSettings::default(), ledger.clone(), &clock)
+            .await;
     let refused = without.submit("hall", take("ann")).await;
     assert_eq!(refused, Err(SubmitError::UnknownSite));
     assert_eq!(number(with.submit("hall", take("ann")).await), "A001");

@@ -1,7 +1,7 @@
 //! A small day's figures are those that were reckoned by hand.
 
-use crate::support::door::{Gateway, Hall, read};
 use super::historian::{said, write};
+use crate::support::door::{Gateway, Hall, read};
 use crate::support::replica::{at, command, finish, take};
 use paihao_domain::{Act, CounterId, CounterTicket, TicketId};
 use reqwest::StatusCode;

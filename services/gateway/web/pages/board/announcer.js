@@ -1,0 +1,77 @@
+// Spoken announcements of the board: their languages, and the buttons that switch them on where a
+// browser stays silent until it is touched.
+/** @import { CallView, SiteView } from '../../shared/types' */
+import { byId } from '../../shared/dom.js';
+import { translation } from '../../shared/language.js';
+import { SpeechQueue, sentence } from './speech.js';
+
+const STORAGE_KEY = 'paihao.board.voice';
+
+// ?voice=zh, en, zh,en (the default) or off; &one=yao reads 1 as yāo.
+const parameters = new URLSearchParams(location.search);
+const languages = (parameters.get('voice') || 'zh,en')
+  .split(',')
+  .filter(language => ['zh', 'en'].includes(language));
+const readsOneAsYao = parameters.get('one') === 'yao';
+const speech =
+  SpeechQueue.supported && languages.length ? new SpeechQueue(languages, onAudible) : null;
+
+/**
+ * Reads a call aloud, if the board speaks.
+ * @param {CallView} call
+ * @param {SiteView} site
+ */
+export function announceCall(call, site) {
+  if (!speech) return;
+  const queue = site.queues.find(({ id }) => id === call.queue);
+  speech.add(
+    Object.fromEntries(
+      languages.map(language => [language, sentence(call, queue, language, readsOneAsYao)]),
+    ),
+  );
+}
+
+/** @param {boolean} audible */
+function onAudible(audible) {
+  byId('unlock').hidden = audible || !speech?.enabled;
+}
+
+/** @param {boolean} enabled */
+function setEnabled(enabled) {
+  speech?.setEnabled(enabled);
+  byId('voice').setAttribute('aria-pressed', String(enabled));
+  byId('unlock').hidden = true;
+  try {
+    localStorage.setItem(STORAGE_KEY, enabled ? 'on' : 'off');
+  } catch {
+    /* a browser without storage */
+  }
+}
+
+function storedAsOff() {
+  try {
+    return localStorage.getItem(STORAGE_KEY) === 'off';
+  } catch {
+    return false; // a browser without storage
+  }
+}
+
+function sayReady() {
+  const language = document.documentElement.lang.startsWith('zh') ? 'zh' : 'en';
+  speech?.utter(translation('voice.ready'), language);
+}
+
+if (speech) {
+  speech.enabled = !storedAsOff();
+  byId('voice').hidden = false;
+  byId('voice').setAttribute('aria-pressed', String(speech.enabled));
+  byId('voice').addEventListener('click', () => {
+    setEnabled(!speech.enabled);
+    if (speech.enabled) sayReady();
+  });
+  byId('unlock').addEventListener('click', () => {
+    byId('unlock').hidden = true;
+    sayReady();
+  });
+  onAudible(Boolean(navigator.userActivation?.hasBeenActive));
+}

@@ -1,0 +1,496 @@
+// Console of a counter: its current ticket, the commands for it, and the tickets that wait.
+/** @import { ConsoleTicketView, ConsoleView, Texts, UndoView, Values } from '../../shared/types' */
+import './words.js';
+import { siteId, ApiError, serverNow } from '../../shared/http.js';
+import { subscribe } from '../../shared/sse.js';
+import { byId, createElement } from '../../shared/dom.js';
+import { useTimeZone, formatTime } from '../../shared/format.js';
+import { showConnection, showFatalError } from '../../shared/page.js';
+import {
+  hasTranslation,
+  translations,
+  translation,
+  setTextPair,
+  setText,
+  textElement,
+  languageOf,
+  setName,
+  onLanguageChange,
+} from '../../shared/language.js';
+import {
+  storeKeyFromAddress,
+  isAccessError,
+  handleAccessError,
+  signOut,
+  authHeaders,
+} from '../../shared/credentials.js';
+import { isDialogOpen, closeDialog } from '../../shared/dialog.js';
+import {
+  renderWaiting,
+  renderAway,
+  renderQueues,
+  renderCounters,
+  renderCounterChoice,
+  renderCurrent,
+  renderTimer,
+} from './lists.js';
+import { siteUrl, fetchFromSite, settlePending, sendCommand } from './commands.js';
+import { setUpSound, playChime, toggleSound } from './chime.js';
+import { dialogs } from './dialogs.js';
+
+const STORAGE_KEY = `paihao-console-counter/${siteId}`;
+const MIN_CALL_INTERVAL_MS = 1500; // after a call, before the next one can be made
+
+/** @type {ConsoleView | null} the latest state */
+let view = null;
+/** @type {string | null} the counter that this console works for */
+let counterId = storedCounter();
+let busy = false;
+let lastCallAt = 0;
+/** @type {(() => void) | null} */
+let unsubscribe = null;
+let lastContactAt = 0;
+
+function storedCounter() {
+  try {
+    return localStorage.getItem(STORAGE_KEY);
+  } catch {
+    return null; // a browser without storage
+  }
+}
+
+const currentCounter = () => view.counters.find(counter => counter.id === counterId);
+/** @param {string | null} number */
+const ticketByNumber = number => view.tickets.find(ticket => ticket.number === number);
+const currentTicket = () => ticketByNumber(currentCounter().serving);
+/** @param {string} queueId */
+const servesQueue = queueId => currentCounter().queues.includes(queueId);
+const waitingTickets = () =>
+  view.tickets.filter(ticket => ticket.state === 'waiting' && servesQueue(ticket.queue));
+const waitingCount = () =>
+  view.queues
+    .filter(queue => servesQueue(queue.id))
+    .reduce((sum, queue) => sum + queue.waiting_count, 0);
+/** @param {string} id */
+const queueName = id => view.queues.find(queue => queue.id === id)?.name || id;
+
+/** The parts of the state that change when a command was carried out. */
+const stateFingerprint = () =>
+  JSON.stringify([
+    currentCounter(),
+    view.queues.map(queue => [queue.taken, queue.set]),
+    view.tickets.length,
+  ]);
+
+/** @param {'choose' | 'desk'} id */
+function showView(id) {
+  for (const name of ['choose', 'desk']) byId(name).hidden = name !== id;
+  for (const name of ['sign-out', 'help']) byId(name).hidden = false;
+}
+
+function showCurrentView() {
+  const options = { headers: authHeaders, always: true };
+  unsubscribe ??= subscribe(siteUrl('desk/events'), { desk: applyView }, onConnection, options);
+  if (!view) return;
+  if (!selectableCounters().some(counter => counter.id === counterId)) counterId = null;
+  showView(counterId ? 'desk' : 'choose');
+  render();
+}
+
+const selectableCounters = () =>
+  view.counters.filter(counter => !view.you.counters || view.you.counters.includes(counter.id));
+
+/**
+ * @param {boolean} connected
+ * @param {ApiError | null} [error]
+ */
+function onConnection(connected, error) {
+  if (error && isAccessError(error)) return endAccess(error);
+  if (error && !error.retryable) return showFatalError(error);
+  if (!connected && lastContactAt) {
+    setText(byId('offline'), 'console.offline', { time: formatTime(lastContactAt) });
+  }
+  showConnection(connected);
+}
+
+/** @param {ConsoleView} state */
+function applyView(state) {
+  if (!view) setUpSound();
+  const before = view && counterId && currentCounter() ? waitingCount() : null;
+  const newest = state.calls[0];
+  const calledElsewhere =
+    view &&
+    newest &&
+    newest.counter !== counterId &&
+    newest.called_at > (view.calls[0]?.called_at || 0);
+  view = state;
+  lastContactAt = serverNow();
+  useTimeZone(state);
+  setName(byId('site'), state.name);
+  showCurrentView();
+  if (!counterId) return;
+  settlePending(stateFingerprint());
+  if (before === 0 && waitingCount() > 0 && currentCounter().state !== 'offline') {
+    playChime();
+    showMessage(
+      'news',
+      translations('console.joined', { number: waitingTickets().at(-1)?.number || '' }),
+    );
+  } else if (calledElsewhere && !busy) {
+    showMessage(
+      'news',
+      translations('console.called-there', { number: newest.number }),
+      nameElement(newest.counter_name),
+    );
+  }
+}
+
+function renderTitle() {
+  if (!view) return;
+  const counter = counterId && currentCounter();
+  document.title = `${counter ? `(${waitingCount()}) ${counter.name} · ` : ''}${translation('console.title')} · ${view.name}`;
+}
+
+/** The commands that make sense now, by the id of their button; the server decides. */
+function enabledCommands() {
+  const [counter, ticket] = [currentCounter(), currentTicket()];
+  const [open, is] = [counter.state === 'open', state => ticket?.state === state];
+  const last = undoableCommands()[0];
+  return {
+    next:
+      open &&
+      !is('called') &&
+      waitingCount() > 0 &&
+      serverNow() > lastCallAt + MIN_CALL_INTERVAL_MS,
+    start: is('called'),
+    recall: is('called') && ticket.recall_from !== undefined && serverNow() >= ticket.recall_from,
+    finish: Boolean(ticket),
+    missed: is('called'),
+    hold: is('serving'),
+    transfer: Boolean(ticket) && view.queues.length > 1,
+    call: open && !ticket,
+    undo: Boolean(last),
+    take: view.queues.some(queue => servesQueue(queue.id)),
+    open: counter.state !== 'open',
+    break: open && !ticket,
+    close: counter.state !== 'offline' && !ticket,
+  };
+}
+
+/**
+ * Actions that can be taken back here, the latest first: this counter's, and those of its user.
+ * @returns {UndoView[]}
+ */
+function undoableCommands() {
+  const ticket = currentTicket();
+  const call =
+    ticket?.put_back_until > serverNow()
+      ? [
+          {
+            number: ticket.number,
+            state: 'called',
+            to: 'waiting',
+            act: 'put-back',
+            at: ticket.since,
+          },
+        ]
+      : [];
+  const ends = view.ended.filter(
+    end => (end.own || end.counter === counterId) && (!end.until || end.until > serverNow()),
+  );
+  return [...call, ...ends];
+}
+
+/**
+ * @param {string} id
+ * @param {string | null | undefined} key no hint without one
+ * @param {any} values
+ */
+function renderHint(id, key, values) {
+  const hint = byId(id);
+  if (key) {
+    setText(hint, key, values);
+  } else {
+    delete hint.dataset.zh;
+    hint.replaceChildren();
+  }
+}
+
+function render() {
+  renderTitle();
+  if (!counterId) {
+    renderCounterChoice(selectableCounters(), chooseCounter);
+    return;
+  }
+  const [counter, ticket] = [currentCounter(), currentTicket()];
+  setName(byId('counter'), counter.name);
+  renderCurrent(counter, ticket, ticket && queueName(ticket.queue));
+  renderWaiting(waitingTickets(), number => dialogs.ticket(context, number));
+  renderAway(
+    view.tickets.filter(({ queue }) => servesQueue(queue)),
+    number => dialogs.ticket(context, number),
+    bringBack,
+  );
+  renderQueues(view.queues, servesQueue);
+  renderCounters(view.counters, view.calls, counterId);
+  renderButtons();
+}
+
+function renderButtons() {
+  const [counter, ticket, enabled] = [currentCounter(), currentTicket(), enabledCommands()];
+  for (const [id, allowed] of Object.entries(enabled)) byId(id).disabled = busy || !allowed;
+  byId('open').hidden = counter.state === 'open';
+  byId('break').hidden = counter.state !== 'open';
+  byId('close').hidden = counter.state === 'offline';
+  const count = waitingCount();
+  renderHint('next-hint', nextHint(counter, ticket, count), { count, number: ticket?.number });
+  const wait = ticket?.recall_from - serverNow();
+  renderHint('recall-hint', recallHint(ticket, wait), { count: Math.ceil(wait / 1000) });
+  const last = undoableCommands()[0];
+  renderHint('undo-hint', last && `console.undo.${last.state}`, last);
+}
+
+/**
+ * Key of the hint beside "call next".
+ * @param {{ state: string }} counter
+ * @param {ConsoleTicketView | undefined} ticket
+ * @param {number} count people who wait
+ */
+function nextHint(counter, ticket, count) {
+  if (counter.state !== 'open') return 'console.hint.open';
+  if (ticket?.state === 'called') return 'console.hint.called';
+  if (count === 0) return 'console.hint.nobody';
+  return ticket ? 'console.hint.finishes' : 'waiting';
+}
+
+/**
+ * Key of the hint beside "recall".
+ * @param {ConsoleTicketView | undefined} ticket
+ * @param {number} wait milliseconds until it is allowed
+ */
+function recallHint(ticket, wait) {
+  if (ticket?.state !== 'called') return null;
+  if (ticket.recall_from === undefined) return 'console.hint.often';
+  return wait > 0 ? 'console.hint.seconds' : null;
+}
+
+/**
+ * A text that somebody wrote, in its language.
+ * @param {string} text
+ */
+const nameElement = text => createElement('span', { lang: languageOf(text) || 'en' }, text);
+
+/**
+ * Shows a sentence beside the buttons: the result of a command, or why it was refused and what to do.
+ * @param {string} kind class of its look
+ * @param {Texts | null} texts
+ * @param {HTMLElement | null} detail
+ */
+function showMessage(kind = '', texts = null, detail = null) {
+  const line = byId('said');
+  line.className = kind;
+  line.replaceChildren(
+    ...(texts ? [setTextPair(createElement('strong'), texts)] : []),
+    ...(detail ? [detail] : []),
+  );
+}
+
+/** @param {ApiError} error */
+function endAccess(error) {
+  unsubscribe();
+  showConnection(true);
+  if (isDialogOpen()) closeDialog();
+  handleAccessError(error);
+}
+
+/** @param {ApiError} error */
+function showRefusal(error) {
+  if (isAccessError(error)) return endAccess(error);
+  const key = error.retryable ? 'console.again' : `console.do.${error.code}`;
+  let advice = null;
+  if (hasTranslation(key)) advice = textElement(key);
+  else if (error.detail) advice = nameElement(error.detail);
+  advice?.classList.add('detail');
+  showMessage('refused', error.texts, advice);
+}
+
+/**
+ * Runs a command, and resolves to the server's answer, or to `null` when it failed.
+ * @param {string} name key of the sentence that reports it
+ * @param {string} path
+ * @param {object} [body]
+ */
+async function runCommand(name, path, body) {
+  if (busy) return null;
+  busy = true;
+  const before = view.position;
+  byId('desk').setAttribute('aria-busy', 'true');
+  renderButtons();
+  try {
+    const done = await sendCommand(path, body, stateFingerprint(), () =>
+      showMessage('waiting', translations('retrying')),
+    );
+    if (name === 'next') {
+      lastCallAt = serverNow();
+      setTimeout(() => {
+        if (view && counterId) renderButtons();
+      }, MIN_CALL_INTERVAL_MS + 20);
+    }
+    showMessage(
+      'done',
+      translations(`console.done.${name}`, { number: done.number || '', count: done.count ?? '' }),
+    );
+    // The event may come later; until then a second press would look right.
+    const state = view.position === before ? await fetchFromSite('desk').catch(() => null) : null;
+    if (state && state.position >= view.position) view = state;
+    return done;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    showRefusal(error);
+    return null;
+  } finally {
+    busy = false;
+    byId('desk').removeAttribute('aria-busy');
+    if (view && counterId) render();
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} path
+ * @param {object} [body]
+ */
+const runCounterCommand = (name, path, body) =>
+  runCommand(name, `counters/${counterId}/${path}`, body);
+/** Body of a command about the current ticket. */
+const servedTicket = () => ({ number: currentTicket().number });
+/**
+ * @param {string} number
+ * @param {'return' | 'resume' | 'here'} command
+ */
+const bringBack = (number, command) =>
+  command === 'here'
+    ? runCounterCommand('here', 'resume-here', { number })
+    : runCommand(command, `tickets/${number}/${command}`);
+
+/**
+ * State and commands of the console, for its dialogs.
+ * @typedef {typeof context} ConsoleContext
+ */
+const context = {
+  runCommand,
+  runCounterCommand,
+  currentTicket,
+  undoableCommands,
+  waitingTickets,
+  servesQueue,
+  ticketByNumber,
+  queueName,
+  counterId: () => counterId,
+  view: () => view,
+};
+
+const COMMANDS = {
+  next: () => runCounterCommand('next', 'call-next'),
+  start: () => runCounterCommand('start', 'start', servedTicket()),
+  recall: () => runCounterCommand('recall', 'recall', servedTicket()),
+  finish: () => runCounterCommand('finish', 'finish', servedTicket()),
+  missed: () => runCounterCommand('missed', 'missed', servedTicket()),
+  open: () => runCounterCommand('open', 'open'),
+  break: () => runCounterCommand('break', 'break'),
+  close: () => runCounterCommand('close', 'close'),
+  hold: () => dialogs.hold(context),
+  transfer: () => dialogs.transfer(context),
+  call: () => dialogs.call(context),
+  undo: () => dialogs.undo(context),
+  take: () => dialogs.take(context),
+  queues: () => dialogs.queues(context),
+  help: () => dialogs.help(KEYS),
+};
+
+/** Button of each key. */
+const KEYS = {
+  n: 'next',
+  s: 'start',
+  r: 'recall',
+  f: 'finish',
+  m: 'missed',
+  h: 'hold',
+  t: 'transfer',
+  c: 'call',
+  u: 'undo',
+  k: 'take',
+  q: 'queues',
+  o: 'open',
+  b: 'break',
+  x: 'close',
+  '?': 'help',
+};
+
+const focusFirstRow = () =>
+  /** @type {HTMLElement | null} */ (document.querySelector('.line .row'))?.focus();
+
+/** @param {string} id */
+function chooseCounter(id) {
+  counterId = id;
+  try {
+    localStorage.setItem(STORAGE_KEY, id);
+  } catch {
+    /* a browser without storage */
+  }
+  showMessage();
+  showCurrentView();
+  byId('next').focus();
+}
+
+function leaveCounter() {
+  counterId = null;
+  showMessage();
+  showCurrentView();
+  byId('counters').querySelector('button')?.focus();
+}
+
+for (const [id, run] of Object.entries(COMMANDS)) byId(id).addEventListener('click', run);
+byId('change').addEventListener('click', leaveCounter);
+document.addEventListener('keydown', event => {
+  const typing = document.activeElement?.matches('input, textarea, select');
+  if (
+    typing ||
+    isDialogOpen() ||
+    event.repeat ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey ||
+    byId('desk').hidden
+  ) {
+    return;
+  }
+  const key = event.key.toLowerCase();
+  const button = KEYS[key] && byId(KEYS[key]);
+  if (key === 'v') toggleSound();
+  else if (key === 'l') focusFirstRow();
+  else if (button && !button.disabled && !button.hidden) button.click();
+  else return;
+  event.preventDefault();
+});
+document.addEventListener('keydown', event => {
+  const rows = /** @type {HTMLElement[]} */ ([...document.querySelectorAll('.line .row')]);
+  const index = rows.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (index < 0 || !step) return;
+  event.preventDefault();
+  rows[index + step]?.focus();
+});
+byId('sign-out').addEventListener('click', signOut);
+
+onLanguageChange(renderTitle);
+setInterval(() => {
+  if (!view || !counterId || byId('desk').hidden) return;
+  renderTimer(currentTicket());
+  renderButtons();
+}, 1000);
+setInterval(() => {
+  if (view && counterId && !byId('desk').hidden) render();
+}, 10000);
+storeKeyFromAddress();
+showCurrentView();

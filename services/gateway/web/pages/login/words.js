@@ -1,0 +1,20 @@
+// Texts of the login page, added to those of all pages.
+import { WORDS } from '../../shared/words.js';
+
+Object.assign(WORDS, {
+  'login.title': ['扫码登录', 'Log in by scanning'],
+  'login.to': ['登录到', 'Log in to'],
+  'login.code': ['登录二维码', 'QR code to log in with'],
+  'login.scan': ['打开微信「扫一扫」，扫码登录', 'Scan with WeChat to log in'],
+  'login.scanned': ['已扫码', 'Scanned'],
+  'login.confirm': ['请在手机微信里回复 1 确认', 'Now answer 1 in WeChat on your phone'],
+  'login.in': ['登录成功，正在进入…', 'Logged in, one moment…'],
+  'login.over': ['没有登录', 'Not logged in'],
+  'login.idle': ['二维码已过期', 'The code has expired'],
+  'login.again': ['换一个二维码', 'A new code'],
+  'login.cancel': ['取消', 'Cancel'],
+  'login.with-key': ['用密钥登录', 'Use a key instead'],
+  'login.key': ['密钥', 'Key'],
+  'login.key.wrong': ['密钥不对，请再输入', 'The key is not right'],
+  'login.enter': ['登录', 'Log in'],
+});

@@ -1,0 +1,352 @@
+// Manager's page: the settings of a site and its account, edited in place.
+/** @import { ApiError } from '../../shared/http.js' */
+/** @import { SectionContext, SettingsProblem, Texts } from '../../shared/types' */
+import './words.js';
+import { siteId, switchUserLink, fetchJson } from '../../shared/http.js';
+import { byId, createElement } from '../../shared/dom.js';
+import { showConnection, showFatalError } from '../../shared/page.js';
+import {
+  translations,
+  translation,
+  setTextPair,
+  setText,
+  textElement,
+  languageOf,
+  setName,
+  onLanguageChange,
+} from '../../shared/language.js';
+import {
+  storeKeyFromAddress,
+  isAccessError,
+  handleAccessError,
+  signOut,
+  authHeaders,
+} from '../../shared/credentials.js';
+import { resetFields, markProblems, addForm } from './fields.js';
+import { SECTIONS } from './sections.js';
+
+const DRY_RUN_DELAY_MS = 600; // after the last key, before the server validates the draft
+
+const SECTION_NAMES = [
+  'site',
+  'queues',
+  'counters',
+  'hours',
+  'words',
+  'account',
+  'posters',
+  'file',
+  'history',
+  'numbers',
+  'letters',
+  'staff',
+  'keys',
+  'webhooks',
+];
+/** Sections with a module of their own, which is loaded when the section is opened. */
+const MODULES = {
+  account: './account.js',
+  file: './transfer.js',
+  numbers: './statistics.js',
+  letters: './dead-letters.js',
+  staff: './staff.js',
+  keys: './api-keys.js',
+  webhooks: './webhooks.js',
+};
+
+/**
+ * Document of settings: as it was loaded, and as it is edited.
+ * @typedef {object} EditedDocument
+ * @property {string} path
+ * @property {string | null} tag the entity tag of the saved one
+ * @property {any} saved
+ * @property {any} draft
+ */
+
+/** @type {{ site?: EditedDocument, account?: EditedDocument | null }} */
+let documents = {};
+let currentSection = SECTION_NAMES.includes(location.hash.slice(1))
+  ? location.hash.slice(1)
+  : 'site';
+let dryRunTimer = 0;
+let saving = false;
+
+/** @param {any} options */
+function withAuth(options) {
+  return {
+    ...options,
+    headers: { ...authHeaders(), 'content-type': 'application/json', ...options.headers },
+  };
+}
+
+const sitePath = id => `/api/v1/book/sites/${encodeURIComponent(id)}`;
+const accountPath = name => `/api/v1/book/accounts/${encodeURIComponent(name)}`;
+
+/**
+ * @param {string} path
+ * @returns {Promise<EditedDocument>}
+ */
+async function loadDocument(path) {
+  let tag = null;
+  const saved = await fetchJson(
+    path,
+    withAuth({
+      onResponse: response => {
+        tag = response.headers.get('etag');
+      },
+    }),
+  );
+  return { path, tag, saved, draft: structuredClone(saved) };
+}
+
+async function loadDocuments() {
+  documents = { site: await loadDocument(sitePath(siteId)) };
+  documents.account = await loadDocument(accountPath(documents.site.saved.account)).catch(error => {
+    if (error.status === 403) return null; // only a manager of every site may edit it
+    throw error;
+  });
+}
+
+/** @param {EditedDocument | null | undefined} edited */
+const isDirty = edited => edited && JSON.stringify(edited.draft) !== JSON.stringify(edited.saved);
+const dirtyDocuments = () => Object.values(documents).filter(isDirty);
+
+function renderTitle() {
+  const name = documents.site?.saved.name;
+  document.title = name ? `${name} · ${translation('manage.title')}` : translation('manage.title');
+  if (name) setName(byId('site'), name);
+}
+
+function render() {
+  renderTitle();
+  const names = SECTION_NAMES.filter(
+    name => documents.account || !['account', 'file'].includes(name),
+  );
+  if (!names.includes(currentSection)) currentSection = 'site';
+  byId('sections').replaceChildren(
+    ...names.map(name => {
+      const button = textElement(`manage.${name}`, {}, 'button');
+      button.type = 'button';
+      button.dataset.section = name;
+      if (name === currentSection) button.setAttribute('aria-current', 'page');
+      button.addEventListener('click', () => {
+        currentSection = name;
+        render();
+        byId('place').querySelector('h2').focus();
+      });
+      return button;
+    }),
+  );
+  resetFields();
+  const { draft, saved } = documents.site;
+  /** @type {SectionContext} */
+  const context = {
+    draft,
+    saved,
+    id: siteId,
+    account: documents.account?.draft,
+    changed,
+    redraw,
+    withAuth,
+    showStatus,
+    reload,
+  };
+  const elements = MODULES[currentSection]
+    ? renderModule(currentSection, context)
+    : SECTIONS[currentSection](context);
+  byId('place').replaceChildren(...elements.filter(Boolean));
+  byId('place').querySelector('h2').tabIndex = -1;
+  renderBar();
+}
+
+/** Renders the section again after a change to its fields themselves. */
+function redraw() {
+  render();
+  changed();
+}
+
+/** Notes a change of a draft. */
+function changed() {
+  renderBar();
+  clearTimeout(dryRunTimer);
+  dryRunTimer = setTimeout(() => {
+    for (const edited of dirtyDocuments()) dryRun(edited);
+  }, DRY_RUN_DELAY_MS);
+}
+
+/** Shows the bar with the buttons while there is something to save or to read. */
+function renderBar() {
+  byId('bar').hidden = dirtyDocuments().length === 0 && !byId('said').textContent;
+  byId('save').disabled = saving || dirtyDocuments().length === 0;
+  byId('undo').hidden = dirtyDocuments().length === 0;
+}
+
+/**
+ * @param {string} kind class of its look
+ * @param {Texts | null} texts
+ * @param {HTMLElement[]} more
+ */
+function showStatus(kind = '', texts = null, more = []) {
+  const element = byId('said');
+  element.className = kind;
+  element.replaceChildren(...(texts ? [setTextPair(createElement('strong'), texts)] : []), ...more);
+  renderBar();
+}
+
+/** Loads the documents again and renders them. */
+async function reload() {
+  await loadDocuments();
+  render();
+}
+
+/**
+ * @param {EditedDocument} edited
+ * @param {string} query
+ */
+const putDocument = (edited, query) =>
+  fetchJson(
+    edited.path + query,
+    withAuth({
+      method: 'PUT',
+      body: JSON.stringify(edited.draft),
+      headers: { ...(edited.tag && { 'if-match': edited.tag }) },
+    }),
+  );
+
+/**
+ * Shows whether the server would accept a draft.
+ * @param {EditedDocument} edited
+ */
+async function dryRun(edited) {
+  const sent = JSON.stringify(edited.draft);
+  try {
+    await putDocument(edited, '?dry_run=true');
+    if (sent === JSON.stringify(edited.draft)) showProblems([]);
+  } catch (error) {
+    if (sent === JSON.stringify(edited.draft)) showProblems(error.problems || [], error);
+  }
+}
+
+/**
+ * Shows problems beside their fields, and the rest below.
+ * @param {SettingsProblem[]} problems
+ * @param {ApiError | null} error
+ */
+function showProblems(problems, error = null) {
+  const plain = problems.map(problem => ({
+    ...problem,
+    key: problem.key.split('.').slice(2).join('.'),
+  }));
+  const left = markProblems(plain);
+  if (!error) return showStatus();
+  const detail = problems.length
+    ? left.map(({ key, what }) => createElement('li', {}, `${key}: ${what}`))
+    : [createElement('li', {}, error.detail)];
+  return showStatus('refused', error.texts, [createElement('ul', { lang: 'en' }, detail)]);
+}
+
+async function save() {
+  if (saving) return;
+  saving = true;
+  clearTimeout(dryRunTimer);
+  renderBar();
+  try {
+    for (const edited of dirtyDocuments()) {
+      await putDocument(edited, '');
+      Object.assign(edited, await loadDocument(edited.path));
+    }
+    saving = false;
+    render();
+    showStatus('done', translations('manage.saved'));
+  } catch (error) {
+    showProblems(error.problems || [], error);
+  } finally {
+    saving = false;
+    renderBar();
+  }
+}
+
+/**
+ * Renders a section whose module is loaded now.
+ * @param {string} name
+ * @param {SectionContext} context
+ */
+function renderModule(name, context) {
+  const element = createElement('div', { class: 'place' });
+  import(MODULES[name]).then(({ section }) => element.replaceChildren(...section(context)));
+  return [
+    setText(createElement('h2'), `manage.${name}`),
+    setText(createElement('p', { class: 'lead' }), `manage.${name}.lead`),
+    element,
+  ];
+}
+
+/** Renders the list of sites to choose from, and the form that adds one. */
+async function renderSiteChoice() {
+  const sites = await fetchJson('/api/v1/book/sites', withAuth({}));
+  byId('sections').replaceChildren();
+  const link = ({ site: id, name }) =>
+    createElement(
+      'a',
+      { class: 'button', href: `/manage/${encodeURIComponent(id)}` },
+      createElement('span', { lang: languageOf(name) }, name),
+      ' ',
+      createElement('small', { translate: 'no' }, id),
+    );
+  const add = async (id, name) => {
+    try {
+      const { account } = await fetchJson(sitePath(sites[0].site), withAuth({}));
+      await fetchJson(
+        sitePath(id),
+        withAuth({ method: 'PUT', body: JSON.stringify({ account, name }) }),
+      );
+      location.href = `/manage/${encodeURIComponent(id)}`;
+    } catch (error) {
+      showProblems(error.problems || [], error);
+    }
+  };
+  byId('place').replaceChildren(
+    setText(createElement('h2'), 'index.title'),
+    createElement(
+      'div',
+      { class: 'card' },
+      createElement('div', { class: 'links wide' }, sites.map(link)),
+    ),
+    addForm('manage.add.site', add, id => sites.some(({ site }) => site === id)),
+  );
+}
+
+async function start() {
+  try {
+    await (siteId ? loadDocuments() : renderSiteChoice());
+  } catch (error) {
+    if (!error.status && error.code !== 'offline') throw error;
+    if (isAccessError(error)) return handleAccessError(error);
+    if (!error.retryable) return showFatalError(error, switchUserLink());
+    showConnection(false);
+    return setTimeout(start, 3000);
+  }
+  showConnection(true);
+  for (const id of ['work', 'sign-out']) byId(id).hidden = false;
+  if (siteId) render();
+}
+
+byId('sign-out').addEventListener('click', signOut);
+byId('save').addEventListener('click', save);
+byId('undo').addEventListener('click', () => {
+  for (const edited of dirtyDocuments()) edited.draft = structuredClone(edited.saved);
+  showStatus();
+  render();
+});
+document.addEventListener('keydown', event => {
+  if (event.key.toLowerCase() !== 's' || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  save();
+});
+addEventListener('beforeunload', event => {
+  if (dirtyDocuments().length) event.preventDefault();
+});
+
+onLanguageChange(renderTitle);
+storeKeyFromAddress();
+start();

@@ -1,0 +1,57 @@
+// Paper ticket: the number, and a code that leads to its page. ?width=58 is for narrow paper; #print
+// prints at once.
+import './words.js';
+import { fetchJson, siteId } from '../../shared/http.js';
+import { byId } from '../../shared/dom.js';
+import { useTimeZone, formatTime, minutesElement } from '../../shared/format.js';
+import { showFatalError } from '../../shared/page.js';
+import { translation, setText, setName, onLanguageChange } from '../../shared/language.js';
+import { authHeaders } from '../../shared/credentials.js';
+
+const number = decodeURIComponent(location.pathname.split('/')[3]);
+if (new URLSearchParams(location.search).get('width') === '58') {
+  document.body.classList.add('narrow');
+}
+
+function render(slip) {
+  useTimeZone(slip);
+  setName(byId('site'), slip.name);
+  setName(byId('queue'), slip.queue_name);
+  byId('number').textContent = slip.number;
+  setText(byId('ahead'), slip.ahead === 0 ? 'slip.first' : 'slip.ahead', { count: slip.ahead });
+  byId('minutes').replaceChildren(
+    ...(slip.minutes ? [minutesElement('slip.minutes', slip.minutes)] : []),
+  );
+  byId('follow').hidden = !slip.code;
+  byId('watch').hidden = Boolean(slip.code);
+  if (slip.code) byId('code').src = `data:image/svg+xml,${encodeURIComponent(slip.code)}`;
+  byId('taken').textContent = `${slip.date} ${formatTime(slip.taken_at)}`;
+  byId('paper').hidden = false;
+  byId('print').hidden = false;
+}
+
+const renderTitle = () => {
+  document.title = `${number} · ${translation('slip.title')}`;
+};
+
+async function start() {
+  try {
+    const slip = await fetchJson(
+      `/api/v1/sites/${encodeURIComponent(siteId)}/tickets/${encodeURIComponent(number)}/slip`,
+      { headers: authHeaders() },
+    );
+    render(slip);
+    await byId('code')
+      .decode?.()
+      .catch(() => {});
+  } catch (error) {
+    showFatalError(error);
+    return;
+  }
+  if (location.hash === '#print') window.print();
+}
+
+byId('print').addEventListener('click', () => window.print());
+onLanguageChange(renderTitle);
+renderTitle();
+start();

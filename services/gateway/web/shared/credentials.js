@@ -1,0 +1,48 @@
+// Credentials of staff: the session of this browser, or an API key that this window holds.
+/** @import { ApiError } from './http.js' */
+import { fetchJson, redirectToLogin, siteId, switchUserLink } from './http.js';
+import { showFatalError } from './page.js';
+
+const STORAGE_KEY = `paihao-staff-key/${siteId}`;
+
+/** Moves a demo's key from the address into this window; it must not stay in the address. */
+export function storeKeyFromAddress() {
+  const key = new URLSearchParams(location.hash.slice(1)).get('key');
+  if (!key) return;
+  sessionStorage.setItem(STORAGE_KEY, key);
+  history.replaceState(null, '', location.pathname + location.search);
+}
+
+/**
+ * Tells whether an error is about the person who sent the request.
+ * @param {{ code: string }} error
+ */
+export const isAccessError = ({ code }) => ['unauthorised', 'not_your_site'].includes(code);
+
+/**
+ * Sends a person without access to log in, or says that they work elsewhere.
+ * @param {ApiError} error
+ */
+export function handleAccessError(error) {
+  sessionStorage.removeItem(STORAGE_KEY);
+  if (error.code === 'unauthorised') redirectToLogin();
+  else showFatalError(error, switchUserLink());
+}
+
+/** Ends the session, or forgets the key, and goes to the login page. */
+export async function signOut() {
+  if (sessionStorage.getItem(STORAGE_KEY) === null) {
+    await fetchJson('/api/v1/me/sessions/current', { method: 'DELETE' }).catch(() => {});
+  }
+  sessionStorage.removeItem(STORAGE_KEY);
+  redirectToLogin();
+}
+
+/**
+ * Headers of a request by staff; a session's cookie goes with it by itself.
+ * @returns {Record<string, string>}
+ */
+export function authHeaders() {
+  const key = sessionStorage.getItem(STORAGE_KEY);
+  return { 'x-paihao-page': '1', ...(key !== null && { authorization: `Bearer ${key}` }) };
+}

@@ -1,0 +1,190 @@
+// Shapes of the data that pages work with, for the type checker alone: no browser loads this file.
+
+/** A text in both languages, Chinese first. */
+export type Texts = [zh: string, en: string];
+/** Values for the `{name}`s of a text. */
+export type Values = Record<string, unknown>;
+/** A table of words: the texts of each key. */
+export type Words = Record<string, Texts>;
+
+export type Child = Node | string | number | null | undefined | false;
+
+/** Functions for the events of a subscription, by the event's type. */
+export type EventHandlers = Record<string, (data: any) => unknown>;
+/** Reports a connection that opened or failed; `error` where the server refused it. */
+export type OnConnection = (connected: boolean, error?: import('./http.js').ApiError | null) => unknown;
+
+/** A refusal as the server sends it (RFC 9457). */
+export interface Problem {
+  code: string;
+  title: string;
+  title_en: string;
+  detail?: string;
+  problems?: SettingsProblem[];
+}
+
+/** A setting that was refused. */
+export interface SettingsProblem {
+  key: string;
+  what: string;
+  advice?: string;
+}
+
+/** A range of minutes. */
+export type MinuteRange = [low: number, high: number];
+
+/** A site as everybody may see it. */
+export interface SiteView {
+  site: string;
+  name: string;
+  zone: string;
+  queues: QueueView[];
+  counters: CounterView[];
+  calls: CallView[];
+}
+
+export interface QueueView {
+  id: string;
+  name: string;
+  open?: boolean;
+  waiting_count: number;
+  minutes?: MinuteRange | null;
+  waiting: { number: string }[];
+  announcement?: { zh?: string; en?: string };
+}
+
+export interface CounterView {
+  id: string;
+  name: string;
+  open: boolean;
+  serving?: { number: string } | null;
+}
+
+/** A number that is called to a counter. */
+export interface CallView {
+  number: string;
+  queue: string;
+  counter: string;
+  counter_name: string;
+  /** 1 for the first call of this number. */
+  call: number;
+  called_at: number;
+}
+
+export type TicketState = 'waiting' | 'called' | 'serving' | 'held' | 'missed' | 'done' | 'closed';
+
+/** A ticket as its holder sees it. */
+export interface TicketView {
+  number: string;
+  state: TicketState;
+  site_name: string;
+  queue_name: string;
+  queue_state: string;
+  counter_name?: string;
+  /** People ahead. */
+  ahead: number;
+  minutes?: MinuteRange | null;
+  last_called?: string | null;
+  taken_at: number;
+  until?: number | null;
+  /** The reason of its end. */
+  ended?: string | null;
+  /** The business day ended before its turn. */
+  over: boolean;
+  /** People who still go first, after its holder let some pass. */
+  others?: number | null;
+  places?: number | null;
+  /** Commands that its holder may send. */
+  may: string[];
+  let_pass_minutes: number;
+  tell_at?: number;
+  tell_at_chosen?: boolean;
+  moves: { at: number; cause: string; own: boolean; more: number }[];
+  notices: { at?: number; notice: string; fate: string; why?: string }[];
+  now: number;
+}
+
+/** A site as a counter's console sees it. */
+export interface ConsoleView {
+  name: string;
+  zone: string;
+  position: number;
+  you: { counters?: string[] | null; manages: boolean };
+  queues: ConsoleQueueView[];
+  counters: ConsoleCounterView[];
+  tickets: ConsoleTicketView[];
+  calls: CallView[];
+  /** Tickets that ended a short while ago, the latest first. */
+  ended: UndoView[];
+}
+
+export interface ConsoleQueueView extends QueueView {
+  state: string;
+  /** As a manager set it: open, paused, halted or closed. */
+  set: string;
+  taken: number;
+  held_count: number;
+  missed_count: number;
+}
+
+export interface ConsoleCounterView {
+  id: string;
+  name: string;
+  state: 'open' | 'break' | 'offline';
+  serving?: string | null;
+  queues: string[];
+  login?: string | null;
+}
+
+export interface ConsoleTicketView {
+  number: string;
+  state: TicketState;
+  queue: string;
+  since: number;
+  taken_at: number;
+  until?: number | null;
+  calls: number;
+  recall_from?: number;
+  put_back_until?: number;
+  /** The wait that was quoted to its holder. */
+  told?: { minutes: MinuteRange; by: number } | null;
+  class?: number;
+  misses: number;
+  arrived?: boolean;
+  party?: number;
+  wechat: boolean;
+  message?: { fate: string } | null;
+  hold?: { why: string; reason?: string } | null;
+}
+
+/** Something that can be taken back. */
+export interface UndoView {
+  number: string;
+  state: string;
+  to: string;
+  at: number;
+  act?: string;
+  own?: boolean;
+  counter?: string;
+  until?: number;
+}
+
+/** State and functions that the manager's page passes to its sections. */
+export interface SectionContext {
+  /** The site. */
+  id: string;
+  /** Its settings as they are edited. */
+  draft: any;
+  /** Its settings as they are stored. */
+  saved: any;
+  /** The account's settings as they are edited; absent without access. */
+  account?: any;
+  /** Notes a change of a draft. */
+  changed: () => void;
+  /** Renders the section again after a change. */
+  redraw: () => void;
+  withAuth: (options: object) => any;
+  showStatus: (kind?: string, texts?: Texts | null, more?: HTMLElement[]) => void;
+  /** Loads the settings again and renders them. */
+  reload: () => Promise<void>;
+}
