@@ -43,7 +43,6 @@
 //! overlap, how messages to one customer are throttled, how open windows add up.
 #![expect(
     clippy::disallowed_methods,
-    clippy::disallowed_types,
     reason = "it plays an outside party, with a clock, dice, tasks and a client of its own"
 )]
 

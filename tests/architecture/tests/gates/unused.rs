@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 const NOT_NAMED: [(&str, &str, &str); 0] = [];
 
 /// Shared dependencies that a package is about to take, each with its use.
-const TO_BE_USED: [(&str, &str); 1] = [("askama", "the templates of the pages")];
+const TO_BE_USED: [(&str, &str); 0] = [];
 
 fn crate_names(manifest: &toml::Table, tables: &[&str]) -> BTreeSet<String> {
     let tables = tables.iter().filter_map(|table| manifest.get(*table)?.as_table());
