@@ -26,7 +26,7 @@ use http::api::ticket::LinkLimiter;
 use http::framing::Origin;
 use http::limits::RateLimiter;
 use http::screens::BoardCache;
-use http::state::{Door, Within};
+use http::state::{AppState, AppStateInner};
 use http::{callers, limits};
 use identity::login;
 use identity::login::settings::LoginSettings;
@@ -157,31 +157,31 @@ pub fn start(
     let lines = Engine::start(&book, ledger.clone(), clock.clone(), observer, &closed, tasks);
     let (read, stop) = (ledger.clone(), closed.clone());
     let setup = LiveSettings::start(book.clone(), lines.clone(), pools, read, stop, tasks);
-    let within = Within {
-        book,
-        setup: setup.clone(),
+    let within = AppStateInner {
+        deployment: book,
+        live_settings: setup.clone(),
         templates,
-        lines: lines.clone(),
-        sessions,
-        staff,
-        logins,
-        limits: RateLimiter::new(settings.limits, clock.clone()),
-        codes,
-        doors,
+        engine: lines.clone(),
+        scan_sessions: sessions,
+        roster: staff,
+        browser_sessions: logins,
+        rate_limiter: RateLimiter::new(settings.limits, clock.clone()),
+        code_source: codes,
+        permanent_codes: doors,
         ledger,
         cache,
-        costs,
-        fates: fates.clone(),
-        letters,
-        turns: LinkLimiter::default(),
+        qr_usage: costs,
+        delivery_status: fates.clone(),
+        dead_letters: letters,
+        link_limiter: LinkLimiter::default(),
         feed,
-        past,
-        screens: BoardCache::default(),
+        point_in_time: past,
+        board_cache: BoardCache::default(),
         clock,
         settings,
         stop: door.stop().clone(),
     };
-    paihao_chassis::http::serve(&door, "http", listener, http::router(Door(Arc::new(within))));
+    paihao_chassis::http::serve(&door, "http", listener, http::router(AppState(Arc::new(within))));
     tasks.spawn("closing", async move {
         door.wait().await;
         closed.cancel();

@@ -7,7 +7,7 @@ use crate::http::framing::with_frame_ancestors;
 use crate::http::holders::parse;
 use crate::http::openapi::Routes;
 use crate::http::refusals::Problem;
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
@@ -92,8 +92,8 @@ pub(crate) fn refused(problem: &Problem) -> Response {
 }
 
 /// Responds with a page of a site. Its script shows what it finds; an unknown site is a 404 as well.
-fn page(State(door): State<Door>, Path(site): Path<String>, page: &impl Template) -> Response {
-    let status = match door.lines.settings(&site) {
+fn page(State(door): State<AppState>, Path(site): Path<String>, page: &impl Template) -> Response {
+    let status = match door.engine.settings(&site) {
         Some(_) => StatusCode::OK,
         None => StatusCode::NOT_FOUND,
     };
@@ -101,13 +101,13 @@ fn page(State(door): State<Door>, Path(site): Path<String>, page: &impl Template
 }
 
 /// `GET /board/{site}`: the one page that other origins may frame, if the settings name them.
-async fn board(door: State<Door>, site: Path<String>) -> Response {
+async fn board(door: State<AppState>, site: Path<String>) -> Response {
     let by = door.settings.frame_ancestors.clone();
     with_frame_ancestors(page(door, site, &Board), &by)
 }
 
 /// `GET /t/{site}/{id}`: the page of one ticket. A link that opens nothing is a 404 as well.
-async fn ticket(State(door): State<Door>, Path((site, id)): Path<(String, String)>) -> Response {
+async fn ticket(State(door): State<AppState>, Path((site, id)): Path<(String, String)>) -> Response {
     let status = match parse(&site, &id).and_then(|asked| asked.resolve(&door)) {
         Ok(_) => StatusCode::OK,
         Err(_) => StatusCode::NOT_FOUND,
@@ -116,8 +116,8 @@ async fn ticket(State(door): State<Door>, Path((site, id)): Path<(String, String
 }
 
 /// `GET /console`: to the console of the only site, or the list of sites to choose from.
-async fn any_console(State(door): State<Door>) -> Response {
-    let mut sites = door.lines.all_settings();
+async fn any_console(State(door): State<AppState>) -> Response {
+    let mut sites = door.engine.all_settings();
     match (sites.next(), sites.next()) {
         (Some(only), None) => {
             Redirect::temporary(&format!("/console/{}", only.facts.id)).into_response()
@@ -126,14 +126,14 @@ async fn any_console(State(door): State<Door>) -> Response {
     }
 }
 
-async fn former(door: State<Door>, Path(site): Path<String>) -> Response {
-    match door.lines.settings(&site) {
+async fn former(door: State<AppState>, Path(site): Path<String>) -> Response {
+    match door.engine.settings(&site) {
         Some(book) => Redirect::permanent(&format!("/console/{}", book.facts.id)).into_response(),
         None => page(door, Path(site), &Console),
     }
 }
 
-async fn slip(door: State<Door>, Path((site, _)): Path<(String, String)>) -> Response {
+async fn slip(door: State<AppState>, Path((site, _)): Path<(String, String)>) -> Response {
     page(door, Path(site), &Slip)
 }
 

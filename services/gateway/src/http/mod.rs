@@ -24,14 +24,14 @@ pub(crate) mod screens;
 use axum::Router;
 use openapi::Routes;
 use refusals::Problem;
-use state::Door;
+use state::AppState;
 
 /// Everything that is served.
 pub(crate) fn described() -> Routes {
     callback::routes().merge(api::routes()).merge(crate::pages::routes())
 }
 
-pub(crate) fn router(door: Door) -> Router {
+pub(crate) fn router(door: AppState) -> Router {
     let routes = described().into_router();
     let routes = routes
         .method_not_allowed_fallback(async || Problem::new(&refusals::METHOD_NOT_ALLOWED))

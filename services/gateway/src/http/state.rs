@@ -27,38 +27,38 @@ use tokio_util::sync::CancellationToken;
 
 /// What every handler can reach: one pointer, since a request copies it several times.
 #[derive(Clone)]
-pub(crate) struct Door(pub(crate) Arc<Within>);
+pub(crate) struct AppState(pub(crate) Arc<AppStateInner>);
 
 /// What is behind the door.
-pub(crate) struct Within {
-    pub(crate) book: Arc<DeploymentSettings>,
-    pub(crate) setup: LiveSettings,
+pub(crate) struct AppStateInner {
+    pub(crate) deployment: Arc<DeploymentSettings>,
+    pub(crate) live_settings: LiveSettings,
     pub(crate) templates: TemplateCache,
-    pub(crate) lines: Engine,
-    pub(crate) sessions: Arc<ScanSessions>,
-    pub(crate) staff: Arc<RosterLog>,
-    pub(crate) logins: Arc<BrowserSessions>,
-    pub(crate) limits: RateLimiter,
-    pub(crate) codes: Arc<dyn CodeSource>,
-    pub(crate) doors: Arc<PermanentCodes>,
+    pub(crate) engine: Engine,
+    pub(crate) scan_sessions: Arc<ScanSessions>,
+    pub(crate) roster: Arc<RosterLog>,
+    pub(crate) browser_sessions: Arc<BrowserSessions>,
+    pub(crate) rate_limiter: RateLimiter,
+    pub(crate) code_source: Arc<dyn CodeSource>,
+    pub(crate) permanent_codes: Arc<PermanentCodes>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) cache: Arc<dyn Cache>,
-    pub(crate) costs: Arc<QrUsageReader>,
-    pub(crate) fates: DeliveryStatusProjection,
-    pub(crate) letters: DeadLetterProjection,
-    pub(crate) turns: LinkLimiter,
+    pub(crate) qr_usage: Arc<QrUsageReader>,
+    pub(crate) delivery_status: DeliveryStatusProjection,
+    pub(crate) dead_letters: DeadLetterProjection,
+    pub(crate) link_limiter: LinkLimiter,
     pub(crate) feed: Feed,
-    pub(crate) past: PointInTimeReader,
-    pub(crate) screens: BoardCache,
+    pub(crate) point_in_time: PointInTimeReader,
+    pub(crate) board_cache: BoardCache,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) stop: CancellationToken,
 }
 
-impl Deref for Door {
-    type Target = Within;
+impl Deref for AppState {
+    type Target = AppStateInner;
 
-    fn deref(&self) -> &Within {
+    fn deref(&self) -> &AppStateInner {
         &self.0
     }
 }

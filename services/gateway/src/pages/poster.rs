@@ -3,7 +3,7 @@
 use super::{html, refused};
 use crate::http::api::doors::permanent_code;
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::scan::qr;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -46,8 +46,8 @@ impl Sheet {
 }
 
 /// `GET /poster/{site}`: a sheet for every queue of the site.
-pub(super) async fn all(State(door): State<Door>, Path(site): Path<String>) -> Response {
-    let queues = match door.lines.settings(&site) {
+pub(super) async fn all(State(door): State<AppState>, Path(site): Path<String>) -> Response {
+    let queues = match door.engine.settings(&site) {
         Some(book) => book.rules.queues.keys().map(|queue| queue.as_str().to_owned()).collect(),
         None => Vec::new(),
     };
@@ -59,13 +59,13 @@ pub(super) async fn all(State(door): State<Door>, Path(site): Path<String>) -> R
 
 /// `GET /poster/{site}/{queue}`: one sheet.
 pub(super) async fn one(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path((site, queue)): Path<(String, String)>,
 ) -> Response {
     page(&door, &site, &[queue]).await
 }
 
-async fn page(door: &Door, site: &str, queues: &[String]) -> Response {
+async fn page(door: &AppState, site: &str, queues: &[String]) -> Response {
     let mut sheets = Vec::new();
     for queue in queues {
         match sheet(door, site, queue).await {
@@ -76,9 +76,9 @@ async fn page(door: &Door, site: &str, queues: &[String]) -> Response {
     html(&Poster { sheets })
 }
 
-async fn sheet(door: &Door, site: &str, queue: &str) -> Result<Sheet, Problem> {
+async fn sheet(door: &AppState, site: &str, queue: &str) -> Result<Sheet, Problem> {
     let code = permanent_code(door, site, queue).await?;
-    let book = door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let book = door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let rules = book.rules.queues.iter().find(|(id, _)| id.as_str() == queue);
     let (_, rules) = rules.ok_or(&refusals::UNKNOWN_QUEUE)?;
     let drawn = qr::poster_svg(&code.qr_url).map_err(|error| {

@@ -5,7 +5,7 @@ use crate::http::body;
 use crate::http::callers::ClientIp;
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::identity::login::settings::OAuthClient;
 use crate::identity::oauth::client::{self, AuthorizeError};
 use crate::identity::oauth::grants;
@@ -73,7 +73,7 @@ struct TokenResponse {
 }
 
 async fn authorize(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let fields = match client::parse_params(query.as_deref().unwrap_or_default()) {
@@ -92,7 +92,7 @@ const ALLOW_ANY_ORIGIN: (header::HeaderName, HeaderValue) =
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 
 async fn token(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     caller: ClientIp,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -116,11 +116,11 @@ async fn token(
 }
 
 async fn exchange_code(
-    door: &Door,
+    door: &AppState,
     caller: ClientIp,
     body: Body,
 ) -> Result<TokenResponse, Problem> {
-    door.limits.admit_read(caller)?;
+    door.rate_limiter.admit_read(caller)?;
     let body = body::read(body, MAX_FORM_BYTES).await?;
     let text = std::str::from_utf8(&body).unwrap_or_default();
     let fields = client::parse_params(text)?;
@@ -139,7 +139,7 @@ async fn exchange_code(
     let issuer = settings.public_url.clone().ok_or(&refusals::LOGIN_UNADDRESSED)?;
     let (code, redirect) = (field("code")?, field("redirect_uri")?);
     let grant = grants::redeem(&*door.cache, code, id, redirect, field("code_verifier")?).await?;
-    let roster = door.staff.loaded().await?;
+    let roster = door.roster.loaded().await?;
     let member = grant.member.as_deref().and_then(|id| roster.member(id));
     let member = member.filter(|_| client.staff_only);
     if client.staff_only && member.is_none() {
@@ -163,7 +163,7 @@ async fn exchange_code(
     Ok(TokenResponse { id_token: tokens::sign(door, &claims).await?, expires_in: ID_TOKEN_TTL_S })
 }
 
-async fn jwks(State(door): State<Door>) -> Result<Response, Problem> {
+async fn jwks(State(door): State<AppState>) -> Result<Response, Problem> {
     let published = tokens::jwk_set(&door).await?;
     let kept = (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
     Ok((StatusCode::OK, [ALLOW_ANY_ORIGIN, kept], Json(published)).into_response())

@@ -4,7 +4,7 @@ use super::doors::resolve_queue;
 use crate::http::asker::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::scan::codes::cost::QrUsage;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -41,18 +41,18 @@ struct PermanentCodeView {
 }
 
 async fn show(
-    State(state): State<Door>,
+    State(state): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
 ) -> Result<Json<QrUsageView>, Problem> {
     let book = asker.authorize_site(&state, &site)?;
     let account = book.facts.account.to_string();
-    let known = state.book.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
-    let cost = state.costs.for_account(&account, &known.protection.app.0).await;
+    let known = state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let cost = state.qr_usage.for_account(&account, &known.protection.app.0).await;
     let queues = book.rules.queues.keys().map(|queue| queue.as_str());
     let doors = queues.map(|queue| {
         let door = resolve_queue(&state, &site, queue)?;
-        let url = state.doors.cached(&door).map(|code| code.qr_url);
+        let url = state.permanent_codes.cached(&door).map(|code| code.qr_url);
         Ok(PermanentCodeView {
             queue: queue.to_owned(),
             url,

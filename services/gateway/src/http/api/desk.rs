@@ -7,7 +7,7 @@ use crate::http::asker::Principal;
 use crate::http::live;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::lines::SiteSnapshot;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -247,13 +247,13 @@ struct ConsoleEndedTicketView<'a> {
 }
 
 async fn show(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
 ) -> Result<Json<RenderedConsole>, Problem> {
     let book = asker.authorize_site(&door, &site)?;
-    let view = door.lines.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let now = door.lines.decision_input(&book, door.clock.now_ms());
+    let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let now = door.engine.decision_input(&book, door.clock.now_ms());
     let view = discard_past_day(&now, view);
     let messages = last_messages(&door, &site, &view);
     let seen = serde_json::to_value(console_view(&book, &view, &now, &asker.actor, &messages));
@@ -261,17 +261,17 @@ async fn show(
 }
 
 async fn events(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
 ) -> Result<Response, Problem> {
     asker.authorize_site(&door, &site)?;
     let out = asker.clone().until_revoked(door.clone());
-    let views = door.lines.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let (news, stop) = (door.fates.watch(&site), door.stop.clone());
+    let views = door.engine.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let (news, stop) = (door.delivery_status.watch(&site), door.stop.clone());
     let draw = move |view| {
-        let book = door.lines.settings(&site)?;
-        let now = door.lines.decision_input(&book, door.clock.now_ms());
+        let book = door.engine.settings(&site)?;
+        let now = door.engine.decision_input(&book, door.clock.now_ms());
         let view = discard_past_day(&now, view);
         let messages = last_messages(&door, &site, &view);
         let drawn =
@@ -286,13 +286,13 @@ async fn events(
 type LastMessageLookup<'a> = dyn Fn(TicketId) -> Option<ConsoleMessageView> + 'a;
 
 fn last_messages<'a>(
-    door: &'a Door,
+    door: &'a AppState,
     site: &'a str,
     view: &SiteSnapshot,
 ) -> Box<LastMessageLookup<'a>> {
     let day = view.site.day();
     Box::new(move |ticket| {
-        let last = door.fates.for_ticket(site, day?.0, ticket).pop()?;
+        let last = door.delivery_status.for_ticket(site, day?.0, ticket).pop()?;
         Some(ConsoleMessageView { notice: last.notice, fate: last.stage.name(), since: last.since })
     })
 }

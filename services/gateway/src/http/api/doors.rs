@@ -4,7 +4,7 @@
 
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::scan::codes::doors::{PermanentCodeError, PermanentCodeKey};
 use crate::scan::qr::{self, QrFormat};
 use axum::extract::{Path, State};
@@ -49,7 +49,7 @@ const QUEUE_REFUSALS: [&ProblemKind; 3] =
     [&refusals::UNKNOWN_SITE, &refusals::UNKNOWN_QUEUE, &refusals::UNKNOWN_ACCOUNT];
 
 async fn code_image(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path((site, queue)): Path<(String, String)>,
     kind: QrFormat,
 ) -> Result<Response, Problem> {
@@ -67,7 +67,7 @@ async fn code_image(
         }
         QrFormat::Jpg => {
             let picture =
-                door.codes.picture(&code.qr_ticket).await.map_err(PermanentCodeError::from)?;
+                door.code_source.picture(&code.qr_ticket).await.map_err(PermanentCodeError::from)?;
             (picture.content_type, picture.bytes)
         }
     };
@@ -78,26 +78,26 @@ async fn code_image(
 
 /// The code of a queue's door, made if need be.
 pub(crate) async fn permanent_code(
-    state: &Door,
+    state: &AppState,
     site: &str,
     queue: &str,
 ) -> Result<PermanentCode, Problem> {
     let door = resolve_queue(state, site, queue)?;
-    Ok(state.doors.get_or_create(&door).await?)
+    Ok(state.permanent_codes.get_or_create(&door).await?)
 }
 
 /// The door of a queue, if the queue is configured.
 pub(crate) fn resolve_queue(
-    state: &Door,
+    state: &AppState,
     site: &str,
     queue: &str,
 ) -> Result<PermanentCodeKey, Problem> {
-    let book = state.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let book = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     if !book.rules.queues.contains_key(&QueueId::new(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
     }
     let account = book.facts.account.to_string();
-    let known = state.book.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let known = state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let appid = known.protection.app.0.clone();
     Ok(PermanentCodeKey { account, appid, site: site.to_owned(), queue: queue.to_owned() })
 }

@@ -3,7 +3,7 @@
 use crate::http::asker::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::http::{live, paging};
 use crate::projections::feed::cursor::Cursor;
 use crate::projections::feed::{FeedError, FeedMessage, FeedReader};
@@ -71,7 +71,7 @@ struct FeedPage {
 }
 
 async fn subscribe(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
     wanted: Result<Query<FeedQuery>, QueryRejection>,
@@ -106,7 +106,7 @@ fn sse_event(told: FeedMessage) -> Event {
 }
 
 async fn page(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
     wanted: Result<Query<FeedQuery>, QueryRejection>,
@@ -149,8 +149,8 @@ async fn read_page(
     Ok(FeedPage { next: next.to_string(), more: reached < reading.head, events })
 }
 
-async fn start_reading(door: &Door, site: &str, after: Cursor) -> Result<FeedReader, Problem> {
-    let book = door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+async fn start_reading(door: &AppState, site: &str, after: Cursor) -> Result<FeedReader, Problem> {
+    let book = door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     Ok(door.feed.open(&book.subject, after).await?)
 }
 

@@ -12,7 +12,7 @@ use crate::http::callers::ClientIp;
 use crate::http::openapi::answer::Created;
 use crate::http::openapi::{MANAGERS, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::identity::login;
 use crate::scan::qr::QrFormat;
 use axum::body::Body;
@@ -101,13 +101,13 @@ struct InvitationView {
 }
 
 async fn open(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     asker: Principal,
     caller: ClientIp,
     body: Body,
 ) -> Result<Created<InvitationView>, Problem> {
     asker.require_manager()?;
-    door.limits.admit_code(caller)?;
+    door.rate_limiter.admit_code(caller)?;
     let InviteMemberRequest { name, role, sites, counters } =
         body::read_json(body, MAX_BODY_BYTES).await?;
     let name = validate_name(&name)?;
@@ -117,7 +117,7 @@ async fn open(
     let account = door.settings.login.account.as_ref().ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let (uuid, id) = (entropy::uuid(), member.id.clone());
     let invitation = ScanPurpose::Invitation(Invitation { by: asker.name.to_string(), member });
-    let session = door.sessions.open(uuid, account, invitation).await?;
+    let session = door.scan_sessions.open(uuid, account, invitation).await?;
     let at = format!("/api/v1/invitations/{uuid}");
     tracing::info!(staff = &*asker.name, member = id, "somebody is invited");
     Ok(Created(InvitationView {
@@ -132,13 +132,13 @@ async fn open(
 
 /// The invitation of a uuid, to whoever made it.
 async fn find_own_invitation(
-    door: &Door,
+    door: &AppState,
     uuid: &str,
     asker: &Principal,
 ) -> Result<(Uuid, ScanSession), Problem> {
     asker.require_manager()?;
     let uuid = Uuid::try_parse(uuid).map_err(|_| &refusals::MALFORMED_UUID)?;
-    let session = door.sessions.find(uuid).await?;
+    let session = door.scan_sessions.find(uuid).await?;
     match &session.purpose {
         ScanPurpose::Invitation(invitation) if invitation.by == *asker.name => Ok((uuid, session)),
         _ => Err(Problem::new(&refusals::UNKNOWN_SESSION)),
@@ -146,23 +146,23 @@ async fn find_own_invitation(
 }
 
 async fn qr_code(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(uuid): Path<String>,
     asker: Principal,
     caller: ClientIp,
 ) -> Result<Response, Problem> {
-    door.limits.admit_read(caller)?;
+    door.rate_limiter.admit_read(caller)?;
     let (_, session) = find_own_invitation(&door, &uuid, &asker).await?;
     qr_image(&door, &session, QrFormat::Svg).await
 }
 
 async fn events(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(uuid): Path<String>,
     asker: Principal,
     caller: ClientIp,
 ) -> Result<Response, Problem> {
-    door.limits.admit_read(caller)?;
+    door.rate_limiter.admit_read(caller)?;
     let (uuid, _) = find_own_invitation(&door, &uuid, &asker).await?;
     Ok(progress_stream(&door, uuid))
 }

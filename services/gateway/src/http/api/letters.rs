@@ -5,7 +5,7 @@ use crate::http::body;
 use crate::http::openapi::{Access, Operation, Role, Routes, endpoint};
 use crate::http::paging;
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::projections::letters::DeadLetter;
 use crate::projections::letters::handling::RequestedAction;
 use axum::Json;
@@ -165,7 +165,7 @@ struct DeadLetterHandlingView {
 }
 
 async fn list(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     asker: Principal,
     which: Result<Query<DeadLetterListQuery>, QueryRejection>,
 ) -> Result<Json<DeadLetterPage>, Problem> {
@@ -188,7 +188,7 @@ async fn list(
 }
 
 async fn redrive(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(id): Path<String>,
     asker: Principal,
 ) -> Result<Json<DeadLetterView>, Problem> {
@@ -196,7 +196,7 @@ async fn redrive(
 }
 
 async fn discard(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(id): Path<String>,
     asker: Principal,
 ) -> Result<Json<DeadLetterView>, Problem> {
@@ -204,13 +204,13 @@ async fn discard(
 }
 
 async fn handle(
-    door: &Door,
+    door: &AppState,
     asker: &Principal,
     id: &str,
     wanted: RequestedAction,
 ) -> Result<Json<DeadLetterView>, Problem> {
     require_manager(asker)?;
-    let letter = id.parse().ok().and_then(|position| door.letters.get(position));
+    let letter = id.parse().ok().and_then(|position| door.dead_letters.get(position));
     let letter = letter.ok_or(&refusals::UNKNOWN_LETTER)?;
     if !is_visible(asker, &letter) {
         return Err(Problem::new(&refusals::NOT_YOUR_SITE));
@@ -238,7 +238,7 @@ struct RedriveDeadLettersResult {
 }
 
 async fn redrive_all(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     asker: Principal,
     body: Body,
 ) -> Result<Json<RedriveDeadLettersResult>, Problem> {
@@ -269,14 +269,14 @@ fn require_manager(asker: &Principal) -> Result<(), Problem> {
 
 /// The letters that somebody may see, of one site if they name it; oldest first.
 fn visible_letters(
-    door: &Door,
+    door: &AppState,
     asker: &Principal,
     site: Option<&str>,
 ) -> Result<Vec<Arc<DeadLetter>>, Problem> {
     if let Some(site) = site {
         asker.authorize_site(door, site)?;
     }
-    let mut letters = door.letters.retained(door.clock.now_ms());
+    let mut letters = door.dead_letters.retained(door.clock.now_ms());
     letters.retain(|letter| {
         is_visible(asker, letter)
             && site.is_none_or(|site| letter.subject.site.as_deref() == Some(site))
@@ -307,7 +307,7 @@ fn reason_view(letter: &DeadLetter) -> DeadLetterReason {
     DeadLetterReason { reason: letter.reason.name, zh: letter.reason.zh, en: letter.reason.en }
 }
 
-fn letter_view(door: &Door, letter: &DeadLetter) -> DeadLetterView {
+fn letter_view(door: &AppState, letter: &DeadLetter) -> DeadLetterView {
     let about = &letter.subject;
     let age = (door.clock.now_ms() - letter.at).max(0) as u64 / 1000;
     let handled = letter.handled.as_ref().map(|handled| DeadLetterHandlingView {
@@ -328,7 +328,7 @@ fn letter_view(door: &Door, letter: &DeadLetter) -> DeadLetterView {
         site: about.site.clone(),
         kind: about.kind.clone(),
         number: about.number.clone(),
-        attempts: door.fates.attempts(&about.key),
+        attempts: door.delivery_status.attempts(&about.key),
         valid_until: about.valid_until,
         redrivable: about.redrivable,
         handled,

@@ -10,7 +10,7 @@ use crate::http::cookies;
 use crate::http::live;
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::identity::login;
 use crate::identity::oauth::client::{self, AuthorizeError};
 use crate::identity::oauth::grants;
@@ -158,19 +158,19 @@ struct RedeemLoginResult {
 }
 
 async fn open(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     caller: ClientIp,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let settings = &door.settings.login;
     require_same_origin(&headers, settings.public_url.as_deref())?;
-    door.limits.admit_code(caller)?;
+    door.rate_limiter.admit_code(caller)?;
     let BeginLoginRequest { first, authorize } = body::read_json(body, MAX_BODY_BYTES).await?;
     let to = match (first, authorize) {
         (None, None) => LoginTarget::Staff,
         (Some(code), None) => {
-            let known = login::first_manager_code(&*door.staff.loaded().await?).unwrap_or_default();
+            let known = login::first_manager_code(&*door.roster.loaded().await?).unwrap_or_default();
             let same = !known.is_empty() && bool::from(known.as_bytes().ct_eq(code.as_bytes()));
             if !same {
                 return Err(Problem::new(&refusals::FIRST_CODE_USED));
@@ -202,7 +202,7 @@ async fn open(
         to,
     };
     let uuid = entropy::uuid();
-    let session = door.sessions.open(uuid, &target.account, ScanPurpose::Login(wish)).await?;
+    let session = door.scan_sessions.open(uuid, &target.account, ScanPurpose::Login(wish)).await?;
     let at = format!("/api/v1/logins/{uuid}");
     let opened = LoginSessionView {
         uuid,
@@ -240,12 +240,12 @@ fn access_denied_url(wish: &AuthorizationRequest) -> String {
 
 /// The login of a uuid, if this is the browser that it was made for.
 async fn find_own_login(
-    door: &Door,
+    door: &AppState,
     uuid: &str,
     headers: &HeaderMap,
 ) -> Result<(Uuid, LoginRequest, ScanSession), Problem> {
     let uuid = Uuid::try_parse(uuid).map_err(|_| &refusals::MALFORMED_UUID)?;
-    let session = door.sessions.find(uuid).await?;
+    let session = door.scan_sessions.find(uuid).await?;
     let ScanPurpose::Login(wish) = session.purpose.clone() else {
         return Err(Problem::new(&refusals::UNKNOWN_SESSION));
     };
@@ -258,29 +258,29 @@ async fn find_own_login(
 }
 
 async fn qr_code(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(uuid): Path<String>,
     caller: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    door.limits.admit_read(caller)?;
+    door.rate_limiter.admit_read(caller)?;
     let (_, _, session) = find_own_login(&door, &uuid, &headers).await?;
     qr_image(&door, &session, QrFormat::Svg).await
 }
 
 async fn events(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(uuid): Path<String>,
     caller: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    door.limits.admit_read(caller)?;
+    door.rate_limiter.admit_read(caller)?;
     let (uuid, _, _) = find_own_login(&door, &uuid, &headers).await?;
     Ok(progress_stream(&door, uuid))
 }
 
 /// The steps of a session that is in the cache alone, each as it comes.
-pub(super) fn progress_stream(door: &Door, uuid: Uuid) -> Response {
+pub(super) fn progress_stream(door: &AppState, uuid: Uuid) -> Response {
     let stop = door.stop.clone();
     let begin = (door.clone(), None::<ScanProgress>, false);
     let steps = stream::unfold(begin, move |(door, before, over)| async move {
@@ -288,7 +288,7 @@ pub(super) fn progress_stream(door: &Door, uuid: Uuid) -> Response {
             return None;
         }
         loop {
-            let (progress, event) = match door.sessions.find(uuid).await {
+            let (progress, event) = match door.scan_sessions.find(uuid).await {
                 Ok(session) if Some(&session.progress) != before.as_ref() => {
                     let event = progress_event(&session.progress);
                     (session.progress, event)
@@ -335,14 +335,14 @@ fn refused_event(problem: &Problem) -> Event {
 }
 
 async fn redeem(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(uuid): Path<String>,
     caller: ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let settings = &door.settings.login;
     require_same_origin(&headers, settings.public_url.as_deref())?;
-    door.limits.admit_read(caller)?;
+    door.rate_limiter.admit_read(caller)?;
     let (uuid, wish, session) = find_own_login(&door, &uuid, &headers).await?;
     let (person, member, at) = match session.progress {
         ScanProgress::Approved { person, member, at } => (person, member, at),
@@ -357,13 +357,13 @@ async fn redeem(
         first = matches!(session.progress, ScanProgress::Approved { .. });
         first.then(|| ScanProgress::Redeemed { person: person.clone() })
     };
-    door.sessions.advance(uuid, used).await?;
+    door.scan_sessions.advance(uuid, used).await?;
     if !first {
         return Err(Problem::new(&refusals::LOGIN_USED));
     }
     match wish.to {
         LoginTarget::Client(asked) => {
-            let roster = door.staff.loaded().await?;
+            let roster = door.roster.loaded().await?;
             let subject = roster.tag("subject", &[&asked.client, &person]);
             let grant = AuthorizationGrant {
                 v: 1,
@@ -385,12 +385,12 @@ async fn redeem(
         LoginTarget::Staff | LoginTarget::First => {
             let id = member.ok_or(&refusals::NOT_STAFF)?;
             let holder = SessionHolder::Member { id };
-            let asker = Principal::from_holder(&door, &*door.staff.loaded().await?, &holder);
+            let asker = Principal::from_holder(&door, &*door.roster.loaded().await?, &holder);
             let asker = asker.ok_or(&refusals::NOT_STAFF)?;
             let (browser, address) = (wish.browser, wish.address);
-            let begun = door.logins.create(&door.staff, holder.clone(), browser, address);
+            let begun = door.browser_sessions.create(&door.roster, holder.clone(), browser, address);
             let cookie = begun.await?;
-            let (name, lasts) = (settings.session_cookie(), door.logins.cookie_max_age());
+            let (name, lasts) = (settings.session_cookie(), door.browser_sessions.cookie_max_age());
             let cookie = cookies::set_cookie(name, &cookie, lasts, settings.is_secure());
             tracing::info!(staff = &*asker.name, "logged in by scanning");
             let me = Some(principal_view(

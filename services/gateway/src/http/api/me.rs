@@ -5,7 +5,7 @@ use crate::http::callers::{self, ClientIp};
 use crate::http::cookies;
 use crate::http::openapi::{AUTHENTICATED, Access, Role, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::identity::sessions::SessionSelection;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -88,8 +88,8 @@ pub(super) struct BrowserSessionView {
     address: String,
 }
 
-pub(super) fn principal_view(door: &Door, asker: &Principal) -> PrincipalView {
-    let roster = door.staff.now();
+pub(super) fn principal_view(door: &AppState, asker: &Principal) -> PrincipalView {
+    let roster = door.roster.now();
     let program = roster.keys().find(|key| *key.id == *asker.name).map(|key| key.name.clone());
     let member = roster.member(&asker.name).map(|member| member.name.clone());
     let counters = match &asker.actor {
@@ -112,23 +112,23 @@ pub(super) fn principal_view(door: &Door, asker: &Principal) -> PrincipalView {
     }
 }
 
-async fn show(State(door): State<Door>, asker: Principal) -> Result<Json<PrincipalView>, Problem> {
+async fn show(State(door): State<AppState>, asker: Principal) -> Result<Json<PrincipalView>, Problem> {
     Ok(Json(principal_view(&door, &asker)))
 }
 
 /// Whose sessions somebody may see: those of whoever they came as.
-fn session_holder(door: &Door, asker: &Principal) -> Result<SessionHolder, Problem> {
+fn session_holder(door: &AppState, asker: &Principal) -> Result<SessionHolder, Problem> {
     if let Some(session) = &asker.session {
         return Ok(session.holder.clone());
     }
-    let key = door.book.staff_keys.iter().find(|key| key.name == *asker.name);
+    let key = door.deployment.staff_keys.iter().find(|key| key.name == *asker.name);
     // A key made through the API is a program's, and programs keep no cookies.
     let key = key.filter(|_| asker.role() != "api").ok_or(&refusals::NOT_ALLOWED)?;
     Ok(SessionHolder::Key { name: key.name.clone(), print: key.fingerprint() })
 }
 
 async fn list(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     asker: Principal,
 ) -> Result<Json<Vec<BrowserSessionView>>, Problem> {
     Ok(Json(session_views(&door, &asker, &session_holder(&door, &asker)?)))
@@ -136,12 +136,12 @@ async fn list(
 
 /// Somebody's sessions, and which of them the asker came with.
 pub(super) fn session_views(
-    door: &Door,
+    door: &AppState,
     asker: &Principal,
     holder: &SessionHolder,
 ) -> Vec<BrowserSessionView> {
     let current = asker.session.as_ref().map(|session| session.id.as_str());
-    let found = door.logins.list_for(holder).into_iter();
+    let found = door.browser_sessions.list_for(holder).into_iter();
     let listed = found.map(|(id, session)| BrowserSessionView {
         current: current == Some(&*id),
         id,
@@ -155,7 +155,7 @@ pub(super) fn session_views(
 
 /// A browser that holds a key of the configuration is logged in with it, and need not keep it.
 async fn begin(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     asker: Principal,
     caller: ClientIp,
     headers: HeaderMap,
@@ -165,12 +165,12 @@ async fn begin(
     }
     let holder = session_holder(&door, &asker)?;
     let (browser, address) = (callers::browser_label(&headers), caller.masked());
-    let cookie = door.logins.create(&door.staff, holder, browser, address).await?;
+    let cookie = door.browser_sessions.create(&door.roster, holder, browser, address).await?;
     let settings = &door.settings.login;
     let cookie = cookies::set_cookie(
         settings.session_cookie(),
         &cookie,
-        door.logins.cookie_max_age(),
+        door.browser_sessions.cookie_max_age(),
         settings.is_secure(),
     );
     tracing::info!(staff = &*asker.name, "logged in with a key");
@@ -180,7 +180,7 @@ async fn begin(
 
 /// `published_keys` is the one that it is asked with.
 async fn end(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(id): Path<String>,
     asker: Principal,
 ) -> Result<Response, Problem> {
@@ -188,7 +188,7 @@ async fn end(
     let current = asker.session.as_ref().map(|session| session.id.as_str());
     let meant = if id == "current" { current } else { Some(&*id) };
     if let Some(meant) = meant {
-        door.logins.end(&holder, SessionSelection::Only(meant)).await?;
+        door.browser_sessions.end(&holder, SessionSelection::Only(meant)).await?;
     }
     let mut answer = StatusCode::NO_CONTENT.into_response();
     if meant == current {
@@ -207,12 +207,12 @@ struct EndOtherSessionsResult {
 }
 
 async fn end_others(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     asker: Principal,
 ) -> Result<Json<EndOtherSessionsResult>, Problem> {
     let current = asker.session.as_ref().map_or("", |session| session.id.as_str());
     let ended = door
-        .logins
+        .browser_sessions
         .end(&session_holder(&door, &asker)?, SessionSelection::AllExcept(current))
         .await?;
     Ok(Json(EndOtherSessionsResult { ended }))

@@ -5,7 +5,7 @@ use super::people::managed_member;
 use crate::http::asker::Principal;
 use crate::http::openapi::{MANAGERS, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::identity::sessions::SessionSelection;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -34,17 +34,17 @@ pub(super) fn routes() -> Routes {
 
 /// A member whom the asker has to do with, as whose sessions are.
 async fn managed_session_holder(
-    door: &Door,
+    door: &AppState,
     asker: &Principal,
     id: String,
 ) -> Result<SessionHolder, Problem> {
     asker.require_manager()?;
-    managed_member(&*door.staff.loaded().await?, asker, &id)?;
+    managed_member(&*door.roster.loaded().await?, asker, &id)?;
     Ok(SessionHolder::Member { id })
 }
 
 async fn list_sessions(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(member): Path<String>,
     asker: Principal,
 ) -> Result<Json<Vec<BrowserSessionView>>, Problem> {
@@ -53,12 +53,12 @@ async fn list_sessions(
 }
 
 async fn end_session(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path((member, session)): Path<(String, String)>,
     asker: Principal,
 ) -> Result<Response, Problem> {
     let holder = managed_session_holder(&door, &asker, member.clone()).await?;
-    door.logins.end(&holder, SessionSelection::Only(&session)).await?;
+    door.browser_sessions.end(&holder, SessionSelection::Only(&session)).await?;
     tracing::info!(staff = &*asker.name, member, "a session was ended");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

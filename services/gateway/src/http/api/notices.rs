@@ -4,7 +4,7 @@ use super::staff::ticket_by_number;
 use crate::http::asker::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::projections::fates::DeliveryStatus;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -62,16 +62,16 @@ struct ChannelAttemptView {
 }
 
 async fn show(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path((site, number)): Path<(String, String)>,
     asker: Principal,
 ) -> Result<Json<TicketNoticesView>, Problem> {
     asker.authorize_site(&door, &site)?;
     let ticket = ticket_by_number(&door, &site, &number)?;
-    let view = door.lines.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let day = view.site.day().ok_or(&refusals::UNKNOWN_TICKET)?;
     let notices =
-        door.fates.for_ticket(&site, day.0, ticket).into_iter().map(notice_view).collect();
+        door.delivery_status.for_ticket(&site, day.0, ticket).into_iter().map(notice_view).collect();
     Ok(Json(TicketNoticesView { number, notices }))
 }
 

@@ -5,7 +5,7 @@ use crate::book::calendar::Calendar;
 use crate::http::asker::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::lines::past::ReplayError;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -43,7 +43,7 @@ struct SiteAtQuery {
 }
 
 async fn show(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
     when: Result<Query<SiteAtQuery>, QueryRejection>,
@@ -56,7 +56,7 @@ async fn show(
                 .to_owned(),
         )
     })?;
-    let view = door.past.snapshot_at(&book, at, door.clock.now_ms()).await?;
+    let view = door.point_in_time.snapshot_at(&book, at, door.clock.now_ms()).await?;
     Ok(Json(sites::past_board(&book, view, at)))
 }
 

@@ -8,7 +8,7 @@ use crate::http::body;
 use crate::http::openapi::answer::Created;
 use crate::http::openapi::{MANAGERS, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::identity::roster::Roster;
 use axum::Json;
 use axum::body::Body;
@@ -128,9 +128,9 @@ struct ApiKeyView {
     counters: BTreeSet<String>,
 }
 
-async fn list(State(door): State<Door>, asker: Principal) -> Result<Json<StaffListView>, Problem> {
+async fn list(State(door): State<AppState>, asker: Principal) -> Result<Json<StaffListView>, Problem> {
     asker.require_manager()?;
-    let roster = door.staff.loaded().await?;
+    let roster = door.roster.loaded().await?;
     let covered = |sites: &Option<BTreeSet<String>>| asker.scope().covers(&sites.clone().into());
     let members =
         roster.members().filter(|member| covered(&member.sites)).map(MemberView::from).collect();
@@ -164,7 +164,7 @@ fn said<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 async fn update_member(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(id): Path<String>,
     asker: Principal,
     body: Body,
@@ -179,9 +179,9 @@ async fn update_member(
             let event = StaffEvent::Renamed { id: id.clone(), name: name.clone() };
             Ok((known.name != name).then_some(event))
         };
-        door.staff.update(&asker.name, renamed).await?;
+        door.roster.update(&asker.name, renamed).await?;
     }
-    let roster = door.staff.update(&asker.name, |roster| {
+    let roster = door.roster.update(&asker.name, |roster| {
         let known = managed_member(roster, &asker, &id)?;
         let role = role.unwrap_or(known.role);
         let wanted = AccessScope {
@@ -201,7 +201,7 @@ async fn update_member(
 }
 
 async fn remove_member(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(id): Path<String>,
     asker: Principal,
 ) -> Result<Response, Problem> {
@@ -210,7 +210,7 @@ async fn remove_member(
         ensure_not_last_manager(roster, managed_member(roster, &asker, &id)?)?;
         Ok(Some(StaffEvent::Removed { id: id.clone() }))
     };
-    door.staff.update(&asker.name, removed).await?;
+    door.roster.update(&asker.name, removed).await?;
     tracing::info!(staff = &*asker.name, member = id, "a member was removed");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -234,7 +234,7 @@ struct CreatedApiKey {
 }
 
 async fn create_key(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     asker: Principal,
     headers: HeaderMap,
     body: Body,
@@ -248,7 +248,7 @@ async fn create_key(
     let role = if counters.is_empty() { StaffRole::Manager } else { StaffRole::Staff };
     let AccessScope { sites, counters } =
         AccessScope { sites, counters }.validated(&door, &asker, role)?;
-    let roster = door.staff.loaded().await?;
+    let roster = door.roster.loaded().await?;
     let tag = wish.map(|wish| roster.tag("key", &[&asker.name, wish]));
     let id = match tag {
         // The same wish, at any replica and at any time, is the same id.
@@ -262,13 +262,13 @@ async fn create_key(
         true => Err(Problem::new(&refusals::KEY_MADE_BEFORE).with_detail(id.clone())),
         false => Ok(Some(StaffEvent::KeyMade { key: made.clone() })),
     };
-    door.staff.update(&asker.name, event).await?;
+    door.roster.update(&asker.name, event).await?;
     tracing::info!(staff = &*asker.name, key = id, "a key was made");
     Ok(Created(CreatedApiKey { id, key }))
 }
 
 async fn revoke_key(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(id): Path<String>,
     asker: Principal,
 ) -> Result<Response, Problem> {
@@ -280,7 +280,7 @@ async fn revoke_key(
             false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
         }
     };
-    door.staff.update(&asker.name, revoked).await?;
+    door.roster.update(&asker.name, revoked).await?;
     tracing::info!(staff = &*asker.name, key = id, "a key was revoked");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -295,7 +295,7 @@ impl AccessScope {
     /// The same, if it is there and the asker may give it.
     pub(super) fn validated(
         self,
-        door: &Door,
+        door: &AppState,
         asker: &Principal,
         role: StaffRole,
     ) -> Result<AccessScope, Problem> {
@@ -303,7 +303,7 @@ impl AccessScope {
         let malformed =
             |detail: &str| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
         for site in sites.iter().flatten() {
-            door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+            door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
         }
         let opens = SiteScope::from(sites.clone());
         if !asker.scope().covers(&opens) {
@@ -317,7 +317,7 @@ impl AccessScope {
         }
         for counter in &counters {
             let id = CounterId::new(counter);
-            let mut books = door.lines.all_settings().filter(|book| opens.contains(&book.facts.id));
+            let mut books = door.engine.all_settings().filter(|book| opens.contains(&book.facts.id));
             if !books.any(|book| book.rules.counters.contains_key(&id)) {
                 return Err(Problem::new(&refusals::UNKNOWN_COUNTER).with_detail(counter.clone()));
             }

@@ -6,7 +6,7 @@ use crate::http::live;
 use crate::http::openapi::answer::Created;
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::scan::qr::{self, QrFormat};
 use crate::scan::sessions::SessionError;
 use axum::body::Body;
@@ -136,11 +136,11 @@ struct ScanSessionView {
 }
 
 async fn open(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     caller: ClientIp,
     body: Body,
 ) -> Result<Created<ScanSessionView>, Problem> {
-    door.limits.admit_code(caller)?;
+    door.rate_limiter.admit_code(caller)?;
     let body = body::read(body, MAX_BODY_BYTES).await?;
     let wanted: OpenScanSessionRequest = body::parse_object(&body)?;
     if wanted.purpose.as_deref().is_some_and(|purpose| purpose != "ticket") {
@@ -165,7 +165,7 @@ async fn open(
 /// `GET /qr/{uuid}?site=…&queue=…`: makes the session if need be and answers its picture, for an
 /// `<img>`. The uuid may end in `.svg`, `.png` or `.jpg`.
 async fn open_and_draw(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(name): Path<String>,
     caller: ClientIp,
     query: Result<Query<QrQuery>, axum::extract::rejection::QueryRejection>,
@@ -183,7 +183,7 @@ async fn open_and_draw(
             return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
         }
     };
-    door.limits.admit_code(caller)?;
+    door.rate_limiter.admit_code(caller)?;
     let session =
         open_for_queue(&door, parse_uuid(uuid)?, place.site.as_deref(), &place.queue).await?;
     qr_image(&door, &session, kind).await
@@ -200,20 +200,20 @@ struct QrQuery {
 }
 
 async fn session_image(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(uuid): Path<String>,
     caller: ClientIp,
     kind: QrFormat,
 ) -> Result<Response, Problem> {
-    door.limits.admit_read(caller)?;
+    door.rate_limiter.admit_read(caller)?;
     let session = ticket_session(&door, parse_uuid(&uuid)?).await?;
     qr_image(&door, &session, kind).await
 }
 
 /// The session of a uuid that takes a number. Others are for the browser alone that they were made
 /// for, and not to be found here.
-async fn ticket_session(door: &Door, uuid: Uuid) -> Result<ScanSession, Problem> {
-    let session = door.sessions.find(uuid).await?;
+async fn ticket_session(door: &AppState, uuid: Uuid) -> Result<ScanSession, Problem> {
+    let session = door.scan_sessions.find(uuid).await?;
     match session.purpose {
         ScanPurpose::Ticket { .. } => Ok(session),
         ScanPurpose::Login(_) | ScanPurpose::Invitation(_) => {
@@ -223,7 +223,7 @@ async fn ticket_session(door: &Door, uuid: Uuid) -> Result<ScanSession, Problem>
 }
 
 async fn open_for_queue(
-    door: &Door,
+    door: &AppState,
     uuid: Uuid,
     site: Option<&str>,
     queue: &str,
@@ -232,19 +232,19 @@ async fn open_for_queue(
         Some(site) => site.to_owned(),
         None => sole_site_with_queue(door, queue)?,
     };
-    let book = door.lines.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let book = door.engine.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     if !book.rules.queues.contains_key(&QueueId::new(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
     }
     let purpose = ScanPurpose::Ticket { site, queue: queue.to_owned() };
-    Ok(door.sessions.open(uuid, &book.facts.account, purpose).await?)
+    Ok(door.scan_sessions.open(uuid, &book.facts.account, purpose).await?)
 }
 
 /// The site may be left out where only one has such a queue.
-fn sole_site_with_queue(door: &Door, queue: &str) -> Result<String, Problem> {
+fn sole_site_with_queue(door: &AppState, queue: &str) -> Result<String, Problem> {
     let queue = QueueId::new(queue);
     let mut fitting =
-        door.lines.all_settings().filter(|book| book.rules.queues.contains_key(&queue));
+        door.engine.all_settings().filter(|book| book.rules.queues.contains_key(&queue));
     match (fitting.next(), fitting.next()) {
         (Some(book), None) => Ok(book.facts.id.to_string()),
         (None, _) => Err(Problem::new(&refusals::UNKNOWN_QUEUE)),
@@ -254,7 +254,7 @@ fn sole_site_with_queue(door: &Door, queue: &str) -> Result<String, Problem> {
 }
 
 pub(super) async fn qr_image(
-    door: &Door,
+    door: &AppState,
     session: &ScanSession,
     kind: QrFormat,
 ) -> Result<Response, Problem> {
@@ -264,7 +264,7 @@ pub(super) async fn qr_image(
         }
         QrFormat::Png => ("image/png".to_owned(), qr::png(&session.qr_url)),
         QrFormat::Jpg => {
-            let picture = door.sessions.picture(session).await?;
+            let picture = door.scan_sessions.picture(session).await?;
             (picture.content_type, Ok(picture.bytes.into()))
         }
     };
@@ -279,16 +279,16 @@ pub(super) async fn qr_image(
 
 /// `pending` at once, then `advance_on_scan` and `ticket_view` for each scan, `expired` at the end.
 async fn events(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(uuid): Path<String>,
     caller: ClientIp,
 ) -> Result<Response, Problem> {
-    door.limits.admit_read(caller)?;
+    door.rate_limiter.admit_read(caller)?;
     let uuid = parse_uuid(&uuid)?;
     let session = ticket_session(&door, uuid).await?;
     let left = (session.expires_at - door.clock.now_ms()).max(0) as u64;
     let expiry = tokio::time::Instant::now() + Duration::from_millis(left);
-    let mut watching = door.sessions.watch(uuid, session.progress.clone());
+    let mut watching = door.scan_sessions.watch(uuid, session.progress.clone());
     watching.progress.mark_changed();
     let told = stream::unfold(Some(watching), move |watching| async move {
         let mut watching = watching?;
@@ -322,7 +322,7 @@ fn parse_uuid(uuid: &str) -> Result<Uuid, Problem> {
 }
 
 /// Where a simulated phone can scan the code, in a demo.
-pub(super) fn scan_link(door: &Door, session: &ScanSession) -> Option<String> {
+pub(super) fn scan_link(door: &AppState, session: &ScanSession) -> Option<String> {
     let mut link = door.settings.simulator_url.clone()?;
     link.push_str("?scan=");
     // WeChat's addresses hold nothing but unreserved characters, `:` and `/`, which a query takes.

@@ -4,7 +4,7 @@ use crate::book::{Announcement, SiteSettings};
 use crate::http::live;
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::lines::{Engine, SiteSnapshot};
 use crate::projections::history::VisitProjection;
 use axum::extract::{Path, State};
@@ -172,8 +172,8 @@ struct BoardCallView<'a> {
     call: u32,
 }
 
-async fn list(State(door): State<Door>) -> Result<Json<Vec<SiteSummary>>, Problem> {
-    let sites = door.lines.all_settings().map(|book| SiteSummary {
+async fn list(State(door): State<AppState>) -> Result<Json<Vec<SiteSummary>>, Problem> {
+    let sites = door.engine.all_settings().map(|book| SiteSummary {
         site: book.facts.id.to_string(),
         name: book.facts.name.to_string(),
     });
@@ -181,12 +181,12 @@ async fn list(State(door): State<Door>) -> Result<Json<Vec<SiteSummary>>, Proble
 }
 
 async fn show(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
 ) -> Result<Json<RenderedBoard>, Problem> {
-    let book = door.lines.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let view = door.lines.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    Ok(Json(current_board(&door.lines, &book, view, door.clock.now_ms())))
+    let book = door.engine.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    Ok(Json(current_board(&door.engine, &book, view, door.clock.now_ms())))
 }
 
 /// What anybody may know of a site that stands like this now, in Unix milliseconds.
@@ -209,12 +209,12 @@ pub(super) fn past_board(book: &SiteSettings, view: SiteSnapshot, at_ms: i64) ->
     RenderedBoard::render(board_view(book, &today, &now, None))
 }
 
-async fn events(State(door): State<Door>, Path(site): Path<String>) -> Result<Response, Problem> {
-    let views = door.lines.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+async fn events(State(door): State<AppState>, Path(site): Path<String>) -> Result<Response, Problem> {
+    let views = door.engine.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let stop = door.stop.clone();
     let draw = move |view| {
-        let book = door.lines.settings(&site)?;
-        Some(door.screens.board_json(&door.lines, &book, view, door.clock.now_ms()))
+        let book = door.engine.settings(&site)?;
+        Some(door.board_cache.board_json(&door.engine, &book, view, door.clock.now_ms()))
     };
     Ok(live::event_stream(live::render_on_change("site", views, None, draw), &stop).into_response())
 }

@@ -5,7 +5,7 @@ use crate::http::asker::Principal;
 use crate::http::holders;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::scan::qr;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -49,14 +49,14 @@ struct TicketSlipView {
 }
 
 async fn show(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path((site, number)): Path<(String, String)>,
     asker: Principal,
     headers: HeaderMap,
 ) -> Result<Json<TicketSlipView>, Problem> {
     let book = asker.authorize_site(&door, &site)?;
     let id = ticket_by_number(&door, &site, &number)?;
-    let view = door.lines.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let ticket = view.site.ticket(id).ok_or(&refusals::UNKNOWN_TICKET)?;
     let taken = Timestamp::from_millisecond(ticket.taken_at.0).unwrap_or_default();
     let rules = book.rules.queues.get(&ticket.queue);
@@ -78,7 +78,7 @@ async fn show(
 
 /// The address under which people reach this system; where the owner has not said it, the one under
 /// which it was asked.
-fn public_origin(door: &Door, headers: &HeaderMap) -> String {
+fn public_origin(door: &AppState, headers: &HeaderMap) -> String {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     door.settings.public_url.clone().unwrap_or_else(|| {
         let secure = text("x-forwarded-proto") == Some("https");

@@ -5,7 +5,7 @@ use crate::http::asker::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::paging;
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -98,7 +98,7 @@ struct TicketSummary {
 }
 
 async fn list(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
     which: Result<Query<TicketListQuery>, QueryRejection>,
@@ -115,7 +115,7 @@ async fn list(
         parse_cursor(text).ok_or_else(|| malformed("after: use the `next` of a page".to_owned()))
     });
     let after = after.transpose()?;
-    let view = door.lines.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let site = &view.site;
     let Some(day) = site.day() else {
         return Ok(Json(TicketPage { tickets: Vec::new(), next: None }));

@@ -7,7 +7,7 @@ use crate::http::body;
 use crate::http::openapi::answer::Accepted;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::projections::feed::cursor::Cursor;
 use axum::Json;
 use axum::body::Body;
@@ -79,12 +79,12 @@ struct WebhookView {
 }
 
 async fn list(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
 ) -> Result<Json<Vec<WebhookView>>, Problem> {
     asker.authorize_site(&door, &site)?;
-    let hooks = door.book.webhooks.get(&site).cloned().unwrap_or_default();
+    let hooks = door.deployment.webhooks.get(&site).cloned().unwrap_or_default();
     Ok(Json(hooks.into_iter().map(|(id, events)| WebhookView { id, events }).collect()))
 }
 
@@ -117,14 +117,14 @@ struct ReplayRecord {
 }
 
 async fn replay(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path((site, id)): Path<(String, String)>,
     asker: Principal,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Accepted<ReplayWebhookResult>, Problem> {
     asker.authorize_site(&door, &site)?;
-    let of_site = door.book.webhooks.get(&site);
+    let of_site = door.deployment.webhooks.get(&site);
     let types = of_site.and_then(|hooks| hooks.get(&id)).ok_or(&refusals::UNKNOWN_WEBHOOK)?;
     let body = body::read(body, MAX_BODY_BYTES).await?;
     let (from, to) = parse_range(&door, &site, &body)?;
@@ -154,10 +154,10 @@ async fn replay(
 }
 
 /// From and to, in Unix milliseconds.
-fn parse_range(door: &Door, site: &str, body: &[u8]) -> Result<(i64, i64), Problem> {
+fn parse_range(door: &AppState, site: &str, body: &[u8]) -> Result<(i64, i64), Problem> {
     let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
     let wanted: ReplayWebhookRequest = body::parse_object(body)?;
-    let book = door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let book = door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let read = |name: &str, text: &str| {
         let detail = format!("{name}: use 2026-11-23T10:42:00+08:00, or without the offset");
         parse_instant(text, &book.calendar).ok_or_else(|| malformed(detail))
@@ -176,13 +176,13 @@ fn parse_range(door: &Door, site: &str, body: &[u8]) -> Result<(i64, i64), Probl
 
 /// Events of these types from the one time on and before the other.
 async fn matching_events(
-    door: &Door,
+    door: &AppState,
     site: &str,
     types: &BTreeSet<String>,
     from: i64,
     to: i64,
 ) -> Result<Vec<PublicEvent>, Problem> {
-    let book = door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let book = door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let mut reading = door.feed.open(&book.subject, Cursor::Beginning).await?;
     let (mut events, mut reached) = (Vec::new(), Position::START);
     let deadline = Instant::now() + REPLAY_SCAN_TIMEOUT;
@@ -202,7 +202,7 @@ async fn matching_events(
 }
 
 async fn enqueue(
-    door: &Door,
+    door: &AppState,
     site: &str,
     id: &str,
     wish: &str,
@@ -227,12 +227,12 @@ async fn enqueue(
 }
 
 /// Without the cache every wish is new: then something is told twice, marked as it is.
-async fn load_record(door: &Door, name: &str) -> Option<ReplayRecord> {
+async fn load_record(door: &AppState, name: &str) -> Option<ReplayRecord> {
     let stored = door.cache.get(name).await.ok().flatten()?;
     serde_json::from_slice(&stored).ok()
 }
 
-async fn store_record(door: &Door, name: &str, wish: &ReplayRecord) {
+async fn store_record(door: &AppState, name: &str, wish: &ReplayRecord) {
     let value = Bytes::from(serde_json::to_vec(wish).expect("string keys only"));
     if let Err(error) = door.cache.put(name, value, IDEMPOTENCY_TTL).await {
         tracing::warn!(%error, "a wish for a replay is not remembered");

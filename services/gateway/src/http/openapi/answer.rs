@@ -4,7 +4,7 @@
 
 use super::operation::{SchemaFn, schema_of};
 use crate::http::refusals::Problem;
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use axum::Json;
 use axum::handler::Handler;
 use axum::http::{StatusCode, header};
@@ -120,7 +120,7 @@ impl ApiResponse for Response {
     message = "a route of the API answers `Result<A, Problem>`, A one of `openapi::answer`",
     note = "and takes what axum's handlers take"
 )]
-pub(crate) trait ApiHandler<T>: Handler<T, Door> {
+pub(crate) trait ApiHandler<T>: Handler<T, AppState> {
     /// What it answers when it does not refuse.
     type Response: ApiResponse;
 }
@@ -128,7 +128,7 @@ pub(crate) trait ApiHandler<T>: Handler<T, Door> {
 /// One that looks at nothing.
 impl<F, Fut, A> ApiHandler<((),)> for F
 where
-    F: Handler<((),), Door> + FnOnce() -> Fut,
+    F: Handler<((),), AppState> + FnOnce() -> Fut,
     Fut: Future<Output = Result<A, Problem>>,
     A: ApiResponse,
 {

@@ -38,7 +38,7 @@ pub(crate) use operation::{
     ANY_SITE_ROLE, AUTHENTICATED, Access, MANAGERS, Operation, PUBLIC, Role, endpoint,
 };
 
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use answer::ApiHandler;
 use axum::Router;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -47,7 +47,7 @@ use serde_json::Value;
 /// A router whose routes are described.
 #[derive(Default)]
 pub(crate) struct Routes {
-    router: Router<Door>,
+    router: Router<AppState>,
     routes: Vec<Route>,
 }
 
@@ -137,14 +137,14 @@ impl Routes {
     }
 
     /// What browsers show to people, which is no part of the API: pages and their files.
-    pub(crate) fn page(mut self, path: &str, page: MethodRouter<Door>) -> Self {
+    pub(crate) fn page(mut self, path: &str, page: MethodRouter<AppState>) -> Self {
         assert!(!path.starts_with("/api/"), "{path} is the API's, and says what it is");
         self.router = self.router.route(path, page);
         self
     }
 
     /// The routes themselves.
-    pub(crate) fn into_router(self) -> Router<Door> {
+    pub(crate) fn into_router(self) -> Router<AppState> {
         self.router
     }
 

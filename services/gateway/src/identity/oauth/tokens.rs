@@ -5,7 +5,7 @@
 //! the key set for a while knows it; a former one for a day after its last use.
 
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::identity::roster::{Roster, SigningKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -47,7 +47,7 @@ pub(crate) struct IdTokenClaims {
 }
 
 /// A signed token, in the compact form of JWS.
-pub(crate) async fn sign(door: &Door, claims: &IdTokenClaims) -> Result<String, Problem> {
+pub(crate) async fn sign(door: &AppState, claims: &IdTokenClaims) -> Result<String, Problem> {
     let roster = roster_with_signing_key(door).await?;
     let now = door.clock.now_ms();
     let key = active_key(roster.signing_keys(), now).ok_or(&refusals::LEDGER_UNAVAILABLE)?;
@@ -58,7 +58,7 @@ pub(crate) async fn sign(door: &Door, claims: &IdTokenClaims) -> Result<String, 
 }
 
 /// The keys with which tokens can be checked, as a JSON Web Key Set.
-pub(crate) async fn jwk_set(door: &Door) -> Result<JwkSet, Problem> {
+pub(crate) async fn jwk_set(door: &AppState) -> Result<JwkSet, Problem> {
     let roster = roster_with_signing_key(door).await?;
     let now = door.clock.now_ms();
     Ok(JwkSet { keys: published_keys(roster.signing_keys(), now).filter_map(public_jwk).collect() })
@@ -87,14 +87,14 @@ struct Jwk {
 }
 
 /// Who works here, with a key that is not about to be too old.
-async fn roster_with_signing_key(door: &Door) -> Result<std::sync::Arc<Roster>, Problem> {
+async fn roster_with_signing_key(door: &AppState) -> Result<std::sync::Arc<Roster>, Problem> {
     let now = door.clock.now_ms();
-    let roster = door.staff.loaded().await?;
+    let roster = door.roster.loaded().await?;
     if !needs_new_key(roster.signing_keys(), now) {
         return Ok(roster);
     }
     let (kid, pkcs8) = generate_key()?;
-    let change = door.staff.update("system", |roster| {
+    let change = door.roster.update("system", |roster| {
         let made = || StaffEvent::SigningKeyMade { kid: kid.clone(), pkcs8: pkcs8.clone() };
         Ok(needs_new_key(roster.signing_keys(), now).then(made))
     });

@@ -2,7 +2,7 @@
 
 use super::DeadLetter;
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use paihao_contracts::dead_letter::{DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT};
 use paihao_contracts::names::DEAD_LETTERS;
 use paihao_ledger::{AppendError, Entry, Expect, Subject};
@@ -26,7 +26,7 @@ impl RequestedAction {
     }
 }
 
-impl Door {
+impl AppState {
     /// Has it done, unless it was; refused if something else was done. The letter as it is now.
     pub(crate) async fn handle_dead_letter(
         &self,
@@ -44,9 +44,9 @@ impl Door {
         if !wanted.matches(&handled.action) {
             return Err(Problem::new(&refusals::LETTER_HANDLED));
         }
-        self.letters.set_handled(letter.position, handled);
-        self.letters.update_gauge();
-        self.letters.get(letter.position).ok_or_else(|| Problem::new(&refusals::UNKNOWN_LETTER))
+        self.dead_letters.set_handled(letter.position, handled);
+        self.dead_letters.update_gauge();
+        self.dead_letters.get(letter.position).ok_or_else(|| Problem::new(&refusals::UNKNOWN_LETTER))
     }
 
     async fn record_handling(
@@ -88,6 +88,6 @@ impl Door {
     /// again may have forgotten it.
     fn latest_notice_order(&self, letter: &DeadLetter) -> u32 {
         let of = letter.subject.site.as_deref().zip(letter.subject.ticket);
-        of.map_or(0, |(site, (day, ticket))| self.fates.latest_order(site, day, ticket))
+        of.map_or(0, |(site, (day, ticket))| self.delivery_status.latest_order(site, day, ticket))
     }
 }

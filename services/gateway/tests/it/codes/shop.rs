@@ -12,41 +12,41 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// 10:00 in Shanghai on 20 November 2026.
-pub const MORNING: i64 = 1_795_140_000_000;
+pub const MORNING_MS: i64 = 1_795_140_000_000;
 
 /// Makes codes.
 #[derive(Default)]
-pub struct Mint {
+pub struct FakeCodeSource {
     /// What was asked for, and how much it was said to be worth.
-    pub asked: Mutex<Vec<(QrRequest, CallPriority)>>,
+    pub requests: Mutex<Vec<(QrRequest, CallPriority)>>,
     /// So many of the next calls are refused with this code.
-    refusing: AtomicI64,
-    code: AtomicI64,
+    refusals_left: AtomicI64,
+    refusal_code: AtomicI64,
     /// How long an answer takes.
-    pub takes: Mutex<Duration>,
+    pub response_delay: Mutex<Duration>,
     /// How long a temporary code lives, whatever was asked for.
-    pub lives: Mutex<Option<Duration>>,
+    pub code_lifetime: Mutex<Option<Duration>>,
 }
 
-impl Mint {
-    pub fn new() -> Arc<Mint> {
-        Arc::new(Mint::default())
+impl FakeCodeSource {
+    pub fn new() -> Arc<FakeCodeSource> {
+        Arc::new(FakeCodeSource::default())
     }
 
     /// Refuses so many calls from now on.
-    pub fn refuse(&self, times: i64, code: i64) {
-        self.code.store(code, Ordering::SeqCst);
-        self.refusing.store(times, Ordering::SeqCst);
+    pub fn refuse_next(&self, times: i64, code: i64) {
+        self.refusal_code.store(code, Ordering::SeqCst);
+        self.refusals_left.store(times, Ordering::SeqCst);
     }
 
     /// How many calls there were, refused ones included.
-    pub fn calls(&self) -> usize {
-        self.asked.lock().len()
+    pub fn call_count(&self) -> usize {
+        self.requests.lock().len()
     }
 }
 
 #[async_trait]
-impl CodeSource for Mint {
+impl CodeSource for FakeCodeSource {
     async fn create(
         &self,
         _: &str,
@@ -54,22 +54,22 @@ impl CodeSource for Mint {
         worth: CallPriority,
     ) -> Result<QrCode, AccountClientError> {
         let number = {
-            let mut asked = self.asked.lock();
+            let mut asked = self.requests.lock();
             asked.push((request.clone(), worth));
             asked.len()
         };
-        let takes = *self.takes.lock();
+        let takes = *self.response_delay.lock();
         if !takes.is_zero() {
             tokio::time::sleep(takes).await;
         }
-        if self.refusing.fetch_sub(1, Ordering::SeqCst) > 0 {
-            let code = self.code.load(Ordering::SeqCst);
+        if self.refusals_left.fetch_sub(1, Ordering::SeqCst) > 0 {
+            let code = self.refusal_code.load(Ordering::SeqCst);
             let (name, meaning) = ("refused", FailureClass::RetryLater(None));
             let refusal = Refusal { code, name, class: meaning, sentence: String::new() };
             return Err(CallError::Refused(refusal).into());
         }
         let (ticket, url) = (format!("T{number}"), format!("http://weixin.qq.com/q/{number}"));
-        let lives = self.lives.lock().or(request.expiry());
+        let lives = self.code_lifetime.lock().or(request.expiry());
         Ok(QrCode { ticket, url, expires_in: request.expiry().and(lives) })
     }
 
@@ -78,7 +78,7 @@ impl CodeSource for Mint {
     }
 
     async fn usage_today(&self, _: &str) -> DailyCallUsage {
-        let made = self.calls() as u64;
+        let made = self.call_count() as u64;
         DailyCallUsage { made, cap: Some(100_000), counted_by: UsageSource::Wechat }
     }
 }

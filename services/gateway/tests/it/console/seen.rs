@@ -1,44 +1,44 @@
 //! What is seen of each ticket, by whom, and what may be taken back.
 
-use crate::support::door::{Gateway, Hall, STAFF_KEY, read};
-use crate::support::replica::{at, command, finish, take};
+use crate::support::door::{Gateway, Cluster, STAFF_KEY, read_json};
+use crate::support::replica::{at_counter, command, finish, take_ticket};
 use paihao_domain::{Act, CounterTicket, QueueId, TicketKey};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 /// The desk as the holder of this key sees it.
-async fn desk(gateway: &Gateway, key: &str) -> Value {
-    let (status, desk) = read(gateway.with_key("/desk", key).send().await.unwrap()).await;
+async fn get_console(gateway: &Gateway, key: &str) -> Value {
+    let (status, desk) = read_json(gateway.get_with_key("/desk", key).send().await.unwrap()).await;
     assert_eq!(status, StatusCode::OK, "{desk}");
     desk
 }
 
-fn ticket<'a>(desk: &'a Value, number: &str) -> &'a Value {
+fn find_ticket<'a>(desk: &'a Value, number: &str) -> &'a Value {
     let found = desk["tickets"].as_array().unwrap().iter().find(|one| one["number"] == number);
     found.unwrap_or_else(|| panic!("no {number} in {desk}"))
 }
 
-async fn done(gateway: &Gateway, wish: paihao_domain::Command) {
-    gateway.lines.submit("hall", wish).await.unwrap();
+async fn submit(gateway: &Gateway, wish: paihao_domain::Command) {
+    gateway.engine.submit("hall", wish).await.unwrap();
 }
 
 #[tokio::test]
 async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    done(&gateway, at("1", Act::OpenCounter, "open")).await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    submit(&gateway, at_counter("1", Act::OpenCounter, "open")).await;
     for person in ["ann", "bob", "cai"] {
-        done(&gateway, take(person)).await;
+        submit(&gateway, take_ticket(person)).await;
     }
     let paper =
         Act::Take { queue: QueueId::new("a"), person: None, via: None, class: Some(2), key: None };
-    done(&gateway, command("paper", paper)).await;
-    let seen = desk(&gateway, crate::support::door::KEY).await;
+    submit(&gateway, command("paper", paper)).await;
+    let seen = get_console(&gateway, crate::support::door::MANAGER_KEY).await;
     assert_eq!(seen["you"], json!({"name": "desk", "role": "manager", "manages": true}));
     assert_eq!(seen["zone"], "Asia/Shanghai");
     let order: Vec<_> = seen["tickets"].as_array().unwrap().iter().map(|t| &t["number"]).collect();
     assert_eq!(order, ["A004", "A001", "A002", "A003"], "a better class is first");
-    let (ann, paper) = (ticket(&seen, "A001"), ticket(&seen, "A004"));
+    let (ann, paper) = (find_ticket(&seen, "A001"), find_ticket(&seen, "A004"));
     assert_eq!((&ann["wechat"], &paper["wechat"]), (&json!(true), &json!(false)));
     assert_eq!((&ann["class"], &paper["class"]), (&Value::Null, &json!(2)));
     let high = ann["told"]["minutes"][1].as_i64().unwrap();
@@ -48,9 +48,9 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
     );
     assert!(!seen.to_string().contains("ann"), "a name is on the desk: {seen}");
 
-    done(&gateway, at("1", Act::CallNext, "next")).await;
-    let seen = desk(&gateway, crate::support::door::KEY).await;
-    let called = ticket(&seen, "A004");
+    submit(&gateway, at_counter("1", Act::CallNext, "next")).await;
+    let seen = get_console(&gateway, crate::support::door::MANAGER_KEY).await;
+    let called = find_ticket(&seen, "A004");
     let since = called["since"].as_i64().unwrap();
     assert_eq!((&called["state"], &called["counter"]), (&json!("called"), &json!("1")));
     assert_eq!(called["recall_from"].as_i64().unwrap(), since + 15_000);
@@ -60,10 +60,10 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
     assert_eq!(seen["calls"][0]["number"], "A004");
 
     // Who was missed is told by when to be back, and no longer goes by what they were told first.
-    done(&gateway, at("1", |counter| Act::Miss(CounterTicket { counter, number: None }), "miss"))
+    submit(&gateway, at_counter("1", |counter| Act::Miss(CounterTicket { counter, number: None }), "miss"))
         .await;
-    let seen = desk(&gateway, crate::support::door::KEY).await;
-    let missed = ticket(&seen, "A004");
+    let seen = get_console(&gateway, crate::support::door::MANAGER_KEY).await;
+    let missed = find_ticket(&seen, "A004");
     assert_eq!((&missed["state"], &missed["told"]), (&json!("missed"), &Value::Null));
     assert!(missed["until"].as_i64() > missed["since"].as_i64());
     assert_eq!(seen["ended"][0]["number"], "A004");
@@ -72,19 +72,19 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
 
 #[tokio::test]
 async fn staff_may_take_back_their_own_for_a_minute_and_a_manager_anything_all_day() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
     let press = async |what: &str| {
         let url = format!("{}/hall/counters/1/{what}", gateway.url);
         let answer = hall.http.post(url).bearer_auth(STAFF_KEY).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{what}");
     };
-    done(&gateway, take("ann")).await;
-    done(&gateway, take("bob")).await;
+    submit(&gateway, take_ticket("ann")).await;
+    submit(&gateway, take_ticket("bob")).await;
     for what in ["open", "call-next", "start", "finish"] {
         press(what).await;
     }
-    let own = desk(&gateway, STAFF_KEY).await;
+    let own = get_console(&gateway, STAFF_KEY).await;
     assert_eq!(own["you"]["counters"], json!(["1"]));
     assert_eq!(own["you"]["manages"], false);
     let end = &own["ended"][0];
@@ -96,29 +96,29 @@ async fn staff_may_take_back_their_own_for_a_minute_and_a_manager_anything_all_d
     );
     // While the counter has somebody, there is nothing to take back.
     press("call-next").await;
-    assert_eq!(desk(&gateway, STAFF_KEY).await["ended"], json!([]));
-    done(&gateway, at_manager("finish")).await;
-    let staff = desk(&gateway, STAFF_KEY).await;
+    assert_eq!(get_console(&gateway, STAFF_KEY).await["ended"], json!([]));
+    submit(&gateway, finish_command("finish")).await;
+    let staff = get_console(&gateway, STAFF_KEY).await;
     let numbers: Vec<_> = staff["ended"].as_array().unwrap().iter().map(|e| &e["number"]).collect();
     assert_eq!(numbers, ["A001"], "the manager finished the other one");
     hall.clock.advance(std::time::Duration::from_secs(61));
-    assert_eq!(desk(&gateway, STAFF_KEY).await["ended"], json!([]));
-    let manager = desk(&gateway, crate::support::door::KEY).await;
+    assert_eq!(get_console(&gateway, STAFF_KEY).await["ended"], json!([]));
+    let manager = get_console(&gateway, crate::support::door::MANAGER_KEY).await;
     let numbers: Vec<_> =
         manager["ended"].as_array().unwrap().iter().map(|e| (&e["number"], &e["own"])).collect();
     assert_eq!(numbers, [(&json!("A002"), &json!(false)), (&json!("A001"), &json!(false))]);
     assert_eq!(manager["ended"][0]["until"], Value::Null);
 }
 
-fn at_manager(id: &str) -> paihao_domain::Command {
-    at("1", finish, id)
+fn finish_command(id: &str) -> paihao_domain::Command {
+    at_counter("1", finish, id)
 }
 
 #[tokio::test]
 async fn a_slip_says_what_was_told_and_when_by_the_sites_clocks() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    done(&gateway, take("ann")).await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    submit(&gateway, take_ticket("ann")).await;
     let paper = Act::Take {
         queue: QueueId::new("a"),
         person: None,
@@ -126,37 +126,37 @@ async fn a_slip_says_what_was_told_and_when_by_the_sites_clocks() {
         class: None,
         key: Some(TicketKey([7; 16])),
     };
-    done(&gateway, command("paper", paper)).await;
+    submit(&gateway, command("paper", paper)).await;
     let (status, slip) =
-        read(gateway.with_key("/tickets/A002/slip", STAFF_KEY).send().await.unwrap()).await;
+        read_json(gateway.get_with_key("/tickets/A002/slip", STAFF_KEY).send().await.unwrap()).await;
     assert_eq!(status, StatusCode::OK, "{slip}");
     assert_eq!((&slip["number"], &slip["ahead"]), (&json!("A002"), &json!(1)));
     assert_eq!((&slip["name"], &slip["queue_name"]), (&json!("大厅"), &json!("存取款")));
     assert_eq!((&slip["date"], &slip["zone"]), (&json!("2026-11-20"), &json!("Asia/Shanghai")));
     // Only who has no other way to the ticket's page gets its code.
     assert!(slip["code"].as_str().unwrap().contains("<svg"), "{slip}");
-    let theirs = gateway.with_key("/tickets/A001/slip", STAFF_KEY).send().await.unwrap();
-    assert_eq!(read(theirs).await.1["code"], Value::Null);
-    let missing = gateway.with_key("/tickets/A009/slip", STAFF_KEY).send().await.unwrap();
-    assert_eq!(read(missing).await.1["code"], "unknown_ticket");
+    let theirs = gateway.get_with_key("/tickets/A001/slip", STAFF_KEY).send().await.unwrap();
+    assert_eq!(read_json(theirs).await.1["code"], Value::Null);
+    let missing = gateway.get_with_key("/tickets/A009/slip", STAFF_KEY).send().await.unwrap();
+    assert_eq!(read_json(missing).await.1["code"], "unknown_ticket");
 }
 
 #[tokio::test]
 async fn the_desk_is_for_those_with_a_key_of_the_site() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
     for path in ["/desk", "/desk/events", "/tickets/A001/slip"] {
         for (key, status, code) in [
             ("", StatusCode::UNAUTHORIZED, "unauthorised"),
             ("not-a-key", StatusCode::UNAUTHORIZED, "unauthorised"),
             ("the-key-of-another-site", StatusCode::FORBIDDEN, "not_your_site"),
         ] {
-            let answer = gateway.with_key(path, key).send().await.unwrap();
-            let (found, problem) = read(answer).await;
+            let answer = gateway.get_with_key(path, key).send().await.unwrap();
+            let (found, problem) = read_json(answer).await;
             assert_eq!((found, &problem["code"]), (status, &json!(code)), "{path} {key}");
         }
         let url = format!("{}/nowhere{path}", gateway.url);
         let answer = hall.http.get(url).bearer_auth(STAFF_KEY).send().await.unwrap();
-        assert_eq!(read(answer).await.1["code"], "unknown_site");
+        assert_eq!(read_json(answer).await.1["code"], "unknown_site");
     }
 }

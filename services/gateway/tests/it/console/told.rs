@@ -1,17 +1,17 @@
 //! A change is told at once, to boards and to those who work there.
 
-use crate::support::door::{Hall, STAFF_KEY};
-use crate::support::replica::{at, take};
+use crate::support::door::{Cluster, STAFF_KEY};
+use crate::support::replica::{at_counter, take_ticket};
 use paihao_domain::Act;
 use reqwest::Response;
 use serde_json::Value;
 
 /// A stream, and what was read of it.
-struct Told(Response, String);
+struct EventStream(Response, String);
 
-impl Told {
+impl EventStream {
     /// The next event's data.
-    async fn next(&mut self) -> Value {
+    async fn next_event(&mut self) -> Value {
         loop {
             if let Some((event, rest)) = self.1.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data:"));
@@ -27,9 +27,9 @@ impl Told {
         }
     }
 
-    async fn until(&mut self, is_there: impl Fn(&Value) -> bool) -> Value {
+    async fn until_event(&mut self, is_there: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let told = self.next().await;
+            let told = self.next_event().await;
             if is_there(&told) {
                 return told;
             }
@@ -39,23 +39,23 @@ impl Told {
 
 #[tokio::test]
 async fn a_call_reaches_every_desk_and_board_and_both_say_where() {
-    let hall = Hall::new();
-    let (one, other) = (hall.gateway().await, hall.gateway().await);
-    let mut board = Told(other.hall("/events").send().await.unwrap(), String::new());
-    let desk = other.with_key("/desk/events", STAFF_KEY).send().await.unwrap();
-    let mut desk = Told(desk, String::new());
-    assert_eq!(board.next().await["zone"], "Asia/Shanghai");
-    assert_eq!(desk.next().await["you"]["name"], "mei");
+    let hall = Cluster::new();
+    let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
+    let mut board = EventStream(other.get("/events").send().await.unwrap(), String::new());
+    let desk = other.get_with_key("/desk/events", STAFF_KEY).send().await.unwrap();
+    let mut desk = EventStream(desk, String::new());
+    assert_eq!(board.next_event().await["zone"], "Asia/Shanghai");
+    assert_eq!(desk.next_event().await["you"]["name"], "mei");
 
-    one.lines.submit("hall", take("ann")).await.unwrap();
-    one.lines.submit("hall", at("2", Act::OpenCounter, "open")).await.unwrap();
-    one.lines.submit("hall", at("2", Act::CallNext, "next")).await.unwrap();
+    one.engine.submit("hall", take_ticket("ann")).await.unwrap();
+    one.engine.submit("hall", at_counter("2", Act::OpenCounter, "open")).await.unwrap();
+    one.engine.submit("hall", at_counter("2", Act::CallNext, "next")).await.unwrap();
     let called = |told: &Value| told["calls"][0]["number"] == "A001";
-    let told = board.until(called).await;
+    let told = board.until_event(called).await;
     assert_eq!(told["calls"][0]["queue"], "a");
     assert_eq!(told["calls"][0]["counter_name"], "2号");
     assert!(told["queues"][0]["minutes"].is_array(), "{told}");
-    let told = desk.until(called).await;
+    let told = desk.until_event(called).await;
     assert_eq!(told["counters"][1]["serving"], "A001");
     assert!(!told.to_string().contains("ann"), "{told}");
 }

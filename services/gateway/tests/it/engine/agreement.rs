@@ -1,6 +1,6 @@
 //! Replicas agree: on numbers, on repeats, on who is called, and on the whole state.
 
-use crate::support::replica::{MORNING, at, digest, finish, ledger, number, replica, take};
+use crate::support::replica::{MORNING_MS, at_counter, digest, finish, open_ledger, ticket_number, start_engine, take_ticket};
 use futures::future::join_all;
 use paihao_chassis::clock::ManualClock;
 use paihao_domain::{Act, Refusal};
@@ -9,21 +9,21 @@ use std::collections::BTreeSet;
 
 #[tokio::test]
 async fn every_scan_delivered_twice_to_two_replicas_at_once_is_one_number_and_one_reply() {
-    let clock = ManualClock::at(MORNING);
-    let (ledger, _folder) = ledger(&clock);
+    let clock = ManualClock::at(MORNING_MS);
+    let (ledger, _folder) = open_ledger(&clock);
     let (left, right) =
-        (replica(ledger.clone(), &clock).await, replica(ledger.clone(), &clock).await);
+        (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
     let people: Vec<_> = (0..200).map(|i| format!("person {i}")).collect();
     let scans = people.iter().map(|person| async {
         let (one, other) =
-            tokio::join!(left.submit("hall", take(person)), right.submit("hall", take(person)));
+            tokio::join!(left.submit("hall", take_ticket(person)), right.submit("hall", take_ticket(person)));
         assert_eq!(one, other);
-        number(one)
+        ticket_number(one)
     });
     let numbers: BTreeSet<_> = join_all(scans).await.into_iter().collect();
     let expected: BTreeSet<_> = (1..=200).map(|n| format!("A{n:03}")).collect();
     assert_eq!(numbers, expected);
-    let fresh = replica(ledger.clone(), &clock).await;
+    let fresh = start_engine(ledger.clone(), &clock).await;
     let lived = digest(&left, &*ledger).await;
     assert_eq!(lived, digest(&right, &*ledger).await);
     assert_eq!(lived, digest(&fresh, &*ledger).await);
@@ -31,24 +31,24 @@ async fn every_scan_delivered_twice_to_two_replicas_at_once_is_one_number_and_on
 
 #[tokio::test]
 async fn counters_at_two_replicas_share_the_line_and_keep_its_order() {
-    let clock = ManualClock::at(MORNING);
-    let (ledger, _folder) = ledger(&clock);
+    let clock = ManualClock::at(MORNING_MS);
+    let (ledger, _folder) = open_ledger(&clock);
     let (left, right) =
-        (replica(ledger.clone(), &clock).await, replica(ledger.clone(), &clock).await);
+        (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
     for i in 0..60 {
-        left.submit("hall", take(&format!("person {i}"))).await.unwrap();
+        left.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
     }
     let counter = async |lines: &paihao_gateway::lines::Engine, counter: &'static str| {
-        lines.submit("hall", at(counter, Act::OpenCounter, "open")).await.unwrap();
+        lines.submit("hall", at_counter(counter, Act::OpenCounter, "open")).await.unwrap();
         let mut called = Vec::new();
         for round in 0.. {
-            let call = at(counter, Act::CallNext, &format!("call {round}"));
+            let call = at_counter(counter, Act::CallNext, &format!("call {round}"));
             match lines.submit("hall", call).await {
-                Ok(answer) => called.push(number(Ok(answer))),
+                Ok(answer) => called.push(ticket_number(Ok(answer))),
                 Err(SubmitError::Refused(Refusal::NobodyWaiting(_))) => break,
                 Err(other) => panic!("{other:?}"),
             }
-            let done = at(counter, finish, &format!("finish {round}"));
+            let done = at_counter(counter, finish, &format!("finish {round}"));
             lines.submit("hall", done).await.unwrap();
         }
         called
@@ -61,18 +61,18 @@ async fn counters_at_two_replicas_share_the_line_and_keep_its_order() {
 
 #[tokio::test]
 async fn a_replica_refuses_only_what_is_refused_by_the_newest_state() {
-    let clock = ManualClock::at(MORNING);
-    let (ledger, _folder) = ledger(&clock);
+    let clock = ManualClock::at(MORNING_MS);
+    let (ledger, _folder) = open_ledger(&clock);
     let (left, right) =
-        (replica(ledger.clone(), &clock).await, replica(ledger.clone(), &clock).await);
+        (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
     for i in 0..50 {
         // What the left one wrote may not have reached the right one's view yet.
-        left.submit("hall", take(&format!("person {i}"))).await.unwrap();
-        left.submit("hall", at("1", Act::OpenCounter, &format!("open {i}"))).await.unwrap();
-        right.submit("hall", at("1", Act::CallNext, &format!("call {i}"))).await.unwrap();
-        left.submit("hall", at("1", finish, &format!("finish {i}"))).await.unwrap();
-        right.submit("hall", at("1", Act::CloseCounter, &format!("close {i}"))).await.unwrap();
-        let closed = left.submit("hall", at("1", Act::CallNext, &format!("late {i}"))).await;
+        left.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
+        left.submit("hall", at_counter("1", Act::OpenCounter, &format!("open {i}"))).await.unwrap();
+        right.submit("hall", at_counter("1", Act::CallNext, &format!("call {i}"))).await.unwrap();
+        left.submit("hall", at_counter("1", finish, &format!("finish {i}"))).await.unwrap();
+        right.submit("hall", at_counter("1", Act::CloseCounter, &format!("close {i}"))).await.unwrap();
+        let closed = left.submit("hall", at_counter("1", Act::CallNext, &format!("late {i}"))).await;
         assert!(
             matches!(closed, Err(SubmitError::Refused(Refusal::CounterClosed(_)))),
             "{closed:?}"
@@ -82,29 +82,29 @@ async fn a_replica_refuses_only_what_is_refused_by_the_newest_state() {
 
 #[tokio::test]
 async fn a_replica_that_starts_late_reads_a_long_past_and_goes_on_from_there() {
-    let clock = ManualClock::at(MORNING);
-    let (ledger, _folder) = ledger(&clock);
-    let early = replica(ledger.clone(), &clock).await;
+    let clock = ManualClock::at(MORNING_MS);
+    let (ledger, _folder) = open_ledger(&clock);
+    let early = start_engine(ledger.clone(), &clock).await;
     // More entries than are decoded together, several times over, and not a round number of them.
     for i in 0..801 {
-        early.submit("hall", take(&format!("person {i}"))).await.unwrap();
+        early.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
     }
-    let late = replica(ledger.clone(), &clock).await;
+    let late = start_engine(ledger.clone(), &clock).await;
     let view = |lines: &paihao_gateway::lines::Engine| lines.snapshot("hall").unwrap();
     assert_eq!(view(&late).position, view(&early).position);
     assert_eq!(view(&late).digest(), view(&early).digest());
-    early.submit("hall", take("one more")).await.unwrap();
+    early.submit("hall", take_ticket("one more")).await.unwrap();
     assert_eq!(digest(&late, &*ledger).await, view(&early).digest());
 }
 
 #[tokio::test]
 async fn what_another_replica_has_written_is_in_the_newest_view() {
-    let clock = ManualClock::at(MORNING);
-    let (ledger, _folder) = ledger(&clock);
+    let clock = ManualClock::at(MORNING_MS);
+    let (ledger, _folder) = open_ledger(&clock);
     let (left, right) =
-        (replica(ledger.clone(), &clock).await, replica(ledger.clone(), &clock).await);
+        (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
     for i in 1..=50 {
-        left.submit("hall", take(&format!("person {i}"))).await.unwrap();
+        left.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
         assert_eq!(right.latest_snapshot("hall").await.unwrap().site.tickets().count(), i);
     }
     assert_eq!(right.latest_snapshot("nowhere").await.err(), Some(SubmitError::UnknownSite));
@@ -112,8 +112,8 @@ async fn what_another_replica_has_written_is_in_the_newest_view() {
 
 #[tokio::test]
 async fn an_unknown_site_is_said_so() {
-    let clock = ManualClock::at(MORNING);
-    let (ledger, _folder) = ledger(&clock);
-    let lines = replica(ledger, &clock).await;
-    assert_eq!(lines.submit("nowhere", take("ann")).await, Err(SubmitError::UnknownSite));
+    let clock = ManualClock::at(MORNING_MS);
+    let (ledger, _folder) = open_ledger(&clock);
+    let lines = start_engine(ledger, &clock).await;
+    assert_eq!(lines.submit("nowhere", take_ticket("ann")).await, Err(SubmitError::UnknownSite));
 }

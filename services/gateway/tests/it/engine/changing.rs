@@ -1,34 +1,34 @@
 //! What the owner changes while a replica runs counts from the next decision on.
 
-use crate::support::replica::{MORNING, book, book_with, digest, ledger, number, replica, take};
+use crate::support::replica::{MORNING_MS, deployment_settings, settings_with_queue, digest, open_ledger, ticket_number, start_engine, take_ticket};
 use paihao_chassis::clock::ManualClock;
 use paihao_domain::{QueueRules, Refusal};
 use paihao_gateway::book::DeploymentSettings;
 use paihao_gateway::lines::SubmitError;
 
-fn closed() -> DeploymentSettings {
-    book_with(QueueRules { open: false, ..QueueRules::new("存取款", "A") })
+fn closed_settings() -> DeploymentSettings {
+    settings_with_queue(QueueRules { open: false, ..QueueRules::new("存取款", "A") })
 }
 
 #[tokio::test]
 async fn the_next_decision_is_made_with_the_new_rules() {
-    let clock = ManualClock::at(MORNING);
-    let (ledger, _folder) = ledger(&clock);
-    let lines = replica(ledger.clone(), &clock).await;
-    assert_eq!(number(lines.submit("hall", take("ann")).await), "A001");
+    let clock = ManualClock::at(MORNING_MS);
+    let (ledger, _folder) = open_ledger(&clock);
+    let lines = start_engine(ledger.clone(), &clock).await;
+    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ann")).await), "A001");
     let mut views = lines.watch("hall").unwrap();
     views.mark_unchanged();
 
-    lines.set_sites(&book_with(QueueRules::new("贷款", "B")).sites);
+    lines.set_sites(&settings_with_queue(QueueRules::new("贷款", "B")).sites);
     assert!(views.has_changed().unwrap(), "screens are told");
     assert_eq!(
         &*lines.settings("hall").unwrap().rules.queues.values().next().unwrap().name,
         "贷款"
     );
-    assert_eq!(number(lines.submit("hall", take("bob")).await), "B001");
+    assert_eq!(ticket_number(lines.submit("hall", take_ticket("bob")).await), "B001");
 
-    lines.set_sites(&closed().sites);
-    let refused = lines.submit("hall", take("cid")).await.unwrap_err();
+    lines.set_sites(&closed_settings().sites);
+    let refused = lines.submit("hall", take_ticket("cid")).await.unwrap_err();
     assert!(matches!(refused, SubmitError::Refused(Refusal::QueueClosed(_))), "{refused:?}");
 }
 
@@ -36,37 +36,37 @@ async fn the_next_decision_is_made_with_the_new_rules() {
 /// ledger says, since what was decided stands in the events.
 #[tokio::test]
 async fn replicas_of_different_rules_agree_on_what_happened() {
-    let clock = ManualClock::at(MORNING);
-    let (ledger, _folder) = ledger(&clock);
-    let (old, new) = (replica(ledger.clone(), &clock).await, replica(ledger.clone(), &clock).await);
-    new.set_sites(&book_with(QueueRules::new("贷款", "B")).sites);
-    assert_eq!(number(old.submit("hall", take("ann")).await), "A001");
-    assert_eq!(number(new.submit("hall", take("bob")).await), "B001");
-    assert_eq!(number(old.submit("hall", take("cid")).await), "A002");
+    let clock = ManualClock::at(MORNING_MS);
+    let (ledger, _folder) = open_ledger(&clock);
+    let (old, new) = (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
+    new.set_sites(&settings_with_queue(QueueRules::new("贷款", "B")).sites);
+    assert_eq!(ticket_number(old.submit("hall", take_ticket("ann")).await), "A001");
+    assert_eq!(ticket_number(new.submit("hall", take_ticket("bob")).await), "B001");
+    assert_eq!(ticket_number(old.submit("hall", take_ticket("cid")).await), "A002");
     let same = digest(&old, &*ledger).await;
     assert_eq!(digest(&new, &*ledger).await, same);
     // A replica that begins with rules that neither of them had reads the same.
-    let late = crate::support::replica::replica_of(&closed(), ledger.clone(), &clock).await;
+    let late = crate::support::replica::start_engine_with(&closed_settings(), ledger.clone(), &clock).await;
     assert_eq!(digest(&late, &*ledger).await, same);
 }
 
 #[tokio::test]
 async fn a_site_that_comes_later_has_the_line_that_others_wrote() {
-    let clock = ManualClock::at(MORNING);
-    let (ledger, _folder) = ledger(&clock);
-    let with = replica(ledger.clone(), &clock).await;
+    let clock = ManualClock::at(MORNING_MS);
+    let (ledger, _folder) = open_ledger(&clock);
+    let with = start_engine(ledger.clone(), &clock).await;
     let without =
-        crate::support::replica::replica_of(&DeploymentSettings::default(), ledger.clone(), &clock)
+        crate::support::replica::start_engine_with(&DeploymentSettings::default(), ledger.clone(), &clock)
             .await;
-    let refused = without.submit("hall", take("ann")).await;
+    let refused = without.submit("hall", take_ticket("ann")).await;
     assert_eq!(refused, Err(SubmitError::UnknownSite));
-    assert_eq!(number(with.submit("hall", take("ann")).await), "A001");
+    assert_eq!(ticket_number(with.submit("hall", take_ticket("ann")).await), "A001");
 
-    without.set_sites(&book().sites);
-    assert_eq!(number(without.submit("hall", take("bob")).await), "A002");
+    without.set_sites(&deployment_settings().sites);
+    assert_eq!(ticket_number(without.submit("hall", take_ticket("bob")).await), "A002");
     without.set_sites(&DeploymentSettings::default().sites);
-    assert_eq!(without.submit("hall", take("cid")).await, Err(SubmitError::UnknownSite));
+    assert_eq!(without.submit("hall", take_ticket("cid")).await, Err(SubmitError::UnknownSite));
     assert!(without.settings("hall").is_none() && without.snapshot("hall").is_none());
-    without.set_sites(&book().sites);
-    assert_eq!(number(without.submit("hall", take("cid")).await), "A003");
+    without.set_sites(&deployment_settings().sites);
+    assert_eq!(ticket_number(without.submit("hall", take_ticket("cid")).await), "A003");
 }

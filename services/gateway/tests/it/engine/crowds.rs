@@ -2,7 +2,7 @@
 //! is decided in pieces, by whichever replica is there.
 
 use crate::support::replica::{
-    MORNING, at, book_with, command, digest, ledger, number, replica_of, take,
+    MORNING_MS, at_counter, settings_with_queue, command, digest, open_ledger, ticket_number, start_engine_with, take_ticket,
 };
 use futures::stream::{StreamExt, TryStreamExt};
 use harness::NatsServer;
@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const PEOPLE: usize = 5_000;
+const CROWD_SIZE: usize = 5_000;
 
 /// Waits until the hall is as it should be.
-async fn until(lines: &Engine, what: &str, is: impl Fn(&paihao_domain::Site) -> bool) {
+async fn wait_until(lines: &Engine, what: &str, is: impl Fn(&paihao_domain::Site) -> bool) {
     let mut views = lines.watch("hall").unwrap();
     let waited = views.wait_for(|view| is(&view.site));
     let came = tokio::time::timeout(Duration::from_secs(60), waited).await.is_ok();
@@ -29,7 +29,7 @@ async fn until(lines: &Engine, what: &str, is: impl Fn(&paihao_domain::Site) -> 
 
 /// Every notice of a kind there was, by ticket, in the order of the ledger, which may hold no entry
 /// larger than it takes.
-async fn notices(ledger: &dyn Ledger, kind: &str) -> Vec<u32> {
+async fn notified_tickets(ledger: &dyn Ledger, kind: &str) -> Vec<u32> {
     let head = ledger.head(&LEDGER).await.unwrap();
     let mut entries = ledger.follow(&LEDGER, Position::START).await.unwrap();
     let mut told = Vec::new();
@@ -51,13 +51,13 @@ async fn notices(ledger: &dyn Ledger, kind: &str) -> Vec<u32> {
     told
 }
 
-async fn a_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
-    let book = book_with(QueueRules::new("存取款", "A"));
-    let first = replica_of(&book, ledger.clone(), &clock).await;
-    let takes = futures::stream::iter(0..PEOPLE)
-        .map(async |n| first.submit("hall", take(&format!("p{n}"))).await.map(drop));
+async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
+    let book = settings_with_queue(QueueRules::new("存取款", "A"));
+    let first = start_engine_with(&book, ledger.clone(), &clock).await;
+    let takes = futures::stream::iter(0..CROWD_SIZE)
+        .map(async |n| first.submit("hall", take_ticket(&format!("p{n}"))).await.map(drop));
     takes.buffer_unordered(512).try_collect::<()>().await.unwrap();
-    first.submit("hall", at("1", Act::OpenCounter, "open")).await.unwrap();
+    first.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
     clock.advance(Duration::from_secs(120));
     let queue = QueueId::new("a");
     let line: Vec<_> = {
@@ -65,29 +65,29 @@ async fn a_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
         let line = site.line(&queue);
         line.waiting().map(|ticket| ticket.0).collect()
     };
-    assert_eq!(line.len(), PEOPLE);
+    assert_eq!(line.len(), CROWD_SIZE);
 
     // The replica that was asked goes away after its first piece; two others go on.
     let halt = Act::SetQueueState { queue: queue.clone(), state: QueueState::Halted };
     let others = [
-        replica_of(&book, ledger.clone(), &clock).await,
-        replica_of(&book, ledger.clone(), &clock).await,
+        start_engine_with(&book, ledger.clone(), &clock).await,
+        start_engine_with(&book, ledger.clone(), &clock).await,
     ];
     first.submit("hall", command("halt", halt)).await.unwrap();
     drop(first);
     let last = paihao_domain::TicketId(*line.last().unwrap());
     for lines in &others {
-        until(lines, "all told", |site| site.ticket(last).unwrap().notifications.order > 1).await;
+        wait_until(lines, "all told", |site| site.ticket(last).unwrap().notifications.order > 1).await;
     }
-    assert_eq!(notices(&*ledger, "halted").await, line, "each once, in order");
+    assert_eq!(notified_tickets(&*ledger, "halted").await, line, "each once, in order");
 
     clock.advance(Duration::from_secs(120));
     let clear = command("clear", Act::ClearQueue(queue.clone()));
     others[0].submit("hall", clear).await.unwrap();
     // Somebody who comes now was not in the line that was cleared.
-    assert_eq!(number(others[1].submit("hall", take("late")).await), format!("A{}", PEOPLE + 1));
+    assert_eq!(ticket_number(others[1].submit("hall", take_ticket("late")).await), format!("A{}", CROWD_SIZE + 1));
     for lines in &others {
-        until(lines, "all void", |site| site.line(&queue).len() == 1).await;
+        wait_until(lines, "all void", |site| site.line(&queue).len() == 1).await;
     }
     let site = others[0].snapshot("hall").unwrap().site;
     let mut ends = BTreeMap::<_, usize>::new();
@@ -96,50 +96,50 @@ async fn a_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
             *ends.entry(format!("{reason:?}")).or_default() += 1;
         }
     }
-    assert_eq!(ends, BTreeMap::from([(format!("{:?}", CloseReason::QueueCleared), PEOPLE)]));
-    assert_eq!(notices(&*ledger, "queue_closed").await, line, "each once, in order");
+    assert_eq!(ends, BTreeMap::from([(format!("{:?}", CloseReason::QueueCleared), CROWD_SIZE)]));
+    assert_eq!(notified_tickets(&*ledger, "queue_closed").await, line, "each once, in order");
     let digests = [digest(&others[0], &*ledger).await, digest(&others[1], &*ledger).await];
     assert_eq!(digests[0], digests[1]);
 }
 
 /// A day with a crowd ends in pieces, and whoever comes first in the new one waits for all of them.
-async fn a_night(ledger: Arc<dyn Ledger>, clock: ManualClock, carry_over: bool) {
-    let book = book_with(QueueRules { carry_over, ..QueueRules::new("存取款", "A") });
-    let lines = replica_of(&book, ledger.clone(), &clock).await;
-    let takes = futures::stream::iter(0..PEOPLE)
-        .map(async |n| lines.submit("hall", take(&format!("p{n}"))).await.map(drop));
+async fn check_night(ledger: Arc<dyn Ledger>, clock: ManualClock, carry_over: bool) {
+    let book = settings_with_queue(QueueRules { carry_over, ..QueueRules::new("存取款", "A") });
+    let lines = start_engine_with(&book, ledger.clone(), &clock).await;
+    let takes = futures::stream::iter(0..CROWD_SIZE)
+        .map(async |n| lines.submit("hall", take_ticket(&format!("p{n}"))).await.map(drop));
     takes.buffer_unordered(512).try_collect::<()>().await.unwrap();
     clock.advance(Duration::from_secs(24 * 3600));
-    let early = number(lines.submit("hall", take("early")).await);
+    let early = ticket_number(lines.submit("hall", take_ticket("early")).await);
     let site = lines.snapshot("hall").unwrap().site;
     let waiting = site.line(&QueueId::new("a")).len();
     match carry_over {
-        true => assert_eq!((early, waiting), (format!("A{}", PEOPLE + 1), PEOPLE + 1)),
+        true => assert_eq!((early, waiting), (format!("A{}", CROWD_SIZE + 1), CROWD_SIZE + 1)),
         false => assert_eq!((early, waiting), ("A001".to_owned(), 1)),
     }
-    let fresh = replica_of(&book, ledger.clone(), &clock).await;
+    let fresh = start_engine_with(&book, ledger.clone(), &clock).await;
     assert_eq!(digest(&fresh, &*ledger).await, digest(&lines, &*ledger).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_thousand_are_halted_and_cleared_in_one_file() {
-    let clock = ManualClock::at(MORNING);
-    let (ledger, _folder) = ledger(&clock);
-    a_crowd(ledger, clock).await;
+    let clock = ManualClock::at(MORNING_MS);
+    let (ledger, _folder) = open_ledger(&clock);
+    check_crowd(ledger, clock).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_thousand_are_halted_and_cleared_on_jetstream() {
     let nats = NatsServer::start();
     let options = NatsOptions { url: nats.url(), ..NatsOptions::default() };
-    a_crowd(Arc::new(NatsLedger::connect(options).await.unwrap()), ManualClock::at(MORNING)).await;
+    check_crowd(Arc::new(NatsLedger::connect(options).await.unwrap()), ManualClock::at(MORNING_MS)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_thousand_are_void_or_go_on_over_the_night() {
     for carry_over in [false, true] {
-        let clock = ManualClock::at(MORNING);
-        let (ledger, _folder) = ledger(&clock);
-        a_night(ledger, clock, carry_over).await;
+        let clock = ManualClock::at(MORNING_MS);
+        let (ledger, _folder) = open_ledger(&clock);
+        check_night(ledger, clock, carry_over).await;
     }
 }

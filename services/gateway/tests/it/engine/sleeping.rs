@@ -1,7 +1,7 @@
 //! A desk sleeps while nothing can come about, and wakes when it does: in the runtime's own time,
 //! on a ledger in memory.
 
-use crate::support::replica::{MORNING, at, book_with, number, replica_on, take};
+use crate::support::replica::{MORNING_MS, at_counter, settings_with_queue, ticket_number, start_engine_on_clock, take_ticket};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -19,10 +19,10 @@ use std::time::Duration;
 
 /// One subject's entries, which nobody else writes.
 #[derive(Default)]
-struct InMemory(Mutex<Option<Recorded>>);
+struct SingleEntryLedger(Mutex<Option<Recorded>>);
 
 #[async_trait]
-impl Ledger for InMemory {
+impl Ledger for SingleEntryLedger {
     async fn append(
         &self,
         _: &Log,
@@ -76,9 +76,9 @@ impl Ledger for InMemory {
 }
 
 /// The runtime's clock, and how often it was looked at.
-struct Watched(RuntimeClock, AtomicU32);
+struct CountingClock(RuntimeClock, AtomicU32);
 
-impl Clock for Watched {
+impl Clock for CountingClock {
     fn now_ms(&self) -> i64 {
         self.1.fetch_add(1, Ordering::SeqCst);
         self.0.now_ms()
@@ -87,10 +87,10 @@ impl Clock for Watched {
 
 #[tokio::test(start_paused = true)]
 async fn a_desk_without_anything_to_come_sleeps_and_wakes_at_the_moment_that_does() {
-    let clock = Arc::new(Watched(RuntimeClock::starting_at(MORNING), AtomicU32::new(0)));
+    let clock = Arc::new(CountingClock(RuntimeClock::starting_at(MORNING_MS), AtomicU32::new(0)));
     let rules =
         QueueRules { auto_miss: true, grace_seconds: 47, ..QueueRules::new("存取款", "A") };
-    let lines = replica_on(&book_with(rules), Arc::new(InMemory::default()), clock.clone()).await;
+    let lines = start_engine_on_clock(&settings_with_queue(rules), Arc::new(SingleEntryLedger::default()), clock.clone()).await;
     let looks_in = async |seconds| {
         let before = clock.1.load(Ordering::SeqCst);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -99,9 +99,9 @@ async fn a_desk_without_anything_to_come_sleeps_and_wakes_at_the_moment_that_doe
     let looks = looks_in(600).await;
     assert!(looks <= 60, "{looks} looks at an idle site in ten minutes");
 
-    lines.submit("hall", take("ann")).await.unwrap();
-    lines.submit("hall", at("1", Act::OpenCounter, "open")).await.unwrap();
-    assert_eq!(number(lines.submit("hall", at("1", Act::CallNext, "call")).await), "A001");
+    lines.submit("hall", take_ticket("ann")).await.unwrap();
+    lines.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
+    assert_eq!(ticket_number(lines.submit("hall", at_counter("1", Act::CallNext, "call")).await), "A001");
     let called = clock.0.now_ms();
     let mut views = lines.watch("hall").unwrap();
     let missed = views.wait_for(|view| {

@@ -1,7 +1,7 @@
 //! What time alone brings about: every replica proposes it, and it happens once.
 
 use crate::support::replica::{
-    MORNING, at, book_with, command, digest, ledger, number, replica_of, take,
+    MORNING_MS, at_counter, settings_with_queue, command, digest, open_ledger, ticket_number, start_engine_with, take_ticket,
 };
 use paihao_chassis::clock::ManualClock;
 use paihao_domain::{Act, CloseReason, QueueRules, TicketId, TicketState, TicketStatus};
@@ -10,7 +10,7 @@ use paihao_ledger::Ledger;
 use std::time::Duration;
 
 /// Waits until a ticket is in a state, by itself.
-async fn until(lines: &Engine, ticket: u32, state: TicketStatus) {
+async fn wait_until_state(lines: &Engine, ticket: u32, state: TicketStatus) {
     let mut views = lines.watch("hall").unwrap();
     let is = views.wait_for(|view| {
         view.site.ticket(TicketId(ticket)).is_some_and(|ticket| ticket.status() == state)
@@ -19,30 +19,30 @@ async fn until(lines: &Engine, ticket: u32, state: TicketStatus) {
     assert!(is, "ticket {ticket} never was {state:?}");
 }
 
-fn rules() -> QueueRules {
+fn auto_miss_rules() -> QueueRules {
     QueueRules { auto_miss: true, grace_seconds: 60, ..QueueRules::new("存取款", "A") }
 }
 
 #[tokio::test]
 async fn of_three_replicas_one_marks_the_absent_as_missed_and_later_as_expired() {
-    let clock = ManualClock::at(MORNING);
-    let (ledger, _folder) = ledger(&clock);
-    let book = book_with(rules());
+    let clock = ManualClock::at(MORNING_MS);
+    let (ledger, _folder) = open_ledger(&clock);
+    let book = settings_with_queue(auto_miss_rules());
     let mut replicas = Vec::new();
     for _ in 0..3 {
-        replicas.push(replica_of(&book, ledger.clone(), &clock).await);
+        replicas.push(start_engine_with(&book, ledger.clone(), &clock).await);
     }
-    replicas[0].submit("hall", take("ann")).await.unwrap();
-    replicas[0].submit("hall", at("1", Act::OpenCounter, "open")).await.unwrap();
-    assert_eq!(number(replicas[0].submit("hall", at("1", Act::CallNext, "call")).await), "A001");
+    replicas[0].submit("hall", take_ticket("ann")).await.unwrap();
+    replicas[0].submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
+    assert_eq!(ticket_number(replicas[0].submit("hall", at_counter("1", Act::CallNext, "call")).await), "A001");
     let head = ledger.head(&paihao_contracts::names::LEDGER).await.unwrap();
     clock.advance(Duration::from_secs(61));
     for lines in &replicas {
-        until(lines, 1, TicketStatus::Missed).await;
+        wait_until_state(lines, 1, TicketStatus::Missed).await;
     }
     clock.advance(Duration::from_secs(30 * 60));
     for lines in &replicas {
-        until(lines, 1, TicketStatus::Closed).await;
+        wait_until_state(lines, 1, TicketStatus::Closed).await;
         let site = lines.snapshot("hall").unwrap().site;
         let stage = &site.ticket(TicketId(1)).unwrap().state;
         assert!(
@@ -60,20 +60,20 @@ async fn of_three_replicas_one_marks_the_absent_as_missed_and_later_as_expired()
 
 #[tokio::test]
 async fn a_day_ends_by_itself_and_only_what_carries_over_goes_on() {
-    let clock = ManualClock::at(MORNING);
+    let clock = ManualClock::at(MORNING_MS);
     for carry_over in [false, true] {
-        let (ledger, _folder) = ledger(&clock);
-        let book = book_with(QueueRules { carry_over, ..rules() });
-        let lines = replica_of(&book, ledger.clone(), &clock).await;
-        lines.submit("hall", take("ann")).await.unwrap();
+        let (ledger, _folder) = open_ledger(&clock);
+        let book = settings_with_queue(QueueRules { carry_over, ..auto_miss_rules() });
+        let lines = start_engine_with(&book, ledger.clone(), &clock).await;
+        lines.submit("hall", take_ticket("ann")).await.unwrap();
         let day = lines.snapshot("hall").unwrap().site.day().unwrap();
         clock.advance(Duration::from_secs(24 * 3600));
         let mut views = lines.watch("hall").unwrap();
         let next = views.wait_for(|view| view.site.day() > Some(day));
         tokio::time::timeout(Duration::from_secs(20), next).await.unwrap().map(drop).unwrap();
-        let second = number(lines.submit("hall", take("ben")).await);
+        let second = ticket_number(lines.submit("hall", take_ticket("ben")).await);
         assert_eq!(second, if carry_over { "A002" } else { "A001" });
-        let again = lines.submit("hall", command("again", take("ann").act)).await;
-        assert_eq!(number(again), if carry_over { "A001" } else { "A002" });
+        let again = lines.submit("hall", command("again", take_ticket("ann").act)).await;
+        assert_eq!(ticket_number(again), if carry_over { "A001" } else { "A002" });
     }
 }

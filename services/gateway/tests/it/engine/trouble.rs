@@ -1,6 +1,6 @@
 //! Replicas in trouble: a ledger that is away, that does not say, that forgets, that is too new.
 
-use crate::support::replica::{MORNING, digest, ledger, number, replica, take};
+use crate::support::replica::{MORNING_MS, digest, open_ledger, ticket_number, start_engine, take_ticket};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -16,26 +16,26 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A ledger whose next appends go wrong.
-struct Wobbly {
+struct FlakyLedger {
     inner: Arc<dyn Ledger>,
     /// So many appends are written, but nobody is told.
-    silent: AtomicU32,
+    unacknowledged: AtomicU32,
     /// So many appends are not written.
     lost: AtomicU32,
 }
 
-impl Wobbly {
-    fn over(inner: Arc<dyn Ledger>, silent: u32, lost: u32) -> Arc<Self> {
-        Arc::new(Wobbly { inner, silent: silent.into(), lost: lost.into() })
+impl FlakyLedger {
+    fn wrap(inner: Arc<dyn Ledger>, silent: u32, lost: u32) -> Arc<Self> {
+        Arc::new(FlakyLedger { inner, unacknowledged: silent.into(), lost: lost.into() })
     }
 }
 
-fn one_less(count: &AtomicU32) -> bool {
+fn decrement(count: &AtomicU32) -> bool {
     count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
 #[async_trait]
-impl Ledger for Wobbly {
+impl Ledger for FlakyLedger {
     async fn append(
         &self,
         log: &Log,
@@ -43,11 +43,11 @@ impl Ledger for Wobbly {
         expect: Expect,
         entry: Entry,
     ) -> Result<Position, AppendError> {
-        if one_less(&self.lost) {
+        if decrement(&self.lost) {
             return Err(Unavailable("lost".into()).into());
         }
         let written = self.inner.append(log, subject, expect, entry).await;
-        match one_less(&self.silent) {
+        match decrement(&self.unacknowledged) {
             true => Err(Unavailable("silent".into()).into()),
             false => written,
         }
@@ -94,47 +94,47 @@ impl Ledger for Wobbly {
 
 #[tokio::test]
 async fn an_append_that_was_written_unheard_is_one_number() {
-    let clock = ManualClock::at(MORNING);
-    let (inner, _folder) = ledger(&clock);
-    let lines = replica(Wobbly::over(inner.clone(), 1, 0), &clock).await;
-    assert_eq!(number(lines.submit("hall", take("ann")).await), "A001");
-    assert_eq!(number(lines.submit("hall", take("ben")).await), "A002");
-    let fresh = replica(inner.clone(), &clock).await;
+    let clock = ManualClock::at(MORNING_MS);
+    let (inner, _folder) = open_ledger(&clock);
+    let lines = start_engine(FlakyLedger::wrap(inner.clone(), 1, 0), &clock).await;
+    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ann")).await), "A001");
+    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ben")).await), "A002");
+    let fresh = start_engine(inner.clone(), &clock).await;
     assert_eq!(digest(&lines, &*inner).await, digest(&fresh, &*inner).await);
 }
 
 #[tokio::test]
 async fn a_ledger_that_is_away_for_a_moment_is_waited_for() {
-    let clock = ManualClock::at(MORNING);
-    let (inner, _folder) = ledger(&clock);
-    let lines = replica(Wobbly::over(inner, 0, 3), &clock).await;
-    assert_eq!(number(lines.submit("hall", take("ann")).await), "A001");
+    let clock = ManualClock::at(MORNING_MS);
+    let (inner, _folder) = open_ledger(&clock);
+    let lines = start_engine(FlakyLedger::wrap(inner, 0, 3), &clock).await;
+    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ann")).await), "A001");
 }
 
 #[tokio::test]
 async fn a_ledger_that_stays_away_is_said_so_in_time_and_leaves_no_number_behind() {
-    let clock = ManualClock::at(MORNING);
-    let (inner, _folder) = ledger(&clock);
-    let wobbly = Wobbly::over(inner.clone(), 0, u32::MAX);
-    let lines = replica(wobbly.clone(), &clock).await;
+    let clock = ManualClock::at(MORNING_MS);
+    let (inner, _folder) = open_ledger(&clock);
+    let wobbly = FlakyLedger::wrap(inner.clone(), 0, u32::MAX);
+    let lines = start_engine(wobbly.clone(), &clock).await;
     let asked = tokio::time::Instant::now();
-    assert_eq!(lines.submit("hall", take("ann")).await, Err(SubmitError::Unavailable));
+    assert_eq!(lines.submit("hall", take_ticket("ann")).await, Err(SubmitError::Unavailable));
     assert!(asked.elapsed() >= SUBMIT_TIMEOUT);
     // It comes back; whoever was told "no" is not given a number behind their back.
     wobbly.lost.store(0, Ordering::SeqCst);
-    assert_eq!(number(lines.submit("hall", take("ben")).await), "A001");
+    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ben")).await), "A001");
     assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(1));
 }
 
 #[tokio::test]
 async fn a_site_whose_entries_have_aged_out_goes_on() {
-    let clock = ManualClock::at(MORNING);
-    let (inner, _folder) = ledger(&clock);
-    let lines = replica(inner.clone(), &clock).await;
-    assert_eq!(number(lines.submit("hall", take("ann")).await), "A001");
+    let clock = ManualClock::at(MORNING_MS);
+    let (inner, _folder) = open_ledger(&clock);
+    let lines = start_engine(inner.clone(), &clock).await;
+    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ann")).await), "A001");
     // The store forgets before any desk brings something about.
     let later = Duration::from_secs(80 * 3600);
-    inner.remove_expired(MORNING + later.as_millis() as i64).await.unwrap();
+    inner.remove_expired(MORNING_MS + later.as_millis() as i64).await.unwrap();
     assert_eq!(
         inner
             .last(&LEDGER, &paihao_ledger::Subject::new(&["shop", "hall"]).unwrap())
@@ -143,21 +143,21 @@ async fn a_site_whose_entries_have_aged_out_goes_on() {
         None
     );
     clock.advance(later);
-    assert_eq!(number(lines.submit("hall", take("ben")).await), "A001");
-    let fresh = replica(inner.clone(), &clock).await;
+    assert_eq!(ticket_number(lines.submit("hall", take_ticket("ben")).await), "A001");
+    let fresh = start_engine(inner.clone(), &clock).await;
     assert_eq!(digest(&lines, &*inner).await, digest(&fresh, &*inner).await);
 }
 
 #[tokio::test]
 async fn the_tail_of_a_day_whose_beginning_has_aged_out_is_no_line_of_today() {
-    let (clock, of_the_old) = (ManualClock::at(MORNING), ManualClock::at(MORNING));
-    let (inner, _folder) = ledger(&clock);
-    let old = replica(inner.clone(), &of_the_old).await;
-    assert_eq!(number(old.submit("hall", take("ann")).await), "A001");
-    assert_eq!(number(old.submit("hall", take("ben")).await), "A002");
+    let (clock, of_the_old) = (ManualClock::at(MORNING_MS), ManualClock::at(MORNING_MS));
+    let (inner, _folder) = open_ledger(&clock);
+    let old = start_engine(inner.clone(), &of_the_old).await;
+    assert_eq!(ticket_number(old.submit("hall", take_ticket("ann")).await), "A001");
+    assert_eq!(ticket_number(old.submit("hall", take_ticket("ben")).await), "A002");
     // For three days nobody decides anything, and the old replica is left behind.
     clock.advance(Duration::from_secs(8 * 3600));
-    assert_eq!(number(old.submit("hall", take("cid")).await), "A003");
+    assert_eq!(ticket_number(old.submit("hall", take_ticket("cid")).await), "A003");
     let later = Duration::from_secs(66 * 3600);
     clock.advance(later);
     inner.remove_expired(clock.now_ms()).await.unwrap();
@@ -165,10 +165,10 @@ async fn the_tail_of_a_day_whose_beginning_has_aged_out_is_no_line_of_today() {
     let Some(Followed::Entry(first)) = first else { panic!("nothing is left: {first:?}") };
     assert_eq!(first.position, Position(3), "the day's beginning is gone, its end is not");
 
-    let fresh = replica(inner.clone(), &clock).await;
-    assert_eq!(number(fresh.submit("hall", take("dan")).await), "A001");
-    assert_eq!(number(fresh.submit("hall", take("cid")).await), "A002", "in no line any more");
-    let fresher = replica(inner.clone(), &clock).await;
+    let fresh = start_engine(inner.clone(), &clock).await;
+    assert_eq!(ticket_number(fresh.submit("hall", take_ticket("dan")).await), "A001");
+    assert_eq!(ticket_number(fresh.submit("hall", take_ticket("cid")).await), "A002", "in no line any more");
+    let fresher = start_engine(inner.clone(), &clock).await;
     let (of_old, of_fresh) = (digest(&old, &*inner).await, digest(&fresh, &*inner).await);
     assert_eq!(of_old, of_fresh);
     assert_eq!(of_fresh, digest(&fresher, &*inner).await);
@@ -176,13 +176,13 @@ async fn the_tail_of_a_day_whose_beginning_has_aged_out_is_no_line_of_today() {
 
 #[tokio::test]
 async fn an_entry_of_a_newer_program_stops_the_site_and_nothing_is_guessed() {
-    let clock = ManualClock::at(MORNING);
-    let (inner, _folder) = ledger(&clock);
+    let clock = ManualClock::at(MORNING_MS);
+    let (inner, _folder) = open_ledger(&clock);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
     let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
     inner.append(&LEDGER, &subject, Expect::Nothing, newer).await.unwrap();
-    let lines = replica(inner.clone(), &clock).await;
-    assert_eq!(lines.submit("hall", take("ann")).await, Err(SubmitError::Unreadable));
+    let lines = start_engine(inner.clone(), &clock).await;
+    assert_eq!(lines.submit("hall", take_ticket("ann")).await, Err(SubmitError::Unreadable));
     assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(1));
 }
 
@@ -191,10 +191,10 @@ async fn an_event_or_an_outcome_that_is_not_known_stops_the_site_too() {
     let known = r#"{"outcome":"forgotten"}"#;
     let unheard_of = r#"{"event":"ticket_gilded","ticket":1}"#;
     for (outcome, event) in [(known, unheard_of), (r#"{"outcome":"gilded"}"#, "")] {
-        let clock = ManualClock::at(MORNING);
-        let (inner, _folder) = ledger(&clock);
-        let lines = replica(inner.clone(), &clock).await;
-        assert_eq!(number(lines.submit("hall", take("ann")).await), "A001");
+        let clock = ManualClock::at(MORNING_MS);
+        let (inner, _folder) = open_ledger(&clock);
+        let lines = start_engine(inner.clone(), &clock).await;
+        assert_eq!(ticket_number(lines.submit("hall", take_ticket("ann")).await), "A001");
         let subject = Subject::new(&["shop", "hall"]).unwrap();
         let id = "07".repeat(16);
         let newer = format!(
@@ -203,9 +203,9 @@ async fn an_event_or_an_outcome_that_is_not_known_stops_the_site_too() {
         let newer = Entry::new(newer.into_bytes());
         inner.append(&LEDGER, &subject, Expect::Anything, newer).await.unwrap();
         // The replica that has just decided, and one that begins now.
-        let fresh = replica(inner.clone(), &clock).await;
+        let fresh = start_engine(inner.clone(), &clock).await;
         for lines in [&lines, &fresh] {
-            assert_eq!(lines.submit("hall", take("ben")).await, Err(SubmitError::Unreadable));
+            assert_eq!(lines.submit("hall", take_ticket("ben")).await, Err(SubmitError::Unreadable));
         }
         assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(2), "nothing was guessed");
     }

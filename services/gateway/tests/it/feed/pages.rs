@@ -1,7 +1,7 @@
 //! The same by pages.
 
-use crate::support::door::Hall;
-use crate::support::replica::{at, take};
+use crate::support::door::Cluster;
+use crate::support::replica::{at_counter, take_ticket};
 use paihao_contracts::names::LEDGER;
 use paihao_domain::Act;
 use paihao_ledger::{Entry, Expect, Ledger, Subject};
@@ -10,19 +10,19 @@ use serde_json::Value;
 
 #[tokio::test]
 async fn pages_of_any_size_are_the_ledger_and_the_last_ones_cursor_leads_on() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    gateway.lines.submit("hall", at("1", Act::OpenCounter, "open")).await.unwrap();
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    gateway.engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
     for i in 0..20 {
-        gateway.lines.submit("hall", take(&format!("o{i}"))).await.unwrap();
-        gateway.lines.submit("hall", at("1", Act::CallNext, &format!("call {i}"))).await.ok();
+        gateway.engine.submit("hall", take_ticket(&format!("o{i}"))).await.unwrap();
+        gateway.engine.submit("hall", at_counter("1", Act::CallNext, &format!("call {i}"))).await.ok();
     }
-    let all = hall.ledger_says().await;
+    let all = hall.public_events().await;
     for limit in [1, 2, 7, 500] {
         let (mut told, mut next): (Vec<Value>, Option<String>) = (Vec::new(), None);
         loop {
             let after = next.map_or(String::new(), |next| format!("&after={next}"));
-            let (status, page) = gateway.json(&format!("/feed/pages?limit={limit}{after}")).await;
+            let (status, page) = gateway.get_json(&format!("/feed/pages?limit={limit}{after}")).await;
             assert_eq!(status, StatusCode::OK, "{page}");
             let events = page["events"].as_array().unwrap();
             assert!(events.len() <= limit);
@@ -36,17 +36,17 @@ async fn pages_of_any_size_are_the_ledger_and_the_last_ones_cursor_leads_on() {
 
         // Nothing more yet; another site's entry brings the cursor on, then comes one of ours.
         let next = next.unwrap();
-        let (_, page) = gateway.json(&format!("/feed/pages?after={next}")).await;
+        let (_, page) = gateway.get_json(&format!("/feed/pages?after={next}")).await;
         assert_eq!((page["events"].as_array().unwrap().len(), &page["more"]), (0, &false.into()));
         let elsewhere = Subject::new(&["shop", "elsewhere"]).unwrap();
         let entry = Entry::new("not even a commit");
         hall.ledger.append(&LEDGER, &elsewhere, Expect::Anything, entry).await.unwrap();
-        let (_, page) = gateway.json(&format!("/feed/pages?after={next}")).await;
+        let (_, page) = gateway.get_json(&format!("/feed/pages?after={next}")).await;
         let further = page["next"].as_str().unwrap();
         assert!(further != next && page["events"].as_array().unwrap().is_empty(), "{page}");
         if limit == 500 {
-            gateway.lines.submit("hall", take("one-more")).await.unwrap();
-            let (_, page) = gateway.json(&format!("/feed/pages?after={further}")).await;
+            gateway.engine.submit("hall", take_ticket("one-more")).await.unwrap();
+            let (_, page) = gateway.get_json(&format!("/feed/pages?after={further}")).await;
             assert_eq!(page["events"][0]["number"], "A021", "{page}");
         }
     }
@@ -54,15 +54,15 @@ async fn pages_of_any_size_are_the_ledger_and_the_last_ones_cursor_leads_on() {
 
 #[tokio::test]
 async fn a_site_where_nothing_happened_has_an_empty_page_and_limits_are_kept() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
     for path in ["/feed/pages", "/feed/pages?after=now", "/feed/pages?after=0"] {
-        let (status, page) = gateway.json(path).await;
+        let (status, page) = gateway.get_json(path).await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!(page, serde_json::json!({"events": [], "next": "0", "more": false}), "{path}");
     }
     for limit in ["0", "501", "x", "-1"] {
-        let (status, problem) = gateway.json(&format!("/feed/pages?limit={limit}")).await;
+        let (status, problem) = gateway.get_json(&format!("/feed/pages?limit={limit}")).await;
         assert_eq!(
             (status, &problem["code"]),
             (StatusCode::BAD_REQUEST, &"malformed_request".into())

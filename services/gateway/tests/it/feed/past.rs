@@ -1,7 +1,7 @@
 //! What the line looked like.
 
-use crate::support::door::{Gateway, Hall};
-use crate::support::replica::{at, finish, take};
+use crate::support::door::{Gateway, Cluster};
+use crate::support::replica::{at_counter, finish, take_ticket};
 use paihao_chassis::clock::Clock;
 use paihao_domain::Act;
 use reqwest::StatusCode;
@@ -11,14 +11,14 @@ use std::time::Duration;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-async fn looked_like(gateway: &Gateway, at_ms: i64) -> (StatusCode, Value) {
+async fn site_at(gateway: &Gateway, at_ms: i64) -> (StatusCode, Value) {
     let at = jiff::Timestamp::from_millisecond(at_ms).unwrap();
-    gateway.json(&format!("/at?time={at}")).await
+    gateway.get_json(&format!("/at?time={at}")).await
 }
 
 /// The site as it is now, without what somebody who joins would be told: the past does not say that.
-async fn live(gateway: &Gateway) -> Value {
-    let (_, mut site) = gateway.json("").await;
+async fn current_site(gateway: &Gateway) -> Value {
+    let (_, mut site) = gateway.get_json("").await;
     for queue in site["queues"].as_array_mut().unwrap() {
         queue.as_object_mut().unwrap().remove("minutes");
     }
@@ -27,22 +27,22 @@ async fn live(gateway: &Gateway) -> Value {
 
 #[tokio::test]
 async fn every_minute_of_two_days_looks_as_it_did() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    let lines = &gateway.lines;
-    let mut seen = vec![(hall.clock.now_ms(), live(&gateway).await)];
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    let lines = &gateway.engine;
+    let mut seen = vec![(hall.clock.now_ms(), current_site(&gateway).await)];
     for day in 0..2 {
         hall.clock.advance(MINUTE);
-        lines.submit("hall", at("1", Act::OpenCounter, &format!("open {day}"))).await.unwrap();
+        lines.submit("hall", at_counter("1", Act::OpenCounter, &format!("open {day}"))).await.unwrap();
         for i in 0..12 {
             let id = format!("{day} {i}");
-            lines.submit("hall", take(&id)).await.unwrap();
+            lines.submit("hall", take_ticket(&id)).await.unwrap();
             if i % 2 == 0 {
-                lines.submit("hall", at("1", Act::CallNext, &format!("call {id}"))).await.unwrap();
+                lines.submit("hall", at_counter("1", Act::CallNext, &format!("call {id}"))).await.unwrap();
             } else {
-                lines.submit("hall", at("1", finish, &format!("finish {id}"))).await.unwrap();
+                lines.submit("hall", at_counter("1", finish, &format!("finish {id}"))).await.unwrap();
             }
-            seen.push((hall.clock.now_ms(), live(&gateway).await));
+            seen.push((hall.clock.now_ms(), current_site(&gateway).await));
             hall.clock.advance(MINUTE);
         }
         let today = lines.snapshot("hall").unwrap().site.day();
@@ -51,40 +51,40 @@ async fn every_minute_of_two_days_looks_as_it_did() {
         let mut views = lines.watch("hall").unwrap();
         views.wait_for(|view| view.site.day() > today).await.map(drop).unwrap();
         // The next morning, before anybody has come.
-        seen.push((hall.clock.now_ms(), live(&gateway).await));
+        seen.push((hall.clock.now_ms(), current_site(&gateway).await));
     }
-    let fresh = hall.gateway().await;
+    let fresh = hall.start_gateway().await;
     for (at, then) in seen {
         for gateway in [&gateway, &fresh] {
-            assert_eq!(looked_like(gateway, at).await, (StatusCode::OK, then.clone()), "{at}");
+            assert_eq!(site_at(gateway, at).await, (StatusCode::OK, then.clone()), "{at}");
         }
     }
 }
 
 #[tokio::test]
 async fn what_is_not_kept_whole_is_refused() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
     let morning = hall.clock.now_ms();
-    gateway.lines.submit("hall", at("1", Act::OpenCounter, "open")).await.unwrap();
+    gateway.engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
     let evening = hall.clock.advance(10 * HOUR);
-    gateway.lines.submit("hall", take("late")).await.unwrap();
+    gateway.engine.submit("hall", take_ticket("late")).await.unwrap();
     // 65 hours after the evening: the morning has aged out.
     hall.clock.advance(65 * HOUR);
     let gone = |(status, problem): (StatusCode, Value)| {
         assert_eq!((status, &problem["code"]), (StatusCode::GONE, &"past_gone".into()));
     };
-    gone(looked_like(&gateway, morning).await);
+    gone(site_at(&gateway, morning).await);
     // The evening is kept, but how its day began is not.
-    gone(looked_like(&gateway, evening).await);
+    gone(site_at(&gateway, evening).await);
     // The day after is whole: nobody came.
-    let (status, site) = looked_like(&gateway, evening + 24 * 3_600_000).await;
+    let (status, site) = site_at(&gateway, evening + 24 * 3_600_000).await;
     assert_eq!((status, &site["queues"][0]["waiting_count"]), (StatusCode::OK, &0.into()));
 
-    let (status, problem) = looked_like(&gateway, hall.clock.now_ms() + 1).await;
+    let (status, problem) = site_at(&gateway, hall.clock.now_ms() + 1).await;
     assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &"malformed_request".into()));
     for path in ["/at", "/at?time=yesterday"] {
-        assert_eq!(gateway.json(path).await.0, StatusCode::BAD_REQUEST, "{path}");
+        assert_eq!(gateway.get_json(path).await.0, StatusCode::BAD_REQUEST, "{path}");
     }
     let url = format!("{}/hall/at?time=2026-11-20T10:00", gateway.url);
     assert_eq!(hall.http.get(url).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);

@@ -1,34 +1,34 @@
 //! A stream that is cut and taken up again tells everything once.
 
-use crate::support::door::{Gateway, Hall, read};
-use crate::support::replica::{at, finish, take};
+use crate::support::door::{Gateway, Cluster, read_json};
+use crate::support::replica::{at_counter, finish, take_ticket};
 use paihao_domain::Act;
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use std::time::Duration;
 
 /// Reads whole events off a stream.
-struct Listener {
-    answer: Response,
-    read: String,
+struct EventStream {
+    response: Response,
+    buffer: String,
 }
 
-impl Listener {
-    async fn at(gateway: &Gateway, last: Option<&str>) -> Listener {
-        let mut request = gateway.hall("/feed");
+impl EventStream {
+    async fn connect(gateway: &Gateway, last: Option<&str>) -> EventStream {
+        let mut request = gateway.get("/feed");
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
-        Listener { answer, read: String::new() }
+        EventStream { response: answer, buffer: String::new() }
     }
 
     /// Id, name and data of the next event.
-    async fn next(&mut self) -> (String, String, Value) {
+    async fn next_event(&mut self) -> (String, String, Value) {
         loop {
-            if let Some((event, rest)) = self.read.split_once("\n\n") {
+            if let Some((event, rest)) = self.buffer.split_once("\n\n") {
                 let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
                 let found = (field("id: "), field("event: "), field("data: "));
                 let found = match found {
@@ -39,51 +39,51 @@ impl Listener {
                     )),
                     _ => None,
                 };
-                self.read = rest.to_owned();
+                self.buffer = rest.to_owned();
                 if let Some(found) = found {
                     return found;
                 }
                 continue;
             }
-            let chunk = tokio::time::timeout(Duration::from_secs(30), self.answer.chunk()).await;
+            let chunk = tokio::time::timeout(Duration::from_secs(30), self.response.chunk()).await;
             let chunk = chunk.expect("an event").unwrap().expect("a stream that goes on");
-            self.read.push_str(std::str::from_utf8(&chunk).unwrap());
+            self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
 }
 
 /// A busy morning; so many come.
-async fn crowd(gateways: &[Gateway; 2], people: usize) {
+async fn run_crowd(gateways: &[Gateway; 2], people: usize) {
     for counter in ["1", "2"] {
-        gateways[0].lines.submit("hall", at(counter, Act::OpenCounter, "open")).await.unwrap();
+        gateways[0].engine.submit("hall", at_counter(counter, Act::OpenCounter, "open")).await.unwrap();
     }
     for i in 0..people {
-        let (one, other) = (&gateways[i % 2].lines, &gateways[(i + 1) % 2].lines);
+        let (one, other) = (&gateways[i % 2].engine, &gateways[(i + 1) % 2].engine);
         // At once, so that some of them stand in one entry.
-        let (a, b) = (take(&format!("o{i}")), take(&format!("p{i}")));
+        let (a, b) = (take_ticket(&format!("o{i}")), take_ticket(&format!("p{i}")));
         let (a, b, c) = tokio::join!(
             one.submit("hall", a),
             one.submit("hall", b),
-            other.submit("hall", take(&format!("q{i}")))
+            other.submit("hall", take_ticket(&format!("q{i}")))
         );
         assert!(a.is_ok() && b.is_ok() && c.is_ok());
         let counter = if i % 2 == 0 { "1" } else { "2" };
-        one.submit("hall", at(counter, Act::CallNext, &format!("call {i}"))).await.unwrap();
-        one.submit("hall", at(counter, finish, &format!("finish {i}"))).await.unwrap();
+        one.submit("hall", at_counter(counter, Act::CallNext, &format!("call {i}"))).await.unwrap();
+        one.submit("hall", at_counter(counter, finish, &format!("finish {i}"))).await.unwrap();
     }
-    gateways[0].lines.submit("hall", at("2", Act::CloseCounter, "close")).await.unwrap();
+    gateways[0].engine.submit("hall", at_counter("2", Act::CloseCounter, "close")).await.unwrap();
 }
 
 #[tokio::test]
 async fn cut_again_and_again_and_taken_up_at_another_replica_it_is_exactly_the_ledger() {
-    let hall = Hall::new();
-    let gateways = [hall.gateway().await, hall.gateway().await];
+    let hall = Cluster::new();
+    let gateways = [hall.start_gateway().await, hall.start_gateway().await];
     let listening = async {
         let (mut told, mut last): (Vec<Value>, Option<String>) = (Vec::new(), None);
         for round in 0..1000 {
-            let mut listener = Listener::at(&gateways[round % 2], last.as_deref()).await;
+            let mut listener = EventStream::connect(&gateways[round % 2], last.as_deref()).await;
             for _ in 0..[7, 1, 23, 2][round % 4] {
-                let (id, name, event) = listener.next().await;
+                let (id, name, event) = listener.next_event().await;
                 assert_eq!((&event["id"], &event["type"]), (&id.clone().into(), &name.into()));
                 told.push(event);
                 last = Some(id);
@@ -95,8 +95,8 @@ async fn cut_again_and_again_and_taken_up_at_another_replica_it_is_exactly_the_l
         }
         panic!("it never ends: {told:?}")
     };
-    let ((), told) = tokio::join!(crowd(&gateways, 60), listening);
-    let all = hall.ledger_says().await;
+    let ((), told) = tokio::join!(run_crowd(&gateways, 60), listening);
+    let all = hall.public_events().await;
     assert_eq!(told.len(), all.len());
     assert_eq!(told, all);
     assert!(told.iter().any(|event| !event["id"].as_str().unwrap().ends_with("-0")));
@@ -106,37 +106,37 @@ async fn cut_again_and_again_and_taken_up_at_another_replica_it_is_exactly_the_l
 
 #[tokio::test]
 async fn from_now_on_is_only_what_comes() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    gateway.lines.submit("hall", take("o1")).await.unwrap();
-    let answer = gateway.hall("/feed?after=now").send().await.unwrap();
-    let mut listener = Listener { answer, read: String::new() };
-    gateway.lines.submit("hall", take("o2")).await.unwrap();
-    let (_, name, event) = listener.next().await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    gateway.engine.submit("hall", take_ticket("o1")).await.unwrap();
+    let answer = gateway.get("/feed?after=now").send().await.unwrap();
+    let mut listener = EventStream { response, buffer: String::new() };
+    gateway.engine.submit("hall", take_ticket("o2")).await.unwrap();
+    let (_, name, event) = listener.next_event().await;
     assert_eq!((name.as_str(), &event["number"]), ("ticket_taken", &"A002".into()));
 }
 
 #[tokio::test]
 async fn who_comes_back_too_late_is_told_so_and_what_to_do() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    gateway.lines.submit("hall", take("o1")).await.unwrap();
-    gateway.lines.submit("hall", take("o2")).await.unwrap();
-    let first = hall.ledger_says().await[0]["id"].as_str().unwrap().to_owned();
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    gateway.engine.submit("hall", take_ticket("o1")).await.unwrap();
+    gateway.engine.submit("hall", take_ticket("o2")).await.unwrap();
+    let first = hall.public_events().await[0]["id"].as_str().unwrap().to_owned();
     let from_first = format!("/feed/pages?after={first}");
-    assert_eq!(gateway.json(&from_first).await.0, StatusCode::OK);
+    assert_eq!(gateway.get_json(&from_first).await.0, StatusCode::OK);
     hall.clock.advance(Duration::from_secs(73 * 3600));
-    gateway.lines.submit("hall", take("o3")).await.unwrap();
+    gateway.engine.submit("hall", take_ticket("o3")).await.unwrap();
     for path in [&*from_first, &format!("/feed?after={first}"), "/feed?after=900000-0"] {
-        let (status, problem) = gateway.json(path).await;
+        let (status, problem) = gateway.get_json(path).await;
         assert_eq!((status, &problem["code"]), (StatusCode::GONE, &"cursor_gone".into()), "{path}");
     }
     // The header counts more than the address.
-    let request = gateway.hall("/feed?after=now").header("last-event-id", &first);
-    assert_eq!(read(request.send().await.unwrap()).await.0, StatusCode::GONE);
+    let request = gateway.get("/feed?after=now").header("last-event-id", &first);
+    assert_eq!(read_json(request.send().await.unwrap()).await.0, StatusCode::GONE);
     // What to do is to begin again.
-    let (_, page) = gateway.json("/feed/pages").await;
-    assert_eq!(page["events"].as_array().unwrap(), &hall.ledger_says().await);
+    let (_, page) = gateway.get_json("/feed/pages").await;
+    assert_eq!(page["events"].as_array().unwrap(), &hall.public_events().await);
     let mut events = page["events"].as_array().unwrap().iter();
     let taken = events.find(|event| event["type"] == "ticket_taken").unwrap();
     assert_eq!(taken["number"], "A001", "the day's first");
@@ -144,8 +144,8 @@ async fn who_comes_back_too_late_is_told_so_and_what_to_do() {
 
 #[tokio::test]
 async fn only_a_key_of_the_site_opens_it() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
     for path in ["/hall/feed", "/hall/feed/pages"] {
         let url = format!("{}{path}", gateway.url);
         for (request, status) in [
@@ -155,7 +155,7 @@ async fn only_a_key_of_the_site_opens_it() {
         ] {
             assert_eq!(request.send().await.unwrap().status(), status, "{path}");
         }
-        let malformed = gateway.hall(&format!("{}?after=x", path.trim_start_matches("/hall")));
+        let malformed = gateway.get(&format!("{}?after=x", path.trim_start_matches("/hall")));
         assert_eq!(malformed.send().await.unwrap().status(), 400);
     }
 }

@@ -1,63 +1,63 @@
 //! Keys that managers make for programs.
 
-use super::browser::{Browser, api, until};
-use super::sessions::ends;
-use crate::support::door::{Gateway, Hall, read};
+use super::browser::{Browser, api_url, wait_until};
+use super::sessions::assert_stream_ends;
+use crate::support::door::{Gateway, Cluster, read_json};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-async fn make(browser: &Browser<'_>, gateway: &Gateway, wanted: Value) -> (StatusCode, Value) {
-    let asked = browser.asks(Method::POST, gateway, "/keys").body(wanted.to_string());
-    read(asked.send().await.unwrap()).await
+async fn create_key(browser: &Browser<'_>, gateway: &Gateway, wanted: Value) -> (StatusCode, Value) {
+    let asked = browser.same_origin_request(Method::POST, gateway, "/keys").body(wanted.to_string());
+    read_json(asked.send().await.unwrap()).await
 }
 
 #[tokio::test]
 async fn a_key_is_shown_once_works_at_any_replica_and_not_after_it_was_revoked() {
-    let hall = Hall::new();
-    let (one, other) = (hall.gateway().await, hall.gateway().await);
-    let browser = Browser::logged_in(&hall, &one).await;
-    let (status, made) = make(&browser, &one, json!({"name": "CRM", "sites": ["hall"]})).await;
+    let hall = Cluster::new();
+    let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
+    let browser = Browser::log_in(&hall, &one).await;
+    let (status, made) = create_key(&browser, &one, json!({"name": "CRM", "sites": ["hall"]})).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
     let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
     let with_key = async |gateway: &Gateway| {
         let asked =
-            hall.http.get(format!("{}/sites/hall/feed/pages", api(gateway))).bearer_auth(key);
+            hall.http.get(format!("{}/sites/hall/feed/pages", api_url(gateway))).bearer_auth(key);
         asked.send().await.unwrap().status()
     };
-    until("the key works", async || with_key(&other).await == StatusCode::OK).await;
-    let (_, listed) = browser.gets(&one, "/staff").await;
+    wait_until("the key works", async || with_key(&other).await == StatusCode::OK).await;
+    let (_, listed) = browser.get(&one, "/staff").await;
     assert_eq!(listed["keys"][0]["name"], "CRM");
     assert!(!listed.to_string().contains(key), "it was shown once");
 
     // A program runs lines, not people.
-    let asked = hall.http.get(format!("{}/staff", api(&one))).bearer_auth(key);
-    assert_eq!(read(asked.send().await.unwrap()).await.1["code"], "not_allowed");
-    let asked = hall.http.post(format!("{}/me/sessions", api(&one))).bearer_auth(key);
-    assert_eq!(read(asked.send().await.unwrap()).await.1["code"], "not_allowed");
+    let asked = hall.http.get(format!("{}/staff", api_url(&one))).bearer_auth(key);
+    assert_eq!(read_json(asked.send().await.unwrap()).await.1["code"], "not_allowed");
+    let asked = hall.http.post(format!("{}/me/sessions", api_url(&one))).bearer_auth(key);
+    assert_eq!(read_json(asked.send().await.unwrap()).await.1["code"], "not_allowed");
 
     // What is told to it goes on until it is revoked.
-    let told = hall.http.get(format!("{}/sites/hall/desk/events", api(&one))).bearer_auth(key);
+    let told = hall.http.get(format!("{}/sites/hall/desk/events", api_url(&one))).bearer_auth(key);
     let told = told.send().await.unwrap();
     assert_eq!(told.status(), StatusCode::OK);
 
-    let gone = browser.asks(Method::DELETE, &other, &format!("/keys/{id}")).send().await.unwrap();
+    let gone = browser.same_origin_request(Method::DELETE, &other, &format!("/keys/{id}")).send().await.unwrap();
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
-    until("it is over", async || with_key(&one).await == StatusCode::UNAUTHORIZED).await;
-    ends(told).await;
-    let again = browser.asks(Method::DELETE, &one, &format!("/keys/{id}")).send().await.unwrap();
-    assert_eq!(read(again).await.1["code"], "unknown_key");
+    wait_until("it is over", async || with_key(&one).await == StatusCode::UNAUTHORIZED).await;
+    assert_stream_ends(told).await;
+    let again = browser.same_origin_request(Method::DELETE, &one, &format!("/keys/{id}")).send().await.unwrap();
+    assert_eq!(read_json(again).await.1["code"], "unknown_key");
     hall.tasks.abort();
 }
 
 #[tokio::test]
 async fn a_wish_for_a_key_that_is_said_twice_is_one_key_and_the_secret_is_told_once() {
-    let hall = Hall::new();
-    let (one, other) = (hall.gateway().await, hall.gateway().await);
-    let browser = Browser::logged_in(&hall, &one).await;
+    let hall = Cluster::new();
+    let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
+    let browser = Browser::log_in(&hall, &one).await;
     let wish = async |gateway: &Gateway| {
-        let asked = browser.asks(Method::POST, gateway, "/keys").header("idempotency-key", "w");
+        let asked = browser.same_origin_request(Method::POST, gateway, "/keys").header("idempotency-key", "w");
         let asked = asked.body(json!({"name": "CRM", "sites": ["hall"]}).to_string());
-        read(asked.send().await.unwrap()).await.1
+        read_json(asked.send().await.unwrap()).await.1
     };
     let made = wish(&one).await;
     let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
@@ -66,20 +66,20 @@ async fn a_wish_for_a_key_that_is_said_twice_is_one_key_and_the_secret_is_told_o
         assert_eq!((&refused["code"], &refused["detail"]), (&json!("key_made_before"), &json!(id)));
         assert!(!refused.to_string().contains(key), "{refused}");
     }
-    let (_, listed) = browser.gets(&one, "/staff").await;
+    let (_, listed) = browser.get(&one, "/staff").await;
     assert_eq!(listed["keys"].as_array().unwrap().len(), 1, "{listed}");
 
     // Nor is it made anew when it was revoked: what repeats a wish may be late.
-    browser.asks(Method::DELETE, &one, &format!("/keys/{id}")).send().await.unwrap();
+    browser.same_origin_request(Method::DELETE, &one, &format!("/keys/{id}")).send().await.unwrap();
     assert_eq!(wish(&one).await["code"], "key_made_before");
     hall.tasks.abort();
 }
 
 #[tokio::test]
 async fn nobody_gives_more_than_they_have() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    let browser = Browser::logged_in(&hall, &gateway).await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    let browser = Browser::log_in(&hall, &gateway).await;
     for (wanted, code) in [
         (json!({"name": "CRM"}), "not_your_site"),
         (json!({"name": "CRM", "sites": ["nowhere"]}), "unknown_site"),
@@ -87,10 +87,10 @@ async fn nobody_gives_more_than_they_have() {
         (json!({"name": "CRM", "sites": ["hall"], "counters": ["99"]}), "unknown_counter"),
         (json!({"name": "CRM", "sites": ["hall"], "role": "manager"}), "malformed_request"),
     ] {
-        let (_, refused) = make(&browser, &gateway, wanted.clone()).await;
+        let (_, refused) = create_key(&browser, &gateway, wanted.clone()).await;
         assert_eq!(refused["code"], code, "{wanted}: {refused}");
     }
-    let (_, listed) = browser.gets(&gateway, "/staff").await;
+    let (_, listed) = browser.get(&gateway, "/staff").await;
     assert_eq!(listed, json!({"members": [], "keys": []}));
     hall.tasks.abort();
 }

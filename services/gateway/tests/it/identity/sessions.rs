@@ -1,33 +1,33 @@
 //! A browser is logged in: at any replica, until it is not, and never for a page of another site.
 
-use super::browser::{Browser, until};
-use crate::support::door::{Hall, read};
+use super::browser::{Browser, wait_until};
+use crate::support::door::{Cluster, read_json};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_session_does_at_any_replica_what_its_key_does_and_can_be_seen_and_ended() {
-    let hall = Hall::new();
-    let (one, other) = (hall.gateway().await, hall.gateway().await);
-    let browser = Browser::logged_in(&hall, &one).await;
-    let (status, me) = browser.gets(&other, "/me").await;
+    let hall = Cluster::new();
+    let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
+    let browser = Browser::log_in(&hall, &one).await;
+    let (status, me) = browser.get(&other, "/me").await;
     assert_eq!(
         (status, &me["id"], &me["role"]),
         (StatusCode::OK, &json!("desk"), &json!("manager"))
     );
-    let open = browser.asks(Method::POST, &other, "/sites/hall/counters/1/open");
-    let (status, opened) = read(open.send().await.unwrap()).await;
+    let open = browser.same_origin_request(Method::POST, &other, "/sites/hall/counters/1/open");
+    let (status, opened) = read_json(open.send().await.unwrap()).await;
     assert_eq!((status, &opened["outcome"]), (StatusCode::OK, &json!("counter_open")), "{opened}");
-    assert_eq!(browser.gets(&other, "/sites/hall/feed/pages").await.0, StatusCode::OK);
-    let (status, refused) = browser.gets(&other, "/sites/elsewhere/feed/pages").await;
+    assert_eq!(browser.get(&other, "/sites/hall/feed/pages").await.0, StatusCode::OK);
+    let (status, refused) = browser.get(&other, "/sites/elsewhere/feed/pages").await;
     assert!(status == 403 || status == 404, "{refused}");
 
-    let second = Browser::logged_in(&hall, &other).await;
+    let second = Browser::log_in(&hall, &other).await;
     let listed = async || {
-        let (_, listed) = browser.gets(&one, "/me/sessions").await;
+        let (_, listed) = browser.get(&one, "/me/sessions").await;
         listed.as_array().unwrap().clone()
     };
-    until("both are known", async || listed().await.len() == 2).await;
+    wait_until("both are known", async || listed().await.len() == 2).await;
     let listed = listed().await;
     assert_eq!(listed.iter().filter(|session| session["current"] == true).count(), 1);
     assert!(listed.iter().all(|session| session["address"] == "127.0.0.*"), "{listed:?}");
@@ -36,59 +36,59 @@ async fn a_session_does_at_any_replica_what_its_key_does_and_can_be_seen_and_end
         assert!(!text.contains(value.split('=').nth(1).unwrap()), "a list opens nothing");
     }
 
-    let ended = browser.asks(Method::DELETE, &one, "/me/sessions").send().await.unwrap();
-    assert_eq!(read(ended).await.1, json!({"ended": 1}));
-    until("it is over", async || second.gets(&other, "/me").await.0 != StatusCode::OK).await;
-    let out = browser.asks(Method::DELETE, &one, "/me/sessions/current").send().await.unwrap();
+    let ended = browser.same_origin_request(Method::DELETE, &one, "/me/sessions").send().await.unwrap();
+    assert_eq!(read_json(ended).await.1, json!({"ended": 1}));
+    wait_until("it is over", async || second.get(&other, "/me").await.0 != StatusCode::OK).await;
+    let out = browser.same_origin_request(Method::DELETE, &one, "/me/sessions/current").send().await.unwrap();
     assert_eq!(out.status(), StatusCode::NO_CONTENT);
     assert!(out.headers()["set-cookie"].to_str().unwrap().starts_with("paihao=; "));
-    let (status, refused) = browser.gets(&one, "/me").await;
+    let (status, refused) = browser.get(&one, "/me").await;
     assert_eq!((status, &refused["code"]), (StatusCode::UNAUTHORIZED, &json!("unauthorised")));
     hall.tasks.abort();
 }
 
 #[tokio::test]
 async fn a_page_of_another_site_gets_nothing_done() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    let browser = Browser::logged_in(&hall, &gateway).await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    let browser = Browser::log_in(&hall, &gateway).await;
     let open = "/sites/hall/counters/1/open";
     let forged = [
-        browser.elsewhere(Method::POST, &gateway, open),
-        browser.asks(Method::POST, &gateway, open).header("origin", "https://evil.example.com"),
-        browser.asks(Method::POST, &gateway, open).header("sec-fetch-site", "cross-site"),
-        browser.elsewhere(Method::DELETE, &gateway, "/me/sessions"),
-        browser.elsewhere(Method::POST, &gateway, "/keys").body(r#"{"name":"x"}"#),
+        browser.cross_site_request(Method::POST, &gateway, open),
+        browser.same_origin_request(Method::POST, &gateway, open).header("origin", "https://evil.example.com"),
+        browser.same_origin_request(Method::POST, &gateway, open).header("sec-fetch-site", "cross-site"),
+        browser.cross_site_request(Method::DELETE, &gateway, "/me/sessions"),
+        browser.cross_site_request(Method::POST, &gateway, "/keys").body(r#"{"name":"x"}"#),
     ];
     for forged in forged {
-        let (status, refused) = read(forged.send().await.unwrap()).await;
+        let (status, refused) = read_json(forged.send().await.unwrap()).await;
         assert_eq!((status, &refused["code"]), (StatusCode::FORBIDDEN, &json!("cross_site")));
     }
-    let seen = gateway.json("").await.1;
+    let seen = gateway.get_json("").await.1;
     assert_eq!(seen["counters"][0]["open"], json!(false), "{seen}");
     hall.tasks.abort();
 }
 
 /// It would go on for ever: the test's own end would be the only one.
-pub async fn ends(stream: reqwest::Response) {
+pub async fn assert_stream_ends(stream: reqwest::Response) {
     let read = tokio::time::timeout(std::time::Duration::from_secs(30), stream.bytes());
     let _ = read.await.expect("the stream ends");
 }
 
 #[tokio::test]
 async fn a_stream_ends_with_the_session_it_was_asked_with() {
-    let hall = Hall::new();
-    let (one, other) = (hall.gateway().await, hall.gateway().await);
-    let browser = Browser::logged_in(&hall, &one).await;
+    let hall = Cluster::new();
+    let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
+    let browser = Browser::log_in(&hall, &one).await;
     let streams = ["/sites/hall/feed", "/sites/hall/desk/events"].map(|path| {
-        let asked = browser.asks(Method::GET, &one, path);
+        let asked = browser.same_origin_request(Method::GET, &one, path);
         async { asked.send().await.unwrap() }
     });
     let streams = futures::future::join_all(streams).await;
     assert!(streams.iter().all(|stream| stream.status() == StatusCode::OK));
-    browser.asks(Method::DELETE, &other, "/me/sessions/current").send().await.unwrap();
+    browser.same_origin_request(Method::DELETE, &other, "/me/sessions/current").send().await.unwrap();
     for stream in streams {
-        ends(stream).await;
+        assert_stream_ends(stream).await;
     }
     hall.tasks.abort();
 }

@@ -1,76 +1,76 @@
 //! Every act of staff, in each role: done, or refused as the document says, which says what
 //! `docs/reference/transitions.md` does.
 
-use super::everywhere::body;
-use super::hall::Hall;
-use super::script::play;
-use super::walk::{Met, OPERATIONS};
+use super::everywhere::sample_body;
+use super::hall::Fixture;
+use super::script::run_script;
+use super::walk::{Coverage, OPERATIONS};
 use futures::{StreamExt, stream};
 
 /// A transition's number and the state before.
-type Row = Option<(&'static str, &'static str)>;
+type Transition = Option<(&'static str, &'static str)>;
 
 /// An act that can be done after the script, in which `STATISTICS_ACCESS` is whoever does it; and how the table
 /// of transitions calls it: its number and the state before, if it has a row there.
-const ACTS: &[(&str, &str, Row)] = &[
+const ACTS: &[(&str, &str, Transition)] = &[
     ("numbers", "", None),
     ("numbers_csv", "", None),
     ("open_counter", "", None),
     ("break_counter", "WHO open_counter", None),
     ("close_counter", "WHO open_counter", None),
-    ("call_next", OPEN_TAKEN, Some(("2", "waiting"))),
-    ("call", OPEN_TAKEN, Some(("3", "waiting"))),
-    ("recall", RECALLABLE, Some(("4", "called"))),
-    ("start", CALLED, Some(("5", "called"))),
-    ("put_back", CALLED, Some(("6", "called"))),
-    ("missed", CALLED, Some(("7", "called"))),
-    ("finish", CALLED, Some(("17", "serving"))),
-    ("suspend", SERVED, Some(("14", "serving"))),
-    ("resume_here", SUSPENDED, Some(("15", "suspended"))),
+    ("call_next", OPEN_AND_TAKE, Some(("2", "waiting"))),
+    ("call", OPEN_AND_TAKE, Some(("3", "waiting"))),
+    ("recall", CALL_AND_WAIT, Some(("4", "called"))),
+    ("start", CALL_TICKET, Some(("5", "called"))),
+    ("put_back", CALL_TICKET, Some(("6", "called"))),
+    ("missed", CALL_TICKET, Some(("7", "called"))),
+    ("finish", CALL_TICKET, Some(("17", "serving"))),
+    ("suspend", START_SERVING, Some(("14", "serving"))),
+    ("resume_here", SUSPEND_TICKET, Some(("15", "suspended"))),
     ("take_ticket", "", Some(("1", "∅"))),
-    ("leave", TAKEN, Some(("18", "waiting"))),
-    ("remove", TAKEN, Some(("18", "waiting"))),
-    ("return", MISSED, Some(("8", "missed"))),
-    ("hold", TAKEN, Some(("12", "waiting"))),
-    ("resume", HELD, Some(("13", "held"))),
-    ("transfer", CALLED, Some(("16", "called"))),
-    ("undo", FINISHED, Some(("20", "done"))),
-    ("prioritise", TAKEN, Some(("21", "waiting"))),
-    ("arrived", TAKEN, Some(("21", "waiting"))),
-    ("party", TAKEN, Some(("21", "waiting"))),
+    ("leave", TAKE_TICKET, Some(("18", "waiting"))),
+    ("remove", TAKE_TICKET, Some(("18", "waiting"))),
+    ("return", MISS_TICKET, Some(("8", "missed"))),
+    ("hold", TAKE_TICKET, Some(("12", "waiting"))),
+    ("resume", HOLD_TICKET, Some(("13", "held"))),
+    ("transfer", CALL_TICKET, Some(("16", "called"))),
+    ("undo", FINISH_TICKET, Some(("20", "done"))),
+    ("prioritise", TAKE_TICKET, Some(("21", "waiting"))),
+    ("arrived", TAKE_TICKET, Some(("21", "waiting"))),
+    ("party", TAKE_TICKET, Some(("21", "waiting"))),
     ("open_queue", "", None),
     ("pause_queue", "", None),
     ("halt_queue", "", None),
     ("close_queue", "", None),
-    ("clear_queue", TAKEN, Some(("19", "waiting"))),
+    ("clear_queue", TAKE_TICKET, Some(("19", "waiting"))),
 ];
 
-const TAKEN: &str = "manager take_ticket";
-const OPEN_TAKEN: &str = "WHO open_counter
+const TAKE_TICKET: &str = "manager take_ticket";
+const OPEN_AND_TAKE: &str = "WHO open_counter
     manager take_ticket";
-const CALLED: &str = "WHO open_counter
+const CALL_TICKET: &str = "WHO open_counter
     manager take_ticket
     WHO call_next";
-const RECALLABLE: &str = "WHO open_counter
+const CALL_AND_WAIT: &str = "WHO open_counter
     manager take_ticket
     WHO call_next
     wait 20";
-const SERVED: &str = "WHO open_counter
+const START_SERVING: &str = "WHO open_counter
     manager take_ticket
     WHO call_next
     WHO start";
-const SUSPENDED: &str = r#"WHO open_counter
+const SUSPEND_TICKET: &str = r#"WHO open_counter
     manager take_ticket
     WHO call_next
     WHO start
     manager suspend {"reason": "a paper is missing"}"#;
-const MISSED: &str = "WHO open_counter
+const MISS_TICKET: &str = "WHO open_counter
     manager take_ticket
     WHO call_next
     manager missed";
-const HELD: &str = r#"manager take_ticket
+const HOLD_TICKET: &str = r#"manager take_ticket
     manager hold {"reason": "a phone call"}"#;
-const FINISHED: &str = "WHO open_counter
+const FINISH_TICKET: &str = "WHO open_counter
     manager take_ticket
     WHO call_next
     WHO finish";
@@ -78,31 +78,31 @@ const FINISHED: &str = "WHO open_counter
 /// The roles of keys, and their columns in the table of transitions.
 const ROLES: [(&str, usize); 4] = [("staff", 6), ("manager", 8), ("api", 9), ("api_manager", 10)];
 
-pub async fn walk(met: &Met) {
+pub async fn run(met: &Coverage) {
     let by = |act: &'static (&str, &str, _)| ROLES.map(|(who, _)| (act.0, act.1, who));
     let all = stream::iter(ACTS.iter().flat_map(by));
-    all.for_each_concurrent(8, |(id, before, who)| done_or_not(met, id, before, who)).await;
+    all.for_each_concurrent(8, |(id, before, who)| check_act(met, id, before, who)).await;
 }
 
-async fn done_or_not(met: &Met, id: &str, before: &str, who: &str) {
+async fn check_act(met: &Coverage, id: &str, before: &str, who: &str) {
     let may = OPERATIONS[id].roles().expect("staff's alone");
-    let hall = Hall::new(met).await;
-    play(&hall, who, before).await;
-    let ask = hall.walk.ask(id).by(who);
-    let answer = match body(id) {
+    let hall = Fixture::new(met).await;
+    run_script(&hall, who, before).await;
+    let ask = hall.client.request(id).with_key_of(who);
+    let answer = match sample_body(id) {
         Some(body) => ask.json(&body),
         None => ask,
     };
     let answer = answer.send().await;
     let expected = if may.contains(&who) { "ok" } else { "not_allowed" };
-    assert_eq!(answer.code(), expected, "{who} {id}: {answer:?}");
+    assert_eq!(answer.problem_code(), expected, "{who} {id}: {answer:?}");
 }
 
 #[test]
 fn every_act_of_staff_is_among_them() {
     for operation in OPERATIONS.values() {
-        let of_role = operation.is_at("site")
-            && !operation.is_of_book()
+        let of_role = operation.has_path_parameter("site")
+            && !operation.is_for_settings()
             && operation.roles().is_some_and(|roles| roles.len() < ROLES.len());
         let is_here = ACTS.iter().any(|(id, ..)| *id == operation.id);
         assert!(is_here || !of_role, "{} has roles, and no row here", operation.id);

@@ -1,14 +1,14 @@
 //! Everything that is answered to those who ask rightly, where no act of staff does.
 
-use super::everywhere::{ask, body};
-use super::hall::{Hall, MORNING, TOKEN};
-use super::script::play;
-use super::walk::{Met, OPERATIONS};
+use super::everywhere::{sample_request, sample_body};
+use super::hall::{Fixture, MORNING_MS, CALLBACK_TOKEN};
+use super::script::run_script;
+use super::walk::{Coverage, OPERATIONS};
 use paihao_contracts::staff::StaffRole;
 use paihao_wechat::CallbackToken;
 use paihao_wechat::callback::signature;
 
-const EVENTFUL: &str = r#"
+const EVENTFUL_DAY: &str = r#"
     manager take_ticket
     manager take_ticket
     manager take_ticket queue=b
@@ -26,7 +26,7 @@ const EVENTFUL: &str = r#"
 "#;
 
 /// Who works here, and who asks; `COOKIE` is a browser of the manager's.
-const PEOPLE: &str = r#"
+const MEMBERS: &str = r#"
     manager staff
     manager member_sessions
     manager end_member_session
@@ -43,7 +43,7 @@ const PEOPLE: &str = r#"
 "#;
 
 /// What is set up, by whom it may be.
-const BOOK: &str = r#"
+const SETTINGS_SCRIPT: &str = r#"
     manager list_setups
     manager read_site
     manager list_queue_setups
@@ -73,18 +73,18 @@ const BOOK: &str = r#"
     owner retire_site site=other seen=0
 "#;
 
-pub async fn walk(met: &Met) {
-    play(&Hall::new(met).await, "", BOOK).await;
-    pages(met).await;
-    let hall = Hall::new(met).await;
+pub async fn run(met: &Coverage) {
+    run_script(&Fixture::new(met).await, "", SETTINGS_SCRIPT).await;
+    check_pages(met).await;
+    let hall = Fixture::new(met).await;
     for (wanted, handled) in [("redrive", "redriven"), ("drop", "dropped")] {
-        let letter = hall.buried("notices", "hall").await;
+        let letter = hall.add_dead_letter("notices", "hall").await;
         let script = format!(
             "manager {wanted}_letter letter={letter}
              api_manager {wanted}_letter letter={letter}"
         );
-        play(&hall, "", &script).await;
-        let all = hall.walk.ask("dead_letters").by("manager").query("handled=true&site=hall");
+        run_script(&hall, "", &script).await;
+        let all = hall.client.request("dead_letters").with_key_of("manager").query("handled=true&site=hall");
         let newest = all.send().await.body["letters"][0].clone();
         assert_eq!(
             (&newest["handled"]["did"], &newest["handled"]["by"]),
@@ -92,23 +92,23 @@ pub async fn walk(met: &Met) {
         );
         assert!(!newest.to_string().contains("oAnn"), "{newest}");
     }
-    hall.buried("notices", "other").await;
-    hall.buried("notices", "hall").await;
+    hall.add_dead_letter("notices", "other").await;
+    hall.add_dead_letter("notices", "hall").await;
     let again = async || {
         let ask =
-            hall.walk.ask("redrive_letters").by("manager").json(&body("redrive_letters").unwrap());
+            hall.client.request("redrive_letters").with_key_of("manager").json(&sample_body("redrive_letters").unwrap());
         ask.send().await.body["redriven"].clone()
     };
     assert_eq!([again().await, again().await], [1, 0]);
-    let hall = Hall::new(met).await;
-    hall.joins("m_ann", StaffRole::Staff, Some(&["hall"])).await;
-    let cookie = hall.walk.logged_in("manager").await;
-    play(&hall, "", &PEOPLE.replace("COOKIE", &cookie)).await;
-    let made = hall.walk.ask("make_key").by("manager").json(&body("make_key").unwrap()).send();
+    let hall = Fixture::new(met).await;
+    hall.add_member("m_ann", StaffRole::Staff, Some(&["hall"])).await;
+    let cookie = hall.client.log_in("manager").await;
+    run_script(&hall, "", &MEMBERS.replace("COOKIE", &cookie)).await;
+    let made = hall.client.request("make_key").with_key_of("manager").json(&sample_body("make_key").unwrap()).send();
     let key = made.await.body["id"].as_str().unwrap().to_owned();
-    play(&hall, "", &format!("manager revoke_key key={key}")).await;
-    play(&hall, "", "anybody open_scan_session {\"queue\": \"a\", \"site\": \"hall\", \"uuid\": \"0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f\"}").await;
-    play(&hall, "", EVENTFUL).await;
+    run_script(&hall, "", &format!("manager revoke_key key={key}")).await;
+    run_script(&hall, "", "anybody open_scan_session {\"queue\": \"a\", \"site\": \"hall\", \"uuid\": \"0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f\"}").await;
+    run_script(&hall, "", EVENTFUL_DAY).await;
     for id in [
         "door_svg",
         "door_png",
@@ -137,29 +137,29 @@ pub async fn walk(met: &Met) {
         "replay_webhook",
     ] {
         let operation = &OPERATIONS[id];
-        let ask = ask(&hall, operation);
-        let ask = if operation.roles().is_some() { ask.by("api") } else { ask };
+        let ask = sample_request(&hall, operation);
+        let ask = if operation.roles().is_some() { ask.with_key_of("api") } else { ask };
         let answer = ask.send().await;
-        assert_eq!(answer.code(), "ok", "{id}: {answer:?}");
+        assert_eq!(answer.problem_code(), "ok", "{id}: {answer:?}");
     }
-    let hall = Hall::new(met).await;
-    let (token, at) = (CallbackToken::new(TOKEN), (MORNING / 1000).to_string());
+    let hall = Fixture::new(met).await;
+    let (token, at) = (CallbackToken::new(CALLBACK_TOKEN), (MORNING_MS / 1000).to_string());
     let signed = format!("signature={}&timestamp={at}&nonce=n", signature(&token, &at, "n"));
-    let echo = hall.walk.ask("verify").query(&format!("{signed}&echostr=hello")).send().await;
+    let echo = hall.client.request("verify").query(&format!("{signed}&echostr=hello")).send().await;
     assert_eq!(echo.body, "hello");
     let push = format!(
         "<xml><ToUserName>gh</ToUserName><FromUserName>oAnn</FromUserName><CreateTime>{at}</CreateTime><MsgType>event</MsgType><Event>SCAN</Event><EventKey>q_hall_a</EventKey></xml>"
     );
-    let told = hall.walk.ask("hear").query(&signed).bytes(push).send().await;
+    let told = hall.client.request("hear").query(&signed).bytes(push).send().await;
     assert!(told.body.as_str().unwrap().contains("A001"), "{told:?}");
 }
 
 /// The day's tickets come by pages, each once, while the line moves under them.
-async fn pages(met: &Met) {
-    let hall = Hall::new(met).await;
-    play(&hall, "", "manager take_ticket\nmanager take_ticket\nmanager take_ticket").await;
+async fn check_pages(met: &Coverage) {
+    let hall = Fixture::new(met).await;
+    run_script(&hall, "", "manager take_ticket\nmanager take_ticket\nmanager take_ticket").await;
     let page = async |query: &str| {
-        let answer = hall.walk.ask("tickets").by("staff").query(query).send().await.body;
+        let answer = hall.client.request("tickets").with_key_of("staff").query(query).send().await.body;
         let tickets = answer["tickets"].as_array().unwrap().iter();
         let numbers: Vec<_> =
             tickets.map(|ticket| ticket["number"].as_str().unwrap().to_owned()).collect();
@@ -167,7 +167,7 @@ async fn pages(met: &Met) {
     };
     let (first, next) = page("limit=2").await;
     assert_eq!(first, ["A001", "A002"]);
-    play(&hall, "", "manager open_counter\nmanager call_next\nmanager take_ticket").await;
+    run_script(&hall, "", "manager open_counter\nmanager call_next\nmanager take_ticket").await;
     let (second, last) = page(&format!("limit=2&after={}", next.unwrap())).await;
     assert_eq!((second, last), (vec!["A003".to_owned(), "A004".to_owned()], None));
     assert_eq!(page("state=waiting&queue=a").await.0, ["A002", "A003", "A004"]);

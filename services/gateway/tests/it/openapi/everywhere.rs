@@ -1,13 +1,13 @@
 //! What is the same for every operation: who is let in, and what is not understood.
 
-use super::hall::{Hall, WHO};
-use super::script::play;
-use super::walk::{Ask, Met, OPERATIONS, Operation};
+use super::hall::{Fixture, KEY_HOLDERS};
+use super::script::run_script;
+use super::walk::{ApiRequest, Coverage, OPERATIONS, Operation};
 use paihao_contracts::staff::StaffRole;
 use serde_json::{Value, json};
 
 /// A body that the operation understands.
-pub fn body(id: &str) -> Option<Value> {
+pub fn sample_body(id: &str) -> Option<Value> {
     Some(match id {
         "call" => json!({"number": "A001", "reason": "an appointment"}),
         "resume_here" => json!({"number": "A001"}),
@@ -35,7 +35,7 @@ pub fn body(id: &str) -> Option<Value> {
 }
 
 /// A query that the operation understands, as far as it needs one.
-pub fn query(id: &str) -> &'static str {
+pub fn sample_query(id: &str) -> &'static str {
     match id {
         "site_at" => "time=2026-11-20T09:59",
         "qr" => "queue=a&site=hall",
@@ -44,69 +44,69 @@ pub fn query(id: &str) -> &'static str {
 }
 
 /// A question that is understood.
-pub fn ask<'a>(hall: &'a Hall, operation: &Operation) -> Ask<'a> {
-    let ask = hall.walk.ask(&operation.id).query(query(&operation.id));
-    match body(&operation.id) {
+pub fn sample_request<'a>(hall: &'a Fixture, operation: &Operation) -> ApiRequest<'a> {
+    let ask = hall.client.request(&operation.id).query(sample_query(&operation.id));
+    match sample_body(&operation.id) {
         Some(body) => ask.json(&body),
         None => ask,
     }
 }
 
 /// The same by somebody who may ask, if not everybody may.
-fn known<'a>(hall: &'a Hall, operation: &Operation) -> Ask<'a> {
+fn permitted_request<'a>(hall: &'a Fixture, operation: &Operation) -> ApiRequest<'a> {
     match operation.roles() {
-        Some(_) => ask(hall, operation).by(operation.suits()),
-        None => ask(hall, operation),
+        Some(_) => sample_request(hall, operation).with_key_of(operation.permitted_holder()),
+        None => sample_request(hall, operation),
     }
 }
 
 /// Of a manager, and of whoever has every site.
-const WISHES: &str = r#"
+const KEYED_REQUESTS: &str = r#"
     manager take_ticket wish=one
     manager put_hours wish=one seen=0 {"dates": ["2026-12-30 closed"]}
     owner put_account wish=one seen=0 {"greeting": "您好"}
     owner import_book wish=one {"accounts": {"shop": {"greeting": "你好"}}}
 "#;
 
-pub async fn walk(met: &Met) {
-    let hall = Hall::new(met).await;
-    play(&hall, "", WISHES).await;
-    hall.joins("m_ann", StaffRole::Staff, Some(&["hall"])).await;
-    let cookie = hall.walk.logged_in("manager").await;
-    for operation in OPERATIONS.values().filter(|operation| !operation.is_of_holder()) {
+pub async fn run(met: &Coverage) {
+    let hall = Fixture::new(met).await;
+    run_script(&hall, "", KEYED_REQUESTS).await;
+    hall.add_member("m_ann", StaffRole::Staff, Some(&["hall"])).await;
+    let cookie = hall.client.log_in("manager").await;
+    for operation in OPERATIONS.values().filter(|operation| !operation.is_for_ticket_holder()) {
         let id = &operation.id;
         let roles = operation.roles();
-        let refused = async |ask: Ask<'_>, status: u16, code: &str| {
+        let refused = async |ask: ApiRequest<'_>, status: u16, code: &str| {
             let answer = ask.send().await;
-            assert_eq!((answer.status, answer.code()), (status, code), "{id}: {answer:?}");
+            assert_eq!((answer.status, answer.problem_code()), (status, code), "{id}: {answer:?}");
         };
         if let Some(roles) = &roles {
-            refused(ask(&hall, operation), 401, "unauthorised").await;
-            let unknown = ask(&hall, operation).header("authorization", "Bearer nobody's");
+            refused(sample_request(&hall, operation), 401, "unauthorised").await;
+            let unknown = sample_request(&hall, operation).header("authorization", "Bearer nobody's");
             refused(unknown, 401, "unauthorised").await;
-            if operation.is_at("site") {
-                refused(ask(&hall, operation).by("stranger"), 403, "not_your_site").await;
+            if operation.has_path_parameter("site") {
+                refused(sample_request(&hall, operation).with_key_of("stranger"), 403, "not_your_site").await;
             }
-            for who in WHO {
+            for who in KEY_HOLDERS {
                 let role = if who == "mate" { "staff" } else { who };
-                let nobody = ask(&hall, operation).at("counter", "9").at("queue", "z");
-                let answer = nobody.at("number", "Z999").by(who).send().await;
+                let nobody = sample_request(&hall, operation).path_parameter("counter", "9").path_parameter("queue", "z");
+                let answer = nobody.path_parameter("number", "Z999").with_key_of(who).send().await;
                 if roles.contains(&role) {
-                    assert_ne!(answer.code(), "not_allowed", "{who} {id}");
-                } else if !operation.is_at("site") || operation.is_of_book() {
-                    assert_eq!(answer.code(), "not_allowed", "{who} {id}");
+                    assert_ne!(answer.problem_code(), "not_allowed", "{who} {id}");
+                } else if !operation.has_path_parameter("site") || operation.is_for_settings() {
+                    assert_eq!(answer.problem_code(), "not_allowed", "{who} {id}");
                 }
             }
-            if operation.writes() {
+            if operation.is_write() {
                 // A page of another site that has the manager's browser ask.
-                refused(ask(&hall, operation).header("cookie", &cookie), 403, "cross_site").await;
+                refused(sample_request(&hall, operation).header("cookie", &cookie), 403, "cross_site").await;
             }
         }
-        if operation.is_of_own_pages() {
-            refused(ask(&hall, operation).foreign(), 403, "cross_site").await;
+        if operation.is_same_origin_only() {
+            refused(sample_request(&hall, operation).cross_site(), 403, "cross_site").await;
         }
-        if operation.is_at("site") && !operation.makes("site") {
-            refused(known(&hall, operation).at("site", "nowhere"), 404, "unknown_site").await;
+        if operation.has_path_parameter("site") && !operation.creates("site") {
+            refused(permitted_request(&hall, operation).path_parameter("site", "nowhere"), 404, "unknown_site").await;
         }
         for (place, code) in [
             ("counter", "unknown_counter"),
@@ -118,29 +118,29 @@ pub async fn walk(met: &Met) {
             ("kind", "unknown_wording"),
             ("letter", "unknown_letter"),
         ] {
-            if operation.is_at(place) && !operation.makes(place) {
-                refused(known(&hall, operation).at(place, "nothing"), 404, code).await;
+            if operation.has_path_parameter(place) && !operation.creates(place) {
+                refused(permitted_request(&hall, operation).path_parameter(place, "nothing"), 404, code).await;
             }
         }
-        if operation.takes_json() || operation.is_of_book() && operation.writes() {
+        if operation.takes_json() || operation.is_for_settings() && operation.is_write() {
             for malformed in ["{", "[]", "7", r#"{"nonsense": 1}"#, "\u{0}"] {
                 // Of a file, everything that is wrong is told at once.
                 let (status, code) = match &**id {
                     "import_book" => (422, "unsound_setup"),
                     _ => (400, "malformed_request"),
                 };
-                refused(known(&hall, operation).bytes(malformed), status, code).await;
+                refused(permitted_request(&hall, operation).bytes(malformed), status, code).await;
             }
-            let large = vec![b' '; if operation.is_of_book() { 600_000 } else { 5000 }];
-            refused(known(&hall, operation).bytes(large), 413, "body_too_large").await;
+            let large = vec![b' '; if operation.is_for_settings() { 600_000 } else { 5000 }];
+            refused(permitted_request(&hall, operation).bytes(large), 413, "body_too_large").await;
         }
-        if operation.is_keyed() {
+        if operation.takes_idempotency_key() {
             for key in ["k".repeat(256), "钥匙".to_owned()] {
-                let ask = known(&hall, operation).header("idempotency-key", &key);
+                let ask = permitted_request(&hall, operation).header("idempotency-key", &key);
                 refused(ask, 400, "malformed_idempotency_key").await;
             }
             if id != "replay_webhook" && id != "make_key" {
-                let ask = known(&hall, operation).header("idempotency-key", "one").at("queue", "b");
+                let ask = permitted_request(&hall, operation).header("idempotency-key", "one").path_parameter("queue", "b");
                 refused(ask, 422, "idempotency_key_reused").await;
             }
         }

@@ -1,6 +1,6 @@
 //! A gateway over embedded ports, with keys of every role and a WeChat that makes codes.
 
-use super::walk::{Met, Walk};
+use super::walk::{Coverage, ApiClient};
 use async_trait::async_trait;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -39,42 +39,42 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 /// 10:00 in Shanghai on 20 November 2026, a Friday.
-pub const MORNING: i64 = 1_795_140_000_000;
+pub const MORNING_MS: i64 = 1_795_140_000_000;
 
 /// Of the account.
-pub const TOKEN: &str = "the-callback-token";
+pub const CALLBACK_TOKEN: &str = "the-callback-token";
 
 /// Keys of the hall, by the name of who has them: staff at the counters 1 and 2, more staff at 1, 2
 /// and 3, a manager, and programs at counter 1 and with a manager's scope.
-pub const WHO: [&str; 5] = ["staff", "mate", "manager", "api", "api_manager"];
+pub const KEY_HOLDERS: [&str; 5] = ["staff", "mate", "manager", "api", "api_manager"];
 
 /// A clock of which nobody hears that it was set: no desk wakes to do of itself what the script is
 /// about to ask for.
-struct Unannounced(ManualClock);
+struct SilentClock(ManualClock);
 
-impl Clock for Unannounced {
+impl Clock for SilentClock {
     fn now_ms(&self) -> i64 {
         self.0.now_ms()
     }
 }
 
 /// A gateway and what it stands on.
-pub struct Hall {
-    pub walk: Walk,
+pub struct Fixture {
+    pub client: ApiClient,
     pub clock: ManualClock,
     /// Whether WeChat refuses to make codes.
-    pub sulking: Arc<AtomicBool>,
+    pub refuses_qr: Arc<AtomicBool>,
     pub cache: Arc<MemoryCache>,
-    pub lines: Engine,
+    pub engine: Engine,
     ledger: Arc<SqliteLedger>,
     pub tasks: Tasks,
     _folder: TempDir,
 }
 
-struct OneToken;
+struct FixedToken;
 
 #[async_trait]
-impl TokenSource for OneToken {
+impl TokenSource for FixedToken {
     async fn current(&self, _: &str) -> Result<AccessToken, TokenUnavailable> {
         Ok(AccessToken::new("token".to_owned()))
     }
@@ -88,18 +88,18 @@ impl TokenSource for OneToken {
     }
 }
 
-impl Hall {
+impl Fixture {
     /// The hall in the morning; what is met there is noted.
-    pub async fn new(met: &Met) -> Hall {
+    pub async fn new(met: &Coverage) -> Fixture {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let clock = ManualClock::at(MORNING);
+        let clock = ManualClock::at(MORNING_MS);
         let folder = tempfile::tempdir().unwrap();
         let now = clock.clone();
         let options = SqliteOptions::new(Arc::new(move || now.now_ms()));
         let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
         let ledger = Arc::new(ledger);
         let (tasks, sulking) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
-        let wechat = wechat(sulking.clone(), &tasks).await;
+        let wechat = start_wechat(sulking.clone(), &tasks).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let settings = Settings {
@@ -109,7 +109,7 @@ impl Hall {
             pool: PoolSettings { size: 0, max_age: Duration::from_secs(60), max_per_second: 1 },
             public_url: None,
             simulator_url: None,
-            login: login(),
+            login: login_settings(),
             trusted_proxies: Vec::new(),
             frame_ancestors: Vec::new(),
             limits: Default::default(),
@@ -118,19 +118,19 @@ impl Hall {
         let ports = Ports {
             ledger: ledger.clone(),
             cache: cache.clone(),
-            wechat: AccountClient::new(wechat, Arc::new(OneToken)),
-            clock: Arc::new(Unannounced(clock.clone())),
+            wechat: AccountClient::new(wechat, Arc::new(FixedToken)),
+            clock: Arc::new(SilentClock(clock.clone())),
         };
-        let gateway = start(settings, Arc::new(book()), ports, listener, &tasks);
+        let gateway = start(settings, Arc::new(deployment_settings()), ports, listener, &tasks);
         gateway.engine.until_caught_up().await;
-        let (walk, lines) = (Walk::of(url, met), gateway.engine);
-        Hall { walk, clock, sulking, cache, lines, ledger, tasks, _folder: folder }
+        let (walk, lines) = (ApiClient::new(url, met), gateway.engine);
+        Fixture { client: walk, clock, refuses_qr: sulking, cache, engine: lines, ledger, tasks, _folder: folder }
     }
 }
 
-impl Hall {
+impl Fixture {
     /// Somebody takes a number with their phone; what their link ends in.
-    pub async fn holder(&self) -> String {
+    pub async fn take_ticket_link(&self) -> String {
         let (key, person) = ([7; 16], Person::new("oAnn"));
         let act = Act::Take {
             queue: QueueId::new("a"),
@@ -142,40 +142,40 @@ impl Hall {
         let (id, actor) = (CommandId([7; 16]), Actor::Customer(person));
         let command = Command { id, fingerprint: 0, actor, act };
         let Outcome::Holding { ticket, .. } =
-            self.lines.submit("hall", command).await.unwrap().outcome
+            self.engine.submit("hall", command).await.unwrap().outcome
         else {
             panic!("no ticket")
         };
-        let day = self.lines.snapshot("hall").unwrap().site.day().unwrap().0;
+        let day = self.engine.snapshot("hall").unwrap().site.day().unwrap().0;
         link::TicketLink { day, ticket: ticket.0, key: link::TicketKey(key) }.id()
     }
 
     /// Somebody scanned an invitation: staff at counter 1 of the hall, or a manager of these sites.
-    pub async fn joins(&self, id: &str, role: StaffRole, sites: Option<&[&str]>) {
+    pub async fn add_member(&self, id: &str, role: StaffRole, sites: Option<&[&str]>) {
         let sites = sites.map(|sites| sites.iter().map(ToString::to_string).collect());
         let (name, counters) = (id.to_owned(), ["1".to_owned()].into());
         let member = Member { id: id.to_owned(), name, role, sites, counters };
         let (person, invitation) = (id.to_owned(), id.to_owned());
         let event = StaffEvent::Joined { member, person, invitation };
-        let entry = StaffEntry { v: 1, at: MORNING, by: "first".to_owned(), event };
+        let entry = StaffEntry { v: 1, at: MORNING_MS, by: "first".to_owned(), event };
         let subject = Subject::new(&["staff"]).unwrap();
         let (entry, anywhere) = (Entry::new(entry.encode()), Expect::Anything);
         self.ledger.append(&STAFF, &subject, anywhere, entry).await.unwrap();
         let unknown = async || {
-            let answer = self.walk.ask("change_member").at("member", id).by("manager");
-            answer.bytes("{}").send().await.code() == "unknown_member"
+            let answer = self.client.request("change_member").path_parameter("member", id).with_key_of("manager");
+            answer.bytes("{}").send().await.problem_code() == "unknown_member"
         };
         while unknown().await {}
     }
 
     /// Something could not be done, by the word of whoever gave up work of this origin; the letter's
     /// id. At a site of its own, a notice.
-    pub async fn buried(&self, origin: &str, site: &str) -> String {
+    pub async fn add_dead_letter(&self, origin: &str, site: &str) -> String {
         let notice = json!({
             "v": 1, "key": format!("{site}/20777/1/called#1"), "account": "shop",
             "site_name": "大厅", "zone": "Asia/Shanghai", "person": "oAnn",
             "number": {"prefix": "A", "serial": 1}, "queue_name": "存取款",
-            "saying": {"saying": "queue_closed"}, "order": 1, "at": MORNING, "valid_until": MORNING,
+            "saying": {"saying": "queue_closed"}, "order": 1, "at": MORNING_MS, "valid_until": MORNING_MS,
         });
         let reason = "template: WeChat refused: 40037 template_unknown: x".to_owned();
         let key = notice["key"].as_str().unwrap().to_owned();
@@ -185,7 +185,7 @@ impl Hall {
         let put = self.ledger.append(&DEAD_LETTERS, &subject, Expect::Anything, letter).await;
         let id = put.unwrap().0;
         let known = async || {
-            let seen = self.walk.ask("dead_letters").by("owner").send().await.body;
+            let seen = self.client.request("dead_letters").with_key_of("owner").send().await.body;
             seen["letters"].as_array().unwrap().iter().any(|letter| letter["id"] == id)
         };
         while !known().await {}
@@ -194,7 +194,7 @@ impl Hall {
 
     /// Writes to the ledger of the hall, about its staff and into the book what only a newer program
     /// understands, and waits until the gateway has seen it.
-    pub async fn write_newer(&self) {
+    pub async fn write_newer_versions(&self) {
         for (log, names) in [
             (&LEDGER, &["shop", "hall"][..]),
             (&STAFF, &["staff"]),
@@ -206,19 +206,19 @@ impl Hall {
             self.ledger.append(log, &subject, Expect::Anything, newer).await.unwrap();
         }
         for id in ["open_counter", "remove_member"] {
-            while self.walk.ask(id).by("manager").send().await.code() != "newer_ledger" {}
+            while self.client.request(id).with_key_of("manager").send().await.problem_code() != "newer_ledger" {}
         }
     }
 }
 
-impl Drop for Hall {
+impl Drop for Fixture {
     fn drop(&mut self) {
         self.tasks.stop().cancel();
     }
 }
 
 /// Whoever scans the shop's codes logs in, here and at one other site.
-fn login() -> LoginSettings {
+fn login_settings() -> LoginSettings {
     let intranet = LoginClient {
         name: "内网".to_owned(),
         redirect_uris: vec!["https://intranet.example/in".to_owned()],
@@ -230,7 +230,7 @@ fn login() -> LoginSettings {
     LoginSettings { account: Some("shop".to_owned()), clients, ..LoginSettings::default() }
 }
 
-async fn wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
+async fn start_wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
     let picturing = sulking.clone();
     let make = async move || match sulking.load(Ordering::SeqCst) {
         true => Json(json!({"errcode": -1, "errmsg": "system error"})),
@@ -256,7 +256,7 @@ async fn wechat(sulking: Arc<AtomicBool>, tasks: &Tasks) -> Client {
 
 /// Queues: `a`, `b` with room for one, `shut` whose hours are over, `late` whose hours soon are, `idle_timeout` that nobody but counter 3
 /// serves.
-const SITE: &str = r#"
+const SITE_TOML: &str = r#"
     account = "shop"
     name = "大厅"
     queues.a = { name = "存取款", prefix = "A" }
@@ -270,8 +270,8 @@ const SITE: &str = r#"
 "#;
 
 /// The sites `hall` and `other`, and who may do what there.
-pub fn book() -> DeploymentSettings {
-    let setup: SiteSetup = Layers::default().text("the hall", SITE).read().unwrap();
+pub fn deployment_settings() -> DeploymentSettings {
+    let setup: SiteSetup = Layers::default().text("the hall", SITE_TOML).read().unwrap();
     let site = |id: &str| {
         let accounts = ["shop".to_owned()];
         let mut problems = ConfigProblems::new();
@@ -280,9 +280,9 @@ pub fn book() -> DeploymentSettings {
         (id.to_owned(), Arc::new(checked.unwrap()))
     };
     let protection =
-        Protection::plain(AppId("wx0123456789abcdef".to_owned()), CallbackToken::new(TOKEN));
+        Protection::plain(AppId("wx0123456789abcdef".to_owned()), CallbackToken::new(CALLBACK_TOKEN));
     let account = AccountSettings::new(protection, &AccountSetup::default());
-    let opens = |name: &str| StaffKey::new(name, &key(name), ["hall".to_owned()].into());
+    let opens = |name: &str| StaffKey::new(name, &key_of(name), ["hall".to_owned()].into());
     let at = |counters: &[&str]| counters.iter().map(|counter| CounterId::new(counter)).collect();
     DeploymentSettings {
         configured: ConfiguredDocuments {
@@ -297,8 +297,8 @@ pub fn book() -> DeploymentSettings {
             opens("manager"),
             opens("api").with_role(KeyRole::Api, at(&["1"])),
             opens("api_manager").with_role(KeyRole::Api, at(&[])),
-            StaffKey::new("owner", &key("owner"), ["*".to_owned()].into()),
-            StaffKey::new("stranger", &key("stranger"), ["other".to_owned()].into()),
+            StaffKey::new("owner", &key_of("owner"), ["*".to_owned()].into()),
+            StaffKey::new("stranger", &key_of("stranger"), ["other".to_owned()].into()),
         ],
         webhooks: [(
             "hall".to_owned(),
@@ -309,6 +309,6 @@ pub fn book() -> DeploymentSettings {
 }
 
 /// The key of whoever is called so.
-pub fn key(who: &str) -> String {
+pub fn key_of(who: &str) -> String {
     format!("the-key-of-{who}-in-these-tests")
 }

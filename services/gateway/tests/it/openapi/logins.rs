@@ -1,12 +1,12 @@
 //! Logging in by scanning, as far as it goes without a phone; and joining staff by it.
 
-use super::everywhere::body;
-use super::hall::Hall;
-use super::script::play;
-use super::walk::Met;
+use super::everywhere::sample_body;
+use super::hall::Fixture;
+use super::script::run_script;
+use super::walk::Coverage;
 
 /// Codes to log in with, and to join staff.
-const REFUSED: &str = r#"
+const REFUSED_LOGINS: &str = r#"
     anybody begin_login {"first": "nonsense"} -> first_code_used
     anybody begin_login {"first": "a", "authorize": "b"} -> malformed_request
     anybody begin_login {"authorize": "client_id=nobody&redirect_uri=x"} -> unknown_client
@@ -27,9 +27,9 @@ const REFUSED: &str = r#"
     manager invite {"name": "b", "role": "staff", "sites": ["hall"], "counters": ["9"]} -> unknown_counter
 "#;
 
-pub async fn walk(met: &Met) {
-    let hall = Hall::new(met).await;
-    let (uuid, cookie) = hall.walk.begun_login().await;
+pub async fn run(met: &Coverage) {
+    let hall = Fixture::new(met).await;
+    let (uuid, cookie) = hall.client.begin_login().await;
     let logins = r#"
         anybody begin_login {}
         anybody login_keys
@@ -39,8 +39,8 @@ pub async fn walk(met: &Met) {
         anybody login_code uuid=UUID -> wrong_browser
         anybody login_events uuid=UUID -> wrong_browser
         anybody redeem_login uuid=UUID -> wrong_browser"#;
-    play(&hall, "", &logins.replace("UUID", &uuid).replace("COOKIE", &cookie)).await;
-    let invite = hall.walk.ask("invite").by("manager").json(&body("invite").unwrap()).send().await;
+    run_script(&hall, "", &logins.replace("UUID", &uuid).replace("COOKIE", &cookie)).await;
+    let invite = hall.client.request("invite").with_key_of("manager").json(&sample_body("invite").unwrap()).send().await;
     let invited = r#"
         manager invitation_code uuid=UUID
         manager invitation_events uuid=UUID
@@ -51,19 +51,19 @@ pub async fn walk(met: &Met) {
         anybody login_events uuid=LOGIN cookie=COOKIE -> session_expired
         anybody redeem_login uuid=LOGIN cookie=COOKIE -> session_expired"#;
     let invited = invited.replace("UUID", invite.body["uuid"].as_str().unwrap());
-    play(&hall, "", &invited.replace("LOGIN", &uuid).replace("COOKIE", &cookie)).await;
-    play(&Hall::new(met).await, "", REFUSED).await;
-    forms(&Hall::new(met).await).await;
+    run_script(&hall, "", &invited.replace("LOGIN", &uuid).replace("COOKIE", &cookie)).await;
+    run_script(&Fixture::new(met).await, "", REFUSED_LOGINS).await;
+    check_forms(&Fixture::new(met).await).await;
 }
 
 /// Codes that another site changes for a token, by forms.
-async fn forms(hall: &Hall) {
+async fn check_forms(hall: &Fixture) {
     let form = "grant_type=authorization_code&code=c&redirect_uri=r&code_verifier=v&client_id=";
     for (client, code) in [("nobody", "unknown_client"), ("intranet", "login_unaddressed")] {
-        let asked = hall.walk.ask("login_token").bytes(format!("{form}{client}"));
+        let asked = hall.client.request("login_token").bytes(format!("{form}{client}"));
         let answer = asked.send().await;
-        assert_eq!(answer.code(), code, "{answer:?}");
+        assert_eq!(answer.problem_code(), code, "{answer:?}");
     }
-    let asked = hall.walk.ask("login_token").bytes(vec![b'a'; 9000]);
-    assert_eq!(asked.send().await.code(), "body_too_large");
+    let asked = hall.client.request("login_token").bytes(vec![b'a'; 9000]);
+    assert_eq!(asked.send().await.problem_code(), "body_too_large");
 }

@@ -1,7 +1,7 @@
 //! Scripts of refusals to those who run things: of what is set up, and of what could not be done.
 
 /// What cannot be set up like that, and what somebody else has changed meanwhile.
-pub const BOOK: &str = r#"
+pub const SETTINGS_SCRIPT: &str = r#"
     manager put_site {"account": "shop", "name": "x"} -> revision_needed
     manager put_queue {"name": "x", "prefix": "A"} -> revision_needed
     manager put_counter {"name": "x", "queues": []} -> revision_needed
@@ -55,7 +55,7 @@ pub const BOOK: &str = r#"
 "#;
 
 /// What could not be done: at the hall, at another site, and of no site.
-pub const LETTERS: &str = r#"
+pub const DEAD_LETTERS_SCRIPT: &str = r#"
     manager drop_letter letter=ELSEWHERE -> not_your_site
     manager redrive_letter letter=ELSEWHERE -> not_your_site
     manager redrive_letter letter=STRANGE -> not_your_site

@@ -1,19 +1,19 @@
 //! Whatever is sent, the answer is one of the document's: never a fault of the server's own.
 
-use super::everywhere::{body, query};
-use super::hall::{Hall, WHO};
-use super::script::play;
-use super::walk::{Met, OPERATIONS, Operation};
+use super::everywhere::{sample_body, sample_query};
+use super::hall::{Fixture, KEY_HOLDERS};
+use super::script::run_script;
+use super::walk::{Coverage, OPERATIONS, Operation};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 /// Questions to each operation.
-const EACH: usize = 40;
+const REQUESTS_PER_OPERATION: usize = 40;
 
 /// Any JSON, not too large.
-fn anything() -> BoxedStrategy<Value> {
+fn any_json() -> BoxedStrategy<Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -34,13 +34,13 @@ fn anything() -> BoxedStrategy<Value> {
 }
 
 /// An object with the fields that the operation takes, and anything in them; or anything at all.
-fn wanted(operation: &Operation) -> BoxedStrategy<Vec<u8>> {
-    let schema = &operation.is["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+fn request_body(operation: &Operation) -> BoxedStrategy<Vec<u8>> {
+    let schema = &operation.spec["requestBody"]["content"]["application/json"]["schema"]["$ref"];
     let name = schema.as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
     let fields = super::walk::DOCUMENT["components"]["schemas"][name]["properties"].as_object();
     let fields: Vec<String> = fields.into_iter().flatten().map(|(name, _)| name.clone()).collect();
-    let right = body(&operation.id).unwrap_or_else(|| json!({}));
-    let fields = fields.into_iter().map(|name| (Just(name), prop::option::of(anything())));
+    let right = sample_body(&operation.id).unwrap_or_else(|| json!({}));
+    let fields = fields.into_iter().map(|name| (Just(name), prop::option::of(any_json())));
     let changed = fields.collect::<Vec<_>>().prop_map(move |fields| {
         let mut body = right.clone();
         for (name, value) in fields {
@@ -52,7 +52,7 @@ fn wanted(operation: &Operation) -> BoxedStrategy<Vec<u8>> {
     });
     prop_oneof![
         6 => changed,
-        2 => anything().prop_map(|value| value.to_string().into_bytes()),
+        2 => any_json().prop_map(|value| value.to_string().into_bytes()),
         1 => prop::collection::vec(any::<u8>(), 0..64),
     ]
     .boxed()
@@ -60,8 +60,8 @@ fn wanted(operation: &Operation) -> BoxedStrategy<Vec<u8>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_sent_is_answered_as_the_document_says() {
-    let hall = Hall::new(&Met::default()).await;
-    play(&hall, "", "manager take_ticket\nmanager take_ticket\nmanager open_counter counter=2")
+    let hall = Fixture::new(&Coverage::default()).await;
+    run_script(&hall, "", "manager take_ticket\nmanager take_ticket\nmanager open_counter counter=2")
         .await;
     let mut runner = TestRunner::deterministic();
     let text = prop_oneof![3 => Just("A001".to_owned()), 2 => Just("a".to_owned()), 2 => Just("1".to_owned()), 3 => ".{1,30}"];
@@ -69,19 +69,19 @@ async fn whatever_is_sent_is_answered_as_the_document_says() {
         |strategy: &BoxedStrategy<Vec<u8>>| strategy.new_tree(&mut runner).unwrap().current();
     let mut places = TestRunner::deterministic();
     for operation in OPERATIONS.values() {
-        let bodies = wanted(operation);
-        for turn in 0..EACH {
-            let mut ask = hall.walk.ask(&operation.id).query(query(&operation.id));
+        let bodies = request_body(operation);
+        for turn in 0..REQUESTS_PER_OPERATION {
+            let mut ask = hall.client.request(&operation.id).query(sample_query(&operation.id));
             if turn % 4 != 0 {
-                let who = WHO[turn % WHO.len()];
-                ask = if operation.roles().is_some() { ask.by(who) } else { ask };
+                let who = KEY_HOLDERS[turn % KEY_HOLDERS.len()];
+                ask = if operation.roles().is_some() { ask.with_key_of(who) } else { ask };
             }
             for place in
                 ["counter", "number", "queue", "site", "uuid", "id", "account", "kind", "letter"]
             {
                 let is = text.new_tree(&mut places).unwrap().current();
                 let is_usual = turn % 3 != 0 || matches!(&*is, "." | "..");
-                ask = if is_usual { ask } else { ask.at(place, &is) };
+                ask = if is_usual { ask } else { ask.path_parameter(place, &is) };
             }
             if turn % 5 == 1 {
                 let fields: Vec<_> =

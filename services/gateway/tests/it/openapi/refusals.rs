@@ -1,10 +1,10 @@
 //! Every refusal that depends on how things stand: a line each.
 
-use super::everywhere::ask;
-use super::hall::{Hall, MORNING, TOKEN, book};
-use super::managed::{BOOK, LETTERS};
-use super::script::play;
-use super::walk::{Met, OPERATIONS};
+use super::everywhere::sample_request;
+use super::hall::{Fixture, MORNING_MS, CALLBACK_TOKEN, deployment_settings};
+use super::managed::{SETTINGS_SCRIPT, DEAD_LETTERS_SCRIPT};
+use super::script::run_script;
+use super::walk::{Coverage, OPERATIONS};
 use paihao_cache::Cache;
 use paihao_contracts::names::permanent_code_lease;
 use paihao_contracts::staff::StaffRole;
@@ -196,7 +196,7 @@ const RETURNS: &str = r#"
 "#;
 
 /// Who gets a number.
-const NUMBERS: &str = r#"
+const STATISTICS: &str = r#"
     manager take_ticket queue=b
     manager take_ticket queue=b -> queue_full
     manager take_ticket queue=shut -> out_of_hours
@@ -210,7 +210,7 @@ const NUMBERS: &str = r#"
 "#;
 
 /// What others read, and what they want to hear again.
-const READING: &str = r#"
+const READS: &str = r#"
     api feed query=after=nonsense -> malformed_request
     api feed_pages query=limit=0 -> malformed_request
     api feed_pages query=limit=many -> malformed_request
@@ -256,7 +256,7 @@ const SESSIONS: &str = r#"
 "#;
 
 /// What the holder of a ticket does behind its link.
-const HOLDER: &str = r#"
+const HOLDER_ACTS: &str = r#"
     anybody held_ticket id=LINK
     anybody held_ticket id=x -> unknown_link
     anybody held_ticket_events id=LINK
@@ -297,7 +297,7 @@ const HOLDER: &str = r#"
 "#;
 
 /// The holder who does not come; and one who leaves.
-const LATE: &str = "
+const AFTER_HOURS: &str = "
     manager open_counter
     manager call_next
     manager missed
@@ -306,7 +306,7 @@ const LATE: &str = "
     anybody give_up id=LINK";
 
 /// Who works here: `boss` runs everything, `ann` the hall, `bob` is staff at another site.
-const PEOPLE: &str = r#"
+const MEMBERS: &str = r#"
     manager change_member member=m_ann {"role": "manager", "sites": ["nowhere"]} -> unknown_site
     manager change_member member=m_ann {"role": "manager", "sites": ["other"]} -> not_your_site
     manager change_member member=m_ann {"role": "staff", "counters": ["9"]} -> unknown_counter
@@ -322,59 +322,59 @@ const PEOPLE: &str = r#"
     owner change_member member=m_boss {"role": "staff", "counters": ["1"]} -> last_manager
 "#;
 
-pub async fn walk(met: &Met) {
-    let hall = Hall::new(met).await;
-    hall.joins("m_ann", StaffRole::Manager, Some(&["hall"])).await;
-    hall.joins("m_bob", StaffRole::Staff, Some(&["other"])).await;
-    hall.joins("m_boss", StaffRole::Manager, None).await;
-    play(&hall, "", PEOPLE).await;
+pub async fn run(met: &Coverage) {
+    let hall = Fixture::new(met).await;
+    hall.add_member("m_ann", StaffRole::Manager, Some(&["hall"])).await;
+    hall.add_member("m_bob", StaffRole::Staff, Some(&["other"])).await;
+    hall.add_member("m_boss", StaffRole::Manager, None).await;
+    run_script(&hall, "", MEMBERS).await;
     let [own, elsewhere, strange] = [("notices", "hall"), ("notices", "other"), ("ledger", "hall")]
-        .map(|(origin, site)| hall.buried(origin, site));
-    let letters = LETTERS
+        .map(|(origin, site)| hall.add_dead_letter(origin, site));
+    let letters = DEAD_LETTERS_SCRIPT
         .replace("OWN", &own.await)
         .replace("ELSEWHERE", &elsewhere.await)
         .replace("STRANGE", &strange.await);
-    play(&hall, "", &letters).await;
+    run_script(&hall, "", &letters).await;
     let elsewhere = json!({"name": "crm", "sites": ["other"], "counters": ["1"]});
-    let made = hall.walk.ask("make_key").by("owner").json(&elsewhere).send().await;
+    let made = hall.client.request("make_key").with_key_of("owner").json(&elsewhere).send().await;
     let key = made.body["id"].as_str().unwrap();
-    play(&hall, "", &format!("manager revoke_key key={key} -> not_your_site")).await;
-    for script in [COUNTERS, SERVING, TICKETS, RETURNS, NUMBERS, READING, SESSIONS, BOOK] {
-        play(&Hall::new(met).await, "", script).await;
+    run_script(&hall, "", &format!("manager revoke_key key={key} -> not_your_site")).await;
+    for script in [COUNTERS, SERVING, TICKETS, RETURNS, STATISTICS, READS, SESSIONS, SETTINGS_SCRIPT] {
+        run_script(&Fixture::new(met).await, "", script).await;
     }
-    for script in [HOLDER, LATE] {
-        let hall = Hall::new(met).await;
-        let link = hall.holder().await;
-        play(&hall, "", &script.replace("LINK", &link)).await;
+    for script in [HOLDER_ACTS, AFTER_HOURS] {
+        let hall = Fixture::new(met).await;
+        let link = hall.take_ticket_link().await;
+        run_script(&hall, "", &script.replace("LINK", &link)).await;
     }
-    newer(met).await;
-    without_codes(met).await;
-    callbacks(met).await;
-    changed(met).await;
+    check_newer_ledger(met).await;
+    check_without_codes(met).await;
+    check_callbacks(met).await;
+    check_settings_changed(met).await;
 }
 
 /// A site to whose ledger a newer program writes while the day goes on.
-async fn newer(met: &Met) {
-    let hall = Hall::new(met).await;
-    play(&hall, "", "manager take_ticket").await;
-    hall.write_newer().await;
+async fn check_newer_ledger(met: &Coverage) {
+    let hall = Fixture::new(met).await;
+    run_script(&hall, "", "manager take_ticket").await;
+    hall.write_newer_versions().await;
     for operation in OPERATIONS.values() {
         if operation.codes().contains("newer_ledger") && operation.roles().is_some() {
             let ask = match &*operation.id {
-                "site_at" => ask(&hall, operation).query("time=2026-11-20T10:00"),
-                _ => ask(&hall, operation),
+                "site_at" => sample_request(&hall, operation).query("time=2026-11-20T10:00"),
+                _ => sample_request(&hall, operation),
             };
-            let answer = ask.by(operation.suits()).send().await;
-            assert_eq!(answer.code(), "newer_ledger", "{}", operation.id);
+            let answer = ask.with_key_of(operation.permitted_holder()).send().await;
+            assert_eq!(answer.problem_code(), "newer_ledger", "{}", operation.id);
         }
     }
 }
 
 /// WeChat makes no codes, or somebody else is having one made.
-async fn without_codes(met: &Met) {
-    let hall = Hall::new(met).await;
-    play(&hall, "", "anybody qr query=queue=a&site=hall").await;
-    hall.sulking.store(true, Ordering::SeqCst);
+async fn check_without_codes(met: &Coverage) {
+    let hall = Fixture::new(met).await;
+    run_script(&hall, "", "anybody qr query=queue=a&site=hall").await;
+    hall.refuses_qr.store(true, Ordering::SeqCst);
     let sulk = r#"
         anybody scan_session_jpg -> wechat_unavailable
         anybody qr uuid=ffffffff-7d1a-4e0e-9a5f-0a1b2c3d4e5f query=queue=a&site=hall -> wechat_unavailable
@@ -384,24 +384,24 @@ async fn without_codes(met: &Met) {
         anybody door_svg -> wechat_unavailable
         anybody door_png queue=b -> wechat_unavailable
         anybody door_jpg queue=idle -> wechat_unavailable"#;
-    play(&hall, "", sulk).await;
+    run_script(&hall, "", sulk).await;
     let lease = permanent_code_lease("shop", "hall", "shut");
     hall.cache.acquire(&lease, "somebody else", Duration::from_secs(60)).await.unwrap().unwrap();
     let pending = async |id: &str| {
-        let answer = hall.walk.ask(id).at("queue", "shut").send().await;
-        assert_eq!(answer.code(), "door_code_pending", "{id}");
+        let answer = hall.client.request(id).path_parameter("queue", "shut").send().await;
+        assert_eq!(answer.problem_code(), "door_code_pending", "{id}");
     };
     tokio::join!(pending("door_svg"), pending("door_png"), pending("door_jpg"));
 }
 
 /// The owner takes a queue away in the middle of the day, or lets nobody return to it any more.
-async fn changed(met: &Met) {
-    let hall = Hall::new(met).await;
+async fn check_settings_changed(met: &Coverage) {
+    let hall = Fixture::new(met).await;
     let set = |change: fn(&mut Rules)| {
-        let mut sites = book().sites;
+        let mut sites = deployment_settings().sites;
         let site = Arc::get_mut(sites.get_mut("hall").unwrap()).unwrap();
         change(&mut site.rules);
-        hall.lines.set_sites(&sites);
+        hall.engine.set_sites(&sites);
     };
     let missed = "
         staff open_counter
@@ -409,25 +409,25 @@ async fn changed(met: &Met) {
         manager take_ticket
         staff call_next
         staff missed";
-    play(&hall, "", missed).await;
+    run_script(&hall, "", missed).await;
     set(|rules| rules.queues.get_mut(&QueueId::new("a")).unwrap().missed.returns = 0);
-    play(&hall, "", "staff return -> too_often\nstaff call_next").await;
+    run_script(&hall, "", "staff return -> too_often\nstaff call_next").await;
     set(|rules| drop(rules.queues.remove(&QueueId::new("a"))));
     for operation in OPERATIONS.values() {
-        if operation.is_at("number") || operation.is_at("counter") {
+        if operation.has_path_parameter("number") || operation.has_path_parameter("counter") {
             for (number, who) in
                 [("A001", "staff"), ("A002", "staff"), ("A001", "manager"), ("A002", "manager")]
             {
-                ask(&hall, operation).at("number", number).by(who).send().await;
+                sample_request(&hall, operation).path_parameter("number", number).with_key_of(who).send().await;
             }
         }
     }
 }
 
-async fn callbacks(met: &Met) {
-    let hall = Hall::new(met).await;
-    let token = CallbackToken::new(TOKEN);
-    let at = |seconds: i64| (MORNING / 1000 + seconds).to_string();
+async fn check_callbacks(met: &Coverage) {
+    let hall = Fixture::new(met).await;
+    let token = CallbackToken::new(CALLBACK_TOKEN);
+    let at = |seconds: i64| (MORNING_MS / 1000 + seconds).to_string();
     let signed = |at: &str| {
         format!("signature={}&timestamp={at}&nonce=n&echostr=e", signature(&token, at, "n"))
     };
@@ -437,11 +437,11 @@ async fn callbacks(met: &Met) {
         for (query, code) in
             [(&*old, "stale_callback"), (&wrong, "wrong_signature"), ("", "bad_callback_query")]
         {
-            let answer = hall.walk.ask(id).query(query).send().await;
-            assert_eq!(answer.code(), code, "{id}");
+            let answer = hall.client.request(id).query(query).send().await;
+            assert_eq!(answer.problem_code(), code, "{id}");
         }
-        let answer = hall.walk.ask(id).at("account", "nobody").query(&now).send().await;
-        assert_eq!(answer.code(), "unknown_account", "{id}");
+        let answer = hall.client.request(id).path_parameter("account", "nobody").query(&now).send().await;
+        assert_eq!(answer.problem_code(), "unknown_account", "{id}");
     }
     let large = vec![b'x'; 5000];
     let encrypted = format!("{now}&encrypt_type=aes&msg_signature=m");
@@ -450,7 +450,7 @@ async fn callbacks(met: &Met) {
         (&now, &large, "body_too_large"),
         (&encrypted, b"<xml></xml>", "encrypted_callback"),
     ] {
-        let answer = hall.walk.ask("hear").query(query).bytes(body).send().await;
-        assert_eq!(answer.code(), code, "{answer:?}");
+        let answer = hall.client.request("hear").query(query).bytes(body).send().await;
+        assert_eq!(answer.problem_code(), code, "{answer:?}");
     }
 }

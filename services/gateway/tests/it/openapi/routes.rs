@@ -1,20 +1,20 @@
 //! Which paths and methods there are.
 
-use super::hall::Hall;
-use super::walk::{DOCUMENT, Met};
+use super::hall::Fixture;
+use super::walk::{DOCUMENT, Coverage};
 use reqwest::Method;
 use serde_json::Value;
 
 #[tokio::test]
 async fn every_path_of_the_document_is_there_with_its_methods_and_no_other() {
-    let hall = Hall::new(&Met::default()).await;
+    let hall = Fixture::new(&Coverage::default()).await;
     for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
         let known: Vec<_> = methods.as_object().unwrap().keys().map(|m| m.to_uppercase()).collect();
         let path = path.replace(['{', '}'], "");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
-            let asked = hall.walk.http.request(
+            let asked = hall.client.http.request(
                 Method::from_bytes(method.as_bytes()).unwrap(),
-                format!("{}{path}", hall.walk.url),
+                format!("{}{path}", hall.client.url),
             );
             let answer = asked.send().await.unwrap();
             let (status, allow) = (answer.status(), answer.headers().get("allow").cloned());
@@ -41,7 +41,7 @@ async fn every_path_of_the_document_is_there_with_its_methods_and_no_other() {
     }
     for nowhere in ["/api/v1/nothing", "/api/v1/sites/hall/counters/1/dance", "/api/v2/sites"] {
         let answer =
-            hall.walk.http.get(format!("{}{nowhere}", hall.walk.url)).send().await.unwrap();
+            hall.client.http.get(format!("{}{nowhere}", hall.client.url)).send().await.unwrap();
         assert_eq!(answer.status(), 404, "{nowhere}");
         let said: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         assert_eq!(said["code"], "unknown_path", "{nowhere}");
@@ -50,7 +50,7 @@ async fn every_path_of_the_document_is_there_with_its_methods_and_no_other() {
 
 #[tokio::test]
 async fn the_document_that_is_served_is_the_one_that_is_kept() {
-    let hall = Hall::new(&Met::default()).await;
-    let served = hall.walk.ask("openapi").send().await;
+    let hall = Fixture::new(&Coverage::default()).await;
+    let served = hall.client.request("openapi").send().await;
     assert_eq!(&served.body, paihao_gateway::http::api::document());
 }

@@ -4,12 +4,12 @@
 //! and the refusal's code or `ok`, which it is without an arrow. `wait 20` lets seconds pass, and
 //! `SEEN` is the revision of the hall.
 
-use super::hall::Hall;
+use super::hall::Fixture;
 use serde_json::Value;
 use std::time::Duration;
 
 /// Plays a script. `STATISTICS_ACCESS` in it is this one.
-pub async fn play(hall: &Hall, who: &str, script: &str) {
+pub async fn run_script(hall: &Fixture, who: &str, script: &str) {
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(seconds) = line.strip_prefix("wait ") {
             // The desk looks once more after what has just happened, and then sleeps.
@@ -19,16 +19,16 @@ pub async fn play(hall: &Hall, who: &str, script: &str) {
         }
         let mut line = line.replace("WHO", who);
         if line.contains("SEEN") {
-            let tag = hall.walk.ask("read_site").by("owner").send().await.tag.unwrap();
+            let tag = hall.client.request("read_site").with_key_of("owner").send().await.etag.unwrap();
             line = line.replace("SEEN", tag.trim_matches('"'));
         }
         let (act, expected) = line.split_once(" -> ").unwrap_or((&line, "ok"));
         let (act, body) = act.split_at(act.find('{').unwrap_or(act.len()));
         let mut words = act.split_whitespace();
         let (asker, id) = (words.next().unwrap(), words.next().unwrap());
-        let mut ask = hall.walk.ask(id);
+        let mut ask = hall.client.request(id);
         if asker != "anybody" {
-            ask = ask.by(asker);
+            ask = ask.with_key_of(asker);
         }
         for word in words {
             let (name, is) = word.split_once('=').unwrap();
@@ -37,13 +37,13 @@ pub async fn play(hall: &Hall, who: &str, script: &str) {
                 "seen" => ask.header("if-match", &format!("\"{is}\"")),
                 "query" => ask.query(is),
                 "cookie" => ask.header("cookie", is).header("x-paihao-page", "1"),
-                place => ask.at(place, is),
+                place => ask.path_parameter(place, is),
             };
         }
         if !body.is_empty() {
             ask = ask.json(&serde_json::from_str::<Value>(body).unwrap());
         }
         let answer = ask.send().await;
-        assert_eq!(answer.code(), expected, "{line}: {answer:?}");
+        assert_eq!(answer.problem_code(), expected, "{line}: {answer:?}");
     }
 }

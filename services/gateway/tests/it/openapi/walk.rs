@@ -1,6 +1,6 @@
 //! Asks the operations of the document, and holds every answer to what the document says of it.
 
-use super::hall::key;
+use super::hall::key_of;
 use jsonschema::Validator;
 use reqwest::{Client, Method, Response};
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// What was answered by which operation: a refusal's code, or the status.
-pub type Met = Arc<parking_lot::Mutex<BTreeSet<(String, String)>>>;
+pub type Coverage = Arc<parking_lot::Mutex<BTreeSet<(String, String)>>>;
 
 /// The document as clients read it, whose schemas allow nothing that they do not name.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
@@ -29,68 +29,68 @@ pub struct Operation {
     pub id: String,
     pub method: String,
     pub path: String,
-    pub is: Value,
+    pub spec: Value,
 }
 
 impl Operation {
     /// The roles that may, if a key is needed.
     pub fn roles(&self) -> Option<Vec<&str>> {
-        Some(self.is["x-roles"].as_array()?.iter().map(|role| role.as_str().unwrap()).collect())
+        Some(self.spec["x-roles"].as_array()?.iter().map(|role| role.as_str().unwrap()).collect())
     }
 
     /// Whether it takes an `Idempotency-Key`.
-    pub fn is_keyed(&self) -> bool {
+    pub fn takes_idempotency_key(&self) -> bool {
         self.parameters().any(|parameter| parameter["name"] == "Idempotency-Key")
     }
 
     /// Whether it is about the ticket that a link opens, to whoever has the link.
-    pub fn is_of_holder(&self) -> bool {
+    pub fn is_for_ticket_holder(&self) -> bool {
         self.path.starts_with("/api/v1/tickets/")
     }
 
     /// Whether it is about what is set up.
-    pub fn is_of_book(&self) -> bool {
+    pub fn is_for_settings(&self) -> bool {
         self.path.starts_with("/api/v1/book")
     }
 
     /// Who may ask it, of those who may: a manager of the hall, or whoever has every site.
-    pub fn suits(&self) -> &'static str {
-        let is_of_all = self.is_of_book() && self.codes().contains("not_every_site");
+    pub fn permitted_holder(&self) -> &'static str {
+        let is_of_all = self.is_for_settings() && self.codes().contains("not_every_site");
         if is_of_all && self.id != "put_site" { "owner" } else { "manager" }
     }
 
     /// Whether it makes what is not there yet at this place of its path.
-    pub fn makes(&self, place: &str) -> bool {
+    pub fn creates(&self, place: &str) -> bool {
         self.method == "PUT" && self.path.ends_with(&format!("{{{place}}}"))
     }
 
     /// Whether everybody may, as long as the page that asks is this server's own.
-    pub fn is_of_own_pages(&self) -> bool {
+    pub fn is_same_origin_only(&self) -> bool {
         self.roles().is_none() && self.codes().contains("cross_site")
     }
 
     /// Whether it changes something.
-    pub fn writes(&self) -> bool {
+    pub fn is_write(&self) -> bool {
         self.method != "GET"
     }
 
     /// Whether its body is JSON.
     pub fn takes_json(&self) -> bool {
-        self.is["requestBody"]["content"].get("application/json").is_some()
+        self.spec["requestBody"]["content"].get("application/json").is_some()
     }
 
     /// Whether this stands between braces in its path.
-    pub fn is_at(&self, place: &str) -> bool {
+    pub fn has_path_parameter(&self, place: &str) -> bool {
         self.path.contains(&format!("{{{place}}}"))
     }
 
     pub fn parameters(&self) -> impl Iterator<Item = &Value> {
-        self.is["parameters"].as_array().into_iter().flatten()
+        self.spec["parameters"].as_array().into_iter().flatten()
     }
 
     /// Every code that it names.
     pub fn codes(&self) -> BTreeSet<String> {
-        let responses = self.is["responses"].as_object().unwrap().values();
+        let responses = self.spec["responses"].as_object().unwrap().values();
         let schemas = responses.filter_map(|response| {
             response["content"].get("application/problem+json")?["schema"]["allOf"].as_array()
         });
@@ -101,7 +101,7 @@ impl Operation {
 
     /// Every status without a refusal.
     pub fn statuses(&self) -> BTreeSet<String> {
-        let responses = self.is["responses"].as_object().unwrap().keys();
+        let responses = self.spec["responses"].as_object().unwrap().keys();
         responses.filter(|status| status.starts_with('2')).cloned().collect()
     }
 }
@@ -116,7 +116,7 @@ pub static OPERATIONS: LazyLock<BTreeMap<String, Operation>> = LazyLock::new(|| 
                 id: id.clone(),
                 method: method.to_uppercase(),
                 path: path.clone(),
-                is: is.clone(),
+                spec: is.clone(),
             };
             (id, operation)
         })
@@ -125,56 +125,56 @@ pub static OPERATIONS: LazyLock<BTreeMap<String, Operation>> = LazyLock::new(|| 
 });
 
 /// A gateway that is asked.
-pub struct Walk {
+pub struct ApiClient {
     pub url: String,
     pub http: Client,
-    met: Met,
+    coverage: Coverage,
 }
 
 /// What was answered.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     pub status: u16,
     /// The body, if it is JSON; the event's data, of a stream.
     pub body: Value,
     /// The `ETag`.
-    pub tag: Option<String>,
+    pub etag: Option<String>,
 }
 
-impl Answer {
+impl ApiResponse {
     /// The refusal's code, or `ok`.
-    pub fn code(&self) -> &str {
+    pub fn problem_code(&self) -> &str {
         self.body["code"].as_str().filter(|_| self.status >= 400).unwrap_or("ok")
     }
 }
 
 /// A question on its way.
-pub struct Ask<'a> {
-    walk: &'a Walk,
+pub struct ApiRequest<'a> {
+    client: &'a ApiClient,
     operation: &'static Operation,
-    places: BTreeMap<String, String>,
+    path_parameters: BTreeMap<String, String>,
     query: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
-impl Walk {
+impl ApiClient {
     #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
-    pub fn of(url: String, met: &Met) -> Walk {
+    pub fn new(url: String, met: &Coverage) -> ApiClient {
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
-        Walk { url, http, met: met.clone() }
+        ApiClient { url, http, coverage: met.clone() }
     }
 
     /// The cookie of a browser that is logged in with somebody's key.
-    pub async fn logged_in(&self, who: &str) -> String {
+    pub async fn log_in(&self, who: &str) -> String {
         let asked = self.http.post(format!("{}/api/v1/me/sessions", self.url));
-        let answer = asked.bearer_auth(key(who)).send().await.unwrap();
+        let answer = asked.bearer_auth(key_of(who)).send().await.unwrap();
         let cookie = answer.headers()["set-cookie"].to_str().unwrap();
         cookie.split(';').next().unwrap().to_owned()
     }
 
     /// Asks an operation at things that are there.
-    pub fn ask(&self, id: &str) -> Ask<'_> {
+    pub fn request(&self, id: &str) -> ApiRequest<'_> {
         let operation = OPERATIONS.get(id).unwrap_or_else(|| panic!("no operation {id}"));
         let places = [
             ("account", "shop"),
@@ -192,15 +192,15 @@ impl Walk {
         ];
         let places = places.map(|(place, is)| (place.to_owned(), is.to_owned())).into();
         let (query, headers, body) = (String::new(), Vec::new(), Vec::new());
-        let ask = Ask { walk: self, operation, places, query, headers, body };
-        match operation.is_of_own_pages() {
+        let ask = ApiRequest { client: self, operation, path_parameters: places, query, headers, body };
+        match operation.is_same_origin_only() {
             true => ask.header("x-paihao-page", "1"),
             false => ask,
         }
     }
 
     /// A login that begins in a browser: its uuid, and the browser's cookie.
-    pub async fn begun_login(&self) -> (String, String) {
+    pub async fn begin_login(&self) -> (String, String) {
         let asked = self.http.post(format!("{}/api/v1/logins", self.url));
         let answer = asked.header("x-paihao-page", "1").body("{}").send().await.unwrap();
         let cookie = answer.headers().get("set-cookie").cloned();
@@ -211,22 +211,22 @@ impl Walk {
     }
 }
 
-impl Ask<'_> {
+impl ApiRequest<'_> {
     /// From a page of another site.
-    pub fn foreign(mut self) -> Self {
+    pub fn cross_site(mut self) -> Self {
         self.headers.retain(|(name, _)| name != "x-paihao-page");
         self
     }
 
     /// At this instead.
-    pub fn at(mut self, place: &str, is: &str) -> Self {
-        self.places.insert(place.to_owned(), is.to_owned());
+    pub fn path_parameter(mut self, place: &str, is: &str) -> Self {
+        self.path_parameters.insert(place.to_owned(), is.to_owned());
         self
     }
 
     /// With the key of somebody.
-    pub fn by(self, who: &str) -> Self {
-        self.header("authorization", &format!("Bearer {}", key(who)))
+    pub fn with_key_of(self, who: &str) -> Self {
+        self.header("authorization", &format!("Bearer {}", key_of(who)))
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -249,31 +249,31 @@ impl Ask<'_> {
     }
 
     /// Sends it, and holds the answer to the document.
-    pub async fn send(self) -> Answer {
+    pub async fn send(self) -> ApiResponse {
         let Operation { id, method, path, .. } = self.operation;
-        let path = self.places.iter().fold(path.clone(), |path, (place, is)| {
-            path.replace(&format!("{{{place}}}"), &encoded(is))
+        let path = self.path_parameters.iter().fold(path.clone(), |path, (place, is)| {
+            path.replace(&format!("{{{place}}}"), &percent_encode(is))
         });
         let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
         let asked = format!("{method} {path}{query}");
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.walk.http.request(method, format!("{}{path}{query}", self.walk.url));
+        let mut request = self.client.http.request(method, format!("{}{path}{query}", self.client.url));
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         let response = request.body(self.body).send().await;
         let response = response.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
-        let answer = held(self.operation, &asked, response).await;
-        let met = match answer.code() {
+        let answer = check_response(self.operation, &asked, response).await;
+        let met = match answer.problem_code() {
             "ok" => answer.status.to_string(),
             code => code.to_owned(),
         };
-        self.walk.met.lock().insert((id.clone(), met));
+        self.client.coverage.lock().insert((id.clone(), met));
         answer
     }
 }
 
-fn encoded(place: &str) -> String {
+fn percent_encode(place: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let byte =
         |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
@@ -281,7 +281,7 @@ fn encoded(place: &str) -> String {
 }
 
 /// Panics if the document does not know such an answer of the operation.
-async fn held(operation: &Operation, asked: &str, response: Response) -> Answer {
+async fn check_response(operation: &Operation, asked: &str, response: Response) -> ApiResponse {
     let status = response.status().as_u16();
     let named = |header: &str| {
         let value = response.headers().get(header).and_then(|value| value.to_str().ok());
@@ -289,10 +289,10 @@ async fn held(operation: &Operation, asked: &str, response: Response) -> Answer 
     };
     let content_type = named("content-type");
     let tag = response.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
-    let content = &operation.is["responses"][status.to_string()]["content"];
+    let content = &operation.spec["responses"][status.to_string()]["content"];
     if content == &json!({}) {
         assert!(response.bytes().await.unwrap().is_empty(), "{asked}: {status} has no body");
-        return Answer { status, body: Value::Null, tag };
+        return ApiResponse { status, body: Value::Null, etag: tag };
     }
     let known = &content[&content_type];
     if known.is_null() {
@@ -308,17 +308,17 @@ async fn held(operation: &Operation, asked: &str, response: Response) -> Answer 
             let events = &known["x-events"];
             let schema = events.get(&event).or(events.get("*"));
             let schema = schema.unwrap_or_else(|| panic!("{asked}: no event {event}"));
-            valid(asked, schema, &data);
+            assert_valid(asked, schema, &data);
             json!({ "event": event, "data": data })
         }
         kind if kind.ends_with("json") => {
             let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
-            valid(asked, &known["schema"], &body);
+            assert_valid(asked, &known["schema"], &body);
             body
         }
         _ => Value::String(String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned()),
     };
-    Answer { status, body, tag }
+    ApiResponse { status, body, etag: tag }
 }
 
 /// The first event of a stream that has data.
@@ -339,7 +339,7 @@ async fn first_event(mut response: Response) -> (String, Value) {
 }
 
 /// Panics if a schema of the document does not allow the value.
-pub fn valid(asked: &str, schema: &Value, value: &Value) {
+pub fn assert_valid(asked: &str, schema: &Value, value: &Value) {
     static VALIDATORS: LazyLock<parking_lot::Mutex<BTreeMap<String, Arc<Validator>>>> =
         LazyLock::new(Default::default);
     let mut validators = VALIDATORS.lock();

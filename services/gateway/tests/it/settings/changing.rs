@@ -1,13 +1,13 @@
 //! What is changed counts from the next decision on, at every replica; of two that change the same
 //! thing, one is told to look again.
 
-use super::shop::{Gateway, MANAGER, OWNER, STAFF, Shop, told, until};
+use super::shop::{Gateway, MANAGER_KEY, OWNER_KEY, STAFF_KEY, Cluster, send, wait_until};
 use paihao_domain::{Act, Actor, Command, CommandId, Outcome, Person, QueueId};
 use paihao_gateway::lines::{CommandOutcome, SubmitError};
 use reqwest::Method;
 use serde_json::json;
 
-pub async fn take(gateway: &Gateway, queue: &str, person: &str) -> Result<String, SubmitError> {
+pub async fn take_ticket(gateway: &Gateway, queue: &str, person: &str) -> Result<String, SubmitError> {
     let person = Person::new(person);
     let act = Act::Take {
         queue: QueueId::new(queue),
@@ -19,7 +19,7 @@ pub async fn take(gateway: &Gateway, queue: &str, person: &str) -> Result<String
     let actor = Actor::Customer(person.clone());
     let id = CommandId::derived(&format!("take {queue} {}", person.as_str()));
     let command = Command { id, fingerprint: 0, actor, act };
-    let CommandOutcome { outcome, .. } = gateway.lines.submit("hall", command).await?;
+    let CommandOutcome { outcome, .. } = gateway.engine.submit("hall", command).await?;
     match outcome {
         Outcome::Holding { number, .. } => Ok(number.to_string()),
         other => panic!("no number: {other:?}"),
@@ -28,9 +28,9 @@ pub async fn take(gateway: &Gateway, queue: &str, person: &str) -> Result<String
 
 #[tokio::test]
 async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() {
-    let shop = Shop::new();
-    let (one, two) = (shop.gateway().await, shop.gateway().await);
-    assert_eq!(take(&one, "cash", "ann").await.unwrap(), "A001");
+    let shop = Cluster::new();
+    let (one, two) = (shop.start_gateway().await, shop.start_gateway().await);
+    assert_eq!(take_ticket(&one, "cash", "ann").await.unwrap(), "A001");
 
     let made = one
         .put("/book/sites/hall/queues/loan", json!({"name": "贷款", "prefix": "L", "open": false}))
@@ -42,25 +42,25 @@ async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() 
     let made =
         one.put("/book/sites/hall/queues/loan", json!({"name": "贷款", "prefix": "L"})).await;
     assert_eq!((made.status, &made.body["changed"][0]["key"]), (200, &json!("queues.loan.open")));
-    assert_eq!(take(&one, "loan", "bob").await.unwrap(), "L001");
-    until("the other has read it", async || {
-        let rules = two.lines.settings("hall").unwrap().rules.clone();
+    assert_eq!(take_ticket(&one, "loan", "bob").await.unwrap(), "L001");
+    wait_until("the other has read it", async || {
+        let rules = two.engine.settings("hall").unwrap().rules.clone();
         rules.queues.get(&QueueId::new("loan")).is_some_and(|queue| queue.open)
     })
     .await;
-    assert_eq!(take(&two, "loan", "cid").await.unwrap(), "L002");
+    assert_eq!(take_ticket(&two, "loan", "cid").await.unwrap(), "L002");
 
     let queue = two.get("/book/sites/hall/queues/loan").await;
-    assert_eq!((queue.tag, queue.body["minutes"].as_u64()), (made.tag, Some(5)));
+    assert_eq!((queue.etag, queue.body["minutes"].as_u64()), (made.etag, Some(5)));
     let mut queue = queue.body;
     queue["open"] = json!(false);
     assert_eq!(two.put("/book/sites/hall/queues/loan", queue).await.status, 200);
-    let refused = take(&two, "loan", "dan").await.unwrap_err();
+    let refused = take_ticket(&two, "loan", "dan").await.unwrap_err();
     assert!(matches!(refused, SubmitError::Refused(_)), "{refused:?}");
 
     // A replica that begins later knows all of it.
-    let late = shop.gateway().await;
-    assert!(!late.lines.settings("hall").unwrap().rules.queues[&QueueId::new("loan")].open);
+    let late = shop.start_gateway().await;
+    assert!(!late.engine.settings("hall").unwrap().rules.queues[&QueueId::new("loan")].open);
     let changes = late.get("/book/changes?site=hall").await;
     let changes = changes.body["changes"].as_array().unwrap().clone();
     assert_eq!(changes.len(), 4);
@@ -70,8 +70,8 @@ async fn a_new_queue_is_joined_at_both_gateways_and_closed_by_the_next_change() 
 
 #[tokio::test]
 async fn of_two_that_have_seen_the_same_one_is_told_to_look_again() {
-    let shop = Shop::new();
-    let (one, two) = (shop.gateway().await, shop.gateway().await);
+    let shop = Cluster::new();
+    let (one, two) = (shop.start_gateway().await, shop.start_gateway().await);
     let path = "/book/sites/hall/queues/cash";
     let seen = one.get(path).await;
     let changed = |minutes: u32| {
@@ -80,36 +80,36 @@ async fn of_two_that_have_seen_the_same_one_is_told_to_look_again() {
         queue
     };
     let put = |gateway: &Gateway, minutes: u32| {
-        let request = gateway.ask(Method::PUT, path, MANAGER).json(&changed(minutes));
-        told(request.header("If-Match", seen.tag.clone().unwrap()))
+        let request = gateway.request(Method::PUT, path, MANAGER_KEY).json(&changed(minutes));
+        send(request.header("If-Match", seen.etag.clone().unwrap()))
     };
     let (first, second) = tokio::join!(put(&one, 6), put(&two, 7));
     let mut statuses = [first.status, second.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412], "{} {}", first.text, second.text);
     let lost = if first.status == 412 { first } else { second };
-    assert_eq!(lost.code(), "revision_changed");
-    let unseen = told(one.ask(Method::PUT, path, MANAGER).json(&changed(8))).await;
-    assert_eq!((unseen.status, unseen.code()), (428, "revision_needed"));
+    assert_eq!(lost.problem_code(), "revision_changed");
+    let unseen = send(one.request(Method::PUT, path, MANAGER_KEY).json(&changed(8))).await;
+    assert_eq!((unseen.status, unseen.problem_code()), (428, "revision_needed"));
 }
 
 #[tokio::test]
 async fn a_wish_that_is_said_twice_is_done_once() {
-    let shop = Shop::new();
-    let (one, two) = (shop.gateway().await, shop.gateway().await);
+    let shop = Cluster::new();
+    let (one, two) = (shop.start_gateway().await, shop.start_gateway().await);
     let path = "/book/sites/hall/queues/loan";
-    let seen = one.get("/book/sites/hall").await.tag.unwrap();
+    let seen = one.get("/book/sites/hall").await.etag.unwrap();
     let put = |gateway: &Gateway, prefix: &str| {
-        let request = gateway.ask(Method::PUT, path, OWNER).header("If-Match", &seen);
+        let request = gateway.request(Method::PUT, path, OWNER_KEY).header("If-Match", &seen);
         let queue = json!({"name": "贷款", "prefix": prefix, "open": false});
-        told(request.header("Idempotency-Key", "the-same").json(&queue))
+        send(request.header("Idempotency-Key", "the-same").json(&queue))
     };
     let first = put(&one, "L").await;
     let again = put(&two, "L").await;
     assert_eq!((first.status, again.status), (200, 200), "{}", again.text);
-    assert_eq!((&first.body, &first.tag), (&again.body, &again.tag));
+    assert_eq!((&first.body, &first.etag), (&again.body, &again.etag));
     let other = put(&two, "M").await;
-    assert_eq!((other.status, other.code()), (422, "idempotency_key_reused"));
+    assert_eq!((other.status, other.problem_code()), (422, "idempotency_key_reused"));
     assert_eq!(
         one.get("/book/changes?site=hall").await.body["changes"].as_array().unwrap().len(),
         1
@@ -118,43 +118,43 @@ async fn a_wish_that_is_said_twice_is_done_once() {
 
 #[tokio::test]
 async fn a_site_is_made_and_retired_by_whoever_has_every_site() {
-    let shop = Shop::new();
-    let (one, two) = (shop.gateway().await, shop.gateway().await);
+    let shop = Cluster::new();
+    let (one, two) = (shop.start_gateway().await, shop.start_gateway().await);
     let site = json!({"account": "shop", "name": "小站", "queues": {"q": {"name": "取号", "prefix": "A"}},
                       "counters": {"1": {"name": "1号", "queues": ["q"]}}});
     let path = "/book/sites/kiosk";
     for (key, status, code) in [
-        (MANAGER, 403, "not_every_site"),
-        (STAFF, 403, "not_allowed"),
+        (MANAGER_KEY, 403, "not_every_site"),
+        (STAFF_KEY, 403, "not_allowed"),
         ("none", 401, "unauthorised"),
     ] {
-        let refused = told(one.ask(Method::PUT, path, key).json(&site)).await;
-        assert_eq!((refused.status, refused.code()), (status, code));
+        let refused = send(one.request(Method::PUT, path, key).json(&site)).await;
+        assert_eq!((refused.status, refused.problem_code()), (status, code));
     }
     let tried =
-        told(one.ask(Method::PUT, &format!("{path}?dry_run=true"), OWNER).json(&site)).await;
+        send(one.request(Method::PUT, &format!("{path}?dry_run=true"), OWNER_KEY).json(&site)).await;
     assert_eq!((tried.status, &tried.body["dry_run"]), (200, &json!(true)), "{}", tried.text);
-    assert_eq!(one.get(path).await.code(), "unknown_site");
-    let made = told(one.ask(Method::PUT, path, OWNER).json(&site)).await;
+    assert_eq!(one.get(path).await.problem_code(), "unknown_site");
+    let made = send(one.request(Method::PUT, path, OWNER_KEY).json(&site)).await;
     assert_eq!(made.status, 200, "{}", made.text);
-    until("the other has it", async || two.lines.settings("kiosk").is_some()).await;
+    wait_until("the other has it", async || two.engine.settings("kiosk").is_some()).await;
     let seen = two.get(path).await;
-    assert_eq!((&seen.tag, &seen.body["time_zone"]), (&made.tag, &json!("Asia/Shanghai")));
-    let gone = two.ask(Method::DELETE, path, OWNER).header("If-Match", seen.tag.unwrap());
-    assert_eq!(told(gone).await.status, 200);
-    assert!(two.lines.settings("kiosk").is_none());
-    assert_eq!(two.get(path).await.code(), "unknown_site");
+    assert_eq!((&seen.etag, &seen.body["time_zone"]), (&made.etag, &json!("Asia/Shanghai")));
+    let gone = two.request(Method::DELETE, path, OWNER_KEY).header("If-Match", seen.etag.unwrap());
+    assert_eq!(send(gone).await.status, 200);
+    assert!(two.engine.settings("kiosk").is_none());
+    assert_eq!(two.get(path).await.problem_code(), "unknown_site");
     // It may come back, and continues where its revisions were.
-    let back = told(two.ask(Method::PUT, path, OWNER).json(&site)).await;
+    let back = send(two.request(Method::PUT, path, OWNER_KEY).json(&site)).await;
     assert_eq!(back.status, 200, "{}", back.text);
-    assert!(two.lines.settings("kiosk").is_some());
+    assert!(two.engine.settings("kiosk").is_some());
 }
 
 #[tokio::test]
 async fn nothing_is_taken_away_in_which_somebody_is() {
-    let shop = Shop::new();
-    let one = shop.gateway().await;
-    take(&one, "cash", "ann").await.unwrap();
+    let shop = Cluster::new();
+    let one = shop.start_gateway().await;
+    take_ticket(&one, "cash", "ann").await.unwrap();
     let shut = json!({"name": "存取款", "prefix": "A", "open": false});
     assert_eq!(one.put("/book/sites/hall/queues/cash", shut).await.status, 200);
     let counter = json!({"name": "2号窗口", "queues": []});
@@ -164,12 +164,12 @@ async fn nothing_is_taken_away_in_which_somebody_is() {
         200
     );
     let refused = one.delete("/book/sites/hall/queues/cash").await;
-    assert_eq!((refused.status, refused.code()), (409, "in_use"));
+    assert_eq!((refused.status, refused.problem_code()), (409, "in_use"));
     assert!(refused.body["detail"].as_str().unwrap().contains("A001"));
-    assert_eq!(one.delete("/book/sites/hall").await.code(), "in_use");
-    let open = one.ask(Method::POST, "/sites/hall/counters/2/open", OWNER);
-    assert_eq!(told(open).await.status, 200);
-    assert_eq!(one.delete("/book/sites/hall/counters/2").await.code(), "in_use");
+    assert_eq!(one.delete("/book/sites/hall").await.problem_code(), "in_use");
+    let open = one.request(Method::POST, "/sites/hall/counters/2/open", OWNER_KEY);
+    assert_eq!(send(open).await.status, 200);
+    assert_eq!(one.delete("/book/sites/hall/counters/2").await.problem_code(), "in_use");
     assert_eq!(one.delete("/book/sites/hall/counters/1").await.status, 200);
-    assert_eq!(one.delete("/book/sites/hall/counters/1").await.code(), "unknown_counter");
+    assert_eq!(one.delete("/book/sites/hall/counters/1").await.problem_code(), "unknown_counter");
 }

@@ -1,10 +1,10 @@
 //! Set-ups that contradict themselves: each is refused by name, and nothing of it is written.
 
-use super::shop::{OWNER, STAFF, Shop, told};
+use super::shop::{OWNER_KEY, STAFF_KEY, Cluster, send};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-fn with(path: &str, value: Value) -> Value {
+fn site_with(path: &str, value: Value) -> Value {
     let mut site = json!({
         "account": "shop",
         "name": "大厅",
@@ -18,8 +18,8 @@ fn with(path: &str, value: Value) -> Value {
 
 #[tokio::test]
 async fn every_contradiction_is_named_with_where_it_stands() {
-    let shop = Shop::new();
-    let gateway = shop.gateway().await;
+    let shop = Cluster::new();
+    let gateway = shop.start_gateway().await;
     let queue = |more: Value| {
         let mut queue = json!({"name": "贷款", "prefix": "L"});
         queue.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -49,30 +49,30 @@ async fn every_contradiction_is_named_with_where_it_stands() {
         ("/wording", json!({"caled": {"news": "x"}}), "wording.caled"),
         ("/wording", json!({"joined": {"text": "{counter}"}}), "wording.joined.text"),
     ] {
-        let told = gateway.put("/book/sites/hall", with(path, value)).await;
-        assert_eq!((told.status, told.code()), (422, "unsound_setup"), "{path}: {}", told.text);
+        let told = gateway.put("/book/sites/hall", site_with(path, value)).await;
+        assert_eq!((told.status, told.problem_code()), (422, "unsound_setup"), "{path}: {}", told.text);
         let keys: Vec<_> =
             told.body["problems"].as_array().unwrap().iter().map(|p| &p["key"]).collect();
         assert!(keys.contains(&&json!(format!("sites.hall.{key}"))), "{path}: {keys:?}");
     }
-    let odd = gateway.put("/book/sites/hall", with("/nmae", json!("x"))).await;
-    assert_eq!((odd.status, odd.code()), (400, "malformed_request"));
-    assert_eq!(gateway.get("/book/sites/hall").await.tag.unwrap(), "\"0\"", "nothing was written");
+    let odd = gateway.put("/book/sites/hall", site_with("/nmae", json!("x"))).await;
+    assert_eq!((odd.status, odd.problem_code()), (400, "malformed_request"));
+    assert_eq!(gateway.get("/book/sites/hall").await.etag.unwrap(), "\"0\"", "nothing was written");
 }
 
 /// Alone, as a part of a site, and in a file: one check, one code.
 #[tokio::test]
 async fn a_contradiction_has_the_same_code_whichever_way_it_comes() {
-    let shop = Shop::new();
-    let gateway = shop.gateway().await;
+    let shop = Cluster::new();
+    let gateway = shop.start_gateway().await;
     let queue = json!({"name": "存取款", "prefix": "A", "missed_lane": true});
-    let site = with("/queues/cash", queue.clone());
+    let site = site_with("/queues/cash", queue.clone());
     let file = json!({"sites": {"hall": site}});
-    let import = gateway.ask(Method::PUT, "/book", OWNER).json(&file);
+    let import = gateway.request(Method::PUT, "/book", OWNER_KEY).json(&file);
     for told in [
         gateway.put("/book/sites/hall/queues/cash", queue).await,
         gateway.put("/book/sites/hall", site).await,
-        told(import).await,
+        send(import).await,
     ] {
         let problem = &told.body["problems"][0];
         assert_eq!(problem["code"], "lane_without_turns", "{}", told.text);
@@ -80,15 +80,15 @@ async fn a_contradiction_has_the_same_code_whichever_way_it_comes() {
     }
     let unbound = json!({"called": {"channels": ["template"]}});
     let request =
-        gateway.ask(Method::PUT, "/book/accounts/shop", OWNER).header("If-Match", "\"0\"");
-    let told = told(request.json(&unbound)).await;
+        gateway.request(Method::PUT, "/book/accounts/shop", OWNER_KEY).header("If-Match", "\"0\"");
+    let told = send(request.json(&unbound)).await;
     assert_eq!(told.body["problems"][0]["code"], "no_template", "{}", told.text);
 }
 
 #[tokio::test]
 async fn an_account_says_only_what_wechat_shows() {
-    let shop = Shop::new();
-    let gateway = shop.gateway().await;
+    let shop = Cluster::new();
+    let gateway = shop.start_gateway().await;
     let said = |fields: Value| json!({"called": {"template_id": "T", "fields": fields}});
     for (setup, key) in [
         (said(json!({"first": "{site}"})), "called.fields.first"),
@@ -98,16 +98,16 @@ async fn an_account_says_only_what_wechat_shows() {
         (json!({"missed": {"channels": ["subscription"]}}), "missed.subscription"),
         (json!({"greeting": "欢".repeat(700)}), "greeting"),
     ] {
-        let request = gateway.ask(Method::PUT, "/book/accounts/shop", OWNER);
-        let told = told(request.header("If-Match", "\"0\"").json(&setup)).await;
-        assert_eq!((told.status, told.code()), (422, "unsound_setup"), "{key}: {}", told.text);
+        let request = gateway.request(Method::PUT, "/book/accounts/shop", OWNER_KEY);
+        let told = send(request.header("If-Match", "\"0\"").json(&setup)).await;
+        assert_eq!((told.status, told.problem_code()), (422, "unsound_setup"), "{key}: {}", told.text);
         assert!(told.text.contains(&format!("accounts.shop.{key}")), "{key}: {}", told.text);
     }
-    assert_eq!(gateway.get("/book/accounts/nobody").await.code(), "unknown_account");
-    let staff = told(gateway.ask(Method::GET, "/book/accounts/shop", STAFF)).await;
-    assert_eq!((staff.status, staff.code()), (403, "not_allowed"));
+    assert_eq!(gateway.get("/book/accounts/nobody").await.problem_code(), "unknown_account");
+    let staff = send(gateway.request(Method::GET, "/book/accounts/shop", STAFF_KEY)).await;
+    assert_eq!((staff.status, staff.problem_code()), (403, "not_allowed"));
     let fine = said(json!({"thing1": "{site}", "character_string2": "{number}"}));
     let request =
-        gateway.ask(Method::PUT, "/book/accounts/shop", OWNER).header("If-Match", "\"0\"");
-    assert_eq!(told(request.json(&fine)).await.status, 200);
+        gateway.request(Method::PUT, "/book/accounts/shop", OWNER_KEY).header("If-Match", "\"0\"");
+    assert_eq!(send(request.json(&fine)).await.status, 200);
 }

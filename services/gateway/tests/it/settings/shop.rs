@@ -27,14 +27,14 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 /// Opens every site, as a manager.
-pub const OWNER: &str = "the-key-of-the-owner";
+pub const OWNER_KEY: &str = "the-key-of-the-owner";
 /// Opens the hall, as a manager.
-pub const MANAGER: &str = "the-key-of-the-hall";
+pub const MANAGER_KEY: &str = "the-key-of-the-hall";
 /// Opens the hall, as staff at its first counter.
-pub const STAFF: &str = "the-key-of-a-counter";
+pub const STAFF_KEY: &str = "the-key-of-a-counter";
 
 /// What the configuration says.
-pub const BASE: &str = "
+pub const BASE_SETTINGS: &str = "
 [accounts.shop]
 [accounts.other]
 [sites.hall]
@@ -49,7 +49,7 @@ queues = ['cash']
 ";
 
 /// One ledger, and gateways over it.
-pub struct Shop {
+pub struct Cluster {
     pub ledger: Arc<SqliteLedger>,
     clock: ManualClock,
     http: reqwest::Client,
@@ -59,7 +59,7 @@ pub struct Shop {
 
 /// One gateway.
 pub struct Gateway {
-    pub lines: Engine,
+    pub engine: Engine,
     url: String,
     http: reqwest::Client,
 }
@@ -81,9 +81,9 @@ impl TokenSource for NoTokens {
     }
 }
 
-impl Shop {
+impl Cluster {
     #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
-    pub fn new() -> Shop {
+    pub fn new() -> Cluster {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = ManualClock::at(1_795_140_000_000);
         let folder = tempfile::tempdir().unwrap();
@@ -91,16 +91,16 @@ impl Shop {
         let options = SqliteOptions::new(Arc::new(move || now.now_ms()));
         let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Shop { ledger: Arc::new(ledger), clock, http, tasks: Tasks::new(), _folder: folder }
+        Cluster { ledger: Arc::new(ledger), clock, http, tasks: Tasks::new(), _folder: folder }
     }
 
     /// A replica that has read what there is.
-    pub async fn gateway(&self) -> Gateway {
-        self.gateway_of(BASE).await
+    pub async fn start_gateway(&self) -> Gateway {
+        self.start_gateway_with(BASE_SETTINGS).await
     }
 
     /// A replica with another configuration.
-    pub async fn gateway_of(&self, base: &str) -> Gateway {
+    pub async fn start_gateway_with(&self, base: &str) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/api/v1", listener.local_addr().unwrap());
         let settings = Settings {
@@ -124,15 +124,15 @@ impl Shop {
             ),
             clock: Arc::new(self.clock.clone()),
         };
-        let book = Arc::new(book(base));
+        let book = Arc::new(deployment_settings(base));
         let gateway = start(settings, book, ports, listener, &self.tasks);
         gateway.engine.until_caught_up().await;
-        until("the book is read", async || gateway.live_settings.caught_up()).await;
-        Gateway { lines: gateway.engine, url, http: self.http.clone() }
+        wait_until("the book is read", async || gateway.live_settings.caught_up()).await;
+        Gateway { engine: gateway.engine, url, http: self.http.clone() }
     }
 }
 
-fn book(base: &str) -> DeploymentSettings {
+fn deployment_settings(base: &str) -> DeploymentSettings {
     let file = file::parse(base, true).unwrap();
     let mut problems = ConfigProblems::new();
     let mut sites = BTreeMap::new();
@@ -158,9 +158,9 @@ fn book(base: &str) -> DeploymentSettings {
         accounts: accounts.collect(),
         sites,
         staff_keys: vec![
-            StaffKey::new("owner", OWNER, opens(ALL_SITES)),
-            StaffKey::new("boss", MANAGER, opens("hall")),
-            StaffKey::new("ann", STAFF, opens("hall")).with_role(KeyRole::Staff, counters),
+            StaffKey::new("owner", OWNER_KEY, opens(ALL_SITES)),
+            StaffKey::new("boss", MANAGER_KEY, opens("hall")),
+            StaffKey::new("ann", STAFF_KEY, opens("hall")).with_role(KeyRole::Staff, counters),
         ],
         configured: ConfiguredDocuments { sites: file.sites, accounts: file.accounts },
         ..DeploymentSettings::default()
@@ -168,51 +168,51 @@ fn book(base: &str) -> DeploymentSettings {
 }
 
 /// What was answered.
-pub struct Told {
+pub struct ApiResponse {
     pub status: u16,
-    pub tag: Option<String>,
+    pub etag: Option<String>,
     pub body: Value,
     pub text: String,
 }
 
-impl Told {
-    pub fn code(&self) -> &str {
+impl ApiResponse {
+    pub fn problem_code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
 }
 
 impl Gateway {
-    pub fn ask(&self, method: Method, path: &str, key: &str) -> RequestBuilder {
+    pub fn request(&self, method: Method, path: &str, key: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url)).bearer_auth(key)
     }
 
-    pub async fn get(&self, path: &str) -> Told {
-        told(self.ask(Method::GET, path, OWNER)).await
+    pub async fn get(&self, path: &str) -> ApiResponse {
+        send(self.request(Method::GET, path, OWNER_KEY)).await
     }
 
     /// Puts something where its newest revision was seen.
-    pub async fn put(&self, path: &str, body: Value) -> Told {
-        let seen = self.get("/book/sites/hall").await.tag.unwrap();
-        told(self.ask(Method::PUT, path, OWNER).header("If-Match", seen).json(&body)).await
+    pub async fn put(&self, path: &str, body: Value) -> ApiResponse {
+        let seen = self.get("/book/sites/hall").await.etag.unwrap();
+        send(self.request(Method::PUT, path, OWNER_KEY).header("If-Match", seen).json(&body)).await
     }
 
-    pub async fn delete(&self, path: &str) -> Told {
-        let seen = self.get("/book/sites/hall").await.tag.unwrap();
-        told(self.ask(Method::DELETE, path, OWNER).header("If-Match", seen)).await
+    pub async fn delete(&self, path: &str) -> ApiResponse {
+        let seen = self.get("/book/sites/hall").await.etag.unwrap();
+        send(self.request(Method::DELETE, path, OWNER_KEY).header("If-Match", seen)).await
     }
 }
 
-pub async fn told(request: RequestBuilder) -> Told {
+pub async fn send(request: RequestBuilder) -> ApiResponse {
     let answer = request.send().await.unwrap();
     let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
     let status = answer.status().as_u16();
     let text = answer.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or_default();
-    Told { status, tag, body, text }
+    ApiResponse { status, etag: tag, body, text }
 }
 
 /// Waits for something.
-pub async fn until(what: &str, is: impl AsyncFn() -> bool) {
+pub async fn wait_until(what: &str, is: impl AsyncFn() -> bool) {
     let waiting = async {
         while !is().await {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,24 +1,24 @@
 //! The whole book as one file, out of one system and into another; and words before they are said.
 
-use super::shop::{OWNER, STAFF, Shop, told};
+use super::shop::{OWNER_KEY, STAFF_KEY, Cluster, send};
 use reqwest::Method;
 use serde_json::json;
 
 #[tokio::test]
 async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
-    let shop = Shop::new();
-    let gateway = shop.gateway().await;
+    let shop = Cluster::new();
+    let gateway = shop.start_gateway().await;
     let loan = json!({"name": "贷款", "prefix": "L", "open": false, "hours": ["mon-fri 09:00-17:00", "2026-12-31 closed"]});
     assert_eq!(gateway.put("/book/sites/hall/queues/loan", loan).await.status, 200);
     let words = json!({"news": "请到{counter}"});
     assert_eq!(gateway.put("/book/sites/hall/wording/called", words).await.status, 200);
     let toml = gateway.get("/book?format=toml").await.text;
 
-    let elsewhere = Shop::new();
-    let empty = elsewhere.gateway_of("[accounts.shop]\n[accounts.other]\n").await;
+    let elsewhere = Cluster::new();
+    let empty = elsewhere.start_gateway_with("[accounts.shop]\n[accounts.other]\n").await;
     let import = |query: &str| {
-        let request = empty.ask(Method::PUT, &format!("/book{query}"), OWNER);
-        told(request.header("content-type", "application/toml").body(toml.clone()))
+        let request = empty.request(Method::PUT, &format!("/book{query}"), OWNER_KEY);
+        send(request.header("content-type", "application/toml").body(toml.clone()))
     };
     let tried = import("?dry_run=true").await;
     assert_eq!(
@@ -27,33 +27,33 @@ async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
         "{}",
         tried.text
     );
-    assert!(empty.lines.settings("hall").is_none(), "it was only tried");
+    assert!(empty.engine.settings("hall").is_none(), "it was only tried");
     assert_eq!(import("").await.status, 200);
     assert_eq!(empty.get("/book?format=toml").await.text, toml);
     assert_eq!(
-        empty.lines.settings("hall").unwrap().rules,
-        gateway.lines.settings("hall").unwrap().rules
+        empty.engine.settings("hall").unwrap().rules,
+        gateway.engine.settings("hall").unwrap().rules
     );
     let again = import("").await;
     assert_eq!(again.body["written"], json!([]), "what is so already is not written");
 
     let json_form = gateway.get("/book").await.body;
-    let request = empty.ask(Method::PUT, "/book", OWNER).json(&json_form);
-    assert_eq!(told(request).await.body["written"], json!([]));
-    let wrong = empty.ask(Method::PUT, "/book", OWNER).json(&json!({"sites": {"x": {"nmae": 1}}}));
-    let wrong = told(wrong).await;
-    assert_eq!((wrong.status, wrong.code()), (422, "unsound_setup"));
+    let request = empty.request(Method::PUT, "/book", OWNER_KEY).json(&json_form);
+    assert_eq!(send(request).await.body["written"], json!([]));
+    let wrong = empty.request(Method::PUT, "/book", OWNER_KEY).json(&json!({"sites": {"x": {"nmae": 1}}}));
+    let wrong = send(wrong).await;
+    assert_eq!((wrong.status, wrong.problem_code()), (422, "unsound_setup"));
     assert!(wrong.text.contains("did you mean `name`"), "{}", wrong.text);
-    let staff = told(empty.ask(Method::GET, "/book", STAFF)).await;
-    assert_eq!((staff.status, staff.code()), (403, "not_allowed"));
+    let staff = send(empty.request(Method::GET, "/book", STAFF_KEY)).await;
+    assert_eq!((staff.status, staff.problem_code()), (403, "not_allowed"));
 }
 
 #[tokio::test]
 async fn words_are_shown_as_they_will_be_said() {
-    let shop = Shop::new();
-    let gateway = shop.gateway().await;
+    let shop = Cluster::new();
+    let gateway = shop.start_gateway().await;
     let path = "/book/sites/hall/preview";
-    let preview = |wanted| told(gateway.ask(Method::POST, path, OWNER).json(&wanted));
+    let preview = |wanted| send(gateway.request(Method::POST, path, OWNER_KEY).json(&wanted));
     let called = preview(json!({"kind": "called"})).await;
     assert_eq!(called.body["text"], "【大厅】请 A012 到 1号窗口", "{}", called.text);
     let mut site = gateway.get("/book/sites/hall").await.body;
@@ -66,5 +66,5 @@ async fn words_are_shown_as_they_will_be_said() {
     assert!(lines.to_string().contains("请速到1号窗口") && lines.to_string().contains("A012"));
     let joined = preview(json!({"kind": "joined"})).await;
     assert!(joined.body["text"].as_str().unwrap().contains("取号成功 A012"), "{}", joined.text);
-    assert_eq!(preview(json!({"kind": "caled"})).await.code(), "unknown_wording");
+    assert_eq!(preview(json!({"kind": "caled"})).await.problem_code(), "unknown_wording");
 }

@@ -28,12 +28,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-pub const KEY: &str = "a-key-of-the-tests-alone";
+pub const MANAGER_KEY: &str = "a-key-of-the-tests-alone";
 /// Of somebody who may sit at the first counter only.
 pub const STAFF_KEY: &str = "a-key-of-the-first-counter";
 
 /// A ledger, and gateways over it.
-pub struct Hall {
+pub struct Cluster {
     pub ledger: Arc<SqliteLedger>,
     pub clock: ManualClock,
     pub http: reqwest::Client,
@@ -45,8 +45,8 @@ pub struct Hall {
 
 /// One gateway.
 pub struct Gateway {
-    pub lines: Engine,
-    pub fates: DeliveryStatusProjection,
+    pub engine: Engine,
+    pub delivery_status: DeliveryStatusProjection,
     pub url: String,
     http: reqwest::Client,
 }
@@ -68,14 +68,14 @@ impl TokenSource for NoTokens {
     }
 }
 
-impl Hall {
+impl Cluster {
     #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
-    pub fn new() -> Hall {
+    pub fn new() -> Cluster {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let clock = ManualClock::at(replica::MORNING);
-        let (ledger, folder) = replica::ledger(&clock);
+        let clock = ManualClock::at(replica::MORNING_MS);
+        let (ledger, folder) = replica::open_ledger(&clock);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Hall {
+        Cluster {
             ledger,
             clock,
             http,
@@ -86,13 +86,13 @@ impl Hall {
     }
 
     /// A further replica, which has read what there is.
-    pub async fn gateway(&self) -> Gateway {
+    pub async fn start_gateway(&self) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/api/v1/sites", listener.local_addr().unwrap());
-        let mut book = replica::book();
+        let mut book = replica::deployment_settings();
         let opens = |site: &str| [site.to_owned()].into();
         book.staff_keys = vec![
-            StaffKey::new("desk", KEY, opens("hall")),
+            StaffKey::new("desk", MANAGER_KEY, opens("hall")),
             StaffKey::new("other", "the-key-of-another-site", opens("elsewhere")),
             StaffKey::new("mei", STAFF_KEY, opens("hall"))
                 .with_role(KeyRole::Staff, [CounterId::new("1")].into()),
@@ -119,15 +119,15 @@ impl Hall {
         let gateway = start(settings, Arc::new(book), ports, listener, &self.tasks);
         gateway.engine.until_caught_up().await;
         Gateway {
-            lines: gateway.engine,
-            fates: gateway.delivery_status,
+            engine: gateway.engine,
+            delivery_status: gateway.delivery_status,
             url,
             http: self.http.clone(),
         }
     }
 
     /// The public form of everything that the ledger holds of the hall.
-    pub async fn ledger_says(&self) -> Vec<Value> {
+    pub async fn public_events(&self) -> Vec<Value> {
         let head = self.ledger.head(&LEDGER).await.unwrap();
         let mut entries = self.ledger.follow(&LEDGER, Position::START).await.unwrap();
         let (mut told, mut reached) = (Vec::new(), Position::START);
@@ -147,36 +147,36 @@ impl Hall {
 
 impl Gateway {
     /// Asks for something of the hall, with its key.
-    pub fn hall(&self, path: &str) -> RequestBuilder {
-        self.with_key(path, KEY)
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.get_with_key(path, MANAGER_KEY)
     }
 
     /// The same with another key.
-    pub fn with_key(&self, path: &str, key: &str) -> RequestBuilder {
+    pub fn get_with_key(&self, path: &str, key: &str) -> RequestBuilder {
         self.http.get(format!("{}/hall{path}", self.url)).bearer_auth(key)
     }
 
     /// Asks for something that needs no key, by its path behind `/api/v1`.
-    pub fn anybody(&self, path: &str) -> RequestBuilder {
+    pub fn get_public(&self, path: &str) -> RequestBuilder {
         self.http.get(format!("{}{path}", self.url.trim_end_matches("/sites")))
     }
 
     /// Wishes for something that needs no key.
-    pub fn wish(&self, path: &str) -> RequestBuilder {
+    pub fn post_public(&self, path: &str) -> RequestBuilder {
         self.http.post(format!("{}{path}", self.url.trim_end_matches("/sites")))
     }
 
     /// Loads a page.
-    pub async fn page(&self, path: &str) -> Response {
+    pub async fn get_page(&self, path: &str) -> Response {
         let url = format!("{}{path}", self.url.trim_end_matches("/api/v1/sites"));
         self.http.get(url).send().await.unwrap()
     }
 
-    pub async fn json(&self, path: &str) -> (StatusCode, Value) {
-        read(self.hall(path).send().await.unwrap()).await
+    pub async fn get_json(&self, path: &str) -> (StatusCode, Value) {
+        read_json(self.get(path).send().await.unwrap()).await
     }
 }
 
-pub async fn read(answer: Response) -> (StatusCode, Value) {
+pub async fn read_json(answer: Response) -> (StatusCode, Value) {
     (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
 }

@@ -19,14 +19,14 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 /// 10:00 in Shanghai on 20 November 2026.
-pub const MORNING: i64 = 1_795_140_000_000;
+pub const MORNING_MS: i64 = 1_795_140_000_000;
 
-pub fn book() -> DeploymentSettings {
-    book_with(QueueRules::new("存取款", "A"))
+pub fn deployment_settings() -> DeploymentSettings {
+    settings_with_queue(QueueRules::new("存取款", "A"))
 }
 
 /// The same hall with a queue of other rules.
-pub fn book_with(queue: QueueRules) -> DeploymentSettings {
+pub fn settings_with_queue(queue: QueueRules) -> DeploymentSettings {
     let counter = |name: &str| CounterRules::new(name, vec![QueueId::new("a")]);
     let rules = Rules {
         queues: [(QueueId::new("a"), queue)].into(),
@@ -50,7 +50,7 @@ pub fn book_with(queue: QueueRules) -> DeploymentSettings {
 }
 
 /// An embedded ledger in a folder that leaves by itself.
-pub fn ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
+pub fn open_ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let now = clock.clone();
     let options = SqliteOptions::new(Arc::new(move || now.now_ms()));
@@ -58,21 +58,21 @@ pub fn ledger(clock: &ManualClock) -> (Arc<SqliteLedger>, TempDir) {
 }
 
 /// A replica that has read what there is.
-pub async fn replica(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Engine {
-    replica_of(&book(), ledger, clock).await
+pub async fn start_engine(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Engine {
+    start_engine_with(&deployment_settings(), ledger, clock).await
 }
 
 /// A replica of another book.
-pub async fn replica_of(
+pub async fn start_engine_with(
     book: &DeploymentSettings,
     ledger: Arc<dyn Ledger>,
     clock: &ManualClock,
 ) -> Engine {
-    replica_on(book, ledger, Arc::new(clock.clone())).await
+    start_engine_on_clock(book, ledger, Arc::new(clock.clone())).await
 }
 
 /// A replica of a book by any clock.
-pub async fn replica_on(
+pub async fn start_engine_on_clock(
     book: &DeploymentSettings,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
@@ -93,7 +93,7 @@ pub fn command(id: &str, act: Act) -> Command {
     Command { id: CommandId(hash[..16].try_into().unwrap()), fingerprint: 0, actor, act }
 }
 
-pub fn take(person: &str) -> Command {
+pub fn take_ticket(person: &str) -> Command {
     let act = Act::Take {
         queue: QueueId::new("a"),
         person: Some(Person::new(person)),
@@ -104,7 +104,7 @@ pub fn take(person: &str) -> Command {
     command(&format!("take {person}"), act)
 }
 
-pub fn at(counter: &str, what: fn(CounterId) -> Act, id: &str) -> Command {
+pub fn at_counter(counter: &str, what: fn(CounterId) -> Act, id: &str) -> Command {
     command(&format!("{counter} {id}"), what(CounterId::new(counter)))
 }
 
@@ -113,7 +113,7 @@ pub fn finish(counter: CounterId) -> Act {
 }
 
 /// The number a command led to.
-pub fn number(answer: Result<CommandOutcome, SubmitError>) -> String {
+pub fn ticket_number(answer: Result<CommandOutcome, SubmitError>) -> String {
     match answer.unwrap().outcome {
         Outcome::Holding { number, .. } | Outcome::Called { number, .. } => number.to_string(),
         other => panic!("no number: {other:?}"),

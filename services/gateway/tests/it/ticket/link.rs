@@ -1,7 +1,7 @@
 //! What a ticket's link opens, and for whom.
 
-use crate::support::door::{Gateway, Hall, read};
-use crate::support::replica::{at, command, finish};
+use crate::support::door::{Gateway, Cluster, read_json};
+use crate::support::replica::{at_counter, command, finish};
 use paihao_contracts::link::{TicketKey, TicketLink};
 use paihao_domain::{
     Act, CounterId, CounterTicket, Outcome, Person, QueueId, TicketId, TicketKey as Key,
@@ -10,59 +10,59 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
 /// The key of somebody's ticket in these tests.
-fn key(person: &str) -> [u8; 16] {
+fn ticket_key(person: &str) -> [u8; 16] {
     let mut key = [0x5a; 16];
     key[..person.len()].copy_from_slice(person.as_bytes());
     key
 }
 
 /// Somebody takes a number; the path of its ticket in the API.
-async fn joins(gateway: &Gateway, person: &str) -> String {
+async fn join(gateway: &Gateway, person: &str) -> String {
     let act = Act::Take {
         queue: QueueId::new("a"),
         person: Some(Person::new(person)),
         via: None,
         class: None,
-        key: Some(Key(key(person))),
+        key: Some(Key(ticket_key(person))),
     };
-    let taken = gateway.lines.submit("hall", command(&format!("take {person}"), act)).await;
+    let taken = gateway.engine.submit("hall", command(&format!("take {person}"), act)).await;
     let Outcome::Holding { ticket, .. } = taken.unwrap().outcome else { panic!("no ticket") };
-    let day = gateway.lines.snapshot("hall").unwrap().site.day().unwrap().0;
-    let link = TicketLink { day, ticket: ticket.0, key: TicketKey(key(person)) };
+    let day = gateway.engine.snapshot("hall").unwrap().site.day().unwrap().0;
+    let link = TicketLink { day, ticket: ticket.0, key: TicketKey(ticket_key(person)) };
     format!("/tickets/hall/{}", link.id())
 }
 
-async fn does(gateway: &Gateway, id: &str, act: Act) {
+async fn submit_as_manager(gateway: &Gateway, id: &str, act: Act) {
     let mut command = command(id, act);
     command.actor = paihao_domain::Actor::Manager("boss".into());
-    gateway.lines.submit("hall", command).await.unwrap();
+    gateway.engine.submit("hall", command).await.unwrap();
 }
 
 async fn get(gateway: &Gateway, path: &str) -> (StatusCode, Value) {
-    read(gateway.anybody(path).send().await.unwrap()).await
+    read_json(gateway.get_public(path).send().await.unwrap()).await
 }
 
 async fn post(gateway: &Gateway, path: &str, body: Value, key: &str) -> (StatusCode, Value) {
-    let asked = gateway.wish(path).header("idempotency-key", key).json(&body);
-    read(asked.send().await.unwrap()).await
+    let asked = gateway.post_public(path).header("idempotency-key", key).json(&body);
+    read_json(asked.send().await.unwrap()).await
 }
 
 #[tokio::test]
 async fn the_link_opens_one_ticket_at_every_replica_and_nothing_else_does() {
-    let hall = Hall::new();
-    let (one, other) = (hall.gateway().await, hall.gateway().await);
-    let (ann, ben) = (joins(&one, "ann").await, joins(&one, "ben").await);
+    let hall = Cluster::new();
+    let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
+    let (ann, ben) = (join(&one, "ann").await, join(&one, "ben").await);
     let (status, told) = get(&one, &ben).await;
     assert_eq!(
         (status, &told["number"], &told["ahead"]),
         (StatusCode::OK, &json!("A002"), &json!(1))
     );
     assert_eq!(told["may"], json!(["let-pass", "tell-me", "leave"]));
-    let mut views = other.lines.watch("hall").unwrap();
+    let mut views = other.engine.watch("hall").unwrap();
     views.wait_for(|view| view.site.ticket(TicketId(2)).is_some()).await.unwrap();
     assert_eq!(get(&other, &ben).await.1["number"], "A002");
     assert!(
-        !told.to_string().contains("ann") && !told.to_string().contains(&hex::encode(key("ben")))
+        !told.to_string().contains("ann") && !told.to_string().contains(&hex::encode(ticket_key("ben")))
     );
 
     // The same words for everything that is not a ticket's link.
@@ -85,10 +85,10 @@ async fn the_link_opens_one_ticket_at_every_replica_and_nothing_else_does() {
             assert_eq!(status, StatusCode::NOT_FOUND, "{wrong}");
             assert_eq!(told, no, "{wrong}");
         }
-        let page = one.page(&wrong.replace("/tickets/", "/t/")).await;
+        let page = one.get_page(&wrong.replace("/tickets/", "/t/")).await;
         assert_eq!(page.status(), StatusCode::NOT_FOUND);
     }
-    let page = one.page(&ann.replace("/tickets/", "/t/")).await;
+    let page = one.get_page(&ann.replace("/tickets/", "/t/")).await;
     assert_eq!(page.headers()["cache-control"], "no-store");
     assert_eq!(page.headers()["referrer-policy"], "no-referrer");
     assert_eq!(page.status(), StatusCode::OK);
@@ -96,10 +96,10 @@ async fn the_link_opens_one_ticket_at_every_replica_and_nothing_else_does() {
 
 #[tokio::test]
 async fn a_holder_lets_others_pass_is_back_chooses_when_to_be_told_and_leaves() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    let ann = joins(&gateway, "ann").await;
-    joins(&gateway, "ben").await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    let ann = join(&gateway, "ann").await;
+    join(&gateway, "ben").await;
     let post = async |act: &str, body: Value, key: &str| {
         post(&gateway, &format!("{ann}/{act}"), body, key).await
     };
@@ -135,16 +135,16 @@ async fn a_holder_lets_others_pass_is_back_chooses_when_to_be_told_and_leaves() 
 
 #[tokio::test]
 async fn what_the_page_offers_is_what_the_rules_allow() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    let ann = joins(&gateway, "ann").await;
-    joins(&gateway, "ben").await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    let ann = join(&gateway, "ann").await;
+    join(&gateway, "ben").await;
     let mut wishes = 0;
     // Every act that is offered is done at a copy of the site, every other one is refused.
     let mut agrees = async || {
         let (_, told) = get(&gateway, &ann).await;
-        let site = gateway.lines.snapshot("hall").unwrap().site;
-        let (book, ticket) = (gateway.lines.settings("hall").unwrap(), TicketId(1));
+        let site = gateway.engine.snapshot("hall").unwrap().site;
+        let (book, ticket) = (gateway.engine.settings("hall").unwrap(), TicketId(1));
         let held = told["state"] == "held";
         for (act, name) in [
             (Act::LetPass { ticket, until: paihao_domain::LetPassLimit::OnRequest }, "let-pass"),
@@ -155,7 +155,7 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
             wishes += 1;
             let mut wish = command(&format!("wish {wishes}"), act);
             wish.actor = paihao_domain::Actor::Holder(ticket);
-            let now = book.calendar.at(crate::support::replica::MORNING);
+            let now = book.calendar.at(crate::support::replica::MORNING_MS);
             let allowed = paihao_domain::decide(&site, &book.rules, &wish, &now).is_ok();
             let offered = told["may"].as_array().unwrap().contains(&json!(name));
             // A mark on a live ticket does no harm, and is not offered where it has no meaning.
@@ -164,11 +164,11 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
         }
     };
     agrees().await;
-    does(&gateway, "open", Act::OpenCounter(CounterId::new("1"))).await;
-    does(&gateway, "call", Act::CallNext(CounterId::new("1"))).await;
+    submit_as_manager(&gateway, "open", Act::OpenCounter(CounterId::new("1"))).await;
+    submit_as_manager(&gateway, "call", Act::CallNext(CounterId::new("1"))).await;
     agrees().await;
     let here = || CounterTicket { counter: CounterId::new("1"), number: None };
-    does(&gateway, "miss", Act::Miss(here())).await;
+    submit_as_manager(&gateway, "miss", Act::Miss(here())).await;
     agrees().await;
     let (_, told) = post(&gateway, &format!("{ann}/return"), json!({}), "back").await;
     assert_eq!(told["moves"][0]["cause"], "return");
@@ -176,59 +176,59 @@ async fn what_the_page_offers_is_what_the_rules_allow() {
     post(&gateway, &format!("{ann}/let-pass"), json!({}), "pass").await;
     agrees().await;
     post(&gateway, &format!("{ann}/return"), json!({}), "again").await;
-    does(&gateway, "call 2", Act::CallNext(CounterId::new("1"))).await;
-    does(&gateway, "finish", finish(CounterId::new("1"))).await;
-    does(&gateway, "call 3", Act::CallNext(CounterId::new("1"))).await;
-    does(&gateway, "start", Act::Start(here())).await;
+    submit_as_manager(&gateway, "call 2", Act::CallNext(CounterId::new("1"))).await;
+    submit_as_manager(&gateway, "finish", finish(CounterId::new("1"))).await;
+    submit_as_manager(&gateway, "call 3", Act::CallNext(CounterId::new("1"))).await;
+    submit_as_manager(&gateway, "start", Act::Start(here())).await;
     agrees().await;
-    does(&gateway, "finish 2", finish(CounterId::new("1"))).await;
+    submit_as_manager(&gateway, "finish 2", finish(CounterId::new("1"))).await;
     agrees().await;
 }
 
 /// The next event of this name in a stream.
-async fn next(stream: &mut Events, name: &str) -> Value {
+async fn next_event(stream: &mut EventStream, name: &str) -> Value {
     loop {
-        while let Some(end) = stream.read.find("\n\n") {
-            let event: String = stream.read.drain(..end + 2).collect();
+        while let Some(end) = stream.buffer.find("\n\n") {
+            let event: String = stream.buffer.drain(..end + 2).collect();
             let is = event.lines().any(|line| line == format!("event: {name}"));
             let data = event.lines().find_map(|line| line.strip_prefix("data: "));
             if let Some(data) = data.filter(|_| is) {
                 return serde_json::from_str(data).unwrap();
             }
         }
-        let chunk = stream.answer.chunk().await.unwrap().expect("the stream goes on");
-        stream.read.push_str(std::str::from_utf8(&chunk).unwrap());
+        let chunk = stream.response.chunk().await.unwrap().expect("the stream goes on");
+        stream.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
     }
 }
 
-struct Events {
-    answer: Response,
-    read: String,
+struct EventStream {
+    response: Response,
+    buffer: String,
 }
 
-fn events(answer: Response) -> Events {
-    Events { answer, read: String::new() }
+fn event_stream(answer: Response) -> EventStream {
+    EventStream { response: answer, buffer: String::new() }
 }
 
 #[tokio::test]
 async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
-    let hall = Hall::new();
-    let (gateway, other) = (hall.gateway().await, hall.gateway().await);
-    joins(&gateway, "ann").await;
-    let ben = joins(&gateway, "ben").await;
+    let hall = Cluster::new();
+    let (gateway, other) = (hall.start_gateway().await, hall.start_gateway().await);
+    join(&gateway, "ann").await;
+    let ben = join(&gateway, "ben").await;
     let counter = || CounterId::new("1");
-    let mut views = other.lines.watch("hall").unwrap();
+    let mut views = other.engine.watch("hall").unwrap();
     views.wait_for(|view| view.site.ticket(TicketId(2)).is_some()).await.unwrap();
-    let mut phone = events(other.anybody(&format!("{ben}/events")).send().await.unwrap());
-    assert_eq!(next(&mut phone, "ticket").await["ahead"], 1);
+    let mut phone = event_stream(other.get_public(&format!("{ben}/events")).send().await.unwrap());
+    assert_eq!(next_event(&mut phone, "ticket").await["ahead"], 1);
 
-    gateway.lines.submit("hall", at("1", Act::OpenCounter, "open")).await.unwrap();
-    does(&gateway, "call ann", Act::CallNext(counter())).await;
-    while next(&mut phone, "ticket").await["ahead"] != 0 {}
+    gateway.engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
+    submit_as_manager(&gateway, "call ann", Act::CallNext(counter())).await;
+    while next_event(&mut phone, "ticket").await["ahead"] != 0 {}
     // The call was a mistake: one more ahead, and the page can say why.
-    does(&gateway, "back", Act::PutBack(CounterTicket { counter: counter(), number: None })).await;
+    submit_as_manager(&gateway, "back", Act::PutBack(CounterTicket { counter: counter(), number: None })).await;
     let told = loop {
-        let told = next(&mut phone, "ticket").await;
+        let told = next_event(&mut phone, "ticket").await;
         if told["ahead"] == 1 {
             break told;
         }
@@ -241,9 +241,9 @@ async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
     drop(phone);
     let ticket = TicketId(2);
     let call = Act::CallTicket { counter: counter(), ticket, reason: Some("急".into()) };
-    does(&gateway, "call ben", call).await;
-    let mut phone = events(gateway.anybody(&format!("{ben}/events")).send().await.unwrap());
-    let told = next(&mut phone, "ticket").await;
+    submit_as_manager(&gateway, "call ben", call).await;
+    let mut phone = event_stream(gateway.get_public(&format!("{ben}/events")).send().await.unwrap());
+    let told = next_event(&mut phone, "ticket").await;
     assert_eq!((&told["state"], &told["counter_name"]), (&json!("called"), &json!("1号")));
     let names = told["notices"].as_array().unwrap().iter().map(|notice| &notice["notice"]);
     assert_eq!(names.collect::<Vec<_>>(), [&json!("joined"), &json!("called")]);
@@ -251,19 +251,19 @@ async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
 
 #[tokio::test]
 async fn one_link_is_used_by_a_family_and_not_by_a_machine() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    let (ann, ben) = (joins(&gateway, "ann").await, joins(&gateway, "ben").await);
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    let (ann, ben) = (join(&gateway, "ann").await, join(&gateway, "ben").await);
     let mut open = Vec::new();
     for _ in 0..8 {
-        open.push(gateway.anybody(&format!("{ann}/events")).send().await.unwrap());
+        open.push(gateway.get_public(&format!("{ann}/events")).send().await.unwrap());
     }
     let (status, told) = get(&gateway, &format!("{ann}/events")).await;
     let much = (StatusCode::TOO_MANY_REQUESTS, json!("too_many_wishes"));
     assert_eq!((status, told["code"].clone()), much);
     let tell = async |path: &str| {
         let path = format!("{path}/tell-me");
-        let (status, told) = read(gateway.wish(&path).send().await.unwrap()).await;
+        let (status, told) = read_json(gateway.post_public(&path).send().await.unwrap()).await;
         (status, told["code"].clone())
     };
     let mut refused = None;
@@ -277,16 +277,16 @@ async fn one_link_is_used_by_a_family_and_not_by_a_machine() {
 #[tokio::test]
 async fn a_number_of_yesterday_says_what_became_of_it_and_does_nothing_more() {
     const DAY_MS: i64 = 24 * 3_600_000;
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    let (ann, ben) = (joins(&gateway, "ann").await, joins(&gateway, "ben").await);
-    gateway.lines.submit("hall", at("1", Act::OpenCounter, "open")).await.unwrap();
-    does(&gateway, "call ann", Act::CallNext(CounterId::new("1"))).await;
-    does(&gateway, "finish", finish(CounterId::new("1"))).await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    let (ann, ben) = (join(&gateway, "ann").await, join(&gateway, "ben").await);
+    gateway.engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
+    submit_as_manager(&gateway, "call ann", Act::CallNext(CounterId::new("1"))).await;
+    submit_as_manager(&gateway, "finish", finish(CounterId::new("1"))).await;
 
-    hall.clock.set(crate::support::replica::MORNING + DAY_MS);
-    let cai = joins(&gateway, "cai").await;
-    let late = hall.gateway().await;
+    hall.clock.set(crate::support::replica::MORNING_MS + DAY_MS);
+    let cai = join(&gateway, "cai").await;
+    let late = hall.start_gateway().await;
     for gateway in [&gateway, &late] {
         let (_, told) = get(gateway, &ann).await;
         assert_eq!((&told["state"], &told["over"]), (&json!("done"), &json!(true)));
@@ -296,7 +296,7 @@ async fn a_number_of_yesterday_says_what_became_of_it_and_does_nothing_more() {
         let (status, told) = post(gateway, &format!("{ben}/return"), json!({}), "k").await;
         assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("ticket_ended")));
     }
-    hall.clock.set(crate::support::replica::MORNING + 2 * DAY_MS);
-    joins(&gateway, "dan").await;
+    hall.clock.set(crate::support::replica::MORNING_MS + 2 * DAY_MS);
+    join(&gateway, "dan").await;
     assert_eq!(get(&gateway, &ann).await.0, StatusCode::NOT_FOUND);
 }

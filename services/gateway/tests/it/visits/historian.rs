@@ -1,6 +1,6 @@
 //! Writes the history as the notifier's historian may: whole, twice, or backwards.
 
-use crate::support::door::Hall;
+use crate::support::door::Cluster;
 use futures::StreamExt;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::history::{HistoryEntry, history_entry};
@@ -8,7 +8,7 @@ use paihao_contracts::names::{HISTORY, LEDGER};
 use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
 
 /// What the ledger says of visits, in order.
-pub async fn said(hall: &Hall) -> Vec<(Subject, HistoryEntry)> {
+pub async fn history_entries(hall: &Cluster) -> Vec<(Subject, HistoryEntry)> {
     let head = hall.ledger.head(&LEDGER).await.unwrap();
     let mut entries = hall.ledger.follow(&LEDGER, Position::START).await.unwrap();
     let (mut said, mut reached) = (Vec::new(), Position::START);
@@ -22,8 +22,8 @@ pub async fn said(hall: &Hall) -> Vec<(Subject, HistoryEntry)> {
 }
 
 /// Writes this; returns where the last of it stands.
-pub async fn write(
-    hall: &Hall,
+pub async fn append_history(
+    hall: &Cluster,
     said: impl IntoIterator<Item = (Subject, HistoryEntry)>,
 ) -> Position {
     let mut last = Position::START;

@@ -1,72 +1,72 @@
 //! A small day's figures are those that were reckoned by hand.
 
-use super::historian::{said, write};
-use crate::support::door::{Gateway, Hall, read};
-use crate::support::replica::{at, command, finish, take};
+use super::historian::{history_entries, append_history};
+use crate::support::door::{Gateway, Cluster, read_json};
+use crate::support::replica::{at_counter, command, finish, take_ticket};
 use paihao_domain::{Act, CounterId, CounterTicket, TicketId};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-async fn after(hall: &Hall, gateway: &Gateway, minutes: u64, what: paihao_domain::Command) {
+async fn submit_after(hall: &Cluster, gateway: &Gateway, minutes: u64, what: paihao_domain::Command) {
     hall.clock.advance(Duration::from_secs(minutes * 60));
-    gateway.lines.submit("hall", what).await.unwrap();
+    gateway.engine.submit("hall", what).await.unwrap();
 }
 
-fn served(counter: CounterId) -> CounterTicket {
+fn served_ticket(counter: CounterId) -> CounterTicket {
     CounterTicket { counter, number: None }
 }
 
 /// From 10:00 on: ann waits 2 minutes and is served for 7; ben waits 10 and is served for 20 (and
 /// his end is taken back, and comes again); cai leaves; dan, missed for good, and eva, who is called
 /// from behind the others and is still served at the end; fay waits.
-async fn a_day(hall: &Hall, gateway: &Gateway) {
-    let m = |minutes, what| after(hall, gateway, minutes, what);
-    m(0, at("1", Act::OpenCounter, "1")).await;
-    m(0, take("ann")).await;
-    m(0, take("ben")).await;
-    m(2, at("1", Act::CallNext, "2")).await;
-    m(1, at("1", |c| Act::Start(served(c)), "3")).await;
-    m(2, take("cai")).await;
+async fn run_day(hall: &Cluster, gateway: &Gateway) {
+    let m = |minutes, what| submit_after(hall, gateway, minutes, what);
+    m(0, at_counter("1", Act::OpenCounter, "1")).await;
+    m(0, take_ticket("ann")).await;
+    m(0, take_ticket("ben")).await;
+    m(2, at_counter("1", Act::CallNext, "2")).await;
+    m(1, at_counter("1", |c| Act::Start(served_ticket(c)), "3")).await;
+    m(2, take_ticket("cai")).await;
     m(1, command("leave", Act::Leave { ticket: TicketId(3), reason: Some("走了".into()) })).await;
-    m(4, at("1", finish, "4")).await;
-    m(0, at("1", Act::CallNext, "5")).await;
-    m(0, at("1", |c| Act::Start(served(c)), "6")).await;
-    m(20, at("1", finish, "7")).await;
+    m(4, at_counter("1", finish, "4")).await;
+    m(0, at_counter("1", Act::CallNext, "5")).await;
+    m(0, at_counter("1", |c| Act::Start(served_ticket(c)), "6")).await;
+    m(20, at_counter("1", finish, "7")).await;
     m(0, command("undo", Act::Undo(TicketId(2)))).await;
-    m(0, at("1", finish, "8")).await;
+    m(0, at_counter("1", finish, "8")).await;
     // 10:30.
-    m(30, take("dan")).await;
-    m(0, take("eva")).await;
-    m(0, take("fay")).await;
+    m(30, take_ticket("dan")).await;
+    m(0, take_ticket("eva")).await;
+    m(0, take_ticket("fay")).await;
     let over = Act::CallTicket {
         counter: CounterId::new("1"),
         ticket: TicketId(5),
         reason: Some("老人".into()),
     };
     m(1, command("over", over)).await;
-    m(0, at("2", Act::OpenCounter, "9")).await;
-    m(1, at("2", Act::CallNext, "10")).await;
-    m(1, at("2", |c| Act::Miss(served(c)), "11")).await;
+    m(0, at_counter("2", Act::OpenCounter, "9")).await;
+    m(1, at_counter("2", Act::CallNext, "10")).await;
+    m(1, at_counter("2", |c| Act::Miss(served_ticket(c)), "11")).await;
     m(0, command("dan leaves", Act::Leave { ticket: TicketId(4), reason: Some("过号".into()) }))
         .await;
 }
 
-async fn numbers(gateway: &Gateway, query: &str) -> Value {
-    let (status, numbers) = gateway.json(&format!("/numbers{query}")).await;
+async fn get_statistics(gateway: &Gateway, query: &str) -> Value {
+    let (status, numbers) = gateway.get_json(&format!("/numbers{query}")).await;
     assert_eq!(status, StatusCode::OK, "{numbers}");
     numbers
 }
 
 #[tokio::test]
 async fn a_small_day_adds_up() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    a_day(&hall, &gateway).await;
-    let last = write(&hall, said(&hall).await).await;
-    gateway.lines.history().until(last).await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    run_day(&hall, &gateway).await;
+    let last = append_history(&hall, history_entries(&hall).await).await;
+    gateway.engine.history().until(last).await;
 
-    let day = numbers(&gateway, "?from=2026-11-20").await;
+    let day = get_statistics(&gateway, "?from=2026-11-20").await;
     assert_eq!((&day["zone"], &day["by"]), (&json!("Asia/Shanghai"), &json!("day")));
     assert_eq!(day["rows"].as_array().unwrap().len(), 1);
     let row = &day["rows"][0];
@@ -92,36 +92,36 @@ async fn a_small_day_adds_up() {
         "median_error_minutes": 5.25, "bias_minutes": -5.0});
     assert_eq!(row["estimate"], estimate);
 
-    let hours = numbers(&gateway, "?from=2026-11-20&by=hour&queue=a").await;
+    let hours = get_statistics(&gateway, "?from=2026-11-20&by=hour&queue=a").await;
     let taken: Vec<_> =
         hours["rows"].as_array().unwrap().iter().map(|r| (&r["hour"], &r["taken"])).collect();
     assert_eq!(taken, [(&json!(10), &json!(3)), (&json!(11), &json!(3))]);
-    assert_eq!(numbers(&gateway, "?queue=b").await["rows"], json!([]));
-    assert_eq!(numbers(&gateway, "?from=2026-11-01&to=2026-11-19").await["total"]["taken"], 0);
+    assert_eq!(get_statistics(&gateway, "?queue=b").await["rows"], json!([]));
+    assert_eq!(get_statistics(&gateway, "?from=2026-11-01&to=2026-11-19").await["total"]["taken"], 0);
 }
 
 #[tokio::test]
 async fn what_is_written_twice_and_in_another_order_counts_once_and_as_it_was_last() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    a_day(&hall, &gateway).await;
-    let mut said = said(&hall).await;
-    write(&hall, said.clone()).await;
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    run_day(&hall, &gateway).await;
+    let mut said = history_entries(&hall).await;
+    append_history(&hall, said.clone()).await;
     said.reverse();
-    let last = write(&hall, said).await;
-    gateway.lines.history().until(last).await;
-    let total = &numbers(&gateway, "").await["total"];
+    let last = append_history(&hall, said).await;
+    gateway.engine.history().until(last).await;
+    let total = &get_statistics(&gateway, "").await["total"];
     assert_eq!((&total["taken"], &total["served"]), (&json!(6), &json!(2)), "{total}");
 }
 
 #[tokio::test]
 async fn the_table_has_the_same_figures_and_bad_questions_are_refused() {
-    let hall = Hall::new();
-    let gateway = hall.gateway().await;
-    a_day(&hall, &gateway).await;
-    let last = write(&hall, said(&hall).await).await;
-    gateway.lines.history().until(last).await;
-    let answer = gateway.hall("/numbers.csv").send().await.unwrap();
+    let hall = Cluster::new();
+    let gateway = hall.start_gateway().await;
+    run_day(&hall, &gateway).await;
+    let last = append_history(&hall, history_entries(&hall).await).await;
+    gateway.engine.history().until(last).await;
+    let answer = gateway.get("/numbers.csv").send().await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8");
     let table = answer.text().await.unwrap();
     let lines: Vec<_> = table.trim_start_matches('\u{feff}').lines().collect();
@@ -134,10 +134,10 @@ async fn the_table_has_the_same_figures_and_bad_questions_are_refused() {
     assert!(lines[1].ends_with(",1,0,0,0,0,0,1,1"), "{table}");
     assert_eq!(lines.len(), 2);
     for query in ["?from=yesterday", "?from=2026-11-20&to=2026-11-19", "?by=week", "?who=ann"] {
-        let (status, problem) = gateway.json(&format!("/numbers{query}")).await;
+        let (status, problem) = gateway.get_json(&format!("/numbers{query}")).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{query}");
         assert_eq!(problem["code"], "malformed_request");
     }
-    let stranger = gateway.with_key("/numbers", "nobody's").send().await.unwrap();
-    assert_eq!(read(stranger).await.0, StatusCode::UNAUTHORIZED);
+    let stranger = gateway.get_with_key("/numbers", "nobody's").send().await.unwrap();
+    assert_eq!(read_json(stranger).await.0, StatusCode::UNAUTHORIZED);
 }

@@ -7,7 +7,7 @@ use crate::http::asker::Principal;
 use crate::http::openapi::Routes;
 use crate::http::openapi::answer::WithEtag;
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use axum::extract::{Path, State};
 use paihao_contracts::setup::AccountSetup;
 
@@ -35,16 +35,16 @@ pub(super) fn routes() -> Routes {
 }
 
 /// Refused unless they manage every site, and the configuration has this account.
-fn require_owned_account(door: &Door, asker: &Principal, account: &str) -> Result<(), Problem> {
+fn require_owned_account(door: &AppState, asker: &Principal, account: &str) -> Result<(), Problem> {
     require_owner(asker)?;
-    match door.book.accounts.contains_key(account) {
+    match door.deployment.accounts.contains_key(account) {
         true => Ok(()),
         false => Err(Problem::new(&refusals::UNKNOWN_ACCOUNT)),
     }
 }
 
 async fn read(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(account): Path<String>,
     asker: Principal,
 ) -> Result<WithEtag<AccountSetup>, Problem> {
@@ -56,7 +56,7 @@ async fn read(
 }
 
 async fn put(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(account): Path<String>,
     unread: UnreadRequest,
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {

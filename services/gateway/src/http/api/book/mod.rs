@@ -20,7 +20,7 @@ use crate::http::body;
 use crate::http::openapi::answer::WithEtag;
 use crate::http::openapi::{Access, Operation, Role, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use axum::body::Body;
 use axum::extract::{self, FromRequest, FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -82,7 +82,7 @@ fn delete_operation(id: &'static str, summary: &'static str) -> Operation {
 }
 
 /// Refused unless they manage this site.
-fn require_site_manager(door: &Door, asker: &Principal, site: &str) -> Result<(), Problem> {
+fn require_site_manager(door: &AppState, asker: &Principal, site: &str) -> Result<(), Problem> {
     asker.authorize_site(door, site)?;
     require_manager(asker)
 }
@@ -110,12 +110,12 @@ struct UnreadRequest {
     body: Body,
 }
 
-impl FromRequest<Door> for UnreadRequest {
+impl FromRequest<AppState> for UnreadRequest {
     type Rejection = Problem;
 
     async fn from_request(
         request: extract::Request,
-        door: &Door,
+        door: &AppState,
     ) -> Result<UnreadRequest, Problem> {
         let (mut parts, body) = request.into_parts();
         let asker = Principal::from_request_parts(&mut parts, door).await?;
@@ -174,7 +174,7 @@ impl SettingsRequest {
     /// Writes a document in place of the one that was read, with its new revision.
     async fn write_document(
         &self,
-        door: &Door,
+        door: &AppState,
         documents: &SettingsDocuments,
         id: &str,
         new: DocumentUpdate,

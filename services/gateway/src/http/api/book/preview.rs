@@ -5,7 +5,7 @@ use crate::http::asker::Principal;
 use crate::http::body;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::http::wording;
 use axum::Json;
 use axum::body::Body;
@@ -95,14 +95,14 @@ struct PreviewCardLine {
 }
 
 async fn preview(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
     body: Body,
 ) -> Result<Json<NoticePreview>, Problem> {
     require_site_manager(&door, &asker, &site)?;
     let wanted: PreviewNoticeRequest = body::read_json(body, MAX_BODY_BYTES).await?;
-    let documents = door.setup.now();
+    let documents = door.live_settings.now();
     let now = documents.site(&site).cloned();
     let setup = wanted.setup.or(now).ok_or(&refusals::UNKNOWN_SITE)?;
     let known = documents.accounts.get(&setup.account);

@@ -11,7 +11,7 @@ use crate::http::asker::Principal;
 use crate::http::openapi::answer::WithEtag;
 use crate::http::openapi::{Operation, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemKind};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use axum::Json;
 use axum::extract::{Path, State};
 use paihao_contracts::setup::{CounterSetup, QueueSetup, SiteSetup, Wording};
@@ -125,11 +125,11 @@ struct SiteSetupSummary {
 }
 
 async fn list(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     asker: Principal,
 ) -> Result<Json<Vec<SiteSetupSummary>>, Problem> {
     super::require_manager(&asker)?;
-    let documents = door.setup.now();
+    let documents = door.live_settings.now();
     let sites = documents.sites.iter().filter(|(site, _)| asker.scope().contains(site));
     let listed = sites.filter_map(|(site, document)| {
         let setup = document.setup.as_ref()?;
@@ -141,7 +141,7 @@ async fn list(
 
 /// A site that the asker manages, as it is now.
 async fn managed_site(
-    door: &Door,
+    door: &AppState,
     asker: &Principal,
     site: &str,
 ) -> Result<(Arc<SettingsDocuments>, SiteSetup), Problem> {
@@ -152,7 +152,7 @@ async fn managed_site(
 }
 
 async fn read(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
 ) -> Result<WithEtag<SiteSetup>, Problem> {
@@ -161,11 +161,11 @@ async fn read(
 }
 
 async fn put(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     unread: UnreadRequest,
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
-    match door.lines.settings(&site) {
+    match door.engine.settings(&site) {
         Some(_) => require_site_manager(&door, &unread.asker, &site)?,
         // A site that is not there yet is none that a key could open by its name.
         None => require_owner(&unread.asker)?,
@@ -177,13 +177,13 @@ async fn put(
 }
 
 async fn retire(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     unread: UnreadRequest,
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
     super::require_manager(&unread.asker)?;
     if !unread.asker.scope().contains(&site) {
-        let known = door.lines.settings(&site).map(|_| &refusals::NOT_YOUR_SITE);
+        let known = door.engine.settings(&site).map(|_| &refusals::NOT_YOUR_SITE);
         return Err(Problem::new(known.unwrap_or(&refusals::UNKNOWN_SITE)));
     }
     let request = unread.read().await?;
@@ -214,7 +214,7 @@ struct HoursSetup {
 }
 
 async fn read_hours(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
 ) -> Result<WithEtag<HoursSetup>, Problem> {
@@ -227,7 +227,7 @@ async fn read_hours(
 }
 
 async fn put_hours(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     unread: UnreadRequest,
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
@@ -246,7 +246,7 @@ async fn put_hours(
 
 /// Writes a site with something changed.
 async fn change_site(
-    door: &Door,
+    door: &AppState,
     site: &str,
     request: &SettingsRequest,
     change: impl FnOnce(&mut SiteSetup) -> Result<(), Problem>,
@@ -288,21 +288,21 @@ where
             format!("{SITE_PATH}/{}/{{{}}}", self.path_segment, self.path_parameter),
         );
         let unknown = &[self.unknown];
-        let listing = move |State(door): State<Door>,
+        let listing = move |State(door): State<AppState>,
                             Path(site): Path<String>,
                             asker: Principal| async move {
             let (documents, mut setup) = managed_site(&door, &asker, &site).await?;
             let parts = std::mem::take((self.entries)(&mut setup));
             Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, parts))
         };
-        let reading = move |State(door): State<Door>,
+        let reading = move |State(door): State<AppState>,
                             Path((site, id)): Path<(String, String)>,
                             asker: Principal| async move {
             let (documents, mut setup) = managed_site(&door, &asker, &site).await?;
             let part = (self.entries)(&mut setup).remove(&id).ok_or(self.unknown)?;
             Ok::<_, Problem>(WithEtag(documents.revision(DocumentKind::Site, &site).0, part))
         };
-        let putting = move |State(door): State<Door>,
+        let putting = move |State(door): State<AppState>,
                             Path((site, id)): Path<(String, String)>,
                             unread: UnreadRequest| async move {
             require_site_manager(&door, &unread.asker, &site)?;
@@ -314,7 +314,7 @@ where
             })
             .await
         };
-        let deleting = move |State(door): State<Door>,
+        let deleting = move |State(door): State<AppState>,
                              Path((site, id)): Path<(String, String)>,
                              unread: UnreadRequest| async move {
             require_site_manager(&door, &unread.asker, &site)?;

@@ -9,7 +9,7 @@ use crate::http::openapi::answer::WithEtag;
 use crate::http::openapi::{Routes, endpoint};
 use crate::http::paging;
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -64,13 +64,13 @@ struct ExportSettingsQuery {
 }
 
 async fn export(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     asker: Principal,
     form: Result<Query<ExportSettingsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     require_owner(&asker)?;
     let Query(form) = form.map_err(|error| malformed(error.body_text()))?;
-    let documents = door.setup.now();
+    let documents = door.live_settings.now();
     let book = SettingsFile::from_documents(&documents);
     let tag = [(header::ETAG, format!("\"{}\"", documents.position.0))];
     match form.format.as_deref() {
@@ -93,7 +93,7 @@ struct ImportSettingsResult {
 }
 
 async fn import(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     unread: UnreadRequest,
 ) -> Result<WithEtag<ImportSettingsResult>, Problem> {
     require_owner(&unread.asker)?;
@@ -103,7 +103,7 @@ async fn import(
     let text = std::str::from_utf8(&request.body)
         .map_err(|_| malformed("the file is not UTF-8".to_owned()))?;
     let book = file::parse(text, is_toml).map_err(|error| Problem::invalid_settings(&error))?;
-    let documents = door.setup.now();
+    let documents = door.live_settings.now();
     if request.update.expected_revision.is_some_and(|seen| seen != documents.position.0) {
         return Err(Problem::new(&refusals::REVISION_CHANGED));
     }
@@ -117,11 +117,11 @@ async fn import(
         written = write_all(&door, &book, &request.update, only_tried).await?;
     }
     written.retain(|document: &SettingsUpdateResult| !document.changed.is_empty());
-    Ok(WithEtag(door.setup.now().position.0, ImportSettingsResult { dry_run, written }))
+    Ok(WithEtag(door.live_settings.now().position.0, ImportSettingsResult { dry_run, written }))
 }
 
 async fn write_all(
-    door: &Door,
+    door: &AppState,
     book: &SettingsFile,
     asked: &UpdateRequest,
     dry_run: bool,
@@ -172,7 +172,7 @@ struct SettingsChangePage {
 }
 
 async fn changes(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     asker: Principal,
     wanted: Result<Query<SettingsChangesQuery>, QueryRejection>,
 ) -> Result<Json<SettingsChangePage>, Problem> {
@@ -182,7 +182,7 @@ async fn changes(
         None => require_owner(&asker)?,
     };
     let limit = paging::limit(wanted.limit)?;
-    let documents = door.setup.now();
+    let documents = door.live_settings.now();
     let fitting = documents.changes.iter().rev().filter(|change| {
         let of_site = |site: &String| change.of == DocumentKind::Site && change.id == *site;
         wanted.site.as_ref().is_none_or(of_site)

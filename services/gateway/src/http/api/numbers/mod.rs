@@ -7,7 +7,7 @@ use crate::book::calendar::days_since_1970;
 use crate::http::asker::Principal;
 use crate::http::openapi::{Access, Role, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::projections::history::figures::Statistics;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -77,7 +77,7 @@ struct StatisticsSelection {
 }
 
 async fn show(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
     which: Result<Query<StatisticsQuery>, QueryRejection>,
@@ -86,7 +86,7 @@ async fn show(
 }
 
 async fn show_csv(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(site): Path<String>,
     asker: Principal,
     which: Result<Query<StatisticsQuery>, QueryRejection>,
@@ -102,7 +102,7 @@ async fn show_csv(
 }
 
 async fn load_statistics(
-    door: &Door,
+    door: &AppState,
     site: &str,
     asker: &Principal,
     which: Result<Query<StatisticsQuery>, QueryRejection>,
@@ -116,8 +116,8 @@ async fn load_statistics(
     let meant = parse_query(&which, now.day().0)?;
     let (from, to, by_hour) = (meant.from, meant.to, meant.by_hour);
     // Who ends between the two looks is in both, and counted once.
-    let view = door.lines.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let mut visits = door.lines.history().visits(&book.subject, from, to).await?;
+    let view = door.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let mut visits = door.engine.history().visits(&book.subject, from, to).await?;
     let asked = |queue: &QueueId| meant.queue.as_ref().is_none_or(|only| only == queue);
     visits.retain(|_, visit| asked(&visit.queue));
     let zone = book.calendar.zone();
@@ -129,7 +129,7 @@ async fn load_statistics(
             figures.add_ongoing(ticket, day.0, by_hour, zone);
         }
     }
-    let messages = door.fates.count_by_stage(site, from, to);
+    let messages = door.delivery_status.count_by_stage(site, from, to);
     Ok(StatisticsView::from_figures(&book, (from, to, by_hour), &figures, messages))
 }
 

@@ -15,7 +15,7 @@ use crate::http::body;
 use crate::http::holders;
 use crate::http::openapi::{Access, Operation, Role, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 pub(in crate::http::api) use tickets::ticket_by_number;
 
 use answer::{StaffActionResult, action_result};
@@ -51,7 +51,7 @@ const STAFF_AND_MANAGERS: Access = Access::Site(&[Role::Staff, Role::Manager]);
 
 /// A handler of what is done with something of a site: a counter, a ticket, a queue.
 trait ActionHandler:
-    Fn(State<Door>, Path<(String, String)>, Uri, HeaderMap, Body) -> ActionFuture
+    Fn(State<AppState>, Path<(String, String)>, Uri, HeaderMap, Body) -> ActionFuture
     + Clone
     + Send
     + Sync
@@ -60,7 +60,7 @@ trait ActionHandler:
 }
 
 impl<F> ActionHandler for F where
-    F: Fn(State<Door>, Path<(String, String)>, Uri, HeaderMap, Body) -> ActionFuture
+    F: Fn(State<AppState>, Path<(String, String)>, Uri, HeaderMap, Body) -> ActionFuture
         + Clone
         + Send
         + Sync
@@ -75,7 +75,7 @@ type ActionFuture = BoxFuture<'static, Result<Json<StaffActionResult>, Problem>>
 fn action_handler(
     act: impl Fn(&StaffRequest<'_>, &str) -> Result<Act, Problem> + Clone + Send + Sync + 'static,
 ) -> impl ActionHandler {
-    move |State(door): State<Door>,
+    move |State(door): State<AppState>,
           Path((site, name)): Path<(String, String)>,
           uri: Uri,
           headers: HeaderMap,
@@ -86,7 +86,7 @@ fn action_handler(
             let act = match act(&asked, &name) {
                 // Another replica may have given the number out a moment ago.
                 Err(problem) if problem.kind().code == refusals::UNKNOWN_TICKET.code => {
-                    door.lines.latest_snapshot(&site).await?;
+                    door.engine.latest_snapshot(&site).await?;
                     act(&asked, &name)?
                 }
                 act => act?,
@@ -105,7 +105,7 @@ struct EmptyRequest {}
 
 /// A request of somebody to whom the site is open, read and not yet understood.
 struct StaffRequest<'a> {
-    door: &'a Door,
+    door: &'a AppState,
     site: &'a str,
     asker: Principal,
     headers: &'a HeaderMap,
@@ -115,7 +115,7 @@ struct StaffRequest<'a> {
 
 impl<'a> StaffRequest<'a> {
     async fn read(
-        door: &'a Door,
+        door: &'a AppState,
         site: &'a str,
         headers: &'a HeaderMap,
         uri: &'a Uri,
@@ -137,7 +137,7 @@ impl<'a> StaffRequest<'a> {
         let id = command_id(self.headers, &self.asker, self.site)?;
         let fingerprint = fingerprint(self.uri, &self.body);
         let command = Command { id, fingerprint, actor: self.asker.actor.clone(), act };
-        let answered = self.door.lines.submit(self.site, command).await?;
+        let answered = self.door.engine.submit(self.site, command).await?;
         let (site, staff, outcome) = (self.site, &*self.asker.name, answered.outcome.name());
         tracing::info!(site, staff, command = ?id, outcome, "staff");
         let link = holders::ticket_path(self.door, self.site, &answered.outcome);

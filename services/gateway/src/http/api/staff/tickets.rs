@@ -3,7 +3,7 @@
 use super::{ActionHandler, EmptyRequest, STAFF_AND_MANAGERS, action_handler, action_operation};
 use crate::http::openapi::{ANY_SITE_ROLE, Access, Operation, Routes};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use paihao_chassis::entropy;
 use paihao_domain::{Act, Mark, QueueId, TicketId, TicketKey};
 use schemars::JsonSchema;
@@ -267,11 +267,11 @@ fn ticket_action<Wanted: DeserializeOwned + 'static>(
 
 /// The ticket of a number.
 pub(in crate::http::api) fn ticket_by_number(
-    door: &Door,
+    door: &AppState,
     site: &str,
     number: &str,
 ) -> Result<TicketId, Problem> {
-    let view = door.lines.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let view = door.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
     let ticket = view.site.tickets().find(|ticket| ticket.number.to_string() == number);
     Ok(ticket.ok_or(&refusals::UNKNOWN_TICKET)?.id)
 }

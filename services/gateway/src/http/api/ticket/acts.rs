@@ -6,7 +6,7 @@ use crate::http::body;
 use crate::http::holders::{HeldTicket, parse};
 use crate::http::openapi::{Operation, PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -141,7 +141,7 @@ fn leave(held: &HeldTicket, HolderEmptyRequest {}: HolderEmptyRequest) -> Result
 
 /// Hears the holder out, has it decided, and answers how the ticket stands then.
 async fn submit_action<Wanted: DeserializeOwned>(
-    door: Door,
+    door: AppState,
     (site, id): (String, String),
     name: &'static str,
     headers: HeaderMap,
@@ -150,7 +150,7 @@ async fn submit_action<Wanted: DeserializeOwned>(
 ) -> Result<UncachedTicket, Problem> {
     let asked = parse(&site, &id)?;
     let held = asked.resolve(&door)?;
-    door.turns.admit_action(&site, &id, door.clock.now_ms())?;
+    door.link_limiter.admit_action(&site, &id, door.clock.now_ms())?;
     let body = body::read(body, MAX_BODY_BYTES).await?;
     let wanted = body::parse_object(&body)?;
     if held.ended {
@@ -162,7 +162,7 @@ async fn submit_action<Wanted: DeserializeOwned>(
         actor: Actor::Holder(held.ticket),
         act: act(&held, wanted)?,
     };
-    let (wish, answered) = (command.id, door.lines.submit(&site, command).await?);
+    let (wish, answered) = (command.id, door.engine.submit(&site, command).await?);
     let (ticket, outcome) = (held.ticket.0, answered.outcome.name());
     tracing::info!(site, ticket, command = ?wish, outcome, "holder");
     current_ticket(&door, &asked)

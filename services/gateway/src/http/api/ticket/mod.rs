@@ -11,7 +11,7 @@ use crate::http::live;
 use crate::http::openapi::answer::{ApiResponse, ResponseSpec};
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::lines::SiteSnapshot;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -68,30 +68,30 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn show(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path((site, id)): Path<(String, String)>,
 ) -> Result<UncachedTicket, Problem> {
     current_ticket(&door, &parse(&site, &id)?)
 }
 
 /// The ticket as it stands, and when that was.
-fn current_ticket(door: &Door, asked: &SiteTicketLink) -> Result<UncachedTicket, Problem> {
+fn current_ticket(door: &AppState, asked: &SiteTicketLink) -> Result<UncachedTicket, Problem> {
     let held = asked.resolve(door)?;
     Ok(UncachedTicket(held_ticket_view(door, &held).with_now(door.clock.now_ms())))
 }
 
 async fn stream_events(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path((site, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let asked = parse(&site, &id)?;
     asked.resolve(&door)?;
-    let views = door.lines.watch(&site).ok_or(&crate::http::refusals::UNKNOWN_LINK)?;
-    let place = door.turns.acquire_stream(&site, &id)?;
+    let views = door.engine.watch(&site).ok_or(&crate::http::refusals::UNKNOWN_LINK)?;
+    let place = door.link_limiter.acquire_stream(&site, &id)?;
     let stop = door.stop.clone();
     let story = TicketStream {
         views,
-        delivery_changes: door.fates.watch(&site),
+        delivery_changes: door.delivery_status.watch(&site),
         door,
         link: asked,
         last_sent: None,
@@ -107,7 +107,7 @@ async fn stream_events(
 struct TicketStream {
     views: watch::Receiver<SiteSnapshot>,
     delivery_changes: watch::Receiver<()>,
-    door: Door,
+    door: AppState,
     link: SiteTicketLink,
     last_sent: Option<HeldTicketView>,
 }

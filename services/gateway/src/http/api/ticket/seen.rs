@@ -2,7 +2,7 @@
 
 use crate::book::SiteSettings;
 use crate::http::holders::HeldTicket;
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::projections::fates::DeliveryStatus;
 use paihao_domain::{
     CloseReason, CounterId, HoldKind, PositionChangeCause, QueueRules, QueueState, Ticket,
@@ -101,7 +101,7 @@ struct HolderNoticeView {
 }
 
 /// The ticket, without the moment at which it was looked at.
-pub(super) fn held_ticket_view(door: &Door, held: &HeldTicket) -> HeldTicketView {
+pub(super) fn held_ticket_view(door: &AppState, held: &HeldTicket) -> HeldTicketView {
     let (ticket, site, book) = (held.ticket(), &held.site, &*held.settings);
     let usual = QueueRules::new("", "");
     let rules = book.rules.queues.get(&ticket.queue);
@@ -130,7 +130,7 @@ pub(super) fn held_ticket_view(door: &Door, held: &HeldTicket) -> HeldTicketView
         site.position_changes_of(ticket).into_iter().filter_map(position_change_view).collect();
     moves.drain(..moves.len().saturating_sub(MAX_HISTORY_ITEMS));
     let day = site.day().map_or(0, |day| day.0);
-    let mut notices = door.fates.for_ticket(&book.facts.id, day, ticket.id);
+    let mut notices = door.delivery_status.for_ticket(&book.facts.id, day, ticket.id);
     notices.drain(..notices.len().saturating_sub(MAX_HISTORY_ITEMS));
     HeldTicketView {
         site: book.facts.id.to_string(),

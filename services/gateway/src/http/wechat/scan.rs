@@ -51,7 +51,7 @@ impl PushHandler<'_> {
         let (site, queue, session) = match Scene::parse(scene).ok_or_else(dead)? {
             Scene::Queue { site, queue } => (site, queue, None),
             Scene::Session(scene) => {
-                let found = timeout_at(self.deadline, self.door.sessions.by_scene(&scene)).await;
+                let found = timeout_at(self.deadline, self.door.scan_sessions.by_scene(&scene)).await;
                 match found {
                     Ok(Ok((uuid, session))) => {
                         let (site, queue) = match session.purpose.clone() {
@@ -73,7 +73,7 @@ impl PushHandler<'_> {
             }
         };
         // A code speaks for the sites of its own account only.
-        let book = self.door.lines.settings(&site);
+        let book = self.door.engine.settings(&site);
         let book =
             book.filter(|book| &*book.facts.account == self.account_name).ok_or_else(dead)?;
         Ok(ScanIntent::Ticket(TicketIntent { book, queue, session }))
@@ -94,7 +94,7 @@ impl PushHandler<'_> {
             Ok(answered) => {
                 if let Some((uuid, session)) = session {
                     let remembered =
-                        self.door.sessions.store_progress(uuid, session, &answered.outcome);
+                        self.door.scan_sessions.store_progress(uuid, session, &answered.outcome);
                     // The number is durable; its browser hears of it from the ledger all the same.
                     let _ = timeout_at(self.deadline, remembered).await;
                 }
@@ -131,7 +131,7 @@ impl PushHandler<'_> {
     ) -> Result<crate::lines::CommandOutcome, SubmitError> {
         let actor = Actor::Customer(person);
         let command = Command { id: self.command_id(), fingerprint: 0, actor, act };
-        let decided = self.door.lines.submit(site, command);
+        let decided = self.door.engine.submit(site, command);
         timeout_at(self.deadline, decided).await.unwrap_or(Err(SubmitError::Unavailable))
     }
 }

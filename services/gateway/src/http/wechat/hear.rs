@@ -5,7 +5,7 @@
 
 use crate::book::AccountReplies;
 use crate::http::refusals::Problem;
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use paihao_contracts::setup::Action;
 use paihao_domain::{CommandId, Person};
 use paihao_wechat::callback::{AuthorizationChange, Event, Message, MessageKind};
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 /// A push that is WeChat's, and all that is needed to answer it.
 pub(super) struct PushHandler<'a> {
-    pub(super) door: &'a Door,
+    pub(super) door: &'a AppState,
     /// The account's name.
     pub(super) account_name: &'a str,
     pub(super) account: Arc<AccountReplies>,

@@ -1,7 +1,7 @@
 //! Where a request comes from: the address of a browser, and in a few words what it is.
 
 use crate::http::refusals::Problem;
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -65,10 +65,10 @@ impl IpRange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientIp(pub(crate) IpAddr);
 
-impl FromRequestParts<Door> for ClientIp {
+impl FromRequestParts<AppState> for ClientIp {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<ClientIp, Problem> {
+    async fn from_request_parts(parts: &mut Parts, door: &AppState) -> Result<ClientIp, Problem> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
         Ok(ClientIp(client_address(peer, &parts.headers, &door.settings.trusted_proxies)))

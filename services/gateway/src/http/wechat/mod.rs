@@ -15,7 +15,7 @@ use crate::book::AccountSettings;
 use crate::http::body;
 use crate::http::openapi::{Access, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header;
@@ -85,7 +85,7 @@ struct WeChatCallbackQuery {
 /// `GET /wechat/{account}`: WeChat asks whether this server knows the token. In every mode it signs
 /// this in the same way.
 async fn verify(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(account): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
@@ -98,7 +98,7 @@ async fn verify(
 
 /// `POST /wechat/{account}`: WeChat tells what a person did.
 async fn receive(
-    State(door): State<Door>,
+    State(door): State<AppState>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     body: Body,
@@ -130,11 +130,11 @@ async fn receive(
 
 /// The account and the query, if the query is signed with the account's token, and recently.
 fn authenticate<'a>(
-    door: &'a Door,
+    door: &'a AppState,
     name: &str,
     query: Option<String>,
 ) -> Result<(&'a AccountSettings, CallbackQuery), Problem> {
-    let account = door.book.accounts.get(name).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let account = door.deployment.accounts.get(name).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     let query = CallbackQuery::parse(query.as_deref().unwrap_or_default()).map_err(|error| {
         Problem::new(&refusals::BAD_CALLBACK_QUERY).with_detail(error.to_string())
     })?;

@@ -5,7 +5,7 @@ use super::SiteSettings;
 use super::documents::{DocumentKind, SettingsDocuments, ValueDifference, differences, to_json};
 use super::setup;
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::book::{IdempotencyRecord, SettingsEntry, SettingsEvent};
 use paihao_contracts::names::SETTINGS;
@@ -57,7 +57,7 @@ pub(crate) struct SettingsUpdateResult {
     pub(crate) changed: Vec<ValueDifference>,
 }
 
-impl Door {
+impl AppState {
     /// The book with everything in it that stands in the ledger about this document.
     pub(crate) async fn latest_documents(
         &self,
@@ -69,8 +69,8 @@ impl Door {
         let last = self.ledger.last(&SETTINGS, &subject).await;
         let last = last.map_err(|_| Problem::new(&refusals::LEDGER_UNAVAILABLE))?;
         let last = last.map_or(Position::START, |recorded| recorded.position);
-        self.setup.until(last, CATCH_UP_TIMEOUT).await;
-        let documents = self.setup.now();
+        self.live_settings.until(last, CATCH_UP_TIMEOUT).await;
+        let documents = self.live_settings.now();
         match documents.position >= last || documents.revision(of, id) >= last {
             true if documents.is_unreadable(of, id) => Err(Problem::new(&refusals::NEWER_LEDGER)),
             true => Ok(documents),
@@ -164,7 +164,7 @@ impl Door {
             AppendError::Unavailable(_) => Problem::new(&refusals::LEDGER_UNAVAILABLE),
         })?;
         tracing::info!(of = ?of, id, by = asked.author, changed = changed.len(), "the book was changed");
-        self.setup.until(position, CATCH_UP_TIMEOUT).await;
+        self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
         Ok(written(position))
     }
 
@@ -179,8 +179,8 @@ impl Door {
         let site = match new {
             DocumentUpdate::Account(account) => {
                 let at = format!("accounts.{id}");
-                let known = self.book.accounts.keys();
-                if !self.book.accounts.contains_key(id) {
+                let known = self.deployment.accounts.keys();
+                if !self.deployment.accounts.contains_key(id) {
                     setup::refuse_unknown(&at, "account", id, known, &mut problems);
                 }
                 paihao_notice_text::check::account(&at, account, &mut problems);
@@ -195,7 +195,7 @@ impl Door {
                     let what = "a site keeps its account";
                     problems.add(&format!("{at}.account"), what, advice);
                 }
-                setup::validate_site(&at, id, site, self.book.accounts.keys(), &mut problems)
+                setup::validate_site(&at, id, site, self.deployment.accounts.keys(), &mut problems)
             }
             DocumentUpdate::Site(None) => None,
         };
@@ -210,7 +210,7 @@ impl Door {
     /// replica that knows nothing of the change yet stays where they are until the day ends, and can
     /// be transferred.
     fn check_not_in_use(&self, id: &str, new: Option<&SiteSettings>) -> Result<(), Problem> {
-        let Some(view) = self.lines.snapshot(id) else { return Ok(()) };
+        let Some(view) = self.engine.snapshot(id) else { return Ok(()) };
         let stays =
             |ticket: &&Ticket| new.is_some_and(|new| new.rules.queues.contains_key(&ticket.queue));
         let mut lost = view.site.tickets().filter(|ticket| ticket.is_live() && !stays(ticket));
@@ -218,7 +218,7 @@ impl Door {
             let detail = format!("{} is in the queue {}", ticket.number, ticket.queue.as_str());
             return Err(Problem::new(&refusals::IN_USE).with_detail(detail));
         }
-        let Some(old) = self.lines.settings(id) else { return Ok(()) };
+        let Some(old) = self.engine.settings(id) else { return Ok(()) };
         let gone = old.rules.counters.keys().filter(|counter| {
             let stays = new.is_some_and(|new| new.rules.counters.contains_key(counter));
             !stays && view.site.counter(counter).state != CounterState::Offline

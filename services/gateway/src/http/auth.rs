@@ -7,7 +7,7 @@
 use crate::book::{SiteSettings, StaffKey};
 use crate::http::cookies;
 use crate::http::refusals::{self, Problem};
-use crate::http::state::Door;
+use crate::http::state::AppState;
 use crate::identity::roster::{Roster, member_actor, program_actor};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -76,10 +76,10 @@ impl SiteScope {
     }
 }
 
-impl FromRequestParts<Door> for Principal {
+impl FromRequestParts<AppState> for Principal {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Principal, Problem> {
+    async fn from_request_parts(parts: &mut Parts, door: &AppState) -> Result<Principal, Problem> {
         Principal::authenticate(door, &parts.headers, &parts.method).await
     }
 }
@@ -87,7 +87,7 @@ impl FromRequestParts<Door> for Principal {
 impl Principal {
     /// Who sent this request.
     pub(crate) async fn authenticate(
-        door: &Door,
+        door: &AppState,
         headers: &HeaderMap,
         method: &Method,
     ) -> Result<Principal, Problem> {
@@ -101,8 +101,8 @@ impl Principal {
         if !method.is_safe() {
             require_same_origin(headers, settings.public_url.as_deref())?;
         }
-        let roster = door.staff.loaded().await?;
-        let found = door.logins.find(&roster, cookie).await?;
+        let roster = door.roster.loaded().await?;
+        let found = door.browser_sessions.find(&roster, cookie).await?;
         let (id, session) = found.ok_or(&refusals::UNAUTHORISED)?;
         let known =
             holder_principal(door, &roster, &session.holder).ok_or(&refusals::UNAUTHORISED)?;
@@ -111,7 +111,7 @@ impl Principal {
 
     /// As whom the holder of a session stands now, if they still do.
     pub(crate) fn from_holder(
-        door: &Door,
+        door: &AppState,
         roster: &Roster,
         holder: &SessionHolder,
     ) -> Option<Principal> {
@@ -126,10 +126,10 @@ impl Principal {
     /// The book of a site, if it is open to them.
     pub(crate) fn authorize_site(
         &self,
-        door: &Door,
+        door: &AppState,
         site: &str,
     ) -> Result<Arc<SiteSettings>, Problem> {
-        let book = door.lines.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+        let book = door.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
         match self.scope.contains(site) {
             true => Ok(book),
             false => Err(Problem::new(&refusals::NOT_YOUR_SITE)),
@@ -160,8 +160,8 @@ impl Principal {
 
     /// Ends when the session or the key is over that somebody came with, or when they may do other
     /// things than then. What is told for long is told until then.
-    pub(crate) async fn until_revoked(self, door: Door) {
-        let (mut staff, mut logins) = (door.staff.changes(), door.logins.changes());
+    pub(crate) async fn until_revoked(self, door: AppState) {
+        let (mut staff, mut logins) = (door.roster.changes(), door.browser_sessions.changes());
         while self.is_still_valid(&door) {
             tokio::select! {
                 changed = staff.changed() => if changed.is_err() { return },
@@ -173,14 +173,14 @@ impl Principal {
     }
 
     /// Whether they stand now as they stood when they asked.
-    fn is_still_valid(&self, door: &Door) -> bool {
-        let roster = door.staff.now();
+    fn is_still_valid(&self, door: &AppState) -> bool {
+        let roster = door.roster.now();
         let now = match &self.session {
-            Some(session) if !door.logins.is_active(&session.id) => None,
+            Some(session) if !door.browser_sessions.is_active(&session.id) => None,
             Some(session) => holder_principal(door, &roster, &session.holder),
             None => {
                 let made = roster.keys().find(|key| *key.id == *self.name).map(program_principal);
-                let configured = door.book.staff_keys.iter().find(|key| *key.name == *self.name);
+                let configured = door.deployment.staff_keys.iter().find(|key| *key.name == *self.name);
                 made.or_else(|| configured.map(configured_key_principal))
             }
         };
@@ -189,9 +189,9 @@ impl Principal {
 }
 
 /// Whoever holds this key.
-async fn authenticate_bearer(door: &Door, given: &str) -> Result<Principal, Problem> {
+async fn authenticate_bearer(door: &AppState, given: &str) -> Result<Principal, Problem> {
     // Every key is compared, so that the time taken says nothing about which one was right.
-    let keys = door.book.staff_keys.iter();
+    let keys = door.deployment.staff_keys.iter();
     let configured =
         keys.fold(None, |found, key| if key.matches(given) { Some(key) } else { found });
     if let Some(key) = configured {
@@ -201,7 +201,7 @@ async fn authenticate_bearer(door: &Door, given: &str) -> Result<Principal, Prob
     if !given.starts_with(PROGRAM_KEY_PREFIX) {
         return Err(Problem::new(&refusals::UNAUTHORISED));
     }
-    let roster = door.staff.loaded().await?;
+    let roster = door.roster.loaded().await?;
     let key = roster.find_key(given).ok_or(&refusals::UNAUTHORISED)?;
     Ok(program_principal(key))
 }
@@ -228,7 +228,7 @@ fn configured_key_principal(key: &StaffKey) -> Principal {
 }
 
 /// As whom the holder of a session stands now, if they still do.
-fn holder_principal(door: &Door, roster: &Roster, holder: &SessionHolder) -> Option<Principal> {
+fn holder_principal(door: &AppState, roster: &Roster, holder: &SessionHolder) -> Option<Principal> {
     match holder {
         SessionHolder::Member { id } => {
             let member = roster.member(id)?;
@@ -237,7 +237,7 @@ fn holder_principal(door: &Door, roster: &Roster, holder: &SessionHolder) -> Opt
             Some(Principal { name, actor, scope: opens, session: None })
         }
         SessionHolder::Key { name, print } => {
-            let key = door.book.staff_keys.iter().find(|key| key.name == *name)?;
+            let key = door.deployment.staff_keys.iter().find(|key| key.name == *name)?;
             let same = key.fingerprint() == *print;
             same.then(|| configured_key_principal(key))
         }
