@@ -4,7 +4,7 @@ use architecture::graph::Graph;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use architecture::files::repository_root;
 
@@ -25,7 +25,8 @@ pub(crate) fn list_files(below: &str, endings: &[&str]) -> Vec<String> {
 /// The module graph of a package, by its path from the root; read once for all tests.
 pub(crate) fn graph(package: &str) -> Arc<Graph> {
     static GRAPHS: Mutex<BTreeMap<String, Arc<Graph>>> = Mutex::new(BTreeMap::new());
-    let mut graphs = GRAPHS.lock().unwrap();
+    // A package that cannot be read fails its own test alone.
+    let mut graphs = GRAPHS.lock().unwrap_or_else(PoisonError::into_inner);
     let read = || Arc::new(Graph::read(&repository_root().join(package)));
     graphs.entry(package.to_owned()).or_insert_with(read).clone()
 }
