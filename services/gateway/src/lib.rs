@@ -8,9 +8,9 @@
 //! [`identity`] is who works here and how they log in; [`projections`] are read models folded from
 //! logs; [`handle_scan`] covers QR codes and the sessions that wait for a scan; [`http`] is the edge.
 
-pub mod book;
-pub mod lines;
-mod stored;
+mod codec;
+pub mod engine;
+pub mod settings;
 
 pub mod identity;
 pub mod projections;
@@ -19,34 +19,34 @@ pub mod scan;
 pub mod http;
 mod pages;
 
-use book::DeploymentSettings;
-use book::running::LiveSettings;
-use http::api::book::TemplateCache;
+use engine::Engine;
+use engine::as_of::PointInTimeReader;
+use http::api::settings::TemplateCache;
 use http::api::ticket::LinkLimiter;
-use http::framing::Origin;
-use http::limits::RateLimiter;
-use http::screens::BoardCache;
+use http::board_cache::BoardCache;
+use http::csp::Origin;
+use http::rate_limit::RateLimiter;
 use http::state::{AppState, AppStateInner};
-use http::{callers, limits};
+use http::{client_ip, rate_limit};
+use identity::browser_sessions::{BrowserSessions, SessionLifetime};
 use identity::login;
 use identity::login::settings::LoginSettings;
-use identity::register::RosterLog;
-use identity::sessions::{BrowserSessions, SessionLifetime};
-use lines::Engine;
-use lines::past::PointInTimeReader;
+use identity::roster_log::RosterLog;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_ledger::Ledger;
 use paihao_wechat::AccountClient;
-use projections::fates::DeliveryStatusProjection;
+use projections::dead_letters::DeadLetterProjection;
+use projections::delivery_status::DeliveryStatusProjection;
 use projections::feed::Feed;
-use projections::letters::DeadLetterProjection;
 use scan::codes::CodeSource;
-use scan::codes::cost::QrUsageReader;
-use scan::codes::doors::PermanentCodes;
+use scan::codes::permanent::PermanentCodes;
 use scan::codes::pool::{PoolSettings, Pools};
+use scan::codes::usage::QrUsageReader;
 use scan::sessions::ScanSessions;
+use settings::DeploymentSettings;
+use settings::live::LiveSettings;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -73,9 +73,9 @@ pub struct Settings {
     /// How people log in.
     pub login: LoginSettings,
     /// Proxies that are believed where a request comes from.
-    pub trusted_proxies: Vec<callers::IpRange>,
+    pub trusted_proxies: Vec<client_ip::IpRange>,
     /// How much one address may ask of what anybody may ask for.
-    pub limits: limits::RateLimitSettings,
+    pub limits: rate_limit::RateLimitSettings,
 }
 
 /// What a gateway stands on.
@@ -147,7 +147,7 @@ pub fn start(
     let fates = DeliveryStatusProjection::start(ledger.clone(), clock.clone(), tasks);
     let letters = DeadLetterProjection::start(ledger.clone(), tasks);
     let planned = fates.clone();
-    let observer: lines::DecisionObserver = Arc::new(move |book, decision| {
+    let observer: engine::DecisionObserver = Arc::new(move |book, decision| {
         told.observe(decision);
         planned.observe(book, decision);
     });

@@ -3,11 +3,11 @@
 mod assets;
 mod poster;
 
-use crate::http::framing::with_frame_ancestors;
-use crate::http::holders::parse;
+use crate::http::csp::with_frame_ancestors;
 use crate::http::openapi::Routes;
 use crate::http::refusals::Problem;
 use crate::http::state::AppState;
+use crate::http::ticket_link::parse;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
@@ -107,7 +107,10 @@ async fn board(door: State<AppState>, site: Path<String>) -> Response {
 }
 
 /// `GET /t/{site}/{id}`: the page of one ticket. A link that opens nothing is a 404 as well.
-async fn ticket(State(door): State<AppState>, Path((site, id)): Path<(String, String)>) -> Response {
+async fn ticket(
+    State(door): State<AppState>,
+    Path((site, id)): Path<(String, String)>,
+) -> Response {
     let status = match parse(&site, &id).and_then(|asked| asked.resolve(&door)) {
         Ok(_) => StatusCode::OK,
         Err(_) => StatusCode::NOT_FOUND,

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use paihao_cache::{Cache, Unavailable};
-use paihao_contracts::allowance::{SendWindow, SendWindowKind};
-use paihao_contracts::names;
+use paihao_contracts::send_window::{SendWindow, SendWindowKind};
+use paihao_contracts::streams;
 use std::time::Duration;
 
 /// An open window, and what stood of it in the cache.
@@ -21,7 +21,7 @@ pub(crate) async fn open(
     now: i64,
 ) -> Result<Option<Open>, Unavailable> {
     for window in SendWindowKind::ALL {
-        let at = names::send_window_key(account, person, window.name());
+        let at = streams::send_window_key(account, person, window.name());
         let Some(stored) = cache.get(&at).await? else { continue };
         let read = serde_json::from_slice::<SendWindow>(&stored).ok();
         if let Some(allowance) = read.filter(|known| known.left > 0 && known.until > now) {
@@ -48,7 +48,7 @@ pub(crate) async fn shut(
     person: &str,
 ) -> Result<(), Unavailable> {
     for window in SendWindowKind::ALL {
-        cache.remove(&names::send_window_key(account, person, window.name())).await?;
+        cache.remove(&streams::send_window_key(account, person, window.name())).await?;
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
-use paihao_contracts::names;
 use paihao_contracts::notice::{Channel, ChannelAttempt};
 use paihao_contracts::outcome::AttemptAnnounced;
+use paihao_contracts::streams;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub enum Asked {
 
 /// The claim on a notice, if there has been an attempt.
 pub async fn known(cache: &dyn Cache, key: &str) -> Result<Option<Claim>, Unavailable> {
-    let stored = cache.get(&names::attempt_lease_key(key)).await?;
+    let stored = cache.get(&streams::attempt_lease_key(key)).await?;
     Ok(stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
@@ -153,8 +153,8 @@ async fn swap(
     next: &Claim,
 ) -> Result<CasOutcome, Unavailable> {
     let expected = known.map(bytes);
-    let key = names::attempt_lease_key(key);
-    cache.compare_and_set(&key, expected.as_deref(), bytes(next), names::ATTEMPT_LEASE_TTL).await
+    let key = streams::attempt_lease_key(key);
+    cache.compare_and_set(&key, expected.as_deref(), bytes(next), streams::ATTEMPT_LEASE_TTL).await
 }
 
 fn bytes(claim: &Claim) -> Bytes {

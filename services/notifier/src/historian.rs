@@ -4,8 +4,8 @@
 use crate::drain::drain;
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
-use paihao_contracts::history::history_entry;
-use paihao_contracts::names::{HISTORY, LEDGER, VISIT_WRITER};
+use paihao_contracts::streams::{HISTORY, LEDGER, VISIT_WRITER};
+use paihao_contracts::visit::history_entry;
 use paihao_ledger::{AppendError, Delivery, Entry, Expect, Ledger};
 use std::sync::Arc;
 use std::time::Duration;

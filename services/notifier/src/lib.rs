@@ -57,7 +57,7 @@ use channels::AccountPolicies;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
-use paihao_contracts::setup::Wording;
+use paihao_contracts::settings::Wording;
 use paihao_ledger::Ledger;
 use paihao_wechat::AccountClient;
 use std::collections::BTreeMap;

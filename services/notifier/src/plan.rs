@@ -1,8 +1,8 @@
 //! What a commit means for people's phones: a pure function from commit to notices.
 
 use paihao_contracts::commit::{Commit, Event, NotificationKind, NotificationTrigger};
-use paihao_contracts::link::TicketLink;
 use paihao_contracts::notice::{Notice, NoticeContent};
+use paihao_contracts::ticket_link::TicketLink;
 
 /// The notices of a commit, each with a key that is the same whoever plans it and however often.
 pub fn plan(commit: &Commit) -> Vec<Notice> {
@@ -70,7 +70,7 @@ fn notice(commit: &Commit, milestone: &NotificationTrigger) -> Option<Notice> {
 mod tests {
     use super::*;
     use paihao_contracts::commit::{Decision, Number, Outcome, QuotedWait, SiteFacts};
-    use paihao_contracts::link::TicketKey;
+    use paihao_contracts::ticket_link::TicketKey;
 
     fn commit(events: Vec<Event>) -> Commit {
         let decision = Decision {

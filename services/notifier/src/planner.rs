@@ -7,7 +7,7 @@ use crate::thread;
 use paihao_cache::Cache;
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
-use paihao_contracts::names::{LEDGER, NOTICES, PLANNER};
+use paihao_contracts::streams::{LEDGER, NOTICES, PLANNER};
 use paihao_ledger::{Delivery, Entry, Ledger};
 use std::sync::Arc;
 use std::time::Duration;

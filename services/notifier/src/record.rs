@@ -1,8 +1,8 @@
 //! What the log of outcomes says of a notice, and what is added to it.
 
-use paihao_contracts::names::OUTCOMES;
 use paihao_contracts::notice::NoticeOutcome;
 use paihao_contracts::outcome::{AttemptAnnounced, NoticeReceipt, OutcomeRecord};
+use paihao_contracts::streams::OUTCOMES;
 use paihao_ledger::{AppendError, Entry, Expect, Ledger, Position, Subject, Unavailable};
 use sha2::{Digest, Sha256};
 

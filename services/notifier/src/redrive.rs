@@ -13,9 +13,9 @@ use paihao_chassis::backoff::Backoff;
 use paihao_contracts::dead_letter::{
     DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
 };
-use paihao_contracts::names::{DEAD_LETTERS, NOTICES, OUTCOMES, REDRIVER, WEBHOOKS};
 use paihao_contracts::notice::{DeliveryOutcome, Notice};
 use paihao_contracts::outcome::OutcomeRecord;
+use paihao_contracts::streams::{DEAD_LETTERS, NOTICES, OUTCOMES, REDRIVER, WEBHOOKS};
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Delivery, Entry, Followed, Ledger, Position, Recorded, Unavailable};

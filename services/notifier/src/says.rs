@@ -6,12 +6,12 @@ use crate::channels::{AccountPolicies, NoticePolicy};
 use futures::StreamExt;
 use paihao_chassis::Tasks;
 use paihao_chassis::backoff::Backoff;
-use paihao_contracts::book::{SettingsEntry, SettingsEvent};
-use paihao_contracts::names::SETTINGS;
 use paihao_contracts::notice::Notice;
-use paihao_contracts::setup::Wording;
+use paihao_contracts::settings::Wording;
+use paihao_contracts::settings_log::{SettingsEntry, SettingsEvent};
+use paihao_contracts::streams::SETTINGS;
 use paihao_ledger::{Followed, Ledger, Position};
-use paihao_notice_text::{manner, render, sample};
+use paihao_notice_text::{policy, render, sample};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl Words {
             SettingsEvent::AccountSet { account, setup, .. } => {
                 // Without credentials there is nobody to say it.
                 let known = self.accounts.get_mut(&account);
-                known.map(|says| *says = manner::account_policies(&setup)).is_some()
+                known.map(|says| *says = policy::account_policies(&setup)).is_some()
             }
             SettingsEvent::SiteSet { site, setup, .. } => {
                 self.sites.insert(site, setup.wording);

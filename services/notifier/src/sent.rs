@@ -5,9 +5,9 @@
 
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
-use paihao_contracts::names;
 use paihao_contracts::notice::Channel;
 use paihao_contracts::receipt::Receipt;
+use paihao_contracts::streams;
 use serde::{Deserialize, Serialize};
 
 /// So many messages are remembered of a person; the oldest are forgotten first.
@@ -79,7 +79,7 @@ pub(crate) async fn of(
     account: &str,
     person: &str,
 ) -> Result<Vec<Sent>, Unavailable> {
-    let stored = cache.get(&names::sent_index_key(account, person)).await?;
+    let stored = cache.get(&streams::sent_index_key(account, person)).await?;
     Ok(stored.as_deref().map(read).unwrap_or_default())
 }
 
@@ -124,7 +124,7 @@ async fn change(
     person: &str,
     edit: impl Fn(&mut Vec<Sent>),
 ) -> Result<(), Unavailable> {
-    let at = names::sent_index_key(account, person);
+    let at = streams::sent_index_key(account, person);
     let mut stored = cache.get(&at).await?;
     loop {
         let mut all = stored.as_deref().map(read).unwrap_or_default();
@@ -134,7 +134,7 @@ async fn change(
             return Ok(());
         }
         let new = Bytes::from(serde_json::to_vec(&all).expect("string keys only"));
-        match cache.compare_and_set(&at, stored.as_deref(), new, names::SENT_INDEX_TTL).await? {
+        match cache.compare_and_set(&at, stored.as_deref(), new, streams::SENT_INDEX_TTL).await? {
             CasOutcome::Swapped => return Ok(()),
             // Another message to the same person, or its receipt: each comes a few times at most.
             CasOutcome::Mismatch(found) => stored = found,

@@ -8,8 +8,8 @@
 use crate::claim::HELD;
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
-use paihao_contracts::names;
 use paihao_contracts::notice::Notice;
+use paihao_contracts::streams;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ pub(crate) async fn note_again(
     notice: &Notice,
     newest: u32,
 ) -> Result<(), Unavailable> {
-    let stored = cache.get(&names::ticket_order_key(notice.ticket_prefix())).await?;
+    let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
     change(cache, notice, stored, |thread| {
         thread.note(notice);
         thread.newest = thread.newest.max(newest);
@@ -114,7 +114,7 @@ pub(crate) async fn note_again(
 
 /// The thread of a notice. One that the cache has lost begins anew.
 pub(crate) async fn look(cache: &dyn Cache, notice: &Notice) -> Result<Thread, Unavailable> {
-    let stored = cache.get(&names::ticket_order_key(notice.ticket_prefix())).await?;
+    let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
     Ok(stored.as_deref().map(read).unwrap_or_default())
 }
 
@@ -124,7 +124,7 @@ pub(crate) async fn take(
     notice: &Notice,
     now: i64,
 ) -> Result<Result<(Turn, Vec<Open>), Standing>, Unavailable> {
-    let stored = cache.get(&names::ticket_order_key(notice.ticket_prefix())).await?;
+    let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
     let turn = Turn { order: notice.order, until: now + HELD.as_millis() as i64 };
     change(cache, notice, stored, |thread| match thread.standing(notice.order, now) {
         Standing::Free => {
@@ -140,7 +140,7 @@ pub(crate) async fn take(
 /// Gives a turn back; if its notice has ended, so have those before it.
 pub(crate) async fn leave(cache: &dyn Cache, notice: &Notice, turn: Turn, ended: bool) {
     let gone = async {
-        let stored = cache.get(&names::ticket_order_key(notice.ticket_prefix())).await?;
+        let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
         change(cache, notice, stored, |thread| {
             if thread.turn == Some(turn) {
                 thread.turn = None;
@@ -162,7 +162,7 @@ async fn change<T>(
     mut stored: Option<Bytes>,
     edit: impl Fn(&mut Thread) -> T,
 ) -> Result<T, Unavailable> {
-    let at = names::ticket_order_key(notice.ticket_prefix());
+    let at = streams::ticket_order_key(notice.ticket_prefix());
     loop {
         let before = stored.as_deref().map(read);
         let mut thread = before.clone().unwrap_or_default();
@@ -171,7 +171,7 @@ async fn change<T>(
             return Ok(led_to);
         }
         let new = serde_json::to_vec(&thread).expect("string keys only").into();
-        match cache.compare_and_set(&at, stored.as_deref(), new, names::TICKET_ORDER_TTL).await? {
+        match cache.compare_and_set(&at, stored.as_deref(), new, streams::TICKET_ORDER_TTL).await? {
             CasOutcome::Swapped => return Ok(led_to),
             // Another notice about the same ticket: there are a few in a day.
             CasOutcome::Mismatch(found) => stored = found,

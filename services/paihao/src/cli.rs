@@ -1,11 +1,11 @@
 //! What is typed: the roles and the operator's commands.
 
-use crate::book::{self, SettingsOptions};
 use crate::config::{Config, DEFAULTS, ResolvedConfig, Role};
 use crate::demo::{self, DemoOptions};
 use crate::doctor::{self, DoctorOptions};
 use crate::reload::{self, ConfigSource};
-use crate::{health, ports::Ports, roles, simulator};
+use crate::settings::{self, SettingsOptions};
+use crate::{compose, health, ports::Ports, simulator};
 use clap::{Parser, Subcommand};
 use paihao_chassis::config::{ConfigError, render};
 use paihao_chassis::{Exit, Lifecycle, Tasks, telemetry};
@@ -115,7 +115,7 @@ pub fn main(
                 .and_then(|config| config.resolve(role))
                 .map(|_| println!("the configuration is fine")),
         ),
-        Command::Book(options) => block_on(book::run(options)),
+        Command::Book(options) => block_on(settings::run(options)),
         Command::Doctor(options) => match config() {
             Ok(config) => block_on(doctor::run(config, options)),
             Err(error) => exit_of(Err(error)),
@@ -176,7 +176,7 @@ async fn start(
         return simulator::start(config, setup, tasks).await;
     }
     let ports = Ports::open(config).await?;
-    let started = roles::start(role, setup, &ports, tasks).await?;
+    let started = compose::start(role, setup, &ports, tasks).await?;
     if let Some(gateway) = &started.gateway {
         let (code, public) = (gateway.first_manager_code(), config.gateway.public.clone());
         tasks.spawn("first manager", async move {

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, ResolvedConfig, Role};
 use crate::ports::Ports;
-use crate::{roles, simulator};
+use crate::{compose, simulator};
 use anyhow::Context;
 use clap::Args;
 use paihao_chassis::{Exit, Lifecycle, Tasks, entropy, telemetry};
@@ -79,8 +79,8 @@ async fn start(options: &DemoOptions, tasks: &Tasks) -> anyhow::Result<Demo> {
     let stop = tasks.stop().clone().cancelled_owned();
     tasks.spawn_essential("simulator", async move { simulator.serve(phones, stop).await });
     let ports = Ports::open(&config).await?;
-    let listeners = roles::Listeners { admin, gateway: Some(door), token_server: None };
-    let started = roles::start_with_listeners(Role::All, &setup, &ports, listeners, tasks)?;
+    let listeners = compose::Listeners { admin, gateway: Some(door), token_server: None };
+    let started = compose::start_with_listeners(Role::All, &setup, &ports, listeners, tasks)?;
     let gateway = started.gateway.context("the demo has a gateway")?;
     gateway.engine.until_caught_up().await;
     open_counters(&gateway).await?;
@@ -109,7 +109,7 @@ fn demo_config(
     }
     let staff = crate::config::Staff {
         key: paihao_chassis::config::SecretText::new(key),
-        sites: vec![paihao_gateway::book::ALL_SITES.to_owned()],
+        sites: vec![paihao_gateway::settings::ALL_SITES.to_owned()],
         role: crate::config::StaffRole::Manager,
         counters: Vec::new(),
     };
@@ -122,7 +122,7 @@ async fn bind_or_any(port: u16) -> anyhow::Result<TcpListener> {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     match TcpListener::bind(at(port)).await {
         Ok(listener) => Ok(listener),
-        Err(_) => roles::listen(at(0)).await,
+        Err(_) => compose::listen(at(0)).await,
     }
 }
 

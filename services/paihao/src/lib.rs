@@ -4,15 +4,15 @@
 //! the services on them; [`reload_interval`] hands on what changes while they run; [`demo`] and [`build_simulator`] are for looking and testing; [`doctor`] looks
 //! for what would go wrong; [`cli`] is what is typed.
 
+pub mod compose;
 pub mod config;
 pub mod ports;
 pub mod reload;
-pub mod roles;
 
-pub mod book;
 pub mod demo;
 pub mod doctor;
 pub mod health;
+pub mod settings;
 pub mod simulator;
 
 pub mod cli;

@@ -6,7 +6,7 @@ use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_cache_redis::{RedisCache, RedisOptions};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::{Clock, SystemClock};
-use paihao_contracts::names::{HISTORY, Log};
+use paihao_contracts::streams::{HISTORY, Log};
 use paihao_ledger::Ledger;
 use paihao_ledger_nats::{ConnectError, NatsLedger, NatsOptions};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};

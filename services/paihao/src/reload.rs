@@ -2,8 +2,8 @@
 //! a process runs: the credentials of the token service and the keys of its server. A notifier that is
 //! asked looks at its accounts' templates.
 
+use crate::compose::TokenServices;
 use crate::config::{Config, Role};
-use crate::roles::TokenServices;
 use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigError;
 use paihao_notifier::Notifier;

@@ -1,13 +1,13 @@
 //! `paihao sim`: WeChat's stand-in, playing the accounts of the configuration.
 
+use crate::compose;
 use crate::config::{Config, Mode, ResolvedConfig};
-use crate::roles;
 use paihao_chassis::Tasks;
 use wechat_sim::{PushMode, SimAccount, SimConfig, SimTemplate, Simulator};
 
 /// Starts it.
 pub async fn start(config: &Config, setup: &ResolvedConfig, tasks: &Tasks) -> anyhow::Result<()> {
-    let listener = roles::listen(setup.sim_listen).await?;
+    let listener = compose::listen(setup.sim_listen).await?;
     let simulator = build_simulator(config, &config.sim.gateway, None);
     let stop = tasks.stop().clone().cancelled_owned();
     tasks.spawn_essential("simulator", async move { simulator.serve(listener, stop).await });

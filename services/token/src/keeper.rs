@@ -9,7 +9,7 @@ use paihao_cache::{Cache, Lease};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::entropy;
-use paihao_contracts::names;
+use paihao_contracts::streams;
 use paihao_contracts::token::TokenRecord;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -86,7 +86,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Stands by and keeps, in turn, until the stop.
     pub(crate) async fn run(self) {
-        let name = names::token_lease(&self.account.name);
+        let name = streams::token_lease(&self.account.name);
         let mut backoff = Backoff::new(self.lease / 15, self.lease / 3);
         let mut away = false;
         self.gauge("paihao_token_kept_here", 0.0);

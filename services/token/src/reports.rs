@@ -6,7 +6,7 @@
 
 use crate::roster::Roster;
 use paihao_chassis::backoff::Backoff;
-use paihao_contracts::names;
+use paihao_contracts::streams;
 use paihao_contracts::token::RefusedToken;
 use paihao_ledger::{Delivery, Ledger};
 use paihao_wechat::fingerprint;
@@ -33,7 +33,7 @@ impl Reports {
             if self.stop.run_until_cancelled(self.roster.desk.holds_any()).await.is_none() {
                 return;
             }
-            match self.ledger.work(&names::REFUSED_TOKENS, IN_FLIGHT).await {
+            match self.ledger.work(&streams::REFUSED_TOKENS, IN_FLIGHT).await {
                 Ok(mut deliveries) => {
                     backoff.reset();
                     loop {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_chassis::clock::Clock;
-use paihao_contracts::names;
+use paihao_contracts::streams;
 use paihao_contracts::token::TokenRecord;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(crate) enum Written {
 
 impl Store {
     pub(crate) fn new(cache: Arc<dyn Cache>, clock: Arc<dyn Clock>, account: &str) -> Self {
-        Store { cache, clock, key: names::access_token_key(account) }
+        Store { cache, clock, key: streams::access_token_key(account) }
     }
 
     pub(crate) async fn read(&self) -> Result<Stored, Unavailable> {

@@ -240,7 +240,7 @@ async fn a_cache_that_lost_everything_has_the_token_again_within_seconds() {
     let world = World::new(Channel::Stable);
     let _replicas = [world.replica(), world.replica()];
     until("the first token", async || world.stored().await.is_some()).await;
-    let key = paihao_contracts::names::access_token_key(ACCOUNT);
+    let key = paihao_contracts::streams::access_token_key(ACCOUNT);
     paihao_cache::Cache::remove(&*world.cache, &key).await.unwrap();
     let lost = Instant::now();
     until("it is back", async || world.stored().await.is_some()).await;
@@ -326,7 +326,7 @@ async fn accounts_come_and_go() {
         (&["other".to_owned()][..], &[ACCOUNT.to_owned()][..])
     );
     assert!(replica.service.keeps("other") && !replica.service.keeps(ACCOUNT));
-    let key = paihao_contracts::names::access_token_key("other");
+    let key = paihao_contracts::streams::access_token_key("other");
     until("the other's token", async || {
         paihao_cache::Cache::get(&*world.cache, &key).await.unwrap().is_some()
     })

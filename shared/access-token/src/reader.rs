@@ -6,7 +6,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use paihao_cache::{Cache, Unavailable};
 use paihao_chassis::clock::Clock;
-use paihao_contracts::names;
+use paihao_contracts::streams;
 use paihao_contracts::token::{RefusedToken, TokenRecord};
 use paihao_ledger::{Entry, Ledger};
 use paihao_wechat::{AccessToken, TokenSource, TokenUnavailable};
@@ -132,7 +132,7 @@ impl ReaderInner {
 
     /// What the cache holds and is still alive, remembered.
     async fn read_cache(&self, account: &AccountState) -> Result<Option<CachedToken>, Unavailable> {
-        let Some(stored) = self.cache.get(&names::access_token_key(&account.name)).await? else {
+        let Some(stored) = self.cache.get(&streams::access_token_key(&account.name)).await? else {
             return Ok(None);
         };
         let now_ms = self.clock.now_ms();
@@ -217,7 +217,7 @@ impl ReaderInner {
             refused_at_ms: self.clock.now_ms(),
         };
         let entry = Entry::new(report.encode());
-        let queue = &names::REFUSED_TOKENS;
+        let queue = &streams::REFUSED_TOKENS;
         match self.ledger.enqueue(queue, fingerprint, entry, Duration::ZERO).await {
             Ok(_) => {
                 metrics::counter!("paihao_token_refusals_reported_total").increment(1);

@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_cache::{Cache, CasOutcome, Lease, MemoryCache, Unavailable};
 use paihao_chassis::clock::{Clock, RuntimeClock};
-use paihao_contracts::names::{self, Consumer, Log, WorkQueue};
+use paihao_contracts::streams::{self, Consumer, Log, WorkQueue};
 use paihao_contracts::token::{RefusedToken, TokenRecord};
 use paihao_ledger::{
     AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded, Subject,
@@ -50,7 +50,7 @@ impl TestEnv {
             fence: 1,
             forced_at_ms: Vec::new(),
         };
-        let key = names::access_token_key("hall");
+        let key = streams::access_token_key("hall");
         self.cache.inner.put(&key, record.encode().into(), lives).await.unwrap();
     }
 
@@ -120,7 +120,7 @@ async fn a_cache_that_lost_the_record_does_not_take_the_token_away() {
     let world = TestEnv::new();
     world.store("1_token", HOUR).await;
     world.current().await.unwrap();
-    world.cache.inner.remove(&names::access_token_key("hall")).await.unwrap();
+    world.cache.inner.remove(&streams::access_token_key("hall")).await.unwrap();
     sleep(secs(60)).await;
     assert_eq!(world.current().await.unwrap(), "1_token");
 }
@@ -145,7 +145,7 @@ async fn without_a_record_it_waits_a_little_and_all_wait_together() {
 #[tokio::test(start_paused = true)]
 async fn a_record_of_an_unknown_shape_is_as_good_as_none() {
     let world = TestEnv::new();
-    let key = names::access_token_key("hall");
+    let key = streams::access_token_key("hall");
     let other = Bytes::from_static(br#"{"v":2,"secret":"x"}"#);
     world.cache.inner.put(&key, other, HOUR).await.unwrap();
     assert!(world.current().await.is_err());
@@ -288,7 +288,7 @@ impl Ledger for RecordingLedger {
         entry: Entry,
         _: Duration,
     ) -> LedgerResult<Enqueued> {
-        assert_eq!(*queue, names::REFUSED_TOKENS);
+        assert_eq!(*queue, streams::REFUSED_TOKENS);
         let fails = &self.failures_left;
         if fails.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
             return Err(paihao_ledger::Unavailable("down".into()));

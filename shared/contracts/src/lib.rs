@@ -3,22 +3,22 @@
 //! Nothing here decides anything. The domain's own types are converted at the edge. What several
 //! records of one thing add up to belongs to their meaning, and stands beside them.
 
-pub mod names;
+pub mod streams;
 
-pub mod allowance;
-pub mod book;
 pub mod commit;
 pub mod dead_letter;
-pub mod history;
-pub mod link;
 pub mod login;
 pub mod notice;
 pub mod outcome;
-pub mod public;
+pub mod public_event;
 pub mod receipt;
+pub mod send_window;
 pub mod session;
-pub mod setup;
+pub mod settings;
+pub mod settings_log;
 pub mod staff;
+pub mod ticket_link;
 pub mod token;
-pub mod unsound;
+pub mod validation_error;
+pub mod visit;
 pub mod webhook;

@@ -1,6 +1,6 @@
 //! An event on its way to one of the owner's other systems.
 
-use crate::public::PublicEvent;
+use crate::public_event::PublicEvent;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

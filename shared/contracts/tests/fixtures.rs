@@ -3,19 +3,19 @@
 //!
 //! A fixture is never edited. A new version of a type gets a new file beside the old one.
 
-use paihao_contracts::allowance::SendWindow;
-use paihao_contracts::book::SettingsEntry;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::dead_letter::DeadLetterResolution;
-use paihao_contracts::history::{HistoryEntry, history_entry};
 use paihao_contracts::login::AuthorizationGrant;
 use paihao_contracts::notice::{Notice, NoticeOutcome};
 use paihao_contracts::outcome::OutcomeRecord;
-use paihao_contracts::public::{PublicEvent, PublicEventKind, to_public_events};
+use paihao_contracts::public_event::{PublicEvent, PublicEventKind, to_public_events};
 use paihao_contracts::receipt::Receipt;
+use paihao_contracts::send_window::SendWindow;
 use paihao_contracts::session::ScanSession;
+use paihao_contracts::settings_log::SettingsEntry;
 use paihao_contracts::staff::{StaffEntry, StaffSession};
 use paihao_contracts::token::{RefusedToken, TokenRecord};
+use paihao_contracts::visit::{HistoryEntry, history_entry};
 use paihao_contracts::webhook::WebhookMessage;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,17 +1,17 @@
 //! What a site is after a decision. Needs no rules and no clock: everything is in the events.
 
+use crate::batches::Remainder;
 use crate::model::actor::ActorRef;
 use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId};
 use crate::model::lane::SlipThreshold;
 use crate::model::line::{Line, Overtake};
-use crate::model::moves::PositionChangeCause;
+use crate::model::position_changes::PositionChangeCause;
 use crate::model::site::{Counter, CounterState, RecentCall, Site};
 use crate::model::ticket::{
     CloseReason, Marks, QuotedWait, Rank, Ticket, TicketCounts, TicketState, UndoPoint,
 };
 use crate::model::time::Timestamp;
 use crate::model::visit::VisitProgress;
-use crate::pieces::Remainder;
 use crate::protocol::command::Mark;
 use crate::protocol::event::{Decision, Event};
 use std::sync::Arc;
@@ -493,7 +493,7 @@ fn new_ticket(
         state: TicketState::Waiting,
         counts: TicketCounts::default(),
         marks: Marks::default(),
-        notifications: crate::model::notices::NotificationHistory {
+        notifications: crate::model::notification::NotificationHistory {
             expected_turn_at: expected,
             ..Default::default()
         },

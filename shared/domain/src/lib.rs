@@ -19,31 +19,30 @@ mod estimate;
 
 mod evolve;
 
-mod chooser;
-mod pieces;
+mod batches;
+mod next_ticket;
 
 mod decide;
-mod due;
-mod milestones;
+mod notifications;
+mod timers;
 
+pub use batches::{MAX_BATCH_TICKETS, day_close_command};
 pub use decide::{DecisionResult, UndoOption, decide};
-pub use due::{due_commands, next_due_at};
 pub use estimate::{
     Accuracy, AccuracyScore, AheadBand, CallOrder, ClosingRisk, DisplayedRange, Estimate,
     EstimatePhrase, Forecast, ForecastInput, ForecastMethod, ForecastModel, LiveCounter,
     MAX_SIMULATED_CALLS, MIN_LENGTHEN_DELAY_MS, ModelSnapshot, Observation, ObservationEnd,
     SimulatedCall, is_near, is_slipped,
 };
-pub use milestones::MAX_NOTIFY_AHEAD;
 pub use model::actor::{Actor, ActorRef, ApiScope, Role};
 pub use model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
 pub use model::line::Line;
-pub use model::memory::{COMMAND_RETENTION_MS, RecordedAnswer};
-pub use model::moves::{PositionChange, PositionChangeCause, TicketPositionChange};
-pub use model::notices::{
+pub use model::notification::{
     MAX_TEMPLATES_PER_TICKET, NotificationHistory, NotificationKind, NotificationTrigger,
     ReturnCause,
 };
+pub use model::position_changes::{PositionChange, PositionChangeCause, TicketPositionChange};
+pub use model::recent_commands::{COMMAND_RETENTION_MS, RecordedAnswer};
 pub use model::rules::{
     CallPolicy, CounterRules, MISSED_LANE_CLASS, MissedPolicy, MissedRules, ORDINARY_CLASS,
     Placement, QueueRules, Rules,
@@ -55,7 +54,8 @@ pub use model::ticket::{
 };
 pub use model::time::{BusinessDay, Day, DecisionInput, Interval, OpeningStatus, Timestamp};
 pub use model::visit::{ForecastBasis, OvertakeCounts, VisitOutcome, VisitProgress, VisitRecord};
-pub use pieces::{MAX_BATCH_TICKETS, day_close_command};
+pub use notifications::MAX_NOTIFY_AHEAD;
 pub use protocol::command::{Act, Command, CounterTicket, LetPassLimit, Mark, QueueState};
 pub use protocol::event::{Decision, Event, Outcome};
 pub use protocol::refusal::Refusal;
+pub use timers::{due_commands, next_due_at};

@@ -1,6 +1,6 @@
 //! Publishing with an expectation, and reading back what is newest.
 
-use crate::link::{CallError, Connection, unavailable};
+use crate::connection::{CallError, Connection, unavailable};
 use crate::message;
 use crate::streams::{StreamKind, Streams};
 use async_nats::HeaderMap;
@@ -8,7 +8,7 @@ use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use bytes::Bytes;
-use paihao_contracts::names::Log;
+use paihao_contracts::streams::Log;
 use paihao_ledger::{AppendError, Entry, Expect, Position, Recorded, Subject, Unavailable};
 use serde::Deserialize;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //! about it is in doubt.
 
 use crate::backoff::Backoff;
-use crate::link::{Connection, ConnectionState, reconnected, unavailable};
+use crate::connection::{Connection, ConnectionState, reconnected, unavailable};
 use crate::message;
 use crate::streams::{StreamKind, Streams};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
@@ -10,7 +10,7 @@ use async_nats::jetstream::context::Context;
 use async_nats::{Message, StatusCode, Subscriber, jetstream};
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, unfold};
-use paihao_contracts::names::Log;
+use paihao_contracts::streams::Log;
 use paihao_ledger::{Followed, Position, Recorded, Unavailable};
 use std::sync::Arc;
 use std::time::Duration;

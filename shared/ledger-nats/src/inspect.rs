@@ -1,7 +1,7 @@
 //! What an operator wants to know of the servers before opening day. Reads only, makes nothing.
 
+use crate::connection::{CallError, Connection};
 use crate::ledger::all_streams;
-use crate::link::{CallError, Connection};
 use crate::naming::Namespace;
 use crate::options::{ConnectError, MAX_TESTED_SERVER_VERSION, NatsOptions};
 use crate::streams::StreamKind;
@@ -58,7 +58,7 @@ pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> 
     let namespace = Namespace::new(&options.namespace)?;
     let link = Connection::connect(options).await?;
     let version = link.server_version();
-    let untested = crate::link::parse_version(&version)
+    let untested = crate::connection::parse_version(&version)
         .is_some_and(|version| version > MAX_TESTED_SERVER_VERSION);
     let mut facts = ServerInfo { version, untested, streams: Vec::new(), missing: Vec::new() };
     for kind in all_streams() {

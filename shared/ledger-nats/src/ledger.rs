@@ -1,17 +1,17 @@
 //! The port, put together from link, streams and returns.
 
+use crate::abandoned::AbandonedQueue;
 use crate::append::{self, PublishOutcome, publish};
-use crate::deliveries::{LedgerContext, Source, deliveries};
+use crate::connection::{Connection, unavailable};
+use crate::consumer::{LedgerContext, Source, deliveries};
 use crate::follow::follow;
-use crate::link::{Connection, unavailable};
 use crate::message;
 use crate::naming::Namespace;
 use crate::options::{ConnectError, NatsOptions};
-use crate::returns::AbandonedQueue;
 use crate::streams::{StreamKind, Streams};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use paihao_contracts::names::{Consumer, LOGS, Log, WORK_QUEUES, WorkQueue};
+use paihao_contracts::streams::{Consumer, LOGS, Log, WORK_QUEUES, WorkQueue};
 use paihao_ledger::{
     AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded,
     Subject, Unavailable,

@@ -13,15 +13,15 @@
 mod ledger;
 mod options;
 
-mod link;
+mod connection;
 mod streams;
 
 mod append;
 mod follow;
 
-mod deliveries;
-mod pull;
-mod returns;
+mod abandoned;
+mod consumer;
+mod pull_request;
 
 mod inspect;
 

@@ -1,6 +1,6 @@
 //! An entry as a NATS message, and back.
 
-use crate::link::Connection;
+use crate::connection::Connection;
 use async_nats::HeaderMap;
 use async_nats::header::{HeaderName, NATS_MESSAGE_ID};
 use bytes::Bytes;

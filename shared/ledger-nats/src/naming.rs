@@ -1,7 +1,7 @@
 //! The names of streams and subjects on the server.
 
 use crate::options::ConnectError;
-use paihao_contracts::names::{Log, WorkQueue};
+use paihao_contracts::streams::{Log, WorkQueue};
 use paihao_ledger::Subject;
 
 /// In front of everything that belongs to one deployment.
@@ -52,7 +52,7 @@ impl Namespace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paihao_contracts::names::{DEAD_LETTERS, LEDGER, NOTICES};
+    use paihao_contracts::streams::{DEAD_LETTERS, LEDGER, NOTICES};
 
     #[test]
     fn names_carry_the_namespace() {

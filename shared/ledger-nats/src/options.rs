@@ -1,6 +1,6 @@
 //! How to reach the servers, and why that may not work.
 
-use paihao_contracts::names::Log;
+use paihao_contracts::streams::Log;
 use secrecy::SecretString;
 use std::fmt;
 use std::path::PathBuf;

@@ -1,12 +1,12 @@
 //! The streams: made when first needed, and again when they are found missing.
 
-use crate::link::{Connection, unavailable};
+use crate::connection::{Connection, unavailable};
 use crate::naming::Namespace;
 use crate::options::{ConnectError, NatsOptions};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, Info, RetentionPolicy, StorageType};
-use paihao_contracts::names::{Log, WorkQueue};
+use paihao_contracts::streams::{Log, WorkQueue};
 use paihao_ledger::Unavailable;
 use parking_lot::Mutex;
 use std::collections::HashSet;

@@ -2,7 +2,7 @@
 
 use async_nats::jetstream;
 use harness::{NatsServer, NatsSetup, free_port, nats_server_oldest};
-use paihao_contracts::names::{LEDGER, LOGS, WORK_QUEUES};
+use paihao_contracts::streams::{LEDGER, LOGS, WORK_QUEUES};
 use paihao_ledger::Ledger;
 use paihao_ledger_nats::{ConnectError, NatsLedger, NatsOptions, inspect};
 use std::time::Duration;

@@ -6,7 +6,7 @@ use async_nats::jetstream;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use harness::{NatsServer, Proxy, wait_until};
-use paihao_contracts::names::{Consumer, LEDGER, NOTICES, PLANNER, WorkQueue};
+use paihao_contracts::streams::{Consumer, LEDGER, NOTICES, PLANNER, WorkQueue};
 use paihao_ledger::{
     AppendError, Delivery, Entry, Expect, Followed, Ledger, Position, Recorded, Subject,
 };

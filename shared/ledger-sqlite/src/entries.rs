@@ -1,7 +1,7 @@
 //! The statements about entries of logs.
 
 use bytes::Bytes;
-use paihao_contracts::names::Log;
+use paihao_contracts::streams::Log;
 use paihao_ledger::{Entry, Expect, Position, Recorded, Subject};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 

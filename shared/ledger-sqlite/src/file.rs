@@ -4,7 +4,7 @@ use crate::open::ClockFn;
 use crate::reader::Reader;
 use crate::wake::ChangeNotifier;
 use crate::writer::Writer;
-use paihao_contracts::names::Log;
+use paihao_contracts::streams::Log;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use crate::entries;
 use crate::file::LedgerFile;
 use futures::stream::{BoxStream, StreamExt, unfold};
-use paihao_contracts::names::Log;
+use paihao_contracts::streams::Log;
 use paihao_ledger::{Followed, Position, Recorded, Unavailable};
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,17 +1,17 @@
 //! The port, put together from writer, reader and bells.
 
-use crate::deliveries::{Source, deliveries};
+use crate::consumer::{Source, deliveries};
 use crate::file::LedgerFile;
 use crate::follow::follow;
 use crate::open::{OpenError, SqliteOptions, open};
 use crate::reader::Reader;
-use crate::sweep::{remove_expired, run_retention};
+use crate::retention::{remove_expired, run_retention};
 use crate::wake::ChangeNotifier;
 use crate::writer::Writer;
 use crate::{entries, messages};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use paihao_contracts::names::{Consumer, LOGS, Log, WorkQueue};
+use paihao_contracts::streams::{Consumer, LOGS, Log, WorkQueue};
 use paihao_ledger::{
     AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded,
     Subject, Unavailable,

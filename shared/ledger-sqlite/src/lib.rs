@@ -10,15 +10,15 @@ mod file;
 
 mod inspect;
 
+mod consumer_state;
 mod entries;
-mod handed;
 mod messages;
 
-mod deliveries;
+mod consumer;
 mod follow;
 
 mod reader;
-mod sweep;
+mod retention;
 mod wake;
 mod writer;
 

@@ -1,8 +1,8 @@
 //! The statements about work queues.
 
+use crate::consumer_state::append_dead_letter;
 use crate::entries::{read_entry, write_headers};
-use crate::handed::append_dead_letter;
-use paihao_contracts::names::WorkQueue;
+use paihao_contracts::streams::WorkQueue;
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Enqueued, Entry, Position, Recorded, Subject};
 use rusqlite::{Connection, OptionalExtension, params};

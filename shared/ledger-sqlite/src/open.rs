@@ -1,6 +1,6 @@
 //! Opening the file: alone, in the right version, with every table there.
 
-use paihao_contracts::names::Log;
+use paihao_contracts::streams::Log;
 use rusqlite::Connection;
 use std::fmt;
 use std::fs::{File, TryLockError};

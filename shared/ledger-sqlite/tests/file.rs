@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
 
 use futures::StreamExt;
-use paihao_contracts::names::{Consumer, LEDGER, Log, NOTICES, PLANNER};
+use paihao_contracts::streams::{Consumer, LEDGER, Log, NOTICES, PLANNER};
 use paihao_ledger::{
     Deliveries, Delivery, Enqueued, Entry, Expect, Followed, Ledger, Position, Subject,
 };

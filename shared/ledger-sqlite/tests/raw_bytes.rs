@@ -1,6 +1,6 @@
 //! What has left the ledger has left the disk: the file's raw bytes hold nothing of it.
 
-use paihao_contracts::names::{DEAD_LETTERS, LEDGER, NOTICES, OUTCOMES};
+use paihao_contracts::streams::{DEAD_LETTERS, LEDGER, NOTICES, OUTCOMES};
 use paihao_ledger::{Entry, Expect, Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use std::path::Path;

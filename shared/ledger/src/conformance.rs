@@ -15,7 +15,7 @@ pub mod queue;
 use crate::{Deliveries, Delivery, Entry, Followed, Ledger, Position, Recorded, Subject};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use paihao_contracts::names::Log;
+use paihao_contracts::streams::Log;
 use std::time::Duration;
 
 /// Makes a test of every case; see the module.
@@ -148,7 +148,7 @@ async fn delivery(deliveries: &mut Deliveries) -> Delivery {
 
 /// Gives up a delivery with a reason and finds it among the dead letters.
 async fn buried(ledger: &dyn Ledger, delivery: Delivery, reason: &str) -> Recorded {
-    use paihao_contracts::names::DEAD_LETTERS;
+    use paihao_contracts::streams::DEAD_LETTERS;
     delivery.never(reason).await.expect("a store that answers");
     let mut letters = ledger.follow(&DEAD_LETTERS, Position::START).await.expect("a follower");
     let letter = entry(&mut letters).await;

@@ -28,7 +28,7 @@ pub use worker::{Handler, Worker};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use paihao_contracts::names::{Consumer, Log, WorkQueue};
+use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::time::Duration;
 
 /// What an append expects to be the newest entry of its subject.

@@ -9,7 +9,7 @@ use crate::{Followed, Ledger, Position, Recorded, Unavailable};
 use futures::stream::{self, BoxStream, Fuse, Stream, StreamExt};
 use paihao_chassis::CancellationToken;
 use paihao_chassis::backoff::Backoff;
-use paihao_contracts::names::Log;
+use paihao_contracts::streams::Log;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;

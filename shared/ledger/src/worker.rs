@@ -7,7 +7,7 @@ use futures::stream::FuturesUnordered;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::trace::{self, Traceparent};
 use paihao_chassis::{CancellationToken, Tasks};
-use paihao_contracts::names::{Consumer, Log, WorkQueue};
+use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,8 +117,9 @@ impl<H: Handler> Worker<H> {
 
     /// Handles a delivery as part of the trace that its message carries, and tells the store.
     async fn settle(&self, delivery: Delivery) {
-        let here = Traceparent::continued(delivery.recorded.entry.header(trace::HEADER));
-        trace::within(here, async {
+        let here =
+            Traceparent::continue_from(delivery.recorded.entry.header(trace::TRACEPARENT_HEADER));
+        trace::scope(here, async {
             let (source, position) = (self.source.name(), delivery.recorded.position.0);
             let verdict = self.handler.handle(&delivery).await;
             if let Err(error) = delivery.say(verdict).await {

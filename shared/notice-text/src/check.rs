@@ -1,12 +1,12 @@
 //! What is wrong with words and templates: found before anybody is told anything.
 
-use crate::manner::{self, NoticePolicy};
+use crate::policy::{self, NoticePolicy};
 use crate::render::{self, Binding, PLACEHOLDERS, fill_placeholders, placeholder_values};
 use crate::sample::{self, SITE_NOTICE_KINDS, SampleContext};
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::notice::Channel;
-use paihao_contracts::setup::{AccountSetup, Said, Wording};
-use paihao_contracts::unsound::{self, ValidationError};
+use paihao_contracts::settings::{AccountSetup, Said, Wording};
+use paihao_contracts::validation_error::{self, ValidationError};
 use paihao_wechat::template::fields::FieldType;
 use std::collections::BTreeMap;
 
@@ -27,8 +27,8 @@ pub fn account(at: &str, setup: &AccountSetup, problems: &mut ConfigProblems) {
         check_text_length(&format!("{at}.{key}"), text, problems);
     }
     check_channels(&format!("{at}.channels"), setup.channels.as_deref(), problems);
-    let manners = manner::account_policies(setup);
-    for (kind, how, _) in manner::notice_kinds(setup) {
+    let manners = policy::account_policies(setup);
+    for (kind, how, _) in policy::notice_kinds(setup) {
         let Some(how) = how else { continue };
         check_notice_kind(&format!("{at}.{kind}"), kind, how, &manners[kind], problems);
     }
@@ -78,10 +78,10 @@ fn check_notice_kind(
     check_channels(&format!("{at}.channels"), how.channels.as_deref(), problems);
     let named = |channel: Channel| how.channels.iter().flatten().any(|named| *named == channel);
     if named(Channel::Template) && manner.template.is_none() {
-        refuse_unbound(&format!("{at}.template_id"), &unsound::NO_TEMPLATE, problems);
+        refuse_unbound(&format!("{at}.template_id"), &validation_error::NO_TEMPLATE, problems);
     }
     if named(Channel::Subscription) && manner.subscription.is_none() {
-        refuse_unbound(&format!("{at}.subscription"), &unsound::NO_SUBSCRIPTION, problems);
+        refuse_unbound(&format!("{at}.subscription"), &validation_error::NO_SUBSCRIPTION, problems);
     }
     check_text_length(&format!("{at}.text"), &manner.text, problems);
     check_placeholders(&format!("{at}.text"), &manner.text, &PLACEHOLDERS, problems);

@@ -7,11 +7,11 @@
 //!
 //! The notifier says what this makes, the gateway shows it beforehand: so both show the same.
 
-pub mod manner;
+mod field_text;
+pub mod policy;
 pub mod render;
-mod words;
 
 pub mod check;
 pub mod sample;
 
-pub use manner::{AccountPolicies, NoticePolicy};
+pub use policy::{AccountPolicies, NoticePolicy};

@@ -1,7 +1,7 @@
 //! Puts a notice into the words of an account: a pure function.
 
-use crate::manner::NoticePolicy;
-use crate::words;
+use crate::field_text;
+use crate::policy::NoticePolicy;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use paihao_contracts::notice::{Notice, NoticeContent};
@@ -141,11 +141,11 @@ pub(crate) fn placeholder_values(notice: &Notice) -> [(&'static str, String); 10
         ("{number}", notice.number.to_string()),
         ("{counter}", counter.to_owned()),
         ("{time}", local_time(notice, notice.at, "%Y-%m-%d %H:%M")),
-        ("{ahead}", words::ahead_text(&notice.saying)),
-        ("{wait}", words::wait_text(&notice.saying)),
-        ("{until}", words::return_deadline_text(notice)),
-        ("{places}", words::places_text(&notice.saying)),
-        ("{news}", words::news_text(notice)),
+        ("{ahead}", field_text::ahead_text(&notice.saying)),
+        ("{wait}", field_text::wait_text(&notice.saying)),
+        ("{until}", field_text::return_deadline_text(notice)),
+        ("{places}", field_text::places_text(&notice.saying)),
+        ("{news}", field_text::news_text(notice)),
     ]
 }
 

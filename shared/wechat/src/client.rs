@@ -1,10 +1,10 @@
 //! The one pooled HTTP client, and the boundary at which addresses are cut from its errors.
 
-use crate::answer::{self, garbled_response, redact};
 use crate::api::Api;
 use crate::codes::CodeScope;
 use crate::error::CallError;
 use crate::hosts::HostSelector;
+use crate::json::{self, garbled_response, redact};
 use crate::qr::Picture;
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -134,7 +134,7 @@ impl Client {
         let answer = async {
             let response = self.send_with_failover(&ask).await?;
             let body = read_body(response, ask.secrets).await?;
-            answer::parse_response(&body, ask.scope, ask.secrets)
+            json::parse_response(&body, ask.scope, ask.secrets)
         };
         with_metrics(ask.api, answer).await
     }
@@ -195,7 +195,7 @@ impl Client {
                 return Ok(Picture { content_type, bytes });
             }
             // An error may come as JSON under any content type; without a code it is garbled.
-            answer::parse_response::<Value>(&bytes, CodeScope::Call, &[])?;
+            json::parse_response::<Value>(&bytes, CodeScope::Call, &[])?;
             Err(garbled_response("not a picture"))
         };
         with_metrics(api, answer).await

@@ -12,9 +12,9 @@ mod secret;
 
 pub mod codes;
 
-mod answer;
 mod api;
 mod error;
+mod json;
 
 mod client;
 mod hosts;
@@ -28,14 +28,14 @@ mod user;
 
 pub mod traffic;
 
-mod caller;
+mod account_client;
 
 pub mod callback;
 
 pub mod probe;
 
+pub use account_client::{AccountClient, AccountClientError, TokenSource, TokenUnavailable};
 pub use api::Api;
-pub use caller::{AccountClient, AccountClientError, TokenSource, TokenUnavailable};
 pub use client::{Client, ClientBuildError, ClientOptions, Endpoints};
 pub use codes::FailureClass;
 pub use error::{CallError, Refusal};

@@ -4,7 +4,7 @@ use super::visit::{
     basis_from_stored, basis_to_stored, visit_progress_from_stored, visit_progress_to_stored,
 };
 use paihao_contracts::commit as c;
-use paihao_contracts::link::TicketKey;
+use paihao_contracts::ticket_link::TicketKey;
 use paihao_domain as d;
 
 /// Two functions between an enum of the domain and its stored twin, of the same variants.

@@ -8,26 +8,26 @@
 //! - [`stored`]: the domain's decisions in their stored form, and back;
 //! - [`past`]: a site as it stood before.
 
-mod desk;
-mod follow;
-pub(crate) mod past;
-mod places;
+pub(crate) mod as_of;
+mod registry;
+mod replica;
+mod site_worker;
 mod view;
 
-pub use desk::{CommandOutcome, SubmitError};
+pub use site_worker::{CommandOutcome, SubmitError};
 pub use view::SiteSnapshot;
 
-use crate::book::{DeploymentSettings, SiteSettings};
-use crate::projections::history::VisitProjection;
-use desk::PendingCommand;
-use follow::Replica;
+use crate::projections::visits::VisitProjection;
+use crate::settings::{DeploymentSettings, SiteSettings};
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace;
-use paihao_contracts::names::LEDGER;
+use paihao_contracts::streams::LEDGER;
 use paihao_domain::{Command, Decision, DecisionInput};
 use paihao_ledger::{Ledger, Position, Subject};
-use places::{SiteHandles, SiteRegistry};
+use registry::{SiteHandles, SiteRegistry};
+use replica::Replica;
+use site_worker::PendingCommand;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl Engine {
     ) -> Engine {
         let (told, caught_up) = watch::channel(false);
         let views = Arc::new(Replica::new(observer));
-        let following = follow::follow(ledger.clone(), views.clone(), told, closed.clone());
+        let following = replica::follow(ledger.clone(), views.clone(), told, closed.clone());
         let history = VisitProjection::start(ledger.clone(), closed.clone(), tasks);
         let places = SiteRegistry {
             history: history.clone(),

@@ -1,7 +1,7 @@
 //! A site as this replica knows it: a value that is replaced as the ledger grows.
 
 use super::DecisionObserver;
-use crate::stored::{self, DecodeError};
+use crate::codec::{self, DecodeError};
 use bytes::Bytes;
 use paihao_domain::{Decision, Event, Site};
 use paihao_ledger::{Position, Recorded, Subject};
@@ -150,7 +150,7 @@ impl SiteReplica {
         if is_known {
             return;
         }
-        let decisions = stored::decode(payload);
+        let decisions = codec::decode(payload);
         self.snapshot
             .send_if_modified(|view| self.apply_decoded(view, recorded.position, decisions));
     }
@@ -261,7 +261,7 @@ mod tests {
             position: Position(position),
             subject: view.subject.clone(),
             at_ms: 1,
-            entry: stored::encode(&facts(), std::slice::from_ref(decision)),
+            entry: codec::encode(&facts(), std::slice::from_ref(decision)),
         }
     }
 
@@ -305,13 +305,13 @@ mod tests {
         for (decision, position) in [(&first, 3), (&second, 7), (&first, 7)] {
             let recorded = entry(&live, decision, position);
             live.apply_entry(&recorded);
-            late.replay(recorded.position, stored::decode(&recorded.entry.payload));
+            late.replay(recorded.position, codec::decode(&recorded.entry.payload));
         }
         assert_eq!(late.now().site, live.now().site);
         assert_eq!((late.now().position, *told.lock()), (Position(7), 2));
         assert!(!watching.has_changed().unwrap());
 
-        late.replay(Position(9), stored::decode(b"{}"));
+        late.replay(Position(9), codec::decode(b"{}"));
         assert!(late.now().unreadable && !watching.has_changed().unwrap());
         late.notify();
         assert!(watching.has_changed().unwrap());

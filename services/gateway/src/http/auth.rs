@@ -4,11 +4,11 @@
 //! changes something must also show that a page of this server made it, since browsers send
 //! cookies along with what pages of others have them ask.
 
-use crate::book::{SiteSettings, StaffKey};
 use crate::http::cookies;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::identity::roster::{Roster, member_actor, program_actor};
+use crate::settings::{SiteSettings, StaffKey};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
@@ -180,7 +180,8 @@ impl Principal {
             Some(session) => holder_principal(door, &roster, &session.holder),
             None => {
                 let made = roster.keys().find(|key| *key.id == *self.name).map(program_principal);
-                let configured = door.deployment.staff_keys.iter().find(|key| *key.name == *self.name);
+                let configured =
+                    door.deployment.staff_keys.iter().find(|key| *key.name == *self.name);
                 made.or_else(|| configured.map(configured_key_principal))
             }
         };

@@ -2,24 +2,24 @@
 
 pub(crate) mod state;
 
-pub(crate) mod asker;
-pub mod callers;
+pub(crate) mod auth;
+pub mod client_ip;
 pub(crate) mod cookies;
-pub mod framing;
-pub(crate) mod holders;
-pub mod limits;
+pub mod csp;
+pub mod rate_limit;
+pub(crate) mod ticket_link;
 
 pub(crate) mod body;
-pub(crate) mod live;
 pub(crate) mod openapi;
-pub(crate) mod paging;
+pub(crate) mod pagination;
 pub mod refusals;
+pub(crate) mod sse;
 
-pub(crate) mod callback;
-pub mod wording;
+pub mod replies;
+pub(crate) mod wechat;
 
 pub mod api;
-pub(crate) mod screens;
+pub(crate) mod board_cache;
 
 use axum::Router;
 use openapi::Routes;
@@ -28,7 +28,7 @@ use state::AppState;
 
 /// Everything that is served.
 pub(crate) fn described() -> Routes {
-    callback::routes().merge(api::routes()).merge(crate::pages::routes())
+    wechat::routes().merge(api::routes()).merge(crate::pages::routes())
 }
 
 pub(crate) fn router(door: AppState) -> Router {

@@ -2,7 +2,7 @@
 //!
 //! Each replica counts for itself. An office, or a school behind one address, is one address.
 
-use crate::http::callers::ClientIp;
+use crate::http::client_ip::ClientIp;
 use crate::http::refusals::{self, Problem};
 use paihao_chassis::clock::Clock;
 use paihao_wechat::traffic::RateLimiter as TokenBucket;

@@ -1,7 +1,7 @@
 //! What a customer reads in WeChat: Chinese first, English beside it.
 
-use crate::book::SiteSettings;
-use paihao_contracts::setup::SiteSetup;
+use crate::settings::SiteSettings;
+use paihao_contracts::settings::SiteSetup;
 use paihao_domain::{
     Estimate, EstimatePhrase, Outcome, QueueId, QuotedWait, Refusal, TicketStatus,
 };

@@ -1,6 +1,6 @@
 //! Server-sent events from a watched value.
 
-use crate::lines::SiteSnapshot;
+use crate::engine::SiteSnapshot;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt, stream};
 use std::convert::Infallible;

@@ -1,23 +1,23 @@
 //! Application state that every handler can reach.
 
 use crate::Settings;
-use crate::book::DeploymentSettings;
-use crate::book::running::LiveSettings;
-use crate::http::api::book::TemplateCache;
+use crate::engine::Engine;
+use crate::engine::as_of::PointInTimeReader;
+use crate::http::api::settings::TemplateCache;
 use crate::http::api::ticket::LinkLimiter;
-use crate::http::limits::RateLimiter;
-use crate::http::screens::BoardCache;
-use crate::identity::register::RosterLog;
-use crate::identity::sessions::BrowserSessions;
-use crate::lines::Engine;
-use crate::lines::past::PointInTimeReader;
-use crate::projections::fates::DeliveryStatusProjection;
+use crate::http::board_cache::BoardCache;
+use crate::http::rate_limit::RateLimiter;
+use crate::identity::browser_sessions::BrowserSessions;
+use crate::identity::roster_log::RosterLog;
+use crate::projections::dead_letters::DeadLetterProjection;
+use crate::projections::delivery_status::DeliveryStatusProjection;
 use crate::projections::feed::Feed;
-use crate::projections::letters::DeadLetterProjection;
 use crate::scan::codes::CodeSource;
-use crate::scan::codes::cost::QrUsageReader;
-use crate::scan::codes::doors::PermanentCodes;
+use crate::scan::codes::permanent::PermanentCodes;
+use crate::scan::codes::usage::QrUsageReader;
 use crate::scan::sessions::ScanSessions;
+use crate::settings::DeploymentSettings;
+use crate::settings::live::LiveSettings;
 use paihao_cache::Cache;
 use paihao_chassis::clock::Clock;
 use paihao_ledger::Ledger;

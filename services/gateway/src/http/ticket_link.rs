@@ -1,10 +1,10 @@
 //! The ticket that a link opens, and the link of a ticket.
 
-use crate::book::SiteSettings;
+use crate::engine::SiteSnapshot;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
-use crate::lines::SiteSnapshot;
-use paihao_contracts::link::{TicketKey, TicketLink};
+use crate::settings::SiteSettings;
+use paihao_contracts::ticket_link::{TicketKey, TicketLink};
 use paihao_domain::{DecisionInput, Outcome, Site, Ticket, TicketId};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;

@@ -3,9 +3,9 @@
 //! All of it stands in logs that every replica follows, so that any of them knows everybody, and a
 //! restart forgets nobody.
 
-pub(crate) mod register;
+pub(crate) mod browser_sessions;
 pub(crate) mod roster;
-pub(crate) mod sessions;
+pub(crate) mod roster_log;
 
 pub mod login;
 pub(crate) mod oauth;

@@ -1,7 +1,7 @@
 //! Two replicas over one ledger: who joined or logged in at one is known at the other.
 
-use super::register::RosterLog;
-use super::sessions::{BrowserSessions, SessionLifetime, SessionSelection};
+use super::browser_sessions::{BrowserSessions, SessionLifetime, SessionSelection};
+use super::roster_log::RosterLog;
 use crate::http::refusals::Problem;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};

@@ -1,7 +1,7 @@
 //! Posters for the doors of queues: one sheet of A4 each, complete without any script.
 
 use super::{html, refused};
-use crate::http::api::doors::permanent_code;
+use crate::http::api::permanent_codes::permanent_code;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::scan::qr;

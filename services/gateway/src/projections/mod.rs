@@ -1,6 +1,6 @@
 //! Read models folded from logs of the ledger.
 
-pub mod fates;
+pub(crate) mod dead_letters;
+pub mod delivery_status;
 pub(crate) mod feed;
-pub mod history;
-pub(crate) mod letters;
+pub mod visits;

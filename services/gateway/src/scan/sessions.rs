@@ -10,8 +10,8 @@ use crate::scan::scene::Scene;
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_chassis::clock::Clock;
-use paihao_contracts::names;
 use paihao_contracts::session::{ScanProgress, ScanPurpose, ScanSession, SessionTicket};
+use paihao_contracts::streams;
 use paihao_domain::{Decision, Event, Outcome};
 use paihao_wechat::{AccountClientError, CallPriority, Picture, QrRequest};
 use parking_lot::Mutex;
@@ -104,9 +104,9 @@ impl ScanSessions {
         };
         let works_for = Duration::from_millis((expires_at - now).max(0) as u64);
         let (key, kept) =
-            (names::scan_session_key(&uuid.to_string()), works_for + EXPIRED_SESSION_RETENTION);
+            (streams::scan_session_key(&uuid.to_string()), works_for + EXPIRED_SESSION_RETENTION);
         let way_back = Bytes::from(uuid.to_string());
-        self.cache.put(&names::scene_key(&session.scene), way_back, kept).await?;
+        self.cache.put(&streams::scene_key(&session.scene), way_back, kept).await?;
         match self.cache.put_if_absent(&key, encode(&session), kept).await? {
             true => Ok(session),
             // Another request with the same uuid was faster: its code is the one to show.
@@ -127,7 +127,7 @@ impl ScanSessions {
 
     /// The session of a uuid, as long as its code works.
     pub async fn find(&self, uuid: Uuid) -> Result<ScanSession, SessionError> {
-        let stored = self.cache.get(&names::scan_session_key(&uuid.to_string())).await?;
+        let stored = self.cache.get(&streams::scan_session_key(&uuid.to_string())).await?;
         let session: ScanSession = stored
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .ok_or(SessionError::Unknown)?;
@@ -139,7 +139,7 @@ impl ScanSessions {
 
     /// The session that a scanned scene belongs to.
     pub async fn by_scene(&self, scene: &str) -> Result<(Uuid, ScanSession), SessionError> {
-        let uuid = self.cache.get(&names::scene_key(scene)).await?;
+        let uuid = self.cache.get(&streams::scene_key(scene)).await?;
         let uuid = uuid.and_then(|bytes| Uuid::try_parse_ascii(&bytes).ok());
         let uuid = uuid.ok_or(SessionError::Unknown)?;
         Ok((uuid, self.find(uuid).await?))
@@ -156,7 +156,7 @@ impl ScanSessions {
         session.progress = ScanProgress::Ticket(ticket);
         let left = (session.expires_at - self.clock.now_ms()).max(0) as u64;
         let kept = Duration::from_millis(left) + EXPIRED_SESSION_RETENTION;
-        let key = names::scan_session_key(&uuid.to_string());
+        let key = streams::scan_session_key(&uuid.to_string());
         if let Err(error) = self.cache.put(&key, encode(&session), kept).await {
             tracing::warn!(%error, "a session's progress could not be remembered");
         }
@@ -169,7 +169,7 @@ impl ScanSessions {
         uuid: Uuid,
         mut next: impl FnMut(&mut ScanSession) -> Option<ScanProgress>,
     ) -> Result<ScanSession, SessionError> {
-        let key = names::scan_session_key(&uuid.to_string());
+        let key = streams::scan_session_key(&uuid.to_string());
         let mut stored = self.cache.get(&key).await?;
         loop {
             let Some(before) = stored else { return Err(SessionError::Unknown) };

@@ -1,8 +1,8 @@
 //! The newest set-up of every site and account: what the configuration says, and on top of it what
 //! the log of the book says; and what changed when, and by whom.
 
-use paihao_contracts::book::{IdempotencyRecord, SettingsEntry, SettingsEvent};
-use paihao_contracts::setup::{AccountSetup, SiteSetup};
+use paihao_contracts::settings::{AccountSetup, SiteSetup};
+use paihao_contracts::settings_log::{IdempotencyRecord, SettingsEntry, SettingsEvent};
 use paihao_ledger::{InvalidSubject, Position, Recorded, Subject};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -5,20 +5,20 @@
 //! - [`running`]: the same while a gateway runs.
 
 pub mod calendar;
-mod contradictions;
+mod conflicts;
 pub mod documents;
-pub mod file;
-pub mod running;
-pub mod setup;
-pub(crate) mod writing;
+pub mod export;
+pub mod live;
+pub(crate) mod update;
+pub mod validate;
 
-use crate::book::calendar::Calendar;
-use crate::http::wording;
+use crate::http::replies;
+use crate::settings::calendar::Calendar;
 use paihao_contracts::commit::SiteFacts;
-use paihao_contracts::setup::{AccountSetup, Action};
+use paihao_contracts::settings::{AccountSetup, Action};
 use paihao_domain::{Actor, ApiScope, CounterId, QueueId, Rules};
 use paihao_ledger::Subject;
-use paihao_notice_text::manner::sends_customer_service_texts;
+use paihao_notice_text::policy::sends_customer_service_texts;
 use paihao_wechat::callback::Protection;
 use parking_lot::RwLock;
 use schemars::JsonSchema;
@@ -87,7 +87,7 @@ impl AccountSettings {
 fn account_replies(setup: &AccountSetup) -> AccountReplies {
     let keywords = setup.keywords.iter().map(|(word, action)| (word.trim().to_owned(), *action));
     AccountReplies {
-        greeting: setup.greeting.clone().unwrap_or_else(|| wording::GREETING.to_owned()),
+        greeting: setup.greeting.clone().unwrap_or_else(|| replies::GREETING.to_owned()),
         failure: setup.failure.clone(),
         keywords: keywords.collect(),
         menu: setup.menu.clone(),

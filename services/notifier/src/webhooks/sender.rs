@@ -7,7 +7,7 @@ use crate::share::Shares;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::entropy;
-use paihao_contracts::names::WEBHOOKS;
+use paihao_contracts::streams::WEBHOOKS;
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::{Delivery, Ledger};
 use std::sync::Arc;

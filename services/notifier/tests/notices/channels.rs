@@ -1,11 +1,11 @@
 //! Channels are tried in their order until one takes a notice, and never is one told twice.
 
 use crate::world::{SEND, SUBSCRIPTION, TEXT, World, key, manner, person, seen_at};
-use paihao_contracts::allowance::{SendWindow, SendWindowKind};
-use paihao_contracts::names::{DEAD_LETTERS, OUTCOMES};
 use paihao_contracts::notice::Channel::{CustomerService, PassiveReply, Subscription, Template};
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, NoticeOutcome};
 use paihao_contracts::outcome::{AttemptAnnounced, OutcomeRecord};
+use paihao_contracts::send_window::{SendWindow, SendWindowKind};
+use paihao_contracts::streams::{DEAD_LETTERS, OUTCOMES};
 use paihao_ledger::{Entry, Expect, Ledger, Subject};
 use sha2::{Digest, Sha256};
 use wechat_sim::{ChatContent, Effect, Fault, Refusal, SimTemplate};

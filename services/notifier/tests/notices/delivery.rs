@@ -2,8 +2,8 @@
 
 use crate::world::{SEND, World, key, person};
 use futures::StreamExt;
-use paihao_contracts::names::{DEAD_LETTERS, OUTCOMES};
 use paihao_contracts::notice::DeliveryOutcome;
+use paihao_contracts::streams::{DEAD_LETTERS, OUTCOMES};
 use paihao_ledger::{Followed, Ledger, Position};
 use std::time::Duration;
 use wechat_sim::{Fault, Refusal, SimTemplate};

@@ -6,8 +6,8 @@ use futures::StreamExt;
 use paihao_contracts::dead_letter::{
     DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
 };
-use paihao_contracts::names::{DEAD_LETTERS, Log, OUTCOMES};
 use paihao_contracts::notice::DeliveryOutcome;
+use paihao_contracts::streams::{DEAD_LETTERS, Log, OUTCOMES};
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Recorded, Subject};
 use std::time::Duration;

@@ -6,15 +6,15 @@ use futures::StreamExt;
 use paihao_cache::{Cache, MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
-use paihao_contracts::allowance::{SendWindow, SendWindowKind};
 use paihao_contracts::commit::{
     Commit, Decision, Event, NotificationKind, NotificationTrigger, Number, Outcome as Answer,
     SiteFacts,
 };
-use paihao_contracts::names::{LEDGER, Log, NOTICES, OUTCOMES, RECEIPTS, send_window_key};
 use paihao_contracts::notice::{Channel, DeliveryOutcome, Notice, NoticeContent, NoticeOutcome};
 use paihao_contracts::outcome::{NoticeState, OutcomeRecord};
 use paihao_contracts::receipt::Receipt;
+use paihao_contracts::send_window::{SendWindow, SendWindowKind};
+use paihao_contracts::streams::{LEDGER, Log, NOTICES, OUTCOMES, RECEIPTS, send_window_key};
 use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_notifier::channels::NoticePolicy;

@@ -2,7 +2,7 @@
 
 use super::{Account, Mode};
 use paihao_chassis::config::{ConfigProblems, SecretText};
-use paihao_gateway::book::AccountSettings;
+use paihao_gateway::settings::AccountSettings;
 use paihao_wechat::callback::{self, AesKey, Protection};
 use paihao_wechat::{AppId, CallbackToken};
 

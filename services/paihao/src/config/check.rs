@@ -5,11 +5,11 @@ use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Pool, TokenChanne
 use super::{account, staff};
 use paihao_chassis::config::{ConfigError, ConfigProblems};
 use paihao_chassis::telemetry;
-use paihao_gateway::book::DeploymentSettings;
-use paihao_gateway::book::setup::{self, check_id};
-use paihao_gateway::http::framing::{InvalidOrigin, Origin};
-use paihao_gateway::http::limits::RateLimitSettings;
+use paihao_gateway::http::csp::{InvalidOrigin, Origin};
+use paihao_gateway::http::rate_limit::RateLimitSettings;
 use paihao_gateway::scan::codes::pool::PoolSettings;
+use paihao_gateway::settings::DeploymentSettings;
+use paihao_gateway::settings::validate::{self, check_id};
 use paihao_wechat::traffic::Limits;
 use paihao_wechat::{AppId, AppSecret, ClientOptions};
 use std::net::SocketAddr;
@@ -225,7 +225,7 @@ impl Config {
         for (name, site) in &self.sites {
             let (at, site) = (format!("sites.{name}"), site.setup());
             if let Some(checked) =
-                setup::validate_site(&at, name, &site, self.accounts.keys(), problems)
+                validate::validate_site(&at, name, &site, self.accounts.keys(), problems)
             {
                 book.sites.insert(name.clone(), Arc::new(checked));
             }

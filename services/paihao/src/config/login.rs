@@ -2,9 +2,9 @@
 
 use super::{Config, LoginClient};
 use paihao_chassis::config::ConfigProblems;
-use paihao_gateway::book::setup::{check_id, refuse_unknown};
-use paihao_gateway::http::callers::IpRange;
+use paihao_gateway::http::client_ip::IpRange;
 use paihao_gateway::identity::login::settings::{LoginSettings, OAuthClient};
+use paihao_gateway::settings::validate::{check_id, refuse_unknown};
 use std::time::Duration;
 use url::Url;
 
@@ -85,7 +85,7 @@ impl Config {
 
     pub(super) fn trusted_proxy_ranges(&self, problems: &mut ConfigProblems) -> Vec<IpRange> {
         let read = |text: &String| {
-            text.parse().map_err(|error: paihao_gateway::http::callers::InvalidIpRange| {
+            text.parse().map_err(|error: paihao_gateway::http::client_ip::InvalidIpRange| {
                 let advice = "use something like [\"10.0.0.0/8\"]";
                 problems.add("gateway.trusted_proxies", format!("{text:?}: {error}"), advice);
             })

@@ -16,7 +16,7 @@ pub use check::{ResolvedConfig, Role};
 
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
 use paihao_contracts::notice::Channel;
-use paihao_contracts::setup::{
+use paihao_contracts::settings::{
     self, AccountSetup, Action, CounterSetup, QueueSetup, Said, SiteSetup, Wording,
 };
 use serde::{Deserialize, Serialize};
@@ -281,11 +281,11 @@ fn plain() -> Mode {
 }
 
 fn greeting() -> String {
-    paihao_gateway::http::wording::GREETING.into()
+    paihao_gateway::http::replies::GREETING.into()
 }
 
 fn queueing() -> BTreeMap<String, Action> {
-    setup::queueing()
+    settings::queueing()
 }
 
 fn shanghai() -> String {

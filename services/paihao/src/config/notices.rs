@@ -21,7 +21,7 @@ impl Config {
             problems.add("wechat.limits.quota_read_seconds", what, "use 60 or more, or 0");
         }
         let accounts = self.accounts.iter().map(|(name, account)| {
-            (name.clone(), paihao_notice_text::manner::account_policies(&account.setup()))
+            (name.clone(), paihao_notice_text::policy::account_policies(&account.setup()))
         });
         let worded = self.sites.iter().map(|(id, site)| (id.clone(), site.wording.clone()));
         Settings {

@@ -3,8 +3,8 @@
 use super::{Site, Staff, StaffRole};
 use paihao_chassis::config::ConfigProblems;
 use paihao_domain::CounterId;
-use paihao_gateway::book::setup::refuse_unknown;
-use paihao_gateway::book::{ALL_SITES, KeyRole, StaffKey};
+use paihao_gateway::settings::validate::refuse_unknown;
+use paihao_gateway::settings::{ALL_SITES, KeyRole, StaffKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A key of the staff API, and as whom its holder acts.

@@ -2,9 +2,9 @@
 
 use super::{Config, Webhook};
 use paihao_chassis::config::{ConfigProblems, SecretText};
-use paihao_contracts::public::PublicEventKind;
+use paihao_contracts::public_event::PublicEventKind;
 use paihao_contracts::webhook::hook_name;
-use paihao_gateway::book::setup::{check_id, refuse_unknown};
+use paihao_gateway::settings::validate::{check_id, refuse_unknown};
 use paihao_notifier::webhooks::{Hook, Settings, is_fine};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,7 +75,7 @@ fn check_webhook(at: &str, webhook: &Webhook, problems: &mut ConfigProblems) -> 
 #[cfg(test)]
 mod tests {
     use crate::config::{Config, Role};
-    use paihao_contracts::public::PublicEventKind;
+    use paihao_contracts::public_event::PublicEventKind;
     use std::fmt::Write;
 
     fn checked(webhook: &str) -> Result<crate::config::ResolvedConfig, String> {

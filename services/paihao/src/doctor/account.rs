@@ -4,11 +4,11 @@
 //! credentials are proved at the stable channel without forcing, which hands out the token there
 //! is. The classic channel is never asked: each of its answers kills the token in use.
 
-use super::refused::refusal_finding;
 use super::report::Finding;
-use super::{ProbeContext, finding, kinds, notices, with_timeout};
+use super::wechat_refusals::refusal_finding;
+use super::{ProbeContext, finding, findings, notices, with_timeout};
 use crate::config::{Account, Config, ResolvedConfig, TokenChannel};
-use paihao_contracts::names;
+use paihao_contracts::streams;
 use paihao_contracts::token::TokenRecord;
 use paihao_wechat::{AccessToken, Api, AppId, AppSecret, CallError, FailureClass};
 
@@ -44,11 +44,16 @@ async fn check_credentials(
     let mut found = Vec::new();
     let issued = match proved {
         Ok(token) => {
-            found.push(Finding::new(name, kinds::CREDENTIALS_OK));
+            found.push(Finding::new(name, findings::CREDENTIALS_OK));
             Some(token)
         }
         Err(error) => {
-            found.push(refusal_finding(name, "stable_token", &error, kinds::CREDENTIALS_REFUSED));
+            found.push(refusal_finding(
+                name,
+                "stable_token",
+                &error,
+                findings::CREDENTIALS_REFUSED,
+            ));
             None
         }
     };
@@ -58,19 +63,19 @@ async fn check_credentials(
     });
     let Some(token) = kept.flatten().or_else(|| issued.clone()) else { return (found, None) };
     let Err(error) = ward.client.callback_addresses(&token).await else {
-        found.push(Finding::new(name, kinds::CALLS_OK));
+        found.push(Finding::new(name, findings::CALLS_OK));
         return (found, Some(token));
     };
     let dead = error.class() == FailureClass::InvalidToken;
-    let otherwise = if dead { kinds::TOKEN_REFUSED } else { kinds::WECHAT_REFUSED };
+    let otherwise = if dead { findings::TOKEN_REFUSED } else { findings::WECHAT_REFUSED };
     found.push(refusal_finding(name, "getcallbackip", &error, otherwise));
     (found, issued.filter(|issued| dead && *issued != token))
 }
 
 /// The token in the cache, if the cache is one that we can see.
 async fn cached_token(name: &str, ward: &ProbeContext) -> Option<(Finding, Option<AccessToken>)> {
-    let none = |detail: String| Some((finding(name, kinds::TOKEN_NOT_KEPT, detail), None));
-    let stored = match ward.cache.as_ref()?.get(&names::access_token_key(name)).await {
+    let none = |detail: String| Some((finding(name, findings::TOKEN_NOT_KEPT, detail), None));
+    let stored = match ward.cache.as_ref()?.get(&streams::access_token_key(name)).await {
         Ok(Some(stored)) => stored,
         Ok(None) => return none(String::new()),
         Err(unavailable) => return none(unavailable.to_string()),
@@ -80,7 +85,7 @@ async fn cached_token(name: &str, ward: &ProbeContext) -> Option<(Finding, Optio
     if left <= 0 {
         return none(format!("expired {} s ago", -left));
     }
-    let found = finding(name, kinds::TOKEN_KEPT, format!("{left} s left"));
+    let found = finding(name, findings::TOKEN_KEPT, format!("{left} s left"));
     Some((found, Some(AccessToken::new(record.token))))
 }
 
@@ -107,20 +112,20 @@ async fn check_quotas(
             Ok(quota) => quota,
             Err(error) => {
                 let call = format!("quota/get {}", api.name());
-                return vec![refusal_finding(name, &call, &error, kinds::WECHAT_REFUSED)];
+                return vec![refusal_finding(name, &call, &error, findings::WECHAT_REFUSED)];
             }
         };
         let detail = format!("{}: {} of {} left", api.name(), quota.remain, quota.daily_limit);
         let kind = match quota.remain {
-            0 if quota.daily_limit > 0 => kinds::QUOTA_USED_UP,
-            left if left < quota.daily_limit / 5 => kinds::QUOTA_LOW,
-            _ => kinds::QUOTA_OK,
+            0 if quota.daily_limit > 0 => findings::QUOTA_USED_UP,
+            left if left < quota.daily_limit / 5 => findings::QUOTA_LOW,
+            _ => findings::QUOTA_OK,
         };
         let mut found = vec![finding(name, kind, detail)];
         let ours = setup.call_limits.for_api(name, api).per_day;
         if ours > quota.daily_limit && quota.daily_limit > 0 {
             let detail = format!("{}: {ours} of {}", api.name(), quota.daily_limit);
-            found.push(finding(name, kinds::QUOTA_ABOVE, detail));
+            found.push(finding(name, findings::QUOTA_ABOVE, detail));
         }
         found
     });

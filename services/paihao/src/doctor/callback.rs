@@ -1,7 +1,7 @@
 //! Plays WeChat at an account's callback address.
 
 use super::report::Finding;
-use super::{ProbeContext, finding, kinds};
+use super::{ProbeContext, finding, findings};
 use crate::config::{Config, ResolvedConfig};
 use paihao_chassis::entropy;
 use paihao_wechat::callback::Mode;
@@ -21,7 +21,7 @@ pub(super) async fn check(
     let inside = config.gateway.public.is_empty();
     let base = match inside {
         true => {
-            found.push(Finding::new(name, kinds::CALLBACK_INSIDE));
+            found.push(Finding::new(name, findings::CALLBACK_INSIDE));
             format!("http://{}", loopback_if_unspecified(setup.gateway_listen))
         }
         false => config.gateway.public.trim_end_matches('/').to_owned(),
@@ -32,7 +32,7 @@ pub(super) async fn check(
         found.extend(address_findings(name, &address));
     }
     if protection.mode == Mode::Plain {
-        found.push(Finding::new(name, kinds::MODE_PLAIN));
+        found.push(Finding::new(name, findings::MODE_PLAIN));
     }
     let verified =
         ward.client.verify_callback(&address, &protection.token, true, probe_stamp(ward)).await;
@@ -43,11 +43,11 @@ pub(super) async fn check(
     let open =
         ward.client.verify_callback(&address, &protection.token, false, probe_stamp(ward)).await;
     found.push(match open {
-        Ok(()) => finding(name, kinds::CALLBACK_UNGUARDED, address.as_str()),
-        Err(_) => finding(name, kinds::CALLBACK_OK, address.as_str()),
+        Ok(()) => finding(name, findings::CALLBACK_UNGUARDED, address.as_str()),
+        Err(_) => finding(name, findings::CALLBACK_OK, address.as_str()),
     });
     found.push(match ward.client.push_callback(&address, protection, probe_stamp(ward)).await {
-        Ok(()) => finding(name, kinds::MODE_OK, format!("{:?}", protection.mode).to_lowercase()),
+        Ok(()) => finding(name, findings::MODE_OK, format!("{:?}", protection.mode).to_lowercase()),
         Err(unfit) => push_finding(name, &unfit),
     });
     found
@@ -74,7 +74,7 @@ fn address_findings(name: &str, address: &Url) -> Vec<Finding> {
     let mut found = Vec::new();
     let port = address.port_or_known_default().unwrap_or(0);
     if ![80, 443].contains(&port) {
-        found.push(finding(name, kinds::CALLBACK_WRONG_PORT, port.to_string()));
+        found.push(finding(name, findings::CALLBACK_WRONG_PORT, port.to_string()));
     }
     let private = match address.host() {
         Some(Host::Ipv4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
@@ -84,21 +84,21 @@ fn address_findings(name: &str, address: &Url) -> Vec<Finding> {
     };
     if private {
         let host = address.host_str().unwrap_or_default();
-        found.push(finding(name, kinds::CALLBACK_PRIVATE, host));
+        found.push(finding(name, findings::CALLBACK_PRIVATE, host));
     }
     if address.scheme() != "https" {
-        found.push(Finding::new(name, kinds::CALLBACK_NOT_HTTPS));
+        found.push(Finding::new(name, findings::CALLBACK_NOT_HTTPS));
     }
     found
 }
 
 fn verification_finding(name: &str, address: &Url, unfit: &ProbeError) -> Finding {
     let kind = match unfit {
-        ProbeError::NoResponse(_) => kinds::CALLBACK_SILENT,
+        ProbeError::NoResponse(_) => findings::CALLBACK_SILENT,
         ProbeError::UnexpectedResponse { code, .. } => match code.as_str() {
-            "wrong_signature" => kinds::CALLBACK_WRONG_TOKEN,
-            "stale_callback" => kinds::CALLBACK_WRONG_CLOCK,
-            _ => kinds::CALLBACK_WRONG_ANSWER,
+            "wrong_signature" => findings::CALLBACK_WRONG_TOKEN,
+            "stale_callback" => findings::CALLBACK_WRONG_CLOCK,
+            _ => findings::CALLBACK_WRONG_ANSWER,
         },
     };
     finding(name, kind, format!("{address}: {unfit}"))
@@ -108,11 +108,11 @@ fn push_finding(name: &str, unfit: &ProbeError) -> Finding {
     let kind = match unfit {
         ProbeError::UnexpectedResponse { code, .. } => match code.as_str() {
             // Sent plain, it is msg_signature that a mode that encrypts misses first.
-            "encrypted_callback" | "plain_callback" | "bad_callback_query" => kinds::MODE_WRONG,
-            "undecipherable_callback" => kinds::KEY_WRONG,
-            _ => kinds::PUSH_REFUSED,
+            "encrypted_callback" | "plain_callback" | "bad_callback_query" => findings::MODE_WRONG,
+            "undecipherable_callback" => findings::KEY_WRONG,
+            _ => findings::PUSH_REFUSED,
         },
-        ProbeError::NoResponse(_) => kinds::PUSH_REFUSED,
+        ProbeError::NoResponse(_) => findings::PUSH_REFUSED,
     };
     finding(name, kind, unfit.to_string())
 }
@@ -139,18 +139,18 @@ mod tests {
         let address = "https://shop.example.com/".parse().unwrap();
         let said = |code: &str| ProbeError::UnexpectedResponse { status: 403, code: code.into() };
         for (code, kind) in [
-            ("wrong_signature", kinds::CALLBACK_WRONG_TOKEN),
-            ("stale_callback", kinds::CALLBACK_WRONG_CLOCK),
-            ("", kinds::CALLBACK_WRONG_ANSWER),
+            ("wrong_signature", findings::CALLBACK_WRONG_TOKEN),
+            ("stale_callback", findings::CALLBACK_WRONG_CLOCK),
+            ("", findings::CALLBACK_WRONG_ANSWER),
         ] {
             assert_eq!(verification_finding("shop", &address, &said(code)).kind, kind);
         }
         for (code, kind) in [
-            ("encrypted_callback", kinds::MODE_WRONG),
-            ("plain_callback", kinds::MODE_WRONG),
-            ("bad_callback_query", kinds::MODE_WRONG),
-            ("undecipherable_callback", kinds::KEY_WRONG),
-            ("malformed_xml", kinds::PUSH_REFUSED),
+            ("encrypted_callback", findings::MODE_WRONG),
+            ("plain_callback", findings::MODE_WRONG),
+            ("bad_callback_query", findings::MODE_WRONG),
+            ("undecipherable_callback", findings::KEY_WRONG),
+            ("malformed_xml", findings::PUSH_REFUSED),
         ] {
             assert_eq!(push_finding("shop", &said(code)).kind, kind);
         }

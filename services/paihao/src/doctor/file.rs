@@ -1,7 +1,7 @@
 //! The one file of the embedded shape, and the disk it is on.
 
 use super::report::Finding;
-use super::{finding, kinds};
+use super::{finding, findings};
 use paihao_ledger_sqlite::inspect;
 use std::path::{Path, PathBuf};
 
@@ -12,27 +12,27 @@ const FULL_DISK_BYTES: u64 = 100 << 20;
 pub(super) async fn sqlite(path: &Path) -> Vec<Finding> {
     let path = path.to_owned();
     let looked = tokio::task::spawn_blocking(move || check_file(&path)).await;
-    looked.unwrap_or_else(|_| vec![Finding::new(LEDGER, kinds::FILE_UNUSABLE)])
+    looked.unwrap_or_else(|_| vec![Finding::new(LEDGER, findings::FILE_UNUSABLE)])
 }
 
 fn check_file(path: &Path) -> Vec<Finding> {
     let folder = nearest_folder(path);
     let mut found = match inspect(path) {
-        Err(error) => vec![finding(LEDGER, kinds::FILE_UNUSABLE, error.to_string())],
+        Err(error) => vec![finding(LEDGER, findings::FILE_UNUSABLE, error.to_string())],
         Ok(Some(facts)) => {
             let detail = format!("{}, {} KiB", path.display(), facts.bytes >> 10);
-            vec![finding(LEDGER, kinds::FILE_OK, detail)]
+            vec![finding(LEDGER, findings::FILE_OK, detail)]
         }
         Ok(None) => vec![match try_write(&folder) {
-            Ok(()) => finding(LEDGER, kinds::FILE_NEW, path.display().to_string()),
+            Ok(()) => finding(LEDGER, findings::FILE_NEW, path.display().to_string()),
             Err(error) => {
                 let detail = format!("{}: {error}", folder.display());
-                finding(LEDGER, kinds::FILE_UNUSABLE, detail)
+                finding(LEDGER, findings::FILE_UNUSABLE, detail)
             }
         }],
     };
     if on_network(&folder) {
-        found.push(finding(LEDGER, kinds::FILE_ON_NETWORK, folder.display().to_string()));
+        found.push(finding(LEDGER, findings::FILE_ON_NETWORK, folder.display().to_string()));
     }
     if let Ok(disk) = rustix::fs::statvfs(&folder) {
         found.push(disk_finding(disk.f_bavail.saturating_mul(disk.f_frsize)));
@@ -42,9 +42,9 @@ fn check_file(path: &Path) -> Vec<Finding> {
 
 fn disk_finding(left: u64) -> Finding {
     let kind = match left {
-        LOW_DISK_BYTES.. => kinds::DISK_OK,
-        FULL_DISK_BYTES.. => kinds::DISK_LOW,
-        _ => kinds::DISK_FULL,
+        LOW_DISK_BYTES.. => findings::DISK_OK,
+        FULL_DISK_BYTES.. => findings::DISK_LOW,
+        _ => findings::DISK_FULL,
     };
     finding(LEDGER, kind, format!("{} MiB", left >> 20))
 }
@@ -87,9 +87,9 @@ mod tests {
 
     #[test]
     fn room_is_told_before_there_is_none() {
-        assert_eq!(disk_finding(FULL_DISK_BYTES - 1).kind, kinds::DISK_FULL);
-        assert_eq!(disk_finding(LOW_DISK_BYTES - 1).kind, kinds::DISK_LOW);
-        assert_eq!(disk_finding(LOW_DISK_BYTES).kind, kinds::DISK_OK);
+        assert_eq!(disk_finding(FULL_DISK_BYTES - 1).kind, findings::DISK_FULL);
+        assert_eq!(disk_finding(LOW_DISK_BYTES - 1).kind, findings::DISK_LOW);
+        assert_eq!(disk_finding(LOW_DISK_BYTES).kind, findings::DISK_OK);
     }
 
     #[test]

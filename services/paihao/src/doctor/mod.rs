@@ -4,12 +4,12 @@
 //! and `notices` ask WeChat, `refused` is what its "no" means, `post_callback` plays it; `stores`, `file`
 //! and `clock` look at what all stands on.
 
-pub mod kinds;
+pub mod findings;
 pub mod report;
 
 mod account;
 mod notices;
-mod refused;
+mod wechat_refusals;
 
 mod callback;
 
@@ -20,7 +20,7 @@ mod stores;
 use crate::config::{Config, LedgerKind, ResolvedConfig, Role};
 use crate::ports::redis_options;
 use clap::Args;
-use kinds::FindingKind;
+use findings::FindingKind;
 use paihao_cache::Cache;
 use paihao_cache_redis::RedisCache;
 use paihao_chassis::Exit;
@@ -88,7 +88,7 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
         Ok(client) => client,
         Err(error) => {
             let finding =
-                Finding::new("wechat", kinds::WECHAT_UNREACHABLE).with_detail(error.to_string());
+                Finding::new("wechat", findings::WECHAT_UNREACHABLE).with_detail(error.to_string());
             return Ok(Report::new(vec![finding]));
         }
     };
@@ -104,7 +104,7 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
     let all: Vec<&String> = all.collect();
     let accounts = all.iter().map(|name| async {
         let whole = timeout(ACCOUNT_TIMEOUT, check_account(config, &setup, name, &ward)).await;
-        whole.unwrap_or_else(|_| vec![Finding::new(name, kinds::TIMED_OUT)])
+        whole.unwrap_or_else(|_| vec![Finding::new(name, findings::TIMED_OUT)])
     });
     let stores = async {
         let ledger = match config.ledger.kind {
@@ -115,7 +115,7 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
             None => Vec::new(),
             Some(Ok(redis)) => with_timeout("cache", stores::redis(redis, &ward)).await,
             Some(Err(bad)) => {
-                vec![Finding::new("cache", kinds::REDIS_AWAY).with_detail(bad.to_string())]
+                vec![Finding::new("cache", findings::REDIS_AWAY).with_detail(bad.to_string())]
             }
         };
         [ledger, cache].concat()
@@ -128,7 +128,7 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
     let mut findings = accounts.concat();
     if all.is_empty() {
         let about = only.unwrap_or("accounts");
-        findings.push(Finding::new(about, kinds::NO_ACCOUNT));
+        findings.push(Finding::new(about, findings::NO_ACCOUNT));
     }
     findings.extend(time);
     findings.extend(stores);
@@ -151,7 +151,7 @@ async fn check_account(
 /// What a part found, or that it did not end in time.
 async fn with_timeout(about: &str, part: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
     let ended = timeout(CHECK_TIMEOUT, part).await;
-    ended.unwrap_or_else(|_| vec![Finding::new(about, kinds::TIMED_OUT)])
+    ended.unwrap_or_else(|_| vec![Finding::new(about, findings::TIMED_OUT)])
 }
 
 fn finding(about: &str, kind: &'static FindingKind, detail: impl Into<String>) -> Finding {

@@ -1,9 +1,9 @@
 //! Through which channels each kind of notice can go out, and whether its template is as WeChat's
 //! console has it.
 
-use super::refused::refusal_finding;
 use super::report::Finding;
-use super::{ProbeContext, finding, kinds};
+use super::wechat_refusals::refusal_finding;
+use super::{ProbeContext, finding, findings};
 use crate::config::ResolvedConfig;
 use paihao_contracts::notice::Channel;
 use paihao_notifier::channels::{AccountPolicies, NoticePolicy};
@@ -28,7 +28,7 @@ pub(super) async fn check(
             Ok(templates) => own = Some(templates),
             Err(error) => {
                 let call = "get_all_private_template";
-                found.push(refusal_finding(name, call, &error, kinds::WECHAT_REFUSED));
+                found.push(refusal_finding(name, call, &error, findings::WECHAT_REFUSED));
             }
         }
     }
@@ -52,9 +52,9 @@ fn template_findings(name: &str, says: &AccountPolicies, own: Option<&[Template]
             let keys = bound.fields.iter().map(|(key, _)| key.as_str());
             let faults = check_binding(own, &bound.template_id, keys);
             if faults.is_empty() {
-                found.push(finding(name, kinds::TEMPLATES_OK, *kind));
+                found.push(finding(name, findings::TEMPLATES_OK, *kind));
             }
-            let told = |fault| finding(name, kinds::TEMPLATE_FAULT, format!("{kind}: {fault}"));
+            let told = |fault| finding(name, findings::TEMPLATE_FAULT, format!("{kind}: {fault}"));
             found.extend(faults.iter().map(told));
             let refuses = |fault: &TemplateFault| {
                 matches!(fault, TemplateFault::NoTemplate(_) | TemplateFault::MissingField(_))
@@ -68,9 +68,9 @@ fn template_findings(name: &str, says: &AccountPolicies, own: Option<&[Template]
         let names: Vec<&str> = ways.iter().map(|way| way.name()).collect();
         let detail = format!("{kind}: {}", names.join(", "));
         found.push(match (ways.is_empty(), bound) {
-            (true, _) => finding(name, kinds::NO_CHANNEL, *kind),
-            (false, None) => finding(name, kinds::TEMPLATE_UNBOUND, detail),
-            (false, Some(_)) => finding(name, kinds::CHANNELS_OK, detail),
+            (true, _) => finding(name, findings::NO_CHANNEL, *kind),
+            (false, None) => finding(name, findings::TEMPLATE_UNBOUND, detail),
+            (false, Some(_)) => finding(name, findings::CHANNELS_OK, detail),
         });
     }
     found

@@ -1,6 +1,6 @@
 //! Findings, and how they are told: to people in two languages, to programs as JSON.
 
-use super::kinds::{FindingKind, Level};
+use super::findings::{FindingKind, Level};
 use serde_json::json;
 use std::fmt::Write;
 

@@ -1,7 +1,7 @@
 //! NATS and Redis: versions, and whether what they are told outlives a restart.
 
 use super::report::Finding;
-use super::{ProbeContext, clock, finding, kinds};
+use super::{ProbeContext, clock, finding, findings};
 use crate::config::Ledger;
 use crate::ports::nats_options;
 use paihao_cache_redis::{RedisCache, RedisServerInfo};
@@ -15,10 +15,10 @@ pub(super) async fn nats(config: &Ledger) -> Vec<Finding> {
         Ok(facts) => nats_findings(&facts, config.replicas),
         Err(error) => {
             let kind = match error {
-                ConnectError::Unreachable(_) => kinds::NATS_AWAY,
-                ConnectError::TooOld { .. } => kinds::NATS_OLD,
-                ConnectError::NoJetStream => kinds::NATS_NO_JETSTREAM,
-                _ => kinds::NATS_REFUSED,
+                ConnectError::Unreachable(_) => findings::NATS_AWAY,
+                ConnectError::TooOld { .. } => findings::NATS_OLD,
+                ConnectError::NoJetStream => findings::NATS_NO_JETSTREAM,
+                _ => findings::NATS_REFUSED,
             };
             vec![finding(LEDGER, kind, error.to_string())]
         }
@@ -26,25 +26,29 @@ pub(super) async fn nats(config: &Ledger) -> Vec<Finding> {
 }
 
 fn nats_findings(facts: &ServerInfo, replicas: usize) -> Vec<Finding> {
-    let server = if facts.untested { kinds::NATS_UNTESTED } else { kinds::NATS_OK };
+    let server = if facts.untested { findings::NATS_UNTESTED } else { findings::NATS_OK };
     let mut found = vec![finding(LEDGER, server, format!("NATS {}", facts.version))];
     for stream in &facts.streams {
         let name = &*stream.name;
         if !stream.on_disk {
-            found.push(finding(LEDGER, kinds::STREAM_IN_MEMORY, name));
+            found.push(finding(LEDGER, findings::STREAM_IN_MEMORY, name));
         }
         if !stream.retention_matches {
-            found.push(finding(LEDGER, kinds::STREAM_RETENTION, name));
+            found.push(finding(LEDGER, findings::STREAM_RETENTION, name));
         }
         if stream.replicas != replicas {
             let detail = format!("{name}: {} of {replicas}", stream.replicas);
-            found.push(finding(LEDGER, kinds::STREAM_REPLICAS, detail));
+            found.push(finding(LEDGER, findings::STREAM_REPLICAS, detail));
         }
     }
     if !facts.missing.is_empty() {
-        found.push(finding(LEDGER, kinds::STREAMS_MISSING, facts.missing.join(", ")));
+        found.push(finding(LEDGER, findings::STREAMS_MISSING, facts.missing.join(", ")));
     } else if found.len() == 1 {
-        found.push(finding(LEDGER, kinds::STREAMS_OK, format!("{} streams", facts.streams.len())));
+        found.push(finding(
+            LEDGER,
+            findings::STREAMS_OK,
+            format!("{} streams", facts.streams.len()),
+        ));
     }
     found
 }
@@ -57,7 +61,7 @@ pub(super) async fn redis(redis: &RedisCache, ward: &ProbeContext) -> Vec<Findin
             found.push(clock::compare(CACHE, facts.time_ms, asked, ward.now_ms()));
             found
         }
-        Err(unavailable) => vec![finding(CACHE, kinds::REDIS_AWAY, unavailable.to_string())],
+        Err(unavailable) => vec![finding(CACHE, findings::REDIS_AWAY, unavailable.to_string())],
     }
 }
 
@@ -65,26 +69,26 @@ fn redis_findings(facts: &RedisServerInfo) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut say = |kind, detail: String| found.push(finding(CACHE, kind, detail));
     if facts.too_old {
-        say(kinds::REDIS_OLD, format!("Redis {}", facts.version));
+        say(findings::REDIS_OLD, format!("Redis {}", facts.version));
     }
     if facts.is_replica {
-        say(kinds::REDIS_REPLICA, String::new());
+        say(findings::REDIS_REPLICA, String::new());
     }
     // Whether there are snapshots may not be told; then it is not claimed that there are none.
     if !facts.aof_enabled && facts.rdb_enabled == Some(false) {
-        say(kinds::REDIS_NOT_PERSISTENT, String::new());
+        say(findings::REDIS_NOT_PERSISTENT, String::new());
     }
     if facts.write_failed {
-        say(kinds::REDIS_WRITE_FAILED, String::new());
+        say(findings::REDIS_WRITE_FAILED, String::new());
     }
     if facts.max_memory > 0 && facts.eviction_policy != "noeviction" {
         let detail = format!("{}, maxmemory {} MiB", facts.eviction_policy, facts.max_memory >> 20);
-        say(kinds::REDIS_EVICTS, detail);
+        say(findings::REDIS_EVICTS, detail);
     }
     if found.is_empty() {
         let kept = if facts.aof_enabled { "AOF" } else { "RDB" };
         let kept = if facts.rdb_enabled.is_none() && !facts.aof_enabled { "?" } else { kept };
-        found.push(finding(CACHE, kinds::REDIS_OK, format!("Redis {}, {kept}", facts.version)));
+        found.push(finding(CACHE, findings::REDIS_OK, format!("Redis {}, {kept}", facts.version)));
     }
     found
 }

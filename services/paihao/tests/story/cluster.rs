@@ -3,7 +3,7 @@
 use crate::http::{client, send_json};
 use futures::StreamExt;
 use harness::{NatsServer, Program, RedisServer, free_port, wait_until};
-use paihao_contracts::names::Log;
+use paihao_contracts::streams::Log;
 use paihao_ledger::{Followed, Ledger, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use reqwest::{Client, StatusCode};

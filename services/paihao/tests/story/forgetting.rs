@@ -7,14 +7,14 @@ use jiff::tz::TimeZone;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
-use paihao_contracts::names::LEDGER;
+use paihao_contracts::streams::LEDGER;
 use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, Person, QueueId,
     QueueRules, Rules,
 };
-use paihao_gateway::book::calendar::Calendar;
-use paihao_gateway::book::{DeploymentSettings, SiteSettings};
-use paihao_gateway::lines::Engine;
+use paihao_gateway::engine::Engine;
+use paihao_gateway::settings::calendar::Calendar;
+use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
 use paihao_ledger::Subject;
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use std::io::{Read, Write};

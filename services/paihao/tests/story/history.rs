@@ -7,7 +7,7 @@ use crate::town::ModesDeployment;
 use futures::StreamExt;
 use harness::wait_until;
 use paihao_chassis::clock::{Clock, SystemClock};
-use paihao_contracts::names::HISTORY;
+use paihao_contracts::streams::HISTORY;
 use paihao_ledger::{Followed, Ledger, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};

@@ -320,7 +320,7 @@ async fn what_is_seen_on_a_screen_is_never_enough() {
 async fn expire_code(house: &LoginCluster, uuid: &str) {
     let options = RedisOptions::new(house.cluster.redis.url());
     let cache = RedisCache::connect(options).expect("the cache of the cluster");
-    let key = paihao_contracts::names::scan_session_key(uuid);
+    let key = paihao_contracts::streams::scan_session_key(uuid);
     let stored = cache.get(&key).await.unwrap().expect("a session");
     let mut session: Value = serde_json::from_slice(&stored).unwrap();
     session["expires_at"] = json!(1);

@@ -4,10 +4,10 @@
 use crate::http::{client, send_json, staff_request};
 use futures::StreamExt;
 use harness::{Program, free_port, wait_until};
-use paihao_contracts::names::OUTCOMES;
 use paihao_contracts::notice::{Channel, DeliveryOutcome};
 use paihao_contracts::outcome::{NoticeState, NoticeStatus, OutcomeRecord};
 use paihao_contracts::receipt::ReceiptStatus;
+use paihao_contracts::streams::OUTCOMES;
 use paihao_ledger::{Followed, Ledger, Position};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use reqwest::{Client, StatusCode};

@@ -9,9 +9,9 @@ use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, MissedRules, Person,
     QueueId, QueueRules, Rules, due_commands,
 };
-use paihao_gateway::book::calendar::Calendar;
-use paihao_gateway::book::{DeploymentSettings, SiteSettings};
-use paihao_gateway::lines::{Engine, SiteSnapshot};
+use paihao_gateway::engine::{Engine, SiteSnapshot};
+use paihao_gateway::settings::calendar::Calendar;
+use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};

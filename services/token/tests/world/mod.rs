@@ -9,7 +9,7 @@ use paihao_access_token::{TokenReader, TokenReaderOptions};
 use paihao_cache::{Cache, CasOutcome, Lease, MemoryCache, Unavailable};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::RuntimeClock;
-use paihao_contracts::names;
+use paihao_contracts::streams;
 use paihao_contracts::token::TokenRecord;
 use paihao_token::{Account, Channel, Issuer, Ports, Settings, TokenService, start};
 use paihao_wechat::{AccessToken, AppId, AppSecret, CallError, FailureClass, IssuedToken, Refusal};
@@ -79,7 +79,7 @@ impl World {
     }
 
     pub(crate) async fn stored(&self) -> Option<TokenRecord> {
-        let bytes = self.cache.get(&names::access_token_key(ACCOUNT)).await.unwrap()?;
+        let bytes = self.cache.get(&streams::access_token_key(ACCOUNT)).await.unwrap()?;
         Some(TokenRecord::decode(&bytes).unwrap())
     }
 

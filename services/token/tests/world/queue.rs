@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
-use paihao_contracts::names::{Consumer, Log, WorkQueue};
+use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_ledger::{
     Acknowledge, AppendError, Deliveries, Delivery, Enqueued, Entry, Expect, Followed, Ledger,
     Position, Recorded, Subject, Unavailable, Verdict,

@@ -4,7 +4,7 @@ use super::is_zero;
 use super::milestone::NotificationTrigger;
 use super::ticket::{CloseReason, Hold, Number, QuotedWait, Rank, Ticket};
 use super::visit::{ForecastBasis, VisitRecord};
-use crate::link::TicketKey;
+use crate::ticket_link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use super::is_zero;
 use super::visit::{ForecastBasis, VisitProgress};
-use crate::link::TicketKey;
+use crate::ticket_link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

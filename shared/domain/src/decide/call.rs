@@ -1,11 +1,11 @@
 //! Calling: the next one, a certain one, once more; and taking a call back.
 
 use super::{Decided, Decider, wrong_state};
-use crate::chooser::{NextTicket, next_ticket};
 use crate::model::ids::{CounterId, QueueId, TicketId};
 use crate::model::rules::CounterRules;
 use crate::model::ticket::{HoldKind, Ticket, TicketState, TicketStatus};
 use crate::model::time::Timestamp;
+use crate::next_ticket::{NextTicket, next_ticket};
 use crate::protocol::command::{CounterTicket, QueueState};
 use crate::protocol::event::{Event, Outcome};
 use crate::protocol::refusal::Refusal;

@@ -1,11 +1,11 @@
 //! The end of a business day, and the beginning of the next one, which needs nothing from before.
 
 use super::{Decided, Decider};
+use crate::batches::MAX_BATCH_TICKETS;
 use crate::model::rules::Rules;
 use crate::model::site::Site;
 use crate::model::ticket::{CloseReason, Ticket, TicketState};
 use crate::model::time::DecisionInput;
-use crate::pieces::MAX_BATCH_TICKETS;
 use crate::protocol::command::Act;
 use crate::protocol::event::{Event, Outcome};
 use crate::protocol::refusal::Refusal;

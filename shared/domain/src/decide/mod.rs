@@ -1,6 +1,6 @@
 //! What a command means for a site now.
 
-mod authority;
+mod authorize;
 
 mod leave;
 mod take;
@@ -12,23 +12,23 @@ mod serve;
 mod shift;
 mod undo;
 
-mod chances;
+mod permitted;
 
 mod counters;
 pub(crate) mod day;
 mod queues;
 
-pub use chances::UndoOption;
+pub use permitted::UndoOption;
 
-use crate::milestones;
 use crate::model::actor::{Actor, ActorRef};
 use crate::model::ids::{CounterId, QueueId, TicketId};
-use crate::model::memory::RecordedAnswer;
+use crate::model::recent_commands::RecordedAnswer;
 use crate::model::rules::{CounterRules, QueueRules, Rules};
 use crate::model::site::{CounterState, Site};
 use crate::model::ticket::{Ticket, TicketState};
 use crate::model::time::DecisionInput;
 use crate::model::visit;
+use crate::notifications;
 use crate::protocol::command::{Act, Command, CounterTicket};
 use crate::protocol::event::{Decision, Event, Outcome};
 use crate::protocol::refusal::Refusal;
@@ -77,7 +77,7 @@ pub fn decide(
     apply_all(&mut after, &mut happened, now, &by);
     let told = match night {
         true => Vec::new(),
-        false => milestones::triggered_by(&after, rules, now, &happened),
+        false => notifications::triggered_by(&after, rules, now, &happened),
     };
     told.iter().for_each(|event| after.apply_event(event, now.at, Some(&by)));
     events.extend(happened);

@@ -1,10 +1,10 @@
 //! Opening, pausing, halting, closing and clearing a queue; and telling those who wait longer.
 
 use super::{Decided, Decider};
-use crate::milestones;
+use crate::batches::MAX_BATCH_TICKETS;
 use crate::model::ids::QueueId;
 use crate::model::ticket::CloseReason;
-use crate::pieces::MAX_BATCH_TICKETS;
+use crate::notifications;
 use crate::protocol::command::QueueState;
 use crate::protocol::event::{Event, Outcome};
 use crate::protocol::refusal::Refusal;
@@ -27,7 +27,7 @@ impl Decider<'_> {
         };
         let people = rest.next_batch().count() as u32;
         let mut told =
-            milestones::queue_state_notifications(self.site, self.rules, self.now, queue, rest);
+            notifications::queue_state_notifications(self.site, self.rules, self.now, queue, rest);
         told.push(Event::QueueTold { queue: queue.clone(), people });
         Ok((Outcome::Told { people }, told))
     }
@@ -63,7 +63,7 @@ impl Decider<'_> {
     }
 
     pub(super) fn notify_slipped(&self, queue: &QueueId) -> Decided {
-        let told = milestones::slip_notifications(self.site, self.rules, self.now, queue);
+        let told = notifications::slip_notifications(self.site, self.rules, self.now, queue);
         match told.len() {
             0 => Err(Refusal::NotDue),
             people => Ok((Outcome::Told { people: people as u32 }, told)),

@@ -1,10 +1,10 @@
 //! Another queue, another class, and what is noted beside the state.
 
 use super::{Decided, Decider, wrong_state};
-use crate::milestones::MAX_NOTIFY_AHEAD;
 use crate::model::ids::{QueueId, TicketId};
 use crate::model::rules::{MISSED_LANE_CLASS, Placement};
 use crate::model::ticket::{Rank, TicketState};
+use crate::notifications::MAX_NOTIFY_AHEAD;
 use crate::protocol::command::{Mark, QueueState};
 use crate::protocol::event::Event;
 use crate::protocol::refusal::Refusal;

@@ -20,18 +20,18 @@ mod slots;
 mod model;
 
 mod formula;
-mod run;
+mod forward_run;
 
-mod told;
+mod quote;
 
 mod lead;
 
 mod accuracy;
 
 pub use accuracy::{Accuracy, AccuracyScore};
+pub use forward_run::{CallOrder, MAX_SIMULATED_CALLS, SimulatedCall};
 pub(crate) use lead::slip_threshold_s;
 pub use lead::{is_near, is_slipped};
 pub use model::{ForecastModel, ModelSnapshot, Observation, ObservationEnd};
-pub use run::{CallOrder, MAX_SIMULATED_CALLS, SimulatedCall};
+pub use quote::{DisplayedRange, Estimate, EstimatePhrase, MIN_LENGTHEN_DELAY_MS};
 pub use situation::{AheadBand, ClosingRisk, Forecast, ForecastInput, ForecastMethod, LiveCounter};
-pub use told::{DisplayedRange, Estimate, EstimatePhrase, MIN_LENGTHEN_DELAY_MS};

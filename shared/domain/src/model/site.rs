@@ -6,7 +6,7 @@
 use crate::estimate::{Estimate, Forecast, ForecastInput, LiveCounter};
 use crate::model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId};
 use crate::model::line::Line;
-use crate::model::memory::{RecentCommands, RecordedAnswer};
+use crate::model::recent_commands::{RecentCommands, RecordedAnswer};
 use crate::model::rules::Rules;
 use crate::model::ticket::{QuotedWait, Rank, Ticket, TicketState};
 use crate::model::time::{Day, DecisionInput, OpeningStatus, Timestamp};

@@ -3,7 +3,7 @@
 use crate::estimate::{Estimate, Forecast};
 use crate::model::actor::ActorRef;
 use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId, TicketKey};
-use crate::model::notices::NotificationHistory;
+use crate::model::notification::NotificationHistory;
 use crate::model::time::Timestamp;
 use crate::model::visit::{ForecastBasis, VisitProgress};
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use crate::estimate::{
     DisplayedRange, Estimate, Forecast, ForecastMethod, Observation, ObservationEnd,
 };
 use crate::model::ids::{CounterId, QueueId};
-use crate::model::moves::PositionChangeCause;
+use crate::model::position_changes::PositionChangeCause;
 use crate::model::site::Site;
 use crate::model::ticket::{CloseReason, QuotedWait, Ticket, TicketCounts, TicketState};
 use crate::model::time::{Day, Timestamp};

@@ -2,7 +2,7 @@
 
 use crate::model::actor::ActorRef;
 use crate::model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
-use crate::model::notices::NotificationTrigger;
+use crate::model::notification::NotificationTrigger;
 use crate::model::ticket::{CloseReason, Hold, QuotedWait, Rank, Ticket, TicketStatus};
 use crate::model::time::{Day, Timestamp};
 use crate::model::visit::{ForecastBasis, VisitRecord};

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dead_letter::Cause;
-use paihao_contracts::names::Consumer;
+use paihao_contracts::streams::Consumer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::Enqueued;
 use crate::dead_letter::Cause;
-use paihao_contracts::names::WorkQueue;
+use paihao_contracts::streams::WorkQueue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;

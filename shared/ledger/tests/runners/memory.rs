@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
-use paihao_contracts::names::{Consumer, Log, WorkQueue};
+use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_ledger::{
     Acknowledge, AppendError, Deliveries, Delivery, Enqueued, Entry, Expect, Followed, Ledger,
     Position, Recorded, Subject, Unavailable, Verdict,
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub const LOG: Log = Log { name: "memory", kept: None };
+pub const LOG: Log = Log { name: "memory", retention: None };
 pub const QUEUE: WorkQueue = WorkQueue { name: "memory", ack_wait: Duration::from_secs(30) };
 
 /// A ledger; clones are one ledger.

@@ -3,7 +3,7 @@
 use crate::memory::{LOG, Memory, QUEUE};
 use paihao_chassis::Tasks;
 use paihao_chassis::trace;
-use paihao_contracts::names::Consumer;
+use paihao_contracts::streams::Consumer;
 use paihao_ledger::worker::Source;
 use paihao_ledger::{Delivery, Entry, Handler, Verdict, Worker};
 use parking_lot::Mutex;
@@ -140,7 +140,7 @@ async fn at_the_stop_what_is_under_way_is_finished_and_the_rest_given_back() {
     sleep(Duration::from_millis(1)).await;
     assert_eq!(world.memory.waiting(), 3, "given back before the others are finished");
     assert!(world.memory.settled().is_empty());
-    world.tasks.ended().await;
+    world.tasks.wait().await;
     assert_eq!((world.memory.settled().len(), world.begun()), (4, 4));
     assert_eq!((world.memory.waiting(), world.tasks.failure()), (3, None));
 }
@@ -162,14 +162,14 @@ async fn a_lost_acknowledgement_stops_nothing() {
     world.memory.lose_acknowledgements();
     world.memory.queue(["a", "b"]);
     sleep(WORK * 3).await;
-    assert_eq!((world.begun(), world.tasks.running()), (2, 1));
+    assert_eq!((world.begun(), world.tasks.running_count()), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_is_handled_within_its_trace() {
     let world = World::new(Memory::default(), 1);
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    world.memory.queue_with(Entry::new("a").with_header(trace::HEADER, trace));
+    world.memory.queue_with(Entry::new("a").with_header(trace::TRACEPARENT_HEADER, trace));
     world.settled(1).await;
     assert_eq!(world.handler.0.lock().traces, ["4bf92f3577b34da6a3ce929d0e0e4736"]);
 }

@@ -9,11 +9,11 @@ pub mod list;
 pub use fields::{FieldTextError, FieldType, fit};
 pub use list::{Template, TemplateFault};
 
-use crate::answer::garbled_response;
 use crate::api::Api;
 use crate::client::{ApiRequest, Client};
 use crate::codes::CodeScope;
 use crate::error::CallError;
+use crate::json::garbled_response;
 use crate::secret::{AccessToken, OpenId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

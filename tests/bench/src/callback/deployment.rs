@@ -9,7 +9,7 @@ use async_nats::jetstream::consumer::pull;
 use harness::{NatsServer, Program, RedisServer, free_port};
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_contracts::commit::{Commit, Event};
-use paihao_contracts::names::{LEDGER, PLANNER};
+use paihao_contracts::streams::{LEDGER, PLANNER};
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use std::fmt::Write as _;

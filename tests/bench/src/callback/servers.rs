@@ -13,7 +13,7 @@ use axum::serve::ListenerExt;
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
-use paihao_contracts::names::LEDGER;
+use paihao_contracts::streams::LEDGER;
 use paihao_ledger::{Ledger, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use paihao_wechat::{

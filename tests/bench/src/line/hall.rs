@@ -7,8 +7,8 @@ use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, Person, QueueId,
     QueueRules, Rules,
 };
-use paihao_gateway::book::calendar::Calendar;
-use paihao_gateway::book::{DeploymentSettings, SiteSettings};
+use paihao_gateway::settings::calendar::Calendar;
+use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
 use paihao_ledger::Subject;
 use std::sync::Arc;
 

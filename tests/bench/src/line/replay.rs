@@ -6,7 +6,7 @@ use super::stored::{BenchEngine, log_head};
 use crate::callback::figures::RoundSpread;
 use anyhow::ensure;
 use futures::StreamExt;
-use paihao_contracts::names::LEDGER;
+use paihao_contracts::streams::LEDGER;
 use paihao_ledger::{Followed, Ledger, Position};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,10 +1,10 @@
 //! What happened at a site, for the owner's other systems: as a stream, and by pages.
 
-use crate::http::asker::Principal;
+use crate::http::auth::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
 use crate::http::state::AppState;
-use crate::http::{live, paging};
+use crate::http::{pagination, sse};
 use crate::projections::feed::cursor::Cursor;
 use crate::projections::feed::{FeedError, FeedMessage, FeedReader};
 use axum::Json;
@@ -14,7 +14,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
-use paihao_contracts::public::PublicEvent;
+use paihao_contracts::public_event::PublicEvent;
 use paihao_ledger::Position;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ async fn subscribe(
     let told = door.feed.stream(start_reading(&door, &site, after).await?, place);
     let events = stream::unfold(told, async |mut told| Some((sse_event(told.recv().await?), told)));
     let events = Box::pin(events).take_until(Box::pin(asker.until_revoked(door.clone())));
-    Ok(live::event_stream(Box::pin(events), &door.stop).into_response())
+    Ok(sse::event_stream(Box::pin(events), &door.stop).into_response())
 }
 
 fn sse_event(told: FeedMessage) -> Event {
@@ -113,7 +113,7 @@ async fn page(
 ) -> Result<Json<FeedPage>, Problem> {
     asker.authorize_site(&door, &site)?;
     let wanted = parse_query(wanted)?;
-    let limit = paging::limit(wanted.limit)?;
+    let limit = pagination::limit(wanted.limit)?;
     let after = parse_cursor(wanted.after.as_deref())?;
     let reading = start_reading(&door, &site, after).await?;
     Ok(Json(read_page(reading, after, limit).await?))

@@ -4,11 +4,11 @@
 //! who shows it sees at once who has come.
 
 use super::login::{LoginStepEvent, progress_stream};
-use super::people::{AccessScope, validate_name};
+use super::members::{AccessScope, validate_name};
 use super::sessions::{qr_image, scan_link};
-use crate::http::asker::Principal;
+use crate::http::auth::Principal;
 use crate::http::body;
-use crate::http::callers::ClientIp;
+use crate::http::client_ip::ClientIp;
 use crate::http::openapi::answer::Created;
 use crate::http::openapi::{MANAGERS, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};

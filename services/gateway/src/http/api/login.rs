@@ -3,17 +3,17 @@
 
 use super::me::{PrincipalView, principal_view};
 use super::sessions::{qr_image, scan_link};
-use crate::http::asker::{Principal, PrincipalSession, require_same_origin};
+use crate::http::auth::{Principal, PrincipalSession, require_same_origin};
 use crate::http::body;
-use crate::http::callers::{self, ClientIp};
+use crate::http::client_ip::{self, ClientIp};
 use crate::http::cookies;
-use crate::http::live;
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem, ProblemDetails};
+use crate::http::sse;
 use crate::http::state::AppState;
 use crate::identity::login;
-use crate::identity::oauth::client::{self, AuthorizeError};
-use crate::identity::oauth::grants;
+use crate::identity::oauth::authorize::{self, AuthorizeError};
+use crate::identity::oauth::code;
 use crate::scan::qr::QrFormat;
 use crate::scan::sessions::SessionError;
 use axum::Json;
@@ -170,7 +170,8 @@ async fn open(
     let to = match (first, authorize) {
         (None, None) => LoginTarget::Staff,
         (Some(code), None) => {
-            let known = login::first_manager_code(&*door.roster.loaded().await?).unwrap_or_default();
+            let known =
+                login::first_manager_code(&*door.roster.loaded().await?).unwrap_or_default();
             let same = !known.is_empty() && bool::from(known.as_bytes().ct_eq(code.as_bytes()));
             if !same {
                 return Err(Problem::new(&refusals::FIRST_CODE_USED));
@@ -178,7 +179,7 @@ async fn open(
             LoginTarget::First
         }
         (None, Some(query)) => LoginTarget::Client(
-            client::parse_request(settings, &client::parse_params(&query)?)
+            authorize::parse_request(settings, &authorize::parse_params(&query)?)
                 .map_err(authorize_problem)?,
         ),
         (Some(_), Some(_)) => {
@@ -196,7 +197,7 @@ async fn open(
     let secret = kept.map_or_else(|| entropy::token(24), str::to_owned);
     let wish = LoginRequest {
         secret: secret_hash(&secret),
-        browser: callers::browser_label(&headers),
+        browser: client_ip::browser_label(&headers),
         address: caller.masked(),
         confirm: target.confirm,
         to,
@@ -235,7 +236,7 @@ fn authorize_problem(misled: AuthorizeError) -> Problem {
 }
 
 fn access_denied_url(wish: &AuthorizationRequest) -> String {
-    client::redirect_url(&wish.redirect, wish.state.as_deref(), &[("error", "access_denied")])
+    authorize::redirect_url(&wish.redirect, wish.state.as_deref(), &[("error", "access_denied")])
 }
 
 /// The login of a uuid, if this is the browser that it was made for.
@@ -306,7 +307,7 @@ pub(super) fn progress_stream(door: &AppState, uuid: Uuid) -> Response {
             return Some((event, (door, Some(progress), over)));
         }
     });
-    live::event_stream(Box::pin(steps), &stop).into_response()
+    sse::event_stream(Box::pin(steps), &stop).into_response()
 }
 
 fn progress_event(progress: &ScanProgress) -> Event {
@@ -375,10 +376,13 @@ async fn redeem(
                 member,
                 at,
             };
-            let code = grants::issue(&*door.cache, &grant).await.map_err(SessionError::from)?;
+            let code = code::issue(&*door.cache, &grant).await.map_err(SessionError::from)?;
             tracing::info!(client = grant.client, "somebody logged in to another site");
-            let redirect =
-                client::redirect_url(&asked.redirect, asked.state.as_deref(), &[("code", &code)]);
+            let redirect = authorize::redirect_url(
+                &asked.redirect,
+                asked.state.as_deref(),
+                &[("code", &code)],
+            );
             let redeemed = RedeemLoginResult { me: None, redirect: Some(redirect) };
             Ok((StatusCode::CREATED, Json(redeemed)).into_response())
         }
@@ -388,7 +392,8 @@ async fn redeem(
             let asker = Principal::from_holder(&door, &*door.roster.loaded().await?, &holder);
             let asker = asker.ok_or(&refusals::NOT_STAFF)?;
             let (browser, address) = (wish.browser, wish.address);
-            let begun = door.browser_sessions.create(&door.roster, holder.clone(), browser, address);
+            let begun =
+                door.browser_sessions.create(&door.roster, holder.clone(), browser, address);
             let cookie = begun.await?;
             let (name, lasts) = (settings.session_cookie(), door.browser_sessions.cookie_max_age());
             let cookie = cookies::set_cookie(name, &cookie, lasts, settings.is_secure());

@@ -1,12 +1,12 @@
 //! Who is asking, told to them; and the browsers they are logged in with.
 
-use crate::http::asker::{Principal, SiteScope};
-use crate::http::callers::{self, ClientIp};
+use crate::http::auth::{Principal, SiteScope};
+use crate::http::client_ip::{self, ClientIp};
 use crate::http::cookies;
 use crate::http::openapi::{AUTHENTICATED, Access, Role, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
-use crate::identity::sessions::SessionSelection;
+use crate::identity::browser_sessions::SessionSelection;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -112,7 +112,10 @@ pub(super) fn principal_view(door: &AppState, asker: &Principal) -> PrincipalVie
     }
 }
 
-async fn show(State(door): State<AppState>, asker: Principal) -> Result<Json<PrincipalView>, Problem> {
+async fn show(
+    State(door): State<AppState>,
+    asker: Principal,
+) -> Result<Json<PrincipalView>, Problem> {
     Ok(Json(principal_view(&door, &asker)))
 }
 
@@ -164,7 +167,7 @@ async fn begin(
         return Ok((StatusCode::OK, Json(principal_view(&door, &asker))).into_response());
     }
     let holder = session_holder(&door, &asker)?;
-    let (browser, address) = (callers::browser_label(&headers), caller.masked());
+    let (browser, address) = (client_ip::browser_label(&headers), caller.masked());
     let cookie = door.browser_sessions.create(&door.roster, holder, browser, address).await?;
     let settings = &door.settings.login;
     let cookie = cookies::set_cookie(

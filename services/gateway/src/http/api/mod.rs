@@ -1,31 +1,31 @@
 //! The HTTP API: scan sessions for browsers, sites for boards, and what staff do.
 
-pub(crate) mod book;
-mod clients;
-mod cost;
-mod desk;
-pub(crate) mod doors;
+mod as_of;
+mod console;
+mod dead_letters;
 mod feed;
 mod invitations;
-mod letters;
 mod login;
 mod me;
+mod member_sessions;
 mod members;
 mod notices;
-mod numbers;
-mod past;
-mod people;
+mod oauth;
+pub(crate) mod permanent_codes;
+mod qr_usage;
 mod sessions;
+pub(crate) mod settings;
 pub(crate) mod sites;
 mod slip;
 mod staff;
+mod statistics;
 pub(crate) mod ticket;
 mod tickets;
 mod webhooks;
 
-mod described;
+mod openapi;
 
-pub use described::document;
+pub use openapi::document;
 pub use sites::digest_routes;
 
 use crate::http::openapi::Routes;
@@ -54,25 +54,25 @@ const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 3] = [
 ];
 
 pub(crate) fn routes() -> Routes {
-    let open = sessions::routes().merge(sites::routes()).merge(doors::routes());
-    let open = open.merge(ticket::routes()).merge(login::routes()).merge(clients::routes());
+    let open = sessions::routes().merge(sites::routes()).merge(permanent_codes::routes());
+    let open = open.merge(ticket::routes()).merge(login::routes()).merge(oauth::routes());
     open.merge(invitations::routes())
         .merge(me::routes())
-        .merge(people::routes())
         .merge(members::routes())
+        .merge(member_sessions::routes())
         .merge(staff::routes())
-        .merge(book::routes())
-        .merge(cost::routes())
-        .merge(desk::routes())
+        .merge(settings::routes())
+        .merge(qr_usage::routes())
+        .merge(console::routes())
         .merge(feed::routes())
-        .merge(letters::routes())
+        .merge(dead_letters::routes())
         .merge(notices::routes())
-        .merge(numbers::routes())
-        .merge(past::routes())
+        .merge(statistics::routes())
+        .merge(as_of::routes())
         .merge(slip::routes())
         .merge(tickets::routes())
         .merge(webhooks::routes())
-        .merge(described::routes())
+        .merge(openapi::routes())
 }
 
 /// What goes around every route. One layer: each further one costs every request two boxes.

@@ -1,11 +1,11 @@
 //! What became of the messages to the holder of a ticket, for staff.
 
 use super::staff::ticket_by_number;
-use crate::http::asker::Principal;
+use crate::http::auth::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
-use crate::projections::fates::DeliveryStatus;
+use crate::projections::delivery_status::DeliveryStatus;
 use axum::Json;
 use axum::extract::{Path, State};
 use paihao_contracts::notice::Channel;
@@ -70,8 +70,12 @@ async fn show(
     let ticket = ticket_by_number(&door, &site, &number)?;
     let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let day = view.site.day().ok_or(&refusals::UNKNOWN_TICKET)?;
-    let notices =
-        door.delivery_status.for_ticket(&site, day.0, ticket).into_iter().map(notice_view).collect();
+    let notices = door
+        .delivery_status
+        .for_ticket(&site, day.0, ticket)
+        .into_iter()
+        .map(notice_view)
+        .collect();
     Ok(Json(TicketNoticesView { number, notices }))
 }
 

@@ -1,11 +1,11 @@
 //! Scan sessions over HTTP: make one, draw its code, hear how it goes on.
 
 use crate::http::body;
-use crate::http::callers::ClientIp;
-use crate::http::live;
+use crate::http::client_ip::ClientIp;
 use crate::http::openapi::answer::Created;
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
+use crate::http::sse;
 use crate::http::state::AppState;
 use crate::scan::qr::{self, QrFormat};
 use crate::scan::sessions::SessionError;
@@ -301,7 +301,7 @@ async fn events(
             Err(_) => Some((vec![json_event("expired", &EmptyEvent {})], None)),
         }
     });
-    Ok(live::event_stream(told.flat_map(stream::iter).boxed(), &door.stop).into_response())
+    Ok(sse::event_stream(told.flat_map(stream::iter).boxed(), &door.stop).into_response())
 }
 
 fn progress_events(progress: &ScanProgress) -> Vec<Event> {

@@ -1,12 +1,12 @@
 //! A site as anybody may see it: who is called where, who waits. Numbers only, no identity.
 
-use crate::book::{Announcement, SiteSettings};
-use crate::http::live;
+use crate::engine::{Engine, SiteSnapshot};
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
+use crate::http::sse;
 use crate::http::state::AppState;
-use crate::lines::{Engine, SiteSnapshot};
-use crate::projections::history::VisitProjection;
+use crate::projections::visits::VisitProjection;
+use crate::settings::{Announcement, SiteSettings};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -209,14 +209,17 @@ pub(super) fn past_board(book: &SiteSettings, view: SiteSnapshot, at_ms: i64) ->
     RenderedBoard::render(board_view(book, &today, &now, None))
 }
 
-async fn events(State(door): State<AppState>, Path(site): Path<String>) -> Result<Response, Problem> {
+async fn events(
+    State(door): State<AppState>,
+    Path(site): Path<String>,
+) -> Result<Response, Problem> {
     let views = door.engine.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let stop = door.stop.clone();
     let draw = move |view| {
         let book = door.engine.settings(&site)?;
         Some(door.board_cache.board_json(&door.engine, &book, view, door.clock.now_ms()))
     };
-    Ok(live::event_stream(live::render_on_change("site", views, None, draw), &stop).into_response())
+    Ok(sse::event_stream(sse::render_on_change("site", views, None, draw), &stop).into_response())
 }
 
 /// The view, emptied if it is of a day that is over: nobody has come yet today.

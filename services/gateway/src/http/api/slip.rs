@@ -1,11 +1,11 @@
 //! What stands on a paper ticket.
 
 use super::staff::ticket_by_number;
-use crate::http::asker::Principal;
-use crate::http::holders;
+use crate::http::auth::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
+use crate::http::ticket_link;
 use crate::scan::qr;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -60,7 +60,7 @@ async fn show(
     let ticket = view.site.ticket(id).ok_or(&refusals::UNKNOWN_TICKET)?;
     let taken = Timestamp::from_millisecond(ticket.taken_at.0).unwrap_or_default();
     let rules = book.rules.queues.get(&ticket.queue);
-    let page = holders::path_for(&book, ticket).filter(|_| ticket.person.is_none());
+    let page = ticket_link::path_for(&book, ticket).filter(|_| ticket.person.is_none());
     let page = page.map(|path| format!("{}{path}", public_origin(&door, &headers)));
     Ok(Json(TicketSlipView {
         number,

@@ -1,9 +1,9 @@
 //! The tickets of a business day by pages, in the order in which they were taken: for programs that
 //! want all of them, while the line moves. No openid, as everywhere.
 
-use crate::http::asker::Principal;
+use crate::http::auth::Principal;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
-use crate::http::paging;
+use crate::http::pagination;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use axum::Json;
@@ -106,7 +106,7 @@ async fn list(
     let book = asker.authorize_site(&door, &site)?;
     let malformed = |detail: String| Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail);
     let Query(which) = which.map_err(|rejected| malformed(rejected.body_text()))?;
-    let limit = paging::limit(which.limit)?;
+    let limit = pagination::limit(which.limit)?;
     let queue = which.queue.as_deref().map(QueueId::new);
     if queue.as_ref().is_some_and(|queue| !book.rules.queues.contains_key(queue)) {
         return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
@@ -127,7 +127,8 @@ async fn list(
             && which.state.is_none_or(|state| ListedTicketState::of(&ticket.state) == state)
     };
     let fitting = site.tickets().filter(fits);
-    let (page, next) = paging::page(fitting, limit, |ticket| format!("{}-{}", day.0, ticket.id.0));
+    let (page, next) =
+        pagination::page(fitting, limit, |ticket| format!("{}-{}", day.0, ticket.id.0));
     let tickets = page.into_iter().map(|ticket| ticket_summary(site, ticket)).collect();
     Ok(Json(TicketPage { tickets, next }))
 }

@@ -1,8 +1,8 @@
 //! Has a webhook told again what happened in a time.
 
-use super::past::parse_instant;
+use super::as_of::parse_instant;
 use super::staff::idempotency_key;
-use crate::http::asker::Principal;
+use crate::http::auth::Principal;
 use crate::http::body;
 use crate::http::openapi::answer::Accepted;
 use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
@@ -16,8 +16,8 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use paihao_chassis::entropy;
-use paihao_contracts::names::{LEDGER, WEBHOOKS, webhook_replay_key};
-use paihao_contracts::public::PublicEvent;
+use paihao_contracts::public_event::PublicEvent;
+use paihao_contracts::streams::{LEDGER, WEBHOOKS, webhook_replay_key};
 use paihao_contracts::webhook::{WebhookMessage, hook_name};
 use paihao_ledger::{Entry, Position};
 use schemars::JsonSchema;

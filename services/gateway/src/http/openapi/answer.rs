@@ -140,7 +140,7 @@ macro_rules! impl_api_handler {
         $(
             impl<F, Fut, A, M, $($given,)*> ApiHandler<(M, $($given,)*)> for F
             where
-                F: Handler<(M, $($given,)*), Door> + FnOnce($($given),*) -> Fut,
+                F: Handler<(M, $($given,)*), AppState> + FnOnce($($given),*) -> Fut,
                 Fut: Future<Output = Result<A, Problem>>,
                 A: ApiResponse,
             {

@@ -1,17 +1,17 @@
 //! Logging in, as heard from the phone: a scan, and the answer to the question that follows it.
 
-use super::hear::{PushHandler, Reply};
+use super::dispatch::{PushHandler, Reply};
 use crate::http::refusals::{self, Problem};
-use crate::http::wording;
-use crate::identity::login::{self, words};
+use crate::http::replies;
+use crate::identity::login::{self, prompt};
 use crate::identity::roster::Roster;
 use crate::scan::sessions::SessionError;
 use bytes::Bytes;
-use paihao_contracts::names;
 use paihao_contracts::session::{
     DeclineReason, Invitation, LoginRequest, LoginTarget, ScanProgress, ScanPurpose, ScanSession,
 };
 use paihao_contracts::staff::{Member, StaffEvent, StaffRole};
+use paihao_contracts::streams;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout_at;
@@ -63,10 +63,10 @@ impl PushHandler<'_> {
         wish: LoginRequest,
     ) -> (Reply, &'static str) {
         let Some(target) = login::login_destination(&self.door.settings.login, &wish.to) else {
-            return (self.text_reply(wording::expired_code_reply()), "refused");
+            return (self.text_reply(replies::expired_code_reply()), "refused");
         };
         if target.account != self.account_name {
-            return (self.text_reply(wording::expired_code_reply()), "refused");
+            return (self.text_reply(replies::expired_code_reply()), "refused");
         }
         let scanned =
             timeout_at(self.deadline, self.advance_on_scan(uuid, &wish, target.staff_only));
@@ -118,10 +118,11 @@ impl PushHandler<'_> {
         };
         let roster = self.door.roster.now();
         let person = self.person_tag(&roster).ok()?;
-        let key = names::login_prompt_key(self.account_name, &person);
+        let key = streams::login_prompt_key(self.account_name, &person);
         let asked = timeout_at(self.deadline, self.door.cache.get(&key)).await.ok()?.ok()??;
         let uuid = Uuid::try_parse_ascii(&asked).ok()?;
-        let session = timeout_at(self.deadline, self.door.scan_sessions.find(uuid)).await.ok()?.ok()?;
+        let session =
+            timeout_at(self.deadline, self.door.scan_sessions.find(uuid)).await.ok()?.ok()?;
         let ScanPurpose::Login(wish) = &session.purpose else { return None };
         let target = login::login_destination(&self.door.settings.login, &wish.to)?;
         let answered = async {
@@ -239,18 +240,18 @@ impl PushHandler<'_> {
         invitation: Invitation,
     ) -> (Reply, &'static str) {
         if self.door.settings.login.account.as_deref() != Some(self.account_name) {
-            return (self.text_reply(wording::expired_code_reply()), "refused");
+            return (self.text_reply(replies::expired_code_reply()), "refused");
         }
         let joined = timeout_at(self.deadline, self.accept_invitation(uuid, &invitation));
         match joined.await.unwrap_or(Err(LoginError::Unavailable)) {
             Ok(LoginOutcome::Joined(member)) => {
                 let manager = member.role == StaffRole::Manager;
-                (self.text_reply(words::welcome_member(&member.name, manager)), "joined")
+                (self.text_reply(prompt::welcome_member(&member.name, manager)), "joined")
             }
-            Ok(_) => (self.text_reply(words::invitation_unusable()), "refused"),
-            Err(LoginError::Expired) => (self.text_reply(wording::expired_code_reply()), "refused"),
+            Ok(_) => (self.text_reply(prompt::invitation_unusable()), "refused"),
+            Err(LoginError::Expired) => (self.text_reply(replies::expired_code_reply()), "refused"),
             Err(LoginError::Unavailable) => {
-                (self.failure_reply(wording::REQUEST_FAILED), "not_now")
+                (self.failure_reply(replies::REQUEST_FAILED), "not_now")
             }
         }
     }
@@ -294,23 +295,23 @@ impl PushHandler<'_> {
     ) -> (Reply, &'static str) {
         match did {
             Ok(LoginOutcome::AwaitingConfirmation) => {
-                (self.text_reply(words::confirmation_prompt(target, wish)), "asked")
+                (self.text_reply(prompt::confirmation_prompt(target, wish)), "asked")
             }
             Ok(LoginOutcome::LoggedIn) => {
-                (self.text_reply(words::login_succeeded(target, wish)), "logged_in")
+                (self.text_reply(prompt::login_succeeded(target, wish)), "logged_in")
             }
             Ok(LoginOutcome::RefusedByPerson) => {
-                (self.text_reply(words::login_refused()), "refused")
+                (self.text_reply(prompt::login_refused()), "refused")
             }
-            Ok(LoginOutcome::NotStaff) => (self.text_reply(words::not_staff()), "refused"),
+            Ok(LoginOutcome::NotStaff) => (self.text_reply(prompt::not_staff()), "refused"),
             Ok(
                 LoginOutcome::TakenByAnother
                 | LoginOutcome::Joined(_)
                 | LoginOutcome::AlreadyMember,
-            ) => (self.text_reply(words::code_already_scanned()), "refused"),
-            Err(LoginError::Expired) => (self.text_reply(wording::expired_code_reply()), "refused"),
+            ) => (self.text_reply(prompt::code_already_scanned()), "refused"),
+            Err(LoginError::Expired) => (self.text_reply(replies::expired_code_reply()), "refused"),
             Err(LoginError::Unavailable) => {
-                (self.failure_reply(wording::REQUEST_FAILED), "not_now")
+                (self.failure_reply(replies::REQUEST_FAILED), "not_now")
             }
         }
     }
@@ -318,7 +319,7 @@ impl PushHandler<'_> {
     /// Remembers what the person was asked last.
     async fn remember_question(&self, uuid: Uuid) {
         let Some(person) = self.person_tag(&self.door.roster.now()).ok() else { return };
-        let key = names::login_prompt_key(self.account_name, &person);
+        let key = streams::login_prompt_key(self.account_name, &person);
         let span = Duration::from_millis(CONFIRMATION_TIMEOUT_MS.unsigned_abs());
         let noted = self.door.cache.put(&key, Bytes::from(uuid.to_string()), span);
         if !matches!(timeout_at(self.deadline, noted).await, Ok(Ok(()))) {

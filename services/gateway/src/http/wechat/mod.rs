@@ -3,24 +3,24 @@
 //! A push is answered within [`REPLY_TIMEOUT`] whatever happens, since WeChat waits for five seconds and
 //! then shows the customer an error of its own.
 
-mod hear;
+mod dispatch;
 mod login;
-mod person;
 mod scan;
+mod ticket_commands;
 
-mod allowance;
 mod receipts;
+mod send_window;
 
-use crate::book::AccountSettings;
 use crate::http::body;
 use crate::http::openapi::{Access, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
+use crate::settings::AccountSettings;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use hear::{PushHandler, Reply};
+use dispatch::{PushHandler, Reply};
 use paihao_chassis::entropy;
 use paihao_wechat::callback::{self, CallbackError, CallbackQuery, VerifiedCallback};
 use schemars::JsonSchema;

@@ -1,10 +1,10 @@
 //! What WeChat says became of messages: put on a queue, for the notifier to match to its notices.
 
-use super::hear::{PushHandler, Reply};
+use super::dispatch::{PushHandler, Reply};
 use crate::http::refusals::{self, Problem};
-use paihao_contracts::names::RECEIPTS;
 use paihao_contracts::notice::Channel;
 use paihao_contracts::receipt::{Receipt, ReceiptStatus};
+use paihao_contracts::streams::RECEIPTS;
 use paihao_ledger::Entry;
 use paihao_wechat::callback::{SubscriptionDelivery, TemplateDeliveryResult};
 use std::time::Duration;

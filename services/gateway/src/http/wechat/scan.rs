@@ -1,12 +1,12 @@
 //! A scan: it is answered with a number in the same response, once the number is durable.
 
-use super::hear::{PushHandler, Reply};
-use crate::book::SiteSettings;
-use crate::http::holders;
-use crate::http::wording;
-use crate::lines::SubmitError;
+use super::dispatch::{PushHandler, Reply};
+use crate::engine::SubmitError;
+use crate::http::replies;
+use crate::http::ticket_link;
 use crate::scan::scene::Scene;
 use crate::scan::sessions::SessionError;
+use crate::settings::SiteSettings;
 use paihao_chassis::entropy;
 use paihao_contracts::session::{Invitation, LoginRequest, ScanPurpose, ScanSession};
 use paihao_domain::{Act, Actor, Command, Outcome, Person, QueueId, TicketKey, Via};
@@ -47,11 +47,12 @@ impl PushHandler<'_> {
 
     /// What a scanned scene asks for, or what to say if it asks for nothing.
     async fn resolve_scene(&self, scene: &str) -> Result<ScanIntent, Reply> {
-        let dead = || self.text_reply(wording::expired_code_reply());
+        let dead = || self.text_reply(replies::expired_code_reply());
         let (site, queue, session) = match Scene::parse(scene).ok_or_else(dead)? {
             Scene::Queue { site, queue } => (site, queue, None),
             Scene::Session(scene) => {
-                let found = timeout_at(self.deadline, self.door.scan_sessions.by_scene(&scene)).await;
+                let found =
+                    timeout_at(self.deadline, self.door.scan_sessions.by_scene(&scene)).await;
                 match found {
                     Ok(Ok((uuid, session))) => {
                         let (site, queue) = match session.purpose.clone() {
@@ -65,9 +66,9 @@ impl PushHandler<'_> {
                     }
                     Ok(Err(SessionError::Cache(error))) => {
                         tracing::warn!(%error, "a scan could not be matched to its session");
-                        return Err(self.failure_reply(wording::TICKET_UNAVAILABLE));
+                        return Err(self.failure_reply(replies::TICKET_UNAVAILABLE));
                     }
-                    Err(_) => return Err(self.failure_reply(wording::TICKET_UNAVAILABLE)),
+                    Err(_) => return Err(self.failure_reply(replies::TICKET_UNAVAILABLE)),
                     Ok(Err(_)) => return Err(dead()),
                 }
             }
@@ -106,20 +107,20 @@ impl PushHandler<'_> {
                 (reply, if new { "taken" } else { "shown" })
             }
             Err(SubmitError::Refused(refusal)) => {
-                (self.text_reply(wording::refusal_reply(&book, &refusal)), "refused")
+                (self.text_reply(replies::refusal_reply(&book, &refusal)), "refused")
             }
             Err(declined) => {
                 let site = &*book.facts.id;
                 tracing::warn!(site, %declined, "a scan got no number");
-                (self.failure_reply(wording::TICKET_UNAVAILABLE), "not_now")
+                (self.failure_reply(replies::TICKET_UNAVAILABLE), "not_now")
             }
         }
     }
 
     /// What is said of a ticket that somebody holds, with the way to its page.
     pub(super) fn ticket_text(&self, book: &SiteSettings, outcome: &Outcome) -> String {
-        let address = holders::ticket_url(self.door, &book.facts.id, outcome);
-        wording::with_link(wording::ticket_reply(book, outcome), address.as_deref())
+        let address = ticket_link::ticket_url(self.door, &book.facts.id, outcome);
+        replies::with_link(replies::ticket_reply(book, outcome), address.as_deref())
     }
 
     /// Has this push's command decided for a person, before the push has to be answered.
@@ -128,7 +129,7 @@ impl PushHandler<'_> {
         site: &str,
         act: Act,
         person: Person,
-    ) -> Result<crate::lines::CommandOutcome, SubmitError> {
+    ) -> Result<crate::engine::CommandOutcome, SubmitError> {
         let actor = Actor::Customer(person);
         let command = Command { id: self.command_id(), fingerprint: 0, actor, act };
         let decided = self.door.engine.submit(site, command);

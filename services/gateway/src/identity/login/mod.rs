@@ -4,8 +4,8 @@
 //! answers on the phone, changes the session in the cache; only the browser with the secret can
 //! watch it and take what it led to, once.
 
+pub(crate) mod prompt;
 pub mod settings;
-pub(crate) mod words;
 
 use crate::identity::roster::Roster;
 use paihao_chassis::entropy;

@@ -1,6 +1,6 @@
 //! How far a reader has come, in the form in which they keep it for us.
 
-use paihao_contracts::public::EventId;
+use paihao_contracts::public_event::EventId;
 use std::fmt;
 use std::str::FromStr;
 

@@ -6,13 +6,13 @@
 //! - [`Feed::stream_events_mut`]: the same for somebody who listens, with an end to what is kept for them.
 
 pub(crate) mod cursor;
-mod reading;
+mod reader;
 
-pub(crate) use reading::{FeedBatch, FeedError, FeedReader};
+pub(crate) use reader::{FeedBatch, FeedError, FeedReader};
 
 use cursor::Cursor;
 use paihao_chassis::Tasks;
-use paihao_contracts::public::PublicEvent;
+use paihao_contracts::public_event::PublicEvent;
 use paihao_ledger::{Ledger, Subject};
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,16 +5,16 @@
 //! - [`pool`]: temporary ones for sessions, made ahead of need;
 //! - [`cost`]: what all of them have cost.
 
-pub mod doors;
+pub mod permanent;
 pub mod pool;
 
-pub mod cost;
+pub mod usage;
 
 use async_trait::async_trait;
-use cost::{DailyCallUsage, UsageSource};
 use paihao_wechat::{
     AccountClient, AccountClientError, Api, CallPriority, Picture, QrCode, QrRequest,
 };
+use usage::{DailyCallUsage, UsageSource};
 
 /// Who makes codes: WeChat, or a test's stand-in.
 #[async_trait]

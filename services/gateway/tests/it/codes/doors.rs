@@ -1,14 +1,16 @@
 //! Door codes of several replicas over one book.
 
-use super::shop::{MORNING_MS, FakeCodeSource};
+use super::shop::{FakeCodeSource, MORNING_MS};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::join_all;
 use paihao_cache::{Cache, CasOutcome, Lease, MemoryCache, Unavailable};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
-use paihao_contracts::names::SETTINGS;
-use paihao_gateway::scan::codes::doors::{PermanentCodeError, PermanentCodeKey, PermanentCodes};
+use paihao_contracts::streams::SETTINGS;
+use paihao_gateway::scan::codes::permanent::{
+    PermanentCodeError, PermanentCodeKey, PermanentCodes,
+};
 use paihao_ledger::{Entry, Expect, Ledger, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_wechat::{CallPriority, QrRequest};
@@ -44,11 +46,19 @@ impl Fixture {
     fn with_cache(cache: Arc<dyn Cache>) -> Fixture {
         let clock = ManualClock::at(MORNING_MS);
         let (book, _folder) = open_ledger(&clock);
-        Fixture { ledger: book, cache, code_source: FakeCodeSource::new(), clock, tasks: Tasks::new(), _folder }
+        Fixture {
+            ledger: book,
+            cache,
+            code_source: FakeCodeSource::new(),
+            clock,
+            tasks: Tasks::new(),
+            _folder,
+        }
     }
 
     fn start_replica(&self) -> Arc<PermanentCodes> {
-        let (book, cache, mint) = (self.ledger.clone(), self.cache.clone(), self.code_source.clone());
+        let (book, cache, mint) =
+            (self.ledger.clone(), self.cache.clone(), self.code_source.clone());
         PermanentCodes::start(book, cache, mint, Arc::new(self.clock.clone()), &self.tasks)
     }
 
@@ -176,7 +186,8 @@ async fn after_a_refusal_wechat_is_left_alone_for_a_while() {
     let (one, other) = (world.start_replica(), world.start_replica());
     assert!(matches!(one.get_or_create(&queue_key("a")).await, Err(PermanentCodeError::WeChat(_))));
     let at_once =
-        tokio::time::timeout(Duration::from_millis(500), other.get_or_create(&queue_key("a"))).await;
+        tokio::time::timeout(Duration::from_millis(500), other.get_or_create(&queue_key("a")))
+            .await;
     assert!(at_once.is_err(), "it waits");
     assert_eq!(world.code_source.call_count(), 1);
     // Then the next one who asks tries again.

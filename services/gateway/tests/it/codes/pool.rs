@@ -1,6 +1,6 @@
 //! The warm pool, by a clock that a test holds.
 
-use super::shop::{MORNING_MS, FakeCodeSource};
+use super::shop::{FakeCodeSource, MORNING_MS};
 use paihao_cache::{Cache, MemoryCache};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, RuntimeClock};
@@ -34,7 +34,11 @@ struct Fixture {
 impl Fixture {
     fn new() -> Fixture {
         let clock = Arc::new(RuntimeClock::starting_at(MORNING_MS));
-        Fixture { code_source: FakeCodeSource::new(), cache: Arc::new(MemoryCache::default()), clock }
+        Fixture {
+            code_source: FakeCodeSource::new(),
+            cache: Arc::new(MemoryCache::default()),
+            clock,
+        }
     }
 
     fn start_replica(&self, size: usize) -> Replica {
@@ -109,8 +113,13 @@ async fn an_empty_pool_and_one_that_is_off_make_the_code_at_once() {
     for uuid in 2..7 {
         small.open_session(uuid).await;
     }
-    let made =
-        world.code_source.requests.lock().iter().filter(|(_, worth)| *worth == CallPriority::Normal).count();
+    let made = world
+        .code_source
+        .requests
+        .lock()
+        .iter()
+        .filter(|(_, worth)| *worth == CallPriority::Normal)
+        .count();
     assert_eq!(made, 4, "one without a pool, and three of five beyond a pool of two");
 }
 
@@ -137,7 +146,11 @@ async fn codes_near_their_end_are_replaced_and_one_handed_out_has_a_sessions_lif
     sleep(POOL_MAX_AGE - Duration::from_secs(70)).await;
     assert_eq!((replica.ready_count(), world.code_source.call_count()), (4, 4));
     sleep(Duration::from_secs(15)).await;
-    assert_eq!((replica.ready_count(), world.code_source.call_count()), (8, 8), "both, for a minute");
+    assert_eq!(
+        (replica.ready_count(), world.code_source.call_count()),
+        (8, 8),
+        "both, for a minute"
+    );
     let session = replica.open_session(1).await;
     assert_eq!(session.qr_ticket, "T1", "the oldest that is good enough");
     assert_eq!(session.expires_at, world.clock.now_ms() + SESSION_TTL.as_millis() as i64);

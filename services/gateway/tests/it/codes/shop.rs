@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use paihao_gateway::scan::codes::CodeSource;
-use paihao_gateway::scan::codes::cost::{DailyCallUsage, UsageSource};
+use paihao_gateway::scan::codes::usage::{DailyCallUsage, UsageSource};
 use paihao_wechat::{
     AccountClientError, CallError, CallPriority, FailureClass, Picture, QrCode, QrRequest, Refusal,
 };

@@ -1,6 +1,6 @@
 //! What is seen of each ticket, by whom, and what may be taken back.
 
-use crate::support::door::{Gateway, Cluster, STAFF_KEY, read_json};
+use crate::support::door::{Cluster, Gateway, STAFF_KEY, read_json};
 use crate::support::replica::{at_counter, command, finish, take_ticket};
 use paihao_domain::{Act, CounterTicket, QueueId, TicketKey};
 use reqwest::StatusCode;
@@ -60,8 +60,11 @@ async fn every_ticket_is_seen_with_what_was_told_and_what_may_be_done() {
     assert_eq!(seen["calls"][0]["number"], "A004");
 
     // Who was missed is told by when to be back, and no longer goes by what they were told first.
-    submit(&gateway, at_counter("1", |counter| Act::Miss(CounterTicket { counter, number: None }), "miss"))
-        .await;
+    submit(
+        &gateway,
+        at_counter("1", |counter| Act::Miss(CounterTicket { counter, number: None }), "miss"),
+    )
+    .await;
     let seen = get_console(&gateway, crate::support::door::MANAGER_KEY).await;
     let missed = find_ticket(&seen, "A004");
     assert_eq!((&missed["state"], &missed["told"]), (&json!("missed"), &Value::Null));
@@ -128,7 +131,8 @@ async fn a_slip_says_what_was_told_and_when_by_the_sites_clocks() {
     };
     submit(&gateway, command("paper", paper)).await;
     let (status, slip) =
-        read_json(gateway.get_with_key("/tickets/A002/slip", STAFF_KEY).send().await.unwrap()).await;
+        read_json(gateway.get_with_key("/tickets/A002/slip", STAFF_KEY).send().await.unwrap())
+            .await;
     assert_eq!(status, StatusCode::OK, "{slip}");
     assert_eq!((&slip["number"], &slip["ahead"]), (&json!("A002"), &json!(1)));
     assert_eq!((&slip["name"], &slip["queue_name"]), (&json!("大厅"), &json!("存取款")));

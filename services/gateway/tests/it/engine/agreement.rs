@@ -1,10 +1,12 @@
 //! Replicas agree: on numbers, on repeats, on who is called, and on the whole state.
 
-use crate::support::replica::{MORNING_MS, at_counter, digest, finish, open_ledger, ticket_number, start_engine, take_ticket};
+use crate::support::replica::{
+    MORNING_MS, at_counter, digest, finish, open_ledger, start_engine, take_ticket, ticket_number,
+};
 use futures::future::join_all;
 use paihao_chassis::clock::ManualClock;
 use paihao_domain::{Act, Refusal};
-use paihao_gateway::lines::SubmitError;
+use paihao_gateway::engine::SubmitError;
 use std::collections::BTreeSet;
 
 #[tokio::test]
@@ -15,8 +17,10 @@ async fn every_scan_delivered_twice_to_two_replicas_at_once_is_one_number_and_on
         (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
     let people: Vec<_> = (0..200).map(|i| format!("person {i}")).collect();
     let scans = people.iter().map(|person| async {
-        let (one, other) =
-            tokio::join!(left.submit("hall", take_ticket(person)), right.submit("hall", take_ticket(person)));
+        let (one, other) = tokio::join!(
+            left.submit("hall", take_ticket(person)),
+            right.submit("hall", take_ticket(person))
+        );
         assert_eq!(one, other);
         ticket_number(one)
     });
@@ -38,7 +42,7 @@ async fn counters_at_two_replicas_share_the_line_and_keep_its_order() {
     for i in 0..60 {
         left.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
     }
-    let counter = async |lines: &paihao_gateway::lines::Engine, counter: &'static str| {
+    let counter = async |lines: &paihao_gateway::engine::Engine, counter: &'static str| {
         lines.submit("hall", at_counter(counter, Act::OpenCounter, "open")).await.unwrap();
         let mut called = Vec::new();
         for round in 0.. {
@@ -71,8 +75,12 @@ async fn a_replica_refuses_only_what_is_refused_by_the_newest_state() {
         left.submit("hall", at_counter("1", Act::OpenCounter, &format!("open {i}"))).await.unwrap();
         right.submit("hall", at_counter("1", Act::CallNext, &format!("call {i}"))).await.unwrap();
         left.submit("hall", at_counter("1", finish, &format!("finish {i}"))).await.unwrap();
-        right.submit("hall", at_counter("1", Act::CloseCounter, &format!("close {i}"))).await.unwrap();
-        let closed = left.submit("hall", at_counter("1", Act::CallNext, &format!("late {i}"))).await;
+        right
+            .submit("hall", at_counter("1", Act::CloseCounter, &format!("close {i}")))
+            .await
+            .unwrap();
+        let closed =
+            left.submit("hall", at_counter("1", Act::CallNext, &format!("late {i}"))).await;
         assert!(
             matches!(closed, Err(SubmitError::Refused(Refusal::CounterClosed(_)))),
             "{closed:?}"
@@ -90,7 +98,7 @@ async fn a_replica_that_starts_late_reads_a_long_past_and_goes_on_from_there() {
         early.submit("hall", take_ticket(&format!("person {i}"))).await.unwrap();
     }
     let late = start_engine(ledger.clone(), &clock).await;
-    let view = |lines: &paihao_gateway::lines::Engine| lines.snapshot("hall").unwrap();
+    let view = |lines: &paihao_gateway::engine::Engine| lines.snapshot("hall").unwrap();
     assert_eq!(view(&late).position, view(&early).position);
     assert_eq!(view(&late).digest(), view(&early).digest());
     early.submit("hall", take_ticket("one more")).await.unwrap();

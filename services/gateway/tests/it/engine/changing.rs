@@ -1,10 +1,13 @@
 //! What the owner changes while a replica runs counts from the next decision on.
 
-use crate::support::replica::{MORNING_MS, deployment_settings, settings_with_queue, digest, open_ledger, ticket_number, start_engine, take_ticket};
+use crate::support::replica::{
+    MORNING_MS, deployment_settings, digest, open_ledger, settings_with_queue, start_engine,
+    take_ticket, ticket_number,
+};
 use paihao_chassis::clock::ManualClock;
 use paihao_domain::{QueueRules, Refusal};
-use paihao_gateway::book::DeploymentSettings;
-use paihao_gateway::lines::SubmitError;
+use paihao_gateway::engine::SubmitError;
+use paihao_gateway::settings::DeploymentSettings;
 
 fn closed_settings() -> DeploymentSettings {
     settings_with_queue(QueueRules { open: false, ..QueueRules::new("存取款", "A") })
@@ -38,7 +41,8 @@ async fn the_next_decision_is_made_with_the_new_rules() {
 async fn replicas_of_different_rules_agree_on_what_happened() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
-    let (old, new) = (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
+    let (old, new) =
+        (start_engine(ledger.clone(), &clock).await, start_engine(ledger.clone(), &clock).await);
     new.set_sites(&settings_with_queue(QueueRules::new("贷款", "B")).sites);
     assert_eq!(ticket_number(old.submit("hall", take_ticket("ann")).await), "A001");
     assert_eq!(ticket_number(new.submit("hall", take_ticket("bob")).await), "B001");
@@ -46,7 +50,9 @@ async fn replicas_of_different_rules_agree_on_what_happened() {
     let same = digest(&old, &*ledger).await;
     assert_eq!(digest(&new, &*ledger).await, same);
     // A replica that begins with rules that neither of them had reads the same.
-    let late = crate::support::replica::start_engine_with(&closed_settings(), ledger.clone(), &clock).await;
+    let late =
+        crate::support::replica::start_engine_with(&closed_settings(), ledger.clone(), &clock)
+            .await;
     assert_eq!(digest(&late, &*ledger).await, same);
 }
 
@@ -55,9 +61,12 @@ async fn a_site_that_comes_later_has_the_line_that_others_wrote() {
     let clock = ManualClock::at(MORNING_MS);
     let (ledger, _folder) = open_ledger(&clock);
     let with = start_engine(ledger.clone(), &clock).await;
-    let without =
-        crate::support::replica::start_engine_with(&DeploymentSettings::default(), ledger.clone(), &clock)
-            .await;
+    let without = crate::support::replica::start_engine_with(
+        &DeploymentSettings::default(),
+        ledger.clone(),
+        &clock,
+    )
+    .await;
     let refused = without.submit("hall", take_ticket("ann")).await;
     assert_eq!(refused, Err(SubmitError::UnknownSite));
     assert_eq!(ticket_number(with.submit("hall", take_ticket("ann")).await), "A001");

@@ -2,15 +2,16 @@
 //! is decided in pieces, by whichever replica is there.
 
 use crate::support::replica::{
-    MORNING_MS, at_counter, settings_with_queue, command, digest, open_ledger, ticket_number, start_engine_with, take_ticket,
+    MORNING_MS, at_counter, command, digest, open_ledger, settings_with_queue, start_engine_with,
+    take_ticket, ticket_number,
 };
 use futures::stream::{StreamExt, TryStreamExt};
 use harness::NatsServer;
 use paihao_chassis::clock::ManualClock;
 use paihao_contracts::commit::{Commit, Event};
-use paihao_contracts::names::LEDGER;
+use paihao_contracts::streams::LEDGER;
 use paihao_domain::{Act, CloseReason, QueueId, QueueRules, QueueState, TicketState};
-use paihao_gateway::lines::Engine;
+use paihao_gateway::engine::Engine;
 use paihao_ledger::{Followed, Ledger, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use std::collections::BTreeMap;
@@ -77,7 +78,8 @@ async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
     drop(first);
     let last = paihao_domain::TicketId(*line.last().unwrap());
     for lines in &others {
-        wait_until(lines, "all told", |site| site.ticket(last).unwrap().notifications.order > 1).await;
+        wait_until(lines, "all told", |site| site.ticket(last).unwrap().notifications.order > 1)
+            .await;
     }
     assert_eq!(notified_tickets(&*ledger, "halted").await, line, "each once, in order");
 
@@ -85,7 +87,10 @@ async fn check_crowd(ledger: Arc<dyn Ledger>, clock: ManualClock) {
     let clear = command("clear", Act::ClearQueue(queue.clone()));
     others[0].submit("hall", clear).await.unwrap();
     // Somebody who comes now was not in the line that was cleared.
-    assert_eq!(ticket_number(others[1].submit("hall", take_ticket("late")).await), format!("A{}", CROWD_SIZE + 1));
+    assert_eq!(
+        ticket_number(others[1].submit("hall", take_ticket("late")).await),
+        format!("A{}", CROWD_SIZE + 1)
+    );
     for lines in &others {
         wait_until(lines, "all void", |site| site.line(&queue).len() == 1).await;
     }
@@ -132,7 +137,8 @@ async fn five_thousand_are_halted_and_cleared_in_one_file() {
 async fn five_thousand_are_halted_and_cleared_on_jetstream() {
     let nats = NatsServer::start();
     let options = NatsOptions { url: nats.url(), ..NatsOptions::default() };
-    check_crowd(Arc::new(NatsLedger::connect(options).await.unwrap()), ManualClock::at(MORNING_MS)).await;
+    check_crowd(Arc::new(NatsLedger::connect(options).await.unwrap()), ManualClock::at(MORNING_MS))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,12 +1,14 @@
 //! A desk sleeps while nothing can come about, and wakes when it does: in the runtime's own time,
 //! on a ledger in memory.
 
-use crate::support::replica::{MORNING_MS, at_counter, settings_with_queue, ticket_number, start_engine_on_clock, take_ticket};
+use crate::support::replica::{
+    MORNING_MS, at_counter, settings_with_queue, start_engine_on_clock, take_ticket, ticket_number,
+};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use paihao_chassis::clock::{Clock, RuntimeClock};
-use paihao_contracts::names::{Consumer, Log, WorkQueue};
+use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_domain::{Act, QueueRules, TicketId, TicketStatus};
 use paihao_ledger::{
     AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded,
@@ -90,7 +92,12 @@ async fn a_desk_without_anything_to_come_sleeps_and_wakes_at_the_moment_that_doe
     let clock = Arc::new(CountingClock(RuntimeClock::starting_at(MORNING_MS), AtomicU32::new(0)));
     let rules =
         QueueRules { auto_miss: true, grace_seconds: 47, ..QueueRules::new("存取款", "A") };
-    let lines = start_engine_on_clock(&settings_with_queue(rules), Arc::new(SingleEntryLedger::default()), clock.clone()).await;
+    let lines = start_engine_on_clock(
+        &settings_with_queue(rules),
+        Arc::new(SingleEntryLedger::default()),
+        clock.clone(),
+    )
+    .await;
     let looks_in = async |seconds| {
         let before = clock.1.load(Ordering::SeqCst);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -101,7 +108,10 @@ async fn a_desk_without_anything_to_come_sleeps_and_wakes_at_the_moment_that_doe
 
     lines.submit("hall", take_ticket("ann")).await.unwrap();
     lines.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
-    assert_eq!(ticket_number(lines.submit("hall", at_counter("1", Act::CallNext, "call")).await), "A001");
+    assert_eq!(
+        ticket_number(lines.submit("hall", at_counter("1", Act::CallNext, "call")).await),
+        "A001"
+    );
     let called = clock.0.now_ms();
     let mut views = lines.watch("hall").unwrap();
     let missed = views.wait_for(|view| {

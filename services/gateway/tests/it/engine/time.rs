@@ -1,11 +1,12 @@
 //! What time alone brings about: every replica proposes it, and it happens once.
 
 use crate::support::replica::{
-    MORNING_MS, at_counter, settings_with_queue, command, digest, open_ledger, ticket_number, start_engine_with, take_ticket,
+    MORNING_MS, at_counter, command, digest, open_ledger, settings_with_queue, start_engine_with,
+    take_ticket, ticket_number,
 };
 use paihao_chassis::clock::ManualClock;
 use paihao_domain::{Act, CloseReason, QueueRules, TicketId, TicketState, TicketStatus};
-use paihao_gateway::lines::Engine;
+use paihao_gateway::engine::Engine;
 use paihao_ledger::Ledger;
 use std::time::Duration;
 
@@ -34,8 +35,11 @@ async fn of_three_replicas_one_marks_the_absent_as_missed_and_later_as_expired()
     }
     replicas[0].submit("hall", take_ticket("ann")).await.unwrap();
     replicas[0].submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
-    assert_eq!(ticket_number(replicas[0].submit("hall", at_counter("1", Act::CallNext, "call")).await), "A001");
-    let head = ledger.head(&paihao_contracts::names::LEDGER).await.unwrap();
+    assert_eq!(
+        ticket_number(replicas[0].submit("hall", at_counter("1", Act::CallNext, "call")).await),
+        "A001"
+    );
+    let head = ledger.head(&paihao_contracts::streams::LEDGER).await.unwrap();
     clock.advance(Duration::from_secs(61));
     for lines in &replicas {
         wait_until_state(lines, 1, TicketStatus::Missed).await;
@@ -52,7 +56,7 @@ async fn of_three_replicas_one_marks_the_absent_as_missed_and_later_as_expired()
         assert_eq!(site.ticket(TicketId(1)).unwrap().counts.misses, 1);
     }
     // One entry for the miss, one for the end.
-    let now = ledger.head(&paihao_contracts::names::LEDGER).await.unwrap();
+    let now = ledger.head(&paihao_contracts::streams::LEDGER).await.unwrap();
     assert_eq!(now.0, head.0 + 2);
     let digests = [digest(&replicas[0], &*ledger).await, digest(&replicas[2], &*ledger).await];
     assert_eq!(digests[0], digests[1]);

@@ -1,12 +1,14 @@
 //! Replicas in trouble: a ledger that is away, that does not say, that forgets, that is too new.
 
-use crate::support::replica::{MORNING_MS, digest, open_ledger, ticket_number, start_engine, take_ticket};
+use crate::support::replica::{
+    MORNING_MS, digest, open_ledger, start_engine, take_ticket, ticket_number,
+};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use paihao_chassis::clock::{Clock, ManualClock};
-use paihao_contracts::names::{Consumer, LEDGER, Log, WorkQueue};
-use paihao_gateway::lines::{SUBMIT_TIMEOUT, SubmitError};
+use paihao_contracts::streams::{Consumer, LEDGER, Log, WorkQueue};
+use paihao_gateway::engine::{SUBMIT_TIMEOUT, SubmitError};
 use paihao_ledger::{
     AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded,
     Subject, Unavailable,
@@ -167,7 +169,11 @@ async fn the_tail_of_a_day_whose_beginning_has_aged_out_is_no_line_of_today() {
 
     let fresh = start_engine(inner.clone(), &clock).await;
     assert_eq!(ticket_number(fresh.submit("hall", take_ticket("dan")).await), "A001");
-    assert_eq!(ticket_number(fresh.submit("hall", take_ticket("cid")).await), "A002", "in no line any more");
+    assert_eq!(
+        ticket_number(fresh.submit("hall", take_ticket("cid")).await),
+        "A002",
+        "in no line any more"
+    );
     let fresher = start_engine(inner.clone(), &clock).await;
     let (of_old, of_fresh) = (digest(&old, &*inner).await, digest(&fresh, &*inner).await);
     assert_eq!(of_old, of_fresh);
@@ -205,7 +211,10 @@ async fn an_event_or_an_outcome_that_is_not_known_stops_the_site_too() {
         // The replica that has just decided, and one that begins now.
         let fresh = start_engine(inner.clone(), &clock).await;
         for lines in [&lines, &fresh] {
-            assert_eq!(lines.submit("hall", take_ticket("ben")).await, Err(SubmitError::Unreadable));
+            assert_eq!(
+                lines.submit("hall", take_ticket("ben")).await,
+                Err(SubmitError::Unreadable)
+            );
         }
         assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(2), "nothing was guessed");
     }

@@ -2,7 +2,7 @@
 
 use crate::support::door::Cluster;
 use crate::support::replica::{at_counter, take_ticket};
-use paihao_contracts::names::LEDGER;
+use paihao_contracts::streams::LEDGER;
 use paihao_domain::Act;
 use paihao_ledger::{Entry, Expect, Ledger, Subject};
 use reqwest::StatusCode;
@@ -15,14 +15,19 @@ async fn pages_of_any_size_are_the_ledger_and_the_last_ones_cursor_leads_on() {
     gateway.engine.submit("hall", at_counter("1", Act::OpenCounter, "open")).await.unwrap();
     for i in 0..20 {
         gateway.engine.submit("hall", take_ticket(&format!("o{i}"))).await.unwrap();
-        gateway.engine.submit("hall", at_counter("1", Act::CallNext, &format!("call {i}"))).await.ok();
+        gateway
+            .engine
+            .submit("hall", at_counter("1", Act::CallNext, &format!("call {i}")))
+            .await
+            .ok();
     }
     let all = hall.public_events().await;
     for limit in [1, 2, 7, 500] {
         let (mut told, mut next): (Vec<Value>, Option<String>) = (Vec::new(), None);
         loop {
             let after = next.map_or(String::new(), |next| format!("&after={next}"));
-            let (status, page) = gateway.get_json(&format!("/feed/pages?limit={limit}{after}")).await;
+            let (status, page) =
+                gateway.get_json(&format!("/feed/pages?limit={limit}{after}")).await;
             assert_eq!(status, StatusCode::OK, "{page}");
             let events = page["events"].as_array().unwrap();
             assert!(events.len() <= limit);

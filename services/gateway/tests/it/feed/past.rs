@@ -1,6 +1,6 @@
 //! What the line looked like.
 
-use crate::support::door::{Gateway, Cluster};
+use crate::support::door::{Cluster, Gateway};
 use crate::support::replica::{at_counter, finish, take_ticket};
 use paihao_chassis::clock::Clock;
 use paihao_domain::Act;
@@ -33,14 +33,23 @@ async fn every_minute_of_two_days_looks_as_it_did() {
     let mut seen = vec![(hall.clock.now_ms(), current_site(&gateway).await)];
     for day in 0..2 {
         hall.clock.advance(MINUTE);
-        lines.submit("hall", at_counter("1", Act::OpenCounter, &format!("open {day}"))).await.unwrap();
+        lines
+            .submit("hall", at_counter("1", Act::OpenCounter, &format!("open {day}")))
+            .await
+            .unwrap();
         for i in 0..12 {
             let id = format!("{day} {i}");
             lines.submit("hall", take_ticket(&id)).await.unwrap();
             if i % 2 == 0 {
-                lines.submit("hall", at_counter("1", Act::CallNext, &format!("call {id}"))).await.unwrap();
+                lines
+                    .submit("hall", at_counter("1", Act::CallNext, &format!("call {id}")))
+                    .await
+                    .unwrap();
             } else {
-                lines.submit("hall", at_counter("1", finish, &format!("finish {id}"))).await.unwrap();
+                lines
+                    .submit("hall", at_counter("1", finish, &format!("finish {id}")))
+                    .await
+                    .unwrap();
             }
             seen.push((hall.clock.now_ms(), current_site(&gateway).await));
             hall.clock.advance(MINUTE);

@@ -1,6 +1,6 @@
 //! A stream that is cut and taken up again tells everything once.
 
-use crate::support::door::{Gateway, Cluster, read_json};
+use crate::support::door::{Cluster, Gateway, read_json};
 use crate::support::replica::{at_counter, finish, take_ticket};
 use paihao_domain::Act;
 use reqwest::{Response, StatusCode};
@@ -55,7 +55,11 @@ impl EventStream {
 /// A busy morning; so many come.
 async fn run_crowd(gateways: &[Gateway; 2], people: usize) {
     for counter in ["1", "2"] {
-        gateways[0].engine.submit("hall", at_counter(counter, Act::OpenCounter, "open")).await.unwrap();
+        gateways[0]
+            .engine
+            .submit("hall", at_counter(counter, Act::OpenCounter, "open"))
+            .await
+            .unwrap();
     }
     for i in 0..people {
         let (one, other) = (&gateways[i % 2].engine, &gateways[(i + 1) % 2].engine);
@@ -110,7 +114,7 @@ async fn from_now_on_is_only_what_comes() {
     let gateway = hall.start_gateway().await;
     gateway.engine.submit("hall", take_ticket("o1")).await.unwrap();
     let answer = gateway.get("/feed?after=now").send().await.unwrap();
-    let mut listener = EventStream { response, buffer: String::new() };
+    let mut listener = EventStream { response: answer, buffer: String::new() };
     gateway.engine.submit("hall", take_ticket("o2")).await.unwrap();
     let (_, name, event) = listener.next_event().await;
     assert_eq!((name.as_str(), &event["number"]), ("ticket_taken", &"A002".into()));

@@ -1,6 +1,6 @@
 //! A browser with its cookie, and programs with their keys.
 
-use crate::support::door::{Gateway, Cluster, MANAGER_KEY, read_json};
+use crate::support::door::{Cluster, Gateway, MANAGER_KEY, read_json};
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -20,7 +20,8 @@ pub struct Browser<'a> {
 impl<'a> Browser<'a> {
     /// Logs in with the hall's key.
     pub async fn log_in(hall: &'a Cluster, gateway: &Gateway) -> Browser<'a> {
-        let asked = hall.http.post(format!("{}/me/sessions", api_url(gateway))).bearer_auth(MANAGER_KEY);
+        let asked =
+            hall.http.post(format!("{}/me/sessions", api_url(gateway))).bearer_auth(MANAGER_KEY);
         let answer = asked.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::CREATED);
         let set = answer.headers()[SET_COOKIE].to_str().unwrap();
@@ -31,12 +32,22 @@ impl<'a> Browser<'a> {
     }
 
     /// A request that a page of the gateway makes.
-    pub fn same_origin_request(&self, method: Method, gateway: &Gateway, path: &str) -> RequestBuilder {
+    pub fn same_origin_request(
+        &self,
+        method: Method,
+        gateway: &Gateway,
+        path: &str,
+    ) -> RequestBuilder {
         self.cross_site_request(method, gateway, path).header("x-paihao-page", "1")
     }
 
     /// A request that another site's page has the browser make.
-    pub fn cross_site_request(&self, method: Method, gateway: &Gateway, path: &str) -> RequestBuilder {
+    pub fn cross_site_request(
+        &self,
+        method: Method,
+        gateway: &Gateway,
+        path: &str,
+    ) -> RequestBuilder {
         let url = format!("{}{path}", api_url(gateway));
         self.cluster.http.request(method, url).header(COOKIE, &self.cookie)
     }

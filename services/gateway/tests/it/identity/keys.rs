@@ -2,12 +2,17 @@
 
 use super::browser::{Browser, api_url, wait_until};
 use super::sessions::assert_stream_ends;
-use crate::support::door::{Gateway, Cluster, read_json};
+use crate::support::door::{Cluster, Gateway, read_json};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-async fn create_key(browser: &Browser<'_>, gateway: &Gateway, wanted: Value) -> (StatusCode, Value) {
-    let asked = browser.same_origin_request(Method::POST, gateway, "/keys").body(wanted.to_string());
+async fn create_key(
+    browser: &Browser<'_>,
+    gateway: &Gateway,
+    wanted: Value,
+) -> (StatusCode, Value) {
+    let asked =
+        browser.same_origin_request(Method::POST, gateway, "/keys").body(wanted.to_string());
     read_json(asked.send().await.unwrap()).await
 }
 
@@ -16,7 +21,8 @@ async fn a_key_is_shown_once_works_at_any_replica_and_not_after_it_was_revoked()
     let hall = Cluster::new();
     let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
     let browser = Browser::log_in(&hall, &one).await;
-    let (status, made) = create_key(&browser, &one, json!({"name": "CRM", "sites": ["hall"]})).await;
+    let (status, made) =
+        create_key(&browser, &one, json!({"name": "CRM", "sites": ["hall"]})).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
     let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
     let with_key = async |gateway: &Gateway| {
@@ -40,11 +46,19 @@ async fn a_key_is_shown_once_works_at_any_replica_and_not_after_it_was_revoked()
     let told = told.send().await.unwrap();
     assert_eq!(told.status(), StatusCode::OK);
 
-    let gone = browser.same_origin_request(Method::DELETE, &other, &format!("/keys/{id}")).send().await.unwrap();
+    let gone = browser
+        .same_origin_request(Method::DELETE, &other, &format!("/keys/{id}"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     wait_until("it is over", async || with_key(&one).await == StatusCode::UNAUTHORIZED).await;
     assert_stream_ends(told).await;
-    let again = browser.same_origin_request(Method::DELETE, &one, &format!("/keys/{id}")).send().await.unwrap();
+    let again = browser
+        .same_origin_request(Method::DELETE, &one, &format!("/keys/{id}"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(read_json(again).await.1["code"], "unknown_key");
     hall.tasks.abort();
 }
@@ -55,7 +69,9 @@ async fn a_wish_for_a_key_that_is_said_twice_is_one_key_and_the_secret_is_told_o
     let (one, other) = (hall.start_gateway().await, hall.start_gateway().await);
     let browser = Browser::log_in(&hall, &one).await;
     let wish = async |gateway: &Gateway| {
-        let asked = browser.same_origin_request(Method::POST, gateway, "/keys").header("idempotency-key", "w");
+        let asked = browser
+            .same_origin_request(Method::POST, gateway, "/keys")
+            .header("idempotency-key", "w");
         let asked = asked.body(json!({"name": "CRM", "sites": ["hall"]}).to_string());
         read_json(asked.send().await.unwrap()).await.1
     };

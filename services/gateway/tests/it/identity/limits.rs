@@ -2,7 +2,7 @@
 
 use super::browser::api_url;
 use crate::support::door::Cluster;
-use paihao_gateway::http::limits::RateLimitSettings;
+use paihao_gateway::http::rate_limit::RateLimitSettings;
 use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
 use std::time::Duration;

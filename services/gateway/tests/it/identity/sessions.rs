@@ -36,10 +36,15 @@ async fn a_session_does_at_any_replica_what_its_key_does_and_can_be_seen_and_end
         assert!(!text.contains(value.split('=').nth(1).unwrap()), "a list opens nothing");
     }
 
-    let ended = browser.same_origin_request(Method::DELETE, &one, "/me/sessions").send().await.unwrap();
+    let ended =
+        browser.same_origin_request(Method::DELETE, &one, "/me/sessions").send().await.unwrap();
     assert_eq!(read_json(ended).await.1, json!({"ended": 1}));
     wait_until("it is over", async || second.get(&other, "/me").await.0 != StatusCode::OK).await;
-    let out = browser.same_origin_request(Method::DELETE, &one, "/me/sessions/current").send().await.unwrap();
+    let out = browser
+        .same_origin_request(Method::DELETE, &one, "/me/sessions/current")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(out.status(), StatusCode::NO_CONTENT);
     assert!(out.headers()["set-cookie"].to_str().unwrap().starts_with("paihao=; "));
     let (status, refused) = browser.get(&one, "/me").await;
@@ -55,8 +60,12 @@ async fn a_page_of_another_site_gets_nothing_done() {
     let open = "/sites/hall/counters/1/open";
     let forged = [
         browser.cross_site_request(Method::POST, &gateway, open),
-        browser.same_origin_request(Method::POST, &gateway, open).header("origin", "https://evil.example.com"),
-        browser.same_origin_request(Method::POST, &gateway, open).header("sec-fetch-site", "cross-site"),
+        browser
+            .same_origin_request(Method::POST, &gateway, open)
+            .header("origin", "https://evil.example.com"),
+        browser
+            .same_origin_request(Method::POST, &gateway, open)
+            .header("sec-fetch-site", "cross-site"),
         browser.cross_site_request(Method::DELETE, &gateway, "/me/sessions"),
         browser.cross_site_request(Method::POST, &gateway, "/keys").body(r#"{"name":"x"}"#),
     ];
@@ -86,7 +95,11 @@ async fn a_stream_ends_with_the_session_it_was_asked_with() {
     });
     let streams = futures::future::join_all(streams).await;
     assert!(streams.iter().all(|stream| stream.status() == StatusCode::OK));
-    browser.same_origin_request(Method::DELETE, &other, "/me/sessions/current").send().await.unwrap();
+    browser
+        .same_origin_request(Method::DELETE, &other, "/me/sessions/current")
+        .send()
+        .await
+        .unwrap();
     for stream in streams {
         assert_stream_ends(stream).await;
     }

@@ -1,7 +1,7 @@
 //! Everything that is answered to those who ask rightly, where no act of staff does.
 
-use super::everywhere::{sample_request, sample_body};
-use super::hall::{Fixture, MORNING_MS, CALLBACK_TOKEN};
+use super::everywhere::{sample_body, sample_request};
+use super::hall::{CALLBACK_TOKEN, Fixture, MORNING_MS};
 use super::script::run_script;
 use super::walk::{Coverage, OPERATIONS};
 use paihao_contracts::staff::StaffRole;
@@ -84,7 +84,11 @@ pub async fn run(met: &Coverage) {
              api_manager {wanted}_letter letter={letter}"
         );
         run_script(&hall, "", &script).await;
-        let all = hall.client.request("dead_letters").with_key_of("manager").query("handled=true&site=hall");
+        let all = hall
+            .client
+            .request("dead_letters")
+            .with_key_of("manager")
+            .query("handled=true&site=hall");
         let newest = all.send().await.body["letters"][0].clone();
         assert_eq!(
             (&newest["handled"]["did"], &newest["handled"]["by"]),
@@ -95,8 +99,11 @@ pub async fn run(met: &Coverage) {
     hall.add_dead_letter("notices", "other").await;
     hall.add_dead_letter("notices", "hall").await;
     let again = async || {
-        let ask =
-            hall.client.request("redrive_letters").with_key_of("manager").json(&sample_body("redrive_letters").unwrap());
+        let ask = hall
+            .client
+            .request("redrive_letters")
+            .with_key_of("manager")
+            .json(&sample_body("redrive_letters").unwrap());
         ask.send().await.body["redriven"].clone()
     };
     assert_eq!([again().await, again().await], [1, 0]);
@@ -104,7 +111,12 @@ pub async fn run(met: &Coverage) {
     hall.add_member("m_ann", StaffRole::Staff, Some(&["hall"])).await;
     let cookie = hall.client.log_in("manager").await;
     run_script(&hall, "", &MEMBERS.replace("COOKIE", &cookie)).await;
-    let made = hall.client.request("make_key").with_key_of("manager").json(&sample_body("make_key").unwrap()).send();
+    let made = hall
+        .client
+        .request("make_key")
+        .with_key_of("manager")
+        .json(&sample_body("make_key").unwrap())
+        .send();
     let key = made.await.body["id"].as_str().unwrap().to_owned();
     run_script(&hall, "", &format!("manager revoke_key key={key}")).await;
     run_script(&hall, "", "anybody open_scan_session {\"queue\": \"a\", \"site\": \"hall\", \"uuid\": \"0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f\"}").await;
@@ -159,7 +171,8 @@ async fn check_pages(met: &Coverage) {
     let hall = Fixture::new(met).await;
     run_script(&hall, "", "manager take_ticket\nmanager take_ticket\nmanager take_ticket").await;
     let page = async |query: &str| {
-        let answer = hall.client.request("tickets").with_key_of("staff").query(query).send().await.body;
+        let answer =
+            hall.client.request("tickets").with_key_of("staff").query(query).send().await.body;
         let tickets = answer["tickets"].as_array().unwrap().iter();
         let numbers: Vec<_> =
             tickets.map(|ticket| ticket["number"].as_str().unwrap().to_owned()).collect();

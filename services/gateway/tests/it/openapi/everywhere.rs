@@ -82,14 +82,22 @@ pub async fn run(met: &Coverage) {
         };
         if let Some(roles) = &roles {
             refused(sample_request(&hall, operation), 401, "unauthorised").await;
-            let unknown = sample_request(&hall, operation).header("authorization", "Bearer nobody's");
+            let unknown =
+                sample_request(&hall, operation).header("authorization", "Bearer nobody's");
             refused(unknown, 401, "unauthorised").await;
             if operation.has_path_parameter("site") {
-                refused(sample_request(&hall, operation).with_key_of("stranger"), 403, "not_your_site").await;
+                refused(
+                    sample_request(&hall, operation).with_key_of("stranger"),
+                    403,
+                    "not_your_site",
+                )
+                .await;
             }
             for who in KEY_HOLDERS {
                 let role = if who == "mate" { "staff" } else { who };
-                let nobody = sample_request(&hall, operation).path_parameter("counter", "9").path_parameter("queue", "z");
+                let nobody = sample_request(&hall, operation)
+                    .path_parameter("counter", "9")
+                    .path_parameter("queue", "z");
                 let answer = nobody.path_parameter("number", "Z999").with_key_of(who).send().await;
                 if roles.contains(&role) {
                     assert_ne!(answer.problem_code(), "not_allowed", "{who} {id}");
@@ -99,14 +107,24 @@ pub async fn run(met: &Coverage) {
             }
             if operation.is_write() {
                 // A page of another site that has the manager's browser ask.
-                refused(sample_request(&hall, operation).header("cookie", &cookie), 403, "cross_site").await;
+                refused(
+                    sample_request(&hall, operation).header("cookie", &cookie),
+                    403,
+                    "cross_site",
+                )
+                .await;
             }
         }
         if operation.is_same_origin_only() {
             refused(sample_request(&hall, operation).cross_site(), 403, "cross_site").await;
         }
         if operation.has_path_parameter("site") && !operation.creates("site") {
-            refused(permitted_request(&hall, operation).path_parameter("site", "nowhere"), 404, "unknown_site").await;
+            refused(
+                permitted_request(&hall, operation).path_parameter("site", "nowhere"),
+                404,
+                "unknown_site",
+            )
+            .await;
         }
         for (place, code) in [
             ("counter", "unknown_counter"),
@@ -119,7 +137,12 @@ pub async fn run(met: &Coverage) {
             ("letter", "unknown_letter"),
         ] {
             if operation.has_path_parameter(place) && !operation.creates(place) {
-                refused(permitted_request(&hall, operation).path_parameter(place, "nothing"), 404, code).await;
+                refused(
+                    permitted_request(&hall, operation).path_parameter(place, "nothing"),
+                    404,
+                    code,
+                )
+                .await;
             }
         }
         if operation.takes_json() || operation.is_for_settings() && operation.is_write() {
@@ -140,7 +163,9 @@ pub async fn run(met: &Coverage) {
                 refused(ask, 400, "malformed_idempotency_key").await;
             }
             if id != "replay_webhook" && id != "make_key" {
-                let ask = permitted_request(&hall, operation).header("idempotency-key", "one").path_parameter("queue", "b");
+                let ask = permitted_request(&hall, operation)
+                    .header("idempotency-key", "one")
+                    .path_parameter("queue", "b");
                 refused(ask, 422, "idempotency_key_reused").await;
             }
         }

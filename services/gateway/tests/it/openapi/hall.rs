@@ -1,6 +1,6 @@
 //! A gateway over embedded ports, with keys of every role and a WeChat that makes codes.
 
-use super::walk::{Coverage, ApiClient};
+use super::walk::{ApiClient, Coverage};
 use async_trait::async_trait;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -10,18 +10,18 @@ use paihao_cache::{MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::config::{ConfigProblems, Layers};
-use paihao_contracts::link;
-use paihao_contracts::names::{DEAD_LETTERS, LEDGER, SETTINGS, STAFF};
-use paihao_contracts::setup::{AccountSetup, SiteSetup};
+use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::staff::{Member, StaffEntry, StaffEvent, StaffRole};
+use paihao_contracts::streams::{DEAD_LETTERS, LEDGER, SETTINGS, STAFF};
+use paihao_contracts::ticket_link;
 use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, Outcome, Person, QueueId, TicketKey,
 };
-use paihao_gateway::book::documents::ConfiguredDocuments;
-use paihao_gateway::book::{AccountSettings, DeploymentSettings, KeyRole, StaffKey, setup};
+use paihao_gateway::engine::Engine;
 use paihao_gateway::identity::login::settings::{LoginSettings, OAuthClient as LoginClient};
-use paihao_gateway::lines::Engine;
 use paihao_gateway::scan::codes::pool::PoolSettings;
+use paihao_gateway::settings::documents::ConfiguredDocuments;
+use paihao_gateway::settings::{AccountSettings, DeploymentSettings, KeyRole, StaffKey, validate};
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Entry, Expect, Ledger, Subject};
@@ -124,7 +124,16 @@ impl Fixture {
         let gateway = start(settings, Arc::new(deployment_settings()), ports, listener, &tasks);
         gateway.engine.until_caught_up().await;
         let (walk, lines) = (ApiClient::new(url, met), gateway.engine);
-        Fixture { client: walk, clock, refuses_qr: sulking, cache, engine: lines, ledger, tasks, _folder: folder }
+        Fixture {
+            client: walk,
+            clock,
+            refuses_qr: sulking,
+            cache,
+            engine: lines,
+            ledger,
+            tasks,
+            _folder: folder,
+        }
     }
 }
 
@@ -147,7 +156,7 @@ impl Fixture {
             panic!("no ticket")
         };
         let day = self.engine.snapshot("hall").unwrap().site.day().unwrap().0;
-        link::TicketLink { day, ticket: ticket.0, key: link::TicketKey(key) }.id()
+        ticket_link::TicketLink { day, ticket: ticket.0, key: ticket_link::TicketKey(key) }.id()
     }
 
     /// Somebody scanned an invitation: staff at counter 1 of the hall, or a manager of these sites.
@@ -162,7 +171,11 @@ impl Fixture {
         let (entry, anywhere) = (Entry::new(entry.encode()), Expect::Anything);
         self.ledger.append(&STAFF, &subject, anywhere, entry).await.unwrap();
         let unknown = async || {
-            let answer = self.client.request("change_member").path_parameter("member", id).with_key_of("manager");
+            let answer = self
+                .client
+                .request("change_member")
+                .path_parameter("member", id)
+                .with_key_of("manager");
             answer.bytes("{}").send().await.problem_code() == "unknown_member"
         };
         while unknown().await {}
@@ -206,7 +219,9 @@ impl Fixture {
             self.ledger.append(log, &subject, Expect::Anything, newer).await.unwrap();
         }
         for id in ["open_counter", "remove_member"] {
-            while self.client.request(id).with_key_of("manager").send().await.problem_code() != "newer_ledger" {}
+            while self.client.request(id).with_key_of("manager").send().await.problem_code()
+                != "newer_ledger"
+            {}
         }
     }
 }
@@ -275,12 +290,14 @@ pub fn deployment_settings() -> DeploymentSettings {
     let site = |id: &str| {
         let accounts = ["shop".to_owned()];
         let mut problems = ConfigProblems::new();
-        let checked = setup::validate_site(id, id, &setup, &accounts, &mut problems);
+        let checked = validate::validate_site(id, id, &setup, &accounts, &mut problems);
         problems.into_result().unwrap();
         (id.to_owned(), Arc::new(checked.unwrap()))
     };
-    let protection =
-        Protection::plain(AppId("wx0123456789abcdef".to_owned()), CallbackToken::new(CALLBACK_TOKEN));
+    let protection = Protection::plain(
+        AppId("wx0123456789abcdef".to_owned()),
+        CallbackToken::new(CALLBACK_TOKEN),
+    );
     let account = AccountSettings::new(protection, &AccountSetup::default());
     let opens = |name: &str| StaffKey::new(name, &key_of(name), ["hall".to_owned()].into());
     let at = |counters: &[&str]| counters.iter().map(|counter| CounterId::new(counter)).collect();

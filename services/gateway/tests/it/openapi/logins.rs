@@ -40,7 +40,13 @@ pub async fn run(met: &Coverage) {
         anybody login_events uuid=UUID -> wrong_browser
         anybody redeem_login uuid=UUID -> wrong_browser"#;
     run_script(&hall, "", &logins.replace("UUID", &uuid).replace("COOKIE", &cookie)).await;
-    let invite = hall.client.request("invite").with_key_of("manager").json(&sample_body("invite").unwrap()).send().await;
+    let invite = hall
+        .client
+        .request("invite")
+        .with_key_of("manager")
+        .json(&sample_body("invite").unwrap())
+        .send()
+        .await;
     let invited = r#"
         manager invitation_code uuid=UUID
         manager invitation_events uuid=UUID

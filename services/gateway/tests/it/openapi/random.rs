@@ -61,8 +61,12 @@ fn request_body(operation: &Operation) -> BoxedStrategy<Vec<u8>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_sent_is_answered_as_the_document_says() {
     let hall = Fixture::new(&Coverage::default()).await;
-    run_script(&hall, "", "manager take_ticket\nmanager take_ticket\nmanager open_counter counter=2")
-        .await;
+    run_script(
+        &hall,
+        "",
+        "manager take_ticket\nmanager take_ticket\nmanager open_counter counter=2",
+    )
+    .await;
     let mut runner = TestRunner::deterministic();
     let text = prop_oneof![3 => Just("A001".to_owned()), 2 => Just("a".to_owned()), 2 => Just("1".to_owned()), 3 => ".{1,30}"];
     let mut one =

@@ -1,13 +1,13 @@
 //! Every refusal that depends on how things stand: a line each.
 
 use super::everywhere::sample_request;
-use super::hall::{Fixture, MORNING_MS, CALLBACK_TOKEN, deployment_settings};
-use super::managed::{SETTINGS_SCRIPT, DEAD_LETTERS_SCRIPT};
+use super::hall::{CALLBACK_TOKEN, Fixture, MORNING_MS, deployment_settings};
+use super::managed::{DEAD_LETTERS_SCRIPT, SETTINGS_SCRIPT};
 use super::script::run_script;
 use super::walk::{Coverage, OPERATIONS};
 use paihao_cache::Cache;
-use paihao_contracts::names::permanent_code_lease;
 use paihao_contracts::staff::StaffRole;
+use paihao_contracts::streams::permanent_code_lease;
 use paihao_domain::{QueueId, Rules};
 use paihao_wechat::CallbackToken;
 use paihao_wechat::callback::signature;
@@ -339,7 +339,9 @@ pub async fn run(met: &Coverage) {
     let made = hall.client.request("make_key").with_key_of("owner").json(&elsewhere).send().await;
     let key = made.body["id"].as_str().unwrap();
     run_script(&hall, "", &format!("manager revoke_key key={key} -> not_your_site")).await;
-    for script in [COUNTERS, SERVING, TICKETS, RETURNS, STATISTICS, READS, SESSIONS, SETTINGS_SCRIPT] {
+    for script in
+        [COUNTERS, SERVING, TICKETS, RETURNS, STATISTICS, READS, SESSIONS, SETTINGS_SCRIPT]
+    {
         run_script(&Fixture::new(met).await, "", script).await;
     }
     for script in [HOLDER_ACTS, AFTER_HOURS] {
@@ -418,7 +420,11 @@ async fn check_settings_changed(met: &Coverage) {
             for (number, who) in
                 [("A001", "staff"), ("A002", "staff"), ("A001", "manager"), ("A002", "manager")]
             {
-                sample_request(&hall, operation).path_parameter("number", number).with_key_of(who).send().await;
+                sample_request(&hall, operation)
+                    .path_parameter("number", number)
+                    .with_key_of(who)
+                    .send()
+                    .await;
             }
         }
     }
@@ -440,7 +446,8 @@ async fn check_callbacks(met: &Coverage) {
             let answer = hall.client.request(id).query(query).send().await;
             assert_eq!(answer.problem_code(), code, "{id}");
         }
-        let answer = hall.client.request(id).path_parameter("account", "nobody").query(&now).send().await;
+        let answer =
+            hall.client.request(id).path_parameter("account", "nobody").query(&now).send().await;
         assert_eq!(answer.problem_code(), "unknown_account", "{id}");
     }
     let large = vec![b'x'; 5000];

@@ -1,7 +1,7 @@
 //! Which paths and methods there are.
 
 use super::hall::Fixture;
-use super::walk::{DOCUMENT, Coverage};
+use super::walk::{Coverage, DOCUMENT};
 use reqwest::Method;
 use serde_json::Value;
 

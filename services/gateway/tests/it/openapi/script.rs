@@ -19,7 +19,8 @@ pub async fn run_script(hall: &Fixture, who: &str, script: &str) {
         }
         let mut line = line.replace("WHO", who);
         if line.contains("SEEN") {
-            let tag = hall.client.request("read_site").with_key_of("owner").send().await.etag.unwrap();
+            let tag =
+                hall.client.request("read_site").with_key_of("owner").send().await.etag.unwrap();
             line = line.replace("SEEN", tag.trim_matches('"'));
         }
         let (act, expected) = line.split_once(" -> ").unwrap_or((&line, "ok"));

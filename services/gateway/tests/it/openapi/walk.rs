@@ -192,7 +192,8 @@ impl ApiClient {
         ];
         let places = places.map(|(place, is)| (place.to_owned(), is.to_owned())).into();
         let (query, headers, body) = (String::new(), Vec::new(), Vec::new());
-        let ask = ApiRequest { client: self, operation, path_parameters: places, query, headers, body };
+        let ask =
+            ApiRequest { client: self, operation, path_parameters: places, query, headers, body };
         match operation.is_same_origin_only() {
             true => ask.header("x-paihao-page", "1"),
             false => ask,
@@ -257,7 +258,8 @@ impl ApiRequest<'_> {
         let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
         let asked = format!("{method} {path}{query}");
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.client.http.request(method, format!("{}{path}{query}", self.client.url));
+        let mut request =
+            self.client.http.request(method, format!("{}{path}{query}", self.client.url));
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

@@ -1,13 +1,17 @@
 //! What is changed counts from the next decision on, at every replica; of two that change the same
 //! thing, one is told to look again.
 
-use super::shop::{Gateway, MANAGER_KEY, OWNER_KEY, STAFF_KEY, Cluster, send, wait_until};
+use super::shop::{Cluster, Gateway, MANAGER_KEY, OWNER_KEY, STAFF_KEY, send, wait_until};
 use paihao_domain::{Act, Actor, Command, CommandId, Outcome, Person, QueueId};
-use paihao_gateway::lines::{CommandOutcome, SubmitError};
+use paihao_gateway::engine::{CommandOutcome, SubmitError};
 use reqwest::Method;
 use serde_json::json;
 
-pub async fn take_ticket(gateway: &Gateway, queue: &str, person: &str) -> Result<String, SubmitError> {
+pub async fn take_ticket(
+    gateway: &Gateway,
+    queue: &str,
+    person: &str,
+) -> Result<String, SubmitError> {
     let person = Person::new(person);
     let act = Act::Take {
         queue: QueueId::new(queue),
@@ -132,7 +136,8 @@ async fn a_site_is_made_and_retired_by_whoever_has_every_site() {
         assert_eq!((refused.status, refused.problem_code()), (status, code));
     }
     let tried =
-        send(one.request(Method::PUT, &format!("{path}?dry_run=true"), OWNER_KEY).json(&site)).await;
+        send(one.request(Method::PUT, &format!("{path}?dry_run=true"), OWNER_KEY).json(&site))
+            .await;
     assert_eq!((tried.status, &tried.body["dry_run"]), (200, &json!(true)), "{}", tried.text);
     assert_eq!(one.get(path).await.problem_code(), "unknown_site");
     let made = send(one.request(Method::PUT, path, OWNER_KEY).json(&site)).await;

@@ -1,6 +1,6 @@
 //! Set-ups that contradict themselves: each is refused by name, and nothing of it is written.
 
-use super::shop::{OWNER_KEY, STAFF_KEY, Cluster, send};
+use super::shop::{Cluster, OWNER_KEY, STAFF_KEY, send};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -50,7 +50,12 @@ async fn every_contradiction_is_named_with_where_it_stands() {
         ("/wording", json!({"joined": {"text": "{counter}"}}), "wording.joined.text"),
     ] {
         let told = gateway.put("/book/sites/hall", site_with(path, value)).await;
-        assert_eq!((told.status, told.problem_code()), (422, "unsound_setup"), "{path}: {}", told.text);
+        assert_eq!(
+            (told.status, told.problem_code()),
+            (422, "unsound_setup"),
+            "{path}: {}",
+            told.text
+        );
         let keys: Vec<_> =
             told.body["problems"].as_array().unwrap().iter().map(|p| &p["key"]).collect();
         assert!(keys.contains(&&json!(format!("sites.hall.{key}"))), "{path}: {keys:?}");
@@ -100,7 +105,12 @@ async fn an_account_says_only_what_wechat_shows() {
     ] {
         let request = gateway.request(Method::PUT, "/book/accounts/shop", OWNER_KEY);
         let told = send(request.header("If-Match", "\"0\"").json(&setup)).await;
-        assert_eq!((told.status, told.problem_code()), (422, "unsound_setup"), "{key}: {}", told.text);
+        assert_eq!(
+            (told.status, told.problem_code()),
+            (422, "unsound_setup"),
+            "{key}: {}",
+            told.text
+        );
         assert!(told.text.contains(&format!("accounts.shop.{key}")), "{key}: {}", told.text);
     }
     assert_eq!(gateway.get("/book/accounts/nobody").await.problem_code(), "unknown_account");

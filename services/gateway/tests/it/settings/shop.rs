@@ -5,12 +5,12 @@ use paihao_cache::{MemoryCache, MemoryOptions};
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::config::ConfigProblems;
-use paihao_gateway::book::documents::ConfiguredDocuments;
-use paihao_gateway::book::{
-    ALL_SITES, AccountSettings, DeploymentSettings, KeyRole, StaffKey, file, setup,
-};
-use paihao_gateway::lines::Engine;
+use paihao_gateway::engine::Engine;
 use paihao_gateway::scan::codes::pool::PoolSettings;
+use paihao_gateway::settings::documents::ConfiguredDocuments;
+use paihao_gateway::settings::{
+    ALL_SITES, AccountSettings, DeploymentSettings, KeyRole, StaffKey, export, validate,
+};
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_wechat::callback::{Mode, Protection};
@@ -133,12 +133,12 @@ impl Cluster {
 }
 
 fn deployment_settings(base: &str) -> DeploymentSettings {
-    let file = file::parse(base, true).unwrap();
+    let file = export::parse(base, true).unwrap();
     let mut problems = ConfigProblems::new();
     let mut sites = BTreeMap::new();
     for (id, site) in &file.sites {
         let checked =
-            setup::validate_site(id, id, site, file.accounts.keys(), &mut problems).unwrap();
+            validate::validate_site(id, id, site, file.accounts.keys(), &mut problems).unwrap();
         sites.insert(id.clone(), Arc::new(checked));
     }
     let protection = || Protection {

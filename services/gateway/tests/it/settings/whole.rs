@@ -1,6 +1,6 @@
 //! The whole book as one file, out of one system and into another; and words before they are said.
 
-use super::shop::{OWNER_KEY, STAFF_KEY, Cluster, send};
+use super::shop::{Cluster, OWNER_KEY, STAFF_KEY, send};
 use reqwest::Method;
 use serde_json::json;
 
@@ -40,7 +40,8 @@ async fn what_is_exported_is_the_same_when_it_is_imported_elsewhere() {
     let json_form = gateway.get("/book").await.body;
     let request = empty.request(Method::PUT, "/book", OWNER_KEY).json(&json_form);
     assert_eq!(send(request).await.body["written"], json!([]));
-    let wrong = empty.request(Method::PUT, "/book", OWNER_KEY).json(&json!({"sites": {"x": {"nmae": 1}}}));
+    let wrong =
+        empty.request(Method::PUT, "/book", OWNER_KEY).json(&json!({"sites": {"x": {"nmae": 1}}}));
     let wrong = send(wrong).await;
     assert_eq!((wrong.status, wrong.problem_code()), (422, "unsound_setup"));
     assert!(wrong.text.contains("did you mean `name`"), "{}", wrong.text);

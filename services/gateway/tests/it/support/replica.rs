@@ -8,9 +8,9 @@ use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, Outcome, Person,
     QueueId, QueueRules, Rules,
 };
-use paihao_gateway::book::calendar::Calendar;
-use paihao_gateway::book::{DeploymentSettings, SiteSettings};
-use paihao_gateway::lines::{CommandOutcome, Engine, SubmitError};
+use paihao_gateway::engine::{CommandOutcome, Engine, SubmitError};
+use paihao_gateway::settings::calendar::Calendar;
+use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
 use paihao_ledger::{Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use sha2::{Digest, Sha256};
@@ -122,7 +122,7 @@ pub fn ticket_number(answer: Result<CommandOutcome, SubmitError>) -> String {
 
 /// The digest of the hall once the replica has read to the ledger's end.
 pub async fn digest(lines: &Engine, ledger: &dyn Ledger) -> String {
-    let head = ledger.head(&paihao_contracts::names::LEDGER).await.unwrap();
+    let head = ledger.head(&paihao_contracts::streams::LEDGER).await.unwrap();
     let mut views = lines.watch("hall").unwrap();
     views.wait_for(|view| view.position >= head).await.unwrap().digest()
 }

@@ -1,8 +1,8 @@
 //! What a ticket's link opens, and for whom.
 
-use crate::support::door::{Gateway, Cluster, read_json};
+use crate::support::door::{Cluster, Gateway, read_json};
 use crate::support::replica::{at_counter, command, finish};
-use paihao_contracts::link::{TicketKey, TicketLink};
+use paihao_contracts::ticket_link::{TicketKey, TicketLink};
 use paihao_domain::{
     Act, CounterId, CounterTicket, Outcome, Person, QueueId, TicketId, TicketKey as Key,
 };
@@ -62,7 +62,8 @@ async fn the_link_opens_one_ticket_at_every_replica_and_nothing_else_does() {
     views.wait_for(|view| view.site.ticket(TicketId(2)).is_some()).await.unwrap();
     assert_eq!(get(&other, &ben).await.1["number"], "A002");
     assert!(
-        !told.to_string().contains("ann") && !told.to_string().contains(&hex::encode(ticket_key("ben")))
+        !told.to_string().contains("ann")
+            && !told.to_string().contains(&hex::encode(ticket_key("ben")))
     );
 
     // The same words for everything that is not a ticket's link.
@@ -226,7 +227,12 @@ async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
     submit_as_manager(&gateway, "call ann", Act::CallNext(counter())).await;
     while next_event(&mut phone, "ticket").await["ahead"] != 0 {}
     // The call was a mistake: one more ahead, and the page can say why.
-    submit_as_manager(&gateway, "back", Act::PutBack(CounterTicket { counter: counter(), number: None })).await;
+    submit_as_manager(
+        &gateway,
+        "back",
+        Act::PutBack(CounterTicket { counter: counter(), number: None }),
+    )
+    .await;
     let told = loop {
         let told = next_event(&mut phone, "ticket").await;
         if told["ahead"] == 1 {
@@ -242,7 +248,8 @@ async fn a_phone_hears_what_becomes_of_its_ticket_and_why_its_place_changed() {
     let ticket = TicketId(2);
     let call = Act::CallTicket { counter: counter(), ticket, reason: Some("急".into()) };
     submit_as_manager(&gateway, "call ben", call).await;
-    let mut phone = event_stream(gateway.get_public(&format!("{ben}/events")).send().await.unwrap());
+    let mut phone =
+        event_stream(gateway.get_public(&format!("{ben}/events")).send().await.unwrap());
     let told = next_event(&mut phone, "ticket").await;
     assert_eq!((&told["state"], &told["counter_name"]), (&json!("called"), &json!("1号")));
     let names = told["notices"].as_array().unwrap().iter().map(|notice| &notice["notice"]);

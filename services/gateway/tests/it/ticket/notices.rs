@@ -2,10 +2,10 @@
 
 use crate::support::door::Cluster;
 use crate::support::replica::{at_counter, take_ticket};
-use paihao_contracts::names::OUTCOMES;
 use paihao_contracts::notice::{Channel, DeliveryOutcome, NoticeOutcome};
+use paihao_contracts::streams::OUTCOMES;
 use paihao_domain::Act;
-use paihao_gateway::lines::Engine;
+use paihao_gateway::engine::Engine;
 use paihao_ledger::{Entry, Expect, Ledger, Subject};
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -3,8 +3,8 @@
 use crate::support::door::Cluster;
 use futures::StreamExt;
 use paihao_contracts::commit::Commit;
-use paihao_contracts::history::{HistoryEntry, history_entry};
-use paihao_contracts::names::{HISTORY, LEDGER};
+use paihao_contracts::streams::{HISTORY, LEDGER};
+use paihao_contracts::visit::{HistoryEntry, history_entry};
 use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
 
 /// What the ledger says of visits, in order.

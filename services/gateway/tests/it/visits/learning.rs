@@ -1,7 +1,7 @@
 //! A gateway learns from the history what people are told, and knows it again after a restart.
 
-use super::historian::{history_entries, append_history};
-use crate::support::door::{Gateway, Cluster};
+use super::historian::{append_history, history_entries};
+use crate::support::door::{Cluster, Gateway};
 use crate::support::replica::{at_counter, finish, take_ticket};
 use paihao_chassis::clock::ManualClock;
 use paihao_domain::{Act, Outcome, QuotedWait};

@@ -1,14 +1,19 @@
 //! A small day's figures are those that were reckoned by hand.
 
-use super::historian::{history_entries, append_history};
-use crate::support::door::{Gateway, Cluster, read_json};
+use super::historian::{append_history, history_entries};
+use crate::support::door::{Cluster, Gateway, read_json};
 use crate::support::replica::{at_counter, command, finish, take_ticket};
 use paihao_domain::{Act, CounterId, CounterTicket, TicketId};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-async fn submit_after(hall: &Cluster, gateway: &Gateway, minutes: u64, what: paihao_domain::Command) {
+async fn submit_after(
+    hall: &Cluster,
+    gateway: &Gateway,
+    minutes: u64,
+    what: paihao_domain::Command,
+) {
     hall.clock.advance(Duration::from_secs(minutes * 60));
     gateway.engine.submit("hall", what).await.unwrap();
 }
@@ -97,7 +102,10 @@ async fn a_small_day_adds_up() {
         hours["rows"].as_array().unwrap().iter().map(|r| (&r["hour"], &r["taken"])).collect();
     assert_eq!(taken, [(&json!(10), &json!(3)), (&json!(11), &json!(3))]);
     assert_eq!(get_statistics(&gateway, "?queue=b").await["rows"], json!([]));
-    assert_eq!(get_statistics(&gateway, "?from=2026-11-01&to=2026-11-19").await["total"]["taken"], 0);
+    assert_eq!(
+        get_statistics(&gateway, "?from=2026-11-01&to=2026-11-19").await["total"]["taken"],
+        0
+    );
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use check::check;
 use futures::future::join_all;
 use history::{Answer, Operation, Request};
 use paihao_contracts::commit::{Commit, Decision};
-use paihao_contracts::names::LEDGER;
+use paihao_contracts::streams::LEDGER;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use sha2::{Digest, Sha256};

@@ -1,6 +1,6 @@
 //! What is answered to a wish that was carried out.
 
-use crate::lines::CommandOutcome;
+use crate::engine::CommandOutcome;
 use paihao_domain::{Outcome, QueueState};
 use schemars::JsonSchema;
 use serde::Serialize;

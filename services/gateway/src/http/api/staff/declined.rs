@@ -1,7 +1,7 @@
 //! Why a wish was not carried out, in the words of the API.
 
+use crate::engine::SubmitError;
 use crate::http::refusals::{self, Problem};
-use crate::lines::SubmitError;
 use paihao_domain::Refusal;
 
 impl From<SubmitError> for Problem {

@@ -10,12 +10,12 @@ mod tickets;
 mod answer;
 mod declined;
 
-use crate::http::asker::Principal;
+use crate::http::auth::Principal;
 use crate::http::body;
-use crate::http::holders;
 use crate::http::openapi::{Access, Operation, Role, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
+use crate::http::ticket_link;
 pub(in crate::http::api) use tickets::ticket_by_number;
 
 use answer::{StaffActionResult, action_result};
@@ -140,7 +140,7 @@ impl<'a> StaffRequest<'a> {
         let answered = self.door.engine.submit(self.site, command).await?;
         let (site, staff, outcome) = (self.site, &*self.asker.name, answered.outcome.name());
         tracing::info!(site, staff, command = ?id, outcome, "staff");
-        let link = holders::ticket_path(self.door, self.site, &answered.outcome);
+        let link = ticket_link::ticket_path(self.door, self.site, &answered.outcome);
         Ok(Json(action_result(answered).with_link(link)))
     }
 }

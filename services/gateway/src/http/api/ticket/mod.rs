@@ -1,18 +1,18 @@
 //! One ticket, to whoever has its link: how it stands, live, and what its holder may do.
 
-mod acts;
-mod seen;
-mod turns;
+mod actions;
+mod link_limit;
+mod view;
 
-pub(crate) use turns::LinkLimiter;
+pub(crate) use link_limit::LinkLimiter;
 
-use crate::http::holders::{SiteTicketLink, parse};
-use crate::http::live;
+use crate::engine::SiteSnapshot;
 use crate::http::openapi::answer::{ApiResponse, ResponseSpec};
 use crate::http::openapi::{PUBLIC, Routes, endpoint};
 use crate::http::refusals::{self, Problem};
+use crate::http::sse;
 use crate::http::state::AppState;
-use crate::lines::SiteSnapshot;
+use crate::http::ticket_link::{SiteTicketLink, parse};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, header};
@@ -20,11 +20,11 @@ use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use schemars::JsonSchema;
-use seen::{HeldTicketView, held_ticket_view};
 use serde::Serialize;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
+use view::{HeldTicketView, held_ticket_view};
 
 /// A phone is told at most this often.
 const MIN_PUSH_INTERVAL: Duration = Duration::from_millis(200);
@@ -64,7 +64,7 @@ pub(super) fn routes() -> Routes {
             reads("held_ticket", "The ticket that a link opens, as its holder sees it"),
         )
         .get("/api/v1/tickets/{site}/{id}/events", stream_events, events)
-        .merge(acts::routes())
+        .merge(actions::routes())
 }
 
 async fn show(
@@ -100,7 +100,7 @@ async fn stream_events(
         let event = story.next().await?;
         Some((event, (story, place)))
     });
-    Ok((NO_STORE_HEADER, live::event_stream(Box::pin(events), &stop)).into_response())
+    Ok((NO_STORE_HEADER, sse::event_stream(Box::pin(events), &stop)).into_response())
 }
 
 /// What one phone has been told, and what it waits for.

@@ -1,0 +1,117 @@
+//! A site as it stood at an instant, by replaying the ledger up to it.
+
+use super::SiteSnapshot;
+use crate::codec;
+use crate::settings::SiteSettings;
+use futures::StreamExt;
+use paihao_contracts::streams::LEDGER;
+use paihao_domain::Event;
+use paihao_ledger::{Followed, Ledger, Position, Unavailable};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Replays that go on at once; more wait.
+const MAX_CONCURRENT_REPLAYS: usize = 2;
+
+/// How long a replay may take, its wait included.
+const REPLAY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the past cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReplayError {
+    /// It is older than what the ledger keeps, or its business day began before that.
+    Gone,
+    /// It has not come yet.
+    Future,
+    /// A newer program wrote what has to be read for it.
+    NewerVersion,
+    /// The ledger did not say it all in time.
+    Unavailable,
+}
+
+impl From<Unavailable> for ReplayError {
+    fn from(_: Unavailable) -> Self {
+        ReplayError::Unavailable
+    }
+}
+
+/// Looks back.
+pub(crate) struct PointInTimeReader {
+    ledger: Arc<dyn Ledger>,
+    permits: Arc<Semaphore>,
+}
+
+impl PointInTimeReader {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>) -> PointInTimeReader {
+        PointInTimeReader { ledger, permits: Arc::new(Semaphore::new(MAX_CONCURRENT_REPLAYS)) }
+    }
+
+    /// The site as it stood at `rendered_at_ms`: with every entry that the store had taken by then. Both times
+    /// in Unix milliseconds. What the owner has set up since counts as it does now.
+    pub(crate) async fn snapshot_at(
+        &self,
+        book: &SiteSettings,
+        at_ms: i64,
+        now_ms: i64,
+    ) -> Result<SiteSnapshot, ReplayError> {
+        if at_ms > now_ms {
+            return Err(ReplayError::Future);
+        }
+        let kept = LEDGER.retention.map_or(i64::MAX, |kept| kept.as_millis() as i64);
+        let oldest = now_ms.saturating_sub(kept);
+        if at_ms < oldest {
+            return Err(ReplayError::Gone);
+        }
+        let replay = async {
+            let _turn = self.permits.acquire().await.map_err(|_| ReplayError::Unavailable)?;
+            self.replay(book, at_ms).await
+        };
+        let replayed = tokio::time::timeout(REPLAY_TIMEOUT, replay).await;
+        let (view, saw_the_day_open) = replayed.map_err(|_| ReplayError::Unavailable)??;
+        // Without its beginning a day is whole only if it began within what is kept.
+        let day = |ms| book.calendar.at(ms).day();
+        match saw_the_day_open || day(oldest) < day(at_ms) {
+            true => Ok(view),
+            false => Err(ReplayError::Gone),
+        }
+    }
+
+    /// The site after every entry until `rendered_at_ms`, and whether one of them opened the day of `rendered_at_ms`.
+    async fn replay(
+        &self,
+        book: &SiteSettings,
+        at_ms: i64,
+    ) -> Result<(SiteSnapshot, bool), ReplayError> {
+        let today = book.calendar.at(at_ms).day();
+        let mut view = SiteSnapshot::default();
+        let head = self.ledger.head(&LEDGER).await?;
+        if head == Position::START {
+            return Ok((view, false));
+        }
+        let mut entries = self.ledger.follow(&LEDGER, Position::START).await?;
+        while let Some(followed) = entries.next().await {
+            let Followed::Entry(recorded) = followed else { return Err(ReplayError::Gone) };
+            if recorded.at_ms > at_ms {
+                break;
+            }
+            if recorded.subject == book.subject {
+                let decisions = codec::decode(&recorded.entry.payload)
+                    .map_err(|_| ReplayError::NewerVersion)?;
+                for decision in &decisions {
+                    let opens = |event: &Event| matches!(event, Event::DayOpened { .. });
+                    // The end of a day whose beginning has aged out says nothing of any line.
+                    if view.site.day().is_some() || decision.events.iter().any(opens) {
+                        view.site.apply(decision);
+                    }
+                }
+                view.position = recorded.position;
+            }
+            if recorded.position >= head {
+                break;
+            }
+        }
+        let saw_the_day_open = view.site.day() == Some(today);
+        Ok((view, saw_the_day_open))
+    }
+}

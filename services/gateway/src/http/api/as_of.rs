@@ -1,0 +1,113 @@
+//! What a line looked like: the live view of a site, at an instant of the last 72 hours.
+
+use super::sites::{self, RenderedBoard};
+use crate::engine::as_of::ReplayError;
+use crate::http::auth::Principal;
+use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use crate::http::refusals::{self, Problem};
+use crate::http::state::AppState;
+use crate::settings::calendar::Calendar;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub(super) fn routes() -> Routes {
+    Routes::new().get(
+        "/api/v1/sites/{site}/at",
+        show,
+        endpoint(
+            "site_at",
+            "What the site looked like at an instant of the last 72 hours",
+            ANY_SITE_ROLE,
+        )
+        .query::<SiteAtQuery>()
+        .refuses(&[
+            &refusals::PAST_GONE,
+            &refusals::LEDGER_UNAVAILABLE,
+            &refusals::NEWER_LEDGER,
+        ]),
+    )
+}
+
+/// Which instant.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "AtQuery")]
+#[serde(deny_unknown_fields)]
+struct SiteAtQuery {
+    /// `2026-11-23T10:42:00+08:00`, or without an offset by the site's clocks.
+    time: String,
+}
+
+async fn show(
+    State(door): State<AppState>,
+    Path(site): Path<String>,
+    asker: Principal,
+    when: Result<Query<SiteAtQuery>, QueryRejection>,
+) -> Result<Json<RenderedBoard>, Problem> {
+    let book = asker.authorize_site(&door, &site)?;
+    let Query(when) = when.map_err(|rejected| malformed(rejected.body_text()))?;
+    let at = parse_instant(&when.time, &book.calendar).ok_or_else(|| {
+        malformed(
+            "time: use 2026-11-23T10:42:00+08:00, or 2026-11-23T10:42 by the site's clocks"
+                .to_owned(),
+        )
+    })?;
+    let view = door.point_in_time.snapshot_at(&book, at, door.clock.now_ms()).await?;
+    Ok(Json(sites::past_board(&book, view, at)))
+}
+
+/// Unix milliseconds; without an offset the site's own time is meant.
+pub(super) fn parse_instant(text: &str, calendar: &Calendar) -> Option<i64> {
+    // A plus sign in a query is a space, as nobody remembers who writes an address by hand.
+    let text = text.trim().replace(' ', "+");
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant.as_millisecond());
+    }
+    let local = text.parse::<DateTime>().ok()?.to_zoned(calendar.zone().clone()).ok()?;
+    Some(local.timestamp().as_millisecond())
+}
+
+fn malformed(detail: String) -> Problem {
+    Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail)
+}
+
+impl From<ReplayError> for Problem {
+    fn from(untold: ReplayError) -> Self {
+        match untold {
+            ReplayError::Gone => Problem::new(&refusals::PAST_GONE),
+            ReplayError::Future => malformed("time: it has not come yet".to_owned()),
+            ReplayError::NewerVersion => Problem::new(&refusals::NEWER_LEDGER),
+            ReplayError::Unavailable => Problem::new(&refusals::LEDGER_UNAVAILABLE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::TimeZone;
+
+    #[test]
+    fn an_instant_has_an_offset_or_is_the_sites_own() {
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        let calendar = Calendar::new(zone, 4);
+        let read = |text| parse_instant(text, &calendar);
+        let at = Some(1_795_401_720_000);
+        for text in [
+            "2026-11-23T10:42:00+08:00",
+            "2026-11-23T10:42:00 08:00",
+            "2026-11-23T02:42:00Z",
+            "2026-11-23T10:42",
+            "2026-11-23T10:42:00",
+        ] {
+            assert_eq!(read(text), at, "{text}");
+        }
+        for bad in ["", "10:42", "now", "2026-13-01T00:00", "1795401720000"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,497 @@
+//! A site as those who work there see it: every ticket that somebody may still do something with,
+//! and what that is. No openid, as everywhere.
+
+use super::sites::{counter_state_name, discard_past_day, standing_name};
+use crate::engine::SiteSnapshot;
+use crate::http::auth::Principal;
+use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use crate::http::refusals::{self, Problem};
+use crate::http::sse;
+use crate::http::state::AppState;
+use crate::settings::SiteSettings;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use paihao_domain::{
+    Actor, CounterId, DecisionInput, HoldKind, ORDINARY_CLASS, QueueId, QueueState, Role, Site,
+    Ticket, TicketId, TicketState,
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
+/// Tickets that are listed of each line; how many there are is always exact.
+const MAX_LISTED_TICKETS_PER_QUEUE: usize = 200;
+
+/// Ends that can be taken back and are listed, the latest first.
+const MAX_LISTED_ENDS: usize = 20;
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/api/v1/sites/{site}/desk",
+            show,
+            endpoint(
+                "desk",
+                "The site as its staff see it: every ticket, and what may be done",
+                ANY_SITE_ROLE,
+            ),
+        )
+        .get(
+            "/api/v1/sites/{site}/desk/events",
+            events,
+            endpoint("desk_events", "The same, whenever it changes", ANY_SITE_ROLE)
+                .sends_event::<ConsoleView>("desk"),
+        )
+}
+
+/// A site as somebody saw it who works there, which outlives what it was seen in.
+#[derive(Serialize)]
+struct RenderedConsole(Value);
+
+impl JsonSchema for RenderedConsole {
+    fn schema_name() -> Cow<'static, str> {
+        ConsoleView::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        ConsoleView::schema_id()
+    }
+
+    fn json_schema(schemas: &mut SchemaGenerator) -> Schema {
+        ConsoleView::json_schema(schemas)
+    }
+}
+
+/// A site for those who work there.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Desk")]
+struct ConsoleView<'a> {
+    site: &'a str,
+    name: &'a str,
+    /// Whose clocks count there.
+    zone: &'a str,
+    day: Option<i32>,
+    position: u64,
+    /// As whom the asker is here.
+    you: ConsolePrincipalView<'a>,
+    queues: Vec<ConsoleQueueView<'a>>,
+    counters: Vec<ConsoleCounterView<'a>>,
+    calls: Vec<ConsoleCallView<'a>>,
+    tickets: Vec<ConsoleTicketView<'a>>,
+    /// Tickets that have ended and may be what they were before, the latest end first.
+    ended: Vec<ConsoleEndedTicketView<'a>>,
+}
+
+/// Who asks, and as what.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeskAsker")]
+struct ConsolePrincipalView<'a> {
+    name: &'a str,
+    role: &'static str,
+    /// Whether they may open and close queues, and take back what others did.
+    manages: bool,
+    /// Where they may sit; anywhere without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counters: Option<Vec<&'a str>>,
+}
+
+/// A queue, for those who work there.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeskQueue")]
+struct ConsoleQueueView<'a> {
+    id: &'a str,
+    name: &'a str,
+    prefix: &'a str,
+    /// How it stands for those who would join it.
+    state: &'static str,
+    /// What staff or the owner made of it, whatever the hour.
+    set: &'static str,
+    waiting_count: usize,
+    held_count: usize,
+    missed_count: usize,
+    /// Numbers given out today.
+    taken: u32,
+    /// Calls before it was somebody's turn, today.
+    out_of_order: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minutes: Option<[u32; 2]>,
+}
+
+/// A counter, for those who work there.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeskCounter")]
+struct ConsoleCounterView<'a> {
+    id: &'a str,
+    name: &'a str,
+    queues: Vec<&'a str>,
+    state: &'static str,
+    /// Who sits there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<String>,
+    /// The number of whom it has called or serves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serving: Option<String>,
+    /// Calls today.
+    calls: u32,
+}
+
+/// A call of a moment ago.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeskCall")]
+struct ConsoleCallView<'a> {
+    number: String,
+    counter: String,
+    counter_name: &'a str,
+    called_at: i64,
+    call: u32,
+}
+
+/// A ticket with which something may still be done.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeskTicket")]
+struct ConsoleTicketView<'a> {
+    /// The how-manieth of the day.
+    serial: u32,
+    number: String,
+    queue: &'a str,
+    state: &'static str,
+    /// The priority class, where it is not the ordinary one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<u8>,
+    taken_at: i64,
+    /// Since when it is in this state.
+    since: i64,
+    /// What its holder was told at first and may still go by: not after they were missed or let
+    /// others pass, nor after a transfer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told: Option<QuotedWaitView>,
+    calls: u32,
+    misses: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter: Option<&'a str>,
+    /// Of a called one, until when they are expected; of a missed one, until when they may return;
+    /// of a held one, when it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<ConsoleHoldView<'a>>,
+    arrived: bool,
+    /// How many they are, if somebody said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    party: Option<u32>,
+    /// Whether WeChat can reach them.
+    wechat: bool,
+    /// What became of the last message to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<ConsoleMessageView>,
+    /// From when they may be called again, if they may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recall_from: Option<i64>,
+    /// Until when the call may be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put_back_until: Option<i64>,
+}
+
+/// A message and how far it has come.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeskMessage")]
+struct ConsoleMessageView {
+    notice: String,
+    fate: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<i64>,
+}
+
+/// What somebody was told of the wait.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeskTold")]
+struct QuotedWaitView {
+    minutes: [u32; 2],
+    /// The instant of the upper bound: what was promised.
+    by: i64,
+}
+
+/// Why a ticket is out of the line for a while.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeskHold")]
+struct ConsoleHoldView<'a> {
+    why: &'static str,
+    reason: &'a str,
+    /// Only this counter goes on with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter: Option<&'a str>,
+}
+
+/// An end that may be taken back.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeskEnd")]
+struct ConsoleEndedTicketView<'a> {
+    number: String,
+    queue: &'a str,
+    /// What it is now, and what it would be again.
+    state: &'static str,
+    to: &'static str,
+    /// Where that was, if at a counter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter: Option<&'a str>,
+    at: i64,
+    /// Until when the asker may take it back; all day without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<i64>,
+    /// Whether the asker did it.
+    own: bool,
+}
+
+async fn show(
+    State(door): State<AppState>,
+    Path(site): Path<String>,
+    asker: Principal,
+) -> Result<Json<RenderedConsole>, Problem> {
+    let book = asker.authorize_site(&door, &site)?;
+    let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let now = door.engine.decision_input(&book, door.clock.now_ms());
+    let view = discard_past_day(&now, view);
+    let messages = last_messages(&door, &site, &view);
+    let seen = serde_json::to_value(console_view(&book, &view, &now, &asker.actor, &messages));
+    Ok(Json(RenderedConsole(seen.expect("string keys only"))))
+}
+
+async fn events(
+    State(door): State<AppState>,
+    Path(site): Path<String>,
+    asker: Principal,
+) -> Result<Response, Problem> {
+    asker.authorize_site(&door, &site)?;
+    let out = asker.clone().until_revoked(door.clone());
+    let views = door.engine.watch(&site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let (news, stop) = (door.delivery_status.watch(&site), door.stop.clone());
+    let draw = move |view| {
+        let book = door.engine.settings(&site)?;
+        let now = door.engine.decision_input(&book, door.clock.now_ms());
+        let view = discard_past_day(&now, view);
+        let messages = last_messages(&door, &site, &view);
+        let drawn =
+            serde_json::to_string(&console_view(&book, &view, &now, &asker.actor, &messages));
+        Some(drawn.expect("string keys only").into())
+    };
+    let events = sse::render_on_change("desk", views, Some(news), draw).take_until(Box::pin(out));
+    Ok(sse::event_stream(Box::pin(events), &stop).into_response())
+}
+
+/// The last message to the holder of each ticket, where there is one.
+type LastMessageLookup<'a> = dyn Fn(TicketId) -> Option<ConsoleMessageView> + 'a;
+
+fn last_messages<'a>(
+    door: &'a AppState,
+    site: &'a str,
+    view: &SiteSnapshot,
+) -> Box<LastMessageLookup<'a>> {
+    let day = view.site.day();
+    Box::new(move |ticket| {
+        let last = door.delivery_status.for_ticket(site, day?.0, ticket).pop()?;
+        Some(ConsoleMessageView { notice: last.notice, fate: last.stage.name(), since: last.since })
+    })
+}
+
+fn console_view<'a>(
+    book: &'a SiteSettings,
+    view: &'a SiteSnapshot,
+    now: &DecisionInput,
+    asker: &'a Actor,
+    messages: &LastMessageLookup<'_>,
+) -> ConsoleView<'a> {
+    let (site, rules) = (&view.site, &book.rules);
+    let calls = site.recent_calls().map(|call| ConsoleCallView {
+        number: call.number.to_string(),
+        counter: call.counter.as_str().to_owned(),
+        counter_name: rules.counters.get(&call.counter).map_or("", |rules| &rules.name),
+        called_at: call.at.0,
+        call: call.call,
+    });
+    ConsoleView {
+        site: &book.facts.id,
+        name: &book.facts.name,
+        zone: &book.facts.zone,
+        day: site.day().map(|day| day.0),
+        position: view.position.0,
+        you: principal_view(asker),
+        queues: rules.queues.keys().map(|id| queue_view(book, site, id, now)).collect(),
+        counters: rules.counters.keys().map(|id| counter_view(book, site, id)).collect(),
+        calls: calls.collect(),
+        tickets: ticket_views(book, site, messages),
+        ended: ended_ticket_views(book, site, now, asker),
+    }
+}
+
+fn principal_view(asker: &Actor) -> ConsolePrincipalView<'_> {
+    let name = match asker {
+        Actor::Staff { name, .. } | Actor::Manager(name) | Actor::Api { name, .. } => name,
+        Actor::Customer(_) | Actor::Holder(_) | Actor::System => "",
+    };
+    let role = match asker.role() {
+        Role::Staff => "staff",
+        Role::Manager => "manager",
+        Role::Api => "api",
+        Role::Customer | Role::System => "none",
+    };
+    let counters = asker.allowed_counters().map(|counters| counters.iter().map(CounterId::as_str));
+    ConsolePrincipalView {
+        name,
+        role,
+        manages: asker.is_manager(),
+        counters: counters.map(Iterator::collect),
+    }
+}
+
+fn queue_view<'a>(
+    book: &'a SiteSettings,
+    site: &Site,
+    id: &'a QueueId,
+    now: &DecisionInput,
+) -> ConsoleQueueView<'a> {
+    let (line, rules) = (site.line(id), &book.rules.queues[id]);
+    let outlook = site.estimate(&book.rules, id, line.len() as u32, now);
+    ConsoleQueueView {
+        id: id.as_str(),
+        name: &rules.name,
+        prefix: &rules.prefix,
+        state: standing_name(site.availability(&book.rules, id, now)),
+        set: match site.queue_state(&book.rules, id) {
+            QueueState::Open => "open",
+            QueueState::Paused => "paused",
+            QueueState::Halted => "halted",
+            QueueState::Closed => "closed",
+        },
+        waiting_count: line.len(),
+        held_count: line.held(),
+        missed_count: line.missed(),
+        taken: line.taken(),
+        out_of_order: line.out_of_order(),
+        minutes: outlook.map(|estimate| [estimate.low, estimate.high]),
+    }
+}
+
+fn counter_view<'a>(
+    book: &'a SiteSettings,
+    site: &Site,
+    id: &'a CounterId,
+) -> ConsoleCounterView<'a> {
+    let (counter, rules) = (site.counter(id), &book.rules.counters[id]);
+    let serving = counter.serving.and_then(|ticket| site.ticket(ticket));
+    ConsoleCounterView {
+        id: id.as_str(),
+        name: &rules.name,
+        queues: rules.queues.iter().map(QueueId::as_str).collect(),
+        state: counter_state_name(counter.state),
+        login: counter.login.map(|login| login.to_string()),
+        serving: serving.map(|ticket| ticket.number.to_string()),
+        calls: counter.calls,
+    }
+}
+
+/// The live ones: those that wait, in their order, queue by queue; then the others, oldest first.
+fn ticket_views<'a>(
+    book: &'a SiteSettings,
+    site: &'a Site,
+    messages: &LastMessageLookup<'_>,
+) -> Vec<ConsoleTicketView<'a>> {
+    let mut tickets = Vec::new();
+    for id in book.rules.queues.keys() {
+        let line = site.line(id);
+        let waiting = line
+            .waiting()
+            .take(MAX_LISTED_TICKETS_PER_QUEUE)
+            .filter_map(|ticket| site.ticket(ticket));
+        tickets.extend(waiting.map(|waits| ticket_view(book, waits, messages)));
+    }
+    let others = site.tickets().filter(|one| one.is_live() && one.state != TicketState::Waiting);
+    tickets.extend(others.map(|other| ticket_view(book, other, messages)));
+    tickets
+}
+
+fn ticket_view<'a>(
+    book: &'a SiteSettings,
+    ticket: &'a Ticket,
+    messages: &LastMessageLookup<'_>,
+) -> ConsoleTicketView<'a> {
+    let (since, until, hold) = match &ticket.state {
+        TicketState::Waiting => (ticket.taken_at, None, None),
+        TicketState::Called { at, deadline, .. } => (*at, Some(*deadline), None),
+        TicketState::Serving { at, .. } => (*at, None, None),
+        TicketState::Held { at, hold } => (*at, hold.until, Some(hold)),
+        TicketState::Missed { at, until } => (*at, *until, None),
+        TicketState::Done { at } | TicketState::Closed { at, .. } => (*at, None, None),
+    };
+    let counts = ticket.counts;
+    let holds_good = counts.misses == 0 && counts.let_pass == 0 && counts.hops == 0;
+    let told = ticket.quoted.estimate.filter(|_| holds_good).map(|estimate| QuotedWaitView {
+        minutes: [estimate.low, estimate.high],
+        by: ticket.taken_at.plus_minutes(estimate.high).0,
+    });
+    ConsoleTicketView {
+        serial: ticket.id.0,
+        number: ticket.number.to_string(),
+        queue: ticket.queue.as_str(),
+        state: ticket.status().name(),
+        class: Some(ticket.rank.class).filter(|class| *class != ORDINARY_CLASS),
+        taken_at: ticket.taken_at.0,
+        since: since.0,
+        told,
+        calls: counts.calls,
+        misses: counts.misses,
+        counter: ticket.at_counter().map(CounterId::as_str),
+        until: until.map(|until| until.0),
+        hold: hold.map(|hold| ConsoleHoldView {
+            why: match hold.kind {
+                HoldKind::LetPass => "let_pass",
+                HoldKind::Staff => "staff",
+                HoldKind::Suspended => "suspended",
+            },
+            reason: &hold.reason,
+            counter: hold.counter.as_ref().map(CounterId::as_str),
+        }),
+        arrived: ticket.marks.arrived,
+        party: Some(ticket.marks.party).filter(|party| *party > 0),
+        wechat: ticket.person.is_some(),
+        message: ticket.person.as_ref().and_then(|_| messages(ticket.id)),
+        recall_from: ticket.recall_allowed_from(&book.rules).map(|at| at.0),
+        put_back_until: ticket.put_back_allowed_until().map(|at| at.0),
+    }
+}
+
+fn ended_ticket_views<'a>(
+    book: &SiteSettings,
+    site: &'a Site,
+    now: &DecisionInput,
+    asker: &Actor,
+) -> Vec<ConsoleEndedTicketView<'a>> {
+    let by = asker.actor_ref();
+    let ends = site.tickets().filter_map(|ticket| Some((ticket, ticket.undo_point.as_deref()?)));
+    let mut ends: Vec<_> = ends.filter(|(ticket, _)| has_ended(ticket)).collect();
+    ends.sort_unstable_by_key(|(ticket, before)| Reverse((before.at, ticket.id)));
+    let seen = ends.into_iter().filter_map(|(ticket, before)| {
+        let undoable = site.undo_option(&book.rules, asker, ticket, now)?;
+        Some(ConsoleEndedTicketView {
+            number: ticket.number.to_string(),
+            queue: ticket.queue.as_str(),
+            state: ticket.status().name(),
+            to: undoable.to.name(),
+            counter: before.ticket.at_counter().map(CounterId::as_str),
+            at: undoable.since.0,
+            until: undoable.until.map(|until| until.0),
+            own: before.by.as_ref() == Some(&by),
+        })
+    });
+    seen.take(MAX_LISTED_ENDS).collect()
+}
+
+fn has_ended(ticket: &Ticket) -> bool {
+    matches!(
+        ticket.state,
+        TicketState::Done { .. } | TicketState::Closed { .. } | TicketState::Missed { .. }
+    )
+}

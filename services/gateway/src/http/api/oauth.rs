@@ -1,0 +1,170 @@
+//! Login for the owner's other sites: where they send a browser, where they change its code for a
+//! token, and the keys that the token is checked with.
+
+use crate::http::body;
+use crate::http::client_ip::ClientIp;
+use crate::http::openapi::{PUBLIC, Routes, endpoint};
+use crate::http::refusals::{self, Problem};
+use crate::http::state::AppState;
+use crate::identity::login::settings::OAuthClient;
+use crate::identity::oauth::authorize::{self, AuthorizeError};
+use crate::identity::oauth::code;
+use crate::identity::oauth::id_token::{self, ID_TOKEN_TTL_S, IdTokenClaims, JwkSet};
+use crate::pages;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use paihao_contracts::staff::StaffRole;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Bytes of a form.
+const MAX_FORM_BYTES: usize = 8192;
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .page("/login/authorize", get(authorize))
+        .post(
+            "/login/token",
+            token,
+            endpoint("login_token", "Another site changes a code for a signed token, once", PUBLIC)
+                .body_as::<TokenRequest>("application/x-www-form-urlencoded")
+                .without_idempotency_key("a code is good once")
+                .responds_json::<TokenResponse>(StatusCode::OK)
+                .refuses(&[&refusals::MALFORMED_REQUEST, &refusals::BODY_TOO_LARGE])
+                .refuses(&[&refusals::UNKNOWN_CLIENT, &refusals::INVALID_GRANT])
+                .refuses(&[&refusals::TOO_MANY_REQUESTS, &refusals::LOGIN_UNADDRESSED])
+                .refuses(&[&refusals::CACHE_UNAVAILABLE, &refusals::LEDGER_UNAVAILABLE]),
+        )
+        .get(
+            "/.well-known/jwks.json",
+            jwks,
+            endpoint("login_keys", "The keys that tokens of logins are checked with", PUBLIC)
+                .responds_json::<JwkSet>(StatusCode::OK)
+                .refuses(&[&refusals::LEDGER_UNAVAILABLE]),
+        )
+}
+
+/// The form that changes a code for a token.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "says what is in the form, which is read field by field")]
+struct TokenRequest {
+    /// `authorization_code`.
+    grant_type: String,
+    code: String,
+    /// As it was in the address that the browser was sent to.
+    redirect_uri: String,
+    client_id: String,
+    /// What `code_challenge` is the SHA-256 of.
+    code_verifier: String,
+}
+
+/// A token.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LoginToken")]
+struct TokenResponse {
+    /// A signed JWT (ES256).
+    id_token: String,
+    /// Seconds for which it is good.
+    expires_in: i64,
+}
+
+async fn authorize(
+    State(door): State<AppState>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let fields = match authorize::parse_params(query.as_deref().unwrap_or_default()) {
+        Ok(fields) => fields,
+        Err(problem) => return Ok(pages::refused(&problem)),
+    };
+    Ok(match authorize::parse_request(&door.settings.login, &fields) {
+        Ok(_) => pages::login(),
+        Err(AuthorizeError::Direct(problem)) => pages::refused(&problem),
+        Err(AuthorizeError::Redirect(url)) => Redirect::to(&url).into_response(),
+    })
+}
+
+/// Pages of other sites may ask this themselves: no cookie of a browser counts for it.
+const ALLOW_ANY_ORIGIN: (header::HeaderName, HeaderValue) =
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+
+async fn token(
+    State(door): State<AppState>,
+    caller: ClientIp,
+    body: Body,
+) -> Result<Response, Problem> {
+    Ok(match exchange_code(&door, caller, body).await {
+        Ok(granted) => (
+            [ALLOW_ANY_ORIGIN, (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+            Json(granted),
+        )
+            .into_response(),
+        Err(problem) => {
+            // What OAuth calls it, beside what it is called here.
+            let error = match problem.kind().code {
+                "invalid_grant" => "invalid_grant",
+                "unknown_client" => "invalid_client",
+                _ if problem.kind().status.is_server_error() => "temporarily_unavailable",
+                _ => "invalid_request",
+            };
+            ([ALLOW_ANY_ORIGIN], problem.with_oauth_error(error)).into_response()
+        }
+    })
+}
+
+async fn exchange_code(
+    door: &AppState,
+    caller: ClientIp,
+    body: Body,
+) -> Result<TokenResponse, Problem> {
+    door.rate_limiter.admit_read(caller)?;
+    let body = body::read(body, MAX_FORM_BYTES).await?;
+    let text = std::str::from_utf8(&body).unwrap_or_default();
+    let fields = authorize::parse_params(text)?;
+    let field = |name: &str| {
+        let missing =
+            || Problem::new(&refusals::MALFORMED_REQUEST).with_detail(format!("no {name}"));
+        fields.get(name).filter(|text| !text.is_empty()).ok_or_else(missing)
+    };
+    if field("grant_type")? != "authorization_code" {
+        let detail = "grant_type is authorization_code";
+        return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
+    }
+    let settings = &door.settings.login;
+    let id = field("client_id")?;
+    let client: &OAuthClient = settings.clients.get(id).ok_or(&refusals::UNKNOWN_CLIENT)?;
+    let issuer = settings.public_url.clone().ok_or(&refusals::LOGIN_UNADDRESSED)?;
+    let (code, redirect) = (field("code")?, field("redirect_uri")?);
+    let grant = code::redeem(&*door.cache, code, id, redirect, field("code_verifier")?).await?;
+    let roster = door.roster.loaded().await?;
+    let member = grant.member.as_deref().and_then(|id| roster.member(id));
+    let member = member.filter(|_| client.staff_only);
+    if client.staff_only && member.is_none() {
+        return Err(Problem::new(&refusals::INVALID_GRANT));
+    }
+    let now_s = door.clock.now_ms().div_euclid(1000);
+    let claims = IdTokenClaims {
+        iss: issuer,
+        sub: grant.subject,
+        aud: grant.client,
+        iat: now_s,
+        exp: now_s + ID_TOKEN_TTL_S,
+        auth_time: grant.at.div_euclid(1000),
+        nonce: grant.nonce,
+        name: member.map(|member| member.name.clone()),
+        role: member.map(|member| match member.role {
+            StaffRole::Manager => "manager",
+            StaffRole::Staff => "staff",
+        }),
+    };
+    Ok(TokenResponse { id_token: id_token::sign(door, &claims).await?, expires_in: ID_TOKEN_TTL_S })
+}
+
+async fn jwks(State(door): State<AppState>) -> Result<Response, Problem> {
+    let published = id_token::jwk_set(&door).await?;
+    let kept = (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
+    Ok((StatusCode::OK, [ALLOW_ANY_ORIGIN, kept], Json(published)).into_response())
+}

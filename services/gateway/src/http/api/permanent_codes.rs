@@ -1,0 +1,119 @@
+//! The permanent codes at the doors of queues, as pictures for whoever designs a sign of their own.
+//!
+//! Anybody may ask: the code hangs at a door. One is made for a configured queue only, and once.
+
+use crate::http::openapi::{PUBLIC, Routes, endpoint};
+use crate::http::refusals::{self, Problem, ProblemKind};
+use crate::http::state::AppState;
+use crate::scan::codes::permanent::{PermanentCodeError, PermanentCodeKey};
+use crate::scan::qr::{self, QrFormat};
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use paihao_contracts::settings_log::PermanentCode;
+use paihao_domain::QueueId;
+
+pub(super) fn routes() -> Routes {
+    let at = |what| format!("/api/v1/sites/{{site}}/queues/{{queue}}/{what}");
+    let door = |id, summary, content_type| {
+        endpoint(id, summary, PUBLIC).responds_with(content_type).refuses(&QUEUE_REFUSALS).refuses(
+            &[
+                &refusals::WECHAT_UNAVAILABLE,
+                &refusals::DOOR_CODE_PENDING,
+                &refusals::CACHE_UNAVAILABLE,
+                &refusals::LEDGER_UNAVAILABLE,
+                &refusals::NEWER_LEDGER,
+            ],
+        )
+    };
+    Routes::new()
+        .get(
+            &at("door.svg"),
+            async |door, path| code_image(door, path, QrFormat::Svg).await,
+            door("door_svg", "The code at the queue's door, as a drawing", "image/svg+xml"),
+        )
+        .get(
+            &at("door.png"),
+            async |door, path| code_image(door, path, QrFormat::Png).await,
+            door("door_png", "The code at the queue's door, as a picture", "image/png"),
+        )
+        .get(
+            &at("door.jpg"),
+            async |door, path| code_image(door, path, QrFormat::Jpg).await,
+            door("door_jpg", "WeChat's own picture of the code at the door", "image/jpeg"),
+        )
+}
+
+/// What a door can be refused for that is not there.
+const QUEUE_REFUSALS: [&ProblemKind; 3] =
+    [&refusals::UNKNOWN_SITE, &refusals::UNKNOWN_QUEUE, &refusals::UNKNOWN_ACCOUNT];
+
+async fn code_image(
+    State(door): State<AppState>,
+    Path((site, queue)): Path<(String, String)>,
+    kind: QrFormat,
+) -> Result<Response, Problem> {
+    let code = permanent_code(&door, &site, &queue).await?;
+    let undrawable = |error: qr::TextTooLong| {
+        tracing::error!(%error, "WeChat's address for a code cannot be drawn");
+        Problem::new(&refusals::WECHAT_UNAVAILABLE)
+    };
+    let (content_type, bytes) = match kind {
+        QrFormat::Svg => {
+            ("image/svg+xml".to_owned(), qr::poster_svg(&code.qr_url).map_err(undrawable)?.into())
+        }
+        QrFormat::Png => {
+            ("image/png".to_owned(), qr::png(&code.qr_url).map_err(undrawable)?.into())
+        }
+        QrFormat::Jpg => {
+            let picture = door
+                .code_source
+                .picture(&code.qr_ticket)
+                .await
+                .map_err(PermanentCodeError::from)?;
+            (picture.content_type, picture.bytes)
+        }
+    };
+    let headers =
+        [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "max-age=3600".into())];
+    Ok((headers, bytes).into_response())
+}
+
+/// The code of a queue's door, made if need be.
+pub(crate) async fn permanent_code(
+    state: &AppState,
+    site: &str,
+    queue: &str,
+) -> Result<PermanentCode, Problem> {
+    let door = resolve_queue(state, site, queue)?;
+    Ok(state.permanent_codes.get_or_create(&door).await?)
+}
+
+/// The door of a queue, if the queue is configured.
+pub(crate) fn resolve_queue(
+    state: &AppState,
+    site: &str,
+    queue: &str,
+) -> Result<PermanentCodeKey, Problem> {
+    let book = state.engine.settings(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    if !book.rules.queues.contains_key(&QueueId::new(queue)) {
+        return Err(Problem::new(&refusals::UNKNOWN_QUEUE));
+    }
+    let account = book.facts.account.to_string();
+    let known = state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let appid = known.protection.app.0.clone();
+    Ok(PermanentCodeKey { account, appid, site: site.to_owned(), queue: queue.to_owned() })
+}
+
+impl From<PermanentCodeError> for Problem {
+    fn from(error: PermanentCodeError) -> Self {
+        tracing::warn!(%error, "no door code");
+        Problem::new(match error {
+            PermanentCodeError::Ledger(_) => &refusals::LEDGER_UNAVAILABLE,
+            PermanentCodeError::Cache(_) => &refusals::CACHE_UNAVAILABLE,
+            PermanentCodeError::WeChat(_) => &refusals::WECHAT_UNAVAILABLE,
+            PermanentCodeError::Pending => &refusals::DOOR_CODE_PENDING,
+            PermanentCodeError::Unreadable => &refusals::NEWER_LEDGER,
+        })
+    }
+}

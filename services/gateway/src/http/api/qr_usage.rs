@@ -1,0 +1,64 @@
+//! What a site's codes cost, for whoever works at the site.
+
+use super::permanent_codes::resolve_queue;
+use crate::http::auth::Principal;
+use crate::http::openapi::{ANY_SITE_ROLE, Routes, endpoint};
+use crate::http::refusals::{self, Problem};
+use crate::http::state::AppState;
+use crate::scan::codes::usage::QrUsage;
+use axum::Json;
+use axum::extract::{Path, State};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub(super) fn routes() -> Routes {
+    Routes::new().get(
+        "/api/v1/sites/{site}/codes",
+        show,
+        endpoint("codes", "What the codes of the site's account have cost", ANY_SITE_ROLE)
+            .refuses(&[&refusals::UNKNOWN_ACCOUNT]),
+    )
+}
+
+/// What an account's codes have cost, and the codes of the site's doors.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Codes")]
+struct QrUsageView {
+    account: String,
+    #[serde(flatten)]
+    cost: QrUsage,
+    doors: Vec<PermanentCodeView>,
+}
+
+/// The permanent code of a queue's door.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DoorCode")]
+struct PermanentCodeView {
+    queue: String,
+    /// What the code says; `null` as long as nobody has asked for it.
+    url: Option<String>,
+    poster: String,
+}
+
+async fn show(
+    State(state): State<AppState>,
+    Path(site): Path<String>,
+    asker: Principal,
+) -> Result<Json<QrUsageView>, Problem> {
+    let book = asker.authorize_site(&state, &site)?;
+    let account = book.facts.account.to_string();
+    let known = state.deployment.accounts.get(&account).ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let cost = state.qr_usage.for_account(&account, &known.protection.app.0).await;
+    let queues = book.rules.queues.keys().map(|queue| queue.as_str());
+    let doors = queues.map(|queue| {
+        let door = resolve_queue(&state, &site, queue)?;
+        let url = state.permanent_codes.cached(&door).map(|code| code.qr_url);
+        Ok(PermanentCodeView {
+            queue: queue.to_owned(),
+            url,
+            poster: format!("/poster/{site}/{queue}"),
+        })
+    });
+    let doors = doors.collect::<Result<_, Problem>>()?;
+    Ok(Json(QrUsageView { account, cost, doors }))
+}

@@ -1,0 +1,194 @@
+//! The whole book as one file, in the form of the configuration's sections; and what changed when.
+
+use super::{MANAGER_ACCESS, UnreadRequest, malformed, require_owner, write_operation};
+use crate::http::auth::Principal;
+use crate::http::openapi::answer::WithEtag;
+use crate::http::openapi::{Routes, endpoint};
+use crate::http::pagination;
+use crate::http::refusals::{self, Problem};
+use crate::http::state::AppState;
+use crate::settings::documents::{DocumentKind, SettingsChange};
+use crate::settings::export::{self, SettingsFile};
+use crate::settings::update::{DocumentUpdate, SettingsUpdateResult, UpdateRequest};
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use paihao_contracts::settings_log::IdempotencyRecord;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+const SETTINGS_PATH: &str = "/api/v1/book";
+
+pub(super) fn routes() -> Routes {
+    let every = &[&refusals::NOT_EVERY_SITE];
+    Routes::new()
+        .get(
+            SETTINGS_PATH,
+            export,
+            endpoint("export_book", "The whole book as one file, JSON or TOML", MANAGER_ACCESS)
+                .query::<ExportSettingsQuery>()
+                .responds_json::<SettingsFile>(StatusCode::OK)
+                .responds_with("application/toml")
+                .refuses(every),
+        )
+        .put(
+            SETTINGS_PATH,
+            import,
+            write_operation(
+                "import_book",
+                "Takes a file in: what it names becomes what it says",
+                MANAGER_ACCESS,
+            )
+            .json_body::<SettingsFile>()
+            .refuses(every)
+            .refuses(&[&refusals::UNSOUND_SETUP, &refusals::IN_USE]),
+        )
+        .get(
+            "/api/v1/book/changes",
+            changes,
+            endpoint("list_changes", "Who changed what when, newest first", MANAGER_ACCESS)
+                .query::<SettingsChangesQuery>()
+                .refuses(every)
+                .refuses(&[&refusals::UNKNOWN_SITE, &refusals::NOT_YOUR_SITE]),
+        )
+}
+
+/// In which form.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ExportSettingsQuery {
+    /// `json`, the default, or `to_toml`.
+    format: Option<String>,
+}
+
+async fn export(
+    State(door): State<AppState>,
+    asker: Principal,
+    form: Result<Query<ExportSettingsQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    require_owner(&asker)?;
+    let Query(form) = form.map_err(|error| malformed(error.body_text()))?;
+    let documents = door.live_settings.now();
+    let book = SettingsFile::from_documents(&documents);
+    let tag = [(header::ETAG, format!("\"{}\"", documents.position.0))];
+    match form.format.as_deref() {
+        None | Some("json") => Ok((tag, Json(book)).into_response()),
+        Some("toml") => {
+            let kind = [(header::CONTENT_TYPE, "application/toml; charset=utf-8")];
+            Ok((tag, kind, book.to_toml()).into_response())
+        }
+        Some(_) => Err(malformed("format: use json or toml".to_owned())),
+    }
+}
+
+/// What an import did.
+#[derive(Serialize, JsonSchema)]
+struct ImportSettingsResult {
+    /// Whether this is only what would change.
+    dry_run: bool,
+    /// Every document that changed.
+    written: Vec<SettingsUpdateResult>,
+}
+
+async fn import(
+    State(door): State<AppState>,
+    unread: UnreadRequest,
+) -> Result<WithEtag<ImportSettingsResult>, Problem> {
+    require_owner(&unread.asker)?;
+    let kind = unread.parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_toml = kind.is_some_and(|kind| kind.contains("toml"));
+    let request = unread.read().await?;
+    let text = std::str::from_utf8(&request.body)
+        .map_err(|_| malformed("the file is not UTF-8".to_owned()))?;
+    let book = export::parse(text, is_toml).map_err(|error| Problem::invalid_settings(&error))?;
+    let documents = door.live_settings.now();
+    if request.update.expected_revision.is_some_and(|seen| seen != documents.position.0) {
+        return Err(Problem::new(&refusals::REVISION_CHANGED));
+    }
+    let dry_run = request.update.dry_run;
+    // Everything is tried before anything is written.
+    let mut written = Vec::new();
+    for only_tried in [true, false] {
+        if !only_tried && dry_run {
+            break;
+        }
+        written = write_all(&door, &book, &request.update, only_tried).await?;
+    }
+    written.retain(|document: &SettingsUpdateResult| !document.changed.is_empty());
+    Ok(WithEtag(door.live_settings.now().position.0, ImportSettingsResult { dry_run, written }))
+}
+
+async fn write_all(
+    door: &AppState,
+    book: &SettingsFile,
+    asked: &UpdateRequest,
+    dry_run: bool,
+) -> Result<Vec<SettingsUpdateResult>, Problem> {
+    let accounts = book.accounts.iter();
+    let accounts = accounts.map(|(id, setup)| {
+        (DocumentKind::Account, id, DocumentUpdate::Account(Box::new(setup.clone())))
+    });
+    let sites = book.sites.iter();
+    let sites = sites
+        .map(|(id, setup)| (DocumentKind::Site, id, DocumentUpdate::Site(Some(setup.clone()))));
+    let mut written = Vec::new();
+    for (of, id, new) in accounts.chain(sites) {
+        let documents = door.latest_documents(of, id).await?;
+        let seen = Some(documents.revision(of, id).0);
+        // Each document is a change of its own, and a repeat finds its own.
+        let part = |wish: &IdempotencyRecord| IdempotencyRecord {
+            id: format!("{}/{of:?}/{id}", wish.id),
+            ..wish.clone()
+        };
+        let wish = asked.idempotency.as_ref().filter(|_| !dry_run).map(part);
+        let asked =
+            UpdateRequest { expected_revision: seen, dry_run, idempotency: wish, ..asked.clone() };
+        written.push(door.update_document(&documents, id, new, &asked).await?);
+    }
+    Ok(written)
+}
+
+/// Which changes.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SettingsChangesQuery {
+    /// Those of this site only. A key that does not open every site has to name one.
+    site: Option<String>,
+    /// Those before this revision, to page on.
+    before: Option<u64>,
+    /// How many, 1 to 500; 100 unless said.
+    limit: Option<usize>,
+}
+
+/// Changes of the book.
+#[derive(Serialize, JsonSchema)]
+struct SettingsChangePage {
+    /// Newest first.
+    changes: Vec<SettingsChange>,
+    /// What to ask for as `before` next; `null` if there is nothing older.
+    next: Option<u64>,
+}
+
+async fn changes(
+    State(door): State<AppState>,
+    asker: Principal,
+    wanted: Result<Query<SettingsChangesQuery>, QueryRejection>,
+) -> Result<Json<SettingsChangePage>, Problem> {
+    let Query(wanted) = wanted.map_err(|error| malformed(error.body_text()))?;
+    match &wanted.site {
+        Some(site) => super::require_site_manager(&door, &asker, site)?,
+        None => require_owner(&asker)?,
+    };
+    let limit = pagination::limit(wanted.limit)?;
+    let documents = door.live_settings.now();
+    let fitting = documents.changes.iter().rev().filter(|change| {
+        let of_site = |site: &String| change.of == DocumentKind::Site && change.id == *site;
+        wanted.site.as_ref().is_none_or(of_site)
+            && wanted.before.is_none_or(|before| change.revision < before)
+    });
+    let (changes, next) = pagination::page(fitting, limit, |change| change.revision);
+    let changes = changes.into_iter().map(|change| (**change).clone()).collect();
+    Ok(Json(SettingsChangePage { changes, next }))
+}

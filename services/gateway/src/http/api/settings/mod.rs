@@ -1,0 +1,196 @@
+//! What is set up, for whoever manages it: read, changed where one has seen it, exported, imported.
+//!
+//! - `sites`: a site as one document, and its parts by themselves;
+//! - `accounts`: what an account says;
+//! - `max_age`: all of it as one file, and what changed when;
+//! - `preview`: words as a person will see them.
+
+mod accounts;
+mod export;
+mod preview;
+mod sites;
+
+pub(crate) use preview::TemplateCache;
+
+use super::staff::idempotency_key;
+use crate::http::auth::{Principal, SiteScope};
+use crate::http::body;
+use crate::http::openapi::answer::WithEtag;
+use crate::http::openapi::{Access, Operation, Role, Routes, endpoint};
+use crate::http::refusals::{self, Problem};
+use crate::http::state::AppState;
+use crate::settings::documents::SettingsDocuments;
+use crate::settings::update::{DocumentUpdate, SettingsUpdateResult, UpdateRequest};
+use axum::body::Body;
+use axum::extract::{self, FromRequest, FromRequestParts, Query};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use paihao_contracts::settings_log::IdempotencyRecord;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+/// Bytes that a set-up may have.
+const MAX_BODY_BYTES: usize = 512 * 1024;
+
+/// Who may look at what is set up, and change it.
+const MANAGER_ROLES: &[Role] = &[Role::Manager, Role::ApiManager];
+
+/// At one site.
+const SITE_MANAGER_ACCESS: Access = Access::Site(MANAGER_ROLES);
+
+/// Wherever it is.
+const MANAGER_ACCESS: Access = Access::Authenticated(MANAGER_ROLES);
+
+pub(super) fn routes() -> Routes {
+    sites::routes().merge(accounts::routes()).merge(export::routes()).merge(preview::routes())
+}
+
+/// Whether something is only tried.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DryRunQuery {
+    /// Says what would change, and changes nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Reads something.
+fn read_operation(id: &'static str, summary: &'static str, access: Access) -> Operation {
+    endpoint(id, summary, access).refuses(&[&refusals::NEWER_LEDGER])
+}
+
+/// Writes something.
+fn write_operation(id: &'static str, summary: &'static str, access: Access) -> Operation {
+    read_operation(id, summary, access)
+        .idempotency_key()
+        .query::<DryRunQuery>()
+        .header("If-Match", "The ETag that it was read with; needed where something is there")
+        .refuses(&[&refusals::REVISION_CHANGED, &refusals::BODY_TOO_LARGE])
+}
+
+/// Writes a document that has to be sound, over one that was seen.
+fn put_operation(id: &'static str, summary: &'static str, access: Access) -> Operation {
+    write_operation(id, summary, access)
+        .refuses(&[&refusals::UNSOUND_SETUP, &refusals::REVISION_NEEDED])
+}
+
+/// Takes something away that was seen, and in which nobody may be.
+fn delete_operation(id: &'static str, summary: &'static str) -> Operation {
+    write_operation(id, summary, SITE_MANAGER_ACCESS).refuses(&[&refusals::REVISION_NEEDED])
+}
+
+/// Refused unless they manage this site.
+fn require_site_manager(door: &AppState, asker: &Principal, site: &str) -> Result<(), Problem> {
+    asker.authorize_site(door, site)?;
+    require_manager(asker)
+}
+
+/// Refused unless they manage every site.
+fn require_owner(asker: &Principal) -> Result<(), Problem> {
+    require_manager(asker)?;
+    match asker.scope() {
+        SiteScope::All => Ok(()),
+        SiteScope::Only(_) => Err(Problem::new(&refusals::NOT_EVERY_SITE)),
+    }
+}
+
+fn require_manager(asker: &Principal) -> Result<(), Problem> {
+    match asker.actor.is_manager() {
+        true => Ok(()),
+        false => Err(Problem::new(&refusals::NOT_ALLOWED)),
+    }
+}
+
+/// A request of which nothing but its asker is known: whether they may is seen before it is read.
+struct UnreadRequest {
+    asker: Principal,
+    parts: Parts,
+    body: Body,
+}
+
+impl FromRequest<AppState> for UnreadRequest {
+    type Rejection = Problem;
+
+    async fn from_request(
+        request: extract::Request,
+        door: &AppState,
+    ) -> Result<UnreadRequest, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let asker = Principal::from_request_parts(&mut parts, door).await?;
+        Ok(UnreadRequest { asker, parts, body })
+    }
+}
+
+/// A request, read and not yet understood.
+struct SettingsRequest {
+    update: UpdateRequest,
+    body: Vec<u8>,
+}
+
+impl UnreadRequest {
+    async fn read(self) -> Result<SettingsRequest, Problem> {
+        let UnreadRequest { asker, parts: Parts { method, uri, headers, .. }, body } = self;
+        let trying = Query::<DryRunQuery>::try_from_uri(&uri);
+        let Query(trying) = trying.map_err(|error| malformed(error.body_text()))?;
+        let body: Vec<u8> = body::read(body, MAX_BODY_BYTES).await?.into();
+        let hash = |parts: &[&[u8]]| {
+            let mut hash = Sha256::new();
+            for part in parts {
+                hash.update(part);
+                hash.update([0]);
+            }
+            hex::encode(&hash.finalize()[..16])
+        };
+        let request = hash(&[method.as_str().as_bytes(), uri.path().as_bytes(), &body]);
+        let wish = idempotency_key(&headers)?.map(|given| IdempotencyRecord {
+            id: hash(&[b"book", asker.name.as_bytes(), given.as_bytes()]),
+            request,
+        });
+        let asked = UpdateRequest {
+            author: asker.name.to_string(),
+            expected_revision: if_match_revision(&headers)?,
+            dry_run: trying.dry_run,
+            idempotency: wish.filter(|_| !trying.dry_run),
+        };
+        Ok(SettingsRequest { update: asked, body })
+    }
+}
+
+impl SettingsRequest {
+    /// Refused if there is a body.
+    fn require_empty_body(&self) -> Result<(), Problem> {
+        match self.body.is_empty() {
+            true => Ok(()),
+            false => Err(malformed("this takes no body".to_owned())),
+        }
+    }
+
+    fn parse_body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        body::parse_object(&self.body)
+    }
+
+    /// Writes a document in place of the one that was read, with its new revision.
+    async fn write_document(
+        &self,
+        door: &AppState,
+        documents: &SettingsDocuments,
+        id: &str,
+        new: DocumentUpdate,
+    ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
+        let written = door.update_document(documents, id, new, &self.update).await?;
+        Ok(WithEtag(written.revision, written))
+    }
+}
+
+/// The revision in the `If-Match`, if there is one.
+fn if_match_revision(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let number = tag.to_str().ok().and_then(|tag| tag.trim().trim_matches('"').parse().ok());
+    number.map(Some).ok_or_else(|| malformed("If-Match: use the ETag, such as \"17\"".to_owned()))
+}
+
+fn malformed(detail: String) -> Problem {
+    Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail)
+}

@@ -1,0 +1,221 @@
+//! Words as a person will see them in WeChat, made by what the notifier says them with.
+
+use super::{MAX_BODY_BYTES, SITE_MANAGER_ACCESS, require_site_manager};
+use crate::http::auth::Principal;
+use crate::http::body;
+use crate::http::openapi::{Routes, endpoint};
+use crate::http::refusals::{self, Problem};
+use crate::http::replies;
+use crate::http::state::AppState;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use paihao_chassis::config::ConfigProblems;
+use paihao_contracts::notice::{Channel, Notice};
+use paihao_contracts::settings::{AccountSetup, SiteSetup};
+use paihao_notice_text::render::Binding;
+use paihao_notice_text::sample::{self, SampleContext};
+use paihao_notice_text::{NoticePolicy, check, policy, render};
+use paihao_wechat::template::Template;
+use paihao_wechat::{AccountClient, CallPriority};
+use parking_lot::Mutex;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long an account's templates are taken to be what they were.
+const TEMPLATE_CACHE_TTL: Duration = Duration::from_secs(300);
+
+/// How long WeChat is waited for; without it the fields have their keys for names.
+const TEMPLATE_LIST_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(super) fn routes() -> Routes {
+    Routes::new().post(
+        "/api/v1/book/sites/{site}/preview",
+        preview,
+        endpoint(
+            "preview_notice",
+            "A notice as a person will see it in WeChat",
+            SITE_MANAGER_ACCESS,
+        )
+        .json_body::<PreviewNoticeRequest>()
+        .without_idempotency_key("it changes nothing")
+        .refuses(&[
+            &refusals::UNSOUND_SETUP,
+            &refusals::UNKNOWN_WORDING,
+            &refusals::UNKNOWN_ACCOUNT,
+        ]),
+    )
+}
+
+/// What to show.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PreviewNoticeRequest {
+    /// The kind of notice: `joined`, `near`, `called`.
+    kind: String,
+    /// The site as it might become; as it is, if left out.
+    setup: Option<SiteSetup>,
+    /// What the account might say; what it says, if left out.
+    account: Option<AccountSetup>,
+}
+
+/// A notice as it will be seen.
+#[derive(Serialize, JsonSchema)]
+struct NoticePreview {
+    /// The ways, in the order in which they are tried.
+    channels: Vec<&'static str>,
+    /// The template message.
+    template: Option<PreviewCard>,
+    /// The subscription notice.
+    subscription: Option<PreviewCard>,
+    /// The customer-service text, or the answer to a scan.
+    text: Option<String>,
+}
+
+/// A card.
+#[derive(Serialize, JsonSchema)]
+struct PreviewCard {
+    /// Its head, if WeChat told it.
+    title: Option<String>,
+    /// Its lines.
+    lines: Vec<PreviewCardLine>,
+}
+
+/// A line of a card.
+#[derive(Serialize, JsonSchema)]
+struct PreviewCardLine {
+    /// What stands before it, or the field's key.
+    label: String,
+    /// What stands in it.
+    text: String,
+}
+
+async fn preview(
+    State(door): State<AppState>,
+    Path(site): Path<String>,
+    asker: Principal,
+    body: Body,
+) -> Result<Json<NoticePreview>, Problem> {
+    require_site_manager(&door, &asker, &site)?;
+    let wanted: PreviewNoticeRequest = body::read_json(body, MAX_BODY_BYTES).await?;
+    let documents = door.live_settings.now();
+    let now = documents.site(&site).cloned();
+    let setup = wanted.setup.or(now).ok_or(&refusals::UNKNOWN_SITE)?;
+    let known = documents.accounts.get(&setup.account);
+    let account = wanted.account.or_else(|| known.and_then(|known| known.setup.clone()));
+    let account = account.ok_or(&refusals::UNKNOWN_ACCOUNT)?;
+    let mut problems = ConfigProblems::new();
+    check::account(&format!("accounts.{}", setup.account), &account, &mut problems);
+    check::wording(&format!("sites.{site}.wording"), &setup.wording, &mut problems);
+    problems.into_result().map_err(|error| Problem::invalid_settings(&error))?;
+    if wanted.kind == "joined" {
+        let text = Some(replies::joined_reply_sample(&setup));
+        let channels = vec![Channel::PassiveReply.name()];
+        return Ok(Json(NoticePreview { channels, template: None, subscription: None, text }));
+    }
+    let notice = sample::notice(&wanted.kind, &sample_scene(&site, &setup, door.clock.now_ms()));
+    let notice = notice.ok_or(&refusals::UNKNOWN_WORDING)?;
+    let says = policy::account_policies(&account).remove(render::kind(&notice)).unwrap_or_default();
+    let says = match setup.wording.get(&wanted.kind) {
+        Some(own) => says.with_wording(own),
+        None => says,
+    };
+    let own = door.templates.for_account(&setup.account).await;
+    Ok(Json(render_preview(&notice, &says, &own)))
+}
+
+fn render_preview(notice: &Notice, says: &NoticePolicy, own: &[Template]) -> NoticePreview {
+    let uses = |channel| says.usable_channels().any(|usable| usable == channel);
+    let template = render::template(notice, says).ok().filter(|_| uses(Channel::Template));
+    let subscription =
+        render::subscription(notice, says).ok().filter(|_| uses(Channel::Subscription));
+    let template = template.zip(says.template.as_ref());
+    let subscription = subscription.zip(says.subscription.as_ref());
+    NoticePreview {
+        channels: says.usable_channels().map(Channel::name).collect(),
+        template: template.map(|(message, bound)| render_card(&message.fields, bound, own)),
+        subscription: subscription.map(|(message, bound)| render_card(&message.fields, bound, own)),
+        text: render::text(notice, says).ok().filter(|_| uses(Channel::CustomerService)),
+    }
+}
+
+fn render_card(fields: &[(String, String)], bound: &Binding, own: &[Template]) -> PreviewCard {
+    let template = own.iter().find(|template| template.id == bound.template_id);
+    let mut lines: Vec<_> = fields
+        .iter()
+        .map(|(key, text)| {
+            let label = template.and_then(|template| field_label(template, key));
+            let label = label.unwrap_or_else(|| key.clone());
+            (key, PreviewCardLine { label, text: text.clone() })
+        })
+        .collect();
+    let place = |key: &str| {
+        template.and_then(|template| template.keys().iter().position(|known| *known == key))
+    };
+    lines.sort_by_key(|(key, _)| place(key).unwrap_or(usize::MAX));
+    let lines = lines.into_iter().map(|(_, line)| line).collect();
+    PreviewCard { title: template.map(|template| template.title.clone()), lines }
+}
+
+/// What stands before a field: 排队号码 of `排队号码：{{character_string2.DATA}}`.
+fn field_label(template: &Template, key: &str) -> Option<String> {
+    let field = format!("{{{{{key}.DATA}}}}");
+    let line = template.content.lines().find(|line| line.contains(&field))?;
+    let before = line.split(&field).next().unwrap_or_default();
+    let label = before.trim().trim_end_matches(['：', ':']).trim();
+    (!label.is_empty()).then(|| label.to_owned())
+}
+
+fn sample_scene(site: &str, setup: &SiteSetup, at: i64) -> SampleContext {
+    let queue = setup.queues.values().next();
+    let counter = setup.counters.values().next();
+    SampleContext {
+        account: setup.account.as_str().into(),
+        site: site.to_owned(),
+        site_name: setup.name.as_str().into(),
+        zone: setup.time_zone.as_str().into(),
+        queue_name: queue.map_or("综合业务", |queue| &*queue.name).into(),
+        prefix: queue.map_or("A", |queue| &*queue.prefix).into(),
+        counter_name: counter.map_or("1号窗口", |counter| &*counter.name).into(),
+        at,
+    }
+}
+
+/// When an account's templates were told, and which they are.
+type CachedTemplates = (Instant, Arc<Vec<Template>>);
+
+/// The accounts' own templates, as WeChat told them a while ago.
+pub(crate) struct TemplateCache {
+    wechat: AccountClient,
+    cached: Mutex<HashMap<String, CachedTemplates>>,
+}
+
+impl TemplateCache {
+    /// None yet.
+    pub(crate) fn new(wechat: AccountClient) -> TemplateCache {
+        TemplateCache { wechat: wechat.with_priority(CallPriority::Low), cached: Mutex::default() }
+    }
+
+    /// Those of an account; none if WeChat does not tell in time.
+    async fn for_account(&self, account: &str) -> Arc<Vec<Template>> {
+        let known = self.cached.lock().get(account).cloned();
+        if let Some((when, templates)) = &known
+            && when.elapsed() < TEMPLATE_CACHE_TTL
+        {
+            return templates.clone();
+        }
+        let asked =
+            tokio::time::timeout(TEMPLATE_LIST_TIMEOUT, self.wechat.list_templates(account)).await;
+        let templates = match asked {
+            Ok(Ok(templates)) => Arc::new(templates),
+            _ => known.map(|(_, templates)| templates).unwrap_or_default(),
+        };
+        // Whether WeChat told or not: it is not asked with every letter that somebody types.
+        self.cached.lock().insert(account.to_owned(), (Instant::now(), templates.clone()));
+        templates
+    }
+}

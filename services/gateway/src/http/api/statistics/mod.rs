@@ -1,0 +1,189 @@
+//! A site's figures: how many, how long, how well told, how fair. docs/reference/statistics.md defines each.
+
+mod csv;
+mod view;
+
+use crate::http::auth::Principal;
+use crate::http::openapi::{Access, Role, Routes, endpoint};
+use crate::http::refusals::{self, Problem};
+use crate::http::state::AppState;
+use crate::projections::visits::statistics::Statistics;
+use crate::settings::calendar::days_since_1970;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use jiff::civil::Date;
+use paihao_domain::{QueueId, Ticket};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use view::StatisticsView;
+
+/// Days that can be asked for at once.
+const MAX_DAYS: i32 = 400;
+
+/// The same by the hour.
+const MAX_DAYS_BY_HOUR: i32 = 62;
+
+const STATISTICS_ACCESS: Access = Access::Site(&[Role::Manager, Role::Api, Role::ApiManager]);
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get(
+            "/api/v1/sites/{site}/numbers",
+            show,
+            endpoint(
+                "numbers",
+                "How many, how long, how well told and how fair, by day or hour",
+                STATISTICS_ACCESS,
+            )
+            .query::<StatisticsQuery>()
+            .refuses(STATISTICS_REFUSALS),
+        )
+        .get(
+            "/api/v1/sites/{site}/numbers.csv",
+            show_csv,
+            endpoint("numbers_csv", "The same as a table with a header row", STATISTICS_ACCESS)
+                .query::<StatisticsQuery>()
+                .responds_with("text/csv")
+                .refuses(STATISTICS_REFUSALS),
+        )
+}
+
+const STATISTICS_REFUSALS: &[&refusals::ProblemKind] = &[&refusals::LEDGER_UNAVAILABLE];
+
+/// Which figures.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "NumbersQuery")]
+#[serde(deny_unknown_fields)]
+struct StatisticsQuery {
+    /// The first business day, `2026-11-01`; today if it is left out.
+    from: Option<String>,
+    /// The last business day; the first if it is left out.
+    to: Option<String>,
+    /// `day` or `hour_of_day`; `day` if it is left out.
+    by: Option<String>,
+    /// Only this queue.
+    queue: Option<String>,
+}
+
+/// Which figures, as they were meant.
+struct StatisticsSelection {
+    from: i32,
+    to: i32,
+    by_hour: bool,
+    queue: Option<QueueId>,
+}
+
+async fn show(
+    State(door): State<AppState>,
+    Path(site): Path<String>,
+    asker: Principal,
+    which: Result<Query<StatisticsQuery>, QueryRejection>,
+) -> Result<Json<StatisticsView>, Problem> {
+    Ok(Json(load_statistics(&door, &site, &asker, which).await?))
+}
+
+async fn show_csv(
+    State(door): State<AppState>,
+    Path(site): Path<String>,
+    asker: Principal,
+    which: Result<Query<StatisticsQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let numbers = load_statistics(&door, &site, &asker, which).await?;
+    let (from, to) = (&numbers.from, &numbers.to);
+    let name = format!("attachment; filename=\"{site}-{from}-{to}.csv\"");
+    let about = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, name),
+    ];
+    Ok((about, csv::table(&numbers.rows)).into_response())
+}
+
+async fn load_statistics(
+    door: &AppState,
+    site: &str,
+    asker: &Principal,
+    which: Result<Query<StatisticsQuery>, QueryRejection>,
+) -> Result<StatisticsView, Problem> {
+    let book = asker.authorize_site(door, site)?;
+    if asker.actor.role() == paihao_domain::Role::Staff {
+        return Err(Problem::new(&refusals::NOT_ALLOWED));
+    }
+    let Query(which) = which.map_err(|rejected| malformed(rejected.body_text()))?;
+    let now = book.calendar.at(door.clock.now_ms());
+    let meant = parse_query(&which, now.day().0)?;
+    let (from, to, by_hour) = (meant.from, meant.to, meant.by_hour);
+    // Who ends between the two looks is in both, and counted once.
+    let view = door.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
+    let mut visits = door.engine.history().visits(&book.subject, from, to).await?;
+    let asked = |queue: &QueueId| meant.queue.as_ref().is_none_or(|only| only == queue);
+    visits.retain(|_, visit| asked(&visit.queue));
+    let zone = book.calendar.zone();
+    let mut figures = Statistics::from_visits(visits.values(), by_hour, zone);
+    if let Some(day) = view.site.day().filter(|day| (from..=to).contains(&day.0)) {
+        let ended = |ticket: &Ticket| visits.contains_key(&(day.0, ticket.id.0, ticket.taken_at.0));
+        let here = view.site.tickets().filter(|ticket| ticket.is_live() && asked(&ticket.queue));
+        for ticket in here.filter(|ticket| !ended(ticket)) {
+            figures.add_ongoing(ticket, day.0, by_hour, zone);
+        }
+    }
+    let messages = door.delivery_status.count_by_stage(site, from, to);
+    Ok(StatisticsView::from_figures(&book, (from, to, by_hour), &figures, messages))
+}
+
+fn parse_query(which: &StatisticsQuery, today: i32) -> Result<StatisticsSelection, Problem> {
+    let day = |name: &str, text: &str| match text.parse::<Date>() {
+        Ok(date) if text.len() == 10 => Ok(days_since_1970(date)),
+        _ => Err(malformed(format!("{name}: use a date such as 2026-11-23"))),
+    };
+    let from = which.from.as_ref().map_or(Ok(today), |text| day("from", text))?;
+    let to = which.to.as_ref().map_or(Ok(from), |text| day("to", text))?;
+    let by_hour = match which.by.as_deref() {
+        None | Some("day") => false,
+        Some("hour") => true,
+        Some(_) => return Err(malformed("by: use day or hour".to_owned())),
+    };
+    let most = if by_hour { MAX_DAYS_BY_HOUR } else { MAX_DAYS };
+    if to < from {
+        return Err(malformed("to: it is before from".to_owned()));
+    }
+    if to - from >= most {
+        return Err(malformed(format!("to: at most {most} days at once")));
+    }
+    Ok(StatisticsSelection { from, to, by_hour, queue: which.queue.as_deref().map(QueueId::new) })
+}
+
+fn malformed(detail: String) -> Problem {
+    Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(from: &str, to: &str, by: &str) -> Result<(i32, i32, bool), Problem> {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let which = StatisticsQuery { from: some(from), to: some(to), by: some(by), queue: None };
+        parse_query(&which, 20_000).map(|meant| (meant.from, meant.to, meant.by_hour))
+    }
+
+    #[test]
+    fn days_are_dates_and_not_too_many() {
+        assert_eq!(parsed("", "", "").ok(), Some((20_000, 20_000, false)));
+        assert_eq!(parsed("2026-11-23", "", "hour").ok(), Some((20_780, 20_780, true)));
+        assert_eq!(parsed("2025-10-20", "2026-11-23", "").ok(), Some((20_381, 20_780, false)));
+        for (from, to, by) in [
+            ("2026-11-23", "2026-11-22", ""),
+            ("2025-10-19", "2026-11-23", ""),
+            ("2026-09-01", "2026-11-23", "hour"),
+            ("23.11.2026", "", ""),
+            ("2026-11-23T10:00", "", ""),
+            ("2026-02-30", "", ""),
+            ("", "", "week"),
+        ] {
+            assert!(parsed(from, to, by).is_err(), "{from} {to} {by}");
+        }
+    }
+}

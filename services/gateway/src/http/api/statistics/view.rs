@@ -1,0 +1,211 @@
+//! The figures in the form in which they are answered.
+
+use crate::projections::visits::statistics::{Durations, Statistics, VisitTally};
+use crate::settings::SiteSettings;
+use crate::settings::calendar::date_from_days;
+use paihao_domain::{Accuracy, AccuracyScore, AheadBand, OvertakeCounts};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A site's figures.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct StatisticsView {
+    pub(super) site: String,
+    /// The time zone of days and hours.
+    pub(super) zone: String,
+    pub(super) from: String,
+    pub(super) to: String,
+    by: &'static str,
+    /// One for each day, or hour, and queue in which there was anything.
+    pub(super) rows: Vec<StatisticsRow>,
+    /// The same, with all queues as one.
+    all_queues: Vec<StatisticsSlot>,
+    /// All of them as one.
+    total: VisitStats,
+    /// How well people were told the truth, by how many were ahead and by the hour of joining.
+    estimates: Vec<EstimateBreakdown>,
+    /// What became of messages; only of the last three days.
+    messages: Vec<NoticeCount>,
+}
+
+/// The figures of a queue on a day, or in an hour of it.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct StatisticsRow {
+    pub(super) day: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) hour: Option<u8>,
+    pub(super) queue: String,
+    pub(super) queue_name: String,
+    #[serde(flatten)]
+    pub(super) stats: VisitStats,
+}
+
+/// The figures of a day, or of an hour of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NumbersSlot")]
+struct StatisticsSlot {
+    day: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hour: Option<u8>,
+    #[serde(flatten)]
+    stats: VisitStats,
+}
+
+/// What visits add up to.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct VisitStats {
+    pub(super) taken: u32,
+    pub(super) served: u32,
+    pub(super) missed: u32,
+    pub(super) left: u32,
+    pub(super) void: u32,
+    pub(super) here: u32,
+    pub(super) unanswered_calls: u32,
+    pub(super) waiting: DurationStats,
+    pub(super) serving: DurationStats,
+    pub(super) estimate: EstimateStats,
+    pub(super) overtaken: OvertakingStats,
+}
+
+/// Times in seconds.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DurationStats {
+    pub(super) count: u32,
+    pub(super) median_s: Option<u32>,
+    pub(super) p90_s: Option<u32>,
+}
+
+/// Whether what was told came true.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct EstimateStats {
+    pub(super) count: u64,
+    /// The share that was called within the upper bound as told.
+    pub(super) kept: Option<f64>,
+    pub(super) mean_error_minutes: Option<f64>,
+    pub(super) median_error_minutes: Option<f64>,
+    pub(super) bias_minutes: Option<f64>,
+}
+
+/// The same of those with so many ahead, or who joined in this hour.
+#[derive(Serialize, JsonSchema)]
+struct EstimateBreakdown {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ahead: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hour: Option<u8>,
+    #[serde(flatten)]
+    stats: EstimateStats,
+}
+
+/// How often people were overtaken.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct OvertakingStats {
+    /// How many people were, at least once.
+    pub(super) people: u32,
+    pub(super) priority: u32,
+    pub(super) returned: u32,
+    pub(super) transferred: u32,
+    pub(super) resumed: u32,
+    pub(super) taken_back: u32,
+    pub(super) out_of_order: u32,
+}
+
+/// Messages of a kind that came so far.
+#[derive(Serialize, JsonSchema)]
+struct NoticeCount {
+    day: String,
+    notice: String,
+    fate: &'static str,
+    count: u32,
+}
+
+impl StatisticsView {
+    pub(super) fn from_figures(
+        book: &SiteSettings,
+        (from, to, by_hour): (i32, i32, bool),
+        figures: &Statistics,
+        messages: BTreeMap<(i32, String, &'static str), u32>,
+    ) -> StatisticsView {
+        let rows = figures.cells.iter().map(|((day, hour, queue), tally)| StatisticsRow {
+            day: date_from_days(*day).to_string(),
+            hour: *hour,
+            queue: queue.as_str().to_owned(),
+            queue_name: book.rules.queues.get(queue).map_or("", |rules| &rules.name).to_owned(),
+            stats: visit_stats(tally),
+        });
+        let all_queues = figures.all_queues.iter().map(|((day, hour), tally)| StatisticsSlot {
+            day: date_from_days(*day).to_string(),
+            hour: *hour,
+            stats: visit_stats(tally),
+        });
+        let messages = messages.into_iter().map(|((day, notice, fate), count)| NoticeCount {
+            day: date_from_days(day).to_string(),
+            notice,
+            fate,
+            count,
+        });
+        StatisticsView {
+            site: book.facts.id.to_string(),
+            zone: book.facts.zone.to_string(),
+            from: date_from_days(from).to_string(),
+            to: date_from_days(to).to_string(),
+            by: if by_hour { "hour" } else { "day" },
+            rows: rows.collect(),
+            all_queues: all_queues.collect(),
+            total: visit_stats(&figures.total),
+            estimates: estimate_breakdown(&figures.total.accuracy),
+            messages: messages.collect(),
+        }
+    }
+}
+
+fn estimate_breakdown(accuracy: &Accuracy) -> Vec<EstimateBreakdown> {
+    let bands = AheadBand::ALL.map(|band| (Some(band.name()), None, accuracy.of_band(band)));
+    let hours = (0..24).map(|hour| (None, Some(hour), accuracy.of_hour(hour)));
+    let all = bands.into_iter().chain(hours).filter(|(_, _, score)| score.count() > 0);
+    all.map(|(ahead, hour, score)| EstimateBreakdown { ahead, hour, stats: estimate_stats(&score) })
+        .collect()
+}
+
+fn visit_stats(tally: &VisitTally) -> VisitStats {
+    let OvertakeCounts { priority, returned, transferred, resumed, taken_back, out_of_order } =
+        tally.overtaken;
+    VisitStats {
+        taken: tally.taken,
+        served: tally.served,
+        missed: tally.missed,
+        left: tally.left,
+        void: tally.void,
+        here: tally.ongoing,
+        unanswered_calls: tally.missed_calls,
+        waiting: duration_stats(&tally.waits),
+        serving: duration_stats(&tally.services),
+        estimate: estimate_stats(&tally.accuracy.total()),
+        overtaken: OvertakingStats {
+            people: tally.overtaken_people,
+            priority,
+            returned,
+            transferred,
+            resumed,
+            taken_back,
+            out_of_order,
+        },
+    }
+}
+
+fn duration_stats(times: &Durations) -> DurationStats {
+    DurationStats { count: times.count(), median_s: times.quantile(50), p90_s: times.quantile(90) }
+}
+
+/// To the hundredth.
+fn estimate_stats(score: &AccuracyScore) -> EstimateStats {
+    let round = |figure: f64| (figure * 100.0).round() / 100.0;
+    EstimateStats {
+        count: score.count(),
+        kept: score.coverage().map(round),
+        mean_error_minutes: score.mean_error().map(round),
+        median_error_minutes: score.median_error().map(round),
+        bias_minutes: score.bias().map(round),
+    }
+}

@@ -1,0 +1,189 @@
+//! What the holder of a ticket does with it. Who has the link may: it is theirs alone.
+
+use super::{UncachedTicket, current_ticket};
+use crate::http::api::staff::idempotency_key;
+use crate::http::body;
+use crate::http::openapi::{Operation, PUBLIC, Routes, endpoint};
+use crate::http::refusals::{self, Problem};
+use crate::http::state::AppState;
+use crate::http::ticket_link::{HeldTicket, parse};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use paihao_chassis::entropy;
+use paihao_domain::{Act, Actor, Command, CommandId, LetPassLimit, Mark, TicketState};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+/// Bytes a wish may have.
+const MAX_BODY_BYTES: usize = 1024;
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post(
+            "/api/v1/tickets/{site}/{id}/let-pass",
+            async |State(door), Path(path), headers, body| {
+                submit_action(door, path, "let-pass", headers, body, let_pass).await
+            },
+            holder_operation("let_pass", "Others go first, and the place is kept")
+                .json_body::<LetPassRequest>()
+                .refuses(&[&refusals::WRONG_STATE, &refusals::TOO_OFTEN, &refusals::OUT_OF_RANGE]),
+        )
+        .post(
+            "/api/v1/tickets/{site}/{id}/return",
+            async |State(door), Path(path), headers, body| {
+                submit_action(door, path, "return", headers, body, return_to_queue).await
+            },
+            holder_operation(
+                "come_back",
+                "Back from letting others pass, or from having been missed",
+            )
+            .json_body::<HolderEmptyRequest>()
+            .refuses(&[
+                &refusals::WRONG_STATE,
+                &refusals::TOO_OFTEN,
+                &refusals::TOO_LATE,
+            ]),
+        )
+        .post(
+            "/api/v1/tickets/{site}/{id}/tell-me",
+            async |State(door), Path(path), headers, body| {
+                submit_action(door, path, "tell-me", headers, body, set_notification_threshold)
+                    .await
+            },
+            holder_operation(
+                "tell_me",
+                "Be told with so many ahead; without a number as the queue does it",
+            )
+            .json_body::<TellMeRequest>()
+            .refuses(&[&refusals::OUT_OF_RANGE]),
+        )
+        .post(
+            "/api/v1/tickets/{site}/{id}/leave",
+            async |State(door), Path(path), headers, body| {
+                submit_action(door, path, "leave", headers, body, leave).await
+            },
+            holder_operation("give_up", "The place is given up")
+                .json_body::<HolderEmptyRequest>()
+                .refuses(&[&refusals::WRONG_STATE]),
+        )
+}
+
+fn holder_operation(id: &'static str, summary: &'static str) -> Operation {
+    endpoint(id, summary, PUBLIC).idempotency_key().refuses(&[
+        &refusals::UNKNOWN_LINK,
+        &refusals::TOO_MANY_WISHES,
+        &refusals::TICKET_ENDED,
+        &refusals::LEDGER_UNAVAILABLE,
+        &refusals::NEWER_LEDGER,
+    ])
+}
+
+/// For how long others go first; until the holder is back, if it does not say.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct LetPassRequest {
+    /// So many of them.
+    others: Option<u32>,
+    /// So many minutes.
+    minutes: Option<u32>,
+}
+
+/// When to be told.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct TellMeRequest {
+    /// With so many ahead.
+    ahead: Option<u32>,
+}
+
+/// Nothing needs to be said.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct HolderEmptyRequest {}
+
+fn let_pass(
+    held: &HeldTicket,
+    LetPassRequest { others, minutes }: LetPassRequest,
+) -> Result<Act, Problem> {
+    let until = match (others, minutes) {
+        (Some(_), Some(_)) => return Err(malformed("others or minutes, not both")),
+        (Some(others), None) => LetPassLimit::Others(others),
+        (None, Some(minutes)) => LetPassLimit::Minutes(minutes),
+        (None, None) => LetPassLimit::OnRequest,
+    };
+    Ok(Act::LetPass { ticket: held.ticket, until })
+}
+
+/// Back from a while away, or from having been missed: the way back is one.
+fn return_to_queue(
+    held: &HeldTicket,
+    HolderEmptyRequest {}: HolderEmptyRequest,
+) -> Result<Act, Problem> {
+    Ok(match held.ticket().state {
+        TicketState::Held { .. } => Act::Resume(held.ticket),
+        _ => Act::Return(held.ticket),
+    })
+}
+
+fn set_notification_threshold(
+    held: &HeldTicket,
+    TellMeRequest { ahead }: TellMeRequest,
+) -> Result<Act, Problem> {
+    Ok(Act::Mark { ticket: held.ticket, mark: Mark::TellAt(ahead) })
+}
+
+fn leave(held: &HeldTicket, HolderEmptyRequest {}: HolderEmptyRequest) -> Result<Act, Problem> {
+    Ok(Act::Leave { ticket: held.ticket, reason: None })
+}
+
+/// Hears the holder out, has it decided, and answers how the ticket stands then.
+async fn submit_action<Wanted: DeserializeOwned>(
+    door: AppState,
+    (site, id): (String, String),
+    name: &'static str,
+    headers: HeaderMap,
+    body: Body,
+    act: impl FnOnce(&HeldTicket, Wanted) -> Result<Act, Problem>,
+) -> Result<UncachedTicket, Problem> {
+    let asked = parse(&site, &id)?;
+    let held = asked.resolve(&door)?;
+    door.link_limiter.admit_action(&site, &id, door.clock.now_ms())?;
+    let body = body::read(body, MAX_BODY_BYTES).await?;
+    let wanted = body::parse_object(&body)?;
+    if held.ended {
+        return Err(Problem::new(&refusals::TICKET_ENDED).with_detail("of a day that is over"));
+    }
+    let command = Command {
+        id: command_id(&headers, &site, &id)?,
+        fingerprint: fingerprint(name, &body),
+        actor: Actor::Holder(held.ticket),
+        act: act(&held, wanted)?,
+    };
+    let (wish, answered) = (command.id, door.engine.submit(&site, command).await?);
+    let (ticket, outcome) = (held.ticket.0, answered.outcome.name());
+    tracing::info!(site, ticket, command = ?wish, outcome, "holder");
+    current_ticket(&door, &asked)
+}
+
+fn malformed(what: &str) -> Problem {
+    Problem::new(&refusals::MALFORMED_REQUEST).with_detail(what.to_owned())
+}
+
+/// The wish's identity: the ticket and the Idempotency-Key, or chance without one.
+fn command_id(headers: &HeaderMap, site: &str, id: &str) -> Result<CommandId, Problem> {
+    let Some(key) = idempotency_key(headers)? else { return Ok(CommandId(entropy::bytes())) };
+    let hash = Sha256::digest(format!("holder\0{site}\0{id}\0{key}"));
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash[..16]);
+    Ok(CommandId(id))
+}
+
+fn fingerprint(act: &str, body: &[u8]) -> u64 {
+    let hash = Sha256::new().chain_update(act).chain_update([0]).chain_update(body);
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_be_bytes(first)
+}

@@ -1,0 +1,100 @@
+//! What somebody just did lets the account write to them freely for a while. The notifier reads it.
+
+use super::dispatch::PushHandler;
+use bytes::Bytes;
+use paihao_contracts::send_window::{SendWindow, SendWindowKind};
+use paihao_contracts::streams;
+use paihao_domain::Person;
+use paihao_wechat::OpenId;
+use paihao_wechat::callback::{Event, MessageKind};
+use std::time::Duration;
+
+/// The longest that an answer waits for this to be noted: it is a guess, and may be lost.
+const RECORD_TIMEOUT: Duration = Duration::from_millis(200);
+
+impl PushHandler<'_> {
+    /// Notes what the push allows.
+    pub(super) async fn open_send_window(&self) {
+        let Some(window) = window_for(&self.message.kind).filter(|_| self.account.sends_texts)
+        else {
+            return;
+        };
+        let allowance = SendWindow::open(window, self.message.create_time);
+        let Ok(left @ 1..) = u64::try_from(allowance.until - self.door.clock.now_ms()) else {
+            return;
+        };
+        let person = self.message.from_user.pseudonym(self.account_name);
+        let key = streams::send_window_key(self.account_name, &person, window.name());
+        let value = Bytes::from(serde_json::to_vec(&allowance).expect("string keys only"));
+        let noted = self.door.cache.put(&key, value, Duration::from_millis(left));
+        match tokio::time::timeout(RECORD_TIMEOUT, noted).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "what a push allows could not be noted"),
+            Err(_) => tracing::debug!("what a push allows was not noted in time"),
+        }
+    }
+
+    /// Takes everything back that the caches hold of somebody. WeChat says again that they left
+    /// until it is done.
+    pub(super) async fn erase_from_cache(
+        &self,
+        person: &Person,
+    ) -> Result<(), paihao_cache::Unavailable> {
+        let (cache, tag) =
+            (&self.door.cache, OpenId::new(person.as_str()).pseudonym(self.account_name));
+        for window in SendWindowKind::ALL {
+            cache.remove(&streams::send_window_key(self.account_name, &tag, window.name())).await?;
+        }
+        cache.remove(&streams::sent_index_key(self.account_name, &tag)).await
+    }
+}
+
+/// Which window a push opens. To tap a line of a menu inside a message counts as the menu does.
+fn window_for(kind: &MessageKind) -> Option<SendWindowKind> {
+    match kind {
+        MessageKind::Event(
+            Event::Subscribe { .. }
+            | Event::Scan { .. }
+            | Event::Click { .. }
+            | Event::MenuScan { .. },
+        )
+        | MessageKind::Text { chosen: Some(_), .. } => Some(SendWindowKind::Tap),
+        MessageKind::Text { .. }
+        | MessageKind::Image { .. }
+        | MessageKind::Voice { .. }
+        | MessageKind::Video { .. }
+        | MessageKind::Location { .. }
+        | MessageKind::Link { .. }
+        | MessageKind::File { .. } => Some(SendWindowKind::Message),
+        MessageKind::Event(_) | MessageKind::Other(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_wechat::callback::TemplateDeliveryResult;
+
+    #[test]
+    fn what_people_do_opens_a_window_and_what_wechat_tells_does_not() {
+        let text = |chosen| MessageKind::Text { content: "你好".into(), chosen, id: None };
+        let event = |event| window_for(&MessageKind::Event(event));
+        assert_eq!(window_for(&text(None)), Some(SendWindowKind::Message));
+        assert_eq!(
+            window_for(&text(Some("1".into()))),
+            Some(SendWindowKind::Tap),
+            "a menu inside a message"
+        );
+        assert_eq!(event(Event::Scan { scene: None, ticket: None }), Some(SendWindowKind::Tap));
+        assert_eq!(
+            event(Event::Subscribe { scene: None, ticket: None }),
+            Some(SendWindowKind::Tap)
+        );
+        assert_eq!(event(Event::Click { key: "A".into() }), Some(SendWindowKind::Tap));
+        assert_eq!(event(Event::Unsubscribe), None);
+        assert_eq!(event(Event::View { url: String::new(), menu: None }), None);
+        let sent = Event::TemplateSent { message: None, fate: TemplateDeliveryResult::Success };
+        assert_eq!(event(sent), None);
+        assert_eq!(window_for(&MessageKind::Other("hologram".into())), None);
+    }
+}

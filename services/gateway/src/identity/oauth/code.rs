@@ -1,0 +1,105 @@
+//! Authorisation codes: what a browser brings to another site, which changes it for a token, once.
+
+use crate::http::refusals::{self, Problem};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use paihao_cache::{Cache, CasOutcome, Unavailable};
+use paihao_chassis::entropy;
+use paihao_contracts::login::AuthorizationGrant;
+use paihao_contracts::streams;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+
+/// How long a code may be on its way.
+const CODE_TTL: Duration = Duration::from_secs(60);
+
+/// Stands where a code was used, as long as it would have lived.
+const USED_MARKER: &[u8] = b"used";
+
+/// A code for a grant.
+pub(crate) async fn issue(
+    cache: &dyn Cache,
+    grant: &AuthorizationGrant,
+) -> Result<String, Unavailable> {
+    let code = entropy::token(24);
+    let value = serde_json::to_vec(grant).expect("string keys only");
+    cache.put(&cache_key(&code), Bytes::from(value), CODE_TTL).await?;
+    Ok(code)
+}
+
+/// What a code was given for, to the site that it was given for and that knows the verifier. Asked
+/// for twice, wrong or right, it is gone.
+pub(crate) async fn redeem(
+    cache: &dyn Cache,
+    code: &str,
+    client: &str,
+    redirect: &str,
+    verifier: &str,
+) -> Result<AuthorizationGrant, Problem> {
+    let unavailable = |error: Unavailable| {
+        tracing::warn!(%error, "a code could not be looked at");
+        Problem::new(&refusals::CACHE_UNAVAILABLE)
+    };
+    let key = cache_key(code);
+    let wrong = || Problem::new(&refusals::INVALID_GRANT);
+    let stored = cache.get(&key).await.map_err(unavailable)?.ok_or_else(wrong)?;
+    let used = Bytes::from_static(USED_MARKER);
+    let swap = cache.compare_and_set(&key, Some(&stored), used, CODE_TTL).await;
+    let first = matches!(swap.map_err(unavailable)?, CasOutcome::Swapped);
+    let grant: AuthorizationGrant = serde_json::from_slice(&stored).map_err(|_| wrong())?;
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
+    let proven = bool::from(challenge.as_bytes().ct_eq(grant.challenge.as_bytes()));
+    let fits = grant.client == client && grant.redirect == redirect;
+    if first && proven && fits { Ok(grant) } else { Err(wrong()) }
+}
+
+fn cache_key(code: &str) -> String {
+    streams::authorization_code_key(&hex::encode(Sha256::digest(code)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paihao_cache::{MemoryCache, MemoryOptions};
+
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+    fn grant() -> AuthorizationGrant {
+        AuthorizationGrant {
+            v: 1,
+            client: "intranet".into(),
+            redirect: "https://intranet.example.com/back".into(),
+            // The pair that RFC 7636 gives in its appendix B.
+            challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into(),
+            nonce: None,
+            subject: "ab".into(),
+            member: None,
+            at: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_code_is_good_once_for_its_site_its_address_and_its_verifier() {
+        let cache = MemoryCache::new(MemoryOptions::default());
+        let redirect = grant().redirect;
+        for (client, redirect, verifier) in [
+            ("other", &*redirect, VERIFIER),
+            ("intranet", "https://intranet.example.com/", VERIFIER),
+            ("intranet", &redirect, "another-verifier-of-at-least-forty-three-chars"),
+            ("intranet", &redirect, ""),
+        ] {
+            let code = issue(&cache, &grant()).await.unwrap();
+            let refused = redeem(&cache, &code, client, redirect, verifier).await.unwrap_err();
+            assert_eq!(refused.kind().code, "invalid_grant");
+            // A wrong try spends it: whoever guesses does not guess twice.
+            assert!(redeem(&cache, &code, "intranet", &grant().redirect, VERIFIER).await.is_err());
+        }
+        let code = issue(&cache, &grant()).await.unwrap();
+        let taken = redeem(&cache, &code, "intranet", &redirect, VERIFIER).await.unwrap();
+        assert_eq!(taken, grant());
+        assert!(redeem(&cache, &code, "intranet", &redirect, VERIFIER).await.is_err(), "once");
+        assert!(redeem(&cache, "guess", "intranet", &redirect, VERIFIER).await.is_err());
+    }
+}

@@ -1,0 +1,126 @@
+//! What one replica keeps of the history: what each queue's visits have taught, how well people were
+//! told the truth lately, and where in the log each day stands. Its size goes with the sites and
+//! their days, not with the visits.
+
+use crate::codec::visit_from_stored;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use paihao_contracts::visit::{HistoryEntry, VisitChange, VisitKey};
+use paihao_domain::{Accuracy, ForecastModel, VisitRecord};
+use paihao_ledger::{Position, Subject};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// So many days of each site are remembered visit by visit: an entry is written twice at most as
+/// long after its commit as the ledger keeps that.
+const DEDUPLICATION_DAYS: i32 = 4;
+
+/// So many days count for how well people are told the truth.
+const ACCURACY_WINDOW_DAYS: i32 = 28;
+
+/// Days of a site whose place in the log is remembered.
+const MAX_INDEXED_DAYS: usize = 1_200;
+
+#[derive(Default)]
+pub(super) struct ForecastState {
+    sites: BTreeMap<Subject, SiteForecast>,
+    accuracy_by_day: BTreeMap<i32, Accuracy>,
+}
+
+#[derive(Default)]
+struct SiteForecast {
+    model: ForecastModel,
+    seen_visits: BTreeSet<VisitKey>,
+    /// By business day: the first and the last entry that say something of it.
+    positions_by_day: BTreeMap<i32, (Position, Position)>,
+}
+
+impl ForecastState {
+    pub(super) fn model(&self, site: &Subject) -> ForecastModel {
+        self.sites.get(site).map(|of_site| of_site.model.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn accuracy(&self) -> Accuracy {
+        let mut all = Accuracy::default();
+        self.accuracy_by_day.values().for_each(|day| all.merge(day));
+        all
+    }
+
+    /// Between which entries everything stands that is said of visits that ended on these days.
+    pub(super) fn position_range(
+        &self,
+        site: &Subject,
+        from: i32,
+        to: i32,
+    ) -> Option<(Position, Position)> {
+        let days =
+            || self.sites.get(site).into_iter().flat_map(|s| s.positions_by_day.range(from..=to));
+        let first = days().map(|(_, (first, _))| *first).min()?;
+        Some((first, days().map(|(_, (_, last))| *last).max()?))
+    }
+
+    pub(super) fn apply(&mut self, site: &Subject, position: Position, entry: HistoryEntry) {
+        let of_site = self.sites.entry(site.clone()).or_default();
+        for record in entry.records {
+            let key = record.key();
+            of_site.index_day(key.0, position);
+            // Of an end that was taken back, what it taught stays: it is one visit of many.
+            let VisitChange::Ended { visit, .. } = record else { continue };
+            if !of_site.insert_if_new(key) {
+                continue;
+            }
+            let visit = visit_from_stored(*visit);
+            if let Some(lesson) = visit.observation() {
+                of_site.model.learn(&visit.queue, &lesson);
+            }
+            score_visit(self.accuracy_by_day.entry(key.0).or_default(), &visit, &entry.zone);
+        }
+        let newest = self.accuracy_by_day.keys().next_back().copied().unwrap_or(0);
+        while self
+            .accuracy_by_day
+            .first_key_value()
+            .is_some_and(|(day, _)| *day <= newest - ACCURACY_WINDOW_DAYS)
+        {
+            self.accuracy_by_day.pop_first();
+        }
+    }
+}
+
+impl SiteForecast {
+    fn index_day(&mut self, day: i32, position: Position) {
+        let place = self.positions_by_day.entry(day).or_insert((position, position));
+        place.1 = position;
+        if self.positions_by_day.len() > MAX_INDEXED_DAYS {
+            self.positions_by_day.pop_first();
+        }
+    }
+
+    fn insert_if_new(&mut self, key: VisitKey) -> bool {
+        let newest = self.seen_visits.last().map_or(key.0, |(day, ..)| *day);
+        if key.0 <= newest - DEDUPLICATION_DAYS {
+            return false;
+        }
+        if key.0 > newest {
+            self.seen_visits =
+                self.seen_visits.split_off(&(key.0 - DEDUPLICATION_DAYS, 0, i64::MIN));
+        }
+        self.seen_visits.insert(key)
+    }
+}
+
+/// Counts a visit whose wait can be held against what was told.
+pub(super) fn score_visit(accuracy: &mut Accuracy, visit: &VisitRecord, zone: &str) {
+    let (Some(waited_s), Some(basis), Some(range)) =
+        (visit.comparable_wait_s(), visit.basis, visit.quoted.estimate)
+    else {
+        return;
+    };
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let hour = hour_of_day(visit.taken_at.0, &zone);
+    accuracy.add(visit.quoted.ahead, hour, basis.median_s, range.high * 60, waited_s);
+}
+
+/// The hour of an instant by the clocks of a place.
+pub(super) fn hour_of_day(unix_ms: i64, zone: &TimeZone) -> u8 {
+    let at = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.to_zoned(zone.clone()).hour().unsigned_abs()
+}

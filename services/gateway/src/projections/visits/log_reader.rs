@@ -1,0 +1,85 @@
+//! The visits that ended on some days, read again from the log: each once, and as it was said last.
+
+use super::VisitProjection;
+use crate::codec::visit_from_stored;
+use crate::engine::as_of::ReplayError;
+use futures::StreamExt;
+use paihao_contracts::streams::HISTORY;
+use paihao_contracts::visit::{HistoryEntry, VisitChange, VisitKey};
+use paihao_domain::VisitRecord;
+use paihao_ledger::{Followed, Position, Subject};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Readings that go on at once; more wait.
+pub(super) const MAX_CONCURRENT_READS: usize = 2;
+
+/// How long a reading may take, its wait included.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
+impl VisitProjection {
+    /// The visits to a site that ended on the business days from `client_address_of` to `to`, both included.
+    pub(crate) async fn visits(
+        &self,
+        site: &Subject,
+        from: i32,
+        to: i32,
+    ) -> Result<BTreeMap<VisitKey, VisitRecord>, ReplayError> {
+        let (_, whole) = *self.0.progress.borrow();
+        if !whole {
+            return Err(ReplayError::Unavailable);
+        }
+        let Some((first, last)) = self.0.forecast.lock().position_range(site, from, to) else {
+            return Ok(BTreeMap::new());
+        };
+        let reading = async {
+            let _turn =
+                self.0.read_permits.acquire().await.map_err(|_| ReplayError::Unavailable)?;
+            self.read_between(site, first, last, from..=to).await
+        };
+        let read = tokio::time::timeout(READ_TIMEOUT, reading).await;
+        read.map_err(|_| ReplayError::Unavailable)?
+    }
+
+    async fn read_between(
+        &self,
+        site: &Subject,
+        first: Position,
+        last: Position,
+        days: std::ops::RangeInclusive<i32>,
+    ) -> Result<BTreeMap<VisitKey, VisitRecord>, ReplayError> {
+        let before = Position(first.0.saturating_sub(1));
+        let mut entries = self.0.ledger.follow(&HISTORY, before).await?;
+        let mut said = BTreeMap::<VisitKey, (u64, Option<VisitRecord>)>::new();
+        while let Some(followed) = entries.next().await {
+            // A log that was just made anew is learned from first.
+            let Followed::Entry(recorded) = followed else { return Err(ReplayError::Unavailable) };
+            if recorded.position > last {
+                break;
+            }
+            let ours = recorded.subject == *site;
+            if let Some(entry) = ours.then(|| parse_entry(&recorded.entry.payload)).flatten() {
+                let HistoryEntry { commit, records, .. } = entry;
+                for record in records.into_iter().filter(|record| days.contains(&record.key().0)) {
+                    let known = said.entry(record.key()).or_insert((0, None));
+                    if commit >= known.0 {
+                        let visit = match record {
+                            VisitChange::Ended { visit, .. } => Some(visit_from_stored(*visit)),
+                            VisitChange::Retracted { .. } => None,
+                        };
+                        *known = (commit, visit);
+                    }
+                }
+            }
+            if recorded.position == last {
+                break;
+            }
+        }
+        Ok(said.into_iter().filter_map(|(key, (_, visit))| Some((key, visit?))).collect())
+    }
+}
+
+/// What is not understood was told of when it was learned from.
+fn parse_entry(payload: &[u8]) -> Option<HistoryEntry> {
+    serde_json::from_slice(payload).ok()
+}

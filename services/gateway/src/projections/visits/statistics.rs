@@ -1,0 +1,157 @@
+//! What visits add up to: how many, how long, how well told, how fair. docs/reference/statistics.md defines each
+//! figure.
+
+use super::forecast_model::{hour_of_day, score_visit};
+use jiff::tz::TimeZone;
+use paihao_domain::{
+    Accuracy, CloseReason, OvertakeCounts, QueueId, Ticket, VisitOutcome, VisitRecord,
+};
+use std::collections::BTreeMap;
+
+/// A cell of the table: business day, hour if figures are by the hour, queue.
+pub(crate) type CellKey = (i32, Option<u8>, QueueId);
+
+/// Visits of one cell, or of several.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct VisitTally {
+    pub(crate) taken: u32,
+    pub(crate) served: u32,
+    pub(crate) missed: u32,
+    pub(crate) left: u32,
+    pub(crate) void: u32,
+    pub(crate) ongoing: u32,
+    pub(crate) missed_calls: u32,
+    pub(crate) waits: Durations,
+    pub(crate) services: Durations,
+    pub(crate) accuracy: Accuracy,
+    pub(crate) overtaken_people: u32,
+    pub(crate) overtaken: OvertakeCounts,
+}
+
+/// Times in whole seconds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Durations(Vec<u32>);
+
+impl Durations {
+    fn add(&mut self, ms: i64) {
+        self.0.push(u32::try_from(ms.max(0) / 1_000).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.0.len() as u32
+    }
+
+    /// The shortest of the times that at least this share of them does not exceed; `None` of
+    /// nothing.
+    pub(crate) fn quantile(&self, percent: usize) -> Option<u32> {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let place = (percent * sorted.len()).div_ceil(100).max(1);
+        sorted.get(place - 1).copied()
+    }
+}
+
+impl VisitTally {
+    fn add(&mut self, visit: &VisitRecord, zone: &str) {
+        self.taken += 1;
+        *match visit.end {
+            VisitOutcome::Served => &mut self.served,
+            VisitOutcome::Closed(CloseReason::Expired) => &mut self.missed,
+            VisitOutcome::Closed(CloseReason::DayClosed | CloseReason::QueueCleared) => {
+                &mut self.void
+            }
+            VisitOutcome::Closed(
+                CloseReason::ByCustomer | CloseReason::ByStaff | CloseReason::Duplicate,
+            ) => &mut self.left,
+        } += 1;
+        self.missed_calls += visit.counts.misses;
+        if let Some(waited_ms) = visit.waited_ms() {
+            self.waits.add(waited_ms);
+        }
+        if let Some(serving_ms) = visit.serving_ms.filter(|_| !visit.implausible) {
+            self.services.add(serving_ms);
+        }
+        score_visit(&mut self.accuracy, visit, zone);
+        self.overtaken_people += u32::from(visit.overtaken.total() > 0);
+        let OvertakeCounts { priority, returned, transferred, resumed, taken_back, out_of_order } =
+            visit.overtaken;
+        self.overtaken.priority += priority;
+        self.overtaken.returned += returned;
+        self.overtaken.transferred += transferred;
+        self.overtaken.resumed += resumed;
+        self.overtaken.taken_back += taken_back;
+        self.overtaken.out_of_order += out_of_order;
+    }
+}
+
+/// The figures of a site.
+#[derive(Debug, Default)]
+pub(crate) struct Statistics {
+    pub(crate) cells: BTreeMap<CellKey, VisitTally>,
+    /// By business day, and hour if figures are by the hour: a median of medians is none.
+    pub(crate) all_queues: BTreeMap<(i32, Option<u8>), VisitTally>,
+    pub(crate) total: VisitTally,
+}
+
+impl Statistics {
+    /// The figures of these visits, by the hour or not, at a place in this zone.
+    pub(crate) fn from_visits<'a>(
+        visits: impl IntoIterator<Item = &'a VisitRecord>,
+        by_hour: bool,
+        zone: &TimeZone,
+    ) -> Statistics {
+        let mut figures = Statistics::default();
+        let name = zone.iana_name().unwrap_or("UTC");
+        for visit in visits {
+            let hour = by_hour.then(|| hour_of_day(visit.taken_at.0, zone));
+            for tally in figures.matching_tallies(visit.day.0, hour, &visit.queue) {
+                tally.add(visit, name);
+            }
+        }
+        figures
+    }
+
+    /// Counts somebody whose visit goes on, on this day.
+    pub(crate) fn add_ongoing(
+        &mut self,
+        ticket: &Ticket,
+        day: i32,
+        by_hour: bool,
+        zone: &TimeZone,
+    ) {
+        let hour = by_hour.then(|| hour_of_day(ticket.taken_at.0, zone));
+        for tally in self.matching_tallies(day, hour, &ticket.queue) {
+            tally.taken += 1;
+            tally.ongoing += 1;
+        }
+    }
+
+    /// All that somebody counts in.
+    fn matching_tallies(
+        &mut self,
+        day: i32,
+        hour: Option<u8>,
+        queue: &QueueId,
+    ) -> [&mut VisitTally; 3] {
+        let cell = self.cells.entry((day, hour, queue.clone())).or_default();
+        [cell, self.all_queues.entry((day, hour)).or_default(), &mut self.total]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_and_nine_of_ten_are_not_exceeded() {
+        let of = |count: i64| {
+            let mut times = Durations::default();
+            (1..=count).rev().for_each(|s| times.add(s * 1_000));
+            (times.quantile(50), times.quantile(90))
+        };
+        assert_eq!(of(0), (None, None));
+        assert_eq!(of(1), (Some(1), Some(1)));
+        assert_eq!(of(4), (Some(2), Some(4)));
+        assert_eq!(of(10), (Some(5), Some(9)));
+    }
+}

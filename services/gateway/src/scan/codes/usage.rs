@@ -1,0 +1,98 @@
+//! What an account's codes have cost of WeChat's caps: so many permanent ones ever, so many calls a
+//! day.
+
+use super::CodeSource;
+use super::permanent::{MAX_PERMANENT_CODES, PermanentCodes};
+use super::pool::Pools;
+use parking_lot::Mutex;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// WeChat is asked for its figure at most this often: asking is a call, too.
+const QUOTA_REFRESH_INTERVAL: Duration = Duration::from_secs(60);
+
+/// One account's codes and what they cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct QrUsage {
+    /// Codes for doors.
+    pub permanent: PermanentCodeUsage,
+    /// Calls that made codes of either kind since midnight in Beijing.
+    pub today: DailyCallUsage,
+    /// Codes that this replica has ready.
+    pub ready: usize,
+}
+
+/// Permanent codes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PermanentCodeUsage {
+    /// Those in the book; another system that uses the account may have made more.
+    pub made: u64,
+    /// How many WeChat gives an account, ever.
+    pub cap: u64,
+}
+
+/// Calls of one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DailyCallUsage {
+    /// How many.
+    pub made: u64,
+    /// How many there may be, if that is known.
+    pub cap: Option<u64>,
+    /// Whose count it is.
+    pub counted_by: UsageSource,
+}
+
+/// Who counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageSource {
+    /// WeChat: every replica's calls, and other systems'.
+    Wechat,
+    /// This replica, which knows of its own alone, because WeChat did not say.
+    ThisReplica,
+}
+
+/// Tells what codes have cost.
+pub struct QrUsageReader {
+    source: Arc<dyn CodeSource>,
+    permanent_codes: Arc<PermanentCodes>,
+    pools: Arc<Pools>,
+    quota_cache: Mutex<HashMap<String, (Instant, DailyCallUsage)>>,
+}
+
+impl QrUsageReader {
+    /// Of what these make.
+    pub fn new(
+        source: Arc<dyn CodeSource>,
+        doors: Arc<PermanentCodes>,
+        pools: Arc<Pools>,
+    ) -> QrUsageReader {
+        QrUsageReader { source, permanent_codes: doors, pools, quota_cache: Mutex::default() }
+    }
+
+    /// Of an account, by its name and its appid.
+    pub async fn for_account(&self, account: &str, appid: &str) -> QrUsage {
+        let permanent = PermanentCodeUsage {
+            made: self.permanent_codes.count(account, appid),
+            cap: MAX_PERMANENT_CODES,
+        };
+        let (today, ready) = (self.usage_today(account).await, self.pools.ready_count(account));
+        QrUsage { permanent, today, ready }
+    }
+
+    async fn usage_today(&self, account: &str) -> DailyCallUsage {
+        let known = self.quota_cache.lock().get(account).cloned();
+        if let Some((at, today)) = known
+            && at.elapsed() < QUOTA_REFRESH_INTERVAL
+        {
+            return today;
+        }
+        let today = self.source.usage_today(account).await;
+        self.quota_cache.lock().insert(account.to_owned(), (Instant::now(), today.clone()));
+        today
+    }
+}

@@ -1,0 +1,286 @@
+//! What a site's set-up comes to: its rules and its calendar; and everything that is wrong with it.
+//!
+//! The one place that checks it, whether it stands in the configuration, comes through the API or is
+//! read from a file.
+
+use super::{Announcement, SiteSettings, conflicts};
+use crate::settings::calendar::{Calendar, DateHours, WeekHours};
+use jiff::tz::TimeZone;
+use paihao_chassis::config::ConfigProblems;
+use paihao_contracts::commit::SiteFacts;
+use paihao_contracts::settings::{Missed, Policy, QueueSetup, SiteSetup, Transfer};
+use paihao_domain::{
+    CounterId, CounterRules, MAX_NOTIFY_AHEAD, MISSED_LANE_CLASS, MissedPolicy, MissedRules,
+    Placement, QueueId, QueueRules, Rules,
+};
+use paihao_ledger::Subject;
+use std::collections::BTreeMap;
+
+/// Characters that a name may have: what a screen across a hall can show.
+const MAX_NAME_CHARS: usize = 40;
+
+/// Checks a site; `at` is where it stands, and `accounts` are the accounts that there are. `None` if
+/// something is wrong with it; what, is among the problems.
+pub fn validate_site<'a>(
+    at: &str,
+    id: &str,
+    site: &SiteSetup,
+    accounts: impl IntoIterator<Item = &'a String>,
+    problems: &mut ConfigProblems,
+) -> Option<SiteSettings> {
+    let mut own = ConfigProblems::new();
+    let book = build_site(at, id, site, accounts, &mut own);
+    match own.into_result() {
+        Ok(()) => book,
+        Err(wrong) => {
+            wrong.problems().iter().cloned().for_each(|problem| problems.push(problem));
+            None
+        }
+    }
+}
+
+fn build_site<'a>(
+    at: &str,
+    name: &str,
+    site: &SiteSetup,
+    accounts: impl IntoIterator<Item = &'a String>,
+    problems: &mut ConfigProblems,
+) -> Option<SiteSettings> {
+    check_id(at, name, problems);
+    check_name(&format!("{at}.name"), &site.name, problems);
+    let accounts: Vec<_> = accounts.into_iter().collect();
+    if !accounts.contains(&&site.account) {
+        let key = format!("{at}.account");
+        refuse_unknown(&key, "account", &site.account, accounts.into_iter(), problems);
+    }
+    if !(0..24).contains(&site.day_starts_at) {
+        let what = format!("{} is not an hour", site.day_starts_at);
+        problems.add(&format!("{at}.day_starts_at"), what, "use 0 to 23");
+    }
+    let zone = TimeZone::get(&site.time_zone).map_err(|_| {
+        let what = format!("there is no time zone {}", site.time_zone);
+        problems.add(&format!("{at}.time_zone"), what, "use a name like Asia/Shanghai");
+    });
+    let rules = site_rules(at, site, problems);
+    conflicts::check_site(at, site, problems);
+    let hours = opening_hours(at, site, problems);
+    let dates = DateHours::parse(site.dates.iter().map(String::as_str))
+        .and_then(|dates| dates.check_within_days(site.day_starts_at).map(|()| dates));
+    let dates = dates.unwrap_or_else(|error| {
+        conflicts::report_hours_error(&format!("{at}.dates"), &error, problems);
+        DateHours::default()
+    });
+    paihao_notice_text::check::wording(&format!("{at}.wording"), &site.wording, problems);
+    let facts = SiteFacts {
+        account: site.account.as_str().into(),
+        id: name.into(),
+        name: site.name.as_str().into(),
+        zone: site.time_zone.as_str().into(),
+    };
+    let subject = Subject::new(&[&site.account, name]).ok()?;
+    let calendar = Calendar::new(zone.ok()?, site.day_starts_at);
+    let calendar = calendar.with_hours(hours).with_dates(dates);
+    let joined = site.wording.get("joined").and_then(|own| own.text.as_deref());
+    let announcements = announcements(at, site, problems);
+    let joined = joined.map(Into::into);
+    Some(SiteSettings {
+        announcements,
+        joined_reply: joined,
+        ..SiteSettings::new(facts, subject, rules, calendar)
+    })
+}
+
+/// Names stand in addresses, QR codes and subjects.
+pub fn check_id(key: &str, name: &str, problems: &mut ConfigProblems) {
+    let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if name.is_empty() || name.len() > 24 || !name.bytes().all(fine) {
+        let what = format!("{name:?} cannot stand in an address");
+        problems.add(key, what, "use 1 to 24 of a-z, 0-9 and -");
+    }
+}
+
+fn check_name(key: &str, name: &str, problems: &mut ConfigProblems) {
+    let length = name.chars().count();
+    if name.trim().is_empty() || length > MAX_NAME_CHARS || name.chars().any(char::is_control) {
+        let what = format!("{length} characters are no name that people can read");
+        problems.add(key, what, format!("use 1 to {MAX_NAME_CHARS}"));
+    }
+}
+
+/// Refuses a name that names nothing, and says which there are.
+pub fn refuse_unknown<'a>(
+    key: &str,
+    kind: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a String>,
+    problems: &mut ConfigProblems,
+) {
+    let known = known.map(String::as_str).collect::<Vec<_>>().join(", ");
+    let advice = match known.is_empty() {
+        true => format!("there is no {kind} at all yet: add one"),
+        false => format!("the ones there are: {known}"),
+    };
+    problems.add(key, format!("there is no {kind} {name:?}"), advice);
+}
+
+/// The rules of a site's queues and counters.
+fn site_rules(at: &str, site: &SiteSetup, problems: &mut ConfigProblems) -> Rules {
+    let mut rules = Rules { several_counters: site.several_counters, ..Rules::default() };
+    for (name, queue) in &site.queues {
+        let at = format!("{at}.queues.{name}");
+        check_id(&at, name, problems);
+        check_name(&format!("{at}.name"), &queue.name, problems);
+        let letters =
+            queue.prefix.bytes().all(|b| b.is_ascii_uppercase() && b != b'I' && b != b'O');
+        if queue.prefix.is_empty() || queue.prefix.len() > 3 || !letters {
+            let what = format!("{:?} does not read well in front of a number", queue.prefix);
+            let advice = "use one to three letters A to Z, but neither I nor O";
+            problems.add(&format!("{at}.prefix"), what, advice);
+        }
+        check_ranges(&at, queue, problems);
+        let queue = queue_rules(queue);
+        rules.queues.insert(QueueId::new(name), queue);
+    }
+    for (name, counter) in &site.counters {
+        let at = format!("{at}.counters.{name}");
+        check_id(&at, name, problems);
+        check_name(&format!("{at}.name"), &counter.name, problems);
+        let counter = CounterRules {
+            name: counter.name.as_str().into(),
+            queues: counter.queues.iter().map(|queue| QueueId::new(queue)).collect(),
+            auto_next: counter.auto_next,
+        };
+        rules.counters.insert(CounterId::new(name), counter);
+    }
+    rules
+}
+
+fn queue_rules(queue: &QueueSetup) -> QueueRules {
+    let limit = |count: u32| (count > 0).then_some(count);
+    QueueRules {
+        name: queue.name.as_str().into(),
+        prefix: queue.prefix.as_str().into(),
+        minutes: queue.minutes,
+        grace_seconds: queue.grace_seconds,
+        open: queue.open,
+        class: queue.class,
+        policy: match queue.policy {
+            Policy::Strict => paihao_domain::CallPolicy::Strict,
+            Policy::Interleave => paihao_domain::CallPolicy::Interleave {
+                first: queue.interleave.0,
+                second: queue.interleave.1,
+                missed_lane: queue.missed_lane,
+            },
+        },
+        max_passes: queue.bound,
+        capacity: limit(queue.capacity),
+        daily_cap: limit(queue.daily_cap),
+        missed: MissedRules {
+            policy: match queue.missed {
+                Missed::Void => MissedPolicy::Void,
+                Missed::AfterK => {
+                    MissedPolicy::AfterK { k: queue.missed_places, grow: queue.missed_grow }
+                }
+                Missed::HoldMinutes => MissedPolicy::HoldMinutes,
+                Missed::Tail => MissedPolicy::Tail,
+            },
+            returns: queue.missed_returns,
+            minutes: queue.missed_minutes,
+        },
+        transfer: match queue.transfer {
+            Transfer::Front => Placement::Front,
+            Transfer::Arrival => Placement::Arrival,
+            Transfer::Tail => Placement::Tail,
+        },
+        carry_over: queue.carry_over,
+        start_on_call: queue.start_on_call,
+        auto_miss: queue.auto_miss,
+        auto_recall: queue.auto_recall,
+        calls: queue.calls,
+        let_pass: queue.let_pass,
+        let_pass_minutes: queue.let_pass_minutes,
+        near: queue.near,
+    }
+}
+
+/// Values that cannot be.
+fn check_ranges(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
+    let ranges = [
+        ("minutes", queue.minutes, 1, 600),
+        ("grace_seconds", queue.grace_seconds, 10, 3600),
+        ("class", u32::from(queue.class), 0, u32::from(MISSED_LANE_CLASS) - 1),
+        ("bound", queue.bound, 0, 1000),
+        ("missed_places", queue.missed_places, 1, 100),
+        ("missed_grow", queue.missed_grow, 0, 100),
+        ("missed_returns", queue.missed_returns, 0, 20),
+        ("missed_minutes", queue.missed_minutes, 1, 1440),
+        ("calls", queue.calls, 1, 10),
+        ("let_pass", queue.let_pass, 0, 20),
+        ("let_pass_minutes", queue.let_pass_minutes, 1, 600),
+        ("near", queue.near, 1, MAX_NOTIFY_AHEAD),
+        ("interleave", queue.interleave.0, 1, 20),
+        ("interleave", queue.interleave.1, 1, 20),
+    ];
+    for (key, value, least, most) in ranges {
+        if !(least..=most).contains(&value) {
+            let advice = format!("use {least} to {most}");
+            problems.add(&format!("{at}.{key}"), format!("{value} is out of range"), advice);
+        }
+    }
+}
+
+/// The opening hours of a site's queues.
+fn opening_hours(
+    at: &str,
+    site: &SiteSetup,
+    problems: &mut ConfigProblems,
+) -> BTreeMap<QueueId, WeekHours> {
+    let mut hours = BTreeMap::new();
+    for (name, queue) in &site.queues {
+        let week = WeekHours::parse(queue.hours.iter().map(String::as_str))
+            .and_then(|week| week.check_within_days(site.day_starts_at).map(|()| week));
+        match week {
+            Ok(week) => drop(hours.insert(QueueId::new(name), week)),
+            Err(error) => {
+                conflicts::report_hours_error(
+                    &format!("{at}.queues.{name}.hours"),
+                    &error,
+                    problems,
+                );
+            }
+        }
+    }
+    hours
+}
+
+/// What boards say of the calls of queues that have sentences of their own.
+fn announcements(
+    at: &str,
+    site: &SiteSetup,
+    problems: &mut ConfigProblems,
+) -> BTreeMap<QueueId, Announcement> {
+    let mut announcements = BTreeMap::new();
+    for (name, queue) in &site.queues {
+        let Some(said) = &queue.announcement else { continue };
+        for (language, sentence) in [("zh", &said.zh), ("en", &said.en)] {
+            let Some(sentence) = sentence else { continue };
+            let key = format!("{at}.queues.{name}.announcement.{language}");
+            if !sentence.contains("{number}") {
+                let advice = "put {number} where the number is said";
+                problems.add(&key, "a call that does not say who is called", advice);
+            }
+            if sentence.chars().count() > 200 {
+                problems.add(&key, "longer than anybody listens", "use 200 characters or less");
+            }
+            let holes = sentence.split('{').skip(1).map(|rest| rest.split('}').next());
+            let known = ["number", "counter", "queue"];
+            for hole in holes.flatten().filter(|hole| !known.contains(hole)) {
+                let advice = "use {number}, {counter} and {queue}";
+                problems.add(&key, format!("{{{hole}}} is not known"), advice);
+            }
+        }
+        let said = Announcement { zh: said.zh.clone(), en: said.en.clone() };
+        announcements.insert(QueueId::new(name), said);
+    }
+    announcements
+}

@@ -1,0 +1,24 @@
+//! What it says about a set-up that WeChat did not answer a call as wished.
+
+use super::report::Finding;
+use super::{finding, findings};
+use paihao_wechat::{CallError, FailureClass};
+
+/// A call that did not succeed, in WeChat's words where it has said any.
+pub(super) fn refusal_finding(
+    name: &str,
+    call: &str,
+    error: &CallError,
+    otherwise: &'static findings::FindingKind,
+) -> Finding {
+    let CallError::Refused(refusal) = error else {
+        return finding(name, findings::WECHAT_UNREACHABLE, format!("{call}: {error}"));
+    };
+    let kind = match (refusal.code, refusal.class) {
+        (40164, _) => findings::ADDRESS_NOT_LISTED,
+        (40001 | 40013 | 40125 | 40243 | 41002 | 41004, FailureClass::Configuration) => otherwise,
+        (_, FailureClass::InvalidToken) => otherwise,
+        _ => findings::WECHAT_REFUSED,
+    };
+    finding(name, kind, format!("{call}: {refusal} ({})", refusal.advice()))
+}

@@ -1,0 +1,137 @@
+//! What time alone brings about: commands that any replica may propose, each with an identity made
+//! of what it ends, so that however many propose it, one lands.
+
+use crate::batches::{continuation_commands, day_close_command};
+use crate::model::ids::{CounterId, QueueId};
+use crate::model::line::Line;
+use crate::model::rules::Rules;
+use crate::model::site::{Counter, Site};
+use crate::model::ticket::{Ticket, TicketState};
+use crate::model::time::{DecisionInput, Timestamp};
+use crate::next_ticket::next_ticket;
+use crate::notifications;
+use crate::protocol::command::{Act, Command, CounterTicket};
+
+/// What is due at a site now.
+pub fn due_commands(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Command> {
+    let Some(day) = site.day else { return Vec::new() };
+    if let Some(command) = day_close_command(site, rules, now) {
+        return vec![command];
+    }
+    if day < now.day() {
+        return match needs_day_close(site) {
+            true => vec![Command::by_system(&format!("closeday/{}", day.0), Act::CloseDay)],
+            false => Vec::new(),
+        };
+    }
+    let passed = site.deadlines.iter().take_while(|(deadline, _)| *deadline <= now.at);
+    let over =
+        passed.filter_map(|(deadline, id)| deadline_command(rules, site.ticket(*id)?, *deadline));
+    let next = auto_call_counters(site, rules).map(|(counter, calls)| {
+        let text = format!("next/{}/{}/{calls}", day.0, counter.as_str());
+        Command::by_system(&text, Act::CallNext(counter.clone()))
+    });
+    let slipped = rules.queues.keys().filter_map(|queue| slip_command(site, rules, queue, now));
+    continuation_commands(site, rules).chain(over).chain(next).chain(slipped).collect()
+}
+
+/// When to look again, if nothing happens meanwhile: before that, nothing more is due than now.
+/// `None` while nothing will come of itself.
+pub fn next_due_at(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Timestamp> {
+    let day = site.day?;
+    if day_close_command(site, rules, now).is_some()
+        || continuation_commands(site, rules).next().is_some()
+    {
+        return Some(now.at);
+    }
+    if day < now.day() {
+        return needs_day_close(site).then_some(now.at);
+    }
+    let live = site.deadlines.iter().find(|(deadline, id)| {
+        site.ticket(*id).is_some_and(|ticket| deadline_command(rules, ticket, *deadline).is_some())
+    });
+    let deadline = live.map(|(deadline, _)| *deadline);
+    let next = auto_call_counters(site, rules).next().map(|_| now.at);
+    let slipped = rules.queues.keys().find_map(|queue| slip_command(site, rules, queue, now));
+    let slipped = slipped.map(|_| now.at);
+    let impatient = site.lines.values().any(Line::has_slip_candidates);
+    let look = impatient.then(|| notifications::next_slip_check(now));
+    let end = (now.today.interval.to.0 < i64::MAX).then_some(now.today.interval.to);
+    [deadline, next, slipped, look, end].into_iter().flatten().min()
+}
+
+/// Whether there is anything that the end of its day ends.
+fn needs_day_close(site: &Site) -> bool {
+    let waits = |line: &Line| !line.is_empty() || line.held() > 0 || line.missed() > 0;
+    let works = |counter: &Counter| {
+        counter.login.is_some() || counter.is_open() || counter.serving.is_some()
+    };
+    site.lines.values().any(waits) || site.counters.values().any(works)
+}
+
+/// Telling those of a queue who wait much longer than they were told, once for each look.
+fn slip_command(
+    site: &Site,
+    rules: &Rules,
+    queue: &QueueId,
+    now: &DecisionInput,
+) -> Option<Command> {
+    if !notifications::has_long_wait(site, rules, queue, now) {
+        return None;
+    }
+    let look = notifications::last_slip_check(now).at.0;
+    let text = format!("slipped/{}/{look}", queue.as_str());
+    let command = Command::by_system(&text, Act::NotifySlipped(queue.clone()));
+    let told = site.recorded_answer(&command.id).is_some();
+    (!told && !notifications::slipped_tickets(site, rules, now, queue).is_empty())
+        .then_some(command)
+}
+
+/// What a ticket's deadline brings, if the rules let it bring anything. The deadline is part of what
+/// it is called: an end that was taken back has another one, and comes about a second time.
+fn deadline_command(rules: &Rules, ticket: &Ticket, deadline: Timestamp) -> Option<Command> {
+    let (id, deadline) = (ticket.id.0, deadline.0);
+    let of_queue = rules.queues.get(&ticket.queue)?;
+    match &ticket.state {
+        TicketState::Called { counter, call, round, .. } => {
+            let number = Some(ticket.number.to_string());
+            let served = CounterTicket { counter: counter.clone(), number };
+            if of_queue.auto_recall && *round == 1 && of_queue.calls > 1 {
+                return Some(Command::by_system(
+                    &format!("recall/{id}/{call}/{deadline}"),
+                    Act::Recall(served),
+                ));
+            }
+            let miss =
+                || Command::by_system(&format!("noshow/{id}/{call}/{deadline}"), Act::Miss(served));
+            of_queue.auto_miss.then(miss)
+        }
+        TicketState::Missed { .. } => {
+            let misses = ticket.counts.misses;
+            Some(Command::by_system(
+                &format!("expire/{id}/{misses}/{deadline}"),
+                Act::Expire(ticket.id),
+            ))
+        }
+        TicketState::Held { .. } => {
+            let holds = ticket.counts.holds;
+            Some(Command::by_system(
+                &format!("resume/{id}/{holds}/{deadline}"),
+                Act::Resume(ticket.id),
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Counters that call by themselves, have nobody, and could have somebody.
+fn auto_call_counters<'a>(
+    site: &'a Site,
+    rules: &'a Rules,
+) -> impl Iterator<Item = (&'a CounterId, u32)> {
+    rules.counters.iter().filter_map(|(id, of_counter)| {
+        let is = site.counters.get(id)?;
+        let idle = of_counter.auto_next && is.is_open() && is.serving.is_none();
+        (idle && next_ticket(site, rules, of_counter).is_some()).then_some((id, is.calls))
+    })
+}

@@ -1,0 +1,76 @@
+//! Giving back what nobody will work on, behind the backs of those who have left.
+
+use crate::connection::Connection;
+use async_nats::jetstream::AckKind;
+use async_nats::subject::Subject;
+use async_nats::{StatusCode, Subscriber};
+use futures::stream::{FuturesUnordered, StreamExt};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+enum AbandonedItem {
+    /// The way to acknowledge one message.
+    Message(Subject),
+    /// Where messages may still be coming in.
+    Subscription(Subscriber),
+}
+
+/// Takes back from anywhere, without waiting. Its task ends when the last handle is dropped.
+#[derive(Clone)]
+pub(crate) struct AbandonedQueue(mpsc::UnboundedSender<AbandonedItem>);
+
+impl AbandonedQueue {
+    pub(crate) fn start(link: Arc<Connection>) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        #[expect(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
+        tokio::spawn(run(link, receiver));
+        AbandonedQueue(sender)
+    }
+
+    /// To be handed out again soon.
+    pub(crate) fn nak(&self, reply: Subject) {
+        let _ = self.0.send(AbandonedItem::Message(reply));
+    }
+
+    /// Everything that came or is on its way, to be handed out again soon.
+    pub(crate) fn nak_all(&self, subscriber: Subscriber) {
+        let _ = self.0.send(AbandonedItem::Subscription(subscriber));
+    }
+}
+
+async fn run(link: Arc<Connection>, mut returns: mpsc::UnboundedReceiver<AbandonedItem>) {
+    let mut emptying = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            taken = returns.recv() => match taken {
+                Some(AbandonedItem::Message(reply)) => nak(&link, reply).await,
+                Some(AbandonedItem::Subscription(subscriber)) => emptying.push(nak_remaining(&link, subscriber)),
+                None => break,
+            },
+            Some(()) = emptying.next() => {}
+        }
+    }
+    while emptying.next().await.is_some() {}
+}
+
+/// On failure the server hands it out again when its ack-wait is over.
+async fn nak(link: &Connection, reply: Subject) {
+    let _ = link.publish(reply, None, AckKind::Nak(None).into()).await;
+}
+
+/// Unsubscribes and returns what the server had already sent by then.
+async fn nak_remaining(link: &Connection, mut subscriber: Subscriber) {
+    if subscriber.drain().await.is_err() {
+        return;
+    }
+    let emptied = async {
+        while let Some(message) = subscriber.next().await {
+            let is_message = message.status.is_none_or(|status| status == StatusCode::OK);
+            if let Some(reply) = message.reply.filter(|_| is_message) {
+                nak(link, reply).await;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(5), emptied).await;
+}

@@ -1,0 +1,350 @@
+//! Handing out: one worker's stream of deliveries from a durable pull consumer.
+
+use crate::abandoned::AbandonedQueue;
+use crate::append::{PublishOutcome, publish};
+use crate::backoff::Backoff;
+use crate::connection::{CallError, Connection, ConnectionState, reconnected, unavailable};
+use crate::message;
+use crate::naming::QUEUE_CONSUMER;
+use crate::pull_request::{Pull, PullEnd, PullEvent};
+use crate::streams::{StreamKind, Streams};
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::{self, AckKind};
+use async_nats::subject::Subject as NatsSubject;
+use async_nats::{HeaderMap, Message};
+use async_trait::async_trait;
+use futures::stream::{SelectAll, StreamExt, unfold};
+use paihao_contracts::streams::{Consumer, DEAD_LETTERS, Log, WorkQueue};
+use paihao_ledger::dead_letter::Cause;
+use paihao_ledger::{
+    Acknowledge, Deliveries, Delivery, Position, Recorded, Subject, Unavailable, Verdict,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// Where deliveries come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Source {
+    Consumer(Log, Consumer),
+    Queue(WorkQueue),
+}
+
+impl Source {
+    fn kind(&self) -> StreamKind {
+        match self {
+            Source::Consumer(log, _) => StreamKind::Log(*log),
+            Source::Queue(queue) => StreamKind::Queue(*queue),
+        }
+    }
+
+    fn consumer_name(&self) -> &'static str {
+        match self {
+            Source::Consumer(_, consumer) => consumer.name,
+            Source::Queue(_) => QUEUE_CONSUMER,
+        }
+    }
+
+    fn ack_wait(&self) -> Duration {
+        match self {
+            Source::Consumer(_, consumer) => consumer.ack_wait,
+            Source::Queue(queue) => queue.ack_wait,
+        }
+    }
+}
+
+/// What a worker and its deliveries stand on.
+#[derive(Clone)]
+pub(crate) struct LedgerContext {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) abandoned: AbandonedQueue,
+}
+
+struct DeliveryStream {
+    context: LedgerContext,
+    source: Source,
+    in_flight: usize,
+    permits: Arc<Semaphore>,
+    pulls: SelectAll<Pull>,
+    /// Messages asked for that have not come.
+    requested: usize,
+    prepared: bool,
+    connect_count: u64,
+    connection_state: watch::Receiver<ConnectionState>,
+    recreations: watch::Receiver<u64>,
+    backoff: Backoff,
+}
+
+pub(crate) async fn deliveries(
+    ground: LedgerContext,
+    source: Source,
+    in_flight: usize,
+) -> Result<Deliveries, Unavailable> {
+    let in_flight = in_flight.clamp(1, 100_000);
+    let mut worker = DeliveryStream {
+        source,
+        in_flight,
+        permits: Arc::new(Semaphore::new(in_flight)),
+        pulls: SelectAll::new(),
+        requested: 0,
+        prepared: false,
+        connect_count: 0,
+        connection_state: ground.connection.state(),
+        recreations: ground.streams.recreations(),
+        backoff: Backoff::new(ground.connection.jitter_seed()),
+        context: ground,
+    };
+    worker.prepare().await?;
+    Ok(Deliveries::new(
+        unfold(worker, async |mut worker| {
+            let next = worker.next().await;
+            Some((next, worker))
+        })
+        .boxed(),
+    ))
+}
+
+impl DeliveryStream {
+    async fn next(&mut self) -> Delivery {
+        loop {
+            let ready = if self.prepared { Ok(()) } else { self.prepare().await };
+            let ready = match ready {
+                Ok(()) => self.request_messages().await,
+                failed => failed,
+            };
+            if let Err(error) = ready {
+                self.back_off(&error.0).await;
+                continue;
+            }
+            if self.requested == 0 {
+                // All room is taken by open deliveries: wait for one of them to end.
+                drop(self.permits.acquire().await);
+                continue;
+            }
+            tokio::select! {
+                biased;
+                Some(pulled) = self.pulls.next() => match pulled {
+                    PullEvent::Message(message) => {
+                        self.requested -= 1;
+                        self.backoff.reset();
+                        if let Some(delivery) = self.to_delivery(message).await {
+                            return delivery;
+                        }
+                    }
+                    PullEvent::Ended { left, why } => {
+                        self.requested -= left;
+                        match why {
+                            PullEnd::Expired => self.backoff.reset(),
+                            PullEnd::Rejected => self.back_off("the consumer is not there").await,
+                            PullEnd::TimedOut => self.back_off("the server is silent").await,
+                        }
+                    }
+                },
+                () = reconnected(&mut self.connection_state, self.connect_count) => self.reset(),
+                _ = self.recreations.changed() => self.reset(),
+            }
+        }
+    }
+
+    /// Makes stream and consumer, where they are missing.
+    async fn prepare(&mut self) -> Result<(), Unavailable> {
+        self.recreations.borrow_and_update();
+        self.connect_count = self.connection_state.borrow_and_update().connect_count;
+        let LedgerContext { connection: link, streams, .. } = &self.context;
+        streams.ensure(self.source.kind()).await?;
+        let config = pull::Config {
+            durable_name: Some(self.source.consumer_name().to_owned()),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: self.source.ack_wait(),
+            max_deliver: -1,
+            // Every worker has its own limit; what is put off counts here and must not stop others.
+            max_ack_pending: -1,
+            max_waiting: 4096,
+            ..pull::Config::default()
+        };
+        let stream = streams.name(self.source.kind());
+        let made =
+            link.with_timeout(link.jetstream().create_consumer_on_stream(config, stream)).await?;
+        made.map_err(|error| unavailable(&error))?;
+        self.prepared = true;
+        Ok(())
+    }
+
+    /// Asks for as many messages as there is room for, unless that is hardly worth a request.
+    async fn request_messages(&mut self) -> Result<(), Unavailable> {
+        let free = self.permits.available_permits().saturating_sub(self.requested);
+        let worth = if self.requested == 0 { 1 } else { (self.in_flight / 16).max(1) };
+        if free < worth {
+            return Ok(());
+        }
+        let LedgerContext { connection: link, streams, .. } = &self.context;
+        let inbox = link.new_inbox();
+        let subscriber = link.subscribe(inbox.clone()).await?;
+        let stream = streams.name(self.source.kind());
+        let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", self.source.consumer_name());
+        link.publish(next, Some(inbox), Pull::request(free).into()).await?;
+        self.pulls.push(Pull::new(subscriber, free));
+        self.requested += free;
+        Ok(())
+    }
+
+    async fn back_off(&mut self, why: &str) {
+        self.reset();
+        let (first, wait) = self.backoff.record_failure();
+        if first {
+            tracing::warn!(source = self.source.kind().name(), why, "handing out waits for NATS");
+        }
+        tokio::time::sleep(wait).await;
+    }
+
+    /// Gives back what came in and was not handed over, and looks at everything anew.
+    fn reset(&mut self) {
+        self.prepared = false;
+        self.requested = 0;
+        for subscriber in
+            std::mem::take(&mut self.pulls).into_iter().filter_map(Pull::into_subscriber)
+        {
+            self.context.abandoned.nak_all(subscriber);
+        }
+    }
+
+    /// A message as a delivery; `None` if its time has not come.
+    async fn to_delivery(&self, message: Message) -> Option<Delivery> {
+        let reply = message.reply.clone()?;
+        let link = &self.context.connection;
+        let message = jetstream::Message { message, context: link.jetstream().clone() };
+        let info = message.info().ok()?;
+        let (sequence, published) = (info.stream_sequence, info.published);
+        let delivered = u64::try_from(info.delivered).unwrap_or(1).max(1);
+        let message = message.message;
+        let headers = message.headers.as_ref();
+        let delay = message::delay(headers);
+        if let Some(delay) = delay {
+            // The first delivery of a delayed message only starts its wait, so that the number of
+            // the attempt is known; there may be nothing left to wait for.
+            let left = delay.saturating_sub(age(published));
+            if delivered == 1 || !left.is_zero() {
+                let left = left.max(Duration::from_millis(1));
+                let _ = link.publish(reply, None, AckKind::Nak(Some(left)).into()).await;
+                return None;
+            }
+        }
+        let subject = match &self.source {
+            Source::Consumer(log, _) => {
+                self.context.streams.namespace().parse_subject(log, &message.subject)
+            }
+            Source::Queue(queue) => Subject::new(&[queue.name]).ok(),
+        };
+        let Some(subject) = subject else {
+            tracing::warn!(source = self.source.kind().name(), sequence, "a message of others");
+            let _ = link.publish(reply, None, AckKind::Term.into()).await;
+            return None;
+        };
+        let recorded = Recorded {
+            position: Position(sequence),
+            subject,
+            at_ms: message::unix_millis(published),
+            entry: message::entry(headers, message.payload.clone()),
+        };
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
+        let handle = AckHandle {
+            context: self.context.clone(),
+            source: self.source,
+            reply,
+            message: recorded.clone(),
+            key: message::key(headers),
+            published: published.unix_timestamp_nanos(),
+            _permit: permit,
+        };
+        Some(Delivery::new(recorded, delivered - u64::from(delay.is_some()), Box::new(handle)))
+    }
+}
+
+impl Drop for DeliveryStream {
+    fn drop(&mut self) {
+        self.reset();
+    }
+}
+
+struct AckHandle {
+    context: LedgerContext,
+    source: Source,
+    reply: NatsSubject,
+    message: Recorded,
+    key: String,
+    published: i128,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl AckHandle {
+    /// Says it and waits until the server has heard.
+    async fn send_ack(&self, kind: AckKind) -> Result<(), Unavailable> {
+        let said = self
+            .context
+            .connection
+            .request(self.reply.to_string(), HeaderMap::new(), kind.into())
+            .await;
+        said.map(drop).map_err(|error| match error {
+            CallError::NoResponders => Unavailable("the consumer is not there any more".to_owned()),
+            CallError::Unavailable(unavailable) => unavailable,
+        })
+    }
+
+    async fn publish_dead_letter(&self, reason: &str) -> Result<(), Unavailable> {
+        let LedgerContext { connection: link, streams, .. } = &self.context;
+        let origin = self.source.kind().name();
+        let cause = match self.source {
+            Source::Consumer(log, _) => Cause::of_log_entry(log.name, &self.message, reason),
+            Source::Queue(queue) => Cause {
+                reason: reason.to_owned(),
+                origin: queue.name.to_owned(),
+                key: self.key.clone(),
+            },
+        };
+        let letter = cause.put_on(&self.message.entry);
+        let mut headers = message::headers(&letter);
+        let stream = streams.name(self.source.kind());
+        let once = format!("{stream}/{}/{}", self.message.position.0, self.published);
+        headers.insert(NATS_MESSAGE_ID, once.as_str());
+        let subject = Subject::new(&[origin])
+            .map_err(|_| Unavailable("a name that is no subject".to_owned()))?;
+        let full_subject = streams.namespace().log_subject(&DEAD_LETTERS, &subject);
+        let kind = StreamKind::Log(DEAD_LETTERS);
+        match publish(link, streams, kind, &full_subject, &headers, &letter.payload).await? {
+            PublishOutcome::Stored { .. } => Ok(()),
+            PublishOutcome::Rejected(error) => Err(unavailable(&error)),
+        }
+    }
+}
+
+#[async_trait]
+impl Acknowledge for AckHandle {
+    async fn say(&self, verdict: Verdict) -> Result<(), Unavailable> {
+        match verdict {
+            Verdict::Done => self.send_ack(AckKind::Ack).await,
+            Verdict::Again(delay) => self.send_ack(AckKind::Nak(Some(delay))).await,
+            Verdict::Never(reason) => {
+                self.publish_dead_letter(&reason).await?;
+                self.send_ack(AckKind::Term).await
+            }
+        }
+    }
+
+    async fn extend(&self) -> Result<(), Unavailable> {
+        self.send_ack(AckKind::Progress).await
+    }
+
+    fn forgotten(&self) {
+        self.context.abandoned.nak(self.reply.clone());
+    }
+}
+
+/// How long ago that was by our clock, which may differ from the server's.
+fn age(published: async_nats::datetime::DateTime) -> Duration {
+    let now = async_nats::datetime::now().unix_timestamp_nanos();
+    let nanos = now.saturating_sub(published.unix_timestamp_nanos()).max(0);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}

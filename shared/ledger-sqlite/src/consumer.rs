@@ -1,0 +1,267 @@
+//! Handing out: one worker's stream of deliveries, and the way back for each of them.
+
+use crate::file::LedgerFile;
+use crate::messages::ClaimedBatch;
+use crate::{consumer_state, messages};
+use async_trait::async_trait;
+use futures::stream::{StreamExt, unfold};
+use paihao_contracts::streams::{Consumer, DEAD_LETTERS, Log, WorkQueue};
+use paihao_ledger::{Acknowledge, Deliveries, Delivery, Position, Recorded, Unavailable, Verdict};
+use rusqlite::Connection;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+/// Where deliveries come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Source {
+    Consumer(Log, Consumer),
+    Queue(WorkQueue),
+}
+
+impl Source {
+    /// The bell that rings when there may be something to take.
+    fn change_key(&self) -> &'static str {
+        match self {
+            Source::Consumer(log, _) => log.name,
+            Source::Queue(queue) => queue.name,
+        }
+    }
+
+    fn ack_wait(&self) -> Duration {
+        match self {
+            Source::Consumer(_, consumer) => consumer.ack_wait,
+            Source::Queue(queue) => queue.ack_wait,
+        }
+    }
+
+    fn claim(
+        &self,
+        connection: &Connection,
+        limit: usize,
+        now_ms: i64,
+    ) -> rusqlite::Result<ClaimedBatch> {
+        match self {
+            Source::Consumer(log, consumer) => {
+                consumer_state::claim(connection, log, consumer, limit, now_ms)
+            }
+            Source::Queue(queue) => messages::claim(connection, queue, limit, now_ms),
+        }
+    }
+
+    fn reschedule(
+        &self,
+        connection: &Connection,
+        what: DeliveryRef,
+        counted: u64,
+        due_ms: i64,
+        held: bool,
+    ) -> rusqlite::Result<()> {
+        let DeliveryRef { position, attempt } = what;
+        match self {
+            Source::Consumer(log, consumer) => consumer_state::reschedule(
+                connection, log, consumer, position, attempt, counted, due_ms, held,
+            ),
+            Source::Queue(_) => {
+                messages::reschedule(connection, position, attempt, counted, due_ms, held)
+            }
+        }
+    }
+}
+
+/// So many are taken at once, at most; the rest stays for other workers.
+const MAX_CLAIM_BATCH: usize = 32;
+/// A clock that is set forward is noticed after this long.
+const MAX_SLEEP: Duration = Duration::from_secs(1);
+
+struct DeliveryStream {
+    file: Arc<LedgerFile>,
+    source: Source,
+    permits: Arc<Semaphore>,
+    prefetched: VecDeque<(Recorded, u64)>,
+    changes: watch::Receiver<()>,
+}
+
+pub(crate) fn deliveries(file: Arc<LedgerFile>, source: Source, in_flight: usize) -> Deliveries {
+    let bell = file.changes.subscribe(source.change_key());
+    let room = Arc::new(Semaphore::new(in_flight.clamp(1, Semaphore::MAX_PERMITS)));
+    let worker =
+        DeliveryStream { file, source, permits: room, prefetched: VecDeque::new(), changes: bell };
+    Deliveries::new(
+        unfold(worker, async |mut worker| {
+            let next = worker.next().await;
+            Some((next, worker))
+        })
+        .boxed(),
+    )
+}
+
+impl DeliveryStream {
+    async fn next(&mut self) -> Delivery {
+        let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
+            unreachable!("the semaphore is never closed");
+        };
+        loop {
+            if let Some((recorded, attempt)) = self.prefetched.pop_front() {
+                return self.deliver(recorded, attempt, permit);
+            }
+            // Before taking: what comes from here on rings again.
+            self.changes.borrow_and_update();
+            let limit = (self.permits.available_permits() + 1).min(MAX_CLAIM_BATCH);
+            match self.claim(limit).await {
+                Ok(ClaimedBatch { claimed: taken, next_due_ms }) if taken.is_empty() => {
+                    self.wait_until_due(next_due_ms).await;
+                }
+                Ok(ClaimedBatch { claimed: taken, .. }) => self.prefetched.extend(taken),
+                Err(error) => {
+                    tracing::warn!(%error, source = self.source.change_key(), "handing out waits");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    async fn claim(&self, limit: usize) -> Result<ClaimedBatch, Unavailable> {
+        let (reply, replied) = oneshot::channel();
+        let (file, source, clock) = (Arc::clone(&self.file), self.source, self.file.clock.clone());
+        self.file.writer.submit(
+            move |connection| source.claim(connection, limit, clock()),
+            move |outcome| {
+                // The worker may have left while this was being written.
+                if let Err(Ok(ClaimedBatch { claimed: taken, .. })) = reply.send(outcome) {
+                    release_unhandled(&file, source, taken);
+                }
+            },
+        );
+        replied.await.unwrap_or_else(|_| Err(Unavailable("the file has been closed".to_owned())))
+    }
+
+    async fn wait_until_due(&mut self, next_due_ms: Option<i64>) {
+        let Some(due_ms) = next_due_ms else {
+            let _ = self.changes.changed().await;
+            return;
+        };
+        loop {
+            let left_ms = due_ms.saturating_sub((self.file.clock)());
+            if left_ms <= 0 {
+                return;
+            }
+            let nap = Duration::from_millis(left_ms as u64).min(MAX_SLEEP);
+            tokio::select! {
+                _ = self.changes.changed() => return,
+                () = tokio::time::sleep(nap) => {}
+            }
+        }
+    }
+
+    fn deliver(&self, recorded: Recorded, attempt: u64, permit: OwnedSemaphorePermit) -> Delivery {
+        let handle = AckHandle {
+            file: Arc::clone(&self.file),
+            source: self.source,
+            delivery: DeliveryRef { position: recorded.position, attempt },
+            _permit: permit,
+        };
+        Delivery::new(recorded, attempt, Box::new(handle))
+    }
+}
+
+impl Drop for DeliveryStream {
+    fn drop(&mut self) {
+        release_unhandled(&self.file, self.source, std::mem::take(&mut self.prefetched));
+    }
+}
+
+/// Taken and never handed over: does not count as an attempt.
+fn release_unhandled(
+    file: &Arc<LedgerFile>,
+    source: Source,
+    taken: impl IntoIterator<Item = (Recorded, u64)>,
+) {
+    for (recorded, attempt) in taken {
+        let what = DeliveryRef { position: recorded.position, attempt };
+        reschedule_now(file, source, what, attempt - 1);
+    }
+}
+
+fn reschedule_now(file: &Arc<LedgerFile>, source: Source, what: DeliveryRef, counted: u64) {
+    let (clock, ringing) = (file.clock.clone(), Arc::clone(file));
+    file.writer.submit(
+        move |connection| source.reschedule(connection, what, counted, clock(), false),
+        move |_| ringing.changes.notify(source.change_key()),
+    );
+}
+
+#[derive(Clone, Copy)]
+struct DeliveryRef {
+    position: Position,
+    attempt: u64,
+}
+
+struct AckHandle {
+    file: Arc<LedgerFile>,
+    source: Source,
+    delivery: DeliveryRef,
+    _permit: OwnedSemaphorePermit,
+}
+
+#[async_trait]
+impl Acknowledge for AckHandle {
+    async fn say(&self, verdict: Verdict) -> Result<(), Unavailable> {
+        let (source, handed, clock) = (self.source, self.delivery, self.file.clock.clone());
+        let file = Arc::clone(&self.file);
+        let news = match verdict {
+            Verdict::Done => None,
+            Verdict::Again(_) => Some(source.change_key()),
+            Verdict::Never(_) => Some(DEAD_LETTERS.name),
+        };
+        let said = self.file.writer.run_then(
+            move |connection| match (verdict, source) {
+                (Verdict::Done, Source::Consumer(log, consumer)) => {
+                    consumer_state::ack(connection, &log, &consumer, handed.position)
+                }
+                (Verdict::Done, Source::Queue(_)) => messages::ack(connection, handed.position),
+                (Verdict::Again(delay), source) => {
+                    let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+                    let due_ms = clock().saturating_add(delay_ms);
+                    source.reschedule(connection, handed, handed.attempt, due_ms, false)
+                }
+                (Verdict::Never(reason), Source::Consumer(log, consumer)) => {
+                    consumer_state::dead_letter(
+                        connection,
+                        &log,
+                        &consumer,
+                        handed.position,
+                        &reason,
+                        clock(),
+                    )
+                }
+                (Verdict::Never(reason), Source::Queue(queue)) => {
+                    messages::dead_letter(connection, &queue, handed.position, &reason, clock())
+                }
+            },
+            move |()| {
+                if let Some(news) = news {
+                    file.changes.notify(news);
+                }
+            },
+        );
+        said.await
+    }
+
+    async fn extend(&self) -> Result<(), Unavailable> {
+        let (source, handed, clock) = (self.source, self.delivery, self.file.clock.clone());
+        let wait_ms = source.ack_wait().as_millis() as i64;
+        self.file
+            .writer
+            .run(move |connection| {
+                let due_ms = clock().saturating_add(wait_ms);
+                source.reschedule(connection, handed, handed.attempt, due_ms, true)
+            })
+            .await
+    }
+
+    fn forgotten(&self) {
+        reschedule_now(&self.file, self.source, self.delivery, self.delivery.attempt);
+    }
+}

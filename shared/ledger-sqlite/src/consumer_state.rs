@@ -1,0 +1,129 @@
+//! The statements about shared consumers: what they have been handed and what is done.
+
+use crate::entries;
+use crate::messages::ClaimedBatch;
+use paihao_contracts::streams::{Consumer, DEAD_LETTERS, Log};
+use paihao_ledger::dead_letter::Cause;
+use paihao_ledger::{Expect, Position, Subject};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Hands out up to `limit` entries, those that come again first, and says when the next is due.
+pub(crate) fn claim(
+    connection: &Connection,
+    log: &Log,
+    consumer: &Consumer,
+    limit: usize,
+    now_ms: i64,
+) -> rusqlite::Result<ClaimedBatch> {
+    let due_ms = now_ms.saturating_add(consumer.ack_wait.as_millis() as i64);
+    let mut taken = Vec::new();
+    let again: Vec<(u64, u64)> = connection
+        .prepare_cached(
+            "SELECT position, attempt FROM handed
+             WHERE log = ?1 AND consumer = ?2 AND due_ms <= ?3 ORDER BY due_ms, position LIMIT ?4",
+        )?
+        .query_map(params![log.name, consumer.name, now_ms, limit as i64], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    for (position, attempt) in again {
+        match entries::entry_at(connection, log, Position(position), now_ms)? {
+            Some(recorded) => {
+                connection
+                    .prepare_cached(
+                        "UPDATE handed SET attempt = ?4, due_ms = ?5, held = 1
+                         WHERE log = ?1 AND consumer = ?2 AND position = ?3",
+                    )?
+                    .execute(params![log.name, consumer.name, position, attempt + 1, due_ms])?;
+                taken.push((recorded, attempt + 1));
+            }
+            // It has aged out while it waited.
+            None => ack(connection, log, consumer, Position(position))?,
+        }
+    }
+    let cursor: u64 = connection
+        .prepare_cached("SELECT cursor FROM consumers WHERE log = ?1 AND name = ?2")?
+        .query_row([log.name, consumer.name], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0);
+    let new = entries::page_after(connection, log, Position(cursor), limit - taken.len(), now_ms)?;
+    if let Some(newest) = new.last() {
+        connection
+            .prepare_cached(
+                "INSERT INTO consumers (log, name, cursor) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (log, name) DO UPDATE SET cursor = excluded.cursor",
+            )?
+            .execute(params![log.name, consumer.name, newest.position.0])?;
+    }
+    for recorded in new {
+        connection
+            .prepare_cached("INSERT INTO handed VALUES (?1, ?2, ?3, 1, ?4, 1)")?
+            .execute(params![log.name, consumer.name, recorded.position.0, due_ms])?;
+        taken.push((recorded, 1));
+    }
+    let next_due_ms = connection
+        .prepare_cached("SELECT min(due_ms) FROM handed WHERE log = ?1 AND consumer = ?2")?
+        .query_row([log.name, consumer.name], |row| row.get(0))?;
+    Ok(ClaimedBatch { claimed: taken, next_due_ms })
+}
+
+pub(crate) fn ack(
+    connection: &Connection,
+    log: &Log,
+    consumer: &Consumer,
+    position: Position,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM handed WHERE log = ?1 AND consumer = ?2 AND position = ?3")?
+        .execute(params![log.name, consumer.name, position.0])?;
+    Ok(())
+}
+
+/// Makes it due at another time, unless it has been handed to somebody else since.
+#[expect(clippy::too_many_arguments, reason = "the columns of one row")]
+pub(crate) fn reschedule(
+    connection: &Connection,
+    log: &Log,
+    consumer: &Consumer,
+    position: Position,
+    attempt: u64,
+    counted: u64,
+    due_ms: i64,
+    held: bool,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE handed SET attempt = ?5, due_ms = ?6, held = ?7
+             WHERE log = ?1 AND consumer = ?2 AND position = ?3 AND attempt = ?4",
+        )?
+        .execute(params![log.name, consumer.name, position.0, attempt, counted, due_ms, held])?;
+    Ok(())
+}
+
+pub(crate) fn dead_letter(
+    connection: &Connection,
+    log: &Log,
+    consumer: &Consumer,
+    position: Position,
+    reason: &str,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    if let Some(recorded) = entries::entry_at(connection, log, position, now_ms)? {
+        let letter = Cause::of_log_entry(log.name, &recorded, reason).put_on(&recorded.entry);
+        append_dead_letter(connection, log.name, &letter, now_ms)?;
+    }
+    ack(connection, log, consumer, position)
+}
+
+pub(crate) fn append_dead_letter(
+    connection: &Connection,
+    origin: &str,
+    letter: &paihao_ledger::Entry,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    if let Ok(subject) = Subject::new(&[origin]) {
+        let _ =
+            entries::append(connection, &DEAD_LETTERS, &subject, Expect::Anything, letter, now_ms)?;
+    }
+    Ok(())
+}

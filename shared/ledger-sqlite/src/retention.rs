@@ -1,0 +1,40 @@
+//! Removing what has aged out, in small steps between the writes that matter.
+
+use crate::file::LedgerFile;
+use crate::{entries, messages};
+use paihao_contracts::streams::Log;
+use paihao_ledger::Unavailable;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// So many rows at most are removed in one transaction.
+const MAX_ROWS_PER_TRANSACTION: usize = 500;
+
+/// Removes everything that has aged out at this time.
+pub(crate) async fn remove_expired(file: &Arc<LedgerFile>, now_ms: i64) -> Result<(), Unavailable> {
+    let logs: Vec<Log> = file.logs.lock().values().copied().collect();
+    for log in logs.into_iter().filter(|log| log.retention.is_some()) {
+        let step = move |connection: &_| {
+            entries::remove_expired(connection, &log, now_ms, MAX_ROWS_PER_TRANSACTION)
+        };
+        while file.writer.run(step).await? {}
+    }
+    let step = move |connection: &_| {
+        messages::remove_expired_keys(connection, now_ms, MAX_ROWS_PER_TRANSACTION)
+    };
+    while file.writer.run(step).await? {}
+    // Until then the write-ahead log still holds the pages as they were.
+    file.writer.checkpoint().await;
+    Ok(())
+}
+
+/// Sweeps once in a while for as long as somebody holds the ledger.
+pub(crate) async fn run_retention(file: Weak<LedgerFile>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        let Some(file) = file.upgrade() else { return };
+        if let Err(error) = remove_expired(&file, (file.clock)()).await {
+            tracing::warn!(%error, "old entries stay for now");
+        }
+    }
+}

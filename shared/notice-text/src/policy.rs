@@ -1,0 +1,115 @@
+//! How an account says each kind of notice, and where a site has words of its own.
+
+use crate::render::{Binding, CALLED_TEXT, MISSED_TEXT, PROGRESS_TEXT};
+use paihao_contracts::notice::Channel;
+use paihao_contracts::settings::{AccountSetup, Said, Template, Wording};
+use paihao_wechat::Api;
+use std::collections::BTreeMap;
+
+/// What one account says, by the kind of notice: `called`, `missed`, `progress`.
+pub type AccountPolicies = BTreeMap<&'static str, NoticePolicy>;
+
+/// How an account says one kind of notice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NoticePolicy {
+    /// The channels, in the order in which they are tried.
+    pub channels: Vec<Channel>,
+    /// The template message.
+    pub template: Option<Binding>,
+    /// The subscription notice.
+    pub subscription: Option<Binding>,
+    /// The customer-service text; nothing is said if empty.
+    pub text: String,
+}
+
+impl NoticePolicy {
+    /// The channels that are set up.
+    pub fn usable_channels(&self) -> impl Iterator<Item = Channel> + '_ {
+        self.channels.iter().copied().filter(|channel| match channel {
+            Channel::PassiveReply => true,
+            Channel::CustomerService => !self.text.is_empty(),
+            Channel::Template => self.template.is_some(),
+            Channel::Subscription => self.subscription.is_some(),
+        })
+    }
+
+    /// Whether an attempt has to be announced in the ledger: where another channel could be tried
+    /// without knowing of it, should the cache be lost, or the same one a second time.
+    pub fn needs_announcement(&self, channel: Channel) -> bool {
+        !channel.is_idempotent()
+            || self
+                .usable_channels()
+                .any(|other| other != channel && other != Channel::PassiveReply)
+    }
+
+    /// The calls of WeChat's that are made for it.
+    pub fn apis(&self) -> impl Iterator<Item = Api> + '_ {
+        self.usable_channels().filter_map(|channel| match channel {
+            Channel::PassiveReply => None,
+            Channel::CustomerService => Some(Api::SendText),
+            Channel::Template => Some(Api::SendTemplate),
+            Channel::Subscription => Some(Api::SendSubscription),
+        })
+    }
+
+    /// The same where a site has words of its own: they stand wherever the account says `{news}`,
+    /// and the site's text in the place of the account's.
+    #[must_use]
+    pub fn with_wording(mut self, own: &Wording) -> NoticePolicy {
+        if let Some(text) = &own.text {
+            self.text.clone_from(text);
+        }
+        if let Some(news) = &own.news {
+            self.text = self.text.replace("{news}", news);
+            let bindings = self.template.iter_mut().chain(&mut self.subscription);
+            for (_, wording) in bindings.flat_map(|binding| &mut binding.fields) {
+                *wording = wording.replace("{news}", news);
+            }
+        }
+        self
+    }
+}
+
+/// The kinds of notices that an account words, each with how it does and our own words for a text.
+/// A new kind gets its line here.
+pub(crate) fn notice_kinds(
+    setup: &AccountSetup,
+) -> [(&'static str, Option<&Said>, &'static str); 3] {
+    [
+        ("called", setup.called.as_ref(), CALLED_TEXT),
+        ("missed", setup.missed.as_ref(), MISSED_TEXT),
+        ("progress", setup.progress.as_ref(), PROGRESS_TEXT),
+    ]
+}
+
+/// What an account says, as it is set up.
+pub fn account_policies(setup: &AccountSetup) -> AccountPolicies {
+    notice_kinds(setup).map(|(kind, said, text)| (kind, notice_policy(setup, said, text))).into()
+}
+
+/// Whether any kind of notice may be said as a customer-service text.
+pub fn sends_customer_service_texts(setup: &AccountSetup) -> bool {
+    account_policies(setup)
+        .values()
+        .any(|manner| manner.usable_channels().any(|channel| channel == Channel::CustomerService))
+}
+
+fn notice_policy(setup: &AccountSetup, said: Option<&Said>, text: &str) -> NoticePolicy {
+    let template = said.filter(|said| !said.template_id.is_empty());
+    let template = template.map(|said| template_binding(&said.template_id, &said.fields));
+    let subscription = said.and_then(|said| said.subscription.as_ref());
+    let subscription =
+        subscription.map(|Template { template_id, fields }| template_binding(template_id, fields));
+    let listed = said.and_then(|said| said.channels.clone()).or_else(|| setup.channels.clone());
+    let channels = listed.unwrap_or_else(|| {
+        let last = subscription.as_ref().map(|_| Channel::Subscription);
+        [Channel::Template, Channel::CustomerService].into_iter().chain(last).collect()
+    });
+    let text = said.and_then(|said| said.text.as_deref()).unwrap_or(text).to_owned();
+    NoticePolicy { channels, template, subscription, text }
+}
+
+fn template_binding(template_id: &str, fields: &BTreeMap<String, String>) -> Binding {
+    let fields = fields.clone().into_iter().collect();
+    Binding { template_id: template_id.to_owned(), fields }
+}
