@@ -70,7 +70,7 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook?pass=in-the-address", listener.local_addr().unwrap());
         let routes = Router::new().route("/hook", post(take)).with_state(behind);
-        #[allow(clippy::disallowed_methods, reason = "plays a system outside")]
+        #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Receiver { url, got }
     }

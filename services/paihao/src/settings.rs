@@ -68,7 +68,7 @@ pub async fn run(options: SettingsOptions) -> Exit {
 }
 
 impl SettingsOptions {
-    #[allow(
+    #[expect(
         clippy::disallowed_methods,
         reason = "asks a gateway of the owner's, and must not share a client with WeChat's tokens"
     )]

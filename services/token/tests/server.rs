@@ -1,7 +1,7 @@
 //! The central token server over HTTP, with the simulated WeChat behind it, and the documented
 //! client in front of it.
 
-#![allow(clippy::disallowed_methods, reason = "it plays the owner's other systems")]
+#![expect(clippy::disallowed_methods, reason = "it plays the owner's other systems")]
 
 use futures::future::join_all;
 use paihao_access_token::{TokenReader, TokenReaderOptions};

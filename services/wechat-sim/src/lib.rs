@@ -41,9 +41,8 @@
 //! [`Behaviour`] lets a test choose: whether a repeated push carries a new signature, what an HTTP
 //! error does, how a repeated `client_msg_id` is answered, whether a forced refresh leaves an
 //! overlap, how messages to one customer are throttled, how open windows add up.
-#![allow(
+#![expect(
     clippy::disallowed_methods,
-    clippy::disallowed_types,
     reason = "it plays an outside party, with a clock, dice, tasks and a client of its own"
 )]
 

@@ -16,7 +16,7 @@ async fn it_conforms_in_real_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[allow(clippy::disallowed_methods, reason = "a race needs tasks on several threads")]
+#[expect(clippy::disallowed_methods, reason = "a race needs tasks on several threads")]
 async fn races_between_threads_have_one_winner() {
     let cache = Arc::new(MemoryCache::default());
     for round in 0..50 {

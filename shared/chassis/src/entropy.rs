@@ -9,7 +9,7 @@ use uuid::Uuid;
 ///
 /// # Panics
 /// If the operating system has no randomness to give; nothing safe could follow.
-#[allow(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
+#[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system gives randomness");

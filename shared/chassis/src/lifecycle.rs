@@ -55,7 +55,7 @@ impl Lifecycle {
 
     /// A lifecycle that is told to stop by what `requests` yields, each with the name of who asks:
     /// the first softly, the second hard.
-    #[allow(
+    #[expect(
         clippy::disallowed_methods,
         reason = "not a task to wait for: it listens as long as the process lives"
     )]

@@ -160,7 +160,7 @@ impl Tasks {
         if self.group.is_empty() { name.to_owned() } else { format!("{}/{name}", self.group) }
     }
 
-    #[allow(clippy::disallowed_methods, reason = "the one place that starts tasks")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
     fn start<F>(&self, name: &str, task: F, essential: bool)
     where
         F: Future<Output: TaskOutput> + Send + 'static,

@@ -23,7 +23,7 @@ pub(crate) struct AbandonedQueue(mpsc::UnboundedSender<AbandonedItem>);
 impl AbandonedQueue {
     pub(crate) fn start(link: Arc<Connection>) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
-        #[allow(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
+        #[expect(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
         tokio::spawn(run(link, receiver));
         AbandonedQueue(sender)
     }

@@ -21,7 +21,7 @@ async fn connect_error(options: NatsOptions) -> ConnectError {
 async fn fake_server(version: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    #[allow(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+    #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let (read, mut write) = stream.split();

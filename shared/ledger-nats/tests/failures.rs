@@ -1,6 +1,6 @@
 //! Servers that die, freeze, vanish behind a broken line or lose everything.
 
-#![allow(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
+#![expect(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
 
 use async_nats::jetstream;
 use futures::StreamExt;

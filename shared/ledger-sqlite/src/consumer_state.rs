@@ -80,7 +80,7 @@ pub(crate) fn ack(
 }
 
 /// Makes it due at another time, unless it has been handed to somebody else since.
-#[allow(clippy::too_many_arguments, reason = "the columns of one row")]
+#[expect(clippy::too_many_arguments, reason = "the columns of one row")]
 pub(crate) fn reschedule(
     connection: &Connection,
     log: &Log,

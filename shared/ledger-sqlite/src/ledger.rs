@@ -47,7 +47,7 @@ impl SqliteLedger {
             logs: Mutex::new(logs),
             retention_overrides: options.retention_overrides,
         });
-        #[allow(clippy::disallowed_methods, reason = "ends when nobody holds the file any more")]
+        #[expect(clippy::disallowed_methods, reason = "ends when nobody holds the file any more")]
         let sweeping =
             tokio::spawn(run_retention(Arc::downgrade(&file), options.retention_interval));
         let sweeping = sweeping.abort_handle();

@@ -26,7 +26,7 @@ impl Writer {
     /// Starts the writer. It ends when every handle on it is gone, and with it the file's lock.
     pub(crate) fn start(opened: LockedConnection) -> Writer {
         let (sender, receiver) = mpsc::unbounded_channel();
-        #[allow(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
+        #[expect(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
         tokio::spawn(run(opened, receiver));
         Writer(sender)
     }

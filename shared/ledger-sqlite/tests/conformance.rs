@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tempfile::TempDir;
 
-#[allow(clippy::disallowed_methods, reason = "the suite runs in real time")]
+#[expect(clippy::disallowed_methods, reason = "the suite runs in real time")]
 fn now_ms() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64
 }

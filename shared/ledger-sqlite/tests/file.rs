@@ -1,6 +1,6 @@
 //! The file itself: opened by one process at a time, in a known version, losing nothing.
 
-#![allow(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
+#![expect(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
 
 use futures::StreamExt;
 use paihao_contracts::streams::{Consumer, LEDGER, Log, NOTICES, PLANNER};

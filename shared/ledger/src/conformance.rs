@@ -4,7 +4,7 @@
 //! is an `async fn() -> (Arc<dyn Ledger>, Guard)` that gives an empty store; the guard is dropped
 //! after the case. Cases wait with generous deadlines and never demand that something be quick.
 
-#![allow(clippy::disallowed_methods, reason = "tasks of a case end with its runtime")]
+#![expect(clippy::disallowed_methods, reason = "tasks of a case end with its runtime")]
 
 pub mod append;
 pub mod follow;

@@ -101,7 +101,7 @@ pub(crate) struct ApiRequest<'a> {
 impl Client {
     /// A client; build one per process. It follows no redirects and heeds no proxy variables:
     /// a token in a URL goes to WeChat or nowhere.
-    #[allow(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
     pub fn new(options: ClientOptions) -> Result<Self, ClientBuildError> {
         // reqwest takes the process's provider. Another crate may have installed one: also fine.
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -200,7 +200,7 @@ mod tests {
         );
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-        #[allow(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
         tokio::spawn(async move { axum::serve(listener, app).await });
 
         let client = Client::new(ClientOptions::default()).unwrap();

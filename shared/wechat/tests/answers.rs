@@ -1,6 +1,6 @@
 //! Answers as WeChat gives them, kept as files with all that is odd about them, read by every call.
 
-#![allow(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
+#![expect(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
 
 use axum::Router;
 use axum::extract::{Request, State};

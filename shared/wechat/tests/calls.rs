@@ -1,6 +1,6 @@
 //! The client against a server that answers as WeChat does, or as it should not.
 
-#![allow(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
+#![expect(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
 
 use axum::Router;
 use axum::body::Bytes;

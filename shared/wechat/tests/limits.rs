@@ -1,6 +1,6 @@
 //! Callers within limits, against a host that is away, comes back, and loses patience.
 
-#![allow(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
+#![expect(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
 
 use axum::Router;
 use axum::extract::State;

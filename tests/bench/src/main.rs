@@ -26,7 +26,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum BenchCommand {
-    /// From a callback to a durable number, beside a floor, a null handler and the article's way.
+    /// From a callback to a durable number, beside a floor, a null handler and the tutorial's
+    /// gateway.
     Callback(callback::Options),
     /// How far off the told waits are, in synthetic places, beside simpler estimators.
     Estimate(estimate::Options),
@@ -39,7 +40,7 @@ enum BenchCommand {
     /// Callers of WeChat in a process of their own; started by the measuring process.
     #[command(hide = true)]
     Callers(token::CallerProcessOptions),
-    /// From a browser's request to its code, with ready codes, without, and the article's way.
+    /// From a browser's request to its code, with ready codes, without, and the tutorial's way.
     Qr(qr::Options),
     /// Thousands of screens on one gateway: from a call to the last of them, and what they cost.
     Watchers(watchers::Options),

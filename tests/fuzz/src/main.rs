@@ -18,7 +18,7 @@ struct Options {
     seed: u64,
 }
 
-#[allow(clippy::disallowed_methods, reason = "it tells how long it took")]
+#[expect(clippy::disallowed_methods, reason = "it tells how long it took")]
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let wanted = options.target.as_deref();

@@ -5,7 +5,7 @@
 //! front of anything and can be cut. Everything here blocks for a moment where it has to wait, so
 //! that it can be used with and without a runtime.
 
-#![allow(clippy::disallowed_methods, reason = "waits in real time, whatever a test's clock does")]
+#![expect(clippy::disallowed_methods, reason = "waits in real time, whatever a test's clock does")]
 
 mod browser;
 mod nats;

@@ -24,7 +24,7 @@ pub(super) struct NotTaken(pub(super) String);
 pub(super) struct Client(reqwest::Client);
 
 impl Client {
-    #[allow(
+    #[expect(
         clippy::disallowed_methods,
         reason = "webhooks go to hosts of the owner's, and must not share a client with WeChat's tokens"
     )]

@@ -1,4 +1,4 @@
-//! The cluster with a part of it away: each kind of work does what the failure table promises.
+//! The cluster with a part of it away: each kind of work goes on, waits or fails as documented.
 
 use crate::cluster::{Cluster, STAFF_KEY, site_id};
 use crate::http::{send_json, staff_request};

@@ -1,7 +1,7 @@
 //! Whole stories, told to the program from outside: its processes, its HTTP interfaces, and a
 //! simulated WeChat; NATS, Redis and SQLite are real.
 
-#![allow(
+#![expect(
     clippy::disallowed_methods,
     reason = "tests play the outside world, with a client of their own"
 )]

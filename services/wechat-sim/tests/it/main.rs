@@ -1,5 +1,5 @@
 //! The simulator over its HTTP interfaces, held to what is known of WeChat.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests call over HTTP")]
+#![expect(clippy::disallowed_methods, reason = "tests call over HTTP")]
 
 mod api;
 mod calls;

@@ -1,4 +1,4 @@
-//! When people are told that it is near, or that it takes longer (product.md §6.2).
+//! Thresholds of the notices that a turn is near or takes longer.
 
 /// Told that it is near with so many ahead, or fewer.
 const NEAR_AHEAD: u32 = 3;

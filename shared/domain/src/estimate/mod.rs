@@ -1,5 +1,5 @@
 //! How long somebody will wait: learned from the queue's own finished visits, told as a range that
-//! is a promise, and scored against what came (product.md §7).
+//! is a promise, and scored against what came (docs/reference/estimate.md).
 //!
 //! In reading order: a [`ForecastInput`] is what a forecast is made for and a [`Forecast`] is what
 //! comes out; [`ForecastModel`] is what was learned; the formula serves one line at its own counters, a

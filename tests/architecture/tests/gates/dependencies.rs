@@ -1,15 +1,15 @@
-//! Who may know whom.
+//! Allowed dependencies between the packages.
 
 use crate::repository::{WorkspacePackage, dependency_tree, read_file, workspace_packages};
 
 /// The services: libraries over ports.
 const SERVICES: [&str; 3] = ["paihao-gateway", "paihao-token", "paihao-notifier"];
-/// What stands behind the ports. Only the program chooses among them.
+/// Adapters behind the ports. Only the program chooses among them.
 const ADAPTERS: [&str; 3] = ["paihao-ledger-nats", "paihao-ledger-sqlite", "paihao-cache-redis"];
 /// The clients and stores that the adapters bring.
 const STORE_CLIENTS: [&str; 4] = ["async-nats", "redis", "rusqlite", "libsqlite3-sys"];
 /// Everything that is only there for tests; `wechat-sim` is also part of the demo.
-const TEST_PACKAGES: [&str; 4] = ["harness", "it", "bench", "fuzz"];
+const TEST_PACKAGES: [&str; 4] = ["harness", "architecture", "bench", "fuzz"];
 
 fn package_named<'a>(members: &'a [WorkspacePackage], name: &str) -> &'a WorkspacePackage {
     members.iter().find(|member| member.name == name).unwrap_or_else(|| panic!("no {name}"))

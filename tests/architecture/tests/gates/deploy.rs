@@ -1,4 +1,4 @@
-//! What is shipped beside the program fits the program.
+//! Files in `deploy/`: configurations, Compose file and image fit the program.
 
 use crate::repository::{list_files, read_file, repository_root};
 use paihao::config::{Config, DEFAULTS, Role};

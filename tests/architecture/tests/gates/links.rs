@@ -1,8 +1,8 @@
-//! What the documents point to is there.
+//! Links of the documents lead to files.
 
 use crate::repository::{list_files, read_file, repository_root};
 
-/// What stands between `](` and `)`, and in `src="…"`.
+/// Targets of links, `](…)`, and of pictures, `src="…"`.
 fn link_targets(text: &str) -> impl Iterator<Item = &str> {
     let between = |open: &'static str, close: char| {
         text.split(open).skip(1).filter_map(move |rest| rest.split(close).next())

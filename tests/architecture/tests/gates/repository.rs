@@ -1,12 +1,12 @@
 //! The repository as the gates see it: its files, and what cargo says of its packages.
 
+use architecture::graph::Graph;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where the repository begins.
-pub(crate) fn repository_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
-}
+pub(crate) use architecture::files::repository_root;
 
 /// A file's text, by its path from the root.
 pub(crate) fn read_file(path: &str) -> String {
@@ -16,25 +16,19 @@ pub(crate) fn read_file(path: &str) -> String {
 /// All files below a folder that end in one of these, by their path from the root; nothing that is
 /// built or kept by tools.
 pub(crate) fn list_files(below: &str, endings: &[&str]) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut folders = vec![repository_root().join(below)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{folder:?}: {e}")) {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() {
-                if !["target", ".git", ".cache", "paihao-data", "node_modules"].contains(&&*name) {
-                    folders.push(path);
-                }
-            } else if endings.iter().any(|ending| name.ends_with(ending)) {
-                found.push(
-                    path.strip_prefix(repository_root()).unwrap().to_string_lossy().into_owned(),
-                );
-            }
-        }
-    }
-    found.sort();
-    found
+    let from_root =
+        |path: &Path| path.strip_prefix(repository_root()).unwrap().to_string_lossy().into_owned();
+    let found = architecture::files::list_files(&repository_root().join(below), endings);
+    found.iter().map(|path| from_root(&path.components().collect::<PathBuf>())).collect()
+}
+
+/// The module graph of a package, by its path from the root; read once for all tests.
+pub(crate) fn graph(package: &str) -> Arc<Graph> {
+    static GRAPHS: Mutex<BTreeMap<String, Arc<Graph>>> = Mutex::new(BTreeMap::new());
+    // A package that cannot be read fails its own test alone.
+    let mut graphs = GRAPHS.lock().unwrap_or_else(PoisonError::into_inner);
+    let read = || Arc::new(Graph::read(&repository_root().join(package)));
+    graphs.entry(package.to_owned()).or_insert_with(read).clone()
 }
 
 /// The names of the packages that a package is built from, itself included: its tree without what

@@ -1,10 +1,12 @@
-//! What every source file and page has in common.
+//! Rules for every source file and page: opening sentence, length, no skipped test, no foreign
+//! host.
 
 use crate::repository::{list_files, read_file};
+use architecture::syntax::allows;
 
 /// Files longer than the limit, each with the reason why it is not two.
 const LENGTH_EXCEPTIONS: [(&str, &str); 0] = [];
-/// Lines.
+/// Lines of a file.
 const MAX_FILE_LINES: usize = 500;
 
 /// Hosts that a page may name: the machine itself, and names that stand for a format and are never
@@ -50,6 +52,27 @@ fn no_test_is_skipped() {
     }
 }
 
+/// Lint that `#[allow]` may name: a test build does not ask for comments, so that an expectation
+/// would fail there.
+const ALLOWED_LINT: &str = "missing_docs";
+
+#[test]
+fn an_allowed_lint_has_a_reason_and_is_expected_where_it_can_be() {
+    let mut wrong = Vec::new();
+    for file in rust_files() {
+        for (line, words) in allows(&read_file(&file)) {
+            let lint = words.first().map_or("", String::as_str);
+            if lint != ALLOWED_LINT {
+                wrong.push(format!("{file}:{line}: write #[expect({lint}…)]"));
+            }
+            if !words.iter().any(|word| word == "reason") {
+                wrong.push(format!("{file}:{line}: say the reason"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn no_page_asks_an_outside_host_for_anything() {
     let pages = list_files(".", &[".html", ".css", ".js", ".svg"]);
@@ -61,7 +84,7 @@ fn no_page_asks_an_outside_host_for_anything() {
     }
 }
 
-/// What follows `//` where an address can stand: after a scheme, or at the start of a value.
+/// Hosts: names after `//` where an address can stand, after a scheme or at the start of a value.
 fn hosts(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("//") {

@@ -47,7 +47,7 @@ pub struct Options {
     /// Callbacks per second of the open loop; half of the gateway's closed-loop rate unless given.
     #[arg(long)]
     rate: Option<f64>,
-    /// Milliseconds in which the simulator answers the article's way.
+    /// Milliseconds in which the simulator answers the tutorial's gateway.
     #[arg(long, default_value_t = 80)]
     wechat_ms: u64,
     /// Callbacks in all, before memory is looked at again.

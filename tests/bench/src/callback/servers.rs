@@ -135,7 +135,7 @@ impl PublishBaseline {
             NatsLedger::connect(NatsOptions { url, namespace, ..NatsOptions::default() }).await?;
         if kind == BaselineKind::Following {
             let mut entries = made.follow(&LEDGER, Position::START).await?;
-            #[allow(clippy::disallowed_methods, reason = "ends with this process")]
+            #[expect(clippy::disallowed_methods, reason = "ends with this process")]
             tokio::spawn(async move { while entries.next().await.is_some() {} });
         }
         let subject = |i| {

@@ -1,4 +1,4 @@
-//! What must not get worse: the release gate of product.md §7.
+//! Release gate of the estimator: figures that must not get worse.
 
 use super::figures::{Figures, SettingFigures};
 

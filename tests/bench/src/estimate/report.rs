@@ -21,7 +21,7 @@ fn write(figures: &Figures, out: &mut String) -> std::fmt::Result {
         let SettingFigures { setting, what, people, .. } = measured;
         writeln!(out, "  {setting}  {what}; {people} people scored")?;
     }
-    writeln!(out, "\nMean absolute error in minutes (in brackets: the table of product.md §7)")?;
+    writeln!(out, "\nMean absolute error in minutes (in brackets: the reference table)")?;
     write!(out, "  {:<52}", "")?;
     for measured in settings {
         write!(out, "{:>9}      ", measured.setting)?;

@@ -1,4 +1,4 @@
-//! The settings A to E of product.md §7, and what one implementation reached there.
+//! Settings A to E of synthetic sites, and the reference table of an independent simulation.
 //!
 //! The specification leaves open how many come, how much services vary, how long a missing person
 //! is waited for. These were fitted so that the mean wait and the four simple estimators land near
@@ -48,7 +48,7 @@ pub enum ServiceDistribution {
     LogNormal(f64),
 }
 
-/// A column of the table in product.md §7, in minutes.
+/// Column of the reference table, in minutes.
 #[derive(Debug, Clone, Copy)]
 pub struct ReferenceFigures {
     /// The mean wait.

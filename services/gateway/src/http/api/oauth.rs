@@ -50,7 +50,7 @@ pub(super) fn routes() -> Routes {
 
 /// The form that changes a code for a token.
 #[derive(JsonSchema)]
-#[allow(dead_code, reason = "says what is in the form, which is read field by field")]
+#[expect(dead_code, reason = "says what is in the form, which is read field by field")]
 struct TokenRequest {
     /// `authorization_code`.
     grant_type: String,

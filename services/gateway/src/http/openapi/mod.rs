@@ -85,7 +85,6 @@ impl Routes {
     }
 
     /// Puts something in the place of what is there.
-    #[allow(dead_code, reason = "the first route of this method is about to come")]
     pub(crate) fn put<T: 'static, H: ApiHandler<T>>(
         self,
         path: &str,
@@ -96,7 +95,6 @@ impl Routes {
     }
 
     /// Changes a part of what is there.
-    #[allow(dead_code, reason = "the first route of this method is about to come")]
     pub(crate) fn patch<T: 'static, H: ApiHandler<T>>(
         self,
         path: &str,
@@ -107,7 +105,6 @@ impl Routes {
     }
 
     /// Takes something away.
-    #[allow(dead_code, reason = "the first route of this method is about to come")]
     pub(crate) fn delete<T: 'static, H: ApiHandler<T>>(
         self,
         path: &str,

@@ -66,7 +66,7 @@ pub(crate) fn routes() -> Routes {
 /// How WeChat signs. For the document: the codec reads it by itself, before anything else.
 #[derive(JsonSchema)]
 #[schemars(rename = "CallbackQuery")]
-#[allow(dead_code, reason = "only its schema is used")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct WeChatCallbackQuery {
     /// Over token, timestamp and nonce.
     signature: String,

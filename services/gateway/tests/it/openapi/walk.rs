@@ -159,7 +159,7 @@ pub struct ApiRequest<'a> {
 }
 
 impl ApiClient {
-    #[allow(clippy::disallowed_methods, reason = "plays a system outside")]
+    #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
     pub fn new(url: String, met: &Coverage) -> ApiClient {
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
         ApiClient { url, http, coverage: met.clone() }

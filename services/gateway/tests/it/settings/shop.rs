@@ -82,7 +82,7 @@ impl TokenSource for NoTokens {
 }
 
 impl Cluster {
-    #[allow(clippy::disallowed_methods, reason = "plays a system outside")]
+    #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
     pub fn new() -> Cluster {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = ManualClock::at(1_795_140_000_000);

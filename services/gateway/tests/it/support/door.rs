@@ -46,7 +46,6 @@ pub struct Cluster {
 /// One gateway.
 pub struct Gateway {
     pub engine: Engine,
-    #[allow(dead_code, reason = "not every test that has a hall asks")]
     pub delivery_status: DeliveryStatusProjection,
     pub url: String,
     http: reqwest::Client,
@@ -70,7 +69,7 @@ impl TokenSource for NoTokens {
 }
 
 impl Cluster {
-    #[allow(clippy::disallowed_methods, reason = "plays a system outside")]
+    #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
     pub fn new() -> Cluster {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = ManualClock::at(replica::MORNING_MS);
@@ -158,19 +157,16 @@ impl Gateway {
     }
 
     /// Asks for something that needs no key, by its path behind `/api/v1`.
-    #[allow(dead_code, reason = "not every test that has a hall asks so")]
     pub fn get_public(&self, path: &str) -> RequestBuilder {
         self.http.get(format!("{}{path}", self.url.trim_end_matches("/sites")))
     }
 
     /// Wishes for something that needs no key.
-    #[allow(dead_code, reason = "not every test that has a hall asks so")]
     pub fn post_public(&self, path: &str) -> RequestBuilder {
         self.http.post(format!("{}{path}", self.url.trim_end_matches("/sites")))
     }
 
     /// Loads a page.
-    #[allow(dead_code, reason = "not every test that has a hall asks so")]
     pub async fn get_page(&self, path: &str) -> Response {
         let url = format!("{}{path}", self.url.trim_end_matches("/api/v1/sites"));
         self.http.get(url).send().await.unwrap()
