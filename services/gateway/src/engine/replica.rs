@@ -7,7 +7,7 @@ use futures::stream::{self, BoxStream, Fuse, Stream, StreamExt};
 use paihao_chassis::backoff::Backoff;
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::Decision;
-use paihao_ledger::{Followed, Ledger, Position, Recorded, Subject};
+use paihao_ledger::{Ledger, LogItem, Position, StoredEntry, Subject};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -22,7 +22,7 @@ const DECODE_CHUNK_ENTRIES: usize = 256;
 /// So many chunks are being decoded while another one is taken in.
 const DECODE_CHUNKS_AHEAD: usize = 2;
 
-type Entries = Fuse<BoxStream<'static, Followed>>;
+type Entries = Fuse<BoxStream<'static, LogItem>>;
 
 /// The views of all sites that the ledger or the book knows. What happened at a site that the book
 /// does not know (yet, or any more) is kept all the same: should it come into the book, its line is
@@ -124,13 +124,13 @@ async fn catch_up(entries: &mut Entries, views: &Replica, goal: Position) -> boo
 }
 
 /// What comes up to `goal`, in chunks. Ends with the entry at `goal`, or where the log began anew.
-fn chunks(entries: &mut Entries, goal: Position) -> impl Stream<Item = Vec<Followed>> + Send {
+fn chunks(entries: &mut Entries, goal: Position) -> impl Stream<Item = Vec<LogItem>> + Send {
     stream::unfold(Some(entries), move |entries| async move {
         let entries = entries?;
         let mut chunk = Vec::with_capacity(DECODE_CHUNK_ENTRIES);
         while chunk.len() < DECODE_CHUNK_ENTRIES {
             let Some(next) = entries.next().await else { return Some((chunk, None)) };
-            let is_last = !matches!(&next, Followed::Entry(recorded) if recorded.position < goal);
+            let is_last = !matches!(&next, LogItem::Entry(recorded) if recorded.position < goal);
             chunk.push(next);
             if is_last {
                 return Some((chunk, None));
@@ -141,15 +141,15 @@ fn chunks(entries: &mut Entries, goal: Position) -> impl Stream<Item = Vec<Follo
 }
 
 /// An entry and what it says; `None` where the log was made anew.
-type DecodedEntry = Option<(Recorded, Result<Vec<Decision>, DecodeError>)>;
+type DecodedEntry = Option<(StoredEntry, Result<Vec<Decision>, DecodeError>)>;
 
-async fn decode_chunk(chunk: Vec<Followed>) -> Vec<DecodedEntry> {
+async fn decode_chunk(chunk: Vec<LogItem>) -> Vec<DecodedEntry> {
     let decode = |next| match next {
-        Followed::Entry(recorded) => {
+        LogItem::Entry(recorded) => {
             let decisions = codec::decode(&recorded.entry.payload);
             Some((recorded, decisions))
         }
-        Followed::Restarted => None,
+        LogItem::Restarted => None,
     };
     let decoding = tokio::task::spawn_blocking(move || chunk.into_iter().map(decode).collect());
     decoding.await.expect("decoding does not panic, and nobody aborts it")
@@ -159,8 +159,8 @@ async fn decode_chunk(chunk: Vec<Followed>) -> Vec<DecodedEntry> {
 async fn apply_live(entries: &mut Entries, views: &Replica) {
     while let Some(next) = entries.next().await {
         match next {
-            Followed::Entry(recorded) => views.site(&recorded.subject).apply_entry(&recorded),
-            Followed::Restarted => reset_all(views),
+            LogItem::Entry(recorded) => views.site(&recorded.subject).apply_entry(&recorded),
+            LogItem::Restarted => reset_all(views),
         }
     }
 }

@@ -17,7 +17,7 @@ use paihao_domain::{
     Command, Decision, DecisionInput, DecisionResult, Outcome, Refusal, Site, Timestamp,
     day_close_command, decide, due_commands, next_due_at,
 };
-use paihao_ledger::{AppendError, Expect, Ledger, Position};
+use paihao_ledger::{AppendError, ExpectedPosition, Ledger, Position};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -327,8 +327,8 @@ impl SiteWorker {
         trace: Option<Traceparent>,
     ) -> Result<Position, AppendError> {
         let expect = match view.position {
-            Position::START => Expect::Nothing,
-            position => Expect::At(position),
+            Position::START => ExpectedPosition::Empty,
+            position => ExpectedPosition::At(position),
         };
         let mut entry = codec::encode(&book.facts, &decisions);
         self.replica

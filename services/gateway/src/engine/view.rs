@@ -4,7 +4,7 @@ use super::DecisionObserver;
 use crate::codec::{self, DecodeError};
 use bytes::Bytes;
 use paihao_domain::{Decision, Event, Site};
-use paihao_ledger::{Position, Recorded, Subject};
+use paihao_ledger::{Position, StoredEntry, Subject};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -130,7 +130,7 @@ impl SiteReplica {
     }
 
     /// Takes in an entry that the follower read.
-    pub(super) fn apply_entry(&self, recorded: &Recorded) {
+    pub(super) fn apply_entry(&self, recorded: &StoredEntry) {
         let payload = &recorded.entry.payload;
         let mut is_known = false;
         self.snapshot.send_if_modified(|view| {
@@ -256,8 +256,8 @@ mod tests {
         }
     }
 
-    fn entry(view: &SiteReplica, decision: &Decision, position: u64) -> Recorded {
-        Recorded {
+    fn entry(view: &SiteReplica, decision: &Decision, position: u64) -> StoredEntry {
+        StoredEntry {
             position: Position(position),
             subject: view.subject.clone(),
             at_ms: 1,
@@ -266,7 +266,7 @@ mod tests {
     }
 
     /// Drafts a decision on what the view holds now.
-    fn draft(view: &SiteReplica, decision: &Decision) -> Recorded {
+    fn draft(view: &SiteReplica, decision: &Decision) -> StoredEntry {
         let (now, recorded) = (view.now(), entry(view, decision, view.now().position.0 + 5));
         let mut site = now.site.clone();
         site.apply(decision);

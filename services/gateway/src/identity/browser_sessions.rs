@@ -14,7 +14,7 @@ use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
 use paihao_contracts::staff::{SessionHolder, StaffSession};
 use paihao_contracts::streams::STAFF_SESSIONS;
-use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Recorded, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -103,7 +103,7 @@ impl BrowserSessions {
             address,
         };
         let id = session_id(&cookie);
-        let position = self.append(&id, Expect::Nothing, &session).await?;
+        let position = self.append(&id, ExpectedPosition::Empty, &session).await?;
         self.apply(id, session, position);
         Ok(cookie)
     }
@@ -171,7 +171,7 @@ impl BrowserSessions {
         let found: Vec<_> = self.list_for(holder).into_iter().filter(|(id, _)| meant(id)).collect();
         for (id, session) in &found {
             let ended = StaffSession { ended_at: Some(self.clock.now_ms()), ..session.clone() };
-            let position = self.append(id, Expect::Anything, &ended).await?;
+            let position = self.append(id, ExpectedPosition::Any, &ended).await?;
             self.apply(id.clone(), ended, position);
         }
         Ok(found.len())
@@ -209,7 +209,8 @@ impl BrowserSessions {
         }
         kept.refreshing = true;
         let seen = StaffSession { seen_at: now, ..kept.session.clone() };
-        let (sessions, id, expect) = (self.clone(), id.to_owned(), Expect::At(kept.position));
+        let (sessions, id, expect) =
+            (self.clone(), id.to_owned(), ExpectedPosition::At(kept.position));
         drop(known);
         self.tasks.spawn("note", async move {
             if let Ok(position) = sessions.append(&id, expect, &seen).await {
@@ -224,7 +225,7 @@ impl BrowserSessions {
     async fn append(
         &self,
         id: &str,
-        expect: Expect,
+        expect: ExpectedPosition,
         session: &StaffSession,
     ) -> Result<Position, Problem> {
         let entry = Entry::new(session.encode());
@@ -264,12 +265,12 @@ impl BrowserSessions {
         }
     }
 
-    async fn apply_entries(&self, mut entries: BoxStream<'static, Followed>) {
-        let next = async |entries: &mut BoxStream<'static, Followed>| {
+    async fn apply_entries(&self, mut entries: BoxStream<'static, LogItem>) {
+        let next = async |entries: &mut BoxStream<'static, LogItem>| {
             self.tasks.stop().run_until_cancelled(entries.next()).await.flatten()
         };
         while let Some(followed) = next(&mut entries).await {
-            let Followed::Entry(Recorded { position, subject, entry, .. }) = followed else {
+            let LogItem::Entry(StoredEntry { position, subject, entry, .. }) = followed else {
                 tracing::warn!("who is logged in was lost: all have to log in again");
                 self.sessions.lock().clear();
                 continue;

@@ -12,7 +12,7 @@ use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
 use paihao_contracts::staff::{StaffEntry, StaffEvent};
 use paihao_contracts::streams::STAFF;
-use paihao_ledger::{AppendError, Entry, Expect, Followed, Ledger, Position, Subject};
+use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -100,8 +100,8 @@ impl RosterLog {
             let Some(event) = decide(&roster)? else { return Ok(roster) };
             let entry = StaffEntry { v: 1, at: self.clock.now_ms(), by: by.to_owned(), event };
             let expect = match position {
-                Position::START => Expect::Nothing,
-                position => Expect::At(position),
+                Position::START => ExpectedPosition::Empty,
+                position => ExpectedPosition::At(position),
             };
             let entry = Entry::new(entry.encode());
             let appended = self.ledger.append(&STAFF, &subject, expect, entry);
@@ -156,7 +156,7 @@ impl RosterLog {
     async fn apply_entries(
         self: &Arc<Self>,
         head: Position,
-        mut entries: BoxStream<'static, Followed>,
+        mut entries: BoxStream<'static, LogItem>,
     ) {
         if head == Position::START {
             self.tasks.spawn("secret", self.clone().create_secret());
@@ -164,7 +164,7 @@ impl RosterLog {
         while let Some(followed) =
             self.tasks.stop().run_until_cancelled(entries.next()).await.flatten()
         {
-            let Followed::Entry(recorded) = followed else {
+            let LogItem::Entry(recorded) = followed else {
                 tracing::warn!("who works here was lost: it begins anew, with a first manager");
                 self.snapshot.send_replace(RosterSnapshot::default());
                 self.tasks.spawn("secret", self.clone().create_secret());

@@ -10,7 +10,7 @@ use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome as Ended
 use paihao_contracts::outcome::{NoticeState, NoticeStatus, OutcomeRecord};
 use paihao_contracts::streams::OUTCOMES;
 use paihao_domain::{Decision, Event, NotificationKind, NotificationTrigger, TicketId};
-use paihao_ledger::{Followed, Ledger, Position, Subject};
+use paihao_ledger::{Ledger, LogItem, Position, Subject};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -275,17 +275,17 @@ impl DeliveryStatusProjection {
         }
     }
 
-    fn apply(&self, followed: Followed, oldest: i64) {
+    fn apply(&self, followed: LogItem, oldest: i64) {
         match followed {
-            Followed::Entry(recorded) if recorded.at_ms < oldest => {}
-            Followed::Entry(recorded) => match serde_json::from_slice(&recorded.entry.payload) {
+            LogItem::Entry(recorded) if recorded.at_ms < oldest => {}
+            LogItem::Entry(recorded) => match serde_json::from_slice(&recorded.entry.payload) {
                 Ok(record) => self.apply_outcome(record),
                 Err(error) => {
                     let position = recorded.position.0;
                     tracing::warn!(position, %error, "an outcome that is not understood");
                 }
             },
-            Followed::Restarted => self.clear_outcomes(),
+            LogItem::Restarted => self.clear_outcomes(),
         }
     }
 }
@@ -494,7 +494,7 @@ mod tests {
         let fates = DeliveryStatusProjection::default();
         fates.apply_plan("hall", &milestone(1, 20_000, 1, called(1)));
         fates.apply_outcome(ended("hall/20000/1/called#1", Ended::Stale));
-        fates.apply(Followed::Restarted, 0);
+        fates.apply(LogItem::Restarted, 0);
         assert_eq!(steps(&fates, 20_000, 1), [("called".to_owned(), "waiting")]);
     }
 }

@@ -10,7 +10,7 @@ use paihao_chassis::Tasks;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::streams::SETTINGS;
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Ledger, LogItem, Position};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -106,12 +106,12 @@ impl Follower {
             let next = stop.run_until_cancelled(entries.next()).await.flatten();
             match next {
                 None => return Ok(()),
-                Some(Followed::Restarted) => {
+                Some(LogItem::Restarted) => {
                     tracing::warn!("the book was made anew: the configuration alone counts");
                     documents = SettingsDocuments::from_configuration(&self.book.configured);
                     self.mark_caught_up(&documents);
                 }
-                Some(Followed::Entry(recorded)) => {
+                Some(LogItem::Entry(recorded)) => {
                     let news = documents.apply(&recorded);
                     let up = *self.caught_up.borrow();
                     if recorded.position >= goal && !up {

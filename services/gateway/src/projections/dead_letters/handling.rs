@@ -5,7 +5,7 @@ use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use paihao_contracts::dead_letter::{DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT};
 use paihao_contracts::streams::DEAD_LETTERS;
-use paihao_ledger::{AppendError, Entry, Expect, Subject};
+use paihao_ledger::{AppendError, Entry, ExpectedPosition, Subject};
 use std::sync::Arc;
 
 /// What somebody wants done with a letter.
@@ -68,7 +68,7 @@ impl AppState {
         let subject = Subject::new(&[HANDLED_SUBJECT, &letter.position.to_string()])
             .expect("a word and a number");
         let entry = Entry::new(serde_json::to_vec(&handled).expect("string keys only"));
-        match self.ledger.append(&DEAD_LETTERS, &subject, Expect::Nothing, entry).await {
+        match self.ledger.append(&DEAD_LETTERS, &subject, ExpectedPosition::Empty, entry).await {
             Ok(_) => {
                 let did = if wanted == RequestedAction::Drop { "dropped" } else { "redriven" };
                 metrics::counter!("paihao_gateway_dead_letters_handled_total", "did" => did)

@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::public_event::{EventId, PublicEvent, to_public_events};
 use paihao_contracts::streams::LEDGER;
-use paihao_ledger::{Followed, Ledger, Position, Recorded, Subject};
+use paihao_ledger::{Ledger, LogItem, Position, StoredEntry, Subject};
 use std::time::Duration;
 
 /// How long the ledger may take to show what it is known to hold.
@@ -31,9 +31,9 @@ pub(crate) struct FeedReader {
     site: Subject,
     /// Where the ledger ended when the reading began.
     pub(crate) head: Position,
-    entries: BoxStream<'static, Followed>,
+    entries: BoxStream<'static, LogItem>,
     /// The first entry, if it has been looked at already.
-    first: Option<Recorded>,
+    first: Option<StoredEntry>,
     /// Events up to this one have been read before.
     after: Option<EventId>,
     reached: Option<Position>,
@@ -50,7 +50,7 @@ pub(crate) struct FeedBatch {
 impl FeedReader {
     /// Of entries that a test made up.
     #[cfg(test)]
-    pub(super) fn from_entries(site: Subject, entries: BoxStream<'static, Followed>) -> FeedReader {
+    pub(super) fn from_entries(site: Subject, entries: BoxStream<'static, LogItem>) -> FeedReader {
         let head = Position(u64::MAX);
         FeedReader { site, head, entries, first: None, after: None, reached: None }
     }
@@ -77,7 +77,7 @@ impl FeedReader {
         }
         let mut entries = follow(ledger, Position(anchor.0 - 1)).await?;
         let first = match tokio::time::timeout(FIRST_ENTRY_TIMEOUT, entries.next()).await {
-            Ok(Some(Followed::Entry(first))) => first,
+            Ok(Some(LogItem::Entry(first))) => first,
             Ok(_) => return Err(FeedError::Gone),
             Err(_) => return Err(FeedError::Unavailable),
         };
@@ -98,8 +98,8 @@ impl FeedReader {
         let recorded = match self.first.take() {
             Some(first) => first,
             None => match self.entries.next().await {
-                Some(Followed::Entry(recorded)) => recorded,
-                Some(Followed::Restarted) => return Err(FeedError::Gone),
+                Some(LogItem::Entry(recorded)) => recorded,
+                Some(LogItem::Restarted) => return Err(FeedError::Gone),
                 None => return Err(FeedError::Unavailable),
             },
         };
@@ -119,11 +119,11 @@ impl FeedReader {
 async fn follow(
     ledger: &dyn Ledger,
     after: Position,
-) -> Result<BoxStream<'static, Followed>, FeedError> {
+) -> Result<BoxStream<'static, LogItem>, FeedError> {
     ledger.follow(&LEDGER, after).await.map_err(|_| FeedError::Unavailable)
 }
 
-fn decode_events(recorded: &Recorded) -> Option<Vec<PublicEvent>> {
+fn decode_events(recorded: &StoredEntry) -> Option<Vec<PublicEvent>> {
     let commit: Commit = serde_json::from_slice(&recorded.entry.payload).ok()?;
     let known = commit.v <= COMMIT_VERSION;
     known.then(|| to_public_events(recorded.position.0, &commit).collect())

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use paihao_contracts::streams::HISTORY;
 use paihao_contracts::visit::{HistoryEntry, VisitChange, VisitKey};
 use paihao_domain::VisitRecord;
-use paihao_ledger::{Followed, Position, Subject};
+use paihao_ledger::{LogItem, Position, Subject};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl VisitProjection {
         let mut said = BTreeMap::<VisitKey, (u64, Option<VisitRecord>)>::new();
         while let Some(followed) = entries.next().await {
             // A log that was just made anew is learned from first.
-            let Followed::Entry(recorded) = followed else { return Err(ReplayError::Unavailable) };
+            let LogItem::Entry(recorded) = followed else { return Err(ReplayError::Unavailable) };
             if recorded.position > last {
                 break;
             }

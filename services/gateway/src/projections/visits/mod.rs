@@ -17,7 +17,7 @@ use paihao_chassis::backoff::Backoff;
 use paihao_contracts::streams::HISTORY;
 use paihao_contracts::visit::HistoryEntry;
 use paihao_domain::{Accuracy, DisplayedRange, Estimate, ForecastModel, QueueId, Timestamp};
-use paihao_ledger::{Followed, Ledger, Position, Recorded, Subject};
+use paihao_ledger::{Ledger, LogItem, Position, StoredEntry, Subject};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -133,14 +133,14 @@ impl VisitProjection {
             };
             news = true;
             match next {
-                Some(Followed::Entry(recorded)) => {
+                Some(LogItem::Entry(recorded)) => {
                     self.apply(&recorded);
                     let whole = recorded.position >= goal;
                     self.0
                         .progress
                         .send_modify(|read| *read = (recorded.position, read.1 || whole));
                 }
-                Some(Followed::Restarted) => {
+                Some(LogItem::Restarted) => {
                     tracing::warn!("the history was made anew: nothing is learned yet");
                     *self.0.forecast.lock() = ForecastState::default();
                     self.0.progress.send_replace((Position::START, true));
@@ -150,7 +150,7 @@ impl VisitProjection {
         }
     }
 
-    fn apply(&self, recorded: &Recorded) {
+    fn apply(&self, recorded: &StoredEntry) {
         match serde_json::from_slice::<HistoryEntry>(&recorded.entry.payload) {
             Ok(entry) => self.0.forecast.lock().apply(&recorded.subject, recorded.position, entry),
             Err(error) => {

@@ -15,7 +15,7 @@ use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
 use paihao_contracts::settings_log::{PermanentCode, SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::{self, SETTINGS};
-use paihao_ledger::{AppendError, Entry, Expect, Followed, Ledger, Position, Subject};
+use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 use paihao_wechat::{AccountClientError, CallPriority, QrRequest};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -110,7 +110,7 @@ struct CodeIndex {
 
 /// What the book holds of a door now.
 struct LatestCode {
-    expect: Expect,
+    expect: ExpectedPosition,
     code: Option<PermanentCode>,
 }
 
@@ -253,14 +253,14 @@ impl PermanentCodes {
 
     async fn latest(&self, subject: &Subject) -> Result<LatestCode, PermanentCodeError> {
         let Some(recorded) = self.ledger.last(&SETTINGS, subject).await? else {
-            return Ok(LatestCode { expect: Expect::Nothing, code: None });
+            return Ok(LatestCode { expect: ExpectedPosition::Empty, code: None });
         };
         let entry =
             SettingsEntry::decode(&recorded.entry.payload).ok_or(PermanentCodeError::Unreadable)?;
         let SettingsEvent::DoorCodeMade(code) = entry.event else {
             return Err(PermanentCodeError::Unreadable);
         };
-        Ok(LatestCode { expect: Expect::At(recorded.position), code: Some(code) })
+        Ok(LatestCode { expect: ExpectedPosition::At(recorded.position), code: Some(code) })
     }
 
     fn store(&self, subject: Subject, code: PermanentCode) -> PermanentCode {
@@ -286,13 +286,13 @@ impl PermanentCodes {
         }
     }
 
-    async fn apply_entries(&self, mut entries: BoxStream<'static, Followed>) {
-        let next = async |entries: &mut BoxStream<'static, Followed>| {
+    async fn apply_entries(&self, mut entries: BoxStream<'static, LogItem>) {
+        let next = async |entries: &mut BoxStream<'static, LogItem>| {
             self.tasks.stop().run_until_cancelled(entries.next()).await.flatten()
         };
         while let Some(followed) = next(&mut entries).await {
             let mut known = self.index.lock();
-            let Followed::Entry(recorded) = followed else {
+            let LogItem::Entry(recorded) = followed else {
                 tracing::warn!("the book was made anew: its door codes are gone");
                 *known = CodeIndex::default();
                 continue;
