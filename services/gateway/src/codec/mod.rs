@@ -4,6 +4,7 @@ mod event;
 mod milestone;
 mod outcome;
 mod ticket;
+mod values;
 mod visit;
 
 pub(crate) use visit::visit_from_stored;

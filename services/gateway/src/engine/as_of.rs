@@ -1,8 +1,8 @@
 //! A site as it stood at an instant, by replaying the ledger up to it.
 
-use super::SiteSnapshot;
+use super::view::SiteSnapshot;
 use crate::codec;
-use crate::settings::SiteSettings;
+use crate::site::SiteSettings;
 use futures::StreamExt;
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::Event;

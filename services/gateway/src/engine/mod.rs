@@ -14,39 +14,29 @@ mod replica;
 mod site_worker;
 mod view;
 
-pub use site_worker::{CommandOutcome, SubmitError};
-pub use view::SiteSnapshot;
+pub use site_worker::{CommandOutcome, Forecasts, SUBMIT_TIMEOUT, SubmitError};
+pub use view::{DecisionObserver, SiteSnapshot};
 
-use crate::projections::visits::VisitProjection;
-use crate::settings::{DeploymentSettings, SiteSettings};
+use crate::site::SiteSettings;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace;
 use paihao_contracts::streams::LEDGER;
-use paihao_domain::{Command, Decision, DecisionInput};
-use paihao_ledger::{Ledger, Position, Subject};
+use paihao_domain::{Command, DecisionInput};
+use paihao_ledger::{Ledger, Position};
 use registry::{SiteHandles, SiteRegistry};
 use replica::Replica;
 use site_worker::PendingCommand;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-
-/// How long a command may take to become durable before the asker is told that it did not. WeChat
-/// waits five seconds for its answer.
-pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Told of every decision this replica learns of, its own included, once each and in the order of
-/// the ledger; the subject is the site's in the ledger. Must not block.
-pub type DecisionObserver = Arc<dyn Fn(&Subject, &Decision) + Send + Sync>;
 
 /// All sites of this deployment. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     registry: Arc<SiteRegistry>,
-    history: VisitProjection,
+    forecasts: Arc<dyn Forecasts>,
     caught_up: watch::Receiver<bool>,
 }
 
@@ -54,9 +44,10 @@ impl Engine {
     /// Begins to follow the ledger and opens a desk for every site. All of it goes on until
     /// `closed_settings`: the door has shut and whoever asked has been answered.
     pub fn start(
-        book: &DeploymentSettings,
+        sites: &BTreeMap<String, Arc<SiteSettings>>,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
+        forecasts: Arc<dyn Forecasts>,
         observer: DecisionObserver,
         closed: &CancellationToken,
         tasks: &Tasks,
@@ -64,9 +55,8 @@ impl Engine {
         let (told, caught_up) = watch::channel(false);
         let views = Arc::new(Replica::new(observer));
         let following = replica::follow(ledger.clone(), views.clone(), told, closed.clone());
-        let history = VisitProjection::start(ledger.clone(), closed.clone(), tasks);
         let places = SiteRegistry {
-            history: history.clone(),
+            forecasts: forecasts.clone(),
             handles: parking_lot::RwLock::default(),
             replica: views,
             ledger,
@@ -75,9 +65,9 @@ impl Engine {
             closed: closed.clone(),
             tasks: tasks.clone(),
         };
-        places.set_sites(&book.sites);
+        places.set_sites(sites);
         tasks.spawn("follower", following);
-        Engine { registry: Arc::new(places), history, caught_up }
+        Engine { registry: Arc::new(places), forecasts, caught_up }
     }
 
     /// From now on these are the sites, with these rules: each decision is made with the rules that
@@ -142,14 +132,9 @@ impl Engine {
         self.handles().get(site).map(|place| place.replica.watch())
     }
 
-    /// What finished visits have taught, and where they stand.
-    pub fn history(&self) -> &VisitProjection {
-        &self.history
-    }
-
     /// A moment at a site, in Unix milliseconds, with what has been learned of its visits.
     pub fn decision_input(&self, book: &SiteSettings, at_ms: i64) -> DecisionInput {
-        book.calendar.at(at_ms).with_model(self.history.model(&book.subject))
+        book.calendar.at(at_ms).with_model(self.forecasts.model(&book.subject))
     }
 
     fn handles(&self) -> SiteHandles {

@@ -2,10 +2,9 @@
 //! a whole, and a desk for each site.
 
 use super::replica::Replica;
-use super::site_worker::{PendingCommand, SiteWorker};
+use super::site_worker::{CurrentSettings, Forecasts, PendingCommand, SiteWorker};
 use super::view::SiteReplica;
-use crate::projections::visits::VisitProjection;
-use crate::settings::SiteSettings;
+use crate::site::SiteSettings;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_ledger::Ledger;
@@ -21,15 +20,6 @@ const MAX_QUEUED_COMMANDS: usize = 4096;
 /// The sites by id.
 pub(super) type SiteHandles = Arc<BTreeMap<String, SiteHandle>>;
 
-/// What the owner has set up about one site: read anew for each decision.
-pub(super) struct CurrentSettings(RwLock<Arc<SiteSettings>>);
-
-impl CurrentSettings {
-    pub(super) fn now(&self) -> Arc<SiteSettings> {
-        self.0.read().clone()
-    }
-}
-
 #[derive(Clone)]
 pub(super) struct SiteHandle {
     pub(super) settings: Arc<CurrentSettings>,
@@ -41,7 +31,7 @@ pub(super) struct SiteHandle {
 pub(super) struct SiteRegistry {
     pub(super) handles: RwLock<SiteHandles>,
     pub(super) replica: Arc<Replica>,
-    pub(super) history: VisitProjection,
+    pub(super) forecasts: Arc<dyn Forecasts>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) caught_up: watch::Receiver<bool>,
@@ -66,7 +56,7 @@ impl SiteRegistry {
     /// The same place, where the next decision is made with this book.
     fn updated_handle(&self, place: &SiteHandle, book: &Arc<SiteSettings>) -> SiteHandle {
         if !Arc::ptr_eq(&place.settings.now(), book) {
-            *place.settings.0.write() = book.clone();
+            place.settings.replace(book.clone());
             place.replica.notify();
         }
         place.clone()
@@ -74,11 +64,11 @@ impl SiteRegistry {
 
     fn start_worker(&self, book: &Arc<SiteSettings>) -> SiteHandle {
         let view = self.replica.site(&book.subject);
-        let current = Arc::new(CurrentSettings(RwLock::new(book.clone())));
+        let current = Arc::new(CurrentSettings::new(book.clone()));
         let (desk, requests) = mpsc::channel(MAX_QUEUED_COMMANDS);
         let (ledger, clock) = (self.ledger.clone(), self.clock.clone());
-        let history = self.history.clone();
-        let worker = SiteWorker::new(current.clone(), view.clone(), history, ledger, clock);
+        let forecasts = self.forecasts.clone();
+        let worker = SiteWorker::new(current.clone(), view.clone(), forecasts, ledger, clock);
         let (caught_up, closed) = (self.caught_up.clone(), self.closed.clone());
         self.tasks.spawn("desk", worker.run(requests, caught_up, closed));
         SiteHandle { settings: current, replica: view, commands: desk }

@@ -1,7 +1,6 @@
 //! Keeps the views of all sites up with the ledger.
 
-use super::DecisionObserver;
-use super::view::SiteReplica;
+use super::view::{DecisionObserver, SiteReplica};
 use crate::codec::{self, DecodeError};
 use futures::stream::{self, BoxStream, Fuse, Stream, StreamExt};
 use paihao_chassis::backoff::Backoff;

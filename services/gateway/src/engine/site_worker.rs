@@ -4,25 +4,28 @@
 //! conflict nothing is lost: the desk waits until its view holds what it had missed, and decides
 //! again.
 
-use super::registry::CurrentSettings;
 use super::view::{PendingWrite, SiteReplica, SiteSnapshot};
 use crate::codec;
-use crate::projections::visits::VisitProjection;
-use crate::settings::SiteSettings;
+use crate::site::SiteSettings;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::trace::{self, Traceparent};
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::{
-    Command, Decision, DecisionInput, DecisionResult, Outcome, Refusal, Site, Timestamp,
-    day_close_command, decide, due_commands, next_due_at,
+    Command, Decision, DecisionInput, DecisionResult, ForecastModel, Outcome, Refusal, Site,
+    Timestamp, day_close_command, decide, due_commands, next_due_at,
 };
-use paihao_ledger::{AppendError, ExpectedPosition, Ledger, Position};
+use paihao_ledger::{AppendError, ExpectedPosition, Ledger, Position, Subject};
+use parking_lot::RwLock;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// How long a command may take to become durable before its sender is answered that it did not.
+/// WeChat waits five seconds for its answer.
+pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Commands that go as one entry at most; keeps an entry far below what a store takes.
 const MAX_BATCH_COMMANDS: usize = 256;
@@ -39,6 +42,29 @@ const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long to wait for the follower to bring what a conflict spoke of, before looking again.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Source of the models that waits are forecast with.
+pub trait Forecasts: Send + Sync {
+    /// The model of the site whose decisions stand under this subject, as learned so far.
+    fn model(&self, site: &Subject) -> ForecastModel;
+}
+
+/// The settings of one site, read anew for each decision.
+pub(super) struct CurrentSettings(RwLock<Arc<SiteSettings>>);
+
+impl CurrentSettings {
+    pub(super) fn new(settings: Arc<SiteSettings>) -> CurrentSettings {
+        CurrentSettings(RwLock::new(settings))
+    }
+
+    pub(super) fn now(&self) -> Arc<SiteSettings> {
+        self.0.read().clone()
+    }
+
+    pub(super) fn replace(&self, settings: Arc<SiteSettings>) {
+        *self.0.write() = settings;
+    }
+}
 
 /// What was decided, now or when the command came first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +104,7 @@ pub(super) struct PendingCommand {
 pub(super) struct SiteWorker {
     settings: Arc<CurrentSettings>,
     replica: Arc<SiteReplica>,
-    history: VisitProjection,
+    forecasts: Arc<dyn Forecasts>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
 }
@@ -123,11 +149,11 @@ impl SiteWorker {
     pub(super) fn new(
         book: Arc<CurrentSettings>,
         view: Arc<SiteReplica>,
-        history: VisitProjection,
+        forecasts: Arc<dyn Forecasts>,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        SiteWorker { settings: book, replica: view, history, ledger, clock }
+        SiteWorker { settings: book, replica: view, forecasts, ledger, clock }
     }
 
     /// Serves until nobody can ask any more: the door has closed, and what was asked is answered.
@@ -170,7 +196,7 @@ impl SiteWorker {
     }
 
     fn decision_input(&self, book: &SiteSettings) -> DecisionInput {
-        book.calendar.at(self.clock.now_ms()).with_model(self.history.model(&book.subject))
+        book.calendar.at(self.clock.now_ms()).with_model(self.forecasts.model(&book.subject))
     }
 
     /// Decides what time has brought about, and says how long nothing more will come by itself, as
@@ -211,7 +237,7 @@ impl SiteWorker {
             return false;
         }
         // A ledger that is away is waited for no longer than by a person: people ask meanwhile.
-        let _ = tokio::time::timeout(super::SUBMIT_TIMEOUT, self.process_batch(batch)).await;
+        let _ = tokio::time::timeout(SUBMIT_TIMEOUT, self.process_batch(batch)).await;
         for mut answer in waiting {
             if let Ok(Ok(answered)) = answer.try_recv() {
                 let site = &*book.facts.id;

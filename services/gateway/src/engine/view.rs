@@ -1,6 +1,5 @@
 //! A site as this replica knows it: a value that is replaced as the ledger grows.
 
-use super::DecisionObserver;
 use crate::codec::{self, DecodeError};
 use bytes::Bytes;
 use paihao_domain::{Decision, Event, Site};
@@ -9,6 +8,10 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::watch;
+
+/// Receives every decision that this replica learns of, its own included, once each and in the order
+/// of the ledger; the subject is the site's in the ledger. Must not block.
+pub type DecisionObserver = Arc<dyn Fn(&Subject, &Decision) + Send + Sync>;
 
 /// A site at a position of the ledger. Cloning it costs nothing.
 #[derive(Clone, Default)]

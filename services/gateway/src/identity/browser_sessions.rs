@@ -4,9 +4,9 @@
 //! looks it up there, so that a browser may go on at any replica at once. A cookie proves by a hash
 //! of its own that it was made here before anything is looked up.
 
+use super::error::IdentityError;
 use super::roster::Roster;
 use super::roster_log::RosterLog;
-use crate::http::refusals::{self, Problem};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use paihao_chassis::backoff::Backoff;
@@ -88,7 +88,7 @@ impl BrowserSessions {
         holder: SessionHolder,
         browser: String,
         address: String,
-    ) -> Result<String, Problem> {
+    ) -> Result<String, IdentityError> {
         let roster = register.loaded().await?;
         let chance = entropy::token(16);
         let cookie = format!("{chance}{}", cookie_mac(&roster, &chance));
@@ -113,7 +113,7 @@ impl BrowserSessions {
         self: &Arc<Self>,
         roster: &Roster,
         cookie: &str,
-    ) -> Result<Option<(String, StaffSession)>, Problem> {
+    ) -> Result<Option<(String, StaffSession)>, IdentityError> {
         let Some((chance, proven)) = cookie.split_at_checked(COOKIE_RANDOM_CHARS) else {
             return Ok(None);
         };
@@ -126,7 +126,7 @@ impl BrowserSessions {
             Some(session) => session,
             None => {
                 let last = self.ledger.last(&STAFF_SESSIONS, &subject(&id)).await;
-                let last = last.map_err(|_| Problem::new(&refusals::LEDGER_UNAVAILABLE))?;
+                let last = last.map_err(|_| IdentityError::LedgerUnavailable)?;
                 let Some(recorded) = last else { return Ok(None) };
                 let Some(session) = StaffSession::decode(&recorded.entry.payload) else {
                     return Ok(None);
@@ -163,7 +163,7 @@ impl BrowserSessions {
         &self,
         holder: &SessionHolder,
         which: SessionSelection<'_>,
-    ) -> Result<usize, Problem> {
+    ) -> Result<usize, IdentityError> {
         let meant = |id: &str| match which {
             SessionSelection::Only(one) => id == one,
             SessionSelection::AllExcept(kept) => id != kept,
@@ -227,12 +227,12 @@ impl BrowserSessions {
         id: &str,
         expect: ExpectedPosition,
         session: &StaffSession,
-    ) -> Result<Position, Problem> {
+    ) -> Result<Position, IdentityError> {
         let entry = Entry::new(session.encode());
         let appended = self.ledger.append(&STAFF_SESSIONS, &subject(id), expect, entry).await;
         appended.map_err(|error| {
             tracing::debug!(%error, "a session was not written down");
-            Problem::new(&refusals::LEDGER_UNAVAILABLE)
+            IdentityError::LedgerUnavailable
         })
     }
 

@@ -4,6 +4,7 @@
 //! restart forgets nobody.
 
 pub(crate) mod browser_sessions;
+pub(crate) mod error;
 pub(crate) mod roster;
 pub(crate) mod roster_log;
 

@@ -3,8 +3,8 @@
 //! Everything stands under one subject, and each entry is appended where the one stood that it was
 //! decided on: two managers at two replicas never remove each other.
 
+use super::error::IdentityError;
 use super::roster::Roster;
-use crate::http::refusals::{self, Problem};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use paihao_chassis::backoff::Backoff;
@@ -58,7 +58,7 @@ impl RosterLog {
     }
 
     /// The same, once what was there at the start has been read.
-    pub(crate) async fn loaded(&self) -> Result<Arc<Roster>, Problem> {
+    pub(crate) async fn loaded(&self) -> Result<Arc<Roster>, IdentityError> {
         let now = self.now();
         if now.has_secret() {
             return Ok(now);
@@ -76,26 +76,26 @@ impl RosterLog {
 
     /// Writes down what `decide` says, given everything before it; `None` is nothing to write. Who
     /// works here after that.
-    pub(crate) async fn update(
+    pub(crate) async fn update<E: From<IdentityError>>(
         &self,
         by: &str,
-        decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, Problem>,
-    ) -> Result<Arc<Roster>, Problem> {
+        decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, E>,
+    ) -> Result<Arc<Roster>, E> {
         self.loaded().await?;
         self.append_decided(by, decide).await
     }
 
-    async fn append_decided(
+    async fn append_decided<E: From<IdentityError>>(
         &self,
         by: &str,
-        decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, Problem>,
-    ) -> Result<Arc<Roster>, Problem> {
+        decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, E>,
+    ) -> Result<Arc<Roster>, E> {
         let (deadline, subject) = (Instant::now() + CHANGE_TIMEOUT, subject());
         loop {
             let RosterSnapshot { roster, position, has_newer_version: newer } =
                 self.snapshot.borrow().clone();
             if newer {
-                return Err(Problem::new(&refusals::NEWER_LEDGER));
+                return Err(IdentityError::NewerVersion.into());
             }
             let Some(event) = decide(&roster)? else { return Ok(roster) };
             let entry = StaffEntry { v: 1, at: self.clock.now_ms(), by: by.to_owned(), event };
@@ -113,9 +113,9 @@ impl RosterLog {
                 Ok(Err(AppendError::Conflict { found: Some(found), .. })) => found,
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "a change of staff was not written down");
-                    return Err(Problem::new(&refusals::LEDGER_UNAVAILABLE));
+                    return Err(IdentityError::LedgerUnavailable.into());
                 }
-                Err(_) => return Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
+                Err(_) => return Err(IdentityError::LedgerUnavailable.into()),
             };
             self.wait_until(deadline, |read| read.position >= reached).await?;
         }
@@ -125,12 +125,12 @@ impl RosterLog {
         &self,
         deadline: Instant,
         mut holds: impl FnMut(&RosterSnapshot) -> bool,
-    ) -> Result<RosterSnapshot, Problem> {
+    ) -> Result<RosterSnapshot, IdentityError> {
         let mut read = self.snapshot.subscribe();
         let waited = timeout_at(deadline, read.wait_for(|read| holds(read))).await;
         match waited {
             Ok(Ok(read)) => Ok(read.clone()),
-            _ => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
+            _ => Err(IdentityError::LedgerUnavailable),
         }
     }
 
@@ -186,7 +186,7 @@ impl RosterLog {
         while !self.tasks.is_stopping() {
             let made = self.append_decided("system", |roster| {
                 let secret = || StaffEvent::SecretMade { secret: entropy::token(32) };
-                Ok((!roster.has_secret()).then(secret))
+                Ok::<_, IdentityError>((!roster.has_secret()).then(secret))
             });
             if made.await.is_ok() {
                 return;

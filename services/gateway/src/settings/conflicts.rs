@@ -1,6 +1,6 @@
 //! Settings of a site that do not go together, each of which could be set by itself.
 
-use crate::settings::calendar::HoursError;
+use crate::site::calendar::HoursError;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::settings::{CounterSetup, Missed, Policy, QueueSetup, SiteSetup};
 use paihao_contracts::validation_error::{self, ValidationError};

@@ -4,7 +4,6 @@
 //! - [`documents`]: the newest set-up of every site and account, and what changed when;
 //! - [`live`]: the same while a gateway runs.
 
-pub mod calendar;
 mod conflicts;
 pub mod documents;
 pub mod export;
@@ -12,21 +11,21 @@ pub mod live;
 pub(crate) mod update;
 pub mod validate;
 
-use crate::http::replies;
-use crate::settings::calendar::Calendar;
-use paihao_contracts::commit::SiteFacts;
+pub use crate::site::{Announcement, SiteSettings, calendar};
+
 use paihao_contracts::settings::{AccountSetup, Action};
-use paihao_domain::{Actor, ApiScope, CounterId, QueueId, Rules};
-use paihao_ledger::Subject;
+use paihao_domain::{Actor, ApiScope, CounterId};
 use paihao_notice_text::policy::sends_customer_service_texts;
 use paihao_wechat::callback::Protection;
 use parking_lot::RwLock;
-use schemars::JsonSchema;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
+
+/// Reply to a person who follows an account without scanning, unless the owner sets another text.
+pub const DEFAULT_GREETING: &str =
+    "欢迎关注。扫门口或页面上的二维码即可取号。\n\nWelcome. Scan a code to take a number.";
 
 /// Everything the gateway knows of the owner's business.
 #[derive(Default)]
@@ -87,53 +86,12 @@ impl AccountSettings {
 fn account_replies(setup: &AccountSetup) -> AccountReplies {
     let keywords = setup.keywords.iter().map(|(word, action)| (word.trim().to_owned(), *action));
     AccountReplies {
-        greeting: setup.greeting.clone().unwrap_or_else(|| replies::GREETING.to_owned()),
+        greeting: setup.greeting.clone().unwrap_or_else(|| DEFAULT_GREETING.to_owned()),
         failure: setup.failure.clone(),
         keywords: keywords.collect(),
         menu: setup.menu.clone(),
         sends_texts: sends_customer_service_texts(setup),
     }
-}
-
-/// One site.
-#[derive(Debug)]
-pub struct SiteSettings {
-    /// What a commit says of it.
-    pub facts: SiteFacts,
-    /// Where its decisions stand in the ledger.
-    pub subject: Subject,
-    /// Its queues and counters.
-    pub rules: Rules,
-    /// When its days begin, and its queues are open.
-    pub calendar: Calendar,
-    /// What its boards say of the calls of queues that have sentences of their own.
-    pub announcements: BTreeMap<QueueId, Announcement>,
-    /// What is answered to a scan that took a number, in the owner's words.
-    pub joined_reply: Option<Arc<str>>,
-}
-
-impl SiteSettings {
-    /// A site without words of its own.
-    pub fn new(
-        facts: SiteFacts,
-        subject: Subject,
-        rules: Rules,
-        calendar: Calendar,
-    ) -> SiteSettings {
-        let announcements = BTreeMap::new();
-        SiteSettings { facts, subject, rules, calendar, announcements, joined_reply: None }
-    }
-}
-
-/// What a board says of a queue's calls, with `{number}`, `{counter}` and `{queue}` in it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
-pub struct Announcement {
-    /// In Chinese; the usual sentence if `None`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub zh: Option<String>,
-    /// In English.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub en: Option<String>,
 }
 
 /// Stands for every site in the list of those that a key opens, also for sites that come later.

@@ -3,8 +3,9 @@
 //! The one place that checks it, whether it stands in the configuration, comes through the API or is
 //! read from a file.
 
-use super::{Announcement, SiteSettings, conflicts};
-use crate::settings::calendar::{Calendar, DateHours, WeekHours};
+use super::conflicts;
+use crate::site::calendar::{Calendar, DateHours, WeekHours};
+use crate::site::{Announcement, SiteSettings};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::commit::SiteFacts;

@@ -4,9 +4,9 @@
 //! same at every replica. A new one is published a day before it is used, so that a site that keeps
 //! the key set for a while knows it; a former one for a day after its last use.
 
-use crate::http::refusals::{self, Problem};
-use crate::http::state::AppState;
+use crate::identity::error::IdentityError;
 use crate::identity::roster::{Roster, SigningKey};
+use crate::identity::roster_log::RosterLog;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use paihao_chassis::entropy;
@@ -16,6 +16,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use std::sync::Arc;
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -25,6 +26,17 @@ const SIGNING_KEY_LIFETIME_MS: i64 = 90 * DAY_MS;
 
 /// A token is good for so many seconds: long enough to be looked at.
 pub(crate) const ID_TOKEN_TTL_S: i64 = 300;
+
+/// Why no token can be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SignError {
+    /// The log of staff, which holds the keys, failed.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// No key could be made, or the one in the log cannot be used.
+    #[error("there is no key that tokens can be signed with")]
+    NoUsableKey,
+}
 
 /// What a token says.
 #[derive(Debug, Serialize)]
@@ -47,21 +59,24 @@ pub(crate) struct IdTokenClaims {
 }
 
 /// A signed token, in the compact form of JWS.
-pub(crate) async fn sign(door: &AppState, claims: &IdTokenClaims) -> Result<String, Problem> {
-    let roster = roster_with_signing_key(door).await?;
-    let now = door.clock.now_ms();
-    let key = active_key(roster.signing_keys(), now).ok_or(&refusals::LEDGER_UNAVAILABLE)?;
+pub(crate) async fn sign(
+    staff: &RosterLog,
+    now_ms: i64,
+    claims: &IdTokenClaims,
+) -> Result<String, SignError> {
+    let roster = roster_with_signing_key(staff, now_ms).await?;
+    let key = active_key(roster.signing_keys(), now_ms).ok_or(SignError::NoUsableKey)?;
     encode_jws(key, claims).ok_or_else(|| {
         tracing::error!(kid = key.kid, "a signing key in the ledger cannot be used");
-        Problem::new(&refusals::LEDGER_UNAVAILABLE)
+        SignError::NoUsableKey
     })
 }
 
 /// The keys with which tokens can be checked, as a JSON Web Key Set.
-pub(crate) async fn jwk_set(door: &AppState) -> Result<JwkSet, Problem> {
-    let roster = roster_with_signing_key(door).await?;
-    let now = door.clock.now_ms();
-    Ok(JwkSet { keys: published_keys(roster.signing_keys(), now).filter_map(public_jwk).collect() })
+pub(crate) async fn jwk_set(staff: &RosterLog, now_ms: i64) -> Result<JwkSet, SignError> {
+    let roster = roster_with_signing_key(staff, now_ms).await?;
+    let published = published_keys(roster.signing_keys(), now_ms);
+    Ok(JwkSet { keys: published.filter_map(public_jwk).collect() })
 }
 
 /// A JSON Web Key Set (RFC 7517).
@@ -87,16 +102,15 @@ struct Jwk {
 }
 
 /// Who works here, with a key that is not about to be too old.
-async fn roster_with_signing_key(door: &AppState) -> Result<std::sync::Arc<Roster>, Problem> {
-    let now = door.clock.now_ms();
-    let roster = door.roster.loaded().await?;
-    if !needs_new_key(roster.signing_keys(), now) {
+async fn roster_with_signing_key(staff: &RosterLog, now_ms: i64) -> Result<Arc<Roster>, SignError> {
+    let roster = staff.loaded().await?;
+    if !needs_new_key(roster.signing_keys(), now_ms) {
         return Ok(roster);
     }
     let (kid, pkcs8) = generate_key()?;
-    let change = door.roster.update("system", |roster| {
+    let change = staff.update("system", |roster| {
         let made = || StaffEvent::SigningKeyMade { kid: kid.clone(), pkcs8: pkcs8.clone() };
-        Ok(needs_new_key(roster.signing_keys(), now).then(made))
+        Ok::<_, SignError>(needs_new_key(roster.signing_keys(), now_ms).then(made))
     });
     change.await
 }
@@ -118,12 +132,12 @@ fn published_keys(keys: &[SigningKey], now: i64) -> impl Iterator<Item = &Signin
     keys.iter().enumerate().filter(move |(place, _)| !over(*place)).map(|(_, key)| key)
 }
 
-fn generate_key() -> Result<(String, String), Problem> {
+fn generate_key() -> Result<(String, String), SignError> {
     // The library makes keys with chance of its own asking, from the same operating system.
     let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
     let made = made.map_err(|_| {
         tracing::error!("no signing key could be made");
-        Problem::new(&refusals::LEDGER_UNAVAILABLE)
+        SignError::NoUsableKey
     })?;
     Ok((entropy::token(9), URL_SAFE_NO_PAD.encode(made)))
 }

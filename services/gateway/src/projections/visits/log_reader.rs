@@ -2,12 +2,11 @@
 
 use super::VisitProjection;
 use crate::codec::visit_from_stored;
-use crate::engine::as_of::ReplayError;
 use futures::StreamExt;
 use paihao_contracts::streams::HISTORY;
 use paihao_contracts::visit::{HistoryEntry, VisitChange, VisitKey};
 use paihao_domain::VisitRecord;
-use paihao_ledger::{LogItem, Position, Subject};
+use paihao_ledger::{LogItem, Position, Subject, Unavailable};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -17,28 +16,39 @@ pub(super) const MAX_CONCURRENT_READS: usize = 2;
 /// How long a reading may take, its wait included.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The visits cannot be read at present: the log has not been read to its end yet, was made anew, or
+/// did not answer in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the visits cannot be read at present")]
+pub(crate) struct VisitsUnavailable;
+
+impl From<Unavailable> for VisitsUnavailable {
+    fn from(_: Unavailable) -> VisitsUnavailable {
+        VisitsUnavailable
+    }
+}
+
 impl VisitProjection {
-    /// The visits to a site that ended on the business days from `client_address_of` to `to`, both included.
+    /// The visits to a site that ended on the business days from `from` to `to`, both included.
     pub(crate) async fn visits(
         &self,
         site: &Subject,
         from: i32,
         to: i32,
-    ) -> Result<BTreeMap<VisitKey, VisitRecord>, ReplayError> {
+    ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsUnavailable> {
         let (_, whole) = *self.0.progress.borrow();
         if !whole {
-            return Err(ReplayError::Unavailable);
+            return Err(VisitsUnavailable);
         }
         let Some((first, last)) = self.0.forecast.lock().position_range(site, from, to) else {
             return Ok(BTreeMap::new());
         };
         let reading = async {
-            let _turn =
-                self.0.read_permits.acquire().await.map_err(|_| ReplayError::Unavailable)?;
+            let _turn = self.0.read_permits.acquire().await.map_err(|_| VisitsUnavailable)?;
             self.read_between(site, first, last, from..=to).await
         };
         let read = tokio::time::timeout(READ_TIMEOUT, reading).await;
-        read.map_err(|_| ReplayError::Unavailable)?
+        read.map_err(|_| VisitsUnavailable)?
     }
 
     async fn read_between(
@@ -47,13 +57,13 @@ impl VisitProjection {
         first: Position,
         last: Position,
         days: std::ops::RangeInclusive<i32>,
-    ) -> Result<BTreeMap<VisitKey, VisitRecord>, ReplayError> {
+    ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsUnavailable> {
         let before = Position(first.0.saturating_sub(1));
         let mut entries = self.0.ledger.follow(&HISTORY, before).await?;
         let mut said = BTreeMap::<VisitKey, (u64, Option<VisitRecord>)>::new();
         while let Some(followed) = entries.next().await {
             // A log that was just made anew is learned from first.
-            let LogItem::Entry(recorded) = followed else { return Err(ReplayError::Unavailable) };
+            let LogItem::Entry(recorded) = followed else { return Err(VisitsUnavailable) };
             if recorded.position > last {
                 break;
             }

@@ -43,9 +43,9 @@ struct ProjectionInner {
 }
 
 impl VisitProjection {
-    /// Begins to follow the history, from its beginning; goes on until `closed_settings`. Nobody waits for
+    /// Begins to follow the history, from its beginning; goes on until `closed`. Nobody waits for
     /// it: until it has been read people are told what is known by then.
-    pub(crate) fn start(
+    pub fn start(
         ledger: Arc<dyn Ledger>,
         closed: CancellationToken,
         tasks: &Tasks,
