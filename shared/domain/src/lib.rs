@@ -35,7 +35,9 @@ pub use estimate::{
     SimulatedCall, is_near, is_slipped,
 };
 pub use model::actor::{Actor, ActorRef, ApiScope, Role};
-pub use model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
+pub use model::ids::{
+    CommandId, CounterId, Number, Person, QueueId, ScanSessionRef, TicketId, TicketKey,
+};
 pub use model::line::Line;
 pub use model::notification::{
     MAX_TEMPLATES_PER_TICKET, NotificationHistory, NotificationKind, NotificationTrigger,

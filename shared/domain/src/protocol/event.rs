@@ -1,7 +1,9 @@
 //! What happened to a site: the words of the ledger.
 
 use crate::model::actor::ActorRef;
-use crate::model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
+use crate::model::ids::{
+    CommandId, CounterId, Number, Person, QueueId, ScanSessionRef, TicketId, TicketKey,
+};
 use crate::model::notification::NotificationTrigger;
 use crate::model::ticket::{CloseReason, Hold, QuotedWait, Rank, Ticket, TicketStatus};
 use crate::model::time::{Day, Timestamp};
@@ -112,7 +114,7 @@ pub enum Event {
         /// What that rested on; `None` if nobody could say, or an older program decided it.
         basis: Option<ForecastBasis>,
         /// The scan session it came through.
-        via: Option<Via>,
+        via: Option<ScanSessionRef>,
         /// What opens it to its holder; `None` if an older program gave it out.
         key: Option<TicketKey>,
     },
@@ -128,7 +130,7 @@ pub enum Event {
         /// What the holder was told this time.
         told: QuotedWait,
         /// The scan session it came through.
-        via: Option<Via>,
+        via: Option<ScanSessionRef>,
     },
     /// A counter called a ticket.
     TicketCalled {
