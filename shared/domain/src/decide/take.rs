@@ -3,12 +3,15 @@
 use super::{Decided, Decider};
 use crate::model::actor::Role;
 use crate::model::ids::{Number, Person, QueueId, ScanSessionRef, TicketId, TicketKey};
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::rank::Rank;
 use crate::model::rules::MISSED_LANE_CLASS;
 use crate::model::site::QueueAvailability;
-use crate::model::ticket::{CloseReason, QuotedWait, Rank, Ticket, TicketState, TicketStatus};
+use crate::model::ticket::{CloseReason, Ticket, TicketState, TicketStatus};
 use crate::model::time::Timestamp;
-use crate::model::visit::ForecastBasis;
-use crate::protocol::event::{Event, Outcome};
+use crate::model::visit_progress::ForecastBasis;
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {
