@@ -71,7 +71,7 @@ impl Projection for SettingsProjection {
         Arc::new(self.documents.clone())
     }
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         let is_change = self.documents.apply(&recorded);
         if is_change && self.caught_up {
             self.publish();
