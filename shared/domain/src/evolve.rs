@@ -359,14 +359,10 @@ impl Site {
 
     fn unindex(&mut self, id: TicketId, spot: IndexEntry) {
         match spot.location {
-            TicketLocation::Line => self.lines.entry(spot.queue).or_default().remove(spot.rank, id),
+            TicketLocation::Line => self.line_mut(spot.queue).remove(spot.rank, id),
             TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = None,
-            TicketLocation::Held => {
-                drop(self.lines.entry(spot.queue).or_default().held.remove(&id))
-            }
-            TicketLocation::Missed => {
-                drop(self.lines.entry(spot.queue).or_default().missed.remove(&id))
-            }
+            TicketLocation::Held => drop(self.line_mut(spot.queue).held.remove(&id)),
+            TicketLocation::Missed => drop(self.line_mut(spot.queue).missed.remove(&id)),
             TicketLocation::Gone => {}
         }
         if let Some(deadline) = spot.deadline {
@@ -382,17 +378,11 @@ impl Site {
             TicketLocation::Line => {
                 let arrival = spot.rank.arrival;
                 self.last_arrival = self.last_arrival.max(Some(arrival));
-                self.lines.entry(spot.queue).or_default().insert(
-                    spot.rank,
-                    id,
-                    spot.slip_threshold,
-                );
+                self.line_mut(spot.queue).insert(spot.rank, id, spot.slip_threshold);
             }
             TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = Some(id),
-            TicketLocation::Held => drop(self.lines.entry(spot.queue).or_default().held.insert(id)),
-            TicketLocation::Missed => {
-                drop(self.lines.entry(spot.queue).or_default().missed.insert(id))
-            }
+            TicketLocation::Held => drop(self.line_mut(spot.queue).held.insert(id)),
+            TicketLocation::Missed => drop(self.line_mut(spot.queue).missed.insert(id)),
             TicketLocation::Gone => {}
         }
         if let Some(deadline) = spot.deadline {
@@ -460,6 +450,10 @@ impl Site {
         while self.recent_calls.len() > MAX_RECENT_CALLS {
             self.recent_calls.pop_front();
         }
+    }
+
+    fn line_mut(&mut self, queue: QueueId) -> &mut Line {
+        self.lines.entry(queue).or_default()
     }
 
     fn counter_mut(&mut self, counter: &CounterId) -> &mut Counter {
