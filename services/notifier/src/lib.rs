@@ -48,8 +48,6 @@ mod upkeep;
 
 pub mod webhooks;
 
-mod drain;
-
 pub use paihao_notice_text::render;
 pub use upkeep::Upkeep;
 
@@ -109,18 +107,17 @@ impl Notifier {
 pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
     let stop = tasks.stop().clone();
     let asked = watch::Sender::new(0);
-    let says = says::follow(&settings, ports.ledger.clone(), asked.clone(), stop.clone(), tasks);
+    let says = says::follow(&settings, ports.ledger.clone(), stop.clone(), tasks);
     for name in settings.accounts.keys().cloned() {
         let (upkeep, wechat) = (settings.upkeep, ports.wechat.clone());
         let (asked, says) = (asked.subscribe(), says.clone());
         let looking = upkeep::run(name, says, upkeep, wechat, asked, stop.clone());
         tasks.spawn("upkeep", looking);
     }
-    let (ledger, cache) = (ports.ledger.clone(), ports.cache.clone());
-    tasks.spawn_essential("planner", planner::run(ledger, cache, stop.clone()));
-    tasks.spawn_essential("historian", historian::run(ports.ledger.clone(), stop.clone()));
-    tasks.spawn_essential("redriver", redrive::run(ports.clone(), stop.clone()));
-    tasks.spawn_essential("receipts", receipts::run(ports.clone(), stop.clone()));
-    tasks.spawn_essential("sender", sender::run(settings, says, ports, stop));
+    planner::worker(ports.ledger.clone(), ports.cache.clone()).start("planner", tasks);
+    historian::worker(ports.ledger.clone()).start("historian", tasks);
+    redrive::worker(ports.clone()).start("redriver", tasks);
+    receipts::worker(ports.clone()).start("receipts", tasks);
+    sender::worker(settings, says, ports).start("sender", tasks);
     Notifier { asked }
 }

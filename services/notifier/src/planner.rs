@@ -1,63 +1,55 @@
 //! Reads commits, shared with the other replicas, and puts their notices on the work queue.
 
-use crate::drain::drain;
 use crate::ending::Away;
 use crate::plan::plan;
 use crate::thread;
 use paihao_cache::Cache;
-use paihao_chassis::backoff::Backoff;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::streams::{LEDGER, NOTICES, PLANNER};
-use paihao_ledger::{Delivery, Entry, Ledger};
+use paihao_ledger::worker::Source;
+use paihao_ledger::{Delivery, Entry, Handler, Ledger, Verdict, Worker};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Commits planned at once.
 const IN_FLIGHT: usize = 64;
 
+/// When to plan a commit again after a store did not answer.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
 /// When to look again at a commit that a newer program wrote: a newer replica may take it first.
 const NEWER_LATER: Duration = Duration::from_secs(30);
 
-pub(crate) async fn run(ledger: Arc<dyn Ledger>, cache: Arc<dyn Cache>, stop: CancellationToken) {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-    while !stop.is_cancelled() {
-        match ledger.consume(&LEDGER, &PLANNER, IN_FLIGHT).await {
-            Ok(commits) => {
-                backoff.reset();
-                drain(commits, IN_FLIGHT, &stop, |commit| settle(&*ledger, &*cache, commit)).await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the planner cannot join its consumer yet");
-                backoff.wait_unless(&stop).await;
-            }
-        }
-    }
+/// Member of the consumer that plans notices.
+pub(crate) fn worker(ledger: Arc<dyn Ledger>, cache: Arc<dyn Cache>) -> Worker<impl Handler> {
+    let planner = Planner { ledger: ledger.clone(), cache };
+    Worker::new(ledger, Source::Consumer(LEDGER, PLANNER), IN_FLIGHT, planner)
 }
 
-async fn settle(ledger: &dyn Ledger, cache: &dyn Cache, delivery: Delivery) {
-    let settled = match serde_json::from_slice::<Commit>(&delivery.recorded.entry.payload) {
-        Ok(commit) if commit.v <= COMMIT_VERSION => {
-            match enqueue(ledger, cache, &delivery, &commit).await {
-                Ok(()) => delivery.done().await,
-                Err(Away(error)) => {
-                    tracing::warn!(
-                        error,
-                        "notices could not be queued; the commit is planned again"
-                    );
-                    delivery.again(Duration::from_secs(1)).await
+struct Planner {
+    ledger: Arc<dyn Ledger>,
+    cache: Arc<dyn Cache>,
+}
+
+impl Handler for Planner {
+    async fn handle(&self, delivery: &Delivery) -> Verdict {
+        match serde_json::from_slice::<Commit>(&delivery.recorded.entry.payload) {
+            Ok(commit) if commit.v <= COMMIT_VERSION => {
+                match enqueue(&*self.ledger, &*self.cache, delivery, &commit).await {
+                    Ok(()) => Verdict::Done,
+                    Err(Away(error)) => {
+                        tracing::warn!(error, "cannot queue the notices of a commit, retrying");
+                        Verdict::Again(RETRY_DELAY)
+                    }
                 }
             }
+            Ok(_) => Verdict::Again(NEWER_LATER),
+            Err(error) => {
+                let position = delivery.recorded.position.0;
+                tracing::error!(position, %error, "a commit cannot be planned");
+                Verdict::Never(format!("not a commit of a known form: {error}"))
+            }
         }
-        Ok(_) => delivery.again(NEWER_LATER).await,
-        Err(error) => {
-            let position = delivery.recorded.position.0;
-            tracing::error!(position, %error, "a commit cannot be planned");
-            delivery.never(&format!("not a commit of a known form: {error}")).await
-        }
-    };
-    if let Err(error) = settled {
-        tracing::debug!(%error, "a commit's acknowledgement was lost; it will be planned again");
     }
 }
 

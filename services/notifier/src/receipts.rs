@@ -5,16 +5,14 @@
 //! ten minutes it was another program's message, or one that cannot be told from others.
 
 use crate::Ports;
-use crate::drain::drain;
 use crate::record;
 use crate::sent::{self, Found, Sent};
-use paihao_chassis::backoff::Backoff;
 use paihao_contracts::outcome::NoticeReceipt;
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::streams::RECEIPTS;
-use paihao_ledger::Delivery;
+use paihao_ledger::worker::Source;
+use paihao_ledger::{Delivery, Handler, Verdict, Worker};
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Receipts worked on at once.
 const IN_FLIGHT: usize = 32;
@@ -23,46 +21,38 @@ const STORE_AWAY: Duration = Duration::from_secs(2);
 /// How long a receipt waits for its message.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
-pub(crate) async fn run(ports: Ports, stop: CancellationToken) {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-    while !stop.is_cancelled() {
-        match ports.ledger.work(&RECEIPTS, IN_FLIGHT).await {
-            Ok(receipts) => {
-                backoff.reset();
-                drain(receipts, IN_FLIGHT, &stop, |delivery| settle(&ports, delivery)).await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the receipts' queue cannot be joined yet");
-                backoff.wait_unless(&stop).await;
-            }
-        }
-    }
+/// Member of the receipts' queue.
+pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
+    let ledger = ports.ledger.clone();
+    Worker::new(ledger, Source::Queue(RECEIPTS), IN_FLIGHT, Receipts { ports })
 }
 
-async fn settle(ports: &Ports, delivery: Delivery) {
-    let receipt: Receipt = match serde_json::from_slice(&delivery.recorded.entry.payload) {
-        Ok(receipt) => receipt,
-        Err(error) => {
-            tracing::error!(%error, "a receipt cannot be read");
-            let _ = delivery.never(&format!("not a receipt of a known form: {error}")).await;
-            return;
+struct Receipts {
+    ports: Ports,
+}
+
+impl Handler for Receipts {
+    async fn handle(&self, delivery: &Delivery) -> Verdict {
+        let receipt: Receipt = match serde_json::from_slice(&delivery.recorded.entry.payload) {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                tracing::error!(%error, "a receipt cannot be read");
+                return Verdict::Never(format!("not a receipt of a known form: {error}"));
+            }
+        };
+        let age = self.ports.clock.now_ms().saturating_sub(receipt.heard_at);
+        match bring_home(&self.ports, &receipt).await {
+            Ok(true) => Verdict::Done,
+            Ok(false) if age >= PATIENCE.as_millis() as i64 => {
+                count(&receipt, "unmatched");
+                Verdict::Done
+            }
+            Ok(false) => Verdict::Again(wait(age)),
+            Err(error) => {
+                tracing::warn!(error, "a receipt waits for its stores");
+                Verdict::Again(STORE_AWAY)
+            }
         }
-    };
-    let age = ports.clock.now_ms().saturating_sub(receipt.heard_at);
-    let told = match bring_home(ports, &receipt).await {
-        Ok(true) => delivery.done().await,
-        Ok(false) if age >= PATIENCE.as_millis() as i64 => {
-            count(&receipt, "unmatched");
-            delivery.done().await
-        }
-        Ok(false) => delivery.again(wait(age)).await,
-        Err(error) => {
-            tracing::warn!(error, "a receipt waits for its stores");
-            delivery.again(STORE_AWAY).await
-        }
-    };
-    if let Err(error) = told {
-        tracing::debug!(%error, "a receipt's acknowledgement was lost");
     }
 }
 

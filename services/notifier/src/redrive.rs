@@ -4,12 +4,10 @@
 //! recorded end, and takes its old place in its ticket's order: what was told since then supersedes
 //! it, and what is no longer true is stale. It comes back only if WeChat surely does not have it.
 
-use crate::drain::drain;
 use crate::ending::Away;
 use crate::record;
 use crate::{Ports, thread};
 use futures::StreamExt;
-use paihao_chassis::backoff::Backoff;
 use paihao_contracts::dead_letter::{
     DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
 };
@@ -18,9 +16,11 @@ use paihao_contracts::outcome::OutcomeRecord;
 use paihao_contracts::streams::{DEAD_LETTERS, NOTICES, OUTCOMES, REDRIVER, WEBHOOKS};
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::dead_letter::Cause;
-use paihao_ledger::{Delivery, Entry, Followed, Ledger, Position, Recorded, Unavailable};
+use paihao_ledger::worker::Source;
+use paihao_ledger::{
+    Delivery, Entry, Followed, Handler, Ledger, Position, Recorded, Unavailable, Verdict, Worker,
+};
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Letters in hand at once.
 const IN_FLIGHT: usize = 8;
@@ -34,37 +34,30 @@ const NEWER_LATER: Duration = Duration::from_secs(30);
 /// How long a letter is waited for that stands in the log.
 const READING: Duration = Duration::from_secs(10);
 
-pub(crate) async fn run(ports: Ports, stop: CancellationToken) {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-    while !stop.is_cancelled() {
-        match ports.ledger.consume(&DEAD_LETTERS, &REDRIVER, IN_FLIGHT).await {
-            Ok(said) => {
-                backoff.reset();
-                drain(said, IN_FLIGHT, &stop, |delivery| settle(&ports, delivery)).await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the redriver cannot join its consumer yet");
-                backoff.wait_unless(&stop).await;
-            }
-        }
-    }
+/// Member of the consumer that tries dead letters again.
+pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
+    let ledger = ports.ledger.clone();
+    Worker::new(ledger, Source::Consumer(DEAD_LETTERS, REDRIVER), IN_FLIGHT, Redriver { ports })
 }
 
-async fn settle(ports: &Ports, delivery: Delivery) {
-    let settled = match said(&delivery.recorded) {
-        // A letter itself, or one that was dropped.
-        Said::Nothing => delivery.done().await,
-        Said::Newer => delivery.again(NEWER_LATER).await,
-        Said::Again { letter, newest } => match again(ports, letter, newest).await {
-            Ok(()) => delivery.done().await,
-            Err(Away(error)) => {
-                tracing::warn!(error, "a dead letter cannot be tried again yet");
-                delivery.again(LATER).await
-            }
-        },
-    };
-    if let Err(error) = settled {
-        tracing::debug!(%error, "an acknowledgement was lost; its letter keeps its one key");
+struct Redriver {
+    ports: Ports,
+}
+
+impl Handler for Redriver {
+    async fn handle(&self, delivery: &Delivery) -> Verdict {
+        match said(&delivery.recorded) {
+            // A letter itself, or one that was dropped.
+            Said::Nothing => Verdict::Done,
+            Said::Newer => Verdict::Again(NEWER_LATER),
+            Said::Again { letter, newest } => match again(&self.ports, letter, newest).await {
+                Ok(()) => Verdict::Done,
+                Err(Away(error)) => {
+                    tracing::warn!(error, "a dead letter cannot be tried again yet");
+                    Verdict::Again(LATER)
+                }
+            },
+        }
     }
 }
 

@@ -3,19 +3,16 @@
 
 use crate::Settings;
 use crate::channels::{AccountPolicies, NoticePolicy};
-use futures::StreamExt;
 use paihao_chassis::Tasks;
-use paihao_chassis::backoff::Backoff;
 use paihao_contracts::notice::Notice;
 use paihao_contracts::settings::Wording;
 use paihao_contracts::settings_log::{SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::SETTINGS;
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::projection::Follow;
+use paihao_ledger::{Follower, Ledger, Projection, Recorded};
 use paihao_notice_text::{policy, render, sample};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Everything that is said, by whom.
@@ -25,10 +22,12 @@ pub(crate) struct Words {
     pub(crate) accounts: BTreeMap<String, AccountPolicies>,
     /// By the site's id, and the kind of notice.
     pub(crate) sites: BTreeMap<String, BTreeMap<String, Wording>>,
+    /// Grows whenever an account's templates may be other ones.
+    pub(crate) templates: u64,
 }
 
 /// The newest of it.
-pub(crate) type Says = watch::Receiver<Arc<Words>>;
+pub(crate) type Says = Follower<Arc<Words>>;
 
 impl Words {
     /// How this notice is said.
@@ -42,69 +41,57 @@ impl Words {
             (manner, None) => manner,
         }
     }
+}
 
-    /// Whether templates may be other ones now.
-    fn take_in(&mut self, event: SettingsEvent) -> bool {
-        match event {
+/// Projection of the settings onto the words of notices.
+struct WordsProjection {
+    /// The configuration.
+    base: Words,
+    words: Arc<Words>,
+}
+
+impl Projection for WordsProjection {
+    type View = Arc<Words>;
+
+    fn view(&self) -> Arc<Words> {
+        self.words.clone()
+    }
+
+    fn apply(&mut self, recorded: Recorded) {
+        let Some(entry) = SettingsEntry::decode(&recorded.entry.payload) else { return };
+        match entry.event {
             SettingsEvent::AccountSet { account, setup, .. } => {
+                let words = Arc::make_mut(&mut self.words);
                 // Without credentials there is nobody to say it.
-                let known = self.accounts.get_mut(&account);
-                known.map(|says| *says = policy::account_policies(&setup)).is_some()
+                if let Some(says) = words.accounts.get_mut(&account) {
+                    *says = policy::account_policies(&setup);
+                    words.templates += 1;
+                }
             }
             SettingsEvent::SiteSet { site, setup, .. } => {
-                self.sites.insert(site, setup.wording);
-                false
+                Arc::make_mut(&mut self.words).sites.insert(site, setup.wording);
             }
-            _ => false,
+            _ => {}
         }
+    }
+
+    fn reset(&mut self) {
+        let templates = self.words.templates;
+        self.words = Arc::new(Words { templates, ..self.base.clone() });
     }
 }
 
-/// Begins to follow the book; whoever looks after accounts is `asked` to look at what is new.
+/// Begins to follow the book.
 pub(crate) fn follow(
     settings: &Settings,
     ledger: Arc<dyn Ledger>,
-    asked: watch::Sender<u64>,
     stop: CancellationToken,
     tasks: &Tasks,
 ) -> Says {
-    let base = Words { accounts: settings.accounts.clone(), sites: settings.wording.clone() };
-    let (told, says) = watch::channel(Arc::new(base.clone()));
-    tasks.spawn("book", async move {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !stop.is_cancelled() {
-            match ledger.follow(&SETTINGS, Position::START).await {
-                Ok(mut entries) => {
-                    let mut words = base.clone();
-                    let next =
-                        async |entries: &mut futures::stream::BoxStream<'static, Followed>| {
-                            stop.run_until_cancelled(entries.next()).await.flatten()
-                        };
-                    while let Some(followed) = next(&mut entries).await {
-                        let Followed::Entry(recorded) = followed else {
-                            words = base.clone();
-                            told.send_replace(Arc::new(words.clone()));
-                            continue;
-                        };
-                        let entry = SettingsEntry::decode(&recorded.entry.payload);
-                        let Some(entry) = entry else { continue };
-                        let templates = words.take_in(entry.event);
-                        told.send_if_modified(|told| {
-                            let news = **told != words;
-                            if news {
-                                *told = Arc::new(words.clone());
-                            }
-                            news
-                        });
-                        if templates {
-                            asked.send_modify(|asked| *asked += 1);
-                        }
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "cannot follow the book yet"),
-            }
-            backoff.wait_unless(&stop).await;
-        }
-    });
+    let (accounts, sites) = (settings.accounts.clone(), settings.wording.clone());
+    let base = Words { accounts, sites, templates: 0 };
+    let projection = WordsProjection { words: Arc::new(base.clone()), base };
+    let (says, following) = Follow::new(ledger, SETTINGS, stop).start(projection);
+    tasks.spawn("book", following);
     says
 }

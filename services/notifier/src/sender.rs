@@ -3,7 +3,6 @@
 use crate::allowance;
 use crate::channels::{self, NoticePolicy, skipped};
 use crate::claim::{self, ATTEMPT_LIMIT, Asked, Claim};
-use crate::drain::drain;
 use crate::ending::{self, Away, Recorded, Which};
 use crate::record::{self, Known};
 use crate::render::{self, Unrenderable};
@@ -13,14 +12,13 @@ use crate::share::Shares;
 use crate::thread::{self, Standing};
 use crate::verdict::{Attempt, NO_WINDOW, Verdict, WINDOW, WINDOW_USED_UP, given_up, judge};
 use crate::{Ports, Settings};
-use paihao_chassis::backoff::Backoff;
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice};
 use paihao_contracts::outcome::AttemptAnnounced;
 use paihao_contracts::streams::NOTICES;
-use paihao_ledger::Delivery;
+use paihao_ledger::worker::Source;
+use paihao_ledger::{Delivery, Handler, Worker};
 use paihao_wechat::{AccountClientError, CallError};
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// When to look again after the ledger or the cache did not answer.
 const STORE_AWAY: Duration = Duration::from_secs(2);
@@ -34,23 +32,12 @@ const NOT_ITS_TURN: Duration = Duration::from_millis(200);
 /// Notices in hand at once, of however many accounts.
 const MOST: usize = 4096;
 
-pub(crate) async fn run(settings: Settings, says: Says, ports: Ports, stop: CancellationToken) {
+/// Member of the notices' queue.
+pub(crate) fn worker(settings: Settings, says: Says, ports: Ports) -> Worker<impl Handler> {
     let in_flight = settings.in_flight.saturating_mul(settings.accounts.len().max(1)).min(MOST);
-    let sender =
-        Sender { shares: Shares::new(settings.in_flight), public: settings.public, says, ports };
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-    while !stop.is_cancelled() {
-        match sender.ports.ledger.work(&NOTICES, in_flight).await {
-            Ok(notices) => {
-                backoff.reset();
-                drain(notices, in_flight, &stop, |delivery| sender.settle(delivery)).await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the sender cannot join its queue yet");
-                backoff.wait_unless(&stop).await;
-            }
-        }
-    }
+    let (shares, ledger) = (Shares::new(settings.in_flight), ports.ledger.clone());
+    let sender = Sender { shares, public: settings.public, says, ports };
+    Worker::new(ledger, Source::Queue(NOTICES), in_flight, sender)
 }
 
 struct Sender {
@@ -108,14 +95,23 @@ impl Task<'_> {
     }
 }
 
-impl Sender {
-    async fn settle(&self, delivery: Delivery) {
+impl From<Next> for paihao_ledger::Verdict {
+    fn from(next: Next) -> paihao_ledger::Verdict {
+        match next {
+            Next::Done => paihao_ledger::Verdict::Done,
+            Next::Again(after) => paihao_ledger::Verdict::Again(after),
+            Next::Bury(reason) => paihao_ledger::Verdict::Never(reason),
+        }
+    }
+}
+
+impl Handler for Sender {
+    async fn handle(&self, delivery: &Delivery) -> paihao_ledger::Verdict {
         let notice = match serde_json::from_slice(&delivery.recorded.entry.payload) {
             Ok(notice) => self.linked(notice),
             Err(error) => {
                 tracing::error!(%error, "a notice cannot be read");
-                let _ = delivery.never(&format!("not a notice of a known form: {error}")).await;
-                return;
+                return Next::Bury(format!("not a notice of a known form: {error}")).into();
             }
         };
         let next = match self.shares.take(&notice.account) {
@@ -125,16 +121,11 @@ impl Sender {
                 Next::Again(STORE_AWAY)
             }),
         };
-        let told = match next {
-            Next::Done => delivery.done().await,
-            Next::Again(after) => delivery.again(after).await,
-            Next::Bury(reason) => delivery.never(&reason).await,
-        };
-        if let Err(error) = told {
-            tracing::debug!(key = notice.key, %error, "a notice's acknowledgement was lost");
-        }
+        next.into()
     }
+}
 
+impl Sender {
     /// The notice with the whole address of its ticket's page, if people know where this system is.
     fn linked(&self, notice: Notice) -> Notice {
         let whole = |path| Some(format!("{}{path}", self.public.as_deref()?).into());
@@ -146,7 +137,7 @@ impl Sender {
     async fn bring_on(&self, notice: &Notice) -> Result<Next, Away> {
         let ports = &self.ports;
         let task =
-            Task { notice, manner: self.says.borrow().manner(notice), person: say::person(notice) };
+            Task { notice, manner: self.says.now().manner(notice), person: say::person(notice) };
         // The thread first: what it says of attempts can only become more by the time they are read.
         let thread = match thread::ordered(notice) {
             true => Some(thread::look(&*ports.cache, notice).await?),

@@ -30,7 +30,7 @@ impl Default for Upkeep {
     }
 }
 
-/// Looks after one account until the stop; at once when `asked` changes.
+/// Looks after one account until the stop; at once when `asked` changes, or its templates may have.
 pub(crate) async fn run(
     name: String,
     says: Says,
@@ -43,6 +43,8 @@ pub(crate) async fn run(
     let mut bindings = Turn::new(upkeep.bindings_every);
     let mut quotas = Turn::new(upkeep.quotas_every);
     let mut can_ask = true;
+    let mut words = keeper.says.changes();
+    let mut templates = words.borrow().view.templates;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -50,6 +52,13 @@ pub(crate) async fn run(
                 Ok(()) => bindings.now(),
                 Err(_) => can_ask = false,
             },
+            Ok(()) = words.changed() => {
+                let newest = words.borrow_and_update().view.templates;
+                if newest != templates {
+                    templates = newest;
+                    bindings.now();
+                }
+            }
             () = bindings.due() => bindings.over(keeper.check_bindings().await),
             () = quotas.due() => quotas.over(keeper.read_quotas().await),
         }
@@ -130,7 +139,7 @@ impl Keeper {
 
     /// What the account says now.
     fn says(&self) -> AccountPolicies {
-        self.says.borrow().accounts.get(&self.name).cloned().unwrap_or_default()
+        self.says.now().accounts.get(&self.name).cloned().unwrap_or_default()
     }
 
     async fn read_quotas(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The program as a library: the only place that picks adapters and puts services together.
 //!
-//! In reading order: [`demo_config`] is what can be set; [`ports`] opens the stores; [`roles`] starts
+//! In reading order: [`demo_config`] is what can be set; [`ports`] opens the stores; [`compose`] starts
 //! the services on them; [`reload_interval`] hands on what changes while they run; [`demo`] and [`build_simulator`] are for looking and testing; [`doctor`] looks
 //! for what would go wrong; [`cli`] is what is typed.
 

@@ -29,7 +29,6 @@ use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
 use paihao_ledger::Ledger;
 use paihao_wechat::{AppId, AppSecret};
-use reports::Reports;
 use roster::Roster;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,7 +116,7 @@ pub fn start(
     for account in accounts {
         roster.add(account, false);
     }
-    let reports = Reports { ledger, roster: roster.clone(), stop: tasks.stop().clone() };
-    tasks.spawn_essential("refused tokens", reports.run());
+    let reports = reports::run(ledger, roster.clone(), tasks.stop().clone());
+    tasks.spawn_essential("refused tokens", reports);
     TokenService(roster)
 }

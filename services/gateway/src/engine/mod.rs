@@ -5,8 +5,8 @@
 //! - [`start`]: how the views keep up with the ledger;
 //! - [`commands`]: how a command becomes an entry of the ledger, and its answer;
 //! - `registry`: which sites there are, and with which rules, while both may change;
-//! - [`stored`]: the domain's decisions in their stored form, and back;
-//! - [`past`]: a site as it stood before.
+//! - [`codec`]: the domain's decisions in their stored form, and back;
+//! - [`as_of`]: a site as it stood before.
 
 pub(crate) mod as_of;
 mod registry;
@@ -52,7 +52,7 @@ pub struct Engine {
 
 impl Engine {
     /// Begins to follow the ledger and opens a desk for every site. All of it goes on until
-    /// `closed`: the door has shut and whoever asked has been answered.
+    /// `closed_settings`: the door has shut and whoever asked has been answered.
     pub fn start(
         book: &DeploymentSettings,
         ledger: Arc<dyn Ledger>,

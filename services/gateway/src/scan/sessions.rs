@@ -162,7 +162,7 @@ impl ScanSessions {
         }
     }
 
-    /// Has a session go on from where it stands, if `next` says how; it may also give it more time.
+    /// Has a session go on from where it stands, if `next_event` says how; it may also give it more time.
     /// As it stands then. Of several who do so at once each sees what the others did.
     pub async fn advance(
         &self,

@@ -153,7 +153,7 @@ const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 impl WeekHours {
     /// Reads lines such as `mon-fri 09:00-12:00 13:30-17:30` and `sat 09:00-12:00`; without days
     /// they are of every day. A day that no line names is closed; without any such line it is always
-    /// open. Lines that begin with a date are read as [`DateHours::parse`] does.
+    /// open. Lines that begin with a date are read as [`DateHours::parse_uuid`] does.
     pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<WeekHours, HoursError> {
         let is_date = |line: &&str| {
             line.trim().starts_with(|c: char| c.is_ascii_digit())

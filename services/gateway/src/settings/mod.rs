@@ -2,7 +2,7 @@
 //!
 //! - [`live_settings`]: what a site's set-up comes to, and what is wrong with it;
 //! - [`documents`]: the newest set-up of every site and account, and what changed when;
-//! - [`running`]: the same while a gateway runs.
+//! - [`live`]: the same while a gateway runs.
 
 pub mod calendar;
 mod conflicts;

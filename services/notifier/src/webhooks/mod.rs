@@ -69,11 +69,10 @@ pub fn start(
         return Ok(());
     }
     let client = client::Client::new()?;
-    let (settings, stop) = (Arc::new(settings), tasks.stop().clone());
-    let planning = planner::run(settings.clone(), ledger.clone(), clock.clone(), stop.clone());
-    tasks.spawn_essential("webhook-planner", planning);
-    let sending = sender::run(settings, client, ledger, clock, stop);
-    tasks.spawn_essential("webhook-sender", sending);
+    let settings = Arc::new(settings);
+    planner::worker(settings.clone(), ledger.clone(), clock.clone())
+        .start("webhook-planner", tasks);
+    sender::worker(settings, client, ledger, clock).start("webhook-sender", tasks);
     Ok(())
 }
 

@@ -1,18 +1,16 @@
 //! Reads commits, shared with the other replicas, and puts their events on the webhooks' queue.
 
 use super::Settings;
-use crate::drain::drain;
 use futures::{StreamExt, TryStreamExt, stream};
-use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::public_event::to_public_events;
 use paihao_contracts::streams::{LEDGER, WEBHOOK_PLANNER, WEBHOOKS};
 use paihao_contracts::webhook::WebhookMessage;
-use paihao_ledger::{Delivery, Entry, Ledger, Unavailable};
+use paihao_ledger::worker::Source;
+use paihao_ledger::{Delivery, Entry, Handler, Ledger, Unavailable, Verdict, Worker};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Commits planned at once.
 const IN_FLIGHT: usize = 16;
@@ -20,51 +18,48 @@ const IN_FLIGHT: usize = 16;
 /// Messages of one commit that are put on the queue at once.
 const AT_ONCE: usize = 16;
 
+/// When to plan a commit again after the ledger did not answer.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
 /// When to look again at a commit that a newer program wrote: a newer replica may take it first.
 const NEWER_LATER: Duration = Duration::from_secs(30);
 
-pub(super) async fn run(
+/// Member of the consumer that plans webhooks.
+pub(super) fn worker(
     settings: Arc<Settings>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
-    stop: CancellationToken,
-) {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-    while !stop.is_cancelled() {
-        match ledger.consume(&LEDGER, &WEBHOOK_PLANNER, IN_FLIGHT).await {
-            Ok(commits) => {
-                backoff.reset();
-                let settle = |commit| settle(&settings, &*ledger, clock.now_ms(), commit);
-                drain(commits, IN_FLIGHT, &stop, settle).await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the planner of webhooks cannot join its consumer yet");
-                backoff.wait_unless(&stop).await;
-            }
-        }
-    }
+) -> Worker<impl Handler> {
+    let planner = Planner { settings, ledger: ledger.clone(), clock };
+    Worker::new(ledger, Source::Consumer(LEDGER, WEBHOOK_PLANNER), IN_FLIGHT, planner)
 }
 
-async fn settle(settings: &Settings, ledger: &dyn Ledger, now_ms: i64, delivery: Delivery) {
-    let position = delivery.recorded.position.0;
-    let settled = match serde_json::from_slice::<Commit>(&delivery.recorded.entry.payload) {
-        Ok(commit) if commit.v <= COMMIT_VERSION => {
-            match enqueue(ledger, plan(settings, position, &commit, now_ms)).await {
-                Ok(()) => delivery.done().await,
-                Err(error) => {
-                    tracing::warn!(%error, "webhooks could not be queued; they are planned again");
-                    delivery.again(Duration::from_secs(1)).await
+struct Planner {
+    settings: Arc<Settings>,
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Handler for Planner {
+    async fn handle(&self, delivery: &Delivery) -> Verdict {
+        let position = delivery.recorded.position.0;
+        match serde_json::from_slice::<Commit>(&delivery.recorded.entry.payload) {
+            Ok(commit) if commit.v <= COMMIT_VERSION => {
+                let messages = plan(&self.settings, position, &commit, self.clock.now_ms());
+                match enqueue(&*self.ledger, messages).await {
+                    Ok(()) => Verdict::Done,
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot queue the webhooks of a commit, retrying");
+                        Verdict::Again(RETRY_DELAY)
+                    }
                 }
             }
+            Ok(_) => Verdict::Again(NEWER_LATER),
+            Err(error) => {
+                tracing::error!(position, %error, "a commit cannot be told to webhooks");
+                Verdict::Never(format!("not a commit of a known form: {error}"))
+            }
         }
-        Ok(_) => delivery.again(NEWER_LATER).await,
-        Err(error) => {
-            tracing::error!(position, %error, "a commit cannot be told to webhooks");
-            delivery.never(&format!("not a commit of a known form: {error}")).await
-        }
-    };
-    if let Err(error) = settled {
-        tracing::debug!(%error, "a commit's acknowledgement was lost; it will be planned again");
     }
 }
 

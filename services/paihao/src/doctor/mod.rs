@@ -1,7 +1,7 @@
 //! `paihao doctor`: goes through everything an operator would want to know before opening day.
 //!
-//! In reading order: [`findings`] is every finding there is; [`report`] is how they are told; `check_account`
-//! and `notices` ask WeChat, `refused` is what its "no" means, `post_callback` plays it; `stores`, `file`
+//! In reading order: [`accessibility_findings`] is every finding there is; [`report`] is how they are told; `check_account`
+//! and `notices` ask WeChat, `wechat_refusals` is what its "no" means, `post_callback` plays it; `stores`, `file`
 //! and `clock` look at what all stands on.
 
 pub mod findings;

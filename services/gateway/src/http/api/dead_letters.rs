@@ -83,7 +83,7 @@ struct DeadLetterListQuery {
     /// Also those about which something was done.
     #[serde(default)]
     handled: bool,
-    /// Those before this one: the `next` of a page.
+    /// Those before this one: the `next_event` of a page.
     before: Option<u64>,
     /// How many, 1 to 500; 100 unless said.
     limit: Option<usize>,
@@ -135,7 +135,7 @@ struct DeadLetterView {
     at: i64,
     /// For how long, in seconds.
     age: u64,
-    /// The work queue or log it came from: `notices`, `webhooks`.
+    /// The work queue or log it came from: `notified_tickets`, `webhooks`.
     origin: String,
     site: Option<String>,
     /// The kind of notice, or the type of event.

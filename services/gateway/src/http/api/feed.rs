@@ -53,7 +53,7 @@ pub(super) fn routes() -> Routes {
 #[schemars(rename = "FeedQuery")]
 #[serde(deny_unknown_fields)]
 struct FeedQuery {
-    /// A cursor: an event's id, the `next` of a page, or `now`. The oldest that is kept without one.
+    /// A cursor: an event's id, the `next_event` of a page, or `now`. The oldest that is kept without one.
     after: Option<String>,
     /// Of pages: how many events, 1 to 500; 100 unless said.
     limit: Option<usize>,

@@ -36,7 +36,7 @@ struct TicketListQuery {
     queue: Option<String>,
     /// Those in this state only.
     state: Option<ListedTicketState>,
-    /// Those after the page that named this `next`; of another day it begins anew.
+    /// Those after the page that named this `next_event`; of another day it begins anew.
     after: Option<String>,
     /// How many, 1 to 500; 100 unless said.
     limit: Option<usize>,

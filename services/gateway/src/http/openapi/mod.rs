@@ -21,14 +21,14 @@
 //!   that they can be told apart there ([`answer`] lists what a handler may answer).
 //! - **Who.** [`PUBLIC`], [`ANY_SITE_ROLE`] or the roles of a staff key. A key brings its own refusals with
 //!   it (`unauthorised`, `unknown_site`, `not_your_site`, and `not_allowed` unless any key will do),
-//!   as `json_body`, `query` and `keyed` do; whatever else the handler says no to is listed.
+//!   as `json_body`, `sample_query` and `keyed` do; whatever else the handler says no to is listed.
 //! - **Writes** take an `Idempotency-Key` ([`Operation::keyed`]) or say why they need none
 //!   ([`Operation::without_idempotency_key`]).
 //!
 //! Then write `docs/reference/openapi.json` anew: `PAIHAO_WRITE=1 cargo test -p paihao-gateway --lib described`.
 //! After a conflict in that file, the same writes it right. The tests in `services/gateway/tests/it/openapi`
 //! ask every operation of the document: they say what they miss of a new one (an act of staff wants a
-//! row in `acts.rs`, a reading one a line in `responses.rs`, and each refusal a line of a script).
+//! row in `actions.rs`, a reading one a line in `responses.rs`, and each refusal a line of a script).
 
 pub(crate) mod answer;
 mod document;

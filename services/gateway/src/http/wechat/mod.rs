@@ -1,4 +1,4 @@
-//! What WeChat says: checked and opened here, heard in [`hear`].
+//! What WeChat says: checked and opened here, heard in [`dispatch`].
 //!
 //! A push is answered within [`REPLY_TIMEOUT`] whatever happens, since WeChat waits for five seconds and
 //! then shows the customer an error of its own.

@@ -3,7 +3,7 @@
 //!
 //! - [`forecast`]: what one replica keeps of it, bounded by the sites and not by the visits;
 //! - [`read_operation`]: the visits of some days, read again from the log;
-//! - [`figures`]: what they add up to.
+//! - [`statistics`]: what they add up to.
 
 mod accuracy_metrics;
 mod forecast_model;
@@ -43,7 +43,7 @@ struct ProjectionInner {
 }
 
 impl VisitProjection {
-    /// Begins to follow the history, from its beginning; goes on until `closed`. Nobody waits for
+    /// Begins to follow the history, from its beginning; goes on until `closed_settings`. Nobody waits for
     /// it: until it has been read people are told what is known by then.
     pub(crate) fn start(
         ledger: Arc<dyn Ledger>,

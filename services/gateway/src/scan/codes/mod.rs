@@ -3,7 +3,7 @@
 //!
 //! - [`permanent_codes`]: permanent ones for the doors of queues, each made once and kept in the book;
 //! - [`pool`]: temporary ones for sessions, made ahead of need;
-//! - [`cost`]: what all of them have cost.
+//! - [`usage`]: what all of them have cost.
 
 pub mod permanent;
 pub mod pool;

@@ -23,7 +23,7 @@ pub(super) struct HeldTicketView {
     number: String,
     queue: String,
     queue_name: String,
-    /// `waiting`, `called`, `serving_view`, `held`, `missed`, `done` or `closed`.
+    /// `waiting`, `called`, `serving_view`, `check_response`, `missed`, `done` or `closed_settings`.
     state: &'static str,
     /// Since when it is in this state, in Unix milliseconds.
     since: i64,
@@ -38,7 +38,7 @@ pub(super) struct HeldTicketView {
     minutes: Option<[u32; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_called: Option<String>,
-    /// What staff made of the queue: `open`, `paused`, `halted` or `closed`.
+    /// What staff made of the queue: `open`, `paused`, `halted` or `closed_settings`.
     queue_state: &'static str,
     /// Where to go, or where they are served.
     #[serde(skip_serializing_if = "Option::is_none")]
