@@ -9,7 +9,7 @@ use crate::scan::sessions::SessionError;
 use crate::settings::SiteSettings;
 use paihao_chassis::entropy;
 use paihao_contracts::session::{Invitation, LoginRequest, ScanPurpose, ScanSession};
-use paihao_domain::{Act, Actor, Command, Outcome, Person, QueueId, TicketKey, ScanSessionRef};
+use paihao_domain::{Act, Actor, Command, Outcome, Person, QueueId, ScanSessionRef, TicketKey};
 use std::sync::Arc;
 use tokio::time::timeout_at;
 use uuid::Uuid;
