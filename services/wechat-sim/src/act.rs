@@ -39,7 +39,7 @@ pub enum ScanResult {
     /// They follow already: a `SCAN` event.
     Scanned,
     /// They follow from now on: a `subscribe` event with the scene.
-    Followed,
+    LogItem,
     /// 二维码已过期, and no event.
     Expired,
     /// Not a code of any account here, and no event.

@@ -2,9 +2,9 @@
 
 use crate::model::ids::{QueueId, TicketId};
 use crate::model::line::Line;
+use crate::model::rank::Rank;
 use crate::model::rules::{CallPolicy, CounterRules, MISSED_LANE_CLASS, QueueRules, Rules};
 use crate::model::site::Site;
-use crate::model::ticket::Rank;
 
 /// Who is next, and what that means for the others.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,14 +3,15 @@
 //! Whom it happened to is told by the event; of the others, only the few at the front of the lines
 //! that moved are looked at, so that this costs the same however long a line is.
 
-use crate::batches::Remainder;
 use crate::estimate::ForecastInput;
 use crate::model::ids::{CounterId, QueueId, TicketId};
 use crate::model::lane::SlipThreshold;
 use crate::model::notification::{NotificationKind, NotificationTrigger, ReturnCause};
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::remainder::Remainder;
 use crate::model::rules::{QueueRules, Rules};
 use crate::model::site::Site;
-use crate::model::ticket::{CloseReason, QuotedWait, Ticket, TicketState};
+use crate::model::ticket::{CloseReason, Ticket, TicketState};
 use crate::model::time::{DecisionInput, MINUTE_MS, Timestamp};
 use crate::protocol::command::QueueState;
 use crate::protocol::event::Event;

@@ -14,7 +14,7 @@ use paihao_gateway::engine::Engine;
 use paihao_gateway::projections::visits::VisitProjection;
 use paihao_gateway::settings::calendar::Calendar;
 use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
-use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let all =
         days.flat_map(|(day, n)| subjects.iter().map(move |site| (site, visit_entry(day, n))));
     let mut appends = stream::iter(all)
-        .map(|(site, entry)| ledger.append(&HISTORY, site, Expect::Anything, entry))
+        .map(|(site, entry)| ledger.append(&HISTORY, site, ExpectedPosition::Any, entry))
         .buffered(512);
     let (begun, mut written, mut head) = (Instant::now(), 0, Position::START);
     while let Some(appended) = appends.next().await {
@@ -68,7 +68,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
 
     let begun = Instant::now();
     let mut entries = ledger.follow(&HISTORY, Position::START).await?;
-    while let Some(Followed::Entry(recorded)) = entries.next().await {
+    while let Some(LogItem::Entry(recorded)) = entries.next().await {
         if recorded.position >= head {
             break;
         }

@@ -6,7 +6,7 @@ use crate::site::SiteSettings;
 use futures::StreamExt;
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::Event;
-use paihao_ledger::{Followed, Ledger, Position, Unavailable};
+use paihao_ledger::{Ledger, LogItem, Position, Unavailable};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -93,7 +93,7 @@ impl PointInTimeReader {
         }
         let mut entries = self.ledger.follow(&LEDGER, Position::START).await?;
         while let Some(followed) = entries.next().await {
-            let Followed::Entry(recorded) = followed else { return Err(ReplayError::Gone) };
+            let LogItem::Entry(recorded) = followed else { return Err(ReplayError::Gone) };
             if recorded.at_ms > at_ms {
                 break;
             }

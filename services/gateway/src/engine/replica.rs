@@ -4,7 +4,7 @@ use super::view::{DecisionObserver, SiteReplica};
 use crate::codec::{self, DecodeError};
 use paihao_domain::Decision;
 use paihao_ledger::projection::DecodeAhead;
-use paihao_ledger::{Position, Projection, Recorded, Subject};
+use paihao_ledger::{Position, Projection, StoredEntry, Subject};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl Projection for Replica {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         self.site(&recorded.subject).apply_entry(&recorded);
     }
 
@@ -67,7 +67,7 @@ impl Projection for Replica {
 impl DecodeAhead for Replica {
     type Decoded = DecodedEntry;
 
-    fn decode(recorded: Recorded) -> DecodedEntry {
+    fn decode(recorded: StoredEntry) -> DecodedEntry {
         let decisions = codec::decode(&recorded.entry.payload);
         DecodedEntry { subject: recorded.subject, position: recorded.position, decisions }
     }

@@ -15,7 +15,7 @@ use paihao_domain::{
     Command, Decision, DecisionInput, DecisionResult, ForecastModel, Outcome, Refusal, Site,
     Timestamp, day_close_command, decide, due_commands, next_due_at,
 };
-use paihao_ledger::{AppendError, Expect, Follower, Ledger, Position, Subject};
+use paihao_ledger::{AppendError, ExpectedPosition, Follower, Ledger, Position, Subject};
 use parking_lot::RwLock;
 use std::sync::Arc;
 use std::time::Duration;
@@ -355,8 +355,8 @@ impl SiteWorker {
         trace: Option<Traceparent>,
     ) -> Result<Position, AppendError> {
         let expect = match view.position {
-            Position::START => Expect::Nothing,
-            position => Expect::At(position),
+            Position::START => ExpectedPosition::Empty,
+            position => ExpectedPosition::At(position),
         };
         let mut entry = codec::encode(&book.facts, &decisions);
         self.replica

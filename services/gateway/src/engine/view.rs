@@ -3,7 +3,7 @@
 use crate::codec::{self, DecodeError};
 use bytes::Bytes;
 use paihao_domain::{Decision, Event, Site};
-use paihao_ledger::{Position, Recorded, Subject};
+use paihao_ledger::{Position, StoredEntry, Subject};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -136,7 +136,7 @@ impl SiteReplica {
     }
 
     /// Applies an entry that the follower read.
-    pub(super) fn apply_entry(&self, recorded: &Recorded) {
+    pub(super) fn apply_entry(&self, recorded: &StoredEntry) {
         let payload = &recorded.entry.payload;
         let mut is_known = false;
         self.snapshot.send_if_modified(|view| {
@@ -262,8 +262,8 @@ mod tests {
         }
     }
 
-    fn entry(view: &SiteReplica, decision: &Decision, position: u64) -> Recorded {
-        Recorded {
+    fn entry(view: &SiteReplica, decision: &Decision, position: u64) -> StoredEntry {
+        StoredEntry {
             position: Position(position),
             subject: view.subject.clone(),
             at_ms: 1,
@@ -272,7 +272,7 @@ mod tests {
     }
 
     /// Sets a decision on the present snapshot as pending.
-    fn draft(view: &SiteReplica, decision: &Decision) -> Recorded {
+    fn draft(view: &SiteReplica, decision: &Decision) -> StoredEntry {
         let (now, recorded) = (view.now(), entry(view, decision, view.now().position.0 + 5));
         let mut site = now.site.clone();
         site.apply(decision);

@@ -12,7 +12,7 @@ use paihao_chassis::{Tasks, entropy};
 use paihao_contracts::staff::{SessionHolder, StaffSession};
 use paihao_contracts::streams::STAFF_SESSIONS;
 use paihao_ledger::projection::Follow;
-use paihao_ledger::{Entry, Expect, Ledger, Position, Projection, Recorded, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, Position, Projection, StoredEntry, Subject};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -105,7 +105,7 @@ impl BrowserSessions {
             address,
         };
         let id = session_id(&cookie);
-        let position = self.append(&id, Expect::Nothing, &session).await?;
+        let position = self.append(&id, ExpectedPosition::Empty, &session).await?;
         self.apply(id, session, position);
         Ok(cookie)
     }
@@ -173,7 +173,7 @@ impl BrowserSessions {
         let found: Vec<_> = self.list_for(holder).into_iter().filter(|(id, _)| meant(id)).collect();
         for (id, session) in &found {
             let ended = StaffSession { ended_at: Some(self.clock.now_ms()), ..session.clone() };
-            let position = self.append(id, Expect::Anything, &ended).await?;
+            let position = self.append(id, ExpectedPosition::Any, &ended).await?;
             self.apply(id.clone(), ended, position);
         }
         Ok(found.len())
@@ -211,7 +211,8 @@ impl BrowserSessions {
         }
         kept.refreshing = true;
         let seen = StaffSession { seen_at: now, ..kept.session.clone() };
-        let (sessions, id, expect) = (self.clone(), id.to_owned(), Expect::At(kept.position));
+        let (sessions, id, expect) =
+            (self.clone(), id.to_owned(), ExpectedPosition::At(kept.position));
         drop(known);
         self.tasks.spawn("note", async move {
             if let Ok(position) = sessions.append(&id, expect, &seen).await {
@@ -226,7 +227,7 @@ impl BrowserSessions {
     async fn append(
         &self,
         id: &str,
-        expect: Expect,
+        expect: ExpectedPosition,
         session: &StaffSession,
     ) -> Result<Position, IdentityError> {
         let entry = Entry::new(session.encode());
@@ -264,7 +265,7 @@ impl Projection for SessionProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         if let Some(session) = StaffSession::decode(&recorded.entry.payload) {
             self.0.apply(recorded.subject.as_str().to_owned(), session, recorded.position);
         }

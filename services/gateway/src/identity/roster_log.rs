@@ -11,7 +11,9 @@ use paihao_chassis::{Tasks, entropy};
 use paihao_contracts::staff::{StaffEntry, StaffEvent};
 use paihao_contracts::streams::STAFF;
 use paihao_ledger::projection::{Follow, Follower, Progress};
-use paihao_ledger::{AppendError, Entry, Expect, Ledger, Position, Projection, Recorded, Subject};
+use paihao_ledger::{
+    AppendError, Entry, ExpectedPosition, Ledger, Position, Projection, StoredEntry, Subject,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -43,7 +45,7 @@ impl Projection for RosterSnapshot {
         self.clone()
     }
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         match StaffEntry::decode(&recorded.entry.payload) {
             Some(entry) => Arc::make_mut(&mut self.roster).apply(&entry),
             None => self.has_newer_version = true,
@@ -118,8 +120,8 @@ impl RosterLog {
             let Some(event) = decide(&view.roster)? else { return Ok(view.roster) };
             let entry = StaffEntry { v: 1, at: self.clock.now_ms(), by: by.to_owned(), event };
             let expect = match position {
-                Position::START => Expect::Nothing,
-                position => Expect::At(position),
+                Position::START => ExpectedPosition::Empty,
+                position => ExpectedPosition::At(position),
             };
             let entry = Entry::new(entry.encode());
             let appended = self.ledger.append(&STAFF, &subject, expect, entry);

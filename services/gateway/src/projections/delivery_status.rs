@@ -9,7 +9,7 @@ use paihao_contracts::outcome::{NoticeState, NoticeStatus, OutcomeRecord};
 use paihao_contracts::streams::OUTCOMES;
 use paihao_domain::{Decision, Event, NotificationKind, NotificationTrigger, TicketId};
 use paihao_ledger::projection::Follow;
-use paihao_ledger::{Ledger, Projection, Recorded, Subject};
+use paihao_ledger::{Ledger, Projection, StoredEntry, Subject};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -271,7 +271,7 @@ impl Projection for OutcomeProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         if recorded.at_ms < self.clock.now_ms() - MAX_OUTCOME_AGE.as_millis() as i64 {
             return;
         }

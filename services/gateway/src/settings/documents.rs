@@ -3,7 +3,7 @@
 
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::settings_log::{IdempotencyRecord, SettingsEntry, SettingsEvent};
-use paihao_ledger::{InvalidSubject, Position, Recorded, Subject};
+use paihao_ledger::{InvalidSubject, Position, StoredEntry, Subject};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -149,7 +149,7 @@ impl SettingsDocuments {
     }
 
     /// Applies an entry of the log. Returns whether it is about a site or an account.
-    pub fn apply(&mut self, recorded: &Recorded) -> bool {
+    pub fn apply(&mut self, recorded: &StoredEntry) -> bool {
         self.position = recorded.position;
         let first = recorded.subject.parts().next().unwrap_or_default();
         let ours = recorded.subject.parts().count() == 2 && ["site", "account"].contains(&first);

@@ -8,7 +8,7 @@ use paihao_chassis::Tasks;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::streams::SETTINGS;
 use paihao_ledger::projection::{Follow, Follower, Projection};
-use paihao_ledger::{Ledger, Position, Recorded};
+use paihao_ledger::{Ledger, Position, StoredEntry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +71,7 @@ impl Projection for SettingsProjection {
         Arc::new(self.documents.clone())
     }
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         let is_change = self.documents.apply(&recorded);
         if is_change && self.caught_up {
             self.publish();

@@ -11,7 +11,7 @@ use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::settings_log::{IdempotencyRecord, SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::SETTINGS;
 use paihao_domain::{CounterState, Site, Ticket};
-use paihao_ledger::{AppendError, Entry, Expect, Ledger, Position};
+use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, Position};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
@@ -208,8 +208,8 @@ impl SettingsEditor {
         };
         let entry = SettingsEntry { v: 1, at: self.clock.now_ms(), event };
         let expect = match revision {
-            Position::START => Expect::Nothing,
-            position => Expect::At(position),
+            Position::START => ExpectedPosition::Empty,
+            position => ExpectedPosition::At(position),
         };
         let subject = of.subject(id).map_err(|_| UpdateError::MalformedId)?;
         let appended =

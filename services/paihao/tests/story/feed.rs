@@ -6,7 +6,7 @@ use futures::StreamExt;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::public_event::to_public_events;
 use paihao_contracts::streams::LEDGER;
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Ledger, LogItem, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
@@ -77,7 +77,7 @@ async fn cut_off_again_and_again_it_has_read_exactly_the_ledger() {
     let mut entries = ledger.follow(&LEDGER, Position::START).await.unwrap();
     let (mut all, mut reached) = (Vec::new(), Position::START);
     while reached < head {
-        let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+        let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
         reached = recorded.position;
         let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
         all.extend(

@@ -7,7 +7,8 @@ use crate::model::ticket::{HoldKind, Ticket, TicketState, TicketStatus};
 use crate::model::time::Timestamp;
 use crate::next_ticket::{NextTicket, next_ticket};
 use crate::protocol::command::{CounterTicket, QueueState};
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 

@@ -4,7 +4,8 @@ use super::{Decided, Decider};
 use crate::model::actor::Actor;
 use crate::model::ids::CounterId;
 use crate::model::site::CounterState;
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 

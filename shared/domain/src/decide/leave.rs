@@ -4,7 +4,8 @@ use super::{Decided, Decider, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::{Person, TicketId};
 use crate::model::ticket::{CloseReason, Ticket, TicketStatus};
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 

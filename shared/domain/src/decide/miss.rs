@@ -3,10 +3,12 @@
 use super::{Decided, Decider, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::TicketId;
+use crate::model::rank::Rank;
 use crate::model::rules::{CallPolicy, MISSED_LANE_CLASS, MissedPolicy, MissedRules, QueueRules};
-use crate::model::ticket::{CloseReason, Rank, Ticket, TicketState};
+use crate::model::ticket::{CloseReason, Ticket, TicketState};
 use crate::protocol::command::CounterTicket;
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {

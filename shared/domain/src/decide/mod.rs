@@ -15,11 +15,12 @@ mod undo;
 mod permitted;
 
 mod counters;
-pub(crate) mod day;
+mod day;
 mod queues;
 
 pub use permitted::UndoOption;
 
+use crate::day_rollover;
 use crate::model::actor::{Actor, ActorRef};
 use crate::model::ids::{CounterId, QueueId, TicketId};
 use crate::model::recent_commands::RecordedAnswer;
@@ -27,11 +28,12 @@ use crate::model::rules::{CounterRules, QueueRules, Rules};
 use crate::model::site::{CounterState, Site};
 use crate::model::ticket::{Ticket, TicketState};
 use crate::model::time::DecisionInput;
-use crate::model::visit;
 use crate::notifications;
 use crate::protocol::command::{Act, Command, CounterTicket};
-use crate::protocol::event::{Decision, Event, Outcome};
+use crate::protocol::event::{Decision, Event};
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
+use crate::visit_records;
 
 /// The answer to a command that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +58,7 @@ pub fn decide(
         };
     }
     let (actor, by) = (&command.actor, command.actor.actor_ref());
-    let piece = day::next_batch(site, rules, now);
+    let piece = day_rollover::next_batch(site, rules, now);
     if piece.is_some() && command.act != Act::CloseDay {
         return Err(Refusal::DayTurning);
     }
@@ -64,7 +66,7 @@ pub fn decide(
     let night = piece.is_some();
     let mut events = match night {
         true => Vec::new(),
-        false => day::day_rollover_events(site, rules, now),
+        false => day_rollover::day_rollover_events(site, rules, now),
     };
     let mut today = site.clone();
     apply_all(&mut today, &mut events, now, &by);
@@ -92,7 +94,7 @@ pub fn decide(
 /// Applies events one after the other; those that end a visit say what became of it.
 fn apply_all(site: &mut Site, events: &mut [Event], now: &DecisionInput, by: &ActorRef) {
     for event in events {
-        visit::attach_visit_record(event, site, now.at);
+        visit_records::attach_visit_record(event, site, now.at);
         site.apply_event(event, now.at, Some(by));
     }
 }

@@ -1,12 +1,13 @@
 //! Opening, pausing, halting, closing and clearing a queue; and telling those who wait longer.
 
 use super::{Decided, Decider};
-use crate::batches::MAX_BATCH_TICKETS;
 use crate::model::ids::QueueId;
+use crate::model::remainder::MAX_BATCH_TICKETS;
 use crate::model::ticket::CloseReason;
 use crate::notifications;
 use crate::protocol::command::QueueState;
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {

@@ -6,7 +6,8 @@ use crate::model::ids::{CounterId, TicketId};
 use crate::model::ticket::{Hold, HoldKind, Ticket, TicketState};
 use crate::model::time::MINUTE_MS;
 use crate::protocol::command::CounterTicket;
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 

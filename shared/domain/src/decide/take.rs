@@ -2,13 +2,16 @@
 
 use super::{Decided, Decider};
 use crate::model::actor::Role;
-use crate::model::ids::{Number, Person, QueueId, TicketId, TicketKey, Via};
+use crate::model::ids::{Number, Person, QueueId, ScanSessionRef, TicketId, TicketKey};
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::rank::Rank;
 use crate::model::rules::MISSED_LANE_CLASS;
 use crate::model::site::QueueAvailability;
-use crate::model::ticket::{CloseReason, QuotedWait, Rank, Ticket, TicketState, TicketStatus};
+use crate::model::ticket::{CloseReason, Ticket, TicketState, TicketStatus};
 use crate::model::time::Timestamp;
-use crate::model::visit::ForecastBasis;
-use crate::protocol::event::{Event, Outcome};
+use crate::model::visit_progress::ForecastBasis;
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {
@@ -16,7 +19,7 @@ impl Decider<'_> {
         &self,
         queue: &QueueId,
         person: Option<&Person>,
-        via: Option<&Via>,
+        via: Option<&ScanSessionRef>,
         class: Option<u8>,
         key: Option<TicketKey>,
     ) -> Decided {
@@ -94,7 +97,7 @@ impl Decider<'_> {
         Rank { class, arrival: self.effective_arrival(), sequence: ticket.0, offset: 0 }
     }
 
-    pub(super) fn show_ticket(&self, held: &Ticket, via: Option<&Via>) -> Decided {
+    pub(super) fn show_ticket(&self, held: &Ticket, via: Option<&ScanSessionRef>) -> Decided {
         let told = self.site.current_quote(self.rules, held, self.now);
         let called_to = match &held.state {
             TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
@@ -115,7 +118,7 @@ impl Decider<'_> {
     }
 
     /// Lets a missed one back in through another scan.
-    fn return_on_scan(&self, missed: &Ticket, rank: Rank, via: Option<&Via>) -> Decided {
+    fn return_on_scan(&self, missed: &Ticket, rank: Rank, via: Option<&ScanSessionRef>) -> Decided {
         let ahead = self.site.ahead_at(&missed.queue, rank, missed.id);
         let told = self.site.quote_at(self.rules, missed, ahead, self.now);
         let outcome = Outcome::Holding {

@@ -53,8 +53,9 @@ string_id! {
     Person
 }
 string_id! {
-    /// The scan session through which a ticket was asked for, so that its browser can be told.
-    Via
+    /// Identifier of the scan session through which a ticket was requested. The session's browser page
+    /// gets the result.
+    ScanSessionRef
 }
 
 /// A ticket, unique within its site and business day: the how-manieth it was.

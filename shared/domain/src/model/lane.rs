@@ -5,7 +5,8 @@
 
 use crate::estimate::slip_threshold_s;
 use crate::model::ids::TicketId;
-use crate::model::ticket::{Rank, Ticket};
+use crate::model::rank::Rank;
+use crate::model::ticket::Ticket;
 use crate::model::time::Timestamp;
 use std::cmp::Ordering;
 use std::fmt;

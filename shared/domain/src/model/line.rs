@@ -2,11 +2,11 @@
 //!
 //! Somebody's place in a lane is found by halving and never by walking the line.
 
-use crate::batches::Remainder;
 use crate::model::ids::{Number, TicketId};
 use crate::model::lane::{Lane, SlipThreshold};
 use crate::model::position_changes::{PositionChange, PositionChangeCause, PositionChanges};
-use crate::model::ticket::Rank;
+use crate::model::rank::Rank;
+use crate::model::remainder::Remainder;
 use crate::model::time::Timestamp;
 use crate::protocol::command::QueueState;
 use imbl::{OrdMap, OrdSet, Vector};

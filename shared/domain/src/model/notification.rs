@@ -2,7 +2,7 @@
 
 use crate::estimate::Estimate;
 use crate::model::ids::{Number, Person, TicketId, TicketKey};
-use crate::model::ticket::QuotedWait;
+use crate::model::quoted_wait::QuotedWait;
 use crate::model::time::{Day, MINUTE_MS, Timestamp};
 use std::sync::Arc;
 

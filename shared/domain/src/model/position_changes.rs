@@ -1,9 +1,8 @@
 //! Why people's places in a line change, other than by waiting: what a line remembers of it, and
 //! what of that touched somebody.
 
-use crate::model::ids::{Number, QueueId, TicketId};
-use crate::model::site::Site;
-use crate::model::ticket::{Rank, Ticket};
+use crate::model::ids::{Number, TicketId};
+use crate::model::rank::Rank;
 use crate::model::time::Timestamp;
 use imbl::Vector;
 
@@ -83,75 +82,12 @@ impl PositionChanges {
 
 impl PositionChange {
     /// What it is for the holder of another place; `None` if nothing.
-    fn effect_on(&self, rank: Rank, ticket: TicketId) -> Option<i32> {
+    pub(crate) fn effect_on(&self, rank: Rank, ticket: TicketId) -> Option<i32> {
         let in_front = |place: Option<Rank>| {
             i32::from(place.is_some_and(|place| (place, self.ticket) < (rank, ticket)))
         };
         let more = in_front(self.to) - in_front(self.from);
         let overtaken = self.cause == PositionChangeCause::OutOfOrder && in_front(self.from) == 0;
         (more != 0 || overtaken).then_some(more)
-    }
-}
-
-impl Site {
-    /// What has changed the place of a ticket in its line since it has that place, and how it came
-    /// to it; oldest first.
-    pub fn position_changes_of(&self, ticket: &Ticket) -> Vec<TicketPositionChange> {
-        let Some(line) = self.lines.get(&ticket.queue) else { return Vec::new() };
-        let mut moves = Vec::new();
-        for one in line.position_changes() {
-            let own = one.ticket == ticket.id;
-            if own && one.to.is_some() {
-                // Before that they had another place.
-                moves.retain(|moved: &TicketPositionChange| moved.own);
-            }
-            let touches = match own {
-                true => Some(0),
-                false => one.effect_on(ticket.rank, ticket.id),
-            };
-            let was_there = ticket.id <= one.newest_ticket;
-            if let Some(more) = touches.filter(|_| was_there) {
-                let (number, cause, at) = (one.number.clone(), one.cause, one.at);
-                moves.push(TicketPositionChange { own, number, cause, ahead_delta: more, at });
-            }
-        }
-        moves
-    }
-
-    /// The place of a ticket that waits, and in which line.
-    pub(crate) fn waiting_position(&self, ticket: TicketId) -> Option<(QueueId, Rank)> {
-        let ticket = self.ticket(ticket)?;
-        let waits = ticket.status() == crate::model::ticket::TicketStatus::Waiting;
-        waits.then(|| (ticket.queue.clone(), ticket.rank))
-    }
-
-    /// Notes that a ticket is not in the place any more that it was in.
-    pub(crate) fn record_position_change(
-        &mut self,
-        id: TicketId,
-        was: Option<(QueueId, Rank)>,
-        cause: PositionChangeCause,
-        at: Timestamp,
-    ) {
-        let is = self.waiting_position(id);
-        let Some(ticket) = self.ticket(id) else { return };
-        let (number, queue) = (ticket.number.clone(), ticket.queue.clone());
-        let here = |place: Option<(QueueId, Rank)>| {
-            place.filter(|(line, _)| *line == queue).map(|(_, rank)| rank)
-        };
-        let (from, to) = (here(was), here(is));
-        if from.is_some() || to.is_some() {
-            let newest = TicketId(self.last_ticket);
-            let line = self.lines.entry(queue).or_default();
-            line.position_changes.add(PositionChange {
-                ticket: id,
-                number,
-                from,
-                to,
-                cause,
-                at,
-                newest_ticket: newest,
-            });
-        }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::model::ids::CommandId;
 use crate::model::time::Timestamp;
-use crate::protocol::event::{Decision, Outcome};
+use crate::protocol::event::Decision;
+use crate::protocol::outcome::Outcome;
 use imbl::{OrdMap, Vector};
 use std::sync::Arc;
 

@@ -1,11 +1,12 @@
 //! A ticket and the states it goes through.
 
-use crate::estimate::{Estimate, Forecast};
 use crate::model::actor::ActorRef;
 use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId, TicketKey};
 use crate::model::notification::NotificationHistory;
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::rank::Rank;
 use crate::model::time::Timestamp;
-use crate::model::visit::{ForecastBasis, VisitProgress};
+use crate::model::visit_progress::{ForecastBasis, VisitProgress};
 use std::sync::Arc;
 
 /// A ticket of the day.
@@ -56,46 +57,6 @@ pub struct UndoPoint {
     pub at: Timestamp,
     /// On whose wish.
     pub by: Option<ActorRef>,
-}
-
-/// A place in a line: smaller is earlier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rank {
-    /// Priority class, 0 first.
-    pub class: u8,
-    /// Effective arrival: the one knob that returning, transferring and reordering turn. It never
-    /// runs backwards within a site, whatever the replicas' clocks do, so that the order of the
-    /// ledger is the order of the line.
-    pub arrival: Timestamp,
-    /// Breaks ties: the sequence of the ticket, or of the one it was put beside.
-    pub sequence: u32,
-    /// Before (negative) or behind (positive) the ticket it was put beside; 0 for one's own place.
-    pub offset: i32,
-}
-
-/// What a holder was told of the wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QuotedWait {
-    /// People ahead in the same queue.
-    pub ahead: u32,
-    /// How long, or `None` when no counter is open and nobody can say.
-    pub estimate: Option<Estimate>,
-    /// Whether that is rough: too little was learned yet.
-    pub cold: bool,
-}
-
-impl QuotedWait {
-    /// What is told of a forecast.
-    pub(crate) fn from_forecast(ahead: u32, forecast: Option<Forecast>) -> QuotedWait {
-        let (estimate, cold) =
-            (forecast.map(|f| f.to_estimate()), forecast.is_some_and(|f| f.cold));
-        QuotedWait { ahead, estimate, cold }
-    }
-
-    /// What is told where nobody can say how long it takes.
-    pub(crate) fn without_estimate(ahead: u32) -> QuotedWait {
-        QuotedWait { ahead, estimate: None, cold: false }
-    }
 }
 
 /// How often what has happened to a ticket.

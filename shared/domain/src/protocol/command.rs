@@ -1,7 +1,9 @@
 //! What people ask of a site.
 
 use crate::model::actor::Actor;
-use crate::model::ids::{CommandId, CounterId, Person, QueueId, TicketId, TicketKey, Via};
+use crate::model::ids::{
+    CommandId, CounterId, Person, QueueId, ScanSessionRef, TicketId, TicketKey,
+};
 use std::sync::Arc;
 
 /// A wish, with an identity that survives being delivered again.
@@ -38,7 +40,7 @@ pub enum Act {
         /// Who; `None` for someone without WeChat.
         person: Option<Person>,
         /// Through which scan session.
-        via: Option<Via>,
+        via: Option<ScanSessionRef>,
         /// With which priority class; the queue's own if `None`.
         class: Option<u8>,
         /// What will open the ticket to its holder, if it is a new one.

@@ -1,12 +1,18 @@
 //! What happened to a site: the words of the ledger.
 
 use crate::model::actor::ActorRef;
-use crate::model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
+use crate::model::ids::{
+    CommandId, CounterId, Number, Person, QueueId, ScanSessionRef, TicketId, TicketKey,
+};
 use crate::model::notification::NotificationTrigger;
-use crate::model::ticket::{CloseReason, Hold, QuotedWait, Rank, Ticket, TicketStatus};
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::rank::Rank;
+use crate::model::ticket::{CloseReason, Hold, Ticket};
 use crate::model::time::{Day, Timestamp};
-use crate::model::visit::{ForecastBasis, VisitRecord};
+use crate::model::visit::VisitRecord;
+use crate::model::visit_progress::ForecastBasis;
 use crate::protocol::command::{Mark, QueueState};
+use crate::protocol::outcome::Outcome;
 use std::sync::Arc;
 
 /// A decision: one command, and all that followed from it at once.
@@ -112,7 +118,7 @@ pub enum Event {
         /// What that rested on; `None` if nobody could say, or an older program decided it.
         basis: Option<ForecastBasis>,
         /// The scan session it came through.
-        via: Option<Via>,
+        via: Option<ScanSessionRef>,
         /// What opens it to its holder; `None` if an older program gave it out.
         key: Option<TicketKey>,
     },
@@ -128,7 +134,7 @@ pub enum Event {
         /// What the holder was told this time.
         told: QuotedWait,
         /// The scan session it came through.
-        via: Option<Via>,
+        via: Option<ScanSessionRef>,
     },
     /// A counter called a ticket.
     TicketCalled {
@@ -267,108 +273,6 @@ pub enum Event {
     NotificationTriggered(NotificationTrigger),
 }
 
-/// What the asker is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// This is your ticket.
-    Holding {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-        /// Its queue.
-        queue: QueueId,
-        /// What the holder is told.
-        told: QuotedWait,
-        /// Where the ticket is called to, if it has been.
-        called_to: Option<CounterId>,
-        /// Whether it was given out just now, rather than held before.
-        new: bool,
-        /// Its state.
-        state: TicketStatus,
-    },
-    /// This ticket was called to the counter.
-    Called {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-        /// Its queue.
-        queue: QueueId,
-        /// The counter.
-        counter: CounterId,
-        /// Until when the person is expected.
-        deadline: Timestamp,
-    },
-    /// The ticket is served; the counter is free.
-    Finished {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-        /// The counter.
-        counter: CounterId,
-    },
-    /// The ticket is missed; the counter is free.
-    Missed {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-        /// The counter.
-        counter: CounterId,
-    },
-    /// The ticket is closed.
-    Left {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-    },
-    /// This is how the ticket stands now.
-    Stands {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-        /// Its queue.
-        queue: QueueId,
-        /// Its state.
-        state: TicketStatus,
-        /// People ahead, if it waits.
-        ahead: u32,
-    },
-    /// Somebody is known no longer.
-    Forgotten,
-    /// The counter is open.
-    CounterOpen(CounterId),
-    /// The counter has a break.
-    CounterPaused(CounterId),
-    /// The counter is closed.
-    CounterClosed(CounterId),
-    /// The queue is so now.
-    QueueIs(QueueId, QueueState),
-    /// The queue is empty.
-    QueueCleared {
-        /// Which.
-        queue: QueueId,
-        /// How many tickets were void.
-        voided: u32,
-    },
-    /// The day that was over has ended.
-    DayBegun(Day),
-    /// The day that was over is ending.
-    DayTurning {
-        /// How many tickets are still to be voided or carried over.
-        left: u32,
-    },
-    /// People were told.
-    Told {
-        /// How many.
-        people: u32,
-    },
-}
-
 impl Event {
     /// The end of a ticket; what it says of the visit is filled in where it is decided.
     pub(crate) fn ticket_closed(
@@ -411,29 +315,6 @@ impl Event {
             | Event::QueueTold { .. }
             | Event::QueueCleared { .. }
             | Event::QueueSwept { .. } => None,
-        }
-    }
-}
-
-impl Outcome {
-    /// The word for it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Outcome::Holding { .. } => "holding",
-            Outcome::Called { .. } => "called",
-            Outcome::Finished { .. } => "finished",
-            Outcome::Missed { .. } => "missed",
-            Outcome::Left { .. } => "left",
-            Outcome::Stands { .. } => "stands",
-            Outcome::Forgotten => "forgotten",
-            Outcome::CounterOpen(_) => "counter_open",
-            Outcome::CounterPaused(_) => "counter_paused",
-            Outcome::CounterClosed(_) => "counter_closed",
-            Outcome::QueueIs(..) => "queue_is",
-            Outcome::QueueCleared { .. } => "queue_cleared",
-            Outcome::DayBegun(_) => "day_begun",
-            Outcome::DayTurning { .. } => "day_turning",
-            Outcome::Told { .. } => "told",
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::projections::delivery_status::DeliveryStatusProjection;
 use paihao_chassis::clock::Clock;
 use paihao_contracts::dead_letter::{DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT};
 use paihao_contracts::streams::DEAD_LETTERS;
-use paihao_ledger::{AppendError, Entry, Expect, Ledger, Subject};
+use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, Subject};
 use std::sync::Arc;
 
 /// Requested action on a dead letter.
@@ -92,7 +92,7 @@ impl DeadLetterHandler {
         let subject = Subject::new(&[HANDLED_SUBJECT, &letter.position.to_string()])
             .expect("a word and a number");
         let entry = Entry::new(serde_json::to_vec(&handled).expect("string keys only"));
-        match self.ledger.append(&DEAD_LETTERS, &subject, Expect::Nothing, entry).await {
+        match self.ledger.append(&DEAD_LETTERS, &subject, ExpectedPosition::Empty, entry).await {
             Ok(_) => {
                 let did = if wanted == RequestedAction::Drop { "dropped" } else { "redriven" };
                 metrics::counter!("paihao_gateway_dead_letters_handled_total", "did" => did)

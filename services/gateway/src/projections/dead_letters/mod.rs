@@ -15,7 +15,7 @@ use paihao_contracts::webhook::WebhookMessage;
 use paihao_domain::TicketId;
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::projection::Follow;
-use paihao_ledger::{Ledger, Projection, Recorded};
+use paihao_ledger::{Ledger, Projection, StoredEntry};
 use parking_lot::Mutex;
 use reason::FailureReason;
 use serde_json::Value;
@@ -107,7 +107,7 @@ impl Projection for DeadLetterProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         let mut parts = recorded.subject.parts();
         if parts.next() == Some(HANDLED_SUBJECT) {
             let letter = parts.next().and_then(|position| position.parse().ok());
@@ -130,8 +130,8 @@ impl Projection for DeadLetterProjection {
     }
 }
 
-fn parse_entry(recorded: &Recorded) -> Option<DeadLetter> {
-    let Cause { reason, origin, key } = Cause::of(&recorded.entry)?;
+fn parse_entry(recorded: &StoredEntry) -> Option<DeadLetter> {
+    let Cause { reason, origin, key } = Cause::from_dead_letter(&recorded.entry)?;
     let payload = &recorded.entry.payload;
     let (about, person) = match &*origin {
         name if name == NOTICES.name => notice_subject(payload),
@@ -198,16 +198,16 @@ mod tests {
     use paihao_contracts::dead_letter::DeadLetterAction;
     use paihao_ledger::{Entry, Position, Subject};
 
-    fn entry(position: u64, subject: &[&str], entry: Entry) -> Recorded {
+    fn entry(position: u64, subject: &[&str], entry: Entry) -> StoredEntry {
         let subject = Subject::new(subject).unwrap();
-        Recorded { position: Position(position), subject, at_ms: 1_000, entry }
+        StoredEntry { position: Position(position), subject, at_ms: 1_000, entry }
     }
 
-    fn letter(position: u64, origin: &str, key: &str, payload: &str) -> Recorded {
+    fn letter(position: u64, origin: &str, key: &str, payload: &str) -> StoredEntry {
         let reason =
             "template: WeChat refused: 40037 template_unknown: for oPerson: none".to_owned();
         let cause = Cause { reason, origin: origin.to_owned(), key: key.to_owned() };
-        entry(position, &[origin], cause.put_on(&Entry::new(payload.to_owned())))
+        entry(position, &[origin], cause.to_dead_letter(&Entry::new(payload.to_owned())))
     }
 
     const NOTICE: &str = r#"{"v":1,"key":"hall/20779/17/called#1~1","account":"shop",

@@ -150,15 +150,15 @@ async fn send_all(
 mod tests {
     use super::*;
     use futures::{StreamExt, stream};
-    use paihao_ledger::{Entry, Followed, Position, Recorded};
+    use paihao_ledger::{Entry, LogItem, Position, StoredEntry};
 
-    fn entry(position: u64, site: &str) -> Followed {
+    fn entry(position: u64, site: &str) -> LogItem {
         let commit = format!(
             r#"{{"v":1,"site":{{"account":"shop","id":"{site}","name":"大厅","zone":"UTC"}},"decisions":[
             {{"command":"","fingerprint":"","at":1,"outcome":{{"outcome":"forgotten"}},
             "events":[{{"event":"day_opened","day":1}},{{"event":"counter_opened","counter":"1"}}]}}]}}"#
         );
-        Followed::Entry(Recorded {
+        LogItem::Entry(StoredEntry {
             position: Position(position),
             subject: Subject::new(&["shop", site]).unwrap(),
             at_ms: 1,
@@ -168,7 +168,7 @@ mod tests {
 
     /// Returns a stream of these entries, after which nothing comes any more.
     fn start_stream(
-        entries: impl Iterator<Item = Followed> + Send + 'static,
+        entries: impl Iterator<Item = LogItem> + Send + 'static,
     ) -> mpsc::Receiver<FeedMessage> {
         let entries = stream::iter(entries).chain(stream::pending()).boxed();
         let reading = FeedReader::from_entries(Subject::new(&["shop", "hall"]).unwrap(), entries);

@@ -8,7 +8,7 @@ use futures::stream::BoxStream;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::public_event::{EventId, PublicEvent, to_public_events};
 use paihao_contracts::streams::LEDGER;
-use paihao_ledger::{Followed, Ledger, Position, Recorded, Subject};
+use paihao_ledger::{Ledger, LogItem, Position, StoredEntry, Subject};
 use std::time::Duration;
 
 /// Longest wait for an entry that the ledger is known to hold.
@@ -30,9 +30,9 @@ pub(crate) struct FeedReader {
     site: Subject,
     /// Head of the ledger when reading began.
     pub(crate) head: Position,
-    entries: BoxStream<'static, Followed>,
+    entries: BoxStream<'static, LogItem>,
     /// First entry, if it has been read already.
-    first: Option<Recorded>,
+    first: Option<StoredEntry>,
     /// Event up to which everything was read before.
     after: Option<EventId>,
     reached: Option<Position>,
@@ -49,7 +49,7 @@ pub(crate) struct FeedBatch {
 impl FeedReader {
     /// Creates a reader of a test's entries.
     #[cfg(test)]
-    pub(super) fn from_entries(site: Subject, entries: BoxStream<'static, Followed>) -> FeedReader {
+    pub(super) fn from_entries(site: Subject, entries: BoxStream<'static, LogItem>) -> FeedReader {
         let head = Position(u64::MAX);
         FeedReader { site, head, entries, first: None, after: None, reached: None }
     }
@@ -76,7 +76,7 @@ impl FeedReader {
         }
         let mut entries = follow(ledger, Position(anchor.0 - 1)).await?;
         let first = match tokio::time::timeout(FIRST_ENTRY_TIMEOUT, entries.next()).await {
-            Ok(Some(Followed::Entry(first))) => first,
+            Ok(Some(LogItem::Entry(first))) => first,
             Ok(_) => return Err(FeedError::Gone),
             Err(_) => return Err(FeedError::Unavailable),
         };
@@ -97,8 +97,8 @@ impl FeedReader {
         let recorded = match self.first.take() {
             Some(first) => first,
             None => match self.entries.next().await {
-                Some(Followed::Entry(recorded)) => recorded,
-                Some(Followed::Restarted) => return Err(FeedError::Gone),
+                Some(LogItem::Entry(recorded)) => recorded,
+                Some(LogItem::Restarted) => return Err(FeedError::Gone),
                 None => return Err(FeedError::Unavailable),
             },
         };
@@ -118,11 +118,11 @@ impl FeedReader {
 async fn follow(
     ledger: &dyn Ledger,
     after: Position,
-) -> Result<BoxStream<'static, Followed>, FeedError> {
+) -> Result<BoxStream<'static, LogItem>, FeedError> {
     ledger.follow(&LEDGER, after).await.map_err(|_| FeedError::Unavailable)
 }
 
-fn decode_events(recorded: &Recorded) -> Option<Vec<PublicEvent>> {
+fn decode_events(recorded: &StoredEntry) -> Option<Vec<PublicEvent>> {
     let commit: Commit = serde_json::from_slice(&recorded.entry.payload).ok()?;
     let known = commit.v <= COMMIT_VERSION;
     known.then(|| to_public_events(recorded.position.0, &commit).collect())

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use paihao_contracts::streams::HISTORY;
 use paihao_contracts::visit::{HistoryEntry, VisitChange, VisitKey};
 use paihao_domain::VisitRecord;
-use paihao_ledger::{Followed, Position, Subject, Unavailable};
+use paihao_ledger::{LogItem, Position, Subject, Unavailable};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ impl VisitProjection {
         let mut said = BTreeMap::<VisitKey, (u64, Option<VisitRecord>)>::new();
         while let Some(followed) = entries.next().await {
             // A log that was just made anew is learned from first.
-            let Followed::Entry(recorded) = followed else { return Err(VisitsUnavailable) };
+            let LogItem::Entry(recorded) = followed else { return Err(VisitsUnavailable) };
             if recorded.position > last {
                 break;
             }

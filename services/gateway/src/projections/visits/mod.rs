@@ -16,7 +16,7 @@ use paihao_contracts::streams::HISTORY;
 use paihao_contracts::visit::HistoryEntry;
 use paihao_domain::{Accuracy, DisplayedRange, Estimate, ForecastModel, QueueId, Timestamp};
 use paihao_ledger::projection::{Follow, Follower};
-use paihao_ledger::{Ledger, Position, Projection, Recorded, Subject};
+use paihao_ledger::{Ledger, Position, Projection, StoredEntry, Subject};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,7 +113,7 @@ impl Projection for HistoryProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         match serde_json::from_slice::<HistoryEntry>(&recorded.entry.payload) {
             Ok(entry) => self.0.lock().apply(&recorded.subject, recorded.position, entry),
             Err(error) => {

@@ -14,7 +14,9 @@ use paihao_chassis::{Tasks, entropy};
 use paihao_contracts::settings_log::{PermanentCode, SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::{self, SETTINGS};
 use paihao_ledger::projection::Follow;
-use paihao_ledger::{AppendError, Entry, Expect, Ledger, Projection, Recorded, Subject};
+use paihao_ledger::{
+    AppendError, Entry, ExpectedPosition, Ledger, Projection, StoredEntry, Subject,
+};
 use paihao_wechat::{AccountClientError, CallPriority, QrRequest};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -107,7 +109,7 @@ struct CodeIndex {
 
 /// Newest entry of a code in the log.
 struct LatestCode {
-    expect: Expect,
+    expect: ExpectedPosition,
     code: Option<PermanentCode>,
 }
 
@@ -254,14 +256,14 @@ impl PermanentCodes {
 
     async fn latest(&self, subject: &Subject) -> Result<LatestCode, PermanentCodeError> {
         let Some(recorded) = self.ledger.last(&SETTINGS, subject).await? else {
-            return Ok(LatestCode { expect: Expect::Nothing, code: None });
+            return Ok(LatestCode { expect: ExpectedPosition::Empty, code: None });
         };
         let entry =
             SettingsEntry::decode(&recorded.entry.payload).ok_or(PermanentCodeError::Unreadable)?;
         let SettingsEvent::DoorCodeMade(code) = entry.event else {
             return Err(PermanentCodeError::Unreadable);
         };
-        Ok(LatestCode { expect: Expect::At(recorded.position), code: Some(code) })
+        Ok(LatestCode { expect: ExpectedPosition::At(recorded.position), code: Some(code) })
     }
 
     fn store(&self, subject: Subject, code: PermanentCode) -> PermanentCode {
@@ -284,7 +286,7 @@ impl Projection for CodeProjection {
 
     fn view(&self) {}
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         let Some(entry) = SettingsEntry::decode(&recorded.entry.payload) else { return };
         let SettingsEvent::DoorCodeMade(code) = entry.event else { return };
         let mut index = self.0.index.lock();

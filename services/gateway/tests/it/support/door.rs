@@ -17,7 +17,7 @@ use paihao_gateway::projections::visits::VisitProjection;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::{KeyRole, StaffKey};
 use paihao_gateway::{Ports, Settings, start};
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Ledger, LogItem, Position};
 use paihao_ledger_sqlite::SqliteLedger;
 use paihao_wechat::{
     AccessToken, AccountClient, Client, ClientOptions, TokenSource, TokenUnavailable,
@@ -135,7 +135,7 @@ impl Cluster {
         let mut entries = self.ledger.follow(&LEDGER, Position::START).await.unwrap();
         let (mut told, mut reached) = (Vec::new(), Position::START);
         while reached < head {
-            let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+            let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
             reached = recorded.position;
             let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
             if &*commit.site.id == "hall" {

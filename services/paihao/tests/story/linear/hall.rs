@@ -51,7 +51,7 @@ impl ReferenceModel {
     fn apply_event(&mut self, event: &Event, by_turn: bool, wrong: &mut Vec<String>) {
         match event {
             Event::CounterOpened { counter, .. } => {
-                drop(self.open_counters.insert(counter.to_string()))
+                self.open_counters.insert(counter.to_string());
             }
             Event::TicketTaken { ticket, queue, number, rank, .. } => {
                 let (number, queue) = (number.to_string(), queue.to_string());
