@@ -58,60 +58,60 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// What can be set about a gateway.
+/// Settings of a gateway, from the configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How far a callback's timestamp may be from this machine's clock.
+    /// Largest difference between a callback's timestamp and this machine's clock.
     pub max_callback_clock_skew: Duration,
-    /// Bytes a callback's body may have.
+    /// Largest body of a callback, in bytes.
     pub max_callback_body_bytes: usize,
-    /// How long a session's QR code works.
+    /// Validity of a scan session's QR code.
     pub scan_session_ttl: Duration,
-    /// Codes that are made ahead of need.
+    /// Pools of codes that are made before they are needed.
     pub pool: PoolSettings,
-    /// Under which address people reach this gateway, without a slash at the end; without it nobody
-    /// is given a link.
+    /// Address under which people reach this gateway, without a slash at the end; without it no
+    /// links are given out.
     pub public_url: Option<String>,
-    /// Where the simulator's phones are, for the links of a demo.
+    /// Address of the simulator's phones, for the links of a demo.
     pub simulator_url: Option<String>,
-    /// Whose pages may show the board within them.
+    /// Sites whose pages may embed the board.
     pub frame_ancestors: Vec<Origin>,
-    /// How people log in.
+    /// Login by scanning, and OAuth clients.
     pub login: LoginSettings,
-    /// Proxies that are believed where a request comes from.
+    /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<client_ip::IpRange>,
-    /// How much one address may ask of what anybody may ask for.
+    /// Limits on requests from one address.
     pub limits: rate_limit::RateLimitSettings,
 }
 
-/// What a gateway stands on.
+/// Adapters that a gateway is built on.
 pub struct Ports {
-    /// The message store.
+    /// Message store.
     pub ledger: Arc<dyn Ledger>,
-    /// The cache.
+    /// Cache of sessions, leases and codes.
     pub cache: Arc<dyn Cache>,
-    /// WeChat, with the token taken care of.
+    /// Client of WeChat, which fetches access tokens by itself.
     pub wechat: AccountClient,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 /// A running gateway.
 pub struct Gateway {
-    /// The lines of its sites; for readiness and the admin port.
+    /// Engine; for readiness and the admin port.
     pub engine: Engine,
-    /// What is set up; for readiness.
+    /// Live settings; for readiness.
     pub live_settings: LiveSettings,
     roster: Arc<RosterLog>,
-    /// What finished visits have taught, and where they stand.
+    /// Forecast models learned from finished visits.
     pub visits: VisitProjection,
-    /// What became of the messages about its tickets.
+    /// Delivery status of the notices about its tickets.
     pub delivery_status: DeliveryStatusProjection,
 }
 
 impl Gateway {
-    /// The code with which the first of all becomes a manager, once it is known that nobody has.
-    /// Waits as long as that is not known.
+    /// Returns the code that makes its bearer the first manager; `None` if there has been one.
+    /// Waits until the log of staff has been read.
     pub fn first_manager_code(&self) -> impl Future<Output = Option<String>> + Send + use<> {
         let roster_log = self.roster.clone();
         async move {

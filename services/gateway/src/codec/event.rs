@@ -1,4 +1,4 @@
-//! What happened, to its stored form and back.
+//! Conversion of events to their stored form and back.
 
 use super::milestone::{milestone_from_stored, milestone_to_stored};
 use super::ticket::{

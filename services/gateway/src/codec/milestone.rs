@@ -1,4 +1,4 @@
-//! What is to be told, to its stored form and back.
+//! Conversion of notification triggers to their stored form and back.
 
 use super::values::{
     key_from_stored, key_to_stored, mirrored_enum, number_from_stored, number_to_stored,

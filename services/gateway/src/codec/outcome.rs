@@ -1,4 +1,4 @@
-//! What an asker was answered, to its stored form and back.
+//! Conversion of outcomes to their stored form and back.
 
 use super::event::{queue_state_in, queue_state_out};
 use super::values::{

@@ -1,4 +1,4 @@
-//! A ticket and its parts, to their stored form and back.
+//! Conversion of tickets and their parts to the stored form and back.
 
 use super::values::{
     basis_from_stored, basis_to_stored, close_reason_in, close_reason_out, counts_from_stored,

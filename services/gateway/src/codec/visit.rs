@@ -1,4 +1,4 @@
-//! What is left of a visit, to its stored form and back.
+//! Conversion of visit records to their stored form and back.
 
 use super::values::{
     basis_from_stored, basis_to_stored, close_reason_in, close_reason_out, counts_from_stored,

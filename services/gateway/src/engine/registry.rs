@@ -1,5 +1,5 @@
-//! Which sites there are and with which rules, while both may change: a snapshot that is replaced as
-//! a whole, and a desk for each site.
+//! Registry of the sites and their workers: a snapshot that is replaced as a whole when the
+//! settings change.
 
 use super::replica::Replica;
 use super::site_worker::{CurrentSettings, Forecasts, PendingCommand, SiteWorker};
@@ -7,14 +7,14 @@ use super::view::SiteReplica;
 use crate::site::SiteSettings;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
-use paihao_ledger::Ledger;
+use paihao_ledger::{Follower, Ledger};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Requests that may wait at one site's desk; more are declined at once.
+/// Commands that may wait for one site's worker; more are declined at once.
 const MAX_QUEUED_COMMANDS: usize = 4096;
 
 /// The sites by id.
@@ -27,14 +27,14 @@ pub(super) struct SiteHandle {
     pub(super) commands: mpsc::Sender<PendingCommand>,
 }
 
-/// All sites, and what a desk for one more needs.
+/// All sites, and everything that the worker of a further one needs.
 pub(super) struct SiteRegistry {
     pub(super) handles: RwLock<SiteHandles>,
-    pub(super) replica: Arc<Replica>,
+    pub(super) replica: Replica,
     pub(super) forecasts: Arc<dyn Forecasts>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) caught_up: watch::Receiver<bool>,
+    pub(super) follower: Follower<()>,
     pub(super) closed: CancellationToken,
     pub(super) tasks: Tasks,
 }
@@ -53,7 +53,7 @@ impl SiteRegistry {
         *now = Arc::new(places.collect());
     }
 
-    /// The same place, where the next decision is made with this book.
+    /// Returns the same handle. The next decision is made with these settings.
     fn updated_handle(&self, place: &SiteHandle, book: &Arc<SiteSettings>) -> SiteHandle {
         if !Arc::ptr_eq(&place.settings.now(), book) {
             place.settings.replace(book.clone());
@@ -69,8 +69,8 @@ impl SiteRegistry {
         let (ledger, clock) = (self.ledger.clone(), self.clock.clone());
         let forecasts = self.forecasts.clone();
         let worker = SiteWorker::new(current.clone(), view.clone(), forecasts, ledger, clock);
-        let (caught_up, closed) = (self.caught_up.clone(), self.closed.clone());
-        self.tasks.spawn("desk", worker.run(requests, caught_up, closed));
+        let follower = self.follower.clone();
+        self.tasks.spawn("desk", worker.run(requests, follower, self.closed.clone()));
         SiteHandle { settings: current, replica: view, commands: desk }
     }
 }

@@ -1,6 +1,6 @@
 //! Failures of the identity logs.
 
-/// Why the roster or a session cannot be read or changed.
+/// Reason why the roster or a session cannot be read or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum IdentityError {
     /// The ledger did not answer, or did not take a change, in time.

@@ -1,4 +1,4 @@
-//! Two replicas over one ledger: who joined or logged in at one is known at the other.
+//! Tests of two replicas over one ledger: a member or session of one is known at the other.
 
 use super::browser_sessions::{BrowserSessions, SessionLifetime, SessionSelection};
 use super::error::IdentityError;
@@ -19,7 +19,7 @@ const LIFETIME: SessionLifetime = SessionLifetime {
     max_age: Duration::from_secs(24 * 3600),
 };
 
-/// Why nobody joined: somebody has joined before, or the log failed.
+/// Error of a refused join: somebody has joined before, or the log failed.
 #[derive(Debug)]
 struct NotFirst;
 
@@ -128,7 +128,7 @@ async fn use_keeps_a_session_and_nothing_keeps_it_for_ever() {
     for _ in 0..3 {
         house.clock.advance(HOUR * 6);
         let (id, _) = here.find(&roster, &used).await.unwrap().expect("it is used");
-        // The use is written down beside: any replica may be asked next.
+        // The use is recorded in the background: any replica may be asked next.
         let mut changes = here.changes();
         let now = house.clock.now_ms();
         while here.list_for(&holder()).iter().all(|(one, s)| *one != id || s.seen_at < now) {

@@ -42,7 +42,7 @@ impl LiveSettings {
         self.0.now()
     }
 
-    /// Whether the log has been read up to where it stood at the start.
+    /// Returns whether the log has been read up to where it stood at the start.
     pub fn caught_up(&self) -> bool {
         self.0.caught_up()
     }
@@ -104,7 +104,8 @@ impl SettingsProjection {
     }
 
     fn publish(&mut self) {
-        (self.observer)(&self.resolve_sites());
+        let sites = self.resolve_sites();
+        (self.observer)(&sites);
         for (name, document) in &self.documents.accounts {
             if let Some(account) = self.deployment.accounts.get(name)
                 && let Some(setup) = &document.setup
@@ -147,7 +148,7 @@ impl SettingsProjection {
 }
 
 impl SettingsDocuments {
-    /// Whether a newer program wrote a document that this one cannot read.
+    /// Returns whether a newer program wrote a document that this one cannot read.
     pub fn is_unreadable(&self, of: DocumentKind, id: &str) -> bool {
         of.subject(id).is_ok_and(|subject| self.unreadable.contains(&subject))
     }

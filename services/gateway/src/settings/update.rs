@@ -1,5 +1,5 @@
-//! How a set-up is changed: what was asked for is checked, held against what is in use, and written
-//! where whoever asked saw the book stand.
+//! Changes of settings documents: each is validated, held against the present state of its site,
+//! and appended where the document stood that the request names.
 
 use super::documents::{DocumentKind, SettingsDocuments, ValueDifference, differences, to_json};
 use super::live::LiveSettings;
@@ -17,28 +17,28 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long this replica's own copy of the book is waited for.
+/// Longest wait for this replica to read an entry that stands in the log.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The new form of a document; `None` retires it.
+/// New content of a document; `None` retires it.
 #[derive(Debug, Clone)]
 pub(crate) enum DocumentUpdate {
-    /// A site's.
+    /// Document of a site.
     Site(Option<SiteSetup>),
-    /// An account's.
+    /// Document of an account.
     Account(Box<AccountSetup>),
 }
 
-/// Who asks, and how.
+/// Author and conditions of a change.
 #[derive(Debug, Clone)]
 pub(crate) struct UpdateRequest {
-    /// By which name the change is recorded.
+    /// Name that the change is recorded under.
     pub(crate) author: String,
-    /// The revision that they saw; `None` if they named none.
+    /// Revision that the author saw; `None` if they named none.
     pub(crate) expected_revision: Option<u64>,
-    /// Only to see what would change.
+    /// True if the change is only computed, and not written.
     pub(crate) dry_run: bool,
-    /// The request, if it named itself.
+    /// Request id, if there is one.
     pub(crate) idempotency: Option<IdempotencyRecord>,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct SettingsUpdateResult {
     pub(crate) changed: Vec<ValueDifference>,
 }
 
-/// Why a document is not read or changed.
+/// Reason why a document is not read or changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpdateError {
     /// The id cannot stand in the log.
@@ -113,7 +113,7 @@ pub(crate) struct SettingsEditor {
 }
 
 impl SettingsEditor {
-    /// The book with everything in it that stands in the ledger about this document.
+    /// Returns the documents with every entry that stands in the ledger about this one.
     pub(crate) async fn latest_documents(
         &self,
         of: DocumentKind,
@@ -134,7 +134,7 @@ impl SettingsEditor {
         }
     }
 
-    /// Writes the new form of a document where the book is as `documents` has it.
+    /// Appends the new content of a document where the log stands as in `documents`.
     pub(crate) async fn update_document(
         &self,
         documents: &SettingsDocuments,
@@ -224,7 +224,7 @@ impl SettingsEditor {
         Ok(written(position))
     }
 
-    /// Whether it can be like that: by itself, and with who is in the line right now.
+    /// Checks the new content by itself, and against the present state of the site.
     fn validate_update(
         &self,
         documents: &SettingsDocuments,
@@ -268,9 +268,9 @@ impl SettingsEditor {
         }
     }
 
-    /// Nothing is taken away in which somebody is. Whoever comes at the same moment through a
-    /// replica that knows nothing of the change yet stays where they are until the day ends, and can
-    /// be transferred.
+    /// Refuses to remove a queue in which somebody is or a counter that is open. Whoever joins at
+    /// the same moment through a replica that has not read the change yet stays where they are
+    /// until the day ends, and can be transferred.
     fn check_not_in_use(&self, id: &str, new: Option<&SiteSettings>) -> Result<(), UpdateError> {
         let Some(CurrentSite { settings: old, state }) = self.sites.current(id) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! One site as the owner has set it up: the value that decisions, boards and replies are made with.
+//! Settings of one site: the value that decisions, boards and replies are made with.
 
 pub mod calendar;
 
@@ -11,25 +11,25 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// One site.
+/// Settings of one site.
 #[derive(Debug)]
 pub struct SiteSettings {
-    /// What a commit says of it.
+    /// Account, id, name and time zone, as each commit names them.
     pub facts: SiteFacts,
-    /// Where its decisions stand in the ledger.
+    /// Subject of its decisions in the ledger.
     pub subject: Subject,
-    /// Its queues and counters.
+    /// Queues and counters.
     pub rules: Rules,
-    /// When its days begin, and its queues are open.
+    /// Business days and opening hours.
     pub calendar: Calendar,
-    /// What its boards say of the calls of queues that have sentences of their own.
+    /// Sentences for calls on boards, of queues that have their own.
     pub announcements: BTreeMap<QueueId, Announcement>,
-    /// What is answered to a scan that took a number, in the owner's words.
+    /// Reply to a scan that took a number, if the owner has set one.
     pub joined_reply: Option<Arc<str>>,
 }
 
 impl SiteSettings {
-    /// A site without words of its own.
+    /// Creates a site with the usual sentences and replies.
     pub fn new(
         facts: SiteFacts,
         subject: Subject,

@@ -1,4 +1,4 @@
-//! What another site asks for when it sends a browser here: checked, once, for page and API.
+//! Authorization requests of other sites, checked in one place for the page and the API.
 
 use crate::identity::login::settings::{LoginSettings, OAuthClient};
 use paihao_contracts::session::AuthorizationRequest;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use url::Url;
 use url::form_urlencoded;
 
-/// Characters of `state` and `nonce` that are carried along.
+/// Most characters of `state` and of `nonce`.
 const MAX_PARAM_CHARS: usize = 512;
 
 /// A request that is refused on the spot, because the site that sent the browser is not known.
@@ -23,7 +23,7 @@ pub(crate) enum InvalidRequest {
     WrongRedirect,
 }
 
-/// Why a browser is not shown a code.
+/// Reason why a browser is not shown a code.
 pub(crate) enum AuthorizeError {
     /// The person in front of the browser is told: no address to go back to can be trusted.
     Direct(InvalidRequest),
@@ -37,7 +37,7 @@ impl From<InvalidRequest> for AuthorizeError {
     }
 }
 
-/// Fields of a query or a form, each at most once.
+/// Parses the fields of a query or a form, each of which may come once.
 pub(crate) fn parse_params(text: &str) -> Result<BTreeMap<String, String>, InvalidRequest> {
     let mut fields = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
@@ -48,7 +48,7 @@ pub(crate) fn parse_params(text: &str) -> Result<BTreeMap<String, String>, Inval
     Ok(fields)
 }
 
-/// Where a browser is sent with an answer.
+/// Returns the address that a browser is sent back to with an answer.
 pub(crate) fn redirect_url(redirect: &str, state: Option<&str>, answer: &[(&str, &str)]) -> String {
     let Ok(mut url) = Url::parse(redirect) else { return redirect.to_owned() };
     url.query_pairs_mut().extend_pairs(answer);
@@ -58,7 +58,7 @@ pub(crate) fn redirect_url(redirect: &str, state: Option<&str>, answer: &[(&str,
     url.into()
 }
 
-/// What a site asks for in the address that it sent a browser to.
+/// Parses the request in the address that a site sent a browser to.
 pub(crate) fn parse_request(
     settings: &LoginSettings,
     fields: &BTreeMap<String, String>,
@@ -67,7 +67,7 @@ pub(crate) fn parse_request(
     let id = field("client_id").unwrap_or_default();
     let client: &OAuthClient = settings.clients.get(id).ok_or(InvalidRequest::UnknownClient)?;
     let redirect = field("redirect_uri").unwrap_or_default();
-    // To the letter: an address that only looks like one of these may be somebody else's.
+    // Compared to the letter: an address that only looks like one of these may be somebody else's.
     if !client.redirect_uris.iter().any(|known| known == redirect) {
         return Err(InvalidRequest::WrongRedirect.into());
     }

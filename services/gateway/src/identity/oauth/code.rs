@@ -1,4 +1,4 @@
-//! Authorisation codes: what a browser brings to another site, which changes it for a token, once.
+//! Authorization codes: a browser brings one to another site, which exchanges it for a token, once.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,13 +11,13 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
-/// How long a code may be on its way.
+/// Validity of a code.
 const CODE_TTL: Duration = Duration::from_secs(60);
 
-/// Stands where a code was used, as long as it would have lived.
+/// Value in place of a used code's grant, for as long as the code would have lived.
 const USED_MARKER: &[u8] = b"used";
 
-/// Why a code is not changed for its grant.
+/// Reason why a code is not exchanged for its grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RedeemError {
     /// The code is unknown, used or expired, or was given for another client, redirect or verifier.
@@ -28,7 +28,7 @@ pub(crate) enum RedeemError {
     CacheUnavailable,
 }
 
-/// A code for a grant.
+/// Issues a code for a grant.
 pub(crate) async fn issue(
     cache: &dyn Cache,
     grant: &AuthorizationGrant,
@@ -39,8 +39,8 @@ pub(crate) async fn issue(
     Ok(code)
 }
 
-/// What a code was given for, to the site that it was given for and that knows the verifier. Asked
-/// for twice, wrong or right, it is gone.
+/// Returns the grant of a code, to the client that it was issued for and that knows the verifier.
+/// Any attempt, right or wrong, uses the code up.
 pub(crate) async fn redeem(
     cache: &dyn Cache,
     code: &str,
@@ -103,7 +103,7 @@ mod tests {
             let code = issue(&cache, &grant()).await.unwrap();
             let refused = redeem(&cache, &code, client, redirect, verifier).await.unwrap_err();
             assert_eq!(refused, RedeemError::InvalidGrant);
-            // A wrong try spends it: whoever guesses does not guess twice.
+            // A wrong attempt uses it up: nobody guesses twice.
             assert!(redeem(&cache, &code, "intranet", &grant().redirect, VERIFIER).await.is_err());
         }
         let code = issue(&cache, &grant()).await.unwrap();

@@ -1,4 +1,5 @@
-//! A dead letter is tried again, or dropped: recorded once, whoever is first and at whichever replica.
+//! Handling of dead letters: one is tried again or dropped, which is recorded once, by the first
+//! request at any replica.
 
 use super::{DeadLetter, DeadLetterProjection};
 use crate::projections::delivery_status::DeliveryStatusProjection;
@@ -8,12 +9,12 @@ use paihao_contracts::streams::DEAD_LETTERS;
 use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, Subject};
 use std::sync::Arc;
 
-/// What somebody wants done with a letter.
+/// Requested action on a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequestedAction {
-    /// Try it again.
+    /// Queue it again.
     Redrive,
-    /// Forget it.
+    /// Drop it.
     Drop,
 }
 
@@ -26,7 +27,7 @@ impl RequestedAction {
     }
 }
 
-/// Why a letter is not handled as requested.
+/// Reason why a letter is not handled as requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HandleError {
     /// Only notices and webhook messages that this program can read are tried again.
@@ -109,8 +110,8 @@ impl DeadLetterHandler {
         }
     }
 
-    /// The place in its ticket's order of the newest notice that is known: whoever sends the letter
-    /// again may have forgotten it.
+    /// Returns the order number of the newest known notice of the letter's ticket: the worker that
+    /// sends the letter again may have forgotten it.
     fn latest_notice_order(&self, letter: &DeadLetter) -> u32 {
         let of = letter.subject.site.as_deref().zip(letter.subject.ticket);
         of.map_or(0, |(site, (day, ticket))| self.delivery_status.latest_order(site, day, ticket))

@@ -1,4 +1,4 @@
-//! The visits that ended on some days, read again from the log: each once, and as it was said last.
+//! Reader of the visits that ended on given days: each once, in its last version.
 
 use super::VisitProjection;
 use crate::codec::visit_from_stored;
@@ -10,10 +10,7 @@ use paihao_ledger::{LogItem, Position, Subject, Unavailable};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Readings that go on at once; more wait.
-pub(super) const MAX_CONCURRENT_READS: usize = 2;
-
-/// How long a reading may take, its wait included.
+/// Longest time for a read, its wait included.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The visits cannot be read at present: the log has not been read to its end yet, was made anew, or
@@ -29,15 +26,15 @@ impl From<Unavailable> for VisitsUnavailable {
 }
 
 impl VisitProjection {
-    /// The visits to a site that ended on the business days from `from` to `to`, both included.
+    /// Reads the visits to a site that ended on the business days from `from` to `to`, both
+    /// included.
     pub(crate) async fn visits(
         &self,
         site: &Subject,
         from: i32,
         to: i32,
     ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsUnavailable> {
-        let (_, whole) = *self.0.progress.borrow();
-        if !whole {
+        if !self.0.follower.caught_up() {
             return Err(VisitsUnavailable);
         }
         let Some((first, last)) = self.0.forecast.lock().position_range(site, from, to) else {
@@ -89,7 +86,7 @@ impl VisitProjection {
     }
 }
 
-/// What is not understood was told of when it was learned from.
+/// Parses an entry. One that is not understood was logged when the projection read it.
 fn parse_entry(payload: &[u8]) -> Option<HistoryEntry> {
     serde_json::from_slice(payload).ok()
 }
