@@ -1,5 +1,7 @@
-//! What concerns more people than one entry of the ledger takes is decided in pieces, each a
-//! decision of its own. What is left stands in the site's state, so that any replica goes on with it.
+//! Commands for decisions that concern more tickets than one entry of the ledger takes.
+//!
+//! Each batch is a decision of its own. The remainder stands in the site's state, so that any
+//! replica can continue.
 
 use crate::day_rollover;
 use crate::model::ids::QueueId;
@@ -9,15 +11,15 @@ use crate::model::site::Site;
 use crate::model::time::DecisionInput;
 use crate::protocol::command::{Act, Command};
 
-/// What has to be decided before anything else: a business day ends and begins as a whole, and
-/// whatever comes first in the new one has to wait for that.
+/// Command that must be decided before any other. A business day ends and begins as a whole, so the
+/// first command of a new day waits for it.
 pub fn day_close_command(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Command> {
     let piece = day_rollover::next_batch(site, rules, now)?;
     let day = site.day?.0;
     Some(Command::by_system(&format!("closeday/{day}/{}", piece.left_before), Act::CloseDay))
 }
 
-/// The next piece of what was begun with the people of each queue.
+/// Commands for the next batch of each queue's remainders.
 pub(crate) fn continuation_commands<'a>(
     site: &'a Site,
     rules: &'a Rules,

@@ -7,17 +7,16 @@ use crate::model::ticket::{CloseReason, Ticket, TicketState};
 use crate::model::time::DecisionInput;
 use crate::protocol::event::Event;
 
-/// A part of the end of a day that is too large for one decision.
+/// Batch of the end of a day that is too large for one decision.
 pub(crate) struct DayCloseBatch {
-    /// How many tickets are still to be voided, or still to be carried over, before it,
+    /// Number of tickets still to be voided, or still to be carried over, before this batch.
     pub(crate) left_before: u32,
-    /// and after it.
+    /// The same number after this batch.
     pub(crate) left_after: u32,
     pub(crate) events: Vec<Event>,
 }
 
-/// What has to be decided next of the end of a day; nothing if what is left fits into the first
-/// decision of the new one.
+/// Next batch of the end of a day; `None` if the rest fits into the first decision of the new day.
 pub(crate) fn next_batch(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<DayCloseBatch> {
     let less = |left: usize| left.saturating_sub(MAX_BATCH_TICKETS) as u32;
     if !site.pending_carry_over.is_empty() {
@@ -50,7 +49,7 @@ pub(crate) fn next_batch(site: &Site, rules: &Rules, now: &DecisionInput) -> Opt
     })
 }
 
-/// Those live tickets that go on over the end of the day, and those that do not.
+/// Live tickets that are carried over the end of the day, and those that are not.
 fn partition_carried_over<'a>(site: &'a Site, rules: &Rules) -> (Vec<&'a Ticket>, Vec<&'a Ticket>) {
     let live = site.live_tickets().into_iter().filter_map(|id| site.ticket(id));
     live.partition(|ticket| rules.queues.get(&ticket.queue).is_some_and(|rules| rules.carry_over))
@@ -60,13 +59,13 @@ fn voided_event(ticket: &Ticket) -> Event {
     Event::ticket_closed(ticket.id, CloseReason::DayClosed, None)
 }
 
-/// What happens before the first decision of a new day; nothing on any other. Nobody is told of it:
-/// it is the middle of the night.
+/// Events before the first decision of a new day; none on any other. They notify nobody: it is the
+/// middle of the night.
 pub(crate) fn day_rollover_events(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Event> {
     let Some(day) = site.day else {
         return vec![Event::DayOpened { day: now.day(), carrying: 0 }];
     };
-    // A replica whose clock is behind does not lead the site back into yesterday.
+    // A replica whose clock is behind must not lead the site back into yesterday.
     if day >= now.day() {
         return Vec::new();
     }
@@ -81,7 +80,7 @@ pub(crate) fn day_rollover_events(site: &Site, rules: &Rules, now: &DecisionInpu
     }
     let carrying = carried.len().saturating_sub(MAX_BATCH_TICKETS) as u32;
     events.push(Event::DayOpened { day: now.day(), carrying });
-    // Whoever is at a counter stays there.
+    // A ticket at a counter stays there.
     let busy = carried.iter().filter_map(|ticket| ticket.at_counter());
     events.extend(busy.map(|counter| Event::CounterOpened {
         counter: counter.clone(),

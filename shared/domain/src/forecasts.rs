@@ -10,7 +10,7 @@ use crate::model::time::{DecisionInput, OpeningStatus};
 use crate::protocol::command::QueueState;
 
 impl Site {
-    /// How a queue stands for those who would join it now.
+    /// Availability of a queue for those who would join it now.
     pub fn availability(
         &self,
         rules: &Rules,
@@ -44,7 +44,7 @@ impl Site {
         }
     }
 
-    /// How long somebody with this many people ahead will wait; `None` while no counter is open.
+    /// Forecast for a ticket with this many ahead; `None` while no counter is open.
     pub fn forecast(
         &self,
         rules: &Rules,
@@ -55,8 +55,8 @@ impl Site {
         now.model.forecast(&self.forecast_input(rules, queue, ahead, now)?)
     }
 
-    /// What a forecast for somebody with this many people ahead is made for; `None` for a queue that
-    /// the rules do not know.
+    /// Input of a forecast for a ticket with this many ahead; `None` if the rules have no such
+    /// queue.
     pub(crate) fn forecast_input(
         &self,
         rules: &Rules,
@@ -94,7 +94,7 @@ impl Site {
         Some(ForecastInput { queue, minutes, ahead, counters, last_wait_s, closing_s })
     }
 
-    /// What somebody with this many people ahead is told of the wait.
+    /// Estimated range for a ticket with this many ahead; `None` while no counter is open.
     pub fn estimate(
         &self,
         rules: &Rules,
@@ -105,7 +105,7 @@ impl Site {
         self.forecast(rules, queue, ahead, now).map(|forecast| forecast.to_estimate())
     }
 
-    /// What somebody is told who joins a queue now, in the class that it gives to customers.
+    /// Wait quoted to a customer who joins a queue now, in the queue's own class.
     pub fn quote_for_new_ticket(
         &self,
         rules: &Rules,
@@ -118,7 +118,7 @@ impl Site {
         QuotedWait::from_forecast(ahead, self.forecast(rules, queue, ahead, now))
     }
 
-    /// What the holder of a ticket is told who has this many ahead: an upper bound that was just
+    /// Wait quoted to the holder of a ticket with this many ahead. An upper bound that was just
     /// shortened is not lengthened again at once.
     pub(crate) fn quote_at(
         &self,
@@ -133,7 +133,7 @@ impl Site {
         QuotedWait { estimate, ..fresh }
     }
 
-    /// What the holder of a ticket is told.
+    /// Wait quoted to the holder of a ticket now.
     pub fn current_quote(&self, rules: &Rules, ticket: &Ticket, now: &DecisionInput) -> QuotedWait {
         match ticket.state {
             TicketState::Waiting | TicketState::Held { .. } => {

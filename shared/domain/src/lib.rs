@@ -1,16 +1,18 @@
-//! The rules of the line, and nothing else.
+//! Queue rules of a site: pure decisions, state and forecasts.
 //!
-//! A **site** (a shop, a hall) has queues, counters and the day's tickets. Everything that happens
-//! to it goes through two pure functions:
+//! A **site** (a shop, a hall) has queues, counters and the day's tickets. Every change goes
+//! through two pure functions:
 //!
-//! - [`decide`]: what a [`Command`] means for a [`Site`] now: a [`Decision`] made of events, or a
-//!   [`Refusal`] that changes nothing;
-//! - [`Site::apply`]: what the site is after a decision.
+//! - [`decide`] turns a [`Command`] for a [`Site`] into a [`Decision`], which is a list of events,
+//!   or into a [`Refusal`], which changes nothing.
+//! - [`Site::apply`] folds a decision into the site.
 //!
-//! What time alone brings about is a command too: [`due_commands`] says which, [`next_due_at`] when to look.
+//! Changes that come with time alone are commands too: [`due_commands`] lists those that are due,
+//! and [`next_due_at`] gives the next time to check.
 //!
-//! Whoever applies the same decisions in the same order holds the same site, to the byte. There is
-//! no clock, no randomness, no I/O and no async here; time comes in through [`DecisionInput`].
+//! Two replicas that apply the same decisions in the same order hold the same site, to the byte.
+//! The crate has no clock, no randomness, no I/O and no async code; time comes in through
+//! [`DecisionInput`].
 
 mod model;
 mod protocol;

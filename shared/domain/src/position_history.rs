@@ -8,15 +8,15 @@ use crate::model::ticket::{Ticket, TicketStatus};
 use crate::model::time::Timestamp;
 
 impl Site {
-    /// What has changed the place of a ticket in its line since it has that place, and how it came
-    /// to it; oldest first.
+    /// Changes that affected the position of a ticket since it has its present place, and the
+    /// change that gave it that place; oldest first.
     pub fn position_changes_of(&self, ticket: &Ticket) -> Vec<TicketPositionChange> {
         let Some(line) = self.lines.get(&ticket.queue) else { return Vec::new() };
         let mut moves = Vec::new();
         for one in line.position_changes() {
             let own = one.ticket == ticket.id;
             if own && one.to.is_some() {
-                // Before that they had another place.
+                // Before that the ticket had another place.
                 moves.retain(|moved: &TicketPositionChange| moved.own);
             }
             let touches = match own {
@@ -32,14 +32,14 @@ impl Site {
         moves
     }
 
-    /// The place of a ticket that waits, and in which line.
+    /// Queue and rank of a ticket that waits.
     pub(crate) fn waiting_position(&self, ticket: TicketId) -> Option<(QueueId, Rank)> {
         let ticket = self.ticket(ticket)?;
         let waits = ticket.status() == TicketStatus::Waiting;
         waits.then(|| (ticket.queue.clone(), ticket.rank))
     }
 
-    /// Notes that a ticket is not in the place any more that it was in.
+    /// Records that a ticket left the position `was`.
     pub(crate) fn record_position_change(
         &mut self,
         id: TicketId,

@@ -6,8 +6,8 @@ use crate::model::time::{Day, Timestamp};
 use crate::model::visit::{VisitOutcome, VisitRecord};
 use crate::protocol::event::Event;
 
-/// Fills in what an event that ends a ticket says of the visit, and what one that takes an end back
-/// retracts. `site` is as it was before the event.
+/// Adds the visit record to an event that ends a ticket, and the retracted day to one that takes an
+/// end back. `site` is the state before the event.
 pub(crate) fn attach_visit_record(event: &mut Event, site: &Site, at: Timestamp) {
     let Some(day) = site.day() else { return };
     match event {
@@ -49,7 +49,7 @@ fn visit_record(
     end: VisitOutcome,
 ) -> VisitRecord {
     let trail = &ticket.progress;
-    // Whoever leaves a counter without being served has kept it until now.
+    // A ticket that leaves a counter without being served has kept it until now.
     let slot_ms = match &ticket.state {
         TicketState::Called { at: since, .. } | TicketState::Serving { since, .. } => {
             Some(ticket.worked_ms + at.since_ms(*since).max(0))

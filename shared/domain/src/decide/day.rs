@@ -1,4 +1,4 @@
-//! The end of a business day, and the beginning of the next one, which needs nothing from before.
+//! End of a business day, as commands request it.
 
 use super::{Decided, Decider};
 use crate::day_rollover::DayCloseBatch;
@@ -7,14 +7,14 @@ use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {
-    /// The next part of the end of a day.
+    /// Decides the next batch of the end of a day.
     pub(super) fn continue_close_day(&self, piece: DayCloseBatch) -> Decided {
         self.authorize(&Act::CloseDay)?;
         Ok((Outcome::DayTurning { left: piece.left_after }, piece.events))
     }
 
-    /// A day that is over ends by whatever comes first in the new one; this is for sites where
-    /// nothing does.
+    /// Decides the end of a day that is over. The first command of a new day ends it too; this act
+    /// is for sites that get no such command.
     pub(super) fn close_day(&self) -> Decided {
         match self.before.day {
             Some(day) if day < self.now.day() => {

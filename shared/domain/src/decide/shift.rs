@@ -1,4 +1,4 @@
-//! Another queue, another class, and what is noted beside the state.
+//! Transfers, priority classes and marks of a ticket.
 
 use super::{Decided, Decider, wrong_state};
 use crate::model::ids::{QueueId, TicketId};

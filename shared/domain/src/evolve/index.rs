@@ -9,7 +9,7 @@ use crate::model::ticket::{Ticket, TicketState};
 use crate::model::time::Timestamp;
 use std::sync::Arc;
 
-/// Where a ticket is, as far as anything but the ticket itself has to know.
+/// Entries of a ticket in the indexes.
 struct IndexEntry {
     queue: QueueId,
     rank: Rank,
@@ -51,7 +51,7 @@ impl IndexEntry {
 }
 
 impl Site {
-    /// Brings a ticket in that was not there.
+    /// Inserts a ticket that was not there.
     pub(super) fn insert_ticket(&mut self, mut ticket: Ticket) {
         ticket.progress.overtakes_counted = match ticket.state {
             TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtake_count),

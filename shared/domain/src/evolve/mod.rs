@@ -1,4 +1,4 @@
-//! What a site is after a decision. Needs no rules and no clock: everything is in the events.
+//! Application of decisions to a site. It needs no rules and no clock: everything is in the events.
 
 mod index;
 
@@ -20,11 +20,11 @@ use crate::protocol::command::Mark;
 use crate::protocol::event::{Decision, Event};
 use std::sync::Arc;
 
-/// How many calls a site remembers for its board.
+/// Number of latest calls that a site keeps for its board.
 const MAX_RECENT_CALLS: usize = 20;
 
 impl Site {
-    /// The site after a decision. Decisions come in the order of the ledger.
+    /// Applies a decision. Decisions must come in the order of the ledger.
     pub fn apply(&mut self, decision: &Decision) {
         for event in &decision.events {
             self.apply_event(event, decision.at, decision.by.as_ref());
@@ -139,7 +139,7 @@ impl Site {
                 line.calls += 1;
                 line.out_of_order += u32::from(out_of_order);
                 if out_of_order && !line.is_empty() {
-                    // Whoever was missed and is called on the spot was behind nobody.
+                    // A missed ticket that is called at once was behind no other.
                     let (before, cause) = match was_waiting {
                         true => (Some((called.rank, called.id)), PositionChangeCause::OutOfOrder),
                         false => (None, PositionChangeCause::Return),
@@ -275,7 +275,7 @@ impl Site {
         }
     }
 
-    /// Takes a step that may be taken back.
+    /// Takes a step towards an end, and keeps the former state for undoing it.
     fn end_ticket(
         &mut self,
         id: TicketId,
@@ -284,7 +284,7 @@ impl Site {
         by: Option<&ActorRef>,
     ) {
         self.update_ticket(id, |ticket| {
-            // A miss for good is one step with the end that follows it.
+            // A final miss and the closing that follows it are one step.
             if !matches!(ticket.state, TicketState::Missed { until: None, .. }) {
                 let before = Ticket { undo_point: None, ..ticket.clone() };
                 ticket.undo_point =
@@ -304,7 +304,7 @@ impl Site {
         self.end_ticket(id, TicketState::Closed { at, reason }, at, by);
     }
 
-    /// Notes that a ticket is in another place than before, and whom it overtook.
+    /// Records that a ticket takes another place than before, and the tickets that it overtook.
     fn record_reentry(
         &mut self,
         id: TicketId,
@@ -315,7 +315,7 @@ impl Site {
         let before = was.as_ref().map(|(_, rank)| (*rank, id));
         self.record_position_change(id, was, cause, at);
         let Some((queue, rank)) = self.waiting_position(id) else { return };
-        // Those behind the old place have nobody more ahead.
+        // Tickets behind the old place have no more ahead of them.
         if before.is_some_and(|(was, _)| rank >= was) {
             return;
         }

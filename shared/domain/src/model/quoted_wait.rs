@@ -2,26 +2,26 @@
 
 use crate::estimate::{Estimate, Forecast};
 
-/// What a holder was told of the wait.
+/// Wait quoted to a holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotedWait {
-    /// People ahead in the same queue.
+    /// Number of people ahead in the same queue.
     pub ahead: u32,
-    /// How long, or `None` when no counter is open and nobody can say.
+    /// Estimated range; `None` while no counter is open.
     pub estimate: Option<Estimate>,
-    /// Whether that is rough: too little was learned yet.
+    /// `true` if the estimate is rough, because too little was learned yet.
     pub cold: bool,
 }
 
 impl QuotedWait {
-    /// What is told of a forecast.
+    /// Quote of a forecast.
     pub(crate) fn from_forecast(ahead: u32, forecast: Option<Forecast>) -> QuotedWait {
         let (estimate, cold) =
             (forecast.map(|f| f.to_estimate()), forecast.is_some_and(|f| f.cold));
         QuotedWait { ahead, estimate, cold }
     }
 
-    /// What is told where nobody can say how long it takes.
+    /// Quote without an estimate.
     pub(crate) fn without_estimate(ahead: u32) -> QuotedWait {
         QuotedWait { ahead, estimate: None, cold: false }
     }

@@ -1,24 +1,24 @@
-//! Tickets for which a decision made for many is still to be carried out.
+//! Remainder of a decision for many tickets, carried out in batches.
 
 use crate::model::ids::TicketId;
 use crate::model::time::Timestamp;
 use imbl::Vector;
 
-/// So many people in one decision at most. A ticket that is carried over is the largest of what is
-/// written for each, with more than a kilobyte; an entry of the ledger may have a thousand.
+/// Largest number of tickets in one decision. A carried-over ticket is the largest record for each
+/// of them, with more than a kilobyte; an entry of the ledger may have a thousand.
 pub const MAX_BATCH_TICKETS: usize = 400;
 
-/// Those with whom something has not been done yet that was decided for all of them.
+/// Tickets for which a decision is still to be carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Remainder {
-    /// When it was decided.
+    /// Time of the decision.
     pub(crate) since: Timestamp,
-    /// Who is left, in order.
+    /// Remaining tickets, in order.
     pub(crate) tickets: Vector<TicketId>,
 }
 
 impl Remainder {
-    /// These, if there are any.
+    /// Remainder of these tickets; `None` if there are none.
     pub(crate) fn from_tickets(
         since: Timestamp,
         tickets: impl Iterator<Item = TicketId>,
@@ -27,14 +27,14 @@ impl Remainder {
         (!tickets.is_empty()).then_some(Remainder { since, tickets })
     }
 
-    /// What is left when so many more are done.
+    /// Drops the first `people` tickets; `None` if nothing remains.
     pub(crate) fn advance(mut self, people: u32) -> Option<Remainder> {
         let done = self.tickets.len().min(people as usize);
         let tickets = self.tickets.split_off(done);
         (!tickets.is_empty()).then_some(Remainder { tickets, ..self })
     }
 
-    /// The next ones.
+    /// Tickets of the next batch.
     pub(crate) fn next_batch(&self) -> impl Iterator<Item = TicketId> + '_ {
         self.tickets.iter().take(MAX_BATCH_TICKETS).copied()
     }

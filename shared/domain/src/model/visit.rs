@@ -1,6 +1,7 @@
-//! What is left of a visit when it has ended: when what happened, what was told, and how often
-//! others went before. It names nobody, and is written beside the event that ends the ticket, so
-//! that whoever keeps the history needs nothing but that event.
+//! Record of a visit that has ended: times, quoted wait and overtakings.
+//!
+//! It names no person. It is written into the event that ends the ticket, so that the history needs
+//! no more than that event.
 
 use crate::estimate::{ForecastMethod, Observation, ObservationEnd};
 use crate::model::ids::{CounterId, QueueId};
@@ -9,44 +10,44 @@ use crate::model::ticket::{CloseReason, TicketCounts};
 use crate::model::time::{Day, Timestamp};
 use crate::model::visit_progress::{ForecastBasis, OvertakeCounts};
 
-/// A visit that has ended.
+/// Visit that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisitRecord {
-    /// The business day on which it ended.
+    /// Business day on which it ended.
     pub day: Day,
-    /// The queue it was in at the end.
+    /// Queue at the end.
     pub queue: QueueId,
-    /// The counter it ended at, if it ended at one.
+    /// Counter at which it ended, if any.
     pub counter: Option<CounterId>,
-    /// When the number was taken.
+    /// Time at which the number was taken.
     pub taken_at: Timestamp,
-    /// When it was called first.
+    /// Time of the first call.
     pub called_at: Option<Timestamp>,
-    /// When service began first.
+    /// Time at which service first began.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// Time of the end.
     pub ended_at: Timestamp,
-    /// Milliseconds that it kept counters busy; of somebody who was missed for good, the last call.
+    /// Milliseconds for which it kept counters busy; for a final miss, those of the last call.
     pub slot_ms: Option<i64>,
-    /// Milliseconds of service, from its beginning, without interruptions.
+    /// Milliseconds of service from its beginning, without interruptions.
     pub serving_ms: Option<i64>,
-    /// Whether the slot is too long to be true.
+    /// `true` if the slot is too long to be plausible.
     pub implausible: bool,
-    /// How often what happened to it.
+    /// Counts of the ticket's steps.
     pub counts: TicketCounts,
-    /// Whether it was called before its turn.
+    /// `true` if the first call was out of order.
     pub called_out_of_order: bool,
-    /// What was told when the number was taken.
+    /// Wait quoted when the number was taken.
     pub quoted: QuotedWait,
-    /// What that rested on.
+    /// Forecast behind that quote.
     pub basis: Option<ForecastBasis>,
-    /// How often others went before.
+    /// Number of times that it was overtaken.
     pub overtaken: OvertakeCounts,
-    /// How it ended.
+    /// Outcome of the visit.
     pub end: VisitOutcome,
 }
 
-/// How a visit ended.
+/// Outcome of a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VisitOutcome {
     /// Served.
@@ -61,8 +62,8 @@ impl VisitRecord {
         Some(self.called_at?.since_ms(self.taken_at).max(0))
     }
 
-    /// The wait in seconds, where it can be held against what was told: not if the visit was held,
-    /// transferred or called before its turn, nor if nobody had to wait.
+    /// Wait in seconds, if it is comparable with the quote: the visit had a predicted wait and was
+    /// not held, transferred or called out of order.
     pub fn comparable_wait_s(&self) -> Option<u32> {
         let TicketCounts { holds, hops, .. } = self.counts;
         let foretold = self.basis.is_some_and(|basis| basis.predicted_s > 0);
@@ -70,7 +71,7 @@ impl VisitRecord {
         (foretold && plain).then(|| self.waited_ms().map(ms_to_seconds)).flatten()
     }
 
-    /// As the model learns from it; `None` if it teaches nothing, having been voided before a call.
+    /// Observation for the forecast model; `None` if the visit was voided before a call.
     pub fn observation(&self) -> Option<Observation> {
         let ahead = self.quoted.ahead;
         let end = match (self.waited_ms(), self.end) {
@@ -84,7 +85,7 @@ impl VisitRecord {
             }
             (None, _) => return None,
         };
-        // Of another method it cannot be said what its prediction was.
+        // The prediction of another method cannot be compared.
         let own = self.basis.filter(|basis| ForecastMethod::from_code(basis.method).is_some());
         let predicted_s = self.comparable_wait_s().and(own).map(|basis| basis.predicted_s);
         Some(Observation { ahead, predicted_s, end })

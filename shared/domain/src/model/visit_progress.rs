@@ -5,30 +5,30 @@ use crate::model::position_changes::PositionChangeCause;
 use crate::model::quoted_wait::QuotedWait;
 use crate::model::time::Timestamp;
 
-/// What a ticket remembers on its way, for the end and for what is told until then.
+/// Running record of a visit, for its end and for the quotes until then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct VisitProgress {
-    /// When it was called first.
+    /// Time of the first call.
     pub called_at: Option<Timestamp>,
-    /// When service began first.
+    /// Time at which service first began.
     pub started_at: Option<Timestamp>,
-    /// Whether the first call was before its turn.
+    /// `true` if the first call was out of order.
     pub called_out_of_order: bool,
-    /// Of the milliseconds of service before an interruption, how many passed between a call and
-    /// the beginning.
+    /// Milliseconds between calls and beginnings of service, out of the service before an
+    /// interruption.
     pub approach_ms: i64,
-    /// Milliseconds that the last call without an answer kept a counter.
+    /// Milliseconds for which the last call without an answer kept a counter.
     pub missed_ms: Option<i64>,
-    /// How often others went before, as far as that has been counted.
+    /// Overtakings counted so far.
     pub overtaken: OvertakeCounts,
-    /// How many of its line's overtakes are in that.
+    /// Number of the line's overtakings that are included in that count.
     pub(crate) overtakes_counted: u32,
-    /// The range that its holder was told last.
+    /// Range that the holder was quoted last.
     pub displayed: Option<DisplayedRange>,
 }
 
 impl VisitProgress {
-    /// Takes in that the holder was told a range.
+    /// Records that the holder was quoted a range.
     pub(crate) fn record_quote(&mut self, told: &QuotedWait, at: Timestamp) {
         if let Some(range) = told.estimate {
             self.displayed = Some(
@@ -37,51 +37,52 @@ impl VisitProgress {
         }
     }
 
-    /// The range to tell now that it would be this.
+    /// Range to quote now, given a fresh estimate.
     pub(crate) fn steady_range(&self, fresh: Estimate, at: Timestamp) -> Estimate {
         self.displayed.map_or(fresh, |shown| shown.updated(fresh, at).range)
     }
 }
 
-/// What a told range rested on, kept to learn from what came of it.
+/// Forecast behind a quoted range, kept to learn from its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ForecastBasis {
-    /// Seconds, before calibration.
+    /// Predicted wait in seconds, before calibration.
     pub predicted_s: u32,
-    /// The told median in seconds, not rounded.
+    /// Quoted median in seconds, not rounded.
     pub median_s: u32,
-    /// The version of the method ([`ForecastMethod::code`]); it may be a later program's.
+    /// Version of the method ([`ForecastMethod::code`](crate::ForecastMethod::code)); may come from
+    /// a later program.
     pub method: u8,
 }
 
 impl ForecastBasis {
-    /// What a forecast says of itself.
+    /// Basis of a quote that rests on this forecast.
     pub(crate) fn from_forecast(forecast: Forecast) -> ForecastBasis {
         let Forecast { predicted_s, median_s, method, .. } = forecast;
         ForecastBasis { predicted_s, median_s, method: method.code() }
     }
 }
 
-/// How often somebody who waited was overtaken: another came to stand before them, or was called
-/// from behind them.
+/// Number of times that a waiting ticket was overtaken: another was placed before it, or was called
+/// from behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OvertakeCounts {
-    /// By somebody of a better class.
+    /// By a ticket of a better class.
     pub priority: u32,
-    /// By somebody who was missed and came back.
+    /// By a ticket that returned after a miss.
     pub returned: u32,
-    /// By somebody from another queue.
+    /// By a ticket from another queue.
     pub transferred: u32,
-    /// By somebody who had let others pass, or was held, and whose place it was.
+    /// By a ticket that had let others pass or was held, and took its own place again.
     pub resumed: u32,
-    /// By somebody whose call or end was taken back, and whose place it was.
+    /// By a ticket whose call or end was taken back, and took its own place again.
     pub taken_back: u32,
-    /// By somebody whom staff called before their turn.
+    /// By a ticket that staff called out of order.
     pub out_of_order: u32,
 }
 
 impl OvertakeCounts {
-    /// All of them.
+    /// Sum over all causes.
     pub fn total(&self) -> u32 {
         let OvertakeCounts { priority, returned, transferred, resumed, taken_back, out_of_order } =
             self;
@@ -90,7 +91,7 @@ impl OvertakeCounts {
 
     pub(crate) fn increment(&mut self, cause: PositionChangeCause) {
         *match cause {
-            // It is out of the way of others.
+            // A held ticket overtakes nobody.
             PositionChangeCause::Hold => return,
             PositionChangeCause::Priority => &mut self.priority,
             PositionChangeCause::Return => &mut self.returned,

@@ -1,4 +1,4 @@
-//! Outcomes of commands: the answer to the caller.
+//! Outcomes of commands: the answers to their callers.
 
 use crate::model::ids::{CounterId, Number, QueueId, TicketId};
 use crate::model::quoted_wait::QuotedWait;
@@ -6,110 +6,110 @@ use crate::model::ticket::TicketStatus;
 use crate::model::time::{Day, Timestamp};
 use crate::protocol::command::QueueState;
 
-/// What the asker is answered.
+/// Answer to the caller of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// This is your ticket.
+    /// The holder has this ticket.
     Holding {
-        /// The ticket.
+        /// Ticket held.
         ticket: TicketId,
-        /// Its number.
+        /// Number on the ticket.
         number: Number,
-        /// Its queue.
+        /// Queue of the ticket.
         queue: QueueId,
-        /// What the holder is told.
+        /// Wait quoted to the holder.
         told: QuotedWait,
-        /// Where the ticket is called to, if it has been.
+        /// Counter to which the ticket is called, if it is.
         called_to: Option<CounterId>,
-        /// Whether it was given out just now, rather than held before.
+        /// `true` if the ticket was given out by this command.
         new: bool,
-        /// Its state.
+        /// Status of the ticket.
         state: TicketStatus,
     },
-    /// This ticket was called to the counter.
+    /// The ticket was called to the counter.
     Called {
-        /// The ticket.
+        /// Ticket called.
         ticket: TicketId,
-        /// Its number.
+        /// Number on the ticket.
         number: Number,
-        /// Its queue.
+        /// Queue of the ticket.
         queue: QueueId,
-        /// The counter.
+        /// Counter that called.
         counter: CounterId,
-        /// Until when the person is expected.
+        /// Time by which the holder is expected.
         deadline: Timestamp,
     },
     /// The ticket is served; the counter is free.
     Finished {
-        /// The ticket.
+        /// Ticket served.
         ticket: TicketId,
-        /// Its number.
+        /// Number on the ticket.
         number: Number,
-        /// The counter.
+        /// Counter that is free.
         counter: CounterId,
     },
     /// The ticket is missed; the counter is free.
     Missed {
-        /// The ticket.
+        /// Ticket missed.
         ticket: TicketId,
-        /// Its number.
+        /// Number on the ticket.
         number: Number,
-        /// The counter.
+        /// Counter that is free.
         counter: CounterId,
     },
     /// The ticket is closed.
     Left {
-        /// The ticket.
+        /// Ticket closed.
         ticket: TicketId,
-        /// Its number.
+        /// Number on the ticket.
         number: Number,
     },
-    /// This is how the ticket stands now.
+    /// New state of a ticket.
     Stands {
-        /// The ticket.
+        /// Ticket changed.
         ticket: TicketId,
-        /// Its number.
+        /// Number on the ticket.
         number: Number,
-        /// Its queue.
+        /// Queue of the ticket.
         queue: QueueId,
-        /// Its state.
+        /// Status of the ticket.
         state: TicketStatus,
-        /// People ahead, if it waits.
+        /// Number of people ahead, if it waits.
         ahead: u32,
     },
-    /// Somebody is known no longer.
+    /// The person is forgotten.
     Forgotten,
     /// The counter is open.
     CounterOpen(CounterId),
-    /// The counter has a break.
+    /// The counter is on a break.
     CounterPaused(CounterId),
     /// The counter is closed.
     CounterClosed(CounterId),
-    /// The queue is so now.
+    /// The queue is in this state.
     QueueIs(QueueId, QueueState),
     /// The queue is empty.
     QueueCleared {
-        /// Which.
+        /// Queue that was cleared.
         queue: QueueId,
-        /// How many tickets were void.
+        /// Number of tickets voided.
         voided: u32,
     },
-    /// The day that was over has ended.
+    /// The day that was over has ended, and this one has begun.
     DayBegun(Day),
-    /// The day that was over is ending.
+    /// The day that was over is ending, in several decisions.
     DayTurning {
-        /// How many tickets are still to be voided or carried over.
+        /// Number of tickets still to be voided or carried over.
         left: u32,
     },
-    /// People were told.
+    /// Holders were notified.
     Told {
-        /// How many.
+        /// Number of holders.
         people: u32,
     },
 }
 
 impl Outcome {
-    /// The word for it.
+    /// Stable name of the outcome.
     pub fn name(&self) -> &'static str {
         match self {
             Outcome::Holding { .. } => "holding",
