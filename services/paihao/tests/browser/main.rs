@@ -1,7 +1,10 @@
 //! The pages of `paihao demo` in a real browser: what people see and press, page by page, and the
 //! pictures of it in `target/pictures`.
 
-#![expect(clippy::disallowed_methods, reason = "tests play the outside world and wait in real time")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests play the outside world and wait in real time"
+)]
 
 mod browser;
 mod demo;
