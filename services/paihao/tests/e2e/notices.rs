@@ -1,7 +1,7 @@
 //! How people are told, by one program with three accounts: through which channel, what became of
 //! it, and that one account's trouble is no other's.
 
-use crate::http::{client, send_json, staff_request};
+use crate::support::http::{client, send_json, staff_request};
 use futures::StreamExt;
 use harness::{Program, free_port, wait_until};
 use paihao_contracts::notice::{Channel, DeliveryOutcome};

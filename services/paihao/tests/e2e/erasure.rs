@@ -1,7 +1,7 @@
 //! Somebody unfollows: after a while no store holds a trace of them, and the cache never did.
 
-use crate::cluster::{Cluster, STAFF_KEY, site_id};
-use crate::http::{send_json, staff_request};
+use crate::support::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::support::http::{send_json, staff_request};
 use harness::wait_until;
 use jiff::tz::TimeZone;
 use paihao_chassis::Tasks;

@@ -1,7 +1,7 @@
 //! Two token services on a real NATS and a real Redis, and the owner's other systems asking both:
 //! the cold start, a storm of refusals, a death, a wrong secret, and a new one.
 
-use crate::http::{client, send_json};
+use crate::support::http::{client, send_json};
 use harness::{NatsServer, Program, RedisServer, free_port, wait_until};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! A program with an account in each mode of callbacks, and one whose credentials are just changing.
 
-use crate::cluster::STAFF_KEY;
-use crate::http::{client, send_json};
+use crate::support::cluster::STAFF_KEY;
+use crate::support::http::{client, send_json};
 use harness::{Program, free_port, wait_until};
 use paihao_chassis::clock::{Clock, SystemClock};
 use reqwest::{Client, StatusCode};

@@ -1,7 +1,7 @@
 //! The doctor, before opening day: a healthy deployment of either shape, and then one thing wrong
 //! after the other, each found by its name while the rest stays as it was.
 
-use crate::http::client;
+use crate::support::http::client;
 use harness::{NatsServer, NatsSetup, Program, RedisServer, free_port, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;

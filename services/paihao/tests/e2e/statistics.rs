@@ -1,9 +1,9 @@
 //! What is left of visits, through the real program in both shapes: it is in the figures of every
 //! gateway, also after a restart, and names nobody.
 
-use crate::cluster::{Cluster, STAFF_KEY, site_id};
-use crate::http::{send_json, staff_request};
-use crate::town::ModesDeployment;
+use crate::support::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::support::gateway::ModesDeployment;
+use crate::support::http::{send_json, staff_request};
 use futures::StreamExt;
 use harness::wait_until;
 use paihao_chassis::clock::{Clock, SystemClock};

@@ -1,7 +1,7 @@
 //! A thousand people at twenty sites, every callback delivered twice, to two gateways at once.
 
-use crate::cluster::{Cluster, STAFF_KEY, log_entries, site_id};
-use crate::http::staff_request;
+use crate::support::cluster::{Cluster, STAFF_KEY, log_entries, site_id};
+use crate::support::http::staff_request;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;

@@ -1,7 +1,7 @@
 //! The cluster with a part of it away: each kind of work goes on, waits or fails as documented.
 
-use crate::cluster::{Cluster, STAFF_KEY, site_id};
-use crate::http::{send_json, staff_request};
+use crate::support::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::support::http::{send_json, staff_request};
 use harness::wait_until;
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -103,7 +103,7 @@ async fn a_trace_goes_from_the_press_of_a_button_to_the_message() {
             .await;
     assert_eq!(status, StatusCode::OK);
     wait_until_told(&cluster, "oAnn").await;
-    let log = |member: &crate::cluster::ProgramProcess, line: &str| {
+    let log = |member: &crate::support::cluster::ProgramProcess, line: &str| {
         let output = member.program.output();
         output.lines().any(|said| said.contains(TRACE) && said.contains(line))
     };

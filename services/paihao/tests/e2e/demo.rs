@@ -1,6 +1,6 @@
 //! The embedded shape: the way of a customer through `paihao demo`, told over its HTTP interfaces.
 
-use crate::http::{SseReader, client, send_json, staff_request};
+use crate::support::http::{SseReader, client, send_json, staff_request};
 use harness::{Program, free_port, wait_until};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! The book: what is set up through the API counts at every replica of every role without a restart;
 //! and on the command line out of one installation, into a fresh one, with what is wrong told by its line.
 
-use crate::cluster::{Cluster, STAFF_KEY, site_id};
-use crate::http::{client, send_json, staff_request};
+use crate::support::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::support::http::{client, send_json, staff_request};
 use harness::{Program, free_port, wait_until};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};

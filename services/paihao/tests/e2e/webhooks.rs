@@ -1,6 +1,6 @@
 //! A system of the owner's is told what happens, and has an hour told again.
 
-use crate::http::{client, send_json, staff_request};
+use crate::support::http::{client, send_json, staff_request};
 use harness::{Program, free_port, wait_until};
 use paihao_chassis::config::SecretText;
 use paihao_notifier::webhooks::signature::sign;

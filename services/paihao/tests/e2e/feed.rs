@@ -1,7 +1,7 @@
 //! A system of the owner's reads what happens at a busy site, and loses its connection all the time.
 
-use crate::cluster::{Cluster, STAFF_KEY, site_id};
-use crate::http::{send_json, staff_request};
+use crate::support::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::support::http::{send_json, staff_request};
 use futures::StreamExt;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::public_event::to_public_events;

@@ -1,8 +1,8 @@
 //! One queue, one permanent code: whichever gateway is asked, however often it starts, and with the
 //! cache gone.
 
-use crate::cluster::{Cluster, ProgramProcess, STAFF_KEY, site_id};
-use crate::http::send_json;
+use crate::support::cluster::{Cluster, ProgramProcess, STAFF_KEY, site_id};
+use crate::support::http::send_json;
 use harness::wait_until;
 use reqwest::StatusCode;
 use std::time::Duration;

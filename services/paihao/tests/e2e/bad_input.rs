@@ -1,7 +1,7 @@
 //! Bad input of every kind: each gets the answer that docs/reference/refusals.md promises, and changes nothing.
 
-use crate::cluster::STAFF_KEY;
-use crate::http::{client, send_json, staff_request};
+use crate::support::cluster::STAFF_KEY;
+use crate::support::http::{client, send_json, staff_request};
 use harness::{Program, free_port, wait_until};
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_wechat::CallbackToken;

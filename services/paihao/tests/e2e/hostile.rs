@@ -1,7 +1,7 @@
 //! Callbacks that WeChat did not send, in all three modes, through the real program.
 
-use crate::http::send_json;
-use crate::town::{ModesDeployment, TEST_ACCOUNTS, console_account, scan_body};
+use crate::support::gateway::{ModesDeployment, TEST_ACCOUNTS, console_account, scan_body};
+use crate::support::http::send_json;
 use paihao_chassis::clock::{Clock, SystemClock};
 use reqwest::StatusCode;
 use serde_json::Value;

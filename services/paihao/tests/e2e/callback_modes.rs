@@ -1,6 +1,6 @@
 //! Callbacks in all three modes, through the real program: what a customer sees in each of them.
 
-use crate::town::{ModesDeployment, TEST_ACCOUNTS, console_account};
+use crate::support::gateway::{ModesDeployment, TEST_ACCOUNTS, console_account};
 use wechat_sim::{ActionOutcome, ReplyOutcome};
 
 /// Every answer is one that the customer sees rightly, and all of them are the same.

@@ -1,6 +1,6 @@
 //! A deployment in the cluster shape: real NATS and Redis, several replicas of every role.
 
-use crate::http::{client, send_json};
+use crate::support::http::{client, send_json};
 use futures::StreamExt;
 use harness::{NatsServer, Program, RedisServer, free_port, wait_until};
 use paihao_contracts::streams::Log;
