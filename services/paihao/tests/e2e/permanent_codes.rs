@@ -1,5 +1,4 @@
-//! One queue, one permanent code: whichever gateway is asked, however often it starts, and with the
-//! cache gone.
+//! Tests of permanent codes: one a queue, over all gateways, restarts and an outage of the cache.
 
 use crate::support::cluster::{Cluster, ProgramProcess, STAFF_KEY, site_id};
 use crate::support::http::send_json;
@@ -8,27 +7,25 @@ use reqwest::StatusCode;
 use std::time::Duration;
 use wechat_sim::{Code, Routing};
 
-async fn get(cluster: &Cluster, member: &ProgramProcess, path: &str) -> (StatusCode, String) {
-    let answer = cluster.http.get(format!("{}{path}", member.url)).send().await.unwrap();
-    (answer.status(), answer.text().await.unwrap())
+async fn get(cluster: &Cluster, process: &ProgramProcess, path: &str) -> (StatusCode, String) {
+    let response = cluster.http.get(format!("{}{path}", process.url)).send().await.unwrap();
+    (response.status(), response.text().await.unwrap())
 }
 
-/// The permanent codes that WeChat has made.
+/// Permanent codes that WeChat has created.
 fn permanent_codes(cluster: &Cluster) -> Vec<Code> {
-    let codes = cluster.wechat.codes(1000);
-    codes.into_iter().filter(|code| code.expires_at.is_none()).collect()
+    let all = cluster.wechat.codes(1000);
+    all.into_iter().filter(|code| code.expires_at.is_none()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_door_has_one_code_for_ever() {
+async fn a_queue_has_one_permanent_code() {
     let mut cluster = Cluster::start(1).await;
-    let (poster, svg) = (
-        format!("/poster/{}/a", site_id(0)),
-        format!("/api/v1/sites/{}/queues/a/door.svg", site_id(0)),
-    );
-    assert!(permanent_codes(&cluster).is_empty(), "none is made before somebody asks");
+    let poster = format!("/poster/{}/a", site_id(0));
+    let svg = format!("/api/v1/sites/{}/queues/a/door.svg", site_id(0));
+    assert!(permanent_codes(&cluster).is_empty(), "none is created before a request");
 
-    // Two gateways are asked at the same time, twice each: one code.
+    // Two concurrent requests at each of two gateways create one code.
     let [one, other] = &cluster.gateways[..] else { panic!("two gateways") };
     let (a, b, c, d) = tokio::join!(
         get(&cluster, one, &poster),
@@ -40,33 +37,33 @@ async fn a_door_has_one_code_for_ever() {
         assert_eq!(*status, StatusCode::OK, "{page}");
         assert!(page.contains("综合业务") && page.contains("<svg"), "{page}");
     }
-    assert_eq!((a.1, &c.1), (b.1, &d.1), "both show the same");
-    let doors = permanent_codes(&cluster);
-    assert_eq!((doors.len(), doors[0].scene.as_str()), (1, &*format!("q_{}_a", site_id(0))));
+    assert_eq!((a.1, &c.1), (b.1, &d.1), "both gateways show the same");
+    let codes = permanent_codes(&cluster);
+    assert_eq!((codes.len(), codes[0].scene.as_str()), (1, &*format!("q_{}_a", site_id(0))));
 
-    // Who is not configured has none.
+    // Queues and sites that do not exist have none.
     for path in ["/poster/hall-0/b", "/poster/nowhere", "/api/v1/sites/nowhere/queues/a/door.svg"] {
         assert_eq!(get(&cluster, one, path).await.0, StatusCode::NOT_FOUND, "{path}");
     }
 
-    // A gateway that starts anew finds it in the book; so does a further one.
+    // A restarted and a new gateway read the code from the ledger.
     cluster.gateways[0].program.restart();
     let fresh = cluster.add_process("gateway");
-    for member in [&cluster.gateways[0], &fresh] {
-        cluster.wait_until_ready(member).await;
-        assert_eq!(get(&cluster, member, &svg).await, (StatusCode::OK, d.1.clone()));
+    for process in [&cluster.gateways[0], &fresh] {
+        cluster.wait_until_ready(process).await;
+        assert_eq!(get(&cluster, process, &svg).await, (StatusCode::OK, d.1.clone()));
     }
 
-    // With the cache away it is still there, and takes a number.
+    // It works without the cache, too.
     cluster.redis.freeze();
     assert_eq!(get(&cluster, &fresh, &poster).await.0, StatusCode::OK);
     let to = Routing { deliveries: 1, to: vec![cluster.callback_urls().remove(1)] };
-    let outcome = cluster.wechat.scan("oAnn", &doors[0].url, to).await;
+    let outcome = cluster.wechat.scan("oAnn", &codes[0].url, to).await;
     assert!(outcome.reply.as_ref().is_some_and(|reply| reply.contains("A001")), "{outcome:?}");
     cluster.redis.thaw();
-    assert_eq!(permanent_codes(&cluster), doors, "no other was made");
+    assert_eq!(permanent_codes(&cluster), codes, "no other code was created");
 
-    // A session of one gateway is drawn by the other, from a code that was ready.
+    // Each gateway draws the session's code, which one of them took from its pool.
     let uuid = "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f";
     let one_step = format!("/qr/{uuid}?site={}&queue=a", site_id(0));
     wait_until("the cache is back", Duration::from_secs(20), async || {
@@ -77,19 +74,19 @@ async fn a_door_has_one_code_for_ever() {
     let picture = format!("/api/v1/scan-sessions/{uuid}/qr.svg");
     assert_eq!(get(&cluster, &cluster.gateways[1], &picture).await, (status, drawn));
 
-    // Staff read what the account's codes have cost; WeChat's own word counts.
+    // Staff read the usage of the account's codes, as counted by WeChat.
     let url = format!("{}/api/v1/sites/{}/codes", cluster.gateways[1].url, site_id(0));
-    let (status, cost) = send_json(cluster.http.get(&url).bearer_auth(STAFF_KEY)).await;
-    assert_eq!(status, StatusCode::OK, "{cost}");
-    assert_eq!((&cost["account"], &cost["permanent"]["cap"]), (&"shop".into(), &100_000.into()));
-    assert_eq!(cost["permanent"]["made"], 1);
-    assert_eq!(cost["today"]["counted_by"], "wechat");
-    assert_eq!(cost["today"]["cap"], 100_000);
-    assert!(cost["today"]["made"].as_u64() > Some(1), "{cost}");
-    assert_eq!(cost["doors"][0]["url"], doors[0].url);
+    let (status, usage) = send_json(cluster.http.get(&url).bearer_auth(STAFF_KEY)).await;
+    assert_eq!(status, StatusCode::OK, "{usage}");
+    assert_eq!((&usage["account"], &usage["permanent"]["cap"]), (&"shop".into(), &100_000.into()));
+    assert_eq!(usage["permanent"]["made"], 1);
+    assert_eq!(usage["today"]["counted_by"], "wechat");
+    assert_eq!(usage["today"]["cap"], 100_000);
+    assert!(usage["today"]["made"].as_u64() > Some(1), "{usage}");
+    assert_eq!(usage["doors"][0]["url"], codes[0].url);
     assert_eq!(send_json(cluster.http.get(&url)).await.0, StatusCode::UNAUTHORIZED);
 
-    // What was spent of the account's 100,000 is a metric at every replica.
+    // Every replica has a metric of the permanent codes used, of 100,000 an account.
     let metrics = format!("{}/metrics", fresh.admin);
     wait_until("the count is shown", Duration::from_secs(20), async || {
         let text = cluster.http.get(&metrics).send().await.unwrap().text().await.unwrap();
