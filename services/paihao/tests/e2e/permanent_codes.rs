@@ -63,7 +63,7 @@ async fn a_queue_has_one_permanent_code() {
     cluster.redis.thaw();
     assert_eq!(permanent_codes(&cluster), codes, "no other code was created");
 
-    // Each gateway draws the session's code, which one of them took from its pool.
+    // A session opened at one gateway is drawn by the other, from a code of the pool.
     let uuid = "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f";
     let one_step = format!("/qr/{uuid}?site={}&queue=a", site_id(0));
     wait_until("the cache is back", Duration::from_secs(20), async || {
