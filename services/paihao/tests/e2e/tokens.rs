@@ -1,7 +1,7 @@
-//! Two token services on a real NATS and a real Redis, and the owner's other systems asking both:
-//! the cold start, a storm of refusals, a death, a wrong secret, and a new one.
+//! Test of two token services with concurrent clients: a cold start, concurrent refusals, a killed
+//! service, a wrong secret and its correction.
 
-use crate::http::{client, send_json};
+use crate::support::http::{client, send_json};
 use harness::{NatsServer, Program, RedisServer, free_port, wait_until};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -36,9 +36,11 @@ impl TokenDeployment {
         }
     }
 
-    /// A token service that looks at its configuration every second, or only on SIGHUP.
-    fn start_token_service(&self, looks: bool) -> TokenServiceProcess {
-        let (port, admin) = (free_port(), free_port());
+    /// Starts a token service that reloads its configuration every `reload_seconds`; 0 is only on
+    /// SIGHUP.
+    fn start_token_service(&self, reload_seconds: u64) -> TokenServiceProcess {
+        let port = free_port();
+        let admin = free_port();
         let text = format!(
             "
             [admin]
@@ -60,7 +62,7 @@ impl TokenDeployment {
             callback_token = 'simulated'
             [token]
             lease_seconds = 3
-            reload_seconds = {reload}
+            reload_seconds = {reload_seconds}
             [token.server]
             listen = '127.0.0.1:{port}'
             per_minute = 0
@@ -72,7 +74,6 @@ impl TokenDeployment {
             redis = self.redis.url(),
             wechat = self.wechat.base_url(),
             appid = SimAccount::default().appid,
-            reload = u8::from(looks),
         );
         let files = [("paihao.toml", &*text), ("secret", &*SimAccount::default().secret)];
         TokenServiceProcess {
@@ -82,18 +83,19 @@ impl TokenDeployment {
         }
     }
 
-    /// The tokens that so many callers at once are given, each asking again until it is given one.
+    /// Fetches a token with so many concurrent callers, each retrying until it has one. With
+    /// `refused` they report that token as refused by WeChat.
     async fn fetch_concurrently(
         &self,
         services: &[&TokenServiceProcess],
         callers: usize,
         refused: Option<&str>,
     ) -> Vec<String> {
-        let mut asking = JoinSet::new();
+        let mut requests = JoinSet::new();
         for i in 0..callers {
             let base = format!("{}/token/shop", services[i % services.len()].url);
             let (http, refused) = (self.http.clone(), refused.map(str::to_owned));
-            asking.spawn(async move {
+            requests.spawn(async move {
                 loop {
                     let request = match &refused {
                         None => http.get(&base),
@@ -101,20 +103,20 @@ impl TokenDeployment {
                             .post(format!("{base}/refused"))
                             .body(json!({ "access_token": token }).to_string()),
                     };
-                    if let Ok(answer) = request.bearer_auth(TOKEN_SERVER_KEY).send().await
-                        && answer.status() == StatusCode::OK
+                    if let Ok(response) = request.bearer_auth(TOKEN_SERVER_KEY).send().await
+                        && response.status() == StatusCode::OK
                     {
-                        let text = answer.text().await.expect("a body");
-                        let answer: Value = serde_json::from_str(&text).expect("JSON");
-                        return answer["access_token"].as_str().expect("a token").to_owned();
+                        let text = response.text().await.expect("a body");
+                        let body: Value = serde_json::from_str(&text).expect("JSON");
+                        return body["access_token"].as_str().expect("a token").to_owned();
                     }
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             });
         }
-        tokio::time::timeout(WAIT_TIMEOUT, asking.join_all())
+        tokio::time::timeout(WAIT_TIMEOUT, requests.join_all())
             .await
-            .expect("everybody is given a token")
+            .expect("every caller gets a token in time")
     }
 
     async fn is_token_valid(&self, token: &str) -> bool {
@@ -141,86 +143,98 @@ fn send_sighup(service: &TokenServiceProcess) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_token_for_everybody_through_a_day_of_trouble() {
-    let owner = TokenDeployment::start().await;
-    let (mut one, two) = (owner.start_token_service(true), owner.start_token_service(false));
+async fn every_caller_has_the_one_valid_token_through_all_faults() {
+    let deployment = TokenDeployment::start().await;
+    let mut one = deployment.start_token_service(1);
+    let two = deployment.start_token_service(0);
 
-    // The cold start: 64 callers, no token, two services, one fetch.
-    let tokens = owner.fetch_concurrently(&[&one, &two], 64, None).await;
+    // Cold start: 64 callers, no token, two services, one fetch.
+    let tokens = deployment.fetch_concurrently(&[&one, &two], 64, None).await;
     let first = assert_all_equal(&tokens).to_owned();
-    assert!(owner.is_token_valid(&first).await);
-    assert_eq!(owner.wechat.stats().token_fetches(), 1, "a cold start costs one fetch");
+    assert!(deployment.is_token_valid(&first).await);
+    assert_eq!(deployment.wechat.stats().token_fetches(), 1, "a cold start costs one fetch");
 
-    // Somebody outside has ended the token: 64 refusals in the same second, one fetch.
-    owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
-    let tokens = owner.fetch_concurrently(&[&one, &two], 64, Some(&first)).await;
+    // The token is invalidated from outside: 64 refusals in the same second cause one fetch.
+    deployment.wechat.kill_tokens(None, TokenInvalidation::Replaced);
+    let tokens = deployment.fetch_concurrently(&[&one, &two], 64, Some(&first)).await;
     let second = assert_all_equal(&tokens).to_owned();
-    assert!(second != first && owner.is_token_valid(&second).await);
-    let stats = owner.wechat.stats();
-    assert_eq!((stats.token_fetches(), stats.forced_refreshes), (2, 0), "a storm costs one fetch");
+    assert!(second != first && deployment.is_token_valid(&second).await);
+    let stats = deployment.wechat.stats();
+    assert_eq!(
+        (stats.token_fetches(), stats.forced_refreshes),
+        (2, 0),
+        "concurrent refusals cost one fetch"
+    );
 
-    // WeChat gives out a token that it refuses: asking once, and forcing once.
-    owner.wechat.kill_tokens(None, TokenInvalidation::StillHandedOut);
-    let tokens = owner.fetch_concurrently(&[&one, &two], 64, Some(&second)).await;
+    // WeChat hands out a token that it refuses: one normal and one forced fetch.
+    deployment.wechat.kill_tokens(None, TokenInvalidation::StillHandedOut);
+    let tokens = deployment.fetch_concurrently(&[&one, &two], 64, Some(&second)).await;
     let third = assert_all_equal(&tokens).to_owned();
-    assert!(third != second && owner.is_token_valid(&third).await);
-    assert_eq!(owner.wechat.stats().forced_refreshes, 1);
+    assert!(third != second && deployment.is_token_valid(&third).await);
+    assert_eq!(deployment.wechat.stats().forced_refreshes, 1);
 
-    // One service dies; the other takes over within the lease and goes on where it was.
+    // One service is killed; the other takes over once the lease has expired.
     one.program.kill();
-    owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
-    let tokens = owner.fetch_concurrently(&[&two], 8, Some(&third)).await;
+    deployment.wechat.kill_tokens(None, TokenInvalidation::Replaced);
+    let tokens = deployment.fetch_concurrently(&[&two], 8, Some(&third)).await;
     let fourth = assert_all_equal(&tokens).to_owned();
-    assert!(owner.is_token_valid(&fourth).await);
+    assert!(deployment.is_token_valid(&fourth).await);
     one.program.restart();
-    assert_eq!(assert_all_equal(&owner.fetch_concurrently(&[&one, &two], 8, None).await), fourth);
+    assert_eq!(
+        assert_all_equal(&deployment.fetch_concurrently(&[&one, &two], 8, None).await),
+        fourth
+    );
 
-    // The secret is set anew in WeChat's console: every token dies, and the old secret gets none.
-    owner.wechat.set_secret(None, "a-new-secret-of-the-account");
-    owner.wechat.kill_tokens(None, TokenInvalidation::Replaced);
-    let refused =
-        owner.http.post(format!("{}/token/shop/refused", two.url)).bearer_auth(TOKEN_SERVER_KEY);
+    // The secret is changed in WeChat's console: every token is invalidated, and the old secret
+    // gets none.
+    deployment.wechat.set_secret(None, "a-new-secret-of-the-account");
+    deployment.wechat.kill_tokens(None, TokenInvalidation::Replaced);
+    let refused = deployment
+        .http
+        .post(format!("{}/token/shop/refused", two.url))
+        .bearer_auth(TOKEN_SERVER_KEY);
     let refused = refused.body(json!({ "access_token": fourth }).to_string());
     let (status, problem) = send_json(refused).await;
     assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("no_token")));
     wait_until("the alarm is raised", WAIT_TIMEOUT, async || {
-        let told = owner.metrics(&one).await + &owner.metrics(&two).await;
-        told.contains("paihao_token_alarm{account=\"shop\",reason=\"wrong_secret\"} 1")
+        let metrics = deployment.metrics(&one).await + &deployment.metrics(&two).await;
+        metrics.contains("paihao_token_alarm{account=\"shop\",reason=\"wrong_secret\"} 1")
     })
     .await;
-    let said = one.program.output() + &two.program.output();
-    assert!(said.contains("invalid appsecret, view more at"), "WeChat's sentence:\n{said}");
-    assert!(said.contains("correct the AppSecret"), "and what to do:\n{said}");
+    let logs = one.program.output() + &two.program.output();
+    assert!(logs.contains("invalid appsecret, view more at"), "WeChat's message:\n{logs}");
+    assert!(logs.contains("correct the AppSecret"), "the advice:\n{logs}");
 
-    // The new secret is laid where the configuration says it is. One looks by itself, the other is
-    // told to.
+    // The new secret is written to its file. One service reloads by itself, the other on SIGHUP.
     for service in [&one, &two] {
         let file = service.program.folder().join("secret");
-        std::fs::write(file, "a-new-secret-of-the-account\n").expect("the secret can be laid down");
+        std::fs::write(file, "a-new-secret-of-the-account\n").expect("the secret can be written");
     }
     send_sighup(&two);
-    let tokens = owner.fetch_concurrently(&[&one, &two], 16, Some(&fourth)).await;
+    let tokens = deployment.fetch_concurrently(&[&one, &two], 16, Some(&fourth)).await;
     let fifth = assert_all_equal(&tokens).to_owned();
-    assert!(owner.is_token_valid(&fifth).await);
+    assert!(deployment.is_token_valid(&fifth).await);
     wait_until("the alarm is over", WAIT_TIMEOUT, async || {
-        let told = owner.metrics(&one).await + &owner.metrics(&two).await;
-        !told.contains("reason=\"wrong_secret\"} 1")
+        let metrics = deployment.metrics(&one).await + &deployment.metrics(&two).await;
+        !metrics.contains("reason=\"wrong_secret\"} 1")
     })
     .await;
 
-    // This machine's address leaves the allow list: the alarm names it.
-    owner.wechat.change_behaviour(|behaviour| behaviour.address_listed = false);
-    let refused =
-        owner.http.post(format!("{}/token/shop/refused", one.url)).bearer_auth(TOKEN_SERVER_KEY);
+    // This machine's address is removed from the allow list: the alarm names it.
+    deployment.wechat.change_behaviour(|behaviour| behaviour.address_listed = false);
+    let refused = deployment
+        .http
+        .post(format!("{}/token/shop/refused", one.url))
+        .bearer_auth(TOKEN_SERVER_KEY);
     let refused = refused.body(json!({ "access_token": fifth }).to_string());
     assert_eq!(send_json(refused).await.0, StatusCode::SERVICE_UNAVAILABLE);
     wait_until("the address is named", WAIT_TIMEOUT, async || {
-        let said = one.program.output() + &two.program.output();
-        said.contains("invalid ip 203.0.113.7") && said.contains("add the address WeChat names")
+        let logs = one.program.output() + &two.program.output();
+        logs.contains("invalid ip 203.0.113.7") && logs.contains("add the address WeChat names")
     })
     .await;
-    let told = owner.metrics(&one).await + &owner.metrics(&two).await;
-    for figure in [
+    let metrics = deployment.metrics(&one).await + &deployment.metrics(&two).await;
+    for metric in [
         "paihao_token_alarm{account=\"shop\",reason=\"address_not_listed\"} 1",
         "paihao_token_age_seconds{account=\"shop\"}",
         "paihao_token_left_seconds{account=\"shop\"}",
@@ -229,13 +243,13 @@ async fn one_token_for_everybody_through_a_day_of_trouble() {
         "paihao_tokens_refused_total{account=\"shop\"}",
         "paihao_token_server_requests_total{key=\"crm\",outcome=\"admitted\"}",
     ] {
-        assert!(told.contains(figure), "{figure} is not among the metrics:\n{told}");
+        assert!(metrics.contains(metric), "{metric} is not among the metrics:\n{metrics}");
     }
 
-    let said = one.program.output() + &two.program.output();
+    let logs = one.program.output() + &two.program.output();
     for secret in [&first, &second, &third, &fourth, &fifth, "a-new-secret", TOKEN_SERVER_KEY] {
-        assert!(!said.contains(secret), "a secret stands in the log");
+        assert!(!logs.contains(secret), "a secret is in the logs");
     }
     assert!(one.program.is_running(), "SIGHUP ends nothing");
-    owner.wechat.stop().await;
+    deployment.wechat.stop().await;
 }

@@ -1,7 +1,8 @@
-//! Somebody unfollows: after a while no store holds a trace of them, and the cache never did.
+//! Tests of erasure: after a person unfollows, the retention removes them from every store, and the
+//! cache never names them.
 
-use crate::cluster::{Cluster, STAFF_KEY, site_id};
-use crate::http::{send_json, staff_request};
+use crate::support::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::support::http::{send_json, staff_request};
 use harness::wait_until;
 use jiff::tz::TimeZone;
 use paihao_chassis::Tasks;
@@ -27,16 +28,16 @@ use wechat_sim::Routing;
 const FORGOTTEN_OPENID: &str = "oGoneForGood0123456789abcdef";
 const START_MS: i64 = 1_795_140_000_000;
 
-/// How often a text stands in the files below a folder.
+/// Counts the occurrences of a text in the files below a folder.
 fn occurrences_below(folder: &Path, text: &str) -> usize {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let count = |path: PathBuf| match path.is_dir() {
-        true => occurrences_below(&path, text),
-        false => {
-            // A server may be about to rename it.
-            let bytes = std::fs::read(path).unwrap_or_default();
-            bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count()
+    let count = |path: PathBuf| {
+        if path.is_dir() {
+            return occurrences_below(&path, text);
         }
+        // A server may have renamed the file meanwhile.
+        let bytes = std::fs::read(path).unwrap_or_default();
+        bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count()
     };
     entries.map(count).sum()
 }
@@ -65,25 +66,26 @@ fn test_settings() -> DeploymentSettings {
 }
 
 #[tokio::test]
-async fn the_file_holds_nothing_of_somebody_who_left_once_the_ledger_has_forgotten() {
-    let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START_MS));
+async fn the_ledgers_file_names_nobody_who_unfollowed_once_the_retention_has_passed() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(START_MS);
     let time = clock.clone();
     let options = SqliteOptions::new(Arc::new(move || time.now_ms()));
     let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
     let closed = paihao_chassis::CancellationToken::new();
-    let nobody = Arc::new(|_: &Subject, _: &_| {});
-    let lines = Engine::start(
+    let ignore_commits = Arc::new(|_: &Subject, _: &_| {});
+    let engine = Engine::start(
         &test_settings(),
         Arc::new(ledger.clone()),
         Arc::new(clock.clone()),
-        nobody,
+        ignore_commits,
         &closed,
         &Tasks::new(),
     );
-    lines.until_caught_up().await;
+    engine.until_caught_up().await;
 
     let mut commands: u128 = 0;
-    let mut ask = async |act: Act| {
+    let mut submit = async |act: Act| {
         commands += 1;
         let id = CommandId(commands.to_be_bytes());
         let actor = match &act {
@@ -92,7 +94,7 @@ async fn the_file_holds_nothing_of_somebody_who_left_once_the_ledger_has_forgott
             }
             _ => Actor::Manager("boss".into()),
         };
-        lines.submit("hall", Command { id, fingerprint: 0, actor, act }).await.unwrap()
+        engine.submit("hall", Command { id, fingerprint: 0, actor, act }).await.unwrap()
     };
     let take = |name: &str| Act::Take {
         queue: QueueId::new("a"),
@@ -101,32 +103,29 @@ async fn the_file_holds_nothing_of_somebody_who_left_once_the_ledger_has_forgott
         class: None,
         key: None,
     };
-    let served = || CounterTicket { counter: CounterId::new("1"), number: None };
-    ask(Act::OpenCounter(CounterId::new("1"))).await;
-    // Once served, once waiting: both tickets name the person, and so does the call's message.
-    ask(take(FORGOTTEN_OPENID)).await;
-    ask(Act::CallNext(CounterId::new("1"))).await;
-    ask(Act::Finish(served())).await;
-    ask(take(FORGOTTEN_OPENID)).await;
+    let current = || CounterTicket { counter: CounterId::new("1"), number: None };
+    submit(Act::OpenCounter(CounterId::new("1"))).await;
+    // One ticket is served and one waits: both name the person, and so does the notice of the call.
+    submit(take(FORGOTTEN_OPENID)).await;
+    submit(Act::CallNext(CounterId::new("1"))).await;
+    submit(Act::Finish(current())).await;
+    submit(take(FORGOTTEN_OPENID)).await;
     for i in 0..50 {
-        ask(take(&format!("oStays{i}"))).await;
+        submit(take(&format!("oStays{i}"))).await;
     }
-    assert!(
-        occurrences_below(folder.path(), FORGOTTEN_OPENID) > 2,
-        "the search finds nothing at all"
-    );
-    ask(Act::Forget { person: Person::new(FORGOTTEN_OPENID) }).await;
-    let state = format!("{:?}", lines.snapshot("hall").unwrap().site);
+    assert!(occurrences_below(folder.path(), FORGOTTEN_OPENID) > 2, "the search works");
+    submit(Act::Forget { person: Person::new(FORGOTTEN_OPENID) }).await;
+    let state = format!("{:?}", engine.snapshot("hall").unwrap().site);
     assert!(!state.contains(FORGOTTEN_OPENID) && state.contains("oStays7"), "{state}");
 
-    // Days go by in which others come.
-    let kept = LEDGER.retention.unwrap().as_millis() as i64;
-    for hour in 1..=kept / 3_600_000 {
+    // Days pass in which other people come.
+    let retention_ms = LEDGER.retention.unwrap().as_millis() as i64;
+    for hour in 1..=retention_ms / 3_600_000 {
         clock.set(START_MS + hour * 3_600_000);
-        ask(take(&format!("oLater{hour}"))).await;
+        submit(take(&format!("oLater{hour}"))).await;
         ledger.remove_expired(clock.now_ms()).await.unwrap();
     }
-    clock.set(START_MS + kept + 1);
+    clock.set(START_MS + retention_ms + 1);
     ledger.remove_expired(clock.now_ms()).await.unwrap();
     assert_eq!(occurrences_below(folder.path(), FORGOTTEN_OPENID), 0, "while it is open");
     assert!(occurrences_below(folder.path(), "oLater") > 10, "others are still there");
@@ -135,7 +134,7 @@ async fn the_file_holds_nothing_of_somebody_who_left_once_the_ledger_has_forgott
     assert_eq!(occurrences_below(folder.path(), FORGOTTEN_OPENID), 0, "after it was closed");
 }
 
-/// Where a redis-server keeps its files, by its own word.
+/// Asks a redis-server for its data folder.
 fn redis_folder(port: u16) -> PathBuf {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
     connection.write_all(b"CONFIG GET dir\r\n").unwrap();
@@ -146,7 +145,7 @@ fn redis_folder(port: u16) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_cache_never_names_anybody_and_a_farewell_at_one_gateway_is_known_at_all() {
+async fn the_cache_names_nobody_and_every_gateway_applies_an_unfollow() {
     let cluster = Cluster::start(2).await;
     let first = cluster.site_code(0, &site_id(0)).await;
     let other = cluster.site_code(1, &site_id(1)).await;
@@ -158,14 +157,14 @@ async fn the_cache_never_names_anybody_and_a_farewell_at_one_gateway_is_known_at
         assert!(outcome.reply.is_some(), "{outcome:#?}");
     }
     cluster.wechat.scan("oStays", &first, Routing::to_each(cluster.callback_urls())).await;
-    for wish in ["open", "call-next"] {
+    for act in ["open", "call-next"] {
         let url =
-            format!("{}/api/v1/sites/{}/counters/1/{wish}", cluster.gateways[0].url, site_id(0));
-        send_json(staff_request(&cluster.http, STAFF_KEY, &url, wish)).await;
+            format!("{}/api/v1/sites/{}/counters/1/{act}", cluster.gateways[0].url, site_id(0));
+        send_json(staff_request(&cluster.http, STAFF_KEY, &url, act)).await;
     }
-    // The call is told in WeChat: token, claim and sessions have all been in the cache by then.
-    let told = async || !cluster.wechat.messages(FORGOTTEN_OPENID).is_empty();
-    wait_until("the call is told", Duration::from_secs(30), told).await;
+    // Once the message is sent, token, lease and sessions have all been in the cache.
+    let notified = async || !cluster.wechat.messages(FORGOTTEN_OPENID).is_empty();
+    wait_until("the called person is notified", Duration::from_secs(30), notified).await;
 
     cluster.wechat.set_callback_urls(None, [&cluster.callback_urls()[1]]);
     cluster.wechat.unfollow(None, FORGOTTEN_OPENID).await;
@@ -175,8 +174,9 @@ async fn the_cache_never_names_anybody_and_a_farewell_at_one_gateway_is_known_at
             let url = format!("{}/api/v1/sites/{}", gateway.url, site_id(i));
             send_json(cluster.http.get(url)).await.1
         };
-        wait_until("this replica knows", Duration::from_secs(10), async || {
-            let (one, two) = (state(0).await, state(1).await);
+        wait_until("this replica has applied it", Duration::from_secs(10), async || {
+            let one = state(0).await;
+            let two = state(1).await;
             one["queues"][0]["waiting_count"] == 1
                 && two["queues"][0]["waiting_count"] == 0
                 && one["counters"][0]["serving"].is_null()
@@ -184,11 +184,8 @@ async fn the_cache_never_names_anybody_and_a_farewell_at_one_gateway_is_known_at
         .await;
     }
 
-    // Every command that Redis was ever given stands in its files.
+    // Redis logs every command in its files.
     let folder = redis_folder(cluster.redis.port());
-    assert!(
-        occurrences_below(&folder, "session/") > 0,
-        "the search finds nothing at all in {folder:?}"
-    );
+    assert!(occurrences_below(&folder, "session/") > 0, "the search works in {folder:?}");
     assert_eq!(occurrences_below(&folder, FORGOTTEN_OPENID), 0);
 }

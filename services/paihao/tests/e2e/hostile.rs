@@ -1,7 +1,7 @@
-//! Callbacks that WeChat did not send, in all three modes, through the real program.
+//! Tests of forged callbacks in all three modes.
 
-use crate::http::send_json;
-use crate::town::{ModesDeployment, TEST_ACCOUNTS, console_account, scan_body};
+use crate::support::gateway::{ModesDeployment, TEST_ACCOUNTS, console_account, scan_body};
+use crate::support::http::send_json;
 use paihao_chassis::clock::{Clock, SystemClock};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use wechat_sim::{SealOverrides, SimAccount, msg_signature, seal, signature};
 
-/// What a request is signed with.
+/// Signature of a callback, with the values that it signs.
 struct SignedQuery {
     token: String,
     timestamp: String,
@@ -38,12 +38,15 @@ impl SignedQuery {
 
     async fn post(
         &self,
-        town: &ModesDeployment,
+        deployment: &ModesDeployment,
         name: &str,
         query: &str,
         body: String,
     ) -> (StatusCode, Value) {
-        send_json(town.http.post(format!("{}/wechat/{name}?{query}", town.url)).body(body)).await
+        send_json(
+            deployment.http.post(format!("{}/wechat/{name}?{query}", deployment.url)).body(body),
+        )
+        .await
     }
 }
 
@@ -57,8 +60,8 @@ const MALFORMED_XML: &str = "400 malformed_xml";
 const BODY_TOO_LARGE: &str = "413 body_too_large";
 const ACCEPTED: &str = "200 success";
 
-/// What the simulator sends, and what is answered in plain, compatible and secure mode.
-const EXPECTED_ANSWERS: &[(&str, [&str; 3])] = &[
+/// Cases of the simulator, and the expected responses in plain, compatible and secure mode.
+const EXPECTED_RESPONSES: &[(&str, [&str; 3])] = &[
     ("wrong signature, GET", [WRONG_SIGNATURE; 3]),
     ("no signature, GET", [BAD_QUERY; 3]),
     ("signature of 400 seconds ago, GET", [STALE_CALLBACK; 3]),
@@ -122,10 +125,10 @@ const EXPECTED_ANSWERS: &[(&str, [&str; 3])] = &[
 ];
 
 #[tokio::test]
-async fn what_wechat_did_not_send_is_refused_in_every_mode_and_changes_nothing() {
-    let town = ModesDeployment::start().await;
+async fn forged_callbacks_are_refused_in_every_mode_and_change_nothing() {
+    let deployment = ModesDeployment::start().await;
     let documented = include_str!("../../../../docs/reference/callbacks.md").replace('`', "");
-    for (what, expected) in EXPECTED_ANSWERS {
+    for (what, expected) in EXPECTED_RESPONSES {
         let row = format!("| {what} | {} |", expected.join(" | "));
         assert!(documented.contains(&row), "docs/reference/callbacks.md lacks this row:\n{row}");
     }
@@ -133,77 +136,80 @@ async fn what_wechat_did_not_send_is_refused_in_every_mode_and_changes_nothing()
     let rows = hostile.lines().filter(|line| line.starts_with("| ")).count() - 2;
     assert_eq!(
         rows,
-        EXPECTED_ANSWERS.len(),
+        EXPECTED_RESPONSES.len(),
         "docs/reference/callbacks.md has rows that no test runs"
     );
     for (i, (name, ..)) in TEST_ACCOUNTS.iter().enumerate().take(3) {
         let account = console_account(i);
-        // Were one of them taken, oMallory would have a number.
+        // If one of them were accepted, oMallory would have a number.
         let scan = scan_body(&account, "oMallory", &format!("q_{name}-one_a"));
-        let met = town.wechat.run_hostile(Some(&account.appid), Some(scan)).await.unwrap();
-        for (case, (what, expected)) in met.cases.iter().zip(EXPECTED_ANSWERS) {
-            let answer: Value = serde_json::from_str(&case.answer).unwrap_or_default();
-            let said = answer["code"].as_str().unwrap_or(&case.answer);
-            let found = format!("{} {said}", case.status.unwrap_or_default());
-            assert_eq!((case.what, &*found), (*what, expected[i]), "{name}: {case:?}");
+        let run = deployment.wechat.run_hostile(Some(&account.appid), Some(scan)).await.unwrap();
+        for (case, (what, expected)) in run.cases.iter().zip(EXPECTED_RESPONSES) {
+            let problem: Value = serde_json::from_str(&case.answer).unwrap_or_default();
+            let code = problem["code"].as_str().unwrap_or(&case.answer);
+            let actual = format!("{} {code}", case.status.unwrap_or_default());
+            assert_eq!((case.what, &*actual), (*what, expected[i]), "{name}: {case:?}");
             assert!(case.agrees, "{name}: {case:?}");
             let shown = &case.answer;
             assert!(!shown.contains("oMallory") && !shown.contains("tokenOf"), "{shown}");
         }
-        assert_eq!((met.cases.len(), met.disagreements), (EXPECTED_ANSWERS.len(), 0), "{name}");
+        assert_eq!((run.cases.len(), run.disagreements), (EXPECTED_RESPONSES.len(), 0), "{name}");
         for site in ["one", "two"] {
-            assert_eq!(town.waiting_counts(&format!("{name}-{site}")).await, 0);
+            assert_eq!(deployment.waiting_counts(&format!("{name}-{site}")).await, 0);
         }
-        // Whatever it met, the program goes on.
-        assert!(town.scan(i, "oAnn", "one", 1).await[0].contains("A001"));
+        // The program still works.
+        assert!(deployment.scan(i, "oAnn", "one", 1).await[0].contains("A001"));
     }
 }
 
 #[tokio::test]
-async fn plain_fields_beside_a_seal_are_not_read() {
-    let town = ModesDeployment::start().await;
+async fn plain_fields_beside_an_encrypted_part_are_ignored() {
+    let deployment = ModesDeployment::start().await;
     for i in [1, 2] {
-        let (name, account) = (TEST_ACCOUNTS[i].0, console_account(i));
+        let name = TEST_ACCOUNTS[i].0;
+        let account = console_account(i);
         let scene = format!("q_{name}-one_a");
-        let hidden = scan_body(&account, "oTruth", &scene);
-        let lie = scan_body(&account, "oLie", &format!("q_{name}-two_a"));
+        let encrypted = scan_body(&account, "oTruth", &scene);
+        let plain = scan_body(&account, "oLie", &format!("q_{name}-two_a"));
         let sealed = seal(
             &account.aes_key,
             &account.appid,
             [7; 16],
-            hidden.as_bytes(),
+            encrypted.as_bytes(),
             &SealOverrides::default(),
         );
-        let body = lie.replace("</xml>", &format!("<Encrypt>{sealed}</Encrypt></xml>"));
+        let body = plain.replace("</xml>", &format!("<Encrypt>{sealed}</Encrypt></xml>"));
         let stamp = SignedQuery::now(&account);
-        let answer = stamp.post(&town, name, &stamp.with_encrypt_type(&sealed), body).await;
-        assert_eq!(answer.0, StatusCode::OK);
+        let query = stamp.with_encrypt_type(&sealed);
+        let (status, response) = stamp.post(&deployment, name, &query, body).await;
+        assert_eq!(status, StatusCode::OK);
         assert_eq!(
             (
-                town.waiting_counts(&format!("{name}-one")).await,
-                town.waiting_counts(&format!("{name}-two")).await
+                deployment.waiting_counts(&format!("{name}-one")).await,
+                deployment.waiting_counts(&format!("{name}-two")).await
             ),
             (1.into(), 0.into())
         );
         if i == 1 {
-            let reply = answer.1.as_str().unwrap();
+            let reply = response.as_str().unwrap();
             assert!(reply.contains("oTruth") && !reply.contains("oLie"), "{reply}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
-    let town = ModesDeployment::start().await;
-    let host = town.url.strip_prefix("http://").unwrap();
+async fn a_body_that_does_not_arrive_times_out() {
+    let deployment = ModesDeployment::start().await;
+    let host = deployment.url.strip_prefix("http://").unwrap();
     let mut connection = TcpStream::connect(host).await.unwrap();
     let query = SignedQuery::now(&console_account(2)).query();
     let head = format!(
         "POST /wechat/secure?{query} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 500\r\n\r\n<xml>"
     );
     connection.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 1024];
-    let read = tokio::time::timeout(Duration::from_secs(30), connection.read(&mut answer)).await;
-    let answer = String::from_utf8_lossy(&answer[..read.expect("an answer").unwrap()]).into_owned();
-    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("slow_body"), "{answer}");
+    let mut buffer = vec![0; 1024];
+    let read = tokio::time::timeout(Duration::from_secs(30), connection.read(&mut buffer)).await;
+    let length = read.expect("a response in time").unwrap();
+    let response = String::from_utf8_lossy(&buffer[..length]);
+    assert!(response.starts_with("HTTP/1.1 408 ") && response.contains("slow_body"), "{response}");
 }

@@ -1,21 +1,23 @@
-//! Bad input of every kind: each gets the answer that docs/reference/refusals.md promises, and changes nothing.
+//! Tests of bad input: each kind gets its refusal of docs/reference/refusals.md and changes
+//! nothing.
 
-use crate::cluster::STAFF_KEY;
-use crate::http::{client, send_json, staff_request};
-use harness::{Program, free_port, wait_until};
+use crate::support::cluster::STAFF_KEY;
+use crate::support::gateway::{start_program, wait_until_ready};
+use crate::support::http::{client, send_json, staff_request};
+use harness::{Program, free_port};
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_wechat::CallbackToken;
 use paihao_wechat::callback::signature;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use std::time::Duration;
+
 use wechat_sim::{SimAccount, SimConfig, Simulator};
 
 const CALLBACK_TOKEN: &str = "tokenOfTheTests";
 
-/// One process with everything, and somebody who means harm.
+/// Program in one process with a simulated WeChat.
 struct TestProgram {
-    _program: Program,
+    _process: Program,
     wechat: Simulator,
     http: Client,
     url: String,
@@ -24,10 +26,12 @@ struct TestProgram {
 impl TestProgram {
     async fn start() -> TestProgram {
         let account = SimAccount { callback_token: CALLBACK_TOKEN.into(), ..SimAccount::default() };
-        let (appid, secret) = (account.appid.clone(), account.secret.clone());
+        let appid = account.appid.clone();
+        let secret = account.secret.clone();
         let config = SimConfig { accounts: vec![account], ..SimConfig::default() };
         let wechat = Simulator::start(config).await.unwrap();
-        let (port, admin) = (free_port(), free_port());
+        let port = free_port();
+        let admin = free_port();
         let text = format!(
             "
             [gateway]
@@ -72,22 +76,14 @@ impl TestProgram {
             ",
             sim = wechat.base_url(),
         );
-        let program = Program::start(
-            env!("CARGO_BIN_EXE_paihao"),
-            &["--config", "{dir}/paihao.toml", "all"],
-            &[("paihao.toml", &text)],
-        );
+        let process = start_program(&text);
         let url = format!("http://127.0.0.1:{port}");
         let http = client();
-        let ready = format!("http://127.0.0.1:{admin}/ready");
-        wait_until("the program is ready", Duration::from_secs(30), async || {
-            http.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
-        })
-        .await;
-        TestProgram { _program: program, wechat, http, url }
+        wait_until_ready(&http, &format!("http://127.0.0.1:{admin}")).await;
+        TestProgram { _process: process, wechat, http, url }
     }
 
-    /// A callback, signed with `token_config` at `age_s` seconds ago.
+    /// Posts a callback signed with `token`, whose timestamp is `age_s` seconds ago.
     async fn post_callback(
         &self,
         token: &str,
@@ -95,8 +91,8 @@ impl TestProgram {
         body: impl Into<String>,
     ) -> (StatusCode, Value) {
         let timestamp = (SystemClock.now_ms() / 1000 - age_s).to_string();
-        let signed = signature(&CallbackToken::new(token), &timestamp, "7");
-        let query = format!("signature={signed}&timestamp={timestamp}&nonce=7");
+        let callback_signature = signature(&CallbackToken::new(token), &timestamp, "7");
+        let query = format!("signature={callback_signature}&timestamp={timestamp}&nonce=7");
         let url = format!("{}/wechat/shop?{query}", self.url);
         send_json(self.http.post(url).body(body.into())).await
     }
@@ -105,9 +101,9 @@ impl TestProgram {
         send_json(self.http.get(format!("{}/api/v1/sites/hall", self.url))).await.1
     }
 
-    async fn post_as_staff(&self, path: &str, wish: &str, body: &str) -> (StatusCode, Value) {
+    async fn post_as_staff(&self, path: &str, key: &str, body: &str) -> (StatusCode, Value) {
         let url = format!("{}/api/v1/sites/{path}", self.url);
-        send_json(staff_request(&self.http, STAFF_KEY, &url, wish).body(body.to_owned())).await
+        send_json(staff_request(&self.http, STAFF_KEY, &url, key).body(body.to_owned())).await
     }
 
     async fn get(&self, path: &str) -> (StatusCode, Value) {
@@ -125,9 +121,9 @@ fn scan_body(person: &str, scene: &str) -> String {
 }
 
 #[track_caller]
-fn assert_refused(answer: (StatusCode, Value), status: u16, code: &str) {
-    let (got, body) = answer;
-    assert_eq!((got.as_u16(), body["code"].as_str()), (status, Some(code)), "{body}");
+fn assert_refused(response: (StatusCode, Value), status: u16, code: &str) {
+    let (actual, body) = response;
+    assert_eq!((actual.as_u16(), body["code"].as_str()), (status, Some(code)), "{body}");
     assert_eq!(body["status"], status);
     for sentence in ["title", "title_en"] {
         assert!(body[sentence].as_str().is_some_and(|text| !text.is_empty()), "{body}");
@@ -136,95 +132,96 @@ fn assert_refused(answer: (StatusCode, Value), status: u16, code: &str) {
 
 #[tokio::test]
 async fn callbacks_that_wechat_did_not_send_change_nothing() {
-    let target = TestProgram::start().await;
-    let before = target.state().await;
+    let program = TestProgram::start().await;
+    let before = program.state().await;
     let good = scan_body("oAnn", "q_hall_a");
-    assert_refused(target.post_callback("somebodyElse", 0, &good).await, 403, "wrong_signature");
+    assert_refused(program.post_callback("somebodyElse", 0, &good).await, 403, "wrong_signature");
     let bare =
-        send_json(target.http.post(format!("{}/wechat/shop", target.url)).body(good.clone())).await;
+        send_json(program.http.post(format!("{}/wechat/shop", program.url)).body(good.clone()))
+            .await;
     assert_refused(bare, 400, "bad_callback_query");
-    assert_refused(target.post_callback(CALLBACK_TOKEN, 400, &good).await, 403, "stale_callback");
-    assert_refused(target.post_callback(CALLBACK_TOKEN, -400, &good).await, 403, "stale_callback");
+    assert_refused(program.post_callback(CALLBACK_TOKEN, 400, &good).await, 403, "stale_callback");
+    assert_refused(program.post_callback(CALLBACK_TOKEN, -400, &good).await, 403, "stale_callback");
     let doctype = format!("<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>{good}");
-    assert_refused(target.post_callback(CALLBACK_TOKEN, 0, doctype).await, 400, "malformed_xml");
+    assert_refused(program.post_callback(CALLBACK_TOKEN, 0, doctype).await, 400, "malformed_xml");
     assert_refused(
-        target.post_callback(CALLBACK_TOKEN, 0, "x".repeat(10 << 20)).await,
+        program.post_callback(CALLBACK_TOKEN, 0, "x".repeat(10 << 20)).await,
         413,
         "body_too_large",
     );
     assert_refused(
-        target.post_callback(CALLBACK_TOKEN, 0, &good[..good.len() / 2]).await,
+        program.post_callback(CALLBACK_TOKEN, 0, &good[..good.len() / 2]).await,
         400,
         "malformed_xml",
     );
     assert_refused(
-        target.post_callback(CALLBACK_TOKEN, 0, "<xml>".repeat(5000)).await,
+        program.post_callback(CALLBACK_TOKEN, 0, "<xml>".repeat(5000)).await,
         400,
         "malformed_xml",
     );
-    assert_refused(target.post_callback(CALLBACK_TOKEN, 0, "").await, 400, "malformed_xml");
+    assert_refused(program.post_callback(CALLBACK_TOKEN, 0, "").await, 400, "malformed_xml");
     assert_refused(
-        target.post_callback(CALLBACK_TOKEN, 0, "{\"json\":true}").await,
+        program.post_callback(CALLBACK_TOKEN, 0, "{\"json\":true}").await,
         400,
         "malformed_xml",
     );
-    let unknown = format!("{}/wechat/nobody?signature=a&timestamp=1&nonce=2", target.url);
-    assert_refused(send_json(target.http.post(unknown).body(good)).await, 404, "unknown_account");
-    assert_eq!(target.state().await, before);
+    let unknown = format!("{}/wechat/nobody?signature=a&timestamp=1&nonce=2", program.url);
+    assert_refused(send_json(program.http.post(unknown).body(good)).await, 404, "unknown_account");
+    assert_eq!(program.state().await, before);
 }
 
 #[tokio::test]
 async fn the_query_cannot_switch_the_signature_off() {
-    let target = TestProgram::start().await;
-    let before = target.state().await;
+    let program = TestProgram::start().await;
+    let before = program.state().await;
     for query in [
         "encrypt_type=aes&msg_signature=x",
         "encrypt_type=aes&msg_signature=x&timestamp=1&nonce=1",
         "signature=&timestamp=&nonce=",
         "signature=a&signature=b&timestamp=1&nonce=1",
     ] {
-        let url = format!("{}/wechat/shop?{query}", target.url);
+        let url = format!("{}/wechat/shop?{query}", program.url);
         let (status, body) =
-            send_json(target.http.post(url).body(scan_body("oAnn", "q_hall_a"))).await;
+            send_json(program.http.post(url).body(scan_body("oAnn", "q_hall_a"))).await;
         assert!(status.is_client_error(), "{query} was answered {status}: {body}");
     }
     let timestamp = (SystemClock.now_ms() / 1000).to_string();
-    let signed = signature(&CallbackToken::new(CALLBACK_TOKEN), &timestamp, "7");
+    let callback_signature = signature(&CallbackToken::new(CALLBACK_TOKEN), &timestamp, "7");
     let url = format!(
-        "{}/wechat/shop?signature={signed}&timestamp={timestamp}&nonce=7&encrypt_type=aes&msg_signature=x",
-        target.url
+        "{}/wechat/shop?signature={callback_signature}&timestamp={timestamp}&nonce=7&encrypt_type=aes&msg_signature=x",
+        program.url
     );
-    let answer = send_json(target.http.post(url).body(scan_body("oAnn", "q_hall_a"))).await;
-    assert_refused(answer, 400, "encrypted_callback");
-    assert_eq!(target.state().await, before);
+    let response = send_json(program.http.post(url).body(scan_body("oAnn", "q_hall_a"))).await;
+    assert_refused(response, 400, "encrypted_callback");
+    assert_eq!(program.state().await, before);
 }
 
 #[tokio::test]
 async fn a_replayed_body_is_the_same_reply_and_the_same_number() {
-    let target = TestProgram::start().await;
+    let program = TestProgram::start().await;
     let body = scan_body("oAnn", "q_hall_a");
-    let (status, first) = target.post_callback(CALLBACK_TOKEN, 0, &body).await;
+    let (status, first) = program.post_callback(CALLBACK_TOKEN, 0, &body).await;
     assert_eq!(status, StatusCode::OK);
     assert!(first.as_str().unwrap().contains("A001"), "{first}");
-    // With the same signature, and with another as WeChat may renew it.
-    assert_eq!(target.post_callback(CALLBACK_TOKEN, 0, &body).await, (status, first.clone()));
-    assert_eq!(target.post_callback(CALLBACK_TOKEN, 5, &body).await, (status, first));
-    assert_eq!(target.state().await["queues"][0]["waiting_count"], 1);
+    // The repeat may have the same signature or, since WeChat may renew it, another one.
+    assert_eq!(program.post_callback(CALLBACK_TOKEN, 0, &body).await, (status, first.clone()));
+    assert_eq!(program.post_callback(CALLBACK_TOKEN, 5, &body).await, (status, first));
+    assert_eq!(program.state().await["queues"][0]["waiting_count"], 1);
 }
 
 #[tokio::test]
 async fn server_verification_echoes_only_for_the_right_token() {
-    let target = TestProgram::start().await;
-    let url = format!("{}/wechat/shop", target.url);
-    assert_eq!(target.wechat.verify_server(None, &url).await, Ok(()));
+    let program = TestProgram::start().await;
+    let url = format!("{}/wechat/shop", program.url);
+    assert_eq!(program.wechat.verify_server(None, &url).await, Ok(()));
     let forged = "/wechat/shop?signature=0000&timestamp=1&nonce=2&echostr=42";
-    assert_refused(target.get(forged).await, 403, "wrong_signature");
+    assert_refused(program.get(forged).await, 403, "wrong_signature");
 }
 
 #[tokio::test]
-async fn codes_that_lead_nowhere_are_answered_in_words() {
-    let target = TestProgram::start().await;
-    let before = target.state().await;
+async fn unknown_codes_are_answered_with_a_text() {
+    let program = TestProgram::start().await;
+    let before = program.state().await;
     for (person, scene) in [
         ("oAnn", "q_nowhere_a"),
         ("oBen", "q_hall_nothing"),
@@ -233,7 +230,7 @@ async fn codes_that_lead_nowhere_are_answered_in_words() {
         ("oEve", ""),
     ] {
         let (status, reply) =
-            target.post_callback(CALLBACK_TOKEN, 0, scan_body(person, scene)).await;
+            program.post_callback(CALLBACK_TOKEN, 0, scan_body(person, scene)).await;
         assert_eq!(status, StatusCode::OK);
         let reply = reply.as_str().unwrap();
         match scene {
@@ -242,17 +239,17 @@ async fn codes_that_lead_nowhere_are_answered_in_words() {
         }
     }
     let (_, reply) =
-        target.post_callback(CALLBACK_TOKEN, 0, scan_body("oFay", "q_hall_shut")).await;
+        program.post_callback(CALLBACK_TOKEN, 0, scan_body("oFay", "q_hall_shut")).await;
     assert!(reply.as_str().unwrap().contains("现在不取号"), "{reply}");
-    assert_eq!(target.state().await, before);
+    assert_eq!(program.state().await, before);
 }
 
 #[tokio::test]
-async fn scan_sessions_refuse_what_they_cannot_be() {
-    let target = TestProgram::start().await;
+async fn invalid_scan_sessions_are_refused() {
+    let program = TestProgram::start().await;
     let open = async |body: Value| {
-        let url = format!("{}/api/v1/scan-sessions", target.url);
-        send_json(target.http.post(url).body(body.to_string())).await
+        let url = format!("{}/api/v1/scan-sessions", program.url);
+        send_json(program.http.post(url).body(body.to_string())).await
     };
     assert_refused(open(json!({"queue": "nothing"})).await, 404, "unknown_queue");
     assert_refused(open(json!({"site": "nowhere", "queue": "a"})).await, 404, "unknown_site");
@@ -264,108 +261,114 @@ async fn scan_sessions_refuse_what_they_cannot_be() {
     let uuid = "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f";
     assert_eq!(open(json!({"queue": "a", "uuid": uuid})).await.0, StatusCode::CREATED);
     assert_refused(open(json!({"queue": "shut", "uuid": uuid})).await, 409, "session_taken");
-    assert_refused(target.get("/qr/zzz?queue=a").await, 400, "malformed_uuid");
-    assert_refused(target.get(&format!("/qr/{uuid}")).await, 400, "malformed_request");
-    assert_refused(target.get(&format!("/qr/{uuid}.gif?queue=a")).await, 400, "malformed_request");
+    assert_refused(program.get("/qr/zzz?queue=a").await, 400, "malformed_uuid");
+    assert_refused(program.get(&format!("/qr/{uuid}")).await, 400, "malformed_request");
+    assert_refused(program.get(&format!("/qr/{uuid}.gif?queue=a")).await, 400, "malformed_request");
     let at = |uuid: &str, what: &str| format!("/api/v1/scan-sessions/{uuid}/{what}");
-    assert_refused(target.get(&at(uuid, "dance")).await, 404, "unknown_path");
-    assert_refused(target.get(&at("nonsense", "events")).await, 400, "malformed_uuid");
+    assert_refused(program.get(&at(uuid, "dance")).await, 404, "unknown_path");
+    assert_refused(program.get(&at("nonsense", "events")).await, 400, "malformed_uuid");
     let unknown = "ffffffff-7d1a-4e0e-9a5f-0a1b2c3d4e5f";
-    assert_refused(target.get(&at(unknown, "qr.svg")).await, 404, "unknown_session");
+    assert_refused(program.get(&at(unknown, "qr.svg")).await, 404, "unknown_session");
 }
 
 #[tokio::test]
-async fn staff_are_told_what_cannot_be_done() {
-    let target = TestProgram::start().await;
-    let url = format!("{}/api/v1/sites/hall/counters/1/open", target.url);
-    assert_refused(send_json(target.http.post(&url)).await, 401, "unauthorised");
+async fn invalid_requests_of_staff_are_refused() {
+    let program = TestProgram::start().await;
+    let url = format!("{}/api/v1/sites/hall/counters/1/open", program.url);
+    assert_refused(send_json(program.http.post(&url)).await, 401, "unauthorised");
     assert_refused(
-        send_json(target.http.post(&url).bearer_auth("wrong")).await,
+        send_json(program.http.post(&url).bearer_auth("wrong")).await,
         401,
         "unauthorised",
     );
     assert_refused(
-        target.post_as_staff("nowhere/counters/1/open", "1", "").await,
+        program.post_as_staff("nowhere/counters/1/open", "1", "").await,
         404,
         "unknown_site",
     );
     assert_refused(
-        target.post_as_staff("other/counters/1/open", "1", "").await,
+        program.post_as_staff("other/counters/1/open", "1", "").await,
         403,
         "not_your_site",
     );
     assert_refused(
-        target.post_as_staff("hall/counters/9/call-next", "2", "").await,
+        program.post_as_staff("hall/counters/9/call-next", "2", "").await,
         404,
         "unknown_counter",
     );
     assert_refused(
-        target.post_as_staff("hall/counters/1/dance", "3", "").await,
+        program.post_as_staff("hall/counters/1/dance", "3", "").await,
         404,
         "unknown_path",
     );
     assert_refused(
-        target.post_as_staff("hall/counters/1/call-next", "4", "").await,
+        program.post_as_staff("hall/counters/1/call-next", "4", "").await,
         409,
         "counter_closed",
     );
     let long = "k".repeat(256);
-    let malformed = target.post_as_staff("hall/counters/1/open", &long, "").await;
+    let malformed = program.post_as_staff("hall/counters/1/open", &long, "").await;
     assert_refused(malformed, 400, "malformed_idempotency_key");
-    assert_eq!(target.post_as_staff("hall/counters/1/open", "5", "").await.0, StatusCode::OK);
+    assert_eq!(program.post_as_staff("hall/counters/1/open", "5", "").await.0, StatusCode::OK);
     assert_refused(
-        target.post_as_staff("hall/counters/1/call-next", "6", "").await,
+        program.post_as_staff("hall/counters/1/call-next", "6", "").await,
         409,
         "nobody_waiting",
     );
     assert_refused(
-        target.post_as_staff("hall/counters/1/finish", "7", "").await,
+        program.post_as_staff("hall/counters/1/finish", "7", "").await,
         409,
         "counter_idle",
     );
     assert_refused(
-        target.post_as_staff("hall/counters/1/missed", "8", "").await,
+        program.post_as_staff("hall/counters/1/missed", "8", "").await,
         409,
         "counter_idle",
     );
     assert_refused(
-        target.post_as_staff("hall/tickets/A001/leave", "9", "").await,
+        program.post_as_staff("hall/tickets/A001/leave", "9", "").await,
         404,
         "unknown_ticket",
     );
-    target.post_callback(CALLBACK_TOKEN, 0, scan_body("oAnn", "q_hall_a")).await;
-    assert_eq!(target.post_as_staff("hall/counters/1/call-next", "10", "").await.0, StatusCode::OK);
+    program.post_callback(CALLBACK_TOKEN, 0, scan_body("oAnn", "q_hall_a")).await;
+    assert_eq!(
+        program.post_as_staff("hall/counters/1/call-next", "10", "").await.0,
+        StatusCode::OK
+    );
     assert_refused(
-        target.post_as_staff("hall/counters/1/call-next", "11", "").await,
+        program.post_as_staff("hall/counters/1/call-next", "11", "").await,
         409,
         "counter_busy",
     );
     assert_refused(
-        target.post_as_staff("hall/counters/1/close", "12", "").await,
+        program.post_as_staff("hall/counters/1/close", "12", "").await,
         409,
         "counter_busy",
     );
     let other = r#"{"number":"A007"}"#;
     assert_refused(
-        target.post_as_staff("hall/counters/1/finish", "13", other).await,
+        program.post_as_staff("hall/counters/1/finish", "13", other).await,
         409,
         "counter_busy",
     );
     assert_refused(
-        target.post_as_staff("hall/counters/1/finish", "14", "{").await,
+        program.post_as_staff("hall/counters/1/finish", "14", "{").await,
         400,
         "malformed_request",
     );
     let large = format!(r#"{{"number":"{}"}}"#, "A".repeat(5000));
     assert_refused(
-        target.post_as_staff("hall/counters/1/finish", "15", &large).await,
+        program.post_as_staff("hall/counters/1/finish", "15", &large).await,
         413,
         "body_too_large",
     );
     let right = r#"{"number":"A001"}"#;
-    assert_eq!(target.post_as_staff("hall/counters/1/finish", "16", right).await.0, StatusCode::OK);
+    assert_eq!(
+        program.post_as_staff("hall/counters/1/finish", "16", right).await.0,
+        StatusCode::OK
+    );
     assert_refused(
-        target.post_as_staff("hall/tickets/A001/leave", "17", "").await,
+        program.post_as_staff("hall/tickets/A001/leave", "17", "").await,
         409,
         "ticket_ended",
     );
@@ -373,18 +376,18 @@ async fn staff_are_told_what_cannot_be_done() {
 
 #[tokio::test]
 async fn an_idempotency_key_names_one_request() {
-    let target = TestProgram::start().await;
-    assert_eq!(target.post_as_staff("hall/counters/1/open", "k", "").await.0, StatusCode::OK);
-    assert_eq!(target.post_as_staff("hall/counters/1/open", "k", "").await.0, StatusCode::OK);
+    let program = TestProgram::start().await;
+    assert_eq!(program.post_as_staff("hall/counters/1/open", "k", "").await.0, StatusCode::OK);
+    assert_eq!(program.post_as_staff("hall/counters/1/open", "k", "").await.0, StatusCode::OK);
     assert_refused(
-        target.post_as_staff("hall/counters/1/close", "k", "").await,
+        program.post_as_staff("hall/counters/1/close", "k", "").await,
         422,
         "idempotency_key_reused",
     );
     assert_refused(
-        target.post_as_staff("hall/counters/1/open", "k", "{}").await,
+        program.post_as_staff("hall/counters/1/open", "k", "{}").await,
         422,
         "idempotency_key_reused",
     );
-    assert_eq!(target.state().await["counters"][0]["open"], true);
+    assert_eq!(program.state().await["counters"][0]["open"], true);
 }

@@ -1,12 +1,12 @@
-//! The embedded shape: the way of a customer through `paihao demo`, told over its HTTP interfaces.
+//! Tests of `paihao demo`: a customer's visit through its HTTP interfaces.
 
-use crate::http::{SseReader, client, send_json, staff_request};
+use crate::support::http::{SseReader, client, send_json, staff_request};
 use harness::{Program, free_port, wait_until};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A demo, as its terminal tells of it.
+/// Running demo, driven by the addresses that it prints.
 struct Demo {
     program: Program,
     http: Client,
@@ -21,11 +21,11 @@ impl Demo {
     }
 
     async fn wait_for_greeting(&self, times: usize) {
-        let said = async || self.program.output().matches("Ctrl-C to stop").count() >= times;
-        wait_until("the demo says that it is ready", Duration::from_secs(30), said).await;
+        let greeted = async || self.program.output().matches("Ctrl-C to stop").count() >= times;
+        wait_until("the demo prints its greeting", Duration::from_secs(30), greeted).await;
     }
 
-    /// The last address that the terminal shows on the line with this word.
+    /// Last printed address on a line with this word.
     fn printed_address(&self, word: &str) -> String {
         let output = self.program.output();
         let line = output.lines().rfind(|line| line.contains(word) && line.contains("http://"));
@@ -57,7 +57,7 @@ impl Demo {
         session
     }
 
-    /// A customer scans what the session's page links to; what the phone shows.
+    /// Scans the code of a session. Returns the reply on the phone.
     async fn scan(&self, openid: &str, session: &Value) -> String {
         let link = session["scan_link"].as_str().unwrap();
         let code = link.split("?scan=").nth(1).unwrap();
@@ -67,9 +67,9 @@ impl Demo {
         outcome["reply"].as_str().unwrap_or_else(|| panic!("no reply: {outcome}")).to_owned()
     }
 
-    async fn post_counter_act(&self, counter: &str, what: &str, wish: &str) -> (StatusCode, Value) {
-        let url = format!("{}/api/v1/sites/hall/counters/{counter}/{what}", self.pages());
-        send_json(staff_request(&self.http, &self.key(), &url, wish)).await
+    async fn post_counter_act(&self, counter: &str, act: &str, key: &str) -> (StatusCode, Value) {
+        let url = format!("{}/api/v1/sites/hall/counters/{counter}/{act}", self.pages());
+        send_json(staff_request(&self.http, &self.key(), &url, key)).await
     }
 
     async fn messages(&self, openid: &str) -> Vec<Value> {
@@ -100,10 +100,10 @@ async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
         (name.as_str(), &ticket["number"], &ticket["ahead"]),
         ("ticket", &json!("A001"), &json!(0))
     );
-    let (_, seen) = board.next().await;
-    assert_eq!(seen["queues"][0]["waiting"], json!([{"number": "A001"}]));
+    let (_, state) = board.next().await;
+    assert_eq!(state["queues"][0]["waiting"], json!([{"number": "A001"}]));
 
-    // The same person again, and somebody else behind.
+    // The same person keeps the number; another person gets the next one.
     let reply = demo.scan("oAnn", &demo.open_session("social").await).await;
     assert!(reply.contains("您已取号 A001"), "{reply}");
     let reply = demo.scan("oBen", &demo.open_session("general").await).await;
@@ -111,19 +111,19 @@ async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
 
     let (status, called) = demo.post_counter_act("1", "call-next", "first").await;
     assert_eq!((status, &called["number"]), (StatusCode::OK, &json!("A001")), "{called}");
-    let told = async || demo.messages("oAnn").await.len() == 1;
-    wait_until("the called person is told", Duration::from_secs(20), told).await;
+    let notified = async || demo.messages("oAnn").await.len() == 1;
+    wait_until("the called person is notified", Duration::from_secs(20), notified).await;
     let message = &demo.messages("oAnn").await[0];
-    let said: Vec<_> = message["data"].as_object().unwrap().values().collect();
-    assert!(said.contains(&&json!("A001")) && said.contains(&&json!("1号窗口")), "{message}");
+    let fields: Vec<_> = message["data"].as_object().unwrap().values().collect();
+    assert!(fields.contains(&&json!("A001")) && fields.contains(&&json!("1号窗口")), "{message}");
     assert!(demo.messages("oBen").await.is_empty());
 
-    // The same wish again is the same answer, and done once.
+    // A request with the same idempotency key is answered alike and executed once.
     let (_, again) = demo.post_counter_act("1", "call-next", "first").await;
     assert_eq!(again, called);
-    let seen = demo.get(&format!("{}/api/v1/sites/hall", demo.pages())).await;
-    assert_eq!(seen["calls"].as_array().unwrap().len(), 1);
-    assert!(!seen.to_string().contains("oAnn"), "an identity is on the board");
+    let state = demo.get(&format!("{}/api/v1/sites/hall", demo.pages())).await;
+    assert_eq!(state["calls"].as_array().unwrap().len(), 1);
+    assert!(!state.to_string().contains("oAnn"), "an identity is on the board");
 
     let (_, done) = demo.post_counter_act("1", "finish", "done").await;
     assert_eq!(done["outcome"], "finished");
@@ -132,29 +132,29 @@ async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
 }
 
 #[tokio::test]
-async fn the_one_step_code_is_a_picture_in_every_form() {
+async fn a_session_code_is_an_image_in_every_format() {
     let demo = Demo::start();
     demo.wait_for_greeting(1).await;
     let uuid = "0b2f6c9e-7d1a-4e0e-9a5f-0a1b2c3d4e5f";
-    let begins: [(&str, &str, &[u8]); 3] = [
+    let formats: [(&str, &str, &[u8]); 3] = [
         ("", "image/svg+xml", b"<?xml"),
         (".png", "image/png", b"\x89PNG"),
         (".jpg", "image/jpg", b"\xff\xd8\xff"),
     ];
-    for (end, content_type, magic) in begins {
+    for (end, content_type, magic) in formats {
         let url = format!("{}/qr/{uuid}{end}?site=hall&queue=general", demo.pages());
-        let answer = demo.http.get(url).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        assert_eq!(answer.headers()["content-type"], content_type);
-        assert!(answer.bytes().await.unwrap().starts_with(magic), "{content_type}");
+        let response = demo.http.get(url).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], content_type);
+        assert!(response.bytes().await.unwrap().starts_with(magic), "{content_type}");
     }
-    // One session, one code, whatever the form.
+    // All formats show the one code of the session.
     let codes = demo.get(&format!("{}/sim/api/codes", demo.phones())).await;
     assert_eq!(codes["codes"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn a_second_start_goes_on_or_begins_afresh_and_ctrl_c_ends_cleanly() {
+async fn a_second_start_keeps_the_data_unless_fresh_and_ctrl_c_ends_cleanly() {
     let mut demo = Demo::start();
     demo.wait_for_greeting(1).await;
     demo.scan("oAnn", &demo.open_session("general").await).await;
@@ -162,8 +162,8 @@ async fn a_second_start_goes_on_or_begins_afresh_and_ctrl_c_ends_cleanly() {
 
     demo.program.restart();
     demo.wait_for_greeting(2).await;
-    let seen = demo.get(&format!("{}/api/v1/sites/hall", demo.pages())).await;
-    assert_eq!(seen["queues"][0]["waiting"], json!([{"number": "A001"}]));
+    let state = demo.get(&format!("{}/api/v1/sites/hall", demo.pages())).await;
+    assert_eq!(state["queues"][0]["waiting"], json!([{"number": "A001"}]));
     let reply = demo.scan("oBen", &demo.open_session("general").await).await;
     assert!(reply.contains("A002"), "{reply}");
     assert_eq!(demo.program.stop(), Some(0));
@@ -174,8 +174,8 @@ async fn a_second_start_goes_on_or_begins_afresh_and_ctrl_c_ends_cleanly() {
     let fresh = Program::start(env!("CARGO_BIN_EXE_paihao"), &arguments, &[]);
     let fresh = Demo { program: fresh, http: client() };
     fresh.wait_for_greeting(1).await;
-    let seen = fresh.get(&format!("{}/api/v1/sites/hall", fresh.pages())).await;
-    assert_eq!(seen["queues"][0]["waiting_count"], 0);
+    let state = fresh.get(&format!("{}/api/v1/sites/hall", fresh.pages())).await;
+    assert_eq!(state["queues"][0]["waiting_count"], 0);
 }
 
 #[tokio::test]
@@ -184,8 +184,8 @@ async fn nothing_secret_is_printed() {
     demo.wait_for_greeting(1).await;
     demo.scan("oSecretPerson", &demo.open_session("general").await).await;
     demo.post_counter_act("1", "call-next", "first").await;
-    let told = async || demo.messages("oSecretPerson").await.len() == 1;
-    wait_until("the called person is told", Duration::from_secs(20), told).await;
+    let notified = async || demo.messages("oSecretPerson").await.len() == 1;
+    wait_until("the called person is notified", Duration::from_secs(20), notified).await;
     demo.program.stop();
     let output = demo.program.output();
     assert!(!output.contains("oSecretPerson") && !output.contains("0123456789abcdef"), "{output}");

@@ -1,7 +1,8 @@
-//! How people are told, by one program with three accounts: through which channel, what became of
-//! it, and that one account's trouble is no other's.
+//! Tests of notices in one process with three accounts: channels, recorded outcomes, and isolation
+//! of the accounts.
 
-use crate::http::{client, send_json, staff_request};
+use crate::support::gateway::{start_program, wait_until_ready};
+use crate::support::http::{client, send_json, staff_request};
 use futures::StreamExt;
 use harness::{Program, free_port, wait_until};
 use paihao_contracts::notice::{Channel, DeliveryOutcome};
@@ -25,13 +26,12 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 const SHOPS: [&str; 3] = ["one", "two", "three"];
 const SEND_TEMPLATE_PATH: &str = "/cgi-bin/message/template/send";
 
-/// One process, its three accounts with a site each, and WeChat.
+/// Process with three accounts of one site each, and a simulated WeChat.
 struct MultiAccountDeployment {
     program: Program,
     wechat: Simulator,
     http: Client,
     url: String,
-    admin: String,
     next_request: std::cell::Cell<u32>,
 }
 
@@ -40,7 +40,8 @@ fn appid(i: usize) -> String {
 }
 
 impl MultiAccountDeployment {
-    /// `templates`: the id that each account has bound.
+    /// Starts the deployment and opens a counter at each site. `templates` are the ids that the
+    /// accounts have bound.
     async fn start(templates: [&str; 3]) -> MultiAccountDeployment {
         let accounts = (0..3).map(|i| SimAccount {
             appid: appid(i),
@@ -53,7 +54,8 @@ impl MultiAccountDeployment {
             ..SimConfig::default()
         };
         let wechat = Simulator::start(config).await.unwrap();
-        let (port, admin) = (free_port(), free_port());
+        let port = free_port();
+        let admin = free_port();
         let mut text = format!(
             "
             [gateway]
@@ -99,45 +101,37 @@ impl MultiAccountDeployment {
                 template = templates[i],
             );
         }
-        let program = Program::start(
-            env!("CARGO_BIN_EXE_paihao"),
-            &["--config", "{dir}/paihao.toml", "all"],
-            &[("paihao.toml", &text)],
-        );
+        let program = start_program(&text);
         let url = format!("http://127.0.0.1:{port}");
         for (i, name) in SHOPS.iter().enumerate() {
             wechat.set_callback_urls(Some(&appid(i)), [format!("{url}/wechat/{name}")]);
         }
         let admin = format!("http://127.0.0.1:{admin}");
-        let (http, wishes) = (client(), Default::default());
-        let street =
-            MultiAccountDeployment { program, wechat, http, url, admin, next_request: wishes };
-        wait_until("the program is ready", WAIT_TIMEOUT, async || {
-            let ready = street.http.get(format!("{}/ready", street.admin)).send().await;
-            ready.is_ok_and(|answer| answer.status() == StatusCode::OK)
-        })
-        .await;
+        let http = client();
+        wait_until_ready(&http, &admin).await;
+        let deployment =
+            MultiAccountDeployment { program, wechat, http, url, next_request: Default::default() };
         for shop in SHOPS {
-            street.post_counter_act(shop, "open").await;
+            deployment.post_counter_act(shop, "open").await;
         }
-        street
+        deployment
     }
 
-    async fn post_counter_act(&self, shop: &str, what: &str) {
-        let url = format!("{}/api/v1/sites/{shop}/counters/1/{what}", self.url);
+    async fn post_counter_act(&self, shop: &str, act: &str) {
+        let url = format!("{}/api/v1/sites/{shop}/counters/1/{act}", self.url);
         self.next_request.set(self.next_request.get() + 1);
-        let wish = format!("wish {}", self.next_request.get());
-        let (status, answer) = send_json(staff_request(&self.http, STAFF_KEY, &url, &wish)).await;
-        assert_eq!(status, StatusCode::OK, "{answer}");
+        let key = format!("request {}", self.next_request.get());
+        let (status, response) = send_json(staff_request(&self.http, STAFF_KEY, &url, &key)).await;
+        assert_eq!(status, StatusCode::OK, "{response}");
     }
 
-    /// Somebody scans a code of the shop and has a number.
+    /// Scans a code of the shop and checks that the reply has a number.
     async fn take_number(&self, shop: &str, person: &str) {
         let url = format!("{}/api/v1/scan-sessions", self.url);
         let body = format!(r#"{{"purpose":"ticket","site":"{shop}","queue":"a"}}"#);
         let (status, opened) = send_json(self.http.post(url).body(body)).await;
         assert_eq!(status, StatusCode::CREATED, "{opened}");
-        let link = opened["scan_link"].as_str().expect("there are phones");
+        let link = opened["scan_link"].as_str().expect("the simulator's phones are configured");
         let code = link.split_once("?scan=").expect("a link to a code").1;
         let scanned = self.wechat.scan(person, code, Routing::default()).await;
         assert!(
@@ -147,13 +141,13 @@ impl MultiAccountDeployment {
         assert!(scanned.reply.is_some_and(|reply| reply.contains("A0")), "no number");
     }
 
-    /// The next one is called, and the one before is done.
+    /// Calls the next ticket and finishes it.
     async fn call_next(&self, shop: &str) {
         self.post_counter_act(shop, "call-next").await;
         self.post_counter_act(shop, "finish").await;
     }
 
-    /// What somebody was told besides replies: a text, a card.
+    /// Kinds of the messages to a person besides replies: texts and cards of templates.
     fn messages_to(&self, person: &str) -> Vec<&'static str> {
         let chat = self.wechat.chat(person);
         let kind = |shown: &ChatContent| match shown {
@@ -164,12 +158,12 @@ impl MultiAccountDeployment {
         chat.iter().filter_map(|line| kind(&line.shown)).collect()
     }
 
-    async fn wait_until_told(&self, person: &str) {
-        wait_until("they are told", WAIT_TIMEOUT, async || !self.messages_to(person).is_empty())
-            .await;
+    async fn wait_until_notified(&self, person: &str) {
+        let notified = async || !self.messages_to(person).is_empty();
+        wait_until("the person is notified", WAIT_TIMEOUT, notified).await;
     }
 
-    /// Stops the program and adds up what it has recorded, by key.
+    /// Stops the program. Returns the state of each notice by site and ticket, as in `one/2`.
     async fn outcomes(mut self) -> BTreeMap<String, NoticeState> {
         self.program.stop();
         let options = SqliteOptions::new(Arc::new(|| 0));
@@ -188,7 +182,7 @@ impl MultiAccountDeployment {
                 OutcomeRecord::Ended(ended) => ended.key.clone(),
                 OutcomeRecord::Receipt(receipt) => receipt.key.clone(),
             };
-            // Days differ with the clock: site and ticket are enough here.
+            // The day in the key depends on the clock; site and ticket identify a notice here.
             let parts: Vec<_> = key.split('/').collect();
             records.entry(format!("{}/{}", parts[0], parts[2])).or_default().push(record);
         }
@@ -198,97 +192,99 @@ impl MultiAccountDeployment {
             .collect()
     }
 
-    /// Waits until the program has said this so many times.
-    async fn wait_for_log(&self, what: &str, times: usize) {
-        let said = || self.program.output().lines().filter(|line| line.contains(what)).count();
-        wait_until(what, WAIT_TIMEOUT, async || said() >= times).await;
-        assert_eq!(said(), times, "{}", self.program.output());
+    /// Waits until the program has logged a text so many times, and not more often.
+    async fn wait_for_log(&self, text: &str, times: usize) {
+        let count = || self.program.output().lines().filter(|line| line.contains(text)).count();
+        wait_until(text, WAIT_TIMEOUT, async || count() >= times).await;
+        assert_eq!(count(), times, "{}", self.program.output());
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_text_while_it_is_allowed_a_template_message_after_it_and_what_became_of_each() {
-    let street = MultiAccountDeployment::start([SimTemplate::DEMO_CALLED; 3]).await;
-    let wechat = &street.wechat;
-    // Every receipt comes twice; that of Cai's message before the answer, that of Dan's without id.
+async fn a_call_is_sent_as_a_text_while_it_is_allowed_and_then_by_template_with_recorded_outcomes()
+{
+    let deployment = MultiAccountDeployment::start([SimTemplate::DEMO_CALLED; 3]).await;
+    let wechat = &deployment.wechat;
+    // Every receipt arrives twice; that of oCai's message before the response, that of oDan's
+    // without an id.
     wechat.change_behaviour(|behaviour| behaviour.receipt.copies = 2);
     for person in ["oAnn", "oBen", "oCai", "oDan"] {
-        street.take_number("one", person).await;
+        deployment.take_number("one", person).await;
     }
-    // Within a minute of her scan, Ann is told in the chat.
-    street.call_next("one").await;
-    street.wait_until_told("oAnn").await;
-    // For WeChat the minute is over: it refuses the text, and Ben gets a card all the same.
+    // Within a minute of her scan, oAnn gets a text.
+    deployment.call_next("one").await;
+    deployment.wait_until_notified("oAnn").await;
+    // By WeChat's clock the minute is over: it refuses the text, and oBen gets a card instead.
     wechat.advance_clock(Duration::from_secs(61));
-    street.call_next("one").await;
-    street.wait_until_told("oBen").await;
+    deployment.call_next("one").await;
+    deployment.wait_until_notified("oBen").await;
     const RECEIPT: &str = "WeChat told what became of a notice";
-    street.wait_for_log(RECEIPT, 1).await;
+    deployment.wait_for_log(RECEIPT, 1).await;
     wechat.change_behaviour(|behaviour| behaviour.receipt.before_answer = true);
-    street.call_next("one").await;
-    street.wait_until_told("oCai").await;
-    street.wait_for_log(RECEIPT, 2).await;
+    deployment.call_next("one").await;
+    deployment.wait_until_notified("oCai").await;
+    deployment.wait_for_log(RECEIPT, 2).await;
     wechat.change_behaviour(|behaviour| {
         (behaviour.receipt.before_answer, behaviour.receipt.zero_id) = (false, true);
     });
     wechat.set_person(Some(&appid(0)), "oDan", true, Refusal::InReceipt);
-    street.call_next("one").await;
-    street.wait_until_told("oDan").await;
-    street.wait_for_log(RECEIPT, 3).await;
+    deployment.call_next("one").await;
+    deployment.wait_until_notified("oDan").await;
+    deployment.wait_for_log(RECEIPT, 3).await;
 
-    let told = ["oAnn", "oBen", "oCai", "oDan"].map(|person| street.messages_to(person));
-    assert_eq!(told, [vec!["text"], vec!["card"], vec!["card"], vec!["card"]]);
-    let outcomes = street.outcomes().await;
+    let messages = ["oAnn", "oBen", "oCai", "oDan"].map(|person| deployment.messages_to(person));
+    assert_eq!(messages, [vec!["text"], vec!["card"], vec!["card"], vec!["card"]]);
+    let outcomes = deployment.outcomes().await;
     let via = |ticket: u32| outcomes[&format!("one/{ticket}")].outcome.as_ref().unwrap().via;
     assert_eq!([1, 2].map(via), [Some(Channel::CustomerService), Some(Channel::Template)]);
     let refused = &outcomes["one/2"].outcome.as_ref().unwrap().tried[0];
     assert_eq!((refused.channel, refused.code), (Channel::CustomerService, Some(45015)));
-    let standing = |ticket: u32| outcomes[&format!("one/{ticket}")].status();
-    assert_eq!(standing(1), NoticeStatus::Accepted, "a text has no receipt");
-    assert_eq!([2, 3].map(standing), [NoticeStatus::Delivered, NoticeStatus::Delivered]);
-    assert_eq!(standing(4), NoticeStatus::NotDelivered(ReceiptStatus::Refused));
+    let status = |ticket: u32| outcomes[&format!("one/{ticket}")].status();
+    assert_eq!(status(1), NoticeStatus::Accepted, "a text has no receipt");
+    assert_eq!([2, 3].map(status), [NoticeStatus::Delivered, NoticeStatus::Delivered]);
+    assert_eq!(status(4), NoticeStatus::NotDelivered(ReceiptStatus::Refused));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_three_accounts_one_is_set_up_wrongly_one_is_not_answered_and_the_third_does_not_care() {
-    let street = MultiAccountDeployment::start([
+async fn a_misconfigured_account_and_a_slow_one_do_not_delay_a_third() {
+    let deployment = MultiAccountDeployment::start([
         "deleted-long-ago",
         SimTemplate::DEMO_CALLED,
         SimTemplate::DEMO_CALLED,
     ])
     .await;
-    let wechat = &street.wechat;
-    street.wait_for_log("a template is bound wrongly", 1).await;
+    let wechat = &deployment.wechat;
+    deployment.wait_for_log("a template is bound wrongly", 1).await;
     for i in 0..4 {
         for (shop, name) in SHOPS.iter().zip(["oAnn", "oBen", "oCai"]) {
-            street.take_number(shop, &format!("{name}{i}")).await;
+            deployment.take_number(shop, &format!("{name}{i}")).await;
         }
     }
-    // The first may write to those who scanned; for the others the minute is over.
+    // The minute after the scans is over. Only oAnn0 has written since and can get a text.
     wechat.advance_clock(Duration::from_secs(61));
     wechat.send_text(Some(&appid(0)), "oAnn0", "你好", Routing::default()).await.unwrap();
     for i in 0..4 {
-        let hung = Fault::new(SEND_TEMPLATE_PATH, Effect::Delay { ms: 60_000 });
-        wechat.add_fault(hung.containing(&format!("oBen{i}")));
+        let slow = Fault::new(SEND_TEMPLATE_PATH, Effect::Delay { ms: 60_000 });
+        wechat.add_fault(slow.containing(&format!("oBen{i}")));
     }
     for _ in 0..4 {
-        street.call_next("one").await;
-        street.call_next("two").await;
+        deployment.call_next("one").await;
+        deployment.call_next("two").await;
     }
     for _ in 0..4 {
-        street.call_next("three").await;
+        deployment.call_next("three").await;
     }
     for i in 0..4 {
-        street.wait_until_told(&format!("oCai{i}")).await;
+        deployment.wait_until_notified(&format!("oCai{i}")).await;
         assert!(
-            street.messages_to(&format!("oBen{i}")).is_empty(),
+            deployment.messages_to(&format!("oBen{i}")).is_empty(),
             "the third waited for the second"
         );
     }
-    street.wait_until_told("oAnn0").await;
-    assert_eq!(street.messages_to("oAnn0"), ["text"], "no template, and told all the same");
-    street.wait_for_log("fate=\"refused\"", 3).await;
-    let outcomes = street.outcomes().await;
+    deployment.wait_until_notified("oAnn0").await;
+    assert_eq!(deployment.messages_to("oAnn0"), ["text"], "notified by text without the template");
+    deployment.wait_for_log("fate=\"refused\"", 3).await;
+    let outcomes = deployment.outcomes().await;
     for ticket in 1..5 {
         let third = &outcomes[&format!("three/{ticket}")];
         assert!(

@@ -5,8 +5,8 @@
 //! stands before them; every answer is what stands in the ledger; every refusal was true at some
 //! instant while its asker waited; and what nobody was answered happened at most once.
 
-use super::hall::{Counters, ReferenceModel};
 use super::history::{Answer, MicrosSinceStart, Operation};
+use super::model::{Counters, ReferenceModel};
 use paihao_contracts::commit::{Decision, Outcome};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

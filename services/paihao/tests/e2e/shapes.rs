@@ -1,4 +1,5 @@
-//! Both shapes, given the same commands at the same times, hold the same sites, byte for byte.
+//! Test of equal state: NATS and SQLite lead to the same site, byte for byte, after the same
+//! commands at the same times.
 
 use harness::NatsServer;
 use jiff::tz::TimeZone;
@@ -29,7 +30,8 @@ fn test_settings() -> DeploymentSettings {
             .map(|(id, name, prefix)| {
                 let usual = QueueRules::new(name, prefix);
                 let missed = MissedRules { minutes: 100_000, ..usual.missed };
-                // Nobody waits so long that time alone would have them told of a longer wait.
+                // One minute a customer: no wait becomes so long that time alone causes a notice of
+                // it.
                 (QueueId::new(id), QueueRules { missed, minutes: 1, ..usual })
             })
             .into(),
@@ -55,10 +57,10 @@ fn test_settings() -> DeploymentSettings {
     }
 }
 
-/// Two business days of everything that can be asked, some of it refused.
+/// Commands of two business days with their times; some are refused.
 fn commands() -> Vec<(i64, Command)> {
     let counter = |name: &str| CounterId::new(name);
-    let served = |name: &str| CounterTicket { counter: counter(name), number: None };
+    let current = |name: &str| CounterTicket { counter: counter(name), number: None };
     let mut acts = vec![Act::OpenCounter(counter("1")), Act::OpenCounter(counter("2"))];
     for round in 0..60 {
         acts.push(Act::Take {
@@ -68,12 +70,12 @@ fn commands() -> Vec<(i64, Command)> {
             class: None,
             key: None,
         });
-        let desk = if round % 10 < 5 { "1" } else { "2" };
+        let counter_id = if round % 10 < 5 { "1" } else { "2" };
         match round % 5 {
-            0 => acts.push(Act::CallNext(counter(desk))),
-            1 => acts.push(Act::Finish(served(desk))),
-            2 => acts.push(Act::CallNext(counter(desk))),
-            3 => acts.push(Act::Miss(served(desk))),
+            0 => acts.push(Act::CallNext(counter(counter_id))),
+            1 => acts.push(Act::Finish(current(counter_id))),
+            2 => acts.push(Act::CallNext(counter(counter_id))),
+            3 => acts.push(Act::Miss(current(counter_id))),
             _ => acts.push(Act::CloseCounter(counter("9"))),
         }
     }
@@ -85,7 +87,7 @@ fn commands() -> Vec<(i64, Command)> {
             Act::Take { person: Some(person), .. } => Actor::Customer(person.clone()),
             _ => Actor::Manager("boss".into()),
         };
-        // Six minutes apart, so that a day ends in between and memories fade.
+        // Six minutes apart, so that a day ends in between and the recent commands expire.
         (START_MS + i as i64 * 360_000, Command { id: CommandId(id), fingerprint: 0, actor, act })
     });
     commands.collect()
@@ -93,49 +95,52 @@ fn commands() -> Vec<(i64, Command)> {
 
 async fn start_engine(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Engine {
     let closed = paihao_chassis::CancellationToken::new();
-    let nobody = Arc::new(|_: &Subject, _: &_| {});
-    let lines = Engine::start(
+    let ignore_commits = Arc::new(|_: &Subject, _: &_| {});
+    let engine = Engine::start(
         &test_settings(),
         ledger,
         Arc::new(clock.clone()),
-        nobody,
+        ignore_commits,
         &closed,
         &Tasks::new(),
     );
-    lines.until_caught_up().await;
-    lines
+    engine.until_caught_up().await;
+    engine
 }
 
-/// The whole state as text, after all commands, at the replica that took them and at a fresh one.
+/// Runs all commands. Returns the state as text, equal at the replica that executed them and at a
+/// fresh one.
 async fn run_commands(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> String {
-    let taker = start_engine(ledger.clone(), clock).await;
+    let first = start_engine(ledger.clone(), clock).await;
     for (at, command) in commands() {
         clock.set(at);
-        // What time brings about lands first, as it would if time passed by itself.
-        let site = taker.settings("hall").unwrap().clone();
-        let quiet = |view: &SiteSnapshot| {
+        // Commands that are due by time are executed first, as they would be if time passed by
+        // itself.
+        let site = first.settings("hall").unwrap().clone();
+        let nothing_due = |view: &SiteSnapshot| {
             due_commands(&view.site, &site.rules, &site.calendar.at(at)).is_empty()
         };
-        let mut views = taker.watch("hall").unwrap();
-        let settled = views.wait_for(quiet);
+        let mut views = first.watch("hall").unwrap();
+        let settled = views.wait_for(nothing_due);
         let settled = tokio::time::timeout(Duration::from_secs(20), settled).await.is_ok();
-        assert!(settled, "something stays due");
-        // Refused ones change nothing, here as there.
-        let _ = taker.submit("hall", command).await;
+        assert!(settled, "a due command is not executed");
+        // A refused command changes nothing in either store.
+        let _ = first.submit("hall", command).await;
     }
-    let lived = taker.snapshot("hall").unwrap();
+    let executed = first.snapshot("hall").unwrap();
     let fresh = start_engine(ledger, clock).await;
     let mut views = fresh.watch("hall").unwrap();
-    let reached = views.wait_for(|view| view.position >= lived.position);
-    let read =
+    let reached = views.wait_for(|view| view.position >= executed.position);
+    let replayed =
         tokio::time::timeout(Duration::from_secs(20), reached).await.unwrap().unwrap().clone();
-    let (lived, read) = (format!("{:?}", lived.site), format!("{:?}", read.site));
-    assert_eq!(lived, read, "a replica that began afresh holds something else");
-    lived
+    let executed_state = format!("{:?}", executed.site);
+    let replayed_state = format!("{:?}", replayed.site);
+    assert_eq!(executed_state, replayed_state, "a fresh replica holds another state");
+    executed_state
 }
 
 #[tokio::test]
-async fn the_same_commands_lead_to_the_same_state_in_both_shapes_and_at_a_fresh_replica() {
+async fn the_same_commands_lead_to_the_same_state_in_both_stores_and_at_a_fresh_replica() {
     let nats = NatsServer::start();
     let clock = ManualClock::at(START_MS);
     let options = NatsOptions { url: nats.url(), ..NatsOptions::default() };
@@ -151,6 +156,6 @@ async fn the_same_commands_lead_to_the_same_state_in_both_shapes_and_at_a_fresh_
     assert_eq!(cluster, embedded);
     assert!(
         cluster.contains("Waiting") && cluster.contains("Missed"),
-        "the story is too thin: {cluster}"
+        "the commands cover too little: {cluster}"
     );
 }

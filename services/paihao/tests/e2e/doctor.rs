@@ -1,8 +1,9 @@
-//! The doctor, before opening day: a healthy deployment of either shape, and then one thing wrong
-//! after the other, each found by its name while the rest stays as it was.
+//! Tests of `paihao doctor`: a healthy deployment of either kind, and then one fault after the
+//! other, each with its finding and no other.
 
-use crate::http::client;
-use harness::{NatsServer, NatsSetup, Program, RedisServer, free_port, wait_until};
+use crate::support::gateway::{start_program, wait_until_ready};
+use crate::support::http::client;
+use harness::{NatsServer, NatsSetup, Program, RedisServer, free_port};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -17,7 +18,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
 const DOCTOR_TIMEOUT: Duration = Duration::from_secs(60);
 const OTHER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// A shop in plain mode and a clinic in secure mode.
+/// Accounts of the tests: a shop in plain mode and a clinic in secure mode.
 fn accounts() -> Vec<SimAccount> {
     let clinic = SimAccount {
         appid: "wx0000000000000001".into(),
@@ -68,14 +69,14 @@ fn configuration(wechat: &Simulator, head: &str) -> String {
     )
 }
 
-/// What the doctor said, and its exit code.
+/// Report of a run, and its exit code.
 struct DoctorRun {
     exit: i32,
     report: Value,
 }
 
 impl DoctorRun {
-    /// `shop template_fault` for every finding that is not fine.
+    /// Findings above level `ok`, as in `shop template_fault`.
     fn problems(&self) -> BTreeSet<String> {
         let all = self.report["findings"].as_array().unwrap().iter();
         let wrong = all.filter(|finding| finding["level"] != "ok");
@@ -106,7 +107,7 @@ fn set<const N: usize>(all: [&str; N]) -> BTreeSet<String> {
     all.map(str::to_owned).into()
 }
 
-/// Asks the doctor about this configuration. Whatever it is, nothing secret is shown.
+/// Runs `paihao doctor --json` on a configuration, and checks that it prints no secret.
 async fn run_doctor(text: &str) -> DoctorRun {
     run_doctor_with(text, &["--json"]).await
 }
@@ -114,7 +115,7 @@ async fn run_doctor(text: &str) -> DoctorRun {
 async fn run_doctor_with(text: &str, arguments: &[&str]) -> DoctorRun {
     let text = text.to_owned();
     let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
-    let asked = move || {
+    let run = move || {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("paihao.toml");
         std::fs::write(&file, &text).unwrap();
@@ -122,26 +123,27 @@ async fn run_doctor_with(text: &str, arguments: &[&str]) -> DoctorRun {
         command.env_clear().arg("doctor").arg("--config").arg(file).args(arguments);
         command.current_dir(folder.path()).output().unwrap()
     };
-    let output = tokio::task::spawn_blocking(asked).await.unwrap();
-    let (told, errors) =
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
     for account in accounts() {
         for secret in [&account.secret, &account.callback_token, &account.aes_key] {
-            assert!(!told.contains(secret) && !errors.contains(&**secret), "{told}{errors}");
+            assert!(!printed.contains(secret) && !errors.contains(&**secret), "{printed}{errors}");
         }
     }
-    assert!(!told.contains("98_"), "no token is shown: {told}");
-    let said = serde_json::from_str(&told).unwrap_or(Value::String(told));
-    DoctorRun { exit: output.status.code().unwrap_or_else(|| panic!("{errors}")), report: said }
+    assert!(!printed.contains("98_"), "no token is printed: {printed}");
+    let report = serde_json::from_str(&printed).unwrap_or(Value::String(printed));
+    DoctorRun { exit: output.status.code().unwrap_or_else(|| panic!("{errors}")), report }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_process_and_one_thing_wrong_after_the_other() {
+async fn each_fault_of_one_process_has_its_finding() {
     let quotas = Quotas { codes_per_day: 20, ..Quotas::default() };
     let config = SimConfig { accounts: accounts(), quotas, ..SimConfig::default() };
     let wechat = Simulator::start(config).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (port, admin) = (free_port(), free_port());
+    let port = free_port();
+    let admin = free_port();
     let head = format!(
         "
         [gateway]
@@ -155,26 +157,18 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
     );
     let good = configuration(&wechat, &head);
     let before = run_doctor(&good).await;
-    let silent = set(["shop callback_silent", "clinic callback_silent"]);
-    let ever = set(["shop callback_inside", "shop mode_plain", "clinic callback_inside"]);
-    assert_eq!(before.problems(), &silent | &ever, "{:#}", before.report);
+    let callback_silent = set(["shop callback_silent", "clinic callback_silent"]);
+    let always = set(["shop callback_inside", "shop mode_plain", "clinic callback_inside"]);
+    assert_eq!(before.problems(), &callback_silent | &always, "{:#}", before.report);
     assert_eq!(before.exit, 1);
     assert!(before.passed().contains("ledger file_new"), "{:#}", before.report);
-    assert!(!folder.path().join("ledger.sqlite").exists(), "it makes nothing");
+    assert!(!folder.path().join("ledger.sqlite").exists(), "it creates no file");
 
-    let _program = Program::start(
-        PROGRAM,
-        &["--config", "{dir}/paihao.toml", "all"],
-        &[("paihao.toml", &*good)],
-    );
-    let ready = format!("http://127.0.0.1:{admin}/ready");
+    let _program = start_program(&good);
     let http = client();
-    wait_until("the program is ready", DOCTOR_TIMEOUT, async || {
-        http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
-    })
-    .await;
+    wait_until_ready(&http, &format!("http://127.0.0.1:{admin}")).await;
     let healthy = run_doctor(&good).await;
-    assert_eq!(healthy.problems(), ever, "{:#}", healthy.report);
+    assert_eq!(healthy.problems(), always, "{:#}", healthy.report);
     assert_eq!(healthy.exit, 0, "warnings alone do not fail");
     let fine = [
         "credentials_ok",
@@ -199,7 +193,7 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
     assert!(text.contains("[shop]") && text.contains("微信接受 AppID"), "{text}");
     assert!(text.contains("→ 在微信后台改用安全模式"), "{text}");
 
-    // What the configuration has wrong, and of whom.
+    // Faults in the configuration.
     let [shop, clinic] = accounts().try_into().unwrap();
     let public = |to: &str| good.replace("[gateway]", &format!("[gateway]\npublic = '{to}'"));
     let wrong_secret = good.replace(&shop.secret, "another-secret-entirely-00000000");
@@ -218,8 +212,8 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
             set(["shop quota_above", "clinic quota_above"]),
         ),
     ] {
-        let visit = run_doctor(&change).await;
-        assert_eq!(&visit.problems() - &ever, found, "{:#}", visit.report);
+        let run = run_doctor(&change).await;
+        assert_eq!(&run.problems() - &always, found, "{:#}", run.report);
     }
     let (head, rest) = good.split_once("[accounts.shop.called]").unwrap();
     let (_, tail) = rest.split_once("[accounts.clinic]").unwrap();
@@ -234,11 +228,11 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
         ),
         ("[accounts.shop.called]\ntext = ''", "no_channel", "called"),
     ] {
-        let visit = run_doctor(&format!("{head}{called}\n[accounts.clinic]{tail}")).await;
+        let run = run_doctor(&format!("{head}{called}\n[accounts.clinic]{tail}")).await;
         let expected = set([&*format!("shop {found}")]);
-        assert_eq!(&visit.problems() - &ever, expected, "{called}: {:#}", visit.report);
-        assert_eq!(visit.detail(found), detail, "{called}");
-        assert!(visit.passed().contains("clinic templates_ok"), "{:#}", visit.report);
+        assert_eq!(&run.problems() - &always, expected, "{called}: {:#}", run.report);
+        assert_eq!(run.detail(found), detail, "{called}");
+        assert!(run.passed().contains("clinic templates_ok"), "{:#}", run.report);
     }
     for (change, found) in [
         (
@@ -255,24 +249,24 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
             ],
         ),
     ] {
-        let visit = run_doctor(&change).await;
+        let run = run_doctor(&change).await;
         let all = ["shop", "clinic"];
         let all = all.iter().flat_map(|who| found.iter().map(move |code| format!("{who} {code}")));
         let all: BTreeSet<String> = all.chain(["shop mode_plain".to_owned()]).collect();
-        assert_eq!(visit.problems(), all, "{:#}", visit.report);
+        assert_eq!(run.problems(), all, "{:#}", run.report);
     }
 
-    // What is wrong at WeChat.
+    // Faults at WeChat.
     wechat.change_behaviour(|behaviour| behaviour.address_listed = false);
     let unlisted = run_doctor(&good).await;
     let both = set(["shop address_not_listed", "clinic address_not_listed"]);
-    assert_eq!(&unlisted.problems() - &ever, both, "{:#}", unlisted.report);
+    assert_eq!(&unlisted.problems() - &always, both, "{:#}", unlisted.report);
     assert!(unlisted.detail("address_not_listed").contains("203.0.113.7"));
     wechat.change_behaviour(|behaviour| behaviour.address_listed = true);
     for (off, found) in [(-20, "wechat clock_off"), (100, "wechat clock_wrong")] {
         wechat.change_behaviour(|behaviour| behaviour.date_off_s = off);
-        let visit = run_doctor(&good).await;
-        assert_eq!(&visit.problems() - &ever, set([found]), "{:#}", visit.report);
+        let run = run_doctor(&good).await;
+        assert_eq!(&run.problems() - &always, set([found]), "{:#}", run.report);
     }
     wechat.change_behaviour(|behaviour| behaviour.date_off_s = 0);
     let token = stable_token(&wechat, &shop).await;
@@ -283,28 +277,28 @@ async fn one_process_and_one_thing_wrong_after_the_other() {
             let made = http.post(url).body(body).send().await.unwrap().text().await.unwrap();
             assert!(made.contains("ticket"), "{made}");
         }
-        let visit = run_doctor(&good).await;
-        assert_eq!(&visit.problems() - &ever, set([found]), "{:#}", visit.report);
+        let run = run_doctor(&good).await;
+        assert_eq!(&run.problems() - &always, set([found]), "{:#}", run.report);
     }
     wechat.clear_quotas(None);
     wechat.refuse_connections(true);
     let away = run_doctor(&good).await;
     let found =
         set(["shop wechat_unreachable", "clinic wechat_unreachable", "wechat clock_unknown"]);
-    assert_eq!(&away.problems() - &ever, found, "{:#}", away.report);
+    assert_eq!(&away.problems() - &always, found, "{:#}", away.report);
     wechat.refuse_connections(false);
 
-    // Somebody else's file, no such account, and no configuration at all.
+    // A file that is no ledger, an unknown account, and an invalid configuration.
     std::fs::write(folder.path().join("notes.txt"), "not a ledger ".repeat(100)).unwrap();
     let notes = run_doctor(&good.replace("ledger.sqlite", "notes.txt")).await;
-    assert_eq!(&notes.problems() - &ever, set(["ledger file_unusable"]), "{:#}", notes.report);
+    assert_eq!(&notes.problems() - &always, set(["ledger file_unusable"]), "{:#}", notes.report);
     let nobody = run_doctor_with(&good, &["--json", "--account", "bakery"]).await;
     assert_eq!(nobody.problems(), set(["bakery no_account"]), "{:#}", nobody.report);
     assert_eq!(run_doctor(&good.replace("mode = 'secure'", "mode = 'safe'")).await.exit, 2);
 
     let stats = wechat.stats();
     assert_eq!((stats.classic_fetches, stats.forced_refreshes), (0, 0));
-    assert_eq!(stable_token(&wechat, &shop).await, token, "no token was ended by all of this");
+    assert_eq!(stable_token(&wechat, &shop).await, token, "no check invalidated the token");
 }
 
 async fn stable_token(wechat: &Simulator, account: &SimAccount) -> String {
@@ -312,9 +306,9 @@ async fn stable_token(wechat: &Simulator, account: &SimAccount) -> String {
         "grant_type": "client_credential", "appid": account.appid, "secret": account.secret,
     });
     let url = format!("{}/cgi-bin/stable_token", wechat.base_url());
-    let answer = client().post(url).body(body.to_string()).send().await.unwrap();
-    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-    value_text(&answer["access_token"]).to_owned()
+    let response = client().post(url).body(body.to_string()).send().await.unwrap();
+    let body: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+    value_text(&body["access_token"]).to_owned()
 }
 
 fn cluster_configuration(wechat: &Simulator, nats: &str, redis: &str) -> String {
@@ -339,16 +333,16 @@ fn cluster_configuration(wechat: &Simulator, nats: &str, redis: &str) -> String 
     )
 }
 
-/// Tells Redis something in its own plain words.
+/// Sends an inline command to Redis, which must answer OK.
 fn redis_command(redis: &RedisServer, command: &str) {
     let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).unwrap();
     stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).unwrap();
-    let mut said = String::new();
-    stream.read_to_string(&mut said).unwrap();
-    assert!(said.starts_with("+OK"), "{said}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("+OK"), "{response}");
 }
 
-/// Greets as a server of long ago.
+/// Starts a server that announces itself as NATS 2.2.0. Returns its URL.
 fn fake_old_nats() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -370,13 +364,14 @@ fn fake_old_nats() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_processes_their_stores_and_the_token_that_is_kept() {
-    let (nats, redis) = (NatsServer::start(), RedisServer::start());
+async fn each_fault_of_the_stores_and_of_the_cached_token_has_its_finding() {
+    let nats = NatsServer::start();
+    let redis = RedisServer::start();
     let config = SimConfig { accounts: accounts(), ..SimConfig::default() };
     let wechat = Simulator::start(config).await.unwrap();
     let good = cluster_configuration(&wechat, &nats.url(), &redis.url());
-    let of_stores = |visit: &DoctorRun| -> BTreeSet<String> {
-        let wrong = visit.problems().into_iter();
+    let of_stores = |run: &DoctorRun| -> BTreeSet<String> {
+        let wrong = run.problems().into_iter();
         wrong.filter(|f| f.starts_with("ledger") || f.starts_with("cache")).collect()
     };
     let first = run_doctor(&good).await;
@@ -402,23 +397,23 @@ async fn several_processes_their_stores_and_the_token_that_is_kept() {
         assert!(kept.passed().contains(fine), "{fine}: {:#}", kept.report);
     }
     assert_eq!(of_stores(&kept), set([]));
-    assert_eq!(wechat.stats().tokens_issued, 2, "one an account, however often one looks");
+    assert_eq!(wechat.stats().tokens_issued, 2, "one an account, for any number of runs");
 
-    // Somebody else has ended the kept token, and the token service is not there to see it.
+    // The cached token is invalidated from outside while no token service runs to renew it.
     token.kill();
     let shop = accounts()[0].appid.clone();
     wechat.kill_tokens(Some(&shop), TokenInvalidation::Replaced);
     let refused = run_doctor(&good).await;
     assert!(refused.problems().contains("shop token_refused"), "{:#}", refused.report);
-    assert!(refused.passed().contains("shop templates_ok"), "the rest goes on with the new one");
+    assert!(refused.passed().contains("shop templates_ok"), "the other checks use the new token");
     assert!(refused.passed().contains("clinic calls_ok"), "{:#}", refused.report);
 
     redis_command(&redis, "CONFIG SET appendonly no");
     redis_command(&redis, "CONFIG SET maxmemory 200mb");
     redis_command(&redis, "CONFIG SET maxmemory-policy allkeys-lru");
-    let forgetful = run_doctor(&good).await;
+    let not_durable = run_doctor(&good).await;
     let found = set(["cache redis_not_persistent", "cache redis_evicts"]);
-    assert_eq!(of_stores(&forgetful), found, "{:#}", forgetful.report);
+    assert_eq!(of_stores(&not_durable), found, "{:#}", not_durable.report);
 
     let plain = NatsServer::with_setup(NatsSetup { jetstream: false, ..NatsSetup::default() });
     let away = format!("nats://127.0.0.1:{}", free_port());
@@ -427,9 +422,9 @@ async fn several_processes_their_stores_and_the_token_that_is_kept() {
         (fake_old_nats(), "ledger nats_old"),
         (away, "ledger nats_away"),
     ] {
-        let visit = run_doctor(&cluster_configuration(&wechat, &url, &redis.url())).await;
-        assert!(of_stores(&visit).contains(found), "{found}: {:#}", visit.report);
-        assert_eq!(visit.exit, 1);
+        let run = run_doctor(&cluster_configuration(&wechat, &url, &redis.url())).await;
+        assert!(of_stores(&run).contains(found), "{found}: {:#}", run.report);
+        assert_eq!(run.exit, 1);
     }
     redis.kill();
     let lost = run_doctor(&good).await;

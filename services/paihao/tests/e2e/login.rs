@@ -1,8 +1,8 @@
 //! Logging in by scanning, with two gateways: the browser is at the one, the phone is heard by the
 //! other.
 
-use crate::cluster::{Cluster, ProgramProcess};
-use crate::http::{SseReader, send_json};
+use crate::support::cluster::{Cluster, ProgramProcess};
+use crate::support::http::{SseReader, send_json};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::{Program, free_port, wait_until};

@@ -1,7 +1,8 @@
-//! A system of the owner's is told what happens, and has an hour told again.
+//! Test of webhooks: signed delivery of events, and their replay.
 
-use crate::http::{client, send_json, staff_request};
-use harness::{Program, free_port, wait_until};
+use crate::support::gateway::start_program;
+use crate::support::http::{client, send_json, staff_request};
+use harness::{free_port, wait_until};
 use paihao_chassis::config::SecretText;
 use paihao_notifier::webhooks::signature::sign;
 use reqwest::StatusCode;
@@ -14,16 +15,18 @@ use tokio::sync::mpsc;
 const STAFF_KEY: &str = "a-key-of-the-tests-alone";
 const WEBHOOK_SECRET: &str = "a-secret-of-the-tests-alone";
 
-/// Takes messages, refusing the first; gives their signature and body.
+/// Starts a receiver that refuses the first message. Returns its URL and a channel of signatures
+/// and bodies.
 async fn start_receiver() -> (String, mpsc::UnboundedReceiver<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    let (told, got) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         let mut refused = false;
         while let Ok((stream, _)) = listener.accept().await {
             let mut stream = BufReader::new(stream);
-            let (mut length, mut signature) = (0, String::new());
+            let mut length = 0;
+            let mut signature = String::new();
             loop {
                 let mut line = String::new();
                 stream.read_line(&mut line).await.unwrap();
@@ -41,25 +44,25 @@ async fn start_receiver() -> (String, mpsc::UnboundedReceiver<(String, String)>)
             }
             let mut body = vec![0; length];
             stream.read_exact(&mut body).await.unwrap();
-            let status = match std::mem::replace(&mut refused, true) {
-                false => "503 Service Unavailable",
-                true => {
-                    told.send((signature, String::from_utf8(body).unwrap())).unwrap();
-                    "200 OK"
-                }
+            let status = if std::mem::replace(&mut refused, true) {
+                sender.send((signature, String::from_utf8(body).unwrap())).unwrap();
+                "200 OK"
+            } else {
+                "503 Service Unavailable"
             };
-            let answer =
+            let response =
                 format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.write_all(response.as_bytes()).await;
         }
     });
-    (url, got)
+    (url, receiver)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_happens_is_told_signed_and_on_a_wish_again() {
-    let (hook, mut got) = start_receiver().await;
-    let (port, admin) = (free_port(), free_port());
+async fn events_are_delivered_signed_and_replayed_on_request() {
+    let (hook, mut receiver) = start_receiver().await;
+    let port = free_port();
+    let admin = free_port();
     let text = format!(
         "
         [gateway]
@@ -93,15 +96,11 @@ async fn what_happens_is_told_signed_and_on_a_wish_again() {
         events = ['counter_opened', 'counter_closed']
         "
     );
-    let program = Program::start(
-        env!("CARGO_BIN_EXE_paihao"),
-        &["--config", "{dir}/paihao.toml", "all"],
-        &[("paihao.toml", &text)],
-    );
+    let program = start_program(&text);
     let http = client();
-    let ready = format!("http://127.0.0.1:{admin}/live");
-    wait_until("the program lives", Duration::from_secs(30), async || {
-        http.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
+    let live = format!("http://127.0.0.1:{admin}/live");
+    wait_until("the program is live", Duration::from_secs(30), async || {
+        http.get(&live).send().await.is_ok_and(|response| response.status() == StatusCode::OK)
     })
     .await;
     let site = format!("http://127.0.0.1:{port}/api/v1/sites/hall");
@@ -111,8 +110,8 @@ async fn what_happens_is_told_signed_and_on_a_wish_again() {
         assert_eq!(status, StatusCode::OK, "{done}");
     };
     let mut next = async || {
-        let got = tokio::time::timeout(Duration::from_secs(60), got.recv()).await;
-        let (signature, body) = got.expect("a message").expect("a receiver");
+        let received = tokio::time::timeout(Duration::from_secs(60), receiver.recv()).await;
+        let (signature, body) = received.expect("a message in time").expect("a running receiver");
         let t = signature.strip_prefix("t=").unwrap().split_once(',').unwrap().0;
         let secret = SecretText::new(WEBHOOK_SECRET);
         assert_eq!(sign(&[secret], t.parse().unwrap(), body.as_bytes()), signature);
@@ -128,11 +127,11 @@ async fn what_happens_is_told_signed_and_on_a_wish_again() {
     let replay = format!("{site}/webhooks/crm/replay");
     let at = opened["at"].as_i64().unwrap();
     let time = |ms| jiff::Timestamp::from_millisecond(ms).unwrap().to_string();
-    let wish = json!({"from": time(at), "to": time(at + 1)});
+    let range = json!({"from": time(at), "to": time(at + 1)});
     for _ in 0..2 {
-        // The same wish twice is one.
-        let asked = staff_request(&http, STAFF_KEY, &replay, "again").body(wish.to_string());
-        assert_eq!(send_json(asked).await, (StatusCode::ACCEPTED, json!({"queued": 1})));
+        // A request with the same idempotency key is executed once.
+        let request = staff_request(&http, STAFF_KEY, &replay, "again").body(range.to_string());
+        assert_eq!(send_json(request).await, (StatusCode::ACCEPTED, json!({"queued": 1})));
     }
     let again = next().await;
     assert_eq!((&again["id"], &again["replay"]), (&opened["id"], &true.into()));
@@ -161,9 +160,9 @@ async fn what_happens_is_told_signed_and_on_a_wish_again() {
         let (_, problem) = send_json(request).await;
         assert_eq!(problem["code"], code, "{problem}");
     }
-    let asked =
-        staff_request(&http, STAFF_KEY, &replay, "all").body(json!({"from": time(at)}).to_string());
-    assert_eq!(send_json(asked).await.1, json!({"queued": 2}));
+    let range = json!({"from": time(at)}).to_string();
+    let request = staff_request(&http, STAFF_KEY, &replay, "all").body(range);
+    assert_eq!(send_json(request).await.1, json!({"queued": 2}));
     let both = [next().await, next().await];
     assert!(both.iter().all(|event| event["replay"] == true), "{both:?}");
     let metrics = http.get(format!("http://127.0.0.1:{admin}/metrics")).send().await.unwrap();

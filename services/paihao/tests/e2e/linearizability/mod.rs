@@ -3,14 +3,14 @@
 
 mod history;
 
-mod hall;
+mod model;
 
 mod check;
 
-mod forged;
+mod checker_tests;
 
-use crate::cluster::{Cluster, STAFF_KEY, log_entries, site_id};
-use crate::http::staff_request;
+use crate::support::cluster::{Cluster, STAFF_KEY, log_entries, site_id};
+use crate::support::http::staff_request;
 use check::check;
 use futures::future::join_all;
 use history::{Answer, Operation, Request};

@@ -1,8 +1,8 @@
 //! The checker finds what it is there for: histories that are right, and each wrong in one thing.
 
 use super::check::check;
-use super::hall::Counters;
 use super::history::{Answer, MicrosSinceStart, Operation, Request};
+use super::model::Counters;
 use paihao_contracts::commit::Decision;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
-//! A program with an account in each mode of callbacks, and one whose credentials are just changing.
+//! Deployment of one process: its start, and one with an account in each mode of callbacks.
 
-use crate::cluster::STAFF_KEY;
-use crate::http::{client, send_json};
+use crate::support::cluster::STAFF_KEY;
+use crate::support::http::{client, send_json};
 use harness::{Program, free_port, wait_until};
 use paihao_chassis::clock::{Clock, SystemClock};
 use reqwest::{Client, StatusCode};
@@ -13,8 +13,27 @@ use wechat_sim::{
     ActionOutcome, PushMode, PushOverrides, ReplyOutcome, Routing, SimAccount, SimConfig, Simulator,
 };
 
-/// The accounts of the tests. `changing` has new credentials in the program's configuration beside
-/// the former ones, and WeChat still uses those.
+/// Starts `paihao all` with the text of its configuration.
+pub fn start_program(configuration: &str) -> Program {
+    Program::start(
+        env!("CARGO_BIN_EXE_paihao"),
+        &["--config", "{dir}/paihao.toml", "all"],
+        &[("paihao.toml", configuration)],
+    )
+}
+
+/// Waits until the process with this admin port is ready, for at most 60 s.
+pub async fn wait_until_ready(http: &Client, admin: &str) {
+    let url = format!("{admin}/ready");
+    wait_until("the program is ready", Duration::from_secs(60), async || {
+        let response = http.get(&url).send().await;
+        response.is_ok_and(|response| response.status() == StatusCode::OK)
+    })
+    .await;
+}
+
+/// Accounts of the tests: name, configured mode and WeChat's mode. The account `changing` has new
+/// credentials in the configuration beside the former ones, and WeChat still uses the former ones.
 pub const TEST_ACCOUNTS: [(&str, &str, PushMode); 4] = [
     ("plain", "plain", PushMode::Plain),
     ("compatible", "compatible", PushMode::Compatible),
@@ -22,17 +41,17 @@ pub const TEST_ACCOUNTS: [(&str, &str, PushMode); 4] = [
     ("changing", "secure", PushMode::Secure),
 ];
 
-/// One process with four accounts, each with two sites, and WeChat.
+/// Process with four accounts of two sites each, and a simulated WeChat.
 pub struct ModesDeployment {
     pub program: Program,
     pub wechat: Simulator,
     pub http: Client,
     pub url: String,
-    /// The admin port.
+    /// Base URL of the admin port.
     pub admin: String,
 }
 
-/// An account as WeChat's console has it. The key of the last one is not canonical base64.
+/// Account as in WeChat's console. The AES key of the last one is not canonical base64.
 pub fn console_account(i: usize) -> SimAccount {
     let (_, _, mode) = TEST_ACCOUNTS[i];
     SimAccount {
@@ -46,11 +65,13 @@ pub fn console_account(i: usize) -> SimAccount {
 }
 
 impl ModesDeployment {
+    /// Starts the deployment, waits until it is ready, and registers its callbacks at WeChat.
     pub async fn start() -> ModesDeployment {
         let config =
             SimConfig { accounts: (0..4).map(console_account).collect(), ..SimConfig::default() };
         let wechat = Simulator::start(config).await.unwrap();
-        let (port, admin) = (free_port(), free_port());
+        let port = free_port();
+        let admin = free_port();
         let mut text = format!(
             "
             [gateway]
@@ -110,35 +131,27 @@ impl ModesDeployment {
                 );
             }
         }
-        let program = Program::start(
-            env!("CARGO_BIN_EXE_paihao"),
-            &["--config", "{dir}/paihao.toml", "all"],
-            &[("paihao.toml", &text)],
-        );
+        let program = start_program(&text);
         let url = format!("http://127.0.0.1:{port}");
         let http = client();
         let admin = format!("http://127.0.0.1:{admin}");
-        let ready = format!("{admin}/ready");
-        wait_until("the program is ready", Duration::from_secs(30), async || {
-            http.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
-        })
-        .await;
+        wait_until_ready(&http, &admin).await;
         for (i, (name, _, _)) in TEST_ACCOUNTS.iter().enumerate() {
             let callback = format!("{url}/wechat/{name}");
-            let (appid, wechat) = (console_account(i).appid, &wechat);
+            let appid = console_account(i).appid;
             assert_eq!(wechat.verify_server(Some(&appid), &callback).await, Ok(()), "{name}");
             wechat.set_callback_urls(Some(&appid), [callback]);
         }
         ModesDeployment { program, wechat, http, url, admin }
     }
 
-    /// How many wait at a site.
+    /// Reads the number of waiting tickets at a site.
     pub async fn waiting_counts(&self, site: &str) -> Value {
         let url = format!("{}/api/v1/sites/{site}", self.url);
         send_json(self.http.get(url)).await.1["queues"][0]["waiting_count"].take()
     }
 
-    /// Somebody scans the door code of a site; what the chat shows, once for each delivery.
+    /// Scans the permanent code of a site. Returns the reply to each delivery.
     pub async fn scan(&self, i: usize, person: &str, site: &str, deliveries: usize) -> Vec<String> {
         let body =
             scan_body(&console_account(i), person, &format!("q_{}-{site}_a", TEST_ACCOUNTS[i].0));
@@ -153,12 +166,14 @@ impl ModesDeployment {
         pushes.iter().map(text).collect()
     }
 
-    pub async fn write(&self, i: usize, person: &str, text: &str) -> ActionOutcome {
+    /// Sends a text as a customer.
+    pub async fn send_text(&self, i: usize, person: &str, text: &str) -> ActionOutcome {
         let appid = console_account(i).appid;
         let routing = Routing::default();
         self.wechat.send_text(Some(&appid), person, text, routing).await.expect("a follower")
     }
 
+    /// Clicks a key of the account's menu as a customer; the event is delivered twice.
     pub async fn click(&self, i: usize, person: &str, key: &str) -> ActionOutcome {
         let appid = console_account(i).appid;
         let routing = Routing { deliveries: 2, ..Routing::default() };
@@ -166,10 +181,11 @@ impl ModesDeployment {
     }
 }
 
-/// A scan as WeChat pushes it; no two are the same.
+/// Body of a scan event as WeChat pushes it, unique by its ticket.
 pub fn scan_body(account: &SimAccount, person: &str, scene: &str) -> String {
     static TICKETS: AtomicU32 = AtomicU32::new(0);
-    let (at, ticket) = (SystemClock.now_ms() / 1000, TICKETS.fetch_add(1, Ordering::Relaxed));
+    let at = SystemClock.now_ms() / 1000;
+    let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
     format!(
         "<xml><ToUserName><![CDATA[{}]]></ToUserName>\n<FromUserName><![CDATA[{person}]]></FromUserName>\n\
          <CreateTime>{at}</CreateTime>\n<MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[SCAN]]></Event>\n\

@@ -1,9 +1,9 @@
-//! What is left of visits, through the real program in both shapes: it is in the figures of every
-//! gateway, also after a restart, and names nobody.
+//! Tests of the visit history in both deployments: every gateway computes the same statistics from
+//! it, also after a restart, and it names nobody.
 
-use crate::cluster::{Cluster, STAFF_KEY, site_id};
-use crate::http::{send_json, staff_request};
-use crate::town::ModesDeployment;
+use crate::support::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::support::gateway::{ModesDeployment, wait_until_ready};
+use crate::support::http::{send_json, staff_request};
 use futures::StreamExt;
 use harness::wait_until;
 use paihao_chassis::clock::{Clock, SystemClock};
@@ -19,7 +19,7 @@ use wechat_sim::Routing;
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Ann is served, that is taken back and said again; ben goes; cai waits.
+/// Serves oAnn, undoes that and finishes again; oBen leaves; oCai waits.
 async fn play_morning(http: &Client, site: &str) {
     for (i, what) in ["open", "call-next", "start", "finish"].iter().enumerate() {
         post_ok(http, &format!("{site}/counters/1/{what}"), &format!("{i}"), json!({})).await;
@@ -29,15 +29,15 @@ async fn play_morning(http: &Client, site: &str) {
     post_ok(http, &format!("{site}/tickets/A002/leave"), "leave", json!({"reason": "走了"})).await;
 }
 
-async fn post_ok(http: &Client, url: &str, wish: &str, body: Value) {
-    let (status, answer) =
-        send_json(staff_request(http, STAFF_KEY, url, wish).body(body.to_string())).await;
-    assert_eq!(status, StatusCode::OK, "{url}: {answer}");
+async fn post_ok(http: &Client, url: &str, key: &str, body: Value) {
+    let request = staff_request(http, STAFF_KEY, url, key).body(body.to_string());
+    let (status, response) = send_json(request).await;
+    assert_eq!(status, StatusCode::OK, "{url}: {response}");
 }
 
-/// Waits until a gateway has the morning's figures.
+/// Waits until the statistics of a gateway count the visits of [`play_morning`].
 async fn wait_until_counted(http: &Client, site: &str) {
-    wait_until("the figures are there", WAIT_TIMEOUT, async || {
+    wait_until("the statistics count the visits", WAIT_TIMEOUT, async || {
         let (_, numbers) =
             send_json(http.get(format!("{site}/numbers")).bearer_auth(STAFF_KEY)).await;
         let total = &numbers["total"];
@@ -47,11 +47,12 @@ async fn wait_until_counted(http: &Client, site: &str) {
     .await;
 }
 
-/// Every byte of the history.
+/// Reads subjects, payloads and headers of the whole history.
 async fn history_bytes(ledger: &dyn Ledger) -> String {
     let head = ledger.head(&HISTORY).await.unwrap();
     let mut entries = ledger.follow(&HISTORY, Position::START).await.unwrap();
-    let (mut bytes, mut reached) = (String::new(), Position::START);
+    let mut bytes = String::new();
+    let mut reached = Position::START;
     while reached < head {
         let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
         reached = recorded.position;
@@ -72,30 +73,27 @@ fn assert_names_nobody(bytes: &str) {
 }
 
 #[tokio::test]
-async fn in_one_process_the_figures_are_there_again_after_a_restart() {
-    let mut town = ModesDeployment::start().await;
+async fn one_process_has_its_statistics_again_after_a_restart() {
+    let mut deployment = ModesDeployment::start().await;
     for person in ["oAnn", "oBen", "oCai"] {
-        town.scan(0, person, "one", 1).await;
+        deployment.scan(0, person, "one", 1).await;
     }
-    let site = format!("{}/api/v1/sites/plain-one", town.url);
-    play_morning(&town.http, &site).await;
-    wait_until_counted(&town.http, &site).await;
-    town.program.kill();
-    town.program.restart();
-    let ready = format!("{}/ready", town.admin);
-    wait_until("it is back", WAIT_TIMEOUT, async || {
-        town.http.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
-    })
-    .await;
-    wait_until_counted(&town.http, &site).await;
-    town.program.stop();
+    let site = format!("{}/api/v1/sites/plain-one", deployment.url);
+    play_morning(&deployment.http, &site).await;
+    wait_until_counted(&deployment.http, &site).await;
+    deployment.program.kill();
+    deployment.program.restart();
+    wait_until_ready(&deployment.http, &deployment.admin).await;
+    wait_until_counted(&deployment.http, &site).await;
+    deployment.program.stop();
     let options = SqliteOptions::new(Arc::new(|| SystemClock.now_ms()));
-    let ledger = SqliteLedger::open(town.program.folder().join("ledger.sqlite"), options).unwrap();
+    let ledger =
+        SqliteLedger::open(deployment.program.folder().join("ledger.sqlite"), options).unwrap();
     assert_names_nobody(&history_bytes(&ledger).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_a_cluster_every_gateway_has_the_same_figures_and_a_new_one_too() {
+async fn every_gateway_of_a_cluster_has_the_same_statistics() {
     let cluster = Cluster::start(1).await;
     for person in ["oAnn", "oBen", "oCai"] {
         let code = cluster.site_code(0, &site_id(0)).await;

@@ -1,6 +1,6 @@
-//! A deployment in the cluster shape: real NATS and Redis, several replicas of every role.
+//! Deployment of several processes: real NATS and Redis, and replicas of every role.
 
-use crate::http::{client, send_json};
+use crate::support::http::{client, send_json};
 use futures::StreamExt;
 use harness::{NatsServer, Program, RedisServer, free_port, wait_until};
 use paihao_contracts::streams::Log;
@@ -13,21 +13,21 @@ use std::fmt::Write;
 use std::time::Duration;
 use wechat_sim::{SimAccount, SimConfig, SimTemplate, Simulator};
 
-/// The staff key of every deployment of the tests.
+/// Staff key of every deployment in the tests.
 pub const STAFF_KEY: &str = "a-key-of-the-tests-alone";
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
 
-/// One process.
+/// Running process of one role.
 pub struct ProgramProcess {
     pub program: Program,
-    /// Its admin port.
+    /// Base URL of the admin port.
     pub admin: String,
-    /// Its pages, if it is a gateway.
+    /// Base URL of the pages; of use in a gateway only.
     pub url: String,
 }
 
-/// All of it.
+/// Running deployment with its stores and a simulated WeChat.
 pub struct Cluster {
     pub nats: NatsServer,
     pub redis: RedisServer,
@@ -42,18 +42,19 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Two gateways, two token services, two notifiers, and this many sites with one queue and two
-    /// counters each; ready.
+    /// Starts two gateways, two token services and two notifiers with so many sites, and waits
+    /// until they are ready. Each site has one queue and two counters.
     pub async fn start(sites: usize) -> Cluster {
         Cluster::start_with([2, 2, 2], sites, "").await
     }
 
-    /// So many gateways and nothing else, with one site and what is added to it; ready.
+    /// Starts gateways alone, with one site and `more` configuration, and waits until they are
+    /// ready.
     pub async fn start_gateways(gateways: usize, more: &'static str) -> Cluster {
         Cluster::start_with([gateways, 0, 0], 1, more).await
     }
 
-    /// So many of each, so many sites, and what is added to them; ready.
+    /// Starts so many processes of each role, and waits until they are ready.
     pub async fn start_with(
         [gateways, tokens, notifiers]: [usize; 3],
         sites: usize,
@@ -79,8 +80,8 @@ impl Cluster {
         cluster.gateways = (0..gateways).map(|_| cluster.add_process("gateway")).collect();
         cluster.tokens = (0..tokens).map(|_| cluster.add_process("token")).collect();
         cluster.notifiers = (0..notifiers).map(|_| cluster.add_process("notifier")).collect();
-        for member in cluster.processes() {
-            cluster.wait_until_ready(member).await;
+        for process in cluster.processes() {
+            cluster.wait_until_ready(process).await;
         }
         cluster
     }
@@ -89,9 +90,10 @@ impl Cluster {
         self.gateways.iter().chain(&self.tokens).chain(&self.notifiers)
     }
 
-    /// A further replica of a role.
+    /// Starts a further replica of a role, without waiting for it.
     pub fn add_process(&self, role: &str) -> ProgramProcess {
-        let (port, admin) = (free_port(), free_port());
+        let port = free_port();
+        let admin = free_port();
         let files = [("paihao.toml", &*self.configuration(port, admin))];
         ProgramProcess {
             program: Program::start(PROGRAM, &["--config", "{dir}/paihao.toml", role], &files),
@@ -100,7 +102,7 @@ impl Cluster {
         }
     }
 
-    /// The configuration of one process.
+    /// Text of the configuration of one process, with its ports.
     pub fn configuration(&self, port: u16, admin: u16) -> String {
         let account = SimAccount::default();
         let mut text = format!(
@@ -165,44 +167,44 @@ impl Cluster {
         text + self.extra_config
     }
 
-    /// Waits until a process says that it is ready.
-    pub async fn wait_until_ready(&self, member: &ProgramProcess) {
-        let url = format!("{}/ready", member.admin);
+    /// Waits until a process is ready, for at most 60 s.
+    pub async fn wait_until_ready(&self, process: &ProgramProcess) {
+        let url = format!("{}/ready", process.admin);
         wait_until("a process is ready", Duration::from_secs(60), async || {
-            let answer = self.http.get(&url).send().await;
-            answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+            let response = self.http.get(&url).send().await;
+            response.is_ok_and(|response| response.status() == StatusCode::OK)
         })
         .await;
     }
 
-    /// Where WeChat reaches each gateway.
+    /// Callback URL of each gateway.
     pub fn callback_urls(&self) -> Vec<String> {
         self.gateways.iter().map(|gateway| format!("{}/wechat/shop", gateway.url)).collect()
     }
 
-    /// What a code says that takes a number at a site.
+    /// Opens a scan session for a number at a site. Returns the content of its QR code.
     pub async fn site_code(&self, gateway: usize, site: &str) -> String {
         let url = format!("{}/api/v1/scan-sessions", self.gateways[gateway].url);
         let body = format!(r#"{{"purpose":"ticket","site":"{site}","queue":"a"}}"#);
         let (status, opened) = send_json(self.http.post(url).body(body)).await;
         assert_eq!(status, StatusCode::CREATED, "{opened}");
-        let link = opened["scan_link"].as_str().expect("there are phones");
+        let link = opened["scan_link"].as_str().expect("the simulator's phones are configured");
         link.split_once("?scan=").expect("a link to a code").1.to_owned()
     }
 
-    /// The digest of a site at one replica.
-    pub async fn digest(&self, member: &ProgramProcess, site: &str) -> Value {
-        send_json(self.http.get(format!("{}/sites/{site}/digest", member.admin))).await.1
+    /// Reads the digest of a site's state at one replica.
+    pub async fn digest(&self, process: &ProgramProcess, site: &str) -> Value {
+        send_json(self.http.get(format!("{}/sites/{site}/digest", process.admin))).await.1
     }
 
-    /// Waits until these replicas hold the same state of every site.
-    pub async fn wait_until_agreed(&self, members: &[&ProgramProcess]) {
+    /// Waits until the replicas hold the same state of every site, for at most 20 s each.
+    pub async fn wait_until_agreed(&self, processes: &[&ProgramProcess]) {
         for i in 0..self.sites {
             let site = site_id(i);
             wait_until("all replicas hold the same state", Duration::from_secs(20), async || {
                 let mut digests = Vec::new();
-                for member in members {
-                    digests.push(self.digest(member, &site).await);
+                for process in processes {
+                    digests.push(self.digest(process, &site).await);
                 }
                 digests[0]["position"] != 0 && digests.windows(2).all(|pair| pair[0] == pair[1])
             })
@@ -211,7 +213,7 @@ impl Cluster {
     }
 }
 
-/// Everything that stands in a log now.
+/// Reads all entries of a log.
 pub async fn log_entries<T: DeserializeOwned>(cluster: &Cluster, log: &Log) -> Vec<T> {
     let options = NatsOptions { url: cluster.nats.url(), ..NatsOptions::default() };
     let ledger = NatsLedger::connect(options).await.unwrap();
@@ -230,21 +232,21 @@ pub async fn log_entries<T: DeserializeOwned>(cluster: &Cluster, log: &Log) -> V
     found
 }
 
-/// The name of the i-th site.
+/// Id of the i-th site.
 pub fn site_id(i: usize) -> String {
     format!("hall-{i}")
 }
 
 impl Drop for Cluster {
-    /// A test that failed shows what the processes had to say.
+    /// Prints the last 40 lines of every process's log if the test has failed.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             return;
         }
-        for member in self.processes() {
-            let output = member.program.output();
+        for process in self.processes() {
+            let output = process.program.output();
             let tail: Vec<_> = output.lines().rev().take(40).collect();
-            eprintln!("--- {}", member.admin);
+            eprintln!("--- {}", process.admin);
             tail.into_iter().rev().for_each(|line| eprintln!("{line}"));
         }
     }

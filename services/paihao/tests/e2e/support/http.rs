@@ -1,43 +1,51 @@
-//! A browser without a screen: requests, JSON, and server-sent events.
+//! HTTP client of the tests: requests, JSON, and server-sent events.
 
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 use std::time::Duration;
 
-/// One client for all; connections are kept.
+/// Builds a client that keeps its connections, uses no proxy, and times out after 20 s.
 pub fn client() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder().no_proxy().timeout(Duration::from_secs(20));
     builder.build().expect("a client for loopback can be built")
 }
 
-/// Status and body of a request.
+/// Sends a request. Returns the status, and the body as JSON, or as a string if it is none.
 pub async fn send_json(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
-    let answer = request.send().await.expect("an answer");
-    let status = answer.status();
-    let text = answer.text().await.expect("a body");
+    let response = request.send().await.expect("a response");
+    let status = response.status();
+    let text = response.text().await.expect("a body");
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
-/// What somebody with a staff key asks.
-pub fn staff_request(client: &Client, key: &str, url: &str, wish: &str) -> reqwest::RequestBuilder {
-    client.request(Method::POST, url).bearer_auth(key).header("idempotency-key", wish)
+/// Builds a POST request with a staff key and an idempotency key.
+pub fn staff_request(
+    client: &Client,
+    staff_key: &str,
+    url: &str,
+    idempotency_key: &str,
+) -> reqwest::RequestBuilder {
+    client
+        .request(Method::POST, url)
+        .bearer_auth(staff_key)
+        .header("idempotency-key", idempotency_key)
 }
 
-/// Reads server-sent events from an answer.
+/// Reader of the server-sent events of a response.
 pub struct SseReader {
-    answer: Response,
+    response: Response,
     buffer: String,
 }
 
 impl SseReader {
-    /// Of an answer that has begun.
-    pub fn new(answer: Response) -> SseReader {
-        assert_eq!(answer.status(), StatusCode::OK);
-        SseReader { answer, buffer: String::new() }
+    /// Wraps a response whose body has not been read; its status must be 200.
+    pub fn new(response: Response) -> SseReader {
+        assert_eq!(response.status(), StatusCode::OK);
+        SseReader { response, buffer: String::new() }
     }
 
-    /// The next event's name and data.
+    /// Waits for the next event. Returns its name and data.
     pub async fn next(&mut self) -> (String, Value) {
         loop {
             if let Some((event, rest)) = self.buffer.split_once("\n\n") {
@@ -53,8 +61,8 @@ impl SseReader {
                 }
                 continue;
             }
-            let chunk = self.answer.chunk().await.expect("a stream that lives");
-            let chunk = chunk.expect("a stream that goes on");
+            let chunk = self.response.chunk().await.expect("a stream without an error");
+            let chunk = chunk.expect("a stream that has not ended");
             self.buffer.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
         }
     }

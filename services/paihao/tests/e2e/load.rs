@@ -1,7 +1,7 @@
-//! A thousand people at twenty sites, every callback delivered twice, to two gateways at once.
+//! Load test: 1000 people at 20 sites, with every callback delivered to two gateways at once.
 
-use crate::cluster::{Cluster, STAFF_KEY, log_entries, site_id};
-use crate::http::staff_request;
+use crate::support::cluster::{Cluster, STAFF_KEY, log_entries, site_id};
+use crate::support::http::staff_request;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;
@@ -18,45 +18,45 @@ use wechat_sim::{ActionOutcome, Routing};
 const SITES: usize = 20;
 const PEOPLE: usize = 1000;
 
-/// What goes wrong while the crowd is there.
+/// Faults during the load.
 #[derive(Clone, Copy, PartialEq)]
 enum FaultMode {
     NoFaults,
-    /// A gateway, a notifier and both token services, one after the other, are killed in the
-    /// middle and started again.
+    /// Kills both gateways, a notifier and both token services, one after the other, and starts
+    /// them again.
     KillProcesses,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_people_are_each_given_one_number_called_once_and_told_once() {
+async fn a_thousand_people_each_get_one_number_one_call_and_one_message() {
     run_load(FaultMode::NoFaults).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_when_processes_are_killed_in_the_middle() {
+async fn the_same_holds_when_processes_are_killed_in_the_middle() {
     run_load(FaultMode::KillProcesses).await;
 }
 
-async fn run_load(weather: FaultMode) {
+async fn run_load(faults: FaultMode) {
     let mut cluster = Cluster::start(SITES).await;
     let mut codes = Vec::new();
     for i in 0..SITES {
         codes.push(cluster.site_code(i % 2, &site_id(i)).await);
     }
 
-    let numbers = scan_everybody(&mut cluster, &codes, weather).await;
+    let numbers = scan_everybody(&mut cluster, &codes, faults).await;
     for (site, numbers) in &numbers {
         let expected: BTreeSet<_> = (1..=PEOPLE / SITES).map(|n| format!("A{n:03}")).collect();
         assert_eq!(*numbers, expected, "{site}");
     }
 
-    let called = call_everybody(&mut cluster, weather).await;
-    assert_eq!(called, numbers, "those called are not those who wait");
+    let called = call_everybody(&mut cluster, faults).await;
+    assert_eq!(called, numbers, "the numbers called are not those issued");
 
-    if weather == FaultMode::KillProcesses {
+    if faults == FaultMode::KillProcesses {
         cluster.notifiers[0].program.restart();
     }
-    assert_everybody_told_once(&cluster).await;
+    assert_everybody_notified_once(&cluster).await;
     assert_eq!(cluster.wechat.stats().tokens_issued, 1);
     assert_ledger_matches(&cluster, &numbers).await;
 
@@ -65,11 +65,11 @@ async fn run_load(weather: FaultMode) {
     cluster.wait_until_agreed(&[&cluster.gateways[0], &cluster.gateways[1], &fresh]).await;
 }
 
-/// Everybody scans; the numbers given out, by site.
+/// Scans a code for each person. Returns the numbers issued, by site.
 async fn scan_everybody(
     cluster: &mut Cluster,
     codes: &[String],
-    weather: FaultMode,
+    faults: FaultMode,
 ) -> BTreeMap<String, BTreeSet<String>> {
     let callbacks = cluster.callback_urls();
     let wechat = cluster.wechat.clone();
@@ -77,11 +77,11 @@ async fn scan_everybody(
         let (wechat, callbacks) = (wechat.clone(), callbacks.clone());
         let code = &codes[i % SITES];
         async move {
-            // Whoever is told honestly that there is no number yet does what the reply says.
+            // A reply may say that no number was issued; then the person scans again, as it asks.
             for _ in 0..20 {
                 let to = Routing::to_each(callbacks.clone());
                 let outcome = wechat.scan(&person_openid(i), code, to).await;
-                if let Some(number) = number_in(&outcome, weather) {
+                if let Some(number) = number_in(&outcome, faults) {
                     return (site_id(i % SITES), number);
                 }
             }
@@ -97,7 +97,7 @@ async fn scan_everybody(
             "a number twice at {site}"
         );
         done += 1;
-        if weather == FaultMode::KillProcesses {
+        if faults == FaultMode::KillProcesses {
             match done {
                 200 => cluster.gateways[1].program.kill(),
                 300 => cluster.tokens[0].program.kill(),
@@ -111,11 +111,11 @@ async fn scan_everybody(
     numbers
 }
 
-/// The number that a scan was answered with. Every delivery that was answered got the same reply,
-/// but for those that were told that the ledger did not take it in time.
-fn number_in(outcome: &ActionOutcome, weather: FaultMode) -> Option<String> {
+/// Number in the replies to a scan. All replies are equal, except those that say that the ledger
+/// did not append it in time.
+fn number_in(outcome: &ActionOutcome, faults: FaultMode) -> Option<String> {
     let deliveries: Vec<_> = outcome.pushes.iter().flat_map(|push| &push.deliveries).collect();
-    if weather == FaultMode::NoFaults {
+    if faults == FaultMode::NoFaults {
         let answered = deliveries.iter().filter(|d| d.status == Some(200)).count();
         assert!(answered >= 2, "a delivery was not answered: {deliveries:#?}");
     }
@@ -128,10 +128,10 @@ fn number_in(outcome: &ActionOutcome, weather: FaultMode) -> Option<String> {
     Some(reply[at..at + 4].to_owned())
 }
 
-/// Forty counters call until the lines are empty; the numbers called, by site.
+/// Calls at 40 counters until no ticket waits. Returns the numbers called, by site.
 async fn call_everybody(
     cluster: &mut Cluster,
-    weather: FaultMode,
+    faults: FaultMode,
 ) -> BTreeMap<String, BTreeSet<String>> {
     let urls: Vec<_> = cluster.gateways.iter().map(|gateway| gateway.url.clone()).collect();
     let counters: Vec<_> =
@@ -141,17 +141,20 @@ async fn call_everybody(
         let (http, urls) = (http.clone(), urls.clone());
         async move {
             let mut called: Vec<String> = Vec::new();
-            // Each wish goes to the gateways in turn, until one answers it.
-            let mut turn = 0;
-            let mut wish = async |what: &str, name: &str| {
+            // Each request goes to the gateways in turn, until one responds.
+            let mut requests = 0;
+            let mut post = async |what: &str, name: &str| {
                 for _ in 0..200 {
-                    turn += 1;
-                    let url =
-                        format!("{}/api/v1/sites/{site}/counters/{counter}/{what}", urls[turn % 2]);
-                    let asked = staff_request(&http, STAFF_KEY, &url, &format!("{counter} {name}"))
-                        .send()
-                        .await;
-                    match asked {
+                    requests += 1;
+                    let url = format!(
+                        "{}/api/v1/sites/{site}/counters/{counter}/{what}",
+                        urls[requests % 2]
+                    );
+                    let result =
+                        staff_request(&http, STAFF_KEY, &url, &format!("{counter} {name}"))
+                            .send()
+                            .await;
+                    match result {
                         Ok(answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => {
                             return answer.json::<serde_json::Value>().await.unwrap();
                         }
@@ -160,26 +163,29 @@ async fn call_everybody(
                 }
                 panic!("no gateway answers");
             };
-            let opened = wish("open", "open").await;
+            let opened = post("open", "open").await;
             assert_eq!(opened["outcome"], "counter_open", "{opened}");
             for round in 0.. {
-                let answer = wish("call-next", &format!("call {round}")).await;
+                let answer = post("call-next", &format!("call {round}")).await;
                 match answer["outcome"].as_str() {
                     Some("called") => called.push(answer["number"].as_str().unwrap().to_owned()),
                     _ if answer["code"] == "nobody_waiting" => break,
                     _ => panic!("{answer}"),
                 }
-                let done = wish("finish", &format!("finish {round}")).await;
+                let done = post("finish", &format!("finish {round}")).await;
                 assert_eq!(done["outcome"], "finished", "{done}");
             }
             assert!(called.is_sorted(), "{site} {counter} called out of order: {called:?}");
             (site.clone(), called)
         }
     });
-    let trouble = async {
-        if weather == FaultMode::KillProcesses {
-            let told = |n| cluster.wechat.stats().messages_accepted >= n;
-            wait_until("some are told", Duration::from_secs(60), async || told(100)).await;
+    let kills = async {
+        if faults == FaultMode::KillProcesses {
+            let accepted = |n| cluster.wechat.stats().messages_accepted >= n;
+            wait_until("100 messages are accepted", Duration::from_secs(60), async || {
+                accepted(100)
+            })
+            .await;
             cluster.notifiers[0].program.kill();
             cluster.tokens[0].program.restart();
             cluster.wait_until_ready(&cluster.tokens[0]).await;
@@ -189,7 +195,7 @@ async fn call_everybody(
             cluster.tokens[1].program.restart();
         }
     };
-    let (called, ()) = tokio::join!(join_all(work), trouble);
+    let (called, ()) = tokio::join!(join_all(work), kills);
     let mut by_site: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (site, number) in
         called.into_iter().flat_map(|(s, c)| c.into_iter().map(move |n| (s.clone(), n)))
@@ -199,9 +205,9 @@ async fn call_everybody(
     by_site
 }
 
-async fn assert_everybody_told_once(cluster: &Cluster) {
-    let told = async || cluster.wechat.stats().messages_accepted >= PEOPLE as u64;
-    wait_until("everybody is told", Duration::from_secs(120), told).await;
+async fn assert_everybody_notified_once(cluster: &Cluster) {
+    let accepted = async || cluster.wechat.stats().messages_accepted >= PEOPLE as u64;
+    wait_until("every message is accepted", Duration::from_secs(120), accepted).await;
     let ended = async || notice_outcomes(cluster).await.len() >= PEOPLE;
     wait_until("every notice has an outcome", Duration::from_secs(120), ended).await;
 
@@ -220,7 +226,7 @@ async fn assert_everybody_told_once(cluster: &Cluster) {
     }
 }
 
-/// How each notice ended; what stands beside that in the log is left out.
+/// Reads the final outcome of each notice; attempts and receipts are left out.
 async fn notice_outcomes(cluster: &Cluster) -> Vec<NoticeOutcome> {
     let records = log_entries::<OutcomeRecord>(cluster, &OUTCOMES).await;
     let end = |record| match record {
@@ -230,7 +236,7 @@ async fn notice_outcomes(cluster: &Cluster) -> Vec<NoticeOutcome> {
     records.into_iter().filter_map(end).collect()
 }
 
-/// The order of the ledger is the order of the line: numbers are given out and called in it.
+/// Checks that numbers are issued and called in the order of the ledger.
 async fn assert_ledger_matches(cluster: &Cluster, numbers: &BTreeMap<String, BTreeSet<String>>) {
     let mut taken: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut called: BTreeMap<String, Vec<u32>> = BTreeMap::new();
