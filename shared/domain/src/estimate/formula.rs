@@ -1,8 +1,8 @@
 //! Closed-form forecast for a line that its counters serve in order, and the calibration of every
 //! forecast.
 
+use super::forecast::{ClosingRisk, Forecast, ForecastInput, ForecastMethod, LiveCounter};
 use super::model::{ForecastModel, QueueModel};
-use super::situation::{ClosingRisk, Forecast, ForecastInput, ForecastMethod, LiveCounter};
 
 /// Number ahead from which the wait of the last called person is weighed in.
 const LAST_WAIT_MIN_AHEAD: u32 = 8;

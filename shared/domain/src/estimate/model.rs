@@ -1,8 +1,8 @@
 //! Forecast model of a site, learned from finished visits: slots, cancellations and forecast
 //! outcomes.
 
+use super::forecast::AheadBand;
 use super::recent::{RecentValues, quantile};
-use super::situation::AheadBand;
 use super::slots::{MAX_RECENT_SLOTS, RecentSlots, ServiceTime};
 use crate::model::ids::QueueId;
 use imbl::OrdMap;

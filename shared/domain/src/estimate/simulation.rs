@@ -1,9 +1,9 @@
 //! Forecast by simulation, for several queues at shared counters, priorities and interleaving,
 //! where the place in the line alone does not decide the time of the call.
 
+use super::forecast::{Forecast, ForecastInput, ForecastMethod};
 use super::formula::{calibrated_forecast, immediate_forecast};
 use super::model::ForecastModel;
-use super::situation::{Forecast, ForecastInput, ForecastMethod};
 use crate::model::ids::QueueId;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -112,7 +112,7 @@ fn seconds_to_ms(seconds: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::situation::LiveCounter;
+    use super::super::forecast::LiveCounter;
     use super::*;
     use std::collections::VecDeque;
 
