@@ -4,7 +4,7 @@ use crate::entries;
 use crate::messages::ClaimedBatch;
 use paihao_contracts::streams::{Consumer, DEAD_LETTERS, Log};
 use paihao_ledger::dead_letter::Cause;
-use paihao_ledger::{Expect, Position, Subject};
+use paihao_ledger::{ExpectedPosition, Position, Subject};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Hands out up to `limit` entries, those that come again first, and says when the next is due.
@@ -109,7 +109,8 @@ pub(crate) fn dead_letter(
     now_ms: i64,
 ) -> rusqlite::Result<()> {
     if let Some(recorded) = entries::entry_at(connection, log, position, now_ms)? {
-        let letter = Cause::of_log_entry(log.name, &recorded, reason).put_on(&recorded.entry);
+        let letter =
+            Cause::for_log_entry(log.name, &recorded, reason).to_dead_letter(&recorded.entry);
         append_dead_letter(connection, log.name, &letter, now_ms)?;
     }
     ack(connection, log, consumer, position)
@@ -122,8 +123,14 @@ pub(crate) fn append_dead_letter(
     now_ms: i64,
 ) -> rusqlite::Result<()> {
     if let Ok(subject) = Subject::new(&[origin]) {
-        let _ =
-            entries::append(connection, &DEAD_LETTERS, &subject, Expect::Anything, letter, now_ms)?;
+        let _ = entries::append(
+            connection,
+            &DEAD_LETTERS,
+            &subject,
+            ExpectedPosition::Any,
+            letter,
+            now_ms,
+        )?;
     }
     Ok(())
 }

@@ -5,7 +5,8 @@
 use futures::StreamExt;
 use paihao_contracts::streams::{Consumer, LEDGER, Log, NOTICES, PLANNER};
 use paihao_ledger::{
-    Deliveries, Delivery, Enqueued, Entry, Expect, Followed, Ledger, Position, Subject,
+    Deliveries, Delivery, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
+    Subject,
 };
 use paihao_ledger_sqlite::{OpenError, SqliteLedger, SqliteOptions};
 use std::io::{BufRead, BufReader};
@@ -50,7 +51,7 @@ fn subject() -> Subject {
 
 async fn append_payload(ledger: &SqliteLedger, log: &Log, payload: &str) -> Position {
     let entry = Entry::new(payload.to_owned());
-    ledger.append(log, &subject(), Expect::Anything, entry).await.unwrap()
+    ledger.append(log, &subject(), ExpectedPosition::Any, entry).await.unwrap()
 }
 
 async fn next_delivery(deliveries: &mut Deliveries) -> Delivery {
@@ -65,7 +66,7 @@ async fn everything_is_there_after_reopening() {
     let position = append_payload(&ledger, &LEDGER, "kept").await;
     let again = append_payload(&ledger, &LEDGER, "held").await;
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
-    next_delivery(&mut planner).await.done().await.unwrap();
+    next_delivery(&mut planner).await.ack().await.unwrap();
     let held = next_delivery(&mut planner).await;
     let hour = Duration::from_secs(3600);
     ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
@@ -76,16 +77,17 @@ async fn everything_is_there_after_reopening() {
 
     let ledger = open(&dir, &clock);
     assert_eq!(ledger.head(&LEDGER).await.unwrap(), again);
-    let conflict = ledger.append(&LEDGER, &subject(), Expect::At(position), Entry::new("no")).await;
+    let conflict =
+        ledger.append(&LEDGER, &subject(), ExpectedPosition::At(position), Entry::new("no")).await;
     assert!(conflict.is_err());
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
     let held = next_delivery(&mut planner).await;
-    assert_eq!((held.recorded.position, held.attempt), (again, 2), "at once, not after its wait");
+    assert_eq!((held.message.position, held.attempt), (again, 2), "at once, not after its wait");
     let same = ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
-    assert_eq!(same, Enqueued::AlreadyThere);
-    let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
+    assert_eq!(same, EnqueueOutcome::Duplicate);
+    let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
     clock.advance(HOUR_MS);
-    assert_eq!(next_delivery(&mut worker).await.recorded.entry.payload, "later");
+    assert_eq!(next_delivery(&mut worker).await.message.entry.payload, "later");
 }
 
 #[tokio::test]
@@ -137,10 +139,10 @@ async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
     let young = append_payload(&ledger, &SHORT_LIVED_LOG, "young").await;
     clock.advance(HOUR_MS / 2);
     let mut follower = ledger.follow(&SHORT_LIVED_LOG, Position::START).await.unwrap();
-    let Some(Followed::Entry(first)) = follower.next().await else { panic!("an entry") };
+    let Some(LogItem::Entry(first)) = follower.next().await else { panic!("an entry") };
     assert_eq!(first.position, young, "what is too old is not shown, swept or not");
     drop(held);
-    assert_eq!(next_delivery(&mut reader).await.recorded.position, young);
+    assert_eq!(next_delivery(&mut reader).await.message.position, young);
 
     let count = || {
         let file = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
@@ -154,7 +156,7 @@ async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
     assert_eq!(count(), 0);
     assert_eq!(ledger.head(&SHORT_LIVED_LOG).await.unwrap(), Position::START);
     let new = ledger
-        .append(&SHORT_LIVED_LOG, &subject(), Expect::Nothing, Entry::new("new"))
+        .append(&SHORT_LIVED_LOG, &subject(), ExpectedPosition::Empty, Entry::new("new"))
         .await
         .unwrap();
     assert!(new > young && young > old);
@@ -166,12 +168,12 @@ async fn a_key_is_remembered_for_two_minutes() {
     let ledger = open(&dir, &clock);
     let offer =
         async || ledger.enqueue(&NOTICES, "k", Entry::new("x"), Duration::ZERO).await.unwrap();
-    assert_eq!(offer().await, Enqueued::New);
+    assert_eq!(offer().await, EnqueueOutcome::New);
     clock.advance(119_999);
     ledger.remove_expired(clock.now()).await.unwrap();
-    assert_eq!(offer().await, Enqueued::AlreadyThere);
+    assert_eq!(offer().await, EnqueueOutcome::Duplicate);
     clock.advance(1);
-    assert_eq!(offer().await, Enqueued::New);
+    assert_eq!(offer().await, EnqueueOutcome::New);
 }
 
 /// With a paused clock an idle reader lets time pass, and a busy file holds it.
@@ -188,13 +190,13 @@ async fn a_paused_clock_is_enough() {
     let soon = Duration::from_secs(20);
     ledger.enqueue(&NOTICES, "k", Entry::new("x"), soon).await.unwrap();
     assert_eq!(begun.elapsed(), Duration::ZERO, "time does not run while a write is under way");
-    let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
+    let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
     let first = worker.next().await.unwrap();
     assert!(begun.elapsed() >= soon);
     let before = begun.elapsed();
-    drop(ledger.work(&NOTICES, 1).await.unwrap());
+    drop(ledger.consume_queue(&NOTICES, 1).await.unwrap());
     std::mem::forget(first);
-    let mut other = ledger.work(&NOTICES, 1).await.unwrap();
+    let mut other = ledger.consume_queue(&NOTICES, 1).await.unwrap();
     assert_eq!(other.next().await.unwrap().attempt, 2);
     assert!(begun.elapsed() >= before + NOTICES.ack_wait);
 }
@@ -209,11 +211,11 @@ async fn a_cancelled_append_is_still_told() {
     tokio::task::yield_now().await;
     let subject = subject();
     let mut append =
-        Box::pin(ledger.append(&LEDGER, &subject, Expect::Nothing, Entry::new("told")));
+        Box::pin(ledger.append(&LEDGER, &subject, ExpectedPosition::Empty, Entry::new("told")));
     assert!(futures::poll!(append.as_mut()).is_pending());
     drop(append);
     let told = tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
-    assert!(matches!(told, Some(Followed::Entry(_))));
+    assert!(matches!(told, Some(LogItem::Entry(_))));
 }
 
 const CHILD_ENV_VAR: &str = "PAIHAO_TEST_APPEND_TO";
@@ -266,19 +268,19 @@ async fn a_hard_kill_loses_nothing() {
         let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
         let head = ledger.head(&LEDGER).await.unwrap();
         let mut there = Vec::new();
-        while let Some(Followed::Entry(recorded)) = follower.next().await {
+        while let Some(LogItem::Entry(recorded)) = follower.next().await {
             there.push(String::from_utf8(recorded.entry.payload.to_vec()).unwrap());
             if recorded.position == head {
                 break;
             }
         }
-        let mut worker = ledger.work(&NOTICES, 10_000).await.unwrap();
+        let mut worker = ledger.consume_queue(&NOTICES, 10_000).await.unwrap();
         let mut queued = Vec::new();
         while let Ok(Some(one)) =
             tokio::time::timeout(Duration::from_millis(500), worker.next()).await
         {
-            queued.push(String::from_utf8(one.recorded.entry.payload.to_vec()).unwrap());
-            one.done().await.unwrap();
+            queued.push(String::from_utf8(one.message.entry.payload.to_vec()).unwrap());
+            one.ack().await.unwrap();
         }
         assert!(safe.len() > 200, "round {round}: {} safe", safe.len());
         for text in &safe {

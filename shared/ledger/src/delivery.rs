@@ -1,36 +1,36 @@
 //! A message handed to one worker, which owns its acknowledgement.
 
-use crate::entry::Recorded;
+use crate::entry::StoredEntry;
 use async_trait::async_trait;
 use futures::stream::{BoxStream, StreamExt};
 use std::time::Duration;
 
 /// What a worker says of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Disposition {
     /// Finished: never hand it out again.
-    Done,
+    Ack,
     /// Hand it out again, after this long at the earliest.
-    Again(Duration),
+    RetryAfter(Duration),
     /// It will never work, for this reason: put it with the dead letters.
-    Never(String),
+    DeadLetter(String),
 }
 
-/// How a store learns the verdict; implemented by the adapters.
+/// How a store learns the disposition; implemented by the adapters.
 #[async_trait]
 pub trait Acknowledge: Send + Sync {
     /// Tells the store. On failure the message will be handed out again, which is the safe side.
-    async fn say(&self, verdict: Verdict) -> Result<(), crate::Unavailable>;
+    async fn settle(&self, disposition: Disposition) -> Result<(), crate::Unavailable>;
     /// Asks for another full ack-wait from now.
     async fn extend(&self) -> Result<(), crate::Unavailable>;
-    /// The worker dropped the delivery without a verdict: hand it out again soon. Must not block.
-    fn forgotten(&self);
+    /// The worker dropped the delivery without a disposition: hand it out again soon. Must not block.
+    fn abandon(&self);
 }
 
-/// One message in the hands of one worker. Dropping it without a verdict gives it back.
+/// One message in the hands of one worker. Dropping it without a disposition gives it back.
 pub struct Delivery {
     /// The message. For a work queue the subject is the queue's name and the position says nothing.
-    pub recorded: Recorded,
+    pub message: StoredEntry,
     /// How often it has been handed out, this time included: 1 the first time.
     pub attempt: u64,
     handle: Option<Box<dyn Acknowledge>>,
@@ -38,23 +38,23 @@ pub struct Delivery {
 
 impl Delivery {
     /// For adapters: a message and the way back.
-    pub fn new(recorded: Recorded, attempt: u64, handle: Box<dyn Acknowledge>) -> Self {
-        Delivery { recorded, attempt, handle: Some(handle) }
+    pub fn new(message: StoredEntry, attempt: u64, handle: Box<dyn Acknowledge>) -> Self {
+        Delivery { message, attempt, handle: Some(handle) }
     }
 
     /// Finished.
-    pub async fn done(self) -> Result<(), crate::Unavailable> {
-        self.say(Verdict::Done).await
+    pub async fn ack(self) -> Result<(), crate::Unavailable> {
+        self.settle(Disposition::Ack).await
     }
 
     /// To be handed out again, after `delay` at the earliest.
-    pub async fn again(self, delay: Duration) -> Result<(), crate::Unavailable> {
-        self.say(Verdict::Again(delay)).await
+    pub async fn retry_after(self, delay: Duration) -> Result<(), crate::Unavailable> {
+        self.settle(Disposition::RetryAfter(delay)).await
     }
 
     /// Never to be tried again; it goes to the dead letters with this reason.
-    pub async fn never(self, reason: &str) -> Result<(), crate::Unavailable> {
-        self.say(Verdict::Never(reason.to_owned())).await
+    pub async fn dead_letter(self, reason: &str) -> Result<(), crate::Unavailable> {
+        self.settle(Disposition::DeadLetter(reason.to_owned())).await
     }
 
     /// Keeps the message for another full ack-wait.
@@ -65,10 +65,13 @@ impl Delivery {
         }
     }
 
-    /// Tells the store the verdict.
-    pub(crate) async fn say(mut self, verdict: Verdict) -> Result<(), crate::Unavailable> {
+    /// Tells the store the disposition.
+    pub(crate) async fn settle(
+        mut self,
+        disposition: Disposition,
+    ) -> Result<(), crate::Unavailable> {
         match self.handle.take() {
-            Some(handle) => handle.say(verdict).await,
+            Some(handle) => handle.settle(disposition).await,
             None => Ok(()),
         }
     }
@@ -77,7 +80,7 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if let Some(handle) = &self.handle {
-            handle.forgotten();
+            handle.abandon();
         }
     }
 }

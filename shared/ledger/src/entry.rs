@@ -64,7 +64,7 @@ impl Entry {
 
 /// An entry that stands in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub struct StoredEntry {
     /// Where.
     pub position: Position,
     /// Under which subject.

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::public_event::to_public_events;
 use paihao_contracts::streams::LEDGER;
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Ledger, LogItem, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
@@ -79,7 +79,7 @@ async fn a_client_that_is_cut_off_again_and_again_reads_exactly_the_ledger() {
     let mut expected = Vec::new();
     let mut reached = Position::START;
     while reached < head {
-        let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+        let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
         reached = recorded.position;
         let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
         expected.extend(

@@ -9,7 +9,7 @@ use paihao_contracts::notice::{Channel, DeliveryOutcome};
 use paihao_contracts::outcome::{NoticeState, NoticeStatus, OutcomeRecord};
 use paihao_contracts::receipt::ReceiptStatus;
 use paihao_contracts::streams::OUTCOMES;
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Ledger, LogItem, Position};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use reqwest::{Client, StatusCode};
 use std::collections::BTreeMap;
@@ -174,7 +174,7 @@ impl MultiAccountDeployment {
         let mut records: BTreeMap<String, Vec<OutcomeRecord>> = BTreeMap::new();
         let mut reached = Position::START;
         while reached < head {
-            let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+            let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
             reached = recorded.position;
             let record: OutcomeRecord = serde_json::from_slice(&recorded.entry.payload).unwrap();
             let key = match &record {

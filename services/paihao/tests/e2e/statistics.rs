@@ -8,7 +8,7 @@ use futures::StreamExt;
 use harness::wait_until;
 use paihao_chassis::clock::{Clock, SystemClock};
 use paihao_contracts::streams::HISTORY;
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Ledger, LogItem, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use reqwest::{Client, StatusCode};
@@ -54,7 +54,7 @@ async fn history_bytes(ledger: &dyn Ledger) -> String {
     let mut bytes = String::new();
     let mut reached = Position::START;
     while reached < head {
-        let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+        let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
         reached = recorded.position;
         bytes += recorded.subject.as_str();
         bytes += &String::from_utf8_lossy(&recorded.entry.payload);

@@ -53,7 +53,7 @@ impl ReferenceModel {
     fn apply_event(&mut self, event: &Event, next_in_turn: bool, violations: &mut Vec<String>) {
         match event {
             Event::CounterOpened { counter, .. } => {
-                drop(self.open_counters.insert(counter.to_string()))
+                self.open_counters.insert(counter.to_string());
             }
             Event::TicketTaken { ticket, queue, number, rank, .. } => {
                 let number = number.to_string();

@@ -4,7 +4,7 @@ use crate::support::http::{client, send_json};
 use futures::StreamExt;
 use harness::{NatsServer, Program, RedisServer, free_port, wait_until};
 use paihao_contracts::streams::Log;
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Ledger, LogItem, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use reqwest::{Client, StatusCode};
 use serde::de::DeserializeOwned;
@@ -223,7 +223,7 @@ pub async fn log_entries<T: DeserializeOwned>(cluster: &Cluster, log: &Log) -> V
         return found;
     }
     let mut entries = ledger.follow(log, Position::START).await.unwrap();
-    while let Some(Followed::Entry(recorded)) = entries.next().await {
+    while let Some(LogItem::Entry(recorded)) = entries.next().await {
         found.push(serde_json::from_slice(&recorded.entry.payload).unwrap());
         if recorded.position >= head {
             break;

@@ -1,67 +1,30 @@
-//! What a site is after a decision. Needs no rules and no clock: everything is in the events.
+//! Application of decisions to a site. It needs no rules and no clock: everything is in the events.
 
-use crate::batches::Remainder;
+mod index;
+
 use crate::model::actor::ActorRef;
 use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId};
-use crate::model::lane::SlipThreshold;
-use crate::model::line::{Line, Overtake};
+use crate::model::line::Overtake;
+use crate::model::notification::NotificationHistory;
 use crate::model::position_changes::PositionChangeCause;
-use crate::model::site::{Counter, CounterState, RecentCall, Site};
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::rank::Rank;
+use crate::model::remainder::Remainder;
+use crate::model::site::{CounterState, RecentCall, Site};
 use crate::model::ticket::{
-    CloseReason, Marks, QuotedWait, Rank, Ticket, TicketCounts, TicketState, UndoPoint,
+    CloseReason, HoldKind, Marks, Ticket, TicketCounts, TicketState, UndoPoint,
 };
 use crate::model::time::Timestamp;
-use crate::model::visit::VisitProgress;
+use crate::model::visit_progress::VisitProgress;
 use crate::protocol::command::Mark;
 use crate::protocol::event::{Decision, Event};
 use std::sync::Arc;
 
-/// How many calls a site remembers for its board.
+/// Number of latest calls that a site keeps for its board.
 const MAX_RECENT_CALLS: usize = 20;
 
-/// Where a ticket is, as far as anything but the ticket itself has to know.
-struct IndexEntry {
-    queue: QueueId,
-    rank: Rank,
-    location: TicketLocation,
-    holder: Option<Person>,
-    deadline: Option<Timestamp>,
-    slip_threshold: Option<SlipThreshold>,
-}
-
-#[derive(PartialEq)]
-enum TicketLocation {
-    Line,
-    Counter(CounterId),
-    Held,
-    Missed,
-    Gone,
-}
-
-impl IndexEntry {
-    fn for_ticket(ticket: &Ticket) -> IndexEntry {
-        let place = match &ticket.state {
-            TicketState::Waiting => TicketLocation::Line,
-            TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
-                TicketLocation::Counter(counter.clone())
-            }
-            TicketState::Held { .. } => TicketLocation::Held,
-            TicketState::Missed { until: Some(_), .. } => TicketLocation::Missed,
-            _ => TicketLocation::Gone,
-        };
-        IndexEntry {
-            queue: ticket.queue.clone(),
-            rank: ticket.rank,
-            location: place,
-            holder: ticket.person.clone().filter(|_| ticket.is_live()),
-            deadline: ticket.deadline(),
-            slip_threshold: SlipThreshold::for_ticket(ticket),
-        }
-    }
-}
-
 impl Site {
-    /// The site after a decision. Decisions come in the order of the ledger.
+    /// Applies a decision. Decisions must come in the order of the ledger.
     pub fn apply(&mut self, decision: &Decision) {
         for event in &decision.events {
             self.apply_event(event, decision.at, decision.by.as_ref());
@@ -176,7 +139,7 @@ impl Site {
                 line.calls += 1;
                 line.out_of_order += u32::from(out_of_order);
                 if out_of_order && !line.is_empty() {
-                    // Whoever was missed and is called on the spot was behind nobody.
+                    // A missed ticket that is called at once was behind no other.
                     let (before, cause) = match was_waiting {
                         true => (Some((called.rank, called.id)), PositionChangeCause::OutOfOrder),
                         false => (None, PositionChangeCause::Return),
@@ -256,8 +219,7 @@ impl Site {
                     if let TicketState::Serving { since, at: begun, .. } = ticket.state {
                         ticket.progress.approach_ms += begun.since_ms(since).max(0);
                     }
-                    ticket.counts.let_pass +=
-                        u32::from(hold.kind == crate::model::ticket::HoldKind::LetPass);
+                    ticket.counts.let_pass += u32::from(hold.kind == HoldKind::LetPass);
                     ticket.worked_ms = *worked_ms;
                     ticket.state = TicketState::Held { at, hold: hold.clone() };
                 });
@@ -313,97 +275,7 @@ impl Site {
         }
     }
 
-    /// Brings a ticket in that was not there.
-    fn insert_ticket(&mut self, mut ticket: Ticket) {
-        ticket.progress.overtakes_counted = match ticket.state {
-            TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtake_count),
-            _ => 0,
-        };
-        self.last_ticket = self.last_ticket.max(ticket.id.0);
-        let serial = self.serials.entry(ticket.number.prefix.clone()).or_default();
-        *serial = (*serial).max(ticket.number.serial);
-        self.index(ticket.id, IndexEntry::for_ticket(&ticket));
-        self.tickets.insert(ticket.id, Arc::new(ticket));
-    }
-
-    /// Changes a ticket, and keeps the lines, counters, holders and deadlines in step.
-    fn update_ticket(
-        &mut self,
-        id: TicketId,
-        change: impl FnOnce(&mut Ticket),
-    ) -> Option<Arc<Ticket>> {
-        let trail = self.visit_progress(self.ticket(id)?);
-        let shared = self.tickets.get_mut(&id)?;
-        let was = IndexEntry::for_ticket(shared);
-        let ticket = Arc::make_mut(shared);
-        ticket.progress = trail;
-        change(ticket);
-        let stays = was.location == TicketLocation::Line && was.queue == ticket.queue;
-        ticket.progress.overtakes_counted = match ticket.state {
-            TicketState::Waiting if stays => trail.overtakes_counted,
-            TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtake_count),
-            _ => 0,
-        };
-        let (ticket, is) = (shared.clone(), IndexEntry::for_ticket(shared));
-        let moved = was.location != is.location || was.rank != is.rank || was.queue != is.queue;
-        if moved
-            || was.slip_threshold != is.slip_threshold
-            || was.holder != is.holder
-            || was.deadline != is.deadline
-        {
-            self.unindex(id, was);
-            self.index(id, is);
-        }
-        Some(ticket)
-    }
-
-    fn unindex(&mut self, id: TicketId, spot: IndexEntry) {
-        match spot.location {
-            TicketLocation::Line => self.lines.entry(spot.queue).or_default().remove(spot.rank, id),
-            TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = None,
-            TicketLocation::Held => {
-                drop(self.lines.entry(spot.queue).or_default().held.remove(&id))
-            }
-            TicketLocation::Missed => {
-                drop(self.lines.entry(spot.queue).or_default().missed.remove(&id))
-            }
-            TicketLocation::Gone => {}
-        }
-        if let Some(deadline) = spot.deadline {
-            self.deadlines.remove(&(deadline, id));
-        }
-        if let Some(holder) = spot.holder {
-            self.holders.remove(&holder);
-        }
-    }
-
-    fn index(&mut self, id: TicketId, spot: IndexEntry) {
-        match spot.location {
-            TicketLocation::Line => {
-                let arrival = spot.rank.arrival;
-                self.last_arrival = self.last_arrival.max(Some(arrival));
-                self.lines.entry(spot.queue).or_default().insert(
-                    spot.rank,
-                    id,
-                    spot.slip_threshold,
-                );
-            }
-            TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = Some(id),
-            TicketLocation::Held => drop(self.lines.entry(spot.queue).or_default().held.insert(id)),
-            TicketLocation::Missed => {
-                drop(self.lines.entry(spot.queue).or_default().missed.insert(id))
-            }
-            TicketLocation::Gone => {}
-        }
-        if let Some(deadline) = spot.deadline {
-            self.deadlines.insert((deadline, id));
-        }
-        if let Some(holder) = spot.holder {
-            self.holders.insert(holder, id);
-        }
-    }
-
-    /// Takes a step that may be taken back.
+    /// Takes a step towards an end, and keeps the former state for undoing it.
     fn end_ticket(
         &mut self,
         id: TicketId,
@@ -412,7 +284,7 @@ impl Site {
         by: Option<&ActorRef>,
     ) {
         self.update_ticket(id, |ticket| {
-            // A miss for good is one step with the end that follows it.
+            // A final miss and the closing that follows it are one step.
             if !matches!(ticket.state, TicketState::Missed { until: None, .. }) {
                 let before = Ticket { undo_point: None, ..ticket.clone() };
                 ticket.undo_point =
@@ -432,7 +304,7 @@ impl Site {
         self.end_ticket(id, TicketState::Closed { at, reason }, at, by);
     }
 
-    /// Notes that a ticket is in another place than before, and whom it overtook.
+    /// Records that a ticket takes another place than before, and the tickets that it overtook.
     fn record_reentry(
         &mut self,
         id: TicketId,
@@ -443,7 +315,7 @@ impl Site {
         let before = was.as_ref().map(|(_, rank)| (*rank, id));
         self.record_position_change(id, was, cause, at);
         let Some((queue, rank)) = self.waiting_position(id) else { return };
-        // Those behind the old place have nobody more ahead.
+        // Tickets behind the old place have no more ahead of them.
         if before.is_some_and(|(was, _)| rank >= was) {
             return;
         }
@@ -460,10 +332,6 @@ impl Site {
         while self.recent_calls.len() > MAX_RECENT_CALLS {
             self.recent_calls.pop_front();
         }
-    }
-
-    fn counter_mut(&mut self, counter: &CounterId) -> &mut Counter {
-        self.counters.entry(counter.clone()).or_default()
     }
 }
 
@@ -493,10 +361,7 @@ fn new_ticket(
         state: TicketState::Waiting,
         counts: TicketCounts::default(),
         marks: Marks::default(),
-        notifications: crate::model::notification::NotificationHistory {
-            expected_turn_at: expected,
-            ..Default::default()
-        },
+        notifications: NotificationHistory { expected_turn_at: expected, ..Default::default() },
         progress: trail,
         worked_ms: 0,
         undo_point: None,

@@ -1,7 +1,7 @@
-//! A site's business days and opening hours, laid out in real time.
+//! Calendar of a site: its business days and opening hours as instants.
 //!
-//! The rules of the line know no time zones: they are handed each day as the instants between which
-//! it lasts and its queues are open.
+//! The domain's rules know no time zones: they are given each day as the instants between which it
+//! lasts and its queues are open.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -11,24 +11,24 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How a site counts its business days, and when its queues are open.
+/// Calendar that a site counts its business days and opening hours by.
 #[derive(Debug)]
 pub struct Calendar {
     zone: TimeZone,
     day_starts_at: i8,
     hours: BTreeMap<QueueId, WeekHours>,
     dates: DateHours,
-    /// The day that was asked for last: it is asked for with every decision.
+    /// The last business day that was computed: every decision needs one.
     cached_day: Mutex<Option<Arc<BusinessDay>>>,
 }
 
-/// From when to when; the end may be on the next date.
+/// Begin and end of an interval; the end may be on the next date.
 type Hours = Vec<(Time, Time)>;
 
-/// A queue's opening hours.
+/// Weekly opening hours of a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WeekHours {
-    /// For each day of the week, Monday first; `None` is always.
+    /// Intervals for each day of the week, Monday first; `None` is always open.
     week: Option<[Hours; 7]>,
     dates: DateHours,
 }
@@ -37,13 +37,13 @@ pub struct WeekHours {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DateHours(Vec<(Date, Date, Hours)>);
 
-/// What is wrong with opening hours.
+/// Error in opening hours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HoursError {
     /// They cannot be read.
     #[error("{0}")]
     Malformed(String),
-    /// Some of them are there twice.
+    /// Two intervals overlap, or a date is named twice.
     #[error("{0}")]
     Overlap(String),
     /// The business day ends in the middle of them.
@@ -109,7 +109,7 @@ impl Calendar {
         BusinessDay { day: Day(days_since_1970(date)), interval: lasts, hours: hours.collect() }
     }
 
-    /// When the business day of a date begins.
+    /// Returns the instant at which the business day of a date begins.
     fn day_start(&self, date: Date) -> Timestamp {
         self.local_instant(date, Time::constant(self.day_starts_at, 0, 0, 0))
     }
@@ -151,9 +151,9 @@ pub(crate) fn date_from_days(day: i32) -> Date {
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 impl WeekHours {
-    /// Reads lines such as `mon-fri 09:00-12:00 13:30-17:30` and `sat 09:00-12:00`; without days
-    /// they are of every day. A day that no line names is closed; without any such line it is always
-    /// open. Lines that begin with a date are read as [`DateHours::parse_uuid`] does.
+    /// Parses lines such as `mon-fri 09:00-12:00 13:30-17:30` and `sat 09:00-12:00`; without days
+    /// they are of every day. A day that no line names is closed; without any such line it is
+    /// always open. Lines that begin with a date are parsed as [`DateHours::parse`] does.
     pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<WeekHours, HoursError> {
         let is_date = |line: &&str| {
             line.trim().starts_with(|c: char| c.is_ascii_digit())
@@ -190,8 +190,8 @@ impl WeekHours {
 }
 
 impl WeekHours {
-    /// Whether each business day's hours lie within it, one after the other, where days begin at
-    /// this hour.
+    /// Checks that each business day's hours lie within it, one after the other, where days begin
+    /// at this hour.
     pub fn check_within_days(&self, day_starts_at: i8) -> Result<(), HoursError> {
         for (hours, day) in self.week.iter().flatten().zip(WEEKDAYS) {
             check_within_day(hours, day, day_starts_at)?;
@@ -209,7 +209,7 @@ impl DateHours {
         })
     }
 
-    /// Reads lines such as `2027-02-06..2027-02-12 closed` and `2026-12-31 09:00-12:00`.
+    /// Parses lines such as `2027-02-06..2027-02-12 closed` and `2026-12-31 09:00-12:00`.
     pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<DateHours, HoursError> {
         let mut dates: Vec<(Date, Date, Hours)> = Vec::new();
         for line in lines {
