@@ -46,13 +46,13 @@ async fn simultaneous_calls_are_shown_and_spoken_one_after_the_other_also_after_
         .wait_until("all calls are shown", async || highlighted_numbers(&board).await.len() == 4)
         .await;
     board.wait_until_hidden("#offline").await;
-    let seen = highlighted_numbers(&board).await;
-    let numbers: Vec<_> = seen.iter().map(|(number, _)| number.as_str()).collect();
+    let highlighted = highlighted_numbers(&board).await;
+    let numbers: Vec<_> = highlighted.iter().map(|(number, _)| number.as_str()).collect();
     assert_eq!(numbers, ["A001", "A002", "A003", "A004"]);
-    for pair in [&seen[..2], &seen[2..]] {
+    for pair in [&highlighted[..2], &highlighted[2..]] {
         assert!(
             pair[1].1 - pair[0].1 > 4_900.0,
-            "a call was highlighted for less than 5 s: {seen:?}"
+            "a call was highlighted for less than 5 s: {highlighted:?}"
         );
     }
     let again = board.run_script("return spoken.slice(7)", json!([])).await;
@@ -125,22 +125,25 @@ async fn a_kiosk_shows_the_current_wait_of_each_queue() {
 async fn a_queues_own_announcement_is_spoken_and_one_may_be_yao() {
     let (demo, browser) = (Demo::start().await, Browser::start().await);
     let board = browser.open(&demo.printed_address("/board/")).await;
-    let said = async |call: Value, queue: Value, language: &str, yao: bool| {
+    let sentence = async |call: Value, queue: Value, language: &str, yao: bool| {
         board.run_script(SPOKEN_TEXT_SCRIPT, json!([call, queue, language, yao])).await
     };
     let call = json!({"number": "A012", "counter_name": "3号窗口"});
-    let own = json!({"name": "综合", "announcement": {"zh": "{queue}{number}，{counter}有请"}});
-    assert_eq!(said(call.clone(), Value::Null, "zh", false).await, "请 A零一二 号到三号窗口");
-    assert_eq!(said(call.clone(), Value::Null, "zh", true).await, "请 A零幺二 号到三号窗口");
-    assert_eq!(said(call.clone(), own.clone(), "zh", false).await, "综合A零一二，三号窗口有请");
+    let queue = json!({"name": "综合", "announcement": {"zh": "{queue}{number}，{counter}有请"}});
+    assert_eq!(sentence(call.clone(), Value::Null, "zh", false).await, "请 A零一二 号到三号窗口");
+    assert_eq!(sentence(call.clone(), Value::Null, "zh", true).await, "请 A零幺二 号到三号窗口");
+    assert_eq!(
+        sentence(call.clone(), queue.clone(), "zh", false).await,
+        "综合A零一二，三号窗口有请"
+    );
     let english = "Number A zero one two, please go to counter 3";
-    assert_eq!(said(call, own, "en", true).await, english);
+    assert_eq!(sentence(call, queue, "en", true).await, english);
     let office = json!({"number": "B007", "counter_name": "Desk 12"});
     let english = "Number B zero zero seven, please go to Desk 12";
-    assert_eq!(said(office, Value::Null, "en", false).await, english);
+    assert_eq!(sentence(office, Value::Null, "en", false).await, english);
     let room = json!({"number": "B007", "counter_name": "内科诊室"});
     let english = "Number B zero zero seven, please see the screen";
-    assert_eq!(said(room, Value::Null, "en", false).await, english);
+    assert_eq!(sentence(room, Value::Null, "en", false).await, english);
     browser.quit(&[]).await;
 }
 
@@ -190,8 +193,8 @@ async fn press_counter_buttons(demo: &Demo, staff: &Window, buttons: &[&str]) {
 
 /// Numbers that were highlighted, each with its time in milliseconds.
 async fn highlighted_numbers(board: &Window) -> Vec<(String, f64)> {
-    let seen = board.run_script("return heroes", json!([])).await;
-    serde_json::from_value(seen).expect("numbers and moments")
+    let recorded = board.run_script("return heroes", json!([])).await;
+    serde_json::from_value(recorded).expect("numbers and moments")
 }
 
 async fn wait_until_spoken(board: &Window, expected: &[&str]) {
@@ -266,9 +269,9 @@ return import('/assets/pages/board/speech.js').then(voice => voice.sentence(...g
 const SHORT_CODE_SCRIPT: &str = "
 const reallyFetch = window.fetch;
 window.fetch = async (path, options) => {
-  const answer = await reallyFetch(path, options);
-  if (!String(path).endsWith('/scan-sessions') || window.firstEnds) return answer;
-  const opened = await answer.json();
+  const response = await reallyFetch(path, options);
+  if (!String(path).endsWith('/scan-sessions') || window.firstEnds) return response;
+  const opened = await response.json();
   window.firstEnds = opened.expires_at = Date.now() + 8000;
-  return new Response(JSON.stringify(opened), { status: answer.status, headers: answer.headers });
+  return new Response(JSON.stringify(opened), { status: response.status, headers: response.headers });
 };";

@@ -29,7 +29,7 @@ async fn two_consoles_that_race_never_call_the_same_ticket() {
     one.wait_for_text("#counter-list", &second).await;
     two.wait_for_text("#counter-list", &first).await;
     board
-        .wait_until("both calls are seen", async || board.texts("#calls .number").await.len() == 2)
+        .wait_until("both calls are shown", async || board.texts("#calls .number").await.len() == 2)
         .await;
 
     // One ticket is left: one console gets it, and the other shows a refusal.

@@ -67,11 +67,11 @@ const [key, template] = arguments;
 const headers = { authorization: `Bearer ${key}` };
 const path = '/api/v1/book/accounts/demo';
 return (async () => {
-  const seen = await fetch(path, { headers });
-  const said = await seen.json();
-  said.channels = ['template'];
-  said.called.template_id = template;
-  return (await fetch(path, { method: 'PUT', body: JSON.stringify(said), headers: { ...headers, 'if-match': seen.headers.get('etag') } })).status;
+  const response = await fetch(path, { headers });
+  const account = await response.json();
+  account.channels = ['template'];
+  account.called.template_id = template;
+  return (await fetch(path, { method: 'PUT', body: JSON.stringify(account), headers: { ...headers, 'if-match': response.headers.get('etag') } })).status;
 })();";
 
 const POST_ACT_SCRIPT: &str = "

@@ -70,13 +70,13 @@ async fn every_page_fits_every_screen_and_is_accessible() {
     social.close().await;
     page.close().await;
 
-    let hall = demo.add_people_in_line(&browser, 2).await;
+    let more_phones = demo.add_people_in_line(&browser, 2).await;
     for (person, number) in [(4, "A003"), (5, "A004"), (6, "A005")] {
-        hall.click("#add").await;
-        scan(&hall, person).await;
+        more_phones.click("#add").await;
+        scan(&more_phones, person).await;
         hall.wait_for_text(&chat_selector(person), number).await;
     }
-    hall.close().await;
+    more_phones.close().await;
     let staff = browser.open(&demo.printed_address("#key=")).await;
     staff.wait_for_text("#counters", "3号窗口").await;
     take_pictures(&staff, "console-counters", STAFF_SCREENS).await;

@@ -82,7 +82,7 @@ async fn the_statistics_agree_with_the_acts() {
         table = page.run_script("return window.kept || null", json!([])).await;
         table.is_string()
     };
-    page.wait_until("the table is there", kept).await;
+    page.wait_until("the CSV file is captured", kept).await;
     let table = table.as_str().unwrap();
     let rows: Vec<Vec<&str>> =
         table.lines().skip(1).map(|line| line.split(',').collect()).collect();
@@ -170,18 +170,18 @@ control.dispatchEvent(new Event('change', { bubbles: true }));";
 
 /// Replaces the server's statistics by those of a busy day.
 const BUSY_DAY_SCRIPT: &str = "
-const asked = window.fetch;
+const reallyFetch = window.fetch;
 const spread = (count, median_s, p90_s) => ({ count, median_s, p90_s });
-const told = (count, kept, mean_error_minutes, median_error_minutes, bias_minutes) => ({ count, kept, mean_error_minutes, median_error_minutes, bias_minutes });
+const accuracy = (count, kept, mean_error_minutes, median_error_minutes, bias_minutes) => ({ count, kept, mean_error_minutes, median_error_minutes, bias_minutes });
 const overtaken = { people: 23, priority: 12, returned: 17, transferred: 2, resumed: 5, taken_back: 1, out_of_order: 3 };
 const day = [[9, 31, 26, 2, 3, 0, 240, 660, 300, 540], [10, 52, 45, 4, 3, 0, 780, 1440, 320, 600], [11, 48, 41, 3, 4, 0, 1020, 1980, 310, 560],
   [12, 12, 11, 1, 0, 0, 420, 900, 360, 700], [13, 29, 25, 2, 2, 0, 300, 780, 290, 520], [14, 44, 38, 2, 4, 0, 660, 1320, 300, 550],
   [15, 47, 36, 4, 2, 5, 900, 1740, 330, 610], [16, 24, 2, 1, 1, 20, 540, 840, 280, 400]];
 const counted = ([, taken, served, missed, left, here, w, w9, s, s9]) => ({ taken, served, missed, left, void: 0, here,
-  unanswered_calls: missed * 2, waiting: spread(taken, w, w9), serving: spread(served, s, s9), estimate: told(taken, 0.84, 3.4, 2.25, -0.3), overtaken });
+  unanswered_calls: missed * 2, waiting: spread(taken, w, w9), serving: spread(served, s, s9), estimate: accuracy(taken, 0.84, 3.4, 2.25, -0.3), overtaken });
 const total = { taken: 287, served: 224, missed: 19, left: 19, void: 0, here: 25, unanswered_calls: 38, waiting: spread(262, 690, 1560),
-  serving: spread(224, 310, 570), estimate: told(241, 0.85, 3.42, 2.25, -0.35), overtaken };
-const band = (ahead, ...figures) => ({ ahead, ...told(...figures) });
+  serving: spread(224, 310, 570), estimate: accuracy(241, 0.85, 3.42, 2.25, -0.35), overtaken };
+const band = (ahead, ...figures) => ({ ahead, ...accuracy(...figures) });
 const message = (notice, fate, count) => ({ day: '2026-11-23', notice, fate, count });
 const busy = from => ({ site: 'hall', zone: 'Asia/Shanghai', from, to: from, by: 'hour', rows: [], total,
   all_queues: day.map(hour => ({ day: from, hour: hour[0], ...counted(hour) })),
@@ -189,7 +189,7 @@ const busy = from => ({ site: 'hall', zone: 'Asia/Shanghai', from, to: from, by:
   messages: [message('joined', 'delivered', 287), message('near', 'delivered', 201), message('near', 'superseded', 31), message('near', 'failed', 6),
     message('called', 'delivered', 236), message('called', 'sent', 4), message('called', 'not_delivered', 5), message('called', 'failed', 9), message('missed', 'delivered', 33), message('missed', 'unknown', 1)] });
 window.fetch = async (path, options) => {
-  const answer = await asked(path, options);
-  if (!String(path).includes('/numbers?')) return answer;
-  return Response.json(busy((await answer.json()).from), { headers: { date: answer.headers.get('date') } });
+  const response = await reallyFetch(path, options);
+  if (!String(path).includes('/numbers?')) return response;
+  return Response.json(busy((await response.json()).from), { headers: { date: response.headers.get('date') } });
 };";

@@ -166,7 +166,7 @@ impl ReferenceModel {
         violations: &mut Vec<String>,
     ) {
         let number = self.ticket_number(ticket);
-        if let Some((elsewhere, _)) = self.serving.iter().find(|(_, there)| **there == ticket) {
+        if let Some((elsewhere, _)) = self.serving.iter().find(|(_, serving)| **serving == ticket) {
             violations.push(format!("{number} was called by {elsewhere} and by {counter}"));
         }
         if let Some(other) = self.serving.get(counter) {
@@ -219,10 +219,10 @@ impl ReferenceModel {
                 | Request::Finish { counter, number }
                 | Request::Miss { counter, number },
             ) => match (code, served_at(counter)) {
-                ("counter_idle", there) => there.is_none(),
-                ("counter_busy", Some(there)) => there.number != *number,
-                ("wrong_state", Some(there)) => {
-                    there.number == *number && there.state != TicketStatus::Called
+                ("counter_idle", current) => current.is_none(),
+                ("counter_busy", Some(current)) => current.number != *number,
+                ("wrong_state", Some(current)) => {
+                    current.number == *number && current.state != TicketStatus::Called
                 }
                 _ => false,
             },
