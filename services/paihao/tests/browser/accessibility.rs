@@ -22,7 +22,8 @@ pub async fn accessibility_findings(page: &Window) -> Vec<String> {
 
 #[tokio::test]
 async fn the_checker_finds_every_kind_of_violation() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let index = demo.printed_address("/kiosk/").replace("/kiosk/hall", "/");
     let page = browser.open(&index).await;
     page.wait_for_text("#sites h2", "城南便民服务大厅").await;

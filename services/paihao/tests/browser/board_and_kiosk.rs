@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn simultaneous_calls_are_shown_and_spoken_one_after_the_other_also_after_an_outage() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 4).await;
     let staff = demo.staff_at_first_counter(&browser).await;
 
@@ -74,7 +75,8 @@ async fn simultaneous_calls_are_shown_and_spoken_one_after_the_other_also_after_
 
 #[tokio::test]
 async fn an_old_call_is_listed_without_an_announcement_and_clocks_have_the_sites_zone() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 3).await;
     let staff = demo.staff_at_first_counter(&browser).await;
     let address = demo.printed_address("/board/");
@@ -106,7 +108,8 @@ async fn an_old_call_is_listed_without_an_announcement_and_clocks_have_the_sites
 
 #[tokio::test]
 async fn a_kiosk_shows_the_current_wait_of_each_queue() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 3).await;
     let kiosk = browser.open(&demo.printed_address("/kiosk/")).await;
     kiosk.wait_for_text("#queues .queue:first-child", "3 人在等").await;
@@ -123,7 +126,8 @@ async fn a_kiosk_shows_the_current_wait_of_each_queue() {
 
 #[tokio::test]
 async fn a_queues_own_announcement_is_spoken_and_one_may_be_yao() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let board = browser.open(&demo.printed_address("/board/")).await;
     let sentence = async |call: Value, queue: Value, language: &str, yao: bool| {
         board.run_script(SPOKEN_TEXT_SCRIPT, json!([call, queue, language, yao])).await
@@ -149,7 +153,8 @@ async fn a_queues_own_announcement_is_spoken_and_one_may_be_yao() {
 
 #[tokio::test]
 async fn a_kiosk_renews_its_code_in_time_and_shows_a_new_one_after_a_ticket() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let kiosk = browser.open("about:blank").await;
     kiosk.before_each_page(SHORT_CODE_SCRIPT).await;
     kiosk.navigate(&demo.kiosk_url("general")).await;
@@ -169,7 +174,8 @@ async fn a_kiosk_renews_its_code_in_time_and_shows_a_new_one_after_a_ticket() {
 
 #[tokio::test]
 async fn a_kiosk_that_is_left_halfway_returns_to_its_start() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let kiosk = browser.open("about:blank").await;
     kiosk.before_each_page(SHORT_IDLE_SCRIPT).await;
     kiosk.navigate(&demo.printed_address("/kiosk/")).await;

@@ -24,7 +24,8 @@ async fn answer_dialog(staff: &Window, title: &str, keys: &str) {
 
 #[tokio::test]
 async fn every_act_of_a_day_has_a_shortcut_and_calls_are_shown_at_once_everywhere() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 5).await;
     let board = browser.open(&demo.printed_address("/board/")).await;
     let other = demo.staff_at(&browser, 2).await;
@@ -114,7 +115,8 @@ async fn every_act_of_a_day_has_a_shortcut_and_calls_are_shown_at_once_everywher
 
 #[tokio::test]
 async fn a_double_press_acts_once_even_if_the_response_is_lost() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 3).await;
     let board = browser.open(&demo.printed_address("/board/")).await;
     let staff = browser.open("about:blank").await;
@@ -142,7 +144,8 @@ async fn a_double_press_acts_once_even_if_the_response_is_lost() {
 
 #[tokio::test]
 async fn a_refusal_is_shown_as_a_sentence_with_advice() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let page = demo.printed_address("#key=").split("#key=").next().unwrap().to_owned();
 
     // The page disables buttons that make no sense, but its state may be a moment old.
@@ -176,7 +179,8 @@ async fn a_refusal_is_shown_as_a_sentence_with_advice() {
 
 #[tokio::test]
 async fn a_console_that_is_cut_off_shows_its_last_state_and_recovers() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 3).await;
     let address = demo.printed_address("#key=");
     let port = address.split([':', '/']).nth(4).unwrap();

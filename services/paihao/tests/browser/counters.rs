@@ -7,7 +7,8 @@ use serde_json::json;
 
 #[tokio::test]
 async fn two_consoles_that_race_never_call_the_same_ticket() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 3).await;
     let board = browser.open(&demo.printed_address("/board/")).await;
     let one = demo.staff_at(&browser, 1).await;
@@ -57,7 +58,8 @@ async fn called_number(window: &Window) -> String {
 
 #[tokio::test]
 async fn a_person_without_wechat_gets_a_paper_ticket_and_is_called() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let staff = demo.staff_at(&browser, 2).await;
     staff.press_keys("k").await;
     staff.wait_for_text("#dialog-title", "给没有微信的客户取号").await;
@@ -91,7 +93,8 @@ async fn a_person_without_wechat_gets_a_paper_ticket_and_is_called() {
 
 #[tokio::test]
 async fn a_ticket_in_an_empty_queue_makes_a_sound_unless_it_is_off() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let address = demo.printed_address("#key=");
     let staff = browser.open("about:blank").await;
     staff.before_each_page(COUNT_TONES_SCRIPT).await;

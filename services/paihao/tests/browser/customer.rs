@@ -30,7 +30,8 @@ pub async fn press_counter_button(demo: &Demo, page: &Window, button: &str) {
 
 #[tokio::test]
 async fn a_ticket_page_follows_the_ticket_from_the_scan_to_the_end() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
     let first = ticket_link(&phones, 1).await;
     let second = ticket_link(&phones, 2).await;
@@ -81,7 +82,8 @@ async fn a_ticket_page_follows_the_ticket_from_the_scan_to_the_end() {
 
 #[tokio::test]
 async fn a_customer_lets_others_pass_chooses_a_notice_and_leaves() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
     let page = browser.open(&ticket_link(&phones, 1).await).await;
     page.click("#act-let-pass").await;
@@ -118,7 +120,8 @@ async fn a_customer_lets_others_pass_chooses_a_notice_and_leaves() {
 
 #[tokio::test]
 async fn a_lost_network_is_shown_and_no_act_is_lost_or_repeated() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
     let link = ticket_link(&phones, 1).await;
     let port = link.split([':', '/']).nth(4).unwrap().to_owned();
@@ -142,7 +145,8 @@ async fn a_lost_network_is_shown_and_no_act_is_lost_or_repeated() {
 
 #[tokio::test]
 async fn a_phone_that_slept_shows_the_current_state() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
     let page = browser.open(&ticket_link(&phones, 1).await).await;
     page.wait_for_text("#lead", "下一位就是您").await;
@@ -163,7 +167,8 @@ async fn open_board(browser: &Browser, demo: &Demo) -> Window {
 
 #[tokio::test]
 async fn every_state_of_a_ticket_fits_every_screen_and_is_accessible() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
     let page = browser.open(&ticket_link(&phones, 1).await).await;
     page.wait_for_text("#lead", "下一位就是您").await;

@@ -9,7 +9,8 @@ use serde_json::json;
 
 #[tokio::test]
 async fn a_notice_whose_template_was_deleted_is_sent_again_after_the_repair() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 2).await;
     let page = open_manage_page(&demo, &browser).await;
     let key = demo.printed_address("#key=").split("#key=").nth(1).unwrap().to_owned();

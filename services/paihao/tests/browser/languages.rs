@@ -7,7 +7,8 @@ use serde_json::json;
 
 #[tokio::test]
 async fn the_browsers_language_holds_until_another_is_chosen() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let index = demo.printed_address("/kiosk/").replace("/kiosk/hall", "/");
 
     let page = browser.open(&index).await;
@@ -48,7 +49,8 @@ async fn the_browsers_language_holds_until_another_is_chosen() {
 
 #[tokio::test]
 async fn phones_and_posters_have_both_languages() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = browser.open(&demo.printed_address("The phones")).await;
     assert_page_language(&phones, "zh-CN", "h1", "模拟手机 Customers’ phones").await;
     assert_page_language(&phones, "zh-CN", ".phone:first-child .scan", "扫一扫 Scan").await;

@@ -63,7 +63,8 @@ async fn code_on_page(page: &Window) -> String {
 
 #[tokio::test]
 async fn the_first_manager_logs_in_invites_a_member_and_logs_out() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = SimulatedPhones::for_demo(&demo);
     let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
 
@@ -111,7 +112,8 @@ async fn the_first_manager_logs_in_invites_a_member_and_logs_out() {
 
 #[tokio::test]
 async fn a_key_logs_in_and_a_wrong_one_does_not() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let staff = demo.printed_address("#key=");
     let (page, key) = staff.split_once("#key=").unwrap();
     let stranger = browser.open(page).await;

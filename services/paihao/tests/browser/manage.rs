@@ -40,7 +40,8 @@ async fn save_section(page: &Window) {
 
 #[tokio::test]
 async fn settings_take_effect_on_the_other_pages_at_once() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let page = open_manage_page(&demo, &browser).await;
     let kiosk = browser.open(&demo.printed_address("/kiosk/")).await;
     kiosk.wait_for_text("#queues", "社保医保").await;
@@ -90,7 +91,8 @@ async fn settings_take_effect_on_the_other_pages_at_once() {
 
 #[tokio::test]
 async fn every_section_fits_every_screen_and_is_accessible() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let page = open_manage_page(&demo, &browser).await;
     let screens = &[PHONE, DESKTOP];
     take_pictures(&page, "manage-site", screens).await;

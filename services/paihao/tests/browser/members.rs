@@ -39,7 +39,8 @@ async fn log_in(page: &Window, phones: &SimulatedPhones) {
 
 #[tokio::test]
 async fn an_invited_member_can_work_until_removed() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = SimulatedPhones::for_demo(&demo);
     let page = open_manage_page(&demo, &browser).await;
     open_section_named(&page, "人员").await;
@@ -88,7 +89,8 @@ async fn an_invited_member_can_work_until_removed() {
 
 #[tokio::test]
 async fn a_key_works_from_its_creation_until_it_is_revoked() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let page = open_manage_page(&demo, &browser).await;
     open_section_named(&page, "程序密钥").await;
     page.wait_for_text("#keys", "还没有密钥").await;

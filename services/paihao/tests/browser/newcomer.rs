@@ -6,7 +6,8 @@ use serde_json::json;
 
 #[tokio::test]
 async fn a_scan_becomes_a_number_and_a_call_becomes_a_message() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
 
     let kiosk = browser.open(&demo.printed_address("/kiosk/")).await;
     kiosk.click("#queues .queue:first-child").await;

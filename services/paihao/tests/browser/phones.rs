@@ -10,7 +10,8 @@ const CODE_SELECTOR: &str = ".phone:nth-child(3) .codes .code";
 
 #[tokio::test]
 async fn the_same_phone_keeps_its_number_and_another_gets_the_next() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 1).await;
 
     scan(&phones, 1).await;
@@ -27,7 +28,8 @@ async fn the_same_phone_keeps_its_number_and_another_gets_the_next() {
 
 #[tokio::test]
 async fn a_code_can_be_picked_from_the_list_and_an_invalid_one_is_reported() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = browser.open(&demo.printed_address("The phones")).await;
     phones.click(".phone:nth-child(3) .scan").await;
     phones.wait_for_text(".phone:nth-child(3) .sheet", "还没有二维码").await;
@@ -60,7 +62,8 @@ async fn a_code_can_be_picked_from_the_list_and_an_invalid_one_is_reported() {
 
 #[tokio::test]
 async fn the_board_is_shown_beside_the_phones() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 1).await;
     phones.wait_for_framed_text("#hero", "请稍候").await;
     let staff = demo.staff_at_first_counter(&browser).await;
@@ -72,7 +75,8 @@ async fn the_board_is_shown_beside_the_phones() {
 
 #[tokio::test]
 async fn a_kiosk_serves_one_customer_after_the_other() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = browser.open(&demo.printed_address("The phones")).await;
     for _ in 3..8 {
         phones.click("#add").await;

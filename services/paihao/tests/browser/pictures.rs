@@ -23,7 +23,8 @@ pub const STAFF_SCREENS: &[Screen] = &[PHONE, TABLET, DESKTOP];
 
 #[tokio::test]
 async fn every_page_fits_every_screen_and_is_accessible() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let pages = demo.printed_address("/kiosk/").split("/kiosk").next().unwrap().to_owned();
 
     let page = browser.open(&pages).await;

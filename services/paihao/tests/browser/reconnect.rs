@@ -5,7 +5,8 @@ use crate::demo::{Demo, chat_selector, kiosk_code_link, scan};
 
 #[tokio::test]
 async fn pages_recover_by_themselves_and_the_numbers_are_still_there() {
-    let (mut demo, browser) = (Demo::start().await, Browser::start().await);
+    let mut demo = Demo::start().await;
+    let browser = Browser::start().await;
     demo.add_people_in_line(&browser, 2).await;
     let kiosk = browser.open(&demo.kiosk_url("general")).await;
     let old_code = kiosk_code_link(&kiosk).await;

@@ -42,7 +42,8 @@ return [...document.querySelectorAll(arguments[0])].map(row =>
 
 #[tokio::test]
 async fn the_statistics_agree_with_the_acts() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let phones = demo.add_people_in_line(&browser, 4).await;
     let page = open_manage_page(&demo, &browser).await;
     page.run_script(CAPTURE_DOWNLOAD_SCRIPT, json!([])).await;
@@ -135,7 +136,8 @@ async fn the_statistics_agree_with_the_acts() {
 
 #[tokio::test]
 async fn a_busy_day_fits_every_screen_and_is_accessible() {
-    let (demo, browser) = (Demo::start().await, Browser::start().await);
+    let demo = Demo::start().await;
+    let browser = Browser::start().await;
     let page = open_manage_page(&demo, &browser).await;
     open_section(&page, STATISTICS_SECTION, "数据").await;
     page.wait_for_text(".people .drawn", "还没有数据").await;

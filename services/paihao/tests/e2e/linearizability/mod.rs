@@ -155,7 +155,7 @@ impl LinearRun {
 
                 Answer::Refused(code) => panic!("{counter} cannot call: {code}"),
             };
-            let (counter, number) = (counter.clone(), number.clone());
+            let counter = counter.clone();
             match rng.below(6) {
                 0 => {
                     let missed = Request::Miss { counter, number: number.clone() };
