@@ -152,7 +152,6 @@ impl LinearRun {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     continue;
                 }
-
                 Answer::Refused(code) => panic!("{counter} cannot call: {code}"),
             };
             let counter = counter.clone();
