@@ -7,33 +7,37 @@ use paihao_contracts::streams;
 use std::time::Duration;
 
 /// An open window, and what stood of it in the cache.
-pub(crate) struct Open {
-    at: String,
+pub(crate) struct OpenWindow {
+    cache_key: String,
     stored: Bytes,
-    allowance: SendWindow,
+    window: SendWindow,
 }
 
 /// The window to use now: of two open ones, that which closes sooner.
-pub(crate) async fn open(
+pub(crate) async fn find_open(
     cache: &dyn Cache,
     account: &str,
     person: &str,
     now: i64,
-) -> Result<Option<Open>, Unavailable> {
+) -> Result<Option<OpenWindow>, Unavailable> {
     for window in SendWindowKind::ALL {
         let at = streams::send_window_key(account, person, window.name());
         let Some(stored) = cache.get(&at).await? else { continue };
         let read = serde_json::from_slice::<SendWindow>(&stored).ok();
         if let Some(allowance) = read.filter(|known| known.left > 0 && known.until > now) {
-            return Ok(Some(Open { at, stored, allowance }));
+            return Ok(Some(OpenWindow { cache_key: at, stored, window: allowance }));
         }
     }
     Ok(None)
 }
 
 /// One text less is left of a window.
-pub(crate) async fn spend(cache: &dyn Cache, open: &Open, now: i64) -> Result<(), Unavailable> {
-    let Open { at, stored, allowance } = open;
+pub(crate) async fn consume_one(
+    cache: &dyn Cache,
+    open: &OpenWindow,
+    now: i64,
+) -> Result<(), Unavailable> {
+    let OpenWindow { cache_key: at, stored, window: allowance } = open;
     let left = SendWindow { left: allowance.left - 1, ..allowance.clone() };
     let kept = Duration::from_millis(u64::try_from(allowance.until - now).unwrap_or(0).max(1));
     let new = Bytes::from(serde_json::to_vec(&left).expect("string keys only"));
@@ -42,7 +46,7 @@ pub(crate) async fn spend(cache: &dyn Cache, open: &Open, now: i64) -> Result<()
 }
 
 /// WeChat said that no window is open, or that nothing is left of it.
-pub(crate) async fn shut(
+pub(crate) async fn close_all(
     cache: &dyn Cache,
     account: &str,
     person: &str,

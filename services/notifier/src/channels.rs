@@ -11,7 +11,7 @@ use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice,
 use paihao_wechat::CallPriority;
 
 /// What a notice is worth among an account's calls.
-pub fn worth(notice: &Notice) -> CallPriority {
+pub fn priority(notice: &Notice) -> CallPriority {
     match notice.saying {
         // Somebody is called: this goes out while anything does.
         NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => CallPriority::High,
@@ -21,12 +21,12 @@ pub fn worth(notice: &Notice) -> CallPriority {
 }
 
 /// Why a channel was not even asked.
-pub fn skipped(channel: Channel, reason: &str, said: Option<String>) -> ChannelAttempt {
+pub fn skipped_attempt(channel: Channel, reason: &str, said: Option<String>) -> ChannelAttempt {
     ChannelAttempt { channel, reason: reason.to_owned(), code: None, said }
 }
 
 /// How a notice ends that no channel took, and what somebody has to look at, if anybody has to.
-pub fn refused_by_all(
+pub fn undelivered_outcome(
     kind: &str,
     account: &str,
     tried: &[ChannelAttempt],
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_first_word_of_wechats_is_how_it_ended() {
-        let (fate, buried) = refused_by_all(
+        let (fate, buried) = undelivered_outcome(
             "called",
             "shop",
             &[
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn our_mistakes_are_named_together() {
-        let (fate, buried) = refused_by_all(
+        let (fate, buried) = undelivered_outcome(
             "called",
             "shop",
             &[
@@ -147,20 +147,20 @@ mod tests {
             tried(Channel::Template, NOT_BOUND, None, Some("no template")),
             tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
         ];
-        let (fate, buried) = refused_by_all("called", "shop", &unbound);
+        let (fate, buried) = undelivered_outcome("called", "shop", &unbound);
         assert!(matches!(fate, DeliveryOutcome::Unspeakable { .. }) && buried.is_some());
-        let (fate, buried) = refused_by_all("called", "shop", &unbound[1..]);
+        let (fate, buried) = undelivered_outcome("called", "shop", &unbound[1..]);
         assert_eq!(
             (fate, buried),
             (DeliveryOutcome::Refused { code: 0, name: NO_ALLOWANCE.into() }, None)
         );
-        let (fate, _) = refused_by_all("called", "shop", &[]);
+        let (fate, _) = undelivered_outcome("called", "shop", &[]);
         assert!(matches!(fate, DeliveryOutcome::Unspeakable { .. }));
     }
 
     #[test]
     fn a_channel_that_was_put_off_for_too_long_gave_up() {
-        let (fate, buried) = refused_by_all(
+        let (fate, buried) = undelivered_outcome(
             "called",
             "shop",
             &[

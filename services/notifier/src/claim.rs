@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// An attempt takes at most this long, both calls of a refused token included.
-pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(15);
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A claim is held this long: longer than an attempt, so that its holder is surely done or dead,
 /// and shorter than the queue's patience, so that a redelivery finds it free.
-pub(crate) const HELD: Duration = Duration::from_secs(20);
+pub(crate) const LEASE_TTL: Duration = Duration::from_secs(20);
 
 /// What is known of a notice's attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
+pub struct AttemptLease {
     /// When the first attempt began, in Unix milliseconds.
     pub first: i64,
     /// How many attempts have begun.
@@ -37,9 +37,9 @@ pub struct Claim {
     pub tried: Vec<ChannelAttempt>,
 }
 
-impl Claim {
+impl AttemptLease {
     /// The channel that an attempt must go through, if it may go through no other.
-    pub fn pinned(&self) -> Option<Channel> {
+    pub fn required_channel(&self) -> Option<Channel> {
         // Claims of before there were channels are of template messages.
         self.channel.or(self.unsure.then_some(Channel::Template))
     }
@@ -47,56 +47,56 @@ impl Claim {
 
 /// What asking for a claim led to.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum AcquireResult {
     /// Go ahead.
-    Granted(Claim),
+    Acquired(AttemptLease),
     /// Another attempt is under way; ask again after this long.
     Held(Duration),
 }
 
 /// The claim on a notice, if there has been an attempt.
-pub async fn known(cache: &dyn Cache, key: &str) -> Result<Option<Claim>, Unavailable> {
+pub async fn load(cache: &dyn Cache, key: &str) -> Result<Option<AttemptLease>, Unavailable> {
     let stored = cache.get(&streams::attempt_lease_key(key)).await?;
     Ok(stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 /// Brings back the claim of an attempt that the ledger knows of and the cache has lost: nobody knows
 /// what the attempt led to, and whoever made it is surely done once the claim is free.
-pub async fn bring_back(
+pub async fn restore(
     cache: &dyn Cache,
     key: &str,
     trying: &AttemptAnnounced,
-) -> Result<Option<Claim>, Unavailable> {
-    let lost = Claim {
+) -> Result<Option<AttemptLease>, Unavailable> {
+    let lost = AttemptLease {
         first: trying.at,
         attempts: 1,
-        held_until: trying.at + HELD.as_millis() as i64,
+        held_until: trying.at + LEASE_TTL.as_millis() as i64,
         unsure: true,
         last: "no answer".into(),
         channel: Some(trying.trying),
         tried: trying.tried.clone(),
     };
-    Ok(match swap(cache, key, None, &lost).await? {
+    Ok(match compare_and_set(cache, key, None, &lost).await? {
         CasOutcome::Swapped => Some(lost),
-        CasOutcome::Mismatch(_) => known(cache, key).await?,
+        CasOutcome::Mismatch(_) => load(cache, key).await?,
     })
 }
 
 /// Asks to make the next attempt at `now`, through this channel after those.
-pub async fn ask(
+pub async fn acquire(
     cache: &dyn Cache,
     key: &str,
-    known: Option<&Claim>,
+    known: Option<&AttemptLease>,
     (channel, tried): (Channel, &[ChannelAttempt]),
     now: i64,
-) -> Result<Asked, Unavailable> {
-    let held_until = now + HELD.as_millis() as i64;
+) -> Result<AcquireResult, Unavailable> {
+    let held_until = now + LEASE_TTL.as_millis() as i64;
     let next = match known {
         Some(claim) if claim.held_until > now => {
-            return Ok(Asked::Held(Duration::from_millis((claim.held_until - now) as u64)));
+            return Ok(AcquireResult::Held(Duration::from_millis((claim.held_until - now) as u64)));
         }
         // Until somebody says what this attempt led to, nobody knows.
-        Some(claim) => Claim {
+        Some(claim) => AttemptLease {
             attempts: claim.attempts + 1,
             held_until,
             unsure: true,
@@ -104,7 +104,7 @@ pub async fn ask(
             tried: tried.to_vec(),
             ..claim.clone()
         },
-        None => Claim {
+        None => AttemptLease {
             first: now,
             attempts: 1,
             held_until,
@@ -114,50 +114,51 @@ pub async fn ask(
             tried: tried.to_vec(),
         },
     };
-    let swapped = swap(cache, key, known, &next).await?;
+    let swapped = compare_and_set(cache, key, known, &next).await?;
     Ok(match swapped {
-        CasOutcome::Swapped => Asked::Granted(next),
-        CasOutcome::Mismatch(_) => Asked::Held(Duration::from_secs(1)),
+        CasOutcome::Swapped => AcquireResult::Acquired(next),
+        CasOutcome::Mismatch(_) => AcquireResult::Held(Duration::from_secs(1)),
     })
 }
 
 /// Gives a claim back after an attempt that WeChat answered with "later", or that never got through.
-pub async fn give_back(
+pub async fn release(
     cache: &dyn Cache,
     key: &str,
-    claim: &Claim,
+    claim: &AttemptLease,
     was_unsure: bool,
     last: String,
 ) -> Result<(), Unavailable> {
-    let given_back = Claim { held_until: 0, unsure: was_unsure, last, ..claim.clone() };
-    swap(cache, key, Some(claim), &given_back).await.map(drop)
+    let given_back = AttemptLease { held_until: 0, unsure: was_unsure, last, ..claim.clone() };
+    compare_and_set(cache, key, Some(claim), &given_back).await.map(drop)
 }
 
 /// Gives a claim back after an attempt whose channel surely did not take the notice: the next may.
-pub async fn move_on(
+pub async fn release_for_next_channel(
     cache: &dyn Cache,
     key: &str,
-    claim: &Claim,
+    claim: &AttemptLease,
     refused: ChannelAttempt,
 ) -> Result<(), Unavailable> {
     let mut tried = claim.tried.clone();
     tried.push(refused);
-    let moved = Claim { held_until: 0, unsure: false, channel: None, tried, ..claim.clone() };
-    swap(cache, key, Some(claim), &moved).await.map(drop)
+    let moved =
+        AttemptLease { held_until: 0, unsure: false, channel: None, tried, ..claim.clone() };
+    compare_and_set(cache, key, Some(claim), &moved).await.map(drop)
 }
 
-async fn swap(
+async fn compare_and_set(
     cache: &dyn Cache,
     key: &str,
-    known: Option<&Claim>,
-    next: &Claim,
+    known: Option<&AttemptLease>,
+    next: &AttemptLease,
 ) -> Result<CasOutcome, Unavailable> {
-    let expected = known.map(bytes);
+    let expected = known.map(encode);
     let key = streams::attempt_lease_key(key);
-    cache.compare_and_set(&key, expected.as_deref(), bytes(next), streams::ATTEMPT_LEASE_TTL).await
+    cache.compare_and_set(&key, expected.as_deref(), encode(next), streams::ATTEMPT_LEASE_TTL).await
 }
 
-fn bytes(claim: &Claim) -> Bytes {
+fn encode(claim: &AttemptLease) -> Bytes {
     serde_json::to_vec(claim).expect("a claim has string keys only").into()
 }
 
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
     use paihao_cache::{MemoryCache, MemoryOptions};
 
-    const VIA: (Channel, &[ChannelAttempt]) = (Channel::Template, &[]);
+    const VIA_TEMPLATE: (Channel, &[ChannelAttempt]) = (Channel::Template, &[]);
 
     fn cache() -> MemoryCache {
         MemoryCache::new(MemoryOptions::default())
@@ -175,18 +176,25 @@ mod tests {
     #[tokio::test]
     async fn of_two_who_ask_at_once_one_is_granted() {
         let cache = cache();
-        assert!(matches!(ask(&cache, "k", None, VIA, 0).await.unwrap(), Asked::Granted(_)));
-        assert!(matches!(ask(&cache, "k", None, VIA, 0).await.unwrap(), Asked::Held(_)));
+        assert!(matches!(
+            acquire(&cache, "k", None, VIA_TEMPLATE, 0).await.unwrap(),
+            AcquireResult::Acquired(_)
+        ));
+        assert!(matches!(
+            acquire(&cache, "k", None, VIA_TEMPLATE, 0).await.unwrap(),
+            AcquireResult::Held(_)
+        ));
     }
 
     #[tokio::test]
     async fn a_dead_holders_claim_is_free_after_a_while_and_leaves_a_doubt() {
         let cache = cache();
-        ask(&cache, "k", None, VIA, 0).await.unwrap();
-        let claim = known(&cache, "k").await.unwrap().unwrap();
-        let held = ask(&cache, "k", Some(&claim), VIA, 5_000).await.unwrap();
-        assert_eq!(held, Asked::Held(Duration::from_secs(15)));
-        let Asked::Granted(second) = ask(&cache, "k", Some(&claim), VIA, 20_000).await.unwrap()
+        acquire(&cache, "k", None, VIA_TEMPLATE, 0).await.unwrap();
+        let claim = load(&cache, "k").await.unwrap().unwrap();
+        let held = acquire(&cache, "k", Some(&claim), VIA_TEMPLATE, 5_000).await.unwrap();
+        assert_eq!(held, AcquireResult::Held(Duration::from_secs(15)));
+        let AcquireResult::Acquired(second) =
+            acquire(&cache, "k", Some(&claim), VIA_TEMPLATE, 20_000).await.unwrap()
         else {
             panic!("the claim should be free");
         };
@@ -196,26 +204,40 @@ mod tests {
     #[tokio::test]
     async fn a_claim_given_back_keeps_count_and_can_be_had_at_once() {
         let cache = cache();
-        let Asked::Granted(claim) = ask(&cache, "k", None, VIA, 0).await.unwrap() else { panic!() };
-        give_back(&cache, "k", &claim, false, "busy".into()).await.unwrap();
-        let back = known(&cache, "k").await.unwrap().unwrap();
+        let AcquireResult::Acquired(claim) =
+            acquire(&cache, "k", None, VIA_TEMPLATE, 0).await.unwrap()
+        else {
+            panic!()
+        };
+        release(&cache, "k", &claim, false, "busy".into()).await.unwrap();
+        let back = load(&cache, "k").await.unwrap().unwrap();
         assert_eq!((back.attempts, back.unsure, back.last.as_str()), (1, false, "busy"));
-        assert!(matches!(ask(&cache, "k", Some(&back), VIA, 1).await.unwrap(), Asked::Granted(_)));
+        assert!(matches!(
+            acquire(&cache, "k", Some(&back), VIA_TEMPLATE, 1).await.unwrap(),
+            AcquireResult::Acquired(_)
+        ));
     }
 
     #[tokio::test]
     async fn a_channel_that_refused_is_remembered_and_leaves_no_doubt() {
         let cache = cache();
-        let Asked::Granted(claim) = ask(&cache, "k", None, VIA, 0).await.unwrap() else { panic!() };
+        let AcquireResult::Acquired(claim) =
+            acquire(&cache, "k", None, VIA_TEMPLATE, 0).await.unwrap()
+        else {
+            panic!()
+        };
         let refused = ChannelAttempt {
             channel: Channel::Template,
             reason: "not_following".into(),
             code: Some(43004),
             said: None,
         };
-        move_on(&cache, "k", &claim, refused.clone()).await.unwrap();
-        let moved = known(&cache, "k").await.unwrap().unwrap();
-        assert_eq!((moved.pinned(), moved.unsure, moved.tried), (None, false, vec![refused]));
+        release_for_next_channel(&cache, "k", &claim, refused.clone()).await.unwrap();
+        let moved = load(&cache, "k").await.unwrap().unwrap();
+        assert_eq!(
+            (moved.required_channel(), moved.unsure, moved.tried),
+            (None, false, vec![refused])
+        );
     }
 
     #[tokio::test]
@@ -228,18 +250,18 @@ mod tests {
             at: 1_000,
             tried: vec![],
         };
-        let back = bring_back(&cache, "k", &trying).await.unwrap().unwrap();
+        let back = restore(&cache, "k", &trying).await.unwrap().unwrap();
         assert_eq!((back.first, back.unsure, back.held_until), (1_000, true, 21_000));
-        assert_eq!(back.pinned(), Some(Channel::CustomerService));
-        let held = ask(&cache, "k", Some(&back), VIA, 2_000).await.unwrap();
-        assert_eq!(held, Asked::Held(Duration::from_secs(19)));
-        assert_eq!(bring_back(&cache, "k", &trying).await.unwrap(), Some(back), "once");
+        assert_eq!(back.required_channel(), Some(Channel::CustomerService));
+        let held = acquire(&cache, "k", Some(&back), VIA_TEMPLATE, 2_000).await.unwrap();
+        assert_eq!(held, AcquireResult::Held(Duration::from_secs(19)));
+        assert_eq!(restore(&cache, "k", &trying).await.unwrap(), Some(back), "once");
     }
 
     #[test]
     fn a_claim_of_before_there_were_channels_is_a_template_messages() {
         let old = r#"{"first":0,"attempts":1,"held_until":0,"unsure":true,"last":"no answer"}"#;
-        let claim: Claim = serde_json::from_str(old).unwrap();
-        assert_eq!(claim.pinned(), Some(Channel::Template));
+        let claim: AttemptLease = serde_json::from_str(old).unwrap();
+        assert_eq!(claim.required_channel(), Some(Channel::Template));
     }
 }

@@ -12,18 +12,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Commits worked on at once.
-const IN_FLIGHT: usize = 64;
+const MAX_IN_FLIGHT: usize = 64;
 
 /// When to write again after the ledger did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// When to look again at a commit that a newer program wrote: a newer replica may take it first.
-const NEWER_LATER: Duration = Duration::from_secs(30);
+const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Member of the consumer that writes the history.
 pub(crate) fn worker(ledger: Arc<dyn Ledger>) -> Worker<impl Handler> {
     let historian = Historian { ledger: ledger.clone() };
-    Worker::new(ledger, Source::Consumer(LEDGER, VISIT_WRITER), IN_FLIGHT, historian)
+    Worker::new(ledger, Source::Consumer(LEDGER, VISIT_WRITER), MAX_IN_FLIGHT, historian)
 }
 
 struct Historian {
@@ -34,7 +34,7 @@ impl Handler for Historian {
     async fn handle(&self, delivery: &Delivery) -> Disposition {
         match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
             Ok(commit) if commit.v <= COMMIT_VERSION => {
-                match write(&*self.ledger, delivery, &commit).await {
+                match write_visits(&*self.ledger, delivery, &commit).await {
                     Ok(()) => Disposition::Ack,
                     Err(error) => {
                         tracing::warn!(%error, "cannot write the history of a commit, retrying");
@@ -42,14 +42,14 @@ impl Handler for Historian {
                     }
                 }
             }
-            Ok(_) => Disposition::RetryAfter(NEWER_LATER),
+            Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
             // The planner logs it, and keeps it as a dead letter.
             Err(_) => Disposition::Ack,
         }
     }
 }
 
-async fn write(
+async fn write_visits(
     ledger: &dyn Ledger,
     delivery: &Delivery,
     commit: &Commit,

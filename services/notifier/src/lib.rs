@@ -49,7 +49,7 @@ mod upkeep;
 pub mod webhooks;
 
 pub use paihao_notice_text::render;
-pub use upkeep::Upkeep;
+pub use upkeep::AccountCheckIntervals;
 
 use channels::AccountPolicies;
 use paihao_cache::Cache;
@@ -72,10 +72,10 @@ pub struct Settings {
     /// Where sites have words of their own: by the site's id, and the kind of notice.
     pub wording: BTreeMap<String, BTreeMap<String, Wording>>,
     /// How often the accounts are looked after.
-    pub upkeep: Upkeep,
+    pub account_checks: AccountCheckIntervals,
     /// Under which address people reach the gateway, without a slash at the end; without it no
     /// message has a link.
-    pub public: Option<String>,
+    pub public_url: Option<String>,
 }
 
 /// What a notifier stands on.
@@ -93,13 +93,13 @@ pub struct Ports {
 
 /// A running notifier.
 pub struct Notifier {
-    asked: watch::Sender<u64>,
+    check_requests: watch::Sender<u64>,
 }
 
 impl Notifier {
     /// Has every account's templates checked now.
     pub fn check_bindings(&self) {
-        self.asked.send_modify(|asked| *asked += 1);
+        self.check_requests.send_modify(|asked| *asked += 1);
     }
 }
 
@@ -109,7 +109,7 @@ pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
     let asked = watch::Sender::new(0);
     let says = says::follow(&settings, ports.ledger.clone(), stop.clone(), tasks);
     for name in settings.accounts.keys().cloned() {
-        let (upkeep, wechat) = (settings.upkeep, ports.wechat.clone());
+        let (upkeep, wechat) = (settings.account_checks, ports.wechat.clone());
         let (asked, says) = (asked.subscribe(), says.clone());
         let looking = upkeep::run(name, says, upkeep, wechat, asked, stop.clone());
         tasks.spawn("upkeep", looking);
@@ -119,5 +119,5 @@ pub fn start(settings: Settings, ports: Ports, tasks: &Tasks) -> Notifier {
     redrive::worker(ports.clone()).start("redriver", tasks);
     receipts::worker(ports.clone()).start("receipts", tasks);
     sender::worker(settings, says, ports).start("sender", tasks);
-    Notifier { asked }
+    Notifier { check_requests: asked }
 }

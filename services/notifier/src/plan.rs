@@ -11,11 +11,11 @@ pub fn plan(commit: &Commit) -> Vec<Notice> {
         Event::MilestoneReached(milestone) => Some(milestone),
         _ => None,
     });
-    milestones.filter_map(|milestone| notice(commit, milestone)).collect()
+    milestones.filter_map(|milestone| notice_for(commit, milestone)).collect()
 }
 
 /// The words for a milestone; `None` for what was said in the answer to the scan already.
-fn saying(kind: &NotificationKind) -> Option<NoticeContent> {
+fn notice_content(kind: &NotificationKind) -> Option<NoticeContent> {
     Some(match kind {
         NotificationKind::Joined { .. } => return None,
         NotificationKind::Near { told } => NoticeContent::Near { told: *told },
@@ -38,8 +38,8 @@ fn saying(kind: &NotificationKind) -> Option<NoticeContent> {
     })
 }
 
-fn notice(commit: &Commit, milestone: &NotificationTrigger) -> Option<Notice> {
-    let saying = saying(&milestone.kind)?;
+fn notice_for(commit: &Commit, milestone: &NotificationTrigger) -> Option<Notice> {
+    let saying = notice_content(&milestone.kind)?;
     // The first version had only calls, and said which in the kind alone.
     let occurrence = match &milestone.kind {
         NotificationKind::Called { call, .. } => *call,

@@ -1,6 +1,6 @@
 //! Reads commits, shared with the other replicas, and puts their notices on the work queue.
 
-use crate::ending::Away;
+use crate::ending::StoreUnavailable;
 use crate::plan::plan;
 use crate::thread;
 use paihao_cache::Cache;
@@ -12,18 +12,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Commits planned at once.
-const IN_FLIGHT: usize = 64;
+const MAX_IN_FLIGHT: usize = 64;
 
 /// When to plan a commit again after a store did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// When to look again at a commit that a newer program wrote: a newer replica may take it first.
-const NEWER_LATER: Duration = Duration::from_secs(30);
+const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Member of the consumer that plans notices.
 pub(crate) fn worker(ledger: Arc<dyn Ledger>, cache: Arc<dyn Cache>) -> Worker<impl Handler> {
     let planner = Planner { ledger: ledger.clone(), cache };
-    Worker::new(ledger, Source::Consumer(LEDGER, PLANNER), IN_FLIGHT, planner)
+    Worker::new(ledger, Source::Consumer(LEDGER, PLANNER), MAX_IN_FLIGHT, planner)
 }
 
 struct Planner {
@@ -35,15 +35,15 @@ impl Handler for Planner {
     async fn handle(&self, delivery: &Delivery) -> Disposition {
         match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
             Ok(commit) if commit.v <= COMMIT_VERSION => {
-                match enqueue(&*self.ledger, &*self.cache, delivery, &commit).await {
+                match enqueue_notices(&*self.ledger, &*self.cache, delivery, &commit).await {
                     Ok(()) => Disposition::Ack,
-                    Err(Away(error)) => {
+                    Err(StoreUnavailable(error)) => {
                         tracing::warn!(error, "cannot queue the notices of a commit, retrying");
                         Disposition::RetryAfter(RETRY_DELAY)
                     }
                 }
             }
-            Ok(_) => Disposition::RetryAfter(NEWER_LATER),
+            Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
             Err(error) => {
                 let position = delivery.message.position.0;
                 tracing::error!(position, %error, "a commit cannot be planned");
@@ -53,15 +53,15 @@ impl Handler for Planner {
     }
 }
 
-async fn enqueue(
+async fn enqueue_notices(
     ledger: &dyn Ledger,
     cache: &dyn Cache,
     delivery: &Delivery,
     commit: &Commit,
-) -> Result<(), Away> {
+) -> Result<(), StoreUnavailable> {
     let notices = plan(commit);
-    for notice in notices.iter().filter(|notice| thread::ordered(notice)) {
-        thread::note(cache, notice).await?;
+    for notice in notices.iter().filter(|notice| thread::is_ordered(notice)) {
+        thread::register(cache, notice).await?;
     }
     for notice in notices {
         let mut entry = Entry::new(serde_json::to_vec(&notice).expect("string keys only"));

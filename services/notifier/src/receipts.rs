@@ -6,7 +6,7 @@
 
 use crate::Ports;
 use crate::record;
-use crate::sent::{self, Found, Sent};
+use crate::sent::{self, ReceiptMatch, SentMessage};
 use paihao_contracts::outcome::NoticeReceipt;
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::streams::RECEIPTS;
@@ -15,16 +15,16 @@ use paihao_ledger::{Delivery, Disposition, Handler, Worker};
 use std::time::Duration;
 
 /// Receipts worked on at once.
-const IN_FLIGHT: usize = 32;
+const MAX_IN_FLIGHT: usize = 32;
 /// When to look again after the ledger or the cache did not answer.
-const STORE_AWAY: Duration = Duration::from_secs(2);
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// How long a receipt waits for its message.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+const MATCH_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Member of the receipts' queue.
 pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
     let ledger = ports.ledger.clone();
-    Worker::new(ledger, Source::Queue(RECEIPTS), IN_FLIGHT, Receipts { ports })
+    Worker::new(ledger, Source::Queue(RECEIPTS), MAX_IN_FLIGHT, Receipts { ports })
 }
 
 struct Receipts {
@@ -41,36 +41,36 @@ impl Handler for Receipts {
             }
         };
         let age = self.ports.clock.now_ms().saturating_sub(receipt.heard_at);
-        match bring_home(&self.ports, &receipt).await {
+        match match_to_notice(&self.ports, &receipt).await {
             Ok(true) => Disposition::Ack,
-            Ok(false) if age >= PATIENCE.as_millis() as i64 => {
-                count(&receipt, "unmatched");
+            Ok(false) if age >= MATCH_TIMEOUT.as_millis() as i64 => {
+                count_receipt(&receipt, "unmatched");
                 Disposition::Ack
             }
-            Ok(false) => Disposition::RetryAfter(wait(age)),
+            Ok(false) => Disposition::RetryAfter(retry_delay(age)),
             Err(error) => {
                 tracing::warn!(error, "a receipt waits for its stores");
-                Disposition::RetryAfter(STORE_AWAY)
+                Disposition::RetryAfter(STORE_RETRY_DELAY)
             }
         }
     }
 }
 
 /// As long again as it has waited already.
-fn wait(age_ms: i64) -> Duration {
+fn retry_delay(age_ms: i64) -> Duration {
     let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
     age.clamp(Duration::from_secs(1), Duration::from_secs(120))
 }
 
 /// Whether the receipt has found its notice.
-async fn bring_home(ports: &Ports, receipt: &Receipt) -> Result<bool, String> {
+async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, String> {
     let Receipt { account, person, .. } = receipt;
     let cache = &*ports.cache;
-    let all = sent::of(cache, account, person).await.map_err(|error| error.to_string())?;
-    let key = match sent::find(&all, receipt) {
-        Found::Key(key) => key,
-        Found::Repeat => return Ok(true),
-        Found::NotYet => return Ok(false),
+    let all = sent::load(cache, account, person).await.map_err(|error| error.to_string())?;
+    let key = match sent::match_receipt(&all, receipt) {
+        ReceiptMatch::Notice(key) => key,
+        ReceiptMatch::Duplicate => return Ok(true),
+        ReceiptMatch::NoMatch => return Ok(false),
     };
     let told = NoticeReceipt {
         v: 1,
@@ -80,20 +80,22 @@ async fn bring_home(ports: &Ports, receipt: &Receipt) -> Result<bool, String> {
         at: receipt.created_s.saturating_mul(1000),
     };
     // Twice at worst, if what follows fails: the records add up to the same.
-    record::receipt(&*ports.ledger, account, told).await.map_err(|error| error.to_string())?;
+    record::record_receipt(&*ports.ledger, account, told)
+        .await
+        .map_err(|error| error.to_string())?;
     let name = receipt.receipt.name();
     tracing::info!(key, receipt = name, "WeChat told what became of a notice");
-    count(receipt, "matched");
-    let to = |sent: &Sent| {
+    count_receipt(receipt, "matched");
+    let to = |sent: &SentMessage| {
         let receipt = Some(receipt.identity.clone());
-        Some(Sent { receipt, ..sent.clone() })
+        Some(SentMessage { receipt, ..sent.clone() })
     };
     let noted = sent::update(cache, account, person, (&key, receipt.channel), to).await;
     noted.map_err(|error| error.to_string())?;
     Ok(true)
 }
 
-fn count(receipt: &Receipt, found: &'static str) {
+fn count_receipt(receipt: &Receipt, found: &'static str) {
     metrics::counter!(
         "paihao_notifier_receipts_total",
         "account" => receipt.account.clone(),

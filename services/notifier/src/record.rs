@@ -7,49 +7,54 @@ use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, Position, Subj
 use sha2::{Digest, Sha256};
 
 /// How far a notice has come by the ledger's word.
-pub(crate) enum Known {
+pub(crate) enum OutcomeLogState {
     /// Nothing was written.
-    Nothing,
+    NotStarted,
     /// An attempt was announced, and no end.
-    Trying(Position, AttemptAnnounced),
+    Announced(Position, AttemptAnnounced),
     /// It has ended. So has one whose record a newer program wrote.
     Ended,
 }
 
-impl Known {
-    fn expect(&self) -> ExpectedPosition {
+impl OutcomeLogState {
+    fn expected_position(&self) -> ExpectedPosition {
         match self {
-            Known::Trying(position, _) => ExpectedPosition::At(*position),
-            Known::Nothing | Known::Ended => ExpectedPosition::Empty,
+            OutcomeLogState::Announced(position, _) => ExpectedPosition::At(*position),
+            OutcomeLogState::NotStarted | OutcomeLogState::Ended => ExpectedPosition::Empty,
         }
     }
 }
 
 /// Where the records of a notice stand.
-pub(crate) fn subject(account: &str, key: &str) -> Subject {
+pub(crate) fn outcome_subject(account: &str, key: &str) -> Subject {
     let hash = Sha256::digest(key.as_bytes());
     Subject::new(&[account, &hex::encode(&hash[..16])])
         .expect("account names are checked when the configuration is read")
 }
 
 /// What is known of a notice.
-pub(crate) async fn known(ledger: &dyn Ledger, subject: &Subject) -> Result<Known, Unavailable> {
-    let Some(last) = ledger.last(&OUTCOMES, subject).await? else { return Ok(Known::Nothing) };
+pub(crate) async fn load_state(
+    ledger: &dyn Ledger,
+    subject: &Subject,
+) -> Result<OutcomeLogState, Unavailable> {
+    let Some(last) = ledger.last(&OUTCOMES, subject).await? else {
+        return Ok(OutcomeLogState::NotStarted);
+    };
     match serde_json::from_slice(&last.entry.payload) {
-        Ok(OutcomeRecord::Attempt(trying)) => Ok(Known::Trying(last.position, trying)),
-        _ => Ok(Known::Ended),
+        Ok(OutcomeRecord::Attempt(trying)) => Ok(OutcomeLogState::Announced(last.position, trying)),
+        _ => Ok(OutcomeLogState::Ended),
     }
 }
 
 /// Announces an attempt; `false` if somebody else has written meanwhile.
-pub(crate) async fn announce(
+pub(crate) async fn announce_attempt(
     ledger: &dyn Ledger,
     subject: &Subject,
-    known: &Known,
+    known: &OutcomeLogState,
     trying: AttemptAnnounced,
 ) -> Result<bool, Unavailable> {
-    let entry = entry(OutcomeRecord::Attempt(trying));
-    match ledger.append(&OUTCOMES, subject, known.expect(), entry).await {
+    let entry = to_entry(OutcomeRecord::Attempt(trying));
+    match ledger.append(&OUTCOMES, subject, known.expected_position(), entry).await {
         Ok(_) => Ok(true),
         Err(AppendError::Conflict { .. }) => Ok(false),
         Err(AppendError::Unavailable(error)) => Err(error),
@@ -58,27 +63,27 @@ pub(crate) async fn announce(
 }
 
 /// What writing an end led to.
-pub(crate) enum End {
+pub(crate) enum EndWrite {
     /// It is written.
     Written,
     /// Another one was there.
-    There,
+    AlreadyEnded,
 }
 
 /// Writes how a notice ended, unless that is written already.
-pub(crate) async fn end(
+pub(crate) async fn record_end(
     ledger: &dyn Ledger,
     subject: &Subject,
     outcome: NoticeOutcome,
-) -> Result<End, AppendError> {
-    let entry = entry(OutcomeRecord::Ended(outcome));
+) -> Result<EndWrite, AppendError> {
+    let entry = to_entry(OutcomeRecord::Ended(outcome));
     loop {
-        let known = known(ledger, subject).await?;
-        if matches!(known, Known::Ended) {
-            return Ok(End::There);
+        let known = load_state(ledger, subject).await?;
+        if matches!(known, OutcomeLogState::Ended) {
+            return Ok(EndWrite::AlreadyEnded);
         }
-        match ledger.append(&OUTCOMES, subject, known.expect(), entry.clone()).await {
-            Ok(_) => return Ok(End::Written),
+        match ledger.append(&OUTCOMES, subject, known.expected_position(), entry.clone()).await {
+            Ok(_) => return Ok(EndWrite::Written),
             // Somebody announced an attempt, or wrote an end: each happens a few times at most.
             Err(AppendError::Conflict { .. }) => {}
             Err(error) => return Err(error),
@@ -87,16 +92,16 @@ pub(crate) async fn end(
 }
 
 /// Adds what WeChat told of a message.
-pub(crate) async fn receipt(
+pub(crate) async fn record_receipt(
     ledger: &dyn Ledger,
     account: &str,
     receipt: NoticeReceipt,
 ) -> Result<(), AppendError> {
-    let subject = subject(account, &receipt.key);
-    let entry = entry(OutcomeRecord::Receipt(receipt));
+    let subject = outcome_subject(account, &receipt.key);
+    let entry = to_entry(OutcomeRecord::Receipt(receipt));
     ledger.append(&OUTCOMES, &subject, ExpectedPosition::Any, entry).await.map(drop)
 }
 
-fn entry(record: OutcomeRecord) -> Entry {
+fn to_entry(record: OutcomeRecord) -> Entry {
     Entry::new(serde_json::to_vec(&record).expect("string keys only"))
 }

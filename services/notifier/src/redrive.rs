@@ -4,7 +4,7 @@
 //! recorded end, and takes its old place in its ticket's order: what was told since then supersedes
 //! it, and what is no longer true is stale. It comes back only if WeChat surely does not have it.
 
-use crate::ending::Away;
+use crate::ending::StoreUnavailable;
 use crate::record;
 use crate::{Ports, thread};
 use futures::StreamExt;
@@ -24,21 +24,21 @@ use paihao_ledger::{
 use std::time::Duration;
 
 /// Letters in hand at once.
-const IN_FLIGHT: usize = 8;
+const MAX_IN_FLIGHT: usize = 8;
 
 /// When to look again after a store did not answer.
-const LATER: Duration = Duration::from_secs(1);
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// When to look again at what a newer program wrote: a newer replica may take it first.
-const NEWER_LATER: Duration = Duration::from_secs(30);
+const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// How long a letter is waited for that stands in the log.
-const READING: Duration = Duration::from_secs(10);
+const LETTER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Member of the consumer that tries dead letters again.
 pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
     let ledger = ports.ledger.clone();
-    Worker::new(ledger, Source::Consumer(DEAD_LETTERS, REDRIVER), IN_FLIGHT, Redriver { ports })
+    Worker::new(ledger, Source::Consumer(DEAD_LETTERS, REDRIVER), MAX_IN_FLIGHT, Redriver { ports })
 }
 
 struct Redriver {
@@ -47,45 +47,47 @@ struct Redriver {
 
 impl Handler for Redriver {
     async fn handle(&self, delivery: &Delivery) -> Disposition {
-        match said(&delivery.message) {
+        match parse_command(&delivery.message) {
             // A letter itself, or one that was dropped.
-            Said::Nothing => Disposition::Ack,
-            Said::Newer => Disposition::RetryAfter(NEWER_LATER),
-            Said::Again { letter, newest } => match again(&self.ports, letter, newest).await {
-                Ok(()) => Disposition::Ack,
-                Err(Away(error)) => {
-                    tracing::warn!(error, "a dead letter cannot be tried again yet");
-                    Disposition::RetryAfter(LATER)
+            RedriveCommand::Ignore => Disposition::Ack,
+            RedriveCommand::NewerVersion => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
+            RedriveCommand::Redrive { letter, newest } => {
+                match redrive(&self.ports, letter, newest).await {
+                    Ok(()) => Disposition::Ack,
+                    Err(StoreUnavailable(error)) => {
+                        tracing::warn!(error, "a dead letter cannot be tried again yet");
+                        Disposition::RetryAfter(STORE_RETRY_DELAY)
+                    }
                 }
-            },
+            }
         }
     }
 }
 
-enum Said {
-    Nothing,
-    Newer,
-    Again { letter: Position, newest: u32 },
+enum RedriveCommand {
+    Ignore,
+    NewerVersion,
+    Redrive { letter: Position, newest: u32 },
 }
 
-fn said(recorded: &StoredEntry) -> Said {
+fn parse_command(recorded: &StoredEntry) -> RedriveCommand {
     let mut parts = recorded.subject.parts();
     let (Some(HANDLED_SUBJECT), Some(letter)) = (parts.next(), parts.next()) else {
-        return Said::Nothing;
+        return RedriveCommand::Ignore;
     };
     match serde_json::from_slice(&recorded.entry.payload) {
         Ok(DeadLetterResolution { v: 1, action: did, .. }) => match (did, letter.parse()) {
             (DeadLetterAction::Redriven { newest }, Ok(letter)) => {
-                Said::Again { letter: Position(letter), newest }
+                RedriveCommand::Redrive { letter: Position(letter), newest }
             }
-            _ => Said::Nothing,
+            _ => RedriveCommand::Ignore,
         },
-        _ => Said::Newer,
+        _ => RedriveCommand::NewerVersion,
     }
 }
 
-async fn again(ports: &Ports, letter: Position, newest: u32) -> Result<(), Away> {
-    let Some(letter) = read(&*ports.ledger, letter).await? else {
+async fn redrive(ports: &Ports, letter: Position, newest: u32) -> Result<(), StoreUnavailable> {
+    let Some(letter) = read_letter(&*ports.ledger, letter).await? else {
         tracing::warn!(position = letter.0, "a dead letter has aged out before it was tried again");
         return Ok(());
     };
@@ -94,8 +96,8 @@ async fn again(ports: &Ports, letter: Position, newest: u32) -> Result<(), Away>
     };
     let key = redrive_key(&key);
     match &*origin {
-        name if name == NOTICES.name => notice(ports, letter.entry, key, newest).await?,
-        name if name == WEBHOOKS.name => webhook(ports, letter.entry, &key).await?,
+        name if name == NOTICES.name => requeue_notice(ports, letter.entry, key, newest).await?,
+        name if name == WEBHOOKS.name => requeue_webhook(ports, letter.entry, &key).await?,
         _ => return Ok(()),
     }
     metrics::counter!("paihao_notifier_redriven_total", "origin" => origin).increment(1);
@@ -103,19 +105,27 @@ async fn again(ports: &Ports, letter: Position, newest: u32) -> Result<(), Away>
 }
 
 /// The entry at a position, if it is still there.
-async fn read(ledger: &dyn Ledger, at: Position) -> Result<Option<StoredEntry>, Away> {
+async fn read_letter(
+    ledger: &dyn Ledger,
+    at: Position,
+) -> Result<Option<StoredEntry>, StoreUnavailable> {
     let before = Position(at.0.saturating_sub(1));
     let mut entries = ledger.follow(&DEAD_LETTERS, before).await?;
-    let first = tokio::time::timeout(READING, entries.next()).await;
+    let first = tokio::time::timeout(LETTER_READ_TIMEOUT, entries.next()).await;
     match first.map_err(|_| Unavailable("a letter was not read in time".to_owned()))? {
         Some(LogItem::Entry(recorded)) if recorded.position == at => Ok(Some(recorded)),
         _ => Ok(None),
     }
 }
 
-async fn notice(ports: &Ports, letter: Entry, key: String, newest: u32) -> Result<(), Away> {
+async fn requeue_notice(
+    ports: &Ports,
+    letter: Entry,
+    key: String,
+    newest: u32,
+) -> Result<(), StoreUnavailable> {
     let Ok(notice) = serde_json::from_slice::<Notice>(&letter.payload) else { return Ok(()) };
-    let subject = record::subject(&notice.account, &notice.key);
+    let subject = record::outcome_subject(&notice.account, &notice.key);
     let ended = ports.ledger.last(&OUTCOMES, &subject).await?;
     let ended = ended.and_then(|last| serde_json::from_slice(&last.entry.payload).ok());
     let was_not_taken = matches!(&ended, Some(OutcomeRecord::Ended(ended)) if matches!(
@@ -126,8 +136,8 @@ async fn notice(ports: &Ports, letter: Entry, key: String, newest: u32) -> Resul
         return Ok(());
     }
     let notice = Notice { key, ..notice };
-    if thread::ordered(&notice) {
-        thread::note_again(&*ports.cache, &notice, newest).await?;
+    if thread::is_ordered(&notice) {
+        thread::register_redriven(&*ports.cache, &notice, newest).await?;
     }
     let payload = serde_json::to_vec(&notice).expect("string keys only");
     let entry = Entry { payload: payload.into(), ..letter };
@@ -136,7 +146,7 @@ async fn notice(ports: &Ports, letter: Entry, key: String, newest: u32) -> Resul
 }
 
 /// A message that was not taken for a day is tried for another.
-async fn webhook(ports: &Ports, letter: Entry, key: &str) -> Result<(), Away> {
+async fn requeue_webhook(ports: &Ports, letter: Entry, key: &str) -> Result<(), StoreUnavailable> {
     let Ok(message) = serde_json::from_slice::<WebhookMessage>(&letter.payload) else {
         return Ok(());
     };

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Everything that is said, by whom.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Words {
+pub(crate) struct Templates {
     /// By the account's name.
     pub(crate) accounts: BTreeMap<String, AccountPolicies>,
     /// By the site's id, and the kind of notice.
@@ -27,11 +27,11 @@ pub(crate) struct Words {
 }
 
 /// The newest of it.
-pub(crate) type Says = Follower<Arc<Words>>;
+pub(crate) type TemplatesReceiver = Follower<Arc<Templates>>;
 
-impl Words {
+impl Templates {
     /// How this notice is said.
-    pub(crate) fn manner(&self, notice: &Notice) -> NoticePolicy {
+    pub(crate) fn policy(&self, notice: &Notice) -> NoticePolicy {
         let account = self.accounts.get(&*notice.account);
         let manner = account.and_then(|says| says.get(render::kind(notice))).cloned();
         let site = notice.key.split('/').next().unwrap_or_default();
@@ -46,14 +46,14 @@ impl Words {
 /// Projection of the settings onto the words of notices.
 struct WordsProjection {
     /// The configuration.
-    base: Words,
-    words: Arc<Words>,
+    base: Templates,
+    words: Arc<Templates>,
 }
 
 impl Projection for WordsProjection {
-    type View = Arc<Words>;
+    type View = Arc<Templates>;
 
-    fn view(&self) -> Arc<Words> {
+    fn view(&self) -> Arc<Templates> {
         self.words.clone()
     }
 
@@ -77,7 +77,7 @@ impl Projection for WordsProjection {
 
     fn reset(&mut self) {
         let templates = self.words.templates;
-        self.words = Arc::new(Words { templates, ..self.base.clone() });
+        self.words = Arc::new(Templates { templates, ..self.base.clone() });
     }
 }
 
@@ -87,9 +87,9 @@ pub(crate) fn follow(
     ledger: Arc<dyn Ledger>,
     stop: CancellationToken,
     tasks: &Tasks,
-) -> Says {
+) -> TemplatesReceiver {
     let (accounts, sites) = (settings.accounts.clone(), settings.wording.clone());
-    let base = Words { accounts, sites, templates: 0 };
+    let base = Templates { accounts, sites, templates: 0 };
     let projection = WordsProjection { words: Arc::new(base.clone()), base };
     let (says, following) = Follow::new(ledger, SETTINGS, stop).start(projection);
     tasks.spawn("book", following);

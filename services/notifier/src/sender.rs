@@ -1,16 +1,19 @@
 //! Takes notices from the work queue and brings each to its one outcome.
 
 use crate::allowance;
-use crate::channels::{self, NoticePolicy, skipped};
-use crate::claim::{self, ATTEMPT_LIMIT, Asked, Claim};
-use crate::ending::{self, Away, Recorded, Which};
-use crate::record::{self, Known};
+use crate::channels::{self, NoticePolicy, skipped_attempt};
+use crate::claim::{self, ATTEMPT_TIMEOUT, AcquireResult, AttemptLease};
+use crate::ending::{self, EndRecorded, NoticeRef, StoreUnavailable};
+use crate::record::{self, OutcomeLogState};
 use crate::render::{self, Unrenderable};
-use crate::say::{self, Message};
-use crate::says::Says;
-use crate::share::Shares;
-use crate::thread::{self, Standing};
-use crate::verdict::{Attempt, NO_WINDOW, Verdict, WINDOW, WINDOW_USED_UP, given_up, judge};
+use crate::say::{self, OutboundMessage};
+use crate::says::TemplatesReceiver;
+use crate::share::AccountPermits;
+use crate::thread::{self, OrderStatus};
+use crate::verdict::{
+    Attempt, AttemptResult, ERRCODE_NO_OPEN_WINDOW, ERRCODE_WINDOW_USED_UP, RETRY_WINDOW, classify,
+    gave_up_outcome,
+};
 use crate::{Ports, Settings};
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice};
 use paihao_contracts::outcome::AttemptAnnounced;
@@ -21,229 +24,252 @@ use paihao_wechat::{AccountClientError, CallError};
 use std::time::Duration;
 
 /// When to look again after the ledger or the cache did not answer.
-const STORE_AWAY: Duration = Duration::from_secs(2);
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// When to look again at a notice of an account all of whose places are taken.
-const NO_PLACE: Duration = Duration::from_secs(1);
+const PERMIT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// When to look again at a notice while another one about the same ticket is being said.
-const NOT_ITS_TURN: Duration = Duration::from_millis(200);
+const TURN_RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// Notices in hand at once, of however many accounts.
-const MOST: usize = 4096;
+const MAX_IN_FLIGHT: usize = 4096;
 
 /// Member of the notices' queue.
-pub(crate) fn worker(settings: Settings, says: Says, ports: Ports) -> Worker<impl Handler> {
-    let in_flight = settings.in_flight.saturating_mul(settings.accounts.len().max(1)).min(MOST);
-    let (shares, ledger) = (Shares::new(settings.in_flight), ports.ledger.clone());
-    let sender = Sender { shares, public: settings.public, says, ports };
+pub(crate) fn worker(
+    settings: Settings,
+    says: TemplatesReceiver,
+    ports: Ports,
+) -> Worker<impl Handler> {
+    let in_flight =
+        settings.in_flight.saturating_mul(settings.accounts.len().max(1)).min(MAX_IN_FLIGHT);
+    let (shares, ledger) = (AccountPermits::new(settings.in_flight), ports.ledger.clone());
+    let sender =
+        DeliveryWorker { permits: shares, public_url: settings.public_url, templates: says, ports };
     Worker::new(ledger, Source::Queue(NOTICES), in_flight, sender)
 }
 
-struct Sender {
+struct DeliveryWorker {
     /// Where pages are, for links.
-    public: Option<String>,
-    says: Says,
+    public_url: Option<String>,
+    templates: TemplatesReceiver,
     ports: Ports,
-    shares: Shares,
+    permits: AccountPermits,
 }
 
 /// A notice, and what goes with it.
-struct Task<'a> {
+struct SendTask<'a> {
     notice: &'a Notice,
-    manner: NoticePolicy,
+    policy: NoticePolicy,
     /// Stands for the person in keys.
-    person: String,
+    person_key: String,
 }
 
 /// How it is to be said.
-struct Chosen {
+struct SelectedChannel {
     channel: Channel,
-    message: Message,
+    message: OutboundMessage,
     /// The channels before that one.
-    tried: Vec<ChannelAttempt>,
+    previous_attempts: Vec<ChannelAttempt>,
 }
 
 /// What to do with a delivery.
-enum Next {
+enum NextStep {
     /// The notice has ended and that is recorded.
-    Done,
+    Ack,
     /// Not now.
-    Again(Duration),
+    RetryAfter(Duration),
     /// Ended and recorded, and a copy is to be kept where somebody looks.
-    Bury(String),
+    DeadLetter(String),
 }
 
-impl From<Recorded> for Next {
-    fn from(recorded: Recorded) -> Next {
+impl From<EndRecorded> for NextStep {
+    fn from(recorded: EndRecorded) -> NextStep {
         match recorded {
-            Recorded::Yes => Next::Done,
-            Recorded::Never(reason) => Next::Bury(reason),
+            EndRecorded::Stored => NextStep::Ack,
+            EndRecorded::Rejected(reason) => NextStep::DeadLetter(reason),
         }
     }
 }
 
-impl Task<'_> {
-    fn which(&self) -> Which<'_> {
+impl SendTask<'_> {
+    fn notice_ref(&self) -> NoticeRef<'_> {
         let Notice { account, key, at, .. } = self.notice;
-        Which { account, key, at: *at }
+        NoticeRef { account, key, at: *at }
     }
 
     /// Whether it has been said, so that nothing can come before it any more.
-    fn has_been_said(&self) -> bool {
-        self.notice.replied && self.manner.usable_channels().next() == Some(Channel::PassiveReply)
+    fn sent_in_reply(&self) -> bool {
+        self.notice.replied && self.policy.usable_channels().next() == Some(Channel::PassiveReply)
     }
 }
 
-impl From<Next> for paihao_ledger::Disposition {
-    fn from(next: Next) -> paihao_ledger::Disposition {
+impl From<NextStep> for paihao_ledger::Disposition {
+    fn from(next: NextStep) -> paihao_ledger::Disposition {
         match next {
-            Next::Done => paihao_ledger::Disposition::Ack,
-            Next::Again(after) => paihao_ledger::Disposition::RetryAfter(after),
-            Next::Bury(reason) => paihao_ledger::Disposition::DeadLetter(reason),
+            NextStep::Ack => paihao_ledger::Disposition::Ack,
+            NextStep::RetryAfter(after) => paihao_ledger::Disposition::RetryAfter(after),
+            NextStep::DeadLetter(reason) => paihao_ledger::Disposition::DeadLetter(reason),
         }
     }
 }
 
-impl Handler for Sender {
+impl Handler for DeliveryWorker {
     async fn handle(&self, delivery: &Delivery) -> paihao_ledger::Disposition {
         let notice = match serde_json::from_slice(&delivery.message.entry.payload) {
-            Ok(notice) => self.linked(notice),
+            Ok(notice) => self.with_absolute_link(notice),
             Err(error) => {
                 tracing::error!(%error, "a notice cannot be read");
-                return Next::Bury(format!("not a notice of a known form: {error}")).into();
+                return NextStep::DeadLetter(format!("not a notice of a known form: {error}"))
+                    .into();
             }
         };
-        let next = match self.shares.take(&notice.account) {
-            None => Next::Again(NO_PLACE),
-            Some(_place) => self.bring_on(&notice).await.unwrap_or_else(|Away(error)| {
-                tracing::warn!(key = notice.key, error, "a notice waits for its stores");
-                Next::Again(STORE_AWAY)
-            }),
+        let next = match self.permits.try_acquire(&notice.account) {
+            None => NextStep::RetryAfter(PERMIT_RETRY_DELAY),
+            Some(_place) => {
+                self.advance(&notice).await.unwrap_or_else(|StoreUnavailable(error)| {
+                    tracing::warn!(key = notice.key, error, "a notice waits for its stores");
+                    NextStep::RetryAfter(STORE_RETRY_DELAY)
+                })
+            }
         };
         next.into()
     }
 }
 
-impl Sender {
+impl DeliveryWorker {
     /// The notice with the whole address of its ticket's page, if people know where this system is.
-    fn linked(&self, notice: Notice) -> Notice {
-        let whole = |path| Some(format!("{}{path}", self.public.as_deref()?).into());
+    fn with_absolute_link(&self, notice: Notice) -> Notice {
+        let whole = |path| Some(format!("{}{path}", self.public_url.as_deref()?).into());
         let link = notice.link.as_deref().and_then(whole);
         Notice { link, ..notice }
     }
 
     /// Takes a notice as far as it can go now: one attempt at most.
-    async fn bring_on(&self, notice: &Notice) -> Result<Next, Away> {
+    async fn advance(&self, notice: &Notice) -> Result<NextStep, StoreUnavailable> {
         let ports = &self.ports;
-        let task =
-            Task { notice, manner: self.says.now().manner(notice), person: say::person(notice) };
+        let task = SendTask {
+            notice,
+            policy: self.templates.now().policy(notice),
+            person_key: say::person_key(notice),
+        };
         // The thread first: what it says of attempts can only become more by the time they are read.
-        let thread = match thread::ordered(notice) {
-            true => Some(thread::look(&*ports.cache, notice).await?),
+        let thread = match thread::is_ordered(notice) {
+            true => Some(thread::load(&*ports.cache, notice).await?),
             false => None,
         };
-        let Some((written, known)) = ending::so_far(ports, task.which()).await? else {
-            return Ok(Next::Done);
+        let Some((written, known)) = ending::load_progress(ports, task.notice_ref()).await? else {
+            return Ok(NextStep::Ack);
         };
         let now = ports.clock.now_ms();
         if let Some(claim) = &known {
             if claim.held_until > now {
-                return Ok(Next::Again(Duration::from_millis((claim.held_until - now) as u64)));
+                return Ok(NextStep::RetryAfter(Duration::from_millis(
+                    (claim.held_until - now) as u64,
+                )));
             }
             let last = || claim.last.clone();
-            let pinned = claim.pinned().filter(|_| claim.unsure);
+            let pinned = claim.required_channel().filter(|_| claim.unsure);
             if pinned.is_some_and(|channel| !channel.is_idempotent()) {
                 return self
-                    .end(&task, DeliveryOutcome::Unknown { last: last() }, Some(claim))
+                    .end_notice(&task, DeliveryOutcome::Unknown { last: last() }, Some(claim))
                     .await;
             }
-            if now - claim.first >= WINDOW.as_millis() as i64 {
-                return self.end(&task, given_up(claim.unsure, last()), Some(claim)).await;
+            if now - claim.first >= RETRY_WINDOW.as_millis() as i64 {
+                return self
+                    .end_notice(&task, gave_up_outcome(claim.unsure, last()), Some(claim))
+                    .await;
             }
         }
-        match thread.map(|thread| thread.standing(notice.order, now)) {
-            Some(Standing::Taken(rest)) => return Ok(Next::Again(rest.min(NOT_ITS_TURN))),
-            Some(Standing::Superseded) if !task.has_been_said() => {
-                return Ok(ending::supersede(ports, task.which(), known.as_ref()).await?.into());
+        match thread.map(|thread| thread.status_of(notice.order, now)) {
+            Some(OrderStatus::Busy(rest)) => {
+                return Ok(NextStep::RetryAfter(rest.min(TURN_RETRY_DELAY)));
+            }
+            Some(OrderStatus::Superseded) if !task.sent_in_reply() => {
+                return Ok(ending::supersede(ports, task.notice_ref(), known.as_ref())
+                    .await?
+                    .into());
             }
             _ => {}
         }
         if notice.valid_until <= now && known.as_ref().is_none_or(|claim| !claim.unsure) {
-            return self.end(&task, DeliveryOutcome::Stale, known.as_ref()).await;
+            return self.end_notice(&task, DeliveryOutcome::Stale, known.as_ref()).await;
         }
         let mut tried = known.as_ref().map_or_else(Vec::new, |claim| claim.tried.clone());
-        let pinned = known.as_ref().and_then(Claim::pinned);
-        let (channel, message) = match self.choose(&task, pinned, &mut tried, now).await? {
+        let pinned = known.as_ref().and_then(AttemptLease::required_channel);
+        let (channel, message) = match self.select_channel(&task, pinned, &mut tried, now).await? {
             Some(chosen) => chosen,
-            None => return self.refused_by_all(&task, known.as_ref(), tried).await,
+            None => return self.conclude_undeliverable(&task, known.as_ref(), tried).await,
         };
-        if matches!(message, Message::Nothing) {
-            return self.conclude(&task, DeliveryOutcome::Replied, 0, Some(channel), tried).await;
+        if matches!(message, OutboundMessage::AlreadySent) {
+            return self
+                .record_outcome(&task, DeliveryOutcome::Replied, 0, Some(channel), tried)
+                .await;
         }
-        let chosen = Chosen { channel, message, tried };
-        if !thread::ordered(notice) {
+        let chosen = SelectedChannel { channel, message, previous_attempts: tried };
+        if !thread::is_ordered(notice) {
             return self.attempt(&task, &written, known, chosen, now).await;
         }
-        let (turn, earlier) = match thread::take(&*ports.cache, notice, now).await? {
+        let (turn, earlier) = match thread::acquire_turn(&*ports.cache, notice, now).await? {
             Ok(taken) => taken,
             // Looked at once more, it is clear how it ends.
-            Err(Standing::Superseded) => return Ok(Next::Again(Duration::ZERO)),
-            Err(_) => return Ok(Next::Again(NOT_ITS_TURN)),
+            Err(OrderStatus::Superseded) => return Ok(NextStep::RetryAfter(Duration::ZERO)),
+            Err(_) => return Ok(NextStep::RetryAfter(TURN_RETRY_DELAY)),
         };
         let led_to = async {
             match ending::supersede_all(ports, &notice.account, &earlier, now).await? {
                 true => self.attempt(&task, &written, known, chosen, now).await,
-                false => Ok(Next::Again(NOT_ITS_TURN)),
+                false => Ok(NextStep::RetryAfter(TURN_RETRY_DELAY)),
             }
         };
         let led_to = led_to.await;
-        let ended = matches!(led_to, Ok(Next::Done | Next::Bury(_)));
-        thread::leave(&*ports.cache, notice, turn, ended).await;
+        let ended = matches!(led_to, Ok(NextStep::Ack | NextStep::DeadLetter(_)));
+        thread::release_turn(&*ports.cache, notice, turn, ended).await;
         led_to
     }
 
     /// Makes one attempt, if nobody else makes it.
     async fn attempt(
         &self,
-        task: &Task<'_>,
-        written: &Known,
-        known: Option<Claim>,
-        Chosen { channel, message, tried }: Chosen,
+        task: &SendTask<'_>,
+        written: &OutcomeLogState,
+        known: Option<AttemptLease>,
+        SelectedChannel { channel, message, previous_attempts: tried }: SelectedChannel,
         now: i64,
-    ) -> Result<Next, Away> {
+    ) -> Result<NextStep, StoreUnavailable> {
         let Ports { ledger, cache, clock, .. } = &self.ports;
         let notice = task.notice;
         let was_unsure = known.as_ref().is_some_and(|claim| claim.unsure);
-        say::begin(&**cache, notice, &task.person, &message, now).await?;
-        let asked = claim::ask(&**cache, &notice.key, known.as_ref(), (channel, &tried), now);
+        say::register_message(&**cache, notice, &task.person_key, &message, now).await?;
+        let asked = claim::acquire(&**cache, &notice.key, known.as_ref(), (channel, &tried), now);
         let claim = match asked.await? {
-            Asked::Granted(claim) => claim,
-            Asked::Held(wait) => return Ok(Next::Again(wait)),
+            AcquireResult::Acquired(claim) => claim,
+            AcquireResult::Held(wait) => return Ok(NextStep::RetryAfter(wait)),
         };
-        let announced = matches!(written, Known::Trying(_, trying) if trying.trying == channel);
-        if task.manner.needs_announcement(channel) && !announced {
+        let announced =
+            matches!(written, OutcomeLogState::Announced(_, trying) if trying.trying == channel);
+        if task.policy.needs_announcement(channel) && !announced {
             let (v, key, trying, tried) = (1, notice.key.clone(), channel, tried.clone());
             let trying = AttemptAnnounced { v, key, trying, at: now, tried };
-            let subject = record::subject(&notice.account, &notice.key);
-            let announced = record::announce(&**ledger, &subject, written, trying).await;
+            let subject = record::outcome_subject(&notice.account, &notice.key);
+            let announced = record::announce_attempt(&**ledger, &subject, written, trying).await;
             if !matches!(announced, Ok(true)) {
                 // Nothing was sent. If somebody else wrote, they go on with a claim that was lost.
-                let met = "the attempt could not be announced".to_owned();
-                claim::give_back(&**cache, &notice.key, &claim, was_unsure, met).await?;
+                let last_error = "the attempt could not be announced".to_owned();
+                claim::release(&**cache, &notice.key, &claim, was_unsure, last_error).await?;
                 announced?;
-                return Ok(Next::Again(STORE_AWAY));
+                return Ok(NextStep::RetryAfter(STORE_RETRY_DELAY));
             }
         }
         // The stores took so long that claim and turn could run out under the attempt.
-        if claim.held_until - clock.now_ms() < ATTEMPT_LIMIT.as_millis() as i64 {
-            let met = "the stores were too slow".to_owned();
-            claim::give_back(&**cache, &notice.key, &claim, was_unsure, met).await?;
-            return Ok(Next::Again(Duration::ZERO));
+        if claim.held_until - clock.now_ms() < ATTEMPT_TIMEOUT.as_millis() as i64 {
+            let last_error = "the stores were too slow".to_owned();
+            claim::release(&**cache, &notice.key, &claim, was_unsure, last_error).await?;
+            return Ok(NextStep::RetryAfter(Duration::ZERO));
         }
-        let wechat = self.ports.wechat.with_priority(channels::worth(notice));
-        let saying = say::say(&wechat, notice, &message);
-        let result = tokio::time::timeout(ATTEMPT_LIMIT, saying)
+        let wechat = self.ports.wechat.with_priority(channels::priority(notice));
+        let saying = say::send(&wechat, notice, &message);
+        let result = tokio::time::timeout(ATTEMPT_TIMEOUT, saying)
             .await
             .unwrap_or(Err(AccountClientError::Call(CallError::TimedOut)));
         let left =
@@ -253,66 +279,67 @@ impl Sender {
             channel,
             was_unsure,
             valid_until: notice.valid_until,
-            others: task.manner.usable_channels().any(|other| left(&other)),
+            has_other_channels: task.policy.usable_channels().any(|other| left(&other)),
         };
-        let verdict = judge(attempt, clock.now_ms(), result);
-        self.allowance(task, &message, &verdict).await;
+        let verdict = classify(attempt, clock.now_ms(), result);
+        self.update_send_window(task, &message, &verdict).await;
         match verdict {
-            Verdict::Ended(fate) => {
+            AttemptResult::Ended(fate) => {
                 let accepted = match fate {
                     DeliveryOutcome::Sent { message_id } => Some(message_id),
                     _ => None,
                 };
-                let next = self.conclude(task, fate, claim.attempts, Some(channel), tried).await?;
+                let next =
+                    self.record_outcome(task, fate, claim.attempts, Some(channel), tried).await?;
                 if let Some(id) = accepted {
-                    say::accepted(&**cache, notice, &task.person, channel, id).await;
+                    say::mark_accepted(&**cache, notice, &task.person_key, channel, id).await;
                 }
                 Ok(next)
             }
-            Verdict::Next(refused) => {
-                told(notice, &refused);
-                say::not_taken(&**cache, notice, &task.person, channel).await?;
-                claim::move_on(&**cache, &notice.key, &claim, refused).await?;
-                Ok(Next::Again(Duration::ZERO))
+            AttemptResult::NextChannel(refused) => {
+                count_channel_refusal(notice, &refused);
+                say::forget_message(&**cache, notice, &task.person_key, channel).await?;
+                claim::release_for_next_channel(&**cache, &notice.key, &claim, refused).await?;
+                Ok(NextStep::RetryAfter(Duration::ZERO))
             }
-            Verdict::Again { after, unsure, met } => {
-                tracing::debug!(key = notice.key, met, "a notice is tried again");
-                claim::give_back(&**cache, &notice.key, &claim, unsure, met).await?;
-                Ok(Next::Again(after))
+            AttemptResult::Retry { after, unsure, last_error } => {
+                tracing::debug!(key = notice.key, last_error, "a notice is tried again");
+                claim::release(&**cache, &notice.key, &claim, unsure, last_error).await?;
+                Ok(NextStep::RetryAfter(after))
             }
         }
     }
 
     /// The next channel and what to say through it; those that cannot be used are added to `tried`.
-    async fn choose(
+    async fn select_channel(
         &self,
-        task: &Task<'_>,
+        task: &SendTask<'_>,
         pinned: Option<Channel>,
         tried: &mut Vec<ChannelAttempt>,
         now: i64,
-    ) -> Result<Option<(Channel, Message)>, Away> {
-        let Task { notice, manner, .. } = task;
+    ) -> Result<Option<(Channel, OutboundMessage)>, StoreUnavailable> {
+        let SendTask { notice, policy: manner, .. } = task;
         let listed = manner.channels.iter().copied();
         for channel in pinned.into_iter().chain(listed) {
             if tried.iter().any(|tried| tried.channel == channel) {
                 continue;
             }
             let message = match channel {
-                Channel::PassiveReply if notice.replied => Ok(Message::Nothing),
-                Channel::PassiveReply => Err(skipped(channel, channels::NOT_REPLIED, None)),
+                Channel::PassiveReply if notice.replied => Ok(OutboundMessage::AlreadySent),
+                Channel::PassiveReply => Err(skipped_attempt(channel, channels::NOT_REPLIED, None)),
                 Channel::Template => render::template(notice, manner)
-                    .map(Message::Template)
-                    .map_err(|why| unspeakable(channel, &why)),
+                    .map(OutboundMessage::Template)
+                    .map_err(|why| unrenderable(channel, &why)),
                 Channel::Subscription => render::subscription(notice, manner)
-                    .map(Message::Subscription)
-                    .map_err(|why| unspeakable(channel, &why)),
+                    .map(OutboundMessage::Subscription)
+                    .map_err(|why| unrenderable(channel, &why)),
                 Channel::CustomerService => match render::text(notice, manner) {
-                    Err(why) => Err(unspeakable(channel, &why)),
+                    Err(why) => Err(unrenderable(channel, &why)),
                     Ok(text) => {
                         let (cache, account) = (&*self.ports.cache, &notice.account);
-                        match allowance::open(cache, account, &task.person, now).await? {
-                            Some(open) => Ok(Message::Text(text, open)),
-                            None => Err(skipped(channel, channels::NO_ALLOWANCE, None)),
+                        match allowance::find_open(cache, account, &task.person_key, now).await? {
+                            Some(open) => Ok(OutboundMessage::Text(text, open)),
+                            None => Err(skipped_attempt(channel, channels::NO_ALLOWANCE, None)),
                         }
                     }
                 },
@@ -320,7 +347,7 @@ impl Sender {
             match message {
                 Ok(message) => return Ok(Some((channel, message))),
                 Err(skipped) => {
-                    told(notice, &skipped);
+                    count_channel_refusal(notice, &skipped);
                     tried.push(skipped);
                 }
             }
@@ -329,14 +356,22 @@ impl Sender {
     }
 
     /// What the attempt tells of the windows for free texts. A guess that is wrong costs one call.
-    async fn allowance(&self, task: &Task<'_>, message: &Message, verdict: &Verdict) {
-        let Message::Text(_, open) = message else { return };
+    async fn update_send_window(
+        &self,
+        task: &SendTask<'_>,
+        message: &OutboundMessage,
+        verdict: &AttemptResult,
+    ) {
+        let OutboundMessage::Text(_, open) = message else { return };
         let (cache, account) = (&*self.ports.cache, &task.notice.account);
         let kept = match verdict {
-            Verdict::Ended(_) => allowance::spend(cache, open, self.ports.clock.now_ms()).await,
-            Verdict::Next(ChannelAttempt { code: Some(NO_WINDOW | WINDOW_USED_UP), .. }) => {
-                allowance::shut(cache, account, &task.person).await
+            AttemptResult::Ended(_) => {
+                allowance::consume_one(cache, open, self.ports.clock.now_ms()).await
             }
+            AttemptResult::NextChannel(ChannelAttempt {
+                code: Some(ERRCODE_NO_OPEN_WINDOW | ERRCODE_WINDOW_USED_UP),
+                ..
+            }) => allowance::close_all(cache, account, &task.person_key).await,
             _ => Ok(()),
         };
         if let Err(error) = kept {
@@ -344,55 +379,56 @@ impl Sender {
         }
     }
 
-    async fn refused_by_all(
+    async fn conclude_undeliverable(
         &self,
-        task: &Task<'_>,
-        claim: Option<&Claim>,
+        task: &SendTask<'_>,
+        claim: Option<&AttemptLease>,
         tried: Vec<ChannelAttempt>,
-    ) -> Result<Next, Away> {
-        let Task { notice, .. } = task;
+    ) -> Result<NextStep, StoreUnavailable> {
+        let SendTask { notice, .. } = task;
         let attempts = claim.map_or(0, |claim| claim.attempts);
         let kind = render::kind(notice);
         let (fate, buried) = match claim.filter(|claim| claim.unsure) {
             // What was set up when the attempt was made that got no answer is no longer there.
             Some(claim) => (DeliveryOutcome::Unknown { last: claim.last.clone() }, None),
-            None => channels::refused_by_all(kind, &notice.account, &tried),
+            None => channels::undelivered_outcome(kind, &notice.account, &tried),
         };
-        let next = self.conclude(task, fate, attempts, None, tried).await?;
+        let next = self.record_outcome(task, fate, attempts, None, tried).await?;
         Ok(match (next, buried) {
-            (Next::Done, Some(reason)) => {
+            (NextStep::Ack, Some(reason)) => {
                 tracing::error!(key = notice.key, reason, "a notice cannot be said");
-                Next::Bury(reason)
+                NextStep::DeadLetter(reason)
             }
             (next, _) => next,
         })
     }
 
     /// Ends a notice without another attempt.
-    async fn end(
+    async fn end_notice(
         &self,
-        task: &Task<'_>,
+        task: &SendTask<'_>,
         fate: DeliveryOutcome,
-        claim: Option<&Claim>,
-    ) -> Result<Next, Away> {
-        Ok(ending::end(&self.ports, task.which(), fate, claim).await?.into())
+        claim: Option<&AttemptLease>,
+    ) -> Result<NextStep, StoreUnavailable> {
+        Ok(ending::end_notice(&self.ports, task.notice_ref(), fate, claim).await?.into())
     }
 
-    async fn conclude(
+    async fn record_outcome(
         &self,
-        task: &Task<'_>,
+        task: &SendTask<'_>,
         fate: DeliveryOutcome,
         attempts: u32,
         via: Option<Channel>,
         tried: Vec<ChannelAttempt>,
-    ) -> Result<Next, Away> {
-        let recorded = ending::conclude(&self.ports, task.which(), fate, attempts, via, tried);
+    ) -> Result<NextStep, StoreUnavailable> {
+        let recorded =
+            ending::record_outcome(&self.ports, task.notice_ref(), fate, attempts, via, tried);
         Ok(recorded.await?.into())
     }
 }
 
 /// Counts a channel that did not take a notice, and says so loudly if it is our mistake.
-fn told(notice: &Notice, tried: &ChannelAttempt) {
+fn count_channel_refusal(notice: &Notice, tried: &ChannelAttempt) {
     let (channel, reason) = (tried.channel.name(), tried.reason.clone());
     match &tried.said {
         Some(said) => {
@@ -409,10 +445,10 @@ fn told(notice: &Notice, tried: &ChannelAttempt) {
     .increment(1);
 }
 
-fn unspeakable(channel: Channel, why: &Unrenderable) -> ChannelAttempt {
+fn unrenderable(channel: Channel, why: &Unrenderable) -> ChannelAttempt {
     let reason = match why {
         Unrenderable::Unbound(..) => channels::NOT_BOUND,
         Unrenderable::InvalidText(..) => channels::DOES_NOT_FIT,
     };
-    skipped(channel, reason, Some(why.to_string()))
+    skipped_attempt(channel, reason, Some(why.to_string()))
 }

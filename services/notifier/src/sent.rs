@@ -11,15 +11,15 @@ use paihao_contracts::streams;
 use serde::{Deserialize, Serialize};
 
 /// So many messages are remembered of a person; the oldest are forgotten first.
-const MOST: usize = 16;
+const MAX_SENT_PER_PERSON: usize = 16;
 /// A receipt without an id is matched to messages sent no longer before it than this.
-const NO_OLDER_MS: i64 = 10 * 60 * 1000;
+const MAX_RECEIPT_DELAY_MS: i64 = 10 * 60 * 1000;
 /// WeChat's clock may be behind ours by this much, and tells whole seconds.
-const SKEW_MS: i64 = 3_000;
+const MAX_CLOCK_SKEW_MS: i64 = 3_000;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Sent {
+pub(crate) struct SentMessage {
     /// The key of its notice.
     pub(crate) key: String,
     /// Its channel.
@@ -38,63 +38,63 @@ pub(crate) struct Sent {
 
 /// What a receipt leads to.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum ReceiptMatch {
     /// The notice with this key.
-    Key(String),
+    Notice(String),
     /// One that it was matched to before.
-    Repeat,
+    Duplicate,
     /// Nothing that it surely belongs to, yet.
-    NotYet,
+    NoMatch,
 }
 
 /// Which of a person's messages a receipt is about. Never a guess: by its id; where it has none, or
 /// where the answer to the send had none, only if there is one message that it can be.
-pub(crate) fn find(sent: &[Sent], receipt: &Receipt) -> Found {
+pub(crate) fn match_receipt(sent: &[SentMessage], receipt: &Receipt) -> ReceiptMatch {
     if sent.iter().any(|sent| sent.receipt.as_ref() == Some(&receipt.identity)) {
-        return Found::Repeat;
+        return ReceiptMatch::Duplicate;
     }
-    let key = |sent: &Sent| Found::Key(sent.key.clone());
+    let key = |sent: &SentMessage| ReceiptMatch::Notice(sent.key.clone());
     if receipt.channel == Channel::Template
         && let Some(id) = receipt.message_id
     {
-        return sent.iter().find(|sent| sent.message_id == id).map_or(Found::NotYet, key);
+        return sent.iter().find(|sent| sent.message_id == id).map_or(ReceiptMatch::NoMatch, key);
     }
     let created = receipt.created_s * 1000;
     let mut candidates = sent.iter().filter(|sent| {
         sent.channel == receipt.channel
             && receipt.template.as_ref().is_none_or(|template| *template == sent.template)
             && sent.receipt.is_none()
-            && sent.at <= created + SKEW_MS
-            && created - sent.at <= NO_OLDER_MS
+            && sent.at <= created + MAX_CLOCK_SKEW_MS
+            && created - sent.at <= MAX_RECEIPT_DELAY_MS
     });
     match (candidates.next(), candidates.next()) {
         (Some(only), None) if only.accepted => key(only),
-        _ => Found::NotYet,
+        _ => ReceiptMatch::NoMatch,
     }
 }
 
 /// The messages of a person.
-pub(crate) async fn of(
+pub(crate) async fn load(
     cache: &dyn Cache,
     account: &str,
     person: &str,
-) -> Result<Vec<Sent>, Unavailable> {
+) -> Result<Vec<SentMessage>, Unavailable> {
     let stored = cache.get(&streams::sent_index_key(account, person)).await?;
-    Ok(stored.as_deref().map(read).unwrap_or_default())
+    Ok(stored.as_deref().map(decode).unwrap_or_default())
 }
 
 /// A message is about to be sent.
-pub(crate) async fn begin(
+pub(crate) async fn insert(
     cache: &dyn Cache,
     account: &str,
     person: &str,
-    new: Sent,
+    new: SentMessage,
 ) -> Result<(), Unavailable> {
-    change(cache, account, person, |all| {
+    modify(cache, account, person, |all| {
         if !all.iter().any(|sent| sent.key == new.key && sent.channel == new.channel) {
             all.push(new.clone());
         }
-        let extra = all.len().saturating_sub(MOST);
+        let extra = all.len().saturating_sub(MAX_SENT_PER_PERSON);
         all.drain(..extra);
     })
     .await
@@ -106,9 +106,9 @@ pub(crate) async fn update(
     account: &str,
     person: &str,
     (key, channel): (&str, Channel),
-    to: impl Fn(&Sent) -> Option<Sent>,
+    to: impl Fn(&SentMessage) -> Option<SentMessage>,
 ) -> Result<(), Unavailable> {
-    change(cache, account, person, |all| {
+    modify(cache, account, person, |all| {
         let changed = all.drain(..).filter_map(|sent| match sent.key == key {
             true if sent.channel == channel => to(&sent),
             _ => Some(sent),
@@ -118,16 +118,16 @@ pub(crate) async fn update(
     .await
 }
 
-async fn change(
+async fn modify(
     cache: &dyn Cache,
     account: &str,
     person: &str,
-    edit: impl Fn(&mut Vec<Sent>),
+    edit: impl Fn(&mut Vec<SentMessage>),
 ) -> Result<(), Unavailable> {
     let at = streams::sent_index_key(account, person);
     let mut stored = cache.get(&at).await?;
     loop {
-        let mut all = stored.as_deref().map(read).unwrap_or_default();
+        let mut all = stored.as_deref().map(decode).unwrap_or_default();
         let before = all.clone();
         edit(&mut all);
         if all == before {
@@ -142,7 +142,7 @@ async fn change(
     }
 }
 
-fn read(stored: &[u8]) -> Vec<Sent> {
+fn decode(stored: &[u8]) -> Vec<SentMessage> {
     serde_json::from_slice(stored).unwrap_or_default()
 }
 
@@ -153,8 +153,8 @@ mod tests {
 
     const AT: i64 = 1_795_384_475_000;
 
-    fn sent(key: &str, message_id: u64) -> Sent {
-        Sent {
+    fn sent(key: &str, message_id: u64) -> SentMessage {
+        SentMessage {
             key: key.into(),
             channel: Channel::Template,
             template: "T".into(),
@@ -181,42 +181,67 @@ mod tests {
         }
     }
 
-    fn key(name: &str) -> Found {
-        Found::Key(name.into())
+    fn key(name: &str) -> ReceiptMatch {
+        ReceiptMatch::Notice(name.into())
     }
 
     #[test]
     fn an_id_decides_and_an_unknown_one_is_waited_for() {
         let all = [sent("one", 7), sent("two", 8)];
-        assert_eq!(find(&all, &receipt(Some(8))), key("two"));
-        assert_eq!(find(&all, &receipt(Some(9))), Found::NotYet, "another program's, or too early");
-        assert_eq!(find(&all[..1], &receipt(Some(9))), Found::NotYet, "the only one is not it");
+        assert_eq!(match_receipt(&all, &receipt(Some(8))), key("two"));
+        assert_eq!(
+            match_receipt(&all, &receipt(Some(9))),
+            ReceiptMatch::NoMatch,
+            "another program's, or too early"
+        );
+        assert_eq!(
+            match_receipt(&all[..1], &receipt(Some(9))),
+            ReceiptMatch::NoMatch,
+            "the only one is not it"
+        );
     }
 
     #[test]
     fn without_an_id_only_the_one_it_can_be_is_it() {
-        assert_eq!(find(&[sent("one", 7)], &receipt(None)), key("one"));
-        assert_eq!(find(&[sent("one", 7), sent("two", 8)], &receipt(None)), Found::NotYet);
-        let known = Sent { receipt: Some("r0".into()), ..sent("one", 7) };
-        assert_eq!(find(&[known.clone(), sent("two", 8)], &receipt(None)), key("two"));
-        assert_eq!(find(&[known], &receipt(None)), Found::NotYet, "it has had its receipt");
-        let pending = Sent { accepted: false, ..sent("two", 0) };
-        assert_eq!(find(&[sent("one", 7), pending.clone()], &receipt(None)), Found::NotYet);
-        assert_eq!(find(&[pending], &receipt(None)), Found::NotYet, "its answer is still to come");
-        for at in [AT + 60_000, AT - NO_OLDER_MS - 1_000] {
-            assert_eq!(find(&[Sent { at, ..sent("one", 7) }], &receipt(None)), Found::NotYet);
+        assert_eq!(match_receipt(&[sent("one", 7)], &receipt(None)), key("one"));
+        assert_eq!(
+            match_receipt(&[sent("one", 7), sent("two", 8)], &receipt(None)),
+            ReceiptMatch::NoMatch
+        );
+        let known = SentMessage { receipt: Some("r0".into()), ..sent("one", 7) };
+        assert_eq!(match_receipt(&[known.clone(), sent("two", 8)], &receipt(None)), key("two"));
+        assert_eq!(
+            match_receipt(&[known], &receipt(None)),
+            ReceiptMatch::NoMatch,
+            "it has had its receipt"
+        );
+        let pending = SentMessage { accepted: false, ..sent("two", 0) };
+        assert_eq!(
+            match_receipt(&[sent("one", 7), pending.clone()], &receipt(None)),
+            ReceiptMatch::NoMatch
+        );
+        assert_eq!(
+            match_receipt(&[pending], &receipt(None)),
+            ReceiptMatch::NoMatch,
+            "its answer is still to come"
+        );
+        for at in [AT + 60_000, AT - MAX_RECEIPT_DELAY_MS - 1_000] {
+            assert_eq!(
+                match_receipt(&[SentMessage { at, ..sent("one", 7) }], &receipt(None)),
+                ReceiptMatch::NoMatch
+            );
         }
     }
 
     #[test]
     fn a_repeat_of_a_receipt_is_nobody_elses() {
-        let told = Sent { receipt: Some("r1".into()), ..sent("one", 7) };
-        assert_eq!(find(&[told, sent("two", 8)], &receipt(None)), Found::Repeat);
+        let told = SentMessage { receipt: Some("r1".into()), ..sent("one", 7) };
+        assert_eq!(match_receipt(&[told, sent("two", 8)], &receipt(None)), ReceiptMatch::Duplicate);
     }
 
     #[test]
     fn a_subscription_notice_is_found_by_its_template() {
-        let of = |key, template: &str| Sent {
+        let of = |key, template: &str| SentMessage {
             channel: Channel::Subscription,
             template: template.into(),
             ..sent(key, 0)
@@ -227,6 +252,6 @@ mod tests {
             template: Some("S2".into()),
             ..receipt(Some(7))
         };
-        assert_eq!(find(&all, &receipt), key("two"));
+        assert_eq!(match_receipt(&all, &receipt), key("two"));
     }
 }

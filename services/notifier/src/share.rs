@@ -6,38 +6,38 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The places of all accounts.
-pub(crate) struct Shares {
-    each: usize,
-    taken: Mutex<HashMap<Arc<str>, usize>>,
+pub(crate) struct AccountPermits {
+    per_account: usize,
+    in_use: Mutex<HashMap<Arc<str>, usize>>,
 }
 
 /// One place; dropping it gives it back.
-pub(crate) struct Place<'a> {
-    shares: &'a Shares,
+pub(crate) struct Permit<'a> {
+    permits: &'a AccountPermits,
     account: Arc<str>,
 }
 
-impl Shares {
+impl AccountPermits {
     /// So many places for each account.
-    pub(crate) fn new(each: usize) -> Shares {
-        Shares { each, taken: Mutex::default() }
+    pub(crate) fn new(each: usize) -> AccountPermits {
+        AccountPermits { per_account: each, in_use: Mutex::default() }
     }
 
     /// A place, if the account has one left.
-    pub(crate) fn take(&self, account: &Arc<str>) -> Option<Place<'_>> {
-        let mut taken = self.taken.lock();
+    pub(crate) fn try_acquire(&self, account: &Arc<str>) -> Option<Permit<'_>> {
+        let mut taken = self.in_use.lock();
         let count = taken.entry(account.clone()).or_default();
-        if *count >= self.each {
+        if *count >= self.per_account {
             return None;
         }
         *count += 1;
-        Some(Place { shares: self, account: account.clone() })
+        Some(Permit { permits: self, account: account.clone() })
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let mut taken = self.shares.taken.lock();
+        let mut taken = self.permits.in_use.lock();
         if let Some(count) = taken.get_mut(&self.account) {
             *count -= 1;
             if *count == 0 {
@@ -53,12 +53,12 @@ mod tests {
 
     #[test]
     fn one_account_never_takes_anothers_places() {
-        let shares = Shares::new(2);
+        let shares = AccountPermits::new(2);
         let (slow, fine): (Arc<str>, Arc<str>) = ("slow".into(), "fine".into());
-        let held = [shares.take(&slow), shares.take(&slow)];
-        assert!(held.iter().all(Option::is_some) && shares.take(&slow).is_none());
-        assert!(shares.take(&fine).is_some());
+        let held = [shares.try_acquire(&slow), shares.try_acquire(&slow)];
+        assert!(held.iter().all(Option::is_some) && shares.try_acquire(&slow).is_none());
+        assert!(shares.try_acquire(&fine).is_some());
         drop(held);
-        assert!(shares.take(&slow).is_some());
+        assert!(shares.try_acquire(&slow).is_some());
     }
 }

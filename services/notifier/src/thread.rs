@@ -5,7 +5,7 @@
 //! has its turn, and before that every earlier one has its recorded end. The order so outlives the
 //! cache: what was overtaken stands in the log of outcomes.
 
-use crate::claim::HELD;
+use crate::claim::LEASE_TTL;
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_contracts::notice::Notice;
@@ -15,18 +15,18 @@ use std::time::Duration;
 
 /// What is known of the notices about one ticket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Thread {
+pub struct TicketOrder {
     /// The newest of them, by its place in their order.
     pub newest: u32,
     /// Those that may not have ended yet.
-    pub open: Vec<Open>,
+    pub open: Vec<PendingNotice>,
     /// The attempt that is under way, or whose maker died.
-    pub turn: Option<Turn>,
+    pub turn: Option<SendTurn>,
 }
 
 /// A notice that may not have ended yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Open {
+pub struct PendingNotice {
     /// Its place in the order.
     pub order: u32,
     /// Its key.
@@ -37,7 +37,7 @@ pub struct Open {
 
 /// The right to say something about a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
+pub struct SendTurn {
     /// Which notice's.
     pub order: u32,
     /// Until when, in Unix milliseconds.
@@ -46,91 +46,91 @@ pub struct Turn {
 
 /// Whether a notice may be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum OrderStatus {
     /// It is the newest, and nothing else is being said.
-    Free,
+    Ready,
     /// A later one is known.
     Superseded,
     /// An attempt is under way, for so long at most.
-    Taken(Duration),
+    Busy(Duration),
 }
 
-impl Thread {
+impl TicketOrder {
     /// How the notice at this place in the order stands at `now` (Unix milliseconds).
     ///
     /// Every later notice makes every earlier one needless: each says how its ticket stands, and
     /// only the newest says how it stands now. Two of a sort make no exception: whoever is told of
     /// the second call has been told of the first, and nobody ahead is news of the few that were.
     /// That a number was given out (`joined`) is never a notice, and nothing comes before it.
-    pub fn standing(&self, order: u32, now: i64) -> Standing {
+    pub fn status_of(&self, order: u32, now: i64) -> OrderStatus {
         match self.turn {
             Some(turn) if turn.until > now && (turn.order == order || order >= self.newest) => {
-                Standing::Taken(Duration::from_millis((turn.until - now) as u64))
+                OrderStatus::Busy(Duration::from_millis((turn.until - now) as u64))
             }
-            _ if order < self.newest => Standing::Superseded,
-            _ => Standing::Free,
+            _ if order < self.newest => OrderStatus::Superseded,
+            _ => OrderStatus::Ready,
         }
     }
 
     /// Those before this one that may not have ended yet.
-    pub fn before(&self, order: u32) -> impl Iterator<Item = &Open> {
+    pub fn pending_before(&self, order: u32) -> impl Iterator<Item = &PendingNotice> {
         self.open.iter().filter(move |open| open.order < order)
     }
 
-    fn note(&mut self, notice: &Notice) {
+    fn add(&mut self, notice: &Notice) {
         self.newest = self.newest.max(notice.order);
         if !self.open.iter().any(|open| open.key == notice.key) {
             let Notice { order, key, at, .. } = notice;
-            self.open.push(Open { order: *order, key: key.clone(), at: *at });
+            self.open.push(PendingNotice { order: *order, key: key.clone(), at: *at });
         }
     }
 }
 
 /// Whether a notice is one of a thread; those of before there were threads are not.
-pub(crate) fn ordered(notice: &Notice) -> bool {
+pub(crate) fn is_ordered(notice: &Notice) -> bool {
     notice.order > 0
 }
 
 /// A notice is about to be queued.
-pub(crate) async fn note(cache: &dyn Cache, notice: &Notice) -> Result<(), Unavailable> {
+pub(crate) async fn register(cache: &dyn Cache, notice: &Notice) -> Result<(), Unavailable> {
     // Mostly the first of its thread: nothing is there, and one question does.
-    change(cache, notice, None, |thread| thread.note(notice)).await
+    modify(cache, notice, None, |thread| thread.add(notice)).await
 }
 
 /// A notice that had ended is about to be queued once more. The newest that its ticket had by then is
 /// noted too: the cache may have lost that.
-pub(crate) async fn note_again(
+pub(crate) async fn register_redriven(
     cache: &dyn Cache,
     notice: &Notice,
     newest: u32,
 ) -> Result<(), Unavailable> {
     let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
-    change(cache, notice, stored, |thread| {
-        thread.note(notice);
+    modify(cache, notice, stored, |thread| {
+        thread.add(notice);
         thread.newest = thread.newest.max(newest);
     })
     .await
 }
 
 /// The thread of a notice. One that the cache has lost begins anew.
-pub(crate) async fn look(cache: &dyn Cache, notice: &Notice) -> Result<Thread, Unavailable> {
+pub(crate) async fn load(cache: &dyn Cache, notice: &Notice) -> Result<TicketOrder, Unavailable> {
     let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
-    Ok(stored.as_deref().map(read).unwrap_or_default())
+    Ok(stored.as_deref().map(decode).unwrap_or_default())
 }
 
 /// Asks for the turn of a notice at `now`; with it come the notices before it.
-pub(crate) async fn take(
+pub(crate) async fn acquire_turn(
     cache: &dyn Cache,
     notice: &Notice,
     now: i64,
-) -> Result<Result<(Turn, Vec<Open>), Standing>, Unavailable> {
+) -> Result<Result<(SendTurn, Vec<PendingNotice>), OrderStatus>, Unavailable> {
     let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
-    let turn = Turn { order: notice.order, until: now + HELD.as_millis() as i64 };
-    change(cache, notice, stored, |thread| match thread.standing(notice.order, now) {
-        Standing::Free => {
-            thread.note(notice);
+    let turn = SendTurn { order: notice.order, until: now + LEASE_TTL.as_millis() as i64 };
+    modify(cache, notice, stored, |thread| match thread.status_of(notice.order, now) {
+        OrderStatus::Ready => {
+            thread.add(notice);
             thread.turn = Some(turn);
-            Ok((turn, thread.before(notice.order).cloned().collect()))
+            Ok((turn, thread.pending_before(notice.order).cloned().collect()))
         }
         other => Err(other),
     })
@@ -138,10 +138,10 @@ pub(crate) async fn take(
 }
 
 /// Gives a turn back; if its notice has ended, so have those before it.
-pub(crate) async fn leave(cache: &dyn Cache, notice: &Notice, turn: Turn, ended: bool) {
+pub(crate) async fn release_turn(cache: &dyn Cache, notice: &Notice, turn: SendTurn, ended: bool) {
     let gone = async {
         let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
-        change(cache, notice, stored, |thread| {
+        modify(cache, notice, stored, |thread| {
             if thread.turn == Some(turn) {
                 thread.turn = None;
             }
@@ -156,15 +156,15 @@ pub(crate) async fn leave(cache: &dyn Cache, notice: &Notice, turn: Turn, ended:
     }
 }
 
-async fn change<T>(
+async fn modify<T>(
     cache: &dyn Cache,
     notice: &Notice,
     mut stored: Option<Bytes>,
-    edit: impl Fn(&mut Thread) -> T,
+    edit: impl Fn(&mut TicketOrder) -> T,
 ) -> Result<T, Unavailable> {
     let at = streams::ticket_order_key(notice.ticket_prefix());
     loop {
-        let before = stored.as_deref().map(read);
+        let before = stored.as_deref().map(decode);
         let mut thread = before.clone().unwrap_or_default();
         let led_to = edit(&mut thread);
         if before.as_ref() == Some(&thread) {
@@ -179,21 +179,21 @@ async fn change<T>(
     }
 }
 
-fn read(stored: &[u8]) -> Thread {
+fn decode(stored: &[u8]) -> TicketOrder {
     serde_json::from_slice(stored).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Standing::{Free, Superseded, Taken};
+    use super::OrderStatus::{Busy, Ready, Superseded};
     use super::*;
     use paihao_cache::{MemoryCache, MemoryOptions};
     use paihao_contracts::commit::Number;
     use paihao_contracts::notice::NoticeContent;
 
-    fn thread(newest: u32, turn: Option<(u32, i64)>) -> Thread {
-        let turn = turn.map(|(order, until)| Turn { order, until });
-        Thread { newest, open: vec![], turn }
+    fn thread(newest: u32, turn: Option<(u32, i64)>) -> TicketOrder {
+        let turn = turn.map(|(order, until)| SendTurn { order, until });
+        TicketOrder { newest, open: vec![], turn }
     }
 
     fn notice(order: u32) -> Notice {
@@ -219,8 +219,8 @@ mod tests {
     fn a_later_one_makes_every_earlier_one_needless() {
         for order in 1..6 {
             for newest in 1..6 {
-                let expected = if order < newest { Superseded } else { Free };
-                assert_eq!(thread(newest, None).standing(order, 0), expected, "{order} {newest}");
+                let expected = if order < newest { Superseded } else { Ready };
+                assert_eq!(thread(newest, None).status_of(order, 0), expected, "{order} {newest}");
             }
         }
     }
@@ -228,44 +228,44 @@ mod tests {
     #[test]
     fn a_later_one_waits_for_the_attempt_of_an_earlier_one_but_not_for_ever() {
         let under_way = thread(3, Some((2, 20_000)));
-        assert_eq!(under_way.standing(3, 5_000), Taken(Duration::from_secs(15)));
-        assert_eq!(under_way.standing(3, 20_000), Free, "whoever made it is dead");
+        assert_eq!(under_way.status_of(3, 5_000), Busy(Duration::from_secs(15)));
+        assert_eq!(under_way.status_of(3, 20_000), Ready, "whoever made it is dead");
     }
 
     #[test]
     fn nobody_ends_a_notice_while_it_is_being_said() {
         let under_way = thread(3, Some((2, 20_000)));
-        assert_eq!(under_way.standing(2, 5_000), Taken(Duration::from_secs(15)));
-        assert_eq!(under_way.standing(1, 5_000), Superseded);
-        assert_eq!(under_way.standing(2, 20_000), Superseded);
+        assert_eq!(under_way.status_of(2, 5_000), Busy(Duration::from_secs(15)));
+        assert_eq!(under_way.status_of(1, 5_000), Superseded);
+        assert_eq!(under_way.status_of(2, 20_000), Superseded);
     }
 
     #[tokio::test]
     async fn a_turn_is_one_notices_until_it_is_given_back_and_brings_those_before_it() {
         let cache = MemoryCache::new(MemoryOptions::default());
         for order in [2, 1] {
-            note(&cache, &notice(order)).await.unwrap();
+            register(&cache, &notice(order)).await.unwrap();
         }
-        assert_eq!(take(&cache, &notice(1), 0).await.unwrap(), Err(Superseded));
-        let (turn, before) = take(&cache, &notice(2), 0).await.unwrap().unwrap();
+        assert_eq!(acquire_turn(&cache, &notice(1), 0).await.unwrap(), Err(Superseded));
+        let (turn, before) = acquire_turn(&cache, &notice(2), 0).await.unwrap().unwrap();
         assert_eq!(before.iter().map(|open| open.order).collect::<Vec<_>>(), [1]);
-        note(&cache, &notice(3)).await.unwrap();
+        register(&cache, &notice(3)).await.unwrap();
         assert_eq!(
-            take(&cache, &notice(2), 1).await.unwrap(),
-            Err(Taken(HELD.saturating_sub(Duration::from_millis(1))))
+            acquire_turn(&cache, &notice(2), 1).await.unwrap(),
+            Err(Busy(LEASE_TTL.saturating_sub(Duration::from_millis(1))))
         );
-        assert!(matches!(take(&cache, &notice(3), 1).await.unwrap(), Err(Taken(_))));
-        leave(&cache, &notice(2), turn, true).await;
-        let (_, before) = take(&cache, &notice(3), 1).await.unwrap().unwrap();
+        assert!(matches!(acquire_turn(&cache, &notice(3), 1).await.unwrap(), Err(Busy(_))));
+        release_turn(&cache, &notice(2), turn, true).await;
+        let (_, before) = acquire_turn(&cache, &notice(3), 1).await.unwrap().unwrap();
         assert_eq!(before, [], "they have ended");
     }
 
     #[tokio::test]
     async fn a_turn_that_ran_out_and_is_somebody_elses_now_is_left_alone() {
         let cache = MemoryCache::new(MemoryOptions::default());
-        let (slow, _) = take(&cache, &notice(1), 0).await.unwrap().unwrap();
-        let (quick, _) = take(&cache, &notice(1), 20_000).await.unwrap().unwrap();
-        leave(&cache, &notice(1), slow, false).await;
-        assert_eq!(look(&cache, &notice(1)).await.unwrap().turn, Some(quick));
+        let (slow, _) = acquire_turn(&cache, &notice(1), 0).await.unwrap().unwrap();
+        let (quick, _) = acquire_turn(&cache, &notice(1), 20_000).await.unwrap().unwrap();
+        release_turn(&cache, &notice(1), slow, false).await;
+        assert_eq!(load(&cache, &notice(1)).await.unwrap().turn, Some(quick));
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::channels::AccountPolicies;
 use crate::render::Binding;
-use crate::says::Says;
+use crate::says::TemplatesReceiver;
 use paihao_chassis::backoff::Backoff;
 use paihao_wechat::template::Template;
 use paihao_wechat::template::list::{TemplateFault, check_binding};
@@ -16,69 +16,70 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the accounts are looked after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Upkeep {
+pub struct AccountCheckIntervals {
     /// How often the bound templates are held against the account's own.
-    pub bindings_every: Duration,
+    pub bindings_interval: Duration,
     /// How often WeChat is asked how many of the day's calls are left; zero is never.
-    pub quotas_every: Duration,
+    pub quotas_interval: Duration,
 }
 
-impl Default for Upkeep {
+impl Default for AccountCheckIntervals {
     fn default() -> Self {
         let hour = Duration::from_secs(3600);
-        Upkeep { bindings_every: 6 * hour, quotas_every: hour }
+        AccountCheckIntervals { bindings_interval: 6 * hour, quotas_interval: hour }
     }
 }
 
 /// Looks after one account until the stop; at once when `asked` changes, or its templates may have.
 pub(crate) async fn run(
     name: String,
-    says: Says,
-    upkeep: Upkeep,
+    says: TemplatesReceiver,
+    upkeep: AccountCheckIntervals,
     wechat: AccountClient,
     mut asked: watch::Receiver<u64>,
     stop: CancellationToken,
 ) {
-    let keeper = Keeper { name, says, wechat: wechat.with_priority(CallPriority::Low) };
-    let mut bindings = Turn::new(upkeep.bindings_every);
-    let mut quotas = Turn::new(upkeep.quotas_every);
+    let keeper =
+        AccountChecker { name, templates: says, wechat: wechat.with_priority(CallPriority::Low) };
+    let mut bindings = Schedule::new(upkeep.bindings_interval);
+    let mut quotas = Schedule::new(upkeep.quotas_interval);
     let mut can_ask = true;
-    let mut words = keeper.says.changes();
+    let mut words = keeper.templates.changes();
     let mut templates = words.borrow().view.templates;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             changed = asked.changed(), if can_ask => match changed {
-                Ok(()) => bindings.now(),
+                Ok(()) => bindings.trigger_now(),
                 Err(_) => can_ask = false,
             },
             Ok(()) = words.changed() => {
                 let newest = words.borrow_and_update().view.templates;
                 if newest != templates {
                     templates = newest;
-                    bindings.now();
+                    bindings.trigger_now();
                 }
             }
-            () = bindings.due() => bindings.over(keeper.check_bindings().await),
-            () = quotas.due() => quotas.over(keeper.read_quotas().await),
+            () = bindings.due() => bindings.reschedule(keeper.check_bindings().await),
+            () = quotas.due() => quotas.reschedule(keeper.read_quotas().await),
         }
     }
 }
 
 /// When something is done next.
-struct Turn {
-    every: Duration,
+struct Schedule {
+    interval: Duration,
     next: Option<Instant>,
-    failing: Backoff,
+    backoff: Backoff,
 }
 
-impl Turn {
-    fn new(every: Duration) -> Turn {
+impl Schedule {
+    fn new(every: Duration) -> Schedule {
         let failing = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
-        Turn { every, next: (!every.is_zero()).then(Instant::now), failing }
+        Schedule { interval: every, next: (!every.is_zero()).then(Instant::now), backoff: failing }
     }
 
-    fn now(&mut self) {
+    fn trigger_now(&mut self) {
         self.next = Some(Instant::now());
     }
 
@@ -90,30 +91,30 @@ impl Turn {
     }
 
     /// It was done, or has to be tried again sooner.
-    fn over(&mut self, done: bool) {
+    fn reschedule(&mut self, done: bool) {
         let wait = match done {
             true => {
-                self.failing.reset();
-                self.every
+                self.backoff.reset();
+                self.interval
             }
-            false => self.failing.next_wait(),
+            false => self.backoff.next_wait(),
         };
         self.next = Some(Instant::now() + wait);
     }
 }
 
-struct Keeper {
+struct AccountChecker {
     name: String,
-    says: Says,
+    templates: TemplatesReceiver,
     wechat: AccountClient,
 }
 
-impl Keeper {
+impl AccountChecker {
     /// Whether WeChat answered.
     async fn check_bindings(&self) -> bool {
         let account = &*self.name;
-        let says = self.says();
-        if bound(&says).next().is_none() {
+        let says = self.account_policies();
+        if bound_templates(&says).next().is_none() {
             return true;
         }
         let templates = match self.wechat.list_templates(account).await {
@@ -124,8 +125,8 @@ impl Keeper {
             }
         };
         let mut faults = 0;
-        for (kind, binding) in bound(&says) {
-            for fault in check(&templates, binding) {
+        for (kind, binding) in bound_templates(&says) {
+            for fault in binding_faults(&templates, binding) {
                 faults += 1;
                 let advice = advice(&fault);
                 tracing::error!(account, kind, %fault, advice, "a template is bound wrongly");
@@ -138,13 +139,14 @@ impl Keeper {
     }
 
     /// What the account says now.
-    fn says(&self) -> AccountPolicies {
-        self.says.now().accounts.get(&self.name).cloned().unwrap_or_default()
+    fn account_policies(&self) -> AccountPolicies {
+        self.templates.now().accounts.get(&self.name).cloned().unwrap_or_default()
     }
 
     async fn read_quotas(&self) -> bool {
         let account = &*self.name;
-        let apis: BTreeSet<Api> = self.says().values().flat_map(|manner| manner.apis()).collect();
+        let apis: BTreeSet<Api> =
+            self.account_policies().values().flat_map(|manner| manner.apis()).collect();
         let mut all = true;
         for api in apis {
             match self.wechat.get_quota(account, api).await {
@@ -165,11 +167,11 @@ impl Keeper {
 
 /// The template messages. The templates of subscription notices stand in another list, which WeChat
 /// shows in its console.
-fn bound(says: &AccountPolicies) -> impl Iterator<Item = (&'static str, &Binding)> {
+fn bound_templates(says: &AccountPolicies) -> impl Iterator<Item = (&'static str, &Binding)> {
     says.iter().filter_map(|(kind, manner)| Some((*kind, manner.template.as_ref()?)))
 }
 
-fn check(templates: &[Template], binding: &Binding) -> Vec<TemplateFault> {
+fn binding_faults(templates: &[Template], binding: &Binding) -> Vec<TemplateFault> {
     let keys = binding.fields.iter().map(|(key, _)| key.as_str());
     check_binding(templates, &binding.template_id, keys)
 }

@@ -5,9 +5,9 @@ use std::error::Error;
 use std::time::Duration;
 
 /// Longest wait for a connection.
-const CONNECT: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest wait for an answer's status; shorter than the queue's patience.
-const TOTAL: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The client could not be built: this machine has no root certificates, most likely.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub struct BuildError(String);
 
 /// Why a message was not taken, without its address.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotTaken(pub(super) String);
+pub(super) struct PostError(pub(super) String);
 
 #[derive(Clone)]
 pub(super) struct Client(reqwest::Client);
@@ -36,8 +36,8 @@ impl Client {
             .no_proxy()
             .referer(false)
             .user_agent(concat!("paihao/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
-            .timeout(TOTAL)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             .pool_max_idle_per_host(8)
             .build();
         built.map(Client).map_err(|error| BuildError(error.without_url().to_string()))
@@ -49,17 +49,17 @@ impl Client {
         url: &Url,
         headers: [(&str, &str); 2],
         body: Vec<u8>,
-    ) -> Result<(), NotTaken> {
+    ) -> Result<(), PostError> {
         let mut request = self.0.post(url.clone()).header(header::CONTENT_TYPE, "application/json");
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let answer = request.body(body).send().await.map_err(|error| not_reached(&error))?;
+        let answer = request.body(body).send().await.map_err(|error| transport_error(&error))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
         }
-        Err(NotTaken(match status.is_redirection() {
+        Err(PostError(match status.is_redirection() {
             true => format!("answered {}; redirects are not followed", status.as_u16()),
             false => format!("answered {}", status.as_u16()),
         }))
@@ -67,16 +67,16 @@ impl Client {
 }
 
 /// The root of an error, which names no address: those above it do.
-fn not_reached(error: &reqwest::Error) -> NotTaken {
+fn transport_error(error: &reqwest::Error) -> PostError {
     if error.is_timeout() {
-        return NotTaken("no answer in time".to_owned());
+        return PostError("no answer in time".to_owned());
     }
     let mut root: &dyn Error = error;
     while let Some(below) = root.source() {
         root = below;
     }
     match root.is::<reqwest::Error>() {
-        true => NotTaken("the request could not be made".to_owned()),
-        false => NotTaken(root.to_string()),
+        true => PostError("the request could not be made".to_owned()),
+        false => PostError(root.to_string()),
     }
 }

@@ -32,12 +32,12 @@ pub struct Settings {
     /// Messages on their way to one webhook at once, from one replica.
     pub in_flight: usize,
     /// The webhooks, by site and id: `hall/crm`.
-    pub hooks: BTreeMap<Arc<str>, Hook>,
+    pub endpoints: BTreeMap<Arc<str>, WebhookEndpoint>,
 }
 
 /// One system that is told.
 #[derive(Debug, Clone)]
-pub struct Hook {
+pub struct WebhookEndpoint {
     /// Where it takes them; [`is_fine`].
     pub url: Url,
     /// What messages are signed with: one secret, or the new and the former one.
@@ -47,7 +47,7 @@ pub struct Hook {
 }
 
 /// Whether messages may go there: by HTTPS, or to this machine itself.
-pub fn is_fine(url: &Url) -> bool {
+pub fn is_allowed_url(url: &Url) -> bool {
     let is_here = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -65,7 +65,7 @@ pub fn start(
     clock: Arc<dyn Clock>,
     tasks: &Tasks,
 ) -> Result<(), BuildError> {
-    if settings.hooks.is_empty() {
+    if settings.endpoints.is_empty() {
         return Ok(());
     }
     let client = client::Client::new()?;
@@ -88,7 +88,7 @@ mod tests {
             "http://[::1]/",
             "http://localhost/x",
         ] {
-            assert!(is_fine(&fine.parse().unwrap()), "{fine}");
+            assert!(is_allowed_url(&fine.parse().unwrap()), "{fine}");
         }
         for bad in [
             "http://crm.example.com/",
@@ -97,7 +97,7 @@ mod tests {
             "ftp://127.0.0.1/",
             "file:///etc/passwd",
         ] {
-            assert!(!is_fine(&bad.parse().unwrap()), "{bad}");
+            assert!(!is_allowed_url(&bad.parse().unwrap()), "{bad}");
         }
     }
 }

@@ -6,7 +6,7 @@ use sha2::Sha256;
 use std::fmt::Write;
 
 /// The header that holds it.
-pub const HEADER: &str = "Paihao-Signature";
+pub const SIGNATURE_HEADER: &str = "Paihao-Signature";
 
 /// `t=SECONDS,v1=HEX`, with one `v1` for each secret: HMAC-SHA256 of the time in decimal, a dot and
 /// the body.

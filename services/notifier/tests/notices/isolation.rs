@@ -1,30 +1,32 @@
 //! One account's trouble never slows another's.
 
-use crate::world::{SEND, World, manner, person};
+use crate::world::{TEMPLATE_SEND_PATH, TestEnv, open_id, policy_for};
 use paihao_contracts::notice::{Channel, DeliveryOutcome};
 use wechat_sim::{Effect, Fault, Refusal, SimAccount};
 
 #[tokio::test]
 async fn an_account_that_wechat_answers_slowly_takes_nobody_elses_places() {
-    let world = World::new().await;
+    let world = TestEnv::new().await;
     let second = world.wechat.people().len();
     assert_eq!(second, 0);
     for i in 1..31 {
         for appid in [SimAccount::default().appid, "wx0000000000000001".into()] {
-            world.wechat.set_person(Some(&appid), &person(i), true, Refusal::No);
+            world.wechat.set_person(Some(&appid), &open_id(i), true, Refusal::No);
         }
     }
     // People 1 to 20 are the slow account's: nothing of theirs is answered for four seconds.
     for i in 1..21 {
-        let slow = Fault::new(SEND, Effect::Delay { ms: 4_000 });
-        world.wechat.add_fault(slow.containing(&format!("\"{}\"", person(i))));
+        let slow = Fault::new(TEMPLATE_SEND_PATH, Effect::Delay { ms: 4_000 });
+        world.wechat.add_fault(slow.containing(&format!("\"{}\"", open_id(i))));
     }
-    world.call_at("shop", 1..21).await;
-    world.speaking(manner(&[Channel::Template, Channel::CustomerService]), 2);
-    let slow_ones_wait = || world.wechat.stats().calls.get(SEND).is_some_and(|calls| *calls >= 2);
-    crate::world::until("the slow account's places are taken", async || slow_ones_wait()).await;
-    world.call_at("second", 21..31).await;
-    let ended = world.ended(10).await;
+    world.call_tickets_at("shop", 1..21).await;
+    world.notifier_with_policy(policy_for(&[Channel::Template, Channel::CustomerService]), 2);
+    let slow_ones_wait =
+        || world.wechat.stats().calls.get(TEMPLATE_SEND_PATH).is_some_and(|calls| *calls >= 2);
+    crate::world::wait_until("the slow account's places are taken", async || slow_ones_wait())
+        .await;
+    world.call_tickets_at("second", 21..31).await;
+    let ended = world.wait_until_ended(10).await;
     for (key, outcome) in ended {
         let ticket: u32 = key.split('/').nth(2).unwrap().parse().unwrap();
         assert!(ticket > 20, "{key} was faster than those who did not have to wait");

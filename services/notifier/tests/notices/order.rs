@@ -1,6 +1,8 @@
 //! What is said about one ticket arrives in order, and what a later one made needless is not said.
 
-use crate::world::{SEND, World, key_of, manner, person, until};
+use crate::world::{
+    TEMPLATE_SEND_PATH, TestEnv, notice_key_for_call, open_id, policy_for, wait_until,
+};
 use paihao_contracts::notice::Channel::{CustomerService, Template};
 use paihao_contracts::notice::DeliveryOutcome;
 use std::collections::BTreeSet;
@@ -8,140 +10,161 @@ use std::time::Duration;
 use wechat_sim::{Effect, Fault, SimTemplate};
 
 /// Which calls somebody was told of, in the order in which WeChat took them.
-fn told(world: &World, i: u32) -> Vec<u32> {
-    let messages = world.wechat.messages(&person(i));
+fn delivered_calls(world: &TestEnv, i: u32) -> Vec<u32> {
+    let messages = world.wechat.messages(&open_id(i));
     messages.iter().map(|message| message.data["thing3"][..1].parse().unwrap()).collect()
 }
 
-async fn calls(world: &World, count: u64) {
-    let asked = || world.wechat.stats().calls.get(SEND).is_some_and(|calls| *calls >= count);
-    until("WeChat is asked", async || asked()).await;
+async fn wait_for_calls(world: &TestEnv, count: u64) {
+    let asked =
+        || world.wechat.stats().calls.get(TEMPLATE_SEND_PATH).is_some_and(|calls| *calls >= count);
+    wait_until("WeChat is asked", async || asked()).await;
 }
 
 /// What WeChat is asked about somebody's n-th call.
-fn about(fault: Fault, call: u32) -> Fault {
+fn matching_call(fault: Fault, call: u32) -> Fault {
     fault.containing(&format!("{call}号窗口"))
 }
 
 #[tokio::test]
 async fn of_what_is_known_at_once_only_the_last_is_said() {
-    let world = World::new().await;
-    world.followers(1..3);
-    world.commit("shop", (1..4).map(|call| world.called(1, call)).collect()).await;
-    world.commit("shop", vec![world.called(2, 1)]).await;
+    let world = TestEnv::new().await;
+    world.add_followers(1..3);
+    world.append_commit("shop", (1..4).map(|call| world.call_event(1, call)).collect()).await;
+    world.append_commit("shop", vec![world.call_event(2, 1)]).await;
     world.notifier(SimTemplate::DEMO_CALLED);
-    let ended = world.ended(4).await;
+    let ended = world.wait_until_ended(4).await;
     for call in [1, 2] {
-        let ended = &ended[&key_of(1, call)];
+        let ended = &ended[&notice_key_for_call(1, call)];
         assert_eq!(
             (&ended.fate, ended.attempts, ended.via),
             (&DeliveryOutcome::Superseded, 0, None)
         );
     }
-    assert!(matches!(ended[&key_of(1, 3)].fate, DeliveryOutcome::Sent { .. }), "{ended:?}");
     assert!(
-        matches!(ended[&key_of(2, 1)].fate, DeliveryOutcome::Sent { .. }),
+        matches!(ended[&notice_key_for_call(1, 3)].fate, DeliveryOutcome::Sent { .. }),
+        "{ended:?}"
+    );
+    assert!(
+        matches!(ended[&notice_key_for_call(2, 1)].fate, DeliveryOutcome::Sent { .. }),
         "somebody else's: {ended:?}"
     );
-    assert_eq!((told(&world, 1), told(&world, 2)), (vec![3], vec![1]));
+    assert_eq!((delivered_calls(&world, 1), delivered_calls(&world, 2)), (vec![3], vec![1]));
     world.tasks.stop_and_wait().await;
-    assert_eq!(world.ends().await.len(), 4);
+    assert_eq!(world.ended_outcomes().await.len(), 4);
 }
 
 #[tokio::test]
 async fn what_is_put_off_is_not_said_after_something_later() {
-    let world = World::new().await;
-    world.followers(1..2);
-    world.wechat.add_fault(about(Fault::errcode(SEND, -1), 1));
+    let world = TestEnv::new().await;
+    world.add_followers(1..2);
+    world.wechat.add_fault(matching_call(Fault::errcode(TEMPLATE_SEND_PATH, -1), 1));
     world.notifier(SimTemplate::DEMO_CALLED);
-    world.call(1..2).await;
-    calls(&world, 1).await;
-    world.commit("shop", vec![world.called(1, 2)]).await;
-    let ended = world.ended(2).await;
-    assert_eq!(ended[&key_of(1, 1)].fate, DeliveryOutcome::Superseded);
-    assert!(ended[&key_of(1, 1)].attempts >= 1, "{ended:?}");
-    assert_eq!(told(&world, 1), [2]);
-    let in_order: Vec<_> = world.ends().await.into_iter().map(|ended| ended.key).collect();
-    assert_eq!(in_order, [key_of(1, 1), key_of(1, 2)], "it ended before the later one was said");
+    world.call_tickets(1..2).await;
+    wait_for_calls(&world, 1).await;
+    world.append_commit("shop", vec![world.call_event(1, 2)]).await;
+    let ended = world.wait_until_ended(2).await;
+    assert_eq!(ended[&notice_key_for_call(1, 1)].fate, DeliveryOutcome::Superseded);
+    assert!(ended[&notice_key_for_call(1, 1)].attempts >= 1, "{ended:?}");
+    assert_eq!(delivered_calls(&world, 1), [2]);
+    let in_order: Vec<_> =
+        world.ended_outcomes().await.into_iter().map(|ended| ended.key).collect();
+    assert_eq!(
+        in_order,
+        [notice_key_for_call(1, 1), notice_key_for_call(1, 2)],
+        "it ended before the later one was said"
+    );
 }
 
 #[tokio::test]
 async fn a_later_one_waits_for_the_answer_to_an_earlier_one() {
-    let world = World::new().await;
-    world.followers(1..2);
-    world.wechat.add_fault(about(Fault::new(SEND, Effect::Delay { ms: 2_000 }), 1));
+    let world = TestEnv::new().await;
+    world.add_followers(1..2);
+    world
+        .wechat
+        .add_fault(matching_call(Fault::new(TEMPLATE_SEND_PATH, Effect::Delay { ms: 2_000 }), 1));
     world.notifier(SimTemplate::DEMO_CALLED);
     world.notifier(SimTemplate::DEMO_CALLED);
-    world.call(1..2).await;
-    calls(&world, 1).await;
-    world.commit("shop", vec![world.called(1, 2)]).await;
-    let outcomes = world.outcomes(2).await;
+    world.call_tickets(1..2).await;
+    wait_for_calls(&world, 1).await;
+    world.append_commit("shop", vec![world.call_event(1, 2)]).await;
+    let outcomes = world.wait_for_outcomes(2).await;
     assert!(
         outcomes.values().all(|fate| matches!(fate, DeliveryOutcome::Sent { .. })),
         "{outcomes:?}"
     );
-    assert_eq!(told(&world, 1), [1, 2]);
+    assert_eq!(delivered_calls(&world, 1), [1, 2]);
 }
 
 #[tokio::test]
 async fn what_may_have_arrived_is_not_said_to_have_been_dropped() {
     for channel in [Template, CustomerService] {
-        let world = World::new().await;
-        world.followers(1..2);
-        world.writes(1).await;
+        let world = TestEnv::new().await;
+        world.add_followers(1..2);
+        world.person_writes(1).await;
         // WeChat takes it, and never says so.
-        let path = if channel == Template { SEND } else { crate::world::TEXT };
-        world.wechat.add_fault(about(Fault::new(path, Effect::Drop).after(), 1));
-        world.speaking(manner(&[channel]), 8);
-        world.call(1..2).await;
+        let path =
+            if channel == Template { TEMPLATE_SEND_PATH } else { crate::world::CUSTOM_SEND_PATH };
+        world.wechat.add_fault(matching_call(Fault::new(path, Effect::Drop).after(), 1));
+        world.notifier_with_policy(policy_for(&[channel]), 8);
+        world.call_tickets(1..2).await;
         let asked = || world.wechat.stats().calls.get(path).is_some_and(|calls| *calls >= 1);
-        until("WeChat is asked", async || asked()).await;
-        world.commit("shop", vec![world.called(1, 2)]).await;
-        let outcomes = world.outcomes(2).await;
-        assert!(matches!(outcomes[&key_of(1, 1)], DeliveryOutcome::Unknown { .. }), "{outcomes:?}");
-        assert!(matches!(outcomes[&key_of(1, 2)], DeliveryOutcome::Sent { .. }), "{outcomes:?}");
+        wait_until("WeChat is asked", async || asked()).await;
+        world.append_commit("shop", vec![world.call_event(1, 2)]).await;
+        let outcomes = world.wait_for_outcomes(2).await;
+        assert!(
+            matches!(outcomes[&notice_key_for_call(1, 1)], DeliveryOutcome::Unknown { .. }),
+            "{outcomes:?}"
+        );
+        assert!(
+            matches!(outcomes[&notice_key_for_call(1, 2)], DeliveryOutcome::Sent { .. }),
+            "{outcomes:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn the_order_outlives_the_cache() {
-    let mut world = World::new().await;
-    world.followers(1..3);
-    world.wechat.add_fault(about(Fault::errcode(SEND, -1), 1));
+    let mut world = TestEnv::new().await;
+    world.add_followers(1..3);
+    world.wechat.add_fault(matching_call(Fault::errcode(TEMPLATE_SEND_PATH, -1), 1));
     world.notifier(SimTemplate::DEMO_CALLED);
-    world.call(1..3).await;
-    calls(&world, 2).await;
-    world.commit("shop", vec![world.called(1, 2)]).await;
-    until("the later one is said", async || told(&world, 1) == [2]).await;
-    world.lose_the_cache().await;
+    world.call_tickets(1..3).await;
+    wait_for_calls(&world, 2).await;
+    world.append_commit("shop", vec![world.call_event(1, 2)]).await;
+    wait_until("the later one is said", async || delivered_calls(&world, 1) == [2]).await;
+    world.restart_without_cache().await;
     world.wechat.clear_faults();
     world.notifier(SimTemplate::DEMO_CALLED);
     // What nothing made needless is said; what was overtaken before is not.
-    let outcomes = world.outcomes(3).await;
-    assert!(matches!(outcomes[&key_of(2, 1)], DeliveryOutcome::Sent { .. }), "{outcomes:?}");
-    assert_eq!(outcomes[&key_of(1, 1)], DeliveryOutcome::Superseded);
-    assert_eq!((told(&world, 1), told(&world, 2)), (vec![2], vec![1]));
+    let outcomes = world.wait_for_outcomes(3).await;
+    assert!(
+        matches!(outcomes[&notice_key_for_call(2, 1)], DeliveryOutcome::Sent { .. }),
+        "{outcomes:?}"
+    );
+    assert_eq!(outcomes[&notice_key_for_call(1, 1)], DeliveryOutcome::Superseded);
+    assert_eq!((delivered_calls(&world, 1), delivered_calls(&world, 2)), (vec![2], vec![1]));
     // And what is decided now is known to whatever was left over.
-    world.commit("shop", vec![world.called(2, 2)]).await;
-    world.ended(4).await;
-    assert_eq!(told(&world, 2), [1, 2]);
+    world.append_commit("shop", vec![world.call_event(2, 2)]).await;
+    world.wait_until_ended(4).await;
+    assert_eq!(delivered_calls(&world, 2), [1, 2]);
 }
 
 #[tokio::test]
 async fn in_a_storm_everybody_is_told_in_order() {
     const PEOPLE: u32 = 40;
     const CALLS: u32 = 4;
-    let world = World::new().await;
-    world.followers(1..PEOPLE + 1);
+    let world = TestEnv::new().await;
+    world.add_followers(1..PEOPLE + 1);
     // Some answers are slow, some are lost after the message was taken, some are "later".
     for i in 1..PEOPLE + 1 {
         let fault = match i % 4 {
-            0 => Fault::new(SEND, Effect::Delay { ms: 300 }),
-            1 => Fault::new(SEND, Effect::Drop).after().times(1),
-            2 => Fault::errcode(SEND, -1).times(u64::from(i) % 3),
+            0 => Fault::new(TEMPLATE_SEND_PATH, Effect::Delay { ms: 300 }),
+            1 => Fault::new(TEMPLATE_SEND_PATH, Effect::Drop).after().times(1),
+            2 => Fault::errcode(TEMPLATE_SEND_PATH, -1).times(u64::from(i) % 3),
             _ => continue,
         };
-        world.wechat.add_fault(fault.containing(&format!("\"{}\"", person(i))));
+        world.wechat.add_fault(fault.containing(&format!("\"{}\"", open_id(i))));
     }
     world.notifier(SimTemplate::DEMO_CALLED);
     world.notifier(SimTemplate::DEMO_CALLED);
@@ -153,7 +176,7 @@ async fn in_a_storm_everybody_is_told_in_order() {
         for _ in 0..5.min(left.len()) {
             at = (at * 31 + 17) % left.len();
             let (i, call) = left[at];
-            events.push(world.called(i, call));
+            events.push(world.call_event(i, call));
             match call {
                 CALLS => drop(left.swap_remove(at)),
                 _ => left[at].1 += 1,
@@ -162,18 +185,18 @@ async fn in_a_storm_everybody_is_told_in_order() {
                 break;
             }
         }
-        world.commit("shop", events).await;
+        world.append_commit("shop", events).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    world.ended((PEOPLE * CALLS) as usize).await;
+    world.wait_until_ended((PEOPLE * CALLS) as usize).await;
     world.tasks.stop_and_wait().await;
-    let ends = world.ends().await;
+    let ends = world.ended_outcomes().await;
     assert_eq!(ends.len(), (PEOPLE * CALLS) as usize);
     let keys: BTreeSet<_> = ends.iter().map(|ended| ended.key.clone()).collect();
     assert_eq!(keys.len(), ends.len(), "a key ended twice");
     let mut superseded = 0;
     for i in 1..PEOPLE + 1 {
-        let told = told(&world, i);
+        let told = delivered_calls(&world, i);
         assert!(told.is_sorted_by(|a, b| a < b), "{i} was told {told:?}");
         let mut last = 0;
         for ended in ends.iter().filter(|ended| ended.key.starts_with(&format!("hall/20780/{i}/")))

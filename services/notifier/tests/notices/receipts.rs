@@ -1,6 +1,8 @@
 //! Receipts find their notices: before the answer and after it, twice, and without an id.
 
-use crate::world::{NOW, SEND, World, key, manner, person, tag, until};
+use crate::world::{
+    START_MS, TEMPLATE_SEND_PATH, TestEnv, notice_key, open_id, person_tag, policy_for, wait_until,
+};
 use paihao_contracts::notice::{Channel, DeliveryOutcome};
 use paihao_contracts::outcome::{NoticeStatus, OutcomeRecord};
 use paihao_contracts::receipt::{Receipt, ReceiptStatus};
@@ -10,126 +12,128 @@ fn receipt(i: u32, message_id: Option<u64>, identity: &str) -> Receipt {
     Receipt {
         v: 1,
         account: "shop".into(),
-        person: tag(i),
+        person: person_tag(i),
         channel: Channel::Template,
         template: None,
         message_id,
         receipt: ReceiptStatus::Delivered,
         said: "success".into(),
-        created_s: NOW / 1000 + 1,
-        heard_at: NOW,
+        created_s: START_MS / 1000 + 1,
+        heard_at: START_MS,
         identity: identity.into(),
     }
 }
 
-async fn message_id(world: &World, i: u32) -> u64 {
-    match world.ended(i as usize).await[&key(i)].fate {
+async fn wait_for_message_id(world: &TestEnv, i: u32) -> u64 {
+    match world.wait_until_ended(i as usize).await[&notice_key(i)].fate {
         DeliveryOutcome::Sent { message_id } => message_id,
         ref other => panic!("{other:?}"),
     }
 }
 
-async fn stands(world: &World, i: u32, standing: NoticeStatus) {
-    until("it stands so", async || world.outcome(i).await.status() == standing).await;
+async fn wait_for_status(world: &TestEnv, i: u32, standing: NoticeStatus) {
+    wait_until("it stands so", async || world.outcome(i).await.status() == standing).await;
 }
 
-async fn receipts(world: &World) -> usize {
+async fn receipt_count(world: &TestEnv) -> usize {
     let of = |record: &OutcomeRecord| matches!(record, OutcomeRecord::Receipt(_));
-    world.records().await.iter().filter(|record| of(record)).count()
+    world.outcome_records().await.iter().filter(|record| of(record)).count()
 }
 
 #[tokio::test]
 async fn a_receipt_after_the_answer_and_its_repeat_say_one_thing() {
-    let world = World::new().await;
-    world.followers(1..2);
-    world.speaking(manner(&[Channel::Template]), 8);
-    world.call(1..2).await;
-    let id = message_id(&world, 1).await;
+    let world = TestEnv::new().await;
+    world.add_followers(1..2);
+    world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
+    world.call_tickets(1..2).await;
+    let id = wait_for_message_id(&world, 1).await;
     assert_eq!(world.outcome(1).await.status(), NoticeStatus::Accepted);
     let blocked = Receipt { receipt: ReceiptStatus::Refused, ..receipt(1, Some(id), "r1") };
-    world.hear(blocked.clone()).await;
-    stands(&world, 1, NoticeStatus::NotDelivered(ReceiptStatus::Refused)).await;
-    world.hear(blocked).await;
+    world.enqueue_receipt(blocked.clone()).await;
+    wait_for_status(&world, 1, NoticeStatus::NotDelivered(ReceiptStatus::Refused)).await;
+    world.enqueue_receipt(blocked).await;
     // What comes after it has been settled says that the repeat has, too.
-    world.call(2..3).await;
-    world.ended(2).await;
+    world.call_tickets(2..3).await;
+    world.wait_until_ended(2).await;
     world.tasks.stop_and_wait().await;
-    assert_eq!(receipts(&world).await, 1);
+    assert_eq!(receipt_count(&world).await, 1);
 }
 
 #[tokio::test]
 async fn a_receipt_before_the_answer_waits_for_it() {
-    let world = World::new().await;
-    world.followers(1..2);
+    let world = TestEnv::new().await;
+    world.add_followers(1..2);
     // Its answer takes a second; the receipt is there before it, and knows the id.
-    world.wechat.add_fault(Fault::new(SEND, Effect::Delay { ms: 1_000 }).after().times(1));
-    world.speaking(manner(&[Channel::Template]), 8);
-    world.call(1..2).await;
-    until("it is sent", async || !world.wechat.messages(&person(1)).is_empty()).await;
-    let id = world.wechat.messages(&person(1))[0].msgid;
-    world.hear(receipt(1, Some(id), "r1")).await;
+    world
+        .wechat
+        .add_fault(Fault::new(TEMPLATE_SEND_PATH, Effect::Delay { ms: 1_000 }).after().times(1));
+    world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
+    world.call_tickets(1..2).await;
+    wait_until("it is sent", async || !world.wechat.messages(&open_id(1)).is_empty()).await;
+    let id = world.wechat.messages(&open_id(1))[0].msgid;
+    world.enqueue_receipt(receipt(1, Some(id), "r1")).await;
     assert_eq!(world.outcome(1).await.status(), NoticeStatus::Pending);
-    stands(&world, 1, NoticeStatus::Delivered).await;
-    assert_eq!(message_id(&world, 1).await, id);
+    wait_for_status(&world, 1, NoticeStatus::Delivered).await;
+    assert_eq!(wait_for_message_id(&world, 1).await, id);
 }
 
 #[tokio::test]
 async fn a_receipt_without_an_id_is_the_only_messages_that_it_can_be() {
-    let world = World::new().await;
-    world.followers(1..2);
-    world.speaking(manner(&[Channel::Template]), 8);
-    world.call(1..2).await;
-    message_id(&world, 1).await;
-    world.hear(receipt(1, None, "r1")).await;
-    stands(&world, 1, NoticeStatus::Delivered).await;
+    let world = TestEnv::new().await;
+    world.add_followers(1..2);
+    world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
+    world.call_tickets(1..2).await;
+    wait_for_message_id(&world, 1).await;
+    world.enqueue_receipt(receipt(1, None, "r1")).await;
+    wait_for_status(&world, 1, NoticeStatus::Delivered).await;
 }
 
 #[tokio::test]
 async fn a_receipt_that_could_be_two_messages_is_neithers() {
-    let world = World::new().await;
-    world.followers(1..2);
-    world.speaking(manner(&[Channel::Template]), 8);
-    world.call(1..2).await;
-    world.enqueue(2, |notice| notice.person = person(1).into()).await;
-    world.ended(2).await;
-    let (one, two) = (message_id(&world, 2).await, world.outcome(1).await);
+    let world = TestEnv::new().await;
+    world.add_followers(1..2);
+    world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
+    world.call_tickets(1..2).await;
+    world.enqueue_notice(2, |notice| notice.person = open_id(1).into()).await;
+    world.wait_until_ended(2).await;
+    let (one, two) = (wait_for_message_id(&world, 2).await, world.outcome(1).await);
     assert!(one > 0 && two.outcome.is_some());
-    world.hear(receipt(1, None, "r0")).await;
+    world.enqueue_receipt(receipt(1, None, "r0")).await;
     // The other one's receipt names it: then the first can only be of the one that is left.
-    world.hear(receipt(1, Some(one), "r2")).await;
-    stands(&world, 2, NoticeStatus::Delivered).await;
-    stands(&world, 1, NoticeStatus::Delivered).await;
+    world.enqueue_receipt(receipt(1, Some(one), "r2")).await;
+    wait_for_status(&world, 2, NoticeStatus::Delivered).await;
+    wait_for_status(&world, 1, NoticeStatus::Delivered).await;
 }
 
 #[tokio::test]
 async fn another_programs_receipt_is_waited_for_and_then_dropped() {
-    let world = World::new().await;
-    world.followers(1..2);
-    world.speaking(manner(&[Channel::Template]), 8);
-    world.call(1..2).await;
-    let id = message_id(&world, 1).await;
-    let foreign = Receipt { heard_at: NOW - 600_000, ..receipt(1, Some(id + 1), "r1") };
-    world.hear(foreign).await;
-    world.hear(receipt(1, Some(id), "r2")).await;
-    stands(&world, 1, NoticeStatus::Delivered).await;
+    let world = TestEnv::new().await;
+    world.add_followers(1..2);
+    world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
+    world.call_tickets(1..2).await;
+    let id = wait_for_message_id(&world, 1).await;
+    let foreign = Receipt { heard_at: START_MS - 600_000, ..receipt(1, Some(id + 1), "r1") };
+    world.enqueue_receipt(foreign).await;
+    world.enqueue_receipt(receipt(1, Some(id), "r2")).await;
+    wait_for_status(&world, 1, NoticeStatus::Delivered).await;
     world.tasks.stop_and_wait().await;
-    assert_eq!(receipts(&world).await, 1);
+    assert_eq!(receipt_count(&world).await, 1);
 }
 
 #[tokio::test]
 async fn a_subscription_notices_receipt_finds_it_by_its_template() {
-    let world = World::new().await;
-    world.followers(1..2);
-    world.wechat.grant_notices(None, &person(1), SimTemplate::DEMO_PROGRESS, 1);
-    world.speaking(manner(&[Channel::Subscription]), 8);
-    world.call(1..2).await;
-    world.ended(1).await;
+    let world = TestEnv::new().await;
+    world.add_followers(1..2);
+    world.wechat.grant_notices(None, &open_id(1), SimTemplate::DEMO_PROGRESS, 1);
+    world.notifier_with_policy(policy_for(&[Channel::Subscription]), 8);
+    world.call_tickets(1..2).await;
+    world.wait_until_ended(1).await;
     let of = |template: &str, identity| Receipt {
         channel: Channel::Subscription,
         template: Some(template.into()),
         ..receipt(1, Some(77), identity)
     };
-    world.hear(Receipt { receipt: ReceiptStatus::Failed, ..of("another", "r0") }).await;
-    world.hear(of(SimTemplate::DEMO_PROGRESS, "r1")).await;
-    stands(&world, 1, NoticeStatus::Delivered).await;
+    world.enqueue_receipt(Receipt { receipt: ReceiptStatus::Failed, ..of("another", "r0") }).await;
+    world.enqueue_receipt(of(SimTemplate::DEMO_PROGRESS, "r1")).await;
+    wait_for_status(&world, 1, NoticeStatus::Delivered).await;
 }

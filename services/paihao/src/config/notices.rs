@@ -2,7 +2,7 @@
 
 use super::Config;
 use paihao_chassis::config::ConfigProblems;
-use paihao_notifier::{Settings, Upkeep};
+use paihao_notifier::{AccountCheckIntervals, Settings};
 use std::time::Duration;
 
 impl Config {
@@ -27,11 +27,11 @@ impl Config {
         Settings {
             in_flight: self.notifier.in_flight,
             accounts: accounts.collect(),
-            public: self.gateway.public_url(),
+            public_url: self.gateway.public_url(),
             wording: worded.collect(),
-            upkeep: Upkeep {
-                bindings_every: Duration::from_secs(bindings),
-                quotas_every: Duration::from_secs(quotas),
+            account_checks: AccountCheckIntervals {
+                bindings_interval: Duration::from_secs(bindings),
+                quotas_interval: Duration::from_secs(quotas),
             },
         }
     }

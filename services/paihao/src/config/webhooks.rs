@@ -5,7 +5,7 @@ use paihao_chassis::config::{ConfigProblems, SecretText};
 use paihao_contracts::public_event::PublicEventKind;
 use paihao_contracts::webhook::hook_name;
 use paihao_gateway::settings::validate::{check_id, refuse_unknown};
-use paihao_notifier::webhooks::{Hook, Settings, is_fine};
+use paihao_notifier::webhooks::{Settings, WebhookEndpoint, is_allowed_url};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The types of event that each webhook of each site is told of: what the gateway needs to know.
@@ -30,14 +30,18 @@ impl Config {
                 check_id(&at, name, problems);
                 let Some(hook) = check_webhook(&at, webhook, problems) else { continue };
                 told.entry(site.clone()).or_default().insert(name.clone(), hook.events.clone());
-                settings.hooks.insert(hook_name(site, name), hook);
+                settings.endpoints.insert(hook_name(site, name), hook);
             }
         }
         (settings, told)
     }
 }
 
-fn check_webhook(at: &str, webhook: &Webhook, problems: &mut ConfigProblems) -> Option<Hook> {
+fn check_webhook(
+    at: &str,
+    webhook: &Webhook,
+    problems: &mut ConfigProblems,
+) -> Option<WebhookEndpoint> {
     let former = webhook.former_secret.as_ref().map(|secret| ("former_secret", secret));
     let secrets = [("secret", &webhook.secret)].into_iter().chain(former);
     for (key, secret) in secrets.clone() {
@@ -64,7 +68,7 @@ fn check_webhook(at: &str, webhook: &Webhook, problems: &mut ConfigProblems) -> 
         problems.add(&format!("{at}.url"), "messages cannot be sent there", advice);
     };
     match webhook.url.parse() {
-        Ok(url) if is_fine(&url) => Some(Hook { url, secrets, events }),
+        Ok(url) if is_allowed_url(&url) => Some(WebhookEndpoint { url, secrets, events }),
         _ => {
             refuse(problems);
             None
@@ -99,12 +103,12 @@ mod tests {
     fn a_webhook_is_told_of_everything_unless_it_says_of_what() {
         let secret = "secret = 'a-secret-of-24-characters'";
         let setup = checked(&format!("url = 'https://crm.example.com/x'\n{secret}")).unwrap();
-        let hook = &setup.webhooks.hooks["hall/crm"];
+        let hook = &setup.webhooks.endpoints["hall/crm"];
         assert_eq!((hook.secrets.len(), hook.events.len()), (1, PublicEventKind::TYPES.len()));
         assert_eq!(setup.settings.webhooks["hall"]["crm"], hook.events);
         let more = "former_secret = 'another-one-of-24-letters'\nevents = ['ticket_called']";
         let setup = checked(&format!("url = 'http://127.0.0.1:1/x'\n{secret}\n{more}")).unwrap();
-        let hook = &setup.webhooks.hooks["hall/crm"];
+        let hook = &setup.webhooks.endpoints["hall/crm"];
         assert_eq!((hook.secrets.len(), hook.events.len()), (2, 1));
     }
 
