@@ -1,10 +1,10 @@
-//! Looks after each account by itself: whether the templates that it is to use are there, and how many
-//! of the day's calls are left by WeChat's own count.
+//! Account checks: compares bound templates with the account's own and reads WeChat's API quotas.
 
-use crate::channels::AccountPolicies;
-use crate::render::Binding;
-use crate::says::TemplatesReceiver;
+use crate::settings::AccountCheckIntervals;
+use crate::templates::TemplatesReceiver;
 use paihao_chassis::backoff::Backoff;
+use paihao_notice_text::AccountPolicies;
+use paihao_notice_text::render::Binding;
 use paihao_wechat::template::Template;
 use paihao_wechat::template::list::{TemplateFault, check_binding};
 use paihao_wechat::{AccountClient, Api, CallPriority};
@@ -14,23 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// How often the accounts are looked after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AccountCheckIntervals {
-    /// How often the bound templates are held against the account's own.
-    pub bindings_interval: Duration,
-    /// How often WeChat is asked how many of the day's calls are left; zero is never.
-    pub quotas_interval: Duration,
-}
-
-impl Default for AccountCheckIntervals {
-    fn default() -> Self {
-        let hour = Duration::from_secs(3600);
-        AccountCheckIntervals { bindings_interval: 6 * hour, quotas_interval: hour }
-    }
-}
-
-/// Looks after one account until the stop; at once when `asked` changes, or its templates may have.
+/// Checks one account until the stop, and immediately after a request or a change of its templates.
 pub(crate) async fn run(
     name: String,
     says: TemplatesReceiver,
@@ -66,7 +50,7 @@ pub(crate) async fn run(
     }
 }
 
-/// When something is done next.
+/// Schedule of one periodic check.
 struct Schedule {
     interval: Duration,
     next: Option<Instant>,
@@ -90,7 +74,7 @@ impl Schedule {
         }
     }
 
-    /// It was done, or has to be tried again sooner.
+    /// Sets the next run: after the interval if the check succeeded, otherwise after a back-off.
     fn reschedule(&mut self, done: bool) {
         let wait = match done {
             true => {
@@ -110,7 +94,7 @@ struct AccountChecker {
 }
 
 impl AccountChecker {
-    /// Whether WeChat answered.
+    /// Checks the template bindings. Returns `false` if WeChat did not answer.
     async fn check_bindings(&self) -> bool {
         let account = &*self.name;
         let says = self.account_policies();
@@ -120,7 +104,7 @@ impl AccountChecker {
         let templates = match self.wechat.list_templates(account).await {
             Ok(templates) => templates,
             Err(error) => {
-                tracing::warn!(account, %error, "the account's templates cannot be read yet");
+                tracing::warn!(account, %error, "cannot read the templates of an account, retrying");
                 return false;
             }
         };
@@ -129,16 +113,16 @@ impl AccountChecker {
             for fault in binding_faults(&templates, binding) {
                 faults += 1;
                 let advice = advice(&fault);
-                tracing::error!(account, kind, %fault, advice, "a template is bound wrongly");
+                tracing::error!(account, kind, %fault, advice, "a template binding is wrong");
             }
         }
         metrics::gauge!("paihao_notifier_binding_faults", "account" => self.name.clone())
             .set(f64::from(faults));
-        tracing::info!(account, faults, "the bound templates were checked");
+        tracing::info!(account, faults, "checked the bound templates");
         true
     }
 
-    /// What the account says now.
+    /// Returns the policies of the account in force.
     fn account_policies(&self) -> AccountPolicies {
         self.templates.now().accounts.get(&self.name).cloned().unwrap_or_default()
     }
@@ -152,11 +136,11 @@ impl AccountChecker {
             match self.wechat.get_quota(account, api).await {
                 Ok(quota) => {
                     let (api, used, limit) = (api.name(), quota.used, quota.daily_limit);
-                    tracing::debug!(account, api, used, limit, "WeChat told a quota");
+                    tracing::debug!(account, api, used, limit, "read an API quota");
                 }
                 Err(error) => {
-                    // Some accounts may not ask; our own count goes on.
-                    tracing::debug!(account, api = api.name(), %error, "a quota cannot be read");
+                    // Some accounts may not read quotas. The local count continues.
+                    tracing::debug!(account, api = api.name(), %error, "cannot read an API quota");
                     all = false;
                 }
             }
@@ -165,8 +149,8 @@ impl AccountChecker {
     }
 }
 
-/// The template messages. The templates of subscription notices stand in another list, which WeChat
-/// shows in its console.
+/// Returns the bound template messages. WeChat lists the templates of subscription notices only in its
+/// console.
 fn bound_templates(says: &AccountPolicies) -> impl Iterator<Item = (&'static str, &Binding)> {
     says.iter().filter_map(|(kind, manner)| Some((*kind, manner.template.as_ref()?)))
 }

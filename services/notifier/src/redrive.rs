@@ -1,12 +1,12 @@
-//! Tries dead letters again, once for each that somebody said so of.
+//! Redrive worker: requeues dead letters on an operator's request.
 //!
-//! A notice comes back under a key of its own, since the key under which it was given up has its
-//! recorded end, and takes its old place in its ticket's order: what was told since then supersedes
-//! it, and what is no longer true is stale. It comes back only if WeChat surely does not have it.
+//! A notice is requeued under a key of its own, because its original key already has a recorded
+//! outcome. It keeps its place in the order of its ticket, so a later notice supersedes it, and it is
+//! stale after its validity. A notice is requeued only if WeChat certainly does not have it.
 
-use crate::ending::StoreUnavailable;
-use crate::record;
-use crate::{Ports, thread};
+use crate::delivery::outcome_log;
+use crate::delivery::ticket_order;
+use crate::ports::{Ports, StoreUnavailable};
 use futures::StreamExt;
 use paihao_contracts::dead_letter::{
     DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
@@ -23,19 +23,19 @@ use paihao_ledger::{
 };
 use std::time::Duration;
 
-/// Letters in hand at once.
+/// Most resolutions handled at once.
 const MAX_IN_FLIGHT: usize = 8;
 
-/// When to look again after a store did not answer.
+/// Delay after a store did not answer.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// When to look again at what a newer program wrote: a newer replica may take it first.
+/// Delay for an entry of a newer program version, so that a newer replica may take it.
 const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// How long a letter is waited for that stands in the log.
+/// Longest wait for reading a dead letter from its log.
 const LETTER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Member of the consumer that tries dead letters again.
+/// Creates the worker of the redrive consumer.
 pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
     let ledger = ports.ledger.clone();
     Worker::new(ledger, Source::Consumer(DEAD_LETTERS, REDRIVER), MAX_IN_FLIGHT, Redriver { ports })
@@ -48,14 +48,14 @@ struct Redriver {
 impl Handler for Redriver {
     async fn handle(&self, delivery: &Delivery) -> Disposition {
         match parse_command(&delivery.message) {
-            // A letter itself, or one that was dropped.
+            // The dead letter itself, or the resolution to drop it.
             RedriveCommand::Ignore => Disposition::Ack,
             RedriveCommand::NewerVersion => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
             RedriveCommand::Redrive { letter, newest } => {
                 match redrive(&self.ports, letter, newest).await {
                     Ok(()) => Disposition::Ack,
                     Err(StoreUnavailable(error)) => {
-                        tracing::warn!(error, "a dead letter cannot be tried again yet");
+                        tracing::warn!(error, "cannot redrive a dead letter, retrying");
                         Disposition::RetryAfter(STORE_RETRY_DELAY)
                     }
                 }
@@ -88,7 +88,7 @@ fn parse_command(recorded: &StoredEntry) -> RedriveCommand {
 
 async fn redrive(ports: &Ports, letter: Position, newest: u32) -> Result<(), StoreUnavailable> {
     let Some(letter) = read_letter(&*ports.ledger, letter).await? else {
-        tracing::warn!(position = letter.0, "a dead letter has aged out before it was tried again");
+        tracing::warn!(position = letter.0, "a dead letter aged out before its redrive");
         return Ok(());
     };
     let Some(Cause { origin, key, .. }) = Cause::from_dead_letter(&letter.entry) else {
@@ -104,7 +104,7 @@ async fn redrive(ports: &Ports, letter: Position, newest: u32) -> Result<(), Sto
     Ok(())
 }
 
-/// The entry at a position, if it is still there.
+/// Reads the dead letter at a position. `None` if it has aged out.
 async fn read_letter(
     ledger: &dyn Ledger,
     at: Position,
@@ -125,19 +125,19 @@ async fn requeue_notice(
     newest: u32,
 ) -> Result<(), StoreUnavailable> {
     let Ok(notice) = serde_json::from_slice::<Notice>(&letter.payload) else { return Ok(()) };
-    let subject = record::outcome_subject(&notice.account, &notice.key);
+    let subject = outcome_log::outcome_subject(&notice.account, &notice.key);
     let ended = ports.ledger.last(&OUTCOMES, &subject).await?;
     let ended = ended.and_then(|last| serde_json::from_slice(&last.entry.payload).ok());
     let was_not_taken = matches!(&ended, Some(OutcomeRecord::Ended(ended)) if matches!(
         ended.fate, DeliveryOutcome::Refused { .. } | DeliveryOutcome::Unspeakable { .. } | DeliveryOutcome::GaveUp { .. }
     ));
     if !was_not_taken {
-        tracing::warn!(key = notice.key, "WeChat may have this notice: it is not tried again");
+        tracing::warn!(key = notice.key, "not redriving a notice that WeChat may have");
         return Ok(());
     }
     let notice = Notice { key, ..notice };
-    if thread::is_ordered(&notice) {
-        thread::register_redriven(&*ports.cache, &notice, newest).await?;
+    if ticket_order::is_ordered(&notice) {
+        ticket_order::register_redriven(&*ports.cache, &notice, newest).await?;
     }
     let payload = serde_json::to_vec(&notice).expect("string keys only");
     let entry = Entry { payload: payload.into(), ..letter };
@@ -145,7 +145,7 @@ async fn requeue_notice(
     Ok(())
 }
 
-/// A message that was not taken for a day is tried for another.
+/// Requeues a webhook message. It is retried for another day.
 async fn requeue_webhook(ports: &Ports, letter: Entry, key: &str) -> Result<(), StoreUnavailable> {
     let Ok(message) = serde_json::from_slice::<WebhookMessage>(&letter.payload) else {
         return Ok(());

@@ -1,8 +1,9 @@
-//! What each account and site says, while that may change: the configuration, and on top of it what
-//! the log of the book says. A notice is said in the words of the moment at which it is sent.
+//! Templates: the texts and channel policies of accounts and sites.
+//!
+//! They come from the configuration and from the settings log, which overrides it. A notice uses the
+//! templates in force at the time of its attempt.
 
-use crate::Settings;
-use crate::channels::{AccountPolicies, NoticePolicy};
+use crate::settings::Settings;
 use paihao_chassis::Tasks;
 use paihao_contracts::notice::Notice;
 use paihao_contracts::settings::Wording;
@@ -10,27 +11,28 @@ use paihao_contracts::settings_log::{SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::SETTINGS;
 use paihao_ledger::projection::Follow;
 use paihao_ledger::{Follower, Ledger, Projection, StoredEntry};
+use paihao_notice_text::{AccountPolicies, NoticePolicy};
 use paihao_notice_text::{policy, render, sample};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// Everything that is said, by whom.
+/// Policies and texts in force.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Templates {
-    /// By the account's name.
+    /// Policies by account name.
     pub(crate) accounts: BTreeMap<String, AccountPolicies>,
-    /// By the site's id, and the kind of notice.
+    /// Texts of a site that override its account's, by site id and notice kind.
     pub(crate) sites: BTreeMap<String, BTreeMap<String, Wording>>,
-    /// Grows whenever an account's templates may be other ones.
+    /// Revision that increases whenever template bindings of an account may have changed.
     pub(crate) templates: u64,
 }
 
-/// The newest of it.
+/// Handle to the templates in force.
 pub(crate) type TemplatesReceiver = Follower<Arc<Templates>>;
 
 impl Templates {
-    /// How this notice is said.
+    /// Returns the policy for a notice.
     pub(crate) fn policy(&self, notice: &Notice) -> NoticePolicy {
         let account = self.accounts.get(&*notice.account);
         let manner = account.and_then(|says| says.get(render::kind(notice))).cloned();
@@ -43,9 +45,9 @@ impl Templates {
     }
 }
 
-/// Projection of the settings onto the words of notices.
+/// Projection of the settings log onto the templates.
 struct WordsProjection {
-    /// The configuration.
+    /// Templates of the configuration.
     base: Templates,
     words: Arc<Templates>,
 }
@@ -62,7 +64,7 @@ impl Projection for WordsProjection {
         match entry.event {
             SettingsEvent::AccountSet { account, setup, .. } => {
                 let words = Arc::make_mut(&mut self.words);
-                // Without credentials there is nobody to say it.
+                // An account without credentials in the configuration cannot send.
                 if let Some(says) = words.accounts.get_mut(&account) {
                     *says = policy::account_policies(&setup);
                     words.templates += 1;
@@ -81,7 +83,7 @@ impl Projection for WordsProjection {
     }
 }
 
-/// Begins to follow the book.
+/// Starts the projection of the settings log.
 pub(crate) fn follow(
     settings: &Settings,
     ledger: Arc<dyn Ledger>,

@@ -1,29 +1,29 @@
-//! How many notices of each account are worked on at once, so that an account that WeChat answers
-//! slowly, or not at all, never takes the places of another.
+//! Permits per account: a limit on notices in progress, so that an account with slow or missing
+//! responses from WeChat never delays another one.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The places of all accounts.
+/// Permits of all accounts.
 pub(crate) struct AccountPermits {
     per_account: usize,
     in_use: Mutex<HashMap<Arc<str>, usize>>,
 }
 
-/// One place; dropping it gives it back.
+/// Permit of one account. Dropping it releases it.
 pub(crate) struct Permit<'a> {
     permits: &'a AccountPermits,
     account: Arc<str>,
 }
 
 impl AccountPermits {
-    /// So many places for each account.
+    /// Creates a limit of this many permits per account.
     pub(crate) fn new(each: usize) -> AccountPermits {
         AccountPermits { per_account: each, in_use: Mutex::default() }
     }
 
-    /// A place, if the account has one left.
+    /// Acquires a permit, if the account has one left.
     pub(crate) fn try_acquire(&self, account: &Arc<str>) -> Option<Permit<'_>> {
         let mut taken = self.in_use.lock();
         let count = taken.entry(account.clone()).or_default();

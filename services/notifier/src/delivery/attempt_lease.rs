@@ -1,5 +1,7 @@
-//! Who may try to send a notice now: a claim in the cache, so that two replicas never send one key
-//! at the same time and the nine minutes are counted from the first attempt, whoever made it.
+//! Attempt lease: an exclusive right in the cache to attempt a notice.
+//!
+//! Two replicas never send one key at the same time, and the retry window of nine minutes counts from
+//! the first attempt of any replica.
 
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
@@ -9,59 +11,59 @@ use paihao_contracts::streams;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// An attempt takes at most this long, both calls of a refused token included.
+/// Longest duration of an attempt, including the second call after a refused token.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A claim is held this long: longer than an attempt, so that its holder is surely done or dead,
-/// and shorter than the queue's patience, so that a redelivery finds it free.
+/// Duration of a lease. It is longer than an attempt, so its holder has finished or died by then, and
+/// shorter than the queue's ack-wait, so a redelivery finds the lease expired.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(20);
 
-/// What is known of a notice's attempts.
+/// State of the attempts of a notice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptLease {
-    /// When the first attempt began, in Unix milliseconds.
+    /// Start of the first attempt in Unix milliseconds.
     pub first: i64,
-    /// How many attempts have begun.
+    /// Count of attempts that have begun.
     pub attempts: u32,
-    /// Until when one attempt has it for itself, in Unix milliseconds.
+    /// Expiry of the lease in Unix milliseconds, 0 after its release.
     pub held_until: i64,
-    /// Whether some attempt ended without an answer, so that WeChat may have the message.
+    /// True if an attempt ended without a response, so that WeChat may have the message.
     pub unsure: bool,
-    /// What the last attempt met.
+    /// Error of the last attempt.
     pub last: String,
-    /// The channel of the last attempt, until it is sure that it did not take the notice.
+    /// Channel of the last attempt, until it certainly did not accept the notice.
     #[serde(default)]
     pub channel: Option<Channel>,
-    /// The channels that did not take it.
+    /// Channels that did not accept the notice.
     #[serde(default)]
     pub tried: Vec<ChannelAttempt>,
 }
 
 impl AttemptLease {
-    /// The channel that an attempt must go through, if it may go through no other.
+    /// Returns the only channel that the next attempt may use. `None` if any may be used.
     pub fn required_channel(&self) -> Option<Channel> {
-        // Claims of before there were channels are of template messages.
+        // Leases written before channels existed are of template messages.
         self.channel.or(self.unsure.then_some(Channel::Template))
     }
 }
 
-/// What asking for a claim led to.
+/// Result of acquiring a lease.
 #[derive(Debug, PartialEq, Eq)]
 pub enum AcquireResult {
-    /// Go ahead.
+    /// The lease is acquired.
     Acquired(AttemptLease),
-    /// Another attempt is under way; ask again after this long.
+    /// Another attempt is in progress. Retry after this delay.
     Held(Duration),
 }
 
-/// The claim on a notice, if there has been an attempt.
+/// Loads the lease of a notice, if there has been an attempt.
 pub async fn load(cache: &dyn Cache, key: &str) -> Result<Option<AttemptLease>, Unavailable> {
     let stored = cache.get(&streams::attempt_lease_key(key)).await?;
     Ok(stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
-/// Brings back the claim of an attempt that the ledger knows of and the cache has lost: nobody knows
-/// what the attempt led to, and whoever made it is surely done once the claim is free.
+/// Restores the lease of an announced attempt that the cache has lost. The result of the attempt is
+/// unknown, and its worker has finished by the time the lease expires.
 pub async fn restore(
     cache: &dyn Cache,
     key: &str,
@@ -82,7 +84,7 @@ pub async fn restore(
     })
 }
 
-/// Asks to make the next attempt at `now`, through this channel after those.
+/// Acquires the lease for an attempt at `now` through `channel`, after the channels in `tried`.
 pub async fn acquire(
     cache: &dyn Cache,
     key: &str,
@@ -95,7 +97,7 @@ pub async fn acquire(
         Some(claim) if claim.held_until > now => {
             return Ok(AcquireResult::Held(Duration::from_millis((claim.held_until - now) as u64)));
         }
-        // Until somebody says what this attempt led to, nobody knows.
+        // The result of the new attempt is unknown until its worker reports it.
         Some(claim) => AttemptLease {
             attempts: claim.attempts + 1,
             held_until,
@@ -121,7 +123,7 @@ pub async fn acquire(
     })
 }
 
-/// Gives a claim back after an attempt that WeChat answered with "later", or that never got through.
+/// Releases a lease after an attempt that WeChat deferred or that did not reach it.
 pub async fn release(
     cache: &dyn Cache,
     key: &str,
@@ -133,7 +135,7 @@ pub async fn release(
     compare_and_set(cache, key, Some(claim), &given_back).await.map(drop)
 }
 
-/// Gives a claim back after an attempt whose channel surely did not take the notice: the next may.
+/// Releases a lease after a channel certainly refused the notice, so that the next channel is tried.
 pub async fn release_for_next_channel(
     cache: &dyn Cache,
     key: &str,

@@ -1,31 +1,30 @@
-//! Through which channels an account says a notice, and what the failure of one means for the next:
-//! pure.
+//! Channels of a notice: call priority, skipped channels, and the outcome when none accepts. Pure.
 //!
-//! A channel is left for the next one only when it is sure that it did not take the notice. So no
-//! notice is told twice: an attempt without an answer either is repeated through the same channel,
-//! if WeChat drops the second message of one id (template messages), or ends the notice as unknown.
-
-pub use paihao_notice_text::{AccountPolicies, NoticePolicy};
+//! The worker moves to the next channel only if the current one certainly did not accept the notice.
+//! A notice is therefore never sent twice. After an attempt without a response, the same channel is
+//! retried if WeChat drops a second message with the same id (template messages). Otherwise the
+//! outcome is unknown.
 
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice, NoticeContent};
 use paihao_wechat::CallPriority;
 
-/// What a notice is worth among an account's calls.
+/// Returns the priority of a notice among the API calls of its account.
 pub fn priority(notice: &Notice) -> CallPriority {
     match notice.saying {
-        // Somebody is called: this goes out while anything does.
+        // A called person must learn of it before anyone else.
         NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => CallPriority::High,
         NoticeContent::Missed { .. } | NoticeContent::Returned { .. } => CallPriority::Normal,
         _ => CallPriority::Low,
     }
 }
 
-/// Why a channel was not even asked.
+/// Builds the record of a channel that was skipped without an attempt.
 pub fn skipped_attempt(channel: Channel, reason: &str, said: Option<String>) -> ChannelAttempt {
     ChannelAttempt { channel, reason: reason.to_owned(), code: None, said }
 }
 
-/// How a notice ends that no channel took, and what somebody has to look at, if anybody has to.
+/// Returns the outcome of a notice that no channel accepted, and the dead-letter reason if an operator
+/// has to act.
 pub fn undelivered_outcome(
     kind: &str,
     account: &str,
@@ -61,21 +60,22 @@ pub fn undelivered_outcome(
     }
 }
 
-/// The callback's answer did not say it.
+/// Reason: the passive reply did not contain the notice.
 pub const NOT_REPLIED: &str = "not_replied";
-/// As far as is known, the person did nothing lately that allows a text.
+/// Reason: no send window of the person is known to be open.
 pub const NO_ALLOWANCE: &str = "no_allowance";
-/// The account has not set the channel up.
+/// Reason: the account has no binding for the channel.
 pub const NOT_BOUND: &str = "not_bound";
-/// The words do not fit.
+/// Reason: the text does not fit the template's limits.
 pub const DOES_NOT_FIT: &str = "does_not_fit";
-/// It said "later" for longer than the notice can wait.
+/// Reason: WeChat deferred the attempt for longer than the notice is valid.
 pub const GAVE_UP: &str = "gave_up";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::Binding;
+    use paihao_notice_text::NoticePolicy;
+    use paihao_notice_text::render::Binding;
 
     fn tried(
         channel: Channel,

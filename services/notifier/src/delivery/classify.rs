@@ -1,56 +1,56 @@
-//! What an attempt's result means for its notice: a pure function.
+//! Classification of attempt results: a pure function.
 
-use crate::channels::GAVE_UP;
-use crate::claim::AttemptLease;
+use crate::delivery::attempt_lease::AttemptLease;
+use crate::delivery::channels::GAVE_UP;
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome};
 use paihao_wechat::{AccountClientError, CallError, FailureClass, MessageId};
 use std::time::Duration;
 
-/// Nine minutes from the first attempt nothing more is tried: WeChat remembers a message id for
-/// ten, and after that a repeat would be a second message.
+/// Period after the first attempt in which a notice is retried. WeChat remembers a message id for ten
+/// minutes. A retry after that would be a second message.
 pub const RETRY_WINDOW: Duration = Duration::from_secs(9 * 60);
 
-/// The same content went to the same person within a minute.
+/// WeChat error code: the same content was sent to the person within a minute.
 const ERRCODE_DUPLICATE: i64 = 40241;
-/// No window for free texts is open.
+/// WeChat error code: no send window is open.
 pub const ERRCODE_NO_OPEN_WINDOW: i64 = 45015;
-/// The texts of the open window are used up.
+/// WeChat error code: the send window is used up.
 pub const ERRCODE_WINDOW_USED_UP: i64 = 45047;
 
-/// An attempt, as far as its result depends on it.
+/// Input to the classification of an attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
-    /// Its claim.
+    /// Lease of the attempt.
     pub claim: &'a AttemptLease,
-    /// Its channel.
+    /// Channel of the attempt.
     pub channel: Channel,
-    /// Whether an earlier one through the same channel had left a doubt.
+    /// True if an earlier attempt through the same channel had no response.
     pub was_unsure: bool,
-    /// When the notice stops being true, in Unix milliseconds.
+    /// Time in Unix milliseconds at which the notice becomes stale.
     pub valid_until: i64,
-    /// Whether there is another channel to try.
+    /// True if another channel is left to try.
     pub has_other_channels: bool,
 }
 
-/// What to do with a notice after an attempt.
+/// Next step for a notice after an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptResult {
-    /// It has ended so.
+    /// The notice ends with this outcome.
     Ended(DeliveryOutcome),
-    /// This channel surely did not take it: on to the next.
+    /// The channel certainly did not accept the notice. The next one is tried.
     NextChannel(ChannelAttempt),
-    /// Try again after this long.
+    /// The same channel is retried.
     Retry {
-        /// The wait.
+        /// Delay before the retry.
         after: Duration,
-        /// Whether WeChat may have the message all the same.
+        /// True if WeChat may have the message.
         unsure: bool,
-        /// What was last_error.
+        /// Error of the attempt.
         last_error: String,
     },
 }
 
-/// Judges an attempt that ended at `now` with `result`.
+/// Classifies the result of an attempt that ended at `now` (Unix milliseconds).
 pub fn classify(
     attempt: Attempt<'_>,
     now: i64,
@@ -71,16 +71,16 @@ pub fn classify(
     let (code, name) = (refusal.code, refusal.name.to_owned());
     match refusal.class {
         FailureClass::RetryLater(wait) => retry_or_give_up(attempt, now, wait, &error),
-        // A token refused twice in a row is the token service's matter, and may soon be mended.
+        // The token was refused twice in a row. The token service may soon have a valid one.
         FailureClass::InvalidToken => retry_or_give_up(attempt, now, None, &error),
-        // The person has it: by the attempt that got no answer, or by a message just like it.
+        // The person has it: from the attempt without a response, or from an identical message.
         _ if code == ERRCODE_DUPLICATE && attempt.was_unsure => {
             AttemptResult::Ended(DeliveryOutcome::Sent { message_id: 0 })
         }
         _ if code == ERRCODE_DUPLICATE => {
             AttemptResult::Ended(DeliveryOutcome::Refused { code, name })
         }
-        // This attempt was refused; the one before may have been accepted.
+        // This attempt was refused, but the one before may have been accepted.
         _ if attempt.was_unsure => {
             AttemptResult::Ended(DeliveryOutcome::Unknown { last: error.to_string() })
         }
@@ -133,7 +133,7 @@ fn retry_or_give_up(
     }
 }
 
-/// How a notice ends whose time for trying is over.
+/// Returns the outcome of a notice whose retry window is over.
 pub fn gave_up_outcome(unsure: bool, last: String) -> DeliveryOutcome {
     match unsure {
         true => DeliveryOutcome::Unknown { last },
@@ -141,7 +141,7 @@ pub fn gave_up_outcome(unsure: bool, last: String) -> DeliveryOutcome {
     }
 }
 
-/// 1 s, 2 s, 4 s … 60 s.
+/// Returns the retry delay: 1 s, 2 s, 4 s and so on, up to 60 s.
 fn retry_delay(attempts: u32) -> Duration {
     Duration::from_secs(1 << attempts.saturating_sub(1).min(6)).min(Duration::from_secs(60))
 }
@@ -174,7 +174,7 @@ mod tests {
         Err(CallError::TimedOut.into())
     }
 
-    /// A template message, the only channel, as if it were the n-th attempt.
+    /// Classifies the n-th attempt of a template message without other channels.
     fn classify_nth_attempt(
         attempts: u32,
         now: i64,
@@ -251,7 +251,7 @@ mod tests {
                 matches!(verdict, AttemptResult::Ended(DeliveryOutcome::Unknown { .. })),
                 "{verdict:?}"
             );
-            // It never got there: nothing can be doubled.
+            // The request never reached WeChat, so a retry cannot duplicate it.
             let lost = || Err(CallError::Unreachable("x".into()).into());
             let verdict = classify_first_attempt(|attempt| attempt.channel = channel, 0, lost());
             assert!(matches!(verdict, AttemptResult::Retry { unsure: false, .. }), "{verdict:?}");

@@ -1,59 +1,44 @@
-//! How a notice ends: recorded once, whoever is first, and counted.
+//! End of a notice: records its one outcome and counts it.
 
-use crate::Ports;
-use crate::claim::{self, AttemptLease};
-use crate::record::{self, EndWrite, OutcomeLogState};
-use crate::thread::PendingNotice;
+use crate::delivery::attempt_lease::{self, AttemptLease};
+use crate::delivery::outcome_log::{self, EndWrite, OutcomeLogState};
+use crate::delivery::ticket_order::PendingNotice;
+use crate::ports::{Ports, StoreUnavailable};
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, NoticeOutcome};
 use paihao_ledger::AppendError;
 
-/// The ledger or the cache did not answer.
-pub(crate) struct StoreUnavailable(pub(crate) String);
-
-impl From<paihao_ledger::Unavailable> for StoreUnavailable {
-    fn from(error: paihao_ledger::Unavailable) -> Self {
-        StoreUnavailable(error.to_string())
-    }
-}
-
-impl From<paihao_cache::Unavailable> for StoreUnavailable {
-    fn from(error: paihao_cache::Unavailable) -> Self {
-        StoreUnavailable(error.to_string())
-    }
-}
-
-/// Which notice.
+/// Reference to a notice.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NoticeRef<'a> {
-    /// The WeChat account that was to send it.
+    /// WeChat account that sends the notice.
     pub(crate) account: &'a str,
-    /// Its key.
+    /// Key of the notice.
     pub(crate) key: &'a str,
-    /// When it became true, in Unix milliseconds.
+    /// Time in Unix milliseconds from which the notice is true.
     pub(crate) at: i64,
 }
 
-/// Whether an end stands in the log of outcomes.
+/// Result of recording an outcome.
 pub(crate) enum EndRecorded {
-    /// It does, this one or another.
+    /// The log has an outcome: this one or an earlier one.
     Stored,
-    /// The log takes none of it, for this reason.
+    /// The log cannot store the outcome, for this reason.
     Rejected(String),
 }
 
-/// How far a notice has come by the ledger's and the cache's word; `None` if it has ended.
+/// Loads the log state and the lease of a notice. `None` if it has ended.
 pub(crate) async fn load_progress(
     ports: &Ports,
     which: NoticeRef<'_>,
 ) -> Result<Option<(OutcomeLogState, Option<AttemptLease>)>, StoreUnavailable> {
     let cache = &*ports.cache;
-    let subject = record::outcome_subject(which.account, which.key);
-    let written = record::load_state(&*ports.ledger, &subject).await?;
-    let claim = claim::load(cache, which.key).await?;
+    let subject = outcome_log::outcome_subject(which.account, which.key);
+    let written = outcome_log::load_state(&*ports.ledger, &subject).await?;
+    let claim = attempt_lease::load(cache, which.key).await?;
     Ok(match written {
         OutcomeLogState::Ended => None,
         OutcomeLogState::Announced(position, trying) if claim.is_none() => {
-            let claim = claim::restore(cache, which.key, &trying).await?;
+            let claim = attempt_lease::restore(cache, which.key, &trying).await?;
             Some((OutcomeLogState::Announced(position, trying), claim))
         }
         written => Some((written, claim)),
@@ -68,7 +53,7 @@ pub(crate) async fn end_notice(
     claim: Option<&AttemptLease>,
 ) -> Result<EndRecorded, StoreUnavailable> {
     let (attempts, via, tried) = match claim {
-        // Where nothing is in doubt, no channel has it.
+        // Without an unanswered attempt no channel can have accepted it.
         Some(claim) => {
             let via = claim.required_channel().filter(|_| claim.unsure);
             (claim.attempts, via, claim.tried.clone())
@@ -78,8 +63,7 @@ pub(crate) async fn end_notice(
     record_outcome(ports, which, fate, attempts, via, tried).await
 }
 
-/// Ends a notice because a later one is known. Where WeChat may have it, it is not said to have been
-/// dropped.
+/// Ends a notice that a later one supersedes. If WeChat may have it, the outcome is unknown instead.
 pub(crate) async fn supersede(
     ports: &Ports,
     which: NoticeRef<'_>,
@@ -92,8 +76,8 @@ pub(crate) async fn supersede(
     end_notice(ports, which, fate, claim).await
 }
 
-/// Ends the notices before one whose turn it is at `now`; `false` if one of them may still be on its
-/// way, because the cache had forgotten that.
+/// Ends the notices before the one that holds the turn at `now`. Returns `false` if an attempt of one
+/// of them may still be in progress, which the cache had lost.
 pub(crate) async fn supersede_all(
     ports: &Ports,
     account: &str,
@@ -111,7 +95,7 @@ pub(crate) async fn supersede_all(
     Ok(true)
 }
 
-/// Records how a notice ended, unless that is recorded already.
+/// Records the outcome of a notice, unless one is recorded already.
 pub(crate) async fn record_outcome(
     ports: &Ports,
     NoticeRef { account, key, at: since }: NoticeRef<'_>,
@@ -123,9 +107,9 @@ pub(crate) async fn record_outcome(
     let at = ports.clock.now_ms();
     let name = outcome_name(&fate);
     let channel = via.map_or("none", Channel::name);
-    let subject = record::outcome_subject(account, key);
+    let subject = outcome_log::outcome_subject(account, key);
     let outcome = NoticeOutcome { v: 1, key: key.to_owned(), fate, at, attempts, via, tried };
-    match record::record_end(&*ports.ledger, &subject, outcome).await {
+    match outcome_log::record_end(&*ports.ledger, &subject, outcome).await {
         Ok(EndWrite::Written) => {
             metrics::counter!(
                 "paihao_notifier_outcomes_total", "fate" => name, "channel" => channel

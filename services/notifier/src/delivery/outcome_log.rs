@@ -1,4 +1,4 @@
-//! What the log of outcomes says of a notice, and what is added to it.
+//! Outcome log: attempts, outcomes and receipts of notices.
 
 use paihao_contracts::notice::NoticeOutcome;
 use paihao_contracts::outcome::{AttemptAnnounced, NoticeReceipt, OutcomeRecord};
@@ -6,13 +6,13 @@ use paihao_contracts::streams::OUTCOMES;
 use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, Position, Subject, Unavailable};
 use sha2::{Digest, Sha256};
 
-/// How far a notice has come by the ledger's word.
+/// State of a notice in the outcome log.
 pub(crate) enum OutcomeLogState {
-    /// Nothing was written.
+    /// The log has no record.
     NotStarted,
-    /// An attempt was announced, and no end.
+    /// An attempt is announced, and no outcome is recorded.
     Announced(Position, AttemptAnnounced),
-    /// It has ended. So has one whose record a newer program wrote.
+    /// An outcome is recorded, or a record of a newer program version.
     Ended,
 }
 
@@ -25,14 +25,14 @@ impl OutcomeLogState {
     }
 }
 
-/// Where the records of a notice stand.
+/// Returns the subject of a notice's records.
 pub(crate) fn outcome_subject(account: &str, key: &str) -> Subject {
     let hash = Sha256::digest(key.as_bytes());
     Subject::new(&[account, &hex::encode(&hash[..16])])
         .expect("account names are checked when the configuration is read")
 }
 
-/// What is known of a notice.
+/// Loads the state of a notice.
 pub(crate) async fn load_state(
     ledger: &dyn Ledger,
     subject: &Subject,
@@ -46,7 +46,7 @@ pub(crate) async fn load_state(
     }
 }
 
-/// Announces an attempt; `false` if somebody else has written meanwhile.
+/// Announces an attempt. Returns `false` if another record was written meanwhile.
 pub(crate) async fn announce_attempt(
     ledger: &dyn Ledger,
     subject: &Subject,
@@ -62,15 +62,15 @@ pub(crate) async fn announce_attempt(
     }
 }
 
-/// What writing an end led to.
+/// Result of recording an outcome.
 pub(crate) enum EndWrite {
-    /// It is written.
+    /// This call recorded it.
     Written,
-    /// Another one was there.
+    /// An outcome was recorded before.
     AlreadyEnded,
 }
 
-/// Writes how a notice ended, unless that is written already.
+/// Records the outcome of a notice, unless one is recorded already.
 pub(crate) async fn record_end(
     ledger: &dyn Ledger,
     subject: &Subject,
@@ -84,14 +84,14 @@ pub(crate) async fn record_end(
         }
         match ledger.append(&OUTCOMES, subject, known.expected_position(), entry.clone()).await {
             Ok(_) => return Ok(EndWrite::Written),
-            // Somebody announced an attempt, or wrote an end: each happens a few times at most.
+            // Another worker announced an attempt or recorded an outcome: a few times at most.
             Err(AppendError::Conflict { .. }) => {}
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Adds what WeChat told of a message.
+/// Records a receipt from WeChat.
 pub(crate) async fn record_receipt(
     ledger: &dyn Ledger,
     account: &str,

@@ -1,29 +1,29 @@
-//! Says a notice through one channel, and remembers what a receipt will be about.
+//! Sends a notice through one channel and keeps the sent index up to date.
 
-use crate::allowance::OpenWindow;
-use crate::sent::{self, SentMessage};
+use crate::delivery::send_window::OpenWindow;
+use crate::delivery::sent_index::{self, SentMessage};
 use paihao_cache::{Cache, Unavailable};
 use paihao_contracts::notice::{Channel, Notice};
 use paihao_wechat::{
     AccountClient, AccountClientError, MessageId, OpenId, SubscriptionNotice, TemplateMessage,
 };
 
-/// What is said, in the form of its channel.
+/// Message in the form of its channel.
 pub(crate) enum OutboundMessage {
-    /// It has been said.
+    /// The passive reply contained the notice.
     AlreadySent,
-    /// A customer-service text, in this window.
+    /// Customer-service text within this send window.
     Text(String, OpenWindow),
     Template(TemplateMessage),
     Subscription(SubscriptionNotice),
 }
 
-/// What stands for the person of a notice in keys.
+/// Returns the pseudonym that replaces the person's openid in cache keys.
 pub(crate) fn person_key(notice: &Notice) -> String {
     OpenId::new(&*notice.person).pseudonym(&notice.account)
 }
 
-/// Asks WeChat to take it.
+/// Sends the message to WeChat. The id is 0 for channels without message ids.
 pub(crate) async fn send(
     wechat: &AccountClient,
     notice: &Notice,
@@ -44,7 +44,7 @@ pub(crate) async fn send(
     }
 }
 
-/// Remembers that a message is about to be sent whose receipt will come.
+/// Adds a message that is about to be sent to the sent index, if WeChat sends receipts for it.
 pub(crate) async fn register_message(
     cache: &dyn Cache,
     notice: &Notice,
@@ -66,11 +66,11 @@ pub(crate) async fn register_message(
         message_id: 0,
         receipt: None,
     };
-    sent::insert(cache, &notice.account, person, new).await
+    sent_index::insert(cache, &notice.account, person, new).await
 }
 
-/// WeChat took it, and that is recorded: its receipt may be matched from now on. Should this be
-/// lost, the receipt is matched to nothing.
+/// Marks a message as accepted after its outcome is recorded, so that its receipt can be matched. If
+/// this update is lost, the receipt stays unmatched.
 pub(crate) async fn mark_accepted(
     cache: &dyn Cache,
     notice: &Notice,
@@ -83,12 +83,12 @@ pub(crate) async fn mark_accepted(
     }
     let to = |sent: &SentMessage| Some(SentMessage { accepted: true, message_id, ..sent.clone() });
     let at = (&*notice.key, channel);
-    if let Err(error) = sent::update(cache, &notice.account, person, at, to).await {
-        tracing::debug!(key = notice.key, %error, "a message's id was lost; so is its receipt");
+    if let Err(error) = sent_index::update(cache, &notice.account, person, at, to).await {
+        tracing::debug!(key = notice.key, %error, "cannot store a message id, its receipt stays unmatched");
     }
 }
 
-/// The channel did not take it: no receipt will come.
+/// Removes a refused message from the sent index, since no receipt will arrive.
 pub(crate) async fn forget_message(
     cache: &dyn Cache,
     notice: &Notice,
@@ -98,5 +98,5 @@ pub(crate) async fn forget_message(
     if channel == Channel::CustomerService {
         return Ok(());
     }
-    sent::update(cache, &notice.account, person, (&notice.key, channel), |_| None).await
+    sent_index::update(cache, &notice.account, person, (&notice.key, channel), |_| None).await
 }

@@ -1,4 +1,6 @@
-//! Whether a person may be sent a free text now, as far as the gateways have seen.
+//! Send windows: periods in which WeChat accepts customer-service texts for a person.
+//!
+//! The gateways store them in the cache when they see an action of the person that opens one.
 
 use bytes::Bytes;
 use paihao_cache::{Cache, Unavailable};
@@ -6,14 +8,14 @@ use paihao_contracts::send_window::{SendWindow, SendWindowKind};
 use paihao_contracts::streams;
 use std::time::Duration;
 
-/// An open window, and what stood of it in the cache.
+/// Open window with its stored form, for a later compare-and-set.
 pub(crate) struct OpenWindow {
     cache_key: String,
     stored: Bytes,
     window: SendWindow,
 }
 
-/// The window to use now: of two open ones, that which closes sooner.
+/// Returns the open window to use at `now` (Unix milliseconds): of several, the one that closes first.
 pub(crate) async fn find_open(
     cache: &dyn Cache,
     account: &str,
@@ -31,7 +33,7 @@ pub(crate) async fn find_open(
     Ok(None)
 }
 
-/// One text less is left of a window.
+/// Takes one text from the remaining count of a window.
 pub(crate) async fn consume_one(
     cache: &dyn Cache,
     open: &OpenWindow,
@@ -41,11 +43,11 @@ pub(crate) async fn consume_one(
     let left = SendWindow { left: allowance.left - 1, ..allowance.clone() };
     let kept = Duration::from_millis(u64::try_from(allowance.until - now).unwrap_or(0).max(1));
     let new = Bytes::from(serde_json::to_vec(&left).expect("string keys only"));
-    // If something else is there, the person has just done more: that is the newer word.
+    // After a mismatch the person has just acted again, and the newer window stays.
     cache.compare_and_set(at, Some(stored), new, kept).await.map(drop)
 }
 
-/// WeChat said that no window is open, or that nothing is left of it.
+/// Removes all windows of a person, after WeChat reported that none is open or that it is used up.
 pub(crate) async fn close_all(
     cache: &dyn Cache,
     account: &str,

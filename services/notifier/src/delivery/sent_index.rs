@@ -1,7 +1,7 @@
-//! The messages that a person was sent lately, in the cache: by them a receipt finds its notice.
+//! Index of recently sent messages per person, in the cache: it maps a receipt to its notice.
 //!
-//! An entry is made before its message is sent, so that a receipt that comes before the answer is
-//! never taken for another message's.
+//! An entry is written before its message is sent. A receipt that arrives before the response is
+//! therefore never matched to another message.
 
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
@@ -10,45 +10,45 @@ use paihao_contracts::receipt::Receipt;
 use paihao_contracts::streams;
 use serde::{Deserialize, Serialize};
 
-/// So many messages are remembered of a person; the oldest are forgotten first.
+/// Most messages kept per person. The oldest are dropped first.
 const MAX_SENT_PER_PERSON: usize = 16;
-/// A receipt without an id is matched to messages sent no longer before it than this.
+/// Longest time in milliseconds between a message and a receipt without an id.
 const MAX_RECEIPT_DELAY_MS: i64 = 10 * 60 * 1000;
-/// WeChat's clock may be behind ours by this much, and tells whole seconds.
+/// Tolerance in milliseconds for WeChat's clock, which may lag and has whole seconds only.
 const MAX_CLOCK_SKEW_MS: i64 = 3_000;
 
-/// One message.
+/// Message that was sent or is about to be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SentMessage {
-    /// The key of its notice.
+    /// Key of the notice.
     pub(crate) key: String,
-    /// Its channel.
+    /// Channel of the message.
     pub(crate) channel: Channel,
-    /// Its template.
+    /// Id of the template.
     pub(crate) template: String,
-    /// When it was first about to be sent, in Unix milliseconds.
+    /// Time of the first attempt in Unix milliseconds.
     pub(crate) at: i64,
-    /// Whether WeChat's answer has come and its notice's end is recorded.
+    /// True after WeChat accepted the message and the outcome of the notice is recorded.
     pub(crate) accepted: bool,
-    /// The id that WeChat answered with; 0 if none.
+    /// Message id from WeChat's response, 0 for none.
     pub(crate) message_id: u64,
-    /// The receipt that was matched to it.
+    /// Identity of the matched receipt.
     pub(crate) receipt: Option<String>,
 }
 
-/// What a receipt leads to.
+/// Result of matching a receipt.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ReceiptMatch {
-    /// The notice with this key.
+    /// The receipt belongs to the notice with this key.
     Notice(String),
-    /// One that it was matched to before.
+    /// The receipt was matched before.
     Duplicate,
-    /// Nothing that it surely belongs to, yet.
+    /// No message certainly matches, so far.
     NoMatch,
 }
 
-/// Which of a person's messages a receipt is about. Never a guess: by its id; where it has none, or
-/// where the answer to the send had none, only if there is one message that it can be.
+/// Matches a receipt to one of a person's messages. It matches by message id. Without an id in the
+/// receipt or in WeChat's response, it matches only if exactly one message is possible.
 pub(crate) fn match_receipt(sent: &[SentMessage], receipt: &Receipt) -> ReceiptMatch {
     if sent.iter().any(|sent| sent.receipt.as_ref() == Some(&receipt.identity)) {
         return ReceiptMatch::Duplicate;
@@ -73,7 +73,7 @@ pub(crate) fn match_receipt(sent: &[SentMessage], receipt: &Receipt) -> ReceiptM
     }
 }
 
-/// The messages of a person.
+/// Loads the messages of a person.
 pub(crate) async fn load(
     cache: &dyn Cache,
     account: &str,
@@ -83,7 +83,7 @@ pub(crate) async fn load(
     Ok(stored.as_deref().map(decode).unwrap_or_default())
 }
 
-/// A message is about to be sent.
+/// Inserts a message that is about to be sent.
 pub(crate) async fn insert(
     cache: &dyn Cache,
     account: &str,
@@ -100,7 +100,7 @@ pub(crate) async fn insert(
     .await
 }
 
-/// Changes the entry of a message; `None` removes it.
+/// Changes the entry of a message. `None` removes it.
 pub(crate) async fn update(
     cache: &dyn Cache,
     account: &str,
@@ -136,7 +136,7 @@ async fn modify(
         let new = Bytes::from(serde_json::to_vec(&all).expect("string keys only"));
         match cache.compare_and_set(&at, stored.as_deref(), new, streams::SENT_INDEX_TTL).await? {
             CasOutcome::Swapped => return Ok(()),
-            // Another message to the same person, or its receipt: each comes a few times at most.
+            // Another message to the person or its receipt was written: a few times at most.
             CasOutcome::Mismatch(found) => stored = found,
         }
     }
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(
             match_receipt(&all, &receipt(Some(9))),
             ReceiptMatch::NoMatch,
-            "another program's, or too early"
+            "another program's message, or too early"
         );
         assert_eq!(
             match_receipt(&all[..1], &receipt(Some(9))),

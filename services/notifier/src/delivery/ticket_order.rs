@@ -1,11 +1,11 @@
-//! What is said about one ticket is said in order: a notice's thread, in the cache.
+//! Order of the notices of one ticket, in the cache.
 //!
-//! The planner notes every notice in its thread before it queues it, so that whoever is to say an
-//! earlier one finds that a later one is known. Of a thread one notice is said at a time, by whoever
-//! has its turn, and before that every earlier one has its recorded end. The order so outlives the
-//! cache: what was overtaken stands in the log of outcomes.
+//! The planner registers every notice before it queues it, so that a worker with an earlier notice
+//! finds the later one. One notice of a ticket is sent at a time, by the holder of the turn. Before
+//! it is sent, every earlier one has a recorded outcome. The order therefore survives a loss of the
+//! cache: superseded notices are in the outcome log.
 
-use crate::claim::LEASE_TTL;
+use crate::delivery::attempt_lease::LEASE_TTL;
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
 use paihao_contracts::notice::Notice;
@@ -13,55 +13,54 @@ use paihao_contracts::streams;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What is known of the notices about one ticket.
+/// State of the notices of one ticket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketOrder {
-    /// The newest of them, by its place in their order.
+    /// Highest order number of a registered notice.
     pub newest: u32,
-    /// Those that may not have ended yet.
+    /// Notices that may not have ended yet.
     pub open: Vec<PendingNotice>,
-    /// The attempt that is under way, or whose maker died.
+    /// Turn of the attempt in progress, or of a worker that died.
     pub turn: Option<SendTurn>,
 }
 
-/// A notice that may not have ended yet.
+/// Notice that may not have ended yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingNotice {
-    /// Its place in the order.
+    /// Order number within the ticket.
     pub order: u32,
-    /// Its key.
+    /// Key of the notice.
     pub key: String,
-    /// When it became true, in Unix milliseconds.
+    /// Time in Unix milliseconds from which the notice is true.
     pub at: i64,
 }
 
-/// The right to say something about a ticket.
+/// Exclusive right to send a notice of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendTurn {
-    /// Which notice's.
+    /// Order number of the notice that holds the turn.
     pub order: u32,
-    /// Until when, in Unix milliseconds.
+    /// Expiry in Unix milliseconds.
     pub until: i64,
 }
 
-/// Whether a notice may be said.
+/// Status of a notice within the order of its ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderStatus {
-    /// It is the newest, and nothing else is being said.
+    /// It is the newest, and no other attempt is in progress.
     Ready,
-    /// A later one is known.
+    /// A later notice is registered.
     Superseded,
-    /// An attempt is under way, for so long at most.
+    /// An attempt is in progress, for at most this long.
     Busy(Duration),
 }
 
 impl TicketOrder {
-    /// How the notice at this place in the order stands at `now` (Unix milliseconds).
+    /// Returns the status of the notice with this order number at `now` (Unix milliseconds).
     ///
-    /// Every later notice makes every earlier one needless: each says how its ticket stands, and
-    /// only the newest says how it stands now. Two of a sort make no exception: whoever is told of
-    /// the second call has been told of the first, and nobody ahead is news of the few that were.
-    /// That a number was given out (`joined`) is never a notice, and nothing comes before it.
+    /// Every later notice supersedes every earlier one, because each describes the state of its
+    /// ticket and only the newest is current. The same holds for two notices of one kind: a second
+    /// call replaces the first. `joined` is never a notice and takes no part in the order.
     pub fn status_of(&self, order: u32, now: i64) -> OrderStatus {
         match self.turn {
             Some(turn) if turn.until > now && (turn.order == order || order >= self.newest) => {
@@ -72,7 +71,7 @@ impl TicketOrder {
         }
     }
 
-    /// Those before this one that may not have ended yet.
+    /// Returns the earlier notices that may not have ended yet.
     pub fn pending_before(&self, order: u32) -> impl Iterator<Item = &PendingNotice> {
         self.open.iter().filter(move |open| open.order < order)
     }
@@ -86,19 +85,19 @@ impl TicketOrder {
     }
 }
 
-/// Whether a notice is one of a thread; those of before there were threads are not.
+/// Returns true if the notice has an order number. Notices of older versions have none.
 pub(crate) fn is_ordered(notice: &Notice) -> bool {
     notice.order > 0
 }
 
-/// A notice is about to be queued.
+/// Registers a notice that is about to be queued.
 pub(crate) async fn register(cache: &dyn Cache, notice: &Notice) -> Result<(), Unavailable> {
-    // Mostly the first of its thread: nothing is there, and one question does.
+    // Mostly the first notice of its ticket: then no stored state exists and one request suffices.
     modify(cache, notice, None, |thread| thread.add(notice)).await
 }
 
-/// A notice that had ended is about to be queued once more. The newest that its ticket had by then is
-/// noted too: the cache may have lost that.
+/// Registers a notice that is about to be redriven, together with the newest order number of its
+/// ticket, which the cache may have lost.
 pub(crate) async fn register_redriven(
     cache: &dyn Cache,
     notice: &Notice,
@@ -112,13 +111,13 @@ pub(crate) async fn register_redriven(
     .await
 }
 
-/// The thread of a notice. One that the cache has lost begins anew.
+/// Loads the order of a notice's ticket. It is empty if the cache has lost it.
 pub(crate) async fn load(cache: &dyn Cache, notice: &Notice) -> Result<TicketOrder, Unavailable> {
     let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
     Ok(stored.as_deref().map(decode).unwrap_or_default())
 }
 
-/// Asks for the turn of a notice at `now`; with it come the notices before it.
+/// Acquires the turn of a notice at `now`. Returns it with the earlier pending notices.
 pub(crate) async fn acquire_turn(
     cache: &dyn Cache,
     notice: &Notice,
@@ -137,7 +136,7 @@ pub(crate) async fn acquire_turn(
     .await
 }
 
-/// Gives a turn back; if its notice has ended, so have those before it.
+/// Releases a turn. If its notice has ended, the earlier ones have ended too.
 pub(crate) async fn release_turn(cache: &dyn Cache, notice: &Notice, turn: SendTurn, ended: bool) {
     let gone = async {
         let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
@@ -173,7 +172,7 @@ async fn modify<T>(
         let new = serde_json::to_vec(&thread).expect("string keys only").into();
         match cache.compare_and_set(&at, stored.as_deref(), new, streams::TICKET_ORDER_TTL).await? {
             CasOutcome::Swapped => return Ok(led_to),
-            // Another notice about the same ticket: there are a few in a day.
+            // Another notice of the same ticket was written. A ticket has a few a day.
             CasOutcome::Mismatch(found) => stored = found,
         }
     }

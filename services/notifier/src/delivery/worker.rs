@@ -1,41 +1,43 @@
-//! Takes notices from the work queue and brings each to its one outcome.
+//! Delivery worker: consumes the notice queue and brings each notice to its one outcome.
 
-use crate::allowance;
-use crate::channels::{self, NoticePolicy, skipped_attempt};
-use crate::claim::{self, ATTEMPT_TIMEOUT, AcquireResult, AttemptLease};
-use crate::ending::{self, EndRecorded, NoticeRef, StoreUnavailable};
-use crate::record::{self, OutcomeLogState};
-use crate::render::{self, Unrenderable};
-use crate::say::{self, OutboundMessage};
-use crate::says::TemplatesReceiver;
-use crate::share::AccountPermits;
-use crate::thread::{self, OrderStatus};
-use crate::verdict::{
+use crate::delivery::account_permits::AccountPermits;
+use crate::delivery::attempt_lease::{self, ATTEMPT_TIMEOUT, AcquireResult, AttemptLease};
+use crate::delivery::channels::{self, skipped_attempt};
+use crate::delivery::classify::{
     Attempt, AttemptResult, ERRCODE_NO_OPEN_WINDOW, ERRCODE_WINDOW_USED_UP, RETRY_WINDOW, classify,
     gave_up_outcome,
 };
-use crate::{Ports, Settings};
+use crate::delivery::finish::{self, EndRecorded, NoticeRef};
+use crate::delivery::outcome_log::{self, OutcomeLogState};
+use crate::delivery::send::{self, OutboundMessage};
+use crate::delivery::send_window;
+use crate::delivery::ticket_order::{self, OrderStatus};
+use crate::ports::{Ports, StoreUnavailable};
+use crate::settings::Settings;
+use crate::templates::TemplatesReceiver;
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice};
 use paihao_contracts::outcome::AttemptAnnounced;
 use paihao_contracts::streams::NOTICES;
 use paihao_ledger::worker::Source;
 use paihao_ledger::{Delivery, Handler, Worker};
+use paihao_notice_text::NoticePolicy;
+use paihao_notice_text::render::{self, Unrenderable};
 use paihao_wechat::{AccountClientError, CallError};
 use std::time::Duration;
 
-/// When to look again after the ledger or the cache did not answer.
+/// Delay after the ledger or the cache did not answer.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// When to look again at a notice of an account all of whose places are taken.
+/// Delay while all permits of the account are in use.
 const PERMIT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// When to look again at a notice while another one about the same ticket is being said.
+/// Delay while another notice of the same ticket is being sent.
 const TURN_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// Notices in hand at once, of however many accounts.
+/// Most notices in progress at once, over all accounts.
 const MAX_IN_FLIGHT: usize = 4096;
 
-/// Member of the notices' queue.
+/// Creates the worker of the notice queue.
 pub(crate) fn worker(
     settings: Settings,
     says: TemplatesReceiver,
@@ -50,36 +52,36 @@ pub(crate) fn worker(
 }
 
 struct DeliveryWorker {
-    /// Where pages are, for links.
+    /// Base URL of links in messages.
     public_url: Option<String>,
     templates: TemplatesReceiver,
     ports: Ports,
     permits: AccountPermits,
 }
 
-/// A notice, and what goes with it.
+/// Notice with its policy and person key.
 struct SendTask<'a> {
     notice: &'a Notice,
     policy: NoticePolicy,
-    /// Stands for the person in keys.
+    /// Pseudonym of the person in cache keys.
     person_key: String,
 }
 
-/// How it is to be said.
+/// Channel and message of an attempt.
 struct SelectedChannel {
     channel: Channel,
     message: OutboundMessage,
-    /// The channels before that one.
+    /// Channels tried or skipped before it.
     previous_attempts: Vec<ChannelAttempt>,
 }
 
-/// What to do with a delivery.
+/// Next step for a delivery.
 enum NextStep {
-    /// The notice has ended and that is recorded.
+    /// The notice has ended and its outcome is recorded.
     Ack,
-    /// Not now.
+    /// The notice is retried after this delay.
     RetryAfter(Duration),
-    /// Ended and recorded, and a copy is to be kept where somebody looks.
+    /// The notice has ended and an operator has to act on its dead letter.
     DeadLetter(String),
 }
 
@@ -98,7 +100,7 @@ impl SendTask<'_> {
         NoticeRef { account, key, at: *at }
     }
 
-    /// Whether it has been said, so that nothing can come before it any more.
+    /// Returns true if the passive reply already contained the notice, so that the order is settled.
     fn sent_in_reply(&self) -> bool {
         self.notice.replied && self.policy.usable_channels().next() == Some(Channel::PassiveReply)
     }
@@ -119,7 +121,7 @@ impl Handler for DeliveryWorker {
         let notice = match serde_json::from_slice(&delivery.message.entry.payload) {
             Ok(notice) => self.with_absolute_link(notice),
             Err(error) => {
-                tracing::error!(%error, "a notice cannot be read");
+                tracing::error!(%error, "cannot decode a notice");
                 return NextStep::DeadLetter(format!("not a notice of a known form: {error}"))
                     .into();
             }
@@ -128,7 +130,7 @@ impl Handler for DeliveryWorker {
             None => NextStep::RetryAfter(PERMIT_RETRY_DELAY),
             Some(_place) => {
                 self.advance(&notice).await.unwrap_or_else(|StoreUnavailable(error)| {
-                    tracing::warn!(key = notice.key, error, "a notice waits for its stores");
+                    tracing::warn!(key = notice.key, error, "cannot process a notice, retrying");
                     NextStep::RetryAfter(STORE_RETRY_DELAY)
                 })
             }
@@ -138,27 +140,27 @@ impl Handler for DeliveryWorker {
 }
 
 impl DeliveryWorker {
-    /// The notice with the whole address of its ticket's page, if people know where this system is.
+    /// Makes the link of a notice absolute. Without a public URL the notice has no link.
     fn with_absolute_link(&self, notice: Notice) -> Notice {
         let whole = |path| Some(format!("{}{path}", self.public_url.as_deref()?).into());
         let link = notice.link.as_deref().and_then(whole);
         Notice { link, ..notice }
     }
 
-    /// Takes a notice as far as it can go now: one attempt at most.
+    /// Advances a notice as far as possible now, by one attempt at most.
     async fn advance(&self, notice: &Notice) -> Result<NextStep, StoreUnavailable> {
         let ports = &self.ports;
         let task = SendTask {
             notice,
             policy: self.templates.now().policy(notice),
-            person_key: say::person_key(notice),
+            person_key: send::person_key(notice),
         };
-        // The thread first: what it says of attempts can only become more by the time they are read.
-        let thread = match thread::is_ordered(notice) {
-            true => Some(thread::load(&*ports.cache, notice).await?),
+        // The order is read first: the log and the lease read later can only be newer.
+        let thread = match ticket_order::is_ordered(notice) {
+            true => Some(ticket_order::load(&*ports.cache, notice).await?),
             false => None,
         };
-        let Some((written, known)) = ending::load_progress(ports, task.notice_ref()).await? else {
+        let Some((written, known)) = finish::load_progress(ports, task.notice_ref()).await? else {
             return Ok(NextStep::Ack);
         };
         let now = ports.clock.now_ms();
@@ -186,7 +188,7 @@ impl DeliveryWorker {
                 return Ok(NextStep::RetryAfter(rest.min(TURN_RETRY_DELAY)));
             }
             Some(OrderStatus::Superseded) if !task.sent_in_reply() => {
-                return Ok(ending::supersede(ports, task.notice_ref(), known.as_ref())
+                return Ok(finish::supersede(ports, task.notice_ref(), known.as_ref())
                     .await?
                     .into());
             }
@@ -207,28 +209,28 @@ impl DeliveryWorker {
                 .await;
         }
         let chosen = SelectedChannel { channel, message, previous_attempts: tried };
-        if !thread::is_ordered(notice) {
+        if !ticket_order::is_ordered(notice) {
             return self.attempt(&task, &written, known, chosen, now).await;
         }
-        let (turn, earlier) = match thread::acquire_turn(&*ports.cache, notice, now).await? {
+        let (turn, earlier) = match ticket_order::acquire_turn(&*ports.cache, notice, now).await? {
             Ok(taken) => taken,
-            // Looked at once more, it is clear how it ends.
+            // The next delivery finds it superseded and ends it.
             Err(OrderStatus::Superseded) => return Ok(NextStep::RetryAfter(Duration::ZERO)),
             Err(_) => return Ok(NextStep::RetryAfter(TURN_RETRY_DELAY)),
         };
         let led_to = async {
-            match ending::supersede_all(ports, &notice.account, &earlier, now).await? {
+            match finish::supersede_all(ports, &notice.account, &earlier, now).await? {
                 true => self.attempt(&task, &written, known, chosen, now).await,
                 false => Ok(NextStep::RetryAfter(TURN_RETRY_DELAY)),
             }
         };
         let led_to = led_to.await;
         let ended = matches!(led_to, Ok(NextStep::Ack | NextStep::DeadLetter(_)));
-        thread::release_turn(&*ports.cache, notice, turn, ended).await;
+        ticket_order::release_turn(&*ports.cache, notice, turn, ended).await;
         led_to
     }
 
-    /// Makes one attempt, if nobody else makes it.
+    /// Makes one attempt, unless another worker is making one.
     async fn attempt(
         &self,
         task: &SendTask<'_>,
@@ -240,8 +242,9 @@ impl DeliveryWorker {
         let Ports { ledger, cache, clock, .. } = &self.ports;
         let notice = task.notice;
         let was_unsure = known.as_ref().is_some_and(|claim| claim.unsure);
-        say::register_message(&**cache, notice, &task.person_key, &message, now).await?;
-        let asked = claim::acquire(&**cache, &notice.key, known.as_ref(), (channel, &tried), now);
+        send::register_message(&**cache, notice, &task.person_key, &message, now).await?;
+        let asked =
+            attempt_lease::acquire(&**cache, &notice.key, known.as_ref(), (channel, &tried), now);
         let claim = match asked.await? {
             AcquireResult::Acquired(claim) => claim,
             AcquireResult::Held(wait) => return Ok(NextStep::RetryAfter(wait)),
@@ -251,24 +254,26 @@ impl DeliveryWorker {
         if task.policy.needs_announcement(channel) && !announced {
             let (v, key, trying, tried) = (1, notice.key.clone(), channel, tried.clone());
             let trying = AttemptAnnounced { v, key, trying, at: now, tried };
-            let subject = record::outcome_subject(&notice.account, &notice.key);
-            let announced = record::announce_attempt(&**ledger, &subject, written, trying).await;
+            let subject = outcome_log::outcome_subject(&notice.account, &notice.key);
+            let announced =
+                outcome_log::announce_attempt(&**ledger, &subject, written, trying).await;
             if !matches!(announced, Ok(true)) {
-                // Nothing was sent. If somebody else wrote, they go on with a claim that was lost.
+                // Nothing was sent. If another worker wrote, it continues with a lease that was lost.
                 let last_error = "the attempt could not be announced".to_owned();
-                claim::release(&**cache, &notice.key, &claim, was_unsure, last_error).await?;
+                attempt_lease::release(&**cache, &notice.key, &claim, was_unsure, last_error)
+                    .await?;
                 announced?;
                 return Ok(NextStep::RetryAfter(STORE_RETRY_DELAY));
             }
         }
-        // The stores took so long that claim and turn could run out under the attempt.
+        // The stores were so slow that lease and turn could expire during the attempt.
         if claim.held_until - clock.now_ms() < ATTEMPT_TIMEOUT.as_millis() as i64 {
             let last_error = "the stores were too slow".to_owned();
-            claim::release(&**cache, &notice.key, &claim, was_unsure, last_error).await?;
+            attempt_lease::release(&**cache, &notice.key, &claim, was_unsure, last_error).await?;
             return Ok(NextStep::RetryAfter(Duration::ZERO));
         }
         let wechat = self.ports.wechat.with_priority(channels::priority(notice));
-        let saying = say::send(&wechat, notice, &message);
+        let saying = send::send(&wechat, notice, &message);
         let result = tokio::time::timeout(ATTEMPT_TIMEOUT, saying)
             .await
             .unwrap_or(Err(AccountClientError::Call(CallError::TimedOut)));
@@ -292,25 +297,26 @@ impl DeliveryWorker {
                 let next =
                     self.record_outcome(task, fate, claim.attempts, Some(channel), tried).await?;
                 if let Some(id) = accepted {
-                    say::mark_accepted(&**cache, notice, &task.person_key, channel, id).await;
+                    send::mark_accepted(&**cache, notice, &task.person_key, channel, id).await;
                 }
                 Ok(next)
             }
             AttemptResult::NextChannel(refused) => {
                 count_channel_refusal(notice, &refused);
-                say::forget_message(&**cache, notice, &task.person_key, channel).await?;
-                claim::release_for_next_channel(&**cache, &notice.key, &claim, refused).await?;
+                send::forget_message(&**cache, notice, &task.person_key, channel).await?;
+                attempt_lease::release_for_next_channel(&**cache, &notice.key, &claim, refused)
+                    .await?;
                 Ok(NextStep::RetryAfter(Duration::ZERO))
             }
             AttemptResult::Retry { after, unsure, last_error } => {
-                tracing::debug!(key = notice.key, last_error, "a notice is tried again");
-                claim::release(&**cache, &notice.key, &claim, unsure, last_error).await?;
+                tracing::debug!(key = notice.key, last_error, "retrying a notice");
+                attempt_lease::release(&**cache, &notice.key, &claim, unsure, last_error).await?;
                 Ok(NextStep::RetryAfter(after))
             }
         }
     }
 
-    /// The next channel and what to say through it; those that cannot be used are added to `tried`.
+    /// Selects the next channel and its message. Channels that cannot be used are added to `tried`.
     async fn select_channel(
         &self,
         task: &SendTask<'_>,
@@ -337,7 +343,7 @@ impl DeliveryWorker {
                     Err(why) => Err(unrenderable(channel, &why)),
                     Ok(text) => {
                         let (cache, account) = (&*self.ports.cache, &notice.account);
-                        match allowance::find_open(cache, account, &task.person_key, now).await? {
+                        match send_window::find_open(cache, account, &task.person_key, now).await? {
                             Some(open) => Ok(OutboundMessage::Text(text, open)),
                             None => Err(skipped_attempt(channel, channels::NO_ALLOWANCE, None)),
                         }
@@ -355,7 +361,7 @@ impl DeliveryWorker {
         Ok(None)
     }
 
-    /// What the attempt tells of the windows for free texts. A guess that is wrong costs one call.
+    /// Updates the send windows after an attempt. A wrong state costs one API call.
     async fn update_send_window(
         &self,
         task: &SendTask<'_>,
@@ -366,16 +372,16 @@ impl DeliveryWorker {
         let (cache, account) = (&*self.ports.cache, &task.notice.account);
         let kept = match verdict {
             AttemptResult::Ended(_) => {
-                allowance::consume_one(cache, open, self.ports.clock.now_ms()).await
+                send_window::consume_one(cache, open, self.ports.clock.now_ms()).await
             }
             AttemptResult::NextChannel(ChannelAttempt {
                 code: Some(ERRCODE_NO_OPEN_WINDOW | ERRCODE_WINDOW_USED_UP),
                 ..
-            }) => allowance::close_all(cache, account, &task.person_key).await,
+            }) => send_window::close_all(cache, account, &task.person_key).await,
             _ => Ok(()),
         };
         if let Err(error) = kept {
-            tracing::debug!(%error, "what a text used up could not be noted");
+            tracing::debug!(%error, "cannot update a send window");
         }
     }
 
@@ -389,14 +395,14 @@ impl DeliveryWorker {
         let attempts = claim.map_or(0, |claim| claim.attempts);
         let kind = render::kind(notice);
         let (fate, buried) = match claim.filter(|claim| claim.unsure) {
-            // What was set up when the attempt was made that got no answer is no longer there.
+            // The channel of the unanswered attempt is no longer configured.
             Some(claim) => (DeliveryOutcome::Unknown { last: claim.last.clone() }, None),
             None => channels::undelivered_outcome(kind, &notice.account, &tried),
         };
         let next = self.record_outcome(task, fate, attempts, None, tried).await?;
         Ok(match (next, buried) {
             (NextStep::Ack, Some(reason)) => {
-                tracing::error!(key = notice.key, reason, "a notice cannot be said");
+                tracing::error!(key = notice.key, reason, "no channel can send a notice");
                 NextStep::DeadLetter(reason)
             }
             (next, _) => next,
@@ -410,7 +416,7 @@ impl DeliveryWorker {
         fate: DeliveryOutcome,
         claim: Option<&AttemptLease>,
     ) -> Result<NextStep, StoreUnavailable> {
-        Ok(ending::end_notice(&self.ports, task.notice_ref(), fate, claim).await?.into())
+        Ok(finish::end_notice(&self.ports, task.notice_ref(), fate, claim).await?.into())
     }
 
     async fn record_outcome(
@@ -422,20 +428,20 @@ impl DeliveryWorker {
         tried: Vec<ChannelAttempt>,
     ) -> Result<NextStep, StoreUnavailable> {
         let recorded =
-            ending::record_outcome(&self.ports, task.notice_ref(), fate, attempts, via, tried);
+            finish::record_outcome(&self.ports, task.notice_ref(), fate, attempts, via, tried);
         Ok(recorded.await?.into())
     }
 }
 
-/// Counts a channel that did not take a notice, and says so loudly if it is our mistake.
+/// Counts and logs a channel that did not accept a notice. A configuration mistake is an error.
 fn count_channel_refusal(notice: &Notice, tried: &ChannelAttempt) {
     let (channel, reason) = (tried.channel.name(), tried.reason.clone());
     match &tried.said {
         Some(said) => {
-            tracing::error!(key = notice.key, channel, said, "a channel cannot take a notice");
+            tracing::error!(key = notice.key, channel, said, "a channel cannot send a notice");
         }
         None => {
-            tracing::debug!(key = notice.key, channel, reason, "a channel did not take a notice")
+            tracing::debug!(key = notice.key, channel, reason, "a channel did not accept a notice")
         }
     }
     metrics::counter!(

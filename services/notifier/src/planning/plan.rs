@@ -1,10 +1,10 @@
-//! What a commit means for people's phones: a pure function from commit to notices.
+//! Plan of notices: a pure function from a commit to its notices.
 
 use paihao_contracts::commit::{Commit, Event, NotificationKind, NotificationTrigger};
 use paihao_contracts::notice::{Notice, NoticeContent};
 use paihao_contracts::ticket_link::TicketLink;
 
-/// The notices of a commit, each with a key that is the same whoever plans it and however often.
+/// Returns the notices of a commit. Their keys are deterministic, so replanning produces the same keys.
 pub fn plan(commit: &Commit) -> Vec<Notice> {
     let events = commit.decisions.iter().flat_map(|decision| &decision.events);
     let milestones = events.filter_map(|event| match event {
@@ -14,7 +14,7 @@ pub fn plan(commit: &Commit) -> Vec<Notice> {
     milestones.filter_map(|milestone| notice_for(commit, milestone)).collect()
 }
 
-/// The words for a milestone; `None` for what was said in the answer to the scan already.
+/// Returns the content for a notification. `None` for one that the reply to the scan already contained.
 fn notice_content(kind: &NotificationKind) -> Option<NoticeContent> {
     Some(match kind {
         NotificationKind::Joined { .. } => return None,
@@ -40,7 +40,7 @@ fn notice_content(kind: &NotificationKind) -> Option<NoticeContent> {
 
 fn notice_for(commit: &Commit, milestone: &NotificationTrigger) -> Option<Notice> {
     let saying = notice_content(&milestone.kind)?;
-    // The first version had only calls, and said which in the kind alone.
+    // Version 1 had only calls, whose ordinal is in the kind alone.
     let occurrence = match &milestone.kind {
         NotificationKind::Called { call, .. } => *call,
         _ => milestone.occurrence,

@@ -1,8 +1,8 @@
-//! Reads commits, shared with the other replicas, and puts their notices on the work queue.
+//! Planner: consumes commits and puts their notices on the work queue.
 
-use crate::ending::StoreUnavailable;
-use crate::plan::plan;
-use crate::thread;
+use crate::delivery::ticket_order;
+use crate::planning::plan::plan;
+use crate::ports::StoreUnavailable;
 use paihao_cache::Cache;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::streams::{LEDGER, NOTICES, PLANNER};
@@ -11,16 +11,16 @@ use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, Worker};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Commits planned at once.
+/// Most commits planned at once.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// When to plan a commit again after a store did not answer.
+/// Delay after a store did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// When to look again at a commit that a newer program wrote: a newer replica may take it first.
+/// Delay for a commit of a newer program version, so that a newer replica may take it.
 const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// Member of the consumer that plans notices.
+/// Creates the worker of the planner's consumer.
 pub(crate) fn worker(ledger: Arc<dyn Ledger>, cache: Arc<dyn Cache>) -> Worker<impl Handler> {
     let planner = Planner { ledger: ledger.clone(), cache };
     Worker::new(ledger, Source::Consumer(LEDGER, PLANNER), MAX_IN_FLIGHT, planner)
@@ -46,7 +46,7 @@ impl Handler for Planner {
             Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
             Err(error) => {
                 let position = delivery.message.position.0;
-                tracing::error!(position, %error, "a commit cannot be planned");
+                tracing::error!(position, %error, "cannot decode a commit");
                 Disposition::DeadLetter(format!("not a commit of a known form: {error}"))
             }
         }
@@ -60,8 +60,8 @@ async fn enqueue_notices(
     commit: &Commit,
 ) -> Result<(), StoreUnavailable> {
     let notices = plan(commit);
-    for notice in notices.iter().filter(|notice| thread::is_ordered(notice)) {
-        thread::register(cache, notice).await?;
+    for notice in notices.iter().filter(|notice| ticket_order::is_ordered(notice)) {
+        ticket_order::register(cache, notice).await?;
     }
     for notice in notices {
         let mut entry = Entry::new(serde_json::to_vec(&notice).expect("string keys only"));

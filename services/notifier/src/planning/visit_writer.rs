@@ -1,5 +1,6 @@
-//! Reads commits, shared with the other replicas, and writes into the history what they say of visits
-//! that have ended. A commit may be written twice; whoever reads the history counts a visit once.
+//! Visit writer: consumes commits and appends the visits that ended in them to the visit log.
+//!
+//! The records of a commit may be written twice. Readers of the log count each visit once.
 
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::streams::{HISTORY, LEDGER, VISIT_WRITER};
@@ -11,16 +12,16 @@ use paihao_ledger::{
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Commits worked on at once.
+/// Most commits handled at once.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// When to write again after the ledger did not answer.
+/// Delay after the ledger did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// When to look again at a commit that a newer program wrote: a newer replica may take it first.
+/// Delay for a commit of a newer program version, so that a newer replica may take it.
 const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// Member of the consumer that writes the history.
+/// Creates the worker of the visit writer's consumer.
 pub(crate) fn worker(ledger: Arc<dyn Ledger>) -> Worker<impl Handler> {
     let historian = Historian { ledger: ledger.clone() };
     Worker::new(ledger, Source::Consumer(LEDGER, VISIT_WRITER), MAX_IN_FLIGHT, historian)
@@ -37,13 +38,13 @@ impl Handler for Historian {
                 match write_visits(&*self.ledger, delivery, &commit).await {
                     Ok(()) => Disposition::Ack,
                     Err(error) => {
-                        tracing::warn!(%error, "cannot write the history of a commit, retrying");
+                        tracing::warn!(%error, "cannot write the visits of a commit, retrying");
                         Disposition::RetryAfter(RETRY_DELAY)
                     }
                 }
             }
             Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
-            // The planner logs it, and keeps it as a dead letter.
+            // The planner logs it and moves it to the dead letters.
             Err(_) => Disposition::Ack,
         }
     }

@@ -1,4 +1,4 @@
-//! Posts one message: to where the owner said, nowhere else, and not for long.
+//! HTTPS client for webhooks: posts one message to the configured URL, without redirects or proxies.
 
 use reqwest::{Url, header, redirect};
 use std::error::Error;
@@ -6,17 +6,17 @@ use std::time::Duration;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest wait for an answer's status; shorter than the queue's patience.
+/// Longest wait for the response status, shorter than the queue's ack-wait.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The client could not be built: this machine has no root certificates, most likely.
+/// The client could not be built, most likely because the system has no root certificates.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the webhooks' HTTPS client cannot be built (are the system's CA certificates installed?): {0}"
 )]
 pub struct BuildError(String);
 
-/// Why a message was not taken, without its address.
+/// Reason that a post failed, without the URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PostError(pub(super) String);
 
@@ -29,7 +29,7 @@ impl Client {
         reason = "webhooks go to hosts of the owner's, and must not share a client with WeChat's tokens"
     )]
     pub(super) fn new() -> Result<Client, BuildError> {
-        // reqwest takes the process's provider. Another crate may have installed one: also fine.
+        // reqwest uses the process's provider. Another crate may have installed one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let built = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
@@ -43,7 +43,7 @@ impl Client {
         built.map(Client).map_err(|error| BuildError(error.without_url().to_string()))
     }
 
-    /// Whether it was taken. Of the answer nothing but the status is read.
+    /// Posts a message. Only the status of the response is read.
     pub(super) async fn post(
         &self,
         url: &Url,
@@ -66,7 +66,7 @@ impl Client {
     }
 }
 
-/// The root of an error, which names no address: those above it do.
+/// Returns the root cause of an error. Unlike the outer errors it contains no URL.
 fn transport_error(error: &reqwest::Error) -> PostError {
     if error.is_timeout() {
         return PostError("no answer in time".to_owned());

@@ -1,6 +1,6 @@
-//! Reads commits, shared with the other replicas, and puts their events on the webhooks' queue.
+//! Webhook planner: consumes commits and puts their events on the webhook queue.
 
-use super::Settings;
+use super::settings::Settings;
 use futures::{StreamExt, TryStreamExt, stream};
 use paihao_chassis::clock::Clock;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
@@ -12,19 +12,19 @@ use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, Unavailable, 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Commits planned at once.
+/// Most commits planned at once.
 const MAX_IN_FLIGHT: usize = 16;
 
-/// Messages of one commit that are put on the queue at once.
+/// Most messages of one commit that are enqueued at once.
 const MAX_CONCURRENT_ENQUEUES: usize = 16;
 
-/// When to plan a commit again after the ledger did not answer.
+/// Delay after the ledger did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// When to look again at a commit that a newer program wrote: a newer replica may take it first.
+/// Delay for a commit of a newer program version, so that a newer replica may take it.
 const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// Member of the consumer that plans webhooks.
+/// Creates the worker of the webhook planner's consumer.
 pub(super) fn worker(
     settings: Arc<Settings>,
     ledger: Arc<dyn Ledger>,
@@ -56,14 +56,14 @@ impl Handler for Planner {
             }
             Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
             Err(error) => {
-                tracing::error!(position, %error, "a commit cannot be told to webhooks");
+                tracing::error!(position, %error, "cannot decode a commit");
                 Disposition::DeadLetter(format!("not a commit of a known form: {error}"))
             }
         }
     }
 }
 
-/// What the webhooks of a commit's site are to be told.
+/// Returns the messages of a commit for the webhooks of its site.
 fn plan(settings: &Settings, position: u64, commit: &Commit, now_ms: i64) -> Vec<WebhookMessage> {
     let of_site = format!("{}/", commit.site.id);
     let hooks = settings.endpoints.iter().filter(|(name, _)| name.starts_with(&of_site));

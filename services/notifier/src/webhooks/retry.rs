@@ -1,22 +1,23 @@
-//! When a message that was not taken is sent again, and when no more.
+//! Retry schedule of webhook messages.
 
 use std::time::Duration;
 
-/// How long a message is tried.
+/// Longest time for which a message is retried.
 pub const MAX_RETRY_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// The first wait.
+/// Shortest delay before a retry.
 const MIN_RETRY_DELAY: Duration = Duration::from_secs(5);
-/// The longest.
+/// Longest delay before a retry.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(3600);
 
-/// How long to wait before the next attempt at a message that has been tried for `age`: half of
-/// that, at least 5 seconds and at most an hour. `None` after a day.
+/// Returns the delay before the next attempt of a message that has been retried for `age`: half of
+/// it, from 5 seconds to an hour. `None` after a day.
 pub fn retry_delay(age: Duration) -> Option<Duration> {
     (age < MAX_RETRY_AGE).then(|| (age / 2).clamp(MIN_RETRY_DELAY, MAX_RETRY_DELAY))
 }
 
-/// How long a message waits all of whose webhook's places are taken: the older it is, the more.
+/// Returns the delay while all permits of the webhook are in use: a tenth of `age`, from a second to a
+/// minute.
 pub fn permit_retry_delay(age: Duration) -> Duration {
     (age / 10).clamp(Duration::from_secs(1), Duration::from_secs(60))
 }

@@ -1,8 +1,10 @@
-//! Takes messages from the webhooks' queue and posts each until it is taken, for a day at most.
+//! Webhook sender: consumes the webhook queue and posts each message until it is accepted, for at
+//! most a day.
 
 use super::client::{Client, PostError};
-use super::{Settings, WebhookEndpoint, retry, signature};
-use crate::share::AccountPermits;
+use super::settings::{Settings, WebhookEndpoint};
+use super::{retry, signature};
+use crate::delivery::account_permits::AccountPermits;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::entropy;
 use paihao_contracts::streams::WEBHOOKS;
@@ -12,23 +14,23 @@ use paihao_ledger::{Delivery, Disposition, Handler, Ledger, Worker};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Messages in hand at once, of however many webhooks.
+/// Most messages in progress at once, over all webhooks.
 const MAX_IN_FLIGHT: usize = 1024;
 
-/// When to look again at a message that a newer program wrote.
+/// Delay for a message of a newer program version.
 const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// The header by which a receiver knows what it has taken before.
+/// Header by which a receiver detects duplicates.
 const EVENT_ID_HEADER: &str = "Paihao-Event-Id";
 
-/// Member of the webhooks' queue.
+/// Creates the worker of the webhook queue.
 pub(super) fn worker(
     settings: Arc<Settings>,
     client: Client,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
 ) -> Worker<impl Handler> {
-    // A place more than the webhooks have together: one to find out that all are taken.
+    // One more than the webhooks' permits together, to find out that all are in use.
     let in_flight = (settings.in_flight * settings.endpoints.len() + 1).min(MAX_IN_FLIGHT);
     let shares = AccountPermits::new(settings.in_flight);
     let sender = WebhookSender { settings, client, clock, permits: shares };
@@ -47,12 +49,12 @@ impl Handler for WebhookSender {
         let payload = &delivery.message.entry.payload;
         let message: WebhookMessage = match serde_json::from_slice(payload) {
             Ok(message) => message,
-            // An event of a type that this program does not know yet.
+            // An event of a type that this program version does not know.
             Err(_) if serde_json::from_slice::<serde_json::Value>(payload).is_ok() => {
                 return Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY);
             }
             Err(error) => {
-                tracing::error!(%error, "a webhook's message cannot be read");
+                tracing::error!(%error, "cannot decode a webhook message");
                 return Disposition::DeadLetter(format!("not a message of a known form: {error}"));
             }
         };
@@ -62,7 +64,7 @@ impl Handler for WebhookSender {
         };
         let sent = match self.settings.endpoints.get(&message.hook) {
             Some(hook) => self.post(hook, &message).await,
-            // Another replica's configuration may be newer than ours, or older.
+            // The configuration of another replica may be newer or older.
             None => Err(PostError("no webhook of this name is configured".to_owned())),
         };
         let (hook, id) = (message.hook.to_string(), message.event.id);
@@ -76,11 +78,11 @@ impl Handler for WebhookSender {
                 ("sent", Disposition::Ack)
             }
             (Err(PostError(why)), Some(wait)) => {
-                tracing::debug!(hook, %id, why, "a webhook did not take its message yet");
+                tracing::debug!(hook, %id, why, "cannot deliver a webhook message, retrying");
                 ("failed", Disposition::RetryAfter(entropy::jitter(wait, 0.2)))
             }
             (Err(PostError(why)), None) => {
-                tracing::warn!(hook, %id, why, "a webhook did not take its message for a day");
+                tracing::warn!(hook, %id, why, "cannot deliver a webhook message for a day, giving up");
                 ("given_up", Disposition::DeadLetter(format!("not taken for 24 hours: {why}")))
             }
         };

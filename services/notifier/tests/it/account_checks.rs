@@ -1,6 +1,6 @@
-//! The accounts are looked after while messages are sent.
+//! Tests of the account checks: template bindings and API quotas.
 
-use crate::world::{TEMPLATE_LIST_PATH, TEMPLATE_SEND_PATH, TestEnv, notice_key, wait_until};
+use crate::support::{TEMPLATE_LIST_PATH, TEMPLATE_SEND_PATH, TestEnv, notice_key, wait_until};
 use paihao_contracts::notice::DeliveryOutcome;
 use paihao_wechat::Api;
 use wechat_sim::{Fault, SimTemplate};
@@ -12,10 +12,10 @@ fn call_count(world: &TestEnv, path: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn templates_are_checked_again_and_again_while_wechat_does_not_tell_them() {
+async fn the_template_check_is_retried_until_wechat_answers() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
-    // Three accounts ask; nobody is told at first.
+    // Three accounts request the list, and the first four requests fail.
     world.wechat.add_fault(Fault::errcode(TEMPLATE_LIST_PATH, -1).times(4));
     let notifier = world.notifier(SimTemplate::DEMO_CALLED);
     world.call_tickets(1..2).await;
@@ -23,17 +23,19 @@ async fn templates_are_checked_again_and_again_while_wechat_does_not_tell_them()
         matches!(world.wait_for_outcomes(1).await[&notice_key(1)], DeliveryOutcome::Sent { .. }),
         "sending goes on"
     );
-    wait_until("each has asked until it was told", async || {
+    wait_until("each account has retried until it succeeded", async || {
         call_count(&world, TEMPLATE_LIST_PATH) == 4 + 3
     })
     .await;
     notifier.check_bindings();
-    wait_until("a reload asks again", async || call_count(&world, TEMPLATE_LIST_PATH) == 4 + 3 + 3)
-        .await;
+    wait_until("a reload repeats the check", async || {
+        call_count(&world, TEMPLATE_LIST_PATH) == 4 + 3 + 3
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_binding_can_be_seen() {
+async fn a_wrong_binding_shows_in_the_metrics() {
     let recorder = paihao_chassis::metrics::install(&paihao_chassis::Tasks::new()).unwrap();
     let world = TestEnv::new().await;
     world.notifier("a-template-that-was-deleted");
@@ -42,7 +44,7 @@ async fn what_is_wrong_with_a_binding_can_be_seen() {
 }
 
 #[tokio::test]
-async fn the_days_count_goes_on_from_wechats_own() {
+async fn the_daily_count_continues_from_wechats_quota() {
     let world = TestEnv::new().await;
     world.add_followers(1..3);
     let used = || world.call_limiter.usage("shop", Api::SendTemplate).used_today;
@@ -51,7 +53,7 @@ async fn the_days_count_goes_on_from_wechats_own() {
     world.wait_for_outcomes(2).await;
     world.tasks.stop_and_wait().await;
     assert_eq!((used(), call_count(&world, TEMPLATE_SEND_PATH)), (2, 2));
-    // Another process, which has counted none of them.
+    // Another process, which has counted none of the calls.
     let mut fresh = TestEnv::new().await;
     fresh.wechat = world.wechat.clone();
     fresh.notifier(SimTemplate::DEMO_CALLED);

@@ -1,6 +1,6 @@
-//! Channels are tried in their order until one takes a notice, and never is one told twice.
+//! Tests of channels: they are tried in order until one accepts, and no notice is sent twice.
 
-use crate::world::{
+use crate::support::{
     CUSTOM_SEND_PATH, SUBSCRIPTION_SEND_PATH, TEMPLATE_SEND_PATH, TestEnv, notice_key, open_id,
     policy_for, window_key,
 };
@@ -13,7 +13,7 @@ use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
 use sha2::{Digest, Sha256};
 use wechat_sim::{ChatContent, Effect, Fault, Refusal, SimTemplate};
 
-/// Why each channel did not take it.
+/// Returns channel, reason and code of each failed attempt.
 fn attempt_reasons(outcome: &NoticeOutcome) -> Vec<(Channel, &str, Option<i64>)> {
     let tried = outcome.tried.iter();
     tried
@@ -21,7 +21,7 @@ fn attempt_reasons(outcome: &NoticeOutcome) -> Vec<(Channel, &str, Option<i64>)>
         .collect()
 }
 
-/// What somebody was told, by channel: texts, template messages, subscription notices.
+/// Counts the messages of a person: texts, template messages, subscription notices.
 fn message_counts(world: &TestEnv, i: u32) -> (usize, usize, usize) {
     let chat = world.wechat.chat(&open_id(i));
     let count = |of: fn(&ChatContent) -> bool| chat.iter().filter(|line| of(&line.shown)).count();
@@ -32,13 +32,13 @@ fn message_counts(world: &TestEnv, i: u32) -> (usize, usize, usize) {
     )
 }
 
-/// The first one, once it has ended.
+/// Waits for the outcome of the first notice.
 async fn first_outcome(world: &TestEnv) -> NoticeOutcome {
     world.wait_until_ended(1).await.remove(&notice_key(1)).unwrap()
 }
 
 #[tokio::test]
-async fn a_text_is_sent_while_it_is_allowed_and_a_template_message_when_it_is_not() {
+async fn a_text_is_sent_within_a_send_window_and_a_template_message_otherwise() {
     let world = TestEnv::new().await;
     world.add_followers(1..3);
     world.person_writes(1).await;
@@ -62,10 +62,10 @@ async fn a_text_is_sent_while_it_is_allowed_and_a_template_message_when_it_is_no
 }
 
 #[tokio::test]
-async fn a_wrong_guess_costs_one_call_and_is_not_made_again() {
+async fn a_wrong_send_window_costs_one_call_and_is_removed() {
     let world = TestEnv::new().await;
     world.add_followers(1..3);
-    // A gateway saw them scan; for WeChat that was too long ago, or used up.
+    // The cache has open windows, but for WeChat one has expired and one is used up.
     world.open_window(1, SendWindowKind::Tap).await;
     world.wechat.add_fault(Fault::errcode(CUSTOM_SEND_PATH, 45047).containing(&open_id(2)));
     world.person_writes(2).await;
@@ -84,7 +84,7 @@ async fn a_wrong_guess_costs_one_call_and_is_not_made_again() {
 }
 
 #[tokio::test]
-async fn a_text_without_an_answer_is_unknown_and_nothing_else_is_tried() {
+async fn a_text_without_a_response_is_unknown_and_no_other_channel_is_tried() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.person_writes(1).await;
@@ -99,9 +99,9 @@ async fn a_text_without_an_answer_is_unknown_and_nothing_else_is_tried() {
     assert_eq!(world.wechat.stats().calls.get(TEMPLATE_SEND_PATH), None);
 }
 
-/// As if a process had died with its cache right after it announced this attempt.
+/// Announces an attempt, like a process that died with its cache right afterwards.
 async fn announce_attempt(world: &TestEnv, channel: Channel, seconds_ago: i64) {
-    let at = crate::world::START_MS - seconds_ago * 1000;
+    let at = crate::support::START_MS - seconds_ago * 1000;
     let trying = AttemptAnnounced { v: 1, key: notice_key(1), trying: channel, at, tried: vec![] };
     let entry = Entry::new(serde_json::to_vec(&OutcomeRecord::Attempt(trying)).unwrap());
     let subject =
@@ -110,7 +110,7 @@ async fn announce_attempt(world: &TestEnv, channel: Channel, seconds_ago: i64) {
 }
 
 #[tokio::test]
-async fn an_attempt_that_the_cache_has_forgotten_is_not_made_through_another_channel() {
+async fn an_attempt_that_the_cache_has_lost_is_not_made_through_another_channel() {
     for channel in [CustomerService, Subscription] {
         let world = TestEnv::new().await;
         world.add_followers(1..2);
@@ -131,7 +131,7 @@ async fn an_attempt_that_the_cache_has_forgotten_is_not_made_through_another_cha
     let one = first_outcome(&world).await;
     assert!(matches!(one.fate, DeliveryOutcome::Sent { .. }), "{one:?}");
     assert_eq!(message_counts(&world, 1), (0, 1, 0), "WeChat would have dropped a second one");
-    // And after nine minutes not even that.
+    // After nine minutes the template message is not retried either.
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     announce_attempt(&world, Template, 9 * 60).await;
@@ -142,7 +142,7 @@ async fn an_attempt_that_the_cache_has_forgotten_is_not_made_through_another_cha
 }
 
 #[tokio::test]
-async fn a_template_message_without_an_answer_is_asked_for_again_and_never_said_otherwise() {
+async fn a_template_message_without_a_response_is_retried_through_its_channel_only() {
     let world = TestEnv::new().await;
     world.add_followers(1..3);
     world.person_writes(1).await;
@@ -153,7 +153,7 @@ async fn a_template_message_without_an_answer_is_asked_for_again_and_never_said_
     world.wechat.add_fault(
         Fault::new(TEMPLATE_SEND_PATH, Effect::Drop).after().containing(&open_id(2)).times(1),
     );
-    // By the time it is asked again the other person has left: what was first accepted was sent.
+    // Before the retry the second person unfollows: the first attempt was accepted.
     world.wechat.add_fault(Fault::errcode(TEMPLATE_SEND_PATH, 43004).containing(&open_id(2)));
     world.notifier_with_policy(policy_for(&[Template, CustomerService]), 8);
     world.call_tickets(1..3).await;
@@ -166,7 +166,7 @@ async fn a_template_message_without_an_answer_is_asked_for_again_and_never_said_
 }
 
 #[tokio::test]
-async fn each_channel_says_why_and_the_last_one_takes_it() {
+async fn each_channel_records_its_reason_and_the_last_one_accepts() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.wechat.add_fault(Fault::errcode(TEMPLATE_SEND_PATH, 43101));
@@ -191,7 +191,7 @@ async fn each_channel_says_why_and_the_last_one_takes_it() {
 }
 
 #[tokio::test]
-async fn when_no_channel_takes_it_the_first_refusal_is_how_it_ended() {
+async fn when_no_channel_accepts_the_first_refusal_is_the_outcome() {
     let world = TestEnv::new().await;
     world.wechat.set_person(None, &open_id(1), false, Refusal::No);
     world.notifier_with_policy(policy_for(&[CustomerService, Template, Subscription]), 8);
@@ -212,12 +212,12 @@ async fn when_no_channel_takes_it_the_first_refusal_is_how_it_ended() {
 }
 
 #[tokio::test]
-async fn a_template_that_is_gone_does_not_keep_anybody_from_being_told() {
+async fn a_missing_template_leads_to_the_next_channel() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.person_writes(1).await;
     let mut manner = policy_for(&[Template, CustomerService]);
-    manner.template = Some(crate::world::binding("deleted"));
+    manner.template = Some(crate::support::binding("deleted"));
     world.notifier_with_policy(manner, 8);
     world.call_tickets(1..2).await;
     let one = first_outcome(&world).await;
@@ -231,7 +231,7 @@ async fn a_template_that_is_gone_does_not_keep_anybody_from_being_told() {
 }
 
 #[tokio::test]
-async fn a_day_without_templates_left_is_told_otherwise() {
+async fn a_used_up_template_quota_leads_to_the_next_channel() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.person_writes(1).await;
@@ -244,7 +244,7 @@ async fn a_day_without_templates_left_is_told_otherwise() {
 }
 
 #[tokio::test]
-async fn what_a_reply_has_said_is_not_sent() {
+async fn a_notice_in_the_passive_reply_is_not_sent() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.notifier_with_policy(policy_for(&[PassiveReply, Template]), 8);

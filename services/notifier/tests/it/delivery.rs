@@ -1,6 +1,6 @@
 //! Template messages from commit to outcome: once, in time, or not at all.
 
-use crate::world::{TEMPLATE_SEND_PATH, TestEnv, notice_key, open_id};
+use crate::support::{TEMPLATE_SEND_PATH, TestEnv, notice_key, open_id};
 use futures::StreamExt;
 use paihao_contracts::notice::DeliveryOutcome;
 use paihao_contracts::streams::{DEAD_LETTERS, OUTCOMES};
@@ -9,14 +9,14 @@ use std::time::Duration;
 use wechat_sim::{Fault, Refusal, SimTemplate};
 
 #[tokio::test]
-async fn two_notifiers_tell_everybody_once_however_often_a_commit_is_planned() {
+async fn two_notifiers_send_each_notice_once_however_often_it_is_planned() {
     let world = TestEnv::new().await;
     world.add_followers(1..101);
     world.notifier(SimTemplate::DEMO_CALLED);
     world.notifier(SimTemplate::DEMO_CALLED);
     for first in (1..101).step_by(10) {
         world.call_tickets(first..first + 10).await;
-        // The same again: as if a planner had died before it said that it was done.
+        // A repeated commit, as after a planner that died before its acknowledgement.
         world.call_tickets(first..first + 10).await;
     }
     let outcomes = world.wait_for_outcomes(100).await;
@@ -34,7 +34,7 @@ async fn two_notifiers_tell_everybody_once_however_often_a_commit_is_planned() {
 }
 
 #[tokio::test]
-async fn what_is_no_longer_true_is_not_sent_and_that_is_recorded() {
+async fn a_stale_notice_is_not_sent_and_that_is_recorded() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.call_tickets(1..2).await;
@@ -45,7 +45,7 @@ async fn what_is_no_longer_true_is_not_sent_and_that_is_recorded() {
 }
 
 #[tokio::test]
-async fn somebody_who_refuses_is_left_alone() {
+async fn a_refusal_is_not_retried() {
     let world = TestEnv::new().await;
     world.wechat.set_person(None, &open_id(1), true, Refusal::AtOnce);
     world.wechat.set_person(None, &open_id(2), false, Refusal::No);
@@ -66,7 +66,7 @@ async fn somebody_who_refuses_is_left_alone() {
 }
 
 #[tokio::test]
-async fn our_own_mistake_goes_to_the_dead_letters_with_its_reason() {
+async fn a_configuration_mistake_becomes_a_dead_letter_with_its_reason() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.call_tickets(1..2).await;
@@ -85,7 +85,7 @@ async fn our_own_mistake_goes_to_the_dead_letters_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_busy_wechat_is_asked_again_and_then_given_up_after_nine_minutes() {
+async fn a_busy_wechat_is_retried_for_nine_minutes() {
     let world = TestEnv::new().await;
     world.add_followers(1..3);
     world.wechat.add_fault(Fault::errcode(TEMPLATE_SEND_PATH, -1).containing(&open_id(1)).times(1));

@@ -1,11 +1,11 @@
-//! One account's trouble never slows another's.
+//! Test of isolation: a slow account delays no other account.
 
-use crate::world::{TEMPLATE_SEND_PATH, TestEnv, open_id, policy_for};
+use crate::support::{TEMPLATE_SEND_PATH, TestEnv, open_id, policy_for};
 use paihao_contracts::notice::{Channel, DeliveryOutcome};
 use wechat_sim::{Effect, Fault, Refusal, SimAccount};
 
 #[tokio::test]
-async fn an_account_that_wechat_answers_slowly_takes_nobody_elses_places() {
+async fn an_account_with_slow_responses_takes_no_permits_of_others() {
     let world = TestEnv::new().await;
     let second = world.wechat.people().len();
     assert_eq!(second, 0);
@@ -14,7 +14,7 @@ async fn an_account_that_wechat_answers_slowly_takes_nobody_elses_places() {
             world.wechat.set_person(Some(&appid), &open_id(i), true, Refusal::No);
         }
     }
-    // People 1 to 20 are the slow account's: nothing of theirs is answered for four seconds.
+    // People 1 to 20 belong to the slow account, whose responses take four seconds.
     for i in 1..21 {
         let slow = Fault::new(TEMPLATE_SEND_PATH, Effect::Delay { ms: 4_000 });
         world.wechat.add_fault(slow.containing(&format!("\"{}\"", open_id(i))));
@@ -23,7 +23,7 @@ async fn an_account_that_wechat_answers_slowly_takes_nobody_elses_places() {
     world.notifier_with_policy(policy_for(&[Channel::Template, Channel::CustomerService]), 2);
     let slow_ones_wait =
         || world.wechat.stats().calls.get(TEMPLATE_SEND_PATH).is_some_and(|calls| *calls >= 2);
-    crate::world::wait_until("the slow account's places are taken", async || slow_ones_wait())
+    crate::support::wait_until("the slow account's permits are in use", async || slow_ones_wait())
         .await;
     world.call_tickets_at("second", 21..31).await;
     let ended = world.wait_until_ended(10).await;

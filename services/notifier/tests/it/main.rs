@@ -1,11 +1,12 @@
-//! Notices from commit to outcome, over embedded stores and a simulated WeChat.
+//! Notices and webhooks from commit to outcome, over embedded stores and a simulated WeChat.
 
-mod world;
+mod support;
 
+mod account_checks;
 mod channels;
 mod delivery;
 mod isolation;
 mod order;
 mod receipts;
 mod redrive;
-mod upkeep;
+mod webhooks;

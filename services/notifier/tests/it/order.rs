@@ -1,6 +1,6 @@
-//! What is said about one ticket arrives in order, and what a later one made needless is not said.
+//! Tests of the order of a ticket: notices arrive in order, and superseded ones are not sent.
 
-use crate::world::{
+use crate::support::{
     TEMPLATE_SEND_PATH, TestEnv, notice_key_for_call, open_id, policy_for, wait_until,
 };
 use paihao_contracts::notice::Channel::{CustomerService, Template};
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use wechat_sim::{Effect, Fault, SimTemplate};
 
-/// Which calls somebody was told of, in the order in which WeChat took them.
+/// Returns the ordinals of a person's calls in the order in which WeChat accepted them.
 fn delivered_calls(world: &TestEnv, i: u32) -> Vec<u32> {
     let messages = world.wechat.messages(&open_id(i));
     messages.iter().map(|message| message.data["thing3"][..1].parse().unwrap()).collect()
@@ -21,13 +21,13 @@ async fn wait_for_calls(world: &TestEnv, count: u64) {
     wait_until("WeChat is asked", async || asked()).await;
 }
 
-/// What WeChat is asked about somebody's n-th call.
+/// Restricts a fault to requests for the n-th call.
 fn matching_call(fault: Fault, call: u32) -> Fault {
     fault.containing(&format!("{call}号窗口"))
 }
 
 #[tokio::test]
-async fn of_what_is_known_at_once_only_the_last_is_said() {
+async fn of_several_notices_at_once_only_the_last_is_sent() {
     let world = TestEnv::new().await;
     world.add_followers(1..3);
     world.append_commit("shop", (1..4).map(|call| world.call_event(1, call)).collect()).await;
@@ -55,7 +55,7 @@ async fn of_what_is_known_at_once_only_the_last_is_said() {
 }
 
 #[tokio::test]
-async fn what_is_put_off_is_not_said_after_something_later() {
+async fn a_deferred_notice_is_not_sent_after_a_later_one() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.wechat.add_fault(matching_call(Fault::errcode(TEMPLATE_SEND_PATH, -1), 1));
@@ -77,7 +77,7 @@ async fn what_is_put_off_is_not_said_after_something_later() {
 }
 
 #[tokio::test]
-async fn a_later_one_waits_for_the_answer_to_an_earlier_one() {
+async fn a_later_notice_waits_for_the_response_to_an_earlier_one() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world
@@ -97,14 +97,14 @@ async fn a_later_one_waits_for_the_answer_to_an_earlier_one() {
 }
 
 #[tokio::test]
-async fn what_may_have_arrived_is_not_said_to_have_been_dropped() {
+async fn a_notice_that_may_have_arrived_is_unknown_and_not_superseded() {
     for channel in [Template, CustomerService] {
         let world = TestEnv::new().await;
         world.add_followers(1..2);
         world.person_writes(1).await;
-        // WeChat takes it, and never says so.
+        // WeChat accepts the message and never responds.
         let path =
-            if channel == Template { TEMPLATE_SEND_PATH } else { crate::world::CUSTOM_SEND_PATH };
+            if channel == Template { TEMPLATE_SEND_PATH } else { crate::support::CUSTOM_SEND_PATH };
         world.wechat.add_fault(matching_call(Fault::new(path, Effect::Drop).after(), 1));
         world.notifier_with_policy(policy_for(&[channel]), 8);
         world.call_tickets(1..2).await;
@@ -124,7 +124,7 @@ async fn what_may_have_arrived_is_not_said_to_have_been_dropped() {
 }
 
 #[tokio::test]
-async fn the_order_outlives_the_cache() {
+async fn the_order_survives_a_loss_of_the_cache() {
     let mut world = TestEnv::new().await;
     world.add_followers(1..3);
     world.wechat.add_fault(matching_call(Fault::errcode(TEMPLATE_SEND_PATH, -1), 1));
@@ -136,7 +136,7 @@ async fn the_order_outlives_the_cache() {
     world.restart_without_cache().await;
     world.wechat.clear_faults();
     world.notifier(SimTemplate::DEMO_CALLED);
-    // What nothing made needless is said; what was overtaken before is not.
+    // The notice that is still current is sent. The superseded one is not.
     let outcomes = world.wait_for_outcomes(3).await;
     assert!(
         matches!(outcomes[&notice_key_for_call(2, 1)], DeliveryOutcome::Sent { .. }),
@@ -144,19 +144,19 @@ async fn the_order_outlives_the_cache() {
     );
     assert_eq!(outcomes[&notice_key_for_call(1, 1)], DeliveryOutcome::Superseded);
     assert_eq!((delivered_calls(&world, 1), delivered_calls(&world, 2)), (vec![2], vec![1]));
-    // And what is decided now is known to whatever was left over.
+    // A new commit is in order with the remaining notices.
     world.append_commit("shop", vec![world.call_event(2, 2)]).await;
     world.wait_until_ended(4).await;
     assert_eq!(delivered_calls(&world, 2), [1, 2]);
 }
 
 #[tokio::test]
-async fn in_a_storm_everybody_is_told_in_order() {
+async fn under_load_with_faults_everybody_is_notified_in_order() {
     const PEOPLE: u32 = 40;
     const CALLS: u32 = 4;
     let world = TestEnv::new().await;
     world.add_followers(1..PEOPLE + 1);
-    // Some answers are slow, some are lost after the message was taken, some are "later".
+    // Some responses are slow, some are lost after acceptance, some defer the message.
     for i in 1..PEOPLE + 1 {
         let fault = match i % 4 {
             0 => Fault::new(TEMPLATE_SEND_PATH, Effect::Delay { ms: 300 }),
@@ -168,7 +168,7 @@ async fn in_a_storm_everybody_is_told_in_order() {
     }
     world.notifier(SimTemplate::DEMO_CALLED);
     world.notifier(SimTemplate::DEMO_CALLED);
-    // Waves that overlap: each person's calls in their order, among everybody else's.
+    // Overlapping waves: the calls of each person in order, interleaved with those of others.
     let mut left: Vec<_> = (1..PEOPLE + 1).map(|i| (i, 1)).collect();
     let mut at = 7;
     while !left.is_empty() {

@@ -1,6 +1,6 @@
-//! Receipts find their notices: before the answer and after it, twice, and without an id.
+//! Tests of receipts: before and after the response, repeated, and without a message id.
 
-use crate::world::{
+use crate::support::{
     START_MS, TEMPLATE_SEND_PATH, TestEnv, notice_key, open_id, person_tag, policy_for, wait_until,
 };
 use paihao_contracts::notice::{Channel, DeliveryOutcome};
@@ -41,7 +41,7 @@ async fn receipt_count(world: &TestEnv) -> usize {
 }
 
 #[tokio::test]
-async fn a_receipt_after_the_answer_and_its_repeat_say_one_thing() {
+async fn a_repeated_receipt_after_the_response_is_recorded_once() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
@@ -52,7 +52,7 @@ async fn a_receipt_after_the_answer_and_its_repeat_say_one_thing() {
     world.enqueue_receipt(blocked.clone()).await;
     wait_for_status(&world, 1, NoticeStatus::NotDelivered(ReceiptStatus::Refused)).await;
     world.enqueue_receipt(blocked).await;
-    // What comes after it has been settled says that the repeat has, too.
+    // A later notice has ended, so the repeated receipt has been handled too.
     world.call_tickets(2..3).await;
     world.wait_until_ended(2).await;
     world.tasks.stop_and_wait().await;
@@ -60,10 +60,10 @@ async fn a_receipt_after_the_answer_and_its_repeat_say_one_thing() {
 }
 
 #[tokio::test]
-async fn a_receipt_before_the_answer_waits_for_it() {
+async fn a_receipt_before_the_response_waits_for_it() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
-    // Its answer takes a second; the receipt is there before it, and knows the id.
+    // The response takes a second. The receipt with the id arrives before it.
     world
         .wechat
         .add_fault(Fault::new(TEMPLATE_SEND_PATH, Effect::Delay { ms: 1_000 }).after().times(1));
@@ -78,7 +78,7 @@ async fn a_receipt_before_the_answer_waits_for_it() {
 }
 
 #[tokio::test]
-async fn a_receipt_without_an_id_is_the_only_messages_that_it_can_be() {
+async fn a_receipt_without_an_id_matches_the_only_possible_message() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
@@ -89,7 +89,7 @@ async fn a_receipt_without_an_id_is_the_only_messages_that_it_can_be() {
 }
 
 #[tokio::test]
-async fn a_receipt_that_could_be_two_messages_is_neithers() {
+async fn a_receipt_that_fits_two_messages_matches_neither() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
@@ -99,14 +99,14 @@ async fn a_receipt_that_could_be_two_messages_is_neithers() {
     let (one, two) = (wait_for_message_id(&world, 2).await, world.outcome(1).await);
     assert!(one > 0 && two.outcome.is_some());
     world.enqueue_receipt(receipt(1, None, "r0")).await;
-    // The other one's receipt names it: then the first can only be of the one that is left.
+    // The second receipt has an id. The first can then only belong to the remaining message.
     world.enqueue_receipt(receipt(1, Some(one), "r2")).await;
     wait_for_status(&world, 2, NoticeStatus::Delivered).await;
     wait_for_status(&world, 1, NoticeStatus::Delivered).await;
 }
 
 #[tokio::test]
-async fn another_programs_receipt_is_waited_for_and_then_dropped() {
+async fn a_receipt_of_another_program_is_retried_and_then_dropped() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
@@ -121,7 +121,7 @@ async fn another_programs_receipt_is_waited_for_and_then_dropped() {
 }
 
 #[tokio::test]
-async fn a_subscription_notices_receipt_finds_it_by_its_template() {
+async fn a_receipt_of_a_subscription_notice_matches_by_template() {
     let world = TestEnv::new().await;
     world.add_followers(1..2);
     world.wechat.grant_notices(None, &open_id(1), SimTemplate::DEMO_PROGRESS, 1);

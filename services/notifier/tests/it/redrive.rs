@@ -1,7 +1,6 @@
-//! What was given up is tried again once somebody has mended the reason: once, and only if it is still
-//! worth saying.
+//! Tests of redriven dead letters: each is sent once, and only if it is still valid.
 
-use crate::world::{START_MS, TestEnv, notice_key, open_id};
+use crate::support::{START_MS, TestEnv, notice_key, open_id};
 use futures::StreamExt;
 use paihao_contracts::dead_letter::{
     DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT, redrive_key,
@@ -13,7 +12,7 @@ use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEn
 use std::time::Duration;
 use wechat_sim::{Fault, SimTemplate};
 
-/// The entries of a log, as soon as there are so many.
+/// Waits until a log has this many entries and returns them.
 async fn wait_for_entries(world: &TestEnv, log: &Log, count: usize) -> Vec<StoredEntry> {
     let mut follower = world.ledger.follow(log, Position::START).await.unwrap();
     let mut read = Vec::new();
@@ -25,7 +24,7 @@ async fn wait_for_entries(world: &TestEnv, log: &Log, count: usize) -> Vec<Store
     read
 }
 
-/// Somebody has a letter tried again, as often as given.
+/// Requests the redrive of a dead letter this many times.
 async fn request_redrive(world: &TestEnv, letter: &StoredEntry, newest: u32, times: usize) {
     let did = DeadLetterAction::Redriven { newest };
     let handled = DeadLetterResolution { v: 1, at: START_MS, by: "boss".to_owned(), action: did };
@@ -36,11 +35,11 @@ async fn request_redrive(world: &TestEnv, letter: &StoredEntry, newest: u32, tim
     }
 }
 
-/// A world in which the first person's call was refused for a template that is not there, and is.
+/// Returns an environment in which the first notice was refused for a missing template that is back.
 async fn env_with_refused_notice() -> (TestEnv, StoredEntry) {
     let world = TestEnv::new().await;
     world.add_followers(1..10);
-    world.wechat.add_fault(Fault::errcode(crate::world::TEMPLATE_SEND_PATH, 40037).times(1));
+    world.wechat.add_fault(Fault::errcode(crate::support::TEMPLATE_SEND_PATH, 40037).times(1));
     world.notifier(SimTemplate::DEMO_CALLED);
     world.enqueue_notice(1, |_| {}).await;
     let letter = wait_for_entries(&world, &DEAD_LETTERS, 1).await.remove(0);
@@ -50,7 +49,7 @@ async fn env_with_refused_notice() -> (TestEnv, StoredEntry) {
 }
 
 #[tokio::test]
-async fn a_letter_whose_reason_is_mended_is_said_once_however_often_it_is_asked_for() {
+async fn a_dead_letter_is_sent_once_however_often_it_is_redriven() {
     let (world, letter) = env_with_refused_notice().await;
     request_redrive(&world, &letter, 1, 3).await;
     let ended = world.wait_for_outcomes(2).await;
@@ -62,16 +61,16 @@ async fn a_letter_whose_reason_is_mended_is_said_once_however_often_it_is_asked_
         matches!(ended[&notice_key(1)], DeliveryOutcome::Refused { code: 40037, .. }),
         "as it was"
     );
-    // Another one goes through, and nothing was told twice before it.
+    // A second notice is sent, and the first one was not sent twice before it.
     world.enqueue_notice(2, |_| {}).await;
     world.wait_for_outcomes(3).await;
     assert_eq!(world.wechat.messages(&open_id(1)).len(), 1);
 }
 
 #[tokio::test]
-async fn a_letter_that_is_no_longer_true_is_stale_and_one_that_was_overtaken_is_superseded() {
+async fn a_redriven_notice_can_be_stale_or_superseded() {
     let (world, letter) = env_with_refused_notice().await;
-    // The cache has lost the ticket's thread; whoever asks knows that a later one was told.
+    // The cache has lost the ticket's order, but the request carries the newest order number.
     request_redrive(&world, &letter, 2, 1).await;
     let ended = world.wait_for_outcomes(2).await;
     assert_eq!(ended[&redrive_key(&notice_key(1))], DeliveryOutcome::Superseded);
@@ -85,9 +84,9 @@ async fn a_letter_that_is_no_longer_true_is_stale_and_one_that_was_overtaken_is_
 }
 
 #[tokio::test]
-async fn what_wechat_may_have_is_never_tried_again() {
+async fn a_notice_that_wechat_may_have_is_never_redriven() {
     let (world, letter) = env_with_refused_notice().await;
-    // A letter of a notice of which no record says that it was refused.
+    // A dead letter of a notice without a recorded refusal.
     let mut notice: serde_json::Value = serde_json::from_slice(&letter.entry.payload).unwrap();
     notice["key"] = "hall/20780/3/called#1".into();
     let cause = Cause {
@@ -99,7 +98,7 @@ async fn what_wechat_may_have_is_never_tried_again() {
     let position = world.ledger.append(&DEAD_LETTERS, &subject, ExpectedPosition::Any, copy).await;
     request_redrive(&world, &StoredEntry { position: position.unwrap(), ..letter.clone() }, 1, 1)
         .await;
-    // Whoever comes after it in the log is done, and so is it once everything is.
+    // The next request in the log has been handled, so this one has been handled too.
     request_redrive(&world, &letter, 1, 1).await;
     world.wait_for_outcomes(2).await;
     world.tasks.stop_and_wait().await;

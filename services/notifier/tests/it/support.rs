@@ -1,4 +1,4 @@
-//! A few shops' ledger, a simulated WeChat, and as many notifiers as a test starts.
+//! Test environment: embedded stores, a simulated WeChat, and any number of notifiers.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use paihao_contracts::send_window::{SendWindow, SendWindowKind};
 use paihao_contracts::streams::{LEDGER, Log, NOTICES, OUTCOMES, RECEIPTS, send_window_key};
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
-use paihao_notifier::channels::NoticePolicy;
+use paihao_notifier::NoticePolicy;
 use paihao_notifier::render::Binding;
 use paihao_notifier::{AccountCheckIntervals, Notifier, Ports, Settings, start};
 use paihao_wechat::traffic::{CallLimiter, Limits};
@@ -38,10 +38,10 @@ pub const SUBSCRIPTION_SEND_PATH: &str = "/cgi-bin/message/subscribe/bizsend";
 pub const TEMPLATE_LIST_PATH: &str = "/cgi-bin/template/get_all_private_template";
 pub const START_MS: i64 = 1_795_384_474_775;
 
-/// The accounts: the first is the simulator's own default one.
+/// Accounts of the environment. The first is the simulator's default account.
 pub const ACCOUNTS: [&str; 3] = ["shop", "second", "third"];
 
-/// Stores, WeChat, and the time.
+/// Stores, simulated WeChat and clock of one test.
 pub struct TestEnv {
     pub wechat: Simulator,
     pub ledger: Arc<SqliteLedger>,
@@ -60,7 +60,7 @@ fn sim_account(shop: &str) -> SimAccount {
     }
 }
 
-/// Asks WeChat whenever a token is wanted: the keeping of tokens is not what is tested here.
+/// Token source that requests a token from WeChat for each call.
 struct DirectTokenSource(Client);
 
 #[async_trait]
@@ -92,7 +92,7 @@ pub fn binding(template: &str) -> Binding {
     Binding { template_id: template.into(), fields }
 }
 
-/// Says calls through these channels, all of which are set up.
+/// Policy that sends calls through these channels, all of which are configured.
 pub fn policy_for(channels: &[Channel]) -> NoticePolicy {
     NoticePolicy {
         channels: channels.into(),
@@ -105,7 +105,7 @@ pub fn policy_for(channels: &[Channel]) -> NoticePolicy {
 impl TestEnv {
     pub async fn new() -> TestEnv {
         let mut templates = SimTemplate::demo();
-        // Whatever is subscribed to has the same fields.
+        // The subscription template has the same fields.
         templates[0].fields = templates[1].fields.clone();
         let config = SimConfig {
             accounts: ACCOUNTS.map(sim_account).into(),
@@ -114,7 +114,7 @@ impl TestEnv {
         };
         let clock = ManualClock::at(START_MS);
         let folder = tempfile::tempdir().unwrap();
-        // The store keeps real time: its delays pass by themselves while a test sets the clock.
+        // The store uses real time, so that its delays pass while a test sets the clock.
         let begun = Instant::now();
         let options =
             SqliteOptions::new(Arc::new(move || START_MS + begun.elapsed().as_millis() as i64));
@@ -131,7 +131,7 @@ impl TestEnv {
         }
     }
 
-    /// One that says calls by this template alone.
+    /// Starts a notifier that sends calls by this template alone.
     pub fn notifier(&self, template: &str) -> Notifier {
         let manner = NoticePolicy {
             channels: vec![Channel::Template],
@@ -141,7 +141,7 @@ impl TestEnv {
         self.notifier_with_policy(manner, 8)
     }
 
-    /// One that says calls in this manner, in all accounts.
+    /// Starts a notifier that sends calls with this policy, in all accounts.
     pub fn notifier_with_policy(&self, manner: NoticePolicy, in_flight: usize) -> Notifier {
         let endpoint = |url: String| url.parse().unwrap();
         let client = Client::new(ClientOptions {
@@ -170,7 +170,7 @@ impl TestEnv {
         )
     }
 
-    /// Writes a commit of the first shop in which these people are called, each once.
+    /// Appends a commit of the first account in which these people are called once each.
     pub async fn call_tickets(&self, people: std::ops::Range<u32>) {
         self.call_tickets_at("shop", people).await;
     }
@@ -179,7 +179,7 @@ impl TestEnv {
         self.append_commit(shop, people.map(|i| self.call_event(i, 1)).collect()).await;
     }
 
-    /// Somebody's n-th call, which is the n-th thing they are told.
+    /// Builds the event of a person's n-th call, whose notice has order number n.
     pub fn call_event(&self, i: u32, call: u32) -> Event {
         let at = self.clock.now_ms();
         Event::MilestoneReached(NotificationTrigger {
@@ -199,7 +199,7 @@ impl TestEnv {
         })
     }
 
-    /// Writes a commit of a shop.
+    /// Appends a commit of an account.
     pub async fn append_commit(&self, shop: &str, events: Vec<Event>) {
         let at = self.clock.now_ms();
         let decision = Decision {
@@ -222,7 +222,7 @@ impl TestEnv {
         self.ledger.append(&LEDGER, &subject, ExpectedPosition::Any, entry).await.unwrap();
     }
 
-    /// Puts the notice of a call on the queue, by itself and changed as given.
+    /// Enqueues the notice of a call without a commit, after `change`.
     pub async fn enqueue_notice(&self, i: u32, change: impl FnOnce(&mut Notice)) {
         let mut notice = Notice {
             v: 1,
@@ -245,32 +245,32 @@ impl TestEnv {
         self.ledger.enqueue(&NOTICES, &notice.key, entry, Duration::ZERO).await.unwrap();
     }
 
-    /// A gateway hears what became of a message.
+    /// Enqueues a receipt, as a gateway does.
     pub async fn enqueue_receipt(&self, receipt: Receipt) {
         let entry = Entry::new(serde_json::to_vec(&receipt).unwrap());
         let key = format!("{}{}", receipt.identity, self.log_len(&OUTCOMES).await);
         self.ledger.enqueue(&RECEIPTS, &key, entry, Duration::ZERO).await.unwrap();
     }
 
-    /// People whom WeChat knows.
+    /// Adds people who follow the account.
     pub fn add_followers(&self, people: std::ops::Range<u32>) {
         people.for_each(|i| self.wechat.set_person(None, &open_id(i), true, Refusal::No));
     }
 
-    /// A gateway has seen somebody do something.
+    /// Opens a send window of a person, as a gateway does.
     pub async fn open_window(&self, i: u32, window: SendWindowKind) {
         let opened = SendWindow::open(window, self.clock.now_ms() / 1000);
         let value = Bytes::from(serde_json::to_vec(&opened).unwrap());
         self.cache.put(&window_key(i, window), value, window.duration()).await.unwrap();
     }
 
-    /// Somebody writes; WeChat allows texts from then on, and a gateway has seen it.
+    /// Sends a message of a person to the account, which opens a send window.
     pub async fn person_writes(&self, i: u32) {
         self.wechat.send_text(None, &open_id(i), "你好", Default::default()).await.unwrap();
         self.open_window(i, SendWindowKind::Message).await;
     }
 
-    /// Every record of the log of outcomes.
+    /// Returns all records of the outcome log.
     pub async fn outcome_records(&self) -> Vec<OutcomeRecord> {
         let head = self.ledger.head(&OUTCOMES).await.unwrap();
         let mut entries = self.ledger.follow(&OUTCOMES, Position::START).await.unwrap();
@@ -283,7 +283,7 @@ impl TestEnv {
         records
     }
 
-    /// What the records of a notice add up to.
+    /// Returns the state of a notice from its records.
     pub async fn outcome(&self, i: u32) -> NoticeState {
         let of = |record: &OutcomeRecord| match record {
             OutcomeRecord::Attempt(trying) => trying.key == notice_key(i),
@@ -293,7 +293,7 @@ impl TestEnv {
         NoticeState::from_records(self.outcome_records().await.into_iter().filter(of))
     }
 
-    /// How notices ended, in the order of the log.
+    /// Returns the outcomes of notices in the order of the log.
     pub async fn ended_outcomes(&self) -> Vec<NoticeOutcome> {
         let ended = |record| match record {
             OutcomeRecord::Ended(ended) => Some(ended),
@@ -302,14 +302,14 @@ impl TestEnv {
         self.outcome_records().await.into_iter().filter_map(ended).collect()
     }
 
-    /// The process ends, and with it the cache; a new one begins.
+    /// Stops all tasks and replaces the cache by an empty one.
     pub async fn restart_without_cache(&mut self) {
         self.tasks.stop_and_wait().await;
         self.tasks = Tasks::new();
         self.cache = Arc::new(MemoryCache::new(MemoryOptions::default()));
     }
 
-    /// Waits until so many notices have ended, and gives their ends by key.
+    /// Waits until this many notices have ended and returns their outcome records by key.
     pub async fn wait_until_ended(&self, count: usize) -> BTreeMap<String, NoticeOutcome> {
         let mut entries = self.ledger.follow(&OUTCOMES, Position::START).await.unwrap();
         let mut outcomes = BTreeMap::new();
@@ -326,13 +326,13 @@ impl TestEnv {
         outcomes
     }
 
-    /// The same, of each only how.
+    /// Waits until this many notices have ended and returns their outcomes by key.
     pub async fn wait_for_outcomes(&self, count: usize) -> BTreeMap<String, DeliveryOutcome> {
         let ended = self.wait_until_ended(count).await;
         ended.into_iter().map(|(key, outcome)| (key, outcome.fate)).collect()
     }
 
-    /// How many entries stand in a log.
+    /// Returns the count of entries in a log.
     pub async fn log_len(&self, log: &Log) -> usize {
         let head = self.ledger.head(log).await.unwrap();
         let mut entries = self.ledger.follow(log, Position::START).await.unwrap();
@@ -345,7 +345,7 @@ impl TestEnv {
     }
 }
 
-/// Waits for something that must come.
+/// Waits up to 30 s for a condition.
 pub async fn wait_until(what: &str, condition: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !condition().await {
@@ -354,7 +354,7 @@ pub async fn wait_until(what: &str, condition: impl AsyncFn() -> bool) {
     }
 }
 
-/// Where the cache keeps what somebody's doing allows.
+/// Returns the cache key of a send window.
 pub fn window_key(i: u32, window: SendWindowKind) -> String {
     send_window_key("shop", &person_tag(i), window.name())
 }

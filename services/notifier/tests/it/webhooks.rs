@@ -1,4 +1,4 @@
-//! The owner's other systems are told: signed, once as a rule, and again until they have taken it.
+//! Tests of webhooks: signed messages, retries, dead letters, and isolation of receivers.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 
 const START_MS: i64 = 1_795_384_474_775;
 
-/// One message as a receiver got it.
+/// Message as a receiver got it.
 #[derive(Debug)]
 struct ReceivedPost {
     signature: String,
@@ -36,7 +36,7 @@ struct ReceivedPost {
 }
 
 impl ReceivedPost {
-    /// When it was signed, in Unix seconds.
+    /// Returns the time of the signature in Unix seconds.
     fn signed_at(&self) -> i64 {
         let t = self.signature.strip_prefix("t=").unwrap().split_once(',').unwrap().0;
         t.parse().unwrap()
@@ -47,10 +47,10 @@ impl ReceivedPost {
     }
 }
 
-/// What a receiver answers to the so-manieth message.
+/// Response of a receiver by the index of the message. `None` never responds.
 type ResponsePolicy = Arc<dyn Fn(usize) -> Option<StatusCode> + Send + Sync>;
 
-/// A system of the owner's.
+/// HTTP server that stands for a webhook receiver.
 struct Receiver {
     url: String,
     received: mpsc::UnboundedReceiver<ReceivedPost>,
@@ -90,7 +90,7 @@ impl Receiver {
     }
 }
 
-/// Takes a message; without a status it never answers.
+/// Handles a post. Without a status it never responds.
 async fn take_ticket(
     State(behind): State<ReceiverState>,
     headers: HeaderMap,
@@ -110,7 +110,7 @@ async fn take_ticket(
 
 const SIGNING_SECRET: &str = "the-secret-of-the-tests-alone";
 
-/// HMAC by its definition, apart from the one that signs.
+/// HMAC-SHA256 by its definition, independent of the implementation under test.
 fn hmac(key: &str, message: &[u8]) -> String {
     let mut block = [0u8; 64];
     block[..key.len()].copy_from_slice(key.as_bytes());
@@ -143,9 +143,9 @@ impl TestEnv {
         start(settings, self.ledger.clone(), Arc::new(self.clock.clone()), &self.tasks).unwrap();
     }
 
-    /// Somebody takes a number.
+    /// Appends a commit in which a ticket is taken.
     async fn receive(&self, ticket: u32) {
-        // As version 1 wrote it; what was stored once is read for ever.
+        // The stored form of version 1, which stays readable.
         let commit = json!({
             "v": 1,
             "site": {"account": "shop", "id": "hall", "name": "大厅", "zone": "Asia/Shanghai"},
@@ -166,7 +166,7 @@ impl TestEnv {
         self.ledger.append(&LEDGER, &subject, ExpectedPosition::Any, entry).await.unwrap();
     }
 
-    /// The next message, while the time goes on by such steps.
+    /// Waits for the next message while the clock advances in these steps.
     async fn next_after_steps(&self, receiver: &mut Receiver, step: Duration) -> ReceivedPost {
         for _ in 0..60 {
             let next = tokio::time::timeout(Duration::from_millis(1_500), receiver.received.recv());
@@ -187,7 +187,7 @@ impl TestEnv {
 }
 
 #[tokio::test]
-async fn each_is_told_what_it_wants_to_know_signed_and_without_a_name() {
+async fn a_webhook_gets_its_event_types_signed_and_without_an_openid() {
     let world = TestEnv::new();
     let (mut all, mut some) = (
         Receiver::new(|_| Some(StatusCode::OK)).await,
@@ -213,7 +213,7 @@ async fn each_is_told_what_it_wants_to_know_signed_and_without_a_name() {
         assert!(!message.body.contains("oPerson"), "{message:?}");
     }
     assert_eq!(got[0].event()["number"], "A017");
-    // While a secret is being changed, both sign.
+    // During a change of the secret, both secrets sign.
     let message = some.next().await;
     assert_eq!(message.event()["type"], "counter_opened");
     let signed = format!("{}.{}", START_MS / 1000, message.body);
@@ -221,12 +221,12 @@ async fn each_is_told_what_it_wants_to_know_signed_and_without_a_name() {
         (hmac("the-new-one", signed.as_bytes()), hmac(SIGNING_SECRET, signed.as_bytes()));
     assert!(message.signature.ends_with(&format!(",v1={new},v1={former}")), "{message:?}");
     world.tasks.stop_and_wait().await;
-    assert!(all.received.try_recv().is_err() && some.received.try_recv().is_err(), "told twice");
-    assert!(other.received.try_recv().is_err(), "told of another site");
+    assert!(all.received.try_recv().is_err() && some.received.try_recv().is_err(), "sent twice");
+    assert!(other.received.try_recv().is_err(), "sent an event of another site");
 }
 
 #[tokio::test]
-async fn what_fails_is_sent_again_later_the_same_but_for_its_time() {
+async fn a_failed_message_is_resent_unchanged_but_for_its_time() {
     let mut world = TestEnv::new();
     let failing = |count: usize| {
         Some(
@@ -249,7 +249,7 @@ async fn what_fails_is_sent_again_later_the_same_but_for_its_time() {
     }
     world.receive(2).await;
     assert_eq!(receiver.next().await.event()["number"], "A002");
-    // Another notifier, later, has nothing left to send.
+    // A later notifier has nothing left to send.
     world.tasks.stop_and_wait().await;
     world.clock.advance(Duration::from_secs(7200));
     world.tasks = Tasks::new();
@@ -259,7 +259,7 @@ async fn what_fails_is_sent_again_later_the_same_but_for_its_time() {
 }
 
 #[tokio::test]
-async fn what_is_not_taken_for_a_day_is_kept_where_somebody_looks() {
+async fn a_message_that_fails_for_a_day_becomes_a_dead_letter() {
     let world = TestEnv::new();
     let mut receiver = Receiver::new(|_| Some(StatusCode::TEMPORARY_REDIRECT)).await;
     world.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
@@ -278,7 +278,7 @@ async fn what_is_not_taken_for_a_day_is_kept_where_somebody_looks() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_hangs_and_one_that_is_gone_slow_nobody_else() {
+async fn a_hanging_and_a_missing_receiver_delay_no_other() {
     let world = TestEnv::new();
     let (mut stuck, mut fine) =
         (Receiver::new(|_| None).await, Receiver::new(|_| Some(StatusCode::NO_CONTENT)).await);
@@ -302,9 +302,9 @@ async fn a_receiver_that_hangs_and_one_that_is_gone_slow_nobody_else() {
     }
     told.sort_unstable();
     assert_eq!(told, (0..60).collect::<Vec<_>>());
-    // Nothing waited for the ten seconds that an attempt may take: there was no second one.
+    // No message waited for the ten seconds of an attempt: there was no second attempt.
     for _ in 0..2 {
         stuck.next().await;
     }
-    assert!(stuck.received.try_recv().is_err(), "more than its two places");
+    assert!(stuck.received.try_recv().is_err(), "more than its two permits");
 }

@@ -42,7 +42,7 @@ mod tests {
     use super::super::{ResolvedConfig, Role};
     use super::*;
     use paihao_contracts::notice::Channel;
-    use paihao_notifier::channels::NoticePolicy;
+    use paihao_notifier::NoticePolicy;
 
     const SHOP: &str = "[accounts.shop]\nappid = 'wx1'\nsecret = 's'\ncallback_token = 'token1'\n";
 

@@ -258,7 +258,7 @@ async fn of_three_accounts_one_is_set_up_wrongly_one_is_not_answered_and_the_thi
     ])
     .await;
     let wechat = &street.wechat;
-    street.wait_for_log("a template is bound wrongly", 1).await;
+    street.wait_for_log("a template binding is wrong", 1).await;
     for i in 0..4 {
         for (shop, name) in SHOPS.iter().zip(["oAnn", "oBen", "oCai"]) {
             street.take_number(shop, &format!("{name}{i}")).await;

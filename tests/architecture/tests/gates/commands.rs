@@ -24,8 +24,6 @@ const PROMISED: &[&str] = &[
     "services/gateway/tests/it/openapi/refusals.rs",
     "services/gateway/web/",
     "services/gateway/web/pages/manage/",
-    "services/notifier/src/delivery/send.rs",
-    "services/notifier/src/planning/plan.rs",
     "services/paihao/src/compose.rs",
     "shared/contracts/src/public_event.rs",
     "shared/contracts/src/settings.rs",
