@@ -17,35 +17,35 @@ use tokio_util::sync::CancellationToken;
 /// Checks one account until the stop, and immediately after a request or a change of its templates.
 pub(crate) async fn run(
     name: String,
-    says: TemplatesReceiver,
-    upkeep: AccountCheckIntervals,
+    templates: TemplatesReceiver,
+    intervals: AccountCheckIntervals,
     wechat: AccountClient,
-    mut asked: watch::Receiver<u64>,
+    mut requests: watch::Receiver<u64>,
     stop: CancellationToken,
 ) {
-    let keeper =
-        AccountChecker { name, templates: says, wechat: wechat.with_priority(CallPriority::Low) };
-    let mut bindings = Schedule::new(upkeep.bindings_interval);
-    let mut quotas = Schedule::new(upkeep.quotas_interval);
-    let mut can_ask = true;
-    let mut words = keeper.templates.changes();
-    let mut templates = words.borrow().view.templates;
+    let wechat = wechat.with_priority(CallPriority::Low);
+    let checker = AccountChecker { name, templates, wechat };
+    let mut bindings = Schedule::new(intervals.bindings_interval);
+    let mut quotas = Schedule::new(intervals.quotas_interval);
+    let mut can_request = true;
+    let mut changes = checker.templates.changes();
+    let mut revision = changes.borrow().view.revision;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            changed = asked.changed(), if can_ask => match changed {
+            changed = requests.changed(), if can_request => match changed {
                 Ok(()) => bindings.trigger_now(),
-                Err(_) => can_ask = false,
+                Err(_) => can_request = false,
             },
-            Ok(()) = words.changed() => {
-                let newest = words.borrow_and_update().view.templates;
-                if newest != templates {
-                    templates = newest;
+            Ok(()) = changes.changed() => {
+                let newest = changes.borrow_and_update().view.revision;
+                if newest != revision {
+                    revision = newest;
                     bindings.trigger_now();
                 }
             }
-            () = bindings.due() => bindings.reschedule(keeper.check_bindings().await),
-            () = quotas.due() => quotas.reschedule(keeper.read_quotas().await),
+            () = bindings.due() => bindings.reschedule(checker.check_bindings().await),
+            () = quotas.due() => quotas.reschedule(checker.read_quotas().await),
         }
     }
 }
@@ -58,9 +58,9 @@ struct Schedule {
 }
 
 impl Schedule {
-    fn new(every: Duration) -> Schedule {
-        let failing = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
-        Schedule { interval: every, next: (!every.is_zero()).then(Instant::now), backoff: failing }
+    fn new(interval: Duration) -> Schedule {
+        let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
+        Schedule { interval, next: (!interval.is_zero()).then(Instant::now), backoff }
     }
 
     fn trigger_now(&mut self) {
@@ -76,12 +76,11 @@ impl Schedule {
 
     /// Sets the next run: after the interval if the check succeeded, otherwise after a back-off.
     fn reschedule(&mut self, done: bool) {
-        let wait = match done {
-            true => {
-                self.backoff.reset();
-                self.interval
-            }
-            false => self.backoff.next_wait(),
+        let wait = if done {
+            self.backoff.reset();
+            self.interval
+        } else {
+            self.backoff.next_wait()
         };
         self.next = Some(Instant::now() + wait);
     }
@@ -97,8 +96,8 @@ impl AccountChecker {
     /// Checks the template bindings. Returns `false` if WeChat did not answer.
     async fn check_bindings(&self) -> bool {
         let account = &*self.name;
-        let says = self.account_policies();
-        if bound_templates(&says).next().is_none() {
+        let policies = self.account_policies();
+        if bound_templates(&policies).next().is_none() {
             return true;
         }
         let templates = match self.wechat.list_templates(account).await {
@@ -109,7 +108,7 @@ impl AccountChecker {
             }
         };
         let mut faults = 0;
-        for (kind, binding) in bound_templates(&says) {
+        for (kind, binding) in bound_templates(&policies) {
             for fault in binding_faults(&templates, binding) {
                 faults += 1;
                 let advice = advice(&fault);
@@ -130,7 +129,7 @@ impl AccountChecker {
     async fn read_quotas(&self) -> bool {
         let account = &*self.name;
         let apis: BTreeSet<Api> =
-            self.account_policies().values().flat_map(|manner| manner.apis()).collect();
+            self.account_policies().values().flat_map(|policy| policy.apis()).collect();
         let mut all = true;
         for api in apis {
             match self.wechat.get_quota(account, api).await {
@@ -149,10 +148,10 @@ impl AccountChecker {
     }
 }
 
-/// Returns the bound template messages. WeChat lists the templates of subscription notices only in its
-/// console.
-fn bound_templates(says: &AccountPolicies) -> impl Iterator<Item = (&'static str, &Binding)> {
-    says.iter().filter_map(|(kind, manner)| Some((*kind, manner.template.as_ref()?)))
+/// Returns the bound template messages. WeChat lists the templates of subscription notices only in
+/// its console.
+fn bound_templates(policies: &AccountPolicies) -> impl Iterator<Item = (&'static str, &Binding)> {
+    policies.iter().filter_map(|(kind, policy)| Some((*kind, policy.template.as_ref()?)))
 }
 
 fn binding_faults(templates: &[Template], binding: &Binding) -> Vec<TemplateFault> {

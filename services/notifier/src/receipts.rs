@@ -24,14 +24,14 @@ const MATCH_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// Creates the worker of the receipt queue.
 pub(crate) fn worker(ports: Ports) -> Worker<impl Handler> {
     let ledger = ports.ledger.clone();
-    Worker::new(ledger, Source::Queue(RECEIPTS), MAX_IN_FLIGHT, Receipts { ports })
+    Worker::new(ledger, Source::Queue(RECEIPTS), MAX_IN_FLIGHT, ReceiptHandler { ports })
 }
 
-struct Receipts {
+struct ReceiptHandler {
     ports: Ports,
 }
 
-impl Handler for Receipts {
+impl Handler for ReceiptHandler {
     async fn handle(&self, delivery: &Delivery) -> Disposition {
         let receipt: Receipt = match serde_json::from_slice(&delivery.message.entry.payload) {
             Ok(receipt) => receipt,
@@ -72,7 +72,7 @@ async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, Strin
         ReceiptMatch::Duplicate => return Ok(true),
         ReceiptMatch::NoMatch => return Ok(false),
     };
-    let told = NoticeReceipt {
+    let record = NoticeReceipt {
         v: 1,
         key: key.clone(),
         receipt: receipt.receipt,
@@ -80,18 +80,19 @@ async fn match_to_notice(ports: &Ports, receipt: &Receipt) -> Result<bool, Strin
         at: receipt.created_s.saturating_mul(1000),
     };
     // A retry after a failure below records it twice, which does not change the result.
-    outcome_log::record_receipt(&*ports.ledger, account, told)
+    outcome_log::record_receipt(&*ports.ledger, account, record)
         .await
         .map_err(|error| error.to_string())?;
     let name = receipt.receipt.name();
     tracing::info!(key, receipt = name, "matched a receipt to its notice");
     count_receipt(receipt, "matched");
-    let to = |sent: &SentMessage| {
+    let match_receipt = |sent: &SentMessage| {
         let receipt = Some(receipt.identity.clone());
         Some(SentMessage { receipt, ..sent.clone() })
     };
-    let noted = sent_index::update(cache, account, person, (&key, receipt.channel), to).await;
-    noted.map_err(|error| error.to_string())?;
+    let updated =
+        sent_index::update(cache, account, person, (&key, receipt.channel), match_receipt).await;
+    updated.map_err(|error| error.to_string())?;
     Ok(true)
 }
 

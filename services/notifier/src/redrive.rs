@@ -1,8 +1,8 @@
 //! Redrive worker: requeues dead letters on an operator's request.
 //!
 //! A notice is requeued under a key of its own, because its original key already has a recorded
-//! outcome. It keeps its place in the order of its ticket, so a later notice supersedes it, and it is
-//! stale after its validity. A notice is requeued only if WeChat certainly does not have it.
+//! outcome. It keeps its place in the order of its ticket, so a later notice supersedes it, and it
+//! is stale after its validity. A notice is requeued only if WeChat certainly does not have it.
 
 use crate::delivery::outcome_log;
 use crate::delivery::ticket_order;

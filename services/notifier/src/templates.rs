@@ -1,7 +1,7 @@
 //! Templates: the texts and channel policies of accounts and sites.
 //!
-//! They come from the configuration and from the settings log, which overrides it. A notice uses the
-//! templates in force at the time of its attempt.
+//! They come from the configuration and from the settings log, which overrides it. A notice uses
+//! the templates in force at the time of its attempt.
 
 use crate::settings::Settings;
 use paihao_chassis::Tasks;
@@ -24,8 +24,8 @@ pub(crate) struct Templates {
     pub(crate) accounts: BTreeMap<String, AccountPolicies>,
     /// Texts of a site that override its account's, by site id and notice kind.
     pub(crate) sites: BTreeMap<String, BTreeMap<String, Wording>>,
-    /// Revision that increases whenever template bindings of an account may have changed.
-    pub(crate) templates: u64,
+    /// Number that increases whenever template bindings of an account may have changed.
+    pub(crate) revision: u64,
 }
 
 /// Handle to the templates in force.
@@ -35,51 +35,51 @@ impl Templates {
     /// Returns the policy for a notice.
     pub(crate) fn policy(&self, notice: &Notice) -> NoticePolicy {
         let account = self.accounts.get(&*notice.account);
-        let manner = account.and_then(|says| says.get(render::kind(notice))).cloned();
+        let policy = account.and_then(|policies| policies.get(render::kind(notice))).cloned();
         let site = notice.key.split('/').next().unwrap_or_default();
-        let own = self.sites.get(site).and_then(|words| words.get(sample::site_kind(notice)));
-        match (manner.unwrap_or_default(), own) {
-            (manner, Some(own)) => manner.with_wording(own),
-            (manner, None) => manner,
+        let wording = self.sites.get(site).and_then(|texts| texts.get(sample::site_kind(notice)));
+        match (policy.unwrap_or_default(), wording) {
+            (policy, Some(wording)) => policy.with_wording(wording),
+            (policy, None) => policy,
         }
     }
 }
 
 /// Projection of the settings log onto the templates.
-struct WordsProjection {
+struct TemplatesProjection {
     /// Templates of the configuration.
     base: Templates,
-    words: Arc<Templates>,
+    templates: Arc<Templates>,
 }
 
-impl Projection for WordsProjection {
+impl Projection for TemplatesProjection {
     type View = Arc<Templates>;
 
     fn view(&self) -> Arc<Templates> {
-        self.words.clone()
+        self.templates.clone()
     }
 
     fn apply(&mut self, recorded: StoredEntry) {
         let Some(entry) = SettingsEntry::decode(&recorded.entry.payload) else { return };
         match entry.event {
             SettingsEvent::AccountSet { account, setup, .. } => {
-                let words = Arc::make_mut(&mut self.words);
+                let templates = Arc::make_mut(&mut self.templates);
                 // An account without credentials in the configuration cannot send.
-                if let Some(says) = words.accounts.get_mut(&account) {
-                    *says = policy::account_policies(&setup);
-                    words.templates += 1;
+                if let Some(policies) = templates.accounts.get_mut(&account) {
+                    *policies = policy::account_policies(&setup);
+                    templates.revision += 1;
                 }
             }
             SettingsEvent::SiteSet { site, setup, .. } => {
-                Arc::make_mut(&mut self.words).sites.insert(site, setup.wording);
+                Arc::make_mut(&mut self.templates).sites.insert(site, setup.wording);
             }
             _ => {}
         }
     }
 
     fn reset(&mut self) {
-        let templates = self.words.templates;
-        self.words = Arc::new(Templates { templates, ..self.base.clone() });
+        let revision = self.templates.revision;
+        self.templates = Arc::new(Templates { revision, ..self.base.clone() });
     }
 }
 
@@ -90,10 +90,13 @@ pub(crate) fn follow(
     stop: CancellationToken,
     tasks: &Tasks,
 ) -> TemplatesReceiver {
-    let (accounts, sites) = (settings.accounts.clone(), settings.wording.clone());
-    let base = Templates { accounts, sites, templates: 0 };
-    let projection = WordsProjection { words: Arc::new(base.clone()), base };
-    let (says, following) = Follow::new(ledger, SETTINGS, stop).start(projection);
-    tasks.spawn("book", following);
-    says
+    let base = Templates {
+        accounts: settings.accounts.clone(),
+        sites: settings.wording.clone(),
+        revision: 0,
+    };
+    let projection = TemplatesProjection { templates: Arc::new(base.clone()), base };
+    let (receiver, following) = Follow::new(ledger, SETTINGS, stop).start(projection);
+    tasks.spawn("templates", following);
+    receiver
 }

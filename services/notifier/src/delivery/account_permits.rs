@@ -52,13 +52,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_account_never_takes_anothers_places() {
-        let shares = AccountPermits::new(2);
+    fn an_account_never_takes_the_permits_of_another() {
+        let permits = AccountPermits::new(2);
         let (slow, fine): (Arc<str>, Arc<str>) = ("slow".into(), "fine".into());
-        let held = [shares.try_acquire(&slow), shares.try_acquire(&slow)];
-        assert!(held.iter().all(Option::is_some) && shares.try_acquire(&slow).is_none());
-        assert!(shares.try_acquire(&fine).is_some());
+        let held = [permits.try_acquire(&slow), permits.try_acquire(&slow)];
+        assert!(held.iter().all(Option::is_some) && permits.try_acquire(&slow).is_none());
+        assert!(permits.try_acquire(&fine).is_some());
         drop(held);
-        assert!(shares.try_acquire(&slow).is_some());
+        assert!(permits.try_acquire(&slow).is_some());
     }
 }

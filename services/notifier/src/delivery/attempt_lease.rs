@@ -1,7 +1,7 @@
 //! Attempt lease: an exclusive right in the cache to attempt a notice.
 //!
-//! Two replicas never send one key at the same time, and the retry window of nine minutes counts from
-//! the first attempt of any replica.
+//! Two replicas never send one key at the same time, and the retry window of nine minutes counts
+//! from the first attempt of any replica.
 
 use bytes::Bytes;
 use paihao_cache::{Cache, CasOutcome, Unavailable};
@@ -14,8 +14,8 @@ use std::time::Duration;
 /// Longest duration of an attempt, including the second call after a refused token.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Duration of a lease. It is longer than an attempt, so its holder has finished or died by then, and
-/// shorter than the queue's ack-wait, so a redelivery finds the lease expired.
+/// Duration of a lease. It is longer than an attempt, so its holder has finished or died by then,
+/// and shorter than the queue's ack-wait, so a redelivery finds the lease expired.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(20);
 
 /// State of the attempts of a notice.
@@ -88,23 +88,23 @@ pub async fn restore(
 pub async fn acquire(
     cache: &dyn Cache,
     key: &str,
-    known: Option<&AttemptLease>,
+    previous: Option<&AttemptLease>,
     (channel, tried): (Channel, &[ChannelAttempt]),
     now: i64,
 ) -> Result<AcquireResult, Unavailable> {
     let held_until = now + LEASE_TTL.as_millis() as i64;
-    let next = match known {
-        Some(claim) if claim.held_until > now => {
-            return Ok(AcquireResult::Held(Duration::from_millis((claim.held_until - now) as u64)));
+    let next = match previous {
+        Some(lease) if lease.held_until > now => {
+            return Ok(AcquireResult::Held(Duration::from_millis((lease.held_until - now) as u64)));
         }
         // The result of the new attempt is unknown until its worker reports it.
-        Some(claim) => AttemptLease {
-            attempts: claim.attempts + 1,
+        Some(lease) => AttemptLease {
+            attempts: lease.attempts + 1,
             held_until,
             unsure: true,
             channel: Some(channel),
             tried: tried.to_vec(),
-            ..claim.clone()
+            ..lease.clone()
         },
         None => AttemptLease {
             first: now,
@@ -116,7 +116,7 @@ pub async fn acquire(
             tried: tried.to_vec(),
         },
     };
-    let swapped = compare_and_set(cache, key, known, &next).await?;
+    let swapped = compare_and_set(cache, key, previous, &next).await?;
     Ok(match swapped {
         CasOutcome::Swapped => AcquireResult::Acquired(next),
         CasOutcome::Mismatch(_) => AcquireResult::Held(Duration::from_secs(1)),
@@ -127,41 +127,42 @@ pub async fn acquire(
 pub async fn release(
     cache: &dyn Cache,
     key: &str,
-    claim: &AttemptLease,
+    lease: &AttemptLease,
     was_unsure: bool,
     last: String,
 ) -> Result<(), Unavailable> {
-    let given_back = AttemptLease { held_until: 0, unsure: was_unsure, last, ..claim.clone() };
-    compare_and_set(cache, key, Some(claim), &given_back).await.map(drop)
+    let released = AttemptLease { held_until: 0, unsure: was_unsure, last, ..lease.clone() };
+    compare_and_set(cache, key, Some(lease), &released).await.map(drop)
 }
 
-/// Releases a lease after a channel certainly refused the notice, so that the next channel is tried.
+/// Releases a lease after a channel certainly refused the notice, so that the next channel is
+/// tried.
 pub async fn release_for_next_channel(
     cache: &dyn Cache,
     key: &str,
-    claim: &AttemptLease,
+    lease: &AttemptLease,
     refused: ChannelAttempt,
 ) -> Result<(), Unavailable> {
-    let mut tried = claim.tried.clone();
+    let mut tried = lease.tried.clone();
     tried.push(refused);
     let moved =
-        AttemptLease { held_until: 0, unsure: false, channel: None, tried, ..claim.clone() };
-    compare_and_set(cache, key, Some(claim), &moved).await.map(drop)
+        AttemptLease { held_until: 0, unsure: false, channel: None, tried, ..lease.clone() };
+    compare_and_set(cache, key, Some(lease), &moved).await.map(drop)
 }
 
 async fn compare_and_set(
     cache: &dyn Cache,
     key: &str,
-    known: Option<&AttemptLease>,
+    previous: Option<&AttemptLease>,
     next: &AttemptLease,
 ) -> Result<CasOutcome, Unavailable> {
-    let expected = known.map(encode);
+    let expected = previous.map(encode);
     let key = streams::attempt_lease_key(key);
     cache.compare_and_set(&key, expected.as_deref(), encode(next), streams::ATTEMPT_LEASE_TTL).await
 }
 
-fn encode(claim: &AttemptLease) -> Bytes {
-    serde_json::to_vec(claim).expect("a claim has string keys only").into()
+fn encode(lease: &AttemptLease) -> Bytes {
+    serde_json::to_vec(lease).expect("a lease has string keys only").into()
 }
 
 #[cfg(test)]
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_two_who_ask_at_once_one_is_granted() {
+    async fn of_two_simultaneous_requests_one_acquires_the_lease() {
         let cache = cache();
         assert!(matches!(
             acquire(&cache, "k", None, VIA_TEMPLATE, 0).await.unwrap(),
@@ -189,29 +190,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dead_holders_claim_is_free_after_a_while_and_leaves_a_doubt() {
+    async fn the_lease_of_a_dead_holder_expires_and_its_attempt_is_unsure() {
         let cache = cache();
         acquire(&cache, "k", None, VIA_TEMPLATE, 0).await.unwrap();
-        let claim = load(&cache, "k").await.unwrap().unwrap();
-        let held = acquire(&cache, "k", Some(&claim), VIA_TEMPLATE, 5_000).await.unwrap();
+        let lease = load(&cache, "k").await.unwrap().unwrap();
+        let held = acquire(&cache, "k", Some(&lease), VIA_TEMPLATE, 5_000).await.unwrap();
         assert_eq!(held, AcquireResult::Held(Duration::from_secs(15)));
         let AcquireResult::Acquired(second) =
-            acquire(&cache, "k", Some(&claim), VIA_TEMPLATE, 20_000).await.unwrap()
+            acquire(&cache, "k", Some(&lease), VIA_TEMPLATE, 20_000).await.unwrap()
         else {
-            panic!("the claim should be free");
+            panic!("the lease should be expired");
         };
         assert_eq!((second.first, second.attempts, second.unsure), (0, 2, true));
     }
 
     #[tokio::test]
-    async fn a_claim_given_back_keeps_count_and_can_be_had_at_once() {
+    async fn a_released_lease_keeps_its_count_and_can_be_acquired_at_once() {
         let cache = cache();
-        let AcquireResult::Acquired(claim) =
+        let AcquireResult::Acquired(lease) =
             acquire(&cache, "k", None, VIA_TEMPLATE, 0).await.unwrap()
         else {
             panic!()
         };
-        release(&cache, "k", &claim, false, "busy".into()).await.unwrap();
+        release(&cache, "k", &lease, false, "busy".into()).await.unwrap();
         let back = load(&cache, "k").await.unwrap().unwrap();
         assert_eq!((back.attempts, back.unsure, back.last.as_str()), (1, false, "busy"));
         assert!(matches!(
@@ -221,9 +222,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_channel_that_refused_is_remembered_and_leaves_no_doubt() {
+    async fn a_refusing_channel_is_recorded_and_the_attempt_is_not_unsure() {
         let cache = cache();
-        let AcquireResult::Acquired(claim) =
+        let AcquireResult::Acquired(lease) =
             acquire(&cache, "k", None, VIA_TEMPLATE, 0).await.unwrap()
         else {
             panic!()
@@ -234,7 +235,7 @@ mod tests {
             code: Some(43004),
             said: None,
         };
-        release_for_next_channel(&cache, "k", &claim, refused.clone()).await.unwrap();
+        release_for_next_channel(&cache, "k", &lease, refused.clone()).await.unwrap();
         let moved = load(&cache, "k").await.unwrap().unwrap();
         assert_eq!(
             (moved.required_channel(), moved.unsure, moved.tried),
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_claim_that_was_lost_comes_back_held_and_in_doubt() {
+    async fn a_restored_lease_is_held_and_unsure() {
         let cache = cache();
         let trying = AttemptAnnounced {
             v: 1,
@@ -261,9 +262,9 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_of_before_there_were_channels_is_a_template_messages() {
+    fn a_lease_without_a_channel_belongs_to_a_template_message() {
         let old = r#"{"first":0,"attempts":1,"held_until":0,"unsure":true,"last":"no answer"}"#;
-        let claim: AttemptLease = serde_json::from_str(old).unwrap();
-        assert_eq!(claim.required_channel(), Some(Channel::Template));
+        let lease: AttemptLease = serde_json::from_str(old).unwrap();
+        assert_eq!(lease.required_channel(), Some(Channel::Template));
     }
 }

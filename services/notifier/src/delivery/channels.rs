@@ -1,9 +1,9 @@
 //! Channels of a notice: call priority, skipped channels, and the outcome when none accepts. Pure.
 //!
-//! The worker moves to the next channel only if the current one certainly did not accept the notice.
-//! A notice is therefore never sent twice. After an attempt without a response, the same channel is
-//! retried if WeChat drops a second message with the same id (template messages). Otherwise the
-//! outcome is unknown.
+//! The worker moves to the next channel only if the current one certainly did not accept the
+//! notice. A notice is therefore never sent twice. After an attempt without a response, the same
+//! channel is retried if WeChat drops a second message with the same id (template messages).
+//! Otherwise the outcome is unknown.
 
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice, NoticeContent};
 use paihao_wechat::CallPriority;
@@ -23,29 +23,30 @@ pub fn skipped_attempt(channel: Channel, reason: &str, said: Option<String>) -> 
     ChannelAttempt { channel, reason: reason.to_owned(), code: None, said }
 }
 
-/// Returns the outcome of a notice that no channel accepted, and the dead-letter reason if an operator
-/// has to act.
+/// Returns the outcome of a notice that no channel accepted, and the dead-letter reason if an
+/// operator has to act.
 pub fn undelivered_outcome(
     kind: &str,
     account: &str,
     tried: &[ChannelAttempt],
 ) -> (DeliveryOutcome, Option<String>) {
-    let looked_at: Vec<_> = tried
+    let faults: Vec<_> = tried
         .iter()
         .filter(|tried| tried.reason != GAVE_UP)
         .filter_map(|tried| Some(format!("{}: {}", tried.channel.name(), tried.said.as_ref()?)))
         .collect();
-    let buried = (!looked_at.is_empty()).then(|| looked_at.join("; "));
+    let dead_letter_reason = (!faults.is_empty()).then(|| faults.join("; "));
     let decisive = tried.iter().find(|tried| tried.code.is_some() || tried.reason == GAVE_UP);
     match decisive {
         Some(ChannelAttempt { reason, said, .. }) if reason == GAVE_UP => {
-            (DeliveryOutcome::GaveUp { last: said.clone().unwrap_or_default() }, buried)
+            (DeliveryOutcome::GaveUp { last: said.clone().unwrap_or_default() }, dead_letter_reason)
         }
         Some(ChannelAttempt { reason, code, .. }) => (
             DeliveryOutcome::Refused { code: code.unwrap_or_default(), name: reason.clone() },
-            buried,
+            dead_letter_reason,
         ),
-        None => match (buried, tried.iter().find(|tried| tried.reason == NO_ALLOWANCE)) {
+        None => match (dead_letter_reason, tried.iter().find(|tried| tried.reason == NO_ALLOWANCE))
+        {
             (Some(reason), _) => {
                 (DeliveryOutcome::Unspeakable { reason: reason.clone() }, Some(reason))
             }
@@ -86,7 +87,7 @@ mod tests {
         ChannelAttempt { channel, reason: reason.into(), code, said: said.map(Into::into) }
     }
 
-    fn manner(channels: &[Channel]) -> NoticePolicy {
+    fn policy(channels: &[Channel]) -> NoticePolicy {
         let binding = Binding { template_id: "T".into(), fields: vec![] };
         NoticePolicy {
             channels: channels.into(),
@@ -97,24 +98,24 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_is_announced_where_it_could_be_doubled() {
+    fn an_attempt_is_announced_if_it_could_be_duplicated() {
         use Channel::{CustomerService, PassiveReply, Subscription, Template};
         assert!(
-            !manner(&[Template]).needs_announcement(Template),
+            !policy(&[Template]).needs_announcement(Template),
             "WeChat itself drops a second one"
         );
-        assert!(!manner(&[PassiveReply, Template]).needs_announcement(Template));
+        assert!(!policy(&[PassiveReply, Template]).needs_announcement(Template));
         assert!(
-            !manner(&[Template, Subscription]).needs_announcement(Template),
+            !policy(&[Template, Subscription]).needs_announcement(Template),
             "it is not set up"
         );
-        assert!(manner(&[Template, CustomerService]).needs_announcement(Template));
-        assert!(manner(&[CustomerService]).needs_announcement(CustomerService));
+        assert!(policy(&[Template, CustomerService]).needs_announcement(Template));
+        assert!(policy(&[CustomerService]).needs_announcement(CustomerService));
     }
 
     #[test]
-    fn the_first_word_of_wechats_is_how_it_ended() {
-        let (fate, buried) = undelivered_outcome(
+    fn the_first_refusal_of_wechat_is_the_outcome() {
+        let (outcome, dead_letter_reason) = undelivered_outcome(
             "called",
             "shop",
             &[
@@ -123,13 +124,13 @@ mod tests {
                 tried(Channel::Subscription, "messages_refused", Some(43101), None),
             ],
         );
-        assert_eq!(fate, DeliveryOutcome::Refused { code: 43004, name: "not_following".into() });
-        assert_eq!(buried, None, "nobody has to look at a refusal");
+        assert_eq!(outcome, DeliveryOutcome::Refused { code: 43004, name: "not_following".into() });
+        assert_eq!(dead_letter_reason, None, "a refusal needs no operator");
     }
 
     #[test]
-    fn our_mistakes_are_named_together() {
-        let (fate, buried) = undelivered_outcome(
+    fn configuration_mistakes_are_reported_together() {
+        let (outcome, dead_letter_reason) = undelivered_outcome(
             "called",
             "shop",
             &[
@@ -137,30 +138,35 @@ mod tests {
                 tried(Channel::Subscription, NOT_BOUND, None, Some("nothing is bound")),
             ],
         );
-        assert!(matches!(fate, DeliveryOutcome::Refused { code: 40037, .. }));
-        assert_eq!(buried.unwrap(), "template: 40037 gone; subscription: nothing is bound");
+        assert!(matches!(outcome, DeliveryOutcome::Refused { code: 40037, .. }));
+        assert_eq!(
+            dead_letter_reason.unwrap(),
+            "template: 40037 gone; subscription: nothing is bound"
+        );
     }
 
     #[test]
-    fn what_could_not_be_said_at_all_is_unspeakable() {
+    fn a_notice_that_no_channel_could_render_is_unrenderable() {
         let unbound = [
             tried(Channel::Template, NOT_BOUND, None, Some("no template")),
             tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
         ];
-        let (fate, buried) = undelivered_outcome("called", "shop", &unbound);
-        assert!(matches!(fate, DeliveryOutcome::Unspeakable { .. }) && buried.is_some());
-        let (fate, buried) = undelivered_outcome("called", "shop", &unbound[1..]);
+        let (outcome, dead_letter_reason) = undelivered_outcome("called", "shop", &unbound);
+        assert!(
+            matches!(outcome, DeliveryOutcome::Unspeakable { .. }) && dead_letter_reason.is_some()
+        );
+        let (outcome, dead_letter_reason) = undelivered_outcome("called", "shop", &unbound[1..]);
         assert_eq!(
-            (fate, buried),
+            (outcome, dead_letter_reason),
             (DeliveryOutcome::Refused { code: 0, name: NO_ALLOWANCE.into() }, None)
         );
-        let (fate, _) = undelivered_outcome("called", "shop", &[]);
-        assert!(matches!(fate, DeliveryOutcome::Unspeakable { .. }));
+        let (outcome, _) = undelivered_outcome("called", "shop", &[]);
+        assert!(matches!(outcome, DeliveryOutcome::Unspeakable { .. }));
     }
 
     #[test]
-    fn a_channel_that_was_put_off_for_too_long_gave_up() {
-        let (fate, buried) = undelivered_outcome(
+    fn a_channel_deferred_for_too_long_gave_up() {
+        let (outcome, dead_letter_reason) = undelivered_outcome(
             "called",
             "shop",
             &[
@@ -169,7 +175,7 @@ mod tests {
             ],
         );
         assert_eq!(
-            (fate, buried),
+            (outcome, dead_letter_reason),
             (DeliveryOutcome::GaveUp { last: "45009 daily_quota".into() }, None)
         );
     }

@@ -6,8 +6,8 @@ use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome};
 use paihao_wechat::{AccountClientError, CallError, FailureClass, MessageId};
 use std::time::Duration;
 
-/// Period after the first attempt in which a notice is retried. WeChat remembers a message id for ten
-/// minutes. A retry after that would be a second message.
+/// Period after the first attempt in which a notice is retried. WeChat remembers a message id for
+/// ten minutes. A retry after that would be a second message.
 pub const RETRY_WINDOW: Duration = Duration::from_secs(9 * 60);
 
 /// WeChat error code: the same content was sent to the person within a minute.
@@ -21,7 +21,7 @@ pub const ERRCODE_WINDOW_USED_UP: i64 = 45047;
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
     /// Lease of the attempt.
-    pub claim: &'a AttemptLease,
+    pub lease: &'a AttemptLease,
     /// Channel of the attempt.
     pub channel: Channel,
     /// True if an earlier attempt through the same channel had no response.
@@ -84,10 +84,11 @@ pub fn classify(
         _ if attempt.was_unsure => {
             AttemptResult::Ended(DeliveryOutcome::Unknown { last: error.to_string() })
         }
-        meaning => {
-            let ours = matches!(meaning, FailureClass::Permanent | FailureClass::Configuration)
-                && ![ERRCODE_NO_OPEN_WINDOW, ERRCODE_WINDOW_USED_UP].contains(&code);
-            let said = ours.then(|| error.to_string());
+        class => {
+            let is_reported =
+                matches!(class, FailureClass::Permanent | FailureClass::Configuration)
+                    && ![ERRCODE_NO_OPEN_WINDOW, ERRCODE_WINDOW_USED_UP].contains(&code);
+            let said = is_reported.then(|| error.to_string());
             AttemptResult::NextChannel(ChannelAttempt {
                 channel: attempt.channel,
                 reason: name,
@@ -112,10 +113,10 @@ fn retry_or_give_up(
     error: &AccountClientError,
 ) -> AttemptResult {
     let unsure = attempt.was_unsure || error.may_have_happened();
-    let after = wait.unwrap_or_default().max(retry_delay(attempt.claim.attempts));
+    let after = wait.unwrap_or_default().max(retry_delay(attempt.lease.attempts));
     let then = now + after.as_millis() as i64;
     let last_error = error.to_string();
-    let over = then - attempt.claim.first >= RETRY_WINDOW.as_millis() as i64;
+    let over = then - attempt.lease.first >= RETRY_WINDOW.as_millis() as i64;
     let late = over || then >= attempt.valid_until;
     if late && !unsure && attempt.has_other_channels {
         let reason = GAVE_UP.to_owned();
@@ -127,18 +128,16 @@ fn retry_or_give_up(
             said,
         });
     }
-    match over {
-        true => AttemptResult::Ended(gave_up_outcome(unsure, last_error)),
-        false => AttemptResult::Retry { after, unsure, last_error },
+    if over {
+        AttemptResult::Ended(gave_up_outcome(unsure, last_error))
+    } else {
+        AttemptResult::Retry { after, unsure, last_error }
     }
 }
 
 /// Returns the outcome of a notice whose retry window is over.
 pub fn gave_up_outcome(unsure: bool, last: String) -> DeliveryOutcome {
-    match unsure {
-        true => DeliveryOutcome::Unknown { last },
-        false => DeliveryOutcome::GaveUp { last },
-    }
+    if unsure { DeliveryOutcome::Unknown { last } } else { DeliveryOutcome::GaveUp { last } }
 }
 
 /// Returns the retry delay: 1 s, 2 s, 4 s and so on, up to 60 s.
@@ -153,7 +152,7 @@ mod tests {
 
     const FAR_FUTURE_MS: i64 = 3_600_000;
 
-    fn claim(attempts: u32) -> AttemptLease {
+    fn lease(attempts: u32) -> AttemptLease {
         AttemptLease {
             first: 0,
             attempts,
@@ -165,8 +164,8 @@ mod tests {
         }
     }
 
-    fn refusal(code: i64, meaning: FailureClass) -> Result<MessageId, AccountClientError> {
-        let refusal = Refusal { code, name: "x", class: meaning, sentence: String::new() };
+    fn refusal(code: i64, class: FailureClass) -> Result<MessageId, AccountClientError> {
+        let refusal = Refusal { code, name: "x", class, sentence: String::new() };
         Err(CallError::Refused(refusal).into())
     }
 
@@ -181,7 +180,7 @@ mod tests {
         result: Result<MessageId, AccountClientError>,
     ) -> AttemptResult {
         let attempt = Attempt {
-            claim: &claim(attempts),
+            lease: &lease(attempts),
             channel: Channel::Template,
             was_unsure: false,
             valid_until: FAR_FUTURE_MS,
@@ -195,9 +194,9 @@ mod tests {
         now: i64,
         result: Result<MessageId, AccountClientError>,
     ) -> AttemptResult {
-        let claim = claim(1);
+        let lease = lease(1);
         let mut attempt = Attempt {
-            claim: &claim,
+            lease: &lease,
             channel: Channel::Template,
             was_unsure: false,
             valid_until: FAR_FUTURE_MS,
@@ -216,8 +215,8 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_leads_to_the_next_channel_and_our_own_mistake_is_told_to_somebody() {
-        for (code, meaning, told) in [
+    fn a_refusal_leads_to_the_next_channel_and_a_configuration_mistake_is_reported() {
+        for (code, class, is_reported) in [
             (43004, FailureClass::Recipient, false),
             (43101, FailureClass::Recipient, false),
             (45015, FailureClass::Permanent, false),
@@ -226,35 +225,35 @@ mod tests {
             (47003, FailureClass::Permanent, true),
         ] {
             let AttemptResult::NextChannel(tried) =
-                classify_first_attempt(|_| {}, 0, refusal(code, meaning))
+                classify_first_attempt(|_| {}, 0, refusal(code, class))
             else {
                 panic!()
             };
-            assert_eq!((tried.code, tried.said.is_some()), (Some(code), told), "{code}");
+            assert_eq!((tried.code, tried.said.is_some()), (Some(code), is_reported), "{code}");
         }
     }
 
     #[test]
-    fn a_doubt_is_never_left_for_another_channel() {
+    fn an_attempt_without_a_response_never_leads_to_another_channel() {
         let refused = || refusal(43004, FailureClass::Recipient);
-        let verdict = classify_first_attempt(|attempt| attempt.was_unsure = true, 0, refused());
+        let result = classify_first_attempt(|attempt| attempt.was_unsure = true, 0, refused());
         assert!(
-            matches!(verdict, AttemptResult::Ended(DeliveryOutcome::Unknown { .. })),
-            "{verdict:?}"
+            matches!(result, AttemptResult::Ended(DeliveryOutcome::Unknown { .. })),
+            "{result:?}"
         );
-        let verdict = classify_first_attempt(|_| {}, 0, timed_out());
-        assert!(matches!(verdict, AttemptResult::Retry { unsure: true, .. }), "{verdict:?}");
+        let result = classify_first_attempt(|_| {}, 0, timed_out());
+        assert!(matches!(result, AttemptResult::Retry { unsure: true, .. }), "{result:?}");
         for channel in [Channel::CustomerService, Channel::Subscription] {
-            let verdict =
+            let result =
                 classify_first_attempt(|attempt| attempt.channel = channel, 0, timed_out());
             assert!(
-                matches!(verdict, AttemptResult::Ended(DeliveryOutcome::Unknown { .. })),
-                "{verdict:?}"
+                matches!(result, AttemptResult::Ended(DeliveryOutcome::Unknown { .. })),
+                "{result:?}"
             );
             // The request never reached WeChat, so a retry cannot duplicate it.
             let lost = || Err(CallError::Unreachable("x".into()).into());
-            let verdict = classify_first_attempt(|attempt| attempt.channel = channel, 0, lost());
-            assert!(matches!(verdict, AttemptResult::Retry { unsure: false, .. }), "{verdict:?}");
+            let result = classify_first_attempt(|attempt| attempt.channel = channel, 0, lost());
+            assert!(matches!(result, AttemptResult::Retry { unsure: false, .. }), "{result:?}");
         }
     }
 
@@ -264,15 +263,15 @@ mod tests {
         let after_doubt =
             classify_first_attempt(|attempt| attempt.was_unsure = true, 0, duplicate());
         assert_eq!(after_doubt, AttemptResult::Ended(DeliveryOutcome::Sent { message_id: 0 }));
-        let verdict = classify_first_attempt(|_| {}, 0, duplicate());
+        let result = classify_first_attempt(|_| {}, 0, duplicate());
         assert!(matches!(
-            verdict,
+            result,
             AttemptResult::Ended(DeliveryOutcome::Refused { code: ERRCODE_DUPLICATE, .. })
         ));
     }
 
     #[test]
-    fn later_waits_longer_each_time_and_at_least_as_long_as_wechat_wants() {
+    fn retry_delays_grow_and_are_at_least_as_long_as_wechat_requires() {
         let after = |attempts, wait| match classify_nth_attempt(
             attempts,
             0,
@@ -286,30 +285,30 @@ mod tests {
     }
 
     #[test]
-    fn later_than_the_notice_is_true_is_left_to_another_channel() {
+    fn a_deferral_past_the_validity_leads_to_the_next_channel() {
         let soon = |attempt: &mut Attempt<'_>| attempt.valid_until = 30_000;
         let wait = FailureClass::RetryLater(Some(Duration::from_secs(60)));
-        let verdict = classify_first_attempt(soon, 0, refusal(43117, wait));
+        let result = classify_first_attempt(soon, 0, refusal(43117, wait));
         assert!(
-            matches!(&verdict, AttemptResult::NextChannel(ChannelAttempt { reason, .. }) if reason == GAVE_UP)
+            matches!(&result, AttemptResult::NextChannel(ChannelAttempt { reason, .. }) if reason == GAVE_UP)
         );
-        let verdict = classify_first_attempt(
+        let result = classify_first_attempt(
             |_| {},
             0,
             refusal(45009, FailureClass::RetryLater(Some(RETRY_WINDOW))),
         );
         assert!(
-            matches!(&verdict, AttemptResult::NextChannel(ChannelAttempt { reason, .. }) if reason == GAVE_UP)
+            matches!(&result, AttemptResult::NextChannel(ChannelAttempt { reason, .. }) if reason == GAVE_UP)
         );
         let unsure = |attempt: &mut Attempt<'_>| {
             (attempt.valid_until, attempt.was_unsure) = (30_000, true);
         };
-        let verdict = classify_first_attempt(unsure, 0, refusal(43117, wait));
-        assert!(matches!(verdict, AttemptResult::Retry { unsure: true, .. }), "{verdict:?}");
+        let result = classify_first_attempt(unsure, 0, refusal(43117, wait));
+        assert!(matches!(result, AttemptResult::Retry { unsure: true, .. }), "{result:?}");
     }
 
     #[test]
-    fn nothing_is_tried_after_nine_minutes() {
+    fn nothing_is_retried_after_nine_minutes() {
         let late = RETRY_WINDOW.as_millis() as i64 - 500;
         let busy = || refusal(-1, FailureClass::RetryLater(None));
         assert!(matches!(
@@ -320,7 +319,7 @@ mod tests {
             classify_nth_attempt(9, late, timed_out()),
             AttemptResult::Ended(DeliveryOutcome::Unknown { .. })
         ));
-        let verdict = classify_first_attempt(|attempt| attempt.was_unsure = true, late, busy());
-        assert!(matches!(verdict, AttemptResult::Ended(DeliveryOutcome::Unknown { .. })));
+        let result = classify_first_attempt(|attempt| attempt.was_unsure = true, late, busy());
+        assert!(matches!(result, AttemptResult::Ended(DeliveryOutcome::Unknown { .. })));
     }
 }

@@ -29,55 +29,56 @@ pub(crate) enum EndRecorded {
 /// Loads the log state and the lease of a notice. `None` if it has ended.
 pub(crate) async fn load_progress(
     ports: &Ports,
-    which: NoticeRef<'_>,
+    notice: NoticeRef<'_>,
 ) -> Result<Option<(OutcomeLogState, Option<AttemptLease>)>, StoreUnavailable> {
     let cache = &*ports.cache;
-    let subject = outcome_log::outcome_subject(which.account, which.key);
-    let written = outcome_log::load_state(&*ports.ledger, &subject).await?;
-    let claim = attempt_lease::load(cache, which.key).await?;
-    Ok(match written {
+    let subject = outcome_log::outcome_subject(notice.account, notice.key);
+    let log_state = outcome_log::load_state(&*ports.ledger, &subject).await?;
+    let lease = attempt_lease::load(cache, notice.key).await?;
+    Ok(match log_state {
         OutcomeLogState::Ended => None,
-        OutcomeLogState::Announced(position, trying) if claim.is_none() => {
-            let claim = attempt_lease::restore(cache, which.key, &trying).await?;
-            Some((OutcomeLogState::Announced(position, trying), claim))
+        OutcomeLogState::Announced(position, announced) if lease.is_none() => {
+            let lease = attempt_lease::restore(cache, notice.key, &announced).await?;
+            Some((OutcomeLogState::Announced(position, announced), lease))
         }
-        written => Some((written, claim)),
+        log_state => Some((log_state, lease)),
     })
 }
 
 /// Ends a notice without another attempt.
 pub(crate) async fn end_notice(
     ports: &Ports,
-    which: NoticeRef<'_>,
-    fate: DeliveryOutcome,
-    claim: Option<&AttemptLease>,
+    notice: NoticeRef<'_>,
+    outcome: DeliveryOutcome,
+    lease: Option<&AttemptLease>,
 ) -> Result<EndRecorded, StoreUnavailable> {
-    let (attempts, via, tried) = match claim {
+    let (attempts, via, tried) = match lease {
         // Without an unanswered attempt no channel can have accepted it.
-        Some(claim) => {
-            let via = claim.required_channel().filter(|_| claim.unsure);
-            (claim.attempts, via, claim.tried.clone())
+        Some(lease) => {
+            let via = lease.required_channel().filter(|_| lease.unsure);
+            (lease.attempts, via, lease.tried.clone())
         }
         None => (0, None, Vec::new()),
     };
-    record_outcome(ports, which, fate, attempts, via, tried).await
+    record_outcome(ports, notice, outcome, attempts, via, tried).await
 }
 
-/// Ends a notice that a later one supersedes. If WeChat may have it, the outcome is unknown instead.
+/// Ends a notice that a later one supersedes. If WeChat may have it, the outcome is unknown
+/// instead.
 pub(crate) async fn supersede(
     ports: &Ports,
-    which: NoticeRef<'_>,
-    claim: Option<&AttemptLease>,
+    notice: NoticeRef<'_>,
+    lease: Option<&AttemptLease>,
 ) -> Result<EndRecorded, StoreUnavailable> {
-    let fate = match claim.filter(|claim| claim.unsure) {
-        Some(claim) => DeliveryOutcome::Unknown { last: claim.last.clone() },
+    let outcome = match lease.filter(|lease| lease.unsure) {
+        Some(lease) => DeliveryOutcome::Unknown { last: lease.last.clone() },
         None => DeliveryOutcome::Superseded,
     };
-    end_notice(ports, which, fate, claim).await
+    end_notice(ports, notice, outcome, lease).await
 }
 
-/// Ends the notices before the one that holds the turn at `now`. Returns `false` if an attempt of one
-/// of them may still be in progress, which the cache had lost.
+/// Ends the notices before the one that holds the turn at `now`. Returns `false` if an attempt of
+/// one of them may still be in progress, which the cache had lost.
 pub(crate) async fn supersede_all(
     ports: &Ports,
     account: &str,
@@ -85,12 +86,12 @@ pub(crate) async fn supersede_all(
     now: i64,
 ) -> Result<bool, StoreUnavailable> {
     for PendingNotice { key, at, .. } in earlier {
-        let which = NoticeRef { account, key, at: *at };
-        let Some((_, claim)) = load_progress(ports, which).await? else { continue };
-        if claim.as_ref().is_some_and(|claim| claim.held_until > now) {
+        let notice = NoticeRef { account, key, at: *at };
+        let Some((_, lease)) = load_progress(ports, notice).await? else { continue };
+        if lease.as_ref().is_some_and(|lease| lease.held_until > now) {
             return Ok(false);
         }
-        supersede(ports, which, claim.as_ref()).await?;
+        supersede(ports, notice, lease.as_ref()).await?;
     }
     Ok(true)
 }
@@ -99,17 +100,18 @@ pub(crate) async fn supersede_all(
 pub(crate) async fn record_outcome(
     ports: &Ports,
     NoticeRef { account, key, at: since }: NoticeRef<'_>,
-    fate: DeliveryOutcome,
+    outcome: DeliveryOutcome,
     attempts: u32,
     via: Option<Channel>,
     tried: Vec<ChannelAttempt>,
 ) -> Result<EndRecorded, StoreUnavailable> {
     let at = ports.clock.now_ms();
-    let name = outcome_name(&fate);
+    let name = outcome_name(&outcome);
     let channel = via.map_or("none", Channel::name);
     let subject = outcome_log::outcome_subject(account, key);
-    let outcome = NoticeOutcome { v: 1, key: key.to_owned(), fate, at, attempts, via, tried };
-    match outcome_log::record_end(&*ports.ledger, &subject, outcome).await {
+    let record =
+        NoticeOutcome { v: 1, key: key.to_owned(), fate: outcome, at, attempts, via, tried };
+    match outcome_log::record_end(&*ports.ledger, &subject, record).await {
         Ok(EndWrite::Written) => {
             metrics::counter!(
                 "paihao_notifier_outcomes_total", "fate" => name, "channel" => channel
@@ -126,8 +128,8 @@ pub(crate) async fn record_outcome(
     }
 }
 
-fn outcome_name(fate: &DeliveryOutcome) -> &'static str {
-    match fate {
+fn outcome_name(outcome: &DeliveryOutcome) -> &'static str {
+    match outcome {
         DeliveryOutcome::Sent { .. } => "sent",
         DeliveryOutcome::Replied => "replied",
         DeliveryOutcome::Refused { .. } => "refused",

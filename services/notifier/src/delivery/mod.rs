@@ -1,8 +1,8 @@
 //! Delivery of notices: from the work queue to WeChat, once each and in the order of their ticket.
 //!
 //! The [`worker`] takes a notice and selects one of its [`channels`]. [`ticket_order`] and
-//! [`attempt_lease`] decide which replica may attempt it, [`send`] calls WeChat, [`classify`] decides
-//! the next step, and [`finish`] records the outcome in the [`outcome_log`].
+//! [`attempt_lease`] decide which replica may attempt it, [`send`] calls WeChat, [`classify`]
+//! decides the next step, and [`finish`] records the outcome in the [`outcome_log`].
 
 pub(crate) mod worker;
 

@@ -50,11 +50,11 @@ pub(crate) async fn load_state(
 pub(crate) async fn announce_attempt(
     ledger: &dyn Ledger,
     subject: &Subject,
-    known: &OutcomeLogState,
+    state: &OutcomeLogState,
     trying: AttemptAnnounced,
 ) -> Result<bool, Unavailable> {
     let entry = to_entry(OutcomeRecord::Attempt(trying));
-    match ledger.append(&OUTCOMES, subject, known.expected_position(), entry).await {
+    match ledger.append(&OUTCOMES, subject, state.expected_position(), entry).await {
         Ok(_) => Ok(true),
         Err(AppendError::Conflict { .. }) => Ok(false),
         Err(AppendError::Unavailable(error)) => Err(error),
@@ -78,11 +78,11 @@ pub(crate) async fn record_end(
 ) -> Result<EndWrite, AppendError> {
     let entry = to_entry(OutcomeRecord::Ended(outcome));
     loop {
-        let known = load_state(ledger, subject).await?;
-        if matches!(known, OutcomeLogState::Ended) {
+        let state = load_state(ledger, subject).await?;
+        if matches!(state, OutcomeLogState::Ended) {
             return Ok(EndWrite::AlreadyEnded);
         }
-        match ledger.append(&OUTCOMES, subject, known.expected_position(), entry.clone()).await {
+        match ledger.append(&OUTCOMES, subject, state.expected_position(), entry.clone()).await {
             Ok(_) => return Ok(EndWrite::Written),
             // Another worker announced an attempt or recorded an outcome: a few times at most.
             Err(AppendError::Conflict { .. }) => {}

@@ -30,16 +30,16 @@ pub(crate) async fn send(
     message: &OutboundMessage,
 ) -> Result<MessageId, AccountClientError> {
     let account = &notice.account;
-    let unnumbered = |()| MessageId(0);
+    let without_id = |()| MessageId(0);
     match message {
         OutboundMessage::AlreadySent => Ok(MessageId(0)),
         OutboundMessage::Text(text, _) => {
             let to = OpenId::new(&*notice.person);
-            wechat.send_text(account, &to, text).await.map(unnumbered)
+            wechat.send_text(account, &to, text).await.map(without_id)
         }
         OutboundMessage::Template(message) => wechat.send_template(account, message).await,
         OutboundMessage::Subscription(notice) => {
-            wechat.send_subscription(account, notice).await.map(unnumbered)
+            wechat.send_subscription(account, notice).await.map(without_id)
         }
     }
 }
@@ -48,7 +48,7 @@ pub(crate) async fn send(
 pub(crate) async fn register_message(
     cache: &dyn Cache,
     notice: &Notice,
-    person: &str,
+    person_key: &str,
     message: &OutboundMessage,
     now: i64,
 ) -> Result<(), Unavailable> {
@@ -66,24 +66,26 @@ pub(crate) async fn register_message(
         message_id: 0,
         receipt: None,
     };
-    sent_index::insert(cache, &notice.account, person, new).await
+    sent_index::insert(cache, &notice.account, person_key, new).await
 }
 
-/// Marks a message as accepted after its outcome is recorded, so that its receipt can be matched. If
-/// this update is lost, the receipt stays unmatched.
+/// Marks a message as accepted after its outcome is recorded, so that its receipt can be matched.
+/// If this update is lost, the receipt stays unmatched.
 pub(crate) async fn mark_accepted(
     cache: &dyn Cache,
     notice: &Notice,
-    person: &str,
+    person_key: &str,
     channel: Channel,
     message_id: u64,
 ) {
     if channel == Channel::CustomerService {
         return;
     }
-    let to = |sent: &SentMessage| Some(SentMessage { accepted: true, message_id, ..sent.clone() });
-    let at = (&*notice.key, channel);
-    if let Err(error) = sent_index::update(cache, &notice.account, person, at, to).await {
+    let accept =
+        |sent: &SentMessage| Some(SentMessage { accepted: true, message_id, ..sent.clone() });
+    let entry = (&*notice.key, channel);
+    if let Err(error) = sent_index::update(cache, &notice.account, person_key, entry, accept).await
+    {
         tracing::debug!(key = notice.key, %error, "cannot store a message id, its receipt stays unmatched");
     }
 }
@@ -92,11 +94,11 @@ pub(crate) async fn mark_accepted(
 pub(crate) async fn forget_message(
     cache: &dyn Cache,
     notice: &Notice,
-    person: &str,
+    person_key: &str,
     channel: Channel,
 ) -> Result<(), Unavailable> {
     if channel == Channel::CustomerService {
         return Ok(());
     }
-    sent_index::update(cache, &notice.account, person, (&notice.key, channel), |_| None).await
+    sent_index::update(cache, &notice.account, person_key, (&notice.key, channel), |_| None).await
 }

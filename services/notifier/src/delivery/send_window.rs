@@ -15,15 +15,16 @@ pub(crate) struct OpenWindow {
     window: SendWindow,
 }
 
-/// Returns the open window to use at `now` (Unix milliseconds): of several, the one that closes first.
+/// Returns the open window to use at `now` (Unix milliseconds): of several, the one that closes
+/// first.
 pub(crate) async fn find_open(
     cache: &dyn Cache,
     account: &str,
-    person: &str,
+    person_key: &str,
     now: i64,
 ) -> Result<Option<OpenWindow>, Unavailable> {
     for window in SendWindowKind::ALL {
-        let at = streams::send_window_key(account, person, window.name());
+        let at = streams::send_window_key(account, person_key, window.name());
         let Some(stored) = cache.get(&at).await? else { continue };
         let read = serde_json::from_slice::<SendWindow>(&stored).ok();
         if let Some(allowance) = read.filter(|known| known.left > 0 && known.until > now) {
@@ -51,10 +52,10 @@ pub(crate) async fn consume_one(
 pub(crate) async fn close_all(
     cache: &dyn Cache,
     account: &str,
-    person: &str,
+    person_key: &str,
 ) -> Result<(), Unavailable> {
     for window in SendWindowKind::ALL {
-        cache.remove(&streams::send_window_key(account, person, window.name())).await?;
+        cache.remove(&streams::send_window_key(account, person_key, window.name())).await?;
     }
     Ok(())
 }

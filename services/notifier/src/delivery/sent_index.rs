@@ -77,9 +77,9 @@ pub(crate) fn match_receipt(sent: &[SentMessage], receipt: &Receipt) -> ReceiptM
 pub(crate) async fn load(
     cache: &dyn Cache,
     account: &str,
-    person: &str,
+    person_key: &str,
 ) -> Result<Vec<SentMessage>, Unavailable> {
-    let stored = cache.get(&streams::sent_index_key(account, person)).await?;
+    let stored = cache.get(&streams::sent_index_key(account, person_key)).await?;
     Ok(stored.as_deref().map(decode).unwrap_or_default())
 }
 
@@ -87,10 +87,10 @@ pub(crate) async fn load(
 pub(crate) async fn insert(
     cache: &dyn Cache,
     account: &str,
-    person: &str,
+    person_key: &str,
     new: SentMessage,
 ) -> Result<(), Unavailable> {
-    modify(cache, account, person, |all| {
+    modify(cache, account, person_key, |all| {
         if !all.iter().any(|sent| sent.key == new.key && sent.channel == new.channel) {
             all.push(new.clone());
         }
@@ -104,13 +104,13 @@ pub(crate) async fn insert(
 pub(crate) async fn update(
     cache: &dyn Cache,
     account: &str,
-    person: &str,
+    person_key: &str,
     (key, channel): (&str, Channel),
-    to: impl Fn(&SentMessage) -> Option<SentMessage>,
+    change: impl Fn(&SentMessage) -> Option<SentMessage>,
 ) -> Result<(), Unavailable> {
-    modify(cache, account, person, |all| {
+    modify(cache, account, person_key, |all| {
         let changed = all.drain(..).filter_map(|sent| match sent.key == key {
-            true if sent.channel == channel => to(&sent),
+            true if sent.channel == channel => change(&sent),
             _ => Some(sent),
         });
         *all = changed.collect();
@@ -121,10 +121,10 @@ pub(crate) async fn update(
 async fn modify(
     cache: &dyn Cache,
     account: &str,
-    person: &str,
+    person_key: &str,
     edit: impl Fn(&mut Vec<SentMessage>),
 ) -> Result<(), Unavailable> {
-    let at = streams::sent_index_key(account, person);
+    let at = streams::sent_index_key(account, person_key);
     let mut stored = cache.get(&at).await?;
     loop {
         let mut all = stored.as_deref().map(decode).unwrap_or_default();
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_decides_and_an_unknown_one_is_waited_for() {
+    fn a_receipt_matches_by_id_and_an_unknown_id_is_retried() {
         let all = [sent("one", 7), sent("two", 8)];
         assert_eq!(match_receipt(&all, &receipt(Some(8))), key("two"));
         assert_eq!(
@@ -197,12 +197,12 @@ mod tests {
         assert_eq!(
             match_receipt(&all[..1], &receipt(Some(9))),
             ReceiptMatch::NoMatch,
-            "the only one is not it"
+            "the only message has another id"
         );
     }
 
     #[test]
-    fn without_an_id_only_the_one_it_can_be_is_it() {
+    fn without_an_id_only_the_one_possible_message_matches() {
         assert_eq!(match_receipt(&[sent("one", 7)], &receipt(None)), key("one"));
         assert_eq!(
             match_receipt(&[sent("one", 7), sent("two", 8)], &receipt(None)),
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(
             match_receipt(&[known], &receipt(None)),
             ReceiptMatch::NoMatch,
-            "it has had its receipt"
+            "it already has a receipt"
         );
         let pending = SentMessage { accepted: false, ..sent("two", 0) };
         assert_eq!(
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(
             match_receipt(&[pending], &receipt(None)),
             ReceiptMatch::NoMatch,
-            "its answer is still to come"
+            "its response is pending"
         );
         for at in [AT + 60_000, AT - MAX_RECEIPT_DELAY_MS - 1_000] {
             assert_eq!(
@@ -234,13 +234,16 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_of_a_receipt_is_nobody_elses() {
-        let told = SentMessage { receipt: Some("r1".into()), ..sent("one", 7) };
-        assert_eq!(match_receipt(&[told, sent("two", 8)], &receipt(None)), ReceiptMatch::Duplicate);
+    fn a_repeated_receipt_matches_no_other_message() {
+        let received = SentMessage { receipt: Some("r1".into()), ..sent("one", 7) };
+        assert_eq!(
+            match_receipt(&[received, sent("two", 8)], &receipt(None)),
+            ReceiptMatch::Duplicate
+        );
     }
 
     #[test]
-    fn a_subscription_notice_is_found_by_its_template() {
+    fn a_subscription_notice_matches_by_its_template() {
         let of = |key, template: &str| SentMessage {
             channel: Channel::Subscription,
             template: template.into(),

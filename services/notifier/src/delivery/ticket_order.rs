@@ -93,7 +93,7 @@ pub(crate) fn is_ordered(notice: &Notice) -> bool {
 /// Registers a notice that is about to be queued.
 pub(crate) async fn register(cache: &dyn Cache, notice: &Notice) -> Result<(), Unavailable> {
     // Mostly the first notice of its ticket: then no stored state exists and one request suffices.
-    modify(cache, notice, None, |thread| thread.add(notice)).await
+    modify(cache, notice, None, |order| order.add(notice)).await
 }
 
 /// Registers a notice that is about to be redriven, together with the newest order number of its
@@ -104,9 +104,9 @@ pub(crate) async fn register_redriven(
     newest: u32,
 ) -> Result<(), Unavailable> {
     let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
-    modify(cache, notice, stored, |thread| {
-        thread.add(notice);
-        thread.newest = thread.newest.max(newest);
+    modify(cache, notice, stored, |order| {
+        order.add(notice);
+        order.newest = order.newest.max(newest);
     })
     .await
 }
@@ -125,11 +125,11 @@ pub(crate) async fn acquire_turn(
 ) -> Result<Result<(SendTurn, Vec<PendingNotice>), OrderStatus>, Unavailable> {
     let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
     let turn = SendTurn { order: notice.order, until: now + LEASE_TTL.as_millis() as i64 };
-    modify(cache, notice, stored, |thread| match thread.status_of(notice.order, now) {
+    modify(cache, notice, stored, |order| match order.status_of(notice.order, now) {
         OrderStatus::Ready => {
-            thread.add(notice);
-            thread.turn = Some(turn);
-            Ok((turn, thread.pending_before(notice.order).cloned().collect()))
+            order.add(notice);
+            order.turn = Some(turn);
+            Ok((turn, order.pending_before(notice.order).cloned().collect()))
         }
         other => Err(other),
     })
@@ -140,12 +140,12 @@ pub(crate) async fn acquire_turn(
 pub(crate) async fn release_turn(cache: &dyn Cache, notice: &Notice, turn: SendTurn, ended: bool) {
     let gone = async {
         let stored = cache.get(&streams::ticket_order_key(notice.ticket_prefix())).await?;
-        modify(cache, notice, stored, |thread| {
-            if thread.turn == Some(turn) {
-                thread.turn = None;
+        modify(cache, notice, stored, |order| {
+            if order.turn == Some(turn) {
+                order.turn = None;
             }
             if ended {
-                thread.open.retain(|open| open.order > notice.order);
+                order.open.retain(|open| open.order > notice.order);
             }
         })
         .await
@@ -164,14 +164,14 @@ async fn modify<T>(
     let at = streams::ticket_order_key(notice.ticket_prefix());
     loop {
         let before = stored.as_deref().map(decode);
-        let mut thread = before.clone().unwrap_or_default();
-        let led_to = edit(&mut thread);
-        if before.as_ref() == Some(&thread) {
-            return Ok(led_to);
+        let mut order = before.clone().unwrap_or_default();
+        let result = edit(&mut order);
+        if before.as_ref() == Some(&order) {
+            return Ok(result);
         }
-        let new = serde_json::to_vec(&thread).expect("string keys only").into();
+        let new = serde_json::to_vec(&order).expect("string keys only").into();
         match cache.compare_and_set(&at, stored.as_deref(), new, streams::TICKET_ORDER_TTL).await? {
-            CasOutcome::Swapped => return Ok(led_to),
+            CasOutcome::Swapped => return Ok(result),
             // Another notice of the same ticket was written. A ticket has a few a day.
             CasOutcome::Mismatch(found) => stored = found,
         }
@@ -190,7 +190,7 @@ mod tests {
     use paihao_contracts::commit::Number;
     use paihao_contracts::notice::NoticeContent;
 
-    fn thread(newest: u32, turn: Option<(u32, i64)>) -> TicketOrder {
+    fn ticket_order(newest: u32, turn: Option<(u32, i64)>) -> TicketOrder {
         let turn = turn.map(|(order, until)| SendTurn { order, until });
         TicketOrder { newest, open: vec![], turn }
     }
@@ -215,32 +215,36 @@ mod tests {
     }
 
     #[test]
-    fn a_later_one_makes_every_earlier_one_needless() {
+    fn a_later_notice_supersedes_every_earlier_one() {
         for order in 1..6 {
             for newest in 1..6 {
                 let expected = if order < newest { Superseded } else { Ready };
-                assert_eq!(thread(newest, None).status_of(order, 0), expected, "{order} {newest}");
+                assert_eq!(
+                    ticket_order(newest, None).status_of(order, 0),
+                    expected,
+                    "{order} {newest}"
+                );
             }
         }
     }
 
     #[test]
-    fn a_later_one_waits_for_the_attempt_of_an_earlier_one_but_not_for_ever() {
-        let under_way = thread(3, Some((2, 20_000)));
-        assert_eq!(under_way.status_of(3, 5_000), Busy(Duration::from_secs(15)));
-        assert_eq!(under_way.status_of(3, 20_000), Ready, "whoever made it is dead");
+    fn a_later_notice_waits_for_the_attempt_of_an_earlier_one_until_its_turn_expires() {
+        let in_progress = ticket_order(3, Some((2, 20_000)));
+        assert_eq!(in_progress.status_of(3, 5_000), Busy(Duration::from_secs(15)));
+        assert_eq!(in_progress.status_of(3, 20_000), Ready, "its holder is dead");
     }
 
     #[test]
-    fn nobody_ends_a_notice_while_it_is_being_said() {
-        let under_way = thread(3, Some((2, 20_000)));
-        assert_eq!(under_way.status_of(2, 5_000), Busy(Duration::from_secs(15)));
-        assert_eq!(under_way.status_of(1, 5_000), Superseded);
-        assert_eq!(under_way.status_of(2, 20_000), Superseded);
+    fn a_notice_is_not_superseded_during_its_attempt() {
+        let in_progress = ticket_order(3, Some((2, 20_000)));
+        assert_eq!(in_progress.status_of(2, 5_000), Busy(Duration::from_secs(15)));
+        assert_eq!(in_progress.status_of(1, 5_000), Superseded);
+        assert_eq!(in_progress.status_of(2, 20_000), Superseded);
     }
 
     #[tokio::test]
-    async fn a_turn_is_one_notices_until_it_is_given_back_and_brings_those_before_it() {
+    async fn a_turn_is_exclusive_until_its_release_and_returns_earlier_notices() {
         let cache = MemoryCache::new(MemoryOptions::default());
         for order in [2, 1] {
             register(&cache, &notice(order)).await.unwrap();
@@ -260,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_turn_that_ran_out_and_is_somebody_elses_now_is_left_alone() {
+    async fn releasing_an_expired_turn_leaves_its_new_holder_alone() {
         let cache = MemoryCache::new(MemoryOptions::default());
         let (slow, _) = acquire_turn(&cache, &notice(1), 0).await.unwrap().unwrap();
         let (quick, _) = acquire_turn(&cache, &notice(1), 20_000).await.unwrap().unwrap();

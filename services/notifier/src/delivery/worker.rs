@@ -40,14 +40,14 @@ const MAX_IN_FLIGHT: usize = 4096;
 /// Creates the worker of the notice queue.
 pub(crate) fn worker(
     settings: Settings,
-    says: TemplatesReceiver,
+    templates: TemplatesReceiver,
     ports: Ports,
 ) -> Worker<impl Handler> {
     let in_flight =
         settings.in_flight.saturating_mul(settings.accounts.len().max(1)).min(MAX_IN_FLIGHT);
-    let (shares, ledger) = (AccountPermits::new(settings.in_flight), ports.ledger.clone());
-    let sender =
-        DeliveryWorker { permits: shares, public_url: settings.public_url, templates: says, ports };
+    let permits = AccountPermits::new(settings.in_flight);
+    let ledger = ports.ledger.clone();
+    let sender = DeliveryWorker { permits, public_url: settings.public_url, templates, ports };
     Worker::new(ledger, Source::Queue(NOTICES), in_flight, sender)
 }
 
@@ -100,7 +100,8 @@ impl SendTask<'_> {
         NoticeRef { account, key, at: *at }
     }
 
-    /// Returns true if the passive reply already contained the notice, so that the order is settled.
+    /// Returns true if the passive reply already contained the notice, so that the order is
+    /// settled.
     fn sent_in_reply(&self) -> bool {
         self.notice.replied && self.policy.usable_channels().next() == Some(Channel::PassiveReply)
     }
@@ -128,7 +129,7 @@ impl Handler for DeliveryWorker {
         };
         let next = match self.permits.try_acquire(&notice.account) {
             None => NextStep::RetryAfter(PERMIT_RETRY_DELAY),
-            Some(_place) => {
+            Some(_permit) => {
                 self.advance(&notice).await.unwrap_or_else(|StoreUnavailable(error)| {
                     tracing::warn!(key = notice.key, error, "cannot process a notice, retrying");
                     NextStep::RetryAfter(STORE_RETRY_DELAY)
@@ -142,8 +143,8 @@ impl Handler for DeliveryWorker {
 impl DeliveryWorker {
     /// Makes the link of a notice absolute. Without a public URL the notice has no link.
     fn with_absolute_link(&self, notice: Notice) -> Notice {
-        let whole = |path| Some(format!("{}{path}", self.public_url.as_deref()?).into());
-        let link = notice.link.as_deref().and_then(whole);
+        let absolute = |path| Some(format!("{}{path}", self.public_url.as_deref()?).into());
+        let link = notice.link.as_deref().and_then(absolute);
         Notice { link, ..notice }
     }
 
@@ -156,146 +157,161 @@ impl DeliveryWorker {
             person_key: send::person_key(notice),
         };
         // The order is read first: the log and the lease read later can only be newer.
-        let thread = match ticket_order::is_ordered(notice) {
-            true => Some(ticket_order::load(&*ports.cache, notice).await?),
-            false => None,
+        let order = if ticket_order::is_ordered(notice) {
+            Some(ticket_order::load(&*ports.cache, notice).await?)
+        } else {
+            None
         };
-        let Some((written, known)) = finish::load_progress(ports, task.notice_ref()).await? else {
+        let Some((log_state, previous)) = finish::load_progress(ports, task.notice_ref()).await?
+        else {
             return Ok(NextStep::Ack);
         };
         let now = ports.clock.now_ms();
-        if let Some(claim) = &known {
-            if claim.held_until > now {
+        if let Some(lease) = &previous {
+            if lease.held_until > now {
                 return Ok(NextStep::RetryAfter(Duration::from_millis(
-                    (claim.held_until - now) as u64,
+                    (lease.held_until - now) as u64,
                 )));
             }
-            let last = || claim.last.clone();
-            let pinned = claim.required_channel().filter(|_| claim.unsure);
-            if pinned.is_some_and(|channel| !channel.is_idempotent()) {
+            let last = || lease.last.clone();
+            let required = lease.required_channel().filter(|_| lease.unsure);
+            if required.is_some_and(|channel| !channel.is_idempotent()) {
                 return self
-                    .end_notice(&task, DeliveryOutcome::Unknown { last: last() }, Some(claim))
+                    .end_notice(&task, DeliveryOutcome::Unknown { last: last() }, Some(lease))
                     .await;
             }
-            if now - claim.first >= RETRY_WINDOW.as_millis() as i64 {
+            if now - lease.first >= RETRY_WINDOW.as_millis() as i64 {
                 return self
-                    .end_notice(&task, gave_up_outcome(claim.unsure, last()), Some(claim))
+                    .end_notice(&task, gave_up_outcome(lease.unsure, last()), Some(lease))
                     .await;
             }
         }
-        match thread.map(|thread| thread.status_of(notice.order, now)) {
-            Some(OrderStatus::Busy(rest)) => {
-                return Ok(NextStep::RetryAfter(rest.min(TURN_RETRY_DELAY)));
+        match order.map(|order| order.status_of(notice.order, now)) {
+            Some(OrderStatus::Busy(remaining)) => {
+                return Ok(NextStep::RetryAfter(remaining.min(TURN_RETRY_DELAY)));
             }
             Some(OrderStatus::Superseded) if !task.sent_in_reply() => {
-                return Ok(finish::supersede(ports, task.notice_ref(), known.as_ref())
+                return Ok(finish::supersede(ports, task.notice_ref(), previous.as_ref())
                     .await?
                     .into());
             }
             _ => {}
         }
-        if notice.valid_until <= now && known.as_ref().is_none_or(|claim| !claim.unsure) {
-            return self.end_notice(&task, DeliveryOutcome::Stale, known.as_ref()).await;
+        if notice.valid_until <= now && previous.as_ref().is_none_or(|lease| !lease.unsure) {
+            return self.end_notice(&task, DeliveryOutcome::Stale, previous.as_ref()).await;
         }
-        let mut tried = known.as_ref().map_or_else(Vec::new, |claim| claim.tried.clone());
-        let pinned = known.as_ref().and_then(AttemptLease::required_channel);
-        let (channel, message) = match self.select_channel(&task, pinned, &mut tried, now).await? {
-            Some(chosen) => chosen,
-            None => return self.conclude_undeliverable(&task, known.as_ref(), tried).await,
+        let mut tried = previous.as_ref().map_or_else(Vec::new, |lease| lease.tried.clone());
+        let required = previous.as_ref().and_then(AttemptLease::required_channel);
+        let (channel, message) = match self.select_channel(&task, required, &mut tried, now).await?
+        {
+            Some(selected) => selected,
+            None => return self.conclude_undeliverable(&task, previous.as_ref(), tried).await,
         };
         if matches!(message, OutboundMessage::AlreadySent) {
             return self
                 .record_outcome(&task, DeliveryOutcome::Replied, 0, Some(channel), tried)
                 .await;
         }
-        let chosen = SelectedChannel { channel, message, previous_attempts: tried };
+        let selected = SelectedChannel { channel, message, previous_attempts: tried };
         if !ticket_order::is_ordered(notice) {
-            return self.attempt(&task, &written, known, chosen, now).await;
+            return self.attempt(&task, &log_state, previous, selected, now).await;
         }
         let (turn, earlier) = match ticket_order::acquire_turn(&*ports.cache, notice, now).await? {
-            Ok(taken) => taken,
+            Ok(acquired) => acquired,
             // The next delivery finds it superseded and ends it.
             Err(OrderStatus::Superseded) => return Ok(NextStep::RetryAfter(Duration::ZERO)),
             Err(_) => return Ok(NextStep::RetryAfter(TURN_RETRY_DELAY)),
         };
-        let led_to = async {
-            match finish::supersede_all(ports, &notice.account, &earlier, now).await? {
-                true => self.attempt(&task, &written, known, chosen, now).await,
-                false => Ok(NextStep::RetryAfter(TURN_RETRY_DELAY)),
+        let attempting = async {
+            if finish::supersede_all(ports, &notice.account, &earlier, now).await? {
+                self.attempt(&task, &log_state, previous, selected, now).await
+            } else {
+                Ok(NextStep::RetryAfter(TURN_RETRY_DELAY))
             }
         };
-        let led_to = led_to.await;
-        let ended = matches!(led_to, Ok(NextStep::Ack | NextStep::DeadLetter(_)));
+        let next = attempting.await;
+        let ended = matches!(next, Ok(NextStep::Ack | NextStep::DeadLetter(_)));
         ticket_order::release_turn(&*ports.cache, notice, turn, ended).await;
-        led_to
+        next
     }
 
     /// Makes one attempt, unless another worker is making one.
     async fn attempt(
         &self,
         task: &SendTask<'_>,
-        written: &OutcomeLogState,
-        known: Option<AttemptLease>,
+        log_state: &OutcomeLogState,
+        previous: Option<AttemptLease>,
         SelectedChannel { channel, message, previous_attempts: tried }: SelectedChannel,
         now: i64,
     ) -> Result<NextStep, StoreUnavailable> {
         let Ports { ledger, cache, clock, .. } = &self.ports;
         let notice = task.notice;
-        let was_unsure = known.as_ref().is_some_and(|claim| claim.unsure);
+        let was_unsure = previous.as_ref().is_some_and(|lease| lease.unsure);
         send::register_message(&**cache, notice, &task.person_key, &message, now).await?;
-        let asked =
-            attempt_lease::acquire(&**cache, &notice.key, known.as_ref(), (channel, &tried), now);
-        let claim = match asked.await? {
-            AcquireResult::Acquired(claim) => claim,
+        let acquiring = attempt_lease::acquire(
+            &**cache,
+            &notice.key,
+            previous.as_ref(),
+            (channel, &tried),
+            now,
+        );
+        let lease = match acquiring.await? {
+            AcquireResult::Acquired(lease) => lease,
             AcquireResult::Held(wait) => return Ok(NextStep::RetryAfter(wait)),
         };
-        let announced =
-            matches!(written, OutcomeLogState::Announced(_, trying) if trying.trying == channel);
+        let announced = matches!(log_state, OutcomeLogState::Announced(_, announced) if announced.trying == channel);
         if task.policy.needs_announcement(channel) && !announced {
-            let (v, key, trying, tried) = (1, notice.key.clone(), channel, tried.clone());
-            let trying = AttemptAnnounced { v, key, trying, at: now, tried };
+            let announcement = AttemptAnnounced {
+                v: 1,
+                key: notice.key.clone(),
+                trying: channel,
+                at: now,
+                tried: tried.clone(),
+            };
             let subject = outcome_log::outcome_subject(&notice.account, &notice.key);
             let announced =
-                outcome_log::announce_attempt(&**ledger, &subject, written, trying).await;
+                outcome_log::announce_attempt(&**ledger, &subject, log_state, announcement).await;
             if !matches!(announced, Ok(true)) {
-                // Nothing was sent. If another worker wrote, it continues with a lease that was lost.
+                // Nothing was sent. If another worker wrote, it continues with a lease that was
+                // lost.
                 let last_error = "the attempt could not be announced".to_owned();
-                attempt_lease::release(&**cache, &notice.key, &claim, was_unsure, last_error)
+                attempt_lease::release(&**cache, &notice.key, &lease, was_unsure, last_error)
                     .await?;
                 announced?;
                 return Ok(NextStep::RetryAfter(STORE_RETRY_DELAY));
             }
         }
         // The stores were so slow that lease and turn could expire during the attempt.
-        if claim.held_until - clock.now_ms() < ATTEMPT_TIMEOUT.as_millis() as i64 {
+        if lease.held_until - clock.now_ms() < ATTEMPT_TIMEOUT.as_millis() as i64 {
             let last_error = "the stores were too slow".to_owned();
-            attempt_lease::release(&**cache, &notice.key, &claim, was_unsure, last_error).await?;
+            attempt_lease::release(&**cache, &notice.key, &lease, was_unsure, last_error).await?;
             return Ok(NextStep::RetryAfter(Duration::ZERO));
         }
         let wechat = self.ports.wechat.with_priority(channels::priority(notice));
-        let saying = send::send(&wechat, notice, &message);
-        let result = tokio::time::timeout(ATTEMPT_TIMEOUT, saying)
+        let sending = send::send(&wechat, notice, &message);
+        let result = tokio::time::timeout(ATTEMPT_TIMEOUT, sending)
             .await
             .unwrap_or(Err(AccountClientError::Call(CallError::TimedOut)));
-        let left =
+        let is_left =
             |other: &Channel| *other != channel && !tried.iter().any(|t| t.channel == *other);
         let attempt = Attempt {
-            claim: &claim,
+            lease: &lease,
             channel,
             was_unsure,
             valid_until: notice.valid_until,
-            has_other_channels: task.policy.usable_channels().any(|other| left(&other)),
+            has_other_channels: task.policy.usable_channels().any(|other| is_left(&other)),
         };
-        let verdict = classify(attempt, clock.now_ms(), result);
-        self.update_send_window(task, &message, &verdict).await;
-        match verdict {
-            AttemptResult::Ended(fate) => {
-                let accepted = match fate {
+        let attempt_result = classify(attempt, clock.now_ms(), result);
+        self.update_send_window(task, &message, &attempt_result).await;
+        match attempt_result {
+            AttemptResult::Ended(outcome) => {
+                let accepted = match outcome {
                     DeliveryOutcome::Sent { message_id } => Some(message_id),
                     _ => None,
                 };
-                let next =
-                    self.record_outcome(task, fate, claim.attempts, Some(channel), tried).await?;
+                let next = self
+                    .record_outcome(task, outcome, lease.attempts, Some(channel), tried)
+                    .await?;
                 if let Some(id) = accepted {
                     send::mark_accepted(&**cache, notice, &task.person_key, channel, id).await;
                 }
@@ -304,13 +320,13 @@ impl DeliveryWorker {
             AttemptResult::NextChannel(refused) => {
                 count_channel_refusal(notice, &refused);
                 send::forget_message(&**cache, notice, &task.person_key, channel).await?;
-                attempt_lease::release_for_next_channel(&**cache, &notice.key, &claim, refused)
+                attempt_lease::release_for_next_channel(&**cache, &notice.key, &lease, refused)
                     .await?;
                 Ok(NextStep::RetryAfter(Duration::ZERO))
             }
             AttemptResult::Retry { after, unsure, last_error } => {
                 tracing::debug!(key = notice.key, last_error, "retrying a notice");
-                attempt_lease::release(&**cache, &notice.key, &claim, unsure, last_error).await?;
+                attempt_lease::release(&**cache, &notice.key, &lease, unsure, last_error).await?;
                 Ok(NextStep::RetryAfter(after))
             }
         }
@@ -320,27 +336,27 @@ impl DeliveryWorker {
     async fn select_channel(
         &self,
         task: &SendTask<'_>,
-        pinned: Option<Channel>,
+        required: Option<Channel>,
         tried: &mut Vec<ChannelAttempt>,
         now: i64,
     ) -> Result<Option<(Channel, OutboundMessage)>, StoreUnavailable> {
-        let SendTask { notice, policy: manner, .. } = task;
-        let listed = manner.channels.iter().copied();
-        for channel in pinned.into_iter().chain(listed) {
+        let SendTask { notice, policy, .. } = task;
+        let listed = policy.channels.iter().copied();
+        for channel in required.into_iter().chain(listed) {
             if tried.iter().any(|tried| tried.channel == channel) {
                 continue;
             }
             let message = match channel {
                 Channel::PassiveReply if notice.replied => Ok(OutboundMessage::AlreadySent),
                 Channel::PassiveReply => Err(skipped_attempt(channel, channels::NOT_REPLIED, None)),
-                Channel::Template => render::template(notice, manner)
+                Channel::Template => render::template(notice, policy)
                     .map(OutboundMessage::Template)
-                    .map_err(|why| unrenderable(channel, &why)),
-                Channel::Subscription => render::subscription(notice, manner)
+                    .map_err(|error| unrenderable(channel, &error)),
+                Channel::Subscription => render::subscription(notice, policy)
                     .map(OutboundMessage::Subscription)
-                    .map_err(|why| unrenderable(channel, &why)),
-                Channel::CustomerService => match render::text(notice, manner) {
-                    Err(why) => Err(unrenderable(channel, &why)),
+                    .map_err(|error| unrenderable(channel, &error)),
+                Channel::CustomerService => match render::text(notice, policy) {
+                    Err(error) => Err(unrenderable(channel, &error)),
                     Ok(text) => {
                         let (cache, account) = (&*self.ports.cache, &notice.account);
                         match send_window::find_open(cache, account, &task.person_key, now).await? {
@@ -366,11 +382,11 @@ impl DeliveryWorker {
         &self,
         task: &SendTask<'_>,
         message: &OutboundMessage,
-        verdict: &AttemptResult,
+        attempt_result: &AttemptResult,
     ) {
         let OutboundMessage::Text(_, open) = message else { return };
         let (cache, account) = (&*self.ports.cache, &task.notice.account);
-        let kept = match verdict {
+        let updated = match attempt_result {
             AttemptResult::Ended(_) => {
                 send_window::consume_one(cache, open, self.ports.clock.now_ms()).await
             }
@@ -380,7 +396,7 @@ impl DeliveryWorker {
             }) => send_window::close_all(cache, account, &task.person_key).await,
             _ => Ok(()),
         };
-        if let Err(error) = kept {
+        if let Err(error) = updated {
             tracing::debug!(%error, "cannot update a send window");
         }
     }
@@ -388,19 +404,19 @@ impl DeliveryWorker {
     async fn conclude_undeliverable(
         &self,
         task: &SendTask<'_>,
-        claim: Option<&AttemptLease>,
+        lease: Option<&AttemptLease>,
         tried: Vec<ChannelAttempt>,
     ) -> Result<NextStep, StoreUnavailable> {
         let SendTask { notice, .. } = task;
-        let attempts = claim.map_or(0, |claim| claim.attempts);
+        let attempts = lease.map_or(0, |lease| lease.attempts);
         let kind = render::kind(notice);
-        let (fate, buried) = match claim.filter(|claim| claim.unsure) {
+        let (outcome, dead_letter_reason) = match lease.filter(|lease| lease.unsure) {
             // The channel of the unanswered attempt is no longer configured.
-            Some(claim) => (DeliveryOutcome::Unknown { last: claim.last.clone() }, None),
+            Some(lease) => (DeliveryOutcome::Unknown { last: lease.last.clone() }, None),
             None => channels::undelivered_outcome(kind, &notice.account, &tried),
         };
-        let next = self.record_outcome(task, fate, attempts, None, tried).await?;
-        Ok(match (next, buried) {
+        let next = self.record_outcome(task, outcome, attempts, None, tried).await?;
+        Ok(match (next, dead_letter_reason) {
             (NextStep::Ack, Some(reason)) => {
                 tracing::error!(key = notice.key, reason, "no channel can send a notice");
                 NextStep::DeadLetter(reason)
@@ -413,23 +429,23 @@ impl DeliveryWorker {
     async fn end_notice(
         &self,
         task: &SendTask<'_>,
-        fate: DeliveryOutcome,
-        claim: Option<&AttemptLease>,
+        outcome: DeliveryOutcome,
+        lease: Option<&AttemptLease>,
     ) -> Result<NextStep, StoreUnavailable> {
-        Ok(finish::end_notice(&self.ports, task.notice_ref(), fate, claim).await?.into())
+        Ok(finish::end_notice(&self.ports, task.notice_ref(), outcome, lease).await?.into())
     }
 
     async fn record_outcome(
         &self,
         task: &SendTask<'_>,
-        fate: DeliveryOutcome,
+        outcome: DeliveryOutcome,
         attempts: u32,
         via: Option<Channel>,
         tried: Vec<ChannelAttempt>,
     ) -> Result<NextStep, StoreUnavailable> {
-        let recorded =
-            finish::record_outcome(&self.ports, task.notice_ref(), fate, attempts, via, tried);
-        Ok(recorded.await?.into())
+        let recording =
+            finish::record_outcome(&self.ports, task.notice_ref(), outcome, attempts, via, tried);
+        Ok(recording.await?.into())
     }
 }
 
@@ -451,10 +467,10 @@ fn count_channel_refusal(notice: &Notice, tried: &ChannelAttempt) {
     .increment(1);
 }
 
-fn unrenderable(channel: Channel, why: &Unrenderable) -> ChannelAttempt {
-    let reason = match why {
+fn unrenderable(channel: Channel, error: &Unrenderable) -> ChannelAttempt {
+    let reason = match error {
         Unrenderable::Unbound(..) => channels::NOT_BOUND,
         Unrenderable::InvalidText(..) => channels::DOES_NOT_FIT,
     };
-    skipped_attempt(channel, reason, Some(why.to_string()))
+    skipped_attempt(channel, reason, Some(error.to_string()))
 }

@@ -23,15 +23,15 @@ const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Creates the worker of the visit writer's consumer.
 pub(crate) fn worker(ledger: Arc<dyn Ledger>) -> Worker<impl Handler> {
-    let historian = Historian { ledger: ledger.clone() };
-    Worker::new(ledger, Source::Consumer(LEDGER, VISIT_WRITER), MAX_IN_FLIGHT, historian)
+    let writer = VisitWriter { ledger: ledger.clone() };
+    Worker::new(ledger, Source::Consumer(LEDGER, VISIT_WRITER), MAX_IN_FLIGHT, writer)
 }
 
-struct Historian {
+struct VisitWriter {
     ledger: Arc<dyn Ledger>,
 }
 
-impl Handler for Historian {
+impl Handler for VisitWriter {
     async fn handle(&self, delivery: &Delivery) -> Disposition {
         match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
             Ok(commit) if commit.v <= COMMIT_VERSION => {
@@ -55,10 +55,10 @@ async fn write_visits(
     delivery: &Delivery,
     commit: &Commit,
 ) -> Result<(), AppendError> {
-    let recorded = &delivery.message;
-    let Some(said) = history_entry(recorded.position.0, commit) else { return Ok(()) };
-    let entry = Entry::new(serde_json::to_vec(&said).expect("string keys only"));
-    ledger.append(&HISTORY, &recorded.subject, ExpectedPosition::Any, entry).await?;
-    metrics::counter!("paihao_notifier_visits_total").increment(said.records.len() as u64);
+    let stored = &delivery.message;
+    let Some(visits) = history_entry(stored.position.0, commit) else { return Ok(()) };
+    let entry = Entry::new(serde_json::to_vec(&visits).expect("string keys only"));
+    ledger.append(&HISTORY, &stored.subject, ExpectedPosition::Any, entry).await?;
+    metrics::counter!("paihao_notifier_visits_total").increment(visits.records.len() as u64);
     Ok(())
 }

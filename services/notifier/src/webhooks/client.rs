@@ -1,4 +1,5 @@
-//! HTTPS client for webhooks: posts one message to the configured URL, without redirects or proxies.
+//! HTTPS client for webhooks: posts one message to the configured URL, without redirects or
+//! proxies.
 
 use reqwest::{Url, header, redirect};
 use std::error::Error;
@@ -54,14 +55,15 @@ impl Client {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let answer = request.body(body).send().await.map_err(|error| transport_error(&error))?;
-        let status = answer.status();
+        let response = request.body(body).send().await.map_err(|error| transport_error(&error))?;
+        let status = response.status();
         if status.is_success() {
             return Ok(());
         }
-        Err(PostError(match status.is_redirection() {
-            true => format!("answered {}; redirects are not followed", status.as_u16()),
-            false => format!("answered {}", status.as_u16()),
+        Err(PostError(if status.is_redirection() {
+            format!("answered {}; redirects are not followed", status.as_u16())
+        } else {
+            format!("answered {}", status.as_u16())
         }))
     }
 }
@@ -75,8 +77,9 @@ fn transport_error(error: &reqwest::Error) -> PostError {
     while let Some(below) = root.source() {
         root = below;
     }
-    match root.is::<reqwest::Error>() {
-        true => PostError("the request could not be made".to_owned()),
-        false => PostError(root.to_string()),
+    if root.is::<reqwest::Error>() {
+        PostError("the request could not be made".to_owned())
+    } else {
+        PostError(root.to_string())
     }
 }

@@ -3,8 +3,8 @@
 //! - The planner consumes commits and enqueues one message per webhook and event.
 //! - The sender posts the messages, with a [`signature`] and the delays of [`retry`].
 //!
-//! Webhooks share no queue and no client with the messages to WeChat, so a receiver that hangs delays
-//! nothing else.
+//! Webhooks share no queue and no client with the messages to WeChat, so a receiver that hangs
+//! delays nothing else.
 
 pub mod retry;
 pub mod signature;
@@ -24,8 +24,8 @@ use paihao_chassis::clock::Clock;
 use paihao_ledger::Ledger;
 use std::sync::Arc;
 
-/// Starts the planner and the sender, unless no webhook is configured. After the soft stop no message
-/// is taken, and those in progress are finished.
+/// Starts the planner and the sender, unless no webhook is configured. After the soft stop no
+/// message is taken, and those in progress are finished.
 pub fn start(
     settings: Settings,
     ledger: Arc<dyn Ledger>,

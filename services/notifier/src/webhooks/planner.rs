@@ -65,12 +65,12 @@ impl Handler for Planner {
 
 /// Returns the messages of a commit for the webhooks of its site.
 fn plan(settings: &Settings, position: u64, commit: &Commit, now_ms: i64) -> Vec<WebhookMessage> {
-    let of_site = format!("{}/", commit.site.id);
-    let hooks = settings.endpoints.iter().filter(|(name, _)| name.starts_with(&of_site));
+    let site_prefix = format!("{}/", commit.site.id);
+    let endpoints = settings.endpoints.iter().filter(|(name, _)| name.starts_with(&site_prefix));
     let mut messages = Vec::new();
-    for (name, hook) in hooks {
+    for (name, endpoint) in endpoints {
         let wanted = to_public_events(position, commit)
-            .filter(|event| hook.events.contains(event.kind.name()));
+            .filter(|event| endpoint.events.contains(event.kind.name()));
         messages.extend(wanted.map(|event| WebhookMessage {
             v: 1,
             hook: name.clone(),

@@ -16,8 +16,8 @@ pub fn retry_delay(age: Duration) -> Option<Duration> {
     (age < MAX_RETRY_AGE).then(|| (age / 2).clamp(MIN_RETRY_DELAY, MAX_RETRY_DELAY))
 }
 
-/// Returns the delay while all permits of the webhook are in use: a tenth of `age`, from a second to a
-/// minute.
+/// Returns the delay while all permits of the webhook are in use: a tenth of `age`, from a second
+/// to a minute.
 pub fn permit_retry_delay(age: Duration) -> Duration {
     (age / 10).clamp(Duration::from_secs(1), Duration::from_secs(60))
 }

@@ -32,8 +32,8 @@ pub(super) fn worker(
 ) -> Worker<impl Handler> {
     // One more than the webhooks' permits together, to find out that all are in use.
     let in_flight = (settings.in_flight * settings.endpoints.len() + 1).min(MAX_IN_FLIGHT);
-    let shares = AccountPermits::new(settings.in_flight);
-    let sender = WebhookSender { settings, client, clock, permits: shares };
+    let permits = AccountPermits::new(settings.in_flight);
+    let sender = WebhookSender { settings, client, clock, permits };
     Worker::new(ledger, Source::Queue(WEBHOOKS), in_flight, sender)
 }
 
@@ -59,7 +59,7 @@ impl Handler for WebhookSender {
             }
         };
         let age = elapsed_since(message.since, self.clock.now_ms());
-        let Some(_place) = self.permits.try_acquire(&message.hook) else {
+        let Some(_permit) = self.permits.try_acquire(&message.hook) else {
             return Disposition::RetryAfter(entropy::jitter(retry::permit_retry_delay(age), 0.2));
         };
         let sent = match self.settings.endpoints.get(&message.hook) {
@@ -68,7 +68,7 @@ impl Handler for WebhookSender {
             None => Err(PostError("no webhook of this name is configured".to_owned())),
         };
         let (hook, id) = (message.hook.to_string(), message.event.id);
-        let (result, verdict) = match (sent, retry::retry_delay(age)) {
+        let (result, disposition) = match (sent, retry::retry_delay(age)) {
             (Ok(()), _) => {
                 let late = elapsed_since(message.event.at, self.clock.now_ms());
                 if !message.event.replay {
@@ -77,17 +77,17 @@ impl Handler for WebhookSender {
                 }
                 ("sent", Disposition::Ack)
             }
-            (Err(PostError(why)), Some(wait)) => {
-                tracing::debug!(hook, %id, why, "cannot deliver a webhook message, retrying");
+            (Err(PostError(reason)), Some(wait)) => {
+                tracing::debug!(hook, %id, reason, "cannot deliver a webhook message, retrying");
                 ("failed", Disposition::RetryAfter(entropy::jitter(wait, 0.2)))
             }
-            (Err(PostError(why)), None) => {
-                tracing::warn!(hook, %id, why, "cannot deliver a webhook message for a day, giving up");
-                ("given_up", Disposition::DeadLetter(format!("not taken for 24 hours: {why}")))
+            (Err(PostError(reason)), None) => {
+                tracing::warn!(hook, %id, reason, "cannot deliver a webhook message for a day, giving up");
+                ("given_up", Disposition::DeadLetter(format!("not taken for 24 hours: {reason}")))
             }
         };
         metrics::counter!("paihao_webhooks_total", "hook" => hook, "result" => result).increment(1);
-        verdict
+        disposition
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Settings {
 /// Receiver of events.
 #[derive(Debug, Clone)]
 pub struct WebhookEndpoint {
-    /// Where it takes them; [`is_fine`].
+    /// URL that messages are posted to, restricted by [`is_allowed_url`].
     pub url: Url,
     /// Signing secrets: one, or the new and the former one during a change.
     pub secrets: Vec<SecretText>,

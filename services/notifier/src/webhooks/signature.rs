@@ -8,8 +8,8 @@ use std::fmt::Write;
 /// Header with the signature.
 pub const SIGNATURE_HEADER: &str = "Paihao-Signature";
 
-/// Returns the header value `t=SECONDS,v1=HEX`, with one `v1` per secret: the HMAC-SHA256 of the time
-/// in decimal, a dot and the body.
+/// Returns the header value `t=SECONDS,v1=HEX`, with one `v1` per secret: the HMAC-SHA256 of the
+/// time in decimal, a dot and the body.
 pub fn sign(secrets: &[SecretText], unix_seconds: i64, body: &[u8]) -> String {
     let mut header = format!("t={unix_seconds}");
     for secret in secrets {

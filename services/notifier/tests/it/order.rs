@@ -10,15 +10,15 @@ use std::time::Duration;
 use wechat_sim::{Effect, Fault, SimTemplate};
 
 /// Returns the ordinals of a person's calls in the order in which WeChat accepted them.
-fn delivered_calls(world: &TestEnv, i: u32) -> Vec<u32> {
-    let messages = world.wechat.messages(&open_id(i));
+fn delivered_calls(env: &TestEnv, i: u32) -> Vec<u32> {
+    let messages = env.wechat.messages(&open_id(i));
     messages.iter().map(|message| message.data["thing3"][..1].parse().unwrap()).collect()
 }
 
-async fn wait_for_calls(world: &TestEnv, count: u64) {
-    let asked =
-        || world.wechat.stats().calls.get(TEMPLATE_SEND_PATH).is_some_and(|calls| *calls >= count);
-    wait_until("WeChat is asked", async || asked()).await;
+async fn wait_for_calls(env: &TestEnv, count: u64) {
+    let requested =
+        || env.wechat.stats().calls.get(TEMPLATE_SEND_PATH).is_some_and(|calls| *calls >= count);
+    wait_until("WeChat gets the request", async || requested()).await;
 }
 
 /// Restricts a fault to requests for the n-th call.
@@ -28,12 +28,12 @@ fn matching_call(fault: Fault, call: u32) -> Fault {
 
 #[tokio::test]
 async fn of_several_notices_at_once_only_the_last_is_sent() {
-    let world = TestEnv::new().await;
-    world.add_followers(1..3);
-    world.append_commit("shop", (1..4).map(|call| world.call_event(1, call)).collect()).await;
-    world.append_commit("shop", vec![world.call_event(2, 1)]).await;
-    world.notifier(SimTemplate::DEMO_CALLED);
-    let ended = world.wait_until_ended(4).await;
+    let env = TestEnv::new().await;
+    env.add_followers(1..3);
+    env.append_commit("shop", (1..4).map(|call| env.call_event(1, call)).collect()).await;
+    env.append_commit("shop", vec![env.call_event(2, 1)]).await;
+    env.notifier(SimTemplate::DEMO_CALLED);
+    let ended = env.wait_until_ended(4).await;
     for call in [1, 2] {
         let ended = &ended[&notice_key_for_call(1, call)];
         assert_eq!(
@@ -47,71 +47,69 @@ async fn of_several_notices_at_once_only_the_last_is_sent() {
     );
     assert!(
         matches!(ended[&notice_key_for_call(2, 1)].fate, DeliveryOutcome::Sent { .. }),
-        "somebody else's: {ended:?}"
+        "of another ticket: {ended:?}"
     );
-    assert_eq!((delivered_calls(&world, 1), delivered_calls(&world, 2)), (vec![3], vec![1]));
-    world.tasks.stop_and_wait().await;
-    assert_eq!(world.ended_outcomes().await.len(), 4);
+    assert_eq!((delivered_calls(&env, 1), delivered_calls(&env, 2)), (vec![3], vec![1]));
+    env.tasks.stop_and_wait().await;
+    assert_eq!(env.ended_outcomes().await.len(), 4);
 }
 
 #[tokio::test]
 async fn a_deferred_notice_is_not_sent_after_a_later_one() {
-    let world = TestEnv::new().await;
-    world.add_followers(1..2);
-    world.wechat.add_fault(matching_call(Fault::errcode(TEMPLATE_SEND_PATH, -1), 1));
-    world.notifier(SimTemplate::DEMO_CALLED);
-    world.call_tickets(1..2).await;
-    wait_for_calls(&world, 1).await;
-    world.append_commit("shop", vec![world.call_event(1, 2)]).await;
-    let ended = world.wait_until_ended(2).await;
+    let env = TestEnv::new().await;
+    env.add_followers(1..2);
+    env.wechat.add_fault(matching_call(Fault::errcode(TEMPLATE_SEND_PATH, -1), 1));
+    env.notifier(SimTemplate::DEMO_CALLED);
+    env.call_tickets(1..2).await;
+    wait_for_calls(&env, 1).await;
+    env.append_commit("shop", vec![env.call_event(1, 2)]).await;
+    let ended = env.wait_until_ended(2).await;
     assert_eq!(ended[&notice_key_for_call(1, 1)].fate, DeliveryOutcome::Superseded);
     assert!(ended[&notice_key_for_call(1, 1)].attempts >= 1, "{ended:?}");
-    assert_eq!(delivered_calls(&world, 1), [2]);
-    let in_order: Vec<_> =
-        world.ended_outcomes().await.into_iter().map(|ended| ended.key).collect();
+    assert_eq!(delivered_calls(&env, 1), [2]);
+    let in_order: Vec<_> = env.ended_outcomes().await.into_iter().map(|ended| ended.key).collect();
     assert_eq!(
         in_order,
         [notice_key_for_call(1, 1), notice_key_for_call(1, 2)],
-        "it ended before the later one was said"
+        "it ended before the later one was sent"
     );
 }
 
 #[tokio::test]
 async fn a_later_notice_waits_for_the_response_to_an_earlier_one() {
-    let world = TestEnv::new().await;
-    world.add_followers(1..2);
-    world
-        .wechat
+    let env = TestEnv::new().await;
+    env.add_followers(1..2);
+    env.wechat
         .add_fault(matching_call(Fault::new(TEMPLATE_SEND_PATH, Effect::Delay { ms: 2_000 }), 1));
-    world.notifier(SimTemplate::DEMO_CALLED);
-    world.notifier(SimTemplate::DEMO_CALLED);
-    world.call_tickets(1..2).await;
-    wait_for_calls(&world, 1).await;
-    world.append_commit("shop", vec![world.call_event(1, 2)]).await;
-    let outcomes = world.wait_for_outcomes(2).await;
+    env.notifier(SimTemplate::DEMO_CALLED);
+    env.notifier(SimTemplate::DEMO_CALLED);
+    env.call_tickets(1..2).await;
+    wait_for_calls(&env, 1).await;
+    env.append_commit("shop", vec![env.call_event(1, 2)]).await;
+    let outcomes = env.wait_for_outcomes(2).await;
     assert!(
         outcomes.values().all(|fate| matches!(fate, DeliveryOutcome::Sent { .. })),
         "{outcomes:?}"
     );
-    assert_eq!(delivered_calls(&world, 1), [1, 2]);
+    assert_eq!(delivered_calls(&env, 1), [1, 2]);
 }
 
 #[tokio::test]
 async fn a_notice_that_may_have_arrived_is_unknown_and_not_superseded() {
     for channel in [Template, CustomerService] {
-        let world = TestEnv::new().await;
-        world.add_followers(1..2);
-        world.person_writes(1).await;
+        let env = TestEnv::new().await;
+        env.add_followers(1..2);
+        env.person_writes(1).await;
         // WeChat accepts the message and never responds.
         let path =
             if channel == Template { TEMPLATE_SEND_PATH } else { crate::support::CUSTOM_SEND_PATH };
-        world.wechat.add_fault(matching_call(Fault::new(path, Effect::Drop).after(), 1));
-        world.notifier_with_policy(policy_for(&[channel]), 8);
-        world.call_tickets(1..2).await;
-        let asked = || world.wechat.stats().calls.get(path).is_some_and(|calls| *calls >= 1);
-        wait_until("WeChat is asked", async || asked()).await;
-        world.append_commit("shop", vec![world.call_event(1, 2)]).await;
-        let outcomes = world.wait_for_outcomes(2).await;
+        env.wechat.add_fault(matching_call(Fault::new(path, Effect::Drop).after(), 1));
+        env.notifier_with_policy(policy_for(&[channel]), 8);
+        env.call_tickets(1..2).await;
+        let requested = || env.wechat.stats().calls.get(path).is_some_and(|calls| *calls >= 1);
+        wait_until("WeChat gets the request", async || requested()).await;
+        env.append_commit("shop", vec![env.call_event(1, 2)]).await;
+        let outcomes = env.wait_for_outcomes(2).await;
         assert!(
             matches!(outcomes[&notice_key_for_call(1, 1)], DeliveryOutcome::Unknown { .. }),
             "{outcomes:?}"
@@ -125,37 +123,37 @@ async fn a_notice_that_may_have_arrived_is_unknown_and_not_superseded() {
 
 #[tokio::test]
 async fn the_order_survives_a_loss_of_the_cache() {
-    let mut world = TestEnv::new().await;
-    world.add_followers(1..3);
-    world.wechat.add_fault(matching_call(Fault::errcode(TEMPLATE_SEND_PATH, -1), 1));
-    world.notifier(SimTemplate::DEMO_CALLED);
-    world.call_tickets(1..3).await;
-    wait_for_calls(&world, 2).await;
-    world.append_commit("shop", vec![world.call_event(1, 2)]).await;
-    wait_until("the later one is said", async || delivered_calls(&world, 1) == [2]).await;
-    world.restart_without_cache().await;
-    world.wechat.clear_faults();
-    world.notifier(SimTemplate::DEMO_CALLED);
+    let mut env = TestEnv::new().await;
+    env.add_followers(1..3);
+    env.wechat.add_fault(matching_call(Fault::errcode(TEMPLATE_SEND_PATH, -1), 1));
+    env.notifier(SimTemplate::DEMO_CALLED);
+    env.call_tickets(1..3).await;
+    wait_for_calls(&env, 2).await;
+    env.append_commit("shop", vec![env.call_event(1, 2)]).await;
+    wait_until("the later one is sent", async || delivered_calls(&env, 1) == [2]).await;
+    env.restart_without_cache().await;
+    env.wechat.clear_faults();
+    env.notifier(SimTemplate::DEMO_CALLED);
     // The notice that is still current is sent. The superseded one is not.
-    let outcomes = world.wait_for_outcomes(3).await;
+    let outcomes = env.wait_for_outcomes(3).await;
     assert!(
         matches!(outcomes[&notice_key_for_call(2, 1)], DeliveryOutcome::Sent { .. }),
         "{outcomes:?}"
     );
     assert_eq!(outcomes[&notice_key_for_call(1, 1)], DeliveryOutcome::Superseded);
-    assert_eq!((delivered_calls(&world, 1), delivered_calls(&world, 2)), (vec![2], vec![1]));
+    assert_eq!((delivered_calls(&env, 1), delivered_calls(&env, 2)), (vec![2], vec![1]));
     // A new commit is in order with the remaining notices.
-    world.append_commit("shop", vec![world.call_event(2, 2)]).await;
-    world.wait_until_ended(4).await;
-    assert_eq!(delivered_calls(&world, 2), [1, 2]);
+    env.append_commit("shop", vec![env.call_event(2, 2)]).await;
+    env.wait_until_ended(4).await;
+    assert_eq!(delivered_calls(&env, 2), [1, 2]);
 }
 
 #[tokio::test]
 async fn under_load_with_faults_everybody_is_notified_in_order() {
     const PEOPLE: u32 = 40;
     const CALLS: u32 = 4;
-    let world = TestEnv::new().await;
-    world.add_followers(1..PEOPLE + 1);
+    let env = TestEnv::new().await;
+    env.add_followers(1..PEOPLE + 1);
     // Some responses are slow, some are lost after acceptance, some defer the message.
     for i in 1..PEOPLE + 1 {
         let fault = match i % 4 {
@@ -164,10 +162,10 @@ async fn under_load_with_faults_everybody_is_notified_in_order() {
             2 => Fault::errcode(TEMPLATE_SEND_PATH, -1).times(u64::from(i) % 3),
             _ => continue,
         };
-        world.wechat.add_fault(fault.containing(&format!("\"{}\"", open_id(i))));
+        env.wechat.add_fault(fault.containing(&format!("\"{}\"", open_id(i))));
     }
-    world.notifier(SimTemplate::DEMO_CALLED);
-    world.notifier(SimTemplate::DEMO_CALLED);
+    env.notifier(SimTemplate::DEMO_CALLED);
+    env.notifier(SimTemplate::DEMO_CALLED);
     // Overlapping waves: the calls of each person in order, interleaved with those of others.
     let mut left: Vec<_> = (1..PEOPLE + 1).map(|i| (i, 1)).collect();
     let mut at = 7;
@@ -176,7 +174,7 @@ async fn under_load_with_faults_everybody_is_notified_in_order() {
         for _ in 0..5.min(left.len()) {
             at = (at * 31 + 17) % left.len();
             let (i, call) = left[at];
-            events.push(world.call_event(i, call));
+            events.push(env.call_event(i, call));
             match call {
                 CALLS => drop(left.swap_remove(at)),
                 _ => left[at].1 += 1,
@@ -185,38 +183,38 @@ async fn under_load_with_faults_everybody_is_notified_in_order() {
                 break;
             }
         }
-        world.append_commit("shop", events).await;
+        env.append_commit("shop", events).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    world.wait_until_ended((PEOPLE * CALLS) as usize).await;
-    world.tasks.stop_and_wait().await;
-    let ends = world.ended_outcomes().await;
+    env.wait_until_ended((PEOPLE * CALLS) as usize).await;
+    env.tasks.stop_and_wait().await;
+    let ends = env.ended_outcomes().await;
     assert_eq!(ends.len(), (PEOPLE * CALLS) as usize);
     let keys: BTreeSet<_> = ends.iter().map(|ended| ended.key.clone()).collect();
     assert_eq!(keys.len(), ends.len(), "a key ended twice");
     let mut superseded = 0;
     for i in 1..PEOPLE + 1 {
-        let told = delivered_calls(&world, i);
-        assert!(told.is_sorted_by(|a, b| a < b), "{i} was told {told:?}");
+        let delivered = delivered_calls(&env, i);
+        assert!(delivered.is_sorted_by(|a, b| a < b), "{i} got {delivered:?}");
         let mut last = 0;
         for ended in ends.iter().filter(|ended| ended.key.starts_with(&format!("hall/20780/{i}/")))
         {
             let call: u32 = ended.key.rsplit_once('#').unwrap().1.parse().unwrap();
             match &ended.fate {
                 DeliveryOutcome::Sent { .. } => {
-                    assert!(told.contains(&call), "{ended:?} without a message");
+                    assert!(delivered.contains(&call), "{ended:?} without a message");
                     assert!(call > last, "{ended:?} after call {last}");
                     last = call;
                 }
                 DeliveryOutcome::Superseded => {
                     superseded += 1;
-                    assert!(!told.contains(&call), "{ended:?} all the same: {told:?}");
+                    assert!(!delivered.contains(&call), "{ended:?} all the same: {delivered:?}");
                 }
                 DeliveryOutcome::Unknown { .. } => {}
                 fate => panic!("{} ended as {fate:?}", ended.key),
             }
         }
-        assert_eq!(told.last(), Some(&CALLS), "the last call of {i} is always told");
+        assert_eq!(delivered.last(), Some(&CALLS), "the last call of {i} is always delivered");
     }
-    assert!(superseded > 0, "nothing was overtaken: the storm was none");
+    assert!(superseded > 0, "no notice was superseded: the load was too low");
 }

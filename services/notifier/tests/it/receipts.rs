@@ -24,116 +24,115 @@ fn receipt(i: u32, message_id: Option<u64>, identity: &str) -> Receipt {
     }
 }
 
-async fn wait_for_message_id(world: &TestEnv, i: u32) -> u64 {
-    match world.wait_until_ended(i as usize).await[&notice_key(i)].fate {
+async fn wait_for_message_id(env: &TestEnv, i: u32) -> u64 {
+    match env.wait_until_ended(i as usize).await[&notice_key(i)].fate {
         DeliveryOutcome::Sent { message_id } => message_id,
         ref other => panic!("{other:?}"),
     }
 }
 
-async fn wait_for_status(world: &TestEnv, i: u32, standing: NoticeStatus) {
-    wait_until("it stands so", async || world.outcome(i).await.status() == standing).await;
+async fn wait_for_status(env: &TestEnv, i: u32, standing: NoticeStatus) {
+    wait_until("it stands so", async || env.outcome(i).await.status() == standing).await;
 }
 
-async fn receipt_count(world: &TestEnv) -> usize {
+async fn receipt_count(env: &TestEnv) -> usize {
     let of = |record: &OutcomeRecord| matches!(record, OutcomeRecord::Receipt(_));
-    world.outcome_records().await.iter().filter(|record| of(record)).count()
+    env.outcome_records().await.iter().filter(|record| of(record)).count()
 }
 
 #[tokio::test]
 async fn a_repeated_receipt_after_the_response_is_recorded_once() {
-    let world = TestEnv::new().await;
-    world.add_followers(1..2);
-    world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
-    world.call_tickets(1..2).await;
-    let id = wait_for_message_id(&world, 1).await;
-    assert_eq!(world.outcome(1).await.status(), NoticeStatus::Accepted);
+    let env = TestEnv::new().await;
+    env.add_followers(1..2);
+    env.notifier_with_policy(policy_for(&[Channel::Template]), 8);
+    env.call_tickets(1..2).await;
+    let id = wait_for_message_id(&env, 1).await;
+    assert_eq!(env.outcome(1).await.status(), NoticeStatus::Accepted);
     let blocked = Receipt { receipt: ReceiptStatus::Refused, ..receipt(1, Some(id), "r1") };
-    world.enqueue_receipt(blocked.clone()).await;
-    wait_for_status(&world, 1, NoticeStatus::NotDelivered(ReceiptStatus::Refused)).await;
-    world.enqueue_receipt(blocked).await;
+    env.enqueue_receipt(blocked.clone()).await;
+    wait_for_status(&env, 1, NoticeStatus::NotDelivered(ReceiptStatus::Refused)).await;
+    env.enqueue_receipt(blocked).await;
     // A later notice has ended, so the repeated receipt has been handled too.
-    world.call_tickets(2..3).await;
-    world.wait_until_ended(2).await;
-    world.tasks.stop_and_wait().await;
-    assert_eq!(receipt_count(&world).await, 1);
+    env.call_tickets(2..3).await;
+    env.wait_until_ended(2).await;
+    env.tasks.stop_and_wait().await;
+    assert_eq!(receipt_count(&env).await, 1);
 }
 
 #[tokio::test]
 async fn a_receipt_before_the_response_waits_for_it() {
-    let world = TestEnv::new().await;
-    world.add_followers(1..2);
+    let env = TestEnv::new().await;
+    env.add_followers(1..2);
     // The response takes a second. The receipt with the id arrives before it.
-    world
-        .wechat
+    env.wechat
         .add_fault(Fault::new(TEMPLATE_SEND_PATH, Effect::Delay { ms: 1_000 }).after().times(1));
-    world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
-    world.call_tickets(1..2).await;
-    wait_until("it is sent", async || !world.wechat.messages(&open_id(1)).is_empty()).await;
-    let id = world.wechat.messages(&open_id(1))[0].msgid;
-    world.enqueue_receipt(receipt(1, Some(id), "r1")).await;
-    assert_eq!(world.outcome(1).await.status(), NoticeStatus::Pending);
-    wait_for_status(&world, 1, NoticeStatus::Delivered).await;
-    assert_eq!(wait_for_message_id(&world, 1).await, id);
+    env.notifier_with_policy(policy_for(&[Channel::Template]), 8);
+    env.call_tickets(1..2).await;
+    wait_until("it is sent", async || !env.wechat.messages(&open_id(1)).is_empty()).await;
+    let id = env.wechat.messages(&open_id(1))[0].msgid;
+    env.enqueue_receipt(receipt(1, Some(id), "r1")).await;
+    assert_eq!(env.outcome(1).await.status(), NoticeStatus::Pending);
+    wait_for_status(&env, 1, NoticeStatus::Delivered).await;
+    assert_eq!(wait_for_message_id(&env, 1).await, id);
 }
 
 #[tokio::test]
 async fn a_receipt_without_an_id_matches_the_only_possible_message() {
-    let world = TestEnv::new().await;
-    world.add_followers(1..2);
-    world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
-    world.call_tickets(1..2).await;
-    wait_for_message_id(&world, 1).await;
-    world.enqueue_receipt(receipt(1, None, "r1")).await;
-    wait_for_status(&world, 1, NoticeStatus::Delivered).await;
+    let env = TestEnv::new().await;
+    env.add_followers(1..2);
+    env.notifier_with_policy(policy_for(&[Channel::Template]), 8);
+    env.call_tickets(1..2).await;
+    wait_for_message_id(&env, 1).await;
+    env.enqueue_receipt(receipt(1, None, "r1")).await;
+    wait_for_status(&env, 1, NoticeStatus::Delivered).await;
 }
 
 #[tokio::test]
 async fn a_receipt_that_fits_two_messages_matches_neither() {
-    let world = TestEnv::new().await;
-    world.add_followers(1..2);
-    world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
-    world.call_tickets(1..2).await;
-    world.enqueue_notice(2, |notice| notice.person = open_id(1).into()).await;
-    world.wait_until_ended(2).await;
-    let (one, two) = (wait_for_message_id(&world, 2).await, world.outcome(1).await);
+    let env = TestEnv::new().await;
+    env.add_followers(1..2);
+    env.notifier_with_policy(policy_for(&[Channel::Template]), 8);
+    env.call_tickets(1..2).await;
+    env.enqueue_notice(2, |notice| notice.person = open_id(1).into()).await;
+    env.wait_until_ended(2).await;
+    let (one, two) = (wait_for_message_id(&env, 2).await, env.outcome(1).await);
     assert!(one > 0 && two.outcome.is_some());
-    world.enqueue_receipt(receipt(1, None, "r0")).await;
+    env.enqueue_receipt(receipt(1, None, "r0")).await;
     // The second receipt has an id. The first can then only belong to the remaining message.
-    world.enqueue_receipt(receipt(1, Some(one), "r2")).await;
-    wait_for_status(&world, 2, NoticeStatus::Delivered).await;
-    wait_for_status(&world, 1, NoticeStatus::Delivered).await;
+    env.enqueue_receipt(receipt(1, Some(one), "r2")).await;
+    wait_for_status(&env, 2, NoticeStatus::Delivered).await;
+    wait_for_status(&env, 1, NoticeStatus::Delivered).await;
 }
 
 #[tokio::test]
 async fn a_receipt_of_another_program_is_retried_and_then_dropped() {
-    let world = TestEnv::new().await;
-    world.add_followers(1..2);
-    world.notifier_with_policy(policy_for(&[Channel::Template]), 8);
-    world.call_tickets(1..2).await;
-    let id = wait_for_message_id(&world, 1).await;
+    let env = TestEnv::new().await;
+    env.add_followers(1..2);
+    env.notifier_with_policy(policy_for(&[Channel::Template]), 8);
+    env.call_tickets(1..2).await;
+    let id = wait_for_message_id(&env, 1).await;
     let foreign = Receipt { heard_at: START_MS - 600_000, ..receipt(1, Some(id + 1), "r1") };
-    world.enqueue_receipt(foreign).await;
-    world.enqueue_receipt(receipt(1, Some(id), "r2")).await;
-    wait_for_status(&world, 1, NoticeStatus::Delivered).await;
-    world.tasks.stop_and_wait().await;
-    assert_eq!(receipt_count(&world).await, 1);
+    env.enqueue_receipt(foreign).await;
+    env.enqueue_receipt(receipt(1, Some(id), "r2")).await;
+    wait_for_status(&env, 1, NoticeStatus::Delivered).await;
+    env.tasks.stop_and_wait().await;
+    assert_eq!(receipt_count(&env).await, 1);
 }
 
 #[tokio::test]
 async fn a_receipt_of_a_subscription_notice_matches_by_template() {
-    let world = TestEnv::new().await;
-    world.add_followers(1..2);
-    world.wechat.grant_notices(None, &open_id(1), SimTemplate::DEMO_PROGRESS, 1);
-    world.notifier_with_policy(policy_for(&[Channel::Subscription]), 8);
-    world.call_tickets(1..2).await;
-    world.wait_until_ended(1).await;
+    let env = TestEnv::new().await;
+    env.add_followers(1..2);
+    env.wechat.grant_notices(None, &open_id(1), SimTemplate::DEMO_PROGRESS, 1);
+    env.notifier_with_policy(policy_for(&[Channel::Subscription]), 8);
+    env.call_tickets(1..2).await;
+    env.wait_until_ended(1).await;
     let of = |template: &str, identity| Receipt {
         channel: Channel::Subscription,
         template: Some(template.into()),
         ..receipt(1, Some(77), identity)
     };
-    world.enqueue_receipt(Receipt { receipt: ReceiptStatus::Failed, ..of("another", "r0") }).await;
-    world.enqueue_receipt(of(SimTemplate::DEMO_PROGRESS, "r1")).await;
-    wait_for_status(&world, 1, NoticeStatus::Delivered).await;
+    env.enqueue_receipt(Receipt { receipt: ReceiptStatus::Failed, ..of("another", "r0") }).await;
+    env.enqueue_receipt(of(SimTemplate::DEMO_PROGRESS, "r1")).await;
+    wait_for_status(&env, 1, NoticeStatus::Delivered).await;
 }

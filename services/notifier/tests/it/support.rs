@@ -52,9 +52,9 @@ pub struct TestEnv {
     _folder: TempDir,
 }
 
-fn sim_account(shop: &str) -> SimAccount {
+fn sim_account(account: &str) -> SimAccount {
     let own = SimAccount::default();
-    match ACCOUNTS.iter().position(|name| *name == shop).expect("one of the shops") {
+    match ACCOUNTS.iter().position(|name| *name == account).expect("one of the accounts") {
         0 => own,
         i => SimAccount { appid: format!("wx000000000000000{i}"), ..own },
     }
@@ -115,9 +115,9 @@ impl TestEnv {
         let clock = ManualClock::at(START_MS);
         let folder = tempfile::tempdir().unwrap();
         // The store uses real time, so that its delays pass while a test sets the clock.
-        let begun = Instant::now();
+        let started = Instant::now();
         let options =
-            SqliteOptions::new(Arc::new(move || START_MS + begun.elapsed().as_millis() as i64));
+            SqliteOptions::new(Arc::new(move || START_MS + started.elapsed().as_millis() as i64));
         let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
         let time = clock.clone();
         TestEnv {
@@ -133,16 +133,16 @@ impl TestEnv {
 
     /// Starts a notifier that sends calls by this template alone.
     pub fn notifier(&self, template: &str) -> Notifier {
-        let manner = NoticePolicy {
+        let policy = NoticePolicy {
             channels: vec![Channel::Template],
             template: Some(binding(template)),
             ..NoticePolicy::default()
         };
-        self.notifier_with_policy(manner, 8)
+        self.notifier_with_policy(policy, 8)
     }
 
     /// Starts a notifier that sends calls with this policy, in all accounts.
-    pub fn notifier_with_policy(&self, manner: NoticePolicy, in_flight: usize) -> Notifier {
+    pub fn notifier_with_policy(&self, policy: NoticePolicy, in_flight: usize) -> Notifier {
         let endpoint = |url: String| url.parse().unwrap();
         let client = Client::new(ClientOptions {
             endpoints: Endpoints {
@@ -159,8 +159,9 @@ impl TestEnv {
             wechat: wechat.with_limiter(self.call_limiter.clone()),
             clock: Arc::new(self.clock.clone()),
         };
-        let says = |shop: &str| (shop.to_owned(), BTreeMap::from([("called", manner.clone())]));
-        let accounts = ACCOUNTS.map(says).into();
+        let with_policy =
+            |account: &str| (account.to_owned(), BTreeMap::from([("called", policy.clone())]));
+        let accounts = ACCOUNTS.map(with_policy).into();
         let public = Some("https://queue.example".to_owned());
         let (wording, upkeep) = (BTreeMap::new(), AccountCheckIntervals::default());
         start(
@@ -175,8 +176,8 @@ impl TestEnv {
         self.call_tickets_at("shop", people).await;
     }
 
-    pub async fn call_tickets_at(&self, shop: &str, people: std::ops::Range<u32>) {
-        self.append_commit(shop, people.map(|i| self.call_event(i, 1)).collect()).await;
+    pub async fn call_tickets_at(&self, account: &str, people: std::ops::Range<u32>) {
+        self.append_commit(account, people.map(|i| self.call_event(i, 1)).collect()).await;
     }
 
     /// Builds the event of a person's n-th call, whose notice has order number n.
@@ -200,7 +201,7 @@ impl TestEnv {
     }
 
     /// Appends a commit of an account.
-    pub async fn append_commit(&self, shop: &str, events: Vec<Event>) {
+    pub async fn append_commit(&self, account: &str, events: Vec<Event>) {
         let at = self.clock.now_ms();
         let decision = Decision {
             command: "00".repeat(16),
@@ -211,14 +212,14 @@ impl TestEnv {
             events,
         };
         let site = SiteFacts {
-            account: shop.into(),
+            account: account.into(),
             id: "hall".into(),
             name: "大厅".into(),
             zone: "Asia/Shanghai".into(),
         };
         let commit = Commit { v: 1, site, decisions: vec![decision] };
         let entry = Entry::new(serde_json::to_vec(&commit).unwrap());
-        let subject = Subject::new(&[shop, "hall"]).unwrap();
+        let subject = Subject::new(&[account, "hall"]).unwrap();
         self.ledger.append(&LEDGER, &subject, ExpectedPosition::Any, entry).await.unwrap();
     }
 
@@ -285,12 +286,12 @@ impl TestEnv {
 
     /// Returns the state of a notice from its records.
     pub async fn outcome(&self, i: u32) -> NoticeState {
-        let of = |record: &OutcomeRecord| match record {
+        let is_of_notice = |record: &OutcomeRecord| match record {
             OutcomeRecord::Attempt(trying) => trying.key == notice_key(i),
             OutcomeRecord::Ended(ended) => ended.key == notice_key(i),
             OutcomeRecord::Receipt(receipt) => receipt.key == notice_key(i),
         };
-        NoticeState::from_records(self.outcome_records().await.into_iter().filter(of))
+        NoticeState::from_records(self.outcome_records().await.into_iter().filter(is_of_notice))
     }
 
     /// Returns the outcomes of notices in the order of the log.

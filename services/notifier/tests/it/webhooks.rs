@@ -64,16 +64,16 @@ struct ReceiverState {
 }
 
 impl Receiver {
-    async fn new(manners: impl Fn(usize) -> Option<StatusCode> + Send + Sync + 'static) -> Self {
-        let (told, got) = mpsc::unbounded_channel();
+    async fn new(responses: impl Fn(usize) -> Option<StatusCode> + Send + Sync + 'static) -> Self {
+        let (sender, received) = mpsc::unbounded_channel();
         let behind =
-            ReceiverState { sender: told, responses: Arc::new(manners), count: Arc::default() };
+            ReceiverState { sender, responses: Arc::new(responses), count: Arc::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook?pass=in-the-address", listener.local_addr().unwrap());
         let routes = Router::new().route("/hook", post(take_ticket)).with_state(behind);
         #[expect(clippy::disallowed_methods, reason = "plays a system outside")]
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        Receiver { url, received: got }
+        Receiver { url, received }
     }
 
     async fn next(&mut self) -> ReceivedPost {
@@ -188,7 +188,7 @@ impl TestEnv {
 
 #[tokio::test]
 async fn a_webhook_gets_its_event_types_signed_and_without_an_openid() {
-    let world = TestEnv::new();
+    let env = TestEnv::new();
     let (mut all, mut some) = (
         Receiver::new(|_| Some(StatusCode::OK)).await,
         Receiver::new(|_| Some(StatusCode::ACCEPTED)).await,
@@ -196,12 +196,12 @@ async fn a_webhook_gets_its_event_types_signed_and_without_an_openid() {
     let mut other = Receiver::new(|_| Some(StatusCode::OK)).await;
     let mut changing = some.hook(&["counter_opened"]);
     changing.secrets.insert(0, SecretText::new("the-new-one"));
-    world.start([
+    env.start([
         ("hall/all", all.hook(&PublicEventKind::TYPES)),
         ("hall/some", changing),
         ("hall-2/other", other.hook(&PublicEventKind::TYPES)),
     ]);
-    world.receive(17).await;
+    env.receive(17).await;
     let mut got = [all.next().await, all.next().await];
     got.sort_by_key(|got| got.id.clone());
     for (index, message) in got.iter().enumerate() {
@@ -220,14 +220,14 @@ async fn a_webhook_gets_its_event_types_signed_and_without_an_openid() {
     let (new, former) =
         (hmac("the-new-one", signed.as_bytes()), hmac(SIGNING_SECRET, signed.as_bytes()));
     assert!(message.signature.ends_with(&format!(",v1={new},v1={former}")), "{message:?}");
-    world.tasks.stop_and_wait().await;
+    env.tasks.stop_and_wait().await;
     assert!(all.received.try_recv().is_err() && some.received.try_recv().is_err(), "sent twice");
     assert!(other.received.try_recv().is_err(), "sent an event of another site");
 }
 
 #[tokio::test]
 async fn a_failed_message_is_resent_unchanged_but_for_its_time() {
-    let mut world = TestEnv::new();
+    let mut env = TestEnv::new();
     let failing = |count: usize| {
         Some(
             [StatusCode::INTERNAL_SERVER_ERROR, StatusCode::NOT_FOUND, StatusCode::OK]
@@ -235,11 +235,11 @@ async fn a_failed_message_is_resent_unchanged_but_for_its_time() {
         )
     };
     let mut receiver = Receiver::new(failing).await;
-    world.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
-    world.receive(1).await;
+    env.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
+    env.receive(1).await;
     let mut last = receiver.next().await;
     for _ in 0..2 {
-        let again = world.next_after_steps(&mut receiver, Duration::from_secs(1)).await;
+        let again = env.next_after_steps(&mut receiver, Duration::from_secs(1)).await;
         assert_eq!((&again.id, &again.body), (&last.id, &last.body));
         assert!(
             again.signed_at() - last.signed_at() >= 3,
@@ -247,27 +247,27 @@ async fn a_failed_message_is_resent_unchanged_but_for_its_time() {
         );
         last = again;
     }
-    world.receive(2).await;
+    env.receive(2).await;
     assert_eq!(receiver.next().await.event()["number"], "A002");
     // A later notifier has nothing left to send.
-    world.tasks.stop_and_wait().await;
-    world.clock.advance(Duration::from_secs(7200));
-    world.tasks = Tasks::new();
-    world.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
-    world.receive(3).await;
+    env.tasks.stop_and_wait().await;
+    env.clock.advance(Duration::from_secs(7200));
+    env.tasks = Tasks::new();
+    env.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
+    env.receive(3).await;
     assert_eq!(receiver.next().await.event()["number"], "A003", "taken ones are not sent again");
 }
 
 #[tokio::test]
 async fn a_message_that_fails_for_a_day_becomes_a_dead_letter() {
-    let world = TestEnv::new();
+    let env = TestEnv::new();
     let mut receiver = Receiver::new(|_| Some(StatusCode::TEMPORARY_REDIRECT)).await;
-    world.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
-    world.receive(1).await;
+    env.start([("hall/crm", receiver.hook(&["ticket_taken"]))]);
+    env.receive(1).await;
     for hours in [0, 10, 10, 10] {
-        world.next_after_steps(&mut receiver, Duration::from_secs(hours * 3600)).await;
+        env.next_after_steps(&mut receiver, Duration::from_secs(hours * 3600)).await;
     }
-    let letter = world.wait_for_dead_letter().await;
+    let letter = env.wait_for_dead_letter().await;
     let reason = letter.entry.header(REASON_HEADER).unwrap();
     assert_eq!(reason, "not taken for 24 hours: answered 307; redirects are not followed");
     let whole = format!("{letter:?}");
@@ -279,29 +279,29 @@ async fn a_message_that_fails_for_a_day_becomes_a_dead_letter() {
 
 #[tokio::test]
 async fn a_hanging_and_a_missing_receiver_delay_no_other() {
-    let world = TestEnv::new();
+    let env = TestEnv::new();
     let (mut stuck, mut fine) =
         (Receiver::new(|_| None).await, Receiver::new(|_| Some(StatusCode::NO_CONTENT)).await);
     let gone = WebhookEndpoint {
         url: "http://127.0.0.1:1/".parse().unwrap(),
         ..fine.hook(&["ticket_taken"])
     };
-    world.start([
+    env.start([
         ("hall/a-stuck", stuck.hook(&["ticket_taken"])),
         ("hall/b-gone", gone),
         ("hall/c-fine", fine.hook(&["ticket_taken"])),
     ]);
     for ticket in 0..60 {
-        world.receive(ticket).await;
-        world.clock.advance(Duration::from_millis(50));
+        env.receive(ticket).await;
+        env.clock.advance(Duration::from_millis(50));
     }
-    let mut told = Vec::new();
+    let mut delivered = Vec::new();
     for _ in 0..60 {
-        told.push(fine.next().await.event()["ticket"].as_u64().unwrap());
-        world.clock.advance(Duration::from_secs(1));
+        delivered.push(fine.next().await.event()["ticket"].as_u64().unwrap());
+        env.clock.advance(Duration::from_secs(1));
     }
-    told.sort_unstable();
-    assert_eq!(told, (0..60).collect::<Vec<_>>());
+    delivered.sort_unstable();
+    assert_eq!(delivered, (0..60).collect::<Vec<_>>());
     // No message waited for the ten seconds of an attempt: there was no second attempt.
     for _ in 0..2 {
         stuck.next().await;
