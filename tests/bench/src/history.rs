@@ -11,6 +11,7 @@ use paihao_contracts::streams::HISTORY;
 use paihao_contracts::visit::{HISTORY_VERSION, HistoryEntry, VisitChange};
 use paihao_domain::Rules;
 use paihao_gateway::engine::Engine;
+use paihao_gateway::projections::visits::VisitProjection;
 use paihao_gateway::settings::calendar::Calendar;
 use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
@@ -79,9 +80,12 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let nobody = Arc::new(|_: &Subject, _: &_| {});
     let closed = CancellationToken::new();
     let store: Arc<dyn Ledger> = ledger.clone();
-    let lines =
-        Engine::start(&bench_settings(&subjects), store, clock, nobody, &closed, &Tasks::new());
-    lines.history().until_caught_up().await;
+    let tasks = Tasks::new();
+    let visits = VisitProjection::start(store.clone(), closed.clone(), &tasks);
+    let forecasts = Arc::new(visits.clone());
+    let sites = bench_settings(&subjects).sites;
+    let _engine = Engine::start(&sites, store, clock, forecasts, nobody, &closed, &tasks);
+    visits.until_caught_up().await;
     let read = begun.elapsed();
     tokio::time::sleep(Duration::from_millis(100)).await;
     let ratio = dropped.as_secs_f64() / read.as_secs_f64();

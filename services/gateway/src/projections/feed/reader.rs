@@ -1,7 +1,6 @@
-//! The ledger from a cursor on, as the public events of one site.
+//! Reader of the ledger from a cursor on, as the public events of one site.
 //!
-//! Whether nothing is missing is found out by reading from the entry at the cursor itself: if it
-//! still stands, so does everything after it.
+//! The entry at the cursor itself is read first: if it still stands, so does everything after it.
 
 use super::cursor::Cursor;
 use futures::StreamExt;
@@ -12,13 +11,13 @@ use paihao_contracts::streams::LEDGER;
 use paihao_ledger::{Ledger, LogItem, Position, StoredEntry, Subject};
 use std::time::Duration;
 
-/// How long the ledger may take to show what it is known to hold.
+/// Longest wait for an entry that the ledger is known to hold.
 const FIRST_ENTRY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why reading does not go on.
+/// Reason why reading ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FeedError {
-    /// What comes after the cursor may no longer be all there.
+    /// Entries after the cursor may have aged out.
     Gone,
     /// A newer program wrote to this site's ledger.
     NewerVersion,
@@ -26,29 +25,29 @@ pub(crate) enum FeedError {
     Unavailable,
 }
 
-/// A reader of one site.
+/// Reader of one site's events.
 pub(crate) struct FeedReader {
     site: Subject,
-    /// Where the ledger ended when the reading began.
+    /// Head of the ledger when reading began.
     pub(crate) head: Position,
     entries: BoxStream<'static, LogItem>,
-    /// The first entry, if it has been looked at already.
+    /// First entry, if it has been read already.
     first: Option<StoredEntry>,
-    /// Events up to this one have been read before.
+    /// Event up to which everything was read before.
     after: Option<EventId>,
     reached: Option<Position>,
 }
 
-/// What one entry of the ledger brings.
+/// Events of one entry of the ledger.
 pub(crate) struct FeedBatch {
-    /// Where it stands.
+    /// Position of the entry.
     pub(crate) position: Position,
-    /// Nothing if it is another site's.
+    /// Its events; none if it is another site's.
     pub(crate) events: Vec<PublicEvent>,
 }
 
 impl FeedReader {
-    /// Of entries that a test made up.
+    /// Creates a reader of a test's entries.
     #[cfg(test)]
     pub(super) fn from_entries(site: Subject, entries: BoxStream<'static, LogItem>) -> FeedReader {
         let head = Position(u64::MAX);
@@ -88,12 +87,12 @@ impl FeedReader {
         Ok(FeedReader { site, head, entries, first: Some(first), after: known, reached: None })
     }
 
-    /// How far the ledger has been read.
+    /// Returns the cursor up to which the ledger has been read.
     pub(crate) fn cursor(&self) -> Option<Cursor> {
         self.reached.map(|position| Cursor::Commit(position.0))
     }
 
-    /// The next entry; waits while there is none. Nothing is lost when it is not waited for.
+    /// Reads the next entry, and waits while there is none. Cancelling the wait loses nothing.
     pub(crate) async fn next(&mut self) -> Result<FeedBatch, FeedError> {
         let recorded = match self.first.take() {
             Some(first) => first,

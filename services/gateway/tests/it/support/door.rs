@@ -13,6 +13,7 @@ use paihao_domain::CounterId;
 use paihao_gateway::engine::Engine;
 use paihao_gateway::http::rate_limit::RateLimitSettings;
 use paihao_gateway::projections::delivery_status::DeliveryStatusProjection;
+use paihao_gateway::projections::visits::VisitProjection;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::{KeyRole, StaffKey};
 use paihao_gateway::{Ports, Settings, start};
@@ -46,6 +47,7 @@ pub struct Cluster {
 /// One gateway.
 pub struct Gateway {
     pub engine: Engine,
+    pub visits: VisitProjection,
     pub delivery_status: DeliveryStatusProjection,
     pub url: String,
     http: reqwest::Client,
@@ -120,6 +122,7 @@ impl Cluster {
         gateway.engine.until_caught_up().await;
         Gateway {
             engine: gateway.engine,
+            visits: gateway.visits,
             delivery_status: gateway.delivery_status,
             url,
             http: self.http.clone(),
