@@ -1,48 +1,48 @@
-//! What is written to a log, and where it stands once it is.
+//! Entries of a log, their positions and their subjects.
 
 use bytes::Bytes;
 use std::fmt;
 
-/// Where an entry stands in its log. Larger is later; nothing else may be read from the number,
+/// Position of an entry in its log. A larger position is later. The number has no other meaning,
 /// and positions of one subject are not consecutive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position(pub u64);
 
 impl Position {
-    /// Before the first entry.
+    /// Position before the first entry.
     pub const START: Position = Position(0);
 }
 
-/// What is written: a payload, and headers that carry its context (never its meaning).
+/// Entry to append: a payload, and headers that carry its context but never its meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Entry {
-    /// The payload.
+    /// Bytes that the store does not interpret.
     pub payload: Bytes,
-    /// Names and values, visible ASCII both; `traceparent` is one. Their order is not kept, and
-    /// what a store cannot carry is left out: see [`Entry::carried_headers`].
+    /// Header names and values in visible ASCII, for example `traceparent`. Their order is not
+    /// kept, and headers that a store cannot carry are dropped: see [`Entry::carried_headers`].
     pub headers: Vec<(String, String)>,
 }
 
 impl Entry {
-    /// An entry without headers.
+    /// Creates an entry without headers.
     pub fn new(payload: impl Into<Bytes>) -> Self {
         Entry { payload: payload.into(), headers: Vec::new() }
     }
 
-    /// The same entry with one header more.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    /// The value of a header.
+    /// Returns the value of the first header with this name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// The headers that every store can carry: a name of letters, digits, `-` and `_`, and a value
-    /// of visible ASCII and inner spaces.
+    /// Returns the headers that every store can carry: a name of letters, digits, `-` and `_`, and
+    /// a value of visible ASCII and inner spaces.
     pub fn carried_headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(
             |(name, value)| {
@@ -54,7 +54,7 @@ impl Entry {
         )
     }
 
-    /// Bytes of payload and headers.
+    /// Returns the size of payload and headers in bytes.
     pub fn size(&self) -> usize {
         let headers: usize =
             self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -62,31 +62,31 @@ impl Entry {
     }
 }
 
-/// An entry that stands in a log.
+/// Entry as a log stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEntry {
-    /// Where.
+    /// Position in the log.
     pub position: Position,
-    /// Under which subject.
+    /// Subject of the entry.
     pub subject: Subject,
-    /// When the store took it: Unix milliseconds by the store's clock.
+    /// Time of the append in Unix milliseconds, by the store's clock.
     pub at_ms: i64,
-    /// What was written.
+    /// The payload and the headers.
     pub entry: Entry,
 }
 
-/// The name under which entries of a log belong together: one or more parts, each of ASCII
-/// letters, digits, `-` and `_`, written with dots between them.
+/// Name that groups entries of a log: one or more parts, separated by dots, each of ASCII letters,
+/// digits, `-` and `_`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject(String);
 
-/// A part of a subject was empty or held a character that subjects may not hold.
+/// Error for a subject part that is empty or has a character outside the allowed set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a subject part takes letters, digits, - and _")]
 pub struct InvalidSubject;
 
 impl Subject {
-    /// A subject of these parts.
+    /// Builds a subject from its parts.
     pub fn new(parts: &[&str]) -> Result<Self, InvalidSubject> {
         if parts.is_empty() || !parts.iter().all(|part| is_name(part)) {
             return Err(InvalidSubject);
@@ -94,17 +94,17 @@ impl Subject {
         Ok(Subject(parts.join(".")))
     }
 
-    /// Reads back what [`Subject::as_str`] gave.
+    /// Parses the text form that [`Subject::as_str`] returns.
     pub fn parse(text: &str) -> Result<Self, InvalidSubject> {
         Subject::new(&text.split('.').collect::<Vec<_>>())
     }
 
-    /// The parts with dots between them.
+    /// Returns the text form, the parts separated by dots.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The parts, first to last.
+    /// Iterates over the parts, first to last.
     pub fn parts(&self) -> impl Iterator<Item = &str> {
         self.0.split('.')
     }

@@ -2,7 +2,7 @@
 
 use super::Config;
 use paihao_chassis::config::ConfigProblems;
-use paihao_notifier::{Settings, Upkeep};
+use paihao_notifier::{AccountCheckIntervals, Settings};
 use std::time::Duration;
 
 impl Config {
@@ -27,11 +27,11 @@ impl Config {
         Settings {
             in_flight: self.notifier.in_flight,
             accounts: accounts.collect(),
-            public: self.gateway.public_url(),
+            public_url: self.gateway.public_url(),
             wording: wording.collect(),
-            upkeep: Upkeep {
-                bindings_every: Duration::from_secs(bindings),
-                quotas_every: Duration::from_secs(quotas),
+            account_checks: AccountCheckIntervals {
+                bindings_interval: Duration::from_secs(bindings),
+                quotas_interval: Duration::from_secs(quotas),
             },
         }
     }
@@ -42,7 +42,7 @@ mod tests {
     use super::super::{ResolvedConfig, Role};
     use super::*;
     use paihao_contracts::notice::Channel;
-    use paihao_notifier::channels::NoticePolicy;
+    use paihao_notifier::NoticePolicy;
 
     const SHOP: &str = "[accounts.shop]\nappid = 'wx1'\nsecret = 's'\ncallback_token = 'token1'\n";
 

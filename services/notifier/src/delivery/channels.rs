@@ -1,52 +1,52 @@
-//! Through which channels an account says a notice, and what the failure of one means for the next:
-//! pure.
+//! Channels of a notice: call priority, skipped channels, and the outcome when none accepts. Pure.
 //!
-//! A channel is left for the next one only when it is sure that it did not take the notice. So no
-//! notice is told twice: an attempt without an answer either is repeated through the same channel,
-//! if WeChat drops the second message of one id (template messages), or ends the notice as unknown.
-
-pub use paihao_notice_text::{AccountPolicies, NoticePolicy};
+//! The worker moves to the next channel only if the current one certainly did not accept the
+//! notice. A notice is therefore never sent twice. After an attempt without a response, the same
+//! channel is retried if WeChat drops a second message with the same id (template messages).
+//! Otherwise the outcome is unknown.
 
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, Notice, NoticeContent};
 use paihao_wechat::CallPriority;
 
-/// What a notice is worth among an account's calls.
-pub fn worth(notice: &Notice) -> CallPriority {
+/// Returns the priority of a notice among the API calls of its account.
+pub fn priority(notice: &Notice) -> CallPriority {
     match notice.saying {
-        // Somebody is called: this goes out while anything does.
+        // A called person must learn of it before anyone else.
         NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => CallPriority::High,
         NoticeContent::Missed { .. } | NoticeContent::Returned { .. } => CallPriority::Normal,
         _ => CallPriority::Low,
     }
 }
 
-/// Why a channel was not even asked.
-pub fn skipped(channel: Channel, reason: &str, said: Option<String>) -> ChannelAttempt {
+/// Builds the record of a channel that was skipped without an attempt.
+pub fn skipped_attempt(channel: Channel, reason: &str, said: Option<String>) -> ChannelAttempt {
     ChannelAttempt { channel, reason: reason.to_owned(), code: None, said }
 }
 
-/// How a notice ends that no channel took, and what somebody has to look at, if anybody has to.
-pub fn refused_by_all(
+/// Returns the outcome of a notice that no channel accepted, and the dead-letter reason if an
+/// operator has to act.
+pub fn undelivered_outcome(
     kind: &str,
     account: &str,
     tried: &[ChannelAttempt],
 ) -> (DeliveryOutcome, Option<String>) {
-    let looked_at: Vec<_> = tried
+    let faults: Vec<_> = tried
         .iter()
         .filter(|tried| tried.reason != GAVE_UP)
         .filter_map(|tried| Some(format!("{}: {}", tried.channel.name(), tried.said.as_ref()?)))
         .collect();
-    let buried = (!looked_at.is_empty()).then(|| looked_at.join("; "));
+    let dead_letter_reason = (!faults.is_empty()).then(|| faults.join("; "));
     let decisive = tried.iter().find(|tried| tried.code.is_some() || tried.reason == GAVE_UP);
     match decisive {
         Some(ChannelAttempt { reason, said, .. }) if reason == GAVE_UP => {
-            (DeliveryOutcome::GaveUp { last: said.clone().unwrap_or_default() }, buried)
+            (DeliveryOutcome::GaveUp { last: said.clone().unwrap_or_default() }, dead_letter_reason)
         }
         Some(ChannelAttempt { reason, code, .. }) => (
             DeliveryOutcome::Refused { code: code.unwrap_or_default(), name: reason.clone() },
-            buried,
+            dead_letter_reason,
         ),
-        None => match (buried, tried.iter().find(|tried| tried.reason == NO_ALLOWANCE)) {
+        None => match (dead_letter_reason, tried.iter().find(|tried| tried.reason == NO_ALLOWANCE))
+        {
             (Some(reason), _) => {
                 (DeliveryOutcome::Unspeakable { reason: reason.clone() }, Some(reason))
             }
@@ -61,21 +61,22 @@ pub fn refused_by_all(
     }
 }
 
-/// The callback's answer did not say it.
+/// Reason: the passive reply did not contain the notice.
 pub const NOT_REPLIED: &str = "not_replied";
-/// As far as is known, the person did nothing lately that allows a text.
+/// Reason: no send window of the person is known to be open.
 pub const NO_ALLOWANCE: &str = "no_allowance";
-/// The account has not set the channel up.
+/// Reason: the account has no binding for the channel.
 pub const NOT_BOUND: &str = "not_bound";
-/// The words do not fit.
+/// Reason: the text does not fit the template's limits.
 pub const DOES_NOT_FIT: &str = "does_not_fit";
-/// It said "later" for longer than the notice can wait.
+/// Reason: WeChat deferred the attempt for longer than the notice is valid.
 pub const GAVE_UP: &str = "gave_up";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::Binding;
+    use paihao_notice_text::NoticePolicy;
+    use paihao_notice_text::render::Binding;
 
     fn tried(
         channel: Channel,
@@ -86,7 +87,7 @@ mod tests {
         ChannelAttempt { channel, reason: reason.into(), code, said: said.map(Into::into) }
     }
 
-    fn manner(channels: &[Channel]) -> NoticePolicy {
+    fn policy(channels: &[Channel]) -> NoticePolicy {
         let binding = Binding { template_id: "T".into(), fields: vec![] };
         NoticePolicy {
             channels: channels.into(),
@@ -97,24 +98,24 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_is_announced_where_it_could_be_doubled() {
+    fn an_attempt_is_announced_if_it_could_be_duplicated() {
         use Channel::{CustomerService, PassiveReply, Subscription, Template};
         assert!(
-            !manner(&[Template]).needs_announcement(Template),
+            !policy(&[Template]).needs_announcement(Template),
             "WeChat itself drops a second one"
         );
-        assert!(!manner(&[PassiveReply, Template]).needs_announcement(Template));
+        assert!(!policy(&[PassiveReply, Template]).needs_announcement(Template));
         assert!(
-            !manner(&[Template, Subscription]).needs_announcement(Template),
+            !policy(&[Template, Subscription]).needs_announcement(Template),
             "it is not set up"
         );
-        assert!(manner(&[Template, CustomerService]).needs_announcement(Template));
-        assert!(manner(&[CustomerService]).needs_announcement(CustomerService));
+        assert!(policy(&[Template, CustomerService]).needs_announcement(Template));
+        assert!(policy(&[CustomerService]).needs_announcement(CustomerService));
     }
 
     #[test]
-    fn the_first_word_of_wechats_is_how_it_ended() {
-        let (fate, buried) = refused_by_all(
+    fn the_first_refusal_of_wechat_is_the_outcome() {
+        let (outcome, dead_letter_reason) = undelivered_outcome(
             "called",
             "shop",
             &[
@@ -123,13 +124,13 @@ mod tests {
                 tried(Channel::Subscription, "messages_refused", Some(43101), None),
             ],
         );
-        assert_eq!(fate, DeliveryOutcome::Refused { code: 43004, name: "not_following".into() });
-        assert_eq!(buried, None, "nobody has to look at a refusal");
+        assert_eq!(outcome, DeliveryOutcome::Refused { code: 43004, name: "not_following".into() });
+        assert_eq!(dead_letter_reason, None, "a refusal needs no operator");
     }
 
     #[test]
-    fn our_mistakes_are_named_together() {
-        let (fate, buried) = refused_by_all(
+    fn configuration_mistakes_are_reported_together() {
+        let (outcome, dead_letter_reason) = undelivered_outcome(
             "called",
             "shop",
             &[
@@ -137,30 +138,35 @@ mod tests {
                 tried(Channel::Subscription, NOT_BOUND, None, Some("nothing is bound")),
             ],
         );
-        assert!(matches!(fate, DeliveryOutcome::Refused { code: 40037, .. }));
-        assert_eq!(buried.unwrap(), "template: 40037 gone; subscription: nothing is bound");
+        assert!(matches!(outcome, DeliveryOutcome::Refused { code: 40037, .. }));
+        assert_eq!(
+            dead_letter_reason.unwrap(),
+            "template: 40037 gone; subscription: nothing is bound"
+        );
     }
 
     #[test]
-    fn what_could_not_be_said_at_all_is_unspeakable() {
+    fn a_notice_that_no_channel_could_render_is_unrenderable() {
         let unbound = [
             tried(Channel::Template, NOT_BOUND, None, Some("no template")),
             tried(Channel::CustomerService, NO_ALLOWANCE, None, None),
         ];
-        let (fate, buried) = refused_by_all("called", "shop", &unbound);
-        assert!(matches!(fate, DeliveryOutcome::Unspeakable { .. }) && buried.is_some());
-        let (fate, buried) = refused_by_all("called", "shop", &unbound[1..]);
+        let (outcome, dead_letter_reason) = undelivered_outcome("called", "shop", &unbound);
+        assert!(
+            matches!(outcome, DeliveryOutcome::Unspeakable { .. }) && dead_letter_reason.is_some()
+        );
+        let (outcome, dead_letter_reason) = undelivered_outcome("called", "shop", &unbound[1..]);
         assert_eq!(
-            (fate, buried),
+            (outcome, dead_letter_reason),
             (DeliveryOutcome::Refused { code: 0, name: NO_ALLOWANCE.into() }, None)
         );
-        let (fate, _) = refused_by_all("called", "shop", &[]);
-        assert!(matches!(fate, DeliveryOutcome::Unspeakable { .. }));
+        let (outcome, _) = undelivered_outcome("called", "shop", &[]);
+        assert!(matches!(outcome, DeliveryOutcome::Unspeakable { .. }));
     }
 
     #[test]
-    fn a_channel_that_was_put_off_for_too_long_gave_up() {
-        let (fate, buried) = refused_by_all(
+    fn a_channel_deferred_for_too_long_gave_up() {
+        let (outcome, dead_letter_reason) = undelivered_outcome(
             "called",
             "shop",
             &[
@@ -169,7 +175,7 @@ mod tests {
             ],
         );
         assert_eq!(
-            (fate, buried),
+            (outcome, dead_letter_reason),
             (DeliveryOutcome::GaveUp { last: "45009 daily_quota".into() }, None)
         );
     }

@@ -1,4 +1,4 @@
-//! A few shops' ledger, a simulated WeChat, and as many notifiers as a test starts.
+//! Test environment: embedded stores, a simulated WeChat, and any number of notifiers.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,9 +17,9 @@ use paihao_contracts::send_window::{SendWindow, SendWindowKind};
 use paihao_contracts::streams::{LEDGER, Log, NOTICES, OUTCOMES, RECEIPTS, send_window_key};
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
-use paihao_notifier::channels::NoticePolicy;
+use paihao_notifier::NoticePolicy;
 use paihao_notifier::render::Binding;
-use paihao_notifier::{Notifier, Ports, Settings, Upkeep, start};
+use paihao_notifier::{AccountCheckIntervals, Notifier, Ports, Settings, start};
 use paihao_wechat::traffic::{CallLimiter, Limits};
 use paihao_wechat::{
     AccessToken, AccountClient, AppId, AppSecret, Client, ClientOptions, Endpoints, OpenId,
@@ -32,39 +32,39 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use wechat_sim::{Refusal, SimAccount, SimConfig, SimTemplate, Simulator};
 
-pub const SEND: &str = "/cgi-bin/message/template/send";
-pub const TEXT: &str = "/cgi-bin/message/custom/send";
-pub const SUBSCRIPTION: &str = "/cgi-bin/message/subscribe/bizsend";
-pub const LIST: &str = "/cgi-bin/template/get_all_private_template";
-pub const NOW: i64 = 1_795_384_474_775;
+pub const TEMPLATE_SEND_PATH: &str = "/cgi-bin/message/template/send";
+pub const CUSTOM_SEND_PATH: &str = "/cgi-bin/message/custom/send";
+pub const SUBSCRIPTION_SEND_PATH: &str = "/cgi-bin/message/subscribe/bizsend";
+pub const TEMPLATE_LIST_PATH: &str = "/cgi-bin/template/get_all_private_template";
+pub const START_MS: i64 = 1_795_384_474_775;
 
-/// The accounts: the first is the simulator's own default one.
-pub const SHOPS: [&str; 3] = ["shop", "second", "third"];
+/// Accounts of the environment. The first is the simulator's default account.
+pub const ACCOUNTS: [&str; 3] = ["shop", "second", "third"];
 
-/// Stores, WeChat, and the time.
-pub struct World {
+/// Stores, simulated WeChat and clock of one test.
+pub struct TestEnv {
     pub wechat: Simulator,
     pub ledger: Arc<SqliteLedger>,
     pub cache: Arc<dyn Cache>,
     pub clock: ManualClock,
-    pub gates: Arc<CallLimiter>,
+    pub call_limiter: Arc<CallLimiter>,
     pub tasks: Tasks,
     _folder: TempDir,
 }
 
-fn sim_account(shop: &str) -> SimAccount {
+fn sim_account(account: &str) -> SimAccount {
     let own = SimAccount::default();
-    match SHOPS.iter().position(|name| *name == shop).expect("one of the shops") {
+    match ACCOUNTS.iter().position(|name| *name == account).expect("one of the accounts") {
         0 => own,
         i => SimAccount { appid: format!("wx000000000000000{i}"), ..own },
     }
 }
 
-/// Asks WeChat whenever a token is wanted: the keeping of tokens is not what is tested here.
-struct Fresh(Client);
+/// Token source that requests a token from WeChat for each call.
+struct DirectTokenSource(Client);
 
 #[async_trait]
-impl TokenSource for Fresh {
+impl TokenSource for DirectTokenSource {
     async fn current(&self, account: &str) -> Result<AccessToken, TokenUnavailable> {
         let account = sim_account(account);
         let (app, secret) = (AppId(account.appid), AppSecret::new(account.secret));
@@ -92,8 +92,8 @@ pub fn binding(template: &str) -> Binding {
     Binding { template_id: template.into(), fields }
 }
 
-/// Says calls through these channels, all of which are set up.
-pub fn manner(channels: &[Channel]) -> NoticePolicy {
+/// Policy that sends calls through these channels, all of which are configured.
+pub fn policy_for(channels: &[Channel]) -> NoticePolicy {
     NoticePolicy {
         channels: channels.into(),
         template: Some(binding(SimTemplate::DEMO_CALLED)),
@@ -102,47 +102,47 @@ pub fn manner(channels: &[Channel]) -> NoticePolicy {
     }
 }
 
-impl World {
-    pub async fn new() -> World {
+impl TestEnv {
+    pub async fn new() -> TestEnv {
         let mut templates = SimTemplate::demo();
-        // Whatever is subscribed to has the same fields.
+        // The subscription template has the same fields.
         templates[0].fields = templates[1].fields.clone();
         let config = SimConfig {
-            accounts: SHOPS.map(sim_account).into(),
+            accounts: ACCOUNTS.map(sim_account).into(),
             templates,
             ..SimConfig::default()
         };
-        let clock = ManualClock::at(NOW);
+        let clock = ManualClock::at(START_MS);
         let folder = tempfile::tempdir().unwrap();
-        // The store keeps real time: its delays pass by themselves while a test sets the clock.
-        let begun = Instant::now();
+        // The store uses real time, so that its delays pass while a test sets the clock.
+        let started = Instant::now();
         let options =
-            SqliteOptions::new(Arc::new(move || NOW + begun.elapsed().as_millis() as i64));
+            SqliteOptions::new(Arc::new(move || START_MS + started.elapsed().as_millis() as i64));
         let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
         let time = clock.clone();
-        World {
+        TestEnv {
             wechat: Simulator::start(config).await.unwrap(),
             ledger: Arc::new(ledger),
             cache: Arc::new(MemoryCache::new(MemoryOptions::default())),
-            gates: CallLimiter::new(Limits::default(), Arc::new(move || time.now_ms())),
+            call_limiter: CallLimiter::new(Limits::default(), Arc::new(move || time.now_ms())),
             clock,
             tasks: Tasks::new(),
             _folder: folder,
         }
     }
 
-    /// One that says calls by this template alone.
+    /// Starts a notifier that sends calls by this template alone.
     pub fn notifier(&self, template: &str) -> Notifier {
-        let manner = NoticePolicy {
+        let policy = NoticePolicy {
             channels: vec![Channel::Template],
             template: Some(binding(template)),
             ..NoticePolicy::default()
         };
-        self.speaking(manner, 8)
+        self.notifier_with_policy(policy, 8)
     }
 
-    /// One that says calls in this manner, in all accounts.
-    pub fn speaking(&self, manner: NoticePolicy, in_flight: usize) -> Notifier {
+    /// Starts a notifier that sends calls with this policy, in all accounts.
+    pub fn notifier_with_policy(&self, policy: NoticePolicy, in_flight: usize) -> Notifier {
         let endpoint = |url: String| url.parse().unwrap();
         let client = Client::new(ClientOptions {
             endpoints: Endpoints {
@@ -152,36 +152,41 @@ impl World {
             ..ClientOptions::default()
         })
         .unwrap();
-        let wechat = AccountClient::new(client.clone(), Arc::new(Fresh(client)));
+        let wechat = AccountClient::new(client.clone(), Arc::new(DirectTokenSource(client)));
         let ports = Ports {
             ledger: self.ledger.clone(),
             cache: self.cache.clone(),
-            wechat: wechat.with_limiter(self.gates.clone()),
+            wechat: wechat.with_limiter(self.call_limiter.clone()),
             clock: Arc::new(self.clock.clone()),
         };
-        let says = |shop: &str| (shop.to_owned(), BTreeMap::from([("called", manner.clone())]));
-        let accounts = SHOPS.map(says).into();
+        let with_policy =
+            |account: &str| (account.to_owned(), BTreeMap::from([("called", policy.clone())]));
+        let accounts = ACCOUNTS.map(with_policy).into();
         let public = Some("https://queue.example".to_owned());
-        let (wording, upkeep) = (BTreeMap::new(), Upkeep::default());
-        start(Settings { in_flight, accounts, wording, upkeep, public }, ports, &self.tasks)
+        let (wording, upkeep) = (BTreeMap::new(), AccountCheckIntervals::default());
+        start(
+            Settings { in_flight, accounts, wording, account_checks: upkeep, public_url: public },
+            ports,
+            &self.tasks,
+        )
     }
 
-    /// Writes a commit of the first shop in which these people are called, each once.
-    pub async fn call(&self, people: std::ops::Range<u32>) {
-        self.call_at("shop", people).await;
+    /// Appends a commit of the first account in which these people are called once each.
+    pub async fn call_tickets(&self, people: std::ops::Range<u32>) {
+        self.call_tickets_at("shop", people).await;
     }
 
-    pub async fn call_at(&self, shop: &str, people: std::ops::Range<u32>) {
-        self.commit(shop, people.map(|i| self.called(i, 1)).collect()).await;
+    pub async fn call_tickets_at(&self, account: &str, people: std::ops::Range<u32>) {
+        self.append_commit(account, people.map(|i| self.call_event(i, 1)).collect()).await;
     }
 
-    /// Somebody's n-th call, which is the n-th thing they are told.
-    pub fn called(&self, i: u32, call: u32) -> Event {
+    /// Builds the event of a person's n-th call, whose notice has order number n.
+    pub fn call_event(&self, i: u32, call: u32) -> Event {
         let at = self.clock.now_ms();
         Event::MilestoneReached(NotificationTrigger {
             ticket: i,
             day: 20780,
-            person: person(i).into(),
+            person: open_id(i).into(),
             key: None,
             number: Number { prefix: "A".into(), serial: i },
             queue_name: "存取款".into(),
@@ -195,8 +200,8 @@ impl World {
         })
     }
 
-    /// Writes a commit of a shop.
-    pub async fn commit(&self, shop: &str, events: Vec<Event>) {
+    /// Appends a commit of an account.
+    pub async fn append_commit(&self, account: &str, events: Vec<Event>) {
         let at = self.clock.now_ms();
         let decision = Decision {
             command: "00".repeat(16),
@@ -207,26 +212,26 @@ impl World {
             events,
         };
         let site = SiteFacts {
-            account: shop.into(),
+            account: account.into(),
             id: "hall".into(),
             name: "大厅".into(),
             zone: "Asia/Shanghai".into(),
         };
         let commit = Commit { v: 1, site, decisions: vec![decision] };
         let entry = Entry::new(serde_json::to_vec(&commit).unwrap());
-        let subject = Subject::new(&[shop, "hall"]).unwrap();
+        let subject = Subject::new(&[account, "hall"]).unwrap();
         self.ledger.append(&LEDGER, &subject, ExpectedPosition::Any, entry).await.unwrap();
     }
 
-    /// Puts the notice of a call on the queue, by itself and changed as given.
-    pub async fn enqueue(&self, i: u32, change: impl FnOnce(&mut Notice)) {
+    /// Enqueues the notice of a call without a commit, after `change`.
+    pub async fn enqueue_notice(&self, i: u32, change: impl FnOnce(&mut Notice)) {
         let mut notice = Notice {
             v: 1,
-            key: key(i),
+            key: notice_key(i),
             account: "shop".into(),
             site_name: "大厅".into(),
             zone: "Asia/Shanghai".into(),
-            person: person(i).into(),
+            person: open_id(i).into(),
             number: Number { prefix: "A".into(), serial: i },
             queue_name: "存取款".into(),
             saying: NoticeContent::Called { counter_name: "1号窗口".into(), call: 1 },
@@ -241,33 +246,33 @@ impl World {
         self.ledger.enqueue(&NOTICES, &notice.key, entry, Duration::ZERO).await.unwrap();
     }
 
-    /// A gateway hears what became of a message.
-    pub async fn hear(&self, receipt: Receipt) {
+    /// Enqueues a receipt, as a gateway does.
+    pub async fn enqueue_receipt(&self, receipt: Receipt) {
         let entry = Entry::new(serde_json::to_vec(&receipt).unwrap());
-        let key = format!("{}{}", receipt.identity, self.count(&OUTCOMES).await);
+        let key = format!("{}{}", receipt.identity, self.log_len(&OUTCOMES).await);
         self.ledger.enqueue(&RECEIPTS, &key, entry, Duration::ZERO).await.unwrap();
     }
 
-    /// People whom WeChat knows.
-    pub fn followers(&self, people: std::ops::Range<u32>) {
-        people.for_each(|i| self.wechat.set_person(None, &person(i), true, Refusal::No));
+    /// Adds people who follow the account.
+    pub fn add_followers(&self, people: std::ops::Range<u32>) {
+        people.for_each(|i| self.wechat.set_person(None, &open_id(i), true, Refusal::No));
     }
 
-    /// A gateway has seen somebody do something.
-    pub async fn seen(&self, i: u32, window: SendWindowKind) {
+    /// Opens a send window of a person, as a gateway does.
+    pub async fn open_window(&self, i: u32, window: SendWindowKind) {
         let opened = SendWindow::open(window, self.clock.now_ms() / 1000);
         let value = Bytes::from(serde_json::to_vec(&opened).unwrap());
-        self.cache.put(&seen_at(i, window), value, window.duration()).await.unwrap();
+        self.cache.put(&window_key(i, window), value, window.duration()).await.unwrap();
     }
 
-    /// Somebody writes; WeChat allows texts from then on, and a gateway has seen it.
-    pub async fn writes(&self, i: u32) {
-        self.wechat.send_text(None, &person(i), "你好", Default::default()).await.unwrap();
-        self.seen(i, SendWindowKind::Message).await;
+    /// Sends a message of a person to the account, which opens a send window.
+    pub async fn person_writes(&self, i: u32) {
+        self.wechat.send_text(None, &open_id(i), "你好", Default::default()).await.unwrap();
+        self.open_window(i, SendWindowKind::Message).await;
     }
 
-    /// Every record of the log of outcomes.
-    pub async fn records(&self) -> Vec<OutcomeRecord> {
+    /// Returns all records of the outcome log.
+    pub async fn outcome_records(&self) -> Vec<OutcomeRecord> {
         let head = self.ledger.head(&OUTCOMES).await.unwrap();
         let mut entries = self.ledger.follow(&OUTCOMES, Position::START).await.unwrap();
         let (mut records, mut reached) = (Vec::new(), Position::START);
@@ -279,34 +284,34 @@ impl World {
         records
     }
 
-    /// What the records of a notice add up to.
+    /// Returns the state of a notice from its records.
     pub async fn outcome(&self, i: u32) -> NoticeState {
-        let of = |record: &OutcomeRecord| match record {
-            OutcomeRecord::Attempt(trying) => trying.key == key(i),
-            OutcomeRecord::Ended(ended) => ended.key == key(i),
-            OutcomeRecord::Receipt(receipt) => receipt.key == key(i),
+        let is_of_notice = |record: &OutcomeRecord| match record {
+            OutcomeRecord::Attempt(trying) => trying.key == notice_key(i),
+            OutcomeRecord::Ended(ended) => ended.key == notice_key(i),
+            OutcomeRecord::Receipt(receipt) => receipt.key == notice_key(i),
         };
-        NoticeState::from_records(self.records().await.into_iter().filter(of))
+        NoticeState::from_records(self.outcome_records().await.into_iter().filter(is_of_notice))
     }
 
-    /// How notices ended, in the order of the log.
-    pub async fn ends(&self) -> Vec<NoticeOutcome> {
+    /// Returns the outcomes of notices in the order of the log.
+    pub async fn ended_outcomes(&self) -> Vec<NoticeOutcome> {
         let ended = |record| match record {
             OutcomeRecord::Ended(ended) => Some(ended),
             _ => None,
         };
-        self.records().await.into_iter().filter_map(ended).collect()
+        self.outcome_records().await.into_iter().filter_map(ended).collect()
     }
 
-    /// The process ends, and with it the cache; a new one begins.
-    pub async fn lose_the_cache(&mut self) {
+    /// Stops all tasks and replaces the cache by an empty one.
+    pub async fn restart_without_cache(&mut self) {
         self.tasks.stop_and_wait().await;
         self.tasks = Tasks::new();
         self.cache = Arc::new(MemoryCache::new(MemoryOptions::default()));
     }
 
-    /// Waits until so many notices have ended, and gives their ends by key.
-    pub async fn ended(&self, count: usize) -> BTreeMap<String, NoticeOutcome> {
+    /// Waits until this many notices have ended and returns their outcome records by key.
+    pub async fn wait_until_ended(&self, count: usize) -> BTreeMap<String, NoticeOutcome> {
         let mut entries = self.ledger.follow(&OUTCOMES, Position::START).await.unwrap();
         let mut outcomes = BTreeMap::new();
         while outcomes.len() < count {
@@ -322,14 +327,14 @@ impl World {
         outcomes
     }
 
-    /// The same, of each only how.
-    pub async fn outcomes(&self, count: usize) -> BTreeMap<String, DeliveryOutcome> {
-        let ended = self.ended(count).await;
+    /// Waits until this many notices have ended and returns their outcomes by key.
+    pub async fn wait_for_outcomes(&self, count: usize) -> BTreeMap<String, DeliveryOutcome> {
+        let ended = self.wait_until_ended(count).await;
         ended.into_iter().map(|(key, outcome)| (key, outcome.fate)).collect()
     }
 
-    /// How many entries stand in a log.
-    pub async fn count(&self, log: &Log) -> usize {
+    /// Returns the count of entries in a log.
+    pub async fn log_len(&self, log: &Log) -> usize {
         let head = self.ledger.head(log).await.unwrap();
         let mut entries = self.ledger.follow(log, Position::START).await.unwrap();
         let (mut count, mut reached) = (0, Position::START);
@@ -341,8 +346,8 @@ impl World {
     }
 }
 
-/// Waits for something that must come.
-pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+/// Waits up to 30 s for a condition.
+pub async fn wait_until(what: &str, condition: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !condition().await {
         assert!(Instant::now() < deadline, "never: {what}");
@@ -350,23 +355,23 @@ pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     }
 }
 
-/// Where the cache keeps what somebody's doing allows.
-pub fn seen_at(i: u32, window: SendWindowKind) -> String {
-    send_window_key("shop", &tag(i), window.name())
+/// Returns the cache key of a send window.
+pub fn window_key(i: u32, window: SendWindowKind) -> String {
+    send_window_key("shop", &person_tag(i), window.name())
 }
 
-pub fn tag(i: u32) -> String {
-    OpenId::new(person(i)).pseudonym("shop")
+pub fn person_tag(i: u32) -> String {
+    OpenId::new(open_id(i)).pseudonym("shop")
 }
 
-pub fn person(i: u32) -> String {
+pub fn open_id(i: u32) -> String {
     format!("oPerson{i}")
 }
 
-pub fn key(i: u32) -> String {
-    key_of(i, 1)
+pub fn notice_key(i: u32) -> String {
+    notice_key_for_call(i, 1)
 }
 
-pub fn key_of(i: u32, call: u32) -> String {
+pub fn notice_key_for_call(i: u32, call: u32) -> String {
     format!("hall/20780/{i}/called#{call}")
 }

@@ -1,21 +1,23 @@
-//! What a commit means for people's phones: a pure function from commit to notices.
+//! Plan of notices: a pure function from a commit to its notices.
 
 use paihao_contracts::commit::{Commit, Event, NotificationKind, NotificationTrigger};
 use paihao_contracts::notice::{Notice, NoticeContent};
 use paihao_contracts::ticket_link::TicketLink;
 
-/// The notices of a commit, each with a key that is the same whoever plans it and however often.
+/// Returns the notices of a commit. Their keys are deterministic, so replanning produces the same
+/// keys.
 pub fn plan(commit: &Commit) -> Vec<Notice> {
     let events = commit.decisions.iter().flat_map(|decision| &decision.events);
-    let milestones = events.filter_map(|event| match event {
-        Event::MilestoneReached(milestone) => Some(milestone),
+    let triggers = events.filter_map(|event| match event {
+        Event::MilestoneReached(trigger) => Some(trigger),
         _ => None,
     });
-    milestones.filter_map(|milestone| notice(commit, milestone)).collect()
+    triggers.filter_map(|trigger| notice_for(commit, trigger)).collect()
 }
 
-/// The words for a milestone; `None` for what was said in the answer to the scan already.
-fn saying(kind: &NotificationKind) -> Option<NoticeContent> {
+/// Returns the content for a notification. `None` for one that the reply to the scan already
+/// contained.
+fn notice_content(kind: &NotificationKind) -> Option<NoticeContent> {
     Some(match kind {
         NotificationKind::Joined { .. } => return None,
         NotificationKind::Near { told } => NoticeContent::Near { told: *told },
@@ -38,15 +40,15 @@ fn saying(kind: &NotificationKind) -> Option<NoticeContent> {
     })
 }
 
-fn notice(commit: &Commit, milestone: &NotificationTrigger) -> Option<Notice> {
-    let saying = saying(&milestone.kind)?;
-    // The first version had only calls, and said which in the kind alone.
-    let occurrence = match &milestone.kind {
+fn notice_for(commit: &Commit, trigger: &NotificationTrigger) -> Option<Notice> {
+    let content = notice_content(&trigger.kind)?;
+    // Version 1 had only calls, whose ordinal is in the kind alone.
+    let occurrence = match &trigger.kind {
         NotificationKind::Called { call, .. } => *call,
-        _ => milestone.occurrence,
+        _ => trigger.occurrence,
     };
-    let name = milestone.kind.name();
-    let NotificationTrigger { ticket, day, key, .. } = milestone;
+    let name = trigger.kind.name();
+    let NotificationTrigger { ticket, day, key, .. } = trigger;
     let link = key.map(|key| TicketLink { day: *day, ticket: *ticket, key }.path(&commit.site.id));
     Some(Notice {
         v: 1,
@@ -54,13 +56,13 @@ fn notice(commit: &Commit, milestone: &NotificationTrigger) -> Option<Notice> {
         account: commit.site.account.clone(),
         site_name: commit.site.name.clone(),
         zone: commit.site.zone.clone(),
-        person: milestone.person.clone(),
-        number: milestone.number.clone(),
-        queue_name: milestone.queue_name.clone(),
-        saying,
-        order: milestone.order,
-        at: milestone.at,
-        valid_until: milestone.valid_until,
+        person: trigger.person.clone(),
+        number: trigger.number.clone(),
+        queue_name: trigger.queue_name.clone(),
+        saying: content,
+        order: trigger.order,
+        at: trigger.at,
+        valid_until: trigger.valid_until,
         link: link.map(Into::into),
         replied: false,
     })
@@ -107,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_a_notice_and_nothing_else_is() {
+    fn only_a_call_becomes_a_notice() {
         let opened = Event::CounterOpened { counter: "1".into(), login: None };
         let notices = plan(&commit(vec![opened, called(17, 1)]));
         assert_eq!(notices.len(), 1);
@@ -117,11 +119,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_in_the_answer_to_the_scan_is_not_said_again() {
-        let Event::MilestoneReached(milestone) = called(17, 1) else { unreachable!() };
+    fn a_notification_in_the_reply_to_the_scan_is_not_a_notice() {
+        let Event::MilestoneReached(trigger) = called(17, 1) else { unreachable!() };
         let told = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
         let reached =
-            |kind| Event::MilestoneReached(NotificationTrigger { kind, ..milestone.clone() });
+            |kind| Event::MilestoneReached(NotificationTrigger { kind, ..trigger.clone() });
         let joined = reached(NotificationKind::Joined { told });
         assert_eq!(plan(&commit(vec![joined])), []);
         let near = plan(&commit(vec![reached(NotificationKind::Near { told })]));
@@ -132,11 +134,11 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_leads_to_its_tickets_page() {
-        let Event::MilestoneReached(milestone) = called(17, 1) else { unreachable!() };
+    fn a_notice_links_to_the_page_of_its_ticket() {
+        let Event::MilestoneReached(trigger) = called(17, 1) else { unreachable!() };
         let key = Some(TicketKey([0xab; 16]));
         let notices = plan(&commit(vec![
-            Event::MilestoneReached(NotificationTrigger { key, ..milestone }),
+            Event::MilestoneReached(NotificationTrigger { key, ..trigger }),
             called(18, 1),
         ]));
         let path = format!("/t/hall/20779-17-{}", "ab".repeat(16));
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_tell_tickets_and_calls_apart_and_stay_the_same() {
+    fn keys_are_unique_by_ticket_and_call_and_deterministic() {
         let twice = commit(vec![called(17, 1), called(17, 2), called(18, 1)]);
         let keys = |commit| plan(commit).into_iter().map(|n| n.key).collect::<Vec<_>>();
         assert_eq!(

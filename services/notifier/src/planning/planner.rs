@@ -1,8 +1,8 @@
-//! Reads commits, shared with the other replicas, and puts their notices on the work queue.
+//! Planner: consumes commits and puts their notices on the work queue.
 
-use crate::ending::Away;
-use crate::plan::plan;
-use crate::thread;
+use crate::delivery::ticket_order;
+use crate::planning::plan::plan;
+use crate::ports::StoreUnavailable;
 use paihao_cache::Cache;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::streams::{LEDGER, NOTICES, PLANNER};
@@ -11,19 +11,19 @@ use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, Worker};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Commits planned at once.
-const IN_FLIGHT: usize = 64;
+/// Most commits planned at once.
+const MAX_IN_FLIGHT: usize = 64;
 
-/// When to plan a commit again after a store did not answer.
+/// Delay after a store did not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// When to look again at a commit that a newer program wrote: a newer replica may take it first.
-const NEWER_LATER: Duration = Duration::from_secs(30);
+/// Delay for a commit of a newer program version, so that a newer replica may take it.
+const NEWER_VERSION_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// Member of the consumer that plans notices.
+/// Creates the worker of the planner's consumer.
 pub(crate) fn worker(ledger: Arc<dyn Ledger>, cache: Arc<dyn Cache>) -> Worker<impl Handler> {
     let planner = Planner { ledger: ledger.clone(), cache };
-    Worker::new(ledger, Source::Consumer(LEDGER, PLANNER), IN_FLIGHT, planner)
+    Worker::new(ledger, Source::Consumer(LEDGER, PLANNER), MAX_IN_FLIGHT, planner)
 }
 
 struct Planner {
@@ -35,33 +35,33 @@ impl Handler for Planner {
     async fn handle(&self, delivery: &Delivery) -> Disposition {
         match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
             Ok(commit) if commit.v <= COMMIT_VERSION => {
-                match enqueue(&*self.ledger, &*self.cache, delivery, &commit).await {
+                match enqueue_notices(&*self.ledger, &*self.cache, delivery, &commit).await {
                     Ok(()) => Disposition::Ack,
-                    Err(Away(error)) => {
+                    Err(StoreUnavailable(error)) => {
                         tracing::warn!(error, "cannot queue the notices of a commit, retrying");
                         Disposition::RetryAfter(RETRY_DELAY)
                     }
                 }
             }
-            Ok(_) => Disposition::RetryAfter(NEWER_LATER),
+            Ok(_) => Disposition::RetryAfter(NEWER_VERSION_RETRY_DELAY),
             Err(error) => {
                 let position = delivery.message.position.0;
-                tracing::error!(position, %error, "a commit cannot be planned");
+                tracing::error!(position, %error, "cannot decode a commit");
                 Disposition::DeadLetter(format!("not a commit of a known form: {error}"))
             }
         }
     }
 }
 
-async fn enqueue(
+async fn enqueue_notices(
     ledger: &dyn Ledger,
     cache: &dyn Cache,
     delivery: &Delivery,
     commit: &Commit,
-) -> Result<(), Away> {
+) -> Result<(), StoreUnavailable> {
     let notices = plan(commit);
-    for notice in notices.iter().filter(|notice| thread::ordered(notice)) {
-        thread::note(cache, notice).await?;
+    for notice in notices.iter().filter(|notice| ticket_order::is_ordered(notice)) {
+        ticket_order::register(cache, notice).await?;
     }
     for notice in notices {
         let mut entry = Entry::new(serde_json::to_vec(&notice).expect("string keys only"));
