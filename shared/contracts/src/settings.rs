@@ -69,18 +69,18 @@ setup!(
         #[serde(default)]
         hours: Vec<String>,
         class: u8 = "ordinary",
-        policy: Policy = "strict",
+        policy: CallPolicy = "strict",
         interleave: (u32, u32) = "two_to_one",
         missed_lane: bool = "no",
         bound: u32 = "four_times",
         capacity: u32 = "zero",
         daily_cap: u32 = "zero",
-        missed: Missed = "after_k",
+        missed: MissedNumberPolicy = "after_k",
         missed_places: u32 = "three",
         missed_grow: u32 = "zero",
         missed_returns: u32 = "two",
         missed_minutes: u32 = "half_an_hour",
-        transfer: Transfer = "arrival",
+        transfer: TransferPlacement = "arrival",
         carry_over: bool = "no",
         start_on_call: bool = "no",
         auto_miss: bool = "no",
@@ -137,27 +137,27 @@ setup!(
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
         failure: Option<String>,
-        keywords: BTreeMap<String, Action> = "queueing",
+        keywords: BTreeMap<String, KeywordAction> = "queueing",
         #[serde(default)]
-        menu: BTreeMap<String, Action>,
+        menu: BTreeMap<String, KeywordAction>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
         channels: Option<Vec<Channel>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
-        called: Option<Said>,
+        called: Option<NoticeSetup>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
-        missed: Option<Said>,
+        missed: Option<NoticeSetup>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
-        progress: Option<Said>,
+        progress: Option<NoticeSetup>,
     }
 );
 
 setup!(
     /// How an account says one kind of notices.
-    Said {
+    NoticeSetup {
         template_id: String = "nothing",
         #[serde(default)]
         fields: BTreeMap<String, String>,
@@ -166,7 +166,7 @@ setup!(
         text: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
-        subscription: Option<Template>,
+        subscription: Option<TemplateSetup>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
         channels: Option<Vec<Channel>>,
@@ -175,7 +175,7 @@ setup!(
 
 setup!(
     /// A template, and what goes into its fields.
-    Template { template_id: String, fields: BTreeMap<String, String> }
+    TemplateSetup { template_id: String, fields: BTreeMap<String, String> }
 );
 
 macro_rules! choice {
@@ -193,19 +193,19 @@ macro_rules! choice {
 
 choice!(
     /// What a keyword or a menu entry does.
-    Action { MyTicket, Leave }
+    KeywordAction { MyTicket, Leave }
 );
 choice!(
     /// Who is next in a queue.
-    Policy { Strict, Interleave }
+    CallPolicy { Strict, Interleave }
 );
 choice!(
     /// What becomes of those who did not come.
-    Missed { Void, AfterK, HoldMinutes, Tail }
+    MissedNumberPolicy { Void, AfterK, HoldMinutes, Tail }
 );
 choice!(
     /// Where those stand who are transferred to a queue.
-    Transfer { Front, Arrival, Tail }
+    TransferPlacement { Front, Arrival, Tail }
 );
 
 impl Default for AccountSetup {
@@ -228,8 +228,8 @@ fn nothing() -> String {
 }
 
 /// What somebody writes to be told how their tickets stand, unless the owner says otherwise.
-pub fn queueing() -> BTreeMap<String, Action> {
-    [("排队".to_owned(), Action::MyTicket)].into()
+pub fn queueing() -> BTreeMap<String, KeywordAction> {
+    [("排队".to_owned(), KeywordAction::MyTicket)].into()
 }
 
 fn shanghai() -> String {
@@ -260,16 +260,16 @@ fn ordinary() -> u8 {
     5
 }
 
-fn strict() -> Policy {
-    Policy::Strict
+fn strict() -> CallPolicy {
+    CallPolicy::Strict
 }
 
-fn after_k() -> Missed {
-    Missed::AfterK
+fn after_k() -> MissedNumberPolicy {
+    MissedNumberPolicy::AfterK
 }
 
-fn arrival() -> Transfer {
-    Transfer::Arrival
+fn arrival() -> TransferPlacement {
+    TransferPlacement::Arrival
 }
 
 fn two_to_one() -> (u32, u32) {

@@ -5,7 +5,7 @@ use crate::render::{self, Binding, PLACEHOLDERS, fill_placeholders, placeholder_
 use crate::sample::{self, SITE_NOTICE_KINDS, SampleContext};
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::notice::Channel;
-use paihao_contracts::settings::{AccountSetup, Said, Wording};
+use paihao_contracts::settings::{AccountSetup, NoticeSetup, Wording};
 use paihao_contracts::validation_error::{self, ValidationError};
 use paihao_wechat::template::fields::FieldType;
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ pub fn wording(at: &str, wording: &BTreeMap<String, Wording>, problems: &mut Con
 fn check_notice_kind(
     at: &str,
     kind: &str,
-    how: &Said,
+    how: &NoticeSetup,
     manner: &NoticePolicy,
     problems: &mut ConfigProblems,
 ) {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn bound(key: &str, wording: &str) -> AccountSetup {
-        let said = Said {
+        let said = NoticeSetup {
             template_id: "T".into(),
             fields: [(key.to_owned(), wording.to_owned())].into(),
             text: None,

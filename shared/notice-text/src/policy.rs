@@ -2,7 +2,7 @@
 
 use crate::render::{Binding, CALLED_TEXT, MISSED_TEXT, PROGRESS_TEXT};
 use paihao_contracts::notice::Channel;
-use paihao_contracts::settings::{AccountSetup, Said, Template, Wording};
+use paihao_contracts::settings::{AccountSetup, NoticeSetup, TemplateSetup, Wording};
 use paihao_wechat::Api;
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ impl NoticePolicy {
 /// A new kind gets its line here.
 pub(crate) fn notice_kinds(
     setup: &AccountSetup,
-) -> [(&'static str, Option<&Said>, &'static str); 3] {
+) -> [(&'static str, Option<&NoticeSetup>, &'static str); 3] {
     [
         ("called", setup.called.as_ref(), CALLED_TEXT),
         ("missed", setup.missed.as_ref(), MISSED_TEXT),
@@ -94,12 +94,12 @@ pub fn sends_customer_service_texts(setup: &AccountSetup) -> bool {
         .any(|manner| manner.usable_channels().any(|channel| channel == Channel::CustomerService))
 }
 
-fn notice_policy(setup: &AccountSetup, said: Option<&Said>, text: &str) -> NoticePolicy {
+fn notice_policy(setup: &AccountSetup, said: Option<&NoticeSetup>, text: &str) -> NoticePolicy {
     let template = said.filter(|said| !said.template_id.is_empty());
     let template = template.map(|said| template_binding(&said.template_id, &said.fields));
     let subscription = said.and_then(|said| said.subscription.as_ref());
-    let subscription =
-        subscription.map(|Template { template_id, fields }| template_binding(template_id, fields));
+    let subscription = subscription
+        .map(|TemplateSetup { template_id, fields }| template_binding(template_id, fields));
     let listed = said.and_then(|said| said.channels.clone()).or_else(|| setup.channels.clone());
     let channels = listed.unwrap_or_else(|| {
         let last = subscription.as_ref().map(|_| Channel::Subscription);

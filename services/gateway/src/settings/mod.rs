@@ -15,7 +15,7 @@ pub mod validate;
 use crate::http::replies;
 use crate::settings::calendar::Calendar;
 use paihao_contracts::commit::SiteFacts;
-use paihao_contracts::settings::{AccountSetup, Action};
+use paihao_contracts::settings::{AccountSetup, KeywordAction};
 use paihao_domain::{Actor, ApiScope, CounterId, QueueId, Rules};
 use paihao_ledger::Subject;
 use paihao_notice_text::policy::sends_customer_service_texts;
@@ -60,9 +60,9 @@ pub struct AccountReplies {
     /// system's own words if `None`.
     pub failure: Option<String>,
     /// What people write, without white space around it, and what that does.
-    pub keywords: BTreeMap<String, Action>,
+    pub keywords: BTreeMap<String, KeywordAction>,
     /// Keys of the account's menu, and what they do.
-    pub menu: BTreeMap<String, Action>,
+    pub menu: BTreeMap<String, KeywordAction>,
     /// Whether the account sends customer-service texts, so that what allows them is worth noting.
     pub sends_texts: bool,
 }

@@ -17,7 +17,7 @@ pub use check::{ResolvedConfig, Role};
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
 use paihao_contracts::notice::Channel;
 use paihao_contracts::settings::{
-    self, AccountSetup, Action, CounterSetup, QueueSetup, Said, SiteSetup, Wording,
+    self, AccountSetup, CounterSetup, KeywordAction, NoticeSetup, QueueSetup, SiteSetup, Wording,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -174,12 +174,12 @@ section!(Account {
     former_aes_key: Option<SecretText> = "none",
     greeting: String = "greeting",
     failure: Option<String> = "none",
-    keywords: BTreeMap<String, Action> = "queueing",
-    menu: BTreeMap<String, Action> = "empty",
+    keywords: BTreeMap<String, KeywordAction> = "queueing",
+    menu: BTreeMap<String, KeywordAction> = "empty",
     channels: Option<Vec<Channel>> = "none",
-    called: Option<Said> = "none",
-    missed: Option<Said> = "none",
-    progress: Option<Said> = "none",
+    called: Option<NoticeSetup> = "none",
+    missed: Option<NoticeSetup> = "none",
+    progress: Option<NoticeSetup> = "none",
     limits: Option<AccountLimits> = "none",
 });
 section!(Site {
@@ -284,7 +284,7 @@ fn greeting() -> String {
     paihao_gateway::http::replies::GREETING.into()
 }
 
-fn queueing() -> BTreeMap<String, Action> {
+fn queueing() -> BTreeMap<String, KeywordAction> {
     settings::queueing()
 }
 
