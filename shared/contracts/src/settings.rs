@@ -1,13 +1,15 @@
-//! What an owner sets up: sites with their queues, counters, hours and words, and what each account
-//! says. The same form stands in the configuration, in the book, in the API and in files.
+//! Settings documents of the owner: sites with their queues, counters, hours and texts, and the
+//! texts and channels of each account. Configuration, settings log, API and exported files use the
+//! same form.
 //!
-//! Every field is written, so that a default that changes one day changes no site that is there.
+//! Every field is written, so that a later change of a default leaves existing sites unchanged.
 
 use crate::notice::Channel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What has a default may be left out, though it is always written: one schema for both ways.
+/// Schema transform that makes fields with a default optional, so that one schema serves reading
+/// and writing: the program always writes them.
 #[cfg(feature = "schema")]
 pub fn optional(schema: &mut schemars::Schema) {
     let with_default = |properties: &serde_json::Value, name: &serde_json::Value| {
@@ -40,7 +42,7 @@ macro_rules! setup {
 }
 
 setup!(
-    /// A site: `[sites.ID]`.
+    /// Settings of a site: `[sites.ID]`.
     SiteSetup {
         account: String,
         name: String,
@@ -59,7 +61,7 @@ setup!(
 );
 
 setup!(
-    /// A queue of a site.
+    /// Settings of a queue.
     QueueSetup {
         name: String,
         prefix: String,
@@ -96,7 +98,7 @@ setup!(
 );
 
 setup!(
-    /// What boards say of a queue's calls.
+    /// Texts of a queue's calls on boards.
     AnnouncementSetup {
         #[serde(default)]
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +110,7 @@ setup!(
 );
 
 setup!(
-    /// A counter of a site.
+    /// Settings of a counter.
     CounterSetup {
         name: String,
         queues: Vec<String>,
@@ -117,7 +119,7 @@ setup!(
 );
 
 setup!(
-    /// How a site words one kind of notice; what is left out is as usual.
+    /// Texts of a site for one kind of notice; absent texts are the usual ones.
     Wording {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
@@ -129,7 +131,7 @@ setup!(
 );
 
 setup!(
-    /// What an account says and how: `[accounts.NAME]` without what WeChat must not lose.
+    /// Texts and channels of an account: `[accounts.NAME]` without the credentials for WeChat.
     AccountSetup {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
@@ -156,7 +158,7 @@ setup!(
 );
 
 setup!(
-    /// How an account says one kind of notices.
+    /// Texts, templates and channels of an account for one kind of notice.
     NoticeSetup {
         template_id: String = "nothing",
         #[serde(default)]
@@ -174,7 +176,7 @@ setup!(
 );
 
 setup!(
-    /// A template, and what goes into its fields.
+    /// A template with the contents of its fields.
     TemplateSetup { template_id: String, fields: BTreeMap<String, String> }
 );
 
@@ -192,19 +194,19 @@ macro_rules! choice {
 }
 
 choice!(
-    /// What a keyword or a menu entry does.
+    /// Action of a keyword or a menu entry.
     KeywordAction { MyTicket, Leave }
 );
 choice!(
-    /// Who is next in a queue.
+    /// Rule for the order of calls in a queue.
     CallPolicy { Strict, Interleave }
 );
 choice!(
-    /// What becomes of those who did not come.
+    /// Rule for tickets whose holders did not come.
     MissedNumberPolicy { Void, AfterK, HoldMinutes, Tail }
 );
 choice!(
-    /// Where those stand who are transferred to a queue.
+    /// Position of a ticket that is transferred to a queue.
     TransferPlacement { Front, Arrival, Tail }
 );
 
@@ -227,7 +229,7 @@ fn nothing() -> String {
     String::new()
 }
 
-/// What somebody writes to be told how their tickets stand, unless the owner says otherwise.
+/// Default keywords: the text that asks for the state of one's tickets.
 pub fn queueing() -> BTreeMap<String, KeywordAction> {
     [("排队".to_owned(), KeywordAction::MyTicket)].into()
 }

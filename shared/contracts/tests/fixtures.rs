@@ -1,5 +1,5 @@
-//! What was stored once is decoded for ever: every type that crosses a process boundary has a
-//! stored form of each version, which decodes and encodes back the same.
+//! Decodes every stored form of every version and encodes it back unchanged. Stored values have to
+//! stay readable for ever.
 //!
 //! A fixture is never edited. A new version of a type gets a new file beside the old one.
 
@@ -27,7 +27,7 @@ fn fixture_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// Each line of the file is one stored value.
+/// Round-trips a fixture file with one stored value per line.
 fn assert_round_trips<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value> {
     let path = fixture_dir().join(format!("{name}.jsonl"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -46,7 +46,7 @@ fn assert_round_trips<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value>
 #[test]
 fn commits() {
     let pieces = assert_round_trips::<Commit>("commit-v3");
-    // The version is the oldest that has all that is in it.
+    // The version is the oldest that can express the content.
     for line in assert_round_trips::<Commit>("commit-v2").iter().chain(&pieces) {
         let commit: Commit = serde_json::from_value(line.clone()).unwrap();
         assert_eq!(Commit::new(commit.site.clone(), commit.decisions.clone()), commit);
@@ -57,7 +57,7 @@ fn commits() {
         pieces,
     ]
     .concat();
-    // Every kind of event and of outcome is among them, those that come later included.
+    // The fixtures cover every kind of event and outcome, including the newest.
     let (mut kinds, mut parts) = (BTreeSet::new(), BTreeSet::new());
     for decision in lines.iter().flat_map(|line| line["decisions"].as_array().unwrap()) {
         kinds.insert(decision["outcome"]["outcome"].as_str().unwrap().to_owned());
@@ -98,7 +98,7 @@ fn visits_of_the_history() {
     let stored = assert_round_trips::<HistoryEntry>("history-v1");
     let text = Value::from(stored.clone()).to_string();
     assert!(text.contains("ended") && text.contains("retracted"));
-    // They are what commits say, and name nobody whom those name.
+    // The commits lead to these records, which hold no person of the commits.
     let commits = assert_round_trips::<Commit>("commit-v2").into_iter();
     let commits = commits.map(|commit| serde_json::from_value::<Commit>(commit).unwrap());
     let said: Vec<_> = commits.filter_map(|commit| history_entry(4711, &commit)).collect();
@@ -106,7 +106,7 @@ fn visits_of_the_history() {
     assert!(!serde_json::to_string(&said).unwrap().contains("oExample"));
 }
 
-/// Every text and every name of a field in it.
+/// Collects every text and every field name of a value.
 fn collect_strings(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => drop(into.insert(text.clone())),
@@ -160,7 +160,7 @@ fn staff() {
     assert_round_trips::<StaffSession>("staff-session-v1");
 }
 
-/// Every stored event, told to others: the same JSON as ever, nothing of whom it is about.
+/// Publishes every stored event: the JSON stays the same and names no person.
 #[test]
 fn public_events() {
     let told = assert_round_trips::<PublicEvent>("public-event-v1");
@@ -175,7 +175,7 @@ fn public_events() {
         assert_eq!(line["type"], event.kind.name());
     }
     assert_eq!(published.next(), None, "an event without a fixture");
-    // What the second version of commits added.
+    // Event types of the second version of commits.
     let more = assert_round_trips::<PublicEvent>("public-event-v1-more");
     let types: BTreeSet<_> =
         told.iter().chain(&more).map(|line| line["type"].as_str().unwrap()).collect();
@@ -208,7 +208,7 @@ fn notice_outcomes() {
     let known =
         ["sent", "replied", "refused", "stale", "superseded", "gave_up", "unknown", "unspeakable"];
     assert_eq!(fates, BTreeSet::from(known));
-    // An ending was the only record there was: it is read as one still.
+    // Outcomes were once the only records, and are still read as such.
     let records = assert_round_trips::<OutcomeRecord>("notice-outcome-v1");
     assert_eq!(records.len(), lines.len());
 }

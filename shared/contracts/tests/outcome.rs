@@ -1,4 +1,4 @@
-//! What the records of a notice add up to, in every order and however often each is read.
+//! Tests of the state of a notice under every order and repetition of its records.
 
 use paihao_contracts::notice::{Channel, DeliveryOutcome, NoticeOutcome};
 use paihao_contracts::outcome::{
