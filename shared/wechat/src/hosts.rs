@@ -1,8 +1,9 @@
-//! Which of WeChat's hosts to call: the preferred one, another while it cannot be reached, and back.
+//! Selection among WeChat's hosts, with failover and failback.
 
 use std::time::Duration;
 
-/// Pure: told the time, as the time since some beginning. Host 0 is the preferred one.
+/// State of the selection. Pure: the caller passes the time since a fixed start. Host 0 is the
+/// preferred one.
 #[derive(Debug)]
 pub(crate) struct HostSelector {
     count: usize,
@@ -11,11 +12,11 @@ pub(crate) struct HostSelector {
     failback_interval: Duration,
 }
 
-/// In which order one call tries the hosts.
+/// Order in which one call tries the hosts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) order: Vec<usize>,
-    /// The first is only looked at: the second is the one in use.
+    /// True if the first host is only probed: the second is the one in use.
     is_failback: bool,
 }
 
@@ -29,8 +30,8 @@ impl HostSelector {
         }
     }
 
-    /// The route of a call: the host in use first, then the others. One call in every while looks
-    /// whether the preferred host is back.
+    /// Returns the route of a call: the host in use first, then the others. Once per interval a
+    /// call probes the preferred host.
     pub(crate) fn route(&mut self, now: Duration) -> Route {
         let looks_back = self.current != 0 && now >= self.next_failback_at;
         let mut order = Vec::with_capacity(self.count);
@@ -47,8 +48,8 @@ impl HostSelector {
         Route { order, is_failback: looks_back }
     }
 
-    /// A call reached the host at this place of its route, after all before it could not be
-    /// reached. Says which host is in use from now on, if that is news.
+    /// Records that a call reached the host at this index of its route, after all hosts before it
+    /// were unreachable. Returns the host in use from now on, if it changed.
     pub(crate) fn record_success(
         &mut self,
         route: &Route,
@@ -91,7 +92,7 @@ mod tests {
         assert_eq!(hosts.record_success(&first, 1, at(1)), Some(1));
         assert_eq!(hosts.record_success(&other, 1, at(1)), None, "known by now");
         assert_eq!(hosts.route(at(2)).order, [1, 0], "kept to");
-        // A call that was under way before the trouble ends well: that proves nothing.
+        // A call that began before the outage succeeds: that proves nothing.
         assert_eq!(
             hosts.record_success(&Route { order: vec![0, 1], is_failback: false }, 0, at(3)),
             None

@@ -1,14 +1,14 @@
-//! Reading WeChat's JSON: what its servers really send, brought into what a parser takes.
+//! Tolerant reading of WeChat's JSON.
 
 use crate::codes::{self, CodeScope};
 use crate::error::{CallError, Refusal};
 use serde::de::DeserializeOwned;
 
-/// The longest sentence of WeChat's that is kept.
+/// Longest message of WeChat's that is kept.
 const MAX_SENTENCE_CHARS: usize = 200;
 
-/// The typed answer of a call, or what `errcode` says. HTTP status and content type are ignored,
-/// because WeChat's say nothing; `secrets` are cut out of every sentence.
+/// Parses the response of a call, or the error that `errcode` reports. HTTP status and content type
+/// are ignored, because WeChat sets them arbitrarily. `secrets` are removed from every message.
 pub(crate) fn parse_response<T: DeserializeOwned>(
     body: &[u8],
     place: CodeScope,
@@ -46,8 +46,8 @@ pub(crate) fn garbled_response(why: &str) -> CallError {
     CallError::Garbled(why.to_owned())
 }
 
-/// UTF-8 with everything else replaced, without byte order mark, and inside strings without raw
-/// control characters and without escapes JSON does not know: all of these have been met.
+/// Repairs a body: replaces invalid UTF-8, drops a byte order mark, and inside strings removes raw
+/// control characters and escapes that JSON does not have. All of these have occurred.
 fn sanitize_json(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start_matches('\u{feff}');
@@ -75,7 +75,8 @@ fn sanitize_json(body: &[u8]) -> String {
     out
 }
 
-/// WeChat's sentence without its request id (it changes every time), without secrets, on one line.
+/// WeChat's message without its request id (which differs every time), without secrets, on one
+/// line.
 fn clean_errmsg(errmsg: &str, secrets: &[&str]) -> String {
     let mut text = errmsg.to_owned();
     for marker in ["rid:", "hint:"] {
@@ -92,7 +93,7 @@ fn clean_errmsg(errmsg: &str, secrets: &[&str]) -> String {
         .to_owned()
 }
 
-/// The text with every secret replaced.
+/// Replaces every secret in a text.
 pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| secret.len() >= 4) {

@@ -1,5 +1,5 @@
-//! Playing WeChat for an operator: asking one's own callback address as WeChat would, and WeChat
-//! what time it is.
+//! Probe of a callback address, which sends requests as WeChat would, and of WeChat's clock. For
+//! operators.
 
 use crate::api::Api;
 use crate::callback::{Mode, Protection, encrypt, msg_signature, signature};
@@ -11,41 +11,41 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, PRAGMA, USER_AGENT};
 use std::time::Duration;
 use url::Url;
 
-/// As long as WeChat waits.
+/// Timeout of WeChat's own requests.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Who is said to have caused the push: nobody.
+/// Sender of the push: an openid of nobody.
 const PROBE_OPENID: &str = "oPaihaoDoctor000000000000000";
 
-/// What makes one asking differ from the next.
+/// Values that make one probe differ from the next.
 #[derive(Debug, Clone, Copy)]
 pub struct ProbeStamp {
     /// Unix milliseconds.
     pub now_ms: i64,
-    /// Random.
+    /// Random nonce.
     pub nonce: u32,
-    /// Random, inside what is encrypted.
+    /// Random bytes inside the encrypted message.
     pub random: [u8; 16],
 }
 
-/// What an address answered instead of what WeChat wants to hear.
+/// Unexpected answers of a callback address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
-    /// Nothing.
+    /// No response.
     #[error(transparent)]
     NoResponse(CallError),
-    /// Something else: the HTTP status, and the code of a refusal if it is one of paihao's.
+    /// Another response: the HTTP status, and the code of a refusal if it is one of paihao's.
     #[error("HTTP {status} {code}")]
     UnexpectedResponse {
         /// The HTTP status.
         status: u16,
-        /// `wrong_signature` and the like; empty if there was none.
+        /// Code such as `wrong_signature`; empty if there was none.
         code: String,
     },
 }
 
 impl Client {
-    /// The server verification (a GET with `echostr`), signed or, to see whether that matters, not.
+    /// Sends a server verification (a GET with `echostr`), signed, or unsigned to test the check.
     pub async fn verify_callback(
         &self,
         address: &Url,
@@ -69,8 +69,8 @@ impl Client {
         send_probe(request, |body| body == echo.as_bytes()).await
     }
 
-    /// A push in the account's mode of an event that nobody knows, and so of one that changes
-    /// nothing: WeChat wants `success` for it.
+    /// Pushes an unknown event in the account's mode, which changes nothing: the expected response
+    /// is `success`.
     pub async fn push_callback(
         &self,
         address: &Url,
@@ -112,7 +112,7 @@ impl Client {
         send_probe(request.body(body), |body| body.is_empty() || body == b"success").await
     }
 
-    /// The `Date` of an answer of WeChat's API, as it stands there; `None` if there is none.
+    /// The `Date` header of WeChat's API, unchanged; `None` if there is none.
     pub async fn server_date(&self) -> Result<Option<String>, CallError> {
         let request = self.http().get(api_url(self.api_base(), Api::CallbackAddresses));
         let answer = request.send().await.map_err(|error| transport_error(error, &[]))?;
@@ -133,7 +133,7 @@ fn with_query(address: &Url, query: &[(&str, &str)]) -> Url {
     url
 }
 
-/// Sends it with the headers of WeChat's own requests, and listens.
+/// Sends a request with the headers of WeChat's own requests.
 async fn send_probe(
     request: RequestBuilder,
     fine: impl Fn(&[u8]) -> bool,
@@ -159,7 +159,7 @@ async fn send_probe(
     Err(ProbeError::UnexpectedResponse { status: status.as_u16(), code: problem_code(&body) })
 }
 
-/// The code of a refusal of ours. Whatever else an address says is not repeated.
+/// Code of a refusal of ours. The rest of the response is not repeated.
 fn problem_code(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Problem {
@@ -218,7 +218,7 @@ mod tests {
         }
         let token = &protection.token;
         assert_eq!(client.verify_callback(&address, token, true, stamp).await, Ok(()));
-        // This one looks at no signature, and an asker who signs wrongly finds that out.
+        // This address checks no signature, and a wrongly signed probe finds that out.
         assert_eq!(client.verify_callback(&address, token, false, stamp).await, Ok(()));
     }
 

@@ -1,4 +1,4 @@
-//! What an account may know of a person: whether they follow, and who opened a web page.
+//! Profiles of persons: whether they follow, and the identity behind a web page's code.
 
 use crate::api::Api;
 use crate::client::{ApiRequest, Client};
@@ -7,18 +7,18 @@ use crate::error::CallError;
 use crate::secret::{AccessToken, AppId, AppSecret, OpenId};
 use serde::Deserialize;
 
-/// A person as one account knows them. Names and pictures are not given by WeChat any more.
+/// A person as one account knows them. WeChat no longer provides names and pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserInfo {
-    /// Who.
+    /// Openid of the person.
     pub openid: OpenId,
-    /// Whether they follow the account. If not, nothing else is known.
+    /// True if they follow the account. If not, nothing else is known.
     pub follows: bool,
-    /// Since when, Unix seconds.
+    /// Start of following, in Unix seconds.
     pub followed_at_s: Option<i64>,
-    /// How they came to follow: `ADD_SCENE_QR_CODE` and the like.
+    /// Way in which they came to follow: `ADD_SCENE_QR_CODE` and the like.
     pub subscribe_scene: Option<String>,
-    /// The scene of the code they came by, if it was one of text.
+    /// Scene of the code through which they followed, if it was a text scene.
     pub scene: Option<String>,
     /// Their language: `zh_CN`.
     pub language: Option<String>,
@@ -34,12 +34,12 @@ struct UserInfoResponse {
     language: Option<String>,
 }
 
-/// Who opened a web page.
+/// A person who opened a web page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebVisitor {
-    /// Who.
+    /// Openid of the person.
     pub openid: OpenId,
-    /// They look at a preview, under an openid that is nobody's: bind nothing to it.
+    /// True for a preview under an anonymous openid: bind nothing to it.
     pub preview: bool,
 }
 
@@ -84,8 +84,8 @@ impl Client {
         })
     }
 
-    /// `sns/oauth2/access_token`: who opened the web page that came with this code. A code works
-    /// once, for five minutes. The token that WeChat answers with is of another kind and not kept.
+    /// `sns/oauth2/access_token`: exchanges a web page's code for the person. A code works once,
+    /// for five minutes. The token in WeChat's answer is of another kind and not kept.
     pub async fn exchange_code(
         &self,
         app: &AppId,

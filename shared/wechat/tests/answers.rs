@@ -1,4 +1,4 @@
-//! Answers as WeChat gives them, kept as files with all that is odd about them, read by every call.
+//! Tests of every call against recorded answers of WeChat, with all their peculiarities.
 
 #![expect(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
 
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// A WeChat that gives one file's bytes as its answer, and remembers what it was asked.
+/// A fake WeChat that answers with the bytes of one file and records the request.
 #[derive(Clone)]
 struct FakeWeChat {
     client: Client,
@@ -34,7 +34,7 @@ impl FakeWeChat {
         wechat
     }
 
-    /// The client, and what it will be answered.
+    /// Returns the client and sets the file of the next answer.
     fn respond_with(&self, file: &'static str) -> &Client {
         *self.file.lock().unwrap() = file;
         &self.client

@@ -1,4 +1,4 @@
-//! Callbacks as WeChat pushes them, and as an attacker would.
+//! Tests of callbacks, as WeChat pushes them and as an attacker would.
 
 use paihao_wechat::OpenId;
 use paihao_wechat::callback::{
@@ -12,7 +12,7 @@ fn parse_body(body: &str) -> Result<Message, XmlError> {
     parse(body.as_bytes(), MAX_BODY_BYTES)
 }
 
-/// A push in WeChat's layout, with these elements after the head.
+/// A push in WeChat's layout, with these elements after the header.
 fn push_body(rest: &str) -> String {
     format!(
         "<xml><ToUserName><![CDATA[gh_de0f036ce08f]]></ToUserName>\n\
@@ -203,7 +203,7 @@ fn a_repeat_is_the_same_and_everything_else_is_not() {
 
 #[test]
 fn the_identity_of_a_push_never_changes() {
-    // Stored as a command's id: another version must find the same.
+    // The identity is stored as a command's id: another version must compute the same.
     let identity = parse_body(&event_body("SCAN", "110")).unwrap().identity();
     assert_eq!(hex::encode(identity), "f33b2aa92d716a173698038143587376");
 }

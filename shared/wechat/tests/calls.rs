@@ -1,4 +1,4 @@
-//! The client against a server that answers as WeChat does, or as it should not.
+//! Tests of the client against a server that behaves like WeChat, or misbehaves.
 
 #![expect(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
 
@@ -23,7 +23,7 @@ const TOKEN: &str = "43_the-access-token";
 const SECRET: &str = "the-app-secret-0123456789";
 const OPENID: &str = "oThePersonsOpenId";
 
-/// What the server saw: method, path with query, body.
+/// A recorded request: method, path with query, body.
 type RecordedRequest = (String, String, String);
 
 #[derive(Clone, Default)]
@@ -212,8 +212,7 @@ async fn a_template_message_is_sent_and_its_number_read_in_full() {
     assert_eq!(body, expected);
 }
 
-/// Every way of failing that there is, with the token, the secret and the openid in the answer
-/// where one can stand there.
+/// Every kind of failure, with the token, the secret and the openid in the answer where possible.
 async fn failures() -> Vec<(&'static str, CallError)> {
     let (wechat, client) = FakeWeChat::start().await;
     let gone = {
@@ -295,7 +294,7 @@ async fn redirects_are_not_followed() {
     assert_eq!(wechat.requests().len(), 1);
 }
 
-/// Hands out `1_token`, and `2_token` once the first was refused.
+/// Provides `1_token`, and `2_token` once the first was refused.
 #[derive(Default)]
 struct FakeTokens {
     refused: Mutex<Vec<String>>,

@@ -1,4 +1,4 @@
-//! Callers within limits, against a host that is away, comes back, and loses patience.
+//! Tests of the limits against a host that is down, comes back, and throttles.
 
 #![expect(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
 
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 const CREATE_QR_RESPONSE: &str = r#"{"ticket":"t","expire_seconds":600,"url":"http:\/\/q"}"#;
 
-/// A host that gives one answer for ever, and counts.
+/// A host that repeats one answer and counts the calls.
 #[derive(Clone, Default)]
 struct FakeHost {
     answer: Arc<Mutex<String>>,
@@ -75,7 +75,7 @@ fn client(at: SocketAddr, fallback: Option<SocketAddr>) -> Client {
         endpoints: Endpoints { api: url(at), mp: url(at) },
         fallbacks: fallback.into_iter().map(url).collect(),
         failback_interval: Duration::from_millis(1),
-        // Otherwise a kept connection hides that nobody listens any more.
+        // Otherwise a kept connection hides that the server is gone.
         max_idle_per_host: 0,
         ..ClientOptions::default()
     })

@@ -1,4 +1,4 @@
-//! The three modes: WeChat's published examples, and everything that must not be taken.
+//! Tests of the three modes: WeChat's published examples, and everything that must be refused.
 
 use paihao_wechat::callback::{
     AesKey, CallbackError, CallbackQuery, MessageKind, Mode, Protection, XmlError, decrypt,
@@ -131,7 +131,7 @@ fn secure_body() -> String {
     format!("<xml><ToUserName><![CDATA[gh_10f6c3c3ac5a]]></ToUserName>{}</xml>", encrypted())
 }
 
-/// Plain fields that say something else than what is encrypted.
+/// A body whose plain fields contradict its encrypted content.
 fn contradictory_body() -> String {
     let lie = VECTORS[2].message.replace("abcdteT", "a lie").replace("oyORnuP8", "oVictim8");
     lie.replace("</xml>", &format!("{}</xml>", encrypted()))
@@ -205,7 +205,7 @@ fn the_query_does_not_choose_the_mode() {
 fn both_signatures_have_to_be_right() {
     let wrong = "&encrypt_type=aes&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fb";
     let empty = "&encrypt_type=aes&msg_signature=";
-    // Signed rightly without the body.
+    // Correctly signed without the body.
     let three = "&msg_signature=16120ec1b8dbb870f510d87ce6bc2463eae6ca1a";
     let other = CallbackQuery { signature: "0".repeat(40), ..query(AES_QUERY) };
     let upper = CallbackQuery {
@@ -234,7 +234,7 @@ fn both_signatures_have_to_be_right() {
     );
 }
 
-/// A rightly signed body whose `Encrypt` is this.
+/// A correctly signed body with this `Encrypt` element.
 fn signed_callback(encrypted: &str) -> (CallbackQuery, String) {
     let token = CallbackToken::new("spamtest");
     let msg = msg_signature(&token, "1409735669", "1320562132", encrypted);
@@ -267,7 +267,7 @@ fn what_cannot_be_deciphered_is_one_refusal_whatever_the_reason() {
     let app = app("wx2c2769f8efd9abc2");
     let (query, body) = signed_callback(&encrypt(&key, &app, [7; 16], message));
     assert_eq!(open_error(Mode::Secure, &query, &body), None);
-    // Deciphered, it is read with the same care as a plain body.
+    // The decrypted content is parsed with the same care as a plain body.
     for (inside, expected) in [
         ("", XmlError::Malformed),
         ("{\"json\":1}", XmlError::Malformed),
@@ -333,7 +333,7 @@ fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_s
                  <TimeStamp>1409735670</TimeStamp><Nonce><![CDATA[1320562132]]></Nonce></xml>"
             )
         );
-        // Once the change is over, the former ones are worth nothing.
+        // Once the change is over, the former ones are invalid.
         let over = Protection { former_token: None, former_aes_key: None, ..changing.clone() };
         let both_new = (token_name, key_name) == new;
         assert_eq!(over.open(&query, body.as_bytes(), MAX_BODY_BYTES).is_ok(), both_new);

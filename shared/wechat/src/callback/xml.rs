@@ -1,7 +1,7 @@
-//! The XML of a callback, read event by event into the few fields we know, with every cap in place.
+//! Streaming reader of a callback's XML into the few known fields, with limits on size and depth.
 //!
-//! Nothing is expanded but the five predefined entities and character references; a DOCTYPE is
-//! refused, so there is nothing else to expand.
+//! It expands only the five predefined entities and character references. A DOCTYPE is refused, so
+//! no other entity can exist.
 
 use super::parse::XmlError;
 use quick_xml::Reader;
@@ -11,7 +11,7 @@ use quick_xml::events::Event;
 const MAX_DEPTH: usize = 8;
 const MAX_ELEMENTS: usize = 512;
 
-/// The fields of the head and of the pushes we understand, by WeChat's names of them.
+/// Fields of the header and of the known pushes, by WeChat's names.
 const KNOWN_FIELDS: [&str; 42] = [
     "ToUserName",
     "FromUserName",
@@ -57,7 +57,7 @@ const KNOWN_FIELDS: [&str; 42] = [
     "Idx",
 ];
 
-/// Elements whose own elements are looked at, and which of those.
+/// Elements whose children are read, with the names of these children.
 const NESTED_ELEMENTS: [(&str, &[&str]); 6] = [
     ("ScanCodeInfo", &["ScanType", "ScanResult"]),
     ("SendPicsInfo", &["Count"]),
@@ -70,7 +70,7 @@ const NESTED_ELEMENTS: [(&str, &[&str]); 6] = [
 const LIST_FIELDS: &[&str] =
     &["TemplateId", "SubscribeStatusString", "PopupScene", "MsgID", "ErrorCode", "ErrorStatus"];
 
-/// The text of each known field that is there.
+/// Texts of the known fields that are present.
 pub(super) struct Fields {
     top_level: [Option<String>; KNOWN_FIELDS.len()],
     nested_fields: Vec<NestedField>,
@@ -79,13 +79,13 @@ pub(super) struct Fields {
 /// A field inside one of the elements of [`NESTED_ELEMENTS`].
 struct NestedField {
     element: usize,
-    /// The how-manieth `List` it stands in; 0 if in none.
+    /// Ordinal of the enclosing `List`, from 1; 0 outside a list.
     list_index: usize,
     name: &'static str,
     text: String,
 }
 
-/// What stands in one element of [`NESTED_ELEMENTS`], or in one `List` of it.
+/// Fields of one element of [`NESTED_ELEMENTS`], or of one `List` in it.
 pub(super) struct NestedFields<'a> {
     fields: &'a [NestedField],
     element: usize,
@@ -93,18 +93,18 @@ pub(super) struct NestedFields<'a> {
 }
 
 impl Fields {
-    /// The text as it stands, `None` if the element is not there.
+    /// Returns the text unchanged, `None` if the element is absent.
     pub(super) fn raw(&self, name: &'static str) -> Option<&str> {
         let at = KNOWN_FIELDS.iter().position(|known| *known == name)?;
         self.top_level[at].as_deref()
     }
 
-    /// The text without white space around it.
+    /// Returns the trimmed text.
     pub(super) fn get(&self, name: &'static str) -> Option<&str> {
         self.raw(name).map(str::trim)
     }
 
-    /// The fields directly inside an element.
+    /// Returns the fields directly inside an element.
     pub(super) fn nested(&self, element: &'static str) -> NestedFields<'_> {
         let of = NESTED_ELEMENTS
             .iter()
@@ -113,7 +113,7 @@ impl Fields {
         NestedFields { fields: &self.nested_fields, element: of, list_index: 0 }
     }
 
-    /// The fields inside each `List` of an element.
+    /// Returns the fields inside each `List` of an element.
     pub(super) fn lists(&self, element: &'static str) -> impl Iterator<Item = NestedFields<'_>> {
         let NestedFields { fields: parts, element: of, .. } = self.nested(element);
         let last = parts.iter().filter(|part| part.element == of).map(|part| part.list_index).max();
@@ -126,7 +126,7 @@ impl Fields {
 }
 
 impl NestedFields<'_> {
-    /// The text of a field, without white space around it; of the first, if it stands there twice.
+    /// Returns the trimmed text of a field; of the first, if it occurs twice.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let here = |part: &&NestedField| {
             (part.element, part.list_index) == (self.element, self.list_index)
@@ -136,16 +136,16 @@ impl NestedFields<'_> {
     }
 }
 
-/// Where text goes.
+/// Target of the text being read.
 #[derive(Clone, Copy)]
 enum TextTarget {
-    /// Into the known field of this place.
+    /// The known field with this index.
     TopLevel(usize),
-    /// Into the last part.
+    /// The last nested field.
     Nested,
 }
 
-/// Where the reader stands.
+/// State of the parser.
 #[derive(Default)]
 struct ParserState {
     depth: usize,
@@ -153,15 +153,15 @@ struct ParserState {
     root_closed: bool,
     /// The known field that is open.
     text_target: Option<TextTarget>,
-    /// The element of [`NESTED_ELEMENTS`] that is open, by its place there.
+    /// Index of the open element of [`NESTED_ELEMENTS`].
     nested_element: Option<usize>,
-    /// How many `List`s of it began, and whether one is open.
+    /// Number of `List`s begun in it, and true while one is open.
     list_count: usize,
     in_list: bool,
 }
 
-/// Reads a document whose root is `<xml>`. Unknown elements are passed over; a known one that
-/// stands there twice is refused: which of the two counts is just what an attacker wants to choose.
+/// Reads a document whose root is `<xml>`. Unknown elements are skipped. A known one that occurs
+/// twice is refused: an attacker could choose which of the two counts.
 pub(super) fn parse_fields(text: &str) -> Result<Fields, XmlError> {
     let mut reader = Reader::from_str(text);
     let mut fields =
@@ -278,7 +278,8 @@ fn close_element(place: &mut ParserState) {
     place.root_closed |= place.depth == 0;
 }
 
-/// Text between elements means nothing, but outside the root it is no XML.
+/// Appends text to the open field. Text between elements is ignored; outside the root it is not
+/// well-formed XML.
 fn append_text(place: &ParserState, fields: &mut Fields, text: &str) -> Result<(), XmlError> {
     match place.text_target {
         Some(TextTarget::TopLevel(at)) => {

@@ -1,4 +1,4 @@
-//! The table of return codes as the page of the documentation that people read.
+//! Documentation page of the return codes.
 
 use super::{CodeScope, FailureClass, RETURN_CODES, ReturnCode, UNKNOWN};
 use std::fmt::Write;
@@ -30,7 +30,7 @@ the calls with an access token; *page* is shown to a person on WeChat's authoris
 |---|---|---|---|---|
 ";
 
-/// The page, in Markdown.
+/// Renders the page in Markdown.
 pub fn markdown_page() -> String {
     let mut page = PAGE_HEADER.to_owned();
     for row in RETURN_CODES {

@@ -1,12 +1,12 @@
-//! The types of a template's fields: what WeChat takes in each, and how a text is made to fit.
+//! Field types of templates: WeChat's rules for each type, and the fitting of a text to them.
 //!
-//! WeChat refuses what is wrong with 47003 and, worse, cuts or drops some of it without a word. So
-//! everything is held against the published table before it is sent. Where cutting leaves a text
-//! true, it is cut, on a character and visibly; a number or a time that does not fit is not.
+//! WeChat refuses some faults with 47003 and silently cuts or drops others. So every text is
+//! checked against the published table before it is sent. If a text stays true when cut, it is cut
+//! visibly, on a character; a number or a time that does not fit is not.
 
 use std::fmt;
 
-/// The type of a field; its key is the type and a number: `thing1`.
+/// Type of a field; its key is the type and a number: `thing1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FieldType {
     /// At most 20 characters of any kind.
@@ -37,14 +37,14 @@ pub enum FieldType {
     Phrase,
     /// At most 20 characters, and only texts that were approved in WeChat's console.
     Const,
-    /// One of a list that only WeChat knows.
+    /// A value from a list that only WeChat has.
     Enum,
 }
 
-/// Why a text does not go into a field. Never holds the text.
+/// Faults of a text for a field. The error never contains the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldTextError {
-    /// There is nothing in it.
+    /// Empty.
     Empty,
     /// More characters than this.
     TooLong(usize),
@@ -52,7 +52,7 @@ pub enum FieldTextError {
     ControlCharacter,
     /// A character that this type does not take.
     ForbiddenCharacter,
-    /// Not of the form that this type has.
+    /// Not of the form of this type.
     InvalidFormat,
 }
 
@@ -75,8 +75,8 @@ impl fmt::Display for FieldTextError {
 }
 
 impl FieldType {
-    /// The type that a key names; `None` for one we do not know (`first`, `keyword1` and `remark`
-    /// of old templates among them).
+    /// Parses the type in a key; `None` for an unknown one (including `first`, `keyword1` and
+    /// `remark` of old templates).
     pub fn from_key(key: &str) -> Option<FieldType> {
         let name = key.trim_end_matches(|c: char| c.is_ascii_digit());
         if name.len() == key.len() {
@@ -102,7 +102,7 @@ impl FieldType {
         })
     }
 
-    /// The most characters (Unicode scalar values) that this text may have.
+    /// Most characters (Unicode scalar values) for this text.
     fn max_chars(self, text: &str) -> usize {
         match self {
             FieldType::Thing | FieldType::Const => 20,
@@ -112,7 +112,7 @@ impl FieldType {
             FieldType::CarNumber => 8,
             FieldType::Name if text.chars().any(is_cjk) => 10,
             FieldType::Name => 20,
-            // Nothing is published; their form bounds them.
+            // No limit is published; the form bounds the length.
             FieldType::Time | FieldType::Date | FieldType::Amount | FieldType::Enum => 64,
         }
     }
@@ -129,7 +129,7 @@ impl FieldType {
         }
     }
 
-    /// Whether a text goes into a field of this type.
+    /// Checks a text for a field of this type.
     pub fn check(self, text: &str) -> Result<(), FieldTextError> {
         if text.trim().is_empty() {
             return Err(FieldTextError::Empty);
@@ -154,8 +154,8 @@ impl FieldType {
         if formed { Ok(()) } else { Err(FieldTextError::InvalidFormat) }
     }
 
-    /// The text without what this type does not take, and no longer than it takes. Only where that
-    /// leaves it true: [`FieldType::check`] tells whether it fits now.
+    /// Removes characters that this type does not accept and cuts the text to its length, as long
+    /// as it stays true. [`FieldType::check`] then tells whether the text fits.
     pub fn fit(self, text: &str) -> String {
         let kept = |c: &char| self.allows(*c) && !is_emoji(*c);
         let truthful = matches!(
@@ -192,7 +192,7 @@ impl FieldType {
         }
     }
 
-    /// What stands for an empty text, which WeChat refuses.
+    /// Placeholder for an empty text, which WeChat refuses.
     fn empty_placeholder(self) -> &'static str {
         match self {
             FieldType::Phrase => "无",
@@ -202,13 +202,13 @@ impl FieldType {
     }
 }
 
-/// The text made to fit into the field with this key, as far as that leaves it true. Of a type that
-/// we do not know, only what none takes is left out, and 20 characters are kept.
+/// Fits a text to the field with this key, as long as it stays true. For an unknown type only
+/// characters that no type accepts are removed, and 20 characters are kept.
 pub fn fit(key: &str, text: &str) -> String {
     FieldType::from_key(key).unwrap_or(FieldType::Thing).fit(text)
 }
 
-/// Line feeds and their like become spaces: what follows one is lost on delivery.
+/// Replaces line feeds and similar characters by spaces: WeChat drops the text after them.
 fn normalize_spaces(text: &str) -> String {
     let spaced: String = text
         .chars()
@@ -230,7 +230,8 @@ fn is_symbol(c: char) -> bool {
     !is_cjk(c) && !c.is_alphanumeric() && !c.is_control()
 }
 
-/// WeChat takes these out of a delivered message. ★ and ☆ are older than emoji and stay.
+/// True for emoji, which WeChat removes from a delivered message. ★ and ☆ are older than emoji and
+/// stay.
 fn is_emoji(c: char) -> bool {
     match c {
         '\u{2605}' | '\u{2606}' => false,

@@ -1,4 +1,4 @@
-//! The account's own templates, and what a binding or a message has wrong against them.
+//! Templates of the account, and checks of bindings and messages against them.
 
 use super::fields::{FieldTextError, FieldType};
 use crate::api::Api;
@@ -9,33 +9,33 @@ use crate::secret::AccessToken;
 use serde::Deserialize;
 use std::fmt;
 
-/// A template as the account has it.
+/// A template of the account.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Template {
-    /// What a message names.
+    /// Id by which messages refer to it.
     #[serde(rename = "template_id")]
     pub id: String,
-    /// The head of the card.
+    /// Title of the card.
     #[serde(default)]
     pub title: String,
-    /// The lines of the card: `排队号码：{{character_string2.DATA}}`.
+    /// Lines of the card: `排队号码：{{character_string2.DATA}}`.
     #[serde(default)]
     pub content: String,
 }
 
-/// One thing that is wrong.
+/// A fault of a binding or a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateFault {
-    /// The account has no such template: deleted, or another account's.
+    /// The account has no such template: it was deleted, or belongs to another account.
     NoTemplate(String),
-    /// The template has this field, and nothing is said in it.
+    /// The template has this field, and no text is given for it.
     MissingField(String),
-    /// Something is said in this field, and the template does not have it.
+    /// A text is given for this field, and the template does not have it.
     UnknownField(String),
-    /// This field's key is of a type that WeChat does not document (`first`, `remark`): what is
-    /// said in it is dropped on delivery, without a word.
+    /// WeChat documents no type for this field's key (`first`, `remark`): its text is dropped on
+    /// delivery without an error.
     UntypedField(String),
-    /// What is said in this field does not fit.
+    /// The text for this field does not fit.
     InvalidText(String, FieldTextError),
 }
 
@@ -56,14 +56,14 @@ impl fmt::Display for TemplateFault {
 }
 
 impl Template {
-    /// The keys of its fields, in the order of the card.
+    /// Keys of the fields, in the order of the card.
     pub fn keys(&self) -> Vec<&str> {
         let parts = self.content.split("{{").skip(1);
         let inner = parts.filter_map(|part| part.split_once("}}").map(|(inner, _)| inner.trim()));
         inner.filter_map(|inner| inner.strip_suffix(".DATA")).collect()
     }
 
-    /// What is wrong with saying something in exactly these fields.
+    /// Faults of a message with exactly these fields.
     pub fn check_keys<'a>(&self, said: impl IntoIterator<Item = &'a str>) -> Vec<TemplateFault> {
         let said: Vec<&str> = said.into_iter().collect();
         let own = self.keys();
@@ -79,8 +79,8 @@ impl Template {
     }
 }
 
-/// What is wrong with a binding, held against the account's templates: for the start, and for an
-/// operator who set it up.
+/// Faults of a binding, checked against the account's templates: at the start, and for an operator
+/// after set-up.
 pub fn check_binding<'a>(
     templates: &[Template],
     template_id: &str,
@@ -92,8 +92,8 @@ pub fn check_binding<'a>(
     }
 }
 
-/// What is wrong with these texts, each held against its field's type: for just before sending.
-/// Fields of types that we do not know are left to WeChat.
+/// Faults of these texts, each checked against the type of its field, just before sending. Fields
+/// of unknown types are left to WeChat.
 pub fn check_texts(fields: &[(String, String)]) -> Vec<TemplateFault> {
     let held = fields.iter().filter_map(|(key, text)| {
         let why = FieldType::from_key(key)?.check(text).err()?;

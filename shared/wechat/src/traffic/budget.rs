@@ -1,38 +1,38 @@
-//! How many calls a day has left, for calls of which value, and what WeChat itself says of it.
+//! Daily budget of calls by priority, synchronized with WeChat's own figures.
 
 use super::CallPriority;
 use std::time::Duration;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
-/// WeChat's day begins at midnight in Beijing.
+/// Offset of Beijing time: WeChat's day begins at midnight there.
 const BEIJING_OFFSET_MS: i64 = 8 * 3600 * 1000;
 
-/// Pure: told the time of day in Unix milliseconds.
+/// Budget of one API. Pure: the caller passes the time in Unix milliseconds.
 #[derive(Debug)]
 pub(crate) struct DailyBudget {
     configured_limit: u64,
-    /// WeChat's own word on today's cap.
+    /// Today's limit as WeChat reports it.
     reported_limit: Option<u64>,
     reserve_percent: u64,
     day: i64,
     used: u64,
-    /// WeChat said that today's calls are used up; when the next call may look whether that still
-    /// holds, Unix milliseconds.
+    /// Set while WeChat reports the quota as exhausted: time of the next probing call, in Unix
+    /// milliseconds.
     next_quota_probe_ms: Option<i64>,
     quota_probe_interval_ms: i64,
 }
 
-/// Why the budget does not let a call through.
+/// Reasons of the budget to hold a call back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BudgetRefusal {
-    /// Our own count has come to what a call of this value may use.
+    /// The calls counted here have reached the share of this priority.
     Reserved,
-    /// WeChat said so.
+    /// WeChat reports the quota as exhausted.
     QuotaExhausted,
 }
 
 impl DailyBudget {
-    /// `per_day` 0 is no limit of ours.
+    /// Creates a budget; `per_day` 0 means no limit of ours.
     pub(crate) fn new(per_day: u64, reserve_percent: u64, looks_every: Duration) -> Self {
         DailyBudget {
             configured_limit: per_day,
@@ -45,7 +45,7 @@ impl DailyBudget {
         }
     }
 
-    /// Whether a call of this value may be made now, or how long to wait and why.
+    /// Permits a call of this priority, or returns the time to wait and the reason.
     pub(crate) fn check(
         &mut self,
         now_ms: i64,
@@ -63,29 +63,29 @@ impl DailyBudget {
         }
     }
 
-    /// A call is made.
+    /// Counts a call.
     pub(crate) fn record_call(&mut self, now_ms: i64) {
         self.roll_day(now_ms);
         self.used += 1;
-        // Of those that WeChat has stopped, one looks; the others go on waiting.
+        // While the quota is exhausted one call probes; the others continue to wait.
         if let Some(look) = &mut self.next_quota_probe_ms {
             *look = now_ms + self.quota_probe_interval_ms;
         }
     }
 
-    /// WeChat said that today's calls are used up.
+    /// Records that WeChat reports the quota as exhausted.
     pub(crate) fn mark_exhausted(&mut self, now_ms: i64) {
         self.roll_day(now_ms);
         self.next_quota_probe_ms = Some(now_ms + self.quota_probe_interval_ms);
     }
 
-    /// WeChat carried a call out: nothing is used up.
+    /// Records that WeChat executed a call: the quota is not exhausted.
     pub(crate) fn clear_exhausted(&mut self) {
         self.next_quota_probe_ms = None;
     }
 
-    /// WeChat's own figures; 0 as a limit is no word. `before` is what was counted here when WeChat
-    /// was asked: its figure may or may not hold the calls made since then.
+    /// Takes over WeChat's own figures; 0 as a limit means unknown. `before` is the count here when
+    /// WeChat was asked: its figure may or may not include the calls made since then.
     pub(crate) fn sync_usage(&mut self, now_ms: i64, before: u64, used: u64, limit: u64) {
         self.roll_day(now_ms);
         let since = self.used.saturating_sub(before);
@@ -96,18 +96,18 @@ impl DailyBudget {
         }
     }
 
-    /// The quotas were set back.
+    /// Records that the quotas were reset.
     pub(crate) fn reset(&mut self) {
         self.used = 0;
         self.next_quota_probe_ms = None;
     }
 
-    /// Calls made today, by our own count or WeChat's last word.
+    /// Calls made today, by our own count or WeChat's latest figure.
     pub(crate) fn used(&self) -> u64 {
         self.used
     }
 
-    /// Today's cap, if there is one.
+    /// Today's limit, if there is one.
     pub(crate) fn limit(&self) -> Option<u64> {
         let configured = Some(self.configured_limit).filter(|limit| *limit > 0);
         configured.into_iter().chain(self.reported_limit).min()
@@ -117,7 +117,7 @@ impl DailyBudget {
         self.next_quota_probe_ms.is_some()
     }
 
-    /// How many more calls of this value today's budget has; `None` is without end.
+    /// Calls of this priority left today; `None` means unlimited.
     pub(crate) fn remaining(&self, value: CallPriority) -> Option<u64> {
         let limit = self.limit()?;
         let kept = match value {

@@ -1,9 +1,9 @@
-//! How much WeChat is called: for each account and call by itself, so that one account's trouble
-//! never slows another's.
+//! Limits on calls to WeChat, separate for each account and API, so that the trouble of one account
+//! never slows another.
 //!
-//! In reading order: [`Limits`] is what is allowed; `rate`, `budget` and `breaker` each know one
-//! reason to hold a call back, and `state` decides from all three, purely; [`CallLimiter`] lets calls
-//! through, waits with those that have to, and learns from how they end.
+//! In reading order: [`Limits`] is the configuration; `rate`, `budget` and `breaker` each hold one
+//! reason to throttle a call, and `state` decides from all three, purely; [`CallLimiter`] admits
+//! calls, delays them, and records their results.
 
 mod limits;
 
@@ -27,10 +27,10 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Tells the time of day in Unix milliseconds.
+/// Clock that returns Unix milliseconds.
 pub type NowMs = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// One gate for each account and call.
+/// Limiter of calls, with separate state for each account and API.
 pub struct CallLimiter {
     limits: Limits,
     started: Instant,
@@ -38,19 +38,19 @@ pub struct CallLimiter {
     api_limiters: Mutex<HashMap<(String, Api), Arc<ApiLimiter>>>,
 }
 
-/// How a gate stands, for an operator to see.
+/// Usage of an API by an account, for operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiUsage {
-    /// Calls made today, by our own count or WeChat's last word.
+    /// Calls made today, by our own count or WeChat's latest figure.
     pub used_today: u64,
-    /// The day's cap, if there is one.
+    /// Limit of the day, if there is one.
     pub per_day: Option<u64>,
-    /// WeChat said that the day's calls are used up.
+    /// True if WeChat reports the day's quota as exhausted.
     pub quota_exhausted: bool,
 }
 
 impl CallLimiter {
-    /// Gates with these limits. Must be called within a runtime, whose time they live in.
+    /// Creates a limiter. Must be called within a Tokio runtime, whose clock it uses.
     pub fn new(limits: Limits, now_ms: NowMs) -> Arc<CallLimiter> {
         Arc::new(CallLimiter {
             limits,
@@ -60,7 +60,7 @@ impl CallLimiter {
         })
     }
 
-    /// How the gate of this account and call stands.
+    /// Usage of an API by an account.
     pub fn usage(&self, account: &str, api: Api) -> ApiUsage {
         let gate = self.api_limiter(account, api);
         let state = gate.state.lock();
@@ -71,7 +71,7 @@ impl CallLimiter {
         }
     }
 
-    /// Waits for a call's turn, or says why it should not be made now.
+    /// Waits for the turn of a call, or returns the reason to throttle it.
     pub(crate) async fn acquire(
         self: &Arc<Self>,
         account: &str,
@@ -95,7 +95,7 @@ impl CallLimiter {
         gate: &Arc<ApiLimiter>,
         value: CallPriority,
     ) -> Result<CallPermit, Throttled> {
-        // Who will be refused anyway need not wait for that.
+        // A call that is going to be refused does not wait first.
         gate.state.lock().check(self.now(), value)?;
         let patience = self.limits.max_wait;
         let Ok(permit) = timeout(patience, gate.slots.clone().acquire_owned()).await else {
@@ -114,7 +114,7 @@ impl CallLimiter {
         Ok(pass)
     }
 
-    /// WeChat's own figures of a call, of which `before` were counted here when it was asked.
+    /// Takes over WeChat's own figures; `before` is the count here when they were requested.
     pub(crate) fn sync_usage(&self, account: &str, api: Api, before: u64, quota: &Quota) {
         let gate = self.api_limiter(account, api);
         let now_ms = (self.now_ms)();
@@ -122,7 +122,7 @@ impl CallLimiter {
         gate.publish_metrics();
     }
 
-    /// An account's quotas were set back.
+    /// Records that the quotas of an account were reset.
     pub(crate) fn reset_account(&self, account: &str) {
         let all: Vec<_> = self.api_limiters.lock().values().cloned().collect();
         for gate in all.iter().filter(|gate| gate.account == account) {
@@ -171,7 +171,7 @@ impl ApiLimiter {
             .set(value);
     }
 
-    /// What it is held against; 0 is no limit.
+    /// Publishes the limits as metrics; 0 means no limit.
     fn publish_limit_metrics(&self, limit: Limit) {
         self.set_gauge("paihao_wechat_in_flight_limit", limit.in_flight as f64);
         self.set_gauge("paihao_wechat_rate_limit", f64::from(limit.per_second));
@@ -199,7 +199,7 @@ impl ApiLimiter {
     }
 }
 
-/// The right to make one call. A call that is given up half-way gives it back.
+/// Permit for one call, returned when dropped.
 pub(crate) struct CallPermit {
     limiter: Arc<CallLimiter>,
     api_limiter: Arc<ApiLimiter>,
@@ -209,7 +209,7 @@ pub(crate) struct CallPermit {
 }
 
 impl CallPermit {
-    /// Learns from how the call ended.
+    /// Records the result of the call.
     pub(crate) fn finish<T>(mut self, answer: &Result<T, CallError>) {
         self.finished = true;
         let now = self.limiter.now();
@@ -223,7 +223,7 @@ impl Drop for CallPermit {
             let since = self.limiter.started.elapsed();
             self.api_limiter.state.lock().breaker.abandon_probe(since);
         }
-        // Told when the place is free again, or the gauge would show a call that is over.
+        // Released before the gauge is set, or the gauge would include a call that has ended.
         self.permit.take();
         self.api_limiter.publish_metrics();
     }

@@ -1,4 +1,4 @@
-//! Whether one call may be made now: a decision from what is known of one account and API.
+//! Admission of a call, decided from the state of one account and API.
 
 use super::breaker::Breaker;
 use super::budget::{BudgetRefusal, DailyBudget};
@@ -8,38 +8,38 @@ use crate::codes;
 use crate::error::CallError;
 use std::time::Duration;
 
-/// How long WeChat wants to be left alone after "too many calls this minute".
+/// Pause after WeChat reports too many calls in this minute.
 const MINUTE_QUOTA_PAUSE: Duration = Duration::from_secs(60);
 
-/// We did not call WeChat, because calling now would do harm or nothing: **the call did nothing**.
+/// Error of a call that was not made, because it would do harm or nothing. **It had no effect.**
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not called: {reason}")]
 pub struct Throttled {
-    /// Why.
+    /// Reason.
     pub reason: ThrottleReason,
-    /// When trying again may help, at the earliest.
+    /// Earliest time at which a retry may succeed, from now.
     pub retry_after: Duration,
 }
 
-/// Why a call was held back.
+/// Reasons to throttle a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThrottleReason {
-    /// As many calls as allowed are on their way.
+    /// The limit of concurrent calls is reached.
     InFlight,
-    /// As many calls a second as allowed were made.
+    /// The limit of calls per second is reached.
     Rate,
-    /// What is left of the day's budget is kept for calls of higher value, or nothing is left.
+    /// The rest of the day's budget is reserved for higher priorities, or nothing is left.
     Budget,
-    /// WeChat said that the day's calls are used up.
+    /// WeChat reports the day's quota as exhausted.
     DailyQuota,
-    /// WeChat said that the minute's calls are used up.
+    /// WeChat reports the minute's quota as exhausted.
     MinuteQuota,
-    /// WeChat has not answered many times in a row.
+    /// The circuit is open: WeChat has failed many times in a row.
     Circuit,
 }
 
 impl ThrottleReason {
-    /// A word for metrics.
+    /// Label for metrics.
     pub fn name(self) -> &'static str {
         match self {
             ThrottleReason::InFlight => "in_flight",
@@ -65,22 +65,22 @@ impl std::fmt::Display for ThrottleReason {
     }
 }
 
-/// A moment: since some beginning, and as Unix milliseconds.
+/// A moment: time since a fixed start, and Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LimiterTime {
     pub(crate) elapsed: Duration,
     pub(crate) unix_ms: i64,
 }
 
-/// A call may be made, after this long.
+/// Permission to make a call after a delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Admission {
     pub(crate) delay: Duration,
-    /// It is the one that finds out whether WeChat answers again.
+    /// True if the call is the probe of the circuit breaker.
     pub(crate) probe: bool,
 }
 
-/// What is known of one account and API.
+/// Limiter state of one account and API.
 #[derive(Debug)]
 pub(crate) struct LimiterState {
     pub(crate) breaker: Breaker,
@@ -102,7 +102,7 @@ impl LimiterState {
         }
     }
 
-    /// Whether a call may be made, without making it.
+    /// Checks whether a call is permitted, without counting it.
     pub(crate) fn check(
         &mut self,
         now: LimiterTime,
@@ -131,7 +131,7 @@ impl LimiterState {
         Ok(after)
     }
 
-    /// Makes a call, if it may be made.
+    /// Counts a call if it is permitted.
     pub(crate) fn admit(
         &mut self,
         now: LimiterTime,
@@ -143,7 +143,7 @@ impl LimiterState {
         Ok(Admission { delay: after, probe: self.breaker.start_call() })
     }
 
-    /// A call ended, so or with this error.
+    /// Records the success or the error of a call.
     pub(crate) fn record_outcome(
         &mut self,
         now: LimiterTime,
@@ -170,7 +170,7 @@ impl LimiterState {
         self.breaker.finish_call(now.elapsed, probe, answered);
     }
 
-    /// The quotas were set back.
+    /// Records that the quotas were reset.
     pub(crate) fn reset(&mut self) {
         self.budget.reset();
         self.minute_quota_until = Duration::ZERO;

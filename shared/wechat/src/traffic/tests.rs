@@ -1,4 +1,4 @@
-//! Gates in a paused time: waiting, being held back, and learning from how calls end.
+//! Tests of the limiter in paused time: waiting, throttling, and the effect of results.
 
 use super::*;
 use crate::codes::{CodeScope, lookup};
