@@ -1,5 +1,5 @@
-//! The life of a process: it starts, runs until it is told to stop or cannot go on, drains within a
-//! limit, and leaves with an exit code that says which.
+//! Lifecycle of a process: start, run until a stop or a failure, drain within a limit, and exit
+//! with a code that tells the cause.
 
 use crate::tasks::Tasks;
 use futures::stream::{self, Stream, StreamExt};
@@ -10,19 +10,19 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-/// How a process ended; its number is the exit code.
+/// Result of a process; its number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// It did what it was asked to, or stopped because it was asked to.
+    /// It completed its work, or stopped on request.
     Clean = 0,
-    /// It could not start: a port taken, a store not there, a file not readable.
+    /// It could not start: a port is taken, a store is unavailable, a file is unreadable.
     FailedToStart = 1,
-    /// The configuration or the command line is wrong; trying again will not help.
+    /// The configuration or the command line is wrong; a retry does not help.
     BadConfiguration = 2,
-    /// A task it cannot do without failed while it ran.
+    /// An essential task failed while it ran.
     TaskFailed = 3,
-    /// It was told to stop and had not finished within the limit, or was told twice.
+    /// It was stopped and had not finished within the limit, or was stopped twice.
     NotDrained = 4,
 }
 
@@ -38,7 +38,7 @@ impl Termination for Exit {
     }
 }
 
-/// One process from start to exit.
+/// A process from start to exit.
 #[derive(Debug)]
 pub struct Lifecycle {
     tasks: Tasks,
@@ -47,14 +47,14 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Begins to listen for SIGTERM and Ctrl-C: the first is the soft stop, the second the hard
-    /// one. Must be called within a runtime; fails if the system does not let it listen.
+    /// Installs handlers for SIGTERM and Ctrl-C: the first signal is the soft stop, the second the
+    /// hard one. Must be called within a runtime; fails if the system refuses the handlers.
     pub fn with_signals() -> std::io::Result<Lifecycle> {
         Ok(Lifecycle::with_stop_requests(signals()?))
     }
 
-    /// A lifecycle that is told to stop by what `requests` yields, each with the name of who asks:
-    /// the first softly, the second hard.
+    /// Creates a lifecycle whose stops come from `requests`, each with the name of its origin: the
+    /// first is the soft stop, the second the hard one.
     #[expect(
         clippy::disallowed_methods,
         reason = "not a task to wait for: it listens as long as the process lives"
@@ -67,13 +67,13 @@ impl Lifecycle {
         Lifecycle { tasks, hard_stop: at_once }
     }
 
-    /// Where to start the process's tasks.
+    /// Task group of the process.
     pub fn tasks(&self) -> &Tasks {
         &self.tasks
     }
 
-    /// Waits for what has to be there before the process can run. A failure is logged and is
-    /// [`Exit::FailedToStart`]; a stop meanwhile drops the start and is [`Exit::Clean`].
+    /// Waits for the prerequisites of the process. A failure is logged and returned as
+    /// [`Exit::FailedToStart`]; a stop meanwhile cancels the start and is [`Exit::Clean`].
     pub async fn start<T, E: Display>(
         &self,
         starting: impl Future<Output = Result<T, E>>,
@@ -93,8 +93,8 @@ impl Lifecycle {
         }
     }
 
-    /// Runs until it is told to stop or an essential task fails, then gives the tasks `soft_limit`
-    /// to finish what they hold, and drops what is left after that.
+    /// Runs until a stop or the failure of an essential task, then gives the tasks `soft_limit` to
+    /// finish their work, and drops the rest.
     pub async fn run(self, soft_limit: Duration) -> Exit {
         self.tasks.stop().cancelled().await;
         info!(running = self.tasks.running_count(), "stopping: finishing what is in hand");

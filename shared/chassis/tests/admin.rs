@@ -1,4 +1,4 @@
-//! What the admin port answers, and how a server ends, over real sockets.
+//! Tests of the admin port and of a server's shutdown, over real sockets.
 
 use axum::Router;
 use axum::extract::ConnectInfo;

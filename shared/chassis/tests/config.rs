@@ -1,4 +1,4 @@
-//! What a configuration is made of, and how it is refused.
+//! Tests of the layers of a configuration and of its errors.
 
 use paihao_chassis::config::{ConfigError, ConfigProblems, Layers, SecretText, render};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! How tasks are stopped and waited for, and what becomes of a process when one fails.
+//! Tests of stopping tasks, waiting for them, and the exit of a process after a failure.
 
 use futures::stream::{self, StreamExt};
 use paihao_chassis::{Exit, Lifecycle, Tasks};
@@ -12,7 +12,7 @@ fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// A lifecycle that is told to stop after waits of so many seconds.
+/// A lifecycle that is stopped after each of these delays, in seconds.
 fn stop_requested_after<const N: usize>(seconds: [u64; N]) -> Lifecycle {
     let requests = stream::iter(seconds).then(|wait| async move {
         sleep(secs(wait)).await;
@@ -21,7 +21,7 @@ fn stop_requested_after<const N: usize>(seconds: [u64; N]) -> Lifecycle {
     Lifecycle::with_stop_requests(requests.chain(stream::pending()))
 }
 
-/// Takes a piece of work that lasts ten seconds after the other, until the stop.
+/// Completes units of work of ten seconds each, until the stop.
 async fn worker(tasks: Tasks, finished: Arc<AtomicU32>) {
     while !tasks.is_stopping() {
         sleep(secs(10)).await;

@@ -23,7 +23,7 @@ pub use secret::SecretText;
 
 use serde::Serialize;
 
-/// A configuration as TOML with every secret masked, for `config print`.
+/// Renders a configuration as TOML with every secret masked, for `config print`.
 ///
 /// # Panics
 /// If the type cannot be written as TOML, which its own test would show.

@@ -1,16 +1,16 @@
-//! A tree of TOML tables with a memory of which layer each leaf came from.
+//! Merged tree of TOML tables that records the layer of each leaf.
 
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
-/// The way to a key, from the root.
+/// Path to a key, from the root.
 pub(super) type Path = Vec<String>;
 
-/// Merged layers.
+/// Tree of merged layers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
     root: Table,
-    /// By path: the layer, `in paihao.toml`.
+    /// Layer by path, such as `in paihao.toml`.
     locations: BTreeMap<Path, String>,
 }
 
@@ -20,15 +20,16 @@ impl Tree {
         Value::Table(self.root.clone())
     }
 
-    /// Lays `from_defaults` on top: tables merge key by key, anything else replaces what was there.
+    /// Merges `over` into the tree: tables key by key; any other value replaces the former one.
     pub(super) fn merge(&mut self, over: Table, place: &str) {
         let mut places = Vec::new();
         merge(&mut self.root, over, &mut Vec::new(), &mut places);
         self.locations.extend(places.into_iter().map(|path| (path, place.to_owned())));
     }
 
-    /// Puts one value at a path, making tables on the way. A key on the way that differs only in
-    /// case, or in `-` for `_`, is taken to be the one meant. Returns the path as it is spelled.
+    /// Sets the value at a path, creating tables as needed. A key that differs from an existing one
+    /// only in case, or in `-` for `_`, is taken for that one. Returns the path as it is spelled in
+    /// the tree.
     pub(super) fn set(&mut self, path: &[String], value: Value, place: &str) -> Path {
         let mut spelled = Path::new();
         let mut over = value;
@@ -48,7 +49,7 @@ impl Tree {
         spelled
     }
 
-    /// Takes a value out; `false` if nothing is there.
+    /// Removes a value; `false` if there is none.
     pub(super) fn remove(&mut self, path: &[String]) -> bool {
         let Some((last, way)) = path.split_last() else { return false };
         let mut here = match way.split_first() {
@@ -65,7 +66,7 @@ impl Tree {
         here.and_then(Value::as_table_mut).is_some_and(|table| table.remove(last).is_some())
     }
 
-    /// The layer that a key came from: its own, or that of the nearest key around or within it.
+    /// The layer of a key: its own, or that of the nearest key around or within it.
     pub(super) fn location(&self, path: &[String]) -> &str {
         let at = |path: &[String]| {
             let within = || self.locations.iter().rfind(|(at, _)| at.starts_with(path));
