@@ -1,4 +1,4 @@
-//! Giving back what nobody will work on, behind the backs of those who have left.
+//! Return of abandoned deliveries to the server, in the background.
 
 use crate::connection::Connection;
 use async_nats::jetstream::AckKind;
@@ -10,13 +10,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 enum AbandonedItem {
-    /// The way to acknowledge one message.
+    /// Reply subject for the acknowledgement of one message.
     Message(Subject),
-    /// Where messages may still be coming in.
+    /// A subscription with messages that may still arrive.
     Subscription(Subscriber),
 }
 
-/// Takes back from anywhere, without waiting. Its task ends when the last handle is dropped.
+/// Queue of abandoned items. Adding to it does not wait. Its task ends when the last handle is
+/// dropped.
 #[derive(Clone)]
 pub(crate) struct AbandonedQueue(mpsc::UnboundedSender<AbandonedItem>);
 
@@ -28,12 +29,12 @@ impl AbandonedQueue {
         AbandonedQueue(sender)
     }
 
-    /// To be handed out again soon.
+    /// Returns one message for early redelivery.
     pub(crate) fn nak(&self, reply: Subject) {
         let _ = self.0.send(AbandonedItem::Message(reply));
     }
 
-    /// Everything that came or is on its way, to be handed out again soon.
+    /// Returns everything that has arrived or is on its way, for early redelivery.
     pub(crate) fn nak_all(&self, subscriber: Subscriber) {
         let _ = self.0.send(AbandonedItem::Subscription(subscriber));
     }
@@ -54,12 +55,12 @@ async fn run(link: Arc<Connection>, mut returns: mpsc::UnboundedReceiver<Abandon
     while emptying.next().await.is_some() {}
 }
 
-/// On failure the server hands it out again when its ack-wait is over.
+/// Sends a negative acknowledgement. On failure the server redelivers when the ack-wait is over.
 async fn nak(link: &Connection, reply: Subject) {
     let _ = link.publish(reply, None, AckKind::Nak(None).into()).await;
 }
 
-/// Unsubscribes and returns what the server had already sent by then.
+/// Unsubscribes and returns the messages that the server had sent by then.
 async fn nak_remaining(link: &Connection, mut subscriber: Subscriber) {
     if subscriber.drain().await.is_err() {
         return;

@@ -1,4 +1,4 @@
-//! Publishing with an expectation, and reading back what is newest.
+//! Publishing with an expected sequence, and reading the newest entry.
 
 use crate::connection::{CallError, Connection, unavailable};
 use crate::message;
@@ -13,7 +13,7 @@ use paihao_ledger::{AppendError, Entry, Expect, Position, Recorded, Subject, Una
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The server is busy with another write to the same subject; it says so and did nothing.
+/// Errors of a server that is busy with another write to the same subject, and has written nothing.
 const BUSY_ERRORS: [ErrorCode; 2] = [
     ErrorCode::STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_NOT_READY,
     ErrorCode::STREAM_TOO_MANY_REQUESTS,
@@ -22,14 +22,14 @@ const WRONG_LAST_SEQUENCE_ERRORS: [ErrorCode; 2] =
     [ErrorCode::STREAM_WRONG_LAST_SEQUENCE, ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT];
 const BUSY_RETRY_DELAY: Duration = Duration::from_millis(20);
 
-/// What became of one publish.
+/// Result of one publish.
 pub(crate) enum PublishOutcome {
     Stored { position: Position, duplicate: bool },
     Rejected(async_nats::jetstream::Error),
 }
 
-/// What a stream answers to a publish. The client's own type tries one form after the other, which
-/// takes longer than all the rest of an append's own work.
+/// Response of a stream to a publish. The client's own type tries one form after the other, which
+/// takes longer than the rest of an append.
 #[derive(Deserialize)]
 struct PublishResponse {
     seq: Option<u64>,
@@ -48,7 +48,7 @@ fn parse_response(answer: &[u8]) -> Result<PublishOutcome, Unavailable> {
     }
 }
 
-/// Publishes to a stream and waits for the acknowledgement. A missing stream is made first.
+/// Publishes to a stream and waits for the acknowledgement. A missing stream is created first.
 pub(crate) async fn publish(
     link: &Connection,
     streams: &Streams,
@@ -61,7 +61,7 @@ pub(crate) async fn publish(
     for first_try in [true, false] {
         match link.request(subject.to_owned(), headers.clone(), payload.clone()).await {
             Ok(answer) => return parse_response(&answer.payload),
-            // No stream took it, so it stands nowhere and may be sent once more.
+            // No stream accepted the message, so it may be sent once more.
             Err(CallError::NoResponders) if first_try => streams.ensure(kind).await?,
             Err(CallError::NoResponders) => break,
             Err(CallError::Unavailable(unavailable)) => return Err(unavailable),
@@ -105,7 +105,8 @@ pub(crate) async fn append(
                 Some(found) => found,
                 None => last(link, streams, log, subject).await?.map(|last| last.position),
             };
-            // What was expected is there after all: another write is under way, wait for it.
+            // The expected sequence is the newest one after all: another write is in progress, so
+            // wait for it.
             if found.unwrap_or(Position::START) != expected.unwrap_or(Position::START) {
                 return Err(AppendError::Conflict { expected: expect, found });
             }
@@ -122,7 +123,7 @@ pub(crate) async fn append(
     }
 }
 
-/// The position in "wrong last sequence: 12", where 0 is none. Some answers do not state it.
+/// Parses the position in "wrong last sequence: 12", where 0 is none. Some responses omit it.
 fn parse_last_sequence(answer: &str) -> Option<Option<Position>> {
     let (_, rest) = answer.split_once("wrong last sequence: ")?;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
@@ -140,7 +141,7 @@ pub(crate) async fn last(
     streams.ensure_once(kind).await?;
     let full_subject = streams.namespace().log_subject(log, subject);
     let name = streams.name(kind);
-    // Asked of the stream's leader: a copy may lag behind what this process has appended.
+    // The request goes to the stream's leader: a replica may lag behind this process's own appends.
     let read = link.with_timeout(async {
         let stream =
             link.jetstream().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
@@ -169,7 +170,8 @@ pub(crate) async fn head(streams: &Streams, log: &Log) -> Result<Position, Unava
     let kind = StreamKind::Log(*log);
     streams.ensure_once(kind).await?;
     let info = streams.info(&streams.name(kind)).await?;
-    // An empty stream remembers its last sequence; nobody will ever be shown that.
+    // An empty stream reports the sequence of its last, removed entry; no follower will ever
+    // receive that.
     let head = info.filter(|info| info.state.messages > 0).map(|info| info.state.last_sequence);
     Ok(Position(head.unwrap_or(0)))
 }

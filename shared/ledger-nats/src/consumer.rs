@@ -1,4 +1,4 @@
-//! Handing out: one worker's stream of deliveries from a durable pull consumer.
+//! Delivery stream of one worker, from a durable pull consumer.
 
 use crate::abandoned::AbandonedQueue;
 use crate::append::{PublishOutcome, publish};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Where deliveries come from.
+/// Source of deliveries.
 #[derive(Clone, Copy)]
 pub(crate) enum Source {
     Consumer(Log, Consumer),
@@ -54,7 +54,7 @@ impl Source {
     }
 }
 
-/// What a worker and its deliveries stand on.
+/// Shared dependencies of a worker and its deliveries.
 #[derive(Clone)]
 pub(crate) struct LedgerContext {
     pub(crate) connection: Arc<Connection>,
@@ -68,7 +68,7 @@ struct DeliveryStream {
     in_flight: usize,
     permits: Arc<Semaphore>,
     pulls: SelectAll<Pull>,
-    /// Messages asked for that have not come.
+    /// Number of requested messages that have not arrived.
     requested: usize,
     prepared: bool,
     connect_count: u64,
@@ -119,7 +119,7 @@ impl DeliveryStream {
                 continue;
             }
             if self.requested == 0 {
-                // All room is taken by open deliveries: wait for one of them to end.
+                // All permits are taken by open deliveries: wait for one of them to end.
                 drop(self.permits.acquire().await);
                 continue;
             }
@@ -148,7 +148,7 @@ impl DeliveryStream {
         }
     }
 
-    /// Makes stream and consumer, where they are missing.
+    /// Creates stream and consumer if they are missing.
     async fn prepare(&mut self) -> Result<(), Unavailable> {
         self.recreations.borrow_and_update();
         self.connect_count = self.connection_state.borrow_and_update().connect_count;
@@ -160,7 +160,8 @@ impl DeliveryStream {
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.source.ack_wait(),
             max_deliver: -1,
-            // Every worker has its own limit; what is put off counts here and must not stop others.
+            // Every worker has its own limit; delayed messages count here too and must not block
+            // others.
             max_ack_pending: -1,
             max_waiting: 4096,
             ..pull::Config::default()
@@ -173,7 +174,7 @@ impl DeliveryStream {
         Ok(())
     }
 
-    /// Asks for as many messages as there is room for, unless that is hardly worth a request.
+    /// Requests as many messages as there are permits, unless they are too few for a request.
     async fn request_messages(&mut self) -> Result<(), Unavailable> {
         let free = self.permits.available_permits().saturating_sub(self.requested);
         let worth = if self.requested == 0 { 1 } else { (self.in_flight / 16).max(1) };
@@ -200,7 +201,7 @@ impl DeliveryStream {
         tokio::time::sleep(wait).await;
     }
 
-    /// Gives back what came in and was not handed over, and looks at everything anew.
+    /// Returns the messages that were not handed over, and starts again with fresh state.
     fn reset(&mut self) {
         self.prepared = false;
         self.requested = 0;
@@ -211,7 +212,7 @@ impl DeliveryStream {
         }
     }
 
-    /// A message as a delivery; `None` if its time has not come.
+    /// Converts a message to a delivery; `None` if it is not due yet.
     async fn to_delivery(&self, message: Message) -> Option<Delivery> {
         let reply = message.reply.clone()?;
         let link = &self.context.connection;
@@ -223,8 +224,8 @@ impl DeliveryStream {
         let headers = message.headers.as_ref();
         let delay = message::delay(headers);
         if let Some(delay) = delay {
-            // The first delivery of a delayed message only starts its wait, so that the number of
-            // the attempt is known; there may be nothing left to wait for.
+            // The first delivery of a delayed message only starts its delay, so that the attempt's
+            // number is known; the delay may be over already.
             let left = delay.saturating_sub(age(published));
             if delivered == 1 || !left.is_zero() {
                 let left = left.max(Duration::from_millis(1));
@@ -280,7 +281,7 @@ struct AckHandle {
 }
 
 impl AckHandle {
-    /// Says it and waits until the server has heard.
+    /// Sends an acknowledgement and waits for the server's confirmation.
     async fn send_ack(&self, kind: AckKind) -> Result<(), Unavailable> {
         let said = self
             .context
@@ -342,7 +343,7 @@ impl Acknowledge for AckHandle {
     }
 }
 
-/// How long ago that was by our clock, which may differ from the server's.
+/// Age of a message by our clock, which may differ from the server's.
 fn age(published: async_nats::datetime::DateTime) -> Duration {
     let now = async_nats::datetime::now().unix_timestamp_nanos();
     let nanos = now.saturating_sub(published.unix_timestamp_nanos()).max(0);

@@ -1,5 +1,5 @@
-//! Following: an ordered push consumer, begun again after the last entry seen whenever anything
-//! about it is in doubt.
+//! Follower of a log: an ordered push consumer, recreated after the last entry seen on any doubt
+//! about its state.
 
 use crate::backoff::Backoff;
 use crate::connection::{Connection, ConnectionState, reconnected, unavailable};
@@ -22,9 +22,10 @@ struct Follower {
     streams: Arc<Streams>,
     log: Log,
     heartbeat: Duration,
-    /// The last entry seen.
+    /// Sequence of the last entry seen.
     after: u64,
-    /// When the stream that it was seen in was made: tells a stream from its successor.
+    /// Creation time of the stream in which that entry was seen: distinguishes a stream from its
+    /// successor.
     stream_created: Option<i128>,
     session: Option<Session>,
     connection_state: watch::Receiver<ConnectionState>,
@@ -32,20 +33,20 @@ struct Follower {
     backoff: Backoff,
 }
 
-/// One consumer on the server.
+/// A consumer on the server.
 struct Session {
     subscriber: Subscriber,
-    /// How many messages it has sent us.
+    /// Number of messages received in this session.
     received: u64,
     last_received: Instant,
     connect_count: u64,
 }
 
-/// What a message of a session means.
+/// Meaning of a message of a session.
 enum SessionEvent {
     Entry(Recorded),
     Ignored,
-    /// Something is missing, or the consumer is gone.
+    /// A message is missing, or the consumer is gone.
     Broken(&'static str),
 }
 
@@ -116,8 +117,8 @@ impl Follower {
         }
     }
 
-    /// Makes a consumer that begins after the last entry seen. Whether the stream is another one,
-    /// so that it begins at its oldest entry instead.
+    /// Creates a consumer that starts after the last entry seen. Returns true if the stream is
+    /// another one, so that the consumer starts at its oldest entry instead.
     async fn open_session(&mut self) -> Result<bool, Unavailable> {
         let kind = StreamKind::Log(self.log);
         self.streams.ensure_once(kind).await?;
@@ -127,12 +128,12 @@ impl Follower {
         let inbox = self.connection.new_inbox();
         let subscriber = self.connection.subscribe(inbox.clone()).await?;
         if self.create_consumer(&name, inbox.clone()).await.is_err() {
-            // Most likely the stream has gone.
+            // Most likely the stream is gone.
             self.streams.ensure(kind).await?;
             self.create_consumer(&name, inbox).await?;
         }
-        // Looked at after the consumer was made: had the stream been replaced in between, the
-        // consumer would have gone with it and fall silent.
+        // Read after the consumer was created: had the stream been replaced in between, the
+        // consumer would have been removed with it and stay silent.
         let Some(info) = self.streams.info(&name).await? else {
             self.streams.ensure(kind).await?;
             return Err(Unavailable("the stream has just gone".to_owned()));
@@ -231,7 +232,7 @@ impl Session {
             let value = message.headers.as_ref().and_then(|headers| headers.get(name));
             value.map(|value| value.as_str().to_owned())
         };
-        // Flow control asks for an answer, in one way or another.
+        // Flow control requires a reply, in one of two ways.
         let asked = match &message.reply {
             Some(reply) => Some(reply.to_string()),
             None => header("Nats-Consumer-Stalled"),

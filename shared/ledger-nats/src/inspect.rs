@@ -1,4 +1,4 @@
-//! What an operator wants to know of the servers before opening day. Reads only, makes nothing.
+//! Read-only inspection of the servers, for an operator before the first start.
 
 use crate::connection::{CallError, Connection};
 use crate::ledger::all_streams;
@@ -11,29 +11,29 @@ use paihao_ledger::Unavailable;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// What was found on the servers.
+/// Facts about the servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInfo {
-    /// The version of the server that answered.
+    /// Version of the server that responded.
     pub version: String,
-    /// Whether it is newer than any that the suite has been run against.
+    /// True if it is newer than any version that the suite has been run against.
     pub untested: bool,
-    /// The streams of this namespace that are there.
+    /// Existing streams of this namespace.
     pub streams: Vec<StreamInfo>,
-    /// Those that are not there yet; the first start makes them.
+    /// Missing streams; the first start creates them.
     pub missing: Vec<String>,
 }
 
-/// What was found about one stream.
+/// Facts about one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamInfo {
-    /// Its name on the server.
+    /// Name on the server.
     pub name: String,
-    /// Whether it is kept on disk.
+    /// True if it is stored on disk.
     pub on_disk: bool,
-    /// Whether entries are kept as this version keeps them: by age or until they are done.
+    /// True if its retention policy is the one of this version: by age, or until acknowledged.
     pub retention_matches: bool,
-    /// Copies that the servers keep.
+    /// Number of replicas.
     pub replicas: usize,
 }
 
@@ -53,7 +53,7 @@ struct StreamConfig {
     num_replicas: usize,
 }
 
-/// Looks at the servers of these options. That a server will not do at all is the error.
+/// Inspects the servers of these options. A server that is unfit altogether is an error.
 pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> {
     let namespace = Namespace::new(&options.namespace)?;
     let link = Connection::connect(options).await?;

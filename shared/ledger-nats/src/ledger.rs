@@ -1,4 +1,4 @@
-//! The port, put together from link, streams and returns.
+//! Implementation of the ledger port on JetStream.
 
 use crate::abandoned::AbandonedQueue;
 use crate::append::{self, PublishOutcome, publish};
@@ -28,8 +28,8 @@ pub struct NatsLedger {
 }
 
 impl NatsLedger {
-    /// Connects, looks whether the server will do, and makes every stream that is missing. Tries
-    /// once: who starts before the server tries again on [`ConnectError::Unreachable`].
+    /// Connects, checks that the server is supported, and creates every missing stream. It tries
+    /// once: on [`ConnectError::Unreachable`] a caller that starts before the server retries.
     pub async fn connect(options: NatsOptions) -> Result<Self, ConnectError> {
         let namespace = Namespace::new(&options.namespace)?;
         let link = Arc::new(Connection::connect(&options).await?);
@@ -43,7 +43,7 @@ impl NatsLedger {
     }
 }
 
-/// Everything there is to make.
+/// All streams to create.
 pub(crate) fn all_streams() -> impl Iterator<Item = StreamKind> {
     LOGS.into_iter().map(StreamKind::Log).chain(WORK_QUEUES.into_iter().map(StreamKind::Queue))
 }

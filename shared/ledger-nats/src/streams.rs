@@ -1,4 +1,4 @@
-//! The streams: made when first needed, and again when they are found missing.
+//! Creation of streams: on first use, and again when they are found missing.
 
 use crate::connection::{Connection, unavailable};
 use crate::naming::Namespace;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long the server remembers the key of a message.
+/// Time for which the server remembers the key of a message.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, Copy)]
@@ -38,11 +38,11 @@ pub(crate) struct Streams {
     options: NatsOptions,
     known: Mutex<HashSet<&'static str>>,
     ensure_lock: tokio::sync::Mutex<()>,
-    /// Counts streams that were lost and made anew.
+    /// Number of streams that were lost and recreated.
     recreations: watch::Sender<u64>,
 }
 
-/// Why a stream is not there.
+/// Errors of creating a stream.
 pub(crate) enum StreamError {
     Refused { stream: String, reason: String },
     Unavailable(Unavailable),
@@ -88,12 +88,12 @@ impl Streams {
         self.namespace.stream_name(kind.name())
     }
 
-    /// Changes when a stream was lost and made anew.
+    /// Notifies of streams that were lost and recreated.
     pub(crate) fn recreations(&self) -> watch::Receiver<u64> {
         self.recreations.subscribe()
     }
 
-    /// Makes the stream if this process has not seen it yet.
+    /// Creates the stream unless this process has seen it already.
     pub(crate) async fn ensure_once(&self, kind: StreamKind) -> Result<(), StreamError> {
         if self.known.lock().contains(kind.name()) {
             return Ok(());
@@ -101,7 +101,7 @@ impl Streams {
         self.ensure(kind).await
     }
 
-    /// Looks whether the stream is there, and makes it if not.
+    /// Checks for the stream, and creates it if it is missing.
     pub(crate) async fn ensure(&self, kind: StreamKind) -> Result<(), StreamError> {
         let _one = self.ensure_lock.lock().await;
         let name = self.name(kind);
@@ -120,7 +120,7 @@ impl Streams {
         Ok(())
     }
 
-    /// What the server knows of a stream, `None` if there is none.
+    /// The server's information on a stream, `None` if it does not exist.
     pub(crate) async fn info(&self, name: &str) -> Result<Option<Info>, StreamError> {
         let looked =
             self.connection.with_timeout(self.connection.jetstream().get_stream(name)).await;
@@ -144,7 +144,7 @@ impl Streams {
         match made.map_err(StreamError::Unavailable)? {
             Ok(_) => Ok(()),
             Err(error) => match error.kind() {
-                // Somebody else, configured differently, was faster.
+                // Another process with another configuration was faster.
                 CreateStreamErrorKind::JetStream(answer)
                     if answer.error_code() == ErrorCode::STREAM_NAME_EXIST =>
                 {
@@ -158,7 +158,8 @@ impl Streams {
         }
     }
 
-    /// Changes what our configuration decides and leaves what an operator set besides.
+    /// Updates the values that our configuration sets and keeps those that an operator set in
+    /// addition.
     async fn update(&self, found: Info, wanted: Config) -> Result<(), StreamError> {
         let stream = wanted.name.clone();
         if found.config.retention != wanted.retention {

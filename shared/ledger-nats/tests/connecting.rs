@@ -1,4 +1,5 @@
-//! Servers that will not do, each with a sentence, and streams brought up to what is wanted.
+//! Tests of connecting: unfit servers give a clear error, and streams are updated to the
+//! configuration.
 
 use async_nats::jetstream;
 use harness::{NatsServer, NatsSetup, free_port, nats_server_oldest};
@@ -17,7 +18,7 @@ async fn connect_error(options: NatsOptions) -> ConnectError {
     NatsLedger::connect(options).await.err().expect("it must be refused")
 }
 
-/// Greets as a server of some version and answers pings.
+/// A server that greets with a given version and answers pings.
 async fn fake_server(version: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! Servers that die, freeze, vanish behind a broken line or lose everything.
+//! Tests with servers that crash, freeze, lose the connection or lose all data.
 
 #![expect(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
 
@@ -60,7 +60,7 @@ async fn next_text(follower: &mut BoxStream<'static, Followed>) -> String {
     }
 }
 
-/// Follows the rule of the port: after no answer, reads before it tries again.
+/// Follows the rule of the port: without a response, reads before it retries.
 async fn append_until_stored(ledger: &NatsLedger, subject: &Subject, payload: &str) {
     let mut on = None;
     loop {
@@ -146,7 +146,7 @@ async fn a_frozen_server_costs_no_more_than_the_time_limit() {
     while rest.last().unwrap() != "after" {
         rest.push(next_text(&mut follower).await);
     }
-    // What was sent to the frozen server it found when it awoke.
+    // The frozen server received after its thaw what was sent before.
     assert!(rest == ["after"] || rest == ["lost?", "after"], "{rest:?}");
 }
 
@@ -271,7 +271,8 @@ async fn workers_outlive_the_server() {
     tokio::spawn(async move {
         while let Some(one) = worker.next().await {
             let what = payload_text(&one.recorded);
-            // A failure leaves in doubt whether the server heard: then it comes again, or does not.
+            // After a failure it is unknown whether the server received it: the message comes
+            // again, or does not.
             let _ = one.done().await;
             let _ = tell.send(what);
         }
