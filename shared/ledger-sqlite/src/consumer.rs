@@ -1,4 +1,4 @@
-//! Handing out: one worker's stream of deliveries, and the way back for each of them.
+//! Delivery stream of one worker, and the acknowledgement of each delivery.
 
 use crate::file::LedgerFile;
 use crate::messages::ClaimedBatch;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
-/// Where deliveries come from.
+/// Source of deliveries.
 #[derive(Clone, Copy)]
 pub(crate) enum Source {
     Consumer(Log, Consumer),
@@ -21,7 +21,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The bell that rings when there may be something to take.
+    /// Key of the change notification that concerns this source.
     fn change_key(&self) -> &'static str {
         match self {
             Source::Consumer(log, _) => log.name,
@@ -70,9 +70,9 @@ impl Source {
     }
 }
 
-/// So many are taken at once, at most; the rest stays for other workers.
+/// Largest number of deliveries claimed at once; the rest stays for other workers.
 const MAX_CLAIM_BATCH: usize = 32;
-/// A clock that is set forward is noticed after this long.
+/// Longest sleep: bounds the time after which a clock set forward is noticed.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
 
 struct DeliveryStream {
@@ -106,7 +106,7 @@ impl DeliveryStream {
             if let Some((recorded, attempt)) = self.prefetched.pop_front() {
                 return self.deliver(recorded, attempt, permit);
             }
-            // Before taking: what comes from here on rings again.
+            // Before claiming: later changes notify again.
             self.changes.borrow_and_update();
             let limit = (self.permits.available_permits() + 1).min(MAX_CLAIM_BATCH);
             match self.claim(limit).await {
@@ -128,7 +128,7 @@ impl DeliveryStream {
         self.file.writer.submit(
             move |connection| source.claim(connection, limit, clock()),
             move |outcome| {
-                // The worker may have left while this was being written.
+                // The worker may have been dropped during the write.
                 if let Err(Ok(ClaimedBatch { claimed: taken, .. })) = reply.send(outcome) {
                     release_unhandled(&file, source, taken);
                 }
@@ -172,7 +172,7 @@ impl Drop for DeliveryStream {
     }
 }
 
-/// Taken and never handed over: does not count as an attempt.
+/// Releases deliveries that were claimed and never handed over; they do not count as attempts.
 fn release_unhandled(
     file: &Arc<LedgerFile>,
     source: Source,

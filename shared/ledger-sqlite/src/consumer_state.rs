@@ -1,4 +1,4 @@
-//! The statements about shared consumers: what they have been handed and what is done.
+//! SQL statements of shared consumers: claims and acknowledgements.
 
 use crate::entries;
 use crate::messages::ClaimedBatch;
@@ -7,7 +7,7 @@ use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{Expect, Position, Subject};
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Hands out up to `limit` entries, those that come again first, and says when the next is due.
+/// Claims up to `limit` entries, redeliveries first, and returns the due time of the next.
 pub(crate) fn claim(
     connection: &Connection,
     log: &Log,
@@ -37,7 +37,7 @@ pub(crate) fn claim(
                     .execute(params![log.name, consumer.name, position, attempt + 1, due_ms])?;
                 taken.push((recorded, attempt + 1));
             }
-            // It has aged out while it waited.
+            // The entry has expired while it waited.
             None => ack(connection, log, consumer, Position(position))?,
         }
     }
@@ -79,7 +79,7 @@ pub(crate) fn ack(
     Ok(())
 }
 
-/// Makes it due at another time, unless it has been handed to somebody else since.
+/// Sets another due time, unless the entry has been claimed by another worker since.
 #[expect(clippy::too_many_arguments, reason = "the columns of one row")]
 pub(crate) fn reschedule(
     connection: &Connection,

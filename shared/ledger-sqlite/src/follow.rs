@@ -1,4 +1,4 @@
-//! Following: pages of the past, then a sleep until the writer rings.
+//! Follower of a log: pages of existing entries, then a sleep until the next change.
 
 use crate::entries;
 use crate::file::LedgerFile;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// So many entries are read at once.
+/// Entries read at once.
 const PAGE_SIZE: usize = 256;
 
 struct Follower {
@@ -50,7 +50,7 @@ impl Follower {
                 self.after = recorded.position;
                 return Followed::Entry(recorded);
             }
-            // Before reading: what is appended from here on rings again.
+            // Before reading: later appends notify again.
             self.changes.borrow_and_update();
             let (log, after, now_ms) = (self.log, self.after, (self.file.clock)());
             let page = self.file.reader.read(move |connection| {
@@ -58,7 +58,7 @@ impl Follower {
             });
             match page.await {
                 Ok(page) if page.is_empty() => {
-                    // The bells live as long as the ledger, which we hold.
+                    // The notifier lives as long as the ledger, which this follower holds.
                     let _ = self.changes.changed().await;
                 }
                 Ok(page) => self.buffered.extend(page),

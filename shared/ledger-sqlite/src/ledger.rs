@@ -1,4 +1,4 @@
-//! The port, put together from writer, reader and bells.
+//! Implementation of the ledger port on a SQLite file.
 
 use crate::consumer::{Source, deliveries};
 use crate::file::LedgerFile;
@@ -22,8 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-/// A ledger in one file. Cheap to clone; the file is given back when the last clone, follower and
-/// worker is gone, or by [`SqliteLedger::close`].
+/// A ledger in one file. Cheap to clone; the file is released when the last clone, follower and
+/// worker is dropped, or by [`SqliteLedger::close`].
 #[derive(Clone)]
 pub struct SqliteLedger {
     file: Arc<LedgerFile>,
@@ -32,8 +32,7 @@ pub struct SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Opens the file, creating it if it is missing and bringing it up to date if it is older.
-    /// To be called on a runtime.
+    /// Opens the file, creating or migrating it if necessary. Must be called on a runtime.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let writer = Writer::start(open(path)?);
@@ -58,13 +57,13 @@ impl SqliteLedger {
         })
     }
 
-    /// Removes from the file what has aged out at this time (Unix milliseconds). Happens by itself
-    /// every [`SqliteOptions::retention_interval`]; what has aged out is not shown even before.
+    /// Removes the entries that have expired at this time (Unix milliseconds). It also runs every
+    /// [`SqliteOptions::retention_interval`]; expired entries are hidden even before.
     pub async fn remove_expired(&self, now_ms: i64) -> Result<(), Unavailable> {
         remove_expired(&self.file, now_ms).await
     }
 
-    /// Writes what is waiting and gives the file back; everything afterwards is refused.
+    /// Writes pending operations and releases the file; every later call is refused.
     pub async fn close(&self) {
         self.retention_task.abort();
         self.file.reader.close();

@@ -1,4 +1,4 @@
-//! Removing what has aged out, in small steps between the writes that matter.
+//! Removal of expired entries, in small transactions between other writes.
 
 use crate::file::LedgerFile;
 use crate::{entries, messages};
@@ -7,10 +7,10 @@ use paihao_ledger::Unavailable;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// So many rows at most are removed in one transaction.
+/// Largest number of rows removed in one transaction.
 const MAX_ROWS_PER_TRANSACTION: usize = 500;
 
-/// Removes everything that has aged out at this time.
+/// Removes everything that has expired at this time.
 pub(crate) async fn remove_expired(file: &Arc<LedgerFile>, now_ms: i64) -> Result<(), Unavailable> {
     let logs: Vec<Log> = file.logs.lock().values().copied().collect();
     for log in logs.into_iter().filter(|log| log.retention.is_some()) {
@@ -28,7 +28,7 @@ pub(crate) async fn remove_expired(file: &Arc<LedgerFile>, now_ms: i64) -> Resul
     Ok(())
 }
 
-/// Sweeps once in a while for as long as somebody holds the ledger.
+/// Removes expired entries at intervals as long as the ledger exists.
 pub(crate) async fn run_retention(file: Weak<LedgerFile>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;

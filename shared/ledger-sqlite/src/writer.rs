@@ -1,4 +1,5 @@
-//! The one writer: gathers what waits, commits it in one transaction, and answers afterwards.
+//! Single writer, which gathers pending operations, commits them in one transaction, and answers
+//! afterwards.
 
 use crate::open::{BUSY_TIMEOUT, LockedConnection};
 use paihao_ledger::Unavailable;
@@ -6,7 +7,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// Runs inside the transaction; what it returns is called when the transaction has ended.
+/// Operation inside the transaction; the returned completion is called when the transaction has
+/// ended.
 type Operation = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Completion> + Send>;
 type Completion = Box<dyn FnOnce(Result<(), Unavailable>) + Send>;
 
@@ -16,14 +18,14 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
-/// So many operations at most in one transaction.
+/// Largest number of operations in one transaction.
 const MAX_BATCH_OPERATIONS: usize = 1024;
 
 #[derive(Clone)]
 pub(crate) struct Writer(mpsc::UnboundedSender<Message>);
 
 impl Writer {
-    /// Starts the writer. It ends when every handle on it is gone, and with it the file's lock.
+    /// Starts the writer. It ends when every handle to it is dropped, and releases the file's lock.
     pub(crate) fn start(opened: LockedConnection) -> Writer {
         let (sender, receiver) = mpsc::unbounded_channel();
         #[expect(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
@@ -31,7 +33,7 @@ impl Writer {
         Writer(sender)
     }
 
-    /// Runs this in the next transaction and returns once that is durable.
+    /// Runs an operation in the next transaction and returns once it is durable.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -39,8 +41,8 @@ impl Writer {
         self.run_then(operation, |_| {}).await
     }
 
-    /// Runs this in the next transaction and `then`, once it is durable, also when the caller has
-    /// stopped waiting: what was written must be told to others.
+    /// Runs an operation in the next transaction and `then`, once it is durable, even if the caller
+    /// has stopped waiting: other waiters must be notified of the write.
     pub(crate) async fn run_then<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -56,8 +58,8 @@ impl Writer {
         replied.await.unwrap_or_else(|_| Err(closed_error()))
     }
 
-    /// Runs this in the next transaction, and then, when that is durable or has failed, `after`.
-    /// `after` is not called when the writer has been closed.
+    /// Runs an operation in the next transaction, and then, when it is durable or has failed,
+    /// `after`. `after` is not called if the writer has been closed.
     pub(crate) fn submit<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -71,8 +73,8 @@ impl Writer {
         let _ = self.0.send(Message::Run(operation));
     }
 
-    /// Folds the write-ahead log into the file and empties it, unless somebody reads in it just
-    /// now; then the next time will do.
+    /// Folds the write-ahead log into the file and truncates it, unless a reader uses it at the
+    /// moment; then the next call does.
     pub(crate) async fn checkpoint(&self) {
         let (reply, replied) = oneshot::channel();
         if self.0.send(Message::Checkpoint(reply)).is_ok() {
@@ -80,7 +82,7 @@ impl Writer {
         }
     }
 
-    /// Writes what is waiting, gives the file back, and refuses everything that comes later.
+    /// Writes pending operations, releases the file, and refuses all later operations.
     pub(crate) async fn close(&self) {
         let (reply, replied) = oneshot::channel();
         if self.0.send(Message::Close(reply)).is_ok() {
@@ -140,7 +142,7 @@ async fn run(opened: LockedConnection, mut receiver: mpsc::UnboundedReceiver<Mes
     }
 }
 
-/// Does not wait for readers: everybody who writes would wait too.
+/// Does not wait for readers: all writers would wait too.
 fn checkpoint(connection: &Connection) {
     let folded = connection
         .busy_timeout(Duration::ZERO)
@@ -160,7 +162,7 @@ fn commit(connection: &mut Connection, operations: Vec<Operation>) {
         }
         transaction.commit()
     })();
-    // On failure the operations not yet run are dropped, and whoever waits for them is told so.
+    // On failure the operations not yet run are dropped, and their callers receive an error.
     let outcome = outcome.map_err(|error| {
         tracing::error!(%error, "the ledger's file cannot be written");
         Unavailable(format!("the file cannot be written: {error}"))

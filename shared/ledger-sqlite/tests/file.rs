@@ -1,4 +1,4 @@
-//! The file itself: opened by one process at a time, in a known version, losing nothing.
+//! Tests of the file: opened by one process at a time, in a known version, without loss of entries.
 
 #![expect(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
 
@@ -69,7 +69,7 @@ async fn everything_is_there_after_reopening() {
     let held = next_delivery(&mut planner).await;
     let hour = Duration::from_secs(3600);
     ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
-    // Ends as a killed process does: nobody says a word about what is held.
+    // Ends like a killed process, without releasing anything.
     std::mem::forget(held);
     ledger.close().await;
     assert!(ledger.check().await.is_err());
@@ -199,7 +199,7 @@ async fn a_paused_clock_is_enough() {
     assert!(begun.elapsed() >= before + NOTICES.ack_wait);
 }
 
-/// A cancelled caller does not keep others from hearing of what was written.
+/// A cancelled caller does not keep followers from the written entry.
 #[tokio::test]
 async fn a_cancelled_append_is_still_told() {
     let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
@@ -218,7 +218,7 @@ async fn a_cancelled_append_is_still_told() {
 
 const CHILD_ENV_VAR: &str = "PAIHAO_TEST_APPEND_TO";
 
-/// Appends until it is killed, and says each time when an entry is safe.
+/// Appends until it is killed, and reports each durable entry.
 async fn append_until_killed(path: &Path) {
     let ledger = SqliteLedger::open(path, TestClock::new().options()).unwrap();
     let appenders = (0..8).map(|who| {
@@ -236,7 +236,7 @@ async fn append_until_killed(path: &Path) {
     futures::future::join_all(appenders).await;
 }
 
-/// The test starts itself again as a child that appends, kills it, and looks.
+/// The test starts itself as a child process that appends, kills it, and checks the file.
 #[tokio::test]
 async fn a_hard_kill_loses_nothing() {
     if let Some(path) = std::env::var_os(CHILD_ENV_VAR) {
