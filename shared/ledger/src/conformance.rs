@@ -1,8 +1,8 @@
-//! The suite that every ledger passes: what the sentences of the port mean, one case each.
+//! Conformance suite of the ledger port, one case for each guarantee.
 //!
-//! An implementation writes `paihao_ledger::ledger_conformance!(make)` into a test, where `make`
-//! is an `async fn() -> (Arc<dyn Ledger>, Guard)` that gives an empty store; the guard is dropped
-//! after the case. Cases wait with generous deadlines and never demand that something be quick.
+//! An implementation writes `paihao_ledger::ledger_conformance!(make)` into a test, where `make` is
+//! an `async fn() -> (Arc<dyn Ledger>, Guard)` that returns an empty store; the guard is dropped
+//! after the case. Cases wait with generous deadlines and never require speed.
 
 #![expect(clippy::disallowed_methods, reason = "tasks of a case end with its runtime")]
 
@@ -18,7 +18,7 @@ use futures::stream::BoxStream;
 use paihao_contracts::streams::Log;
 use std::time::Duration;
 
-/// Makes a test of every case; see the module.
+/// Generates a test for every case; see the module.
 #[macro_export]
 macro_rules! ledger_conformance {
     ($make:ident) => {
@@ -92,9 +92,9 @@ macro_rules! ledger_conformance {
     };
 }
 
-/// How long a case waits for what must come.
+/// Timeout for expected events.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a case waits for what must not come.
+/// Wait before an event counts as absent.
 const QUIET: Duration = Duration::from_millis(150);
 
 const LOG: Log = Log { name: "conformance", retention: None };
@@ -104,7 +104,7 @@ fn subject(name: &str) -> Subject {
     Subject::new(&["acc", name]).expect("a plain name")
 }
 
-/// Appends whatever is there, and says where.
+/// Appends without expectation, and returns the position.
 async fn put(ledger: &dyn Ledger, log: &Log, name: &str, payload: impl Into<String>) -> Position {
     let entry = Entry::new(payload.into());
     let subject = subject(name);
@@ -146,7 +146,7 @@ async fn delivery(deliveries: &mut Deliveries) -> Delivery {
     within("a delivery", deliveries.next()).await.expect("deliveries do not end")
 }
 
-/// Gives up a delivery with a reason and finds it among the dead letters.
+/// Gives a delivery up with a reason and returns its dead letter.
 async fn buried(ledger: &dyn Ledger, delivery: Delivery, reason: &str) -> Recorded {
     use paihao_contracts::streams::DEAD_LETTERS;
     delivery.never(reason).await.expect("a store that answers");

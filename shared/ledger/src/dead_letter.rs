@@ -1,11 +1,11 @@
-//! What a dead letter is: the entry as it was, and why and from where it was put aside.
+//! Form of a dead letter: the entry unchanged, with reason and origin in its headers.
 
 use crate::{Entry, Recorded};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 /// Header that holds the reason.
 pub const REASON: &str = "Paihao-Reason";
-/// Header that holds the name of the work queue or log it came from.
+/// Header that holds the name of the work queue or log of origin.
 pub const ORIGIN: &str = "Paihao-Origin";
 /// Header that holds the key of the work, or subject and position of the log entry.
 pub const KEY: &str = "Paihao-Key";
@@ -13,19 +13,19 @@ pub const KEY: &str = "Paihao-Key";
 // Reasons and keys may hold anything; headers are visible ASCII. Spaces stay readable.
 const KEPT_AS_IS: &AsciiSet = &CONTROLS.add(b'%');
 
-/// Why and from where a dead letter was put aside.
+/// Reason and origin of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// The reason that the worker gave.
+    /// Reason that the worker gave.
     pub reason: String,
-    /// The work queue or log it came from.
+    /// Work queue or log of origin.
     pub origin: String,
-    /// The key of the work; for an entry of a log `subject/position`.
+    /// Key of the work; for an entry of a log `subject/position`.
     pub key: String,
 }
 
 impl Cause {
-    /// The cause of an entry of a log, given up by one of its consumers.
+    /// Cause for an entry of a log that one of its consumers gave up.
     pub fn of_log_entry(log: &str, recorded: &Recorded, reason: &str) -> Self {
         Cause {
             reason: reason.to_owned(),
@@ -34,7 +34,7 @@ impl Cause {
         }
     }
 
-    /// The dead letter of this entry.
+    /// Returns the dead letter of an entry.
     pub fn put_on(&self, entry: &Entry) -> Entry {
         let mut letter = entry.clone();
         letter.headers.retain(|(name, _)| ![REASON, ORIGIN, KEY].contains(&name.as_str()));
@@ -54,7 +54,7 @@ impl Cause {
     }
 }
 
-/// Any text as a header value; [`decode`] gives it back.
+/// Encodes any text as a header value, for [`decode`].
 pub fn encode(text: &str) -> String {
     let encoded = utf8_percent_encode(text, KEPT_AS_IS).to_string();
     // A store may trim the ends of a value.
@@ -67,7 +67,7 @@ pub fn encode(text: &str) -> String {
     format!("{}{inner}{}", "%20".repeat(before), "%20".repeat(after))
 }
 
-/// What [`encode`] was given.
+/// Decodes a value of [`encode`].
 pub fn decode(value: &str) -> String {
     percent_decode_str(value).decode_utf8_lossy().into_owned()
 }

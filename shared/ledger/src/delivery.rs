@@ -1,58 +1,61 @@
-//! A message handed to one worker, which owns its acknowledgement.
+//! Delivery of a message to one worker, which owns its acknowledgement.
 
 use crate::entry::Recorded;
 use async_trait::async_trait;
 use futures::stream::{BoxStream, StreamExt};
 use std::time::Duration;
 
-/// What a worker says of a delivery.
+/// Verdict of a worker on a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Finished: never hand it out again.
+    /// Finished: never redelivered.
     Done,
-    /// Hand it out again, after this long at the earliest.
+    /// Redelivered, after this delay at the earliest.
     Again(Duration),
-    /// It will never work, for this reason: put it with the dead letters.
+    /// Failed for good, for this reason: moved to the dead letters.
     Never(String),
 }
 
-/// How a store learns the verdict; implemented by the adapters.
+/// Acknowledgement of a delivery to its store; implemented by the adapters.
 #[async_trait]
 pub trait Acknowledge: Send + Sync {
-    /// Tells the store. On failure the message will be handed out again, which is the safe side.
+    /// Sends the verdict to the store. On failure the message is redelivered, which is the safe
+    /// outcome.
     async fn say(&self, verdict: Verdict) -> Result<(), crate::Unavailable>;
-    /// Asks for another full ack-wait from now.
+    /// Requests another full ack-wait from now.
     async fn extend(&self) -> Result<(), crate::Unavailable>;
-    /// The worker dropped the delivery without a verdict: hand it out again soon. Must not block.
+    /// Called if the worker drops the delivery without a verdict: redeliver it soon. Must not
+    /// block.
     fn forgotten(&self);
 }
 
-/// One message in the hands of one worker. Dropping it without a verdict gives it back.
+/// One message in the possession of one worker. Dropping it without a verdict returns it.
 pub struct Delivery {
-    /// The message. For a work queue the subject is the queue's name and the position says nothing.
+    /// The message. For a work queue the subject is the queue's name and the position has no
+    /// meaning.
     pub recorded: Recorded,
-    /// How often it has been handed out, this time included: 1 the first time.
+    /// Number of deliveries so far, including this one: 1 the first time.
     pub attempt: u64,
     handle: Option<Box<dyn Acknowledge>>,
 }
 
 impl Delivery {
-    /// For adapters: a message and the way back.
+    /// For adapters: combines a message with its acknowledgement.
     pub fn new(recorded: Recorded, attempt: u64, handle: Box<dyn Acknowledge>) -> Self {
         Delivery { recorded, attempt, handle: Some(handle) }
     }
 
-    /// Finished.
+    /// Acknowledges the message as finished.
     pub async fn done(self) -> Result<(), crate::Unavailable> {
         self.say(Verdict::Done).await
     }
 
-    /// To be handed out again, after `delay` at the earliest.
+    /// Returns the message for redelivery, after `delay` at the earliest.
     pub async fn again(self, delay: Duration) -> Result<(), crate::Unavailable> {
         self.say(Verdict::Again(delay)).await
     }
 
-    /// Never to be tried again; it goes to the dead letters with this reason.
+    /// Moves the message to the dead letters with this reason.
     pub async fn never(self, reason: &str) -> Result<(), crate::Unavailable> {
         self.say(Verdict::Never(reason.to_owned())).await
     }
@@ -65,7 +68,7 @@ impl Delivery {
         }
     }
 
-    /// Tells the store the verdict.
+    /// Sends a verdict to the store.
     pub(crate) async fn say(mut self, verdict: Verdict) -> Result<(), crate::Unavailable> {
         match self.handle.take() {
             Some(handle) => handle.say(verdict).await,
@@ -82,16 +85,16 @@ impl Drop for Delivery {
     }
 }
 
-/// The deliveries of one worker, as they come. Dropping it leaves the consumer or queue.
+/// Stream of the deliveries of one worker. Dropping it leaves the consumer or queue.
 pub struct Deliveries(BoxStream<'static, Delivery>);
 
 impl Deliveries {
-    /// For adapters.
+    /// For adapters: wraps a stream.
     pub fn new(stream: BoxStream<'static, Delivery>) -> Self {
         Deliveries(stream)
     }
 
-    /// The next delivery; waits while there is none, also while the store is away.
+    /// Returns the next delivery; waits while there is none, also while the store is unavailable.
     pub async fn next(&mut self) -> Option<Delivery> {
         self.0.next().await
     }

@@ -1,42 +1,42 @@
-//! What is written to a log, and where it stands once it is.
+//! Entries of a log, their subjects and their positions.
 
 use bytes::Bytes;
 use std::fmt;
 
-/// Where an entry stands in its log. Larger is later; nothing else may be read from the number,
-/// and positions of one subject are not consecutive.
+/// Position of an entry in its log. Larger is later; the number has no other meaning, and positions
+/// of one subject are not consecutive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position(pub u64);
 
 impl Position {
-    /// Before the first entry.
+    /// Position before the first entry.
     pub const START: Position = Position(0);
 }
 
-/// What is written: a payload, and headers that carry its context (never its meaning).
+/// Content of an entry: a payload, and headers that carry its context (never its meaning).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Entry {
-    /// The payload.
+    /// Payload.
     pub payload: Bytes,
     /// Names and values, visible ASCII both; `traceparent` is one. Their order is not kept, and
-    /// what a store cannot carry is left out: see [`Entry::carried_headers`].
+    /// headers that a store cannot carry are dropped: see [`Entry::carried_headers`].
     pub headers: Vec<(String, String)>,
 }
 
 impl Entry {
-    /// An entry without headers.
+    /// Creates an entry without headers.
     pub fn new(payload: impl Into<Bytes>) -> Self {
         Entry { payload: payload.into(), headers: Vec::new() }
     }
 
-    /// The same entry with one header more.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    /// The value of a header.
+    /// Value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
@@ -54,7 +54,7 @@ impl Entry {
         )
     }
 
-    /// Bytes of payload and headers.
+    /// Size of payload and headers in bytes.
     pub fn size(&self) -> usize {
         let headers: usize =
             self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -62,31 +62,31 @@ impl Entry {
     }
 }
 
-/// An entry that stands in a log.
+/// An entry stored in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
-    /// Where.
+    /// Position in the log.
     pub position: Position,
-    /// Under which subject.
+    /// Subject of the entry.
     pub subject: Subject,
-    /// When the store took it: Unix milliseconds by the store's clock.
+    /// Time of the append by the store's clock, in Unix milliseconds.
     pub at_ms: i64,
-    /// What was written.
+    /// Content of the entry.
     pub entry: Entry,
 }
 
-/// The name under which entries of a log belong together: one or more parts, each of ASCII
-/// letters, digits, `-` and `_`, written with dots between them.
+/// Name that groups entries of a log: one or more parts, each of ASCII letters, digits, `-` and
+/// `_`, separated by dots.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject(String);
 
-/// A part of a subject was empty or held a character that subjects may not hold.
+/// Error for a part of a subject that is empty or holds a forbidden character.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a subject part takes letters, digits, - and _")]
 pub struct InvalidSubject;
 
 impl Subject {
-    /// A subject of these parts.
+    /// Creates a subject from its parts.
     pub fn new(parts: &[&str]) -> Result<Self, InvalidSubject> {
         if parts.is_empty() || !parts.iter().all(|part| is_name(part)) {
             return Err(InvalidSubject);
@@ -94,12 +94,12 @@ impl Subject {
         Ok(Subject(parts.join(".")))
     }
 
-    /// Reads back what [`Subject::as_str`] gave.
+    /// Parses the text of [`Subject::as_str`].
     pub fn parse(text: &str) -> Result<Self, InvalidSubject> {
         Subject::new(&text.split('.').collect::<Vec<_>>())
     }
 
-    /// The parts with dots between them.
+    /// The parts, separated by dots.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,8 +1,8 @@
 //! The ledger port: ordered logs with conditional append, shared consumers, and work queues.
 //!
-//! One trait, [`Ledger`], says what the system needs of its message store. Two crates provide it:
-//! `paihao-ledger-sqlite` in one file, `paihao-ledger-nats` on JetStream. Both pass the suite in
-//! `conformance`, which is the precise meaning of every sentence below.
+//! The trait [`Ledger`] states the requirements of the system on its message store. Two crates
+//! implement it: `paihao-ledger-sqlite` in one file, `paihao-ledger-nats` on JetStream. Both pass
+//! the suite in `conformance`, which defines the precise meaning of the documentation below.
 
 mod entry;
 
@@ -31,61 +31,61 @@ use futures::stream::BoxStream;
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use std::time::Duration;
 
-/// What an append expects to be the newest entry of its subject.
+/// Expectation of an append about the newest entry of its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// Append whatever is there.
+    /// No expectation.
     Anything,
-    /// The subject holds no entry (it never had one, or all have aged out).
+    /// The subject holds no entry (it never had one, or all have expired).
     Nothing,
-    /// The newest entry of the subject stands at this position.
+    /// The newest entry of the subject has this position.
     At(Position),
 }
 
-/// Why an append did not happen, or may not have.
+/// Errors of an append.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// The expectation was wrong; nothing was written.
     #[error("expected {expected:?}, found {found:?}")]
     Conflict {
-        /// What the caller expected.
+        /// Expectation of the caller.
         expected: Expect,
-        /// The position of the subject's newest entry, `None` if it holds none.
+        /// Position of the subject's newest entry, `None` if it holds none.
         found: Option<Position>,
     },
-    /// The entry is larger than the store takes; nothing was written.
+    /// The entry is larger than the store accepts; nothing was written.
     #[error("an entry of {size} bytes is larger than the limit of {limit}")]
     TooLarge {
         /// Bytes of payload and headers.
         size: usize,
-        /// Bytes the store takes.
+        /// Limit of the store in bytes.
         limit: usize,
     },
     /// The store did not answer in time. **The entry may or may not have been written**: read the
-    /// subject before trying again, or make the entry one that may stand twice.
+    /// subject before a retry, or make the entry one that may be stored twice.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-/// The store cannot be reached, or did not answer. Trying again later may help.
+/// Error for a store that cannot be reached or did not answer. A later retry may succeed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the ledger is unavailable: {0}")]
 pub struct Unavailable(pub String);
 
-/// What a follower is told.
+/// An item of a follower's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Followed {
     /// The next entry, in order of position, without gap or repeat.
     Entry(Recorded),
-    /// The log was lost and made anew: what was followed so far no longer counts, and the entries
-    /// that come next are those of the new log, from its beginning.
+    /// The log was lost and recreated: all former entries are void, and the next entries are those
+    /// of the new log, from its beginning.
     Restarted,
 }
 
-/// Whether an enqueued message was new.
+/// Result of an enqueue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enqueued {
-    /// It was put on the queue.
+    /// It was added to the queue.
     New,
     /// A message with this key was enqueued within the last two minutes; this one was dropped.
     AlreadyThere,
@@ -94,8 +94,8 @@ pub enum Enqueued {
 /// A message store. Cheap to share; every method may be called from many tasks at once.
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
-    /// Appends one entry to a subject if the expectation holds. Once this returns `Ok` the entry
-    /// is durable and every follower will be told of it.
+    /// Appends one entry to a subject if the expectation holds. After `Ok` the entry is durable and
+    /// every follower will receive it.
     async fn append(
         &self,
         log: &Log,
@@ -104,14 +104,16 @@ pub trait Ledger: Send + Sync + 'static {
         entry: Entry,
     ) -> Result<Position, AppendError>;
 
-    /// The newest entry of a subject.
+    /// Returns the newest entry of a subject.
     async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<Recorded>, Unavailable>;
 
-    /// The position of the newest entry of the whole log, [`Position::START`] if it is empty.
+    /// Returns the position of the newest entry of the whole log, [`Position::START`] if it is
+    /// empty.
     async fn head(&self, log: &Log) -> Result<Position, Unavailable>;
 
-    /// All entries after `after`, oldest first, and then new ones as they are appended. The stream
-    /// never ends by itself: while the store is away it is silent, and then goes on where it was.
+    /// Streams all entries after `after`, oldest first, and then new ones as they are appended. The
+    /// stream never ends by itself: while the store is unavailable it is silent, and then
+    /// continues.
     async fn follow(
         &self,
         log: &Log,
@@ -127,8 +129,8 @@ pub trait Ledger: Send + Sync + 'static {
         in_flight: usize,
     ) -> Result<Deliveries, Unavailable>;
 
-    /// Puts a message on a work queue, to be handed out after `delay` at the earliest. `key` names
-    /// the piece of work: the same key within two minutes is the same work.
+    /// Enqueues a message, to be delivered after `delay` at the earliest. `key` identifies the
+    /// work: the same key within two minutes is the same work.
     async fn enqueue(
         &self,
         queue: &WorkQueue,
@@ -138,9 +140,9 @@ pub trait Ledger: Send + Sync + 'static {
     ) -> Result<Enqueued, Unavailable>;
 
     /// Joins the workers of a queue. At most `in_flight` deliveries of these `Deliveries` are open
-    /// at once. A delivery put aside as [`Delivery::never`] goes to the dead letters.
+    /// at once. A delivery given up with [`Delivery::never`] moves to the dead letters.
     async fn work(&self, queue: &WorkQueue, in_flight: usize) -> Result<Deliveries, Unavailable>;
 
-    /// Whether the store answers and everything it needs is there; asked by readiness.
+    /// Checks that the store answers and has everything it needs, for readiness.
     async fn check(&self) -> Result<(), Unavailable>;
 }

@@ -1,4 +1,4 @@
-//! Appending: expectations, conflicts, and what stands afterwards.
+//! Cases of appending: expectations, conflicts, and stored entries.
 
 use super::*;
 use crate::{AppendError, Expect};
@@ -14,7 +14,7 @@ pub async fn expects_nothing_then_a_position(ledger: Arc<dyn Ledger>) {
     assert!(Position::START < first && first < second && second < third);
 }
 
-/// A wrong expectation writes nothing and says what is there.
+/// A wrong expectation writes nothing and reports the position found.
 pub async fn a_conflict_carries_what_was_found(ledger: Arc<dyn Ledger>) {
     let subject = subject("a");
     let first = put(&*ledger, &LOG, "a", "1").await;
@@ -32,7 +32,7 @@ pub async fn a_conflict_carries_what_was_found(ledger: Arc<dyn Ledger>) {
     ledger.append(&LOG, &subject, Expect::At(second), Entry::new("3")).await.unwrap();
 }
 
-/// Expecting a position where there is nothing is a conflict that found nothing.
+/// An expected position in an empty subject is a conflict that found nothing.
 pub async fn at_a_position_of_an_empty_subject(ledger: Arc<dyn Ledger>) {
     let elsewhere = put(&*ledger, &LOG, "b", "elsewhere").await;
     let wrong = Expect::At(elsewhere);
@@ -45,7 +45,7 @@ pub async fn at_a_position_of_an_empty_subject(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap(), None);
 }
 
-/// Many who read, append and on conflict try again: every append stands once, each on top of the
+/// Concurrent appenders that retry on a conflict: every append is stored once, directly after the
 /// one it expected.
 pub async fn concurrent_appenders_lose_nothing(ledger: Arc<dyn Ledger>) {
     const APPENDERS: usize = 8;
@@ -92,7 +92,7 @@ pub async fn concurrent_appenders_lose_nothing(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap(), all.last().cloned());
 }
 
-/// Many who do not care what is there: each gets a position of its own.
+/// Concurrent appends without expectation: each gets a position of its own.
 pub async fn concurrent_appends_of_anything(ledger: Arc<dyn Ledger>) {
     let appends = (0..200).map(|n| {
         let ledger = Arc::clone(&ledger);
@@ -108,7 +108,7 @@ pub async fn concurrent_appends_of_anything(ledger: Arc<dyn Ledger>) {
     }
 }
 
-/// An expectation looks at one subject, also when another's name begins with it.
+/// An expectation concerns one subject, even if another's name begins with it.
 pub async fn subjects_do_not_disturb_each_other(ledger: Arc<dyn Ledger>) {
     let short = Subject::new(&["acc"]).unwrap();
     let long = Subject::new(&["acc", "a"]).unwrap();
@@ -132,7 +132,7 @@ pub async fn logs_do_not_disturb_each_other(ledger: Arc<dyn Ledger>) {
     quiet("an entry of another log", there.next()).await;
 }
 
-/// Subject, payload, headers and time come back as they were, by reading and by following.
+/// Subject, payload, headers and time are returned unchanged, by reading and by following.
 pub async fn keeps_what_it_was_given(ledger: Arc<dyn Ledger>) {
     let subject = Subject::new(&["gh_2f", "Hall-1", "x"]).unwrap();
     let every_byte: Vec<u8> = (0..=255).collect();
@@ -160,7 +160,7 @@ pub async fn keeps_what_it_was_given(ledger: Arc<dyn Ledger>) {
     }
 }
 
-/// A header that would break the store's own format goes missing and does no other harm.
+/// A header that would break the store's own format is dropped without further harm.
 pub async fn leaves_out_headers_it_cannot_carry(ledger: Arc<dyn Ledger>) {
     let given = Entry::new("x")
         .with_header("fine", "v")
@@ -182,7 +182,7 @@ pub async fn last_is_the_newest_of_its_subject(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.last(&LOG, &subject("c")).await.unwrap(), None);
 }
 
-/// `head` is the newest position of the log, of whatever subject.
+/// `head` is the newest position of the log, in any subject.
 pub async fn head_is_the_newest_of_the_log(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.head(&LOG).await.unwrap(), Position::START);
     for name in ["a", "b", "a"] {
@@ -194,7 +194,7 @@ pub async fn head_is_the_newest_of_the_log(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap().unwrap().position, head);
 }
 
-/// 200 kB is a fine size, 9 MB is not, and says so instead of failing in some other way.
+/// 200 kB is accepted; 9 MB is refused with the specific error.
 pub async fn refuses_what_is_too_large(ledger: Arc<dyn Ledger>) {
     let subject = subject("a");
     let fine = Entry::new(vec![b'x'; 200_000]);
@@ -207,7 +207,7 @@ pub async fn refuses_what_is_too_large(ledger: Arc<dyn Ledger>) {
     ledger.append(&LOG, &subject, Expect::At(position), Entry::new("small")).await.unwrap();
 }
 
-/// What has aged out is not there any more: the subject holds nothing, and positions still grow.
+/// Expired entries are gone: the subject is empty, and positions still grow.
 pub async fn entries_age_out(ledger: Arc<dyn Ledger>) {
     const BRIEF: Log = Log { name: "conformance-brief", retention: Some(Duration::from_secs(1)) };
     let subject = subject("a");
@@ -229,7 +229,7 @@ pub async fn entries_age_out(ledger: Arc<dyn Ledger>) {
     assert_eq!(text(&entry(&mut follower).await), "new");
 }
 
-/// A store that is there says so.
+/// An available store passes the check.
 pub async fn answers_a_check(ledger: Arc<dyn Ledger>) {
     ledger.check().await.unwrap();
 }

@@ -1,4 +1,5 @@
-//! Shared consumers: members divide a log among themselves, and what is not done comes again.
+//! Cases of shared consumers: members divide a log among themselves, and unfinished entries are
+//! redelivered.
 
 use super::*;
 use crate::dead_letter::Cause;
@@ -29,7 +30,7 @@ pub async fn begins_at_the_oldest_and_goes_on(ledger: Arc<dyn Ledger>) {
     assert_eq!(within("the waiting member", waiting).await.unwrap(), "new");
 }
 
-/// With healthy members no entry is handed out twice and none is left.
+/// With healthy members no entry is delivered twice and none is left.
 pub async fn each_entry_to_exactly_one_member(ledger: Arc<dyn Ledger>) {
     const COUNT: usize = 120;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -60,7 +61,7 @@ pub async fn each_entry_to_exactly_one_member(ledger: Arc<dyn Ledger>) {
     members.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
-/// A single member that does one at a time gets the entries in order.
+/// A single member with one delivery at a time gets the entries in order.
 pub async fn keeps_the_order_for_one_member(ledger: Arc<dyn Ledger>) {
     for n in 0..20 {
         put(&*ledger, &LOG, "a", n.to_string()).await;
@@ -73,7 +74,7 @@ pub async fn keeps_the_order_for_one_member(ledger: Arc<dyn Ledger>) {
     }
 }
 
-/// A delivery dropped without a verdict comes again, long before its ack-wait, and counts.
+/// A delivery dropped without a verdict is redelivered long before its ack-wait, and counts.
 pub async fn forgetting_means_again(ledger: Arc<dyn Ledger>) {
     put(&*ledger, &LOG, "a", "x").await;
     let mut member = ledger.consume(&LOG, &PLANNER, 2).await.unwrap();
@@ -86,7 +87,7 @@ pub async fn forgetting_means_again(ledger: Arc<dyn Ledger>) {
     quiet("nothing after done", member.next()).await;
 }
 
-/// `again` hands out after the delay, not before, and lets others pass.
+/// `again` redelivers after the delay, not before, and lets others pass.
 pub async fn again_waits(ledger: Arc<dyn Ledger>) {
     const DELAY: Duration = Duration::from_millis(700);
     put(&*ledger, &LOG, "a", "later").await;
@@ -104,7 +105,7 @@ pub async fn again_waits(ledger: Arc<dyn Ledger>) {
     one.done().await.unwrap();
 }
 
-/// `never` puts the entry with the dead letters, with the reason and where it came from.
+/// `never` moves the entry to the dead letters, with reason and origin.
 pub async fn never_becomes_a_dead_letter(ledger: Arc<dyn Ledger>) {
     let given = Entry::new("bad").with_header("traceparent", "00-1-2-01");
     let subject = subject("a");
@@ -121,7 +122,7 @@ pub async fn never_becomes_a_dead_letter(ledger: Arc<dyn Ledger>) {
     quiet("never is never", member.next()).await;
 }
 
-/// No more than `in_flight` deliveries of a member are open; finishing one makes room.
+/// A member has at most `in_flight` open deliveries; finishing one makes room.
 pub async fn no_more_than_in_flight(ledger: Arc<dyn Ledger>) {
     for n in 0..5 {
         put(&*ledger, &LOG, "a", n.to_string()).await;
@@ -138,7 +139,7 @@ pub async fn no_more_than_in_flight(ledger: Arc<dyn Ledger>) {
     third.done().await.unwrap();
 }
 
-/// The store remembers what is done when all members have left.
+/// The store keeps the acknowledgements after all members have left.
 pub async fn what_is_done_stays_done(ledger: Arc<dyn Ledger>) {
     for n in 0..4 {
         put(&*ledger, &LOG, "a", n.to_string()).await;
@@ -157,7 +158,7 @@ pub async fn what_is_done_stays_done(ledger: Arc<dyn Ledger>) {
     quiet("nothing is left", member.next()).await;
 }
 
-/// A member that leaves gives back what it held, fetched ahead or forgotten.
+/// A leaving member returns its deliveries, prefetched or dropped.
 pub async fn members_leaving_hand_over(ledger: Arc<dyn Ledger>) {
     for n in 0..20 {
         put(&*ledger, &LOG, "a", n.to_string()).await;
@@ -175,7 +176,7 @@ pub async fn members_leaving_hand_over(ledger: Arc<dyn Ledger>) {
     }
 }
 
-/// Neither finished nor extended for the ack-wait, an entry goes to another member.
+/// An entry neither finished nor extended within the ack-wait goes to another member.
 pub async fn a_member_that_says_nothing_loses_it(ledger: Arc<dyn Ledger>) {
     put(&*ledger, &LOG, "a", "x").await;
     let mut silent = ledger.consume(&LOG, &IMPATIENT, 1).await.unwrap();

@@ -1,9 +1,9 @@
-//! Following: the past, then what comes, without gap or repeat.
+//! Cases of following: existing entries, then new ones, without gap or repeat.
 
 use super::*;
 use std::sync::Arc;
 
-/// From the start: what is there, in order, then one's own and others' appends.
+/// From the start: existing entries in order, then new appends of this and other clients.
 pub async fn from_the_start_and_on(ledger: Arc<dyn Ledger>) {
     let mut positions = Vec::new();
     for n in 0..3 {
@@ -37,7 +37,7 @@ pub async fn from_the_middle(ledger: Arc<dyn Ledger>) {
     assert_eq!(text(&entry(&mut follower).await), "5");
 }
 
-/// An empty log can be followed, and shows its first entry.
+/// A follower of an empty log receives its first entry.
 pub async fn an_empty_log_and_its_first_entry(ledger: Arc<dyn Ledger>) {
     let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
     quiet("nothing in an empty log", follower.next()).await;
@@ -45,7 +45,7 @@ pub async fn an_empty_log_and_its_first_entry(ledger: Arc<dyn Ledger>) {
     assert_eq!(text(&entry(&mut follower).await), "first");
 }
 
-/// The seam between the past and the present has neither gap nor repeat.
+/// The transition from existing to new entries has neither gap nor repeat.
 pub async fn without_gap_while_others_append(ledger: Arc<dyn Ledger>) {
     const COUNT: usize = 400;
     let appending = tokio::spawn({
@@ -56,7 +56,7 @@ pub async fn without_gap_while_others_append(ledger: Arc<dyn Ledger>) {
             }
         }
     });
-    // Followers that join at moments all along the way.
+    // Followers that join at different moments.
     for joins_after in [0, 20, 100, 200] {
         let mut early = ledger.follow(&LOG, Position::START).await.unwrap();
         let seen = entries(&mut early, joins_after + 1).await;
@@ -69,7 +69,7 @@ pub async fn without_gap_while_others_append(ledger: Arc<dyn Ledger>) {
     appending.await.unwrap();
 }
 
-/// Every follower sees the same order, whoever appended, and positions grow along it.
+/// Every follower sees the same order, independent of the appender, with growing positions.
 pub async fn all_followers_see_one_order(ledger: Arc<dyn Ledger>) {
     let mut early = ledger.follow(&LOG, Position::START).await.unwrap();
     let appends = (0..100).map(|n| {
@@ -102,7 +102,7 @@ pub async fn a_long_past(ledger: Arc<dyn Ledger>) {
     quiet("nothing more", follower.next()).await;
 }
 
-/// Who remembers a position that the log never reached remembers another log.
+/// A position beyond the end of the log belongs to another log.
 pub async fn from_beyond_the_end_is_a_restart(ledger: Arc<dyn Ledger>) {
     let newest = put(&*ledger, &LOG, "a", "1").await;
     let mut follower = ledger.follow(&LOG, Position(newest.0 + 1000)).await.unwrap();
@@ -112,7 +112,7 @@ pub async fn from_beyond_the_end_is_a_restart(ledger: Arc<dyn Ledger>) {
     assert_eq!(text(&entry(&mut follower).await), "2");
 }
 
-/// Leaving is dropping the stream; the others go on.
+/// Dropping the stream ends a follower; others are unaffected.
 pub async fn a_dropped_follower_disturbs_nobody(ledger: Arc<dyn Ledger>) {
     let mut stays = ledger.follow(&LOG, Position::START).await.unwrap();
     let leaves = ledger.follow(&LOG, Position::START).await.unwrap();

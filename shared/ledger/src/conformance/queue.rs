@@ -1,4 +1,4 @@
-//! Work queues: each message to one worker, kept until that worker is done with it.
+//! Cases of work queues: each message goes to one worker and is kept until it is acknowledged.
 
 use super::*;
 use crate::Enqueued;
@@ -17,7 +17,7 @@ async fn offer(ledger: &dyn Ledger, key: &str) {
     assert_eq!(new, Enqueued::New, "{key}");
 }
 
-/// A message comes with what was put on it, and once done never again.
+/// A message is delivered with its content, and never again once acknowledged.
 pub async fn one_worker_gets_it_once(ledger: Arc<dyn Ledger>) {
     let given = Entry::new("do it").with_header("traceparent", "00-1-2-01");
     ledger.enqueue(&WORK, "k", given.clone(), NOW).await.unwrap();
@@ -30,7 +30,7 @@ pub async fn one_worker_gets_it_once(ledger: Arc<dyn Ledger>) {
     quiet("done is done", worker.next()).await;
 }
 
-/// The same key is dropped, also while the first is in hand and after it is done.
+/// The same key is dropped, also while the first message is open and after it is done.
 pub async fn the_same_key_is_the_same_work(ledger: Arc<dyn Ledger>) {
     let again = async || ledger.enqueue(&WORK, "k", Entry::new("second"), NOW).await.unwrap();
     ledger.enqueue(&WORK, "k", Entry::new("first"), NOW).await.unwrap();
@@ -68,7 +68,7 @@ pub async fn keys_hold_anything(ledger: Arc<dyn Ledger>) {
     assert_eq!(seen, expected);
 }
 
-/// The first delivery waits for the delay, and is the first.
+/// The first delivery comes after the delay, as attempt 1.
 pub async fn waits_before_the_first_time(ledger: Arc<dyn Ledger>) {
     const DELAY: Duration = Duration::from_millis(900);
     let mut worker = ledger.work(&WORK, 4).await.unwrap();
@@ -80,7 +80,7 @@ pub async fn waits_before_the_first_time(ledger: Arc<dyn Ledger>) {
     one.done().await.unwrap();
 }
 
-/// What waits for its time does not hold up what may go now.
+/// A delayed message does not block those that are due.
 pub async fn a_delayed_message_lets_others_pass(ledger: Arc<dyn Ledger>) {
     for n in 0..10 {
         let key = format!("later {n}");
@@ -92,7 +92,7 @@ pub async fn a_delayed_message_lets_others_pass(ledger: Arc<dyn Ledger>) {
     assert_eq!(text(&delivery(&mut worker).await.recorded), "now");
 }
 
-/// One worker that does one at a time sees them in the order they came.
+/// One worker with one delivery at a time sees the messages in order.
 pub async fn roughly_first_in_first_out(ledger: Arc<dyn Ledger>) {
     for n in 0..20 {
         offer(&*ledger, &n.to_string()).await;
@@ -105,7 +105,7 @@ pub async fn roughly_first_in_first_out(ledger: Arc<dyn Ledger>) {
     }
 }
 
-/// Nobody listening, or workers come and gone: the message is still there.
+/// Without workers, or after they have left, the message is kept.
 pub async fn survives_until_done(ledger: Arc<dyn Ledger>) {
     offer(&*ledger, "k").await;
     for _ in 0..2 {
@@ -119,7 +119,7 @@ pub async fn survives_until_done(ledger: Arc<dyn Ledger>) {
     one.done().await.unwrap();
 }
 
-/// A delivery dropped without a verdict comes again, and counts.
+/// A delivery dropped without a verdict is redelivered, and counts.
 pub async fn forgetting_means_again(ledger: Arc<dyn Ledger>) {
     offer(&*ledger, "k").await;
     let mut worker = ledger.work(&WORK, 2).await.unwrap();
@@ -132,7 +132,7 @@ pub async fn forgetting_means_again(ledger: Arc<dyn Ledger>) {
     quiet("nothing after done", worker.next()).await;
 }
 
-/// `again` hands out after the delay, not before.
+/// `again` redelivers after the delay, not before.
 pub async fn again_waits(ledger: Arc<dyn Ledger>) {
     const DELAY: Duration = Duration::from_millis(700);
     offer(&*ledger, "k").await;
@@ -146,7 +146,7 @@ pub async fn again_waits(ledger: Arc<dyn Ledger>) {
     one.done().await.unwrap();
 }
 
-/// `never` puts the message with the dead letters, with the reason, the queue and the key.
+/// `never` moves the message to the dead letters, with reason, queue and key.
 pub async fn never_becomes_a_dead_letter(ledger: Arc<dyn Ledger>) {
     let key = "号码:A001/叫号 %";
     let given = Entry::new("bad").with_header("traceparent", "00-1-2-01");
@@ -162,7 +162,7 @@ pub async fn never_becomes_a_dead_letter(ledger: Arc<dyn Ledger>) {
     quiet("never is never", worker.next()).await;
 }
 
-/// No more than `in_flight` deliveries of a worker are open; any verdict makes room.
+/// A worker has at most `in_flight` open deliveries; any verdict makes room.
 pub async fn no_more_than_in_flight(ledger: Arc<dyn Ledger>) {
     for n in 0..6 {
         offer(&*ledger, &n.to_string()).await;
@@ -200,7 +200,7 @@ pub async fn extending_keeps_it(ledger: Arc<dyn Ledger>) {
     drop(held);
 }
 
-/// Several workers, every message to one of them.
+/// With several workers every message goes to one of them.
 pub async fn shared_among_workers(ledger: Arc<dyn Ledger>) {
     const COUNT: usize = 100;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();

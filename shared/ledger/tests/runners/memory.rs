@@ -1,4 +1,4 @@
-//! One log and one work queue in memory, which can go away, forget and begin anew.
+//! Ledger in memory with one log and one work queue, whose failures a test controls.
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -17,14 +17,14 @@ use tokio::time::Instant;
 pub const LOG: Log = Log { name: "memory", retention: None };
 pub const QUEUE: WorkQueue = WorkQueue { name: "memory", ack_wait: Duration::from_secs(30) };
 
-/// A ledger; clones are one ledger.
+/// A ledger; clones share it.
 #[derive(Clone, Default)]
 pub struct Memory(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     state: Mutex<State>,
-    /// Wakes whoever waits for a message, an entry or the end of a stream.
+    /// Notifies waiters for a message, an entry or the end of a stream.
     bell: watch::Sender<()>,
 }
 
@@ -33,20 +33,20 @@ struct State {
     entries: Vec<Recorded>,
     newest: u64,
     appended: i64,
-    /// Which log it is: the first, the second after it was lost.
+    /// Incarnation of the log: it grows when the log is lost.
     life: u64,
-    /// Streams that were begun before this count have ended.
+    /// Streams started before this count have ended.
     begun: u64,
     ended: u64,
-    /// Streams show nothing behind this position.
+    /// Streams show nothing beyond this position.
     held_at: Option<u64>,
     failures_left: usize,
     asked: Vec<Instant>,
     messages: VecDeque<Entry>,
     settled: Vec<(String, Verdict)>,
-    /// No acknowledgement arrives.
+    /// True if no acknowledgement arrives.
     silent: bool,
-    /// Deliveries end as soon as they begin.
+    /// True if deliveries end as soon as they begin.
     ends_at_once: bool,
 }
 
@@ -64,12 +64,12 @@ impl Memory {
         })
     }
 
-    /// The oldest entries age out.
+    /// Expires the oldest entries.
     pub fn age_out(&self, count: usize) {
         self.change(|state| drop(state.entries.drain(..count)));
     }
 
-    /// The log is lost and made anew.
+    /// Loses the log and recreates it.
     pub fn remake(&self) {
         self.change(|state| {
             state.entries.clear();
@@ -77,49 +77,49 @@ impl Memory {
         });
     }
 
-    /// All streams end, and the next so many calls fail.
+    /// Ends all streams, and fails the next `failures` calls.
     pub fn go_away(&self, failures: usize) {
         self.change(|state| (state.ended, state.failures_left) = (state.begun, failures));
     }
 
-    /// Streams show nothing behind this position until it is `None`.
+    /// Makes streams show nothing beyond this position, until it is `None`.
     pub fn hold_at(&self, position: Option<Position>) {
         self.change(|state| state.held_at = position.map(|position| position.0));
     }
 
-    /// When streams and deliveries were asked for, since the beginning.
+    /// Times at which streams and deliveries were requested.
     pub fn asked(&self) -> Vec<Instant> {
         self.0.state.lock().asked.clone()
     }
 
-    /// Puts messages on the queue.
+    /// Enqueues messages.
     pub fn queue<const N: usize>(&self, payloads: [&str; N]) {
         self.change(|state| {
             state.messages.extend(payloads.map(|payload| Entry::new(payload.to_owned())));
         });
     }
 
-    /// Puts a message with a header on the queue.
+    /// Enqueues a message with a header.
     pub fn queue_with(&self, entry: Entry) {
         self.change(|state| state.messages.push_back(entry));
     }
 
-    /// Messages that nobody has.
+    /// Number of messages that no worker holds.
     pub fn waiting(&self) -> usize {
         self.0.state.lock().messages.len()
     }
 
-    /// What the store was told, in order.
+    /// Verdicts received, in order.
     pub fn settled(&self) -> Vec<(String, Verdict)> {
         self.0.state.lock().settled.clone()
     }
 
-    /// From now on no acknowledgement arrives.
+    /// Loses all acknowledgements from now on.
     pub fn lose_acknowledgements(&self) {
         self.change(|state| state.silent = true);
     }
 
-    /// From now on deliveries end as soon as they begin.
+    /// Ends deliveries as soon as they begin, from now on.
     pub fn end_at_once(&self) {
         self.change(|state| state.ends_at_once = true);
     }
@@ -150,7 +150,7 @@ impl Memory {
     }
 }
 
-/// One stream of the log.
+/// A stream of the log.
 struct Stream {
     memory: Memory,
     session: u64,
@@ -170,7 +170,7 @@ impl Stream {
         }
     }
 
-    /// What comes next now: an entry, a restart or the end.
+    /// Next item: an entry, a restart or the end.
     fn look(&mut self) -> Option<Option<Followed>> {
         let state = self.memory.0.state.lock();
         if state.ended >= self.session {
@@ -189,7 +189,7 @@ impl Stream {
     }
 }
 
-/// One member, which fetches as many messages as it may have.
+/// A member that prefetches as many messages as it may hold.
 struct Ahead {
     memory: Memory,
     limit: usize,
