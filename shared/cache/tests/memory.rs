@@ -1,4 +1,4 @@
-//! The cache inside one process: the common suite, its bound, and its clock.
+//! Tests of the cache in memory: the common suite, its bound, and its clock.
 
 use bytes::Bytes;
 use paihao_cache::{Cache, MemoryCache, MemoryOptions, conformance};
