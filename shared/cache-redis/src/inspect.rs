@@ -1,38 +1,38 @@
-//! What an operator wants to know of Redis before opening day. Reads only.
+//! Read-only inspection of Redis, for an operator before the first start.
 
 use crate::connection::{Request, Retry};
 use crate::{RedisCache, Unavailable};
 use redis::cmd;
 use std::collections::HashMap;
 
-/// The oldest Redis that has every command we use.
+/// The oldest Redis that has every command in use.
 pub const MIN_SERVER_VERSION: (u64, u64) = (6, 2);
 
-/// What was found on the server.
+/// Facts about the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisServerInfo {
-    /// Its version.
+    /// Version of the server.
     pub version: String,
-    /// Whether it is older than [`MIN_SERVER_VERSION`].
+    /// True if it is older than [`MIN_SERVER_VERSION`].
     pub too_old: bool,
-    /// Whether it takes no writes because it copies another.
+    /// True if it is a replica and refuses writes.
     pub is_replica: bool,
-    /// Whether every write goes into a file (AOF).
+    /// True if every write goes to the append-only file.
     pub aof_enabled: bool,
-    /// Whether it writes snapshots (RDB) by itself; `None` if it does not let us ask.
+    /// True if it writes RDB snapshots by itself; `None` if it does not disclose that.
     pub rdb_enabled: Option<bool>,
-    /// Whether the last attempt to write either of them failed.
+    /// True if the last write of either file failed.
     pub write_failed: bool,
-    /// Bytes it may use; 0 is no limit.
+    /// Memory limit in bytes; 0 means none.
     pub max_memory: u64,
-    /// What it throws away when these are used up: `noeviction` is nothing.
+    /// Eviction policy at that limit: `noeviction` evicts nothing.
     pub eviction_policy: String,
-    /// Its time, Unix milliseconds.
+    /// Time of the server, in Unix milliseconds.
     pub time_ms: i64,
 }
 
 impl RedisCache {
-    /// Looks at the server.
+    /// Inspects the server.
     pub async fn inspect(&self) -> Result<RedisServerInfo, Unavailable> {
         let ask = |command| self.connection.run(Retry::Yes, Request::Command(command));
         let text: String = ask(cmd("INFO")).await?;

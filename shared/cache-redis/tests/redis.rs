@@ -1,4 +1,4 @@
-//! The cache on a real Redis: the common suite, and Redis killed, frozen, emptied and locked.
+//! Tests on a real Redis: the common suite, and Redis killed, frozen, emptied and locked.
 
 use bytes::Bytes;
 use futures::future::join_all;
