@@ -1,4 +1,4 @@
-//! What is wrong with words and templates: found before anybody is told anything.
+//! Checks of texts and templates in the settings, before any notice is sent.
 
 use crate::policy::{self, NoticePolicy};
 use crate::render::{self, Binding, PLACEHOLDERS, fill_placeholders, placeholder_values};
@@ -10,16 +10,16 @@ use paihao_contracts::validation_error::{self, ValidationError};
 use paihao_wechat::template::fields::FieldType;
 use std::collections::BTreeMap;
 
-/// Bytes of a text that WeChat shows for sure.
+/// Bytes of a text that WeChat reliably shows.
 const MAX_TEXT_BYTES: usize = 2048;
 
-/// Characters that a template's field of the usual type shows.
+/// Characters shown by a template field of the usual type.
 const MAX_NEWS_CHARS: usize = 20;
 
-/// What may stand in the answer to a scan that took a number.
+/// Placeholders in the reply to a scan that took a number.
 pub const JOINED_PLACEHOLDERS: [&str; 5] = ["{site}", "{queue}", "{number}", "{ahead}", "{wait}"];
 
-/// Checks what an account says; `at` is where it stands.
+/// Checks the texts of an account; `at` is its key in the configuration.
 pub fn account(at: &str, setup: &AccountSetup, problems: &mut ConfigProblems) {
     let failure = setup.failure.as_deref().unwrap_or_default();
     let greeting = setup.greeting.as_deref().unwrap_or_default();
@@ -34,7 +34,7 @@ pub fn account(at: &str, setup: &AccountSetup, problems: &mut ConfigProblems) {
     }
 }
 
-/// Checks what a site words itself; `at` is where it stands.
+/// Checks the texts of a site; `at` is their key in the configuration.
 pub fn wording(at: &str, wording: &BTreeMap<String, Wording>, problems: &mut ConfigProblems) {
     for (kind, own) in wording {
         let at = format!("{at}.{kind}");
@@ -97,7 +97,7 @@ fn refuse_unbound(key: &str, kind: &ValidationError, problems: &mut ConfigProble
     problems.add_with_code(kind.code, key, kind.message(), kind.advice);
 }
 
-/// Each field is one that WeChat shows, and takes what it would be filled with.
+/// Checks that WeChat shows each field and accepts its rendered text.
 fn check_fields(at: &str, kind: &str, binding: &Binding, problems: &mut ConfigProblems) {
     for (key, wording) in &binding.fields {
         let at = format!("{at}.{key}");
@@ -129,7 +129,7 @@ fn check_text_length(key: &str, text: &str, problems: &mut ConfigProblems) {
     }
 }
 
-/// What stands in braces is one of the words that are replaced.
+/// Checks that all placeholders are known.
 fn check_placeholders(key: &str, text: &str, known: &[&str], problems: &mut ConfigProblems) {
     for (begin, _) in text.match_indices('{') {
         let rest = &text[begin..];
@@ -141,7 +141,7 @@ fn check_placeholders(key: &str, text: &str, known: &[&str], problems: &mut Conf
     }
 }
 
-/// A list of channels names at least one, and none twice.
+/// Checks that a list of channels names at least one, and none twice.
 fn check_channels(key: &str, channels: Option<&[Channel]>, problems: &mut ConfigProblems) {
     let Some(channels) = channels else { return };
     if channels.is_empty() {
@@ -154,7 +154,7 @@ fn check_channels(key: &str, channels: Option<&[Channel]>, problems: &mut Config
     }
 }
 
-/// Names of a usual length.
+/// A sample with names of a usual length.
 fn sample_context() -> SampleContext {
     SampleContext {
         account: "shop".into(),

@@ -1,4 +1,4 @@
-//! How an account says each kind of notice, and where a site has words of its own.
+//! Policies of an account for each kind of notice, with overrides by a site.
 
 use crate::render::{Binding, CALLED_TEXT, MISSED_TEXT, PROGRESS_TEXT};
 use paihao_contracts::notice::Channel;
@@ -6,24 +6,24 @@ use paihao_contracts::settings::{AccountSetup, NoticeSetup, TemplateSetup, Wordi
 use paihao_wechat::Api;
 use std::collections::BTreeMap;
 
-/// What one account says, by the kind of notice: `called`, `missed`, `progress`.
+/// Policies of one account by kind of notice: `called`, `missed`, `progress`.
 pub type AccountPolicies = BTreeMap<&'static str, NoticePolicy>;
 
-/// How an account says one kind of notice.
+/// Policy of an account for one kind of notice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NoticePolicy {
     /// The channels, in the order in which they are tried.
     pub channels: Vec<Channel>,
-    /// The template message.
+    /// Template message.
     pub template: Option<Binding>,
-    /// The subscription notice.
+    /// Subscription notice.
     pub subscription: Option<Binding>,
-    /// The customer-service text; nothing is said if empty.
+    /// Customer-service text; none is sent if empty.
     pub text: String,
 }
 
 impl NoticePolicy {
-    /// The channels that are set up.
+    /// Channels that have what they need.
     pub fn usable_channels(&self) -> impl Iterator<Item = Channel> + '_ {
         self.channels.iter().copied().filter(|channel| match channel {
             Channel::PassiveReply => true,
@@ -33,8 +33,8 @@ impl NoticePolicy {
         })
     }
 
-    /// Whether an attempt has to be announced in the ledger: where another channel could be tried
-    /// without knowing of it, should the cache be lost, or the same one a second time.
+    /// True if an attempt has to be announced in the ledger. That is so if, after a loss of the
+    /// cache, another channel or the same one could be tried a second time.
     pub fn needs_announcement(&self, channel: Channel) -> bool {
         !channel.is_idempotent()
             || self
@@ -42,7 +42,7 @@ impl NoticePolicy {
                 .any(|other| other != channel && other != Channel::PassiveReply)
     }
 
-    /// The calls of WeChat's that are made for it.
+    /// APIs of WeChat that the policy uses.
     pub fn apis(&self) -> impl Iterator<Item = Api> + '_ {
         self.usable_channels().filter_map(|channel| match channel {
             Channel::PassiveReply => None,
@@ -52,8 +52,7 @@ impl NoticePolicy {
         })
     }
 
-    /// The same where a site has words of its own: they stand wherever the account says `{news}`,
-    /// and the site's text in the place of the account's.
+    /// Applies the texts of a site: its `news` replaces `{news}`, and its text that of the account.
     #[must_use]
     pub fn with_wording(mut self, own: &Wording) -> NoticePolicy {
         if let Some(text) = &own.text {
@@ -70,8 +69,8 @@ impl NoticePolicy {
     }
 }
 
-/// The kinds of notices that an account words, each with how it does and our own words for a text.
-/// A new kind gets its line here.
+/// Kinds of notices with texts of their own: name, settings of the account, and default text. A new
+/// kind gets its line here.
 pub(crate) fn notice_kinds(
     setup: &AccountSetup,
 ) -> [(&'static str, Option<&NoticeSetup>, &'static str); 3] {
@@ -82,12 +81,12 @@ pub(crate) fn notice_kinds(
     ]
 }
 
-/// What an account says, as it is set up.
+/// Policies from the settings of an account.
 pub fn account_policies(setup: &AccountSetup) -> AccountPolicies {
     notice_kinds(setup).map(|(kind, said, text)| (kind, notice_policy(setup, said, text))).into()
 }
 
-/// Whether any kind of notice may be said as a customer-service text.
+/// True if any kind of notice may be sent as a customer-service text.
 pub fn sends_customer_service_texts(setup: &AccountSetup) -> bool {
     account_policies(setup)
         .values()

@@ -1,4 +1,4 @@
-//! Puts a notice into the words of an account: a pure function.
+//! Rendering of a notice with the texts of an account: a pure function.
 
 use crate::field_text;
 use crate::policy::NoticePolicy;
@@ -9,18 +9,17 @@ use paihao_wechat::template::{fit, list::check_texts};
 use paihao_wechat::{OpenId, SubscriptionNotice, TemplateMessage};
 use sha2::{Digest, Sha256};
 
-/// One template and what goes into its fields.
+/// A template with the contents of its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     /// WeChat's id of the template in this account.
     pub template_id: String,
-    /// Field key (`thing1`) and wording, in which the [`PLACEHOLDERS`] are replaced.
+    /// Field key (`thing1`) and text, in which the [`PLACEHOLDERS`] are replaced.
     pub fields: Vec<(String, String)>,
 }
 
-/// What is replaced in a wording: site, queue, number, counter, when it became true, how many are
-/// ahead, how long it takes at most, until when a missed number may return and by how many places,
-/// and what is new.
+/// Names of the placeholders: site, queue, number, counter, time of the event, people ahead, upper
+/// bound of the wait, end of the time for a return, places lost by it, and summary of the change.
 pub const PLACEHOLDERS: [&str; 10] = [
     "{site}",
     "{queue}",
@@ -34,30 +33,30 @@ pub const PLACEHOLDERS: [&str; 10] = [
     "{news}",
 ];
 
-/// What a customer-service text says of a call, unless the account has words of its own.
+/// Default customer-service text of a call.
 pub const CALLED_TEXT: &str = "【{site}】请 {number} 到 {counter}";
 
-/// The same for somebody who did not come.
+/// Default customer-service text after a miss.
 pub const MISSED_TEXT: &str = "【{site}】{number} {news}";
 
-/// The same for how it stands.
+/// Default customer-service text about the progress.
 pub const PROGRESS_TEXT: &str = "【{site}】{number} {news}，前面 {ahead}";
 
-/// Bytes of a customer-service text that WeChat takes for sure.
+/// Bytes of a customer-service text that WeChat reliably accepts.
 const MAX_TEXT_BYTES: usize = 2048;
 
-/// The notice cannot be said so.
+/// Reasons for which a notice cannot be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unrenderable {
-    /// The account says nothing of the kind.
+    /// The account has no text or template for this kind.
     #[error("no template is bound for \"{0}\" in account {1}")]
     Unbound(&'static str, String),
-    /// WeChat would refuse it, or show something else.
+    /// WeChat would refuse the text, or show another.
     #[error("what the account's template is to say for \"{0}\" does not fit: {1}")]
     InvalidText(&'static str, String),
 }
 
-/// The kind of a notice, by the name that it has in the configuration.
+/// Kind of a notice, by its name in the configuration.
 pub fn kind(notice: &Notice) -> &'static str {
     match notice.saying {
         NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => "called",
@@ -66,7 +65,7 @@ pub fn kind(notice: &Notice) -> &'static str {
     }
 }
 
-/// The template message that says the notice.
+/// Renders the template message.
 pub fn template(notice: &Notice, manner: &NoticePolicy) -> Result<TemplateMessage, Unrenderable> {
     let binding = manner.template.as_ref().ok_or_else(|| unbound_error(notice))?;
     Ok(TemplateMessage {
@@ -78,7 +77,7 @@ pub fn template(notice: &Notice, manner: &NoticePolicy) -> Result<TemplateMessag
     })
 }
 
-/// The subscription notice that says it.
+/// Renders the subscription notice.
 pub fn subscription(
     notice: &Notice,
     manner: &NoticePolicy,
@@ -92,7 +91,7 @@ pub fn subscription(
     })
 }
 
-/// The customer-service text that says it.
+/// Renders the customer-service text.
 pub fn text(notice: &Notice, manner: &NoticePolicy) -> Result<String, Unrenderable> {
     if manner.text.is_empty() {
         return Err(unbound_error(notice));
@@ -123,12 +122,12 @@ fn render_fields(
     }
 }
 
-/// What would stand in a field of a template.
+/// Renders the text of a template's field.
 pub(crate) fn field_text(key: &str, wording: &str, notice: &Notice) -> String {
     fit(key, &fill_placeholders(wording, &placeholder_values(notice)))
 }
 
-/// What stands for the words in braces.
+/// Values of the placeholders.
 pub(crate) fn placeholder_values(notice: &Notice) -> [(&'static str, String); 10] {
     let counter = match &notice.saying {
         NoticeContent::Called { counter_name, .. }
@@ -149,19 +148,19 @@ pub(crate) fn placeholder_values(notice: &Notice) -> [(&'static str, String); 10
     ]
 }
 
-/// A wording with its words replaced.
+/// Replaces the placeholders in a text.
 pub fn fill_placeholders(wording: &str, words: &[(&str, String)]) -> String {
     words.iter().fold(wording.to_owned(), |said, (from, to)| said.replace(from, to))
 }
 
-/// By this WeChat itself knows a message that it was already given, for ten minutes: 32 hexadecimal
+/// Deduplication id, by which WeChat recognizes a repeated message for ten minutes: 32 hexadecimal
 /// digits derived from account and key.
 pub fn client_msg_id(notice: &Notice) -> String {
     let hash = Sha256::digest(format!("{}\0{}", notice.account, notice.key));
     hex::encode(&hash[..16])
 }
 
-/// An instant in the site's own time.
+/// Formats an instant in the site's time zone.
 pub(crate) fn local_time(notice: &Notice, at: i64, format: &str) -> String {
     let zone = TimeZone::get(&notice.zone).unwrap_or(TimeZone::UTC);
     let instant = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
