@@ -1,4 +1,4 @@
-//! The reader in a paused time: how often it looks, what it does without a cache, what it reports.
+//! Tests of the reader in paused time: frequency of reads, behaviour without a cache, reports.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -221,7 +221,7 @@ async fn a_caller_that_leaves_does_not_take_the_wait_with_it() {
     assert_eq!(patient.unwrap(), "1_token");
 }
 
-/// A cache that counts the looks and can be down.
+/// A cache that counts the reads and can be down.
 #[derive(Default)]
 struct CountingCache {
     inner: MemoryCache,
@@ -270,7 +270,7 @@ impl Cache for CountingCache {
     }
 }
 
-/// A ledger that keeps the reports and can fail.
+/// A ledger that records the reports and can fail.
 #[derive(Default)]
 struct RecordingLedger {
     reports: Mutex<Vec<(String, RefusedToken)>>,
