@@ -58,7 +58,8 @@ mod tests {
     #[test]
     fn each_time_it_is_tried_again_has_one_key() {
         let first = "hall/20779/17/called#1";
-        let (second, third) = (redrive_key(first), redrive_key(&redrive_key(first)));
+        let second = redrive_key(first);
+        let third = redrive_key(&redrive_key(first));
         assert_eq!((&*second, &*third), ("hall/20779/17/called#1~1", "hall/20779/17/called#1~2"));
         assert_eq!(parse_redrive_key(&third), (first, 2));
         assert_eq!(parse_redrive_key(first), (first, 0));

@@ -34,12 +34,15 @@ impl TicketLink {
     /// Parses the segment that [`TicketLink::id`] returns; `None` for any other text.
     pub fn parse(id: &str) -> Option<TicketLink> {
         let mut parts = id.splitn(3, '-');
-        let (day, ticket, key) = (parts.next()?, parts.next()?, parts.next()?);
+        let day = parts.next()?;
+        let ticket = parts.next()?;
+        let key = parts.next()?;
         let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         if !plain(day) || !plain(ticket) {
             return None;
         }
-        let (day, ticket) = (day.parse().ok()?, ticket.parse().ok()?);
+        let day = day.parse().ok()?;
+        let ticket = ticket.parse().ok()?;
         Some(TicketLink { day, ticket, key: TicketKey::from_hex(key)? })
     }
 }

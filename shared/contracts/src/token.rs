@@ -51,7 +51,7 @@ pub struct DecodeError;
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a stored value of an unknown shape")
+        f.write_str("a stored value of an unknown form")
     }
 }
 

@@ -81,7 +81,8 @@ fn visit_change(event: &Event) -> Option<VisitChange> {
             Some(VisitChange::Ended { ticket: *ticket, visit: visit.clone() })
         }
         Event::TicketRestored { ticket, retracts: Some(day) } => {
-            let (id, taken_at) = (ticket.id, ticket.taken_at);
+            let id = ticket.id;
+            let taken_at = ticket.taken_at;
             Some(VisitChange::Retracted { ticket: id, day: *day, taken_at })
         }
         _ => None,

@@ -58,7 +58,8 @@ fn commits() {
     ]
     .concat();
     // The fixtures cover every kind of event and outcome, including the newest.
-    let (mut kinds, mut parts) = (BTreeSet::new(), BTreeSet::new());
+    let mut kinds = BTreeSet::new();
+    let mut parts = BTreeSet::new();
     for decision in lines.iter().flat_map(|line| line["decisions"].as_array().unwrap()) {
         kinds.insert(decision["outcome"]["outcome"].as_str().unwrap().to_owned());
         for event in decision["events"].as_array().unwrap() {
@@ -70,15 +71,15 @@ fn commits() {
     let sources = [
         (include_str!("../src/commit/event.rs"), "pub enum Event {", &kinds),
         (include_str!("../src/commit/outcome.rs"), "pub enum Outcome {", &kinds),
-        (include_str!("../src/commit/milestone.rs"), "pub enum MilestoneKind {", &parts),
-        (include_str!("../src/commit/milestone.rs"), "pub enum Through {", &parts),
-        (include_str!("../src/commit/ticket.rs"), "pub enum Stage {", &parts),
-        (include_str!("../src/commit/ticket.rs"), "pub enum HoldWhy {", &parts),
+        (include_str!("../src/commit/milestone.rs"), "pub enum NotificationKind {", &parts),
+        (include_str!("../src/commit/milestone.rs"), "pub enum ReturnCause {", &parts),
+        (include_str!("../src/commit/ticket.rs"), "pub enum TicketState {", &parts),
+        (include_str!("../src/commit/ticket.rs"), "pub enum HoldKind {", &parts),
         (include_str!("../src/commit/ticket.rs"), "pub enum CloseReason {", &parts),
-        (include_str!("../src/commit/visit.rs"), "pub enum Ending {", &parts),
+        (include_str!("../src/commit/visit.rs"), "pub enum VisitOutcome {", &parts),
         (include_str!("../src/commit/event.rs"), "pub enum QueueState {", &parts),
         (include_str!("../src/commit/event.rs"), "pub enum Mark {", &parts),
-        (include_str!("../src/commit/event.rs"), "pub enum By {", &parts),
+        (include_str!("../src/commit/event.rs"), "pub enum ActorRef {", &parts),
     ];
     for (source, head, kinds) in sources {
         let name = head.trim_end_matches(" {");
@@ -94,16 +95,16 @@ fn commits() {
 }
 
 #[test]
-fn visits_of_the_history() {
+fn history_entries() {
     let stored = assert_round_trips::<HistoryEntry>("history-v1");
     let text = Value::from(stored.clone()).to_string();
     assert!(text.contains("ended") && text.contains("retracted"));
     // The commits lead to these records, which hold no person of the commits.
     let commits = assert_round_trips::<Commit>("commit-v2").into_iter();
     let commits = commits.map(|commit| serde_json::from_value::<Commit>(commit).unwrap());
-    let said: Vec<_> = commits.filter_map(|commit| history_entry(4711, &commit)).collect();
-    assert_eq!(said.len(), 3, "two ends and one that was taken back: {said:?}");
-    assert!(!serde_json::to_string(&said).unwrap().contains("oExample"));
+    let entries: Vec<_> = commits.filter_map(|commit| history_entry(4711, &commit)).collect();
+    assert_eq!(entries.len(), 3, "two ends and one that was taken back: {entries:?}");
+    assert!(!serde_json::to_string(&entries).unwrap().contains("oExample"));
 }
 
 /// Collects every text and every field name of a value.
@@ -131,7 +132,7 @@ fn to_snake_case(name: &str) -> String {
 }
 
 #[test]
-fn the_book() {
+fn settings_entries() {
     for line in assert_round_trips::<SettingsEntry>("book-v1") {
         let stored = line.to_string();
         assert!(SettingsEntry::decode(stored.as_bytes()).is_some());
@@ -163,13 +164,13 @@ fn staff() {
 /// Publishes every stored event: the JSON stays the same and names no person.
 #[test]
 fn public_events() {
-    let told = assert_round_trips::<PublicEvent>("public-event-v1");
+    let stored = assert_round_trips::<PublicEvent>("public-event-v1");
     let commits = assert_round_trips::<Commit>("commit-v1").into_iter().enumerate();
     let mut published = commits.flat_map(|(i, line)| {
         let commit: Commit = serde_json::from_value(line).unwrap();
         to_public_events(i as u64 + 1, &commit).collect::<Vec<_>>()
     });
-    for line in told.iter().filter(|line| line.get("replay").is_none()) {
+    for line in stored.iter().filter(|line| line.get("replay").is_none()) {
         let event = published.next().expect("a fixture that no commit leads to");
         assert_eq!(serde_json::to_value(&event).unwrap(), *line);
         assert_eq!(line["type"], event.kind.name());
@@ -178,11 +179,11 @@ fn public_events() {
     // Event types of the second version of commits.
     let more = assert_round_trips::<PublicEvent>("public-event-v1-more");
     let types: BTreeSet<_> =
-        told.iter().chain(&more).map(|line| line["type"].as_str().unwrap()).collect();
+        stored.iter().chain(&more).map(|line| line["type"].as_str().unwrap()).collect();
     assert_eq!(types, BTreeSet::from(PublicEventKind::TYPES), "a type without a fixture");
     let text = std::fs::read_to_string(fixture_dir().join("public-event-v1.jsonl")).unwrap();
     for hidden in ["oExample", "799119a9", "0202", "command", "person"] {
-        assert!(!text.contains(hidden), "{hidden} is told to others");
+        assert!(!text.contains(hidden), "{hidden} is published");
     }
 }
 
@@ -195,10 +196,11 @@ fn webhook_messages() {
 fn notices() {
     assert_round_trips::<Notice>("notice-v1");
     let lines = assert_round_trips::<Notice>("notice-v1-more");
-    let said: BTreeSet<_> = lines.iter().map(|l| l["saying"]["saying"].as_str().unwrap()).collect();
+    let kinds: BTreeSet<_> =
+        lines.iter().map(|l| l["saying"]["saying"].as_str().unwrap()).collect();
     let known =
         ["recalled", "near", "next", "missed", "returned", "slipped", "halted", "queue_closed"];
-    assert_eq!(said, BTreeSet::from(known));
+    assert_eq!(kinds, BTreeSet::from(known));
 }
 
 #[test]
@@ -221,7 +223,7 @@ fn outcome_records() {
 }
 
 #[test]
-fn what_was_done_with_dead_letters() {
+fn dead_letter_resolutions() {
     let lines = assert_round_trips::<DeadLetterResolution>("letter-handled-v1");
     let did: BTreeSet<_> = lines.iter().filter_map(|l| l["did"].as_str()).collect();
     assert_eq!(did, BTreeSet::from(["redriven", "dropped"]));
@@ -233,7 +235,7 @@ fn receipts() {
 }
 
 #[test]
-fn allowances() {
+fn send_windows() {
     assert_round_trips::<SendWindow>("allowance-v1");
 }
 
@@ -255,7 +257,7 @@ fn access_tokens() {
 }
 
 #[test]
-fn every_file_is_looked_at() {
+fn every_fixture_is_read_by_a_test() {
     let source = include_str!("fixtures.rs");
     for file in std::fs::read_dir(fixture_dir()).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();

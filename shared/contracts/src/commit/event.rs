@@ -2,8 +2,9 @@
 
 use super::is_zero;
 use super::milestone::NotificationTrigger;
+use super::progress::ForecastBasis;
 use super::ticket::{CloseReason, Hold, Number, QuotedWait, Rank, Ticket};
-use super::visit::{ForecastBasis, VisitRecord};
+use super::visit::VisitRecord;
 use crate::ticket_link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -7,17 +7,19 @@
 mod event;
 mod milestone;
 mod outcome;
+mod progress;
 mod ticket;
 mod visit;
 
 pub use event::{ActorRef, Event, Mark, QueueState};
 pub use milestone::{NotificationKind, NotificationTrigger, ReturnCause};
 pub use outcome::Outcome;
+pub use progress::{ForecastBasis, OvertakeCounts, VisitProgress};
 pub use ticket::{
     CloseReason, Hold, HoldKind, Marks, NotificationHistory, Number, QuotedWait, Rank, Ticket,
     TicketCounts, TicketState, TicketStatus,
 };
-pub use visit::{ForecastBasis, OvertakeCounts, VisitOutcome, VisitProgress, VisitRecord};
+pub use visit::{VisitOutcome, VisitRecord};
 
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Stored form of a whole ticket and of its parts.
 
 use super::is_zero;
-use super::visit::{ForecastBasis, VisitProgress};
+use super::progress::{ForecastBasis, VisitProgress};
 use crate::ticket_link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
