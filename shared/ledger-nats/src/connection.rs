@@ -40,7 +40,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn connect(options: &NatsOptions) -> Result<Self, ConnectError> {
-        let (report, state) = watch::channel(ConnectionState::default());
+        let (sender, state) = watch::channel(ConnectionState::default());
         let salt = std::process::id().into();
         let mut connect = ConnectOptions::new()
             .name("paihao")
@@ -56,7 +56,7 @@ impl Connection {
                 more => delay_after(more - 1, salt),
             })
             .event_callback(move |event| {
-                record_event(&report, &event);
+                record_event(&sender, &event);
                 std::future::ready(())
             });
         if let Some(user) = &options.user {
@@ -83,11 +83,11 @@ impl Connection {
         if parse_version(&info.version).is_none_or(|version| version < MIN_SERVER_VERSION) {
             return Err(ConnectError::TooOld { found: info.version });
         }
-        let context =
+        let jetstream =
             jetstream::ContextBuilder::new().timeout(options.timeout).build(client.clone());
-        let link = Connection { client, jetstream: context, state, timeout: options.timeout };
-        link.require_jetstream().await?;
-        Ok(link)
+        let connection = Connection { client, jetstream, state, timeout: options.timeout };
+        connection.require_jetstream().await?;
+        Ok(connection)
     }
 
     /// Only the presence of an error matters: the rest of the response differs between versions.
@@ -142,7 +142,7 @@ impl Connection {
     /// without one and send it at any later time.
     pub(crate) async fn with_timeout<T>(
         &self,
-        what: impl Future<Output = T>,
+        call: impl Future<Output = T>,
     ) -> Result<T, Unavailable> {
         let work = async {
             // The client's state is authoritative; events only tell when to check it.
@@ -150,13 +150,13 @@ impl Connection {
                 let mut state = self.state.clone();
                 state.wait_for(|state| state.connected).await.ok()?;
             }
-            Some(what.await)
+            Some(call.await)
         };
         match tokio::time::timeout(self.timeout, work).await {
-            Ok(Some(done)) => Ok(done),
+            Ok(Some(result)) => Ok(result),
             Ok(None) => Err(Unavailable("the connection has been closed".to_owned())),
             Err(_) if self.state.borrow().connected => {
-                Err(Unavailable(format!("no answer from NATS within {:?}", self.timeout)))
+                Err(Unavailable(format!("no response from NATS within {:?}", self.timeout)))
             }
             Err(_) => Err(Unavailable("no connection to NATS".to_owned())),
         }
@@ -171,8 +171,8 @@ impl Connection {
     ) -> Result<Message, CallError> {
         // One timeout suffices: the one that also counts the wait for a connection.
         let request = Request::new().headers(headers).payload(payload).timeout(None);
-        let called = self.with_timeout(self.client.send_request(subject, request)).await;
-        called.map_err(CallError::Unavailable)?.map_err(|error| match error.kind() {
+        let response = self.with_timeout(self.client.send_request(subject, request)).await;
+        response.map_err(CallError::Unavailable)?.map_err(|error| match error.kind() {
             RequestErrorKind::NoResponders => CallError::NoResponders,
             _ => CallError::Unavailable(Unavailable("the call to NATS failed".to_owned())),
         })
@@ -180,7 +180,7 @@ impl Connection {
 
     pub(crate) async fn subscribe(&self, subject: String) -> Result<Subscriber, Unavailable> {
         let subscribed = self.with_timeout(self.client.subscribe(subject)).await?;
-        subscribed.map_err(|_| Unavailable("NATS does not take a subscription".to_owned()))
+        subscribed.map_err(|_| Unavailable("NATS does not accept a subscription".to_owned()))
     }
 
     /// Publishes without a response.
@@ -190,13 +190,13 @@ impl Connection {
         reply: Option<String>,
         payload: Bytes,
     ) -> Result<(), Unavailable> {
-        let told = match reply {
+        let published = match reply {
             Some(reply) => {
                 self.with_timeout(self.client.publish_with_reply(subject, reply, payload)).await?
             }
             None => self.with_timeout(self.client.publish(subject, payload)).await?,
         };
-        told.map_err(|_| Unavailable("NATS does not take a message".to_owned()))
+        published.map_err(|_| Unavailable("NATS does not accept a message".to_owned()))
     }
 }
 
@@ -212,34 +212,33 @@ pub(crate) fn unavailable(error: &dyn std::fmt::Display) -> Unavailable {
     Unavailable(format!("NATS says: {error}"))
 }
 
-fn record_event(report: &watch::Sender<ConnectionState>, event: &Event) {
+fn record_event(sender: &watch::Sender<ConnectionState>, event: &Event) {
     match event {
         Event::Connected => {
-            report.send_modify(|state| {
+            sender.send_modify(|state| {
                 state.connected = true;
                 state.connect_count += 1;
             });
-            if report.borrow().connect_count > 1 {
-                tracing::info!("connected to NATS again");
+            if sender.borrow().connect_count > 1 {
+                tracing::info!("reconnected to NATS");
             }
         }
         Event::Disconnected | Event::Closed => {
-            let was_up = report.send_if_modified(|state| std::mem::take(&mut state.connected));
+            let was_up = sender.send_if_modified(|state| std::mem::take(&mut state.connected));
             if was_up {
-                tracing::warn!("lost the connection to NATS, trying to get it back");
+                tracing::warn!("lost the connection to NATS, reconnecting");
             }
         }
-        Event::LameDuckMode => tracing::info!("the NATS server is about to stop"),
-        other => tracing::debug!(event = %other, "NATS"),
+        Event::LameDuckMode => tracing::info!("the NATS server is shutting down"),
+        other => tracing::debug!(event = %other, "event of the NATS connection"),
     }
 }
 
-/// Parses versions such as `2.9.10` and `2.12.0-preview.1`; `None` for any other text.
+/// Parses versions such as `2.9.10` and `2.12.0-preview.1`, without the preview; `None` for any
+/// other text.
 pub(crate) fn parse_version(text: &str) -> Option<(u64, u64, u64)> {
-    let plain = text.split(['-', '+']).next()?;
-    let mut parts = plain.split('.').map(|part| part.parse().ok());
-    let version = (parts.next()??, parts.next()??, parts.next()??);
-    parts.next().is_none().then_some(version)
+    let version = semver::Version::parse(text).ok()?;
+    Some((version.major, version.minor, version.patch))
 }
 
 #[cfg(test)]
