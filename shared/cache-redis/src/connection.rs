@@ -69,13 +69,13 @@ impl Connection {
         request: Request<'_>,
     ) -> Result<T, Unavailable> {
         let mut in_use = None;
-        let mut last = "it does not answer".to_owned();
-        let tries = async {
+        let mut last_error = "it does not answer".to_owned();
+        let attempts = async {
             loop {
-                let (generation, connection) = self.connection(&mut last).await;
+                let (generation, connection) = self.connection(&mut last_error).await;
                 in_use = Some(generation);
                 match request.send(connection).await {
-                    Ok(answer) => return Ok(answer),
+                    Ok(response) => return Ok(response),
                     Err(error) => {
                         in_use = None;
                         let text = describe_error(&error);
@@ -86,14 +86,14 @@ impl Connection {
                         if retry == Retry::No {
                             return Err(Unavailable(text));
                         }
-                        last = text;
+                        last_error = text;
                     }
                 }
             }
         };
-        let ended = timeout(self.timeout, tries).await;
-        match ended {
-            Ok(answer) => answer,
+        let result = timeout(self.timeout, attempts).await;
+        match result {
+            Ok(response) => response,
             Err(_) => {
                 // A connection without a response may be dead without notice. The time is up, so
                 // this does not wait for the lock: its holder is replacing the connection, or the
@@ -103,13 +103,13 @@ impl Connection {
                 {
                     state.connection = None;
                 }
-                Err(Unavailable(format!("{last} (gave up after {:?})", self.timeout)))
+                Err(Unavailable(format!("{last_error} (gave up after {:?})", self.timeout)))
             }
         }
     }
 
     /// Returns the open connection, or a new one as soon as there is one.
-    async fn connection(&self, last: &mut String) -> (u64, MultiplexedConnection) {
+    async fn connection(&self, last_error: &mut String) -> (u64, MultiplexedConnection) {
         loop {
             let mut state = self.state.lock().await;
             if let Some(open) = &state.connection {
@@ -129,7 +129,7 @@ impl Connection {
                     state.connection = Some(open.clone());
                     return (state.generation, open);
                 }
-                Err(error) => *last = describe_error(&error),
+                Err(error) => *last_error = describe_error(&error),
             }
         }
     }

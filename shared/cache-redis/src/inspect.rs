@@ -2,8 +2,7 @@
 
 use crate::connection::{Request, Retry};
 use crate::{RedisCache, Unavailable};
-use redis::cmd;
-use std::collections::HashMap;
+use redis::{InfoDict, cmd};
 
 /// The oldest Redis that has every command in use.
 pub const MIN_SERVER_VERSION: (u64, u64) = (6, 2);
@@ -34,28 +33,25 @@ pub struct RedisServerInfo {
 impl RedisCache {
     /// Inspects the server.
     pub async fn inspect(&self) -> Result<RedisServerInfo, Unavailable> {
-        let ask = |command| self.connection.run(Retry::Yes, Request::Command(command));
-        let text: String = ask(cmd("INFO")).await?;
-        let info: HashMap<&str, &str> =
-            text.lines().filter_map(|line| line.trim().split_once(':')).collect();
-        let said = |key: &str| info.get(key).copied().unwrap_or_default();
+        let info: InfoDict = self.connection.run(Retry::Yes, Request::Command(cmd("INFO"))).await?;
+        let field = |key: &str| info.get::<String>(key).unwrap_or_default();
         let (seconds, micros): (i64, i64) =
             self.connection.run(Retry::Yes, Request::Command(cmd("TIME"))).await?;
         // A managed Redis may not have this command.
-        let asked = cmd("CONFIG").arg("GET").arg("save").take();
+        let get_save = cmd("CONFIG").arg("GET").arg("save").take();
         let save: Option<Vec<String>> =
-            self.connection.run(Retry::Yes, Request::Command(asked)).await.ok();
-        let version = said("redis_version").to_owned();
-        let failed = |key: &str| info.get(key).is_some_and(|status| *status != "ok");
+            self.connection.run(Retry::Yes, Request::Command(get_save)).await.ok();
+        let version = field("redis_version");
+        let failed = |key: &str| info.get::<String>(key).is_some_and(|status| status != "ok");
         Ok(RedisServerInfo {
             too_old: parse_version(&version).is_none_or(|version| version < MIN_SERVER_VERSION),
             version,
-            is_replica: said("role") == "slave",
-            aof_enabled: said("aof_enabled") == "1",
+            is_replica: field("role") == "slave",
+            aof_enabled: field("aof_enabled") == "1",
             rdb_enabled: save.map(|pair| pair.get(1).is_some_and(|plan| !plan.is_empty())),
             write_failed: failed("rdb_last_bgsave_status") || failed("aof_last_write_status"),
-            max_memory: said("maxmemory").parse().unwrap_or(0),
-            eviction_policy: said("maxmemory_policy").to_owned(),
+            max_memory: info.get("maxmemory").unwrap_or(0),
+            eviction_policy: field("maxmemory_policy"),
             time_ms: seconds * 1000 + micros / 1000,
         })
     }
