@@ -82,19 +82,19 @@ impl AccountClient {
 
     /// Adds limits. All clients of a process share one limiter.
     #[must_use]
-    pub fn with_limiter(self, gates: Arc<CallLimiter>) -> Self {
-        AccountClient { limiter: Some(gates), ..self }
+    pub fn with_limiter(self, limiter: Arc<CallLimiter>) -> Self {
+        AccountClient { limiter: Some(limiter), ..self }
     }
 
     /// Returns a client whose calls have this priority.
     #[must_use]
-    pub fn with_priority(&self, value: CallPriority) -> Self {
-        AccountClient { priority: value, ..self.clone() }
+    pub fn with_priority(&self, priority: CallPriority) -> Self {
+        AccountClient { priority, ..self.clone() }
     }
 
     /// Usage of an API by an account; `None` without limits.
     pub fn usage(&self, account: &str, api: Api) -> Option<ApiUsage> {
-        self.limiter.as_ref().map(|gates| gates.usage(account, api))
+        self.limiter.as_ref().map(|limiter| limiter.usage(account, api))
     }
 
     /// `qrcode/create` for this account.
@@ -165,11 +165,12 @@ impl AccountClient {
 
     /// `openapi/quota/get` for this account. The limiter continues from WeChat's figures.
     pub async fn get_quota(&self, account: &str, of: Api) -> Result<Quota, AccountClientError> {
-        let before = self.limiter.as_ref().map_or(0, |gates| gates.usage(account, of).used_today);
+        let before =
+            self.limiter.as_ref().map_or(0, |limiter| limiter.usage(account, of).used_today);
         let call = |token| async move { self.client.get_quota(&token, of).await };
         let quota = self.with_token(account, Api::GetQuota, call).await?;
-        if let Some(gates) = &self.limiter {
-            gates.sync_usage(account, of, before, &quota);
+        if let Some(limiter) = &self.limiter {
+            limiter.sync_usage(account, of, before, &quota);
         }
         Ok(quota)
     }
@@ -178,8 +179,8 @@ impl AccountClient {
     pub async fn clear_quota(&self, account: &str, app: &AppId) -> Result<(), AccountClientError> {
         let call = |token| async move { self.client.clear_quota(&token, app).await };
         self.with_token(account, Api::ClearQuota, call).await?;
-        if let Some(gates) = &self.limiter {
-            gates.reset_account(account);
+        if let Some(limiter) = &self.limiter {
+            limiter.reset_account(account);
         }
         Ok(())
     }
@@ -193,8 +194,8 @@ impl AccountClient {
     ) -> Result<(), AccountClientError> {
         let call = self.client.clear_quota_by_secret(app, secret);
         self.call_limited(account, Api::ClearQuotaBySecret, call).await?;
-        if let Some(gates) = &self.limiter {
-            gates.reset_account(account);
+        if let Some(limiter) = &self.limiter {
+            limiter.reset_account(account);
         }
         Ok(())
     }
@@ -243,8 +244,8 @@ impl AccountClient {
         api: Api,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, AccountClientError> {
-        let Some(gates) = &self.limiter else { return Ok(call.await?) };
-        let pass = gates.acquire(account, api, self.priority).await?;
+        let Some(limiter) = &self.limiter else { return Ok(call.await?) };
+        let pass = limiter.acquire(account, api, self.priority).await?;
         let answer = call.await;
         pass.finish(&answer);
         Ok(answer?)

@@ -129,14 +129,14 @@ impl Client {
     /// made: after any other failure the call may have taken effect.
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
-        ask: ApiRequest<'_>,
+        request: ApiRequest<'_>,
     ) -> Result<T, CallError> {
         let answer = async {
-            let response = self.send_with_failover(&ask).await?;
-            let body = read_body(response, ask.secrets).await?;
-            json::parse_response(&body, ask.scope, ask.secrets)
+            let response = self.send_with_failover(&request).await?;
+            let body = read_body(response, request.secrets).await?;
+            json::parse_response(&body, request.scope, request.secrets)
         };
-        with_metrics(ask.api, answer).await
+        with_metrics(request.api, answer).await
     }
 
     pub(crate) fn http(&self) -> &reqwest::Client {
@@ -148,25 +148,25 @@ impl Client {
         &self.0.api_hosts[0]
     }
 
-    async fn send_with_failover(&self, ask: &ApiRequest<'_>) -> Result<Response, CallError> {
-        let inside = &*self.0;
-        let begun = Instant::now();
-        let route = inside.hosts.lock().route(inside.started.elapsed());
+    async fn send_with_failover(&self, request: &ApiRequest<'_>) -> Result<Response, CallError> {
+        let inner = &*self.0;
+        let started = Instant::now();
+        let route = inner.hosts.lock().route(inner.started.elapsed());
         let mut unreachable = None;
-        for (place, host) in route.order.iter().enumerate() {
-            let left = inside.total_timeout.saturating_sub(begun.elapsed());
-            if place > 0 && left < Duration::from_millis(100) {
+        for (index, host) in route.order.iter().enumerate() {
+            let left = inner.total_timeout.saturating_sub(started.elapsed());
+            if index > 0 && left < Duration::from_millis(100) {
                 break;
             }
-            let request = inside.build_request(*host, ask).timeout(left);
-            match request.send().await.map_err(|error| transport_error(error, ask.secrets)) {
+            let attempt = inner.build_request(*host, request).timeout(left);
+            match attempt.send().await.map_err(|error| transport_error(error, request.secrets)) {
                 Err(error @ CallError::Unreachable(_)) => unreachable = Some(error),
                 answer => {
-                    let now = inside.started.elapsed();
-                    let news = inside.hosts.lock().record_success(&route, place, now);
-                    if let Some(host) = news {
-                        let host = inside.api_hosts[host].host_str().unwrap_or_default();
-                        tracing::warn!(host, "the API is called at another host from now on");
+                    let now = inner.started.elapsed();
+                    let new_host = inner.hosts.lock().record_success(&route, index, now);
+                    if let Some(new_host) = new_host {
+                        let host = inner.api_hosts[new_host].host_str().unwrap_or_default();
+                        tracing::warn!(host, "switched to another API host");
                         metrics::counter!("paihao_wechat_host_changes_total").increment(1);
                     }
                     return answer;
@@ -204,12 +204,12 @@ impl Client {
 }
 
 impl ClientInner {
-    fn build_request(&self, host: usize, ask: &ApiRequest<'_>) -> RequestBuilder {
-        let mut url = api_url(&self.api_hosts[host], ask.api);
-        if !ask.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(ask.query);
+    fn build_request(&self, host: usize, request: &ApiRequest<'_>) -> RequestBuilder {
+        let mut url = api_url(&self.api_hosts[host], request.api);
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(request.query);
         }
-        match &ask.body {
+        match &request.body {
             Some(body) => self.http.post(url).json(body),
             None => self.http.get(url),
         }
@@ -229,13 +229,13 @@ async fn with_metrics<T>(
     api: Api,
     answer: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let answer = answer.await;
     let outcome = answer.as_ref().map_or_else(CallError::outcome, |_| "ok");
     let api = api.name();
     metrics::counter!("paihao_wechat_calls_total", "api" => api, "outcome" => outcome).increment(1);
     metrics::histogram!("paihao_wechat_call_seconds", "api" => api)
-        .record(begun.elapsed().as_secs_f64());
+        .record(started.elapsed().as_secs_f64());
     answer
 }
 

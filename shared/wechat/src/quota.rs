@@ -57,27 +57,27 @@ pub(crate) struct EmptyResponse {}
 
 impl Client {
     /// `openapi/quota/get`: the quota of one API. APIs for web pages (`ExchangeCode`) have none.
-    pub async fn get_quota(&self, token: &AccessToken, of: Api) -> Result<Quota, CallError> {
-        let answer: GetQuotaResponse = self
+    pub async fn get_quota(&self, token: &AccessToken, api: Api) -> Result<Quota, CallError> {
+        let response: GetQuotaResponse = self
             .call(ApiRequest {
                 api: Api::GetQuota,
                 scope: CodeScope::Call,
                 query: &[("access_token", token.expose())],
-                body: Some(json!({ "cgi_path": of.path() })),
+                body: Some(json!({ "cgi_path": api.path() })),
                 secrets: &[token.expose()],
             })
             .await?;
-        let rate = answer.rate_limit.and_then(|rate| {
-            let within = Duration::from_secs(rate.refresh_second?);
-            Some(RateLimit { calls: rate.call_count?, period: within })
+        let rate = response.rate_limit.and_then(|rate| {
+            let period = Duration::from_secs(rate.refresh_second?);
+            Some(RateLimit { calls: rate.call_count?, period })
         });
-        Ok(Quota { rate, ..answer.quota })
+        Ok(Quota { rate, ..response.quota })
     }
 
     /// `clear_quota`: resets all quotas of the account. Ten times a month, together with
     /// [`Client::clear_quota_by_secret`].
     pub async fn clear_quota(&self, token: &AccessToken, app: &AppId) -> Result<(), CallError> {
-        let answer: Result<EmptyResponse, _> = self
+        let response: Result<EmptyResponse, _> = self
             .call(ApiRequest {
                 api: Api::ClearQuota,
                 scope: CodeScope::Call,
@@ -86,7 +86,7 @@ impl Client {
                 secrets: &[token.expose()],
             })
             .await;
-        answer.map(drop)
+        response.map(drop)
     }
 
     /// `clear_quota/v2`: resets without a token, for the case that the quota of tokens is
@@ -96,7 +96,7 @@ impl Client {
         app: &AppId,
         secret: &AppSecret,
     ) -> Result<(), CallError> {
-        let answer: Result<EmptyResponse, _> = self
+        let response: Result<EmptyResponse, _> = self
             .call(ApiRequest {
                 api: Api::ClearQuotaBySecret,
                 scope: CodeScope::Secret,
@@ -105,13 +105,13 @@ impl Client {
                 secrets: &[secret.expose()],
             })
             .await;
-        answer.map(drop)
+        response.map(drop)
     }
 
     /// `getcallbackip`: the addresses from which callbacks come, some with a prefix length
     /// (`101.226.103.0/25`). They change: refresh them daily.
     pub async fn callback_addresses(&self, token: &AccessToken) -> Result<Vec<String>, CallError> {
-        let answer: CallbackAddressesResponse = self
+        let response: CallbackAddressesResponse = self
             .call(ApiRequest {
                 api: Api::CallbackAddresses,
                 scope: CodeScope::Call,
@@ -120,6 +120,6 @@ impl Client {
                 secrets: &[token.expose()],
             })
             .await?;
-        Ok(answer.ip_list)
+        Ok(response.ip_list)
     }
 }

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_tag_is_the_persons_at_one_account() {
-        let (one, two) = (OpenId::new("oOne"), OpenId::new("oTwo"));
+        let one = OpenId::new("oOne");
+        let two = OpenId::new("oTwo");
         assert_eq!(one.pseudonym("shop"), OpenId::new("oOne").pseudonym("shop"));
         assert_ne!(one.pseudonym("shop"), two.pseudonym("shop"));
         assert_ne!(one.pseudonym("shop"), one.pseudonym("other"));

@@ -61,7 +61,7 @@ impl Client {
         token: &AccessToken,
         openid: &OpenId,
     ) -> Result<UserInfo, CallError> {
-        let answer: UserInfoResponse = self
+        let response: UserInfoResponse = self
             .call(ApiRequest {
                 api: Api::UserInfo,
                 scope: CodeScope::Call,
@@ -75,12 +75,12 @@ impl Client {
             })
             .await?;
         Ok(UserInfo {
-            openid: answer.openid,
-            follows: answer.subscribe != 0,
-            followed_at_s: answer.subscribe_time,
-            subscribe_scene: non_empty(answer.subscribe_scene),
-            scene: non_empty(answer.qr_scene_str),
-            language: non_empty(answer.language),
+            openid: response.openid,
+            follows: response.subscribe != 0,
+            followed_at_s: response.subscribe_time,
+            subscribe_scene: non_empty(response.subscribe_scene),
+            scene: non_empty(response.qr_scene_str),
+            language: non_empty(response.language),
         })
     }
 
@@ -92,7 +92,7 @@ impl Client {
         secret: &AppSecret,
         code: &str,
     ) -> Result<WebVisitor, CallError> {
-        let answer: ExchangeCodeResponse = self
+        let response: ExchangeCodeResponse = self
             .call(ApiRequest {
                 api: Api::ExchangeCode,
                 scope: CodeScope::Secret,
@@ -106,6 +106,6 @@ impl Client {
                 secrets: &[secret.expose(), code],
             })
             .await?;
-        Ok(WebVisitor { openid: answer.openid, preview: answer.is_snapshotuser != 0 })
+        Ok(WebVisitor { openid: response.openid, preview: response.is_snapshotuser != 0 })
     }
 }

@@ -220,7 +220,8 @@ async fn failures() -> Vec<(&'static str, CallError)> {
         format!("http://{}/", listener.local_addr().unwrap())
     };
     let leaky = r#"{"errcode":40001,"errmsg":"invalid credential 43_the-access-token of oThePersonsOpenId rid: 1-2"}"#;
-    let (app, secret) = (AppId("wx1".into()), AppSecret::new(SECRET));
+    let app = AppId("wx1".into());
+    let secret = AppSecret::new(SECRET);
     let mut all = Vec::new();
     for (how, answer) in [
         ("refused", FakeResponse::Json(leaky)),
@@ -272,7 +273,7 @@ async fn no_rendering_of_a_failure_holds_a_secret() {
 }
 
 #[tokio::test]
-async fn a_failure_says_what_may_have_happened() {
+async fn a_failure_tells_if_the_call_may_have_taken_effect() {
     for (how, error) in failures().await {
         let expected = match how {
             "refused" | "secret" => matches!(error, CallError::Refused(_)),
@@ -351,7 +352,7 @@ async fn a_call_is_never_made_a_third_time() {
 }
 
 #[tokio::test]
-async fn what_is_not_about_the_token_is_not_repeated() {
+async fn a_failure_unrelated_to_the_token_is_not_retried() {
     let (wechat, client) = FakeWeChat::start().await;
     let tokens = Arc::new(FakeTokens { exhausted: true, ..FakeTokens::default() });
     let caller = AccountClient::new(client, tokens.clone());

@@ -96,7 +96,8 @@ const VECTORS: [TestVector; 6] = [
 #[test]
 fn published_examples_are_sealed_and_opened_to_the_byte() {
     for vector in VECTORS {
-        let (key, app) = (AesKey::parse(vector.key).unwrap(), AppId(vector.app.into()));
+        let key = AesKey::parse(vector.key).unwrap();
+        let app = AppId(vector.app.into());
         let message = vector.message.as_bytes();
         assert_eq!(encrypt(&key, &app, *vector.random, message), vector.encrypted);
         assert_eq!(decrypt(&key, &app, vector.encrypted).unwrap(), message);
@@ -243,9 +244,10 @@ fn signed_callback(encrypted: &str) -> (CallbackQuery, String) {
 }
 
 #[test]
-fn what_cannot_be_deciphered_is_one_refusal_whatever_the_reason() {
+fn every_decryption_fault_gives_the_same_error() {
     let good = VECTORS[2].encrypted;
-    let (key, other) = (AesKey::parse(SAMPLE_KEY).unwrap(), AesKey::parse(ZERO_KEY).unwrap());
+    let key = AesKey::parse(SAMPLE_KEY).unwrap();
+    let other = AesKey::parse(ZERO_KEY).unwrap();
     let app = |id: &str| AppId(id.to_owned());
     let message = VECTORS[2].message.as_bytes();
     let mut flipped = good.to_owned();
@@ -295,7 +297,8 @@ fn without_a_key_nothing_encrypted_is_taken() {
 
 #[test]
 fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_same_way() {
-    let (old, new) = (("spamtest", SAMPLE_KEY), ("pamtest", ZERO_KEY));
+    let old = ("spamtest", SAMPLE_KEY);
+    let new = ("pamtest", ZERO_KEY);
     let app = AppId("wx2c2769f8efd9abc2".into());
     let changing = Protection {
         mode: Mode::Secure,
@@ -306,7 +309,8 @@ fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_s
         former_aes_key: Some(AesKey::parse(old.1).unwrap()),
     };
     for (token_name, key_name) in [old, new, (old.0, new.1), (new.0, old.1)] {
-        let (token, key) = (CallbackToken::new(token_name), AesKey::parse(key_name).unwrap());
+        let token = CallbackToken::new(token_name);
+        let key = AesKey::parse(key_name).unwrap();
         let encrypted = encrypt(&key, &app, [1; 16], VECTORS[2].message.as_bytes());
         let query = CallbackQuery {
             signature: signature(&token, "1409735669", "1320562132"),

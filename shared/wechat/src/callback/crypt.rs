@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn padding_of_another_length_or_kind_is_refused() {
-        let (key, app) = (key(&"A".repeat(43)), app("wx1"));
+        let key = key(&"A".repeat(43));
+        let app = app("wx1");
         let open = |text: Vec<u8>| decrypt(&key, &app, &raw(&key, text));
         let fill = |padding: usize| "m".repeat(32 + 32 - (HEADER_BYTES + 3 + padding) % 32);
         let with = |padding: &[u8]| {
@@ -198,7 +199,8 @@ mod tests {
 
     #[test]
     fn lengths_and_owners_that_do_not_fit_are_refused() {
-        let (key, app) = (key(&"A".repeat(43)), app("wx1"));
+        let key = key(&"A".repeat(43));
+        let app = app("wx1");
         let open = |text: Vec<u8>| decrypt(&key, &app, &raw(&key, text));
         let padding = [4; 4];
         assert_eq!(open(text(b"hello", "wx1", 5, &padding)), Ok(b"hello".to_vec()));
@@ -227,12 +229,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_sealed_is_opened_and_by_nobody_else(
+        fn an_encrypted_message_is_decrypted_with_its_key_only(
             message in proptest::collection::vec(any::<u8>(), 0..200),
             random in any::<[u8; 16]>(),
             flipped in 0..43_usize,
         ) {
-            let (ours, id) = (key("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"), app("wx2c2769f8efd9abc2"));
+            let ours = key("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG");
+            let id = app("wx2c2769f8efd9abc2");
             let sealed = encrypt(&ours, &id, random, &message);
             prop_assert_eq!(decrypt(&ours, &id, &sealed), Ok(message.clone()));
             prop_assert!(BASE64.decode(&sealed).unwrap().len().is_multiple_of(32));
@@ -244,7 +247,8 @@ mod tests {
 
         #[test]
         fn every_length_of_padding_comes_up(random in any::<[u8; 16]>(), extra in 0..3_usize) {
-            let (ours, id) = (key(&"Z".repeat(43)), app("wxba5fad812f8e6fb9"));
+            let ours = key(&"Z".repeat(43));
+            let id = app("wxba5fad812f8e6fb9");
             for length in 0..32 {
                 let message = vec![b'm'; length + 32 * extra];
                 let sealed = encrypt(&ours, &id, random, &message);
@@ -256,7 +260,8 @@ mod tests {
 
         #[test]
         fn nothing_that_can_be_sent_makes_it_panic(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let (ours, id) = (key(&"Z".repeat(43)), app("wx1"));
+            let ours = key(&"Z".repeat(43));
+            let id = app("wx1");
             prop_assert!(decrypt(&ours, &id, &text).is_err());
             prop_assert!(decrypt(&ours, &id, &BASE64.encode(bytes)).is_err());
         }

@@ -16,10 +16,10 @@ pub enum XmlError {
     #[error("the body is too large")]
     TooLarge,
     /// Declares a document type: WeChat never does, attackers do.
-    #[error("a document type is not taken")]
+    #[error("a document type is not allowed")]
     Doctype,
     /// Holds a processing instruction, or an XML declaration that is not at the start.
-    #[error("a processing instruction is not taken")]
+    #[error("a processing instruction is not allowed")]
     ProcessingInstruction,
     /// Refers to an entity that XML does not predefine.
     #[error("an unknown entity")]
@@ -34,7 +34,7 @@ pub enum XmlError {
     #[error("not the XML of a callback")]
     Malformed,
     /// A field occurs twice.
-    #[error("{0} stands there twice")]
+    #[error("{0} occurs twice")]
     DuplicateField(&'static str),
     /// A mandatory field is missing or empty.
     #[error("{0} is missing")]
@@ -52,26 +52,26 @@ pub fn parse(body: &[u8], largest: usize) -> Result<Message, XmlError> {
 
 /// Reads the fields of a body of at most `largest` bytes.
 pub(super) fn read_fields(body: &[u8], largest: usize) -> Result<Fields, XmlError> {
-    match body.len() > largest {
-        true => Err(XmlError::TooLarge),
-        false => parse_fields(&String::from_utf8_lossy(body)),
+    if body.len() > largest {
+        return Err(XmlError::TooLarge);
     }
+    parse_fields(&String::from_utf8_lossy(body))
 }
 
 /// Converts the fields into a message.
 pub(super) fn message_from_fields(fields: &Fields) -> Result<Message, XmlError> {
-    let needed = |name| match fields.get(name) {
+    let required = |name| match fields.get(name) {
         Some(text) if !text.is_empty() => Ok(text),
         _ => Err(XmlError::MissingField(name)),
     };
-    let kind = match needed("MsgType")?.to_ascii_lowercase().as_str() {
-        "event" => MessageKind::Event(event_from_fields(needed("Event")?, fields)),
+    let kind = match required("MsgType")?.to_ascii_lowercase().as_str() {
+        "event" => MessageKind::Event(event_from_fields(required("Event")?, fields)),
         other => user_message_kind(other, fields)?,
     };
     Ok(Message {
-        to_user: needed("ToUserName")?.to_owned(),
-        from_user: OpenId::new(needed("FromUserName")?),
-        create_time: needed("CreateTime")?
+        to_user: required("ToUserName")?.to_owned(),
+        from_user: OpenId::new(required("FromUserName")?),
+        create_time: required("CreateTime")?
             .parse()
             .map_err(|_| XmlError::NotANumber("CreateTime"))?,
         kind,

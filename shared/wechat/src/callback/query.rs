@@ -29,7 +29,7 @@ pub enum QueryError {
     #[error("{0} is missing")]
     Missing(&'static str),
     /// A parameter occurs twice: it is unknown which value was signed.
-    #[error("a field stands there twice")]
+    #[error("a parameter occurs twice")]
     Duplicate,
 }
 
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_double_is_said() {
+    fn a_missing_or_repeated_parameter_is_reported() {
         assert_eq!(CallbackQuery::parse(""), Err(QueryError::Missing("signature")));
         assert_eq!(
             CallbackQuery::parse("signature=1&nonce=1"),

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn skew_is_told_in_seconds() {
+    fn skew_is_measured_in_seconds() {
         assert_eq!(skew_s("1700000000", 1_700_000_001_500), Some(1.5));
         assert_eq!(skew_s("1700000003", 1_700_000_000_000), Some(-3.0));
         assert_eq!(skew_s("soon", 0), None);

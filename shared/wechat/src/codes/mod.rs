@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn the_table_is_in_order_and_no_code_has_two_meanings_in_one_place() {
         for pair in RETURN_CODES.windows(2) {
-            let (one, next) = (pair[0], pair[1]);
+            let one = pair[0];
+            let next = pair[1];
             let apart = one.scope != next.scope
                 && one.scope != CodeScope::Anywhere
                 && next.scope != CodeScope::Anywhere;
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_means_what_its_place_makes_of_it() {
+    fn the_meaning_of_a_code_depends_on_the_kind_of_call() {
         assert_eq!(lookup(40001, CodeScope::Secret).class, FailureClass::Configuration);
         assert_eq!(lookup(40001, CodeScope::Call).class, FailureClass::InvalidToken);
         assert_eq!(lookup(45009, CodeScope::Call).name, "daily_quota");
@@ -129,8 +130,8 @@ mod tests {
     /// Every code that public documentation and reports name for the calls in use here, and for the
     /// calls that an operator makes by hand.
     #[test]
-    fn every_code_we_have_heard_of_is_in_the_table() {
-        let heard = [
+    fn every_documented_code_is_in_the_table() {
+        let documented = [
             -1, 40001, 40002, 40003, 40008, 40013, 40014, 40029, 40030, 40033, 40036, 40037, 40039,
             40052, 40053, 40125, 40163, 40164, 40200, 40241, 40243, 40246, 40247, 40249, 41001,
             41002, 41004, 41008, 41030, 42001, 42002, 42003, 43002, 43004, 43019, 43101, 43116,
@@ -140,7 +141,7 @@ mod tests {
             200_014, 200_015, 200_016, 200_017, 200_018, 200_019, 200_020, 200_021, 200_022,
         ];
         let page = [10003, 10004, 10005, 10006, 10009, 10010, 10011, 10012, 10013, 10015, 10016];
-        for code in heard {
+        for code in documented {
             let known = [CodeScope::Secret, CodeScope::Call].map(|place| lookup(code, place));
             assert!(known.iter().any(|row| *row != &UNKNOWN), "{code} has no row");
         }

@@ -62,7 +62,7 @@ fn push_row(page: &mut String, code: &str, row: &ReturnCode) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_documentation_is_what_the_table_says() {
+    fn the_documentation_page_matches_the_table() {
         let documented = include_str!("../../../../docs/reference/wechat-codes.md");
         assert!(
             documented == super::markdown_page(),

@@ -50,7 +50,7 @@ pub enum FieldTextError {
     TooLong(usize),
     /// A line feed or another control character.
     ControlCharacter,
-    /// A character that this type does not take.
+    /// A character that this type does not accept.
     ForbiddenCharacter,
     /// Not of the form of this type.
     InvalidFormat,
@@ -60,16 +60,14 @@ impl fmt::Display for FieldTextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FieldTextError::Empty => f.write_str("it is empty"),
-            FieldTextError::TooLong(most) => write!(f, "it has more than {most} characters"),
+            FieldTextError::TooLong(max) => write!(f, "it has more than {max} characters"),
             FieldTextError::ControlCharacter => {
                 f.write_str("it has a line feed or another control character")
             }
             FieldTextError::ForbiddenCharacter => {
-                f.write_str("it has a character that this type does not take")
+                f.write_str("it has a character that this type does not accept")
             }
-            FieldTextError::InvalidFormat => {
-                f.write_str("it is not of the form that this type has")
-            }
+            FieldTextError::InvalidFormat => f.write_str("it is not of the form of this type"),
         }
     }
 }
@@ -140,25 +138,25 @@ impl FieldType {
         if !text.chars().all(|c| self.allows(c) && !is_emoji(c)) {
             return Err(FieldTextError::ForbiddenCharacter);
         }
-        let most = self.max_chars(text);
-        if text.chars().count() > most {
-            return Err(FieldTextError::TooLong(most));
+        let max = self.max_chars(text);
+        if text.chars().count() > max {
+            return Err(FieldTextError::TooLong(max));
         }
-        let formed = match self {
+        let has_form = match self {
             FieldType::Number => text.parse::<f64>().is_ok(),
             FieldType::Time => text.split(['~', '～']).all(|part| is_time(part.trim())),
             FieldType::Date => text.split(['~', '～']).all(|part| is_date(part.trim())),
             FieldType::Amount => is_amount(text),
             _ => true,
         };
-        if formed { Ok(()) } else { Err(FieldTextError::InvalidFormat) }
+        if has_form { Ok(()) } else { Err(FieldTextError::InvalidFormat) }
     }
 
     /// Removes characters that this type does not accept and cuts the text to its length, as long
     /// as it stays true. [`FieldType::check`] then tells whether the text fits.
     pub fn fit(self, text: &str) -> String {
-        let kept = |c: &char| self.allows(*c) && !is_emoji(*c);
-        let truthful = matches!(
+        let is_accepted = |c: &char| self.allows(*c) && !is_emoji(*c);
+        let can_be_cut = matches!(
             self,
             FieldType::Thing
                 | FieldType::ShortThing
@@ -168,27 +166,25 @@ impl FieldType {
                 | FieldType::Name
                 | FieldType::Phrase
         );
-        let calm = normalize_spaces(text);
-        if !truthful {
-            return calm;
+        let spaced_text = normalize_spaces(text);
+        if !can_be_cut {
+            return spaced_text;
         }
-        let clean: String = calm.chars().filter(kept).collect();
+        let clean: String = spaced_text.chars().filter(is_accepted).collect();
         let clean = clean.trim();
         if clean.is_empty() {
             return self.empty_placeholder().to_owned();
         }
-        let most = self.max_chars(clean);
-        if clean.chars().count() <= most {
+        let max = self.max_chars(clean);
+        if clean.chars().count() <= max {
             return clean.to_owned();
         }
         match self {
             FieldType::Phrase | FieldType::Letter | FieldType::Symbol => {
-                clean.chars().take(most).collect()
+                clean.chars().take(max).collect()
             }
-            FieldType::CharacterString => {
-                clean.chars().take(most - 2).chain("..".chars()).collect()
-            }
-            _ => clean.chars().take(most - 1).chain(['…']).collect(),
+            FieldType::CharacterString => clean.chars().take(max - 2).chain("..".chars()).collect(),
+            _ => clean.chars().take(max - 1).chain(['…']).collect(),
         }
     }
 
@@ -233,12 +229,10 @@ fn is_symbol(c: char) -> bool {
 /// True for emoji, which WeChat removes from a delivered message. ★ and ☆ are older than emoji and
 /// stay.
 fn is_emoji(c: char) -> bool {
-    match c {
-        '\u{2605}' | '\u{2606}' => false,
-        _ => matches!(c,
-            '\u{200d}' | '\u{20e3}' | '\u{fe0e}' | '\u{fe0f}' | '\u{2600}'..='\u{27bf}'
-            | '\u{2b50}' | '\u{2b55}' | '\u{1f000}'..='\u{1faff}' | '\u{e0000}'..='\u{e007f}'),
-    }
+    let in_emoji_block = matches!(c,
+        '\u{200d}' | '\u{20e3}' | '\u{fe0e}' | '\u{fe0f}' | '\u{2600}'..='\u{27bf}'
+        | '\u{2b50}' | '\u{2b55}' | '\u{1f000}'..='\u{1faff}' | '\u{e0000}'..='\u{e007f}');
+    in_emoji_block && !matches!(c, '\u{2605}' | '\u{2606}')
 }
 
 fn is_digits(text: &str) -> bool {
@@ -289,9 +283,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_type_takes_what_its_row_of_the_table_says() {
+    fn every_type_accepts_the_texts_of_the_published_table() {
         use FieldTextError::*;
-        let (twenty, digits) = ("号".repeat(20), "9".repeat(33));
+        let twenty = "号".repeat(20);
+        let digits = "9".repeat(33);
         let long = format!("{twenty}号");
         for (key, good, bad, why) in [
             ("thing1", twenty.as_str(), long.as_str(), TooLong(20)),
@@ -358,16 +353,16 @@ mod tests {
             ("symbol1", "!!x!!!!", "!!!!!"),
             ("unheard1", "随\n便", "随 便"),
         ] {
-            let said = fit(key, text);
-            assert_eq!(said, fitted, "{key}");
+            let result = fit(key, text);
+            assert_eq!(result, fitted, "{key}");
             if let Some(kind) = FieldType::from_key(key) {
-                assert_eq!(kind.check(&said), Ok(()), "{key}: {said}");
+                assert_eq!(kind.check(&result), Ok(()), "{key}: {result}");
             }
         }
     }
 
     #[test]
-    fn what_would_become_untrue_is_not_cut() {
+    fn numbers_and_times_are_not_cut() {
         for (key, text) in [
             ("number1", "1234567890123456789012345678901234"),
             ("number1", "12人"),
@@ -393,8 +388,8 @@ mod tests {
         #[test]
         fn whatever_is_made_to_fit_fits(text in "\\PC*|.*") {
             for key in ["thing1", "short_thing1", "character_string1", "name1", "phrase1"] {
-                let said = fit(key, &text);
-                proptest::prop_assert_eq!(FieldType::from_key(key).unwrap().check(&said), Ok(()), "{}: {:?}", key, said);
+                let fitted = fit(key, &text);
+                proptest::prop_assert_eq!(FieldType::from_key(key).unwrap().check(&fitted), Ok(()), "{}: {:?}", key, fitted);
             }
         }
     }

@@ -48,8 +48,8 @@ impl fmt::Display for TemplateFault {
             TemplateFault::UntypedField(key) => {
                 write!(f, "WeChat drops what is said in the field {key}")
             }
-            TemplateFault::InvalidText(key, why) => {
-                write!(f, "the text of the field {key} does not fit: {why}")
+            TemplateFault::InvalidText(key, error) => {
+                write!(f, "the text of the field {key} does not fit: {error}")
             }
         }
     }
@@ -64,13 +64,14 @@ impl Template {
     }
 
     /// Faults of a message with exactly these fields.
-    pub fn check_keys<'a>(&self, said: impl IntoIterator<Item = &'a str>) -> Vec<TemplateFault> {
-        let said: Vec<&str> = said.into_iter().collect();
-        let own = self.keys();
-        let missing = own.iter().filter(|key| !said.contains(key));
-        let unknown = said.iter().filter(|key| !own.contains(key));
-        let untyped =
-            own.iter().filter(|key| said.contains(key) && FieldType::from_key(key).is_none());
+    pub fn check_keys<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Vec<TemplateFault> {
+        let given: Vec<&str> = keys.into_iter().collect();
+        let template_keys = self.keys();
+        let missing = template_keys.iter().filter(|key| !given.contains(key));
+        let unknown = given.iter().filter(|key| !template_keys.contains(key));
+        let untyped = template_keys
+            .iter()
+            .filter(|key| given.contains(key) && FieldType::from_key(key).is_none());
         missing
             .map(|key| TemplateFault::MissingField((*key).to_owned()))
             .chain(unknown.map(|key| TemplateFault::UnknownField((*key).to_owned())))
@@ -95,11 +96,11 @@ pub fn check_binding<'a>(
 /// Faults of these texts, each checked against the type of its field, just before sending. Fields
 /// of unknown types are left to WeChat.
 pub fn check_texts(fields: &[(String, String)]) -> Vec<TemplateFault> {
-    let held = fields.iter().filter_map(|(key, text)| {
-        let why = FieldType::from_key(key)?.check(text).err()?;
-        Some(TemplateFault::InvalidText(key.clone(), why))
+    let faults = fields.iter().filter_map(|(key, text)| {
+        let error = FieldType::from_key(key)?.check(text).err()?;
+        Some(TemplateFault::InvalidText(key.clone(), error))
     });
-    held.collect()
+    faults.collect()
 }
 
 #[derive(Deserialize)]
@@ -136,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_stand_in_the_content() {
+    fn the_keys_are_read_from_the_content() {
         assert_eq!(called().keys(), ["thing1", "character_string2", "time4"]);
         assert!(Template { content: "没有".into(), ..called() }.keys().is_empty());
     }
 
     #[test]
-    fn a_binding_says_something_in_every_field_and_in_no_other() {
+    fn a_binding_has_exactly_the_fields_of_its_template() {
         let all = [called()];
         let check = |id: &str, keys: &[&str]| check_binding(&all, id, keys.iter().copied());
         assert_eq!(check("T", &["time4", "thing1", "character_string2"]), []);
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_says_where_and_why_and_never_what() {
+    fn a_fault_names_field_and_reason_and_never_the_text() {
         let fields = [
             ("thing1".to_owned(), "张三的\n私事".to_owned()),
             ("character_string2".to_owned(), "A012".to_owned()),
@@ -174,7 +175,7 @@ mod tests {
             faults,
             [TemplateFault::InvalidText("thing1".into(), FieldTextError::ControlCharacter)]
         );
-        let told = format!("{} {:?}", faults[0], faults[0]);
-        assert!(told.contains("thing1") && !told.contains("张三"), "{told}");
+        let text = format!("{} {:?}", faults[0], faults[0]);
+        assert!(text.contains("thing1") && !text.contains("张三"), "{text}");
     }
 }

@@ -16,7 +16,8 @@ pub struct BreakerRules {
 
 impl Default for BreakerRules {
     fn default() -> Self {
-        let (open, longest) = (Duration::from_secs(2), Duration::from_secs(30));
+        let open = Duration::from_secs(2);
+        let longest = Duration::from_secs(30);
         BreakerRules { failure_threshold: 10, open_duration: open, max_open_duration: longest }
     }
 }
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn one_call_finds_out_and_the_next_while_is_longer() {
+    fn a_failed_probe_doubles_the_opening() {
         let mut breaker = Breaker::new(BreakerRules::default());
         failing(&mut breaker, s(0), 10);
         let mut now = s(2);

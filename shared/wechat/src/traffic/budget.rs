@@ -33,7 +33,7 @@ pub(crate) enum BudgetRefusal {
 
 impl DailyBudget {
     /// Creates a budget; `per_day` 0 means no limit of ours.
-    pub(crate) fn new(per_day: u64, reserve_percent: u64, looks_every: Duration) -> Self {
+    pub(crate) fn new(per_day: u64, reserve_percent: u64, probe_interval: Duration) -> Self {
         DailyBudget {
             configured_limit: per_day,
             reported_limit: None,
@@ -41,7 +41,7 @@ impl DailyBudget {
             day: i64::MIN,
             used: 0,
             next_quota_probe_ms: None,
-            quota_probe_interval_ms: i64::try_from(looks_every.as_millis()).unwrap_or(DAY_MS),
+            quota_probe_interval_ms: i64::try_from(probe_interval.as_millis()).unwrap_or(DAY_MS),
         }
     }
 
@@ -49,15 +49,16 @@ impl DailyBudget {
     pub(crate) fn check(
         &mut self,
         now_ms: i64,
-        value: CallPriority,
+        priority: CallPriority,
     ) -> Result<(), (Duration, BudgetRefusal)> {
         self.roll_day(now_ms);
         let midnight = (self.day + 1) * DAY_MS - BEIJING_OFFSET_MS;
-        let until = |at: i64| Duration::from_millis(u64::try_from(at - now_ms).unwrap_or(0));
-        if let Some(look) = self.next_quota_probe_ms.filter(|look| now_ms < *look) {
-            return Err((until(look.min(midnight)), BudgetRefusal::QuotaExhausted));
+        let until =
+            |time_ms: i64| Duration::from_millis(u64::try_from(time_ms - now_ms).unwrap_or(0));
+        if let Some(probe_ms) = self.next_quota_probe_ms.filter(|probe_ms| now_ms < *probe_ms) {
+            return Err((until(probe_ms.min(midnight)), BudgetRefusal::QuotaExhausted));
         }
-        match self.remaining(value) {
+        match self.remaining(priority) {
             Some(0) => Err((until(midnight), BudgetRefusal::Reserved)),
             _ => Ok(()),
         }
@@ -68,8 +69,8 @@ impl DailyBudget {
         self.roll_day(now_ms);
         self.used += 1;
         // While the quota is exhausted one call probes; the others continue to wait.
-        if let Some(look) = &mut self.next_quota_probe_ms {
-            *look = now_ms + self.quota_probe_interval_ms;
+        if let Some(probe_ms) = &mut self.next_quota_probe_ms {
+            *probe_ms = now_ms + self.quota_probe_interval_ms;
         }
     }
 
@@ -118,21 +119,23 @@ impl DailyBudget {
     }
 
     /// Calls of this priority left today; `None` means unlimited.
-    pub(crate) fn remaining(&self, value: CallPriority) -> Option<u64> {
+    pub(crate) fn remaining(&self, priority: CallPriority) -> Option<u64> {
         let limit = self.limit()?;
-        let kept = match value {
+        let reserved = match priority {
             CallPriority::High => 0,
             CallPriority::Normal => self.reserve_percent,
             CallPriority::Low => 2 * self.reserve_percent,
         };
-        let usable = limit - limit.saturating_mul(kept) / 100;
+        let usable = limit - limit.saturating_mul(reserved) / 100;
         Some(usable.saturating_sub(self.used))
     }
 
     fn roll_day(&mut self, now_ms: i64) {
         let day = (now_ms + BEIJING_OFFSET_MS).div_euclid(DAY_MS);
         if day != self.day {
-            (self.day, self.used, self.next_quota_probe_ms) = (day, 0, None);
+            self.day = day;
+            self.used = 0;
+            self.next_quota_probe_ms = None;
         }
     }
 }
@@ -150,11 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_worth_less_stops_first() {
+    fn lower_priorities_stop_first() {
         let mut budget = budget(100);
-        let spend = |budget: &mut DailyBudget, value| {
+        let spend = |budget: &mut DailyBudget, priority| {
             let mut made = 0;
-            while budget.check(NOON, value).is_ok() {
+            while budget.check(NOON, priority).is_ok() {
                 budget.record_call(NOON);
                 made += 1;
             }
@@ -163,8 +166,8 @@ mod tests {
         assert_eq!(spend(&mut budget, CallPriority::Low), 80);
         assert_eq!(spend(&mut budget, CallPriority::Normal), 10);
         assert_eq!(spend(&mut budget, CallPriority::High), 10);
-        let (wait, why) = budget.check(NOON, CallPriority::High).unwrap_err();
-        assert_eq!((wait, why), (Duration::from_secs(12 * 3600), BudgetRefusal::Reserved));
+        let (wait, reason) = budget.check(NOON, CallPriority::High).unwrap_err();
+        assert_eq!((wait, reason), (Duration::from_secs(12 * 3600), BudgetRefusal::Reserved));
     }
 
     #[test]
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn wechats_word_stops_until_midnight_and_one_call_looks_in_between() {
+    fn an_exhausted_quota_lasts_until_midnight_with_one_probe_in_between() {
         let mut budget = budget(0);
         budget.mark_exhausted(NOON);
         let refused = budget.check(NOON, CallPriority::High);

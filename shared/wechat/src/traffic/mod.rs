@@ -62,8 +62,8 @@ impl CallLimiter {
 
     /// Usage of an API by an account.
     pub fn usage(&self, account: &str, api: Api) -> ApiUsage {
-        let gate = self.api_limiter(account, api);
-        let state = gate.state.lock();
+        let api_limiter = self.api_limiter(account, api);
+        let state = api_limiter.state.lock();
         ApiUsage {
             used_today: state.budget.used(),
             per_day: state.budget.limit(),
@@ -76,58 +76,58 @@ impl CallLimiter {
         self: &Arc<Self>,
         account: &str,
         api: Api,
-        value: CallPriority,
+        priority: CallPriority,
     ) -> Result<CallPermit, Throttled> {
-        let gate = self.api_limiter(account, api);
-        let passed = self.try_acquire(&gate, value).await;
-        if let Err(busy) = &passed {
+        let api_limiter = self.api_limiter(account, api);
+        let result = self.try_acquire(&api_limiter, priority).await;
+        if let Err(throttled) = &result {
             metrics::counter!(
                 "paihao_wechat_held_back_total",
-                "account" => gate.account.clone(), "api" => api.name(), "reason" => busy.reason.name()
+                "account" => api_limiter.account.clone(), "api" => api.name(), "reason" => throttled.reason.name()
             )
             .increment(1);
         }
-        passed
+        result
     }
 
     async fn try_acquire(
         self: &Arc<Self>,
-        gate: &Arc<ApiLimiter>,
-        value: CallPriority,
+        api_limiter: &Arc<ApiLimiter>,
+        priority: CallPriority,
     ) -> Result<CallPermit, Throttled> {
         // A call that is going to be refused does not wait first.
-        gate.state.lock().check(self.now(), value)?;
-        let patience = self.limits.max_wait;
-        let Ok(permit) = timeout(patience, gate.slots.clone().acquire_owned()).await else {
-            return Err(Throttled { reason: ThrottleReason::InFlight, retry_after: patience });
+        api_limiter.state.lock().check(self.now(), priority)?;
+        let max_wait = self.limits.max_wait;
+        let Ok(permit) = timeout(max_wait, api_limiter.slots.clone().acquire_owned()).await else {
+            return Err(Throttled { reason: ThrottleReason::InFlight, retry_after: max_wait });
         };
-        let admitted = gate.state.lock().admit(self.now(), value)?;
-        let pass = CallPermit {
+        let admitted = api_limiter.state.lock().admit(self.now(), priority)?;
+        let permit = CallPermit {
             limiter: self.clone(),
-            api_limiter: gate.clone(),
+            api_limiter: api_limiter.clone(),
             probe: admitted.probe,
             finished: false,
             permit: Some(permit.expect("nobody closes the semaphore")),
         };
-        gate.publish_metrics();
+        api_limiter.publish_metrics();
         sleep(admitted.delay).await;
-        Ok(pass)
+        Ok(permit)
     }
 
     /// Takes over WeChat's own figures; `before` is the count here when they were requested.
     pub(crate) fn sync_usage(&self, account: &str, api: Api, before: u64, quota: &Quota) {
-        let gate = self.api_limiter(account, api);
+        let api_limiter = self.api_limiter(account, api);
         let now_ms = (self.now_ms)();
-        gate.state.lock().budget.sync_usage(now_ms, before, quota.used, quota.daily_limit);
-        gate.publish_metrics();
+        api_limiter.state.lock().budget.sync_usage(now_ms, before, quota.used, quota.daily_limit);
+        api_limiter.publish_metrics();
     }
 
     /// Records that the quotas of an account were reset.
     pub(crate) fn reset_account(&self, account: &str) {
         let all: Vec<_> = self.api_limiters.lock().values().cloned().collect();
-        for gate in all.iter().filter(|gate| gate.account == account) {
-            gate.state.lock().reset();
-            gate.publish_metrics();
+        for api_limiter in all.iter().filter(|api_limiter| api_limiter.account == account) {
+            api_limiter.state.lock().reset();
+            api_limiter.publish_metrics();
         }
     }
 
@@ -136,24 +136,24 @@ impl CallLimiter {
     }
 
     fn api_limiter(&self, account: &str, api: Api) -> Arc<ApiLimiter> {
-        let mut gates = self.api_limiters.lock();
-        let gate = gates.entry((account.to_owned(), api)).or_insert_with(|| {
+        let mut api_limiters = self.api_limiters.lock();
+        let api_limiter = api_limiters.entry((account.to_owned(), api)).or_insert_with(|| {
             let limit = self.limits.for_api(account, api);
             let slots = match limit.in_flight {
                 0 => Semaphore::MAX_PERMITS,
-                most => most.min(Semaphore::MAX_PERMITS),
+                slots => slots.min(Semaphore::MAX_PERMITS),
             };
-            let gate = Arc::new(ApiLimiter {
+            let api_limiter = Arc::new(ApiLimiter {
                 account: account.to_owned(),
                 api,
                 slots: Arc::new(Semaphore::new(slots)),
                 max_in_flight: slots,
                 state: Mutex::new(LimiterState::new(limit, &self.limits)),
             });
-            gate.publish_limit_metrics(limit);
-            gate
+            api_limiter.publish_limit_metrics(limit);
+            api_limiter
         });
-        gate.clone()
+        api_limiter.clone()
     }
 }
 
@@ -178,10 +178,11 @@ impl ApiLimiter {
     }
 
     fn publish_metrics(&self) {
-        let (level, left, stopped, used, limit) = {
+        let (circuit, left, is_exhausted, used, limit) = {
             let state = self.state.lock();
             let left = state.budget.remaining(CallPriority::High);
-            let (used, limit) = (state.budget.used(), state.budget.limit());
+            let used = state.budget.used();
+            let limit = state.budget.limit();
             (state.breaker.gauge_value(), left, state.budget.is_exhausted(), used, limit)
         };
         let gauge = |name, value| self.set_gauge(name, value);
@@ -191,8 +192,8 @@ impl ApiLimiter {
             "paihao_wechat_in_flight",
             (self.max_in_flight - self.slots.available_permits()) as f64,
         );
-        gauge("paihao_wechat_circuit", level);
-        gauge("paihao_wechat_quota_stopped", f64::from(u8::from(stopped)));
+        gauge("paihao_wechat_circuit", circuit);
+        gauge("paihao_wechat_quota_stopped", f64::from(u8::from(is_exhausted)));
         if let Some(left) = left {
             gauge("paihao_wechat_budget_left", left as f64);
         }

@@ -106,41 +106,41 @@ impl LimiterState {
     pub(crate) fn check(
         &mut self,
         now: LimiterTime,
-        value: CallPriority,
+        priority: CallPriority,
     ) -> Result<Duration, Throttled> {
-        let held = |reason, retry_after| Err(Throttled { reason, retry_after });
-        let stop = self.minute_quota_until.saturating_sub(now.elapsed);
-        if !stop.is_zero() {
-            return held(ThrottleReason::MinuteQuota, stop);
+        let throttled = |reason, retry_after| Err(Throttled { reason, retry_after });
+        let pause = self.minute_quota_until.saturating_sub(now.elapsed);
+        if !pause.is_zero() {
+            return throttled(ThrottleReason::MinuteQuota, pause);
         }
-        match self.budget.check(now.unix_ms, value) {
+        match self.budget.check(now.unix_ms, priority) {
             Err((wait, BudgetRefusal::QuotaExhausted)) => {
-                return held(ThrottleReason::DailyQuota, wait);
+                return throttled(ThrottleReason::DailyQuota, wait);
             }
-            Err((wait, BudgetRefusal::Reserved)) => return held(ThrottleReason::Budget, wait),
+            Err((wait, BudgetRefusal::Reserved)) => return throttled(ThrottleReason::Budget, wait),
             Ok(()) => {}
         }
-        let open = self.breaker.retry_in(now.elapsed);
-        if !open.is_zero() {
-            return held(ThrottleReason::Circuit, open);
+        let circuit_wait = self.breaker.retry_in(now.elapsed);
+        if !circuit_wait.is_zero() {
+            return throttled(ThrottleReason::Circuit, circuit_wait);
         }
-        let after = self.rate.delay(now.elapsed);
-        if after > self.max_wait {
-            return held(ThrottleReason::Rate, after);
+        let delay = self.rate.delay(now.elapsed);
+        if delay > self.max_wait {
+            return throttled(ThrottleReason::Rate, delay);
         }
-        Ok(after)
+        Ok(delay)
     }
 
     /// Counts a call if it is permitted.
     pub(crate) fn admit(
         &mut self,
         now: LimiterTime,
-        value: CallPriority,
+        priority: CallPriority,
     ) -> Result<Admission, Throttled> {
-        let after = self.check(now, value)?;
+        let delay = self.check(now, priority)?;
         self.rate.reserve(now.elapsed);
         self.budget.record_call(now.unix_ms);
-        Ok(Admission { delay: after, probe: self.breaker.start_call() })
+        Ok(Admission { delay, probe: self.breaker.start_call() })
     }
 
     /// Records the success or the error of a call.
@@ -197,22 +197,23 @@ mod tests {
 
     fn refused(code: i64) -> CallError {
         let row = lookup(code, CodeScope::Call);
-        let (name, meaning) = (row.name, row.class);
+        let name = row.name;
+        let meaning = row.class;
         CallError::Refused(Refusal { code, name, class: meaning, sentence: String::new() })
     }
 
     fn reason(state: &mut LimiterState, now: LimiterTime) -> Option<ThrottleReason> {
-        state.check(now, CallPriority::Normal).err().map(|busy| busy.reason)
+        state.check(now, CallPriority::Normal).err().map(|throttled| throttled.reason)
     }
 
     #[test]
-    fn a_call_waits_a_little_for_its_turn_and_is_held_back_beyond_that() {
+    fn a_call_waits_a_little_for_its_turn_and_is_throttled_beyond_that() {
         let mut state = state(2, 0);
         let made: Vec<_> = (0..5).map(|_| state.admit(at(0), CallPriority::High)).collect();
         let waits: Vec<_> = made.iter().map(|m| m.map(|m| m.delay.as_millis())).collect();
-        let held =
+        let throttled =
             Throttled { reason: ThrottleReason::Rate, retry_after: Duration::from_millis(1_500) };
-        assert_eq!(waits, [Ok(0), Ok(0), Ok(500), Ok(1_000), Err(held)]);
+        assert_eq!(waits, [Ok(0), Ok(0), Ok(500), Ok(1_000), Err(throttled)]);
         assert_eq!(state.budget.used(), 4, "what is held back costs nothing");
     }
 
@@ -267,11 +268,11 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_that_is_used_up_is_told_from_wechats_word() {
+    fn an_exhausted_budget_differs_from_a_reported_quota() {
         let mut state = state(0, 1);
         state.admit(at(0), CallPriority::High).unwrap();
         assert_eq!(reason(&mut state, at(0)), Some(ThrottleReason::Budget));
-        let busy = state.check(at(0), CallPriority::High).unwrap_err();
-        assert_eq!(busy.retry_after, Duration::from_secs(12 * 3600));
+        let throttled = state.check(at(0), CallPriority::High).unwrap_err();
+        assert_eq!(throttled.retry_after, Duration::from_secs(12 * 3600));
     }
 }
