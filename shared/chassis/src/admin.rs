@@ -92,22 +92,22 @@ impl Admin {
     }
 
     async fn readiness(&self) -> Readiness {
-        let asked = self.checks.iter().map(|(name, check)| async move {
-            let answer = match tokio::time::timeout(self.check_timeout, check()).await {
+        let running = self.checks.iter().map(|(name, check)| async move {
+            let result = match tokio::time::timeout(self.check_timeout, check()).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(problem)) => Err(problem),
                 Err(_) => Err(format!("no answer within {:?}", self.check_timeout)),
             };
-            (name.clone(), answer)
+            (name.clone(), result)
         });
-        let answers = join_all(asked).await;
+        let results = join_all(running).await;
         let stopping = self.stop.is_cancelled();
         Readiness {
-            ready: !stopping && answers.iter().all(|(_, answer)| answer.is_ok()),
+            ready: !stopping && results.iter().all(|(_, result)| result.is_ok()),
             stopping,
-            checks: answers
+            checks: results
                 .into_iter()
-                .map(|(name, answer)| (name, answer.err().unwrap_or_else(|| "ok".to_owned())))
+                .map(|(name, result)| (name, result.err().unwrap_or_else(|| "ok".to_owned())))
                 .collect(),
         }
     }

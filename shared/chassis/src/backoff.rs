@@ -79,12 +79,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_ends_the_wait() {
-        let (stop, begun) = (CancellationToken::new(), Instant::now());
+        let stop = CancellationToken::new();
+        let started = Instant::now();
         let mut backoff = Backoff::new(secs(1000), secs(1000)).jitter(0.0);
         assert!(backoff.wait_unless(&stop).await);
-        assert_eq!(begun.elapsed(), secs(1000));
+        assert_eq!(started.elapsed(), secs(1000));
         stop.cancel();
         assert!(!backoff.wait_unless(&stop).await);
-        assert_eq!(begun.elapsed(), secs(1000));
+        assert_eq!(started.elapsed(), secs(1000));
     }
 }

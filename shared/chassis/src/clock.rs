@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manual_clock_moves_only_when_told() {
+    fn a_manual_clock_advances_only_when_set() {
         let clock = ManualClock::at(1_000);
         let seen_elsewhere = clock.clone();
         assert_eq!(clock.now_ms(), 1_000);

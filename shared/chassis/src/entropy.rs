@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn a_uuid_is_a_version_4_and_new_each_time() {
-        let (one, other) = (uuid(), uuid());
+        let one = uuid();
+        let other = uuid();
         assert_eq!((one.get_version_num(), one.get_variant()), (4, uuid::Variant::RFC4122));
         assert_ne!(one, other);
     }

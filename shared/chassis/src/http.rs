@@ -51,7 +51,7 @@ async fn accept(connections: Tasks, listener: TcpListener, router: Router) {
                 // Responses are small and written at once: waiting to fill a packet only delays
                 // them.
                 if let Err(problem) = stream.set_nodelay(true) {
-                    debug!(%problem, "a connection keeps its packets together");
+                    debug!(%problem, "cannot set TCP_NODELAY on a connection");
                 }
                 let router = router.clone();
                 let service = service_fn(move |mut request: Request<Incoming>| {
@@ -70,7 +70,9 @@ async fn accept(connections: Tasks, listener: TcpListener, router: Router) {
                     }
                 });
             }
-            Err(problem) if is_peer_error(&problem) => debug!(%problem, "connection not accepted"),
+            Err(problem) if is_peer_error(&problem) => {
+                debug!(%problem, "cannot accept a connection")
+            }
             Err(problem) => {
                 // Most likely out of file handles: some have to be closed first.
                 warn!(%problem, "cannot accept connections");

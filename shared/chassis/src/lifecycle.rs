@@ -62,9 +62,10 @@ impl Lifecycle {
     pub fn with_stop_requests(
         requests: impl Stream<Item = &'static str> + Send + 'static,
     ) -> Lifecycle {
-        let (tasks, at_once) = (Tasks::new(), CancellationToken::new());
-        tokio::spawn(forward_stop_requests(requests, tasks.stop().clone(), at_once.clone()));
-        Lifecycle { tasks, hard_stop: at_once }
+        let tasks = Tasks::new();
+        let hard_stop = CancellationToken::new();
+        tokio::spawn(forward_stop_requests(requests, tasks.stop().clone(), hard_stop.clone()));
+        Lifecycle { tasks, hard_stop }
     }
 
     /// Task group of the process.
@@ -86,7 +87,7 @@ impl Lifecycle {
                 Err(Exit::FailedToStart)
             }
             None => {
-                info!("stopped before it had started");
+                info!("stopped during the start");
                 self.tasks.abort();
                 Err(Exit::Clean)
             }
@@ -97,22 +98,22 @@ impl Lifecycle {
     /// finish their work, and drops the rest.
     pub async fn run(self, soft_limit: Duration) -> Exit {
         self.tasks.stop().cancelled().await;
-        info!(running = self.tasks.running_count(), "stopping: finishing what is in hand");
+        info!(running = self.tasks.running_count(), "stopping: waiting for running tasks");
         let drained = tokio::select! {
             () = self.tasks.wait() => true,
             () = tokio::time::sleep(soft_limit) => {
-                warn!(running = self.tasks.running_count(), ?soft_limit, "not drained in time");
+                warn!(running = self.tasks.running_count(), ?soft_limit, "tasks did not finish within the limit, dropping them");
                 false
             }
             () = self.hard_stop.cancelled() => {
-                warn!(running = self.tasks.running_count(), "told to stop at once");
+                warn!(running = self.tasks.running_count(), "second stop request, dropping all tasks");
                 false
             }
         };
         self.tasks.abort();
         match self.tasks.failure() {
             Some(failure) => {
-                error!(task = %failure.task, reason = %failure.reason, "stopped by a failure");
+                error!(task = %failure.task, reason = %failure.reason, "stopped after the failure of an essential task");
                 Exit::TaskFailed
             }
             None if drained => {
@@ -131,8 +132,8 @@ async fn forward_stop_requests(
 ) {
     let mut requests = std::pin::pin!(requests);
     for stop in [soft, hard] {
-        let Some(who) = requests.next().await else { return };
-        info!(who, "told to stop");
+        let Some(origin) = requests.next().await else { return };
+        info!(origin, "received a stop request");
         stop.cancel();
     }
 }

@@ -31,8 +31,8 @@ pub fn install(tasks: &Tasks) -> Result<PrometheusHandle, BuildError> {
 
 /// Folds the samples of histograms into their buckets at intervals; without that they accumulate.
 async fn run_upkeep(handle: PrometheusHandle, tasks: Tasks) {
-    let every = Duration::from_secs(5);
-    while tasks.stop().run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+    let interval = Duration::from_secs(5);
+    while tasks.stop().run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
         handle.run_upkeep();
     }
 }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_counted_can_be_read_and_the_recorder_is_one() {
+    async fn recorded_metrics_can_be_read_and_there_is_one_recorder() {
         let tasks = Tasks::new();
         let handle = install(&tasks).unwrap();
         metrics::counter!("chassis_test_total", "kind" => "a").increment(2);

@@ -86,12 +86,12 @@ impl Tasks {
     /// Creates a group within this one. It can be stopped and awaited by itself; it stops with this
     /// one, and this one waits for its tasks.
     pub fn child(&self, name: &str) -> Tasks {
-        let mut around = self.ancestors.clone();
-        around.push(self.tracker.clone());
+        let mut ancestors = self.ancestors.clone();
+        ancestors.push(self.tracker.clone());
         Tasks {
             group: self.qualified_name(name).into(),
             tracker: TaskTracker::new(),
-            ancestors: around,
+            ancestors,
             stop: self.stop.child_token(),
             hard_stop: self.hard_stop.child_token(),
             process: self.process.clone(),
@@ -165,11 +165,13 @@ impl Tasks {
         F: Future<Output: TaskOutput> + Send + 'static,
     {
         let name = self.qualified_name(name);
-        let held: Vec<TaskTrackerToken> =
+        let tokens: Vec<TaskTrackerToken> =
             self.ancestors.iter().chain([&self.tracker]).map(TaskTracker::token).collect();
-        let (stop, hard, whole) = (self.stop.clone(), self.hard_stop.clone(), self.process.clone());
+        let stop = self.stop.clone();
+        let hard_stop = self.hard_stop.clone();
+        let process = self.process.clone();
         let watched = async move {
-            let ended = hard.run_until_cancelled(AssertUnwindSafe(task).catch_unwind()).await;
+            let ended = hard_stop.run_until_cancelled(AssertUnwindSafe(task).catch_unwind()).await;
             let reason = match ended {
                 None => None,
                 Some(Err(panic)) => Some(format!("panicked: {}", panic_text(&*panic))),
@@ -186,12 +188,12 @@ impl Tasks {
                 Some(reason) => {
                     error!(task = %name, %reason, essential, "task failed");
                     if essential {
-                        whole.failure.lock().get_or_insert(TaskFailure { task: name, reason });
-                        whole.stop.cancel();
+                        process.failure.lock().get_or_insert(TaskFailure { task: name, reason });
+                        process.stop.cancel();
                     }
                 }
             }
-            drop(held);
+            drop(tokens);
         };
         tokio::spawn(watched.in_current_span());
     }

@@ -83,7 +83,10 @@ impl FromStr for Traceparent {
         let mut field = |digits| {
             fields.next().filter(|field| is_lower_hex(field, digits)).ok_or(InvalidTraceparent)
         };
-        let (version, trace, parent, flags) = (field(2)?, field(32)?, field(16)?, field(2)?);
+        let version = field(2)?;
+        let trace = field(32)?;
+        let parent = field(16)?;
+        let flags = field(2)?;
         if version == "ff" || (version == "00" && fields.next().is_some()) {
             return Err(InvalidTraceparent);
         }
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_header_is_refused() {
+    fn an_invalid_header_is_refused() {
         for bad in [
             "",
             "00",

@@ -54,16 +54,16 @@ impl Layers {
 
     /// Adds TOML text; `place` names its origin in errors: `in paihao.toml`.
     #[must_use]
-    pub fn text(mut self, place: &str, text: &str) -> Layers {
+    pub fn text(mut self, layer: &str, text: &str) -> Layers {
         match text.parse::<Table>() {
-            Ok(table) => self.tree.merge(table, place),
+            Ok(table) => self.tree.merge(table, layer),
             // The error's own rendering shows the line, which may contain a secret.
             Err(problem) => {
                 let before = &text[..problem.span().map_or(0, |span| span.start.min(text.len()))];
                 let line = before.matches('\n').count() + 1;
                 self.problems.push(ConfigProblem {
                     key: String::new(),
-                    location: format!("{place}, line {line}"),
+                    location: format!("{layer}, line {line}"),
                     message: format!("not TOML: {}", problem.message()),
                     advice: String::new(),
                     code: None,
@@ -75,25 +75,26 @@ impl Layers {
 
     /// Adds a JSON object, treated like the same content in TOML; `null` means absent.
     #[must_use]
-    pub fn json(mut self, place: &str, text: &str) -> Layers {
+    pub fn json(mut self, layer: &str, text: &str) -> Layers {
         match serde_json::from_str::<serde_json::Value>(text) {
             Ok(serde_json::Value::Object(fields)) => {
-                self.tree.merge(table_from_json(fields), place);
+                self.tree.merge(table_from_json(fields), layer);
                 self
             }
-            Ok(_) => self.note_json_error(place, "not an object".to_owned()),
+            Ok(_) => self.note_json_error(layer, "not an object".to_owned()),
             Err(problem) => {
-                let (line, column) = (problem.line(), problem.column());
-                self.note_json_error(place, format!("not JSON at line {line}, column {column}"))
+                let line = problem.line();
+                let column = problem.column();
+                self.note_json_error(layer, format!("not JSON at line {line}, column {column}"))
             }
         }
     }
 
-    fn note_json_error(mut self, place: &str, what: String) -> Layers {
+    fn note_json_error(mut self, layer: &str, message: String) -> Layers {
         self.problems.push(ConfigProblem {
             key: String::new(),
-            location: place.to_owned(),
-            message: what,
+            location: layer.to_owned(),
+            message,
             advice: String::new(),
             code: None,
         });
@@ -109,12 +110,12 @@ impl Layers {
         let variables: BTreeMap<_, _> = variables.into_iter().collect();
         for (name, text) in &variables {
             let Some(key) = name.strip_prefix(ENV_PREFIX) else { continue };
-            let place = format!("(environment variable {name})");
+            let layer = format!("(environment variable {name})");
             let path: KeyPath = key.split("__").map(str::to_lowercase).collect();
             if path.iter().any(String::is_empty) {
                 self.problems.push(ConfigProblem {
                     key: String::new(),
-                    location: place,
+                    location: layer,
                     message: "names no key".to_owned(),
                     advice: format!(
                         "write {ENV_PREFIX}SECTION__KEY, two underscores between the parts"
@@ -125,7 +126,7 @@ impl Layers {
             }
             let value = parse_env_value(text);
             let is_text = value.is_str();
-            let spelled = self.tree.set(&path, value, &place);
+            let spelled = self.tree.set(&path, value, &layer);
             if !is_text {
                 self.literal_text.insert(spelled, text.clone());
             }
@@ -149,8 +150,8 @@ impl Layers {
             if let Some(text) = self.literal_text.remove(&path) {
                 // The key requires a text that happens to look like another type, such as `0012` or
                 // `true`.
-                let place = self.tree.location(&path).to_owned();
-                self.tree.set(&path, Value::String(text), &place);
+                let layer = self.tree.location(&path).to_owned();
+                self.tree.set(&path, Value::String(text), &layer);
                 continue;
             }
             let unknown = unknown_key(message);
@@ -166,7 +167,7 @@ impl Layers {
 
     fn to_problem(&self, path: &[String], message: &str) -> ConfigProblem {
         let mut path = path.to_vec();
-        let (what, advice) = if let Some(unknown) = unknown_key(message) {
+        let (message, advice) = if let Some(unknown) = unknown_key(message) {
             // An enum's own keys are read after the path has been left.
             if path.last().map(String::as_str) != Some(unknown) {
                 path.push(unknown.to_owned());
@@ -184,7 +185,7 @@ impl Layers {
         ConfigProblem {
             location: self.tree.location(&path).to_owned(),
             key: path.join("."),
-            message: what,
+            message,
             advice,
             code: None,
         }

@@ -88,7 +88,9 @@ impl ConfigProblems {
         what: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        let (key, what, advice) = (key.to_owned(), what.into(), advice.into());
+        let key = key.to_owned();
+        let what = what.into();
+        let advice = advice.into();
         self.push(ConfigProblem {
             key,
             location: String::new(),
