@@ -38,19 +38,19 @@ struct PublishResponse {
     error: Option<async_nats::jetstream::Error>,
 }
 
-fn parse_response(answer: &[u8]) -> Result<PublishOutcome, Unavailable> {
-    match serde_json::from_slice(answer) {
+fn parse_response(response: &[u8]) -> Result<PublishOutcome, Unavailable> {
+    match serde_json::from_slice(response) {
         Ok(PublishResponse { error: Some(error), .. }) => Ok(PublishOutcome::Rejected(error)),
         Ok(PublishResponse { seq: Some(seq), duplicate, .. }) => {
             Ok(PublishOutcome::Stored { position: Position(seq), duplicate })
         }
-        _ => Err(Unavailable("NATS gave an answer of another kind".to_owned())),
+        _ => Err(Unavailable("NATS sent an unknown response".to_owned())),
     }
 }
 
 /// Publishes to a stream and waits for the acknowledgement. A missing stream is created first.
 pub(crate) async fn publish(
-    link: &Connection,
+    connection: &Connection,
     streams: &Streams,
     kind: StreamKind,
     subject: &str,
@@ -59,26 +59,26 @@ pub(crate) async fn publish(
 ) -> Result<PublishOutcome, Unavailable> {
     streams.ensure_once(kind).await?;
     for first_try in [true, false] {
-        match link.request(subject.to_owned(), headers.clone(), payload.clone()).await {
-            Ok(answer) => return parse_response(&answer.payload),
+        match connection.request(subject.to_owned(), headers.clone(), payload.clone()).await {
+            Ok(response) => return parse_response(&response.payload),
             // No stream accepted the message, so it may be sent once more.
             Err(CallError::NoResponders) if first_try => streams.ensure(kind).await?,
             Err(CallError::NoResponders) => break,
             Err(CallError::Unavailable(unavailable)) => return Err(unavailable),
         }
     }
-    Err(Unavailable("no stream takes the message".to_owned()))
+    Err(Unavailable("no stream accepts the message".to_owned()))
 }
 
 pub(crate) async fn append(
-    link: &Connection,
+    connection: &Connection,
     streams: &Streams,
     log: &Log,
     subject: &Subject,
     expect: Expect,
     entry: Entry,
 ) -> Result<Position, AppendError> {
-    if let Err(limit) = message::check_size(link, &entry) {
+    if let Err(limit) = message::check_size(connection, &entry) {
         return Err(AppendError::TooLarge { size: entry.size(), limit });
     }
     let full_subject = streams.namespace().log_subject(log, subject);
@@ -91,11 +91,12 @@ pub(crate) async fn append(
     if let Some(Position(sequence)) = expected {
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, sequence.to_string().as_str());
     }
-    let until = tokio::time::Instant::now() + link.timeout();
+    let deadline = tokio::time::Instant::now() + connection.timeout();
     loop {
         let kind = StreamKind::Log(*log);
-        let sent = publish(link, streams, kind, &full_subject, &headers, &entry.payload).await?;
-        let error = match sent {
+        let outcome =
+            publish(connection, streams, kind, &full_subject, &headers, &entry.payload).await?;
+        let error = match outcome {
             PublishOutcome::Stored { position, .. } => return Ok(position),
             PublishOutcome::Rejected(error) => error,
         };
@@ -103,7 +104,7 @@ pub(crate) async fn append(
         if WRONG_LAST_SEQUENCE_ERRORS.contains(&code) {
             let found = match parse_last_sequence(&error.to_string()) {
                 Some(found) => found,
-                None => last(link, streams, log, subject).await?.map(|last| last.position),
+                None => last(connection, streams, log, subject).await?.map(|last| last.position),
             };
             // The expected sequence is the newest one after all: another write is in progress, so
             // wait for it.
@@ -116,7 +117,7 @@ pub(crate) async fn append(
         } else if !BUSY_ERRORS.contains(&code) {
             return Err(unavailable(&error).into());
         }
-        if tokio::time::Instant::now() + BUSY_RETRY_DELAY >= until {
+        if tokio::time::Instant::now() + BUSY_RETRY_DELAY >= deadline {
             return Err(unavailable(&error).into());
         }
         tokio::time::sleep(BUSY_RETRY_DELAY).await;
@@ -124,15 +125,15 @@ pub(crate) async fn append(
 }
 
 /// Parses the position in "wrong last sequence: 12", where 0 is none. Some responses omit it.
-fn parse_last_sequence(answer: &str) -> Option<Option<Position>> {
-    let (_, rest) = answer.split_once("wrong last sequence: ")?;
+fn parse_last_sequence(response: &str) -> Option<Option<Position>> {
+    let (_, rest) = response.split_once("wrong last sequence: ")?;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
     let sequence: u64 = digits.parse().ok()?;
     Some((sequence > 0).then_some(Position(sequence)))
 }
 
 pub(crate) async fn last(
-    link: &Connection,
+    connection: &Connection,
     streams: &Streams,
     log: &Log,
     subject: &Subject,
@@ -142,15 +143,15 @@ pub(crate) async fn last(
     let full_subject = streams.namespace().log_subject(log, subject);
     let name = streams.name(kind);
     // The request goes to the stream's leader: a replica may lag behind this process's own appends.
-    let read = link.with_timeout(async {
+    let read = connection.with_timeout(async {
         let stream =
-            link.jetstream().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
+            connection.jetstream().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
         match stream.get_last_raw_message_by_subject(&full_subject).await {
             Ok(message) => Ok(Some(message)),
             Err(error) => match error.kind() {
                 LastRawMessageErrorKind::NoMessageFound => Ok(None),
-                LastRawMessageErrorKind::JetStream(answer)
-                    if answer.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                LastRawMessageErrorKind::JetStream(response)
+                    if response.error_code() == ErrorCode::STREAM_NOT_FOUND =>
                 {
                     Ok(None)
                 }
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_an_acknowledgement_or_a_refusal_or_neither() {
-        let stands = |answer: &str| match parse_response(answer.as_bytes()) {
+        let stands = |response: &str| match parse_response(response.as_bytes()) {
             Ok(PublishOutcome::Stored { position, duplicate }) => Some((position.0, duplicate)),
             _ => None,
         };

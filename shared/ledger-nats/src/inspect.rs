@@ -56,44 +56,44 @@ struct StreamConfig {
 /// Inspects the servers of these options. A server that is unfit altogether is an error.
 pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> {
     let namespace = Namespace::new(&options.namespace)?;
-    let link = Connection::connect(options).await?;
-    let version = link.server_version();
+    let connection = Connection::connect(options).await?;
+    let version = connection.server_version();
     let untested = crate::connection::parse_version(&version)
         .is_some_and(|version| version > MAX_TESTED_SERVER_VERSION);
-    let mut facts = ServerInfo { version, untested, streams: Vec::new(), missing: Vec::new() };
+    let mut server = ServerInfo { version, untested, streams: Vec::new(), missing: Vec::new() };
     for kind in all_streams() {
         let name = namespace.stream_name(kind.name());
         let subject = format!("$JS.API.STREAM.INFO.{name}");
-        let answer = match link.request(subject, HeaderMap::new(), Bytes::new()).await {
-            Ok(answer) => answer,
+        let response = match connection.request(subject, HeaderMap::new(), Bytes::new()).await {
+            Ok(response) => response,
             Err(CallError::NoResponders) => return Err(ConnectError::NoJetStream),
-            Err(CallError::Unavailable(Unavailable(why))) => {
-                return Err(ConnectError::Unreachable(why));
+            Err(CallError::Unavailable(Unavailable(reason))) => {
+                return Err(ConnectError::Unreachable(reason));
             }
         };
-        let read = serde_json::from_slice::<StreamInfoResponse>(&answer.payload).ok();
-        match read.and_then(|answer| answer.config) {
-            Some(config) => facts.streams.push(config.to_info(name, kind, options)),
-            None => facts.missing.push(name),
+        let parsed = serde_json::from_slice::<StreamInfoResponse>(&response.payload).ok();
+        match parsed.and_then(|response| response.config) {
+            Some(config) => server.streams.push(config.to_info(name, kind, options)),
+            None => server.missing.push(name),
         }
     }
-    Ok(facts)
+    Ok(server)
 }
 
 impl StreamConfig {
     fn to_info(&self, name: String, kind: StreamKind, options: &NatsOptions) -> StreamInfo {
-        let kept_right = match kind {
+        let retention_matches = match kind {
             StreamKind::Log(log) => {
-                let kept = options.with_retention(log).retention;
-                let kept = kept.map_or(0, |kept: Duration| kept.as_nanos());
-                self.retention == "limits" && u128::from(self.max_age) == kept
+                let retention = options.with_retention(log).retention;
+                let max_age = retention.map_or(0, |retention: Duration| retention.as_nanos());
+                self.retention == "limits" && u128::from(self.max_age) == max_age
             }
             StreamKind::Queue(_) => self.retention == "workqueue",
         };
         StreamInfo {
             name,
             on_disk: self.storage == "file",
-            retention_matches: kept_right,
+            retention_matches,
             replicas: self.num_replicas.max(1),
         }
     }

@@ -32,14 +32,14 @@ impl NatsLedger {
     /// once: on [`ConnectError::Unreachable`] a caller that starts before the server retries.
     pub async fn connect(options: NatsOptions) -> Result<Self, ConnectError> {
         let namespace = Namespace::new(&options.namespace)?;
-        let link = Arc::new(Connection::connect(&options).await?);
-        let streams = Arc::new(Streams::new(Arc::clone(&link), namespace, options.clone()));
+        let connection = Arc::new(Connection::connect(&options).await?);
+        let streams = Arc::new(Streams::new(Arc::clone(&connection), namespace, options.clone()));
         for kind in all_streams() {
             streams.ensure(kind).await?;
         }
-        let returns = AbandonedQueue::start(Arc::clone(&link));
-        let ground = LedgerContext { connection: link, streams, abandoned: returns };
-        Ok(NatsLedger { context: ground, heartbeat: options.heartbeat })
+        let abandoned = AbandonedQueue::start(Arc::clone(&connection));
+        let context = LedgerContext { connection, streams, abandoned };
+        Ok(NatsLedger { context, heartbeat: options.heartbeat })
     }
 }
 

@@ -66,9 +66,9 @@ pub(crate) fn unix_millis(at: async_nats::datetime::DateTime) -> i64 {
 
 /// Checks that the server accepts a message of this size; otherwise returns the size that is left
 /// for the entry.
-pub(crate) fn check_size(link: &Connection, entry: &Entry) -> Result<(), usize> {
+pub(crate) fn check_size(connection: &Connection, entry: &Entry) -> Result<(), usize> {
     // Names and values are counted in the entry; separators and the added headers are not.
-    let around = 512 + 4 * entry.headers.len();
-    let limit = link.max_payload().saturating_sub(around);
+    let overhead = 512 + 4 * entry.headers.len();
+    let limit = connection.max_payload().saturating_sub(overhead);
     if entry.size() > limit { Err(limit) } else { Ok(()) }
 }

@@ -13,10 +13,10 @@ pub(crate) const QUEUE_CONSUMER: &str = "workers";
 
 impl Namespace {
     pub(crate) fn new(name: &str) -> Result<Self, ConnectError> {
-        let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if name.is_empty() || !name.bytes().all(fine) {
+        let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if name.is_empty() || !name.bytes().all(is_allowed) {
             return Err(ConnectError::Invalid(format!(
-                "the namespace {name:?} is not fine: use lower-case letters, digits and -"
+                "the namespace {name:?} is invalid: use lower-case letters, digits and -"
             )));
         }
         Ok(Namespace(name.to_owned()))

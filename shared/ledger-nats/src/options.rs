@@ -99,7 +99,7 @@ pub enum ConnectError {
     #[error("{0}")]
     Invalid(String),
     /// A stream cannot be created.
-    #[error("the NATS server does not make the stream {stream}: {reason}")]
+    #[error("the NATS server does not create the stream {stream}: {reason}")]
     Stream {
         /// Name of the stream.
         stream: String,

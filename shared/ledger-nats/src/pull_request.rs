@@ -24,7 +24,7 @@ pub(crate) enum PullEvent {
     /// The request ended, with this number of messages missing.
     Ended {
         left: usize,
-        why: PullEnd,
+        reason: PullEnd,
     },
 }
 
@@ -39,14 +39,14 @@ pub(crate) enum PullEnd {
 }
 
 impl Pull {
-    pub(crate) fn new(subscriber: Subscriber, asked: usize) -> Self {
+    pub(crate) fn new(subscriber: Subscriber, requested: usize) -> Self {
         let deadline = Box::pin(tokio::time::sleep(PULL_EXPIRY + PULL_EXPIRY_GRACE));
-        Pull { subscriber, remaining: asked, deadline }
+        Pull { subscriber, remaining: requested, deadline }
     }
 
     /// Body of the request.
-    pub(crate) fn request(asked: usize) -> String {
-        format!(r#"{{"batch":{asked},"expires":{}}}"#, PULL_EXPIRY.as_nanos())
+    pub(crate) fn request(requested: usize) -> String {
+        format!(r#"{{"batch":{requested},"expires":{}}}"#, PULL_EXPIRY.as_nanos())
     }
 
     /// Subscription on which messages may still arrive.
@@ -54,8 +54,8 @@ impl Pull {
         (self.remaining > 0).then_some(self.subscriber)
     }
 
-    fn end(&mut self, why: PullEnd) -> Poll<Option<PullEvent>> {
-        Poll::Ready(Some(PullEvent::Ended { left: std::mem::take(&mut self.remaining), why }))
+    fn end(&mut self, reason: PullEnd) -> Poll<Option<PullEvent>> {
+        Poll::Ready(Some(PullEvent::Ended { left: std::mem::take(&mut self.remaining), reason }))
     }
 }
 

@@ -52,7 +52,7 @@ impl From<StreamError> for Unavailable {
     fn from(error: StreamError) -> Self {
         match error {
             StreamError::Refused { stream, reason } => {
-                Unavailable(format!("NATS does not make the stream {stream}: {reason}"))
+                Unavailable(format!("NATS does not create the stream {stream}: {reason}"))
             }
             StreamError::Unavailable(unavailable) => unavailable,
         }
@@ -69,9 +69,13 @@ impl From<StreamError> for ConnectError {
 }
 
 impl Streams {
-    pub(crate) fn new(link: Arc<Connection>, namespace: Namespace, options: NatsOptions) -> Self {
+    pub(crate) fn new(
+        connection: Arc<Connection>,
+        namespace: Namespace,
+        options: NatsOptions,
+    ) -> Self {
         Streams {
-            connection: link,
+            connection,
             namespace,
             options,
             known: Mutex::default(),
@@ -103,7 +107,7 @@ impl Streams {
 
     /// Checks for the stream, and creates it if it is missing.
     pub(crate) async fn ensure(&self, kind: StreamKind) -> Result<(), StreamError> {
-        let _one = self.ensure_lock.lock().await;
+        let _guard = self.ensure_lock.lock().await;
         let name = self.name(kind);
         let wanted = self.config(kind);
         match self.info(&name).await? {
@@ -111,7 +115,7 @@ impl Streams {
             None => {
                 self.create(wanted).await?;
                 if self.known.lock().contains(kind.name()) {
-                    tracing::warn!(stream = name, "a stream was lost and has been made anew");
+                    tracing::warn!(stream = name, "recreated a lost stream");
                     self.recreations.send_modify(|times| *times += 1);
                 }
             }
@@ -122,13 +126,13 @@ impl Streams {
 
     /// The server's information on a stream, `None` if it does not exist.
     pub(crate) async fn info(&self, name: &str) -> Result<Option<Info>, StreamError> {
-        let looked =
+        let found_stream =
             self.connection.with_timeout(self.connection.jetstream().get_stream(name)).await;
-        match looked.map_err(StreamError::Unavailable)? {
+        match found_stream.map_err(StreamError::Unavailable)? {
             Ok(stream) => Ok(Some(stream.cached_info().clone())),
             Err(error) => match error.kind() {
-                GetStreamErrorKind::JetStream(answer)
-                    if answer.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                GetStreamErrorKind::JetStream(error)
+                    if error.error_code() == ErrorCode::STREAM_NOT_FOUND =>
                 {
                     Ok(None)
                 }
@@ -139,19 +143,19 @@ impl Streams {
 
     async fn create(&self, wanted: Config) -> Result<(), StreamError> {
         let stream = wanted.name.clone();
-        let made =
+        let created =
             self.connection.with_timeout(self.connection.jetstream().create_stream(wanted)).await;
-        match made.map_err(StreamError::Unavailable)? {
+        match created.map_err(StreamError::Unavailable)? {
             Ok(_) => Ok(()),
             Err(error) => match error.kind() {
                 // Another process with another configuration was faster.
-                CreateStreamErrorKind::JetStream(answer)
-                    if answer.error_code() == ErrorCode::STREAM_NAME_EXIST =>
+                CreateStreamErrorKind::JetStream(error)
+                    if error.error_code() == ErrorCode::STREAM_NAME_EXIST =>
                 {
                     Ok(())
                 }
-                CreateStreamErrorKind::JetStream(answer) => {
-                    Err(StreamError::Refused { stream, reason: answer.to_string() })
+                CreateStreamErrorKind::JetStream(error) => {
+                    Err(StreamError::Refused { stream, reason: error.to_string() })
                 }
                 _ => Err(StreamError::Unavailable(unavailable(&error))),
             },
@@ -166,7 +170,7 @@ impl Streams {
             let reason = "there is a stream of another kind with this name".to_owned();
             return Err(StreamError::Refused { stream, reason });
         }
-        let decided = |config: &Config| {
+        let configured = |config: &Config| {
             (
                 config.subjects.clone(),
                 config.max_age,
@@ -174,7 +178,7 @@ impl Streams {
                 config.num_replicas.max(1),
             )
         };
-        if decided(&found.config) == decided(&wanted) {
+        if configured(&found.config) == configured(&wanted) {
             return Ok(());
         }
         let changed = Config {
