@@ -53,12 +53,12 @@ impl Source {
     fn reschedule(
         &self,
         connection: &Connection,
-        what: DeliveryRef,
+        delivery: DeliveryRef,
         counted: u64,
         due_ms: i64,
         held: bool,
     ) -> rusqlite::Result<()> {
-        let DeliveryRef { position, attempt } = what;
+        let DeliveryRef { position, attempt } = delivery;
         match self {
             Source::Consumer(log, consumer) => consumer_state::reschedule(
                 connection, log, consumer, position, attempt, counted, due_ms, held,
@@ -84,10 +84,9 @@ struct DeliveryStream {
 }
 
 pub(crate) fn deliveries(file: Arc<LedgerFile>, source: Source, in_flight: usize) -> Deliveries {
-    let bell = file.changes.subscribe(source.change_key());
-    let room = Arc::new(Semaphore::new(in_flight.clamp(1, Semaphore::MAX_PERMITS)));
-    let worker =
-        DeliveryStream { file, source, permits: room, prefetched: VecDeque::new(), changes: bell };
+    let changes = file.changes.subscribe(source.change_key());
+    let permits = Arc::new(Semaphore::new(in_flight.clamp(1, Semaphore::MAX_PERMITS)));
+    let worker = DeliveryStream { file, source, permits, prefetched: VecDeque::new(), changes };
     Deliveries::new(
         unfold(worker, async |mut worker| {
             let next = worker.next().await;
@@ -110,12 +109,12 @@ impl DeliveryStream {
             self.changes.borrow_and_update();
             let limit = (self.permits.available_permits() + 1).min(MAX_CLAIM_BATCH);
             match self.claim(limit).await {
-                Ok(ClaimedBatch { claimed: taken, next_due_ms }) if taken.is_empty() => {
+                Ok(ClaimedBatch { claimed, next_due_ms }) if claimed.is_empty() => {
                     self.wait_until_due(next_due_ms).await;
                 }
-                Ok(ClaimedBatch { claimed: taken, .. }) => self.prefetched.extend(taken),
+                Ok(ClaimedBatch { claimed, .. }) => self.prefetched.extend(claimed),
                 Err(error) => {
-                    tracing::warn!(%error, source = self.source.change_key(), "handing out waits");
+                    tracing::warn!(%error, source = self.source.change_key(), "cannot claim deliveries, retrying");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
@@ -124,13 +123,15 @@ impl DeliveryStream {
 
     async fn claim(&self, limit: usize) -> Result<ClaimedBatch, Unavailable> {
         let (reply, replied) = oneshot::channel();
-        let (file, source, clock) = (Arc::clone(&self.file), self.source, self.file.clock.clone());
+        let file = Arc::clone(&self.file);
+        let source = self.source;
+        let clock = self.file.clock.clone();
         self.file.writer.submit(
             move |connection| source.claim(connection, limit, clock()),
             move |outcome| {
                 // The worker may have been dropped during the write.
-                if let Err(Ok(ClaimedBatch { claimed: taken, .. })) = reply.send(outcome) {
-                    release_unhandled(&file, source, taken);
+                if let Err(Ok(ClaimedBatch { claimed, .. })) = reply.send(outcome) {
+                    release_unhandled(&file, source, claimed);
                 }
             },
         );
@@ -147,10 +148,10 @@ impl DeliveryStream {
             if left_ms <= 0 {
                 return;
             }
-            let nap = Duration::from_millis(left_ms as u64).min(MAX_SLEEP);
+            let sleep_time = Duration::from_millis(left_ms as u64).min(MAX_SLEEP);
             tokio::select! {
                 _ = self.changes.changed() => return,
-                () = tokio::time::sleep(nap) => {}
+                () = tokio::time::sleep(sleep_time) => {}
             }
         }
     }
@@ -176,19 +177,20 @@ impl Drop for DeliveryStream {
 fn release_unhandled(
     file: &Arc<LedgerFile>,
     source: Source,
-    taken: impl IntoIterator<Item = (Recorded, u64)>,
+    claimed: impl IntoIterator<Item = (Recorded, u64)>,
 ) {
-    for (recorded, attempt) in taken {
-        let what = DeliveryRef { position: recorded.position, attempt };
-        reschedule_now(file, source, what, attempt - 1);
+    for (recorded, attempt) in claimed {
+        let delivery = DeliveryRef { position: recorded.position, attempt };
+        reschedule_now(file, source, delivery, attempt - 1);
     }
 }
 
-fn reschedule_now(file: &Arc<LedgerFile>, source: Source, what: DeliveryRef, counted: u64) {
-    let (clock, ringing) = (file.clock.clone(), Arc::clone(file));
+fn reschedule_now(file: &Arc<LedgerFile>, source: Source, delivery: DeliveryRef, counted: u64) {
+    let clock = file.clock.clone();
+    let notifying = Arc::clone(file);
     file.writer.submit(
-        move |connection| source.reschedule(connection, what, counted, clock(), false),
-        move |_| ringing.changes.notify(source.change_key()),
+        move |connection| source.reschedule(connection, delivery, counted, clock(), false),
+        move |_| notifying.changes.notify(source.change_key()),
     );
 }
 
@@ -208,55 +210,59 @@ struct AckHandle {
 #[async_trait]
 impl Acknowledge for AckHandle {
     async fn say(&self, verdict: Verdict) -> Result<(), Unavailable> {
-        let (source, handed, clock) = (self.source, self.delivery, self.file.clock.clone());
+        let source = self.source;
+        let delivery = self.delivery;
+        let clock = self.file.clock.clone();
         let file = Arc::clone(&self.file);
-        let news = match verdict {
+        let changed_name = match verdict {
             Verdict::Done => None,
             Verdict::Again(_) => Some(source.change_key()),
             Verdict::Never(_) => Some(DEAD_LETTERS.name),
         };
-        let said = self.file.writer.run_then(
+        let written = self.file.writer.run_then(
             move |connection| match (verdict, source) {
                 (Verdict::Done, Source::Consumer(log, consumer)) => {
-                    consumer_state::ack(connection, &log, &consumer, handed.position)
+                    consumer_state::ack(connection, &log, &consumer, delivery.position)
                 }
-                (Verdict::Done, Source::Queue(_)) => messages::ack(connection, handed.position),
+                (Verdict::Done, Source::Queue(_)) => messages::ack(connection, delivery.position),
                 (Verdict::Again(delay), source) => {
                     let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
                     let due_ms = clock().saturating_add(delay_ms);
-                    source.reschedule(connection, handed, handed.attempt, due_ms, false)
+                    source.reschedule(connection, delivery, delivery.attempt, due_ms, false)
                 }
                 (Verdict::Never(reason), Source::Consumer(log, consumer)) => {
                     consumer_state::dead_letter(
                         connection,
                         &log,
                         &consumer,
-                        handed.position,
+                        delivery.position,
                         &reason,
                         clock(),
                     )
                 }
                 (Verdict::Never(reason), Source::Queue(queue)) => {
-                    messages::dead_letter(connection, &queue, handed.position, &reason, clock())
+                    messages::dead_letter(connection, &queue, delivery.position, &reason, clock())
                 }
             },
             move |()| {
-                if let Some(news) = news {
-                    file.changes.notify(news);
+                if let Some(changed_name) = changed_name {
+                    file.changes.notify(changed_name);
                 }
             },
         );
-        said.await
+        written.await
     }
 
     async fn extend(&self) -> Result<(), Unavailable> {
-        let (source, handed, clock) = (self.source, self.delivery, self.file.clock.clone());
+        let source = self.source;
+        let delivery = self.delivery;
+        let clock = self.file.clock.clone();
         let wait_ms = source.ack_wait().as_millis() as i64;
         self.file
             .writer
             .run(move |connection| {
                 let due_ms = clock().saturating_add(wait_ms);
-                source.reschedule(connection, handed, handed.attempt, due_ms, true)
+                source.reschedule(connection, delivery, delivery.attempt, due_ms, true)
             })
             .await
     }

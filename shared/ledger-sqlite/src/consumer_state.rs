@@ -16,8 +16,8 @@ pub(crate) fn claim(
     now_ms: i64,
 ) -> rusqlite::Result<ClaimedBatch> {
     let due_ms = now_ms.saturating_add(consumer.ack_wait.as_millis() as i64);
-    let mut taken = Vec::new();
-    let again: Vec<(u64, u64)> = connection
+    let mut claimed = Vec::new();
+    let redeliveries: Vec<(u64, u64)> = connection
         .prepare_cached(
             "SELECT position, attempt FROM handed
              WHERE log = ?1 AND consumer = ?2 AND due_ms <= ?3 ORDER BY due_ms, position LIMIT ?4",
@@ -26,7 +26,7 @@ pub(crate) fn claim(
             Ok((row.get(0)?, row.get(1)?))
         })?
         .collect::<rusqlite::Result<_>>()?;
-    for (position, attempt) in again {
+    for (position, attempt) in redeliveries {
         match entries::entry_at(connection, log, Position(position), now_ms)? {
             Some(recorded) => {
                 connection
@@ -35,7 +35,7 @@ pub(crate) fn claim(
                          WHERE log = ?1 AND consumer = ?2 AND position = ?3",
                     )?
                     .execute(params![log.name, consumer.name, position, attempt + 1, due_ms])?;
-                taken.push((recorded, attempt + 1));
+                claimed.push((recorded, attempt + 1));
             }
             // The entry has expired while it waited.
             None => ack(connection, log, consumer, Position(position))?,
@@ -46,7 +46,8 @@ pub(crate) fn claim(
         .query_row([log.name, consumer.name], |row| row.get(0))
         .optional()?
         .unwrap_or(0);
-    let new = entries::page_after(connection, log, Position(cursor), limit - taken.len(), now_ms)?;
+    let new =
+        entries::page_after(connection, log, Position(cursor), limit - claimed.len(), now_ms)?;
     if let Some(newest) = new.last() {
         connection
             .prepare_cached(
@@ -59,12 +60,12 @@ pub(crate) fn claim(
         connection
             .prepare_cached("INSERT INTO handed VALUES (?1, ?2, ?3, 1, ?4, 1)")?
             .execute(params![log.name, consumer.name, recorded.position.0, due_ms])?;
-        taken.push((recorded, 1));
+        claimed.push((recorded, 1));
     }
     let next_due_ms = connection
         .prepare_cached("SELECT min(due_ms) FROM handed WHERE log = ?1 AND consumer = ?2")?
         .query_row([log.name, consumer.name], |row| row.get(0))?;
-    Ok(ClaimedBatch { claimed: taken, next_due_ms })
+    Ok(ClaimedBatch { claimed, next_due_ms })
 }
 
 pub(crate) fn ack(
@@ -109,8 +110,8 @@ pub(crate) fn dead_letter(
     now_ms: i64,
 ) -> rusqlite::Result<()> {
     if let Some(recorded) = entries::entry_at(connection, log, position, now_ms)? {
-        let letter = Cause::of_log_entry(log.name, &recorded, reason).put_on(&recorded.entry);
-        append_dead_letter(connection, log.name, &letter, now_ms)?;
+        let dead_letter = Cause::of_log_entry(log.name, &recorded, reason).put_on(&recorded.entry);
+        append_dead_letter(connection, log.name, &dead_letter, now_ms)?;
     }
     ack(connection, log, consumer, position)
 }
@@ -118,12 +119,18 @@ pub(crate) fn dead_letter(
 pub(crate) fn append_dead_letter(
     connection: &Connection,
     origin: &str,
-    letter: &paihao_ledger::Entry,
+    dead_letter: &paihao_ledger::Entry,
     now_ms: i64,
 ) -> rusqlite::Result<()> {
     if let Ok(subject) = Subject::new(&[origin]) {
-        let _ =
-            entries::append(connection, &DEAD_LETTERS, &subject, Expect::Anything, letter, now_ms)?;
+        let _ = entries::append(
+            connection,
+            &DEAD_LETTERS,
+            &subject,
+            Expect::Anything,
+            dead_letter,
+            now_ms,
+        )?;
     }
     Ok(())
 }

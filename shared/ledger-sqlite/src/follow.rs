@@ -27,12 +27,11 @@ pub(crate) async fn follow(
     log: Log,
     after: Position,
 ) -> Result<BoxStream<'static, Followed>, Unavailable> {
-    let bell = file.changes.subscribe(log.name);
+    let changes = file.changes.subscribe(log.name);
     let largest = file.reader.read(entries::largest_position).await?;
     let restarted = after > largest;
     let after = if restarted { Position::START } else { after };
-    let follower =
-        Follower { file, log, after, restarted, buffered: VecDeque::new(), changes: bell };
+    let follower = Follower { file, log, after, restarted, buffered: VecDeque::new(), changes };
     Ok(unfold(follower, async |mut follower| {
         let next = follower.next().await;
         Some((next, follower))
@@ -52,7 +51,9 @@ impl Follower {
             }
             // Before reading: later appends notify again.
             self.changes.borrow_and_update();
-            let (log, after, now_ms) = (self.log, self.after, (self.file.clock)());
+            let log = self.log;
+            let after = self.after;
+            let now_ms = (self.file.clock)();
             let page = self.file.reader.read(move |connection| {
                 entries::page_after(connection, &log, after, PAGE_SIZE, now_ms)
             });
@@ -63,7 +64,7 @@ impl Follower {
                 }
                 Ok(page) => self.buffered.extend(page),
                 Err(error) => {
-                    tracing::warn!(%error, log = self.log.name, "following waits");
+                    tracing::warn!(%error, log = self.log.name, "cannot follow a log, retrying");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }

@@ -17,11 +17,11 @@ pub struct FileInfo {
 pub fn inspect(path: &Path) -> Result<Option<FileInfo>, OpenError> {
     let unusable = |reason: String| OpenError::Unusable { path: path.to_owned(), reason };
     let bytes = match std::fs::metadata(path) {
-        Ok(found) => found.len(),
+        Ok(metadata) => metadata.len(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unusable(error.to_string())),
     };
-    let look = || -> rusqlite::Result<(i64, i64)> {
+    let read_versions = || -> rusqlite::Result<(i64, i64)> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // A writer of ours finishes within milliseconds.
         connection.busy_timeout(Duration::from_secs(2))?;
@@ -29,8 +29,8 @@ pub fn inspect(path: &Path) -> Result<Option<FileInfo>, OpenError> {
         let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get(0));
         Ok((pragma("application_id")?, pragma("user_version")?))
     };
-    let (application, found) = match look() {
-        Ok(read) => read,
+    let (application, found) = match read_versions() {
+        Ok(versions) => versions,
         Err(rusqlite::Error::SqliteFailure(e, _))
             if e.code == rusqlite::ErrorCode::NotADatabase =>
         {
@@ -56,7 +56,7 @@ mod tests {
     use std::sync::Arc;
 
     #[tokio::test]
-    async fn a_ledger_in_use_is_seen_and_nothing_is_made() {
+    async fn an_inspection_works_on_a_ledger_in_use_and_creates_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.sqlite");
         assert_eq!(inspect(&path).unwrap(), None);

@@ -47,12 +47,11 @@ impl SqliteLedger {
             retention_overrides: options.retention_overrides,
         });
         #[expect(clippy::disallowed_methods, reason = "ends when nobody holds the file any more")]
-        let sweeping =
+        let retention =
             tokio::spawn(run_retention(Arc::downgrade(&file), options.retention_interval));
-        let sweeping = sweeping.abort_handle();
         Ok(SqliteLedger {
             file,
-            retention_task: sweeping,
+            retention_task: retention.abort_handle(),
             max_entry_bytes: options.max_entry_bytes,
         })
     }
@@ -80,12 +79,14 @@ impl Ledger for SqliteLedger {
         expect: Expect,
         entry: Entry,
     ) -> Result<Position, AppendError> {
-        let (size, limit) = (entry.size(), self.max_entry_bytes);
+        let size = entry.size();
+        let limit = self.max_entry_bytes;
         if size > limit {
             return Err(AppendError::TooLarge { size, limit });
         }
         let log = self.file.register_log(log);
-        let (subject, file) = (subject.clone(), Arc::clone(&self.file));
+        let subject = subject.clone();
+        let file = Arc::clone(&self.file);
         let clock = self.file.clock.clone();
         let appended = self.file.writer.run_then(
             move |connection| entries::append(connection, &log, &subject, expect, &entry, clock()),
@@ -99,7 +100,8 @@ impl Ledger for SqliteLedger {
     }
 
     async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<Recorded>, Unavailable> {
-        let (log, subject) = (self.file.with_retention(log), subject.clone());
+        let log = self.file.with_retention(log);
+        let subject = subject.clone();
         let now_ms = (self.file.clock)();
         self.file
             .reader
@@ -108,7 +110,8 @@ impl Ledger for SqliteLedger {
     }
 
     async fn head(&self, log: &Log) -> Result<Position, Unavailable> {
-        let (log, now_ms) = (self.file.with_retention(log), (self.file.clock)());
+        let log = self.file.with_retention(log);
+        let now_ms = (self.file.clock)();
         self.file.reader.read(move |connection| entries::head(connection, &log, now_ms)).await
     }
 
@@ -138,13 +141,16 @@ impl Ledger for SqliteLedger {
         entry: Entry,
         delay: Duration,
     ) -> Result<Enqueued, Unavailable> {
-        let (size, limit) = (entry.size(), self.max_entry_bytes);
+        let size = entry.size();
+        let limit = self.max_entry_bytes;
         if size > limit {
             return Err(Unavailable(format!(
                 "a message of {size} bytes is larger than the limit of {limit}"
             )));
         }
-        let (queue, key, file) = (*queue, key.to_owned(), Arc::clone(&self.file));
+        let queue = *queue;
+        let key = key.to_owned();
+        let file = Arc::clone(&self.file);
         let clock = self.file.clock.clone();
         let enqueued = self.file.writer.run_then(
             move |connection| messages::enqueue(connection, &queue, &key, &entry, delay, clock()),

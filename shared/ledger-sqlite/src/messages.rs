@@ -60,7 +60,7 @@ pub(crate) fn claim(
     limit: usize,
     now_ms: i64,
 ) -> rusqlite::Result<ClaimedBatch> {
-    let taken: Vec<(Recorded, u64)> = connection
+    let claimed: Vec<(Recorded, u64)> = connection
         .prepare_cached(
             "SELECT id, attempt, at_ms, headers, payload FROM messages
              WHERE queue = ?1 AND due_ms <= ?2 ORDER BY due_ms, id LIMIT ?3",
@@ -76,7 +76,7 @@ pub(crate) fn claim(
         })?
         .collect::<rusqlite::Result<_>>()?;
     let due_ms = now_ms.saturating_add(queue.ack_wait.as_millis() as i64);
-    for (recorded, attempt) in &taken {
+    for (recorded, attempt) in &claimed {
         connection
             .prepare_cached(
                 "UPDATE messages SET attempt = ?2, due_ms = ?3, held = 1 WHERE id = ?1",
@@ -86,7 +86,7 @@ pub(crate) fn claim(
     let next_due_ms = connection
         .prepare_cached("SELECT min(due_ms) FROM messages WHERE queue = ?1")?
         .query_row([queue.name], |row| row.get(0))?;
-    Ok(ClaimedBatch { claimed: taken, next_due_ms })
+    Ok(ClaimedBatch { claimed, next_due_ms })
 }
 
 pub(crate) fn ack(connection: &Connection, id: Position) -> rusqlite::Result<()> {

@@ -28,12 +28,11 @@ impl SqliteOptions {
     /// Default options: entries up to 1 MiB as on an unconfigured NATS server, removal once a
     /// minute.
     pub fn new(clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
-        let sweep_every = Duration::from_secs(60);
         SqliteOptions {
             clock,
             max_entry_bytes: 1 << 20,
             retention_overrides: Vec::new(),
-            retention_interval: sweep_every,
+            retention_interval: Duration::from_secs(60),
         }
     }
 }
@@ -41,8 +40,8 @@ impl SqliteOptions {
 impl fmt::Debug for SqliteOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteOptions")
-            .field("largest_entry", &self.max_entry_bytes)
-            .field("sweep_every", &self.retention_interval)
+            .field("max_entry_bytes", &self.max_entry_bytes)
+            .field("retention_interval", &self.retention_interval)
             .finish_non_exhaustive()
     }
 }
@@ -121,15 +120,15 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
 /// Locks a file beside the ledger, instead of the ledger itself: the process loses its locks on
 /// that when any of its connections to the file is closed.
 fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
     let unusable =
         |e: std::io::Error| OpenError::Unusable { path: path.to_owned(), reason: e.to_string() };
     let file = File::options()
         .create(true)
         .write(true)
         .truncate(false)
-        .open(PathBuf::from(beside))
+        .open(PathBuf::from(lock_path))
         .map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -31,12 +31,12 @@ impl Reader {
                 Some(connection) => connection,
                 None => connect(&reader.path)?,
             };
-            let value = query(&connection)?;
+            let result = query(&connection)?;
             let mut idle = reader.idle.lock();
             if idle.len() < MAX_IDLE_CONNECTIONS {
                 idle.push(connection);
             }
-            Ok::<_, rusqlite::Error>(value)
+            Ok::<_, rusqlite::Error>(result)
         });
         match read.await {
             Ok(Ok(value)) => Ok(value),

@@ -14,27 +14,27 @@ const MAX_ROWS_PER_TRANSACTION: usize = 500;
 pub(crate) async fn remove_expired(file: &Arc<LedgerFile>, now_ms: i64) -> Result<(), Unavailable> {
     let logs: Vec<Log> = file.logs.lock().values().copied().collect();
     for log in logs.into_iter().filter(|log| log.retention.is_some()) {
-        let step = move |connection: &_| {
+        let remove = move |connection: &_| {
             entries::remove_expired(connection, &log, now_ms, MAX_ROWS_PER_TRANSACTION)
         };
-        while file.writer.run(step).await? {}
+        while file.writer.run(remove).await? {}
     }
-    let step = move |connection: &_| {
+    let remove_keys = move |connection: &_| {
         messages::remove_expired_keys(connection, now_ms, MAX_ROWS_PER_TRANSACTION)
     };
-    while file.writer.run(step).await? {}
+    while file.writer.run(remove_keys).await? {}
     // Until then the write-ahead log still holds the pages as they were.
     file.writer.checkpoint().await;
     Ok(())
 }
 
 /// Removes expired entries at intervals as long as the ledger exists.
-pub(crate) async fn run_retention(file: Weak<LedgerFile>, every: Duration) {
+pub(crate) async fn run_retention(file: Weak<LedgerFile>, interval: Duration) {
     loop {
-        tokio::time::sleep(every).await;
+        tokio::time::sleep(interval).await;
         let Some(file) = file.upgrade() else { return };
         if let Err(error) = remove_expired(&file, (file.clock)()).await {
-            tracing::warn!(%error, "old entries stay for now");
+            tracing::warn!(%error, "cannot remove expired entries, retrying later");
         }
     }
 }

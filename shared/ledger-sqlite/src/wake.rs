@@ -11,16 +11,16 @@ pub(crate) struct ChangeNotifier(Mutex<HashMap<String, watch::Sender<()>>>);
 impl ChangeNotifier {
     /// Subscribes to all changes after this call.
     pub(crate) fn subscribe(&self, name: &str) -> watch::Receiver<()> {
-        let mut bells = self.0.lock();
-        match bells.get(name) {
-            Some(bell) => bell.subscribe(),
-            None => bells.entry(name.to_owned()).or_default().subscribe(),
+        let mut channels = self.0.lock();
+        match channels.get(name) {
+            Some(channel) => channel.subscribe(),
+            None => channels.entry(name.to_owned()).or_default().subscribe(),
         }
     }
 
     pub(crate) fn notify(&self, name: &str) {
-        if let Some(bell) = self.0.lock().get(name) {
-            bell.send_replace(());
+        if let Some(channel) = self.0.lock().get(name) {
+            channel.send_replace(());
         }
     }
 }

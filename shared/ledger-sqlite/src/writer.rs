@@ -97,26 +97,26 @@ fn closed_error() -> Unavailable {
 
 async fn run(opened: LockedConnection, mut receiver: mpsc::UnboundedReceiver<Message>) {
     let LockedConnection { mut connection, lock } = opened;
-    let mut gathered = Vec::new();
+    let mut messages = Vec::new();
     let mut closing = None;
-    while closing.is_none() && receiver.recv_many(&mut gathered, MAX_BATCH_OPERATIONS).await > 0 {
-        let mut operations = Vec::with_capacity(gathered.len());
-        let mut folding = Vec::new();
-        for message in gathered.drain(..) {
+    while closing.is_none() && receiver.recv_many(&mut messages, MAX_BATCH_OPERATIONS).await > 0 {
+        let mut operations = Vec::with_capacity(messages.len());
+        let mut checkpoints = Vec::new();
+        for message in messages.drain(..) {
             match message {
                 Message::Run(operation) if closing.is_none() => operations.push(operation),
                 Message::Run(_) => {}
-                Message::Checkpoint(reply) => folding.push(reply),
+                Message::Checkpoint(reply) => checkpoints.push(reply),
                 Message::Close(reply) => closing = Some(reply),
             }
         }
-        let fold_too = !folding.is_empty();
+        let checkpoint_requested = !checkpoints.is_empty();
         // On a thread for blocking work: a paused clock stands still while one is busy.
         let committed = tokio::task::spawn_blocking(move || {
             if !operations.is_empty() {
                 commit(&mut connection, operations);
             }
-            if fold_too {
+            if checkpoint_requested {
                 checkpoint(&connection);
             }
             connection
@@ -124,12 +124,12 @@ async fn run(opened: LockedConnection, mut receiver: mpsc::UnboundedReceiver<Mes
         match committed.await {
             Ok(returned) => {
                 connection = returned;
-                for reply in folding {
+                for reply in checkpoints {
                     let _ = reply.send(());
                 }
             }
             Err(panicked) => {
-                tracing::error!(error = %panicked, "the ledger's writer has ended");
+                tracing::error!(error = %panicked, "the writer of the ledger's file has panicked");
                 return;
             }
         }
@@ -144,30 +144,30 @@ async fn run(opened: LockedConnection, mut receiver: mpsc::UnboundedReceiver<Mes
 
 /// Does not wait for readers: all writers would wait too.
 fn checkpoint(connection: &Connection) {
-    let folded = connection
+    let truncated = connection
         .busy_timeout(Duration::ZERO)
         .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
         .and(connection.busy_timeout(BUSY_TIMEOUT));
-    if let Err(error) = folded {
-        tracing::debug!(%error, "the write-ahead log stays as it is for now");
+    if let Err(error) = truncated {
+        tracing::debug!(%error, "cannot truncate the write-ahead log, retrying later");
     }
 }
 
 fn commit(connection: &mut Connection, operations: Vec<Operation>) {
-    let mut afterwards = Vec::with_capacity(operations.len());
-    let outcome = (|| {
+    let mut completions = Vec::with_capacity(operations.len());
+    let committed = (|| {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for operation in operations {
-            afterwards.push(operation(&transaction)?);
+            completions.push(operation(&transaction)?);
         }
         transaction.commit()
     })();
     // On failure the operations not yet run are dropped, and their callers receive an error.
-    let outcome = outcome.map_err(|error| {
-        tracing::error!(%error, "the ledger's file cannot be written");
+    let outcome = committed.map_err(|error| {
+        tracing::error!(%error, "cannot write the ledger's file");
         Unavailable(format!("the file cannot be written: {error}"))
     });
-    for after in afterwards {
-        after(outcome.clone());
+    for completion in completions {
+        completion(outcome.clone());
     }
 }

@@ -60,10 +60,11 @@ async fn next_delivery(deliveries: &mut Deliveries) -> Delivery {
 
 #[tokio::test]
 async fn everything_is_there_after_reopening() {
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let ledger = open(&dir, &clock);
     let position = append_payload(&ledger, &LEDGER, "kept").await;
-    let again = append_payload(&ledger, &LEDGER, "held").await;
+    let second = append_payload(&ledger, &LEDGER, "held").await;
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
     next_delivery(&mut planner).await.done().await.unwrap();
     let held = next_delivery(&mut planner).await;
@@ -75,12 +76,12 @@ async fn everything_is_there_after_reopening() {
     assert!(ledger.check().await.is_err());
 
     let ledger = open(&dir, &clock);
-    assert_eq!(ledger.head(&LEDGER).await.unwrap(), again);
+    assert_eq!(ledger.head(&LEDGER).await.unwrap(), second);
     let conflict = ledger.append(&LEDGER, &subject(), Expect::At(position), Entry::new("no")).await;
     assert!(conflict.is_err());
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
     let held = next_delivery(&mut planner).await;
-    assert_eq!((held.recorded.position, held.attempt), (again, 2), "at once, not after its wait");
+    assert_eq!((held.recorded.position, held.attempt), (second, 2), "at once, not after its wait");
     let same = ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
     assert_eq!(same, Enqueued::AlreadyThere);
     let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
@@ -89,8 +90,9 @@ async fn everything_is_there_after_reopening() {
 }
 
 #[tokio::test]
-async fn a_second_opener_is_told_so() {
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+async fn a_second_process_cannot_open_the_file() {
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let ledger = open(&dir, &clock);
     let second = SqliteLedger::open(dir.path().join("ledger.db"), clock.options());
     let error = second.err().unwrap();
@@ -102,7 +104,8 @@ async fn a_second_opener_is_told_so() {
 
 #[tokio::test]
 async fn newer_and_foreign_files_are_refused() {
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let path = dir.path().join("ledger.db");
     open(&dir, &clock).close().await;
     let edit = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
@@ -122,10 +125,11 @@ async fn newer_and_foreign_files_are_refused() {
 }
 
 #[tokio::test]
-async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
+async fn expired_entries_are_hidden_at_once_and_removed_later() {
     const SHORT_LIVED_LOG: Log = Log { name: "brief", retention: Some(Duration::from_secs(3600)) };
     const READER: Consumer = Consumer { name: "reader", ack_wait: Duration::from_secs(30) };
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let ledger = open(&dir, &clock);
     let old = append_payload(&ledger, &SHORT_LIVED_LOG, "old").await;
     for _ in 0..700 {
@@ -138,7 +142,7 @@ async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
     clock.advance(HOUR_MS / 2);
     let mut follower = ledger.follow(&SHORT_LIVED_LOG, Position::START).await.unwrap();
     let Some(Followed::Entry(first)) = follower.next().await else { panic!("an entry") };
-    assert_eq!(first.position, young, "what is too old is not shown, swept or not");
+    assert_eq!(first.position, young, "an expired entry is hidden, removed or not");
     drop(held);
     assert_eq!(next_delivery(&mut reader).await.recorded.position, young);
 
@@ -162,7 +166,8 @@ async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
 
 #[tokio::test]
 async fn a_key_is_remembered_for_two_minutes() {
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let ledger = open(&dir, &clock);
     let offer =
         async || ledger.enqueue(&NOTICES, "k", Entry::new("x"), Duration::ZERO).await.unwrap();
@@ -177,32 +182,33 @@ async fn a_key_is_remembered_for_two_minutes() {
 /// With a paused clock an idle reader lets time pass, and a busy file holds it.
 #[tokio::test(start_paused = true)]
 async fn a_paused_clock_is_enough() {
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     let base = TestClock::new();
     let zero = base.now();
-    let clock = Arc::new(move || zero + begun.elapsed().as_millis() as i64);
+    let clock = Arc::new(move || zero + started.elapsed().as_millis() as i64);
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("ledger.db");
     let ledger = SqliteLedger::open(path, SqliteOptions::new(clock)).unwrap();
     append_payload(&ledger, &LEDGER, "x").await;
     let soon = Duration::from_secs(20);
     ledger.enqueue(&NOTICES, "k", Entry::new("x"), soon).await.unwrap();
-    assert_eq!(begun.elapsed(), Duration::ZERO, "time does not run while a write is under way");
+    assert_eq!(started.elapsed(), Duration::ZERO, "time does not run while a write is under way");
     let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
     let first = worker.next().await.unwrap();
-    assert!(begun.elapsed() >= soon);
-    let before = begun.elapsed();
+    assert!(started.elapsed() >= soon);
+    let before = started.elapsed();
     drop(ledger.work(&NOTICES, 1).await.unwrap());
     std::mem::forget(first);
     let mut other = ledger.work(&NOTICES, 1).await.unwrap();
     assert_eq!(other.next().await.unwrap().attempt, 2);
-    assert!(begun.elapsed() >= before + NOTICES.ack_wait);
+    assert!(started.elapsed() >= before + NOTICES.ack_wait);
 }
 
 /// A cancelled caller does not keep followers from the written entry.
 #[tokio::test]
-async fn a_cancelled_append_is_still_told() {
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+async fn a_cancelled_append_still_reaches_followers() {
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let ledger = open(&dir, &clock);
     let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
     let waiting = tokio::spawn(async move { follower.next().await });
@@ -212,8 +218,8 @@ async fn a_cancelled_append_is_still_told() {
         Box::pin(ledger.append(&LEDGER, &subject, Expect::Nothing, Entry::new("told")));
     assert!(futures::poll!(append.as_mut()).is_pending());
     drop(append);
-    let told = tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
-    assert!(matches!(told, Some(Followed::Entry(_))));
+    let received = tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
+    assert!(matches!(received, Some(Followed::Entry(_))));
 }
 
 const CHILD_ENV_VAR: &str = "PAIHAO_TEST_APPEND_TO";

@@ -28,7 +28,7 @@ fn sized_entry(i: usize, name: &str) -> Entry {
 }
 
 #[tokio::test]
-async fn nothing_that_aged_out_can_be_read_from_the_file() {
+async fn removed_entries_leave_no_bytes_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let now = Arc::new(AtomicI64::new(1_795_000_000_000));
     let clock = now.clone();
