@@ -144,12 +144,12 @@ impl Cache for MemoryCache {
         ttl: Duration,
     ) -> Result<CasOutcome, Unavailable> {
         let now = Instant::now();
-        let mut inside = self.state.lock();
-        let found = inside.get_live(key, now);
+        let mut state = self.state.lock();
+        let found = state.get_live(key, now);
         if found.map(AsRef::as_ref) != expected {
             return Ok(CasOutcome::Mismatch(found.cloned()));
         }
-        inside.store(key, new, now, Self::expiry_after(now, ttl), self.max_entries);
+        state.store(key, new, now, Self::expiry_after(now, ttl), self.max_entries);
         Ok(CasOutcome::Swapped)
     }
 
@@ -165,26 +165,26 @@ impl Cache for MemoryCache {
         ttl: Duration,
     ) -> Result<Option<Lease>, Unavailable> {
         let now = Instant::now();
-        let mut inside = self.state.lock();
-        let before = inside.leases.get(name);
-        if before.is_some_and(|held| held.holder.is_some() && now < held.expires) {
+        let mut state = self.state.lock();
+        let present = state.leases.get(name);
+        if present.is_some_and(|held| held.holder.is_some() && now < held.expires) {
             return Ok(None);
         }
-        let fence = before.map_or(0, |held| held.fence) + 1;
+        let fence = present.map_or(0, |held| held.fence) + 1;
         let holder = holder.to_owned();
         let held = LeaseState {
             holder: Some(holder.clone()),
             expires: Self::expiry_after(now, ttl),
             fence,
         };
-        inside.leases.insert(name.to_owned(), held);
+        state.leases.insert(name.to_owned(), held);
         Ok(Some(Lease { name: name.to_owned(), holder, fence }))
     }
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, Unavailable> {
         let now = Instant::now();
-        let mut inside = self.state.lock();
-        let held = inside.held_lease(lease, now);
+        let mut state = self.state.lock();
+        let held = state.held_lease(lease, now);
         Ok(held.map(|held| held.expires = Self::expiry_after(now, ttl)).is_some())
     }
 
