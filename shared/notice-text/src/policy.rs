@@ -54,11 +54,11 @@ impl NoticePolicy {
 
     /// Applies the texts of a site: its `news` replaces `{news}`, and its text that of the account.
     #[must_use]
-    pub fn with_wording(mut self, own: &Wording) -> NoticePolicy {
-        if let Some(text) = &own.text {
+    pub fn with_wording(mut self, site: &Wording) -> NoticePolicy {
+        if let Some(text) = &site.text {
             self.text.clone_from(text);
         }
-        if let Some(news) = &own.news {
+        if let Some(news) = &site.news {
             self.text = self.text.replace("{news}", news);
             let bindings = self.template.iter_mut().chain(&mut self.subscription);
             for (_, wording) in bindings.flat_map(|binding| &mut binding.fields) {
@@ -83,28 +83,32 @@ pub(crate) fn notice_kinds(
 
 /// Policies from the settings of an account.
 pub fn account_policies(setup: &AccountSetup) -> AccountPolicies {
-    notice_kinds(setup).map(|(kind, said, text)| (kind, notice_policy(setup, said, text))).into()
+    notice_kinds(setup)
+        .map(|(kind, notice, text)| (kind, notice_policy(setup, notice, text)))
+        .into()
 }
 
 /// True if any kind of notice may be sent as a customer-service text.
 pub fn sends_customer_service_texts(setup: &AccountSetup) -> bool {
     account_policies(setup)
         .values()
-        .any(|manner| manner.usable_channels().any(|channel| channel == Channel::CustomerService))
+        .any(|policy| policy.usable_channels().any(|channel| channel == Channel::CustomerService))
 }
 
-fn notice_policy(setup: &AccountSetup, said: Option<&NoticeSetup>, text: &str) -> NoticePolicy {
-    let template = said.filter(|said| !said.template_id.is_empty());
-    let template = template.map(|said| template_binding(&said.template_id, &said.fields));
-    let subscription = said.and_then(|said| said.subscription.as_ref());
-    let subscription = subscription
+fn notice_policy(account: &AccountSetup, notice: Option<&NoticeSetup>, text: &str) -> NoticePolicy {
+    let with_template = notice.filter(|notice| !notice.template_id.is_empty());
+    let template =
+        with_template.map(|notice| template_binding(&notice.template_id, &notice.fields));
+    let subscription_setup = notice.and_then(|notice| notice.subscription.as_ref());
+    let subscription = subscription_setup
         .map(|TemplateSetup { template_id, fields }| template_binding(template_id, fields));
-    let listed = said.and_then(|said| said.channels.clone()).or_else(|| setup.channels.clone());
+    let listed =
+        notice.and_then(|notice| notice.channels.clone()).or_else(|| account.channels.clone());
     let channels = listed.unwrap_or_else(|| {
         let last = subscription.as_ref().map(|_| Channel::Subscription);
         [Channel::Template, Channel::CustomerService].into_iter().chain(last).collect()
     });
-    let text = said.and_then(|said| said.text.as_deref()).unwrap_or(text).to_owned();
+    let text = notice.and_then(|notice| notice.text.as_deref()).unwrap_or(text).to_owned();
     NoticePolicy { channels, template, subscription, text }
 }
 
