@@ -79,12 +79,12 @@ impl TokenReader {
     /// Returns the token to use now, and its expiry.
     pub async fn current_token(&self, account: &str) -> TokenResult {
         let account = self.0.account(account);
-        let answer = account.slot.lock().lookup(
+        let lookup = account.slot.lock().lookup(
             Instant::now(),
             self.0.clock.now_ms(),
             self.0.options.retry_interval,
         );
-        match answer {
+        match lookup {
             SlotLookup::Fresh(known) => Ok(known),
             // A valid token stays in use while the cache is unavailable or has lost the record.
             SlotLookup::RefreshDue(known) => {
@@ -138,7 +138,7 @@ impl ReaderInner {
         };
         let now_ms = self.clock.now_ms();
         let Ok(record) = TokenRecord::decode(&stored) else {
-            tracing::error!(account = account.name, "the stored token has an unknown shape");
+            tracing::error!(account = account.name, "the stored token has an unknown form");
             return Ok(None);
         };
         if record.expires_at_ms <= now_ms {
@@ -223,11 +223,11 @@ impl ReaderInner {
         match self.ledger.enqueue(queue, fingerprint, entry, Duration::ZERO).await {
             Ok(_) => {
                 metrics::counter!("paihao_token_refusals_reported_total").increment(1);
-                tracing::info!(account, fingerprint, "WeChat refused the token: reported");
+                tracing::info!(account, fingerprint, "reported a token that WeChat refused");
                 true
             }
             Err(unavailable) => {
-                tracing::warn!(account, fingerprint, %unavailable, "a refused token could not be reported");
+                tracing::warn!(account, fingerprint, %unavailable, "cannot report a refused token");
                 false
             }
         }

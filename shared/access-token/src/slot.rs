@@ -39,14 +39,19 @@ pub(crate) enum SlotLookup {
 
 impl TokenSlot {
     /// Looks the token up. Only one caller at a time is sent to read, so the next read is postponed
-    /// by `pause` at once.
-    pub(crate) fn lookup(&mut self, now: Instant, now_ms: i64, pause: Duration) -> SlotLookup {
+    /// by `retry_interval` at once.
+    pub(crate) fn lookup(
+        &mut self,
+        now: Instant,
+        now_ms: i64,
+        retry_interval: Duration,
+    ) -> SlotLookup {
         match &self.token {
             Some(known) if now_ms < known.expires_at_ms => {
                 if self.next_refresh.is_some_and(|at| now < at) {
                     return SlotLookup::Fresh(known.clone());
                 }
-                self.next_refresh = Some(now + pause);
+                self.next_refresh = Some(now + retry_interval);
                 SlotLookup::RefreshDue(known.clone())
             }
             _ => SlotLookup::Missing,
@@ -60,12 +65,12 @@ impl TokenSlot {
         known: CachedToken,
         now: Instant,
         now_ms: i64,
-        reread: Duration,
-        margin: Duration,
+        refresh_interval: Duration,
+        expiry_margin: Duration,
     ) {
         let left = Duration::from_millis(u64::try_from(known.expires_at_ms - now_ms).unwrap_or(0));
-        let calm = left.saturating_sub(margin).max(Duration::from_secs(1));
-        self.next_refresh = Some(now + reread.min(calm));
+        let until_margin = left.saturating_sub(expiry_margin).max(Duration::from_secs(1));
+        self.next_refresh = Some(now + refresh_interval.min(until_margin));
         self.token = Some(known);
     }
 
