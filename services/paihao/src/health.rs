@@ -1,4 +1,7 @@
-//! Readiness check of a process at its admin port, without an HTTP client.
+//! Readiness check of a process at its admin port.
+//!
+//! The request is written by hand: one to this machine needs no TLS, proxy or connection pool, and
+//! container checks repeat it every few seconds.
 
 use paihao_chassis::Exit;
 use std::net::SocketAddr;

@@ -75,7 +75,7 @@ async fn every_page_fits_every_screen_and_is_accessible() {
     for (person, number) in [(4, "A003"), (5, "A004"), (6, "A005")] {
         more_phones.click("#add").await;
         scan(&more_phones, person).await;
-        hall.wait_for_text(&chat_selector(person), number).await;
+        more_phones.wait_for_text(&chat_selector(person), number).await;
     }
     more_phones.close().await;
     let staff = browser.open(&demo.printed_address("#key=")).await;

@@ -2,10 +2,11 @@
 //! cache never names them.
 
 use crate::support::cluster::{Cluster, STAFF_KEY, site_id};
+use crate::support::engine::start_engine;
 use crate::support::http::{send_json, staff_request};
 use harness::wait_until;
 use jiff::tz::TimeZone;
-use paihao_chassis::Tasks;
+use paihao_chassis::CancellationToken;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
 use paihao_contracts::streams::LEDGER;
@@ -13,7 +14,6 @@ use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, Person, QueueId,
     QueueRules, Rules,
 };
-use paihao_gateway::engine::Engine;
 use paihao_gateway::settings::calendar::Calendar;
 use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
 use paihao_ledger::Subject;
@@ -72,17 +72,9 @@ async fn the_ledgers_file_names_nobody_who_unfollowed_once_the_retention_has_pas
     let time = clock.clone();
     let options = SqliteOptions::new(Arc::new(move || time.now_ms()));
     let ledger = SqliteLedger::open(folder.path().join("ledger.sqlite"), options).unwrap();
-    let closed = paihao_chassis::CancellationToken::new();
-    let ignore_commits = Arc::new(|_: &Subject, _: &_| {});
-    let engine = Engine::start(
-        &test_settings(),
-        Arc::new(ledger.clone()),
-        Arc::new(clock.clone()),
-        ignore_commits,
-        &closed,
-        &Tasks::new(),
-    );
-    engine.until_caught_up().await;
+    let closed = CancellationToken::new();
+    let store = Arc::new(ledger.clone());
+    let engine = start_engine(&test_settings(), store, &clock, &closed).await;
 
     let mut commands: u128 = 0;
     let mut submit = async |act: Act| {

@@ -218,7 +218,7 @@ async fn a_call_is_sent_as_a_text_while_it_is_allowed_and_then_by_template_with_
     wechat.advance_clock(Duration::from_secs(61));
     deployment.call_next("one").await;
     deployment.wait_until_notified("oBen").await;
-    const RECEIPT: &str = "WeChat told what became of a notice";
+    const RECEIPT: &str = "matched a receipt to its notice";
     deployment.wait_for_log(RECEIPT, 1).await;
     wechat.change_behaviour(|behaviour| behaviour.receipt.before_answer = true);
     deployment.call_next("one").await;

@@ -1,16 +1,17 @@
 //! Test of equal state: NATS and SQLite lead to the same site, byte for byte, after the same
 //! commands at the same times.
 
+use crate::support::engine::start_engine;
 use harness::NatsServer;
 use jiff::tz::TimeZone;
-use paihao_chassis::Tasks;
+use paihao_chassis::CancellationToken;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::commit::SiteFacts;
 use paihao_domain::{
     Act, Actor, Command, CommandId, CounterId, CounterRules, CounterTicket, MissedRules, Person,
     QueueId, QueueRules, Rules, due_commands,
 };
-use paihao_gateway::engine::{Engine, SiteSnapshot};
+use paihao_gateway::engine::SiteSnapshot;
 use paihao_gateway::settings::calendar::Calendar;
 use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
 use paihao_ledger::{Ledger, Subject};
@@ -93,25 +94,12 @@ fn commands() -> Vec<(i64, Command)> {
     commands.collect()
 }
 
-async fn start_engine(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> Engine {
-    let closed = paihao_chassis::CancellationToken::new();
-    let ignore_commits = Arc::new(|_: &Subject, _: &_| {});
-    let engine = Engine::start(
-        &test_settings(),
-        ledger,
-        Arc::new(clock.clone()),
-        ignore_commits,
-        &closed,
-        &Tasks::new(),
-    );
-    engine.until_caught_up().await;
-    engine
-}
-
 /// Runs all commands. Returns the state as text, equal at the replica that executed them and at a
 /// fresh one.
 async fn run_commands(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> String {
-    let first = start_engine(ledger.clone(), clock).await;
+    let settings = test_settings();
+    let closed = CancellationToken::new();
+    let first = start_engine(&settings, ledger.clone(), clock, &closed).await;
     for (at, command) in commands() {
         clock.set(at);
         // Commands that are due by time are executed first, as they would be if time passed by
@@ -128,7 +116,7 @@ async fn run_commands(ledger: Arc<dyn Ledger>, clock: &ManualClock) -> String {
         let _ = first.submit("hall", command).await;
     }
     let executed = first.snapshot("hall").unwrap();
-    let fresh = start_engine(ledger, clock).await;
+    let fresh = start_engine(&settings, ledger, clock, &closed).await;
     let mut views = fresh.watch("hall").unwrap();
     let reached = views.wait_for(|view| view.position >= executed.position);
     let replayed =

@@ -32,7 +32,8 @@ pub fn staff_request(
         .header("idempotency-key", idempotency_key)
 }
 
-/// Reader of the server-sent events of a response.
+/// Reader of the server-sent events of a response. Written by hand, since the tests check the exact
+/// fields that the gateway sends.
 pub struct SseReader {
     response: Response,
     buffer: String,

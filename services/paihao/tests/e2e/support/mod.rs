@@ -1,5 +1,6 @@
-//! Support of the end-to-end tests: deployments to start, and an HTTP client.
+//! Support of the end-to-end tests: deployments to start, the engine alone, and an HTTP client.
 
 pub mod cluster;
+pub mod engine;
 pub mod gateway;
 pub mod http;
