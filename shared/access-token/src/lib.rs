@@ -1,7 +1,7 @@
-//! How everybody but the token service gets an access token: [`TokenReader`] reads what the service
-//! stored, remembers it, and reports by fingerprint a token that WeChat refused.
+//! Reader of access tokens for all users except the token service: [`TokenReader`] reads the stored
+//! token, caches it, and reports by fingerprint a token that WeChat refused.
 //!
-//! Nobody here ever fetches a token: there is one fetcher, the token service.
+//! This crate never fetches a token: the token service is the only fetcher.
 
 mod reader;
 mod slot;

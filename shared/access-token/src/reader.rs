@@ -1,4 +1,4 @@
-//! Reads an account's access token from the cache, and waits for another when it was refused.
+//! Reader of an account's access token from the cache, with a wait for a new one after a refusal.
 
 use crate::slot::{CachedToken, SlotLookup, TokenSlot};
 use async_trait::async_trait;
@@ -16,17 +16,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How a reader reads.
+/// Options of a reader.
 #[derive(Debug, Clone)]
 pub struct TokenReaderOptions {
-    /// How long a token is used without looking into the cache; 30 s by default.
+    /// Time for which a token is used without reading the cache; 30 s by default.
     pub refresh_interval: Duration,
-    /// How long after a look that found nothing the next one follows, while the remembered token
-    /// still lives; 5 s by default.
+    /// Delay of the next read after one that found nothing, while the known token is still valid; 5
+    /// s by default.
     pub retry_interval: Duration,
-    /// How long before its end a remembered token is looked after every second; 60 s by default.
+    /// Time before its expiry from which a known token is read again every second; 60 s by default.
     pub expiry_margin: Duration,
-    /// How long a caller waits if there is no token, or for another after a refusal; 3 s by default.
+    /// Longest wait of a caller if there is no token, or for another after a refusal; 3 s by
+    /// default.
     pub wait_timeout: Duration,
 }
 
@@ -44,7 +45,7 @@ impl Default for TokenReaderOptions {
 type TokenResult = Result<CachedToken, TokenUnavailable>;
 type SharedWait = Shared<BoxFuture<'static, TokenResult>>;
 
-/// The token source of the gateway and the notifier. Cheap to clone; clones share their memory.
+/// Token source of the gateway and the notifier. Cheap to clone; clones share their state.
 #[derive(Clone)]
 pub struct TokenReader(Arc<ReaderInner>);
 
@@ -59,12 +60,12 @@ struct ReaderInner {
 struct AccountState {
     name: String,
     slot: Mutex<TokenSlot>,
-    /// The waits under way, by the fingerprint that was refused (`None`: waiting for any token).
+    /// Waits in progress, by the refused fingerprint (`None`: waiting for any token).
     pending_waits: Mutex<HashMap<Option<String>, WeakShared<BoxFuture<'static, TokenResult>>>>,
 }
 
 impl TokenReader {
-    /// Reads from `cache`, reports through `ledger`.
+    /// Creates a reader of `cache` that reports through `ledger`.
     pub fn new(
         cache: Arc<dyn Cache>,
         ledger: Arc<dyn Ledger>,
@@ -75,17 +76,17 @@ impl TokenReader {
         TokenReader(Arc::new(ReaderInner { cache, ledger, clock, options, accounts }))
     }
 
-    /// The token to use now, and until when.
+    /// Returns the token to use now, and its expiry.
     pub async fn current_token(&self, account: &str) -> TokenResult {
         let account = self.0.account(account);
-        let answer = account.slot.lock().lookup(
+        let lookup = account.slot.lock().lookup(
             Instant::now(),
             self.0.clock.now_ms(),
             self.0.options.retry_interval,
         );
-        match answer {
+        match lookup {
             SlotLookup::Fresh(known) => Ok(known),
-            // A cache that is away, or has lost the record, does not take away a living token.
+            // A valid token stays in use while the cache is unavailable or has lost the record.
             SlotLookup::RefreshDue(known) => {
                 Ok(self.0.read_cache(&account).await.ok().flatten().unwrap_or(known))
             }
@@ -93,7 +94,7 @@ impl TokenReader {
         }
     }
 
-    /// WeChat refused this token: another one, and until when it may be used.
+    /// Reports a refused token and returns another, with its expiry.
     pub async fn token_after_refusal(&self, account: &str, refused: &AccessToken) -> TokenResult {
         let account = self.0.account(account);
         self.0.wait_for_token(&account, Some(refused.fingerprint())).await
@@ -130,14 +131,14 @@ impl ReaderInner {
         account
     }
 
-    /// What the cache holds and is still alive, remembered.
+    /// Reads and stores the token in the cache, if it is still valid.
     async fn read_cache(&self, account: &AccountState) -> Result<Option<CachedToken>, Unavailable> {
         let Some(stored) = self.cache.get(&streams::access_token_key(&account.name)).await? else {
             return Ok(None);
         };
         let now_ms = self.clock.now_ms();
         let Ok(record) = TokenRecord::decode(&stored) else {
-            tracing::error!(account = account.name, "the stored token has an unknown shape");
+            tracing::error!(account = account.name, "the stored token has an unknown form");
             return Ok(None);
         };
         if record.expires_at_ms <= now_ms {
@@ -154,8 +155,8 @@ impl ReaderInner {
         Ok(Some(known))
     }
 
-    /// Joins the wait for a token other than `after_refusal`, or begins one: however many callers are
-    /// refused at once, there is one report and one poller.
+    /// Joins the wait for a token other than `after_refusal`, or starts one: for any number of
+    /// refused callers there is one report and one poller.
     fn wait_for_token(
         self: &Arc<Self>,
         account: &Arc<AccountState>,
@@ -174,7 +175,8 @@ impl ReaderInner {
         wait
     }
 
-    /// Looks into the cache until it holds a living token other than `after_refusal`, or patience ends.
+    /// Polls the cache until it holds a valid token other than `after_refusal`, or the timeout
+    /// ends.
     async fn poll_cache(
         self: Arc<Self>,
         account: Arc<AccountState>,
@@ -208,7 +210,7 @@ impl ReaderInner {
         }
     }
 
-    /// Says which token was refused, never the token itself.
+    /// Reports the fingerprint of the refused token, never the token itself.
     async fn report_refusal(&self, account: &str, fingerprint: &str) -> bool {
         let report = RefusedToken {
             v: 1,
@@ -221,11 +223,11 @@ impl ReaderInner {
         match self.ledger.enqueue(queue, fingerprint, entry, Duration::ZERO).await {
             Ok(_) => {
                 metrics::counter!("paihao_token_refusals_reported_total").increment(1);
-                tracing::info!(account, fingerprint, "WeChat refused the token: reported");
+                tracing::info!(account, fingerprint, "reported a token that WeChat refused");
                 true
             }
             Err(unavailable) => {
-                tracing::warn!(account, fingerprint, %unavailable, "a refused token could not be reported");
+                tracing::warn!(account, fingerprint, %unavailable, "cannot report a refused token");
                 false
             }
         }

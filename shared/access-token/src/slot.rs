@@ -1,16 +1,16 @@
-//! What one process remembers of one account's token, and when it looks again.
+//! Known token of one account in one process, and the schedule of its reads.
 
 use paihao_contracts::token::TokenRecord;
 use paihao_wechat::AccessToken;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A token and until when it may be used.
+/// A token with its expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CachedToken {
     /// The token.
     pub token: AccessToken,
-    /// When it dies by WeChat's word, Unix milliseconds.
+    /// Expiry as announced by WeChat, in Unix milliseconds.
     pub expires_at_ms: i64,
 }
 
@@ -20,56 +20,61 @@ impl From<TokenRecord> for CachedToken {
     }
 }
 
-/// One account's memory.
+/// Known token of one account.
 #[derive(Default)]
 pub(crate) struct TokenSlot {
     token: Option<CachedToken>,
     next_refresh: Option<Instant>,
 }
 
-/// What to do about a caller who wants the token.
+/// Instruction for a caller that needs the token.
 pub(crate) enum SlotLookup {
-    /// Use this one.
+    /// Use this token.
     Fresh(CachedToken),
-    /// This caller looks into the cache; if that gives nothing, this one will still do.
+    /// Read the cache; if that gives nothing, use this token.
     RefreshDue(CachedToken),
-    /// Nothing usable is known.
+    /// No usable token is known.
     Missing,
 }
 
 impl TokenSlot {
-    /// Answers a caller. One caller at a time is sent to look, so the next look is put off by
-    /// `retry_interval` at once.
-    pub(crate) fn lookup(&mut self, now: Instant, now_ms: i64, pause: Duration) -> SlotLookup {
+    /// Looks the token up. Only one caller at a time is sent to read, so the next read is postponed
+    /// by `retry_interval` at once.
+    pub(crate) fn lookup(
+        &mut self,
+        now: Instant,
+        now_ms: i64,
+        retry_interval: Duration,
+    ) -> SlotLookup {
         match &self.token {
             Some(known) if now_ms < known.expires_at_ms => {
                 if self.next_refresh.is_some_and(|at| now < at) {
                     return SlotLookup::Fresh(known.clone());
                 }
-                self.next_refresh = Some(now + pause);
+                self.next_refresh = Some(now + retry_interval);
                 SlotLookup::RefreshDue(known.clone())
             }
             _ => SlotLookup::Missing,
         }
     }
 
-    /// Remembers what the cache holds and looks again after `refresh_interval`, or sooner if the token is
-    /// about to be replaced: every second within `expiry_margin` of its end.
+    /// Stores the token from the cache and schedules the next read after `refresh_interval`, or
+    /// sooner if the token is about to be replaced: every second within `expiry_margin` of its end.
     pub(crate) fn store(
         &mut self,
         known: CachedToken,
         now: Instant,
         now_ms: i64,
-        reread: Duration,
-        margin: Duration,
+        refresh_interval: Duration,
+        expiry_margin: Duration,
     ) {
         let left = Duration::from_millis(u64::try_from(known.expires_at_ms - now_ms).unwrap_or(0));
-        let calm = left.saturating_sub(margin).max(Duration::from_secs(1));
-        self.next_refresh = Some(now + reread.min(calm));
+        let until_margin = left.saturating_sub(expiry_margin).max(Duration::from_secs(1));
+        self.next_refresh = Some(now + refresh_interval.min(until_margin));
         self.token = Some(known);
     }
 
-    /// The next caller looks into the cache.
+    /// Lets the next caller read the cache.
     pub(crate) fn invalidate(&mut self) {
         self.next_refresh = None;
     }

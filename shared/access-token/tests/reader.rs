@@ -1,4 +1,4 @@
-//! The reader in a paused time: how often it looks, what it does without a cache, what it reports.
+//! Tests of the reader in paused time: frequency of reads, behaviour without a cache, reports.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -34,7 +34,8 @@ struct TestEnv {
 
 impl TestEnv {
     fn new() -> TestEnv {
-        let (cache, ledger) = (Arc::<CountingCache>::default(), Arc::<RecordingLedger>::default());
+        let cache = Arc::<CountingCache>::default();
+        let ledger = Arc::<RecordingLedger>::default();
         let clock = Arc::new(RuntimeClock::starting_at(1_700_000_000_000));
         let options = TokenReaderOptions::default();
         let reader = TokenReader::new(cache.clone(), ledger.clone(), clock.clone(), options);
@@ -71,7 +72,7 @@ impl TestEnv {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_remembers_and_looks_again_every_half_minute() {
+async fn a_token_is_cached_and_read_again_every_half_minute() {
     let world = TestEnv::new();
     world.store("1_token", HOUR * 2).await;
     for _ in 0..600 {
@@ -100,14 +101,14 @@ async fn without_the_cache_it_goes_on_until_the_tokens_end() {
     world.store("1_token", HOUR).await;
     world.current().await.unwrap();
     world.cache.unavailable.store(true, Ordering::SeqCst);
-    let begun = Instant::now();
-    let mut asked = 0;
-    while begun.elapsed() < HOUR - secs(2) {
+    let started = Instant::now();
+    let mut calls = 0;
+    while started.elapsed() < HOUR - secs(2) {
         assert_eq!(world.current().await.unwrap(), "1_token");
-        asked += 1;
+        calls += 1;
         sleep(secs(1)).await;
     }
-    assert!(world.cache_reads() < asked / 2, "it does not hammer a cache that is away");
+    assert!(world.cache_reads() < calls / 2, "it does not hammer a cache that is away");
     sleep(secs(3)).await;
     let problem = world.current().await.unwrap_err();
     assert!(problem.contains("cache is unavailable"), "{problem}");
@@ -127,12 +128,12 @@ async fn a_cache_that_lost_the_record_does_not_take_the_token_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_record_it_waits_a_little_and_all_wait_together() {
+async fn callers_without_a_record_share_one_wait() {
     let world = TestEnv::new();
-    let begun = Instant::now();
+    let started = Instant::now();
     let answers = join_all((0..64).map(|_| world.current())).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap_err().contains("token service")));
-    assert!(begun.elapsed() <= secs(3), "{:?}", begun.elapsed());
+    assert!(started.elapsed() <= secs(3), "{:?}", started.elapsed());
     assert!(world.cache_reads() < 30, "one of them polls, {} looks", world.cache_reads());
 
     let late = async {
@@ -144,7 +145,7 @@ async fn without_a_record_it_waits_a_little_and_all_wait_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_of_an_unknown_shape_is_as_good_as_none() {
+async fn a_record_of_an_unknown_form_counts_as_none() {
     let world = TestEnv::new();
     let key = streams::access_token_key("hall");
     let other = Bytes::from_static(br#"{"v":2,"secret":"x"}"#);
@@ -178,26 +179,26 @@ async fn a_refused_token_that_is_no_longer_stored_needs_no_report() {
     world.store("1_token", HOUR).await;
     world.current().await.unwrap();
     world.store("2_token", HOUR).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     assert_eq!(world.after_refusal("1_token").await.unwrap(), "2_token");
-    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(started.elapsed(), Duration::ZERO);
     assert!(world.ledger.reports.lock().unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_another_token_it_gives_up_in_time_and_looks_again_at_once() {
+async fn without_another_token_the_wait_times_out_and_the_next_caller_reads_again() {
     let world = TestEnv::new();
     world.store("1_token", HOUR).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     let problem = world.after_refusal("1_token").await.unwrap_err();
     assert!(problem.contains("refused") && !problem.contains("1_token"), "{problem}");
-    assert!(begun.elapsed() <= secs(3), "{:?}", begun.elapsed());
+    assert!(started.elapsed() <= secs(3), "{:?}", started.elapsed());
     world.store("2_token", HOUR).await;
     assert_eq!(world.current().await.unwrap(), "2_token");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_that_could_not_be_made_is_tried_again() {
+async fn a_failed_report_is_retried() {
     let world = TestEnv::new();
     world.store("1_token", HOUR).await;
     world.ledger.failures_left.store(2, Ordering::SeqCst);
@@ -222,7 +223,7 @@ async fn a_caller_that_leaves_does_not_take_the_wait_with_it() {
     assert_eq!(patient.unwrap(), "1_token");
 }
 
-/// A cache that counts the looks and can be down.
+/// A cache that counts the reads and can be down.
 #[derive(Default)]
 struct CountingCache {
     inner: MemoryCache,
@@ -271,7 +272,7 @@ impl Cache for CountingCache {
     }
 }
 
-/// A ledger that keeps the reports and can fail.
+/// A ledger that records the reports and can fail.
 #[derive(Default)]
 struct RecordingLedger {
     reports: Mutex<Vec<(String, RefusedToken)>>,

@@ -1,4 +1,4 @@
-//! The one connection, made when needed, thrown away when it fails, and never waited for too long.
+//! Connection to Redis, opened on demand, replaced on failure, with a timeout on every call.
 
 use paihao_cache::Unavailable;
 use redis::aio::MultiplexedConnection;
@@ -10,15 +10,14 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// Whether a command whose fate is unknown may be sent again: it may, if doing it twice is the
-/// same as once.
+/// Retry rule for a command whose result is unknown: it may be repeated only if it is idempotent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retry {
     Yes,
     No,
 }
 
-/// What is asked of Redis.
+/// A request to Redis.
 pub(crate) enum Request<'a> {
     Command(Cmd),
     Script(ScriptInvocation<'a>),
@@ -44,9 +43,9 @@ pub(crate) struct Connection {
 
 struct State {
     connection: Option<MultiplexedConnection>,
-    /// Tells one connection from the next, so that only the one that failed is thrown away.
+    /// Number of the connection, so that only the failed one is replaced.
     generation: u64,
-    /// All callers together try to connect no more often than this allows.
+    /// Earliest time of the next connection attempt, shared by all callers.
     next_attempt: Instant,
     reconnect_delay: Duration,
 }
@@ -62,21 +61,21 @@ impl Connection {
         Connection { client, timeout, state: Mutex::new(state) }
     }
 
-    /// Asks Redis. Ends within the limit: while Redis is away it goes on trying to connect
-    /// until then, because what was never sent can always be sent.
+    /// Sends a request within the time limit. While Redis is unavailable it keeps trying to connect
+    /// until then, because a command that was never sent is safe to send.
     pub(crate) async fn run<T: FromRedisValue>(
         &self,
         retry: Retry,
         request: Request<'_>,
     ) -> Result<T, Unavailable> {
         let mut in_use = None;
-        let mut last = "it does not answer".to_owned();
-        let tries = async {
+        let mut last_error = "it does not answer".to_owned();
+        let attempts = async {
             loop {
-                let (generation, connection) = self.connection(&mut last).await;
+                let (generation, connection) = self.connection(&mut last_error).await;
                 in_use = Some(generation);
                 match request.send(connection).await {
-                    Ok(answer) => return Ok(answer),
+                    Ok(response) => return Ok(response),
                     Err(error) => {
                         in_use = None;
                         let text = describe_error(&error);
@@ -87,29 +86,30 @@ impl Connection {
                         if retry == Retry::No {
                             return Err(Unavailable(text));
                         }
-                        last = text;
+                        last_error = text;
                     }
                 }
             }
         };
-        let ended = timeout(self.timeout, tries).await;
-        match ended {
-            Ok(answer) => answer,
+        let result = timeout(self.timeout, attempts).await;
+        match result {
+            Ok(response) => response,
             Err(_) => {
-                // A connection that swallowed a command may be dead without knowing it. Time is up,
-                // so this does not wait: who holds the lock is replacing it, or the next call will.
+                // A connection without a response may be dead without notice. The time is up, so
+                // this does not wait for the lock: its holder is replacing the connection, or the
+                // next call will.
                 if let (Some(generation), Ok(mut state)) = (in_use, self.state.try_lock())
                     && state.generation == generation
                 {
                     state.connection = None;
                 }
-                Err(Unavailable(format!("{last} (gave up after {:?})", self.timeout)))
+                Err(Unavailable(format!("{last_error} (gave up after {:?})", self.timeout)))
             }
         }
     }
 
-    /// The open connection, or a new one as soon as there is one.
-    async fn connection(&self, last: &mut String) -> (u64, MultiplexedConnection) {
+    /// Returns the open connection, or a new one as soon as there is one.
+    async fn connection(&self, last_error: &mut String) -> (u64, MultiplexedConnection) {
         loop {
             let mut state = self.state.lock().await;
             if let Some(open) = &state.connection {
@@ -129,7 +129,7 @@ impl Connection {
                     state.connection = Some(open.clone());
                     return (state.generation, open);
                 }
-                Err(error) => *last = describe_error(&error),
+                Err(error) => *last_error = describe_error(&error),
             }
         }
     }
@@ -142,8 +142,8 @@ impl Connection {
     }
 }
 
-/// Whether the connection, rather than the command, is to blame. A replica that was a primary
-/// answers `READONLY` for ever: the name may lead to another one by now.
+/// True if the connection is at fault, rather than the command. A replica that was a primary
+/// answers `READONLY` for ever: the host name may lead to another server by now.
 fn is_connection_error(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Server(ServerErrorKind::ReadOnly) => true,
@@ -152,7 +152,7 @@ fn is_connection_error(error: &RedisError) -> bool {
     }
 }
 
-/// What Redis or the socket said; never holds an address, a key or a value.
+/// Error text of Redis or the socket; it never contains an address, a key or a value.
 fn describe_error(error: &RedisError) -> String {
     if error.is_timeout() {
         return "it does not answer".to_owned();

@@ -1,61 +1,57 @@
-//! What an operator wants to know of Redis before opening day. Reads only.
+//! Read-only inspection of Redis, for an operator before the first start.
 
 use crate::connection::{Request, Retry};
 use crate::{RedisCache, Unavailable};
-use redis::cmd;
-use std::collections::HashMap;
+use redis::{InfoDict, cmd};
 
-/// The oldest Redis that has every command we use.
+/// The oldest Redis that has every command in use.
 pub const MIN_SERVER_VERSION: (u64, u64) = (6, 2);
 
-/// What was found on the server.
+/// Facts about the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisServerInfo {
-    /// Its version.
+    /// Version of the server.
     pub version: String,
-    /// Whether it is older than [`MIN_SERVER_VERSION`].
+    /// True if it is older than [`MIN_SERVER_VERSION`].
     pub too_old: bool,
-    /// Whether it takes no writes because it copies another.
+    /// True if it is a replica and refuses writes.
     pub is_replica: bool,
-    /// Whether every write goes into a file (AOF).
+    /// True if every write goes to the append-only file.
     pub aof_enabled: bool,
-    /// Whether it writes snapshots (RDB) by itself; `None` if it does not let us ask.
+    /// True if it writes RDB snapshots by itself; `None` if it does not disclose that.
     pub rdb_enabled: Option<bool>,
-    /// Whether the last attempt to write either of them failed.
+    /// True if the last write of either file failed.
     pub write_failed: bool,
-    /// Bytes it may use; 0 is no limit.
+    /// Memory limit in bytes; 0 means none.
     pub max_memory: u64,
-    /// What it throws away when these are used up: `noeviction` is nothing.
+    /// Eviction policy at that limit: `noeviction` evicts nothing.
     pub eviction_policy: String,
-    /// Its time, Unix milliseconds.
+    /// Time of the server, in Unix milliseconds.
     pub time_ms: i64,
 }
 
 impl RedisCache {
-    /// Looks at the server.
+    /// Inspects the server.
     pub async fn inspect(&self) -> Result<RedisServerInfo, Unavailable> {
-        let ask = |command| self.connection.run(Retry::Yes, Request::Command(command));
-        let text: String = ask(cmd("INFO")).await?;
-        let info: HashMap<&str, &str> =
-            text.lines().filter_map(|line| line.trim().split_once(':')).collect();
-        let said = |key: &str| info.get(key).copied().unwrap_or_default();
+        let info: InfoDict = self.connection.run(Retry::Yes, Request::Command(cmd("INFO"))).await?;
+        let field = |key: &str| info.get::<String>(key).unwrap_or_default();
         let (seconds, micros): (i64, i64) =
             self.connection.run(Retry::Yes, Request::Command(cmd("TIME"))).await?;
         // A managed Redis may not have this command.
-        let asked = cmd("CONFIG").arg("GET").arg("save").take();
+        let get_save = cmd("CONFIG").arg("GET").arg("save").take();
         let save: Option<Vec<String>> =
-            self.connection.run(Retry::Yes, Request::Command(asked)).await.ok();
-        let version = said("redis_version").to_owned();
-        let failed = |key: &str| info.get(key).is_some_and(|status| *status != "ok");
+            self.connection.run(Retry::Yes, Request::Command(get_save)).await.ok();
+        let version = field("redis_version");
+        let failed = |key: &str| info.get::<String>(key).is_some_and(|status| status != "ok");
         Ok(RedisServerInfo {
             too_old: parse_version(&version).is_none_or(|version| version < MIN_SERVER_VERSION),
             version,
-            is_replica: said("role") == "slave",
-            aof_enabled: said("aof_enabled") == "1",
+            is_replica: field("role") == "slave",
+            aof_enabled: field("aof_enabled") == "1",
             rdb_enabled: save.map(|pair| pair.get(1).is_some_and(|plan| !plan.is_empty())),
             write_failed: failed("rdb_last_bgsave_status") || failed("aof_last_write_status"),
-            max_memory: said("maxmemory").parse().unwrap_or(0),
-            eviction_policy: said("maxmemory_policy").to_owned(),
+            max_memory: info.get("maxmemory").unwrap_or(0),
+            eviction_policy: field("maxmemory_policy"),
             time_ms: seconds * 1000 + micros / 1000,
         })
     }

@@ -1,7 +1,7 @@
 //! The cache on Redis, shared by every replica.
 //!
-//! Every call ends within the configured time, whatever Redis does; a connection that failed is
-//! thrown away and made anew. Comparing and leasing are scripts, which Redis runs one at a time.
+//! Every call ends within the configured timeout, whatever Redis does; a failed connection is
+//! replaced. Compare-and-set and leases are scripts, which Redis runs one at a time.
 
 mod connection;
 mod inspect;
@@ -19,24 +19,24 @@ use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use std::time::Duration;
 
-/// Where Redis is and how long it may take.
+/// Options of the connection to Redis.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://host:port/db`. May hold a user, and a password too, though [`password`] is the
-    /// better place for it.
+    /// `redis://host:port/db`. It may contain a user and a password, though [`password`] is the
+    /// better place for the latter.
     ///
     /// [`password`]: RedisOptions::password
     pub url: String,
-    /// The password, if Redis wants one; replaces one in the address.
+    /// Password, if Redis requires one; overrides that in the address.
     pub password: Option<SecretString>,
-    /// Stands in front of every key, so that several deployments can share one Redis.
+    /// Prefix of every key, so that several deployments can share one Redis.
     pub namespace: String,
-    /// The longest a call takes, making a connection included; 1 s by default.
+    /// Timeout of a call, including a connection attempt; 1 s by default.
     pub timeout: Duration,
 }
 
 impl RedisOptions {
-    /// The defaults, for this address.
+    /// Default options for this address.
     pub fn new(url: impl Into<String>) -> Self {
         RedisOptions {
             url: url.into(),
@@ -48,7 +48,7 @@ impl RedisOptions {
 }
 
 impl fmt::Debug for RedisOptions {
-    /// Leaves out the address: it may hold a password.
+    /// Prints without the address: it may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisOptions")
             .field("namespace", &self.namespace)
@@ -57,7 +57,7 @@ impl fmt::Debug for RedisOptions {
     }
 }
 
-/// The address of Redis cannot be used. Does not repeat it: it may hold a password.
+/// Error for an unusable address. It does not repeat the address, which may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the address of Redis is not of the form redis://host:port/db (TLS is not built in)")]
 pub struct InvalidAddress;
@@ -70,8 +70,8 @@ pub struct RedisCache {
 }
 
 impl RedisCache {
-    /// A cache at this address. Does not wait for Redis, so that services may start in any order:
-    /// the first call connects, and [`Cache::check`] tells whether Redis is there.
+    /// Creates a cache at this address. It does not wait for Redis, so that services may start in
+    /// any order: the first call connects, and [`Cache::check`] tells whether Redis is available.
     pub fn connect(options: RedisOptions) -> Result<Self, InvalidAddress> {
         let mut info = options.url.as_str().into_connection_info().map_err(|_| InvalidAddress)?;
         if let Some(password) = &options.password {
@@ -90,14 +90,14 @@ impl RedisCache {
         format!("{}:v:{key}", self.namespace)
     }
 
-    /// The key that lives as long as the lease does, and the one its fence stays in. The braces
-    /// keep both on one node of a Redis cluster.
+    /// Key of the lease, and key of its fencing token, which outlives it. The braces keep both on
+    /// one node of a Redis cluster.
     fn lease_keys(&self, name: &str) -> [String; 2] {
         [format!("{}:l:{{{name}}}", self.namespace), format!("{}:f:{{{name}}}", self.namespace)]
     }
 }
 
-/// What Redis takes as an expiry: whole milliseconds, at least one, at most ten years.
+/// Expiry in the form that Redis accepts: whole milliseconds, at least one, at most ten years.
 fn ttl_millis(ttl: Duration) -> u64 {
     const MAX_TTL_MS: u64 = 10 * 365 * 24 * 3600 * 1000;
     u64::try_from(ttl.as_millis()).unwrap_or(MAX_TTL_MS).clamp(1, MAX_TTL_MS)

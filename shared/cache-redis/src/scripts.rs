@@ -1,20 +1,22 @@
-//! What Redis decides in one step, as scripts.
+//! Lua scripts for operations that Redis runs atomically.
 
 use paihao_cache::Lease;
 use redis::Script;
 
 pub(crate) struct Scripts {
-    /// Value key; whether something is expected, what, the new value, milliseconds. Answers 1, or
-    /// 0 and what was found.
+    /// Keys: value. Arguments: 1 if a value is expected, that value, the new value, milliseconds.
+    /// Returns 1, or 0 and the value found.
     pub(crate) compare_and_set: Script,
-    /// Lease key, fence key; holder, milliseconds. Answers the fence, or nothing if it is held.
+    /// Keys: lease, fencing token. Arguments: holder, milliseconds. Returns the fencing token, or
+    /// nothing if the lease is held.
     ///
-    /// The fence is at least Redis's own time in milliseconds, so that it grows even when Redis
-    /// has lost its data and the former fence with them.
+    /// The token is at least Redis's own time in milliseconds, so that it grows even when Redis has
+    /// lost its data and the former token with them.
     pub(crate) acquire: Script,
-    /// Lease key; mark, milliseconds. Answers whether it is still held under this mark.
+    /// Keys: lease. Arguments: value of the lease, milliseconds. Returns 1 if it is still held
+    /// under this value.
     pub(crate) renew: Script,
-    /// Lease key; mark.
+    /// Keys: lease. Arguments: value of the lease.
     pub(crate) release: Script,
 }
 
@@ -52,7 +54,7 @@ impl Default for Scripts {
     }
 }
 
-/// What stands under the lease key while this lease is held.
+/// Value of the lease key while this lease is held.
 pub(crate) fn lease_value(lease: &Lease) -> String {
     format!("{}:{}", lease.fence, lease.holder)
 }

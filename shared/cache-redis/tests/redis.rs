@@ -1,4 +1,4 @@
-//! The cache on a real Redis: the common suite, and Redis killed, frozen, emptied and locked.
+//! Tests on a real Redis: the common suite, and Redis killed, frozen, emptied and locked.
 
 use bytes::Bytes;
 use futures::future::join_all;
@@ -59,7 +59,7 @@ async fn redis_may_start_later() {
 }
 
 #[tokio::test]
-async fn a_restart_is_survived_with_what_redis_kept() {
+async fn data_survives_a_restart_of_redis() {
     let server = RedisServer::start();
     let cache = cache(&server);
     cache.put("key", Bytes::from_static(b"before"), HOUR).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_frozen_redis_is_unavailable_within_the_limit_and_then_recovers() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_unavailable_within_the_limit() {
+async fn a_missing_server_is_unavailable_within_the_limit() {
     let cache = cache_at(format!("redis://127.0.0.1:{}", free_port()), Duration::from_millis(200));
     let calls = join_all((0..50).map(|_| cache.put_if_absent("key", Bytes::new(), HOUR)));
     let answers = tokio::time::timeout(TEST_TIMEOUT, calls).await.expect("every call ends");

@@ -1,8 +1,8 @@
-//! What every cache has to do, sentence by sentence of the port.
+//! Conformance suite of the cache port.
 //!
-//! Waits for conditions, never for a guess at how long they take: an implementation may expire a
-//! little late, never early by more than a clock tick, so what must still be there is given an hour
-//! and what must be gone is asked for until it is.
+//! It waits for conditions, never for guessed durations: an implementation may expire a little
+//! late, but never early by more than a clock tick. So a value that must still exist has a lifetime
+//! of an hour, and one that must be gone is polled until it is.
 
 use crate::{Cache, CasOutcome, Lease};
 use bytes::Bytes;
@@ -15,8 +15,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 const SHORT_TTL: Duration = Duration::from_millis(120);
 const EXPIRY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Runs all of it against one cache, which may already hold other things. `run` tells this run's
-/// keys from those of others. Panics at the first sentence that does not hold.
+/// Runs the suite against one cache, which may hold other data. `run` distinguishes the keys of
+/// this run from those of others. Panics at the first violation.
 pub async fn run(cache: Arc<dyn Cache>, run: &str) {
     let suite = Suite { cache, run: run.to_owned() };
     suite.check().await;
@@ -68,7 +68,7 @@ impl Suite {
         }
     }
 
-    /// Tries until the lease is free.
+    /// Retries until the lease is free.
     async fn acquire_when_free(&self, name: &str, holder: &str) -> Lease {
         let deadline = Instant::now() + EXPIRY_TIMEOUT;
         loop {
@@ -130,7 +130,8 @@ impl Suite {
             self.cache.put(key, bytes("a"), SHORT_TTL).await.expect("put");
         }
         self.cache.put(&put, bytes("b"), HOUR).await.expect("put");
-        // May already have expired on a slow machine; then it is put anew, which tests the same.
+        // It may have expired already on a slow machine; then it is stored again, which tests the
+        // same.
         let swap = self.cache.compare_and_set(&swapped, Some(b"a"), bytes("b"), HOUR).await;
         if swap.expect("swap") != CasOutcome::Swapped {
             self.cache.put(&swapped, bytes("b"), HOUR).await.expect("put");
@@ -239,7 +240,7 @@ impl Suite {
         self.assert_lease_expired(&expired, deadline).await;
     }
 
-    /// A lease that nobody took over is lost too once it has expired.
+    /// An expired lease is lost even if no other holder took it.
     async fn assert_lease_expired(&self, lease: &Lease, deadline: Instant) {
         sleep(SHORT_TTL * 2).await;
         assert!(Instant::now() < deadline);

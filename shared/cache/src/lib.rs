@@ -1,8 +1,8 @@
-//! The cache port: what is shared for a while and may be lost.
+//! The cache port: shared state with an expiry, which may be lost.
 //!
-//! Access tokens, scan sessions and claims live here, each with an expiry. [`MemoryCache`] holds
-//! them inside one process; `paihao-cache-redis` among many. Both pass the suite in
-//! [`conformance`]. Losing all of it costs work, never a ticket.
+//! Access tokens, scan sessions and leases are kept here. [`MemoryCache`] keeps them inside one
+//! process; `paihao-cache-redis` shares them among many. Both pass the suite in [`conformance`].
+//! Losing all of it costs work, never a ticket.
 
 mod memory;
 
@@ -15,42 +15,42 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::time::Duration;
 
-/// The cache cannot be reached, or did not answer. Trying again later may help.
+/// Error for a cache that cannot be reached or did not answer. A later retry may succeed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the cache is unavailable: {0}")]
 pub struct Unavailable(pub String);
 
-/// What a compare-and-set did.
+/// Result of a compare-and-set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CasOutcome {
     /// The value was replaced.
     Swapped,
-    /// Something else was there, and still is: `None` if nothing.
+    /// Another value was found and kept: `None` if there was none.
     Mismatch(Option<Bytes>),
 }
 
-/// The right to do something alone, for a while.
+/// The exclusive right to an activity, for a limited time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// What it is the right to.
+    /// Name of the activity.
     pub name: String,
-    /// Who holds it; unique to this holder.
+    /// Holder; unique among all holders.
     pub holder: String,
-    /// Larger than the fence of every earlier lease of this name, also across expiry. A write that
-    /// carries it can be told from one by a slow former holder.
+    /// Fencing token, larger than that of every earlier lease of this name, across expiry too. It
+    /// distinguishes a write from one by a slow former holder.
     pub fence: u64,
 }
 
 /// A cache shared by every replica. Cheap to share; callable from many tasks at once.
 #[async_trait]
 pub trait Cache: Send + Sync + 'static {
-    /// The value, unless it is absent or expired.
+    /// Returns the value; `None` if it is absent or expired.
     async fn get(&self, key: &str) -> Result<Option<Bytes>, Unavailable>;
 
-    /// Stores a value for `ttl`, over whatever was there.
+    /// Stores a value for `ttl`, replacing any other.
     async fn put(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), Unavailable>;
 
-    /// Stores a value if nothing is there, and says whether it did.
+    /// Stores a value if there is none; true if it did.
     async fn put_if_absent(
         &self,
         key: &str,
@@ -58,7 +58,7 @@ pub trait Cache: Send + Sync + 'static {
         ttl: Duration,
     ) -> Result<bool, Unavailable>;
 
-    /// Stores `new` for `ttl` if exactly `expected` (`None`: nothing) is there.
+    /// Stores `new` for `ttl` if the present value is exactly `expected` (`None`: no value).
     async fn compare_and_set(
         &self,
         key: &str,
@@ -67,11 +67,11 @@ pub trait Cache: Send + Sync + 'static {
         ttl: Duration,
     ) -> Result<CasOutcome, Unavailable>;
 
-    /// Removes a value; absent is fine.
+    /// Removes a value, if there is one.
     async fn remove(&self, key: &str) -> Result<(), Unavailable>;
 
-    /// Takes the lease `name` for `ttl` if it is free; `None` if somebody holds it (the holder
-    /// itself included: it renews instead).
+    /// Acquires the lease `name` for `ttl` if it is free; `None` if it is held (by the same holder
+    /// too: a holder renews instead).
     async fn acquire(
         &self,
         name: &str,
@@ -79,12 +79,12 @@ pub trait Cache: Send + Sync + 'static {
         ttl: Duration,
     ) -> Result<Option<Lease>, Unavailable>;
 
-    /// Holds on for `ttl` from now; `false` if the lease is no longer this one's.
+    /// Extends the lease to `ttl` from now; `false` if it is no longer held.
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, Unavailable>;
 
-    /// Gives the lease up; a lease already lost is fine.
+    /// Releases the lease, if it is still held.
     async fn release(&self, lease: &Lease) -> Result<(), Unavailable>;
 
-    /// Whether the cache answers; asked by readiness.
+    /// Checks that the cache answers, for readiness.
     async fn check(&self) -> Result<(), Unavailable>;
 }

@@ -1,4 +1,4 @@
-//! The cache inside one process: bounded, and gone with it.
+//! Cache in the memory of one process, with bounded size.
 
 use crate::{Cache, CasOutcome, Lease, Unavailable};
 use async_trait::async_trait;
@@ -11,9 +11,9 @@ use tokio::time::Instant;
 /// Bounds of a [`MemoryCache`].
 #[derive(Debug, Clone)]
 pub struct MemoryOptions {
-    /// How many values are kept, at least 1; 100,000 by default. A value more evicts the one that
-    /// would expire first. Leases and their fences are not counted and never evicted: there is
-    /// one per account, and a forgotten fence would let a former holder write.
+    /// Largest number of values, at least 1; 100,000 by default. One more evicts the value that
+    /// expires first. Leases and their fencing tokens are not counted and never evicted: there is
+    /// one per account, and a forgotten token would let a former holder write.
     pub max_entries: usize,
 }
 
@@ -23,7 +23,7 @@ impl Default for MemoryOptions {
     }
 }
 
-/// A cache in this process's memory. Time is tokio's, so a paused runtime pauses expiry too.
+/// A cache in this process's memory. It uses Tokio's clock, so a paused runtime pauses expiry too.
 #[derive(Debug)]
 pub struct MemoryCache {
     max_entries: usize,
@@ -33,7 +33,7 @@ pub struct MemoryCache {
 #[derive(Debug, Default)]
 struct CacheState {
     values: HashMap<String, Value>,
-    /// Every value's key by expiry, first to go first.
+    /// Keys of all values, ordered by expiry.
     by_expiry: BTreeSet<(Instant, String)>,
     leases: HashMap<String, LeaseState>,
 }
@@ -46,10 +46,10 @@ struct Value {
 
 #[derive(Debug)]
 struct LeaseState {
-    /// `None` once it was given up.
+    /// `None` once it was released.
     holder: Option<String>,
     expires: Instant,
-    /// Stays when the lease ends, so that the next one is larger.
+    /// Kept after the lease ends, so that the next one is larger.
     fence: u64,
 }
 
@@ -60,17 +60,17 @@ impl Default for MemoryCache {
 }
 
 impl MemoryCache {
-    /// An empty cache.
+    /// Creates an empty cache.
     pub fn new(options: MemoryOptions) -> Self {
         MemoryCache { max_entries: options.max_entries.max(1), state: Mutex::default() }
     }
 
-    /// How many values are kept, expired ones that nobody has met yet included.
+    /// Number of values, including expired ones that no call has removed yet.
     pub fn len(&self) -> usize {
         self.state.lock().values.len()
     }
 
-    /// Whether no value is kept.
+    /// True if the cache holds no value.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -105,7 +105,7 @@ impl CacheState {
         self.by_expiry.insert((expires, key.to_owned()));
     }
 
-    /// The lease, if this holder has it under this fence and it has not expired.
+    /// The lease, if this holder has it under this fencing token and it has not expired.
     fn held_lease(&mut self, lease: &Lease, now: Instant) -> Option<&mut LeaseState> {
         self.leases.get_mut(&lease.name).filter(|held| {
             now < held.expires
@@ -144,12 +144,12 @@ impl Cache for MemoryCache {
         ttl: Duration,
     ) -> Result<CasOutcome, Unavailable> {
         let now = Instant::now();
-        let mut inside = self.state.lock();
-        let found = inside.get_live(key, now);
+        let mut state = self.state.lock();
+        let found = state.get_live(key, now);
         if found.map(AsRef::as_ref) != expected {
             return Ok(CasOutcome::Mismatch(found.cloned()));
         }
-        inside.store(key, new, now, Self::expiry_after(now, ttl), self.max_entries);
+        state.store(key, new, now, Self::expiry_after(now, ttl), self.max_entries);
         Ok(CasOutcome::Swapped)
     }
 
@@ -165,26 +165,26 @@ impl Cache for MemoryCache {
         ttl: Duration,
     ) -> Result<Option<Lease>, Unavailable> {
         let now = Instant::now();
-        let mut inside = self.state.lock();
-        let before = inside.leases.get(name);
-        if before.is_some_and(|held| held.holder.is_some() && now < held.expires) {
+        let mut state = self.state.lock();
+        let present = state.leases.get(name);
+        if present.is_some_and(|held| held.holder.is_some() && now < held.expires) {
             return Ok(None);
         }
-        let fence = before.map_or(0, |held| held.fence) + 1;
+        let fence = present.map_or(0, |held| held.fence) + 1;
         let holder = holder.to_owned();
         let held = LeaseState {
             holder: Some(holder.clone()),
             expires: Self::expiry_after(now, ttl),
             fence,
         };
-        inside.leases.insert(name.to_owned(), held);
+        state.leases.insert(name.to_owned(), held);
         Ok(Some(Lease { name: name.to_owned(), holder, fence }))
     }
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, Unavailable> {
         let now = Instant::now();
-        let mut inside = self.state.lock();
-        let held = inside.held_lease(lease, now);
+        let mut state = self.state.lock();
+        let held = state.held_lease(lease, now);
         Ok(held.map(|held| held.expires = Self::expiry_after(now, ttl)).is_some())
     }
 

@@ -1,4 +1,4 @@
-//! The cache inside one process: the common suite, its bound, and its clock.
+//! Tests of the cache in memory: the common suite, its bound, and its clock.
 
 use bytes::Bytes;
 use paihao_cache::{Cache, MemoryCache, MemoryOptions, conformance};
@@ -24,7 +24,8 @@ async fn races_between_threads_have_one_winner() {
             .map(|i| {
                 let cache = cache.clone();
                 tokio::spawn(async move {
-                    let (name, holder) = (format!("lease-{round}"), format!("holder-{i}"));
+                    let name = format!("lease-{round}");
+                    let holder = format!("holder-{i}");
                     cache.acquire(&name, &holder, Duration::from_secs(60)).await.unwrap().is_some()
                 })
             })
@@ -38,7 +39,7 @@ async fn races_between_threads_have_one_winner() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_cache_evicts_what_would_expire_first() {
+async fn a_full_cache_evicts_the_value_that_expires_first() {
     let cache = MemoryCache::new(MemoryOptions { max_entries: 3 });
     let ttl = Duration::from_secs;
     let lease = cache.acquire("lease", "one", ttl(1_000)).await.unwrap().unwrap();

@@ -1,7 +1,6 @@
-//! The admin port of a process: is it alive, can it work, what has it counted.
+//! Admin port of a process: liveness, readiness and metrics.
 //!
-//! It is for operators and the machines that watch over the process, on a listener of its own that
-//! customers never reach.
+//! It serves operators and monitoring, on a listener of its own that customers cannot reach.
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -16,13 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Asks one thing the process needs whether it works; the error is a sentence for the operator.
+/// Check of one dependency of the process; the error is a sentence for the operator.
 pub type ReadinessCheck = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// How long one check may take unless [`Admin::check_timeout`] says otherwise.
+/// Timeout of one check unless [`Admin::check_timeout`] sets another.
 const DEFAULT_CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the admin port of a process answers.
+/// Builder of the admin port's routes.
 #[derive(Clone)]
 pub struct Admin {
     checks: Vec<(String, ReadinessCheck)>,
@@ -32,17 +31,17 @@ pub struct Admin {
     extra_routes: Router,
 }
 
-/// The answer of `/ready`.
+/// Response of `/ready`.
 #[derive(Debug, Serialize)]
 struct Readiness {
     ready: bool,
     stopping: bool,
-    /// By name: `ok`, or what is wrong.
+    /// Results by name: `ok`, or the error.
     checks: BTreeMap<String, String>,
 }
 
 impl Admin {
-    /// An admin port that is ready until `stop`.
+    /// Creates an admin port that is ready until `stop`.
     pub fn new(stop: &CancellationToken) -> Admin {
         Admin {
             checks: Vec::new(),
@@ -53,35 +52,35 @@ impl Admin {
         }
     }
 
-    /// Is ready only while this check passes.
+    /// Adds a check that has to pass for the port to be ready.
     #[must_use]
     pub fn check(mut self, name: &str, check: ReadinessCheck) -> Admin {
         self.checks.push((name.to_owned(), check));
         self
     }
 
-    /// Gives each check this long, instead of two seconds, before it counts as failed.
+    /// Sets the timeout of a check, in place of two seconds.
     #[must_use]
     pub fn check_timeout(mut self, limit: Duration) -> Admin {
         self.check_timeout = limit;
         self
     }
 
-    /// Answers `/metrics` with what this recorder has.
+    /// Serves the metrics of this recorder under `/metrics`.
     #[must_use]
     pub fn metrics(mut self, recorder: PrometheusHandle) -> Admin {
         self.metrics = Some(recorder);
         self
     }
 
-    /// Answers these routes too.
+    /// Adds further routes.
     #[must_use]
     pub fn merge(mut self, routes: Router) -> Admin {
         self.extra_routes = self.extra_routes.merge(routes);
         self
     }
 
-    /// `/live`, `/ready`, `/metrics` and what was merged.
+    /// Returns `/live`, `/ready`, `/metrics` and the added routes.
     pub fn router(mut self) -> Router {
         let extra = std::mem::take(&mut self.extra_routes);
         Router::new()
@@ -93,22 +92,22 @@ impl Admin {
     }
 
     async fn readiness(&self) -> Readiness {
-        let asked = self.checks.iter().map(|(name, check)| async move {
-            let answer = match tokio::time::timeout(self.check_timeout, check()).await {
+        let running = self.checks.iter().map(|(name, check)| async move {
+            let result = match tokio::time::timeout(self.check_timeout, check()).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(problem)) => Err(problem),
                 Err(_) => Err(format!("no answer within {:?}", self.check_timeout)),
             };
-            (name.clone(), answer)
+            (name.clone(), result)
         });
-        let answers = join_all(asked).await;
+        let results = join_all(running).await;
         let stopping = self.stop.is_cancelled();
         Readiness {
-            ready: !stopping && answers.iter().all(|(_, answer)| answer.is_ok()),
+            ready: !stopping && results.iter().all(|(_, result)| result.is_ok()),
             stopping,
-            checks: answers
+            checks: results
                 .into_iter()
-                .map(|(name, answer)| (name, answer.err().unwrap_or_else(|| "ok".to_owned())))
+                .map(|(name, result)| (name, result.err().unwrap_or_else(|| "ok".to_owned())))
                 .collect(),
         }
     }

@@ -1,10 +1,10 @@
-//! How long to wait before trying again: longer each time, up to a cap, never in step with others.
+//! Exponential back-off with a cap and with jitter, so that replicas do not retry in step.
 
 use crate::entropy;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// A growing wait. It has no end of its own: whoever tries decides when to give up.
+/// A growing delay without an end: the caller decides when to give up.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     base: Duration,
@@ -15,44 +15,44 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits `base` first and then twice as long each time, never more than `cap`, each wait
-    /// spread by a fifth.
+    /// Creates a back-off that starts at `base` and doubles up to `cap`, each delay varied by a
+    /// fifth.
     pub fn new(base: Duration, cap: Duration) -> Backoff {
         Backoff { base, cap, factor: 2.0, jitter: 0.2, next: base.min(cap) }
     }
 
-    /// Grows by `factor` (1 or more) instead of 2.
+    /// Sets the growth factor (1 or more), in place of 2.
     #[must_use]
     pub fn factor(mut self, factor: f64) -> Backoff {
         self.factor = factor.max(1.0);
         self
     }
 
-    /// Spreads each wait by `share` of it (0 to 1) instead of 0.2.
+    /// Sets the share (0 to 1) by which each delay varies, in place of 0.2.
     #[must_use]
     pub fn jitter(mut self, share: f64) -> Backoff {
         self.jitter = share;
         self
     }
 
-    /// How long to wait now; the next answer is longer.
+    /// Returns the next delay and increases the one after it.
     pub fn next_wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = self.next.mul_f64(self.factor).min(self.cap);
         entropy::jitter(wait, self.jitter)
     }
 
-    /// Begins again at the base: what was tried has worked.
+    /// Restarts at the base, after a success.
     pub fn reset(&mut self) {
         self.next = self.base.min(self.cap);
     }
 
-    /// Sleeps for the next wait.
+    /// Sleeps for the next delay.
     pub async fn wait(&mut self) {
         tokio::time::sleep(self.next_wait()).await;
     }
 
-    /// Sleeps for the next wait, or until `stop`; `false` if it was the stop.
+    /// Sleeps for the next delay, or until `stop`; `false` if it was stopped.
     pub async fn wait_unless(&mut self, stop: &CancellationToken) -> bool {
         let wait = self.next_wait();
         stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some()
@@ -79,12 +79,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_ends_the_wait() {
-        let (stop, begun) = (CancellationToken::new(), Instant::now());
+        let stop = CancellationToken::new();
+        let started = Instant::now();
         let mut backoff = Backoff::new(secs(1000), secs(1000)).jitter(0.0);
         assert!(backoff.wait_unless(&stop).await);
-        assert_eq!(begun.elapsed(), secs(1000));
+        assert_eq!(started.elapsed(), secs(1000));
         stop.cancel();
         assert!(!backoff.wait_unless(&stop).await);
-        assert_eq!(begun.elapsed(), secs(1000));
+        assert_eq!(started.elapsed(), secs(1000));
     }
 }

@@ -1,17 +1,17 @@
-//! The time of day, which comes in through the door: whoever needs it is given a [`Clock`].
+//! Clocks: the time of day as a dependency that callers pass in.
 
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Tells the time of day.
+/// A source of the time of day.
 pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     fn now_ms(&self) -> i64;
 
-    /// What changes whenever somebody sets the clock; `None` for one that only goes on, as the
-    /// runtime's timers do. Who sleeps until a time of day wakes by it.
+    /// Notifies of adjustments of the clock, so that a sleep until a time of day can be corrected;
+    /// `None` for a clock that only advances, as the runtime's timers do.
     fn adjustments(&self) -> Option<watch::Receiver<i64>> {
         None
     }
@@ -27,7 +27,7 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     }
 }
 
-/// The machine's own clock.
+/// Clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -41,22 +41,22 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved; for tests without a runtime. Clones are one clock.
+/// Clock that stands still until it is set; for tests without a runtime. Clones share the time.
 #[derive(Debug, Clone, Default)]
 pub struct ManualClock(Arc<watch::Sender<i64>>);
 
 impl ManualClock {
-    /// A clock that shows `now_ms`.
+    /// Creates a clock that shows `now_ms`.
     pub fn at(now_ms: i64) -> ManualClock {
         ManualClock(Arc::new(watch::Sender::new(now_ms)))
     }
 
-    /// Shows `now_ms` from here on; backwards is possible, as on real machines.
+    /// Sets the time to `now_ms`; it may go backwards, as on real machines.
     pub fn set(&self, now_ms: i64) {
         self.0.send_replace(now_ms);
     }
 
-    /// Moves on by `by` and returns the new time in milliseconds.
+    /// Advances by `by` and returns the new time in milliseconds.
     pub fn advance(&self, by: Duration) -> i64 {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         let mut now_ms = 0;
@@ -78,14 +78,14 @@ impl Clock for ManualClock {
     }
 }
 
-/// A clock that moves with tokio's timers, so that a test with a paused runtime has one time only.
+/// Clock that advances with Tokio's timers, so that a test with a paused runtime has a single time.
 #[derive(Debug)]
 pub struct RuntimeClock {
     start: (Instant, i64),
 }
 
 impl RuntimeClock {
-    /// A clock that shows `now_ms` at this moment of the current runtime.
+    /// Creates a clock that shows `now_ms` at this moment of the current runtime.
     pub fn starting_at(now_ms: i64) -> RuntimeClock {
         RuntimeClock { start: (Instant::now(), now_ms) }
     }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manual_clock_moves_only_when_told() {
+    fn a_manual_clock_advances_only_when_set() {
         let clock = ManualClock::at(1_000);
         let seen_elsewhere = clock.clone();
         assert_eq!(clock.now_ms(), 1_000);

@@ -1,11 +1,11 @@
-//! Chance: the one place that asks the operating system for randomness.
+//! Source of randomness, the only one that asks the operating system.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// `N` unpredictable bytes, fit for secrets.
+/// Returns `N` unpredictable bytes, fit for secrets.
 ///
 /// # Panics
 /// If the operating system has no randomness to give; nothing safe could follow.
@@ -16,13 +16,13 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// A random (version 4) uuid.
+/// Returns a random (version 4) UUID.
 pub fn uuid() -> Uuid {
     uuid::Builder::from_random_bytes(bytes()).into_uuid()
 }
 
-/// `n` unpredictable bytes as base64url without padding: safe in a header, a cookie and a URL.
-/// 16 bytes are enough for a secret.
+/// Returns `n` unpredictable bytes as base64url without padding: safe in a header, a cookie and a
+/// URL. 16 bytes are enough for a secret.
 pub fn token(n: usize) -> String {
     let mut out = Vec::with_capacity(n.next_multiple_of(16));
     while out.len() < n {
@@ -31,8 +31,8 @@ pub fn token(n: usize) -> String {
     URL_SAFE_NO_PAD.encode(&out[..n])
 }
 
-/// A duration evenly spread between `duration` less and plus the `share` of it (0 to 1), so that
-/// replicas that began together do not act together.
+/// Varies a duration evenly by up to `share` of it (0 to 1) in both directions, so that replicas
+/// that started together do not act together.
 pub fn jitter(duration: Duration, share: f64) -> Duration {
     // 53 bits are what an f64 holds exactly.
     let unit = (u64::from_le_bytes(bytes()) >> 11) as f64 / (1_u64 << 53) as f64;
@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn a_uuid_is_a_version_4_and_new_each_time() {
-        let (one, other) = (uuid(), uuid());
+        let one = uuid();
+        let other = uuid();
         assert_eq!((one.get_version_num(), one.get_variant()), (4, uuid::Variant::RFC4122));
         assert_ne!(one, other);
     }

@@ -1,5 +1,5 @@
-//! Serving HTTP until the soft stop: requests in hand are answered, streams end, and no connection
-//! is left behind.
+//! HTTP server with graceful shutdown: requests in progress are answered, streams end, and no
+//! connection is left behind.
 
 use crate::tasks::Tasks;
 use axum::Router;
@@ -18,22 +18,22 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-/// How long a connection may take to send a request's head, and how long it may sit idle: longer
-/// than a load balancer keeps its own (a minute, usually), so that it is the one to close.
+/// Timeout of a request's head, and of an idle connection. It exceeds the idle timeout of usual
+/// load balancers (a minute), so that the balancer closes first.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// Serves `router` on `listener` as an essential task of `tasks`, until its soft stop; the task ends
-/// when the last connection has. Handlers can ask for the peer's address with
+/// Serves `router` on `listener` as an essential task of `tasks`, until its soft stop; the task
+/// ends with the last connection. Handlers can extract the peer's address with
 /// `ConnectInfo<SocketAddr>`.
 ///
-/// A response that never ends by itself, a stream of events, holds the stop up: send it through
-/// [`until_stop`].
+/// A response that never ends by itself, such as a stream of events, would delay the stop: wrap it
+/// in [`until_stop`].
 pub fn serve(tasks: &Tasks, name: &str, listener: TcpListener, router: Router) {
     let connections = tasks.child(name);
     tasks.spawn_essential(name, accept(connections, listener, router));
 }
 
-/// The same stream, which ends at the stop.
+/// Wraps a stream so that it ends at the stop.
 pub fn until_stop<S: Stream>(
     stream: S,
     stop: &CancellationToken,
@@ -48,9 +48,10 @@ async fn accept(connections: Tasks, listener: TcpListener, router: Router) {
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, peer)) => {
-                // Answers are small and whole: waiting to fill a packet only delays them.
+                // Responses are small and written at once: waiting to fill a packet only delays
+                // them.
                 if let Err(problem) = stream.set_nodelay(true) {
-                    debug!(%problem, "a connection keeps its packets together");
+                    debug!(%problem, "cannot set TCP_NODELAY on a connection");
                 }
                 let router = router.clone();
                 let service = service_fn(move |mut request: Request<Incoming>| {
@@ -63,15 +64,17 @@ async fn accept(connections: Tasks, listener: TcpListener, router: Router) {
                     .serve_connection(TokioIo::new(stream), service);
                 let watched = graceful.watch(connection);
                 connections.spawn("connection", async move {
-                    // A peer that goes away in the middle is its own affair.
+                    // A connection that the peer breaks off is no error of ours.
                     if let Err(problem) = watched.await {
                         debug!(%problem, "connection ended");
                     }
                 });
             }
-            Err(problem) if is_peer_error(&problem) => debug!(%problem, "connection not accepted"),
+            Err(problem) if is_peer_error(&problem) => {
+                debug!(%problem, "cannot accept a connection")
+            }
             Err(problem) => {
-                // Out of file handles, most likely: some have to close before it gets better.
+                // Most likely out of file handles: some have to be closed first.
                 warn!(%problem, "cannot accept connections");
                 stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(1))).await;
             }

@@ -1,8 +1,8 @@
-//! What every process needs and no product rule: a clock, randomness, a lifecycle with a soft and
-//! a hard stop, configuration, logs, metrics, and the admin port.
+//! Infrastructure of every process: clock, randomness, lifecycle with a soft and a hard stop,
+//! configuration, logs, metrics, and the admin port. It contains no product rules.
 //!
-//! The rest of the house asks here for time and chance, and starts its tasks here, so that a test
-//! can hold all three still.
+//! All other crates take time and randomness from here and start their tasks here, so that a test
+//! controls all three.
 
 pub mod clock;
 pub mod entropy;

@@ -1,5 +1,5 @@
-//! The life of a process: it starts, runs until it is told to stop or cannot go on, drains within a
-//! limit, and leaves with an exit code that says which.
+//! Lifecycle of a process: start, run until a stop or a failure, drain within a limit, and exit
+//! with a code that tells the cause.
 
 use crate::tasks::Tasks;
 use futures::stream::{self, Stream, StreamExt};
@@ -10,19 +10,19 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-/// How a process ended; its number is the exit code.
+/// Result of a process; its number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// It did what it was asked to, or stopped because it was asked to.
+    /// It completed its work, or stopped on request.
     Clean = 0,
-    /// It could not start: a port taken, a store not there, a file not readable.
+    /// It could not start: a port is taken, a store is unavailable, a file is unreadable.
     FailedToStart = 1,
-    /// The configuration or the command line is wrong; trying again will not help.
+    /// The configuration or the command line is wrong; a retry does not help.
     BadConfiguration = 2,
-    /// A task it cannot do without failed while it ran.
+    /// An essential task failed while it ran.
     TaskFailed = 3,
-    /// It was told to stop and had not finished within the limit, or was told twice.
+    /// It was stopped and had not finished within the limit, or was stopped twice.
     NotDrained = 4,
 }
 
@@ -38,7 +38,7 @@ impl Termination for Exit {
     }
 }
 
-/// One process from start to exit.
+/// A process from start to exit.
 #[derive(Debug)]
 pub struct Lifecycle {
     tasks: Tasks,
@@ -47,14 +47,14 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Begins to listen for SIGTERM and Ctrl-C: the first is the soft stop, the second the hard
-    /// one. Must be called within a runtime; fails if the system does not let it listen.
+    /// Installs handlers for SIGTERM and Ctrl-C: the first signal is the soft stop, the second the
+    /// hard one. Must be called within a runtime; fails if the system refuses the handlers.
     pub fn with_signals() -> std::io::Result<Lifecycle> {
         Ok(Lifecycle::with_stop_requests(signals()?))
     }
 
-    /// A lifecycle that is told to stop by what `requests` yields, each with the name of who asks:
-    /// the first softly, the second hard.
+    /// Creates a lifecycle whose stops come from `requests`, each with the name of its origin: the
+    /// first is the soft stop, the second the hard one.
     #[expect(
         clippy::disallowed_methods,
         reason = "not a task to wait for: it listens as long as the process lives"
@@ -62,18 +62,19 @@ impl Lifecycle {
     pub fn with_stop_requests(
         requests: impl Stream<Item = &'static str> + Send + 'static,
     ) -> Lifecycle {
-        let (tasks, at_once) = (Tasks::new(), CancellationToken::new());
-        tokio::spawn(forward_stop_requests(requests, tasks.stop().clone(), at_once.clone()));
-        Lifecycle { tasks, hard_stop: at_once }
+        let tasks = Tasks::new();
+        let hard_stop = CancellationToken::new();
+        tokio::spawn(forward_stop_requests(requests, tasks.stop().clone(), hard_stop.clone()));
+        Lifecycle { tasks, hard_stop }
     }
 
-    /// Where to start the process's tasks.
+    /// Task group of the process.
     pub fn tasks(&self) -> &Tasks {
         &self.tasks
     }
 
-    /// Waits for what has to be there before the process can run. A failure is logged and is
-    /// [`Exit::FailedToStart`]; a stop meanwhile drops the start and is [`Exit::Clean`].
+    /// Waits for the prerequisites of the process. A failure is logged and returned as
+    /// [`Exit::FailedToStart`]; a stop meanwhile cancels the start and is [`Exit::Clean`].
     pub async fn start<T, E: Display>(
         &self,
         starting: impl Future<Output = Result<T, E>>,
@@ -86,33 +87,33 @@ impl Lifecycle {
                 Err(Exit::FailedToStart)
             }
             None => {
-                info!("stopped before it had started");
+                info!("stopped during the start");
                 self.tasks.abort();
                 Err(Exit::Clean)
             }
         }
     }
 
-    /// Runs until it is told to stop or an essential task fails, then gives the tasks `soft_limit`
-    /// to finish what they hold, and drops what is left after that.
+    /// Runs until a stop or the failure of an essential task, then gives the tasks `soft_limit` to
+    /// finish their work, and drops the rest.
     pub async fn run(self, soft_limit: Duration) -> Exit {
         self.tasks.stop().cancelled().await;
-        info!(running = self.tasks.running_count(), "stopping: finishing what is in hand");
+        info!(running = self.tasks.running_count(), "stopping: waiting for running tasks");
         let drained = tokio::select! {
             () = self.tasks.wait() => true,
             () = tokio::time::sleep(soft_limit) => {
-                warn!(running = self.tasks.running_count(), ?soft_limit, "not drained in time");
+                warn!(running = self.tasks.running_count(), ?soft_limit, "tasks did not finish within the limit, dropping them");
                 false
             }
             () = self.hard_stop.cancelled() => {
-                warn!(running = self.tasks.running_count(), "told to stop at once");
+                warn!(running = self.tasks.running_count(), "second stop request, dropping all tasks");
                 false
             }
         };
         self.tasks.abort();
         match self.tasks.failure() {
             Some(failure) => {
-                error!(task = %failure.task, reason = %failure.reason, "stopped by a failure");
+                error!(task = %failure.task, reason = %failure.reason, "stopped after the failure of an essential task");
                 Exit::TaskFailed
             }
             None if drained => {
@@ -131,8 +132,8 @@ async fn forward_stop_requests(
 ) {
     let mut requests = std::pin::pin!(requests);
     for stop in [soft, hard] {
-        let Some(who) = requests.next().await else { return };
-        info!(who, "told to stop");
+        let Some(origin) = requests.next().await else { return };
+        info!(origin, "received a stop request");
         stop.cancel();
     }
 }

@@ -1,12 +1,12 @@
-//! Counters, gauges and histograms of this process, in the text form that Prometheus reads.
+//! Metrics of this process in Prometheus's text format.
 
 use crate::tasks::Tasks;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use parking_lot::Mutex;
 use std::time::Duration;
 
-/// Upper bounds of the histograms whose name ends in `_seconds`, in seconds: finest around the five
-/// seconds that WeChat waits and the milliseconds that a decision takes.
+/// Bucket bounds, in seconds, of histograms whose name ends in `_seconds`: finest around the five
+/// seconds for which WeChat waits and the milliseconds of a decision.
 const SECONDS_BUCKETS: [f64; 16] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 4.0, 5.0, 10.0,
     60.0,
@@ -14,8 +14,8 @@ const SECONDS_BUCKETS: [f64; 16] = [
 
 static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 
-/// Begins to record what the `metrics` macros are told. The recorder is one per process: a second
-/// call, by another role in the same process, is given the same one.
+/// Installs the recorder behind the `metrics` macros. There is one recorder per process: a second
+/// call, by another role in the same process, returns the same one.
 pub fn install(tasks: &Tasks) -> Result<PrometheusHandle, BuildError> {
     let mut installed = RECORDER.lock();
     if let Some(handle) = installed.as_ref() {
@@ -29,10 +29,10 @@ pub fn install(tasks: &Tasks) -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// Histograms gather every sample until they are folded into their buckets.
+/// Folds the samples of histograms into their buckets at intervals; without that they accumulate.
 async fn run_upkeep(handle: PrometheusHandle, tasks: Tasks) {
-    let every = Duration::from_secs(5);
-    while tasks.stop().run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+    let interval = Duration::from_secs(5);
+    while tasks.stop().run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
         handle.run_upkeep();
     }
 }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_counted_can_be_read_and_the_recorder_is_one() {
+    async fn recorded_metrics_can_be_read_and_there_is_one_recorder() {
         let tasks = Tasks::new();
         let handle = install(&tasks).unwrap();
         metrics::counter!("chassis_test_total", "kind" => "a").increment(2);

@@ -1,9 +1,8 @@
-//! Every task that runs beside others: started here by name, told here to stop, and waited for.
+//! Named task groups with a soft and a hard stop.
 //!
-//! There are two stops. The **soft** one, [`Tasks::stop`], is a question each task asks itself
-//! between two pieces of work: it takes no new one and ends. It is never raced against a piece of
-//! work, which would cut it in half. The **hard** one, [`Tasks::abort`], drops whatever has not
-//! ended.
+//! The **soft** stop, [`Tasks::stop`], is polled by each task between two units of work: the task
+//! takes no new one and ends. It never interrupts a unit of work. The **hard** stop,
+//! [`Tasks::abort`], drops the tasks that have not ended.
 
 use futures::FutureExt;
 use parking_lot::Mutex;
@@ -17,19 +16,19 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{Instrument, debug, error};
 
-/// Why a process stops without having been asked to: the first essential task that failed.
+/// The failure of an essential task, which stops the process.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{task}: {reason}")]
 pub struct TaskFailure {
-    /// The name of the task, with its groups: `gateway/http`.
+    /// Name of the task, with its groups: `gateway/http`.
     pub task: String,
-    /// What became of it.
+    /// Reason of the failure.
     pub reason: String,
 }
 
-/// What a task may end with: nothing, or a result whose error is the reason of a failure.
+/// Result of a task: nothing, or a result whose error is the reason of a failure.
 pub trait TaskOutput: Send + 'static {
-    /// The reason, if it failed.
+    /// The reason, if the task failed.
     fn failure(self) -> Option<String>;
 }
 
@@ -45,19 +44,19 @@ impl<E: Display + Send + 'static> TaskOutput for Result<(), E> {
     }
 }
 
-/// A handle to start tasks with. Clones share everything.
+/// Handle to a task group. Clones share the group.
 #[derive(Debug, Clone)]
 pub struct Tasks {
     group: Arc<str>,
     tracker: TaskTracker,
-    /// The trackers of the groups around this one, which wait for its tasks too.
+    /// Trackers of the enclosing groups, which wait for these tasks too.
     ancestors: Vec<TaskTracker>,
     stop: CancellationToken,
     hard_stop: CancellationToken,
     process: Arc<ProcessState>,
 }
 
-/// What all groups of one process share.
+/// State shared by all groups of one process.
 #[derive(Debug)]
 struct ProcessState {
     stop: CancellationToken,
@@ -71,7 +70,7 @@ impl Default for Tasks {
 }
 
 impl Tasks {
-    /// An empty set of tasks.
+    /// Creates an empty group.
     pub fn new() -> Tasks {
         let stop = CancellationToken::new();
         Tasks {
@@ -84,39 +83,39 @@ impl Tasks {
         }
     }
 
-    /// A group within this one. It can be stopped and waited for by itself; it stops when this one
-    /// does, and this one waits for its tasks.
+    /// Creates a group within this one. It can be stopped and awaited by itself; it stops with this
+    /// one, and this one waits for its tasks.
     pub fn child(&self, name: &str) -> Tasks {
-        let mut around = self.ancestors.clone();
-        around.push(self.tracker.clone());
+        let mut ancestors = self.ancestors.clone();
+        ancestors.push(self.tracker.clone());
         Tasks {
             group: self.qualified_name(name).into(),
             tracker: TaskTracker::new(),
-            ancestors: around,
+            ancestors,
             stop: self.stop.child_token(),
             hard_stop: self.hard_stop.child_token(),
             process: self.process.clone(),
         }
     }
 
-    /// The soft stop of this group: ask it between two pieces of work; cancel it to stop the group.
+    /// Soft stop of this group: poll it between two units of work; cancel it to stop the group.
     pub fn stop(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// Whether the soft stop has been given.
+    /// True after the soft stop.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// The hard stop: drops the tasks of this group that have not ended, and stops it softly too.
+    /// Hard stop: drops the unfinished tasks of this group, and triggers the soft stop too.
     pub fn abort(&self) {
         self.stop.cancel();
         self.hard_stop.cancel();
     }
 
-    /// Starts a task that may end when it likes. If it fails or panics that is logged, and the rest
-    /// goes on.
+    /// Spawns a task that may end at any time. A failure or panic is logged, and the process
+    /// continues.
     pub fn spawn<F>(&self, name: &str, task: F)
     where
         F: Future<Output: TaskOutput> + Send + 'static,
@@ -124,8 +123,8 @@ impl Tasks {
         self.start(name, task, false);
     }
 
-    /// Starts a task that the process cannot do without. If it panics, fails, or ends while nobody
-    /// asked it to, the whole process is told to stop and [`Tasks::failure`] says why.
+    /// Spawns an essential task. If it panics, fails, or ends before the stop, the whole process
+    /// stops and [`Tasks::failure`] returns the reason.
     pub fn spawn_essential<F>(&self, name: &str, task: F)
     where
         F: Future<Output: TaskOutput> + Send + 'static,
@@ -133,18 +132,18 @@ impl Tasks {
         self.start(name, task, true);
     }
 
-    /// Why the process stops, if an essential task failed.
+    /// The failure of an essential task, if there was one.
     pub fn failure(&self) -> Option<TaskFailure> {
         self.process.failure.lock().clone()
     }
 
-    /// How many tasks of this group run, its groups' tasks included.
+    /// Number of running tasks in this group and in groups within it.
     pub fn running_count(&self) -> usize {
         self.tracker.len()
     }
 
-    /// Returns when no task of this group runs any more. It does not stop them, and more may be
-    /// started meanwhile.
+    /// Waits until no task of this group runs. It does not stop them, and more may be started
+    /// meanwhile.
     pub async fn wait(&self) {
         self.tracker.close();
         self.tracker.wait().await;
@@ -166,11 +165,13 @@ impl Tasks {
         F: Future<Output: TaskOutput> + Send + 'static,
     {
         let name = self.qualified_name(name);
-        let held: Vec<TaskTrackerToken> =
+        let tokens: Vec<TaskTrackerToken> =
             self.ancestors.iter().chain([&self.tracker]).map(TaskTracker::token).collect();
-        let (stop, hard, whole) = (self.stop.clone(), self.hard_stop.clone(), self.process.clone());
+        let stop = self.stop.clone();
+        let hard_stop = self.hard_stop.clone();
+        let process = self.process.clone();
         let watched = async move {
-            let ended = hard.run_until_cancelled(AssertUnwindSafe(task).catch_unwind()).await;
+            let ended = hard_stop.run_until_cancelled(AssertUnwindSafe(task).catch_unwind()).await;
             let reason = match ended {
                 None => None,
                 Some(Err(panic)) => Some(format!("panicked: {}", panic_text(&*panic))),
@@ -187,12 +188,12 @@ impl Tasks {
                 Some(reason) => {
                     error!(task = %name, %reason, essential, "task failed");
                     if essential {
-                        whole.failure.lock().get_or_insert(TaskFailure { task: name, reason });
-                        whole.stop.cancel();
+                        process.failure.lock().get_or_insert(TaskFailure { task: name, reason });
+                        process.stop.cancel();
                     }
                 }
             }
-            drop(held);
+            drop(tokens);
         };
         tokio::spawn(watched.in_current_span());
     }

@@ -1,4 +1,4 @@
-//! Log lines on standard error: for people, or one JSON object a line for machines.
+//! Logging to standard error: as text, or as one JSON object per line.
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{EnvFilter, ParseError};
@@ -6,40 +6,40 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// How log lines are written.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// A line a person reads.
+    /// Text for people.
     #[default]
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// What is logged, and how.
+/// Options of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogOptions {
     /// `text` or `json`.
     pub format: LogFormat,
-    /// Which lines: `info`, or finer: `info,paihao_gateway=debug`.
+    /// Level filter: `info`, or finer: `info,paihao_gateway=debug`.
     pub filter: String,
 }
 
-/// Why logging could not be set up.
+/// Errors of setting up the log.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The filter is not one.
+    /// The filter is invalid.
     #[error("the log filter is not valid: {0}")]
     Filter(#[from] ParseError),
-    /// Something in this process logs already.
+    /// A logger is installed in this process already.
     #[error("logging has already been set up")]
     AlreadyInitialized,
 }
 
 impl LogOptions {
-    /// Whether the filter can be read, for a configuration check.
+    /// Checks the filter's syntax, for a configuration check.
     pub fn check(&self) -> Result<(), LogError> {
         self.parse_filter().map(drop)
     }
@@ -49,7 +49,7 @@ impl LogOptions {
     }
 }
 
-/// Begins to log on standard error, once per process.
+/// Installs the logger on standard error, once per process.
 pub fn init(options: &LogOptions) -> Result<(), LogError> {
     let registry = tracing_subscriber::registry().with(options.parse_filter()?);
     let to_stderr = fmt::layer().with_writer(std::io::stderr);

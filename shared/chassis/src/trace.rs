@@ -1,5 +1,5 @@
-//! Which request a piece of work belongs to: the W3C `traceparent`, carried through HTTP and
-//! message headers from process to process.
+//! Trace context by W3C `traceparent`, propagated through HTTP and message headers between
+//! processes.
 
 use crate::entropy;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::future::Future;
 use std::str::FromStr;
 use tracing::Instrument;
 
-/// The name of the header, on HTTP and on messages.
+/// Name of the header, in HTTP and in messages.
 pub const TRACEPARENT_HEADER: &str = "traceparent";
 
-/// A position in a trace: the whole trace's id, and the id of the piece of work that comes before.
+/// Position in a trace: id of the trace, and id of the parent span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Traceparent {
     trace: u128,
@@ -18,13 +18,13 @@ pub struct Traceparent {
     flags: u8,
 }
 
-/// Not a `traceparent` header.
+/// Error for an invalid `traceparent` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a traceparent header")]
 pub struct InvalidTraceparent;
 
 impl Traceparent {
-    /// The beginning of a new trace, marked as sampled.
+    /// Starts a new trace, marked as sampled.
     pub fn new_root() -> Traceparent {
         Traceparent {
             // Zero means "none" in the format.
@@ -34,30 +34,30 @@ impl Traceparent {
         }
     }
 
-    /// The same trace, one piece of work further.
+    /// Returns a position in the same trace with a new span.
     #[must_use]
     pub fn child(&self) -> Traceparent {
         Traceparent { parent: new_parent(), ..*self }
     }
 
-    /// Goes on with the trace that a header names, or begins one if there is no (valid) header.
+    /// Continues the trace of a header, or starts one if the header is missing or invalid.
     pub fn continue_from(header: Option<&str>) -> Traceparent {
         header
             .and_then(|value| value.parse().ok())
             .map_or_else(Traceparent::new_root, |before: Traceparent| before.child())
     }
 
-    /// The id of the whole trace, 32 hexadecimal digits: the field `trace` of log lines.
+    /// Id of the trace, 32 hexadecimal digits: the field `trace` of log lines.
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace)
     }
 
-    /// The id of this piece of work, 16 hexadecimal digits.
+    /// Id of the span, 16 hexadecimal digits.
     pub fn span_id(&self) -> String {
         format!("{:016x}", self.parent)
     }
 
-    /// Whether whoever began the trace wants it recorded.
+    /// True if the originator of the trace wants it recorded.
     pub fn sampled(&self) -> bool {
         self.flags & 1 == 1
     }
@@ -67,7 +67,7 @@ fn new_parent() -> u64 {
     u64::from_be_bytes(entropy::bytes()).max(1)
 }
 
-/// Writes the header's value.
+/// Formats the header's value.
 impl fmt::Display for Traceparent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace, self.parent, self.flags)
@@ -77,13 +77,16 @@ impl fmt::Display for Traceparent {
 impl FromStr for Traceparent {
     type Err = InvalidTraceparent;
 
-    /// Reads the header's value. A version newer than 00 may have more fields, which are ignored.
+    /// Parses the header's value. A version newer than 00 may have more fields, which are ignored.
     fn from_str(value: &str) -> Result<Traceparent, InvalidTraceparent> {
         let mut fields = value.trim().splitn(5, '-');
         let mut field = |digits| {
             fields.next().filter(|field| is_lower_hex(field, digits)).ok_or(InvalidTraceparent)
         };
-        let (version, trace, parent, flags) = (field(2)?, field(32)?, field(16)?, field(2)?);
+        let version = field(2)?;
+        let trace = field(32)?;
+        let parent = field(16)?;
+        let flags = field(2)?;
         if version == "ff" || (version == "00" && fields.next().is_some()) {
             return Err(InvalidTraceparent);
         }
@@ -105,13 +108,13 @@ tokio::task_local! {
     static CURRENT: Traceparent;
 }
 
-/// Runs `work` as part of a trace: [`current`] answers it inside, and log lines carry its id.
+/// Runs `work` as part of a trace: [`current`] returns it inside, and log lines carry its id.
 pub async fn scope<F: Future>(at: Traceparent, work: F) -> F::Output {
     let span = tracing::info_span!("trace", id = at.trace_id());
     CURRENT.scope(at, work).instrument(span).await
 }
 
-/// Where in which trace the current task works; `None` outside of [`scope`].
+/// Trace position of the current task; `None` outside of [`scope`].
 pub fn current() -> Option<Traceparent> {
     CURRENT.try_with(|at| *at).ok()
 }
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_header_is_refused() {
+    fn an_invalid_header_is_refused() {
         for bad in [
             "",
             "00",

@@ -1,4 +1,4 @@
-//! What the admin port answers, and how a server ends, over real sockets.
+//! Tests of the admin port and of a server's shutdown, over real sockets.
 
 use axum::Router;
 use axum::extract::ConnectInfo;
@@ -81,7 +81,8 @@ async fn ready_says_which_check_fails() {
 
 #[tokio::test]
 async fn a_stopping_process_is_alive_and_not_ready() {
-    let (tasks, process) = (Tasks::new(), Tasks::new());
+    let tasks = Tasks::new();
+    let process = Tasks::new();
     let at = spawn_server(&tasks, Admin::new(process.stop()).router()).await;
     assert!(get_text(at, "/ready").await.starts_with("HTTP/1.1 200"));
     process.stop().cancel();
@@ -111,14 +112,16 @@ async fn metrics_are_there_if_they_are_recorded_and_other_routes_beside_them() {
 }
 
 #[tokio::test]
-async fn a_stop_answers_the_request_in_hand_ends_streams_and_closes_idle_connections() {
+async fn a_stop_answers_open_requests_ends_streams_and_closes_idle_connections() {
     let tasks = Tasks::new();
-    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let handling = Arc::new(Notify::new());
+    let resume = Arc::new(Notify::new());
     let slow = {
-        let (begun, go_on) = (begun.clone(), go_on.clone());
+        let handling = handling.clone();
+        let resume = resume.clone();
         async move |ConnectInfo(peer): ConnectInfo<SocketAddr>| {
-            begun.notify_one();
-            go_on.notified().await;
+            handling.notify_one();
+            resume.notified().await;
             format!("answered {}", peer.ip())
         }
     };
@@ -132,7 +135,7 @@ async fn a_stop_answers_the_request_in_hand_ends_streams_and_closes_idle_connect
 
     let fresh = TcpStream::connect(at).await.unwrap();
     let in_hand = send_get(at, "/slow").await;
-    begun.notified().await;
+    handling.notified().await;
     let mut streaming = send_get(at, "/events").await;
     let mut seen = String::new();
     while !seen.contains("data: first") {
@@ -146,7 +149,7 @@ async fn a_stop_answers_the_request_in_hand_ends_streams_and_closes_idle_connect
     read_response(streaming).await;
     assert_eq!(read_response(fresh).await, "");
     assert!(tasks.running_count() > 0, "the request in hand is waited for");
-    go_on.notify_one();
+    resume.notify_one();
     let text = read_response(in_hand).await;
     assert!(text.ends_with("answered 127.0.0.1"), "{text}");
     tokio::time::timeout(TEST_TIMEOUT, tasks.wait()).await.expect("the server ends");
@@ -155,7 +158,7 @@ async fn a_stop_answers_the_request_in_hand_ends_streams_and_closes_idle_connect
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_dawdles_over_a_request_is_cut_off() {
+async fn a_slow_request_is_cut_off() {
     let tasks = Tasks::new();
     let at = spawn_server(&tasks, Admin::new(tasks.stop()).router()).await;
     let mut dawdler = TcpStream::connect(at).await.unwrap();

@@ -1,4 +1,4 @@
-//! What a configuration is made of, and how it is refused.
+//! Tests of the layers of a configuration and of its errors.
 
 use paihao_chassis::config::{ConfigError, ConfigProblems, Layers, SecretText, render};
 use serde::{Deserialize, Serialize};
@@ -116,7 +116,7 @@ fn all_unknown_keys_are_named_with_their_place_and_the_key_that_was_meant() {
 }
 
 #[test]
-fn a_key_like_no_other_is_answered_with_what_there_is() {
+fn an_unknown_key_is_reported_with_the_existing_keys() {
     let error = config_error("[gateway]\ntelephone = 1", &[]);
     assert!(error.contains("what can be set here: listen, workers, shape, keys"), "{error}");
 }
@@ -198,7 +198,7 @@ fn a_secret_that_is_not_there_is_refused_and_a_wrong_one_is_not_shown() {
 }
 
 #[test]
-fn several_contradictions_are_told_at_once() {
+fn several_contradictions_are_reported_at_once() {
     let mut problems = ConfigProblems::new();
     assert_eq!(problems.clone().into_result(), Ok(()));
     problems.add("gateway.workers", "there are none", "give it at least 1");

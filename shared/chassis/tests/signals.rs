@@ -1,5 +1,5 @@
-//! The operating system's way of telling a process to stop. Alone in its file, because a signal
-//! goes to the whole process.
+//! Test of stop signals of the operating system. It is alone in its file, because a signal reaches
+//! the whole process.
 #![cfg(unix)]
 
 use paihao_chassis::{Exit, Lifecycle};

@@ -1,4 +1,4 @@
-//! How tasks are stopped and waited for, and what becomes of a process when one fails.
+//! Tests of stopping tasks, waiting for them, and the exit of a process after a failure.
 
 use futures::stream::{self, StreamExt};
 use paihao_chassis::{Exit, Lifecycle, Tasks};
@@ -12,7 +12,7 @@ fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// A lifecycle that is told to stop after waits of so many seconds.
+/// A lifecycle that is stopped after each of these delays, in seconds.
 fn stop_requested_after<const N: usize>(seconds: [u64; N]) -> Lifecycle {
     let requests = stream::iter(seconds).then(|wait| async move {
         sleep(secs(wait)).await;
@@ -21,7 +21,7 @@ fn stop_requested_after<const N: usize>(seconds: [u64; N]) -> Lifecycle {
     Lifecycle::with_stop_requests(requests.chain(stream::pending()))
 }
 
-/// Takes a piece of work that lasts ten seconds after the other, until the stop.
+/// Completes units of work of ten seconds each, until the stop.
 async fn worker(tasks: Tasks, finished: Arc<AtomicU32>) {
     while !tasks.is_stopping() {
         sleep(secs(10)).await;
@@ -30,35 +30,38 @@ async fn worker(tasks: Tasks, finished: Arc<AtomicU32>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_soft_stop_lets_the_piece_in_hand_finish() {
-    let (lifecycle, begun) = (stop_requested_after([25]), Instant::now());
+async fn a_soft_stop_lets_the_current_work_finish() {
+    let lifecycle = stop_requested_after([25]);
+    let started = Instant::now();
     let finished = Arc::new(AtomicU32::new(0));
     let tasks = lifecycle.tasks().clone();
     lifecycle.tasks().spawn_essential("worker", worker(tasks, finished.clone()));
     assert_eq!(lifecycle.run(secs(60)).await, Exit::Clean);
-    assert_eq!(begun.elapsed(), secs(30));
+    assert_eq!(started.elapsed(), secs(30));
     assert_eq!(finished.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_not_drained_within_the_limit_is_dropped() {
-    let (lifecycle, begun) = (stop_requested_after([1]), Instant::now());
+async fn unfinished_tasks_are_dropped_after_the_limit() {
+    let lifecycle = stop_requested_after([1]);
+    let started = Instant::now();
     let (held, mut dropped) = mpsc::channel::<()>(1);
     lifecycle.tasks().spawn("deaf", async move {
         let _held = held;
         std::future::pending::<()>().await;
     });
     assert_eq!(lifecycle.run(secs(20)).await, Exit::NotDrained);
-    assert_eq!(begun.elapsed(), secs(21));
+    assert_eq!(started.elapsed(), secs(21));
     assert_eq!(dropped.recv().await, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_second_request_stops_at_once() {
-    let (lifecycle, begun) = (stop_requested_after([1, 2]), Instant::now());
+    let lifecycle = stop_requested_after([1, 2]);
+    let started = Instant::now();
     lifecycle.tasks().spawn("deaf", std::future::pending::<()>());
     assert_eq!(lifecycle.run(secs(600)).await, Exit::NotDrained);
-    assert_eq!(begun.elapsed(), secs(3));
+    assert_eq!(started.elapsed(), secs(3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +93,8 @@ async fn an_essential_task_that_fails_panics_or_just_ends_stops_the_process_by_n
 
 #[tokio::test(start_paused = true)]
 async fn other_tasks_may_fail_and_end() {
-    let (lifecycle, begun) = (stop_requested_after([50]), Instant::now());
+    let lifecycle = stop_requested_after([50]);
+    let started = Instant::now();
     lifecycle.tasks().spawn("fails", async { Err::<(), _>("no matter") });
     lifecycle.tasks().spawn("panics", async {
         if true {
@@ -99,13 +103,14 @@ async fn other_tasks_may_fail_and_end() {
     });
     lifecycle.tasks().spawn("ends", async {});
     assert_eq!(lifecycle.run(secs(60)).await, Exit::Clean);
-    assert_eq!(begun.elapsed(), secs(50));
+    assert_eq!(started.elapsed(), secs(50));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_group_stops_by_itself_and_with_the_whole() {
     let whole = Tasks::new();
-    let (one, other) = (whole.child("one"), whole.child("other"));
+    let one = whole.child("one");
+    let other = whole.child("other");
     for group in [&one, &other] {
         group.child("inner").spawn("worker", worker(group.clone(), Arc::default()));
     }
@@ -127,10 +132,10 @@ async fn a_start_fails_with_its_reason_and_can_be_stopped() {
         Err(Exit::FailedToStart)
     );
     let lifecycle = stop_requested_after([10]);
-    let begun = Instant::now();
+    let started = Instant::now();
     let forever = std::future::pending::<Result<(), String>>();
     assert_eq!(lifecycle.start(forever).await, Err(Exit::Clean));
-    assert_eq!(begun.elapsed(), secs(10));
+    assert_eq!(started.elapsed(), secs(10));
 }
 
 #[test]

@@ -1,33 +1,33 @@
-//! What was done with a dead letter, and by whom: written once for each, beside it, under the subject
-//! `handled`, the letter's position.
+//! Record of the handling of a dead letter. There is one for each handled letter, in the same log,
+//! under the subject `handled`, position of the letter.
 
 use serde::{Deserialize, Serialize};
 
-/// What was done with a dead letter.
+/// Record of the handling of one dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetterResolution {
     /// Version of this form: 1.
     pub v: u32,
-    /// When, in Unix milliseconds.
+    /// Time of the handling, in Unix milliseconds.
     pub at: i64,
-    /// Who: the id of a member, or the name of a key.
+    /// The operator: id of a member, or name of a key.
     pub by: String,
-    /// What.
+    /// Action taken.
     #[serde(flatten)]
     pub action: DeadLetterAction,
 }
 
-/// What can be done with one.
+/// Actions on a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "did", rename_all = "snake_case")]
 pub enum DeadLetterAction {
-    /// It is tried once more, under the key that [`redrive_key`] gives.
+    /// Tried once more, under the key that [`redrive_key`] gives.
     Redriven {
-        /// The place in its ticket's order of the newest notice that was known then; 0 if none was.
+        /// Ordinal, among its ticket's notices, of the newest notice known then; 0 if none was.
         #[serde(default, skip_serializing_if = "none_known")]
         newest: u32,
     },
-    /// Nobody needs it any more.
+    /// Discarded, as no longer needed.
     Dropped,
 }
 
@@ -35,18 +35,17 @@ fn none_known(newest: &u32) -> bool {
     *newest == 0
 }
 
-/// The first part of the subject of what was done; of letters it is where they came from.
+/// First part of the subject of a handling record. A dead letter has its origin there.
 pub const HANDLED_SUBJECT: &str = "handled";
 
-/// The key under which something is tried again that was given up under this one. A key of its own,
-/// since the old one has its recorded end; and always the same, so that it is tried once however often
-/// somebody asks.
+/// Returns the key under which a dead letter is tried again. It differs from the old key, which has
+/// its recorded end, and it is deterministic, so that repeated requests lead to one attempt.
 pub fn redrive_key(key: &str) -> String {
     let (first, times) = parse_redrive_key(key);
     format!("{first}~{}", times + 1)
 }
 
-/// The key under which it was tried first, and how often it was redriven since.
+/// Splits a key into the original key and the number of redrives.
 pub fn parse_redrive_key(key: &str) -> (&str, u32) {
     let again = key.rsplit_once('~').and_then(|(first, times)| Some((first, times.parse().ok()?)));
     again.unwrap_or((key, 0))
@@ -59,7 +58,8 @@ mod tests {
     #[test]
     fn each_time_it_is_tried_again_has_one_key() {
         let first = "hall/20779/17/called#1";
-        let (second, third) = (redrive_key(first), redrive_key(&redrive_key(first)));
+        let second = redrive_key(first);
+        let third = redrive_key(&redrive_key(first));
         assert_eq!((&*second, &*third), ("hall/20779/17/called#1~1", "hall/20779/17/called#1~2"));
         assert_eq!(parse_redrive_key(&third), (first, 2));
         assert_eq!(parse_redrive_key(first), (first, 0));

@@ -1,7 +1,9 @@
-//! What crosses a process boundary: names, and versioned types with their stored form.
+//! Versioned types that cross a process boundary, with their stored form, and the names of streams
+//! and cache keys.
 //!
-//! Nothing here decides anything. The domain's own types are converted at the edge. What several
-//! records of one thing add up to belongs to their meaning, and stands beside them.
+//! The crate makes no decisions. The gateway converts the domain's own types. A function that
+//! combines several records of one thing stands beside their type, because it is part of their
+//! meaning.
 
 pub mod streams;
 

@@ -1,26 +1,26 @@
-//! What an authorisation code stands for: kept in the cache until another site changes it for a token.
+//! Content of an authorization code: kept in the cache until another site exchanges it for a token.
 
 use serde::{Deserialize, Serialize};
 
-/// What a code was given for.
+/// The grant behind an authorization code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationGrant {
     /// Version of this form: 1.
     pub v: u32,
     /// The site's id in the configuration.
     pub client: String,
-    /// Where the browser was sent back to.
+    /// Redirect URI of the request.
     pub redirect: String,
-    /// SHA-256 of the site's verifier, base64url.
+    /// PKCE challenge: SHA-256 of the site's verifier, base64url.
     pub challenge: String,
-    /// Stands in the token as the site gave it.
+    /// Nonce of the request, copied into the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
-    /// The person, under a name that only this site knows them by.
+    /// Subject: a pseudonym of the person that only this site knows.
     pub subject: String,
-    /// The member of staff who they are.
+    /// Id of the member of staff, if the person is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
-    /// When they confirmed, in Unix milliseconds.
+    /// Time of the confirmation, in Unix milliseconds.
     pub at: i64,
 }

@@ -1,43 +1,43 @@
-//! A notice on its way to a person's WeChat, and how it ended.
+//! A notice to a person through WeChat, and its outcome.
 
 use crate::commit::{Number, QuotedWait, ReturnCause};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A message to be sent once.
+/// A message that is to be sent once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// Version of this form: 1.
     pub v: u32,
-    /// Ticket, milestone and occurrence: `hall/20779/17/called#1`. The same for every replica that
-    /// plans it, and accepted by WeChat at most once.
+    /// Ticket, trigger and ordinal: `hall/20779/17/called#1`. Every replica that plans the notice
+    /// computes the same key, and WeChat accepts it at most once.
     pub key: String,
-    /// The WeChat account that sends it.
+    /// The WeChat account that sends the notice.
     pub account: Arc<str>,
-    /// The site's name.
+    /// Name of the site.
     pub site_name: Arc<str>,
-    /// The site's time zone, an IANA name.
+    /// Time zone of the site, an IANA name.
     pub zone: Arc<str>,
-    /// Whom to tell: an openid.
+    /// Openid of the recipient.
     pub person: Arc<str>,
-    /// The number.
+    /// Number of the ticket.
     pub number: Number,
-    /// The queue's name.
+    /// Name of the queue.
     pub queue_name: Arc<str>,
-    /// What to say.
+    /// Content of the notice.
     pub saying: NoticeContent,
-    /// The how-manieth thing that is said about the ticket: once a later one is known, this one is
-    /// not said any more. 0 where nobody said.
+    /// Ordinal among the notices of the ticket. A notice is dropped once a later one is known. 0 if
+    /// the planner gave none.
     #[serde(skip_serializing_if = "unsaid", default)]
     pub order: u32,
-    /// When it became true, in Unix milliseconds.
+    /// Time of the event, in Unix milliseconds.
     pub at: i64,
-    /// When it stops being true, in Unix milliseconds; not to be sent after that.
+    /// End of validity, in Unix milliseconds; the notice is not sent after it.
     pub valid_until: i64,
-    /// The path of the ticket's page at the gateway's public address; a secret of its holder.
+    /// Path of the ticket's page at the gateway's public address; a secret of the holder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Arc<str>>,
-    /// Whether the answer to the person's own callback said it already.
+    /// True if the reply to the person's own callback contained the content already.
     #[serde(default, skip_serializing_if = "is_false")]
     pub replied: bool,
 }
@@ -51,95 +51,94 @@ fn unsaid(order: &u32) -> bool {
 }
 
 impl Notice {
-    /// What all notices about one ticket have in common: their key without milestone and
-    /// occurrence.
+    /// The part of the key that all notices of one ticket share: the key without kind and ordinal.
     pub fn ticket_prefix(&self) -> &str {
         self.key.rsplit_once('/').map_or(&*self.key, |(thread, _)| thread)
     }
 }
 
-/// What a notice says.
+/// Content of a notice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "saying", rename_all = "snake_case")]
 pub enum NoticeContent {
-    /// It is your turn (叫号).
+    /// The ticket is called (叫号).
     Called {
-        /// Where to go.
+        /// Name of the counter to go to.
         counter_name: Arc<str>,
-        /// The how-manieth call.
+        /// Ordinal of the call.
         call: u32,
     },
-    /// The same, once more (再次叫号).
+    /// The ticket is called again (再次叫号).
     Recalled {
-        /// Where to go.
+        /// Name of the counter to go to.
         counter_name: Arc<str>,
-        /// The how-manieth call.
+        /// Ordinal of the call.
         call: u32,
     },
-    /// Few are ahead (即将叫号).
+    /// Few tickets are ahead (即将叫号).
     Near {
-        /// How it stands.
+        /// Quoted wait.
         told: QuotedWait,
     },
-    /// Nobody is ahead.
+    /// No ticket is ahead.
     Next {
-        /// How it stands.
+        /// Quoted wait.
         told: QuotedWait,
     },
-    /// You did not come (过号).
+    /// The holder did not come (过号).
     Missed {
-        /// Until when a return is possible, in Unix milliseconds; `None` if it is not.
+        /// End of the time for a return, in Unix milliseconds; `None` if no return is possible.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         until: Option<i64>,
-        /// How many places back that is, if the rule is one of places.
+        /// Number of places lost by a return, if the rule counts places.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         places: Option<u32>,
     },
-    /// You are in the line again.
+    /// The ticket is in the line again.
     Returned {
-        /// Through what.
+        /// Cause of the return.
         through: ReturnCause,
-        /// How it stands.
+        /// Quoted wait.
         told: QuotedWait,
     },
-    /// It takes longer than was said.
+    /// The wait is longer than quoted.
     Slipped {
-        /// How it stands.
+        /// New quoted wait.
         told: QuotedWait,
     },
-    /// Nobody is called for now (暂停叫号).
+    /// Calls are suspended (暂停叫号).
     Halted {
-        /// How it stands.
+        /// Quoted wait.
         told: QuotedWait,
     },
-    /// The queue has ended for today (今日已结束).
+    /// The queue is closed for today (今日已结束).
     QueueClosed,
 }
 
 impl NoticeContent {
-    /// Whether somebody is asked to come now.
+    /// True if the notice asks the holder to come now.
     pub fn is_call(&self) -> bool {
         matches!(self, NoticeContent::Called { .. } | NoticeContent::Recalled { .. })
     }
 }
 
-/// A way to tell a person something in WeChat.
+/// A way to send a notice through WeChat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
-    /// The answer to the person's own callback, which has said it already.
+    /// The reply to the person's own callback, which contained the content.
     PassiveReply,
-    /// A customer-service text, for a while after the person did something.
+    /// A customer-service text, allowed for a limited time after an action of the person.
     CustomerService,
     /// A template message.
     Template,
-    /// A subscription notice, once for each time the person agreed to it.
+    /// A subscription notice, one for each time the person agreed to it.
     Subscription,
 }
 
 impl Channel {
-    /// Its name in the configuration, in records and in metrics.
+    /// Name in the configuration, in records and in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Channel::PassiveReply => "passive-reply",
@@ -149,87 +148,87 @@ impl Channel {
         }
     }
 
-    /// Whether WeChat itself drops a second message of one notice. Only template messages have an
+    /// True if WeChat itself drops a second message of one notice. Only template messages have an
     /// id for that; through any other channel an attempt without an answer is never repeated.
     pub fn is_idempotent(self) -> bool {
         self == Channel::Template
     }
 }
 
-/// A channel that did not take a notice.
+/// An attempt through a channel that did not accept the notice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelAttempt {
-    /// Which.
+    /// The channel.
     pub channel: Channel,
-    /// Why not, by a name: one of WeChat's codes (docs/reference/wechat-codes.md), or `not_replied`,
-    /// `no_allowance`, `not_bound`, `does_not_fit`, `gave_up`.
+    /// Name of the reason: one of WeChat's codes (docs/reference/wechat-codes.md), or
+    /// `not_replied`, `no_allowance`, `not_bound`, `does_not_fit`, `gave_up`.
     pub reason: String,
-    /// WeChat's errcode, if WeChat was asked and said no.
+    /// WeChat's errcode, if WeChat refused the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<i64>,
-    /// What was said, for whoever has to look at it: it is our mistake, or tried too long.
+    /// Details of a failure that needs an operator: an error of ours, or the end of the retries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
 }
 
-/// What became of a notice; written once per key.
+/// Outcome of a notice; written once for each key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeOutcome {
     /// Version of this form: 1.
     pub v: u32,
-    /// The notice's key.
+    /// Key of the notice.
     pub key: String,
-    /// How it ended.
+    /// Outcome of the delivery.
     pub fate: DeliveryOutcome,
-    /// When that was known, in Unix milliseconds.
+    /// Time at which the outcome was known, in Unix milliseconds.
     pub at: i64,
-    /// How many times WeChat was asked.
+    /// Number of requests to WeChat.
     pub attempts: u32,
-    /// The channel that took it, or that may have.
+    /// The channel that accepted the notice, or may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Channel>,
-    /// The channels before that, in the order in which they were tried.
+    /// Earlier channels, in the order of the attempts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<ChannelAttempt>,
 }
 
-/// How a notice ended.
+/// Outcomes of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fate", rename_all = "snake_case")]
 pub enum DeliveryOutcome {
-    /// WeChat accepted it under this message id.
+    /// Accepted by WeChat under this message id.
     Sent {
         /// WeChat's id, up to 19 digits; 0 if it gave none.
         message_id: u64,
     },
-    /// The answer to the person's own callback had said it: nothing was sent.
+    /// Contained in the reply to the person's own callback: nothing was sent.
     Replied,
-    /// No channel takes it: the return code of the first that WeChat refused, and our name for it.
+    /// Refused by every channel: the code of the first refusal by WeChat, and our name for it.
     Refused {
-        /// WeChat's errcode; 0 if WeChat was not asked, because nothing allowed it.
+        /// WeChat's errcode; 0 if no request was made, because no channel was permitted.
         code: i64,
-        /// What it means.
+        /// Name of the code.
         name: String,
     },
-    /// It stopped being true before it could be sent.
+    /// No longer true before it could be sent.
     Stale,
-    /// A later notice about the same ticket was known before it could be sent.
+    /// Replaced by a later notice of the same ticket before it could be sent.
     Superseded,
-    /// WeChat kept saying "later" for nine minutes. It does not have the message.
+    /// Not accepted by WeChat within nine minutes of retries. WeChat does not have the message.
     GaveUp {
-        /// What the last attempt met.
+        /// Error of the last attempt.
         last: String,
     },
-    /// An attempt ended without an answer, and a later one could not be made or got none within nine
-    /// minutes: WeChat may or may not have the message, and trying longer, or through another
-    /// channel, could tell it twice.
+    /// Undecided: an attempt ended without an answer, and a later one was impossible or got none
+    /// within nine minutes. WeChat may have the message. More attempts, or another channel, could
+    /// send it twice.
     Unknown {
-        /// What the last attempt met.
+        /// Error of the last attempt.
         last: String,
     },
-    /// It cannot be put into words: no template is bound for it, or they do not fit.
+    /// Not renderable: no template is bound to it, or the texts do not fit.
     Unspeakable {
-        /// What is missing.
+        /// Description of the fault.
         reason: String,
     },
 }

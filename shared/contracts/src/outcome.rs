@@ -1,77 +1,76 @@
-//! The records of a notice in the log of outcomes, and what they add up to in whatever order they
-//! are read.
+//! Records of a notice in the log of outcomes, and the state that they add up to in any order.
 //!
-//! A record is never changed. Of each notice there is at most one [`NoticeOutcome`]; before it stand
-//! [`Trying`]s, after it come receipts.
+//! A record is never changed. A notice has at most one [`NoticeOutcome`]. [`AttemptAnnounced`]
+//! records precede it, receipts follow it.
 
 use crate::notice::{Channel, ChannelAttempt, DeliveryOutcome, NoticeOutcome};
 use crate::receipt::ReceiptStatus;
 use serde::{Deserialize, Serialize};
 
-/// An attempt is about to be made that must not be made twice unawares: through a channel whose
-/// messages WeChat does not tell apart, or where another channel could be tried after it. It stands
-/// in the ledger because the cache, where claims are, may be lost with the process.
+/// Announcement of an attempt that must not be repeated unknowingly: its channel has no idempotent
+/// messages, or another channel could be tried after it. It is kept in the ledger because the
+/// cache, which holds the leases, may be lost with the process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptAnnounced {
     /// Version of this form: 1.
     pub v: u32,
-    /// The notice's key.
+    /// Key of the notice.
     pub key: String,
-    /// Through which channel.
+    /// Channel of the attempt.
     pub trying: Channel,
-    /// When, in Unix milliseconds.
+    /// Time of the announcement, in Unix milliseconds.
     pub at: i64,
-    /// The channels before it.
+    /// Earlier attempts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<ChannelAttempt>,
 }
 
-/// What WeChat said became of the message, after it had accepted it.
+/// WeChat's report on a message that it had accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeReceipt {
     /// Version of this form: 1.
     pub v: u32,
-    /// The notice's key.
+    /// Key of the notice.
     pub key: String,
-    /// What became of it.
+    /// Status in the report.
     pub receipt: ReceiptStatus,
-    /// WeChat's own words for it.
+    /// Status in WeChat's own words.
     pub said: String,
-    /// When WeChat says it was so, in Unix milliseconds.
+    /// Time of the report by WeChat's clock, in Unix milliseconds.
     pub at: i64,
 }
 
-/// One record.
+/// A record in the log of outcomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum OutcomeRecord {
-    /// It is being sent.
+    /// An attempt is announced.
     Attempt(AttemptAnnounced),
-    /// WeChat told of it.
+    /// WeChat sent a receipt.
     Receipt(NoticeReceipt),
-    /// It has ended.
+    /// The delivery has ended.
     Ended(NoticeOutcome),
 }
 
-/// What is known of a notice.
+/// State of a notice, folded from its records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NoticeState {
-    /// The channel of the newest attempt that was announced.
+    /// The newest announced attempt.
     pub attempt: Option<AttemptAnnounced>,
-    /// How it ended.
+    /// The outcome, once there is one.
     pub outcome: Option<NoticeOutcome>,
-    /// What WeChat said became of it.
+    /// The most informative receipt.
     pub receipt: Option<NoticeReceipt>,
 }
 
-/// What staff want to know of a notice.
+/// Status of a notice for staff.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoticeStatus {
-    /// Nothing is recorded yet, or it is being sent.
+    /// Nothing is recorded yet, or the notice is being sent.
     Pending,
-    /// WeChat has it, and has not said more.
+    /// WeChat has accepted it and has sent no receipt.
     Accepted,
-    /// The person has it.
+    /// The person has received it.
     Delivered,
     /// WeChat had accepted it and could not deliver it.
     NotDelivered(ReceiptStatus),
@@ -80,7 +79,7 @@ pub enum NoticeStatus {
 }
 
 impl OutcomeRecord {
-    /// The key of the notice it is about.
+    /// Key of the notice that the record belongs to.
     pub fn key(&self) -> &str {
         match self {
             OutcomeRecord::Attempt(record) => &record.key,
@@ -91,15 +90,14 @@ impl OutcomeRecord {
 }
 
 impl NoticeState {
-    /// What these records of one notice add up to: the same in every order, and however often one
-    /// of them is there.
+    /// Folds the records of one notice. Order and repetition of the records do not matter.
     pub fn from_records(records: impl IntoIterator<Item = OutcomeRecord>) -> NoticeState {
         let mut outcome = NoticeState::default();
         records.into_iter().for_each(|record| outcome.apply(record));
         outcome
     }
 
-    /// Takes in one more record.
+    /// Applies one more record.
     pub fn apply(&mut self, record: OutcomeRecord) {
         match record {
             OutcomeRecord::Attempt(new) => {
@@ -120,10 +118,10 @@ impl NoticeState {
         }
     }
 
-    /// In one word.
+    /// The status for staff.
     pub fn status(&self) -> NoticeStatus {
         match (&self.receipt, self.outcome.as_ref().map(|ended| &ended.fate)) {
-            // Whatever we believed: WeChat says that the person has it.
+            // A receipt outweighs our own record: WeChat reports that the person has the message.
             (Some(NoticeReceipt { receipt: ReceiptStatus::Delivered, .. }), _)
             | (_, Some(DeliveryOutcome::Replied)) => NoticeStatus::Delivered,
             (Some(receipt), _) => NoticeStatus::NotDelivered(receipt.receipt),
@@ -140,17 +138,17 @@ fn replace_if_better<T>(kept: &mut Option<T>, new: T, better: impl Fn(&T, &T) ->
     }
 }
 
-/// The newest one, and of two at once always the same.
+/// Sort key whose largest value is the newest attempt; the JSON form makes it a total order.
 fn attempt_order(trying: &AttemptAnnounced) -> (i64, Channel, String) {
     (trying.at, trying.trying, to_json(trying))
 }
 
-/// There is one; were there two, the earlier one would count.
+/// Sort key whose smallest value counts. There should be one outcome; of two, the earlier counts.
 fn outcome_order(ended: &NoticeOutcome) -> (i64, String) {
     (ended.at, to_json(ended))
 }
 
-/// A delivery weighs more than any failure, and what says more than what says less.
+/// Sort key by information: a delivery outweighs any failure, and a precise failure a vague one.
 fn receipt_order(receipt: &NoticeReceipt) -> (ReceiptStatus, i64, &str) {
     (receipt.receipt, -receipt.at, &receipt.said)
 }

@@ -1,8 +1,9 @@
-//! What happened, as the owner's other systems are told of it: no identity, nothing of our own
-//! bookkeeping.
+//! Public form of the events, for the owner's other systems: without identities and without
+//! internal bookkeeping.
 //!
-//! [`to_public_events`] is the only way from a stored commit to this form. A stored event that others are to
-//! know needs one arm there and one variant of [`PublicEventKind`]; one that they are not needs `None`.
+//! [`to_public_events`] is the only way from a stored commit to this form. A stored event that is
+//! published needs an arm there and a variant of [`PublicEventKind`]; one that is not published
+//! needs `None`.
 
 use crate::commit::{
     CloseReason, Commit, Decision, Event, Number, Outcome, QueueState, QuotedWait, TicketStatus,
@@ -12,33 +13,33 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The version of this form. Fields and types of event are added without a new one; readers pass
-/// over what they do not know.
+/// Version of this form. Fields and event types are added without a new version; readers skip
+/// unknown ones.
 pub const PUBLIC_VERSION: u32 = 1;
 
-/// One thing that happened at a site.
+/// One event of a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PublicEvent {
     /// [`PUBLIC_VERSION`] of the writer.
     pub v: u32,
-    /// Where it stands in the ledger. The same for ever, however often and by whichever way it is
-    /// told; later events of a site have larger ones.
+    /// Position of the event in the ledger: stable over repeats and over transports. Later events
+    /// of a site have larger ids.
     pub id: EventId,
-    /// The site's id.
+    /// Id of the site.
     pub site: Arc<str>,
-    /// When, in Unix milliseconds.
+    /// Time of the event, in Unix milliseconds.
     pub at: i64,
-    /// What.
+    /// Type of the event, with its fields.
     #[serde(flatten)]
     pub kind: PublicEventKind,
-    /// Whether it is told again because somebody asked for that.
+    /// True for a repeat that was requested.
     #[serde(skip_serializing_if = "is_false", default)]
     pub replay: bool,
 }
 
-/// What can happen. `ticket` is the ticket's serial of the business day, `ticket_number` is what its holder
-/// reads; it is there wherever the decision itself named it.
+/// Types of event. `ticket` is the serial of the ticket in the business day; `ticket_number` is the
+/// number its holder reads, present if the decision itself named it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -114,7 +115,7 @@ pub enum PublicEventKind {
 }
 
 impl PublicEventKind {
-    /// The names of all types, for those who let somebody choose.
+    /// Names of all types, for filters.
     pub const TYPES: [&str; 13] = [
         "day_opened",
         "counter_opened",
@@ -131,7 +132,7 @@ impl PublicEventKind {
         "queue_set",
     ];
 
-    /// The name of the type, as it is written.
+    /// Name of the type in the JSON form.
     pub fn name(&self) -> &'static str {
         let at = match self {
             PublicEventKind::DayOpened { .. } => 0,
@@ -152,30 +153,30 @@ impl PublicEventKind {
     }
 }
 
-/// Whose ticket.
+/// The ticket of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventTicket {
-    /// The ticket.
+    /// Serial of the ticket in the business day.
     pub ticket: u32,
-    /// Its number, where the decision named it.
+    /// Number of the ticket, if the decision named it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub number: Option<String>,
 }
 
-/// Where an event stands: the ledger's position of its commit, and its place within that.
+/// Id of an event: ledger position of its commit, and index within the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
 pub struct EventId {
-    /// The commit's position.
+    /// Ledger position of the commit.
     pub position: u64,
-    /// The how-manieth event of the commit it is, those counted that are told to nobody; from 0.
+    /// Index of the event within the commit, from 0. Events that are not published count too.
     pub index: u32,
 }
 
-/// The text is not an event's id.
+/// Error for a text that is not an event id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseEventIdError;
 
@@ -202,7 +203,7 @@ impl FromStr for EventId {
     }
 }
 
-/// Digits only: the standard library takes a sign, too.
+/// Parses digits only: the standard library accepts a sign too.
 fn parse_digits<T: FromStr>(digits: &str) -> Result<T, ParseEventIdError> {
     let fine = digits.bytes().all(|b| b.is_ascii_digit());
     digits.parse().ok().filter(|_| fine).ok_or(ParseEventIdError)
@@ -222,7 +223,7 @@ impl From<EventId> for String {
     }
 }
 
-/// What others are told of a commit that stands at `position`, in order.
+/// Returns the public events of a commit at `position`, in order.
 pub fn to_public_events(position: u64, commit: &Commit) -> impl Iterator<Item = PublicEvent> + '_ {
     let stored = commit.decisions.iter().flat_map(|d| d.events.iter().map(move |e| (d, e)));
     stored.enumerate().filter_map(move |(index, (decision, event))| {
@@ -237,7 +238,7 @@ pub fn to_public_events(position: u64, commit: &Commit) -> impl Iterator<Item = 
     })
 }
 
-/// A stored event for others, `None` if it is not for them.
+/// Converts a stored event; `None` if it is not published.
 fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKind> {
     let whose =
         |ticket: &u32| EventTicket { ticket: *ticket, number: ticket_number(decision, *ticket) };
@@ -318,14 +319,14 @@ fn public_event_kind(decision: &Decision, event: &Event) -> Option<PublicEventKi
                 queue: Some(ticket.queue.clone()),
             }
         }
-        // Sums of what is told one by one, and what concerns nobody outside.
+        // Sums of events that are published one by one, and internal events.
         Event::DayClosed { .. }
         | Event::QueueCleared { .. }
         | Event::QueueTold { .. }
         | Event::QueueSwept { .. }
         | Event::TicketPrioritised { .. }
         | Event::TicketMarked { .. } => return None,
-        // What its holder is told names them, and follows from the events around it.
+        // A notification names the holder, and follows from the events around it.
         Event::MilestoneReached(_) => return None,
     })
 }
@@ -334,7 +335,7 @@ fn ticket_moved(whose: EventTicket, to: TicketStatus, queue: Option<&Arc<str>>) 
     PublicEventKind::TicketMoved { whose, to, queue: queue.cloned() }
 }
 
-/// The number of a ticket, if the decision's outcome is about that ticket.
+/// Number of a ticket, if the decision's outcome is about that ticket.
 fn ticket_number(decision: &Decision, ticket: u32) -> Option<String> {
     let (whose, number): (&u32, &Number) = match &decision.outcome {
         Outcome::Holding { ticket, number, .. }

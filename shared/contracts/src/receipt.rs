@@ -1,24 +1,24 @@
-//! What WeChat said became of a message, on its way from the gateway that heard it to the notice.
+//! WeChat's receipt for a message, on its way from the gateway that received it to the notice.
 
 use crate::notice::Channel;
 use serde::{Deserialize, Serialize};
 
-/// What became of a message. In the order of how much it says.
+/// Status of a message, ordered by how much it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiptStatus {
-    /// It did not arrive, for another reason.
+    /// Not delivered, for another reason.
     Failed,
-    /// WeChat found it one too many for this person.
+    /// Not delivered: over WeChat's limit for this person.
     TooOften,
-    /// The person refuses messages of this account.
+    /// Not delivered: the person refuses messages of this account.
     Refused,
-    /// It arrived.
+    /// Delivered.
     Delivered,
 }
 
 impl ReceiptStatus {
-    /// A word for metrics.
+    /// Label in metrics.
     pub fn name(self) -> &'static str {
         match self {
             ReceiptStatus::Failed => "failed",
@@ -29,31 +29,31 @@ impl ReceiptStatus {
     }
 }
 
-/// A receipt that a gateway heard.
+/// A receipt that a gateway received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Version of this form: 1.
     pub v: u32,
     /// The account that sent the message.
     pub account: String,
-    /// A tag of the person it was for.
+    /// Tag of the recipient.
     pub person: String,
-    /// What kind of message it was.
+    /// Channel of the message.
     pub channel: Channel,
-    /// Its template, if WeChat names it.
+    /// Template of the message, if WeChat names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
-    /// Its id, if WeChat names one that is not 0.
+    /// Id of the message, if WeChat names one that is not 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<u64>,
-    /// What became of it.
+    /// Status of the message.
     pub receipt: ReceiptStatus,
-    /// WeChat's own words for it.
+    /// Status in WeChat's own words.
     pub said: String,
-    /// When it was so by WeChat's clock, in Unix seconds.
+    /// Time of the status by WeChat's clock, in Unix seconds.
     pub created_s: i64,
-    /// When a gateway heard of it, in Unix milliseconds.
+    /// Time at which a gateway received the push, in Unix milliseconds.
     pub heard_at: i64,
-    /// The same for every repeat of the push.
+    /// Identity of the push, equal for every repeat of it.
     pub identity: String,
 }

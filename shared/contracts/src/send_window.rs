@@ -1,25 +1,26 @@
-//! The free texts (customer-service messages) that something a person did allows an account.
+//! Windows in which an account may send free texts (customer-service messages) after an action of
+//! the person.
 //!
-//! WeChat keeps the true count and tells it to nobody. This is what the gateways have seen of it: a
-//! guess, which costs one refused call where it is wrong.
+//! WeChat keeps the true count and does not publish it. This record is the gateways' estimate; a
+//! wrong one costs one refused call.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What was done, as far as it matters to WeChat.
+/// Kinds of action that open a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendWindowKind {
-    /// The person followed, scanned a code, or tapped the menu: three texts in a minute.
+    /// The person followed, scanned a code or tapped the menu: three texts within a minute.
     Tap,
-    /// The person wrote: five texts in 48 hours.
+    /// The person wrote a message: five texts within 48 hours.
     Message,
 }
 
 impl SendWindowKind {
-    /// Both, the one that closes sooner first.
+    /// Both kinds, the one with the shorter window first.
     pub const ALL: [SendWindowKind; 2] = [SendWindowKind::Tap, SendWindowKind::Message];
 
-    /// Its name in cache keys.
+    /// Name in cache keys.
     pub fn name(self) -> &'static str {
         match self {
             SendWindowKind::Tap => "tap",
@@ -27,7 +28,7 @@ impl SendWindowKind {
         }
     }
 
-    /// How many texts it allows.
+    /// Number of texts that the window allows.
     pub fn message_limit(self) -> u32 {
         match self {
             SendWindowKind::Tap => 3,
@@ -35,7 +36,7 @@ impl SendWindowKind {
         }
     }
 
-    /// How long it is open.
+    /// Duration of the window.
     pub fn duration(self) -> Duration {
         match self {
             SendWindowKind::Tap => Duration::from_secs(60),
@@ -44,19 +45,19 @@ impl SendWindowKind {
     }
 }
 
-/// One open window, as it stands in the cache for as long as it is open.
+/// An open window, stored in the cache until it closes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendWindow {
     /// Version of this form: 1.
     pub v: u32,
-    /// When it closes, in Unix milliseconds.
+    /// End of the window, in Unix milliseconds.
     pub until: i64,
-    /// Texts that are left of it.
+    /// Number of texts left.
     pub left: u32,
 }
 
 impl SendWindow {
-    /// What somebody did at `done_s` (Unix seconds) allows.
+    /// Opens the window for an action at `done_s` (Unix seconds).
     pub fn open(window: SendWindowKind, done_s: i64) -> SendWindow {
         let open_for = window.duration().as_millis() as i64;
         SendWindow {

@@ -1,157 +1,157 @@
-//! A scan session: a browser shows a code and waits to hear what its scan led to.
+//! A scan session: a browser shows a code and waits for the result of its scan.
 
 use crate::staff::Member;
 use serde::{Deserialize, Serialize};
 
-/// The record in the cache, readable by every gateway replica.
+/// Record of a scan session in the cache, readable by every gateway replica.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanSession {
     /// Version of this form: 1.
     pub v: u32,
-    /// What scanning the code does.
+    /// Effect of a scan.
     pub purpose: ScanPurpose,
-    /// The scene inside the code, unrelated to the session's uuid: who sees the code learns
-    /// nothing that opens the session.
+    /// Scene inside the code, unrelated to the session's uuid: the sight of the code does not open
+    /// the session.
     pub scene: String,
-    /// WeChat's ticket for the code.
+    /// WeChat's ticket of the code.
     pub qr_ticket: String,
-    /// What is drawn in the code.
+    /// URL that the code contains.
     pub qr_url: String,
-    /// Unix milliseconds from which on the code no longer works.
+    /// End of the code's validity, in Unix milliseconds.
     pub expires_at: i64,
-    /// How far it has come.
+    /// Progress of the session.
     pub progress: ScanProgress,
 }
 
-/// What scanning a session's code does.
+/// Effects of a scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "purpose", rename_all = "snake_case")]
 pub enum ScanPurpose {
-    /// It takes a number.
+    /// Takes a number.
     Ticket {
-        /// At which site.
+        /// Id of the site.
         site: String,
-        /// In which queue.
+        /// Id of the queue.
         queue: String,
     },
-    /// It logs the browser in.
+    /// Logs the browser in.
     Login(LoginRequest),
-    /// It makes whoever scans it a member of staff.
+    /// Makes the person who scans a member of staff.
     Invitation(Invitation),
 }
 
-/// How far a session has come.
+/// Progress of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "progress", rename_all = "snake_case")]
 pub enum ScanProgress {
-    /// Nobody has scanned.
+    /// Not scanned yet.
     Pending,
-    /// A scan led to a number.
+    /// Scanned: a number was taken.
     Ticket(SessionTicket),
-    /// Somebody who wants to log in was asked on their phone whether it is them.
+    /// Scanned: the person was asked on the phone to confirm the login.
     Asked {
-        /// Their hash.
+        /// Hash of the person.
         person: String,
     },
-    /// The browser may take what this led to. An invitation was taken.
+    /// Approved: the browser may redeem the result. For an invitation: accepted.
     Approved {
-        /// Their hash.
+        /// Hash of the person.
         person: String,
-        /// The member of staff who they are.
+        /// Id of the member of staff, if the person is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         member: Option<String>,
-        /// When, in Unix milliseconds.
+        /// Time of the approval, in Unix milliseconds.
         at: i64,
     },
-    /// There is no login.
+    /// Declined.
     Declined {
-        /// The hash of whoever scanned.
+        /// Hash of the person who scanned.
         person: String,
-        /// Why.
+        /// Reason for the refusal.
         why: DeclineReason,
     },
-    /// The browser has taken it.
+    /// Redeemed by the browser.
     Redeemed {
-        /// Their hash.
+        /// Hash of the person.
         person: String,
     },
 }
 
-/// What the browser shows after a scan.
+/// The ticket that the browser shows after a scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionTicket {
-    /// `A001`.
+    /// Number as text, such as `A001`.
     pub number: String,
-    /// The queue's id.
+    /// Id of the queue.
     pub queue: String,
-    /// People ahead when it was told.
+    /// Quoted number of people ahead.
     pub ahead: u32,
-    /// Minutes told, from and to.
+    /// Quoted range in minutes, from and to.
     pub minutes: Option<(u32, u32)>,
 }
 
-/// A login that a browser waits for.
+/// Login that a browser waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoginRequest {
-    /// SHA-256 in hex of the secret that only this browser's cookie holds.
+    /// SHA-256 in hex of the secret in this browser's cookie.
     pub secret: String,
-    /// The kind of browser, in a few words.
+    /// Kind of browser, in a few words.
     pub browser: String,
-    /// Roughly where it is: an address without its end.
+    /// Approximate origin: an address without its last part.
     pub address: String,
-    /// Whether the person is asked on their phone first.
+    /// True if the person has to confirm on the phone.
     pub confirm: bool,
-    /// What is logged in to.
+    /// Target of the login.
     pub to: LoginTarget,
 }
 
-/// What is logged in to.
+/// Targets of a login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "to", rename_all = "snake_case")]
 pub enum LoginTarget {
-    /// This system, by somebody who works here.
+    /// This system, for a member of staff.
     Staff,
-    /// This system, by the first one of all, who manages everything from then on.
+    /// This system, for the first manager.
     First,
-    /// Another site of the owner's.
+    /// Another site of the owner, as an OAuth client.
     Client(AuthorizationRequest),
 }
 
-/// What another site asked for.
+/// Authorization request of another site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
     /// The site's id in the configuration.
     pub client: String,
-    /// Where the browser is sent back to.
+    /// Redirect URI.
     pub redirect: String,
-    /// SHA-256 of the site's verifier, base64url.
+    /// PKCE challenge: SHA-256 of the site's verifier, base64url.
     pub challenge: String,
-    /// Given back as it came.
+    /// State of the request, returned unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// Stands in the token as it came.
+    /// Nonce of the request, copied into the token unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
 }
 
-/// A place that is held for whoever scans.
+/// Invitation to become a member of staff.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
-    /// The manager who invites: the id of a member or the name of a key.
+    /// The inviting manager: id of a member, or name of a key.
     pub by: String,
-    /// Who the one is from then on who scans.
+    /// The membership that the invited person receives.
     pub member: Member,
 }
 
-/// Why there is no login.
+/// Reasons for a refused login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeclineReason {
-    /// Whoever scanned does not work here.
+    /// The person is not a member of staff.
     NotStaff,
-    /// Whoever scanned said that it was not them.
+    /// The person denied the request.
     ByPerson,
-    /// Whoever scanned works here already, or the invitation was used.
+    /// The person is a member already, or the invitation was used.
     Already,
 }

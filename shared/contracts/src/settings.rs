@@ -1,13 +1,15 @@
-//! What an owner sets up: sites with their queues, counters, hours and words, and what each account
-//! says. The same form stands in the configuration, in the book, in the API and in files.
+//! Settings documents of the owner: sites with their queues, counters, hours and texts, and the
+//! texts and channels of each account. Configuration, settings log, API and exported files use the
+//! same form.
 //!
-//! Every field is written, so that a default that changes one day changes no site that is there.
+//! Every field is written, so that a later change of a default leaves existing sites unchanged.
 
 use crate::notice::Channel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What has a default may be left out, though it is always written: one schema for both ways.
+/// Schema transform that makes fields with a default optional, so that one schema serves reading
+/// and writing: the program always writes them.
 #[cfg(feature = "schema")]
 pub fn optional(schema: &mut schemars::Schema) {
     let with_default = |properties: &serde_json::Value, name: &serde_json::Value| {
@@ -40,7 +42,7 @@ macro_rules! setup {
 }
 
 setup!(
-    /// A site: `[sites.ID]`.
+    /// Settings of a site: `[sites.ID]`.
     SiteSetup {
         account: String,
         name: String,
@@ -59,7 +61,7 @@ setup!(
 );
 
 setup!(
-    /// A queue of a site.
+    /// Settings of a queue.
     QueueSetup {
         name: String,
         prefix: String,
@@ -69,18 +71,18 @@ setup!(
         #[serde(default)]
         hours: Vec<String>,
         class: u8 = "ordinary",
-        policy: Policy = "strict",
+        policy: CallPolicy = "strict",
         interleave: (u32, u32) = "two_to_one",
         missed_lane: bool = "no",
         bound: u32 = "four_times",
         capacity: u32 = "zero",
         daily_cap: u32 = "zero",
-        missed: Missed = "after_k",
+        missed: MissedNumberPolicy = "after_k",
         missed_places: u32 = "three",
         missed_grow: u32 = "zero",
         missed_returns: u32 = "two",
         missed_minutes: u32 = "half_an_hour",
-        transfer: Transfer = "arrival",
+        transfer: TransferPlacement = "arrival",
         carry_over: bool = "no",
         start_on_call: bool = "no",
         auto_miss: bool = "no",
@@ -96,7 +98,7 @@ setup!(
 );
 
 setup!(
-    /// What boards say of a queue's calls.
+    /// Texts of a queue's calls on boards.
     AnnouncementSetup {
         #[serde(default)]
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +110,7 @@ setup!(
 );
 
 setup!(
-    /// A counter of a site.
+    /// Settings of a counter.
     CounterSetup {
         name: String,
         queues: Vec<String>,
@@ -117,7 +119,7 @@ setup!(
 );
 
 setup!(
-    /// How a site words one kind of notice; what is left out is as usual.
+    /// Texts of a site for one kind of notice; absent texts are the usual ones.
     Wording {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
@@ -129,7 +131,7 @@ setup!(
 );
 
 setup!(
-    /// What an account says and how: `[accounts.NAME]` without what WeChat must not lose.
+    /// Texts and channels of an account: `[accounts.NAME]` without the credentials for WeChat.
     AccountSetup {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
@@ -137,27 +139,27 @@ setup!(
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
         failure: Option<String>,
-        keywords: BTreeMap<String, Action> = "queueing",
+        keywords: BTreeMap<String, KeywordAction> = "queueing",
         #[serde(default)]
-        menu: BTreeMap<String, Action>,
+        menu: BTreeMap<String, KeywordAction>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
         channels: Option<Vec<Channel>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
-        called: Option<Said>,
+        called: Option<NoticeSetup>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
-        missed: Option<Said>,
+        missed: Option<NoticeSetup>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
-        progress: Option<Said>,
+        progress: Option<NoticeSetup>,
     }
 );
 
 setup!(
-    /// How an account says one kind of notices.
-    Said {
+    /// Texts, templates and channels of an account for one kind of notice.
+    NoticeSetup {
         template_id: String = "nothing",
         #[serde(default)]
         fields: BTreeMap<String, String>,
@@ -166,7 +168,7 @@ setup!(
         text: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
-        subscription: Option<Template>,
+        subscription: Option<TemplateSetup>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[serde(default)]
         channels: Option<Vec<Channel>>,
@@ -174,8 +176,8 @@ setup!(
 );
 
 setup!(
-    /// A template, and what goes into its fields.
-    Template { template_id: String, fields: BTreeMap<String, String> }
+    /// A template with the contents of its fields.
+    TemplateSetup { template_id: String, fields: BTreeMap<String, String> }
 );
 
 macro_rules! choice {
@@ -192,20 +194,20 @@ macro_rules! choice {
 }
 
 choice!(
-    /// What a keyword or a menu entry does.
-    Action { MyTicket, Leave }
+    /// Action of a keyword or a menu entry.
+    KeywordAction { MyTicket, Leave }
 );
 choice!(
-    /// Who is next in a queue.
-    Policy { Strict, Interleave }
+    /// Rule for the order of calls in a queue.
+    CallPolicy { Strict, Interleave }
 );
 choice!(
-    /// What becomes of those who did not come.
-    Missed { Void, AfterK, HoldMinutes, Tail }
+    /// Rule for tickets whose holders did not come.
+    MissedNumberPolicy { Void, AfterK, HoldMinutes, Tail }
 );
 choice!(
-    /// Where those stand who are transferred to a queue.
-    Transfer { Front, Arrival, Tail }
+    /// Position of a ticket that is transferred to a queue.
+    TransferPlacement { Front, Arrival, Tail }
 );
 
 impl Default for AccountSetup {
@@ -227,9 +229,9 @@ fn nothing() -> String {
     String::new()
 }
 
-/// What somebody writes to be told how their tickets stand, unless the owner says otherwise.
-pub fn queueing() -> BTreeMap<String, Action> {
-    [("排队".to_owned(), Action::MyTicket)].into()
+/// Default keywords: the text that asks for the state of one's tickets.
+pub fn queueing() -> BTreeMap<String, KeywordAction> {
+    [("排队".to_owned(), KeywordAction::MyTicket)].into()
 }
 
 fn shanghai() -> String {
@@ -260,16 +262,16 @@ fn ordinary() -> u8 {
     5
 }
 
-fn strict() -> Policy {
-    Policy::Strict
+fn strict() -> CallPolicy {
+    CallPolicy::Strict
 }
 
-fn after_k() -> Missed {
-    Missed::AfterK
+fn after_k() -> MissedNumberPolicy {
+    MissedNumberPolicy::AfterK
 }
 
-fn arrival() -> Transfer {
-    Transfer::Arrival
+fn arrival() -> TransferPlacement {
+    TransferPlacement::Arrival
 }
 
 fn two_to_one() -> (u32, u32) {

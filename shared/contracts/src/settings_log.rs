@@ -1,97 +1,97 @@
-//! What the book says: events that are kept for ever.
+//! Events of the settings log, kept for ever.
 
 use crate::settings::{AccountSetup, SiteSetup};
 use serde::{Deserialize, Serialize};
 
-/// One entry of the book, version 1.
+/// An entry of the settings log, version 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingsEntry {
-    /// Always 1: another shape gets another number.
+    /// Always 1: another form gets another number.
     pub v: u32,
-    /// When it happened, Unix milliseconds.
+    /// Time of the event, in Unix milliseconds.
     pub at: i64,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: SettingsEvent,
 }
 
-/// What can happen in the book.
+/// Events of the settings log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum SettingsEvent {
-    /// WeChat made the permanent code of a queue's door.
+    /// WeChat created the permanent code of a queue.
     DoorCodeMade(PermanentCode),
-    /// A site is set up like this from now on.
+    /// A site has these settings from now on.
     SiteSet {
-        /// The site's id.
+        /// Id of the site.
         site: String,
-        /// Who said so.
+        /// The operator: id of a member, or name of a key.
         by: String,
-        /// The whole of it.
+        /// The whole document.
         setup: Box<SiteSetup>,
-        /// The request it came with.
+        /// Record of the request, if it named itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wish: Option<IdempotencyRecord>,
     },
-    /// There is no such site any more.
+    /// A site was removed.
     SiteRetired {
-        /// The site's id.
+        /// Id of the site.
         site: String,
-        /// Who said so.
+        /// The operator: id of a member, or name of a key.
         by: String,
-        /// The request it came with.
+        /// Record of the request, if it named itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wish: Option<IdempotencyRecord>,
     },
-    /// An account says what it says like this from now on.
+    /// An account has these settings from now on.
     AccountSet {
-        /// The account's name.
+        /// Name of the account.
         account: String,
-        /// Who said so.
+        /// The operator: id of a member, or name of a key.
         by: String,
-        /// The whole of it.
+        /// The whole document.
         setup: Box<AccountSetup>,
-        /// The request it came with.
+        /// Record of the request, if it named itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wish: Option<IdempotencyRecord>,
     },
 }
 
-/// A request that named itself, so that its repeat can be answered like the first.
+/// A request with an Idempotency-Key, recorded so that its repeat gets the first answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
-    /// A hash of whose it is and of its Idempotency-Key.
+    /// Hash of the requester and its Idempotency-Key.
     pub id: String,
-    /// A hash of what was asked for.
+    /// Hash of the request's content.
     pub request: String,
 }
 
-/// The permanent code of a queue's door. WeChat gives an account 100,000 such codes, ever.
+/// Permanent code of a queue. WeChat gives an account 100,000 such codes in all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PermanentCode {
-    /// The account's name.
+    /// Name of the account.
     pub account: String,
-    /// The Official Account it was made for: one whose appid has changed needs another code.
+    /// The Official Account of the code: after a change of appid another code is needed.
     pub appid: String,
-    /// The site's id.
+    /// Id of the site.
     pub site: String,
-    /// The queue's id.
+    /// Id of the queue.
     pub queue: String,
-    /// The scene inside the code.
+    /// Scene inside the code.
     pub scene: String,
-    /// WeChat's ticket for the code.
+    /// WeChat's ticket of the code.
     pub qr_ticket: String,
-    /// What is drawn in the code.
+    /// URL that the code contains.
     pub qr_url: String,
 }
 
 impl SettingsEntry {
-    /// The stored form.
+    /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
     }
 
-    /// Reads a stored form; `None` if a newer program wrote it.
+    /// Decodes a stored form; `None` if a newer program wrote it.
     pub fn decode(stored: &[u8]) -> Option<Self> {
         serde_json::from_slice(stored).ok().filter(|entry: &Self| entry.v == 1)
     }

@@ -1,180 +1,180 @@
-//! Who works here: people, keys of programs, and what logins are signed with. Kept for ever.
+//! Log of the staff roster: members, API keys and the signing keys of logins. Kept for ever.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// One entry, version 1.
+/// An entry of the roster log, version 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaffEntry {
-    /// Always 1: another shape gets another number.
+    /// Always 1: another form gets another number.
     pub v: u32,
-    /// When it happened, Unix milliseconds.
+    /// Time of the event, in Unix milliseconds.
     pub at: i64,
-    /// Who did it: the id of a member, the name of a key, `first` or `system`.
+    /// The operator: id of a member, name of a key, `first` or `system`.
     pub by: String,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: StaffEvent,
 }
 
-/// What can happen.
+/// Events of the roster log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum StaffEvent {
-    /// The deployment's own secret was made, once: people are known by their hash under it.
+    /// The deployment's secret was created, once: persons are stored as their hash under it.
     SecretMade {
         /// 32 random bytes, base64url.
         secret: String,
     },
-    /// A key to sign tokens of logins with was made.
+    /// A signing key for tokens of logins was created.
     SigningKeyMade {
-        /// Its public name.
+        /// Public id of the key.
         kid: String,
-        /// ES256, PKCS #8, base64url.
+        /// Private key: ES256, PKCS #8, base64url.
         pkcs8: String,
     },
-    /// Somebody scanned an invitation and works here from now on.
+    /// A person accepted an invitation and is a member from now on.
     Joined {
-        /// Who.
+        /// The new member.
         member: Member,
-        /// Hash of their account and openid under the deployment's secret.
+        /// Hash of the person's account and openid under the deployment's secret.
         person: String,
-        /// The invitation, each of which works once.
+        /// Id of the invitation, which can be used once.
         invitation: String,
     },
-    /// A member is called otherwise.
+    /// A member was renamed.
     Renamed {
-        /// The member's id.
+        /// Id of the member.
         id: String,
-        /// The new name.
+        /// New name.
         name: String,
     },
-    /// A member may do other things, or elsewhere.
+    /// Role, sites or counters of a member changed.
     RoleChanged {
-        /// The member's id.
+        /// Id of the member.
         id: String,
-        /// The new role.
+        /// New role.
         role: StaffRole,
-        /// The sites that are open to them from now on; `None` is every site.
+        /// New sites; `None` is every site.
         sites: Option<BTreeSet<String>>,
-        /// And their counters.
+        /// New counters.
         counters: BTreeSet<String>,
     },
-    /// A member no longer works here.
+    /// A member was removed.
     Removed {
-        /// The member's id.
+        /// Id of the member.
         id: String,
     },
-    /// A key for a program was made.
+    /// An API key was created.
     KeyMade {
         /// The key.
         key: ApiKey,
     },
-    /// A program's key no longer opens anything.
+    /// An API key was revoked.
     KeyRevoked {
-        /// The key's id.
+        /// Id of the key.
         id: String,
     },
 }
 
-/// What somebody may do at their sites.
+/// Roles of staff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StaffRole {
-    /// Runs them.
+    /// Manages the sites.
     Manager,
-    /// Sits at certain counters.
+    /// Works at certain counters.
     Staff,
 }
 
-/// Somebody who works here.
+/// A member of staff.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// Their name in the ledger and in logs, never another's: `m_` and hex digits.
+    /// Id in the ledger and in logs, never reused: `m_` and hex digits.
     pub id: String,
-    /// What people call them.
+    /// Display name.
     pub name: String,
-    /// What they may do.
+    /// Role.
     pub role: StaffRole,
-    /// Where; `None` is every site.
+    /// Sites of the member; `None` is every site.
     pub sites: Option<BTreeSet<String>>,
-    /// At which counters of these sites; a manager is at every one.
+    /// Counters of the member at these sites; a manager has access to all.
     pub counters: BTreeSet<String>,
 }
 
-/// A key for a program.
+/// API key of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
-    /// Its name in the ledger and in logs, never another's: `k_` and hex digits.
+    /// Id in the ledger and in logs, never reused: `k_` and hex digits.
     pub id: String,
-    /// What people call it.
+    /// Display name.
     pub name: String,
     /// SHA-256 of the key in hex; the key itself is shown once and not kept.
     pub hash: String,
-    /// What it opens; `None` is every site.
+    /// Sites of the key; `None` is every site.
     pub sites: Option<BTreeSet<String>>,
-    /// At which counters it acts; as a manager if there is none.
+    /// Counters of the key; a key without counters acts as a manager.
     pub counters: BTreeSet<String>,
 }
 
 impl StaffEntry {
-    /// The stored form.
+    /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
     }
 
-    /// Reads a stored form; `None` if a newer program wrote it.
+    /// Decodes a stored form; `None` if a newer program wrote it.
     pub fn decode(stored: &[u8]) -> Option<Self> {
         serde_json::from_slice(stored).ok().filter(|entry: &Self| entry.v == 1)
     }
 }
 
-/// Somebody's browser that is logged in: each entry of its subject says all of it, so that the
-/// newest one is enough.
+/// A logged-in browser of a member. Each entry under its subject is complete, so the newest one
+/// suffices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaffSession {
     /// Version of this form: 1.
     pub v: u32,
-    /// Who is logged in.
+    /// Identity of the session.
     pub holder: SessionHolder,
-    /// Since when, in Unix milliseconds.
+    /// Time of the login, in Unix milliseconds.
     pub begun_at: i64,
-    /// When it was last used, give or take; Unix milliseconds.
+    /// Approximate time of the last use, in Unix milliseconds.
     pub seen_at: i64,
-    /// When it was ended, if it was; Unix milliseconds.
+    /// Time of the end, in Unix milliseconds, once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<i64>,
-    /// The kind of browser, in a few words.
+    /// Kind of browser, in a few words.
     pub browser: String,
-    /// Roughly where from: an address without its end.
+    /// Approximate origin: an address without its last part.
     pub address: String,
 }
 
-/// Who is logged in.
+/// Identities of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "holder", rename_all = "snake_case")]
 pub enum SessionHolder {
-    /// A member.
+    /// A member of staff.
     Member {
-        /// Their id.
+        /// Id of the member.
         id: String,
     },
-    /// Whoever holds a key of the configuration.
+    /// The holder of a key of the configuration.
     Key {
-        /// Its name.
+        /// Name of the key.
         name: String,
-        /// The head of its hash: with another key of the same name the session is over.
+        /// First digits of the key's hash: another key of the same name ends the session.
         print: String,
     },
 }
 
 impl StaffSession {
-    /// The stored form.
+    /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
     }
 
-    /// Reads a stored form; `None` if a newer program wrote it.
+    /// Decodes a stored form; `None` if a newer program wrote it.
     pub fn decode(stored: &[u8]) -> Option<Self> {
         serde_json::from_slice(stored).ok().filter(|session: &Self| session.v == 1)
     }

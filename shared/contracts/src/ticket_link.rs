@@ -1,45 +1,48 @@
-//! The link to one ticket: nobody can guess it, and only the ticket's holder is given it.
+//! Link to one ticket: unguessable, and given to the ticket's holder only.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// What opens a ticket to whoever shows it: 128 random bits, stored and sent as 32 lower-case
-/// hexadecimal digits. Does not print by itself.
+/// Secret of a ticket's link: 128 random bits, stored and sent as 32 lower-case hexadecimal digits.
+/// Debug output hides it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TicketKey(pub [u8; 16]);
 
-/// Where a link leads, without the site: `20780-17-…`.
+/// Target of a link, without the site: `20780-17-…`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TicketLink {
-    /// The business day on which the link was made, in days since 1970-01-01.
+    /// Business day on which the link was created, in days since 1970-01-01.
     pub day: i32,
-    /// The how-manieth ticket of its day.
+    /// Serial of the ticket in its business day.
     pub ticket: u32,
-    /// What opens it.
+    /// Secret of the link.
     pub key: TicketKey,
 }
 
 impl TicketLink {
-    /// The path of the ticket's page.
+    /// Returns the path of the ticket's page.
     pub fn path(&self, site: &str) -> String {
         format!("/t/{site}/{}", self.id())
     }
 
-    /// What stands in paths: `20780-17-0123…`.
+    /// Returns the segment for paths: `20780-17-0123…`.
     pub fn id(&self) -> String {
         format!("{}-{}-{}", self.day, self.ticket, self.key.to_hex())
     }
 
-    /// Reads back what [`TicketLink::id`] gave; `None` for anything else.
+    /// Parses the segment that [`TicketLink::id`] returns; `None` for any other text.
     pub fn parse(id: &str) -> Option<TicketLink> {
         let mut parts = id.splitn(3, '-');
-        let (day, ticket, key) = (parts.next()?, parts.next()?, parts.next()?);
+        let day = parts.next()?;
+        let ticket = parts.next()?;
+        let key = parts.next()?;
         let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         if !plain(day) || !plain(ticket) {
             return None;
         }
-        let (day, ticket) = (day.parse().ok()?, ticket.parse().ok()?);
+        let day = day.parse().ok()?;
+        let ticket = ticket.parse().ok()?;
         Some(TicketLink { day, ticket, key: TicketKey::from_hex(key)? })
     }
 }

@@ -1,23 +1,23 @@
-//! The stored access token, and the report that WeChat refused one.
+//! Stored access token, and the report of a token that WeChat refused.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// An account's access token as it stands in the cache, version 1. Prints without the token.
+/// Record of an account's access token in the cache, version 1. Debug output hides the token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRecord {
-    /// Always 1: another shape gets another number.
+    /// Always 1: another form gets another number.
     pub v: u32,
     /// The token.
     pub token: String,
-    /// When it was asked for, Unix milliseconds.
+    /// Time of the request to WeChat, in Unix milliseconds.
     pub fetched_at_ms: i64,
-    /// When it dies by WeChat's word, Unix milliseconds.
+    /// Expiry as announced by WeChat, in Unix milliseconds.
     pub expires_at_ms: i64,
-    /// The fence of the lease under which it was stored.
+    /// Fencing token of the lease under which the record was stored.
     pub fence: u64,
-    /// When a new token was forced within the last 24 hours, Unix milliseconds, oldest first:
-    /// WeChat counts these, so the next keeper has to know.
+    /// Times of forced refreshes within the last 24 hours, in Unix milliseconds, oldest first.
+    /// WeChat limits them, so the next keeper has to know.
     #[serde(default)]
     pub forced_at_ms: Vec<i64>,
 }
@@ -32,50 +32,50 @@ impl fmt::Debug for TokenRecord {
     }
 }
 
-/// A report on the queue of refused tokens, version 1. Never holds the token itself.
+/// Report on the queue of refused tokens, version 1. It never holds the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedToken {
     /// Always 1.
     pub v: u32,
-    /// Whose token it was.
+    /// Account of the token.
     pub account: String,
-    /// The fingerprint of the token that was refused.
+    /// Fingerprint of the refused token.
     pub fingerprint: String,
-    /// When it was refused, Unix milliseconds.
+    /// Time of the refusal, in Unix milliseconds.
     pub refused_at_ms: i64,
 }
 
-/// What was stored is not of a shape this version knows.
+/// Error for a stored value of an unknown form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeError;
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a stored value of an unknown shape")
+        f.write_str("a stored value of an unknown form")
     }
 }
 
 impl std::error::Error for DecodeError {}
 
 impl TokenRecord {
-    /// The stored form.
+    /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
     }
 
-    /// Reads a stored form. The error quotes nothing of it.
+    /// Decodes a stored form. The error quotes nothing of it.
     pub fn decode(stored: &[u8]) -> Result<Self, DecodeError> {
         serde_json::from_slice(stored).ok().filter(|r: &Self| r.v == 1).ok_or(DecodeError)
     }
 }
 
 impl RefusedToken {
-    /// The stored form.
+    /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("numbers and text always have a JSON form")
     }
 
-    /// Reads a stored form.
+    /// Decodes a stored form.
     pub fn decode(stored: &[u8]) -> Result<Self, DecodeError> {
         serde_json::from_slice(stored).ok().filter(|r: &Self| r.v == 1).ok_or(DecodeError)
     }

@@ -1,21 +1,22 @@
-//! What contradicts itself in a set-up: a stable code, a sentence in two languages and what to do,
-//! for everybody who refuses it, wherever it was written. `docs/guide/settings.md` is this table in words.
+//! Catalogue of the contradictions in settings: a stable code, a sentence in two languages and
+//! advice. Every check of settings refuses with these. `docs/guide/settings.md` holds the same
+//! table in prose.
 
 /// One kind of contradiction.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ValidationError {
-    /// Stable for ever; what programs look at.
+    /// Stable code, for programs.
     pub code: &'static str,
-    /// For people.
+    /// Chinese sentence, for people.
     pub zh: &'static str,
-    /// For people.
+    /// English sentence, for people.
     pub en: &'static str,
-    /// What to do about it.
+    /// Advice on the correction.
     pub advice: &'static str,
 }
 
 impl ValidationError {
-    /// Both sentences.
+    /// Returns both sentences.
     pub fn message(&self) -> String {
         format!("{} / {}", self.zh, self.en)
     }
@@ -28,7 +29,7 @@ macro_rules! table {
             pub const $name: ValidationError =
                 ValidationError { code: $code, zh: $zh, en: $en, advice: $advice };
         )*
-        /// All of them, in the order of the documentation.
+        /// All contradictions, in the order of the documentation.
         pub const ALL: &[&ValidationError] = &[$(&$name),*];
     };
 }

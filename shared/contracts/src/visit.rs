@@ -1,58 +1,58 @@
-//! The history: what commits of the ledger say of visits that have ended. It names nobody, and so is
-//! kept long after the ledger.
+//! History of visits, extracted from the commits of the ledger. It holds no persons, and so is kept
+//! long after the ledger.
 
 use crate::commit::{Commit, Event, VisitRecord};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The version this program writes.
+/// Version that this program writes.
 pub const HISTORY_VERSION: u32 = 1;
 
-/// What one commit of a site says. The subject names the site.
+/// Visit records from one commit of a site. The subject names the site.
 ///
-/// An entry may be written twice, and entries may stand in another order than their commits: of the
-/// records of a visit, told apart by [`VisitChange::key`], the one of the largest [`HistoryEntry::commit`]
-/// counts, and in it the last.
+/// An entry may be written twice, and entries may stand in another order than their commits. Of the
+/// records of one visit, identified by [`VisitChange::key`], the one with the largest
+/// [`HistoryEntry::commit`] counts, and within that entry the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {
     /// [`HISTORY_VERSION`] of the writer.
     pub v: u32,
-    /// The position of the commit in the ledger.
+    /// Ledger position of the commit.
     pub commit: u64,
-    /// The site's time zone then, an IANA name.
+    /// Time zone of the site at that time, an IANA name.
     pub zone: Arc<str>,
-    /// What it says, in order.
+    /// Changes of visits, in order.
     pub records: Vec<VisitChange>,
 }
 
-/// What became of one visit.
+/// Change of one visit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VisitChange {
-    /// It ended.
+    /// The visit ended.
     Ended {
-        /// The how-manieth ticket of its day.
+        /// Serial of the ticket in its business day.
         ticket: u32,
-        /// What is left of it.
+        /// Record of the visit.
         visit: Box<VisitRecord>,
     },
-    /// Its end was taken back.
+    /// The end of the visit was taken back.
     Retracted {
-        /// The how-manieth ticket of its day.
+        /// Serial of the ticket in its business day.
         ticket: u32,
-        /// The business day on which it had ended.
+        /// Business day of the retracted end, in days since 1970-01-01.
         day: i32,
-        /// When the number was taken, in Unix milliseconds.
+        /// Time at which the number was taken, in Unix milliseconds.
         taken_at: i64,
     },
 }
 
-/// What tells one visit of a site from every other: its business day, ticket and beginning. The
-/// latter since a ledger that is made anew begins to count again.
+/// Identity of a visit within a site: business day, ticket serial and start. The start is included
+/// because a recreated ledger counts from 1 again.
 pub type VisitKey = (i32, u32, i64);
 
 impl VisitChange {
-    /// Which visit it is about.
+    /// Identity of the visit.
     pub fn key(&self) -> VisitKey {
         match self {
             VisitChange::Ended { ticket, visit } => (visit.day, *ticket, visit.taken_at),
@@ -61,7 +61,7 @@ impl VisitChange {
     }
 }
 
-/// What a commit at this position of the ledger says of visits; `None` if nothing.
+/// Extracts the visit changes of a commit at this ledger position; `None` if there are none.
 pub fn history_entry(position: u64, commit: &Commit) -> Option<HistoryEntry> {
     let events = commit.decisions.iter().flat_map(|decision| &decision.events);
     let records: Vec<_> = events.filter_map(visit_change).collect();
@@ -81,7 +81,8 @@ fn visit_change(event: &Event) -> Option<VisitChange> {
             Some(VisitChange::Ended { ticket: *ticket, visit: visit.clone() })
         }
         Event::TicketRestored { ticket, retracts: Some(day) } => {
-            let (id, taken_at) = (ticket.id, ticket.taken_at);
+            let id = ticket.id;
+            let taken_at = ticket.taken_at;
             Some(VisitChange::Retracted { ticket: id, day: *day, taken_at })
         }
         _ => None,

@@ -1,4 +1,4 @@
-//! An event on its way to one of the owner's other systems.
+//! Event message for one of the owner's other systems.
 
 use crate::public_event::PublicEvent;
 use serde::{Deserialize, Serialize};
@@ -11,25 +11,25 @@ pub struct WebhookMessage {
     pub v: u32,
     /// Site and id of the webhook: `hall/crm`.
     pub hook: Arc<str>,
-    /// Since when it is to be sent, in Unix milliseconds.
+    /// Time from which the message is due, in Unix milliseconds.
     pub since: i64,
-    /// What is sent.
+    /// The event to be sent.
     pub event: PublicEvent,
 }
 
 impl WebhookMessage {
-    /// The key of the work: the same for every replica that plans it.
+    /// Key of the work: every replica that plans the message computes the same one.
     pub fn key(&self) -> String {
         format!("{}/{}", self.hook, self.event.id)
     }
 
-    /// The stored form.
+    /// Encodes the stored form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("string keys only")
     }
 }
 
-/// The name of a site's webhook among those of all sites.
+/// Full name of a webhook: its site and its id.
 pub fn hook_name(site: &str, id: &str) -> Arc<str> {
     format!("{site}/{id}").into()
 }

@@ -1,5 +1,5 @@
-//! What was stored once is decoded for ever: every type that crosses a process boundary has a
-//! stored form of each version, which decodes and encodes back the same.
+//! Decodes every stored form of every version and encodes it back unchanged. Stored values have to
+//! stay readable for ever.
 //!
 //! A fixture is never edited. A new version of a type gets a new file beside the old one.
 
@@ -27,7 +27,7 @@ fn fixture_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// Each line of the file is one stored value.
+/// Round-trips a fixture file with one stored value per line.
 fn assert_round_trips<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value> {
     let path = fixture_dir().join(format!("{name}.jsonl"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -46,7 +46,7 @@ fn assert_round_trips<T: DeserializeOwned + Serialize>(name: &str) -> Vec<Value>
 #[test]
 fn commits() {
     let pieces = assert_round_trips::<Commit>("commit-v3");
-    // The version is the oldest that has all that is in it.
+    // The version is the oldest that can express the content.
     for line in assert_round_trips::<Commit>("commit-v2").iter().chain(&pieces) {
         let commit: Commit = serde_json::from_value(line.clone()).unwrap();
         assert_eq!(Commit::new(commit.site.clone(), commit.decisions.clone()), commit);
@@ -57,8 +57,9 @@ fn commits() {
         pieces,
     ]
     .concat();
-    // Every kind of event and of outcome is among them, those that come later included.
-    let (mut kinds, mut parts) = (BTreeSet::new(), BTreeSet::new());
+    // The fixtures cover every kind of event and outcome, including the newest.
+    let mut kinds = BTreeSet::new();
+    let mut parts = BTreeSet::new();
     for decision in lines.iter().flat_map(|line| line["decisions"].as_array().unwrap()) {
         kinds.insert(decision["outcome"]["outcome"].as_str().unwrap().to_owned());
         for event in decision["events"].as_array().unwrap() {
@@ -70,15 +71,15 @@ fn commits() {
     let sources = [
         (include_str!("../src/commit/event.rs"), "pub enum Event {", &kinds),
         (include_str!("../src/commit/outcome.rs"), "pub enum Outcome {", &kinds),
-        (include_str!("../src/commit/milestone.rs"), "pub enum MilestoneKind {", &parts),
-        (include_str!("../src/commit/milestone.rs"), "pub enum Through {", &parts),
-        (include_str!("../src/commit/ticket.rs"), "pub enum Stage {", &parts),
-        (include_str!("../src/commit/ticket.rs"), "pub enum HoldWhy {", &parts),
+        (include_str!("../src/commit/milestone.rs"), "pub enum NotificationKind {", &parts),
+        (include_str!("../src/commit/milestone.rs"), "pub enum ReturnCause {", &parts),
+        (include_str!("../src/commit/ticket.rs"), "pub enum TicketState {", &parts),
+        (include_str!("../src/commit/ticket.rs"), "pub enum HoldKind {", &parts),
         (include_str!("../src/commit/ticket.rs"), "pub enum CloseReason {", &parts),
-        (include_str!("../src/commit/visit.rs"), "pub enum Ending {", &parts),
+        (include_str!("../src/commit/visit.rs"), "pub enum VisitOutcome {", &parts),
         (include_str!("../src/commit/event.rs"), "pub enum QueueState {", &parts),
         (include_str!("../src/commit/event.rs"), "pub enum Mark {", &parts),
-        (include_str!("../src/commit/event.rs"), "pub enum By {", &parts),
+        (include_str!("../src/commit/event.rs"), "pub enum ActorRef {", &parts),
     ];
     for (source, head, kinds) in sources {
         let name = head.trim_end_matches(" {");
@@ -94,19 +95,19 @@ fn commits() {
 }
 
 #[test]
-fn visits_of_the_history() {
+fn history_entries() {
     let stored = assert_round_trips::<HistoryEntry>("history-v1");
     let text = Value::from(stored.clone()).to_string();
     assert!(text.contains("ended") && text.contains("retracted"));
-    // They are what commits say, and name nobody whom those name.
+    // The commits lead to these records, which hold no person of the commits.
     let commits = assert_round_trips::<Commit>("commit-v2").into_iter();
     let commits = commits.map(|commit| serde_json::from_value::<Commit>(commit).unwrap());
-    let said: Vec<_> = commits.filter_map(|commit| history_entry(4711, &commit)).collect();
-    assert_eq!(said.len(), 3, "two ends and one that was taken back: {said:?}");
-    assert!(!serde_json::to_string(&said).unwrap().contains("oExample"));
+    let entries: Vec<_> = commits.filter_map(|commit| history_entry(4711, &commit)).collect();
+    assert_eq!(entries.len(), 3, "two ends and one that was taken back: {entries:?}");
+    assert!(!serde_json::to_string(&entries).unwrap().contains("oExample"));
 }
 
-/// Every text and every name of a field in it.
+/// Collects every text and every field name of a value.
 fn collect_strings(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => drop(into.insert(text.clone())),
@@ -131,7 +132,7 @@ fn to_snake_case(name: &str) -> String {
 }
 
 #[test]
-fn the_book() {
+fn settings_entries() {
     for line in assert_round_trips::<SettingsEntry>("book-v1") {
         let stored = line.to_string();
         assert!(SettingsEntry::decode(stored.as_bytes()).is_some());
@@ -160,29 +161,29 @@ fn staff() {
     assert_round_trips::<StaffSession>("staff-session-v1");
 }
 
-/// Every stored event, told to others: the same JSON as ever, nothing of whom it is about.
+/// Publishes every stored event: the JSON stays the same and names no person.
 #[test]
 fn public_events() {
-    let told = assert_round_trips::<PublicEvent>("public-event-v1");
+    let stored = assert_round_trips::<PublicEvent>("public-event-v1");
     let commits = assert_round_trips::<Commit>("commit-v1").into_iter().enumerate();
     let mut published = commits.flat_map(|(i, line)| {
         let commit: Commit = serde_json::from_value(line).unwrap();
         to_public_events(i as u64 + 1, &commit).collect::<Vec<_>>()
     });
-    for line in told.iter().filter(|line| line.get("replay").is_none()) {
+    for line in stored.iter().filter(|line| line.get("replay").is_none()) {
         let event = published.next().expect("a fixture that no commit leads to");
         assert_eq!(serde_json::to_value(&event).unwrap(), *line);
         assert_eq!(line["type"], event.kind.name());
     }
     assert_eq!(published.next(), None, "an event without a fixture");
-    // What the second version of commits added.
+    // Event types of the second version of commits.
     let more = assert_round_trips::<PublicEvent>("public-event-v1-more");
     let types: BTreeSet<_> =
-        told.iter().chain(&more).map(|line| line["type"].as_str().unwrap()).collect();
+        stored.iter().chain(&more).map(|line| line["type"].as_str().unwrap()).collect();
     assert_eq!(types, BTreeSet::from(PublicEventKind::TYPES), "a type without a fixture");
     let text = std::fs::read_to_string(fixture_dir().join("public-event-v1.jsonl")).unwrap();
     for hidden in ["oExample", "799119a9", "0202", "command", "person"] {
-        assert!(!text.contains(hidden), "{hidden} is told to others");
+        assert!(!text.contains(hidden), "{hidden} is published");
     }
 }
 
@@ -195,10 +196,11 @@ fn webhook_messages() {
 fn notices() {
     assert_round_trips::<Notice>("notice-v1");
     let lines = assert_round_trips::<Notice>("notice-v1-more");
-    let said: BTreeSet<_> = lines.iter().map(|l| l["saying"]["saying"].as_str().unwrap()).collect();
+    let kinds: BTreeSet<_> =
+        lines.iter().map(|l| l["saying"]["saying"].as_str().unwrap()).collect();
     let known =
         ["recalled", "near", "next", "missed", "returned", "slipped", "halted", "queue_closed"];
-    assert_eq!(said, BTreeSet::from(known));
+    assert_eq!(kinds, BTreeSet::from(known));
 }
 
 #[test]
@@ -208,7 +210,7 @@ fn notice_outcomes() {
     let known =
         ["sent", "replied", "refused", "stale", "superseded", "gave_up", "unknown", "unspeakable"];
     assert_eq!(fates, BTreeSet::from(known));
-    // An ending was the only record there was: it is read as one still.
+    // Outcomes were once the only records, and are still read as such.
     let records = assert_round_trips::<OutcomeRecord>("notice-outcome-v1");
     assert_eq!(records.len(), lines.len());
 }
@@ -221,7 +223,7 @@ fn outcome_records() {
 }
 
 #[test]
-fn what_was_done_with_dead_letters() {
+fn dead_letter_resolutions() {
     let lines = assert_round_trips::<DeadLetterResolution>("letter-handled-v1");
     let did: BTreeSet<_> = lines.iter().filter_map(|l| l["did"].as_str()).collect();
     assert_eq!(did, BTreeSet::from(["redriven", "dropped"]));
@@ -233,7 +235,7 @@ fn receipts() {
 }
 
 #[test]
-fn allowances() {
+fn send_windows() {
     assert_round_trips::<SendWindow>("allowance-v1");
 }
 
@@ -255,7 +257,7 @@ fn access_tokens() {
 }
 
 #[test]
-fn every_file_is_looked_at() {
+fn every_fixture_is_read_by_a_test() {
     let source = include_str!("fixtures.rs");
     for file in std::fs::read_dir(fixture_dir()).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();

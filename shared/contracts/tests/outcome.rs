@@ -1,4 +1,4 @@
-//! What the records of a notice add up to, in every order and however often each is read.
+//! Tests of the state of a notice under every order and repetition of its records.
 
 use paihao_contracts::notice::{Channel, DeliveryOutcome, NoticeOutcome};
 use paihao_contracts::outcome::{
@@ -21,7 +21,8 @@ fn attempt_record(channel: Channel, at: i64) -> OutcomeRecord {
 
 fn outcome_record(fate: DeliveryOutcome, at: i64) -> OutcomeRecord {
     let via = matches!(fate, DeliveryOutcome::Sent { .. }).then_some(Channel::Template);
-    let (key, tried) = (KEY.into(), vec![]);
+    let key = KEY.into();
+    let tried = vec![];
     OutcomeRecord::Ended(NoticeOutcome { v: 1, key, fate, at, attempts: 1, via, tried })
 }
 
@@ -35,7 +36,7 @@ fn status_of(records: &[OutcomeRecord]) -> NoticeStatus {
 }
 
 #[test]
-fn a_receipt_says_more_than_an_answer() {
+fn a_receipt_outweighs_the_response_to_the_request() {
     let sent = outcome_record(DeliveryOutcome::Sent { message_id: 7 }, 20);
     let unknown = outcome_record(DeliveryOutcome::Unknown { last: "no answer".into() }, 20);
     assert_eq!(status_of(&[]), NoticeStatus::Pending);

@@ -1,4 +1,4 @@
-//! Giving back what nobody will work on, behind the backs of those who have left.
+//! Return of abandoned deliveries to the server, in the background.
 
 use crate::connection::Connection;
 use async_nats::jetstream::AckKind;
@@ -10,67 +10,68 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 enum AbandonedItem {
-    /// The way to acknowledge one message.
+    /// Reply subject for the acknowledgement of one message.
     Message(Subject),
-    /// Where messages may still be coming in.
+    /// A subscription with messages that may still arrive.
     Subscription(Subscriber),
 }
 
-/// Takes back from anywhere, without waiting. Its task ends when the last handle is dropped.
+/// Queue of abandoned items. Adding to it does not wait. Its task ends when the last handle is
+/// dropped.
 #[derive(Clone)]
 pub(crate) struct AbandonedQueue(mpsc::UnboundedSender<AbandonedItem>);
 
 impl AbandonedQueue {
-    pub(crate) fn start(link: Arc<Connection>) -> Self {
+    pub(crate) fn start(connection: Arc<Connection>) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         #[expect(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
-        tokio::spawn(run(link, receiver));
+        tokio::spawn(run(connection, receiver));
         AbandonedQueue(sender)
     }
 
-    /// To be handed out again soon.
+    /// Returns one message for early redelivery.
     pub(crate) fn nak(&self, reply: Subject) {
         let _ = self.0.send(AbandonedItem::Message(reply));
     }
 
-    /// Everything that came or is on its way, to be handed out again soon.
+    /// Returns everything that has arrived or is on its way, for early redelivery.
     pub(crate) fn nak_all(&self, subscriber: Subscriber) {
         let _ = self.0.send(AbandonedItem::Subscription(subscriber));
     }
 }
 
-async fn run(link: Arc<Connection>, mut returns: mpsc::UnboundedReceiver<AbandonedItem>) {
-    let mut emptying = FuturesUnordered::new();
+async fn run(connection: Arc<Connection>, mut abandoned: mpsc::UnboundedReceiver<AbandonedItem>) {
+    let mut draining = FuturesUnordered::new();
     loop {
         tokio::select! {
-            taken = returns.recv() => match taken {
-                Some(AbandonedItem::Message(reply)) => nak(&link, reply).await,
-                Some(AbandonedItem::Subscription(subscriber)) => emptying.push(nak_remaining(&link, subscriber)),
+            item = abandoned.recv() => match item {
+                Some(AbandonedItem::Message(reply)) => nak(&connection, reply).await,
+                Some(AbandonedItem::Subscription(subscriber)) => draining.push(nak_remaining(&connection, subscriber)),
                 None => break,
             },
-            Some(()) = emptying.next() => {}
+            Some(()) = draining.next() => {}
         }
     }
-    while emptying.next().await.is_some() {}
+    while draining.next().await.is_some() {}
 }
 
-/// On failure the server hands it out again when its ack-wait is over.
-async fn nak(link: &Connection, reply: Subject) {
-    let _ = link.publish(reply, None, AckKind::Nak(None).into()).await;
+/// Sends a negative acknowledgement. On failure the server redelivers when the ack-wait is over.
+async fn nak(connection: &Connection, reply: Subject) {
+    let _ = connection.publish(reply, None, AckKind::Nak(None).into()).await;
 }
 
-/// Unsubscribes and returns what the server had already sent by then.
-async fn nak_remaining(link: &Connection, mut subscriber: Subscriber) {
+/// Unsubscribes and returns the messages that the server had sent by then.
+async fn nak_remaining(connection: &Connection, mut subscriber: Subscriber) {
     if subscriber.drain().await.is_err() {
         return;
     }
-    let emptied = async {
+    let drained = async {
         while let Some(message) = subscriber.next().await {
             let is_message = message.status.is_none_or(|status| status == StatusCode::OK);
             if let Some(reply) = message.reply.filter(|_| is_message) {
-                nak(link, reply).await;
+                nak(connection, reply).await;
             }
         }
     };
-    let _ = tokio::time::timeout(Duration::from_secs(5), emptied).await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), drained).await;
 }

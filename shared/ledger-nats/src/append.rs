@@ -1,4 +1,4 @@
-//! Publishing with an expectation, and reading back what is newest.
+//! Publishing with an expected sequence, and reading the newest entry.
 
 use crate::connection::{CallError, Connection, unavailable};
 use crate::message;
@@ -15,7 +15,7 @@ use paihao_ledger::{
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The server is busy with another write to the same subject; it says so and did nothing.
+/// Errors of a server that is busy with another write to the same subject, and has written nothing.
 const BUSY_ERRORS: [ErrorCode; 2] = [
     ErrorCode::STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_NOT_READY,
     ErrorCode::STREAM_TOO_MANY_REQUESTS,
@@ -24,14 +24,14 @@ const WRONG_LAST_SEQUENCE_ERRORS: [ErrorCode; 2] =
     [ErrorCode::STREAM_WRONG_LAST_SEQUENCE, ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT];
 const BUSY_RETRY_DELAY: Duration = Duration::from_millis(20);
 
-/// What became of one publish.
+/// Result of one publish.
 pub(crate) enum PublishOutcome {
     Stored { position: Position, duplicate: bool },
     Rejected(async_nats::jetstream::Error),
 }
 
-/// What a stream answers to a publish. The client's own type tries one form after the other, which
-/// takes longer than all the rest of an append's own work.
+/// Response of a stream to a publish. The client's own type tries one form after the other, which
+/// takes longer than the rest of an append.
 #[derive(Deserialize)]
 struct PublishResponse {
     seq: Option<u64>,
@@ -40,19 +40,19 @@ struct PublishResponse {
     error: Option<async_nats::jetstream::Error>,
 }
 
-fn parse_response(answer: &[u8]) -> Result<PublishOutcome, Unavailable> {
-    match serde_json::from_slice(answer) {
+fn parse_response(response: &[u8]) -> Result<PublishOutcome, Unavailable> {
+    match serde_json::from_slice(response) {
         Ok(PublishResponse { error: Some(error), .. }) => Ok(PublishOutcome::Rejected(error)),
         Ok(PublishResponse { seq: Some(seq), duplicate, .. }) => {
             Ok(PublishOutcome::Stored { position: Position(seq), duplicate })
         }
-        _ => Err(Unavailable("NATS gave an answer of another kind".to_owned())),
+        _ => Err(Unavailable("NATS sent an unknown response".to_owned())),
     }
 }
 
-/// Publishes to a stream and waits for the acknowledgement. A missing stream is made first.
+/// Publishes to a stream and waits for the acknowledgement. A missing stream is created first.
 pub(crate) async fn publish(
-    link: &Connection,
+    connection: &Connection,
     streams: &Streams,
     kind: StreamKind,
     subject: &str,
@@ -61,26 +61,26 @@ pub(crate) async fn publish(
 ) -> Result<PublishOutcome, Unavailable> {
     streams.ensure_once(kind).await?;
     for first_try in [true, false] {
-        match link.request(subject.to_owned(), headers.clone(), payload.clone()).await {
-            Ok(answer) => return parse_response(&answer.payload),
-            // No stream took it, so it stands nowhere and may be sent once more.
+        match connection.request(subject.to_owned(), headers.clone(), payload.clone()).await {
+            Ok(response) => return parse_response(&response.payload),
+            // No stream accepted the message, so it may be sent once more.
             Err(CallError::NoResponders) if first_try => streams.ensure(kind).await?,
             Err(CallError::NoResponders) => break,
             Err(CallError::Unavailable(unavailable)) => return Err(unavailable),
         }
     }
-    Err(Unavailable("no stream takes the message".to_owned()))
+    Err(Unavailable("no stream accepts the message".to_owned()))
 }
 
 pub(crate) async fn append(
-    link: &Connection,
+    connection: &Connection,
     streams: &Streams,
     log: &Log,
     subject: &Subject,
     expect: ExpectedPosition,
     entry: Entry,
 ) -> Result<Position, AppendError> {
-    if let Err(limit) = message::check_size(link, &entry) {
+    if let Err(limit) = message::check_size(connection, &entry) {
         return Err(AppendError::TooLarge { size: entry.size(), limit });
     }
     let full_subject = streams.namespace().log_subject(log, subject);
@@ -93,11 +93,12 @@ pub(crate) async fn append(
     if let Some(Position(sequence)) = expected {
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, sequence.to_string().as_str());
     }
-    let until = tokio::time::Instant::now() + link.timeout();
+    let deadline = tokio::time::Instant::now() + connection.timeout();
     loop {
         let kind = StreamKind::Log(*log);
-        let sent = publish(link, streams, kind, &full_subject, &headers, &entry.payload).await?;
-        let error = match sent {
+        let outcome =
+            publish(connection, streams, kind, &full_subject, &headers, &entry.payload).await?;
+        let error = match outcome {
             PublishOutcome::Stored { position, .. } => return Ok(position),
             PublishOutcome::Rejected(error) => error,
         };
@@ -105,9 +106,10 @@ pub(crate) async fn append(
         if WRONG_LAST_SEQUENCE_ERRORS.contains(&code) {
             let found = match parse_last_sequence(&error.to_string()) {
                 Some(found) => found,
-                None => last(link, streams, log, subject).await?.map(|last| last.position),
+                None => last(connection, streams, log, subject).await?.map(|last| last.position),
             };
-            // What was expected is there after all: another write is under way, wait for it.
+            // The expected sequence is the newest one after all: another write is in progress, so
+            // wait for it.
             if found.unwrap_or(Position::START) != expected.unwrap_or(Position::START) {
                 return Err(AppendError::Conflict { expected: expect, found });
             }
@@ -117,23 +119,23 @@ pub(crate) async fn append(
         } else if !BUSY_ERRORS.contains(&code) {
             return Err(unavailable(&error).into());
         }
-        if tokio::time::Instant::now() + BUSY_RETRY_DELAY >= until {
+        if tokio::time::Instant::now() + BUSY_RETRY_DELAY >= deadline {
             return Err(unavailable(&error).into());
         }
         tokio::time::sleep(BUSY_RETRY_DELAY).await;
     }
 }
 
-/// The position in "wrong last sequence: 12", where 0 is none. Some answers do not state it.
-fn parse_last_sequence(answer: &str) -> Option<Option<Position>> {
-    let (_, rest) = answer.split_once("wrong last sequence: ")?;
+/// Parses the position in "wrong last sequence: 12", where 0 is none. Some responses omit it.
+fn parse_last_sequence(response: &str) -> Option<Option<Position>> {
+    let (_, rest) = response.split_once("wrong last sequence: ")?;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
     let sequence: u64 = digits.parse().ok()?;
     Some((sequence > 0).then_some(Position(sequence)))
 }
 
 pub(crate) async fn last(
-    link: &Connection,
+    connection: &Connection,
     streams: &Streams,
     log: &Log,
     subject: &Subject,
@@ -142,16 +144,16 @@ pub(crate) async fn last(
     streams.ensure_once(kind).await?;
     let full_subject = streams.namespace().log_subject(log, subject);
     let name = streams.name(kind);
-    // Asked of the stream's leader: a copy may lag behind what this process has appended.
-    let read = link.with_timeout(async {
+    // The request goes to the stream's leader: a replica may lag behind this process's own appends.
+    let read = connection.with_timeout(async {
         let stream =
-            link.jetstream().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
+            connection.jetstream().get_stream_no_info(&name).await.map_err(|e| unavailable(&e))?;
         match stream.get_last_raw_message_by_subject(&full_subject).await {
             Ok(message) => Ok(Some(message)),
             Err(error) => match error.kind() {
                 LastRawMessageErrorKind::NoMessageFound => Ok(None),
-                LastRawMessageErrorKind::JetStream(answer)
-                    if answer.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                LastRawMessageErrorKind::JetStream(response)
+                    if response.error_code() == ErrorCode::STREAM_NOT_FOUND =>
                 {
                     Ok(None)
                 }
@@ -171,7 +173,8 @@ pub(crate) async fn head(streams: &Streams, log: &Log) -> Result<Position, Unava
     let kind = StreamKind::Log(*log);
     streams.ensure_once(kind).await?;
     let info = streams.info(&streams.name(kind)).await?;
-    // An empty stream remembers its last sequence; nobody will ever be shown that.
+    // An empty stream reports the sequence of its last, removed entry; no follower will ever
+    // receive that.
     let head = info.filter(|info| info.state.messages > 0).map(|info| info.state.last_sequence);
     Ok(Position(head.unwrap_or(0)))
 }
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_an_acknowledgement_or_a_refusal_or_neither() {
-        let stands = |answer: &str| match parse_response(answer.as_bytes()) {
+        let stands = |response: &str| match parse_response(response.as_bytes()) {
             Ok(PublishOutcome::Stored { position, duplicate }) => Some((position.0, duplicate)),
             _ => None,
         };

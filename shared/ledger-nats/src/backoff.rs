@@ -1,12 +1,13 @@
-//! How long to wait before trying again.
+//! Back-off of followers and workers.
 
 use std::time::Duration;
 
 const INITIAL_DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
-/// The wait after so many failures in a row (1 or more): 100 ms, doubled each time up to 5 s, less
-/// up to half of it, by `jitter_seed`, so that not all come back at the same moment.
+/// Delay after `failures` failures in a row (1 or more): 100 ms, doubled each time up to 5 s,
+/// reduced by up to half of it, according to `salt`, so that not all clients return at the same
+/// moment.
 pub(crate) fn delay_after(failures: usize, salt: u64) -> Duration {
     let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(10);
     let full = INITIAL_DELAY.saturating_mul(1 << doublings).min(MAX_DELAY);
@@ -14,7 +15,7 @@ pub(crate) fn delay_after(failures: usize, salt: u64) -> Duration {
     full - full.mul_f64(mixed as f64 / f64::from(u32::MAX) / 2.0)
 }
 
-/// Failures in a row of one follower or worker: waits longer each time, speaks once.
+/// Counter of the failures in a row of one follower or worker, which logs only the first.
 pub(crate) struct Backoff {
     failures: usize,
     salt: u64,
@@ -25,12 +26,12 @@ impl Backoff {
         Backoff { failures: 0, salt }
     }
 
-    /// It works (again).
+    /// Records a success.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// Whether this failure is the first in a row, and how long to wait.
+    /// Records a failure. Returns true if it is the first in a row, and the delay.
     pub(crate) fn record_failure(&mut self) -> (bool, Duration) {
         self.failures += 1;
         (self.failures == 1, delay_after(self.failures, self.salt))

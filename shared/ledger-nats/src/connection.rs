@@ -1,4 +1,4 @@
-//! The one connection to the servers, and calls over it that end in time.
+//! Connection to the servers, with a timeout on every call.
 
 use crate::backoff::delay_after;
 use crate::options::{ConnectError, MIN_SERVER_VERSION, NatsOptions};
@@ -15,19 +15,19 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Whether there is a connection, and how many there have been.
+/// State of the connection, and the number of connections so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ConnectionState {
     pub(crate) connected: bool,
     pub(crate) connect_count: u64,
 }
 
-/// Why a call brought nothing.
+/// Errors of a call.
 #[derive(Debug)]
 pub(crate) enum CallError {
-    /// Nobody listens there: what was called is missing. Nothing has happened.
+    /// No responder: the called stream or consumer does not exist. The call had no effect.
     NoResponders,
-    /// No answer in time; it may have happened.
+    /// No response in time; the call may have taken effect.
     Unavailable(Unavailable),
 }
 
@@ -40,13 +40,14 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn connect(options: &NatsOptions) -> Result<Self, ConnectError> {
-        let (report, state) = watch::channel(ConnectionState::default());
+        let (sender, state) = watch::channel(ConnectionState::default());
         let salt = std::process::id().into();
         let mut connect = ConnectOptions::new()
             .name("paihao")
             .connection_timeout(options.timeout)
             .request_timeout(Some(options.timeout))
-            // A server that keeps the connection and says nothing is given up after two of these.
+            // A server that keeps the connection open without responding is given up after two of
+            // these.
             .ping_interval(Duration::from_secs(10))
             // More messages than the server sends ahead of our flow control.
             .subscription_capacity(1 << 18)
@@ -55,7 +56,7 @@ impl Connection {
                 more => delay_after(more - 1, salt),
             })
             .event_callback(move |event| {
-                record_event(&report, &event);
+                record_event(&sender, &event);
                 std::future::ready(())
             });
         if let Some(user) = &options.user {
@@ -75,21 +76,21 @@ impl Connection {
             ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
                 ConnectError::NotAllowed
             }
-            // The kind alone: the source may repeat the address.
+            // The kind alone: the source may contain the address.
             kind => ConnectError::Unreachable(kind.to_string()),
         })?;
         let info = client.server_info();
         if parse_version(&info.version).is_none_or(|version| version < MIN_SERVER_VERSION) {
             return Err(ConnectError::TooOld { found: info.version });
         }
-        let context =
+        let jetstream =
             jetstream::ContextBuilder::new().timeout(options.timeout).build(client.clone());
-        let link = Connection { client, jetstream: context, state, timeout: options.timeout };
-        link.require_jetstream().await?;
-        Ok(link)
+        let connection = Connection { client, jetstream, state, timeout: options.timeout };
+        connection.require_jetstream().await?;
+        Ok(connection)
     }
 
-    /// Only whether there is an error matters: what else stands in the answer differs by version.
+    /// Only the presence of an error matters: the rest of the response differs between versions.
     async fn require_jetstream(&self) -> Result<(), ConnectError> {
         match self.request("$JS.API.INFO".to_owned(), HeaderMap::new(), Bytes::new()).await {
             Ok(answer) => match serde_json::from_slice::<serde_json::Value>(&answer.payload) {
@@ -103,17 +104,17 @@ impl Connection {
         }
     }
 
-    /// The JetStream interface. Calls over it belong into [`Connection::with_timeout`].
+    /// The JetStream context. Calls on it belong inside [`Connection::with_timeout`].
     pub(crate) fn jetstream(&self) -> &jetstream::Context {
         &self.jetstream
     }
 
-    /// Changes when the connection is lost or found again.
+    /// Notifies of lost and restored connections.
     pub(crate) fn state(&self) -> watch::Receiver<ConnectionState> {
         self.state.clone()
     }
 
-    /// Bytes that the server takes in one message, headers included.
+    /// Largest message that the server accepts in bytes, headers included.
     pub(crate) fn max_payload(&self) -> usize {
         self.client.max_payload()
     }
@@ -130,48 +131,48 @@ impl Connection {
         self.client.new_inbox()
     }
 
-    /// A number that differs from caller to caller.
+    /// A number that differs between callers.
     pub(crate) fn jitter_seed(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.client.new_inbox().hash(&mut hasher);
         hasher.finish()
     }
 
-    /// Does this within the time of one call, once there is a connection: what is sent without one
-    /// would be kept back and sent at any later time.
+    /// Runs a call within the timeout, once there is a connection: the client would buffer a call
+    /// without one and send it at any later time.
     pub(crate) async fn with_timeout<T>(
         &self,
-        what: impl Future<Output = T>,
+        call: impl Future<Output = T>,
     ) -> Result<T, Unavailable> {
         let work = async {
-            // The client knows best; events only say when it is worth looking again.
+            // The client's state is authoritative; events only tell when to check it.
             if self.client.connection_state() != ClientState::Connected {
                 let mut state = self.state.clone();
                 state.wait_for(|state| state.connected).await.ok()?;
             }
-            Some(what.await)
+            Some(call.await)
         };
         match tokio::time::timeout(self.timeout, work).await {
-            Ok(Some(done)) => Ok(done),
+            Ok(Some(result)) => Ok(result),
             Ok(None) => Err(Unavailable("the connection has been closed".to_owned())),
             Err(_) if self.state.borrow().connected => {
-                Err(Unavailable(format!("no answer from NATS within {:?}", self.timeout)))
+                Err(Unavailable(format!("no response from NATS within {:?}", self.timeout)))
             }
             Err(_) => Err(Unavailable("no connection to NATS".to_owned())),
         }
     }
 
-    /// Publishes and waits for the answer.
+    /// Publishes and waits for the response.
     pub(crate) async fn request(
         &self,
         subject: String,
         headers: HeaderMap,
         payload: Bytes,
     ) -> Result<Message, CallError> {
-        // One time limit is enough, and it is the one that also counts waiting for a connection.
+        // One timeout suffices: the one that also counts the wait for a connection.
         let request = Request::new().headers(headers).payload(payload).timeout(None);
-        let called = self.with_timeout(self.client.send_request(subject, request)).await;
-        called.map_err(CallError::Unavailable)?.map_err(|error| match error.kind() {
+        let response = self.with_timeout(self.client.send_request(subject, request)).await;
+        response.map_err(CallError::Unavailable)?.map_err(|error| match error.kind() {
             RequestErrorKind::NoResponders => CallError::NoResponders,
             _ => CallError::Unavailable(Unavailable("the call to NATS failed".to_owned())),
         })
@@ -179,66 +180,65 @@ impl Connection {
 
     pub(crate) async fn subscribe(&self, subject: String) -> Result<Subscriber, Unavailable> {
         let subscribed = self.with_timeout(self.client.subscribe(subject)).await?;
-        subscribed.map_err(|_| Unavailable("NATS does not take a subscription".to_owned()))
+        subscribed.map_err(|_| Unavailable("NATS does not accept a subscription".to_owned()))
     }
 
-    /// Publishes without an answer.
+    /// Publishes without a response.
     pub(crate) async fn publish(
         &self,
         subject: impl async_nats::subject::ToSubject,
         reply: Option<String>,
         payload: Bytes,
     ) -> Result<(), Unavailable> {
-        let told = match reply {
+        let published = match reply {
             Some(reply) => {
                 self.with_timeout(self.client.publish_with_reply(subject, reply, payload)).await?
             }
             None => self.with_timeout(self.client.publish(subject, payload)).await?,
         };
-        told.map_err(|_| Unavailable("NATS does not take a message".to_owned()))
+        published.map_err(|_| Unavailable("NATS does not accept a message".to_owned()))
     }
 }
 
-/// Waits until the connection is another one than this.
+/// Waits until the connection differs from this one.
 pub(crate) async fn reconnected(state: &mut watch::Receiver<ConnectionState>, connection: u64) {
     if state.wait_for(|state| state.connect_count != connection).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// What the JetStream interface says, in our words.
+/// Converts an error of JetStream.
 pub(crate) fn unavailable(error: &dyn std::fmt::Display) -> Unavailable {
     Unavailable(format!("NATS says: {error}"))
 }
 
-fn record_event(report: &watch::Sender<ConnectionState>, event: &Event) {
+fn record_event(sender: &watch::Sender<ConnectionState>, event: &Event) {
     match event {
         Event::Connected => {
-            report.send_modify(|state| {
+            sender.send_modify(|state| {
                 state.connected = true;
                 state.connect_count += 1;
             });
-            if report.borrow().connect_count > 1 {
-                tracing::info!("connected to NATS again");
+            if sender.borrow().connect_count > 1 {
+                tracing::info!("reconnected to NATS");
             }
         }
         Event::Disconnected | Event::Closed => {
-            let was_up = report.send_if_modified(|state| std::mem::take(&mut state.connected));
+            let was_up = sender.send_if_modified(|state| std::mem::take(&mut state.connected));
             if was_up {
-                tracing::warn!("lost the connection to NATS, trying to get it back");
+                tracing::warn!("lost the connection to NATS, reconnecting");
             }
         }
-        Event::LameDuckMode => tracing::info!("the NATS server is about to stop"),
-        other => tracing::debug!(event = %other, "NATS"),
+        Event::LameDuckMode => tracing::info!("the NATS server is shutting down"),
+        other => tracing::debug!(event = %other, "event of the NATS connection"),
     }
 }
 
-/// `2.9.10` and `2.12.0-preview.1` are read, anything else is not.
+/// Parses versions such as `2.9.10` and `2.12.0-preview.1`, without the preview; `None` for any
+/// other text.
 pub(crate) fn parse_version(text: &str) -> Option<(u64, u64, u64)> {
-    let plain = text.split(['-', '+']).next()?;
-    let mut parts = plain.split('.').map(|part| part.parse().ok());
-    let version = (parts.next()??, parts.next()??, parts.next()??);
-    parts.next().is_none().then_some(version)
+    let version = semver::Version::parse(text).ok()?;
+    Some((version.major, version.minor, version.patch))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Handing out: one worker's stream of deliveries from a durable pull consumer.
+//! Delivery stream of one worker, from a durable pull consumer.
 
 use crate::abandoned::AbandonedQueue;
 use crate::append::{PublishOutcome, publish};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Where deliveries come from.
+/// Source of deliveries.
 #[derive(Clone, Copy)]
 pub(crate) enum Source {
     Consumer(Log, Consumer),
@@ -54,7 +54,7 @@ impl Source {
     }
 }
 
-/// What a worker and its deliveries stand on.
+/// Shared dependencies of a worker and its deliveries.
 #[derive(Clone)]
 pub(crate) struct LedgerContext {
     pub(crate) connection: Arc<Connection>,
@@ -68,7 +68,7 @@ struct DeliveryStream {
     in_flight: usize,
     permits: Arc<Semaphore>,
     pulls: SelectAll<Pull>,
-    /// Messages asked for that have not come.
+    /// Number of requested messages that have not arrived.
     requested: usize,
     prepared: bool,
     connect_count: u64,
@@ -78,7 +78,7 @@ struct DeliveryStream {
 }
 
 pub(crate) async fn deliveries(
-    ground: LedgerContext,
+    context: LedgerContext,
     source: Source,
     in_flight: usize,
 ) -> Result<Deliveries, Unavailable> {
@@ -91,10 +91,10 @@ pub(crate) async fn deliveries(
         requested: 0,
         prepared: false,
         connect_count: 0,
-        connection_state: ground.connection.state(),
-        recreations: ground.streams.recreations(),
-        backoff: Backoff::new(ground.connection.jitter_seed()),
-        context: ground,
+        connection_state: context.connection.state(),
+        recreations: context.streams.recreations(),
+        backoff: Backoff::new(context.connection.jitter_seed()),
+        context,
     };
     worker.prepare().await?;
     Ok(Deliveries::new(
@@ -119,7 +119,7 @@ impl DeliveryStream {
                 continue;
             }
             if self.requested == 0 {
-                // All room is taken by open deliveries: wait for one of them to end.
+                // All permits are taken by open deliveries: wait for one of them to end.
                 drop(self.permits.acquire().await);
                 continue;
             }
@@ -133,9 +133,9 @@ impl DeliveryStream {
                             return delivery;
                         }
                     }
-                    PullEvent::Ended { left, why } => {
+                    PullEvent::Ended { left, reason } => {
                         self.requested -= left;
-                        match why {
+                        match reason {
                             PullEnd::Expired => self.backoff.reset(),
                             PullEnd::Rejected => self.back_off("the consumer is not there").await,
                             PullEnd::TimedOut => self.back_off("the server is silent").await,
@@ -148,11 +148,11 @@ impl DeliveryStream {
         }
     }
 
-    /// Makes stream and consumer, where they are missing.
+    /// Creates stream and consumer if they are missing.
     async fn prepare(&mut self) -> Result<(), Unavailable> {
         self.recreations.borrow_and_update();
         self.connect_count = self.connection_state.borrow_and_update().connect_count;
-        let LedgerContext { connection: link, streams, .. } = &self.context;
+        let LedgerContext { connection, streams, .. } = &self.context;
         streams.ensure(self.source.kind()).await?;
         let config = pull::Config {
             durable_name: Some(self.source.consumer_name().to_owned()),
@@ -160,47 +160,53 @@ impl DeliveryStream {
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.source.ack_wait(),
             max_deliver: -1,
-            // Every worker has its own limit; what is put off counts here and must not stop others.
+            // Every worker has its own limit; delayed messages count here too and must not block
+            // others.
             max_ack_pending: -1,
             max_waiting: 4096,
             ..pull::Config::default()
         };
         let stream = streams.name(self.source.kind());
-        let made =
-            link.with_timeout(link.jetstream().create_consumer_on_stream(config, stream)).await?;
-        made.map_err(|error| unavailable(&error))?;
+        let created = connection
+            .with_timeout(connection.jetstream().create_consumer_on_stream(config, stream))
+            .await?;
+        created.map_err(|error| unavailable(&error))?;
         self.prepared = true;
         Ok(())
     }
 
-    /// Asks for as many messages as there is room for, unless that is hardly worth a request.
+    /// Requests as many messages as there are permits, unless they are too few for a request.
     async fn request_messages(&mut self) -> Result<(), Unavailable> {
         let free = self.permits.available_permits().saturating_sub(self.requested);
-        let worth = if self.requested == 0 { 1 } else { (self.in_flight / 16).max(1) };
-        if free < worth {
+        let min_request = if self.requested == 0 { 1 } else { (self.in_flight / 16).max(1) };
+        if free < min_request {
             return Ok(());
         }
-        let LedgerContext { connection: link, streams, .. } = &self.context;
-        let inbox = link.new_inbox();
-        let subscriber = link.subscribe(inbox.clone()).await?;
+        let LedgerContext { connection, streams, .. } = &self.context;
+        let inbox = connection.new_inbox();
+        let subscriber = connection.subscribe(inbox.clone()).await?;
         let stream = streams.name(self.source.kind());
         let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", self.source.consumer_name());
-        link.publish(next, Some(inbox), Pull::request(free).into()).await?;
+        connection.publish(next, Some(inbox), Pull::request(free).into()).await?;
         self.pulls.push(Pull::new(subscriber, free));
         self.requested += free;
         Ok(())
     }
 
-    async fn back_off(&mut self, why: &str) {
+    async fn back_off(&mut self, reason: &str) {
         self.reset();
         let (first, wait) = self.backoff.record_failure();
         if first {
-            tracing::warn!(source = self.source.kind().name(), why, "handing out waits for NATS");
+            tracing::warn!(
+                source = self.source.kind().name(),
+                reason,
+                "cannot receive deliveries, retrying"
+            );
         }
         tokio::time::sleep(wait).await;
     }
 
-    /// Gives back what came in and was not handed over, and looks at everything anew.
+    /// Returns the messages that were not handed over, and starts again with fresh state.
     fn reset(&mut self) {
         self.prepared = false;
         self.requested = 0;
@@ -211,24 +217,25 @@ impl DeliveryStream {
         }
     }
 
-    /// A message as a delivery; `None` if its time has not come.
+    /// Converts a message to a delivery; `None` if it is not due yet.
     async fn to_delivery(&self, message: Message) -> Option<Delivery> {
         let reply = message.reply.clone()?;
-        let link = &self.context.connection;
-        let message = jetstream::Message { message, context: link.jetstream().clone() };
+        let connection = &self.context.connection;
+        let message = jetstream::Message { message, context: connection.jetstream().clone() };
         let info = message.info().ok()?;
-        let (sequence, published) = (info.stream_sequence, info.published);
+        let sequence = info.stream_sequence;
+        let published = info.published;
         let delivered = u64::try_from(info.delivered).unwrap_or(1).max(1);
         let message = message.message;
         let headers = message.headers.as_ref();
         let delay = message::delay(headers);
         if let Some(delay) = delay {
-            // The first delivery of a delayed message only starts its wait, so that the number of
-            // the attempt is known; there may be nothing left to wait for.
+            // The first delivery of a delayed message only starts its delay, so that the attempt's
+            // number is known; the delay may be over already.
             let left = delay.saturating_sub(age(published));
             if delivered == 1 || !left.is_zero() {
                 let left = left.max(Duration::from_millis(1));
-                let _ = link.publish(reply, None, AckKind::Nak(Some(left)).into()).await;
+                let _ = connection.publish(reply, None, AckKind::Nak(Some(left)).into()).await;
                 return None;
             }
         }
@@ -239,8 +246,12 @@ impl DeliveryStream {
             Source::Queue(queue) => Subject::new(&[queue.name]).ok(),
         };
         let Some(subject) = subject else {
-            tracing::warn!(source = self.source.kind().name(), sequence, "a message of others");
-            let _ = link.publish(reply, None, AckKind::Term.into()).await;
+            tracing::warn!(
+                source = self.source.kind().name(),
+                sequence,
+                "discarding a message with a foreign subject"
+            );
+            let _ = connection.publish(reply, None, AckKind::Term.into()).await;
             return None;
         };
         let recorded = StoredEntry {
@@ -280,21 +291,21 @@ struct AckHandle {
 }
 
 impl AckHandle {
-    /// Says it and waits until the server has heard.
+    /// Sends an acknowledgement and waits for the server's confirmation.
     async fn send_ack(&self, kind: AckKind) -> Result<(), Unavailable> {
-        let said = self
+        let response = self
             .context
             .connection
             .request(self.reply.to_string(), HeaderMap::new(), kind.into())
             .await;
-        said.map(drop).map_err(|error| match error {
+        response.map(drop).map_err(|error| match error {
             CallError::NoResponders => Unavailable("the consumer is not there any more".to_owned()),
             CallError::Unavailable(unavailable) => unavailable,
         })
     }
 
     async fn publish_dead_letter(&self, reason: &str) -> Result<(), Unavailable> {
-        let LedgerContext { connection: link, streams, .. } = &self.context;
+        let LedgerContext { connection, streams, .. } = &self.context;
         let origin = self.source.kind().name();
         let cause = match self.source {
             Source::Consumer(log, _) => Cause::for_log_entry(log.name, &self.message, reason),
@@ -304,16 +315,18 @@ impl AckHandle {
                 key: self.key.clone(),
             },
         };
-        let letter = cause.to_dead_letter(&self.message.entry);
-        let mut headers = message::headers(&letter);
+        let dead_letter = cause.put_on(&self.message.entry);
+        let mut headers = message::headers(&dead_letter);
         let stream = streams.name(self.source.kind());
-        let once = format!("{stream}/{}/{}", self.message.position.0, self.published);
-        headers.insert(NATS_MESSAGE_ID, once.as_str());
+        let message_id = format!("{stream}/{}/{}", self.message.position.0, self.published);
+        headers.insert(NATS_MESSAGE_ID, message_id.as_str());
         let subject = Subject::new(&[origin])
             .map_err(|_| Unavailable("a name that is no subject".to_owned()))?;
         let full_subject = streams.namespace().log_subject(&DEAD_LETTERS, &subject);
         let kind = StreamKind::Log(DEAD_LETTERS);
-        match publish(link, streams, kind, &full_subject, &headers, &letter.payload).await? {
+        match publish(connection, streams, kind, &full_subject, &headers, &dead_letter.payload)
+            .await?
+        {
             PublishOutcome::Stored { .. } => Ok(()),
             PublishOutcome::Rejected(error) => Err(unavailable(&error)),
         }
@@ -342,7 +355,7 @@ impl Acknowledge for AckHandle {
     }
 }
 
-/// How long ago that was by our clock, which may differ from the server's.
+/// Age of a message by our clock, which may differ from the server's.
 fn age(published: async_nats::datetime::DateTime) -> Duration {
     let now = async_nats::datetime::now().unix_timestamp_nanos();
     let nanos = now.saturating_sub(published.unix_timestamp_nanos()).max(0);

@@ -1,5 +1,5 @@
-//! Following: an ordered push consumer, begun again after the last entry seen whenever anything
-//! about it is in doubt.
+//! Follower of a log: an ordered push consumer, recreated after the last entry seen on any doubt
+//! about its state.
 
 use crate::backoff::Backoff;
 use crate::connection::{Connection, ConnectionState, reconnected, unavailable};
@@ -22,9 +22,10 @@ struct Follower {
     streams: Arc<Streams>,
     log: Log,
     heartbeat: Duration,
-    /// The last entry seen.
+    /// Sequence of the last entry seen.
     after: u64,
-    /// When the stream that it was seen in was made: tells a stream from its successor.
+    /// Creation time of the stream in which that entry was seen: distinguishes a stream from its
+    /// successor.
     stream_created: Option<i128>,
     session: Option<Session>,
     connection_state: watch::Receiver<ConnectionState>,
@@ -32,35 +33,35 @@ struct Follower {
     backoff: Backoff,
 }
 
-/// One consumer on the server.
+/// A consumer on the server.
 struct Session {
     subscriber: Subscriber,
-    /// How many messages it has sent us.
+    /// Number of messages received in this session.
     received: u64,
     last_received: Instant,
     connect_count: u64,
 }
 
-/// What a message of a session means.
+/// Meaning of a message of a session.
 enum SessionEvent {
     Entry(StoredEntry),
     Ignored,
-    /// Something is missing, or the consumer is gone.
+    /// A message is missing, or the consumer is gone.
     Broken(&'static str),
 }
 
 pub(crate) async fn follow(
-    link: Arc<Connection>,
+    connection: Arc<Connection>,
     streams: Arc<Streams>,
     log: Log,
     after: Position,
     heartbeat: Duration,
 ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
     let mut follower = Follower {
-        connection_state: link.state(),
+        connection_state: connection.state(),
         recreations: streams.recreations(),
-        backoff: Backoff::new(link.jitter_seed()),
-        connection: link,
+        backoff: Backoff::new(connection.jitter_seed()),
+        connection,
         streams,
         log,
         heartbeat,
@@ -89,69 +90,68 @@ impl Follower {
                 continue;
             };
             let silence = session.last_received + self.heartbeat * 3;
-            let heard = tokio::select! {
+            let event = tokio::select! {
                 biased;
                 message = session.subscriber.next() => match message {
                     Some(message) => session.handle_message(&self.connection, &self.streams, &self.log, message).await,
                     None => SessionEvent::Broken("the subscription has ended"),
                 },
                 () = reconnected(&mut self.connection_state, session.connect_count) => {
-                    SessionEvent::Broken("there is a new connection")
+                    SessionEvent::Broken("the connection is a new one")
                 }
-                _ = self.recreations.changed() => SessionEvent::Broken("a stream was made anew"),
+                _ = self.recreations.changed() => SessionEvent::Broken("a stream was recreated"),
                 () = tokio::time::sleep_until(silence) => SessionEvent::Broken("the server is silent"),
             };
-            match heard {
+            match event {
                 SessionEvent::Entry(recorded) => {
                     self.after = recorded.position.0;
                     self.backoff.reset();
                     return LogItem::Entry(recorded);
                 }
                 SessionEvent::Ignored => {}
-                SessionEvent::Broken(why) => {
-                    tracing::debug!(log = self.log.name, why, "following begins again");
+                SessionEvent::Broken(reason) => {
+                    tracing::debug!(
+                        log = self.log.name,
+                        reason,
+                        "recreating the consumer of a follower"
+                    );
                     self.session = None;
                 }
             }
         }
     }
 
-    /// Makes a consumer that begins after the last entry seen. Whether the stream is another one,
-    /// so that it begins at its oldest entry instead.
+    /// Creates a consumer that starts after the last entry seen. Returns true if the stream is
+    /// another one, so that the consumer starts at its oldest entry instead.
     async fn open_session(&mut self) -> Result<bool, Unavailable> {
         let kind = StreamKind::Log(self.log);
         self.streams.ensure_once(kind).await?;
         self.recreations.borrow_and_update();
-        let connection = self.connection_state.borrow_and_update().connect_count;
+        let connect_count = self.connection_state.borrow_and_update().connect_count;
         let name = self.streams.name(kind);
         let inbox = self.connection.new_inbox();
         let subscriber = self.connection.subscribe(inbox.clone()).await?;
         if self.create_consumer(&name, inbox.clone()).await.is_err() {
-            // Most likely the stream has gone.
+            // Most likely the stream is gone.
             self.streams.ensure(kind).await?;
             self.create_consumer(&name, inbox).await?;
         }
-        // Looked at after the consumer was made: had the stream been replaced in between, the
-        // consumer would have gone with it and fall silent.
+        // Read after the consumer was created: had the stream been replaced in between, the
+        // consumer would have been removed with it and stay silent.
         let Some(info) = self.streams.info(&name).await? else {
             self.streams.ensure(kind).await?;
             return Err(Unavailable("the stream has just gone".to_owned()));
         };
-        let made = info.created.unix_timestamp_nanos();
-        let is_another = self.stream_created.is_some_and(|known| known != made);
+        let created = info.created.unix_timestamp_nanos();
+        let is_another = self.stream_created.is_some_and(|known| known != created);
         if is_another || self.after > info.state.last_sequence {
-            self.stream_created = Some(made);
+            self.stream_created = Some(created);
             self.after = 0;
             return Ok(true);
         }
-        self.stream_created = Some(made);
-        let heard = Instant::now();
-        self.session = Some(Session {
-            subscriber,
-            received: 0,
-            last_received: heard,
-            connect_count: connection,
-        });
+        self.stream_created = Some(created);
+        self.session =
+            Some(Session { subscriber, received: 0, last_received: Instant::now(), connect_count });
         Ok(false)
     }
 
@@ -172,15 +172,15 @@ impl Follower {
             ..push::Config::default()
         };
         let context: &Context = self.connection.jetstream();
-        let made =
+        let created =
             self.connection.with_timeout(context.create_consumer_on_stream(config, stream)).await?;
-        made.map(drop).map_err(|error| unavailable(&error))
+        created.map(drop).map_err(|error| unavailable(&error))
     }
 
     async fn back_off(&mut self, error: &Unavailable) {
         let (first, wait) = self.backoff.record_failure();
         if first {
-            tracing::warn!(log = self.log.name, %error, "following waits for NATS");
+            tracing::warn!(log = self.log.name, %error, "cannot follow a log, retrying");
         }
         tokio::time::sleep(wait).await;
     }
@@ -189,17 +189,17 @@ impl Follower {
 impl Session {
     async fn handle_message(
         &mut self,
-        link: &Arc<Connection>,
+        connection: &Arc<Connection>,
         streams: &Streams,
         log: &Log,
         message: Message,
     ) -> SessionEvent {
         self.last_received = Instant::now();
         if let Some(status) = message.status.filter(|status| *status != StatusCode::OK) {
-            return self.handle_status(link, status, message).await;
+            return self.handle_status(connection, status, message).await;
         }
         let subject = streams.namespace().parse_subject(log, &message.subject);
-        let message = jetstream::Message { message, context: link.jetstream().clone() };
+        let message = jetstream::Message { message, context: connection.jetstream().clone() };
         let Ok(info) = message.info() else {
             return SessionEvent::Broken("a message without origin");
         };
@@ -210,7 +210,11 @@ impl Session {
         let (position, at_ms) =
             (Position(info.stream_sequence), message::unix_millis(info.published));
         let Some(subject) = subject else {
-            tracing::warn!(log = log.name, position = position.0, "an entry of others is left out");
+            tracing::warn!(
+                log = log.name,
+                position = position.0,
+                "skipping an entry with a foreign subject"
+            );
             return SessionEvent::Ignored;
         };
         let message = message.message;
@@ -220,7 +224,7 @@ impl Session {
 
     async fn handle_status(
         &self,
-        link: &Connection,
+        connection: &Connection,
         status: StatusCode,
         message: Message,
     ) -> SessionEvent {
@@ -231,13 +235,13 @@ impl Session {
             let value = message.headers.as_ref().and_then(|headers| headers.get(name));
             value.map(|value| value.as_str().to_owned())
         };
-        // Flow control asks for an answer, in one way or another.
-        let asked = match &message.reply {
+        // Flow control requires a reply, in one of two ways.
+        let reply_to = match &message.reply {
             Some(reply) => Some(reply.to_string()),
             None => header("Nats-Consumer-Stalled"),
         };
-        if let Some(asked) = asked
-            && link.publish(asked, None, Bytes::new()).await.is_err()
+        if let Some(reply_to) = reply_to
+            && connection.publish(reply_to, None, Bytes::new()).await.is_err()
         {
             return SessionEvent::Broken("flow control could not be answered");
         }

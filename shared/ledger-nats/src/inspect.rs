@@ -1,4 +1,4 @@
-//! What an operator wants to know of the servers before opening day. Reads only, makes nothing.
+//! Read-only inspection of the servers, for an operator before the first start.
 
 use crate::connection::{CallError, Connection};
 use crate::ledger::all_streams;
@@ -11,29 +11,29 @@ use paihao_ledger::Unavailable;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// What was found on the servers.
+/// Facts about the servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInfo {
-    /// The version of the server that answered.
+    /// Version of the server that responded.
     pub version: String,
-    /// Whether it is newer than any that the suite has been run against.
+    /// True if it is newer than any version that the suite has been run against.
     pub untested: bool,
-    /// The streams of this namespace that are there.
+    /// Existing streams of this namespace.
     pub streams: Vec<StreamInfo>,
-    /// Those that are not there yet; the first start makes them.
+    /// Missing streams; the first start creates them.
     pub missing: Vec<String>,
 }
 
-/// What was found about one stream.
+/// Facts about one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamInfo {
-    /// Its name on the server.
+    /// Name on the server.
     pub name: String,
-    /// Whether it is kept on disk.
+    /// True if it is stored on disk.
     pub on_disk: bool,
-    /// Whether entries are kept as this version keeps them: by age or until they are done.
+    /// True if its retention policy is the one of this version: by age, or until acknowledged.
     pub retention_matches: bool,
-    /// Copies that the servers keep.
+    /// Number of replicas.
     pub replicas: usize,
 }
 
@@ -53,47 +53,47 @@ struct StreamConfig {
     num_replicas: usize,
 }
 
-/// Looks at the servers of these options. That a server will not do at all is the error.
+/// Inspects the servers of these options. A server that is unfit altogether is an error.
 pub async fn inspect(options: &NatsOptions) -> Result<ServerInfo, ConnectError> {
     let namespace = Namespace::new(&options.namespace)?;
-    let link = Connection::connect(options).await?;
-    let version = link.server_version();
+    let connection = Connection::connect(options).await?;
+    let version = connection.server_version();
     let untested = crate::connection::parse_version(&version)
         .is_some_and(|version| version > MAX_TESTED_SERVER_VERSION);
-    let mut facts = ServerInfo { version, untested, streams: Vec::new(), missing: Vec::new() };
+    let mut server = ServerInfo { version, untested, streams: Vec::new(), missing: Vec::new() };
     for kind in all_streams() {
         let name = namespace.stream_name(kind.name());
         let subject = format!("$JS.API.STREAM.INFO.{name}");
-        let answer = match link.request(subject, HeaderMap::new(), Bytes::new()).await {
-            Ok(answer) => answer,
+        let response = match connection.request(subject, HeaderMap::new(), Bytes::new()).await {
+            Ok(response) => response,
             Err(CallError::NoResponders) => return Err(ConnectError::NoJetStream),
-            Err(CallError::Unavailable(Unavailable(why))) => {
-                return Err(ConnectError::Unreachable(why));
+            Err(CallError::Unavailable(Unavailable(reason))) => {
+                return Err(ConnectError::Unreachable(reason));
             }
         };
-        let read = serde_json::from_slice::<StreamInfoResponse>(&answer.payload).ok();
-        match read.and_then(|answer| answer.config) {
-            Some(config) => facts.streams.push(config.to_info(name, kind, options)),
-            None => facts.missing.push(name),
+        let parsed = serde_json::from_slice::<StreamInfoResponse>(&response.payload).ok();
+        match parsed.and_then(|response| response.config) {
+            Some(config) => server.streams.push(config.to_info(name, kind, options)),
+            None => server.missing.push(name),
         }
     }
-    Ok(facts)
+    Ok(server)
 }
 
 impl StreamConfig {
     fn to_info(&self, name: String, kind: StreamKind, options: &NatsOptions) -> StreamInfo {
-        let kept_right = match kind {
+        let retention_matches = match kind {
             StreamKind::Log(log) => {
-                let kept = options.with_retention(log).retention;
-                let kept = kept.map_or(0, |kept: Duration| kept.as_nanos());
-                self.retention == "limits" && u128::from(self.max_age) == kept
+                let retention = options.with_retention(log).retention;
+                let max_age = retention.map_or(0, |retention: Duration| retention.as_nanos());
+                self.retention == "limits" && u128::from(self.max_age) == max_age
             }
             StreamKind::Queue(_) => self.retention == "workqueue",
         };
         StreamInfo {
             name,
             on_disk: self.storage == "file",
-            retention_matches: kept_right,
+            retention_matches,
             replicas: self.num_replicas.max(1),
         }
     }

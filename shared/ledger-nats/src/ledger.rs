@@ -1,4 +1,4 @@
-//! The port, put together from link, streams and returns.
+//! Implementation of the ledger port on JetStream.
 
 use crate::abandoned::AbandonedQueue;
 use crate::append::{self, PublishOutcome, publish};
@@ -28,22 +28,22 @@ pub struct NatsLedger {
 }
 
 impl NatsLedger {
-    /// Connects, looks whether the server will do, and makes every stream that is missing. Tries
-    /// once: who starts before the server tries again on [`ConnectError::Unreachable`].
+    /// Connects, checks that the server is supported, and creates every missing stream. It tries
+    /// once: on [`ConnectError::Unreachable`] a caller that starts before the server retries.
     pub async fn connect(options: NatsOptions) -> Result<Self, ConnectError> {
         let namespace = Namespace::new(&options.namespace)?;
-        let link = Arc::new(Connection::connect(&options).await?);
-        let streams = Arc::new(Streams::new(Arc::clone(&link), namespace, options.clone()));
+        let connection = Arc::new(Connection::connect(&options).await?);
+        let streams = Arc::new(Streams::new(Arc::clone(&connection), namespace, options.clone()));
         for kind in all_streams() {
             streams.ensure(kind).await?;
         }
-        let returns = AbandonedQueue::start(Arc::clone(&link));
-        let ground = LedgerContext { connection: link, streams, abandoned: returns };
-        Ok(NatsLedger { context: ground, heartbeat: options.heartbeat })
+        let abandoned = AbandonedQueue::start(Arc::clone(&connection));
+        let context = LedgerContext { connection, streams, abandoned };
+        Ok(NatsLedger { context, heartbeat: options.heartbeat })
     }
 }
 
-/// Everything there is to make.
+/// All streams to create.
 pub(crate) fn all_streams() -> impl Iterator<Item = StreamKind> {
     LOGS.into_iter().map(StreamKind::Log).chain(WORK_QUEUES.into_iter().map(StreamKind::Queue))
 }

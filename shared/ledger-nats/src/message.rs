@@ -1,4 +1,4 @@
-//! An entry as a NATS message, and back.
+//! Conversion between entries and NATS messages.
 
 use crate::connection::Connection;
 use async_nats::HeaderMap;
@@ -8,10 +8,10 @@ use paihao_ledger::{Entry, dead_letter};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How many milliseconds after it was enqueued a message may first be handed out.
+/// Header with the delay of a message's first delivery, in milliseconds after it was enqueued.
 const DELAY_HEADER: &str = "Paihao-Delay";
 
-/// The entry's own headers, without what would mean something to the server or to us.
+/// Headers of the entry, without those that have a meaning to the server or to this crate.
 pub(crate) fn headers(entry: &Entry) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in entry.carried_headers().filter(|(name, _)| is_entry_header(name)) {
@@ -59,15 +59,16 @@ fn is_entry_header(name: &str) -> bool {
     !is_nats && !name.eq_ignore_ascii_case(DELAY_HEADER)
 }
 
-/// When a message was stored, in Unix milliseconds.
+/// Time at which a message was stored, in Unix milliseconds.
 pub(crate) fn unix_millis(at: async_nats::datetime::DateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
 }
 
-/// Whether the server would take a message so large; otherwise how much of the entry it would.
-pub(crate) fn check_size(link: &Connection, entry: &Entry) -> Result<(), usize> {
-    // Names and values are counted in the entry; separators and the headers we add are not.
-    let around = 512 + 4 * entry.headers.len();
-    let limit = link.max_payload().saturating_sub(around);
+/// Checks that the server accepts a message of this size; otherwise returns the size that is left
+/// for the entry.
+pub(crate) fn check_size(connection: &Connection, entry: &Entry) -> Result<(), usize> {
+    // Names and values are counted in the entry; separators and the added headers are not.
+    let overhead = 512 + 4 * entry.headers.len();
+    let limit = connection.max_payload().saturating_sub(overhead);
     if entry.size() > limit { Err(limit) } else { Ok(()) }
 }

@@ -1,38 +1,38 @@
-//! The names of streams and subjects on the server.
+//! Names of streams and subjects on the server.
 
 use crate::options::ConnectError;
 use paihao_contracts::streams::{Log, WorkQueue};
 use paihao_ledger::Subject;
 
-/// In front of everything that belongs to one deployment.
+/// Prefix of all names of one deployment.
 #[derive(Debug, Clone)]
 pub(crate) struct Namespace(String);
 
-/// The durable consumer through which all workers of a queue get their messages.
+/// Name of the durable consumer through which all workers of a queue receive their messages.
 pub(crate) const QUEUE_CONSUMER: &str = "workers";
 
 impl Namespace {
     pub(crate) fn new(name: &str) -> Result<Self, ConnectError> {
-        let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if name.is_empty() || !name.bytes().all(fine) {
+        let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if name.is_empty() || !name.bytes().all(is_allowed) {
             return Err(ConnectError::Invalid(format!(
-                "the namespace {name:?} is not fine: use lower-case letters, digits and -"
+                "the namespace {name:?} is invalid: use lower-case letters, digits and -"
             )));
         }
         Ok(Namespace(name.to_owned()))
     }
 
-    /// `PAIHAO_DEAD_LETTERS` for `dead-letters`.
+    /// Returns `PAIHAO_DEAD_LETTERS` for `dead-letters`.
     pub(crate) fn stream_name(&self, name: &str) -> String {
         format!("{}_{}", self.0, name).replace('-', "_").to_ascii_uppercase()
     }
 
-    /// Every subject of a log.
+    /// Pattern of all subjects of a log.
     pub(crate) fn log_wildcard(&self, log: &Log) -> String {
         format!("{}.{}.>", self.0, log.name)
     }
 
-    /// `paihao.ledger.<account>.<site>`.
+    /// Returns `paihao.ledger.<account>.<site>`.
     pub(crate) fn log_subject(&self, log: &Log, subject: &Subject) -> String {
         format!("{}.{}.{}", self.0, log.name, subject)
     }
@@ -42,7 +42,7 @@ impl Namespace {
         format!("{}.{}", self.0, queue.name)
     }
 
-    /// What the log calls a subject of the server.
+    /// Parses a subject of the server as a subject of the log.
     pub(crate) fn parse_subject(&self, log: &Log, subject: &str) -> Option<Subject> {
         let rest = subject.strip_prefix(&self.0)?.strip_prefix('.')?;
         Subject::parse(rest.strip_prefix(log.name)?.strip_prefix('.')?).ok()

@@ -1,4 +1,4 @@
-//! How to reach the servers, and why that may not work.
+//! Connection options, and errors of connecting.
 
 use paihao_contracts::streams::Log;
 use secrecy::SecretString;
@@ -12,32 +12,32 @@ pub const MIN_SERVER_VERSION: (u64, u64, u64) = (2, 9, 10);
 /// The newest server that the suite has been run against; a newer one is not refused.
 pub const MAX_TESTED_SERVER_VERSION: (u64, u64, u64) = (2, 15, 1);
 
-/// How to reach the servers, and what is kept on them.
+/// Options of the connection and of the streams.
 #[derive(Clone)]
 pub struct NatsOptions {
-    /// One or more addresses, with commas between them: `nats://host:4222`, `tls://host:4222`.
+    /// One or more addresses, separated by commas: `nats://host:4222`, `tls://host:4222`.
     pub url: String,
-    /// In front of every stream and subject: lower-case letters, digits and `-`.
+    /// Prefix of every stream and subject: lower-case letters, digits and `-`.
     pub namespace: String,
-    /// Copies of each stream that the servers keep: 1, 3 or 5.
+    /// Replicas of each stream: 1, 3 or 5.
     pub replicas: usize,
-    /// Logs that are kept for longer or shorter than they say of themselves.
+    /// Logs with another retention than their own.
     pub retention_overrides: Vec<Log>,
-    /// A credentials file as `nsc` writes it.
+    /// Credentials file as `nsc` writes it.
     pub credentials: Option<PathBuf>,
-    /// User name, where the servers ask for one.
+    /// User name, if the servers require one.
     pub user: Option<String>,
-    /// The user's password.
+    /// Password of the user.
     pub password: Option<SecretString>,
-    /// Every call ends within this time, with an answer or without.
+    /// Timeout of every call.
     pub timeout: Duration,
-    /// How often a server lets an idle follower know that it is still there. A follower that hears
-    /// nothing for three times as long starts over where it was.
+    /// Interval of the server's heartbeats to an idle follower. A follower that receives nothing
+    /// for three intervals restarts after its last entry.
     pub heartbeat: Duration,
 }
 
 impl fmt::Debug for NatsOptions {
-    /// Without the address, which may hold a password.
+    /// Prints without the address, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsOptions")
             .field("namespace", &self.namespace)
@@ -49,14 +49,14 @@ impl fmt::Debug for NatsOptions {
 }
 
 impl NatsOptions {
-    /// A log as it is kept on these servers.
+    /// The log with its retention on these servers.
     pub(crate) fn with_retention(&self, log: Log) -> Log {
         self.retention_overrides.iter().copied().find(|other| other.name == log.name).unwrap_or(log)
     }
 }
 
 impl Default for NatsOptions {
-    /// A server on this machine, one replica, four seconds for a call.
+    /// A server on this machine, one replica, a timeout of four seconds.
     fn default() -> Self {
         NatsOptions {
             url: "nats://127.0.0.1:4222".to_owned(),
@@ -72,13 +72,13 @@ impl Default for NatsOptions {
     }
 }
 
-/// Why there is no ledger. Only [`ConnectError::Unreachable`] may pass by waiting.
+/// Errors of connecting. Only [`ConnectError::Unreachable`] may resolve itself with time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
-    /// No server answered. The addresses are not repeated: they may hold a password.
+    /// No server responded. The addresses are not repeated: they may contain a password.
     #[error("no NATS server answers at the configured address: {0}")]
     Unreachable(String),
-    /// The server does not accept who we are.
+    /// The server refuses our credentials.
     #[error("the NATS server refuses the configured user or credentials")]
     NotAllowed,
     /// The server is too old.
@@ -87,23 +87,23 @@ pub enum ConnectError {
         MIN_SERVER_VERSION.0, MIN_SERVER_VERSION.1, MIN_SERVER_VERSION.2
     )]
     TooOld {
-        /// The version it states.
+        /// Version that the server states.
         found: String,
     },
-    /// The server keeps no streams.
+    /// JetStream is disabled on the server.
     #[error(
         "the NATS server has JetStream disabled: start it with `--jetstream`, or add `jetstream {{}}` to its configuration"
     )]
     NoJetStream,
-    /// The configuration cannot work.
+    /// The options are invalid.
     #[error("{0}")]
     Invalid(String),
-    /// A stream cannot be made.
-    #[error("the NATS server does not make the stream {stream}: {reason}")]
+    /// A stream cannot be created.
+    #[error("the NATS server does not create the stream {stream}: {reason}")]
     Stream {
-        /// Its name.
+        /// Name of the stream.
         stream: String,
-        /// What the server says.
+        /// Error of the server.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! One request for messages, and what comes of it.
+//! A pull request for messages, and its result.
 
 use async_nats::{Message, StatusCode, Subscriber};
 use futures::stream::{Stream, StreamExt};
@@ -7,12 +7,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Sleep;
 
-/// The server forgets a request after this long.
+/// Time after which the server discards a request.
 pub(crate) const PULL_EXPIRY: Duration = Duration::from_secs(5);
-/// And if it does not say so, we do after this much longer.
+/// Additional time after which we discard it, if the server does not report its end.
 const PULL_EXPIRY_GRACE: Duration = Duration::from_secs(2);
 
-/// A request for some messages: gives those that come, and in the end why no more will.
+/// A request for several messages: yields those that arrive, and finally the reason for its end.
 pub(crate) struct Pull {
     subscriber: Subscriber,
     remaining: usize,
@@ -21,41 +21,41 @@ pub(crate) struct Pull {
 
 pub(crate) enum PullEvent {
     Message(Message),
-    /// So many of those asked for did not come.
+    /// The request ended, with this number of messages missing.
     Ended {
         left: usize,
-        why: PullEnd,
+        reason: PullEnd,
     },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PullEnd {
-    /// There were no more messages for now.
+    /// No more messages for now.
     Expired,
-    /// The consumer or its stream is not there, or the server does not want to.
+    /// The consumer or its stream does not exist, or the server refuses.
     Rejected,
-    /// The server has forgotten to say anything.
+    /// The server did not report the end.
     TimedOut,
 }
 
 impl Pull {
-    pub(crate) fn new(subscriber: Subscriber, asked: usize) -> Self {
+    pub(crate) fn new(subscriber: Subscriber, requested: usize) -> Self {
         let deadline = Box::pin(tokio::time::sleep(PULL_EXPIRY + PULL_EXPIRY_GRACE));
-        Pull { subscriber, remaining: asked, deadline }
+        Pull { subscriber, remaining: requested, deadline }
     }
 
-    /// What the server is sent.
-    pub(crate) fn request(asked: usize) -> String {
-        format!(r#"{{"batch":{asked},"expires":{}}}"#, PULL_EXPIRY.as_nanos())
+    /// Body of the request.
+    pub(crate) fn request(requested: usize) -> String {
+        format!(r#"{{"batch":{requested},"expires":{}}}"#, PULL_EXPIRY.as_nanos())
     }
 
-    /// What may still come in.
+    /// Subscription on which messages may still arrive.
     pub(crate) fn into_subscriber(self) -> Option<Subscriber> {
         (self.remaining > 0).then_some(self.subscriber)
     }
 
-    fn end(&mut self, why: PullEnd) -> Poll<Option<PullEvent>> {
-        Poll::Ready(Some(PullEvent::Ended { left: std::mem::take(&mut self.remaining), why }))
+    fn end(&mut self, reason: PullEnd) -> Poll<Option<PullEvent>> {
+        Poll::Ready(Some(PullEvent::Ended { left: std::mem::take(&mut self.remaining), reason }))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The streams: made when first needed, and again when they are found missing.
+//! Creation of streams: on first use, and again when they are found missing.
 
 use crate::connection::{Connection, unavailable};
 use crate::naming::Namespace;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long the server remembers the key of a message.
+/// Time for which the server remembers the key of a message.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, Copy)]
@@ -38,11 +38,11 @@ pub(crate) struct Streams {
     options: NatsOptions,
     known: Mutex<HashSet<&'static str>>,
     ensure_lock: tokio::sync::Mutex<()>,
-    /// Counts streams that were lost and made anew.
+    /// Number of streams that were lost and recreated.
     recreations: watch::Sender<u64>,
 }
 
-/// Why a stream is not there.
+/// Errors of creating a stream.
 pub(crate) enum StreamError {
     Refused { stream: String, reason: String },
     Unavailable(Unavailable),
@@ -52,7 +52,7 @@ impl From<StreamError> for Unavailable {
     fn from(error: StreamError) -> Self {
         match error {
             StreamError::Refused { stream, reason } => {
-                Unavailable(format!("NATS does not make the stream {stream}: {reason}"))
+                Unavailable(format!("NATS does not create the stream {stream}: {reason}"))
             }
             StreamError::Unavailable(unavailable) => unavailable,
         }
@@ -69,9 +69,13 @@ impl From<StreamError> for ConnectError {
 }
 
 impl Streams {
-    pub(crate) fn new(link: Arc<Connection>, namespace: Namespace, options: NatsOptions) -> Self {
+    pub(crate) fn new(
+        connection: Arc<Connection>,
+        namespace: Namespace,
+        options: NatsOptions,
+    ) -> Self {
         Streams {
-            connection: link,
+            connection,
             namespace,
             options,
             known: Mutex::default(),
@@ -88,12 +92,12 @@ impl Streams {
         self.namespace.stream_name(kind.name())
     }
 
-    /// Changes when a stream was lost and made anew.
+    /// Notifies of streams that were lost and recreated.
     pub(crate) fn recreations(&self) -> watch::Receiver<u64> {
         self.recreations.subscribe()
     }
 
-    /// Makes the stream if this process has not seen it yet.
+    /// Creates the stream unless this process has seen it already.
     pub(crate) async fn ensure_once(&self, kind: StreamKind) -> Result<(), StreamError> {
         if self.known.lock().contains(kind.name()) {
             return Ok(());
@@ -101,9 +105,9 @@ impl Streams {
         self.ensure(kind).await
     }
 
-    /// Looks whether the stream is there, and makes it if not.
+    /// Checks for the stream, and creates it if it is missing.
     pub(crate) async fn ensure(&self, kind: StreamKind) -> Result<(), StreamError> {
-        let _one = self.ensure_lock.lock().await;
+        let _guard = self.ensure_lock.lock().await;
         let name = self.name(kind);
         let wanted = self.config(kind);
         match self.info(&name).await? {
@@ -111,7 +115,7 @@ impl Streams {
             None => {
                 self.create(wanted).await?;
                 if self.known.lock().contains(kind.name()) {
-                    tracing::warn!(stream = name, "a stream was lost and has been made anew");
+                    tracing::warn!(stream = name, "recreated a lost stream");
                     self.recreations.send_modify(|times| *times += 1);
                 }
             }
@@ -120,15 +124,15 @@ impl Streams {
         Ok(())
     }
 
-    /// What the server knows of a stream, `None` if there is none.
+    /// The server's information on a stream, `None` if it does not exist.
     pub(crate) async fn info(&self, name: &str) -> Result<Option<Info>, StreamError> {
-        let looked =
+        let found_stream =
             self.connection.with_timeout(self.connection.jetstream().get_stream(name)).await;
-        match looked.map_err(StreamError::Unavailable)? {
+        match found_stream.map_err(StreamError::Unavailable)? {
             Ok(stream) => Ok(Some(stream.cached_info().clone())),
             Err(error) => match error.kind() {
-                GetStreamErrorKind::JetStream(answer)
-                    if answer.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                GetStreamErrorKind::JetStream(error)
+                    if error.error_code() == ErrorCode::STREAM_NOT_FOUND =>
                 {
                     Ok(None)
                 }
@@ -139,33 +143,34 @@ impl Streams {
 
     async fn create(&self, wanted: Config) -> Result<(), StreamError> {
         let stream = wanted.name.clone();
-        let made =
+        let created =
             self.connection.with_timeout(self.connection.jetstream().create_stream(wanted)).await;
-        match made.map_err(StreamError::Unavailable)? {
+        match created.map_err(StreamError::Unavailable)? {
             Ok(_) => Ok(()),
             Err(error) => match error.kind() {
-                // Somebody else, configured differently, was faster.
-                CreateStreamErrorKind::JetStream(answer)
-                    if answer.error_code() == ErrorCode::STREAM_NAME_EXIST =>
+                // Another process with another configuration was faster.
+                CreateStreamErrorKind::JetStream(error)
+                    if error.error_code() == ErrorCode::STREAM_NAME_EXIST =>
                 {
                     Ok(())
                 }
-                CreateStreamErrorKind::JetStream(answer) => {
-                    Err(StreamError::Refused { stream, reason: answer.to_string() })
+                CreateStreamErrorKind::JetStream(error) => {
+                    Err(StreamError::Refused { stream, reason: error.to_string() })
                 }
                 _ => Err(StreamError::Unavailable(unavailable(&error))),
             },
         }
     }
 
-    /// Changes what our configuration decides and leaves what an operator set besides.
+    /// Updates the values that our configuration sets and keeps those that an operator set in
+    /// addition.
     async fn update(&self, found: Info, wanted: Config) -> Result<(), StreamError> {
         let stream = wanted.name.clone();
         if found.config.retention != wanted.retention {
             let reason = "there is a stream of another kind with this name".to_owned();
             return Err(StreamError::Refused { stream, reason });
         }
-        let decided = |config: &Config| {
+        let configured = |config: &Config| {
             (
                 config.subjects.clone(),
                 config.max_age,
@@ -173,7 +178,7 @@ impl Streams {
                 config.num_replicas.max(1),
             )
         };
-        if decided(&found.config) == decided(&wanted) {
+        if configured(&found.config) == configured(&wanted) {
             return Ok(());
         }
         let changed = Config {

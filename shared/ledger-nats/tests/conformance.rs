@@ -1,4 +1,4 @@
-//! JetStream passes the suite of the port, on the newest server and on the oldest.
+//! Conformance suite of the port on JetStream, with the newest and the oldest supported server.
 
 use harness::{NatsServer, nats_server_oldest};
 use paihao_ledger::Ledger;
@@ -6,7 +6,7 @@ use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-/// A server for all cases, a namespace for each.
+/// One server for all cases, a namespace for each.
 async fn ledger_on(server: &NatsServer) -> (Arc<dyn Ledger>, ()) {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let namespace = format!("case-{}", NEXT.fetch_add(1, Ordering::Relaxed));

@@ -1,4 +1,5 @@
-//! Servers that will not do, each with a sentence, and streams brought up to what is wanted.
+//! Tests of connecting: unfit servers give a clear error, and streams are updated to the
+//! configuration.
 
 use async_nats::jetstream;
 use harness::{NatsServer, NatsSetup, free_port, nats_server_oldest};
@@ -17,7 +18,7 @@ async fn connect_error(options: NatsOptions) -> ConnectError {
     NatsLedger::connect(options).await.err().expect("it must be refused")
 }
 
-/// Greets as a server of some version and answers pings.
+/// A server that greets with a given version and answers pings.
 async fn fake_server(version: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -71,7 +72,7 @@ async fn a_wrong_password_is_refused_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_unreachable_and_the_address_stays_private() {
+async fn a_missing_server_is_unreachable_and_the_address_stays_private() {
     let url = format!("nats://user:hush-hush@127.0.0.1:{}", free_port());
     assert!(!format!("{:?}", options_for(url.clone())).contains("hush"));
     let error = connect_error(options_for(url)).await;
@@ -89,7 +90,7 @@ async fn a_namespace_that_would_break_names_is_refused() {
 }
 
 #[tokio::test]
-async fn more_replicas_than_servers_is_a_sentence() {
+async fn more_replicas_than_servers_is_a_clear_error() {
     let server = NatsServer::shared();
     let namespace = "three".to_owned();
     let error =
@@ -98,7 +99,7 @@ async fn more_replicas_than_servers_is_a_sentence() {
 }
 
 #[tokio::test]
-async fn an_existing_stream_is_brought_up_to_what_is_wanted() {
+async fn an_existing_stream_is_updated_to_the_configuration() {
     let server = NatsServer::shared();
     let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());
     let older = jetstream::stream::Config {
@@ -123,12 +124,15 @@ async fn an_existing_stream_is_brought_up_to_what_is_wanted() {
 }
 
 #[tokio::test]
-async fn an_inspection_makes_nothing_and_sees_what_somebody_made_otherwise() {
+async fn an_inspection_creates_nothing_and_reports_differing_streams() {
     let all = LOGS.len() + WORK_QUEUES.len();
     for binary in [NatsSetup::default().binary, nats_server_oldest()] {
         let server = NatsServer::start_with(&binary);
-        let facts = inspect(&options_for(server.url())).await.unwrap();
-        assert!(facts.streams.is_empty() && facts.missing.len() == all, "{facts:?}");
+        let server_info = inspect(&options_for(server.url())).await.unwrap();
+        assert!(
+            server_info.streams.is_empty() && server_info.missing.len() == all,
+            "{server_info:?}"
+        );
         let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());
         let other = jetstream::stream::Config {
             name: "PAIHAO_DEAD_LETTERS".to_owned(),
@@ -137,15 +141,22 @@ async fn an_inspection_makes_nothing_and_sees_what_somebody_made_otherwise() {
             ..Default::default()
         };
         context.create_stream(other).await.unwrap();
-        let facts = inspect(&options_for(server.url())).await.unwrap();
-        assert_eq!((facts.streams.len(), facts.missing.len()), (1, all - 1));
-        assert!(!facts.streams[0].on_disk && !facts.streams[0].retention_matches, "{facts:?}");
+        let server_info = inspect(&options_for(server.url())).await.unwrap();
+        assert_eq!((server_info.streams.len(), server_info.missing.len()), (1, all - 1));
+        assert!(
+            !server_info.streams[0].on_disk && !server_info.streams[0].retention_matches,
+            "{server_info:?}"
+        );
         context.delete_stream("PAIHAO_DEAD_LETTERS").await.unwrap();
 
         NatsLedger::connect(options_for(server.url())).await.unwrap();
-        let facts = inspect(&options_for(server.url())).await.unwrap();
-        assert!(!facts.untested && facts.missing.is_empty() && facts.streams.len() == all);
-        for stream in facts.streams {
+        let server_info = inspect(&options_for(server.url())).await.unwrap();
+        assert!(
+            !server_info.untested
+                && server_info.missing.is_empty()
+                && server_info.streams.len() == all
+        );
+        for stream in server_info.streams {
             assert!(
                 stream.on_disk && stream.retention_matches && stream.replicas == 1,
                 "{stream:?}"

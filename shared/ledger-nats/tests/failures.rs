@@ -1,4 +1,4 @@
-//! Servers that die, freeze, vanish behind a broken line or lose everything.
+//! Tests with servers that crash, freeze, lose the connection or lose all data.
 
 #![expect(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
 
@@ -50,7 +50,7 @@ async fn append_payload(ledger: &NatsLedger, payload: &str) -> Position {
 }
 
 async fn next_item(follower: &mut BoxStream<'static, LogItem>) -> LogItem {
-    with_timeout("a word", follower.next()).await.unwrap()
+    with_timeout("an item", follower.next()).await.unwrap()
 }
 
 async fn next_text(follower: &mut BoxStream<'static, LogItem>) -> String {
@@ -60,7 +60,7 @@ async fn next_text(follower: &mut BoxStream<'static, LogItem>) -> String {
     }
 }
 
-/// Follows the rule of the port: after no answer, reads before it tries again.
+/// Follows the rule of the port: without a response, reads before it retries.
 async fn append_until_stored(ledger: &NatsLedger, subject: &Subject, payload: &str) {
     let mut on = None;
     loop {
@@ -88,12 +88,13 @@ async fn a_killed_server_keeps_every_acknowledged_entry_once() {
     let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
     let done = Arc::new(AtomicUsize::new(0));
     let appenders: Vec<_> = (0..APPENDERS)
-        .map(|who| {
-            let (ledger, done) = (ledger.clone(), Arc::clone(&done));
+        .map(|appender| {
+            let ledger = ledger.clone();
+            let done = Arc::clone(&done);
             tokio::spawn(async move {
-                let subject = subject(&format!("s{who}"));
+                let subject = subject(&format!("s{appender}"));
                 for n in 0..EACH {
-                    append_until_stored(&ledger, &subject, &format!("{who}/{n}")).await;
+                    append_until_stored(&ledger, &subject, &format!("{appender}/{n}")).await;
                     done.fetch_add(1, Ordering::SeqCst);
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
@@ -117,7 +118,7 @@ async fn a_killed_server_keeps_every_acknowledged_entry_once() {
         };
         assert!(recorded.position > before, "no repeat");
         before = recorded.position;
-        assert!(seen.insert(payload_text(&recorded)), "{} stands twice", payload_text(&recorded));
+        assert!(seen.insert(payload_text(&recorded)), "{} is repeated", payload_text(&recorded));
     }
     assert_eq!(ledger.head(&LEDGER).await.unwrap(), before);
 }
@@ -130,11 +131,11 @@ async fn a_frozen_server_costs_no_more_than_the_time_limit() {
     append_payload(&ledger, "before").await;
     assert_eq!(next_text(&mut follower).await, "before");
     server.freeze();
-    let asked = Instant::now();
+    let started = Instant::now();
     let subject = subject("a");
     let answer = ledger.append(&LEDGER, &subject, ExpectedPosition::Any, Entry::new("lost?")).await;
     assert!(matches!(answer, Err(AppendError::Unavailable(_))), "{answer:?}");
-    assert!(asked.elapsed() < options(0).timeout * 10, "it hangs: {:?}", asked.elapsed());
+    assert!(started.elapsed() < options(0).timeout * 10, "it hangs: {:?}", started.elapsed());
     assert!(ledger.check().await.is_err());
     assert!(ledger.last(&LEDGER, &subject).await.is_err());
     assert!(ledger.head(&LEDGER).await.is_err());
@@ -146,12 +147,12 @@ async fn a_frozen_server_costs_no_more_than_the_time_limit() {
     while rest.last().unwrap() != "after" {
         rest.push(next_text(&mut follower).await);
     }
-    // What was sent to the frozen server it found when it awoke.
+    // The frozen server received after its thaw what was sent before.
     assert!(rest == ["after"] || rest == ["lost?", "after"], "{rest:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_follower_behind_a_broken_line_misses_and_repeats_nothing() {
+async fn a_follower_behind_a_broken_connection_misses_and_repeats_nothing() {
     const COUNT: usize = 1_000;
     let server = NatsServer::start();
     let proxy = Proxy::start(server.port());
@@ -175,7 +176,7 @@ async fn a_follower_behind_a_broken_line_misses_and_repeats_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_line_there_is_patience_and_no_spin() {
+async fn without_a_connection_workers_wait_without_spinning() {
     let server = NatsServer::start();
     let proxy = Proxy::start(server.port());
     let ledger = connect(proxy.port()).await;
@@ -191,7 +192,7 @@ async fn without_a_line_there_is_patience_and_no_spin() {
     assert!((1..=12).contains(&attempts), "{attempts} attempts in three seconds");
     assert!(ledger.check().await.is_err());
     proxy.restore();
-    wait_until("the line", TEST_TIMEOUT, async || ledger.check().await.is_ok()).await;
+    wait_until("the connection", TEST_TIMEOUT, async || ledger.check().await.is_ok()).await;
     append_payload(&ledger, "x").await;
     ledger.enqueue(&NOTICES, "k", Entry::new("x"), NO_DELAY).await.unwrap();
     assert!(matches!(with_timeout("the follower", following).await.unwrap(), LogItem::Entry(_)));
@@ -203,7 +204,7 @@ async fn next_delivery(deliveries: &mut paihao_ledger::Deliveries) -> Delivery {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deleted_stream_is_made_anew_and_everybody_goes_on() {
+async fn a_deleted_stream_is_recreated_and_all_clients_continue() {
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
     let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
@@ -266,14 +267,15 @@ async fn workers_outlive_the_server() {
     const WORK: WorkQueue = WorkQueue { name: "work", ack_wait: Duration::from_secs(2) };
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
-    let mut worker = ledger.consume_queue(&WORK, 8).await.unwrap();
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut worker = ledger.work(&WORK, 8).await.unwrap();
+    let (finished, mut received) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
-        while let Some(one) = worker.next().await {
-            let what = payload_text(&one.message);
-            // A failure leaves in doubt whether the server heard: then it comes again, or does not.
-            let _ = one.ack().await;
-            let _ = tell.send(what);
+        while let Some(delivery) = worker.next().await {
+            let payload = payload_text(&delivery.recorded);
+            // After a failure it is unknown whether the server received it: the message comes
+            // again, or does not.
+            let _ = delivery.done().await;
+            let _ = finished.send(payload);
         }
     });
     let mut done = BTreeSet::new();
@@ -286,7 +288,7 @@ async fn workers_outlive_the_server() {
         while ledger.enqueue(&WORK, &key, Entry::new(key.clone()), NO_DELAY).await.is_err() {}
     }
     while done.len() < COUNT {
-        done.insert(with_timeout("a message", told.recv()).await.unwrap());
+        done.insert(with_timeout("a message", received.recv()).await.unwrap());
     }
     let client = async_nats::connect(server.url()).await.unwrap();
     let context = jetstream::new(client);
@@ -314,7 +316,7 @@ async fn a_deleted_consumer_begins_again_at_the_oldest() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_given_up_leaves_the_queue() {
+async fn a_dead_lettered_message_leaves_the_queue() {
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
     ledger.enqueue(&NOTICES, "k", Entry::new("x"), NO_DELAY).await.unwrap();

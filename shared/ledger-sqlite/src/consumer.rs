@@ -1,4 +1,4 @@
-//! Handing out: one worker's stream of deliveries, and the way back for each of them.
+//! Delivery stream of one worker, and the acknowledgement of each delivery.
 
 use crate::file::LedgerFile;
 use crate::messages::ClaimedBatch;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
-/// Where deliveries come from.
+/// Source of deliveries.
 #[derive(Clone, Copy)]
 pub(crate) enum Source {
     Consumer(Log, Consumer),
@@ -23,7 +23,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The bell that rings when there may be something to take.
+    /// Key of the change notification that concerns this source.
     fn change_key(&self) -> &'static str {
         match self {
             Source::Consumer(log, _) => log.name,
@@ -55,12 +55,12 @@ impl Source {
     fn reschedule(
         &self,
         connection: &Connection,
-        what: DeliveryRef,
+        delivery: DeliveryRef,
         counted: u64,
         due_ms: i64,
         held: bool,
     ) -> rusqlite::Result<()> {
-        let DeliveryRef { position, attempt } = what;
+        let DeliveryRef { position, attempt } = delivery;
         match self {
             Source::Consumer(log, consumer) => consumer_state::reschedule(
                 connection, log, consumer, position, attempt, counted, due_ms, held,
@@ -72,9 +72,9 @@ impl Source {
     }
 }
 
-/// So many are taken at once, at most; the rest stays for other workers.
+/// Largest number of deliveries claimed at once; the rest stays for other workers.
 const MAX_CLAIM_BATCH: usize = 32;
-/// A clock that is set forward is noticed after this long.
+/// Longest sleep: bounds the time after which a clock set forward is noticed.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
 
 struct DeliveryStream {
@@ -86,10 +86,9 @@ struct DeliveryStream {
 }
 
 pub(crate) fn deliveries(file: Arc<LedgerFile>, source: Source, in_flight: usize) -> Deliveries {
-    let bell = file.changes.subscribe(source.change_key());
-    let room = Arc::new(Semaphore::new(in_flight.clamp(1, Semaphore::MAX_PERMITS)));
-    let worker =
-        DeliveryStream { file, source, permits: room, prefetched: VecDeque::new(), changes: bell };
+    let changes = file.changes.subscribe(source.change_key());
+    let permits = Arc::new(Semaphore::new(in_flight.clamp(1, Semaphore::MAX_PERMITS)));
+    let worker = DeliveryStream { file, source, permits, prefetched: VecDeque::new(), changes };
     Deliveries::new(
         unfold(worker, async |mut worker| {
             let next = worker.next().await;
@@ -108,16 +107,16 @@ impl DeliveryStream {
             if let Some((recorded, attempt)) = self.prefetched.pop_front() {
                 return self.deliver(recorded, attempt, permit);
             }
-            // Before taking: what comes from here on rings again.
+            // Before claiming: later changes notify again.
             self.changes.borrow_and_update();
             let limit = (self.permits.available_permits() + 1).min(MAX_CLAIM_BATCH);
             match self.claim(limit).await {
-                Ok(ClaimedBatch { claimed: taken, next_due_ms }) if taken.is_empty() => {
+                Ok(ClaimedBatch { claimed, next_due_ms }) if claimed.is_empty() => {
                     self.wait_until_due(next_due_ms).await;
                 }
-                Ok(ClaimedBatch { claimed: taken, .. }) => self.prefetched.extend(taken),
+                Ok(ClaimedBatch { claimed, .. }) => self.prefetched.extend(claimed),
                 Err(error) => {
-                    tracing::warn!(%error, source = self.source.change_key(), "handing out waits");
+                    tracing::warn!(%error, source = self.source.change_key(), "cannot claim deliveries, retrying");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
@@ -126,13 +125,15 @@ impl DeliveryStream {
 
     async fn claim(&self, limit: usize) -> Result<ClaimedBatch, Unavailable> {
         let (reply, replied) = oneshot::channel();
-        let (file, source, clock) = (Arc::clone(&self.file), self.source, self.file.clock.clone());
+        let file = Arc::clone(&self.file);
+        let source = self.source;
+        let clock = self.file.clock.clone();
         self.file.writer.submit(
             move |connection| source.claim(connection, limit, clock()),
             move |outcome| {
-                // The worker may have left while this was being written.
-                if let Err(Ok(ClaimedBatch { claimed: taken, .. })) = reply.send(outcome) {
-                    release_unhandled(&file, source, taken);
+                // The worker may have been dropped during the write.
+                if let Err(Ok(ClaimedBatch { claimed, .. })) = reply.send(outcome) {
+                    release_unhandled(&file, source, claimed);
                 }
             },
         );
@@ -149,10 +150,10 @@ impl DeliveryStream {
             if left_ms <= 0 {
                 return;
             }
-            let nap = Duration::from_millis(left_ms as u64).min(MAX_SLEEP);
+            let sleep_time = Duration::from_millis(left_ms as u64).min(MAX_SLEEP);
             tokio::select! {
                 _ = self.changes.changed() => return,
-                () = tokio::time::sleep(nap) => {}
+                () = tokio::time::sleep(sleep_time) => {}
             }
         }
     }
@@ -179,23 +180,24 @@ impl Drop for DeliveryStream {
     }
 }
 
-/// Taken and never handed over: does not count as an attempt.
+/// Releases deliveries that were claimed and never handed over; they do not count as attempts.
 fn release_unhandled(
     file: &Arc<LedgerFile>,
     source: Source,
-    taken: impl IntoIterator<Item = (StoredEntry, u64)>,
+    claimed: impl IntoIterator<Item = (StoredEntry, u64)>,
 ) {
-    for (recorded, attempt) in taken {
-        let what = DeliveryRef { position: recorded.position, attempt };
-        reschedule_now(file, source, what, attempt - 1);
+    for (recorded, attempt) in claimed {
+        let delivery = DeliveryRef { position: recorded.position, attempt };
+        reschedule_now(file, source, delivery, attempt - 1);
     }
 }
 
-fn reschedule_now(file: &Arc<LedgerFile>, source: Source, what: DeliveryRef, counted: u64) {
-    let (clock, ringing) = (file.clock.clone(), Arc::clone(file));
+fn reschedule_now(file: &Arc<LedgerFile>, source: Source, delivery: DeliveryRef, counted: u64) {
+    let clock = file.clock.clone();
+    let notifying = Arc::clone(file);
     file.writer.submit(
-        move |connection| source.reschedule(connection, what, counted, clock(), false),
-        move |_| ringing.changes.notify(source.change_key()),
+        move |connection| source.reschedule(connection, delivery, counted, clock(), false),
+        move |_| notifying.changes.notify(source.change_key()),
     );
 }
 
@@ -214,56 +216,60 @@ struct AckHandle {
 
 #[async_trait]
 impl Acknowledge for AckHandle {
-    async fn settle(&self, disposition: Disposition) -> Result<(), Unavailable> {
-        let (source, handed, clock) = (self.source, self.delivery, self.file.clock.clone());
+    async fn say(&self, verdict: Disposition) -> Result<(), Unavailable> {
+        let source = self.source;
+        let delivery = self.delivery;
+        let clock = self.file.clock.clone();
         let file = Arc::clone(&self.file);
-        let news = match disposition {
+        let changed_name = match verdict {
             Disposition::Ack => None,
             Disposition::RetryAfter(_) => Some(source.change_key()),
             Disposition::DeadLetter(_) => Some(DEAD_LETTERS.name),
         };
-        let said = self.file.writer.run_then(
-            move |connection| match (disposition, source) {
+        let written = self.file.writer.run_then(
+            move |connection| match (verdict, source) {
                 (Disposition::Ack, Source::Consumer(log, consumer)) => {
-                    consumer_state::ack(connection, &log, &consumer, handed.position)
+                    consumer_state::ack(connection, &log, &consumer, delivery.position)
                 }
-                (Disposition::Ack, Source::Queue(_)) => messages::ack(connection, handed.position),
+                (Disposition::Ack, Source::Queue(_)) => messages::ack(connection, delivery.position),
                 (Disposition::RetryAfter(delay), source) => {
                     let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
                     let due_ms = clock().saturating_add(delay_ms);
-                    source.reschedule(connection, handed, handed.attempt, due_ms, false)
+                    source.reschedule(connection, delivery, delivery.attempt, due_ms, false)
                 }
                 (Disposition::DeadLetter(reason), Source::Consumer(log, consumer)) => {
                     consumer_state::dead_letter(
                         connection,
                         &log,
                         &consumer,
-                        handed.position,
+                        delivery.position,
                         &reason,
                         clock(),
                     )
                 }
                 (Disposition::DeadLetter(reason), Source::Queue(queue)) => {
-                    messages::dead_letter(connection, &queue, handed.position, &reason, clock())
+                    messages::dead_letter(connection, &queue, delivery.position, &reason, clock())
                 }
             },
             move |()| {
-                if let Some(news) = news {
-                    file.changes.notify(news);
+                if let Some(changed_name) = changed_name {
+                    file.changes.notify(changed_name);
                 }
             },
         );
-        said.await
+        written.await
     }
 
     async fn extend(&self) -> Result<(), Unavailable> {
-        let (source, handed, clock) = (self.source, self.delivery, self.file.clock.clone());
+        let source = self.source;
+        let delivery = self.delivery;
+        let clock = self.file.clock.clone();
         let wait_ms = source.ack_wait().as_millis() as i64;
         self.file
             .writer
             .run(move |connection| {
                 let due_ms = clock().saturating_add(wait_ms);
-                source.reschedule(connection, handed, handed.attempt, due_ms, true)
+                source.reschedule(connection, delivery, delivery.attempt, due_ms, true)
             })
             .await
     }

@@ -1,4 +1,4 @@
-//! The statements about shared consumers: what they have been handed and what is done.
+//! SQL statements of shared consumers: claims and acknowledgements.
 
 use crate::entries;
 use crate::messages::ClaimedBatch;
@@ -7,7 +7,7 @@ use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{ExpectedPosition, Position, Subject};
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Hands out up to `limit` entries, those that come again first, and says when the next is due.
+/// Claims up to `limit` entries, redeliveries first, and returns the due time of the next.
 pub(crate) fn claim(
     connection: &Connection,
     log: &Log,
@@ -16,8 +16,8 @@ pub(crate) fn claim(
     now_ms: i64,
 ) -> rusqlite::Result<ClaimedBatch> {
     let due_ms = now_ms.saturating_add(consumer.ack_wait.as_millis() as i64);
-    let mut taken = Vec::new();
-    let again: Vec<(u64, u64)> = connection
+    let mut claimed = Vec::new();
+    let redeliveries: Vec<(u64, u64)> = connection
         .prepare_cached(
             "SELECT position, attempt FROM handed
              WHERE log = ?1 AND consumer = ?2 AND due_ms <= ?3 ORDER BY due_ms, position LIMIT ?4",
@@ -26,7 +26,7 @@ pub(crate) fn claim(
             Ok((row.get(0)?, row.get(1)?))
         })?
         .collect::<rusqlite::Result<_>>()?;
-    for (position, attempt) in again {
+    for (position, attempt) in redeliveries {
         match entries::entry_at(connection, log, Position(position), now_ms)? {
             Some(recorded) => {
                 connection
@@ -35,9 +35,9 @@ pub(crate) fn claim(
                          WHERE log = ?1 AND consumer = ?2 AND position = ?3",
                     )?
                     .execute(params![log.name, consumer.name, position, attempt + 1, due_ms])?;
-                taken.push((recorded, attempt + 1));
+                claimed.push((recorded, attempt + 1));
             }
-            // It has aged out while it waited.
+            // The entry has expired while it waited.
             None => ack(connection, log, consumer, Position(position))?,
         }
     }
@@ -46,7 +46,8 @@ pub(crate) fn claim(
         .query_row([log.name, consumer.name], |row| row.get(0))
         .optional()?
         .unwrap_or(0);
-    let new = entries::page_after(connection, log, Position(cursor), limit - taken.len(), now_ms)?;
+    let new =
+        entries::page_after(connection, log, Position(cursor), limit - claimed.len(), now_ms)?;
     if let Some(newest) = new.last() {
         connection
             .prepare_cached(
@@ -59,12 +60,12 @@ pub(crate) fn claim(
         connection
             .prepare_cached("INSERT INTO handed VALUES (?1, ?2, ?3, 1, ?4, 1)")?
             .execute(params![log.name, consumer.name, recorded.position.0, due_ms])?;
-        taken.push((recorded, 1));
+        claimed.push((recorded, 1));
     }
     let next_due_ms = connection
         .prepare_cached("SELECT min(due_ms) FROM handed WHERE log = ?1 AND consumer = ?2")?
         .query_row([log.name, consumer.name], |row| row.get(0))?;
-    Ok(ClaimedBatch { claimed: taken, next_due_ms })
+    Ok(ClaimedBatch { claimed, next_due_ms })
 }
 
 pub(crate) fn ack(
@@ -79,7 +80,7 @@ pub(crate) fn ack(
     Ok(())
 }
 
-/// Makes it due at another time, unless it has been handed to somebody else since.
+/// Sets another due time, unless the entry has been claimed by another worker since.
 #[expect(clippy::too_many_arguments, reason = "the columns of one row")]
 pub(crate) fn reschedule(
     connection: &Connection,
@@ -109,9 +110,8 @@ pub(crate) fn dead_letter(
     now_ms: i64,
 ) -> rusqlite::Result<()> {
     if let Some(recorded) = entries::entry_at(connection, log, position, now_ms)? {
-        let letter =
-            Cause::for_log_entry(log.name, &recorded, reason).to_dead_letter(&recorded.entry);
-        append_dead_letter(connection, log.name, &letter, now_ms)?;
+        let dead_letter = Cause::of_log_entry(log.name, &recorded, reason).put_on(&recorded.entry);
+        append_dead_letter(connection, log.name, &dead_letter, now_ms)?;
     }
     ack(connection, log, consumer, position)
 }
@@ -119,7 +119,7 @@ pub(crate) fn dead_letter(
 pub(crate) fn append_dead_letter(
     connection: &Connection,
     origin: &str,
-    letter: &paihao_ledger::Entry,
+    dead_letter: &paihao_ledger::Entry,
     now_ms: i64,
 ) -> rusqlite::Result<()> {
     if let Ok(subject) = Subject::new(&[origin]) {
@@ -128,7 +128,7 @@ pub(crate) fn append_dead_letter(
             &DEAD_LETTERS,
             &subject,
             ExpectedPosition::Any,
-            letter,
+            dead_letter,
             now_ms,
         )?;
     }

@@ -1,11 +1,11 @@
-//! The statements about entries of logs.
+//! SQL statements of log entries.
 
 use bytes::Bytes;
 use paihao_contracts::streams::Log;
 use paihao_ledger::{Entry, ExpectedPosition, Position, StoredEntry, Subject};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-/// Entries taken at this time or before it have aged out, swept or not.
+/// Latest time of entries that have expired, removed or not.
 pub(crate) fn retention_cutoff_ms(log: &Log, now_ms: i64) -> i64 {
     match log.retention {
         Some(kept) => now_ms.saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)),
@@ -13,7 +13,7 @@ pub(crate) fn retention_cutoff_ms(log: &Log, now_ms: i64) -> i64 {
     }
 }
 
-/// Appends if the expectation holds; otherwise says what was found.
+/// Appends if the expectation holds; otherwise returns the position found.
 pub(crate) fn append(
     connection: &Connection,
     log: &Log,
@@ -84,7 +84,7 @@ pub(crate) fn head(connection: &Connection, log: &Log, now_ms: i64) -> rusqlite:
     })
 }
 
-/// The largest position that was ever given out, in whatever log.
+/// Largest position assigned so far, in any log.
 pub(crate) fn largest_position(connection: &Connection) -> rusqlite::Result<Position> {
     let largest = connection
         .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'entries'")?
@@ -93,7 +93,7 @@ pub(crate) fn largest_position(connection: &Connection) -> rusqlite::Result<Posi
     Ok(Position(largest.unwrap_or(0)))
 }
 
-/// The next entries after a position, oldest first.
+/// Returns the next entries after a position, oldest first.
 pub(crate) fn page_after(
     connection: &Connection,
     log: &Log,
@@ -136,7 +136,7 @@ pub(crate) fn entry_at(
         .optional()
 }
 
-/// Removes some of what has aged out; whether there may be more.
+/// Removes some of the expired entries; true if there may be more.
 pub(crate) fn remove_expired(
     connection: &Connection,
     log: &Log,
@@ -154,7 +154,7 @@ pub(crate) fn remove_expired(
     Ok(removed == limit)
 }
 
-/// SQLite's integers are signed; a position beyond them stands for beyond everything.
+/// SQLite's integers are signed; a larger position is clamped and stands beyond all entries.
 fn to_sql_position(position: Position) -> i64 {
     i64::try_from(position.0).unwrap_or(i64::MAX)
 }
@@ -171,7 +171,7 @@ fn entry_from_row(row: &Row<'_>) -> rusqlite::Result<StoredEntry> {
     })
 }
 
-/// Reads the columns `headers` and `sized_entry`, which stand side by side.
+/// Reads the columns `headers` and `payload`, which are adjacent.
 pub(crate) fn read_entry(row: &Row<'_>, headers: usize) -> rusqlite::Result<Entry> {
     let lines = row.get_ref(headers)?.as_str()?.lines();
     let headers_read = lines.filter_map(|line| line.split_once(':'));

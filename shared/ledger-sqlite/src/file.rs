@@ -1,4 +1,4 @@
-//! What everybody who works with the file shares: its writer, its reader, and the bells.
+//! Shared state of an open file: writer, reader and change notifier.
 
 use crate::open::ClockFn;
 use crate::reader::Reader;
@@ -14,21 +14,21 @@ pub(crate) struct LedgerFile {
     pub(crate) reader: Arc<Reader>,
     pub(crate) changes: ChangeNotifier,
     pub(crate) clock: ClockFn,
-    /// The logs in use, for sweeping.
+    /// The logs in use, for the removal of expired entries.
     pub(crate) logs: Mutex<HashMap<&'static str, Log>>,
-    /// Those that are kept otherwise than they say.
+    /// Logs with another retention than their own.
     pub(crate) retention_overrides: Vec<Log>,
 }
 
 impl LedgerFile {
-    /// The log as it is kept here; it is swept from now on.
+    /// Registers the log for retention, and returns it with the retention in force.
     pub(crate) fn register_log(&self, log: &Log) -> Log {
         let log = self.with_retention(log);
         self.logs.lock().entry(log.name).or_insert(log);
         log
     }
 
-    /// The log as it is kept here.
+    /// Returns the log with the retention in force.
     pub(crate) fn with_retention(&self, log: &Log) -> Log {
         *self.retention_overrides.iter().find(|other| other.name == log.name).unwrap_or(log)
     }

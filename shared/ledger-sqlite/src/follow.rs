@@ -1,4 +1,4 @@
-//! Following: pages of the past, then a sleep until the writer rings.
+//! Follower of a log: pages of existing entries, then a sleep until the next change.
 
 use crate::entries;
 use crate::file::LedgerFile;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// So many entries are read at once.
+/// Entries read at once.
 const PAGE_SIZE: usize = 256;
 
 struct Follower {
@@ -27,12 +27,11 @@ pub(crate) async fn follow(
     log: Log,
     after: Position,
 ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
-    let bell = file.changes.subscribe(log.name);
+    let changes = file.changes.subscribe(log.name);
     let largest = file.reader.read(entries::largest_position).await?;
     let restarted = after > largest;
     let after = if restarted { Position::START } else { after };
-    let follower =
-        Follower { file, log, after, restarted, buffered: VecDeque::new(), changes: bell };
+    let follower = Follower { file, log, after, restarted, buffered: VecDeque::new(), changes };
     Ok(unfold(follower, async |mut follower| {
         let next = follower.next().await;
         Some((next, follower))
@@ -50,20 +49,22 @@ impl Follower {
                 self.after = recorded.position;
                 return LogItem::Entry(recorded);
             }
-            // Before reading: what is appended from here on rings again.
+            // Before reading: later appends notify again.
             self.changes.borrow_and_update();
-            let (log, after, now_ms) = (self.log, self.after, (self.file.clock)());
+            let log = self.log;
+            let after = self.after;
+            let now_ms = (self.file.clock)();
             let page = self.file.reader.read(move |connection| {
                 entries::page_after(connection, &log, after, PAGE_SIZE, now_ms)
             });
             match page.await {
                 Ok(page) if page.is_empty() => {
-                    // The bells live as long as the ledger, which we hold.
+                    // The notifier lives as long as the ledger, which this follower holds.
                     let _ = self.changes.changed().await;
                 }
                 Ok(page) => self.buffered.extend(page),
                 Err(error) => {
-                    tracing::warn!(%error, log = self.log.name, "following waits");
+                    tracing::warn!(%error, log = self.log.name, "cannot follow a log, retrying");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }

@@ -1,36 +1,36 @@
-//! What an operator wants to know of the file before opening day. Changes nothing, and may be done
-//! while a process has it.
+//! Read-only inspection of the file, for an operator before the first start. It works while a
+//! process uses the file.
 
 use crate::open::{APPLICATION_ID, MIGRATIONS, OpenError};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
 
-/// What was found about a file.
+/// Facts about a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileInfo {
-    /// Bytes it has.
+    /// Size in bytes.
     pub bytes: u64,
 }
 
-/// Whether this file can be written as a ledger; `None` if it is not there yet.
+/// Checks that the file can be written as a ledger; `None` if it does not exist yet.
 pub fn inspect(path: &Path) -> Result<Option<FileInfo>, OpenError> {
     let unusable = |reason: String| OpenError::Unusable { path: path.to_owned(), reason };
     let bytes = match std::fs::metadata(path) {
-        Ok(found) => found.len(),
+        Ok(metadata) => metadata.len(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unusable(error.to_string())),
     };
-    let look = || -> rusqlite::Result<(i64, i64)> {
+    let read_versions = || -> rusqlite::Result<(i64, i64)> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        // A writer of ours is done within milliseconds.
+        // A writer of ours finishes within milliseconds.
         connection.busy_timeout(Duration::from_secs(2))?;
         connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
         let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get(0));
         Ok((pragma("application_id")?, pragma("user_version")?))
     };
-    let (application, found) = match look() {
-        Ok(read) => read,
+    let (application, found) = match read_versions() {
+        Ok(versions) => versions,
         Err(rusqlite::Error::SqliteFailure(e, _))
             if e.code == rusqlite::ErrorCode::NotADatabase =>
         {
@@ -56,7 +56,7 @@ mod tests {
     use std::sync::Arc;
 
     #[tokio::test]
-    async fn a_ledger_in_use_is_seen_and_nothing_is_made() {
+    async fn an_inspection_works_on_a_ledger_in_use_and_creates_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.sqlite");
         assert_eq!(inspect(&path).unwrap(), None);

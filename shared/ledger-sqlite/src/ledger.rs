@@ -1,4 +1,4 @@
-//! The port, put together from writer, reader and bells.
+//! Implementation of the ledger port on a SQLite file.
 
 use crate::consumer::{Source, deliveries};
 use crate::file::LedgerFile;
@@ -22,8 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-/// A ledger in one file. Cheap to clone; the file is given back when the last clone, follower and
-/// worker is gone, or by [`SqliteLedger::close`].
+/// A ledger in one file. Cheap to clone; the file is released when the last clone, follower and
+/// worker is dropped, or by [`SqliteLedger::close`].
 #[derive(Clone)]
 pub struct SqliteLedger {
     file: Arc<LedgerFile>,
@@ -32,8 +32,7 @@ pub struct SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Opens the file, creating it if it is missing and bringing it up to date if it is older.
-    /// To be called on a runtime.
+    /// Opens the file, creating or migrating it if necessary. Must be called on a runtime.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let writer = Writer::start(open(path)?);
@@ -48,23 +47,22 @@ impl SqliteLedger {
             retention_overrides: options.retention_overrides,
         });
         #[expect(clippy::disallowed_methods, reason = "ends when nobody holds the file any more")]
-        let sweeping =
+        let retention =
             tokio::spawn(run_retention(Arc::downgrade(&file), options.retention_interval));
-        let sweeping = sweeping.abort_handle();
         Ok(SqliteLedger {
             file,
-            retention_task: sweeping,
+            retention_task: retention.abort_handle(),
             max_entry_bytes: options.max_entry_bytes,
         })
     }
 
-    /// Removes from the file what has aged out at this time (Unix milliseconds). Happens by itself
-    /// every [`SqliteOptions::retention_interval`]; what has aged out is not shown even before.
+    /// Removes the entries that have expired at this time (Unix milliseconds). It also runs every
+    /// [`SqliteOptions::retention_interval`]; expired entries are hidden even before.
     pub async fn remove_expired(&self, now_ms: i64) -> Result<(), Unavailable> {
         remove_expired(&self.file, now_ms).await
     }
 
-    /// Writes what is waiting and gives the file back; everything afterwards is refused.
+    /// Writes pending operations and releases the file; every later call is refused.
     pub async fn close(&self) {
         self.retention_task.abort();
         self.file.reader.close();
@@ -81,12 +79,14 @@ impl Ledger for SqliteLedger {
         expect: ExpectedPosition,
         entry: Entry,
     ) -> Result<Position, AppendError> {
-        let (size, limit) = (entry.size(), self.max_entry_bytes);
+        let size = entry.size();
+        let limit = self.max_entry_bytes;
         if size > limit {
             return Err(AppendError::TooLarge { size, limit });
         }
         let log = self.file.register_log(log);
-        let (subject, file) = (subject.clone(), Arc::clone(&self.file));
+        let subject = subject.clone();
+        let file = Arc::clone(&self.file);
         let clock = self.file.clock.clone();
         let appended = self.file.writer.run_then(
             move |connection| entries::append(connection, &log, &subject, expect, &entry, clock()),
@@ -100,7 +100,8 @@ impl Ledger for SqliteLedger {
     }
 
     async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
-        let (log, subject) = (self.file.with_retention(log), subject.clone());
+        let log = self.file.with_retention(log);
+        let subject = subject.clone();
         let now_ms = (self.file.clock)();
         self.file
             .reader
@@ -109,7 +110,8 @@ impl Ledger for SqliteLedger {
     }
 
     async fn head(&self, log: &Log) -> Result<Position, Unavailable> {
-        let (log, now_ms) = (self.file.with_retention(log), (self.file.clock)());
+        let log = self.file.with_retention(log);
+        let now_ms = (self.file.clock)();
         self.file.reader.read(move |connection| entries::head(connection, &log, now_ms)).await
     }
 
@@ -139,13 +141,16 @@ impl Ledger for SqliteLedger {
         entry: Entry,
         delay: Duration,
     ) -> Result<EnqueueOutcome, Unavailable> {
-        let (size, limit) = (entry.size(), self.max_entry_bytes);
+        let size = entry.size();
+        let limit = self.max_entry_bytes;
         if size > limit {
             return Err(Unavailable(format!(
                 "a message of {size} bytes is larger than the limit of {limit}"
             )));
         }
-        let (queue, key, file) = (*queue, key.to_owned(), Arc::clone(&self.file));
+        let queue = *queue;
+        let key = key.to_owned();
+        let file = Arc::clone(&self.file);
         let clock = self.file.clock.clone();
         let enqueued = self.file.writer.run_then(
             move |connection| messages::enqueue(connection, &queue, &key, &entry, delay, clock()),

@@ -1,7 +1,7 @@
-//! The ledger in one SQLite file, for everything in one process.
+//! The ledger in one SQLite file, for all roles in one process.
 //!
-//! All writes go through one writer, which gathers what is waiting and commits it together; reads
-//! go beside it. Who waits for something new sleeps until the writer wakes it.
+//! All writes pass through one writer, which gathers pending operations and commits them together;
+//! reads run concurrently. A reader that waits for new entries sleeps until the writer notifies it.
 
 mod ledger;
 mod open;

@@ -1,4 +1,4 @@
-//! The statements about work queues.
+//! SQL statements of work queues.
 
 use crate::consumer_state::append_dead_letter;
 use crate::entries::{read_entry, write_headers};
@@ -8,13 +8,13 @@ use paihao_ledger::{EnqueueOutcome, Entry, Position, StoredEntry, Subject};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
-/// How long a key is remembered.
+/// Time for which a key is remembered.
 pub(crate) const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
-/// What was handed out, each with the number of the attempt.
+/// Claimed items, each with the number of its attempt.
 pub(crate) struct ClaimedBatch {
     pub(crate) claimed: Vec<(StoredEntry, u64)>,
-    /// When the next of those not handed out becomes due, Unix milliseconds.
+    /// Due time of the next unclaimed item, in Unix milliseconds.
     pub(crate) next_due_ms: Option<i64>,
 }
 
@@ -53,14 +53,14 @@ pub(crate) fn enqueue(
     Ok(EnqueueOutcome::New)
 }
 
-/// Hands out up to `limit` messages that are due, and says when the next is.
+/// Claims up to `limit` due messages, and returns the due time of the next.
 pub(crate) fn claim(
     connection: &Connection,
     queue: &WorkQueue,
     limit: usize,
     now_ms: i64,
 ) -> rusqlite::Result<ClaimedBatch> {
-    let taken: Vec<(StoredEntry, u64)> = connection
+    let claimed: Vec<(StoredEntry, u64)> = connection
         .prepare_cached(
             "SELECT id, attempt, at_ms, headers, payload FROM messages
              WHERE queue = ?1 AND due_ms <= ?2 ORDER BY due_ms, id LIMIT ?3",
@@ -76,7 +76,7 @@ pub(crate) fn claim(
         })?
         .collect::<rusqlite::Result<_>>()?;
     let due_ms = now_ms.saturating_add(queue.ack_wait.as_millis() as i64);
-    for (recorded, attempt) in &taken {
+    for (recorded, attempt) in &claimed {
         connection
             .prepare_cached(
                 "UPDATE messages SET attempt = ?2, due_ms = ?3, held = 1 WHERE id = ?1",
@@ -86,7 +86,7 @@ pub(crate) fn claim(
     let next_due_ms = connection
         .prepare_cached("SELECT min(due_ms) FROM messages WHERE queue = ?1")?
         .query_row([queue.name], |row| row.get(0))?;
-    Ok(ClaimedBatch { claimed: taken, next_due_ms })
+    Ok(ClaimedBatch { claimed, next_due_ms })
 }
 
 pub(crate) fn ack(connection: &Connection, id: Position) -> rusqlite::Result<()> {
@@ -94,7 +94,7 @@ pub(crate) fn ack(connection: &Connection, id: Position) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// Makes it due at another time, unless it has been handed to somebody else since.
+/// Sets another due time, unless the message has been claimed by another worker since.
 pub(crate) fn reschedule(
     connection: &Connection,
     id: Position,
@@ -130,7 +130,7 @@ pub(crate) fn dead_letter(
     ack(connection, id)
 }
 
-/// Forgets some keys that are old enough; whether there may be more.
+/// Removes some of the expired keys; true if there may be more.
 pub(crate) fn remove_expired_keys(
     connection: &Connection,
     now_ms: i64,

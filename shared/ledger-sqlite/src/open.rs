@@ -1,4 +1,4 @@
-//! Opening the file: alone, in the right version, with every table there.
+//! Opening of the file: exclusive lock, version check, and migrations.
 
 use paihao_contracts::streams::Log;
 use rusqlite::Connection;
@@ -8,31 +8,31 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Unix milliseconds, whenever asked.
+/// Clock that returns Unix milliseconds.
 pub(crate) type ClockFn = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// What may be chosen about a ledger in a file.
+/// Options of a ledger in a file.
 #[derive(Clone)]
 pub struct SqliteOptions {
-    /// The time, in Unix milliseconds: of entries, and of when they are due or too old.
+    /// Clock in Unix milliseconds, for the times of entries, due times and expiry.
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
-    /// Bytes of payload and headers of the largest entry that is taken.
+    /// Largest accepted entry in bytes, payload and headers.
     pub max_entry_bytes: usize,
-    /// Logs that are kept for longer or shorter than they say of themselves.
+    /// Logs with another retention than their own.
     pub retention_overrides: Vec<Log>,
-    /// How often what has aged out is removed from the file.
+    /// Interval at which expired entries are removed from the file.
     pub retention_interval: Duration,
 }
 
 impl SqliteOptions {
-    /// The usual choices: entries up to 1 MiB as on an unconfigured NATS server, swept once a minute.
+    /// Default options: entries up to 1 MiB as on an unconfigured NATS server, removal once a
+    /// minute.
     pub fn new(clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
-        let sweep_every = Duration::from_secs(60);
         SqliteOptions {
             clock,
             max_entry_bytes: 1 << 20,
             retention_overrides: Vec::new(),
-            retention_interval: sweep_every,
+            retention_interval: Duration::from_secs(60),
         }
     }
 }
@@ -40,16 +40,16 @@ impl SqliteOptions {
 impl fmt::Debug for SqliteOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteOptions")
-            .field("largest_entry", &self.max_entry_bytes)
-            .field("sweep_every", &self.retention_interval)
+            .field("max_entry_bytes", &self.max_entry_bytes)
+            .field("retention_interval", &self.retention_interval)
             .finish_non_exhaustive()
     }
 }
 
-/// Why the file could not be opened.
+/// Errors of opening the file.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has it.
+    /// Another process uses it.
     #[error("{} is in use by another process: stop that one first, or choose another file", .0.display())]
     InUse(PathBuf),
     /// A newer paihao wrote it.
@@ -62,10 +62,10 @@ pub enum OpenError {
         path: PathBuf,
         /// Its version.
         found: i64,
-        /// The newest version this program knows.
+        /// The newest version that this program knows.
         known: i64,
     },
-    /// It is a file of something else.
+    /// The file belongs to another application.
     #[error("{} is not a ledger of paihao: choose another file", .0.display())]
     NotALedger(PathBuf),
     /// It cannot be created, read or written.
@@ -73,21 +73,21 @@ pub enum OpenError {
     Unusable {
         /// The file.
         path: PathBuf,
-        /// What the system or SQLite says.
+        /// Error of the system or of SQLite.
         reason: String,
     },
 }
 
-/// Only an operator's own tool can be in the way, and only for a moment.
+/// Only an operator's tool can hold SQLite's lock, and only for a moment.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// "phao": tells our files from other SQLite files.
+/// "phao": identifies our files among SQLite files.
 pub(crate) const APPLICATION_ID: i64 = 0x7068_616f;
 
-/// One step a version; a file of version n has had the first n.
+/// One step per version; a file of version n has had the first n.
 pub(crate) const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 
-/// A file that is ours until both halves are dropped.
+/// Connection to a locked file, exclusive until both halves are dropped.
 pub(crate) struct LockedConnection {
     pub(crate) connection: Connection,
     pub(crate) lock: File,
@@ -98,7 +98,7 @@ pub(crate) fn open(path: &Path) -> Result<LockedConnection, OpenError> {
     let lock = lock(path)?;
     let mut connection = connect(path).map_err(|e| unusable(e.to_string()))?;
     migrate(&mut connection, path)?;
-    // What is deleted is overwritten: it may have named a person.
+    // Deleted data is overwritten: it may contain personal data.
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
@@ -109,7 +109,7 @@ pub(crate) fn open(path: &Path) -> Result<LockedConnection, OpenError> {
     Ok(LockedConnection { connection, lock })
 }
 
-/// A connection to a file that is already ours.
+/// Opens another connection to a file that is locked already.
 pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -117,18 +117,18 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// A file beside the ledger is locked, not the ledger: SQLite's own locks on that are lost when
-/// somebody else in the process closes it.
+/// Locks a file beside the ledger, instead of the ledger itself: the process loses its locks on
+/// that when any of its connections to the file is closed.
 fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
     let unusable =
         |e: std::io::Error| OpenError::Unusable { path: path.to_owned(), reason: e.to_string() };
     let file = File::options()
         .create(true)
         .write(true)
         .truncate(false)
-        .open(PathBuf::from(beside))
+        .open(PathBuf::from(lock_path))
         .map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -1,4 +1,4 @@
-//! Reading beside the writer, on a few connections that are kept open.
+//! Readers concurrent to the writer, on a small pool of connections.
 
 use crate::open::connect;
 use paihao_ledger::Unavailable;
@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Connections that nobody reads on at the moment; more are opened when needed.
+/// Pool of idle connections; more are opened when needed.
 pub(crate) struct Reader {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
@@ -31,12 +31,12 @@ impl Reader {
                 Some(connection) => connection,
                 None => connect(&reader.path)?,
             };
-            let value = query(&connection)?;
+            let result = query(&connection)?;
             let mut idle = reader.idle.lock();
             if idle.len() < MAX_IDLE_CONNECTIONS {
                 idle.push(connection);
             }
-            Ok::<_, rusqlite::Error>(value)
+            Ok::<_, rusqlite::Error>(result)
         });
         match read.await {
             Ok(Ok(value)) => Ok(value),
@@ -45,7 +45,7 @@ impl Reader {
         }
     }
 
-    /// Lets go of the file.
+    /// Closes the connections.
     pub(crate) fn close(&self) {
         self.idle.lock().clear();
     }

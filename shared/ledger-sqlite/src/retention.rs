@@ -1,4 +1,4 @@
-//! Removing what has aged out, in small steps between the writes that matter.
+//! Removal of expired entries, in small transactions between other writes.
 
 use crate::file::LedgerFile;
 use crate::{entries, messages};
@@ -7,34 +7,34 @@ use paihao_ledger::Unavailable;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// So many rows at most are removed in one transaction.
+/// Largest number of rows removed in one transaction.
 const MAX_ROWS_PER_TRANSACTION: usize = 500;
 
-/// Removes everything that has aged out at this time.
+/// Removes everything that has expired at this time.
 pub(crate) async fn remove_expired(file: &Arc<LedgerFile>, now_ms: i64) -> Result<(), Unavailable> {
     let logs: Vec<Log> = file.logs.lock().values().copied().collect();
     for log in logs.into_iter().filter(|log| log.retention.is_some()) {
-        let step = move |connection: &_| {
+        let remove = move |connection: &_| {
             entries::remove_expired(connection, &log, now_ms, MAX_ROWS_PER_TRANSACTION)
         };
-        while file.writer.run(step).await? {}
+        while file.writer.run(remove).await? {}
     }
-    let step = move |connection: &_| {
+    let remove_keys = move |connection: &_| {
         messages::remove_expired_keys(connection, now_ms, MAX_ROWS_PER_TRANSACTION)
     };
-    while file.writer.run(step).await? {}
+    while file.writer.run(remove_keys).await? {}
     // Until then the write-ahead log still holds the pages as they were.
     file.writer.checkpoint().await;
     Ok(())
 }
 
-/// Sweeps once in a while for as long as somebody holds the ledger.
-pub(crate) async fn run_retention(file: Weak<LedgerFile>, every: Duration) {
+/// Removes expired entries at intervals as long as the ledger exists.
+pub(crate) async fn run_retention(file: Weak<LedgerFile>, interval: Duration) {
     loop {
-        tokio::time::sleep(every).await;
+        tokio::time::sleep(interval).await;
         let Some(file) = file.upgrade() else { return };
         if let Err(error) = remove_expired(&file, (file.clock)()).await {
-            tracing::warn!(%error, "old entries stay for now");
+            tracing::warn!(%error, "cannot remove expired entries, retrying later");
         }
     }
 }

@@ -1,26 +1,26 @@
-//! Who waits for something new, by the name of what it waits for.
+//! Change notifications by name of a log, consumer or queue.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use tokio::sync::watch;
 
-/// A bell for each log, consumer and queue. Names are few and stay.
+/// One channel for each name. The names are few and never removed.
 #[derive(Default)]
 pub(crate) struct ChangeNotifier(Mutex<HashMap<String, watch::Sender<()>>>);
 
 impl ChangeNotifier {
-    /// Hears of everything rung after this call.
+    /// Subscribes to all changes after this call.
     pub(crate) fn subscribe(&self, name: &str) -> watch::Receiver<()> {
-        let mut bells = self.0.lock();
-        match bells.get(name) {
-            Some(bell) => bell.subscribe(),
-            None => bells.entry(name.to_owned()).or_default().subscribe(),
+        let mut channels = self.0.lock();
+        match channels.get(name) {
+            Some(channel) => channel.subscribe(),
+            None => channels.entry(name.to_owned()).or_default().subscribe(),
         }
     }
 
     pub(crate) fn notify(&self, name: &str) {
-        if let Some(bell) = self.0.lock().get(name) {
-            bell.send_replace(());
+        if let Some(channel) = self.0.lock().get(name) {
+            channel.send_replace(());
         }
     }
 }

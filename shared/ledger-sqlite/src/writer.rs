@@ -1,4 +1,5 @@
-//! The one writer: gathers what waits, commits it in one transaction, and answers afterwards.
+//! Single writer, which gathers pending operations, commits them in one transaction, and answers
+//! afterwards.
 
 use crate::open::{BUSY_TIMEOUT, LockedConnection};
 use paihao_ledger::Unavailable;
@@ -6,7 +7,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// Runs inside the transaction; what it returns is called when the transaction has ended.
+/// Operation inside the transaction; the returned completion is called when the transaction has
+/// ended.
 type Operation = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Completion> + Send>;
 type Completion = Box<dyn FnOnce(Result<(), Unavailable>) + Send>;
 
@@ -16,14 +18,14 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
-/// So many operations at most in one transaction.
+/// Largest number of operations in one transaction.
 const MAX_BATCH_OPERATIONS: usize = 1024;
 
 #[derive(Clone)]
 pub(crate) struct Writer(mpsc::UnboundedSender<Message>);
 
 impl Writer {
-    /// Starts the writer. It ends when every handle on it is gone, and with it the file's lock.
+    /// Starts the writer. It ends when every handle to it is dropped, and releases the file's lock.
     pub(crate) fn start(opened: LockedConnection) -> Writer {
         let (sender, receiver) = mpsc::unbounded_channel();
         #[expect(clippy::disallowed_methods, reason = "ends when the last handle is dropped")]
@@ -31,7 +33,7 @@ impl Writer {
         Writer(sender)
     }
 
-    /// Runs this in the next transaction and returns once that is durable.
+    /// Runs an operation in the next transaction and returns once it is durable.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -39,8 +41,8 @@ impl Writer {
         self.run_then(operation, |_| {}).await
     }
 
-    /// Runs this in the next transaction and `then`, once it is durable, also when the caller has
-    /// stopped waiting: what was written must be told to others.
+    /// Runs an operation in the next transaction and `then`, once it is durable, even if the caller
+    /// has stopped waiting: other waiters must be notified of the write.
     pub(crate) async fn run_then<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -56,8 +58,8 @@ impl Writer {
         replied.await.unwrap_or_else(|_| Err(closed_error()))
     }
 
-    /// Runs this in the next transaction, and then, when that is durable or has failed, `after`.
-    /// `after` is not called when the writer has been closed.
+    /// Runs an operation in the next transaction, and then, when it is durable or has failed,
+    /// `after`. `after` is not called if the writer has been closed.
     pub(crate) fn submit<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -71,8 +73,8 @@ impl Writer {
         let _ = self.0.send(Message::Run(operation));
     }
 
-    /// Folds the write-ahead log into the file and empties it, unless somebody reads in it just
-    /// now; then the next time will do.
+    /// Folds the write-ahead log into the file and truncates it, unless a reader uses it at the
+    /// moment; then the next call does.
     pub(crate) async fn checkpoint(&self) {
         let (reply, replied) = oneshot::channel();
         if self.0.send(Message::Checkpoint(reply)).is_ok() {
@@ -80,7 +82,7 @@ impl Writer {
         }
     }
 
-    /// Writes what is waiting, gives the file back, and refuses everything that comes later.
+    /// Writes pending operations, releases the file, and refuses all later operations.
     pub(crate) async fn close(&self) {
         let (reply, replied) = oneshot::channel();
         if self.0.send(Message::Close(reply)).is_ok() {
@@ -95,26 +97,26 @@ fn closed_error() -> Unavailable {
 
 async fn run(opened: LockedConnection, mut receiver: mpsc::UnboundedReceiver<Message>) {
     let LockedConnection { mut connection, lock } = opened;
-    let mut gathered = Vec::new();
+    let mut messages = Vec::new();
     let mut closing = None;
-    while closing.is_none() && receiver.recv_many(&mut gathered, MAX_BATCH_OPERATIONS).await > 0 {
-        let mut operations = Vec::with_capacity(gathered.len());
-        let mut folding = Vec::new();
-        for message in gathered.drain(..) {
+    while closing.is_none() && receiver.recv_many(&mut messages, MAX_BATCH_OPERATIONS).await > 0 {
+        let mut operations = Vec::with_capacity(messages.len());
+        let mut checkpoints = Vec::new();
+        for message in messages.drain(..) {
             match message {
                 Message::Run(operation) if closing.is_none() => operations.push(operation),
                 Message::Run(_) => {}
-                Message::Checkpoint(reply) => folding.push(reply),
+                Message::Checkpoint(reply) => checkpoints.push(reply),
                 Message::Close(reply) => closing = Some(reply),
             }
         }
-        let fold_too = !folding.is_empty();
+        let checkpoint_requested = !checkpoints.is_empty();
         // On a thread for blocking work: a paused clock stands still while one is busy.
         let committed = tokio::task::spawn_blocking(move || {
             if !operations.is_empty() {
                 commit(&mut connection, operations);
             }
-            if fold_too {
+            if checkpoint_requested {
                 checkpoint(&connection);
             }
             connection
@@ -122,12 +124,12 @@ async fn run(opened: LockedConnection, mut receiver: mpsc::UnboundedReceiver<Mes
         match committed.await {
             Ok(returned) => {
                 connection = returned;
-                for reply in folding {
+                for reply in checkpoints {
                     let _ = reply.send(());
                 }
             }
             Err(panicked) => {
-                tracing::error!(error = %panicked, "the ledger's writer has ended");
+                tracing::error!(error = %panicked, "the writer of the ledger's file has panicked");
                 return;
             }
         }
@@ -140,32 +142,32 @@ async fn run(opened: LockedConnection, mut receiver: mpsc::UnboundedReceiver<Mes
     }
 }
 
-/// Does not wait for readers: everybody who writes would wait too.
+/// Does not wait for readers: all writers would wait too.
 fn checkpoint(connection: &Connection) {
-    let folded = connection
+    let truncated = connection
         .busy_timeout(Duration::ZERO)
         .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
         .and(connection.busy_timeout(BUSY_TIMEOUT));
-    if let Err(error) = folded {
-        tracing::debug!(%error, "the write-ahead log stays as it is for now");
+    if let Err(error) = truncated {
+        tracing::debug!(%error, "cannot truncate the write-ahead log, retrying later");
     }
 }
 
 fn commit(connection: &mut Connection, operations: Vec<Operation>) {
-    let mut afterwards = Vec::with_capacity(operations.len());
-    let outcome = (|| {
+    let mut completions = Vec::with_capacity(operations.len());
+    let committed = (|| {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for operation in operations {
-            afterwards.push(operation(&transaction)?);
+            completions.push(operation(&transaction)?);
         }
         transaction.commit()
     })();
-    // On failure the operations not yet run are dropped, and whoever waits for them is told so.
-    let outcome = outcome.map_err(|error| {
-        tracing::error!(%error, "the ledger's file cannot be written");
+    // On failure the operations not yet run are dropped, and their callers receive an error.
+    let outcome = committed.map_err(|error| {
+        tracing::error!(%error, "cannot write the ledger's file");
         Unavailable(format!("the file cannot be written: {error}"))
     });
-    for after in afterwards {
-        after(outcome.clone());
+    for completion in completions {
+        completion(outcome.clone());
     }
 }

@@ -1,4 +1,4 @@
-//! The ledger in a file passes the suite of the port.
+//! Conformance suite of the port on a SQLite file.
 
 use paihao_ledger::Ledger;
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};

@@ -1,4 +1,4 @@
-//! The file itself: opened by one process at a time, in a known version, losing nothing.
+//! Tests of the file: opened by one process at a time, in a known version, without loss of entries.
 
 #![expect(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
 
@@ -61,28 +61,28 @@ async fn next_delivery(deliveries: &mut Deliveries) -> Delivery {
 
 #[tokio::test]
 async fn everything_is_there_after_reopening() {
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let ledger = open(&dir, &clock);
     let position = append_payload(&ledger, &LEDGER, "kept").await;
-    let again = append_payload(&ledger, &LEDGER, "held").await;
+    let second = append_payload(&ledger, &LEDGER, "held").await;
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
     next_delivery(&mut planner).await.ack().await.unwrap();
     let held = next_delivery(&mut planner).await;
     let hour = Duration::from_secs(3600);
     ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
-    // Ends as a killed process does: nobody says a word about what is held.
+    // Ends like a killed process, without releasing anything.
     std::mem::forget(held);
     ledger.close().await;
     assert!(ledger.check().await.is_err());
 
     let ledger = open(&dir, &clock);
-    assert_eq!(ledger.head(&LEDGER).await.unwrap(), again);
-    let conflict =
-        ledger.append(&LEDGER, &subject(), ExpectedPosition::At(position), Entry::new("no")).await;
+    assert_eq!(ledger.head(&LEDGER).await.unwrap(), second);
+    let conflict = ledger.append(&LEDGER, &subject(), ExpectedPosition::At(position), Entry::new("no")).await;
     assert!(conflict.is_err());
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
     let held = next_delivery(&mut planner).await;
-    assert_eq!((held.message.position, held.attempt), (again, 2), "at once, not after its wait");
+    assert_eq!((held.recorded.position, held.attempt), (second, 2), "at once, not after its wait");
     let same = ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
     assert_eq!(same, EnqueueOutcome::Duplicate);
     let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
@@ -91,8 +91,9 @@ async fn everything_is_there_after_reopening() {
 }
 
 #[tokio::test]
-async fn a_second_opener_is_told_so() {
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+async fn a_second_process_cannot_open_the_file() {
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let ledger = open(&dir, &clock);
     let second = SqliteLedger::open(dir.path().join("ledger.db"), clock.options());
     let error = second.err().unwrap();
@@ -104,7 +105,8 @@ async fn a_second_opener_is_told_so() {
 
 #[tokio::test]
 async fn newer_and_foreign_files_are_refused() {
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let path = dir.path().join("ledger.db");
     open(&dir, &clock).close().await;
     let edit = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
@@ -124,10 +126,11 @@ async fn newer_and_foreign_files_are_refused() {
 }
 
 #[tokio::test]
-async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
+async fn expired_entries_are_hidden_at_once_and_removed_later() {
     const SHORT_LIVED_LOG: Log = Log { name: "brief", retention: Some(Duration::from_secs(3600)) };
     const READER: Consumer = Consumer { name: "reader", ack_wait: Duration::from_secs(30) };
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let ledger = open(&dir, &clock);
     let old = append_payload(&ledger, &SHORT_LIVED_LOG, "old").await;
     for _ in 0..700 {
@@ -140,7 +143,7 @@ async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
     clock.advance(HOUR_MS / 2);
     let mut follower = ledger.follow(&SHORT_LIVED_LOG, Position::START).await.unwrap();
     let Some(LogItem::Entry(first)) = follower.next().await else { panic!("an entry") };
-    assert_eq!(first.position, young, "what is too old is not shown, swept or not");
+    assert_eq!(first.position, young, "an expired entry is hidden, removed or not");
     drop(held);
     assert_eq!(next_delivery(&mut reader).await.message.position, young);
 
@@ -164,7 +167,8 @@ async fn what_has_aged_out_is_gone_at_once_and_swept_later() {
 
 #[tokio::test]
 async fn a_key_is_remembered_for_two_minutes() {
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let ledger = open(&dir, &clock);
     let offer =
         async || ledger.enqueue(&NOTICES, "k", Entry::new("x"), Duration::ZERO).await.unwrap();
@@ -179,32 +183,33 @@ async fn a_key_is_remembered_for_two_minutes() {
 /// With a paused clock an idle reader lets time pass, and a busy file holds it.
 #[tokio::test(start_paused = true)]
 async fn a_paused_clock_is_enough() {
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     let base = TestClock::new();
     let zero = base.now();
-    let clock = Arc::new(move || zero + begun.elapsed().as_millis() as i64);
+    let clock = Arc::new(move || zero + started.elapsed().as_millis() as i64);
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("ledger.db");
     let ledger = SqliteLedger::open(path, SqliteOptions::new(clock)).unwrap();
     append_payload(&ledger, &LEDGER, "x").await;
     let soon = Duration::from_secs(20);
     ledger.enqueue(&NOTICES, "k", Entry::new("x"), soon).await.unwrap();
-    assert_eq!(begun.elapsed(), Duration::ZERO, "time does not run while a write is under way");
-    let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
+    assert_eq!(started.elapsed(), Duration::ZERO, "time does not run while a write is under way");
+    let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
     let first = worker.next().await.unwrap();
-    assert!(begun.elapsed() >= soon);
-    let before = begun.elapsed();
-    drop(ledger.consume_queue(&NOTICES, 1).await.unwrap());
+    assert!(started.elapsed() >= soon);
+    let before = started.elapsed();
+    drop(ledger.work(&NOTICES, 1).await.unwrap());
     std::mem::forget(first);
     let mut other = ledger.consume_queue(&NOTICES, 1).await.unwrap();
     assert_eq!(other.next().await.unwrap().attempt, 2);
-    assert!(begun.elapsed() >= before + NOTICES.ack_wait);
+    assert!(started.elapsed() >= before + NOTICES.ack_wait);
 }
 
-/// A cancelled caller does not keep others from hearing of what was written.
+/// A cancelled caller does not keep followers from the written entry.
 #[tokio::test]
-async fn a_cancelled_append_is_still_told() {
-    let (dir, clock) = (TempDir::new().unwrap(), TestClock::new());
+async fn a_cancelled_append_still_reaches_followers() {
+    let dir = TempDir::new().unwrap();
+    let clock = TestClock::new();
     let ledger = open(&dir, &clock);
     let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
     let waiting = tokio::spawn(async move { follower.next().await });
@@ -214,13 +219,13 @@ async fn a_cancelled_append_is_still_told() {
         Box::pin(ledger.append(&LEDGER, &subject, ExpectedPosition::Empty, Entry::new("told")));
     assert!(futures::poll!(append.as_mut()).is_pending());
     drop(append);
-    let told = tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
-    assert!(matches!(told, Some(LogItem::Entry(_))));
+    let received = tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
+    assert!(matches!(received, Some(LogItem::Entry(_))));
 }
 
 const CHILD_ENV_VAR: &str = "PAIHAO_TEST_APPEND_TO";
 
-/// Appends until it is killed, and says each time when an entry is safe.
+/// Appends until it is killed, and reports each durable entry.
 async fn append_until_killed(path: &Path) {
     let ledger = SqliteLedger::open(path, TestClock::new().options()).unwrap();
     let appenders = (0..8).map(|who| {
@@ -238,7 +243,7 @@ async fn append_until_killed(path: &Path) {
     futures::future::join_all(appenders).await;
 }
 
-/// The test starts itself again as a child that appends, kills it, and looks.
+/// The test starts itself as a child process that appends, kills it, and checks the file.
 #[tokio::test]
 async fn a_hard_kill_loses_nothing() {
     if let Some(path) = std::env::var_os(CHILD_ENV_VAR) {

@@ -1,4 +1,4 @@
-//! What has left the ledger has left the disk: the file's raw bytes hold nothing of it.
+//! Test that removed data leaves no bytes in the file.
 
 use paihao_contracts::streams::{DEAD_LETTERS, LEDGER, NOTICES, OUTCOMES};
 use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
@@ -11,7 +11,7 @@ use std::time::Duration;
 const NEEDLE: &str = "oGoneForGood0123456789abcdef";
 const HOUR_MS: i64 = 3_600_000;
 
-/// How often a text stands in the files of a folder, whatever they are.
+/// Counts the occurrences of a text in all files of a folder.
 fn count_occurrences(folder: &Path, text: &str) -> usize {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let count = |path| {
@@ -28,7 +28,7 @@ fn sized_entry(i: usize, name: &str) -> Entry {
 }
 
 #[tokio::test]
-async fn nothing_that_aged_out_can_be_read_from_the_file() {
+async fn removed_entries_leave_no_bytes_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let now = Arc::new(AtomicI64::new(1_795_000_000_000));
     let clock = now.clone();
@@ -39,7 +39,7 @@ async fn nothing_that_aged_out_can_be_read_from_the_file() {
     let ledger = SqliteLedger::open(folder.path().join("x.sqlite"), options).unwrap();
     let subjects: Vec<_> =
         (0..5).map(|i| Subject::new(&["shop", &format!("s{i}")]).unwrap()).collect();
-    // For six days somebody leaves traces everywhere on the first one; others do so every day.
+    // One person leaves traces everywhere on the first of six days; others do so every day.
     let mut waiting = 0;
     for i in 0..1200 {
         let theirs = i < 200 && i % 3 == 0;
@@ -77,7 +77,7 @@ async fn nothing_that_aged_out_can_be_read_from_the_file() {
 
 #[test]
 fn nothing_that_names_a_person_is_kept_longer_than_the_ledger() {
-    // Dead letters hold what they were made of, a person's openid included.
+    // Dead letters hold their source, with a person's openid.
     for log in [LEDGER, OUTCOMES, DEAD_LETTERS] {
         assert!(
             log.retention.is_some_and(|kept| kept <= LEDGER.retention.unwrap()),

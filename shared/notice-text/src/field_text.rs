@@ -1,10 +1,10 @@
-//! The words that go into a template's fields: Chinese, and short enough for them.
+//! Values of the placeholders: Chinese, and short enough for a template's fields.
 
 use crate::render::local_time;
 use paihao_contracts::commit::{QuotedWait, ReturnCause};
 use paihao_contracts::notice::{Notice, NoticeContent};
 
-/// What stands where there is nothing to say: an empty field is refused.
+/// Value of an empty placeholder: WeChat refuses an empty field.
 const EMPTY_VALUE: &str = "—";
 
 fn quoted_wait(saying: &NoticeContent) -> Option<&QuotedWait> {
@@ -21,13 +21,13 @@ fn quoted_wait(saying: &NoticeContent) -> Option<&QuotedWait> {
     }
 }
 
-/// How many are ahead: 5人.
+/// Number of people ahead: 5人.
 pub(crate) fn ahead_text(saying: &NoticeContent) -> String {
     quoted_wait(saying).map_or_else(|| EMPTY_VALUE.into(), |told| format!("{}人", told.ahead))
 }
 
-/// How long it takes at most, which is what is promised: 25分内. A range does not fit the five
-/// characters of a short text.
+/// Upper bound of the wait, which is the promise: 25分内. A range does not fit the five characters of
+/// a short text.
 pub(crate) fn wait_text(saying: &NoticeContent) -> String {
     match quoted_wait(saying).and_then(|told| told.minutes) {
         None => EMPTY_VALUE.into(),
@@ -37,7 +37,7 @@ pub(crate) fn wait_text(saying: &NoticeContent) -> String {
     }
 }
 
-/// Until when a missed number may return: 10:55.
+/// End of the time in which a missed number may return: 10:55.
 pub(crate) fn return_deadline_text(notice: &Notice) -> String {
     match notice.saying {
         NoticeContent::Missed { until: Some(until), .. } => local_time(notice, until, "%H:%M"),
@@ -45,7 +45,7 @@ pub(crate) fn return_deadline_text(notice: &Notice) -> String {
     }
 }
 
-/// By how many places it is behind then: 3位.
+/// Number of places that a returned number is behind: 3位.
 pub(crate) fn places_text(saying: &NoticeContent) -> String {
     match saying {
         NoticeContent::Missed { places: Some(places), .. } => format!("{places}位"),
@@ -53,7 +53,7 @@ pub(crate) fn places_text(saying: &NoticeContent) -> String {
     }
 }
 
-/// What is new.
+/// Summary of the change.
 pub(crate) fn news_text(notice: &Notice) -> String {
     let by = |until: &i64| local_time(notice, *until, "%H:%M");
     match &notice.saying {

@@ -1,11 +1,12 @@
-//! What people are told: a notice in the words of its account and its site; pure.
+//! Texts of notices, rendered with the settings of account and site; pure functions.
 //!
-//! - [`notice_policy`]: how an account says each kind of notice, and where a site has words of its own;
-//! - [`render`]: a notice in those words, with what stands in braces replaced;
-//! - [`sample`]: a notice of each kind as it could be, to look at words before anybody is told them;
-//! - [`check`]: what is wrong with words and templates.
+//! - [`notice_policy`]: channels, templates and texts of an account for each kind of notice, and
+//!   the texts of a site;
+//! - [`render`]: rendering of a notice, with placeholders replaced;
+//! - [`sample`]: sample notice of each kind, for previews and checks;
+//! - [`check`]: faults of texts and templates.
 //!
-//! The notifier says what this makes, the gateway shows it beforehand: so both show the same.
+//! The notifier sends these texts and the gateway previews them, so both show the same.
 
 mod field_text;
 pub mod policy;

@@ -1,29 +1,29 @@
-//! How an account says each kind of notice, and where a site has words of its own.
+//! Policies of an account for each kind of notice, with overrides by a site.
 
 use crate::render::{Binding, CALLED_TEXT, MISSED_TEXT, PROGRESS_TEXT};
 use paihao_contracts::notice::Channel;
-use paihao_contracts::settings::{AccountSetup, Said, Template, Wording};
+use paihao_contracts::settings::{AccountSetup, NoticeSetup, TemplateSetup, Wording};
 use paihao_wechat::Api;
 use std::collections::BTreeMap;
 
-/// What one account says, by the kind of notice: `called`, `missed`, `progress`.
+/// Policies of one account by kind of notice: `called`, `missed`, `progress`.
 pub type AccountPolicies = BTreeMap<&'static str, NoticePolicy>;
 
-/// How an account says one kind of notice.
+/// Policy of an account for one kind of notice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NoticePolicy {
     /// The channels, in the order in which they are tried.
     pub channels: Vec<Channel>,
-    /// The template message.
+    /// Template message.
     pub template: Option<Binding>,
-    /// The subscription notice.
+    /// Subscription notice.
     pub subscription: Option<Binding>,
-    /// The customer-service text; nothing is said if empty.
+    /// Customer-service text; none is sent if empty.
     pub text: String,
 }
 
 impl NoticePolicy {
-    /// The channels that are set up.
+    /// Channels that have what they need.
     pub fn usable_channels(&self) -> impl Iterator<Item = Channel> + '_ {
         self.channels.iter().copied().filter(|channel| match channel {
             Channel::PassiveReply => true,
@@ -33,8 +33,8 @@ impl NoticePolicy {
         })
     }
 
-    /// Whether an attempt has to be announced in the ledger: where another channel could be tried
-    /// without knowing of it, should the cache be lost, or the same one a second time.
+    /// True if an attempt has to be announced in the ledger. That is so if, after a loss of the
+    /// cache, another channel or the same one could be tried a second time.
     pub fn needs_announcement(&self, channel: Channel) -> bool {
         !channel.is_idempotent()
             || self
@@ -42,7 +42,7 @@ impl NoticePolicy {
                 .any(|other| other != channel && other != Channel::PassiveReply)
     }
 
-    /// The calls of WeChat's that are made for it.
+    /// APIs of WeChat that the policy uses.
     pub fn apis(&self) -> impl Iterator<Item = Api> + '_ {
         self.usable_channels().filter_map(|channel| match channel {
             Channel::PassiveReply => None,
@@ -52,14 +52,13 @@ impl NoticePolicy {
         })
     }
 
-    /// The same where a site has words of its own: they stand wherever the account says `{news}`,
-    /// and the site's text in the place of the account's.
+    /// Applies the texts of a site: its `news` replaces `{news}`, and its text that of the account.
     #[must_use]
-    pub fn with_wording(mut self, own: &Wording) -> NoticePolicy {
-        if let Some(text) = &own.text {
+    pub fn with_wording(mut self, site: &Wording) -> NoticePolicy {
+        if let Some(text) = &site.text {
             self.text.clone_from(text);
         }
-        if let Some(news) = &own.news {
+        if let Some(news) = &site.news {
             self.text = self.text.replace("{news}", news);
             let bindings = self.template.iter_mut().chain(&mut self.subscription);
             for (_, wording) in bindings.flat_map(|binding| &mut binding.fields) {
@@ -70,11 +69,11 @@ impl NoticePolicy {
     }
 }
 
-/// The kinds of notices that an account words, each with how it does and our own words for a text.
-/// A new kind gets its line here.
+/// Kinds of notices with texts of their own: name, settings of the account, and default text. A new
+/// kind gets its line here.
 pub(crate) fn notice_kinds(
     setup: &AccountSetup,
-) -> [(&'static str, Option<&Said>, &'static str); 3] {
+) -> [(&'static str, Option<&NoticeSetup>, &'static str); 3] {
     [
         ("called", setup.called.as_ref(), CALLED_TEXT),
         ("missed", setup.missed.as_ref(), MISSED_TEXT),
@@ -82,30 +81,34 @@ pub(crate) fn notice_kinds(
     ]
 }
 
-/// What an account says, as it is set up.
+/// Policies from the settings of an account.
 pub fn account_policies(setup: &AccountSetup) -> AccountPolicies {
-    notice_kinds(setup).map(|(kind, said, text)| (kind, notice_policy(setup, said, text))).into()
+    notice_kinds(setup)
+        .map(|(kind, notice, text)| (kind, notice_policy(setup, notice, text)))
+        .into()
 }
 
-/// Whether any kind of notice may be said as a customer-service text.
+/// True if any kind of notice may be sent as a customer-service text.
 pub fn sends_customer_service_texts(setup: &AccountSetup) -> bool {
     account_policies(setup)
         .values()
-        .any(|manner| manner.usable_channels().any(|channel| channel == Channel::CustomerService))
+        .any(|policy| policy.usable_channels().any(|channel| channel == Channel::CustomerService))
 }
 
-fn notice_policy(setup: &AccountSetup, said: Option<&Said>, text: &str) -> NoticePolicy {
-    let template = said.filter(|said| !said.template_id.is_empty());
-    let template = template.map(|said| template_binding(&said.template_id, &said.fields));
-    let subscription = said.and_then(|said| said.subscription.as_ref());
-    let subscription =
-        subscription.map(|Template { template_id, fields }| template_binding(template_id, fields));
-    let listed = said.and_then(|said| said.channels.clone()).or_else(|| setup.channels.clone());
+fn notice_policy(account: &AccountSetup, notice: Option<&NoticeSetup>, text: &str) -> NoticePolicy {
+    let with_template = notice.filter(|notice| !notice.template_id.is_empty());
+    let template =
+        with_template.map(|notice| template_binding(&notice.template_id, &notice.fields));
+    let subscription_setup = notice.and_then(|notice| notice.subscription.as_ref());
+    let subscription = subscription_setup
+        .map(|TemplateSetup { template_id, fields }| template_binding(template_id, fields));
+    let listed =
+        notice.and_then(|notice| notice.channels.clone()).or_else(|| account.channels.clone());
     let channels = listed.unwrap_or_else(|| {
         let last = subscription.as_ref().map(|_| Channel::Subscription);
         [Channel::Template, Channel::CustomerService].into_iter().chain(last).collect()
     });
-    let text = said.and_then(|said| said.text.as_deref()).unwrap_or(text).to_owned();
+    let text = notice.and_then(|notice| notice.text.as_deref()).unwrap_or(text).to_owned();
     NoticePolicy { channels, template, subscription, text }
 }
 

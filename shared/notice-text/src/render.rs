@@ -1,4 +1,4 @@
-//! Puts a notice into the words of an account: a pure function.
+//! Rendering of a notice with the texts of an account: a pure function.
 
 use crate::field_text;
 use crate::policy::NoticePolicy;
@@ -9,18 +9,17 @@ use paihao_wechat::template::{fit, list::check_texts};
 use paihao_wechat::{OpenId, SubscriptionNotice, TemplateMessage};
 use sha2::{Digest, Sha256};
 
-/// One template and what goes into its fields.
+/// A template with the contents of its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     /// WeChat's id of the template in this account.
     pub template_id: String,
-    /// Field key (`thing1`) and wording, in which the [`PLACEHOLDERS`] are replaced.
+    /// Field key (`thing1`) and text, in which the [`PLACEHOLDERS`] are replaced.
     pub fields: Vec<(String, String)>,
 }
 
-/// What is replaced in a wording: site, queue, number, counter, when it became true, how many are
-/// ahead, how long it takes at most, until when a missed number may return and by how many places,
-/// and what is new.
+/// Names of the placeholders: site, queue, number, counter, time of the event, people ahead, upper
+/// bound of the wait, end of the time for a return, places lost by it, and summary of the change.
 pub const PLACEHOLDERS: [&str; 10] = [
     "{site}",
     "{queue}",
@@ -34,30 +33,30 @@ pub const PLACEHOLDERS: [&str; 10] = [
     "{news}",
 ];
 
-/// What a customer-service text says of a call, unless the account has words of its own.
+/// Default customer-service text of a call.
 pub const CALLED_TEXT: &str = "【{site}】请 {number} 到 {counter}";
 
-/// The same for somebody who did not come.
+/// Default customer-service text after a miss.
 pub const MISSED_TEXT: &str = "【{site}】{number} {news}";
 
-/// The same for how it stands.
+/// Default customer-service text about the progress.
 pub const PROGRESS_TEXT: &str = "【{site}】{number} {news}，前面 {ahead}";
 
-/// Bytes of a customer-service text that WeChat takes for sure.
+/// Bytes of a customer-service text that WeChat reliably accepts.
 const MAX_TEXT_BYTES: usize = 2048;
 
-/// The notice cannot be said so.
+/// Reasons for which a notice cannot be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unrenderable {
-    /// The account says nothing of the kind.
+    /// The account has no text or template for this kind.
     #[error("no template is bound for \"{0}\" in account {1}")]
     Unbound(&'static str, String),
-    /// WeChat would refuse it, or show something else.
+    /// WeChat would refuse the text, or show another.
     #[error("what the account's template is to say for \"{0}\" does not fit: {1}")]
     InvalidText(&'static str, String),
 }
 
-/// The kind of a notice, by the name that it has in the configuration.
+/// Kind of a notice, by its name in the configuration.
 pub fn kind(notice: &Notice) -> &'static str {
     match notice.saying {
         NoticeContent::Called { .. } | NoticeContent::Recalled { .. } => "called",
@@ -66,9 +65,9 @@ pub fn kind(notice: &Notice) -> &'static str {
     }
 }
 
-/// The template message that says the notice.
-pub fn template(notice: &Notice, manner: &NoticePolicy) -> Result<TemplateMessage, Unrenderable> {
-    let binding = manner.template.as_ref().ok_or_else(|| unbound_error(notice))?;
+/// Renders the template message.
+pub fn template(notice: &Notice, policy: &NoticePolicy) -> Result<TemplateMessage, Unrenderable> {
+    let binding = policy.template.as_ref().ok_or_else(|| unbound_error(notice))?;
     Ok(TemplateMessage {
         to: OpenId::new(&*notice.person),
         template_id: binding.template_id.clone(),
@@ -78,12 +77,12 @@ pub fn template(notice: &Notice, manner: &NoticePolicy) -> Result<TemplateMessag
     })
 }
 
-/// The subscription notice that says it.
+/// Renders the subscription notice.
 pub fn subscription(
     notice: &Notice,
-    manner: &NoticePolicy,
+    policy: &NoticePolicy,
 ) -> Result<SubscriptionNotice, Unrenderable> {
-    let binding = manner.subscription.as_ref().ok_or_else(|| unbound_error(notice))?;
+    let binding = policy.subscription.as_ref().ok_or_else(|| unbound_error(notice))?;
     Ok(SubscriptionNotice {
         to: OpenId::new(&*notice.person),
         template_id: binding.template_id.clone(),
@@ -92,16 +91,16 @@ pub fn subscription(
     })
 }
 
-/// The customer-service text that says it.
-pub fn text(notice: &Notice, manner: &NoticePolicy) -> Result<String, Unrenderable> {
-    if manner.text.is_empty() {
+/// Renders the customer-service text.
+pub fn text(notice: &Notice, policy: &NoticePolicy) -> Result<String, Unrenderable> {
+    if policy.text.is_empty() {
         return Err(unbound_error(notice));
     }
-    let mut said = fill_placeholders(&manner.text, &placeholder_values(notice));
-    let way = |address| format!("\n<a href=\"{address}\">查看进度 · Follow your number</a>");
-    let way = notice.link.as_ref().map(way).unwrap_or_default();
-    while said.len() + way.len() > MAX_TEXT_BYTES && said.pop().is_some() {}
-    Ok(said + &way)
+    let mut text = fill_placeholders(&policy.text, &placeholder_values(notice));
+    let anchor = |address| format!("\n<a href=\"{address}\">查看进度 · Follow your number</a>");
+    let link = notice.link.as_ref().map(anchor).unwrap_or_default();
+    while text.len() + link.len() > MAX_TEXT_BYTES && text.pop().is_some() {}
+    Ok(text + &link)
 }
 
 fn unbound_error(notice: &Notice) -> Unrenderable {
@@ -112,10 +111,10 @@ fn render_fields(
     notice: &Notice,
     binding: &Binding,
 ) -> Result<Vec<(String, String)>, Unrenderable> {
-    let words = placeholder_values(notice);
+    let values = placeholder_values(notice);
     let fields = binding.fields.iter();
     let fields: Vec<_> = fields
-        .map(|(key, wording)| (key.clone(), fit(key, &fill_placeholders(wording, &words))))
+        .map(|(key, wording)| (key.clone(), fit(key, &fill_placeholders(wording, &values))))
         .collect();
     match check_texts(&fields).first() {
         Some(fault) => Err(Unrenderable::InvalidText(kind(notice), fault.to_string())),
@@ -123,12 +122,12 @@ fn render_fields(
     }
 }
 
-/// What would stand in a field of a template.
+/// Renders the text of a template's field.
 pub(crate) fn field_text(key: &str, wording: &str, notice: &Notice) -> String {
     fit(key, &fill_placeholders(wording, &placeholder_values(notice)))
 }
 
-/// What stands for the words in braces.
+/// Values of the placeholders.
 pub(crate) fn placeholder_values(notice: &Notice) -> [(&'static str, String); 10] {
     let counter = match &notice.saying {
         NoticeContent::Called { counter_name, .. }
@@ -149,19 +148,19 @@ pub(crate) fn placeholder_values(notice: &Notice) -> [(&'static str, String); 10
     ]
 }
 
-/// A wording with its words replaced.
-pub fn fill_placeholders(wording: &str, words: &[(&str, String)]) -> String {
-    words.iter().fold(wording.to_owned(), |said, (from, to)| said.replace(from, to))
+/// Replaces the placeholders in a text.
+pub fn fill_placeholders(wording: &str, values: &[(&str, String)]) -> String {
+    values.iter().fold(wording.to_owned(), |text, (name, value)| text.replace(name, value))
 }
 
-/// By this WeChat itself knows a message that it was already given, for ten minutes: 32 hexadecimal
+/// Deduplication id, by which WeChat recognizes a repeated message for ten minutes: 32 hexadecimal
 /// digits derived from account and key.
 pub fn client_msg_id(notice: &Notice) -> String {
     let hash = Sha256::digest(format!("{}\0{}", notice.account, notice.key));
     hex::encode(&hash[..16])
 }
 
-/// An instant in the site's own time.
+/// Formats an instant in the site's time zone.
 pub(crate) fn local_time(notice: &Notice, at: i64, format: &str) -> String {
     let zone = TimeZone::get(&notice.zone).unwrap_or(TimeZone::UTC);
     let instant = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -192,7 +191,7 @@ mod tests {
         }
     }
 
-    fn manner() -> NoticePolicy {
+    fn policy() -> NoticePolicy {
         let field = |key: &str, wording: &str| (key.to_owned(), wording.to_owned());
         let fields = vec![
             field("thing1", "{site}"),
@@ -202,12 +201,13 @@ mod tests {
         ];
         let binding = Binding { template_id: "T".into(), fields };
         let text = "【{site}】请 {number} 到 {counter}（{queue}）".into();
-        let (template, subscription) = (Some(binding.clone()), Some(binding));
+        let template = Some(binding.clone());
+        let subscription = Some(binding);
         NoticePolicy { channels: vec![], template, subscription, text }
     }
 
     #[test]
-    fn every_saying_has_words_that_fit() {
+    fn every_content_renders_to_texts_that_fit() {
         let field = |key: &str, wording: &str| (key.to_owned(), wording.to_owned());
         let fields = vec![
             field("thing1", "{news}"),
@@ -216,7 +216,7 @@ mod tests {
             field("character_string4", "{number}"),
         ];
         let bound = Some(Binding { template_id: "T".into(), fields });
-        let manner = NoticePolicy { template: bound, ..manner() };
+        let policy = NoticePolicy { template: bound, ..policy() };
         let told = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
         let counter_name: std::sync::Arc<str> = "3号窗口".into();
         let until = Some(1_767_581_400_000);
@@ -266,22 +266,22 @@ mod tests {
             (NoticeContent::Halted { told }, "暂停叫号，号码保留", "3人", "25分内"),
             (NoticeContent::QueueClosed, "今日已结束", "—", "—"),
         ] {
-            let said = template(&Notice { saying, ..notice() }, &manner).unwrap();
-            let said: Vec<_> = said.fields.iter().map(|(_, value)| value.as_str()).collect();
-            assert_eq!(said[..3], [news, ahead, wait]);
+            let message = template(&Notice { saying, ..notice() }, &policy).unwrap();
+            let values: Vec<_> = message.fields.iter().map(|(_, value)| value.as_str()).collect();
+            assert_eq!(values[..3], [news, ahead, wait]);
         }
     }
 
     #[test]
-    fn the_words_stand_in_the_fields() {
-        let message = template(&notice(), &manner()).unwrap();
-        let said: Vec<_> = message.fields.iter().map(|(_, value)| value.as_str()).collect();
-        assert_eq!(said[1..], ["A012", "请到3号窗口", "2026-01-05 10:20"]);
+    fn placeholders_are_replaced_in_the_fields() {
+        let message = template(&notice(), &policy()).unwrap();
+        let values: Vec<_> = message.fields.iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(values[1..], ["A012", "请到3号窗口", "2026-01-05 10:20"]);
     }
 
     #[test]
     fn a_name_too_long_is_cut_where_people_can_see_it() {
-        let message = template(&notice(), &manner()).unwrap();
+        let message = template(&notice(), &policy()).unwrap();
         assert_eq!(message.fields[0].1.chars().count(), 20);
         assert!(message.fields[0].1.ends_with('…'));
     }
@@ -296,50 +296,51 @@ mod tests {
     }
 
     #[test]
-    fn what_can_only_be_said_wrongly_is_not_said() {
-        let mut manner = manner();
-        for binding in [&mut manner.template, &mut manner.subscription] {
+    fn a_text_that_does_not_fit_is_not_rendered() {
+        let mut policy = policy();
+        for binding in [&mut policy.template, &mut policy.subscription] {
             let fields = &mut binding.as_mut().unwrap().fields;
             fields.push(("number5".into(), "{number}".into()));
         }
-        let told = [
-            template(&notice(), &manner).unwrap_err().to_string(),
-            subscription(&notice(), &manner).unwrap_err().to_string(),
+        let errors = [
+            template(&notice(), &policy).unwrap_err().to_string(),
+            subscription(&notice(), &policy).unwrap_err().to_string(),
         ];
-        for told in told {
-            assert!(told.contains("number5") && !told.contains("A012"), "{told}");
+        for error in errors {
+            assert!(error.contains("number5") && !error.contains("A012"), "{error}");
         }
     }
 
     #[test]
-    fn a_subscription_notice_says_the_same_and_a_text_says_it_freely() {
-        let notice_of = subscription(&notice(), &manner()).unwrap();
-        assert_eq!(notice_of.fields, template(&notice(), &manner()).unwrap().fields);
-        let said = text(&notice(), &manner()).unwrap();
+    fn a_subscription_notice_has_the_same_fields_and_a_text_is_free() {
+        let notice_of = subscription(&notice(), &policy()).unwrap();
+        assert_eq!(notice_of.fields, template(&notice(), &policy()).unwrap().fields);
+        let text = text(&notice(), &policy()).unwrap();
         assert!(
-            said.starts_with("【城南街道政务服务中心综合业务办事大厅一楼东区】请 A012"),
-            "{said}"
+            text.starts_with("【城南街道政务服务中心综合业务办事大厅一楼东区】请 A012"),
+            "{text}"
         );
-        let long = NoticePolicy { text: "好".repeat(700), ..manner() };
-        assert_eq!(text(&notice(), &long).unwrap().len(), 2046, "cut on a character");
+        let long = NoticePolicy { text: "好".repeat(700), ..policy() };
+        let long_text = super::text(&notice(), &long).unwrap();
+        assert_eq!(long_text.len(), 2046, "cut on a character");
     }
 
     #[test]
-    fn a_link_is_the_cards_and_stands_whole_under_a_text() {
+    fn a_link_is_that_of_the_card_and_whole_under_a_text() {
         let link: std::sync::Arc<str> = "https://queue.example/t/hall/1-2-3".into();
         let linked = Notice { link: Some(link.clone()), ..notice() };
-        assert_eq!(template(&linked, &manner()).unwrap().url.as_deref(), Some(&*link));
-        assert_eq!(template(&notice(), &manner()).unwrap().url, None);
-        let long = NoticePolicy { text: "好".repeat(700), ..manner() };
-        for manner in [manner(), long] {
-            let said = text(&linked, &manner).unwrap();
-            assert!(said.contains(&format!("\n<a href=\"{link}\">")) && said.ends_with("</a>"));
-            assert!(said.len() <= MAX_TEXT_BYTES);
+        assert_eq!(template(&linked, &policy()).unwrap().url.as_deref(), Some(&*link));
+        assert_eq!(template(&notice(), &policy()).unwrap().url, None);
+        let long = NoticePolicy { text: "好".repeat(700), ..policy() };
+        for policy in [policy(), long] {
+            let text = super::text(&linked, &policy).unwrap();
+            assert!(text.contains(&format!("\n<a href=\"{link}\">")) && text.ends_with("</a>"));
+            assert!(text.len() <= MAX_TEXT_BYTES);
         }
     }
 
     #[test]
-    fn what_is_not_bound_cannot_be_said() {
+    fn an_unbound_notice_cannot_be_rendered() {
         let nothing = NoticePolicy::default();
         assert!(template(&notice(), &nothing).is_err());
         assert!(subscription(&notice(), &nothing).is_err());

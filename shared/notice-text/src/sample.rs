@@ -1,11 +1,10 @@
-//! A notice of each kind as it could be: to show words, and to try whether they fit.
+//! Sample notices of each kind, for previews and for checks of their length.
 
 use paihao_contracts::commit::{Number, QuotedWait, ReturnCause};
 use paihao_contracts::notice::{Notice, NoticeContent};
 use std::sync::Arc;
 
-/// Every kind of notice that a site may word, by the name of its milestone, with the kind under
-/// which an account words it.
+/// Kinds of notice that a site may override, by name of the trigger, with the account's kind.
 pub const SITE_NOTICE_KINDS: [(&str, &str); 9] = [
     ("near", "progress"),
     ("next", "progress"),
@@ -18,12 +17,12 @@ pub const SITE_NOTICE_KINDS: [(&str, &str); 9] = [
     ("queue_closed", "progress"),
 ];
 
-/// Under which kind an account words this milestone's notices.
+/// The account's kind for a kind of trigger.
 pub fn account_kind(kind: &str) -> Option<&'static str> {
     SITE_NOTICE_KINDS.iter().find(|(name, _)| *name == kind).map(|(_, group)| *group)
 }
 
-/// By which name a site words this notice.
+/// The site's kind of a notice.
 pub fn site_kind(notice: &Notice) -> &'static str {
     match &notice.saying {
         NoticeContent::Near { .. } => "near",
@@ -38,28 +37,28 @@ pub fn site_kind(notice: &Notice) -> &'static str {
     }
 }
 
-/// Where a sample is from: what a person would see of it.
+/// Names that appear in a sample.
 #[derive(Debug, Clone)]
 pub struct SampleContext {
-    /// The account.
+    /// Name of the account.
     pub account: Arc<str>,
-    /// The site's id.
+    /// Id of the site.
     pub site: String,
-    /// The site's name.
+    /// Name of the site.
     pub site_name: Arc<str>,
-    /// The site's time zone.
+    /// Time zone of the site.
     pub zone: Arc<str>,
-    /// A queue's name.
+    /// Name of a queue.
     pub queue_name: Arc<str>,
-    /// A queue's prefix.
+    /// Prefix of the queue.
     pub prefix: Arc<str>,
-    /// A counter's name.
+    /// Name of a counter.
     pub counter_name: Arc<str>,
-    /// When it is said, in Unix milliseconds.
+    /// Time of the notice, in Unix milliseconds.
     pub at: i64,
 }
 
-/// A notice of this kind; `None` if there is no such kind.
+/// Returns a notice of this kind; `None` for an unknown kind.
 pub fn notice(kind: &str, scene: &SampleContext) -> Option<Notice> {
     let told = QuotedWait { ahead: 3, minutes: Some((15, 25)), cold: false };
     let counter_name = || scene.counter_name.clone();

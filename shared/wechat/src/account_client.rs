@@ -1,5 +1,5 @@
-//! Calls for an account: within its limits, with its current token, and if WeChat refuses that
-//! token, once more with another.
+//! Client for calls on behalf of an account: within the account's limits, with its current access
+//! token, and with one retry if WeChat refuses that token.
 
 use crate::api::Api;
 use crate::client::Client;
@@ -15,18 +15,18 @@ use crate::user::{UserInfo, WebVisitor};
 use async_trait::async_trait;
 use std::sync::Arc;
 
-/// There is no usable token for an account at the moment; the sentence says why.
+/// Error for an account without a usable token at the moment; the text gives the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no access token: {0}")]
 pub struct TokenUnavailable(pub String);
 
-/// Where callers get an account's access token from.
+/// Source of access tokens by account.
 #[async_trait]
 pub trait TokenSource: Send + Sync + 'static {
-    /// The token to use now.
+    /// Returns the token to use now.
     async fn current(&self, account: &str) -> Result<AccessToken, TokenUnavailable>;
 
-    /// WeChat refused this token: another one, waited for if need be.
+    /// Reports a token that WeChat refused and returns another, waiting for it if necessary.
     async fn replace_refused(
         &self,
         account: &str,
@@ -34,23 +34,23 @@ pub trait TokenSource: Send + Sync + 'static {
     ) -> Result<AccessToken, TokenUnavailable>;
 }
 
-/// Why a call with a token did not succeed.
+/// Errors of a call with a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccountClientError {
-    /// WeChat was not called, or not again, for want of a token.
+    /// WeChat was not called, or not called again, because no token was available.
     #[error(transparent)]
     Token(#[from] TokenUnavailable),
-    /// WeChat was not called, or not again, because a limit of ours or WeChat's own word holds the
+    /// WeChat was not called, or not called again, because a limit of ours or of WeChat's holds the
     /// call back.
     #[error(transparent)]
     Throttled(#[from] Throttled),
-    /// WeChat was called.
+    /// WeChat was called, and the call failed.
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
 impl AccountClientError {
-    /// What it means to us; a call that was not made means later.
+    /// Failure class; a call that was not made is to be retried later.
     pub fn class(&self) -> FailureClass {
         match self {
             AccountClientError::Token(_) => FailureClass::RetryLater(None),
@@ -59,13 +59,13 @@ impl AccountClientError {
         }
     }
 
-    /// Whether the call may have done its work although this caller never learnt of it.
+    /// True if the call may have taken effect although the caller received no confirmation.
     pub fn may_have_happened(&self) -> bool {
         matches!(self, AccountClientError::Call(error) if error.may_have_happened())
     }
 }
 
-/// The client together with the source of its tokens. Cheap to clone.
+/// The client together with its source of tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct AccountClient {
     client: Client,
@@ -75,26 +75,26 @@ pub struct AccountClient {
 }
 
 impl AccountClient {
-    /// Calls go through `client` with tokens from `accepted_tokens`, as many as there are.
+    /// Creates a client that takes a fresh token from `tokens` for each call.
     pub fn new(client: Client, tokens: Arc<dyn TokenSource>) -> Self {
         AccountClient { client, tokens, limiter: None, priority: CallPriority::Normal }
     }
 
-    /// The same, within limits. All callers of a process share one set of gates.
+    /// Adds limits. All clients of a process share one limiter.
     #[must_use]
-    pub fn with_limiter(self, gates: Arc<CallLimiter>) -> Self {
-        AccountClient { limiter: Some(gates), ..self }
+    pub fn with_limiter(self, limiter: Arc<CallLimiter>) -> Self {
+        AccountClient { limiter: Some(limiter), ..self }
     }
 
-    /// The same for calls of this value.
+    /// Returns a client whose calls have this priority.
     #[must_use]
-    pub fn with_priority(&self, value: CallPriority) -> Self {
-        AccountClient { priority: value, ..self.clone() }
+    pub fn with_priority(&self, priority: CallPriority) -> Self {
+        AccountClient { priority, ..self.clone() }
     }
 
-    /// How the limits of an account's call stand; `None` without limits.
+    /// Usage of an API by an account; `None` without limits.
     pub fn usage(&self, account: &str, api: Api) -> Option<ApiUsage> {
-        self.limiter.as_ref().map(|gates| gates.usage(account, api))
+        self.limiter.as_ref().map(|limiter| limiter.usage(account, api))
     }
 
     /// `qrcode/create` for this account.
@@ -163,28 +163,29 @@ impl AccountClient {
         self.with_token(account, Api::CallbackAddresses, call).await
     }
 
-    /// `openapi/quota/get` for this account. The limits go on from WeChat's figures.
+    /// `openapi/quota/get` for this account. The limiter continues from WeChat's figures.
     pub async fn get_quota(&self, account: &str, of: Api) -> Result<Quota, AccountClientError> {
-        let before = self.limiter.as_ref().map_or(0, |gates| gates.usage(account, of).used_today);
+        let before =
+            self.limiter.as_ref().map_or(0, |limiter| limiter.usage(account, of).used_today);
         let call = |token| async move { self.client.get_quota(&token, of).await };
         let quota = self.with_token(account, Api::GetQuota, call).await?;
-        if let Some(gates) = &self.limiter {
-            gates.sync_usage(account, of, before, &quota);
+        if let Some(limiter) = &self.limiter {
+            limiter.sync_usage(account, of, before, &quota);
         }
         Ok(quota)
     }
 
-    /// `clear_quota` for this account, which has ten a month.
+    /// `clear_quota` for this account, which WeChat allows ten times a month.
     pub async fn clear_quota(&self, account: &str, app: &AppId) -> Result<(), AccountClientError> {
         let call = |token| async move { self.client.clear_quota(&token, app).await };
         self.with_token(account, Api::ClearQuota, call).await?;
-        if let Some(gates) = &self.limiter {
-            gates.reset_account(account);
+        if let Some(limiter) = &self.limiter {
+            limiter.reset_account(account);
         }
         Ok(())
     }
 
-    /// `clear_quota/v2`, which needs no token and counts with the other.
+    /// `clear_quota/v2`, which needs no token and counts towards the same ten.
     pub async fn clear_quota_by_secret(
         &self,
         account: &str,
@@ -193,8 +194,8 @@ impl AccountClient {
     ) -> Result<(), AccountClientError> {
         let call = self.client.clear_quota_by_secret(app, secret);
         self.call_limited(account, Api::ClearQuotaBySecret, call).await?;
-        if let Some(gates) = &self.limiter {
-            gates.reset_account(account);
+        if let Some(limiter) = &self.limiter {
+            limiter.reset_account(account);
         }
         Ok(())
     }
@@ -211,12 +212,13 @@ impl AccountClient {
         self.call_limited(account, Api::ExchangeCode, call).await
     }
 
-    /// `showqrcode`; needs no token, and WeChat does not count it.
+    /// `showqrcode`; needs no token and is not counted by WeChat.
     pub async fn show_qr(&self, ticket: &str) -> Result<Picture, CallError> {
         self.client.show_qr(ticket).await
     }
 
-    /// One retry a call, ever: unbounded ones have ended in storms that kept tokens dying.
+    /// Makes a call, with at most one retry. Unlimited retries with new tokens have led to storms
+    /// in which every new token invalidated the one in use.
     async fn with_token<T, F>(
         &self,
         account: &str,
@@ -242,8 +244,8 @@ impl AccountClient {
         api: Api,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, AccountClientError> {
-        let Some(gates) = &self.limiter else { return Ok(call.await?) };
-        let pass = gates.acquire(account, api, self.priority).await?;
+        let Some(limiter) = &self.limiter else { return Ok(call.await?) };
+        let pass = limiter.acquire(account, api, self.priority).await?;
         let answer = call.await;
         pass.finish(&answer);
         Ok(answer?)

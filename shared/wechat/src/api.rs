@@ -1,40 +1,40 @@
-//! The calls we make: their paths at WeChat, and their names in metrics and limits.
+//! The APIs of WeChat in use: their paths at WeChat, and their names in metrics and limits.
 
-/// One of WeChat's calls.
+/// An API of WeChat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Api {
-    /// The stable channel of access tokens.
+    /// Access token of the stable channel.
     StableToken,
-    /// The classic channel.
+    /// Access token of the classic channel.
     ClassicToken,
     /// Creates a QR code.
     CreateQr,
-    /// WeChat's picture of a code.
+    /// Returns WeChat's picture of a code.
     ShowQr,
     /// Sends a template message.
     SendTemplate,
-    /// The account's templates.
+    /// Lists the account's templates.
     ListTemplates,
     /// Sends a subscription notice.
     SendSubscription,
     /// Sends a customer-service text.
     SendText,
-    /// What the account may know of a person.
+    /// Returns the profile of a person.
     UserInfo,
     /// Exchanges the code of a web page for an openid.
     ExchangeCode,
-    /// The addresses that callbacks come from.
+    /// Lists the addresses from which callbacks come.
     CallbackAddresses,
-    /// A call's quota and how much of it is used.
+    /// Returns the quota of an API and its usage.
     GetQuota,
-    /// Sets all of an account's quotas back, ten times a month.
+    /// Resets all quotas of an account, ten times a month.
     ClearQuota,
-    /// The same without an access token.
+    /// Resets all quotas without an access token.
     ClearQuotaBySecret,
 }
 
 impl Api {
-    /// All of them.
+    /// All APIs.
     pub const ALL: [Api; 14] = [
         Api::StableToken,
         Api::ClassicToken,
@@ -52,7 +52,7 @@ impl Api {
         Api::ClearQuotaBySecret,
     ];
 
-    /// Its name in metrics and in the configuration.
+    /// Name in metrics and in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Api::StableToken => "stable_token",
@@ -72,7 +72,7 @@ impl Api {
         }
     }
 
-    /// Its path at WeChat, with the leading `/`.
+    /// Path at WeChat, with the leading `/`.
     pub fn path(self) -> &'static str {
         match self {
             Api::StableToken => "/cgi-bin/stable_token",

@@ -1,4 +1,4 @@
-//! The one pooled HTTP client, and the boundary at which addresses are cut from its errors.
+//! Pooled HTTP client for WeChat, which removes addresses and secrets from its errors.
 
 use crate::api::Api;
 use crate::codes::CodeScope;
@@ -17,15 +17,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// The largest answer that is read: pictures are some 30 KiB, JSON far less.
+/// Largest response that is read: pictures are some 30 KiB, JSON far less.
 const MAX_RESPONSE_BYTES: usize = 2 << 20;
 
-/// Where WeChat is. The defaults are the real one; a simulator stands at both under one address.
+/// Base URLs of WeChat. The defaults are the real ones; a simulator serves both under one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
-    /// Serves the API; `https://api.weixin.qq.com/` by default.
+    /// Base of the API; `https://api.weixin.qq.com/` by default.
     pub api: Url,
-    /// Serves `showqrcode`; `https://mp.weixin.qq.com/` by default.
+    /// Base of `showqrcode`; `https://mp.weixin.qq.com/` by default.
     pub mp: Url,
 }
 
@@ -36,20 +36,20 @@ impl Default for Endpoints {
     }
 }
 
-/// How the client calls.
+/// Options of the client.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
-    /// Where WeChat is.
+    /// Base URLs of WeChat.
     pub endpoints: Endpoints,
-    /// Where the API also is, tried in this order while `endpoints.api_base` cannot be reached, and kept
-    /// to until it can; none by default. The real one has `https://api2.weixin.qq.com/`.
+    /// Alternative bases of the API, tried in this order while `endpoints.api` cannot be reached;
+    /// none by default. WeChat has `https://api2.weixin.qq.com/`.
     pub fallbacks: Vec<Url>,
-    /// How often, while another is used, one call looks whether `endpoints.api_base` is back; 60 s by
+    /// Interval at which, while an alternative is in use, one call probes `endpoints.api`; 60 s by
     /// default.
     pub failback_interval: Duration,
-    /// Longest wait for a connection; 2 s by default.
+    /// Timeout of a connection attempt; 2 s by default.
     pub connect_timeout: Duration,
-    /// Longest wait for a whole call, every connection tried included; 5 s by default.
+    /// Timeout of a whole call, with all its connection attempts; 5 s by default.
     pub total_timeout: Duration,
     /// Idle connections kept per host; 64 by default.
     pub max_idle_per_host: usize,
@@ -68,18 +68,18 @@ impl Default for ClientOptions {
     }
 }
 
-/// The client could not be built: this machine has no root certificates, most likely.
+/// Error on building the client: most likely this machine has no root certificates.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTPS client cannot be built (are the system's CA certificates installed?): {0}")]
 pub struct ClientBuildError(String);
 
-/// Calls WeChat over one pool of connections. Cheap to clone.
+/// Client for WeChat over one pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Client(Arc<ClientInner>);
 
 struct ClientInner {
     http: reqwest::Client,
-    /// The API's addresses, the preferred one first.
+    /// Bases of the API, the preferred one first.
     api_hosts: Vec<Url>,
     mp: Url,
     hosts: Mutex<HostSelector>,
@@ -87,23 +87,23 @@ struct ClientInner {
     total_timeout: Duration,
 }
 
-/// A call of the API, whichever host it goes to.
+/// A call of the API, independent of the host.
 pub(crate) struct ApiRequest<'a> {
     pub(crate) api: Api,
     pub(crate) scope: CodeScope,
     pub(crate) query: &'a [(&'a str, &'a str)],
-    /// Posted if there is one; otherwise it is a GET.
+    /// Body of a POST; a GET has none.
     pub(crate) body: Option<Value>,
-    /// What must not stand in any error.
+    /// Secrets that must not occur in any error.
     pub(crate) secrets: &'a [&'a str],
 }
 
 impl Client {
-    /// A client; build one per process. It follows no redirects and heeds no proxy variables:
-    /// a token in a URL goes to WeChat or nowhere.
+    /// Creates a client; build one per process. It follows no redirects and ignores proxy
+    /// variables: a token in a URL must reach WeChat only.
     #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
     pub fn new(options: ClientOptions) -> Result<Self, ClientBuildError> {
-        // reqwest takes the process's provider. Another crate may have installed one: also fine.
+        // reqwest uses the process's provider. It does no harm if another crate has installed one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
@@ -125,48 +125,48 @@ impl Client {
         })))
     }
 
-    /// Makes a call and reads its JSON. Only a host that could not be connected to is passed over
-    /// for the next: of any other failure nobody knows whether the call did its work.
+    /// Makes a call and parses its JSON. It tries the next host only if no connection could be
+    /// made: after any other failure the call may have taken effect.
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
-        ask: ApiRequest<'_>,
+        request: ApiRequest<'_>,
     ) -> Result<T, CallError> {
         let answer = async {
-            let response = self.send_with_failover(&ask).await?;
-            let body = read_body(response, ask.secrets).await?;
-            json::parse_response(&body, ask.scope, ask.secrets)
+            let response = self.send_with_failover(&request).await?;
+            let body = read_body(response, request.secrets).await?;
+            json::parse_response(&body, request.scope, request.secrets)
         };
-        with_metrics(ask.api, answer).await
+        with_metrics(request.api, answer).await
     }
 
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.0.http
     }
 
-    /// The preferred address of the API.
+    /// The preferred base of the API.
     pub(crate) fn api_base(&self) -> &Url {
         &self.0.api_hosts[0]
     }
 
-    async fn send_with_failover(&self, ask: &ApiRequest<'_>) -> Result<Response, CallError> {
-        let inside = &*self.0;
-        let begun = Instant::now();
-        let route = inside.hosts.lock().route(inside.started.elapsed());
+    async fn send_with_failover(&self, request: &ApiRequest<'_>) -> Result<Response, CallError> {
+        let inner = &*self.0;
+        let started = Instant::now();
+        let route = inner.hosts.lock().route(inner.started.elapsed());
         let mut unreachable = None;
-        for (place, host) in route.order.iter().enumerate() {
-            let left = inside.total_timeout.saturating_sub(begun.elapsed());
-            if place > 0 && left < Duration::from_millis(100) {
+        for (index, host) in route.order.iter().enumerate() {
+            let left = inner.total_timeout.saturating_sub(started.elapsed());
+            if index > 0 && left < Duration::from_millis(100) {
                 break;
             }
-            let request = inside.build_request(*host, ask).timeout(left);
-            match request.send().await.map_err(|error| transport_error(error, ask.secrets)) {
+            let attempt = inner.build_request(*host, request).timeout(left);
+            match attempt.send().await.map_err(|error| transport_error(error, request.secrets)) {
                 Err(error @ CallError::Unreachable(_)) => unreachable = Some(error),
                 answer => {
-                    let now = inside.started.elapsed();
-                    let news = inside.hosts.lock().record_success(&route, place, now);
-                    if let Some(host) = news {
-                        let host = inside.api_hosts[host].host_str().unwrap_or_default();
-                        tracing::warn!(host, "the API is called at another host from now on");
+                    let now = inner.started.elapsed();
+                    let new_host = inner.hosts.lock().record_success(&route, index, now);
+                    if let Some(new_host) = new_host {
+                        let host = inner.api_hosts[new_host].host_str().unwrap_or_default();
+                        tracing::warn!(host, "switched to another API host");
                         metrics::counter!("paihao_wechat_host_changes_total").increment(1);
                     }
                     return answer;
@@ -176,7 +176,7 @@ impl Client {
         Err(unreachable.unwrap_or(CallError::TimedOut))
     }
 
-    /// Fetches a picture.
+    /// Downloads a picture.
     pub(crate) async fn fetch_picture(&self, api: Api, query: &str) -> Result<Picture, CallError> {
         let mut url = api_url(&self.0.mp, api);
         url.set_query(Some(query));
@@ -194,7 +194,8 @@ impl Client {
             if status.is_success() && content_type.starts_with("image/") {
                 return Ok(Picture { content_type, bytes });
             }
-            // An error may come as JSON under any content type; without a code it is garbled.
+            // An error may come as JSON under any content type; without a code the response is
+            // garbled.
             json::parse_response::<Value>(&bytes, CodeScope::Call, &[])?;
             Err(garbled_response("not a picture"))
         };
@@ -203,19 +204,19 @@ impl Client {
 }
 
 impl ClientInner {
-    fn build_request(&self, host: usize, ask: &ApiRequest<'_>) -> RequestBuilder {
-        let mut url = api_url(&self.api_hosts[host], ask.api);
-        if !ask.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(ask.query);
+    fn build_request(&self, host: usize, request: &ApiRequest<'_>) -> RequestBuilder {
+        let mut url = api_url(&self.api_hosts[host], request.api);
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(request.query);
         }
-        match &ask.body {
+        match &request.body {
             Some(body) => self.http.post(url).json(body),
             None => self.http.get(url),
         }
     }
 }
 
-/// The address of a call under a base address that may have a path of its own.
+/// URL of an API under a base that may have a path of its own.
 pub(crate) fn api_url(base: &Url, api: Api) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}{}", base.path().trim_end_matches('/'), api.path()));
@@ -228,13 +229,13 @@ async fn with_metrics<T>(
     api: Api,
     answer: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let answer = answer.await;
     let outcome = answer.as_ref().map_or_else(CallError::outcome, |_| "ok");
     let api = api.name();
     metrics::counter!("paihao_wechat_calls_total", "api" => api, "outcome" => outcome).increment(1);
     metrics::histogram!("paihao_wechat_call_seconds", "api" => api)
-        .record(begun.elapsed().as_secs_f64());
+        .record(started.elapsed().as_secs_f64());
     answer
 }
 
@@ -251,7 +252,7 @@ async fn read_body(mut response: Response, secrets: &[&str]) -> Result<Bytes, Ca
     Ok(body.freeze())
 }
 
-/// A failure of reqwest's, which prints addresses, as one of ours, which does not.
+/// Converts an error of reqwest's, which prints addresses, into ours, which does not.
 pub(crate) fn transport_error(error: reqwest::Error, secrets: &[&str]) -> CallError {
     let error = error.without_url();
     if error.is_connect() {
@@ -263,7 +264,7 @@ pub(crate) fn transport_error(error: reqwest::Error, secrets: &[&str]) -> CallEr
     }
 }
 
-/// The last sentence of an error's chain: the cause, where the others only say what failed.
+/// Last message in an error's chain: the cause; the others only name the failed operation.
 fn root_cause(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {

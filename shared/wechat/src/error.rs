@@ -1,8 +1,8 @@
-//! Why a call to WeChat did not succeed, in words that never hold a secret.
+//! Errors of calls to WeChat, free of secrets.
 
 use crate::codes::{self, FailureClass};
 
-/// WeChat answered, and the answer was no.
+/// An error response of WeChat's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code} {name}: {sentence}")]
 pub struct Refusal {
@@ -10,39 +10,39 @@ pub struct Refusal {
     pub code: i64,
     /// Our name of the code; `unknown` if it is not in the table.
     pub name: &'static str,
-    /// What it means to us.
+    /// Failure class of the code.
     pub class: FailureClass,
-    /// WeChat's own words, without request ids and secrets.
+    /// WeChat's message, without request ids and secrets.
     pub sentence: String,
 }
 
 impl Refusal {
-    /// What the operator can do about it.
+    /// Advice for the operator.
     pub fn advice(&self) -> &'static str {
         let rows = || codes::RETURN_CODES.iter().filter(|row| row.code == self.code);
         rows().find(|row| row.name == self.name).unwrap_or(&codes::UNKNOWN).advice
     }
 }
 
-/// Why a call to WeChat did not succeed.
+/// Errors of a call to WeChat.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// WeChat answered, and the answer was no: the call did nothing.
+    /// WeChat answered with an error: the call had no effect.
     #[error("WeChat refused: {0}")]
     Refused(Refusal),
-    /// No connection could be made: the call did nothing.
+    /// No connection could be made: the call had no effect.
     #[error("WeChat cannot be reached: {0}")]
     Unreachable(String),
-    /// No answer in time. **The call may have done its work.**
+    /// No response in time. **The call may have taken effect.**
     #[error("WeChat did not answer in time")]
     TimedOut,
-    /// The answer broke off or could not be read. **The call may have done its work.**
+    /// The response broke off or could not be read. **The call may have taken effect.**
     #[error("WeChat's answer could not be read: {0}")]
     Garbled(String),
 }
 
 impl CallError {
-    /// What it means to us; failures of the way there and back mean [`FailureClass::RetryLater`].
+    /// Failure class; errors of the connection are [`FailureClass::RetryLater`].
     pub fn class(&self) -> FailureClass {
         match self {
             CallError::Refused(refusal) => refusal.class,
@@ -52,12 +52,12 @@ impl CallError {
         }
     }
 
-    /// Whether the call may have done its work although this caller never learnt of it.
+    /// True if the call may have taken effect although the caller received no confirmation.
     pub fn may_have_happened(&self) -> bool {
         matches!(self, CallError::TimedOut | CallError::Garbled(_))
     }
 
-    /// A word for metrics: one of a bounded set.
+    /// Label for metrics, from a bounded set.
     pub fn outcome(&self) -> &'static str {
         match self {
             CallError::Refused(refusal) => refusal.name,

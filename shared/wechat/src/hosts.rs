@@ -1,8 +1,9 @@
-//! Which of WeChat's hosts to call: the preferred one, another while it cannot be reached, and back.
+//! Selection among WeChat's hosts, with failover and failback.
 
 use std::time::Duration;
 
-/// Pure: told the time, as the time since some beginning. Host 0 is the preferred one.
+/// State of the selection. Pure: the caller passes the time since a fixed start. Host 0 is the
+/// preferred one.
 #[derive(Debug)]
 pub(crate) struct HostSelector {
     count: usize,
@@ -11,30 +12,25 @@ pub(crate) struct HostSelector {
     failback_interval: Duration,
 }
 
-/// In which order one call tries the hosts.
+/// Order in which one call tries the hosts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) order: Vec<usize>,
-    /// The first is only looked at: the second is the one in use.
+    /// True if the first host is only probed: the second is the one in use.
     is_failback: bool,
 }
 
 impl HostSelector {
-    pub(crate) fn new(count: usize, looks_back_every: Duration) -> Self {
-        HostSelector {
-            count,
-            current: 0,
-            next_failback_at: Duration::ZERO,
-            failback_interval: looks_back_every,
-        }
+    pub(crate) fn new(count: usize, failback_interval: Duration) -> Self {
+        HostSelector { count, current: 0, next_failback_at: Duration::ZERO, failback_interval }
     }
 
-    /// The route of a call: the host in use first, then the others. One call in every while looks
-    /// whether the preferred host is back.
+    /// Returns the route of a call: the host in use first, then the others. Once per interval a
+    /// call probes the preferred host.
     pub(crate) fn route(&mut self, now: Duration) -> Route {
-        let looks_back = self.current != 0 && now >= self.next_failback_at;
+        let is_failback = self.current != 0 && now >= self.next_failback_at;
         let mut order = Vec::with_capacity(self.count);
-        if looks_back {
+        if is_failback {
             self.next_failback_at = now + self.failback_interval;
             order.push(0);
         }
@@ -44,19 +40,19 @@ impl HostSelector {
                 .filter(|host| *host != self.current && !order.contains(host))
                 .collect::<Vec<_>>(),
         );
-        Route { order, is_failback: looks_back }
+        Route { order, is_failback }
     }
 
-    /// A call reached the host at this place of its route, after all before it could not be
-    /// reached. Says which host is in use from now on, if that is news.
+    /// Records that a call reached the host at this index of its route, after all hosts before it
+    /// were unreachable. Returns the host in use from now on, if it changed.
     pub(crate) fn record_success(
         &mut self,
         route: &Route,
-        place: usize,
+        index: usize,
         now: Duration,
     ) -> Option<usize> {
-        let stays = if route.is_failback { place == 1 } else { place == 0 };
-        let host = route.order[place];
+        let stays = if route.is_failback { index == 1 } else { index == 0 };
+        let host = route.order[index];
         if stays || host == self.current {
             return None;
         }
@@ -85,25 +81,26 @@ mod tests {
     }
 
     #[test]
-    fn another_is_kept_to_and_the_preferred_looked_at_now_and_then() {
+    fn an_alternative_stays_in_use_and_the_preferred_host_is_probed() {
         let mut hosts = HostSelector::new(2, MINUTE);
-        let (first, other) = (hosts.route(at(0)), hosts.route(at(0)));
+        let first = hosts.route(at(0));
+        let other = hosts.route(at(0));
         assert_eq!(hosts.record_success(&first, 1, at(1)), Some(1));
         assert_eq!(hosts.record_success(&other, 1, at(1)), None, "known by now");
         assert_eq!(hosts.route(at(2)).order, [1, 0], "kept to");
-        // A call that was under way before the trouble ends well: that proves nothing.
+        // A call that began before the outage succeeds: that proves nothing.
         assert_eq!(
             hosts.record_success(&Route { order: vec![0, 1], is_failback: false }, 0, at(3)),
             None
         );
         assert_eq!(hosts.route(at(4)).order, [1, 0]);
 
-        let look = hosts.route(at(61));
-        assert_eq!(look.order, [0, 1]);
-        assert_eq!(hosts.route(at(62)).order, [1, 0], "only one call looks");
-        assert_eq!(hosts.record_success(&look, 1, at(63)), None, "still away");
-        let look = hosts.route(at(121));
-        assert_eq!(hosts.record_success(&look, 0, at(121)), Some(0), "back again");
+        let probe = hosts.route(at(61));
+        assert_eq!(probe.order, [0, 1]);
+        assert_eq!(hosts.route(at(62)).order, [1, 0], "only one call probes");
+        assert_eq!(hosts.record_success(&probe, 1, at(63)), None, "still away");
+        let probe = hosts.route(at(121));
+        assert_eq!(hosts.record_success(&probe, 0, at(121)), Some(0), "back again");
         assert_eq!(hosts.route(at(122)).order, [0, 1]);
     }
 }

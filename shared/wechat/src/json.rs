@@ -1,21 +1,21 @@
-//! Reading WeChat's JSON: what its servers really send, brought into what a parser takes.
+//! Tolerant reading of WeChat's JSON.
 
 use crate::codes::{self, CodeScope};
 use crate::error::{CallError, Refusal};
 use serde::de::DeserializeOwned;
 
-/// The longest sentence of WeChat's that is kept.
+/// Longest message of WeChat's that is kept.
 const MAX_SENTENCE_CHARS: usize = 200;
 
-/// The typed answer of a call, or what `errcode` says. HTTP status and content type are ignored,
-/// because WeChat's say nothing; `secrets` are cut out of every sentence.
+/// Parses the response of a call, or the error that `errcode` reports. HTTP status and content type
+/// are ignored, because WeChat sets them arbitrarily. `secrets` are removed from every message.
 pub(crate) fn parse_response<T: DeserializeOwned>(
     body: &[u8],
-    place: CodeScope,
+    scope: CodeScope,
     secrets: &[&str],
 ) -> Result<T, CallError> {
     #[derive(serde::Deserialize)]
-    struct Verdict {
+    struct ErrorFields {
         #[serde(default)]
         errcode: i64,
         #[serde(default)]
@@ -26,15 +26,15 @@ pub(crate) fn parse_response<T: DeserializeOwned>(
     if !text.trim_start().starts_with('{') {
         return Err(garbled_response("not the JSON expected"));
     }
-    let verdict: Verdict =
+    let error: ErrorFields =
         serde_json::from_str(&text).map_err(|_| garbled_response("not the JSON expected"))?;
-    if verdict.errcode != 0 {
-        let row = codes::lookup(verdict.errcode, place);
+    if error.errcode != 0 {
+        let row = codes::lookup(error.errcode, scope);
         return Err(CallError::Refused(Refusal {
-            code: verdict.errcode,
+            code: error.errcode,
             name: row.name,
             class: row.class,
-            sentence: clean_errmsg(&verdict.errmsg.unwrap_or_default(), secrets),
+            sentence: clean_errmsg(&error.errmsg.unwrap_or_default(), secrets),
         }));
     }
     // serde's own error would quote the offending value, which may be a token.
@@ -42,25 +42,25 @@ pub(crate) fn parse_response<T: DeserializeOwned>(
         .map_err(|_| garbled_response("a field is missing or of another type"))
 }
 
-pub(crate) fn garbled_response(why: &str) -> CallError {
-    CallError::Garbled(why.to_owned())
+pub(crate) fn garbled_response(reason: &str) -> CallError {
+    CallError::Garbled(reason.to_owned())
 }
 
-/// UTF-8 with everything else replaced, without byte order mark, and inside strings without raw
-/// control characters and without escapes JSON does not know: all of these have been met.
+/// Repairs a body: replaces invalid UTF-8, drops a byte order mark, and inside strings removes raw
+/// control characters and escapes that JSON does not have. All of these have occurred.
 fn sanitize_json(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start_matches('\u{feff}');
     let mut out = String::with_capacity(text.len());
-    let mut inside = false;
+    let mut in_string = false;
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
         match c {
             '"' => {
-                inside = !inside;
+                in_string = !in_string;
                 out.push(c);
             }
-            '\\' if inside => match chars.next() {
+            '\\' if in_string => match chars.next() {
                 Some(next @ ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' | 'u')) => {
                     out.push('\\');
                     out.push(next);
@@ -68,14 +68,15 @@ fn sanitize_json(body: &[u8]) -> String {
                 Some(next) if next >= ' ' => out.push(next),
                 _ => out.push(' '),
             },
-            c if inside && c < ' ' => out.push(' '),
+            c if in_string && c < ' ' => out.push(' '),
             c => out.push(c),
         }
     }
     out
 }
 
-/// WeChat's sentence without its request id (it changes every time), without secrets, on one line.
+/// WeChat's message without its request id (which differs every time), without secrets, on one
+/// line.
 fn clean_errmsg(errmsg: &str, secrets: &[&str]) -> String {
     let mut text = errmsg.to_owned();
     for marker in ["rid:", "hint:"] {
@@ -92,7 +93,7 @@ fn clean_errmsg(errmsg: &str, secrets: &[&str]) -> String {
         .to_owned()
 }
 
-/// The text with every secret replaced.
+/// Replaces every secret in a text.
 pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| secret.len() >= 4) {
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_servers_really_send_is_read() {
+    fn malformed_json_of_real_servers_is_read() {
         let value = read_value(b"\xef\xbb\xbf{\"url\":\"http:\\/\\/a\\/b\",\"n\":\"a\x14b\nc\xffd\\x14\",\"msgid\":2702600966117900288}").unwrap();
         assert_eq!(value["url"], "http://a/b");
         assert_eq!(value["n"], "a b c\u{fffd}dx14");

@@ -1,12 +1,11 @@
-//! WeChat as this project uses it: one API client, its return codes, and the callback codec.
+//! WeChat as this project uses it: API client, return codes, and codec of callbacks.
 //!
-//! This is the only crate that builds an HTTP client, and the boundary at which secrets stop:
-//! nothing that leaves it, an error above all, renders an access token, a secret or an openid.
+//! This is the only crate that builds an HTTP client for WeChat. Secrets stop at its boundary: no
+//! value that leaves it, errors above all, prints an access token, a secret or an openid.
 //!
-//! In reading order: [`codes`] is what WeChat's answers mean; [`Client`] makes the calls;
-//! [`traffic`] says how many; [`AccountClient`] brings the client, the tokens and the limits together;
-//! [`template`] knows what fits into a template's fields; [`callback`] is the way in, and [`probe`] tries it
-//! from the other side.
+//! In reading order: [`codes`] is the table of return codes; [`Client`] makes calls; [`traffic`]
+//! limits them; [`AccountClient`] combines client, tokens and limits; [`template`] knows the rules
+//! of a template's fields; [`callback`] reads pushes, and [`probe`] sends them for a test.
 
 mod secret;
 

@@ -1,4 +1,4 @@
-//! The other messages to a person: a customer-service text, and a subscription notice.
+//! Customer-service texts and subscription notices.
 
 use crate::api::Api;
 use crate::client::{ApiRequest, Client};
@@ -13,18 +13,18 @@ use std::fmt;
 /// A notice that a person has agreed to, once for each acceptance.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SubscriptionNotice {
-    /// Who gets it.
+    /// Recipient.
     pub to: OpenId,
-    /// Which template; those of subscriptions are others than those of template messages.
+    /// Id of the template; subscription templates are separate from those of template messages.
     pub template_id: String,
-    /// Where a tap on it leads.
+    /// URL that a tap opens.
     pub page: Option<String>,
     /// Field (`thing2`) and text, exactly the fields of the template.
     pub fields: Vec<(String, String)>,
 }
 
 impl fmt::Debug for SubscriptionNotice {
-    /// Says which notice, not to whom nor what.
+    /// Prints the template without recipient and texts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SubscriptionNotice")
             .field("template_id", &self.template_id)
@@ -33,7 +33,7 @@ impl fmt::Debug for SubscriptionNotice {
 }
 
 impl Client {
-    /// `message/subscribe/bizsend`. `Ok` means accepted; whether it was delivered comes by callback.
+    /// `message/subscribe/bizsend`. `Ok` means accepted; the delivery result comes by callback.
     pub async fn send_subscription(
         &self,
         token: &AccessToken,
@@ -59,9 +59,8 @@ impl Client {
         answer.map(drop)
     }
 
-    /// `message/custom/send` with a text, which WeChat takes only for a while after the person did
-    /// something: 45015 and 45047 say that the while is over. It has no id and is never repeated
-    /// safely.
+    /// `message/custom/send` with a text. WeChat accepts it only for a limited time after an action
+    /// of the person: 45015 and 45047 report its end. It has no id and is never safe to repeat.
     pub async fn send_text(
         &self,
         token: &AccessToken,

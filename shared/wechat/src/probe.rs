@@ -1,5 +1,5 @@
-//! Playing WeChat for an operator: asking one's own callback address as WeChat would, and WeChat
-//! what time it is.
+//! Probe of a callback address, which sends requests as WeChat would, and of WeChat's clock. For
+//! operators.
 
 use crate::api::Api;
 use crate::callback::{Mode, Protection, encrypt, msg_signature, signature};
@@ -11,41 +11,41 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, PRAGMA, USER_AGENT};
 use std::time::Duration;
 use url::Url;
 
-/// As long as WeChat waits.
+/// Timeout of WeChat's own requests.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Who is said to have caused the push: nobody.
+/// Sender of the push: an openid of nobody.
 const PROBE_OPENID: &str = "oPaihaoDoctor000000000000000";
 
-/// What makes one asking differ from the next.
+/// Values that make one probe differ from the next.
 #[derive(Debug, Clone, Copy)]
 pub struct ProbeStamp {
     /// Unix milliseconds.
     pub now_ms: i64,
-    /// Random.
+    /// Random nonce.
     pub nonce: u32,
-    /// Random, inside what is encrypted.
+    /// Random bytes inside the encrypted message.
     pub random: [u8; 16],
 }
 
-/// What an address answered instead of what WeChat wants to hear.
+/// Unexpected answers of a callback address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
-    /// Nothing.
+    /// No response.
     #[error(transparent)]
     NoResponse(CallError),
-    /// Something else: the HTTP status, and the code of a refusal if it is one of paihao's.
+    /// Another response: the HTTP status, and the code of a refusal if it is one of paihao's.
     #[error("HTTP {status} {code}")]
     UnexpectedResponse {
         /// The HTTP status.
         status: u16,
-        /// `wrong_signature` and the like; empty if there was none.
+        /// Code such as `wrong_signature`; empty if there was none.
         code: String,
     },
 }
 
 impl Client {
-    /// The server verification (a GET with `echostr`), signed or, to see whether that matters, not.
+    /// Sends a server verification (a GET with `echostr`), signed, or unsigned to test the check.
     pub async fn verify_callback(
         &self,
         address: &Url,
@@ -55,9 +55,10 @@ impl Client {
     ) -> Result<(), ProbeError> {
         let (timestamp, nonce) = stamp.timestamp_and_nonce();
         let echo = (7_000_000_000_000_000_000 + u64::from(stamp.nonce)).to_string();
-        let signature = match signed {
-            true => signature(token, &timestamp, &nonce),
-            false => signature(&CallbackToken::new("nobodys"), &timestamp, &nonce),
+        let signature = if signed {
+            signature(token, &timestamp, &nonce)
+        } else {
+            signature(&CallbackToken::new("nobodys"), &timestamp, &nonce)
         };
         let query = [
             ("signature", &*signature),
@@ -69,8 +70,8 @@ impl Client {
         send_probe(request, |body| body == echo.as_bytes()).await
     }
 
-    /// A push in the account's mode of an event that nobody knows, and so of one that changes
-    /// nothing: WeChat wants `success` for it.
+    /// Pushes an unknown event in the account's mode, which changes nothing: the expected response
+    /// is `success`.
     pub async fn push_callback(
         &self,
         address: &Url,
@@ -78,13 +79,13 @@ impl Client {
         stamp: ProbeStamp,
     ) -> Result<(), ProbeError> {
         let (timestamp, nonce) = stamp.timestamp_and_nonce();
-        let head = "<ToUserName><![CDATA[gh_doctor]]></ToUserName>";
+        let recipient = "<ToUserName><![CDATA[gh_doctor]]></ToUserName>";
         let rest = format!(
             "\n<FromUserName><![CDATA[{PROBE_OPENID}]]></FromUserName>\n<CreateTime>{timestamp}</CreateTime>\n\
              <MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[paihao_doctor]]></Event>\n"
         );
-        let plain = format!("<xml>{head}{rest}</xml>");
-        let sealed = protection
+        let plain = format!("<xml>{recipient}{rest}</xml>");
+        let encrypted = protection
             .aes_key
             .as_ref()
             .filter(|_| protection.mode != Mode::Plain)
@@ -96,14 +97,16 @@ impl Client {
             ("nonce", nonce.clone()),
             ("openid", PROBE_OPENID.to_owned()),
         ];
-        let body = match &sealed {
+        let body = match &encrypted {
             None => plain,
-            Some(sealed) => {
-                let signature = msg_signature(&protection.token, &timestamp, &nonce, sealed);
+            Some(encrypted) => {
+                let signature = msg_signature(&protection.token, &timestamp, &nonce, encrypted);
                 query.push(("encrypt_type", "aes".to_owned()));
                 query.push(("msg_signature", signature));
-                let beside = if protection.mode == Mode::Compatible { &*rest } else { "" };
-                format!("<xml>{head}{beside}<Encrypt><![CDATA[{sealed}]]></Encrypt></xml>")
+                let plain_part = if protection.mode == Mode::Compatible { &*rest } else { "" };
+                format!(
+                    "<xml>{recipient}{plain_part}<Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>"
+                )
             }
         };
         let query: Vec<_> = query.iter().map(|(name, value)| (*name, &**value)).collect();
@@ -112,11 +115,11 @@ impl Client {
         send_probe(request.body(body), |body| body.is_empty() || body == b"success").await
     }
 
-    /// The `Date` of an answer of WeChat's API, as it stands there; `None` if there is none.
+    /// The `Date` header of WeChat's API, unchanged; `None` if there is none.
     pub async fn server_date(&self) -> Result<Option<String>, CallError> {
         let request = self.http().get(api_url(self.api_base(), Api::CallbackAddresses));
-        let answer = request.send().await.map_err(|error| transport_error(error, &[]))?;
-        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let response = request.send().await.map_err(|error| transport_error(error, &[]))?;
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
         Ok(date.map(str::to_owned))
     }
 }
@@ -133,43 +136,43 @@ fn with_query(address: &Url, query: &[(&str, &str)]) -> Url {
     url
 }
 
-/// Sends it with the headers of WeChat's own requests, and listens.
+/// Sends a request with the headers of WeChat's own requests.
 async fn send_probe(
     request: RequestBuilder,
-    fine: impl Fn(&[u8]) -> bool,
+    is_expected: impl Fn(&[u8]) -> bool,
 ) -> Result<(), ProbeError> {
-    let silent = |error| ProbeError::NoResponse(transport_error(error, &[]));
+    let no_response = |error| ProbeError::NoResponse(transport_error(error, &[]));
     let request = request
         .timeout(PROBE_TIMEOUT)
         .header(USER_AGENT, "Mozilla/4.0")
         .header(ACCEPT, "*/*")
         .header(PRAGMA, "no-cache");
-    let mut answer = request.send().await.map_err(silent)?;
-    let status = answer.status();
+    let mut response = request.send().await.map_err(no_response)?;
+    let status = response.status();
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(silent)? {
+    while let Some(chunk) = response.chunk().await.map_err(no_response)? {
         body.extend_from_slice(&chunk);
         if body.len() > 64 << 10 {
             break;
         }
     }
-    if status.as_u16() == 200 && fine(&body) {
+    if status.as_u16() == 200 && is_expected(&body) {
         return Ok(());
     }
     Err(ProbeError::UnexpectedResponse { status: status.as_u16(), code: problem_code(&body) })
 }
 
-/// The code of a refusal of ours. Whatever else an address says is not repeated.
+/// Code of a refusal of ours. The rest of the response is not repeated.
 fn problem_code(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Problem {
         code: String,
     }
     let code = serde_json::from_slice::<Problem>(body).map(|problem| problem.code);
-    let plain = |code: &String| {
+    let is_code = |code: &String| {
         code.len() <= 40 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
     };
-    code.ok().filter(plain).unwrap_or_default()
+    code.ok().filter(is_code).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -218,12 +221,12 @@ mod tests {
         }
         let token = &protection.token;
         assert_eq!(client.verify_callback(&address, token, true, stamp).await, Ok(()));
-        // This one looks at no signature, and an asker who signs wrongly finds that out.
+        // This address checks no signature, and a wrongly signed probe finds that out.
         assert_eq!(client.verify_callback(&address, token, false, stamp).await, Ok(()));
     }
 
     #[test]
-    fn only_a_code_is_repeated_of_what_an_address_says() {
+    fn only_the_code_of_a_response_is_repeated() {
         assert_eq!(problem_code(br#"{"code":"wrong_signature","detail":"x"}"#), "wrong_signature");
         for other in ["", "<html>", r#"{"code":"Secret 12"}"#, "{}"] {
             assert_eq!(problem_code(other.as_bytes()), "", "{other}");

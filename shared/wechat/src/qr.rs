@@ -1,4 +1,4 @@
-//! Parametric QR codes: creating one, and fetching WeChat's own picture of it.
+//! Parametric QR codes: creation, and WeChat's own picture of a code.
 
 use crate::api::Api;
 use crate::client::{ApiRequest, Client};
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The longest life of a temporary code: 30 days.
+/// Longest lifetime of a temporary code: 30 days.
 pub(crate) const MAX_QR_EXPIRY: Duration = Duration::from_secs(2_592_000);
 
-/// What code to create.
+/// Request for a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QrRequest {
     action: &'static str,
@@ -30,12 +30,12 @@ enum Scene {
 
 impl QrRequest {
     /// A temporary code for a string scene of 1 to 64 characters (`[A-Za-z0-9_-]` is safe).
-    /// `expiry` is brought into 1 s to 30 days.
+    /// `expiry` is clamped to 1 s to 30 days.
     pub fn temporary_str(scene: impl Into<String>, expiry: Duration) -> Self {
         Self::new("QR_STR_SCENE", Scene::Text(scene.into()), Some(expiry))
     }
 
-    /// A temporary code for a number, 1 to 4294967295. `expiry` is brought into 1 s to 30 days.
+    /// A temporary code for a number, 1 to 4294967295. `expiry` is clamped to 1 s to 30 days.
     pub fn temporary_id(scene: u32, expiry: Duration) -> Self {
         Self::new("QR_SCENE", Scene::Id(scene), Some(expiry))
     }
@@ -55,7 +55,7 @@ impl QrRequest {
         QrRequest { action, scene, expiry }
     }
 
-    /// How long the code is asked to work; `None` for a permanent one.
+    /// Requested lifetime; `None` for a permanent code.
     pub fn expiry(&self) -> Option<Duration> {
         self.expiry
     }
@@ -73,23 +73,23 @@ impl QrRequest {
     }
 }
 
-/// A code WeChat created.
+/// A code that WeChat created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QrCode {
-    /// With which WeChat's picture of it is fetched.
+    /// Ticket with which WeChat's picture of the code is fetched.
     pub ticket: String,
-    /// What the code says: draw this to draw the code.
+    /// Content of the code, for drawing it locally.
     pub url: String,
-    /// How long it works; `None` for a permanent code.
+    /// Lifetime; `None` for a permanent code.
     pub expires_in: Option<Duration>,
 }
 
 /// An image as WeChat serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// As WeChat says it, `image/jpg` usually.
+    /// Content type that WeChat declares, usually `image/jpg`.
     pub content_type: String,
-    /// The file.
+    /// Content of the file.
     pub bytes: Bytes,
 }
 
@@ -124,9 +124,9 @@ impl Client {
         Ok(QrCode { ticket: answer.ticket, url: answer.url, expires_in })
     }
 
-    /// `showqrcode`: WeChat's own picture of a code. Needs no token; a picture is at most 2 MiB.
+    /// `showqrcode`: WeChat's own picture of a code. Needs no token; a picture has at most 2 MiB.
     pub async fn show_qr(&self, ticket: &str) -> Result<Picture, CallError> {
-        // Tickets are base64: `+`, `/` and `=` must not stand in a query as they are.
+        // Tickets are base64: `+`, `/` and `=` must be encoded in a query.
         let query = format!("ticket={}", utf8_percent_encode(ticket, NON_ALPHANUMERIC));
         self.fetch_picture(Api::ShowQr, &query).await
     }

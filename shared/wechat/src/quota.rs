@@ -1,4 +1,4 @@
-//! An account's quotas: reading them, setting them back, and the addresses callbacks come from.
+//! Quotas of an account: reading and resetting. Addresses from which callbacks come.
 
 use crate::api::Api;
 use crate::client::{ApiRequest, Client};
@@ -9,27 +9,26 @@ use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
 
-/// How much of a call an account may use and has used today, by WeChat's own count (off by some
-/// percent at most).
+/// Quota of an API and its use today, by WeChat's count (accurate to some percent).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Quota {
-    /// Calls a day.
+    /// Calls per day.
     pub daily_limit: u64,
-    /// Calls today.
+    /// Calls made today.
     pub used: u64,
-    /// What is left of them.
+    /// Calls left today.
     pub remain: u64,
-    /// A limit within the day, if WeChat names one.
+    /// Limit within the day, if WeChat names one.
     #[serde(skip)]
     pub rate: Option<RateLimit>,
 }
 
-/// So many calls in so long a time.
+/// Number of calls in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Calls.
+    /// Number of calls.
     pub calls: u64,
-    /// In this time.
+    /// Length of the period.
     pub period: Duration,
 }
 
@@ -40,7 +39,7 @@ struct GetQuotaResponse {
     rate_limit: Option<RateLimitResponse>,
 }
 
-/// Nobody has confirmed these names: without them there is no limit to tell.
+/// The field names are unconfirmed: without them the quota has no rate limit.
 #[derive(Deserialize)]
 struct RateLimitResponse {
     call_count: Option<u64>,
@@ -52,33 +51,33 @@ struct CallbackAddressesResponse {
     ip_list: Vec<String>,
 }
 
-/// Whatever else stands in an answer of success.
+/// Body of a success, whose fields are ignored.
 #[derive(Deserialize)]
 pub(crate) struct EmptyResponse {}
 
 impl Client {
-    /// `openapi/quota/get`: the quota of one call. Calls of web pages (`ExchangeCode`) have none.
-    pub async fn get_quota(&self, token: &AccessToken, of: Api) -> Result<Quota, CallError> {
-        let answer: GetQuotaResponse = self
+    /// `openapi/quota/get`: the quota of one API. APIs for web pages (`ExchangeCode`) have none.
+    pub async fn get_quota(&self, token: &AccessToken, api: Api) -> Result<Quota, CallError> {
+        let response: GetQuotaResponse = self
             .call(ApiRequest {
                 api: Api::GetQuota,
                 scope: CodeScope::Call,
                 query: &[("access_token", token.expose())],
-                body: Some(json!({ "cgi_path": of.path() })),
+                body: Some(json!({ "cgi_path": api.path() })),
                 secrets: &[token.expose()],
             })
             .await?;
-        let rate = answer.rate_limit.and_then(|rate| {
-            let within = Duration::from_secs(rate.refresh_second?);
-            Some(RateLimit { calls: rate.call_count?, period: within })
+        let rate = response.rate_limit.and_then(|rate| {
+            let period = Duration::from_secs(rate.refresh_second?);
+            Some(RateLimit { calls: rate.call_count?, period })
         });
-        Ok(Quota { rate, ..answer.quota })
+        Ok(Quota { rate, ..response.quota })
     }
 
-    /// `clear_quota`: sets all of the account's quotas back. Ten times a month, together with
+    /// `clear_quota`: resets all quotas of the account. Ten times a month, together with
     /// [`Client::clear_quota_by_secret`].
     pub async fn clear_quota(&self, token: &AccessToken, app: &AppId) -> Result<(), CallError> {
-        let answer: Result<EmptyResponse, _> = self
+        let response: Result<EmptyResponse, _> = self
             .call(ApiRequest {
                 api: Api::ClearQuota,
                 scope: CodeScope::Call,
@@ -87,16 +86,17 @@ impl Client {
                 secrets: &[token.expose()],
             })
             .await;
-        answer.map(drop)
+        response.map(drop)
     }
 
-    /// `clear_quota/v2`: the same without a token, for when tokens are what is used up.
+    /// `clear_quota/v2`: resets without a token, for the case that the quota of tokens is
+    /// exhausted.
     pub async fn clear_quota_by_secret(
         &self,
         app: &AppId,
         secret: &AppSecret,
     ) -> Result<(), CallError> {
-        let answer: Result<EmptyResponse, _> = self
+        let response: Result<EmptyResponse, _> = self
             .call(ApiRequest {
                 api: Api::ClearQuotaBySecret,
                 scope: CodeScope::Secret,
@@ -105,13 +105,13 @@ impl Client {
                 secrets: &[secret.expose()],
             })
             .await;
-        answer.map(drop)
+        response.map(drop)
     }
 
-    /// `getcallbackip`: the addresses that callbacks come from, some with a prefix length
-    /// (`101.226.103.0/25`). They change: ask daily.
+    /// `getcallbackip`: the addresses from which callbacks come, some with a prefix length
+    /// (`101.226.103.0/25`). They change: refresh them daily.
     pub async fn callback_addresses(&self, token: &AccessToken) -> Result<Vec<String>, CallError> {
-        let answer: CallbackAddressesResponse = self
+        let response: CallbackAddressesResponse = self
             .call(ApiRequest {
                 api: Api::CallbackAddresses,
                 scope: CodeScope::Call,
@@ -120,6 +120,6 @@ impl Client {
                 secrets: &[token.expose()],
             })
             .await?;
-        Ok(answer.ip_list)
+        Ok(response.ip_list)
     }
 }

@@ -1,11 +1,11 @@
-//! Names and secrets of WeChat's, with types that will not print what must not be read.
+//! Types for WeChat's ids and secrets, whose output hides sensitive values.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// What may be said of a token without giving it away: the first 16 bytes of its SHA-256, in hex.
+/// Fingerprint of a token, safe to publish: the first 16 bytes of its SHA-256, in hex.
 pub fn fingerprint(token: &str) -> String {
     hex::encode(&Sha256::digest(token.as_bytes())[..16])
 }
@@ -16,7 +16,7 @@ pub fn fingerprint(token: &str) -> String {
 pub struct AccessToken(SecretString);
 
 impl AccessToken {
-    /// A token as WeChat or the cache gave it.
+    /// Wraps a token from WeChat or the cache.
     pub fn new(token: impl Into<String>) -> Self {
         AccessToken(SecretString::from(token.into()))
     }
@@ -26,7 +26,7 @@ impl AccessToken {
         self.0.expose_secret()
     }
 
-    /// What may be logged, compared and sent in its place: 32 hex digits.
+    /// Fingerprint for logs, comparisons and messages: 32 hex digits.
     pub fn fingerprint(&self) -> String {
         fingerprint(self.expose())
     }
@@ -46,13 +46,13 @@ impl PartialEq for AccessToken {
 
 impl Eq for AccessToken {}
 
-/// The secret of an Official Account, with which tokens are fetched. Prints as `***`.
+/// Secret of an Official Account, with which tokens are fetched. Prints as `***`.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub struct AppSecret(SecretString);
 
 impl AppSecret {
-    /// A secret as configured.
+    /// Wraps a secret from the configuration.
     pub fn new(secret: impl Into<String>) -> Self {
         AppSecret(SecretString::from(secret.into()))
     }
@@ -76,13 +76,13 @@ impl fmt::Debug for AppSecret {
     }
 }
 
-/// The token that signs callbacks, as typed into WeChat's console. Prints as `***`.
+/// Token that signs callbacks, as entered in WeChat's console. Prints as `***`.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub struct CallbackToken(SecretString);
 
 impl CallbackToken {
-    /// A callback token as configured.
+    /// Wraps a callback token from the configuration.
     pub fn new(token: impl Into<String>) -> Self {
         CallbackToken(SecretString::from(token.into()))
     }
@@ -98,18 +98,18 @@ impl fmt::Debug for CallbackToken {
     }
 }
 
-/// The public id of an Official Account (`wx…`).
+/// Public id of an Official Account (`wx…`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AppId(pub String);
 
-/// A person, as one Official Account knows them. Prints as `***`: it is personal data.
+/// Openid: a person as one Official Account knows them. Prints as `***`, since it is personal data.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OpenId(String);
 
 impl OpenId {
-    /// An openid as WeChat gave it.
+    /// Wraps an openid from WeChat.
     pub fn new(openid: impl Into<String>) -> Self {
         OpenId(openid.into())
     }
@@ -121,8 +121,8 @@ impl OpenId {
 }
 
 impl OpenId {
-    /// What stands for the person in keys and queues that are not to name them: 32 hex digits, of
-    /// which nobody makes an openid again.
+    /// Pseudonym of the person for keys and queues without personal data: 32 hex digits, from which
+    /// the openid cannot be recovered.
     pub fn pseudonym(&self, account: &str) -> String {
         hex::encode(&Sha256::digest(format!("{account}\0{}", self.0))[..16])
     }
@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_tag_is_the_persons_at_one_account() {
-        let (one, two) = (OpenId::new("oOne"), OpenId::new("oTwo"));
+        let one = OpenId::new("oOne");
+        let two = OpenId::new("oTwo");
         assert_eq!(one.pseudonym("shop"), OpenId::new("oOne").pseudonym("shop"));
         assert_ne!(one.pseudonym("shop"), two.pseudonym("shop"));
         assert_ne!(one.pseudonym("shop"), one.pseudonym("other"));

@@ -1,4 +1,4 @@
-//! Fetching access tokens: the stable channel and the classic one.
+//! Requests for access tokens: the stable channel and the classic one.
 
 use crate::api::Api;
 use crate::client::{ApiRequest, Client};
@@ -8,12 +8,12 @@ use crate::secret::{AccessToken, AppId, AppSecret};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// A token fresh from WeChat.
+/// A token that WeChat has just issued.
 #[derive(Debug, Clone)]
 pub struct IssuedToken {
     /// The token.
     pub token: AccessToken,
-    /// How long it lives from now; on the stable channel the time that is left of it.
+    /// Lifetime from now; on the stable channel the remaining one.
     pub expires_in: Duration,
 }
 
@@ -59,8 +59,8 @@ impl Client {
         Ok(answer.into())
     }
 
-    /// `token`, the classic channel: every call issues a new token, and the former one dies five
-    /// minutes later. The secret travels in the URL because WeChat takes it nowhere else.
+    /// `token`, the classic channel: every call issues a new token, and the former one expires five
+    /// minutes later. The secret travels in the URL because WeChat accepts it nowhere else.
     pub async fn classic_token(
         &self,
         app: &AppId,

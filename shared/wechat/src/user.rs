@@ -1,4 +1,4 @@
-//! What an account may know of a person: whether they follow, and who opened a web page.
+//! Profiles of persons: whether they follow, and the identity behind a web page's code.
 
 use crate::api::Api;
 use crate::client::{ApiRequest, Client};
@@ -7,18 +7,18 @@ use crate::error::CallError;
 use crate::secret::{AccessToken, AppId, AppSecret, OpenId};
 use serde::Deserialize;
 
-/// A person as one account knows them. Names and pictures are not given by WeChat any more.
+/// A person as one account knows them. WeChat no longer provides names and pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserInfo {
-    /// Who.
+    /// Openid of the person.
     pub openid: OpenId,
-    /// Whether they follow the account. If not, nothing else is known.
+    /// True if they follow the account. If not, nothing else is known.
     pub follows: bool,
-    /// Since when, Unix seconds.
+    /// Start of following, in Unix seconds.
     pub followed_at_s: Option<i64>,
-    /// How they came to follow: `ADD_SCENE_QR_CODE` and the like.
+    /// Way in which they came to follow: `ADD_SCENE_QR_CODE` and the like.
     pub subscribe_scene: Option<String>,
-    /// The scene of the code they came by, if it was one of text.
+    /// Scene of the code through which they followed, if it was a text scene.
     pub scene: Option<String>,
     /// Their language: `zh_CN`.
     pub language: Option<String>,
@@ -34,12 +34,12 @@ struct UserInfoResponse {
     language: Option<String>,
 }
 
-/// Who opened a web page.
+/// A person who opened a web page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebVisitor {
-    /// Who.
+    /// Openid of the person.
     pub openid: OpenId,
-    /// They look at a preview, under an openid that is nobody's: bind nothing to it.
+    /// True for a preview under an anonymous openid: bind nothing to it.
     pub preview: bool,
 }
 
@@ -61,7 +61,7 @@ impl Client {
         token: &AccessToken,
         openid: &OpenId,
     ) -> Result<UserInfo, CallError> {
-        let answer: UserInfoResponse = self
+        let response: UserInfoResponse = self
             .call(ApiRequest {
                 api: Api::UserInfo,
                 scope: CodeScope::Call,
@@ -75,24 +75,24 @@ impl Client {
             })
             .await?;
         Ok(UserInfo {
-            openid: answer.openid,
-            follows: answer.subscribe != 0,
-            followed_at_s: answer.subscribe_time,
-            subscribe_scene: non_empty(answer.subscribe_scene),
-            scene: non_empty(answer.qr_scene_str),
-            language: non_empty(answer.language),
+            openid: response.openid,
+            follows: response.subscribe != 0,
+            followed_at_s: response.subscribe_time,
+            subscribe_scene: non_empty(response.subscribe_scene),
+            scene: non_empty(response.qr_scene_str),
+            language: non_empty(response.language),
         })
     }
 
-    /// `sns/oauth2/access_token`: who opened the web page that came with this code. A code works
-    /// once, for five minutes. The token that WeChat answers with is of another kind and not kept.
+    /// `sns/oauth2/access_token`: exchanges a web page's code for the person. A code works once,
+    /// for five minutes. The token in WeChat's answer is of another kind and not kept.
     pub async fn exchange_code(
         &self,
         app: &AppId,
         secret: &AppSecret,
         code: &str,
     ) -> Result<WebVisitor, CallError> {
-        let answer: ExchangeCodeResponse = self
+        let response: ExchangeCodeResponse = self
             .call(ApiRequest {
                 api: Api::ExchangeCode,
                 scope: CodeScope::Secret,
@@ -106,6 +106,6 @@ impl Client {
                 secrets: &[secret.expose(), code],
             })
             .await?;
-        Ok(WebVisitor { openid: answer.openid, preview: answer.is_snapshotuser != 0 })
+        Ok(WebVisitor { openid: response.openid, preview: response.is_snapshotuser != 0 })
     }
 }

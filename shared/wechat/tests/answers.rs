@@ -1,4 +1,4 @@
-//! Answers as WeChat gives them, kept as files with all that is odd about them, read by every call.
+//! Tests of every call against recorded answers of WeChat, with all their peculiarities.
 
 #![expect(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
 
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// A WeChat that gives one file's bytes as its answer, and remembers what it was asked.
+/// A fake WeChat that answers with the bytes of one file and records the request.
 #[derive(Clone)]
 struct FakeWeChat {
     client: Client,
@@ -34,7 +34,7 @@ impl FakeWeChat {
         wechat
     }
 
-    /// The client, and what it will be answered.
+    /// Returns the client and sets the file of the next answer.
     fn respond_with(&self, file: &'static str) -> &Client {
         *self.file.lock().unwrap() = file;
         &self.client
@@ -135,7 +135,8 @@ async fn a_subscription_notice_and_a_text() {
         "data": {"thing1": {"value": "东区"}}});
     let path = "/cgi-bin/message/subscribe/bizsend?access_token=43_token";
     assert_eq!(wechat.take_last_request(), expected_request("POST", path, body));
-    let (to, text) = (OpenId::new("oA"), "您的号码 A012\n前面还有 3 位");
+    let to = OpenId::new("oA");
+    let text = "您的号码 A012\n前面还有 3 位";
     wechat.respond_with("done_without_code").send_text(&token(), &to, text).await.unwrap();
     let body = json!({"touser": "oA", "msgtype": "text", "text": {"content": text}});
     let path = "/cgi-bin/message/custom/send?access_token=43_token";
@@ -229,8 +230,8 @@ async fn refusals_are_known_by_their_code_and_keep_what_an_operator_needs() {
         ),
         ("unheard_of", FailureClass::RetryLater(Some(Duration::from_secs(30))), "something new"),
     ] {
-        let told = wechat.respond_with(file).send_text(&token(), &OpenId::new("oA"), "x").await;
-        let Err(CallError::Refused(refusal)) = told else { panic!("{file}: {told:?}") };
+        let result = wechat.respond_with(file).send_text(&token(), &OpenId::new("oA"), "x").await;
+        let Err(CallError::Refused(refusal)) = result else { panic!("{file}: {result:?}") };
         assert_eq!((refusal.class, &*refusal.sentence), (meaning, sentence), "{file}");
     }
     let used =

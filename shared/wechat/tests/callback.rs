@@ -1,4 +1,4 @@
-//! Callbacks as WeChat pushes them, and as an attacker would.
+//! Tests of callbacks, as WeChat pushes them and as an attacker would.
 
 use paihao_wechat::OpenId;
 use paihao_wechat::callback::{
@@ -12,7 +12,7 @@ fn parse_body(body: &str) -> Result<Message, XmlError> {
     parse(body.as_bytes(), MAX_BODY_BYTES)
 }
 
-/// A push in WeChat's layout, with these elements after the head.
+/// A push in WeChat's layout, with these elements after the header.
 fn push_body(rest: &str) -> String {
     format!(
         "<xml><ToUserName><![CDATA[gh_de0f036ce08f]]></ToUserName>\n\
@@ -114,7 +114,7 @@ fn unknown_elements_in_any_order_are_passed_over() {
 }
 
 #[test]
-fn every_attack_is_refused_for_what_it_is() {
+fn every_attack_is_refused_with_its_own_reason() {
     let good = event_body("SCAN", "1");
     let deep = format!("{}x{}", "<a>".repeat(9), "</a>".repeat(9));
     let doctype = "<!DOCTYPE xml [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>";
@@ -203,13 +203,13 @@ fn a_repeat_is_the_same_and_everything_else_is_not() {
 
 #[test]
 fn the_identity_of_a_push_never_changes() {
-    // Stored as a command's id: another version must find the same.
+    // The identity is stored as a command's id: another version must compute the same.
     let identity = parse_body(&event_body("SCAN", "110")).unwrap().identity();
     assert_eq!(hex::encode(identity), "f33b2aa92d716a173698038143587376");
 }
 
 #[test]
-fn a_message_prints_neither_person_nor_words() {
+fn a_message_prints_neither_person_nor_text() {
     let text =
         parse_body(&push_body("<MsgType>text</MsgType><Content>my secret</Content>")).unwrap();
     let scan = parse_body(&event_body("SCAN", "the-scene")).unwrap();
@@ -267,7 +267,7 @@ proptest! {
     }
 
     #[test]
-    fn parse_never_panics_on_what_looks_like_xml(
+    fn parse_never_panics_on_xml_like_input(
         parts in proptest::collection::vec(prop_oneof![
             Just("<xml>".to_owned()), Just("</xml>".to_owned()), Just("<Event>".to_owned()),
             Just("</Event>".to_owned()), Just("<![CDATA[".to_owned()), Just("]]>".to_owned()),

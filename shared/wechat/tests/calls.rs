@@ -1,4 +1,4 @@
-//! The client against a server that answers as WeChat does, or as it should not.
+//! Tests of the client against a server that behaves like WeChat, or misbehaves.
 
 #![expect(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
 
@@ -23,7 +23,7 @@ const TOKEN: &str = "43_the-access-token";
 const SECRET: &str = "the-app-secret-0123456789";
 const OPENID: &str = "oThePersonsOpenId";
 
-/// What the server saw: method, path with query, body.
+/// A recorded request: method, path with query, body.
 type RecordedRequest = (String, String, String);
 
 #[derive(Clone, Default)]
@@ -212,8 +212,7 @@ async fn a_template_message_is_sent_and_its_number_read_in_full() {
     assert_eq!(body, expected);
 }
 
-/// Every way of failing that there is, with the token, the secret and the openid in the answer
-/// where one can stand there.
+/// Every kind of failure, with the token, the secret and the openid in the answer where possible.
 async fn failures() -> Vec<(&'static str, CallError)> {
     let (wechat, client) = FakeWeChat::start().await;
     let gone = {
@@ -221,7 +220,8 @@ async fn failures() -> Vec<(&'static str, CallError)> {
         format!("http://{}/", listener.local_addr().unwrap())
     };
     let leaky = r#"{"errcode":40001,"errmsg":"invalid credential 43_the-access-token of oThePersonsOpenId rid: 1-2"}"#;
-    let (app, secret) = (AppId("wx1".into()), AppSecret::new(SECRET));
+    let app = AppId("wx1".into());
+    let secret = AppSecret::new(SECRET);
     let mut all = Vec::new();
     for (how, answer) in [
         ("refused", FakeResponse::Json(leaky)),
@@ -273,7 +273,7 @@ async fn no_rendering_of_a_failure_holds_a_secret() {
 }
 
 #[tokio::test]
-async fn a_failure_says_what_may_have_happened() {
+async fn a_failure_tells_if_the_call_may_have_taken_effect() {
     for (how, error) in failures().await {
         let expected = match how {
             "refused" | "secret" => matches!(error, CallError::Refused(_)),
@@ -295,7 +295,7 @@ async fn redirects_are_not_followed() {
     assert_eq!(wechat.requests().len(), 1);
 }
 
-/// Hands out `1_token`, and `2_token` once the first was refused.
+/// Provides `1_token`, and `2_token` once the first was refused.
 #[derive(Default)]
 struct FakeTokens {
     refused: Mutex<Vec<String>>,
@@ -352,7 +352,7 @@ async fn a_call_is_never_made_a_third_time() {
 }
 
 #[tokio::test]
-async fn what_is_not_about_the_token_is_not_repeated() {
+async fn a_failure_unrelated_to_the_token_is_not_retried() {
     let (wechat, client) = FakeWeChat::start().await;
     let tokens = Arc::new(FakeTokens { exhausted: true, ..FakeTokens::default() });
     let caller = AccountClient::new(client, tokens.clone());

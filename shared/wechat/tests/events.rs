@@ -1,5 +1,5 @@
-//! Every event and message that WeChat pushes, as captured or documented, and as WeChat may yet
-//! change it.
+//! Tests of every event and message of WeChat's, as captured or documented, and with plausible
+//! changes.
 
 use paihao_wechat::callback::{
     AuthorizationChange, Event, GeoLocation, MessageKind, SubscriptionChoice, SubscriptionDelivery,
@@ -236,7 +236,7 @@ fn messages_of_every_kind() {
             == MessageKind::File { title: "t".into(), key: "k".into(), length: Some(9), id }
     );
     assert!(read("hologram", "") == MessageKind::Other("hologram".into()));
-    // Numbers that WeChat may yet write differently are no reason to refuse a push.
+    // Numbers in an unexpected form are no reason to refuse a push.
     let odd = "<MsgType>file</MsgType><FileTotalLen>much</FileTotalLen><MsgDataId>1</MsgDataId><Idx>1</Idx>";
     assert!(matches!(parse_kind(odd), MessageKind::File { length: None, id: None, .. }));
 }

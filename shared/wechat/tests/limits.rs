@@ -1,4 +1,4 @@
-//! Callers within limits, against a host that is away, comes back, and loses patience.
+//! Tests of the limits against a host that is down, comes back, and throttles.
 
 #![expect(clippy::disallowed_methods, reason = "it plays WeChat, with a task of its own")]
 
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 const CREATE_QR_RESPONSE: &str = r#"{"ticket":"t","expire_seconds":600,"url":"http:\/\/q"}"#;
 
-/// A host that gives one answer for ever, and counts.
+/// A host that repeats one answer and counts the calls.
 #[derive(Clone, Default)]
 struct FakeHost {
     answer: Arc<Mutex<String>>,
@@ -75,7 +75,7 @@ fn client(at: SocketAddr, fallback: Option<SocketAddr>) -> Client {
         endpoints: Endpoints { api: url(at), mp: url(at) },
         fallbacks: fallback.into_iter().map(url).collect(),
         failback_interval: Duration::from_millis(1),
-        // Otherwise a kept connection hides that nobody listens any more.
+        // Otherwise a kept connection hides that the server is gone.
         max_idle_per_host: 0,
         ..ClientOptions::default()
     })
@@ -83,8 +83,11 @@ fn client(at: SocketAddr, fallback: Option<SocketAddr>) -> Client {
 }
 
 fn limited_client(at: SocketAddr, limits: Limits) -> (AccountClient, Arc<CallLimiter>) {
-    let gates = CallLimiter::new(limits, Arc::new(|| 1_795_320_000_000));
-    (AccountClient::new(client(at, None), Arc::new(FixedToken)).with_limiter(gates.clone()), gates)
+    let limiter = CallLimiter::new(limits, Arc::new(|| 1_795_320_000_000));
+    (
+        AccountClient::new(client(at, None), Arc::new(FixedToken)).with_limiter(limiter.clone()),
+        limiter,
+    )
 }
 
 fn single_limit(limit: Limit) -> Limits {
@@ -105,7 +108,8 @@ fn throttle_reason(answer: Result<(), AccountClientError>) -> Option<ThrottleRea
 
 #[tokio::test]
 async fn a_host_that_cannot_be_reached_is_passed_over_until_it_is_back() {
-    let (first, second) = (FakeHost::default(), FakeHost::default());
+    let first = FakeHost::default();
+    let second = FakeHost::default();
     first.respond_with(CREATE_QR_RESPONSE);
     second.respond_with(CREATE_QR_RESPONSE);
     let (at, serving) = first.listen(any_port()).await;
@@ -136,7 +140,8 @@ async fn a_host_that_cannot_be_reached_is_passed_over_until_it_is_back() {
 
 #[tokio::test]
 async fn an_answer_from_a_host_is_an_answer_however_bad() {
-    let (first, second) = (FakeHost::default(), FakeHost::default());
+    let first = FakeHost::default();
+    let second = FakeHost::default();
     first.respond_with("<html>");
     let (at, _) = first.listen(any_port()).await;
     let (other, _) = second.listen(any_port()).await;
@@ -146,10 +151,10 @@ async fn an_answer_from_a_host_is_an_answer_however_bad() {
 }
 
 #[tokio::test]
-async fn wechats_word_is_obeyed_by_one_account_and_lifted_by_a_clearing() {
+async fn an_exhausted_quota_throttles_one_account_until_a_reset() {
     let host = FakeHost::default();
     let (at, _) = host.listen(any_port()).await;
-    let (caller, gates) = limited_client(at, Limits::default());
+    let (caller, limiter) = limited_client(at, Limits::default());
     host.respond_with(r#"{"errcode":45009,"errmsg":"reach max api daily quota limit rid: 1"}"#);
     let refused = create_qr(&caller, "one").await.unwrap_err();
     assert!(matches!(refused, AccountClientError::Call(_)), "{refused}");
@@ -160,7 +165,7 @@ async fn wechats_word_is_obeyed_by_one_account_and_lifted_by_a_clearing() {
     assert!(wait > Duration::from_secs(60) && !held.may_have_happened());
     assert_eq!(throttle_reason(Err(held)), Some(ThrottleReason::DailyQuota));
     assert_eq!(host.call_count(), 0, "not called");
-    assert!(gates.usage("one", Api::CreateQr).quota_exhausted);
+    assert!(limiter.usage("one", Api::CreateQr).quota_exhausted);
     create_qr(&caller, "two").await.unwrap();
 
     host.respond_with(r#"{"errcode":0,"errmsg":"ok"}"#);
@@ -170,7 +175,7 @@ async fn wechats_word_is_obeyed_by_one_account_and_lifted_by_a_clearing() {
 }
 
 #[tokio::test]
-async fn what_is_worth_more_goes_on_when_the_budget_runs_low() {
+async fn high_priority_calls_continue_when_the_budget_runs_low() {
     let host = FakeHost::default();
     let (at, _) = host.listen(any_port()).await;
     host.respond_with(CREATE_QR_RESPONSE);
@@ -191,17 +196,17 @@ async fn what_is_worth_more_goes_on_when_the_budget_runs_low() {
 async fn wechats_own_figures_replace_ours() {
     let host = FakeHost::default();
     let (at, _) = host.listen(any_port()).await;
-    let (caller, gates) = limited_client(at, Limits::default());
+    let (caller, limiter) = limited_client(at, Limits::default());
     host.respond_with(r#"{"errcode":0,"quota":{"daily_limit":1000,"used":950,"remain":50}}"#);
     caller.get_quota("hall", Api::CreateQr).await.unwrap();
-    assert_eq!(gates.usage("hall", Api::CreateQr).used_today, 950);
+    assert_eq!(limiter.usage("hall", Api::CreateQr).used_today, 950);
     host.respond_with(CREATE_QR_RESPONSE);
     assert_eq!(throttle_reason(create_qr(&caller, "hall").await), Some(ThrottleReason::Budget));
     create_qr(&caller.with_priority(CallPriority::High), "hall").await.unwrap();
 }
 
 #[tokio::test]
-async fn a_wechat_that_cannot_be_reached_is_left_alone_for_a_while() {
+async fn an_unreachable_wechat_is_not_called_for_a_while() {
     let nowhere = {
         let listener = TcpListener::bind(any_port()).await.unwrap();
         listener.local_addr().unwrap()

@@ -1,4 +1,4 @@
-//! The three modes: WeChat's published examples, and everything that must not be taken.
+//! Tests of the three modes: WeChat's published examples, and everything that must be refused.
 
 use paihao_wechat::callback::{
     AesKey, CallbackError, CallbackQuery, MessageKind, Mode, Protection, XmlError, decrypt,
@@ -96,7 +96,8 @@ const VECTORS: [TestVector; 6] = [
 #[test]
 fn published_examples_are_sealed_and_opened_to_the_byte() {
     for vector in VECTORS {
-        let (key, app) = (AesKey::parse(vector.key).unwrap(), AppId(vector.app.into()));
+        let key = AesKey::parse(vector.key).unwrap();
+        let app = AppId(vector.app.into());
         let message = vector.message.as_bytes();
         assert_eq!(encrypt(&key, &app, *vector.random, message), vector.encrypted);
         assert_eq!(decrypt(&key, &app, vector.encrypted).unwrap(), message);
@@ -131,7 +132,7 @@ fn secure_body() -> String {
     format!("<xml><ToUserName><![CDATA[gh_10f6c3c3ac5a]]></ToUserName>{}</xml>", encrypted())
 }
 
-/// Plain fields that say something else than what is encrypted.
+/// A body whose plain fields contradict its encrypted content.
 fn contradictory_body() -> String {
     let lie = VECTORS[2].message.replace("abcdteT", "a lie").replace("oyORnuP8", "oVictim8");
     lie.replace("</xml>", &format!("{}</xml>", encrypted()))
@@ -205,7 +206,7 @@ fn the_query_does_not_choose_the_mode() {
 fn both_signatures_have_to_be_right() {
     let wrong = "&encrypt_type=aes&msg_signature=5d197aaffba7e9b25a30732f161a50dee96bd5fb";
     let empty = "&encrypt_type=aes&msg_signature=";
-    // Signed rightly without the body.
+    // Correctly signed without the body.
     let three = "&msg_signature=16120ec1b8dbb870f510d87ce6bc2463eae6ca1a";
     let other = CallbackQuery { signature: "0".repeat(40), ..query(AES_QUERY) };
     let upper = CallbackQuery {
@@ -234,7 +235,7 @@ fn both_signatures_have_to_be_right() {
     );
 }
 
-/// A rightly signed body whose `Encrypt` is this.
+/// A correctly signed body with this `Encrypt` element.
 fn signed_callback(encrypted: &str) -> (CallbackQuery, String) {
     let token = CallbackToken::new("spamtest");
     let msg = msg_signature(&token, "1409735669", "1320562132", encrypted);
@@ -243,9 +244,10 @@ fn signed_callback(encrypted: &str) -> (CallbackQuery, String) {
 }
 
 #[test]
-fn what_cannot_be_deciphered_is_one_refusal_whatever_the_reason() {
+fn every_decryption_fault_gives_the_same_error() {
     let good = VECTORS[2].encrypted;
-    let (key, other) = (AesKey::parse(SAMPLE_KEY).unwrap(), AesKey::parse(ZERO_KEY).unwrap());
+    let key = AesKey::parse(SAMPLE_KEY).unwrap();
+    let other = AesKey::parse(ZERO_KEY).unwrap();
     let app = |id: &str| AppId(id.to_owned());
     let message = VECTORS[2].message.as_bytes();
     let mut flipped = good.to_owned();
@@ -267,7 +269,7 @@ fn what_cannot_be_deciphered_is_one_refusal_whatever_the_reason() {
     let app = app("wx2c2769f8efd9abc2");
     let (query, body) = signed_callback(&encrypt(&key, &app, [7; 16], message));
     assert_eq!(open_error(Mode::Secure, &query, &body), None);
-    // Deciphered, it is read with the same care as a plain body.
+    // The decrypted content is parsed with the same care as a plain body.
     for (inside, expected) in [
         ("", XmlError::Malformed),
         ("{\"json\":1}", XmlError::Malformed),
@@ -295,7 +297,8 @@ fn without_a_key_nothing_encrypted_is_taken() {
 
 #[test]
 fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_same_way() {
-    let (old, new) = (("spamtest", SAMPLE_KEY), ("pamtest", ZERO_KEY));
+    let old = ("spamtest", SAMPLE_KEY);
+    let new = ("pamtest", ZERO_KEY);
     let app = AppId("wx2c2769f8efd9abc2".into());
     let changing = Protection {
         mode: Mode::Secure,
@@ -306,7 +309,8 @@ fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_s
         former_aes_key: Some(AesKey::parse(old.1).unwrap()),
     };
     for (token_name, key_name) in [old, new, (old.0, new.1), (new.0, old.1)] {
-        let (token, key) = (CallbackToken::new(token_name), AesKey::parse(key_name).unwrap());
+        let token = CallbackToken::new(token_name);
+        let key = AesKey::parse(key_name).unwrap();
         let encrypted = encrypt(&key, &app, [1; 16], VECTORS[2].message.as_bytes());
         let query = CallbackQuery {
             signature: signature(&token, "1409735669", "1320562132"),
@@ -333,7 +337,7 @@ fn during_a_change_both_tokens_and_both_keys_count_and_the_reply_goes_back_the_s
                  <TimeStamp>1409735670</TimeStamp><Nonce><![CDATA[1320562132]]></Nonce></xml>"
             )
         );
-        // Once the change is over, the former ones are worth nothing.
+        // Once the change is over, the former ones are invalid.
         let over = Protection { former_token: None, former_aes_key: None, ..changing.clone() };
         let both_new = (token_name, key_name) == new;
         assert_eq!(over.open(&query, body.as_bytes(), MAX_BODY_BYTES).is_ok(), both_new);

@@ -2,7 +2,9 @@
 
 use crate::site::calendar::HoursError;
 use paihao_chassis::config::ConfigProblems;
-use paihao_contracts::settings::{CounterSetup, Missed, Policy, QueueSetup, SiteSetup};
+use paihao_contracts::settings::{
+    CallPolicy, CounterSetup, MissedNumberPolicy, QueueSetup, SiteSetup,
+};
 use paihao_contracts::validation_error::{self, ValidationError};
 use paihao_domain::MISSED_LANE_CLASS;
 use std::collections::BTreeSet;
@@ -45,10 +47,10 @@ fn report(key: &str, kind: &ValidationError, detail: &str, problems: &mut Config
 
 fn check_queue(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
     let lane = queue.missed_lane;
-    let turns = queue.policy == Policy::Interleave;
+    let turns = queue.policy == CallPolicy::Interleave;
     let lowest = u32::from(queue.class) + 1 >= u32::from(MISSED_LANE_CLASS);
     let held_s = queue.missed_minutes.saturating_mul(60);
-    let none_return = queue.missed == Missed::Void || queue.missed_returns == 0;
+    let none_return = queue.missed == MissedNumberPolicy::Void || queue.missed_returns == 0;
     let checks = [
         (
             queue.capacity > 0 && queue.near > queue.capacity,
@@ -56,7 +58,7 @@ fn check_queue(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
             &validation_error::NEAR_BEYOND_CAPACITY,
         ),
         (
-            queue.missed == Missed::HoldMinutes && queue.grace_seconds > held_s,
+            queue.missed == MissedNumberPolicy::HoldMinutes && queue.grace_seconds > held_s,
             "grace_seconds",
             &validation_error::GRACE_BEYOND_HOLD,
         ),

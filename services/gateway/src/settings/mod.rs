@@ -13,7 +13,7 @@ pub mod validate;
 
 pub use crate::site::{Announcement, SiteSettings, calendar};
 
-use paihao_contracts::settings::{AccountSetup, Action};
+use paihao_contracts::settings::{AccountSetup, KeywordAction};
 use paihao_domain::{Actor, ApiScope, CounterId};
 use paihao_notice_text::policy::sends_customer_service_texts;
 use paihao_wechat::callback::Protection;
@@ -58,9 +58,9 @@ pub struct AccountReplies {
     /// Reply when a request could not be carried out; nothing if empty, the default text if `None`.
     pub failure: Option<String>,
     /// Actions by the texts that people write, without white space around them.
-    pub keywords: BTreeMap<String, Action>,
+    pub keywords: BTreeMap<String, KeywordAction>,
     /// Actions by the keys of the account's menu.
-    pub menu: BTreeMap<String, Action>,
+    pub menu: BTreeMap<String, KeywordAction>,
     /// True if the account sends customer-service texts, so that the events that permit them are
     /// worth noting.
     pub sends_texts: bool,

@@ -9,7 +9,9 @@ use crate::site::{Announcement, SiteSettings};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::commit::SiteFacts;
-use paihao_contracts::settings::{Missed, Policy, QueueSetup, SiteSetup, Transfer};
+use paihao_contracts::settings::{
+    CallPolicy, MissedNumberPolicy, QueueSetup, SiteSetup, TransferPlacement,
+};
 use paihao_domain::{
     CounterId, CounterRules, MAX_NOTIFY_AHEAD, MISSED_LANE_CLASS, MissedPolicy, MissedRules,
     Placement, QueueId, QueueRules, Rules,
@@ -166,8 +168,8 @@ fn queue_rules(queue: &QueueSetup) -> QueueRules {
         open: queue.open,
         class: queue.class,
         policy: match queue.policy {
-            Policy::Strict => paihao_domain::CallPolicy::Strict,
-            Policy::Interleave => paihao_domain::CallPolicy::Interleave {
+            CallPolicy::Strict => paihao_domain::CallPolicy::Strict,
+            CallPolicy::Interleave => paihao_domain::CallPolicy::Interleave {
                 first: queue.interleave.0,
                 second: queue.interleave.1,
                 missed_lane: queue.missed_lane,
@@ -178,20 +180,20 @@ fn queue_rules(queue: &QueueSetup) -> QueueRules {
         daily_cap: limit(queue.daily_cap),
         missed: MissedRules {
             policy: match queue.missed {
-                Missed::Void => MissedPolicy::Void,
-                Missed::AfterK => {
+                MissedNumberPolicy::Void => MissedPolicy::Void,
+                MissedNumberPolicy::AfterK => {
                     MissedPolicy::AfterK { k: queue.missed_places, grow: queue.missed_grow }
                 }
-                Missed::HoldMinutes => MissedPolicy::HoldMinutes,
-                Missed::Tail => MissedPolicy::Tail,
+                MissedNumberPolicy::HoldMinutes => MissedPolicy::HoldMinutes,
+                MissedNumberPolicy::Tail => MissedPolicy::Tail,
             },
             returns: queue.missed_returns,
             minutes: queue.missed_minutes,
         },
         transfer: match queue.transfer {
-            Transfer::Front => Placement::Front,
-            Transfer::Arrival => Placement::Arrival,
-            Transfer::Tail => Placement::Tail,
+            TransferPlacement::Front => Placement::Front,
+            TransferPlacement::Arrival => Placement::Arrival,
+            TransferPlacement::Tail => Placement::Tail,
         },
         carry_over: queue.carry_over,
         start_on_call: queue.start_on_call,

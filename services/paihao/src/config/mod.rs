@@ -17,7 +17,7 @@ pub use check::{ResolvedConfig, Role};
 use paihao_chassis::config::{ConfigError, Layers, SecretText};
 use paihao_contracts::notice::Channel;
 use paihao_contracts::settings::{
-    self, AccountSetup, Action, CounterSetup, QueueSetup, Said, SiteSetup, Wording,
+    self, AccountSetup, CounterSetup, KeywordAction, NoticeSetup, QueueSetup, SiteSetup, Wording,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -174,12 +174,12 @@ section!(Account {
     former_aes_key: Option<SecretText> = "Option::default",
     greeting: String = "greeting",
     failure: Option<String> = "Option::default",
-    keywords: BTreeMap<String, Action> = "settings::queueing",
-    menu: BTreeMap<String, Action> = "BTreeMap::new",
+    keywords: BTreeMap<String, KeywordAction> = "settings::queueing",
+    menu: BTreeMap<String, KeywordAction> = "BTreeMap::new",
     channels: Option<Vec<Channel>> = "Option::default",
-    called: Option<Said> = "Option::default",
-    missed: Option<Said> = "Option::default",
-    progress: Option<Said> = "Option::default",
+    called: Option<NoticeSetup> = "Option::default",
+    missed: Option<NoticeSetup> = "Option::default",
+    progress: Option<NoticeSetup> = "Option::default",
     limits: Option<AccountLimits> = "Option::default",
 });
 section!(Site {
@@ -273,7 +273,7 @@ fn plain() -> Mode {
 }
 
 fn greeting() -> String {
-    paihao_gateway::http::replies::GREETING.into()
+    paihao_gateway::settings::DEFAULT_GREETING.into()
 }
 
 fn shanghai() -> String {

@@ -12,12 +12,12 @@ impl Config {
         }
         let bindings = self.notifier.bindings_check_seconds;
         if bindings < 60 {
-            let what = format!("templates looked at every {bindings} s");
+            let what = format!("templates checked every {bindings} s");
             problems.add("notifier.bindings_check_seconds", what, "use 60 or more; 21600 is good");
         }
         let quotas = self.wechat.limits.quota_read_seconds;
         if (1..60).contains(&quotas) {
-            let what = format!("quotas asked for every {quotas} s");
+            let what = format!("quotas read every {quotas} s");
             problems.add("wechat.limits.quota_read_seconds", what, "use 60 or more, or 0");
         }
         let accounts = self.accounts.iter().map(|(name, account)| {

@@ -1,5 +1,5 @@
-//! The layers themselves: gathering them, and reading the result with errors that a person can act
-//! on.
+//! Layers of configuration: collection, merging, and parsing with errors that tell the operator
+//! what to change.
 
 use super::problem::{ConfigError, ConfigProblem, ConfigProblems};
 use super::secret::SecretSources;
@@ -9,27 +9,29 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};
 
-/// What the name of an environment variable begins with if it is part of the configuration:
-/// `PAIHAO__GATEWAY__LISTEN` is `gateway.forward_stop_requests`.
+/// Prefix of environment variables that belong to the configuration: `PAIHAO__GATEWAY__LISTEN` is
+/// `gateway.listen`.
 pub const ENV_PREFIX: &str = "PAIHAO__";
 
-/// Layers of configuration, each over the ones before. Problems are kept until [`Layers::read_config`].
+/// Layers of configuration, each of which overrides those before it. Errors are collected until
+/// [`Layers::read`].
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
     tree: Tree,
     secret_sources: SecretSources,
-    /// What environment variables said literally, where TOML took it for something else than text.
+    /// Original texts of environment variables whose value TOML parsed as something other than
+    /// text.
     literal_text: BTreeMap<KeyPath, String>,
     problems: ConfigProblems,
 }
 
 impl Layers {
-    /// Begins with the defaults that are compiled in.
+    /// Starts with the compiled-in defaults.
     pub fn from_defaults(defaults: &str) -> Layers {
         Layers::default().text("in the built-in defaults", defaults)
     }
 
-    /// Lays a file on top. Secrets' paths are relative to its folder.
+    /// Adds a file. Paths of secrets in it are relative to its folder.
     #[must_use]
     pub fn file(mut self, path: &Path) -> Layers {
         match std::fs::read_to_string(path) {
@@ -50,18 +52,18 @@ impl Layers {
         }
     }
 
-    /// Lays TOML text on top; `location` says in errors where it stands: `in paihao.toml`.
+    /// Adds TOML text; `place` names its origin in errors: `in paihao.toml`.
     #[must_use]
-    pub fn text(mut self, place: &str, text: &str) -> Layers {
+    pub fn text(mut self, layer: &str, text: &str) -> Layers {
         match text.parse::<Table>() {
-            Ok(table) => self.tree.merge(table, place),
-            // Not the error's own rendering: it shows the line, and a secret may stand on it.
+            Ok(table) => self.tree.merge(table, layer),
+            // The error's own rendering shows the line, which may contain a secret.
             Err(problem) => {
                 let before = &text[..problem.span().map_or(0, |span| span.start.min(text.len()))];
                 let line = before.matches('\n').count() + 1;
                 self.problems.push(ConfigProblem {
                     key: String::new(),
-                    location: format!("{place}, line {line}"),
+                    location: format!("{layer}, line {line}"),
                     message: format!("not TOML: {}", problem.message()),
                     advice: String::new(),
                     code: None,
@@ -71,48 +73,49 @@ impl Layers {
         self
     }
 
-    /// Lays a JSON object on top, as if it were the same in TOML; `null` is nothing at all.
+    /// Adds a JSON object, treated like the same content in TOML; `null` means absent.
     #[must_use]
-    pub fn json(mut self, place: &str, text: &str) -> Layers {
+    pub fn json(mut self, layer: &str, text: &str) -> Layers {
         match serde_json::from_str::<serde_json::Value>(text) {
             Ok(serde_json::Value::Object(fields)) => {
-                self.tree.merge(table_from_json(fields), place);
+                self.tree.merge(table_from_json(fields), layer);
                 self
             }
-            Ok(_) => self.note_json_error(place, "not an object".to_owned()),
+            Ok(_) => self.note_json_error(layer, "not an object".to_owned()),
             Err(problem) => {
-                let (line, column) = (problem.line(), problem.column());
-                self.note_json_error(place, format!("not JSON at line {line}, column {column}"))
+                let line = problem.line();
+                let column = problem.column();
+                self.note_json_error(layer, format!("not JSON at line {line}, column {column}"))
             }
         }
     }
 
-    fn note_json_error(mut self, place: &str, what: String) -> Layers {
+    fn note_json_error(mut self, layer: &str, message: String) -> Layers {
         self.problems.push(ConfigProblem {
             key: String::new(),
-            location: place.to_owned(),
-            message: what,
+            location: layer.to_owned(),
+            message,
             advice: String::new(),
             code: None,
         });
         self
     }
 
-    /// Lays the variables that begin with [`ENV_PREFIX`] on top. A value is TOML (`true`, `8080`,
-    /// `["a", "b"]`, `{ file = "x" }`), and plain text where it is not TOML or where the key wants
-    /// text. The others are where `{ env = "NAME" }` looks.
+    /// Adds the variables that begin with [`ENV_PREFIX`]. A value is TOML (`true`, `8080`, `["a",
+    /// "b"]`, `{ file = "x" }`), or plain text if it is not TOML or if the key requires text. The
+    /// other variables are available to `{ env = "NAME" }`.
     #[must_use]
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Layers {
         // Sorted, so that an error does not depend on the environment's order.
         let variables: BTreeMap<_, _> = variables.into_iter().collect();
         for (name, text) in &variables {
             let Some(key) = name.strip_prefix(ENV_PREFIX) else { continue };
-            let place = format!("(environment variable {name})");
+            let layer = format!("(environment variable {name})");
             let path: KeyPath = key.split("__").map(str::to_lowercase).collect();
             if path.iter().any(String::is_empty) {
                 self.problems.push(ConfigProblem {
                     key: String::new(),
-                    location: place,
+                    location: layer,
                     message: "names no key".to_owned(),
                     advice: format!(
                         "write {ENV_PREFIX}SECTION__KEY, two underscores between the parts"
@@ -123,7 +126,7 @@ impl Layers {
             }
             let value = parse_env_value(text);
             let is_text = value.is_str();
-            let spelled = self.tree.set(&path, value, &place);
+            let spelled = self.tree.set(&path, value, &layer);
             if !is_text {
                 self.literal_text.insert(spelled, text.clone());
             }
@@ -132,7 +135,7 @@ impl Layers {
         self
     }
 
-    /// Reads everything into a type whose tables have `#[serde(deny_unknown_fields)]`.
+    /// Parses all layers into a type whose tables have `#[serde(deny_unknown_fields)]`.
     pub fn read<T: DeserializeOwned>(mut self) -> Result<T, ConfigError> {
         loop {
             let value = self.tree.value();
@@ -145,9 +148,10 @@ impl Layers {
             let path = key_path(error.path());
             let message = error.inner().message();
             if let Some(text) = self.literal_text.remove(&path) {
-                // The key wants a text that happens to look like something else, `0012` or `true`.
-                let place = self.tree.location(&path).to_owned();
-                self.tree.set(&path, Value::String(text), &place);
+                // The key requires a text that happens to look like another type, such as `0012` or
+                // `true`.
+                let layer = self.tree.location(&path).to_owned();
+                self.tree.set(&path, Value::String(text), &layer);
                 continue;
             }
             let unknown = unknown_key(message);
@@ -163,7 +167,7 @@ impl Layers {
 
     fn to_problem(&self, path: &[String], message: &str) -> ConfigProblem {
         let mut path = path.to_vec();
-        let (what, advice) = if let Some(unknown) = unknown_key(message) {
+        let (message, advice) = if let Some(unknown) = unknown_key(message) {
             // An enum's own keys are read after the path has been left.
             if path.last().map(String::as_str) != Some(unknown) {
                 path.push(unknown.to_owned());
@@ -181,14 +185,14 @@ impl Layers {
         ConfigProblem {
             location: self.tree.location(&path).to_owned(),
             key: path.join("."),
-            message: what,
+            message,
             advice,
             code: None,
         }
     }
 }
 
-/// A JSON object as TOML.
+/// Converts a JSON object to TOML.
 fn table_from_json(fields: serde_json::Map<String, serde_json::Value>) -> Table {
     fields.into_iter().filter_map(|(key, value)| Some((key, toml_from_json(value)?))).collect()
 }
@@ -210,7 +214,7 @@ fn toml_from_json(value: serde_json::Value) -> Option<Value> {
     })
 }
 
-/// A value as an environment variable has it.
+/// Parses the value of an environment variable.
 fn parse_env_value(text: &str) -> Value {
     let parsed = format!("value = {text}").parse::<Table>().ok();
     parsed
@@ -223,13 +227,13 @@ fn key_path(path: &serde_path_to_error::Path) -> KeyPath {
     path.iter().map(ToString::to_string).filter(|key| key != "?").collect()
 }
 
-/// The key of an "unknown field" error.
+/// Returns the key of an "unknown field" error.
 fn unknown_key(message: &str) -> Option<&str> {
     message.starts_with("unknown field").then(|| backticked_names(message).next()).flatten()
 }
 
-/// What stands between backticks in an error of serde's: the name it stumbled over, and then those
-/// that it knows.
+/// Returns the names between backticks in an error of serde's: first the unknown name, then the
+/// known ones.
 fn backticked_names(message: &str) -> impl Iterator<Item = &str> {
     message.split('`').skip(1).step_by(2)
 }

@@ -1,4 +1,4 @@
-//! One configuration in layers: what is compiled in, under a file, under the environment.
+//! Configuration in layers: compiled-in defaults under a file under the environment.
 //!
 //! ```
 //! use paihao_chassis::config::{Layers, render};
@@ -7,7 +7,8 @@
 //! struct Config { listen: String }
 //!
 //! let environment = [("PAIHAO__LISTEN".to_owned(), "0.0.0.0:80".to_owned())];
-//! let config: Config = Layers::over("listen = '127.0.0.1:8080'").environment(environment).read()?;
+//! let layers = Layers::from_defaults("listen = '127.0.0.1:8080'").environment(environment);
+//! let config: Config = layers.read()?;
 //! assert_eq!(render(&config), "listen = \"0.0.0.0:80\"\n");
 //! # Ok::<(), paihao_chassis::config::ConfigError>(())
 //! ```
@@ -23,7 +24,7 @@ pub use secret::SecretText;
 
 use serde::Serialize;
 
-/// A configuration as TOML with every secret masked, for `config print`.
+/// Renders a configuration as TOML with every secret masked, for `config print`.
 ///
 /// # Panics
 /// If the type cannot be written as TOML, which its own test would show.

@@ -1,19 +1,19 @@
-//! What is wrong with a configuration: where, what, and what to do about it, all of it at once.
+//! Problems of a configuration: place, description and advice, reported all at once.
 
 use std::fmt;
 
-/// One thing that is wrong.
+/// A problem of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigProblem {
-    /// The key, `gateway.forward_stop_requests`; empty if it is about a whole file.
+    /// The key, such as `gateway.listen`; empty if the problem concerns a whole file.
     pub key: String,
-    /// The layer it was found in, `in paihao.toml`; empty if it is about several.
+    /// The layer with the problem, such as `in paihao.toml`; empty if several are involved.
     pub location: String,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
-    /// What to do; may be empty.
+    /// Advice on the correction; may be empty.
     pub advice: String,
-    /// A stable name for programs, of those problems that have one.
+    /// Stable code for programs, if the problem has one.
     pub code: Option<&'static str>,
 }
 
@@ -33,12 +33,12 @@ impl fmt::Display for ConfigProblem {
     }
 }
 
-/// A configuration that cannot be used, with everything that was found wrong.
+/// Error for an unusable configuration, with all problems found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(Vec<ConfigProblem>);
 
 impl ConfigError {
-    /// What is wrong, at least one thing.
+    /// The problems, at least one.
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.0
     }
@@ -59,17 +59,17 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Collects what is wrong, so that a person is told once and not problem by problem.
+/// Collector of problems, so that an operator sees all of them at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigProblems(Vec<ConfigProblem>);
 
 impl ConfigProblems {
-    /// Nothing wrong so far.
+    /// Creates an empty collector.
     pub fn new() -> ConfigProblems {
         ConfigProblems::default()
     }
 
-    /// Notes that what stands at `key` is wrong, and what to do about it.
+    /// Adds a problem of the value at `key`, with advice.
     pub fn add(&mut self, key: &str, what: impl Into<String>, advice: impl Into<String>) {
         self.push(ConfigProblem {
             key: key.to_owned(),
@@ -80,7 +80,7 @@ impl ConfigProblems {
         });
     }
 
-    /// Notes a problem that has a name.
+    /// Adds a problem with a code.
     pub fn add_with_code(
         &mut self,
         code: &'static str,
@@ -88,7 +88,9 @@ impl ConfigProblems {
         what: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        let (key, what, advice) = (key.to_owned(), what.into(), advice.into());
+        let key = key.to_owned();
+        let what = what.into();
+        let advice = advice.into();
         self.push(ConfigProblem {
             key,
             location: String::new(),
@@ -98,19 +100,19 @@ impl ConfigProblems {
         });
     }
 
-    /// Notes a problem once.
+    /// Adds a problem unless it is present already.
     pub fn push(&mut self, problem: ConfigProblem) {
         if !self.0.contains(&problem) {
             self.0.push(problem);
         }
     }
 
-    /// Whether nothing is wrong.
+    /// True if there is no problem.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Fails with everything that was noted, if anything was.
+    /// Fails with all collected problems, if there are any.
     pub fn into_result(self) -> Result<(), ConfigError> {
         if self.0.is_empty() { Ok(()) } else { Err(ConfigError(self.0)) }
     }

@@ -1,4 +1,4 @@
-//! A secret in a configuration: written there, or better, named there and kept elsewhere.
+//! Secrets in a configuration: given as text, or better by reference to a file or a variable.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A secret text. In TOML it is the text itself, or `{ file = "/run/secrets/x" }` (whose last line
-/// end does not count), or `{ env = "NAME" }`. It is never empty, and prints as `***`.
+/// A secret text. In TOML it is the text itself, or `{ file = "/run/secrets/x" }` (without its last
+/// line end), or `{ env = "NAME" }`. It is never empty, and prints as `***`.
 #[derive(Clone)]
 pub struct SecretText {
     text: SecretString,
@@ -24,7 +24,7 @@ enum Source {
 }
 
 impl SecretText {
-    /// A secret that the program made itself, or a test's.
+    /// Wraps a secret from the program itself or from a test.
     pub fn new(text: impl Into<String>) -> SecretText {
         SecretText { text: SecretString::from(text.into()), source: Source::Inline }
     }
@@ -53,7 +53,7 @@ impl fmt::Display for SecretText {
     }
 }
 
-/// Writes where the secret is kept, or `***`; never the secret.
+/// Serializes the reference to the secret, or `***`; never the secret.
 impl Serialize for SecretText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (key, value) = match &self.source {
@@ -67,23 +67,23 @@ impl Serialize for SecretText {
     }
 }
 
-/// Where secrets that are only named are looked for.
+/// Sources in which references to secrets are resolved.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SecretSources {
-    /// The environment.
+    /// Variables of the environment.
     pub(super) environment: BTreeMap<String, String>,
-    /// Paths are relative to this folder, that of the configuration file.
+    /// Folder of the configuration file; paths are relative to it.
     pub(super) folder: PathBuf,
 }
 
 thread_local! {
-    /// Serde hands a type nothing but its own part of the input, so what lies around it is put here
-    /// while a configuration is read.
+    /// The sources during a read. Serde passes a type only its own part of the input, so they
+    /// cannot be handed over as an argument.
     static AROUND: RefCell<SecretSources> = RefCell::default();
 }
 
 impl SecretSources {
-    /// Reads a configuration in these surroundings.
+    /// Reads a configuration with these sources.
     pub(super) fn scope<T>(&self, read: impl FnOnce() -> T) -> T {
         let before = AROUND.replace(self.clone());
         let read = read();
@@ -120,7 +120,8 @@ impl<'de> Deserialize<'de> for SecretText {
 
 struct SecretVisitor;
 
-/// What stands in the place of a secret may be the secret: say what kind of thing it is, no more.
+/// Description of a secret's forms for errors: the faulty value itself may be the secret and is not
+/// quoted.
 const EXPECTED_SECRET: &str =
     "a secret is a text in quotes, { file = \"path\" } or { env = \"NAME\" }";
 

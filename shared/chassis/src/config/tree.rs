@@ -1,16 +1,16 @@
-//! A tree of TOML tables with a memory of which layer each leaf came from.
+//! Merged tree of TOML tables that records the layer of each leaf.
 
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
-/// The way to a key, from the root.
+/// Path to a key, from the root.
 pub(super) type Path = Vec<String>;
 
-/// Merged layers.
+/// Tree of merged layers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
     root: Table,
-    /// By path: the layer, `in paihao.toml`.
+    /// Layer by path, such as `in paihao.toml`.
     locations: BTreeMap<Path, String>,
 }
 
@@ -20,68 +20,69 @@ impl Tree {
         Value::Table(self.root.clone())
     }
 
-    /// Lays `from_defaults` on top: tables merge key by key, anything else replaces what was there.
-    pub(super) fn merge(&mut self, over: Table, place: &str) {
-        let mut places = Vec::new();
-        merge(&mut self.root, over, &mut Vec::new(), &mut places);
-        self.locations.extend(places.into_iter().map(|path| (path, place.to_owned())));
+    /// Merges `over` into the tree: tables key by key; any other value replaces the former one.
+    pub(super) fn merge(&mut self, over: Table, layer: &str) {
+        let mut paths = Vec::new();
+        merge(&mut self.root, over, &mut Vec::new(), &mut paths);
+        self.locations.extend(paths.into_iter().map(|path| (path, layer.to_owned())));
     }
 
-    /// Puts one value at a path, making tables on the way. A key on the way that differs only in
-    /// case, or in `-` for `_`, is taken to be the one meant. Returns the path as it is spelled.
-    pub(super) fn set(&mut self, path: &[String], value: Value, place: &str) -> Path {
+    /// Sets the value at a path, creating tables as needed. A key that differs from an existing one
+    /// only in case, or in `-` for `_`, is taken for that one. Returns the path as it is spelled in
+    /// the tree.
+    pub(super) fn set(&mut self, path: &[String], value: Value, layer: &str) -> Path {
         let mut spelled = Path::new();
         let mut over = value;
-        let mut here = Some(&self.root);
+        let mut table = Some(&self.root);
         for key in path {
             let alike = |known: &&String| known.to_lowercase().replace('-', "_") == *key;
-            let known = here.filter(|table| !table.contains_key(key));
-            let known = known.and_then(|table| table.keys().find(alike));
-            let key = known.unwrap_or(key).clone();
-            here = here.and_then(|table| table.get(&key)).and_then(Value::as_table);
+            let without_key = table.filter(|table| !table.contains_key(key));
+            let similar = without_key.and_then(|table| table.keys().find(alike));
+            let key = similar.unwrap_or(key).clone();
+            table = table.and_then(|table| table.get(&key)).and_then(Value::as_table);
             spelled.push(key);
         }
         for key in spelled[1..].iter().rev() {
             over = Value::Table(Table::from_iter([(key.clone(), over)]));
         }
-        self.merge(Table::from_iter([(spelled[0].clone(), over)]), place);
+        self.merge(Table::from_iter([(spelled[0].clone(), over)]), layer);
         spelled
     }
 
-    /// Takes a value out; `false` if nothing is there.
+    /// Removes a value; `false` if there is none.
     pub(super) fn remove(&mut self, path: &[String]) -> bool {
-        let Some((last, way)) = path.split_last() else { return false };
-        let mut here = match way.split_first() {
+        let Some((last, parents)) = path.split_last() else { return false };
+        let mut parent = match parents.split_first() {
             None => return self.root.remove(last).is_some(),
             Some((first, _)) => self.root.get_mut(first),
         };
-        for key in &way[1..] {
-            here = here.and_then(|value| match value {
+        for key in &parents[1..] {
+            parent = parent.and_then(|value| match value {
                 Value::Table(table) => table.get_mut(key),
                 Value::Array(items) => key.parse().ok().and_then(|n: usize| items.get_mut(n)),
                 _ => None,
             });
         }
-        here.and_then(Value::as_table_mut).is_some_and(|table| table.remove(last).is_some())
+        parent.and_then(Value::as_table_mut).is_some_and(|table| table.remove(last).is_some())
     }
 
-    /// The layer that a key came from: its own, or that of the nearest key around or within it.
+    /// The layer of a key: its own, or that of the nearest key around or within it.
     pub(super) fn location(&self, path: &[String]) -> &str {
-        let at = |path: &[String]| {
-            let within = || self.locations.iter().rfind(|(at, _)| at.starts_with(path));
-            self.locations.get(path).or_else(|| within().map(|(_, place)| place))
+        let layer_of = |path: &[String]| {
+            let inner = || self.locations.iter().rfind(|(leaf, _)| leaf.starts_with(path));
+            self.locations.get(path).or_else(|| inner().map(|(_, layer)| layer))
         };
-        (1..=path.len()).rev().find_map(|n| at(&path[..n])).map_or("", String::as_str)
+        (1..=path.len()).rev().find_map(|n| layer_of(&path[..n])).map_or("", String::as_str)
     }
 }
 
-fn merge(under: &mut Table, over: Table, path: &mut Path, places: &mut Vec<Path>) {
+fn merge(under: &mut Table, over: Table, path: &mut Path, paths: &mut Vec<Path>) {
     for (key, value) in over {
         path.push(key.clone());
         match (under.get_mut(&key), value) {
-            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above, path, places),
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above, path, paths),
             (_, value) => {
-                leaves(&value, path, places);
+                leaves(&value, path, paths);
                 under.insert(key, value);
             }
         }

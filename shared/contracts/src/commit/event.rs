@@ -1,14 +1,15 @@
-//! What happened, as it is stored.
+//! Stored form of the domain's events.
 
 use super::is_zero;
 use super::milestone::NotificationTrigger;
+use super::progress::ForecastBasis;
 use super::ticket::{CloseReason, Hold, Number, QuotedWait, Rank, Ticket};
-use super::visit::{ForecastBasis, VisitRecord};
+use super::visit::VisitRecord;
 use crate::ticket_link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What happened.
+/// An event of a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each field is documented at the domain's event of the same name")]
@@ -166,7 +167,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether it is a piece of something larger, or leaves pieces to follow.
+    /// True for an event of a decision that was written in several batches.
     pub(super) fn is_batch_part(&self) -> bool {
         match self {
             Event::DayOpened { carrying: left, .. }
@@ -178,7 +179,7 @@ impl Event {
     }
 }
 
-/// On whose wish something happened.
+/// The originator of a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
@@ -190,7 +191,7 @@ pub enum ActorRef {
     System,
 }
 
-/// What staff make of a queue.
+/// State of a queue, set by staff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -202,7 +203,7 @@ pub enum QueueState {
     Closed,
 }
 
-/// What was noted about a holder.
+/// A note about the holder of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]

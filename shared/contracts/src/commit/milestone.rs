@@ -1,4 +1,4 @@
-//! What is to be told, as it is stored.
+//! Stored form of the triggers of notifications.
 
 use super::is_zero;
 use super::ticket::{Number, QuotedWait};
@@ -6,37 +6,38 @@ use crate::ticket_link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Something the holder of a ticket is to be told.
+/// A trigger of one notification to the holder of a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotificationTrigger {
-    /// Whose ticket.
+    /// Id of the ticket, unique within the business day.
     pub ticket: u32,
     /// The business day, in days since 1970-01-01.
     pub day: i32,
-    /// Whom to tell: an openid.
+    /// Openid of the recipient.
     pub person: Arc<str>,
-    /// What opens the ticket to its holder.
+    /// Secret of the holder's link to the ticket.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub key: Option<TicketKey>,
     /// The number.
     pub number: Number,
-    /// The queue's name.
+    /// Name of the queue.
     pub queue_name: Arc<str>,
-    /// What was reached.
+    /// Kind of the notification.
     pub kind: NotificationKind,
-    /// The how-manieth of its kind for this ticket; 0 in version 1, which had only calls.
+    /// Ordinal among the triggers of this kind for the ticket; 0 in version 1, which had only
+    /// calls.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub occurrence: u32,
-    /// The how-manieth milestone of this ticket; 0 in version 1.
+    /// Ordinal among all triggers of the ticket; 0 in version 1.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub order: u32,
-    /// When, in Unix milliseconds.
+    /// Time of the trigger, in Unix milliseconds.
     pub at: i64,
-    /// When it stops being true, in Unix milliseconds.
+    /// End of validity, in Unix milliseconds.
     pub valid_until: i64,
 }
 
-/// What can be reached.
+/// Kinds of notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reached", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
@@ -78,7 +79,7 @@ pub enum NotificationKind {
 }
 
 impl NotificationKind {
-    /// The word for it, as it stands in a notice's key.
+    /// Name of the kind in a notice's key.
     pub fn name(&self) -> &'static str {
         match self {
             NotificationKind::Joined { .. } => "joined",
@@ -95,7 +96,7 @@ impl NotificationKind {
     }
 }
 
-/// Through what somebody is in the line again.
+/// Cause of a return into the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]

@@ -1,47 +1,50 @@
-//! An entry of the ledger as it is stored: decisions of one site that were written together.
+//! Stored form of a ledger entry: decisions of one site that were written together.
 //!
-//! These types mirror the domain's and are converted by hand where the gateway meets the ledger.
-//! A stored commit is decoded for ever; see the fixtures beside the tests.
+//! These types mirror those of the domain. The gateway converts them by hand where it meets the
+//! ledger. A stored commit stays readable for ever; the fixtures beside the tests hold one of each
+//! version.
 
 mod event;
 mod milestone;
 mod outcome;
+mod progress;
 mod ticket;
 mod visit;
 
 pub use event::{ActorRef, Event, Mark, QueueState};
 pub use milestone::{NotificationKind, NotificationTrigger, ReturnCause};
 pub use outcome::Outcome;
+pub use progress::{ForecastBasis, OvertakeCounts, VisitProgress};
 pub use ticket::{
     CloseReason, Hold, HoldKind, Marks, NotificationHistory, Number, QuotedWait, Rank, Ticket,
     TicketCounts, TicketState, TicketStatus,
 };
-pub use visit::{ForecastBasis, OvertakeCounts, VisitOutcome, VisitProgress, VisitRecord};
+pub use visit::{VisitOutcome, VisitRecord};
 
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The newest version this program reads and writes. 1 had no return after a miss, no holds, no
-/// transfers, no undo; 2 had nothing in pieces. A program must not decide after what is newer than
-/// what it knows.
+/// Newest version this program reads and writes. Version 1 had no return after a miss, no holds, no
+/// transfers and no undo; version 2 had no batches. A program must not decide after a commit of a
+/// newer version than it knows.
 pub const COMMIT_VERSION: u32 = 3;
 
-/// The version of a commit without pieces.
+/// Version of a commit without batches.
 const UNBATCHED_VERSION: u32 = 2;
 
 /// Decisions of one site, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
-    /// The version that a reader has to know, at most [`COMMIT_VERSION`] of the writer.
+    /// Version that a reader has to know, at most [`COMMIT_VERSION`] of the writer.
     pub v: u32,
-    /// The site, with what readers outside the gateway need to know of it.
+    /// The site, with the facts that readers outside the gateway need.
     pub site: SiteFacts,
-    /// The decisions.
+    /// The decisions, in order.
     pub decisions: Vec<Decision>,
 }
 
 impl Commit {
-    /// These decisions, with the oldest version that has all that is in them.
+    /// Creates a commit under the oldest version that can express its content.
     pub fn new(site: SiteFacts, decisions: Vec<Decision>) -> Commit {
         let turning = |decision: &Decision| matches!(decision.outcome, Outcome::DayTurning { .. });
         let pieces = decisions
@@ -51,34 +54,34 @@ impl Commit {
     }
 }
 
-/// What a reader needs to know of a site without its configuration.
+/// Facts of a site for readers without its configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteFacts {
-    /// The WeChat account it belongs to.
+    /// The WeChat account that the site belongs to.
     pub account: Arc<str>,
-    /// Its id.
+    /// Id of the site.
     pub id: Arc<str>,
-    /// Its name as customers read it.
+    /// Name of the site as customers read it.
     pub name: Arc<str>,
-    /// Its time zone, an IANA name.
+    /// Time zone of the site, an IANA name.
     pub zone: Arc<str>,
 }
 
-/// One command and all that followed from it.
+/// One command with its outcome and events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// The command's id, 32 hexadecimal digits.
+    /// Id of the command, 32 hexadecimal digits.
     pub command: String,
-    /// The fingerprint of the request's content, 16 hexadecimal digits.
+    /// Fingerprint of the request's content, 16 hexadecimal digits.
     pub fingerprint: String,
-    /// When, in Unix milliseconds.
+    /// Time of the decision, in Unix milliseconds.
     pub at: i64,
-    /// On whose wish; version 1 did not say.
+    /// Originator of the command; absent in version 1.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub by: Option<ActorRef>,
-    /// What the asker was answered.
+    /// Answer to the requester.
     pub outcome: Outcome,
-    /// What happened.
+    /// Events of the decision, in order.
     pub events: Vec<Event>,
 }
 

@@ -1,11 +1,11 @@
-//! What an asker was answered, as it is stored.
+//! Stored form of the outcome of a command.
 
 use super::event::QueueState;
 use super::ticket::{Number, QuotedWait, TicketStatus};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What the asker was answered.
+/// Outcome of a command: the answer to its requester.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each field is documented at the domain's outcome of the same name")]

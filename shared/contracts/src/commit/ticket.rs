@@ -1,17 +1,17 @@
-//! A ticket as it is stored, where all of it has to be, and its parts.
+//! Stored form of a whole ticket and of its parts.
 
 use super::is_zero;
-use super::visit::{ForecastBasis, VisitProgress};
+use super::progress::{ForecastBasis, VisitProgress};
 use crate::ticket_link::TicketKey;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A number in its parts.
+/// A ticket number in its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Number {
-    /// Letters in front.
+    /// Letters in front of the serial.
     pub prefix: Arc<str>,
-    /// The daily serial.
+    /// Serial of the business day.
     pub serial: u32,
 }
 
@@ -21,7 +21,7 @@ impl std::fmt::Display for Number {
     }
 }
 
-/// A place in a line.
+/// Position in a line, as a sort key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rank {
     /// Priority class.
@@ -30,25 +30,25 @@ pub struct Rank {
     pub arrival: i64,
     /// Tie breaker.
     pub sequence: u32,
-    /// Before or behind the ticket of that sequence.
+    /// Offset before or behind the ticket of that sequence.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub turn: i32,
 }
 
-/// What a holder was told.
+/// A waiting time that was quoted to the holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotedWait {
-    /// People ahead.
+    /// Number of people ahead.
     pub ahead: u32,
-    /// Minutes, from and to.
+    /// Quoted range in minutes, from and to.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub minutes: Option<(u32, u32)>,
-    /// Whether that is rough.
+    /// True if the estimate rests on little data.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub cold: bool,
 }
 
-/// Why a ticket was closed.
+/// Reasons for which a ticket is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -62,7 +62,7 @@ pub enum CloseReason {
     Duplicate,
 }
 
-/// The name of a state.
+/// Name of a ticket's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -79,7 +79,7 @@ pub enum TicketStatus {
 }
 
 impl TicketStatus {
-    /// Whether it is the one that is not written down.
+    /// True for the default status, which is not written.
     pub(super) fn is_usual(&self) -> bool {
         *self == TicketStatus::Waiting
     }
@@ -90,7 +90,7 @@ impl TicketStatus {
 #[allow(missing_docs, reason = "each field is documented at the domain's ticket")]
 pub struct Ticket {
     pub id: u32,
-    /// What opens it to its holder.
+    /// Secret of the holder's link to the ticket.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub key: Option<TicketKey>,
     pub number: Number,
@@ -116,7 +116,7 @@ pub struct Ticket {
     pub worked_ms: i64,
 }
 
-/// A state with what is true in it.
+/// State of a ticket, with the facts of that state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each field is documented at the domain's stage of the same name")]
@@ -131,7 +131,7 @@ pub enum TicketState {
 }
 
 impl TicketState {
-    /// Its name.
+    /// The status of this state.
     pub fn status(&self) -> TicketStatus {
         match self {
             TicketState::Waiting => TicketStatus::Waiting,
@@ -145,7 +145,7 @@ impl TicketState {
     }
 }
 
-/// Why a ticket is held and what ends that.
+/// Reason and end of a hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "each field is documented at the domain's type of the same name")]
 pub struct Hold {
@@ -164,7 +164,7 @@ fn empty() -> Arc<str> {
     Arc::from("")
 }
 
-/// On whose wish a ticket is held.
+/// Kinds of hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented at the domain's type of the same name")]
@@ -174,7 +174,7 @@ pub enum HoldKind {
     Suspended,
 }
 
-/// How often what has happened to a ticket.
+/// Counters of the events of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "each field is documented at the domain's type of the same name")]
@@ -186,7 +186,7 @@ pub struct TicketCounts {
     pub hops: u32,
 }
 
-/// What is known of a holder beside the state.
+/// Notes about the holder beside the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "each field is documented at the domain's type of the same name")]
@@ -196,7 +196,7 @@ pub struct Marks {
     pub tell_at: Option<u32>,
 }
 
-/// What a ticket remembers of what its holder was told.
+/// The notifications that a ticket has triggered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "each field is documented at the domain's type of the same name")]

@@ -1,8 +1,9 @@
-//! What compatible and secure mode do to a message: AES-256-CBC, padded to 32 and sealed with the
-//! account's appid.
+//! Encryption of messages in compatible and secure mode: AES-256-CBC, padded to 32 bytes and bound
+//! to the account's appid.
 //!
-//! Inside stand 16 random bytes, the length of the message (four bytes, big-endian), the message,
-//! the appid, and 1 to 32 bytes of padding, each saying how many they are.
+//! The plaintext holds 16 random bytes, the length of the message (four bytes, big-endian), the
+//! message, the appid, and 1 to 32 bytes of padding, each of which holds the number of padding
+//! bytes.
 
 use crate::secret::AppId;
 use aes::Aes256;
@@ -15,8 +16,8 @@ use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use std::fmt;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater};
 
-/// The base64 of keys and messages. Keys are typed or generated without regard to the two bits that
-/// 43 characters have too many, which the usual decoder refuses.
+/// Base64 of keys and messages. A key of 43 characters has two bits too many; consoles and people
+/// set them arbitrarily, and a strict decoder refuses such keys.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -24,30 +25,31 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The cipher's own block.
+/// Block size of the cipher.
 const CIPHER_BLOCK_BYTES: usize = 16;
-/// The block of the padding: twice the cipher's, so stock unpadders refuse half of all messages.
+/// Block size of the padding: twice the cipher's, so that stock unpadders refuse half of all
+/// messages.
 const PADDING_BLOCK_BYTES: usize = 32;
-/// Random bytes and the length.
+/// Length of the random bytes and the message length.
 const HEADER_BYTES: usize = 20;
 
-/// The key of a console's EncodingAESKey. Prints as `***`.
+/// Key decoded from the EncodingAESKey of WeChat's console. Prints as `***`.
 #[derive(Clone)]
 pub struct AesKey([u8; 32]);
 
-/// The text is no EncodingAESKey.
+/// Error for a text that is not an EncodingAESKey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an EncodingAESKey has 43 letters and digits")]
 pub struct InvalidAesKey;
 
-/// What was received cannot be opened. Why, nobody is told: whoever asks with altered messages
-/// would learn from it.
+/// Error for a message that cannot be decrypted. It gives no reason: an attacker who sends altered
+/// messages could use it as an oracle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it cannot be deciphered")]
 pub struct DecryptError;
 
 impl AesKey {
-    /// Reads the 43 characters that the console shows as EncodingAESKey.
+    /// Parses the 43 characters that the console shows as EncodingAESKey.
     pub fn parse(text: &str) -> Result<Self, InvalidAesKey> {
         if text.len() != 43 {
             return Err(InvalidAesKey);
@@ -67,8 +69,8 @@ impl fmt::Debug for AesKey {
     }
 }
 
-/// Seals a message for an account, with 16 random bytes that are never used again: the text of an
-/// `Encrypt` element.
+/// Encrypts a message for an account, with 16 random bytes that must not be reused. Returns the
+/// text of an `Encrypt` element.
 pub fn encrypt(key: &AesKey, app: &AppId, random: [u8; 16], message: &[u8]) -> String {
     let length = u32::try_from(message.len()).expect("a reply is far below 4 GiB");
     let inside = HEADER_BYTES + message.len() + app.0.len();
@@ -84,10 +86,10 @@ pub fn encrypt(key: &AesKey, app: &AppId, random: [u8; 16], message: &[u8]) -> S
     BASE64.encode(text)
 }
 
-/// Opens the text of an `Encrypt` element that was sealed for this account. Whatever is wrong with
-/// it (the base64, the padding, the length, another account's appid) is the same refusal.
+/// Decrypts the text of an `Encrypt` element for this account. Every fault (base64, padding,
+/// length, another account's appid) gives the same error.
 ///
-/// This proves nothing about who sealed it: check the signature over the text first.
+/// Decryption does not authenticate the sender: check the signature over the text first.
 pub fn decrypt(key: &AesKey, app: &AppId, encrypted: &str) -> Result<Vec<u8>, DecryptError> {
     let mut text = BASE64.decode(encrypted).map_err(|_| DecryptError)?;
     let (blocks, rest) = Array::<u8, U16>::slice_as_chunks_mut(&mut text);
@@ -106,8 +108,8 @@ pub fn decrypt(key: &AesKey, app: &AppId, encrypted: &str) -> Result<Vec<u8>, De
     Ok(text)
 }
 
-/// Whether what was deciphered holds together, and from where to where the message stands. Looks at
-/// everything, whatever it meets on the way; the range is only within bounds if all is good.
+/// Checks the plaintext and locates the message in it. It examines everything regardless of faults,
+/// in constant time; the range is within bounds only if the check passes.
 fn validate_plaintext(text: &[u8], app: &AppId) -> (Choice, (usize, usize)) {
     let last = text.len() - 1;
     let padding = text[last];
@@ -116,7 +118,7 @@ fn validate_plaintext(text: &[u8], app: &AppId) -> (Choice, (usize, usize)) {
         let is_padding = padding.ct_gt(&(back as u8));
         good &= byte.ct_eq(&padding) | !is_padding;
     }
-    // Clamped, so that nothing below leaves the text.
+    // Clamped, so that no index below exceeds the text.
     let padding = u8::conditional_select(&1, &padding, good);
     let end = text.len() - usize::from(padding);
     let declared = [text[16], text[17], text[18], text[19]];
@@ -142,7 +144,7 @@ mod tests {
         AppId(text.to_owned())
     }
 
-    /// Ciphers bytes as they are, without giving them their right form.
+    /// Encrypts bytes as they are, without random bytes, length or padding.
     fn raw(key: &AesKey, mut text: Vec<u8>) -> String {
         let (blocks, _) = Array::<u8, U16>::slice_as_chunks_mut(&mut text);
         cbc::Encryptor::<Aes256>::new(&key.0.into(), &key.iv().into()).encrypt_blocks(blocks);
@@ -174,7 +176,8 @@ mod tests {
 
     #[test]
     fn padding_of_another_length_or_kind_is_refused() {
-        let (key, app) = (key(&"A".repeat(43)), app("wx1"));
+        let key = key(&"A".repeat(43));
+        let app = app("wx1");
         let open = |text: Vec<u8>| decrypt(&key, &app, &raw(&key, text));
         let fill = |padding: usize| "m".repeat(32 + 32 - (HEADER_BYTES + 3 + padding) % 32);
         let with = |padding: &[u8]| {
@@ -196,7 +199,8 @@ mod tests {
 
     #[test]
     fn lengths_and_owners_that_do_not_fit_are_refused() {
-        let (key, app) = (key(&"A".repeat(43)), app("wx1"));
+        let key = key(&"A".repeat(43));
+        let app = app("wx1");
         let open = |text: Vec<u8>| decrypt(&key, &app, &raw(&key, text));
         let padding = [4; 4];
         assert_eq!(open(text(b"hello", "wx1", 5, &padding)), Ok(b"hello".to_vec()));
@@ -211,9 +215,9 @@ mod tests {
         assert_eq!(open(text(b"hello", "awx1", 5, &[3; 3])), Err(DecryptError));
         assert_eq!(open(text(b"hello", "wx11", 5, &[3; 3])), Err(DecryptError));
         assert_eq!(open(text(b"", "", 0, &[12; 12])), Err(DecryptError));
-        // Right in all but that it was padded to 16.
+        // Correct except for the padding, which is to 16 bytes.
         assert_eq!(open(text(b"hello, it is late.", "wx1", 18, &[7; 7])), Err(DecryptError));
-        // Nothing but padding, where the head ought to be.
+        // Only padding, in place of the header.
         assert_eq!(open(vec![32; 32]), Err(DecryptError));
         for short in 0..=2 {
             assert_eq!(open(vec![16; 16 * short]), Err(DecryptError), "{short} blocks");
@@ -225,12 +229,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_sealed_is_opened_and_by_nobody_else(
+        fn an_encrypted_message_is_decrypted_with_its_key_only(
             message in proptest::collection::vec(any::<u8>(), 0..200),
             random in any::<[u8; 16]>(),
             flipped in 0..43_usize,
         ) {
-            let (ours, id) = (key("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"), app("wx2c2769f8efd9abc2"));
+            let ours = key("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG");
+            let id = app("wx2c2769f8efd9abc2");
             let sealed = encrypt(&ours, &id, random, &message);
             prop_assert_eq!(decrypt(&ours, &id, &sealed), Ok(message.clone()));
             prop_assert!(BASE64.decode(&sealed).unwrap().len().is_multiple_of(32));
@@ -242,7 +247,8 @@ mod tests {
 
         #[test]
         fn every_length_of_padding_comes_up(random in any::<[u8; 16]>(), extra in 0..3_usize) {
-            let (ours, id) = (key(&"Z".repeat(43)), app("wxba5fad812f8e6fb9"));
+            let ours = key(&"Z".repeat(43));
+            let id = app("wxba5fad812f8e6fb9");
             for length in 0..32 {
                 let message = vec![b'm'; length + 32 * extra];
                 let sealed = encrypt(&ours, &id, random, &message);
@@ -254,7 +260,8 @@ mod tests {
 
         #[test]
         fn nothing_that_can_be_sent_makes_it_panic(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let (ours, id) = (key(&"Z".repeat(43)), app("wx1"));
+            let ours = key(&"Z".repeat(43));
+            let id = app("wx1");
             prop_assert!(decrypt(&ours, &id, &text).is_err());
             prop_assert!(decrypt(&ours, &id, &BASE64.encode(bytes)).is_err());
         }

@@ -1,133 +1,133 @@
-//! Everything that WeChat says has happened, as types.
+//! Types of all events that WeChat pushes.
 
 use crate::secret::OpenId;
 use std::fmt;
 
-/// What happened. Names are matched without regard to case; what a known event lacks is `None` or
-/// empty, since WeChat leaves things out and adds others as it likes.
+/// An event. Names are matched case-insensitively. A missing field of a known event is `None` or
+/// empty, since WeChat omits and adds fields without notice.
 #[derive(Clone, PartialEq)]
 pub enum Event {
-    /// The person now follows the account.
+    /// The person follows the account now.
     Subscribe {
-        /// The scene of the code they scanned; `None` if they followed in another way, after a
-        /// payment for example.
+        /// Scene of the scanned code; `None` if the person followed in another way, for example
+        /// after a payment.
         scene: Option<String>,
-        /// The ticket of that code.
+        /// Ticket of the code.
         ticket: Option<String>,
     },
     /// A follower scanned a code.
     Scan {
-        /// The scene of the code.
+        /// Scene of the code.
         scene: Option<String>,
-        /// The ticket of the code.
+        /// Ticket of the code.
         ticket: Option<String>,
     },
-    /// The person follows no longer: what is known of them has to go.
+    /// The person has unfollowed the account: personal data must be deleted.
     Unsubscribe,
-    /// Where a follower is, told when they open the chat or every few seconds.
+    /// Location of a follower, sent when they open the chat or every few seconds.
     Location {
         /// Degrees north.
         latitude: Option<f64>,
         /// Degrees east.
         longitude: Option<f64>,
-        /// As WeChat gives it.
+        /// Precision as WeChat reports it.
         precision: Option<f64>,
     },
-    /// A menu entry with a key was pressed.
+    /// A menu entry with a key was tapped.
     Click {
-        /// The key.
+        /// Key of the entry.
         key: String,
     },
-    /// A menu entry that leads to a page was pressed.
+    /// A menu entry that opens a page was tapped.
     View {
-        /// The page.
+        /// URL of the page.
         url: String,
-        /// WeChat's number of the menu.
+        /// WeChat's id of the menu.
         menu: Option<u64>,
     },
-    /// A menu entry that leads into a mini program was pressed.
+    /// A menu entry that opens a mini program was tapped.
     ViewMiniProgram {
-        /// The page in it.
+        /// Page in the mini program.
         page: String,
-        /// WeChat's number of the menu.
+        /// WeChat's id of the menu.
         menu: Option<u64>,
     },
-    /// A menu entry let the person scan something.
+    /// The person scanned a code through a menu entry.
     MenuScan {
-        /// The entry's key.
+        /// Key of the entry.
         key: String,
-        /// Whether the person waits for an answer (`scancode_waitmsg`).
+        /// True if the person waits for an answer (`scancode_waitmsg`).
         waits: bool,
-        /// `qrcode`, `barcode` …
+        /// Kind of code: `qrcode`, `barcode` …
         kind: String,
-        /// What was in it.
+        /// Content of the code.
         result: String,
     },
-    /// A menu entry let the person send pictures, which come as messages.
+    /// The person sent pictures through a menu entry; they arrive as messages.
     MenuPictures {
-        /// The entry's key.
+        /// Key of the entry.
         key: String,
-        /// How many.
+        /// Number of pictures.
         count: Option<u64>,
     },
-    /// A menu entry let the person choose a place.
+    /// The person chose a location through a menu entry.
     MenuLocation {
-        /// The entry's key.
+        /// Key of the entry.
         key: String,
-        /// The place.
+        /// The location.
         place: GeoLocation,
     },
-    /// What became of a template message.
+    /// Delivery result of a template message.
     TemplateSent {
-        /// The message's id; `None` if it is missing, 0 or no number.
+        /// Id of the message; `None` if it is missing, 0 or not a number.
         message: Option<u64>,
-        /// What became of it.
+        /// Delivery result.
         fate: TemplateDeliveryResult,
     },
-    /// What became of a mass message.
+    /// Delivery result of a mass message.
     MassSent {
-        /// The message's id.
+        /// Id of the message.
         message: Option<u64>,
-        /// WeChat's word for it.
+        /// Status in WeChat's words.
         status: String,
-        /// To how many it went.
+        /// Number of recipients that received it.
         sent: Option<u64>,
-        /// To how many it could not go.
+        /// Number of recipients that did not receive it.
         failed: Option<u64>,
     },
-    /// Somebody's data changed, or their permission ended.
+    /// A person's data changed, or their authorization ended.
     Authorization {
-        /// Which of the two, in WeChat's words.
+        /// Kind of change.
         change: AuthorizationChange,
-        /// Whose.
+        /// Openid of the person.
         person: Option<OpenId>,
     },
-    /// The person answered the question whether they want certain messages.
+    /// The person answered a subscription dialog.
     SubscriptionPopup(Vec<SubscriptionChoice>),
-    /// The person changed which messages they want.
+    /// The person changed their subscriptions.
     SubscriptionChanged(Vec<SubscriptionChoice>),
-    /// What became of subscription notices.
+    /// Delivery results of subscription notices.
     SubscriptionSent(Vec<SubscriptionDelivery>),
-    /// An event this system does not know, by WeChat's name of it.
+    /// An unknown event, by WeChat's name.
     Other(String),
 }
 
-/// What became of a template message.
+/// Delivery result of a template message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateDeliveryResult {
-    /// It arrived.
+    /// Delivered.
     Success,
-    /// The person refuses messages of this account.
+    /// Refused: the person refuses messages of this account.
     Refused,
-    /// WeChat found it one too many for this person.
+    /// Over WeChat's limit for this person.
     RateLimited,
-    /// It did not arrive, for a reason in WeChat's words.
+    /// Failed for another reason, in WeChat's words.
     Failed(String),
 }
 
 impl TemplateDeliveryResult {
-    /// Reads the `Status` element. WeChat writes a space after the colon, or does not; whatever is
-    /// not success is a failure.
+    /// Parses the `Status` element. WeChat writes a space after the colon, or none. Every other
+    /// status is a failure.
     pub(super) fn parse(status: &str) -> Self {
         let status = status.trim().to_ascii_lowercase();
         let reason = status.split_once(':').map_or("", |(_, reason)| reason.trim());
@@ -140,59 +140,58 @@ impl TemplateDeliveryResult {
     }
 }
 
-/// What a person was told about, or asked for.
+/// A person's choice about one subscription template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionChoice {
-    /// Which template.
+    /// Id of the template.
     pub template: String,
-    /// Whether they want it.
+    /// True if the person accepts messages of it.
     pub accepted: bool,
-    /// Where they were asked, in WeChat's numbers.
+    /// Origin of the dialog, as a number of WeChat's.
     pub popup_scene: Option<u64>,
 }
 
-/// What became of one subscription notice.
+/// Delivery result of one subscription notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionDelivery {
-    /// Which template.
+    /// Id of the template.
     pub template: String,
-    /// The message's id.
+    /// Id of the message.
     pub message: Option<u64>,
-    /// 0 if it arrived.
+    /// 0 if it was delivered.
     pub code: Option<i64>,
-    /// WeChat's words for it.
+    /// Status in WeChat's words.
     pub status: String,
 }
 
-/// How somebody's permission changed.
+/// Changes of a person's authorization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthorizationChange {
-    /// Their data is another now.
+    /// Their data changed.
     Modified,
-    /// They took it back.
+    /// They revoked the authorization.
     Revoked,
     /// They closed their account.
     Cancelled,
 }
 
-/// A place on the map.
+/// A location on the map.
 #[derive(Clone, PartialEq, Default)]
 pub struct GeoLocation {
     /// Degrees north.
     pub latitude: Option<f64>,
     /// Degrees east.
     pub longitude: Option<f64>,
-    /// Of the map.
+    /// Scale of the map.
     pub scale: Option<f64>,
-    /// Its address.
+    /// Address.
     pub label: String,
-    /// Its name.
+    /// Name of the location.
     pub name: String,
 }
 
 impl Event {
-    /// WeChat's name of it, in lower case; `other` for one that this system does not know, so that
-    /// it can stand in a metric.
+    /// WeChat's name in lower case, as a metric label; `other` for an unknown event.
     pub fn name(&self) -> &'static str {
         match self {
             Event::Subscribe { .. } => "subscribe",
@@ -217,7 +216,7 @@ impl Event {
 }
 
 impl fmt::Debug for Event {
-    /// Says what it is, not what a person scanned or where they are: a scene may lead to a session.
+    /// Prints the kind without scenes and locations: a scene may lead to a session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Subscribe { scene, .. } => write!(f, "subscribe(scene: {})", scene.is_some()),

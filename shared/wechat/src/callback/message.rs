@@ -1,50 +1,50 @@
-//! A callback once it has been read, and what identifies it across WeChat's repeats.
+//! A parsed callback, and its identity across WeChat's repeats.
 
 use super::event::{Event, GeoLocation};
 use crate::secret::OpenId;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// What WeChat pushed.
+/// A push of WeChat's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    /// The account's original id (`gh_…`); the sender of a reply.
+    /// Original id of the account (`gh_…`); the sender of a reply.
     pub to_user: String,
-    /// Whose doing it was; the receiver of a reply.
+    /// The person who caused the push; the recipient of a reply.
     pub from_user: OpenId,
-    /// When, in Unix seconds by WeChat's clock.
+    /// Time by WeChat's clock, in Unix seconds.
     pub create_time: i64,
-    /// What it was.
+    /// Kind of push, with its content.
     pub kind: MessageKind,
     pub(super) identity: [u8; 16],
 }
 
-/// What kind of push it is. Of everything but an event WeChat's number is in `id`.
+/// Kinds of push. `id` is WeChat's id of every push but an event.
 #[derive(Clone, PartialEq)]
 #[allow(missing_docs, reason = "the fields have the names of WeChat's elements")]
 pub enum MessageKind {
-    /// Something happened.
+    /// An event.
     Event(Event),
-    /// The person wrote something, or chose an entry of a menu inside a message.
+    /// A text, or a chosen entry of a menu inside a message.
     Text { content: String, chosen: Option<String>, id: Option<u64> },
-    /// The person sent a picture.
+    /// A picture.
     Image { picture_url: String, media: String, id: Option<u64> },
-    /// The person said something; `send_probe` is what WeChat made of it.
+    /// A voice message; `heard` is WeChat's transcription.
     Voice { media: String, format: String, heard: String, id: Option<u64> },
-    /// The person sent a film, or a short one.
+    /// A video, or a short one.
     Video { media: String, thumbnail: String, short: bool, id: Option<u64> },
-    /// The person sent a place (not to be confused with [`Event::Location`]).
+    /// A location that the person sent (in contrast to [`Event::Location`]).
     Location { place: GeoLocation, id: Option<u64> },
-    /// The person sent a link.
+    /// A link.
     Link { title: String, description: String, url: String, id: Option<u64> },
-    /// The person sent a file.
+    /// A file.
     File { title: String, key: String, length: Option<u64>, id: Option<u64> },
-    /// Anything else, by WeChat's name of it.
+    /// Any other push, by WeChat's name.
     Other(String),
 }
 
 impl Message {
-    /// What identifies the push: the same on every repeat of it, different for every other one.
+    /// Identity of the push: equal on every repeat of it, and different for every other push.
     /// (WeChat's own rule, sender and time, confuses two events of one person in one second.)
     pub fn identity(&self) -> [u8; 16] {
         self.identity
@@ -52,7 +52,7 @@ impl Message {
 }
 
 impl MessageKind {
-    /// Which kind it is, fit for a metric.
+    /// Name of the kind, as a metric label.
     pub fn name(&self) -> &'static str {
         match self {
             MessageKind::Event(event) => event.name(),
@@ -68,7 +68,8 @@ impl MessageKind {
     }
 }
 
-/// Whether a field was there is part of the identity, and no two lists of fields look the same.
+/// Hashes the fields. The presence of a field is part of the identity, and no two lists of fields
+/// have the same encoding.
 pub(super) fn identity(fields: [Option<&str>; 9]) -> [u8; 16] {
     let mut hash = Sha256::new();
     for field in fields {
@@ -87,7 +88,7 @@ pub(super) fn identity(fields: [Option<&str>; 9]) -> [u8; 16] {
 }
 
 impl fmt::Debug for MessageKind {
-    /// Says what it is, not what a person wrote or scanned.
+    /// Prints the kind without texts and scenes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             MessageKind::Event(event) => write!(f, "Event({event:?})"),

@@ -1,8 +1,8 @@
-//! Callbacks: what WeChat pushes to us, checked, read and answered.
+//! Codec of callbacks, the pushes that WeChat sends to us.
 //!
-//! In the order in which one is handled: [`CallbackQuery`] is what stands in its address;
-//! [`Protection`] checks it, by the account's configuration alone, and opens it; [`Message`] is
-//! what it says; [`text_reply`] and [`news_reply`] answer it, and [`ReplyEncryptor`] encrypts the answer.
+//! In the order of processing: [`CallbackQuery`] holds the query of the address; [`Protection`]
+//! checks it against the account's configuration and decrypts the body; [`Message`] is the content;
+//! [`text_reply`] and [`news_reply`] build the reply, and [`ReplyEncryptor`] encrypts it.
 
 mod query;
 mod signature;

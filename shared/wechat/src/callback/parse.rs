@@ -1,4 +1,4 @@
-//! A callback's body as a message, by the rules of WeChat's scenes.
+//! Parser of a callback's body, with WeChat's rules for scenes.
 
 use super::event::{
     AuthorizationChange, Event, GeoLocation, SubscriptionChoice, SubscriptionDelivery,
@@ -9,69 +9,69 @@ use super::xml::{Fields, NestedFields, parse_fields};
 use crate::secret::OpenId;
 use std::str::FromStr;
 
-/// Why a body is no callback. Never quotes the body.
+/// Faults of a body. Error messages never quote the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum XmlError {
-    /// Larger than the caller takes.
+    /// Larger than the caller's limit.
     #[error("the body is too large")]
     TooLarge,
-    /// It declares a document type: WeChat never does, attackers do.
-    #[error("a document type is not taken")]
+    /// Declares a document type: WeChat never does, attackers do.
+    #[error("a document type is not allowed")]
     Doctype,
-    /// It holds a processing instruction, or an XML declaration that is not at the start.
-    #[error("a processing instruction is not taken")]
+    /// Holds a processing instruction, or an XML declaration that is not at the start.
+    #[error("a processing instruction is not allowed")]
     ProcessingInstruction,
-    /// It refers to an entity that XML does not predefine.
+    /// Refers to an entity that XML does not predefine.
     #[error("an unknown entity")]
     UnknownEntity,
-    /// Elements stand too deep inside each other.
+    /// Nests elements too deeply.
     #[error("nested too deep")]
     TooDeep,
-    /// Too many elements.
+    /// Holds too many elements.
     #[error("too many elements")]
     TooManyElements,
-    /// Not well-formed, cut off, or not `<xml>`.
+    /// Not well-formed, truncated, or without the root `<xml>`.
     #[error("not the XML of a callback")]
     Malformed,
-    /// A field stands there twice.
-    #[error("{0} stands there twice")]
+    /// A field occurs twice.
+    #[error("{0} occurs twice")]
     DuplicateField(&'static str),
-    /// A field every callback has is missing or empty.
+    /// A mandatory field is missing or empty.
     #[error("{0} is missing")]
     MissingField(&'static str),
-    /// A field that is a number is none.
+    /// A numeric field is not a number.
     #[error("{0} is not a number")]
     NotANumber(&'static str),
 }
 
-/// Reads the plain XML of a callback of at most `largest` bytes. Bytes that are no UTF-8 are
-/// replaced: they occur in what people write, never in what we decide on.
+/// Parses the plain XML of a callback of at most `largest` bytes. Invalid UTF-8 is replaced: it
+/// occurs in texts that people write, never in the fields that decisions depend on.
 pub fn parse(body: &[u8], largest: usize) -> Result<Message, XmlError> {
     message_from_fields(&read_fields(body, largest)?)
 }
 
-/// The fields of a body of at most `largest` bytes.
+/// Reads the fields of a body of at most `largest` bytes.
 pub(super) fn read_fields(body: &[u8], largest: usize) -> Result<Fields, XmlError> {
-    match body.len() > largest {
-        true => Err(XmlError::TooLarge),
-        false => parse_fields(&String::from_utf8_lossy(body)),
+    if body.len() > largest {
+        return Err(XmlError::TooLarge);
     }
+    parse_fields(&String::from_utf8_lossy(body))
 }
 
-/// What the fields say.
+/// Converts the fields into a message.
 pub(super) fn message_from_fields(fields: &Fields) -> Result<Message, XmlError> {
-    let needed = |name| match fields.get(name) {
+    let required = |name| match fields.get(name) {
         Some(text) if !text.is_empty() => Ok(text),
         _ => Err(XmlError::MissingField(name)),
     };
-    let kind = match needed("MsgType")?.to_ascii_lowercase().as_str() {
-        "event" => MessageKind::Event(event_from_fields(needed("Event")?, fields)),
+    let kind = match required("MsgType")?.to_ascii_lowercase().as_str() {
+        "event" => MessageKind::Event(event_from_fields(required("Event")?, fields)),
         other => user_message_kind(other, fields)?,
     };
     Ok(Message {
-        to_user: needed("ToUserName")?.to_owned(),
-        from_user: OpenId::new(needed("FromUserName")?),
-        create_time: needed("CreateTime")?
+        to_user: required("ToUserName")?.to_owned(),
+        from_user: OpenId::new(required("FromUserName")?),
+        create_time: required("CreateTime")?
             .parse()
             .map_err(|_| XmlError::NotANumber("CreateTime"))?,
         kind,
@@ -89,7 +89,7 @@ pub(super) fn message_from_fields(fields: &Fields) -> Result<Message, XmlError> 
     })
 }
 
-/// A message that a person sent.
+/// Converts a message that a person sent.
 fn user_message_kind(kind: &str, fields: &Fields) -> Result<MessageKind, XmlError> {
     let text = |name| text_field(fields, name);
     let id = match fields.get("MsgId") {
@@ -141,8 +141,9 @@ fn user_message_kind(kind: &str, fields: &Fields) -> Result<MessageKind, XmlErro
     })
 }
 
-/// A scene may itself begin with `qrscene_`, and a follow after a payment carries another key
-/// altogether: exactly one prefix is stripped, only from a follow, and without it there is no scene.
+/// Converts an event. A scene may itself begin with `qrscene_`, and a follow after a payment
+/// carries another key altogether. So exactly one prefix is stripped, only from a follow, and a
+/// follow without the prefix has no scene.
 fn event_from_fields(name: &str, fields: &Fields) -> Event {
     let key = || text_field(fields, "EventKey");
     let ticket = non_empty(fields.get("Ticket"));
@@ -251,7 +252,7 @@ fn non_empty(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// What WeChat writes into a number that we do not decide on is no reason to refuse the push.
+/// Parses a number that no decision depends on: a malformed one is no reason to refuse the push.
 fn parse_number<T: FromStr>(text: Option<&str>) -> Option<T> {
     text?.parse().ok()
 }

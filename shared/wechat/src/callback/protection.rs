@@ -1,5 +1,5 @@
-//! How one account's callbacks are protected, by its configuration alone: nothing that a request
-//! says of itself makes a check fall away.
+//! Verification and decryption of one account's callbacks. The account's configuration alone
+//! selects the checks; a request cannot disable one.
 
 use super::crypt::{AesKey, decrypt, encrypt};
 use super::message::Message;
@@ -9,70 +9,70 @@ use super::reply::cdata;
 use super::signature::{constant_time_eq, msg_signature, verify};
 use crate::secret::{AppId, CallbackToken};
 
-/// The mode that is chosen in WeChat's console (消息加解密方式).
+/// Encryption mode in WeChat's console (消息加解密方式).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// 明文模式: bodies are plain, and only the query is signed.
     #[default]
     Plain,
-    /// 兼容模式: bodies carry both forms; only the encrypted one, which is signed, counts. Replies
-    /// are plain.
+    /// 兼容模式: bodies carry both forms; only the encrypted one, which is signed, is used. Replies are
+    /// plain.
     Compatible,
     /// 安全模式: bodies and replies are encrypted.
     Secure,
 }
 
-/// What callbacks of one account are checked with. During a change in the console the former token
-/// and the former key count as well.
+/// Keys and mode of one account's callbacks. During a change in the console the former token and
+/// the former key are valid too.
 #[derive(Debug, Clone)]
 pub struct Protection {
     /// The mode.
     pub mode: Mode,
-    /// The account's appid, which stands inside everything that is encrypted for it.
+    /// Appid of the account, contained in everything encrypted for it.
     pub app: AppId,
-    /// The token.
+    /// Current token.
     pub token: CallbackToken,
-    /// The token before the last change.
+    /// Token before the last change.
     pub former_token: Option<CallbackToken>,
-    /// The key; without one nothing encrypted can be opened.
+    /// Current key; without one nothing can be decrypted.
     pub aes_key: Option<AesKey>,
-    /// The key before the last change.
+    /// Key before the last change.
     pub former_aes_key: Option<AesKey>,
 }
 
-/// Why a callback is not taken. Never quotes it.
+/// Reasons to refuse a callback. Error messages never quote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallbackError {
     /// A signature is wrong.
     #[error("the signature is wrong")]
     WrongSignature,
-    /// The signature that covers an encrypted body is not there.
+    /// The signature over the encrypted body is missing.
     #[error("msg_signature is missing")]
     MissingSignature,
-    /// It is encrypted, and the account is in plain mode.
+    /// The body is encrypted, and the account is in plain mode.
     #[error("it is encrypted")]
     Encrypted,
-    /// It is not encrypted, and the account is in another mode.
+    /// The body is not encrypted, and the account is in another mode.
     #[error("it is not encrypted")]
     NotEncrypted,
-    /// It is rightly signed and cannot be deciphered; all reasons are one.
+    /// The signature is right and the body cannot be decrypted; the reason is not given.
     #[error("it cannot be deciphered")]
     Undecipherable,
-    /// It is not the XML of a callback.
+    /// The body is not the XML of a callback.
     #[error(transparent)]
     Xml(#[from] XmlError),
 }
 
-/// A callback that is WeChat's.
+/// A callback that was verified to be WeChat's.
 #[derive(Debug)]
 pub struct VerifiedCallback<'a> {
-    /// What it says.
+    /// Its content.
     pub message: Message,
-    /// What its reply has to be sealed with, if the mode demands that.
+    /// Encryptor for the reply, if the mode demands encryption.
     pub reply_encryptor: Option<ReplyEncryptor<'a>>,
 }
 
-/// The token and the key with which a callback came, and its reply goes back.
+/// Token and key of a callback, which its reply uses too.
 #[derive(Debug, Clone, Copy)]
 pub struct ReplyEncryptor<'a> {
     token: &'a CallbackToken,
@@ -81,7 +81,7 @@ pub struct ReplyEncryptor<'a> {
 }
 
 impl Protection {
-    /// Plain mode with one token.
+    /// Creates the protection of plain mode with one token.
     pub fn plain(app: AppId, token: CallbackToken) -> Self {
         Protection {
             mode: Mode::Plain,
@@ -93,16 +93,15 @@ impl Protection {
         }
     }
 
-    /// Whether token, timestamp and nonce are rightly signed: all there is to check of a server
-    /// verification, in every mode, and the first thing to check of a push.
+    /// Checks the signature over token, timestamp and nonce. A server verification needs no other
+    /// check, in every mode; for a push it is the first.
     pub fn verify(&self, query: &CallbackQuery) -> bool {
         self.accepted_tokens()
             .any(|token| verify(token, &query.timestamp, &query.nonce, &query.signature))
     }
 
-    /// Reads a push with a body of at most `largest` bytes, if all of it is as WeChat sends it in
-    /// this account's mode. Whether it is recent is not looked at: see
-    /// [`within_window`](super::within_window).
+    /// Verifies and parses a push with a body of at most `largest` bytes, by the rules of the
+    /// account's mode. It does not check the age: see [`within_window`](super::within_window).
     pub fn open(
         &self,
         query: &CallbackQuery,
@@ -169,8 +168,8 @@ impl Protection {
 }
 
 impl ReplyEncryptor<'_> {
-    /// The reply, encrypted and signed; dated `at_s` (Unix seconds), with the nonce of the request
-    /// and 16 random bytes that are never used again.
+    /// Encrypts and signs a reply, with time `at_s` (Unix seconds), the nonce of the request, and
+    /// 16 random bytes that must not be reused.
     pub fn encrypt_reply(&self, reply: &str, at_s: i64, nonce: &str, random: [u8; 16]) -> String {
         let encrypted = encrypt(self.key, self.app, random, reply.as_bytes());
         let signature = msg_signature(self.token, &at_s.to_string(), nonce, &encrypted);

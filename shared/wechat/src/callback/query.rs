@@ -1,40 +1,40 @@
-//! What stands in a callback's address.
+//! Query parameters of a callback's address.
 
 use crate::secret::OpenId;
 use url::form_urlencoded;
 
-/// The query of a callback, decoded.
+/// Decoded query of a callback.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CallbackQuery {
-    /// Over token, timestamp and nonce.
+    /// Signature over token, timestamp and nonce.
     pub signature: String,
     /// Unix seconds.
     pub timestamp: String,
-    /// A number that varies.
+    /// Random number of the request.
     pub nonce: String,
-    /// What a verification wants echoed, byte for byte; a push has none.
+    /// Text that a verification wants returned byte for byte; absent in a push.
     pub echostr: Option<String>,
-    /// Who caused the push; not on every one, and covered by no signature.
+    /// Person who caused the push; sometimes absent, and covered by no signature.
     pub openid: Option<OpenId>,
     /// `aes` if the body is encrypted; absent or `raw` in plain mode.
     pub encrypt_type: Option<String>,
-    /// The signature that covers the encrypted body too.
+    /// Signature that covers the encrypted body too.
     pub msg_signature: Option<String>,
 }
 
-/// The query lacks a field, or has one twice: which.
+/// Faults of a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
-    /// A field every callback has is not there.
+    /// A mandatory parameter is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// Two values: which of them was signed cannot be told.
-    #[error("a field stands there twice")]
+    /// A parameter occurs twice: it is unknown which value was signed.
+    #[error("a parameter occurs twice")]
     Duplicate,
 }
 
 impl CallbackQuery {
-    /// Reads the part of an address after `?`. Unknown fields are ignored.
+    /// Parses the part of an address after `?`. Unknown parameters are ignored.
     pub fn parse(query: &str) -> Result<Self, QueryError> {
         let [mut signature, mut timestamp, mut nonce, mut echostr] = [const { None }; 4];
         let [mut openid, mut encrypt_type, mut msg_signature] = [const { None }; 3];
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_double_is_said() {
+    fn a_missing_or_repeated_parameter_is_reported() {
         assert_eq!(CallbackQuery::parse(""), Err(QueryError::Missing("signature")));
         assert_eq!(
             CallbackQuery::parse("signature=1&nonce=1"),

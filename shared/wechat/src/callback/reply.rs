@@ -1,34 +1,34 @@
-//! What a person sees in answer, as the body of the callback's response.
+//! Replies to a person, as bodies of the callback's response.
 //!
-//! To and from are the message's, already swapped by the caller: `to` is the person, `from` the
+//! The caller has swapped sender and recipient of the message: `to` is the person, `from` the
 //! account's original id.
 
 use crate::secret::OpenId;
 
-/// As many articles as WeChat takes; in answer to what a person wrote or scanned it shows one.
+/// WeChat's limit on articles; a reply to a text or a scan shows only one.
 pub const MAX_ARTICLES: usize = 8;
 
-/// A text reply. An empty text is an error to WeChat: answer `success` instead.
+/// Builds a text reply. WeChat treats an empty text as an error: answer `success` instead.
 pub fn text_reply(to: &OpenId, from: &str, create_time: i64, text: &str) -> String {
     let content = format!("<Content>{}</Content>", cdata(text));
     reply_xml(to, from, create_time, "text", &content)
 }
 
-/// One entry of a news reply (图文).
+/// An entry of a news reply (图文).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Article {
-    /// Its heading.
+    /// Title.
     pub title: String,
-    /// What stands below that.
+    /// Text below the title.
     pub description: String,
-    /// Its picture.
+    /// URL of the picture.
     pub picture_url: String,
-    /// Where a tap leads.
+    /// URL that a tap opens.
     pub url: String,
 }
 
-/// A news reply of the first [`MAX_ARTICLES`]; with none it is an error to WeChat: answer
-/// `success` instead.
+/// Builds a news reply of the first [`MAX_ARTICLES`]. WeChat treats one without articles as an
+/// error: answer `success` instead.
 pub fn news_reply(to: &OpenId, from: &str, create_time: i64, articles: &[Article]) -> String {
     let articles = &articles[..articles.len().min(MAX_ARTICLES)];
     let mut content = format!("<ArticleCount>{}</ArticleCount><Articles>", articles.len());
@@ -55,8 +55,9 @@ fn reply_xml(to: &OpenId, from: &str, create_time: i64, kind: &str, content: &st
     )
 }
 
-/// The text as CDATA; `]]>` inside it is divided between two sections. Characters XML cannot hold
-/// (controls but tab and line feed; a carriage return would be read back as a line feed) are left out.
+/// Writes a text as CDATA; `]]>` inside it is divided between two sections. Characters that XML
+/// cannot hold are left out (controls other than tab and line feed; a carriage return would be read
+/// back as a line feed).
 pub(super) fn cdata(text: &str) -> String {
     let allowed: String = text
         .chars()

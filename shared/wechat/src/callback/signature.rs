@@ -1,21 +1,22 @@
-//! Whether a callback comes from WeChat, and from now.
+//! Signatures and timestamps of callbacks.
 
 use crate::secret::CallbackToken;
 use sha1::{Digest, Sha1};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
-/// How far a callback's timestamp may be from our clock. WeChat's repeats come within 15 s; the
-/// rest is for clocks that are wrong.
+/// Largest accepted difference between a callback's timestamp and our clock. WeChat's repeats come
+/// within 15 s; the rest allows for wrong clocks.
 pub const DEFAULT_TIMESTAMP_WINDOW: Duration = Duration::from_secs(300);
 
-/// The signature of a callback: lower-case hex of SHA-1 over the three values in byte order.
+/// Computes the signature of a callback: lower-case hex of SHA-1 over the three values in byte
+/// order.
 pub fn signature(token: &CallbackToken, timestamp: &str, nonce: &str) -> String {
     sha1_hex([token.expose(), timestamp, nonce])
 }
 
-/// The signature that covers an encrypted body too: `encrypt` is the text of its element, exactly
-/// as it is sent.
+/// Computes the signature that covers an encrypted body too: `encrypt` is the text of its element,
+/// exactly as it is sent.
 pub fn msg_signature(token: &CallbackToken, timestamp: &str, nonce: &str, encrypt: &str) -> String {
     sha1_hex([token.expose(), timestamp, nonce, encrypt])
 }
@@ -29,29 +30,29 @@ fn sha1_hex<const N: usize>(mut parts: [&str; N]) -> String {
     hex::encode(hash.finalize())
 }
 
-/// Whether `given` is the signature of these values; takes the same time whatever is wrong.
+/// Checks that `given` is the signature of these values, in constant time.
 pub fn verify(token: &CallbackToken, timestamp: &str, nonce: &str, given: &str) -> bool {
     constant_time_eq(&signature(token, timestamp, nonce), given)
 }
 
-/// Whether two signatures are the same, in a time that does not tell where they differ.
+/// Compares two signatures in constant time.
 pub(super) fn constant_time_eq(ours: &str, given: &str) -> bool {
     ours.as_bytes().ct_eq(given.as_bytes()).into()
 }
 
-/// Whether a timestamp (Unix seconds, as the query has it) is within `window` of `now_ms` (Unix
-/// milliseconds), in either direction. Text that is no number is not.
+/// True if a timestamp (Unix seconds, as in the query) is within `window` of `now_ms` (Unix
+/// milliseconds), in either direction. False for a text that is not a number.
 pub fn within_window(timestamp: &str, now_ms: i64, window: Duration) -> bool {
     if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
         return false;
     }
     let Ok(seconds) = timestamp.parse::<i64>() else { return false };
     let off = u128::from(now_ms.abs_diff(seconds.saturating_mul(1000)));
-    // A second more than the window: the timestamp has no fractions.
+    // One second more than the window: the timestamp has no fractions.
     off < window.as_millis() + 1000
 }
 
-/// How far our clock is ahead of a timestamp, in seconds; `None` for text that is no number.
+/// Seconds by which our clock is ahead of a timestamp; `None` for a text that is not a number.
 pub fn skew_s(timestamp: &str, now_ms: i64) -> Option<f64> {
     let seconds: i64 = timestamp.parse().ok()?;
     Some(now_ms.checked_sub(seconds.checked_mul(1000)?)? as f64 / 1000.0)
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn skew_is_told_in_seconds() {
+    fn skew_is_measured_in_seconds() {
         assert_eq!(skew_s("1700000000", 1_700_000_001_500), Some(1.5));
         assert_eq!(skew_s("1700000003", 1_700_000_000_000), Some(-3.0));
         assert_eq!(skew_s("soon", 0), None);

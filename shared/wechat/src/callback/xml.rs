@@ -1,7 +1,7 @@
-//! The XML of a callback, read event by event into the few fields we know, with every cap in place.
+//! Streaming reader of a callback's XML into the few known fields, with limits on size and depth.
 //!
-//! Nothing is expanded but the five predefined entities and character references; a DOCTYPE is
-//! refused, so there is nothing else to expand.
+//! It expands only the five predefined entities and character references. A DOCTYPE is refused, so
+//! no other entity can exist.
 
 use super::parse::XmlError;
 use quick_xml::Reader;
@@ -11,7 +11,7 @@ use quick_xml::events::Event;
 const MAX_DEPTH: usize = 8;
 const MAX_ELEMENTS: usize = 512;
 
-/// The fields of the head and of the pushes we understand, by WeChat's names of them.
+/// Fields of the header and of the known pushes, by WeChat's names.
 const KNOWN_FIELDS: [&str; 42] = [
     "ToUserName",
     "FromUserName",
@@ -57,7 +57,7 @@ const KNOWN_FIELDS: [&str; 42] = [
     "Idx",
 ];
 
-/// Elements whose own elements are looked at, and which of those.
+/// Elements whose children are read, with the names of these children.
 const NESTED_ELEMENTS: [(&str, &[&str]); 6] = [
     ("ScanCodeInfo", &["ScanType", "ScanResult"]),
     ("SendPicsInfo", &["Count"]),
@@ -70,7 +70,7 @@ const NESTED_ELEMENTS: [(&str, &[&str]); 6] = [
 const LIST_FIELDS: &[&str] =
     &["TemplateId", "SubscribeStatusString", "PopupScene", "MsgID", "ErrorCode", "ErrorStatus"];
 
-/// The text of each known field that is there.
+/// Texts of the known fields that are present.
 pub(super) struct Fields {
     top_level: [Option<String>; KNOWN_FIELDS.len()],
     nested_fields: Vec<NestedField>,
@@ -79,13 +79,13 @@ pub(super) struct Fields {
 /// A field inside one of the elements of [`NESTED_ELEMENTS`].
 struct NestedField {
     element: usize,
-    /// The how-manieth `List` it stands in; 0 if in none.
+    /// Ordinal of the enclosing `List`, from 1; 0 outside a list.
     list_index: usize,
     name: &'static str,
     text: String,
 }
 
-/// What stands in one element of [`NESTED_ELEMENTS`], or in one `List` of it.
+/// Fields of one element of [`NESTED_ELEMENTS`], or of one `List` in it.
 pub(super) struct NestedFields<'a> {
     fields: &'a [NestedField],
     element: usize,
@@ -93,59 +93,63 @@ pub(super) struct NestedFields<'a> {
 }
 
 impl Fields {
-    /// The text as it stands, `None` if the element is not there.
+    /// Returns the text unchanged, `None` if the element is absent.
     pub(super) fn raw(&self, name: &'static str) -> Option<&str> {
-        let at = KNOWN_FIELDS.iter().position(|known| *known == name)?;
-        self.top_level[at].as_deref()
+        let index = KNOWN_FIELDS.iter().position(|known| *known == name)?;
+        self.top_level[index].as_deref()
     }
 
-    /// The text without white space around it.
+    /// Returns the trimmed text.
     pub(super) fn get(&self, name: &'static str) -> Option<&str> {
         self.raw(name).map(str::trim)
     }
 
-    /// The fields directly inside an element.
+    /// Returns the fields directly inside an element.
     pub(super) fn nested(&self, element: &'static str) -> NestedFields<'_> {
-        let of = NESTED_ELEMENTS
+        let element_index = NESTED_ELEMENTS
             .iter()
             .position(|(name, _)| *name == element)
             .unwrap_or(NESTED_ELEMENTS.len());
-        NestedFields { fields: &self.nested_fields, element: of, list_index: 0 }
+        NestedFields { fields: &self.nested_fields, element: element_index, list_index: 0 }
     }
 
-    /// The fields inside each `List` of an element.
+    /// Returns the fields inside each `List` of an element.
     pub(super) fn lists(&self, element: &'static str) -> impl Iterator<Item = NestedFields<'_>> {
-        let NestedFields { fields: parts, element: of, .. } = self.nested(element);
-        let last = parts.iter().filter(|part| part.element == of).map(|part| part.list_index).max();
+        let NestedFields { fields, element: element_index, .. } = self.nested(element);
+        let last = fields
+            .iter()
+            .filter(|field| field.element == element_index)
+            .map(|field| field.list_index)
+            .max();
         (1..=last.unwrap_or(0)).map(move |list| NestedFields {
-            fields: parts,
-            element: of,
+            fields,
+            element: element_index,
             list_index: list,
         })
     }
 }
 
 impl NestedFields<'_> {
-    /// The text of a field, without white space around it; of the first, if it stands there twice.
+    /// Returns the trimmed text of a field; of the first, if it occurs twice.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let here = |part: &&NestedField| {
-            (part.element, part.list_index) == (self.element, self.list_index)
+        let in_element = |field: &&NestedField| {
+            (field.element, field.list_index) == (self.element, self.list_index)
         };
-        let part = self.fields.iter().filter(here).find(|part| part.name == name)?;
-        Some(part.text.trim())
+        let field = self.fields.iter().filter(in_element).find(|field| field.name == name)?;
+        Some(field.text.trim())
     }
 }
 
-/// Where text goes.
+/// Target of the text being read.
 #[derive(Clone, Copy)]
 enum TextTarget {
-    /// Into the known field of this place.
+    /// The known field with this index.
     TopLevel(usize),
-    /// Into the last part.
+    /// The last nested field.
     Nested,
 }
 
-/// Where the reader stands.
+/// State of the parser.
 #[derive(Default)]
 struct ParserState {
     depth: usize,
@@ -153,38 +157,38 @@ struct ParserState {
     root_closed: bool,
     /// The known field that is open.
     text_target: Option<TextTarget>,
-    /// The element of [`NESTED_ELEMENTS`] that is open, by its place there.
+    /// Index of the open element of [`NESTED_ELEMENTS`].
     nested_element: Option<usize>,
-    /// How many `List`s of it began, and whether one is open.
+    /// Number of `List`s begun in it, and true while one is open.
     list_count: usize,
     in_list: bool,
 }
 
-/// Reads a document whose root is `<xml>`. Unknown elements are passed over; a known one that
-/// stands there twice is refused: which of the two counts is just what an attacker wants to choose.
+/// Reads a document whose root is `<xml>`. Unknown elements are skipped. A known one that occurs
+/// twice is refused: an attacker could choose which of the two counts.
 pub(super) fn parse_fields(text: &str) -> Result<Fields, XmlError> {
     let mut reader = Reader::from_str(text);
     let mut fields =
         Fields { top_level: [const { None }; KNOWN_FIELDS.len()], nested_fields: Vec::new() };
-    let mut place = ParserState::default();
+    let mut state = ParserState::default();
     let mut first = true;
     loop {
         let event = reader.read_event().map_err(|_| XmlError::Malformed)?;
         match event {
             Event::Start(start) => {
-                open_element(&mut place, &mut fields, start.name().as_ref())?;
+                open_element(&mut state, &mut fields, start.name().as_ref())?;
             }
             Event::Empty(start) => {
-                open_element(&mut place, &mut fields, start.name().as_ref())?;
-                close_element(&mut place);
+                open_element(&mut state, &mut fields, start.name().as_ref())?;
+                close_element(&mut state);
             }
-            Event::End(_) => close_element(&mut place),
-            Event::Text(text) => append_text(&place, &mut fields, &text.xml10_content())?,
+            Event::End(_) => close_element(&mut state),
+            Event::Text(text) => append_text(&state, &mut fields, &text.xml10_content())?,
             Event::CData(text) => {
-                if place.depth == 0 {
+                if state.depth == 0 {
                     return Err(XmlError::Malformed);
                 }
-                append_text(&place, &mut fields, &text.xml10_content())?;
+                append_text(&state, &mut fields, &text.xml10_content())?;
             }
             Event::GeneralRef(reference) => {
                 let resolved = match reference.resolve_char_ref() {
@@ -194,7 +198,7 @@ pub(super) fn parse_fields(text: &str) -> Result<Fields, XmlError> {
                         .to_owned(),
                     Err(_) => return Err(XmlError::UnknownEntity),
                 };
-                append_text(&place, &mut fields, &resolved)?;
+                append_text(&state, &mut fields, &resolved)?;
             }
             Event::Comment(_) => {}
             Event::Decl(_) if first => {}
@@ -204,45 +208,45 @@ pub(super) fn parse_fields(text: &str) -> Result<Fields, XmlError> {
         }
         first = false;
     }
-    if place.depth != 0 || !place.root_closed {
+    if state.depth != 0 || !state.root_closed {
         return Err(XmlError::Malformed);
     }
     Ok(fields)
 }
 
-fn open_element(place: &mut ParserState, fields: &mut Fields, name: &str) -> Result<(), XmlError> {
-    place.elements += 1;
-    if place.elements > MAX_ELEMENTS {
+fn open_element(state: &mut ParserState, fields: &mut Fields, name: &str) -> Result<(), XmlError> {
+    state.elements += 1;
+    if state.elements > MAX_ELEMENTS {
         return Err(XmlError::TooManyElements);
     }
-    if place.depth == 0 && (place.root_closed || name != "xml") {
+    if state.depth == 0 && (state.root_closed || name != "xml") {
         return Err(XmlError::Malformed);
     }
-    if place.text_target.is_some() {
+    if state.text_target.is_some() {
         return Err(XmlError::Malformed);
     }
-    place.depth += 1;
-    if place.depth > MAX_DEPTH {
+    state.depth += 1;
+    if state.depth > MAX_DEPTH {
         return Err(XmlError::TooDeep);
     }
-    match (place.depth, place.nested_element) {
+    match (state.depth, state.nested_element) {
         (2, _) => {
-            if let Some(at) = KNOWN_FIELDS.iter().position(|known| *known == name) {
-                if fields.top_level[at].replace(String::new()).is_some() {
-                    return Err(XmlError::DuplicateField(KNOWN_FIELDS[at]));
+            if let Some(index) = KNOWN_FIELDS.iter().position(|known| *known == name) {
+                if fields.top_level[index].replace(String::new()).is_some() {
+                    return Err(XmlError::DuplicateField(KNOWN_FIELDS[index]));
                 }
-                place.text_target = Some(TextTarget::TopLevel(at));
+                state.text_target = Some(TextTarget::TopLevel(index));
             }
-            place.nested_element = NESTED_ELEMENTS.iter().position(|(part, _)| *part == name);
-            place.list_count = 0;
+            state.nested_element = NESTED_ELEMENTS.iter().position(|(field, _)| *field == name);
+            state.list_count = 0;
         }
         (3, Some(_)) if name == "List" => {
-            place.list_count += 1;
-            place.in_list = true;
+            state.list_count += 1;
+            state.in_list = true;
         }
-        (3, Some(of)) => begin_nested_field(place, fields, of, 0, name),
-        (4, Some(of)) if place.in_list => {
-            begin_nested_field(place, fields, of, place.list_count, name)
+        (3, Some(element_index)) => begin_nested_field(state, fields, element_index, 0, name),
+        (4, Some(element_index)) if state.in_list => {
+            begin_nested_field(state, fields, element_index, state.list_count, name)
         }
         _ => {}
     }
@@ -250,46 +254,47 @@ fn open_element(place: &mut ParserState, fields: &mut Fields, name: &str) -> Res
 }
 
 fn begin_nested_field(
-    place: &mut ParserState,
+    state: &mut ParserState,
     fields: &mut Fields,
-    of: usize,
+    element_index: usize,
     list: usize,
     name: &str,
 ) {
-    if let Some(name) = NESTED_ELEMENTS[of].1.iter().find(|known| **known == name) {
+    if let Some(name) = NESTED_ELEMENTS[element_index].1.iter().find(|known| **known == name) {
         fields.nested_fields.push(NestedField {
-            element: of,
+            element: element_index,
             list_index: list,
             name,
             text: String::new(),
         });
-        place.text_target = Some(TextTarget::Nested);
+        state.text_target = Some(TextTarget::Nested);
     }
 }
 
-fn close_element(place: &mut ParserState) {
-    place.text_target = None;
-    match place.depth {
-        3 => place.in_list = false,
-        2 => place.nested_element = None,
+fn close_element(state: &mut ParserState) {
+    state.text_target = None;
+    match state.depth {
+        3 => state.in_list = false,
+        2 => state.nested_element = None,
         _ => {}
     }
-    place.depth = place.depth.saturating_sub(1);
-    place.root_closed |= place.depth == 0;
+    state.depth = state.depth.saturating_sub(1);
+    state.root_closed |= state.depth == 0;
 }
 
-/// Text between elements means nothing, but outside the root it is no XML.
-fn append_text(place: &ParserState, fields: &mut Fields, text: &str) -> Result<(), XmlError> {
-    match place.text_target {
-        Some(TextTarget::TopLevel(at)) => {
-            fields.top_level[at].get_or_insert_default().push_str(text)
+/// Appends text to the open field. Text between elements is ignored; outside the root it is not
+/// well-formed XML.
+fn append_text(state: &ParserState, fields: &mut Fields, text: &str) -> Result<(), XmlError> {
+    match state.text_target {
+        Some(TextTarget::TopLevel(index)) => {
+            fields.top_level[index].get_or_insert_default().push_str(text)
         }
         Some(TextTarget::Nested) => {
-            if let Some(part) = fields.nested_fields.last_mut() {
-                part.text.push_str(text);
+            if let Some(field) = fields.nested_fields.last_mut() {
+                field.text.push_str(text);
             }
         }
-        None if place.depth == 0 && !text.trim().is_empty() => return Err(XmlError::Malformed),
+        None if state.depth == 0 && !text.trim().is_empty() => return Err(XmlError::Malformed),
         None => {}
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! WeChat's return codes: the name, the meaning to us and what to do.
+//! WeChat's return codes: name, failure class and advice.
 
 mod page;
 mod table;
@@ -8,22 +8,22 @@ pub use table::RETURN_CODES;
 
 use std::time::Duration;
 
-/// What a refusal means to whoever made the call.
+/// Consequences of a refusal for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureClass {
-    /// The access token is bad: get another and try once more.
+    /// The access token is invalid: get another and retry once.
     InvalidToken,
-    /// Not now: try again, after this long at the earliest if WeChat is known to want that.
+    /// Retry later; not before this duration, if WeChat is known to want that.
     RetryLater(Option<Duration>),
-    /// The person does not want, or cannot get, messages of this account: stop sending them any.
+    /// The person does not want, or cannot receive, messages of this account: stop sending.
     Recipient,
-    /// Our configuration, account or program is wrong: no retry helps until somebody acts.
+    /// Our configuration, account or program is wrong: no retry helps before an operator acts.
     Configuration,
-    /// This very call will never work; others may.
+    /// This call will never succeed; others may.
     Permanent,
 }
 
-/// Which calls a row of the table is about.
+/// Calls to which a row of the table applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodeScope {
     /// Calls that carry the account's secret: `token`, `stable_token`, `sns/oauth2/access_token`
@@ -31,40 +31,40 @@ pub enum CodeScope {
     Secret,
     /// Calls that carry an access token.
     Call,
-    /// Both.
+    /// Both kinds of call.
     Anywhere,
-    /// The page on which a person lets a web page know who they are; shown there, never answered
-    /// to a call.
+    /// The page on which a person grants a web page access to their identity. Its codes are shown
+    /// there and never returned by a call.
     Page,
 }
 
-/// One return code.
+/// A return code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReturnCode {
     /// WeChat's `errcode`.
     pub code: i64,
-    /// Where this row holds.
+    /// Calls to which this row applies.
     pub scope: CodeScope,
-    /// Our name of it, fit for a metric label.
+    /// Our name of the code, fit for a metric label.
     pub name: &'static str,
-    /// What it means to us.
+    /// Failure class.
     pub class: FailureClass,
-    /// What to do about it, for the operator.
+    /// Advice for the operator.
     pub advice: &'static str,
 }
 
-/// WeChat is busy.
+/// WeChat is overloaded.
 pub const BUSY: i64 = -1;
-/// The same message went to this person less than 60 s ago: it counts as already sent.
+/// The same message was sent to this person less than 60 s ago: it counts as sent.
 pub const DUPLICATE_WITHIN_60S: i64 = 40241;
-/// The day's calls of an API are used up.
+/// The daily quota of an API is exhausted.
 pub const DAILY_QUOTA: i64 = 45009;
-/// The minute's calls are used up.
+/// The quota of this minute is exhausted.
 pub const MINUTE_QUOTA: i64 = 45011;
 
-/// A code that is not in the table: later. The call did nothing, so trying it again is safe, every
-/// caller bounds how often and how long it tries, and a "your turn" lost to a code nobody knew is
-/// worse than a few calls in vain.
+/// Row for a code that is not in the table: retry later. The call had no effect, so a retry is
+/// safe, and every caller bounds its retries. A call notice lost to an unknown code would be worse
+/// than a few useless calls.
 pub const UNKNOWN: ReturnCode = ReturnCode {
     code: i64::MIN,
     scope: CodeScope::Anywhere,
@@ -73,7 +73,7 @@ pub const UNKNOWN: ReturnCode = ReturnCode {
     advice: "look the code up in WeChat's documentation and add it to the table",
 };
 
-/// The row for a code returned at `scope`, [`UNKNOWN`] if there is none.
+/// Row for a code returned at `scope`; [`UNKNOWN`] if there is none.
 pub fn lookup(code: i64, place: CodeScope) -> &'static ReturnCode {
     let anywhere = |row: &ReturnCode| row.scope == CodeScope::Anywhere && place != CodeScope::Page;
     RETURN_CODES
@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn the_table_is_in_order_and_no_code_has_two_meanings_in_one_place() {
         for pair in RETURN_CODES.windows(2) {
-            let (one, next) = (pair[0], pair[1]);
+            let one = pair[0];
+            let next = pair[1];
             let apart = one.scope != next.scope
                 && one.scope != CodeScope::Anywhere
                 && next.scope != CodeScope::Anywhere;
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_means_what_its_place_makes_of_it() {
+    fn the_meaning_of_a_code_depends_on_the_kind_of_call() {
         assert_eq!(lookup(40001, CodeScope::Secret).class, FailureClass::Configuration);
         assert_eq!(lookup(40001, CodeScope::Call).class, FailureClass::InvalidToken);
         assert_eq!(lookup(45009, CodeScope::Call).name, "daily_quota");
@@ -126,11 +127,11 @@ mod tests {
         assert_eq!(lookup(99999, CodeScope::Call), &UNKNOWN);
     }
 
-    /// Every code that public documents and reports name for the calls we make, and for the
-    /// calls an operator makes beside us.
+    /// Every code that public documentation and reports name for the calls in use here, and for the
+    /// calls that an operator makes by hand.
     #[test]
-    fn every_code_we_have_heard_of_is_in_the_table() {
-        let heard = [
+    fn every_documented_code_is_in_the_table() {
+        let documented = [
             -1, 40001, 40002, 40003, 40008, 40013, 40014, 40029, 40030, 40033, 40036, 40037, 40039,
             40052, 40053, 40125, 40163, 40164, 40200, 40241, 40243, 40246, 40247, 40249, 41001,
             41002, 41004, 41008, 41030, 42001, 42002, 42003, 43002, 43004, 43019, 43101, 43116,
@@ -140,7 +141,7 @@ mod tests {
             200_014, 200_015, 200_016, 200_017, 200_018, 200_019, 200_020, 200_021, 200_022,
         ];
         let page = [10003, 10004, 10005, 10006, 10009, 10010, 10011, 10012, 10013, 10015, 10016];
-        for code in heard {
+        for code in documented {
             let known = [CodeScope::Secret, CodeScope::Call].map(|place| lookup(code, place));
             assert!(known.iter().any(|row| *row != &UNKNOWN), "{code} has no row");
         }

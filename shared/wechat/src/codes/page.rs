@@ -1,4 +1,4 @@
-//! The table of return codes as the page of the documentation that people read.
+//! Documentation page of the return codes.
 
 use super::{CodeScope, FailureClass, RETURN_CODES, ReturnCode, UNKNOWN};
 use std::fmt::Write;
@@ -30,7 +30,7 @@ the calls with an access token; *page* is shown to a person on WeChat's authoris
 |---|---|---|---|---|
 ";
 
-/// The page, in Markdown.
+/// Renders the page in Markdown.
 pub fn markdown_page() -> String {
     let mut page = PAGE_HEADER.to_owned();
     for row in RETURN_CODES {
@@ -62,7 +62,7 @@ fn push_row(page: &mut String, code: &str, row: &ReturnCode) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_documentation_is_what_the_table_says() {
+    fn the_documentation_page_matches_the_table() {
         let documented = include_str!("../../../../docs/reference/wechat-codes.md");
         assert!(
             documented == super::markdown_page(),

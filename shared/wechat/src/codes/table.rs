@@ -1,4 +1,4 @@
-//! Every return code we know, in order: the one table that the program and the documentation read.
+//! Table of the known return codes, read by the program and by the documentation.
 
 use super::CodeScope::{self, Anywhere, Call, Page, Secret};
 use super::FailureClass::{self, Configuration, InvalidToken, Permanent, Recipient, RetryLater};
@@ -21,7 +21,7 @@ const fn row(
 const REPORT_BUG: &str = "a fault of the program: report it";
 const READ_NOTICE: &str = "read WeChat's notice in the account's console";
 
-/// Every code we know, in order.
+/// All known codes, in ascending order.
 #[rustfmt::skip]
 pub const RETURN_CODES: &[ReturnCode] = &[
     row(-1,      Anywhere, "busy",                   RetryLater(None),         "WeChat is busy: it passes"),

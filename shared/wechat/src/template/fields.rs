@@ -1,12 +1,12 @@
-//! The types of a template's fields: what WeChat takes in each, and how a text is made to fit.
+//! Field types of templates: WeChat's rules for each type, and the fitting of a text to them.
 //!
-//! WeChat refuses what is wrong with 47003 and, worse, cuts or drops some of it without a word. So
-//! everything is held against the published table before it is sent. Where cutting leaves a text
-//! true, it is cut, on a character and visibly; a number or a time that does not fit is not.
+//! WeChat refuses some faults with 47003 and silently cuts or drops others. So every text is
+//! checked against the published table before it is sent. If a text stays true when cut, it is cut
+//! visibly, on a character; a number or a time that does not fit is not.
 
 use std::fmt;
 
-/// The type of a field; its key is the type and a number: `thing1`.
+/// Type of a field; its key is the type and a number: `thing1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FieldType {
     /// At most 20 characters of any kind.
@@ -37,22 +37,22 @@ pub enum FieldType {
     Phrase,
     /// At most 20 characters, and only texts that were approved in WeChat's console.
     Const,
-    /// One of a list that only WeChat knows.
+    /// A value from a list that only WeChat has.
     Enum,
 }
 
-/// Why a text does not go into a field. Never holds the text.
+/// Faults of a text for a field. The error never contains the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldTextError {
-    /// There is nothing in it.
+    /// Empty.
     Empty,
     /// More characters than this.
     TooLong(usize),
     /// A line feed or another control character.
     ControlCharacter,
-    /// A character that this type does not take.
+    /// A character that this type does not accept.
     ForbiddenCharacter,
-    /// Not of the form that this type has.
+    /// Not of the form of this type.
     InvalidFormat,
 }
 
@@ -60,23 +60,21 @@ impl fmt::Display for FieldTextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FieldTextError::Empty => f.write_str("it is empty"),
-            FieldTextError::TooLong(most) => write!(f, "it has more than {most} characters"),
+            FieldTextError::TooLong(max) => write!(f, "it has more than {max} characters"),
             FieldTextError::ControlCharacter => {
                 f.write_str("it has a line feed or another control character")
             }
             FieldTextError::ForbiddenCharacter => {
-                f.write_str("it has a character that this type does not take")
+                f.write_str("it has a character that this type does not accept")
             }
-            FieldTextError::InvalidFormat => {
-                f.write_str("it is not of the form that this type has")
-            }
+            FieldTextError::InvalidFormat => f.write_str("it is not of the form of this type"),
         }
     }
 }
 
 impl FieldType {
-    /// The type that a key names; `None` for one we do not know (`first`, `keyword1` and `remark`
-    /// of old templates among them).
+    /// Parses the type in a key; `None` for an unknown one (including `first`, `keyword1` and
+    /// `remark` of old templates).
     pub fn from_key(key: &str) -> Option<FieldType> {
         let name = key.trim_end_matches(|c: char| c.is_ascii_digit());
         if name.len() == key.len() {
@@ -102,7 +100,7 @@ impl FieldType {
         })
     }
 
-    /// The most characters (Unicode scalar values) that this text may have.
+    /// Most characters (Unicode scalar values) for this text.
     fn max_chars(self, text: &str) -> usize {
         match self {
             FieldType::Thing | FieldType::Const => 20,
@@ -112,7 +110,7 @@ impl FieldType {
             FieldType::CarNumber => 8,
             FieldType::Name if text.chars().any(is_cjk) => 10,
             FieldType::Name => 20,
-            // Nothing is published; their form bounds them.
+            // No limit is published; the form bounds the length.
             FieldType::Time | FieldType::Date | FieldType::Amount | FieldType::Enum => 64,
         }
     }
@@ -129,7 +127,7 @@ impl FieldType {
         }
     }
 
-    /// Whether a text goes into a field of this type.
+    /// Checks a text for a field of this type.
     pub fn check(self, text: &str) -> Result<(), FieldTextError> {
         if text.trim().is_empty() {
             return Err(FieldTextError::Empty);
@@ -140,25 +138,25 @@ impl FieldType {
         if !text.chars().all(|c| self.allows(c) && !is_emoji(c)) {
             return Err(FieldTextError::ForbiddenCharacter);
         }
-        let most = self.max_chars(text);
-        if text.chars().count() > most {
-            return Err(FieldTextError::TooLong(most));
+        let max = self.max_chars(text);
+        if text.chars().count() > max {
+            return Err(FieldTextError::TooLong(max));
         }
-        let formed = match self {
+        let has_form = match self {
             FieldType::Number => text.parse::<f64>().is_ok(),
             FieldType::Time => text.split(['~', '～']).all(|part| is_time(part.trim())),
             FieldType::Date => text.split(['~', '～']).all(|part| is_date(part.trim())),
             FieldType::Amount => is_amount(text),
             _ => true,
         };
-        if formed { Ok(()) } else { Err(FieldTextError::InvalidFormat) }
+        if has_form { Ok(()) } else { Err(FieldTextError::InvalidFormat) }
     }
 
-    /// The text without what this type does not take, and no longer than it takes. Only where that
-    /// leaves it true: [`FieldType::check`] tells whether it fits now.
+    /// Removes characters that this type does not accept and cuts the text to its length, as long
+    /// as it stays true. [`FieldType::check`] then tells whether the text fits.
     pub fn fit(self, text: &str) -> String {
-        let kept = |c: &char| self.allows(*c) && !is_emoji(*c);
-        let truthful = matches!(
+        let is_accepted = |c: &char| self.allows(*c) && !is_emoji(*c);
+        let can_be_cut = matches!(
             self,
             FieldType::Thing
                 | FieldType::ShortThing
@@ -168,31 +166,29 @@ impl FieldType {
                 | FieldType::Name
                 | FieldType::Phrase
         );
-        let calm = normalize_spaces(text);
-        if !truthful {
-            return calm;
+        let spaced_text = normalize_spaces(text);
+        if !can_be_cut {
+            return spaced_text;
         }
-        let clean: String = calm.chars().filter(kept).collect();
+        let clean: String = spaced_text.chars().filter(is_accepted).collect();
         let clean = clean.trim();
         if clean.is_empty() {
             return self.empty_placeholder().to_owned();
         }
-        let most = self.max_chars(clean);
-        if clean.chars().count() <= most {
+        let max = self.max_chars(clean);
+        if clean.chars().count() <= max {
             return clean.to_owned();
         }
         match self {
             FieldType::Phrase | FieldType::Letter | FieldType::Symbol => {
-                clean.chars().take(most).collect()
+                clean.chars().take(max).collect()
             }
-            FieldType::CharacterString => {
-                clean.chars().take(most - 2).chain("..".chars()).collect()
-            }
-            _ => clean.chars().take(most - 1).chain(['…']).collect(),
+            FieldType::CharacterString => clean.chars().take(max - 2).chain("..".chars()).collect(),
+            _ => clean.chars().take(max - 1).chain(['…']).collect(),
         }
     }
 
-    /// What stands for an empty text, which WeChat refuses.
+    /// Placeholder for an empty text, which WeChat refuses.
     fn empty_placeholder(self) -> &'static str {
         match self {
             FieldType::Phrase => "无",
@@ -202,13 +198,13 @@ impl FieldType {
     }
 }
 
-/// The text made to fit into the field with this key, as far as that leaves it true. Of a type that
-/// we do not know, only what none takes is left out, and 20 characters are kept.
+/// Fits a text to the field with this key, as long as it stays true. For an unknown type only
+/// characters that no type accepts are removed, and 20 characters are kept.
 pub fn fit(key: &str, text: &str) -> String {
     FieldType::from_key(key).unwrap_or(FieldType::Thing).fit(text)
 }
 
-/// Line feeds and their like become spaces: what follows one is lost on delivery.
+/// Replaces line feeds and similar characters by spaces: WeChat drops the text after them.
 fn normalize_spaces(text: &str) -> String {
     let spaced: String = text
         .chars()
@@ -230,14 +226,13 @@ fn is_symbol(c: char) -> bool {
     !is_cjk(c) && !c.is_alphanumeric() && !c.is_control()
 }
 
-/// WeChat takes these out of a delivered message. ★ and ☆ are older than emoji and stay.
+/// True for emoji, which WeChat removes from a delivered message. ★ and ☆ are older than emoji and
+/// stay.
 fn is_emoji(c: char) -> bool {
-    match c {
-        '\u{2605}' | '\u{2606}' => false,
-        _ => matches!(c,
-            '\u{200d}' | '\u{20e3}' | '\u{fe0e}' | '\u{fe0f}' | '\u{2600}'..='\u{27bf}'
-            | '\u{2b50}' | '\u{2b55}' | '\u{1f000}'..='\u{1faff}' | '\u{e0000}'..='\u{e007f}'),
-    }
+    let in_emoji_block = matches!(c,
+        '\u{200d}' | '\u{20e3}' | '\u{fe0e}' | '\u{fe0f}' | '\u{2600}'..='\u{27bf}'
+        | '\u{2b50}' | '\u{2b55}' | '\u{1f000}'..='\u{1faff}' | '\u{e0000}'..='\u{e007f}');
+    in_emoji_block && !matches!(c, '\u{2605}' | '\u{2606}')
 }
 
 fn is_digits(text: &str) -> bool {
@@ -288,9 +283,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_type_takes_what_its_row_of_the_table_says() {
+    fn every_type_accepts_the_texts_of_the_published_table() {
         use FieldTextError::*;
-        let (twenty, digits) = ("号".repeat(20), "9".repeat(33));
+        let twenty = "号".repeat(20);
+        let digits = "9".repeat(33);
         let long = format!("{twenty}号");
         for (key, good, bad, why) in [
             ("thing1", twenty.as_str(), long.as_str(), TooLong(20)),
@@ -357,16 +353,16 @@ mod tests {
             ("symbol1", "!!x!!!!", "!!!!!"),
             ("unheard1", "随\n便", "随 便"),
         ] {
-            let said = fit(key, text);
-            assert_eq!(said, fitted, "{key}");
+            let result = fit(key, text);
+            assert_eq!(result, fitted, "{key}");
             if let Some(kind) = FieldType::from_key(key) {
-                assert_eq!(kind.check(&said), Ok(()), "{key}: {said}");
+                assert_eq!(kind.check(&result), Ok(()), "{key}: {result}");
             }
         }
     }
 
     #[test]
-    fn what_would_become_untrue_is_not_cut() {
+    fn numbers_and_times_are_not_cut() {
         for (key, text) in [
             ("number1", "1234567890123456789012345678901234"),
             ("number1", "12人"),
@@ -392,8 +388,8 @@ mod tests {
         #[test]
         fn whatever_is_made_to_fit_fits(text in "\\PC*|.*") {
             for key in ["thing1", "short_thing1", "character_string1", "name1", "phrase1"] {
-                let said = fit(key, &text);
-                proptest::prop_assert_eq!(FieldType::from_key(key).unwrap().check(&said), Ok(()), "{}: {:?}", key, said);
+                let fitted = fit(key, &text);
+                proptest::prop_assert_eq!(FieldType::from_key(key).unwrap().check(&fitted), Ok(()), "{}: {:?}", key, fitted);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The account's own templates, and what a binding or a message has wrong against them.
+//! Templates of the account, and checks of bindings and messages against them.
 
 use super::fields::{FieldTextError, FieldType};
 use crate::api::Api;
@@ -9,33 +9,33 @@ use crate::secret::AccessToken;
 use serde::Deserialize;
 use std::fmt;
 
-/// A template as the account has it.
+/// A template of the account.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Template {
-    /// What a message names.
+    /// Id by which messages refer to it.
     #[serde(rename = "template_id")]
     pub id: String,
-    /// The head of the card.
+    /// Title of the card.
     #[serde(default)]
     pub title: String,
-    /// The lines of the card: `排队号码：{{character_string2.DATA}}`.
+    /// Lines of the card: `排队号码：{{character_string2.DATA}}`.
     #[serde(default)]
     pub content: String,
 }
 
-/// One thing that is wrong.
+/// A fault of a binding or a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateFault {
-    /// The account has no such template: deleted, or another account's.
+    /// The account has no such template: it was deleted, or belongs to another account.
     NoTemplate(String),
-    /// The template has this field, and nothing is said in it.
+    /// The template has this field, and no text is given for it.
     MissingField(String),
-    /// Something is said in this field, and the template does not have it.
+    /// A text is given for this field, and the template does not have it.
     UnknownField(String),
-    /// This field's key is of a type that WeChat does not document (`first`, `remark`): what is
-    /// said in it is dropped on delivery, without a word.
+    /// WeChat documents no type for this field's key (`first`, `remark`): its text is dropped on
+    /// delivery without an error.
     UntypedField(String),
-    /// What is said in this field does not fit.
+    /// The text for this field does not fit.
     InvalidText(String, FieldTextError),
 }
 
@@ -48,29 +48,30 @@ impl fmt::Display for TemplateFault {
             TemplateFault::UntypedField(key) => {
                 write!(f, "WeChat drops what is said in the field {key}")
             }
-            TemplateFault::InvalidText(key, why) => {
-                write!(f, "the text of the field {key} does not fit: {why}")
+            TemplateFault::InvalidText(key, error) => {
+                write!(f, "the text of the field {key} does not fit: {error}")
             }
         }
     }
 }
 
 impl Template {
-    /// The keys of its fields, in the order of the card.
+    /// Keys of the fields, in the order of the card.
     pub fn keys(&self) -> Vec<&str> {
         let parts = self.content.split("{{").skip(1);
         let inner = parts.filter_map(|part| part.split_once("}}").map(|(inner, _)| inner.trim()));
         inner.filter_map(|inner| inner.strip_suffix(".DATA")).collect()
     }
 
-    /// What is wrong with saying something in exactly these fields.
-    pub fn check_keys<'a>(&self, said: impl IntoIterator<Item = &'a str>) -> Vec<TemplateFault> {
-        let said: Vec<&str> = said.into_iter().collect();
-        let own = self.keys();
-        let missing = own.iter().filter(|key| !said.contains(key));
-        let unknown = said.iter().filter(|key| !own.contains(key));
-        let untyped =
-            own.iter().filter(|key| said.contains(key) && FieldType::from_key(key).is_none());
+    /// Faults of a message with exactly these fields.
+    pub fn check_keys<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Vec<TemplateFault> {
+        let given: Vec<&str> = keys.into_iter().collect();
+        let template_keys = self.keys();
+        let missing = template_keys.iter().filter(|key| !given.contains(key));
+        let unknown = given.iter().filter(|key| !template_keys.contains(key));
+        let untyped = template_keys
+            .iter()
+            .filter(|key| given.contains(key) && FieldType::from_key(key).is_none());
         missing
             .map(|key| TemplateFault::MissingField((*key).to_owned()))
             .chain(unknown.map(|key| TemplateFault::UnknownField((*key).to_owned())))
@@ -79,8 +80,8 @@ impl Template {
     }
 }
 
-/// What is wrong with a binding, held against the account's templates: for the start, and for an
-/// operator who set it up.
+/// Faults of a binding, checked against the account's templates: at the start, and for an operator
+/// after set-up.
 pub fn check_binding<'a>(
     templates: &[Template],
     template_id: &str,
@@ -92,14 +93,14 @@ pub fn check_binding<'a>(
     }
 }
 
-/// What is wrong with these texts, each held against its field's type: for just before sending.
-/// Fields of types that we do not know are left to WeChat.
+/// Faults of these texts, each checked against the type of its field, just before sending. Fields
+/// of unknown types are left to WeChat.
 pub fn check_texts(fields: &[(String, String)]) -> Vec<TemplateFault> {
-    let held = fields.iter().filter_map(|(key, text)| {
-        let why = FieldType::from_key(key)?.check(text).err()?;
-        Some(TemplateFault::InvalidText(key.clone(), why))
+    let faults = fields.iter().filter_map(|(key, text)| {
+        let error = FieldType::from_key(key)?.check(text).err()?;
+        Some(TemplateFault::InvalidText(key.clone(), error))
     });
-    held.collect()
+    faults.collect()
 }
 
 #[derive(Deserialize)]
@@ -136,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_stand_in_the_content() {
+    fn the_keys_are_read_from_the_content() {
         assert_eq!(called().keys(), ["thing1", "character_string2", "time4"]);
         assert!(Template { content: "没有".into(), ..called() }.keys().is_empty());
     }
 
     #[test]
-    fn a_binding_says_something_in_every_field_and_in_no_other() {
+    fn a_binding_has_exactly_the_fields_of_its_template() {
         let all = [called()];
         let check = |id: &str, keys: &[&str]| check_binding(&all, id, keys.iter().copied());
         assert_eq!(check("T", &["time4", "thing1", "character_string2"]), []);
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_says_where_and_why_and_never_what() {
+    fn a_fault_names_field_and_reason_and_never_the_text() {
         let fields = [
             ("thing1".to_owned(), "张三的\n私事".to_owned()),
             ("character_string2".to_owned(), "A012".to_owned()),
@@ -174,7 +175,7 @@ mod tests {
             faults,
             [TemplateFault::InvalidText("thing1".into(), FieldTextError::ControlCharacter)]
         );
-        let told = format!("{} {:?}", faults[0], faults[0]);
-        assert!(told.contains("thing1") && !told.contains("张三"), "{told}");
+        let text = format!("{} {:?}", faults[0], faults[0]);
+        assert!(text.contains("thing1") && !text.contains("张三"), "{text}");
     }
 }

@@ -1,7 +1,7 @@
-//! Template messages: what to send to whom, the id WeChat gives it, and what fits into its fields.
+//! Template messages: request, message id, and rules of the fields.
 //!
-//! [`parse_fields`] is the table of field types: what each takes, and how a text is made to fit.
-//! [`list_index`] reads the account's own templates and holds bindings and messages against them.
+//! [`fields`] is the table of field types and fits texts to them. [`list`] reads the account's own
+//! templates and checks bindings and messages against them.
 
 pub mod fields;
 pub mod list;
@@ -19,23 +19,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::fmt;
 
-/// A message made from a template of the account's.
+/// A message from a template of the account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TemplateMessage {
-    /// Who gets it.
+    /// Recipient.
     pub to: OpenId,
-    /// Which template.
+    /// Id of the template.
     pub template_id: String,
-    /// Where a tap on it leads.
+    /// URL that a tap opens.
     pub url: Option<String>,
-    /// WeChat sends one message per person and id within 10 minutes. At most 32 ASCII characters.
+    /// Deduplication id: WeChat sends one message per person and id within 10 minutes. At most 32
+    /// ASCII characters.
     pub client_msg_id: Option<String>,
     /// Field (`thing2`) and text, exactly the fields of the template.
     pub fields: Vec<(String, String)>,
 }
 
 impl fmt::Debug for TemplateMessage {
-    /// Says which message, not to whom nor what: texts and links are personal.
+    /// Prints the template without recipient, texts and links, which are personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TemplateMessage")
             .field("template_id", &self.template_id)
@@ -61,13 +62,13 @@ impl TemplateMessage {
     }
 }
 
-/// Fields in the form of a request.
+/// Converts fields into the form of a request.
 pub(crate) fn fields_json(fields: &[(String, String)]) -> Value {
     let data = fields.iter().map(|(field, text)| (field.clone(), json!({ "value": text })));
     data.collect::<Map<String, Value>>().into()
 }
 
-/// WeChat's number of a message it accepted; up to 19 digits, 0 if it gave none.
+/// WeChat's id of an accepted message; up to 19 digits, 0 if it gave none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MessageId(pub u64);
@@ -77,7 +78,7 @@ struct SendTemplateResponse {
     msgid: Option<MsgIdValue>,
 }
 
-/// Some programs between WeChat and us turn numbers beyond 2^53 into text.
+/// A number or a text: some programs between WeChat and us turn numbers beyond 2^53 into text.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum MsgIdValue {
@@ -97,7 +98,7 @@ impl MsgIdValue {
 }
 
 impl Client {
-    /// `message/template/send`. `Ok` means accepted; whether it was delivered comes by callback.
+    /// `message/template/send`. `Ok` means accepted; the delivery result comes by callback.
     pub async fn send_template(
         &self,
         token: &AccessToken,

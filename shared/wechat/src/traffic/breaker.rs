@@ -1,27 +1,28 @@
-//! Whether calling is worth it at all: after failures in a row nothing is called for a while, and
-//! then one call is let through to find out.
+//! Circuit breaker for calls to WeChat. After failures in a row it rejects all calls for a while,
+//! then lets one through as a probe.
 
 use std::time::Duration;
 
-/// When to give up for a while.
+/// Parameters of the circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerRules {
-    /// Failures in a row after which nothing is called for a while; 0 is never.
+    /// Failures in a row that open the circuit; 0 disables the breaker.
     pub failure_threshold: u32,
-    /// How long the first while is; it doubles each time.
+    /// Duration of the first opening; it doubles with each further one.
     pub open_duration: Duration,
-    /// The longest while.
+    /// Longest duration of an opening.
     pub max_open_duration: Duration,
 }
 
 impl Default for BreakerRules {
     fn default() -> Self {
-        let (open, longest) = (Duration::from_secs(2), Duration::from_secs(30));
+        let open = Duration::from_secs(2);
+        let longest = Duration::from_secs(30);
         BreakerRules { failure_threshold: 10, open_duration: open, max_open_duration: longest }
     }
 }
 
-/// Pure: told the time since some beginning.
+/// State of a circuit breaker. Pure: the caller passes the time since a fixed start.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     rules: BreakerRules,
@@ -37,7 +38,7 @@ enum CircuitState {
         until: Duration,
         times: u32,
     },
-    /// One call is on its way to find out.
+    /// A probe is in flight.
     HalfOpen {
         times: u32,
     },
@@ -48,25 +49,26 @@ impl Breaker {
         Breaker { rules, circuit: CircuitState::Closed { failures: 0 } }
     }
 
-    /// How long until a call is worth trying; zero is now.
+    /// Time until a call is permitted; zero means now.
     pub(crate) fn retry_in(&self, now: Duration) -> Duration {
         match self.circuit {
             CircuitState::Closed { .. } => Duration::ZERO,
             CircuitState::Open { until, .. } => until.saturating_sub(now),
-            // It will be known by then, most likely.
+            // The result of the probe is probably known by then.
             CircuitState::HalfOpen { .. } => self.rules.open_duration.max(Duration::from_millis(1)),
         }
     }
 
-    /// A call begins for which [`Breaker::retry_in`] was zero; whether it is the one that finds out.
+    /// Starts a call for which [`Breaker::retry_in`] was zero. Returns true if the call is the
+    /// probe.
     pub(crate) fn start_call(&mut self) -> bool {
         let CircuitState::Open { times, .. } = self.circuit else { return false };
         self.circuit = CircuitState::HalfOpen { times };
         true
     }
 
-    /// A call ended; `probe` as [`Breaker::start_call`] said. Calls that began before the circuit opened
-    /// change nothing.
+    /// Records the end of a call; `probe` is the result of [`Breaker::start_call`]. Calls that
+    /// began before the circuit opened have no effect.
     pub(crate) fn finish_call(&mut self, now: Duration, probe: bool, good: bool) {
         self.circuit = match self.circuit {
             CircuitState::Closed { .. } if good => CircuitState::Closed { failures: 0 },
@@ -84,14 +86,14 @@ impl Breaker {
         };
     }
 
-    /// The call that was to find out was given up: another may.
+    /// Records that the probe was cancelled: another call may probe.
     pub(crate) fn abandon_probe(&mut self, now: Duration) {
         if let CircuitState::HalfOpen { times } = self.circuit {
             self.circuit = CircuitState::Open { until: now, times };
         }
     }
 
-    /// 0 closed, 1 half open, 2 open; for a gauge.
+    /// Value for a gauge: 0 closed, 1 half open, 2 open.
     pub(crate) fn gauge_value(&self) -> f64 {
         match self.circuit {
             CircuitState::Closed { .. } => 0.0,
@@ -136,14 +138,14 @@ mod tests {
             (breaker.retry_in(s(1)), breaker.retry_in(s(2)), breaker.gauge_value()),
             (s(2), s(1), 2.0)
         );
-        // Those that were under way end now, well or badly.
+        // Calls in flight end now, successfully or not.
         breaker.finish_call(s(2), false, true);
         breaker.finish_call(s(2), false, false);
         assert_eq!(breaker.retry_in(s(2)), s(1));
     }
 
     #[test]
-    fn one_call_finds_out_and_the_next_while_is_longer() {
+    fn a_failed_probe_doubles_the_opening() {
         let mut breaker = Breaker::new(BreakerRules::default());
         failing(&mut breaker, s(0), 10);
         let mut now = s(2);

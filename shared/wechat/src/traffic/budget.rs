@@ -1,39 +1,39 @@
-//! How many calls a day has left, for calls of which value, and what WeChat itself says of it.
+//! Daily budget of calls by priority, synchronized with WeChat's own figures.
 
 use super::CallPriority;
 use std::time::Duration;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
-/// WeChat's day begins at midnight in Beijing.
+/// Offset of Beijing time: WeChat's day begins at midnight there.
 const BEIJING_OFFSET_MS: i64 = 8 * 3600 * 1000;
 
-/// Pure: told the time of day in Unix milliseconds.
+/// Budget of one API. Pure: the caller passes the time in Unix milliseconds.
 #[derive(Debug)]
 pub(crate) struct DailyBudget {
     configured_limit: u64,
-    /// WeChat's own word on today's cap.
+    /// Today's limit as WeChat reports it.
     reported_limit: Option<u64>,
     reserve_percent: u64,
     day: i64,
     used: u64,
-    /// WeChat said that today's calls are used up; when the next call may look whether that still
-    /// holds, Unix milliseconds.
+    /// Set while WeChat reports the quota as exhausted: time of the next probing call, in Unix
+    /// milliseconds.
     next_quota_probe_ms: Option<i64>,
     quota_probe_interval_ms: i64,
 }
 
-/// Why the budget does not let a call through.
+/// Reasons of the budget to hold a call back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BudgetRefusal {
-    /// Our own count has come to what a call of this value may use.
+    /// The calls counted here have reached the share of this priority.
     Reserved,
-    /// WeChat said so.
+    /// WeChat reports the quota as exhausted.
     QuotaExhausted,
 }
 
 impl DailyBudget {
-    /// `per_day` 0 is no limit of ours.
-    pub(crate) fn new(per_day: u64, reserve_percent: u64, looks_every: Duration) -> Self {
+    /// Creates a budget; `per_day` 0 means no limit of ours.
+    pub(crate) fn new(per_day: u64, reserve_percent: u64, probe_interval: Duration) -> Self {
         DailyBudget {
             configured_limit: per_day,
             reported_limit: None,
@@ -41,51 +41,52 @@ impl DailyBudget {
             day: i64::MIN,
             used: 0,
             next_quota_probe_ms: None,
-            quota_probe_interval_ms: i64::try_from(looks_every.as_millis()).unwrap_or(DAY_MS),
+            quota_probe_interval_ms: i64::try_from(probe_interval.as_millis()).unwrap_or(DAY_MS),
         }
     }
 
-    /// Whether a call of this value may be made now, or how long to wait and why.
+    /// Permits a call of this priority, or returns the time to wait and the reason.
     pub(crate) fn check(
         &mut self,
         now_ms: i64,
-        value: CallPriority,
+        priority: CallPriority,
     ) -> Result<(), (Duration, BudgetRefusal)> {
         self.roll_day(now_ms);
         let midnight = (self.day + 1) * DAY_MS - BEIJING_OFFSET_MS;
-        let until = |at: i64| Duration::from_millis(u64::try_from(at - now_ms).unwrap_or(0));
-        if let Some(look) = self.next_quota_probe_ms.filter(|look| now_ms < *look) {
-            return Err((until(look.min(midnight)), BudgetRefusal::QuotaExhausted));
+        let until =
+            |time_ms: i64| Duration::from_millis(u64::try_from(time_ms - now_ms).unwrap_or(0));
+        if let Some(probe_ms) = self.next_quota_probe_ms.filter(|probe_ms| now_ms < *probe_ms) {
+            return Err((until(probe_ms.min(midnight)), BudgetRefusal::QuotaExhausted));
         }
-        match self.remaining(value) {
+        match self.remaining(priority) {
             Some(0) => Err((until(midnight), BudgetRefusal::Reserved)),
             _ => Ok(()),
         }
     }
 
-    /// A call is made.
+    /// Counts a call.
     pub(crate) fn record_call(&mut self, now_ms: i64) {
         self.roll_day(now_ms);
         self.used += 1;
-        // Of those that WeChat has stopped, one looks; the others go on waiting.
-        if let Some(look) = &mut self.next_quota_probe_ms {
-            *look = now_ms + self.quota_probe_interval_ms;
+        // While the quota is exhausted one call probes; the others continue to wait.
+        if let Some(probe_ms) = &mut self.next_quota_probe_ms {
+            *probe_ms = now_ms + self.quota_probe_interval_ms;
         }
     }
 
-    /// WeChat said that today's calls are used up.
+    /// Records that WeChat reports the quota as exhausted.
     pub(crate) fn mark_exhausted(&mut self, now_ms: i64) {
         self.roll_day(now_ms);
         self.next_quota_probe_ms = Some(now_ms + self.quota_probe_interval_ms);
     }
 
-    /// WeChat carried a call out: nothing is used up.
+    /// Records that WeChat executed a call: the quota is not exhausted.
     pub(crate) fn clear_exhausted(&mut self) {
         self.next_quota_probe_ms = None;
     }
 
-    /// WeChat's own figures; 0 as a limit is no word. `before` is what was counted here when WeChat
-    /// was asked: its figure may or may not hold the calls made since then.
+    /// Takes over WeChat's own figures; 0 as a limit means unknown. `before` is the count here when
+    /// WeChat was asked: its figure may or may not include the calls made since then.
     pub(crate) fn sync_usage(&mut self, now_ms: i64, before: u64, used: u64, limit: u64) {
         self.roll_day(now_ms);
         let since = self.used.saturating_sub(before);
@@ -96,18 +97,18 @@ impl DailyBudget {
         }
     }
 
-    /// The quotas were set back.
+    /// Records that the quotas were reset.
     pub(crate) fn reset(&mut self) {
         self.used = 0;
         self.next_quota_probe_ms = None;
     }
 
-    /// Calls made today, by our own count or WeChat's last word.
+    /// Calls made today, by our own count or WeChat's latest figure.
     pub(crate) fn used(&self) -> u64 {
         self.used
     }
 
-    /// Today's cap, if there is one.
+    /// Today's limit, if there is one.
     pub(crate) fn limit(&self) -> Option<u64> {
         let configured = Some(self.configured_limit).filter(|limit| *limit > 0);
         configured.into_iter().chain(self.reported_limit).min()
@@ -117,22 +118,24 @@ impl DailyBudget {
         self.next_quota_probe_ms.is_some()
     }
 
-    /// How many more calls of this value today's budget has; `None` is without end.
-    pub(crate) fn remaining(&self, value: CallPriority) -> Option<u64> {
+    /// Calls of this priority left today; `None` means unlimited.
+    pub(crate) fn remaining(&self, priority: CallPriority) -> Option<u64> {
         let limit = self.limit()?;
-        let kept = match value {
+        let reserved = match priority {
             CallPriority::High => 0,
             CallPriority::Normal => self.reserve_percent,
             CallPriority::Low => 2 * self.reserve_percent,
         };
-        let usable = limit - limit.saturating_mul(kept) / 100;
+        let usable = limit - limit.saturating_mul(reserved) / 100;
         Some(usable.saturating_sub(self.used))
     }
 
     fn roll_day(&mut self, now_ms: i64) {
         let day = (now_ms + BEIJING_OFFSET_MS).div_euclid(DAY_MS);
         if day != self.day {
-            (self.day, self.used, self.next_quota_probe_ms) = (day, 0, None);
+            self.day = day;
+            self.used = 0;
+            self.next_quota_probe_ms = None;
         }
     }
 }
@@ -150,11 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_worth_less_stops_first() {
+    fn lower_priorities_stop_first() {
         let mut budget = budget(100);
-        let spend = |budget: &mut DailyBudget, value| {
+        let spend = |budget: &mut DailyBudget, priority| {
             let mut made = 0;
-            while budget.check(NOON, value).is_ok() {
+            while budget.check(NOON, priority).is_ok() {
                 budget.record_call(NOON);
                 made += 1;
             }
@@ -163,8 +166,8 @@ mod tests {
         assert_eq!(spend(&mut budget, CallPriority::Low), 80);
         assert_eq!(spend(&mut budget, CallPriority::Normal), 10);
         assert_eq!(spend(&mut budget, CallPriority::High), 10);
-        let (wait, why) = budget.check(NOON, CallPriority::High).unwrap_err();
-        assert_eq!((wait, why), (Duration::from_secs(12 * 3600), BudgetRefusal::Reserved));
+        let (wait, reason) = budget.check(NOON, CallPriority::High).unwrap_err();
+        assert_eq!((wait, reason), (Duration::from_secs(12 * 3600), BudgetRefusal::Reserved));
     }
 
     #[test]
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn wechats_word_stops_until_midnight_and_one_call_looks_in_between() {
+    fn an_exhausted_quota_lasts_until_midnight_with_one_probe_in_between() {
         let mut budget = budget(0);
         budget.mark_exhausted(NOON);
         let refused = budget.check(NOON, CallPriority::High);

@@ -1,56 +1,56 @@
-//! What is allowed: by call, with other figures for single accounts where need be.
+//! Configured limits of calls: by API, with exceptions for single accounts.
 
 use super::breaker::BreakerRules;
 use crate::api::Api;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How much a call is worth: what is worth less stops first when a day's budget runs low.
+/// Priority of a call: lower ones stop first when a day's budget runs low.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallPriority {
-    /// Nice to have: a code for the pool, an early warning.
+    /// Optional: a code for the pool, an early warning.
     Low,
-    /// The usual.
+    /// Usual.
     Normal,
-    /// Somebody stands there and waits for it: "your number is called".
+    /// Urgent: a person waits for it, as for "your number is called".
     High,
 }
 
-/// The limits of one call. In each, 0 is no limit.
+/// Limits of one API. In each field 0 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// Calls on their way at once.
+    /// Concurrent calls.
     pub in_flight: usize,
-    /// Calls a second, evenly spread; a second's worth at once after a pause.
+    /// Calls per second, evenly spread; after a pause a second's worth may start at once.
     pub per_second: u32,
-    /// Calls a day, from midnight in Beijing to the next. Counted by this process alone, until
-    /// WeChat's own figure is asked for.
+    /// Calls per day, from midnight to midnight in Beijing. Counted by this process alone, until
+    /// WeChat's own figure is requested.
     pub per_day: u64,
-    /// Another reserve than that of all calls, in percent: 0 to 50.
+    /// Reserve of this API in place of the common one, in percent: 0 to 50.
     pub reserve_percent: Option<u64>,
 }
 
-/// What is allowed to all accounts of a process, each for itself.
+/// Limits that apply to each account of a process separately.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// By call; the token endpoints are not here, because their service keeps its own measure.
+    /// Limits by API. The token APIs are absent, because their service has limits of its own.
     pub apis: BTreeMap<Api, Limit>,
-    /// Other figures for single accounts.
+    /// Exceptions for single accounts.
     pub accounts: BTreeMap<String, BTreeMap<Api, Limit>>,
-    /// Percent of a day's calls that only those of high value may use; from those of low value the
-    /// double is kept. 0 to 50; 10 by default.
+    /// Percentage of a day's calls reserved for high priority; twice as much is closed to low
+    /// priority. 0 to 50; 10 by default.
     pub reserve_percent: u64,
-    /// The longest that a call waits here for its turn; 1 s by default.
+    /// Longest wait of a call for its turn; 1 s by default.
     pub max_wait: Duration,
-    /// When to stop calling for a while.
+    /// Parameters of the circuit breaker.
     pub breaker: BreakerRules,
-    /// After WeChat has said that a day's calls are used up, how often one call looks whether that
-    /// was cleared; 30 min by default.
+    /// Interval at which one call probes, after WeChat has reported the day's quota as exhausted;
+    /// 30 min by default.
     pub quota_probe_interval: Duration,
 }
 
 impl Limits {
-    /// The limits of one call of one account; a call without figures has none.
+    /// Limits of an API for an account; an API without figures has none.
     pub fn for_api(&self, account: &str, api: Api) -> Limit {
         let own = self.accounts.get(account).and_then(|apis| apis.get(&api));
         let none = Limit { in_flight: 0, per_second: 0, per_day: 0, reserve_percent: None };
@@ -59,8 +59,8 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// WeChat's daily caps for a new account; fewer connections than those at which it has been
-    /// seen to answer "busy".
+    /// WeChat's daily quotas of a new account, and fewer connections than the number at which it
+    /// has been seen to answer "busy".
     fn default() -> Self {
         let limit = |in_flight, per_second, per_day| Limit {
             in_flight,

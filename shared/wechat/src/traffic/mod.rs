@@ -1,9 +1,9 @@
-//! How much WeChat is called: for each account and call by itself, so that one account's trouble
-//! never slows another's.
+//! Limits on calls to WeChat, separate for each account and API, so that the trouble of one account
+//! never slows another.
 //!
-//! In reading order: [`Limits`] is what is allowed; `rate`, `budget` and `breaker` each know one
-//! reason to hold a call back, and `state` decides from all three, purely; [`CallLimiter`] lets calls
-//! through, waits with those that have to, and learns from how they end.
+//! In reading order: [`Limits`] is the configuration; `rate`, `budget` and `breaker` each hold one
+//! reason to throttle a call, and `state` decides from all three, purely; [`CallLimiter`] admits
+//! calls, delays them, and records their results.
 
 mod limits;
 
@@ -27,10 +27,10 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Tells the time of day in Unix milliseconds.
+/// Clock that returns Unix milliseconds.
 pub type NowMs = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// One gate for each account and call.
+/// Limiter of calls, with separate state for each account and API.
 pub struct CallLimiter {
     limits: Limits,
     started: Instant,
@@ -38,19 +38,19 @@ pub struct CallLimiter {
     api_limiters: Mutex<HashMap<(String, Api), Arc<ApiLimiter>>>,
 }
 
-/// How a gate stands, for an operator to see.
+/// Usage of an API by an account, for operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiUsage {
-    /// Calls made today, by our own count or WeChat's last word.
+    /// Calls made today, by our own count or WeChat's latest figure.
     pub used_today: u64,
-    /// The day's cap, if there is one.
+    /// Limit of the day, if there is one.
     pub per_day: Option<u64>,
-    /// WeChat said that the day's calls are used up.
+    /// True if WeChat reports the day's quota as exhausted.
     pub quota_exhausted: bool,
 }
 
 impl CallLimiter {
-    /// Gates with these limits. Must be called within a runtime, whose time they live in.
+    /// Creates a limiter. Must be called within a Tokio runtime, whose clock it uses.
     pub fn new(limits: Limits, now_ms: NowMs) -> Arc<CallLimiter> {
         Arc::new(CallLimiter {
             limits,
@@ -60,10 +60,10 @@ impl CallLimiter {
         })
     }
 
-    /// How the gate of this account and call stands.
+    /// Usage of an API by an account.
     pub fn usage(&self, account: &str, api: Api) -> ApiUsage {
-        let gate = self.api_limiter(account, api);
-        let state = gate.state.lock();
+        let api_limiter = self.api_limiter(account, api);
+        let state = api_limiter.state.lock();
         ApiUsage {
             used_today: state.budget.used(),
             per_day: state.budget.limit(),
@@ -71,63 +71,63 @@ impl CallLimiter {
         }
     }
 
-    /// Waits for a call's turn, or says why it should not be made now.
+    /// Waits for the turn of a call, or returns the reason to throttle it.
     pub(crate) async fn acquire(
         self: &Arc<Self>,
         account: &str,
         api: Api,
-        value: CallPriority,
+        priority: CallPriority,
     ) -> Result<CallPermit, Throttled> {
-        let gate = self.api_limiter(account, api);
-        let passed = self.try_acquire(&gate, value).await;
-        if let Err(busy) = &passed {
+        let api_limiter = self.api_limiter(account, api);
+        let result = self.try_acquire(&api_limiter, priority).await;
+        if let Err(throttled) = &result {
             metrics::counter!(
                 "paihao_wechat_held_back_total",
-                "account" => gate.account.clone(), "api" => api.name(), "reason" => busy.reason.name()
+                "account" => api_limiter.account.clone(), "api" => api.name(), "reason" => throttled.reason.name()
             )
             .increment(1);
         }
-        passed
+        result
     }
 
     async fn try_acquire(
         self: &Arc<Self>,
-        gate: &Arc<ApiLimiter>,
-        value: CallPriority,
+        api_limiter: &Arc<ApiLimiter>,
+        priority: CallPriority,
     ) -> Result<CallPermit, Throttled> {
-        // Who will be refused anyway need not wait for that.
-        gate.state.lock().check(self.now(), value)?;
-        let patience = self.limits.max_wait;
-        let Ok(permit) = timeout(patience, gate.slots.clone().acquire_owned()).await else {
-            return Err(Throttled { reason: ThrottleReason::InFlight, retry_after: patience });
+        // A call that is going to be refused does not wait first.
+        api_limiter.state.lock().check(self.now(), priority)?;
+        let max_wait = self.limits.max_wait;
+        let Ok(permit) = timeout(max_wait, api_limiter.slots.clone().acquire_owned()).await else {
+            return Err(Throttled { reason: ThrottleReason::InFlight, retry_after: max_wait });
         };
-        let admitted = gate.state.lock().admit(self.now(), value)?;
-        let pass = CallPermit {
+        let admitted = api_limiter.state.lock().admit(self.now(), priority)?;
+        let permit = CallPermit {
             limiter: self.clone(),
-            api_limiter: gate.clone(),
+            api_limiter: api_limiter.clone(),
             probe: admitted.probe,
             finished: false,
             permit: Some(permit.expect("nobody closes the semaphore")),
         };
-        gate.publish_metrics();
+        api_limiter.publish_metrics();
         sleep(admitted.delay).await;
-        Ok(pass)
+        Ok(permit)
     }
 
-    /// WeChat's own figures of a call, of which `before` were counted here when it was asked.
+    /// Takes over WeChat's own figures; `before` is the count here when they were requested.
     pub(crate) fn sync_usage(&self, account: &str, api: Api, before: u64, quota: &Quota) {
-        let gate = self.api_limiter(account, api);
+        let api_limiter = self.api_limiter(account, api);
         let now_ms = (self.now_ms)();
-        gate.state.lock().budget.sync_usage(now_ms, before, quota.used, quota.daily_limit);
-        gate.publish_metrics();
+        api_limiter.state.lock().budget.sync_usage(now_ms, before, quota.used, quota.daily_limit);
+        api_limiter.publish_metrics();
     }
 
-    /// An account's quotas were set back.
+    /// Records that the quotas of an account were reset.
     pub(crate) fn reset_account(&self, account: &str) {
         let all: Vec<_> = self.api_limiters.lock().values().cloned().collect();
-        for gate in all.iter().filter(|gate| gate.account == account) {
-            gate.state.lock().reset();
-            gate.publish_metrics();
+        for api_limiter in all.iter().filter(|api_limiter| api_limiter.account == account) {
+            api_limiter.state.lock().reset();
+            api_limiter.publish_metrics();
         }
     }
 
@@ -136,24 +136,24 @@ impl CallLimiter {
     }
 
     fn api_limiter(&self, account: &str, api: Api) -> Arc<ApiLimiter> {
-        let mut gates = self.api_limiters.lock();
-        let gate = gates.entry((account.to_owned(), api)).or_insert_with(|| {
+        let mut api_limiters = self.api_limiters.lock();
+        let api_limiter = api_limiters.entry((account.to_owned(), api)).or_insert_with(|| {
             let limit = self.limits.for_api(account, api);
             let slots = match limit.in_flight {
                 0 => Semaphore::MAX_PERMITS,
-                most => most.min(Semaphore::MAX_PERMITS),
+                slots => slots.min(Semaphore::MAX_PERMITS),
             };
-            let gate = Arc::new(ApiLimiter {
+            let api_limiter = Arc::new(ApiLimiter {
                 account: account.to_owned(),
                 api,
                 slots: Arc::new(Semaphore::new(slots)),
                 max_in_flight: slots,
                 state: Mutex::new(LimiterState::new(limit, &self.limits)),
             });
-            gate.publish_limit_metrics(limit);
-            gate
+            api_limiter.publish_limit_metrics(limit);
+            api_limiter
         });
-        gate.clone()
+        api_limiter.clone()
     }
 }
 
@@ -171,17 +171,18 @@ impl ApiLimiter {
             .set(value);
     }
 
-    /// What it is held against; 0 is no limit.
+    /// Publishes the limits as metrics; 0 means no limit.
     fn publish_limit_metrics(&self, limit: Limit) {
         self.set_gauge("paihao_wechat_in_flight_limit", limit.in_flight as f64);
         self.set_gauge("paihao_wechat_rate_limit", f64::from(limit.per_second));
     }
 
     fn publish_metrics(&self) {
-        let (level, left, stopped, used, limit) = {
+        let (circuit, left, is_exhausted, used, limit) = {
             let state = self.state.lock();
             let left = state.budget.remaining(CallPriority::High);
-            let (used, limit) = (state.budget.used(), state.budget.limit());
+            let used = state.budget.used();
+            let limit = state.budget.limit();
             (state.breaker.gauge_value(), left, state.budget.is_exhausted(), used, limit)
         };
         let gauge = |name, value| self.set_gauge(name, value);
@@ -191,15 +192,15 @@ impl ApiLimiter {
             "paihao_wechat_in_flight",
             (self.max_in_flight - self.slots.available_permits()) as f64,
         );
-        gauge("paihao_wechat_circuit", level);
-        gauge("paihao_wechat_quota_stopped", f64::from(u8::from(stopped)));
+        gauge("paihao_wechat_circuit", circuit);
+        gauge("paihao_wechat_quota_stopped", f64::from(u8::from(is_exhausted)));
         if let Some(left) = left {
             gauge("paihao_wechat_budget_left", left as f64);
         }
     }
 }
 
-/// The right to make one call. A call that is given up half-way gives it back.
+/// Permit for one call, returned when dropped.
 pub(crate) struct CallPermit {
     limiter: Arc<CallLimiter>,
     api_limiter: Arc<ApiLimiter>,
@@ -209,7 +210,7 @@ pub(crate) struct CallPermit {
 }
 
 impl CallPermit {
-    /// Learns from how the call ended.
+    /// Records the result of the call.
     pub(crate) fn finish<T>(mut self, answer: &Result<T, CallError>) {
         self.finished = true;
         let now = self.limiter.now();
@@ -223,7 +224,7 @@ impl Drop for CallPermit {
             let since = self.limiter.started.elapsed();
             self.api_limiter.state.lock().breaker.abandon_probe(since);
         }
-        // Told when the place is free again, or the gauge would show a call that is over.
+        // Released before the gauge is set, or the gauge would include a call that has ended.
         self.permit.take();
         self.api_limiter.publish_metrics();
     }

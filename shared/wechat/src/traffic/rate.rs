@@ -1,20 +1,22 @@
-//! How many calls in a span of time: evenly spread, with a burst after a pause.
+//! Rate limit: calls evenly spread over a period, with a burst after a pause.
 
 use std::time::Duration;
 
-/// The virtual scheduling form of a token bucket. Pure: told the time since some beginning.
+/// Rate limiter by the virtual scheduling form of a token bucket (GCRA). Pure: the caller passes
+/// the time since a fixed start.
 #[derive(Debug, Clone)]
 pub struct RateLimiter {
-    /// One call each; zero is no limit.
+    /// Time between calls; zero means no limit.
     interval: Duration,
-    /// How far ahead of the even spread a burst may be.
+    /// Time by which a burst may be ahead of the even spread.
     burst_allowance: Duration,
-    /// When the next call is due in the even spread.
+    /// Due time of the next call in the even spread.
     next_due: Duration,
 }
 
 impl RateLimiter {
-    /// `call_count` in every `span`, all of them at once after a pause of that length. 0 is no limit.
+    /// Creates a limiter for `calls` in every `span`, all of them at once after a pause of that
+    /// length. 0 means no limit.
     pub fn new(calls: u32, span: Duration) -> Self {
         let every = span.checked_div(calls).unwrap_or(Duration::ZERO);
         RateLimiter {
@@ -24,12 +26,12 @@ impl RateLimiter {
         }
     }
 
-    /// How long from `now` until a call may be made.
+    /// Time from `now` until a call is permitted.
     pub fn delay(&self, now: Duration) -> Duration {
         self.next_due.saturating_sub(self.burst_allowance).saturating_sub(now)
     }
 
-    /// Takes the next free call, which is [`RateLimiter::delay`] from `now`.
+    /// Takes the next free slot, which is [`RateLimiter::delay`] from `now`.
     pub fn reserve(&mut self, now: Duration) {
         self.next_due = self.next_due.max(now) + self.interval;
     }

@@ -1,4 +1,4 @@
-//! Whether one call may be made now: a decision from what is known of one account and API.
+//! Admission of a call, decided from the state of one account and API.
 
 use super::breaker::Breaker;
 use super::budget::{BudgetRefusal, DailyBudget};
@@ -8,38 +8,38 @@ use crate::codes;
 use crate::error::CallError;
 use std::time::Duration;
 
-/// How long WeChat wants to be left alone after "too many calls this minute".
+/// Pause after WeChat reports too many calls in this minute.
 const MINUTE_QUOTA_PAUSE: Duration = Duration::from_secs(60);
 
-/// We did not call WeChat, because calling now would do harm or nothing: **the call did nothing**.
+/// Error of a call that was not made, because it would do harm or nothing. **It had no effect.**
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not called: {reason}")]
 pub struct Throttled {
-    /// Why.
+    /// Reason.
     pub reason: ThrottleReason,
-    /// When trying again may help, at the earliest.
+    /// Earliest time at which a retry may succeed, from now.
     pub retry_after: Duration,
 }
 
-/// Why a call was held back.
+/// Reasons to throttle a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThrottleReason {
-    /// As many calls as allowed are on their way.
+    /// The limit of concurrent calls is reached.
     InFlight,
-    /// As many calls a second as allowed were made.
+    /// The limit of calls per second is reached.
     Rate,
-    /// What is left of the day's budget is kept for calls of higher value, or nothing is left.
+    /// The rest of the day's budget is reserved for higher priorities, or nothing is left.
     Budget,
-    /// WeChat said that the day's calls are used up.
+    /// WeChat reports the day's quota as exhausted.
     DailyQuota,
-    /// WeChat said that the minute's calls are used up.
+    /// WeChat reports the minute's quota as exhausted.
     MinuteQuota,
-    /// WeChat has not answered many times in a row.
+    /// The circuit is open: WeChat has failed many times in a row.
     Circuit,
 }
 
 impl ThrottleReason {
-    /// A word for metrics.
+    /// Label for metrics.
     pub fn name(self) -> &'static str {
         match self {
             ThrottleReason::InFlight => "in_flight",
@@ -65,22 +65,22 @@ impl std::fmt::Display for ThrottleReason {
     }
 }
 
-/// A moment: since some beginning, and as Unix milliseconds.
+/// A moment: time since a fixed start, and Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LimiterTime {
     pub(crate) elapsed: Duration,
     pub(crate) unix_ms: i64,
 }
 
-/// A call may be made, after this long.
+/// Permission to make a call after a delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Admission {
     pub(crate) delay: Duration,
-    /// It is the one that finds out whether WeChat answers again.
+    /// True if the call is the probe of the circuit breaker.
     pub(crate) probe: bool,
 }
 
-/// What is known of one account and API.
+/// Limiter state of one account and API.
 #[derive(Debug)]
 pub(crate) struct LimiterState {
     pub(crate) breaker: Breaker,
@@ -102,48 +102,48 @@ impl LimiterState {
         }
     }
 
-    /// Whether a call may be made, without making it.
+    /// Checks whether a call is permitted, without counting it.
     pub(crate) fn check(
         &mut self,
         now: LimiterTime,
-        value: CallPriority,
+        priority: CallPriority,
     ) -> Result<Duration, Throttled> {
-        let held = |reason, retry_after| Err(Throttled { reason, retry_after });
-        let stop = self.minute_quota_until.saturating_sub(now.elapsed);
-        if !stop.is_zero() {
-            return held(ThrottleReason::MinuteQuota, stop);
+        let throttled = |reason, retry_after| Err(Throttled { reason, retry_after });
+        let pause = self.minute_quota_until.saturating_sub(now.elapsed);
+        if !pause.is_zero() {
+            return throttled(ThrottleReason::MinuteQuota, pause);
         }
-        match self.budget.check(now.unix_ms, value) {
+        match self.budget.check(now.unix_ms, priority) {
             Err((wait, BudgetRefusal::QuotaExhausted)) => {
-                return held(ThrottleReason::DailyQuota, wait);
+                return throttled(ThrottleReason::DailyQuota, wait);
             }
-            Err((wait, BudgetRefusal::Reserved)) => return held(ThrottleReason::Budget, wait),
+            Err((wait, BudgetRefusal::Reserved)) => return throttled(ThrottleReason::Budget, wait),
             Ok(()) => {}
         }
-        let open = self.breaker.retry_in(now.elapsed);
-        if !open.is_zero() {
-            return held(ThrottleReason::Circuit, open);
+        let circuit_wait = self.breaker.retry_in(now.elapsed);
+        if !circuit_wait.is_zero() {
+            return throttled(ThrottleReason::Circuit, circuit_wait);
         }
-        let after = self.rate.delay(now.elapsed);
-        if after > self.max_wait {
-            return held(ThrottleReason::Rate, after);
+        let delay = self.rate.delay(now.elapsed);
+        if delay > self.max_wait {
+            return throttled(ThrottleReason::Rate, delay);
         }
-        Ok(after)
+        Ok(delay)
     }
 
-    /// Makes a call, if it may be made.
+    /// Counts a call if it is permitted.
     pub(crate) fn admit(
         &mut self,
         now: LimiterTime,
-        value: CallPriority,
+        priority: CallPriority,
     ) -> Result<Admission, Throttled> {
-        let after = self.check(now, value)?;
+        let delay = self.check(now, priority)?;
         self.rate.reserve(now.elapsed);
         self.budget.record_call(now.unix_ms);
-        Ok(Admission { delay: after, probe: self.breaker.start_call() })
+        Ok(Admission { delay, probe: self.breaker.start_call() })
     }
 
-    /// A call ended, so or with this error.
+    /// Records the success or the error of a call.
     pub(crate) fn record_outcome(
         &mut self,
         now: LimiterTime,
@@ -170,7 +170,7 @@ impl LimiterState {
         self.breaker.finish_call(now.elapsed, probe, answered);
     }
 
-    /// The quotas were set back.
+    /// Records that the quotas were reset.
     pub(crate) fn reset(&mut self) {
         self.budget.reset();
         self.minute_quota_until = Duration::ZERO;
@@ -197,22 +197,23 @@ mod tests {
 
     fn refused(code: i64) -> CallError {
         let row = lookup(code, CodeScope::Call);
-        let (name, meaning) = (row.name, row.class);
+        let name = row.name;
+        let meaning = row.class;
         CallError::Refused(Refusal { code, name, class: meaning, sentence: String::new() })
     }
 
     fn reason(state: &mut LimiterState, now: LimiterTime) -> Option<ThrottleReason> {
-        state.check(now, CallPriority::Normal).err().map(|busy| busy.reason)
+        state.check(now, CallPriority::Normal).err().map(|throttled| throttled.reason)
     }
 
     #[test]
-    fn a_call_waits_a_little_for_its_turn_and_is_held_back_beyond_that() {
+    fn a_call_waits_a_little_for_its_turn_and_is_throttled_beyond_that() {
         let mut state = state(2, 0);
         let made: Vec<_> = (0..5).map(|_| state.admit(at(0), CallPriority::High)).collect();
         let waits: Vec<_> = made.iter().map(|m| m.map(|m| m.delay.as_millis())).collect();
-        let held =
+        let throttled =
             Throttled { reason: ThrottleReason::Rate, retry_after: Duration::from_millis(1_500) };
-        assert_eq!(waits, [Ok(0), Ok(0), Ok(500), Ok(1_000), Err(held)]);
+        assert_eq!(waits, [Ok(0), Ok(0), Ok(500), Ok(1_000), Err(throttled)]);
         assert_eq!(state.budget.used(), 4, "what is held back costs nothing");
     }
 
@@ -267,11 +268,11 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_that_is_used_up_is_told_from_wechats_word() {
+    fn an_exhausted_budget_differs_from_a_reported_quota() {
         let mut state = state(0, 1);
         state.admit(at(0), CallPriority::High).unwrap();
         assert_eq!(reason(&mut state, at(0)), Some(ThrottleReason::Budget));
-        let busy = state.check(at(0), CallPriority::High).unwrap_err();
-        assert_eq!(busy.retry_after, Duration::from_secs(12 * 3600));
+        let throttled = state.check(at(0), CallPriority::High).unwrap_err();
+        assert_eq!(throttled.retry_after, Duration::from_secs(12 * 3600));
     }
 }

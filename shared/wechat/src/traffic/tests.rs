@@ -1,4 +1,4 @@
-//! Gates in a paused time: waiting, being held back, and learning from how calls end.
+//! Tests of the limiter in paused time: waiting, throttling, and the effect of results.
 
 use super::*;
 use crate::codes::{CodeScope, lookup};
@@ -11,8 +11,8 @@ const SEND: Api = Api::SendTemplate;
 
 fn limiter(limit: Limit) -> Arc<CallLimiter> {
     let limits = Limits { apis: BTreeMap::from([(SEND, limit)]), ..Limits::default() };
-    let begun = Instant::now();
-    CallLimiter::new(limits, Arc::new(move || NOON_MS + begun.elapsed().as_millis() as i64))
+    let started = Instant::now();
+    CallLimiter::new(limits, Arc::new(move || NOON_MS + started.elapsed().as_millis() as i64))
 }
 
 fn limit(in_flight: usize, per_second: u32, per_day: u64) -> Limit {
@@ -21,25 +21,26 @@ fn limit(in_flight: usize, per_second: u32, per_day: u64) -> Limit {
 
 fn refused_result(code: i64) -> Result<(), CallError> {
     let row = lookup(code, CodeScope::Call);
-    let (name, meaning) = (row.name, row.class);
+    let name = row.name;
+    let meaning = row.class;
     Err(CallError::Refused(Refusal { code, name, class: meaning, sentence: String::new() }))
 }
 
-async fn throttle_reason(gates: &Arc<CallLimiter>, account: &str) -> Option<ThrottleReason> {
-    gates.acquire(account, SEND, CallPriority::Normal).await.err().map(|busy| busy.reason)
+async fn throttle_reason(limiter: &Arc<CallLimiter>, account: &str) -> Option<ThrottleReason> {
+    limiter.acquire(account, SEND, CallPriority::Normal).await.err().map(|busy| busy.reason)
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_are_on_their_way_than_allowed_and_the_next_waits_a_little() {
-    let gates = limiter(limit(2, 0, 0));
+    let limiter = limiter(limit(2, 0, 0));
     let (one, two) = (
-        gates.acquire("a", SEND, CallPriority::Normal).await.unwrap(),
-        gates.acquire("a", SEND, CallPriority::Normal).await.unwrap(),
+        limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap(),
+        limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap(),
     );
-    let begun = Instant::now();
-    assert_eq!(throttle_reason(&gates, "a").await, Some(ThrottleReason::InFlight));
-    assert_eq!(begun.elapsed(), Duration::from_secs(1), "its patience");
-    let waiting = gates.acquire("a", SEND, CallPriority::Normal);
+    let started = Instant::now();
+    assert_eq!(throttle_reason(&limiter, "a").await, Some(ThrottleReason::InFlight));
+    assert_eq!(started.elapsed(), Duration::from_secs(1), "its patience");
+    let waiting = limiter.acquire("a", SEND, CallPriority::Normal);
     let freeing = async {
         sleep(Duration::from_millis(300)).await;
         one.finish(&Ok(()));
@@ -47,68 +48,72 @@ async fn no_more_calls_are_on_their_way_than_allowed_and_the_next_waits_a_little
     let (third, ()) = tokio::join!(waiting, freeing);
     assert!(third.is_ok());
     drop(two);
-    assert_eq!(throttle_reason(&gates, "a").await, None, "one that is given up leaves its place");
+    assert_eq!(throttle_reason(&limiter, "a").await, None, "one that is given up leaves its place");
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_are_spread_over_time() {
-    let gates = limiter(limit(0, 10, 0));
-    let begun = Instant::now();
+    let limiter = limiter(limit(0, 10, 0));
+    let started = Instant::now();
     for _ in 0..30 {
-        gates.acquire("a", SEND, CallPriority::Normal).await.unwrap().finish(&Ok(()));
+        limiter.acquire("a", SEND, CallPriority::Normal).await.unwrap().finish(&Ok(()));
     }
-    let took = begun.elapsed();
+    let took = started.elapsed();
     assert!((2_000..2_050).contains(&took.as_millis()), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_accounts_trouble_is_its_own() {
-    let gates = limiter(limit(4, 0, 3));
+    let limiter = limiter(limit(4, 0, 3));
     for _ in 0..3 {
-        gates.acquire("spent", SEND, CallPriority::High).await.unwrap().finish(&Ok(()));
+        limiter.acquire("spent", SEND, CallPriority::High).await.unwrap().finish(&Ok(()));
     }
-    gates
+    limiter
         .acquire("stopped", SEND, CallPriority::High)
         .await
         .unwrap()
         .finish(&refused_result(45009));
-    gates.acquire("hasty", SEND, CallPriority::High).await.unwrap().finish(&refused_result(45011));
-    assert_eq!(throttle_reason(&gates, "spent").await, Some(ThrottleReason::Budget));
-    assert_eq!(throttle_reason(&gates, "stopped").await, Some(ThrottleReason::DailyQuota));
-    assert_eq!(throttle_reason(&gates, "hasty").await, Some(ThrottleReason::MinuteQuota));
-    assert_eq!(throttle_reason(&gates, "well").await, None);
-    let other = gates.acquire("stopped", Api::CreateQr, CallPriority::Low).await;
+    limiter
+        .acquire("hasty", SEND, CallPriority::High)
+        .await
+        .unwrap()
+        .finish(&refused_result(45011));
+    assert_eq!(throttle_reason(&limiter, "spent").await, Some(ThrottleReason::Budget));
+    assert_eq!(throttle_reason(&limiter, "stopped").await, Some(ThrottleReason::DailyQuota));
+    assert_eq!(throttle_reason(&limiter, "hasty").await, Some(ThrottleReason::MinuteQuota));
+    assert_eq!(throttle_reason(&limiter, "well").await, None);
+    let other = limiter.acquire("stopped", Api::CreateQr, CallPriority::Low).await;
     assert!(other.is_ok(), "and so is one call's");
     sleep(Duration::from_secs(61)).await;
-    assert_eq!(throttle_reason(&gates, "hasty").await, None);
-    gates.reset_account("stopped");
-    assert_eq!(throttle_reason(&gates, "stopped").await, None);
-    assert_eq!(throttle_reason(&gates, "spent").await, Some(ThrottleReason::Budget));
+    assert_eq!(throttle_reason(&limiter, "hasty").await, None);
+    limiter.reset_account("stopped");
+    assert_eq!(throttle_reason(&limiter, "stopped").await, None);
+    assert_eq!(throttle_reason(&limiter, "spent").await, Some(ThrottleReason::Budget));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_circuit_opens_and_one_call_finds_out() {
-    let gates = limiter(limit(64, 0, 0));
+async fn the_circuit_opens_and_one_call_probes() {
+    let limiter = limiter(limit(64, 0, 0));
     for _ in 0..10 {
-        gates
+        limiter
             .acquire("a", SEND, CallPriority::High)
             .await
             .unwrap()
             .finish::<()>(&Err(CallError::TimedOut));
     }
-    let busy = gates.acquire("a", SEND, CallPriority::High).await.err().unwrap();
+    let busy = limiter.acquire("a", SEND, CallPriority::High).await.err().unwrap();
     assert_eq!((busy.reason, busy.retry_after), (ThrottleReason::Circuit, Duration::from_secs(2)));
     sleep(Duration::from_secs(2)).await;
-    let probe = gates.acquire("a", SEND, CallPriority::High).await.unwrap();
+    let probe = limiter.acquire("a", SEND, CallPriority::High).await.unwrap();
     assert_eq!(
-        throttle_reason(&gates, "a").await,
+        throttle_reason(&limiter, "a").await,
         Some(ThrottleReason::Circuit),
         "one call at a time"
     );
     drop(probe);
-    let probe = gates.acquire("a", SEND, CallPriority::High).await.unwrap();
+    let probe = limiter.acquire("a", SEND, CallPriority::High).await.unwrap();
     probe.finish(&Ok(()));
-    let all = (0..20).map(|_| gates.acquire("a", SEND, CallPriority::High));
+    let all = (0..20).map(|_| limiter.acquire("a", SEND, CallPriority::High));
     assert!(futures::future::join_all(all).await.iter().all(Result::is_ok));
 }
 
@@ -116,17 +121,17 @@ async fn the_circuit_opens_and_one_call_finds_out() {
 async fn an_account_may_have_figures_of_its_own_and_wechats_figures_are_taken_in() {
     let mut limits = Limits::default();
     limits.accounts.insert("big".into(), BTreeMap::from([(SEND, limit(0, 0, 1_000_000))]));
-    let gates = CallLimiter::new(limits, Arc::new(|| NOON_MS));
-    assert_eq!(gates.usage("big", SEND).per_day, Some(1_000_000));
-    assert_eq!(gates.usage("small", SEND).per_day, Some(100_000));
+    let limiter = CallLimiter::new(limits, Arc::new(|| NOON_MS));
+    assert_eq!(limiter.usage("big", SEND).per_day, Some(1_000_000));
+    assert_eq!(limiter.usage("small", SEND).per_day, Some(100_000));
     let quota = Quota { daily_limit: 2_000, used: 1_999, remain: 1, rate: None };
-    gates.sync_usage("small", SEND, 0, &quota);
-    assert_eq!(gates.usage("small", SEND).used_today, 1_999);
+    limiter.sync_usage("small", SEND, 0, &quota);
+    assert_eq!(limiter.usage("small", SEND).used_today, 1_999);
     assert_eq!(
-        throttle_reason(&gates, "small").await,
+        throttle_reason(&limiter, "small").await,
         Some(ThrottleReason::Budget),
         "the rest is for called"
     );
-    gates.acquire("small", SEND, CallPriority::High).await.unwrap().finish(&Ok(()));
-    assert!(gates.acquire("small", SEND, CallPriority::High).await.is_err());
+    limiter.acquire("small", SEND, CallPriority::High).await.unwrap().finish(&Ok(()));
+    assert!(limiter.acquire("small", SEND, CallPriority::High).await.is_err());
 }

@@ -23,7 +23,7 @@ const fn max(package: &'static str, names: usize, files: usize, comments: usize)
 }
 
 const MAXIMA: &[Maximum] = &[
-    max("services/gateway", 3, 69, 469),
+    max("services/gateway", 3, 69, 471),
     max("services/paihao", 3, 12, 98),
     max("services/token", 7, 6, 42),
     max("services/wechat-sim", 4, 6, 119),

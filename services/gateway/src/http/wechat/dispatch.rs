@@ -6,7 +6,7 @@
 use crate::http::refusals::Problem;
 use crate::http::state::AppState;
 use crate::settings::AccountReplies;
-use paihao_contracts::settings::Action;
+use paihao_contracts::settings::KeywordAction;
 use paihao_domain::{CommandId, Person};
 use paihao_wechat::callback::{AuthorizationChange, Event, Message, MessageKind};
 use sha2::{Digest, Sha256};
@@ -76,10 +76,10 @@ impl PushHandler<'_> {
         }
     }
 
-    async fn run_action(&self, action: Option<&Action>) -> Reply {
+    async fn run_action(&self, action: Option<&KeywordAction>) -> Reply {
         match action {
-            Some(Action::MyTicket) => self.show_tickets().await,
-            Some(Action::Leave) => self.leave_all().await,
+            Some(KeywordAction::MyTicket) => self.show_tickets().await,
+            Some(KeywordAction::Leave) => self.leave_all().await,
             None => Reply::Empty,
         }
     }

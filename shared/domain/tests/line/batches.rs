@@ -1,6 +1,6 @@
 //! What concerns more people than one decision takes comes in pieces that add up to the whole.
 
-use crate::hall::{MINUTE_MS, call, given_with_rules, manager, open, rules, take};
+use crate::fixture::{MINUTE_MS, call, given_with_rules, manager, open, rules, take};
 use paihao_domain::{
     Act, Actor, CloseReason, Command, CommandId, Day, DecisionInput, DecisionResult, Event,
     MAX_BATCH_TICKETS, NotificationTrigger, Outcome, Person, QueueId, QueueState, Refusal, Rules,

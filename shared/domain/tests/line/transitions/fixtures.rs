@@ -2,7 +2,7 @@
 
 use super::rows::queue_a;
 use super::scene::*;
-use crate::hall::{
+use crate::fixture::{
     MINUTE_MS, SiteFixture, call, finish, given_with_rules, manager, open, rules, served, staff,
     take,
 };

@@ -1,9 +1,9 @@
 //! Forecast by simulation, for several queues at shared counters, priorities and interleaving,
 //! where the place in the line alone does not decide the time of the call.
 
+use super::forecast::{Forecast, ForecastInput, ForecastMethod};
 use super::formula::{calibrated_forecast, immediate_forecast};
 use super::model::ForecastModel;
-use super::situation::{Forecast, ForecastInput, ForecastMethod};
 use crate::model::ids::QueueId;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -47,16 +47,16 @@ impl ForecastModel {
     /// without a counter, or if the ticket is never called.
     pub fn forecast_by_simulation(
         &self,
-        situation: &ForecastInput,
-        chooser: &mut impl CallOrder,
+        input: &ForecastInput,
+        call_order: &mut impl CallOrder,
     ) -> Option<Forecast> {
-        let seconds = self.simulated_wait_s(situation, chooser)?;
+        let seconds = self.simulated_wait_s(input, call_order)?;
         if seconds == 0.0 {
-            return Some(immediate_forecast(situation));
+            return Some(immediate_forecast(input));
         }
         Some(calibrated_forecast(
-            situation,
-            &self.queue_model(&situation.queue),
+            input,
+            &self.queue_model(&input.queue),
             seconds,
             ForecastMethod::Simulation,
         ))
@@ -64,12 +64,12 @@ impl ForecastModel {
 
     fn simulated_wait_s(
         &self,
-        situation: &ForecastInput,
-        chooser: &mut impl CallOrder,
+        input: &ForecastInput,
+        call_order: &mut impl CallOrder,
     ) -> Option<f64> {
         // Thousandths of a second give the heap an order; of two equal ones, the first counter
         // calls.
-        let mut free: BinaryHeap<Reverse<(u64, usize)>> = situation
+        let mut free: BinaryHeap<Reverse<(u64, usize)>> = input
             .counters
             .iter()
             .enumerate()
@@ -80,15 +80,15 @@ impl ForecastModel {
         while let Some(Reverse((at, counter))) = free.pop() {
             let seconds = at as f64 / 1_000.0;
             if calls == MAX_SIMULATED_CALLS {
-                let rest = f64::from(situation.ahead.saturating_sub(same_queue) + 1);
+                let rest = f64::from(input.ahead.saturating_sub(same_queue) + 1);
                 return Some(seconds + rest * seconds / f64::from(same_queue.max(1)));
             }
-            match chooser.next_call(counter, seconds as u32) {
+            match call_order.next_call(counter, seconds as u32) {
                 SimulatedCall::Target => return Some(seconds),
                 SimulatedCall::Nobody => {}
                 SimulatedCall::Other { queue, minutes } => {
                     calls += 1;
-                    same_queue += u32::from(queue == situation.queue);
+                    same_queue += u32::from(queue == input.queue);
                     let slot = *slots
                         .entry(queue)
                         .or_insert_with_key(|queue| self.effective_slot_ms(queue, minutes));
@@ -101,8 +101,8 @@ impl ForecastModel {
 
     /// Mean slot of a queue in milliseconds, less the share of those who will have left.
     fn effective_slot_ms(&self, queue: &QueueId, minutes: u32) -> u64 {
-        let learned = self.queue_model(queue);
-        seconds_to_ms(learned.service_time(minutes).mean_s * learned.stay_rate())
+        let queue_model = self.queue_model(queue);
+        seconds_to_ms(queue_model.service_time(minutes).mean_s * queue_model.stay_rate())
     }
 }
 
@@ -112,7 +112,7 @@ fn seconds_to_ms(seconds: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::situation::LiveCounter;
+    use super::super::forecast::LiveCounter;
     use super::*;
     use std::collections::VecDeque;
 
@@ -141,19 +141,19 @@ mod tests {
         move |_, _| line.pop_front().unwrap_or(SimulatedCall::Nobody)
     }
 
-    fn wait_s(situation: &ForecastInput, mut chooser: impl CallOrder) -> Option<u32> {
+    fn wait_s(input: &ForecastInput, mut call_order: impl CallOrder) -> Option<u32> {
         ForecastModel::default()
-            .forecast_by_simulation(situation, &mut chooser)
+            .forecast_by_simulation(input, &mut call_order)
             .map(|forecast| forecast.median_s)
     }
 
     #[test]
     fn one_counter_and_one_line_is_what_the_formula_says() {
-        let situation = input_at("a", 3, &[busy("a", 5)]);
+        let input = input_at("a", 3, &[busy("a", 5)]);
         let line =
             [other_call("a", 5), other_call("a", 5), other_call("a", 5), SimulatedCall::Target];
-        let formula = ForecastModel::default().forecast(&situation).unwrap().median_s;
-        assert_eq!(wait_s(&situation, fixed_order(&line)), Some(formula));
+        let formula = ForecastModel::default().forecast(&input).unwrap().median_s;
+        assert_eq!(wait_s(&input, fixed_order(&line)), Some(formula));
     }
 
     #[test]
@@ -169,26 +169,26 @@ mod tests {
 
     #[test]
     fn a_counter_that_does_not_serve_the_line_stands_aside() {
-        let situation = input_at("a", 1, &[busy("a", 5), LiveCounter::Free]);
+        let input = input_at("a", 1, &[busy("a", 5), LiveCounter::Free]);
         let mut mine = fixed_order(&[other_call("a", 5), SimulatedCall::Target]);
         let first_only =
             |counter, at| if counter == 0 { mine(counter, at) } else { SimulatedCall::Nobody };
-        assert_eq!(wait_s(&situation, first_only), Some(10 * 60));
+        assert_eq!(wait_s(&input, first_only), Some(10 * 60));
     }
 
     #[test]
     fn the_chooser_is_told_when_and_may_change_its_mind() {
         // A later rule calls this ticket first, from twelve minutes on.
-        let chooser =
+        let call_order =
             |_, in_s| if in_s < 12 * 60 { other_call("b", 5) } else { SimulatedCall::Target };
-        assert_eq!(wait_s(&input_at("a", 9, &[busy("a", 5)]), chooser), Some(15 * 60));
+        assert_eq!(wait_s(&input_at("a", 9, &[busy("a", 5)]), call_order), Some(15 * 60));
     }
 
     #[test]
     fn who_is_next_at_a_free_counter_is_called_at_once() {
-        let mut chooser = fixed_order(&[SimulatedCall::Target]);
+        let mut call_order = fixed_order(&[SimulatedCall::Target]);
         let forecast = ForecastModel::default()
-            .forecast_by_simulation(&input_at("a", 0, &[LiveCounter::Free]), &mut chooser);
+            .forecast_by_simulation(&input_at("a", 0, &[LiveCounter::Free]), &mut call_order);
         assert_eq!(forecast.unwrap().method, ForecastMethod::Immediate);
     }
 
@@ -204,16 +204,16 @@ mod tests {
     #[test]
     fn a_very_long_line_is_run_to_the_limit_and_drawn_on() {
         for ahead in [1_000, 100_000] {
-            let mut asked = 0;
-            let chooser = |_, _| {
-                asked += 1;
+            let mut calls = 0;
+            let call_order = |_, _| {
+                calls += 1;
                 other_call("a", 5)
             };
             let found =
-                wait_s(&input_at("a", ahead, &[busy("a", 5), busy("a", 5)]), chooser).unwrap();
+                wait_s(&input_at("a", ahead, &[busy("a", 5), busy("a", 5)]), call_order).unwrap();
             let expected = f64::from(ahead) * 150.0;
             assert!((f64::from(found) - expected).abs() < 0.02 * expected, "{found} {expected}");
-            assert_eq!(asked, MAX_SIMULATED_CALLS);
+            assert_eq!(calls, MAX_SIMULATED_CALLS);
         }
     }
 }

@@ -20,13 +20,13 @@ pub fn is_near(ahead: u32, median_s: Option<u32>, since_joined_ms: i64) -> bool 
 
 /// Returns `true` if a wait has slipped from its quote. Both are whole waits in seconds from
 /// joining: the quoted median, and the time waited so far plus the median of the rest.
-pub fn is_slipped(told_s: u32, expected_s: u32) -> bool {
-    expected_s >= slip_threshold_s(told_s)
+pub fn is_slipped(quoted_s: u32, expected_s: u32) -> bool {
+    expected_s >= slip_threshold_s(quoted_s)
 }
 
 /// Shortest wait in seconds that counts as slipped from its quote.
-pub(crate) fn slip_threshold_s(told_s: u32) -> u32 {
-    told_s.saturating_add(MIN_SLIP_S.max(told_s / 2)).max(LONG_WAIT_S).saturating_add(1)
+pub(crate) fn slip_threshold_s(quoted_s: u32) -> u32 {
+    quoted_s.saturating_add(MIN_SLIP_S.max(quoted_s / 2)).max(LONG_WAIT_S).saturating_add(1)
 }
 
 #[cfg(test)]

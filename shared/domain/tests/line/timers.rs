@@ -1,7 +1,7 @@
 //! What time brings is found without looking at everybody: held, over random histories, against a
 //! look at everybody; and whoever sleeps until the next moment misses nothing.
 
-use crate::hall::{call, close, finish, given_with_rules, open, rules, take};
+use crate::fixture::{call, close, finish, given_with_rules, open, rules, take};
 use paihao_domain::{
     Act, Actor, BusinessDay, CallPolicy, Command, CommandId, CounterId, DecisionInput,
     DecisionResult, Event, ForecastModel, Interval, MAX_TEMPLATES_PER_TICKET, Observation,
