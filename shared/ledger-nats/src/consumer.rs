@@ -315,7 +315,7 @@ impl AckHandle {
                 key: self.key.clone(),
             },
         };
-        let dead_letter = cause.put_on(&self.message.entry);
+        let dead_letter = cause.to_dead_letter(&self.message.entry);
         let mut headers = message::headers(&dead_letter);
         let stream = streams.name(self.source.kind());
         let message_id = format!("{stream}/{}/{}", self.message.position.0, self.published);

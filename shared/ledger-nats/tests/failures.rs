@@ -267,14 +267,14 @@ async fn workers_outlive_the_server() {
     const WORK: WorkQueue = WorkQueue { name: "work", ack_wait: Duration::from_secs(2) };
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
-    let mut worker = ledger.work(&WORK, 8).await.unwrap();
+    let mut worker = ledger.consume_queue(&WORK, 8).await.unwrap();
     let (finished, mut received) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(delivery) = worker.next().await {
-            let payload = payload_text(&delivery.recorded);
+            let payload = payload_text(&delivery.message);
             // After a failure it is unknown whether the server received it: the message comes
             // again, or does not.
-            let _ = delivery.done().await;
+            let _ = delivery.ack().await;
             let _ = finished.send(payload);
         }
     });

@@ -78,11 +78,12 @@ async fn everything_is_there_after_reopening() {
 
     let ledger = open(&dir, &clock);
     assert_eq!(ledger.head(&LEDGER).await.unwrap(), second);
-    let conflict = ledger.append(&LEDGER, &subject(), ExpectedPosition::At(position), Entry::new("no")).await;
+    let conflict =
+        ledger.append(&LEDGER, &subject(), ExpectedPosition::At(position), Entry::new("no")).await;
     assert!(conflict.is_err());
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
     let held = next_delivery(&mut planner).await;
-    assert_eq!((held.recorded.position, held.attempt), (second, 2), "at once, not after its wait");
+    assert_eq!((held.message.position, held.attempt), (second, 2), "at once, not after its wait");
     let same = ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
     assert_eq!(same, EnqueueOutcome::Duplicate);
     let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
@@ -194,11 +195,11 @@ async fn a_paused_clock_is_enough() {
     let soon = Duration::from_secs(20);
     ledger.enqueue(&NOTICES, "k", Entry::new("x"), soon).await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO, "time does not run while a write is under way");
-    let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
+    let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
     let first = worker.next().await.unwrap();
     assert!(started.elapsed() >= soon);
     let before = started.elapsed();
-    drop(ledger.work(&NOTICES, 1).await.unwrap());
+    drop(ledger.consume_queue(&NOTICES, 1).await.unwrap());
     std::mem::forget(first);
     let mut other = ledger.consume_queue(&NOTICES, 1).await.unwrap();
     assert_eq!(other.next().await.unwrap().attempt, 2);
