@@ -271,10 +271,10 @@ async fn workers_outlive_the_server() {
     let (finished, mut received) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(delivery) = worker.next().await {
-            let payload = payload_text(&delivery.recorded);
+            let payload = payload_text(&delivery.message);
             // After a failure it is unknown whether the server received it: the message comes
             // again, or does not.
-            let _ = delivery.done().await;
+            let _ = delivery.ack().await;
             let _ = finished.send(payload);
         }
     });

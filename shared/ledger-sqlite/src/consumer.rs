@@ -216,18 +216,18 @@ struct AckHandle {
 
 #[async_trait]
 impl Acknowledge for AckHandle {
-    async fn settle(&self, verdict: Disposition) -> Result<(), Unavailable> {
+    async fn settle(&self, disposition: Disposition) -> Result<(), Unavailable> {
         let source = self.source;
         let delivery = self.delivery;
         let clock = self.file.clock.clone();
         let file = Arc::clone(&self.file);
-        let changed_name = match verdict {
+        let changed_name = match disposition {
             Disposition::Ack => None,
             Disposition::RetryAfter(_) => Some(source.change_key()),
             Disposition::DeadLetter(_) => Some(DEAD_LETTERS.name),
         };
         let written = self.file.writer.run_then(
-            move |connection| match (verdict, source) {
+            move |connection| match (disposition, source) {
                 (Disposition::Ack, Source::Consumer(log, consumer)) => {
                     consumer_state::ack(connection, &log, &consumer, delivery.position)
                 }

@@ -110,7 +110,8 @@ pub(crate) fn dead_letter(
     now_ms: i64,
 ) -> rusqlite::Result<()> {
     if let Some(recorded) = entries::entry_at(connection, log, position, now_ms)? {
-        let dead_letter = Cause::for_log_entry(log.name, &recorded, reason).to_dead_letter(&recorded.entry);
+        let dead_letter =
+            Cause::for_log_entry(log.name, &recorded, reason).to_dead_letter(&recorded.entry);
         append_dead_letter(connection, log.name, &dead_letter, now_ms)?;
     }
     ack(connection, log, consumer, position)

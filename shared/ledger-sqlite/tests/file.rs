@@ -83,7 +83,7 @@ async fn everything_is_there_after_reopening() {
     assert!(conflict.is_err());
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
     let held = next_delivery(&mut planner).await;
-    assert_eq!((held.recorded.position, held.attempt), (second, 2), "at once, not after its wait");
+    assert_eq!((held.message.position, held.attempt), (second, 2), "at once, not after its wait");
     let same = ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
     assert_eq!(same, EnqueueOutcome::Duplicate);
     let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();

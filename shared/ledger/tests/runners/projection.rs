@@ -14,7 +14,7 @@ use tokio::time::Instant;
 #[derive(Default)]
 struct Payloads {
     all: Vec<String>,
-    seen: Arc<Mutex<CallCounts>>,
+    counts: Arc<Mutex<CallCounts>>,
 }
 
 #[derive(Clone, Default)]
@@ -33,17 +33,17 @@ impl Projection for Payloads {
     }
 
     fn apply(&mut self, recorded: StoredEntry) {
-        self.seen.lock().applied += 1;
+        self.counts.lock().applied += 1;
         self.all.push(text(&recorded));
     }
 
     fn reset(&mut self) {
-        self.seen.lock().resets += 1;
+        self.counts.lock().resets += 1;
         self.all.clear();
     }
 
     fn caught_up(&mut self) {
-        self.seen.lock().catch_ups += 1;
+        self.counts.lock().catch_ups += 1;
     }
 }
 
@@ -55,7 +55,7 @@ impl DecodeAhead for Payloads {
     }
 
     fn apply_decoded(&mut self, (text, thread): Self::Decoded) {
-        self.seen.lock().decoded_on.push(thread);
+        self.counts.lock().decoded_on.push(thread);
         self.all.push(text);
     }
 }
@@ -67,7 +67,7 @@ fn text(recorded: &StoredEntry) -> String {
 struct TestEnv {
     memory: Memory,
     tasks: Tasks,
-    seen: Arc<Mutex<CallCounts>>,
+    counts: Arc<Mutex<CallCounts>>,
     follower: Follower<String>,
 }
 
@@ -97,10 +97,10 @@ impl TestEnv {
         start: impl FnOnce(Follow, Payloads, &Tasks) -> Follower<String>,
     ) -> TestEnv {
         let (tasks, payloads) = (Tasks::new(), Payloads::default());
-        let seen = payloads.seen.clone();
+        let counts = payloads.counts.clone();
         let follow = Follow::new(Arc::new(memory.clone()), LOG, tasks.stop().clone());
         let follower = start(follow, payloads, &tasks);
-        TestEnv { memory, tasks, seen, follower }
+        TestEnv { memory, tasks, counts, follower }
     }
 
     async fn wait_for_view(&self, expected: &str) {
@@ -110,8 +110,8 @@ impl TestEnv {
         assert!(shown.is_ok(), "{expected:?} was expected, not {:?}", self.follower.now());
     }
 
-    fn seen(&self) -> CallCounts {
-        self.seen.lock().clone()
+    fn counts(&self) -> CallCounts {
+        self.counts.lock().clone()
     }
 }
 
@@ -137,14 +137,14 @@ async fn existing_entries_are_applied_and_then_new_ones() {
     let position = env.memory.put("c");
     let view = env.follower.until(position, Duration::from_secs(1)).await;
     assert_eq!(view.as_deref(), Ok("a b c"));
-    assert_eq!((env.seen().catch_ups, env.seen().resets), (1, 0));
+    assert_eq!((env.counts().catch_ups, env.counts().resets), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_log_is_caught_up_immediately() {
     let env = TestEnv::new(log(&[]));
     env.follower.until_caught_up().await;
-    assert_eq!((env.follower.now().as_str(), env.seen().catch_ups), ("", 1));
+    assert_eq!((env.follower.now().as_str(), env.counts().catch_ups), ("", 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,7 +154,7 @@ async fn nothing_is_published_during_catch_up() {
     let env = TestEnv::new(memory);
     let changes = env.follower.changes();
     settle().await;
-    assert_eq!(env.seen().applied, 2);
+    assert_eq!(env.counts().applied, 2);
     assert!(!changes.has_changed().unwrap() && !env.follower.caught_up());
     assert_eq!((env.follower.now().as_str(), env.follower.position()), ("", Position::START));
     env.memory.hold_at(None);
@@ -218,11 +218,11 @@ async fn after_an_outage_following_resumes_where_it_was() {
     settle().await;
     assert_eq!(env.follower.now(), "a b", "the state stays while the ledger is away");
     env.wait_for_view("a b c").await;
-    assert_eq!((env.seen().applied, env.seen().resets), (3, 0));
+    assert_eq!((env.counts().applied, env.counts().resets), (3, 0));
     env.memory.go_away(0);
     env.memory.put("d");
     env.wait_for_view("a b c d").await;
-    assert_eq!((env.seen().applied, env.seen().resets), (4, 0));
+    assert_eq!((env.counts().applied, env.counts().resets), (4, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -234,7 +234,7 @@ async fn entries_that_aged_out_in_an_outage_reset_the_projection() {
     env.memory.put("d");
     env.memory.age_out(3);
     env.wait_for_view("d").await;
-    assert_eq!(env.seen().resets, 1, "b is gone, and so c may have been missed");
+    assert_eq!(env.counts().resets, 1, "b is gone, and so c may have been missed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,7 +245,7 @@ async fn entries_that_aged_out_before_the_newest_one_applied_are_no_gap() {
     env.memory.put("c");
     env.memory.age_out(1);
     env.wait_for_view("a b c").await;
-    assert_eq!(env.seen().resets, 0);
+    assert_eq!(env.counts().resets, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,7 +254,7 @@ async fn a_log_created_anew_clears_the_projection() {
     env.wait_for_view("a b").await;
     env.memory.remake();
     env.wait_for_view("").await;
-    assert_eq!((env.seen().resets, env.follower.position()), (1, Position::START));
+    assert_eq!((env.counts().resets, env.follower.position()), (1, Position::START));
     env.memory.put("x");
     env.wait_for_view("x").await;
     assert_eq!(env.follower.position(), Position(1));
@@ -271,7 +271,7 @@ async fn a_log_created_anew_in_an_outage_is_detected_at_any_length() {
             env.memory.put(payload);
         }
         env.wait_for_view(&payloads.join(" ")).await;
-        assert_eq!(env.seen().resets, 1);
+        assert_eq!(env.counts().resets, 1);
     }
 }
 
@@ -279,7 +279,7 @@ async fn a_log_created_anew_in_an_outage_is_detected_at_any_length() {
 async fn following_can_begin_after_a_position() {
     let env = TestEnv::after(log(&["a", "b", "c"]), Position(2));
     env.wait_for_view("c").await;
-    assert_eq!((env.seen().resets, env.follower.position()), (0, Position(3)));
+    assert_eq!((env.counts().resets, env.follower.position()), (0, Position(3)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -288,10 +288,10 @@ async fn an_aged_out_start_position_reads_the_whole_log() {
     memory.age_out(2);
     let env = TestEnv::after(memory, Position(2));
     env.wait_for_view("c d").await;
-    assert_eq!(env.seen().resets, 1);
+    assert_eq!(env.counts().resets, 1);
     let beyond = TestEnv::after(log(&["a"]), Position(7));
     beyond.wait_for_view("a").await;
-    assert_eq!(beyond.seen().resets, 1);
+    assert_eq!(beyond.counts().resets, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,11 +309,11 @@ async fn the_stop_ends_following_between_two_entries() {
         let begun = Instant::now();
         env.tasks.stop_and_wait().await;
         assert_eq!(begun.elapsed(), Duration::ZERO);
-        let applied = env.seen().applied;
+        let applied = env.counts().applied;
         env.memory.hold_at(None);
         env.memory.put("z");
         settle().await;
-        assert_eq!(env.seen().applied, applied, "nothing is applied after the stop");
+        assert_eq!(env.counts().applied, applied, "nothing is applied after the stop");
         let waited = env.follower.until(Position(9), Duration::MAX).await;
         assert_eq!(waited, Err(NotReached), "nobody waits for what cannot come");
     }
@@ -328,12 +328,12 @@ async fn existing_entries_are_decoded_ahead_in_order_on_other_threads() {
     }
     let env = TestEnv::decoding_ahead(memory);
     env.wait_for_view(&past.join(" ")).await;
-    let (seen, here) = (env.seen(), std::thread::current().id());
-    assert_eq!((seen.decoded_on.len(), seen.applied, seen.catch_ups), (1_500, 0, 1));
-    assert!(seen.decoded_on.iter().all(|thread| *thread != here));
+    let (counts, here) = (env.counts(), std::thread::current().id());
+    assert_eq!((counts.decoded_on.len(), counts.applied, counts.catch_ups), (1_500, 0, 1));
+    assert!(counts.decoded_on.iter().all(|thread| *thread != here));
     env.memory.put("now");
     env.wait_for_view(&format!("{} now", past.join(" "))).await;
-    assert_eq!(env.seen().applied, 1, "what is new is not decoded ahead");
+    assert_eq!(env.counts().applied, 1, "what is new is not decoded ahead");
 }
 
 #[tokio::test(start_paused = true)]
@@ -345,12 +345,12 @@ async fn decoding_ahead_survives_an_outage_and_a_log_created_anew() {
     env.memory.hold_at(None);
     env.memory.go_away(1);
     env.wait_for_view("a b c").await;
-    assert_eq!((env.seen().resets, env.seen().decoded_on.len()), (0, 3), "each once");
+    assert_eq!((env.counts().resets, env.counts().decoded_on.len()), (0, 3), "each once");
     env.memory.go_away(1);
     env.memory.put("d");
     env.memory.put("e");
     env.wait_for_view("a b c d e").await;
-    assert_eq!(env.seen().resets, 0);
+    assert_eq!(env.counts().resets, 0);
 
     let memory = log(&["a", "b"]);
     memory.hold_at(Some(Position(1)));
