@@ -231,7 +231,9 @@ impl Acknowledge for AckHandle {
                 (Disposition::Ack, Source::Consumer(log, consumer)) => {
                     consumer_state::ack(connection, &log, &consumer, delivery.position)
                 }
-                (Disposition::Ack, Source::Queue(_)) => messages::ack(connection, delivery.position),
+                (Disposition::Ack, Source::Queue(_)) => {
+                    messages::ack(connection, delivery.position)
+                }
                 (Disposition::RetryAfter(delay), source) => {
                     let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
                     let due_ms = clock().saturating_add(delay_ms);

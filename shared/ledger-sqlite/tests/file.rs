@@ -78,7 +78,8 @@ async fn everything_is_there_after_reopening() {
 
     let ledger = open(&dir, &clock);
     assert_eq!(ledger.head(&LEDGER).await.unwrap(), second);
-    let conflict = ledger.append(&LEDGER, &subject(), ExpectedPosition::At(position), Entry::new("no")).await;
+    let conflict =
+        ledger.append(&LEDGER, &subject(), ExpectedPosition::At(position), Entry::new("no")).await;
     assert!(conflict.is_err());
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
     let held = next_delivery(&mut planner).await;

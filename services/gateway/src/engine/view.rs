@@ -184,7 +184,7 @@ impl SiteReplica {
             Ok(decisions) => self.apply_decisions(view, &decisions, position),
             Err(error) => {
                 let subject = self.subject.as_str();
-                tracing::error!(subject, position = position.0, %error, "entry not understood");
+                tracing::error!(subject, position = position.0, %error, "cannot decode an entry of the ledger");
                 view.position = position;
                 view.unreadable = true;
             }

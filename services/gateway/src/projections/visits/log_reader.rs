@@ -86,7 +86,7 @@ impl VisitProjection {
     }
 }
 
-/// Parses an entry. One that is not understood was logged when the projection read it.
+/// Parses an entry. One that cannot be decoded was logged when the projection read it.
 fn parse_entry(payload: &[u8]) -> Option<HistoryEntry> {
     serde_json::from_slice(payload).ok()
 }

@@ -118,7 +118,7 @@ impl Projection for HistoryProjection {
             Ok(entry) => self.0.lock().apply(&recorded.subject, recorded.position, entry),
             Err(error) => {
                 let position = recorded.position.0;
-                tracing::warn!(position, %error, "an entry of the history is not understood");
+                tracing::warn!(position, %error, "cannot decode an entry of the history");
             }
         }
     }
