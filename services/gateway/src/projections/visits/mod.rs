@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// Reads of the log that go on at once for figures; more wait.
+/// Reads of the log for statistics that run at once; further ones wait.
 const MAX_CONCURRENT_READS: usize = 2;
 
 /// Interval at which the accuracy of quoted waits is published as metrics.
