@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Longest time for a command to become durable; after it the sender is told that it did not.
+/// Longest time for a command to become durable; after it the sender gets an error instead.
 /// WeChat waits five seconds for its answer.
 pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -242,7 +242,11 @@ impl SiteWorker {
         for mut answer in waiting {
             if let Ok(Ok(answered)) = answer.try_recv() {
                 let site = &*book.facts.id;
-                tracing::info!(site, outcome = answered.outcome.name(), "time has brought about");
+                tracing::info!(
+                    site,
+                    outcome = answered.outcome.name(),
+                    "a due command was decided"
+                );
             }
         }
         true
@@ -254,7 +258,7 @@ impl SiteWorker {
         // Halved while the batch is larger than the ledger takes.
         let mut most = MAX_BATCH_COMMANDS;
         loop {
-            // A sender that was told "unavailable" already must not get a number afterwards.
+            // A sender that has received an error already must not get a number afterwards.
             batch.retain(|request| !request.reply.is_closed());
             if batch.is_empty() {
                 return;

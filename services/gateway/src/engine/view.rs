@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Receives every decision that this replica learns of, its own included, once each and in the order
-/// of the ledger; the subject is the site's in the ledger. Must not block.
+/// Observer of every decision that this replica learns of, its own included, once each and in the
+/// order of the ledger; the subject is the site's in the ledger. Must not block.
 pub type DecisionObserver = Arc<dyn Fn(&Subject, &Decision) + Send + Sync>;
 
 /// Snapshot of a site at a position of the ledger. Cheap to clone.
@@ -184,7 +184,7 @@ impl SiteReplica {
             Ok(decisions) => self.apply_decisions(view, &decisions, position),
             Err(error) => {
                 let subject = self.subject.as_str();
-                tracing::error!(subject, position = position.0, %error, "entry not understood");
+                tracing::error!(subject, position = position.0, %error, "cannot decode an entry of the ledger");
                 view.position = position;
                 view.unreadable = true;
             }

@@ -233,7 +233,7 @@ impl BrowserSessions {
         let entry = Entry::new(session.encode());
         let appended = self.ledger.append(&STAFF_SESSIONS, &subject(id), expect, entry).await;
         appended.map_err(|error| {
-            tracing::debug!(%error, "a session was not written down");
+            tracing::debug!(%error, "cannot append a browser session");
             IdentityError::LedgerUnavailable
         })
     }

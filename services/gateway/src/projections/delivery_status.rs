@@ -279,7 +279,7 @@ impl Projection for OutcomeProjection {
             Ok(record) => self.statuses.apply_outcome(record),
             Err(error) => {
                 let position = recorded.position.0;
-                tracing::warn!(position, %error, "an outcome is not understood");
+                tracing::warn!(position, %error, "cannot decode an entry of the outcomes");
             }
         }
     }

@@ -159,7 +159,7 @@ impl SettingsDocuments {
                 let subject = recorded.subject.as_str();
                 tracing::error!(
                     subject,
-                    "a newer program wrote to the book; the old set-up goes on"
+                    "a newer program wrote a settings document; the old one stays in force"
                 );
                 self.unreadable.push(recorded.subject.clone());
             }

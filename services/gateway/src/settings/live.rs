@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Receives all sites, by id, once the log has been read and after each change, before readers of
-/// the documents see it. Must not block.
+/// Observer of all sites, by id: called once the log has been read and after each change, before
+/// readers of the documents see it. Must not block.
 pub type SitesObserver = Arc<dyn Fn(&BTreeMap<String, Arc<SiteSettings>>) + Send + Sync>;
 
 /// The newest documents at this replica. Cheap to clone.

@@ -219,7 +219,7 @@ impl SettingsEditor {
             AppendError::TooLarge { .. } => UpdateError::TooLarge,
             AppendError::Unavailable(_) => UpdateError::LedgerUnavailable,
         })?;
-        tracing::info!(of = ?of, id, by = asked.author, changed = changed.len(), "the book was changed");
+        tracing::info!(of = ?of, id, by = asked.author, changed = changed.len(), "a settings document was changed");
         self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
         Ok(written(position))
     }

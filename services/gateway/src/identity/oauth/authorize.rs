@@ -25,9 +25,9 @@ pub(crate) enum InvalidRequest {
 
 /// Reason why a browser is not shown a code.
 pub(crate) enum AuthorizeError {
-    /// The person in front of the browser is told: no address to go back to can be trusted.
+    /// Shown to the person in front of the browser: no address to go back to can be trusted.
     Direct(InvalidRequest),
-    /// The site is told, by sending the browser back to this address.
+    /// Reported to the site, by sending the browser back to this address.
     Redirect(String),
 }
 

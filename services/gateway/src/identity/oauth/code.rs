@@ -49,7 +49,7 @@ pub(crate) async fn redeem(
     verifier: &str,
 ) -> Result<AuthorizationGrant, RedeemError> {
     let unavailable = |error: Unavailable| {
-        tracing::warn!(%error, "a code could not be looked at");
+        tracing::warn!(%error, "cannot read an authorization code");
         RedeemError::CacheUnavailable
     };
     let key = cache_key(code);

@@ -13,8 +13,8 @@ use std::time::Duration;
 /// Longest time for a read, its wait included.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The visits cannot be read at present: the log has not been read to its end yet, was made anew, or
-/// did not answer in time.
+/// Reason why the visits cannot be read at present: the log has not been read to its end yet, was
+/// made anew, or did not answer in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the visits cannot be read at present")]
 pub(crate) struct VisitsUnavailable;
@@ -86,7 +86,7 @@ impl VisitProjection {
     }
 }
 
-/// Parses an entry. One that is not understood was logged when the projection read it.
+/// Parses an entry. One that cannot be decoded was logged when the projection read it.
 fn parse_entry(payload: &[u8]) -> Option<HistoryEntry> {
     serde_json::from_slice(payload).ok()
 }

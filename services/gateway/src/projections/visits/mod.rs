@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// Reads of the log that go on at once for figures; more wait.
+/// Reads of the log for statistics that run at once; further ones wait.
 const MAX_CONCURRENT_READS: usize = 2;
 
 /// Interval at which the accuracy of quoted waits is published as metrics.
@@ -118,7 +118,7 @@ impl Projection for HistoryProjection {
             Ok(entry) => self.0.lock().apply(&recorded.subject, recorded.position, entry),
             Err(error) => {
                 let position = recorded.position.0;
-                tracing::warn!(position, %error, "an entry of the history is not understood");
+                tracing::warn!(position, %error, "cannot decode an entry of the history");
             }
         }
     }

@@ -55,7 +55,7 @@ pub enum PermanentCodeError {
     #[error(transparent)]
     WeChat(#[from] AccountClientError),
     /// Another request is making it, or has just failed to.
-    #[error("the door code is being made")]
+    #[error("the permanent code is being made")]
     Pending,
     /// A newer program wrote to the settings log what this one cannot read.
     #[error("a newer program wrote what this one cannot read")]
@@ -185,7 +185,7 @@ impl PermanentCodes {
                 Err(_) => doors.cache.renew(&lease, FAILURE_COOLDOWN).await.map(drop),
             };
             if let Err(error) = given_up {
-                tracing::debug!(%error, "the lease on a door code ends by itself");
+                tracing::debug!(%error, "cannot release the lease of a permanent code, it expires by itself");
             }
             let _ = tell.send(made);
         });
@@ -226,7 +226,9 @@ impl PermanentCodes {
                     if let Some(theirs) = newest.code.filter(|code| door.matches(code)) {
                         if theirs != ours {
                             count_lost(&door.account, "race");
-                            tracing::warn!("two replicas made a code of one door; one is lost");
+                            tracing::warn!(
+                                "two replicas made a permanent code of one queue; one is lost"
+                            );
                         }
                         return Ok(self.store(subject, theirs));
                     }
@@ -238,7 +240,7 @@ impl PermanentCodes {
             }
         }
         self.index.lock().unpersisted.insert(subject, ours);
-        Err(paihao_ledger::Unavailable("the book did not take a door code".into()).into())
+        Err(paihao_ledger::Unavailable("the ledger did not take a permanent code".into()).into())
     }
 
     async fn request_code(

@@ -203,7 +203,7 @@ impl Pool {
             self.update_gauge();
             let Some(refused) = made.into_iter().find_map(Result::err) else {
                 if std::mem::take(&mut failing) {
-                    tracing::info!(account = self.account, "codes are made ahead of need again");
+                    tracing::info!(account = self.account, "the pool is filled again");
                 }
                 backoff.reset();
                 let paced = Duration::from_secs(batch as u64) / self.settings.max_per_second.max(1);
@@ -241,10 +241,10 @@ impl Pool {
         let account = &*self.account;
         match refused {
             RefillError::WeChat(error) => {
-                tracing::warn!(account, %error, "no codes are made ahead of need for now");
+                tracing::warn!(account, %error, "cannot fill the pool, retrying");
             }
             RefillError::ShortLived => {
-                tracing::error!(account, "WeChat's codes live too short to be made ahead of need");
+                tracing::error!(account, "WeChat's codes expire too soon for the pool");
             }
         }
     }
