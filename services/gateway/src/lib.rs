@@ -4,23 +4,25 @@
 //! only then an answer. A replica holds nothing of its own: its view of the lines is what the
 //! ledger says, so any replica may take any request.
 //!
-//! In reading order: [`settings`] holds the settings documents; [`engine`] decides and follows;
-//! [`identity`] is who works here and how they log in; [`projections`] are read models folded from
-//! logs; [`handle_scan`] covers QR codes and the sessions that wait for a scan; [`http`] is the edge.
+//! In reading order: [`site`] is one site as it is set up; [`settings`] holds the settings documents;
+//! [`engine`] decides and follows; [`identity`] has the staff and their logins; [`projections`] are
+//! read models folded from logs; [`scan`] covers QR codes and the sessions that wait for a scan;
+//! [`http`] is the edge. None of them but `http` knows the others: this file joins them.
 
 mod codec;
-pub mod engine;
-pub mod settings;
+pub mod site;
 
+pub mod engine;
 pub mod identity;
 pub mod projections;
 pub mod scan;
+pub mod settings;
 
 pub mod http;
 mod pages;
 
-use engine::Engine;
 use engine::as_of::PointInTimeReader;
+use engine::{DecisionObserver, Engine, Forecasts};
 use http::api::settings::TemplateCache;
 use http::api::ticket::LinkLimiter;
 use http::board_cache::BoardCache;
@@ -35,80 +37,86 @@ use identity::roster_log::RosterLog;
 use paihao_cache::Cache;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::Clock;
-use paihao_ledger::Ledger;
+use paihao_domain::ForecastModel;
+use paihao_ledger::{Ledger, Subject};
 use paihao_wechat::AccountClient;
 use projections::dead_letters::DeadLetterProjection;
+use projections::dead_letters::handling::DeadLetterHandler;
 use projections::delivery_status::DeliveryStatusProjection;
 use projections::feed::Feed;
+use projections::visits::VisitProjection;
 use scan::codes::CodeSource;
 use scan::codes::permanent::PermanentCodes;
 use scan::codes::pool::{PoolSettings, Pools};
 use scan::codes::usage::QrUsageReader;
 use scan::sessions::ScanSessions;
 use settings::DeploymentSettings;
-use settings::live::LiveSettings;
+use settings::live::{LiveSettings, SitesObserver};
+use settings::update::{CurrentSite, CurrentSites, SettingsEditor};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// What can be set about a gateway.
+/// Settings of a gateway, from the configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How far a callback's timestamp may be from this machine's clock.
+    /// Largest difference between a callback's timestamp and this machine's clock.
     pub max_callback_clock_skew: Duration,
-    /// Bytes a callback's body may have.
+    /// Largest body of a callback, in bytes.
     pub max_callback_body_bytes: usize,
-    /// How long a session's QR code works.
+    /// Validity of a scan session's QR code.
     pub scan_session_ttl: Duration,
-    /// Codes that are made ahead of need.
+    /// Pools of codes that are made before they are needed.
     pub pool: PoolSettings,
-    /// Under which address people reach this gateway, without a slash at the end; without it nobody
-    /// is given a link.
+    /// Address under which people reach this gateway, without a slash at the end; without it no
+    /// links are given out.
     pub public_url: Option<String>,
-    /// Where the simulator's phones are, for the links of a demo.
+    /// Address of the simulator's phones, for the links of a demo.
     pub simulator_url: Option<String>,
-    /// Whose pages may show the board within them.
+    /// Sites whose pages may embed the board.
     pub frame_ancestors: Vec<Origin>,
-    /// How people log in.
+    /// Login by scanning, and OAuth clients.
     pub login: LoginSettings,
-    /// Proxies that are believed where a request comes from.
+    /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<client_ip::IpRange>,
-    /// How much one address may ask of what anybody may ask for.
+    /// Limits on requests from one address.
     pub limits: rate_limit::RateLimitSettings,
 }
 
-/// What a gateway stands on.
+/// Adapters that a gateway is built on.
 pub struct Ports {
-    /// The message store.
+    /// Message store.
     pub ledger: Arc<dyn Ledger>,
-    /// The cache.
+    /// Cache of sessions, leases and codes.
     pub cache: Arc<dyn Cache>,
-    /// WeChat, with the token taken care of.
+    /// Client of WeChat, which fetches access tokens by itself.
     pub wechat: AccountClient,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 /// A running gateway.
 pub struct Gateway {
-    /// The lines of its sites; for readiness and the admin port.
+    /// Engine; for readiness and the admin port.
     pub engine: Engine,
-    /// What is set up; for readiness.
+    /// Live settings; for readiness.
     pub live_settings: LiveSettings,
     roster: Arc<RosterLog>,
-    /// What became of the messages about its tickets.
+    /// Forecast models learned from finished visits.
+    pub visits: VisitProjection,
+    /// Delivery status of the notices about its tickets.
     pub delivery_status: DeliveryStatusProjection,
 }
 
 impl Gateway {
-    /// The code with which the first of all becomes a manager, once it is known that nobody has.
-    /// Waits as long as that is not known.
+    /// Returns the code that makes its bearer the first manager; `None` if there has been one.
+    /// Waits until the log of staff has been read.
     pub fn first_manager_code(&self) -> impl Future<Output = Option<String>> + Send + use<> {
-        let staff = self.roster.clone();
+        let roster_log = self.roster.clone();
         async move {
             loop {
-                if let Ok(roster) = staff.loaded().await {
+                if let Ok(roster) = roster_log.loaded().await {
                     return login::first_manager_code(&roster);
                 }
             }
@@ -116,75 +124,146 @@ impl Gateway {
     }
 }
 
-/// Starts a gateway on a listener. On the soft stop the door closes first, then the lines.
+/// Starts a gateway on a listener. At the soft stop the listener closes first; the engine and what it
+/// needs go on until the requests under way have been answered.
 pub fn start(
     settings: Settings,
-    book: Arc<DeploymentSettings>,
+    deployment: Arc<DeploymentSettings>,
     ports: Ports,
     listener: TcpListener,
     tasks: &Tasks,
 ) -> Gateway {
     let Ports { ledger, cache, wechat, clock } = ports;
+    let edge_tasks = tasks.child("door");
+    let requests_answered = CancellationToken::new();
+
     let templates = TemplateCache::new(wechat.clone());
-    let codes: Arc<dyn CodeSource> = Arc::new(wechat);
-    let expiry = settings.scan_session_ttl;
-    let accounts = book.sites.values().map(|site| site.facts.account.to_string());
-    let pools = Pools::start(&settings.pool, accounts, expiry, &codes, &clock, tasks);
-    let sessions =
-        ScanSessions::new(cache.clone(), codes.clone(), pools.clone(), clock.clone(), expiry);
-    let sessions = Arc::new(sessions);
-    let doors =
-        PermanentCodes::start(ledger.clone(), cache.clone(), codes.clone(), clock.clone(), tasks);
-    let costs = Arc::new(QrUsageReader::new(codes.clone(), doors.clone(), pools.clone()));
-    let staff = RosterLog::start(ledger.clone(), clock.clone(), tasks);
-    let lasting = SessionLifetime {
+    let code_source: Arc<dyn CodeSource> = Arc::new(wechat);
+    let session_ttl = settings.scan_session_ttl;
+    let accounts = deployment.sites.values().map(|site| site.facts.account.to_string());
+    let pools = Pools::start(&settings.pool, accounts, session_ttl, &code_source, &clock, tasks);
+    let scan_sessions = Arc::new(ScanSessions::new(
+        cache.clone(),
+        code_source.clone(),
+        pools.clone(),
+        clock.clone(),
+        session_ttl,
+    ));
+    let permanent_codes = PermanentCodes::start(
+        ledger.clone(),
+        cache.clone(),
+        code_source.clone(),
+        clock.clone(),
+        tasks,
+    );
+    let qr_usage = QrUsageReader::new(code_source.clone(), permanent_codes.clone(), pools.clone());
+
+    let roster = RosterLog::start(ledger.clone(), clock.clone(), tasks);
+    let session_lifetime = SessionLifetime {
         idle_timeout: settings.login.idle_timeout,
         max_age: settings.login.max_lifetime,
     };
-    let known = staff.clone();
-    let logins = BrowserSessions::start(ledger.clone(), clock.clone(), lasting, tasks);
-    let told = sessions.clone();
-    let fates = DeliveryStatusProjection::start(ledger.clone(), clock.clone(), tasks);
-    let letters = DeadLetterProjection::start(ledger.clone(), tasks);
-    let planned = fates.clone();
-    let observer: engine::DecisionObserver = Arc::new(move |book, decision| {
-        told.observe(decision);
-        planned.observe(book, decision);
-    });
+    let browser_sessions =
+        BrowserSessions::start(ledger.clone(), clock.clone(), session_lifetime, tasks);
 
-    let (door, closed) = (tasks.child("door"), CancellationToken::new());
-    let (feed, past) = (Feed::new(ledger.clone(), &door), PointInTimeReader::new(ledger.clone()));
-    let lines = Engine::start(&book, ledger.clone(), clock.clone(), observer, &closed, tasks);
-    let (read, stop) = (ledger.clone(), closed.clone());
-    let setup = LiveSettings::start(book.clone(), lines.clone(), pools, read, stop, tasks);
-    let within = AppStateInner {
-        deployment: book,
-        live_settings: setup.clone(),
+    let delivery_status = DeliveryStatusProjection::start(ledger.clone(), clock.clone(), tasks);
+    let dead_letters = DeadLetterProjection::start(ledger.clone(), tasks);
+    let dead_letter_handler = DeadLetterHandler {
+        ledger: ledger.clone(),
+        clock: clock.clone(),
+        letters: dead_letters.clone(),
+        delivery_status: delivery_status.clone(),
+    };
+    let feed = Feed::new(ledger.clone(), &edge_tasks);
+    let visits = VisitProjection::start(ledger.clone(), requests_answered.clone(), tasks);
+
+    let engine = Engine::start(
+        &deployment.sites,
+        ledger.clone(),
+        clock.clone(),
+        Arc::new(visits.clone()),
+        decision_observer(scan_sessions.clone(), delivery_status.clone()),
+        &requests_answered,
+        tasks,
+    );
+    let live_settings = LiveSettings::start(
+        deployment.clone(),
+        sites_observer(engine.clone(), pools),
+        ledger.clone(),
+        requests_answered.clone(),
+        tasks,
+    );
+    let settings_editor = SettingsEditor {
+        deployment: deployment.clone(),
+        live_settings: live_settings.clone(),
+        sites: Arc::new(engine.clone()),
+        ledger: ledger.clone(),
+        clock: clock.clone(),
+    };
+
+    let state = AppState(Arc::new(AppStateInner {
+        deployment,
+        live_settings: live_settings.clone(),
+        settings_editor,
         templates,
-        engine: lines.clone(),
-        scan_sessions: sessions,
-        roster: staff,
-        browser_sessions: logins,
+        engine: engine.clone(),
+        visits: visits.clone(),
+        scan_sessions,
+        roster: roster.clone(),
+        browser_sessions,
         rate_limiter: RateLimiter::new(settings.limits, clock.clone()),
-        code_source: codes,
-        permanent_codes: doors,
+        code_source,
+        permanent_codes,
+        point_in_time: PointInTimeReader::new(ledger.clone()),
         ledger,
         cache,
-        qr_usage: costs,
-        delivery_status: fates.clone(),
-        dead_letters: letters,
+        qr_usage: Arc::new(qr_usage),
+        delivery_status: delivery_status.clone(),
+        dead_letters,
+        dead_letter_handler,
         link_limiter: LinkLimiter::default(),
         feed,
-        point_in_time: past,
         board_cache: BoardCache::default(),
         clock,
         settings,
-        stop: door.stop().clone(),
-    };
-    paihao_chassis::http::serve(&door, "http", listener, http::router(AppState(Arc::new(within))));
+        stop: edge_tasks.stop().clone(),
+    }));
+    paihao_chassis::http::serve(&edge_tasks, "http", listener, http::router(state));
     tasks.spawn("closing", async move {
-        door.wait().await;
-        closed.cancel();
+        edge_tasks.wait().await;
+        requests_answered.cancel();
     });
-    Gateway { engine: lines, live_settings: setup, delivery_status: fates, roster: known }
+    Gateway { engine, live_settings, roster, visits, delivery_status }
+}
+
+/// Hands each decision to the sessions that wait for a scan and to the delivery status.
+fn decision_observer(
+    scan_sessions: Arc<ScanSessions>,
+    delivery_status: DeliveryStatusProjection,
+) -> DecisionObserver {
+    Arc::new(move |subject, decision| {
+        scan_sessions.observe(decision);
+        delivery_status.observe(subject, decision);
+    })
+}
+
+/// Hands the sites to the engine, and their accounts to the pools of codes.
+fn sites_observer(engine: Engine, pools: Arc<Pools>) -> SitesObserver {
+    Arc::new(move |sites| {
+        engine.set_sites(sites);
+        pools.add_accounts(sites.values().map(|site| site.facts.account.to_string()));
+    })
+}
+
+impl Forecasts for VisitProjection {
+    fn model(&self, site: &Subject) -> ForecastModel {
+        VisitProjection::model(self, site)
+    }
+}
+
+impl CurrentSites for Engine {
+    fn current(&self, site: &str) -> Option<CurrentSite> {
+        let state = self.snapshot(site)?.site;
+        Some(CurrentSite { settings: self.settings(site)?, state })
+    }
 }

@@ -5,7 +5,9 @@ use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::streams::{HISTORY, LEDGER, VISIT_WRITER};
 use paihao_contracts::visit::history_entry;
 use paihao_ledger::worker::Source;
-use paihao_ledger::{AppendError, Delivery, Entry, Expect, Handler, Ledger, Verdict, Worker};
+use paihao_ledger::{
+    AppendError, Delivery, Disposition, Entry, ExpectedPosition, Handler, Ledger, Worker,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,20 +31,20 @@ struct Historian {
 }
 
 impl Handler for Historian {
-    async fn handle(&self, delivery: &Delivery) -> Verdict {
-        match serde_json::from_slice::<Commit>(&delivery.recorded.entry.payload) {
+    async fn handle(&self, delivery: &Delivery) -> Disposition {
+        match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
             Ok(commit) if commit.v <= COMMIT_VERSION => {
                 match write(&*self.ledger, delivery, &commit).await {
-                    Ok(()) => Verdict::Done,
+                    Ok(()) => Disposition::Ack,
                     Err(error) => {
                         tracing::warn!(%error, "cannot write the history of a commit, retrying");
-                        Verdict::Again(RETRY_DELAY)
+                        Disposition::RetryAfter(RETRY_DELAY)
                     }
                 }
             }
-            Ok(_) => Verdict::Again(NEWER_LATER),
+            Ok(_) => Disposition::RetryAfter(NEWER_LATER),
             // The planner logs it, and keeps it as a dead letter.
-            Err(_) => Verdict::Done,
+            Err(_) => Disposition::Ack,
         }
     }
 }
@@ -52,10 +54,10 @@ async fn write(
     delivery: &Delivery,
     commit: &Commit,
 ) -> Result<(), AppendError> {
-    let recorded = &delivery.recorded;
+    let recorded = &delivery.message;
     let Some(said) = history_entry(recorded.position.0, commit) else { return Ok(()) };
     let entry = Entry::new(serde_json::to_vec(&said).expect("string keys only"));
-    ledger.append(&HISTORY, &recorded.subject, Expect::Anything, entry).await?;
+    ledger.append(&HISTORY, &recorded.subject, ExpectedPosition::Any, entry).await?;
     metrics::counter!("paihao_notifier_visits_total").increment(said.records.len() as u64);
     Ok(())
 }

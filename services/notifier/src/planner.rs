@@ -7,7 +7,7 @@ use paihao_cache::Cache;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::streams::{LEDGER, NOTICES, PLANNER};
 use paihao_ledger::worker::Source;
-use paihao_ledger::{Delivery, Entry, Handler, Ledger, Verdict, Worker};
+use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, Worker};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,22 +32,22 @@ struct Planner {
 }
 
 impl Handler for Planner {
-    async fn handle(&self, delivery: &Delivery) -> Verdict {
-        match serde_json::from_slice::<Commit>(&delivery.recorded.entry.payload) {
+    async fn handle(&self, delivery: &Delivery) -> Disposition {
+        match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
             Ok(commit) if commit.v <= COMMIT_VERSION => {
                 match enqueue(&*self.ledger, &*self.cache, delivery, &commit).await {
-                    Ok(()) => Verdict::Done,
+                    Ok(()) => Disposition::Ack,
                     Err(Away(error)) => {
                         tracing::warn!(error, "cannot queue the notices of a commit, retrying");
-                        Verdict::Again(RETRY_DELAY)
+                        Disposition::RetryAfter(RETRY_DELAY)
                     }
                 }
             }
-            Ok(_) => Verdict::Again(NEWER_LATER),
+            Ok(_) => Disposition::RetryAfter(NEWER_LATER),
             Err(error) => {
-                let position = delivery.recorded.position.0;
+                let position = delivery.message.position.0;
                 tracing::error!(position, %error, "a commit cannot be planned");
-                Verdict::Never(format!("not a commit of a known form: {error}"))
+                Disposition::DeadLetter(format!("not a commit of a known form: {error}"))
             }
         }
     }
@@ -65,7 +65,7 @@ async fn enqueue(
     }
     for notice in notices {
         let mut entry = Entry::new(serde_json::to_vec(&notice).expect("string keys only"));
-        entry.headers = delivery.recorded.entry.headers.clone();
+        entry.headers = delivery.message.entry.headers.clone();
         ledger.enqueue(&NOTICES, &notice.key, entry, Duration::ZERO).await?;
         metrics::counter!("paihao_notifier_planned_total").increment(1);
     }

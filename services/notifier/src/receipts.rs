@@ -11,7 +11,7 @@ use paihao_contracts::outcome::NoticeReceipt;
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::streams::RECEIPTS;
 use paihao_ledger::worker::Source;
-use paihao_ledger::{Delivery, Handler, Verdict, Worker};
+use paihao_ledger::{Delivery, Disposition, Handler, Worker};
 use std::time::Duration;
 
 /// Receipts worked on at once.
@@ -32,25 +32,25 @@ struct Receipts {
 }
 
 impl Handler for Receipts {
-    async fn handle(&self, delivery: &Delivery) -> Verdict {
-        let receipt: Receipt = match serde_json::from_slice(&delivery.recorded.entry.payload) {
+    async fn handle(&self, delivery: &Delivery) -> Disposition {
+        let receipt: Receipt = match serde_json::from_slice(&delivery.message.entry.payload) {
             Ok(receipt) => receipt,
             Err(error) => {
                 tracing::error!(%error, "a receipt cannot be read");
-                return Verdict::Never(format!("not a receipt of a known form: {error}"));
+                return Disposition::DeadLetter(format!("not a receipt of a known form: {error}"));
             }
         };
         let age = self.ports.clock.now_ms().saturating_sub(receipt.heard_at);
         match bring_home(&self.ports, &receipt).await {
-            Ok(true) => Verdict::Done,
+            Ok(true) => Disposition::Ack,
             Ok(false) if age >= PATIENCE.as_millis() as i64 => {
                 count(&receipt, "unmatched");
-                Verdict::Done
+                Disposition::Ack
             }
-            Ok(false) => Verdict::Again(wait(age)),
+            Ok(false) => Disposition::RetryAfter(wait(age)),
             Err(error) => {
                 tracing::warn!(error, "a receipt waits for its stores");
-                Verdict::Again(STORE_AWAY)
+                Disposition::RetryAfter(STORE_AWAY)
             }
         }
     }

@@ -3,7 +3,7 @@
 use paihao_contracts::notice::NoticeOutcome;
 use paihao_contracts::outcome::{AttemptAnnounced, NoticeReceipt, OutcomeRecord};
 use paihao_contracts::streams::OUTCOMES;
-use paihao_ledger::{AppendError, Entry, Expect, Ledger, Position, Subject, Unavailable};
+use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, Position, Subject, Unavailable};
 use sha2::{Digest, Sha256};
 
 /// How far a notice has come by the ledger's word.
@@ -17,10 +17,10 @@ pub(crate) enum Known {
 }
 
 impl Known {
-    fn expect(&self) -> Expect {
+    fn expect(&self) -> ExpectedPosition {
         match self {
-            Known::Trying(position, _) => Expect::At(*position),
-            Known::Nothing | Known::Ended => Expect::Nothing,
+            Known::Trying(position, _) => ExpectedPosition::At(*position),
+            Known::Nothing | Known::Ended => ExpectedPosition::Empty,
         }
     }
 }
@@ -94,7 +94,7 @@ pub(crate) async fn receipt(
 ) -> Result<(), AppendError> {
     let subject = subject(account, &receipt.key);
     let entry = entry(OutcomeRecord::Receipt(receipt));
-    ledger.append(&OUTCOMES, &subject, Expect::Anything, entry).await.map(drop)
+    ledger.append(&OUTCOMES, &subject, ExpectedPosition::Any, entry).await.map(drop)
 }
 
 fn entry(record: OutcomeRecord) -> Entry {

@@ -18,7 +18,8 @@ use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::worker::Source;
 use paihao_ledger::{
-    Delivery, Entry, Followed, Handler, Ledger, Position, Recorded, Unavailable, Verdict, Worker,
+    Delivery, Disposition, Entry, Handler, Ledger, LogItem, Position, StoredEntry, Unavailable,
+    Worker,
 };
 use std::time::Duration;
 
@@ -45,16 +46,16 @@ struct Redriver {
 }
 
 impl Handler for Redriver {
-    async fn handle(&self, delivery: &Delivery) -> Verdict {
-        match said(&delivery.recorded) {
+    async fn handle(&self, delivery: &Delivery) -> Disposition {
+        match said(&delivery.message) {
             // A letter itself, or one that was dropped.
-            Said::Nothing => Verdict::Done,
-            Said::Newer => Verdict::Again(NEWER_LATER),
+            Said::Nothing => Disposition::Ack,
+            Said::Newer => Disposition::RetryAfter(NEWER_LATER),
             Said::Again { letter, newest } => match again(&self.ports, letter, newest).await {
-                Ok(()) => Verdict::Done,
+                Ok(()) => Disposition::Ack,
                 Err(Away(error)) => {
                     tracing::warn!(error, "a dead letter cannot be tried again yet");
-                    Verdict::Again(LATER)
+                    Disposition::RetryAfter(LATER)
                 }
             },
         }
@@ -67,7 +68,7 @@ enum Said {
     Again { letter: Position, newest: u32 },
 }
 
-fn said(recorded: &Recorded) -> Said {
+fn said(recorded: &StoredEntry) -> Said {
     let mut parts = recorded.subject.parts();
     let (Some(HANDLED_SUBJECT), Some(letter)) = (parts.next(), parts.next()) else {
         return Said::Nothing;
@@ -88,7 +89,9 @@ async fn again(ports: &Ports, letter: Position, newest: u32) -> Result<(), Away>
         tracing::warn!(position = letter.0, "a dead letter has aged out before it was tried again");
         return Ok(());
     };
-    let Some(Cause { origin, key, .. }) = Cause::of(&letter.entry) else { return Ok(()) };
+    let Some(Cause { origin, key, .. }) = Cause::from_dead_letter(&letter.entry) else {
+        return Ok(());
+    };
     let key = redrive_key(&key);
     match &*origin {
         name if name == NOTICES.name => notice(ports, letter.entry, key, newest).await?,
@@ -100,12 +103,12 @@ async fn again(ports: &Ports, letter: Position, newest: u32) -> Result<(), Away>
 }
 
 /// The entry at a position, if it is still there.
-async fn read(ledger: &dyn Ledger, at: Position) -> Result<Option<Recorded>, Away> {
+async fn read(ledger: &dyn Ledger, at: Position) -> Result<Option<StoredEntry>, Away> {
     let before = Position(at.0.saturating_sub(1));
     let mut entries = ledger.follow(&DEAD_LETTERS, before).await?;
     let first = tokio::time::timeout(READING, entries.next()).await;
     match first.map_err(|_| Unavailable("a letter was not read in time".to_owned()))? {
-        Some(Followed::Entry(recorded)) if recorded.position == at => Ok(Some(recorded)),
+        Some(LogItem::Entry(recorded)) if recorded.position == at => Ok(Some(recorded)),
         _ => Ok(None),
     }
 }

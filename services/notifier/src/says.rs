@@ -9,7 +9,7 @@ use paihao_contracts::settings::Wording;
 use paihao_contracts::settings_log::{SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::SETTINGS;
 use paihao_ledger::projection::Follow;
-use paihao_ledger::{Follower, Ledger, Projection, Recorded};
+use paihao_ledger::{Follower, Ledger, Projection, StoredEntry};
 use paihao_notice_text::{policy, render, sample};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl Projection for WordsProjection {
         self.words.clone()
     }
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         let Some(entry) = SettingsEntry::decode(&recorded.entry.payload) else { return };
         match entry.event {
             SettingsEvent::AccountSet { account, setup, .. } => {

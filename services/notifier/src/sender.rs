@@ -95,19 +95,19 @@ impl Task<'_> {
     }
 }
 
-impl From<Next> for paihao_ledger::Verdict {
-    fn from(next: Next) -> paihao_ledger::Verdict {
+impl From<Next> for paihao_ledger::Disposition {
+    fn from(next: Next) -> paihao_ledger::Disposition {
         match next {
-            Next::Done => paihao_ledger::Verdict::Done,
-            Next::Again(after) => paihao_ledger::Verdict::Again(after),
-            Next::Bury(reason) => paihao_ledger::Verdict::Never(reason),
+            Next::Done => paihao_ledger::Disposition::Ack,
+            Next::Again(after) => paihao_ledger::Disposition::RetryAfter(after),
+            Next::Bury(reason) => paihao_ledger::Disposition::DeadLetter(reason),
         }
     }
 }
 
 impl Handler for Sender {
-    async fn handle(&self, delivery: &Delivery) -> paihao_ledger::Verdict {
-        let notice = match serde_json::from_slice(&delivery.recorded.entry.payload) {
+    async fn handle(&self, delivery: &Delivery) -> paihao_ledger::Disposition {
+        let notice = match serde_json::from_slice(&delivery.message.entry.payload) {
             Ok(notice) => self.linked(notice),
             Err(error) => {
                 tracing::error!(%error, "a notice cannot be read");

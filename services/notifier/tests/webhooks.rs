@@ -12,8 +12,8 @@ use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_chassis::config::SecretText;
 use paihao_contracts::public_event::PublicEventKind;
 use paihao_contracts::streams::{DEAD_LETTERS, LEDGER};
-use paihao_ledger::dead_letter::REASON;
-use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Recorded, Subject};
+use paihao_ledger::dead_letter::REASON_HEADER;
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_notifier::webhooks::{Hook, Settings, start};
 use serde_json::{Value, json};
@@ -158,7 +158,7 @@ impl World {
         });
         let entry = Entry::new(commit.to_string());
         let subject = Subject::new(&["shop", "hall"]).unwrap();
-        self.ledger.append(&LEDGER, &subject, Expect::Anything, entry).await.unwrap();
+        self.ledger.append(&LEDGER, &subject, ExpectedPosition::Any, entry).await.unwrap();
     }
 
     /// The next message, while the time goes on by such steps.
@@ -173,10 +173,10 @@ impl World {
         panic!("it is not sent again")
     }
 
-    async fn dead_letter(&self) -> Recorded {
+    async fn dead_letter(&self) -> StoredEntry {
         let mut letters = self.ledger.follow(&DEAD_LETTERS, Position::START).await.unwrap();
         let letter = tokio::time::timeout(Duration::from_secs(30), letters.next()).await;
-        let Ok(Some(Followed::Entry(letter))) = letter else { panic!("{letter:?}") };
+        let Ok(Some(LogItem::Entry(letter))) = letter else { panic!("{letter:?}") };
         letter
     }
 }
@@ -259,7 +259,7 @@ async fn what_is_not_taken_for_a_day_is_kept_where_somebody_looks() {
         world.later(&mut receiver, Duration::from_secs(hours * 3600)).await;
     }
     let letter = world.dead_letter().await;
-    let reason = letter.entry.header(REASON).unwrap();
+    let reason = letter.entry.header(REASON_HEADER).unwrap();
     assert_eq!(reason, "not taken for 24 hours: answered 307; redirects are not followed");
     let whole = format!("{letter:?}");
     for hidden in [SECRET, "in-the-address", "oPerson"] {

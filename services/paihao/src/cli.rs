@@ -1,4 +1,4 @@
-//! What is typed: the roles and the operator's commands.
+//! Command line of the program: the roles and the operator's commands.
 
 use crate::config::{Config, DEFAULTS, ResolvedConfig, Role};
 use crate::demo::{self, DemoOptions};
@@ -26,28 +26,29 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// A sample hall with a simulated WeChat on this machine: the first look.
+    /// Runs a sample hall with a simulated WeChat on this machine.
     Demo(DemoOptions),
-    /// Everything in one process.
+    /// Runs every role in one process.
     All,
-    /// The door: WeChat's callbacks, QR codes, the API and the pages.
+    /// Runs the gateway: WeChat's callbacks, QR codes, the API and the pages.
     Gateway,
-    /// Keeps the access tokens fresh.
+    /// Runs the token service, which renews the access tokens.
     Token,
-    /// Sends what people are to be told.
+    /// Runs the notifier, which sends notices and webhooks.
     Notifier,
-    /// Stands in for WeChat. For tests and demos, never for real customers.
+    /// Runs a simulator of WeChat. For tests and demos, never for real customers.
     Sim,
-    /// Looks at the configuration.
+    /// Checks or prints the configuration.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
     },
-    /// Takes what is set up out of a running gateway as one file, or a file in.
-    Book(SettingsOptions),
-    /// Goes through every account's set-up and the stores before opening day, and says what to do.
+    /// Exports the settings of a running gateway to one file, or imports a file.
+    #[command(visible_alias = "book")]
+    Settings(SettingsOptions),
+    /// Checks every account and the stores before opening day, with advice for each finding.
     Doctor(DoctorOptions),
-    /// Asks the admin port of a process on this machine whether it is ready; for container checks.
+    /// Checks readiness at the admin port of a process on this machine; for container checks.
     Health {
         /// The admin port's address; the configuration's unless given.
         #[arg(long)]
@@ -57,15 +58,15 @@ enum Command {
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Says everything that is wrong with it.
+    /// Lists every error in it.
     Check {
-        /// The role it is for: all, gateway, token, notifier or sim.
+        /// Role to check it for: all, gateway, token, notifier or sim.
         #[arg(long, default_value = "all", value_parser = parse_role)]
         role: Role,
     },
-    /// Shows what is in force, secrets masked.
+    /// Prints the configuration in force, with secrets masked.
     Print {
-        /// Show the commented defaults instead: the manual.
+        /// Prints the commented defaults instead: the manual.
         #[arg(long)]
         defaults: bool,
     },
@@ -82,7 +83,7 @@ fn parse_role(name: &str) -> Result<Role, String> {
     }
 }
 
-/// Runs what was typed, to its end.
+/// Parses the arguments and runs the command to its end.
 pub fn main(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (String, String)>,
@@ -115,14 +116,14 @@ pub fn main(
                 .and_then(|config| config.resolve(role))
                 .map(|_| println!("the configuration is fine")),
         ),
-        Command::Book(options) => block_on(settings::run(options)),
+        Command::Settings(options) => block_on(settings::run(options)),
         Command::Doctor(options) => match config() {
             Ok(config) => block_on(doctor::run(config, options)),
             Err(error) => exit_of(Err(error)),
         },
         Command::Health { admin: Some(admin) } => block_on(health::check_ready(admin)),
         Command::Health { admin: None } => match config().and_then(|c| c.resolve(Role::All)) {
-            Ok(setup) => block_on(health::check_ready(setup.admin_listen)),
+            Ok(resolved) => block_on(health::check_ready(resolved.admin_listen)),
             Err(error) => exit_of(Err(error)),
         },
     }
@@ -138,14 +139,14 @@ fn exit_of(result: Result<(), ConfigError>) -> Exit {
     }
 }
 
-/// A process that plays one role until it is told to stop.
+/// Runs one role until a signal stops the process.
 fn serve(source: ConfigSource, role: Role) -> Exit {
     let checked = source.read().and_then(|config| Ok((config.resolve(role)?, config)));
-    let (setup, config) = match checked {
+    let (resolved, config) = match checked {
         Ok(checked) => checked,
         Err(error) => return exit_of(Err(error)),
     };
-    if let Err(problem) = telemetry::init(&setup.log) {
+    if let Err(problem) = telemetry::init(&resolved.log) {
         eprintln!("{problem}");
         return Exit::BadConfiguration;
     }
@@ -157,9 +158,9 @@ fn serve(source: ConfigSource, role: Role) -> Exit {
                 return Exit::FailedToStart;
             }
         };
-        let started = start(role, source, &config, &setup, lifecycle.tasks());
+        let started = start(role, source, &config, &resolved, lifecycle.tasks());
         match lifecycle.start(started).await {
-            Ok(()) => lifecycle.run(setup.shutdown_timeout).await,
+            Ok(()) => lifecycle.run(resolved.shutdown_timeout).await,
             Err(exit) => exit,
         }
     })
@@ -169,29 +170,30 @@ async fn start(
     role: Role,
     source: ConfigSource,
     config: &Config,
-    setup: &ResolvedConfig,
+    resolved: &ResolvedConfig,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
     if role == Role::Sim {
-        return simulator::start(config, setup, tasks).await;
+        return simulator::start(config, resolved, tasks).await;
     }
     let ports = Ports::open(config).await?;
-    let started = compose::start(role, setup, &ports, tasks).await?;
+    let started = compose::start(role, resolved, &ports, tasks).await?;
     if let Some(gateway) = &started.gateway {
-        let (code, public) = (gateway.first_manager_code(), config.gateway.public.clone());
+        let code = gateway.first_manager_code();
+        let public = config.gateway.public.clone();
         tasks.spawn("first manager", async move {
             if let Some(code) = code.await {
                 println!("{}", first_manager_notice(&public, &code));
             }
         });
     }
-    let told = (started.token, started.notifier);
-    reload::watch(source, role, told, setup.token.reload_interval, tasks);
+    let reloadable = (started.token, started.notifier);
+    reload::watch(source, role, reloadable, resolved.token.reload_interval, tasks);
     Ok(())
 }
 
-/// What an operator reads as long as nobody works here. On the terminal and not in the logs: it is
-/// good for whoever reads it first.
+/// Text with the link that makes the first manager, printed while no manager exists. It goes to the
+/// terminal and not to the logs, because the link works for whoever opens it first.
 pub(crate) fn first_manager_notice(public: &str, code: &str) -> String {
     let public = public.trim_end_matches('/');
     format!(
@@ -220,14 +222,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_word_is_a_usage_error() {
-        let typed = ["paihao", "gatewya"].map(OsString::from);
-        assert_eq!(main(typed, []), Exit::BadConfiguration);
+    fn an_unknown_command_is_a_usage_error() {
+        let arguments = ["paihao", "gatewya"].map(OsString::from);
+        assert_eq!(main(arguments, []), Exit::BadConfiguration);
     }
 
     #[test]
-    fn a_wrong_configuration_is_told_before_anything_starts() {
-        let typed = ["paihao", "gateway"].map(OsString::from);
-        assert_eq!(main(typed, []), Exit::BadConfiguration);
+    fn a_wrong_configuration_is_reported_before_anything_starts() {
+        let arguments = ["paihao", "gateway"].map(OsString::from);
+        assert_eq!(main(arguments, []), Exit::BadConfiguration);
     }
 }

@@ -1,4 +1,4 @@
-//! Starts the services of a role on their ports, in the order in which they need each other.
+//! Wiring of the services of a role, in the order in which they depend on each other.
 
 use crate::config::{ResolvedConfig, Role};
 use crate::ports::Ports;
@@ -19,68 +19,69 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Where a role listens.
+/// Bound listeners of a role.
 pub struct Listeners {
-    /// For every role.
+    /// Admin port; every role has one.
     pub admin: TcpListener,
-    /// For roles with a gateway.
+    /// Public port; `None` in roles without a gateway.
     pub gateway: Option<TcpListener>,
-    /// For roles with a token service, if the token server is on.
+    /// Port of the token server; `None` in roles without a token service, or if it is off.
     pub token_server: Option<TcpListener>,
 }
 
-/// What was started, for those who go on with it.
+/// Handles of the services that were started.
 pub struct RunningServices {
-    /// The gateway, if it is among them.
+    /// Gateway, if the role has one.
     pub gateway: Option<Gateway>,
-    /// The token service, if it is among them.
+    /// Token service, if the role has one.
     pub token: Option<TokenServices>,
-    /// The notifier, if it is among them.
+    /// Notifier, if the role has one.
     pub notifier: Option<Notifier>,
 }
 
-/// The token service, and its server if that is on.
+/// Token service with its optional server.
 pub struct TokenServices {
-    /// The service.
+    /// Keeper of the tokens.
     pub service: TokenService,
-    /// The server.
+    /// HTTP server for the owner's other systems; `None` if it is off.
     pub server: Option<TokenServer>,
 }
 
-/// Starts everything that the role is made of, and the admin port.
+/// Binds the listeners of a role, then starts its services and the admin port.
 pub async fn start(
     role: Role,
-    setup: &ResolvedConfig,
+    resolved: &ResolvedConfig,
     ports: &Ports,
     tasks: &Tasks,
 ) -> anyhow::Result<RunningServices> {
-    let admin = listen(setup.admin_listen).await?;
-    let gateway = match matches!(role, Role::All | Role::Gateway) {
-        true => Some(listen(setup.gateway_listen).await?),
-        false => None,
+    let admin = listen(resolved.admin_listen).await?;
+    let gateway = if matches!(role, Role::All | Role::Gateway) {
+        Some(listen(resolved.gateway_listen).await?)
+    } else {
+        None
     };
-    let token_server = match &setup.token.server {
+    let token_server = match &resolved.token.server {
         Some((address, _)) if matches!(role, Role::All | Role::Token) => {
             Some(listen(*address).await?)
         }
         _ => None,
     };
-    start_with_listeners(role, setup, ports, Listeners { admin, gateway, token_server }, tasks)
+    start_with_listeners(role, resolved, ports, Listeners { admin, gateway, token_server }, tasks)
 }
 
-/// The same on listeners that are already bound.
+/// Starts the services of a role on listeners that are already bound.
 pub fn start_with_listeners(
     role: Role,
-    setup: &ResolvedConfig,
+    resolved: &ResolvedConfig,
     ports: &Ports,
     listeners: Listeners,
     tasks: &Tasks,
 ) -> anyhow::Result<RunningServices> {
-    let Listeners { admin, gateway: door, token_server } = listeners;
+    let Listeners { admin, gateway: gateway_listener, token_server } = listeners;
     let recorder = metrics::install(tasks).context("cannot record metrics")?;
-    let client = Client::new(setup.wechat_client.clone()).context("cannot call WeChat")?;
+    let client = Client::new(resolved.wechat_client.clone()).context("cannot call WeChat")?;
     let token = matches!(role, Role::All | Role::Token)
-        .then(|| token(setup, ports, &client, token_server, &tasks.child("token")));
+        .then(|| token(resolved, ports, &client, token_server, &tasks.child("token")));
     let reader = TokenReader::new(
         ports.cache.clone(),
         ports.ledger.clone(),
@@ -88,34 +89,39 @@ pub fn start_with_listeners(
         TokenReaderOptions::default(),
     );
     let clock = ports.clock.clone();
-    let gates = CallLimiter::new(setup.call_limits.clone(), Arc::new(move || clock.now_ms()));
-    let caller = AccountClient::new(client, Arc::new(reader)).with_limiter(gates);
+    let limiter = CallLimiter::new(resolved.call_limits.clone(), Arc::new(move || clock.now_ms()));
+    let account_client = AccountClient::new(client, Arc::new(reader)).with_limiter(limiter);
     let notifier = matches!(role, Role::All | Role::Notifier)
-        .then(|| notifier(setup, ports, &caller, &tasks.child("notifier")))
+        .then(|| notifier(resolved, ports, &account_client, &tasks.child("notifier")))
         .transpose()?;
-    let gateway = door.map(|door| gateway(setup, ports, caller, door, &tasks.child("gateway")));
+    let gateway = gateway_listener.map(|listener| {
+        gateway(resolved, ports, account_client, listener, &tasks.child("gateway"))
+    });
 
-    let mut port = Admin::new(tasks.stop()).metrics(recorder);
-    port = port.check("ledger", ledger_check(ports)).check("cache", cache_check(ports));
+    let mut admin_port = Admin::new(tasks.stop())
+        .metrics(recorder)
+        .check("ledger", ledger_check(ports))
+        .check("cache", cache_check(ports));
     if let Some(gateway) = &gateway {
-        let (lines, setup) = (gateway.engine.clone(), gateway.live_settings.clone());
+        let engine = gateway.engine.clone();
+        let live_settings = gateway.live_settings.clone();
         let caught_up = move || {
-            let up = lines.caught_up() && setup.caught_up();
+            let up = engine.caught_up() && live_settings.caught_up();
             async move { up.then_some(()).ok_or_else(|| "still reading the ledger".to_owned()) }
         };
-        port = port
+        admin_port = admin_port
             .check("lines", boxed_check(caught_up))
             .merge(paihao_gateway::http::api::digest_routes(gateway.engine.clone()));
     }
-    http::serve(tasks, "admin", admin, port.router());
+    http::serve(tasks, "admin", admin, admin_port.router());
     Ok(RunningServices { gateway, token, notifier })
 }
 
 fn gateway(
-    setup: &ResolvedConfig,
+    resolved: &ResolvedConfig,
     ports: &Ports,
     wechat: AccountClient,
-    door: TcpListener,
+    listener: TcpListener,
     tasks: &Tasks,
 ) -> Gateway {
     let ports = paihao_gateway::Ports {
@@ -124,11 +130,17 @@ fn gateway(
         wechat,
         clock: ports.clock.clone(),
     };
-    paihao_gateway::start(setup.gateway.clone(), setup.settings.clone(), ports, door, tasks)
+    paihao_gateway::start(
+        resolved.gateway.clone(),
+        resolved.settings.clone(),
+        ports,
+        listener,
+        tasks,
+    )
 }
 
 fn token(
-    setup: &ResolvedConfig,
+    resolved: &ResolvedConfig,
     ports: &Ports,
     client: &Client,
     listener: Option<TcpListener>,
@@ -140,10 +152,11 @@ fn token(
         issuer: Arc::new(client.clone()),
         clock: ports.clock.clone(),
     };
-    let settings = setup.token.settings.clone();
-    let service = paihao_token::start(settings, setup.accounts.clone(), token_ports, tasks);
-    let server = listener.zip(setup.token.server.clone()).map(|(listener, (_, settings))| {
-        // Others cannot see when a token is replaced, so what they are given is looked up anew.
+    let settings = resolved.token.settings.clone();
+    let service = paihao_token::start(settings, resolved.accounts.clone(), token_ports, tasks);
+    let server = listener.zip(resolved.token.server.clone()).map(|(listener, (_, settings))| {
+        // Other systems cannot see when a token is replaced, so it is read from the cache again
+        // after a second.
         let options =
             TokenReaderOptions { refresh_interval: Duration::from_secs(1), ..Default::default() };
         let Ports { cache, ledger, clock } = ports.clone();
@@ -154,7 +167,7 @@ fn token(
 }
 
 fn notifier(
-    setup: &ResolvedConfig,
+    resolved: &ResolvedConfig,
     ports: &Ports,
     wechat: &AccountClient,
     tasks: &Tasks,
@@ -166,12 +179,12 @@ fn notifier(
         clock: ports.clock.clone(),
     };
     let (ledger, clock) = (ports.ledger.clone(), ports.clock.clone());
-    paihao_notifier::webhooks::start(setup.webhooks.clone(), ledger, clock, tasks)
+    paihao_notifier::webhooks::start(resolved.webhooks.clone(), ledger, clock, tasks)
         .context("cannot send webhooks")?;
-    Ok(paihao_notifier::start(setup.notifier.clone(), ports, tasks))
+    Ok(paihao_notifier::start(resolved.notifier.clone(), ports, tasks))
 }
 
-/// Binds an address, or says which one could not be bound.
+/// Binds an address; the error names it.
 pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.with_context(|| format!("cannot listen on {address}"))
@@ -193,9 +206,9 @@ fn cache_check(ports: &Ports) -> ReadinessCheck {
     })
 }
 
-fn boxed_check<F>(ask: impl Fn() -> F + Send + Sync + 'static) -> ReadinessCheck
+fn boxed_check<F>(check: impl Fn() -> F + Send + Sync + 'static) -> ReadinessCheck
 where
     F: Future<Output = Result<(), String>> + Send + 'static,
 {
-    Arc::new(move || ask().boxed())
+    Arc::new(move || check().boxed())
 }

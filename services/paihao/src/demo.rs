@@ -1,4 +1,4 @@
-//! `paihao demo`: a sample hall with a simulated WeChat, all in one process on this machine.
+//! Demo of a sample hall with a simulated WeChat, in one process on this machine: `paihao demo`.
 
 use crate::config::{Config, ResolvedConfig, Role};
 use crate::ports::Ports;
@@ -14,16 +14,17 @@ use tokio::net::TcpListener;
 
 const DEMO_CONFIG: &str = include_str!("demo.toml");
 
-/// How the demo is started.
+/// Options of `paihao demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoOptions {
-    /// Forget what happened in earlier demos.
+    /// Deletes the data of earlier demos.
     #[arg(long)]
     fresh: bool,
-    /// Where its one file is kept.
+    /// Folder of its one data file.
     #[arg(long, default_value = "paihao-data")]
     data: PathBuf,
-    /// The pages' port; the simulated phones take the next one. A port in use is replaced by a free one.
+    /// Port of the pages; the simulated phones take the next one. A port in use is replaced by a
+    /// free one.
     #[arg(long, default_value_t = 8080)]
     port: u16,
 }
@@ -40,7 +41,7 @@ pub async fn run(options: DemoOptions) -> Exit {
     match start(&options, lifecycle.tasks()).await {
         Ok(demo) => {
             println!("{}", demo.greeting);
-            let exit = lifecycle.run(demo.setup.shutdown_timeout).await;
+            let exit = lifecycle.run(demo.resolved.shutdown_timeout).await;
             println!("\n演示已结束。 The demo has ended.");
             exit
         }
@@ -52,41 +53,41 @@ pub async fn run(options: DemoOptions) -> Exit {
 }
 
 struct Demo {
-    setup: ResolvedConfig,
+    resolved: ResolvedConfig,
     greeting: String,
 }
 
 async fn start(options: &DemoOptions, tasks: &Tasks) -> anyhow::Result<Demo> {
-    let door = bind_or_any(options.port).await?;
-    let phones = bind_or_any(options.port.checked_add(1).unwrap_or(0)).await?;
+    let pages_listener = bind_or_any(options.port).await?;
+    let phones_listener = bind_or_any(options.port.checked_add(1).unwrap_or(0)).await?;
     let admin = bind_or_any(0).await?;
     let file = options.data.join("demo.sqlite");
     let known = file.exists() && !options.fresh;
     if options.fresh {
         remove_data_files(&file)?;
     }
-    let pages = format!("http://{}", door.local_addr()?);
-    let sim = format!("http://{}", phones.local_addr()?);
+    let pages = format!("http://{}", pages_listener.local_addr()?);
+    let sim = format!("http://{}", phones_listener.local_addr()?);
     let key = entropy::token(18);
     let config = demo_config(&file, &pages, &sim, &key).context("the demo's own configuration")?;
-    let setup = config.resolve(Role::All)?;
-    telemetry::init(&setup.log)?;
+    let resolved = config.resolve(Role::All)?;
+    telemetry::init(&resolved.log)?;
 
-    // The same board by this machine's other name: a browser has few connections to one host, and
-    // the demo's own tabs need them.
+    // The board's page uses this machine's other name, since a browser limits its connections to
+    // one host and the demo's other tabs need them.
     let board = pages.replace("127.0.0.1", "localhost") + "/board/hall?voice=off";
     let simulator = simulator::build_simulator(&config, &pages, Some(board));
     let stop = tasks.stop().clone().cancelled_owned();
-    tasks.spawn_essential("simulator", async move { simulator.serve(phones, stop).await });
+    tasks.spawn_essential("simulator", async move { simulator.serve(phones_listener, stop).await });
     let ports = Ports::open(&config).await?;
-    let listeners = compose::Listeners { admin, gateway: Some(door), token_server: None };
-    let started = compose::start_with_listeners(Role::All, &setup, &ports, listeners, tasks)?;
+    let listeners = compose::Listeners { admin, gateway: Some(pages_listener), token_server: None };
+    let started = compose::start_with_listeners(Role::All, &resolved, &ports, listeners, tasks)?;
     let gateway = started.gateway.context("the demo has a gateway")?;
     gateway.engine.until_caught_up().await;
     open_counters(&gateway).await?;
     let first = gateway.first_manager_code().await;
     let greeting = greeting(&pages, &sim, &key, &file, known, first.as_deref());
-    Ok(Demo { setup, greeting })
+    Ok(Demo { resolved, greeting })
 }
 
 fn demo_config(
@@ -102,8 +103,8 @@ fn demo_config(
     config.gateway.public = pages.to_owned();
     config.gateway.phones = sim.to_owned();
     config.gateway.board_framed_by = vec![sim.to_owned()];
-    // The simulator begins anew each time and knows none of its former codes; the door codes in the
-    // book are those of an account that is gone.
+    // The simulator keeps nothing over a restart, so it does not know the permanent codes in the
+    // settings. A new appid each time marks them as codes of another account.
     for account in config.accounts.values_mut() {
         account.appid = format!("wx{:016x}", u64::from_be_bytes(entropy::bytes()));
     }
@@ -117,7 +118,7 @@ fn demo_config(
     Ok(config)
 }
 
-/// The wished port of this machine alone, or any free one.
+/// Binds the port on the loopback address, or any free port if it is in use.
 async fn bind_or_any(port: u16) -> anyhow::Result<TcpListener> {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     match TcpListener::bind(at(port)).await {
@@ -140,7 +141,7 @@ fn remove_data_files(file: &std::path::Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A newcomer's first click should call somebody, so the counters are open from the start.
+/// Opens every counter, so that a newcomer's first click calls a ticket.
 async fn open_counters(gateway: &Gateway) -> anyhow::Result<()> {
     let sites: Vec<_> = gateway.engine.all_settings().collect();
     for site in sites {
@@ -174,9 +175,10 @@ fn greeting(
             "{pages}/login\n     用您的模拟手机扫码      scan with the phone that works here"
         ),
     };
-    let state = match known {
-        true => "接着上次的数据 goes on where the last demo ended",
-        false => "全新开始 starts afresh",
+    let state = if known {
+        "接着上次的数据 goes on where the last demo ended"
+    } else {
+        "全新开始 starts afresh"
     };
     format!(
         "

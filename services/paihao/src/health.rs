@@ -1,4 +1,4 @@
-//! Asks an admin port whether its process is ready, without an HTTP client.
+//! Readiness check of a process at its admin port, without an HTTP client.
 
 use paihao_chassis::Exit;
 use std::net::SocketAddr;
@@ -6,22 +6,24 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Asks, prints the answer, and exits with 0 if it is yes and 1 if it is not.
+/// Requests `/ready` and prints the response. Exits with 0 for status 200 and 1 otherwise; waits 5
+/// s.
 pub async fn check_ready(admin: SocketAddr) -> Exit {
     match tokio::time::timeout(Duration::from_secs(5), fetch_ready(admin)).await {
-        Ok(Ok(answer)) => {
-            println!("{}", answer.rsplit("\r\n\r\n").next().unwrap_or_default());
-            match answer.split_whitespace().nth(1) == Some("200") {
-                true => Exit::Clean,
-                false => Exit::FailedToStart,
+        Ok(Ok(response)) => {
+            println!("{}", response.rsplit("\r\n\r\n").next().unwrap_or_default());
+            if response.split_whitespace().nth(1) == Some("200") {
+                Exit::Clean
+            } else {
+                Exit::FailedToStart
             }
         }
         Ok(Err(error)) => {
-            eprintln!("{admin} does not answer: {error}");
+            eprintln!("{admin} does not response: {error}");
             Exit::FailedToStart
         }
         Err(_) => {
-            eprintln!("{admin} does not answer in time");
+            eprintln!("{admin} does not response in time");
             Exit::FailedToStart
         }
     }
@@ -33,7 +35,7 @@ async fn fetch_ready(mut admin: SocketAddr) -> std::io::Result<String> {
     }
     let mut connection = TcpStream::connect(admin).await?;
     connection.write_all(b"GET /ready HTTP/1.0\r\n\r\n").await?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await?;
-    Ok(answer)
+    let mut response = String::new();
+    connection.read_to_string(&mut response).await?;
+    Ok(response)
 }

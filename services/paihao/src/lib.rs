@@ -1,8 +1,9 @@
-//! The program as a library: the only place that picks adapters and puts services together.
+//! Composition root of the program: the only crate that picks adapters and joins the services.
 //!
-//! In reading order: [`demo_config`] is what can be set; [`ports`] opens the stores; [`compose`] starts
-//! the services on them; [`reload_interval`] hands on what changes while they run; [`demo`] and [`build_simulator`] are for looking and testing; [`doctor`] looks
-//! for what would go wrong; [`cli`] is what is typed.
+//! In reading order: [`config`] is every setting; [`ports`] opens the stores; [`compose`] starts
+//! the services on them; [`reload`] applies changes of the configuration while they run; [`demo`]
+//! and [`simulator`] serve first looks and tests; [`doctor`] checks a deployment; [`settings`] and
+//! [`health`] are commands that call a running process; [`cli`] parses the command line.
 
 pub mod compose;
 pub mod config;

@@ -1,4 +1,4 @@
-//! The one program: every role, all of them in one process, the demo, and the operator's commands.
+//! Entry point of the `paihao` binary.
 
 use paihao::cli;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Picks the stores: the only place that knows which ledger and which cache there are.
+//! Opening of the stores; the only module that knows the adapters of ledger and cache.
 
 use crate::config::{Cache as CacheConfig, CacheKind, Config, Ledger as LedgerConfig, LedgerKind};
 use anyhow::Context;
@@ -14,19 +14,19 @@ use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What every role stands on.
+/// Stores and clock that every role uses.
 #[derive(Clone)]
 pub struct Ports {
-    /// The message store.
+    /// Logs and work queues.
     pub ledger: Arc<dyn Ledger>,
-    /// The cache.
+    /// Access tokens, scan sessions and claims.
     pub cache: Arc<dyn Cache>,
-    /// The time.
+    /// Source of the time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Ports {
-    /// Opens what the configuration names. Waits for servers that are not there yet.
+    /// Opens the stores that the configuration names. Retries until their servers can be reached.
     pub async fn open(config: &Config) -> anyhow::Result<Ports> {
         Ok(Ports {
             ledger: open_ledger(&config.ledger).await?,
@@ -56,13 +56,13 @@ async fn open_ledger(config: &LedgerConfig) -> anyhow::Result<Arc<dyn Ledger>> {
     }
 }
 
-/// The history as long as the configuration says.
+/// Log of the history with the retention of the configuration.
 fn history_log(config: &LedgerConfig) -> Log {
-    let kept = Duration::from_secs(u64::from(config.history_days) * 24 * 3600);
-    Log { retention: Some(kept), ..HISTORY }
+    let retention = Duration::from_secs(u64::from(config.history_days) * 24 * 3600);
+    Log { retention: Some(retention), ..HISTORY }
 }
 
-/// How the configuration says to reach NATS.
+/// Connection options for NATS.
 pub(crate) fn nats_options(config: &LedgerConfig) -> NatsOptions {
     NatsOptions {
         url: config.url.clone(),
@@ -76,7 +76,7 @@ pub(crate) fn nats_options(config: &LedgerConfig) -> NatsOptions {
     }
 }
 
-/// How the configuration says to reach Redis, if it is Redis.
+/// Connection options for Redis; `None` if the cache is in memory.
 pub(crate) fn redis_options(config: &CacheConfig) -> Option<RedisOptions> {
     (config.kind == CacheKind::Redis).then(|| RedisOptions {
         password: config.password.as_ref().map(|p| SecretString::from(p.expose())),
@@ -86,20 +86,20 @@ pub(crate) fn redis_options(config: &CacheConfig) -> Option<RedisOptions> {
     })
 }
 
-/// Services start in any order: a server that is not there yet is waited for, whatever else is
-/// wrong is not.
+/// Connects to NATS, retrying while it is unreachable, since services start in any order. Every
+/// other error ends the attempt.
 async fn connect_with_retry(options: NatsOptions) -> Result<NatsLedger, ConnectError> {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-    let mut told = false;
+    let mut warned = false;
     loop {
         match NatsLedger::connect(options.clone()).await {
             Err(error @ ConnectError::Unreachable(_)) => {
-                if !std::mem::replace(&mut told, true) {
-                    tracing::warn!(%error, "waiting for the ledger");
+                if !std::mem::replace(&mut warned, true) {
+                    tracing::warn!(%error, "cannot reach NATS, retrying");
                 }
                 backoff.wait().await;
             }
-            answer => return answer,
+            result => return result,
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Looks at the configuration again, on SIGHUP and now and then, and hands on what may change while
-//! a process runs: the credentials of the token service and the keys of its server. A notifier that is
-//! asked looks at its accounts' templates.
+//! Reload of the configuration, on SIGHUP and at an interval.
+//!
+//! A running process takes up the credentials of the token service and the keys of its server. On
+//! SIGHUP a notifier also checks its accounts' templates.
 
 use crate::compose::TokenServices;
 use crate::config::{Config, Role};
@@ -10,49 +11,50 @@ use paihao_notifier::Notifier;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where a process's configuration comes from.
+/// Sources of a process's configuration.
 #[derive(Clone)]
 pub struct ConfigSource {
-    /// The file, if there is one.
+    /// Path of the file; `None` without one.
     pub file: Option<PathBuf>,
-    /// The environment as the process found it.
+    /// Environment variables at the start of the process.
     pub environment: Vec<(String, String)>,
 }
 
 impl ConfigSource {
-    /// Reads it; files that it names, those of secrets too, are read anew each time.
+    /// Reads the configuration. The files it names, secrets included, are read again each time.
     pub fn read(&self) -> Result<Config, ConfigError> {
         Config::read(self.file.as_deref(), self.environment.iter().cloned())
     }
 }
 
-/// Watches from now on. `every` is how often it looks without being asked.
+/// Starts the task that reloads. `interval` is the time between two reloads without SIGHUP; `None`
+/// is never. Without a token service only SIGHUP counts.
 pub fn watch(
     source: ConfigSource,
     role: Role,
     (token, notifier): (Option<TokenServices>, Option<Notifier>),
-    every: Option<Duration>,
+    interval: Option<Duration>,
     tasks: &Tasks,
 ) {
-    let every = every.filter(|_| token.is_some());
+    let interval = interval.filter(|_| token.is_some());
     let stop = tasks.stop().clone();
     tasks.spawn("reload", async move {
-        let mut hangups = HangupSignals::listening();
+        let mut hangups = HangupSignals::listen();
         let mut reloading = ConfigReloader { source, role, token, notifier, last_error: None };
         loop {
-            let asked = tokio::select! {
+            let requested = tokio::select! {
                 () = hangups.next() => true,
-                () = sleep_or_forever(every) => false,
+                () = sleep_or_forever(interval) => false,
                 () = stop.cancelled() => return,
             };
-            reloading.reload(asked).await;
+            reloading.reload(requested).await;
         }
     });
 }
 
-async fn sleep_or_forever(every: Option<Duration>) {
-    match every {
-        Some(every) => tokio::time::sleep(every).await,
+async fn sleep_or_forever(interval: Option<Duration>) {
+    match interval {
+        Some(interval) => tokio::time::sleep(interval).await,
         None => std::future::pending().await,
     }
 }
@@ -62,27 +64,29 @@ struct ConfigReloader {
     role: Role,
     token: Option<TokenServices>,
     notifier: Option<Notifier>,
-    /// What was wrong with the configuration at the last look; said once.
+    /// Error of the last reload, so that the same error is logged once.
     last_error: Option<String>,
 }
 
 impl ConfigReloader {
-    async fn reload(&mut self, asked: bool) {
-        if let Some(notifier) = self.notifier.as_ref().filter(|_| asked) {
+    async fn reload(&mut self, requested: bool) {
+        if let Some(notifier) = self.notifier.as_ref().filter(|_| requested) {
             notifier.check_bindings();
         }
         let Some(token) = &self.token else {
-            tracing::info!("asked to reload: this role takes its configuration at its start only");
+            tracing::info!(
+                "nothing to reload: this role reads its configuration at its start only"
+            );
             return;
         };
-        let setup = self.source.read().and_then(|config| config.resolve(self.role));
-        let setup = match setup {
-            Ok(setup) => setup,
+        let resolved = self.source.read().and_then(|config| config.resolve(self.role));
+        let resolved = match resolved {
+            Ok(resolved) => resolved,
             Err(problem) => {
                 let problem = problem.to_string();
-                if asked || self.last_error.as_ref() != Some(&problem) {
+                if requested || self.last_error.as_ref() != Some(&problem) {
                     tracing::error!(
-                        "the configuration is wrong, so the old one goes on: {problem}"
+                        "the new configuration is invalid, keeping the old one: {problem}"
                     );
                     self.last_error = Some(problem);
                 }
@@ -90,17 +94,17 @@ impl ConfigReloader {
             }
         };
         self.last_error = None;
-        let changes = token.service.reload(setup.accounts).await;
-        if let (Some(server), Some((_, settings))) = (&token.server, setup.token.server) {
+        let changes = token.service.reload(resolved.accounts).await;
+        if let (Some(server), Some((_, settings))) = (&token.server, resolved.token.server) {
             server.set(settings);
         }
-        if asked && changes.is_empty() {
-            tracing::info!("asked to reload: no account changed");
+        if requested && changes.is_empty() {
+            tracing::info!("configuration reloaded: no account changed");
         }
     }
 }
 
-/// SIGHUPs, where there are any.
+/// Stream of SIGHUPs; it never yields where the platform has none.
 struct HangupSignals {
     #[cfg(unix)]
     signals: Option<tokio::signal::unix::Signal>,
@@ -108,17 +112,17 @@ struct HangupSignals {
 
 impl HangupSignals {
     #[cfg(unix)]
-    fn listening() -> Self {
+    fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let signals = signal(SignalKind::hangup());
         if let Err(problem) = &signals {
-            tracing::warn!(%problem, "SIGHUP is not listened to");
+            tracing::warn!(%problem, "cannot listen for SIGHUP");
         }
         HangupSignals { signals: signals.ok() }
     }
 
     #[cfg(not(unix))]
-    fn listening() -> Self {
+    fn listen() -> Self {
         HangupSignals {}
     }
 

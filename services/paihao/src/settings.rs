@@ -1,7 +1,7 @@
-//! `paihao book`: the book as a file, out of a running gateway and into one.
+//! Export and import of the settings of a running gateway as one file: `paihao settings`.
 //!
-//! Through the API, in every shape: so a change is checked against who is in the line, has a name in
-//! the log, and is followed by every replica. With nothing running there is nothing to ask.
+//! It uses the API in every deployment. So a change is checked against the tickets that wait, is
+//! logged with a name, and reaches every replica. It needs a running gateway.
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -12,16 +12,17 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Longest wait for an answer: a whole book is checked.
+/// Timeout of a request; an import checks the settings of every site.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Takes the book out of a running gateway as one file, or a file in. See docs/guide/settings.md.
+/// Exports the settings of a running gateway to one file, or imports a file. See
+/// docs/guide/settings.md.
 #[derive(Args)]
 pub struct SettingsOptions {
-    /// Where a gateway is.
+    /// Address of a gateway.
     #[arg(long, env = "PAIHAO_GATEWAY", default_value = "http://127.0.0.1:8080")]
     gateway: Url,
-    /// A manager's key that opens every site.
+    /// A manager's key for every site.
     #[arg(long, env = "PAIHAO_KEY", hide_env_values = true)]
     key: String,
     #[command(subcommand)]
@@ -30,17 +31,17 @@ pub struct SettingsOptions {
 
 #[derive(Subcommand)]
 enum SettingsCommand {
-    /// Writes the whole book to the standard output.
+    /// Writes the settings of every site to the standard output.
     Export {
-        /// In which form.
+        /// Format of the file.
         #[arg(long, default_value = "toml")]
         format: FileFormat,
     },
-    /// Takes a file in: what it names becomes what it says, what it does not name stays.
+    /// Imports a file. Values that it names are replaced; the others stay.
     Import {
-        /// TOML, or JSON if its name ends so.
+        /// Path of the file: JSON if its name ends in .json, TOML otherwise.
         file: PathBuf,
-        /// Only says what would change.
+        /// Prints the changes without writing them.
         #[arg(long)]
         dry_run: bool,
     },
@@ -52,7 +53,7 @@ enum FileFormat {
     Json,
 }
 
-/// Does what was asked, and says how it went.
+/// Runs the command and prints its result.
 pub async fn run(options: SettingsOptions) -> Exit {
     let done = match &options.command {
         SettingsCommand::Export { format } => export(&options, *format).await,
@@ -73,7 +74,8 @@ impl SettingsOptions {
         reason = "asks a gateway of the owner's, and must not share a client with WeChat's tokens"
     )]
     fn request(&self, method: Method, query: &str) -> anyhow::Result<RequestBuilder> {
-        // reqwest takes the process's provider. Another crate may have installed one: also fine.
+        // reqwest uses the process's provider. It does not matter if another crate has installed
+        // one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client =
             Client::builder().timeout(REQUEST_TIMEOUT).build().context("no HTTP client")?;
@@ -83,12 +85,15 @@ impl SettingsOptions {
     }
 }
 
-/// The answer's text if it is one.
+/// Sends a request. The inner error is the problem document of a refusal.
 async fn send_request(request: RequestBuilder) -> anyhow::Result<Result<String, Value>> {
-    let answer = request.send().await.map_err(reqwest::Error::without_url);
-    let answer =
-        answer.context("the gateway cannot be reached: is it running, and --gateway right?")?;
-    let (status, text) = (answer.status(), answer.text().await.context("the answer broke off")?);
+    let response = request
+        .send()
+        .await
+        .map_err(reqwest::Error::without_url)
+        .context("the gateway cannot be reached: is it running, and --gateway right?")?;
+    let status = response.status();
+    let text = response.text().await.context("the response broke off")?;
     if status == StatusCode::OK {
         return Ok(Ok(text));
     }
@@ -99,13 +104,13 @@ async fn send_request(request: RequestBuilder) -> anyhow::Result<Result<String, 
 }
 
 async fn export(options: &SettingsOptions, format: FileFormat) -> anyhow::Result<Exit> {
-    let form = match format {
+    let query = match format {
         FileFormat::Toml => "format=toml",
         FileFormat::Json => "format=json",
     };
-    match send_request(options.request(Method::GET, form)?).await? {
-        Ok(book) => {
-            println!("{}", book.trim_end());
+    match send_request(options.request(Method::GET, query)?).await? {
+        Ok(file) => {
+            println!("{}", file.trim_end());
             Ok(Exit::Clean)
         }
         Err(problem) => Ok(print_problem(&problem)),
@@ -116,7 +121,7 @@ async fn import(options: &SettingsOptions, path: &Path, dry_run: bool) -> anyhow
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read", path.display()))?;
     let is_toml = path.extension().is_none_or(|ending| ending != "json");
-    // What is no such file at all is told here, with its lines.
+    // A file that cannot be parsed is reported here, where line numbers are known.
     if let Err(wrong) = export::parse(&text, is_toml) {
         eprintln!("{}: {wrong}", path.display());
         return Ok(Exit::BadConfiguration);
@@ -133,7 +138,7 @@ async fn import(options: &SettingsOptions, path: &Path, dry_run: bool) -> anyhow
     }
 }
 
-/// Every value that changed, a line each.
+/// Text with one line for each value that changed.
 fn format_changes(done: &Value, dry_run: bool) -> String {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -141,25 +146,26 @@ fn format_changes(done: &Value, dry_run: bool) -> String {
     let mut count = 0;
     for document in list(&done["written"]) {
         for changed in list(&document["changed"]) {
-            let (of, id, key) =
-                (text(&document["of"]), text(&document["id"]), text(&changed["key"]));
+            let kind = text(&document["of"]);
+            let id = text(&document["id"]);
+            let key = text(&changed["key"]);
             let value = |side: &str| match &changed[side] {
                 Value::Null => "—".to_owned(),
                 value => value.to_string(),
             };
-            lines += &format!("{of} {id} {key}: {} → {}\n", value("before"), value("after"));
+            lines += &format!("{kind} {id} {key}: {} → {}\n", value("before"), value("after"));
             count += 1;
         }
     }
-    let said = match (count, dry_run) {
-        (0, _) => "it is so already: nothing changes",
+    let summary = match (count, dry_run) {
+        (0, _) => "nothing changes",
         (_, true) => "this would change; nothing was written",
         (_, false) => "changed, and in force",
     };
-    format!("{lines}{said}\n")
+    format!("{lines}{summary}\n")
 }
 
-/// Says a refusal, with everything that is wrong and where.
+/// Prints a refusal with each problem, its key and advice.
 fn print_problem(problem: &Value) -> Exit {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     eprintln!(

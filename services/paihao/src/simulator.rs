@@ -1,21 +1,25 @@
-//! `paihao sim`: WeChat's stand-in, playing the accounts of the configuration.
+//! Simulator of WeChat for the accounts of the configuration: `paihao sim`.
 
 use crate::compose;
 use crate::config::{Config, Mode, ResolvedConfig};
 use paihao_chassis::Tasks;
 use wechat_sim::{PushMode, SimAccount, SimConfig, SimTemplate, Simulator};
 
-/// Starts it.
-pub async fn start(config: &Config, setup: &ResolvedConfig, tasks: &Tasks) -> anyhow::Result<()> {
-    let listener = compose::listen(setup.sim_listen).await?;
+/// Starts the simulator as an essential task: the process ends with it.
+pub async fn start(
+    config: &Config,
+    resolved: &ResolvedConfig,
+    tasks: &Tasks,
+) -> anyhow::Result<()> {
+    let listener = compose::listen(resolved.sim_listen).await?;
     let simulator = build_simulator(config, &config.sim.gateway, None);
     let stop = tasks.stop().clone().cancelled_owned();
     tasks.spawn_essential("simulator", async move { simulator.serve(listener, stop).await });
     Ok(())
 }
 
-/// A simulator of every account of a configuration, which pushes to this gateway and shows this page
-/// beside the phones.
+/// Builds a simulator with every account of the configuration. It pushes to `gateway`, and shows
+/// the page `beside` next to its phones.
 pub fn build_simulator(config: &Config, gateway: &str, beside: Option<String>) -> Simulator {
     let gateway = gateway.trim_end_matches('/');
     let accounts = config.accounts.iter().map(|(name, account)| SimAccount {

@@ -9,7 +9,7 @@ use paihao_chassis::CancellationToken;
 use paihao_contracts::streams;
 use paihao_contracts::token::RefusedToken;
 use paihao_ledger::worker::Source;
-use paihao_ledger::{Delivery, Handler, Ledger, Verdict, Worker};
+use paihao_ledger::{Delivery, Disposition, Handler, Ledger, Worker};
 use paihao_wechat::fingerprint;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,20 +44,22 @@ struct Reports {
 }
 
 impl Handler for Reports {
-    async fn handle(&self, delivery: &Delivery) -> Verdict {
-        match RefusedToken::decode(&delivery.recorded.entry.payload) {
+    async fn handle(&self, delivery: &Delivery) -> Disposition {
+        match RefusedToken::decode(&delivery.message.entry.payload) {
             Ok(report) => self.weigh(&report, delivery.attempt).await,
-            Err(undecodable) => Verdict::Never(undecodable.to_string()),
+            Err(undecodable) => Disposition::DeadLetter(undecodable.to_string()),
         }
     }
 }
 
 impl Reports {
-    async fn weigh(&self, report: &RefusedToken, attempt: u64) -> Verdict {
+    async fn weigh(&self, report: &RefusedToken, attempt: u64) -> Disposition {
         let account = report.account.as_str();
         let Some(store) = self.roster.store(account) else {
             return match attempt {
-                ATTEMPTS_UNKNOWN.. => Verdict::Never(format!("no account is named {account}")),
+                ATTEMPTS_UNKNOWN.. => {
+                    Disposition::DeadLetter(format!("no account is named {account}"))
+                }
                 _ => again(attempt),
             };
         };
@@ -75,12 +77,12 @@ impl Reports {
                 }
                 again(attempt)
             }
-            _ => Verdict::Done,
+            _ => Disposition::Ack,
         }
     }
 }
 
 /// The next look at a report that is not settled: later each time, 10 seconds at most.
-fn again(attempt: u64) -> Verdict {
-    Verdict::Again(Duration::from_millis(250) * attempt.clamp(1, 40) as u32)
+fn again(attempt: u64) -> Disposition {
+    Disposition::RetryAfter(Duration::from_millis(250) * attempt.clamp(1, 40) as u32)
 }

@@ -10,7 +10,8 @@ use paihao_chassis::clock::{Clock, RuntimeClock};
 use paihao_contracts::streams::{self, Consumer, Log, WorkQueue};
 use paihao_contracts::token::{RefusedToken, TokenRecord};
 use paihao_ledger::{
-    AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded, Subject,
+    AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
+    StoredEntry, Subject,
 };
 use paihao_wechat::{AccessToken, TokenSource};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -288,7 +289,7 @@ impl Ledger for RecordingLedger {
         key: &str,
         entry: Entry,
         _: Duration,
-    ) -> LedgerResult<Enqueued> {
+    ) -> LedgerResult<EnqueueOutcome> {
         assert_eq!(*queue, streams::REFUSED_TOKENS);
         let fails = &self.failures_left;
         if fails.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
@@ -296,30 +297,30 @@ impl Ledger for RecordingLedger {
         }
         let report = RefusedToken::decode(&entry.payload).unwrap();
         self.reports.lock().unwrap().push((key.to_owned(), report));
-        Ok(Enqueued::New)
+        Ok(EnqueueOutcome::New)
     }
     async fn append(
         &self,
         _: &Log,
         _: &Subject,
-        _: Expect,
+        _: ExpectedPosition,
         _: Entry,
     ) -> Result<Position, AppendError> {
         unreachable!("a reader appends nothing")
     }
-    async fn last(&self, _: &Log, _: &Subject) -> LedgerResult<Option<Recorded>> {
+    async fn last(&self, _: &Log, _: &Subject) -> LedgerResult<Option<StoredEntry>> {
         unreachable!()
     }
     async fn head(&self, _: &Log) -> LedgerResult<Position> {
         unreachable!()
     }
-    async fn follow(&self, _: &Log, _: Position) -> LedgerResult<BoxStream<'static, Followed>> {
+    async fn follow(&self, _: &Log, _: Position) -> LedgerResult<BoxStream<'static, LogItem>> {
         unreachable!()
     }
     async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> LedgerResult<Deliveries> {
         unreachable!()
     }
-    async fn work(&self, _: &WorkQueue, _: usize) -> LedgerResult<Deliveries> {
+    async fn consume_queue(&self, _: &WorkQueue, _: usize) -> LedgerResult<Deliveries> {
         unreachable!()
     }
     async fn check(&self) -> LedgerResult<()> {

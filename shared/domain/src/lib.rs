@@ -1,16 +1,18 @@
-//! The rules of the line, and nothing else.
+//! Queue rules of a site: pure decisions, state and forecasts.
 //!
-//! A **site** (a shop, a hall) has queues, counters and the day's tickets. Everything that happens
-//! to it goes through two pure functions:
+//! A **site** (a shop, a hall) has queues, counters and the day's tickets. Every change goes
+//! through two pure functions:
 //!
-//! - [`decide`]: what a [`Command`] means for a [`Site`] now: a [`Decision`] made of events, or a
-//!   [`Refusal`] that changes nothing;
-//! - [`Site::apply`]: what the site is after a decision.
+//! - [`decide`] turns a [`Command`] for a [`Site`] into a [`Decision`], which is a list of events,
+//!   or into a [`Refusal`], which changes nothing.
+//! - [`Site::apply`] folds a decision into the site.
 //!
-//! What time alone brings about is a command too: [`due_commands`] says which, [`next_due_at`] when to look.
+//! Changes that come with time alone are commands too: [`due_commands`] lists those that are due,
+//! and [`next_due_at`] gives the next time to check.
 //!
-//! Whoever applies the same decisions in the same order holds the same site, to the byte. There is
-//! no clock, no randomness, no I/O and no async here; time comes in through [`DecisionInput`].
+//! Two replicas that apply the same decisions in the same order hold the same site, to the byte.
+//! The crate has no clock, no randomness, no I/O and no async code; time comes in through
+//! [`DecisionInput`].
 
 mod model;
 mod protocol;
@@ -18,15 +20,19 @@ mod protocol;
 mod estimate;
 
 mod evolve;
+mod forecasts;
+mod position_history;
+mod visit_records;
 
 mod batches;
+mod day_rollover;
 mod next_ticket;
 
 mod decide;
 mod notifications;
 mod timers;
 
-pub use batches::{MAX_BATCH_TICKETS, day_close_command};
+pub use batches::day_close_command;
 pub use decide::{DecisionResult, UndoOption, decide};
 pub use estimate::{
     Accuracy, AccuracyScore, AheadBand, CallOrder, ClosingRisk, DisplayedRange, Estimate,
@@ -35,27 +41,33 @@ pub use estimate::{
     SimulatedCall, is_near, is_slipped,
 };
 pub use model::actor::{Actor, ActorRef, ApiScope, Role};
-pub use model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
+pub use model::ids::{
+    CommandId, CounterId, Number, Person, QueueId, ScanSessionRef, TicketId, TicketKey,
+};
 pub use model::line::Line;
 pub use model::notification::{
     MAX_TEMPLATES_PER_TICKET, NotificationHistory, NotificationKind, NotificationTrigger,
     ReturnCause,
 };
 pub use model::position_changes::{PositionChange, PositionChangeCause, TicketPositionChange};
+pub use model::quoted_wait::QuotedWait;
+pub use model::rank::Rank;
 pub use model::recent_commands::{COMMAND_RETENTION_MS, RecordedAnswer};
+pub use model::remainder::MAX_BATCH_TICKETS;
 pub use model::rules::{
     CallPolicy, CounterRules, MISSED_LANE_CLASS, MissedPolicy, MissedRules, ORDINARY_CLASS,
     Placement, QueueRules, Rules,
 };
 pub use model::site::{Counter, CounterState, QueueAvailability, RecentCall, Site};
 pub use model::ticket::{
-    CloseReason, Hold, HoldKind, Marks, QuotedWait, Rank, Ticket, TicketCounts, TicketState,
-    TicketStatus, UndoPoint,
+    CloseReason, Hold, HoldKind, Marks, Ticket, TicketCounts, TicketState, TicketStatus, UndoPoint,
 };
 pub use model::time::{BusinessDay, Day, DecisionInput, Interval, OpeningStatus, Timestamp};
-pub use model::visit::{ForecastBasis, OvertakeCounts, VisitOutcome, VisitProgress, VisitRecord};
+pub use model::visit::{VisitOutcome, VisitRecord};
+pub use model::visit_progress::{ForecastBasis, OvertakeCounts, VisitProgress};
 pub use notifications::MAX_NOTIFY_AHEAD;
 pub use protocol::command::{Act, Command, CounterTicket, LetPassLimit, Mark, QueueState};
-pub use protocol::event::{Decision, Event, Outcome};
+pub use protocol::event::{Decision, Event};
+pub use protocol::outcome::Outcome;
 pub use protocol::refusal::Refusal;
 pub use timers::{due_commands, next_due_at};

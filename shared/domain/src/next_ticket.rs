@@ -1,36 +1,36 @@
-//! Who is next at a counter: a pure function of the lines it serves and the owner's policy.
+//! Choice of the next ticket for a counter: a pure function of its lines and the owner's policy.
 
 use crate::model::ids::{QueueId, TicketId};
 use crate::model::line::Line;
+use crate::model::rank::Rank;
 use crate::model::rules::{CallPolicy, CounterRules, MISSED_LANE_CLASS, QueueRules, Rules};
 use crate::model::site::Site;
-use crate::model::ticket::Rank;
 
-/// Who is next, and what that means for the others.
+/// Next ticket for a counter, and the effects of the choice on others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NextTicket {
     pub(crate) ticket: TicketId,
-    /// The queues in which somebody of a lower class, who had come before, is passed.
+    /// Queues in which an earlier ticket of a lower class is passed over.
     pub(crate) passed_over: Vec<QueueId>,
-    /// Where the queue's interleaving stands after this.
+    /// Step of the queue's interleaving after this call.
     pub(crate) next_interleave_step: Option<u32>,
 }
 
-/// Somebody who could be next.
+/// Ticket that could be next.
 struct Candidate {
     rank: Rank,
     ticket: TicketId,
     next_interleave_step: Option<u32>,
 }
 
-/// Who is next; `None` if nobody waits whom the counter may call.
+/// Next ticket for a counter; `None` if no ticket waits that it may call.
 pub(crate) fn next_ticket(
     site: &Site,
     rules: &Rules,
     counter: &CounterRules,
 ) -> Option<NextTicket> {
     let lines = || callable_lines(site, rules, counter);
-    // Whoever was passed as often as may be goes first, and of those, who came first.
+    // Tickets that were passed over as often as allowed go first; among them, the earliest arrival.
     let starving = lines().flat_map(|(_, of_queue, line)| starved_candidates(of_queue, line));
     let first = starving.min_by_key(|nominee| (ignoring_class(nominee.rank), nominee.ticket));
     let nominees = || lines().filter_map(|(_, of_queue, line)| queue_candidate(of_queue, line));
@@ -57,7 +57,7 @@ fn ignoring_class(rank: Rank) -> Rank {
     Rank { class: 0, ..rank }
 }
 
-/// The lines from which the counter may call now.
+/// Lines from which the counter may call now.
 fn callable_lines<'a>(
     site: &'a Site,
     rules: &'a Rules,
@@ -69,7 +69,7 @@ fn callable_lines<'a>(
     })
 }
 
-/// Those heads of lanes that were passed as often as may be.
+/// First tickets of lanes that were passed over as often as allowed.
 fn starved_candidates(of_queue: &QueueRules, line: &Line) -> impl Iterator<Item = Candidate> {
     let bound = of_queue.max_passes;
     let strict = of_queue.policy == CallPolicy::Strict;
@@ -79,7 +79,7 @@ fn starved_candidates(of_queue: &QueueRules, line: &Line) -> impl Iterator<Item 
     heads.map(|(rank, ticket)| Candidate { rank, ticket, next_interleave_step: None })
 }
 
-/// Whom a queue would send.
+/// Ticket that a queue offers by its policy.
 fn queue_candidate(of_queue: &QueueRules, line: &Line) -> Option<Candidate> {
     match of_queue.policy {
         CallPolicy::Strict => {

@@ -1,59 +1,61 @@
-//! What people are to be told of what has just happened: decided with it, never after.
+//! Notifications that follow from a decision. They are decided with it, never after.
 //!
-//! Whom it happened to is told by the event; of the others, only the few at the front of the lines
-//! that moved are looked at, so that this costs the same however long a line is.
+//! The holders that an event concerns are notified by it. Of the others, only the few at the front
+//! of the changed lines are examined, so that the cost does not grow with the line.
 
-use crate::batches::Remainder;
 use crate::estimate::ForecastInput;
 use crate::model::ids::{CounterId, QueueId, TicketId};
 use crate::model::lane::SlipThreshold;
 use crate::model::notification::{NotificationKind, NotificationTrigger, ReturnCause};
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::remainder::Remainder;
 use crate::model::rules::{QueueRules, Rules};
 use crate::model::site::Site;
-use crate::model::ticket::{CloseReason, QuotedWait, Ticket, TicketState};
+use crate::model::ticket::{CloseReason, Ticket, TicketState};
 use crate::model::time::{DecisionInput, MINUTE_MS, Timestamp};
 use crate::protocol::command::QueueState;
 use crate::protocol::event::Event;
 use std::collections::BTreeSet;
 
-/// With so many ahead at most can somebody ask to be told.
+/// Largest number ahead for which a holder can ask for the "near" notice.
 pub const MAX_NOTIFY_AHEAD: u32 = 20;
 
-/// Of each line, so many are looked at after a change.
+/// Number of tickets at the front of a changed line that are examined.
 const MAX_TICKETS_CHECKED: usize = 40;
 
-/// "Near" also means within so many minutes.
+/// Lower bound of the estimate, in minutes, up to which a turn counts as near.
 const NEAR_MINUTES: u32 = 10;
 
-/// Somebody who has just joined knows how it stands.
+/// Time after joining in which a holder already knows the state: one minute.
 const JOIN_GRACE_MS: i64 = 60_000;
 
-/// Below so many minutes a customer, "you are next" would come together with the call.
+/// Minutes a customer below which a "next" notice would come together with the call.
 const NEXT_MIN_SERVICE_MINUTES: u32 = 8;
 
-/// A recall is told so long after the call at the earliest.
+/// Shortest delay between a call and the notice of a recall: one minute.
 const MIN_RECALL_NOTICE_DELAY_MS: i64 = 60_000;
 
-/// What says how a line stands is true for so long.
+/// Validity of notices about the state of a line, in minutes.
 const PROGRESS_VALID_MINUTES: u32 = 10;
 
-/// The end of a queue is news for so long.
+/// Validity of the notice that a queue has closed, in minutes.
 const CLOSED_VALID_MINUTES: u32 = 60;
 
-/// Of a longer wait only those are told who wait long anyway,
+/// Shortest wait, in minutes, for which a notice of a longer wait is sent.
 const LONG_WAIT_MINUTES: u32 = 45;
 
-/// and they are looked for every so often.
+/// Interval between two checks for longer waits: five minutes.
 const SLIP_CHECK_INTERVAL_MS: i64 = 5 * MINUTE_MS;
 
-/// From so many ahead on, a wait is never shorter with more ahead: they are of one band, and a long
+/// Number ahead from which a wait never shrinks with more ahead: all belong to one band and a long
 /// line.
 const MONOTONIC_FROM_AHEAD: u32 = 15;
 
-/// In one go at most so many are told of a longer wait.
+/// Largest number of notices of a longer wait in one decision.
 const MAX_SLIPPED_PER_COMMAND: usize = 200;
 
-/// The milestones that these events are for the holders of tickets, on the site after them.
+/// Notifications for the holders of tickets that follow from these events. `after` is the site
+/// after them.
 pub(crate) fn triggered_by(
     after: &Site,
     rules: &Rules,
@@ -74,8 +76,8 @@ pub(crate) fn triggered_by(
     telling.events
 }
 
-/// The moment at which longer waits were looked for last: between two looks only what happens makes
-/// a wait longer, and not time.
+/// Input of the last check for longer waits. Between two checks only events make a wait longer, not
+/// time.
 pub(crate) fn last_slip_check(now: &DecisionInput) -> DecisionInput {
     DecisionInput {
         at: Timestamp(now.at.0.div_euclid(SLIP_CHECK_INTERVAL_MS) * SLIP_CHECK_INTERVAL_MS),
@@ -83,12 +85,12 @@ pub(crate) fn last_slip_check(now: &DecisionInput) -> DecisionInput {
     }
 }
 
-/// When longer waits are looked for next.
+/// Time of the next check for longer waits.
 pub(crate) fn next_slip_check(now: &DecisionInput) -> Timestamp {
     last_slip_check(now).at.plus_ms(SLIP_CHECK_INTERVAL_MS)
 }
 
-/// Those of a queue whose wait has become much longer than they were told.
+/// Notifications for holders in a queue whose wait has become much longer than quoted.
 pub(crate) fn slip_notifications(
     site: &Site,
     rules: &Rules,
@@ -107,8 +109,8 @@ pub(crate) fn slip_notifications(
     telling.events
 }
 
-/// Whom `slip_notifications` tells, with how many ahead. Stretches of the line in which nobody can have lost
-/// their patience are passed over, so that this costs little where nobody is to be told.
+/// Tickets for `slip_notifications`, with the number ahead of each. Stretches of the line in which
+/// no threshold can be exceeded are skipped, so that the check costs little when no notice is due.
 pub(crate) fn slipped_tickets(
     site: &Site,
     rules: &Rules,
@@ -126,7 +128,7 @@ pub(crate) fn slipped_tickets(
         forecast.map(|forecast| forecast.to_estimate())
     };
     let mut found = line.slip_candidates(|patience, first, last| {
-        // What is told is this, or less where it was just shortened.
+        // The quote is this range, or a shorter one where it was just shortened.
         first < MONOTONIC_FROM_AHEAD && first < last
             || outlook(last).is_some_and(|wait| patience.is_exceeded(look.at, wait.low))
     });
@@ -139,7 +141,7 @@ pub(crate) fn slipped_tickets(
     found
 }
 
-/// Whether somebody waits so long that a slip could be told at all.
+/// Returns `true` if any wait is long enough for a notice of a longer wait.
 pub(crate) fn has_long_wait(
     site: &Site,
     rules: &Rules,
@@ -154,8 +156,8 @@ pub(crate) fn has_long_wait(
         .is_some_and(|wait| wait.low >= LONG_WAIT_MINUTES)
 }
 
-/// The next of those who are still to be told that their queue was halted or closed, if they are
-/// still there.
+/// Notifications for the next batch of holders whose queue was halted or closed, if they are still
+/// there.
 pub(crate) fn queue_state_notifications(
     site: &Site,
     rules: &Rules,
@@ -175,7 +177,7 @@ pub(crate) fn queue_state_notifications(
     telling.events
 }
 
-/// Whether a recall since the call was told already.
+/// Returns `true` if a recall since the call was notified before.
 fn recall_already_notified(ticket: &Ticket, round: u32) -> bool {
     ticket.notifications.last_call > ticket.counts.calls - (round - 1)
 }
@@ -184,7 +186,7 @@ fn progress_valid_until(at: Timestamp) -> Timestamp {
     at.plus_minutes(PROGRESS_VALID_MINUTES)
 }
 
-/// The queues in which somebody may have come closer. Taking a number brings nobody closer.
+/// Queues in which a ticket may have come closer. Taking a number brings no ticket closer.
 fn affected_queues<'a>(
     after: &'a Site,
     rules: &'a Rules,
@@ -215,13 +217,13 @@ struct NotificationBuilder<'a> {
     site: &'a Site,
     rules: &'a Rules,
     now: &'a DecisionInput,
-    /// Whoever was told something by this decision.
+    /// Tickets notified by this decision.
     notified: BTreeSet<TicketId>,
     events: Vec<Event>,
 }
 
 impl NotificationBuilder<'_> {
-    /// What an event is for the one it happened to.
+    /// Adds the notification that an event means for its own ticket.
     fn add_for_event(&mut self, event: &Event) {
         if let Event::QueueSet { queue, state, untold } = event {
             return self.add_queue_state(queue, *state, *untold);
@@ -259,7 +261,7 @@ impl NotificationBuilder<'_> {
             }
             Event::TicketReturned { .. } => self.add_returned(ticket, ReturnCause::Return),
             Event::TicketTransferred { .. } => self.add_returned(ticket, ReturnCause::Transfer),
-            // Nothing is put right for somebody who never heard of the call.
+            // A holder who was never notified of the call needs no correction.
             Event::TicketPutBack { .. }
                 if ticket.notifications.last_call == ticket.counts.calls =>
             {
@@ -279,7 +281,8 @@ impl NotificationBuilder<'_> {
         self.add(ticket, kind, progress_valid_until(self.now.at));
     }
 
-    /// Everybody in a line that was halted or closed, but for those whose turn comes later.
+    /// Adds notifications for the holders in a line that was halted or closed, without those of the
+    /// following batches.
     fn add_queue_state(&mut self, queue: &QueueId, state: QueueState, untold: u32) {
         let site = self.site;
         let told = matches!(state, QueueState::Halted | QueueState::Closed);
@@ -291,7 +294,7 @@ impl NotificationBuilder<'_> {
         }
     }
 
-    /// How a queue stands, for somebody there.
+    /// Adds the notification of a queue's state for one ticket.
     fn add_queue_state_for(&mut self, id: TicketId, ahead: u32, state: QueueState) {
         let (Some(ticket), at) = (self.site.ticket(id), self.now.at) else { return };
         match state {
@@ -310,7 +313,7 @@ impl NotificationBuilder<'_> {
         }
     }
 
-    /// Those at the front of a line who have come near, or are next.
+    /// Adds "near" and "next" notifications at the front of a line.
     fn add_approaching(&mut self, queue: &QueueId) {
         let site = self.site;
         let (Some(rules), Some(line)) = (self.rules.queues.get(queue), site.lines.get(queue))
@@ -325,7 +328,7 @@ impl NotificationBuilder<'_> {
             let ahead = ahead as u32;
             let told = site.quote_at(self.rules, ticket, ahead, self.now);
             let soon = told.estimate.is_some_and(|estimate| estimate.low <= NEAR_MINUTES);
-            // Nobody further back is nearer.
+            // No ticket further back is nearer.
             if !soon && ahead > MAX_NOTIFY_AHEAD.max(rules.near) {
                 return;
             }
@@ -347,7 +350,7 @@ impl NotificationBuilder<'_> {
     fn add_near(&mut self, ticket: &Ticket, rules: &QueueRules, told: QuotedWait, soon: bool) {
         let kind = NotificationKind::Near(told);
         let near = match ticket.marks.tell_at {
-            // Whoever chose when to be told is told then.
+            // A holder who chose a number is notified at that number.
             Some(chosen) => told.ahead <= chosen,
             None => soon || told.ahead <= rules.near,
         };
@@ -364,8 +367,8 @@ impl NotificationBuilder<'_> {
         self.rules.counters.get(counter).map_or_else(|| counter.shared(), |c| c.name.clone())
     }
 
-    /// Decides to tell somebody something, if there is somebody and room for it; one thing a
-    /// decision.
+    /// Adds a notification if the ticket has a holder and the budget allows it; at most one a
+    /// ticket in a decision.
     fn add(&mut self, ticket: &Ticket, kind: NotificationKind, valid_until: Timestamp) {
         let Some(person) = &ticket.person else { return };
         let at = self.now.at;
@@ -383,7 +386,7 @@ impl NotificationBuilder<'_> {
             ticket: ticket.id,
             day: self.site.day.unwrap_or(self.now.day()),
             person: person.clone(),
-            // The answer to the scan has the ticket itself.
+            // The reply to the scan shows the ticket itself.
             key: ticket.key.filter(|_| !matches!(kind, NotificationKind::Joined(_))),
             number: ticket.number.clone(),
             queue_name: rules.map_or_else(|| ticket.queue.shared(), |rules| rules.name.clone()),

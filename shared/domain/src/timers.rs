@@ -1,5 +1,7 @@
-//! What time alone brings about: commands that any replica may propose, each with an identity made
-//! of what it ends, so that however many propose it, one lands.
+//! Commands that fall due with time alone.
+//!
+//! Any replica may propose them. The id of each is derived from what it ends, so that one of
+//! several equal proposals takes effect.
 
 use crate::batches::{continuation_commands, day_close_command};
 use crate::model::ids::{CounterId, QueueId};
@@ -12,7 +14,7 @@ use crate::next_ticket::next_ticket;
 use crate::notifications;
 use crate::protocol::command::{Act, Command, CounterTicket};
 
-/// What is due at a site now.
+/// Commands that are due at a site now.
 pub fn due_commands(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Command> {
     let Some(day) = site.day else { return Vec::new() };
     if let Some(command) = day_close_command(site, rules, now) {
@@ -35,8 +37,8 @@ pub fn due_commands(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Comm
     continuation_commands(site, rules).chain(over).chain(next).chain(slipped).collect()
 }
 
-/// When to look again, if nothing happens meanwhile: before that, nothing more is due than now.
-/// `None` while nothing will come of itself.
+/// Time of the next check if nothing happens until then: no more is due before it than now. `None`
+/// if nothing falls due with time.
 pub fn next_due_at(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Timestamp> {
     let day = site.day?;
     if day_close_command(site, rules, now).is_some()
@@ -60,7 +62,7 @@ pub fn next_due_at(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<Ti
     [deadline, next, slipped, look, end].into_iter().flatten().min()
 }
 
-/// Whether there is anything that the end of its day ends.
+/// Returns `true` if the end of the day has anything to end.
 fn needs_day_close(site: &Site) -> bool {
     let waits = |line: &Line| !line.is_empty() || line.held() > 0 || line.missed() > 0;
     let works = |counter: &Counter| {
@@ -69,7 +71,7 @@ fn needs_day_close(site: &Site) -> bool {
     site.lines.values().any(waits) || site.counters.values().any(works)
 }
 
-/// Telling those of a queue who wait much longer than they were told, once for each look.
+/// Command that notifies holders of a longer wait, at most once for each check.
 fn slip_command(
     site: &Site,
     rules: &Rules,
@@ -87,8 +89,8 @@ fn slip_command(
         .then_some(command)
 }
 
-/// What a ticket's deadline brings, if the rules let it bring anything. The deadline is part of what
-/// it is called: an end that was taken back has another one, and comes about a second time.
+/// Command that a ticket's deadline brings, if the rules allow one. The deadline is part of the
+/// command's id: an end that was taken back has another deadline, and falls due a second time.
 fn deadline_command(rules: &Rules, ticket: &Ticket, deadline: Timestamp) -> Option<Command> {
     let (id, deadline) = (ticket.id.0, deadline.0);
     let of_queue = rules.queues.get(&ticket.queue)?;
@@ -124,7 +126,7 @@ fn deadline_command(rules: &Rules, ticket: &Ticket, deadline: Timestamp) -> Opti
     }
 }
 
-/// Counters that call by themselves, have nobody, and could have somebody.
+/// Counters that call by themselves, are free, and have a ticket to call.
 fn auto_call_counters<'a>(
     site: &'a Site,
     rules: &'a Rules,

@@ -9,7 +9,9 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use bytes::Bytes;
 use paihao_contracts::streams::Log;
-use paihao_ledger::{AppendError, Entry, Expect, Position, Recorded, Subject, Unavailable};
+use paihao_ledger::{
+    AppendError, Entry, ExpectedPosition, Position, StoredEntry, Subject, Unavailable,
+};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -75,7 +77,7 @@ pub(crate) async fn append(
     streams: &Streams,
     log: &Log,
     subject: &Subject,
-    expect: Expect,
+    expect: ExpectedPosition,
     entry: Entry,
 ) -> Result<Position, AppendError> {
     if let Err(limit) = message::check_size(connection, &entry) {
@@ -84,9 +86,9 @@ pub(crate) async fn append(
     let full_subject = streams.namespace().log_subject(log, subject);
     let mut headers = message::headers(&entry);
     let expected = match expect {
-        Expect::Anything => None,
-        Expect::Nothing => Some(Position::START),
-        Expect::At(position) => Some(position),
+        ExpectedPosition::Any => None,
+        ExpectedPosition::Empty => Some(Position::START),
+        ExpectedPosition::At(position) => Some(position),
     };
     if let Some(Position(sequence)) = expected {
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, sequence.to_string().as_str());
@@ -137,7 +139,7 @@ pub(crate) async fn last(
     streams: &Streams,
     log: &Log,
     subject: &Subject,
-) -> Result<Option<Recorded>, Unavailable> {
+) -> Result<Option<StoredEntry>, Unavailable> {
     let kind = StreamKind::Log(*log);
     streams.ensure_once(kind).await?;
     let full_subject = streams.namespace().log_subject(log, subject);
@@ -159,7 +161,7 @@ pub(crate) async fn last(
             },
         }
     });
-    Ok(read.await??.map(|message| Recorded {
+    Ok(read.await??.map(|message| StoredEntry {
         position: Position(message.sequence),
         subject: subject.clone(),
         at_ms: message::unix_millis(message.time),

@@ -18,7 +18,7 @@ use futures::stream::{SelectAll, StreamExt, unfold};
 use paihao_contracts::streams::{Consumer, DEAD_LETTERS, Log, WorkQueue};
 use paihao_ledger::dead_letter::Cause;
 use paihao_ledger::{
-    Acknowledge, Deliveries, Delivery, Position, Recorded, Subject, Unavailable, Verdict,
+    Acknowledge, Deliveries, Delivery, Disposition, Position, StoredEntry, Subject, Unavailable,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -254,7 +254,7 @@ impl DeliveryStream {
             let _ = connection.publish(reply, None, AckKind::Term.into()).await;
             return None;
         };
-        let recorded = Recorded {
+        let recorded = StoredEntry {
             position: Position(sequence),
             subject,
             at_ms: message::unix_millis(published),
@@ -284,7 +284,7 @@ struct AckHandle {
     context: LedgerContext,
     source: Source,
     reply: NatsSubject,
-    message: Recorded,
+    message: StoredEntry,
     key: String,
     published: i128,
     _permit: Option<OwnedSemaphorePermit>,
@@ -308,14 +308,14 @@ impl AckHandle {
         let LedgerContext { connection, streams, .. } = &self.context;
         let origin = self.source.kind().name();
         let cause = match self.source {
-            Source::Consumer(log, _) => Cause::of_log_entry(log.name, &self.message, reason),
+            Source::Consumer(log, _) => Cause::for_log_entry(log.name, &self.message, reason),
             Source::Queue(queue) => Cause {
                 reason: reason.to_owned(),
                 origin: queue.name.to_owned(),
                 key: self.key.clone(),
             },
         };
-        let dead_letter = cause.put_on(&self.message.entry);
+        let dead_letter = cause.to_dead_letter(&self.message.entry);
         let mut headers = message::headers(&dead_letter);
         let stream = streams.name(self.source.kind());
         let message_id = format!("{stream}/{}/{}", self.message.position.0, self.published);
@@ -335,11 +335,11 @@ impl AckHandle {
 
 #[async_trait]
 impl Acknowledge for AckHandle {
-    async fn say(&self, verdict: Verdict) -> Result<(), Unavailable> {
-        match verdict {
-            Verdict::Done => self.send_ack(AckKind::Ack).await,
-            Verdict::Again(delay) => self.send_ack(AckKind::Nak(Some(delay))).await,
-            Verdict::Never(reason) => {
+    async fn settle(&self, disposition: Disposition) -> Result<(), Unavailable> {
+        match disposition {
+            Disposition::Ack => self.send_ack(AckKind::Ack).await,
+            Disposition::RetryAfter(delay) => self.send_ack(AckKind::Nak(Some(delay))).await,
+            Disposition::DeadLetter(reason) => {
                 self.publish_dead_letter(&reason).await?;
                 self.send_ack(AckKind::Term).await
             }
@@ -350,7 +350,7 @@ impl Acknowledge for AckHandle {
         self.send_ack(AckKind::Progress).await
     }
 
-    fn forgotten(&self) {
+    fn abandon(&self) {
         self.context.abandoned.nak(self.reply.clone());
     }
 }

@@ -11,7 +11,7 @@ use async_nats::{Message, StatusCode, Subscriber, jetstream};
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, unfold};
 use paihao_contracts::streams::Log;
-use paihao_ledger::{Followed, Position, Recorded, Unavailable};
+use paihao_ledger::{LogItem, Position, StoredEntry, Unavailable};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -44,7 +44,7 @@ struct Session {
 
 /// Meaning of a message of a session.
 enum SessionEvent {
-    Entry(Recorded),
+    Entry(StoredEntry),
     Ignored,
     /// A message is missing, or the consumer is gone.
     Broken(&'static str),
@@ -56,7 +56,7 @@ pub(crate) async fn follow(
     log: Log,
     after: Position,
     heartbeat: Duration,
-) -> Result<BoxStream<'static, Followed>, Unavailable> {
+) -> Result<BoxStream<'static, LogItem>, Unavailable> {
     let mut follower = Follower {
         connection_state: connection.state(),
         recreations: streams.recreations(),
@@ -70,7 +70,7 @@ pub(crate) async fn follow(
         session: None,
     };
     let restarted = follower.open_session().await?;
-    let first = futures::stream::iter(restarted.then_some(Followed::Restarted));
+    let first = futures::stream::iter(restarted.then_some(LogItem::Restarted));
     let rest = unfold(follower, async |mut follower| {
         let next = follower.next().await;
         Some((next, follower))
@@ -79,11 +79,11 @@ pub(crate) async fn follow(
 }
 
 impl Follower {
-    async fn next(&mut self) -> Followed {
+    async fn next(&mut self) -> LogItem {
         loop {
             let Some(session) = &mut self.session else {
                 match self.open_session().await {
-                    Ok(true) => return Followed::Restarted,
+                    Ok(true) => return LogItem::Restarted,
                     Ok(false) => {}
                     Err(error) => self.back_off(&error).await,
                 }
@@ -106,7 +106,7 @@ impl Follower {
                 SessionEvent::Entry(recorded) => {
                     self.after = recorded.position.0;
                     self.backoff.reset();
-                    return Followed::Entry(recorded);
+                    return LogItem::Entry(recorded);
                 }
                 SessionEvent::Ignored => {}
                 SessionEvent::Broken(reason) => {
@@ -219,7 +219,7 @@ impl Session {
         };
         let message = message.message;
         let entry = message::entry(message.headers.as_ref(), message.payload);
-        SessionEvent::Entry(Recorded { position, subject, at_ms, entry })
+        SessionEvent::Entry(StoredEntry { position, subject, at_ms, entry })
     }
 
     async fn handle_status(

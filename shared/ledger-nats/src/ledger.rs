@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use paihao_contracts::streams::{Consumer, LOGS, Log, WORK_QUEUES, WorkQueue};
 use paihao_ledger::{
-    AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded,
-    Subject, Unavailable,
+    AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
+    StoredEntry, Subject, Unavailable,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,14 +54,14 @@ impl Ledger for NatsLedger {
         &self,
         log: &Log,
         subject: &Subject,
-        expect: Expect,
+        expect: ExpectedPosition,
         entry: Entry,
     ) -> Result<Position, AppendError> {
         let LedgerContext { connection, streams, .. } = &self.context;
         append::append(connection, streams, log, subject, expect, entry).await
     }
 
-    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<Recorded>, Unavailable> {
+    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
         append::last(&self.context.connection, &self.context.streams, log, subject).await
     }
 
@@ -73,7 +73,7 @@ impl Ledger for NatsLedger {
         &self,
         log: &Log,
         after: Position,
-    ) -> Result<BoxStream<'static, Followed>, Unavailable> {
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
         let LedgerContext { connection, streams, .. } = self.context.clone();
         follow(connection, streams, *log, after, self.heartbeat).await
     }
@@ -93,7 +93,7 @@ impl Ledger for NatsLedger {
         key: &str,
         entry: Entry,
         delay: Duration,
-    ) -> Result<Enqueued, Unavailable> {
+    ) -> Result<EnqueueOutcome, Unavailable> {
         let LedgerContext { connection, streams, .. } = &self.context;
         if let Err(limit) = message::check_size(connection, &entry) {
             let size = entry.size();
@@ -109,13 +109,17 @@ impl Ledger for NatsLedger {
         let subject = streams.namespace().queue_subject(queue);
         let kind = StreamKind::Queue(*queue);
         match publish(connection, streams, kind, &subject, &headers, &entry.payload).await? {
-            PublishOutcome::Stored { duplicate: true, .. } => Ok(Enqueued::AlreadyThere),
-            PublishOutcome::Stored { .. } => Ok(Enqueued::New),
+            PublishOutcome::Stored { duplicate: true, .. } => Ok(EnqueueOutcome::Duplicate),
+            PublishOutcome::Stored { .. } => Ok(EnqueueOutcome::New),
             PublishOutcome::Rejected(error) => Err(unavailable(&error)),
         }
     }
 
-    async fn work(&self, queue: &WorkQueue, in_flight: usize) -> Result<Deliveries, Unavailable> {
+    async fn consume_queue(
+        &self,
+        queue: &WorkQueue,
+        in_flight: usize,
+    ) -> Result<Deliveries, Unavailable> {
         deliveries(self.context.clone(), Source::Queue(*queue), in_flight).await
     }
 

@@ -8,7 +8,7 @@ use futures::stream::BoxStream;
 use harness::{NatsServer, Proxy, wait_until};
 use paihao_contracts::streams::{Consumer, LEDGER, NOTICES, PLANNER, WorkQueue};
 use paihao_ledger::{
-    AppendError, Delivery, Entry, Expect, Followed, Ledger, Position, Recorded, Subject,
+    AppendError, Delivery, Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject,
 };
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use std::collections::BTreeSet;
@@ -40,23 +40,23 @@ fn subject(name: &str) -> Subject {
     Subject::new(&["acc", name]).unwrap()
 }
 
-fn payload_text(recorded: &Recorded) -> String {
+fn payload_text(recorded: &StoredEntry) -> String {
     String::from_utf8(recorded.entry.payload.to_vec()).unwrap()
 }
 
 async fn append_payload(ledger: &NatsLedger, payload: &str) -> Position {
     let entry = Entry::new(payload.to_owned());
-    ledger.append(&LEDGER, &subject("a"), Expect::Anything, entry).await.unwrap()
+    ledger.append(&LEDGER, &subject("a"), ExpectedPosition::Any, entry).await.unwrap()
 }
 
-async fn next_item(follower: &mut BoxStream<'static, Followed>) -> Followed {
+async fn next_item(follower: &mut BoxStream<'static, LogItem>) -> LogItem {
     with_timeout("an item", follower.next()).await.unwrap()
 }
 
-async fn next_text(follower: &mut BoxStream<'static, Followed>) -> String {
+async fn next_text(follower: &mut BoxStream<'static, LogItem>) -> String {
     match next_item(follower).await {
-        Followed::Entry(recorded) => payload_text(&recorded),
-        Followed::Restarted => panic!("the log is the same"),
+        LogItem::Entry(recorded) => payload_text(&recorded),
+        LogItem::Restarted => panic!("the log is the same"),
     }
 }
 
@@ -64,7 +64,7 @@ async fn next_text(follower: &mut BoxStream<'static, Followed>) -> String {
 async fn append_until_stored(ledger: &NatsLedger, subject: &Subject, payload: &str) {
     let mut on = None;
     loop {
-        let expect = on.map_or(Expect::Nothing, Expect::At);
+        let expect = on.map_or(ExpectedPosition::Empty, ExpectedPosition::At);
         let entry = Entry::new(payload.to_owned());
         match ledger.append(&LEDGER, subject, expect, entry).await {
             Ok(_) => return,
@@ -113,7 +113,7 @@ async fn a_killed_server_keeps_every_acknowledged_entry_once() {
     let mut seen = BTreeSet::new();
     let mut before = Position::START;
     while seen.len() < APPENDERS * EACH {
-        let Followed::Entry(recorded) = next_item(&mut follower).await else {
+        let LogItem::Entry(recorded) = next_item(&mut follower).await else {
             panic!("it is the same")
         };
         assert!(recorded.position > before, "no repeat");
@@ -133,7 +133,7 @@ async fn a_frozen_server_costs_no_more_than_the_time_limit() {
     server.freeze();
     let started = Instant::now();
     let subject = subject("a");
-    let answer = ledger.append(&LEDGER, &subject, Expect::Anything, Entry::new("lost?")).await;
+    let answer = ledger.append(&LEDGER, &subject, ExpectedPosition::Any, Entry::new("lost?")).await;
     assert!(matches!(answer, Err(AppendError::Unavailable(_))), "{answer:?}");
     assert!(started.elapsed() < options(0).timeout * 10, "it hangs: {:?}", started.elapsed());
     assert!(ledger.check().await.is_err());
@@ -181,7 +181,7 @@ async fn without_a_connection_workers_wait_without_spinning() {
     let proxy = Proxy::start(server.port());
     let ledger = connect(proxy.port()).await;
     let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
-    let mut worker = ledger.work(&NOTICES, 4).await.unwrap();
+    let mut worker = ledger.consume_queue(&NOTICES, 4).await.unwrap();
     let waiting = tokio::spawn(async move { worker.next().await });
     assert!(futures::poll!(follower.next()).is_pending());
     let attempts_before = proxy.attempts();
@@ -195,8 +195,8 @@ async fn without_a_connection_workers_wait_without_spinning() {
     wait_until("the connection", TEST_TIMEOUT, async || ledger.check().await.is_ok()).await;
     append_payload(&ledger, "x").await;
     ledger.enqueue(&NOTICES, "k", Entry::new("x"), NO_DELAY).await.unwrap();
-    assert!(matches!(with_timeout("the follower", following).await.unwrap(), Followed::Entry(_)));
-    with_timeout("the worker", waiting).await.unwrap().unwrap().done().await.unwrap();
+    assert!(matches!(with_timeout("the follower", following).await.unwrap(), LogItem::Entry(_)));
+    with_timeout("the worker", waiting).await.unwrap().unwrap().ack().await.unwrap();
 }
 
 async fn next_delivery(deliveries: &mut paihao_ledger::Deliveries) -> Delivery {
@@ -209,11 +209,11 @@ async fn a_deleted_stream_is_recreated_and_all_clients_continue() {
     let ledger = connect(server.port()).await;
     let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 2).await.unwrap();
-    let mut worker = ledger.work(&NOTICES, 2).await.unwrap();
+    let mut worker = ledger.consume_queue(&NOTICES, 2).await.unwrap();
     let old = append_payload(&ledger, "old").await;
     ledger.enqueue(&NOTICES, "k", Entry::new("old"), NO_DELAY).await.unwrap();
     assert_eq!(next_text(&mut follower).await, "old");
-    next_delivery(&mut planner).await.done().await.unwrap();
+    next_delivery(&mut planner).await.ack().await.unwrap();
     let held = next_delivery(&mut worker).await;
 
     let client = async_nats::connect(server.url()).await.unwrap();
@@ -222,21 +222,21 @@ async fn a_deleted_stream_is_recreated_and_all_clients_continue() {
         context.delete_stream(stream).await.unwrap();
     }
     let planned =
-        tokio::spawn(async move { payload_text(&next_delivery(&mut planner).await.recorded) });
+        tokio::spawn(async move { payload_text(&next_delivery(&mut planner).await.message) });
     let worked =
-        tokio::spawn(async move { payload_text(&next_delivery(&mut worker).await.recorded) });
+        tokio::spawn(async move { payload_text(&next_delivery(&mut worker).await.message) });
     assert_eq!(
         next_item(&mut follower).await,
-        Followed::Restarted,
+        LogItem::Restarted,
         "by itself, with nobody appending"
     );
-    assert!(held.done().await.is_err());
+    assert!(held.ack().await.is_err());
     wait_until("the queue, with nobody enqueuing", TEST_TIMEOUT, async || {
         context.get_stream("PAIHAO_NOTICES").await.is_ok()
     })
     .await;
 
-    let at_the_old = Expect::At(old);
+    let at_the_old = ExpectedPosition::At(old);
     let conflict = ledger.append(&LEDGER, &subject("a"), at_the_old, Entry::new("no")).await;
     assert!(matches!(conflict, Err(AppendError::Conflict { found: None, .. })), "{conflict:?}");
     assert_eq!(append_payload(&ledger, "new").await, old, "positions begin again");
@@ -256,7 +256,7 @@ async fn a_server_that_lost_everything_is_a_restart() {
     server.kill();
     server.lose_data();
     server.restart();
-    assert_eq!(next_item(&mut follower).await, Followed::Restarted);
+    assert_eq!(next_item(&mut follower).await, LogItem::Restarted);
     append_payload(&ledger, "new").await;
     assert_eq!(next_text(&mut follower).await, "new");
 }
@@ -267,14 +267,14 @@ async fn workers_outlive_the_server() {
     const WORK: WorkQueue = WorkQueue { name: "work", ack_wait: Duration::from_secs(2) };
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
-    let mut worker = ledger.work(&WORK, 8).await.unwrap();
+    let mut worker = ledger.consume_queue(&WORK, 8).await.unwrap();
     let (finished, mut received) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(delivery) = worker.next().await {
-            let payload = payload_text(&delivery.recorded);
+            let payload = payload_text(&delivery.message);
             // After a failure it is unknown whether the server received it: the message comes
             // again, or does not.
-            let _ = delivery.done().await;
+            let _ = delivery.ack().await;
             let _ = finished.send(payload);
         }
     });
@@ -306,9 +306,9 @@ async fn a_deleted_consumer_begins_again_at_the_oldest() {
     let ledger = connect(server.port()).await;
     append_payload(&ledger, "1").await;
     let mut reader = ledger.consume(&LEDGER, &READER, 1).await.unwrap();
-    next_delivery(&mut reader).await.done().await.unwrap();
+    next_delivery(&mut reader).await.ack().await.unwrap();
     let waiting =
-        tokio::spawn(async move { payload_text(&next_delivery(&mut reader).await.recorded) });
+        tokio::spawn(async move { payload_text(&next_delivery(&mut reader).await.message) });
     let client = async_nats::connect(server.url()).await.unwrap();
     let stream = jetstream::new(client).get_stream("PAIHAO_LEDGER").await.unwrap();
     stream.delete_consumer(READER.name).await.unwrap();
@@ -320,8 +320,8 @@ async fn a_dead_lettered_message_leaves_the_queue() {
     let server = NatsServer::start();
     let ledger = connect(server.port()).await;
     ledger.enqueue(&NOTICES, "k", Entry::new("x"), NO_DELAY).await.unwrap();
-    let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
-    next_delivery(&mut worker).await.never("no").await.unwrap();
+    let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
+    next_delivery(&mut worker).await.dead_letter("no").await.unwrap();
     let client = async_nats::connect(server.url()).await.unwrap();
     let context = jetstream::new(client);
     wait_until("an empty queue", TEST_TIMEOUT, async || {

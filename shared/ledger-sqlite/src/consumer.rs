@@ -6,7 +6,9 @@ use crate::{consumer_state, messages};
 use async_trait::async_trait;
 use futures::stream::{StreamExt, unfold};
 use paihao_contracts::streams::{Consumer, DEAD_LETTERS, Log, WorkQueue};
-use paihao_ledger::{Acknowledge, Deliveries, Delivery, Position, Recorded, Unavailable, Verdict};
+use paihao_ledger::{
+    Acknowledge, Deliveries, Delivery, Disposition, Position, StoredEntry, Unavailable,
+};
 use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -79,7 +81,7 @@ struct DeliveryStream {
     file: Arc<LedgerFile>,
     source: Source,
     permits: Arc<Semaphore>,
-    prefetched: VecDeque<(Recorded, u64)>,
+    prefetched: VecDeque<(StoredEntry, u64)>,
     changes: watch::Receiver<()>,
 }
 
@@ -156,7 +158,12 @@ impl DeliveryStream {
         }
     }
 
-    fn deliver(&self, recorded: Recorded, attempt: u64, permit: OwnedSemaphorePermit) -> Delivery {
+    fn deliver(
+        &self,
+        recorded: StoredEntry,
+        attempt: u64,
+        permit: OwnedSemaphorePermit,
+    ) -> Delivery {
         let handle = AckHandle {
             file: Arc::clone(&self.file),
             source: self.source,
@@ -177,7 +184,7 @@ impl Drop for DeliveryStream {
 fn release_unhandled(
     file: &Arc<LedgerFile>,
     source: Source,
-    claimed: impl IntoIterator<Item = (Recorded, u64)>,
+    claimed: impl IntoIterator<Item = (StoredEntry, u64)>,
 ) {
     for (recorded, attempt) in claimed {
         let delivery = DeliveryRef { position: recorded.position, attempt };
@@ -209,28 +216,30 @@ struct AckHandle {
 
 #[async_trait]
 impl Acknowledge for AckHandle {
-    async fn say(&self, verdict: Verdict) -> Result<(), Unavailable> {
+    async fn settle(&self, disposition: Disposition) -> Result<(), Unavailable> {
         let source = self.source;
         let delivery = self.delivery;
         let clock = self.file.clock.clone();
         let file = Arc::clone(&self.file);
-        let changed_name = match verdict {
-            Verdict::Done => None,
-            Verdict::Again(_) => Some(source.change_key()),
-            Verdict::Never(_) => Some(DEAD_LETTERS.name),
+        let changed_name = match disposition {
+            Disposition::Ack => None,
+            Disposition::RetryAfter(_) => Some(source.change_key()),
+            Disposition::DeadLetter(_) => Some(DEAD_LETTERS.name),
         };
         let written = self.file.writer.run_then(
-            move |connection| match (verdict, source) {
-                (Verdict::Done, Source::Consumer(log, consumer)) => {
+            move |connection| match (disposition, source) {
+                (Disposition::Ack, Source::Consumer(log, consumer)) => {
                     consumer_state::ack(connection, &log, &consumer, delivery.position)
                 }
-                (Verdict::Done, Source::Queue(_)) => messages::ack(connection, delivery.position),
-                (Verdict::Again(delay), source) => {
+                (Disposition::Ack, Source::Queue(_)) => {
+                    messages::ack(connection, delivery.position)
+                }
+                (Disposition::RetryAfter(delay), source) => {
                     let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
                     let due_ms = clock().saturating_add(delay_ms);
                     source.reschedule(connection, delivery, delivery.attempt, due_ms, false)
                 }
-                (Verdict::Never(reason), Source::Consumer(log, consumer)) => {
+                (Disposition::DeadLetter(reason), Source::Consumer(log, consumer)) => {
                     consumer_state::dead_letter(
                         connection,
                         &log,
@@ -240,7 +249,7 @@ impl Acknowledge for AckHandle {
                         clock(),
                     )
                 }
-                (Verdict::Never(reason), Source::Queue(queue)) => {
+                (Disposition::DeadLetter(reason), Source::Queue(queue)) => {
                     messages::dead_letter(connection, &queue, delivery.position, &reason, clock())
                 }
             },
@@ -267,7 +276,7 @@ impl Acknowledge for AckHandle {
             .await
     }
 
-    fn forgotten(&self) {
+    fn abandon(&self) {
         reschedule_now(&self.file, self.source, self.delivery, self.delivery.attempt);
     }
 }

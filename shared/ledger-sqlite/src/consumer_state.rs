@@ -4,7 +4,7 @@ use crate::entries;
 use crate::messages::ClaimedBatch;
 use paihao_contracts::streams::{Consumer, DEAD_LETTERS, Log};
 use paihao_ledger::dead_letter::Cause;
-use paihao_ledger::{Expect, Position, Subject};
+use paihao_ledger::{ExpectedPosition, Position, Subject};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Claims up to `limit` entries, redeliveries first, and returns the due time of the next.
@@ -110,7 +110,8 @@ pub(crate) fn dead_letter(
     now_ms: i64,
 ) -> rusqlite::Result<()> {
     if let Some(recorded) = entries::entry_at(connection, log, position, now_ms)? {
-        let dead_letter = Cause::of_log_entry(log.name, &recorded, reason).put_on(&recorded.entry);
+        let dead_letter =
+            Cause::for_log_entry(log.name, &recorded, reason).to_dead_letter(&recorded.entry);
         append_dead_letter(connection, log.name, &dead_letter, now_ms)?;
     }
     ack(connection, log, consumer, position)
@@ -127,7 +128,7 @@ pub(crate) fn append_dead_letter(
             connection,
             &DEAD_LETTERS,
             &subject,
-            Expect::Anything,
+            ExpectedPosition::Any,
             dead_letter,
             now_ms,
         )?;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use paihao_contracts::streams::Log;
-use paihao_ledger::{Entry, Expect, Position, Recorded, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Position, StoredEntry, Subject};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Latest time of entries that have expired, removed or not.
@@ -18,11 +18,11 @@ pub(crate) fn append(
     connection: &Connection,
     log: &Log,
     subject: &Subject,
-    expect: Expect,
+    expect: ExpectedPosition,
     entry: &Entry,
     now_ms: i64,
 ) -> rusqlite::Result<Result<Position, Option<Position>>> {
-    if expect != Expect::Anything {
+    if expect != ExpectedPosition::Any {
         let found = connection
             .prepare_cached(
                 "SELECT position, at_ms FROM entries WHERE log = ?1 AND subject = ?2
@@ -33,7 +33,7 @@ pub(crate) fn append(
             .filter(|&(_, at_ms): &(u64, i64)| at_ms > retention_cutoff_ms(log, now_ms))
             .map(|(position, _)| Position(position));
         let holds = match expect {
-            Expect::At(position) => found == Some(position),
+            ExpectedPosition::At(position) => found == Some(position),
             _ => found.is_none(),
         };
         if !holds {
@@ -60,7 +60,7 @@ pub(crate) fn last(
     log: &Log,
     subject: &Subject,
     now_ms: i64,
-) -> rusqlite::Result<Option<Recorded>> {
+) -> rusqlite::Result<Option<StoredEntry>> {
     let last = connection
         .prepare_cached(
             "SELECT position, subject, at_ms, headers, payload FROM entries
@@ -100,7 +100,7 @@ pub(crate) fn page_after(
     after: Position,
     limit: usize,
     now_ms: i64,
-) -> rusqlite::Result<Vec<Recorded>> {
+) -> rusqlite::Result<Vec<StoredEntry>> {
     connection
         .prepare_cached(
             "SELECT position, subject, at_ms, headers, payload FROM entries
@@ -123,7 +123,7 @@ pub(crate) fn entry_at(
     log: &Log,
     position: Position,
     now_ms: i64,
-) -> rusqlite::Result<Option<Recorded>> {
+) -> rusqlite::Result<Option<StoredEntry>> {
     connection
         .prepare_cached(
             "SELECT position, subject, at_ms, headers, payload FROM entries
@@ -159,9 +159,9 @@ fn to_sql_position(position: Position) -> i64 {
     i64::try_from(position.0).unwrap_or(i64::MAX)
 }
 
-fn entry_from_row(row: &Row<'_>) -> rusqlite::Result<Recorded> {
+fn entry_from_row(row: &Row<'_>) -> rusqlite::Result<StoredEntry> {
     let subject = row.get_ref(1)?.as_str()?;
-    Ok(Recorded {
+    Ok(StoredEntry {
         position: Position(row.get(0)?),
         subject: Subject::parse(subject).map_err(|e| {
             rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(e))

@@ -4,7 +4,7 @@ use crate::entries;
 use crate::file::LedgerFile;
 use futures::stream::{BoxStream, StreamExt, unfold};
 use paihao_contracts::streams::Log;
-use paihao_ledger::{Followed, Position, Recorded, Unavailable};
+use paihao_ledger::{LogItem, Position, StoredEntry, Unavailable};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ struct Follower {
     log: Log,
     after: Position,
     restarted: bool,
-    buffered: VecDeque<Recorded>,
+    buffered: VecDeque<StoredEntry>,
     changes: watch::Receiver<()>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) async fn follow(
     file: Arc<LedgerFile>,
     log: Log,
     after: Position,
-) -> Result<BoxStream<'static, Followed>, Unavailable> {
+) -> Result<BoxStream<'static, LogItem>, Unavailable> {
     let changes = file.changes.subscribe(log.name);
     let largest = file.reader.read(entries::largest_position).await?;
     let restarted = after > largest;
@@ -40,14 +40,14 @@ pub(crate) async fn follow(
 }
 
 impl Follower {
-    async fn next(&mut self) -> Followed {
+    async fn next(&mut self) -> LogItem {
         if std::mem::take(&mut self.restarted) {
-            return Followed::Restarted;
+            return LogItem::Restarted;
         }
         loop {
             if let Some(recorded) = self.buffered.pop_front() {
                 self.after = recorded.position;
-                return Followed::Entry(recorded);
+                return LogItem::Entry(recorded);
             }
             // Before reading: later appends notify again.
             self.changes.borrow_and_update();

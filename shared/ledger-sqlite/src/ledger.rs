@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use paihao_contracts::streams::{Consumer, LOGS, Log, WorkQueue};
 use paihao_ledger::{
-    AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded,
-    Subject, Unavailable,
+    AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
+    StoredEntry, Subject, Unavailable,
 };
 use parking_lot::Mutex;
 use std::path::Path;
@@ -76,7 +76,7 @@ impl Ledger for SqliteLedger {
         &self,
         log: &Log,
         subject: &Subject,
-        expect: Expect,
+        expect: ExpectedPosition,
         entry: Entry,
     ) -> Result<Position, AppendError> {
         let size = entry.size();
@@ -99,7 +99,7 @@ impl Ledger for SqliteLedger {
         appended.await?.map_err(|found| AppendError::Conflict { expected: expect, found })
     }
 
-    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<Recorded>, Unavailable> {
+    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
         let log = self.file.with_retention(log);
         let subject = subject.clone();
         let now_ms = (self.file.clock)();
@@ -119,7 +119,7 @@ impl Ledger for SqliteLedger {
         &self,
         log: &Log,
         after: Position,
-    ) -> Result<BoxStream<'static, Followed>, Unavailable> {
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
         let log = self.file.register_log(log);
         follow(Arc::clone(&self.file), log, after).await
     }
@@ -140,7 +140,7 @@ impl Ledger for SqliteLedger {
         key: &str,
         entry: Entry,
         delay: Duration,
-    ) -> Result<Enqueued, Unavailable> {
+    ) -> Result<EnqueueOutcome, Unavailable> {
         let size = entry.size();
         let limit = self.max_entry_bytes;
         if size > limit {
@@ -159,7 +159,11 @@ impl Ledger for SqliteLedger {
         enqueued.await
     }
 
-    async fn work(&self, queue: &WorkQueue, in_flight: usize) -> Result<Deliveries, Unavailable> {
+    async fn consume_queue(
+        &self,
+        queue: &WorkQueue,
+        in_flight: usize,
+    ) -> Result<Deliveries, Unavailable> {
         Ok(deliveries(Arc::clone(&self.file), Source::Queue(*queue), in_flight))
     }
 

@@ -4,7 +4,7 @@ use crate::consumer_state::append_dead_letter;
 use crate::entries::{read_entry, write_headers};
 use paihao_contracts::streams::WorkQueue;
 use paihao_ledger::dead_letter::Cause;
-use paihao_ledger::{Enqueued, Entry, Position, Recorded, Subject};
+use paihao_ledger::{EnqueueOutcome, Entry, Position, StoredEntry, Subject};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 /// Claimed items, each with the number of its attempt.
 pub(crate) struct ClaimedBatch {
-    pub(crate) claimed: Vec<(Recorded, u64)>,
+    pub(crate) claimed: Vec<(StoredEntry, u64)>,
     /// Due time of the next unclaimed item, in Unix milliseconds.
     pub(crate) next_due_ms: Option<i64>,
 }
@@ -25,13 +25,13 @@ pub(crate) fn enqueue(
     entry: &Entry,
     delay: Duration,
     now_ms: i64,
-) -> rusqlite::Result<Enqueued> {
+) -> rusqlite::Result<EnqueueOutcome> {
     let remembered = connection
         .prepare_cached("SELECT at_ms FROM keys WHERE queue = ?1 AND key = ?2")?
         .query_row([queue.name, key], |row| row.get::<_, i64>(0))
         .optional()?;
     if remembered.is_some_and(|at_ms| at_ms > duplicate_cutoff_ms(now_ms)) {
-        return Ok(Enqueued::AlreadyThere);
+        return Ok(EnqueueOutcome::Duplicate);
     }
     connection
         .prepare_cached("INSERT OR REPLACE INTO keys (queue, key, at_ms) VALUES (?1, ?2, ?3)")?
@@ -50,7 +50,7 @@ pub(crate) fn enqueue(
             write_headers(entry),
             entry.payload.as_ref()
         ])?;
-    Ok(Enqueued::New)
+    Ok(EnqueueOutcome::New)
 }
 
 /// Claims up to `limit` due messages, and returns the due time of the next.
@@ -60,13 +60,13 @@ pub(crate) fn claim(
     limit: usize,
     now_ms: i64,
 ) -> rusqlite::Result<ClaimedBatch> {
-    let claimed: Vec<(Recorded, u64)> = connection
+    let claimed: Vec<(StoredEntry, u64)> = connection
         .prepare_cached(
             "SELECT id, attempt, at_ms, headers, payload FROM messages
              WHERE queue = ?1 AND due_ms <= ?2 ORDER BY due_ms, id LIMIT ?3",
         )?
         .query_map(params![queue.name, now_ms, limit as i64], |row| {
-            let recorded = Recorded {
+            let recorded = StoredEntry {
                 position: Position(row.get(0)?),
                 subject: queue_subject(queue)?,
                 at_ms: row.get(2)?,
@@ -125,7 +125,7 @@ pub(crate) fn dead_letter(
         .optional()?;
     if let Some((key, entry)) = found {
         let cause = Cause { reason: reason.to_owned(), origin: queue.name.to_owned(), key };
-        append_dead_letter(connection, queue.name, &cause.put_on(&entry), now_ms)?;
+        append_dead_letter(connection, queue.name, &cause.to_dead_letter(&entry), now_ms)?;
     }
     ack(connection, id)
 }

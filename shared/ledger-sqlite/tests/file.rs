@@ -5,7 +5,8 @@
 use futures::StreamExt;
 use paihao_contracts::streams::{Consumer, LEDGER, Log, NOTICES, PLANNER};
 use paihao_ledger::{
-    Deliveries, Delivery, Enqueued, Entry, Expect, Followed, Ledger, Position, Subject,
+    Deliveries, Delivery, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
+    Subject,
 };
 use paihao_ledger_sqlite::{OpenError, SqliteLedger, SqliteOptions};
 use std::io::{BufRead, BufReader};
@@ -50,7 +51,7 @@ fn subject() -> Subject {
 
 async fn append_payload(ledger: &SqliteLedger, log: &Log, payload: &str) -> Position {
     let entry = Entry::new(payload.to_owned());
-    ledger.append(log, &subject(), Expect::Anything, entry).await.unwrap()
+    ledger.append(log, &subject(), ExpectedPosition::Any, entry).await.unwrap()
 }
 
 async fn next_delivery(deliveries: &mut Deliveries) -> Delivery {
@@ -66,7 +67,7 @@ async fn everything_is_there_after_reopening() {
     let position = append_payload(&ledger, &LEDGER, "kept").await;
     let second = append_payload(&ledger, &LEDGER, "held").await;
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
-    next_delivery(&mut planner).await.done().await.unwrap();
+    next_delivery(&mut planner).await.ack().await.unwrap();
     let held = next_delivery(&mut planner).await;
     let hour = Duration::from_secs(3600);
     ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
@@ -77,16 +78,17 @@ async fn everything_is_there_after_reopening() {
 
     let ledger = open(&dir, &clock);
     assert_eq!(ledger.head(&LEDGER).await.unwrap(), second);
-    let conflict = ledger.append(&LEDGER, &subject(), Expect::At(position), Entry::new("no")).await;
+    let conflict =
+        ledger.append(&LEDGER, &subject(), ExpectedPosition::At(position), Entry::new("no")).await;
     assert!(conflict.is_err());
     let mut planner = ledger.consume(&LEDGER, &PLANNER, 4).await.unwrap();
     let held = next_delivery(&mut planner).await;
-    assert_eq!((held.recorded.position, held.attempt), (second, 2), "at once, not after its wait");
+    assert_eq!((held.message.position, held.attempt), (second, 2), "at once, not after its wait");
     let same = ledger.enqueue(&NOTICES, "later", Entry::new("later"), hour).await.unwrap();
-    assert_eq!(same, Enqueued::AlreadyThere);
-    let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
+    assert_eq!(same, EnqueueOutcome::Duplicate);
+    let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
     clock.advance(HOUR_MS);
-    assert_eq!(next_delivery(&mut worker).await.recorded.entry.payload, "later");
+    assert_eq!(next_delivery(&mut worker).await.message.entry.payload, "later");
 }
 
 #[tokio::test]
@@ -141,10 +143,10 @@ async fn expired_entries_are_hidden_at_once_and_removed_later() {
     let young = append_payload(&ledger, &SHORT_LIVED_LOG, "young").await;
     clock.advance(HOUR_MS / 2);
     let mut follower = ledger.follow(&SHORT_LIVED_LOG, Position::START).await.unwrap();
-    let Some(Followed::Entry(first)) = follower.next().await else { panic!("an entry") };
+    let Some(LogItem::Entry(first)) = follower.next().await else { panic!("an entry") };
     assert_eq!(first.position, young, "an expired entry is hidden, removed or not");
     drop(held);
-    assert_eq!(next_delivery(&mut reader).await.recorded.position, young);
+    assert_eq!(next_delivery(&mut reader).await.message.position, young);
 
     let count = || {
         let file = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
@@ -158,7 +160,7 @@ async fn expired_entries_are_hidden_at_once_and_removed_later() {
     assert_eq!(count(), 0);
     assert_eq!(ledger.head(&SHORT_LIVED_LOG).await.unwrap(), Position::START);
     let new = ledger
-        .append(&SHORT_LIVED_LOG, &subject(), Expect::Nothing, Entry::new("new"))
+        .append(&SHORT_LIVED_LOG, &subject(), ExpectedPosition::Empty, Entry::new("new"))
         .await
         .unwrap();
     assert!(new > young && young > old);
@@ -171,12 +173,12 @@ async fn a_key_is_remembered_for_two_minutes() {
     let ledger = open(&dir, &clock);
     let offer =
         async || ledger.enqueue(&NOTICES, "k", Entry::new("x"), Duration::ZERO).await.unwrap();
-    assert_eq!(offer().await, Enqueued::New);
+    assert_eq!(offer().await, EnqueueOutcome::New);
     clock.advance(119_999);
     ledger.remove_expired(clock.now()).await.unwrap();
-    assert_eq!(offer().await, Enqueued::AlreadyThere);
+    assert_eq!(offer().await, EnqueueOutcome::Duplicate);
     clock.advance(1);
-    assert_eq!(offer().await, Enqueued::New);
+    assert_eq!(offer().await, EnqueueOutcome::New);
 }
 
 /// With a paused clock an idle reader lets time pass, and a busy file holds it.
@@ -193,13 +195,13 @@ async fn a_paused_clock_is_enough() {
     let soon = Duration::from_secs(20);
     ledger.enqueue(&NOTICES, "k", Entry::new("x"), soon).await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO, "time does not run while a write is under way");
-    let mut worker = ledger.work(&NOTICES, 1).await.unwrap();
+    let mut worker = ledger.consume_queue(&NOTICES, 1).await.unwrap();
     let first = worker.next().await.unwrap();
     assert!(started.elapsed() >= soon);
     let before = started.elapsed();
-    drop(ledger.work(&NOTICES, 1).await.unwrap());
+    drop(ledger.consume_queue(&NOTICES, 1).await.unwrap());
     std::mem::forget(first);
-    let mut other = ledger.work(&NOTICES, 1).await.unwrap();
+    let mut other = ledger.consume_queue(&NOTICES, 1).await.unwrap();
     assert_eq!(other.next().await.unwrap().attempt, 2);
     assert!(started.elapsed() >= before + NOTICES.ack_wait);
 }
@@ -215,11 +217,11 @@ async fn a_cancelled_append_still_reaches_followers() {
     tokio::task::yield_now().await;
     let subject = subject();
     let mut append =
-        Box::pin(ledger.append(&LEDGER, &subject, Expect::Nothing, Entry::new("told")));
+        Box::pin(ledger.append(&LEDGER, &subject, ExpectedPosition::Empty, Entry::new("told")));
     assert!(futures::poll!(append.as_mut()).is_pending());
     drop(append);
     let received = tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
-    assert!(matches!(received, Some(Followed::Entry(_))));
+    assert!(matches!(received, Some(LogItem::Entry(_))));
 }
 
 const CHILD_ENV_VAR: &str = "PAIHAO_TEST_APPEND_TO";
@@ -272,19 +274,19 @@ async fn a_hard_kill_loses_nothing() {
         let mut follower = ledger.follow(&LEDGER, Position::START).await.unwrap();
         let head = ledger.head(&LEDGER).await.unwrap();
         let mut there = Vec::new();
-        while let Some(Followed::Entry(recorded)) = follower.next().await {
+        while let Some(LogItem::Entry(recorded)) = follower.next().await {
             there.push(String::from_utf8(recorded.entry.payload.to_vec()).unwrap());
             if recorded.position == head {
                 break;
             }
         }
-        let mut worker = ledger.work(&NOTICES, 10_000).await.unwrap();
+        let mut worker = ledger.consume_queue(&NOTICES, 10_000).await.unwrap();
         let mut queued = Vec::new();
         while let Ok(Some(one)) =
             tokio::time::timeout(Duration::from_millis(500), worker.next()).await
         {
-            queued.push(String::from_utf8(one.recorded.entry.payload.to_vec()).unwrap());
-            one.done().await.unwrap();
+            queued.push(String::from_utf8(one.message.entry.payload.to_vec()).unwrap());
+            one.ack().await.unwrap();
         }
         assert!(safe.len() > 200, "round {round}: {} safe", safe.len());
         for text in &safe {

@@ -1,7 +1,7 @@
 //! Test that removed data leaves no bytes in the file.
 
 use paihao_contracts::streams::{DEAD_LETTERS, LEDGER, NOTICES, OUTCOMES};
-use paihao_ledger::{Entry, Expect, Ledger, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use std::path::Path;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ async fn removed_entries_leave_no_bytes_in_the_file() {
         let theirs = i < 200 && i % 3 == 0;
         let entry = sized_entry(i, if theirs { NEEDLE } else { "oSomebodyElse" });
         let log = if i % 4 == 0 { &OUTCOMES } else { &LEDGER };
-        ledger.append(log, &subjects[i % 5], Expect::Anything, entry.clone()).await.unwrap();
+        ledger.append(log, &subjects[i % 5], ExpectedPosition::Any, entry.clone()).await.unwrap();
         if i % 7 == 0 {
             let key = format!("key {i}");
             ledger.enqueue(&NOTICES, &key, entry, Duration::ZERO).await.unwrap();
@@ -62,9 +62,9 @@ async fn removed_entries_leave_no_bytes_in_the_file() {
             ledger.remove_expired(now.load(Ordering::Relaxed)).await.unwrap();
         }
         if i % 100 == 99 {
-            let mut work = ledger.work(&NOTICES, 64).await.unwrap();
+            let mut work = ledger.consume_queue(&NOTICES, 64).await.unwrap();
             for _ in 0..std::mem::take(&mut waiting) {
-                work.next().await.unwrap().done().await.unwrap();
+                work.next().await.unwrap().ack().await.unwrap();
             }
         }
     }

@@ -12,7 +12,7 @@ pub mod follow;
 pub mod consume;
 pub mod queue;
 
-use crate::{Deliveries, Delivery, Entry, Followed, Ledger, Position, Recorded, Subject};
+use crate::{Deliveries, Delivery, Entry, Ledger, LogItem, Position, StoredEntry, Subject};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use paihao_contracts::streams::Log;
@@ -93,9 +93,9 @@ macro_rules! ledger_conformance {
 }
 
 /// Timeout for expected events.
-const PATIENCE: Duration = Duration::from_secs(60);
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Wait before an event counts as absent.
-const QUIET: Duration = Duration::from_millis(150);
+const QUIET_PERIOD: Duration = Duration::from_millis(150);
 
 const LOG: Log = Log { name: "conformance", retention: None };
 const OTHER_LOG: Log = Log { name: "conformance-other", retention: None };
@@ -105,53 +105,65 @@ fn subject(name: &str) -> Subject {
 }
 
 /// Appends without expectation, and returns the position.
-async fn put(ledger: &dyn Ledger, log: &Log, name: &str, payload: impl Into<String>) -> Position {
+async fn append_any(
+    ledger: &dyn Ledger,
+    log: &Log,
+    name: &str,
+    payload: impl Into<String>,
+) -> Position {
     let entry = Entry::new(payload.into());
     let subject = subject(name);
-    let append = ledger.append(log, &subject, crate::Expect::Anything, entry);
+    let append = ledger.append(log, &subject, crate::ExpectedPosition::Any, entry);
     append.await.expect("an append that expects nothing special")
 }
 
-fn text(recorded: &Recorded) -> String {
+fn payload_text(recorded: &StoredEntry) -> String {
     String::from_utf8(recorded.entry.payload.to_vec()).expect("the case wrote text")
 }
 
-async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
+async fn with_timeout<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(EVENT_TIMEOUT, future).await {
         Ok(value) => value,
-        Err(_) => panic!("waited {PATIENCE:?} for {what}"),
+        Err(_) => panic!("waited {EVENT_TIMEOUT:?} for {what}"),
     }
 }
 
-async fn quiet(what: &str, future: impl Future) {
-    assert!(tokio::time::timeout(QUIET, future).await.is_err(), "{what}");
+async fn assert_pending(what: &str, future: impl Future) {
+    assert!(tokio::time::timeout(QUIET_PERIOD, future).await.is_err(), "{what}");
 }
 
-async fn entry(follower: &mut BoxStream<'static, Followed>) -> Recorded {
-    match within("an entry", follower.next()).await {
-        Some(Followed::Entry(recorded)) => recorded,
+async fn next_entry(follower: &mut BoxStream<'static, LogItem>) -> StoredEntry {
+    match with_timeout("an entry", follower.next()).await {
+        Some(LogItem::Entry(recorded)) => recorded,
         other => panic!("expected an entry, got {other:?}"),
     }
 }
 
-async fn entries(follower: &mut BoxStream<'static, Followed>, count: usize) -> Vec<Recorded> {
+async fn next_entries(
+    follower: &mut BoxStream<'static, LogItem>,
+    count: usize,
+) -> Vec<StoredEntry> {
     let mut all = Vec::new();
     while all.len() < count {
-        all.push(entry(follower).await);
+        all.push(next_entry(follower).await);
     }
     all
 }
 
-async fn delivery(deliveries: &mut Deliveries) -> Delivery {
-    within("a delivery", deliveries.next()).await.expect("deliveries do not end")
+async fn next_delivery(deliveries: &mut Deliveries) -> Delivery {
+    with_timeout("a delivery", deliveries.next()).await.expect("deliveries do not end")
 }
 
 /// Gives a delivery up with a reason and returns its dead letter.
-async fn buried(ledger: &dyn Ledger, delivery: Delivery, reason: &str) -> Recorded {
+async fn dead_letter_and_find(
+    ledger: &dyn Ledger,
+    delivery: Delivery,
+    reason: &str,
+) -> StoredEntry {
     use paihao_contracts::streams::DEAD_LETTERS;
-    delivery.never(reason).await.expect("a store that answers");
+    delivery.dead_letter(reason).await.expect("a store that answers");
     let mut letters = ledger.follow(&DEAD_LETTERS, Position::START).await.expect("a follower");
-    let letter = entry(&mut letters).await;
-    quiet("one dead letter only", letters.next()).await;
+    let letter = next_entry(&mut letters).await;
+    assert_pending("one dead letter only", letters.next()).await;
     letter
 }

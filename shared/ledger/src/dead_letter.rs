@@ -1,17 +1,17 @@
 //! Form of a dead letter: the entry unchanged, with reason and origin in its headers.
 
-use crate::{Entry, Recorded};
+use crate::{Entry, StoredEntry};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 /// Header that holds the reason.
-pub const REASON: &str = "Paihao-Reason";
+pub const REASON_HEADER: &str = "Paihao-Reason";
 /// Header that holds the name of the work queue or log of origin.
-pub const ORIGIN: &str = "Paihao-Origin";
+pub const ORIGIN_HEADER: &str = "Paihao-Origin";
 /// Header that holds the key of the work, or subject and position of the log entry.
-pub const KEY: &str = "Paihao-Key";
+pub const KEY_HEADER: &str = "Paihao-Key";
 
 // Reasons and keys may hold anything; headers are visible ASCII. Spaces stay readable.
-const KEPT_AS_IS: &AsciiSet = &CONTROLS.add(b'%');
+const PERCENT_ENCODE_SET: &AsciiSet = &CONTROLS.add(b'%');
 
 /// Reason and origin of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Cause {
 
 impl Cause {
     /// Cause for an entry of a log that one of its consumers gave up.
-    pub fn of_log_entry(log: &str, recorded: &Recorded, reason: &str) -> Self {
+    pub fn for_log_entry(log: &str, recorded: &StoredEntry, reason: &str) -> Self {
         Cause {
             reason: reason.to_owned(),
             origin: log.to_owned(),
@@ -35,28 +35,30 @@ impl Cause {
     }
 
     /// Returns the dead letter of an entry.
-    pub fn put_on(&self, entry: &Entry) -> Entry {
+    pub fn to_dead_letter(&self, entry: &Entry) -> Entry {
         let mut letter = entry.clone();
-        letter.headers.retain(|(name, _)| ![REASON, ORIGIN, KEY].contains(&name.as_str()));
+        letter.headers.retain(|(name, _)| {
+            ![REASON_HEADER, ORIGIN_HEADER, KEY_HEADER].contains(&name.as_str())
+        });
         letter
-            .with_header(REASON, encode(&self.reason))
-            .with_header(ORIGIN, encode(&self.origin))
-            .with_header(KEY, encode(&self.key))
+            .with_header(REASON_HEADER, encode(&self.reason))
+            .with_header(ORIGIN_HEADER, encode(&self.origin))
+            .with_header(KEY_HEADER, encode(&self.key))
     }
 
     /// Reads the cause from a dead letter.
-    pub fn of(letter: &Entry) -> Option<Cause> {
+    pub fn from_dead_letter(letter: &Entry) -> Option<Cause> {
         Some(Cause {
-            reason: decode(letter.header(REASON)?),
-            origin: decode(letter.header(ORIGIN)?),
-            key: decode(letter.header(KEY)?),
+            reason: decode(letter.header(REASON_HEADER)?),
+            origin: decode(letter.header(ORIGIN_HEADER)?),
+            key: decode(letter.header(KEY_HEADER)?),
         })
     }
 }
 
 /// Encodes any text as a header value, for [`decode`].
 pub fn encode(text: &str) -> String {
-    let encoded = utf8_percent_encode(text, KEPT_AS_IS).to_string();
+    let encoded = utf8_percent_encode(text, PERCENT_ENCODE_SET).to_string();
     // A store may trim the ends of a value.
     let inner = encoded.trim_matches(' ');
     let before = encoded.len() - encoded.trim_start_matches(' ').len();
@@ -90,10 +92,11 @@ mod tests {
     fn a_cause_is_read_back_and_replaces_an_older_one() {
         let older = Cause { reason: "a".into(), origin: "b".into(), key: "c".into() };
         let cause = Cause { reason: "不行".into(), origin: "notices".into(), key: "k/1".into() };
-        let letter = cause.put_on(&older.put_on(&Entry::new("x").with_header("h", "v")));
-        assert_eq!(Cause::of(&letter), Some(cause));
+        let letter =
+            cause.to_dead_letter(&older.to_dead_letter(&Entry::new("x").with_header("h", "v")));
+        assert_eq!(Cause::from_dead_letter(&letter), Some(cause));
         assert_eq!(letter.header("h"), Some("v"));
         assert_eq!(letter.headers.len(), 4);
-        assert_eq!(Cause::of(&Entry::new("x")), None);
+        assert_eq!(Cause::from_dead_letter(&Entry::new("x")), None);
     }
 }

@@ -1,39 +1,39 @@
 //! Delivery of a message to one worker, which owns its acknowledgement.
 
-use crate::entry::Recorded;
+use crate::entry::StoredEntry;
 use async_trait::async_trait;
 use futures::stream::{BoxStream, StreamExt};
 use std::time::Duration;
 
-/// Verdict of a worker on a delivery.
+/// Disposition of a worker on a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Disposition {
     /// Finished: never redelivered.
-    Done,
+    Ack,
     /// Redelivered, after this delay at the earliest.
-    Again(Duration),
+    RetryAfter(Duration),
     /// Failed for good, for this reason: moved to the dead letters.
-    Never(String),
+    DeadLetter(String),
 }
 
 /// Acknowledgement of a delivery to its store; implemented by the adapters.
 #[async_trait]
 pub trait Acknowledge: Send + Sync {
-    /// Sends the verdict to the store. On failure the message is redelivered, which is the safe
+    /// Sends the disposition to the store. On failure the message is redelivered, which is the safe
     /// outcome.
-    async fn say(&self, verdict: Verdict) -> Result<(), crate::Unavailable>;
+    async fn settle(&self, disposition: Disposition) -> Result<(), crate::Unavailable>;
     /// Requests another full ack-wait from now.
     async fn extend(&self) -> Result<(), crate::Unavailable>;
-    /// Called if the worker drops the delivery without a verdict: redeliver it soon. Must not
+    /// Called if the worker drops the delivery without a disposition: redeliver it soon. Must not
     /// block.
-    fn forgotten(&self);
+    fn abandon(&self);
 }
 
-/// One message in the possession of one worker. Dropping it without a verdict returns it.
+/// One message in the possession of one worker. Dropping it without a disposition returns it.
 pub struct Delivery {
     /// The message. For a work queue the subject is the queue's name and the position has no
     /// meaning.
-    pub recorded: Recorded,
+    pub message: StoredEntry,
     /// Number of deliveries so far, including this one: 1 the first time.
     pub attempt: u64,
     handle: Option<Box<dyn Acknowledge>>,
@@ -41,23 +41,23 @@ pub struct Delivery {
 
 impl Delivery {
     /// For adapters: combines a message with its acknowledgement.
-    pub fn new(recorded: Recorded, attempt: u64, handle: Box<dyn Acknowledge>) -> Self {
-        Delivery { recorded, attempt, handle: Some(handle) }
+    pub fn new(message: StoredEntry, attempt: u64, handle: Box<dyn Acknowledge>) -> Self {
+        Delivery { message, attempt, handle: Some(handle) }
     }
 
     /// Acknowledges the message as finished.
-    pub async fn done(self) -> Result<(), crate::Unavailable> {
-        self.say(Verdict::Done).await
+    pub async fn ack(self) -> Result<(), crate::Unavailable> {
+        self.settle(Disposition::Ack).await
     }
 
     /// Returns the message for redelivery, after `delay` at the earliest.
-    pub async fn again(self, delay: Duration) -> Result<(), crate::Unavailable> {
-        self.say(Verdict::Again(delay)).await
+    pub async fn retry_after(self, delay: Duration) -> Result<(), crate::Unavailable> {
+        self.settle(Disposition::RetryAfter(delay)).await
     }
 
     /// Moves the message to the dead letters with this reason.
-    pub async fn never(self, reason: &str) -> Result<(), crate::Unavailable> {
-        self.say(Verdict::Never(reason.to_owned())).await
+    pub async fn dead_letter(self, reason: &str) -> Result<(), crate::Unavailable> {
+        self.settle(Disposition::DeadLetter(reason.to_owned())).await
     }
 
     /// Keeps the message for another full ack-wait.
@@ -68,10 +68,13 @@ impl Delivery {
         }
     }
 
-    /// Sends a verdict to the store.
-    pub(crate) async fn say(mut self, verdict: Verdict) -> Result<(), crate::Unavailable> {
+    /// Sends a disposition to the store.
+    pub(crate) async fn settle(
+        mut self,
+        disposition: Disposition,
+    ) -> Result<(), crate::Unavailable> {
         match self.handle.take() {
-            Some(handle) => handle.say(verdict).await,
+            Some(handle) => handle.settle(disposition).await,
             None => Ok(()),
         }
     }
@@ -80,7 +83,7 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if let Some(handle) = &self.handle {
-            handle.forgotten();
+            handle.abandon();
         }
     }
 }

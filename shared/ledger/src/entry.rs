@@ -64,7 +64,7 @@ impl Entry {
 
 /// An entry stored in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub struct StoredEntry {
     /// Position in the log.
     pub position: Position,
     /// Subject of the entry.

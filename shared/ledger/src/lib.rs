@@ -18,8 +18,8 @@ pub mod worker;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
-pub use delivery::{Acknowledge, Deliveries, Delivery, Verdict};
-pub use entry::{Entry, InvalidSubject, Position, Recorded, Subject};
+pub use delivery::{Acknowledge, Deliveries, Delivery, Disposition};
+pub use entry::{Entry, InvalidSubject, Position, StoredEntry, Subject};
 
 #[cfg(feature = "runners")]
 pub use projection::{Follower, Projection};
@@ -33,11 +33,11 @@ use std::time::Duration;
 
 /// Expectation of an append about the newest entry of its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expect {
+pub enum ExpectedPosition {
     /// No expectation.
-    Anything,
+    Any,
     /// The subject holds no entry (it never had one, or all have expired).
-    Nothing,
+    Empty,
     /// The newest entry of the subject has this position.
     At(Position),
 }
@@ -49,7 +49,7 @@ pub enum AppendError {
     #[error("expected {expected:?}, found {found:?}")]
     Conflict {
         /// Expectation of the caller.
-        expected: Expect,
+        expected: ExpectedPosition,
         /// Position of the subject's newest entry, `None` if it holds none.
         found: Option<Position>,
     },
@@ -74,9 +74,9 @@ pub struct Unavailable(pub String);
 
 /// An item of a follower's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Followed {
+pub enum LogItem {
     /// The next entry, in order of position, without gap or repeat.
-    Entry(Recorded),
+    Entry(StoredEntry),
     /// The log was lost and recreated: all former entries are void, and the next entries are those
     /// of the new log, from its beginning.
     Restarted,
@@ -84,11 +84,11 @@ pub enum Followed {
 
 /// Result of an enqueue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Enqueued {
+pub enum EnqueueOutcome {
     /// It was added to the queue.
     New,
     /// A message with this key was enqueued within the last two minutes; this one was dropped.
-    AlreadyThere,
+    Duplicate,
 }
 
 /// A message store. Cheap to share; every method may be called from many tasks at once.
@@ -100,12 +100,12 @@ pub trait Ledger: Send + Sync + 'static {
         &self,
         log: &Log,
         subject: &Subject,
-        expect: Expect,
+        expect: ExpectedPosition,
         entry: Entry,
     ) -> Result<Position, AppendError>;
 
     /// Returns the newest entry of a subject.
-    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<Recorded>, Unavailable>;
+    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable>;
 
     /// Returns the position of the newest entry of the whole log, [`Position::START`] if it is
     /// empty.
@@ -118,7 +118,7 @@ pub trait Ledger: Send + Sync + 'static {
         &self,
         log: &Log,
         after: Position,
-    ) -> Result<BoxStream<'static, Followed>, Unavailable>;
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable>;
 
     /// Joins a shared consumer of a log. A new consumer begins at the oldest entry. At most
     /// `in_flight` deliveries of these `Deliveries` are open at once.
@@ -137,11 +137,15 @@ pub trait Ledger: Send + Sync + 'static {
         key: &str,
         entry: Entry,
         delay: Duration,
-    ) -> Result<Enqueued, Unavailable>;
+    ) -> Result<EnqueueOutcome, Unavailable>;
 
     /// Joins the workers of a queue. At most `in_flight` deliveries of these `Deliveries` are open
-    /// at once. A delivery given up with [`Delivery::never`] moves to the dead letters.
-    async fn work(&self, queue: &WorkQueue, in_flight: usize) -> Result<Deliveries, Unavailable>;
+    /// at once. A delivery given up with [`Delivery::dead_letter`] moves to the dead letters.
+    async fn consume_queue(
+        &self,
+        queue: &WorkQueue,
+        in_flight: usize,
+    ) -> Result<Deliveries, Unavailable>;
 
     /// Checks that the store answers and has everything it needs, for readiness.
     async fn check(&self) -> Result<(), Unavailable>;

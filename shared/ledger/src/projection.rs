@@ -5,7 +5,7 @@
 //! outage, it notices a log that was made anew or whose entries have aged out, and it ends at the
 //! soft stop between two entries.
 
-use crate::{Followed, Ledger, Position, Recorded, Unavailable};
+use crate::{Ledger, LogItem, Position, StoredEntry, Unavailable};
 use futures::stream::{self, BoxStream, Fuse, Stream, StreamExt};
 use paihao_chassis::CancellationToken;
 use paihao_chassis::backoff::Backoff;
@@ -39,7 +39,7 @@ pub trait Projection: Send + 'static {
     fn view(&self) -> Self::View;
 
     /// Takes in the next entry.
-    fn apply(&mut self, recorded: Recorded);
+    fn apply(&mut self, recorded: StoredEntry);
 
     /// Forgets everything: the entries that come next begin a new history.
     fn reset(&mut self);
@@ -55,7 +55,7 @@ pub trait DecodeAhead: Projection {
     type Decoded: Send + 'static;
 
     /// Decodes an entry of the past. Runs on any thread.
-    fn decode(recorded: Recorded) -> Self::Decoded;
+    fn decode(recorded: StoredEntry) -> Self::Decoded;
 
     /// Takes in the next entry of the past. Entries that come after catching up go through
     /// [`Projection::apply`].
@@ -183,7 +183,7 @@ impl Follow {
 
 /// How entries of the past are decoded and taken in.
 struct Ahead<P, D> {
-    decode: fn(Recorded) -> D,
+    decode: fn(StoredEntry) -> D,
     apply: fn(&mut P, D),
 }
 
@@ -196,11 +196,11 @@ struct Applied {
 }
 
 impl Applied {
-    fn of(recorded: &Recorded) -> Applied {
+    fn of(recorded: &StoredEntry) -> Applied {
         Applied { position: recorded.position, at_ms: Some(recorded.at_ms) }
     }
 
-    fn is(self, recorded: &Recorded) -> bool {
+    fn is(self, recorded: &StoredEntry) -> bool {
         self.position == recorded.position && self.at_ms.is_none_or(|at_ms| at_ms == recorded.at_ms)
     }
 }
@@ -213,7 +213,7 @@ enum End {
     Gap,
 }
 
-type Entries = Fuse<BoxStream<'static, Followed>>;
+type Entries = Fuse<BoxStream<'static, LogItem>>;
 
 /// The one writer of a projection.
 struct Reader<P: Projection, D> {
@@ -275,14 +275,14 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
             let Some(next) = entries.next().await else { return Ok(End::OfStream) };
             backoff.reset();
             match (next, expected.take()) {
-                (Followed::Restarted, _) => {
+                (LogItem::Restarted, _) => {
                     self.begin_anew();
                     self.catch_up_ends();
                     behind = false;
                 }
-                (Followed::Entry(recorded), Some(applied)) if applied.is(&recorded) => {}
-                (Followed::Entry(_), Some(_)) => return Ok(End::Gap),
-                (Followed::Entry(recorded), None) => {
+                (LogItem::Entry(recorded), Some(applied)) if applied.is(&recorded) => {}
+                (LogItem::Entry(_), Some(_)) => return Ok(End::Gap),
+                (LogItem::Entry(recorded), None) => {
                     self.apply(recorded);
                     self.publish();
                 }
@@ -322,8 +322,8 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
         let mut applied = 0;
         while let Some(next) = entries.next().await {
             match next {
-                Followed::Entry(recorded) => self.apply(recorded),
-                Followed::Restarted => {
+                LogItem::Entry(recorded) => self.apply(recorded),
+                LogItem::Restarted => {
                     self.begin_anew();
                     return true;
                 }
@@ -343,7 +343,7 @@ impl<P: Projection, D: Send + 'static> Reader<P, D> {
         self.applied.map_or(Position::START, |applied| applied.position)
     }
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         self.applied = Some(Applied::of(&recorded));
         self.projection.apply(recorded);
     }
@@ -376,13 +376,13 @@ fn before(position: Position) -> Position {
 
 /// What comes up to `goal`, in chunks. Ends with the entry at `goal`, or where the log was made
 /// anew.
-fn chunks(entries: &mut Entries, goal: Position) -> impl Stream<Item = Vec<Followed>> + Send {
+fn chunks(entries: &mut Entries, goal: Position) -> impl Stream<Item = Vec<LogItem>> + Send {
     stream::unfold(Some(entries), move |entries| async move {
         let entries = entries?;
         let mut chunk = Vec::with_capacity(CHUNK_ENTRIES);
         while chunk.len() < CHUNK_ENTRIES {
             let Some(next) = entries.next().await else { return Some((chunk, None)) };
-            let is_last = !matches!(&next, Followed::Entry(recorded) if recorded.position < goal);
+            let is_last = !matches!(&next, LogItem::Entry(recorded) if recorded.position < goal);
             chunk.push(next);
             if is_last {
                 return Some((chunk, None));
@@ -394,12 +394,12 @@ fn chunks(entries: &mut Entries, goal: Position) -> impl Stream<Item = Vec<Follo
 
 /// Decodes a chunk away from where it is applied; `None` stands where the log was made anew.
 async fn decode_chunk<D: Send + 'static>(
-    chunk: Vec<Followed>,
-    decode: fn(Recorded) -> D,
+    chunk: Vec<LogItem>,
+    decode: fn(StoredEntry) -> D,
 ) -> Vec<Option<(Applied, D)>> {
     let decode = move |next| match next {
-        Followed::Entry(recorded) => Some((Applied::of(&recorded), decode(recorded))),
-        Followed::Restarted => None,
+        LogItem::Entry(recorded) => Some((Applied::of(&recorded), decode(recorded))),
+        LogItem::Restarted => None,
     };
     let decoding = tokio::task::spawn_blocking(move || chunk.into_iter().map(decode).collect());
     decoding.await.expect("decoding does not panic, and nobody aborts it")

@@ -1,7 +1,7 @@
 //! Workers: each message of a shared consumer or a work queue goes through one handler, several at
 //! once.
 
-use crate::{Deliveries, Delivery, Ledger, Unavailable, Verdict};
+use crate::{Deliveries, Delivery, Disposition, Ledger, Unavailable};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use paihao_chassis::backoff::Backoff;
@@ -37,7 +37,7 @@ impl Source {
     async fn join(&self, ledger: &dyn Ledger, limit: usize) -> Result<Deliveries, Unavailable> {
         match self {
             Source::Consumer(log, consumer) => ledger.consume(log, consumer, limit).await,
-            Source::Queue(queue) => ledger.work(queue, limit).await,
+            Source::Queue(queue) => ledger.consume_queue(queue, limit).await,
         }
     }
 }
@@ -47,7 +47,7 @@ pub trait Handler: Send + Sync + 'static {
     /// Handles a message to its end and says whether it is finished, to come again, or to go to the
     /// dead letters. It may handle a message that was handled before: an acknowledgement can be
     /// lost.
-    fn handle(&self, delivery: &Delivery) -> impl Future<Output = Verdict> + Send;
+    fn handle(&self, delivery: &Delivery) -> impl Future<Output = Disposition> + Send;
 }
 
 /// A member of a shared consumer or of a work queue's workers.
@@ -118,11 +118,11 @@ impl<H: Handler> Worker<H> {
     /// Handles a delivery as part of the trace that its message carries, and tells the store.
     async fn settle(&self, delivery: Delivery) {
         let here =
-            Traceparent::continue_from(delivery.recorded.entry.header(trace::TRACEPARENT_HEADER));
+            Traceparent::continue_from(delivery.message.entry.header(trace::TRACEPARENT_HEADER));
         trace::scope(here, async {
-            let (source, position) = (self.source.name(), delivery.recorded.position.0);
-            let verdict = self.handler.handle(&delivery).await;
-            if let Err(error) = delivery.say(verdict).await {
+            let (source, position) = (self.source.name(), delivery.message.position.0);
+            let disposition = self.handler.handle(&delivery).await;
+            if let Err(error) = delivery.settle(disposition).await {
                 tracing::debug!(source, position, %error, "acknowledgement lost, it comes again");
             }
         })

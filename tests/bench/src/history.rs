@@ -11,9 +11,10 @@ use paihao_contracts::streams::HISTORY;
 use paihao_contracts::visit::{HISTORY_VERSION, HistoryEntry, VisitChange};
 use paihao_domain::Rules;
 use paihao_gateway::engine::Engine;
+use paihao_gateway::projections::visits::VisitProjection;
 use paihao_gateway::settings::calendar::Calendar;
 use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
-use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,7 +56,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let all =
         days.flat_map(|(day, n)| subjects.iter().map(move |site| (site, visit_entry(day, n))));
     let mut appends = stream::iter(all)
-        .map(|(site, entry)| ledger.append(&HISTORY, site, Expect::Anything, entry))
+        .map(|(site, entry)| ledger.append(&HISTORY, site, ExpectedPosition::Any, entry))
         .buffered(512);
     let (begun, mut written, mut head) = (Instant::now(), 0, Position::START);
     while let Some(appended) = appends.next().await {
@@ -67,7 +68,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
 
     let begun = Instant::now();
     let mut entries = ledger.follow(&HISTORY, Position::START).await?;
-    while let Some(Followed::Entry(recorded)) = entries.next().await {
+    while let Some(LogItem::Entry(recorded)) = entries.next().await {
         if recorded.position >= head {
             break;
         }
@@ -79,9 +80,12 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let nobody = Arc::new(|_: &Subject, _: &_| {});
     let closed = CancellationToken::new();
     let store: Arc<dyn Ledger> = ledger.clone();
-    let lines =
-        Engine::start(&bench_settings(&subjects), store, clock, nobody, &closed, &Tasks::new());
-    lines.history().until_caught_up().await;
+    let tasks = Tasks::new();
+    let visits = VisitProjection::start(store.clone(), closed.clone(), &tasks);
+    let forecasts = Arc::new(visits.clone());
+    let sites = bench_settings(&subjects).sites;
+    let _engine = Engine::start(&sites, store, clock, forecasts, nobody, &closed, &tasks);
+    visits.until_caught_up().await;
     let read = begun.elapsed();
     tokio::time::sleep(Duration::from_millis(100)).await;
     let ratio = dropped.as_secs_f64() / read.as_secs_f64();

@@ -62,8 +62,12 @@ impl ChromeDriver {
     }
 }
 
-const BROWSER_ARGUMENTS: [&str; 14] = [
+const BROWSER_ARGUMENTS: [&str; 15] = [
     "--headless=new",
+    // Pages of the browser's own, which it would load for each window and nobody sees: they cost
+    // more than the start of all the rest. chromedriver adds features to this list.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup,\
+     PreloadTopChromeWebUI",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",

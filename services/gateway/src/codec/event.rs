@@ -1,12 +1,16 @@
-//! What happened, to its stored form and back.
+//! Conversion of events to their stored form and back.
 
 use super::milestone::{milestone_from_stored, milestone_to_stored};
 use super::ticket::{
-    close_reason_in, close_reason_out, hold_from_stored, hold_to_stored, key_from_stored,
-    key_to_stored, mirrored_enum, number_from_stored, number_to_stored, quoted_wait_from_stored,
-    quoted_wait_to_stored, rank_from_stored, rank_to_stored, ticket_from_stored, ticket_to_stored,
+    hold_from_stored, hold_to_stored, rank_from_stored, rank_to_stored, ticket_from_stored,
+    ticket_to_stored,
 };
-use super::visit::{basis_from_stored, basis_to_stored, visit_from_stored, visit_to_stored};
+use super::values::{
+    basis_from_stored, basis_to_stored, close_reason_in, close_reason_out, key_from_stored,
+    key_to_stored, mirrored_enum, number_from_stored, number_to_stored, quoted_wait_from_stored,
+    quoted_wait_to_stored,
+};
+use super::visit::{visit_from_stored, visit_to_stored};
 use paihao_contracts::commit as c;
 use paihao_domain as d;
 

@@ -1,6 +1,6 @@
-//! What is to be told, to its stored form and back.
+//! Conversion of notification triggers to their stored form and back.
 
-use super::ticket::{
+use super::values::{
     key_from_stored, key_to_stored, mirrored_enum, number_from_stored, number_to_stored,
     quoted_wait_from_stored, quoted_wait_to_stored,
 };

@@ -1,9 +1,10 @@
-//! The domain's decisions in the form in which the ledger stores them, and back.
+//! Conversion of the domain's decisions to the form in which the ledger stores them, and back.
 
 mod event;
 mod milestone;
 mod outcome;
 mod ticket;
+mod values;
 mod visit;
 
 pub(crate) use visit::visit_from_stored;
@@ -14,13 +15,13 @@ use paihao_contracts::commit as c;
 use paihao_domain as d;
 use paihao_ledger::Entry;
 
-/// An entry could not be read.
+/// Reason why an entry cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DecodeError {
-    /// Not in a form this program knows.
+    /// The payload is not a commit of a known form.
     #[error("not a commit of a known form: {0}")]
     Form(#[from] serde_json::Error),
-    /// Written by a newer program.
+    /// The commit was written by a newer program.
     #[error("version {0} is newer than this program's")]
     NewerVersion(u32),
     /// An id or fingerprint is not hexadecimal of the right length.

@@ -1,7 +1,7 @@
-//! What an asker was answered, to its stored form and back.
+//! Conversion of outcomes to their stored form and back.
 
 use super::event::{queue_state_in, queue_state_out};
-use super::ticket::{
+use super::values::{
     number_from_stored, number_to_stored, quoted_wait_from_stored, quoted_wait_to_stored, state_in,
     state_out,
 };

@@ -1,67 +1,13 @@
-//! A ticket and its parts, to their stored form and back.
+//! Conversion of tickets and their parts to the stored form and back.
 
-use super::visit::{
-    basis_from_stored, basis_to_stored, visit_progress_from_stored, visit_progress_to_stored,
+use super::values::{
+    basis_from_stored, basis_to_stored, close_reason_in, close_reason_out, counts_from_stored,
+    counts_to_stored, key_from_stored, key_to_stored, number_from_stored, number_to_stored,
+    quoted_wait_from_stored, quoted_wait_to_stored, why_in, why_out,
 };
+use super::visit::{visit_progress_from_stored, visit_progress_to_stored};
 use paihao_contracts::commit as c;
-use paihao_contracts::ticket_link::TicketKey;
 use paihao_domain as d;
-
-/// Two functions between an enum of the domain and its stored twin, of the same variants.
-macro_rules! mirrored_enum {
-    ($out:ident, $in:ident, $name:ident { $($variant:ident),* }) => {
-        pub(super) fn $out(value: paihao_domain::$name) -> paihao_contracts::commit::$name {
-            match value {
-                $(paihao_domain::$name::$variant => paihao_contracts::commit::$name::$variant,)*
-            }
-        }
-
-        pub(super) fn $in(value: paihao_contracts::commit::$name) -> paihao_domain::$name {
-            match value {
-                $(paihao_contracts::commit::$name::$variant => paihao_domain::$name::$variant,)*
-            }
-        }
-    };
-}
-pub(super) use mirrored_enum;
-
-mirrored_enum!(
-    close_reason_out,
-    close_reason_in,
-    CloseReason { ByCustomer, ByStaff, Expired, DayClosed, QueueCleared, Duplicate }
-);
-mirrored_enum!(
-    state_out,
-    state_in,
-    TicketStatus { Waiting, Called, Serving, Held, Missed, Done, Closed }
-);
-mirrored_enum!(why_out, why_in, HoldKind { LetPass, Staff, Suspended });
-
-pub(super) fn key_to_stored(key: d::TicketKey) -> TicketKey {
-    TicketKey(key.0)
-}
-
-pub(super) fn key_from_stored(key: TicketKey) -> d::TicketKey {
-    d::TicketKey(key.0)
-}
-
-pub(super) fn number_to_stored(number: &d::Number) -> c::Number {
-    c::Number { prefix: number.prefix.clone(), serial: number.serial }
-}
-
-pub(super) fn number_from_stored(number: c::Number) -> d::Number {
-    d::Number { prefix: number.prefix, serial: number.serial }
-}
-
-pub(super) fn quoted_wait_to_stored(told: &d::QuotedWait) -> c::QuotedWait {
-    let minutes = told.estimate.map(|e| (e.low, e.high));
-    c::QuotedWait { ahead: told.ahead, minutes, cold: told.cold }
-}
-
-pub(super) fn quoted_wait_from_stored(told: c::QuotedWait) -> d::QuotedWait {
-    let estimate = told.minutes.map(|(low, high)| d::Estimate { low, high });
-    d::QuotedWait { ahead: told.ahead, estimate, cold: told.cold }
-}
 
 pub(super) fn rank_to_stored(rank: &d::Rank) -> c::Rank {
     let d::Rank { class, arrival, sequence, offset: turn } = *rank;
@@ -71,16 +17,6 @@ pub(super) fn rank_to_stored(rank: &d::Rank) -> c::Rank {
 pub(super) fn rank_from_stored(rank: c::Rank) -> d::Rank {
     let c::Rank { class, arrival, sequence, turn } = rank;
     d::Rank { class, arrival: d::Timestamp(arrival), sequence, offset: turn }
-}
-
-pub(super) fn counts_to_stored(counts: d::TicketCounts) -> c::TicketCounts {
-    let d::TicketCounts { calls, misses, holds, let_pass, hops } = counts;
-    c::TicketCounts { calls, misses, holds, let_pass, hops }
-}
-
-pub(super) fn counts_from_stored(counts: c::TicketCounts) -> d::TicketCounts {
-    let c::TicketCounts { calls, misses, holds, let_pass, hops } = counts;
-    d::TicketCounts { calls, misses, holds, let_pass, hops }
 }
 
 pub(super) fn hold_to_stored(hold: &d::Hold) -> c::Hold {

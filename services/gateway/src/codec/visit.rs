@@ -1,8 +1,8 @@
-//! What is left of a visit, to its stored form and back.
+//! Conversion of visit records to their stored form and back.
 
-use super::ticket::{
-    close_reason_in, close_reason_out, counts_from_stored, counts_to_stored,
-    quoted_wait_from_stored, quoted_wait_to_stored,
+use super::values::{
+    basis_from_stored, basis_to_stored, close_reason_in, close_reason_out, counts_from_stored,
+    counts_to_stored, quoted_wait_from_stored, quoted_wait_to_stored,
 };
 use paihao_contracts::commit as c;
 use paihao_domain as d;
@@ -55,16 +55,6 @@ pub(crate) fn visit_from_stored(visit: c::VisitRecord) -> d::VisitRecord {
             c::VisitOutcome::Closed(reason) => d::VisitOutcome::Closed(close_reason_in(reason)),
         },
     }
-}
-
-pub(super) fn basis_to_stored(basis: d::ForecastBasis) -> c::ForecastBasis {
-    (basis.predicted_s, basis.median_s, basis.method)
-}
-
-pub(super) fn basis_from_stored(
-    (predicted_s, median_s, method): c::ForecastBasis,
-) -> d::ForecastBasis {
-    d::ForecastBasis { predicted_s, median_s, method }
 }
 
 fn overtaken_to_stored(overtaken: d::OvertakeCounts) -> c::OvertakeCounts {

@@ -1,32 +1,33 @@
-//! A site as it stood at an instant, by replaying the ledger up to it.
+//! Snapshots of a site at a past instant, made by replaying the ledger up to it.
 
-use super::SiteSnapshot;
+use super::view::SiteSnapshot;
 use crate::codec;
-use crate::settings::SiteSettings;
+use crate::site::SiteSettings;
 use futures::StreamExt;
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::Event;
-use paihao_ledger::{Followed, Ledger, Position, Unavailable};
+use paihao_ledger::{Ledger, LogItem, Position, Unavailable};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Replays that go on at once; more wait.
+/// Replays that run at once; further ones wait.
 const MAX_CONCURRENT_REPLAYS: usize = 2;
 
-/// How long a replay may take, its wait included.
+/// Longest time for a replay, its wait included.
 const REPLAY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why the past cannot be told.
+/// Reason why there is no snapshot of the instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReplayError {
-    /// It is older than what the ledger keeps, or its business day began before that.
+    /// The instant is older than the entries that the ledger keeps, or its business day began
+    /// before them.
     Gone,
-    /// It has not come yet.
+    /// The instant is in the future.
     Future,
-    /// A newer program wrote what has to be read for it.
+    /// An entry that has to be replayed was written by a newer program.
     NewerVersion,
-    /// The ledger did not say it all in time.
+    /// The ledger did not return all entries in time.
     Unavailable,
 }
 
@@ -36,7 +37,7 @@ impl From<Unavailable> for ReplayError {
     }
 }
 
-/// Looks back.
+/// Reader of past snapshots.
 pub(crate) struct PointInTimeReader {
     ledger: Arc<dyn Ledger>,
     permits: Arc<Semaphore>,
@@ -47,8 +48,8 @@ impl PointInTimeReader {
         PointInTimeReader { ledger, permits: Arc::new(Semaphore::new(MAX_CONCURRENT_REPLAYS)) }
     }
 
-    /// The site as it stood at `rendered_at_ms`: with every entry that the store had taken by then. Both times
-    /// in Unix milliseconds. What the owner has set up since counts as it does now.
+    /// Returns the site with every entry that the store had taken by `at_ms`. Both times are Unix
+    /// milliseconds. The settings are those of now.
     pub(crate) async fn snapshot_at(
         &self,
         book: &SiteSettings,
@@ -69,7 +70,7 @@ impl PointInTimeReader {
         };
         let replayed = tokio::time::timeout(REPLAY_TIMEOUT, replay).await;
         let (view, saw_the_day_open) = replayed.map_err(|_| ReplayError::Unavailable)??;
-        // Without its beginning a day is whole only if it began within what is kept.
+        // A day whose first entry has aged out is whole only if it began within the retention.
         let day = |ms| book.calendar.at(ms).day();
         match saw_the_day_open || day(oldest) < day(at_ms) {
             true => Ok(view),
@@ -77,7 +78,8 @@ impl PointInTimeReader {
         }
     }
 
-    /// The site after every entry until `rendered_at_ms`, and whether one of them opened the day of `rendered_at_ms`.
+    /// Replays every entry until `at_ms`. The flag says whether one of them opened the day of
+    /// `at_ms`.
     async fn replay(
         &self,
         book: &SiteSettings,
@@ -91,7 +93,7 @@ impl PointInTimeReader {
         }
         let mut entries = self.ledger.follow(&LEDGER, Position::START).await?;
         while let Some(followed) = entries.next().await {
-            let Followed::Entry(recorded) = followed else { return Err(ReplayError::Gone) };
+            let LogItem::Entry(recorded) = followed else { return Err(ReplayError::Gone) };
             if recorded.at_ms > at_ms {
                 break;
             }
@@ -100,7 +102,7 @@ impl PointInTimeReader {
                     .map_err(|_| ReplayError::NewerVersion)?;
                 for decision in &decisions {
                     let opens = |event: &Event| matches!(event, Event::DayOpened { .. });
-                    // The end of a day whose beginning has aged out says nothing of any line.
+                    // Without the day's first entry, its last ones do not make up a line.
                     if view.site.day().is_some() || decision.events.iter().any(opens) {
                         view.site.apply(decision);
                     }

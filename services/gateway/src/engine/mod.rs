@@ -1,12 +1,11 @@
-//! The lines of all sites: what they are (by following the ledger) and how they change (by
-//! appending to it).
+//! Engine: follows the ledger, which holds the lines of all sites, and decides commands by
+//! appending to it.
 //!
-//! - [`snapshot`]: a site as this replica knows it;
-//! - [`start`]: how the views keep up with the ledger;
-//! - [`commands`]: how a command becomes an entry of the ledger, and its answer;
-//! - `registry`: which sites there are, and with which rules, while both may change;
-//! - [`codec`]: the domain's decisions in their stored form, and back;
-//! - [`as_of`]: a site as it stood before.
+//! - `view`: a site as this replica knows it;
+//! - `replica`: the projection of the ledger onto all sites;
+//! - `site_worker`: from a command to an entry of the ledger and its outcome;
+//! - `registry`: the sites there are, while they and their settings may change;
+//! - `as_of`: a site at a past instant.
 
 pub(crate) mod as_of;
 mod registry;
@@ -14,83 +13,74 @@ mod replica;
 mod site_worker;
 mod view;
 
-pub use site_worker::{CommandOutcome, SubmitError};
-pub use view::SiteSnapshot;
+pub use site_worker::{CommandOutcome, Forecasts, SUBMIT_TIMEOUT, SubmitError};
+pub use view::{DecisionObserver, SiteSnapshot};
 
-use crate::projections::visits::VisitProjection;
-use crate::settings::{DeploymentSettings, SiteSettings};
+use crate::site::SiteSettings;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
 use paihao_chassis::trace;
 use paihao_contracts::streams::LEDGER;
-use paihao_domain::{Command, Decision, DecisionInput};
-use paihao_ledger::{Ledger, Position, Subject};
+use paihao_domain::{Command, DecisionInput};
+use paihao_ledger::projection::{Follow, Follower};
+use paihao_ledger::{Ledger, Position};
 use registry::{SiteHandles, SiteRegistry};
 use replica::Replica;
 use site_worker::PendingCommand;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-/// How long a command may take to become durable before the asker is told that it did not. WeChat
-/// waits five seconds for its answer.
-pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Told of every decision this replica learns of, its own included, once each and in the order of
-/// the ledger; the subject is the site's in the ledger. Must not block.
-pub type DecisionObserver = Arc<dyn Fn(&Subject, &Decision) + Send + Sync>;
-
-/// All sites of this deployment. Cheap to clone.
+/// Engine of this deployment. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     registry: Arc<SiteRegistry>,
-    history: VisitProjection,
-    caught_up: watch::Receiver<bool>,
+    forecasts: Arc<dyn Forecasts>,
+    follower: Follower<()>,
 }
 
 impl Engine {
-    /// Begins to follow the ledger and opens a desk for every site. All of it goes on until
-    /// `closed_settings`: the door has shut and whoever asked has been answered.
+    /// Begins to follow the ledger, and starts a worker for every site. Both run until `closed`,
+    /// which comes once the requests under way have been answered.
     pub fn start(
-        book: &DeploymentSettings,
+        sites: &BTreeMap<String, Arc<SiteSettings>>,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
+        forecasts: Arc<dyn Forecasts>,
         observer: DecisionObserver,
         closed: &CancellationToken,
         tasks: &Tasks,
     ) -> Engine {
-        let (told, caught_up) = watch::channel(false);
-        let views = Arc::new(Replica::new(observer));
-        let following = replica::follow(ledger.clone(), views.clone(), told, closed.clone());
-        let history = VisitProjection::start(ledger.clone(), closed.clone(), tasks);
-        let places = SiteRegistry {
-            history: history.clone(),
+        let replica = Replica::new(observer);
+        let follow = Follow::new(ledger.clone(), LEDGER, closed.clone());
+        let (follower, following) = follow.start_decoding_ahead(replica.clone());
+        let registry = SiteRegistry {
+            forecasts: forecasts.clone(),
             handles: parking_lot::RwLock::default(),
-            replica: views,
+            replica,
             ledger,
             clock,
-            caught_up: caught_up.clone(),
+            follower: follower.clone(),
             closed: closed.clone(),
             tasks: tasks.clone(),
         };
-        places.set_sites(&book.sites);
+        registry.set_sites(sites);
         tasks.spawn("follower", following);
-        Engine { registry: Arc::new(places), history, caught_up }
+        Engine { registry: Arc::new(registry), forecasts, follower }
     }
 
-    /// From now on these are the sites, with these rules: each decision is made with the rules that
-    /// are there when it is made. Desks open for sites that are new, and close where one is gone
-    /// once they have answered whoever asked before.
+    /// Replaces the sites and their settings: each decision is made with the settings that are
+    /// there when it is made. Workers start for new sites. A worker of a site that is gone ends
+    /// once it has answered the commands that it had received.
     pub fn set_sites(&self, sites: &BTreeMap<String, Arc<SiteSettings>>) {
         self.registry.set_sites(sites);
     }
 
-    /// Has a command decided and written down, and answers what was decided.
+    /// Decides a command, appends the decision and returns its outcome.
     ///
-    /// Answers within [`SUBMIT_TIMEOUT`]. `SubmitError::Unavailable` means that no promise is made: the
-    /// command may still have been written, and asking again with the same id tells.
+    /// Returns within [`SUBMIT_TIMEOUT`]. After `SubmitError::Unavailable` the command may still
+    /// have been written; submitting it again with the same id tells.
     pub async fn submit(
         &self,
         site: &str,
@@ -106,24 +96,24 @@ impl Engine {
         }
     }
 
-    /// What the owner has set up about a site, as it is now.
+    /// Returns the settings of a site, as they are now.
     pub fn settings(&self, site: &str) -> Option<Arc<SiteSettings>> {
         self.handles().get(site).map(|place| place.settings.now())
     }
 
-    /// All sites, as they are now.
+    /// Returns the settings of all sites, as they are now.
     pub fn all_settings(&self) -> impl Iterator<Item = Arc<SiteSettings>> + use<> {
         let books: Vec<_> = self.handles().values().map(|place| place.settings.now()).collect();
         books.into_iter()
     }
 
-    /// A site as this replica knows it now.
+    /// Returns a site as this replica knows it now.
     pub fn snapshot(&self, site: &str) -> Option<SiteSnapshot> {
         self.handles().get(site).map(|place| place.replica.now())
     }
 
-    /// A site with all that stood in the ledger when this was asked: a "no" that rests on an older
-    /// view could be wrong already.
+    /// Returns a site with every entry that stood in the ledger at the call. A refusal that rests
+    /// on an older snapshot could be wrong already.
     pub async fn latest_snapshot(&self, site: &str) -> Result<SiteSnapshot, SubmitError> {
         let place = self.handles().get(site).cloned().ok_or(SubmitError::UnknownSite)?;
         let looking = async {
@@ -137,33 +127,28 @@ impl Engine {
         tokio::time::timeout(SUBMIT_TIMEOUT, looking).await.unwrap_or(Err(SubmitError::Unavailable))
     }
 
-    /// Wakes whenever the site changes, or what is set up about it does.
+    /// Watches a site: wakes when its state or its settings change.
     pub fn watch(&self, site: &str) -> Option<watch::Receiver<SiteSnapshot>> {
         self.handles().get(site).map(|place| place.replica.watch())
     }
 
-    /// What finished visits have taught, and where they stand.
-    pub fn history(&self) -> &VisitProjection {
-        &self.history
-    }
-
-    /// A moment at a site, in Unix milliseconds, with what has been learned of its visits.
+    /// Returns the input of a decision at an instant, in Unix milliseconds, with the site's
+    /// forecast model.
     pub fn decision_input(&self, book: &SiteSettings, at_ms: i64) -> DecisionInput {
-        book.calendar.at(at_ms).with_model(self.history.model(&book.subject))
+        book.calendar.at(at_ms).with_model(self.forecasts.model(&book.subject))
     }
 
     fn handles(&self) -> SiteHandles {
         self.registry.handles.read().clone()
     }
 
-    /// Whether the ledger has been read up to where it stood at the start.
+    /// Returns whether the ledger has been read up to its head at the start.
     pub fn caught_up(&self) -> bool {
-        *self.caught_up.borrow()
+        self.follower.caught_up()
     }
 
-    /// Waits for [`Engine::mark_caught_up`].
+    /// Waits until [`Engine::caught_up`].
     pub async fn until_caught_up(&self) {
-        // An error means that the follower has stopped, and with it the process.
-        let _ = self.caught_up.clone().wait_for(|caught_up| *caught_up).await;
+        self.follower.until_caught_up().await;
     }
 }

@@ -1,34 +1,24 @@
-//! Which sites there are and with which rules, while both may change: a snapshot that is replaced as
-//! a whole, and a desk for each site.
+//! Registry of the sites and their workers: a snapshot that is replaced as a whole when the
+//! settings change.
 
 use super::replica::Replica;
-use super::site_worker::{PendingCommand, SiteWorker};
+use super::site_worker::{CurrentSettings, Forecasts, PendingCommand, SiteWorker};
 use super::view::SiteReplica;
-use crate::projections::visits::VisitProjection;
-use crate::settings::SiteSettings;
+use crate::site::SiteSettings;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::tasks::Tasks;
-use paihao_ledger::Ledger;
+use paihao_ledger::{Follower, Ledger};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Requests that may wait at one site's desk; more are declined at once.
+/// Commands that may wait for one site's worker; more are declined at once.
 const MAX_QUEUED_COMMANDS: usize = 4096;
 
 /// The sites by id.
 pub(super) type SiteHandles = Arc<BTreeMap<String, SiteHandle>>;
-
-/// What the owner has set up about one site: read anew for each decision.
-pub(super) struct CurrentSettings(RwLock<Arc<SiteSettings>>);
-
-impl CurrentSettings {
-    pub(super) fn now(&self) -> Arc<SiteSettings> {
-        self.0.read().clone()
-    }
-}
 
 #[derive(Clone)]
 pub(super) struct SiteHandle {
@@ -37,14 +27,14 @@ pub(super) struct SiteHandle {
     pub(super) commands: mpsc::Sender<PendingCommand>,
 }
 
-/// All sites, and what a desk for one more needs.
+/// All sites, and everything that the worker of a further one needs.
 pub(super) struct SiteRegistry {
     pub(super) handles: RwLock<SiteHandles>,
-    pub(super) replica: Arc<Replica>,
-    pub(super) history: VisitProjection,
+    pub(super) replica: Replica,
+    pub(super) forecasts: Arc<dyn Forecasts>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) caught_up: watch::Receiver<bool>,
+    pub(super) follower: Follower<()>,
     pub(super) closed: CancellationToken,
     pub(super) tasks: Tasks,
 }
@@ -63,10 +53,10 @@ impl SiteRegistry {
         *now = Arc::new(places.collect());
     }
 
-    /// The same place, where the next decision is made with this book.
+    /// Returns the same handle. The next decision is made with these settings.
     fn updated_handle(&self, place: &SiteHandle, book: &Arc<SiteSettings>) -> SiteHandle {
         if !Arc::ptr_eq(&place.settings.now(), book) {
-            *place.settings.0.write() = book.clone();
+            place.settings.replace(book.clone());
             place.replica.notify();
         }
         place.clone()
@@ -74,13 +64,13 @@ impl SiteRegistry {
 
     fn start_worker(&self, book: &Arc<SiteSettings>) -> SiteHandle {
         let view = self.replica.site(&book.subject);
-        let current = Arc::new(CurrentSettings(RwLock::new(book.clone())));
+        let current = Arc::new(CurrentSettings::new(book.clone()));
         let (desk, requests) = mpsc::channel(MAX_QUEUED_COMMANDS);
         let (ledger, clock) = (self.ledger.clone(), self.clock.clone());
-        let history = self.history.clone();
-        let worker = SiteWorker::new(current.clone(), view.clone(), history, ledger, clock);
-        let (caught_up, closed) = (self.caught_up.clone(), self.closed.clone());
-        self.tasks.spawn("desk", worker.run(requests, caught_up, closed));
+        let forecasts = self.forecasts.clone();
+        let worker = SiteWorker::new(current.clone(), view.clone(), forecasts, ledger, clock);
+        let follower = self.follower.clone();
+        self.tasks.spawn("desk", worker.run(requests, follower, self.closed.clone()));
         SiteHandle { settings: current, replica: view, commands: desk }
     }
 }

@@ -1,64 +1,90 @@
-//! One site's desk: takes commands in order, decides them, writes them down, answers.
+//! Worker of one site: decides its commands in order, appends the decisions and answers.
 //!
-//! While an entry is on its way to the ledger the next commands gather, and then go as one. On a
-//! conflict nothing is lost: the desk waits until its view holds what it had missed, and decides
-//! again.
+//! While an entry is being appended the next commands gather, and then go as one batch. On a
+//! conflict no command is lost: the worker waits until its replica holds the entries that it had
+//! missed, and decides again.
 
-use super::registry::CurrentSettings;
 use super::view::{PendingWrite, SiteReplica, SiteSnapshot};
 use crate::codec;
-use crate::projections::visits::VisitProjection;
-use crate::settings::SiteSettings;
+use crate::site::SiteSettings;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::trace::{self, Traceparent};
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::{
-    Command, Decision, DecisionInput, DecisionResult, Outcome, Refusal, Site, Timestamp,
-    day_close_command, decide, due_commands, next_due_at,
+    Command, Decision, DecisionInput, DecisionResult, ForecastModel, Outcome, Refusal, Site,
+    Timestamp, day_close_command, decide, due_commands, next_due_at,
 };
-use paihao_ledger::{AppendError, Expect, Ledger, Position};
+use paihao_ledger::{AppendError, ExpectedPosition, Follower, Ledger, Position, Subject};
+use parking_lot::RwLock;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Commands that go as one entry at most; keeps an entry far below what a store takes.
+/// Longest time for a command to become durable; after it the sender is told that it did not.
+/// WeChat waits five seconds for its answer.
+pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Most commands in one entry, which keeps it far below the largest that a store takes.
 const MAX_BATCH_COMMANDS: usize = 256;
 
-/// Between two looks at what time has brought about, however much happens.
+/// Shortest time between two runs of the timers, however much happens.
 const MIN_TIMER_GAP: Duration = Duration::from_millis(20);
 
-/// Before what was due and not decided is tried again, unless something happens.
+/// Time until a due command that was not decided is tried again, unless something happens.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// A desk looks this often without a reason, too: the machine's clock may be set, and a machine that
-/// slept has timers that did.
+/// Longest time between two runs of the timers: the machine's clock may be set, and the timers of a
+/// machine that slept have slept too.
 const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How long to wait for the follower to bring what a conflict spoke of, before looking again.
+/// Longest wait for the replica to read the entry that a conflict named.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What was decided, now or when the command came first.
+/// Source of the models that waits are forecast with.
+pub trait Forecasts: Send + Sync {
+    /// The model of the site whose decisions stand under this subject, as learned so far.
+    fn model(&self, site: &Subject) -> ForecastModel;
+}
+
+/// The settings of one site, read anew for each decision.
+pub(super) struct CurrentSettings(RwLock<Arc<SiteSettings>>);
+
+impl CurrentSettings {
+    pub(super) fn new(settings: Arc<SiteSettings>) -> CurrentSettings {
+        CurrentSettings(RwLock::new(settings))
+    }
+
+    pub(super) fn now(&self) -> Arc<SiteSettings> {
+        self.0.read().clone()
+    }
+
+    pub(super) fn replace(&self, settings: Arc<SiteSettings>) {
+        *self.0.write() = settings;
+    }
+}
+
+/// Outcome of a command, decided now or when the command came first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandOutcome {
     /// The outcome.
     pub outcome: Outcome,
-    /// When it was decided.
+    /// Time of the decision.
     pub at: Timestamp,
 }
 
-/// Why there is no outcome.
+/// Reason why there is no outcome.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
-    /// The rules say no.
+    /// The rules refuse the command.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// There is no such site.
     #[error("there is no such site")]
     UnknownSite,
-    /// The ledger did not take it in time.
+    /// The ledger did not take the decision in time.
     #[error("the ledger did not take it in time")]
     Unavailable,
     /// A newer program wrote to this site's ledger.
@@ -66,36 +92,36 @@ pub enum SubmitError {
     Unreadable,
 }
 
-/// A command and the way back to who asked.
+/// Command with the channel for its answer.
 pub(super) struct PendingCommand {
     pub(super) command: Command,
-    /// The trace of who asked; the entry goes on with it.
+    /// Trace of the request; the entry carries it on.
     pub(super) trace: Option<Traceparent>,
     pub(super) reply: oneshot::Sender<Result<CommandOutcome, SubmitError>>,
 }
 
-/// Decides for one site, each time with what the owner has set up by then.
+/// Worker that decides for one site, each time with the settings of that moment.
 pub(super) struct SiteWorker {
     settings: Arc<CurrentSettings>,
     replica: Arc<SiteReplica>,
-    history: VisitProjection,
+    forecasts: Arc<dyn Forecasts>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
 }
 
-/// What may have changed what is due.
+/// Signals after which other commands may be due.
 struct WakeSignals {
     snapshots: watch::Receiver<SiteSnapshot>,
     clock: Option<watch::Receiver<i64>>,
 }
 
 impl WakeSignals {
-    /// Comes when something has happened since it was last seen.
+    /// Waits until something has happened since the last [`WakeSignals::mark_seen`].
     async fn wait(&mut self) {
         let moved = async {
             let Some(clock) = &mut self.clock else { return std::future::pending().await };
             if clock.changed().await.is_err() {
-                // Nobody can set it any more.
+                // The clock can no longer be set.
                 std::future::pending().await
             }
         };
@@ -111,7 +137,7 @@ impl WakeSignals {
     }
 }
 
-/// What a batch comes to on a given view.
+/// Decisions on a batch, made on a given snapshot.
 struct DecidedBatch {
     decisions: Vec<Decision>,
     /// The site after them.
@@ -123,20 +149,20 @@ impl SiteWorker {
     pub(super) fn new(
         book: Arc<CurrentSettings>,
         view: Arc<SiteReplica>,
-        history: VisitProjection,
+        forecasts: Arc<dyn Forecasts>,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        SiteWorker { settings: book, replica: view, history, ledger, clock }
+        SiteWorker { settings: book, replica: view, forecasts, ledger, clock }
     }
 
-    /// Serves until nobody can ask any more: the door has closed, and what was asked is answered.
-    /// What time brings about is decided once the view is `mark_caught_up`, by every replica: one lands.
-    /// It is looked for when something has happened, and at the next moment at which it may come.
+    /// Runs until the registry drops the channel or `closed` comes. The timers run once the replica
+    /// has caught up, at every replica: one of their decisions lands. They run when something has
+    /// happened, and at the next moment at which a command may be due.
     pub(super) async fn run(
         self,
         mut requests: mpsc::Receiver<PendingCommand>,
-        mut caught_up: watch::Receiver<bool>,
+        follower: Follower<()>,
         closed: CancellationToken,
     ) {
         let mut batch = Vec::new();
@@ -146,7 +172,7 @@ impl SiteWorker {
         loop {
             let taken = tokio::select! {
                 biased;
-                () = tokio::time::sleep_until(next), if *caught_up.borrow() => {
+                () = tokio::time::sleep_until(next), if follower.caught_up() => {
                     news.mark_seen();
                     let wait = self.run_timers().await;
                     looked = Instant::now();
@@ -159,7 +185,7 @@ impl SiteWorker {
                     next = next.min(looked + MIN_TIMER_GAP);
                     continue;
                 }
-                Ok(()) = caught_up.changed() => continue,
+                () = follower.until_caught_up(), if !follower.caught_up() => continue,
             };
             if taken == 0 {
                 return;
@@ -170,11 +196,11 @@ impl SiteWorker {
     }
 
     fn decision_input(&self, book: &SiteSettings) -> DecisionInput {
-        book.calendar.at(self.clock.now_ms()).with_model(self.history.model(&book.subject))
+        book.calendar.at(self.clock.now_ms()).with_model(self.forecasts.model(&book.subject))
     }
 
-    /// Decides what time has brought about, and says how long nothing more will come by itself, as
-    /// far as this replica knows.
+    /// Decides the commands that are due, and returns the time until the next one, as far as this
+    /// replica knows.
     async fn run_timers(&self) -> Duration {
         let something = self.decide_due().await;
         let (view, book) = (self.replica.now(), self.settings.now());
@@ -183,7 +209,7 @@ impl SiteWorker {
         }
         let now = self.decision_input(&book);
         match next_due_at(&view.site, &book.rules, &now) {
-            // It was not decided: the rules refuse it for now, or the ledger is away.
+            // It was not decided: the rules refuse it for now, or the ledger is unavailable.
             Some(next) if next <= now.at && something => RETRY_DELAY,
             Some(next) => Duration::from_millis(next.since_ms(now.at).max(0) as u64)
                 .clamp(MIN_TIMER_GAP, POLL_INTERVAL),
@@ -191,7 +217,7 @@ impl SiteWorker {
         }
     }
 
-    /// Decides what time alone has brought about. Says whether there was anything.
+    /// Decides the commands that are due by time alone. Returns whether there were any.
     async fn decide_due(&self) -> bool {
         let view = self.replica.now();
         if view.unreadable {
@@ -210,8 +236,9 @@ impl SiteWorker {
         if batch.is_empty() {
             return false;
         }
-        // A ledger that is away is waited for no longer than by a person: people ask meanwhile.
-        let _ = tokio::time::timeout(super::SUBMIT_TIMEOUT, self.process_batch(batch)).await;
+        // The wait for the ledger is no longer than that of a person's command: such commands come
+        // meanwhile.
+        let _ = tokio::time::timeout(SUBMIT_TIMEOUT, self.process_batch(batch)).await;
         for mut answer in waiting {
             if let Ok(Ok(answered)) = answer.try_recv() {
                 let site = &*book.facts.id;
@@ -221,13 +248,13 @@ impl SiteWorker {
         true
     }
 
-    /// Brings every request of the batch to its answer.
+    /// Decides every command of the batch, appends the decisions and answers.
     async fn process_batch(&self, mut batch: Vec<PendingCommand>) {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
-        // So many at once, unless that is more than the ledger takes.
+        // Halved while the batch is larger than the ledger takes.
         let mut most = MAX_BATCH_COMMANDS;
         loop {
-            // Somebody who was already told "not now" must not get a number behind their back.
+            // A sender that was told "unavailable" already must not get a number afterwards.
             batch.retain(|request| !request.reply.is_closed());
             if batch.is_empty() {
                 return;
@@ -270,7 +297,7 @@ impl SiteWorker {
                     metrics::counter!("paihao_desk_conflicts_total").increment(1);
                     self.catch_up(view.position, found).await;
                 }
-                // Many large ones may have come together.
+                // Several large commands may have come together.
                 Err(AppendError::TooLarge { .. }) if first.is_none() && asked > 1 => {
                     most = asked / 2;
                 }
@@ -282,7 +309,8 @@ impl SiteWorker {
                         None => reject_all(batch.drain(..asked), SubmitError::Unavailable),
                     }
                 }
-                // It may have been written: the next round finds out, since the ids are remembered.
+                // The entry may have been written. The next round finds out, since the ids are
+                // remembered.
                 Err(AppendError::Unavailable(_)) => {
                     metrics::counter!("paihao_desk_unavailable_total").increment(1);
                     backoff.wait().await;
@@ -292,7 +320,7 @@ impl SiteWorker {
         }
     }
 
-    /// Decides commands together, each on what the ones before it led to.
+    /// Decides commands together, each on the state after the ones before it.
     fn decide_batch<'a>(
         &self,
         book: &SiteSettings,
@@ -327,8 +355,8 @@ impl SiteWorker {
         trace: Option<Traceparent>,
     ) -> Result<Position, AppendError> {
         let expect = match view.position {
-            Position::START => Expect::Nothing,
-            position => Expect::At(position),
+            Position::START => ExpectedPosition::Empty,
+            position => ExpectedPosition::At(position),
         };
         let mut entry = codec::encode(&book.facts, &decisions);
         self.replica
@@ -339,8 +367,9 @@ impl SiteWorker {
         self.ledger.append(&LEDGER, &book.subject, expect, entry).await
     }
 
-    /// Whether nothing stands in the ledger that the view does not hold; if something does, waits
-    /// for it. `None` if the ledger does not say. A refusal is given only on what is true now.
+    /// Returns whether the snapshot holds every entry of the site in the ledger; if not, waits for
+    /// the missing ones. `None` if the ledger does not answer. A refusal is given only on the
+    /// newest state.
     async fn is_current(&self, view: &SiteSnapshot) -> Option<bool> {
         let last = self.ledger.last(&LEDGER, &self.replica.subject).await.ok()?;
         let found = last.map(|recorded| recorded.position);
@@ -351,7 +380,7 @@ impl SiteWorker {
         Some(false)
     }
 
-    /// Waits until the view has changed to hold what the ledger was found to hold.
+    /// Waits until the replica holds the entry that was found in the ledger.
     async fn catch_up(&self, known: Position, found: Option<Position>) {
         let Some(found) = found else { return self.replica.mark_aged_out() };
         let mut views = self.replica.watch();
@@ -365,7 +394,7 @@ fn send_answers(
     answers: Vec<Result<CommandOutcome, SubmitError>>,
 ) {
     for (request, answer) in batch.zip(answers) {
-        // The asker may have left; the decision stands all the same.
+        // The sender may be gone; the decision stands all the same.
         let _ = request.reply.send(answer);
     }
 }

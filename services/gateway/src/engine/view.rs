@@ -1,45 +1,49 @@
-//! A site as this replica knows it: a value that is replaced as the ledger grows.
+//! Replica of one site: a snapshot that is replaced as the ledger grows.
 
-use super::DecisionObserver;
 use crate::codec::{self, DecodeError};
 use bytes::Bytes;
 use paihao_domain::{Decision, Event, Site};
-use paihao_ledger::{Position, Recorded, Subject};
+use paihao_ledger::{Position, StoredEntry, Subject};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// A site at a position of the ledger. Cloning it costs nothing.
+/// Receives every decision that this replica learns of, its own included, once each and in the order
+/// of the ledger; the subject is the site's in the ledger. Must not block.
+pub type DecisionObserver = Arc<dyn Fn(&Subject, &Decision) + Send + Sync>;
+
+/// Snapshot of a site at a position of the ledger. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct SiteSnapshot {
     /// The site.
     pub site: Site,
-    /// The newest entry of the site that is in it.
+    /// Position of the newest entry of the site that is in it.
     pub position: Position,
-    /// Set when an entry could not be understood: a newer program wrote it, and this one must not
-    /// decide for the site.
+    /// True if an entry was written by a newer program. This program must not decide for the site
+    /// then.
     pub unreadable: bool,
-    /// The site at the end of the business day before, if that day is known here.
+    /// Site at the end of the business day before, if that day is known here.
     pub previous_day: Option<Arc<Site>>,
-    /// How often the ledger was found to be another one, or to hold nothing any more.
+    /// Number of times that the ledger was found to be made anew, or to hold no entry of the site
+    /// any more.
     pub(crate) incarnation: u64,
 }
 
-/// An entry on its way to the ledger, with the site as it will be once the entry stands: whoever
-/// learns of that first, the follower or the desk, need not work it out again.
+/// Entry that is being appended, with the site as it will be once the entry stands. The follower or
+/// the worker, whichever learns of that first, need not compute it again.
 pub(super) struct PendingWrite {
-    /// What is written.
+    /// Bytes of the entry.
     pub(super) payload: Bytes,
-    /// What was decided.
+    /// Decisions in it.
     pub(super) decisions: Vec<Decision>,
-    /// The site after it.
+    /// Site after them.
     pub(super) site: Site,
 }
 
 struct UnconfirmedWrite {
     write: PendingWrite,
-    /// The view it was decided on.
+    /// Version of the snapshot that it was decided on.
     base_version: (u64, Position),
 }
 
@@ -48,7 +52,8 @@ impl SiteSnapshot {
         (self.incarnation, self.position)
     }
 
-    /// Before these decisions are taken in: what the day was in the end that they end, if they do.
+    /// Keeps the ending day for `previous_day`, if one of these decisions, which are applied next,
+    /// opens a new one.
     fn retain_ending_day(&mut self, decisions: &[Decision]) {
         let opens = |event: &Event| matches!(event, Event::DayOpened { .. });
         if !decisions.iter().any(|decision| decision.events.iter().any(opens)) {
@@ -67,14 +72,14 @@ impl SiteSnapshot {
         }
     }
 
-    /// A hash of the whole state. Replicas that applied the same decisions have the same.
+    /// Hash of the whole state. Replicas that applied the same decisions have the same.
     pub fn digest(&self) -> String {
         hex::encode(Sha256::digest(format!("{:?}", self.site)))
     }
 }
 
-/// Holds the newest view of a site. Written by the follower and by the site's desk, whichever
-/// learns of an entry first.
+/// Replica of a site. The follower and the site's worker write it, whichever learns of an entry
+/// first.
 pub(super) struct SiteReplica {
     pub(super) subject: Subject,
     snapshot: watch::Sender<SiteSnapshot>,
@@ -96,21 +101,22 @@ impl SiteReplica {
         self.snapshot.subscribe()
     }
 
-    /// Wakes whoever watches: what is set up about the site has changed, and so how it is shown.
+    /// Wakes the watchers: the settings of the site have changed, or it has caught up.
     pub(super) fn notify(&self) {
         self.snapshot.send_modify(|_| {});
     }
 
-    /// Something was decided on `snapshot` and is about to be written.
+    /// Remembers a write that was decided on `view` and is about to be appended.
     pub(super) fn set_pending(&self, view: &SiteSnapshot, draft: PendingWrite) {
         *self.pending.lock() =
             Some(UnconfirmedWrite { write: draft, base_version: view.version() });
     }
 
-    /// The draft stands at `position`, directly after what it was decided on.
+    /// Applies the pending write, which stands at `position`, directly after the state that it was
+    /// decided on.
     pub(super) fn confirm(&self, position: Position) {
         self.snapshot.send_if_modified(|view| {
-            // The follower may have brought it already.
+            // The follower may have read it already.
             if position <= view.position {
                 return false;
             }
@@ -129,12 +135,12 @@ impl SiteReplica {
         });
     }
 
-    /// Takes in an entry that the follower read.
-    pub(super) fn apply_entry(&self, recorded: &Recorded) {
+    /// Applies an entry that the follower read.
+    pub(super) fn apply_entry(&self, recorded: &StoredEntry) {
         let payload = &recorded.entry.payload;
         let mut is_known = false;
         self.snapshot.send_if_modified(|view| {
-            // The desk and the follower both bring this replica's own entries.
+            // The worker and the follower both bring this replica's own entries.
             is_known = recorded.position <= view.position;
             if is_known {
                 return false;
@@ -155,8 +161,8 @@ impl SiteReplica {
             .send_if_modified(|view| self.apply_decoded(view, recorded.position, decisions));
     }
 
-    /// Takes in an entry that the follower read and decoded before this replica was ready. Wakes
-    /// nobody: who does this wakes all in the end.
+    /// Applies an entry that was read and decoded while catching up. Wakes nobody: the end of
+    /// catching up wakes all watchers.
     pub(super) fn replay(&self, position: Position, decisions: Result<Vec<Decision>, DecodeError>) {
         self.snapshot.send_if_modified(|view| {
             self.apply_decoded(view, position, decisions);
@@ -164,7 +170,7 @@ impl SiteReplica {
         });
     }
 
-    /// Says whether that was new.
+    /// Returns whether the entry was new.
     fn apply_decoded(
         &self,
         view: &mut SiteSnapshot,
@@ -204,8 +210,8 @@ impl SiteReplica {
         view.position = position;
     }
 
-    /// The ledger no longer holds what this view was made of, but keeps no newer truth either: the
-    /// next entry is expected where nothing is.
+    /// Notes that the ledger holds no entry of the site any more: the next one is expected where
+    /// nothing is.
     pub(super) fn mark_aged_out(&self) {
         self.snapshot.send_modify(|view| {
             view.position = Position::START;
@@ -213,7 +219,7 @@ impl SiteReplica {
         });
     }
 
-    /// The ledger was made anew.
+    /// Forgets the state: the ledger was made anew.
     pub(super) fn reset(&self) {
         self.snapshot.send_modify(|view| {
             *view = SiteSnapshot { incarnation: view.incarnation + 1, ..SiteSnapshot::default() }
@@ -236,7 +242,7 @@ mod tests {
         }
     }
 
-    /// A view, and how many decisions its observer was told of.
+    /// A replica, and the number of decisions that its observer received.
     fn view() -> (SiteReplica, Arc<Mutex<usize>>) {
         let subject = Subject::new(&["shop", "hall"]).unwrap();
         let told = Arc::new(Mutex::new(0));
@@ -256,8 +262,8 @@ mod tests {
         }
     }
 
-    fn entry(view: &SiteReplica, decision: &Decision, position: u64) -> Recorded {
-        Recorded {
+    fn entry(view: &SiteReplica, decision: &Decision, position: u64) -> StoredEntry {
+        StoredEntry {
             position: Position(position),
             subject: view.subject.clone(),
             at_ms: 1,
@@ -265,8 +271,8 @@ mod tests {
         }
     }
 
-    /// Drafts a decision on what the view holds now.
-    fn draft(view: &SiteReplica, decision: &Decision) -> Recorded {
+    /// Sets a decision on the present snapshot as pending.
+    fn draft(view: &SiteReplica, decision: &Decision) -> StoredEntry {
         let (now, recorded) = (view.now(), entry(view, decision, view.now().position.0 + 5));
         let mut site = now.site.clone();
         site.apply(decision);

@@ -2,6 +2,7 @@
 
 use super::api::sites::current_board;
 use crate::engine::{Engine, SiteSnapshot};
+use crate::projections::visits::VisitProjection;
 use crate::settings::SiteSettings;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ impl BoardCache {
     pub(super) fn board_json(
         &self,
         lines: &Engine,
+        visits: &VisitProjection,
         book: &Arc<SiteSettings>,
         view: SiteSnapshot,
         at_ms: i64,
@@ -44,7 +46,8 @@ impl BoardCache {
         match &*last {
             Some(drawn) if holds(drawn) => drawn.json.clone(),
             _ => {
-                let json: Arc<str> = current_board(lines, book, view, at_ms).to_json().into();
+                let json: Arc<str> =
+                    current_board(lines, visits, book, view, at_ms).to_json().into();
                 *last = Some(CachedBoard {
                     book: book.clone(),
                     version: of,

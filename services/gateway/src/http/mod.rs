@@ -10,6 +10,7 @@ pub mod rate_limit;
 pub(crate) mod ticket_link;
 
 pub(crate) mod body;
+mod errors;
 pub(crate) mod openapi;
 pub(crate) mod pagination;
 pub mod refusals;

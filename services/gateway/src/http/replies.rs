@@ -140,10 +140,6 @@ pub const TICKET_UNAVAILABLE: &str =
 pub const REQUEST_FAILED: &str =
     "系统繁忙，请稍后再试。\n\nThat did not work. Please try again in a moment.";
 
-/// What is answered to somebody who follows without scanning, unless the owner has other words.
-pub const GREETING: &str =
-    "欢迎关注。扫门口或页面上的二维码即可取号。\n\nWelcome. Scan a code to take a number.";
-
 /// What is answered to a code that no longer leads anywhere.
 pub fn expired_code_reply() -> String {
     "这个二维码已失效，请扫页面或门口的新码。\n\nThis code no longer works. Please scan a new one."

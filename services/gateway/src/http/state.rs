@@ -10,14 +10,17 @@ use crate::http::rate_limit::RateLimiter;
 use crate::identity::browser_sessions::BrowserSessions;
 use crate::identity::roster_log::RosterLog;
 use crate::projections::dead_letters::DeadLetterProjection;
+use crate::projections::dead_letters::handling::DeadLetterHandler;
 use crate::projections::delivery_status::DeliveryStatusProjection;
 use crate::projections::feed::Feed;
+use crate::projections::visits::VisitProjection;
 use crate::scan::codes::CodeSource;
 use crate::scan::codes::permanent::PermanentCodes;
 use crate::scan::codes::usage::QrUsageReader;
 use crate::scan::sessions::ScanSessions;
 use crate::settings::DeploymentSettings;
 use crate::settings::live::LiveSettings;
+use crate::settings::update::SettingsEditor;
 use paihao_cache::Cache;
 use paihao_chassis::clock::Clock;
 use paihao_ledger::Ledger;
@@ -33,8 +36,10 @@ pub(crate) struct AppState(pub(crate) Arc<AppStateInner>);
 pub(crate) struct AppStateInner {
     pub(crate) deployment: Arc<DeploymentSettings>,
     pub(crate) live_settings: LiveSettings,
+    pub(crate) settings_editor: SettingsEditor,
     pub(crate) templates: TemplateCache,
     pub(crate) engine: Engine,
+    pub(crate) visits: VisitProjection,
     pub(crate) scan_sessions: Arc<ScanSessions>,
     pub(crate) roster: Arc<RosterLog>,
     pub(crate) browser_sessions: Arc<BrowserSessions>,
@@ -46,6 +51,7 @@ pub(crate) struct AppStateInner {
     pub(crate) qr_usage: Arc<QrUsageReader>,
     pub(crate) delivery_status: DeliveryStatusProjection,
     pub(crate) dead_letters: DeadLetterProjection,
+    pub(crate) dead_letter_handler: DeadLetterHandler,
     pub(crate) link_limiter: LinkLimiter,
     pub(crate) feed: Feed,
     pub(crate) point_in_time: PointInTimeReader,

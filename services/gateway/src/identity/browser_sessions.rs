@@ -1,20 +1,18 @@
-//! Browsers that staff are logged in with: a random cookie, of which every replica knows the hash.
+//! Browser sessions of staff: a random cookie, of which every replica knows the hash.
 //!
-//! A session stands in a log of its own, one subject each. A replica that has not heard of one yet
-//! looks it up there, so that a browser may go on at any replica at once. A cookie proves by a hash
-//! of its own that it was made here before anything is looked up.
+//! Sessions stand in a log of their own, one subject each. A replica that has not read a session
+//! yet looks it up there, so that a browser may go on at any replica at once. A cookie carries a
+//! hash that proves that it was made here before anything is looked up.
 
+use super::error::IdentityError;
 use super::roster::Roster;
 use super::roster_log::RosterLog;
-use crate::http::refusals::{self, Problem};
-use futures::StreamExt;
-use futures::stream::BoxStream;
-use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
 use paihao_contracts::staff::{SessionHolder, StaffSession};
 use paihao_contracts::streams::STAFF_SESSIONS;
-use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Recorded, Subject};
+use paihao_ledger::projection::Follow;
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, Position, Projection, StoredEntry, Subject};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -23,22 +21,23 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
-/// Use is noted this many times within the time after which an unused session ends.
+/// Number of times that use is recorded within the idle timeout.
 const REFRESHES_PER_IDLE_TIMEOUT: u32 = 8;
 
-/// Characters of a cookie that are chance; the rest proves where it was made.
+/// Random characters of a cookie; the rest proves that it was made here.
 const COOKIE_RANDOM_CHARS: usize = 22;
 
-/// How long a session lasts.
+/// Limits on the age of a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SessionLifetime {
-    /// Unused, so long at most; and an eighth less at least.
+    /// Longest time without use. A session may end up to an eighth earlier, since not every use is
+    /// recorded.
     pub(crate) idle_timeout: Duration,
-    /// In all.
+    /// Longest time from its beginning.
     pub(crate) max_age: Duration,
 }
 
-/// All sessions of this deployment.
+/// Sessions of this deployment.
 pub(crate) struct BrowserSessions {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
@@ -50,13 +49,13 @@ pub(crate) struct BrowserSessions {
 
 struct CachedSession {
     session: StaffSession,
-    /// Where its newest entry stands.
+    /// Position of its newest entry.
     position: Position,
-    /// That it was used is just being written down.
+    /// True if its use is being recorded just now.
     refreshing: bool,
 }
 
-/// Why a session may be ended.
+/// Sessions to end.
 pub(crate) enum SessionSelection<'a> {
     /// This one.
     Only(&'a str),
@@ -77,18 +76,21 @@ impl BrowserSessions {
         let sessions =
             BrowserSessions { ledger, clock, tasks, lifetime: lasting, sessions: known, changed };
         let sessions = Arc::new(sessions);
-        sessions.tasks.spawn("follow", sessions.clone().follow());
+        let stop = sessions.tasks.stop().clone();
+        let follow = Follow::new(sessions.ledger.clone(), STAFF_SESSIONS, stop);
+        let (_, following) = follow.start(SessionProjection(sessions.clone()));
+        sessions.tasks.spawn("follow", following);
         sessions
     }
 
-    /// A cookie for a browser that is logged in from now on.
+    /// Begins a session and returns its cookie.
     pub(crate) async fn create(
         &self,
         register: &RosterLog,
         holder: SessionHolder,
         browser: String,
         address: String,
-    ) -> Result<String, Problem> {
+    ) -> Result<String, IdentityError> {
         let roster = register.loaded().await?;
         let chance = entropy::token(16);
         let cookie = format!("{chance}{}", cookie_mac(&roster, &chance));
@@ -103,17 +105,17 @@ impl BrowserSessions {
             address,
         };
         let id = session_id(&cookie);
-        let position = self.append(&id, Expect::Nothing, &session).await?;
+        let position = self.append(&id, ExpectedPosition::Empty, &session).await?;
         self.apply(id, session, position);
         Ok(cookie)
     }
 
-    /// The session of a cookie, with its id, as long as it lasts.
+    /// Returns the session of a cookie and its id, as long as it lasts.
     pub(crate) async fn find(
         self: &Arc<Self>,
         roster: &Roster,
         cookie: &str,
-    ) -> Result<Option<(String, StaffSession)>, Problem> {
+    ) -> Result<Option<(String, StaffSession)>, IdentityError> {
         let Some((chance, proven)) = cookie.split_at_checked(COOKIE_RANDOM_CHARS) else {
             return Ok(None);
         };
@@ -126,7 +128,7 @@ impl BrowserSessions {
             Some(session) => session,
             None => {
                 let last = self.ledger.last(&STAFF_SESSIONS, &subject(&id)).await;
-                let last = last.map_err(|_| Problem::new(&refusals::LEDGER_UNAVAILABLE))?;
+                let last = last.map_err(|_| IdentityError::LedgerUnavailable)?;
                 let Some(recorded) = last else { return Ok(None) };
                 let Some(session) = StaffSession::decode(&recorded.entry.payload) else {
                     return Ok(None);
@@ -142,12 +144,12 @@ impl BrowserSessions {
         Ok(Some((id, session)))
     }
 
-    /// Whether a session goes on, here and now.
+    /// Returns whether this replica knows the session and it lasts.
     pub(crate) fn is_active(&self, id: &str) -> bool {
         self.sessions.lock().get(id).is_some_and(|kept| self.is_valid(&kept.session))
     }
 
-    /// The sessions of somebody, newest first.
+    /// Returns the sessions of a holder, newest first.
     pub(crate) fn list_for(&self, holder: &SessionHolder) -> Vec<(String, StaffSession)> {
         let known = self.sessions.lock();
         let theirs = known.iter().filter(|(_, kept)| kept.session.holder == *holder);
@@ -158,12 +160,12 @@ impl BrowserSessions {
         found
     }
 
-    /// Ends sessions of somebody; how many.
+    /// Ends sessions of a holder, and returns their number.
     pub(crate) async fn end(
         &self,
         holder: &SessionHolder,
         which: SessionSelection<'_>,
-    ) -> Result<usize, Problem> {
+    ) -> Result<usize, IdentityError> {
         let meant = |id: &str| match which {
             SessionSelection::Only(one) => id == one,
             SessionSelection::AllExcept(kept) => id != kept,
@@ -171,13 +173,13 @@ impl BrowserSessions {
         let found: Vec<_> = self.list_for(holder).into_iter().filter(|(id, _)| meant(id)).collect();
         for (id, session) in &found {
             let ended = StaffSession { ended_at: Some(self.clock.now_ms()), ..session.clone() };
-            let position = self.append(id, Expect::Anything, &ended).await?;
+            let position = self.append(id, ExpectedPosition::Any, &ended).await?;
             self.apply(id.clone(), ended, position);
         }
         Ok(found.len())
     }
 
-    /// How long a cookie is to be kept by a browser.
+    /// Returns the `Max-Age` of a session's cookie.
     pub(crate) fn cookie_max_age(&self) -> Duration {
         self.lifetime.max_age
     }
@@ -195,8 +197,8 @@ impl BrowserSessions {
             && within(session.seen_at, self.lifetime.idle_timeout)
     }
 
-    /// Has it written down that a session is used, now and then. What ended meanwhile stays ended:
-    /// the note stands only right behind the entry that it is about.
+    /// Records the use of a session now and then. A session that ended meanwhile stays ended: the
+    /// entry is appended only directly after the one that it was decided on.
     fn refresh(self: &Arc<Self>, id: &str) {
         let now = self.clock.now_ms();
         let mut known = self.sessions.lock();
@@ -209,7 +211,8 @@ impl BrowserSessions {
         }
         kept.refreshing = true;
         let seen = StaffSession { seen_at: now, ..kept.session.clone() };
-        let (sessions, id, expect) = (self.clone(), id.to_owned(), Expect::At(kept.position));
+        let (sessions, id, expect) =
+            (self.clone(), id.to_owned(), ExpectedPosition::At(kept.position));
         drop(known);
         self.tasks.spawn("note", async move {
             if let Ok(position) = sessions.append(&id, expect, &seen).await {
@@ -224,14 +227,14 @@ impl BrowserSessions {
     async fn append(
         &self,
         id: &str,
-        expect: Expect,
+        expect: ExpectedPosition,
         session: &StaffSession,
-    ) -> Result<Position, Problem> {
+    ) -> Result<Position, IdentityError> {
         let entry = Entry::new(session.encode());
         let appended = self.ledger.append(&STAFF_SESSIONS, &subject(id), expect, entry).await;
         appended.map_err(|error| {
             tracing::debug!(%error, "a session was not written down");
-            Problem::new(&refusals::LEDGER_UNAVAILABLE)
+            IdentityError::LedgerUnavailable
         })
     }
 
@@ -243,41 +246,34 @@ impl BrowserSessions {
             refreshing: false,
         });
         if kept.position < position {
-            // What is being noted may come back here before its writer goes on.
+            // The follower may bring an entry before its writer goes on.
             *kept = CachedSession { session, position, refreshing: false };
         }
         let now = self.clock.now_ms();
-        // What is over in all is over for ever.
+        // A session past its greatest age never lasts again.
         known.retain(|_, kept| now - kept.session.begun_at < ms(self.lifetime.max_age));
         drop(known);
         self.changed.send_modify(|count| *count += 1);
     }
+}
 
-    async fn follow(self: Arc<Self>) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !self.tasks.is_stopping() {
-            match self.ledger.follow(&STAFF_SESSIONS, Position::START).await {
-                Ok(entries) => self.apply_entries(entries).await,
-                Err(error) => tracing::warn!(%error, "cannot follow who is logged in yet"),
-            }
-            backoff.wait_unless(self.tasks.stop()).await;
+/// Projection of the log of sessions onto those that this replica knows.
+struct SessionProjection(Arc<BrowserSessions>);
+
+impl Projection for SessionProjection {
+    type View = ();
+
+    fn view(&self) {}
+
+    fn apply(&mut self, recorded: StoredEntry) {
+        if let Some(session) = StaffSession::decode(&recorded.entry.payload) {
+            self.0.apply(recorded.subject.as_str().to_owned(), session, recorded.position);
         }
     }
 
-    async fn apply_entries(&self, mut entries: BoxStream<'static, Followed>) {
-        let next = async |entries: &mut BoxStream<'static, Followed>| {
-            self.tasks.stop().run_until_cancelled(entries.next()).await.flatten()
-        };
-        while let Some(followed) = next(&mut entries).await {
-            let Followed::Entry(Recorded { position, subject, entry, .. }) = followed else {
-                tracing::warn!("who is logged in was lost: all have to log in again");
-                self.sessions.lock().clear();
-                continue;
-            };
-            if let Some(session) = StaffSession::decode(&entry.payload) {
-                self.apply(subject.as_str().to_owned(), session, position);
-            }
-        }
+    fn reset(&mut self) {
+        tracing::warn!("the sessions that were read are forgotten");
+        self.0.sessions.lock().clear();
     }
 }
 

@@ -1,9 +1,10 @@
 //! Members of staff, their browser sessions, and login by scanning.
 //!
-//! All of it stands in logs that every replica follows, so that any of them knows everybody, and a
-//! restart forgets nobody.
+//! Members and sessions stand in logs that every replica follows, so that each knows everybody, and
+//! a restart forgets nobody.
 
 pub(crate) mod browser_sessions;
+pub(crate) mod error;
 pub(crate) mod roster;
 pub(crate) mod roster_log;
 

@@ -1,4 +1,4 @@
-//! Who works here, as what was written down says. Pure.
+//! Roster of the staff, as a fold of the entries of its log.
 
 use hmac::{Hmac, KeyInit, Mac};
 use paihao_contracts::staff::{ApiKey, Member, StaffEntry, StaffEvent, StaffRole};
@@ -8,15 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
-/// Everybody, and every key.
+/// Members, keys of programs, and the secret of the deployment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Roster {
     secret: Option<String>,
     members: BTreeMap<String, MemberEntry>,
     keys: BTreeMap<String, ApiKey>,
-    /// The id of every key there ever was.
+    /// Id of every key that was ever made.
     issued_key_ids: BTreeSet<String>,
-    /// Those that somebody has used.
+    /// Ids of the invitations that were used.
     used_invitations: BTreeSet<String>,
     signing_keys: Vec<SigningKey>,
 }
@@ -28,7 +28,7 @@ struct MemberEntry {
     person_hash: String,
 }
 
-/// A key that tokens of logins are signed with.
+/// Key that tokens of logins are signed with.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SigningKey {
     pub(crate) kid: String,
@@ -45,7 +45,7 @@ impl std::fmt::Debug for SigningKey {
 }
 
 impl Roster {
-    /// What holds after a further entry.
+    /// Applies an entry.
     pub(crate) fn apply(&mut self, entry: &StaffEntry) {
         match entry.event.clone() {
             StaffEvent::SecretMade { secret } => self.secret = Some(secret),
@@ -75,60 +75,62 @@ impl Roster {
         }
     }
 
-    /// Everybody who works here, by id.
+    /// Returns all members, by id.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values().map(|known| &known.member)
     }
 
-    /// Somebody by their id.
+    /// Returns the member of an id.
     pub(crate) fn member(&self, id: &str) -> Option<&Member> {
         self.members.get(id).map(|known| &known.member)
     }
 
-    /// Somebody by the hash of who they are in WeChat.
+    /// Returns the member with this hash of their WeChat identity.
     pub(crate) fn member_by_person_hash(&self, person: &str) -> Option<&Member> {
         let mut members = self.members.values();
         members.find(|known| known.person_hash == person).map(|known| &known.member)
     }
 
-    /// Whether an invitation has been used.
+    /// Returns whether an invitation has been used.
     pub(crate) fn is_invitation_used(&self, invitation: &str) -> bool {
         self.used_invitations.contains(invitation)
     }
 
-    /// Whether anybody ever worked here: then there is no first one any more.
+    /// Returns whether there was ever a member: then nobody becomes the first manager any more.
     pub(crate) fn has_had_members(&self) -> bool {
         !self.used_invitations.is_empty()
     }
 
-    /// Every key of a program, by id.
+    /// Returns the keys of programs, by id.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &ApiKey> {
         self.keys.values()
     }
 
-    /// Whether there was ever a key of this id.
+    /// Returns whether there was ever a key of this id.
     pub(crate) fn is_key_id_issued(&self, id: &str) -> bool {
         self.issued_key_ids.contains(id)
     }
 
-    /// The key that this is. Each is compared, so that the time taken says nothing about any.
+    /// Returns the entry of a key. Every hash is compared, so that the time taken says nothing
+    /// about any.
     pub(crate) fn find_key(&self, given: &str) -> Option<&ApiKey> {
         let given = hex::encode(Sha256::digest(given));
         let is = |key: &ApiKey| bool::from(key.hash.as_bytes().ct_eq(given.as_bytes()));
         self.keys.values().fold(None, |found, key| if is(key) { Some(key) } else { found })
     }
 
-    /// What tokens are signed with, oldest first.
+    /// Returns the keys that tokens are signed with, oldest first.
     pub(crate) fn signing_keys(&self) -> &[SigningKey] {
         &self.signing_keys
     }
 
-    /// Whether the deployment's secret is known yet.
+    /// Returns whether the deployment's secret is known yet.
     pub(crate) fn has_secret(&self) -> bool {
         self.secret.is_some()
     }
 
-    /// A hash under the deployment's secret, of several parts and what they are for: 32 hex digits.
+    /// Computes a hash of several parts under the deployment's secret: 32 hex digits. `what` names
+    /// the purpose.
     pub(crate) fn tag(&self, what: &str, parts: &[&str]) -> Option<String> {
         let secret = self.secret.as_ref()?;
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
@@ -141,13 +143,13 @@ impl Roster {
         Some(hex::encode(&mac.finalize().into_bytes()[..16]))
     }
 
-    /// Somebody's hash: which account, which openid.
+    /// Computes the hash of a person, who is an openid at an account.
     pub(crate) fn person_hash(&self, account: &str, openid: &str) -> Option<String> {
         self.tag("person", &[account, openid])
     }
 }
 
-/// As whom a member acts. In the ledger they are their id, whatever they are called.
+/// Returns the actor that a member is. In the ledger that is their id, whatever they are called.
 pub(crate) fn member_actor(member: &Member) -> Actor {
     let name: Arc<str> = member.id.as_str().into();
     match member.role {
@@ -156,7 +158,7 @@ pub(crate) fn member_actor(member: &Member) -> Actor {
     }
 }
 
-/// As whom a program acts.
+/// Returns the actor that a program is.
 pub(crate) fn program_actor(key: &ApiKey) -> Actor {
     let scope = match key.counters.is_empty() {
         true => ApiScope::Manager,

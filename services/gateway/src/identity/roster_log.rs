@@ -1,41 +1,61 @@
-//! Keeps up with who works here, and writes down what changes.
+//! Log of staff: follows the roster, and appends changes to it.
 //!
-//! Everything stands under one subject, and each entry is appended where the one stood that it was
+//! All entries stand under one subject, and each is appended directly after the one that it was
 //! decided on: two managers at two replicas never remove each other.
 
+use super::error::IdentityError;
 use super::roster::Roster;
-use crate::http::refusals::{self, Problem};
-use futures::StreamExt;
-use futures::stream::BoxStream;
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
 use paihao_contracts::staff::{StaffEntry, StaffEvent};
 use paihao_contracts::streams::STAFF;
-use paihao_ledger::{AppendError, Entry, Expect, Followed, Ledger, Position, Subject};
+use paihao_ledger::projection::{Follow, Follower, Progress};
+use paihao_ledger::{
+    AppendError, Entry, ExpectedPosition, Ledger, Position, Projection, StoredEntry, Subject,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-/// How long a change may take to be durable and known here.
+/// Longest time for a change to become durable and known here.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The one place where it is known who works here.
+/// Reader and writer of the log of staff.
 pub(crate) struct RosterLog {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
-    snapshot: watch::Sender<RosterSnapshot>,
+    follower: Follower<RosterSnapshot>,
 }
 
-/// As far as this replica has read.
+/// The roster as far as this replica has read, and the projection that reads it.
 #[derive(Clone, Default)]
 struct RosterSnapshot {
     roster: Arc<Roster>,
-    position: Position,
-    /// Something that a newer program wrote stands in it.
+    /// True if an entry was written by a newer program.
     has_newer_version: bool,
+}
+
+impl Projection for RosterSnapshot {
+    type View = RosterSnapshot;
+
+    fn view(&self) -> RosterSnapshot {
+        self.clone()
+    }
+
+    fn apply(&mut self, recorded: StoredEntry) {
+        match StaffEntry::decode(&recorded.entry.payload) {
+            Some(entry) => Arc::make_mut(&mut self.roster).apply(&entry),
+            None => self.has_newer_version = true,
+        }
+    }
+
+    fn reset(&mut self) {
+        tracing::warn!("the roster that was read is forgotten");
+        *self = RosterSnapshot::default();
+    }
 }
 
 impl RosterLog {
@@ -46,152 +66,116 @@ impl RosterLog {
         tasks: &Tasks,
     ) -> Arc<Self> {
         let tasks = tasks.child("staff");
-        let register =
-            Arc::new(RosterLog { ledger, clock, tasks, snapshot: watch::Sender::default() });
-        register.tasks.spawn("follow", register.clone().follow());
-        register
+        let follow = Follow::new(ledger.clone(), STAFF, tasks.stop().clone());
+        let (follower, following) = follow.start(RosterSnapshot::default());
+        let roster_log = Arc::new(RosterLog { ledger, clock, tasks, follower });
+        roster_log.tasks.spawn("follow", following);
+        roster_log.tasks.spawn("secret", roster_log.clone().keep_secret());
+        roster_log
     }
 
-    /// Who works here, as far as this replica has read.
+    /// The roster as far as this replica has read.
     pub(crate) fn now(&self) -> Arc<Roster> {
-        self.snapshot.borrow().roster.clone()
+        self.follower.now().roster
     }
 
-    /// The same, once what was there at the start has been read.
-    pub(crate) async fn loaded(&self) -> Result<Arc<Roster>, Problem> {
+    /// The same, once the entries that stood in the log at the start have been read.
+    pub(crate) async fn loaded(&self) -> Result<Arc<Roster>, IdentityError> {
         let now = self.now();
         if now.has_secret() {
             return Ok(now);
         }
-        let read = self
-            .wait_until(Instant::now() + CHANGE_TIMEOUT, |read| read.roster.has_secret())
-            .await?;
-        Ok(read.roster)
+        let deadline = Instant::now() + CHANGE_TIMEOUT;
+        self.wait_until(deadline, |read| read.view.roster.has_secret()).await
     }
 
-    /// Wakes whenever somebody comes, changes or goes.
+    /// Wakes after each change of the roster.
     pub(crate) fn changes(&self) -> watch::Receiver<impl Sized + use<>> {
-        self.snapshot.subscribe()
+        self.follower.changes()
     }
 
-    /// Writes down what `decide` says, given everything before it; `None` is nothing to write. Who
-    /// works here after that.
-    pub(crate) async fn update(
+    /// Appends the event that `decide` returns, given everything before it; `None` appends nothing.
+    /// Returns the roster after it.
+    pub(crate) async fn update<E: From<IdentityError>>(
         &self,
         by: &str,
-        decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, Problem>,
-    ) -> Result<Arc<Roster>, Problem> {
+        decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, E>,
+    ) -> Result<Arc<Roster>, E> {
         self.loaded().await?;
         self.append_decided(by, decide).await
     }
 
-    async fn append_decided(
+    async fn append_decided<E: From<IdentityError>>(
         &self,
         by: &str,
-        decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, Problem>,
-    ) -> Result<Arc<Roster>, Problem> {
-        let (deadline, subject) = (Instant::now() + CHANGE_TIMEOUT, subject());
+        decide: impl Fn(&Roster) -> Result<Option<StaffEvent>, E>,
+    ) -> Result<Arc<Roster>, E> {
+        let deadline = Instant::now() + CHANGE_TIMEOUT;
+        let subject = subject();
         loop {
-            let RosterSnapshot { roster, position, has_newer_version: newer } =
-                self.snapshot.borrow().clone();
-            if newer {
-                return Err(Problem::new(&refusals::NEWER_LEDGER));
+            let Progress { view, position, .. } = self.follower.changes().borrow().clone();
+            if view.has_newer_version {
+                return Err(IdentityError::NewerVersion.into());
             }
-            let Some(event) = decide(&roster)? else { return Ok(roster) };
+            let Some(event) = decide(&view.roster)? else { return Ok(view.roster) };
             let entry = StaffEntry { v: 1, at: self.clock.now_ms(), by: by.to_owned(), event };
             let expect = match position {
-                Position::START => Expect::Nothing,
-                position => Expect::At(position),
+                Position::START => ExpectedPosition::Empty,
+                position => ExpectedPosition::At(position),
             };
             let entry = Entry::new(entry.encode());
             let appended = self.ledger.append(&STAFF, &subject, expect, entry);
-            let reached = match timeout_at(deadline, appended).await {
+            match timeout_at(deadline, appended).await {
                 Ok(Ok(position)) => {
-                    let read = self.wait_until(deadline, |read| read.position >= position).await?;
-                    return Ok(read.roster);
+                    return Ok(self.wait_until(deadline, |read| read.position >= position).await?);
                 }
-                Ok(Err(AppendError::Conflict { found: Some(found), .. })) => found,
+                Ok(Err(AppendError::Conflict { found: Some(found), .. })) => {
+                    self.wait_until(deadline, |read| read.position >= found).await?;
+                }
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "a change of staff was not written down");
-                    return Err(Problem::new(&refusals::LEDGER_UNAVAILABLE));
+                    tracing::warn!(%error, "cannot append a change of staff");
+                    return Err(IdentityError::LedgerUnavailable.into());
                 }
-                Err(_) => return Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
-            };
-            self.wait_until(deadline, |read| read.position >= reached).await?;
+                Err(_) => return Err(IdentityError::LedgerUnavailable.into()),
+            }
         }
     }
 
     async fn wait_until(
         &self,
         deadline: Instant,
-        mut holds: impl FnMut(&RosterSnapshot) -> bool,
-    ) -> Result<RosterSnapshot, Problem> {
-        let mut read = self.snapshot.subscribe();
-        let waited = timeout_at(deadline, read.wait_for(|read| holds(read))).await;
-        match waited {
-            Ok(Ok(read)) => Ok(read.clone()),
-            _ => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
+        holds: impl FnMut(&Progress<RosterSnapshot>) -> bool,
+    ) -> Result<Arc<Roster>, IdentityError> {
+        let mut progress = self.follower.changes();
+        match timeout_at(deadline, progress.wait_for(holds)).await {
+            Ok(Ok(read)) => Ok(read.view.roster.clone()),
+            _ => Err(IdentityError::LedgerUnavailable),
         }
     }
 
-    async fn follow(self: Arc<Self>) {
+    /// Makes the secret of the deployment whenever the log is found to be empty: it is the first
+    /// entry of all. Several replicas may try; one of them writes it.
+    async fn keep_secret(self: Arc<Self>) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !self.tasks.is_stopping() {
-            self.snapshot.send_replace(RosterSnapshot::default());
-            let begun = async {
-                let head = self.ledger.head(&STAFF).await?;
-                Ok::<_, paihao_ledger::Unavailable>((
-                    head,
-                    self.ledger.follow(&STAFF, Position::START).await?,
-                ))
+        let mut progress = self.follower.changes();
+        let stop = self.tasks.stop();
+        loop {
+            let is_empty = |read: &Progress<RosterSnapshot>| {
+                read.caught_up && read.position == Position::START
             };
-            match begun.await {
-                Ok((head, entries)) => self.apply_entries(head, entries).await,
-                Err(error) => tracing::warn!(%error, "cannot read who works here yet"),
-            }
-            backoff.wait_unless(self.tasks.stop()).await;
-        }
-    }
-
-    async fn apply_entries(
-        self: &Arc<Self>,
-        head: Position,
-        mut entries: BoxStream<'static, Followed>,
-    ) {
-        if head == Position::START {
-            self.tasks.spawn("secret", self.clone().create_secret());
-        }
-        while let Some(followed) =
-            self.tasks.stop().run_until_cancelled(entries.next()).await.flatten()
-        {
-            let Followed::Entry(recorded) = followed else {
-                tracing::warn!("who works here was lost: it begins anew, with a first manager");
-                self.snapshot.send_replace(RosterSnapshot::default());
-                self.tasks.spawn("secret", self.clone().create_secret());
-                continue;
-            };
-            self.snapshot.send_modify(|read| {
-                read.position = recorded.position;
-                match StaffEntry::decode(&recorded.entry.payload) {
-                    Some(entry) => Arc::make_mut(&mut read.roster).apply(&entry),
-                    None => read.has_newer_version = true,
-                }
-            });
-        }
-    }
-
-    /// The first entry of all. Several replicas may try; one of them writes it.
-    async fn create_secret(self: Arc<Self>) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !self.tasks.is_stopping() {
-            let made = self.append_decided("system", |roster| {
-                let secret = || StaffEvent::SecretMade { secret: entropy::token(32) };
-                Ok((!roster.has_secret()).then(secret))
-            });
-            if made.await.is_ok() {
+            let emptied = progress.wait_for(is_empty);
+            if !matches!(stop.run_until_cancelled(emptied).await, Some(Ok(_))) {
                 return;
             }
-            backoff.wait_unless(self.tasks.stop()).await;
+            let made = self.append_decided("system", |roster| {
+                let secret = || StaffEvent::SecretMade { secret: entropy::token(32) };
+                Ok::<_, IdentityError>((!roster.has_secret()).then(secret))
+            });
+            if made.await.is_ok() {
+                backoff.reset();
+            } else if !backoff.wait_unless(stop).await {
+                return;
+            }
         }
     }
 }

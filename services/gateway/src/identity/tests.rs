@@ -1,8 +1,8 @@
-//! Two replicas over one ledger: who joined or logged in at one is known at the other.
+//! Tests of two replicas over one ledger: a member or session of one is known at the other.
 
 use super::browser_sessions::{BrowserSessions, SessionLifetime, SessionSelection};
+use super::error::IdentityError;
 use super::roster_log::RosterLog;
-use crate::http::refusals::Problem;
 use paihao_chassis::Tasks;
 use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::staff::{Member, SessionHolder, StaffEvent, StaffRole};
@@ -18,6 +18,16 @@ const LIFETIME: SessionLifetime = SessionLifetime {
     idle_timeout: Duration::from_secs(8 * 3600),
     max_age: Duration::from_secs(24 * 3600),
 };
+
+/// Error of a refused join: somebody has joined before, or the log failed.
+#[derive(Debug)]
+struct NotFirst;
+
+impl From<IdentityError> for NotFirst {
+    fn from(_: IdentityError) -> NotFirst {
+        NotFirst
+    }
+}
 
 struct Fixture {
     ledger: Arc<dyn Ledger>,
@@ -68,7 +78,7 @@ async fn replicas_have_one_secret_and_of_two_first_managers_one_is_the_first() {
     assert_eq!(other.loaded().await.unwrap().person_hash("shop", "oAnn").unwrap(), person);
     let first = |id: &'static str| {
         move |roster: &super::roster::Roster| match roster.has_had_members() {
-            true => Err(Problem::new(&crate::http::refusals::NOT_ALLOWED)),
+            true => Err(NotFirst),
             false => Ok(Some(joined_event(id))),
         }
     };
@@ -118,7 +128,7 @@ async fn use_keeps_a_session_and_nothing_keeps_it_for_ever() {
     for _ in 0..3 {
         house.clock.advance(HOUR * 6);
         let (id, _) = here.find(&roster, &used).await.unwrap().expect("it is used");
-        // The use is written down beside: any replica may be asked next.
+        // The use is recorded in the background: any replica may be asked next.
         let mut changes = here.changes();
         let now = house.clock.now_ms();
         while here.list_for(&holder()).iter().all(|(one, s)| *one != id || s.seen_at < now) {

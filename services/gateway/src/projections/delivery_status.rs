@@ -1,52 +1,52 @@
-//! What became of the messages about each ticket: what the ledger says was to be told, beside what
-//! the log of outcomes says of it. In memory, for today and the day before.
+//! Delivery status of the notices about each ticket: the plans of the ledger, joined with the log
+//! of outcomes. Kept in memory, for today and the two days before.
 
-use futures::StreamExt;
 use paihao_chassis::Tasks;
-use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_contracts::dead_letter::{parse_redrive_key, redrive_key};
 use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome as Ended};
 use paihao_contracts::outcome::{NoticeState, NoticeStatus, OutcomeRecord};
 use paihao_contracts::streams::OUTCOMES;
 use paihao_domain::{Decision, Event, NotificationKind, NotificationTrigger, TicketId};
-use paihao_ledger::{Followed, Ledger, Position, Subject};
+use paihao_ledger::projection::Follow;
+use paihao_ledger::{Ledger, Projection, StoredEntry, Subject};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-/// Days that are kept beside the newest one. Two, since that may be the next day's in the east
+/// Days that are kept beside the newest one. Two, since the newest may be the next day in the east
 /// while a site in the west looks at its own yesterday.
 const RETAINED_DAYS: i32 = 2;
 
-/// Outcomes older than this are of no day that is kept.
+/// Age from which an outcome is of no day that is kept.
 const MAX_OUTCOME_AGE: Duration = Duration::from_secs((RETAINED_DAYS as u64 + 2) * 24 * 3600);
 
-/// One message to the holder of a ticket, and how far it has come.
+/// Notice to the holder of a ticket, and its delivery status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryStatus {
-    /// What it says, by the milestone's word: `called`, `near`.
+    /// Kind of notice by its name: `called`, `near`.
     pub notice: String,
-    /// The how-manieth of its kind for the ticket, from 1.
+    /// Ordinal among the ticket's notices of this kind, from 1.
     pub occurrence: u32,
-    /// When it became true, in Unix milliseconds; `None` while only its outcome is known.
+    /// Time of the decision that planned it, in Unix milliseconds; `None` while only its outcome is
+    /// known.
     pub at: Option<i64>,
-    /// How far it has come.
+    /// Delivery stage.
     pub stage: DeliveryStage,
-    /// When that was known, in Unix milliseconds.
+    /// Time from which the stage is known, in Unix milliseconds.
     pub since: Option<i64>,
-    /// The channel that took it, may have taken it, or is being tried.
+    /// Channel that accepted it, may have accepted it, or is being tried.
     pub channel: Option<Channel>,
-    /// Why not, by a name that a machine can read: WeChat's code (docs/reference/wechat-codes.md) or ours.
+    /// Reason of a failure, by its name: WeChat's code (docs/reference/wechat-codes.md) or one of
+    /// ours.
     pub reason: Option<String>,
-    /// The channels that did not take it.
+    /// Channels that did not accept it.
     pub attempted: Vec<ChannelAttempt>,
 }
 
-/// How far a message has come.
+/// Stage of the delivery of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the words of docs/reference/api.md, where each is explained")]
 pub enum DeliveryStage {
@@ -62,7 +62,7 @@ pub enum DeliveryStage {
 }
 
 impl DeliveryStage {
-    /// The word for it.
+    /// Returns the name that the API uses.
     pub fn name(self) -> &'static str {
         match self {
             DeliveryStage::Waiting => "waiting",
@@ -78,10 +78,10 @@ impl DeliveryStage {
     }
 }
 
-/// A ticket of a business day, of a site.
+/// Business day and ticket, within a site.
 type TicketOfDay = (i32, TicketId);
 
-/// The messages of a ticket, by what stands last in their keys: `called#1`.
+/// Notices of a ticket, by the last part of their keys: `called#1`.
 type TicketNotices = BTreeMap<String, NoticeRecord>;
 
 #[derive(Default)]
@@ -94,11 +94,11 @@ struct NoticeRecord {
 struct NoticePlan {
     order: u32,
     at: i64,
-    /// The answer to the scan said it: nothing is sent.
+    /// True if the reply to the scan says it: nothing is sent then.
     sent_as_reply: bool,
 }
 
-/// The fate of every message of the days that are kept. Cheap to clone.
+/// Delivery status of every notice of the days that are kept. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct DeliveryStatusProjection(Arc<Mutex<ProjectionState>>);
 
@@ -115,25 +115,27 @@ struct SiteStatuses {
 }
 
 impl DeliveryStatusProjection {
-    /// Begins to follow the log of outcomes; goes on until the tasks are told to stop. What was to
-    /// be told comes through [`DeliveryStatusProjection::observe`].
+    /// Begins to follow the log of outcomes, until the soft stop. Plans come through
+    /// [`DeliveryStatusProjection::observe`].
     pub fn start(
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
         tasks: &Tasks,
     ) -> DeliveryStatusProjection {
-        let fates = DeliveryStatusProjection::default();
-        let (reader, stop) = (fates.clone(), tasks.stop().clone());
-        tasks.spawn("fates", async move { reader.run(&*ledger, &*clock, &stop).await });
-        fates
+        let statuses = DeliveryStatusProjection::default();
+        let projection = OutcomeProjection { statuses: statuses.clone(), clock };
+        let (_, following) = Follow::new(ledger, OUTCOMES, tasks.stop().clone()).start(projection);
+        tasks.spawn("fates", following);
+        statuses
     }
 
-    /// The messages about a ticket of a business day, in the order in which they were decided.
+    /// Returns the notices about a ticket of a business day, in the order in which they were
+    /// planned.
     pub fn for_ticket(&self, site: &str, day: i32, ticket: TicketId) -> Vec<DeliveryStatus> {
         let shelves = self.0.lock();
         let messages = shelves.sites.get(site).and_then(|shelf| shelf.tickets.get(&(day, ticket)));
         let Some(messages) = messages else { return Vec::new() };
-        // What was tried again was planned once.
+        // A notice that was tried again has the plan of the first try.
         let planned = |name: &str| messages.get(parse_redrive_key(name).0)?.plan;
         let mut fates: Vec<_> =
             messages.iter().map(|(name, message)| (planned(name), name, message)).collect();
@@ -144,7 +146,7 @@ impl DeliveryStatusProjection {
             .collect()
     }
 
-    /// The place in its ticket's order of the newest notice that is known; 0 if none is.
+    /// Returns the order number of the newest known notice of a ticket; 0 if none is known.
     pub(crate) fn latest_order(&self, site: &str, day: i32, ticket: TicketId) -> u32 {
         let shelves = self.0.lock();
         let messages = shelves.sites.get(site).and_then(|shelf| shelf.tickets.get(&(day, ticket)));
@@ -152,7 +154,7 @@ impl DeliveryStatusProjection {
         planned.map(|planned| planned.order).max().unwrap_or(0)
     }
 
-    /// How many times WeChat was asked to take a notice, if it is known how that ended.
+    /// Returns the number of attempts to deliver a notice; `None` until the last one has ended.
     pub(crate) fn attempts(&self, key: &str) -> Option<u32> {
         let (site, ticket, name) = parse_notice_key(key)?;
         let shelves = self.0.lock();
@@ -160,8 +162,8 @@ impl DeliveryStatusProjection {
         Some(message.outcome.outcome.as_ref()?.attempts)
     }
 
-    /// How many messages came how far, by business day, what they say and the step. Only of the days
-    /// that are kept.
+    /// Counts the notices of a site by business day, kind and stage. Only of the days that are
+    /// kept.
     pub fn count_by_stage(
         &self,
         site: &str,
@@ -174,7 +176,7 @@ impl DeliveryStatusProjection {
         let days = (from, TicketId(0))..=(to, TicketId(u32::MAX));
         for ((day, _), messages) in shelf.tickets.range(days) {
             for (name, message) in messages {
-                // What was tried again came as far as it did then.
+                // A notice that was tried again is counted once, by the later try.
                 if messages.contains_key(&redrive_key(name)) {
                     continue;
                 }
@@ -185,14 +187,14 @@ impl DeliveryStatusProjection {
         counts
     }
 
-    /// Wakes whenever the fate of a message of the site changes.
+    /// Watches the site: wakes when the status of a notice changes.
     pub fn watch(&self, site: &str) -> watch::Receiver<()> {
         self.0.lock().sites.entry(site.to_owned()).or_default().changed.subscribe()
     }
 
-    /// Takes in what a decision says is to be told.
+    /// Applies the notices that a decision plans.
     pub fn observe(&self, subject: &Subject, decision: &Decision) {
-        // Of an account and a site.
+        // The subject names an account and a site.
         let Some(site) = subject.parts().last() else { return };
         for event in &decision.events {
             if let Event::NotificationTriggered(milestone) = event {
@@ -203,7 +205,7 @@ impl DeliveryStatusProjection {
 
     fn apply_plan(&self, site: &str, milestone: &NotificationTrigger) {
         let NotificationTrigger { ticket, day, kind, occurrence, order, at, .. } = milestone;
-        // The first version had only calls, and said which in the kind alone.
+        // The first version had only calls, and told them apart in the kind alone.
         let occurrence = match kind {
             NotificationKind::Called { call, .. } => *call,
             _ => *occurrence,
@@ -239,7 +241,7 @@ impl DeliveryStatusProjection {
         if day < shelves.newest_day - RETAINED_DAYS {
             return;
         }
-        // Asked first, since there is one for almost every message.
+        // Looked up first, since almost every notice finds its site.
         if !shelves.sites.contains_key(site) {
             shelves.sites.insert(site.to_owned(), SiteStatuses::default());
         }
@@ -248,7 +250,7 @@ impl DeliveryStatusProjection {
         shelf.changed.send_replace(());
     }
 
-    /// The log was made anew: what it said no longer counts.
+    /// Forgets the outcomes: their log was made anew.
     fn clear_outcomes(&self) {
         for shelf in self.0.lock().sites.values_mut() {
             let messages = shelf.tickets.values_mut().flat_map(BTreeMap::values_mut);
@@ -256,41 +258,38 @@ impl DeliveryStatusProjection {
             shelf.changed.send_replace(());
         }
     }
+}
 
-    async fn run(&self, ledger: &dyn Ledger, clock: &dyn Clock, stop: &CancellationToken) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !stop.is_cancelled() {
-            match ledger.follow(&OUTCOMES, Position::START).await {
-                Ok(entries) => {
-                    let oldest = clock.now_ms() - MAX_OUTCOME_AGE.as_millis() as i64;
-                    let entries = paihao_chassis::http::until_stop(entries, stop);
-                    let mut entries = Box::pin(entries);
-                    while let Some(followed) = entries.next().await {
-                        self.apply(followed, oldest);
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "cannot follow the outcomes yet"),
+/// Projection of the log of outcomes onto the delivery statuses.
+struct OutcomeProjection {
+    statuses: DeliveryStatusProjection,
+    clock: Arc<dyn Clock>,
+}
+
+impl Projection for OutcomeProjection {
+    type View = ();
+
+    fn view(&self) {}
+
+    fn apply(&mut self, recorded: StoredEntry) {
+        if recorded.at_ms < self.clock.now_ms() - MAX_OUTCOME_AGE.as_millis() as i64 {
+            return;
+        }
+        match serde_json::from_slice(&recorded.entry.payload) {
+            Ok(record) => self.statuses.apply_outcome(record),
+            Err(error) => {
+                let position = recorded.position.0;
+                tracing::warn!(position, %error, "an outcome is not understood");
             }
-            backoff.wait_unless(stop).await;
         }
     }
 
-    fn apply(&self, followed: Followed, oldest: i64) {
-        match followed {
-            Followed::Entry(recorded) if recorded.at_ms < oldest => {}
-            Followed::Entry(recorded) => match serde_json::from_slice(&recorded.entry.payload) {
-                Ok(record) => self.apply_outcome(record),
-                Err(error) => {
-                    let position = recorded.position.0;
-                    tracing::warn!(position, %error, "an outcome that is not understood");
-                }
-            },
-            Followed::Restarted => self.clear_outcomes(),
-        }
+    fn reset(&mut self) {
+        self.statuses.clear_outcomes();
     }
 }
 
-/// The site, the ticket and the rest of a notice's key: `hall/20779/17/called#1`.
+/// Parses a notice's key into the site, the ticket and the rest: `hall/20779/17/called#1`.
 fn parse_notice_key(key: &str) -> Option<(&str, TicketOfDay, &str)> {
     let mut parts = key.rsplitn(4, '/');
     let (name, ticket, day) = (parts.next()?, parts.next()?, parts.next()?);
@@ -338,10 +337,10 @@ fn delivery_status(
     }
 }
 
-/// The step and the reason of what ended without being taken.
+/// Returns the stage and the reason of a notice that was not accepted.
 fn unsent_stage(ended: Ended) -> (DeliveryStage, Option<String>) {
     match ended {
-        // Neither is among those that were not taken.
+        // Neither is an outcome of a notice that was not accepted.
         Ended::Sent { .. } => (DeliveryStage::Sent, None),
         Ended::Replied => (DeliveryStage::Delivered, None),
         Ended::Refused { name, .. } => (DeliveryStage::Failed, Some(name)),
@@ -494,7 +493,7 @@ mod tests {
         let fates = DeliveryStatusProjection::default();
         fates.apply_plan("hall", &milestone(1, 20_000, 1, called(1)));
         fates.apply_outcome(ended("hall/20000/1/called#1", Ended::Stale));
-        fates.apply(Followed::Restarted, 0);
+        fates.clear_outcomes();
         assert_eq!(steps(&fates, 20_000, 1), [("called".to_owned(), "waiting")]);
     }
 }

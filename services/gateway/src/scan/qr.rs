@@ -1,4 +1,4 @@
-//! Draws a QR code from its text, without asking WeChat for a picture.
+//! Drawing of QR codes from their text, without a picture from WeChat.
 
 use qrcode::render::svg;
 use qrcode::{Color, EcLevel, QrCode};
@@ -9,14 +9,14 @@ const PIXELS_PER_MODULE: usize = 8;
 /// White modules around the code, as the standard asks.
 const QUIET_ZONE_MODULES: usize = 4;
 
-/// How a code is asked for.
+/// Format of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum QrFormat {
     /// Drawn here.
     Svg,
     /// Drawn here.
     Png,
-    /// WeChat's own.
+    /// WeChat's own picture.
     Jpg,
 }
 
@@ -25,21 +25,22 @@ pub(crate) enum QrFormat {
 #[error("the text does not fit into a QR code")]
 pub struct TextTooLong;
 
-/// The code as an SVG picture.
+/// Draws the code as an SVG picture.
 pub fn svg(text: &str) -> Result<String, TextTooLong> {
     let code = encode(text)?;
     Ok(code.render::<svg::Color<'_>>().min_dimensions(256, 256).build())
 }
 
-/// The code as an SVG to be printed and hung up: a quarter of it may get dirty or torn.
+/// Draws the code as an SVG to be printed and hung up: it stays readable with a quarter of it dirty
+/// or torn.
 pub fn poster_svg(text: &str) -> Result<String, TextTooLong> {
     let code = QrCode::with_error_correction_level(text, EcLevel::Q).map_err(|_| TextTooLong)?;
     let svg = code.render::<svg::Color<'_>>().min_dimensions(256, 256).build();
-    // Without the line that would only be right at the head of a file.
+    // The XML declaration is left out: it may only stand at the head of a file.
     Ok(svg.find("<svg").map_or_else(String::new, |at| svg[at..].to_owned()))
 }
 
-/// The code as a PNG picture of one bit a dot.
+/// Draws the code as a PNG picture of one bit a pixel.
 pub fn png(text: &str) -> Result<Vec<u8>, TextTooLong> {
     let code = encode(text)?;
     let (modules, colors) = (code.width(), code.to_colors());

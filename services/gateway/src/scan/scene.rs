@@ -1,33 +1,33 @@
-//! What stands inside a QR code: letters, digits, `-` and `_`, 64 at most.
+//! Scenes: the content of QR codes, letters, digits, `-` and `_`, 64 at most.
 
 use paihao_chassis::entropy;
 
-/// A scene that this system made.
+/// Scene that this system made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scene {
-    /// A printed code at a door; it names the queue and works without any session.
+    /// Permanent code of a queue, printed and hung up; it works without any session.
     Queue {
         /// The site's id.
         site: String,
         /// The queue's id.
         queue: String,
     },
-    /// A scan session's code: random, and known only to the cache.
+    /// Code of a scan session: random, and known only to the cache.
     Session(String),
 }
 
 impl Scene {
-    /// A fresh scene for a session: 128 random bits.
+    /// Makes a new scene for a session: 128 random bits.
     pub fn new_session() -> String {
         format!("s_{}", entropy::token(16))
     }
 
-    /// The scene of a queue's door code.
+    /// Returns the scene of a queue's permanent code.
     pub fn for_queue(site: &str, queue: &str) -> String {
         format!("q_{site}_{queue}")
     }
 
-    /// Reads a scene; `None` if this system did not make it.
+    /// Parses a scene; `None` if this system did not make it.
     pub fn parse(scene: &str) -> Option<Scene> {
         if scene.starts_with("s_") {
             return Some(Scene::Session(scene.to_owned()));

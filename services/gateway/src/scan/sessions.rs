@@ -1,8 +1,8 @@
-//! Scan sessions: a browser shows a code and waits to hear what its scan led to.
+//! Scan sessions: a browser shows a code and waits for the result of its scan.
 //!
-//! The session lives in the cache, so that any replica may serve its browser. How it goes on is
-//! heard from the ledger, which every replica follows, so that the browser may wait at another
-//! replica than the one that WeChat's callback reached.
+//! The session stands in the cache, so that any replica may serve its browser. Its progress is read
+//! from the ledger, which every replica follows, so that the browser may wait at another replica
+//! than the one that WeChat's callback reached.
 
 use crate::scan::codes::pool::{Pools, ReadyCode};
 use crate::scan::codes::{CodeSource, count_created};
@@ -21,16 +21,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// How long after its expiry a session is still known, so that it can be called expired.
+/// Time after its expiry for which a session is still known, so that it can be called expired.
 const EXPIRED_SESSION_RETENTION: Duration = Duration::from_secs(3600);
 
-/// Why there is no session.
+/// Reason why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// Never made, or long over.
+    /// The session was never made, or ended long ago.
     #[error("there is no such session")]
     Unknown,
-    /// Its code no longer works.
+    /// The session's code no longer works.
     #[error("the session has expired")]
     Expired,
     /// The uuid belongs to a session with another purpose.
@@ -44,7 +44,7 @@ pub enum SessionError {
     WeChat(#[from] AccountClientError),
 }
 
-/// All sessions that this replica makes or watches.
+/// Scan sessions that this replica makes or watches.
 pub struct ScanSessions {
     cache: Arc<dyn Cache>,
     code_source: Arc<dyn CodeSource>,
@@ -55,7 +55,7 @@ pub struct ScanSessions {
 }
 
 impl ScanSessions {
-    /// Sessions whose codes work for `session_ttl`; so do those in the pools.
+    /// Creates sessions whose codes work for `session_ttl`, as those in the pools do.
     pub fn new(
         cache: Arc<dyn Cache>,
         codes: Arc<dyn CodeSource>,
@@ -114,7 +114,7 @@ impl ScanSessions {
         }
     }
 
-    /// A code for a session that is just being made.
+    /// Takes or makes a code for a new session.
     async fn create_code(&self, account: &str) -> Result<ReadyCode, SessionError> {
         let scene = Scene::new_session();
         let request = QrRequest::temporary_str(scene.clone(), self.session_ttl);
@@ -125,7 +125,7 @@ impl ScanSessions {
         Ok(ReadyCode { scene, ticket: code.ticket, url: code.url, expires_at })
     }
 
-    /// The session of a uuid, as long as its code works.
+    /// Returns the session of a uuid, as long as its code works.
     pub async fn find(&self, uuid: Uuid) -> Result<ScanSession, SessionError> {
         let stored = self.cache.get(&streams::scan_session_key(&uuid.to_string())).await?;
         let session: ScanSession = stored
@@ -137,7 +137,7 @@ impl ScanSessions {
         }
     }
 
-    /// The session that a scanned scene belongs to.
+    /// Returns the session that a scanned scene belongs to.
     pub async fn by_scene(&self, scene: &str) -> Result<(Uuid, ScanSession), SessionError> {
         let uuid = self.cache.get(&streams::scene_key(scene)).await?;
         let uuid = uuid.and_then(|bytes| Uuid::try_parse_ascii(&bytes).ok());
@@ -145,12 +145,12 @@ impl ScanSessions {
         Ok((uuid, self.find(uuid).await?))
     }
 
-    /// WeChat's own picture of a session's code.
+    /// Fetches WeChat's own picture of a session's code.
     pub async fn picture(&self, session: &ScanSession) -> Result<Picture, SessionError> {
         Ok(self.code_source.picture(&session.qr_ticket).await?)
     }
 
-    /// Remembers how far a session has come, for browsers that come back later.
+    /// Stores the progress of a session, for browsers that come back later.
     pub async fn store_progress(&self, uuid: Uuid, mut session: ScanSession, outcome: &Outcome) {
         let Some(ticket) = session_ticket(outcome) else { return };
         session.progress = ScanProgress::Ticket(ticket);
@@ -162,8 +162,9 @@ impl ScanSessions {
         }
     }
 
-    /// Has a session go on from where it stands, if `next_event` says how; it may also give it more time.
-    /// As it stands then. Of several who do so at once each sees what the others did.
+    /// Moves a session on from its present state to the one that `next_event` returns, if any, and
+    /// returns it as it stands then. Of several callers at once each sees the changes of the
+    /// others.
     pub async fn advance(
         &self,
         uuid: Uuid,
@@ -192,7 +193,8 @@ impl ScanSessions {
         }
     }
 
-    /// Hears of a decision; if it came through a session that is watched here, its browser is told.
+    /// Observes a decision; if it came through a session that is watched here, its watcher is
+    /// woken.
     pub fn observe(&self, decision: &Decision) {
         for event in &decision.events {
             let (Event::TicketTaken { via, .. } | Event::TicketShown { via, .. }) = event else {
@@ -215,9 +217,9 @@ impl ScanSessions {
     }
 }
 
-/// A browser's ear at a session.
+/// Watcher of a session, for one browser.
 pub struct ProgressWatch {
-    /// How far it has come.
+    /// Progress of the session.
     pub progress: watch::Receiver<ScanProgress>,
     uuid: Uuid,
     sessions: Arc<ScanSessions>,
@@ -226,7 +228,7 @@ pub struct ProgressWatch {
 impl Drop for ProgressWatch {
     fn drop(&mut self) {
         let mut watched = self.sessions.watchers.lock();
-        // Our own receiver is still counted.
+        // This receiver is still counted.
         if watched.get(&self.uuid).is_some_and(|sender| sender.receiver_count() <= 1) {
             watched.remove(&self.uuid);
         }

@@ -1,6 +1,6 @@
-//! Settings of a site that do not go together, each of which could be set by itself.
+//! Checks of a site for settings that contradict each other, each of which could be set by itself.
 
-use crate::settings::calendar::HoursError;
+use crate::site::calendar::HoursError;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::settings::{
     CallPolicy, CounterSetup, MissedNumberPolicy, QueueSetup, SiteSetup,
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// Seconds between two calls of the same person, at least.
 const MIN_RECALL_GAP_S: u32 = 15;
 
-/// Checks a site; `at` is where it stands.
+/// Checks a site; `at` is its key in the settings.
 pub(super) fn check_site(at: &str, site: &SiteSetup, problems: &mut ConfigProblems) {
     let mut prefixes = BTreeSet::new();
     for (name, own) in &site.queues {
@@ -31,7 +31,7 @@ pub(super) fn check_site(at: &str, site: &SiteSetup, problems: &mut ConfigProble
     }
 }
 
-/// Hours that could not be read, or not be kept.
+/// Reports opening hours that cannot be parsed or kept.
 pub(super) fn report_hours_error(key: &str, error: &HoursError, problems: &mut ConfigProblems) {
     let kind = match error {
         HoursError::Malformed(_) => &validation_error::BAD_HOURS,
@@ -135,7 +135,7 @@ mod tests {
         queues = ["cash"]
     "#;
 
-    /// What is wrong with the hall when these lines are added to it, its queue or its counter.
+    /// Returns the problems of the hall when these lines are added to it, its queue or its counter.
     fn problems_with(site: &str, queue: &str, counter: &str) -> Vec<ConfigProblem> {
         let text = VALID_SITE.replace("name = \"大厅\"", &format!("name = \"大厅\"\n{site}"));
         let text = text.replace("prefix = \"A\"", &format!("prefix = \"A\"\n{queue}"));

@@ -1,9 +1,9 @@
-//! The newest set-up of every site and account: what the configuration says, and on top of it what
-//! the log of the book says; and what changed when, and by whom.
+//! Settings documents: the newest one of every site and account, from the configuration and the
+//! settings log, and the changes that led to them.
 
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::settings_log::{IdempotencyRecord, SettingsEntry, SettingsEvent};
-use paihao_ledger::{InvalidSubject, Position, Recorded, Subject};
+use paihao_ledger::{InvalidSubject, Position, StoredEntry, Subject};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Changes that are kept in memory; older ones are in the ledger only.
 const MAX_RETAINED_CHANGES: usize = 10_000;
 
-/// What the configuration says.
+/// Documents of the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct ConfiguredDocuments {
     /// Its sites, by id.
@@ -33,7 +33,7 @@ pub enum DocumentKind {
 }
 
 impl DocumentKind {
-    /// The subject under which the documents of one site or account stand in the book.
+    /// Returns the subject of the documents of one site or account in the settings log.
     pub fn subject(self, id: &str) -> Result<Subject, InvalidSubject> {
         match self {
             DocumentKind::Site => Subject::new(&["site", id]),
@@ -42,13 +42,13 @@ impl DocumentKind {
     }
 }
 
-/// The newest form of something, and where that stands.
+/// Newest document of a site or an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsDocument<T> {
-    /// The whole of it; `None` if it was retired.
+    /// Its content; `None` if it was retired.
     pub setup: Option<T>,
-    /// Where its newest entry stands in the book; [`Position::START`] if the configuration alone
-    /// speaks of it.
+    /// Position of its newest entry in the settings log; [`Position::START`] if only the
+    /// configuration has it.
     pub revision: Position,
 }
 
@@ -95,23 +95,23 @@ pub struct ValueDifference {
     pub after: Value,
 }
 
-/// The book as far as it has been read. Cheap to clone.
+/// All documents, as far as the settings log has been read. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct SettingsDocuments {
     /// The sites, by id; retired ones too.
     pub sites: BTreeMap<String, Arc<SettingsDocument<SiteSetup>>>,
-    /// What the accounts say, by name.
+    /// The accounts, by name.
     pub accounts: BTreeMap<String, Arc<SettingsDocument<AccountSetup>>>,
-    /// What changed, oldest first.
+    /// The changes, oldest first.
     pub changes: Vec<Arc<SettingsChange>>,
-    /// The newest entry that is in it.
+    /// Position of the newest entry that is in them.
     pub position: Position,
-    /// Subjects of which a newer program wrote what this one cannot read.
+    /// Subjects with an entry that only a newer program can read.
     pub unreadable: Vec<Subject>,
 }
 
 impl SettingsDocuments {
-    /// What the configuration says.
+    /// Returns the documents of the configuration.
     pub fn from_configuration(base: &ConfiguredDocuments) -> SettingsDocuments {
         fn laid<T: Clone>(
             base: &BTreeMap<String, T>,
@@ -126,12 +126,12 @@ impl SettingsDocuments {
         SettingsDocuments { sites, accounts, ..SettingsDocuments::default() }
     }
 
-    /// A site that there is.
+    /// Returns a site that is not retired.
     pub fn site(&self, id: &str) -> Option<&SiteSetup> {
         self.sites.get(id)?.setup.as_ref()
     }
 
-    /// Where the newest entry of a document stands; [`Position::START`] if it has none.
+    /// Returns the position of the newest entry of a document; [`Position::START`] if it has none.
     pub fn revision(&self, of: DocumentKind, id: &str) -> Position {
         let revision = match of {
             DocumentKind::Site => self.sites.get(id).map(|document| document.revision),
@@ -140,7 +140,7 @@ impl SettingsDocuments {
         revision.unwrap_or(Position::START)
     }
 
-    /// The change that a request made before, if it came before.
+    /// Returns the change that the request of this id made, if it came before.
     pub fn change_by_request_id(&self, wish: &str) -> Option<&Arc<SettingsChange>> {
         let same = |change: &&Arc<SettingsChange>| {
             change.idempotency.as_ref().is_some_and(|own| own.id == wish)
@@ -148,8 +148,8 @@ impl SettingsDocuments {
         self.changes.iter().rev().find(same)
     }
 
-    /// Takes in an entry of the log. Whether it says anything of a site or an account.
-    pub fn apply(&mut self, recorded: &Recorded) -> bool {
+    /// Applies an entry of the log. Returns whether it is about a site or an account.
+    pub fn apply(&mut self, recorded: &StoredEntry) -> bool {
         self.position = recorded.position;
         let first = recorded.subject.parts().next().unwrap_or_default();
         let ours = recorded.subject.parts().count() == 2 && ["site", "account"].contains(&first);
@@ -221,12 +221,12 @@ fn replace_document<T: Serialize>(
     (did, changed)
 }
 
-/// A set-up as JSON.
+/// Converts a document to JSON.
 pub fn to_json<T: Serialize>(setup: &T) -> Value {
     serde_json::to_value(setup).expect("string keys only")
 }
 
-/// Every value of the one that is another in the other.
+/// Returns every value that is different in the second document.
 pub fn differences(before: &Value, after: &Value) -> Vec<ValueDifference> {
     let mut found = Vec::new();
     collect_differences("", before, after, &mut found);

@@ -1,4 +1,4 @@
-//! The book as one file, for those who prefer files: the same sections as in the configuration.
+//! Settings as one file, with the same sections as in the configuration.
 
 use super::documents::SettingsDocuments;
 use paihao_chassis::config::{ConfigError, Layers};
@@ -21,7 +21,7 @@ pub struct SettingsFile {
 }
 
 impl SettingsFile {
-    /// What there is.
+    /// Collects the documents that are not retired.
     pub fn from_documents(documents: &SettingsDocuments) -> SettingsFile {
         let accounts = documents.accounts.iter();
         let accounts = accounts.filter_map(|(id, known)| Some((id.clone(), known.setup.clone()?)));
@@ -30,13 +30,13 @@ impl SettingsFile {
         SettingsFile { accounts: accounts.collect(), sites: sites.collect() }
     }
 
-    /// The file as TOML.
+    /// Returns the file as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("text, numbers and tables with string keys have a TOML form")
     }
 }
 
-/// Reads a file; an error names every key that is wrong.
+/// Parses a file; an error names every key that is wrong.
 pub fn parse(text: &str, is_toml: bool) -> Result<SettingsFile, ConfigError> {
     match is_toml {
         true => Layers::default().text("in the file", text).read(),

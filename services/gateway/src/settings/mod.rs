@@ -1,10 +1,9 @@
-//! What the owner set up: accounts, sites with their queues and counters, and staff keys.
+//! Settings of the deployment: accounts, sites with their queues and counters, and staff keys.
 //!
-//! - [`live_settings`]: what a site's set-up comes to, and what is wrong with it;
-//! - [`documents`]: the newest set-up of every site and account, and what changed when;
-//! - [`live`]: the same while a gateway runs.
+//! - [`validate`]: from a site's document to its settings, or to everything that is wrong with it;
+//! - [`documents`]: the newest document of every site and account, and its changes;
+//! - [`live`]: the documents and sites, kept current while a gateway runs.
 
-pub mod calendar;
 mod conflicts;
 pub mod documents;
 pub mod export;
@@ -12,73 +11,73 @@ pub mod live;
 pub(crate) mod update;
 pub mod validate;
 
-use crate::http::replies;
-use crate::settings::calendar::Calendar;
-use paihao_contracts::commit::SiteFacts;
+pub use crate::site::{Announcement, SiteSettings, calendar};
+
 use paihao_contracts::settings::{AccountSetup, KeywordAction};
-use paihao_domain::{Actor, ApiScope, CounterId, QueueId, Rules};
-use paihao_ledger::Subject;
+use paihao_domain::{Actor, ApiScope, CounterId};
 use paihao_notice_text::policy::sends_customer_service_texts;
 use paihao_wechat::callback::Protection;
 use parking_lot::RwLock;
-use schemars::JsonSchema;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
-/// Everything the gateway knows of the owner's business.
+/// Reply to a person who follows an account without scanning, unless the owner sets another text.
+pub const DEFAULT_GREETING: &str =
+    "欢迎关注。扫门口或页面上的二维码即可取号。\n\nWelcome. Scan a code to take a number.";
+
+/// Accounts, sites and keys of a deployment, as they stand in the configuration.
 #[derive(Default)]
 pub struct DeploymentSettings {
-    /// The Official Accounts, by the name that stands in their callback address.
+    /// Official Accounts, by the name that stands in their callback address.
     pub accounts: BTreeMap<String, AccountSettings>,
-    /// The sites, by id.
+    /// Sites, by id.
     pub sites: BTreeMap<String, Arc<SiteSettings>>,
-    /// Who may call the staff API.
+    /// Keys of the staff API.
     pub staff_keys: Vec<StaffKey>,
-    /// What the configuration says of sites and accounts, on which the log of the book is laid.
+    /// Documents of the configuration, which the settings log overrides.
     pub configured: documents::ConfiguredDocuments,
-    /// The types of event that each site's webhooks are told of, by site and id.
+    /// Types of event that each site's webhooks receive, by site and id.
     pub webhooks: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
 }
 
-/// One Official Account as the gateway needs to know it.
+/// Official Account, as far as the gateway needs it.
 #[derive(Debug)]
 pub struct AccountSettings {
-    /// What WeChat's callbacks are checked with.
+    /// Keys that WeChat's callbacks are checked with.
     pub protection: Protection,
     replies: RwLock<Arc<AccountReplies>>,
 }
 
-/// What an account answers, as it is set up now.
+/// Replies of an account, as they are set now.
 #[derive(Debug)]
 pub struct AccountReplies {
-    /// What somebody reads who follows without scanning; nothing if empty.
+    /// Reply to a person who follows without scanning; nothing if empty.
     pub greeting: String,
-    /// What somebody reads when the system could not do what they wanted; nothing if empty, this
-    /// system's own words if `None`.
+    /// Reply when a request could not be carried out; nothing if empty, the default text if `None`.
     pub failure: Option<String>,
-    /// What people write, without white space around it, and what that does.
+    /// Actions by the texts that people write, without white space around them.
     pub keywords: BTreeMap<String, KeywordAction>,
-    /// Keys of the account's menu, and what they do.
+    /// Actions by the keys of the account's menu.
     pub menu: BTreeMap<String, KeywordAction>,
-    /// Whether the account sends customer-service texts, so that what allows them is worth noting.
+    /// True if the account sends customer-service texts, so that the events that permit them are
+    /// worth noting.
     pub sends_texts: bool,
 }
 
 impl AccountSettings {
-    /// An account that answers as it is set up.
+    /// Creates an account with these settings.
     pub fn new(protection: Protection, setup: &AccountSetup) -> AccountSettings {
         AccountSettings { protection, replies: RwLock::new(Arc::new(account_replies(setup))) }
     }
 
-    /// What it answers now.
+    /// Returns the replies as they are now.
     pub fn replies(&self) -> Arc<AccountReplies> {
         self.replies.read().clone()
     }
 
-    /// From now on it answers like this.
+    /// Replaces the replies.
     pub fn update(&self, setup: &AccountSetup) {
         *self.replies.write() = Arc::new(account_replies(setup));
     }
@@ -87,7 +86,7 @@ impl AccountSettings {
 fn account_replies(setup: &AccountSetup) -> AccountReplies {
     let keywords = setup.keywords.iter().map(|(word, action)| (word.trim().to_owned(), *action));
     AccountReplies {
-        greeting: setup.greeting.clone().unwrap_or_else(|| replies::GREETING.to_owned()),
+        greeting: setup.greeting.clone().unwrap_or_else(|| DEFAULT_GREETING.to_owned()),
         failure: setup.failure.clone(),
         keywords: keywords.collect(),
         menu: setup.menu.clone(),
@@ -95,80 +94,39 @@ fn account_replies(setup: &AccountSetup) -> AccountReplies {
     }
 }
 
-/// One site.
-#[derive(Debug)]
-pub struct SiteSettings {
-    /// What a commit says of it.
-    pub facts: SiteFacts,
-    /// Where its decisions stand in the ledger.
-    pub subject: Subject,
-    /// Its queues and counters.
-    pub rules: Rules,
-    /// When its days begin, and its queues are open.
-    pub calendar: Calendar,
-    /// What its boards say of the calls of queues that have sentences of their own.
-    pub announcements: BTreeMap<QueueId, Announcement>,
-    /// What is answered to a scan that took a number, in the owner's words.
-    pub joined_reply: Option<Arc<str>>,
-}
-
-impl SiteSettings {
-    /// A site without words of its own.
-    pub fn new(
-        facts: SiteFacts,
-        subject: Subject,
-        rules: Rules,
-        calendar: Calendar,
-    ) -> SiteSettings {
-        let announcements = BTreeMap::new();
-        SiteSettings { facts, subject, rules, calendar, announcements, joined_reply: None }
-    }
-}
-
-/// What a board says of a queue's calls, with `{number}`, `{counter}` and `{queue}` in it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
-pub struct Announcement {
-    /// In Chinese; the usual sentence if `None`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub zh: Option<String>,
-    /// In English.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub en: Option<String>,
-}
-
-/// Stands for every site in the list of those that a key opens, also for sites that come later.
+/// Stands for every site in a key's list of sites, also for sites that come later.
 pub const ALL_SITES: &str = "*";
 
 /// A key of the staff API. The key itself is not kept, only its hash.
 pub struct StaffKey {
-    /// The owner's name for it; may be logged.
+    /// Name that the owner gave it; may be logged.
     pub name: String,
     hash: [u8; 32],
-    /// The sites it opens; [`ALL_SITES`] among them is all of them.
+    /// Sites that it grants; [`ALL_SITES`] among them is all of them.
     pub sites: BTreeSet<String>,
-    /// As whom its holder acts there.
+    /// Actor that its holder is at those sites.
     pub actor: Actor,
 }
 
-/// As whom the holder of a key acts.
+/// Role of the holder of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyRole {
     /// Staff at certain counters.
     Staff,
-    /// Whoever runs the site.
+    /// Manager of the site.
     Manager,
     /// A program: at certain counters, or as a manager if none are named.
     Api,
 }
 
 impl StaffKey {
-    /// A manager's key and what it opens.
+    /// Creates a manager's key for these sites.
     pub fn new(name: &str, key: &str, sites: BTreeSet<String>) -> Self {
         let actor = Actor::Manager(name.into());
         StaffKey { name: name.to_owned(), hash: Sha256::digest(key).into(), sites, actor }
     }
 
-    /// The same in another role, at these counters.
+    /// Returns the key with another role, at these counters.
     #[must_use]
     pub fn with_role(self, role: KeyRole, counters: BTreeSet<CounterId>) -> Self {
         let (name, bound) = (Arc::from(&*self.name), !counters.is_empty());
@@ -182,22 +140,23 @@ impl StaffKey {
         StaffKey { actor, ..self }
     }
 
-    /// Whether it opens this site.
+    /// Returns whether it grants this site.
     pub fn grants_site(&self, site: &str) -> bool {
         self.grants_all_sites() || self.sites.contains(site)
     }
 
-    /// Whether it opens every site there is or will be.
+    /// Returns whether it grants every site there is or will be.
     pub fn grants_all_sites(&self) -> bool {
         self.sites.contains(ALL_SITES)
     }
 
-    /// The head of its hash, which tells it from another key of the same name.
+    /// Returns the head of its hash, which tells it from another key of the same name.
     pub fn fingerprint(&self) -> String {
         hex::encode(&self.hash[..8])
     }
 
-    /// Whether this is the key, in a time that does not tell how much of it was right.
+    /// Returns whether this is the key. The time that the comparison takes does not depend on the
+    /// text.
     pub fn matches(&self, key: &str) -> bool {
         let given: [u8; 32] = Sha256::digest(key).into();
         self.hash.ct_eq(&given).into()

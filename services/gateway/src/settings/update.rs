@@ -1,44 +1,44 @@
-//! How a set-up is changed: what was asked for is checked, held against what is in use, and written
-//! where whoever asked saw the book stand.
+//! Changes of settings documents: each is validated, held against the present state of its site,
+//! and appended where the document stood that the request names.
 
-use super::SiteSettings;
 use super::documents::{DocumentKind, SettingsDocuments, ValueDifference, differences, to_json};
-use super::validate;
-use crate::http::refusals::{self, Problem};
-use crate::http::state::AppState;
-use paihao_chassis::config::ConfigProblems;
+use super::live::LiveSettings;
+use super::{DeploymentSettings, validate};
+use crate::site::SiteSettings;
+use paihao_chassis::clock::Clock;
+use paihao_chassis::config::{ConfigError, ConfigProblems};
 use paihao_contracts::settings::{AccountSetup, SiteSetup};
 use paihao_contracts::settings_log::{IdempotencyRecord, SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::SETTINGS;
-use paihao_domain::{CounterState, Ticket};
-use paihao_ledger::{AppendError, Entry, Expect, Position};
+use paihao_domain::{CounterState, Site, Ticket};
+use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, Position};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long this replica's own copy of the book is waited for.
+/// Longest wait for this replica to read an entry that stands in the log.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The new form of a document; `None` retires it.
+/// New content of a document; `None` retires it.
 #[derive(Debug, Clone)]
 pub(crate) enum DocumentUpdate {
-    /// A site's.
+    /// Document of a site.
     Site(Option<SiteSetup>),
-    /// An account's.
+    /// Document of an account.
     Account(Box<AccountSetup>),
 }
 
-/// Who asks, and how.
+/// Author and conditions of a change.
 #[derive(Debug, Clone)]
 pub(crate) struct UpdateRequest {
-    /// By which name the change is recorded.
+    /// Name that the change is recorded under.
     pub(crate) author: String,
-    /// The revision that they saw; `None` if they named none.
+    /// Revision that the author saw; `None` if they named none.
     pub(crate) expected_revision: Option<u64>,
-    /// Only to see what would change.
+    /// True if the change is only computed, and not written.
     pub(crate) dry_run: bool,
-    /// The request, if it named itself.
+    /// Request id, if there is one.
     pub(crate) idempotency: Option<IdempotencyRecord>,
 }
 
@@ -57,35 +57,91 @@ pub(crate) struct SettingsUpdateResult {
     pub(crate) changed: Vec<ValueDifference>,
 }
 
-impl AppState {
-    /// The book with everything in it that stands in the ledger about this document.
+/// Reason why a document is not read or changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UpdateError {
+    /// The id cannot stand in the log.
+    #[error("this is no id")]
+    MalformedId,
+    /// The ledger did not answer, or this replica did not read the log in time.
+    #[error("the ledger did not answer in time")]
+    LedgerUnavailable,
+    /// A newer program wrote the document.
+    #[error("a newer program wrote what this one cannot read")]
+    NewerVersion,
+    /// The Idempotency-Key came before with another request.
+    #[error("the request id was used for another request")]
+    RequestIdReused,
+    /// The document is there, and the request names no revision of it.
+    #[error("a revision is needed")]
+    RevisionNeeded,
+    /// The revision that the request names is not the newest.
+    #[error("the document was changed meanwhile")]
+    RevisionChanged,
+    /// The document is larger than an entry of the log may be.
+    #[error("the document is too large")]
+    TooLarge,
+    /// The document contradicts itself, or holds values that cannot be.
+    #[error(transparent)]
+    Invalid(#[from] ConfigError),
+    /// A queue or a counter would be removed in which somebody is; the text names it.
+    #[error("{0}")]
+    InUse(String),
+}
+
+/// One site as it stands now.
+pub(crate) struct CurrentSite {
+    /// The settings that decisions are made with.
+    pub(crate) settings: Arc<SiteSettings>,
+    /// The tickets and the counters.
+    pub(crate) state: Site,
+}
+
+/// Source of the present state of sites, which changes of settings are held against.
+pub(crate) trait CurrentSites: Send + Sync {
+    /// The site of this id, if there is one.
+    fn current(&self, site: &str) -> Option<CurrentSite>;
+}
+
+/// Editor of the settings documents: checks each change and appends it to the log.
+pub(crate) struct SettingsEditor {
+    pub(crate) deployment: Arc<DeploymentSettings>,
+    pub(crate) live_settings: LiveSettings,
+    pub(crate) sites: Arc<dyn CurrentSites>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl SettingsEditor {
+    /// Returns the documents with every entry that stands in the ledger about this one.
     pub(crate) async fn latest_documents(
         &self,
         of: DocumentKind,
         id: &str,
-    ) -> Result<Arc<SettingsDocuments>, Problem> {
-        let malformed = |_| Problem::new(&refusals::MALFORMED_REQUEST).with_detail("this is no id");
-        let subject = of.subject(id).map_err(malformed)?;
+    ) -> Result<Arc<SettingsDocuments>, UpdateError> {
+        let subject = of.subject(id).map_err(|_| UpdateError::MalformedId)?;
         let last = self.ledger.last(&SETTINGS, &subject).await;
-        let last = last.map_err(|_| Problem::new(&refusals::LEDGER_UNAVAILABLE))?;
+        let last = last.map_err(|_| UpdateError::LedgerUnavailable)?;
         let last = last.map_or(Position::START, |recorded| recorded.position);
         self.live_settings.until(last, CATCH_UP_TIMEOUT).await;
         let documents = self.live_settings.now();
-        match documents.position >= last || documents.revision(of, id) >= last {
-            true if documents.is_unreadable(of, id) => Err(Problem::new(&refusals::NEWER_LEDGER)),
-            true => Ok(documents),
-            false => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
+        if documents.position < last && documents.revision(of, id) < last {
+            Err(UpdateError::LedgerUnavailable)
+        } else if documents.is_unreadable(of, id) {
+            Err(UpdateError::NewerVersion)
+        } else {
+            Ok(documents)
         }
     }
 
-    /// Writes the new form of a document where the book is as `documents` has it.
+    /// Appends the new content of a document where the log stands as in `documents`.
     pub(crate) async fn update_document(
         &self,
         documents: &SettingsDocuments,
         id: &str,
         new: DocumentUpdate,
         asked: &UpdateRequest,
-    ) -> Result<SettingsUpdateResult, Problem> {
+    ) -> Result<SettingsUpdateResult, UpdateError> {
         let of = match new {
             DocumentUpdate::Site(_) => DocumentKind::Site,
             DocumentUpdate::Account(_) => DocumentKind::Account,
@@ -103,7 +159,7 @@ impl AppState {
                     dry_run: false,
                     changed: before.changed.clone(),
                 }),
-                false => Err(Problem::new(&refusals::IDEMPOTENCY_KEY_REUSED)),
+                false => Err(UpdateError::RequestIdReused),
             };
         }
         let revision = documents.revision(of, id);
@@ -118,10 +174,10 @@ impl AppState {
         };
         match asked.expected_revision {
             Some(seen) if seen != revision.0 => {
-                return Err(Problem::new(&refusals::REVISION_CHANGED));
+                return Err(UpdateError::RevisionChanged);
             }
             None if before.is_some() && !asked.dry_run => {
-                return Err(Problem::new(&refusals::REVISION_NEEDED));
+                return Err(UpdateError::RevisionNeeded);
             }
             _ => {}
         }
@@ -152,29 +208,29 @@ impl AppState {
         };
         let entry = SettingsEntry { v: 1, at: self.clock.now_ms(), event };
         let expect = match revision {
-            Position::START => Expect::Nothing,
-            position => Expect::At(position),
+            Position::START => ExpectedPosition::Empty,
+            position => ExpectedPosition::At(position),
         };
-        let subject = of.subject(id).map_err(|_| &refusals::MALFORMED_REQUEST)?;
+        let subject = of.subject(id).map_err(|_| UpdateError::MalformedId)?;
         let appended =
             self.ledger.append(&SETTINGS, &subject, expect, Entry::new(entry.encode())).await;
         let position = appended.map_err(|error| match error {
-            AppendError::Conflict { .. } => Problem::new(&refusals::REVISION_CHANGED),
-            AppendError::TooLarge { .. } => Problem::new(&refusals::BODY_TOO_LARGE),
-            AppendError::Unavailable(_) => Problem::new(&refusals::LEDGER_UNAVAILABLE),
+            AppendError::Conflict { .. } => UpdateError::RevisionChanged,
+            AppendError::TooLarge { .. } => UpdateError::TooLarge,
+            AppendError::Unavailable(_) => UpdateError::LedgerUnavailable,
         })?;
         tracing::info!(of = ?of, id, by = asked.author, changed = changed.len(), "the book was changed");
         self.live_settings.until(position, CATCH_UP_TIMEOUT).await;
         Ok(written(position))
     }
 
-    /// Whether it can be like that: by itself, and with who is in the line right now.
+    /// Checks the new content by itself, and against the present state of the site.
     fn validate_update(
         &self,
         documents: &SettingsDocuments,
         id: &str,
         new: &DocumentUpdate,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), UpdateError> {
         let mut problems = ConfigProblems::new();
         let site = match new {
             DocumentUpdate::Account(account) => {
@@ -205,35 +261,36 @@ impl AppState {
             }
             DocumentUpdate::Site(None) => None,
         };
-        problems.into_result().map_err(|error| Problem::invalid_settings(&error))?;
+        problems.into_result()?;
         match new {
             DocumentUpdate::Site(_) => self.check_not_in_use(id, site.as_ref()),
             DocumentUpdate::Account(_) => Ok(()),
         }
     }
 
-    /// Nothing is taken away in which somebody is. Whoever comes at the same moment through a
-    /// replica that knows nothing of the change yet stays where they are until the day ends, and can
-    /// be transferred.
-    fn check_not_in_use(&self, id: &str, new: Option<&SiteSettings>) -> Result<(), Problem> {
-        let Some(view) = self.engine.snapshot(id) else { return Ok(()) };
+    /// Refuses to remove a queue in which somebody is or a counter that is open. Whoever joins at
+    /// the same moment through a replica that has not read the change yet stays where they are
+    /// until the day ends, and can be transferred.
+    fn check_not_in_use(&self, id: &str, new: Option<&SiteSettings>) -> Result<(), UpdateError> {
+        let Some(CurrentSite { settings: old, state }) = self.sites.current(id) else {
+            return Ok(());
+        };
         let stays =
             |ticket: &&Ticket| new.is_some_and(|new| new.rules.queues.contains_key(&ticket.queue));
-        let mut lost = view.site.tickets().filter(|ticket| ticket.is_live() && !stays(ticket));
+        let mut lost = state.tickets().filter(|ticket| ticket.is_live() && !stays(ticket));
         if let Some(ticket) = lost.next() {
             let detail = format!("{} is in the queue {}", ticket.number, ticket.queue.as_str());
-            return Err(Problem::new(&refusals::IN_USE).with_detail(detail));
+            return Err(UpdateError::InUse(detail));
         }
-        let Some(old) = self.engine.settings(id) else { return Ok(()) };
         let gone = old.rules.counters.keys().filter(|counter| {
             let stays = new.is_some_and(|new| new.rules.counters.contains_key(counter));
-            !stays && view.site.counter(counter).state != CounterState::Offline
+            !stays && state.counter(counter).state != CounterState::Offline
         });
         match gone.into_iter().next() {
             None => Ok(()),
             Some(counter) => {
                 let detail = format!("the counter {} is open", counter.as_str());
-                Err(Problem::new(&refusals::IN_USE).with_detail(detail))
+                Err(UpdateError::InUse(detail))
             }
         }
     }

@@ -1,10 +1,11 @@
-//! What a site's set-up comes to: its rules and its calendar; and everything that is wrong with it.
+//! Validation of sites: from a document to the rules and the calendar, or to everything that is
+//! wrong with it.
 //!
-//! The one place that checks it, whether it stands in the configuration, comes through the API or is
-//! read from a file.
+//! Documents of the configuration, of the API and of files are all checked here.
 
-use super::{Announcement, SiteSettings, conflicts};
-use crate::settings::calendar::{Calendar, DateHours, WeekHours};
+use super::conflicts;
+use crate::site::calendar::{Calendar, DateHours, WeekHours};
+use crate::site::{Announcement, SiteSettings};
 use jiff::tz::TimeZone;
 use paihao_chassis::config::ConfigProblems;
 use paihao_contracts::commit::SiteFacts;
@@ -18,11 +19,11 @@ use paihao_domain::{
 use paihao_ledger::Subject;
 use std::collections::BTreeMap;
 
-/// Characters that a name may have: what a screen across a hall can show.
+/// Most characters of a name: a screen across a hall can show so many.
 const MAX_NAME_CHARS: usize = 40;
 
-/// Checks a site; `at` is where it stands, and `accounts` are the accounts that there are. `None` if
-/// something is wrong with it; what, is among the problems.
+/// Checks a site; `at` is its key, and `accounts` are the accounts that there are. `None` if
+/// something is wrong with it, which is then among the problems.
 pub fn validate_site<'a>(
     at: &str,
     id: &str,
@@ -92,7 +93,7 @@ fn build_site<'a>(
     })
 }
 
-/// Names stand in addresses, QR codes and subjects.
+/// Checks an id, which stands in addresses, QR codes and subjects.
 pub fn check_id(key: &str, name: &str, problems: &mut ConfigProblems) {
     let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name.is_empty() || name.len() > 24 || !name.bytes().all(fine) {
@@ -109,7 +110,7 @@ fn check_name(key: &str, name: &str, problems: &mut ConfigProblems) {
     }
 }
 
-/// Refuses a name that names nothing, and says which there are.
+/// Reports a name that is not among the known ones, and lists those.
 pub fn refuse_unknown<'a>(
     key: &str,
     kind: &str,
@@ -125,7 +126,7 @@ pub fn refuse_unknown<'a>(
     problems.add(key, format!("there is no {kind} {name:?}"), advice);
 }
 
-/// The rules of a site's queues and counters.
+/// Builds the rules of a site's queues and counters.
 fn site_rules(at: &str, site: &SiteSetup, problems: &mut ConfigProblems) -> Rules {
     let mut rules = Rules { several_counters: site.several_counters, ..Rules::default() };
     for (name, queue) in &site.queues {
@@ -205,7 +206,7 @@ fn queue_rules(queue: &QueueSetup) -> QueueRules {
     }
 }
 
-/// Values that cannot be.
+/// Checks that the numbers of a queue are in range.
 fn check_ranges(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
     let ranges = [
         ("minutes", queue.minutes, 1, 600),
@@ -231,7 +232,7 @@ fn check_ranges(at: &str, queue: &QueueSetup, problems: &mut ConfigProblems) {
     }
 }
 
-/// The opening hours of a site's queues.
+/// Parses the opening hours of a site's queues.
 fn opening_hours(
     at: &str,
     site: &SiteSetup,
@@ -255,7 +256,7 @@ fn opening_hours(
     hours
 }
 
-/// What boards say of the calls of queues that have sentences of their own.
+/// Checks the sentences that queues have for the calls on boards.
 fn announcements(
     at: &str,
     site: &SiteSetup,

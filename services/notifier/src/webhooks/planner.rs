@@ -8,7 +8,7 @@ use paihao_contracts::public_event::to_public_events;
 use paihao_contracts::streams::{LEDGER, WEBHOOK_PLANNER, WEBHOOKS};
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::worker::Source;
-use paihao_ledger::{Delivery, Entry, Handler, Ledger, Unavailable, Verdict, Worker};
+use paihao_ledger::{Delivery, Disposition, Entry, Handler, Ledger, Unavailable, Worker};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,23 +41,23 @@ struct Planner {
 }
 
 impl Handler for Planner {
-    async fn handle(&self, delivery: &Delivery) -> Verdict {
-        let position = delivery.recorded.position.0;
-        match serde_json::from_slice::<Commit>(&delivery.recorded.entry.payload) {
+    async fn handle(&self, delivery: &Delivery) -> Disposition {
+        let position = delivery.message.position.0;
+        match serde_json::from_slice::<Commit>(&delivery.message.entry.payload) {
             Ok(commit) if commit.v <= COMMIT_VERSION => {
                 let messages = plan(&self.settings, position, &commit, self.clock.now_ms());
                 match enqueue(&*self.ledger, messages).await {
-                    Ok(()) => Verdict::Done,
+                    Ok(()) => Disposition::Ack,
                     Err(error) => {
                         tracing::warn!(%error, "cannot queue the webhooks of a commit, retrying");
-                        Verdict::Again(RETRY_DELAY)
+                        Disposition::RetryAfter(RETRY_DELAY)
                     }
                 }
             }
-            Ok(_) => Verdict::Again(NEWER_LATER),
+            Ok(_) => Disposition::RetryAfter(NEWER_LATER),
             Err(error) => {
                 tracing::error!(position, %error, "a commit cannot be told to webhooks");
-                Verdict::Never(format!("not a commit of a known form: {error}"))
+                Disposition::DeadLetter(format!("not a commit of a known form: {error}"))
             }
         }
     }

@@ -8,7 +8,7 @@ use paihao_chassis::entropy;
 use paihao_contracts::streams::WEBHOOKS;
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_ledger::worker::Source;
-use paihao_ledger::{Delivery, Handler, Ledger, Verdict, Worker};
+use paihao_ledger::{Delivery, Disposition, Handler, Ledger, Worker};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,22 +43,22 @@ struct Sender {
 }
 
 impl Handler for Sender {
-    async fn handle(&self, delivery: &Delivery) -> Verdict {
-        let payload = &delivery.recorded.entry.payload;
+    async fn handle(&self, delivery: &Delivery) -> Disposition {
+        let payload = &delivery.message.entry.payload;
         let message: WebhookMessage = match serde_json::from_slice(payload) {
             Ok(message) => message,
             // An event of a type that this program does not know yet.
             Err(_) if serde_json::from_slice::<serde_json::Value>(payload).is_ok() => {
-                return Verdict::Again(NEWER_LATER);
+                return Disposition::RetryAfter(NEWER_LATER);
             }
             Err(error) => {
                 tracing::error!(%error, "a webhook's message cannot be read");
-                return Verdict::Never(format!("not a message of a known form: {error}"));
+                return Disposition::DeadLetter(format!("not a message of a known form: {error}"));
             }
         };
         let age = since(message.since, self.clock.now_ms());
         let Some(_place) = self.shares.take(&message.hook) else {
-            return Verdict::Again(entropy::jitter(retry::no_place(age), 0.2));
+            return Disposition::RetryAfter(entropy::jitter(retry::no_place(age), 0.2));
         };
         let sent = match self.settings.hooks.get(&message.hook) {
             Some(hook) => self.post(hook, &message).await,
@@ -73,15 +73,15 @@ impl Handler for Sender {
                     metrics::histogram!("paihao_webhooks_age_seconds", "hook" => hook.clone())
                         .record(late.as_secs_f64());
                 }
-                ("sent", Verdict::Done)
+                ("sent", Disposition::Ack)
             }
             (Err(NotTaken(why)), Some(wait)) => {
                 tracing::debug!(hook, %id, why, "a webhook did not take its message yet");
-                ("failed", Verdict::Again(entropy::jitter(wait, 0.2)))
+                ("failed", Disposition::RetryAfter(entropy::jitter(wait, 0.2)))
             }
             (Err(NotTaken(why)), None) => {
                 tracing::warn!(hook, %id, why, "a webhook did not take its message for a day");
-                ("given_up", Verdict::Never(format!("not taken for 24 hours: {why}")))
+                ("given_up", Disposition::DeadLetter(format!("not taken for 24 hours: {why}")))
             }
         };
         metrics::counter!("paihao_webhooks_total", "hook" => hook, "result" => result).increment(1);

@@ -6,7 +6,7 @@ use paihao_contracts::notice::{Channel, ChannelAttempt, DeliveryOutcome, NoticeO
 use paihao_contracts::outcome::{AttemptAnnounced, OutcomeRecord};
 use paihao_contracts::send_window::{SendWindow, SendWindowKind};
 use paihao_contracts::streams::{DEAD_LETTERS, OUTCOMES};
-use paihao_ledger::{Entry, Expect, Ledger, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
 use sha2::{Digest, Sha256};
 use wechat_sim::{ChatContent, Effect, Fault, Refusal, SimTemplate};
 
@@ -102,7 +102,7 @@ async fn announced(world: &World, channel: Channel, seconds_ago: i64) {
     let trying = AttemptAnnounced { v: 1, key: key(1), trying: channel, at, tried: vec![] };
     let entry = Entry::new(serde_json::to_vec(&OutcomeRecord::Attempt(trying)).unwrap());
     let subject = Subject::new(&["shop", &hex::encode(&Sha256::digest(key(1))[..16])]).unwrap();
-    world.ledger.append(&OUTCOMES, &subject, Expect::Nothing, entry).await.unwrap();
+    world.ledger.append(&OUTCOMES, &subject, ExpectedPosition::Empty, entry).await.unwrap();
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::world::{SEND, World, key, person};
 use futures::StreamExt;
 use paihao_contracts::notice::DeliveryOutcome;
 use paihao_contracts::streams::{DEAD_LETTERS, OUTCOMES};
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Ledger, LogItem, Position};
 use std::time::Duration;
 use wechat_sim::{Fault, Refusal, SimTemplate};
 
@@ -78,7 +78,7 @@ async fn our_own_mistake_goes_to_the_dead_letters_with_its_reason() {
     );
     let mut letters = world.ledger.follow(&DEAD_LETTERS, Position::START).await.unwrap();
     let letter = tokio::time::timeout(Duration::from_secs(30), letters.next()).await.unwrap();
-    let Some(Followed::Entry(letter)) = letter else { panic!("{letter:?}") };
+    let Some(LogItem::Entry(letter)) = letter else { panic!("{letter:?}") };
     let headers = format!("{:?}", letter.entry.headers);
     assert!(headers.contains("40037"), "{headers}");
     assert!(!headers.contains(&person(1)), "an openid in a reason: {headers}");

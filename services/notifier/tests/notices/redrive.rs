@@ -9,42 +9,42 @@ use paihao_contracts::dead_letter::{
 use paihao_contracts::notice::DeliveryOutcome;
 use paihao_contracts::streams::{DEAD_LETTERS, Log, OUTCOMES};
 use paihao_ledger::dead_letter::Cause;
-use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Recorded, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject};
 use std::time::Duration;
 use wechat_sim::{Fault, SimTemplate};
 
 /// The entries of a log, as soon as there are so many.
-async fn entries(world: &World, log: &Log, count: usize) -> Vec<Recorded> {
+async fn entries(world: &World, log: &Log, count: usize) -> Vec<StoredEntry> {
     let mut follower = world.ledger.follow(log, Position::START).await.unwrap();
     let mut read = Vec::new();
     while read.len() < count {
         let next = tokio::time::timeout(Duration::from_secs(30), follower.next()).await;
-        let Ok(Some(Followed::Entry(recorded))) = next else { panic!("only {read:?}") };
+        let Ok(Some(LogItem::Entry(recorded))) = next else { panic!("only {read:?}") };
         read.push(recorded);
     }
     read
 }
 
 /// Somebody has a letter tried again, as often as given.
-async fn redrive(world: &World, letter: &Recorded, newest: u32, times: usize) {
+async fn redrive(world: &World, letter: &StoredEntry, newest: u32, times: usize) {
     let did = DeadLetterAction::Redriven { newest };
     let handled = DeadLetterResolution { v: 1, at: NOW, by: "boss".to_owned(), action: did };
     let subject = Subject::new(&[HANDLED_SUBJECT, &letter.position.0.to_string()]).unwrap();
     for _ in 0..times {
         let entry = Entry::new(serde_json::to_vec(&handled).unwrap());
-        world.ledger.append(&DEAD_LETTERS, &subject, Expect::Anything, entry).await.unwrap();
+        world.ledger.append(&DEAD_LETTERS, &subject, ExpectedPosition::Any, entry).await.unwrap();
     }
 }
 
 /// A world in which the first person's call was refused for a template that is not there, and is.
-async fn refused() -> (World, Recorded) {
+async fn refused() -> (World, StoredEntry) {
     let world = World::new().await;
     world.followers(1..10);
     world.wechat.add_fault(Fault::errcode(crate::world::SEND, 40037).times(1));
     world.notifier(SimTemplate::DEMO_CALLED);
     world.enqueue(1, |_| {}).await;
     let letter = entries(&world, &DEAD_LETTERS, 1).await.remove(0);
-    let cause = Cause::of(&letter.entry).unwrap();
+    let cause = Cause::from_dead_letter(&letter.entry).unwrap();
     assert!(cause.reason.contains("40037 template_unknown"), "{cause:?}");
     (world, letter)
 }
@@ -84,11 +84,14 @@ async fn what_wechat_may_have_is_never_tried_again() {
     // A letter of a notice of which no record says that it was refused.
     let mut notice: serde_json::Value = serde_json::from_slice(&letter.entry.payload).unwrap();
     notice["key"] = "hall/20780/3/called#1".into();
-    let cause = Cause { key: "hall/20780/3/called#1".into(), ..Cause::of(&letter.entry).unwrap() };
-    let copy = cause.put_on(&Entry::new(notice.to_string()));
+    let cause = Cause {
+        key: "hall/20780/3/called#1".into(),
+        ..Cause::from_dead_letter(&letter.entry).unwrap()
+    };
+    let copy = cause.to_dead_letter(&Entry::new(notice.to_string()));
     let subject = Subject::new(&["notices"]).unwrap();
-    let position = world.ledger.append(&DEAD_LETTERS, &subject, Expect::Anything, copy).await;
-    redrive(&world, &Recorded { position: position.unwrap(), ..letter.clone() }, 1, 1).await;
+    let position = world.ledger.append(&DEAD_LETTERS, &subject, ExpectedPosition::Any, copy).await;
+    redrive(&world, &StoredEntry { position: position.unwrap(), ..letter.clone() }, 1, 1).await;
     // Whoever comes after it in the log is done, and so is it once everything is.
     redrive(&world, &letter, 1, 1).await;
     world.outcomes(2).await;

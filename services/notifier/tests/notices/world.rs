@@ -15,7 +15,7 @@ use paihao_contracts::outcome::{NoticeState, OutcomeRecord};
 use paihao_contracts::receipt::Receipt;
 use paihao_contracts::send_window::{SendWindow, SendWindowKind};
 use paihao_contracts::streams::{LEDGER, Log, NOTICES, OUTCOMES, RECEIPTS, send_window_key};
-use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_notifier::channels::NoticePolicy;
 use paihao_notifier::render::Binding;
@@ -215,7 +215,7 @@ impl World {
         let commit = Commit { v: 1, site, decisions: vec![decision] };
         let entry = Entry::new(serde_json::to_vec(&commit).unwrap());
         let subject = Subject::new(&[shop, "hall"]).unwrap();
-        self.ledger.append(&LEDGER, &subject, Expect::Anything, entry).await.unwrap();
+        self.ledger.append(&LEDGER, &subject, ExpectedPosition::Any, entry).await.unwrap();
     }
 
     /// Puts the notice of a call on the queue, by itself and changed as given.
@@ -272,7 +272,7 @@ impl World {
         let mut entries = self.ledger.follow(&OUTCOMES, Position::START).await.unwrap();
         let (mut records, mut reached) = (Vec::new(), Position::START);
         while reached < head {
-            let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+            let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
             records.push(serde_json::from_slice(&recorded.entry.payload).unwrap());
             reached = recorded.position;
         }
@@ -311,7 +311,7 @@ impl World {
         let mut outcomes = BTreeMap::new();
         while outcomes.len() < count {
             let next = tokio::time::timeout(Duration::from_secs(30), entries.next()).await;
-            let Ok(Some(Followed::Entry(recorded))) = next else {
+            let Ok(Some(LogItem::Entry(recorded))) = next else {
                 panic!("only {} of {count} outcomes: {outcomes:?}", outcomes.len());
             };
             let record = serde_json::from_slice(&recorded.entry.payload).unwrap();
@@ -334,7 +334,7 @@ impl World {
         let mut entries = self.ledger.follow(log, Position::START).await.unwrap();
         let (mut count, mut reached) = (0, Position::START);
         while reached < head {
-            let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+            let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
             (count, reached) = (count + 1, recorded.position);
         }
         count

@@ -1,4 +1,4 @@
-//! What an account's section says of its callbacks: how they are protected, and what is answered.
+//! Check of an account's section: protection of its callbacks, and its replies.
 
 use super::{Account, Mode};
 use paihao_chassis::config::{ConfigProblems, SecretText};
@@ -6,7 +6,7 @@ use paihao_gateway::settings::AccountSettings;
 use paihao_wechat::callback::{self, AesKey, Protection};
 use paihao_wechat::{AppId, CallbackToken};
 
-/// Checks an account and makes of it what the gateway takes; `at` is where it stands.
+/// Converts an account's section for the gateway. `at` is its path in the file, for messages.
 pub(super) fn account_settings(
     at: &str,
     account: &Account,
@@ -30,10 +30,9 @@ pub(super) fn account_settings(
         }
         CallbackToken::new(token)
     };
-    let (token, former_token) = (
-        token("callback_token", &account.callback_token),
-        account.former_callback_token.as_ref().map(|text| token("former_callback_token", text)),
-    );
+    let current_token = token("callback_token", &account.callback_token);
+    let former_token =
+        account.former_callback_token.as_ref().map(|text| token("former_callback_token", text));
     let mut key = |key: &str, text: &Option<SecretText>| {
         let parsed = AesKey::parse(text.as_ref()?.expose());
         if let Err(bad) = &parsed {
@@ -45,7 +44,7 @@ pub(super) fn account_settings(
     let protection = Protection {
         mode,
         app: AppId(account.appid.clone()),
-        token,
+        token: current_token,
         former_token,
         aes_key: key("aes_key", &account.aes_key),
         former_aes_key: key("former_aes_key", &account.former_aes_key),
@@ -59,7 +58,7 @@ pub(super) fn account_settings(
 mod tests {
     use super::super::{Config, Role};
 
-    fn told(more: &str) -> String {
+    fn problems_of(more: &str) -> String {
         let shop =
             "[accounts.shop]\nappid = 'wx1'\nsecret = 'abcdefgh'\ncallback_token = 'token1'\n";
         let text = format!("{shop}{more}");
@@ -73,16 +72,20 @@ mod tests {
     fn a_mode_that_encrypts_needs_a_key() {
         let key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
         for mode in ["compatible", "secure"] {
-            let without = told(&format!("mode = '{mode}'\n"));
+            let without = problems_of(&format!("mode = '{mode}'\n"));
             assert!(without.contains("accounts.shop.aes_key"), "{without}");
-            assert_eq!(told(&format!("mode = '{mode}'\naes_key = '{key}'\n")), "");
+            assert_eq!(problems_of(&format!("mode = '{mode}'\naes_key = '{key}'\n")), "");
         }
-        assert_eq!(told(&format!("aes_key = '{key}'\n")), "", "a key may be there before its mode");
+        assert_eq!(
+            problems_of(&format!("aes_key = '{key}'\n")),
+            "",
+            "a key may be set before its mode"
+        );
     }
 
     #[test]
-    fn former_ones_are_checked_like_the_new_ones_and_none_is_quoted() {
-        let all = told(
+    fn former_secrets_are_checked_like_the_new_ones_and_none_is_quoted() {
+        let all = problems_of(
             "former_callback_token = '!!secret!!'\naes_key = 'shortsecret'\nformer_aes_key = 'secrettoo'\n",
         );
         for key in ["former_callback_token", "aes_key", "former_aes_key"] {
@@ -93,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_reply_that_wechat_would_not_show_is_refused() {
-        let long = told(&format!("greeting = '{}'\nfailure = '{0}'\n", "欢".repeat(700)));
+        let long = problems_of(&format!("greeting = '{}'\nfailure = '{0}'\n", "欢".repeat(700)));
         assert!(long.contains("greeting") && long.contains("failure"), "{long}");
     }
 }

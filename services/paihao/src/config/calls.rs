@@ -1,4 +1,4 @@
-//! Checks how WeChat is called, and what the token service is told: `[wechat]` and `[token]`.
+//! Checks of the sections `[wechat]` and `[token]`: calls to WeChat, and the token service.
 
 use super::{AccountLimits, Config, Limit as LimitConfig, LimitChange};
 use paihao_chassis::config::ConfigProblems;
@@ -10,13 +10,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use url::Url;
 
-/// What the token service is told.
+/// Settings of the token service and of its server.
 pub struct ResolvedTokenConfig {
-    /// How its keepers keep.
+    /// Lease and renewal times.
     pub settings: paihao_token::Settings,
-    /// Where the owner's other systems are served, if they are, and who they are.
+    /// Address of the token server and the keys it accepts; `None` if it is off.
     pub server: Option<(SocketAddr, ServerSettings)>,
-    /// How often the configuration is looked at again; `None` is on request only.
+    /// Interval of reloads of the configuration; `None` is on SIGHUP only.
     pub reload_interval: Option<Duration>,
 }
 
@@ -82,22 +82,28 @@ impl Config {
 
     pub(super) fn token_config(&self, problems: &mut ConfigProblems) -> ResolvedTokenConfig {
         let token = &self.token;
-        let mut within = |key: &str, value: u64, span: std::ops::RangeInclusive<u64>, why: &str| {
-            if !span.contains(&value) {
-                let advice = format!("use {} to {}", span.start(), span.end());
-                problems.add(key, format!("{value}: {why}"), advice);
-            }
-            Duration::from_secs(value)
-        };
+        let mut seconds =
+            |key: &str, value: u64, range: std::ops::RangeInclusive<u64>, why: &str| {
+                if !range.contains(&value) {
+                    let advice = format!("use {} to {}", range.start(), range.end());
+                    problems.add(key, format!("{value}: {why}"), advice);
+                }
+                Duration::from_secs(value)
+            };
         let settings = paihao_token::Settings {
-            lease: within("token.lease_seconds", token.lease_seconds, 3..=300, "not a sound lease"),
-            stable_ahead: within(
+            lease: seconds(
+                "token.lease_seconds",
+                token.lease_seconds,
+                3..=300,
+                "not a sound lease",
+            ),
+            stable_ahead: seconds(
                 "token.stable_ahead_seconds",
                 token.stable_ahead_seconds,
                 30..=290,
                 "until its last 300 seconds WeChat gives the same token out again",
             ),
-            classic_ahead: within(
+            classic_ahead: seconds(
                 "token.classic_ahead_seconds",
                 token.classic_ahead_seconds,
                 60..=3600,
@@ -152,25 +158,25 @@ impl Config {
     }
 }
 
-/// An account's figures: those of all accounts, with what it changes.
+/// Limits of one account: those of all accounts with its changes.
 fn account_limits(
     at: &str,
-    own: &AccountLimits,
+    account: &AccountLimits,
     all: &Limits,
     problems: &mut ConfigProblems,
 ) -> BTreeMap<Api, Limit> {
-    check_reserve(at, own.reserve_percent, problems);
+    check_reserve(at, account.reserve_percent, problems);
     let changes = [
-        (Api::CreateQr, &own.qrcode_create),
-        (Api::SendTemplate, &own.template_send),
-        (Api::SendSubscription, &own.subscription_send),
-        (Api::SendText, &own.service_text),
-        (Api::UserInfo, &own.user_info),
-        (Api::ExchangeCode, &own.code_exchange),
+        (Api::CreateQr, &account.qrcode_create),
+        (Api::SendTemplate, &account.template_send),
+        (Api::SendSubscription, &account.subscription_send),
+        (Api::SendText, &account.service_text),
+        (Api::UserInfo, &account.user_info),
+        (Api::ExchangeCode, &account.code_exchange),
     ];
     let changed = changes.into_iter().map(|(api, change)| {
         let mut limit = all.apis[&api];
-        limit.reserve_percent = own.reserve_percent.or(limit.reserve_percent);
+        limit.reserve_percent = account.reserve_percent.or(limit.reserve_percent);
         if let Some(LimitChange { in_flight, per_second, per_day, reserve_percent }) = change {
             check_reserve(&format!("{at}.{}", api.name()), *reserve_percent, problems);
             limit.in_flight = in_flight.unwrap_or(limit.in_flight);
@@ -203,63 +209,70 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_the_librarys_and_the_real_wechats() {
-        let setup = check("").unwrap();
-        let own = Limits::default();
-        assert_eq!(setup.call_limits.apis, own.apis, "default.toml and the library say the same");
-        assert_eq!(setup.call_limits.breaker, own.breaker);
-        assert_eq!(setup.call_limits.reserve_percent, own.reserve_percent);
+    fn the_defaults_equal_the_librarys_and_call_the_real_wechat() {
+        let resolved = check("").unwrap();
+        let library = Limits::default();
+        assert_eq!(resolved.call_limits.apis, library.apis, "default.toml and the library agree");
+        assert_eq!(resolved.call_limits.breaker, library.breaker);
+        assert_eq!(resolved.call_limits.reserve_percent, library.reserve_percent);
         assert_eq!(
-            (setup.call_limits.max_wait, setup.call_limits.quota_probe_interval),
-            (own.max_wait, own.quota_probe_interval)
+            (resolved.call_limits.max_wait, resolved.call_limits.quota_probe_interval),
+            (library.max_wait, library.quota_probe_interval)
         );
-        assert_eq!(setup.wechat_client.endpoints, Endpoints::default());
-        let fallbacks: Vec<_> = setup.wechat_client.fallbacks.iter().map(Url::as_str).collect();
+        assert_eq!(resolved.wechat_client.endpoints, Endpoints::default());
+        let fallbacks: Vec<_> = resolved.wechat_client.fallbacks.iter().map(Url::as_str).collect();
         assert_eq!(fallbacks, ["https://api2.weixin.qq.com/"]);
-        let (settings, own) = (setup.token.settings, paihao_token::Settings::default());
-        assert_eq!(settings.lease, own.lease);
-        assert_eq!(settings.stable_ahead, own.stable_ahead);
-        assert_eq!(settings.classic_ahead, own.classic_ahead);
-        assert!(setup.token.server.is_none(), "off");
+        let settings = resolved.token.settings;
+        let library = paihao_token::Settings::default();
+        assert_eq!(settings.lease, library.lease);
+        assert_eq!(settings.stable_ahead, library.stable_ahead);
+        assert_eq!(settings.classic_ahead, library.classic_ahead);
+        assert!(resolved.token.server.is_none(), "off");
     }
 
     #[test]
-    fn another_address_has_no_fallback_of_its_own() {
-        let setup = check("[wechat]\napi = 'http://127.0.0.1:8090/'").unwrap();
-        assert!(setup.wechat_client.fallbacks.is_empty(), "nothing of a test goes to the real one");
-        let told = check("[wechat]\napi = 'https://a/,b'").err().unwrap();
-        assert!(told.contains("wechat.api"), "{told}");
+    fn an_address_that_is_set_has_no_fallback() {
+        let resolved = check("[wechat]\napi = 'http://127.0.0.1:8090/'").unwrap();
+        assert!(resolved.wechat_client.fallbacks.is_empty(), "a test calls the real WeChat never");
+        let message = check("[wechat]\napi = 'https://a/,b'").err().unwrap();
+        assert!(message.contains("wechat.api"), "{message}");
     }
 
     #[test]
-    fn one_figure_of_a_limit_can_be_changed() {
-        let setup = check("[wechat.limits.template_send]\nper_day = 10000").unwrap();
-        let limit = setup.call_limits.for_api("shop", Api::SendTemplate);
+    fn one_value_of_a_limit_can_be_changed() {
+        let resolved = check("[wechat.limits.template_send]\nper_day = 10000").unwrap();
+        let limit = resolved.call_limits.for_api("shop", Api::SendTemplate);
         let expected =
             Limit { in_flight: 128, per_second: 2_000, per_day: 10_000, reserve_percent: None };
         assert_eq!(limit, expected);
     }
 
     #[test]
-    fn an_account_has_figures_of_its_own() {
+    fn an_account_has_limits_of_its_own() {
         let own = "[accounts.shop.limits]\nreserve_percent = 20\n\
                    template_send = { in_flight = 8, per_day = 10000 }\n\
                    service_text = { reserve_percent = 0 }\n";
-        let setup = check(own).unwrap();
-        let limit = |account, api| setup.call_limits.for_api(account, api);
-        let (template, of_others) =
-            (limit("shop", Api::SendTemplate), limit("other", Api::SendTemplate));
+        let resolved = check(own).unwrap();
+        let limit = |account, api| resolved.call_limits.for_api(account, api);
+        let template = limit("shop", Api::SendTemplate);
+        let of_others = limit("other", Api::SendTemplate);
         assert_eq!((template.in_flight, template.per_day), (8, 10_000));
         assert_eq!((template.per_second, template.reserve_percent), (2_000, Some(20)));
         assert_eq!((of_others.in_flight, of_others.reserve_percent), (128, None));
         assert_eq!(limit("shop", Api::SendText).reserve_percent, Some(0));
         assert_eq!(limit("shop", Api::CreateQr).reserve_percent, Some(20));
-        let told = check("[accounts.shop.limits]\ntemplate_send = { reserve_percent = 51 }\n");
-        let told = told.err().unwrap();
-        assert!(told.contains("accounts.shop.limits.template_send.reserve_percent"), "{told}");
+        let result = check("[accounts.shop.limits]\ntemplate_send = { reserve_percent = 51 }\n");
+        let message = result.err().unwrap();
+        assert!(
+            message.contains("accounts.shop.limits.template_send.reserve_percent"),
+            "{message}"
+        );
         let wrong = format!("{SHOP}[accounts.shop.limits]\ntemplate_sent = {{ per_day = 1 }}\n");
-        let told = Config::from_text("in x.toml", &wrong).unwrap_err().to_string();
-        assert!(told.contains("template_sent") && told.contains("template_send"), "{told}");
+        let message = Config::from_text("in x.toml", &wrong).unwrap_err().to_string();
+        assert!(
+            message.contains("template_sent") && message.contains("template_send"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -267,21 +280,25 @@ mod tests {
         let server = "[token.server]\nlisten = '127.0.0.1:8070'\n";
         let key =
             "[token.server.keys.crm]\nkey = 'long-and-random-and-secret'\naccounts = ['shop']";
-        let setup = check(&format!("{server}{key}")).unwrap();
-        let (address, settings) = setup.token.server.unwrap();
+        let resolved = check(&format!("{server}{key}")).unwrap();
+        let (address, settings) = resolved.token.server.unwrap();
         assert_eq!((address.port(), settings.keys.len(), settings.per_minute), (8070, 1, 600));
-        let told = check(server).err().unwrap();
-        assert!(told.contains("token.server.listen"), "{told}");
+        let message = check(server).err().unwrap();
+        assert!(message.contains("token.server.listen"), "{message}");
         let wrong = key.replace("long-and-random-and-secret", "short").replace("'shop'", "'shp'");
-        let told = check(&format!("{server}{wrong}")).err().unwrap();
+        let message = check(&format!("{server}{wrong}")).err().unwrap();
         for key in ["keys.crm.key", "keys.crm.accounts", "shop"] {
-            assert!(told.contains(key), "{key}: {told}");
+            assert!(message.contains(key), "{key}: {message}");
         }
     }
 
     #[test]
-    fn times_that_make_no_sense_are_refused() {
-        let told = check("[token]\nstable_ahead_seconds = 600\nlease_seconds = 1\n").err().unwrap();
-        assert!(told.contains("stable_ahead_seconds") && told.contains("lease_seconds"), "{told}");
+    fn times_out_of_range_are_refused() {
+        let message =
+            check("[token]\nstable_ahead_seconds = 600\nlease_seconds = 1\n").err().unwrap();
+        assert!(
+            message.contains("stable_ahead_seconds") && message.contains("lease_seconds"),
+            "{message}"
+        );
     }
 }

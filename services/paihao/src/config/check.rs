@@ -1,4 +1,4 @@
-//! Turns what was read into what the services take, and says everything that is wrong with it.
+//! Conversion of a parsed configuration into the services' settings, with a list of all its errors.
 
 use super::calls::ResolvedTokenConfig;
 use super::{Account, CacheKind, Config, LedgerKind, LogFormat, Pool, TokenChannel};
@@ -16,53 +16,53 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a process is started as.
+/// Role of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Everything in one process.
+    /// Every service in one process.
     All,
-    /// The door.
+    /// Callbacks, QR codes, API and pages.
     Gateway,
-    /// The keeper of the access tokens.
+    /// Renewal of the access tokens.
     Token,
-    /// The one that sends.
+    /// Delivery of notices and webhooks.
     Notifier,
-    /// WeChat's stand-in.
+    /// Simulator of WeChat.
     Sim,
 }
 
-/// A configuration that has been checked, as the services take it.
+/// Checked configuration, in the services' types.
 pub struct ResolvedConfig {
-    /// Where the gateway listens.
+    /// Listening address of the gateway.
     pub gateway_listen: SocketAddr,
-    /// Where the admin port listens.
+    /// Listening address of the admin port.
     pub admin_listen: SocketAddr,
-    /// Where the simulator listens.
+    /// Listening address of the simulator.
     pub sim_listen: SocketAddr,
-    /// The gateway's settings.
+    /// Settings of the gateway.
     pub gateway: paihao_gateway::Settings,
-    /// Accounts, sites and keys, for the gateway.
+    /// Accounts, sites and keys for the gateway.
     pub settings: Arc<DeploymentSettings>,
-    /// The token service's accounts.
+    /// Accounts of the token service.
     pub accounts: Vec<paihao_token::Account>,
-    /// What the token service is told besides.
+    /// Settings of the token service.
     pub token: ResolvedTokenConfig,
-    /// The webhooks, for the notifier.
+    /// Webhooks of the notifier.
     pub webhooks: paihao_notifier::webhooks::Settings,
-    /// The notifier's settings.
+    /// Settings of the notifier.
     pub notifier: paihao_notifier::Settings,
-    /// How to call WeChat.
+    /// Addresses and timeouts of calls to WeChat.
     pub wechat_client: ClientOptions,
-    /// How much to call WeChat.
+    /// Limits of calls to WeChat.
     pub call_limits: Limits,
-    /// How to log.
+    /// Format and filter of the logs.
     pub log: telemetry::LogOptions,
-    /// How long a soft stop may take.
+    /// Time that a graceful shutdown may take.
     pub shutdown_timeout: Duration,
 }
 
 impl Config {
-    /// Checks everything for a role. All problems are told at once.
+    /// Checks the configuration for a role. The error lists all problems at once.
     pub fn resolve(&self, role: Role) -> Result<ResolvedConfig, ConfigError> {
         let mut problems = ConfigProblems::new();
         self.check_stores(role, &mut problems);
@@ -74,9 +74,9 @@ impl Config {
         let token = self.token_config(&mut problems);
         let log = self.log_options(&mut problems);
         let gateway = self.gateway_settings(&mut problems);
-        let mut book = self.initial_settings(&mut problems);
-        let (webhooks, told) = self.webhook_settings(&mut problems);
-        book.webhooks = told;
+        let mut settings = self.initial_settings(&mut problems);
+        let (webhooks, event_types) = self.webhook_settings(&mut problems);
+        settings.webhooks = event_types;
         let accounts = self.accounts.iter().map(|(name, account)| token_account(name, account));
         let accounts = accounts.collect();
         let notifier = self.notifier_settings(&mut problems);
@@ -86,7 +86,7 @@ impl Config {
             admin_listen: admin,
             sim_listen: sim,
             gateway,
-            settings: Arc::new(book),
+            settings: Arc::new(settings),
             accounts,
             token,
             notifier,
@@ -98,7 +98,8 @@ impl Config {
         })
     }
 
-    /// Stores that one process keeps for itself do not go with several processes.
+    /// Checks the stores. SQLite and the memory cache serve one process, so the split roles refuse
+    /// them.
     fn check_stores(&self, role: Role, problems: &mut ConfigProblems) {
         let split = matches!(role, Role::Gateway | Role::Token | Role::Notifier);
         if split && self.ledger.kind == LedgerKind::Sqlite {
@@ -216,28 +217,31 @@ impl Config {
     }
 
     fn initial_settings(&self, problems: &mut ConfigProblems) -> DeploymentSettings {
-        let mut book = DeploymentSettings::default();
+        let mut settings = DeploymentSettings::default();
         for (name, account) in &self.accounts {
             let at = format!("accounts.{name}");
             check_id(&at, name, problems);
-            book.accounts.insert(name.clone(), account::account_settings(&at, account, problems));
+            settings
+                .accounts
+                .insert(name.clone(), account::account_settings(&at, account, problems));
         }
         for (name, site) in &self.sites {
-            let (at, site) = (format!("sites.{name}"), site.setup());
+            let at = format!("sites.{name}");
+            let site = site.setup();
             if let Some(checked) =
                 validate::validate_site(&at, name, &site, self.accounts.keys(), problems)
             {
-                book.sites.insert(name.clone(), Arc::new(checked));
+                settings.sites.insert(name.clone(), Arc::new(checked));
             }
-            book.configured.sites.insert(name.clone(), site);
+            settings.configured.sites.insert(name.clone(), site);
         }
         for (name, account) in &self.accounts {
-            book.configured.accounts.insert(name.clone(), account.setup());
+            settings.configured.accounts.insert(name.clone(), account.setup());
         }
         for (name, staff) in &self.staff {
-            book.staff_keys.push(staff::staff_key(name, staff, &self.sites, problems));
+            settings.staff_keys.push(staff::staff_key(name, staff, &self.sites, problems));
         }
-        book
+        settings
     }
 }
 
@@ -299,21 +303,21 @@ mod tests {
 
     #[test]
     fn several_processes_need_stores_they_share() {
-        let told = problems(|text| text, Role::Gateway);
-        assert!(told.contains("ledger.kind") && told.contains("cache.kind"), "{told}");
-        assert!(told.contains("paihao all"), "{told}");
+        let message = problems(|text| text, Role::Gateway);
+        assert!(message.contains("ledger.kind") && message.contains("cache.kind"), "{message}");
+        assert!(message.contains("paihao all"), "{message}");
     }
 
     #[test]
-    fn what_names_something_unknown_is_told_what_there_is() {
-        let told = problems(|text| text.replace("['cash']", "['cahs']"), Role::All);
-        assert!(told.contains("sites.hall.counters.1.queues"), "{told}");
-        assert!(told.contains("cahs") && told.contains("cash"), "{told}");
+    fn an_unknown_name_is_reported_with_the_known_ones() {
+        let message = problems(|text| text.replace("['cash']", "['cahs']"), Role::All);
+        assert!(message.contains("sites.hall.counters.1.queues"), "{message}");
+        assert!(message.contains("cahs") && message.contains("cash"), "{message}");
     }
 
     #[test]
-    fn everything_wrong_is_told_at_once() {
-        let told = problems(
+    fn every_error_is_reported_at_once() {
+        let message = problems(
             |text| {
                 text.replace("'A'", "'I'")
                     .replace("token1", "x")
@@ -323,16 +327,16 @@ mod tests {
             Role::All,
         );
         for key in ["queues.cash.prefix", "callback_token", "staff.desk.key", "staff.desk.sites"] {
-            assert!(told.contains(key), "{key} is missing in:\n{told}");
+            assert!(message.contains(key), "{key} is missing in:\n{message}");
         }
     }
 
     #[test]
     fn a_pool_that_could_not_work_is_refused_and_one_that_is_off_is_not() {
         let all = "[gateway.pool]\nsize = 5000\nkeep_seconds = 2592000\nper_second = 0\n";
-        let told = problems(|text| text + all, Role::All);
+        let message = problems(|text| text + all, Role::All);
         for key in ["pool.size", "pool.keep_seconds", "pool.per_second"] {
-            assert!(told.contains(key), "{key} is missing in:\n{told}");
+            assert!(message.contains(key), "{key} is missing in:\n{message}");
         }
         assert!(problems(|t| t + "[gateway.pool]\nkeep_seconds = 9", Role::All).contains("keep_"));
         let off = all.replace("5000", "0");

@@ -1,4 +1,4 @@
-//! Checks how people log in, `[login]`, and who is believed where a request comes from.
+//! Checks of the section `[login]`, and of the trusted proxies.
 
 use super::{Config, LoginClient};
 use paihao_chassis::config::ConfigProblems;
@@ -12,24 +12,23 @@ impl Config {
     pub(super) fn login_settings(&self, problems: &mut ConfigProblems) -> LoginSettings {
         let login = &self.login;
         let public = self.gateway.public.trim_end_matches('/');
-        let mut hours = |key: &str, hours: u64, most: u64| {
-            if !(1..=most).contains(&hours) {
+        let mut hours = |key: &str, hours: u64, max: u64| {
+            if !(1..=max).contains(&hours) {
                 let key = format!("login.{key}");
-                problems.add(&key, format!("{hours} hours"), format!("use 1 to {most}"));
+                problems.add(&key, format!("{hours} hours"), format!("use 1 to {max}"));
             }
             Duration::from_secs(hours.saturating_mul(3600))
         };
-        let (idle, longest) = (
-            hours("idle_hours", login.idle_hours, 720),
-            hours("longest_hours", login.longest_hours, 720),
-        );
+        let idle_timeout = hours("idle_hours", login.idle_hours, 720);
+        let max_lifetime = hours("longest_hours", login.longest_hours, 720);
         if !login.account.is_empty() && !self.accounts.contains_key(&login.account) {
             let known = self.accounts.keys();
             refuse_unknown("login.account", "account", &login.account, known, problems);
         }
-        let account = match login.account.is_empty() {
-            true => self.accounts.keys().next().cloned(),
-            false => Some(login.account.clone()),
+        let account = if login.account.is_empty() {
+            self.accounts.keys().next().cloned()
+        } else {
+            Some(login.account.clone())
         };
         let clients = login.clients.iter().map(|(id, client)| {
             (id.clone(), self.login_client(id, client, account.as_deref(), problems))
@@ -40,8 +39,8 @@ impl Config {
             public_url: (!public.is_empty()).then(|| public.to_owned()),
             account,
             confirm: login.confirm,
-            idle_timeout: idle,
-            max_lifetime: longest,
+            idle_timeout,
+            max_lifetime,
         }
     }
 
@@ -74,9 +73,10 @@ impl Config {
         OAuthClient {
             name: client.name.clone(),
             redirect_uris: client.redirects.clone(),
-            account: match client.account.is_empty() {
-                true => account.unwrap_or_default().to_owned(),
-                false => client.account.clone(),
+            account: if client.account.is_empty() {
+                account.unwrap_or_default().to_owned()
+            } else {
+                client.account.clone()
             },
             confirm: client.confirm,
             staff_only: client.staff_only,
@@ -94,11 +94,12 @@ impl Config {
     }
 }
 
-/// Whether codes are safe on their way there: over https, or within this machine.
+/// Checks that codes reach the address safely: over https, or on this machine.
 fn is_safe_redirect(redirect: &str) -> bool {
     let Ok(url) = Url::parse(redirect) else { return false };
-    let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    url.fragment().is_none() && (url.scheme() == "https" || url.scheme() == "http" && here)
+    let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let is_secure = url.scheme() == "https" || url.scheme() == "http" && is_loopback;
+    url.fragment().is_none() && is_secure
 }
 
 #[cfg(test)]
@@ -106,19 +107,19 @@ mod tests {
     use super::super::{Config, Role};
 
     #[test]
-    fn what_cannot_be_is_refused() {
+    fn invalid_values_are_refused() {
         let text = "[gateway]\ntrusted_proxies = ['10.0.0.0/8', 'proxy']\n[login]\nidle_hours = 0\naccount = 'nobody'\n";
         let error = Config::from_text("in x.toml", text).unwrap().resolve(Role::All).err().unwrap();
-        let told = error.to_string();
+        let message = error.to_string();
         for key in ["gateway.trusted_proxies", "login.idle_hours", "login.account"] {
-            assert!(told.contains(key), "{key}: {told}");
+            assert!(message.contains(key), "{key}: {message}");
         }
-        assert!(!told.contains("10.0.0.0/8\":"), "{told}");
+        assert!(!message.contains("10.0.0.0/8\":"), "{message}");
     }
 
     #[test]
     fn a_browser_is_sent_back_only_where_a_code_is_safe() {
-        let told = |redirect: &str| {
+        let problems_of = |redirect: &str| {
             let text = format!(
                 "[gateway]\npublic = 'https://q.example.com'\n[login.clients.x]\nname = 'X'\nredirects = ['{redirect}']"
             );
@@ -126,11 +127,15 @@ mod tests {
             checked.err().map(|error| error.to_string()).unwrap_or_default()
         };
         for fine in ["https://x.example.com/back?a=1", "http://127.0.0.1:9/back"] {
-            assert_eq!(told(fine), "", "{fine}");
+            assert_eq!(problems_of(fine), "", "{fine}");
         }
         for bad in ["http://x.example.com/", "x", "https://x.example.com/#a", "javascript:alert(1)"]
         {
-            assert!(told(bad).contains("login.clients.x.redirects"), "{bad}: {}", told(bad));
+            assert!(
+                problems_of(bad).contains("login.clients.x.redirects"),
+                "{bad}: {}",
+                problems_of(bad)
+            );
         }
     }
 }

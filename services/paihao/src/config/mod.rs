@@ -1,7 +1,7 @@
-//! The one configuration: what can be set, read from defaults, a file and the environment.
+//! Configuration of every role, read from the defaults, a file and the environment.
 //!
-//! `default.toml` is compiled in; it is the default and the manual at once. [`check`] turns what was
-//! read into what the services take, and says everything that is wrong with it.
+//! `default.toml` is compiled in; it holds the defaults and is the manual. [`check`] converts a
+//! parsed configuration into the services' settings and lists all its errors.
 
 mod account;
 mod calls;
@@ -23,10 +23,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The defaults and the manual.
+/// Text of `default.toml`.
 pub const DEFAULTS: &str = include_str!("default.toml");
 
-/// Everything that can be set. Each key is explained in `default.toml`.
+/// Parsed configuration, before its checks. Each key is explained in `default.toml`.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[allow(
@@ -52,7 +52,7 @@ pub struct Config {
 
 macro_rules! section {
     ($name:ident { $($field:ident: $type:ty $(= $default:expr)?),* $(,)? }) => {
-        #[doc = concat!("The section of the same name in `default.toml`.")]
+        #[doc = "Section of the same name in `default.toml`."]
         #[derive(Debug, Clone, Deserialize, Serialize)]
         #[serde(deny_unknown_fields)]
         #[allow(missing_docs, reason = "the manual of every key is default.toml")]
@@ -84,14 +84,14 @@ section!(Ledger {
     namespace: String,
     replicas: usize,
     user: String,
-    password: Option<SecretText> = "none",
+    password: Option<SecretText> = "Option::default",
     history_days: u16,
     timeout_ms: u64,
 });
 section!(Cache {
     kind: CacheKind,
     url: String,
-    password: Option<SecretText> = "none",
+    password: Option<SecretText> = "Option::default",
     namespace: String,
     timeout_ms: u64,
     max_entries: usize,
@@ -121,22 +121,22 @@ section!(Limit {
     in_flight: usize,
     per_second: u32,
     per_day: u64,
-    reserve_percent: Option<u64> = "none",
+    reserve_percent: Option<u64> = "Option::default",
 });
 section!(AccountLimits {
-    reserve_percent: Option<u64> = "none",
-    qrcode_create: Option<LimitChange> = "none",
-    template_send: Option<LimitChange> = "none",
-    subscription_send: Option<LimitChange> = "none",
-    service_text: Option<LimitChange> = "none",
-    user_info: Option<LimitChange> = "none",
-    code_exchange: Option<LimitChange> = "none",
+    reserve_percent: Option<u64> = "Option::default",
+    qrcode_create: Option<LimitChange> = "Option::default",
+    template_send: Option<LimitChange> = "Option::default",
+    subscription_send: Option<LimitChange> = "Option::default",
+    service_text: Option<LimitChange> = "Option::default",
+    user_info: Option<LimitChange> = "Option::default",
+    code_exchange: Option<LimitChange> = "Option::default",
 });
 section!(LimitChange {
-    in_flight: Option<usize> = "none",
-    per_second: Option<u32> = "none",
-    per_day: Option<u64> = "none",
-    reserve_percent: Option<u64> = "none",
+    in_flight: Option<usize> = "Option::default",
+    per_second: Option<u32> = "Option::default",
+    per_day: Option<u64> = "Option::default",
+    reserve_percent: Option<u64> = "Option::default",
 });
 section!(Circuit { failures: u32, open_ms: u64, longest_ms: u64 });
 section!(Token {
@@ -158,8 +158,8 @@ section!(Login {
     clients: BTreeMap<String, LoginClient>,
 });
 section!(LoginClient {
-    name: String, redirects: Vec<String>, account: String = "nothing",
-    confirm: bool = "yes", staff_only: bool = "no",
+    name: String, redirects: Vec<String>, account: String = "String::default",
+    confirm: bool = "yes", staff_only: bool = "bool::default",
 });
 section!(Log { format: LogFormat, filter: String });
 section!(Stop { soft_limit_seconds: u64 });
@@ -169,46 +169,46 @@ section!(Account {
     callback_token: SecretText,
     token_channel: TokenChannel = "stable",
     mode: Mode = "plain",
-    aes_key: Option<SecretText> = "none",
-    former_callback_token: Option<SecretText> = "none",
-    former_aes_key: Option<SecretText> = "none",
+    aes_key: Option<SecretText> = "Option::default",
+    former_callback_token: Option<SecretText> = "Option::default",
+    former_aes_key: Option<SecretText> = "Option::default",
     greeting: String = "greeting",
-    failure: Option<String> = "none",
-    keywords: BTreeMap<String, KeywordAction> = "queueing",
-    menu: BTreeMap<String, KeywordAction> = "empty",
-    channels: Option<Vec<Channel>> = "none",
-    called: Option<NoticeSetup> = "none",
-    missed: Option<NoticeSetup> = "none",
-    progress: Option<NoticeSetup> = "none",
-    limits: Option<AccountLimits> = "none",
+    failure: Option<String> = "Option::default",
+    keywords: BTreeMap<String, KeywordAction> = "settings::queueing",
+    menu: BTreeMap<String, KeywordAction> = "BTreeMap::new",
+    channels: Option<Vec<Channel>> = "Option::default",
+    called: Option<NoticeSetup> = "Option::default",
+    missed: Option<NoticeSetup> = "Option::default",
+    progress: Option<NoticeSetup> = "Option::default",
+    limits: Option<AccountLimits> = "Option::default",
 });
 section!(Site {
     account: String,
     name: String,
     time_zone: String = "shanghai",
     day_starts_at: i8 = "four",
-    several_counters: bool = "no",
-    dates: Vec<String> = "no_names",
-    queues: BTreeMap<String, QueueSetup> = "empty",
-    counters: BTreeMap<String, CounterSetup> = "empty",
-    wording: BTreeMap<String, Wording> = "empty",
-    webhooks: BTreeMap<String, Webhook> = "empty",
+    several_counters: bool = "bool::default",
+    dates: Vec<String> = "Vec::new",
+    queues: BTreeMap<String, QueueSetup> = "BTreeMap::new",
+    counters: BTreeMap<String, CounterSetup> = "BTreeMap::new",
+    wording: BTreeMap<String, Wording> = "BTreeMap::new",
+    webhooks: BTreeMap<String, Webhook> = "BTreeMap::new",
 });
 section!(Webhook {
     url: String,
     secret: SecretText,
-    former_secret: Option<SecretText> = "none",
-    events: Option<Vec<String>> = "none",
+    former_secret: Option<SecretText> = "Option::default",
+    events: Option<Vec<String>> = "Option::default",
 });
 section!(Staff {
     key: SecretText,
     sites: Vec<String>,
     role: StaffRole = "manager",
-    counters: Vec<String> = "no_names",
+    counters: Vec<String> = "Vec::new",
 });
 section!(Sim { listen: String, gateway: String });
 
-/// Which ledger.
+/// Adapter of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -217,7 +217,7 @@ pub enum LedgerKind {
     Nats,
 }
 
-/// Which cache.
+/// Adapter of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -226,7 +226,7 @@ pub enum CacheKind {
     Redis,
 }
 
-/// How logs look.
+/// Format of the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -235,7 +235,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Which of WeChat's three modes of callbacks.
+/// WeChat's encryption mode of callbacks (消息加解密方式).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -245,7 +245,7 @@ pub enum Mode {
     Secure,
 }
 
-/// As whom the holder of a staff key acts.
+/// Role of the holder of a staff key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -255,21 +255,13 @@ pub enum StaffRole {
     Api,
 }
 
-/// Which of WeChat's two token endpoints.
+/// WeChat's endpoint for access tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum TokenChannel {
     Stable,
     Classic,
-}
-
-fn none<T>() -> Option<T> {
-    None
-}
-
-fn empty<T>() -> BTreeMap<String, T> {
-    BTreeMap::new()
 }
 
 fn stable() -> TokenChannel {
@@ -284,10 +276,6 @@ fn greeting() -> String {
     paihao_gateway::http::replies::GREETING.into()
 }
 
-fn queueing() -> BTreeMap<String, KeywordAction> {
-    settings::queueing()
-}
-
 fn shanghai() -> String {
     "Asia/Shanghai".into()
 }
@@ -296,20 +284,8 @@ fn four() -> i8 {
     4
 }
 
-fn no() -> bool {
-    false
-}
-
 fn yes() -> bool {
     true
-}
-
-fn nothing() -> String {
-    String::new()
-}
-
-fn no_names() -> Vec<String> {
-    Vec::new()
 }
 
 fn manager() -> StaffRole {
@@ -317,7 +293,7 @@ fn manager() -> StaffRole {
 }
 
 impl Site {
-    /// What of it the book may change.
+    /// Settings of the site that can change at run time.
     pub fn setup(&self) -> SiteSetup {
         SiteSetup {
             account: self.account.clone(),
@@ -334,7 +310,7 @@ impl Site {
 }
 
 impl Account {
-    /// What of it the book may change: everything but what WeChat knows it by.
+    /// Settings of the account that can change at run time: all but its credentials.
     pub fn setup(&self) -> AccountSetup {
         AccountSetup {
             greeting: Some(self.greeting.clone()),
@@ -350,7 +326,7 @@ impl Account {
 }
 
 impl Gateway {
-    /// Where people reach it, without a slash at the end, if that is known.
+    /// Public address without a slash at the end; `None` if it is not set.
     pub fn public_url(&self) -> Option<String> {
         let public = self.public.trim_end_matches('/');
         (!public.is_empty()).then(|| public.to_owned())
@@ -371,7 +347,8 @@ impl Config {
         layers.environment(environment).read()
     }
 
-    /// The defaults with a text on top; `queue_position` says in errors where the text stands.
+    /// Reads the defaults with a text on top. `place` names the text in errors, as in "in the
+    /// demo".
     pub fn from_text(place: &str, text: &str) -> Result<Config, ConfigError> {
         Layers::from_defaults(DEFAULTS).text(place, text).read()
     }
@@ -382,7 +359,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_a_configuration() {
+    fn the_defaults_are_a_valid_configuration() {
         Config::read(None, []).unwrap();
     }
 
@@ -399,10 +376,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
+    fn an_unknown_key_is_refused_with_a_similar_one() {
         let error = Config::from_text("in x.toml", "[gateway]\nlistn = '0.0.0.0:80'").unwrap_err();
-        let told = error.to_string();
-        assert!(told.contains("gateway.listn") && told.contains("listen"), "{told}");
+        let message = error.to_string();
+        assert!(message.contains("gateway.listn") && message.contains("listen"), "{message}");
     }
 
     #[test]

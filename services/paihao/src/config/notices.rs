@@ -1,4 +1,4 @@
-//! What the notifier is told: what each account says and how, and how often it looks after them.
+//! Checks of the notifier's settings: notices of each account, and intervals of its checks.
 
 use super::Config;
 use paihao_chassis::config::ConfigProblems;
@@ -23,12 +23,12 @@ impl Config {
         let accounts = self.accounts.iter().map(|(name, account)| {
             (name.clone(), paihao_notice_text::policy::account_policies(&account.setup()))
         });
-        let worded = self.sites.iter().map(|(id, site)| (id.clone(), site.wording.clone()));
+        let wording = self.sites.iter().map(|(id, site)| (id.clone(), site.wording.clone()));
         Settings {
             in_flight: self.notifier.in_flight,
             accounts: accounts.collect(),
             public: self.gateway.public_url(),
-            wording: worded.collect(),
+            wording: wording.collect(),
             upkeep: Upkeep {
                 bindings_every: Duration::from_secs(bindings),
                 quotas_every: Duration::from_secs(quotas),
@@ -62,15 +62,15 @@ mod tests {
         "subscription = { template_id = 'S', fields = { thing1 = '{site}' } }\n";
 
     #[test]
-    fn a_call_is_told_by_template_first_unless_the_owner_says_otherwise() {
+    fn a_call_is_sent_by_template_first_unless_the_channels_are_set() {
         use Channel::{CustomerService, PassiveReply, Subscription, Template};
         assert_eq!(called("").channels, [Template, CustomerService]);
         assert_eq!(called(TEMPLATE).channels, [Template, CustomerService]);
         let both = format!("{TEMPLATE}{SUBSCRIPTION}");
         assert_eq!(called(&both).channels, [Template, CustomerService, Subscription]);
-        let own = format!("channels = ['customer-service']\n{both}");
-        assert_eq!(called(&own).channels, [CustomerService]);
-        let of_kind = format!("{own}channels = ['passive-reply', 'subscription']\n");
+        let account = format!("channels = ['customer-service']\n{both}");
+        assert_eq!(called(&account).channels, [CustomerService]);
+        let of_kind = format!("{account}channels = ['passive-reply', 'subscription']\n");
         assert_eq!(called(&of_kind).channels, [PassiveReply, Subscription]);
     }
 
@@ -82,11 +82,11 @@ mod tests {
         assert!(!texts("channels = ['template']\n"));
         let kinds = ["called", "missed", "progress"];
         let none = kinds.map(|kind| format!("[accounts.shop.{kind}]\ntext = ''\n"));
-        assert!(!texts(&none.concat()) && texts(&none[0]), "every kind has words of its own");
+        assert!(!texts(&none.concat()) && texts(&none[0]), "every kind has a text of its account");
     }
 
     #[test]
-    fn channels_that_cannot_be_used_are_refused_with_what_is_missing() {
+    fn channels_that_cannot_be_used_are_refused_with_the_missing_key() {
         for (more, key) in [
             ("channels = []\n", "accounts.shop.channels"),
             ("channels = ['template', 'template']\n", "accounts.shop.channels"),
@@ -97,8 +97,8 @@ mod tests {
             ("[notifier]\nbindings_check_seconds = 1\n", "bindings_check_seconds"),
             ("[wechat.limits]\nquota_read_seconds = 1\n", "quota_read_seconds"),
         ] {
-            let told = check(more).err().unwrap_or_else(|| panic!("{more} is taken"));
-            assert!(told.contains(key), "{key}: {told}");
+            let message = check(more).err().unwrap_or_else(|| panic!("{more} is taken"));
+            assert!(message.contains(key), "{key}: {message}");
         }
         let long = format!("[accounts.shop.called]\ntext = '{}'\n", "叫".repeat(700));
         assert!(check(&long).err().unwrap().contains("called.text"));

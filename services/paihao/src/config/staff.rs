@@ -1,4 +1,4 @@
-//! Keys of the staff API, and as whom their holders act.
+//! Check of the keys of the staff API.
 
 use super::{Site, Staff, StaffRole};
 use paihao_chassis::config::ConfigProblems;
@@ -7,7 +7,7 @@ use paihao_gateway::settings::validate::refuse_unknown;
 use paihao_gateway::settings::{ALL_SITES, KeyRole, StaffKey};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A key of the staff API, and as whom its holder acts.
+/// Converts a section `[staff.NAME]` into a key with its role, sites and counters.
 pub(super) fn staff_key(
     name: &str,
     staff: &Staff,
@@ -19,14 +19,13 @@ pub(super) fn staff_key(
         let advice = "use 16 or more random ones";
         problems.add(&format!("{at}.key"), "fewer than 16 characters", advice);
     }
-    let all = staff.sites.iter().any(|site| site == ALL_SITES);
+    let all_sites = staff.sites.iter().any(|site| site == ALL_SITES);
     let unknown = |site: &&String| *site != ALL_SITES && !sites.contains_key(*site);
     for site in staff.sites.iter().filter(unknown) {
         refuse_unknown(&format!("{at}.sites"), "site", site, sites.keys(), problems);
     }
-    let theirs = sites.iter().filter(|(id, _)| all || staff.sites.contains(id));
-    let known: BTreeSet<_> =
-        theirs.map(|(_, site)| site).flat_map(|site| site.counters.keys()).collect();
+    let allowed = sites.iter().filter(|(id, _)| all_sites || staff.sites.contains(id));
+    let known: BTreeSet<_> = allowed.flat_map(|(_, site)| site.counters.keys()).collect();
     for counter in staff.counters.iter().filter(|counter| !known.contains(counter)) {
         let key = format!("{at}.counters");
         refuse_unknown(&key, "counter", counter, known.iter().copied(), problems);
@@ -48,6 +47,6 @@ pub(super) fn staff_key(
         _ => {}
     }
     let counters = staff.counters.iter().map(|counter| CounterId::new(counter)).collect();
-    let open = staff.sites.iter().cloned().collect();
-    StaffKey::new(name, staff.key.expose(), open).with_role(role, counters)
+    let site_names = staff.sites.iter().cloned().collect();
+    StaffKey::new(name, staff.key.expose(), site_names).with_role(role, counters)
 }

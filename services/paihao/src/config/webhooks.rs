@@ -1,4 +1,4 @@
-//! Webhooks: what was read, as the notifier and the gateway take it.
+//! Check of the webhooks, for the notifier and the gateway.
 
 use super::{Config, Webhook};
 use paihao_chassis::config::{ConfigProblems, SecretText};
@@ -8,11 +8,11 @@ use paihao_gateway::settings::validate::{check_id, refuse_unknown};
 use paihao_notifier::webhooks::{Hook, Settings, is_fine};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The types of event that each webhook of each site is told of: what the gateway needs to know.
+/// Event types by site and webhook. The gateway publishes only these.
 pub(super) type WebhookEventTypes = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 impl Config {
-    /// Checks all webhooks.
+    /// Converts the webhooks of every site.
     pub(super) fn webhook_settings(
         &self,
         problems: &mut ConfigProblems,
@@ -23,17 +23,18 @@ impl Config {
             problems.add("notifier.webhook_in_flight", what, "use 1 to 256; 8 is good");
         }
         let mut settings = Settings { in_flight, ..Settings::default() };
-        let mut told = WebhookEventTypes::new();
-        for (site, of_site) in &self.sites {
-            for (name, webhook) in &of_site.webhooks {
+        let mut event_types = WebhookEventTypes::new();
+        for (site, section) in &self.sites {
+            for (name, webhook) in &section.webhooks {
                 let at = format!("sites.{site}.webhooks.{name}");
                 check_id(&at, name, problems);
                 let Some(hook) = check_webhook(&at, webhook, problems) else { continue };
-                told.entry(site.clone()).or_default().insert(name.clone(), hook.events.clone());
+                let types = hook.events.clone();
+                event_types.entry(site.clone()).or_default().insert(name.clone(), types);
                 settings.hooks.insert(hook_name(site, name), hook);
             }
         }
-        (settings, told)
+        (settings, event_types)
     }
 }
 
@@ -58,15 +59,12 @@ fn check_webhook(at: &str, webhook: &Webhook, problems: &mut ConfigProblems) -> 
             events.iter().cloned().collect()
         }
     };
-    // What stands in the address is not shown: it may hold a password.
-    let refuse = |problems: &mut ConfigProblems| {
-        let advice = "use https://…, or http:// on this machine";
-        problems.add(&format!("{at}.url"), "messages cannot be sent there", advice);
-    };
     match webhook.url.parse() {
         Ok(url) if is_fine(&url) => Some(Hook { url, secrets, events }),
         _ => {
-            refuse(problems);
+            // The message does not quote the address: it may hold a password.
+            let advice = "use https://…, or http:// on this machine";
+            problems.add(&format!("{at}.url"), "messages cannot be sent there", advice);
             None
         }
     }
@@ -96,25 +94,25 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_is_told_of_everything_unless_it_says_of_what() {
+    fn a_webhook_gets_every_event_type_unless_it_lists_some() {
         let secret = "secret = 'a-secret-of-24-characters'";
-        let setup = checked(&format!("url = 'https://crm.example.com/x'\n{secret}")).unwrap();
-        let hook = &setup.webhooks.hooks["hall/crm"];
+        let resolved = checked(&format!("url = 'https://crm.example.com/x'\n{secret}")).unwrap();
+        let hook = &resolved.webhooks.hooks["hall/crm"];
         assert_eq!((hook.secrets.len(), hook.events.len()), (1, PublicEventKind::TYPES.len()));
-        assert_eq!(setup.settings.webhooks["hall"]["crm"], hook.events);
+        assert_eq!(resolved.settings.webhooks["hall"]["crm"], hook.events);
         let more = "former_secret = 'another-one-of-24-letters'\nevents = ['ticket_called']";
-        let setup = checked(&format!("url = 'http://127.0.0.1:1/x'\n{secret}\n{more}")).unwrap();
-        let hook = &setup.webhooks.hooks["hall/crm"];
+        let resolved = checked(&format!("url = 'http://127.0.0.1:1/x'\n{secret}\n{more}")).unwrap();
+        let hook = &resolved.webhooks.hooks["hall/crm"];
         assert_eq!((hook.secrets.len(), hook.events.len()), (2, 1));
     }
 
     #[test]
-    fn everything_that_is_wrong_with_it_is_told_but_not_the_address() {
+    fn every_error_is_reported_without_the_address() {
         let text = "url = 'http://user:hunter2@crm.example.com/'\nsecret = 'short'\nevents = ['ticket_caled']";
-        let Err(told) = checked(text) else { panic!("it was taken") };
+        let Err(message) = checked(text) else { panic!("it was accepted") };
         for key in ["crm.url", "crm.secret", "crm.events", "ticket_called"] {
-            assert!(told.contains(key), "{key} is missing in:\n{told}");
+            assert!(message.contains(key), "{key} is missing in:\n{message}");
         }
-        assert!(!told.contains("hunter2"), "{told}");
+        assert!(!message.contains("hunter2"), "{message}");
     }
 }

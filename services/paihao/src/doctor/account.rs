@@ -1,8 +1,8 @@
-//! What WeChat says of an account: its credentials, the address we call from, quotas.
+//! Checks of an account at WeChat: credentials, the address of this machine, quotas.
 //!
-//! No token dies for it. Calls are made with the token that the token service keeps, and the
-//! credentials are proved at the stable channel without forcing, which hands out the token there
-//! is. The classic channel is never asked: each of its answers kills the token in use.
+//! They invalidate no token. Calls use the token that the token service keeps. The credentials are
+//! checked at the stable channel without `force_refresh`, which returns the current token. The
+//! classic channel is never called, because each of its responses invalidates the token in use.
 
 use super::report::Finding;
 use super::wechat_refusals::refusal_finding;
@@ -12,37 +12,38 @@ use paihao_contracts::streams;
 use paihao_contracts::token::TokenRecord;
 use paihao_wechat::{AccessToken, Api, AppId, AppSecret, CallError, FailureClass};
 
-/// The calls whose quotas are looked at, and whose use the configuration limits.
+/// Calls with a daily quota that the configuration limits too.
 const QUOTA_APIS: [Api; 5] =
     [Api::CreateQr, Api::SendTemplate, Api::SendText, Api::SendSubscription, Api::UserInfo];
 
 pub(super) async fn check(
     config: &Config,
-    setup: &ResolvedConfig,
+    resolved: &ResolvedConfig,
     name: &str,
-    ward: &ProbeContext,
+    context: &ProbeContext,
 ) -> Vec<Finding> {
     let account = &config.accounts[name];
-    let (mut found, token) = check_credentials(name, account, ward).await;
+    let (mut found, token) = check_credentials(name, account, context).await;
     let (notices, quotas) = futures::join!(
-        with_timeout(name, notices::check(setup, name, token.as_ref(), ward)),
-        with_timeout(name, check_quotas(name, account, setup, token.as_ref(), ward))
+        with_timeout(name, notices::check(resolved, name, token.as_ref(), context)),
+        with_timeout(name, check_quotas(name, account, resolved, token.as_ref(), context))
     );
     found.extend(notices);
     found.extend(quotas);
     found
 }
 
-/// Whether WeChat takes the credentials and calls from here, and the token to make calls with.
+/// Checks that WeChat accepts the credentials and calls from this machine. Returns the token for
+/// further calls.
 async fn check_credentials(
     name: &str,
     account: &Account,
-    ward: &ProbeContext,
+    context: &ProbeContext,
 ) -> (Vec<Finding>, Option<AccessToken>) {
-    let (kept, proved) =
-        futures::join!(cached_token(name, ward), fetch_stable_token(account, ward));
+    let (cached, fetched) =
+        futures::join!(cached_token(name, context), fetch_stable_token(account, context));
     let mut found = Vec::new();
-    let issued = match proved {
+    let issued = match fetched {
         Ok(token) => {
             found.push(Finding::new(name, findings::CREDENTIALS_OK));
             Some(token)
@@ -57,31 +58,34 @@ async fn check_credentials(
             None
         }
     };
-    let kept = kept.map(|(finding, token)| {
+    let cached = cached.map(|(finding, token)| {
         found.push(finding);
         token
     });
-    let Some(token) = kept.flatten().or_else(|| issued.clone()) else { return (found, None) };
-    let Err(error) = ward.client.callback_addresses(&token).await else {
+    let Some(token) = cached.flatten().or_else(|| issued.clone()) else { return (found, None) };
+    let Err(error) = context.client.callback_addresses(&token).await else {
         found.push(Finding::new(name, findings::CALLS_OK));
         return (found, Some(token));
     };
-    let dead = error.class() == FailureClass::InvalidToken;
-    let otherwise = if dead { findings::TOKEN_REFUSED } else { findings::WECHAT_REFUSED };
+    let invalid = error.class() == FailureClass::InvalidToken;
+    let otherwise = if invalid { findings::TOKEN_REFUSED } else { findings::WECHAT_REFUSED };
     found.push(refusal_finding(name, "getcallbackip", &error, otherwise));
-    (found, issued.filter(|issued| dead && *issued != token))
+    (found, issued.filter(|issued| invalid && *issued != token))
 }
 
-/// The token in the cache, if the cache is one that we can see.
-async fn cached_token(name: &str, ward: &ProbeContext) -> Option<(Finding, Option<AccessToken>)> {
+/// Reads the token in the cache; `None` if the cache is another process's memory.
+async fn cached_token(
+    name: &str,
+    context: &ProbeContext,
+) -> Option<(Finding, Option<AccessToken>)> {
     let none = |detail: String| Some((finding(name, findings::TOKEN_NOT_KEPT, detail), None));
-    let stored = match ward.cache.as_ref()?.get(&streams::access_token_key(name)).await {
+    let stored = match context.cache.as_ref()?.get(&streams::access_token_key(name)).await {
         Ok(Some(stored)) => stored,
         Ok(None) => return none(String::new()),
         Err(unavailable) => return none(unavailable.to_string()),
     };
     let Ok(record) = TokenRecord::decode(&stored) else { return none("unknown shape".into()) };
-    let left = (record.expires_at_ms - ward.now_ms()).div_euclid(1000);
+    let left = (record.expires_at_ms - context.now_ms()).div_euclid(1000);
     if left <= 0 {
         return none(format!("expired {} s ago", -left));
     }
@@ -91,24 +95,25 @@ async fn cached_token(name: &str, ward: &ProbeContext) -> Option<(Finding, Optio
 
 async fn fetch_stable_token(
     account: &Account,
-    ward: &ProbeContext,
+    context: &ProbeContext,
 ) -> Result<AccessToken, CallError> {
-    let (app, secret) = (AppId(account.appid.clone()), AppSecret::new(account.secret.expose()));
-    let issued = ward.client.stable_token(&app, &secret, false).await;
+    let app = AppId(account.appid.clone());
+    let secret = AppSecret::new(account.secret.expose());
+    let issued = context.client.stable_token(&app, &secret, false).await;
     issued.map(|issued| issued.token)
 }
 
 async fn check_quotas(
     name: &str,
     account: &Account,
-    setup: &ResolvedConfig,
+    resolved: &ResolvedConfig,
     token: Option<&AccessToken>,
-    ward: &ProbeContext,
+    context: &ProbeContext,
 ) -> Vec<Finding> {
     let Some(token) = token else { return Vec::new() };
     let classic = (account.token_channel == TokenChannel::Classic).then_some(Api::ClassicToken);
-    let asked = QUOTA_APIS.into_iter().chain(classic).map(|api| async move {
-        let quota = match ward.client.get_quota(token, api).await {
+    let checks = QUOTA_APIS.into_iter().chain(classic).map(|api| async move {
+        let quota = match context.client.get_quota(token, api).await {
             Ok(quota) => quota,
             Err(error) => {
                 let call = format!("quota/get {}", api.name());
@@ -122,12 +127,12 @@ async fn check_quotas(
             _ => findings::QUOTA_OK,
         };
         let mut found = vec![finding(name, kind, detail)];
-        let ours = setup.call_limits.for_api(name, api).per_day;
-        if ours > quota.daily_limit && quota.daily_limit > 0 {
-            let detail = format!("{}: {ours} of {}", api.name(), quota.daily_limit);
+        let configured = resolved.call_limits.for_api(name, api).per_day;
+        if configured > quota.daily_limit && quota.daily_limit > 0 {
+            let detail = format!("{}: {configured} of {}", api.name(), quota.daily_limit);
             found.push(finding(name, findings::QUOTA_ABOVE, detail));
         }
         found
     });
-    futures::future::join_all(asked).await.concat()
+    futures::future::join_all(checks).await.concat()
 }

@@ -1,4 +1,4 @@
-//! Plays WeChat at an account's callback address.
+//! Probe of an account's callback address with the requests that WeChat sends.
 
 use super::report::Finding;
 use super::{ProbeContext, finding, findings};
@@ -11,20 +11,19 @@ use url::{Host, Url};
 
 pub(super) async fn check(
     config: &Config,
-    setup: &ResolvedConfig,
+    resolved: &ResolvedConfig,
     name: &str,
-    ward: &ProbeContext,
+    context: &ProbeContext,
 ) -> Vec<Finding> {
-    let Some(account) = setup.settings.accounts.get(name) else { return Vec::new() };
+    let Some(account) = resolved.settings.accounts.get(name) else { return Vec::new() };
     let protection = &account.protection;
     let mut found = Vec::new();
     let inside = config.gateway.public.is_empty();
-    let base = match inside {
-        true => {
-            found.push(Finding::new(name, findings::CALLBACK_INSIDE));
-            format!("http://{}", loopback_if_unspecified(setup.gateway_listen))
-        }
-        false => config.gateway.public.trim_end_matches('/').to_owned(),
+    let base = if inside {
+        found.push(Finding::new(name, findings::CALLBACK_INSIDE));
+        format!("http://{}", loopback_if_unspecified(resolved.gateway_listen))
+    } else {
+        config.gateway.public.trim_end_matches('/').to_owned()
     };
     let address = format!("{base}/wechat/{name}");
     let Ok(address) = Url::parse(&address) else { return found };
@@ -34,34 +33,43 @@ pub(super) async fn check(
     if protection.mode == Mode::Plain {
         found.push(Finding::new(name, findings::MODE_PLAIN));
     }
-    let verified =
-        ward.client.verify_callback(&address, &protection.token, true, probe_stamp(ward)).await;
-    if let Err(unfit) = verified {
-        found.push(verification_finding(name, &address, &unfit));
+    let verified = context
+        .client
+        .verify_callback(&address, &protection.token, true, probe_stamp(context))
+        .await;
+    if let Err(error) = verified {
+        found.push(verification_finding(name, &address, &error));
         return found;
     }
-    let open =
-        ward.client.verify_callback(&address, &protection.token, false, probe_stamp(ward)).await;
-    found.push(match open {
+    let unguarded = context
+        .client
+        .verify_callback(&address, &protection.token, false, probe_stamp(context))
+        .await;
+    found.push(match unguarded {
         Ok(()) => finding(name, findings::CALLBACK_UNGUARDED, address.as_str()),
         Err(_) => finding(name, findings::CALLBACK_OK, address.as_str()),
     });
-    found.push(match ward.client.push_callback(&address, protection, probe_stamp(ward)).await {
-        Ok(()) => finding(name, findings::MODE_OK, format!("{:?}", protection.mode).to_lowercase()),
-        Err(unfit) => push_finding(name, &unfit),
-    });
+    found.push(
+        match context.client.push_callback(&address, protection, probe_stamp(context)).await {
+            Ok(()) => {
+                finding(name, findings::MODE_OK, format!("{:?}", protection.mode).to_lowercase())
+            }
+            Err(error) => push_finding(name, &error),
+        },
+    );
     found
 }
 
-fn probe_stamp(ward: &ProbeContext) -> ProbeStamp {
+fn probe_stamp(context: &ProbeContext) -> ProbeStamp {
     ProbeStamp {
-        now_ms: ward.now_ms(),
+        now_ms: context.now_ms(),
         nonce: u32::from_be_bytes(entropy::bytes()),
         random: entropy::bytes(),
     }
 }
 
-/// Where a listener that listens everywhere is found on this machine.
+/// Replaces an unspecified address (0.0.0.0, ::) by loopback, to reach the listener from this
+/// machine.
 fn loopback_if_unspecified(mut listen: SocketAddr) -> SocketAddr {
     if listen.ip().is_unspecified() {
         listen.set_ip(IpAddr::from([127, 0, 0, 1]));
@@ -69,7 +77,7 @@ fn loopback_if_unspecified(mut listen: SocketAddr) -> SocketAddr {
     listen
 }
 
-/// What WeChat would not like about an address before it asks.
+/// Findings about a callback address that need no request: its port, host and scheme.
 fn address_findings(name: &str, address: &Url) -> Vec<Finding> {
     let mut found = Vec::new();
     let port = address.port_or_known_default().unwrap_or(0);
@@ -92,8 +100,8 @@ fn address_findings(name: &str, address: &Url) -> Vec<Finding> {
     found
 }
 
-fn verification_finding(name: &str, address: &Url, unfit: &ProbeError) -> Finding {
-    let kind = match unfit {
+fn verification_finding(name: &str, address: &Url, error: &ProbeError) -> Finding {
+    let kind = match error {
         ProbeError::NoResponse(_) => findings::CALLBACK_SILENT,
         ProbeError::UnexpectedResponse { code, .. } => match code.as_str() {
             "wrong_signature" => findings::CALLBACK_WRONG_TOKEN,
@@ -101,20 +109,20 @@ fn verification_finding(name: &str, address: &Url, unfit: &ProbeError) -> Findin
             _ => findings::CALLBACK_WRONG_ANSWER,
         },
     };
-    finding(name, kind, format!("{address}: {unfit}"))
+    finding(name, kind, format!("{address}: {error}"))
 }
 
-fn push_finding(name: &str, unfit: &ProbeError) -> Finding {
-    let kind = match unfit {
+fn push_finding(name: &str, error: &ProbeError) -> Finding {
+    let kind = match error {
         ProbeError::UnexpectedResponse { code, .. } => match code.as_str() {
-            // Sent plain, it is msg_signature that a mode that encrypts misses first.
+            // A mode that encrypts checks msg_signature first, which a plain push lacks.
             "encrypted_callback" | "plain_callback" | "bad_callback_query" => findings::MODE_WRONG,
             "undecipherable_callback" => findings::KEY_WRONG,
             _ => findings::PUSH_REFUSED,
         },
         ProbeError::NoResponse(_) => findings::PUSH_REFUSED,
     };
-    finding(name, kind, unfit.to_string())
+    finding(name, kind, error.to_string())
 }
 
 #[cfg(test)]
@@ -122,28 +130,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_wechat_cannot_use_is_seen_before_it_is_asked() {
-        let seen = |address: &str| -> Vec<&str> {
+    fn an_address_that_wechat_cannot_use_is_found_before_a_request() {
+        let codes = |address: &str| -> Vec<&str> {
             let found = address_findings("shop", &address.parse().unwrap());
             found.iter().map(|finding| finding.kind.code).collect()
         };
-        assert_eq!(seen("https://shop.example.com/x"), [""; 0]);
-        assert_eq!(seen("http://shop.example.com/x"), ["callback_not_https"]);
-        assert_eq!(seen("https://shop.example.com:8443/"), ["callback_wrong_port"]);
-        assert_eq!(seen("https://10.0.0.5/"), ["callback_private"]);
-        assert_eq!(seen("https://gateway/"), ["callback_private"]);
+        assert_eq!(codes("https://shop.example.com/x"), [""; 0]);
+        assert_eq!(codes("http://shop.example.com/x"), ["callback_not_https"]);
+        assert_eq!(codes("https://shop.example.com:8443/"), ["callback_wrong_port"]);
+        assert_eq!(codes("https://10.0.0.5/"), ["callback_private"]);
+        assert_eq!(codes("https://gateway/"), ["callback_private"]);
     }
 
     #[test]
     fn every_refusal_of_the_gateway_leads_to_its_cause() {
         let address = "https://shop.example.com/".parse().unwrap();
-        let said = |code: &str| ProbeError::UnexpectedResponse { status: 403, code: code.into() };
+        let error = |code: &str| ProbeError::UnexpectedResponse { status: 403, code: code.into() };
         for (code, kind) in [
             ("wrong_signature", findings::CALLBACK_WRONG_TOKEN),
             ("stale_callback", findings::CALLBACK_WRONG_CLOCK),
             ("", findings::CALLBACK_WRONG_ANSWER),
         ] {
-            assert_eq!(verification_finding("shop", &address, &said(code)).kind, kind);
+            assert_eq!(verification_finding("shop", &address, &error(code)).kind, kind);
         }
         for (code, kind) in [
             ("encrypted_callback", findings::MODE_WRONG),
@@ -152,7 +160,7 @@ mod tests {
             ("undecipherable_callback", findings::KEY_WRONG),
             ("malformed_xml", findings::PUSH_REFUSED),
         ] {
-            assert_eq!(push_finding("shop", &said(code)).kind, kind);
+            assert_eq!(push_finding("shop", &error(code)).kind, kind);
         }
     }
 }

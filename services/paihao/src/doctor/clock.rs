@@ -1,4 +1,4 @@
-//! Whether this machine's clock is the others'.
+//! Comparison of this machine's clock with those of WeChat and the stores.
 
 use super::report::Finding;
 use super::{ProbeContext, finding, findings};
@@ -7,28 +7,30 @@ use jiff::fmt::rfc2822;
 const SKEW_WARNING_MS: i64 = 5_000;
 const SKEW_BAD_MS: i64 = 60_000;
 
-/// Against the `Date` of WeChat's answers, which has whole seconds.
-pub(super) async fn wechat(ward: &ProbeContext) -> Vec<Finding> {
-    let asked = ward.now_ms();
-    let date = match ward.client.server_date().await {
+/// Compares with the `Date` header of WeChat's responses. It has whole seconds, so half a second is
+/// added.
+pub(super) async fn wechat(context: &ProbeContext) -> Vec<Finding> {
+    let sent = context.now_ms();
+    let date = match context.client.server_date().await {
         Ok(date) => date,
         Err(error) => return vec![finding("wechat", findings::CLOCK_UNKNOWN, error.to_string())],
     };
-    let answered = ward.now_ms();
-    let theirs = date.and_then(|date| rfc2822::parse(&date).ok());
-    vec![match theirs {
-        Some(theirs) => {
-            compare("wechat", theirs.timestamp().as_millisecond() + 500, asked, answered)
+    let received = context.now_ms();
+    let remote = date.and_then(|date| rfc2822::parse(&date).ok());
+    vec![match remote {
+        Some(remote) => {
+            compare("wechat", remote.timestamp().as_millisecond() + 500, sent, received)
         }
         None => Finding::new("wechat", findings::CLOCK_UNKNOWN),
     }]
 }
 
-/// Holds their time against ours, which went from one to the other while they were asked.
-pub(super) fn compare(about: &str, theirs: i64, asked: i64, answered: i64) -> Finding {
-    let ahead = asked + (answered - asked) / 2 - theirs;
-    let off = ahead.abs().saturating_sub((answered - asked) / 2);
-    let kind = match off {
+/// Compares a remote time with the local times before and after the request, all in milliseconds.
+/// The offset counts beyond half the round trip.
+pub(super) fn compare(about: &str, remote: i64, sent: i64, received: i64) -> Finding {
+    let ahead = sent + (received - sent) / 2 - remote;
+    let skew = ahead.abs().saturating_sub((received - sent) / 2);
+    let kind = match skew {
         SKEW_BAD_MS.. => findings::CLOCK_WRONG,
         SKEW_WARNING_MS.. => findings::CLOCK_OFF,
         _ => findings::CLOCK_OK,
@@ -41,8 +43,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slow_answer_is_not_a_wrong_clock() {
-        let kind = |theirs, asked, answered| compare("x", theirs, asked, answered).kind;
+    fn a_slow_response_is_not_a_wrong_clock() {
+        let kind = |remote, sent, received| compare("x", remote, sent, received).kind;
         assert_eq!(kind(100_000, 99_000, 101_000), findings::CLOCK_OK);
         assert_eq!(kind(100_000, 100_000, 110_000), findings::CLOCK_OK);
         assert_eq!(kind(100_000, 106_000, 106_000), findings::CLOCK_OFF);

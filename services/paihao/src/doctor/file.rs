@@ -1,4 +1,4 @@
-//! The one file of the embedded shape, and the disk it is on.
+//! Checks of the SQLite ledger's file and of its disk.
 
 use super::report::Finding;
 use super::{finding, findings};
@@ -11,8 +11,8 @@ const FULL_DISK_BYTES: u64 = 100 << 20;
 
 pub(super) async fn sqlite(path: &Path) -> Vec<Finding> {
     let path = path.to_owned();
-    let looked = tokio::task::spawn_blocking(move || check_file(&path)).await;
-    looked.unwrap_or_else(|_| vec![Finding::new(LEDGER, findings::FILE_UNUSABLE)])
+    let checked = tokio::task::spawn_blocking(move || check_file(&path)).await;
+    checked.unwrap_or_else(|_| vec![Finding::new(LEDGER, findings::FILE_UNUSABLE)])
 }
 
 fn check_file(path: &Path) -> Vec<Finding> {
@@ -40,35 +40,33 @@ fn check_file(path: &Path) -> Vec<Finding> {
     found
 }
 
-fn disk_finding(left: u64) -> Finding {
-    let kind = match left {
+fn disk_finding(free_bytes: u64) -> Finding {
+    let kind = match free_bytes {
         LOW_DISK_BYTES.. => findings::DISK_OK,
         FULL_DISK_BYTES.. => findings::DISK_LOW,
         _ => findings::DISK_FULL,
     };
-    finding(LEDGER, kind, format!("{} MiB", left >> 20))
+    finding(LEDGER, kind, format!("{} MiB", free_bytes >> 20))
 }
 
-/// The folder of a file, or the nearest one above it that is there.
+/// Returns the folder of a file, or its nearest ancestor that exists.
 fn nearest_folder(path: &Path) -> PathBuf {
     let mut folder = path.parent().unwrap_or(path);
     while !folder.as_os_str().is_empty() && !folder.is_dir() {
         folder = folder.parent().unwrap_or(Path::new("/"));
     }
-    match folder.as_os_str().is_empty() {
-        true => PathBuf::from("."),
-        false => folder.to_owned(),
-    }
+    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
 }
 
-/// Permissions do not say it all (a volume may be read-only), so it is tried.
+/// Creates and removes a file. Permissions alone do not tell, since a volume may be read-only.
 fn try_write(folder: &Path) -> std::io::Result<()> {
     let probe = folder.join(format!(".paihao-doctor-{}", std::process::id()));
     std::fs::File::options().write(true).create_new(true).open(&probe)?;
     std::fs::remove_file(probe)
 }
 
-/// By the numbers that Linux gives the file systems: NFS, SMB (old and new), Ceph, 9P, and AFS.
+/// Recognizes a network file system by its magic number in Linux: NFS, SMB (old and new), Ceph, 9P
+/// or AFS.
 #[cfg(target_os = "linux")]
 fn on_network(folder: &Path) -> bool {
     const NETWORK: [u32; 7] =
@@ -86,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_told_before_there_is_none() {
+    fn a_disk_is_reported_before_it_is_full() {
         assert_eq!(disk_finding(FULL_DISK_BYTES - 1).kind, findings::DISK_FULL);
         assert_eq!(disk_finding(LOW_DISK_BYTES - 1).kind, findings::DISK_LOW);
         assert_eq!(disk_finding(LOW_DISK_BYTES).kind, findings::DISK_OK);

@@ -1,22 +1,23 @@
-//! Every finding there is, in one table: what it is called, how bad it is, what is said, and what
-//! to do about it. docs/guide/doctor.md has the same rows, and a test compares.
+//! Table of every kind of finding: its code, level, text and advice.
+//!
+//! docs/guide/doctor.md has the same rows, and a test compares them.
 
 use serde::Serialize;
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As it should be.
+    /// Nothing to do.
     Ok,
-    /// It works, and will trouble somebody one day.
+    /// Works now, but may fail later.
     Warning,
-    /// Customers will notice on opening day.
+    /// Fails for customers on opening day.
     Bad,
 }
 
 impl Level {
-    /// Its name in JSON and in the documentation.
+    /// Name in JSON and in the documentation.
     pub fn name(self) -> &'static str {
         match self {
             Level::Ok => "ok",
@@ -26,20 +27,20 @@ impl Level {
     }
 }
 
-/// One kind of finding.
+/// Kind of finding, with its texts in two languages.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FindingKind {
-    /// Its stable name.
+    /// Stable name, such as `disk_full`.
     pub code: &'static str,
-    /// How bad it is.
+    /// Severity.
     pub level: Level,
-    /// What was found, in Chinese.
+    /// Sentence in Chinese.
     pub zh: &'static str,
-    /// What was found, in English.
+    /// Sentence in English.
     pub en: &'static str,
-    /// What to do about it, in Chinese; empty if there is nothing to do.
+    /// Advice in Chinese; empty if there is nothing to do.
     pub advice_zh: &'static str,
-    /// The same in English.
+    /// Advice in English; empty if there is nothing to do.
     pub advice_en: &'static str,
 }
 
@@ -52,7 +53,7 @@ macro_rules! findings {
                 advice_zh: $advice_zh, advice_en: $advice_en,
             };
         )*
-        /// All of them, in the order of the documentation.
+        /// All kinds, in the order of the documentation.
         pub const ALL: &[&FindingKind] = &[$($name),*];
     };
 }

@@ -1,8 +1,8 @@
-//! `paihao doctor`: goes through everything an operator would want to know before opening day.
+//! Checks of a deployment before opening day: `paihao doctor`.
 //!
-//! In reading order: [`accessibility_findings`] is every finding there is; [`report`] is how they are told; `check_account`
-//! and `notices` ask WeChat, `wechat_refusals` is what its "no" means, `post_callback` plays it; `stores`, `file`
-//! and `clock` look at what all stands on.
+//! In reading order: [`findings`] lists every kind of finding; [`report`] renders them; `account`
+//! and `notices` call WeChat, and `wechat_refusals` classifies its refusals; `callback` calls the
+//! gateway as WeChat does; `stores`, `file` and `clock` check the stores, the disk and the time.
 
 pub mod findings;
 pub mod report;
@@ -32,26 +32,26 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long one part may take: a few calls, one after the other, that do not end.
+/// Timeout of one check: room for a few calls that time out one after the other.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long an account may take. All run side by side, so this is how long all of it takes.
+/// Timeout of an account. All accounts are checked concurrently, so it bounds the command too.
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// How the doctor is asked.
+/// Options of `paihao doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorOptions {
-    /// Tell it as JSON.
+    /// Prints the report as JSON.
     #[arg(long)]
     json: bool,
-    /// Look at this account only, and at the stores.
+    /// Checks this account only, and the stores.
     #[arg(long)]
     account: Option<String>,
 }
 
-/// What every part looks with.
+/// Clients and clock that the checks share.
 struct ProbeContext {
     client: Client,
-    /// Where the token service keeps tokens, if another process can see that.
+    /// Cache with the token service's tokens; `None` if it is that process's memory.
     cache: Option<Arc<dyn Cache>>,
     clock: SystemClock,
 }
@@ -62,7 +62,7 @@ impl ProbeContext {
     }
 }
 
-/// Looks, tells, and exits with 1 if anything is bad.
+/// Runs the checks and prints the report. Exits with 1 if a finding is bad.
 pub async fn run(config: Config, options: DoctorOptions) -> Exit {
     let report = match examine(&config, options.account.as_deref()).await {
         Ok(report) => report,
@@ -71,20 +71,18 @@ pub async fn run(config: Config, options: DoctorOptions) -> Exit {
             return Exit::BadConfiguration;
         }
     };
-    match options.json {
-        true => println!("{}", report.json()),
-        false => print!("{}", report.text()),
+    if options.json {
+        println!("{}", report.json());
+    } else {
+        print!("{}", report.text());
     }
-    match report.bad_count() {
-        0 => Exit::Clean,
-        _ => Exit::FailedToStart,
-    }
+    if report.bad_count() == 0 { Exit::Clean } else { Exit::FailedToStart }
 }
 
-/// Looks at everything, or at one account and the stores.
+/// Checks the deployment, or one account and the stores.
 pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, ConfigError> {
-    let setup = config.resolve(Role::All)?;
-    let client = match Client::new(setup.wechat_client.clone()) {
+    let resolved = config.resolve(Role::All)?;
+    let client = match Client::new(resolved.wechat_client.clone()) {
         Ok(client) => client,
         Err(error) => {
             let finding =
@@ -98,13 +96,14 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
         Some(Ok(redis)) => Some(Arc::clone(redis) as Arc<dyn Cache>),
         _ => None,
     };
-    let ward = ProbeContext { client, cache, clock: SystemClock };
+    let context = ProbeContext { client, cache, clock: SystemClock };
 
-    let all = config.accounts.keys().filter(|name| only.is_none_or(|only| only == *name));
-    let all: Vec<&String> = all.collect();
-    let accounts = all.iter().map(|name| async {
-        let whole = timeout(ACCOUNT_TIMEOUT, check_account(config, &setup, name, &ward)).await;
-        whole.unwrap_or_else(|_| vec![Finding::new(name, findings::TIMED_OUT)])
+    let selected = |name: &&String| only.is_none_or(|only| only == *name);
+    let names: Vec<&String> = config.accounts.keys().filter(selected).collect();
+    let accounts = names.iter().map(|name| async {
+        let found =
+            timeout(ACCOUNT_TIMEOUT, check_account(config, &resolved, name, &context)).await;
+        found.unwrap_or_else(|_| vec![Finding::new(name, findings::TIMED_OUT)])
     });
     let stores = async {
         let ledger = match config.ledger.kind {
@@ -113,7 +112,7 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
         };
         let cache = match &redis {
             None => Vec::new(),
-            Some(Ok(redis)) => with_timeout("cache", stores::redis(redis, &ward)).await,
+            Some(Ok(redis)) => with_timeout("cache", stores::redis(redis, &context)).await,
             Some(Err(bad)) => {
                 vec![Finding::new("cache", findings::REDIS_AWAY).with_detail(bad.to_string())]
             }
@@ -122,11 +121,11 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
     };
     let (accounts, time, stores) = futures::join!(
         futures::future::join_all(accounts),
-        with_timeout("wechat", clock::wechat(&ward)),
+        with_timeout("wechat", clock::wechat(&context)),
         stores
     );
     let mut findings = accounts.concat();
-    if all.is_empty() {
+    if names.is_empty() {
         let about = only.unwrap_or("accounts");
         findings.push(Finding::new(about, findings::NO_ACCOUNT));
     }
@@ -137,21 +136,21 @@ pub async fn examine(config: &Config, only: Option<&str>) -> Result<Report, Conf
 
 async fn check_account(
     config: &Config,
-    setup: &ResolvedConfig,
+    resolved: &ResolvedConfig,
     name: &str,
-    ward: &ProbeContext,
+    context: &ProbeContext,
 ) -> Vec<Finding> {
     let (calls, callback) = futures::join!(
-        account::check(config, setup, name, ward),
-        with_timeout(name, callback::check(config, setup, name, ward))
+        account::check(config, resolved, name, context),
+        with_timeout(name, callback::check(config, resolved, name, context))
     );
     [calls, callback].concat()
 }
 
-/// What a part found, or that it did not end in time.
-async fn with_timeout(about: &str, part: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
-    let ended = timeout(CHECK_TIMEOUT, part).await;
-    ended.unwrap_or_else(|_| vec![Finding::new(about, findings::TIMED_OUT)])
+/// Awaits a check; one that exceeds [`CHECK_TIMEOUT`] is a finding itself.
+async fn with_timeout(about: &str, check: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+    let found = timeout(CHECK_TIMEOUT, check).await;
+    found.unwrap_or_else(|_| vec![Finding::new(about, findings::TIMED_OUT)])
 }
 
 fn finding(about: &str, kind: &'static FindingKind, detail: impl Into<String>) -> Finding {

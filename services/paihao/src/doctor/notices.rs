@@ -1,5 +1,4 @@
-//! Through which channels each kind of notice can go out, and whether its template is as WeChat's
-//! console has it.
+//! Checks of the channels of each kind of notice, and of its template against WeChat's.
 
 use super::report::Finding;
 use super::wechat_refusals::refusal_finding;
@@ -11,63 +10,69 @@ use paihao_wechat::AccessToken;
 use paihao_wechat::template::Template;
 use paihao_wechat::template::list::{TemplateFault, check_binding};
 
-/// Without a token, what the configuration says by itself.
+/// Checks the notices of an account. Without a token it checks the configuration alone.
 pub(super) async fn check(
-    setup: &ResolvedConfig,
+    resolved: &ResolvedConfig,
     name: &str,
     token: Option<&AccessToken>,
-    ward: &ProbeContext,
+    context: &ProbeContext,
 ) -> Vec<Finding> {
-    let Some(says) = setup.notifier.accounts.get(name) else { return Vec::new() };
+    let Some(policies) = resolved.notifier.accounts.get(name) else { return Vec::new() };
     let mut found = Vec::new();
-    let mut own = None;
+    let mut existing = None;
     if let Some(token) = token
-        && says.values().any(|manner| active_channels(manner).contains(&Channel::Template))
+        && policies.values().any(|policy| active_channels(policy).contains(&Channel::Template))
     {
-        match ward.client.list_templates(token).await {
-            Ok(templates) => own = Some(templates),
+        match context.client.list_templates(token).await {
+            Ok(templates) => existing = Some(templates),
             Err(error) => {
                 let call = "get_all_private_template";
                 found.push(refusal_finding(name, call, &error, findings::WECHAT_REFUSED));
             }
         }
     }
-    found.extend(template_findings(name, says, own.as_deref()));
+    found.extend(template_findings(name, policies, existing.as_deref()));
     found
 }
 
-/// The channels that bring something by themselves. What an earlier answer has said is no way out
-/// for a notice that comes later.
-fn active_channels(manner: &NoticePolicy) -> Vec<Channel> {
-    manner.usable_channels().filter(|channel| *channel != Channel::PassiveReply).collect()
+/// Channels that send a message. A passive reply is none: it carries only notices that exist at the
+/// time of the scan.
+fn active_channels(policy: &NoticePolicy) -> Vec<Channel> {
+    policy.usable_channels().filter(|channel| *channel != Channel::PassiveReply).collect()
 }
 
-/// `own` are the account's templates, if WeChat told them.
-fn template_findings(name: &str, says: &AccountPolicies, own: Option<&[Template]>) -> Vec<Finding> {
+/// Findings per kind of notice. `existing` are the account's templates at WeChat, if they are
+/// known.
+fn template_findings(
+    name: &str,
+    policies: &AccountPolicies,
+    existing: Option<&[Template]>,
+) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (kind, manner) in says {
-        let mut ways = active_channels(manner);
-        let bound = manner.template.as_ref().filter(|_| ways.contains(&Channel::Template));
-        if let (Some(bound), Some(own)) = (bound, own) {
+    for (kind, policy) in policies {
+        let mut channels = active_channels(policy);
+        let bound = policy.template.as_ref().filter(|_| channels.contains(&Channel::Template));
+        if let (Some(bound), Some(existing)) = (bound, existing) {
             let keys = bound.fields.iter().map(|(key, _)| key.as_str());
-            let faults = check_binding(own, &bound.template_id, keys);
+            let faults = check_binding(existing, &bound.template_id, keys);
             if faults.is_empty() {
                 found.push(finding(name, findings::TEMPLATES_OK, *kind));
             }
-            let told = |fault| finding(name, findings::TEMPLATE_FAULT, format!("{kind}: {fault}"));
-            found.extend(faults.iter().map(told));
+            let fault_finding =
+                |fault| finding(name, findings::TEMPLATE_FAULT, format!("{kind}: {fault}"));
+            found.extend(faults.iter().map(fault_finding));
             let refuses = |fault: &TemplateFault| {
                 matches!(fault, TemplateFault::NoTemplate(_) | TemplateFault::MissingField(_))
             };
-            ways.retain(|way| *way != Channel::Template || !faults.iter().any(refuses));
+            channels.retain(|channel| *channel != Channel::Template || !faults.iter().any(refuses));
         }
-        // A call has to be heard; of everything else an owner may choose to say less.
-        if *kind != "called" && manner.template.is_none() {
+        // A call must reach its customer; the owner may turn the other kinds off.
+        if *kind != "called" && policy.template.is_none() {
             continue;
         }
-        let names: Vec<&str> = ways.iter().map(|way| way.name()).collect();
+        let names: Vec<&str> = channels.iter().map(|channel| channel.name()).collect();
         let detail = format!("{kind}: {}", names.join(", "));
-        found.push(match (ways.is_empty(), bound) {
+        found.push(match (channels.is_empty(), bound) {
             (true, _) => finding(name, findings::NO_CHANNEL, *kind),
             (false, None) => finding(name, findings::TEMPLATE_UNBOUND, detail),
             (false, Some(_)) => finding(name, findings::CHANNELS_OK, detail),
@@ -82,9 +87,9 @@ mod tests {
     use paihao_notifier::render::Binding;
 
     #[test]
-    fn what_remains_is_told_and_nothing_remaining_is_a_warning() {
+    fn the_usable_channels_are_listed_and_none_is_a_finding() {
         use Channel::{CustomerService, PassiveReply, Subscription, Template as Card};
-        let own = Template {
+        let existing = Template {
             id: "T".into(),
             title: "叫号".into(),
             content: "地点：{{thing1.DATA}}".into(),
@@ -130,7 +135,7 @@ mod tests {
                 &["template_fault called: the account has no template gone", "no_channel called"],
             ),
         ] {
-            let manner = NoticePolicy {
+            let policy = NoticePolicy {
                 channels: channels.into(),
                 template,
                 subscription,
@@ -138,8 +143,8 @@ mod tests {
             };
             let found = template_findings(
                 "shop",
-                &[("called", manner)].into(),
-                Some(std::slice::from_ref(&own)),
+                &[("called", policy)].into(),
+                Some(std::slice::from_ref(&existing)),
             );
             let found: Vec<String> =
                 found.iter().map(|found| format!("{} {}", found.kind.code, found.detail)).collect();

@@ -1,37 +1,38 @@
-//! Findings, and how they are told: to people in two languages, to programs as JSON.
+//! Report of findings: text in two languages for people, JSON for programs.
 
 use super::findings::{FindingKind, Level};
 use serde_json::json;
 use std::fmt::Write;
 
-/// One thing that was found.
+/// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The account, or `wechat_client`, `open_ledger`, `open_cache`.
+    /// Subject: the account's name, or `wechat`, `ledger`, `cache`.
     pub about: String,
-    /// What was found.
+    /// Entry in the table of findings.
     pub kind: &'static FindingKind,
-    /// What exactly was met. Holds no secret and no token.
+    /// Details such as an address or an error; empty if there are none. Holds no secret and no
+    /// token.
     pub detail: String,
 }
 
 impl Finding {
-    /// A finding whose kind says it all.
+    /// Builds a finding without details.
     pub fn new(about: &str, kind: &'static FindingKind) -> Self {
         Finding { about: about.to_owned(), kind, detail: String::new() }
     }
 
-    /// The same with what exactly was met.
+    /// Adds the details.
     #[must_use]
     pub fn with_detail(self, detail: impl Into<String>) -> Self {
         Finding { detail: detail.into(), ..self }
     }
 }
 
-/// Everything that was found.
+/// All findings of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// In the order in which it is told.
+    /// Findings in the order of output.
     pub findings: Vec<Finding>,
 }
 
@@ -40,7 +41,7 @@ impl Report {
         Report { findings }
     }
 
-    /// How many findings are bad.
+    /// Number of findings of level [`Level::Bad`].
     pub fn bad_count(&self) -> usize {
         self.count(Level::Bad)
     }
@@ -49,7 +50,7 @@ impl Report {
         self.findings.iter().filter(|finding| finding.kind.level == level).count()
     }
 
-    /// For people: what was found, and under it what to do.
+    /// Renders the findings for people, each with its advice below it.
     pub fn text(&self) -> String {
         let mut text = String::new();
         let mut about = "";
@@ -78,7 +79,7 @@ impl Report {
         text
     }
 
-    /// For programs.
+    /// Renders the findings as a JSON object, with the numbers of bad ones and warnings.
     pub fn json(&self) -> String {
         let findings = self.findings.iter().map(|finding| {
             let FindingKind { code, level, zh, en, advice_zh, advice_en } = finding.kind;

@@ -1,4 +1,4 @@
-//! NATS and Redis: versions, and whether what they are told outlives a restart.
+//! Checks of NATS and Redis: versions, and durability over a restart.
 
 use super::report::Finding;
 use super::{ProbeContext, clock, finding, findings};
@@ -53,12 +53,12 @@ fn nats_findings(facts: &ServerInfo, replicas: usize) -> Vec<Finding> {
     found
 }
 
-pub(super) async fn redis(redis: &RedisCache, ward: &ProbeContext) -> Vec<Finding> {
-    let asked = ward.now_ms();
+pub(super) async fn redis(redis: &RedisCache, context: &ProbeContext) -> Vec<Finding> {
+    let sent = context.now_ms();
     match redis.inspect().await {
         Ok(facts) => {
             let mut found = redis_findings(&facts);
-            found.push(clock::compare(CACHE, facts.time_ms, asked, ward.now_ms()));
+            found.push(clock::compare(CACHE, facts.time_ms, sent, context.now_ms()));
             found
         }
         Err(unavailable) => vec![finding(CACHE, findings::REDIS_AWAY, unavailable.to_string())],
@@ -67,28 +67,32 @@ pub(super) async fn redis(redis: &RedisCache, ward: &ProbeContext) -> Vec<Findin
 
 fn redis_findings(facts: &RedisServerInfo) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut say = |kind, detail: String| found.push(finding(CACHE, kind, detail));
+    let mut add = |kind, detail: String| found.push(finding(CACHE, kind, detail));
     if facts.too_old {
-        say(findings::REDIS_OLD, format!("Redis {}", facts.version));
+        add(findings::REDIS_OLD, format!("Redis {}", facts.version));
     }
     if facts.is_replica {
-        say(findings::REDIS_REPLICA, String::new());
+        add(findings::REDIS_REPLICA, String::new());
     }
-    // Whether there are snapshots may not be told; then it is not claimed that there are none.
+    // The server may refuse to tell about snapshots; that is no finding.
     if !facts.aof_enabled && facts.rdb_enabled == Some(false) {
-        say(findings::REDIS_NOT_PERSISTENT, String::new());
+        add(findings::REDIS_NOT_PERSISTENT, String::new());
     }
     if facts.write_failed {
-        say(findings::REDIS_WRITE_FAILED, String::new());
+        add(findings::REDIS_WRITE_FAILED, String::new());
     }
     if facts.max_memory > 0 && facts.eviction_policy != "noeviction" {
         let detail = format!("{}, maxmemory {} MiB", facts.eviction_policy, facts.max_memory >> 20);
-        say(findings::REDIS_EVICTS, detail);
+        add(findings::REDIS_EVICTS, detail);
     }
     if found.is_empty() {
-        let kept = if facts.aof_enabled { "AOF" } else { "RDB" };
-        let kept = if facts.rdb_enabled.is_none() && !facts.aof_enabled { "?" } else { kept };
-        found.push(finding(CACHE, findings::REDIS_OK, format!("Redis {}, {kept}", facts.version)));
+        let persistence = match (facts.aof_enabled, facts.rdb_enabled) {
+            (true, _) => "AOF",
+            (false, Some(_)) => "RDB",
+            (false, None) => "?",
+        };
+        let detail = format!("Redis {}, {persistence}", facts.version);
+        found.push(finding(CACHE, findings::REDIS_OK, detail));
     }
     found
 }
@@ -103,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_restart_would_lose_is_bad() {
+    fn a_loss_of_data_at_a_restart_is_bad() {
         let stream = StreamInfo {
             name: "PAIHAO_LEDGER".into(),
             on_disk: true,
@@ -130,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redis_that_forgets_is_seen() {
+    fn a_redis_that_loses_data_is_found() {
         let good = RedisServerInfo {
             version: "7.0.15".into(),
             too_old: false,

@@ -1,10 +1,11 @@
-//! What it says about a set-up that WeChat did not answer a call as wished.
+//! Classification of WeChat's refusals as findings.
 
 use super::report::Finding;
 use super::{finding, findings};
 use paihao_wechat::{CallError, FailureClass};
 
-/// A call that did not succeed, in WeChat's words where it has said any.
+/// Finding for a failed call, with WeChat's error code and message if it responded. `otherwise` is
+/// the kind for codes that concern the credentials or the token.
 pub(super) fn refusal_finding(
     name: &str,
     call: &str,

@@ -1,8 +1,8 @@
 //! Logging in by scanning: this system's own pages, and another site that sends its visitors here.
 
-use crate::access;
 use crate::browser::{Browser, PAGE_TIMEOUT};
 use crate::demo::Demo;
+use crate::members;
 use crate::window::Window;
 use harness::{Program, free_port, wait_until};
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ async fn the_first_manager_comes_in_invites_somebody_and_is_asked_again_elsewher
 
     page.wait_for_text("#manage", "管理").await;
     page.navigate(&format!("{pages}/manage/hall")).await;
-    access::show_invite_code(&page, "李雷").await;
+    members::show_invite_code(&page, "李雷").await;
     assert!(phones.scan("oBen", &page).await.contains("欢迎，李雷"));
     page.wait_for_text(".told.done", "李雷 已加入").await;
     page.wait_for_text("#members", "李雷").await;

@@ -1,27 +1,29 @@
-//! The pages of `paihao demo` in a real browser: what people see and press, page by page, and the
-//! pictures of it in `target/pictures`.
+//! Tests of the pages of `paihao demo` in a real browser, with screenshots in `target/pictures`.
 
-#![expect(clippy::disallowed_methods, reason = "tests play the outside world and wait in real time")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests play the outside world and wait in real time"
+)]
 
 mod browser;
 mod demo;
 mod window;
 
 mod customer;
-mod letters;
+mod dead_letters;
 mod manage;
 mod newcomer;
-mod numbers;
 mod phones;
+mod statistics;
 
 mod console;
 mod counters;
 
-mod away;
-mod hall;
+mod board_and_kiosk;
 mod login;
+mod reconnect;
 
-mod access;
 mod accessibility;
 mod languages;
+mod members;
 mod pictures;

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_ledger::{
-    Acknowledge, AppendError, Deliveries, Delivery, Enqueued, Entry, Expect, Followed, Ledger,
-    Position, Recorded, Subject, Unavailable, Verdict,
+    Acknowledge, AppendError, Deliveries, Delivery, Disposition, EnqueueOutcome, Entry,
+    ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject, Unavailable,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -60,22 +60,22 @@ struct Handle(Queue, usize);
 
 #[async_trait]
 impl Acknowledge for Handle {
-    async fn say(&self, verdict: Verdict) -> Result<(), Unavailable> {
+    async fn settle(&self, disposition: Disposition) -> Result<(), Unavailable> {
         let mut waiting = self.0.0.waiting.lock().unwrap();
-        match verdict {
-            Verdict::Again(delay) => {
+        match disposition {
+            Disposition::RetryAfter(delay) => {
                 for message in waiting.iter_mut().filter(|m| m.id == self.1) {
                     (message.open, message.due) = (false, Instant::now() + delay);
                 }
             }
-            Verdict::Done | Verdict::Never(_) => waiting.retain(|m| m.id != self.1),
+            Disposition::Ack | Disposition::DeadLetter(_) => waiting.retain(|m| m.id != self.1),
         }
         Ok(())
     }
     async fn extend(&self) -> Result<(), Unavailable> {
         Ok(())
     }
-    fn forgotten(&self) {
+    fn abandon(&self) {
         let mut waiting = self.0.0.waiting.lock().unwrap();
         waiting.iter_mut().filter(|m| m.id == self.1).for_each(|m| m.open = false);
     }
@@ -87,12 +87,12 @@ impl Ledger for Queue {
         &self,
         _: &Log,
         _: &Subject,
-        _: Expect,
+        _: ExpectedPosition,
         _: Entry,
     ) -> Result<Position, AppendError> {
         unreachable!("the token service appends nothing")
     }
-    async fn last(&self, _: &Log, _: &Subject) -> Result<Option<Recorded>, Unavailable> {
+    async fn last(&self, _: &Log, _: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
         unreachable!()
     }
     async fn head(&self, _: &Log) -> Result<Position, Unavailable> {
@@ -102,7 +102,7 @@ impl Ledger for Queue {
         &self,
         _: &Log,
         _: Position,
-    ) -> Result<BoxStream<'static, Followed>, Unavailable> {
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
         unreachable!()
     }
     async fn consume(&self, _: &Log, _: &Consumer, _: usize) -> Result<Deliveries, Unavailable> {
@@ -114,11 +114,11 @@ impl Ledger for Queue {
         key: &str,
         entry: Entry,
         delay: Duration,
-    ) -> Result<Enqueued, Unavailable> {
+    ) -> Result<EnqueueOutcome, Unavailable> {
         let mut keys = self.0.keys.lock().unwrap();
         keys.retain(|(_, at)| at.elapsed() < Duration::from_secs(120));
         if keys.iter().any(|(known, _)| known == key) {
-            return Ok(Enqueued::AlreadyThere);
+            return Ok(EnqueueOutcome::Duplicate);
         }
         keys.push((key.to_owned(), Instant::now()));
         let mut waiting = self.0.waiting.lock().unwrap();
@@ -126,16 +126,16 @@ impl Ledger for Queue {
         let due = Instant::now() + delay;
         waiting.push(Message { entry, attempt: 0, due, open: false, id });
         self.0.changed.notify_waiters();
-        Ok(Enqueued::New)
+        Ok(EnqueueOutcome::New)
     }
-    async fn work(&self, queue: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
+    async fn consume_queue(&self, queue: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
         let subject = Subject::new(&[queue.name]).unwrap();
         let state = (self.clone(), subject);
         Ok(Deliveries::new(Box::pin(stream::unfold(state, |(queue, subject)| async move {
             loop {
                 let changed = queue.0.changed.notified();
                 if let Some(message) = queue.next() {
-                    let recorded = Recorded {
+                    let recorded = StoredEntry {
                         position: Position(1),
                         subject: subject.clone(),
                         at_ms: 0,

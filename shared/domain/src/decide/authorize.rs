@@ -1,4 +1,4 @@
-//! Who may do what: first by role, then by what the asker is bound to.
+//! Authorization of acts: first by role, then by the actor's counters, queues and tickets.
 
 use super::Decider;
 use crate::model::actor::{Actor, Role};
@@ -8,7 +8,7 @@ use crate::protocol::refusal::Refusal;
 
 use Role::{Api, Customer, Manager, Staff, System};
 
-/// The roles that may ask for this at all. A manager may do what staff may.
+/// Roles that may request an act at all. A manager may do what staff may.
 fn allowed_roles(act: &Act) -> &'static [Role] {
     match act {
         Act::Take { .. } => &[Customer, Staff, Manager, Api],
@@ -87,7 +87,8 @@ impl Decider<'_> {
         }
     }
 
-    /// A customer takes for themselves, with the queue's own class; staff for somebody of theirs.
+    /// Customers take a number for themselves, with the queue's own class; staff in a queue of
+    /// theirs.
     fn authorize_take(
         &self,
         person: Option<&crate::model::ids::Person>,
@@ -111,7 +112,7 @@ impl Decider<'_> {
         }
     }
 
-    /// Whether it is one of the asker's counters.
+    /// Requires one of the actor's counters.
     fn authorize_counter(&self, counter: &CounterId) -> Result<(), Refusal> {
         self.counter(counter)?;
         match self.actor.allowed_counters() {
@@ -122,7 +123,7 @@ impl Decider<'_> {
         }
     }
 
-    /// Whether the asker is logged in at the counter, if they have to be.
+    /// Requires the actor's login at the counter, for actors that need one.
     fn authorize_counter_login(&self, counter: &CounterId) -> Result<(), Refusal> {
         self.authorize_counter(counter)?;
         let (Actor::Staff { name, .. } | Actor::Api { name, .. }) = self.actor else {
@@ -136,7 +137,7 @@ impl Decider<'_> {
         }
     }
 
-    /// Whether the queue is served by one of the asker's counters.
+    /// Requires a queue that one of the actor's counters serves.
     pub(super) fn authorize_queue(&self, queue: &QueueId) -> Result<(), Refusal> {
         self.queue(queue)?;
         let Some(counters) = self.actor.allowed_counters() else { return Ok(()) };
@@ -146,7 +147,7 @@ impl Decider<'_> {
         }
     }
 
-    /// A customer touches their own ticket, staff those of their counters' queues.
+    /// Requires a customer's own ticket, or one in a queue of the staff's counters.
     fn authorize_ticket(&self, ticket: TicketId) -> Result<(), Refusal> {
         let ticket = self.ticket(ticket)?;
         match self.actor {

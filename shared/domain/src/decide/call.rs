@@ -1,4 +1,4 @@
-//! Calling: the next one, a certain one, once more; and taking a call back.
+//! Calls: the next ticket, a certain ticket, a recall, and taking a call back.
 
 use super::{Decided, Decider, wrong_state};
 use crate::model::ids::{CounterId, QueueId, TicketId};
@@ -7,17 +7,18 @@ use crate::model::ticket::{HoldKind, Ticket, TicketState, TicketStatus};
 use crate::model::time::Timestamp;
 use crate::next_ticket::{NextTicket, next_ticket};
 use crate::protocol::command::{CounterTicket, QueueState};
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
-/// Between two calls of the same person.
+/// Shortest interval between two calls of the same ticket.
 pub(super) const MIN_RECALL_INTERVAL_MS: i64 = 15_000;
 
-/// A call can be taken back for so long.
+/// Time in which a call can be taken back.
 pub(super) const PUT_BACK_WINDOW_MS: i64 = 60_000;
 
-/// The reason that is preset for calling one who was missed and stands there.
+/// Preset reason for calling a missed ticket whose holder has come to the counter.
 const RETURNED_REASON: &str = "returned";
 
 impl Decider<'_> {
@@ -32,7 +33,7 @@ impl Decider<'_> {
         Ok((outcome, done.into_iter().chain(called).collect()))
     }
 
-    /// Why nobody can be called: nobody waits, or those who do are not called for now.
+    /// Refusal when no ticket can be called: none waits, or calling rests.
     fn nobody_to_call_refusal(&self, counter: &CounterId, rules: &CounterRules) -> Refusal {
         let waits =
             |queue: &QueueId| self.site.lines.get(queue).is_some_and(|line| !line.is_empty());
@@ -49,8 +50,8 @@ impl Decider<'_> {
         }
     }
 
-    /// Whom the counter serves is finished with by the call of the next one. Whom it has called
-    /// and not begun to serve is not: that may be a slip of the finger.
+    /// Event that finishes the ticket in service when the next one is called. A ticket that was
+    /// called and not yet served is not finished: the press may be a mistake.
     fn finish_current(&self, counter: &CounterId) -> Result<Option<Event>, Refusal> {
         match self.ticket_at_counter(counter) {
             Ok(ticket) if ticket.status() == TicketStatus::Serving => {
@@ -114,7 +115,7 @@ impl Decider<'_> {
         Ok((outcome, [called].into_iter().chain(started).chain(let_pass).collect()))
     }
 
-    /// Those who let so many others pass, and now have.
+    /// Events that resume tickets whose number of calls to let pass is reached.
     fn resume_after_let_pass(&self, called: &Ticket) -> Vec<Event> {
         let Some(line) = self.site.lines.get(&called.queue) else { return Vec::new() };
         let held = line.held.iter().filter_map(|id| self.site.ticket(*id));
@@ -143,7 +144,7 @@ impl Decider<'_> {
             return Err(Refusal::TooSoon(left as u32));
         }
         let grace = i64::from(rules.grace_seconds) * 1000;
-        // The deadline begins anew once.
+        // The first recall restarts the deadline; later ones do not.
         let deadline = match round {
             1 => self.now.at.plus_ms(grace).max(*deadline),
             _ => *deadline,

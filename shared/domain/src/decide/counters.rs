@@ -1,10 +1,11 @@
-//! Opening and closing counters: one login a counter, and one counter a login.
+//! Opening, breaks and closing of counters: one login a counter, and one counter a login.
 
 use super::{Decided, Decider};
 use crate::model::actor::Actor;
 use crate::model::ids::CounterId;
 use crate::model::site::CounterState;
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ impl Decider<'_> {
         }
     }
 
-    /// Another counter at which the asker is, if they may have only one.
+    /// Another counter at which the actor is logged in, if the rules allow only one.
     fn other_counter_of_actor(&self, counter: &CounterId) -> Option<CounterId> {
         let Actor::Staff { name, .. } = self.actor else { return None };
         if self.rules.several_counters {

@@ -1,113 +1,20 @@
-//! The end of a business day, and the beginning of the next one, which needs nothing from before.
+//! End of a business day, as commands request it.
 
 use super::{Decided, Decider};
-use crate::batches::MAX_BATCH_TICKETS;
-use crate::model::rules::Rules;
-use crate::model::site::Site;
-use crate::model::ticket::{CloseReason, Ticket, TicketState};
-use crate::model::time::DecisionInput;
+use crate::day_rollover::DayCloseBatch;
 use crate::protocol::command::Act;
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 
-/// A part of the end of a day that is too large for one decision.
-pub(crate) struct DayCloseBatch {
-    /// How many tickets are still to be voided, or still to be carried over, before it,
-    pub(crate) left_before: u32,
-    /// and after it.
-    left_after: u32,
-    events: Vec<Event>,
-}
-
-/// What has to be decided next of the end of a day; nothing if what is left fits into the first
-/// decision of the new one.
-pub(crate) fn next_batch(site: &Site, rules: &Rules, now: &DecisionInput) -> Option<DayCloseBatch> {
-    let less = |left: usize| left.saturating_sub(MAX_BATCH_TICKETS) as u32;
-    if !site.pending_carry_over.is_empty() {
-        let left = site.pending_carry_over.len();
-        let next = site
-            .pending_carry_over
-            .iter()
-            .take(MAX_BATCH_TICKETS)
-            .map(|ticket| Box::new((**ticket).clone()));
-        let events = next.map(|ticket| Event::TicketCarried { ticket }).collect();
-        return Some(DayCloseBatch { left_before: left as u32, left_after: less(left), events });
-    }
-    if site.day? >= now.day() {
-        return None;
-    }
-    let (carried, void) = partition_carried_over(site, rules);
-    let (left, going_on) = (void.len(), carried.len());
-    if left > MAX_BATCH_TICKETS {
-        let events = void.into_iter().take(MAX_BATCH_TICKETS).map(voided_event).collect();
-        return Some(DayCloseBatch {
-            left_before: (left + going_on) as u32,
-            left_after: less(left + going_on),
-            events,
-        });
-    }
-    (going_on > MAX_BATCH_TICKETS).then(|| DayCloseBatch {
-        left_before: going_on as u32,
-        left_after: less(going_on),
-        events: day_rollover_events(site, rules, now),
-    })
-}
-
-/// Those live tickets that go on over the end of the day, and those that do not.
-fn partition_carried_over<'a>(site: &'a Site, rules: &Rules) -> (Vec<&'a Ticket>, Vec<&'a Ticket>) {
-    let live = site.live_tickets().into_iter().filter_map(|id| site.ticket(id));
-    live.partition(|ticket| rules.queues.get(&ticket.queue).is_some_and(|rules| rules.carry_over))
-}
-
-fn voided_event(ticket: &Ticket) -> Event {
-    Event::ticket_closed(ticket.id, CloseReason::DayClosed, None)
-}
-
-/// What happens before the first decision of a new day; nothing on any other. Nobody is told of it:
-/// it is the middle of the night.
-pub(crate) fn day_rollover_events(site: &Site, rules: &Rules, now: &DecisionInput) -> Vec<Event> {
-    let Some(day) = site.day else {
-        return vec![Event::DayOpened { day: now.day(), carrying: 0 }];
-    };
-    // A replica whose clock is behind does not lead the site back into yesterday.
-    if day >= now.day() {
-        return Vec::new();
-    }
-    let (carried, void) = partition_carried_over(site, rules);
-    let mut events: Vec<_> = void.into_iter().map(voided_event).collect();
-    let before = site.tickets().filter(|ticket| {
-        matches!(ticket.state, TicketState::Closed { reason: CloseReason::DayClosed, .. })
-    });
-    let voided = (events.len() + before.count()) as u32;
-    if voided > 0 || !carried.is_empty() {
-        events.push(Event::DayClosed { day, voided, carried: carried.len() as u32 });
-    }
-    let carrying = carried.len().saturating_sub(MAX_BATCH_TICKETS) as u32;
-    events.push(Event::DayOpened { day: now.day(), carrying });
-    // Whoever is at a counter stays there.
-    let busy = carried.iter().filter_map(|ticket| ticket.at_counter());
-    events.extend(busy.map(|counter| Event::CounterOpened {
-        counter: counter.clone(),
-        login: site.counter(counter).login,
-    }));
-    events.extend(
-        carried
-            .into_iter()
-            .take(MAX_BATCH_TICKETS)
-            .map(|ticket| Event::TicketCarried { ticket: Box::new(site.as_carried_over(ticket)) }),
-    );
-    events
-}
-
 impl Decider<'_> {
-    /// The next part of the end of a day.
+    /// Decides the next batch of the end of a day.
     pub(super) fn continue_close_day(&self, piece: DayCloseBatch) -> Decided {
         self.authorize(&Act::CloseDay)?;
         Ok((Outcome::DayTurning { left: piece.left_after }, piece.events))
     }
 
-    /// A day that is over ends by whatever comes first in the new one; this is for sites where
-    /// nothing does.
+    /// Decides the end of a day that is over. The first command of a new day ends it too; this act
+    /// is for sites that get no such command.
     pub(super) fn close_day(&self) -> Decided {
         match self.before.day {
             Some(day) if day < self.now.day() => {

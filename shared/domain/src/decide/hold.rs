@@ -1,4 +1,4 @@
-//! Out of the line for a while, with the place kept.
+//! Holds: out of the line for a while, with the place kept.
 
 use super::{Decided, Decider, worked_ms, wrong_state};
 use crate::model::actor::Role;
@@ -10,7 +10,7 @@ use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
 impl Decider<'_> {
-    /// A ticket that waits.
+    /// Requires a ticket that waits.
     fn waiting_ticket(&self, ticket: TicketId) -> Result<&Ticket, Refusal> {
         let ticket = self.live_ticket(ticket)?;
         match ticket.state {
@@ -73,7 +73,7 @@ impl Decider<'_> {
         self.outcome_after(ticket, vec![Event::TicketHeld { ticket: ticket.id, hold, worked_ms }])
     }
 
-    /// The place was kept, so it is theirs again.
+    /// Ends a hold. The place was kept, so the ticket takes it again.
     pub(super) fn resume(&self, ticket: TicketId) -> Decided {
         let ticket = self.live_ticket(ticket)?;
         let TicketState::Held { hold, .. } = &ticket.state else { return Err(wrong_state(ticket)) };

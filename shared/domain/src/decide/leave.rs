@@ -1,10 +1,11 @@
-//! Giving a place up, and being forgotten.
+//! Leaving a line, and forgetting a person.
 
 use super::{Decided, Decider, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::{Person, TicketId};
 use crate::model::ticket::{CloseReason, Ticket, TicketStatus};
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ impl Decider<'_> {
         self.site.live_ticket_of(person).ok_or(Refusal::NoTicketHeld)
     }
 
-    /// Whoever is being served is finished with, and does not leave.
+    /// Closes a ticket. A ticket in service is finished instead, and cannot leave.
     pub(super) fn leave(&self, ticket: TicketId, reason: Option<&Arc<str>>) -> Decided {
         let ticket = self.live_ticket(ticket)?;
         if ticket.status() == TicketStatus::Serving {
@@ -36,12 +37,12 @@ impl Decider<'_> {
                 let reason = CloseReason::ByCustomer;
                 let closed = Event::ticket_closed(ticket.id, reason, None);
                 let forgotten = Event::HolderForgotten { ticket: ticket.id };
-                // A service goes on, for somebody without a name.
+                // A service goes on without the name.
                 let leaves = ticket.is_live() && ticket.status() != TicketStatus::Serving;
                 leaves.then_some(closed).into_iter().chain([forgotten])
             })
             .collect();
-        // What was yesterday goes with the day that this opens.
+        // The tickets of yesterday go with the day that this command opens.
         match self.before.tickets_of(person).next() {
             None => Err(Refusal::PersonUnknown),
             Some(_) => Ok((Outcome::Forgotten, events)),

@@ -1,12 +1,14 @@
-//! Not coming when called, and what becomes of that.
+//! Misses, returns and expiry of missed tickets.
 
 use super::{Decided, Decider, wrong_state};
 use crate::model::actor::Role;
 use crate::model::ids::TicketId;
+use crate::model::rank::Rank;
 use crate::model::rules::{CallPolicy, MISSED_LANE_CLASS, MissedPolicy, MissedRules, QueueRules};
-use crate::model::ticket::{CloseReason, Rank, Ticket, TicketState};
+use crate::model::ticket::{CloseReason, Ticket, TicketState};
 use crate::protocol::command::CounterTicket;
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {
@@ -36,8 +38,8 @@ impl Decider<'_> {
         Ok((outcome, [missed].into_iter().chain(expired).collect()))
     }
 
-    /// Where a missed one would stand; `None` if the ticket is not missed, an error if it is too
-    /// late or too often for a return.
+    /// Rank of a missed ticket on return; `None` if it is not missed, an error if it is too late or
+    /// has no return left.
     pub(super) fn return_rank(&self, ticket: &Ticket) -> Option<Result<Rank, Refusal>> {
         let TicketState::Missed { until: Some(until), .. } = ticket.state else { return None };
         let Ok(rules) = self.queue(&ticket.queue) else {
@@ -60,7 +62,7 @@ impl Decider<'_> {
         };
         let end = || line.tail_rank(self.arrival_rank(class, ticket.id));
         match rules.missed.policy {
-            // Their lane is called from in turn: back places would be places of the lane.
+            // The missed lane is called in turn: places back would be places of the lane.
             _ if class == MISSED_LANE_CLASS => end(),
             MissedPolicy::AfterK { k, grow } => {
                 let places = k + grow * ticket.counts.misses.saturating_sub(1);

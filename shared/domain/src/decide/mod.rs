@@ -1,4 +1,4 @@
-//! What a command means for a site now.
+//! Decisions on commands, one file an act.
 
 mod authorize;
 
@@ -15,11 +15,12 @@ mod undo;
 mod permitted;
 
 mod counters;
-pub(crate) mod day;
+mod day;
 mod queues;
 
 pub use permitted::UndoOption;
 
+use crate::day_rollover;
 use crate::model::actor::{Actor, ActorRef};
 use crate::model::ids::{CounterId, QueueId, TicketId};
 use crate::model::recent_commands::RecordedAnswer;
@@ -27,22 +28,23 @@ use crate::model::rules::{CounterRules, QueueRules, Rules};
 use crate::model::site::{CounterState, Site};
 use crate::model::ticket::{Ticket, TicketState};
 use crate::model::time::DecisionInput;
-use crate::model::visit;
 use crate::notifications;
 use crate::protocol::command::{Act, Command, CounterTicket};
-use crate::protocol::event::{Decision, Event, Outcome};
+use crate::protocol::event::{Decision, Event};
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
+use crate::visit_records;
 
-/// The answer to a command that was not refused.
+/// Result of a command that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecisionResult {
-    /// To be written to the ledger, and true only once it is there; and the site as it is then.
+    /// Decision to append to the ledger, in force only once it is there; and the site after it.
     Decided(Decision, Box<Site>),
-    /// Decided before; nothing is to be written.
+    /// Answer of an earlier decision; nothing is to be appended.
     AlreadyDecided(RecordedAnswer),
 }
 
-/// Decides a command on a site as it is. Changes nothing.
+/// Decides a command on a site. Changes nothing.
 pub fn decide(
     site: &Site,
     rules: &Rules,
@@ -56,15 +58,15 @@ pub fn decide(
         };
     }
     let (actor, by) = (&command.actor, command.actor.actor_ref());
-    let piece = day::next_batch(site, rules, now);
+    let piece = day_rollover::next_batch(site, rules, now);
     if piece.is_some() && command.act != Act::CloseDay {
         return Err(Refusal::DayTurning);
     }
-    // Nobody is told of what ends with the day, nor of what it means for others.
+    // The end of the day and its effects on others notify nobody.
     let night = piece.is_some();
     let mut events = match night {
         true => Vec::new(),
-        false => day::day_rollover_events(site, rules, now),
+        false => day_rollover::day_rollover_events(site, rules, now),
     };
     let mut today = site.clone();
     apply_all(&mut today, &mut events, now, &by);
@@ -89,17 +91,17 @@ pub fn decide(
     Ok(DecisionResult::Decided(decision, Box::new(after)))
 }
 
-/// Applies events one after the other; those that end a visit say what became of it.
+/// Applies events in order, and adds visit records to those that end a visit.
 fn apply_all(site: &mut Site, events: &mut [Event], now: &DecisionInput, by: &ActorRef) {
     for event in events {
-        visit::attach_visit_record(event, site, now.at);
+        visit_records::attach_visit_record(event, site, now.at);
         site.apply_event(event, now.at, Some(by));
     }
 }
 
-/// Everything one decision looks at.
+/// Context of one decision.
 struct Decider<'a> {
-    /// The site as it was; of yesterday, if this is the first decision of a day.
+    /// Site before the decision; of yesterday, if this is the first decision of a day.
     before: &'a Site,
     site: &'a Site,
     rules: &'a Rules,
@@ -164,7 +166,7 @@ impl Decider<'_> {
         self.site.ticket(id).ok_or(Refusal::UnknownTicket(id))
     }
 
-    /// A ticket that has not ended.
+    /// Requires a ticket that has not ended.
     fn live_ticket(&self, id: TicketId) -> Result<&Ticket, Refusal> {
         let ticket = self.ticket(id)?;
         match ticket.is_live() {
@@ -173,7 +175,7 @@ impl Decider<'_> {
         }
     }
 
-    /// A counter that could call somebody, if it has nobody.
+    /// Requires a counter that is open.
     fn require_open_counter(&self, id: &CounterId) -> Result<&CounterRules, Refusal> {
         let rules = self.counter(id)?;
         match self.site.counter(id).state {
@@ -191,7 +193,7 @@ impl Decider<'_> {
             .ok_or_else(|| Refusal::CounterIdle(counter.clone()))
     }
 
-    /// The ticket at a counter, if it is the one that the asker saw there.
+    /// Requires the ticket that the caller saw at a counter.
     fn confirm_counter_ticket(&self, served: &CounterTicket) -> Result<&Ticket, Refusal> {
         let ticket = self.ticket_at_counter(&served.counter)?;
         match &served.number {
@@ -213,7 +215,7 @@ impl Decider<'_> {
         }
     }
 
-    /// How a ticket stands once these events have happened.
+    /// Outcome with the state of a ticket after these events.
     fn outcome_after(&self, ticket: &Ticket, events: Vec<Event>) -> Decided {
         let mut after = self.site.clone();
         let by = self.actor.actor_ref();
@@ -230,7 +232,7 @@ impl Decider<'_> {
     }
 }
 
-/// The ticket was found in another state than it must be in.
+/// Refusal for a ticket in a state that does not allow the act.
 fn wrong_state(ticket: &Ticket) -> Refusal {
     match ticket.is_live() {
         true => Refusal::WrongState { number: ticket.number.clone(), found: ticket.status() },

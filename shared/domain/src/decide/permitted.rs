@@ -1,4 +1,5 @@
-//! What may still be done with a ticket, for those who show it: the same rules, asked beforehand.
+//! Acts that are still allowed for a ticket, by the rules of the decisions, for consoles that show
+//! them.
 
 use super::Decider;
 use super::call::{MIN_RECALL_INTERVAL_MS, PUT_BACK_WINDOW_MS};
@@ -10,26 +11,27 @@ use crate::model::ticket::{Ticket, TicketState, TicketStatus};
 use crate::model::time::{DecisionInput, Timestamp};
 use crate::protocol::command::Act;
 
-/// An end that may be taken back.
+/// End of a ticket that may be undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndoOption {
-    /// What the ticket would be again.
+    /// Status of the ticket after undoing.
     pub to: TicketStatus,
-    /// Since when it is not.
+    /// Time of the step that would be undone.
     pub since: Timestamp,
-    /// Until when it may be taken back by this asker; `None` until the day ends.
+    /// Time until which this actor may undo it; `None` for the rest of the day.
     pub until: Option<Timestamp>,
 }
 
 impl Ticket {
-    /// From when it may be called again; `None` unless it is called, and may be once more.
+    /// Time from which the ticket may be recalled; `None` unless it is called and has a recall
+    /// left.
     pub fn recall_allowed_from(&self, rules: &Rules) -> Option<Timestamp> {
         let TicketState::Called { round, last, .. } = &self.state else { return None };
         let most = rules.queues.get(&self.queue)?.calls;
         (*round < most).then(|| last.plus_ms(MIN_RECALL_INTERVAL_MS))
     }
 
-    /// Until when its call may be taken back; `None` unless it is called.
+    /// Time until which the call may be taken back; `None` unless the ticket is called.
     pub fn put_back_allowed_until(&self) -> Option<Timestamp> {
         match &self.state {
             TicketState::Called { at, .. } => Some(at.plus_ms(PUT_BACK_WINDOW_MS)),
@@ -39,7 +41,7 @@ impl Ticket {
 }
 
 impl Site {
-    /// Whether somebody may take back, now, how a ticket ended; and to what.
+    /// End that this actor may undo now; `None` if there is none.
     pub fn undo_option(
         &self,
         rules: &Rules,

@@ -1,12 +1,13 @@
-//! Opening, pausing, halting, closing and clearing a queue; and telling those who wait longer.
+//! States of queues: opening, pausing, halting, closing and clearing; and notices of longer waits.
 
 use super::{Decided, Decider};
-use crate::batches::MAX_BATCH_TICKETS;
 use crate::model::ids::QueueId;
+use crate::model::remainder::MAX_BATCH_TICKETS;
 use crate::model::ticket::CloseReason;
 use crate::notifications;
 use crate::protocol::command::QueueState;
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {
@@ -19,7 +20,7 @@ impl Decider<'_> {
         Ok((Outcome::QueueIs(queue.clone(), state), vec![event]))
     }
 
-    /// Goes on telling those who were there that the queue was halted or closed.
+    /// Notifies the next batch of those who were there when the queue was halted or closed.
     pub(super) fn continue_notify_queue(&self, queue: &QueueId) -> Decided {
         let Some(rest) = self.site.lines.get(queue).and_then(|line| line.unnotified.as_ref())
         else {
@@ -32,7 +33,7 @@ impl Decider<'_> {
         Ok((Outcome::Told { people }, told))
     }
 
-    /// Voids everybody who is not being called or served there.
+    /// Voids the tickets of a queue that are not being called or served.
     pub(super) fn clear_queue(&self, queue: &QueueId) -> Decided {
         let all: Vec<_> = self.site.line(queue).all_tickets().collect();
         let (voided, unswept) =
@@ -45,7 +46,7 @@ impl Decider<'_> {
         Ok((outcome, closed.chain([cleared]).collect()))
     }
 
-    /// Goes on voiding those who were there when the queue was cleared, and still are.
+    /// Voids the next batch of those that were there when the queue was cleared, and still are.
     pub(super) fn continue_clear_queue(&self, queue: &QueueId) -> Decided {
         let Some(rest) = self.site.lines.get(queue).and_then(|line| line.uncleared.as_ref()) else {
             return Err(Refusal::NotDue);

@@ -1,4 +1,4 @@
-//! Serving: its beginning, its end, and its interruption.
+//! Service: beginning, end and interruption.
 
 use super::{Decided, Decider, worked_ms, wrong_state};
 use crate::model::actor::Role;
@@ -6,12 +6,13 @@ use crate::model::ids::{CounterId, TicketId};
 use crate::model::ticket::{Hold, HoldKind, Ticket, TicketState};
 use crate::model::time::MINUTE_MS;
 use crate::protocol::command::CounterTicket;
-use crate::protocol::event::{Event, Outcome};
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 use std::sync::Arc;
 
-/// A service that nobody ended and that took so many times the owner's minutes, and more than an
-/// hour, is not believed.
+/// Multiple of the owner's minutes above which a service that nobody ended, of more than an hour,
+/// counts as implausible.
 const IMPLAUSIBLE_SLOT_FACTOR: i64 = 4;
 
 impl Decider<'_> {
@@ -27,8 +28,8 @@ impl Decider<'_> {
         Event::TicketStarted { ticket: ticket.id, counter: counter.clone() }
     }
 
-    /// Somebody who was called and never said to be here was, if they are finished with: both are
-    /// written down.
+    /// Finishes a service. A called ticket whose service was never started is started too: both
+    /// events are recorded.
     pub(super) fn finish(&self, served: &CounterTicket) -> Decided {
         let (counter, ticket) = (&served.counter, self.confirm_counter_ticket(served)?);
         let outcome = Outcome::Finished {

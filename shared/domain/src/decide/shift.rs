@@ -1,9 +1,10 @@
-//! Another queue, another class, and what is noted beside the state.
+//! Transfers, priority classes and marks of a ticket.
 
 use super::{Decided, Decider, wrong_state};
 use crate::model::ids::{QueueId, TicketId};
+use crate::model::rank::Rank;
 use crate::model::rules::{MISSED_LANE_CLASS, Placement};
-use crate::model::ticket::{Rank, TicketState};
+use crate::model::ticket::TicketState;
 use crate::notifications::MAX_NOTIFY_AHEAD;
 use crate::protocol::command::{Mark, QueueState};
 use crate::protocol::event::Event;

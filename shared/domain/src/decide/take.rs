@@ -1,14 +1,17 @@
-//! Taking a number, and being shown it again.
+//! Taking a number, and showing it again.
 
 use super::{Decided, Decider};
 use crate::model::actor::Role;
-use crate::model::ids::{Number, Person, QueueId, TicketId, TicketKey, Via};
+use crate::model::ids::{Number, Person, QueueId, ScanSessionRef, TicketId, TicketKey};
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::rank::Rank;
 use crate::model::rules::MISSED_LANE_CLASS;
 use crate::model::site::QueueAvailability;
-use crate::model::ticket::{CloseReason, QuotedWait, Rank, Ticket, TicketState, TicketStatus};
+use crate::model::ticket::{CloseReason, Ticket, TicketState, TicketStatus};
 use crate::model::time::Timestamp;
-use crate::model::visit::ForecastBasis;
-use crate::protocol::event::{Event, Outcome};
+use crate::model::visit_progress::ForecastBasis;
+use crate::protocol::event::Event;
+use crate::protocol::outcome::Outcome;
 use crate::protocol::refusal::Refusal;
 
 impl Decider<'_> {
@@ -16,14 +19,14 @@ impl Decider<'_> {
         &self,
         queue: &QueueId,
         person: Option<&Person>,
-        via: Option<&Via>,
+        via: Option<&ScanSessionRef>,
         class: Option<u8>,
         key: Option<TicketKey>,
     ) -> Decided {
         let mut events = Vec::new();
         if let Some(held) = person.and_then(|person| self.site.live_ticket_of(person)) {
             match self.return_rank(held) {
-                // Whoever was missed and asks for a number wants to be let back in.
+                // A holder who was missed and asks for a number returns to the line.
                 Some(Ok(rank)) => return self.return_on_scan(held, rank, via),
                 Some(Err(_)) => {
                     events.push(Event::ticket_closed(held.id, CloseReason::Expired, None));
@@ -67,13 +70,13 @@ impl Decider<'_> {
         Ok((outcome, events))
     }
 
-    /// Whether the asker may have a number now. Staff may give one whose turn may come after
-    /// closing time.
+    /// Requires a queue that the caller may join now. Staff may give a number whose turn may come
+    /// after closing time.
     fn check_availability(&self, queue: &QueueId) -> Result<(), Refusal> {
         let by_hand = self.actor.role() != Role::Customer;
         let may_override = by_hand && self.actor.role() != Role::Api;
         match self.site.availability(self.rules, queue, self.now) {
-            // Who joins a halted queue waits until it goes on.
+            // A ticket in a halted queue waits until calling goes on.
             QueueAvailability::Open | QueueAvailability::Halted => Ok(()),
             QueueAvailability::Closing if may_override => Ok(()),
             QueueAvailability::Closing => Err(Refusal::QueueClosing(queue.clone())),
@@ -84,17 +87,17 @@ impl Decider<'_> {
         }
     }
 
-    /// Effective arrival now: never before somebody who is in a line already.
+    /// Effective arrival now: never before that of a ticket already in a line.
     pub(super) fn effective_arrival(&self) -> Timestamp {
         self.site.last_arrival.map_or(self.now.at, |last| last.max(self.now.at))
     }
 
-    /// The place of somebody who comes now.
+    /// Rank of a ticket that arrives now.
     pub(super) fn arrival_rank(&self, class: u8, ticket: TicketId) -> Rank {
         Rank { class, arrival: self.effective_arrival(), sequence: ticket.0, offset: 0 }
     }
 
-    pub(super) fn show_ticket(&self, held: &Ticket, via: Option<&Via>) -> Decided {
+    pub(super) fn show_ticket(&self, held: &Ticket, via: Option<&ScanSessionRef>) -> Decided {
         let told = self.site.current_quote(self.rules, held, self.now);
         let called_to = match &held.state {
             TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
@@ -114,8 +117,8 @@ impl Decider<'_> {
         Ok((outcome, vec![Event::TicketShown { ticket: held.id, told, via: via.cloned() }]))
     }
 
-    /// Lets a missed one back in through another scan.
-    fn return_on_scan(&self, missed: &Ticket, rank: Rank, via: Option<&Via>) -> Decided {
+    /// Returns a missed ticket to the line on another scan.
+    fn return_on_scan(&self, missed: &Ticket, rank: Rank, via: Option<&ScanSessionRef>) -> Decided {
         let ahead = self.site.ahead_at(&missed.queue, rank, missed.id);
         let told = self.site.quote_at(self.rules, missed, ahead, self.now);
         let outcome = Outcome::Holding {

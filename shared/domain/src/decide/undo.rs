@@ -1,4 +1,4 @@
-//! Taking an end back: a compensating event, never a deletion.
+//! Undoing an end: a compensating event, never a deletion.
 
 use super::{Decided, Decider, wrong_state};
 use crate::model::ids::TicketId;
@@ -6,7 +6,7 @@ use crate::model::ticket::{Ticket, TicketState, TicketStatus, UndoPoint};
 use crate::protocol::event::Event;
 use crate::protocol::refusal::Refusal;
 
-/// Staff take back what they did themselves for so long; a manager, all day.
+/// Time in which staff may undo their own step, in milliseconds; a manager may all day.
 pub(super) const UNDO_WINDOW_MS: i64 = 60_000;
 
 impl Decider<'_> {
@@ -19,7 +19,7 @@ impl Decider<'_> {
         self.outcome_after(ticket, vec![restored])
     }
 
-    /// A ticket whose end may be taken back, and what it was before.
+    /// Ticket whose end may be undone, and its former state.
     pub(super) fn undo_target(&self, ticket: TicketId) -> Result<(&Ticket, &UndoPoint), Refusal> {
         let ticket = self.ticket(ticket)?;
         if !matches!(
@@ -48,11 +48,11 @@ impl Decider<'_> {
         Ok((ticket, before))
     }
 
-    /// What it was, with what its holder was told since; and with time to come, if time has run out
-    /// meanwhile.
+    /// Former state with the notifications since then; a deadline that has passed meanwhile is
+    /// renewed.
     fn restored_ticket(&self, now: &Ticket, before: &UndoPoint) -> Ticket {
         let was = &before.ticket;
-        // Its end may have been at a later time, by the clock of another replica.
+        // The end may have a later time, by the clock of another replica.
         let at = self.now.at.max(before.at);
         let mut restored =
             Ticket { notifications: now.notifications, person: now.person.clone(), ..was.clone() };

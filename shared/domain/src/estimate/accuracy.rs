@@ -1,14 +1,14 @@
-//! Whether what was told came true.
+//! Accuracy of quoted waits against the waits that followed.
 
 use super::situation::AheadBand;
 use std::collections::BTreeMap;
 
-/// An error of so many seconds is as good as none.
+/// Error in seconds that still counts as close.
 const CLOSE_ERROR_S: u32 = 5 * 60;
-/// Errors are counted in steps of so many seconds, to find their median.
+/// Width in seconds of a bucket of the error histogram, from which the median error is read.
 const ERROR_BUCKET_S: u32 = 15;
 
-/// Sums over forecasts that came out. Scores of parts add up to the score of the whole.
+/// Score of forecasts with a known outcome. The scores of parts add up to the score of the whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccuracyScore {
     count: u64,
@@ -21,8 +21,7 @@ pub struct AccuracyScore {
 }
 
 impl AccuracyScore {
-    /// Counts somebody who was told a median and an upper bound and waited so long, all in
-    /// seconds.
+    /// Adds a wait with its quoted median and upper bound, all in seconds.
     pub fn add(&mut self, median_s: u32, promise_s: u32, waited_s: u32) {
         let error = median_s.abs_diff(waited_s);
         self.count += 1;
@@ -34,7 +33,7 @@ impl AccuracyScore {
         *self.error_histogram.entry(error / ERROR_BUCKET_S).or_default() += 1;
     }
 
-    /// Takes in another score.
+    /// Adds another score.
     pub fn merge(&mut self, other: &AccuracyScore) {
         self.count += other.count;
         self.within_bound += other.within_bound;
@@ -47,27 +46,27 @@ impl AccuracyScore {
         }
     }
 
-    /// How many were counted.
+    /// Number of waits scored.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// The share called within the upper bound, `None` of nobody.
+    /// Share of waits within the upper bound; `None` without waits.
     pub fn coverage(&self) -> Option<f64> {
         self.mean(self.within_bound as f64)
     }
 
-    /// The share whose median was within five minutes, or a quarter of the wait.
+    /// Share of waits whose median was within five minutes, or within a quarter of the wait.
     pub fn close_share(&self) -> Option<f64> {
         self.mean(self.close_to_median as f64)
     }
 
-    /// The mean absolute error of the median, in minutes.
+    /// Mean absolute error of the median, in minutes.
     pub fn mean_error(&self) -> Option<f64> {
         self.mean(self.error_s as f64 / 60.0)
     }
 
-    /// The median absolute error of the median, in minutes, to the quarter above.
+    /// Median absolute error of the median, in minutes, rounded up to a quarter.
     pub fn median_error(&self) -> Option<f64> {
         let mut seen = 0;
         let middle = self.error_histogram.iter().find(|(_, count)| {
@@ -77,12 +76,12 @@ impl AccuracyScore {
         middle.map(|(size, _)| f64::from((size + 1) * ERROR_BUCKET_S) / 60.0)
     }
 
-    /// By how many minutes the median was too long, as a mean; negative if too short.
+    /// Mean error of the median, in minutes: positive if it was too long.
     pub fn bias(&self) -> Option<f64> {
         self.mean(self.bias_s as f64 / 60.0)
     }
 
-    /// The mean wait, in minutes.
+    /// Mean wait, in minutes.
     pub fn mean_wait(&self) -> Option<f64> {
         self.mean(self.waited_s as f64 / 60.0)
     }
@@ -92,42 +91,42 @@ impl AccuracyScore {
     }
 }
 
-/// Scores by how many were ahead and by the hour of joining, at the site.
+/// Scores by number ahead and by the hour of joining, in the site's time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Accuracy {
     cells: BTreeMap<(AheadBand, u8), AccuracyScore>,
 }
 
 impl Accuracy {
-    /// Counts somebody who joined in this hour with so many ahead; see [`AccuracyScore::add`].
+    /// Adds a wait that began in this hour with this many ahead; see [`AccuracyScore::add`].
     pub fn add(&mut self, ahead: u32, hour: u8, median_s: u32, promise_s: u32, waited_s: u32) {
         let cell = self.cells.entry((AheadBand::of(ahead), hour)).or_default();
         cell.add(median_s, promise_s, waited_s);
     }
 
-    /// Takes in another site's or day's.
+    /// Adds the scores of another site or day.
     pub fn merge(&mut self, other: &Accuracy) {
         for (cell, score) in &other.cells {
             self.cells.entry(*cell).or_default().merge(score);
         }
     }
 
-    /// Everybody's.
+    /// Score of all waits.
     pub fn total(&self) -> AccuracyScore {
         self.sum_where(|_, _| true)
     }
 
-    /// Of those with so many ahead.
+    /// Score of the waits in a band.
     pub fn of_band(&self, band: AheadBand) -> AccuracyScore {
         self.sum_where(|b, _| b == band)
     }
 
-    /// Of those who joined in this hour.
+    /// Score of the waits that began in this hour.
     pub fn of_hour(&self, hour: u8) -> AccuracyScore {
         self.sum_where(|_, h| h == hour)
     }
 
-    /// The cells that hold anybody, for metrics and reports.
+    /// Cells with at least one wait, for metrics and reports.
     pub fn cells(&self) -> impl Iterator<Item = (AheadBand, u8, &AccuracyScore)> {
         self.cells.iter().map(|((band, hour), score)| (*band, *hour, score))
     }
@@ -158,7 +157,7 @@ mod tests {
     #[test]
     fn each_figure_is_what_it_says() {
         let mut score = AccuracyScore::default();
-        // Told 10 to 15 minutes: came after 10, 16, 18 and 4.
+        // Quoted 10 to 15 minutes; the waits were 10, 16, 18 and 4.
         for waited in [10, 16, 18, 4] {
             score.add(600, 900, waited * 60);
         }

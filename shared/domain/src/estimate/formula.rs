@@ -1,19 +1,19 @@
-//! The closed form, for a line that its counters serve first come, first served; and the
-//! calibration that every prediction goes through.
+//! Closed-form forecast for a line that its counters serve in order, and the calibration of every
+//! forecast.
 
 use super::model::{ForecastModel, QueueModel};
 use super::situation::{ClosingRisk, Forecast, ForecastInput, ForecastMethod, LiveCounter};
 
-/// From this many ahead, the last called person's wait has its say.
+/// Number ahead from which the wait of the last called person is weighed in.
 const LAST_WAIT_MIN_AHEAD: u32 = 8;
-/// How much of a say.
+/// Weight of that wait.
 const LAST_WAIT_SHARE: f64 = 0.25;
-/// No wait behind somebody is shorter than this share of a mean slot divided by the counters.
+/// Shortest wait behind another ticket, as a share of a mean slot divided by the counters.
 const MIN_WAIT_SHARE: f64 = 0.3;
 
 impl ForecastModel {
-    /// How long somebody will wait who is served in the order of the line, by counters that serve
-    /// no other queue. `None` while no counter is open: nobody can say.
+    /// Forecast for a ticket that is served in the order of the line, by counters that serve no
+    /// other queue. `None` while no counter is open.
     pub fn forecast(&self, situation: &ForecastInput) -> Option<Forecast> {
         if situation.counters.is_empty() {
             return None;
@@ -38,12 +38,12 @@ impl ForecastModel {
         let counters = situation.counters.len() as f64;
         let remaining: f64 = situation.counters.iter().map(|c| self.remaining_s(c)).sum();
         let work = f64::from(situation.ahead) * learned.stay_rate() * pace.mean_s + remaining;
-        // When this person's turn comes, the other counters are in the middle of something.
+        // When this ticket's turn comes, the other counters are in the middle of a service.
         let unfinished = (counters - 1.0) * pace.mean_s * (1.0 + pace.variation) / 2.0;
         ((work - unfinished) / counters).max(MIN_WAIT_SHARE * pace.mean_s / counters)
     }
 
-    /// Seconds until this counter is free, as a mean.
+    /// Mean seconds until this counter is free.
     pub(super) fn remaining_s(&self, counter: &LiveCounter) -> f64 {
         match counter {
             LiveCounter::Free => 0.0,
@@ -119,7 +119,7 @@ mod tests {
         ForecastModel::default().forecast(situation).unwrap()
     }
 
-    /// A queue whose slots all last eight minutes, and whose forecasts come true.
+    /// Model of a queue whose slots all last eight minutes, and whose forecasts come true.
     fn eight_minute_model() -> ForecastModel {
         let mut model = ForecastModel::default();
         let end = ObservationEnd::Called { waited_s: 600, slot_s: 480, implausible: false };
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_cold_queue_tells_the_owners_minutes_with_generous_bounds() {
-        // Seven people of five minutes and a counter that just began.
+        // Seven people of five minutes each, and a counter that has just begun.
         let forecast = cold_forecast(&input_with_ahead(7, &[busy(0)]));
         assert_eq!((forecast.median_s, forecast.p80_s, forecast.p90_s), (2_400, 3_360, 4_320));
         assert!(forecast.cold);

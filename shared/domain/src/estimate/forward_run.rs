@@ -1,5 +1,5 @@
-//! Running the line forward: for several services at shared counters, priorities and interleaving,
-//! where nobody's place alone says when they are called.
+//! Forecast by simulation, for several queues at shared counters, priorities and interleaving,
+//! where the place in the line alone does not decide the time of the call.
 
 use super::formula::{calibrated_forecast, immediate_forecast};
 use super::model::ForecastModel;
@@ -8,14 +8,14 @@ use crate::model::ids::QueueId;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-/// After this many calls the rest of the line is taken to move as the line did until then: what a
-/// forecast costs does not grow with the line.
+/// Number of simulated calls after which the rest of the line is extrapolated at the same pace, so
+/// that the cost of a forecast does not grow with the line.
 pub const MAX_SIMULATED_CALLS: u32 = 400;
 
-/// The rules of who is next, on a copy of the lines that it may empty.
+/// Order of calls, on a copy of the lines that it may empty.
 pub trait CallOrder {
-    /// Takes out of the lines whom this counter calls, so many seconds from now. Counters are
-    /// numbered as in [`ForecastInput::counters`].
+    /// Removes from the lines the ticket that this counter calls, so many seconds from now.
+    /// Counters are numbered as in [`ForecastInput::counters`].
     fn next_call(&mut self, counter: usize, in_s: u32) -> SimulatedCall;
 }
 
@@ -25,26 +25,26 @@ impl<F: FnMut(usize, u32) -> SimulatedCall> CallOrder for F {
     }
 }
 
-/// Whom a counter calls.
+/// Call of a counter in a simulation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SimulatedCall {
-    /// The person whose wait is asked for.
+    /// The ticket of the forecast.
     Target,
-    /// Somebody else.
+    /// Another ticket.
     Other {
-        /// The queue they stand in.
+        /// Queue of the ticket.
         queue: QueueId,
-        /// The minutes configured for it.
+        /// Minutes configured for that queue.
         minutes: u32,
     },
-    /// Nobody: it waits for people who are not here yet.
+    /// No ticket: the counter waits for people who have not arrived yet.
     Nobody,
 }
 
 impl ForecastModel {
-    /// How long somebody will wait, by letting the chooser empty the lines in mean slots.
-    /// [`ForecastInput::counters`] are all open counters that serve any of these lines. `None` while
-    /// there is none, or when the chooser never comes to the person.
+    /// Forecast by letting the order of calls empty the lines in mean slots.
+    /// [`ForecastInput::counters`] are all open counters that serve any of these lines. `None`
+    /// without a counter, or if the ticket is never called.
     pub fn forecast_by_simulation(
         &self,
         situation: &ForecastInput,
@@ -67,7 +67,8 @@ impl ForecastModel {
         situation: &ForecastInput,
         chooser: &mut impl CallOrder,
     ) -> Option<f64> {
-        // Thousandths of a second, so that the heap has an order; of two, the first counter calls.
+        // Thousandths of a second give the heap an order; of two equal ones, the first counter
+        // calls.
         let mut free: BinaryHeap<Reverse<(u64, usize)>> = situation
             .counters
             .iter()
@@ -98,7 +99,7 @@ impl ForecastModel {
         None
     }
 
-    /// A queue's mean slot, less what those take off it who will not be there.
+    /// Mean slot of a queue in milliseconds, less the share of those who will have left.
     fn effective_slot_ms(&self, queue: &QueueId, minutes: u32) -> u64 {
         let learned = self.queue_model(queue);
         seconds_to_ms(learned.service_time(minutes).mean_s * learned.stay_rate())
@@ -134,7 +135,7 @@ mod tests {
         SimulatedCall::Other { queue: QueueId::new(queue), minutes }
     }
 
-    /// Everybody in the order given, at any counter.
+    /// Order of calls in the sequence given, at any counter.
     fn fixed_order(line: &[SimulatedCall]) -> impl FnMut(usize, u32) -> SimulatedCall + use<> {
         let mut line = VecDeque::from(line.to_vec());
         move |_, _| line.pop_front().unwrap_or(SimulatedCall::Nobody)
@@ -177,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_chooser_is_told_when_and_may_change_its_mind() {
-        // A late shift calls this person first, from twelve minutes on.
+        // A later rule calls this ticket first, from twelve minutes on.
         let chooser =
             |_, in_s| if in_s < 12 * 60 { other_call("b", 5) } else { SimulatedCall::Target };
         assert_eq!(wait_s(&input_at("a", 9, &[busy("a", 5)]), chooser), Some(15 * 60));

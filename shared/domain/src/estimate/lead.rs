@@ -1,30 +1,30 @@
 //! Thresholds of the notices that a turn is near or takes longer.
 
-/// Told that it is near with so many ahead, or fewer.
+/// Number ahead up to which a turn is near.
 const NEAR_AHEAD: u32 = 3;
-/// Told that it is near with so many seconds to go, or fewer.
+/// Seconds up to which a turn is near: ten minutes.
 const NEAR_WITHIN_S: u32 = 10 * 60;
-/// Who joined a moment ago has just been told.
+/// Time after joining in which no "near" notice is sent: one minute.
 const JOIN_GRACE_MS: i64 = 60_000;
-/// It slipped when it takes longer than told by so many seconds, and by half.
+/// Seconds by which a wait must exceed its quote to have slipped, besides half of the quote.
 const MIN_SLIP_S: u32 = 10 * 60;
-/// Only those who wait longer than so many seconds are told that it slipped.
+/// Waits up to this many seconds never count as slipped.
 const LONG_WAIT_S: u32 = 45 * 60;
 
-/// Whether it is time to say that the call is near: three ahead or ten minutes, whichever is
-/// first. Not to those who have just joined, nor to the next one.
+/// Returns `true` if a "near" notice is due: three ahead or ten minutes, whichever is first. It is
+/// not sent just after joining, nor with nobody ahead.
 pub fn is_near(ahead: u32, median_s: Option<u32>, since_joined_ms: i64) -> bool {
     let near = ahead <= NEAR_AHEAD || median_s.is_some_and(|median| median <= NEAR_WITHIN_S);
     near && ahead > 0 && since_joined_ms >= JOIN_GRACE_MS
 }
 
-/// Whether a wait has slipped from what was told. Both are whole waits in seconds, from joining:
-/// the median that was told, and what was waited so far with the median of what is left.
+/// Returns `true` if a wait has slipped from its quote. Both are whole waits in seconds from
+/// joining: the quoted median, and the time waited so far plus the median of the rest.
 pub fn is_slipped(told_s: u32, expected_s: u32) -> bool {
     expected_s >= slip_threshold_s(told_s)
 }
 
-/// The shortest wait in seconds that has slipped from what was told.
+/// Shortest wait in seconds that counts as slipped from its quote.
 pub(crate) fn slip_threshold_s(told_s: u32) -> u32 {
     told_s.saturating_add(MIN_SLIP_S.max(told_s / 2)).max(LONG_WAIT_S).saturating_add(1)
 }

@@ -1,16 +1,16 @@
-//! How long somebody will wait: learned from the queue's own finished visits, told as a range that
-//! is a promise, and scored against what came (docs/reference/estimate.md).
+//! Estimates of waits: learned from the queue's own finished visits, quoted as a range that is a
+//! promise, and scored against the waits that followed (docs/reference/estimate.md).
 //!
-//! In reading order: a [`ForecastInput`] is what a forecast is made for and a [`Forecast`] is what
-//! comes out; [`ForecastModel`] is what was learned; the formula serves one line at its own counters, a
-//! [`CallOrder`] is run forward where lines share them; [`Estimate`] is the range as people are told
-//! it, [`DisplayedRange`] keeps it from jumping, and [`Accuracy`] says whether the promise was kept.
+//! In reading order: a [`ForecastInput`] goes in and a [`Forecast`] comes out; [`ForecastModel`]
+//! holds what was learned. The formula serves one line at its own counters; a [`CallOrder`] is
+//! simulated where lines share them. [`Estimate`] is the quoted range, [`DisplayedRange`] keeps it
+//! steady, and [`Accuracy`] scores the promise.
 //!
-//! **Replaying the ledger stays exact.** What somebody was told is decided once, by the replica
-//! that decides their ticket, and stands in the event; nobody computes it again from the model.
-//! What is kept (slots, outcomes, forecasts, scores) is whole numbers. Between them there are only
-//! the four operations and comparisons of IEEE 754, which give the same bits everywhere: no
-//! logarithm, no power, nothing that a platform's library may round in its own way.
+//! **Replay of the ledger stays exact.** A quote is decided once, by the replica that decides the
+//! ticket, and stands in the event; it is never computed again from the model. Stored values
+//! (slots, outcomes, forecasts, scores) are whole numbers. Between them there are only the four
+//! operations and comparisons of IEEE 754, which give the same bits everywhere: no logarithm, no
+//! power, nothing that a platform's library may round in its own way.
 
 mod situation;
 

@@ -1,4 +1,5 @@
-//! What a site's finished visits have taught: slots, cancellations, and how forecasts came out.
+//! Forecast model of a site, learned from finished visits: slots, cancellations and forecast
+//! outcomes.
 
 use super::recent::{RecentValues, quantile};
 use super::situation::AheadBand;
@@ -7,18 +8,18 @@ use crate::model::ids::QueueId;
 use imbl::OrdMap;
 use std::sync::Arc;
 
-/// How many of the latest outcomes count, in each band.
+/// Number of latest outcomes kept in each band.
 const MAX_RECENT_OUTCOMES: usize = 200;
-/// Below this many outcomes their quantiles say nothing.
+/// Number of outcomes below which their quantiles are not used.
 const MIN_OUTCOMES: usize = 30;
 /// The 50, 80 and 90 % multipliers, in thousandths, before there are enough outcomes.
 const COLD_MULTIPLIERS: [u32; 3] = [1_000, 1_400, 1_800];
-/// An outcome further off than this, in thousandths, is kept as this.
+/// Largest outcome kept, in thousandths; larger ones are clamped.
 const MAX_OUTCOME_RATIO: u32 = 100_000;
 
-/// What was learned of each queue of a site. A copy shares everything with its origin.
+/// Forecast model of a site's queues. A copy shares everything with its origin.
 ///
-/// It is fed with visits in the order in which they ended; the same visits give the same model.
+/// Visits must be added in the order in which they ended; the same visits give the same model.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ForecastModel {
     queues: OrdMap<QueueId, Arc<QueueModel>>,
@@ -27,25 +28,26 @@ pub struct ForecastModel {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct QueueModel {
     slots: RecentSlots,
-    /// Of the latest visits, 1 for each that was cancelled.
+    /// Latest visits: 1 for each that was cancelled, 0 for the others.
     cancelled: RecentValues<MAX_RECENT_SLOTS>,
     /// Actual ÷ predicted wait in thousandths, by band.
     outcomes: [RecentValues<MAX_RECENT_OUTCOMES>; 4],
 }
 
-/// A visit that has ended, as the model needs it.
+/// Observation of a finished visit, as the model needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observation {
-    /// How many were ahead when the forecast was made.
+    /// Number ahead when the forecast was made.
     pub ahead: u32,
-    /// What was predicted ([`Forecast::predicted_s`](super::Forecast)). `None` if nothing was, or
-    /// if the wait is not comparable: held, returned, transferred, or let pass on the way.
+    /// Predicted wait ([`Forecast::predicted_s`](super::Forecast)). `None` if there was no
+    /// prediction, or if the wait is not comparable: held, returned, transferred, or let pass on
+    /// the way.
     pub predicted_s: Option<u32>,
-    /// How it ended.
+    /// End of the visit.
     pub end: ObservationEnd,
 }
 
-/// How a visit ended.
+/// End of a visit, as the model needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObservationEnd {
     /// Called, and served or missed.
@@ -54,19 +56,19 @@ pub enum ObservationEnd {
         waited_s: u32,
         /// Seconds from the call until the counter was free.
         slot_s: u32,
-        /// Whether the slot is flagged as no real one: a counter that was left open overnight.
+        /// `true` if the slot is flagged as implausible, such as a counter left open overnight.
         implausible: bool,
     },
     /// Left the line before being called.
     Cancelled,
 }
 
-/// What was learned of a queue as plain lists, oldest first, for whoever stores it.
+/// Learned values of a queue as plain lists, oldest first, for storage.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ModelSnapshot {
     /// Slots in seconds.
     pub slots_s: Vec<u32>,
-    /// Of the latest visits, whether each was cancelled.
+    /// Latest visits: `true` for each that was cancelled.
     pub cancelled: Vec<bool>,
     /// Actual ÷ predicted wait in thousandths, by [`AheadBand`].
     pub outcomes: [Vec<u32>; 4],
@@ -91,12 +93,12 @@ impl ForecastModel {
         }
     }
 
-    /// The queues of which something was learned.
+    /// Queues with learned values.
     pub fn queues(&self) -> impl Iterator<Item = &QueueId> {
         self.queues.keys()
     }
 
-    /// What was learned of a queue, to be stored.
+    /// Snapshot of a queue's learned values.
     pub fn snapshot(&self, queue: &QueueId) -> ModelSnapshot {
         let Some(learned) = self.queues.get(queue) else { return ModelSnapshot::default() };
         ModelSnapshot {
@@ -106,7 +108,7 @@ impl ForecastModel {
         }
     }
 
-    /// Takes back what was stored of a queue, in place of what is known of it.
+    /// Replaces the learned values of a queue by a snapshot.
     pub fn restore(&mut self, queue: &QueueId, snapshot: &ModelSnapshot) {
         let mut learned = QueueModel::default();
         snapshot.slots_s.iter().for_each(|slot| learned.slots.add(*slot));
@@ -127,12 +129,12 @@ impl ForecastModel {
 }
 
 impl QueueModel {
-    /// Whether too few forecasts came out yet to learn from any of it.
+    /// Returns `true` while there are too few outcomes to learn from.
     pub(super) fn is_cold(&self) -> bool {
         self.outcomes.iter().map(RecentValues::len).sum::<usize>() < MIN_OUTCOMES
     }
 
-    /// How long customers keep a counter; what the owner configured while it is cold.
+    /// Service times of customers; those that the owner configured while the model is cold.
     pub(super) fn service_time(&self, minutes: u32) -> ServiceTime<'_> {
         if self.is_cold() {
             ServiceTime::from_configured(minutes)
@@ -141,7 +143,7 @@ impl QueueModel {
         }
     }
 
-    /// Of those ahead, the share that will still be there: half of those who cancel have done so.
+    /// Share of those ahead who will still be there: half of those who cancel have done so.
     pub(super) fn stay_rate(&self) -> f64 {
         let visits = self.cancelled.len();
         if visits == 0 || self.is_cold() {
@@ -151,14 +153,15 @@ impl QueueModel {
         1.0 - (visits - stayed) as f64 / visits as f64 / 2.0
     }
 
-    /// What to multiply a prediction with for the 50, 80 and 90 % bounds.
+    /// Multipliers of a prediction for the 50, 80 and 90 % bounds.
     pub(super) fn multipliers(&self, ahead: u32) -> [f64; 3] {
         let band = &self.outcomes[AheadBand::of(ahead) as usize];
         let mut all = Vec::new();
         let sorted = if band.len() >= MIN_OUTCOMES {
             band.sorted()
         } else {
-            // The band is new, the queue is not: what the others say is better than a guess.
+            // The band is new, the queue is not: the outcomes of other bands are better than a
+            // guess.
             all.extend(self.outcomes.iter().flat_map(RecentValues::sorted));
             all.sort_unstable();
             &all

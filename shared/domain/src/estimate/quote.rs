@@ -1,27 +1,27 @@
-//! The range as people are told it: rounded outward, and steady.
+//! Quoted range of a wait: rounded outward, and steady.
 
 use super::situation::Forecast;
 use crate::model::time::Timestamp;
 
-/// For so long after the upper bound was shortened it is not lengthened again: two minutes.
+/// Time after shortening in which the upper bound is not lengthened again: two minutes.
 pub const MIN_LENGTHEN_DELAY_MS: i64 = 2 * 60_000;
-/// Above so many minutes a range is in fives.
+/// Minutes above which a range is rounded to five minutes.
 const MAX_FINE_MINUTES: u32 = 10;
-/// Up to so many minutes people hear "less than".
+/// Minutes up to which a range reads "less than".
 const SHORT_WAIT_MINUTES: u32 = 5;
-/// From so many minutes on people hear "more than".
+/// Minutes from which a range reads "more than".
 const LONG_WAIT_MINUTES: u32 = 60;
 
-/// A range of minutes. The upper bound is the promise.
+/// Range of minutes. The upper bound is the promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
-    /// From, in whole minutes.
+    /// Lower bound, in whole minutes.
     pub low: u32,
-    /// To, in whole minutes; never smaller than `low`.
+    /// Upper bound, in whole minutes; never smaller than `low`.
     pub high: u32,
 }
 
-/// How a range is put into words.
+/// Wording of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EstimatePhrase {
     /// 不到 5 分钟.
@@ -33,8 +33,8 @@ pub enum EstimatePhrase {
 }
 
 impl Forecast {
-    /// What is told: from the median to the 80 % bound, rounded outward to the minute, above ten
-    /// to five minutes.
+    /// Range to quote: from the median to the 80 % bound, rounded outward to the minute, and above
+    /// ten minutes to five minutes.
     pub fn to_estimate(&self) -> Estimate {
         let down = |minutes: u32| match minutes {
             0..=MAX_FINE_MINUTES => minutes,
@@ -44,14 +44,15 @@ impl Forecast {
             0..=MAX_FINE_MINUTES => minutes,
             _ => minutes.div_ceil(5) * 5,
         };
-        // Nobody is at the counter in no time: being called is the least that is promised.
+        // Nobody reaches the counter in no time: the shortest promise covers the call itself.
         let high = if self.p80_s == 0 { SHORT_WAIT_MINUTES } else { up(self.p80_s.div_ceil(60)) };
         Estimate { low: down(self.median_s / 60), high }
     }
 }
 
 impl Estimate {
-    /// How to say it. All times of five minutes and less are one, and so are all above an hour.
+    /// Wording of the range. All waits of five minutes or less share one, and so do all above an
+    /// hour.
     pub fn phrase(self) -> EstimatePhrase {
         match self {
             Estimate { high: 0..=SHORT_WAIT_MINUTES, .. } => {
@@ -65,23 +66,23 @@ impl Estimate {
     }
 }
 
-/// The range that somebody has before their eyes.
+/// Range that a holder sees now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DisplayedRange {
-    /// The range.
+    /// Displayed range.
     pub range: Estimate,
-    /// When its upper bound was last shortened.
+    /// Time at which its upper bound was last shortened.
     pub shortened_at: Option<Timestamp>,
 }
 
 impl DisplayedRange {
-    /// The first range that is shown.
+    /// First range displayed.
     pub fn new(range: Estimate) -> Self {
         DisplayedRange { range, shortened_at: None }
     }
 
-    /// What to show now that the range would be this: an upper bound that has just been shortened
-    /// stays for two minutes rather than being lengthened again.
+    /// Range to display, given a fresh estimate. An upper bound that has just been shortened stays
+    /// for two minutes rather than being lengthened again.
     #[must_use]
     pub fn updated(self, fresh: Estimate, at: Timestamp) -> DisplayedRange {
         let settled = |since: Timestamp| at.since_ms(since) >= MIN_LENGTHEN_DELAY_MS;

@@ -1,8 +1,8 @@
-//! The last so many of something, in the order in which they came and by size.
+//! Window over the latest values, in order of arrival and by size.
 
 use std::collections::VecDeque;
 
-/// At most `LAST` values.
+/// Window of at most `LAST` values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct RecentValues<const LAST: usize> {
     by_arrival: VecDeque<u32>,
@@ -10,7 +10,7 @@ pub(super) struct RecentValues<const LAST: usize> {
 }
 
 impl<const LAST: usize> RecentValues<LAST> {
-    /// Takes a value in, and returns the one that had to leave.
+    /// Adds a value, and returns the one that left the window.
     pub(super) fn push(&mut self, value: u32) -> Option<u32> {
         let left = if self.by_arrival.len() == LAST { self.by_arrival.pop_front() } else { None };
         if let Some(left) = left {
@@ -25,19 +25,19 @@ impl<const LAST: usize> RecentValues<LAST> {
         self.by_arrival.len()
     }
 
-    /// Oldest first.
+    /// Values in order of arrival, oldest first.
     pub(super) fn in_order(&self) -> impl Iterator<Item = u32> + '_ {
         self.by_arrival.iter().copied()
     }
 
-    /// All, smallest first.
+    /// Values by size, smallest first.
     pub(super) fn sorted(&self) -> &[u32] {
         &self.sorted
     }
 }
 
-/// The value that the next one stays below with this chance, if it comes from where these came
-/// from: one more is counted than is there. `None` of nothing.
+/// Value that the next one stays below with this chance, in percent, if it comes from the same
+/// distribution: one more value is counted than there is. `None` without values.
 pub(super) fn quantile(sorted: &[u32], percent: usize) -> Option<u32> {
     let place = (percent * (sorted.len() + 1)).div_ceil(100);
     sorted.get(place.clamp(1, sorted.len().max(1)) - 1).copied()

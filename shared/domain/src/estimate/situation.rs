@@ -1,72 +1,73 @@
-//! What a forecast is made for, and what it says.
+//! Input and result of a forecast.
 
 use crate::model::ids::QueueId;
 
-/// Where somebody stands who asks how long it will take.
+/// Input of a forecast: a ticket's queue, the tickets ahead and the counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForecastInput {
-    /// The queue they stand in.
+    /// Queue of the ticket.
     pub queue: QueueId,
-    /// The minutes that its owner configured for one customer.
+    /// Minutes configured for one customer of that queue.
     pub minutes: u32,
-    /// Those who wait before them; nobody who is held or missed.
+    /// Number of tickets that wait ahead, without held and missed ones.
     pub ahead: u32,
-    /// The open counters that can serve the queue.
+    /// Open counters that can serve the queue.
     pub counters: Vec<LiveCounter>,
-    /// Seconds that today's last called person of the queue had waited.
+    /// Wait in seconds of the person of the queue who was called last today.
     pub last_wait_s: Option<u32>,
-    /// Seconds until the site closes, `None` if it does not or nobody said when.
+    /// Seconds until the site closes; `None` if it does not close, or if the time is unknown.
     pub closing_s: Option<u32>,
 }
 
-/// An open counter.
+/// Open counter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LiveCounter {
-    /// Has called nobody.
+    /// Without a ticket.
     Free,
-    /// Has called somebody and not finished with them.
+    /// With a ticket that it has called and not finished with.
     Busy {
-        /// The queue they came from.
+        /// Queue of that ticket.
         queue: QueueId,
-        /// The minutes configured for that queue.
+        /// Minutes configured for that queue.
         minutes: u32,
         /// Seconds since the call.
         spent_s: u32,
     },
 }
 
-/// How long it will take, in seconds from now. Whole numbers, fit to be stored.
+/// Forecast of a wait, in seconds from now. All values are whole numbers, fit to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forecast {
-    /// Before calibration. An outcome is measured against this, so it is stored with what was told.
+    /// Predicted wait before calibration. Outcomes are measured against it, so it is stored with
+    /// the quote.
     pub predicted_s: u32,
-    /// Half of those in this situation are called earlier.
+    /// Half of the tickets in this situation are called earlier.
     pub median_s: u32,
     /// Four of five are called earlier: the promise.
     pub p80_s: u32,
     /// Nine of ten are called earlier.
     pub p90_s: u32,
-    /// How this was found.
+    /// Method of the forecast.
     pub method: ForecastMethod,
-    /// Too little was learned yet: the owner's minutes stand in, and it is told as 约.
+    /// `true` if too little was learned yet: the owner's minutes are used, and the quote reads 约.
     pub cold: bool,
-    /// Whether the site may close first.
+    /// Risk that the site closes first.
     pub closing: ClosingRisk,
 }
 
-/// How a forecast was found. The codes are stored: a method that gives other figures gets another.
+/// Method of a forecast. The codes are stored: a method that gives other figures gets another code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ForecastMethod {
     /// A counter is free and nobody is ahead.
     Immediate,
     /// The closed form.
     Formula,
-    /// The chooser, run forward.
+    /// Simulation of the order of calls.
     Simulation,
 }
 
 impl ForecastMethod {
-    /// The version as it is stored with a ticket.
+    /// Code that is stored with a ticket.
     pub fn code(self) -> u8 {
         match self {
             ForecastMethod::Immediate => 1,
@@ -75,7 +76,7 @@ impl ForecastMethod {
         }
     }
 
-    /// The method of a stored version, `None` for one that this program does not know.
+    /// Method of a stored code; `None` for a code that this program does not know.
     pub fn from_code(code: u8) -> Option<ForecastMethod> {
         [ForecastMethod::Immediate, ForecastMethod::Formula, ForecastMethod::Simulation]
             .into_iter()
@@ -83,14 +84,14 @@ impl ForecastMethod {
     }
 }
 
-/// Whether somebody will be called before the site closes.
+/// Risk that the site closes before a ticket is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClosingRisk {
-    /// Even the promise is earlier.
+    /// Even the promise is before closing.
     InTime,
-    /// The promise is later.
+    /// The promise is after closing.
     Doubtful,
-    /// Even the median is later.
+    /// Even the median is after closing.
     TooLate,
 }
 
@@ -104,7 +105,7 @@ impl ClosingRisk {
     }
 }
 
-/// How many were ahead, in the four groups in which outcomes are kept and scored.
+/// Band of the number ahead. Outcomes are kept and scored in these four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AheadBand {
     /// 0 to 2.
@@ -118,11 +119,11 @@ pub enum AheadBand {
 }
 
 impl AheadBand {
-    /// All of them, shortest line first.
+    /// All bands, shortest line first.
     pub const ALL: [AheadBand; 4] =
         [AheadBand::Few, AheadBand::Some, AheadBand::Many, AheadBand::Crowd];
 
-    /// The band of somebody with this many ahead.
+    /// Band of a number ahead.
     pub fn of(ahead: u32) -> AheadBand {
         match ahead {
             0..=2 => AheadBand::Few,
@@ -132,7 +133,7 @@ impl AheadBand {
         }
     }
 
-    /// As labels and tables name it.
+    /// Name of the band in labels and tables.
     pub fn name(self) -> &'static str {
         match self {
             AheadBand::Few => "0-2",

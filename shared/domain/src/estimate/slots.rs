@@ -1,13 +1,13 @@
-//! How long a queue's customers keep a counter: from the call until it is free again.
+//! Service times of a queue: the slot of a customer lasts from the call until the counter is free.
 
 use super::recent::RecentValues;
 
-/// How many of the latest slots count.
+/// Number of latest slots that count.
 pub(super) const MAX_RECENT_SLOTS: usize = 150;
-/// The owner's minutes count as this many slots.
+/// Number of slots as which the owner's minutes count.
 const PRIOR_SLOT_COUNT: usize = 10;
 
-/// The latest slots of a queue, in seconds.
+/// Latest slots of a queue, in seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct RecentSlots {
     recent: RecentValues<MAX_RECENT_SLOTS>,
@@ -30,31 +30,31 @@ impl RecentSlots {
         self.recent.in_order()
     }
 
-    /// What these say together with the minutes that the owner configured.
+    /// Service time from these slots and the minutes that the owner configured.
     pub(super) fn service_time(&self, minutes: u32) -> ServiceTime<'_> {
         ServiceTime::new(self.recent.sorted(), self.sum as f64, self.squares as f64, minutes)
     }
 }
 
-/// The slots that stand in for the owner's minutes: spread evenly from nothing to twice as much, so
-/// that their mean is what was configured, and somebody who has taken long is still expected to end.
+/// Slots that stand in for the owner's minutes. They are spread evenly from nothing to twice as
+/// much, so that their mean is the configured value, and a long slot is still expected to end.
 fn prior_slots(configured_s: f64) -> [f64; PRIOR_SLOT_COUNT] {
     std::array::from_fn(|i| configured_s * (2 * i + 1) as f64 / PRIOR_SLOT_COUNT as f64)
 }
 
-/// A queue's slots and the stand-ins for its configured minutes, as one sample.
+/// Sample of a queue's slots and of the stand-ins for its configured minutes.
 #[derive(Debug)]
 pub(super) struct ServiceTime<'a> {
     sorted: &'a [u32],
     prior_slots: [f64; PRIOR_SLOT_COUNT],
-    /// The mean slot, in seconds; never 0.
+    /// Mean slot in seconds; never 0.
     pub(super) mean_s: f64,
-    /// The squared variation: variance by squared mean.
+    /// Squared variation: variance by squared mean.
     pub(super) variation: f64,
 }
 
 impl ServiceTime<'static> {
-    /// What the configured minutes say alone.
+    /// Service time from the configured minutes alone.
     pub(super) fn from_configured(minutes: u32) -> Self {
         ServiceTime::new(&[], 0.0, 0.0, minutes)
     }
@@ -74,7 +74,7 @@ impl<'a> ServiceTime<'a> {
         }
     }
 
-    /// The mean of what is left of a slot that has lasted so long, in seconds.
+    /// Mean rest, in seconds, of a slot that has lasted this long.
     pub(super) fn remaining_s(&self, spent_s: u32) -> f64 {
         let spent = f64::from(spent_s);
         let longer = &self.sorted[self.sorted.partition_point(|slot| *slot <= spent_s)..];
@@ -84,7 +84,7 @@ impl<'a> ServiceTime<'a> {
             left += stand_in - spent;
             count += 1;
         }
-        // Longer than all before: nothing is known but that long slots have long ends.
+        // Longer than all slots before: only that long slots have long ends is known.
         if count == 0 { self.mean_s / 2.0 } else { left / count as f64 }
     }
 }
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_is_left_depends_on_what_was_spent() {
-        // Half take two minutes, half take ten: who has taken three will take ten.
+        // Half take two minutes and half take ten: a slot of more than three minutes takes ten.
         let slots = recent_slots([120, 600].repeat(75));
         let pace = slots.service_time(6);
         assert!((330.0..390.0).contains(&pace.remaining_s(0)));

@@ -1,46 +1,46 @@
-//! Who asks: already known to be who they say, by the surface that they came through.
+//! Actors: the authenticated senders of commands.
 
 use crate::model::ids::{CounterId, Person, TicketId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Who asks.
+/// Sender of a command, authenticated by the interface that it came through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
-    /// Somebody about their own ticket.
+    /// Person who acts on their own ticket.
     Customer(Person),
-    /// Whoever shows what opens a ticket, about that ticket.
+    /// Bearer of a ticket's key, who may act on that ticket alone.
     Holder(TicketId),
-    /// Staff, at their counters and for the queues that these serve.
+    /// Staff member, bound to counters and the queues that these serve.
     Staff {
-        /// Their name; may be shown and logged.
+        /// Login name; may be shown and logged.
         name: Arc<str>,
-        /// Where they may sit.
+        /// Counters that this login may use.
         counters: Arc<BTreeSet<CounterId>>,
     },
-    /// Whoever runs the site: everything that staff may do, anywhere in it, and more.
+    /// Manager of the site: has the rights of staff at every counter, and more.
     Manager(Arc<str>),
-    /// A program of the owner's.
+    /// Program that uses an API key of the owner.
     Api {
-        /// Its name.
+        /// Name of the API key.
         name: Arc<str>,
-        /// What it was given.
+        /// Rights of the API key.
         scope: ApiScope,
     },
-    /// A timer or a policy.
+    /// Timer or policy of the system itself.
     System,
 }
 
-/// What a program of the owner's was given.
+/// Rights of an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiScope {
-    /// What staff may do at these counters.
+    /// The rights of staff at these counters.
     Counters(Arc<BTreeSet<CounterId>>),
-    /// What a manager may do.
+    /// The rights of a manager.
     Manager,
 }
 
-/// The kinds of actors.
+/// Role of an actor, without its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "described at the actors of the same names")]
 pub enum Role {
@@ -51,7 +51,7 @@ pub enum Role {
     System,
 }
 
-/// Who did something, as the ledger keeps it: never says which customer.
+/// Reference to an actor in the ledger. It never identifies a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "described at the actors of the same names")]
 pub enum ActorRef {
@@ -63,7 +63,7 @@ pub enum ActorRef {
 }
 
 impl Actor {
-    /// Its kind.
+    /// Role of the actor.
     pub fn role(&self) -> Role {
         match self {
             Actor::Customer(_) | Actor::Holder(_) => Role::Customer,
@@ -74,7 +74,7 @@ impl Actor {
         }
     }
 
-    /// How the ledger names it.
+    /// Reference under which the ledger records the actor.
     pub fn actor_ref(&self) -> ActorRef {
         match self {
             Actor::Customer(_) | Actor::Holder(_) => ActorRef::Customer,
@@ -85,7 +85,7 @@ impl Actor {
         }
     }
 
-    /// The counters that it is bound to; `None` if it may go anywhere.
+    /// Counters that the actor is bound to; `None` if it may use any.
     pub fn allowed_counters(&self) -> Option<&BTreeSet<CounterId>> {
         match self {
             Actor::Staff { counters, .. }
@@ -94,7 +94,7 @@ impl Actor {
         }
     }
 
-    /// Whether it has the manager's scope.
+    /// Returns `true` for a manager and for an API key with the manager's scope.
     pub fn is_manager(&self) -> bool {
         matches!(self, Actor::Manager(_) | Actor::Api { scope: ApiScope::Manager, .. })
     }

@@ -1,4 +1,4 @@
-//! What things are called inside a site.
+//! Identifiers inside a site.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,17 +10,17 @@ macro_rules! string_id {
         pub struct $type(Arc<str>);
 
         impl $type {
-            /// From its text.
+            /// Makes the identifier from its text.
             pub fn new(text: &str) -> Self {
                 $type(Arc::from(text))
             }
 
-            /// Its text.
+            /// Text of the identifier.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// Its text, shared.
+            /// Text of the identifier, as a shared string.
             pub fn shared(&self) -> Arc<str> {
                 self.0.clone()
             }
@@ -41,28 +41,28 @@ macro_rules! string_id {
 }
 
 string_id! {
-    /// A queue (业务) of the site, as the owner named it: `queue_a`, `deposit`.
+    /// Identifier of a queue (业务), chosen by the owner: `queue_a`, `deposit`.
     QueueId
 }
 string_id! {
-    /// A counter (窗口) of the site, as the owner named it: `1`, `desk-2`.
+    /// Identifier of a counter (窗口), chosen by the owner: `1`, `desk-2`.
     CounterId
 }
 string_id! {
-    /// The person who holds a ticket; for WeChat customers their openid. Never shown or logged.
+    /// Holder of a ticket; for WeChat customers the openid. Never shown or logged.
     Person
 }
 string_id! {
-    /// The scan session through which a ticket was asked for, so that its browser can be told.
-    Via
+    /// Identifier of the scan session through which a ticket was requested. The session's browser
+    /// page gets the result.
+    ScanSessionRef
 }
 
-/// A ticket, unique within its site and business day: the how-manieth it was.
+/// Identifier of a ticket, unique within its site and business day: its ordinal of the day, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TicketId(pub u32);
 
-/// What opens a ticket to whoever shows it: 128 random bits, made where the ticket was asked for. A
-/// secret of its holder.
+/// Secret that opens a ticket for its bearer: 128 random bits, made where the ticket was requested.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TicketKey(pub [u8; 16]);
 
@@ -72,13 +72,14 @@ impl fmt::Debug for TicketKey {
     }
 }
 
-/// One command, however often it is delivered: a hash of what identifies it.
+/// Identifier of a command, the same for every delivery: a hash of the parts that identify it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub [u8; 16]);
 
 impl CommandId {
-    /// The identity of what the system itself proposes: the same at every replica for the same text,
-    /// which names what the command ends (`noshow/17/1/1795384474775`). FNV-1a, 128 bits.
+    /// Derives the id of a command that the system itself proposes. Every replica derives the same
+    /// id from the same text, which names what the command ends (`noshow/17/1/1795384474775`).
+    /// FNV-1a, 128 bits.
     pub fn derived(text: &str) -> Self {
         const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
         const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
@@ -93,14 +94,15 @@ impl fmt::Debug for CommandId {
     }
 }
 
-/// The number on a ticket: the queue's prefix and a daily serial, `A001`.
+/// Number printed on a ticket: the queue's prefix and a daily serial, `A001`.
 ///
-/// At least three digits; past 999 it grows instead of wrapping, so that no number is live twice.
+/// The serial has at least three digits. Past 999 it grows instead of wrapping, so that no number
+/// is live twice.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number {
-    /// Letters in front, from the queue's rules.
+    /// Leading letters, from the queue's rules.
     pub prefix: Arc<str>,
-    /// 1 for the day's first ticket of the queue.
+    /// Serial of the day, from 1.
     pub serial: u32,
 }
 

@@ -1,35 +1,37 @@
-//! Those of one class who wait in a line, in order: a persistent balanced tree that knows how many
-//! stand before a place, and who in a stretch of it loses patience first.
+//! Lane of a line: the waiting tickets of one priority class, in order.
 //!
-//! A copy shares everything with its origin; a change copies the path to what it changes.
+//! A lane is a persistent, weight-balanced tree. It counts the tickets before a position, and finds
+//! the tickets of a stretch whose slip threshold may be exceeded. A copy shares everything with its
+//! origin; a change copies only the path to what it changes.
 
 use crate::estimate::slip_threshold_s;
 use crate::model::ids::TicketId;
-use crate::model::ticket::{Rank, Ticket};
+use crate::model::rank::Rank;
+use crate::model::ticket::Ticket;
 use crate::model::time::Timestamp;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-/// Somebody's place.
+/// Position in a lane, unique for each ticket.
 pub(crate) type Position = (Rank, TicketId);
 
-/// When somebody who waits is to be told that it takes longer.
+/// Threshold from which a waiting holder gets a notice that the wait has grown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlipThreshold {
-    /// If their turn would come then, or later.
+    /// Expected turn, at or after which the notice is due.
     pub(crate) limit: Timestamp,
-    /// Not before this.
+    /// Earliest time of the notice.
     pub(crate) from: Timestamp,
 }
 
 impl SlipThreshold {
-    /// That of somebody who is never told.
+    /// Threshold of a holder who never gets the notice.
     const NEVER: SlipThreshold =
         SlipThreshold { limit: Timestamp(i64::MAX), from: Timestamp(i64::MAX) };
 
-    /// That of a ticket's holder; `None` if there is nobody to tell, nothing that they expect, or no
-    /// room for it.
+    /// Threshold of a ticket; `None` if it has no WeChat holder, no quoted wait, or no template
+    /// left in its budget.
     pub(crate) fn for_ticket(ticket: &Ticket) -> Option<SlipThreshold> {
         let expected = ticket.notifications.expected_turn_at?;
         let from = ticket.person.as_ref().and(ticket.notifications.slip_allowed_from())?;
@@ -39,18 +41,18 @@ impl SlipThreshold {
         Some(SlipThreshold { limit, from })
     }
 
-    /// Whether they are to be told at a moment at which they still have so many minutes to wait.
+    /// Returns `true` if the notice is due at `at` for a holder who still has `minutes` to wait.
     pub(crate) fn is_exceeded(&self, at: Timestamp, minutes: u32) -> bool {
         self.from <= at && self.limit <= at.plus_minutes(minutes)
     }
 
-    /// The least of both, of either: nobody of the two is told before.
+    /// Lower bound of two thresholds, field by field: neither is exceeded before it.
     fn min_of(self, other: SlipThreshold) -> SlipThreshold {
         SlipThreshold { limit: self.limit.min(other.limit), from: self.from.min(other.from) }
     }
 }
 
-/// One class of a line.
+/// Tickets of one priority class, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Lane {
     root: Tree,
@@ -62,18 +64,19 @@ type Tree = Option<Arc<Node>>;
 struct Node {
     position: Position,
     threshold: SlipThreshold,
-    /// How many are in this tree.
+    /// Number of tickets in this tree.
     len: u32,
-    /// The least patience in it.
+    /// Lower bound of all thresholds in this tree.
     min_threshold: SlipThreshold,
     left: Tree,
     right: Tree,
 }
 
-/// Neither side of a node may weigh more than so many times the other.
+/// Largest ratio of the weights of a node's two sides.
 const MAX_WEIGHT_RATIO: u32 = 3;
 
-/// A side turns over in one step while its inner part weighs less than so many times the outer one.
+/// Bound for a single rotation: the inner part of a side weighs less than this many times the outer
+/// one.
 const SINGLE_ROTATION_RATIO: u32 = 2;
 
 fn len(tree: &Tree) -> u32 {
@@ -96,7 +99,7 @@ impl Node {
         }
     }
 
-    /// Sums up what is below.
+    /// Recomputes the totals from the two sides.
     fn update_totals(&mut self) {
         self.len = len(&self.left) + len(&self.right) + 1;
         let sides = [&self.left, &self.right].into_iter().flatten();
@@ -105,7 +108,7 @@ impl Node {
     }
 }
 
-/// A node whose sides have changed, in balance again.
+/// Restores the balance of a node whose sides have changed.
 fn rebalance(mut shared: Arc<Node>) -> Arc<Node> {
     let node = Arc::make_mut(&mut shared);
     node.update_totals();
@@ -131,7 +134,7 @@ fn rebalance(mut shared: Arc<Node>) -> Arc<Node> {
     shared
 }
 
-/// The right side comes up.
+/// Makes the right side the root.
 fn rotate_left(mut shared: Arc<Node>) -> Arc<Node> {
     let node = Arc::make_mut(&mut shared);
     let Some(mut up) = node.right.take() else { return shared };
@@ -143,7 +146,7 @@ fn rotate_left(mut shared: Arc<Node>) -> Arc<Node> {
     up
 }
 
-/// The left side comes up.
+/// Makes the left side the root.
 fn rotate_right(mut shared: Arc<Node>) -> Arc<Node> {
     let node = Arc::make_mut(&mut shared);
     let Some(mut up) = node.left.take() else { return shared };
@@ -184,7 +187,7 @@ fn tree_without(tree: Tree, place: &Position) -> Tree {
     Some(rebalance(shared))
 }
 
-/// The first of a tree, and the tree without it.
+/// Splits a tree into its first entry and the rest.
 fn split_first(mut shared: Arc<Node>) -> ((Position, SlipThreshold), Tree) {
     let node = Arc::make_mut(&mut shared);
     match node.left.take() {
@@ -206,7 +209,7 @@ impl Lane {
         self.root.is_none()
     }
 
-    /// Lets somebody in; somebody who is at this place already has this patience from now on.
+    /// Inserts a position with its threshold; replaces the threshold of a position that is present.
     pub(crate) fn insert(&mut self, place: Position, patience: Option<SlipThreshold>) {
         let patience = patience.unwrap_or(SlipThreshold::NEVER);
         self.root = Some(tree_with(self.root.take(), place, patience));
@@ -216,17 +219,17 @@ impl Lane {
         self.root = tree_without(self.root.take(), place);
     }
 
-    /// Who is at the front.
+    /// First position of the lane.
     pub(crate) fn first(&self) -> Option<Position> {
         self.nth(0)
     }
 
-    /// Who is at the end.
+    /// Last position of the lane.
     pub(crate) fn last(&self) -> Option<Position> {
         self.nth(self.len().checked_sub(1)?)
     }
 
-    /// Who has so many before them.
+    /// Position with `before` others before it.
     pub(crate) fn nth(&self, mut before: usize) -> Option<Position> {
         let mut tree = &self.root;
         while let Some(node) = tree {
@@ -243,7 +246,7 @@ impl Lane {
         None
     }
 
-    /// How many stand before a place, whether somebody is there or not.
+    /// Number of positions before this one, which need not be in the lane.
     pub(crate) fn count_before(&self, place: &Position) -> usize {
         let (mut tree, mut before) = (&self.root, 0);
         while let Some(node) = tree {
@@ -258,21 +261,22 @@ impl Lane {
         before
     }
 
-    /// All of them, in order.
+    /// All positions, in order.
     pub(crate) fn iter(&self) -> Iter<'_> {
         let mut iter = Iter { stack: Vec::new() };
         iter.descend_left(&self.root);
         iter
     }
 
-    /// Whether anybody could ever be told that it takes longer.
+    /// Returns `true` if any ticket here can ever get a notice of a longer wait.
     pub(crate) fn has_slip_candidates(&self) -> bool {
         self.root.as_ref().is_some_and(|node| node.min_threshold != SlipThreshold::NEVER)
     }
 
-    /// Those who may have lost their patience, in order, with how many stand before them in this
-    /// lane. `authorize` is asked of stretches of the lane: the least patience in it, and how many stand
-    /// before its first and its last; where it says no, nobody is looked at.
+    /// Reports the tickets whose slip threshold may be exceeded, in order, with the number before
+    /// each in this lane. `may` judges a stretch of the lane by its lowest threshold and by the
+    /// number of tickets before its first and before its last; a stretch that it rejects is
+    /// skipped.
     pub(crate) fn slip_candidates(
         &self,
         may: &mut impl FnMut(&SlipThreshold, u32, u32) -> bool,
@@ -302,7 +306,7 @@ fn find_slip_candidates(
     find_slip_candidates(&node.right, own + 1, may, found);
 }
 
-/// Two lanes in which the same stand in the same order are the same, however their trees grew.
+/// Lanes are equal if they hold the same positions; the shape of the tree does not matter.
 impl PartialEq for Lane {
     fn eq(&self, other: &Lane) -> bool {
         self.len() == other.len() && self.iter().eq(other.iter())
@@ -317,7 +321,7 @@ impl fmt::Debug for Lane {
     }
 }
 
-/// A walk through a lane.
+/// Iterator over a lane, in order.
 pub(crate) struct Iter<'a> {
     stack: Vec<&'a Node>,
 }
@@ -352,7 +356,7 @@ mod tests {
         (rank, TicketId(n))
     }
 
-    /// Each node sums up what is below it, and leans no further than it may.
+    /// Checks the totals and the balance of every node.
     fn assert_invariants(tree: &Tree) {
         let Some(node) = tree else { return };
         let mut again = (**node).clone();

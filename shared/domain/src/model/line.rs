@@ -1,18 +1,18 @@
-//! One queue's line: lanes by priority class, each in the order of effective arrival.
+//! Line of one queue: a lane for each priority class, ordered by effective arrival.
 //!
-//! Somebody's place in a lane is found by halving and never by walking the line.
+//! The position of a ticket in a lane is found in logarithmic time, never by walking the line.
 
-use crate::batches::Remainder;
 use crate::model::ids::{Number, TicketId};
 use crate::model::lane::{Lane, SlipThreshold};
 use crate::model::position_changes::{PositionChange, PositionChangeCause, PositionChanges};
-use crate::model::ticket::Rank;
+use crate::model::rank::Rank;
+use crate::model::remainder::Remainder;
 use crate::model::time::Timestamp;
 use crate::protocol::command::QueueState;
 use imbl::{OrdMap, OrdSet, Vector};
 use std::collections::BTreeSet;
 
-/// The line of one queue.
+/// Line of one queue, with its counts of the day.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Line {
     lanes: OrdMap<u8, Lane>,
@@ -24,30 +24,30 @@ pub struct Line {
     pub(crate) held: OrdSet<TicketId>,
     pub(crate) missed: OrdSet<TicketId>,
     pub(crate) last_called: Option<Number>,
-    /// Those of a better class who went before somebody that had come earlier, by arrival.
+    /// Tickets of a better class that were called before somebody who had come earlier, by arrival.
     priority_passes: OrdMap<(Timestamp, u32, i32, TicketId), u8>,
     pub(crate) position_changes: PositionChanges,
     overtakes: Vector<Overtake>,
-    /// Those who are still to be told that the queue was halted or closed.
+    /// Tickets whose holders are still to be notified that the queue was halted or closed.
     pub(crate) unnotified: Option<Remainder>,
-    /// Those whom a clearing has still to void; nobody is called meanwhile.
+    /// Tickets that a clearing has still to void; calling rests meanwhile.
     pub(crate) uncleared: Option<Remainder>,
-    /// Seconds that the person called last had waited, for the first call of theirs.
+    /// Wait in seconds of the person called last, up to their first call.
     pub(crate) last_wait_s: Option<u32>,
 }
 
-/// Somebody came to stand before others, or was called from behind them.
+/// Overtaking: a ticket was placed before others, or called from behind them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Overtake {
-    /// Those behind this place were overtaken; all, if there is none,
+    /// Tickets behind this position were overtaken; `None` for all of them.
     pub(crate) behind: Option<(Rank, TicketId)>,
-    /// and before this one.
+    /// Tickets before this position were overtaken; `None` for all of them.
     pub(crate) before: Option<(Rank, TicketId)>,
     pub(crate) cause: PositionChangeCause,
 }
 
 impl Line {
-    /// How many overtakes there were.
+    /// Number of overtakings recorded today.
     pub(crate) fn overtake_count(&self) -> u32 {
         self.overtakes.len() as u32
     }
@@ -56,13 +56,14 @@ impl Line {
         self.overtakes.push_back(overtake);
     }
 
-    /// Whether somebody waits behind this place.
+    /// Returns `true` if a ticket waits behind this position.
     pub(crate) fn has_anyone_behind(&self, rank: Rank, ticket: TicketId) -> bool {
         let last = self.lanes.get_max().and_then(|(_, lane)| lane.last());
         last.is_some_and(|last| last > (rank, ticket))
     }
 
-    /// Through what somebody at this place was overtaken, from the so-manieth overtake on.
+    /// Causes for which a ticket at this position was overtaken, from the overtaking with index
+    /// `from`.
     pub(crate) fn overtake_causes(
         &self,
         rank: Rank,
@@ -78,13 +79,13 @@ impl Line {
         past.map(|overtake| overtake.cause)
     }
 
-    /// Those who wait, first to last.
+    /// Waiting tickets, first to last.
     pub fn waiting(&self) -> impl Iterator<Item = TicketId> + '_ {
         self.lanes.values().flat_map(Lane::iter).map(|(_, ticket)| ticket)
     }
 
-    /// Those who are told how the queue stands, in order, with how many are ahead of them: who waits
-    /// or is held, but for those who are voided in a moment.
+    /// Tickets whose holders are notified of the queue's state, in order, with the number ahead of
+    /// each: those that wait or are held, without those that a clearing is about to void.
     pub(crate) fn notification_targets(&self) -> impl Iterator<Item = (TicketId, u32)> + '_ {
         let unswept = self.uncleared.iter().flat_map(|rest| rest.tickets.iter().copied());
         let unswept: BTreeSet<_> = unswept.collect();
@@ -94,67 +95,67 @@ impl Line {
         waiting.zip(0..).chain(held)
     }
 
-    /// Those whom a clearing voids, in order.
+    /// Tickets that a clearing voids, in order.
     pub(crate) fn all_tickets(&self) -> impl Iterator<Item = TicketId> + '_ {
         self.waiting().chain(self.held.iter().chain(self.missed.iter()).copied())
     }
 
-    /// How many wait.
+    /// Number of waiting tickets.
     pub fn len(&self) -> usize {
         self.lanes.values().map(Lane::len).sum()
     }
 
-    /// Whether nobody waits.
+    /// Returns `true` if no ticket waits.
     pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }
 
-    /// How many are held, their place kept.
+    /// Number of held tickets, which keep their position.
     pub fn held(&self) -> usize {
         self.held.len()
     }
 
-    /// How many were missed and may return.
+    /// Number of missed tickets that may return.
     pub fn missed(&self) -> usize {
         self.missed.len()
     }
 
-    /// The number called last.
+    /// Number on the ticket called last.
     pub fn last_called(&self) -> Option<&Number> {
         self.last_called.as_ref()
     }
 
-    /// What staff made of the queue today, if anything.
+    /// State that staff set today, if any.
     pub fn state(&self) -> Option<QueueState> {
         self.state
     }
 
-    /// How many numbers it gave out today.
+    /// Tickets taken today.
     pub fn taken(&self) -> u32 {
         self.taken
     }
 
-    /// How many calls it made today, recalls left out.
+    /// Calls of today, without recalls.
     pub fn calls(&self) -> u32 {
         self.calls
     }
 
-    /// How many were called before it was their turn, today.
+    /// Calls of today that were out of order.
     pub fn out_of_order(&self) -> u32 {
         self.out_of_order
     }
 
-    /// Why people's places changed other than by waiting, oldest first; the last few.
+    /// Latest position changes other than by waiting, oldest first.
     pub fn position_changes(&self) -> impl Iterator<Item = &PositionChange> {
         self.position_changes.iter()
     }
 
-    /// Each class's first, best class first.
+    /// First position of each class, best class first.
     pub(crate) fn lane_heads(&self) -> impl Iterator<Item = (Rank, TicketId)> + '_ {
         self.lanes.values().filter_map(Lane::first)
     }
 
-    /// How many wait in these classes.
+    /// Number of waiting tickets in these classes.
     pub(crate) fn len_of_classes(&self, classes: std::ops::Range<u8>) -> usize {
         self.lanes.range(classes).map(|(_, lane)| lane.len()).sum()
     }
@@ -171,21 +172,21 @@ impl Line {
         }
     }
 
-    /// How many wait before this place.
+    /// Number of waiting tickets before this position.
     pub(crate) fn count_ahead(&self, rank: Rank, ticket: TicketId) -> usize {
         let better = self.len_of_classes(0..rank.class);
         let lane = self.lanes.get(&rank.class);
         better + lane.map_or(0, |lane| lane.count_before(&(rank, ticket)))
     }
 
-    /// Whether anybody could ever be told that it takes longer.
+    /// Returns `true` if any ticket here can ever get a notice of a longer wait.
     pub(crate) fn has_slip_candidates(&self) -> bool {
         self.lanes.values().any(Lane::has_slip_candidates)
     }
 
-    /// Those who may have lost their patience, in order, with how many are ahead of them. `authorize` is
-    /// asked of stretches of the line: the least patience in it, and how many are ahead of its first
-    /// and of its last; where it says no, nobody is looked at.
+    /// Tickets whose slip threshold may be exceeded, in order, with the number ahead of each. `may`
+    /// judges a stretch of the line by its lowest threshold and by the number ahead of its first
+    /// and of its last ticket; a stretch that it rejects is skipped.
     pub(crate) fn slip_candidates(
         &self,
         mut may: impl FnMut(&SlipThreshold, u32, u32) -> bool,
@@ -201,7 +202,7 @@ impl Line {
         found
     }
 
-    /// A place of this class behind `places` others; `None` if there are no more than that.
+    /// Rank of this class behind `places` others; `None` if the lane holds no more than that.
     pub(crate) fn rank_behind(&self, class: u8, places: u32) -> Option<Rank> {
         let lane = self.lanes.get(&class)?;
         let places = places as usize;
@@ -211,7 +212,7 @@ impl Line {
         if lane.len() <= places {
             return None;
         }
-        // Whoever was put beside the same one before stays before.
+        // A ticket that was placed beside the same one before stays before.
         let (beside, _) = lane.nth(places - 1)?;
         let same = |rank: &Rank| (rank.arrival, rank.sequence) == (beside.arrival, beside.sequence);
         let later = (places..).map_while(|before| lane.nth(before)).map(|(rank, _)| rank);
@@ -219,13 +220,13 @@ impl Line {
         Some(Rank { offset: last.offset + 1, ..last })
     }
 
-    /// A place of this class before everybody; `None` if nobody has it.
+    /// Rank of this class before everybody; `None` if the lane is empty.
     pub(crate) fn front_rank(&self, class: u8) -> Option<Rank> {
         let (first, _) = self.lanes.get(&class)?.first()?;
         Some(Rank { offset: first.offset - 1, ..first })
     }
 
-    /// A place of this class behind everybody: `rank` if that is one, or behind the last.
+    /// Rank of this class behind everybody: `rank` itself if it is last, or one behind the last.
     pub(crate) fn tail_rank(&self, rank: Rank) -> Rank {
         match self.lanes.get(&rank.class).and_then(Lane::last) {
             Some((last, _)) if last >= rank => Rank { offset: last.offset + 1, ..last },
@@ -233,13 +234,13 @@ impl Line {
         }
     }
 
-    /// Somebody of a better class went before others who had come earlier.
+    /// Records that a ticket of a better class was called before others who had come earlier.
     pub(crate) fn record_pass(&mut self, rank: Rank, ticket: TicketId) {
         self.priority_passes.insert((rank.arrival, rank.sequence, rank.offset, ticket), rank.class);
     }
 
-    /// How often somebody at this place was passed by people of a better class who came later;
-    /// counts no further than `most`.
+    /// Number of times that tickets of a better class that came later were called before this
+    /// position. Counting stops at `most`.
     pub(crate) fn count_passes(&self, rank: Rank, ticket: TicketId, most: u32) -> u32 {
         let place = (rank.arrival, rank.sequence, rank.offset, ticket);
         let later = self.priority_passes.range(place..).filter(|(_, class)| **class < rank.class);

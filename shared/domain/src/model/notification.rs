@@ -1,129 +1,130 @@
-//! What is to be told to whoever holds a ticket, and what a ticket remembers of having told it.
+//! Notifications for the holder of a ticket, and the ticket's history of them.
 
 use crate::estimate::Estimate;
 use crate::model::ids::{Number, Person, TicketId, TicketKey};
-use crate::model::ticket::QuotedWait;
+use crate::model::quoted_wait::QuotedWait;
 use crate::model::time::{Day, MINUTE_MS, Timestamp};
 use std::sync::Arc;
 
-/// Something the holder of a ticket is to be told.
+/// Notification for the holder of a ticket, with everything that the message needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotificationTrigger {
-    /// Whose ticket.
+    /// Ticket that it concerns.
     pub ticket: TicketId,
-    /// The business day, which makes the ticket unique in the site.
+    /// Business day, which makes the ticket unique within the site.
     pub day: Day,
-    /// Whom to tell.
+    /// Recipient.
     pub person: Person,
-    /// What opens the ticket to its holder, for a link in the message; `None` where there is none.
+    /// Key of the ticket, for the link in the message; `None` if the ticket has none.
     pub key: Option<TicketKey>,
-    /// The number.
+    /// Number on the ticket.
     pub number: Number,
-    /// The queue's name as customers read it.
+    /// Name of the queue that customers read.
     pub queue_name: Arc<str>,
-    /// What was reached.
+    /// Kind of the notification, with its content.
     pub kind: NotificationKind,
-    /// The how-manieth of its kind for this ticket, from 1; of a call, the how-manieth call.
+    /// Ordinal among the ticket's notifications of this kind, from 1; for a call, the ordinal of
+    /// the call.
     pub occurrence: u32,
-    /// The how-manieth milestone of this ticket, from 1: a later one makes an earlier one needless.
-    /// 0 if an older program decided it.
+    /// Ordinal among all notifications of the ticket, from 1: a later one makes an earlier one
+    /// needless. 0 if an older program decided it.
     pub order: u32,
-    /// When.
+    /// Time of the decision.
     pub at: Timestamp,
-    /// When it stops being true; not to be sent after that.
+    /// Time after which it is no longer true and must not be sent.
     pub valid_until: Timestamp,
 }
 
-/// What can be reached.
+/// Kinds of notifications.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotificationKind {
-    /// A number was given out (取号成功). Told in the answer to the scan, not by a template.
+    /// A number was given out (取号成功). Sent in the reply to the scan, not as a template.
     Joined(QuotedWait),
     /// Few are ahead (即将叫号).
     Near(QuotedWait),
     /// Nobody is ahead.
     Next(QuotedWait),
-    /// A counter called (叫号).
+    /// A counter called the ticket (叫号).
     Called {
-        /// The counter's name as customers read it.
+        /// Name of the counter that customers read.
         counter_name: Arc<str>,
-        /// The how-manieth call, from 1.
+        /// Ordinal of the call, from 1.
         call: u32,
     },
-    /// It called again (再次叫号).
+    /// The counter called the ticket again (再次叫号).
     Recalled {
-        /// The counter's name as customers read it.
+        /// Name of the counter that customers read.
         counter_name: Arc<str>,
-        /// The how-manieth call, from 1.
+        /// Ordinal of the call, from 1.
         call: u32,
     },
-    /// They did not come (过号).
+    /// The holder did not come (过号).
     Missed {
-        /// Until when they may return, if they may.
+        /// Deadline for a return; `None` if the holder may not return.
         until: Option<Timestamp>,
-        /// How many places back that is, if the rule is one of places.
+        /// Places that the ticket goes back on return, if the queue's rule counts places.
         places: Option<u32>,
     },
-    /// They are in the line again.
+    /// The ticket waits in the line again.
     Returned {
-        /// Through what.
+        /// Cause of the return.
         through: ReturnCause,
-        /// How it stands.
+        /// Wait that is quoted with it.
         told: QuotedWait,
     },
-    /// It will take longer than was said.
+    /// The wait has become much longer than quoted.
     Slipped(QuotedWait),
-    /// Nobody is called for now (暂停叫号).
+    /// The queue calls nobody for now (暂停叫号).
     Halted(QuotedWait),
     /// The queue has ended for today (今日已结束).
     QueueClosed,
 }
 
-/// Through what somebody is in the line again.
+/// Causes for which a ticket waits in the line again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReturnCause {
-    /// They returned after a miss.
+    /// Return after a miss.
     Return,
-    /// They were transferred.
+    /// Transfer from another queue.
     Transfer,
-    /// The call was taken back.
+    /// Call that was taken back.
     PutBack,
 }
 
-/// How many kinds there are.
+/// Number of kinds.
 const KIND_COUNT: usize = 10;
 
-/// The most templates for one ticket.
+/// Largest number of template messages for one ticket.
 pub const MAX_TEMPLATES_PER_TICKET: u32 = 5;
 
-/// Of these, kept for being called.
+/// Templates of that budget that are reserved for calls.
 const TEMPLATES_RESERVED_FOR_CALLS: u32 = 2;
 
-/// Between two templates, other than a call: a minute.
+/// Shortest interval between two templates other than calls: one minute.
 const MIN_TEMPLATE_INTERVAL_MS: i64 = 60_000;
 
-/// Of a longer wait nobody is told so soon after anything else.
+/// Shortest interval between any template and a notice of a longer wait: 30 minutes.
 const MIN_SLIP_INTERVAL_MS: i64 = 30 * MINUTE_MS;
 
-/// What a ticket remembers of what its holder was told.
+/// Notifications of a ticket so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NotificationHistory {
-    /// How many milestones.
+    /// Number of notifications.
     pub order: u32,
-    /// How many of them as templates.
+    /// Number of those sent as templates.
     pub template_count: u32,
-    /// When the last template was decided.
+    /// Time of the last template.
     pub last_template_at: Option<Timestamp>,
-    /// When their turn comes, as they were told last.
+    /// Time of the turn by the wait quoted last.
     pub expected_turn_at: Option<Timestamp>,
-    /// How often each kind, in the order of the kinds.
+    /// Number of notifications of each kind, in the order of the kinds.
     pub count_by_kind: [u32; KIND_COUNT],
-    /// The last call that they were told.
+    /// Ordinal of the last call that the holder was notified of.
     pub last_call: u32,
 }
 
 impl NotificationKind {
-    /// The word for it, as it stands in the key.
+    /// Stable name of the kind, used in message keys.
     pub fn name(&self) -> &'static str {
         const NAMES: [&str; KIND_COUNT] = [
             "joined",
@@ -155,12 +156,12 @@ impl NotificationKind {
         }
     }
 
-    /// Whether WeChat is asked to send a template for it.
+    /// Returns `true` if the kind is sent as a WeChat template.
     pub fn is_template(&self) -> bool {
         !matches!(self, NotificationKind::Joined(_))
     }
 
-    /// What is told of the wait, if anything.
+    /// Wait that the notification quotes, if it quotes one.
     pub(crate) fn quoted_wait(&self) -> Option<&QuotedWait> {
         match self {
             NotificationKind::Joined(told)
@@ -172,27 +173,27 @@ impl NotificationKind {
         }
     }
 
-    /// When the turn comes by what is told here.
+    /// Time of the turn by the quoted wait.
     pub(crate) fn expected_turn_at(&self, at: Timestamp) -> Option<Timestamp> {
         self.quoted_wait()?.estimate.map(|Estimate { low, .. }| at.plus_minutes(low))
     }
 }
 
 impl NotificationHistory {
-    /// How often a kind was told.
+    /// Number of notifications of this kind.
     pub(crate) fn count(&self, kind: &NotificationKind) -> u32 {
         self.count_by_kind[kind.index()]
     }
 
-    /// Whether the budget and the spacing leave room for it now. Being called needs no spacing, and
-    /// the last of the budget is kept for it.
+    /// Returns `true` if the budget and the spacing allow this kind now. A call needs no spacing,
+    /// and the last template of the budget is reserved for it.
     pub(crate) fn allows(&self, kind: &NotificationKind, at: Timestamp) -> bool {
         let apart =
             self.last_template_at.is_none_or(|last| at.since_ms(last) >= MIN_TEMPLATE_INTERVAL_MS);
         match kind {
             NotificationKind::Joined(_) => true,
             NotificationKind::Called { .. } => self.template_count < MAX_TEMPLATES_PER_TICKET,
-            // It puts right what was said a moment ago.
+            // It corrects a notification of a moment ago.
             NotificationKind::Returned { through: ReturnCause::PutBack, .. } => {
                 self.template_count < MAX_TEMPLATES_PER_TICKET - 1
             }
@@ -206,7 +207,7 @@ impl NotificationHistory {
         }
     }
 
-    /// From when a longer wait may be told; `None` if the budget has no room for it.
+    /// Earliest time for a notice of a longer wait; `None` if the budget is spent.
     pub(crate) fn slip_allowed_from(&self) -> Option<Timestamp> {
         let room = self.template_count < MAX_TEMPLATES_PER_TICKET - TEMPLATES_RESERVED_FOR_CALLS;
         room.then(|| {
@@ -215,7 +216,7 @@ impl NotificationHistory {
         })
     }
 
-    /// Takes in that a milestone was decided.
+    /// Records a notification that was decided.
     pub(crate) fn record(&mut self, kind: &NotificationKind, order: u32, at: Timestamp) {
         self.order = order.max(self.order + 1);
         self.count_by_kind[kind.index()] += 1;

@@ -1,70 +1,68 @@
-//! Why people's places in a line change, other than by waiting: what a line remembers of it, and
-//! what of that touched somebody.
+//! Position changes in a line other than by waiting.
 
-use crate::model::ids::{Number, QueueId, TicketId};
-use crate::model::site::Site;
-use crate::model::ticket::{Rank, Ticket};
+use crate::model::ids::{Number, TicketId};
+use crate::model::rank::Rank;
 use crate::model::time::Timestamp;
 use imbl::Vector;
 
-/// How many of its latest moves a line remembers.
+/// Number of latest changes that a line keeps.
 const MAX_POSITION_CHANGES: usize = 40;
 
-/// Somebody came to a place in a line, or left one, in another way than by waiting for it.
+/// Change of a ticket's position in a line, other than by waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PositionChange {
-    /// Whose ticket.
+    /// Ticket that changed position.
     pub ticket: TicketId,
-    /// Its number.
+    /// Number on that ticket.
     pub number: Number,
-    /// The place that they left in this line; `None` if they had none.
+    /// Former rank in this line; `None` if it had none.
     pub from: Option<Rank>,
-    /// The place that they have in this line now; `None` if they have none.
+    /// New rank in this line; `None` if it has none.
     pub to: Option<Rank>,
-    /// Through what.
+    /// Cause of the change.
     pub cause: PositionChangeCause,
-    /// When.
+    /// Time of the change.
     pub at: Timestamp,
-    /// The last ticket that had been given out by then: clocks differ, this order does not.
+    /// Newest ticket given out by then. Clocks of replicas differ; this order does not.
     pub newest_ticket: TicketId,
 }
 
-/// Through what somebody's place changes.
+/// Causes of a position change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PositionChangeCause {
-    /// A better class.
+    /// A better priority class.
     Priority,
     /// A return after a miss.
     Return,
     /// A transfer.
     Transfer,
-    /// A while out of the line, with the place kept.
+    /// A time out of the line, with the position kept.
     Hold,
-    /// The end of that: the place was theirs.
+    /// The end of a hold: the ticket takes its own position again.
     Resume,
-    /// A call before it was their turn.
+    /// A call out of order.
     OutOfOrder,
-    /// A call or an end that was taken back: the place was theirs.
+    /// A call or an end that was taken back: the ticket takes its own position again.
     TakenBack,
 }
 
-/// A move as it is for somebody in the line.
+/// Position change from the view of one ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketPositionChange {
-    /// Whether it was their own.
+    /// `true` if the ticket itself changed position.
     pub own: bool,
-    /// Whose it was.
+    /// Number on the ticket that changed position.
     pub number: Number,
-    /// Through what.
+    /// Cause of the change.
     pub cause: PositionChangeCause,
-    /// By how many more they have ahead; less, if negative. 0 for their own moves and for whoever
-    /// was called before them from behind.
+    /// Change of the number ahead, negative if fewer. 0 for the ticket's own change, and for a call
+    /// out of order from behind it.
     pub ahead_delta: i32,
-    /// When.
+    /// Time of the change.
     pub at: Timestamp,
 }
 
-/// The latest moves in a line, oldest first.
+/// Latest position changes in a line, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct PositionChanges(Vector<PositionChange>);
 
@@ -82,76 +80,13 @@ impl PositionChanges {
 }
 
 impl PositionChange {
-    /// What it is for the holder of another place; `None` if nothing.
-    fn effect_on(&self, rank: Rank, ticket: TicketId) -> Option<i32> {
+    /// Change of the number ahead for another position; `None` if it is not affected.
+    pub(crate) fn effect_on(&self, rank: Rank, ticket: TicketId) -> Option<i32> {
         let in_front = |place: Option<Rank>| {
             i32::from(place.is_some_and(|place| (place, self.ticket) < (rank, ticket)))
         };
         let more = in_front(self.to) - in_front(self.from);
         let overtaken = self.cause == PositionChangeCause::OutOfOrder && in_front(self.from) == 0;
         (more != 0 || overtaken).then_some(more)
-    }
-}
-
-impl Site {
-    /// What has changed the place of a ticket in its line since it has that place, and how it came
-    /// to it; oldest first.
-    pub fn position_changes_of(&self, ticket: &Ticket) -> Vec<TicketPositionChange> {
-        let Some(line) = self.lines.get(&ticket.queue) else { return Vec::new() };
-        let mut moves = Vec::new();
-        for one in line.position_changes() {
-            let own = one.ticket == ticket.id;
-            if own && one.to.is_some() {
-                // Before that they had another place.
-                moves.retain(|moved: &TicketPositionChange| moved.own);
-            }
-            let touches = match own {
-                true => Some(0),
-                false => one.effect_on(ticket.rank, ticket.id),
-            };
-            let was_there = ticket.id <= one.newest_ticket;
-            if let Some(more) = touches.filter(|_| was_there) {
-                let (number, cause, at) = (one.number.clone(), one.cause, one.at);
-                moves.push(TicketPositionChange { own, number, cause, ahead_delta: more, at });
-            }
-        }
-        moves
-    }
-
-    /// The place of a ticket that waits, and in which line.
-    pub(crate) fn waiting_position(&self, ticket: TicketId) -> Option<(QueueId, Rank)> {
-        let ticket = self.ticket(ticket)?;
-        let waits = ticket.status() == crate::model::ticket::TicketStatus::Waiting;
-        waits.then(|| (ticket.queue.clone(), ticket.rank))
-    }
-
-    /// Notes that a ticket is not in the place any more that it was in.
-    pub(crate) fn record_position_change(
-        &mut self,
-        id: TicketId,
-        was: Option<(QueueId, Rank)>,
-        cause: PositionChangeCause,
-        at: Timestamp,
-    ) {
-        let is = self.waiting_position(id);
-        let Some(ticket) = self.ticket(id) else { return };
-        let (number, queue) = (ticket.number.clone(), ticket.queue.clone());
-        let here = |place: Option<(QueueId, Rank)>| {
-            place.filter(|(line, _)| *line == queue).map(|(_, rank)| rank)
-        };
-        let (from, to) = (here(was), here(is));
-        if from.is_some() || to.is_some() {
-            let newest = TicketId(self.last_ticket);
-            let line = self.lines.entry(queue).or_default();
-            line.position_changes.add(PositionChange {
-                ticket: id,
-                number,
-                from,
-                to,
-                cause,
-                at,
-                newest_ticket: newest,
-            });
-        }
     }
 }

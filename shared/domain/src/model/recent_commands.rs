@@ -1,27 +1,28 @@
-//! What a site remembers of recent commands, so that a repeat is answered like the first.
+//! Recent commands of a site and their answers, so that a repeated command gets the first answer.
 
 use crate::model::ids::CommandId;
 use crate::model::time::Timestamp;
-use crate::protocol::event::{Decision, Outcome};
+use crate::protocol::event::Decision;
+use crate::protocol::outcome::Outcome;
 use imbl::{OrdMap, Vector};
 use std::sync::Arc;
 
-/// How long a command is remembered after it was decided: 15 minutes. WeChat repeats a callback
-/// within 15 seconds; a client that repeats an API call later than this must look first.
+/// Retention of a decided command: 15 minutes. WeChat repeats a callback within 15 seconds; a
+/// client that repeats an API call later than this must read the state first.
 pub const COMMAND_RETENTION_MS: i64 = 15 * 60 * 1000;
 
-/// A command that was decided a while ago.
+/// Recorded answer to a command that was decided a while ago.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedAnswer {
-    /// The fingerprint it came with.
+    /// Fingerprint of the command.
     pub fingerprint: u64,
-    /// When it was decided.
+    /// Time of the decision.
     pub at: Timestamp,
-    /// What was answered.
+    /// Outcome of the decision.
     pub outcome: Outcome,
 }
 
-/// The recent commands of a site.
+/// Commands decided within the retention, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct RecentCommands {
     by_id: OrdMap<CommandId, Arc<RecordedAnswer>>,

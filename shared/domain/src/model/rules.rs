@@ -1,96 +1,98 @@
-//! What the owner decided about a site: its queues and counters, and how their lines move.
+//! Rules of a site, set by its owner: queues, counters and the order of calls.
 
 use crate::model::ids::{CounterId, QueueId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The priority class of those who have no priority; smaller goes first.
+/// Priority class of tickets without priority; the smaller class goes first.
 pub const ORDINARY_CLASS: u8 = 5;
 
-/// The class of the lane for those who return after a miss, where a queue has such a lane.
+/// Priority class of the lane for returns after a miss, in queues with such a lane.
 pub const MISSED_LANE_CLASS: u8 = 9;
 
-/// The rules of one site.
+/// Rules of one site.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rules {
-    /// Its queues.
+    /// Rules of its queues.
     pub queues: BTreeMap<QueueId, QueueRules>,
-    /// Its counters.
+    /// Rules of its counters.
     pub counters: BTreeMap<CounterId, CounterRules>,
-    /// Whether one login may have several counters.
+    /// `true` if one login may have several counters open.
     pub several_counters: bool,
 }
 
-/// The rules of one queue. [`QueueRules::new`] gives the usual ones.
+/// Rules of one queue. [`QueueRules::new`] gives the usual ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueRules {
-    /// What customers read: 存取款.
+    /// Name that customers read: 存取款.
     pub name: Arc<str>,
-    /// In front of its numbers: `A`.
+    /// Prefix of its numbers: `A`.
     pub prefix: Arc<str>,
-    /// Minutes one customer keeps a counter busy, until the queue's own history says better.
+    /// Minutes that one customer keeps a counter busy, until the queue's own history gives a better
+    /// value.
     pub minutes: u32,
-    /// Seconds a called customer has to come.
+    /// Seconds that a called customer has to come.
     pub grace_seconds: u32,
-    /// Whether it is open until somebody says otherwise.
+    /// `true` if the queue is open until staff set another state.
     pub open: bool,
-    /// The priority class of its tickets, 0 to 8; smaller goes first.
+    /// Priority class of its tickets, 0 to 8; the smaller class goes first.
     pub class: u8,
-    /// Who is next.
+    /// Order of calls.
     pub policy: CallPolicy,
-    /// How many people of a better class who came later may go before somebody (strict policy).
+    /// Largest number of later tickets of a better class that may be called first (strict policy).
     pub max_passes: u32,
-    /// How many may wait at once; `None` is any number.
+    /// Largest number of waiting tickets; `None` for no limit.
     pub capacity: Option<u32>,
-    /// How many numbers a day; `None` is any number.
+    /// Largest number of tickets a day; `None` for no limit.
     pub daily_cap: Option<u32>,
-    /// What becomes of those who did not come.
+    /// Rules for missed calls.
     pub missed: MissedRules,
-    /// Where those stand who are transferred here.
+    /// Placement of tickets that are transferred here.
     pub transfer: Placement,
-    /// Whether its tickets go on over the end of a business day.
+    /// `true` if its tickets are carried over the end of a business day.
     pub carry_over: bool,
-    /// Whether being called is being served.
+    /// `true` if a call also starts the service.
     pub start_on_call: bool,
-    /// Whether the system marks the called as missed when their time is over.
+    /// `true` if the system marks a called ticket as missed at its deadline.
     pub auto_miss: bool,
-    /// Whether the system calls once more before that.
+    /// `true` if the system calls once more before that.
     pub auto_recall: bool,
-    /// How often somebody is called before they are missed, the first time included.
+    /// Number of calls before a miss, the first one included.
     pub calls: u32,
-    /// How often somebody may have others go first (暂离).
+    /// Number of times that a holder may let others pass (暂离).
     pub let_pass: u32,
-    /// For how many minutes at most.
+    /// Longest time of letting others pass, in minutes.
     pub let_pass_minutes: u32,
-    /// With so many ahead, or fewer, somebody is near, unless they chose another number.
+    /// Number ahead, or fewer, at which a holder gets the "near" notice, unless they chose another
+    /// number.
     pub near: u32,
 }
 
-/// Who is next in a queue.
+/// Order of calls in a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallPolicy {
-    /// The best class first; within it, who came first.
+    /// The best class first; within it, the earliest arrival.
     Strict,
-    /// `new` of the queue's own class (and better) and then `second` of the others, in turn; as
-    /// many of each once the others are more. With `missed_lane` then one who returned after a miss.
+    /// `first` of the queue's own class (and better), then `second` of the others, in turn; as many
+    /// of each once the others are more. With `missed_lane`, then one who returned after a miss.
     Interleave {
-        /// Of the queue's own class and better.
+        /// Calls of the queue's own class and better.
         first: u32,
-        /// Of the other classes.
+        /// Calls of the other classes.
         second: u32,
-        /// Whether those who return after a miss have a lane of their own.
+        /// `true` if those who return after a miss have a lane of their own.
         missed_lane: bool,
     },
 }
 
-/// What becomes of those who did not come (过号).
+/// Rules for missed calls (过号).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MissedRules {
-    /// Where they stand when they return.
+    /// Placement on return.
     pub policy: MissedPolicy,
-    /// How often they may return.
+    /// Number of returns allowed.
     pub returns: u32,
-    /// For how many minutes, or until the end of the day.
+    /// Minutes in which a return is allowed; never beyond the end of the day.
     pub minutes: u32,
 }
 
@@ -103,7 +105,7 @@ pub enum MissedPolicy {
     AfterK {
         /// Places at the first miss.
         k: u32,
-        /// More with each further one.
+        /// Further places with each further miss.
         grow: u32,
     },
     /// 保留 n 分钟: back at the front until the deadline, then void.
@@ -112,30 +114,30 @@ pub enum MissedPolicy {
     Tail,
 }
 
-/// A place in a line that somebody comes into from elsewhere.
+/// Placement of a ticket that comes into a line from elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
-    /// Before everybody of the same class.
+    /// Before all tickets of the same class.
     Front,
-    /// As if they had come here at first.
+    /// By its original arrival, as if it had come here at first.
     Arrival,
-    /// Behind everybody of the same class.
+    /// Behind all tickets of the same class.
     Tail,
 }
 
-/// The rules of one counter.
+/// Rules of one counter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CounterRules {
-    /// What customers read: 3号窗口.
+    /// Name that customers read: 3号窗口.
     pub name: Arc<str>,
-    /// Whom it serves.
+    /// Queues that it serves.
     pub queues: Vec<QueueId>,
-    /// Whether the system calls the next one when it is free.
+    /// `true` if the system calls the next ticket when the counter is free.
     pub auto_next: bool,
 }
 
 impl QueueRules {
-    /// The usual rules: strict classes with a bound of four, three places back after a miss, two
+    /// Usual rules: strict classes with a bound of four, three places back after a miss, two
     /// returns within thirty minutes, five minutes a customer.
     pub fn new(name: &str, prefix: &str) -> QueueRules {
         QueueRules {
@@ -166,7 +168,7 @@ impl QueueRules {
         }
     }
 
-    /// How many places back somebody returns after so many misses, if the rule is one of places.
+    /// Places that a ticket goes back after so many misses, if the rule counts places.
     pub fn places_back(&self, misses: u32) -> Option<u32> {
         let own_lane = matches!(self.policy, CallPolicy::Interleave { missed_lane: true, .. });
         match self.missed.policy {
@@ -179,14 +181,14 @@ impl QueueRules {
 }
 
 impl CounterRules {
-    /// A counter that calls when somebody presses.
+    /// Counter that calls on request only.
     pub fn new(name: &str, queues: Vec<QueueId>) -> CounterRules {
         CounterRules { name: name.into(), queues, auto_next: false }
     }
 }
 
 impl Rules {
-    /// The counters that serve a queue.
+    /// Counters that serve a queue.
     pub fn counters_of<'a>(
         &'a self,
         queue: &'a QueueId,

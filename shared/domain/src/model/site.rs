@@ -1,21 +1,21 @@
-//! A site as its ledger tells it: lines, counters, and the day's tickets.
+//! State of a site: lines, counters and the tickets of the day.
 //!
-//! The maps are persistent: a clone shares everything with its origin, so a reader holds a site
-//! as a value, and a decision can be tried on a copy, at no cost.
+//! The maps are persistent: a clone shares everything with its origin. A reader holds a site as a
+//! value, and a decision can be tried on a copy, at no cost.
 
-use crate::estimate::{Estimate, Forecast, ForecastInput, LiveCounter};
 use crate::model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId};
 use crate::model::line::Line;
+use crate::model::rank::Rank;
 use crate::model::recent_commands::{RecentCommands, RecordedAnswer};
 use crate::model::rules::Rules;
-use crate::model::ticket::{QuotedWait, Rank, Ticket, TicketState};
-use crate::model::time::{Day, DecisionInput, OpeningStatus, Timestamp};
-use crate::model::visit::{OvertakeCounts, VisitProgress};
+use crate::model::ticket::{Ticket, TicketState};
+use crate::model::time::{Day, Timestamp};
+use crate::model::visit_progress::{OvertakeCounts, VisitProgress};
 use crate::protocol::command::QueueState;
 use imbl::{OrdMap, OrdSet, Vector};
 use std::sync::Arc;
 
-/// The state of one site on one business day.
+/// State of one site on one business day.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Site {
     pub(crate) day: Option<Day>,
@@ -24,106 +24,106 @@ pub struct Site {
     /// Shared, since a persistent map copies a node of them on every change.
     pub(crate) tickets: OrdMap<TicketId, Arc<Ticket>>,
     pub(crate) holders: OrdMap<Person, TicketId>,
-    /// When time alone changes which ticket.
+    /// Deadlines at which time alone changes a ticket.
     pub(crate) deadlines: OrdSet<(Timestamp, TicketId)>,
-    /// The last serial of each prefix.
+    /// Last serial of each prefix.
     pub(crate) serials: OrdMap<Arc<str>, u32>,
     pub(crate) recent_calls: Vector<RecentCall>,
     pub(crate) recent_commands: RecentCommands,
     pub(crate) last_ticket: u32,
     pub(crate) last_arrival: Option<Timestamp>,
-    /// Tickets of the day before that go on and are not among `tickets` yet.
+    /// Tickets carried over from the day before that are not among `tickets` yet.
     pub(crate) pending_carry_over: Vector<Arc<Ticket>>,
 }
 
-/// One counter.
+/// State of one counter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counter {
-    /// Whether it serves.
+    /// Open, on a break or offline.
     pub state: CounterState,
-    /// Who sits there.
+    /// Login of the person at the counter.
     pub login: Option<Arc<str>>,
-    /// Whom it has called and not finished with.
+    /// Ticket that it has called and not finished with.
     pub serving: Option<TicketId>,
-    /// How many calls it has made today.
+    /// Calls of today.
     pub calls: u32,
 }
 
-/// Whether a counter serves.
+/// States of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CounterState {
-    /// Nobody is there.
+    /// Nobody is logged in.
     #[default]
     Offline,
-    /// It serves.
+    /// The counter serves.
     Open,
-    /// It has a break.
+    /// The counter is on a break.
     Break,
 }
 
-/// A call that the board still shows.
+/// Call that the board still shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecentCall {
-    /// Who.
+    /// Number called.
     pub number: Number,
-    /// From which queue.
+    /// Queue of the ticket.
     pub queue: QueueId,
-    /// Where to.
+    /// Counter that called.
     pub counter: CounterId,
-    /// When.
+    /// Time of the call.
     pub at: Timestamp,
-    /// The how-manieth call of this ticket.
+    /// Ordinal of the call among those of the ticket, from 1.
     pub call: u32,
 }
 
-/// How a queue stands, for those who would join it.
+/// Availability of a queue for those who would join it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueAvailability {
     /// Numbers are given out and called.
     Open,
-    /// As many wait as may, or as many numbers were given out as a day has.
+    /// The limit of waiting tickets or of tickets a day is reached.
     Full,
-    /// The next one's turn would come after closing time.
+    /// The turn of a new ticket would come after closing time.
     Closing,
     /// No numbers are given out for now; calling goes on.
     Paused,
     /// Nobody is called for now.
     Halted,
-    /// It is outside of the opening hours; those in line are still called.
+    /// The queue is outside of its opening hours; those in line are still called.
     OutOfHours,
-    /// It is closed.
+    /// The queue is closed.
     Closed,
 }
 
 impl Counter {
-    /// Whether it serves.
+    /// Returns `true` if the counter serves.
     pub fn is_open(&self) -> bool {
         self.state == CounterState::Open
     }
 }
 
 impl Site {
-    /// The business day the site is in, `None` before its first decision.
+    /// Business day of the site; `None` before its first decision.
     pub fn day(&self) -> Option<Day> {
         self.day
     }
 
-    /// A queue's line; an empty one if nothing has happened there.
+    /// Line of a queue; empty if nothing has happened there.
     pub fn line(&self, queue: &QueueId) -> Line {
         self.lines.get(queue).cloned().unwrap_or_default()
     }
 
-    /// A counter; a closed one if nothing has happened there.
+    /// State of a counter; offline if nothing has happened there.
     pub fn counter(&self, counter: &CounterId) -> Counter {
         self.counters.get(counter).cloned().unwrap_or_default()
     }
 
-    /// A ticket of today.
+    /// Ticket of today.
     pub fn ticket(&self, ticket: TicketId) -> Option<&Ticket> {
         self.tickets.get(&ticket).map(|ticket| &**ticket)
     }
 
-    /// All live tickets, in the order in which they were taken.
+    /// Live tickets, in the order in which they were taken.
     pub(crate) fn live_tickets(&self) -> Vec<TicketId> {
         let aside = self.lines.values().flat_map(Line::all_tickets);
         let served = self.counters.values().filter_map(|counter| counter.serving);
@@ -132,37 +132,37 @@ impl Site {
         all
     }
 
-    /// A ticket as it goes on in the next day.
+    /// Ticket in the form in which it is carried over to the next day.
     pub(crate) fn as_carried_over(&self, ticket: &Ticket) -> Ticket {
         Ticket { undo_point: None, progress: self.visit_progress(ticket), ..ticket.clone() }
     }
 
-    /// The live ticket of a person.
+    /// Live ticket of a person.
     pub fn live_ticket_of(&self, person: &Person) -> Option<&Ticket> {
         self.ticket(*self.holders.get(person)?)
     }
 
-    /// The tickets of today that somebody took, first to last.
+    /// Tickets of today that a person took, first to last.
     pub fn tickets_of<'a>(&'a self, person: &'a Person) -> impl Iterator<Item = &'a Ticket> {
         self.tickets().filter(move |ticket| ticket.person.as_ref() == Some(person))
     }
 
-    /// All tickets of today, in the order in which they were taken.
+    /// Tickets of today, in the order in which they were taken.
     pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
         self.tickets.values().map(|ticket| &**ticket)
     }
 
-    /// The latest calls, newest first.
+    /// Latest calls, newest first.
     pub fn recent_calls(&self) -> impl Iterator<Item = &RecentCall> {
         self.recent_calls.iter().rev()
     }
 
-    /// What was answered to a command that was decided a short while ago.
+    /// Recorded answer to a command within the retention.
     pub fn recorded_answer(&self, command: &CommandId) -> Option<&RecordedAnswer> {
         self.recent_commands.get(command)
     }
 
-    /// How many people a ticket has before it; nobody unless it waits.
+    /// Number of tickets ahead of this one; 0 unless it waits.
     pub fn ahead(&self, ticket: &Ticket) -> u32 {
         match ticket.state {
             TicketState::Waiting => self.ahead_at(&ticket.queue, ticket.rank, ticket.id),
@@ -174,7 +174,7 @@ impl Site {
         self.lines.get(queue).map_or(0, |line| line.count_ahead(rank, ticket)) as u32
     }
 
-    /// What staff made of a queue, or the owner's rules.
+    /// State of a queue: the one that staff set, or the one of the owner's rules.
     pub fn queue_state(&self, rules: &Rules, queue: &QueueId) -> QueueState {
         let set = self.lines.get(queue).and_then(|line| line.state);
         set.unwrap_or_else(|| match rules.queues.get(queue) {
@@ -183,153 +183,19 @@ impl Site {
         })
     }
 
-    /// Whether anybody of a queue is called for now.
+    /// Returns `true` if tickets of the queue may be called now.
     pub(crate) fn is_calling(&self, rules: &Rules, queue: &QueueId) -> bool {
         let swept = self.lines.get(queue).is_none_or(|line| line.uncleared.is_none());
         let state = self.queue_state(rules, queue);
         swept && matches!(state, QueueState::Open | QueueState::Paused)
     }
 
-    /// How a queue stands for those who would join it now.
-    pub fn availability(
-        &self,
-        rules: &Rules,
-        queue: &QueueId,
-        now: &DecisionInput,
-    ) -> QueueAvailability {
-        let Some(of_queue) = rules.queues.get(queue) else { return QueueAvailability::Closed };
-        match self.queue_state(rules, queue) {
-            QueueState::Closed => return QueueAvailability::Closed,
-            QueueState::Paused => return QueueAvailability::Paused,
-            QueueState::Halted => return QueueAvailability::Halted,
-            QueueState::Open => {}
-        }
-        let hours = now.opening_status(queue);
-        if hours == OpeningStatus::Outside {
-            return QueueAvailability::OutOfHours;
-        }
-        let (waiting, taken) =
-            self.lines.get(queue).map_or((0, 0), |line| (line.len(), line.taken));
-        let full = of_queue.capacity.is_some_and(|most| waiting >= most as usize)
-            || of_queue.daily_cap.is_some_and(|most| taken >= most);
-        if full {
-            return QueueAvailability::Full;
-        }
-        let forecast = self.estimate(rules, queue, waiting as u32, now);
-        match (hours, forecast) {
-            (OpeningStatus::Until(end), Some(wait)) if now.at.plus_minutes(wait.high) > end => {
-                QueueAvailability::Closing
-            }
-            _ => QueueAvailability::Open,
-        }
-    }
-
-    /// How long somebody with this many people ahead will wait; `None` while no counter is open.
-    pub fn forecast(
-        &self,
-        rules: &Rules,
-        queue: &QueueId,
-        ahead: u32,
-        now: &DecisionInput,
-    ) -> Option<Forecast> {
-        now.model.forecast(&self.forecast_input(rules, queue, ahead, now)?)
-    }
-
-    /// What a forecast for somebody with this many people ahead is made for; `None` for a queue that
-    /// the rules do not know.
-    pub(crate) fn forecast_input(
-        &self,
-        rules: &Rules,
-        queue: &QueueId,
-        ahead: u32,
-        now: &DecisionInput,
-    ) -> Option<ForecastInput> {
-        let minutes = rules.queues.get(queue)?.minutes;
-        let busy = |ticket: TicketId| {
-            let (queue, spent_ms) = match self.tickets.get(&ticket).map(|t| (&t.queue, &t.state)) {
-                Some((
-                    queue,
-                    TicketState::Called { at: since, .. } | TicketState::Serving { since, .. },
-                )) => (queue, now.at.since_ms(*since)),
-                _ => (queue, 0),
-            };
-            LiveCounter::Busy {
-                queue: queue.clone(),
-                minutes: rules.queues.get(queue).map_or(minutes, |rules| rules.minutes),
-                spent_s: ms_to_seconds(spent_ms),
-            }
-        };
-        let counters = rules
-            .counters_of(queue)
-            .filter_map(|id| self.counters.get(id))
-            .filter(|counter| counter.is_open())
-            .map(|counter| counter.serving.map_or(LiveCounter::Free, busy))
-            .collect();
-        let last_wait_s = self.lines.get(queue).and_then(|line| line.last_wait_s);
-        let closing_s = match now.opening_status(queue) {
-            OpeningStatus::Until(end) => Some(ms_to_seconds(end.since_ms(now.at))),
-            _ => None,
-        };
-        let queue = queue.clone();
-        Some(ForecastInput { queue, minutes, ahead, counters, last_wait_s, closing_s })
-    }
-
-    /// What somebody with this many people ahead is told of the wait.
-    pub fn estimate(
-        &self,
-        rules: &Rules,
-        queue: &QueueId,
-        ahead: u32,
-        now: &DecisionInput,
-    ) -> Option<Estimate> {
-        self.forecast(rules, queue, ahead, now).map(|forecast| forecast.to_estimate())
-    }
-
-    /// What somebody is told who joins a queue now, in the class that it gives to customers.
-    pub fn quote_for_new_ticket(
-        &self,
-        rules: &Rules,
-        queue: &QueueId,
-        now: &DecisionInput,
-    ) -> QuotedWait {
-        let class = rules.queues.get(queue).map_or(0, |rules| rules.class);
-        let ahead =
-            self.lines.get(queue).map_or(0, |line| line.len_of_classes(0..class + 1)) as u32;
-        QuotedWait::from_forecast(ahead, self.forecast(rules, queue, ahead, now))
-    }
-
-    /// What the holder of a ticket is told who has this many ahead: an upper bound that was just
-    /// shortened is not lengthened again at once.
-    pub(crate) fn quote_at(
-        &self,
-        rules: &Rules,
-        ticket: &Ticket,
-        ahead: u32,
-        now: &DecisionInput,
-    ) -> QuotedWait {
-        let fresh =
-            QuotedWait::from_forecast(ahead, self.forecast(rules, &ticket.queue, ahead, now));
-        let estimate = fresh.estimate.map(|range| ticket.progress.steady_range(range, now.at));
-        QuotedWait { estimate, ..fresh }
-    }
-
-    /// What the holder of a ticket is told.
-    pub fn current_quote(&self, rules: &Rules, ticket: &Ticket, now: &DecisionInput) -> QuotedWait {
-        match ticket.state {
-            TicketState::Waiting | TicketState::Held { .. } => {
-                let ahead = self.ahead_at(&ticket.queue, ticket.rank, ticket.id);
-                self.quote_at(rules, ticket, ahead, now)
-            }
-            _ => QuotedWait::without_estimate(0),
-        }
-    }
-
-    /// How often others went before somebody, up to now.
+    /// Number of times that a ticket was overtaken, up to now.
     pub fn overtake_counts(&self, ticket: &Ticket) -> OvertakeCounts {
         self.visit_progress(ticket).overtaken
     }
 
-    /// What a ticket remembers, with the overtakes of its line up to now.
+    /// Running record of a visit, with the overtakings of its line up to now.
     pub(crate) fn visit_progress(&self, ticket: &Ticket) -> VisitProgress {
         let mut trail = ticket.progress;
         let Some(line) = self.lines.get(&ticket.queue) else { return trail };
@@ -340,8 +206,4 @@ impl Site {
         }
         trail
     }
-}
-
-fn ms_to_seconds(ms: i64) -> u32 {
-    u32::try_from(ms.max(0) / 1_000).unwrap_or(u32::MAX)
 }

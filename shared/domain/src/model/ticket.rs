@@ -1,230 +1,191 @@
-//! A ticket and the states it goes through.
+//! Ticket and its states.
 
-use crate::estimate::{Estimate, Forecast};
 use crate::model::actor::ActorRef;
 use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId, TicketKey};
 use crate::model::notification::NotificationHistory;
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::rank::Rank;
 use crate::model::time::Timestamp;
-use crate::model::visit::{ForecastBasis, VisitProgress};
+use crate::model::visit_progress::{ForecastBasis, VisitProgress};
 use std::sync::Arc;
 
-/// A ticket of the day.
+/// Ticket of a business day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
-    /// Which.
+    /// Identifier within the site and business day.
     pub id: TicketId,
-    /// What opens it to its holder; `None` if an older program gave it out.
+    /// Secret that opens the ticket for its bearer; `None` if an older program gave it out.
     pub key: Option<TicketKey>,
-    /// What stands on it. Never changes.
+    /// Number on the ticket. Never changes.
     pub number: Number,
-    /// The queue it waits in.
+    /// Queue of the ticket.
     pub queue: QueueId,
-    /// Who holds it; `None` for someone without WeChat.
+    /// Holder; `None` for someone without WeChat.
     pub person: Option<Person>,
-    /// When it was taken.
+    /// Time at which it was taken.
     pub taken_at: Timestamp,
-    /// Its effective arrival when it was taken.
+    /// Effective arrival when it was taken.
     pub arrived: Timestamp,
-    /// Its place in the line.
+    /// Place in the line.
     pub rank: Rank,
-    /// What its holder was told when taking it.
+    /// Wait quoted when it was taken.
     pub quoted: QuotedWait,
-    /// What that rested on.
+    /// Forecast behind that quote.
     pub basis: Option<ForecastBasis>,
-    /// Where it is on its way.
+    /// State, with the values that belong to it.
     pub state: TicketState,
-    /// How often what has happened to it.
+    /// Counts of calls, misses, holds and transfers.
     pub counts: TicketCounts,
-    /// What is known of its holder beside the state.
+    /// Facts about the holder beside the state.
     pub marks: Marks,
-    /// What its holder was told since.
+    /// Notifications so far.
     pub notifications: NotificationHistory,
-    /// What it remembers for the end of the visit.
+    /// Running record of the visit.
     pub progress: VisitProgress,
     /// Milliseconds of service before it was suspended.
     pub worked_ms: i64,
-    /// What it was before its last step to an end, for undoing that.
+    /// Former state of the ticket, from before its last step towards an end, for undoing that step.
     pub undo_point: Option<Arc<UndoPoint>>,
 }
 
-/// What a ticket was before somebody finished with it, missed or closed it.
+/// Ticket as it was before it was finished, missed or closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndoPoint {
-    /// All of it then.
+    /// The whole ticket at that time.
     pub ticket: Ticket,
-    /// When it ceased to be so.
+    /// Time of the step that ended this state.
     pub at: Timestamp,
-    /// On whose wish.
+    /// Actor who took that step.
     pub by: Option<ActorRef>,
 }
 
-/// A place in a line: smaller is earlier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rank {
-    /// Priority class, 0 first.
-    pub class: u8,
-    /// Effective arrival: the one knob that returning, transferring and reordering turn. It never
-    /// runs backwards within a site, whatever the replicas' clocks do, so that the order of the
-    /// ledger is the order of the line.
-    pub arrival: Timestamp,
-    /// Breaks ties: the sequence of the ticket, or of the one it was put beside.
-    pub sequence: u32,
-    /// Before (negative) or behind (positive) the ticket it was put beside; 0 for one's own place.
-    pub offset: i32,
-}
-
-/// What a holder was told of the wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QuotedWait {
-    /// People ahead in the same queue.
-    pub ahead: u32,
-    /// How long, or `None` when no counter is open and nobody can say.
-    pub estimate: Option<Estimate>,
-    /// Whether that is rough: too little was learned yet.
-    pub cold: bool,
-}
-
-impl QuotedWait {
-    /// What is told of a forecast.
-    pub(crate) fn from_forecast(ahead: u32, forecast: Option<Forecast>) -> QuotedWait {
-        let (estimate, cold) =
-            (forecast.map(|f| f.to_estimate()), forecast.is_some_and(|f| f.cold));
-        QuotedWait { ahead, estimate, cold }
-    }
-
-    /// What is told where nobody can say how long it takes.
-    pub(crate) fn without_estimate(ahead: u32) -> QuotedWait {
-        QuotedWait { ahead, estimate: None, cold: false }
-    }
-}
-
-/// How often what has happened to a ticket.
+/// Counts of a ticket's steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TicketCounts {
-    /// Called, recalls included.
+    /// Calls, recalls included.
     pub calls: u32,
-    /// Missed.
+    /// Misses.
     pub misses: u32,
-    /// Held, by whomever.
+    /// Holds of any kind.
     pub holds: u32,
-    /// Of these: let others pass.
+    /// Holds for letting others pass.
     pub let_pass: u32,
-    /// Transferred.
+    /// Transfers.
     pub hops: u32,
 }
 
-/// What is known of a holder beside the state of their ticket.
+/// Facts about a holder beside the state of the ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Marks {
-    /// They are here (报到).
+    /// The holder has checked in (报到).
     pub arrived: bool,
-    /// How many they are; 0 if nobody said.
+    /// Size of the party; 0 if unknown.
     pub party: u32,
-    /// They want to be told with so many ahead.
+    /// Number ahead at which the holder asked for the "near" notice.
     pub tell_at: Option<u32>,
 }
 
-/// The states of a ticket, each with what is true in it.
+/// States of a ticket, each with the values that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TicketState {
-    /// In the line, callable. Counts as ahead of others.
+    /// In the line and callable. Counts as ahead of others.
     Waiting,
-    /// A counter asked for this person.
+    /// Called to a counter.
     Called {
-        /// Which counter.
+        /// Counter that called.
         counter: CounterId,
-        /// When it called first.
+        /// Time of the first call of this round of calls.
         at: Timestamp,
-        /// The how-manieth call of the ticket this is, from 1.
+        /// Ordinal of the call among those of the ticket, from 1.
         call: u32,
-        /// The how-manieth since it was in the line, from 1.
+        /// Ordinal of the call since the ticket left the line, from 1.
         round: u32,
-        /// When it called last.
+        /// Time of the last call.
         last: Timestamp,
-        /// Until when the person is expected.
+        /// Time by which the holder is expected.
         deadline: Timestamp,
     },
     /// Being served.
     Serving {
-        /// Where.
+        /// Counter that serves.
         counter: CounterId,
-        /// When the counter was taken up: the call, or the resumption.
+        /// Time at which the counter was taken up: the call, or the resumption.
         since: Timestamp,
-        /// When service began.
+        /// Time at which service began.
         at: Timestamp,
     },
-    /// Not in the line for a while, with its place kept.
+    /// Out of the line for a while, with its place kept.
     Held {
-        /// Since when.
+        /// Start of the hold.
         at: Timestamp,
-        /// Why, by whom, and until when.
+        /// Cause and end of the hold.
         hold: Hold,
     },
-    /// Did not come in time; may return.
+    /// Missed: the holder did not come in time and may return.
     Missed {
-        /// When that was said.
+        /// Time of the miss.
         at: Timestamp,
-        /// Until when they may return; `None` if they may not.
+        /// Deadline for a return; `None` if the holder may not return.
         until: Option<Timestamp>,
     },
-    /// Served. The end.
+    /// Served. Final.
     Done {
-        /// When.
+        /// End of the service.
         at: Timestamp,
     },
-    /// Given up or void. The end.
+    /// Given up or void. Final.
     Closed {
-        /// When.
+        /// Time of the closing.
         at: Timestamp,
-        /// Why.
+        /// Reason of the closing.
         reason: CloseReason,
     },
 }
 
-/// Why a ticket is held and what ends that.
+/// Hold of a ticket and the conditions that end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// On whose wish.
+    /// Initiator of the hold.
     pub kind: HoldKind,
-    /// In staff's words.
+    /// Reason given by staff; empty when a holder lets others pass.
     pub reason: Arc<str>,
-    /// It resumes by itself then.
+    /// Time at which it resumes by itself.
     pub until: Option<Timestamp>,
-    /// It resumes by itself once its queue has made so many calls today.
+    /// Number of calls of its queue today at which it resumes by itself.
     pub after_calls: Option<u32>,
-    /// Only this counter resumes the service.
+    /// The only counter that may resume the service.
     pub counter: Option<CounterId>,
 }
 
-/// On whose wish a ticket is held.
+/// Initiators of a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldKind {
-    /// Its holder lets others pass (暂离 / 让号).
+    /// The holder lets others pass (暂离 / 让号).
     LetPass,
-    /// Staff took it out of the line for a while.
+    /// Staff took the ticket out of the line for a while.
     Staff,
     /// Staff interrupted the service (挂起).
     Suspended,
 }
 
-/// Why a ticket was closed.
+/// Reasons for closing a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
-    /// Its holder gave it up.
+    /// The holder gave it up.
     ByCustomer,
-    /// Staff took it out.
+    /// Staff took it out of the line.
     ByStaff,
-    /// It was missed, and nobody returned in time or often enough.
+    /// It was missed, and the holder did not return in time or had no return left.
     Expired,
     /// The business day ended.
     DayClosed,
-    /// Its queue was cleared.
+    /// The queue was cleared.
     QueueCleared,
-    /// Its holder has another one.
+    /// The holder has another ticket.
     Duplicate,
 }
 
-/// The name of a state, without what is true in it.
+/// Name of a state, without its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "described at the stages of the same names")]
 pub enum TicketStatus {
@@ -238,7 +199,7 @@ pub enum TicketStatus {
 }
 
 impl TicketStatus {
-    /// The word for it.
+    /// Stable name of the status.
     pub fn name(self) -> &'static str {
         match self {
             TicketStatus::Waiting => "waiting",
@@ -253,7 +214,7 @@ impl TicketStatus {
 }
 
 impl Ticket {
-    /// Its state.
+    /// Status of the ticket.
     pub fn status(&self) -> TicketStatus {
         match self.state {
             TicketState::Waiting => TicketStatus::Waiting,
@@ -266,7 +227,7 @@ impl Ticket {
         }
     }
 
-    /// Whether its holder still has a place here, and so may not take another number.
+    /// Returns `true` while the holder has a place here and so may not take another number.
     pub fn is_live(&self) -> bool {
         match self.state {
             TicketState::Missed { until, .. } => until.is_some(),
@@ -275,12 +236,12 @@ impl Ticket {
         }
     }
 
-    /// Whether an event has ended it.
+    /// Returns `true` if the ticket was served or closed.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.state, TicketState::Done { .. } | TicketState::Closed { .. })
     }
 
-    /// The counter that it keeps busy.
+    /// Counter that the ticket keeps busy.
     pub fn at_counter(&self) -> Option<&CounterId> {
         match &self.state {
             TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
@@ -290,7 +251,7 @@ impl Ticket {
         }
     }
 
-    /// When time alone changes it, if the rules say so.
+    /// Time at which time alone changes the ticket, if the rules say so.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match &self.state {
             TicketState::Called { deadline, .. } => Some(*deadline),

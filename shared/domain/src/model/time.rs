@@ -1,4 +1,5 @@
-//! Time as the rules know it: handed in with each command, never asked for.
+//! Time, business days and opening hours. Time is passed in with each command, never read from a
+//! clock.
 
 use crate::estimate::ForecastModel;
 use crate::model::ids::QueueId;
@@ -10,38 +11,38 @@ use std::sync::Arc;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// This much later.
+    /// Timestamp this many milliseconds later.
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Timestamp {
         Timestamp(self.0.saturating_add(ms))
     }
 
-    /// So many minutes later.
+    /// Timestamp this many minutes later.
     #[must_use]
     pub fn plus_minutes(self, minutes: u32) -> Timestamp {
         self.plus_ms(i64::from(minutes) * MINUTE_MS)
     }
 
-    /// Milliseconds from `earlier` to this, negative if it is not earlier.
+    /// Milliseconds since `earlier`; negative if that is later.
     pub fn since_ms(self, earlier: Timestamp) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// Milliseconds of a minute.
+/// Milliseconds in a minute.
 pub(crate) const MINUTE_MS: i64 = 60_000;
 
-/// A business day of a site: days since 1970-01-01, as the site's calendar counts them (its time
-/// zone, and the hour at which its day begins).
+/// Business day of a site: days since 1970-01-01 by the site's calendar (its time zone, and the
+/// hour at which its day begins).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(pub i32);
 
-/// From when to when; the end is not in it.
+/// Interval of time; the end is exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
-    /// The first instant.
+    /// First instant.
     pub from: Timestamp,
-    /// The first instant after it.
+    /// First instant after the interval.
     pub to: Timestamp,
 }
 
@@ -51,42 +52,43 @@ impl Interval {
     }
 }
 
-/// A business day as the site's calendar lays it out in real time: the domain knows no time zones.
+/// Business day laid out in real time by the site's calendar. The domain knows no time zones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusinessDay {
-    /// Which day.
+    /// The day's number.
     pub day: Day,
-    /// From its cut-over to the next one.
+    /// Interval from the day's cut-over to the next one.
     pub interval: Interval,
-    /// When each queue gives out numbers, in order; a queue that is not in it always does.
+    /// Opening hours of each queue, in order; a queue without an entry is always open.
     pub hours: BTreeMap<QueueId, Vec<Interval>>,
 }
 
-/// The moment of a decision, by the clock of the replica that decides, and what that has learned.
+/// Input of a decision beside site, rules and command: time, business day and forecast model of the
+/// deciding replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecisionInput {
-    /// The instant.
+    /// Time of the decision.
     pub at: Timestamp,
-    /// The business day it falls in at this site.
+    /// Business day of the site at that time.
     pub today: Arc<BusinessDay>,
-    /// What the replica has learned of the site's visits by then. Two replicas may know a little
-    /// more or less: what somebody is told from it stands in the event.
+    /// Forecast model of the replica at that time. Two replicas may have learned a little more or
+    /// less; the wait that was quoted stands in the event.
     pub model: ForecastModel,
 }
 
-/// What a queue's opening hours say about a moment.
+/// Opening status of a queue at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpeningStatus {
-    /// There are none.
+    /// The queue has no opening hours.
     Always,
-    /// Within them, until then.
+    /// Within opening hours, until this time.
     Until(Timestamp),
-    /// Outside of them.
+    /// Outside of opening hours.
     Outside,
 }
 
 impl DecisionInput {
-    /// A moment of a day without opening hours and without an end.
+    /// Input at a time of a day that has neither opening hours nor an end.
     pub fn on_day(day: Day, at: Timestamp) -> DecisionInput {
         let lasts = Interval { from: Timestamp(i64::MIN), to: Timestamp(i64::MAX) };
         DecisionInput::new(
@@ -95,23 +97,23 @@ impl DecisionInput {
         )
     }
 
-    /// A moment of a day, with nothing learned yet.
+    /// Input at a time of a day, with an empty forecast model.
     pub fn new(at: Timestamp, today: Arc<BusinessDay>) -> DecisionInput {
         DecisionInput { at, today, model: ForecastModel::default() }
     }
 
-    /// The same with what was learned.
+    /// The same input with this forecast model.
     #[must_use]
     pub fn with_model(self, learned: ForecastModel) -> DecisionInput {
         DecisionInput { model: learned, ..self }
     }
 
-    /// The business day.
+    /// Business day of the decision.
     pub fn day(&self) -> Day {
         self.today.day
     }
 
-    /// What a queue's opening hours say now.
+    /// Opening status of a queue at the time of the decision.
     pub fn opening_status(&self, queue: &QueueId) -> OpeningStatus {
         let Some(intervals) = self.today.hours.get(queue) else { return OpeningStatus::Always };
         let within = intervals.iter().find(|interval| interval.contains(self.at));

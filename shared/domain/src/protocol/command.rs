@@ -1,221 +1,224 @@
-//! What people ask of a site.
+//! Commands to a site.
 
 use crate::model::actor::Actor;
-use crate::model::ids::{CommandId, CounterId, Person, QueueId, TicketId, TicketKey, Via};
+use crate::model::ids::{
+    CommandId, CounterId, Person, QueueId, ScanSessionRef, TicketId, TicketKey,
+};
 use std::sync::Arc;
 
-/// A wish, with an identity that survives being delivered again.
+/// Request to a site, with an id that stays the same when it is delivered again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// The same for every delivery of the same wish.
+    /// Same for every delivery of the same request.
     pub id: CommandId,
-    /// A hash of the request's content: the same id with another fingerprint is somebody's mistake
-    /// and is refused rather than answered with the first one's outcome.
+    /// Hash of the request's content. The same id with another fingerprint is a mistake of the
+    /// caller, and is refused rather than answered with the first outcome.
     pub fingerprint: u64,
-    /// Who asks.
+    /// Authenticated sender.
     pub actor: Actor,
-    /// What is asked.
+    /// Requested act.
     pub act: Act,
 }
 
 impl Command {
-    /// What the system asks for by itself. The text says all that tells it from others, so that
-    /// whoever proposes the same proposes one command.
+    /// Command that the system proposes itself. The text must hold everything that tells it from
+    /// others, so that all replicas propose the same command.
     pub(crate) fn by_system(text: &str, act: Act) -> Command {
         let id = CommandId::derived(text);
         Command { id, fingerprint: 0, actor: Actor::System, act }
     }
 }
 
-/// What is asked.
+/// Acts that a command can request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    /// Take a number (取号). Somebody who holds a live one is shown that one again; somebody whose
-    /// number was missed is let back in with it.
+    /// Take a number (取号). A holder of a live ticket is shown that one again; a holder whose ticket
+    /// was missed returns to the line with it.
     Take {
-        /// In which queue.
+        /// Queue to join.
         queue: QueueId,
-        /// Who; `None` for someone without WeChat.
+        /// Holder; `None` for someone without WeChat.
         person: Option<Person>,
-        /// Through which scan session.
-        via: Option<Via>,
-        /// With which priority class; the queue's own if `None`.
+        /// Scan session of the request.
+        via: Option<ScanSessionRef>,
+        /// Priority class; the queue's own if `None`.
         class: Option<u8>,
-        /// What will open the ticket to its holder, if it is a new one.
+        /// Key for the ticket, if it is a new one.
         key: Option<TicketKey>,
     },
-    /// Give the place up; staff say why.
+    /// Give up a ticket; staff give a reason.
     Leave {
-        /// Which ticket.
+        /// Ticket to close.
         ticket: TicketId,
-        /// Why; needed from everybody but its holder.
+        /// Reason; required from everybody but the holder.
         reason: Option<Arc<str>>,
     },
-    /// Ask how the ticket that somebody holds stands (我的号).
+    /// Read the state of the ticket that a person holds (我的号).
     Show {
-        /// Who.
+        /// Holder of the ticket.
         person: Person,
     },
-    /// Give up the ticket that one holds, without knowing which it is.
+    /// Give up the ticket that a person holds, without naming it.
     Withdraw {
-        /// Who.
+        /// Holder of the ticket.
         person: Person,
     },
-    /// Know somebody no longer: a live ticket is closed, and no ticket of the day names them.
+    /// Forget a person: their live ticket is closed, and no ticket of the day names them.
     Forget {
-        /// Whom.
+        /// Person to forget.
         person: Person,
     },
-    /// A counter begins to serve, or goes on after a break.
+    /// Open a counter, or end its break.
     OpenCounter(CounterId),
-    /// A counter serves nobody for a while.
+    /// Begin a break of a counter.
     BreakCounter(CounterId),
-    /// A counter stops serving.
+    /// Close a counter.
     CloseCounter(CounterId),
-    /// A counter calls whoever is next (叫号).
+    /// Call the next ticket to a counter (叫号).
     CallNext(CounterId),
-    /// A counter calls a certain ticket (指呼).
+    /// Call a certain ticket to a counter (指呼).
     CallTicket {
-        /// The counter.
+        /// Counter that calls.
         counter: CounterId,
-        /// The ticket.
+        /// Ticket to call.
         ticket: TicketId,
-        /// Why; preset for one that was missed.
+        /// Reason; preset for a missed ticket.
         reason: Option<Arc<str>>,
     },
-    /// Call the called person again (重呼).
+    /// Call the called ticket again (重呼).
     Recall(CounterTicket),
-    /// The called person is here.
+    /// Start the service of the called ticket.
     Start(CounterTicket),
-    /// The call was a mistake.
+    /// Take back a call that was a mistake.
     PutBack(CounterTicket),
-    /// The person has been served.
+    /// Finish the service.
     Finish(CounterTicket),
-    /// The called person did not come (过号).
+    /// Mark the called ticket as missed (过号).
     Miss(CounterTicket),
-    /// Let a missed one back in.
+    /// Return a missed ticket to the line.
     Return(TicketId),
-    /// A missed one is no longer let back in.
+    /// Close a missed ticket whose time to return is over.
     Expire(TicketId),
-    /// Let others pass, and keep the place (暂离).
+    /// Let others pass, with the place kept (暂离).
     LetPass {
-        /// Whose ticket.
+        /// Ticket of the holder.
         ticket: TicketId,
-        /// What ends it.
+        /// Limit of letting others pass.
         until: LetPassLimit,
     },
-    /// Take somebody out of the line for a while.
+    /// Take a ticket out of the line for a while.
     Hold {
-        /// Whom.
+        /// Ticket to hold.
         ticket: TicketId,
-        /// Why.
+        /// Reason of the hold.
         reason: Arc<str>,
-        /// For how many minutes; `None` until somebody says otherwise.
+        /// Length in minutes; `None` for a hold without an end.
         minutes: Option<u32>,
     },
-    /// Be in the line again, at one's own place.
+    /// End a hold: the ticket takes its own place in the line.
     Resume(TicketId),
     /// Interrupt the service (挂起).
     Suspend {
-        /// Where, and whom.
+        /// Counter and ticket.
         served: CounterTicket,
-        /// Why.
+        /// Reason of the interruption.
         reason: Arc<str>,
-        /// Whether only this counter goes on with it.
+        /// `true` if only this counter may resume the service.
         affinity: bool,
     },
-    /// Go on with an interrupted service.
+    /// Resume an interrupted service.
     ResumeAtCounter {
-        /// Where.
+        /// Counter that resumes.
         counter: CounterId,
-        /// Whom.
+        /// Ticket to serve.
         ticket: TicketId,
     },
-    /// Send somebody on to another queue (转号).
+    /// Transfer a ticket to another queue (转号).
     Transfer {
-        /// Whom.
+        /// Ticket to transfer.
         ticket: TicketId,
-        /// Where to.
+        /// Queue to which it goes.
         queue: QueueId,
     },
-    /// Take back that a ticket was finished, missed or closed.
+    /// Undo the finishing, missing or closing of a ticket.
     Undo(TicketId),
     /// Give a ticket another priority class (优先).
     Prioritise {
-        /// Which.
+        /// Ticket to change.
         ticket: TicketId,
-        /// The class, 0 first.
+        /// New class, 0 first.
         class: u8,
-        /// Why.
+        /// Reason of the change.
         reason: Arc<str>,
     },
-    /// Note something about the holder.
+    /// Note a fact about the holder.
     Mark {
-        /// Whose ticket.
+        /// Ticket of the holder.
         ticket: TicketId,
-        /// What.
+        /// Fact to note.
         mark: Mark,
     },
     /// Open, pause, halt or close a queue.
     SetQueueState {
-        /// Which.
+        /// Queue to change.
         queue: QueueId,
-        /// To what.
+        /// New state.
         state: QueueState,
     },
-    /// Void every live ticket of a queue.
+    /// Void the live tickets of a queue.
     ClearQueue(QueueId),
-    /// Go on telling those of a queue that it was halted or closed.
+    /// Notify the next batch of holders that their queue was halted or closed.
     ContinueNotifyQueue(QueueId),
-    /// Go on voiding the tickets of a queue that was cleared.
+    /// Void the next batch of tickets of a queue that was cleared.
     ContinueClearQueue(QueueId),
     /// End a business day that is over.
     CloseDay,
-    /// Tell those whose wait has become much longer.
+    /// Notify the holders of a queue whose wait has become much longer.
     NotifySlipped(QueueId),
 }
 
-/// What ends somebody's letting pass.
+/// Limit of letting others pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LetPassLimit {
-    /// So many others have been called.
+    /// Until this many others have been called.
     Others(u32),
-    /// So many minutes have gone.
+    /// For this many minutes.
     Minutes(u32),
-    /// They say so; or the longest time is over.
+    /// Until the holder resumes, or the longest time allowed is over.
     OnRequest,
 }
 
-/// What can be noted about a holder.
+/// Facts about a holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// They are here (报到).
+    /// The holder has checked in (报到).
     Arrived,
-    /// So many they are.
+    /// Size of the party.
     Party(u32),
-    /// They want to be told with so many ahead; `None`: as the queue does it.
+    /// Number ahead at which the holder wants the "near" notice; `None` for the queue's own.
     TellAt(Option<u32>),
 }
 
-/// What staff make of a queue.
+/// States of a queue that staff can set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueState {
     /// Numbers are given out and called.
     Open,
     /// No numbers are given out; calling goes on.
     Paused,
-    /// Nobody is called; those in line are told.
+    /// Nobody is called; holders in line are notified.
     Halted,
-    /// Neither; those in line are told, and keep their place.
+    /// No numbers are given out and nobody is called; holders in line are notified and keep their
+    /// place.
     Closed,
 }
 
-/// Whom a counter speaks of.
+/// Counter and the ticket that the caller expects there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CounterTicket {
-    /// The counter.
+    /// Counter addressed.
     pub counter: CounterId,
-    /// The number that the asker saw there, so that a late press does not end somebody else's
-    /// service; `None` for whoever is there.
+    /// Number that the caller saw there, so that a late press does not end another ticket's
+    /// service; `None` for any ticket.
     pub number: Option<String>,
 }

@@ -1,376 +1,281 @@
-//! What happened to a site: the words of the ledger.
+//! Events of a site: the vocabulary of its ledger.
 
 use crate::model::actor::ActorRef;
-use crate::model::ids::{CommandId, CounterId, Number, Person, QueueId, TicketId, TicketKey, Via};
+use crate::model::ids::{
+    CommandId, CounterId, Number, Person, QueueId, ScanSessionRef, TicketId, TicketKey,
+};
 use crate::model::notification::NotificationTrigger;
-use crate::model::ticket::{CloseReason, Hold, QuotedWait, Rank, Ticket, TicketStatus};
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::rank::Rank;
+use crate::model::ticket::{CloseReason, Hold, Ticket};
 use crate::model::time::{Day, Timestamp};
-use crate::model::visit::{ForecastBasis, VisitRecord};
+use crate::model::visit::VisitRecord;
+use crate::model::visit_progress::ForecastBasis;
 use crate::protocol::command::{Mark, QueueState};
+use crate::protocol::outcome::Outcome;
 use std::sync::Arc;
 
-/// A decision: one command, and all that followed from it at once.
+/// Decision on one command, with everything that followed from it at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// The command.
+    /// Id of the command.
     pub command: CommandId,
-    /// The command's fingerprint.
+    /// Fingerprint of the command.
     pub fingerprint: u64,
-    /// When it was decided.
+    /// Time of the decision.
     pub at: Timestamp,
-    /// On whose wish; `None` if an older program decided it.
+    /// Actor of the command; `None` if an older program decided it.
     pub by: Option<ActorRef>,
-    /// What the asker is answered, now and on every repeat.
+    /// Answer to the caller, now and on every repeat.
     pub outcome: Outcome,
-    /// What happened, in order.
+    /// Events, in order.
     pub events: Vec<Event>,
 }
 
-/// One thing that happened. Its meaning never changes; new meanings are new events. Whoever applies
-/// it needs no rules: everything that follows from it is in it.
+/// Event of a site. Its meaning never changes; a new meaning is a new event. An event is applied
+/// without rules: everything that follows from it is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A business day ended. The tickets that did not go on were closed before this.
+    /// A business day ended. The tickets that are not carried over were closed before this.
     DayClosed {
-        /// Which day.
+        /// Day that ended.
         day: Day,
-        /// How many tickets were void.
+        /// Number of tickets voided.
         voided: u32,
-        /// How many go on.
+        /// Number of tickets carried over.
         carried: u32,
     },
-    /// A new business day began: whatever was before no longer counts.
+    /// A new business day began: the state of the day before no longer counts.
     DayOpened {
-        /// Which day.
+        /// Day that began.
         day: Day,
-        /// How many of those that go on come by decisions that follow, and before anything else.
+        /// Number of carried-over tickets that come with the following decisions, before anything
+        /// else.
         carrying: u32,
     },
-    /// A counter began to serve, or goes on after a break.
+    /// A counter began to serve, or ended its break.
     CounterOpened {
-        /// Which.
+        /// Counter that opened.
         counter: CounterId,
-        /// Who sits there.
+        /// Login at the counter.
         login: Option<Arc<str>>,
     },
-    /// A counter serves nobody for a while.
+    /// A counter began a break.
     CounterPaused {
-        /// Which.
+        /// Counter on a break.
         counter: CounterId,
     },
     /// A counter stopped serving.
     CounterClosed {
-        /// Which.
+        /// Counter that closed.
         counter: CounterId,
     },
     /// A queue was opened, paused, halted or closed.
     QueueSet {
-        /// Which.
+        /// Queue that changed.
         queue: QueueId,
-        /// To what.
+        /// New state.
         state: QueueState,
-        /// How many are to be told of it by decisions that follow.
+        /// Number of holders to be notified by the following decisions.
         untold: u32,
     },
-    /// Some of those were told, or need not be any more.
+    /// A batch of those holders was notified, or no longer needs to be.
     QueueTold {
-        /// Which.
+        /// Queue of the batch.
         queue: QueueId,
-        /// How many.
+        /// Number of holders in the batch.
         people: u32,
     },
     /// A queue was cleared. Its tickets were closed before this.
     QueueCleared {
-        /// Which.
+        /// Queue that was cleared.
         queue: QueueId,
-        /// How many tickets are void.
+        /// Number of tickets voided.
         voided: u32,
-        /// How many of them are closed by decisions that follow.
+        /// Number of those that the following decisions close.
         unswept: u32,
     },
-    /// Some of those were closed, or have left meanwhile.
+    /// A batch of those tickets was closed, or has left meanwhile.
     QueueSwept {
-        /// Which.
+        /// Queue of the batch.
         queue: QueueId,
-        /// How many.
+        /// Number of tickets in the batch.
         tickets: u32,
     },
     /// A number was given out.
     TicketTaken {
-        /// The new ticket.
+        /// New ticket.
         ticket: TicketId,
-        /// Its queue.
+        /// Queue of the ticket.
         queue: QueueId,
-        /// Its number.
+        /// Number on the ticket.
         number: Number,
-        /// Its holder.
+        /// Holder of the ticket.
         person: Option<Person>,
-        /// Its place.
+        /// Place in the line.
         rank: Rank,
-        /// What the holder was told.
+        /// Wait quoted to the holder.
         told: QuotedWait,
-        /// What that rested on; `None` if nobody could say, or an older program decided it.
+        /// Forecast behind that quote; `None` if there was none, or if an older program decided it.
         basis: Option<ForecastBasis>,
-        /// The scan session it came through.
-        via: Option<Via>,
-        /// What opens it to its holder; `None` if an older program gave it out.
+        /// Scan session of the request.
+        via: Option<ScanSessionRef>,
+        /// Key of the ticket; `None` if an older program gave it out.
         key: Option<TicketKey>,
     },
-    /// A ticket of the day before goes on, as it is.
+    /// A ticket of the day before was carried over unchanged.
     TicketCarried {
-        /// All of it.
+        /// The whole ticket.
         ticket: Box<Ticket>,
     },
-    /// Somebody asked again and was shown the ticket they hold.
+    /// A holder asked again and was shown the ticket.
     TicketShown {
-        /// The ticket.
+        /// Ticket shown.
         ticket: TicketId,
-        /// What the holder was told this time.
+        /// Wait quoted this time.
         told: QuotedWait,
-        /// The scan session it came through.
-        via: Option<Via>,
+        /// Scan session of the request.
+        via: Option<ScanSessionRef>,
     },
     /// A counter called a ticket.
     TicketCalled {
-        /// The ticket.
+        /// Ticket called.
         ticket: TicketId,
-        /// The counter.
+        /// Counter that called.
         counter: CounterId,
-        /// The how-manieth call of this ticket, from 1.
+        /// Ordinal of the call among those of the ticket, from 1.
         call: u32,
-        /// Until when the person is expected.
+        /// Time by which the holder is expected.
         deadline: Timestamp,
-        /// Why out of order; `None` if it was this one's turn.
+        /// Reason for a call out of order; `None` if it was the ticket's turn.
         reason: Option<Arc<str>>,
-        /// The queues in which somebody of a lower class, who had come before, was passed.
+        /// Queues in which an earlier ticket of a lower class was passed over.
         over: Vec<QueueId>,
-        /// Where its queue's interleaving stands after this.
+        /// Step of the queue's interleaving after this call.
         turn: Option<u32>,
     },
-    /// The called person was called again.
+    /// A called ticket was called again.
     TicketRecalled {
-        /// The ticket.
+        /// Ticket called.
         ticket: TicketId,
-        /// The counter.
+        /// Counter that called.
         counter: CounterId,
-        /// The how-manieth call of this ticket, from 1.
+        /// Ordinal of the call among those of the ticket, from 1.
         call: u32,
-        /// The how-manieth since it was in the line.
+        /// Ordinal of the call since the ticket left the line.
         round: u32,
-        /// Until when the person is expected.
+        /// Time by which the holder is expected.
         deadline: Timestamp,
     },
-    /// Service began, or goes on.
+    /// Service began, or was resumed.
     TicketStarted {
-        /// The ticket.
+        /// Ticket served.
         ticket: TicketId,
-        /// The counter.
+        /// Counter that serves.
         counter: CounterId,
     },
-    /// The call was taken back: the ticket is in its old place.
+    /// A call was taken back: the ticket takes its old place.
     TicketPutBack {
-        /// The ticket.
+        /// Ticket of the call.
         ticket: TicketId,
     },
-    /// The called person was served.
+    /// A called ticket was served.
     TicketFinished {
-        /// The ticket.
+        /// Ticket served.
         ticket: TicketId,
-        /// The counter, which is free again.
+        /// Counter, which is free again.
         counter: CounterId,
-        /// Milliseconds that it kept counters busy; `None` if an older program decided it.
+        /// Milliseconds for which it kept counters busy; `None` if an older program decided it.
         slot_ms: Option<i64>,
-        /// Whether that is too long to be true, and nothing is to be learned from it.
+        /// `true` if that is too long to be plausible, and no forecast may learn from it.
         implausible: bool,
-        /// The visit that this ends; `None` if an older program decided it.
+        /// Record of the visit that this ends; `None` if an older program decided it.
         visit: Option<Box<VisitRecord>>,
     },
-    /// The called person did not come.
+    /// A called holder did not come.
     TicketMissed {
-        /// The ticket.
+        /// Ticket missed.
         ticket: TicketId,
-        /// The counter, which is free again.
+        /// Counter, which is free again.
         counter: CounterId,
-        /// Until when they may return; `None` if they may not.
+        /// Deadline for a return; `None` if the holder may not return.
         until: Option<Timestamp>,
     },
-    /// A missed one is in the line again.
+    /// A missed ticket waits in the line again.
     TicketReturned {
-        /// The ticket.
+        /// Ticket returned.
         ticket: TicketId,
-        /// Its new place.
+        /// New place in the line.
         rank: Rank,
     },
-    /// A ticket is out of the line for a while; its counter, if it had one, is free.
+    /// A ticket left the line for a while; its counter, if it had one, is free.
     TicketHeld {
-        /// The ticket.
+        /// Ticket held.
         ticket: TicketId,
-        /// Why, and until when.
+        /// Cause and end of the hold.
         hold: Hold,
         /// Milliseconds of service so far.
         worked_ms: i64,
     },
-    /// A held one is in the line again, at its own place.
+    /// A held ticket waits in the line again, at its own place.
     TicketResumed {
-        /// The ticket.
+        /// Ticket resumed.
         ticket: TicketId,
     },
     /// A ticket waits in another queue.
     TicketTransferred {
-        /// The ticket.
+        /// Ticket transferred.
         ticket: TicketId,
-        /// The queue.
+        /// New queue.
         queue: QueueId,
-        /// Its place there.
+        /// Place in its line.
         rank: Rank,
     },
-    /// The place was given up, or is void.
+    /// A ticket was given up or voided.
     TicketClosed {
-        /// The ticket.
+        /// Ticket closed.
         ticket: TicketId,
-        /// Why.
+        /// Reason of the closing.
         reason: CloseReason,
-        /// In staff's words.
+        /// Note by staff.
         note: Option<Arc<str>>,
-        /// The visit that this ends; `None` if an older program decided it.
+        /// Record of the visit that this ends; `None` if an older program decided it.
         visit: Option<Box<VisitRecord>>,
     },
-    /// A ticket is again what it was before it was finished with, missed or closed.
+    /// A ticket was restored to its state before it was finished, missed or closed.
     TicketRestored {
-        /// All of it.
+        /// The whole ticket.
         ticket: Box<Ticket>,
-        /// The day whose ended visit no longer is one; `None` if the ticket had not ended.
+        /// Day whose visit record is retracted; `None` if the ticket had not ended.
         retracts: Option<Day>,
     },
     /// A ticket has another priority class.
     TicketPrioritised {
-        /// The ticket.
+        /// Ticket changed.
         ticket: TicketId,
-        /// Its new place.
+        /// New place in the line.
         rank: Rank,
-        /// Why.
+        /// Reason of the change.
         reason: Arc<str>,
     },
-    /// Something was noted about the holder.
+    /// A fact about the holder was noted.
     TicketMarked {
-        /// The ticket.
+        /// Ticket of the holder.
         ticket: TicketId,
-        /// What.
+        /// Fact noted.
         mark: Mark,
     },
-    /// The holder of a ticket is no longer known. Does not say who it was.
+    /// The holder of a ticket was forgotten. The event does not name them.
     HolderForgotten {
-        /// The ticket.
+        /// Ticket of the holder.
         ticket: TicketId,
     },
-    /// Something was reached that the holder is to be told, with all that the message needs.
+    /// A notification for the holder is due, with everything that the message needs.
     NotificationTriggered(NotificationTrigger),
 }
 
-/// What the asker is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// This is your ticket.
-    Holding {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-        /// Its queue.
-        queue: QueueId,
-        /// What the holder is told.
-        told: QuotedWait,
-        /// Where the ticket is called to, if it has been.
-        called_to: Option<CounterId>,
-        /// Whether it was given out just now, rather than held before.
-        new: bool,
-        /// Its state.
-        state: TicketStatus,
-    },
-    /// This ticket was called to the counter.
-    Called {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-        /// Its queue.
-        queue: QueueId,
-        /// The counter.
-        counter: CounterId,
-        /// Until when the person is expected.
-        deadline: Timestamp,
-    },
-    /// The ticket is served; the counter is free.
-    Finished {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-        /// The counter.
-        counter: CounterId,
-    },
-    /// The ticket is missed; the counter is free.
-    Missed {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-        /// The counter.
-        counter: CounterId,
-    },
-    /// The ticket is closed.
-    Left {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-    },
-    /// This is how the ticket stands now.
-    Stands {
-        /// The ticket.
-        ticket: TicketId,
-        /// Its number.
-        number: Number,
-        /// Its queue.
-        queue: QueueId,
-        /// Its state.
-        state: TicketStatus,
-        /// People ahead, if it waits.
-        ahead: u32,
-    },
-    /// Somebody is known no longer.
-    Forgotten,
-    /// The counter is open.
-    CounterOpen(CounterId),
-    /// The counter has a break.
-    CounterPaused(CounterId),
-    /// The counter is closed.
-    CounterClosed(CounterId),
-    /// The queue is so now.
-    QueueIs(QueueId, QueueState),
-    /// The queue is empty.
-    QueueCleared {
-        /// Which.
-        queue: QueueId,
-        /// How many tickets were void.
-        voided: u32,
-    },
-    /// The day that was over has ended.
-    DayBegun(Day),
-    /// The day that was over is ending.
-    DayTurning {
-        /// How many tickets are still to be voided or carried over.
-        left: u32,
-    },
-    /// People were told.
-    Told {
-        /// How many.
-        people: u32,
-    },
-}
-
 impl Event {
-    /// The end of a ticket; what it says of the visit is filled in where it is decided.
+    /// Event that closes a ticket; the decision adds the visit record.
     pub(crate) fn ticket_closed(
         ticket: TicketId,
         reason: CloseReason,
@@ -379,7 +284,7 @@ impl Event {
         Event::TicketClosed { ticket, reason, note, visit: None }
     }
 
-    /// The ticket it is about.
+    /// Ticket that the event concerns.
     pub fn ticket(&self) -> Option<TicketId> {
         match self {
             Event::TicketTaken { ticket, .. }
@@ -411,29 +316,6 @@ impl Event {
             | Event::QueueTold { .. }
             | Event::QueueCleared { .. }
             | Event::QueueSwept { .. } => None,
-        }
-    }
-}
-
-impl Outcome {
-    /// The word for it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Outcome::Holding { .. } => "holding",
-            Outcome::Called { .. } => "called",
-            Outcome::Finished { .. } => "finished",
-            Outcome::Missed { .. } => "missed",
-            Outcome::Left { .. } => "left",
-            Outcome::Stands { .. } => "stands",
-            Outcome::Forgotten => "forgotten",
-            Outcome::CounterOpen(_) => "counter_open",
-            Outcome::CounterPaused(_) => "counter_paused",
-            Outcome::CounterClosed(_) => "counter_closed",
-            Outcome::QueueIs(..) => "queue_is",
-            Outcome::QueueCleared { .. } => "queue_cleared",
-            Outcome::DayBegun(_) => "day_begun",
-            Outcome::DayTurning { .. } => "day_turning",
-            Outcome::Told { .. } => "told",
         }
     }
 }

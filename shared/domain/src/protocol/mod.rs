@@ -2,4 +2,5 @@
 
 pub(crate) mod command;
 pub(crate) mod event;
+pub(crate) mod outcome;
 pub(crate) mod refusal;

@@ -1,11 +1,11 @@
-//! Why a command changed nothing.
+//! Refusals: reasons for which a command changes nothing.
 
 use crate::model::actor::Role;
 use crate::model::ids::{CounterId, Number, QueueId, TicketId};
 use crate::model::ticket::TicketStatus;
 use std::fmt;
 
-/// A named reason. Whoever shows it to people adds the words.
+/// Reason of a refusal. Interfaces add the words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The site has no such queue.
@@ -16,7 +16,7 @@ pub enum Refusal {
     UnknownTicket(TicketId),
     /// The person holds no live ticket here.
     NoTicketHeld,
-    /// Nothing here names the person.
+    /// No ticket of this site names the person.
     PersonUnknown,
     /// The queue is closed.
     QueueClosed(QueueId),
@@ -24,67 +24,67 @@ pub enum Refusal {
     QueuePaused(QueueId),
     /// The queue calls nobody for now.
     QueueHalted(QueueId),
-    /// As many wait as may, or as many numbers were given out as a day has.
+    /// The limit of waiting tickets or of tickets a day is reached.
     QueueFull(QueueId),
-    /// The next one's turn would come after closing time.
+    /// The turn of a new ticket would come after closing time.
     QueueClosing(QueueId),
-    /// It is outside of the queue's opening hours.
+    /// The queue is outside of its opening hours.
     OutOfHours(QueueId),
     /// The counter is not open.
     CounterClosed(CounterId),
-    /// The counter has a break.
+    /// The counter is on a break.
     CounterOnBreak(CounterId),
-    /// The counter still has somebody.
+    /// The counter is still busy with a ticket.
     CounterBusy {
-        /// The counter.
+        /// Counter that is busy.
         counter: CounterId,
-        /// Whom it has.
+        /// Number that it is busy with.
         number: Number,
     },
-    /// The counter has nobody.
+    /// The counter is busy with no ticket.
     CounterIdle(CounterId),
     /// Somebody else is logged in at the counter.
     CounterTaken(CounterId),
-    /// The asker is logged in at another counter.
+    /// The caller is logged in at another counter.
     ElsewhereLoggedIn(CounterId),
-    /// Nobody waits whom this counter serves.
+    /// No ticket waits that this counter may call.
     NobodyWaiting(CounterId),
-    /// The counter does not serve the ticket's queue, or another one has to go on with it.
+    /// The counter does not serve the ticket's queue, or another counter must resume the service.
     WrongCounter(CounterId),
     /// The ticket has ended.
     TicketEnded(Number),
-    /// The ticket is not in a state in which this can be done.
+    /// The ticket is not in a state that allows the act.
     WrongState {
-        /// The ticket.
+        /// Number on the ticket.
         number: Number,
-        /// The state it was found in.
+        /// Status in which the ticket was found.
         found: TicketStatus,
     },
-    /// Nobody in this role may do this.
+    /// The role does not allow the act.
     NotAllowed(Role),
-    /// Somebody else's ticket.
+    /// The ticket belongs to another person.
     NotYourTicket,
-    /// Not one of the asker's counters.
+    /// The counter is not one of the caller's.
     NotYourCounter(CounterId),
-    /// Not a queue of the asker's counters.
+    /// The queue is not served by the caller's counters.
     NotYourQueue(QueueId),
-    /// This is not done without a reason.
+    /// The act needs a reason.
     ReasonNeeded,
-    /// Not yet: in so many seconds.
+    /// The act is allowed only after this many seconds.
     TooSoon(u32),
-    /// The time for this is over.
+    /// The time for the act is over.
     TooLate(Number),
-    /// As often as may be already.
+    /// The act has been done as often as allowed.
     TooOften(Number),
-    /// There is nothing to take back.
+    /// The ticket has no step to undo.
     NothingToUndo(Number),
-    /// Out of the range that this may have.
+    /// A value is out of its range.
     OutOfRange(&'static str),
-    /// What the system would do of itself is not due.
+    /// A command of the system is not due yet.
     NotDue,
-    /// The business day is just ending, in several steps: in a moment.
+    /// The business day is ending, in several decisions; the caller may retry in a moment.
     DayTurning,
-    /// The command's id was used before for another request.
+    /// The id of the command was used before for another request.
     CommandIdReused,
 }
 

@@ -139,12 +139,9 @@ fn actor(act: &Act, any: u8) -> Actor {
 
 fn step() -> impl Strategy<Value = Step> {
     (act(), 0..40u8, -90_000..90_000i64, 0..4usize, any::<bool>()).prop_map(
-        |(act, any, wobble, behind, twice)| Step {
-            actor: actor(&act, any),
-            act,
-            clock_skew_ms: wobble,
-            view_lag: behind,
-            delivered_twice: twice,
+        |(act, any, clock_skew_ms, view_lag, delivered_twice)| {
+            let actor = actor(&act, any);
+            Step { actor, act, clock_skew_ms, view_lag, delivered_twice }
         },
     )
 }
@@ -170,12 +167,9 @@ pub(super) fn input_at_step(i: usize, wobble: i64) -> DecisionInput {
     let since = i as i64 * 20_000 + wobble;
     let day = since.div_euclid(1_600_000);
     let at = |ms: i64| Timestamp(1_000_000_000 + ms);
-    let lasts = Interval { from: at(day * 1_600_000), to: at((day + 1) * 1_600_000) };
+    let interval = Interval { from: at(day * 1_600_000), to: at((day + 1) * 1_600_000) };
     let day = Day(20_000 + day as i32);
-    DecisionInput::new(
-        at(since),
-        Arc::new(BusinessDay { day, interval: lasts, hours: BTreeMap::new() }),
-    )
+    DecisionInput::new(at(since), Arc::new(BusinessDay { day, interval, hours: BTreeMap::new() }))
 }
 
 /// Runs the steps as several gateways would: each decides on a view that may lag, and on a conflict

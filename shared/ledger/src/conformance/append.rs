@@ -1,26 +1,33 @@
 //! Cases of appending: expectations, conflicts, and stored entries.
 
 use super::*;
-use crate::{AppendError, Expect};
+use crate::{AppendError, ExpectedPosition};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The first append expects nothing, the next one the position of the first.
 pub async fn expects_nothing_then_a_position(ledger: Arc<dyn Ledger>) {
     let subject = subject("a");
-    let first = ledger.append(&LOG, &subject, Expect::Nothing, Entry::new("1")).await.unwrap();
-    let second = ledger.append(&LOG, &subject, Expect::At(first), Entry::new("2")).await.unwrap();
-    let third = ledger.append(&LOG, &subject, Expect::Anything, Entry::new("3")).await.unwrap();
+    let first =
+        ledger.append(&LOG, &subject, ExpectedPosition::Empty, Entry::new("1")).await.unwrap();
+    let second =
+        ledger.append(&LOG, &subject, ExpectedPosition::At(first), Entry::new("2")).await.unwrap();
+    let third =
+        ledger.append(&LOG, &subject, ExpectedPosition::Any, Entry::new("3")).await.unwrap();
     assert!(Position::START < first && first < second && second < third);
 }
 
 /// A wrong expectation writes nothing and reports the position found.
 pub async fn a_conflict_carries_what_was_found(ledger: Arc<dyn Ledger>) {
     let subject = subject("a");
-    let first = put(&*ledger, &LOG, "a", "1").await;
-    let second = put(&*ledger, &LOG, "a", "2").await;
-    put(&*ledger, &LOG, "b", "elsewhere").await;
-    for wrong in [Expect::Nothing, Expect::At(first), Expect::At(Position(second.0 + 1000))] {
+    let first = append_any(&*ledger, &LOG, "a", "1").await;
+    let second = append_any(&*ledger, &LOG, "a", "2").await;
+    append_any(&*ledger, &LOG, "b", "elsewhere").await;
+    for wrong in [
+        ExpectedPosition::Empty,
+        ExpectedPosition::At(first),
+        ExpectedPosition::At(Position(second.0 + 1000)),
+    ] {
         match ledger.append(&LOG, &subject, wrong, Entry::new("no")).await {
             Err(AppendError::Conflict { expected, found }) => {
                 assert_eq!((expected, found), (wrong, Some(second)));
@@ -29,13 +36,13 @@ pub async fn a_conflict_carries_what_was_found(ledger: Arc<dyn Ledger>) {
         }
     }
     assert_eq!(ledger.last(&LOG, &subject).await.unwrap().unwrap().position, second);
-    ledger.append(&LOG, &subject, Expect::At(second), Entry::new("3")).await.unwrap();
+    ledger.append(&LOG, &subject, ExpectedPosition::At(second), Entry::new("3")).await.unwrap();
 }
 
 /// An expected position in an empty subject is a conflict that found nothing.
 pub async fn at_a_position_of_an_empty_subject(ledger: Arc<dyn Ledger>) {
-    let elsewhere = put(&*ledger, &LOG, "b", "elsewhere").await;
-    let wrong = Expect::At(elsewhere);
+    let elsewhere = append_any(&*ledger, &LOG, "b", "elsewhere").await;
+    let wrong = ExpectedPosition::At(elsewhere);
     match ledger.append(&LOG, &subject("a"), wrong, Entry::new("no")).await {
         Err(AppendError::Conflict { expected, found }) => {
             assert_eq!((expected, found), (wrong, None));
@@ -54,20 +61,22 @@ pub async fn concurrent_appenders_lose_nothing(ledger: Arc<dyn Ledger>) {
         .map(|who| {
             let ledger = Arc::clone(&ledger);
             tokio::spawn(async move {
-                let mut expect = Expect::Nothing;
+                let mut expect = ExpectedPosition::Empty;
                 let mut done = 0;
                 while done < EACH {
                     let Position(on) = match expect {
-                        Expect::At(position) => position,
+                        ExpectedPosition::At(position) => position,
                         _ => Position::START,
                     };
                     let entry = Entry::new(format!("{who}/{done} on {on}"));
                     expect = match ledger.append(&LOG, &subject("a"), expect, entry).await {
                         Ok(position) => {
                             done += 1;
-                            Expect::At(position)
+                            ExpectedPosition::At(position)
                         }
-                        Err(AppendError::Conflict { found: Some(found), .. }) => Expect::At(found),
+                        Err(AppendError::Conflict { found: Some(found), .. }) => {
+                            ExpectedPosition::At(found)
+                        }
                         Err(other) => panic!("{other}"),
                     };
                 }
@@ -75,15 +84,15 @@ pub async fn concurrent_appenders_lose_nothing(ledger: Arc<dyn Ledger>) {
         })
         .collect();
     for task in tasks {
-        within("an appender", task).await.unwrap();
+        with_timeout("an appender", task).await.unwrap();
     }
     let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
-    let all = entries(&mut follower, APPENDERS * EACH).await;
-    quiet("no more than was appended", follower.next()).await;
+    let all = next_entries(&mut follower, APPENDERS * EACH).await;
+    assert_pending("no more than was appended", follower.next()).await;
     let mut before = Position::START;
     let mut seen = BTreeSet::new();
     for recorded in &all {
-        let text = text(recorded);
+        let text = payload_text(recorded);
         let (what, on) = text.split_once(" on ").unwrap();
         assert_eq!(on, before.0.to_string(), "{what} stands on what it did not expect");
         assert!(seen.insert(what.to_owned()), "{what} stands twice");
@@ -96,14 +105,14 @@ pub async fn concurrent_appenders_lose_nothing(ledger: Arc<dyn Ledger>) {
 pub async fn concurrent_appends_of_anything(ledger: Arc<dyn Ledger>) {
     let appends = (0..200).map(|n| {
         let ledger = Arc::clone(&ledger);
-        async move { put(&*ledger, &LOG, "a", n.to_string()).await }
+        async move { append_any(&*ledger, &LOG, "a", n.to_string()).await }
     });
-    let positions = within("all appends", futures::future::join_all(appends)).await;
+    let positions = with_timeout("all appends", futures::future::join_all(appends)).await;
     let distinct: BTreeSet<_> = positions.iter().copied().collect();
     assert_eq!(distinct.len(), 200);
     let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
-    for recorded in entries(&mut follower, 200).await {
-        let n: usize = text(&recorded).parse().unwrap();
+    for recorded in next_entries(&mut follower, 200).await {
+        let n: usize = payload_text(&recorded).parse().unwrap();
         assert_eq!(recorded.position, positions[n]);
     }
 }
@@ -113,23 +122,30 @@ pub async fn subjects_do_not_disturb_each_other(ledger: Arc<dyn Ledger>) {
     let short = Subject::new(&["acc"]).unwrap();
     let long = Subject::new(&["acc", "a"]).unwrap();
     let near = Subject::new(&["acc", "aa"]).unwrap();
-    let a = ledger.append(&LOG, &short, Expect::Nothing, Entry::new("1")).await.unwrap();
-    let b = ledger.append(&LOG, &long, Expect::Nothing, Entry::new("2")).await.unwrap();
-    let c = ledger.append(&LOG, &near, Expect::Nothing, Entry::new("3")).await.unwrap();
-    ledger.append(&LOG, &short, Expect::At(a), Entry::new("4")).await.unwrap();
-    ledger.append(&LOG, &long, Expect::At(b), Entry::new("5")).await.unwrap();
-    ledger.append(&LOG, &near, Expect::At(c), Entry::new("6")).await.unwrap();
+    let a = ledger.append(&LOG, &short, ExpectedPosition::Empty, Entry::new("1")).await.unwrap();
+    let b = ledger.append(&LOG, &long, ExpectedPosition::Empty, Entry::new("2")).await.unwrap();
+    let c = ledger.append(&LOG, &near, ExpectedPosition::Empty, Entry::new("3")).await.unwrap();
+    ledger.append(&LOG, &short, ExpectedPosition::At(a), Entry::new("4")).await.unwrap();
+    ledger.append(&LOG, &long, ExpectedPosition::At(b), Entry::new("5")).await.unwrap();
+    ledger.append(&LOG, &near, ExpectedPosition::At(c), Entry::new("6")).await.unwrap();
 }
 
 /// The same subject in two logs is two subjects.
 pub async fn logs_do_not_disturb_each_other(ledger: Arc<dyn Ledger>) {
     let subject = subject("a");
-    let here = ledger.append(&LOG, &subject, Expect::Nothing, Entry::new("here")).await.unwrap();
-    ledger.append(&OTHER_LOG, &subject, Expect::Nothing, Entry::new("there")).await.unwrap();
-    ledger.append(&LOG, &subject, Expect::At(here), Entry::new("here again")).await.unwrap();
+    let here =
+        ledger.append(&LOG, &subject, ExpectedPosition::Empty, Entry::new("here")).await.unwrap();
+    ledger
+        .append(&OTHER_LOG, &subject, ExpectedPosition::Empty, Entry::new("there"))
+        .await
+        .unwrap();
+    ledger
+        .append(&LOG, &subject, ExpectedPosition::At(here), Entry::new("here again"))
+        .await
+        .unwrap();
     let mut there = ledger.follow(&OTHER_LOG, Position::START).await.unwrap();
-    assert_eq!(text(&entry(&mut there).await), "there");
-    quiet("an entry of another log", there.next()).await;
+    assert_eq!(payload_text(&next_entry(&mut there).await), "there");
+    assert_pending("an entry of another log", there.next()).await;
 }
 
 /// Subject, payload, headers and time are returned unchanged, by reading and by following.
@@ -143,8 +159,8 @@ pub async fn keeps_what_it_was_given(ledger: Arc<dyn Ledger>) {
     let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
     for given in [full, empty] {
         let position =
-            ledger.append(&LOG, &subject, Expect::Anything, given.clone()).await.unwrap();
-        let followed = entry(&mut follower).await;
+            ledger.append(&LOG, &subject, ExpectedPosition::Any, given.clone()).await.unwrap();
+        let followed = next_entry(&mut follower).await;
         assert_eq!(followed.position, position);
         assert_eq!(followed.subject, subject);
         assert_eq!(followed.entry.payload, given.payload);
@@ -166,7 +182,7 @@ pub async fn leaves_out_headers_it_cannot_carry(ledger: Arc<dyn Ledger>) {
         .with_header("fine", "v")
         .with_header("not fine", "v")
         .with_header("split", "a\r\nInjected: b");
-    ledger.append(&LOG, &subject("a"), Expect::Nothing, given).await.unwrap();
+    ledger.append(&LOG, &subject("a"), ExpectedPosition::Empty, given).await.unwrap();
     let last = ledger.last(&LOG, &subject("a")).await.unwrap().unwrap();
     assert_eq!(last.entry, Entry::new("x").with_header("fine", "v"));
 }
@@ -174,11 +190,11 @@ pub async fn leaves_out_headers_it_cannot_carry(ledger: Arc<dyn Ledger>) {
 /// `last` is the newest entry of its subject, or nothing.
 pub async fn last_is_the_newest_of_its_subject(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap(), None);
-    put(&*ledger, &LOG, "a", "1").await;
-    let newest = put(&*ledger, &LOG, "a", "2").await;
-    put(&*ledger, &LOG, "b", "3").await;
+    append_any(&*ledger, &LOG, "a", "1").await;
+    let newest = append_any(&*ledger, &LOG, "a", "2").await;
+    append_any(&*ledger, &LOG, "b", "3").await;
     let last = ledger.last(&LOG, &subject("a")).await.unwrap().unwrap();
-    assert_eq!((last.position, text(&last).as_str()), (newest, "2"));
+    assert_eq!((last.position, payload_text(&last).as_str()), (newest, "2"));
     assert_eq!(ledger.last(&LOG, &subject("c")).await.unwrap(), None);
 }
 
@@ -186,10 +202,10 @@ pub async fn last_is_the_newest_of_its_subject(ledger: Arc<dyn Ledger>) {
 pub async fn head_is_the_newest_of_the_log(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.head(&LOG).await.unwrap(), Position::START);
     for name in ["a", "b", "a"] {
-        let position = put(&*ledger, &LOG, name, "x").await;
+        let position = append_any(&*ledger, &LOG, name, "x").await;
         assert_eq!(ledger.head(&LOG).await.unwrap(), position);
     }
-    put(&*ledger, &OTHER_LOG, "a", "x").await;
+    append_any(&*ledger, &OTHER_LOG, "a", "x").await;
     let head = ledger.head(&LOG).await.unwrap();
     assert_eq!(ledger.last(&LOG, &subject("a")).await.unwrap().unwrap().position, head);
 }
@@ -198,35 +214,48 @@ pub async fn head_is_the_newest_of_the_log(ledger: Arc<dyn Ledger>) {
 pub async fn refuses_what_is_too_large(ledger: Arc<dyn Ledger>) {
     let subject = subject("a");
     let fine = Entry::new(vec![b'x'; 200_000]);
-    let position = ledger.append(&LOG, &subject, Expect::Nothing, fine).await.unwrap();
+    let position = ledger.append(&LOG, &subject, ExpectedPosition::Empty, fine).await.unwrap();
     let large = Entry::new(vec![b'x'; 9_000_000]);
-    match ledger.append(&LOG, &subject, Expect::At(position), large).await {
+    match ledger.append(&LOG, &subject, ExpectedPosition::At(position), large).await {
         Err(AppendError::TooLarge { size, limit }) => assert!(size >= 9_000_000 && limit < size),
         other => panic!("expected too large, got {other:?}"),
     }
-    ledger.append(&LOG, &subject, Expect::At(position), Entry::new("small")).await.unwrap();
+    ledger
+        .append(&LOG, &subject, ExpectedPosition::At(position), Entry::new("small"))
+        .await
+        .unwrap();
 }
 
 /// Expired entries are gone: the subject is empty, and positions still grow.
 pub async fn entries_age_out(ledger: Arc<dyn Ledger>) {
-    const BRIEF: Log = Log { name: "conformance-brief", retention: Some(Duration::from_secs(1)) };
+    const SHORT_LIVED_LOG: Log =
+        Log { name: "conformance-brief", retention: Some(Duration::from_secs(1)) };
     let subject = subject("a");
-    let old = ledger.append(&BRIEF, &subject, Expect::Nothing, Entry::new("old")).await.unwrap();
-    within("the entry to leave", async {
-        while ledger.last(&BRIEF, &subject).await.unwrap().is_some() {
+    let old = ledger
+        .append(&SHORT_LIVED_LOG, &subject, ExpectedPosition::Empty, Entry::new("old"))
+        .await
+        .unwrap();
+    with_timeout("the entry to leave", async {
+        while ledger.last(&SHORT_LIVED_LOG, &subject).await.unwrap().is_some() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     })
     .await;
-    assert_eq!(ledger.head(&BRIEF).await.unwrap(), Position::START);
-    match ledger.append(&BRIEF, &subject, Expect::At(old), Entry::new("no")).await {
+    assert_eq!(ledger.head(&SHORT_LIVED_LOG).await.unwrap(), Position::START);
+    match ledger
+        .append(&SHORT_LIVED_LOG, &subject, ExpectedPosition::At(old), Entry::new("no"))
+        .await
+    {
         Err(AppendError::Conflict { found: None, .. }) => {}
         other => panic!("expected a conflict with nothing, got {other:?}"),
     }
-    let new = ledger.append(&BRIEF, &subject, Expect::Nothing, Entry::new("new")).await.unwrap();
+    let new = ledger
+        .append(&SHORT_LIVED_LOG, &subject, ExpectedPosition::Empty, Entry::new("new"))
+        .await
+        .unwrap();
     assert!(old < new);
-    let mut follower = ledger.follow(&BRIEF, old).await.unwrap();
-    assert_eq!(text(&entry(&mut follower).await), "new");
+    let mut follower = ledger.follow(&SHORT_LIVED_LOG, old).await.unwrap();
+    assert_eq!(payload_text(&next_entry(&mut follower).await), "new");
 }
 
 /// An available store passes the check.

@@ -7,42 +7,43 @@ use std::sync::Arc;
 pub async fn from_the_start_and_on(ledger: Arc<dyn Ledger>) {
     let mut positions = Vec::new();
     for n in 0..3 {
-        positions.push(put(&*ledger, &LOG, "a", n.to_string()).await);
+        positions.push(append_any(&*ledger, &LOG, "a", n.to_string()).await);
     }
     let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
-    let past = entries(&mut follower, 3).await;
+    let past = next_entries(&mut follower, 3).await;
     assert_eq!(past.iter().map(|r| r.position).collect::<Vec<_>>(), positions);
-    assert_eq!(past.iter().map(text).collect::<Vec<_>>(), ["0", "1", "2"]);
-    quiet("nothing new yet", follower.next()).await;
-    let position = put(&*ledger, &LOG, "b", "live").await;
-    let live = entry(&mut follower).await;
+    assert_eq!(past.iter().map(payload_text).collect::<Vec<_>>(), ["0", "1", "2"]);
+    assert_pending("nothing new yet", follower.next()).await;
+    let position = append_any(&*ledger, &LOG, "b", "live").await;
+    let live = next_entry(&mut follower).await;
     assert_eq!((live.position, live.subject, live.at_ms > 0), (position, subject("b"), true));
-    quiet("no entry twice", follower.next()).await;
+    assert_pending("no entry twice", follower.next()).await;
 }
 
 /// From the middle: strictly after the given position.
 pub async fn from_the_middle(ledger: Arc<dyn Ledger>) {
     let mut positions = Vec::new();
     for n in 0..5 {
-        positions
-            .push(put(&*ledger, &LOG, if n % 2 == 0 { "a" } else { "b" }, n.to_string()).await);
+        positions.push(
+            append_any(&*ledger, &LOG, if n % 2 == 0 { "a" } else { "b" }, n.to_string()).await,
+        );
     }
     let mut follower = ledger.follow(&LOG, positions[2]).await.unwrap();
-    let rest = entries(&mut follower, 2).await;
-    assert_eq!(rest.iter().map(text).collect::<Vec<_>>(), ["3", "4"]);
+    let rest = next_entries(&mut follower, 2).await;
+    assert_eq!(rest.iter().map(payload_text).collect::<Vec<_>>(), ["3", "4"]);
     let mut at_the_end = ledger.follow(&LOG, positions[4]).await.unwrap();
-    quiet("nothing after the end", at_the_end.next()).await;
-    put(&*ledger, &LOG, "a", "5").await;
-    assert_eq!(text(&entry(&mut at_the_end).await), "5");
-    assert_eq!(text(&entry(&mut follower).await), "5");
+    assert_pending("nothing after the end", at_the_end.next()).await;
+    append_any(&*ledger, &LOG, "a", "5").await;
+    assert_eq!(payload_text(&next_entry(&mut at_the_end).await), "5");
+    assert_eq!(payload_text(&next_entry(&mut follower).await), "5");
 }
 
 /// A follower of an empty log receives its first entry.
 pub async fn an_empty_log_and_its_first_entry(ledger: Arc<dyn Ledger>) {
     let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
-    quiet("nothing in an empty log", follower.next()).await;
-    put(&*ledger, &LOG, "a", "first").await;
-    assert_eq!(text(&entry(&mut follower).await), "first");
+    assert_pending("nothing in an empty log", follower.next()).await;
+    append_any(&*ledger, &LOG, "a", "first").await;
+    assert_eq!(payload_text(&next_entry(&mut follower).await), "first");
 }
 
 /// The transition from existing to new entries has neither gap nor repeat.
@@ -52,18 +53,18 @@ pub async fn without_gap_while_others_append(ledger: Arc<dyn Ledger>) {
         let ledger = Arc::clone(&ledger);
         async move {
             for n in 0..COUNT {
-                put(&*ledger, &LOG, "a", n.to_string()).await;
+                append_any(&*ledger, &LOG, "a", n.to_string()).await;
             }
         }
     });
     // Followers that join at different moments.
     for joins_after in [0, 20, 100, 200] {
         let mut early = ledger.follow(&LOG, Position::START).await.unwrap();
-        let seen = entries(&mut early, joins_after + 1).await;
+        let seen = next_entries(&mut early, joins_after + 1).await;
         let from = seen[joins_after].position;
         let mut follower = ledger.follow(&LOG, from).await.unwrap();
-        let rest = entries(&mut follower, COUNT - joins_after - 1).await;
-        let numbers: Vec<usize> = rest.iter().map(|r| text(r).parse().unwrap()).collect();
+        let rest = next_entries(&mut follower, COUNT - joins_after - 1).await;
+        let numbers: Vec<usize> = rest.iter().map(|r| payload_text(r).parse().unwrap()).collect();
         assert_eq!(numbers, (joins_after + 1..COUNT).collect::<Vec<_>>());
     }
     appending.await.unwrap();
@@ -74,12 +75,12 @@ pub async fn all_followers_see_one_order(ledger: Arc<dyn Ledger>) {
     let mut early = ledger.follow(&LOG, Position::START).await.unwrap();
     let appends = (0..100).map(|n| {
         let ledger = Arc::clone(&ledger);
-        async move { put(&*ledger, &LOG, &format!("s{}", n % 7), n.to_string()).await }
+        async move { append_any(&*ledger, &LOG, &format!("s{}", n % 7), n.to_string()).await }
     });
-    within("all appends", futures::future::join_all(appends)).await;
+    with_timeout("all appends", futures::future::join_all(appends)).await;
     let mut late = ledger.follow(&LOG, Position::START).await.unwrap();
-    let order = entries(&mut early, 100).await;
-    assert_eq!(entries(&mut late, 100).await, order);
+    let order = next_entries(&mut early, 100).await;
+    assert_eq!(next_entries(&mut late, 100).await, order);
     assert!(order.is_sorted_by(|a, b| a.position < b.position));
 }
 
@@ -89,36 +90,36 @@ pub async fn a_long_past(ledger: Arc<dyn Ledger>) {
     for chunk in 0..COUNT / 500 {
         let appends = (0..500).map(|n| {
             let ledger = Arc::clone(&ledger);
-            async move { put(&*ledger, &LOG, "a", (chunk * 500 + n).to_string()).await }
+            async move { append_any(&*ledger, &LOG, "a", (chunk * 500 + n).to_string()).await }
         });
-        within("all appends", futures::future::join_all(appends)).await;
+        with_timeout("all appends", futures::future::join_all(appends)).await;
     }
     let mut follower = ledger.follow(&LOG, Position::START).await.unwrap();
-    let all = entries(&mut follower, COUNT).await;
+    let all = next_entries(&mut follower, COUNT).await;
     assert!(all.is_sorted_by(|a, b| a.position < b.position));
-    let mut numbers: Vec<usize> = all.iter().map(|r| text(r).parse().unwrap()).collect();
+    let mut numbers: Vec<usize> = all.iter().map(|r| payload_text(r).parse().unwrap()).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..COUNT).collect::<Vec<_>>());
-    quiet("nothing more", follower.next()).await;
+    assert_pending("nothing more", follower.next()).await;
 }
 
 /// A position beyond the end of the log belongs to another log.
 pub async fn from_beyond_the_end_is_a_restart(ledger: Arc<dyn Ledger>) {
-    let newest = put(&*ledger, &LOG, "a", "1").await;
+    let newest = append_any(&*ledger, &LOG, "a", "1").await;
     let mut follower = ledger.follow(&LOG, Position(newest.0 + 1000)).await.unwrap();
-    assert_eq!(within("a word", follower.next()).await, Some(Followed::Restarted));
-    assert_eq!(text(&entry(&mut follower).await), "1");
-    put(&*ledger, &LOG, "a", "2").await;
-    assert_eq!(text(&entry(&mut follower).await), "2");
+    assert_eq!(with_timeout("a word", follower.next()).await, Some(LogItem::Restarted));
+    assert_eq!(payload_text(&next_entry(&mut follower).await), "1");
+    append_any(&*ledger, &LOG, "a", "2").await;
+    assert_eq!(payload_text(&next_entry(&mut follower).await), "2");
 }
 
 /// Dropping the stream ends a follower; others are unaffected.
 pub async fn a_dropped_follower_disturbs_nobody(ledger: Arc<dyn Ledger>) {
     let mut stays = ledger.follow(&LOG, Position::START).await.unwrap();
     let leaves = ledger.follow(&LOG, Position::START).await.unwrap();
-    put(&*ledger, &LOG, "a", "1").await;
+    append_any(&*ledger, &LOG, "a", "1").await;
     drop(leaves);
-    put(&*ledger, &LOG, "a", "2").await;
-    let seen = entries(&mut stays, 2).await;
-    assert_eq!(seen.iter().map(text).collect::<Vec<_>>(), ["1", "2"]);
+    append_any(&*ledger, &LOG, "a", "2").await;
+    let seen = next_entries(&mut stays, 2).await;
+    assert_eq!(seen.iter().map(payload_text).collect::<Vec<_>>(), ["1", "2"]);
 }

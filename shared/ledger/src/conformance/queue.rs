@@ -1,50 +1,51 @@
 //! Cases of work queues: each message goes to one worker and is kept until it is acknowledged.
 
 use super::*;
-use crate::Enqueued;
+use crate::EnqueueOutcome;
 use crate::dead_letter::Cause;
 use paihao_contracts::streams::WorkQueue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-const WORK: WorkQueue = WorkQueue { name: "work", ack_wait: Duration::from_secs(60) };
-const BRIEF: WorkQueue = WorkQueue { name: "brief-work", ack_wait: Duration::from_secs(2) };
-const NOW: Duration = Duration::ZERO;
+const QUEUE: WorkQueue = WorkQueue { name: "work", ack_wait: Duration::from_secs(60) };
+const SHORT_ACK_QUEUE: WorkQueue =
+    WorkQueue { name: "brief-work", ack_wait: Duration::from_secs(2) };
+const NO_DELAY: Duration = Duration::ZERO;
 
-async fn offer(ledger: &dyn Ledger, key: &str) {
-    let new = ledger.enqueue(&WORK, key, Entry::new(key.to_owned()), NOW).await.unwrap();
-    assert_eq!(new, Enqueued::New, "{key}");
+async fn enqueue_new(ledger: &dyn Ledger, key: &str) {
+    let new = ledger.enqueue(&QUEUE, key, Entry::new(key.to_owned()), NO_DELAY).await.unwrap();
+    assert_eq!(new, EnqueueOutcome::New, "{key}");
 }
 
 /// A message is delivered with its content, and never again once acknowledged.
 pub async fn one_worker_gets_it_once(ledger: Arc<dyn Ledger>) {
     let given = Entry::new("do it").with_header("traceparent", "00-1-2-01");
-    ledger.enqueue(&WORK, "k", given.clone(), NOW).await.unwrap();
-    let mut worker = ledger.work(&WORK, 4).await.unwrap();
-    let one = delivery(&mut worker).await;
-    assert_eq!((&one.recorded.entry, one.attempt), (&given, 1));
-    assert_eq!(one.recorded.subject.as_str(), WORK.name);
-    assert!(one.recorded.at_ms > 0);
-    one.done().await.unwrap();
-    quiet("done is done", worker.next()).await;
+    ledger.enqueue(&QUEUE, "k", given.clone(), NO_DELAY).await.unwrap();
+    let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
+    let one = next_delivery(&mut worker).await;
+    assert_eq!((&one.message.entry, one.attempt), (&given, 1));
+    assert_eq!(one.message.subject.as_str(), QUEUE.name);
+    assert!(one.message.at_ms > 0);
+    one.ack().await.unwrap();
+    assert_pending("done is done", worker.next()).await;
 }
 
 /// The same key is dropped, also while the first message is open and after it is done.
 pub async fn the_same_key_is_the_same_work(ledger: Arc<dyn Ledger>) {
-    let again = async || ledger.enqueue(&WORK, "k", Entry::new("second"), NOW).await.unwrap();
-    ledger.enqueue(&WORK, "k", Entry::new("first"), NOW).await.unwrap();
-    assert_eq!(again().await, Enqueued::AlreadyThere);
-    let mut worker = ledger.work(&WORK, 4).await.unwrap();
-    let one = delivery(&mut worker).await;
-    assert_eq!(text(&one.recorded), "first");
-    assert_eq!(again().await, Enqueued::AlreadyThere);
-    one.done().await.unwrap();
-    assert_eq!(again().await, Enqueued::AlreadyThere);
-    quiet("the same work once", worker.next()).await;
-    let offers = (0..20).map(|_| ledger.enqueue(&WORK, "race", Entry::new("x"), NOW));
+    let again = async || ledger.enqueue(&QUEUE, "k", Entry::new("second"), NO_DELAY).await.unwrap();
+    ledger.enqueue(&QUEUE, "k", Entry::new("first"), NO_DELAY).await.unwrap();
+    assert_eq!(again().await, EnqueueOutcome::Duplicate);
+    let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
+    let one = next_delivery(&mut worker).await;
+    assert_eq!(payload_text(&one.message), "first");
+    assert_eq!(again().await, EnqueueOutcome::Duplicate);
+    one.ack().await.unwrap();
+    assert_eq!(again().await, EnqueueOutcome::Duplicate);
+    assert_pending("the same work once", worker.next()).await;
+    let offers = (0..20).map(|_| ledger.enqueue(&QUEUE, "race", Entry::new("x"), NO_DELAY));
     let said = futures::future::join_all(offers).await;
-    let new = said.into_iter().filter(|said| matches!(said, Ok(Enqueued::New))).count();
+    let new = said.into_iter().filter(|said| matches!(said, Ok(EnqueueOutcome::New))).count();
     assert_eq!(new, 1);
 }
 
@@ -53,14 +54,14 @@ pub async fn keys_hold_anything(ledger: Arc<dyn Ledger>) {
     let long = "k".repeat(300);
     let keys = ["a", "A", "a b", " a", "a ", "a*", "a.>", "号码:A001/叫号", "a\r\nb", "%20", &long];
     for key in keys {
-        offer(&*ledger, key).await;
+        enqueue_new(&*ledger, key).await;
     }
-    let mut worker = ledger.work(&WORK, 4).await.unwrap();
+    let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
     let mut seen = Vec::new();
     for _ in keys {
-        let one = delivery(&mut worker).await;
-        seen.push(text(&one.recorded));
-        one.done().await.unwrap();
+        let one = next_delivery(&mut worker).await;
+        seen.push(payload_text(&one.message));
+        one.ack().await.unwrap();
     }
     seen.sort_unstable();
     let mut expected: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
@@ -71,13 +72,13 @@ pub async fn keys_hold_anything(ledger: Arc<dyn Ledger>) {
 /// The first delivery comes after the delay, as attempt 1.
 pub async fn waits_before_the_first_time(ledger: Arc<dyn Ledger>) {
     const DELAY: Duration = Duration::from_millis(900);
-    let mut worker = ledger.work(&WORK, 4).await.unwrap();
+    let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
     let begun = Instant::now();
-    ledger.enqueue(&WORK, "k", Entry::new("later"), DELAY).await.unwrap();
-    let one = delivery(&mut worker).await;
+    ledger.enqueue(&QUEUE, "k", Entry::new("later"), DELAY).await.unwrap();
+    let one = next_delivery(&mut worker).await;
     assert!(begun.elapsed() >= DELAY, "came after {:?}", begun.elapsed());
-    assert_eq!(text(&one.recorded), "later");
-    one.done().await.unwrap();
+    assert_eq!(payload_text(&one.message), "later");
+    one.ack().await.unwrap();
 }
 
 /// A delayed message does not block those that are due.
@@ -85,118 +86,120 @@ pub async fn a_delayed_message_lets_others_pass(ledger: Arc<dyn Ledger>) {
     for n in 0..10 {
         let key = format!("later {n}");
         let entry = Entry::new(key.clone());
-        ledger.enqueue(&WORK, &key, entry, Duration::from_secs(3600)).await.unwrap();
+        ledger.enqueue(&QUEUE, &key, entry, Duration::from_secs(3600)).await.unwrap();
     }
-    offer(&*ledger, "now").await;
-    let mut worker = ledger.work(&WORK, 1).await.unwrap();
-    assert_eq!(text(&delivery(&mut worker).await.recorded), "now");
+    enqueue_new(&*ledger, "now").await;
+    let mut worker = ledger.consume_queue(&QUEUE, 1).await.unwrap();
+    assert_eq!(payload_text(&next_delivery(&mut worker).await.message), "now");
 }
 
 /// One worker with one delivery at a time sees the messages in order.
 pub async fn roughly_first_in_first_out(ledger: Arc<dyn Ledger>) {
     for n in 0..20 {
-        offer(&*ledger, &n.to_string()).await;
+        enqueue_new(&*ledger, &n.to_string()).await;
     }
-    let mut worker = ledger.work(&WORK, 1).await.unwrap();
+    let mut worker = ledger.consume_queue(&QUEUE, 1).await.unwrap();
     for n in 0..20 {
-        let one = delivery(&mut worker).await;
-        assert_eq!(text(&one.recorded), n.to_string());
-        one.done().await.unwrap();
+        let one = next_delivery(&mut worker).await;
+        assert_eq!(payload_text(&one.message), n.to_string());
+        one.ack().await.unwrap();
     }
 }
 
 /// Without workers, or after they have left, the message is kept.
 pub async fn survives_until_done(ledger: Arc<dyn Ledger>) {
-    offer(&*ledger, "k").await;
+    enqueue_new(&*ledger, "k").await;
     for _ in 0..2 {
-        let mut worker = ledger.work(&WORK, 4).await.unwrap();
-        drop(delivery(&mut worker).await);
+        let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
+        drop(next_delivery(&mut worker).await);
     }
-    drop(ledger.work(&WORK, 4).await.unwrap());
-    let mut worker = ledger.work(&WORK, 4).await.unwrap();
-    let one = delivery(&mut worker).await;
-    assert_eq!(text(&one.recorded), "k");
-    one.done().await.unwrap();
+    drop(ledger.consume_queue(&QUEUE, 4).await.unwrap());
+    let mut worker = ledger.consume_queue(&QUEUE, 4).await.unwrap();
+    let one = next_delivery(&mut worker).await;
+    assert_eq!(payload_text(&one.message), "k");
+    one.ack().await.unwrap();
 }
 
-/// A delivery dropped without a verdict is redelivered, and counts.
+/// A delivery dropped without a disposition is redelivered, and counts.
 pub async fn forgetting_means_again(ledger: Arc<dyn Ledger>) {
-    offer(&*ledger, "k").await;
-    let mut worker = ledger.work(&WORK, 2).await.unwrap();
+    enqueue_new(&*ledger, "k").await;
+    let mut worker = ledger.consume_queue(&QUEUE, 2).await.unwrap();
     for attempt in 1..=3 {
-        let one = delivery(&mut worker).await;
+        let one = next_delivery(&mut worker).await;
         assert_eq!(one.attempt, attempt);
         drop(one);
     }
-    delivery(&mut worker).await.done().await.unwrap();
-    quiet("nothing after done", worker.next()).await;
+    next_delivery(&mut worker).await.ack().await.unwrap();
+    assert_pending("nothing after done", worker.next()).await;
 }
 
-/// `again` redelivers after the delay, not before.
+/// `retry_after` redelivers after the delay, not before.
 pub async fn again_waits(ledger: Arc<dyn Ledger>) {
     const DELAY: Duration = Duration::from_millis(700);
-    offer(&*ledger, "k").await;
-    let mut worker = ledger.work(&WORK, 1).await.unwrap();
-    let one = delivery(&mut worker).await;
+    enqueue_new(&*ledger, "k").await;
+    let mut worker = ledger.consume_queue(&QUEUE, 1).await.unwrap();
+    let one = next_delivery(&mut worker).await;
     let begun = Instant::now();
-    one.again(DELAY).await.unwrap();
-    let one = delivery(&mut worker).await;
+    one.retry_after(DELAY).await.unwrap();
+    let one = next_delivery(&mut worker).await;
     assert!(begun.elapsed() >= DELAY, "came after {:?}", begun.elapsed());
     assert_eq!(one.attempt, 2);
-    one.done().await.unwrap();
+    one.ack().await.unwrap();
 }
 
-/// `never` moves the message to the dead letters, with reason, queue and key.
+/// `dead_letter` moves the message to the dead letters, with reason, queue and key.
 pub async fn never_becomes_a_dead_letter(ledger: Arc<dyn Ledger>) {
     let key = "号码:A001/叫号 %";
     let given = Entry::new("bad").with_header("traceparent", "00-1-2-01");
-    ledger.enqueue(&WORK, key, given, NOW).await.unwrap();
-    let mut worker = ledger.work(&WORK, 2).await.unwrap();
-    let letter = buried(&*ledger, delivery(&mut worker).await, "43004: not a follower").await;
-    assert_eq!(letter.subject.as_str(), WORK.name);
+    ledger.enqueue(&QUEUE, key, given, NO_DELAY).await.unwrap();
+    let mut worker = ledger.consume_queue(&QUEUE, 2).await.unwrap();
+    let letter =
+        dead_letter_and_find(&*ledger, next_delivery(&mut worker).await, "43004: not a follower")
+            .await;
+    assert_eq!(letter.subject.as_str(), QUEUE.name);
     assert_eq!(letter.entry.payload, "bad");
     assert_eq!(letter.entry.header("traceparent"), Some("00-1-2-01"));
-    let cause = Cause::of(&letter.entry).unwrap();
+    let cause = Cause::from_dead_letter(&letter.entry).unwrap();
     assert_eq!(cause.reason, "43004: not a follower");
-    assert_eq!((cause.origin.as_str(), cause.key.as_str()), (WORK.name, key));
-    quiet("never is never", worker.next()).await;
+    assert_eq!((cause.origin.as_str(), cause.key.as_str()), (QUEUE.name, key));
+    assert_pending("never is never", worker.next()).await;
 }
 
-/// A worker has at most `in_flight` open deliveries; any verdict makes room.
+/// A worker has at most `in_flight` open deliveries; any disposition makes room.
 pub async fn no_more_than_in_flight(ledger: Arc<dyn Ledger>) {
     for n in 0..6 {
-        offer(&*ledger, &n.to_string()).await;
+        enqueue_new(&*ledger, &n.to_string()).await;
     }
-    let mut worker = ledger.work(&WORK, 3).await.unwrap();
-    let a = delivery(&mut worker).await;
-    let b = delivery(&mut worker).await;
-    let c = delivery(&mut worker).await;
-    quiet("three are open", worker.next()).await;
-    a.done().await.unwrap();
-    let d = delivery(&mut worker).await;
-    b.again(Duration::from_secs(3600)).await.unwrap();
-    let e = delivery(&mut worker).await;
-    c.never("no").await.unwrap();
-    let f = delivery(&mut worker).await;
-    quiet("three are open again", worker.next()).await;
+    let mut worker = ledger.consume_queue(&QUEUE, 3).await.unwrap();
+    let a = next_delivery(&mut worker).await;
+    let b = next_delivery(&mut worker).await;
+    let c = next_delivery(&mut worker).await;
+    assert_pending("three are open", worker.next()).await;
+    a.ack().await.unwrap();
+    let d = next_delivery(&mut worker).await;
+    b.retry_after(Duration::from_secs(3600)).await.unwrap();
+    let e = next_delivery(&mut worker).await;
+    c.dead_letter("no").await.unwrap();
+    let f = next_delivery(&mut worker).await;
+    assert_pending("three are open again", worker.next()).await;
     drop((d, e, f));
-    assert_eq!(delivery(&mut worker).await.attempt, 2);
+    assert_eq!(next_delivery(&mut worker).await.attempt, 2);
 }
 
 /// Extending keeps a message from going to another worker; silence does not.
 pub async fn extending_keeps_it(ledger: Arc<dyn Ledger>) {
-    ledger.enqueue(&BRIEF, "k", Entry::new("x"), NOW).await.unwrap();
-    let mut holds = ledger.work(&BRIEF, 1).await.unwrap();
-    let held = delivery(&mut holds).await;
+    ledger.enqueue(&SHORT_ACK_QUEUE, "k", Entry::new("x"), NO_DELAY).await.unwrap();
+    let mut holds = ledger.consume_queue(&SHORT_ACK_QUEUE, 1).await.unwrap();
+    let held = next_delivery(&mut holds).await;
     let begun = Instant::now();
-    let mut other = ledger.work(&BRIEF, 1).await.unwrap();
-    while begun.elapsed() < BRIEF.ack_wait + BRIEF.ack_wait / 2 {
+    let mut other = ledger.consume_queue(&SHORT_ACK_QUEUE, 1).await.unwrap();
+    while begun.elapsed() < SHORT_ACK_QUEUE.ack_wait + SHORT_ACK_QUEUE.ack_wait / 2 {
         held.extend().await.unwrap();
-        quiet("it is held", other.next()).await;
+        assert_pending("it is held", other.next()).await;
     }
-    let one = delivery(&mut other).await;
+    let one = next_delivery(&mut other).await;
     assert_eq!(one.attempt, 2);
-    one.done().await.unwrap();
+    one.ack().await.unwrap();
     drop(held);
 }
 
@@ -208,36 +211,36 @@ pub async fn shared_among_workers(ledger: Arc<dyn Ledger>) {
         .map(|_| {
             let (ledger, tell) = (Arc::clone(&ledger), tell.clone());
             tokio::spawn(async move {
-                let mut worker = ledger.work(&WORK, 5).await.unwrap();
+                let mut worker = ledger.consume_queue(&QUEUE, 5).await.unwrap();
                 loop {
                     let one = worker.next().await.unwrap();
-                    tell.send(text(&one.recorded)).unwrap();
-                    one.done().await.unwrap();
+                    tell.send(payload_text(&one.message)).unwrap();
+                    one.ack().await.unwrap();
                 }
             })
         })
         .collect();
     for n in 0..COUNT {
-        offer(&*ledger, &n.to_string()).await;
+        enqueue_new(&*ledger, &n.to_string()).await;
     }
     let mut times = BTreeMap::new();
     for _ in 0..COUNT {
-        let what = within("a message", told.recv()).await.unwrap();
+        let what = with_timeout("a message", told.recv()).await.unwrap();
         *times.entry(what).or_insert(0) += 1;
     }
-    quiet("each message once", told.recv()).await;
+    assert_pending("each message once", told.recv()).await;
     assert_eq!(times.len(), COUNT);
     workers.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 /// The same key on two queues is two pieces of work.
 pub async fn queues_do_not_share(ledger: Arc<dyn Ledger>) {
-    offer(&*ledger, "k").await;
-    let there = ledger.enqueue(&BRIEF, "k", Entry::new("there"), NOW).await.unwrap();
-    assert_eq!(there, Enqueued::New);
-    let mut worker = ledger.work(&BRIEF, 4).await.unwrap();
-    let one = delivery(&mut worker).await;
-    assert_eq!(text(&one.recorded), "there");
-    one.done().await.unwrap();
-    quiet("another queue's work", worker.next()).await;
+    enqueue_new(&*ledger, "k").await;
+    let there = ledger.enqueue(&SHORT_ACK_QUEUE, "k", Entry::new("there"), NO_DELAY).await.unwrap();
+    assert_eq!(there, EnqueueOutcome::New);
+    let mut worker = ledger.consume_queue(&SHORT_ACK_QUEUE, 4).await.unwrap();
+    let one = next_delivery(&mut worker).await;
+    assert_eq!(payload_text(&one.message), "there");
+    one.ack().await.unwrap();
+    assert_pending("another queue's work", worker.next()).await;
 }

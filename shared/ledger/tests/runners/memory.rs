@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_ledger::{
-    Acknowledge, AppendError, Deliveries, Delivery, Enqueued, Entry, Expect, Followed, Ledger,
-    Position, Recorded, Subject, Unavailable, Verdict,
+    Acknowledge, AppendError, Deliveries, Delivery, Disposition, EnqueueOutcome, Entry,
+    ExpectedPosition, Ledger, LogItem, Position, StoredEntry, Subject, Unavailable,
 };
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -30,7 +30,7 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    entries: Vec<Recorded>,
+    entries: Vec<StoredEntry>,
     newest: u64,
     appended: i64,
     /// Incarnation of the log: it grows when the log is lost.
@@ -43,7 +43,7 @@ struct State {
     failures_left: usize,
     asked: Vec<Instant>,
     messages: VecDeque<Entry>,
-    settled: Vec<(String, Verdict)>,
+    settled: Vec<(String, Disposition)>,
     /// True if no acknowledgement arrives.
     silent: bool,
     /// True if deliveries end as soon as they begin.
@@ -59,7 +59,7 @@ impl Memory {
             let subject = Subject::new(&["hall"]).unwrap();
             let (position, at_ms) = (Position(state.newest), state.appended);
             let entry = Entry::new(payload.to_owned());
-            state.entries.push(Recorded { position, subject, at_ms, entry });
+            state.entries.push(StoredEntry { position, subject, at_ms, entry });
             position
         })
     }
@@ -110,7 +110,7 @@ impl Memory {
     }
 
     /// Verdicts received, in order.
-    pub fn settled(&self) -> Vec<(String, Verdict)> {
+    pub fn settled(&self) -> Vec<(String, Disposition)> {
         self.0.state.lock().settled.clone()
     }
 
@@ -160,7 +160,7 @@ struct Stream {
 }
 
 impl Stream {
-    async fn next(&mut self) -> Option<Followed> {
+    async fn next(&mut self) -> Option<LogItem> {
         let mut bell = self.memory.0.bell.subscribe();
         loop {
             if let Some(next) = self.look() {
@@ -171,21 +171,21 @@ impl Stream {
     }
 
     /// Next item: an entry, a restart or the end.
-    fn look(&mut self) -> Option<Option<Followed>> {
+    fn look(&mut self) -> Option<Option<LogItem>> {
         let state = self.memory.0.state.lock();
         if state.ended >= self.session {
             return Some(None);
         }
         if self.life != state.life || std::mem::take(&mut self.restarted) {
             (self.life, self.after) = (state.life, 0);
-            return Some(Some(Followed::Restarted));
+            return Some(Some(LogItem::Restarted));
         }
         let next = state.entries.iter().find(|entry| entry.position.0 > self.after)?;
         if state.held_at.is_some_and(|held_at| next.position.0 > held_at) {
             return None;
         }
         self.after = next.position.0;
-        Some(Some(Followed::Entry(next.clone())))
+        Some(Some(LogItem::Entry(next.clone())))
     }
 }
 
@@ -221,7 +221,7 @@ impl Ahead {
     fn delivery(&self, entry: Entry) -> Delivery {
         let subject = Subject::new(&[QUEUE.name]).unwrap();
         let handle = Handle { memory: self.memory.clone(), entry: entry.clone() };
-        let recorded = Recorded { position: Position(1), subject, at_ms: 1, entry };
+        let recorded = StoredEntry { position: Position(1), subject, at_ms: 1, entry };
         Delivery::new(recorded, 1, Box::new(handle))
     }
 }
@@ -240,12 +240,12 @@ struct Handle {
 
 #[async_trait]
 impl Acknowledge for Handle {
-    async fn say(&self, verdict: Verdict) -> Result<(), Unavailable> {
+    async fn settle(&self, disposition: Disposition) -> Result<(), Unavailable> {
         let payload = String::from_utf8(self.entry.payload.to_vec()).unwrap();
         self.memory.change(|state| match state.silent {
             true => Err(Unavailable("silent".to_owned())),
             false => {
-                state.settled.push((payload, verdict));
+                state.settled.push((payload, disposition));
                 Ok(())
             }
         })
@@ -255,7 +255,7 @@ impl Acknowledge for Handle {
         Ok(())
     }
 
-    fn forgotten(&self) {
+    fn abandon(&self) {
         self.memory.change(|state| state.messages.push_back(self.entry.clone()));
     }
 }
@@ -266,13 +266,13 @@ impl Ledger for Memory {
         &self,
         _: &Log,
         _: &Subject,
-        _: Expect,
+        _: ExpectedPosition,
         _: Entry,
     ) -> Result<Position, AppendError> {
         unreachable!("tests append by themselves")
     }
 
-    async fn last(&self, _: &Log, _: &Subject) -> Result<Option<Recorded>, Unavailable> {
+    async fn last(&self, _: &Log, _: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
         unreachable!("nobody looks")
     }
 
@@ -285,7 +285,7 @@ impl Ledger for Memory {
         &self,
         _: &Log,
         after: Position,
-    ) -> Result<BoxStream<'static, Followed>, Unavailable> {
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
         let session = self.begin()?;
         let state = self.0.state.lock();
         let (life, restarted) = (state.life, after.0 > state.newest);
@@ -309,11 +309,11 @@ impl Ledger for Memory {
         _: &str,
         _: Entry,
         _: Duration,
-    ) -> Result<Enqueued, Unavailable> {
+    ) -> Result<EnqueueOutcome, Unavailable> {
         unreachable!("tests enqueue by themselves")
     }
 
-    async fn work(&self, _: &WorkQueue, limit: usize) -> Result<Deliveries, Unavailable> {
+    async fn consume_queue(&self, _: &WorkQueue, limit: usize) -> Result<Deliveries, Unavailable> {
         self.deliveries(limit)
     }
 

@@ -3,7 +3,7 @@
 use crate::memory::{LOG, Memory};
 use paihao_chassis::Tasks;
 use paihao_ledger::projection::{DecodeAhead, Follow, Follower, NotReached, Projection};
-use paihao_ledger::{Position, Recorded};
+use paihao_ledger::{Position, StoredEntry};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::thread::ThreadId;
@@ -32,7 +32,7 @@ impl Projection for Payloads {
         self.all.join(" ")
     }
 
-    fn apply(&mut self, recorded: Recorded) {
+    fn apply(&mut self, recorded: StoredEntry) {
         self.seen.lock().applied += 1;
         self.all.push(text(&recorded));
     }
@@ -50,7 +50,7 @@ impl Projection for Payloads {
 impl DecodeAhead for Payloads {
     type Decoded = (String, ThreadId);
 
-    fn decode(recorded: Recorded) -> Self::Decoded {
+    fn decode(recorded: StoredEntry) -> Self::Decoded {
         (text(&recorded), std::thread::current().id())
     }
 
@@ -60,7 +60,7 @@ impl DecodeAhead for Payloads {
     }
 }
 
-fn text(recorded: &Recorded) -> String {
+fn text(recorded: &StoredEntry) -> String {
     String::from_utf8(recorded.entry.payload.to_vec()).unwrap()
 }
 

@@ -5,7 +5,7 @@ use paihao_chassis::Tasks;
 use paihao_chassis::trace;
 use paihao_contracts::streams::Consumer;
 use paihao_ledger::worker::Source;
-use paihao_ledger::{Delivery, Entry, Handler, Verdict, Worker};
+use paihao_ledger::{Delivery, Disposition, Entry, Handler, Worker};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ struct Counts {
 }
 
 impl Handler for Obedient {
-    async fn handle(&self, delivery: &Delivery) -> Verdict {
+    async fn handle(&self, delivery: &Delivery) -> Disposition {
         {
             let mut counts = self.0.lock();
             counts.begun += 1;
@@ -39,10 +39,10 @@ impl Handler for Obedient {
         }
         sleep(WORK).await;
         self.0.lock().at_once -= 1;
-        match &delivery.recorded.entry.payload[..] {
-            b"again" => Verdict::Again(WORK),
-            b"never" => Verdict::Never("because".to_owned()),
-            _ => Verdict::Done,
+        match &delivery.message.entry.payload[..] {
+            b"again" => Disposition::RetryAfter(WORK),
+            b"never" => Disposition::DeadLetter("because".to_owned()),
+            _ => Disposition::Ack,
         }
     }
 }
@@ -83,9 +83,9 @@ async fn the_store_is_told_what_the_handler_says() {
         world.memory.queue(["done", "again", "never"]);
         world.settled(3).await;
         let said = [
-            ("done".to_owned(), Verdict::Done),
-            ("again".to_owned(), Verdict::Again(WORK)),
-            ("never".to_owned(), Verdict::Never("because".to_owned())),
+            ("done".to_owned(), Disposition::Ack),
+            ("again".to_owned(), Disposition::RetryAfter(WORK)),
+            ("never".to_owned(), Disposition::DeadLetter("because".to_owned())),
         ];
         assert_eq!(world.memory.settled(), said);
     }

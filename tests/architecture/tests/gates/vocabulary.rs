@@ -24,9 +24,9 @@ const fn max(package: &'static str, names: usize, files: usize, comments: usize)
 
 const MAXIMA: &[Maximum] = &[
     max("services/gateway", 3, 69, 469),
-    max("services/notifier", 30, 13, 101),
+    max("services/notifier", 30, 13, 103),
     max("services/paihao", 3, 12, 98),
-    max("services/token", 8, 6, 42),
+    max("services/token", 7, 6, 42),
     max("services/wechat-sim", 4, 6, 119),
     max("shared/access-token", 0, 2, 10),
     max("shared/cache", 0, 1, 8),

@@ -7,7 +7,7 @@ use crate::callback::figures::RoundSpread;
 use anyhow::ensure;
 use futures::StreamExt;
 use paihao_contracts::streams::LEDGER;
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Ledger, LogItem, Position};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::Instant;
@@ -47,7 +47,7 @@ pub async fn measure(
         let begun = Instant::now();
         let mut all = ledger.follow(&LEDGER, Position::START).await?;
         (entries, bytes) = (0, 0);
-        while let Some(Followed::Entry(recorded)) = all.next().await {
+        while let Some(LogItem::Entry(recorded)) = all.next().await {
             entries += 1;
             bytes += recorded.entry.payload.len() as u64;
             if recorded.position >= end {

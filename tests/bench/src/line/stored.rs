@@ -10,6 +10,7 @@ use paihao_chassis::clock::ManualClock;
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::{COMMAND_RETENTION_MS, Command, Decision};
 use paihao_gateway::engine::Engine;
+use paihao_gateway::projections::visits::VisitProjection;
 use paihao_gateway::settings::DeploymentSettings;
 use paihao_ledger::{Ledger, Position, Subject};
 use std::sync::Arc;
@@ -44,7 +45,8 @@ impl BenchEngine {
             counted.fetch_add(decision.events.len() as u64, Ordering::Relaxed);
         });
         let time = Arc::new(clock.clone());
-        let lines = Engine::start(book, ledger, time, observer, &closed, &tasks);
+        let visits = Arc::new(VisitProjection::start(ledger.clone(), closed.clone(), &tasks));
+        let lines = Engine::start(&book.sites, ledger, time, visits, observer, &closed, &tasks);
         lines.until_caught_up().await;
         BenchEngine { lines, clock, events, closed, tasks }
     }

@@ -7,7 +7,7 @@ use crate::http::pagination;
 use crate::http::refusals::{self, Problem};
 use crate::http::state::AppState;
 use crate::projections::dead_letters::DeadLetter;
-use crate::projections::dead_letters::handling::RequestedAction;
+use crate::projections::dead_letters::handling::{HandleError, RequestedAction};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -215,7 +215,7 @@ async fn handle(
     if !is_visible(asker, &letter) {
         return Err(Problem::new(&refusals::NOT_YOUR_SITE));
     }
-    let letter = door.handle_dead_letter(&letter, wanted, &asker.name).await?;
+    let letter = door.dead_letter_handler.handle(&letter, wanted, &asker.name).await?;
     Ok(Json(letter_view(door, &letter)))
 }
 
@@ -250,11 +250,13 @@ async fn redrive_all(
         if !waits || letter.reason.name != wanted.reason {
             continue;
         }
-        match door.handle_dead_letter(&letter, RequestedAction::Redrive, &asker.name).await {
+        let handled =
+            door.dead_letter_handler.handle(&letter, RequestedAction::Redrive, &asker.name);
+        match handled.await {
             Ok(_) => redriven += 1,
             // Somebody else was faster.
-            Err(problem) if problem.kind() == &refusals::LETTER_HANDLED => {}
-            Err(problem) => return Err(problem),
+            Err(HandleError::AlreadyHandled) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(Json(RedriveDeadLettersResult { redriven }))

@@ -228,7 +228,7 @@ async fn open(
 
 fn authorize_problem(misled: AuthorizeError) -> Problem {
     match misled {
-        AuthorizeError::Direct(problem) => problem,
+        AuthorizeError::Direct(error) => error.into(),
         AuthorizeError::Redirect(_) => {
             Problem::new(&refusals::MALFORMED_REQUEST).with_detail("authorize")
         }

@@ -180,7 +180,7 @@ async fn update_member(
         let renamed = |roster: &Roster| {
             let known = managed_member(roster, &asker, &id)?;
             let event = StaffEvent::Renamed { id: id.clone(), name: name.clone() };
-            Ok((known.name != name).then_some(event))
+            Ok::<_, Problem>((known.name != name).then_some(event))
         };
         door.roster.update(&asker.name, renamed).await?;
     }
@@ -196,7 +196,8 @@ async fn update_member(
             ensure_not_last_manager(roster, known)?;
         }
         let same = (known.role, &known.sites, &known.counters) == (role, &sites, &counters);
-        Ok((!same).then(|| StaffEvent::RoleChanged { id: id.clone(), role, sites, counters }))
+        let changed = || StaffEvent::RoleChanged { id: id.clone(), role, sites, counters };
+        Ok::<_, Problem>((!same).then(changed))
     });
     let roster = roster.await?;
     tracing::info!(staff = &*asker.name, member = id, "a member was changed");
@@ -211,7 +212,7 @@ async fn remove_member(
     asker.require_manager()?;
     let removed = |roster: &Roster| {
         ensure_not_last_manager(roster, managed_member(roster, &asker, &id)?)?;
-        Ok(Some(StaffEvent::Removed { id: id.clone() }))
+        Ok::<_, Problem>(Some(StaffEvent::Removed { id: id.clone() }))
     };
     door.roster.update(&asker.name, removed).await?;
     tracing::info!(staff = &*asker.name, member = id, "a member was removed");

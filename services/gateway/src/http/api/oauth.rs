@@ -78,11 +78,11 @@ async fn authorize(
 ) -> Result<Response, Problem> {
     let fields = match authorize::parse_params(query.as_deref().unwrap_or_default()) {
         Ok(fields) => fields,
-        Err(problem) => return Ok(pages::refused(&problem)),
+        Err(error) => return Ok(pages::refused(&error.into())),
     };
     Ok(match authorize::parse_request(&door.settings.login, &fields) {
         Ok(_) => pages::login(),
-        Err(AuthorizeError::Direct(problem)) => pages::refused(&problem),
+        Err(AuthorizeError::Direct(error)) => pages::refused(&error.into()),
         Err(AuthorizeError::Redirect(url)) => Redirect::to(&url).into_response(),
     })
 }
@@ -160,11 +160,12 @@ async fn exchange_code(
             StaffRole::Staff => "staff",
         }),
     };
-    Ok(TokenResponse { id_token: id_token::sign(door, &claims).await?, expires_in: ID_TOKEN_TTL_S })
+    let id_token = id_token::sign(&door.roster, door.clock.now_ms(), &claims).await?;
+    Ok(TokenResponse { id_token, expires_in: ID_TOKEN_TTL_S })
 }
 
 async fn jwks(State(door): State<AppState>) -> Result<Response, Problem> {
-    let published = id_token::jwk_set(&door).await?;
+    let published = id_token::jwk_set(&door.roster, door.clock.now_ms()).await?;
     let kept = (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
     Ok((StatusCode::OK, [ALLOW_ANY_ORIGIN, kept], Json(published)).into_response())
 }

@@ -186,19 +186,20 @@ async fn show(
 ) -> Result<Json<RenderedBoard>, Problem> {
     let book = door.engine.settings(&site).ok_or(&refusals::UNKNOWN_SITE)?;
     let view = door.engine.snapshot(&site).ok_or(&refusals::UNKNOWN_SITE)?;
-    Ok(Json(current_board(&door.engine, &book, view, door.clock.now_ms())))
+    Ok(Json(current_board(&door.engine, &door.visits, &book, view, door.clock.now_ms())))
 }
 
 /// What anybody may know of a site that stands like this now, in Unix milliseconds.
 pub(crate) fn current_board(
     lines: &Engine,
+    visits: &VisitProjection,
     book: &SiteSettings,
     view: SiteSnapshot,
     now_ms: i64,
 ) -> RenderedBoard {
     let now = lines.decision_input(book, now_ms);
     let today = discard_past_day(&now, view);
-    RenderedBoard::render(board_view(book, &today, &now, Some(lines.history())))
+    RenderedBoard::render(board_view(book, &today, &now, Some(visits)))
 }
 
 /// What anybody may know of a site that stood like this at an instant, in Unix milliseconds, without
@@ -217,7 +218,13 @@ async fn events(
     let stop = door.stop.clone();
     let draw = move |view| {
         let book = door.engine.settings(&site)?;
-        Some(door.board_cache.board_json(&door.engine, &book, view, door.clock.now_ms()))
+        Some(door.board_cache.board_json(
+            &door.engine,
+            &door.visits,
+            &book,
+            view,
+            door.clock.now_ms(),
+        ))
     };
     Ok(sse::event_stream(sse::render_on_change("site", views, None, draw), &stop).into_response())
 }

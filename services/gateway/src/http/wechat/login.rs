@@ -3,6 +3,7 @@
 use super::dispatch::{PushHandler, Reply};
 use crate::http::refusals::{self, Problem};
 use crate::http::replies;
+use crate::identity::error::IdentityError;
 use crate::identity::login::{self, prompt};
 use crate::identity::roster::Roster;
 use crate::scan::sessions::SessionError;
@@ -46,6 +47,12 @@ impl From<SessionError> for LoginError {
             }
             _ => LoginError::Expired,
         }
+    }
+}
+
+impl From<IdentityError> for LoginError {
+    fn from(_: IdentityError) -> LoginError {
+        LoginError::Unavailable
     }
 }
 
@@ -268,7 +275,7 @@ impl PushHandler<'_> {
             if roster.member_by_person_hash(&person).is_some() || roster.is_invitation_used(&id) {
                 return Ok(None);
             }
-            Ok(Some(StaffEvent::Joined {
+            Ok::<_, IdentityError>(Some(StaffEvent::Joined {
                 member: member.clone(),
                 person: person.clone(),
                 invitation: id.clone(),

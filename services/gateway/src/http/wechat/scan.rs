@@ -9,7 +9,7 @@ use crate::scan::sessions::SessionError;
 use crate::settings::SiteSettings;
 use paihao_chassis::entropy;
 use paihao_contracts::session::{Invitation, LoginRequest, ScanPurpose, ScanSession};
-use paihao_domain::{Act, Actor, Command, Outcome, Person, QueueId, TicketKey, Via};
+use paihao_domain::{Act, Actor, Command, Outcome, Person, QueueId, ScanSessionRef, TicketKey};
 use std::sync::Arc;
 use tokio::time::timeout_at;
 use uuid::Uuid;
@@ -82,7 +82,7 @@ impl PushHandler<'_> {
 
     async fn take_ticket(&self, wish: TicketIntent) -> (Reply, &'static str) {
         let TicketIntent { book, queue, session } = wish;
-        let via = session.as_ref().map(|(uuid, _)| Via::new(&uuid.to_string()));
+        let via = session.as_ref().map(|(uuid, _)| ScanSessionRef::new(&uuid.to_string()));
         let act = Act::Take {
             queue: QueueId::new(&queue),
             person: Some(self.person()),

@@ -1,8 +1,8 @@
-//! Logging in by scanning: for those who work here, and for the owner's other sites.
+//! Login by scanning, for staff and for the owner's other sites.
 //!
-//! A browser shows a code and holds a secret in a cookie. A scan of the code, and what its reader
-//! answers on the phone, changes the session in the cache; only the browser with the secret can
-//! watch it and take what it led to, once.
+//! A browser shows a code and holds a secret in a cookie. The scan, and the answer on the phone,
+//! change the session in the cache. Only the browser with the secret can watch it and take its
+//! result, once.
 
 pub(crate) mod prompt;
 pub mod settings;
@@ -12,19 +12,19 @@ use paihao_chassis::entropy;
 use paihao_contracts::session::LoginTarget;
 use settings::LoginSettings;
 
-/// Who made the first of all a manager.
+/// Author of the entry that makes the first manager.
 pub(crate) const FIRST_MANAGER_AUTHOR: &str = "first";
 
-/// What is logged in to, for people.
+/// Destination of a login.
 pub(crate) struct LoginDestination {
     pub(crate) name: String,
-    /// The account whose code is scanned.
+    /// Account whose code is scanned.
     pub(crate) account: String,
     pub(crate) confirm: bool,
     pub(crate) staff_only: bool,
 }
 
-/// What a login is to; `None` if that is not there any more.
+/// Returns the destination of a login; `None` if there is no such one any more.
 pub(crate) fn login_destination(
     settings: &LoginSettings,
     to: &LoginTarget,
@@ -54,13 +54,13 @@ pub(crate) fn login_destination(
     }
 }
 
-/// An id for a member that nobody has or had.
+/// Makes an id for a new member.
 pub(crate) fn new_member_id() -> String {
     format!("m_{}", hex::encode(entropy::bytes::<6>()))
 }
 
-/// The code with which the first of all becomes a manager, until there was one. Every replica makes
-/// the same of the deployment's secret, so that nothing has to be agreed on.
+/// Returns the code that makes its bearer the first manager, until there was one. Every replica
+/// derives the same code from the deployment's secret, so that nothing has to be agreed on.
 pub(crate) fn first_manager_code(roster: &Roster) -> Option<String> {
     if roster.has_had_members() { None } else { roster.tag("first manager", &[]) }
 }

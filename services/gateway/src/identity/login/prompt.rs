@@ -1,9 +1,9 @@
-//! What somebody reads on their phone who logs in: to what, from where, and what to do.
+//! Texts that a person reads on their phone while logging in.
 
 use paihao_contracts::session::LoginRequest;
 
-/// Asks whether it is them. Answered by writing, since that works for every kind of account: a menu
-/// needs a certified one, and a link a domain that WeChat knows.
+/// Question whether the login is theirs. They answer by writing, since that works for every kind of
+/// account: a menu needs a certified one, and a link a domain that WeChat knows.
 pub(crate) fn confirmation_prompt(target: &str, wish: &LoginRequest) -> String {
     let LoginRequest { browser, address, .. } = wish;
     format!(
@@ -11,7 +11,7 @@ pub(crate) fn confirmation_prompt(target: &str, wish: &LoginRequest) -> String {
     )
 }
 
-/// Says that the browser is in.
+/// Notice that the browser is logged in.
 pub(crate) fn login_succeeded(target: &str, wish: &LoginRequest) -> String {
     let LoginRequest { browser, address, .. } = wish;
     format!(
@@ -19,22 +19,22 @@ pub(crate) fn login_succeeded(target: &str, wish: &LoginRequest) -> String {
     )
 }
 
-/// Says that the browser is not in.
+/// Notice that the login is refused.
 pub(crate) fn login_refused() -> String {
     "已拒绝这次登录。\n\nThe login is refused.".into()
 }
 
-/// To somebody who does not work here.
+/// Notice to a person who is not staff.
 pub(crate) fn not_staff() -> String {
     "没有登录：您不在工作人员名单中，请联系管理员邀请您。\n\nNot logged in: you are not on the list of staff. Ask a manager to invite you.".into()
 }
 
-/// To somebody who came too late.
+/// Notice that another person has scanned the code.
 pub(crate) fn code_already_scanned() -> String {
     "这个二维码已有人扫过，请刷新页面后再扫。\n\nSomebody else has scanned this code. Reload the page and scan again.".into()
 }
 
-/// To whoever works here from now on.
+/// Welcome to a new member.
 pub(crate) fn welcome_member(name: &str, manager: bool) -> String {
     let (zh, en) = if manager { ("管理员", "a manager") } else { ("工作人员", "staff") };
     format!(
@@ -42,7 +42,7 @@ pub(crate) fn welcome_member(name: &str, manager: bool) -> String {
     )
 }
 
-/// To somebody who works here already, or scanned what was used.
+/// Notice that an invitation cannot be used: it was used, or the person is a member already.
 pub(crate) fn invitation_unusable() -> String {
     "这个邀请不能再用：您已是工作人员，或邀请已被使用。\n\nThis invitation is of no use: you work here already, or it was used.".into()
 }

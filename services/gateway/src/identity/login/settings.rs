@@ -1,37 +1,38 @@
-//! What can be set about logging in.
+//! Settings of login.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What can be set about logging in.
+/// Settings of login, from the configuration.
 #[derive(Debug, Clone)]
 pub struct LoginSettings {
-    /// Where browsers reach this server, without a slash at the end; `None` is not known.
+    /// Address under which browsers reach this server, without a slash at the end; `None` if it is
+    /// not known.
     pub public_url: Option<String>,
-    /// The account whose codes are scanned to log in; without one nobody can.
+    /// Account whose codes are scanned to log in; without one nobody can.
     pub account: Option<String>,
-    /// Whether staff confirm on their phone what they log in to.
+    /// True if staff confirm on their phone what they log in to.
     pub confirm: bool,
-    /// How long a session may be unused.
+    /// Longest time that a session may be unused.
     pub idle_timeout: Duration,
-    /// How long it may last in all.
+    /// Longest time that a session lasts.
     pub max_lifetime: Duration,
-    /// The owner's other sites that people can log in to, by id.
+    /// Other sites of the owner that people can log in to, by id.
     pub clients: BTreeMap<String, OAuthClient>,
 }
 
-/// Another site of the owner's.
+/// Client of the OAuth flow: another site of the owner's.
 #[derive(Debug, Clone)]
 pub struct OAuthClient {
-    /// As people read it on their phone.
+    /// Name that people read on their phone.
     pub name: String,
-    /// Exactly where a browser may be sent back to.
+    /// Addresses that a browser may be sent back to, compared to the letter.
     pub redirect_uris: Vec<String>,
-    /// The account whose codes are scanned.
+    /// Account whose codes are scanned.
     pub account: String,
-    /// Whether people confirm on their phone.
+    /// True if people confirm on their phone.
     pub confirm: bool,
-    /// Whether only those may log in who work here.
+    /// True if only staff may log in.
     pub staff_only: bool,
 }
 
@@ -50,18 +51,18 @@ impl Default for LoginSettings {
 }
 
 impl LoginSettings {
-    /// Whether browsers come over https.
+    /// Returns whether browsers connect over HTTPS.
     pub fn is_secure(&self) -> bool {
         self.public_url.as_deref().is_some_and(|public| public.starts_with("https://"))
     }
 
-    /// The cookie of a session. With its prefix a browser takes it over https only, from this host
-    /// alone.
+    /// Returns the name of a session's cookie. The prefix makes a browser send it over HTTPS only,
+    /// and to this host alone.
     pub fn session_cookie(&self) -> &'static str {
         if self.is_secure() { "__Host-paihao" } else { "paihao" }
     }
 
-    /// The cookie of a browser that shows a code to log in with.
+    /// Returns the name of the cookie of a browser that shows a login code.
     pub fn browser_cookie(&self) -> &'static str {
         if self.is_secure() { "__Host-paihao-login" } else { "paihao-login" }
     }

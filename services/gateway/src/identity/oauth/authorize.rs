@@ -1,36 +1,54 @@
-//! What another site asks for when it sends a browser here: checked, once, for page and API.
+//! Authorization requests of other sites, checked in one place for the page and the API.
 
-use crate::http::refusals::{self, Problem};
 use crate::identity::login::settings::{LoginSettings, OAuthClient};
 use paihao_contracts::session::AuthorizationRequest;
 use std::collections::BTreeMap;
 use url::Url;
 use url::form_urlencoded;
 
-/// Characters of `state` and `nonce` that are carried along.
+/// Most characters of `state` and of `nonce`.
 const MAX_PARAM_CHARS: usize = 512;
 
-/// Why a browser is not shown a code.
+/// A request that is refused on the spot, because the site that sent the browser is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidRequest {
+    /// A parameter is there twice.
+    #[error("{0} is there twice")]
+    DuplicateParameter(String),
+    /// The configuration has no client of this id.
+    #[error("the client_id is not known")]
+    UnknownClient,
+    /// The address to go back to is none of the client's.
+    #[error("the redirect_uri is not one of the client's")]
+    WrongRedirect,
+}
+
+/// Reason why a browser is not shown a code.
 pub(crate) enum AuthorizeError {
-    /// Nobody can be told but the one in front of the browser: where it came from is not known.
-    Direct(Problem),
-    /// The site is told, by sending the browser back.
+    /// The person in front of the browser is told: no address to go back to can be trusted.
+    Direct(InvalidRequest),
+    /// The site is told, by sending the browser back to this address.
     Redirect(String),
 }
 
-/// Fields of a query or a form, each at most once.
-pub(crate) fn parse_params(text: &str) -> Result<BTreeMap<String, String>, Problem> {
+impl From<InvalidRequest> for AuthorizeError {
+    fn from(error: InvalidRequest) -> AuthorizeError {
+        AuthorizeError::Direct(error)
+    }
+}
+
+/// Parses the fields of a query or a form, each of which may come once.
+pub(crate) fn parse_params(text: &str) -> Result<BTreeMap<String, String>, InvalidRequest> {
     let mut fields = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         if fields.insert(name.to_string(), value.into_owned()).is_some() {
-            let detail = format!("{name} is there twice");
-            return Err(Problem::new(&refusals::MALFORMED_REQUEST).with_detail(detail));
+            return Err(InvalidRequest::DuplicateParameter(name.into_owned()));
         }
     }
     Ok(fields)
 }
 
-/// Where a browser is sent with an answer.
+/// Returns the address that a browser is sent back to with an answer.
 pub(crate) fn redirect_url(redirect: &str, state: Option<&str>, answer: &[(&str, &str)]) -> String {
     let Ok(mut url) = Url::parse(redirect) else { return redirect.to_owned() };
     url.query_pairs_mut().extend_pairs(answer);
@@ -40,20 +58,18 @@ pub(crate) fn redirect_url(redirect: &str, state: Option<&str>, answer: &[(&str,
     url.into()
 }
 
-/// What a site asks for in the address that it sent a browser to.
+/// Parses the request in the address that a site sent a browser to.
 pub(crate) fn parse_request(
     settings: &LoginSettings,
     fields: &BTreeMap<String, String>,
 ) -> Result<AuthorizationRequest, AuthorizeError> {
     let field = |name: &str| fields.get(name).map(String::as_str).filter(|text| !text.is_empty());
-    let here = |kind| AuthorizeError::Direct(Problem::new(kind));
     let id = field("client_id").unwrap_or_default();
-    let client: &OAuthClient =
-        settings.clients.get(id).ok_or_else(|| here(&refusals::UNKNOWN_CLIENT))?;
+    let client: &OAuthClient = settings.clients.get(id).ok_or(InvalidRequest::UnknownClient)?;
     let redirect = field("redirect_uri").unwrap_or_default();
-    // To the letter: an address that only looks like one of these may be somebody else's.
+    // Compared to the letter: an address that only looks like one of these may be somebody else's.
     if !client.redirect_uris.iter().any(|known| known == redirect) {
-        return Err(here(&refusals::WRONG_REDIRECT));
+        return Err(InvalidRequest::WrongRedirect.into());
     }
     let state = field("state").filter(|text| text.len() <= MAX_PARAM_CHARS);
     let refuse = |error: &str, why: &str| {
@@ -118,20 +134,21 @@ mod tests {
 
     #[test]
     fn a_wrong_site_or_address_is_told_here_and_nowhere_else() {
-        for (change, with, code) in [
-            ("client_id=intranet", "client_id=other", "unknown_client"),
-            ("client_id=intranet&", "", "unknown_client"),
-            ("back%3Fa", "back2%3Fa", "wrong_redirect"),
-            ("%3Fa%3D1", "", "wrong_redirect"),
-            ("intranet.example", "intranet.example.com.evil", "wrong_redirect"),
-            ("state=x", "client_id=intranet&state=x", "malformed_request"),
+        use InvalidRequest::{DuplicateParameter, UnknownClient, WrongRedirect};
+        for (change, with, error) in [
+            ("client_id=intranet", "client_id=other", UnknownClient),
+            ("client_id=intranet&", "", UnknownClient),
+            ("back%3Fa", "back2%3Fa", WrongRedirect),
+            ("%3Fa%3D1", "", WrongRedirect),
+            ("intranet.example", "intranet.example.com.evil", WrongRedirect),
+            ("state=x", "client_id=intranet&state=x", DuplicateParameter("client_id".into())),
         ] {
-            let Err(AuthorizeError::Direct(problem)) =
+            let Err(AuthorizeError::Direct(refused)) =
                 parse_query(&VALID_QUERY.replace(change, with))
             else {
                 panic!("{change} → {with}")
             };
-            assert_eq!(problem.kind().code, code, "{with}");
+            assert_eq!(refused, error, "{with}");
         }
     }
 

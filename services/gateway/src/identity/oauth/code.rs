@@ -1,6 +1,5 @@
-//! Authorisation codes: what a browser brings to another site, which changes it for a token, once.
+//! Authorization codes: a browser brings one to another site, which exchanges it for a token, once.
 
-use crate::http::refusals::{self, Problem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -12,13 +11,24 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
-/// How long a code may be on its way.
+/// Validity of a code.
 const CODE_TTL: Duration = Duration::from_secs(60);
 
-/// Stands where a code was used, as long as it would have lived.
+/// Value in place of a used code's grant, for as long as the code would have lived.
 const USED_MARKER: &[u8] = b"used";
 
-/// A code for a grant.
+/// Reason why a code is not exchanged for its grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RedeemError {
+    /// The code is unknown, used or expired, or was given for another client, redirect or verifier.
+    #[error("the code is not good, or was used")]
+    InvalidGrant,
+    /// The cache did not answer.
+    #[error("the cache did not answer")]
+    CacheUnavailable,
+}
+
+/// Issues a code for a grant.
 pub(crate) async fn issue(
     cache: &dyn Cache,
     grant: &AuthorizationGrant,
@@ -29,30 +39,30 @@ pub(crate) async fn issue(
     Ok(code)
 }
 
-/// What a code was given for, to the site that it was given for and that knows the verifier. Asked
-/// for twice, wrong or right, it is gone.
+/// Returns the grant of a code, to the client that it was issued for and that knows the verifier.
+/// Any attempt, right or wrong, uses the code up.
 pub(crate) async fn redeem(
     cache: &dyn Cache,
     code: &str,
     client: &str,
     redirect: &str,
     verifier: &str,
-) -> Result<AuthorizationGrant, Problem> {
+) -> Result<AuthorizationGrant, RedeemError> {
     let unavailable = |error: Unavailable| {
         tracing::warn!(%error, "a code could not be looked at");
-        Problem::new(&refusals::CACHE_UNAVAILABLE)
+        RedeemError::CacheUnavailable
     };
     let key = cache_key(code);
-    let wrong = || Problem::new(&refusals::INVALID_GRANT);
-    let stored = cache.get(&key).await.map_err(unavailable)?.ok_or_else(wrong)?;
+    let stored = cache.get(&key).await.map_err(unavailable)?.ok_or(RedeemError::InvalidGrant)?;
     let used = Bytes::from_static(USED_MARKER);
     let swap = cache.compare_and_set(&key, Some(&stored), used, CODE_TTL).await;
     let first = matches!(swap.map_err(unavailable)?, CasOutcome::Swapped);
-    let grant: AuthorizationGrant = serde_json::from_slice(&stored).map_err(|_| wrong())?;
+    let grant: AuthorizationGrant =
+        serde_json::from_slice(&stored).map_err(|_| RedeemError::InvalidGrant)?;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
     let proven = bool::from(challenge.as_bytes().ct_eq(grant.challenge.as_bytes()));
     let fits = grant.client == client && grant.redirect == redirect;
-    if first && proven && fits { Ok(grant) } else { Err(wrong()) }
+    if first && proven && fits { Ok(grant) } else { Err(RedeemError::InvalidGrant) }
 }
 
 fn cache_key(code: &str) -> String {
@@ -92,8 +102,8 @@ mod tests {
         ] {
             let code = issue(&cache, &grant()).await.unwrap();
             let refused = redeem(&cache, &code, client, redirect, verifier).await.unwrap_err();
-            assert_eq!(refused.kind().code, "invalid_grant");
-            // A wrong try spends it: whoever guesses does not guess twice.
+            assert_eq!(refused, RedeemError::InvalidGrant);
+            // A wrong attempt uses it up: nobody guesses twice.
             assert!(redeem(&cache, &code, "intranet", &grant().redirect, VERIFIER).await.is_err());
         }
         let code = issue(&cache, &grant()).await.unwrap();

@@ -1,12 +1,12 @@
-//! Signed tokens of logins, and the keys that they are signed with.
+//! ID tokens of logins, and the keys that sign them.
 //!
-//! Keys are made when they are needed, stand among what is known of staff, and are therefore the
-//! same at every replica. A new one is published a day before it is used, so that a site that keeps
-//! the key set for a while knows it; a former one for a day after its last use.
+//! Keys are made when they are needed and stand in the log of staff, so that every replica has the
+//! same. A new key is published a day before it is used, so that a site that keeps the key set for
+//! a while knows it; a former one for a day after its last use.
 
-use crate::http::refusals::{self, Problem};
-use crate::http::state::AppState;
+use crate::identity::error::IdentityError;
 use crate::identity::roster::{Roster, SigningKey};
+use crate::identity::roster_log::RosterLog;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use paihao_chassis::entropy;
@@ -16,52 +16,67 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use std::sync::Arc;
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-/// A key is used so long.
+/// Time for which a key signs, in milliseconds.
 const SIGNING_KEY_LIFETIME_MS: i64 = 90 * DAY_MS;
 
-/// A token is good for so many seconds: long enough to be looked at.
+/// Validity of a token, in seconds: it is looked at once, directly after the login.
 pub(crate) const ID_TOKEN_TTL_S: i64 = 300;
 
-/// What a token says.
+/// Reason why no token can be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SignError {
+    /// The log of staff, which holds the keys, failed.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// No key could be made, or the one in the log cannot be used.
+    #[error("there is no key that tokens can be signed with")]
+    NoUsableKey,
+}
+
+/// Claims of a token.
 #[derive(Debug, Serialize)]
 pub(crate) struct IdTokenClaims {
     pub(crate) iss: String,
-    /// The person, under a name that only this site knows them by.
+    /// Pseudonym of the person, which is another one at each site.
     pub(crate) sub: String,
     pub(crate) aud: String,
     pub(crate) iat: i64,
     pub(crate) exp: i64,
-    /// When they confirmed on their phone.
+    /// Time of the confirmation on the phone, in Unix seconds.
     pub(crate) auth_time: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) nonce: Option<String>,
-    /// Of those who work here, where only they may log in.
+    /// Name and role of a member, for clients that only staff may log in to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) role: Option<&'static str>,
 }
 
-/// A signed token, in the compact form of JWS.
-pub(crate) async fn sign(door: &AppState, claims: &IdTokenClaims) -> Result<String, Problem> {
-    let roster = roster_with_signing_key(door).await?;
-    let now = door.clock.now_ms();
-    let key = active_key(roster.signing_keys(), now).ok_or(&refusals::LEDGER_UNAVAILABLE)?;
+/// Signs a token, in the compact form of JWS.
+pub(crate) async fn sign(
+    staff: &RosterLog,
+    now_ms: i64,
+    claims: &IdTokenClaims,
+) -> Result<String, SignError> {
+    let roster = roster_with_signing_key(staff, now_ms).await?;
+    let key = active_key(roster.signing_keys(), now_ms).ok_or(SignError::NoUsableKey)?;
     encode_jws(key, claims).ok_or_else(|| {
         tracing::error!(kid = key.kid, "a signing key in the ledger cannot be used");
-        Problem::new(&refusals::LEDGER_UNAVAILABLE)
+        SignError::NoUsableKey
     })
 }
 
-/// The keys with which tokens can be checked, as a JSON Web Key Set.
-pub(crate) async fn jwk_set(door: &AppState) -> Result<JwkSet, Problem> {
-    let roster = roster_with_signing_key(door).await?;
-    let now = door.clock.now_ms();
-    Ok(JwkSet { keys: published_keys(roster.signing_keys(), now).filter_map(public_jwk).collect() })
+/// Returns the keys that tokens can be verified with, as a JSON Web Key Set.
+pub(crate) async fn jwk_set(staff: &RosterLog, now_ms: i64) -> Result<JwkSet, SignError> {
+    let roster = roster_with_signing_key(staff, now_ms).await?;
+    let published = published_keys(roster.signing_keys(), now_ms);
+    Ok(JwkSet { keys: published.filter_map(public_jwk).collect() })
 }
 
 /// A JSON Web Key Set (RFC 7517).
@@ -86,17 +101,16 @@ struct Jwk {
     y: String,
 }
 
-/// Who works here, with a key that is not about to be too old.
-async fn roster_with_signing_key(door: &AppState) -> Result<std::sync::Arc<Roster>, Problem> {
-    let now = door.clock.now_ms();
-    let roster = door.roster.loaded().await?;
-    if !needs_new_key(roster.signing_keys(), now) {
+/// Returns the roster with a key that is not too old, which is made if there is none.
+async fn roster_with_signing_key(staff: &RosterLog, now_ms: i64) -> Result<Arc<Roster>, SignError> {
+    let roster = staff.loaded().await?;
+    if !needs_new_key(roster.signing_keys(), now_ms) {
         return Ok(roster);
     }
     let (kid, pkcs8) = generate_key()?;
-    let change = door.roster.update("system", |roster| {
+    let change = staff.update("system", |roster| {
         let made = || StaffEvent::SigningKeyMade { kid: kid.clone(), pkcs8: pkcs8.clone() };
-        Ok(needs_new_key(roster.signing_keys(), now).then(made))
+        Ok::<_, SignError>(needs_new_key(roster.signing_keys(), now_ms).then(made))
     });
     change.await
 }
@@ -105,12 +119,12 @@ fn needs_new_key(keys: &[SigningKey], now: i64) -> bool {
     keys.last().is_none_or(|newest| now - newest.made_at >= SIGNING_KEY_LIFETIME_MS)
 }
 
-/// The newest that has been published for a day; the first one of all at once.
+/// Returns the newest key that has been published for a day, or the first one of all at once.
 fn active_key(keys: &[SigningKey], now: i64) -> Option<&SigningKey> {
     keys.iter().rfind(|key| now - key.made_at >= DAY_MS).or(keys.first())
 }
 
-/// All but those whose successor has been in use for a day.
+/// Returns all keys but those whose successor has been in use for a day.
 fn published_keys(keys: &[SigningKey], now: i64) -> impl Iterator<Item = &SigningKey> {
     let over = move |place: usize| {
         keys.get(place + 1).is_some_and(|next| now - next.made_at >= 2 * DAY_MS)
@@ -118,12 +132,12 @@ fn published_keys(keys: &[SigningKey], now: i64) -> impl Iterator<Item = &Signin
     keys.iter().enumerate().filter(move |(place, _)| !over(*place)).map(|(_, key)| key)
 }
 
-fn generate_key() -> Result<(String, String), Problem> {
-    // The library makes keys with chance of its own asking, from the same operating system.
+fn generate_key() -> Result<(String, String), SignError> {
+    // The library draws the randomness for keys itself, from the same operating system.
     let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
     let made = made.map_err(|_| {
         tracing::error!("no signing key could be made");
-        Problem::new(&refusals::LEDGER_UNAVAILABLE)
+        SignError::NoUsableKey
     })?;
     Ok((entropy::token(9), URL_SAFE_NO_PAD.encode(made)))
 }
@@ -142,7 +156,8 @@ fn encode_jws(key: &SigningKey, claims: &IdTokenClaims) -> Option<String> {
     Some(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// The public half: the point of the curve, without the mark that it is not compressed.
+/// Returns the public half: the point of the curve, without the byte that says that it is not
+/// compressed.
 fn public_jwk(key: &SigningKey) -> Option<Jwk> {
     let pair = key_pair(key)?;
     let (x, y) = pair.public_key().as_ref().get(1..)?.split_at_checked(32)?;

@@ -1,19 +1,20 @@
-//! A dead letter is tried again, or dropped: recorded once, whoever is first and at whichever replica.
+//! Handling of dead letters: one is tried again or dropped, which is recorded once, by the first
+//! request at any replica.
 
-use super::DeadLetter;
-use crate::http::refusals::{self, Problem};
-use crate::http::state::AppState;
+use super::{DeadLetter, DeadLetterProjection};
+use crate::projections::delivery_status::DeliveryStatusProjection;
+use paihao_chassis::clock::Clock;
 use paihao_contracts::dead_letter::{DeadLetterAction, DeadLetterResolution, HANDLED_SUBJECT};
 use paihao_contracts::streams::DEAD_LETTERS;
-use paihao_ledger::{AppendError, Entry, Expect, Subject};
+use paihao_ledger::{AppendError, Entry, ExpectedPosition, Ledger, Subject};
 use std::sync::Arc;
 
-/// What somebody wants done with a letter.
+/// Requested action on a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequestedAction {
-    /// Try it again.
+    /// Queue it again.
     Redrive,
-    /// Forget it.
+    /// Drop it.
     Drop,
 }
 
@@ -26,29 +27,52 @@ impl RequestedAction {
     }
 }
 
-impl AppState {
-    /// Has it done, unless it was; refused if something else was done. The letter as it is now.
-    pub(crate) async fn handle_dead_letter(
+/// Reason why a letter is not handled as requested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HandleError {
+    /// Only notices and webhook messages that this program can read are tried again.
+    #[error("a letter of this kind cannot be tried again")]
+    NotRedrivable,
+    /// The other action was recorded before.
+    #[error("the letter has been handled otherwise")]
+    AlreadyHandled,
+    /// The letter is no longer kept.
+    #[error("there is no such letter")]
+    UnknownLetter,
+    /// The ledger did not answer.
+    #[error("the ledger did not answer")]
+    LedgerUnavailable,
+}
+
+/// Handler of dead letters, which records each action in their log.
+pub(crate) struct DeadLetterHandler {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) letters: DeadLetterProjection,
+    pub(crate) delivery_status: DeliveryStatusProjection,
+}
+
+impl DeadLetterHandler {
+    /// Records the action unless it was recorded before, and returns the letter as it is then.
+    pub(crate) async fn handle(
         &self,
         letter: &DeadLetter,
         wanted: RequestedAction,
         by: &str,
-    ) -> Result<Arc<DeadLetter>, Problem> {
+    ) -> Result<Arc<DeadLetter>, HandleError> {
         if wanted == RequestedAction::Redrive && !letter.subject.redrivable {
-            return Err(Problem::new(&refusals::NOT_REDRIVABLE));
+            return Err(HandleError::NotRedrivable);
         }
         let handled = match &letter.handled {
             Some(handled) => handled.clone(),
             None => self.record_handling(letter, wanted, by).await?,
         };
         if !wanted.matches(&handled.action) {
-            return Err(Problem::new(&refusals::LETTER_HANDLED));
+            return Err(HandleError::AlreadyHandled);
         }
-        self.dead_letters.set_handled(letter.position, handled);
-        self.dead_letters.update_gauge();
-        self.dead_letters
-            .get(letter.position)
-            .ok_or_else(|| Problem::new(&refusals::UNKNOWN_LETTER))
+        self.letters.set_handled(letter.position, handled);
+        self.letters.update_gauge();
+        self.letters.get(letter.position).ok_or(HandleError::UnknownLetter)
     }
 
     async fn record_handling(
@@ -56,7 +80,7 @@ impl AppState {
         letter: &DeadLetter,
         wanted: RequestedAction,
         by: &str,
-    ) -> Result<DeadLetterResolution, Problem> {
+    ) -> Result<DeadLetterResolution, HandleError> {
         let did = match wanted {
             RequestedAction::Drop => DeadLetterAction::Dropped,
             RequestedAction::Redrive => {
@@ -68,7 +92,7 @@ impl AppState {
         let subject = Subject::new(&[HANDLED_SUBJECT, &letter.position.to_string()])
             .expect("a word and a number");
         let entry = Entry::new(serde_json::to_vec(&handled).expect("string keys only"));
-        match self.ledger.append(&DEAD_LETTERS, &subject, Expect::Nothing, entry).await {
+        match self.ledger.append(&DEAD_LETTERS, &subject, ExpectedPosition::Empty, entry).await {
             Ok(_) => {
                 let did = if wanted == RequestedAction::Drop { "dropped" } else { "redriven" };
                 metrics::counter!("paihao_gateway_dead_letters_handled_total", "did" => did)
@@ -78,16 +102,16 @@ impl AppState {
             }
             Err(AppendError::Conflict { .. }) => {
                 let there = self.ledger.last(&DEAD_LETTERS, &subject).await;
-                let there = there.map_err(|_| &refusals::LEDGER_UNAVAILABLE)?;
+                let there = there.map_err(|_| HandleError::LedgerUnavailable)?;
                 let there = there.and_then(|last| serde_json::from_slice(&last.entry.payload).ok());
-                Ok(there.ok_or(&refusals::LETTER_HANDLED)?)
+                there.ok_or(HandleError::AlreadyHandled)
             }
-            Err(_) => Err(Problem::new(&refusals::LEDGER_UNAVAILABLE)),
+            Err(_) => Err(HandleError::LedgerUnavailable),
         }
     }
 
-    /// The place in its ticket's order of the newest notice that is known: whoever sends the letter
-    /// again may have forgotten it.
+    /// Returns the order number of the newest known notice of the letter's ticket: the worker that
+    /// sends the letter again may have forgotten it.
     fn latest_notice_order(&self, letter: &DeadLetter) -> u32 {
         let of = letter.subject.site.as_deref().zip(letter.subject.ticket);
         of.map_or(0, |(site, (day, ticket))| self.delivery_status.latest_order(site, day, ticket))

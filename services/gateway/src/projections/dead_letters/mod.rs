@@ -1,68 +1,66 @@
-//! What could not be done, and what somebody did about it: the log of dead letters, in memory for as
-//! long as it is kept. Of what a letter holds only that is kept which anybody may see who runs things.
+//! Dead letters, and the action taken on each: their log, in memory for as long as it is kept. Only
+//! the parts of a letter are kept that anybody who runs the system may see.
 //!
-//! - [`reason`]: why, by a name and a sentence for people;
-//! - `action_handler`: one letter is tried again or dropped, recorded once.
+//! - [`reason`]: the reason of a failure, with a name and a sentence for people;
+//! - [`handling`]: a letter is tried again or dropped, recorded once.
 
 pub(crate) mod handling;
 pub(crate) mod reason;
 
-use futures::StreamExt;
 use paihao_chassis::Tasks;
-use paihao_chassis::backoff::Backoff;
 use paihao_contracts::dead_letter::{DeadLetterResolution, HANDLED_SUBJECT, parse_redrive_key};
 use paihao_contracts::notice::Notice;
 use paihao_contracts::streams::{DEAD_LETTERS, NOTICES, WEBHOOKS};
 use paihao_contracts::webhook::WebhookMessage;
 use paihao_domain::TicketId;
 use paihao_ledger::dead_letter::Cause;
-use paihao_ledger::{Followed, Ledger, Position, Recorded};
+use paihao_ledger::projection::Follow;
+use paihao_ledger::{Ledger, Projection, StoredEntry};
 use parking_lot::Mutex;
 use reason::FailureReason;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Letters that are kept in memory; older ones are in the ledger only.
 const MAX_RETAINED_LETTERS: usize = 10_000;
 
-/// One dead letter.
+/// Dead letter.
 #[derive(Debug, Clone)]
 pub(crate) struct DeadLetter {
-    /// Where it stands in its log: its id.
+    /// Position in its log, which is its id.
     pub(crate) position: u64,
-    /// Since when, in Unix milliseconds.
+    /// Time of the failure, in Unix milliseconds.
     pub(crate) at: i64,
-    /// The work queue or log it came from.
+    /// Work queue or log that it came from.
     pub(crate) origin: String,
-    /// What it was about.
+    /// Subject of the work.
     pub(crate) subject: LetterSubject,
-    /// Why.
+    /// Reason of the failure.
     pub(crate) reason: FailureReason,
-    /// The whole of what was met, without whom it was for.
+    /// Whole error text, without the person's openid.
     pub(crate) error: String,
-    /// What was done about it.
+    /// Action that was taken on it.
     pub(crate) handled: Option<DeadLetterResolution>,
 }
 
-/// What a letter was about, as far as it can be read.
+/// Subject of a letter, as far as it can be read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LetterSubject {
-    /// The key of the work.
+    /// Key of the work.
     pub(crate) key: String,
-    /// Whose site.
+    /// Site's id.
     pub(crate) site: Option<String>,
-    /// The kind of notice, or the type of event.
+    /// Kind of notice, or type of event.
     pub(crate) kind: Option<String>,
-    /// The ticket's number.
+    /// Ticket's number.
     pub(crate) number: Option<String>,
-    /// The business day and the ticket.
+    /// Business day and ticket.
     pub(crate) ticket: Option<(i32, TicketId)>,
-    /// Until when it is worth saying, in Unix milliseconds.
+    /// Time until which the notice is worth sending, in Unix milliseconds.
     pub(crate) valid_until: Option<i64>,
-    /// Whether it can be tried again at all.
+    /// True if it can be tried again.
     pub(crate) redrivable: bool,
 }
 
@@ -71,61 +69,25 @@ pub(crate) struct LetterSubject {
 pub(crate) struct DeadLetterProjection(Arc<Mutex<BTreeMap<u64, Arc<DeadLetter>>>>);
 
 impl DeadLetterProjection {
-    /// Begins to follow the log; goes on until the tasks are told to stop.
+    /// Begins to follow the log, until the soft stop.
     pub(crate) fn start(ledger: Arc<dyn Ledger>, tasks: &Tasks) -> DeadLetterProjection {
         let letters = DeadLetterProjection::default();
-        let (reader, stop) = (letters.clone(), tasks.stop().clone());
-        tasks.spawn("letters", async move { reader.run(&*ledger, &stop).await });
+        let follow = Follow::new(ledger, DEAD_LETTERS, tasks.stop().clone());
+        let (_, following) = follow.start(letters.clone());
+        tasks.spawn("letters", following);
         letters
     }
 
-    /// Those that the log still keeps at `now` (Unix milliseconds), oldest first.
+    /// Returns the letters that the log still keeps at `now` (Unix milliseconds), oldest first.
     pub(crate) fn retained(&self, now: i64) -> Vec<Arc<DeadLetter>> {
         let kept = DEAD_LETTERS.retention.unwrap_or(Duration::MAX).as_millis() as i64;
         let letters = self.0.lock();
         letters.values().filter(|letter| letter.at.saturating_add(kept) > now).cloned().collect()
     }
 
-    /// The one at a position.
+    /// Returns the letter at a position.
     pub(crate) fn get(&self, position: u64) -> Option<Arc<DeadLetter>> {
         self.0.lock().get(&position).cloned()
-    }
-
-    async fn run(&self, ledger: &dyn Ledger, stop: &CancellationToken) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !stop.is_cancelled() {
-            match ledger.follow(&DEAD_LETTERS, Position::START).await {
-                Ok(entries) => {
-                    let mut entries = Box::pin(paihao_chassis::http::until_stop(entries, stop));
-                    while let Some(followed) = entries.next().await {
-                        match followed {
-                            Followed::Entry(recorded) => self.apply(&recorded),
-                            Followed::Restarted => self.0.lock().clear(),
-                        }
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "cannot follow the dead letters yet"),
-            }
-            backoff.wait_unless(stop).await;
-        }
-    }
-
-    fn apply(&self, recorded: &Recorded) {
-        let mut parts = recorded.subject.parts();
-        if parts.next() == Some(HANDLED_SUBJECT) {
-            let letter = parts.next().and_then(|position| position.parse().ok());
-            let handled = serde_json::from_slice(&recorded.entry.payload).ok();
-            if let (Some(letter), Some(handled)) = (letter, handled) {
-                self.set_handled(letter, handled);
-            }
-        } else if let Some(letter) = parse_entry(recorded) {
-            let mut letters = self.0.lock();
-            letters.entry(letter.position).or_insert_with(|| Arc::new(letter));
-            while letters.len() > MAX_RETAINED_LETTERS {
-                letters.pop_first();
-            }
-        }
-        self.update_gauge();
     }
 
     fn set_handled(&self, position: u64, handled: DeadLetterResolution) {
@@ -140,8 +102,36 @@ impl DeadLetterProjection {
     }
 }
 
-fn parse_entry(recorded: &Recorded) -> Option<DeadLetter> {
-    let Cause { reason, origin, key } = Cause::of(&recorded.entry)?;
+impl Projection for DeadLetterProjection {
+    type View = ();
+
+    fn view(&self) {}
+
+    fn apply(&mut self, recorded: StoredEntry) {
+        let mut parts = recorded.subject.parts();
+        if parts.next() == Some(HANDLED_SUBJECT) {
+            let letter = parts.next().and_then(|position| position.parse().ok());
+            let handled = serde_json::from_slice(&recorded.entry.payload).ok();
+            if let (Some(letter), Some(handled)) = (letter, handled) {
+                self.set_handled(letter, handled);
+            }
+        } else if let Some(letter) = parse_entry(&recorded) {
+            let mut letters = self.0.lock();
+            letters.entry(letter.position).or_insert_with(|| Arc::new(letter));
+            while letters.len() > MAX_RETAINED_LETTERS {
+                letters.pop_first();
+            }
+        }
+        self.update_gauge();
+    }
+
+    fn reset(&mut self) {
+        self.0.lock().clear();
+    }
+}
+
+fn parse_entry(recorded: &StoredEntry) -> Option<DeadLetter> {
+    let Cause { reason, origin, key } = Cause::from_dead_letter(&recorded.entry)?;
     let payload = &recorded.entry.payload;
     let (about, person) = match &*origin {
         name if name == NOTICES.name => notice_subject(payload),
@@ -156,7 +146,7 @@ fn parse_entry(recorded: &Recorded) -> Option<DeadLetter> {
     let met = match person {
         Some(person) if !person.is_empty() => reason.replace(&*person, "…"),
         _ if about.redrivable => reason,
-        // A complaint about what cannot be read may repeat some of it.
+        // An error about unreadable content may repeat some of it.
         _ => reason.split(": ").next().unwrap_or_default().to_owned(),
     };
     Some(DeadLetter {
@@ -206,18 +196,18 @@ fn webhook_subject(payload: &[u8]) -> LetterSubject {
 mod tests {
     use super::*;
     use paihao_contracts::dead_letter::DeadLetterAction;
-    use paihao_ledger::{Entry, Subject};
+    use paihao_ledger::{Entry, Position, Subject};
 
-    fn entry(position: u64, subject: &[&str], entry: Entry) -> Recorded {
+    fn entry(position: u64, subject: &[&str], entry: Entry) -> StoredEntry {
         let subject = Subject::new(subject).unwrap();
-        Recorded { position: Position(position), subject, at_ms: 1_000, entry }
+        StoredEntry { position: Position(position), subject, at_ms: 1_000, entry }
     }
 
-    fn letter(position: u64, origin: &str, key: &str, payload: &str) -> Recorded {
+    fn letter(position: u64, origin: &str, key: &str, payload: &str) -> StoredEntry {
         let reason =
             "template: WeChat refused: 40037 template_unknown: for oPerson: none".to_owned();
         let cause = Cause { reason, origin: origin.to_owned(), key: key.to_owned() };
-        entry(position, &[origin], cause.put_on(&Entry::new(payload.to_owned())))
+        entry(position, &[origin], cause.to_dead_letter(&Entry::new(payload.to_owned())))
     }
 
     const NOTICE: &str = r#"{"v":1,"key":"hall/20779/17/called#1~1","account":"shop",
@@ -227,10 +217,10 @@ mod tests {
 
     #[test]
     fn of_a_letter_all_is_known_but_whom_it_was_for() {
-        let letters = DeadLetterProjection::default();
-        letters.apply(&letter(5, "notices", "hall/20779/17/called#1~1", NOTICE));
-        letters.apply(&letter(6, "notices", "hall/20779/18/near#1", "{}"));
-        letters.apply(&letter(7, "ledger", "shop.hall/9", "{}"));
+        let mut letters = DeadLetterProjection::default();
+        letters.apply(letter(5, "notices", "hall/20779/17/called#1~1", NOTICE));
+        letters.apply(letter(6, "notices", "hall/20779/18/near#1", "{}"));
+        letters.apply(letter(7, "ledger", "shop.hall/9", "{}"));
         let known = letters.retained(2_000);
         let [notice, unreadable, other] = &known[..] else { panic!("{known:?}") };
         assert!(!format!("{known:?}").contains("oPerson"));
@@ -250,8 +240,8 @@ mod tests {
 
     #[test]
     fn what_was_done_stays_with_its_letter_and_both_leave_with_the_log() {
-        let letters = DeadLetterProjection::default();
-        letters.apply(&letter(5, "notices", "hall/20779/17/called#1", NOTICE));
+        let mut letters = DeadLetterProjection::default();
+        letters.apply(letter(5, "notices", "hall/20779/17/called#1", NOTICE));
         let handled = DeadLetterResolution {
             v: 1,
             at: 7,
@@ -259,7 +249,7 @@ mod tests {
             action: DeadLetterAction::Dropped,
         };
         let stored = Entry::new(serde_json::to_vec(&handled).unwrap());
-        letters.apply(&entry(6, &[HANDLED_SUBJECT, "5"], stored));
+        letters.apply(entry(6, &[HANDLED_SUBJECT, "5"], stored));
         assert_eq!(letters.get(5).unwrap().handled, Some(handled));
         let kept = DEAD_LETTERS.retention.unwrap().as_millis() as i64;
         assert_eq!(

@@ -1,17 +1,17 @@
-//! Why something could not be done: a name under which letters are gathered, and a sentence for people
-//! who have to mend it.
+//! Reasons of failures: a name by which letters are grouped, and a sentence for the people who have
+//! to mend it.
 
 use paihao_contracts::streams::{NOTICES, WEBHOOKS};
 use paihao_wechat::codes::RETURN_CODES;
 
-/// A reason.
+/// Reason of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FailureReason {
-    /// WeChat's code by our name of it (docs/reference/wechat-codes.md), or one of ours.
+    /// Name of WeChat's code (docs/reference/wechat-codes.md), or one of ours.
     pub(crate) name: &'static str,
-    /// What to do about it.
+    /// Advice in Chinese.
     pub(crate) zh: &'static str,
-    /// The same in English.
+    /// Advice in English.
     pub(crate) en: &'static str,
 }
 
@@ -40,7 +40,7 @@ const UNREADABLE: FailureReason =
     reason("unreadable", "程序读不懂这条内容", "This program cannot read what it holds");
 const OTHER: FailureReason = reason("other", "其他原因，见详情", "Something else: see the details");
 
-/// What to do in Chinese about the codes that people meet here; for the others WeChat is named.
+/// Advice in Chinese on the codes that occur here; for the others the text names WeChat.
 const ADVICE_ZH: &[(&str, &str)] = &[
     ("template_unknown", "模板不存在或已被删除，请重新选择模板"),
     ("template_id_size", "模板 ID 不完整，请检查"),
@@ -61,10 +61,10 @@ const ADVICE_ZH: &[(&str, &str)] = &[
 ];
 
 impl FailureReason {
-    /// The reason of what a worker said when it gave up work of this origin.
+    /// Classifies the error of a worker that gave up work of this origin.
     pub(crate) fn classify(origin: &str, met: &str) -> FailureReason {
         let has = |text: &str| met.contains(text);
-        // The words are those of errors that carry a name of WeChat's code between a number and a
+        // The texts are those of errors that carry the name of WeChat's code between a number and a
         // colon.
         let code = RETURN_CODES.iter().find(|row| has(&format!("{} {}: ", row.code, row.name)));
         match code {

@@ -1,19 +1,19 @@
-//! How far a reader has come, in the form in which they keep it for us.
+//! Cursor of a feed: the position of a reader, in the text form that the reader keeps.
 
 use paihao_contracts::public_event::EventId;
 use std::fmt;
 use std::str::FromStr;
 
-/// How far a reader has come.
+/// Position of a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cursor {
-    /// Nothing has been read, and all that the ledger still holds is wanted.
+    /// Before everything that the ledger still holds.
     Beginning,
-    /// Nothing has been read, and only what comes from now on is wanted: `now`.
+    /// After everything that the ledger holds now: `now`.
     Now,
-    /// Everything up to this event, it included: `1042-0`.
+    /// After this event: `1042-0`.
     Event(EventId),
-    /// Every event of every commit up to this position: `1042`.
+    /// After every event of the commits up to this position: `1042`.
     Commit(u64),
 }
 

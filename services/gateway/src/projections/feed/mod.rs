@@ -1,9 +1,9 @@
-//! What happened at a site, read from the ledger for others: from where a reader stopped, without
-//! gap or repeat.
+//! Feed of a site's public events, read from the ledger: from the position where a reader stopped,
+//! without gap or repeat.
 //!
-//! - [`parse_cursor`]: how far a reader has come;
-//! - [`read_operation`]: the ledger from there on, as public events;
-//! - [`Feed::stream_events_mut`]: the same for somebody who listens, with an end to what is kept for them.
+//! - [`cursor`]: the position of a reader;
+//! - `reader`: the ledger from there on, as public events;
+//! - [`Feed::stream`]: the same for a listener, with a bound on the events that wait for it.
 
 pub(crate) mod cursor;
 mod reader;
@@ -18,38 +18,38 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-/// Streams that one replica serves at once; each of them is a reader of the ledger.
+/// Most streams that one replica serves at once; each of them reads the ledger.
 const MAX_STREAMS: usize = 64;
 
-/// Events that wait for a slow listener.
+/// Most events that wait for a slow listener.
 const STREAM_BUFFER_EVENTS: usize = 256;
 
-/// How long a listener may take no event at all before it is dropped.
+/// Time without accepting an event after which a listener is dropped.
 const SLOW_CONSUMER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// While a site is quiet and others are not, a listener is told this often how far it has come, so
-/// that its cursor does not age out.
+/// Interval at which a listener of a quiet site is sent its progress, so that its cursor does not
+/// age out.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The ledger for readers outside.
+/// Feeds of this replica.
 pub(crate) struct Feed {
     ledger: Arc<dyn Ledger>,
     tasks: Tasks,
     streams: Arc<Semaphore>,
 }
 
-/// What a listener is told.
+/// Message to a listener.
 #[derive(Debug)]
 pub(crate) enum FeedMessage {
-    /// Something happened.
+    /// An event.
     Event(PublicEvent),
-    /// Nothing, up to here.
+    /// No event of the site up to this cursor.
     Progress(Cursor),
-    /// It ends, for this reason.
+    /// The stream ends, for this reason.
     Stopped(FeedError),
 }
 
-/// Everything that can be listened to is being listened to.
+/// The replica serves as many streams as it may.
 #[derive(Debug)]
 pub(crate) struct TooManyStreams;
 
@@ -58,7 +58,7 @@ impl Feed {
         Feed { ledger, tasks: tasks.child("feed"), streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
     }
 
-    /// A site's events after the cursor, as far as there are any.
+    /// Opens a reader of a site's events after the cursor.
     pub(crate) async fn open(
         &self,
         site: &Subject,
@@ -67,13 +67,13 @@ impl Feed {
         FeedReader::open(&*self.ledger, site.clone(), after).await
     }
 
-    /// A place among the listeners.
+    /// Takes one of the places for streams.
     pub(crate) fn acquire_stream_permit(&self) -> Result<OwnedSemaphorePermit, TooManyStreams> {
         self.streams.clone().try_acquire_owned().map_err(|_| TooManyStreams)
     }
 
-    /// Reads on for a listener. What comes is the listener's for as long as it takes it in time;
-    /// then the stream ends, and a cursor leads back to where it was.
+    /// Sends the events of a reader to a listener for as long as it accepts them in time. Then the
+    /// stream ends, and the listener's cursor leads back to where it was.
     pub(crate) fn stream(
         &self,
         reading: FeedReader,
@@ -129,7 +129,7 @@ async fn forward(mut reading: FeedReader, listener: &mpsc::Sender<FeedMessage>) 
     }
 }
 
-/// Whether the listener took everything in time.
+/// Sends messages; returns whether the listener accepted all in time.
 async fn send_all(
     listener: &mpsc::Sender<FeedMessage>,
     what: impl IntoIterator<Item = FeedMessage>,
@@ -150,15 +150,15 @@ async fn send_all(
 mod tests {
     use super::*;
     use futures::{StreamExt, stream};
-    use paihao_ledger::{Entry, Followed, Position, Recorded};
+    use paihao_ledger::{Entry, LogItem, Position, StoredEntry};
 
-    fn entry(position: u64, site: &str) -> Followed {
+    fn entry(position: u64, site: &str) -> LogItem {
         let commit = format!(
             r#"{{"v":1,"site":{{"account":"shop","id":"{site}","name":"大厅","zone":"UTC"}},"decisions":[
             {{"command":"","fingerprint":"","at":1,"outcome":{{"outcome":"forgotten"}},
             "events":[{{"event":"day_opened","day":1}},{{"event":"counter_opened","counter":"1"}}]}}]}}"#
         );
-        Followed::Entry(Recorded {
+        LogItem::Entry(StoredEntry {
             position: Position(position),
             subject: Subject::new(&["shop", site]).unwrap(),
             at_ms: 1,
@@ -166,9 +166,9 @@ mod tests {
         })
     }
 
-    /// A stream of these entries, after which nothing comes any more.
+    /// Returns a stream of these entries, after which nothing comes any more.
     fn start_stream(
-        entries: impl Iterator<Item = Followed> + Send + 'static,
+        entries: impl Iterator<Item = LogItem> + Send + 'static,
     ) -> mpsc::Receiver<FeedMessage> {
         let entries = stream::iter(entries).chain(stream::pending()).boxed();
         let reading = FeedReader::from_entries(Subject::new(&["shop", "hall"]).unwrap(), entries);

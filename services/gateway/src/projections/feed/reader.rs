@@ -1,7 +1,6 @@
-//! The ledger from a cursor on, as the public events of one site.
+//! Reader of the ledger from a cursor on, as the public events of one site.
 //!
-//! Whether nothing is missing is found out by reading from the entry at the cursor itself: if it
-//! still stands, so does everything after it.
+//! The entry at the cursor itself is read first: if it still stands, so does everything after it.
 
 use super::cursor::Cursor;
 use futures::StreamExt;
@@ -9,16 +8,16 @@ use futures::stream::BoxStream;
 use paihao_contracts::commit::{COMMIT_VERSION, Commit};
 use paihao_contracts::public_event::{EventId, PublicEvent, to_public_events};
 use paihao_contracts::streams::LEDGER;
-use paihao_ledger::{Followed, Ledger, Position, Recorded, Subject};
+use paihao_ledger::{Ledger, LogItem, Position, StoredEntry, Subject};
 use std::time::Duration;
 
-/// How long the ledger may take to show what it is known to hold.
+/// Longest wait for an entry that the ledger is known to hold.
 const FIRST_ENTRY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why reading does not go on.
+/// Reason why reading ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FeedError {
-    /// What comes after the cursor may no longer be all there.
+    /// Entries after the cursor may have aged out.
     Gone,
     /// A newer program wrote to this site's ledger.
     NewerVersion,
@@ -26,31 +25,31 @@ pub(crate) enum FeedError {
     Unavailable,
 }
 
-/// A reader of one site.
+/// Reader of one site's events.
 pub(crate) struct FeedReader {
     site: Subject,
-    /// Where the ledger ended when the reading began.
+    /// Head of the ledger when reading began.
     pub(crate) head: Position,
-    entries: BoxStream<'static, Followed>,
-    /// The first entry, if it has been looked at already.
-    first: Option<Recorded>,
-    /// Events up to this one have been read before.
+    entries: BoxStream<'static, LogItem>,
+    /// First entry, if it has been read already.
+    first: Option<StoredEntry>,
+    /// Event up to which everything was read before.
     after: Option<EventId>,
     reached: Option<Position>,
 }
 
-/// What one entry of the ledger brings.
+/// Events of one entry of the ledger.
 pub(crate) struct FeedBatch {
-    /// Where it stands.
+    /// Position of the entry.
     pub(crate) position: Position,
-    /// Nothing if it is another site's.
+    /// Its events; none if it is another site's.
     pub(crate) events: Vec<PublicEvent>,
 }
 
 impl FeedReader {
-    /// Of entries that a test made up.
+    /// Creates a reader of a test's entries.
     #[cfg(test)]
-    pub(super) fn from_entries(site: Subject, entries: BoxStream<'static, Followed>) -> FeedReader {
+    pub(super) fn from_entries(site: Subject, entries: BoxStream<'static, LogItem>) -> FeedReader {
         let head = Position(u64::MAX);
         FeedReader { site, head, entries, first: None, after: None, reached: None }
     }
@@ -77,7 +76,7 @@ impl FeedReader {
         }
         let mut entries = follow(ledger, Position(anchor.0 - 1)).await?;
         let first = match tokio::time::timeout(FIRST_ENTRY_TIMEOUT, entries.next()).await {
-            Ok(Some(Followed::Entry(first))) => first,
+            Ok(Some(LogItem::Entry(first))) => first,
             Ok(_) => return Err(FeedError::Gone),
             Err(_) => return Err(FeedError::Unavailable),
         };
@@ -88,18 +87,18 @@ impl FeedReader {
         Ok(FeedReader { site, head, entries, first: Some(first), after: known, reached: None })
     }
 
-    /// How far the ledger has been read.
+    /// Returns the cursor up to which the ledger has been read.
     pub(crate) fn cursor(&self) -> Option<Cursor> {
         self.reached.map(|position| Cursor::Commit(position.0))
     }
 
-    /// The next entry; waits while there is none. Nothing is lost when it is not waited for.
+    /// Reads the next entry, and waits while there is none. Cancelling the wait loses nothing.
     pub(crate) async fn next(&mut self) -> Result<FeedBatch, FeedError> {
         let recorded = match self.first.take() {
             Some(first) => first,
             None => match self.entries.next().await {
-                Some(Followed::Entry(recorded)) => recorded,
-                Some(Followed::Restarted) => return Err(FeedError::Gone),
+                Some(LogItem::Entry(recorded)) => recorded,
+                Some(LogItem::Restarted) => return Err(FeedError::Gone),
                 None => return Err(FeedError::Unavailable),
             },
         };
@@ -119,11 +118,11 @@ impl FeedReader {
 async fn follow(
     ledger: &dyn Ledger,
     after: Position,
-) -> Result<BoxStream<'static, Followed>, FeedError> {
+) -> Result<BoxStream<'static, LogItem>, FeedError> {
     ledger.follow(&LEDGER, after).await.map_err(|_| FeedError::Unavailable)
 }
 
-fn decode_events(recorded: &Recorded) -> Option<Vec<PublicEvent>> {
+fn decode_events(recorded: &StoredEntry) -> Option<Vec<PublicEvent>> {
     let commit: Commit = serde_json::from_slice(&recorded.entry.payload).ok()?;
     let known = commit.v <= COMMIT_VERSION;
     known.then(|| to_public_events(recorded.position.0, &commit).collect())

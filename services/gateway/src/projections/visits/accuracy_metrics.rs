@@ -1,11 +1,11 @@
-//! How well people are told the truth, for whoever collects metrics: by how many were ahead and by
-//! the hour of joining, with `all` for everybody.
+//! Metrics of the accuracy of quoted waits: by the number of people ahead and by the hour of
+//! joining, with `all` for everybody.
 
 use paihao_domain::{Accuracy, AccuracyScore, AheadBand};
 
 const ALL_LABEL: &str = "all";
 
-/// Sets the figures. Every replica has the same ones.
+/// Sets the gauges. Every replica has the same values.
 pub(super) fn publish(accuracy: &Accuracy) {
     set_gauges(ALL_LABEL, ALL_LABEL, &accuracy.total());
     for band in AheadBand::ALL {

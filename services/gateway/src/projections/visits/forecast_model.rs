@@ -1,6 +1,6 @@
-//! What one replica keeps of the history: what each queue's visits have taught, how well people were
-//! told the truth lately, and where in the log each day stands. Its size goes with the sites and
-//! their days, not with the visits.
+//! State folded from the log of visits: the forecast model of each queue, the accuracy of recent
+//! quotes, and the positions of each day in the log. Its size grows with the sites and their days,
+//! not with the visits.
 
 use crate::codec::visit_from_stored;
 use jiff::Timestamp;
@@ -10,14 +10,14 @@ use paihao_domain::{Accuracy, ForecastModel, VisitRecord};
 use paihao_ledger::{Position, Subject};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So many days of each site are remembered visit by visit: an entry is written twice at most as
-/// long after its commit as the ledger keeps that.
+/// Days of each site for which single visits are remembered: a visit may be logged twice, at most
+/// as long after its commit as the ledger keeps that.
 const DEDUPLICATION_DAYS: i32 = 4;
 
-/// So many days count for how well people are told the truth.
+/// Days that count for the accuracy.
 const ACCURACY_WINDOW_DAYS: i32 = 28;
 
-/// Days of a site whose place in the log is remembered.
+/// Most days of a site whose positions are remembered.
 const MAX_INDEXED_DAYS: usize = 1_200;
 
 #[derive(Default)]
@@ -30,7 +30,7 @@ pub(super) struct ForecastState {
 struct SiteForecast {
     model: ForecastModel,
     seen_visits: BTreeSet<VisitKey>,
-    /// By business day: the first and the last entry that say something of it.
+    /// By business day, the first and the last entry about it.
     positions_by_day: BTreeMap<i32, (Position, Position)>,
 }
 
@@ -45,7 +45,7 @@ impl ForecastState {
         all
     }
 
-    /// Between which entries everything stands that is said of visits that ended on these days.
+    /// Returns the range of entries that holds every visit that ended on these days.
     pub(super) fn position_range(
         &self,
         site: &Subject,
@@ -63,7 +63,7 @@ impl ForecastState {
         for record in entry.records {
             let key = record.key();
             of_site.index_day(key.0, position);
-            // Of an end that was taken back, what it taught stays: it is one visit of many.
+            // The lesson of an end that was undone stays: it is one visit of many.
             let VisitChange::Ended { visit, .. } = record else { continue };
             if !of_site.insert_if_new(key) {
                 continue;
@@ -107,7 +107,7 @@ impl SiteForecast {
     }
 }
 
-/// Counts a visit whose wait can be held against what was told.
+/// Adds a visit whose wait can be compared with the quoted one.
 pub(super) fn score_visit(accuracy: &mut Accuracy, visit: &VisitRecord, zone: &str) {
     let (Some(waited_s), Some(basis), Some(range)) =
         (visit.comparable_wait_s(), visit.basis, visit.quoted.estimate)
@@ -119,7 +119,7 @@ pub(super) fn score_visit(accuracy: &mut Accuracy, visit: &VisitRecord, zone: &s
     accuracy.add(visit.quoted.ahead, hour, basis.median_s, range.high * 60, waited_s);
 }
 
-/// The hour of an instant by the clocks of a place.
+/// Returns the hour of an instant in a time zone.
 pub(super) fn hour_of_day(unix_ms: i64, zone: &TimeZone) -> u8 {
     let at = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
     at.to_zoned(zone.clone()).hour().unsigned_abs()

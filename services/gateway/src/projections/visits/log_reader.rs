@@ -1,44 +1,51 @@
-//! The visits that ended on some days, read again from the log: each once, and as it was said last.
+//! Reader of the visits that ended on given days: each once, in its last version.
 
 use super::VisitProjection;
 use crate::codec::visit_from_stored;
-use crate::engine::as_of::ReplayError;
 use futures::StreamExt;
 use paihao_contracts::streams::HISTORY;
 use paihao_contracts::visit::{HistoryEntry, VisitChange, VisitKey};
 use paihao_domain::VisitRecord;
-use paihao_ledger::{Followed, Position, Subject};
+use paihao_ledger::{LogItem, Position, Subject, Unavailable};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Readings that go on at once; more wait.
-pub(super) const MAX_CONCURRENT_READS: usize = 2;
-
-/// How long a reading may take, its wait included.
+/// Longest time for a read, its wait included.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The visits cannot be read at present: the log has not been read to its end yet, was made anew, or
+/// did not answer in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the visits cannot be read at present")]
+pub(crate) struct VisitsUnavailable;
+
+impl From<Unavailable> for VisitsUnavailable {
+    fn from(_: Unavailable) -> VisitsUnavailable {
+        VisitsUnavailable
+    }
+}
+
 impl VisitProjection {
-    /// The visits to a site that ended on the business days from `client_address_of` to `to`, both included.
+    /// Reads the visits to a site that ended on the business days from `from` to `to`, both
+    /// included.
     pub(crate) async fn visits(
         &self,
         site: &Subject,
         from: i32,
         to: i32,
-    ) -> Result<BTreeMap<VisitKey, VisitRecord>, ReplayError> {
-        let (_, whole) = *self.0.progress.borrow();
-        if !whole {
-            return Err(ReplayError::Unavailable);
+    ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsUnavailable> {
+        if !self.0.follower.caught_up() {
+            return Err(VisitsUnavailable);
         }
         let Some((first, last)) = self.0.forecast.lock().position_range(site, from, to) else {
             return Ok(BTreeMap::new());
         };
         let reading = async {
-            let _turn =
-                self.0.read_permits.acquire().await.map_err(|_| ReplayError::Unavailable)?;
+            let _turn = self.0.read_permits.acquire().await.map_err(|_| VisitsUnavailable)?;
             self.read_between(site, first, last, from..=to).await
         };
         let read = tokio::time::timeout(READ_TIMEOUT, reading).await;
-        read.map_err(|_| ReplayError::Unavailable)?
+        read.map_err(|_| VisitsUnavailable)?
     }
 
     async fn read_between(
@@ -47,13 +54,13 @@ impl VisitProjection {
         first: Position,
         last: Position,
         days: std::ops::RangeInclusive<i32>,
-    ) -> Result<BTreeMap<VisitKey, VisitRecord>, ReplayError> {
+    ) -> Result<BTreeMap<VisitKey, VisitRecord>, VisitsUnavailable> {
         let before = Position(first.0.saturating_sub(1));
         let mut entries = self.0.ledger.follow(&HISTORY, before).await?;
         let mut said = BTreeMap::<VisitKey, (u64, Option<VisitRecord>)>::new();
         while let Some(followed) = entries.next().await {
             // A log that was just made anew is learned from first.
-            let Followed::Entry(recorded) = followed else { return Err(ReplayError::Unavailable) };
+            let LogItem::Entry(recorded) = followed else { return Err(VisitsUnavailable) };
             if recorded.position > last {
                 break;
             }
@@ -79,7 +86,7 @@ impl VisitProjection {
     }
 }
 
-/// What is not understood was told of when it was learned from.
+/// Parses an entry. One that is not understood was logged when the projection read it.
 fn parse_entry(payload: &[u8]) -> Option<HistoryEntry> {
     serde_json::from_slice(payload).ok()
 }

@@ -1,9 +1,9 @@
-//! What is left of visits: each gateway follows the history, learns from it what people are told, and
-//! reads it again for whoever wants figures.
+//! Finished visits: each gateway follows their log, learns the forecast models from it, and reads
+//! it again for statistics.
 //!
-//! - [`forecast`]: what one replica keeps of it, bounded by the sites and not by the visits;
-//! - [`read_operation`]: the visits of some days, read again from the log;
-//! - [`statistics`]: what they add up to.
+//! - `forecast_model`: the folded state, whose size depends on the sites and not on the visits;
+//! - [`log_reader`]: the visits of some days, read again from the log;
+//! - [`statistics`]: the figures that they add up to.
 
 mod accuracy_metrics;
 mod forecast_model;
@@ -11,64 +11,68 @@ pub(crate) mod log_reader;
 pub(crate) mod statistics;
 
 use forecast_model::ForecastState;
-use futures::StreamExt;
 use paihao_chassis::Tasks;
-use paihao_chassis::backoff::Backoff;
 use paihao_contracts::streams::HISTORY;
 use paihao_contracts::visit::HistoryEntry;
 use paihao_domain::{Accuracy, DisplayedRange, Estimate, ForecastModel, QueueId, Timestamp};
-use paihao_ledger::{Followed, Ledger, Position, Recorded, Subject};
+use paihao_ledger::projection::{Follow, Follower};
+use paihao_ledger::{Ledger, Position, Projection, StoredEntry, Subject};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// How often the figures of how well people are told the truth are given to whoever collects them.
+/// Reads of the log that go on at once for figures; more wait.
+const MAX_CONCURRENT_READS: usize = 2;
+
+/// Interval at which the accuracy of quoted waits is published as metrics.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(15);
 
-/// The history as this replica knows it. Cheap to clone.
+/// Finished visits as this replica knows them. Cheap to clone.
 #[derive(Clone)]
 pub struct VisitProjection(Arc<ProjectionInner>);
 
 struct ProjectionInner {
     ledger: Arc<dyn Ledger>,
-    forecast: Mutex<ForecastState>,
-    /// How far it has been read, and whether that is as far as it reached at the start.
-    progress: watch::Sender<(Position, bool)>,
+    forecast: Arc<Mutex<ForecastState>>,
+    follower: Follower<()>,
     read_permits: Semaphore,
-    /// What those who look at a queue were shown last.
+    /// Range of waits that each queue was displayed with last.
     displayed: Mutex<BTreeMap<(Subject, QueueId), DisplayedRange>>,
 }
 
 impl VisitProjection {
-    /// Begins to follow the history, from its beginning; goes on until `closed_settings`. Nobody waits for
-    /// it: until it has been read people are told what is known by then.
-    pub(crate) fn start(
+    /// Begins to follow the log, until `closed`. Nothing waits for it: before it has been read,
+    /// waits are forecast with the models learned by then.
+    pub fn start(
         ledger: Arc<dyn Ledger>,
         closed: CancellationToken,
         tasks: &Tasks,
     ) -> VisitProjection {
-        let history = VisitProjection(Arc::new(ProjectionInner {
+        let forecast = Arc::new(Mutex::default());
+        let follow = Follow::new(ledger.clone(), HISTORY, closed.clone());
+        let (follower, following) = follow.start(HistoryProjection(forecast.clone()));
+        let visits = VisitProjection(Arc::new(ProjectionInner {
             ledger,
-            forecast: Mutex::default(),
-            progress: watch::Sender::new((Position::START, false)),
-            read_permits: Semaphore::new(log_reader::MAX_CONCURRENT_READS),
+            forecast,
+            follower,
+            read_permits: Semaphore::new(MAX_CONCURRENT_READS),
             displayed: Mutex::default(),
         }));
-        let follower = history.clone();
-        tasks.spawn("history", async move { follower.run(closed).await });
-        history
+        tasks.spawn("history", following);
+        tasks.spawn("accuracy", publish_accuracy(visits.clone(), closed));
+        visits
     }
 
-    /// What the visits of a site have taught.
+    /// Returns the forecast model of a site.
     pub fn model(&self, site: &Subject) -> ForecastModel {
         self.0.forecast.lock().model(site)
     }
 
-    /// The range to show of a queue now that it would be this: an upper bound that this replica has
-    /// just shortened is not lengthened again at once.
+    /// Returns the range to display for a queue whose forecast is `fresh`: an upper bound that this
+    /// replica has just shortened is not lengthened again at once.
     pub(crate) fn stabilize(
         &self,
         site: &Subject,
@@ -83,80 +87,55 @@ impl VisitProjection {
         shown.range
     }
 
-    /// How well what people were told came true, over all sites, in the last four weeks of days.
+    /// Returns the accuracy of quoted waits over all sites, in the last four weeks of days.
     pub fn accuracy(&self) -> Accuracy {
         self.0.forecast.lock().accuracy()
     }
 
-    /// Waits until the history has been read as far as it reached when following began.
+    /// Waits until the log has been read up to its head at the start.
     pub async fn until_caught_up(&self) {
-        // An error means that the process stops.
-        let _ = self.0.progress.subscribe().wait_for(|(_, whole)| *whole).await;
+        self.0.follower.until_caught_up().await;
     }
 
-    /// Waits until the history has been read up to here.
+    /// Waits until the log has been read up to this position.
     pub async fn until(&self, position: Position) {
-        let _ = self.0.progress.subscribe().wait_for(|(read, _)| *read >= position).await;
+        let mut progress = self.0.follower.changes();
+        // An error means that the process stops.
+        let _ = progress.wait_for(|progress| progress.position >= position).await;
     }
+}
 
-    async fn run(&self, closed: CancellationToken) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !closed.is_cancelled() {
-            if let Err(error) = self.follow_log(&closed).await {
-                tracing::warn!(%error, "cannot follow the history yet");
-            }
-            backoff.wait_unless(&closed).await;
-        }
-    }
+/// Projection of the log of visits onto what they teach.
+struct HistoryProjection(Arc<Mutex<ForecastState>>);
 
-    async fn follow_log(
-        &self,
-        closed: &CancellationToken,
-    ) -> Result<(), paihao_ledger::Unavailable> {
-        let goal = self.0.ledger.head(&HISTORY).await?;
-        let mut entries = self.0.ledger.follow(&HISTORY, Position::START).await?;
-        *self.0.forecast.lock() = ForecastState::default();
-        self.0.progress.send_replace((Position::START, goal == Position::START));
-        let mut publish = tokio::time::interval(PUBLISH_INTERVAL);
-        let mut news = true;
-        loop {
-            let next = tokio::select! {
-                biased;
-                () = closed.cancelled() => return Ok(()),
-                next = entries.next() => next,
-                _ = publish.tick() => {
-                    if std::mem::take(&mut news) {
-                        accuracy_metrics::publish(&self.accuracy());
-                    }
-                    continue;
-                }
-            };
-            news = true;
-            match next {
-                Some(Followed::Entry(recorded)) => {
-                    self.apply(&recorded);
-                    let whole = recorded.position >= goal;
-                    self.0
-                        .progress
-                        .send_modify(|read| *read = (recorded.position, read.1 || whole));
-                }
-                Some(Followed::Restarted) => {
-                    tracing::warn!("the history was made anew: nothing is learned yet");
-                    *self.0.forecast.lock() = ForecastState::default();
-                    self.0.progress.send_replace((Position::START, true));
-                }
-                None => return Ok(()),
-            }
-        }
-    }
+impl Projection for HistoryProjection {
+    type View = ();
 
-    fn apply(&self, recorded: &Recorded) {
+    fn view(&self) {}
+
+    fn apply(&mut self, recorded: StoredEntry) {
         match serde_json::from_slice::<HistoryEntry>(&recorded.entry.payload) {
-            Ok(entry) => self.0.forecast.lock().apply(&recorded.subject, recorded.position, entry),
+            Ok(entry) => self.0.lock().apply(&recorded.subject, recorded.position, entry),
             Err(error) => {
                 let position = recorded.position.0;
                 tracing::warn!(position, %error, "an entry of the history is not understood");
             }
+        }
+    }
+
+    fn reset(&mut self) {
+        *self.0.lock() = ForecastState::default();
+    }
+}
+
+/// Publishes the accuracy of quoted waits every [`PUBLISH_INTERVAL`] in which the history grew.
+async fn publish_accuracy(visits: VisitProjection, stop: CancellationToken) {
+    let mut changes = visits.0.follower.changes();
+    let mut interval = tokio::time::interval(PUBLISH_INTERVAL);
+    while stop.run_until_cancelled(interval.tick()).await.is_some() {
+        if changes.has_changed().unwrap_or(false) {
+            changes.mark_unchanged();
+            accuracy_metrics::publish(&visits.accuracy());
         }
     }
 }

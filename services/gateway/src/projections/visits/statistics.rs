@@ -1,5 +1,5 @@
-//! What visits add up to: how many, how long, how well told, how fair. docs/reference/statistics.md defines each
-//! figure.
+//! Statistics of visits: counts, durations, accuracy and fairness. docs/reference/statistics.md
+//! defines each figure.
 
 use super::forecast_model::{hour_of_day, score_visit};
 use jiff::tz::TimeZone;
@@ -8,7 +8,7 @@ use paihao_domain::{
 };
 use std::collections::BTreeMap;
 
-/// A cell of the table: business day, hour if figures are by the hour, queue.
+/// Key of a cell of the table: business day, hour if figures are by the hour, queue.
 pub(crate) type CellKey = (i32, Option<u8>, QueueId);
 
 /// Visits of one cell, or of several.
@@ -41,8 +41,8 @@ impl Durations {
         self.0.len() as u32
     }
 
-    /// The shortest of the times that at least this share of them does not exceed; `None` of
-    /// nothing.
+    /// Returns the shortest of the times that at least this share of them, in percent, does not
+    /// exceed; `None` if there are none.
     pub(crate) fn quantile(&self, percent: usize) -> Option<u32> {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -84,7 +84,7 @@ impl VisitTally {
     }
 }
 
-/// The figures of a site.
+/// Statistics of a site.
 #[derive(Debug, Default)]
 pub(crate) struct Statistics {
     pub(crate) cells: BTreeMap<CellKey, VisitTally>,
@@ -94,7 +94,7 @@ pub(crate) struct Statistics {
 }
 
 impl Statistics {
-    /// The figures of these visits, by the hour or not, at a place in this zone.
+    /// Adds up these visits, by the hour or not, in this time zone.
     pub(crate) fn from_visits<'a>(
         visits: impl IntoIterator<Item = &'a VisitRecord>,
         by_hour: bool,
@@ -111,7 +111,7 @@ impl Statistics {
         figures
     }
 
-    /// Counts somebody whose visit goes on, on this day.
+    /// Adds a ticket whose visit goes on, on this day.
     pub(crate) fn add_ongoing(
         &mut self,
         ticket: &Ticket,
@@ -126,7 +126,7 @@ impl Statistics {
         }
     }
 
-    /// All that somebody counts in.
+    /// Returns the tallies that a visit counts in.
     fn matching_tallies(
         &mut self,
         day: i32,

@@ -1,21 +1,22 @@
-//! The permanent codes at the doors of queues: each made once, and kept in the book.
+//! Permanent codes of queues: each made once, and kept in the settings log.
 //!
-//! The book is the truth, and every replica follows it: a door code that exists needs neither WeChat
-//! nor the cache. One that does not exist is made under a lease, so that replicas that want it at
-//! the same time call WeChat once; and it is appended where the book was found to hold none, so that
-//! even without the lease one code wins.
+//! The settings log is the truth, and every replica follows it: a code that exists needs neither
+//! WeChat nor the cache. A missing one is made under a lease, so that replicas that want it at the
+//! same time call WeChat once. It is appended where the log was found to hold none, so that even
+//! without the lease one code wins.
 
-use super::{CodeSource, count_created, count_lost};
+use super::source::{CodeSource, count_created, count_lost};
 use crate::scan::scene::Scene;
-use futures::StreamExt;
-use futures::stream::BoxStream;
 use paihao_cache::{Cache, Lease};
 use paihao_chassis::backoff::Backoff;
 use paihao_chassis::clock::Clock;
 use paihao_chassis::{Tasks, entropy};
 use paihao_contracts::settings_log::{PermanentCode, SettingsEntry, SettingsEvent};
 use paihao_contracts::streams::{self, SETTINGS};
-use paihao_ledger::{AppendError, Entry, Expect, Followed, Ledger, Position, Subject};
+use paihao_ledger::projection::Follow;
+use paihao_ledger::{
+    AppendError, Entry, ExpectedPosition, Ledger, Projection, StoredEntry, Subject,
+};
 use paihao_wechat::{AccountClientError, CallPriority, QrRequest};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -24,27 +25,27 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-/// Permanent codes that WeChat gives an account, ever.
+/// Most permanent codes that WeChat gives an account, ever.
 pub const MAX_PERMANENT_CODES: u64 = 100_000;
 
-/// How long somebody waits for a code that another replica is just making.
+/// Longest wait for a code that another replica is just making.
 const CODE_WAIT_TIMEOUT: Duration = Duration::from_secs(8);
 const LEASE_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Longer than making a code takes, with a refused token in between.
+/// Duration of the lease: longer than making a code takes, with a refused token in between.
 const LEASE_TTL: Duration = Duration::from_secs(30);
 
-/// After a failure nobody tries for so long: an address that anybody can open must not become a way
-/// to have WeChat called at will.
+/// Time after a failure in which no replica tries again: an address that anybody can open must not
+/// become a way to have WeChat called at will.
 const FAILURE_COOLDOWN: Duration = Duration::from_secs(5);
 
-/// How often a code that WeChat has made is offered to a book that does not answer.
+/// Most attempts to append a code that WeChat has made.
 const MAX_APPEND_ATTEMPTS: usize = 6;
 
-/// Why there is no door code.
+/// Reason why there is no permanent code.
 #[derive(Debug, thiserror::Error)]
 pub enum PermanentCodeError {
-    /// The book cannot be read, or did not take the code.
+    /// The settings log cannot be read, or did not take the code.
     #[error(transparent)]
     Ledger(#[from] paihao_ledger::Unavailable),
     /// There is no code yet, and without the cache none is made.
@@ -53,15 +54,15 @@ pub enum PermanentCodeError {
     /// WeChat made none.
     #[error(transparent)]
     WeChat(#[from] AccountClientError),
-    /// Somebody else is making it, or has just failed to.
+    /// Another request is making it, or has just failed to.
     #[error("the door code is being made")]
     Pending,
-    /// A newer program wrote to the book what this one cannot read.
+    /// A newer program wrote to the settings log what this one cannot read.
     #[error("a newer program wrote what this one cannot read")]
     Unreadable,
 }
 
-/// The door of one queue.
+/// Queue that a permanent code belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermanentCodeKey {
     /// The account's name.
@@ -86,7 +87,7 @@ impl PermanentCodeKey {
     }
 }
 
-/// All door codes of a deployment.
+/// Permanent codes of a deployment.
 pub struct PermanentCodes {
     ledger: Arc<dyn Ledger>,
     cache: Arc<dyn Cache>,
@@ -96,26 +97,24 @@ pub struct PermanentCodes {
     index: Mutex<CodeIndex>,
 }
 
-/// What this replica has read in the book.
+/// Codes that this replica has read in the settings log.
 #[derive(Default)]
 struct CodeIndex {
-    /// How far it has read.
-    position: Position,
     codes: HashMap<Subject, PermanentCode>,
-    /// Codes in the book, by account and appid.
+    /// Number of codes in the log, by account and appid.
     counts: HashMap<(String, String), u64>,
-    /// Codes that WeChat has made and the book did not take.
+    /// Codes that WeChat has made and the log did not take.
     unpersisted: HashMap<Subject, PermanentCode>,
 }
 
-/// What the book holds of a door now.
+/// Newest entry of a code in the log.
 struct LatestCode {
-    expect: Expect,
+    expect: ExpectedPosition,
     code: Option<PermanentCode>,
 }
 
 impl PermanentCodes {
-    /// Begins to follow the book.
+    /// Begins to follow the settings log.
     pub fn start(
         ledger: Arc<dyn Ledger>,
         cache: Arc<dyn Cache>,
@@ -123,14 +122,17 @@ impl PermanentCodes {
         clock: Arc<dyn Clock>,
         tasks: &Tasks,
     ) -> Arc<PermanentCodes> {
-        let (tasks, known) = (tasks.child("doors"), Mutex::default());
-        let doors = Arc::new(PermanentCodes { ledger, cache, source, clock, tasks, index: known });
-        doors.tasks.spawn("book", doors.clone().follow());
-        doors
+        let tasks = tasks.child("doors");
+        let index = Mutex::default();
+        let codes = Arc::new(PermanentCodes { ledger, cache, source, clock, tasks, index });
+        let follow = Follow::new(codes.ledger.clone(), SETTINGS, codes.tasks.stop().clone());
+        let (_, following) = follow.start(CodeProjection(codes.clone()));
+        codes.tasks.spawn("book", following);
+        codes
     }
 
-    /// The code of a door, which is made if there is none. Whoever asks vouches that the queue is
-    /// configured: a permanent code is spent for ever.
+    /// Returns the code of a queue, which is made if there is none. The caller vouches that the
+    /// queue is configured: a permanent code is spent for ever.
     pub async fn get_or_create(
         self: &Arc<Self>,
         door: &PermanentCodeKey,
@@ -154,20 +156,21 @@ impl PermanentCodes {
         }
     }
 
-    /// The code of a door, if this replica knows of one.
+    /// Returns the code of a queue, if this replica knows it.
     pub fn cached(&self, door: &PermanentCodeKey) -> Option<PermanentCode> {
         let known = self.index.lock();
         known.codes.get(&door.subject().ok()?).filter(|code| door.matches(code)).cloned()
     }
 
-    /// How many permanent codes the book holds of an account, as far as this replica has read.
+    /// Returns the number of an account's permanent codes in the log, as far as this replica has
+    /// read.
     pub fn count(&self, account: &str, appid: &str) -> u64 {
         let of = (account.to_owned(), appid.to_owned());
         self.index.lock().counts.get(&of).copied().unwrap_or(0)
     }
 
-    /// In a task of its own, which goes on if whoever asked goes away: a code that WeChat has made
-    /// belongs into the book.
+    /// Makes the code in a task of its own, which goes on if the caller goes away: a code that
+    /// WeChat has made belongs into the log.
     async fn create_in_task(
         self: &Arc<Self>,
         door: &PermanentCodeKey,
@@ -194,7 +197,7 @@ impl PermanentCodes {
         door: &PermanentCodeKey,
         subject: Subject,
     ) -> Result<PermanentCode, PermanentCodeError> {
-        // Between the look and the lease somebody may have finished.
+        // Another replica may have finished before the lease was acquired.
         let LatestCode { mut expect, code } = self.latest(&subject).await?;
         if let Some(code) = code.filter(|code| door.matches(code)) {
             return Ok(self.store(subject, code));
@@ -229,7 +232,7 @@ impl PermanentCodes {
                     }
                     expect = newest.expect;
                 }
-                // It may have been written: the next offer finds out.
+                // The entry may have been written: the next attempt finds out.
                 Err(AppendError::Unavailable(_)) => backoff.wait().await,
                 Err(AppendError::TooLarge { .. }) => break,
             }
@@ -253,14 +256,14 @@ impl PermanentCodes {
 
     async fn latest(&self, subject: &Subject) -> Result<LatestCode, PermanentCodeError> {
         let Some(recorded) = self.ledger.last(&SETTINGS, subject).await? else {
-            return Ok(LatestCode { expect: Expect::Nothing, code: None });
+            return Ok(LatestCode { expect: ExpectedPosition::Empty, code: None });
         };
         let entry =
             SettingsEntry::decode(&recorded.entry.payload).ok_or(PermanentCodeError::Unreadable)?;
         let SettingsEvent::DoorCodeMade(code) = entry.event else {
             return Err(PermanentCodeError::Unreadable);
         };
-        Ok(LatestCode { expect: Expect::At(recorded.position), code: Some(code) })
+        Ok(LatestCode { expect: ExpectedPosition::At(recorded.position), code: Some(code) })
     }
 
     fn store(&self, subject: Subject, code: PermanentCode) -> PermanentCode {
@@ -273,38 +276,30 @@ impl PermanentCodes {
     fn unpersisted(&self, subject: &Subject) -> Option<PermanentCode> {
         self.index.lock().unpersisted.get(subject).cloned()
     }
+}
 
-    async fn follow(self: Arc<Self>) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        while !self.tasks.is_stopping() {
-            let after = self.index.lock().position;
-            match self.ledger.follow(&SETTINGS, after).await {
-                Ok(entries) => self.apply_entries(entries).await,
-                Err(error) => tracing::warn!(%error, "cannot follow the book yet"),
-            }
-            backoff.wait_unless(self.tasks.stop()).await;
-        }
+/// Projection of the settings log onto the index of permanent codes.
+struct CodeProjection(Arc<PermanentCodes>);
+
+impl Projection for CodeProjection {
+    type View = ();
+
+    fn view(&self) {}
+
+    fn apply(&mut self, recorded: StoredEntry) {
+        let Some(entry) = SettingsEntry::decode(&recorded.entry.payload) else { return };
+        let SettingsEvent::DoorCodeMade(code) = entry.event else { return };
+        let mut index = self.0.index.lock();
+        let owner = (code.account.clone(), code.appid.clone());
+        let count = index.counts.entry(owner).or_default();
+        *count += 1;
+        metrics::gauge!("paihao_gateway_door_codes", "account" => code.account.clone())
+            .set(*count as f64);
+        index.codes.insert(recorded.subject, code);
     }
 
-    async fn apply_entries(&self, mut entries: BoxStream<'static, Followed>) {
-        let next = async |entries: &mut BoxStream<'static, Followed>| {
-            self.tasks.stop().run_until_cancelled(entries.next()).await.flatten()
-        };
-        while let Some(followed) = next(&mut entries).await {
-            let mut known = self.index.lock();
-            let Followed::Entry(recorded) = followed else {
-                tracing::warn!("the book was made anew: its door codes are gone");
-                *known = CodeIndex::default();
-                continue;
-            };
-            known.position = recorded.position;
-            let Some(entry) = SettingsEntry::decode(&recorded.entry.payload) else { continue };
-            let SettingsEvent::DoorCodeMade(code) = entry.event else { continue };
-            let made = known.counts.entry((code.account.clone(), code.appid.clone())).or_default();
-            *made += 1;
-            metrics::gauge!("paihao_gateway_door_codes", "account" => code.account.clone())
-                .set(*made as f64);
-            known.codes.insert(recorded.subject, code);
-        }
+    fn reset(&mut self) {
+        tracing::warn!("the permanent codes that were read are forgotten");
+        *self.0.index.lock() = CodeIndex::default();
     }
 }

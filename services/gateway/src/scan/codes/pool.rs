@@ -1,12 +1,13 @@
-//! Codes made ahead of need, so that a browser's code needs no call to WeChat.
+//! Pools of temporary codes, made before they are needed, so that a browser's code needs no call to
+//! WeChat.
 //!
-//! Every replica keeps its own, in memory: a code leaves it once and never comes back, and its scene
-//! is 128 random bits, so no scene is ever used for two sessions, whatever replicas and restarts
-//! there are. What such a code leads to is written into the cache when it is handed out, and from
-//! then on any replica draws it and any replica hears its scan. The price is that a replica that
-//! stops takes its few unused codes with it.
+//! Every replica keeps its own pools, in memory. A code leaves its pool once and never comes back,
+//! and its scene is 128 random bits, so no scene is used for two sessions, whatever replicas and
+//! restarts there are. The session of a code is written into the cache when the code is handed out;
+//! from then on any replica can draw the code and handle its scan. The price is that a replica that
+//! stops loses its few unused codes.
 
-use super::{CodeSource, count_created, count_lost};
+use super::source::{CodeSource, count_created, count_lost};
 use crate::scan::scene::Scene;
 use futures::future::join_all;
 use paihao_chassis::Tasks;
@@ -22,40 +23,41 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// Codes that one account's pool has made at once.
+/// Most codes that one account's pool requests at once.
 const MAX_CONCURRENT_REQUESTS: usize = 4;
 
-/// So long before a code is too old for a session, the one that takes its place is made.
+/// Time before a code is too old for a session at which its replacement is made.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
 
-/// How long WeChat is left alone after it refused: at first, and at most.
+/// Shortest and longest wait after WeChat refused.
 const BACKOFF_RANGE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(300)];
 
-/// How the pools are kept.
+/// Settings of the pools.
 #[derive(Debug, Clone)]
 pub struct PoolSettings {
-    /// Codes that are ready for each account; 0 is no pool.
+    /// Codes that are kept ready for each account; 0 is no pool.
     pub size: usize,
-    /// How long a code may wait for its session. It is asked to work this much longer than one.
+    /// Longest time that a code may wait for its session. It is requested to work this much longer
+    /// than a session.
     pub max_age: Duration,
-    /// Codes that are made for one account's pool in a second, at most; at least 1.
+    /// Most codes that are made for one account's pool in a second; at least 1.
     pub max_per_second: u32,
 }
 
-/// A code that no session has used.
+/// Code that no session has used.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ReadyCode {
-    /// The scene inside the code.
+    /// Scene inside the code.
     pub scene: String,
     /// WeChat's ticket for the code.
     pub ticket: String,
-    /// What is drawn in the code.
+    /// Text that is drawn as the code.
     pub url: String,
-    /// Unix milliseconds from which on it may no longer work.
+    /// Time from which it may no longer work, in Unix milliseconds.
     pub expires_at: i64,
 }
 
-/// The pools of all accounts that have a site.
+/// Pools of all accounts that have a site.
 pub struct Pools {
     settings: PoolSettings,
     min_lifetime: Duration,
@@ -66,8 +68,8 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Fills a pool for each account and keeps it filled until the soft stop. `min_lifetime` is how long a
-    /// code has to work from when it is handed out.
+    /// Starts a pool for each account, which is kept filled until the soft stop. A code works for
+    /// `life` at least when it is handed out.
     pub fn start(
         settings: &PoolSettings,
         accounts: impl IntoIterator<Item = String>,
@@ -88,8 +90,8 @@ impl Pools {
         Arc::new(pools)
     }
 
-    /// From now on also for these accounts. An account that has lost its last site keeps what is
-    /// ready: nobody takes it, and all that it costs is that codes too old are made again.
+    /// Starts pools for further accounts. An account that has lost its last site keeps its pool:
+    /// nobody takes its codes, and the only cost is that those too old are made again.
     pub fn add_accounts(&self, accounts: impl IntoIterator<Item = String>) {
         if self.settings.size == 0 || self.tasks.is_stopping() {
             return;
@@ -111,31 +113,31 @@ impl Pools {
         }
     }
 
-    /// A code that has the life of a session before it, if one is ready.
+    /// Takes a code that works as long as a session, if one is ready.
     pub fn pop(&self, account: &str) -> Option<ReadyCode> {
         let pool = self.pools.lock().get(account)?.clone();
         pool.pop()
     }
 
-    /// How many codes are ready.
+    /// Returns the number of codes that are ready.
     pub fn ready_count(&self, account: &str) -> usize {
         self.pools.lock().get(account).map_or(0, |pool| pool.ready.lock().len())
     }
 }
 
-/// One account's.
+/// Pool of one account.
 struct Pool {
     account: String,
     settings: PoolSettings,
     min_lifetime: Duration,
     source: Arc<dyn CodeSource>,
     clock: Arc<dyn Clock>,
-    /// The oldest in front.
+    /// Oldest code first.
     ready: Mutex<VecDeque<ReadyCode>>,
     taken: Notify,
 }
 
-/// Why a code did not come into the pool.
+/// Reason why a code did not come into the pool.
 enum RefillError {
     WeChat(AccountClientError),
     ShortLived,
@@ -153,7 +155,7 @@ impl Pool {
         code
     }
 
-    /// What has less than a session's life before it is of no use to anybody.
+    /// Discards codes that would not work as long as a session.
     fn discard_expiring(&self, ready: &mut VecDeque<ReadyCode>) {
         let needed = self.clock.now_ms() + ms(self.min_lifetime);
         ready.retain(|code| {
@@ -165,8 +167,8 @@ impl Pool {
         });
     }
 
-    /// How many have to be made now, or until when there are enough: those that are soon too old
-    /// are replaced while they can still be handed out.
+    /// Returns the number of codes to make now, or the time for which there are enough: codes that
+    /// are soon too old are replaced while they can still be handed out.
     fn shortfall(&self) -> Result<usize, Duration> {
         let mut ready = self.ready.lock();
         self.discard_expiring(&mut ready);
@@ -218,7 +220,8 @@ impl Pool {
 
     async fn create_code(&self) -> Result<(), RefillError> {
         let (scene, asked) = (Scene::new_session(), self.min_lifetime + self.settings.max_age);
-        // Before the call: the code's life begins when WeChat makes it, not when we hear of it.
+        // Taken before the call: the code's life begins when WeChat makes it, not when the answer
+        // arrives.
         let begun = self.clock.now_ms();
         let request = QrRequest::temporary_str(scene.clone(), asked);
         let code = self.source.create(&self.account, &request, CallPriority::Low).await;
@@ -254,7 +257,7 @@ impl Pool {
 }
 
 impl RefillError {
-    /// How long WeChat, or our own limit on calls of low value, wants to be left alone.
+    /// Returns the wait that WeChat, or our own limit on calls of low priority, asks for.
     fn min_delay(&self) -> Duration {
         match self {
             RefillError::WeChat(error) => match error.class() {

@@ -1,9 +1,8 @@
-//! What an account's codes have cost of WeChat's caps: so many permanent ones ever, so many calls a
-//! day.
+//! Use of WeChat's limits on codes: permanent ones ever, and calls a day.
 
-use super::CodeSource;
 use super::permanent::{MAX_PERMANENT_CODES, PermanentCodes};
 use super::pool::Pools;
+use super::source::{CodeSource, DailyCallUsage};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// WeChat is asked for its figure at most this often: asking is a call, too.
+/// Shortest interval between requests for WeChat's own count: each of them is a call, too.
 const QUOTA_REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 
 /// One account's codes and what they cost.
@@ -35,28 +34,7 @@ pub struct PermanentCodeUsage {
     pub cap: u64,
 }
 
-/// Calls of one day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct DailyCallUsage {
-    /// How many.
-    pub made: u64,
-    /// How many there may be, if that is known.
-    pub cap: Option<u64>,
-    /// Whose count it is.
-    pub counted_by: UsageSource,
-}
-
-/// Who counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum UsageSource {
-    /// WeChat: every replica's calls, and other systems'.
-    Wechat,
-    /// This replica, which knows of its own alone, because WeChat did not say.
-    ThisReplica,
-}
-
-/// Tells what codes have cost.
+/// Reader of the use of WeChat's limits.
 pub struct QrUsageReader {
     source: Arc<dyn CodeSource>,
     permanent_codes: Arc<PermanentCodes>,
@@ -65,7 +43,7 @@ pub struct QrUsageReader {
 }
 
 impl QrUsageReader {
-    /// Of what these make.
+    /// Creates a reader for these sources of codes.
     pub fn new(
         source: Arc<dyn CodeSource>,
         doors: Arc<PermanentCodes>,
@@ -74,7 +52,7 @@ impl QrUsageReader {
         QrUsageReader { source, permanent_codes: doors, pools, quota_cache: Mutex::default() }
     }
 
-    /// Of an account, by its name and its appid.
+    /// Returns the use of an account, by its name and its appid.
     pub async fn for_account(&self, account: &str, appid: &str) -> QrUsage {
         let permanent = PermanentCodeUsage {
             made: self.permanent_codes.count(account, appid),

@@ -11,7 +11,7 @@ use paihao_contracts::streams::SETTINGS;
 use paihao_gateway::scan::codes::permanent::{
     PermanentCodeError, PermanentCodeKey, PermanentCodes,
 };
-use paihao_ledger::{Entry, Expect, Ledger, Position, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, Position, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_wechat::{CallPriority, QrRequest};
 use std::sync::Arc;
@@ -219,7 +219,7 @@ async fn what_a_newer_program_wrote_is_not_written_over() {
     let world = Fixture::new();
     let subject = Subject::new(&["shop", "hall", "door", "a"]).unwrap();
     let newer = Entry::new(&br#"{"v":2,"wonders":[]}"#[..]);
-    world.ledger.append(&SETTINGS, &subject, Expect::Nothing, newer).await.unwrap();
+    world.ledger.append(&SETTINGS, &subject, ExpectedPosition::Empty, newer).await.unwrap();
     let refused = world.start_replica().get_or_create(&queue_key("a")).await;
     assert!(matches!(refused, Err(PermanentCodeError::Unreadable)), "{refused:?}");
     assert_eq!(world.code_source.call_count(), 0);

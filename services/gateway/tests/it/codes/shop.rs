@@ -1,8 +1,7 @@
 //! A stand-in for WeChat that makes codes, counts them and refuses on command.
 
 use async_trait::async_trait;
-use paihao_gateway::scan::codes::CodeSource;
-use paihao_gateway::scan::codes::usage::{DailyCallUsage, UsageSource};
+use paihao_gateway::scan::codes::{CodeSource, DailyCallUsage, UsageSource};
 use paihao_wechat::{
     AccountClientError, CallError, CallPriority, FailureClass, Picture, QrCode, QrRequest, Refusal,
 };

@@ -12,7 +12,7 @@ use paihao_contracts::commit::{Commit, Event};
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::{Act, CloseReason, QueueId, QueueRules, QueueState, TicketState};
 use paihao_gateway::engine::Engine;
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Ledger, LogItem, Position};
 use paihao_ledger_nats::{NatsLedger, NatsOptions};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ async fn notified_tickets(ledger: &dyn Ledger, kind: &str) -> Vec<u32> {
     let head = ledger.head(&LEDGER).await.unwrap();
     let mut entries = ledger.follow(&LEDGER, Position::START).await.unwrap();
     let mut told = Vec::new();
-    while let Some(Followed::Entry(recorded)) = entries.next().await {
+    while let Some(LogItem::Entry(recorded)) = entries.next().await {
         let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
         for event in commit.decisions.into_iter().flat_map(|decision| decision.events) {
             if let Event::MilestoneReached(milestone) = event {

@@ -11,8 +11,8 @@ use paihao_chassis::clock::{Clock, RuntimeClock};
 use paihao_contracts::streams::{Consumer, Log, WorkQueue};
 use paihao_domain::{Act, QueueRules, TicketId, TicketStatus};
 use paihao_ledger::{
-    AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded,
-    Subject, Unavailable,
+    AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
+    StoredEntry, Subject, Unavailable,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// One subject's entries, which nobody else writes.
 #[derive(Default)]
-struct SingleEntryLedger(Mutex<Option<Recorded>>);
+struct SingleEntryLedger(Mutex<Option<StoredEntry>>);
 
 #[async_trait]
 impl Ledger for SingleEntryLedger {
@@ -29,16 +29,16 @@ impl Ledger for SingleEntryLedger {
         &self,
         _: &Log,
         subject: &Subject,
-        _: Expect,
+        _: ExpectedPosition,
         entry: Entry,
     ) -> Result<Position, AppendError> {
         let mut last = self.0.lock();
         let position = Position(last.as_ref().map_or(0, |last| last.position.0) + 1);
-        *last = Some(Recorded { position, subject: subject.clone(), at_ms: 0, entry });
+        *last = Some(StoredEntry { position, subject: subject.clone(), at_ms: 0, entry });
         Ok(position)
     }
 
-    async fn last(&self, _: &Log, _: &Subject) -> Result<Option<Recorded>, Unavailable> {
+    async fn last(&self, _: &Log, _: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
         Ok(self.0.lock().clone())
     }
 
@@ -50,7 +50,7 @@ impl Ledger for SingleEntryLedger {
         &self,
         _: &Log,
         _: Position,
-    ) -> Result<BoxStream<'static, Followed>, Unavailable> {
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
         Ok(futures::stream::pending().boxed())
     }
 
@@ -64,11 +64,11 @@ impl Ledger for SingleEntryLedger {
         _: &str,
         _: Entry,
         _: Duration,
-    ) -> Result<Enqueued, Unavailable> {
+    ) -> Result<EnqueueOutcome, Unavailable> {
         unreachable!("lines enqueue nothing")
     }
 
-    async fn work(&self, _: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
+    async fn consume_queue(&self, _: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
         unreachable!("lines work on nothing")
     }
 

@@ -10,8 +10,8 @@ use paihao_chassis::clock::{Clock, ManualClock};
 use paihao_contracts::streams::{Consumer, LEDGER, Log, WorkQueue};
 use paihao_gateway::engine::{SUBMIT_TIMEOUT, SubmitError};
 use paihao_ledger::{
-    AppendError, Deliveries, Enqueued, Entry, Expect, Followed, Ledger, Position, Recorded,
-    Subject, Unavailable,
+    AppendError, Deliveries, EnqueueOutcome, Entry, ExpectedPosition, Ledger, LogItem, Position,
+    StoredEntry, Subject, Unavailable,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -42,7 +42,7 @@ impl Ledger for FlakyLedger {
         &self,
         log: &Log,
         subject: &Subject,
-        expect: Expect,
+        expect: ExpectedPosition,
         entry: Entry,
     ) -> Result<Position, AppendError> {
         if decrement(&self.lost) {
@@ -55,7 +55,7 @@ impl Ledger for FlakyLedger {
         }
     }
 
-    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<Recorded>, Unavailable> {
+    async fn last(&self, log: &Log, subject: &Subject) -> Result<Option<StoredEntry>, Unavailable> {
         self.inner.last(log, subject).await
     }
 
@@ -67,7 +67,7 @@ impl Ledger for FlakyLedger {
         &self,
         log: &Log,
         after: Position,
-    ) -> Result<BoxStream<'static, Followed>, Unavailable> {
+    ) -> Result<BoxStream<'static, LogItem>, Unavailable> {
         self.inner.follow(log, after).await
     }
 
@@ -81,11 +81,11 @@ impl Ledger for FlakyLedger {
         _: &str,
         _: Entry,
         _: Duration,
-    ) -> Result<Enqueued, Unavailable> {
+    ) -> Result<EnqueueOutcome, Unavailable> {
         unreachable!("lines enqueue nothing")
     }
 
-    async fn work(&self, _: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
+    async fn consume_queue(&self, _: &WorkQueue, _: usize) -> Result<Deliveries, Unavailable> {
         unreachable!("lines work on nothing")
     }
 
@@ -164,7 +164,7 @@ async fn the_tail_of_a_day_whose_beginning_has_aged_out_is_no_line_of_today() {
     clock.advance(later);
     inner.remove_expired(clock.now_ms()).await.unwrap();
     let first = inner.follow(&LEDGER, Position::START).await.unwrap().next().await;
-    let Some(Followed::Entry(first)) = first else { panic!("nothing is left: {first:?}") };
+    let Some(LogItem::Entry(first)) = first else { panic!("nothing is left: {first:?}") };
     assert_eq!(first.position, Position(3), "the day's beginning is gone, its end is not");
 
     let fresh = start_engine(inner.clone(), &clock).await;
@@ -186,7 +186,7 @@ async fn an_entry_of_a_newer_program_stops_the_site_and_nothing_is_guessed() {
     let (inner, _folder) = open_ledger(&clock);
     let subject = Subject::new(&["shop", "hall"]).unwrap();
     let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
-    inner.append(&LEDGER, &subject, Expect::Nothing, newer).await.unwrap();
+    inner.append(&LEDGER, &subject, ExpectedPosition::Empty, newer).await.unwrap();
     let lines = start_engine(inner.clone(), &clock).await;
     assert_eq!(lines.submit("hall", take_ticket("ann")).await, Err(SubmitError::Unreadable));
     assert_eq!(inner.head(&LEDGER).await.unwrap(), Position(1));
@@ -207,7 +207,7 @@ async fn an_event_or_an_outcome_that_is_not_known_stops_the_site_too() {
             r#"{{"v":2,"site":{{"account":"shop","id":"hall","name":"大厅","zone":"UTC"}},"decisions":[{{"command":"{id}","fingerprint":"0000000000000000","at":1,"outcome":{outcome},"events":[{event}]}}]}}"#
         );
         let newer = Entry::new(newer.into_bytes());
-        inner.append(&LEDGER, &subject, Expect::Anything, newer).await.unwrap();
+        inner.append(&LEDGER, &subject, ExpectedPosition::Any, newer).await.unwrap();
         // The replica that has just decided, and one that begins now.
         let fresh = start_engine(inner.clone(), &clock).await;
         for lines in [&lines, &fresh] {

@@ -4,7 +4,7 @@ use crate::support::door::Cluster;
 use crate::support::replica::{at_counter, take_ticket};
 use paihao_contracts::streams::LEDGER;
 use paihao_domain::Act;
-use paihao_ledger::{Entry, Expect, Ledger, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ async fn pages_of_any_size_are_the_ledger_and_the_last_ones_cursor_leads_on() {
         assert_eq!((page["events"].as_array().unwrap().len(), &page["more"]), (0, &false.into()));
         let elsewhere = Subject::new(&["shop", "elsewhere"]).unwrap();
         let entry = Entry::new("not even a commit");
-        hall.ledger.append(&LEDGER, &elsewhere, Expect::Anything, entry).await.unwrap();
+        hall.ledger.append(&LEDGER, &elsewhere, ExpectedPosition::Any, entry).await.unwrap();
         let (_, page) = gateway.get_json(&format!("/feed/pages?after={next}")).await;
         let further = page["next"].as_str().unwrap();
         assert!(further != next && page["events"].as_array().unwrap().is_empty(), "{page}");

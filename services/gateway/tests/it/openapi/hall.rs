@@ -24,7 +24,7 @@ use paihao_gateway::settings::documents::ConfiguredDocuments;
 use paihao_gateway::settings::{AccountSettings, DeploymentSettings, KeyRole, StaffKey, validate};
 use paihao_gateway::{Ports, Settings, start};
 use paihao_ledger::dead_letter::Cause;
-use paihao_ledger::{Entry, Expect, Ledger, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
 use paihao_ledger_sqlite::{SqliteLedger, SqliteOptions};
 use paihao_wechat::callback::Protection;
 use paihao_wechat::{
@@ -168,7 +168,7 @@ impl Fixture {
         let event = StaffEvent::Joined { member, person, invitation };
         let entry = StaffEntry { v: 1, at: MORNING_MS, by: "first".to_owned(), event };
         let subject = Subject::new(&["staff"]).unwrap();
-        let (entry, anywhere) = (Entry::new(entry.encode()), Expect::Anything);
+        let (entry, anywhere) = (Entry::new(entry.encode()), ExpectedPosition::Any);
         self.ledger.append(&STAFF, &subject, anywhere, entry).await.unwrap();
         let unknown = async || {
             let answer = self
@@ -193,9 +193,9 @@ impl Fixture {
         let reason = "template: WeChat refused: 40037 template_unknown: x".to_owned();
         let key = notice["key"].as_str().unwrap().to_owned();
         let cause = Cause { reason, origin: origin.to_owned(), key };
-        let letter = cause.put_on(&Entry::new(notice.to_string()));
+        let letter = cause.to_dead_letter(&Entry::new(notice.to_string()));
         let subject = Subject::new(&[origin]).unwrap();
-        let put = self.ledger.append(&DEAD_LETTERS, &subject, Expect::Anything, letter).await;
+        let put = self.ledger.append(&DEAD_LETTERS, &subject, ExpectedPosition::Any, letter).await;
         let id = put.unwrap().0;
         let known = async || {
             let seen = self.client.request("dead_letters").with_key_of("owner").send().await.body;
@@ -216,7 +216,7 @@ impl Fixture {
         ] {
             let newer = Entry::new(&br#"{"v":99,"wonders":[]}"#[..]);
             let subject = Subject::new(names).unwrap();
-            self.ledger.append(log, &subject, Expect::Anything, newer).await.unwrap();
+            self.ledger.append(log, &subject, ExpectedPosition::Any, newer).await.unwrap();
         }
         for id in ["open_counter", "remove_member"] {
             while self.client.request(id).with_key_of("manager").send().await.problem_code()

@@ -13,10 +13,11 @@ use paihao_domain::CounterId;
 use paihao_gateway::engine::Engine;
 use paihao_gateway::http::rate_limit::RateLimitSettings;
 use paihao_gateway::projections::delivery_status::DeliveryStatusProjection;
+use paihao_gateway::projections::visits::VisitProjection;
 use paihao_gateway::scan::codes::pool::PoolSettings;
 use paihao_gateway::settings::{KeyRole, StaffKey};
 use paihao_gateway::{Ports, Settings, start};
-use paihao_ledger::{Followed, Ledger, Position};
+use paihao_ledger::{Ledger, LogItem, Position};
 use paihao_ledger_sqlite::SqliteLedger;
 use paihao_wechat::{
     AccessToken, AccountClient, Client, ClientOptions, TokenSource, TokenUnavailable,
@@ -46,6 +47,7 @@ pub struct Cluster {
 /// One gateway.
 pub struct Gateway {
     pub engine: Engine,
+    pub visits: VisitProjection,
     pub delivery_status: DeliveryStatusProjection,
     pub url: String,
     http: reqwest::Client,
@@ -120,6 +122,7 @@ impl Cluster {
         gateway.engine.until_caught_up().await;
         Gateway {
             engine: gateway.engine,
+            visits: gateway.visits,
             delivery_status: gateway.delivery_status,
             url,
             http: self.http.clone(),
@@ -132,7 +135,7 @@ impl Cluster {
         let mut entries = self.ledger.follow(&LEDGER, Position::START).await.unwrap();
         let (mut told, mut reached) = (Vec::new(), Position::START);
         while reached < head {
-            let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+            let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
             reached = recorded.position;
             let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
             if &*commit.site.id == "hall" {

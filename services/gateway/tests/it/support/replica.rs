@@ -9,6 +9,7 @@ use paihao_domain::{
     QueueId, QueueRules, Rules,
 };
 use paihao_gateway::engine::{CommandOutcome, Engine, SubmitError};
+use paihao_gateway::projections::visits::VisitProjection;
 use paihao_gateway::settings::calendar::Calendar;
 use paihao_gateway::settings::{DeploymentSettings, SiteSettings};
 use paihao_ledger::{Ledger, Subject};
@@ -79,7 +80,10 @@ pub async fn start_engine_on_clock(
 ) -> Engine {
     let closed = CancellationToken::new();
     let nobody = Arc::new(|_: &Subject, _: &_| {});
-    let lines = Engine::start(book, ledger, clock, nobody, &closed, &Tasks::new());
+    let tasks = Tasks::new();
+    let visits = VisitProjection::start(ledger.clone(), closed.clone(), &tasks);
+    let lines =
+        Engine::start(&book.sites, ledger, clock, Arc::new(visits), nobody, &closed, &tasks);
     lines.until_caught_up().await;
     lines
 }

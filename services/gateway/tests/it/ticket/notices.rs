@@ -6,7 +6,7 @@ use paihao_contracts::notice::{Channel, DeliveryOutcome, NoticeOutcome};
 use paihao_contracts::streams::OUTCOMES;
 use paihao_domain::Act;
 use paihao_gateway::engine::Engine;
-use paihao_ledger::{Entry, Expect, Ledger, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, Subject};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ async fn every_replica_tells_what_became_of_a_message() {
     let entry = Entry::new(serde_json::to_vec(&outcome).unwrap());
     let subject = Subject::new(&["shop", "some"]).unwrap();
     let mut news = other.delivery_status.watch("hall");
-    hall.ledger.append(&OUTCOMES, &subject, Expect::Nothing, entry).await.unwrap();
+    hall.ledger.append(&OUTCOMES, &subject, ExpectedPosition::Empty, entry).await.unwrap();
     loop {
         let (_, told) = other.get_json("/tickets/A001/notices").await;
         if delivery_stages(&told).get(1) == Some(&("called", "sent")) {

@@ -5,7 +5,7 @@ use futures::StreamExt;
 use paihao_contracts::commit::Commit;
 use paihao_contracts::streams::{HISTORY, LEDGER};
 use paihao_contracts::visit::{HistoryEntry, history_entry};
-use paihao_ledger::{Entry, Expect, Followed, Ledger, Position, Subject};
+use paihao_ledger::{Entry, ExpectedPosition, Ledger, LogItem, Position, Subject};
 
 /// What the ledger says of visits, in order.
 pub async fn history_entries(hall: &Cluster) -> Vec<(Subject, HistoryEntry)> {
@@ -13,7 +13,7 @@ pub async fn history_entries(hall: &Cluster) -> Vec<(Subject, HistoryEntry)> {
     let mut entries = hall.ledger.follow(&LEDGER, Position::START).await.unwrap();
     let (mut said, mut reached) = (Vec::new(), Position::START);
     while reached < head {
-        let Some(Followed::Entry(recorded)) = entries.next().await else { panic!("cut off") };
+        let Some(LogItem::Entry(recorded)) = entries.next().await else { panic!("cut off") };
         reached = recorded.position;
         let commit: Commit = serde_json::from_slice(&recorded.entry.payload).unwrap();
         said.extend(history_entry(reached.0, &commit).map(|entry| (recorded.subject, entry)));
@@ -29,7 +29,7 @@ pub async fn append_history(
     let mut last = Position::START;
     for (subject, entry) in said {
         let entry = Entry::new(serde_json::to_vec(&entry).unwrap());
-        last = hall.ledger.append(&HISTORY, &subject, Expect::Anything, entry).await.unwrap();
+        last = hall.ledger.append(&HISTORY, &subject, ExpectedPosition::Any, entry).await.unwrap();
     }
     last
 }

@@ -42,7 +42,7 @@ async fn what_visits_taught_changes_what_the_next_one_is_told_and_is_read_again_
     assert!(cold.cold && cold.estimate.unwrap().high <= 10, "{cold:?}");
 
     let last = append_history(&hall, history_entries(&hall).await).await;
-    gateway.engine.history().until(last).await;
+    gateway.visits.until(last).await;
     let warm = quoted_wait(&gateway, "ben").await;
     let range = warm.estimate.unwrap();
     assert!(!warm.cold && range.low >= 20, "{warm:?}");
@@ -54,11 +54,11 @@ async fn what_visits_taught_changes_what_the_next_one_is_told_and_is_read_again_
     assert_eq!(seen["calls"][0]["queue"], "a");
 
     let again = hall.start_gateway().await;
-    again.engine.history().until_caught_up().await;
+    again.visits.until_caught_up().await;
     let site = Subject::new(&["shop", "hall"]).unwrap();
-    assert_eq!(again.engine.history().model(&site), gateway.engine.history().model(&site));
-    let accuracy = again.engine.history().accuracy();
-    assert_eq!(accuracy, gateway.engine.history().accuracy());
+    assert_eq!(again.visits.model(&site), gateway.visits.model(&site));
+    let accuracy = again.visits.accuracy();
+    assert_eq!(accuracy, gateway.visits.accuracy());
     let total = accuracy.total();
     assert_eq!((total.count(), total.coverage()), (31, Some(0.0)), "nobody came in three minutes");
 }
@@ -70,11 +70,11 @@ async fn a_visit_that_is_written_twice_teaches_once() {
     run_slow_day(&hall, &gateway).await;
     let said = history_entries(&hall).await;
     let once = append_history(&hall, said.clone()).await;
-    gateway.engine.history().until(once).await;
+    gateway.visits.until(once).await;
     let site = Subject::new(&["shop", "hall"]).unwrap();
-    let model = gateway.engine.history().model(&site);
+    let model = gateway.visits.model(&site);
     let twice = append_history(&hall, said).await;
-    gateway.engine.history().until(twice).await;
-    assert_eq!(gateway.engine.history().model(&site), model);
-    assert_eq!(gateway.engine.history().accuracy().total().count(), 31);
+    gateway.visits.until(twice).await;
+    assert_eq!(gateway.visits.model(&site), model);
+    assert_eq!(gateway.visits.accuracy().total().count(), 31);
 }

@@ -69,7 +69,7 @@ async fn a_small_day_adds_up() {
     let gateway = hall.start_gateway().await;
     run_day(&hall, &gateway).await;
     let last = append_history(&hall, history_entries(&hall).await).await;
-    gateway.engine.history().until(last).await;
+    gateway.visits.until(last).await;
 
     let day = get_statistics(&gateway, "?from=2026-11-20").await;
     assert_eq!((&day["zone"], &day["by"]), (&json!("Asia/Shanghai"), &json!("day")));
@@ -117,7 +117,7 @@ async fn what_is_written_twice_and_in_another_order_counts_once_and_as_it_was_la
     append_history(&hall, said.clone()).await;
     said.reverse();
     let last = append_history(&hall, said).await;
-    gateway.engine.history().until(last).await;
+    gateway.visits.until(last).await;
     let total = &get_statistics(&gateway, "").await["total"];
     assert_eq!((&total["taken"], &total["served"]), (&json!(6), &json!(2)), "{total}");
 }
@@ -128,7 +128,7 @@ async fn the_table_has_the_same_figures_and_bad_questions_are_refused() {
     let gateway = hall.start_gateway().await;
     run_day(&hall, &gateway).await;
     let last = append_history(&hall, history_entries(&hall).await).await;
-    gateway.engine.history().until(last).await;
+    gateway.visits.until(last).await;
     let answer = gateway.get("/numbers.csv").send().await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8");
     let table = answer.text().await.unwrap();

@@ -49,7 +49,7 @@ async fn read(
     asker: Principal,
 ) -> Result<WithEtag<AccountSetup>, Problem> {
     require_owned_account(&door, &asker, &account)?;
-    let documents = door.latest_documents(DocumentKind::Account, &account).await?;
+    let documents = door.settings_editor.latest_documents(DocumentKind::Account, &account).await?;
     let known = documents.accounts.get(&account).and_then(|document| document.setup.clone());
     let setup = known.ok_or(&refusals::UNKNOWN_ACCOUNT)?;
     Ok(WithEtag(documents.revision(DocumentKind::Account, &account).0, setup))
@@ -62,7 +62,7 @@ async fn put(
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
     require_owned_account(&door, &unread.asker, &account)?;
     let request = unread.read().await?;
-    let documents = door.latest_documents(DocumentKind::Account, &account).await?;
+    let documents = door.settings_editor.latest_documents(DocumentKind::Account, &account).await?;
     let setup: AccountSetup = request.parse_body()?;
     request
         .write_document(&door, &documents, &account, DocumentUpdate::Account(Box::new(setup)))

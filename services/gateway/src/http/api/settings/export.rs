@@ -135,7 +135,7 @@ async fn write_all(
         .map(|(id, setup)| (DocumentKind::Site, id, DocumentUpdate::Site(Some(setup.clone()))));
     let mut written = Vec::new();
     for (of, id, new) in accounts.chain(sites) {
-        let documents = door.latest_documents(of, id).await?;
+        let documents = door.settings_editor.latest_documents(of, id).await?;
         let seen = Some(documents.revision(of, id).0);
         // Each document is a change of its own, and a repeat finds its own.
         let part = |wish: &IdempotencyRecord| IdempotencyRecord {
@@ -145,7 +145,7 @@ async fn write_all(
         let wish = asked.idempotency.as_ref().filter(|_| !dry_run).map(part);
         let asked =
             UpdateRequest { expected_revision: seen, dry_run, idempotency: wish, ..asked.clone() };
-        written.push(door.update_document(&documents, id, new, &asked).await?);
+        written.push(door.settings_editor.update_document(&documents, id, new, &asked).await?);
     }
     Ok(written)
 }

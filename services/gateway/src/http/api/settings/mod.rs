@@ -179,7 +179,8 @@ impl SettingsRequest {
         id: &str,
         new: DocumentUpdate,
     ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
-        let written = door.update_document(documents, id, new, &self.update).await?;
+        let written =
+            door.settings_editor.update_document(documents, id, new, &self.update).await?;
         Ok(WithEtag(written.revision, written))
     }
 }

@@ -146,7 +146,7 @@ async fn managed_site(
     site: &str,
 ) -> Result<(Arc<SettingsDocuments>, SiteSetup), Problem> {
     require_site_manager(door, asker, site)?;
-    let documents = door.latest_documents(DocumentKind::Site, site).await?;
+    let documents = door.settings_editor.latest_documents(DocumentKind::Site, site).await?;
     let setup = documents.site(site).cloned().ok_or(&refusals::UNKNOWN_SITE)?;
     Ok((documents, setup))
 }
@@ -171,7 +171,7 @@ async fn put(
         None => require_owner(&unread.asker)?,
     }
     let request = unread.read().await?;
-    let documents = door.latest_documents(DocumentKind::Site, &site).await?;
+    let documents = door.settings_editor.latest_documents(DocumentKind::Site, &site).await?;
     let setup: SiteSetup = request.parse_body()?;
     request.write_document(&door, &documents, &site, DocumentUpdate::Site(Some(setup))).await
 }
@@ -188,7 +188,7 @@ async fn retire(
     }
     let request = unread.read().await?;
     request.require_empty_body()?;
-    let documents = door.latest_documents(DocumentKind::Site, &site).await?;
+    let documents = door.settings_editor.latest_documents(DocumentKind::Site, &site).await?;
     let repeated = request
         .update
         .idempotency
@@ -251,7 +251,7 @@ async fn change_site(
     request: &SettingsRequest,
     change: impl FnOnce(&mut SiteSetup) -> Result<(), Problem>,
 ) -> Result<WithEtag<SettingsUpdateResult>, Problem> {
-    let documents = door.latest_documents(DocumentKind::Site, site).await?;
+    let documents = door.settings_editor.latest_documents(DocumentKind::Site, site).await?;
     let mut setup = documents.site(site).cloned().ok_or(&refusals::UNKNOWN_SITE)?;
     // A repeat is answered like the first, which has already taken away what this would.
     let wish = request.update.idempotency.as_ref();

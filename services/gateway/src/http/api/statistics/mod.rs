@@ -117,7 +117,7 @@ async fn load_statistics(
     let (from, to, by_hour) = (meant.from, meant.to, meant.by_hour);
     // Who ends between the two looks is in both, and counted once.
     let view = door.engine.snapshot(site).ok_or(&refusals::UNKNOWN_SITE)?;
-    let mut visits = door.engine.history().visits(&book.subject, from, to).await?;
+    let mut visits = door.visits.visits(&book.subject, from, to).await?;
     let asked = |queue: &QueueId| meant.queue.as_ref().is_none_or(|only| only == queue);
     visits.retain(|_, visit| asked(&visit.queue));
     let zone = book.calendar.zone();

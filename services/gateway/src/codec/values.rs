@@ -1,0 +1,82 @@
+//! Conversions of the values that tickets, visits, events and outcomes share.
+
+use paihao_contracts::commit as c;
+use paihao_contracts::ticket_link::TicketKey;
+use paihao_domain as d;
+
+/// Defines the two conversions between an enum of the domain and its stored twin, whose variants
+/// have the same names.
+macro_rules! mirrored_enum {
+    ($out:ident, $in:ident, $name:ident { $($variant:ident),* }) => {
+        pub(super) fn $out(value: paihao_domain::$name) -> paihao_contracts::commit::$name {
+            match value {
+                $(paihao_domain::$name::$variant => paihao_contracts::commit::$name::$variant,)*
+            }
+        }
+
+        pub(super) fn $in(value: paihao_contracts::commit::$name) -> paihao_domain::$name {
+            match value {
+                $(paihao_contracts::commit::$name::$variant => paihao_domain::$name::$variant,)*
+            }
+        }
+    };
+}
+pub(super) use mirrored_enum;
+
+mirrored_enum!(
+    close_reason_out,
+    close_reason_in,
+    CloseReason { ByCustomer, ByStaff, Expired, DayClosed, QueueCleared, Duplicate }
+);
+mirrored_enum!(
+    state_out,
+    state_in,
+    TicketStatus { Waiting, Called, Serving, Held, Missed, Done, Closed }
+);
+mirrored_enum!(why_out, why_in, HoldKind { LetPass, Staff, Suspended });
+
+pub(super) fn key_to_stored(key: d::TicketKey) -> TicketKey {
+    TicketKey(key.0)
+}
+
+pub(super) fn key_from_stored(key: TicketKey) -> d::TicketKey {
+    d::TicketKey(key.0)
+}
+
+pub(super) fn number_to_stored(number: &d::Number) -> c::Number {
+    c::Number { prefix: number.prefix.clone(), serial: number.serial }
+}
+
+pub(super) fn number_from_stored(number: c::Number) -> d::Number {
+    d::Number { prefix: number.prefix, serial: number.serial }
+}
+
+pub(super) fn quoted_wait_to_stored(told: &d::QuotedWait) -> c::QuotedWait {
+    let minutes = told.estimate.map(|e| (e.low, e.high));
+    c::QuotedWait { ahead: told.ahead, minutes, cold: told.cold }
+}
+
+pub(super) fn quoted_wait_from_stored(told: c::QuotedWait) -> d::QuotedWait {
+    let estimate = told.minutes.map(|(low, high)| d::Estimate { low, high });
+    d::QuotedWait { ahead: told.ahead, estimate, cold: told.cold }
+}
+
+pub(super) fn counts_to_stored(counts: d::TicketCounts) -> c::TicketCounts {
+    let d::TicketCounts { calls, misses, holds, let_pass, hops } = counts;
+    c::TicketCounts { calls, misses, holds, let_pass, hops }
+}
+
+pub(super) fn counts_from_stored(counts: c::TicketCounts) -> d::TicketCounts {
+    let c::TicketCounts { calls, misses, holds, let_pass, hops } = counts;
+    d::TicketCounts { calls, misses, holds, let_pass, hops }
+}
+
+pub(super) fn basis_to_stored(basis: d::ForecastBasis) -> c::ForecastBasis {
+    (basis.predicted_s, basis.median_s, basis.method)
+}
+
+pub(super) fn basis_from_stored(
+    (predicted_s, median_s, method): c::ForecastBasis,
+) -> d::ForecastBasis {
+    d::ForecastBasis { predicted_s, median_s, method }
+}

@@ -1,0 +1,448 @@
+//! Calendar of a site: its business days and opening hours as instants.
+//!
+//! The domain's rules know no time zones: they are given each day as the instants between which it
+//! lasts and its queues are open.
+
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp as Instant, ToSpan};
+use paihao_domain::{BusinessDay, Day, DecisionInput, Interval, QueueId, Timestamp};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Calendar that a site counts its business days and opening hours by.
+#[derive(Debug)]
+pub struct Calendar {
+    zone: TimeZone,
+    day_starts_at: i8,
+    hours: BTreeMap<QueueId, WeekHours>,
+    dates: DateHours,
+    /// The last business day that was computed: every decision needs one.
+    cached_day: Mutex<Option<Arc<BusinessDay>>>,
+}
+
+/// Begin and end of an interval; the end may be on the next date.
+type Hours = Vec<(Time, Time)>;
+
+/// Weekly opening hours of a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WeekHours {
+    /// Intervals for each day of the week, Monday first; `None` is always open.
+    week: Option<[Hours; 7]>,
+    dates: DateHours,
+}
+
+/// Hours of certain dates, whatever day of the week they are: a holiday, a long evening.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DateHours(Vec<(Date, Date, Hours)>);
+
+/// Error in opening hours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HoursError {
+    /// They cannot be read.
+    #[error("{0}")]
+    Malformed(String),
+    /// Two intervals overlap, or a date is named twice.
+    #[error("{0}")]
+    Overlap(String),
+    /// The business day ends in the middle of them.
+    #[error("{0}")]
+    CrossesDayStart(String),
+}
+
+impl Calendar {
+    /// A calendar without opening hours. The business day begins at `day_starts_at` o'clock, 0 to
+    /// 23, in the zone's own time.
+    pub fn new(zone: TimeZone, day_starts_at: i8) -> Self {
+        let (hours, dates) = (BTreeMap::new(), DateHours::default());
+        Calendar { zone, day_starts_at, hours, dates, cached_day: Mutex::default() }
+    }
+
+    /// The same with opening hours for some queues.
+    #[must_use]
+    pub fn with_hours(self, hours: BTreeMap<QueueId, WeekHours>) -> Self {
+        Calendar { hours, ..self }
+    }
+
+    /// The same with dates on which every queue of [`Calendar::with_hours`] has these hours, unless it
+    /// names the date itself.
+    #[must_use]
+    pub fn with_dates(self, dates: DateHours) -> Self {
+        Calendar { dates, ..self }
+    }
+
+    /// The time zone.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// An instant, and the business day it falls in: the local date, of the day before until the
+    /// hour at which the day begins.
+    pub fn at(&self, unix_ms: i64) -> DecisionInput {
+        let at = Timestamp(unix_ms);
+        let mut last = self.cached_day.lock();
+        let known = last.as_ref().filter(|day| day.interval.from <= at && at < day.interval.to);
+        let today = match known {
+            Some(today) => today.clone(),
+            None => last.insert(Arc::new(self.business_day(unix_ms))).clone(),
+        };
+        DecisionInput::new(at, today)
+    }
+
+    fn business_day(&self, unix_ms: i64) -> BusinessDay {
+        let instant = Instant::from_millisecond(unix_ms).unwrap_or(Instant::UNIX_EPOCH);
+        let mut date = instant.to_zoned(self.zone.clone()).date();
+        let mut from = self.day_start(date);
+        if unix_ms < from.0 {
+            date = date.yesterday().unwrap_or(date);
+            from = self.day_start(date);
+        }
+        let to = self.day_start(date.tomorrow().unwrap_or(date));
+        let lasts = Interval { from, to };
+        let hours = self.hours.iter().filter_map(|(queue, hours)| {
+            let own = hours.dates.hours_on(date).or_else(|| self.dates.hours_on(date));
+            let weekday = date.weekday().to_monday_zero_offset() as usize;
+            let of_day = own.or_else(|| hours.week.as_ref().map(|week| &week[weekday]))?;
+            Some((queue.clone(), self.open_intervals(of_day, date, lasts)))
+        });
+        BusinessDay { day: Day(days_since_1970(date)), interval: lasts, hours: hours.collect() }
+    }
+
+    /// Returns the instant at which the business day of a date begins.
+    fn day_start(&self, date: Date) -> Timestamp {
+        self.local_instant(date, Time::constant(self.day_starts_at, 0, 0, 0))
+    }
+
+    /// A local time as an instant. A time that a change of the clocks leaves out is as much later,
+    /// one that comes twice is the first of the two.
+    fn local_instant(&self, date: Date, time: Time) -> Timestamp {
+        let zoned = self.zone.to_ambiguous_zoned(date.to_datetime(time)).compatible();
+        Timestamp(zoned.map_or(0, |zoned| zoned.timestamp().as_millisecond()))
+    }
+
+    /// The opening hours of a business day, within it. What begins before the cut-over hour is of
+    /// the night after, and what ends before it began ends on the next date.
+    fn open_intervals(&self, of_day: &Hours, date: Date, lasts: Interval) -> Vec<Interval> {
+        let next = |date: Date| date.checked_add(1.day()).unwrap_or(date);
+        let laid = of_day.iter().map(|(from, to)| {
+            let begins = if from.hour() < self.day_starts_at { next(date) } else { date };
+            let ends = if to <= from { next(begins) } else { begins };
+            let (from, to) = (self.local_instant(begins, *from), self.local_instant(ends, *to));
+            Interval { from: from.max(lasts.from), to: to.min(lasts.to) }
+        });
+        let mut laid: Vec<_> = laid.filter(|interval| interval.from < interval.to).collect();
+        laid.sort_by_key(|interval| interval.from);
+        laid
+    }
+}
+
+/// Days from 1970-01-01 to a date.
+pub(crate) fn days_since_1970(date: Date) -> i32 {
+    let day = |date: Date| date.duration_since(Date::ZERO).as_hours() / 24;
+    (day(date) - day(jiff::civil::date(1970, 1, 1))) as i32
+}
+
+/// The date so many days after 1970-01-01.
+pub(crate) fn date_from_days(day: i32) -> Date {
+    jiff::civil::date(1970, 1, 1).saturating_add(i64::from(day).days())
+}
+
+const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+impl WeekHours {
+    /// Parses lines such as `mon-fri 09:00-12:00 13:30-17:30` and `sat 09:00-12:00`; without days
+    /// they are of every day. A day that no line names is closed; without any such line it is
+    /// always open. Lines that begin with a date are parsed as [`DateHours::parse`] does.
+    pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<WeekHours, HoursError> {
+        let is_date = |line: &&str| {
+            line.trim().starts_with(|c: char| c.is_ascii_digit())
+                && line.split_whitespace().next().is_some_and(|word| word.matches('-').count() > 1)
+        };
+        let (dates, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(is_date);
+        let dates = DateHours::parse(dates)?;
+        if lines.is_empty() {
+            return Ok(WeekHours { week: None, dates });
+        }
+        let mut week: [Hours; 7] = Default::default();
+        for line in lines {
+            let mut words: Vec<_> = line.split_whitespace().collect();
+            let named = words.first().is_some_and(|w| w.starts_with(|c: char| c.is_alphabetic()));
+            let days = match named {
+                true => parse_days(words.remove(0))?,
+                false => (0..7).collect(),
+            };
+            if words.is_empty() {
+                return Err(HoursError::Malformed(format!("{line:?} says no hours")));
+            }
+            for word in words {
+                let interval = parse_interval(word)?;
+                for day in &days {
+                    week[*day].push(interval);
+                }
+            }
+        }
+        for (day, intervals) in week.iter_mut().enumerate() {
+            sort_and_check(intervals, WEEKDAYS[day])?;
+        }
+        Ok(WeekHours { week: Some(week), dates })
+    }
+}
+
+impl WeekHours {
+    /// Checks that each business day's hours lie within it, one after the other, where days begin
+    /// at this hour.
+    pub fn check_within_days(&self, day_starts_at: i8) -> Result<(), HoursError> {
+        for (hours, day) in self.week.iter().flatten().zip(WEEKDAYS) {
+            check_within_day(hours, day, day_starts_at)?;
+        }
+        self.dates.check_within_days(day_starts_at)
+    }
+}
+
+impl DateHours {
+    /// The same of certain dates.
+    pub fn check_within_days(&self, day_starts_at: i8) -> Result<(), HoursError> {
+        let mut all = self.0.iter();
+        all.try_for_each(|(first, _, hours)| {
+            check_within_day(hours, &first.to_string(), day_starts_at)
+        })
+    }
+
+    /// Parses lines such as `2027-02-06..2027-02-12 closed` and `2026-12-31 09:00-12:00`.
+    pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<DateHours, HoursError> {
+        let mut dates: Vec<(Date, Date, Hours)> = Vec::new();
+        for line in lines {
+            let mut words = line.split_whitespace();
+            let days = words.next().unwrap_or_default();
+            let (first, last) = days.split_once("..").unwrap_or((days, days));
+            let date = |text: &str| {
+                let bad =
+                    || HoursError::Malformed(format!("{text:?} is no date, such as 2027-02-06"));
+                Date::strptime("%Y-%m-%d", text).map_err(|_| bad())
+            };
+            let (first, last) = (date(first)?, date(last)?);
+            if last < first {
+                return Err(HoursError::Malformed(format!("{days} ends before it begins")));
+            }
+            if dates.iter().any(|(begin, end, _)| first <= *end && *begin <= last) {
+                return Err(HoursError::Overlap(format!("another line speaks of {days} too")));
+            }
+            let words: Vec<_> = words.collect();
+            let mut intervals = match &words[..] {
+                [] => {
+                    return Err(HoursError::Malformed(format!(
+                        "{line:?} says no hours, nor closed"
+                    )));
+                }
+                ["closed"] => Vec::new(),
+                words => words.iter().map(|word| parse_interval(word)).collect::<Result<_, _>>()?,
+            };
+            sort_and_check(&mut intervals, days)?;
+            dates.push((first, last, intervals));
+        }
+        Ok(DateHours(dates))
+    }
+
+    fn hours_on(&self, date: Date) -> Option<&Hours> {
+        let of = |(first, last, _): &&(Date, Date, Hours)| (*first..=*last).contains(&date);
+        self.0.iter().find(of).map(|(_, _, hours)| hours)
+    }
+}
+
+fn check_within_day(hours: &Hours, of: &str, day_starts_at: i8) -> Result<(), HoursError> {
+    const DAY: i32 = 24 * 60;
+    let minute = |time: Time| i32::from(time.hour()) * 60 + i32::from(time.minute());
+    let begins = i32::from(day_starts_at) * 60;
+    // Minutes since the business day began.
+    let laid = hours.iter().map(|(from, to)| {
+        let since = (minute(*from) - begins).rem_euclid(DAY);
+        (since, since + (minute(*to) - minute(*from) - 1).rem_euclid(DAY) + 1)
+    });
+    let mut laid: Vec<_> = laid.collect();
+    laid.sort_unstable();
+    if laid.iter().any(|(_, to)| *to > DAY) {
+        let what = format!("hours of {of} go on after {day_starts_at} o'clock, when the day ends");
+        return Err(HoursError::CrossesDayStart(what));
+    }
+    match laid.windows(2).any(|two| two[0].1 > two[1].0) {
+        true => Err(HoursError::Overlap(format!("hours of {of} overlap"))),
+        false => Ok(()),
+    }
+}
+
+fn sort_and_check(intervals: &mut Hours, of: &str) -> Result<(), HoursError> {
+    intervals.sort();
+    let overlap = intervals.windows(2).any(|two| two[0].1 > two[1].0 || two[0].1 <= two[0].0);
+    match overlap {
+        true => Err(HoursError::Overlap(format!("hours of {of} overlap"))),
+        false => Ok(()),
+    }
+}
+
+/// `mon`, `mon-fri`, `sat-mon`.
+fn parse_days(word: &str) -> Result<Vec<usize>, HoursError> {
+    let day = |name: &str| {
+        let place = WEEKDAYS.iter().position(|known| *known == name.to_ascii_lowercase());
+        place.ok_or_else(|| {
+            HoursError::Malformed(format!("{name:?} is no day: use {}", WEEKDAYS.join(", ")))
+        })
+    };
+    let (first, last) = word.split_once('-').unwrap_or((word, word));
+    let (first, last) = (day(first)?, day(last)?);
+    let count = (last + 7 - first) % 7 + 1;
+    Ok((0..count).map(|step| (first + step) % 7).collect())
+}
+
+/// `09:00-12:00`; `24:00` is midnight.
+fn parse_interval(word: &str) -> Result<(Time, Time), HoursError> {
+    let bad =
+        || HoursError::Malformed(format!("{word:?} is not from when to when, as in 09:00-17:30"));
+    let time = |text: &str| {
+        let text = if text == "24:00" { "00:00" } else { text };
+        Time::strptime("%H:%M", text).map_err(|_| bad())
+    };
+    let (from, to) = word.split_once('-').ok_or_else(bad)?;
+    match (time(from)?, time(to)?) {
+        (from, to) if from == to => Err(bad()),
+        interval => Ok(interval),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(instant: &str) -> i64 {
+        instant.parse::<Instant>().unwrap().as_millisecond()
+    }
+
+    fn calendar(zone: &str, starts: i8, lines: &[&str]) -> Calendar {
+        let week = WeekHours::parse(lines.iter().copied()).unwrap();
+        let hours = BTreeMap::from([(QueueId::new("a"), week)]);
+        Calendar::new(TimeZone::get(zone).unwrap(), starts).with_hours(hours)
+    }
+
+    fn day(zone: &str, instant: &str) -> i32 {
+        calendar(zone, 4, &[]).at(ms(instant)).day().0
+    }
+
+    /// The opening hours of the day an instant falls in, as instants.
+    fn open(calendar: &Calendar, instant: &str) -> Vec<(String, String)> {
+        let text = |at: Timestamp| Instant::from_millisecond(at.0).unwrap().to_string();
+        let today = calendar.at(ms(instant)).today;
+        today.hours[&QueueId::new("a")].iter().map(|i| (text(i.from), text(i.to))).collect()
+    }
+
+    #[test]
+    fn a_date_has_hours_of_its_own_and_a_queues_own_date_goes_before_the_sites() {
+        let read = |lines: &[&str]| WeekHours::parse(lines.iter().copied()).unwrap();
+        let hours = BTreeMap::from([
+            (QueueId::new("a"), read(&["mon-fri 09:00-17:00", "2026-12-31 10:00-11:00"])),
+            (QueueId::new("b"), read(&[])),
+        ]);
+        let dates = DateHours::parse(["2026-12-30..2027-01-02 closed"]).unwrap();
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        let calendar = Calendar::new(zone, 4).with_hours(hours).with_dates(dates);
+        let of = |date: &str, queue: &str| {
+            let today = calendar.at(ms(&format!("{date}T04:00:00Z"))).today;
+            today.hours.get(&QueueId::new(queue)).map(Vec::len)
+        };
+        // A Tuesday, and then a holiday.
+        assert_eq!((of("2026-12-29", "a"), of("2026-12-29", "b")), (Some(1), None));
+        assert_eq!((of("2026-12-30", "a"), of("2026-12-30", "b")), (Some(0), Some(0)));
+        let long = open(&calendar, "2026-12-31T04:00:00Z");
+        assert_eq!(long, [("2026-12-31T02:00:00Z".to_owned(), "2026-12-31T03:00:00Z".to_owned())]);
+        assert_eq!((of("2027-01-03", "a"), of("2027-01-03", "b")), (Some(0), None), "a Sunday");
+        for bad in [
+            "2027-02-30 closed",
+            "2027-02-12..2027-02-06 closed",
+            "2027-02-06",
+            "2027-02-06 shut",
+            "2027-02-06 09:00-12:00 11:00-13:00",
+        ] {
+            assert!(DateHours::parse([bad]).is_err(), "{bad}");
+        }
+        assert!(DateHours::parse(["2027-02-06 closed", "2027-02-01..2027-02-28 closed"]).is_err());
+    }
+
+    #[test]
+    fn the_day_begins_at_the_sites_own_hour() {
+        // 03:59 and 04:00 on 2 January in Shanghai.
+        let before = day("Asia/Shanghai", "2026-01-01T19:59:59Z");
+        let after = day("Asia/Shanghai", "2026-01-01T20:00:00Z");
+        assert_eq!(after, before + 1);
+        // Midnight UTC changes nothing there.
+        assert_eq!(day("Asia/Shanghai", "2026-01-02T00:00:00Z"), after);
+    }
+
+    #[test]
+    fn days_of_twenty_three_and_twenty_five_hours_are_one_day_each() {
+        // Clocks in Berlin went forward on 29 March 2026 and go back on 25 October.
+        for (before, on, hours) in
+            [("2026-03-28", "2026-03-29", 23), ("2026-10-24", "2026-10-25", 25)]
+        {
+            let noon = |date: &str| format!("{date}T10:00:00Z");
+            assert_eq!(day("Europe/Berlin", &noon(on)) - day("Europe/Berlin", &noon(before)), 1);
+            // The night before the change belongs to the day before.
+            let lasts = calendar("Europe/Berlin", 4, &[]).at(ms(&noon(before))).today.interval;
+            assert_eq!(lasts.to.since_ms(lasts.from), hours * 3_600_000);
+        }
+    }
+
+    #[test]
+    fn a_cut_over_in_the_hour_that_is_left_out_is_an_hour_later() {
+        let calendar = calendar("Europe/Berlin", 2, &[]);
+        let lasts = calendar.at(ms("2026-03-29T10:00:00Z")).today.interval;
+        assert_eq!(lasts.from.0, ms("2026-03-29T01:00:00Z"), "03:00 summer time");
+        assert_eq!(calendar.at(ms("2026-03-29T00:59:59Z")).today.interval.to, lasts.from);
+    }
+
+    #[test]
+    fn hours_are_local_before_and_after_the_clocks_change() {
+        let calendar = calendar("Europe/Berlin", 4, &["09:00-17:30"]);
+        assert_eq!(
+            open(&calendar, "2026-03-28T10:00:00Z"),
+            [("2026-03-28T08:00:00Z".to_owned(), "2026-03-28T16:30:00Z".to_owned())]
+        );
+        assert_eq!(
+            open(&calendar, "2026-03-30T10:00:00Z"),
+            [("2026-03-30T07:00:00Z".to_owned(), "2026-03-30T15:30:00Z".to_owned())]
+        );
+    }
+
+    #[test]
+    fn hours_over_midnight_are_of_the_evening_they_begin_in() {
+        let lines = ["fri 18:00-02:00", "sat 20:00-24:00"];
+        let calendar = calendar("Asia/Shanghai", 4, &lines);
+        let friday = [("2026-11-20T10:00:00Z".to_owned(), "2026-11-20T18:00:00Z".to_owned())];
+        // Friday noon, and Saturday at one in the night.
+        assert_eq!(open(&calendar, "2026-11-20T04:00:00Z"), friday);
+        assert_eq!(open(&calendar, "2026-11-20T17:00:00Z"), friday);
+        assert_eq!(
+            open(&calendar, "2026-11-21T04:00:00Z"),
+            [("2026-11-21T12:00:00Z".to_owned(), "2026-11-21T16:00:00Z".to_owned())]
+        );
+        assert_eq!(open(&calendar, "2026-11-22T04:00:00Z"), []);
+    }
+
+    #[test]
+    fn what_begins_before_the_cut_over_hour_is_of_the_night_after() {
+        let calendar = calendar("Asia/Shanghai", 4, &["fri 01:00-05:00"]);
+        // It ends with the day.
+        assert_eq!(
+            open(&calendar, "2026-11-20T04:00:00Z"),
+            [("2026-11-20T17:00:00Z".to_owned(), "2026-11-20T20:00:00Z".to_owned())]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_so() {
+        for line in
+            ["mon", "mon 9-17", "noday 09:00-17:00", "09:00-09:00", "mon 09:00-12:00 11:00-13:00"]
+        {
+            assert!(WeekHours::parse([line]).is_err(), "{line}");
+        }
+        assert!(WeekHours::parse(["sat-mon 10:00-12:00", "tue 22:00-02:00"]).is_ok());
+    }
+}

@@ -1,0 +1,53 @@
+//! Settings of one site: the value that decisions, boards and replies are made with.
+
+pub mod calendar;
+
+use calendar::Calendar;
+use paihao_contracts::commit::SiteFacts;
+use paihao_domain::{QueueId, Rules};
+use paihao_ledger::Subject;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Settings of one site.
+#[derive(Debug)]
+pub struct SiteSettings {
+    /// Account, id, name and time zone, as each commit names them.
+    pub facts: SiteFacts,
+    /// Subject of its decisions in the ledger.
+    pub subject: Subject,
+    /// Queues and counters.
+    pub rules: Rules,
+    /// Business days and opening hours.
+    pub calendar: Calendar,
+    /// Sentences for calls on boards, of queues that have their own.
+    pub announcements: BTreeMap<QueueId, Announcement>,
+    /// Reply to a scan that took a number, if the owner has set one.
+    pub joined_reply: Option<Arc<str>>,
+}
+
+impl SiteSettings {
+    /// Creates a site with the usual sentences and replies.
+    pub fn new(
+        facts: SiteFacts,
+        subject: Subject,
+        rules: Rules,
+        calendar: Calendar,
+    ) -> SiteSettings {
+        let announcements = BTreeMap::new();
+        SiteSettings { facts, subject, rules, calendar, announcements, joined_reply: None }
+    }
+}
+
+/// What a board says of a queue's calls, with `{number}`, `{counter}` and `{queue}` in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct Announcement {
+    /// In Chinese; the usual sentence if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zh: Option<String>,
+    /// In English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub en: Option<String>,
+}

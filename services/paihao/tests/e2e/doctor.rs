@@ -1,0 +1,433 @@
+//! Tests of `paihao doctor`: a healthy deployment of either kind, and then one fault after the
+//! other, each with its finding and no other.
+
+use crate::support::gateway::{start_program, wait_until_ready};
+use crate::support::http::client;
+use harness::{NatsServer, NatsSetup, Program, RedisServer, free_port};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+use wechat_sim::{
+    PushMode, Quotas, SimAccount, SimConfig, SimTemplate, Simulator, TokenInvalidation,
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_paihao");
+const DOCTOR_TIMEOUT: Duration = Duration::from_secs(60);
+const OTHER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Accounts of the tests: a shop in plain mode and a clinic in secure mode.
+fn accounts() -> Vec<SimAccount> {
+    let clinic = SimAccount {
+        appid: "wx0000000000000001".into(),
+        secret: "the-clinics-own-app-secret-00000".into(),
+        callback_token: "tokenOfTheClinic".into(),
+        mode: PushMode::Secure,
+        ..SimAccount::default()
+    };
+    vec![SimAccount::default(), clinic]
+}
+
+fn configuration(wechat: &Simulator, head: &str) -> String {
+    let [shop, clinic] = accounts().try_into().unwrap();
+    format!(
+        "
+        {head}
+        [wechat]
+        api = '{sim}'
+        mp = '{sim}'
+        [wechat.limits.qrcode_create]
+        per_day = 20
+        [accounts.shop]
+        appid = '{}'
+        secret = '{}'
+        callback_token = '{}'
+        [accounts.shop.called]
+        template_id = '{template}'
+        fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
+        [accounts.clinic]
+        appid = '{}'
+        secret = '{}'
+        callback_token = '{}'
+        mode = 'secure'
+        aes_key = '{}'
+        [accounts.clinic.called]
+        template_id = '{template}'
+        fields = {{ thing1 = '{{site}}', character_string2 = '{{number}}', thing3 = '{{counter}}', time4 = '{{time}}' }}
+        ",
+        shop.appid,
+        shop.secret,
+        shop.callback_token,
+        clinic.appid,
+        clinic.secret,
+        clinic.callback_token,
+        clinic.aes_key,
+        sim = wechat.base_url(),
+        template = SimTemplate::DEMO_CALLED,
+    )
+}
+
+/// Report of a run, and its exit code.
+struct DoctorRun {
+    exit: i32,
+    report: Value,
+}
+
+impl DoctorRun {
+    /// Findings above level `ok`, as in `shop template_fault`.
+    fn problems(&self) -> BTreeSet<String> {
+        let all = self.report["findings"].as_array().unwrap().iter();
+        let wrong = all.filter(|finding| finding["level"] != "ok");
+        wrong
+            .map(|f| format!("{} {}", value_text(&f["about"]), value_text(&f["finding"])))
+            .collect()
+    }
+
+    fn passed(&self) -> BTreeSet<String> {
+        let all = self.report["findings"].as_array().unwrap().iter();
+        let fine = all.filter(|finding| finding["level"] == "ok");
+        fine.map(|f| format!("{} {}", value_text(&f["about"]), value_text(&f["finding"]))).collect()
+    }
+
+    fn detail(&self, code: &str) -> String {
+        let all = self.report["findings"].as_array().unwrap();
+        let found = all.iter().find(|finding| finding["finding"] == code);
+        value_text(&found.unwrap_or_else(|| panic!("no {code} in {:#}", self.report))["detail"])
+            .to_owned()
+    }
+}
+
+fn value_text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+fn set<const N: usize>(all: [&str; N]) -> BTreeSet<String> {
+    all.map(str::to_owned).into()
+}
+
+/// Runs `paihao doctor --json` on a configuration, and checks that it prints no secret.
+async fn run_doctor(text: &str) -> DoctorRun {
+    run_doctor_with(text, &["--json"]).await
+}
+
+async fn run_doctor_with(text: &str, arguments: &[&str]) -> DoctorRun {
+    let text = text.to_owned();
+    let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+    let run = move || {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("paihao.toml");
+        std::fs::write(&file, &text).unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.env_clear().arg("doctor").arg("--config").arg(file).args(arguments);
+        command.current_dir(folder.path()).output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    for account in accounts() {
+        for secret in [&account.secret, &account.callback_token, &account.aes_key] {
+            assert!(!printed.contains(secret) && !errors.contains(&**secret), "{printed}{errors}");
+        }
+    }
+    assert!(!printed.contains("98_"), "no token is printed: {printed}");
+    let report = serde_json::from_str(&printed).unwrap_or(Value::String(printed));
+    DoctorRun { exit: output.status.code().unwrap_or_else(|| panic!("{errors}")), report }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_fault_of_one_process_has_its_finding() {
+    let quotas = Quotas { codes_per_day: 20, ..Quotas::default() };
+    let config = SimConfig { accounts: accounts(), quotas, ..SimConfig::default() };
+    let wechat = Simulator::start(config).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let admin = free_port();
+    let head = format!(
+        "
+        [gateway]
+        listen = '127.0.0.1:{port}'
+        [admin]
+        listen = '127.0.0.1:{admin}'
+        [ledger]
+        file = '{}/ledger.sqlite'
+        ",
+        folder.path().display()
+    );
+    let good = configuration(&wechat, &head);
+    let before = run_doctor(&good).await;
+    let callback_silent = set(["shop callback_silent", "clinic callback_silent"]);
+    let always = set(["shop callback_inside", "shop mode_plain", "clinic callback_inside"]);
+    assert_eq!(before.problems(), &callback_silent | &always, "{:#}", before.report);
+    assert_eq!(before.exit, 1);
+    assert!(before.passed().contains("ledger file_new"), "{:#}", before.report);
+    assert!(!folder.path().join("ledger.sqlite").exists(), "it creates no file");
+
+    let _program = start_program(&good);
+    let http = client();
+    wait_until_ready(&http, &format!("http://127.0.0.1:{admin}")).await;
+    let healthy = run_doctor(&good).await;
+    assert_eq!(healthy.problems(), always, "{:#}", healthy.report);
+    assert_eq!(healthy.exit, 0, "warnings alone do not fail");
+    let fine = [
+        "credentials_ok",
+        "calls_ok",
+        "templates_ok",
+        "channels_ok",
+        "quota_ok",
+        "callback_ok",
+        "mode_ok",
+    ];
+    for account in ["shop", "clinic"] {
+        for fine in fine {
+            assert!(healthy.passed().contains(&format!("{account} {fine}")), "{account} {fine}");
+        }
+    }
+    for fine in ["wechat clock_ok", "ledger file_ok", "ledger disk_ok"] {
+        let low = healthy.report.to_string().contains("disk_low");
+        assert!(healthy.passed().contains(fine) || low, "{fine}");
+    }
+    let text = run_doctor_with(&good, &[]).await;
+    let text = value_text(&text.report).to_owned();
+    assert!(text.contains("[shop]") && text.contains("微信接受 AppID"), "{text}");
+    assert!(text.contains("→ 在微信后台改用安全模式"), "{text}");
+
+    // Faults in the configuration.
+    let [shop, clinic] = accounts().try_into().unwrap();
+    let public = |to: &str| good.replace("[gateway]", &format!("[gateway]\npublic = '{to}'"));
+    let wrong_secret = good.replace(&shop.secret, "another-secret-entirely-00000000");
+    for (change, found) in [
+        (wrong_secret, set(["shop credentials_refused"])),
+        (good.replacen("thing3 = '{counter}', ", "", 1), set(["shop template_fault"])),
+        (good.replacen(SimTemplate::DEMO_CALLED, "deleted", 1), set(["shop template_fault"])),
+        (good.replace(&shop.callback_token, "anotherToken"), set(["shop callback_wrong_token"])),
+        (good.replace(&clinic.aes_key, OTHER_KEY), set(["clinic key_wrong"])),
+        (
+            good.replace("mode = 'secure'", "mode = 'plain'"),
+            set(["clinic mode_wrong", "clinic mode_plain"]),
+        ),
+        (
+            good.replace("per_day = 20", "per_day = 21"),
+            set(["shop quota_above", "clinic quota_above"]),
+        ),
+    ] {
+        let run = run_doctor(&change).await;
+        assert_eq!(&run.problems() - &always, found, "{:#}", run.report);
+    }
+    let (head, rest) = good.split_once("[accounts.shop.called]").unwrap();
+    let (_, tail) = rest.split_once("[accounts.clinic]").unwrap();
+    let subscription = "subscription = { template_id = 'S', fields = { thing1 = '{site}' } }";
+    for (called, found, detail) in [
+        ("", "template_unbound", "called: customer-service"),
+        ("[accounts.shop.called]\ntext = '请'", "template_unbound", "called: customer-service"),
+        (
+            &format!("[accounts.shop.called]\ntext = ''\n{subscription}"),
+            "template_unbound",
+            "called: subscription",
+        ),
+        ("[accounts.shop.called]\ntext = ''", "no_channel", "called"),
+    ] {
+        let run = run_doctor(&format!("{head}{called}\n[accounts.clinic]{tail}")).await;
+        let expected = set([&*format!("shop {found}")]);
+        assert_eq!(&run.problems() - &always, expected, "{called}: {:#}", run.report);
+        assert_eq!(run.detail(found), detail, "{called}");
+        assert!(run.passed().contains("clinic templates_ok"), "{:#}", run.report);
+    }
+    for (change, found) in [
+        (
+            public(&format!("http://127.0.0.1:{port}")),
+            ["callback_not_https", "callback_private", "callback_wrong_port"].as_slice(),
+        ),
+        (
+            public(&wechat.base_url()),
+            &[
+                "callback_not_https",
+                "callback_private",
+                "callback_wrong_answer",
+                "callback_wrong_port",
+            ],
+        ),
+    ] {
+        let run = run_doctor(&change).await;
+        let all = ["shop", "clinic"];
+        let all = all.iter().flat_map(|who| found.iter().map(move |code| format!("{who} {code}")));
+        let all: BTreeSet<String> = all.chain(["shop mode_plain".to_owned()]).collect();
+        assert_eq!(run.problems(), all, "{:#}", run.report);
+    }
+
+    // Faults at WeChat.
+    wechat.change_behaviour(|behaviour| behaviour.address_listed = false);
+    let unlisted = run_doctor(&good).await;
+    let both = set(["shop address_not_listed", "clinic address_not_listed"]);
+    assert_eq!(&unlisted.problems() - &always, both, "{:#}", unlisted.report);
+    assert!(unlisted.detail("address_not_listed").contains("203.0.113.7"));
+    wechat.change_behaviour(|behaviour| behaviour.address_listed = true);
+    for (off, found) in [(-20, "wechat clock_off"), (100, "wechat clock_wrong")] {
+        wechat.change_behaviour(|behaviour| behaviour.date_off_s = off);
+        let run = run_doctor(&good).await;
+        assert_eq!(&run.problems() - &always, set([found]), "{:#}", run.report);
+    }
+    wechat.change_behaviour(|behaviour| behaviour.date_off_s = 0);
+    let token = stable_token(&wechat, &shop).await;
+    for (codes, found) in [(17, "shop quota_low"), (3, "shop quota_used_up")] {
+        for _ in 0..codes {
+            let url = format!("{}/cgi-bin/qrcode/create?access_token={token}", wechat.base_url());
+            let body = r#"{"expire_seconds":60,"action_name":"QR_SCENE","action_info":{"scene":{"scene_id":1}}}"#;
+            let made = http.post(url).body(body).send().await.unwrap().text().await.unwrap();
+            assert!(made.contains("ticket"), "{made}");
+        }
+        let run = run_doctor(&good).await;
+        assert_eq!(&run.problems() - &always, set([found]), "{:#}", run.report);
+    }
+    wechat.clear_quotas(None);
+    wechat.refuse_connections(true);
+    let away = run_doctor(&good).await;
+    let found =
+        set(["shop wechat_unreachable", "clinic wechat_unreachable", "wechat clock_unknown"]);
+    assert_eq!(&away.problems() - &always, found, "{:#}", away.report);
+    wechat.refuse_connections(false);
+
+    // A file that is no ledger, an unknown account, and an invalid configuration.
+    std::fs::write(folder.path().join("notes.txt"), "not a ledger ".repeat(100)).unwrap();
+    let notes = run_doctor(&good.replace("ledger.sqlite", "notes.txt")).await;
+    assert_eq!(&notes.problems() - &always, set(["ledger file_unusable"]), "{:#}", notes.report);
+    let nobody = run_doctor_with(&good, &["--json", "--account", "bakery"]).await;
+    assert_eq!(nobody.problems(), set(["bakery no_account"]), "{:#}", nobody.report);
+    assert_eq!(run_doctor(&good.replace("mode = 'secure'", "mode = 'safe'")).await.exit, 2);
+
+    let stats = wechat.stats();
+    assert_eq!((stats.classic_fetches, stats.forced_refreshes), (0, 0));
+    assert_eq!(stable_token(&wechat, &shop).await, token, "no check invalidated the token");
+}
+
+async fn stable_token(wechat: &Simulator, account: &SimAccount) -> String {
+    let body = serde_json::json!({
+        "grant_type": "client_credential", "appid": account.appid, "secret": account.secret,
+    });
+    let url = format!("{}/cgi-bin/stable_token", wechat.base_url());
+    let response = client().post(url).body(body.to_string()).send().await.unwrap();
+    let body: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+    value_text(&body["access_token"]).to_owned()
+}
+
+fn cluster_configuration(wechat: &Simulator, nats: &str, redis: &str) -> String {
+    configuration(
+        wechat,
+        &format!(
+            "
+            [gateway]
+            listen = '127.0.0.1:{}'
+            [admin]
+            listen = '127.0.0.1:{}'
+            [ledger]
+            kind = 'nats'
+            url = '{nats}'
+            [cache]
+            kind = 'redis'
+            url = '{redis}'
+            ",
+            free_port(),
+            free_port()
+        ),
+    )
+}
+
+/// Sends an inline command to Redis, which must answer OK.
+fn redis_command(redis: &RedisServer, command: &str) {
+    let mut stream = TcpStream::connect(("127.0.0.1", redis.port())).unwrap();
+    stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("+OK"), "{response}");
+}
+
+/// Starts a server that announces itself as NATS 2.2.0. Returns its URL.
+fn fake_old_nats() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let info = format!(
+                r#"INFO {{"server_id":"x","server_name":"x","version":"2.2.0","proto":1,"host":"127.0.0.1","port":{port},"headers":true,"max_payload":1048576,"jetstream":true}}"#
+            );
+            let _ = stream.write_all(format!("{info}\r\n").as_bytes());
+            let reader = BufReader::new(stream.try_clone().unwrap());
+            for line in reader.lines().map_while(Result::ok) {
+                if line.starts_with("PING") {
+                    let _ = stream.write_all(b"PONG\r\n");
+                }
+            }
+        }
+    });
+    format!("nats://127.0.0.1:{port}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_fault_of_the_stores_and_of_the_cached_token_has_its_finding() {
+    let nats = NatsServer::start();
+    let redis = RedisServer::start();
+    let config = SimConfig { accounts: accounts(), ..SimConfig::default() };
+    let wechat = Simulator::start(config).await.unwrap();
+    let good = cluster_configuration(&wechat, &nats.url(), &redis.url());
+    let of_stores = |run: &DoctorRun| -> BTreeSet<String> {
+        let wrong = run.problems().into_iter();
+        wrong.filter(|f| f.starts_with("ledger") || f.starts_with("cache")).collect()
+    };
+    let first = run_doctor(&good).await;
+    assert!(first.problems().contains("shop token_not_kept"), "{:#}", first.report);
+    assert_eq!(of_stores(&first), set(["ledger streams_missing"]), "{:#}", first.report);
+
+    let mut token = Program::start(
+        PROGRAM,
+        &["--config", "{dir}/paihao.toml", "token"],
+        &[("paihao.toml", &*good)],
+    );
+    let mut kept = run_doctor(&good).await;
+    let begun = std::time::Instant::now();
+    while !(kept.passed().contains("shop token_kept")
+        && kept.passed().contains("clinic token_kept"))
+    {
+        assert!(begun.elapsed() < DOCTOR_TIMEOUT, "{:#}\n{}", kept.report, token.output());
+        kept = run_doctor(&good).await;
+    }
+    for fine in
+        ["shop calls_ok", "ledger nats_ok", "ledger streams_ok", "cache redis_ok", "cache clock_ok"]
+    {
+        assert!(kept.passed().contains(fine), "{fine}: {:#}", kept.report);
+    }
+    assert_eq!(of_stores(&kept), set([]));
+    assert_eq!(wechat.stats().tokens_issued, 2, "one an account, for any number of runs");
+
+    // The cached token is invalidated from outside while no token service runs to renew it.
+    token.kill();
+    let shop = accounts()[0].appid.clone();
+    wechat.kill_tokens(Some(&shop), TokenInvalidation::Replaced);
+    let refused = run_doctor(&good).await;
+    assert!(refused.problems().contains("shop token_refused"), "{:#}", refused.report);
+    assert!(refused.passed().contains("shop templates_ok"), "the other checks use the new token");
+    assert!(refused.passed().contains("clinic calls_ok"), "{:#}", refused.report);
+
+    redis_command(&redis, "CONFIG SET appendonly no");
+    redis_command(&redis, "CONFIG SET maxmemory 200mb");
+    redis_command(&redis, "CONFIG SET maxmemory-policy allkeys-lru");
+    let not_durable = run_doctor(&good).await;
+    let found = set(["cache redis_not_persistent", "cache redis_evicts"]);
+    assert_eq!(of_stores(&not_durable), found, "{:#}", not_durable.report);
+
+    let plain = NatsServer::with_setup(NatsSetup { jetstream: false, ..NatsSetup::default() });
+    let away = format!("nats://127.0.0.1:{}", free_port());
+    for (url, found) in [
+        (plain.url(), "ledger nats_no_jetstream"),
+        (fake_old_nats(), "ledger nats_old"),
+        (away, "ledger nats_away"),
+    ] {
+        let run = run_doctor(&cluster_configuration(&wechat, &url, &redis.url())).await;
+        assert!(of_stores(&run).contains(found), "{found}: {:#}", run.report);
+        assert_eq!(run.exit, 1);
+    }
+    redis.kill();
+    let lost = run_doctor(&good).await;
+    assert!(lost.problems().contains("cache redis_away"), "{:#}", lost.report);
+    assert!(lost.passed().contains("shop credentials_ok"), "{:#}", lost.report);
+}

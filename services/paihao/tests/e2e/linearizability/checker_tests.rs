@@ -1,0 +1,255 @@
+//! The checker finds what it is there for: histories that are right, and each wrong in one thing.
+
+use super::check::check;
+use super::history::{Answer, MicrosSinceStart, Operation, Request};
+use super::model::Counters;
+use paihao_contracts::commit::Decision;
+use serde_json::{Value, json};
+
+fn counters() -> Counters {
+    ["1", "2"].map(|counter| (counter.to_owned(), vec!["a".to_owned()])).into()
+}
+
+/// As it is stored: what was stored once is understood for ever.
+fn decision(command: &str, outcome: Value, event: Value) -> Decision {
+    let fingerprint = "00".repeat(8);
+    let decision = json!({
+        "command": command, "fingerprint": fingerprint, "at": 1, "outcome": outcome,
+        "events": [event],
+    });
+    serde_json::from_value(decision).unwrap()
+}
+
+fn ticket_number(ticket: u32) -> String {
+    format!("A{ticket:03}")
+}
+
+fn stored_ticket(ticket: u32) -> Value {
+    json!({ "prefix": "A", "serial": ticket })
+}
+
+fn open_step(counter: &str) -> (Decision, Operation) {
+    let command = format!("open {counter}");
+    let outcome = json!({ "outcome": "counter_open", "counter": counter });
+    let event = json!({ "event": "counter_opened", "counter": counter });
+    let body = json!({ "outcome": "counter_open", "counter": counter, "at": 1 });
+    let wish = Request::Open { counter: counter.into() };
+    (decision(&command, outcome, event), operation(&command, wish, body))
+}
+
+fn take_step(ticket: u32) -> (Decision, Operation) {
+    let command = format!("take {ticket}");
+    let (told, number) = (json!({ "ahead": 0 }), ticket_number(ticket));
+    let outcome = json!({
+        "outcome": "holding", "ticket": ticket, "number": stored_ticket(ticket), "queue": "a",
+        "told": told, "new": true,
+    });
+    let event = json!({
+        "event": "ticket_taken", "ticket": ticket, "queue": "a", "number": stored_ticket(ticket),
+        "rank": { "class": 5, "arrival": ticket, "sequence": ticket }, "told": told,
+    });
+    let body = json!({ "outcome": "holding", "number": number, "queue": "a", "ahead": 0, "at": 1 });
+    let wish = Request::Take { queue: "a".into() };
+    (decision(&command, outcome, event), operation(&command, wish, body))
+}
+
+fn call_step(ticket: u32, counter: &str) -> (Decision, Operation) {
+    let command = format!("call {ticket} {counter}");
+    let outcome = json!({
+        "outcome": "called", "ticket": ticket, "number": stored_ticket(ticket), "queue": "a",
+        "counter": counter, "deadline": 9,
+    });
+    let event = json!({
+        "event": "ticket_called", "ticket": ticket, "counter": counter, "call": 1, "deadline": 9,
+    });
+    let body = json!({
+        "outcome": "called", "number": ticket_number(ticket), "queue": "a", "counter": counter,
+        "deadline": 9, "at": 1,
+    });
+    let wish = Request::CallNext { counter: counter.into() };
+    (decision(&command, outcome, event), operation(&command, wish, body))
+}
+
+fn leave_step(ticket: u32) -> (Decision, Operation) {
+    let command = format!("leave {ticket}");
+    let outcome = json!({ "outcome": "left", "ticket": ticket, "number": stored_ticket(ticket) });
+    let event = json!({ "event": "ticket_closed", "ticket": ticket, "reason": "by_staff" });
+    let body = json!({ "outcome": "left", "number": ticket_number(ticket), "at": 1 });
+    let wish = Request::Leave { number: ticket_number(ticket) };
+    (decision(&command, outcome, event), operation(&command, wish, body))
+}
+
+fn operation(command: &str, wish: Request, body: Value) -> Operation {
+    let answered = Some((0, Answer::Done(body)));
+    Operation { command: command.into(), request: wish, invoked_at: 0, answered, retried: false }
+}
+
+/// One after the other, each answered before the next one asks: at 10 and 15, 20 and 25, …
+fn sequential(parts: Vec<(Decision, Operation)>) -> (Vec<Decision>, Vec<Operation>) {
+    let (ledger, mut history): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    for (i, op) in history.iter_mut().enumerate() {
+        set_times(op, 10 * (i as MicrosSinceStart + 1), 10 * (i as MicrosSinceStart + 1) + 5);
+    }
+    (ledger, history)
+}
+
+fn set_times(op: &mut Operation, asked: MicrosSinceStart, answered: MicrosSinceStart) {
+    op.invoked_at = asked;
+    op.answered.as_mut().unwrap().0 = answered;
+}
+
+fn refused_operation(
+    wish: Request,
+    code: &str,
+    asked: MicrosSinceStart,
+    answered: MicrosSinceStart,
+) -> Operation {
+    let answered = Some((answered, Answer::Refused(code.into())));
+    Operation {
+        command: "refused".into(),
+        request: wish,
+        invoked_at: asked,
+        answered,
+        retried: false,
+    }
+}
+
+fn valid_history() -> (Vec<Decision>, Vec<Operation>) {
+    sequential(vec![
+        open_step("1"),
+        open_step("2"),
+        take_step(1),
+        take_step(2),
+        call_step(1, "1"),
+        call_step(2, "2"),
+    ])
+}
+
+#[track_caller]
+fn assert_violation(what: &str, (ledger, history): (Vec<Decision>, Vec<Operation>)) {
+    let wrong = check(&ledger, &history, counters());
+    assert!(wrong.len() == 1 && wrong[0].contains(what), "{what} was to be found: {wrong:#?}");
+}
+
+#[test]
+fn what_is_right_is_right() {
+    assert_eq!(check(&valid_history().0, &valid_history().1, counters()), [""; 0]);
+    // Nobody waits before the first has come, and after the last was called.
+    let (ledger, mut history) = valid_history();
+    let nobody = |asked, answered| {
+        refused_operation(
+            Request::CallNext { counter: "1".into() },
+            "nobody_waiting",
+            asked,
+            answered,
+        )
+    };
+    history.push(nobody(21, 31));
+    assert_eq!(check(&ledger, &history, counters()), [""; 0]);
+    // Of requests at the same time, either may come first.
+    let (ledger, mut history) = valid_history();
+    set_times(&mut history[2], 30, 50);
+    set_times(&mut history[3], 30, 50);
+    history.swap(2, 3);
+    assert_eq!(check(&ledger, &history, counters()), [""; 0]);
+    // What was never answered may have happened, or not.
+    let (ledger, mut history) = valid_history();
+    history[5].answered = None;
+    let lost = Operation { command: "never came".into(), ..history[5].clone() };
+    history.push(lost);
+    assert_eq!(check(&ledger, &history, counters()), [""; 0]);
+}
+
+#[test]
+fn a_number_that_was_told_and_is_nowhere() {
+    let (ledger, mut history) = valid_history();
+    history.push(take_step(3).1);
+    assert_violation("is lost", (ledger, history));
+}
+
+#[test]
+fn somebody_whom_two_counters_call() {
+    let parts = vec![
+        open_step("1"),
+        open_step("2"),
+        take_step(1),
+        take_step(2),
+        call_step(1, "1"),
+        call_step(1, "2"),
+    ];
+    let (ledger, history) = sequential(parts);
+    let wrong = check(&ledger, &history, counters());
+    assert!(wrong.iter().any(|wrong| wrong.contains("by 1 and by 2")), "{wrong:#?}");
+}
+
+#[test]
+fn a_counter_with_two_people() {
+    assert_violation("while A001 was there", {
+        sequential(vec![
+            open_step("1"),
+            take_step(1),
+            take_step(2),
+            call_step(1, "1"),
+            call_step(2, "1"),
+        ])
+    });
+}
+
+#[test]
+fn one_who_was_answered_before_another_asked_and_stands_behind() {
+    let (mut ledger, history) = valid_history();
+    // Both took a number, the second after the first had hers; the ledger says otherwise.
+    ledger.swap(0, 1);
+    assert_violation("stands before", (ledger, history));
+}
+
+#[test]
+fn one_who_was_called_out_of_turn() {
+    assert_violation("A001\") was next", {
+        sequential(vec![
+            open_step("1"),
+            take_step(1),
+            take_step(2),
+            call_step(2, "1"),
+            leave_step(1),
+        ])
+    });
+}
+
+#[test]
+fn an_answer_that_does_not_stand_in_the_ledger() {
+    let (ledger, mut history) = valid_history();
+    history[2].answered.as_mut().unwrap().1 = take_step(7).1.answered.unwrap().1;
+    assert_violation("is stored", (ledger, history));
+}
+
+#[test]
+fn what_was_done_twice() {
+    let (mut ledger, history) = valid_history();
+    let again = Decision { events: vec![], ..ledger[5].clone() };
+    ledger.push(again);
+    assert_violation("twice", (ledger, history));
+}
+
+#[test]
+fn what_was_refused_and_done() {
+    let (ledger, mut history) = valid_history();
+    history[5].answered = Some((65, Answer::Refused("counter_busy".into())));
+    history[4].answered.as_mut().unwrap().0 = 99;
+    let wrong = check(&ledger, &history, counters());
+    assert!(wrong.iter().any(|wrong| wrong.contains("and done")), "{wrong:#?}");
+}
+
+#[test]
+fn a_refusal_that_was_never_true() {
+    // Two waited all the time.
+    let (ledger, mut history) = valid_history();
+    let nobody = Request::CallNext { counter: "1".into() };
+    history.push(refused_operation(nobody, "nobody_waiting", 46, 49));
+    assert_violation("was never true", (ledger, history));
+    // It knows a number that has long been given out no more: its replica was behind.
+    let (ledger, mut history) = valid_history();
+    let leave = Request::Leave { number: "A001".into() };
+    history.push(refused_operation(leave, "unknown_ticket", 36, 39));
+    assert_violation("was never true", (ledger, history));
+}

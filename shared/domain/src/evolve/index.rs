@@ -1,0 +1,147 @@
+//! Indexes of a site, kept in step with its tickets: lines, counters, holders and deadlines.
+
+use crate::model::ids::{CounterId, Person, QueueId, TicketId};
+use crate::model::lane::SlipThreshold;
+use crate::model::line::Line;
+use crate::model::rank::Rank;
+use crate::model::site::{Counter, Site};
+use crate::model::ticket::{Ticket, TicketState};
+use crate::model::time::Timestamp;
+use std::sync::Arc;
+
+/// Entries of a ticket in the indexes.
+struct IndexEntry {
+    queue: QueueId,
+    rank: Rank,
+    location: TicketLocation,
+    holder: Option<Person>,
+    deadline: Option<Timestamp>,
+    slip_threshold: Option<SlipThreshold>,
+}
+
+#[derive(PartialEq)]
+enum TicketLocation {
+    Line,
+    Counter(CounterId),
+    Held,
+    Missed,
+    Gone,
+}
+
+impl IndexEntry {
+    fn for_ticket(ticket: &Ticket) -> IndexEntry {
+        let place = match &ticket.state {
+            TicketState::Waiting => TicketLocation::Line,
+            TicketState::Called { counter, .. } | TicketState::Serving { counter, .. } => {
+                TicketLocation::Counter(counter.clone())
+            }
+            TicketState::Held { .. } => TicketLocation::Held,
+            TicketState::Missed { until: Some(_), .. } => TicketLocation::Missed,
+            _ => TicketLocation::Gone,
+        };
+        IndexEntry {
+            queue: ticket.queue.clone(),
+            rank: ticket.rank,
+            location: place,
+            holder: ticket.person.clone().filter(|_| ticket.is_live()),
+            deadline: ticket.deadline(),
+            slip_threshold: SlipThreshold::for_ticket(ticket),
+        }
+    }
+}
+
+impl Site {
+    /// Inserts a ticket that was not there.
+    pub(super) fn insert_ticket(&mut self, mut ticket: Ticket) {
+        ticket.progress.overtakes_counted = match ticket.state {
+            TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtake_count),
+            _ => 0,
+        };
+        self.last_ticket = self.last_ticket.max(ticket.id.0);
+        let serial = self.serials.entry(ticket.number.prefix.clone()).or_default();
+        *serial = (*serial).max(ticket.number.serial);
+        self.index(ticket.id, IndexEntry::for_ticket(&ticket));
+        self.tickets.insert(ticket.id, Arc::new(ticket));
+    }
+
+    /// Changes a ticket, and keeps the lines, counters, holders and deadlines in step.
+    pub(super) fn update_ticket(
+        &mut self,
+        id: TicketId,
+        change: impl FnOnce(&mut Ticket),
+    ) -> Option<Arc<Ticket>> {
+        let trail = self.visit_progress(self.ticket(id)?);
+        let shared = self.tickets.get_mut(&id)?;
+        let was = IndexEntry::for_ticket(shared);
+        let ticket = Arc::make_mut(shared);
+        ticket.progress = trail;
+        change(ticket);
+        let stays = was.location == TicketLocation::Line && was.queue == ticket.queue;
+        ticket.progress.overtakes_counted = match ticket.state {
+            TicketState::Waiting if stays => trail.overtakes_counted,
+            TicketState::Waiting => self.lines.get(&ticket.queue).map_or(0, Line::overtake_count),
+            _ => 0,
+        };
+        let (ticket, is) = (shared.clone(), IndexEntry::for_ticket(shared));
+        let moved = was.location != is.location || was.rank != is.rank || was.queue != is.queue;
+        if moved
+            || was.slip_threshold != is.slip_threshold
+            || was.holder != is.holder
+            || was.deadline != is.deadline
+        {
+            self.unindex(id, was);
+            self.index(id, is);
+        }
+        Some(ticket)
+    }
+
+    fn unindex(&mut self, id: TicketId, spot: IndexEntry) {
+        match spot.location {
+            TicketLocation::Line => self.lines.entry(spot.queue).or_default().remove(spot.rank, id),
+            TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = None,
+            TicketLocation::Held => {
+                drop(self.lines.entry(spot.queue).or_default().held.remove(&id))
+            }
+            TicketLocation::Missed => {
+                drop(self.lines.entry(spot.queue).or_default().missed.remove(&id))
+            }
+            TicketLocation::Gone => {}
+        }
+        if let Some(deadline) = spot.deadline {
+            self.deadlines.remove(&(deadline, id));
+        }
+        if let Some(holder) = spot.holder {
+            self.holders.remove(&holder);
+        }
+    }
+
+    fn index(&mut self, id: TicketId, spot: IndexEntry) {
+        match spot.location {
+            TicketLocation::Line => {
+                let arrival = spot.rank.arrival;
+                self.last_arrival = self.last_arrival.max(Some(arrival));
+                self.lines.entry(spot.queue).or_default().insert(
+                    spot.rank,
+                    id,
+                    spot.slip_threshold,
+                );
+            }
+            TicketLocation::Counter(counter) => self.counter_mut(&counter).serving = Some(id),
+            TicketLocation::Held => drop(self.lines.entry(spot.queue).or_default().held.insert(id)),
+            TicketLocation::Missed => {
+                drop(self.lines.entry(spot.queue).or_default().missed.insert(id))
+            }
+            TicketLocation::Gone => {}
+        }
+        if let Some(deadline) = spot.deadline {
+            self.deadlines.insert((deadline, id));
+        }
+        if let Some(holder) = spot.holder {
+            self.holders.insert(holder, id);
+        }
+    }
+
+    pub(super) fn counter_mut(&mut self, counter: &CounterId) -> &mut Counter {
+        self.counters.entry(counter.clone()).or_default()
+    }
+}

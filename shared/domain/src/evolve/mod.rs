@@ -1,0 +1,369 @@
+//! Application of decisions to a site. It needs no rules and no clock: everything is in the events.
+
+mod index;
+
+use crate::model::actor::ActorRef;
+use crate::model::ids::{CounterId, Number, Person, QueueId, TicketId};
+use crate::model::line::Overtake;
+use crate::model::notification::NotificationHistory;
+use crate::model::position_changes::PositionChangeCause;
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::rank::Rank;
+use crate::model::remainder::Remainder;
+use crate::model::site::{CounterState, RecentCall, Site};
+use crate::model::ticket::{
+    CloseReason, HoldKind, Marks, Ticket, TicketCounts, TicketState, UndoPoint,
+};
+use crate::model::time::Timestamp;
+use crate::model::visit_progress::VisitProgress;
+use crate::protocol::command::Mark;
+use crate::protocol::event::{Decision, Event};
+use std::sync::Arc;
+
+/// Number of latest calls that a site keeps for its board.
+const MAX_RECENT_CALLS: usize = 20;
+
+impl Site {
+    /// Applies a decision. Decisions must come in the order of the ledger.
+    pub fn apply(&mut self, decision: &Decision) {
+        for event in &decision.events {
+            self.apply_event(event, decision.at, decision.by.as_ref());
+        }
+        self.recent_commands.record(decision);
+    }
+
+    pub(crate) fn apply_event(&mut self, event: &Event, at: Timestamp, by: Option<&ActorRef>) {
+        match event {
+            Event::DayClosed { .. } => {}
+            Event::TicketShown { ticket, told, via: _ } => {
+                self.update_ticket(*ticket, |ticket| ticket.progress.record_quote(told, at));
+            }
+            Event::DayOpened { day, carrying } => {
+                let live = self.live_tickets();
+                let late = live.len().saturating_sub(*carrying as usize);
+                let later = live[late..].iter().filter_map(|id| self.ticket(*id));
+                let carrying = later.map(|ticket| Arc::new(self.as_carried_over(ticket))).collect();
+                *self = Site { day: Some(*day), pending_carry_over: carrying, ..Site::default() };
+            }
+            Event::CounterOpened { counter, login } => {
+                let counter = self.counter_mut(counter);
+                counter.state = CounterState::Open;
+                counter.login.clone_from(login);
+            }
+            Event::CounterPaused { counter } => {
+                self.counter_mut(counter).state = CounterState::Break;
+            }
+            Event::CounterClosed { counter } => {
+                let counter = self.counter_mut(counter);
+                counter.state = CounterState::Offline;
+                counter.login = None;
+            }
+            Event::QueueSet { queue, state, untold } => {
+                let line = self.lines.entry(queue.clone()).or_default();
+                line.state = Some(*state);
+                line.unnotified = match *untold as usize {
+                    0 => None,
+                    untold => {
+                        let all: Vec<_> = line.notification_targets().map(|(id, _)| id).collect();
+                        let told = all.len().saturating_sub(untold);
+                        Remainder::from_tickets(at, all.into_iter().skip(told))
+                    }
+                };
+            }
+            Event::QueueTold { queue, people } => {
+                let line = self.lines.entry(queue.clone()).or_default();
+                line.unnotified = line.unnotified.take().and_then(|rest| rest.advance(*people));
+            }
+            Event::QueueCleared { queue, unswept, .. } => {
+                let line = self.lines.entry(queue.clone()).or_default();
+                line.unnotified = None;
+                line.uncleared = (*unswept > 0)
+                    .then(|| Remainder::from_tickets(at, line.all_tickets()))
+                    .flatten();
+            }
+            Event::QueueSwept { queue, tickets } => {
+                let line = self.lines.entry(queue.clone()).or_default();
+                line.uncleared = line.uncleared.take().and_then(|rest| rest.advance(*tickets));
+            }
+            Event::TicketTaken {
+                ticket,
+                queue,
+                number,
+                person,
+                rank,
+                told,
+                basis,
+                via: _,
+                key,
+            } => {
+                let line = self.lines.entry(queue.clone()).or_default();
+                line.taken += 1;
+                let passes = line.has_anyone_behind(*rank, *ticket);
+                if passes {
+                    let (behind, cause) = (Some((*rank, *ticket)), PositionChangeCause::Priority);
+                    line.record_overtake(Overtake { behind, before: None, cause });
+                }
+                let new = new_ticket(*ticket, queue, number, person, *rank, *told, at);
+                self.insert_ticket(Ticket { basis: *basis, key: *key, ..new });
+                if passes {
+                    self.record_position_change(*ticket, None, PositionChangeCause::Priority, at);
+                }
+            }
+            Event::TicketCarried { ticket } => {
+                if self.pending_carry_over.front().is_some_and(|next| next.id == ticket.id) {
+                    self.pending_carry_over.pop_front();
+                }
+                self.insert_ticket((**ticket).clone());
+            }
+            Event::TicketCalled { ticket, counter, call, deadline, reason, over, turn } => {
+                let out_of_order = reason.is_some();
+                let was = self.waiting_position(*ticket);
+                let was_waiting = was.is_some();
+                let called = self.update_ticket(*ticket, |ticket| {
+                    ticket.counts.calls = *call;
+                    if ticket.progress.called_at.is_none() {
+                        ticket.progress.called_at = Some(at);
+                        ticket.progress.called_out_of_order = out_of_order;
+                    }
+                    ticket.state = TicketState::Called {
+                        counter: counter.clone(),
+                        at,
+                        call: *call,
+                        round: 1,
+                        last: at,
+                        deadline: *deadline,
+                    };
+                });
+                let Some(called) = called else { return };
+                let line = self.lines.entry(called.queue.clone()).or_default();
+                line.calls += 1;
+                line.out_of_order += u32::from(out_of_order);
+                if out_of_order && !line.is_empty() {
+                    // A missed ticket that is called at once was behind no other.
+                    let (before, cause) = match was_waiting {
+                        true => (Some((called.rank, called.id)), PositionChangeCause::OutOfOrder),
+                        false => (None, PositionChangeCause::Return),
+                    };
+                    line.record_overtake(Overtake { behind: None, before, cause });
+                }
+                if called.progress.called_at == Some(at) {
+                    let waited_s = at.since_ms(called.taken_at).max(0) / 1_000;
+                    line.last_wait_s = u32::try_from(waited_s).ok();
+                }
+                line.interleave_step = turn.unwrap_or(line.interleave_step);
+                line.last_called = Some(called.number.clone());
+                for queue in over {
+                    let line = self.lines.entry(queue.clone()).or_default();
+                    line.record_pass(called.rank, called.id);
+                }
+                self.counter_mut(counter).calls += 1;
+                self.add_recent_call(&called, counter, at, *call);
+                self.record_position_change(
+                    *ticket,
+                    was.filter(|_| out_of_order),
+                    PositionChangeCause::OutOfOrder,
+                    at,
+                );
+            }
+            Event::TicketRecalled { ticket, counter, call, round, deadline } => {
+                let called = self.update_ticket(*ticket, |ticket| {
+                    ticket.counts.calls = *call;
+                    let TicketState::Called { call: c, round: r, last, deadline: d, .. } =
+                        &mut ticket.state
+                    else {
+                        return;
+                    };
+                    (*c, *r, *last, *d) = (*call, *round, at, *deadline);
+                });
+                if let Some(called) = called {
+                    self.add_recent_call(&called, counter, at, *call);
+                }
+            }
+            Event::TicketStarted { ticket, counter } => {
+                self.update_ticket(*ticket, |ticket| {
+                    let since = match ticket.state {
+                        TicketState::Called { at, .. } => at,
+                        _ => at,
+                    };
+                    ticket.progress.started_at = ticket.progress.started_at.or(Some(at));
+                    ticket.state = TicketState::Serving { counter: counter.clone(), since, at };
+                });
+            }
+            Event::TicketPutBack { ticket } => {
+                self.update_ticket(*ticket, |ticket| ticket.state = TicketState::Waiting);
+                self.record_reentry(*ticket, None, PositionChangeCause::TakenBack, at);
+            }
+            Event::TicketFinished { ticket, .. } => {
+                self.end_ticket(*ticket, TicketState::Done { at }, at, by)
+            }
+            Event::TicketMissed { ticket, until, .. } => {
+                let since = self.ticket(*ticket).map(|ticket| ticket.state.clone());
+                self.end_ticket(*ticket, TicketState::Missed { at, until: *until }, at, by);
+                self.update_ticket(*ticket, |ticket| {
+                    ticket.counts.misses += 1;
+                    if let Some(TicketState::Called { at: since, .. }) = since {
+                        ticket.progress.missed_ms = Some(at.since_ms(since).max(0));
+                    }
+                });
+            }
+            Event::TicketReturned { ticket, rank } => {
+                self.update_ticket(*ticket, |ticket| {
+                    (ticket.rank, ticket.state) = (*rank, TicketState::Waiting)
+                });
+                self.record_reentry(*ticket, None, PositionChangeCause::Return, at);
+            }
+            Event::TicketHeld { ticket, hold, worked_ms } => {
+                let was = self.waiting_position(*ticket);
+                self.update_ticket(*ticket, |ticket| {
+                    ticket.counts.holds += 1;
+                    if let TicketState::Serving { since, at: begun, .. } = ticket.state {
+                        ticket.progress.approach_ms += begun.since_ms(since).max(0);
+                    }
+                    ticket.counts.let_pass += u32::from(hold.kind == HoldKind::LetPass);
+                    ticket.worked_ms = *worked_ms;
+                    ticket.state = TicketState::Held { at, hold: hold.clone() };
+                });
+                self.record_position_change(*ticket, was, PositionChangeCause::Hold, at);
+            }
+            Event::TicketResumed { ticket } => {
+                self.update_ticket(*ticket, |ticket| ticket.state = TicketState::Waiting);
+                self.record_reentry(*ticket, None, PositionChangeCause::Resume, at);
+            }
+            Event::TicketTransferred { ticket, queue, rank } => {
+                self.update_ticket(*ticket, |ticket| {
+                    ticket.counts.hops += 1;
+                    ticket.queue = queue.clone();
+                    (ticket.rank, ticket.state) = (*rank, TicketState::Waiting);
+                });
+                self.record_reentry(*ticket, None, PositionChangeCause::Transfer, at);
+            }
+            Event::TicketClosed { ticket, reason, .. } => {
+                self.close_ticket(*ticket, *reason, at, by)
+            }
+            Event::TicketRestored { ticket, .. } => {
+                self.update_ticket(ticket.id, |now| *now = (**ticket).clone());
+                self.record_reentry(ticket.id, None, PositionChangeCause::TakenBack, at);
+            }
+            Event::TicketPrioritised { ticket, rank, reason: _ } => {
+                let was = self.waiting_position(*ticket);
+                self.update_ticket(*ticket, |ticket| ticket.rank = *rank);
+                self.record_reentry(*ticket, was, PositionChangeCause::Priority, at);
+            }
+            Event::TicketMarked { ticket, mark } => {
+                self.update_ticket(*ticket, |ticket| match mark {
+                    Mark::Arrived => ticket.marks.arrived = true,
+                    Mark::Party(people) => ticket.marks.party = *people,
+                    Mark::TellAt(ahead) => ticket.marks.tell_at = *ahead,
+                });
+            }
+            Event::HolderForgotten { ticket } => {
+                self.update_ticket(*ticket, |ticket| {
+                    ticket.person = None;
+                    if let Some(before) = ticket.undo_point.as_mut().map(Arc::make_mut) {
+                        before.ticket.person = None;
+                    }
+                });
+            }
+            Event::NotificationTriggered(milestone) => {
+                self.update_ticket(milestone.ticket, |ticket| {
+                    ticket.notifications.record(&milestone.kind, milestone.order, milestone.at);
+                    if let Some(told) = milestone.kind.quoted_wait() {
+                        ticket.progress.record_quote(told, milestone.at);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Takes a step towards an end, and keeps the former state for undoing it.
+    fn end_ticket(
+        &mut self,
+        id: TicketId,
+        stage: TicketState,
+        at: Timestamp,
+        by: Option<&ActorRef>,
+    ) {
+        self.update_ticket(id, |ticket| {
+            // A final miss and the closing that follows it are one step.
+            if !matches!(ticket.state, TicketState::Missed { until: None, .. }) {
+                let before = Ticket { undo_point: None, ..ticket.clone() };
+                ticket.undo_point =
+                    Some(Arc::new(UndoPoint { ticket: before, at, by: by.cloned() }));
+            }
+            ticket.state = stage;
+        });
+    }
+
+    fn close_ticket(
+        &mut self,
+        id: TicketId,
+        reason: CloseReason,
+        at: Timestamp,
+        by: Option<&ActorRef>,
+    ) {
+        self.end_ticket(id, TicketState::Closed { at, reason }, at, by);
+    }
+
+    /// Records that a ticket takes another place than before, and the tickets that it overtook.
+    fn record_reentry(
+        &mut self,
+        id: TicketId,
+        was: Option<(QueueId, Rank)>,
+        cause: PositionChangeCause,
+        at: Timestamp,
+    ) {
+        let before = was.as_ref().map(|(_, rank)| (*rank, id));
+        self.record_position_change(id, was, cause, at);
+        let Some((queue, rank)) = self.waiting_position(id) else { return };
+        // Tickets behind the old place have no more ahead of them.
+        if before.is_some_and(|(was, _)| rank >= was) {
+            return;
+        }
+        let Some(line) = self.lines.get_mut(&queue) else { return };
+        if line.has_anyone_behind(rank, id) {
+            line.record_overtake(Overtake { behind: Some((rank, id)), before, cause });
+        }
+    }
+
+    fn add_recent_call(&mut self, called: &Ticket, counter: &CounterId, at: Timestamp, call: u32) {
+        let (number, queue) = (called.number.clone(), called.queue.clone());
+        let recent = RecentCall { number, counter: counter.clone(), queue, at, call };
+        self.recent_calls.push_back(recent);
+        while self.recent_calls.len() > MAX_RECENT_CALLS {
+            self.recent_calls.pop_front();
+        }
+    }
+}
+
+fn new_ticket(
+    id: TicketId,
+    queue: &QueueId,
+    number: &Number,
+    person: &Option<Person>,
+    rank: Rank,
+    told: QuotedWait,
+    at: Timestamp,
+) -> Ticket {
+    let mut trail = VisitProgress::default();
+    trail.record_quote(&told, at);
+    let expected = told.estimate.map(|estimate| at.plus_minutes(estimate.low));
+    Ticket {
+        id,
+        key: None,
+        number: number.clone(),
+        queue: queue.clone(),
+        person: person.clone(),
+        taken_at: at,
+        arrived: rank.arrival,
+        rank,
+        quoted: told,
+        basis: None,
+        state: TicketState::Waiting,
+        counts: TicketCounts::default(),
+        marks: Marks::default(),
+        notifications: NotificationHistory { expected_turn_at: expected, ..Default::default() },
+        progress: trail,
+        worked_ms: 0,
+        undo_point: None,
+    }
+}

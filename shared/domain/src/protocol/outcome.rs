@@ -1,0 +1,132 @@
+//! Outcomes of commands: the answers to their callers.
+
+use crate::model::ids::{CounterId, Number, QueueId, TicketId};
+use crate::model::quoted_wait::QuotedWait;
+use crate::model::ticket::TicketStatus;
+use crate::model::time::{Day, Timestamp};
+use crate::protocol::command::QueueState;
+
+/// Answer to the caller of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The holder has this ticket.
+    Holding {
+        /// Ticket held.
+        ticket: TicketId,
+        /// Number on the ticket.
+        number: Number,
+        /// Queue of the ticket.
+        queue: QueueId,
+        /// Wait quoted to the holder.
+        told: QuotedWait,
+        /// Counter to which the ticket is called, if it is.
+        called_to: Option<CounterId>,
+        /// `true` if the ticket was given out by this command.
+        new: bool,
+        /// Status of the ticket.
+        state: TicketStatus,
+    },
+    /// The ticket was called to the counter.
+    Called {
+        /// Ticket called.
+        ticket: TicketId,
+        /// Number on the ticket.
+        number: Number,
+        /// Queue of the ticket.
+        queue: QueueId,
+        /// Counter that called.
+        counter: CounterId,
+        /// Time by which the holder is expected.
+        deadline: Timestamp,
+    },
+    /// The ticket is served; the counter is free.
+    Finished {
+        /// Ticket served.
+        ticket: TicketId,
+        /// Number on the ticket.
+        number: Number,
+        /// Counter that is free.
+        counter: CounterId,
+    },
+    /// The ticket is missed; the counter is free.
+    Missed {
+        /// Ticket missed.
+        ticket: TicketId,
+        /// Number on the ticket.
+        number: Number,
+        /// Counter that is free.
+        counter: CounterId,
+    },
+    /// The ticket is closed.
+    Left {
+        /// Ticket closed.
+        ticket: TicketId,
+        /// Number on the ticket.
+        number: Number,
+    },
+    /// New state of a ticket.
+    Stands {
+        /// Ticket changed.
+        ticket: TicketId,
+        /// Number on the ticket.
+        number: Number,
+        /// Queue of the ticket.
+        queue: QueueId,
+        /// Status of the ticket.
+        state: TicketStatus,
+        /// Number of people ahead, if it waits.
+        ahead: u32,
+    },
+    /// The person is forgotten.
+    Forgotten,
+    /// The counter is open.
+    CounterOpen(CounterId),
+    /// The counter is on a break.
+    CounterPaused(CounterId),
+    /// The counter is closed.
+    CounterClosed(CounterId),
+    /// The queue is in this state.
+    QueueIs(QueueId, QueueState),
+    /// The queue is empty.
+    QueueCleared {
+        /// Queue that was cleared.
+        queue: QueueId,
+        /// Number of tickets voided.
+        voided: u32,
+    },
+    /// The day that was over has ended, and this one has begun.
+    DayBegun(Day),
+    /// The day that was over is ending, in several decisions.
+    DayTurning {
+        /// Number of tickets still to be voided or carried over.
+        left: u32,
+    },
+    /// Holders were notified.
+    Told {
+        /// Number of holders.
+        people: u32,
+    },
+}
+
+impl Outcome {
+    /// Stable name of the outcome.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Holding { .. } => "holding",
+            Outcome::Called { .. } => "called",
+            Outcome::Finished { .. } => "finished",
+            Outcome::Missed { .. } => "missed",
+            Outcome::Left { .. } => "left",
+            Outcome::Stands { .. } => "stands",
+            Outcome::Forgotten => "forgotten",
+            Outcome::CounterOpen(_) => "counter_open",
+            Outcome::CounterPaused(_) => "counter_paused",
+            Outcome::CounterClosed(_) => "counter_closed",
+            Outcome::QueueIs(..) => "queue_is",
+            Outcome::QueueCleared { .. } => "queue_cleared",
+            Outcome::DayBegun(_) => "day_begun",
+            Outcome::DayTurning { .. } => "day_turning",
+            Outcome::Told { .. } => "told",
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Records of visits, written into the events that end a ticket or take its end back.
+
+use crate::model::site::Site;
+use crate::model::ticket::{Ticket, TicketState};
+use crate::model::time::{Day, Timestamp};
+use crate::model::visit::{VisitOutcome, VisitRecord};
+use crate::protocol::event::Event;
+
+/// Adds the visit record to an event that ends a ticket, and the retracted day to one that takes an
+/// end back. `site` is the state before the event.
+pub(crate) fn attach_visit_record(event: &mut Event, site: &Site, at: Timestamp) {
+    let Some(day) = site.day() else { return };
+    match event {
+        Event::TicketFinished { ticket, slot_ms, implausible, visit, .. } => {
+            let Some(ticket) = site.ticket(*ticket) else { return };
+            let serving_ms = match &ticket.state {
+                TicketState::Serving { since, at: begun, .. } => {
+                    let coming = begun.since_ms(*since) + ticket.progress.approach_ms;
+                    slot_ms.map(|slot| (slot - coming).max(0))
+                }
+                _ => None,
+            };
+            let ended = VisitRecord {
+                slot_ms: *slot_ms,
+                serving_ms,
+                implausible: *implausible,
+                ..visit_record(site, ticket, day, at, VisitOutcome::Served)
+            };
+            *visit = Some(Box::new(ended));
+        }
+        Event::TicketClosed { ticket, reason, visit, .. } => {
+            let Some(ticket) = site.ticket(*ticket) else { return };
+            *visit =
+                Some(Box::new(visit_record(site, ticket, day, at, VisitOutcome::Closed(*reason))));
+        }
+        Event::TicketRestored { ticket, retracts } => {
+            let ended = site.ticket(ticket.id).is_some_and(Ticket::has_ended);
+            *retracts = ended.then_some(day);
+        }
+        _ => {}
+    }
+}
+
+fn visit_record(
+    site: &Site,
+    ticket: &Ticket,
+    day: Day,
+    at: Timestamp,
+    end: VisitOutcome,
+) -> VisitRecord {
+    let trail = &ticket.progress;
+    // A ticket that leaves a counter without being served has kept it until now.
+    let slot_ms = match &ticket.state {
+        TicketState::Called { at: since, .. } | TicketState::Serving { since, .. } => {
+            Some(ticket.worked_ms + at.since_ms(*since).max(0))
+        }
+        _ => trail.missed_ms,
+    };
+    VisitRecord {
+        day,
+        queue: ticket.queue.clone(),
+        counter: ticket.at_counter().cloned(),
+        taken_at: ticket.taken_at,
+        called_at: trail.called_at,
+        started_at: trail.started_at,
+        ended_at: at,
+        slot_ms,
+        serving_ms: None,
+        implausible: false,
+        counts: ticket.counts,
+        called_out_of_order: trail.called_out_of_order,
+        quoted: ticket.quoted,
+        basis: ticket.basis,
+        overtaken: site.overtake_counts(ticket),
+        end,
+    }
+}
